@@ -1,0 +1,99 @@
+/**
+ * The one error class of run-outputs.
+ *
+ * It lives in the lowest layer because every layer makes and reads it.
+ *
+ * @module
+ */
+
+/**
+ * What kind of failure an error is. Callers decide by the code, never by the message.
+ *
+ * | code | means | exit code of the command line |
+ * |---|---|---|
+ * | `invalid` | the caller's input is wrong; nothing was changed | 2 |
+ * | `not_found` | what was asked for does not exist | 3 |
+ * | `denied` | known to the other side, but not allowed | 4 |
+ * | `unauthenticated` | no credentials, or credentials that are not accepted | 4 |
+ * | `transient` | network or server trouble that outlasted the retries | 5 |
+ * | `integrity` | bytes that are not what they claim to be | 6 |
+ * | `incomplete` | some of a set is missing or failed; the rest is done | 7 |
+ * | `conflict` | something else is there, or came in between | 1 |
+ * | `failed` | none of the above: a full disk, an unreadable file | 1 |
+ */
+export type ErrorCode =
+  | "invalid"
+  | "not_found"
+  | "denied"
+  | "unauthenticated"
+  | "transient"
+  | "integrity"
+  | "incomplete"
+  | "conflict"
+  | "failed";
+
+/** Options of {@linkcode RunOutputsError}. */
+export interface RunOutputsErrorOptions {
+  /** The error underneath, kept for `-v` and for debuggers. */
+  readonly cause?: unknown;
+  /** Whether the same call can succeed later. Default: only for `transient`. */
+  readonly retryable?: boolean;
+}
+
+/**
+ * A failure with a {@linkcode ErrorCode} and the answer to "can a retry help?".
+ *
+ * The message is one line: what could not be done to what, the value that was given, and what
+ * to try.
+ *
+ * @example
+ * ```ts
+ * import { RunOutputsError } from "@therock/run-outputs";
+ *
+ * const error = new RunOutputsError("not_found", "Cannot read 'a.log': no such object");
+ * console.assert(error.code === "not_found" && !error.retryable);
+ * ```
+ */
+export class RunOutputsError extends Error {
+  /** What kind of failure this is. */
+  readonly code: ErrorCode;
+  /** Whether the same call can succeed later. */
+  readonly retryable: boolean;
+
+  /**
+   * Creates an error.
+   *
+   * @param code What kind of failure this is.
+   * @param message One line: what could not be done to what, and what to try.
+   * @param options The cause, and whether a retry can help.
+   */
+  constructor(code: ErrorCode, message: string, options: RunOutputsErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "RunOutputsError";
+    this.code = code;
+    this.retryable = options.retryable ?? code === "transient";
+  }
+}
+
+/**
+ * The error of a bad value at the door: names the field, shows the value, says what was expected.
+ *
+ * @param field The name of the field, option or variable, as the user knows it.
+ * @param value The value that was given.
+ * @param expected What a good value looks like, without a final dot.
+ * @returns An error with code `invalid`.
+ */
+export function invalid(field: string, value: unknown, expected: string): RunOutputsError {
+  return new RunOutputsError("invalid", `Invalid ${field} ${quote(value)}: expected ${expected}`);
+}
+
+/**
+ * Shows a value inside a one-line message: quoted, control characters escaped, long ones cut.
+ *
+ * @param value The value to show.
+ * @returns Its text, at most about 120 characters, without line breaks.
+ */
+export function quote(value: unknown): string {
+  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  return text.length > 120 ? `${text.slice(0, 117)}…` : text;
+}

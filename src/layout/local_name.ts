@@ -1,0 +1,53 @@
+/**
+ * How a key becomes a path on disk, and back.
+ *
+ * On Linux and macOS a key is a relative path as it stands. Windows refuses some names that real
+ * runs have (`rccl_test_gfx942:xnack+.tar.zst`), so there each segment is encoded: a refused
+ * character becomes `%` and its two hex digits, and a `%` that would read as such a code becomes
+ * `%25`. Decoding gives the segment back exactly.
+ *
+ * @module
+ */
+
+/** Device names that Windows reserves, with or without an extension. */
+const RESERVED = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\.|$)/i;
+
+// deno-lint-ignore no-control-regex -- Windows refuses control characters in names
+const REFUSED = /[<>:"|?*\\\u0000-\u001f]|%(?=[0-9A-Fa-f]{2})/g;
+
+/**
+ * Encodes one segment of a key as a file name that Windows accepts.
+ *
+ * @param segment One segment of a key.
+ * @returns The name on a Windows disk; most segments come back unchanged.
+ *
+ * @example
+ * ```ts
+ * import { encodeWindowsName } from "@therock/run-outputs";
+ *
+ * console.assert(encodeWindowsName("gfx942:xnack+") === "gfx942%3Axnack+");
+ * ```
+ */
+export function encodeWindowsName(segment: string): string {
+  let name = segment.replace(REFUSED, hex);
+  if (RESERVED.test(name)) name = hex(name[0]) + name.slice(1);
+  if (/[. ]$/.test(name)) name = name.slice(0, -1) + hex(name[name.length - 1]);
+  return name;
+}
+
+/**
+ * The inverse of {@linkcode encodeWindowsName}.
+ *
+ * @param name A name on a Windows disk.
+ * @returns The segment of the key.
+ */
+export function decodeWindowsName(name: string): string {
+  return name.replace(
+    /%([0-9A-Fa-f]{2})/g,
+    (_, digits) => String.fromCharCode(parseInt(digits, 16)),
+  );
+}
+
+function hex(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`;
+}

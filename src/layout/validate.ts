@@ -1,0 +1,86 @@
+/**
+ * Checks at the door: every part of a key passes here before it becomes part of a path.
+ *
+ * @module
+ */
+
+import { invalid } from "./error.ts";
+
+/** S3's limit for a key, in bytes of UTF-8. */
+const MAX_KEY_BYTES = 1024;
+
+/** Most file systems' limit for one name, in bytes of UTF-8. */
+const MAX_SEGMENT_BYTES = 255;
+
+// deno-lint-ignore no-control-regex -- control characters are what this looks for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+
+const encoder = new TextEncoder();
+
+/**
+ * Checks one segment of a key: a file or directory name.
+ *
+ * @param field The field's name, for the message.
+ * @param value The segment.
+ * @returns The segment, unchanged.
+ * @throws {RunOutputsError} `invalid`: empty, `.`, `..`, a separator (`/` or `\`), a control
+ * character, a lone surrogate, or over 255 bytes.
+ */
+export function checkSegment(field: string, value: string): string {
+  const expected = "one name without '/', '\\' or control characters, and not '.' or '..'";
+  if (typeof value !== "string" || value === "" || value === "." || value === "..") {
+    throw invalid(field, value, expected);
+  }
+  if (/[/\\]/.test(value) || CONTROL.test(value)) throw invalid(field, value, expected);
+  if (!value.isWellFormed()) throw invalid(field, value, "well-formed Unicode");
+  if (encoder.encode(value).length > MAX_SEGMENT_BYTES) {
+    throw invalid(field, value, `at most ${MAX_SEGMENT_BYTES} bytes`);
+  }
+  return value;
+}
+
+/**
+ * Checks a key: segments joined by `/`, or empty for the bucket itself.
+ *
+ * Unlike a segment that a user names, a key may hold `\`: build trees made on Linux have such
+ * file names, and they must not be lost.
+ *
+ * @param field The field's name, for the message.
+ * @param key The key.
+ * @returns The key, unchanged.
+ * @throws {RunOutputsError} `invalid`: an empty, `.` or `..` segment (so no leading, trailing or
+ * double `/`), a control character, a lone surrogate, or over 1024 bytes.
+ */
+export function checkKey(field: string, key: string): string {
+  if (key === "") return key;
+  if (typeof key !== "string") throw invalid(field, key, "text");
+  for (const segment of key.split("/")) {
+    if (segment === "" || segment === "." || segment === "..") {
+      throw invalid(field, key, "names joined by single '/', none of them '.' or '..'");
+    }
+  }
+  if (CONTROL.test(key)) throw invalid(field, key, "no control characters");
+  if (!key.isWellFormed()) throw invalid(field, key, "well-formed Unicode");
+  if (encoder.encode(key).length > MAX_KEY_BYTES) {
+    throw invalid(field, key, `at most ${MAX_KEY_BYTES} bytes of UTF-8`);
+  }
+  return key;
+}
+
+/**
+ * Checks the name of a bucket by S3's rules.
+ *
+ * @param field The field's name, for the message.
+ * @param value The bucket's name.
+ * @returns The name, unchanged.
+ * @throws {RunOutputsError} `invalid`, if S3 could not have such a bucket.
+ */
+export function checkBucket(field: string, value: string): string {
+  if (
+    typeof value !== "string" || !/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(value) ||
+    value.includes("..")
+  ) {
+    throw invalid(field, value, "a bucket's name: 3 to 63 of a-z, 0-9, '-' and '.'");
+  }
+  return value;
+}
