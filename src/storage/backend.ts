@@ -1,0 +1,191 @@
+/**
+ * The one interface that every kind of storage implements.
+ *
+ * It is narrow on purpose. Transfer of files and trees, choice by globs, retries, progress, dry
+ * runs and limits are built once above it; a driver does what only it can do. What happens at the
+ * edges stands here, and `tests/storage/backend_suite.ts` holds every driver to it.
+ *
+ * @module
+ */
+
+import type { OutputLocation } from "../layout/output_location.ts";
+
+/** A part of an object: bytes `start` up to, not including, `end`, counted from 0. */
+export interface ByteRange {
+  /** The first byte. */
+  readonly start: number;
+  /** The byte after the last one. */
+  readonly end: number;
+}
+
+/**
+ * Bytes in pieces.
+ *
+ * **A chunk is valid only until the next one is asked for**: producers reuse their buffer, which
+ * is several times as fast as a fresh one for each chunk. Who keeps a chunk copies it.
+ */
+export type Chunks = AsyncIterable<Uint8Array>;
+
+/** Bytes that can be written: of a known size, and readable again from any point. */
+export interface ByteSource {
+  /** How many bytes there are. */
+  readonly size: number;
+  /**
+   * Opens the bytes. It can be called again, for a retry or a part.
+   *
+   * @param range The part to read; all of it by default.
+   * @param signal Stops the reading.
+   * @returns The bytes; a different number of them than asked for is the caller's to notice.
+   */
+  open(range?: ByteRange, signal?: AbortSignal): Chunks;
+}
+
+/** What is known of an object without reading it. */
+export interface ObjectInfo {
+  /** Where it is. */
+  readonly location: OutputLocation;
+  /** Its size in bytes. */
+  readonly size: number;
+  /** An opaque mark that changes whenever the content is written anew. */
+  readonly etag: string;
+  /** When it was last written. */
+  readonly modified: Date;
+  /** The SHA-256 of the content, 64 hex digits, where the storage has it on record. */
+  readonly sha256?: string;
+  /** The content type, where the storage has it on record. */
+  readonly contentType?: string;
+}
+
+/** An object that is being read. Dispose of it, or read it to its end. */
+export interface ObjectBody extends Chunks, AsyncDisposable {
+  /** What is known of the object whose bytes these are. */
+  readonly info: ObjectInfo;
+}
+
+/** Options that every call takes. */
+export interface CallOptions {
+  /** Stops the call; it rejects with the signal's reason and leaves nothing half done. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of {@linkcode StorageBackend.read}. */
+export interface ReadOptions extends CallOptions {
+  /** The part to read; the whole object by default. */
+  readonly range?: ByteRange;
+  /** Read only if the object still has this etag. */
+  readonly ifMatch?: string;
+}
+
+/** Options of {@linkcode StorageBackend.write} and {@linkcode StorageBackend.copy}. */
+export interface WriteOptions extends CallOptions {
+  /** The content type to record; `application/octet-stream` by default, or the source's in a copy. */
+  readonly contentType?: string;
+  /** The SHA-256 that the bytes must have, 64 hex digits in lower case. */
+  readonly sha256?: string;
+  /** Write only if nothing is there. */
+  readonly ifAbsent?: boolean;
+  /** Told of each piece, with its number of bytes. A retry counts back with a negative number. */
+  readonly onBytes?: (bytes: number) => void;
+}
+
+/**
+ * A place for objects.
+ *
+ * Errors are `RunOutputsError`s; which code stands for what is told with each method. Beyond
+ * those, every method can fail with `denied`, `unauthenticated`, `transient` and `failed`.
+ */
+export interface StorageBackend {
+  /** What kind of storage this is, for messages: `local`, `memory`. */
+  readonly name: string;
+
+  /**
+   * Whether writing has an effect. `false` in a dry run, so that nobody produces bytes that will
+   * not be stored.
+   */
+  readonly writes: boolean;
+
+  /**
+   * Tells what is known of an object.
+   *
+   * @param location The object. A prefix with objects below it is not an object.
+   * @param options A signal.
+   * @returns What is known of it.
+   * @throws {RunOutputsError} `not_found`, if there is no such object. Any other trouble is
+   * another code: "could not be asked" never reads as "absent".
+   */
+  stat(location: OutputLocation, options?: CallOptions): Promise<ObjectInfo>;
+
+  /**
+   * Lists the objects below a prefix, in the order of their keys' UTF-8 bytes.
+   *
+   * The prefix goes by whole segments: below `123-linux` is `123-linux/a`, not `123-linux-old/a`,
+   * and not an object named `123-linux` itself. The list is complete, over as many pages as it
+   * takes, and arrives as a stream: it does not sit in memory. It is not a snapshot: an object
+   * that is written or deleted meanwhile may or may not be in it.
+   *
+   * @param prefix What to list; a bucket itself lists all of it.
+   * @param options A signal.
+   * @returns The objects; none, without an error, if there are none.
+   */
+  list(prefix: OutputLocation, options?: CallOptions): AsyncIterable<ObjectInfo>;
+
+  /**
+   * Reads an object or a part of it.
+   *
+   * When the promise resolves the object is known to exist; its bytes come while they are asked
+   * for. They all come from one version of the object. A body that ends early throws; it never
+   * just ends.
+   *
+   * @param location The object.
+   * @param options The range, which is cut at the object's end; an etag to insist on; a signal.
+   * @returns The body.
+   * @throws {RunOutputsError} `not_found`; `conflict`, if the object is not the one of `ifMatch`;
+   * `invalid`, if the range starts behind the object's end or is no range.
+   */
+  read(location: OutputLocation, options?: ReadOptions): Promise<ObjectBody>;
+
+  /**
+   * Writes an object: all of it, or nothing that anyone can see.
+   *
+   * Who reads meanwhile gets the old object or the new one, whole. Two writers at once leave one
+   * of theirs, whole. After a failure, an abort or a kill what was there before is there still.
+   *
+   * @param location Where to; not a bucket itself.
+   * @param source The bytes.
+   * @param options Content type, the hash to insist on, `ifAbsent`, progress, a signal.
+   * @returns What is there now, with its SHA-256.
+   * @throws {RunOutputsError} `integrity`, if the bytes do not have the expected hash or are not
+   * as many as the source said; `conflict`, with `ifAbsent` if something is there, or if the
+   * storage can't have an object of this name beside what it has.
+   */
+  write(
+    location: OutputLocation,
+    source: ByteSource,
+    options?: WriteOptions,
+  ): Promise<ObjectInfo>;
+
+  /**
+   * Copies an object inside the storage, its bytes not passing through here. All or nothing, as
+   * in {@linkcode StorageBackend.write}. Content type and recorded hash come along.
+   *
+   * @param from The object to copy.
+   * @param to Where to. The same place is allowed and changes nothing.
+   * @param options As in `write`; `sha256` is not looked at.
+   * @returns What is there now.
+   * @throws {RunOutputsError} `not_found`, if there is no object to copy; `conflict` as in
+   * `write`.
+   */
+  copy(
+    from: OutputLocation,
+    to: OutputLocation,
+    options?: WriteOptions,
+  ): Promise<ObjectInfo>;
+
+  /**
+   * Deletes an object. That it was not there is no error: the outcome is the same.
+   *
+   * @param location The object; what is below it as a prefix stays.
+   * @param options A signal.
+   */
+  delete(location: OutputLocation, options?: CallOptions): Promise<void>;
+}

@@ -1,0 +1,90 @@
+/**
+ * The sources of bytes that are there from the start: memory and files.
+ *
+ * @module
+ */
+
+import { RunOutputsError } from "../layout/error.ts";
+import type { ByteRange, ByteSource, Chunks } from "./backend.ts";
+import { diskError } from "./disk_error.ts";
+
+/** How much is read from a disk at once. Bigger reads are no faster; smaller ones are. */
+const CHUNK = 1024 * 1024;
+
+/**
+ * Bytes in memory as a source.
+ *
+ * @param content The bytes, or a text to encode as UTF-8.
+ * @returns The source.
+ *
+ * @example
+ * ```ts
+ * import { bytesSource } from "@therock/run-outputs";
+ *
+ * console.assert(bytesSource("ü").size === 2);
+ * ```
+ */
+export function bytesSource(content: Uint8Array | string): ByteSource {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  return {
+    size: bytes.length,
+    async *open(range?: ByteRange, signal?: AbortSignal): Chunks {
+      signal?.throwIfAborted();
+      yield bytes.subarray(range?.start ?? 0, range?.end ?? bytes.length);
+    },
+  };
+}
+
+/**
+ * A file on disk as a source. Its size is that of now: a file that is cut or grows later yields
+ * another number of bytes, which the writing notices.
+ *
+ * @param path The file.
+ * @returns The source.
+ * @throws {RunOutputsError} `not_found`, `denied` or `failed`, if it can't be looked at;
+ * `invalid`, if it is not a regular file.
+ */
+export async function fileSource(path: string): Promise<ByteSource> {
+  const info = await Deno.stat(path).catch((error) => {
+    throw diskError("read", path, error);
+  });
+  if (!info.isFile) {
+    throw new RunOutputsError("invalid", `Cannot read '${path}': it is not a regular file`);
+  }
+  return {
+    size: info.size,
+    open: (range?: ByteRange, signal?: AbortSignal) => readFile(path, range, signal),
+  };
+}
+
+/**
+ * Reads a file, or a part of it, in pieces of up to 1 MiB in one reused buffer.
+ *
+ * @param path The file, or one that is open already and gets closed here.
+ * @param range The part; the whole file by default, as long as it is at the time.
+ * @param signal Stops the reading.
+ * @returns The bytes; fewer than `range` tells, where the file ends before.
+ */
+export async function* readFile(
+  path: string | { readonly file: Deno.FsFile; readonly path: string },
+  range?: ByteRange,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const name = typeof path === "string" ? path : path.path;
+  try {
+    using file = typeof path === "string" ? await Deno.open(path) : path.file;
+    if (range !== undefined && range.start > 0) await file.seek(range.start, Deno.SeekMode.Start);
+    let left = range === undefined ? Infinity : range.end - range.start;
+    const buffer = new Uint8Array(Math.max(1, Math.min(CHUNK, left)));
+    while (left > 0) {
+      signal?.throwIfAborted();
+      const count = await file.read(left < buffer.length ? buffer.subarray(0, left) : buffer);
+      if (count === null) return;
+      left -= count;
+      yield buffer.subarray(0, count);
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw diskError("read", name, error);
+  }
+}

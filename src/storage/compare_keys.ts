@@ -1,0 +1,29 @@
+/**
+ * The order of keys.
+ *
+ * @module
+ */
+
+/**
+ * Compares two keys by the bytes of their UTF-8, the order in which S3 lists.
+ *
+ * JavaScript compares UTF-16 code units, which puts characters beyond U+FFFF before U+E000 to
+ * U+FFFF.
+ *
+ * @param a A key.
+ * @param b Another key.
+ * @returns Negative, zero or positive, as for `Array.prototype.sort`.
+ */
+export function compareKeys(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
+    if (x !== y) return isSurrogate(x) === isSurrogate(y) ? x - y : isSurrogate(x) ? 1 : -1;
+  }
+  return a.length - b.length;
+}
+
+function isSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdfff;
+}

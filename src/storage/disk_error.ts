@@ -1,0 +1,67 @@
+/**
+ * The one place that turns a failure of the local file system into our error.
+ *
+ * `Deno.*` throws classes, `node:fs` throws `Error`s with a `code`, and a denied permission of the
+ * sandbox is a class of its own. None of them is retried: a full disk is as full a second later.
+ *
+ * @module
+ */
+
+import { type ErrorCode, RunOutputsError } from "../layout/error.ts";
+
+/** What a file system says, by its code, and what a person can do about it. */
+const BY_CODE: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  ENOENT: ["not_found", "no such file or directory"],
+  EACCES: ["denied", "the file system's permissions do not allow it"],
+  EPERM: ["denied", "the file system's permissions do not allow it"],
+  EROFS: ["denied", "the file system is read-only"],
+  EEXIST: ["conflict", "something with this name exists"],
+  EISDIR: ["conflict", "a directory with this name is in the way"],
+  ENOTEMPTY: ["conflict", "a directory with this name is in the way"],
+  ENOTDIR: ["conflict", "a file stands where a directory is needed"],
+  ENAMETOOLONG: ["invalid", "the name is too long for this file system"],
+  ENOSPC: ["failed", "no space left on the disk"],
+  EDQUOT: ["failed", "the disk quota is used up"],
+  EFBIG: ["failed", "the file is too large for this file system"],
+  EMFILE: ["failed", "too many open files: lower --concurrency or raise the limit (ulimit -n)"],
+  ELOOP: ["failed", "too many levels of symbolic links"],
+  EIO: ["failed", "the disk reports an input/output error"],
+};
+
+/**
+ * Makes an error of a failed call to the file system.
+ *
+ * @param action What could not be done, as a verb: `read`, `write`, `list`.
+ * @param path To what.
+ * @param error What was thrown. Our own errors and aborts come back as they are.
+ * @returns An error with a code of ours, the path and the reason, never retryable.
+ */
+export function diskError(action: string, path: string, error: unknown): Error {
+  if (error instanceof RunOutputsError) return error;
+  if (error instanceof DOMException) return error;
+  const [code, reason] = explain(error);
+  return new RunOutputsError(code, `Cannot ${action} '${path}': ${reason}`, { cause: error });
+}
+
+function explain(error: unknown): readonly [ErrorCode, string] {
+  if (error instanceof Deno.errors.NotCapable) {
+    return ["denied", `${error.message.split("\n")[0]} (a permission of the Deno sandbox)`];
+  }
+  const known = BY_CODE[codeOf(error) ?? ""];
+  if (known !== undefined) return known;
+  return ["failed", error instanceof Error ? error.message.split("\n")[0] : String(error)];
+}
+
+/** The code of a file system's error, whichever interface threw it. */
+function codeOf(error: unknown): string | undefined {
+  if (error instanceof Error && "code" in error && typeof error.code === "string") {
+    return error.code;
+  }
+  if (error instanceof Deno.errors.NotFound) return "ENOENT";
+  if (error instanceof Deno.errors.PermissionDenied) return "EACCES";
+  if (error instanceof Deno.errors.AlreadyExists) return "EEXIST";
+  if (error instanceof Deno.errors.IsADirectory) return "EISDIR";
+  if (error instanceof Deno.errors.NotADirectory) return "ENOTDIR";
+  if (error instanceof Deno.errors.FilesystemLoop) return "ELOOP";
+  return undefined;
+}

@@ -1,0 +1,125 @@
+/**
+ * The dry run: a wrapper that lets everything be read and nothing be changed.
+ *
+ * @module
+ */
+
+import type { OutputLocation } from "../layout/output_location.ts";
+import { invalid, RunOutputsError } from "../layout/error.ts";
+import type {
+  ByteSource,
+  CallOptions,
+  ObjectBody,
+  ObjectInfo,
+  ReadOptions,
+  StorageBackend,
+  WriteOptions,
+} from "./backend.ts";
+
+/** What a dry run would have done. */
+export interface DryRunEvent {
+  /** The call. */
+  readonly action: "write" | "copy" | "delete";
+  /** What it was for. */
+  readonly location: OutputLocation;
+}
+
+/**
+ * Wraps a storage so that writes, copies and deletes do all their checks and have no effect.
+ *
+ * @example
+ * ```ts
+ * import { bytesSource, DryRunBackend, MemoryBackend, OutputLocation } from "@therock/run-outputs";
+ *
+ * const seen: string[] = [];
+ * const backend = new DryRunBackend(new MemoryBackend(), (e) => seen.push(e.location.key));
+ * await backend.write(new OutputLocation("local", "local-linux/a.log"), bytesSource("hello"));
+ * console.assert(seen[0] === "local-linux/a.log");
+ * ```
+ */
+export class DryRunBackend implements StorageBackend {
+  /** What kind of storage is wrapped. */
+  readonly name: string;
+  /** Writing has no effect. */
+  readonly writes = false;
+  readonly #inner: StorageBackend;
+  readonly #onEvent: (event: DryRunEvent) => void;
+
+  /**
+   * Wraps a storage.
+   *
+   * @param inner The storage to protect.
+   * @param onEvent Told of each change that did not happen.
+   */
+  constructor(inner: StorageBackend, onEvent: (event: DryRunEvent) => void = () => {}) {
+    this.name = inner.name;
+    this.#inner = inner;
+    this.#onEvent = onEvent;
+  }
+
+  /** {@inheritDoc StorageBackend.stat} */
+  stat(location: OutputLocation, options?: CallOptions): Promise<ObjectInfo> {
+    return this.#inner.stat(location, options);
+  }
+
+  /** {@inheritDoc StorageBackend.list} */
+  list(prefix: OutputLocation, options?: CallOptions): AsyncIterable<ObjectInfo> {
+    return this.#inner.list(prefix, options);
+  }
+
+  /** {@inheritDoc StorageBackend.read} */
+  read(location: OutputLocation, options?: ReadOptions): Promise<ObjectBody> {
+    return this.#inner.read(location, options);
+  }
+
+  /** Does what `write` would check: the name, `ifAbsent`, and that the source can be read. */
+  async write(
+    location: OutputLocation,
+    source: ByteSource,
+    options: WriteOptions = {},
+  ): Promise<ObjectInfo> {
+    await this.#check(location, options);
+    for await (const _ of source.open({ start: 0, end: Math.min(1, source.size) })) break;
+    this.#onEvent({ action: "write", location });
+    return planned(location, source.size, options.sha256, options.contentType);
+  }
+
+  /** Does what `copy` would check: the names, `ifAbsent`, and that there is something to copy. */
+  async copy(
+    from: OutputLocation,
+    to: OutputLocation,
+    options: WriteOptions = {},
+  ): Promise<ObjectInfo> {
+    const info = await this.#inner.stat(from, options);
+    await this.#check(to, options);
+    this.#onEvent({ action: "copy", location: to });
+    return planned(to, info.size, info.sha256, options.contentType ?? info.contentType);
+  }
+
+  /** Tells what would be deleted. */
+  delete(location: OutputLocation, options: CallOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    this.#onEvent({ action: "delete", location });
+    return Promise.resolve();
+  }
+
+  async #check(location: OutputLocation, options: WriteOptions): Promise<void> {
+    options.signal?.throwIfAborted();
+    if (location.key === "") throw invalid("key", location.key, "the name of an object");
+    if (!options.ifAbsent) return;
+    const there = await this.#inner.stat(location, options).then(() => true, (error) => {
+      if (error instanceof RunOutputsError && error.code === "not_found") return false;
+      throw error;
+    });
+    if (there) throw new RunOutputsError("conflict", `Cannot write '${location}': it exists`);
+  }
+}
+
+function planned(
+  location: OutputLocation,
+  size: number,
+  sha256: string | undefined,
+  contentType: string | undefined,
+): ObjectInfo {
+  return { location, size, etag: "dry-run", modified: new Date(0), sha256, contentType };
+}

@@ -1,0 +1,187 @@
+/**
+ * The memory driver: for tests, of this project and of programs that use it.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { invalid, RunOutputsError } from "../layout/error.ts";
+import { OutputLocation } from "../layout/output_location.ts";
+import type {
+  ByteSource,
+  CallOptions,
+  Chunks,
+  ObjectBody,
+  ObjectInfo,
+  ReadOptions,
+  StorageBackend,
+  WriteOptions,
+} from "./backend.ts";
+import { compareKeys } from "./compare_keys.ts";
+import { clipRange } from "./range.ts";
+
+interface Entry {
+  readonly info: ObjectInfo;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Storage in memory. It keeps buckets apart and records hashes, as S3 does.
+ *
+ * @example
+ * ```ts
+ * import { bytesSource, MemoryBackend, OutputLocation } from "@therock/run-outputs";
+ *
+ * const backend = new MemoryBackend();
+ * const location = new OutputLocation("therock-ci-artifacts", "1-linux/a.log");
+ * const { size } = await backend.write(location, bytesSource("hello\n"));
+ * console.assert(size === 6);
+ * ```
+ */
+export class MemoryBackend implements StorageBackend {
+  /** What kind of storage this is. */
+  readonly name = "memory";
+  /** Writing has an effect. */
+  readonly writes = true;
+  readonly #objects = new Map<string, Entry>();
+  #version = 0;
+
+  /** {@inheritDoc StorageBackend.stat} */
+  async stat(location: OutputLocation, options: CallOptions = {}): Promise<ObjectInfo> {
+    await turn(options.signal);
+    return this.#get(location).info;
+  }
+
+  /** {@inheritDoc StorageBackend.list} */
+  async *list(prefix: OutputLocation, options: CallOptions = {}): AsyncGenerator<ObjectInfo> {
+    const found = [...this.#objects.values()]
+      .filter(({ info }) => info.location.relativeTo(prefix))
+      .sort((a, b) => compareKeys(a.info.location.key, b.info.location.key));
+    for (const { info } of found) {
+      await turn(options.signal);
+      yield info;
+    }
+  }
+
+  /** {@inheritDoc StorageBackend.read} */
+  async read(location: OutputLocation, options: ReadOptions = {}): Promise<ObjectBody> {
+    await turn(options.signal);
+    const { info, bytes } = this.#get(location);
+    if (options.ifMatch !== undefined && options.ifMatch !== info.etag) {
+      throw new RunOutputsError("conflict", `Cannot read '${location}': it has changed`);
+    }
+    const { start, end } = clipRange(options.range, info.size);
+    return {
+      info,
+      async *[Symbol.asyncIterator]() {
+        await turn(options.signal);
+        if (end > start) yield bytes.subarray(start, end);
+      },
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+  }
+
+  /** {@inheritDoc StorageBackend.write} */
+  async write(
+    location: OutputLocation,
+    source: ByteSource,
+    options: WriteOptions = {},
+  ): Promise<ObjectInfo> {
+    await turn(options.signal);
+    this.#checkWritable(location, options);
+    const bytes = await collect(source.open(undefined, options.signal), options);
+    if (bytes.length !== source.size) {
+      throw new RunOutputsError(
+        "integrity",
+        `Cannot write '${location}': got ${bytes.length} bytes, expected ${source.size}`,
+      );
+    }
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    if (options.sha256 !== undefined && options.sha256 !== sha256) {
+      throw new RunOutputsError(
+        "integrity",
+        `Cannot write '${location}': the bytes have sha256 ${sha256}, expected ${options.sha256}`,
+      );
+    }
+    this.#checkWritable(location, options);
+    return this.#put(location, bytes, sha256, options.contentType ?? "application/octet-stream");
+  }
+
+  /** {@inheritDoc StorageBackend.copy} */
+  async copy(
+    from: OutputLocation,
+    to: OutputLocation,
+    options: WriteOptions = {},
+  ): Promise<ObjectInfo> {
+    await turn(options.signal);
+    const { info, bytes } = this.#get(from);
+    this.#checkWritable(to, options);
+    if (from.equals(to)) return info;
+    options.onBytes?.(bytes.length);
+    return this.#put(to, bytes, info.sha256, options.contentType ?? info.contentType);
+  }
+
+  /** {@inheritDoc StorageBackend.delete} */
+  async delete(location: OutputLocation, options: CallOptions = {}): Promise<void> {
+    await turn(options.signal);
+    this.#objects.delete(location.s3Uri);
+  }
+
+  #get(location: OutputLocation): Entry {
+    const entry = this.#objects.get(location.s3Uri);
+    if (entry === undefined) {
+      throw new RunOutputsError("not_found", `Cannot read '${location}': no such object`);
+    }
+    return entry;
+  }
+
+  #checkWritable(location: OutputLocation, { ifAbsent }: WriteOptions): void {
+    if (location.key === "") throw invalid("key", location.key, "the name of an object");
+    if (ifAbsent && this.#objects.has(location.s3Uri)) {
+      throw new RunOutputsError("conflict", `Cannot write '${location}': it exists`);
+    }
+  }
+
+  #put(
+    location: OutputLocation,
+    bytes: Uint8Array,
+    sha256: string | undefined,
+    contentType: string | undefined,
+  ): ObjectInfo {
+    const info: ObjectInfo = {
+      location,
+      size: bytes.length,
+      etag: `${++this.#version}`,
+      modified: new Date(),
+      sha256,
+      contentType,
+    };
+    this.#objects.set(location.s3Uri, { info, bytes });
+    return info;
+  }
+}
+
+/** Gives way to others, as real storage does, so that tests see what overlaps. */
+async function turn(signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  await Promise.resolve();
+  signal?.throwIfAborted();
+}
+
+async function collect(chunks: Chunks, options: WriteOptions): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of chunks) {
+    options.signal?.throwIfAborted();
+    parts.push(chunk.slice());
+    size += chunk.length;
+    options.onBytes?.(chunk.length);
+  }
+  const bytes = new Uint8Array(size);
+  let offset = 0;
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,258 @@
+/**
+ * The upload of files into a storage.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { RunOutputsError } from "../layout/error.ts";
+import type { OutputLocation } from "../layout/output_location.ts";
+import type { ByteSource, Chunks, ObjectInfo, StorageBackend } from "./backend.ts";
+import { bytesSource, fileSource } from "./byte_source.ts";
+import { contentType } from "./content_type.ts";
+import { transferAll, type TransferOptions, type TransferResult } from "./transfer.ts";
+
+/** What to do where something is already. Content that is the same is never sent again. */
+export type IfExists = "replace" | "skip" | "fail";
+
+/** One file to upload. */
+export interface UploadItem {
+  /** Where to. */
+  readonly location: OutputLocation;
+  /** Where the bytes come from, for people: a path on disk, or what they are made from. */
+  readonly path: string;
+  /** The size in bytes, where it is known before the bytes are there. */
+  readonly size?: number;
+  /** The SHA-256 that the bytes must have, 64 hex digits in lower case. */
+  readonly sha256?: string;
+  /** The content type; by the location's name if not given. */
+  readonly contentType?: string;
+  /** Makes the bytes available; what it returns is disposed of after the upload. */
+  open(signal?: AbortSignal): Promise<ByteSource & Partial<AsyncDisposable>>;
+  /** What a dry run checks in place of `open`, where `open` is costly. */
+  check?(signal?: AbortSignal): Promise<void>;
+  /**
+   * What to upload once this is there: a checksum beside its archive. In a dry run the hash of
+   * bytes that are still to be made is not known.
+   */
+  followUp?(written: { readonly sha256?: string }): readonly UploadItem[];
+}
+
+/** Options of {@linkcode upload}. */
+export interface UploadOptions extends TransferOptions {
+  /** What to do where something else is already. Default: `replace`, with a warning. */
+  readonly ifExists?: IfExists;
+}
+
+/**
+ * A file on disk as an item to upload.
+ *
+ * @param location Where to.
+ * @param path The file.
+ * @param more A hash to insist on, a content type, what follows.
+ * @returns The item.
+ */
+export function fileItem(
+  location: OutputLocation,
+  path: string,
+  more: Partial<Pick<UploadItem, "size" | "sha256" | "contentType" | "followUp">> = {},
+): UploadItem {
+  return { location, path, ...more, open: () => fileSource(path) };
+}
+
+/**
+ * A short text as an item to upload.
+ *
+ * @param location Where to.
+ * @param text The content.
+ * @param path What the text was made from, for people.
+ * @returns The item.
+ */
+export function textItem(location: OutputLocation, text: string, path: string): UploadItem {
+  const source = bytesSource(text);
+  return { location, path, size: source.size, open: () => Promise.resolve(source) };
+}
+
+/**
+ * Uploads files, each one whole or not at all. A failure of one does not stop the others.
+ *
+ * @param backend The storage.
+ * @param items The files.
+ * @param options What to do where something exists, concurrency, progress, a signal.
+ * @returns What became of each, in the order of the items, what followed one right behind it.
+ * @throws The signal's reason, after files under way have been cleaned up.
+ *
+ * @example
+ * ```ts
+ * import { MemoryBackend, OutputLocation, textItem, upload } from "@therock/run-outputs";
+ *
+ * const to = new OutputLocation("local", "local-linux/a.txt");
+ * const backend = new MemoryBackend();
+ * const first = await upload(backend, [textItem(to, "hello\n", "a greeting")]);
+ * const second = await upload(backend, [textItem(to, "hello\n", "a greeting")]);
+ * console.assert(first[0].outcome === "written" && second[0].outcome === "unchanged");
+ * ```
+ */
+export async function upload(
+  backend: StorageBackend,
+  items: Iterable<UploadItem>,
+  options: UploadOptions = {},
+): Promise<TransferResult[]> {
+  async function withFollowUps(item: UploadItem): Promise<readonly TransferResult[]> {
+    options.onEvent?.({ type: "start", path: item.path, size: item.size });
+    const { result, etag } = await uploadOne(backend, item, options);
+    options.onEvent?.({ type: "finish", result });
+    const results = [result];
+    for (const next of item.followUp?.({ sha256: result.sha256 }) ?? []) {
+      try {
+        results.push(...await withFollowUps(next));
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        const failure = failed(next, error as Error);
+        options.onEvent?.({ type: "finish", result: failure });
+        results.push(failure);
+      }
+    }
+    if (results.length > 1 && etag !== undefined) {
+      const conflict = await replacedMeanwhile(backend, result, etag, options.signal);
+      if (conflict !== undefined) results[0] = failed(item, conflict);
+    }
+    return results;
+  }
+  return await transferAll(items, withFollowUps, failed, options);
+}
+
+/** The result of one item and, if it was written, the mark of the object that was. */
+interface Uploaded {
+  readonly result: TransferResult;
+  readonly etag?: string;
+}
+
+async function uploadOne(
+  backend: StorageBackend,
+  item: UploadItem,
+  options: UploadOptions,
+): Promise<Uploaded> {
+  const { location, path } = item;
+  const { ifExists = "replace", signal } = options;
+  if (!backend.writes && item.check !== undefined) {
+    await item.check(signal);
+    return { result: { location, path, outcome: "planned", size: item.size, warnings: [] } };
+  }
+  await using source = disposable(await item.open(signal));
+  // What nobody will compare with need not be hashed.
+  const wanted = ifExists === "skip" && item.followUp === undefined ? "size" : "sha256";
+  const existing = await lookUp(backend, location, wanted, signal);
+  if (existing !== undefined && ifExists === "skip") {
+    const { size, sha256 } = existing;
+    return { result: { location, path, outcome: "skipped", size, sha256, warnings: [] } };
+  }
+
+  const warnings: string[] = [];
+  let sha256 = item.sha256;
+  if (existing !== undefined) {
+    sha256 = await hash(source.open(undefined, signal));
+    checkHash(item, sha256);
+    if (existing.size === source.size && existing.sha256 === sha256) {
+      const { size } = source;
+      return { result: { location, path, outcome: "unchanged", size, sha256, warnings } };
+    }
+    if (ifExists === "fail") {
+      throw new RunOutputsError(
+        "conflict",
+        `Cannot upload '${path}' to ${location}: other content is there (sha256 ` +
+          `${existing.sha256}, this has ${sha256}); --if-exists replace overwrites it`,
+      );
+    }
+    warnings.push(
+      `${location} had other content: sha256 ${existing.sha256} is replaced by ${sha256}`,
+    );
+  }
+
+  const written = await backend.write(location, source, {
+    sha256,
+    contentType: item.contentType ?? contentType(location.name),
+    ifAbsent: ifExists === "fail",
+    onBytes: (bytes) => options.onEvent?.({ type: "bytes", path, bytes }),
+    signal,
+  });
+  const { size } = written;
+  const outcome = backend.writes ? "written" : "planned";
+  return {
+    result: { location, path, outcome, size, sha256: written.sha256, warnings },
+    etag: backend.writes ? written.etag : undefined,
+  };
+}
+
+/**
+ * Notices that another upload has put other content under an object whose checksum we have just
+ * written: the two must not stay together unsaid.
+ */
+async function replacedMeanwhile(
+  backend: StorageBackend,
+  ours: TransferResult,
+  etag: string,
+  signal: AbortSignal | undefined,
+): Promise<RunOutputsError | undefined> {
+  const now = await lookUp(backend, ours.location, "size", signal);
+  if (now?.etag === etag) return undefined;
+  const theirs = now && (await lookUp(backend, ours.location, "sha256", signal))?.sha256;
+  if (theirs === ours.sha256) return undefined;
+  return new RunOutputsError(
+    "conflict",
+    `Another upload has replaced ${ours.location} meanwhile: sha256 ${ours.sha256} became ` +
+      `${theirs ?? "nothing"}; upload once more when it is done`,
+  );
+}
+
+function failed(item: UploadItem, error: Error): TransferResult {
+  const { location, path, size } = item;
+  return { location, path, outcome: "failed", size, warnings: [], error };
+}
+
+/** How often an object that keeps changing under our eyes is looked at again. */
+const MAX_LOOKS = 5;
+
+/** What is at a location, with its hash where that is wanted; `undefined` if nothing is. */
+async function lookUp(
+  backend: StorageBackend,
+  location: OutputLocation,
+  wanted: "size" | "sha256",
+  signal: AbortSignal | undefined,
+): Promise<ObjectInfo | undefined> {
+  for (let look = 1;; look++) {
+    try {
+      const info = await backend.stat(location, { signal });
+      if (wanted === "size" || info.sha256 !== undefined) return info;
+      await using body = await backend.read(location, { ifMatch: info.etag, signal });
+      return { ...info, sha256: await hash(body) };
+    } catch (error) {
+      if (!(error instanceof RunOutputsError)) throw error;
+      if (error.code === "not_found") return undefined;
+      // Another upload came between the two calls.
+      if (error.code !== "conflict" || look === MAX_LOOKS) throw error;
+    }
+  }
+}
+
+async function hash(chunks: Chunks): Promise<string> {
+  const digest = createHash("sha256");
+  for await (const chunk of chunks) digest.update(chunk);
+  return digest.digest("hex");
+}
+
+function checkHash(item: UploadItem, sha256: string): void {
+  if (item.sha256 === undefined || item.sha256 === sha256) return;
+  throw new RunOutputsError(
+    "integrity",
+    `Cannot upload '${item.path}': it has sha256 ${sha256}, expected ${item.sha256}`,
+  );
+}
+
+function disposable(source: ByteSource & Partial<AsyncDisposable>): ByteSource & AsyncDisposable {
+  return {
+    size: source.size,
+    open: (range, signal) => source.open(range, signal),
+    [Symbol.asyncDispose]: async () => await source[Symbol.asyncDispose]?.(),
+  };
+}

@@ -1,0 +1,516 @@
+/**
+ * The conformance suite: what `StorageBackend`'s documentation promises, held against a driver.
+ *
+ * A driver's test calls {@linkcode backendSuite} once; nothing here knows which driver it is.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import fc from "fast-check";
+import { OutputLocation } from "../../src/layout/output_location.ts";
+import type { ByteSource, Chunks, ObjectInfo, StorageBackend } from "../../src/storage/backend.ts";
+import { bytesSource } from "../../src/storage/byte_source.ts";
+import { compareKeys } from "../../src/storage/compare_keys.ts";
+import { rejectsWith } from "../support/errors.ts";
+
+/** A storage to test. */
+export interface Subject extends AsyncDisposable {
+  /** The driver. */
+  readonly backend: StorageBackend;
+  /** An empty bucket; objects in it are the suite's. */
+  readonly bucket: string;
+}
+
+/** What not every storage does. */
+export interface SuiteOptions {
+  /** The server does not enforce `ifAbsent`, and the driver says so. */
+  readonly withoutConditionalWrite?: boolean;
+  /** How many random cases a property gets; fewer for a slow server. */
+  readonly numRuns?: number;
+}
+
+/** Registers the suite's tests for a driver. */
+export function backendSuite(
+  name: string,
+  open: () => Promise<Subject>,
+  options: SuiteOptions = {},
+): void {
+  const test = (title: string, run: (subject: Helper) => Promise<void>, ignore = false) =>
+    Deno.test({
+      name: `${name}: ${title}`,
+      ignore,
+      fn: async () => {
+        await using subject = await open();
+        await run(new Helper(subject));
+      },
+    });
+
+  test("stat(): a missing object is not_found", async ({ backend, at }) => {
+    await rejectsWith(backend.stat(at("1-linux/nothing")), "not_found", "nothing");
+  });
+
+  test("stat(): a prefix with objects below is not an object", async ({ backend, at, put }) => {
+    await put("1-linux/logs/a.log", "a");
+    await rejectsWith(backend.stat(at("1-linux/logs")), "not_found");
+    await rejectsWith(backend.stat(at("1-linux/logs/a.log/b")), "not_found");
+  });
+
+  test("write(): what was written is read back, with size, hash and time", async (s) => {
+    const before = Date.now();
+    const written = await s.put("1-linux/a.log", "hello\n");
+    assert.equal(written.size, 6);
+    assert.equal(written.sha256, sha256("hello\n"));
+    assert.equal(written.location.key, "1-linux/a.log");
+    const info = await s.backend.stat(s.at("1-linux/a.log"));
+    assert.equal(info.size, 6);
+    assert.equal(info.etag, written.etag);
+    assert.equal(info.contentType, "text/plain");
+    // Servers keep whole seconds, and their clock is theirs.
+    assert(Math.abs(info.modified.getTime() - before) < 60_000, info.modified.toISOString());
+    assert.equal(await s.text("1-linux/a.log"), "hello\n");
+  });
+
+  test("write(): an empty object", async (s) => {
+    await s.put("1-linux/empty", "");
+    assert.equal((await s.backend.stat(s.at("1-linux/empty"))).size, 0);
+    assert.equal(await s.text("1-linux/empty"), "");
+  });
+
+  test("write(): replaces, and the etag changes even at the same size", async (s) => {
+    const first = await s.put("1-linux/a", "one");
+    const second = await s.put("1-linux/a", "two");
+    assert.notEqual(first.etag, second.etag);
+    assert.equal(await s.text("1-linux/a"), "two");
+  });
+
+  test("write(): several MiB in odd pieces", async (s) => {
+    const bytes = noise(5_000_011);
+    const written = await s.backend.write(s.at("1-linux/big.bin"), inPieces(bytes, 65_537));
+    assert.equal(written.sha256, sha256(bytes));
+    assert.equal(sha256(await s.bytes("1-linux/big.bin")), sha256(bytes));
+  });
+
+  test("write(): names with + % # & ? : ' \" < space ü and 😀 are kept", async (s) => {
+    const names = [
+      "rccl_test_gfx942:xnack+.tar.zst",
+      "a%20b%2Fc",
+      "a&b#c?d=e",
+      'it\'s "<quoted>"',
+      " leading and trailing ",
+      "dot.",
+      "grün/日本/😀.txt",
+      "back\\slash",
+      "CON",
+      ".hidden",
+      "a*b|c",
+    ];
+    for (const name of names) await s.put(`1-linux/names/${name}`, name);
+    for (const name of names) assert.equal(await s.text(`1-linux/names/${name}`), name);
+    assert.deepEqual(
+      await s.list("1-linux/names"),
+      names.map((name) => `1-linux/names/${name}`).sort(compareKeys),
+    );
+  });
+
+  test("write(): a wrong hash is an integrity error and leaves what was there", async (s) => {
+    await s.put("1-linux/a", "old");
+    const wrong = { sha256: sha256("something else") };
+    await rejectsWith(
+      s.backend.write(s.at("1-linux/a"), bytesSource("new"), wrong),
+      "integrity",
+      wrong.sha256,
+      sha256("new"),
+    );
+    await rejectsWith(
+      s.backend.write(s.at("1-linux/b"), bytesSource("new"), wrong),
+      "integrity",
+    );
+    assert.equal(await s.text("1-linux/a"), "old");
+    assert.deepEqual(await s.list("1-linux"), ["1-linux/a"]);
+  });
+
+  test("write(): the right hash is accepted", async (s) => {
+    await s.backend.write(s.at("1-linux/a"), bytesSource("new"), { sha256: sha256("new") });
+    assert.equal(await s.text("1-linux/a"), "new");
+  });
+
+  for (const [title, actual] of [["fewer", 5], ["more", 15]] as const) {
+    test(`write(): ${title} bytes than the source said is an integrity error`, async (s) => {
+      await s.put("1-linux/a", "old");
+      const source: ByteSource = {
+        size: 10,
+        async *open() {
+          yield new Uint8Array(actual);
+        },
+      };
+      await rejectsWith(s.backend.write(s.at("1-linux/a"), source), "integrity", "10");
+      assert.equal(await s.text("1-linux/a"), "old");
+    });
+  }
+
+  test("write(): a source that fails in the middle leaves what was there", async (s) => {
+    await s.put("1-linux/a", "old");
+    const source: ByteSource = {
+      size: 10,
+      async *open() {
+        yield new Uint8Array(5);
+        throw new Error("the disk is gone");
+      },
+    };
+    await assert.rejects(s.backend.write(s.at("1-linux/a"), source), /the disk is gone/);
+    await assert.rejects(s.backend.write(s.at("1-linux/b"), source), /the disk is gone/);
+    assert.equal(await s.text("1-linux/a"), "old");
+    assert.deepEqual(await s.list("1-linux"), ["1-linux/a"]);
+  });
+
+  test("write(): nothing is to be seen before all of it is there", async (s) => {
+    await s.put("1-linux/a", "old");
+    const seen: string[] = [];
+    const source: ByteSource = {
+      size: 3,
+      async *open() {
+        yield new TextEncoder().encode("ne");
+        seen.push(await s.text("1-linux/a"), ...await s.list("1-linux"));
+        yield new TextEncoder().encode("w");
+      },
+    };
+    await s.backend.write(s.at("1-linux/a"), source);
+    assert.deepEqual(seen.slice(0, 2), ["old", "1-linux/a"]);
+    assert.equal(seen.length, 2);
+    assert.equal(await s.text("1-linux/a"), "new");
+  });
+
+  test("write(): an abort in the middle rejects with its reason, leaving nothing", async (s) => {
+    const controller = new AbortController();
+    const source: ByteSource = {
+      size: 1000,
+      async *open() {
+        yield new Uint8Array(500);
+        controller.abort(new Error("enough"));
+        yield new Uint8Array(500);
+      },
+    };
+    await assert.rejects(
+      s.backend.write(s.at("1-linux/a"), source, { signal: controller.signal }),
+      /enough/,
+    );
+    assert.deepEqual(await s.list("1-linux"), []);
+  });
+
+  test("every call: a signal that is aborted already stops it", async (s) => {
+    await s.put("1-linux/a", "old");
+    const signal = AbortSignal.abort(new Error("enough"));
+    const a = s.at("1-linux/a");
+    await assert.rejects(s.backend.stat(a, { signal }), /enough/);
+    await assert.rejects(s.backend.read(a, { signal }), /enough/);
+    await assert.rejects(s.backend.write(a, bytesSource("new"), { signal }), /enough/);
+    await assert.rejects(s.backend.copy(a, s.at("1-linux/b"), { signal }), /enough/);
+    await assert.rejects(s.backend.delete(a, { signal }), /enough/);
+    await assert.rejects(Array.fromAsync(s.backend.list(s.at("1-linux"), { signal })), /enough/);
+    assert.equal(await s.text("1-linux/a"), "old");
+  });
+
+  test("write(): progress adds up to the size", async (s) => {
+    let sum = 0;
+    const bytes = noise(300_000);
+    await s.backend.write(s.at("1-linux/a"), inPieces(bytes, 70_000), {
+      onBytes: (count) => sum += count,
+    });
+    assert.equal(sum, bytes.length);
+  });
+
+  test("write(): ifAbsent writes where nothing is, and else is a conflict", async (s) => {
+    await s.backend.write(s.at("1-linux/a"), bytesSource("one"), { ifAbsent: true });
+    await rejectsWith(
+      s.backend.write(s.at("1-linux/a"), bytesSource("two"), { ifAbsent: true }),
+      "conflict",
+      "1-linux/a",
+    );
+    assert.equal(await s.text("1-linux/a"), "one");
+  });
+
+  test(
+    "write(): of many with ifAbsent at once, one wins",
+    async (s) => {
+      const results = await Promise.allSettled(
+        Array.from(
+          { length: 8 },
+          (_, i) =>
+            s.backend.write(s.at("1-linux/a"), bytesSource(`writer ${i}`), { ifAbsent: true }),
+        ),
+      );
+      const winners = results.flatMap((r, i) => r.status === "fulfilled" ? [i] : []);
+      assert.equal(winners.length, 1);
+      assert.equal(await s.text("1-linux/a"), `writer ${winners[0]}`);
+    },
+    options.withoutConditionalWrite,
+  );
+
+  test("write(): of many at once, one of them is there whole", async (s) => {
+    const contents = Array.from({ length: 8 }, (_, i) => noise(200_000 + i));
+    await Promise.all(
+      contents.map((bytes) => s.backend.write(s.at("1-linux/a"), inPieces(bytes, 50_000))),
+    );
+    const found = sha256(await s.bytes("1-linux/a"));
+    assert(contents.some((bytes) => sha256(bytes) === found));
+    assert.deepEqual(await s.list("1-linux"), ["1-linux/a"]);
+  });
+
+  test("write(): a bucket itself is no object", async (s) => {
+    await rejectsWith(s.backend.write(s.at(""), bytesSource("x")), "invalid");
+  });
+
+  test("read(): a missing object is not_found", async (s) => {
+    await rejectsWith(s.backend.read(s.at("1-linux/nothing")), "not_found", "nothing");
+  });
+
+  test("read(): ranges", async (s) => {
+    await s.put("1-linux/a", "0123456789");
+    const range = async (start: number, end: number) => {
+      await using body = await s.backend.read(s.at("1-linux/a"), { range: { start, end } });
+      return new TextDecoder().decode(await collect(body));
+    };
+    assert.equal(await range(0, 10), "0123456789");
+    assert.equal(await range(2, 5), "234");
+    assert.equal(await range(9, 10), "9");
+    assert.equal(await range(5, 1000), "56789");
+    assert.equal(await range(3, 3), "");
+    assert.equal(await range(10, 20), "");
+    for (const [start, end] of [[11, 12], [5, 4], [-1, 3], [0.5, 3]]) {
+      await rejectsWith(range(start, end), "invalid", `${start}-${end}`);
+    }
+  });
+
+  test("read(): a range of an empty object", async (s) => {
+    await s.put("1-linux/empty", "");
+    await using body = await s.backend.read(s.at("1-linux/empty"), { range: { start: 0, end: 5 } });
+    assert.equal((await collect(body)).length, 0);
+  });
+
+  test("read(): ifMatch reads that version and no other", async (s) => {
+    const { etag } = await s.put("1-linux/a", "one");
+    await using body = await s.backend.read(s.at("1-linux/a"), { ifMatch: etag });
+    assert.equal(new TextDecoder().decode(await collect(body)), "one");
+    await s.put("1-linux/a", "two");
+    await rejectsWith(s.backend.read(s.at("1-linux/a"), { ifMatch: etag }), "conflict");
+  });
+
+  test("read(): a body that is not read, or only begun, can be disposed of", async (s) => {
+    await s.backend.write(s.at("1-linux/a"), bytesSource(noise(3_000_000)));
+    {
+      await using _body = await s.backend.read(s.at("1-linux/a"));
+    }
+    {
+      await using body = await s.backend.read(s.at("1-linux/a"));
+      for await (const _ of body) break;
+    }
+    {
+      const body = await s.backend.read(s.at("1-linux/a"));
+      for await (const _ of body) { /* to its end */ }
+    }
+  });
+
+  test("read(): the bytes are of one version, though the object is replaced", async (s) => {
+    const one = noise(3_000_000);
+    await s.backend.write(s.at("1-linux/a"), bytesSource(one));
+    await using body = await s.backend.read(s.at("1-linux/a"));
+    const hash = createHash("sha256");
+    let replaced = false;
+    for await (const chunk of body) {
+      hash.update(chunk);
+      if (!replaced) await s.put("1-linux/a", "two");
+      replaced = true;
+    }
+    assert.equal(hash.digest("hex"), sha256(one));
+  });
+
+  test("list(): nothing is no error", async (s) => {
+    assert.deepEqual(await s.list("1-linux"), []);
+    assert.deepEqual(await s.list(""), []);
+  });
+
+  test("list(): goes by whole segments", async (s) => {
+    for (const key of ["123-linux/a", "123-linux/b/c", "123-linux-old/a", "123-linux2", "12"]) {
+      await s.put(key, key);
+    }
+    assert.deepEqual(await s.list("123-linux"), ["123-linux/a", "123-linux/b/c"]);
+    assert.deepEqual(await s.list("123-linux/b"), ["123-linux/b/c"]);
+    assert.deepEqual(await s.list("123-linux/a"), []);
+    assert.deepEqual(await s.list("123-lin"), []);
+  });
+
+  test("list(): in the order of UTF-8 bytes, with sizes and etags", async (s) => {
+    const keys = ["r/a", "r/a-b", "r/a/b", "r/a/b/c", "r/a0", "r/B", "r/ü", "r/\uffee", "r/😀"]
+      .filter((key) => key !== "r/a" && key !== "r/a/b");
+    for (const key of keys) await s.put(key, key);
+    const infos = await Array.fromAsync(s.backend.list(s.at("r")));
+    assert.deepEqual(infos.map((info) => info.location.key), [...keys].sort(compareKeys));
+    for (const info of infos) {
+      const stat = await s.backend.stat(info.location);
+      assert.equal(info.size, stat.size);
+      assert.equal(info.etag, stat.etag);
+    }
+  });
+
+  test("list(): the bucket itself lists all of it", async (s) => {
+    await s.put("1-linux/a", "a");
+    await s.put("ROCm-rocm-libraries/2-linux/a", "a");
+    assert.deepEqual(await s.list(""), ["1-linux/a", "ROCm-rocm-libraries/2-linux/a"]);
+  });
+
+  test("list(): can be left early", async (s) => {
+    for (let i = 0; i < 5; i++) await s.put(`1-linux/${i}`, "x");
+    for await (const info of s.backend.list(s.at("1-linux"))) {
+      assert.equal(info.location.key, "1-linux/0");
+      break;
+    }
+  });
+
+  test("copy(): content, size and type come along", async (s) => {
+    await s.put("1-linux/a.log", "hello");
+    const copied = await s.backend.copy(s.at("1-linux/a.log"), s.at("2-linux/b/c.log"));
+    assert.equal(copied.location.key, "2-linux/b/c.log");
+    assert.equal(copied.size, 5);
+    assert.equal(await s.text("2-linux/b/c.log"), "hello");
+    assert.equal((await s.backend.stat(s.at("2-linux/b/c.log"))).contentType, "text/plain");
+    assert.equal(await s.text("1-linux/a.log"), "hello");
+  });
+
+  test("copy(): replaces; onto itself it changes nothing", async (s) => {
+    await s.put("1-linux/a", "a");
+    await s.put("1-linux/b", "b");
+    await s.backend.copy(s.at("1-linux/a"), s.at("1-linux/b"));
+    assert.equal(await s.text("1-linux/b"), "a");
+    const before = await s.backend.stat(s.at("1-linux/a"));
+    const same = await s.backend.copy(s.at("1-linux/a"), s.at("1-linux/a"));
+    assert.equal(same.etag, before.etag);
+    assert.equal(await s.text("1-linux/a"), "a");
+  });
+
+  test("copy(): what is missing is not_found, what is in the way with ifAbsent a conflict", async (s) => {
+    await s.put("1-linux/b", "b");
+    await rejectsWith(s.backend.copy(s.at("1-linux/no"), s.at("1-linux/b")), "not_found", "no");
+    await s.put("1-linux/a", "a");
+    await rejectsWith(
+      s.backend.copy(s.at("1-linux/a"), s.at("1-linux/b"), { ifAbsent: true }),
+      "conflict",
+    );
+    assert.equal(await s.text("1-linux/b"), "b");
+  });
+
+  test("delete(): removes the object alone; a missing one is no error", async (s) => {
+    await s.put("1-linux/logs/a", "a");
+    await s.put("1-linux/logs/ab", "ab");
+    await s.backend.delete(s.at("1-linux/logs/a"));
+    await s.backend.delete(s.at("1-linux/logs/a"));
+    await s.backend.delete(s.at("1-linux/logs"));
+    assert.deepEqual(await s.list(""), ["1-linux/logs/ab"]);
+    await rejectsWith(s.backend.stat(s.at("1-linux/logs/a")), "not_found");
+  });
+
+  test("any sequence of writes, copies and deletes leaves what a map would hold", async (s) => {
+    const segment = fc.constantFrom("a", "b", "a-b", "ü", "x y", "C:d", "%41", "A+");
+    const key = fc.array(segment, { minLength: 1, maxLength: 3 })
+      // A disk can't hold "d" and "d/e"; a leaf is told apart from a directory by its name.
+      .map((parts) => parts.join("/") + ".obj");
+    const step = fc.oneof(
+      fc.record({ do: fc.constant("write" as const), key, content: fc.string({ maxLength: 20 }) }),
+      fc.record({ do: fc.constant("copy" as const), key, to: key }),
+      fc.record({ do: fc.constant("delete" as const), key }),
+    );
+    let round = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
+        const base = `round${round++}`;
+        const model = new Map<string, string>();
+        for (const one of steps) {
+          const at = s.at(`${base}/${one.key}`);
+          if (one.do === "write") {
+            const content = one.content.toWellFormed();
+            await s.put(at.key, content);
+            model.set(at.key, content);
+          } else if (one.do === "delete") {
+            await s.backend.delete(at);
+            model.delete(at.key);
+          } else if (model.has(at.key)) {
+            await s.backend.copy(at, s.at(`${base}/${one.to}`));
+            model.set(`${base}/${one.to}`, model.get(at.key)!);
+          } else {
+            await rejectsWith(s.backend.copy(at, s.at(`${base}/${one.to}`)), "not_found");
+          }
+        }
+        assert.deepEqual(await s.list(base), [...model.keys()].sort(compareKeys));
+        for (const [at, content] of model) assert.equal(await s.text(at), content);
+      }),
+      { numRuns: options.numRuns ?? 50 },
+    );
+  });
+}
+
+/** Shorthands for one subject; its members are bound, so that tests can take them apart. */
+class Helper {
+  readonly backend: StorageBackend;
+  readonly at: (key: string) => OutputLocation;
+  readonly put: (key: string, content: string) => Promise<ObjectInfo>;
+
+  constructor(subject: Subject) {
+    this.backend = subject.backend;
+    this.at = (key) => new OutputLocation(subject.bucket, key);
+    this.put = (key, content) =>
+      this.backend.write(this.at(key), bytesSource(content), { contentType: "text/plain" });
+  }
+
+  async bytes(key: string): Promise<Uint8Array> {
+    await using body = await this.backend.read(this.at(key));
+    return await collect(body);
+  }
+
+  async text(key: string): Promise<string> {
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(await this.bytes(key));
+  }
+
+  async list(key: string): Promise<string[]> {
+    return (await Array.fromAsync(this.backend.list(this.at(key)))).map((i) => i.location.key);
+  }
+}
+
+/** A source that yields pieces of one size from a buffer that it reuses, as real ones do. */
+function inPieces(bytes: Uint8Array, size: number): ByteSource {
+  return {
+    size: bytes.length,
+    async *open(range = { start: 0, end: bytes.length }) {
+      const buffer = new Uint8Array(size);
+      for (let offset = range.start; offset < range.end; offset += size) {
+        const piece = bytes.subarray(offset, Math.min(offset + size, range.end));
+        buffer.set(piece);
+        yield buffer.subarray(0, piece.length);
+        buffer.fill(0xee);
+      }
+    },
+  };
+}
+
+async function collect(chunks: Chunks): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const chunk of chunks) parts.push(chunk.slice());
+  return new Uint8Array(await new Blob(parts as Uint8Array<ArrayBuffer>[]).arrayBuffer());
+}
+
+/** Bytes that do not compress and are the same each time. */
+function noise(size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  let state = 0x9e3779b9 ^ size;
+  for (let i = 0; i < size; i++) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    bytes[i] = state;
+  }
+  return bytes;
+}
+
+function sha256(content: Uint8Array | string): string {
+  return createHash("sha256").update(content).digest("hex");
+}
