@@ -12,7 +12,7 @@
 import { dirname, join, resolve } from "node:path";
 import { invalid, RunOutputsError } from "../layout/error.ts";
 import { decodeWindowsName, encodeWindowsName } from "../layout/local_name.ts";
-import { OutputLocation } from "../layout/output_location.ts";
+import type { OutputLocation } from "../layout/output_location.ts";
 import { isTemporary, writeFileAtomic } from "./atomic_file.ts";
 import type {
   ByteRange,

@@ -6,7 +6,7 @@
 
 import { createHash } from "node:crypto";
 import { invalid, RunOutputsError } from "../layout/error.ts";
-import { OutputLocation } from "../layout/output_location.ts";
+import type { OutputLocation } from "../layout/output_location.ts";
 import type {
   ByteSource,
   CallOptions,
