@@ -13,7 +13,7 @@ import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { RunOutputsError } from "../layout/error.ts";
 import type { Chunks } from "./backend.ts";
-import { diskError } from "./disk_error.ts";
+import { diskError } from "../layout/disk_error.ts";
 
 /** What the name of every temporary file starts with. No object can have such a name. */
 export const TEMPORARY_PREFIX = ".run-outputs-tmp-";

@@ -6,7 +6,7 @@
 
 import { RunOutputsError } from "../layout/error.ts";
 import type { ByteRange, ByteSource, Chunks } from "./backend.ts";
-import { diskError } from "./disk_error.ts";
+import { diskError } from "../layout/disk_error.ts";
 
 /** How much is read from a disk at once. Bigger reads are no faster; smaller ones are. */
 const CHUNK = 1024 * 1024;

@@ -9,7 +9,7 @@ import type { OutputLocation } from "../layout/output_location.ts";
 import { writeFileAtomic } from "./atomic_file.ts";
 import type { StorageBackend } from "./backend.ts";
 import { readFile } from "./byte_source.ts";
-import { diskError } from "./disk_error.ts";
+import { diskError } from "../layout/disk_error.ts";
 import { transferAll, type TransferOptions, type TransferResult } from "./transfer.ts";
 
 /** One object to download. */

@@ -27,7 +27,7 @@ import type {
 import { readFile } from "./byte_source.ts";
 import { compareKeys } from "./compare_keys.ts";
 import { contentType } from "./content_type.ts";
-import { diskError } from "./disk_error.ts";
+import { diskError } from "../layout/disk_error.ts";
 import { clipRange } from "./range.ts";
 
 /** Options of {@linkcode LocalBackend}. */

@@ -7,7 +7,7 @@
 import { join } from "node:path";
 import type { PathFilter } from "./path_filter.ts";
 import { compareKeys } from "./compare_keys.ts";
-import { diskError } from "./disk_error.ts";
+import { diskError } from "../layout/disk_error.ts";
 
 /** One file of a tree. */
 export interface TreeFile {

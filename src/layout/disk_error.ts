@@ -2,12 +2,13 @@
  * The one place that turns a failure of the local file system into our error.
  *
  * `Deno.*` throws classes, `node:fs` throws `Error`s with a `code`, and a denied permission of the
- * sandbox is a class of its own. None of them is retried: a full disk is as full a second later.
+ * sandbox is a class of its own. It stands in the lowest layer because storage and archives both
+ * touch the disk. None of them is retried: a full disk is as full a second later.
  *
  * @module
  */
 
-import { type ErrorCode, RunOutputsError } from "../layout/error.ts";
+import { type ErrorCode, RunOutputsError } from "./error.ts";
 
 /** What a file system says, by its code, and what a person can do about it. */
 const BY_CODE: Readonly<Record<string, readonly [ErrorCode, string]>> = {

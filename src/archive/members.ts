@@ -1,0 +1,118 @@
+/**
+ * What goes into an archive: the members of a directory, in a fixed order.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { diskError } from "../layout/disk_error.ts";
+import { RunOutputsError } from "../layout/error.ts";
+
+/** The name of the file that comes first in an artifact archive and lists its directories. */
+export const ARTIFACT_MANIFEST = "artifact_manifest.txt";
+
+/** One member of an archive that is to be made. */
+export interface ArchiveMember {
+  /** Its name in the archive: relative, with `/`, a directory's without a trailing one. */
+  readonly name: string;
+  /** Where it is on disk. */
+  readonly path: string;
+  /** What it is. */
+  readonly type: "file" | "directory" | "symlink" | "hardlink";
+  /** The size in bytes; 0 for anything but a file. */
+  readonly size: number;
+  /** The permission bits. Windows has none: directories and files get those of a common umask. */
+  readonly mode: number;
+  /** When it was last changed. */
+  readonly modified: Date;
+  /** Where a link points: as it stands for a symbolic one, a member's name for a hard one. */
+  readonly target?: string;
+}
+
+/** Options of {@linkcode listMembers}. */
+export interface ListMembersOptions {
+  /** A file that comes before all others, if it is there. */
+  readonly first?: string;
+  /** Stops the walk. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Lists all that is in a directory as members of an archive.
+ *
+ * The order is that of the names, whatever the file system's, so the same tree makes the same
+ * archive. A second name of one file becomes a hard link to the first.
+ *
+ * @param dir The directory.
+ * @param options What comes first; a signal.
+ * @returns The members; the directory itself is none.
+ * @throws {RunOutputsError} `invalid`, for a device, socket or pipe; or what the disk says.
+ */
+export async function listMembers(
+  dir: string,
+  options: ListMembersOptions = {},
+): Promise<ArchiveMember[]> {
+  const members: ArchiveMember[] = [];
+  const firstNames = new Map<string, string>();
+
+  async function walk(path: string, above: string): Promise<void> {
+    const names: string[] = [];
+    for await (const entry of Deno.readDir(path)) names.push(entry.name);
+    names.sort();
+    if (above === "" && options.first !== undefined && names.includes(options.first)) {
+      names.splice(names.indexOf(options.first), 1);
+      names.unshift(options.first);
+    }
+    for (const entry of names) {
+      options.signal?.throwIfAborted();
+      const name = above + entry;
+      const inside = join(path, entry);
+      const member = await lookAt(name, inside, firstNames);
+      members.push(member);
+      if (member.type === "directory") await walk(inside, `${name}/`);
+    }
+  }
+
+  try {
+    await walk(dir, "");
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    throw diskError("read", dir, error);
+  }
+  return members;
+}
+
+/**
+ * Describes one file, directory or link as a member.
+ *
+ * @param name Its name in the archive.
+ * @param path Where it is on disk.
+ * @param firstNames The name of the first member for each file that has several names; this call
+ * adds to it.
+ * @returns The member.
+ */
+export async function lookAt(
+  name: string,
+  path: string,
+  firstNames: Map<string, string> = new Map(),
+): Promise<ArchiveMember> {
+  const stat = await Deno.lstat(path);
+  const modified = stat.mtime ?? new Date(0);
+  const mode = stat.mode === null ? (stat.isDirectory ? 0o755 : 0o644) : stat.mode & 0o777;
+  const common = { name, path, size: 0, mode, modified };
+  if (stat.isDirectory) return { ...common, type: "directory" };
+  if (stat.isSymlink) return { ...common, type: "symlink", target: await Deno.readLink(path) };
+  if (!stat.isFile) {
+    throw new RunOutputsError(
+      "invalid",
+      `Cannot pack '${path}': it is neither a file, a directory nor a link`,
+    );
+  }
+  if ((stat.nlink ?? 1) > 1 && stat.ino !== null) {
+    const identity = `${stat.dev}:${stat.ino}`;
+    const target = firstNames.get(identity);
+    if (target !== undefined) return { ...common, type: "hardlink", target };
+    firstNames.set(identity, name);
+  }
+  return { ...common, type: "file", size: stat.size };
+}
