@@ -6,7 +6,7 @@
 
 import { pipeline, Readable, type Transform } from "node:stream";
 import zlib from "node:zlib";
-import tar from "tar-stream";
+import { type Header, type Pack, pack as tarPack } from "tar-stream";
 import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { ArchiveMember } from "./members.ts";
@@ -85,7 +85,7 @@ async function* tarChunks(
   members: Iterable<ArchiveMember>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
-  const archive = tar.pack();
+  const archive = tarPack();
   const filled = fill(archive, members, signal).then(
     () => archive.finalize(),
     (error) => archive.destroy(error),
@@ -99,13 +99,13 @@ async function* tarChunks(
 }
 
 async function fill(
-  archive: tar.Pack,
+  archive: Pack,
   members: Iterable<ArchiveMember>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   for (const member of members) {
     signal?.throwIfAborted();
-    const header: tar.Headers = {
+    const header = {
       name: member.type === "directory" ? `${member.name}/` : member.name,
       mode: member.mode,
       mtime: member.modified,
@@ -114,7 +114,7 @@ async function fill(
     };
     if (member.type === "file") {
       const { path, size } = member;
-      await addFile(archive, { ...header, type: "file", size }, path).catch((error) => {
+      await addFile(archive, { ...header, type: "file" as const, size }, path).catch((error) => {
         throw diskError("read", path, error);
       });
     } else if (member.type === "directory") {
@@ -128,8 +128,8 @@ async function fill(
 
 /** Adds a file of any size, never holding more than a few pieces of it. */
 async function addFile(
-  archive: tar.Pack,
-  header: tar.Headers & { size: number },
+  archive: Pack,
+  header: Partial<Header> & Pick<Header, "name" | "size">,
   path: string,
 ): Promise<void> {
   using file = await Deno.open(path);
@@ -148,7 +148,10 @@ async function addFile(
     left -= count;
     if (left < 0) break;
     if (!entry.write(buffer.subarray(0, count))) {
-      await Promise.race([new Promise((resolve) => entry.once("drain", resolve)), closed]);
+      await Promise.race([
+        new Promise<void>((resolve) => entry.once("drain", () => resolve())),
+        closed,
+      ]);
       if (entry.destroyed) return;
     }
   }
@@ -158,6 +161,6 @@ async function addFile(
       `Cannot pack '${path}': its size changed while it was read`,
     );
   }
-  entry.end();
+  entry.end(undefined);
   await closed;
 }
