@@ -87,13 +87,26 @@ export function invalid(field: string, value: unknown, expected: string): RunOut
   return new RunOutputsError("invalid", `Invalid ${field} ${quote(value)}: expected ${expected}`);
 }
 
+/** What could break the line, steer a terminal, or show text in another order than it has. */
+const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}]/gu;
+
 /**
- * Shows a value inside a one-line message: quoted, control characters escaped, long ones cut.
+ * Shows a value inside a one-line message: text quoted, what is not printable escaped, long ones
+ * cut.
  *
  * @param value The value to show.
- * @returns Its text, at most about 120 characters, without line breaks.
+ * @returns Its text, at most 120 characters, without line breaks.
  */
 export function quote(value: unknown): string {
-  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
-  return text.length > 120 ? `${text.slice(0, 117)}…` : text;
+  const text = (typeof value === "string" ? JSON.stringify(value) : plain(value))
+    .replace(UNPRINTABLE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  if (text.length <= 120) return text;
+  return `${text.slice(0, 119).replace(/[\ud800-\udbff]$/, "")}…`;
+}
+
+/** Text of a value that is none: an object's own `toString` can be missing or throw. */
+function plain(value: unknown): string {
+  return typeof value === "object" && value !== null
+    ? Object.prototype.toString.call(value)
+    : String(value);
 }

@@ -9,8 +9,8 @@
  * @module
  */
 
-/** Device names that Windows reserves, with or without an extension. */
-const RESERVED = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\.|$)/i;
+/** Device names that Windows reserves, also with an extension and with spaces before it. */
+const RESERVED = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(?:\.|$)/i;
 
 // deno-lint-ignore no-control-regex -- Windows refuses control characters in names
 const REFUSED = /[<>:"|?*\\\u0000-\u001f]|%(?=[0-9A-Fa-f]{2})/g;
@@ -39,13 +39,15 @@ export function encodeWindowsName(segment: string): string {
  * The inverse of {@linkcode encodeWindowsName}.
  *
  * @param name A name on a Windows disk.
- * @returns The segment of the key.
+ * @returns The segment of the key. A name that the encoding never makes, like `a%2Fb`, was put
+ * there by someone else and comes back unchanged: decoded, it could be more than one segment.
  */
 export function decodeWindowsName(name: string): string {
-  return name.replace(
-    /%([0-9A-Fa-f]{2})/g,
+  const segment = name.replace(
+    /%([0-9A-F]{2})/g,
     (_, digits) => String.fromCharCode(parseInt(digits, 16)),
   );
+  return encodeWindowsName(segment) === name ? segment : name;
 }
 
 function hex(character: string): string {

@@ -60,7 +60,7 @@ export class OutputLocation {
   static fromS3Uri(uri: string): OutputLocation {
     const match = /^s3:\/\/([^/]+)(?:\/(.*))?$/s.exec(uri);
     if (match === null) throw invalid("S3 URI", uri, "s3://BUCKET/KEY");
-    return new OutputLocation(match[1], (match[2] ?? "").replace(/\/$/, ""));
+    return new OutputLocation(match[1], (match[2] ?? "").replace(/(?<=[^/])\/$/, ""));
   }
 
   /** The `s3://bucket/key` URI. The key stands in it as it is, the way aws-cli takes it. */
@@ -85,7 +85,7 @@ export class OutputLocation {
    * The path of this location in a staging directory. The bucket is no part of it: a staging
    * directory stands for whichever bucket it mirrors.
    *
-   * @param stagingDir The staging directory, relative or absolute.
+   * @param stagingDir The staging directory, relative or absolute; empty for the current one.
    * @param options For which system.
    * @returns The staging directory with the key appended; on Windows the key's names are encoded
    * as {@linkcode encodeWindowsName} tells.
@@ -94,13 +94,11 @@ export class OutputLocation {
     const windows = options.windows ?? Deno.build.os === "windows";
     const separator = windows ? "\\" : "/";
     const base = stagingDir.replace(windows ? /(?<=[^:\\/])[\\/]+$/ : /(?<=[^/])\/+$/, "");
-    if (this.key === "") return base;
+    if (this.key === "") return base === "" ? "." : base;
     const names = this.key.split("/");
     const path = (windows ? names.map(encodeWindowsName) : names).join(separator);
-    if (base === "") return path;
-    return /[\\/]$/.test(base) && (windows || base.endsWith("/"))
-      ? base + path
-      : base + separator + path;
+    const open = windows ? /^$|^[A-Za-z]:$|[\\/]$/ : /^$|\/$/;
+    return open.test(base) ? base + path : base + separator + path;
   }
 
   /**

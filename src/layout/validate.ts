@@ -78,9 +78,27 @@ export function checkKey(field: string, key: string): string {
 export function checkBucket(field: string, value: string): string {
   if (
     typeof value !== "string" || !/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(value) ||
-    value.includes("..")
+    value.includes("..") || /^\d+\.\d+\.\d+\.\d+$/.test(value)
   ) {
     throw invalid(field, value, "a bucket's name: 3 to 63 of a-z, 0-9, '-' and '.'");
+  }
+  return value;
+}
+
+/**
+ * Checks the full name of a repository on GitHub.
+ *
+ * @param field The field's name, for the message.
+ * @param value The repository.
+ * @returns The repository, unchanged.
+ * @throws {RunOutputsError} `invalid`, if it is not an owner and a name joined by one `/`.
+ */
+export function checkRepository(field: string, value: string): string {
+  if (
+    typeof value !== "string" || value.length > 200 ||
+    !/^[A-Za-z0-9_-]+\/(?!\.\.?$)[A-Za-z0-9._-]+$/.test(value)
+  ) {
+    throw invalid(field, value, "OWNER/NAME of a repository, as in ROCm/TheRock");
   }
   return value;
 }

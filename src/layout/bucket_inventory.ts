@@ -1,0 +1,93 @@
+/**
+ * The buckets that exist, what each is for, and who may write to it.
+ *
+ * @module
+ */
+
+/** What a bucket holds: outputs of runs, or one kind of released packages. */
+export type BucketType = "artifacts" | "tarball" | "python" | "packages";
+
+/** A bucket. */
+export interface BucketInfo {
+  /** The bucket's name. */
+  readonly name: string;
+  /** The AWS region it is in. */
+  readonly region: string;
+  /** The ARN of the role that writers assume; `null` if no workflow writes to it. */
+  readonly role: string | null;
+  /** What it holds. */
+  readonly type: BucketType;
+  /** The release type it belongs to, without a `-bkc`. */
+  readonly releaseType: string;
+  /** Whether only old runs are in it. */
+  readonly retired: boolean;
+}
+
+const REGION = "us-east-2";
+
+/**
+ * Every bucket of the system, those of old runs last.
+ *
+ * A fork's pull request gets no role and uses the runner's own credentials. Reads are public.
+ */
+export const BUCKETS: readonly BucketInfo[] = [
+  current("therock-ci-artifacts", "ci", "artifacts", "therock-ci"),
+  current("therock-ci-artifacts-external", "ci", "artifacts", "therock-ci-external"),
+  ...["dev", "nightly", "prerelease", "release"].flatMap((releaseType) =>
+    (["artifacts", "packages", "python", "tarball"] as const).map((type) =>
+      current(
+        `therock-${releaseType}-${type}`,
+        releaseType,
+        type,
+        releaseType === "release" ? null : `therock-${releaseType}`,
+      )
+    )
+  ),
+  retired("therock-artifacts"),
+  retired("therock-artifacts-external"),
+  retired("therock-artifacts-internal"),
+];
+
+/**
+ * What is known about a bucket.
+ *
+ * @param name The bucket's name.
+ * @returns Its entry in {@linkcode BUCKETS}; `undefined` if it is not one of them.
+ *
+ * @example
+ * ```ts
+ * import { bucketInfo } from "@therock/run-outputs";
+ *
+ * console.assert(bucketInfo("therock-dev-artifacts")?.region === "us-east-2");
+ * ```
+ */
+export function bucketInfo(name: string): BucketInfo | undefined {
+  return BUCKETS.find((bucket) => bucket.name === name);
+}
+
+function current(
+  name: string,
+  releaseType: string,
+  type: BucketType,
+  role: string | null,
+): BucketInfo {
+  return Object.freeze({
+    name,
+    region: REGION,
+    role: role === null ? null : `arn:aws:iam::692859939525:role/${role}`,
+    type,
+    releaseType,
+    retired: false,
+  });
+}
+
+function retired(name: string): BucketInfo {
+  return Object.freeze({
+    name,
+    region: REGION,
+    role: null,
+    type: "artifacts",
+    releaseType: "ci",
+    retired: true,
+  });
+}

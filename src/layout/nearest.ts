@@ -1,0 +1,51 @@
+/**
+ * What a mistyped word was meant to be.
+ *
+ * @module
+ */
+
+/**
+ * Finds the word that another is most likely a typo of.
+ *
+ * @param word What was typed.
+ * @param candidates What there is.
+ * @returns The candidate with the fewest letters to change, ignoring case, the first of equals;
+ * `undefined` if it takes more than a third of the longer word.
+ *
+ * @example
+ * ```ts
+ * import { nearest } from "@therock/run-outputs";
+ *
+ * console.assert(nearest("artefact", ["artifact", "tarball"]) === "artifact");
+ * console.assert(nearest("wheel", ["artifact", "tarball"]) === undefined);
+ * ```
+ */
+export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let least = Infinity;
+  for (const candidate of candidates) {
+    const longer = Math.max(word.length, candidate.length);
+    if (Math.abs(word.length - candidate.length) * 3 > longer) continue;
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (distance * 3 <= longer && distance < least) {
+      best = candidate;
+      least = distance;
+    }
+  }
+  return best;
+}
+
+/** Levenshtein's distance: single letters inserted, deleted or replaced. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next.push(
+        Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)),
+      );
+    }
+    row = next;
+  }
+  return row[b.length];
+}

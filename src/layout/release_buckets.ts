@@ -1,0 +1,109 @@
+/**
+ * Where released packages go: other buckets than the outputs of runs.
+ *
+ * @module
+ */
+
+import { invalid } from "./error.ts";
+
+/** What is released to a bucket of its own. */
+export type ReleaseArtifactType = "tarball" | "python" | "packages";
+
+/** What has a package repository of its own. */
+export type ReleaseProduct = "core" | "pytorch" | "jax";
+
+/** Arguments of {@linkcode releaseBucket}. */
+export interface ReleaseBucketQuestion {
+  /** The release type: `dev`, `nightly`, `prerelease`, or one of the first two with `-bkc`. */
+  readonly releaseType: string;
+  /** What is released. */
+  readonly type: ReleaseArtifactType;
+}
+
+/** Arguments of {@linkcode releaseRepository}. */
+export interface ReleaseRepositoryQuestion {
+  /** The release type: `dev`, `nightly`, `prerelease`, or one of the first two with `-bkc`. */
+  readonly releaseType: string;
+  /** Whose packages. */
+  readonly product: ReleaseProduct;
+}
+
+/** A package repository of a product. */
+export interface ReleaseRepository {
+  /** The bucket behind it. */
+  readonly bucket: string;
+  /** The ARN of the role that writers assume. */
+  readonly role: string;
+  /** The address that pip reads. */
+  readonly url: string;
+}
+
+/** Per release type: the word in the buckets' names, and the channel of the repositories. */
+const RELEASES: ReadonlyMap<string, { readonly bucket: string; readonly channel: string }> =
+  new Map([
+    ["dev", { bucket: "dev", channel: "dev" }],
+    ["dev-bkc", { bucket: "dev", channel: "bkc" }],
+    ["nightly", { bucket: "nightly", channel: "nightly" }],
+    ["nightly-bkc", { bucket: "nightly", channel: "bkc" }],
+    ["prerelease", { bucket: "prerelease", channel: "rc" }],
+  ]);
+
+const TYPES: readonly string[] = ["tarball", "python", "packages"];
+const PRODUCTS: readonly string[] = ["core", "pytorch", "jax"];
+
+/**
+ * The bucket that one type of packages is released to.
+ *
+ * @param question The release type, and what is released.
+ * @returns The bucket's name.
+ * @throws {RunOutputsError} `invalid`, if there is no such release type or type.
+ *
+ * @example
+ * ```ts
+ * import { releaseBucket } from "@therock/run-outputs";
+ *
+ * const bucket = releaseBucket({ releaseType: "nightly-bkc", type: "python" });
+ * console.assert(bucket === "therock-nightly-python");
+ * ```
+ */
+export function releaseBucket(question: ReleaseBucketQuestion): string {
+  const release = releaseOf(question.releaseType);
+  if (!TYPES.includes(question.type)) throw invalid("type", question.type, oneOf(TYPES));
+  return `therock-${release.bucket}-${question.type}`;
+}
+
+/**
+ * The package repository that a product is released to.
+ *
+ * @param question The release type, and the product.
+ * @returns The bucket, the role to write with, and the address to read from.
+ * @throws {RunOutputsError} `invalid`, if there is no such release type or product.
+ *
+ * @example
+ * ```ts
+ * import { releaseRepository } from "@therock/run-outputs";
+ *
+ * const repository = releaseRepository({ releaseType: "prerelease", product: "jax" });
+ * console.assert(repository.url === "https://rc.repo.amd.com/rocm/whl-next/");
+ * ```
+ */
+export function releaseRepository(question: ReleaseRepositoryQuestion): ReleaseRepository {
+  const { channel } = releaseOf(question.releaseType);
+  const { product } = question;
+  if (!PRODUCTS.includes(product)) throw invalid("product", product, oneOf(PRODUCTS));
+  return {
+    bucket: `therock-repo-amd-${channel}-${product}`,
+    role: `arn:aws:iam::324352301041:role/therock-repo-${channel}-${product}`,
+    url: `https://${channel}.repo.amd.com/rocm/whl-next/`,
+  };
+}
+
+function releaseOf(releaseType: string): { readonly bucket: string; readonly channel: string } {
+  const release = RELEASES.get(releaseType);
+  if (release === undefined) throw invalid("release type", releaseType, oneOf(RELEASES.keys()));
+  return release;
+}
+
+function oneOf(words: Iterable<string>): string {
+  return `one of ${[...words].join(", ")}`;
+}

@@ -1,0 +1,158 @@
+/**
+ * What decides where a workflow run's outputs are: its repository, whether it is a fork's, its
+ * release type. Taken from arguments, a looked-up run, or this job's environment.
+ *
+ * @module
+ */
+
+import type { BucketQuestion, BucketRules } from "./buckets.ts";
+import { NEWEST_BUCKET_RULES } from "./buckets.ts";
+import { invalid, quote, RunOutputsError } from "./error.ts";
+import { checkRepository } from "./validate.ts";
+
+/** Environment variables; unset ones are absent or `undefined`. */
+export type WorkflowEnvironment = Readonly<Record<string, string | undefined>>;
+
+/** A workflow run as GitHub's API tells of it. */
+export interface WorkflowRun {
+  /** `repository.full_name`. */
+  readonly repository?: string;
+  /** `head_repository.full_name`; `null` if that repository has been deleted. */
+  readonly headRepository: string | null;
+  /** `created_at`, like `2025-11-11T16:18:48Z`. */
+  readonly createdAt?: string;
+}
+
+/** What is known about a run before anything is looked up. */
+export interface RunOriginOptions {
+  /** The run's id. */
+  readonly runId: string | number;
+  /**
+   * The repository the workflow ran in. Default: that of `workflowRun`, else `GITHUB_REPOSITORY`,
+   * else `ROCm/TheRock`.
+   */
+  readonly repository?: string;
+  /** The release type. Default: `RELEASE_TYPE` if this is this job's own run, else CI. */
+  readonly releaseType?: string;
+  /** Which bucket rules. Default: the newest. */
+  readonly rules?: BucketRules;
+  /** This job's environment. Default: none of the variables is set. */
+  readonly env?: WorkflowEnvironment;
+  /** Reads the file of `GITHUB_EVENT_PATH`; only called where its answer matters. */
+  readonly readTextFile?: (path: string) => string;
+  /** The run as GitHub tells of it; then this job's environment says nothing about it. */
+  readonly workflowRun?: WorkflowRun;
+}
+
+const DEFAULT_REPOSITORY = "ROCm/TheRock";
+
+/**
+ * The repository a run is looked for in.
+ *
+ * @param repository The repository, if the caller named one.
+ * @param env This job's environment.
+ * @returns That repository, else `GITHUB_REPOSITORY`, else `ROCm/TheRock`.
+ * @throws {RunOutputsError} `invalid`, naming where the bad value came from.
+ */
+export function resolveRepository(
+  repository: string | undefined,
+  env: WorkflowEnvironment = {},
+): string {
+  if (repository !== undefined) return checkRepository("repository", repository);
+  if (!env.GITHUB_REPOSITORY) return DEFAULT_REPOSITORY;
+  return checkRepository("GITHUB_REPOSITORY", env.GITHUB_REPOSITORY);
+}
+
+/**
+ * Gathers what {@linkcode selectBucket} asks about a run.
+ *
+ * With a `workflowRun` all comes from it and the arguments. Without, the run is taken for this
+ * job's own if its id is `GITHUB_RUN_ID` or that is unset: then whether it is a fork's comes from
+ * the event file, and the release type from `RELEASE_TYPE`. The environment never tells of another
+ * run: that one counts as a CI run that is not a fork's, unless arguments say otherwise.
+ *
+ * @param options What is known.
+ * @returns The question to ask.
+ * @throws {RunOutputsError} `invalid`: a repository that is none, an event file that can't be read.
+ *
+ * @example
+ * ```ts
+ * import { describeRun, selectBucket } from "@therock/run-outputs";
+ *
+ * const env = { GITHUB_RUN_ID: "1", RELEASE_TYPE: "nightly" };
+ * const own = selectBucket(describeRun({ runId: 1, env }));
+ * const other = selectBucket(describeRun({ runId: 2, env }));
+ * console.assert(own.bucket === "therock-nightly-artifacts");
+ * console.assert(other.bucket === "therock-ci-artifacts");
+ * ```
+ */
+export function describeRun(options: RunOriginOptions): BucketQuestion {
+  const { env = {}, releaseType, workflowRun } = options;
+  const rules = options.rules ?? NEWEST_BUCKET_RULES;
+
+  if (workflowRun !== undefined) {
+    const repository = resolveRepository(options.repository ?? workflowRun.repository, env);
+    const fork = workflowRun.headRepository === null ||
+      workflowRun.headRepository !== (workflowRun.repository ?? repository);
+    return { repository, fork, releaseType, rules, createdAt: workflowRun.createdAt };
+  }
+
+  const repository = resolveRepository(options.repository, env);
+  const own = !env.GITHUB_RUN_ID || env.GITHUB_RUN_ID === String(options.runId);
+  const fork = own && isForkEvent(env, rules, options.readTextFile);
+  if (own && releaseType === undefined && env.RELEASE_TYPE !== undefined) {
+    const releaseTypeName = "RELEASE_TYPE";
+    return { repository, fork, releaseType: env.RELEASE_TYPE, releaseTypeName, rules };
+  }
+  return { repository, fork, releaseType, rules };
+}
+
+/**
+ * Whether this job runs for a fork's pull request.
+ *
+ * The rules of `2026-08` ask only for the event `pull_request`. Those of `2026-03` took any event
+ * that has a pull request, so `pull_request_target` as well.
+ *
+ * @param env This job's environment. Without `GITHUB_EVENT_PATH` there is no fork.
+ * @param rules Which bucket rules.
+ * @param readTextFile Reads the file of `GITHUB_EVENT_PATH`.
+ * @returns Whether the head repository is a fork, or has been deleted.
+ * @throws {RunOutputsError} `invalid`, if the event file can't be read or holds no JSON object.
+ */
+export function isForkEvent(
+  env: WorkflowEnvironment,
+  rules: BucketRules,
+  readTextFile?: (path: string) => string,
+): boolean {
+  const path = env.GITHUB_EVENT_PATH;
+  if (!path || (rules !== "2026-03" && env.GITHUB_EVENT_NAME !== "pull_request")) return false;
+  const head = property(property(readEvent(path, readTextFile), "pull_request"), "head");
+  const repo = property(head, "repo");
+  return repo === null || property(repo, "fork") === true;
+}
+
+function readEvent(path: string, readTextFile?: (path: string) => string): unknown {
+  if (readTextFile === undefined) {
+    throw invalid("readTextFile", undefined, `a function that reads GITHUB_EVENT_PATH '${path}'`);
+  }
+  let event: unknown;
+  try {
+    event = JSON.parse(readTextFile(path).replace(/^\ufeff/, ""));
+  } catch (cause) {
+    const reason = cause instanceof Error ? quote(cause.message) : "unknown";
+    throw new RunOutputsError(
+      "invalid",
+      `Invalid GITHUB_EVENT_PATH ${quote(path)}: cannot read a JSON object from it: ${reason}`,
+      { cause },
+    );
+  }
+  if (typeof event !== "object" || event === null || Array.isArray(event)) {
+    throw invalid("GITHUB_EVENT_PATH", path, "a file with a JSON object");
+  }
+  return event;
+}
+
+function property(value: unknown, name: string): unknown {
+  if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;
+  return (value as Record<string, unknown>)[name];
+}
