@@ -93,13 +93,21 @@ export function isTemporary(name: string): boolean {
   return name.startsWith(TEMPORARY_PREFIX);
 }
 
-type Content = Pick<WrittenFile, "size" | "sha256">;
+/** What went into a file. */
+export type Content = Pick<WrittenFile, "size" | "sha256">;
 
-/** Writes all bytes and hashes them on the way. */
-async function fill(
+/**
+ * Writes all bytes and hashes them on the way.
+ *
+ * @param file Where to.
+ * @param chunks The bytes.
+ * @param options Progress and a signal.
+ * @returns Their number and hash.
+ */
+export async function fill(
   file: Deno.FsFile,
   chunks: Chunks,
-  options: AtomicWriteOptions,
+  options: Pick<AtomicWriteOptions, "onBytes" | "signal"> = {},
 ): Promise<Content> {
   const hash = createHash("sha256");
   let size = 0;
@@ -155,8 +163,22 @@ function exists(path: string, cause: unknown): RunOutputsError {
 /** Directories that this process has looked through for what killed ones left. */
 const cleaned = new Set<string>();
 
-/** Makes and locks a temporary file in a directory, which is made as needed. */
-async function createTemporary(directory: string): Promise<{ path: string; file: Deno.FsFile }> {
+/** A temporary file that is locked for as long as it is open. */
+export interface TemporaryFile {
+  /** Where it is. */
+  readonly path: string;
+  /** The open file. */
+  readonly file: Deno.FsFile;
+}
+
+/**
+ * Makes and locks a temporary file. A killed process leaves it unlocked, and the next one that
+ * makes one in this directory removes it.
+ *
+ * @param directory Where; made as needed.
+ * @returns The file; closing and removing it is the caller's.
+ */
+export async function createTemporary(directory: string): Promise<TemporaryFile> {
   if (!cleaned.has(directory)) {
     await Deno.mkdir(directory, { recursive: true });
     await removeAbandoned(directory);

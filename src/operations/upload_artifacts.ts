@@ -1,0 +1,178 @@
+/**
+ * The upload of a build's artifacts.
+ *
+ * @module
+ */
+
+import { basename, join } from "node:path";
+import { listMembers } from "../archive/members.ts";
+import { ArtifactName } from "../layout/artifact_name.ts";
+import { diskError } from "../layout/disk_error.ts";
+import { RunOutputsError } from "../layout/error.ts";
+import type { RunOutputRoot } from "../layout/run_output_root.ts";
+import { type PathFilter, pathFilter, type PathFilterOptions } from "../storage/path_filter.ts";
+import { fileItem, textItem, type UploadItem } from "../storage/upload.ts";
+import { formatSidecar, MAX_SIDECAR_BYTES, parseSidecar, SIDECAR_SUFFIX } from "./sidecar.ts";
+import { ARTIFACT_MANIFEST, packItem, UploadPlanner } from "./upload_plan.ts";
+
+/** Options of {@linkcode planArtifacts}. */
+export interface PlanArtifactsOptions extends PathFilterOptions {
+  /** The directory with archives and artifact directories, as a build leaves it. */
+  readonly artifactsDir: string;
+  /** The zstd level for directories that are packed. Default: 3. */
+  readonly level?: number;
+  /** Where archives wait until they are uploaded. Default: the artifacts' directory. */
+  readonly workDir?: string;
+  /** Stops the planning. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Plans the upload of artifacts: directories `{name}_{component}_{target}` become `.tar.zst`
+ * archives, archives go as they are, and each gets its `.sha256sum`. A sidecar that is there
+ * already is held against its archive: a wrong one fails both.
+ *
+ * @param root The run.
+ * @param options Where the artifacts are, and which of them.
+ * @param planner Where to add them.
+ * @returns The include patterns that matched nothing.
+ * @throws {RunOutputsError} `not_found`, if the directory does not exist.
+ */
+export async function planArtifacts(
+  root: RunOutputRoot,
+  options: PlanArtifactsOptions,
+  planner: UploadPlanner = new UploadPlanner(),
+): Promise<string[]> {
+  const { artifactsDir, signal } = options;
+  const filter = pathFilter(options);
+  const entries = await readEntries(artifactsDir);
+  const archives = [...entries.values()]
+    .filter((entry) => entry.isFile && ArtifactName.tryParse(entry.name) !== undefined);
+  const packed = new Set<string>();
+
+  for (const { name } of archives) {
+    packed.add(ArtifactName.parse(name).dirName);
+    if (!filter.matches(name)) continue;
+    await planArchive(root, artifactsDir, name, entries.has(name + SIDECAR_SUFFIX), planner);
+  }
+  for (const entry of entries.values()) {
+    signal?.throwIfAborted();
+    const path = join(artifactsDir, entry.name);
+    if (entry.isDirectory) await planDirectory(root, path, options, filter, packed, planner);
+    else if (!isArchiveOrSidecar(entry, entries)) {
+      if (filter.matches(entry.name)) planner.note(path, "not an artifact");
+    }
+  }
+  return filter.unmatched();
+}
+
+async function readEntries(dir: string): Promise<Map<string, Deno.DirEntry>> {
+  try {
+    const entries = await Array.fromAsync(Deno.readDir(dir));
+    entries.sort((a, b) => a.name < b.name ? -1 : 1);
+    return new Map(entries.map((entry) => [entry.name, entry]));
+  } catch (error) {
+    throw diskError("list the artifacts in", dir, error);
+  }
+}
+
+function isArchiveOrSidecar(
+  entry: Deno.DirEntry,
+  entries: ReadonlyMap<string, Deno.DirEntry>,
+): boolean {
+  if (!entry.isFile) return false;
+  if (entry.name.startsWith(".")) return true;
+  if (ArtifactName.tryParse(entry.name) !== undefined) return true;
+  if (!entry.name.endsWith(SIDECAR_SUFFIX)) return false;
+  return entries.has(entry.name.slice(0, -SIDECAR_SUFFIX.length));
+}
+
+async function planArchive(
+  root: RunOutputRoot,
+  dir: string,
+  name: string,
+  hasSidecar: boolean,
+  planner: UploadPlanner,
+): Promise<void> {
+  const path = join(dir, name);
+  const location = root.artifact(name);
+  const sidecarPath = path + SIDECAR_SUFFIX;
+  if (!hasSidecar) {
+    planner.add(fileItem(location, path, { followUp: madeSidecar(root, name) }));
+    return;
+  }
+  try {
+    const { size } = await Deno.stat(sidecarPath);
+    if (size > MAX_SIDECAR_BYTES) throw new RunOutputsError("integrity", tooLong(sidecarPath));
+    const sha256 = parseSidecar(await Deno.readTextFile(sidecarPath), sidecarPath);
+    const followUp = () => [fileItem(root.artifactSidecar(name), sidecarPath)];
+    planner.add(fileItem(location, path, { sha256, followUp }));
+  } catch (error) {
+    planner.fail(location, path, diskError("read", sidecarPath, error));
+  }
+}
+
+function tooLong(path: string): string {
+  return `Cannot read the checksum in '${path}': it has over ${MAX_SIDECAR_BYTES} bytes`;
+}
+
+async function planDirectory(
+  root: RunOutputRoot,
+  path: string,
+  options: PlanArtifactsOptions,
+  filter: PathFilter,
+  packed: ReadonlySet<string>,
+  planner: UploadPlanner,
+): Promise<void> {
+  const artifact = ArtifactName.tryParseDirName(basename(path));
+  if (artifact === undefined) {
+    if (filter.matches(basename(path))) planner.note(path, "not named like an artifact");
+    return;
+  }
+  const name = artifact.withCompression("zst").fileName;
+  // A pattern can be meant for the directory or for the archive it becomes.
+  const byDirectory = filter.matches(basename(path));
+  if (!filter.matches(name) && !byDirectory) return;
+  if (packed.has(artifact.dirName)) {
+    planner.note(path, "its archive is there and is uploaded in its place");
+    return;
+  }
+  const location = root.artifact(name);
+  try {
+    const { signal } = options;
+    const members = await listMembers(path, { first: ARTIFACT_MANIFEST, signal });
+    if (members[0]?.name !== ARTIFACT_MANIFEST || members[0].type !== "file") {
+      throw new RunOutputsError(
+        "invalid",
+        `Cannot pack '${path}': it has no ${ARTIFACT_MANIFEST}, so it is not a whole artifact`,
+      );
+    }
+    planner.add(packItem({
+      location,
+      path,
+      members,
+      compression: "zst",
+      level: options.level,
+      workDir: options.workDir ?? options.artifactsDir,
+      followUp: madeSidecar(root, name),
+    }));
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    planner.fail(location, path, error as Error);
+  }
+}
+
+/** The sidecar of an archive that has none, once the archive's hash is known. */
+function madeSidecar(root: RunOutputRoot, name: string): UploadItem["followUp"] {
+  const location = root.artifactSidecar(name);
+  const path = `sha256 of ${name}`;
+  return ({ sha256 }) => {
+    if (sha256 !== undefined) return [textItem(location, formatSidecar(sha256), path)];
+    return [{
+      location,
+      path,
+      check: () => Promise.resolve(),
+      open: () => Promise.reject(new TypeError(`The hash of ${name} is not known yet`)),
+    }];
+  };
+}

@@ -1,0 +1,162 @@
+/**
+ * The upload of all that a build leaves, at the end of its job.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { listMembers, lookAt } from "../archive/members.ts";
+import { diskError } from "../layout/disk_error.ts";
+import { RunOutputsError } from "../layout/error.ts";
+import type { RunOutputRoot } from "../layout/run_output_root.ts";
+import { pathFilter } from "../storage/path_filter.ts";
+import { listTree } from "../storage/tree.ts";
+import { planArtifacts } from "./upload_artifacts.ts";
+import { planLogs } from "./upload_logs.ts";
+import { planManifest } from "./upload_manifest.ts";
+import { packItem, UploadPlanner } from "./upload_plan.ts";
+
+/** How the build's job ended. A build that did not succeed is not expected to be complete. */
+export type JobStatus = "success" | "failure" | "cancelled";
+
+/** Options of {@linkcode planBuild}. */
+export interface PlanBuildOptions {
+  /** The build directory. */
+  readonly buildDir: string;
+  /** The artifact group, like `gfx94X-dcgpu`. */
+  readonly artifactGroup: string;
+  /** How the job ended. Default: `success`. */
+  readonly jobStatus?: JobStatus;
+  /** The zstd level for artifacts that are packed. Default: 3. */
+  readonly level?: number;
+  /** Where archives wait until they are uploaded. Default: the build directory. */
+  readonly workDir?: string;
+  /** Stops the planning. */
+  readonly signal?: AbortSignal;
+}
+
+/** Where a build leaves its outputs, relative to the build directory. */
+export const BUILD_OUTPUTS = {
+  artifacts: "artifacts",
+  logs: "logs",
+  ccacheLogs: "logs/ccache",
+  manifest: "base/aux-overlay/build/therock_manifest.json",
+} as const;
+
+/**
+ * Plans the upload of a build: artifacts with their checksums, logs, ninja's and ccache's logs as
+ * one archive each, and the manifest.
+ *
+ * Whatever is missing is told: as a failure after a build that succeeded, as a note after one that
+ * did not. Everything else is uploaded all the same.
+ *
+ * @param root The run.
+ * @param options The build.
+ * @param planner Where to add its outputs.
+ * @throws {RunOutputsError} `not_found`, if there is no such build directory.
+ */
+export async function planBuild(
+  root: RunOutputRoot,
+  options: PlanBuildOptions,
+  planner: UploadPlanner = new UploadPlanner(),
+): Promise<void> {
+  const { buildDir, artifactGroup: group, level, signal, jobStatus = "success" } = options;
+  const workDir = options.workDir ?? buildDir;
+  const at = (name: keyof typeof BUILD_OUTPUTS) => join(buildDir, BUILD_OUTPUTS[name]);
+  await checkDirectory(buildDir);
+
+  async function part(
+    path: string,
+    location: () => ReturnType<RunOutputRoot["root"]>,
+    plan: () => Promise<unknown>,
+  ): Promise<void> {
+    try {
+      await plan();
+    } catch (error) {
+      signal?.throwIfAborted();
+      const missing = error instanceof RunOutputsError && error.code === "not_found";
+      if (missing && jobStatus !== "success") {
+        planner.note(path, `not there, and the job's status is ${jobStatus}`);
+      } else planner.fail(location(), path, error as Error);
+    }
+  }
+
+  await part(
+    at("artifacts"),
+    () => root.artifactsDir(),
+    () => planArtifacts(root, { artifactsDir: at("artifacts"), level, workDir, signal }, planner),
+  );
+  // The archives before the tree: a file of the same name that is already there gives way.
+  await part(
+    buildDir,
+    () => root.ninjaLogs(group),
+    () => planNinjaLogs(root, buildDir, group, workDir, planner, signal),
+  );
+  await part(
+    at("ccacheLogs"),
+    () => root.ccacheLogs(group),
+    () => planCcacheLogs(root, at("ccacheLogs"), group, workDir, planner, signal),
+  );
+  await part(
+    at("logs"),
+    () => root.logDir(group),
+    () => planLogs(root, { logsDir: at("logs"), group, signal }, planner),
+  );
+  await part(
+    at("manifest"),
+    () => root.manifest(group),
+    () => planManifest(root, { file: at("manifest"), artifactGroup: group }, planner),
+  );
+}
+
+async function checkDirectory(buildDir: string): Promise<void> {
+  const stat = await Deno.stat(buildDir).catch((error) => {
+    throw diskError("read the build directory", buildDir, error);
+  });
+  if (!stat.isDirectory) {
+    throw new RunOutputsError("invalid", `Cannot read the build '${buildDir}': not a directory`);
+  }
+}
+
+/** All `.ninja_log` files of the build as one archive, their names relative to the build. */
+async function planNinjaLogs(
+  root: RunOutputRoot,
+  buildDir: string,
+  group: string,
+  workDir: string,
+  planner: UploadPlanner,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const filter = pathFilter({ include: [".ninja_log"] });
+  const { files } = await listTree(buildDir, { filter, signal });
+  if (files.length === 0) return;
+  const members = await Promise.all(
+    files.map(({ relativePath, path }) => lookAt(relativePath, path)),
+  );
+  const path = join(buildDir, "**", ".ninja_log");
+  planner.add(
+    packItem({ location: root.ninjaLogs(group), path, members, compression: "gz", workDir }),
+  );
+}
+
+/** The raw logs of ccache as one archive; there are none in a build without ccache. */
+async function planCcacheLogs(
+  root: RunOutputRoot,
+  path: string,
+  group: string,
+  workDir: string,
+  planner: UploadPlanner,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let members;
+  try {
+    members = await listMembers(path, { signal });
+  } catch (error) {
+    if (error instanceof RunOutputsError && error.code === "not_found") return;
+    throw error;
+  }
+  if (members.length === 0) return;
+  planner.add(
+    packItem({ location: root.ccacheLogs(group), path, members, compression: "zst", workDir }),
+  );
+}

@@ -1,0 +1,185 @@
+/**
+ * The plan of an upload, and its execution. What there is to upload is decided first, completely;
+ * a dry run takes the same way.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { type ArchiveMember, ARTIFACT_MANIFEST } from "../archive/members.ts";
+import { pack, type PackCompression } from "../archive/pack.ts";
+import type { OutputLocation } from "../layout/output_location.ts";
+import type { StorageBackend } from "../storage/backend.ts";
+import { pathFilter, type PathFilterOptions } from "../storage/path_filter.ts";
+import { spool } from "../storage/spool.ts";
+import type { TransferResult } from "../storage/transfer.ts";
+import { listTree } from "../storage/tree.ts";
+import { fileItem, upload, type UploadItem, type UploadOptions } from "../storage/upload.ts";
+
+export { ARTIFACT_MANIFEST };
+
+/** Something that was passed over on purpose. */
+export interface PlanNote {
+  /** What: a path on disk. */
+  readonly path: string;
+  /** Why, so that it reads after the path: `a symbolic link`. */
+  readonly reason: string;
+}
+
+/** What an upload will do. */
+export interface UploadPlan {
+  /** What will be uploaded. */
+  readonly items: readonly UploadItem[];
+  /** What will not, and need not. */
+  readonly notes: readonly PlanNote[];
+  /** What should be, and can't. */
+  readonly failures: readonly TransferResult[];
+}
+
+/** What an upload did. */
+export interface UploadReport {
+  /** What became of each file, failures of the plan included. */
+  readonly results: readonly TransferResult[];
+  /** What was passed over. */
+  readonly notes: readonly PlanNote[];
+}
+
+/**
+ * Carries a plan out.
+ *
+ * @param backend The storage.
+ * @param plan The plan.
+ * @param options What to do where something exists, concurrency, progress, a signal.
+ * @returns What became of each file.
+ */
+export async function executeUpload(
+  backend: StorageBackend,
+  plan: UploadPlan,
+  options: UploadOptions = {},
+): Promise<UploadReport> {
+  const results = await upload(backend, plan.items, options);
+  return { results: [...plan.failures, ...results], notes: plan.notes };
+}
+
+/** Collects the items of a plan; each place in storage gets one item. */
+export class UploadPlanner {
+  readonly #items = new Map<string, UploadItem>();
+  readonly #notes: PlanNote[] = [];
+  readonly #failures: TransferResult[] = [];
+
+  /**
+   * Adds a file. What was added first for a place stays.
+   *
+   * @param item The file.
+   */
+  add(item: UploadItem): void {
+    const { key } = item.location;
+    const first = this.#items.get(key);
+    if (first === undefined) this.#items.set(key, item);
+    else this.note(item.path, `'${first.path}' is uploaded to ${key} in its place`);
+  }
+
+  /**
+   * Tells that something is passed over.
+   *
+   * @param path What.
+   * @param reason Why.
+   */
+  note(path: string, reason: string): void {
+    this.#notes.push({ path, reason });
+  }
+
+  /**
+   * Tells that something should be uploaded and can't be.
+   *
+   * @param location Where it should go.
+   * @param path What.
+   * @param error Why not.
+   */
+  fail(location: OutputLocation, path: string, error: Error): void {
+    this.#failures.push({ location, path, outcome: "failed", warnings: [], error });
+  }
+
+  /**
+   * Adds the files of a directory.
+   *
+   * @param dir The directory on disk.
+   * @param to Where its content goes.
+   * @param options Which files, and a signal.
+   * @returns The include patterns that matched nothing.
+   */
+  async addTree(
+    dir: string,
+    to: OutputLocation,
+    options: PathFilterOptions & { readonly signal?: AbortSignal } = {},
+  ): Promise<string[]> {
+    const filter = pathFilter(options);
+    const tree = await listTree(dir, { filter, signal: options.signal });
+    for (const { relativePath, path, size } of tree.files) {
+      let location: OutputLocation;
+      try {
+        location = to.join(relativePath);
+      } catch (error) {
+        this.fail(to, path, error as Error);
+        continue;
+      }
+      this.add(fileItem(location, path, { size }));
+    }
+    for (const { relativePath, reason } of tree.skipped) {
+      this.note(join(dir, relativePath), reason);
+    }
+    for (const { relativePath, error } of tree.unreadable) {
+      this.fail(to, join(dir, relativePath), error);
+    }
+    return filter.unmatched();
+  }
+
+  /** The plan so far. */
+  plan(): UploadPlan {
+    return {
+      items: [...this.#items.values()],
+      notes: [...this.#notes],
+      failures: [...this.#failures],
+    };
+  }
+}
+
+/** Options of {@linkcode packItem}. */
+export interface PackItemOptions {
+  /** Where it goes. */
+  readonly location: OutputLocation;
+  /** What it is made from, for people: a directory. */
+  readonly path: string;
+  /** What goes in. */
+  readonly members: readonly ArchiveMember[];
+  /** How to compress. */
+  readonly compression: PackCompression;
+  /** The level, if not the compression's own. */
+  readonly level?: number;
+  /** Where the archive waits until it is uploaded. */
+  readonly workDir: string;
+  /** What follows. */
+  readonly followUp?: UploadItem["followUp"];
+}
+
+/**
+ * An archive that is made when its turn comes, and lives in a temporary file until it is uploaded.
+ *
+ * @param options What goes in and where to.
+ * @returns The item.
+ */
+export function packItem(options: PackItemOptions): UploadItem {
+  const { location, path, members, compression, level, workDir, followUp } = options;
+  return {
+    location,
+    path,
+    followUp,
+    open: (signal) => spool(workDir, pack(members, { compression, level, signal }), signal),
+    check: async (signal) => {
+      for (const member of members) {
+        signal?.throwIfAborted();
+        if (member.type === "file") (await Deno.open(member.path)).close();
+      }
+    },
+  };
+}
