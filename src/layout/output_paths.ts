@@ -42,7 +42,13 @@ export interface PytorchManifestName {
   readonly ref: string;
 }
 
-/** A method for every output of a run; {@linkcode RunOutputRoot} says of which run. */
+/**
+ * A method for every output of a run; {@linkcode RunOutputRoot} says of which run.
+ *
+ * Each returns a location inside the run's prefix, whether or not there is anything, and throws a
+ * {@linkcode RunOutputsError} `invalid` that names the argument and its value where that is not a
+ * name, or not a relative path where one is asked for.
+ */
 export abstract class OutputPaths {
   /** Which layout the run uses. */
   abstract readonly layout: Layout;

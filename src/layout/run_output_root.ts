@@ -164,7 +164,7 @@ export class RunOutputRoot extends OutputPaths {
    * @throws {RunOutputsError} `invalid`, if it is none.
    */
   static parsePrefix(prefix: string): RunPrefix {
-    const match = /^(.*\/)?([^/]+)-(linux|windows)$/s.exec(prefix);
+    const match = /^([^/]+\/)?([A-Za-z0-9][A-Za-z0-9._-]*)-(linux|windows)$/.exec(prefix);
     if (match === null) throw invalid("run prefix", prefix, "[OWNER-REPO/]RUN_ID-linux|windows");
     const [, externalRepo = "", runId, platform] = match;
     return {
@@ -204,7 +204,7 @@ function fromQuestion(
 
 function checkExternalRepo(externalRepo: string): string {
   if (externalRepo === "") return externalRepo;
-  if (typeof externalRepo !== "string" || !externalRepo.endsWith("/")) {
+  if (typeof externalRepo !== "string" || !/^(?!\.\.?\/)[^/]+\/$/.test(externalRepo)) {
     throw invalid("external repository", externalRepo, "nothing, or OWNER-REPO/");
   }
   checkSegment("external repository", externalRepo.slice(0, -1));

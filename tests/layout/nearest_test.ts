@@ -1,0 +1,17 @@
+import { strict as assert } from "node:assert";
+import { nearest } from "../../src/layout/nearest.ts";
+
+Deno.test("nearest(): finds the word a typo was meant to be", () => {
+  const words = ["artifact", "artifacts-dir", "tarball", "tarballs", "root"];
+  assert.equal(nearest("artefact", words), "artifact");
+  assert.equal(nearest("TARBALL", words), "tarball");
+  assert.equal(nearest("tarbals", words), "tarball");
+  assert.equal(nearest("rot", words), "root");
+});
+
+Deno.test("nearest(): suggests nothing where nothing is near", () => {
+  assert.equal(nearest("wheel", ["artifact", "tarball"]), undefined);
+  assert.equal(nearest("", ["a"]), undefined);
+  assert.equal(nearest("a", []), undefined);
+  assert.equal(nearest("x".repeat(100_000), ["artifact"]), undefined);
+});
