@@ -1,0 +1,108 @@
+/**
+ * `run-outputs list`
+ *
+ * @module
+ */
+
+import { Command, Option } from "@commander-js/extra-typings";
+import { OUTPUT_KINDS, type OutputKind } from "../../layout/classify.ts";
+import { invalid } from "../../layout/error.ts";
+import type { ListedOutput } from "../../operations/list_outputs.ts";
+import type { Context } from "../context.ts";
+import { list, withReadOptions } from "../options.ts";
+import { columns, formatBytes, Output, plural } from "../output.ts";
+import { runRoot } from "../run_root.ts";
+import { describeRoot } from "../run_upload.ts";
+import { openForReading } from "../storage.ts";
+
+/** Builds the command. */
+export function listCommand(context: Context): Command {
+  const command = new Command("list")
+    .summary("list the outputs of a run")
+    .description("Lists the outputs of a run by kind, with their sizes.")
+    .addOption(
+      new Option(
+        "--kind <names>",
+        `only these kinds (repeat, or use commas): ${OUTPUT_KINDS.join(", ")}`,
+      ).argParser(list),
+    )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  run-outputs list --staging-dir ./staging --run-id 12345
+  run-outputs list --staging-dir ./staging --run-id 12345 --kind artifact,log
+  run-outputs list --staging-dir ./staging --run-id 12345 --json`,
+    );
+  return withReadOptions(command).action(async (options) => {
+    const output = new Output(context.io, options);
+    const signal = context.interruption();
+    const kinds = checkKinds(options.kind);
+    const storage = await openForReading(options, context.io);
+    const root = runRoot(options, { reading: true, onDisk: true }, context.io, output);
+    const { listOutputs, noOutputs } = await import("../../operations/list_outputs.ts");
+    const all = await Array.fromAsync(listOutputs(storage.backend, root, { signal }));
+    if (all.length === 0) throw noOutputs(root, storage.show(root.root()));
+    const outputs = kinds === undefined ? all : all.filter(({ kind }) => kinds.has(kind));
+    if (outputs.length === 0) {
+      const { RunOutputsError } = await import("../../layout/error.ts");
+      throw new RunOutputsError(
+        "not_found",
+        `None of the ${all.length} outputs of run ${root.runId} is of kind ` +
+          [...kinds!].join(" or "),
+      );
+    }
+    output.result(
+      () => ({
+        schema: "run-outputs.list/1",
+        ...describeRoot(root),
+        staging_dir: storage.dir,
+        count: outputs.length,
+        bytes: sum(outputs),
+        files: outputs.map(({ path, kind, info }) => ({
+          path,
+          kind,
+          size: info.size,
+          modified: info.modified.toISOString(),
+          etag: info.etag,
+          sha256: info.sha256,
+          s3_uri: info.location.s3Uri,
+          https_url: info.location.httpsUrl,
+          local_path: storage.show(info.location),
+        })),
+      }),
+      () => [
+        ...byKind(outputs, output),
+        `${plural(outputs.length, "file")}, ${formatBytes(sum(outputs))}, in ` +
+        storage.show(root.root()),
+      ],
+    );
+  }) as unknown as Command;
+}
+
+function checkKinds(names: readonly string[] | undefined): Set<OutputKind> | undefined {
+  if (names === undefined) return undefined;
+  return new Set(names.map((name) => {
+    const kind = OUTPUT_KINDS.find((kind) => kind === name);
+    if (kind === undefined) throw invalid("--kind", name, `one of ${OUTPUT_KINDS.join(", ")}`);
+    return kind;
+  }));
+}
+
+function byKind(outputs: readonly ListedOutput[], output: Output): string[] {
+  const lines: string[] = [];
+  for (const kind of OUTPUT_KINDS) {
+    const some = outputs.filter((one) => one.kind === kind);
+    if (some.length === 0) continue;
+    const title = `${kind}: ${plural(some.length, "file")}, ${formatBytes(sum(some))}`;
+    lines.push(output.paint(title, "bold"));
+    lines.push(
+      ...columns(some.map(({ path, info }) => [`  ${formatBytes(info.size)}`, path]), [0]),
+    );
+  }
+  return lines;
+}
+
+function sum(outputs: readonly ListedOutput[]): number {
+  return outputs.reduce((sum, { info }) => sum + info.size, 0);
+}

@@ -1,0 +1,99 @@
+/**
+ * `run-outputs path`
+ *
+ * @module
+ */
+
+import { Argument, Command, Option } from "@commander-js/extra-typings";
+import { RunOutputsError } from "../../layout/error.ts";
+import { locateKind } from "../../layout/locate_kind.ts";
+import { PATH_KINDS } from "../../layout/path_kinds.ts";
+import type { Context } from "../context.ts";
+import { stagingDir, withOutputOptions, withRunOptions } from "../options.ts";
+import { columns, Output } from "../output.ts";
+import { runRoot } from "../run_root.ts";
+import { describeRoot } from "../run_upload.ts";
+import { stagingDirOf } from "../storage.ts";
+
+const FORMATS = ["s3", "https", "key", "local", "json"] as const;
+
+/** Builds the command. */
+export function pathCommand(context: Context): Command {
+  const command = new Command("path")
+    .summary("print where one output is")
+    .description(
+      "Prints where one output of a run is, or would be. Needs no network and no credentials.",
+    )
+    .addArgument(new Argument("[kind]", "what kind of output; --list shows them all"))
+    .addArgument(new Argument("[args...]", "what the kind takes: a group, a file name, …"))
+    .addOption(
+      new Option("--format <name>", "how to print it").choices(FORMATS).default("s3" as const),
+    )
+    .addOption(new Option("--list", "print the kinds of outputs and what they take"))
+    .addOption(stagingDir("for --format local: the directory that the path is in"))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  run-outputs path artifact blas_lib_gfx94X-dcgpu.tar.zst --run-id 12345 --platform linux
+  run-outputs path log-file gfx94X-dcgpu build.log --run-id 12345 --format https
+  run-outputs path manifest gfx94X-dcgpu --run-id 12345 --format local --staging-dir ./staging
+  run-outputs path --list`,
+    );
+  return withOutputOptions(withRunOptions(command)).action((kind, args, options) => {
+    const output = new Output(context.io, {
+      ...options,
+      json: options.json || options.format === "json",
+    });
+    if (options.list) return printKinds(output);
+    if (kind === undefined) {
+      throw new RunOutputsError("invalid", "Missing argument KIND: 'path --list' shows the kinds");
+    }
+    const dir = stagingDirOf(options, context.io);
+    const { format } = options;
+    const onDisk = dir !== undefined && format === "local";
+    const root = runRoot(options, { reading: false, onDisk }, context.io, output);
+    const location = locateKind(root, kind, args);
+    if (format === "local" && dir === undefined) {
+      throw new RunOutputsError(
+        "invalid",
+        "Missing directory for --format local: give --staging-dir or set THEROCK_LOCAL_STAGING_DIR",
+      );
+    }
+    const printed = {
+      s3: location.s3Uri,
+      https: location.httpsUrl,
+      key: location.key,
+      local: dir === undefined ? undefined : location.localPath(dir),
+    };
+    output.result(() => ({
+      schema: "run-outputs.path/1",
+      kind,
+      args,
+      ...describeRoot(root),
+      key: location.key,
+      s3_uri: printed.s3,
+      https_url: printed.https,
+      local_path: printed.local,
+    }), () => [(format === "json" ? printed.s3 : printed[format])!]);
+  }) as unknown as Command;
+}
+
+function printKinds(output: Output): void {
+  output.result(
+    () => ({
+      schema: "run-outputs.path-kinds/1",
+      kinds: PATH_KINDS.map(({ name, summary, args, example }) => ({
+        name,
+        summary,
+        args,
+        example,
+      })),
+    }),
+    () =>
+      columns(PATH_KINDS.map(({ name, summary, args }) => [
+        [name, ...args.map(({ name, required }) => required ? `<${name}>` : `[${name}]`)].join(" "),
+        summary,
+      ])),
+  );
+}

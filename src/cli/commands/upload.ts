@@ -1,0 +1,33 @@
+/**
+ * `run-outputs upload`: the group of all uploads.
+ *
+ * @module
+ */
+
+import { Command } from "@commander-js/extra-typings";
+import type { Context } from "../context.ts";
+import { uploadArtifactsCommand } from "./upload_artifacts.ts";
+import { uploadBuildCommand } from "./upload_build.ts";
+import { uploadFilesCommand } from "./upload_files.ts";
+import { uploadLogsCommand } from "./upload_logs.ts";
+import { uploadManifestCommand } from "./upload_manifest.ts";
+
+/** Builds the command. */
+export function uploadCommand(context: Context): Command {
+  return new Command("upload")
+    .summary("upload outputs of a run")
+    .description("Uploads outputs of a run. What is there already with the same content is kept.")
+    .addCommand(uploadBuildCommand(context))
+    .addCommand(uploadArtifactsCommand(context))
+    .addCommand(uploadLogsCommand(context))
+    .addCommand(uploadManifestCommand(context))
+    .addCommand(uploadFilesCommand(context))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  run-outputs upload build --artifact-group gfx94X-dcgpu --output-dir ./staging
+  run-outputs upload artifacts build/artifacts --output-dir ./staging --run-id 12345
+  run-outputs upload --help`,
+    );
+}

@@ -1,0 +1,55 @@
+/**
+ * `run-outputs upload build`
+ *
+ * @module
+ */
+
+import { Command, Option } from "@commander-js/extra-typings";
+import type { Context } from "../context.ts";
+import { nonEmpty, withUploadOptions } from "../options.ts";
+import { runUpload } from "../run_upload.ts";
+import { artifactGroup, level, workDir } from "../upload_options.ts";
+
+/** Builds the command. */
+export function uploadBuildCommand(context: Context): Command {
+  const command = new Command("build")
+    .summary("upload all that a build leaves")
+    .description(
+      "Uploads all that a build leaves: artifacts with checksums, logs, ninja's and ccache's logs " +
+        "as one archive each, and the manifest.",
+    )
+    .addOption(artifactGroup().makeOptionMandatory())
+    .addOption(
+      new Option("--build-dir <dir>", "the build directory").argParser(nonEmpty).default("build"),
+    )
+    .addOption(
+      new Option(
+        "--job-status <status>",
+        "how the job ended; after failure or cancelled, missing parts are no error",
+      ).choices(["success", "failure", "cancelled"] as const).default("success" as const),
+    )
+    .addOption(level())
+    .addOption(workDir("the build directory"))
+    .addHelpText(
+      "after",
+      `
+Reads, below the build directory: artifacts/, logs/, logs/ccache/, every .ninja_log, and
+base/aux-overlay/build/therock_manifest.json.
+
+Examples:
+  run-outputs upload build --artifact-group gfx94X-dcgpu --output-dir ./staging --run-id 12345
+  run-outputs upload build --artifact-group gfx94X-dcgpu --build-dir out --job-status failure \\
+    --output-dir ./staging --dry-run`,
+    );
+  return withUploadOptions(command).action((options) =>
+    runUpload(context, options, async (root, planner, signal) => {
+      const { planBuild } = await import("../../operations/upload_build.ts");
+      const { artifactGroup, buildDir, jobStatus, level, workDir } = options;
+      await planBuild(
+        root,
+        { artifactGroup, buildDir, jobStatus, level, workDir, signal },
+        planner,
+      );
+    })
+  ) as unknown as Command;
+}

@@ -1,0 +1,45 @@
+/**
+ * `run-outputs upload files`
+ *
+ * @module
+ */
+
+import { Argument, Command, Option } from "@commander-js/extra-typings";
+import type { Context } from "../context.ts";
+import { list, withUploadOptions } from "../options.ts";
+import { runUpload } from "../run_upload.ts";
+
+/** Builds the command. */
+export function uploadFilesCommand(context: Context): Command {
+  const command = new Command("files")
+    .summary("upload any files to any place of a run")
+    .description(
+      "Uploads files: a file to TO/its-name, the content of a directory to TO/. Symbolic links " +
+        "are not followed.",
+    )
+    .addArgument(new Argument("<paths...>", "files and directories"))
+    .addOption(
+      new Option("--to <path>", "the path in the run, such as reports; '' for the run's root")
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option("--include <globs>", "only files that match (repeat, or use commas)")
+        .argParser(list),
+    )
+    .addOption(new Option("--exclude <globs>", "not files that match").argParser(list))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  run-outputs upload files report.html --to logs/reports --output-dir ./staging --run-id 12345
+  run-outputs upload files build/reports --to logs/reports --include '*.html' \\
+    --output-dir ./staging --run-id 12345`,
+    );
+  return withUploadOptions(command).action((paths, options) =>
+    runUpload(context, options, async (root, planner, signal) => {
+      const { planFiles } = await import("../../operations/upload_files.ts");
+      const { include, exclude, to } = options;
+      return await planFiles(root, { paths, to, include, exclude, signal }, planner);
+    })
+  ) as unknown as Command;
+}

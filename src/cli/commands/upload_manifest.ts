@@ -1,0 +1,36 @@
+/**
+ * `run-outputs upload manifest`
+ *
+ * @module
+ */
+
+import { Argument, Command } from "@commander-js/extra-typings";
+import type { Context } from "../context.ts";
+import { nonEmpty, withUploadOptions } from "../options.ts";
+import { runUpload } from "../run_upload.ts";
+import { artifactGroup } from "../upload_options.ts";
+
+/** Builds the command. */
+export function uploadManifestCommand(context: Context): Command {
+  const command = new Command("manifest")
+    .summary("upload a build's therock_manifest.json")
+    .description(
+      "Uploads a manifest, which has to be JSON, to manifests/GROUP/therock_manifest.json; " +
+        "without a group to manifests/therock_manifest.json, the run's own.",
+    )
+    .addArgument(new Argument("<file>", "the manifest").argParser(nonEmpty))
+    .addOption(artifactGroup())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  run-outputs upload manifest build/base/aux-overlay/build/therock_manifest.json \\
+    --artifact-group gfx94X-dcgpu --output-dir ./staging --run-id 12345`,
+    );
+  return withUploadOptions(command).action((file, options) =>
+    runUpload(context, options, async (root, planner) => {
+      const { planManifest } = await import("../../operations/upload_manifest.ts");
+      await planManifest(root, { file, artifactGroup: options.artifactGroup }, planner);
+    })
+  ) as unknown as Command;
+}

@@ -1,0 +1,66 @@
+/**
+ * The exit codes. They are stable: scripts decide by them.
+ *
+ * @module
+ */
+
+import { type ErrorCode, RunOutputsError } from "../layout/error.ts";
+import type { TransferResult } from "../storage/transfer.ts";
+
+/** What each exit code means. */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  notFound: 3,
+  notAllowed: 4,
+  network: 5,
+  integrity: 6,
+  incomplete: 7,
+  interrupted: 130,
+} as const;
+
+const BY_CODE: Readonly<Record<ErrorCode, number>> = {
+  invalid: EXIT.usage,
+  not_found: EXIT.notFound,
+  denied: EXIT.notAllowed,
+  unauthenticated: EXIT.notAllowed,
+  transient: EXIT.network,
+  integrity: EXIT.integrity,
+  incomplete: EXIT.incomplete,
+  conflict: EXIT.failed,
+  failed: EXIT.failed,
+};
+
+/**
+ * The exit code of an error that ended a command.
+ *
+ * @param error What was thrown.
+ * @returns The code.
+ */
+export function exitCodeOf(error: unknown): number {
+  return error instanceof RunOutputsError ? BY_CODE[error.code] : EXIT.failed;
+}
+
+/**
+ * The exit code of a transfer of many files.
+ *
+ * Wrong bytes count most. Otherwise, what succeeded makes the rest a part that is missing; where
+ * nothing did, and for one and the same reason, that reason's code tells more.
+ *
+ * @param results What became of each file.
+ * @param unmatched Whether a pattern that was asked for matched nothing.
+ * @returns The code.
+ */
+export function exitCodeOfResults(
+  results: readonly TransferResult[],
+  unmatched = false,
+): number {
+  const failed = results.filter((result) => result.outcome === "failed");
+  if (failed.length === 0) return unmatched ? EXIT.incomplete : EXIT.done;
+  const codes = new Set(failed.map((result) => exitCodeOf(result.error)));
+  if (codes.has(EXIT.integrity)) return EXIT.integrity;
+  if (failed.length < results.length || unmatched || codes.size > 1) return EXIT.incomplete;
+  const [code] = codes;
+  return code === EXIT.notFound ? EXIT.incomplete : code;
+}

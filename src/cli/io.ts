@@ -1,0 +1,63 @@
+/**
+ * What the command line has of the world around it, handed in so that tests can hand in another.
+ *
+ * @module
+ */
+
+/** Streams, environment and interruption. */
+export interface Io {
+  /** Writes to standard output: results, and nothing else. */
+  stdout(text: string): void;
+  /** Writes to standard error: everything else. */
+  stderr(text: string): void;
+  /** Whether standard error is a terminal that can show a moving bar. */
+  readonly stderrIsTerminal: boolean;
+  /** Whether standard output is a terminal that can show colours. */
+  readonly stdoutIsTerminal: boolean;
+  /**
+   * A variable of the environment.
+   *
+   * @param name Its name.
+   * @returns Its value; `undefined` if it is not set.
+   */
+  env(name: string): string | undefined;
+  /**
+   * Calls back when the user interrupts the program.
+   *
+   * @param callback Called at each interruption.
+   * @returns Stops the listening.
+   */
+  onInterrupt(callback: () => void): () => void;
+}
+
+/** The real world. */
+export function systemIo(): Io {
+  const encoder = new TextEncoder();
+  return {
+    stdout: (text) => writeAll(Deno.stdout, encoder.encode(text)),
+    stderr: (text) => writeAll(Deno.stderr, encoder.encode(text)),
+    stderrIsTerminal: Deno.stderr.isTerminal(),
+    stdoutIsTerminal: Deno.stdout.isTerminal(),
+    env: (name) => Deno.env.get(name),
+    onInterrupt(callback) {
+      const signals: Deno.Signal[] = Deno.build.os === "windows"
+        ? ["SIGINT", "SIGBREAK"]
+        : ["SIGINT", "SIGTERM"];
+      for (const signal of signals) Deno.addSignalListener(signal, callback);
+      return () => {
+        for (const signal of signals) Deno.removeSignalListener(signal, callback);
+      };
+    },
+  };
+}
+
+/** Writes all of a text; a reader that has gone, as in `… | head`, is no error of ours. */
+function writeAll(stream: typeof Deno.stdout, bytes: Uint8Array): void {
+  try {
+    for (let offset = 0; offset < bytes.length;) {
+      offset += stream.writeSync(bytes.subarray(offset));
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * The main program: reads the arguments, runs the command, turns whatever happens into output and
+ * an exit code.
+ *
+ * @module
+ */
+
+import { Command, CommanderError } from "@commander-js/extra-typings";
+import config from "../../deno.json" with { type: "json" };
+import { RunOutputsError } from "../layout/error.ts";
+import { fetchCommand } from "./commands/fetch.ts";
+import { listCommand } from "./commands/list.ts";
+import { pathCommand } from "./commands/path.ts";
+import { uploadCommand } from "./commands/upload.ts";
+import type { Context } from "./context.ts";
+import { EXIT, exitCodeOf } from "./exit_codes.ts";
+import type { Io } from "./io.ts";
+
+/**
+ * Runs a command line.
+ *
+ * @param args The arguments, without the program's name.
+ * @param io The world around.
+ * @returns The exit code.
+ */
+export async function main(args: readonly string[], io: Io): Promise<number> {
+  const interruption = new Interruption(io);
+  let exitCode: number = EXIT.done;
+  const context: Context = {
+    io,
+    setExitCode: (code) => exitCode = code,
+    interruption: () => interruption.signal(),
+  };
+  const run = async (): Promise<number> => {
+    try {
+      await createProgram(context).parseAsync([...args], { from: "user" });
+      return exitCode;
+    } catch (error) {
+      if (interruption.happened) {
+        io.stderr("error: interrupted; what was done stays, a second run continues\n");
+        return EXIT.interrupted;
+      }
+      return reportError(error, args, io);
+    }
+  };
+  try {
+    return await Promise.race([run(), interruption.second]);
+  } finally {
+    interruption.dispose();
+  }
+}
+
+/**
+ * Builds the program: all commands with their options.
+ *
+ * @param context What the commands get.
+ * @returns The program.
+ */
+export function createProgram(context: Context): Command {
+  const { io } = context;
+  const program = new Command("run-outputs")
+    .description("The outputs of CI workflow runs: where each belongs, how it gets there and back.")
+    .version(config.version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .helpCommand("help [command]", "print a command's help")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  run-outputs path artifact blas_lib_gfx94X-dcgpu.tar.zst --run-id 12345 --platform linux
+  run-outputs upload build --artifact-group gfx94X-dcgpu --output-dir ./staging --run-id 12345
+  run-outputs list --staging-dir ./staging --run-id 12345
+  run-outputs fetch 'blas_*' --staging-dir ./staging --run-id 12345 --output-dir ./artifacts
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 nothing found, 4 not allowed, 5 network,
+6 wrong bytes, 7 incomplete, 130 interrupted.`,
+    );
+  program.addCommand(pathCommand(context));
+  program.addCommand(uploadCommand(context));
+  program.addCommand(listCommand(context));
+  program.addCommand(fetchCommand(context));
+  configure(program, io);
+  return program;
+}
+
+/** Settings that commander does not hand down to subcommands that are added whole. */
+// deno-lint-ignore no-explicit-any -- commands of all types of options
+function configure(command: Command<any, any, any>, io: Io): void {
+  command.exitOverride().configureOutput({
+    writeOut: (text) => io.stdout(text),
+    writeErr: (text) => io.stderr(text),
+    // Errors are printed in one place, as one line: reportError().
+    outputError: () => {},
+    getOutHelpWidth: () => 100,
+    getErrHelpWidth: () => 100,
+  });
+  for (const child of command.commands) configure(child, io);
+}
+
+function reportError(error: unknown, args: readonly string[], io: Io): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT.done;
+    // Without a command commander prints the help and has nothing more to say.
+    if (error.code === "commander.help") return EXIT.usage;
+    printError("invalid", oneLine(error.message.replace(/^error: /, "")), EXIT.usage, args, io);
+    return EXIT.usage;
+  }
+  const exitCode = exitCodeOf(error);
+  const message = error instanceof Error ? oneLine(error.message) : String(error);
+  const code = error instanceof RunOutputsError ? error.code : "failed";
+  printError(code, message, exitCode, args, io);
+  if (!(error instanceof RunOutputsError) || args.some((arg) => /^(-v|--verbose)$/.test(arg))) {
+    for (let at: unknown = error; at instanceof Error; at = at.cause) io.stderr(`${at.stack}\n`);
+  }
+  return exitCode;
+}
+
+function printError(
+  code: string,
+  message: string,
+  exitCode: number,
+  args: readonly string[],
+  io: Io,
+): void {
+  io.stderr(`error: ${message}\n`);
+  const end = args.indexOf("--");
+  if (!(end < 0 ? args : args.slice(0, end)).includes("--json")) return;
+  const document = {
+    schema: "run-outputs.error/1",
+    error: { code, message, exit_code: exitCode },
+  };
+  io.stdout(`${JSON.stringify(document, null, 2)}\n`);
+}
+
+/** Commander puts its suggestion on a line of its own. */
+function oneLine(text: string): string {
+  return text.trim().replace(/\s*\n\s*/g, " ");
+}
+
+/** The user's wish to stop: the first one aborts, the second one does not wait for cleaning up. */
+class Interruption {
+  happened = false;
+  readonly second: Promise<number>;
+  readonly #io: Io;
+  readonly #controller = new AbortController();
+  #stop: (() => void) | undefined;
+  #end: (code: number) => void = () => {};
+
+  constructor(io: Io) {
+    this.#io = io;
+    this.second = new Promise((resolve) => this.#end = resolve);
+  }
+
+  signal(): AbortSignal {
+    this.#stop ??= this.#io.onInterrupt(() => {
+      if (this.happened) this.#end(EXIT.interrupted);
+      this.happened = true;
+      this.#controller.abort();
+    });
+    return this.#controller.signal;
+  }
+
+  dispose(): void {
+    this.#stop?.();
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * What a command says: results on standard output, as text or as one JSON document; everything
+ * else on standard error.
+ *
+ * @module
+ */
+
+import type { Io } from "./io.ts";
+
+/** The options that every command takes for its output. */
+export interface OutputOptions {
+  /** One JSON document in place of text. */
+  readonly json?: boolean;
+  /** No progress and no notes. */
+  readonly quiet?: boolean;
+  /** Explanations of decisions. */
+  readonly verbose?: boolean;
+  /** `always`, `never`, or `auto`: on a terminal, unless `NO_COLOR` is set. */
+  readonly color?: string;
+}
+
+/** Writes a command's output. */
+export class Output {
+  /** Whether the result is one JSON document. */
+  readonly json: boolean;
+  /** Whether notes and progress are unwanted. */
+  readonly quiet: boolean;
+  /** Whether decisions are explained. */
+  readonly verbose: boolean;
+  readonly #io: Io;
+  readonly #color: boolean;
+
+  /**
+   * Creates an output.
+   *
+   * @param io Where to write.
+   * @param options How.
+   */
+  constructor(io: Io, options: OutputOptions = {}) {
+    this.#io = io;
+    this.json = options.json ?? false;
+    this.quiet = options.quiet ?? false;
+    this.verbose = options.verbose ?? false;
+    this.#color = options.color === "always" ||
+      (options.color !== "never" && io.stdoutIsTerminal && !io.env("NO_COLOR"));
+  }
+
+  /**
+   * Prints a result: one of the two, as asked for.
+   *
+   * @param json The document; it has a `schema`.
+   * @param text The lines for people.
+   */
+  result(json: () => { readonly schema: string }, text: () => Iterable<string>): void {
+    if (this.json) this.#io.stdout(`${JSON.stringify(json(), null, 2)}\n`);
+    else this.#io.stdout([...text()].map((line) => `${line}\n`).join(""));
+  }
+
+  /**
+   * Explains a decision, where the user asked for that.
+   *
+   * @param text One line.
+   */
+  explain(text: string): void {
+    if (this.verbose) this.#io.stderr(`${text}\n`);
+  }
+
+  /**
+   * Tells something that needs no action.
+   *
+   * @param text One line.
+   */
+  note(text: string): void {
+    if (!this.quiet) this.#io.stderr(`note: ${text}\n`);
+  }
+
+  /**
+   * Tells something that went well but may not be what was meant.
+   *
+   * @param text One line.
+   */
+  warn(text: string): void {
+    this.#io.stderr(`warning: ${text}\n`);
+  }
+
+  /**
+   * Tells a failure.
+   *
+   * @param text One line.
+   */
+  error(text: string): void {
+    this.#io.stderr(`error: ${text}\n`);
+  }
+
+  /**
+   * Marks a word with a colour, where colours are wanted.
+   *
+   * @param text The word.
+   * @param color Its colour.
+   * @returns The word, with escape sequences or without.
+   */
+  paint(text: string, color: "green" | "yellow" | "red" | "dim" | "bold"): string {
+    if (!this.#color) return text;
+    const code = { green: 32, yellow: 33, red: 31, dim: 2, bold: 1 }[color];
+    return `\x1b[${code}m${text}\x1b[0m`;
+  }
+}
+
+/**
+ * A size for people.
+ *
+ * @param bytes The number of bytes.
+ * @returns Three or four digits and a unit; decimal units, as disks and S3's prices use them.
+ */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  const units = ["kB", "MB", "GB", "TB", "PB"];
+  let value = bytes / 1000;
+  let unit = 0;
+  while (value >= 999.95 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${value.toFixed(1)} ${units[unit]}`;
+}
+
+/**
+ * A count with its noun.
+ *
+ * @param count How many.
+ * @param noun What, in the singular.
+ * @returns `1 file`, `2 files`.
+ */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/**
+ * Lines up columns.
+ *
+ * @param rows The cells; the last one of a row is not padded.
+ * @param right The columns that are set flush right.
+ * @returns A line for each row.
+ */
+export function columns(
+  rows: readonly (readonly string[])[],
+  right: readonly number[] = [],
+): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, i) => widths[i] = Math.max(widths[i] ?? 0, [...cell].length));
+  }
+  return rows.map((row) =>
+    row.map((cell, i) => {
+      const pad = " ".repeat(widths[i] - [...cell].length);
+      if (right.includes(i)) return pad + cell;
+      return i === row.length - 1 ? cell : cell + pad;
+    }).join("  ")
+  );
+}

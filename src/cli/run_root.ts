@@ -1,0 +1,104 @@
+/**
+ * Which run a command is about, from its options and the environment.
+ *
+ * @module
+ */
+
+import { selectBucket } from "../layout/buckets.ts";
+import { invalid, RunOutputsError } from "../layout/error.ts";
+import type { Layout } from "../layout/output_paths.ts";
+import { type Platform, RunOutputRoot } from "../layout/run_output_root.ts";
+import { describeRun } from "../layout/workflow_run.ts";
+import type { Io } from "./io.ts";
+import type { Output } from "./output.ts";
+
+/** The values of the options that name a run. */
+export interface RunOptions {
+  readonly runId?: string;
+  readonly platform?: Platform;
+  readonly repo?: string;
+  readonly runGithubRepo?: string;
+  readonly releaseType?: string;
+  readonly bucket?: string;
+  readonly layout?: Layout;
+}
+
+/** What a command does with the run. */
+export interface RunPurpose {
+  /** Whether it reads what is there, or writes. */
+  readonly reading: boolean;
+  /** Whether the run is in a local directory, where a run without an id is called `local`. */
+  readonly onDisk: boolean;
+}
+
+/**
+ * Decides which run is meant.
+ *
+ * @param options The command's options.
+ * @param purpose What the run is for.
+ * @param io The environment.
+ * @param output Where to explain.
+ * @returns The root of the run's outputs.
+ * @throws {RunOutputsError} `invalid`, naming the option or variable and its value.
+ */
+export function runRoot(
+  options: RunOptions,
+  purpose: RunPurpose,
+  io: Io,
+  output: Output,
+): RunOutputRoot {
+  const jobsRunId = io.env("GITHUB_RUN_ID") || undefined;
+  const runId = options.runId ?? jobsRunId ?? (purpose.onDisk ? "local" : undefined);
+  if (runId === undefined) {
+    throw new RunOutputsError(
+      "invalid",
+      "Missing run id: give --run-id ID (outside of a GitHub job there is no $GITHUB_RUN_ID)",
+    );
+  }
+  const platform = options.platform ?? thisPlatform();
+  const question = describeRun({
+    runId,
+    repository: checkSame(options),
+    releaseType: options.releaseType,
+    env: {
+      GITHUB_REPOSITORY: io.env("GITHUB_REPOSITORY"),
+      GITHUB_RUN_ID: jobsRunId,
+      GITHUB_EVENT_NAME: io.env("GITHUB_EVENT_NAME"),
+      GITHUB_EVENT_PATH: io.env("GITHUB_EVENT_PATH"),
+      // This job's release type says something of this job's run alone.
+      RELEASE_TYPE: purpose.reading && jobsRunId !== runId ? undefined : io.env("RELEASE_TYPE"),
+    },
+    readTextFile: Deno.readTextFileSync,
+  });
+  const { bucket, externalRepo, why } = selectBucket({ ...question, reading: purpose.reading });
+  const { layout } = options;
+  const root = new RunOutputRoot({
+    bucket: options.bucket ?? bucket,
+    externalRepo,
+    runId,
+    platform,
+    layout,
+  });
+  output.explain(
+    options.bucket === undefined
+      ? `bucket ${bucket}, prefix ${root.prefix}: ${why}`
+      : `bucket ${options.bucket}: by --bucket; prefix ${root.prefix}: ${why}`,
+  );
+  return root;
+}
+
+function checkSame({ repo, runGithubRepo }: RunOptions): string | undefined {
+  if (repo !== undefined && runGithubRepo !== undefined && repo !== runGithubRepo) {
+    throw invalid("--run-github-repo", runGithubRepo, `the same as --repo, '${repo}', or nothing`);
+  }
+  return repo ?? runGithubRepo;
+}
+
+function thisPlatform(): Platform {
+  const { os } = Deno.build;
+  if (os === "linux" || os === "windows") return os;
+  throw new RunOutputsError(
+    "invalid",
+    `Missing platform: give --platform linux or windows (this system, ${os}, has no runs)`,
+  );
+}

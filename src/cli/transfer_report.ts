@@ -1,0 +1,155 @@
+/**
+ * The report of a transfer, as text and as JSON: uploads and fetches end with one.
+ *
+ * @module
+ */
+
+import { classify } from "../layout/classify.ts";
+import { RunOutputsError } from "../layout/error.ts";
+import type { RunOutputRoot } from "../layout/run_output_root.ts";
+import type { TransferOutcome, TransferResult } from "../storage/transfer.ts";
+import { columns, formatBytes, type Output, plural } from "./output.ts";
+
+/** One file in the JSON form of a report. */
+export interface ReportedFile {
+  readonly path: string;
+  readonly kind: string;
+  readonly outcome: TransferOutcome;
+  readonly size?: number;
+  readonly sha256?: string;
+  readonly s3_uri: string;
+  readonly https_url: string;
+  readonly local_path: string;
+  readonly warnings: readonly string[];
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+const OUTCOMES: readonly TransferOutcome[] = [
+  "written",
+  "unchanged",
+  "skipped",
+  "planned",
+  "failed",
+];
+
+/**
+ * Puts results in the order of their paths.
+ *
+ * @param results The results.
+ * @returns The same, sorted.
+ */
+export function inOrder(results: readonly TransferResult[]): TransferResult[] {
+  return results.toSorted((a, b) =>
+    a.location.key < b.location.key ? -1 : a.location.key > b.location.key ? 1 : 0
+  );
+}
+
+/**
+ * The JSON form of results.
+ *
+ * @param root The run.
+ * @param results What became of each file.
+ * @param localPath Where a file is, or would be, on this disk.
+ * @returns Counts, bytes and files.
+ */
+export function reportedFiles(
+  root: RunOutputRoot,
+  results: readonly TransferResult[],
+  localPath: (result: TransferResult) => string,
+): {
+  readonly counts: Record<TransferOutcome, number>;
+  readonly bytes: number;
+  readonly files: ReportedFile[];
+} {
+  return {
+    counts: countOutcomes(results),
+    bytes: sumBytes(results),
+    files: inOrder(results).map((result) => {
+      const path = result.location.relativeTo(root.root()) || ".";
+      return {
+        path,
+        kind: path === "." ? "other" : classify(path),
+        outcome: result.outcome,
+        size: result.size,
+        sha256: result.sha256,
+        s3_uri: result.location.s3Uri,
+        https_url: result.location.httpsUrl,
+        local_path: localPath(result),
+        warnings: result.warnings,
+        error: result.error && {
+          code: result.error instanceof RunOutputsError ? result.error.code : "failed",
+          message: result.error.message,
+        },
+      };
+    }),
+  };
+}
+
+/**
+ * The text form of results: a line for each file, the failed ones told on standard error.
+ *
+ * @param root The run.
+ * @param results What became of each file.
+ * @param output For colours.
+ * @returns The lines.
+ */
+export function resultLines(
+  root: RunOutputRoot,
+  results: readonly TransferResult[],
+  output: Output,
+): string[] {
+  const rows = inOrder(results).map((result) => [
+    result.outcome === "planned" ? "would write" : result.outcome,
+    result.size === undefined ? "" : formatBytes(result.size),
+    result.location.relativeTo(root.root()) || ".",
+  ]);
+  const color = { failed: "red", unchanged: "dim", skipped: "dim" } as const;
+  return columns(rows, [1]).map((line) => {
+    const outcome = line.split(" ")[0];
+    return outcome in color ? output.paint(line, color[outcome as keyof typeof color]) : line;
+  });
+}
+
+/**
+ * The sum of a report in one line.
+ *
+ * @param results What became of each file.
+ * @returns `12 files, 3.4 MB: 10 written, 2 unchanged`.
+ */
+export function summaryLine(results: readonly TransferResult[]): string {
+  const counts = countOutcomes(results);
+  const parts = OUTCOMES.filter((outcome) => counts[outcome] > 0)
+    .map((outcome) => `${counts[outcome]} ${outcome === "planned" ? "to write" : outcome}`);
+  const total = `${plural(results.length, "file")}, ${formatBytes(sumBytes(results))}`;
+  return parts.length === 0 ? total : `${total}: ${parts.join(", ")}`;
+}
+
+/**
+ * Tells warnings and failures, each in one line.
+ *
+ * @param results What became of each file.
+ * @param output Where to.
+ */
+export function tellTrouble(results: readonly TransferResult[], output: Output): void {
+  for (const result of inOrder(results)) {
+    for (const warning of result.warnings) output.warn(warning);
+    if (result.outcome === "failed") {
+      const message = result.error?.message.split("\n")[0] ?? "unknown reason";
+      const named = message.includes(result.path) || message.includes(result.location.key);
+      output.error(named ? message : `${result.path}: ${message}`);
+    }
+  }
+}
+
+function countOutcomes(results: readonly TransferResult[]): Record<TransferOutcome, number> {
+  const counts = { written: 0, unchanged: 0, skipped: 0, planned: 0, failed: 0 };
+  for (const result of results) counts[result.outcome]++;
+  return counts;
+}
+
+function sumBytes(results: readonly TransferResult[]): number {
+  return results.reduce(
+    (sum, { size, outcome }) => outcome === "failed" ? sum : sum + (size ?? 0),
+    0,
+  );
+}
