@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Command, CommanderError } from "@commander-js/extra-typings";
+import { Command, CommanderError } from "commander";
 import config from "../../deno.json" with { type: "json" };
 import { RunOutputsError } from "../layout/error.ts";
 import { fetchCommand } from "./commands/fetch.ts";
@@ -84,8 +84,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 nothing found, 4 not allowed, 5 network
 }
 
 /** Settings that commander does not hand down to subcommands that are added whole. */
-// deno-lint-ignore no-explicit-any -- commands of all types of options
-function configure(command: Command<any, any, any>, io: Io): void {
+function configure(command: Command, io: Io): void {
   command.exitOverride().configureOutput({
     writeOut: (text) => io.stdout(text),
     writeErr: (text) => io.stderr(text),

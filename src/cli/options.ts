@@ -4,12 +4,8 @@
  * @module
  */
 
-import {
-  type Command,
-  InvalidArgumentError,
-  Option,
-  type OptionValues,
-} from "@commander-js/extra-typings";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { RunOutputsError } from "../layout/error.ts";
 
 /** The heading of the options that name a run. */
 const RUN = "Options that name the run:";
@@ -19,10 +15,7 @@ const STORAGE = "Options for storage:";
 const OUTPUT = "Options for output:";
 
 /** Adds the options that name a run. */
-// deno-lint-ignore explicit-function-return-type explicit-module-boundary-types -- commander infers
-export function withRunOptions<A extends unknown[], O extends OptionValues, G extends OptionValues>(
-  command: Command<A, O, G>,
-) {
+export function withRunOptions(command: Command): Command {
   return command
     .addOption(
       new Option("--run-id <id>", "the run (default: $GITHUB_RUN_ID, else 'local' on a disk)")
@@ -30,7 +23,7 @@ export function withRunOptions<A extends unknown[], O extends OptionValues, G ex
     )
     .addOption(
       new Option("--platform <name>", "linux or windows (default: this system)")
-        .choices(["linux", "windows"] as const).helpGroup(RUN),
+        .choices(["linux", "windows"]).helpGroup(RUN),
     )
     .addOption(
       new Option(
@@ -51,34 +44,24 @@ export function withRunOptions<A extends unknown[], O extends OptionValues, G ex
     )
     .addOption(
       new Option("--layout <name>", "flat: artifacts at the root; typed: below artifacts/")
-        .choices(["flat", "typed"] as const).default("flat" as const).helpGroup(RUN),
+        .choices(["flat", "typed"]).default("flat").helpGroup(RUN),
     );
 }
 
 /** Adds the options for output. */
-// deno-lint-ignore explicit-function-return-type explicit-module-boundary-types -- commander infers
-export function withOutputOptions<
-  A extends unknown[],
-  O extends OptionValues,
-  G extends OptionValues,
->(command: Command<A, O, G>) {
+export function withOutputOptions(command: Command): Command {
   return command
     .addOption(new Option("--json", "print one JSON document").helpGroup(OUTPUT))
     .addOption(new Option("-q, --quiet", "no progress, no notes").helpGroup(OUTPUT))
     .addOption(new Option("-v, --verbose", "explain decisions").helpGroup(OUTPUT))
     .addOption(
       new Option("--color <when>", "colours (default: on a terminal, unless NO_COLOR is set)")
-        .choices(["auto", "always", "never"] as const).helpGroup(OUTPUT),
+        .choices(["auto", "always", "never"]).helpGroup(OUTPUT),
     );
 }
 
 /** Adds the options of a command that uploads. */
-// deno-lint-ignore explicit-function-return-type explicit-module-boundary-types -- commander infers
-export function withUploadOptions<
-  A extends unknown[],
-  O extends OptionValues,
-  G extends OptionValues,
->(command: Command<A, O, G>) {
+export function withUploadOptions(command: Command): Command {
   return withOutputOptions(
     withRunOptions(
       command
@@ -91,7 +74,7 @@ export function withUploadOptions<
             "--if-exists <what>",
             "what to do where other content is: replace, skip or fail; the same content is " +
               "never sent again",
-          ).choices(["replace", "skip", "fail"] as const).default("replace" as const)
+          ).choices(["replace", "skip", "fail"]).default("replace")
             .helpGroup(STORAGE),
         )
         .addOption(concurrency())
@@ -104,12 +87,7 @@ export function withUploadOptions<
 }
 
 /** Adds the options of a command that reads a run. */
-// deno-lint-ignore explicit-function-return-type explicit-module-boundary-types -- commander infers
-export function withReadOptions<
-  A extends unknown[],
-  O extends OptionValues,
-  G extends OptionValues,
->(command: Command<A, O, G>) {
+export function withReadOptions(command: Command): Command {
   return withOutputOptions(
     withRunOptions(
       command.addOption(stagingDir("read the run from this local directory")),
@@ -118,16 +96,15 @@ export function withReadOptions<
 }
 
 /** `--staging-dir` */
-export function stagingDir(description: string): Option<"--staging-dir <dir>"> {
+export function stagingDir(description: string): Option {
   return new Option(
     "--staging-dir <dir>",
     `${description} (default: $THEROCK_LOCAL_STAGING_DIR)`,
-  ).argParser(nonEmpty).helpGroup(STORAGE) as Option<"--staging-dir <dir>">;
+  ).argParser(nonEmpty).helpGroup(STORAGE);
 }
 
 /** `--concurrency` */
-// deno-lint-ignore explicit-function-return-type explicit-module-boundary-types -- commander infers
-export function concurrency() {
+export function concurrency(): Option {
   return new Option("--concurrency <number>", "how many files at once")
     .argParser(wholeNumber(1, 1000)).default(8).helpGroup(STORAGE);
 }
@@ -153,6 +130,20 @@ export function splitList(value: string): string[] {
     else items[items.length - 1] += character;
   }
   return items;
+}
+
+/**
+ * The value of an option that has to be there. Commander's own check would come before the one for
+ * mistyped options, and name the wrong trouble.
+ *
+ * @param value The value.
+ * @param flags The option, as in the help.
+ * @returns The value.
+ * @throws {RunOutputsError} `invalid`, if the option was not given.
+ */
+export function required<T>(value: T | undefined, flags: string): T {
+  if (value === undefined) throw new RunOutputsError("invalid", `Missing option ${flags}`);
+  return value;
 }
 
 /**

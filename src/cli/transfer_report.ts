@@ -102,6 +102,7 @@ export function resultLines(
     result.outcome === "planned" ? "would write" : result.outcome,
     result.size === undefined ? "" : formatBytes(result.size),
     result.location.relativeTo(root.root()) || ".",
+    ...(result.outcome === "planned" ? [`<- ${result.path}`] : []),
   ]);
   const color = { failed: "red", unchanged: "dim", skipped: "dim" } as const;
   return columns(rows, [1]).map((line) => {

@@ -4,12 +4,11 @@
  * @module
  */
 
-import { Option } from "@commander-js/extra-typings";
+import { Option } from "commander";
 import { nonEmpty, wholeNumber } from "./options.ts";
 
 /** `--level` */
-// deno-lint-ignore explicit-function-return-type explicit-module-boundary-types -- commander infers
-export function level() {
+export function level(): Option {
   return new Option(
     "--level <number>",
     "zstd level of archives that are made, 1 to 19 (default: 3)",
@@ -18,17 +17,18 @@ export function level() {
 }
 
 /** `--work-dir` */
-// deno-lint-ignore explicit-function-return-type explicit-module-boundary-types -- commander infers
-export function workDir(standard: string) {
+export function workDir(standard: string): Option {
   return new Option(
     "--work-dir <dir>",
     `where archives wait until they are uploaded (default: ${standard})`,
   ).argParser(nonEmpty);
 }
 
+/** The flags of the option, for messages. */
+export const ARTIFACT_GROUP = "--artifact-group <name>";
+
 /** `--artifact-group` */
-// deno-lint-ignore explicit-function-return-type explicit-module-boundary-types -- commander infers
-export function artifactGroup() {
-  return new Option("--artifact-group <name>", "the artifact group, such as gfx94X-dcgpu")
+export function artifactGroup(more = ""): Option {
+  return new Option(ARTIFACT_GROUP, `the artifact group, such as gfx94X-dcgpu${more}`)
     .argParser(nonEmpty);
 }

@@ -97,16 +97,18 @@ async function planArchive(
   const path = join(dir, name);
   const location = root.artifact(name);
   const sidecarPath = path + SIDECAR_SUFFIX;
-  if (!hasSidecar) {
-    planner.add(fileItem(location, path, { followUp: madeSidecar(root, name) }));
-    return;
-  }
   try {
-    const { size } = await Deno.stat(sidecarPath);
-    if (size > MAX_SIDECAR_BYTES) throw new RunOutputsError("integrity", tooLong(sidecarPath));
+    const { size } = await Deno.stat(path);
+    if (!hasSidecar) {
+      planner.add(fileItem(location, path, { size, followUp: madeSidecar(root, name) }));
+      return;
+    }
+    if ((await Deno.stat(sidecarPath)).size > MAX_SIDECAR_BYTES) {
+      throw new RunOutputsError("integrity", tooLong(sidecarPath));
+    }
     const sha256 = parseSidecar(await Deno.readTextFile(sidecarPath), sidecarPath);
     const followUp = () => [fileItem(root.artifactSidecar(name), sidecarPath)];
-    planner.add(fileItem(location, path, { sha256, followUp }));
+    planner.add(fileItem(location, path, { size, sha256, followUp }));
   } catch (error) {
     planner.fail(location, path, diskError("read", sidecarPath, error));
   }

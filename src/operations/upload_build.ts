@@ -128,7 +128,12 @@ async function planNinjaLogs(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const filter = pathFilter({ include: [".ninja_log"] });
-  const { files } = await listTree(buildDir, { filter, signal });
+  const { files, unreadable } = await listTree(buildDir, { filter, signal });
+  for (const { relativePath, error } of unreadable) {
+    // The logs and artifacts tell of their own.
+    if (/^(?:logs|artifacts)\//.test(`${relativePath}/`)) continue;
+    planner.fail(root.ninjaLogs(group), join(buildDir, relativePath), error);
+  }
   if (files.length === 0) return;
   const members = await Promise.all(
     files.map(({ relativePath, path }) => lookAt(relativePath, path)),

@@ -4,10 +4,11 @@
  * @module
  */
 
+import { join } from "node:path";
 import { diskError } from "../layout/disk_error.ts";
 import type { LogGroup } from "../layout/output_paths.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
-import type { PathFilterOptions } from "../storage/path_filter.ts";
+import { pathFilter, type PathFilterOptions } from "../storage/path_filter.ts";
 import { fileItem } from "../storage/upload.ts";
 import { UploadPlanner } from "./upload_plan.ts";
 
@@ -42,9 +43,11 @@ export async function planLogs(
   const { logsDir, group, include, signal } = options;
   const exclude = [...options.exclude ?? [], RAW_CCACHE_LOGS];
   const dir = root.logDir(group);
+  const filter = pathFilter({ include, exclude });
   for (const format of ["html", "md"] as const) {
     const nested = root.buildProfSummary(group, format).relativeTo(dir);
-    const path = `${logsDir}/${nested}`;
+    const path = join(logsDir, nested!);
+    if (!filter.matches(nested!)) continue;
     try {
       if (!(await Deno.lstat(path)).isFile) continue;
     } catch (error) {

@@ -4,16 +4,20 @@
  * @module
  */
 
-import { Argument, Command, Option } from "@commander-js/extra-typings";
+import { Argument, Command, Option } from "commander";
+import type { DownloadItem } from "../../storage/download.ts";
+import type { TransferResult } from "../../storage/transfer.ts";
 import type { Context } from "../context.ts";
 import { exitCodeOfResults } from "../exit_codes.ts";
-import { concurrency, list, nonEmpty, withReadOptions } from "../options.ts";
+import { concurrency, list, nonEmpty, required, withReadOptions } from "../options.ts";
 import { Output } from "../output.ts";
 import { startProgress } from "../progress.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
 import { openForReading } from "../storage.ts";
 import { reportedFiles, resultLines, summaryLine, tellTrouble } from "../transfer_report.ts";
+
+const OUTPUT_DIR = "-o, --output-dir <dir>";
 
 /** Builds the command. */
 export function fetchCommand(context: Context): Command {
@@ -28,8 +32,8 @@ export function fetchCommand(context: Context): Command {
       new Argument("[include...]", "globs of archives to fetch, such as 'blas_*' (default: all)"),
     )
     .addOption(
-      new Option("-o, --output-dir <dir>", "the directory that gets the archives")
-        .argParser(nonEmpty).makeOptionMandatory(),
+      new Option(OUTPUT_DIR, "the directory that gets the archives (required)")
+        .argParser(nonEmpty),
     )
     .addOption(
       new Option("--exclude <globs>", "not archives that match (repeat, or use commas)")
@@ -54,7 +58,8 @@ Examples:
   return withReadOptions(command).action(async (include, options) => {
     const output = new Output(context.io, options);
     const signal = context.interruption();
-    const { outputDir, exclude, concurrency, dryRun = false, quiet = false } = options;
+    const outputDir = required(options.outputDir, OUTPUT_DIR);
+    const { exclude, concurrency, dryRun = false, quiet = false } = options;
     const storage = await openForReading(options, context.io);
     const root = runRoot(options, { reading: true, onDisk: true }, context.io, output);
     const { executeFetch, planFetch } = await import("../../operations/fetch_artifacts.ts");
@@ -97,16 +102,20 @@ Examples:
       }),
       () => [
         ...resultLines(root, results, output),
-        `${summaryLine(results)}${verified(plan.items)}`,
+        `${summaryLine(results)}${verified(plan.items, results)}`,
         `${dryRun ? "would be in" : "in"} ${outputDir}`,
       ],
     );
     context.setExitCode(exitCodeOfResults(results, unmatched.length > 0));
-  }) as unknown as Command;
+  });
 }
 
-function verified(items: readonly { readonly sha256?: string }[]): string {
-  const without = items.filter((item) => item.sha256 === undefined).length;
-  if (items.length === 0) return "";
-  return without === 0 ? "; all have a checksum" : `; ${without} without a checksum`;
+/** How many archives have been held against their checksums. */
+function verified(items: readonly DownloadItem[], results: readonly TransferResult[]): string {
+  const keys = new Set(items.filter((item) => item.sha256).map((item) => item.location.key));
+  const count =
+    results.filter(({ outcome, location }) =>
+      (outcome === "written" || outcome === "unchanged") && keys.has(location.key)
+    ).length;
+  return count === 0 ? "" : `; ${count} verified`;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Command, Option } from "@commander-js/extra-typings";
+import { Command, Option } from "commander";
 import { OUTPUT_KINDS, type OutputKind } from "../../layout/classify.ts";
 import { invalid } from "../../layout/error.ts";
 import type { ListedOutput } from "../../operations/list_outputs.ts";
@@ -77,7 +77,7 @@ Examples:
         storage.show(root.root()),
       ],
     );
-  }) as unknown as Command;
+  });
 }
 
 function checkKinds(names: readonly string[] | undefined): Set<OutputKind> | undefined {

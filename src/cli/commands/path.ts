@@ -4,10 +4,11 @@
  * @module
  */
 
-import { Argument, Command, Option } from "@commander-js/extra-typings";
+import { Argument, Command, Option } from "commander";
 import { RunOutputsError } from "../../layout/error.ts";
 import { locateKind } from "../../layout/locate_kind.ts";
 import { PATH_KINDS } from "../../layout/path_kinds.ts";
+import { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { Context } from "../context.ts";
 import { stagingDir, withOutputOptions, withRunOptions } from "../options.ts";
 import { columns, Output } from "../output.ts";
@@ -27,7 +28,7 @@ export function pathCommand(context: Context): Command {
     .addArgument(new Argument("[kind]", "what kind of output; --list shows them all"))
     .addArgument(new Argument("[args...]", "what the kind takes: a group, a file name, …"))
     .addOption(
-      new Option("--format <name>", "how to print it").choices(FORMATS).default("s3" as const),
+      new Option("--format <name>", "how to print it").choices(FORMATS).default("s3"),
     )
     .addOption(new Option("--list", "print the kinds of outputs and what they take"))
     .addOption(stagingDir("for --format local: the directory that the path is in"))
@@ -49,6 +50,8 @@ Examples:
     if (kind === undefined) {
       throw new RunOutputsError("invalid", "Missing argument KIND: 'path --list' shows the kinds");
     }
+    // A mistyped kind is told before a missing run id.
+    locateKind(RunOutputRoot.forLocal({ platform: "linux" }), kind, args);
     const dir = stagingDirOf(options, context.io);
     const { format } = options;
     const onDisk = dir !== undefined && format === "local";
@@ -76,7 +79,7 @@ Examples:
       https_url: printed.https,
       local_path: printed.local,
     }), () => [(format === "json" ? printed.s3 : printed[format])!]);
-  }) as unknown as Command;
+  });
 }
 
 function printKinds(output: Output): void {

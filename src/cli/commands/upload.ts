@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Command } from "@commander-js/extra-typings";
+import { Command } from "commander";
 import type { Context } from "../context.ts";
 import { uploadArtifactsCommand } from "./upload_artifacts.ts";
 import { uploadBuildCommand } from "./upload_build.ts";

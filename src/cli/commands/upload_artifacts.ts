@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Argument, Command, Option } from "@commander-js/extra-typings";
+import { Argument, Command, Option } from "commander";
 import type { Context } from "../context.ts";
 import { list, nonEmpty, withUploadOptions } from "../options.ts";
 import { runUpload } from "../run_upload.ts";
@@ -44,5 +44,5 @@ Examples:
         planner,
       );
     })
-  ) as unknown as Command;
+  );
 }

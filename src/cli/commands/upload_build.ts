@@ -4,11 +4,11 @@
  * @module
  */
 
-import { Command, Option } from "@commander-js/extra-typings";
+import { Command, Option } from "commander";
 import type { Context } from "../context.ts";
-import { nonEmpty, withUploadOptions } from "../options.ts";
+import { nonEmpty, required, withUploadOptions } from "../options.ts";
 import { runUpload } from "../run_upload.ts";
-import { artifactGroup, level, workDir } from "../upload_options.ts";
+import { ARTIFACT_GROUP, artifactGroup, level, workDir } from "../upload_options.ts";
 
 /** Builds the command. */
 export function uploadBuildCommand(context: Context): Command {
@@ -18,7 +18,7 @@ export function uploadBuildCommand(context: Context): Command {
       "Uploads all that a build leaves: artifacts with checksums, logs, ninja's and ccache's logs " +
         "as one archive each, and the manifest.",
     )
-    .addOption(artifactGroup().makeOptionMandatory())
+    .addOption(artifactGroup(" (required)"))
     .addOption(
       new Option("--build-dir <dir>", "the build directory").argParser(nonEmpty).default("build"),
     )
@@ -26,7 +26,7 @@ export function uploadBuildCommand(context: Context): Command {
       new Option(
         "--job-status <status>",
         "how the job ended; after failure or cancelled, missing parts are no error",
-      ).choices(["success", "failure", "cancelled"] as const).default("success" as const),
+      ).choices(["success", "failure", "cancelled"]).default("success"),
     )
     .addOption(level())
     .addOption(workDir("the build directory"))
@@ -41,15 +41,16 @@ Examples:
   run-outputs upload build --artifact-group gfx94X-dcgpu --build-dir out --job-status failure \\
     --output-dir ./staging --dry-run`,
     );
-  return withUploadOptions(command).action((options) =>
-    runUpload(context, options, async (root, planner, signal) => {
+  return withUploadOptions(command).action((options) => {
+    const artifactGroup = required(options.artifactGroup, ARTIFACT_GROUP);
+    return runUpload(context, options, async (root, planner, signal) => {
       const { planBuild } = await import("../../operations/upload_build.ts");
-      const { artifactGroup, buildDir, jobStatus, level, workDir } = options;
+      const { buildDir, jobStatus, level, workDir } = options;
       await planBuild(
         root,
         { artifactGroup, buildDir, jobStatus, level, workDir, signal },
         planner,
       );
-    })
-  ) as unknown as Command;
+    });
+  });
 }

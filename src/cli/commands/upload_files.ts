@@ -4,10 +4,12 @@
  * @module
  */
 
-import { Argument, Command, Option } from "@commander-js/extra-typings";
+import { Argument, Command, Option } from "commander";
 import type { Context } from "../context.ts";
-import { list, withUploadOptions } from "../options.ts";
+import { list, required, withUploadOptions } from "../options.ts";
 import { runUpload } from "../run_upload.ts";
+
+const TO = "--to <path>";
 
 /** Builds the command. */
 export function uploadFilesCommand(context: Context): Command {
@@ -19,8 +21,7 @@ export function uploadFilesCommand(context: Context): Command {
     )
     .addArgument(new Argument("<paths...>", "files and directories"))
     .addOption(
-      new Option("--to <path>", "the path in the run, such as reports; '' for the run's root")
-        .makeOptionMandatory(),
+      new Option(TO, "the path in the run, such as reports; '' for the run's root (required)"),
     )
     .addOption(
       new Option("--include <globs>", "only files that match (repeat, or use commas)")
@@ -35,11 +36,12 @@ Examples:
   run-outputs upload files build/reports --to logs/reports --include '*.html' \\
     --output-dir ./staging --run-id 12345`,
     );
-  return withUploadOptions(command).action((paths, options) =>
-    runUpload(context, options, async (root, planner, signal) => {
+  return withUploadOptions(command).action((paths, options) => {
+    const to = required(options.to, TO);
+    return runUpload(context, options, async (root, planner, signal) => {
       const { planFiles } = await import("../../operations/upload_files.ts");
-      const { include, exclude, to } = options;
+      const { include, exclude } = options;
       return await planFiles(root, { paths, to, include, exclude, signal }, planner);
-    })
-  ) as unknown as Command;
+    });
+  });
 }

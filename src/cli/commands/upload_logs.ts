@@ -4,11 +4,11 @@
  * @module
  */
 
-import { Argument, Command, Option } from "@commander-js/extra-typings";
+import { Argument, Command, Option } from "commander";
 import type { Context } from "../context.ts";
-import { list, nonEmpty, withUploadOptions } from "../options.ts";
+import { list, nonEmpty, required, withUploadOptions } from "../options.ts";
 import { runUpload } from "../run_upload.ts";
-import { artifactGroup } from "../upload_options.ts";
+import { ARTIFACT_GROUP, artifactGroup } from "../upload_options.ts";
 
 /** Builds the command. */
 export function uploadLogsCommand(context: Context): Command {
@@ -19,7 +19,7 @@ export function uploadLogsCommand(context: Context): Command {
         "out; 'upload build' sends them as one archive.",
     )
     .addArgument(new Argument("<dir>", "the directory of logs").argParser(nonEmpty))
-    .addOption(artifactGroup().makeOptionMandatory())
+    .addOption(artifactGroup(" (required)"))
     .addOption(
       new Option(
         "--include <globs>",
@@ -38,11 +38,12 @@ Examples:
   run-outputs upload logs build/logs --artifact-group gfx94X-dcgpu --exclude 'cache/' \\
     --output-dir ./staging --dry-run`,
     );
-  return withUploadOptions(command).action((logsDir, options) =>
-    runUpload(context, options, async (root, planner, signal) => {
+  return withUploadOptions(command).action((logsDir, options) => {
+    const group = required(options.artifactGroup, ARTIFACT_GROUP);
+    return runUpload(context, options, async (root, planner, signal) => {
       const { planLogs } = await import("../../operations/upload_logs.ts");
-      const { include, exclude, artifactGroup: group } = options;
+      const { include, exclude } = options;
       return await planLogs(root, { logsDir, group, include, exclude, signal }, planner);
-    })
-  ) as unknown as Command;
+    });
+  });
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Argument, Command } from "@commander-js/extra-typings";
+import { Argument, Command } from "commander";
 import type { Context } from "../context.ts";
 import { nonEmpty, withUploadOptions } from "../options.ts";
 import { runUpload } from "../run_upload.ts";
@@ -32,5 +32,5 @@ Examples:
       const { planManifest } = await import("../../operations/upload_manifest.ts");
       await planManifest(root, { file, artifactGroup: options.artifactGroup }, planner);
     })
-  ) as unknown as Command;
+  );
 }
