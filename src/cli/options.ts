@@ -6,6 +6,8 @@
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { RunOutputsError } from "../layout/error.ts";
+import type { OutputOptions } from "./output.ts";
+import type { RunOptions } from "./run_root.ts";
 
 /** The heading of the options that name a run. */
 const RUN = "Options that name the run:";
@@ -84,6 +86,12 @@ export function withUploadOptions(command: Command): Command {
         ),
     ),
   );
+}
+
+/** The values of the options that every command that reads a run takes. */
+export interface ReadCommandOptions extends RunOptions, OutputOptions {
+  /** The local directory to read from. */
+  readonly stagingDir?: string;
 }
 
 /** Adds the options of a command that reads a run. */

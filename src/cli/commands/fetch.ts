@@ -9,13 +9,29 @@ import type { DownloadItem } from "../../storage/download.ts";
 import type { TransferResult } from "../../storage/transfer.ts";
 import type { Context } from "../context.ts";
 import { exitCodeOfResults } from "../exit_codes.ts";
-import { concurrency, list, nonEmpty, required, withReadOptions } from "../options.ts";
+import {
+  concurrency,
+  list,
+  nonEmpty,
+  type ReadCommandOptions,
+  required,
+  withReadOptions,
+} from "../options.ts";
 import { Output } from "../output.ts";
 import { startProgress } from "../progress.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
 import { openForReading } from "../storage.ts";
 import { reportedFiles, resultLines, summaryLine, tellTrouble } from "../transfer_report.ts";
+
+/** The values of the command's options. */
+interface FetchCommandOptions extends ReadCommandOptions {
+  readonly outputDir?: string;
+  readonly exclude?: readonly string[];
+  readonly extract: boolean;
+  readonly concurrency: number;
+  readonly dryRun?: boolean;
+}
 
 const OUTPUT_DIR = "-o, --output-dir <dir>";
 
@@ -55,59 +71,61 @@ Examples:
   run-outputs fetch --no-extract '*_lib_*' --exclude '*_generic.*' --staging-dir ./staging \\
     --run-id 12345 --output-dir ./artifacts`,
     );
-  return withReadOptions(command).action(async (include, options) => {
-    const output = new Output(context.io, options);
-    const signal = context.interruption();
-    const outputDir = required(options.outputDir, OUTPUT_DIR);
-    const { exclude, concurrency, dryRun = false, quiet = false } = options;
-    const storage = await openForReading(options, context.io);
-    const root = runRoot(options, { reading: true, onDisk: true }, context.io, output);
-    const { executeFetch, planFetch } = await import("../../operations/fetch_artifacts.ts");
+  return withReadOptions(command).action(
+    async (include: string[], options: FetchCommandOptions) => {
+      const output = new Output(context.io, options);
+      const signal = context.interruption();
+      const outputDir = required(options.outputDir, OUTPUT_DIR);
+      const { exclude, concurrency, dryRun = false, quiet = false } = options;
+      const storage = await openForReading(options, context.io);
+      const root = runRoot(options, { reading: true, onDisk: true }, context.io, output);
+      const { executeFetch, planFetch } = await import("../../operations/fetch_artifacts.ts");
 
-    const plan = await planFetch(storage.backend, root, {
-      include: include.flatMap((item) => list(item)),
-      exclude,
-      outputDir,
-      concurrency,
-      signal,
-    });
-    const progress = await startProgress("fetched", plan.items.length, context.io, quiet);
-    let report;
-    try {
-      report = await executeFetch(storage.backend, plan, {
-        dryRun,
+      const plan = await planFetch(storage.backend, root, {
+        include: include.flatMap((item) => list(item)),
+        exclude,
+        outputDir,
         concurrency,
         signal,
-        onEvent: progress.onEvent,
       });
-    } finally {
-      progress.stop();
-    }
+      const progress = await startProgress("fetched", plan.items.length, context.io, quiet);
+      let report;
+      try {
+        report = await executeFetch(storage.backend, plan, {
+          dryRun,
+          concurrency,
+          signal,
+          onEvent: progress.onEvent,
+        });
+      } finally {
+        progress.stop();
+      }
 
-    const { results, unmatched } = report;
-    tellTrouble(results, output);
-    for (const pattern of unmatched) output.error(`no artifact of the run matches '${pattern}'`);
-    if (options.extract && !dryRun) {
-      output.note("the archives are not unpacked; --no-extract says that this is what you want");
-    }
-    output.result(
-      () => ({
-        schema: "run-outputs.fetch/1",
-        dry_run: dryRun,
-        ...describeRoot(root),
-        staging_dir: storage.dir,
-        output_dir: outputDir,
-        ...reportedFiles(root, results, ({ path }) => path),
-        unmatched,
-      }),
-      () => [
-        ...resultLines(root, results, output),
-        `${summaryLine(results)}${verified(plan.items, results)}`,
-        `${dryRun ? "would be in" : "in"} ${outputDir}`,
-      ],
-    );
-    context.setExitCode(exitCodeOfResults(results, unmatched.length > 0));
-  });
+      const { results, unmatched } = report;
+      tellTrouble(results, output);
+      for (const pattern of unmatched) output.error(`no artifact of the run matches '${pattern}'`);
+      if (options.extract && !dryRun) {
+        output.note("the archives are not unpacked; --no-extract says that this is what you want");
+      }
+      output.result(
+        () => ({
+          schema: "run-outputs.fetch/1",
+          dry_run: dryRun,
+          ...describeRoot(root),
+          staging_dir: storage.dir,
+          output_dir: outputDir,
+          ...reportedFiles(root, results, ({ path }) => path),
+          unmatched,
+        }),
+        () => [
+          ...resultLines(root, results, output),
+          `${summaryLine(results)}${verified(plan.items, results)}`,
+          `${dryRun ? "would be in" : "in"} ${outputDir}`,
+        ],
+      );
+      context.setExitCode(exitCodeOfResults(results, unmatched.length > 0));
+    },
+  );
 }
 
 /** How many archives have been held against their checksums. */

@@ -9,11 +9,16 @@ import { OUTPUT_KINDS, type OutputKind } from "../../layout/classify.ts";
 import { invalid } from "../../layout/error.ts";
 import type { ListedOutput } from "../../operations/list_outputs.ts";
 import type { Context } from "../context.ts";
-import { list, withReadOptions } from "../options.ts";
+import { list, type ReadCommandOptions, withReadOptions } from "../options.ts";
 import { columns, formatBytes, Output, plural } from "../output.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
 import { openForReading } from "../storage.ts";
+
+/** The values of the command's options. */
+interface ListCommandOptions extends ReadCommandOptions {
+  readonly kind?: readonly string[];
+}
 
 /** Builds the command. */
 export function listCommand(context: Context): Command {
@@ -34,7 +39,7 @@ Examples:
   run-outputs list --staging-dir ./staging --run-id 12345 --kind artifact,log
   run-outputs list --staging-dir ./staging --run-id 12345 --json`,
     );
-  return withReadOptions(command).action(async (options) => {
+  return withReadOptions(command).action(async (options: ListCommandOptions) => {
     const output = new Output(context.io, options);
     const signal = context.interruption();
     const kinds = checkKinds(options.kind);

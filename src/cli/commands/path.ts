@@ -10,13 +10,24 @@ import { locateKind } from "../../layout/locate_kind.ts";
 import { PATH_KINDS } from "../../layout/path_kinds.ts";
 import { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { Context } from "../context.ts";
-import { stagingDir, withOutputOptions, withRunOptions } from "../options.ts";
+import {
+  type ReadCommandOptions,
+  stagingDir,
+  withOutputOptions,
+  withRunOptions,
+} from "../options.ts";
 import { columns, Output } from "../output.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
 import { stagingDirOf } from "../storage.ts";
 
 const FORMATS = ["s3", "https", "key", "local", "json"] as const;
+
+/** The values of the command's options. */
+interface PathCommandOptions extends ReadCommandOptions {
+  readonly format: typeof FORMATS[number];
+  readonly list?: boolean;
+}
 
 /** Builds the command. */
 export function pathCommand(context: Context): Command {
@@ -41,45 +52,50 @@ Examples:
   run-outputs path manifest gfx94X-dcgpu --run-id 12345 --format local --staging-dir ./staging
   run-outputs path --list`,
     );
-  return withOutputOptions(withRunOptions(command)).action((kind, args, options) => {
-    const output = new Output(context.io, {
-      ...options,
-      json: options.json || options.format === "json",
-    });
-    if (options.list) return printKinds(output);
-    if (kind === undefined) {
-      throw new RunOutputsError("invalid", "Missing argument KIND: 'path --list' shows the kinds");
-    }
-    // A mistyped kind is told before a missing run id.
-    locateKind(RunOutputRoot.forLocal({ platform: "linux" }), kind, args);
-    const dir = stagingDirOf(options, context.io);
-    const { format } = options;
-    const onDisk = dir !== undefined && format === "local";
-    const root = runRoot(options, { reading: false, onDisk }, context.io, output);
-    const location = locateKind(root, kind, args);
-    if (format === "local" && dir === undefined) {
-      throw new RunOutputsError(
-        "invalid",
-        "Missing directory for --format local: give --staging-dir or set THEROCK_LOCAL_STAGING_DIR",
-      );
-    }
-    const printed = {
-      s3: location.s3Uri,
-      https: location.httpsUrl,
-      key: location.key,
-      local: dir === undefined ? undefined : location.localPath(dir),
-    };
-    output.result(() => ({
-      schema: "run-outputs.path/1",
-      kind,
-      args,
-      ...describeRoot(root),
-      key: location.key,
-      s3_uri: printed.s3,
-      https_url: printed.https,
-      local_path: printed.local,
-    }), () => [(format === "json" ? printed.s3 : printed[format])!]);
-  });
+  return withOutputOptions(withRunOptions(command)).action(
+    (kind: string | undefined, args: string[], options: PathCommandOptions) => {
+      const output = new Output(context.io, {
+        ...options,
+        json: options.json || options.format === "json",
+      });
+      if (options.list) return printKinds(output);
+      if (kind === undefined) {
+        throw new RunOutputsError(
+          "invalid",
+          "Missing argument KIND: 'path --list' shows the kinds",
+        );
+      }
+      // A mistyped kind is told before a missing run id.
+      locateKind(RunOutputRoot.forLocal({ platform: "linux" }), kind, args);
+      const dir = stagingDirOf(options, context.io);
+      const { format } = options;
+      const onDisk = dir !== undefined && format === "local";
+      const root = runRoot(options, { reading: false, onDisk }, context.io, output);
+      const location = locateKind(root, kind, args);
+      if (format === "local" && dir === undefined) {
+        throw new RunOutputsError(
+          "invalid",
+          "Missing directory for --format local: give --staging-dir or set THEROCK_LOCAL_STAGING_DIR",
+        );
+      }
+      const printed = {
+        s3: location.s3Uri,
+        https: location.httpsUrl,
+        key: location.key,
+        local: dir === undefined ? undefined : location.localPath(dir),
+      };
+      output.result(() => ({
+        schema: "run-outputs.path/1",
+        kind,
+        args,
+        ...describeRoot(root),
+        key: location.key,
+        s3_uri: printed.s3,
+        https_url: printed.https,
+        local_path: printed.local,
+      }), () => [(format === "json" ? printed.s3 : printed[format])!]);
+    },
+  );
 }
 
 function printKinds(output: Output): void {

@@ -7,8 +7,16 @@
 import { Argument, Command, Option } from "commander";
 import type { Context } from "../context.ts";
 import { list, nonEmpty, withUploadOptions } from "../options.ts";
-import { runUpload } from "../run_upload.ts";
+import { runUpload, type UploadCommandOptions } from "../run_upload.ts";
 import { level, workDir } from "../upload_options.ts";
+
+/** The values of the command's options. */
+interface UploadArtifactsOptions extends UploadCommandOptions {
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+  readonly level?: number;
+  readonly workDir?: string;
+}
 
 /** Builds the command. */
 export function uploadArtifactsCommand(context: Context): Command {
@@ -34,7 +42,10 @@ Examples:
   run-outputs upload artifacts build/artifacts --output-dir ./staging --run-id 12345
   run-outputs upload artifacts build/artifacts --include 'blas_*' --output-dir ./staging --dry-run`,
     );
-  return withUploadOptions(command).action((artifactsDir, options) =>
+  return withUploadOptions(command).action((
+    artifactsDir: string,
+    options: UploadArtifactsOptions,
+  ) =>
     runUpload(context, options, async (root, planner, signal) => {
       const { planArtifacts } = await import("../../operations/upload_artifacts.ts");
       const { include, exclude, level, workDir } = options;

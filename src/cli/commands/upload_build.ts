@@ -5,10 +5,20 @@
  */
 
 import { Command, Option } from "commander";
+import type { JobStatus } from "../../operations/upload_build.ts";
 import type { Context } from "../context.ts";
 import { nonEmpty, required, withUploadOptions } from "../options.ts";
-import { runUpload } from "../run_upload.ts";
+import { runUpload, type UploadCommandOptions } from "../run_upload.ts";
 import { ARTIFACT_GROUP, artifactGroup, level, workDir } from "../upload_options.ts";
+
+/** The values of the command's options. */
+interface UploadBuildOptions extends UploadCommandOptions {
+  readonly artifactGroup?: string;
+  readonly buildDir: string;
+  readonly jobStatus: JobStatus;
+  readonly level?: number;
+  readonly workDir?: string;
+}
 
 /** Builds the command. */
 export function uploadBuildCommand(context: Context): Command {
@@ -41,7 +51,7 @@ Examples:
   run-outputs upload build --artifact-group gfx94X-dcgpu --build-dir out --job-status failure \\
     --output-dir ./staging --dry-run`,
     );
-  return withUploadOptions(command).action((options) => {
+  return withUploadOptions(command).action((options: UploadBuildOptions) => {
     const artifactGroup = required(options.artifactGroup, ARTIFACT_GROUP);
     return runUpload(context, options, async (root, planner, signal) => {
       const { planBuild } = await import("../../operations/upload_build.ts");

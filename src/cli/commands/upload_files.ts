@@ -7,7 +7,14 @@
 import { Argument, Command, Option } from "commander";
 import type { Context } from "../context.ts";
 import { list, required, withUploadOptions } from "../options.ts";
-import { runUpload } from "../run_upload.ts";
+import { runUpload, type UploadCommandOptions } from "../run_upload.ts";
+
+/** The values of the command's options. */
+interface UploadFilesOptions extends UploadCommandOptions {
+  readonly to?: string;
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+}
 
 const TO = "--to <path>";
 
@@ -36,7 +43,7 @@ Examples:
   run-outputs upload files build/reports --to logs/reports --include '*.html' \\
     --output-dir ./staging --run-id 12345`,
     );
-  return withUploadOptions(command).action((paths, options) => {
+  return withUploadOptions(command).action((paths: string[], options: UploadFilesOptions) => {
     const to = required(options.to, TO);
     return runUpload(context, options, async (root, planner, signal) => {
       const { planFiles } = await import("../../operations/upload_files.ts");

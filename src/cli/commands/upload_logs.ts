@@ -7,8 +7,15 @@
 import { Argument, Command, Option } from "commander";
 import type { Context } from "../context.ts";
 import { list, nonEmpty, required, withUploadOptions } from "../options.ts";
-import { runUpload } from "../run_upload.ts";
+import { runUpload, type UploadCommandOptions } from "../run_upload.ts";
 import { ARTIFACT_GROUP, artifactGroup } from "../upload_options.ts";
+
+/** The values of the command's options. */
+interface UploadLogsOptions extends UploadCommandOptions {
+  readonly artifactGroup?: string;
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+}
 
 /** Builds the command. */
 export function uploadLogsCommand(context: Context): Command {
@@ -38,7 +45,7 @@ Examples:
   run-outputs upload logs build/logs --artifact-group gfx94X-dcgpu --exclude 'cache/' \\
     --output-dir ./staging --dry-run`,
     );
-  return withUploadOptions(command).action((logsDir, options) => {
+  return withUploadOptions(command).action((logsDir: string, options: UploadLogsOptions) => {
     const group = required(options.artifactGroup, ARTIFACT_GROUP);
     return runUpload(context, options, async (root, planner, signal) => {
       const { planLogs } = await import("../../operations/upload_logs.ts");

@@ -7,8 +7,13 @@
 import { Argument, Command } from "commander";
 import type { Context } from "../context.ts";
 import { nonEmpty, withUploadOptions } from "../options.ts";
-import { runUpload } from "../run_upload.ts";
+import { runUpload, type UploadCommandOptions } from "../run_upload.ts";
 import { artifactGroup } from "../upload_options.ts";
+
+/** The values of the command's options. */
+interface UploadManifestOptions extends UploadCommandOptions {
+  readonly artifactGroup?: string;
+}
 
 /** Builds the command. */
 export function uploadManifestCommand(context: Context): Command {
@@ -27,7 +32,7 @@ Examples:
   run-outputs upload manifest build/base/aux-overlay/build/therock_manifest.json \\
     --artifact-group gfx94X-dcgpu --output-dir ./staging --run-id 12345`,
     );
-  return withUploadOptions(command).action((file, options) =>
+  return withUploadOptions(command).action((file: string, options: UploadManifestOptions) =>
     runUpload(context, options, async (root, planner) => {
       const { planManifest } = await import("../../operations/upload_manifest.ts");
       await planManifest(root, { file, artifactGroup: options.artifactGroup }, planner);
