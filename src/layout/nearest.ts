@@ -11,14 +11,6 @@
  * @param candidates What there is.
  * @returns The candidate with the fewest letters to change, ignoring case, the first of equals;
  * `undefined` if it takes more than a third of the longer word.
- *
- * @example
- * ```ts
- * import { nearest } from "@therock/run-outputs";
- *
- * console.assert(nearest("artefact", ["artifact", "tarball"]) === "artifact");
- * console.assert(nearest("wheel", ["artifact", "tarball"]) === undefined);
- * ```
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;

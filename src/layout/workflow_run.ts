@@ -133,7 +133,11 @@ export function isForkEvent(
 
 function readEvent(path: string, readTextFile?: (path: string) => string): unknown {
   if (readTextFile === undefined) {
-    throw invalid("readTextFile", undefined, `a function that reads GITHUB_EVENT_PATH '${path}'`);
+    throw invalid(
+      "readTextFile",
+      undefined,
+      `a function that reads GITHUB_EVENT_PATH ${quote(path)}`,
+    );
   }
   let event: unknown;
   try {

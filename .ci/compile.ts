@@ -1,0 +1,56 @@
+/**
+ * `deno task compile [OUT]`: one executable of the whole program, with the permission set
+ * `default` of deno.json baked in: no run, no ffi, no prompt.
+ *
+ * @module
+ */
+
+import config from "../deno.json" with { type: "json" };
+
+type PermissionSet = Readonly<Record<string, boolean | readonly string[]>>;
+
+/**
+ * The flags of a permission set. They stand for `-P`, which Deno 2.4 (the newest base runtime that
+ * npm has) does not know.
+ *
+ * @param set The set, as it stands in deno.json.
+ * @returns A flag for each permission; what is not in the set is not granted.
+ */
+export function permissionFlags(set: PermissionSet): string[] {
+  return Object.entries(set).flatMap(([name, value]) => {
+    if (value === true) return [`--allow-${name}`];
+    return value === false ? [] : [`--allow-${name}=${(value as string[]).join(",")}`];
+  });
+}
+
+if (import.meta.main) {
+  const root = new URL("../", import.meta.url);
+  const standard = Deno.build.os === "windows" ? "run-outputs.exe" : "run-outputs";
+  const out = Deno.args[0] ?? standard;
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "compile",
+      "--quiet",
+      "--no-check",
+      "--no-prompt",
+      ...permissionFlags(config.permissions.default),
+      "--output",
+      out,
+      "cli.ts",
+    ],
+    cwd: root,
+    stderr: "piped",
+  }).output();
+  const message = new TextDecoder().decode(stderr);
+  if (code === 0) {
+    console.log(`made ${out}`);
+  } else if (/denort|base binary/.test(message)) {
+    console.error(
+      `Cannot make the executable: the base runtime of Deno ${Deno.version.deno} (denort) could ` +
+        `not be downloaded. Where Deno's download server is out of reach, download it elsewhere ` +
+        `(denort-${Deno.build.target}.zip of release v${Deno.version.deno}), unpack it, and hand ` +
+        `it in: DENORT_BIN=/path/to/denort deno task compile`,
+    );
+  } else console.error(message);
+  Deno.exit(code);
+}

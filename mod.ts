@@ -1,0 +1,169 @@
+/**
+ * The outputs of CI workflow runs: where each belongs, how it gets there and how it is found again.
+ *
+ * - **Layout** says where an output is: {@linkcode RunOutputRoot} has a method for each. It is pure.
+ * - **Storage** holds bytes: {@linkcode StorageBackend} and its drivers, {@linkcode upload} and
+ *   {@linkcode download} on top.
+ * - **Operations** are what a user does: {@linkcode planBuild}, {@linkcode planFetch} and the like
+ *   make a plan, {@linkcode executeUpload} and {@linkcode executeFetch} carry it out.
+ *
+ * @example
+ * ```ts
+ * import { RunOutputRoot } from "@therock/run-outputs";
+ *
+ * const root = RunOutputRoot.fromWorkflowRun({ runId: 12345, platform: "linux" });
+ * console.assert(
+ *   root.artifact("blas_lib_gfx94X-dcgpu.tar.zst").s3Uri ===
+ *     "s3://therock-ci-artifacts/12345-linux/blas_lib_gfx94X-dcgpu.tar.zst",
+ * );
+ * ```
+ *
+ * @module
+ */
+
+// Layout
+export {
+  type ErrorCode,
+  invalid,
+  quote,
+  RunOutputsError,
+  type RunOutputsErrorOptions,
+} from "./src/layout/error.ts";
+export { decodeWindowsName, encodeWindowsName } from "./src/layout/local_name.ts";
+export {
+  type LocalPathOptions,
+  OutputLocation,
+  uriEncodeKey,
+} from "./src/layout/output_location.ts";
+export {
+  type Layout,
+  type LogGroup,
+  type NativePackageType,
+  OutputPaths,
+  type PytorchManifestName,
+  type StageLogs,
+  type SummaryFormat,
+} from "./src/layout/output_paths.ts";
+export {
+  type ForLocalOptions,
+  type FromWorkflowRunOptions,
+  type LookupWorkflowRunOptions,
+  type Platform,
+  RunOutputRoot,
+  type RunOutputRootOptions,
+  type RunPrefix,
+} from "./src/layout/run_output_root.ts";
+export {
+  describeRun,
+  isForkEvent,
+  resolveRepository,
+  type RunOriginOptions,
+  type WorkflowEnvironment,
+  type WorkflowRun,
+} from "./src/layout/workflow_run.ts";
+export {
+  type BucketChoice,
+  type BucketQuestion,
+  type BucketRules,
+  NEWEST_BUCKET_RULES,
+  selectBucket,
+} from "./src/layout/buckets.ts";
+export {
+  type BucketInfo,
+  bucketInfo,
+  BUCKETS,
+  type BucketType,
+} from "./src/layout/bucket_inventory.ts";
+export {
+  type ReleaseArtifactType,
+  releaseBucket,
+  type ReleaseBucketQuestion,
+  type ReleaseProduct,
+  type ReleaseRepository,
+  releaseRepository,
+  type ReleaseRepositoryQuestion,
+} from "./src/layout/release_buckets.ts";
+export {
+  ArtifactName,
+  type ArtifactNameParts,
+  COMPONENTS,
+  type Compression,
+  preferZst,
+} from "./src/layout/artifact_name.ts";
+export { expandFamily, parseGpuFamilies } from "./src/layout/gpu_families.ts";
+export { GPU_FAMILIES, type GpuFamilies } from "./src/layout/gpu_families_data.ts";
+export { classify, OUTPUT_KINDS, type OutputKind } from "./src/layout/classify.ts";
+export { locateKind } from "./src/layout/locate_kind.ts";
+export { PATH_KINDS, type PathKind, type PathKindArgument } from "./src/layout/path_kinds.ts";
+
+// Storage
+export type {
+  ByteRange,
+  ByteSource,
+  CallOptions,
+  Chunks,
+  ObjectBody,
+  ObjectInfo,
+  ReadOptions,
+  StorageBackend,
+  WriteOptions,
+} from "./src/storage/backend.ts";
+export { bytesSource, fileSource } from "./src/storage/byte_source.ts";
+export { contentType } from "./src/storage/content_type.ts";
+export { download, type DownloadItem, type DownloadOptions } from "./src/storage/download.ts";
+export { DryRunBackend, type DryRunEvent } from "./src/storage/dry_run.ts";
+export { LocalBackend, type LocalBackendOptions } from "./src/storage/local.ts";
+export { MemoryBackend } from "./src/storage/memory.ts";
+export { type PathFilter, pathFilter, type PathFilterOptions } from "./src/storage/path_filter.ts";
+export type {
+  TransferEvent,
+  TransferOptions,
+  TransferOutcome,
+  TransferResult,
+} from "./src/storage/transfer.ts";
+export {
+  listTree,
+  type ListTreeOptions,
+  type TreeFile,
+  type TreeListing,
+} from "./src/storage/tree.ts";
+export {
+  fileItem,
+  type IfExists,
+  textItem,
+  upload,
+  type UploadItem,
+  type UploadOptions,
+} from "./src/storage/upload.ts";
+
+// Archives
+export {
+  type ArchiveMember,
+  ARTIFACT_MANIFEST,
+  listMembers,
+  type ListMembersOptions,
+} from "./src/archive/members.ts";
+export { pack, type PackCompression, type PackOptions } from "./src/archive/pack.ts";
+
+// Operations
+export {
+  executeFetch,
+  type FetchOptions,
+  type FetchPlan,
+  type FetchReport,
+  planFetch,
+} from "./src/operations/fetch_artifacts.ts";
+export { type ListedOutput, listOutputs } from "./src/operations/list_outputs.ts";
+export { formatSidecar, parseSidecar } from "./src/operations/sidecar.ts";
+export { planArtifacts, type PlanArtifactsOptions } from "./src/operations/upload_artifacts.ts";
+export { type JobStatus, planBuild, type PlanBuildOptions } from "./src/operations/upload_build.ts";
+export { planFiles, type PlanFilesOptions } from "./src/operations/upload_files.ts";
+export { planLogs, type PlanLogsOptions } from "./src/operations/upload_logs.ts";
+export { planManifest, type PlanManifestOptions } from "./src/operations/upload_manifest.ts";
+export {
+  executeUpload,
+  type PlanNote,
+  type UploadPlan,
+  UploadPlanner,
+  type UploadReport,
+} from "./src/operations/upload_plan.ts";
