@@ -1,0 +1,92 @@
+/**
+ * The compiled executable, alone: no Deno, no cache, no environment, an empty home directory.
+ *
+ * `RUN_OUTPUTS_EXECUTABLE` names it; `.ci/run` makes one.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { makeBuildTree } from "../support/build_tree.ts";
+import { tempDir } from "../support/temp_dir.ts";
+
+const EXECUTABLE = Deno.env.get("RUN_OUTPUTS_EXECUTABLE");
+
+function test(name: string, fn: (run: Runner, dir: string) => Promise<void>): void {
+  Deno.test({
+    name: `executable: ${name}`,
+    ignore: EXECUTABLE === undefined,
+    fn: async () => {
+      await using dir = await tempDir();
+      const home = join(dir.path, "home");
+      const cwd = join(dir.path, "cwd");
+      await Deno.mkdir(home);
+      await Deno.mkdir(cwd);
+      await fn(async (...args) => {
+        const command = new Deno.Command(EXECUTABLE!, {
+          args,
+          cwd,
+          clearEnv: true,
+          env: { HOME: home },
+        });
+        const { code, stdout, stderr } = await command.output();
+        const decoder = new TextDecoder();
+        return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+      }, dir.path);
+      // It neither wants nor leaves anything outside of what it was told.
+      assert.deepEqual(await Array.fromAsync(Deno.readDir(home)), []);
+      assert.deepEqual(await Array.fromAsync(Deno.readDir(cwd)), []);
+    },
+  });
+}
+
+type Runner = (
+  ...args: string[]
+) => Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }>;
+
+test("prints a path and its help", async (run) => {
+  const path = await run("path", "root", "--run-id", "1", "--platform", "windows");
+  assert.deepEqual(path, { code: 0, stdout: "s3://therock-ci-artifacts/1-windows\n", stderr: "" });
+  const help = await run("--help");
+  assert.equal(help.code, 0);
+  assert.match(help.stdout, /^Usage: run-outputs/);
+  assert.equal((await run("upload", "biuld")).code, 2);
+});
+
+test("runs the demo's commands: upload build, list, fetch", async (run, dir) => {
+  // Packed before: the base runtime that npm has makes no zstd.
+  const buildDir = join(dir, "build");
+  await makeBuildTree({ buildDir, packed: true });
+  const staging = join(dir, "staging");
+  const id = ["--run-id", "7", "--platform", "linux"];
+
+  const upload = ["upload", "build", "--artifact-group", "g", "--build-dir", buildDir];
+  const uploaded = await run(...upload, "--output-dir", staging, ...id, "--json");
+  assert.equal(uploaded.code, 0, uploaded.stderr);
+  const { counts, files } = JSON.parse(uploaded.stdout);
+  assert.equal(counts.written, files.length);
+
+  const again = await run(...upload, "--output-dir", staging, ...id, "--json");
+  assert.equal(JSON.parse(again.stdout).counts.unchanged, files.length);
+
+  const listed = await run("list", "--staging-dir", staging, ...id, "--json");
+  assert.deepEqual(
+    JSON.parse(listed.stdout).files.map((file: { path: string }) => file.path),
+    files.map((file: { path: string }) => file.path),
+  );
+
+  const out = join(dir, "artifacts");
+  const fetch = ["fetch", "--no-extract", "--staging-dir", staging, "--output-dir", out, ...id];
+  const fetched = await run(...fetch);
+  assert.equal(fetched.code, 0, fetched.stderr);
+  assert.match(fetched.stdout, /5 written; 5 verified/);
+
+  await Deno.writeTextFile(
+    join(staging, "7-linux", "base_lib_generic.tar.zst"),
+    "damage",
+    { append: true },
+  );
+  await Deno.remove(out, { recursive: true });
+  assert.equal((await run(...fetch)).code, 6);
+});
