@@ -45,3 +45,7 @@ Deno.test("quote(): the result is one well-formed line of at most 120 characters
     }),
   );
 });
+
+Deno.test("quote(): a long text is not cut in the middle of a character", () => {
+  assert.equal(quote(`${"a".repeat(117)}😀b`), `"${"a".repeat(117)}…`);
+});

@@ -80,6 +80,15 @@ Deno.test("parseGpuFamilies(): a family listed twice, or called like its GPU, ha
   });
 });
 
+Deno.test("parseGpuFamilies(): product names and quoted text are no keywords", () => {
+  assert.deepEqual(parse(`therock_add_amdgpu_target(gfx1 FAMILY a FAMILY b "QUOTED" c)`), {
+    QUOTED: ["gfx1"],
+    b: ["gfx1"],
+    c: ["gfx1"],
+    gfx1: ["gfx1"],
+  });
+});
+
 Deno.test("parseGpuFamilies(): errors name the file and the line", () => {
   const cases: [string, number, string][] = [
     [`\n\ntherock_add_amdgpu_target()`, 3, "GPU"],
