@@ -1,4 +1,5 @@
 import { realS3, realServer } from "../support/s3_subject.ts";
+import { faultSuite } from "../storage/fault_suite.ts";
 import { backendSuite } from "../storage/backend_suite.ts";
 
 if (realServer() !== undefined) {
@@ -8,4 +9,5 @@ if (realServer() !== undefined) {
     () => realS3({ partSize: 65_536, multipartThreshold: 65_536, maxBytesInMemory: 200_000 }),
     { withoutConditionalWrite: true, numRuns: 3 },
   );
+  faultSuite("ceph", () => realS3(), { listsUploads: true });
 }

@@ -16,6 +16,9 @@ import type { S3Response } from "./transport.ts";
 /** How many bytes of a body are taken at once. */
 const CHUNK = 256 * 1024;
 
+/** How many bytes one connection has to bring before it counts as a new start for retries. */
+const PROGRESS = 1024 * 1024;
+
 /**
  * Asks for an object's headers.
  *
@@ -111,6 +114,8 @@ async function openOnce(
     signal,
     (answer) => answer,
   );
+  // Who opens a body may take its time before reading it.
+  answer.watchdog.rest();
   try {
     return checked(session, location, () => {
       const info = objectInfo(location, answer.response);
@@ -199,9 +204,10 @@ class S3Body implements ObjectBody {
       for (;;) {
         try {
           if (this.#answer === undefined) await this.#reopen(start);
+          const since = start;
           for await (const chunk of this.#chunks(this.#answer!, end - start)) {
             start += chunk.length;
-            series.progressed();
+            if (start - since >= PROGRESS) series.progressed();
             yield chunk;
           }
           return;

@@ -16,9 +16,6 @@ import { Watchdog } from "./watchdog.ts";
 /** The hash in the signature of a request without a body. */
 const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/** The slowest line on which the sending of a body is waited for, in bytes per millisecond. */
-const SLOWEST = 32;
-
 /** One request about an object. */
 export interface S3Request {
   /** What is being done, for messages: `read`, `write`. */
@@ -189,9 +186,9 @@ export class Transport implements Disposable {
    */
   async fetch(request: RawRequest, signal?: AbortSignal): Promise<S3Response> {
     const { method, url, headers, body } = request;
-    const { stallTimeout } = this.#settings;
+    const { stallTimeout, slowestRate } = this.#settings;
     // Nobody tells how far a body has gone out, so it gets the time of a slow line.
-    const watchdog = new Watchdog(stallTimeout + (body?.length ?? 0) / SLOWEST, signal);
+    const watchdog = new Watchdog(stallTimeout + 1000 * (body?.length ?? 0) / slowestRate, signal);
     try {
       const response = await this.#fetch(url, {
         method,
