@@ -95,7 +95,7 @@ export interface WriteOptions extends CallOptions {
  * those, every method can fail with `denied`, `unauthenticated`, `transient` and `failed`.
  */
 export interface StorageBackend {
-  /** What kind of storage this is, for messages: `local`, `memory`. */
+  /** What kind of storage this is, for messages: `local`, `memory`, `s3`. */
   readonly name: string;
 
   /**
@@ -133,8 +133,9 @@ export interface StorageBackend {
    * Reads an object or a part of it.
    *
    * When the promise resolves the object is known to exist; its bytes come while they are asked
-   * for. They all come from one version of the object. A body that ends early throws; it never
-   * just ends.
+   * for. They all come from one version of the object; a storage that can't go on with a version
+   * because another has replaced it throws `conflict` from the body. A body that ends early
+   * throws; it never just ends.
    *
    * @param location The object.
    * @param options The range, which is cut at the object's end; an etag to insist on; a signal.

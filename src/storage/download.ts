@@ -7,10 +7,17 @@
 import { createHash } from "node:crypto";
 import type { OutputLocation } from "../layout/output_location.ts";
 import { writeFileAtomic } from "./atomic_file.ts";
-import type { StorageBackend } from "./backend.ts";
+import type { ObjectBody, StorageBackend } from "./backend.ts";
 import { readFile } from "./byte_source.ts";
 import { diskError } from "../layout/disk_error.ts";
-import { transferAll, type TransferOptions, type TransferResult } from "./transfer.ts";
+import { downloadLarge, SEGMENT } from "./large_download.ts";
+import { Semaphore } from "./semaphore.ts";
+import {
+  DEFAULT_CONCURRENCY,
+  transferAll,
+  type TransferOptions,
+  type TransferResult,
+} from "./transfer.ts";
 
 /** One object to download. */
 export interface DownloadItem {
@@ -28,12 +35,20 @@ export interface DownloadItem {
 export interface DownloadOptions extends TransferOptions {
   /** Look at what is there on both sides, and write nothing. */
   readonly dryRun?: boolean;
+  /**
+   * How many bytes one request asks for; a larger object is downloaded by several at once, and
+   * continued where a killed process left it. Default: 32 MiB.
+   */
+  readonly segment?: number;
 }
 
 /**
  * Downloads objects, each into a file that appears only once it is whole and has the expected
  * hash. A file that is there and has the hash already is left alone. A failure of one does not
- * stop the others.
+ * stop the others. Where the storage has a hash on record, that is the expected one.
+ *
+ * A large object is collected in `NAME.part`, with what is there in `NAME.part.journal`. After a
+ * kill or a failure both stay, and the next download of the same version continues.
  *
  * @param backend The storage.
  * @param items The objects.
@@ -46,11 +61,12 @@ export async function download(
   items: Iterable<DownloadItem>,
   options: DownloadOptions = {},
 ): Promise<TransferResult[]> {
+  const streams = new Semaphore(options.concurrency ?? DEFAULT_CONCURRENCY);
   return await transferAll(
     items,
     async (item) => {
       options.onEvent?.({ type: "start", path: item.path, size: item.size });
-      const result = await downloadOne(backend, item, options);
+      const result = await downloadOne(backend, item, options, streams);
       options.onEvent?.({ type: "finish", result });
       return [result];
     },
@@ -65,6 +81,7 @@ async function downloadOne(
   backend: StorageBackend,
   item: DownloadItem,
   options: DownloadOptions,
+  streams: Semaphore,
 ): Promise<TransferResult> {
   const { location, path, sha256 } = item;
   const { signal, onEvent } = options;
@@ -75,13 +92,55 @@ async function downloadOne(
     const { size } = await backend.stat(location, { signal });
     return { location, path, outcome: "planned", size, sha256, warnings: [] };
   }
-  await using body = await backend.read(location, { signal });
-  const { size, sha256: actual } = await writeFileAtomic(path, body, {
+  const onBytes = (bytes: number) => onEvent?.({ type: "bytes", path, bytes });
+  const { segment = SEGMENT } = options;
+  const release = await streams.acquire(1, signal);
+  let body: ObjectBody;
+  try {
+    // The first bytes come with the object's headers; for most objects they are all there is.
+    body = await backend.read(location, { range: { start: 0, end: segment }, signal });
+    if (body.info.size <= segment) return await downloadSmall(body, item, onBytes, signal);
+  } finally {
+    release();
+  }
+  const { info } = body;
+  const large = { location, path, info, sha256: sha256 ?? info.sha256, segment, streams, onBytes };
+  const loaded = await downloadLarge(backend, { ...large, signal }, body);
+  if (loaded !== undefined) {
+    return {
+      location,
+      path,
+      outcome: "written",
+      size: info.size,
+      sha256: loaded.sha256,
+      resumed: loaded.resumed > 0 ? loaded.resumed : undefined,
+      warnings: [],
+    };
+  }
+  // Another process is at work on the same file. It may fail, so ours is downloaded on its own.
+  return await downloadSmall(
+    await backend.read(location, { ifMatch: info.etag, signal }),
+    item,
+    onBytes,
+    signal,
+  );
+}
+
+/** Downloads an object by one stream into a temporary file. */
+async function downloadSmall(
+  opened: ObjectBody,
+  { location, path, sha256 }: DownloadItem,
+  onBytes: (bytes: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<TransferResult> {
+  await using body = opened;
+  const written = await writeFileAtomic(path, body, {
     size: body.info.size,
-    sha256,
-    onBytes: (bytes) => onEvent?.({ type: "bytes", path, bytes }),
+    sha256: sha256 ?? body.info.sha256,
+    onBytes,
     signal,
   });
+  const { size, sha256: actual } = written;
   return { location, path, outcome: "written", size, sha256: actual, warnings: [] };
 }
 

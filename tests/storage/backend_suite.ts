@@ -9,6 +9,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
+import { RunOutputsError } from "../../src/layout/error.ts";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import type { ByteSource, Chunks, ObjectInfo, StorageBackend } from "../../src/storage/backend.ts";
 import { bytesSource } from "../../src/storage/byte_source.ts";
@@ -177,8 +178,9 @@ export function backendSuite(
       },
     };
     await s.backend.write(s.at("1-linux/a"), source);
-    assert.deepEqual(seen.slice(0, 2), ["old", "1-linux/a"]);
-    assert.equal(seen.length, 2);
+    // A driver may read its source twice: for a hash that has to be known before the first byte.
+    assert(seen.length >= 2);
+    assert.deepEqual(new Set(seen), new Set(["old", "1-linux/a"]));
     assert.equal(await s.text("1-linux/a"), "new");
   });
 
@@ -318,10 +320,16 @@ export function backendSuite(
     await using body = await s.backend.read(s.at("1-linux/a"));
     const hash = createHash("sha256");
     let replaced = false;
-    for await (const chunk of body) {
-      hash.update(chunk);
-      if (!replaced) await s.put("1-linux/a", "two");
-      replaced = true;
+    try {
+      for await (const chunk of body) {
+        hash.update(chunk);
+        if (!replaced) await s.put("1-linux/a", "two");
+        replaced = true;
+      }
+    } catch (error) {
+      // A driver that has to ask for the rest again says that it is gone. It never mixes.
+      assert(error instanceof RunOutputsError && error.code === "conflict", `${error}`);
+      return;
     }
     assert.equal(hash.digest("hex"), sha256(one));
   });

@@ -1,0 +1,325 @@
+/**
+ * The download of a large object: ranges side by side, each written at its place in `NAME.part`,
+ * with a journal beside it, so that another process goes on where this one was killed.
+ *
+ * @module
+ */
+
+import { createHash, type Hash } from "node:crypto";
+import { dirname } from "node:path";
+import { RunOutputsError } from "../layout/error.ts";
+import type { OutputLocation } from "../layout/output_location.ts";
+import type { ByteRange, ObjectBody, ObjectInfo, StorageBackend } from "./backend.ts";
+import { readFile } from "./byte_source.ts";
+import { diskError } from "../layout/disk_error.ts";
+import { Journal } from "./journal.ts";
+import type { Semaphore } from "./semaphore.ts";
+
+const MiB = 1024 * 1024;
+
+/** How many bytes one request asks for. */
+export const SEGMENT = 32 * MiB;
+
+/** After how many bytes the journal is told. A kill costs at most this much of each stream. */
+const NOTE_EVERY = 4 * MiB;
+
+/** What is left to do of an object, and what it has to be. */
+export interface LargeDownload {
+  /** The object. */
+  readonly location: OutputLocation;
+  /** The file to make. */
+  readonly path: string;
+  /** The object's headers. */
+  readonly info: ObjectInfo;
+  /** The SHA-256 that the bytes must have, where that is known. */
+  readonly sha256: string | undefined;
+  /** How many bytes one request asks for. */
+  readonly segment: number;
+  /** Bounds the streams of all files together. */
+  readonly streams: Semaphore;
+  /** Told of each piece. */
+  readonly onBytes: (bytes: number) => void;
+  /** Stops the download; what is there stays for the next one. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What was downloaded. */
+export interface LargeDownloaded {
+  /** The SHA-256 of the file, 64 hex digits. */
+  readonly sha256: string;
+  /** How many bytes were there from an earlier attempt. */
+  readonly resumed: number;
+}
+
+/** The first line of a journal: of which version the bytes in the file are. */
+interface Header {
+  readonly schema: "run-outputs.download/1";
+  readonly source: string;
+  readonly etag: string;
+  readonly size: number;
+}
+
+/**
+ * Downloads an object into a file that gets its name once it is whole and has the hash.
+ *
+ * @param backend The storage.
+ * @param task What to download.
+ * @param first The body of the first segment, if it has been opened already; it is disposed of.
+ * @returns The hash and what was there; `undefined`, if another process is downloading the same
+ * file into the same `NAME.part`.
+ * @throws {RunOutputsError} `integrity`, if the bytes do not have the hash: then nothing of them
+ * is kept. After other failures what is there is kept for the next attempt.
+ */
+export async function downloadLarge(
+  backend: StorageBackend,
+  task: LargeDownload,
+  first?: ObjectBody,
+): Promise<LargeDownloaded | undefined> {
+  await using opened = new DisposableBody(first, task.segment);
+  const { path, signal } = task;
+  const part = `${path}.part`;
+  try {
+    await Deno.mkdir(dirname(path), { recursive: true });
+    using journal = await Journal.open(`${part}.journal`);
+    if (journal === undefined) return undefined;
+    const done = await takeUp(journal, part, task);
+    const resumed = done.reduce((sum, { start, end }) => sum + end - start, 0);
+    if (resumed > 0) task.onBytes(resumed);
+
+    let sha256: string;
+    {
+      using hasher = new FileHasher(part, done);
+      await fetchMissing(backend, task, part, journal, done, hasher, opened);
+      sha256 = await hasher.finish(task.info.size, signal);
+    }
+    if (task.sha256 !== undefined && task.sha256 !== sha256) {
+      await Deno.remove(part);
+      await journal.remove();
+      throw new RunOutputsError(
+        "integrity",
+        `Cannot write '${path}': the bytes have sha256 ${sha256}, expected ${task.sha256}; ` +
+          "download it again",
+      );
+    }
+    signal?.throwIfAborted();
+    await Deno.rename(part, path);
+    await journal.remove();
+    return { sha256, resumed };
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw diskError("write", path, error);
+  }
+}
+
+/** What an earlier process left that is of the same version; else everything starts anew. */
+async function takeUp(journal: Journal, part: string, task: LargeDownload): Promise<ByteRange[]> {
+  const { info, location } = task;
+  const header: Header = {
+    schema: "run-outputs.download/1",
+    source: location.s3Uri,
+    etag: info.etag,
+    size: info.size,
+  };
+  const [found, ...notes] = journal.entries;
+  if (JSON.stringify(found) === JSON.stringify(header)) {
+    const there = await Deno.stat(part).then(
+      (stat) => stat.isFile && stat.size === info.size,
+      () => false,
+    );
+    if (there) return merge(notes.filter((note) => isRange(note, info.size)));
+  }
+  journal.restart(header);
+  using file = await Deno.open(part, { write: true, create: true, truncate: true });
+  await file.truncate(info.size);
+  return [];
+}
+
+async function fetchMissing(
+  backend: StorageBackend,
+  task: LargeDownload,
+  part: string,
+  journal: Journal,
+  done: readonly ByteRange[],
+  hasher: FileHasher,
+  opened: DisposableBody,
+): Promise<void> {
+  const { location, info, streams, onBytes } = task;
+  const missing = segments(done, info.size, task.segment);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const forward = () => controller.abort(task.signal?.reason);
+  task.signal?.addEventListener("abort", forward, { once: true });
+  if (task.signal?.aborted) forward();
+
+  async function fetchOne(range: ByteRange): Promise<void> {
+    const ready = opened.take(range);
+    await using body = ready ??
+      await backend.read(location, { range, ifMatch: info.etag, signal });
+    using file = await Deno.open(part, { write: true });
+    await file.seek(range.start, Deno.SeekMode.Start);
+    let { start } = range;
+    let noted = start;
+    try {
+      for await (const chunk of body) {
+        if (signal.aborted) throw signal.reason;
+        for (let offset = 0; offset < chunk.length;) {
+          offset += file.writeSync(offset === 0 ? chunk : chunk.subarray(offset));
+        }
+        hasher.wrote(start, chunk);
+        start += chunk.length;
+        onBytes(chunk.length);
+        if (start - noted < NOTE_EVERY) continue;
+        journal.append({ start: noted, end: start });
+        noted = start;
+      }
+    } finally {
+      if (start > noted) journal.append({ start: noted, end: start });
+    }
+    if (start === range.end) return;
+    throw new RunOutputsError(
+      "integrity",
+      `Cannot read '${location}': got ${start - range.start} bytes from ${range.start} on, ` +
+        `expected ${range.end - range.start}`,
+    );
+  }
+
+  const running = new Set<Promise<void>>();
+  try {
+    for (const range of missing) {
+      const release = await streams.acquire(1, signal);
+      const one: Promise<void> = fetchOne(range)
+        .catch((error) => controller.abort(error))
+        .finally(() => {
+          release();
+          running.delete(one);
+        });
+      running.add(one);
+    }
+  } catch (error) {
+    controller.abort(error);
+  } finally {
+    await Promise.all(running);
+    task.signal?.removeEventListener("abort", forward);
+  }
+  signal.throwIfAborted();
+}
+
+/** The gaps between what is there, in pieces of one request each, in order. */
+function segments(done: readonly ByteRange[], size: number, segment: number): ByteRange[] {
+  const gaps: ByteRange[] = [];
+  let at = 0;
+  for (const { start, end } of [...done, { start: size, end: size }]) {
+    for (; at < start; at = Math.min(start, at + segment)) {
+      gaps.push({ start: at, end: Math.min(start, at + segment) });
+    }
+    at = Math.max(at, end);
+  }
+  return gaps;
+}
+
+/** Sorted and joined. */
+function merge(ranges: readonly ByteRange[]): ByteRange[] {
+  const merged: { start: number; end: number }[] = [];
+  for (const { start, end } of [...ranges].sort((a, b) => a.start - b.start)) {
+    const last = merged.at(-1);
+    if (last !== undefined && start <= last.end) last.end = Math.max(last.end, end);
+    else merged.push({ start, end });
+  }
+  return merged;
+}
+
+function isRange(note: unknown, size: number): note is ByteRange {
+  const { start, end } = note as ByteRange;
+  return Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start < end &&
+    end <= size;
+}
+
+/**
+ * Hashes a file that is written at several places: what comes in order at once, the rest by
+ * reading it back, while it is still in the system's cache.
+ */
+class FileHasher implements Disposable {
+  readonly #path: string;
+  readonly #hash: Hash = createHash("sha256");
+  readonly #written: { start: number; end: number }[];
+  #hashed = 0;
+  #reader: Deno.FsFile | undefined;
+  #buffer: Uint8Array<ArrayBuffer> | undefined;
+
+  constructor(path: string, done: readonly ByteRange[]) {
+    this.#path = path;
+    this.#written = done.map((range) => ({ ...range }));
+  }
+
+  /** Takes note of bytes that are in the file now. */
+  wrote(start: number, chunk: Uint8Array): void {
+    const end = start + chunk.length;
+    if (start === this.#hashed) {
+      this.#hash.update(chunk);
+      this.#hashed = end;
+      return;
+    }
+    const last = this.#written.find((range) => range.end === start);
+    if (last !== undefined) last.end = end;
+    else this.#written.push({ start, end });
+    this.#catchUp(4 * chunk.length);
+  }
+
+  /** Hashes the rest of the file. */
+  async finish(size: number, signal: AbortSignal | undefined): Promise<string> {
+    if (this.#hashed < size) {
+      const rest = { start: this.#hashed, end: size };
+      for await (const chunk of readFile(this.#path, rest, signal)) this.#hash.update(chunk);
+    }
+    return this.#hash.digest("hex");
+  }
+
+  [Symbol.dispose](): void {
+    this.#reader?.close();
+    this.#reader = undefined;
+  }
+
+  /** Hashes at most so many bytes of what stands behind what is hashed, without waiting. */
+  #catchUp(most: number): void {
+    const index = this.#written.findIndex(({ start, end }) =>
+      start <= this.#hashed && this.#hashed < end
+    );
+    if (index === -1) return;
+    const range = this.#written[index];
+    this.#reader ??= Deno.openSync(this.#path);
+    this.#buffer ??= new Uint8Array(MiB);
+    this.#reader.seekSync(this.#hashed, Deno.SeekMode.Start);
+    const until = Math.min(range.end, this.#hashed + most);
+    while (this.#hashed < until) {
+      const length = Math.min(this.#buffer.length, until - this.#hashed);
+      const count = this.#reader.readSync(this.#buffer.subarray(0, length));
+      if (count === null) return;
+      this.#hash.update(this.#buffer.subarray(0, count));
+      this.#hashed += count;
+    }
+    if (this.#hashed >= range.end) this.#written.splice(index, 1);
+  }
+}
+
+/** A body that was opened before it was known what for: used for its range, or disposed of. */
+class DisposableBody implements AsyncDisposable {
+  #body: ObjectBody | undefined;
+  readonly #size: number;
+
+  constructor(body: ObjectBody | undefined, size: number) {
+    this.#body = body;
+    this.#size = size;
+  }
+
+  /** The body, if it is that of the object's first segment and nobody has it yet. */
+  take(range: ByteRange): ObjectBody | undefined {
+    if (range.start !== 0 || range.end !== this.#size) return;
+    const body = this.#body;
+    this.#body = undefined;
+    return body;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#body?.[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * The SDK's commands, sent through our transport: one client per region, no retries, no sockets
+ * of its own, and answers that are checked before they are parsed.
+ *
+ * @module
+ */
+
+import { S3Client } from "@aws-sdk/client-s3";
+import { failureOf, S3Failure } from "./errors.ts";
+import type { S3Settings, StaticCredentials } from "./settings.ts";
+import type { Transport } from "./transport.ts";
+
+/** What the SDK hands to a request handler; no more of it than is used. */
+interface SdkRequest {
+  readonly method: string;
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port?: number;
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | readonly string[] | null>>;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/** Makes the SDK's clients. */
+export class Commands implements Disposable {
+  readonly #settings: S3Settings;
+  readonly #transport: Transport;
+  readonly #clients = new Map<string, S3Client>();
+
+  /**
+   * Creates the maker; clients are made when they are needed.
+   *
+   * @param settings The server.
+   * @param transport What sends.
+   */
+  constructor(settings: S3Settings, transport: Transport) {
+    this.#settings = settings;
+    this.#transport = transport;
+  }
+
+  /**
+   * The client for a bucket.
+   *
+   * @param bucket The bucket.
+   * @param credentials Who signs; nobody if there are none.
+   * @returns A client for the bucket's region.
+   */
+  client(bucket: string, credentials: StaticCredentials | undefined): S3Client {
+    const region = this.#transport.region(bucket);
+    const name = `${region} ${credentials === undefined}`;
+    let client = this.#clients.get(name);
+    if (client === undefined) {
+      client = this.#create(region, credentials);
+      this.#clients.set(name, client);
+    }
+    return client;
+  }
+
+  /** Ends all clients. */
+  [Symbol.dispose](): void {
+    for (const client of this.#clients.values()) client.destroy();
+    this.#clients.clear();
+  }
+
+  #create(region: string, credentials: StaticCredentials | undefined): S3Client {
+    const { endpoint } = this.#settings;
+    return new S3Client({
+      region,
+      endpoint: endpoint?.href,
+      forcePathStyle: endpoint !== undefined,
+      maxAttempts: 1,
+      requestChecksumCalculation: "WHEN_REQUIRED",
+      responseChecksumValidation: "WHEN_REQUIRED",
+      // Asked for each request, so that renewed credentials reach clients that exist already.
+      credentials: async () => (await this.#transport.credentials.get())!,
+      ...(credentials === undefined && { signer: { sign: (request) => Promise.resolve(request) } }),
+      requestHandler: {
+        handle: (request: SdkRequest, options?: { readonly abortSignal?: unknown }) =>
+          this.#handle(request, options?.abortSignal as AbortSignal | undefined),
+        destroy: () => {},
+        updateHttpClientConfig: () => {},
+        httpHandlerConfigs: () => ({}),
+      } as NonNullable<ConstructorParameters<typeof S3Client>[0]>["requestHandler"],
+    });
+  }
+
+  async #handle(
+    request: SdkRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly response: unknown }> {
+    const { method, headers } = request;
+    const body = request.body as Uint8Array<ArrayBuffer> | string | undefined;
+    using answer = await this.#transport.fetch(
+      { method, url: url(request), headers, body },
+      signal,
+    );
+    const { response, watchdog } = answer;
+    const text = await response.text().catch((error) => {
+      throw watchdog.signal.aborted ? watchdog.signal.reason : error;
+    });
+    if (!response.ok) throw await failureOf(response, text);
+    // S3 can begin a long answer with 200 and end it with an error.
+    if (/^\s*(?:<\?xml[^>]*>\s*)?<Error[\s>]/.test(text)) {
+      const { s3Code, message } = await failureOf(response, text);
+      throw new S3Failure(500, s3Code, message);
+    }
+    // Answers to DELETE and to a bucket's creation have nothing in them.
+    if (method === "GET" || method === "POST" || "x-amz-copy-source" in headers) {
+      checkXml(response, text);
+    }
+    return {
+      response: {
+        statusCode: response.status,
+        reason: response.statusText,
+        headers: Object.fromEntries(response.headers),
+        body: new TextEncoder().encode(text),
+      },
+    };
+  }
+}
+
+/**
+ * Refuses what is not S3's XML, whole: an HTML page parses as a list without objects.
+ */
+function checkXml(response: Response, text: string): void {
+  const root = /^\s*(?:<\?xml[^>]*>\s*)?<(\w+)[\s>/]/.exec(text)?.[1];
+  const isS3 = root !== undefined && /^[A-Z]\w*(?:Result|Configuration|Output)$/.test(root);
+  if (
+    isS3 && new RegExp(`(?:</${root}>|^[^<]*(?:<\\?[^>]*>\\s*)?<${root}[^>]*/>)\\s*$`).test(text)
+  ) {
+    return;
+  }
+  throw new S3Failure(response.status, "", isS3 ? "its XML is cut" : "a page in place of XML");
+}
+
+function url(request: SdkRequest): string {
+  const { protocol, hostname, port, path } = request;
+  const query = Object.entries(request.query ?? {}).flatMap(([name, value]) => {
+    if (value === null) return [encode(name)];
+    return [value].flat().map((one) => `${encode(name)}=${encode(one as string)}`);
+  }).join("&");
+  const host = port === undefined ? hostname : `${hostname}:${port}`;
+  return `${protocol}//${host}${path}${query === "" ? "" : `?${query}`}`;
+}
+
+function encode(text: string): string {
+  return encodeURIComponent(text)
+    .replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+}

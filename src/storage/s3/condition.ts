@@ -1,0 +1,43 @@
+/**
+ * "Only if nothing is there": what the server enforces, and what is left where it does not.
+ *
+ * Amazon checks `If-None-Match: *` in the moment of the write. Other servers may ignore it (Ceph
+ * before 18 does), and nothing in their answers tells. So a look comes first on every server,
+ * which also saves the sending, and a person is told where two writers at the same moment could
+ * both succeed.
+ *
+ * @module
+ */
+
+import { RunOutputsError } from "../../layout/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import { statObject } from "./read.ts";
+import type { Session } from "./session.ts";
+
+/**
+ * Fails if there is an object.
+ *
+ * @param session The connection.
+ * @param location Where nothing should be.
+ * @param signal The caller's.
+ * @throws {RunOutputsError} `conflict`, if there is one; what `stat` says, if it can't be told.
+ */
+export async function conflictIfThere(
+  session: Session,
+  location: OutputLocation,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    await statObject(session, location, { signal });
+  } catch (error) {
+    if (!(error instanceof RunOutputsError) || error.code !== "not_found") throw error;
+    if (session.settings.endpoint !== undefined) {
+      session.notice(
+        `${session.settings.endpoint.host} may not enforce that nothing is overwritten: of two ` +
+          "uploads to the same place at the same moment, both could succeed",
+      );
+    }
+    return;
+  }
+  throw new RunOutputsError("conflict", `Cannot write '${location}': it exists`);
+}

@@ -1,0 +1,194 @@
+/**
+ * Copying inside S3: one request, or parts above the size that one request may have.
+ *
+ * @module
+ */
+
+import {
+  CopyObjectCommand,
+  type HeadObjectCommandOutput,
+  UploadPartCopyCommand,
+} from "@aws-sdk/client-s3";
+import { RunOutputsError } from "../../layout/error.ts";
+import { type OutputLocation, uriEncodeKey } from "../../layout/output_location.ts";
+import type { ObjectInfo, WriteOptions } from "../backend.ts";
+import { conflictIfThere } from "./condition.ts";
+import { abortUpload, completeUpload, createUpload, type Part, partSizeFor } from "./multipart.ts";
+import { statObject } from "./read.ts";
+import type { Session } from "./session.ts";
+
+/** How many parts of one object are copied at once: the server does the work. */
+const PARTS_AT_ONCE = 8;
+
+/** The least size of a part of a copy, where there have to be parts, in bytes. */
+const COPY_PART = 256 * 1024 * 1024;
+
+/**
+ * Copies an object; its bytes stay on the server.
+ *
+ * The version is the one that was there at the start: if it is replaced meanwhile, the copy fails
+ * with `conflict` and leaves nothing.
+ *
+ * @param session The connection.
+ * @param from The object to copy.
+ * @param to Where to, in any bucket of the same server.
+ * @param options As `StorageBackend.copy` has them.
+ * @returns What is there now.
+ * @throws {RunOutputsError} As `StorageBackend.copy` tells.
+ */
+export async function copyObject(
+  session: Session,
+  from: OutputLocation,
+  to: OutputLocation,
+  options: WriteOptions = {},
+): Promise<ObjectInfo> {
+  const { signal, ifAbsent, contentType } = options;
+  await session.transport.requireCredentials("copy", to);
+  const source = await statObject(session, from, { signal });
+  if (ifAbsent) await conflictIfThere(session, to, signal);
+  if (from.equals(to)) return source;
+
+  const CopySource = `${from.bucket}/${uriEncodeKey(from.key)}`;
+  const CopySourceIfMatch = `"${source.etag}"`;
+  if (source.size > session.settings.copyLimit) {
+    await copyInParts(session, from, to, source, { CopySource, CopySourceIfMatch }, options);
+  } else {
+    const replaced = contentType === undefined || contentType === source.contentType
+      ? {}
+      : { ...await metadataOf(session, from, signal), ContentType: contentType };
+    await session.command("copy", to, signal, (client) =>
+      client.send(
+        new CopyObjectCommand({
+          Bucket: to.bucket,
+          Key: to.key,
+          CopySource,
+          CopySourceIfMatch,
+          ...replaced,
+          MetadataDirective: "ContentType" in replaced ? "REPLACE" : "COPY",
+        }),
+        { abortSignal: signal },
+      ));
+    options.onBytes?.(source.size);
+  }
+  const copied = await statObject(session, to, { signal });
+  if (copied.size === source.size) return copied;
+  throw new RunOutputsError(
+    "conflict",
+    `Cannot copy '${from}' to '${to}': ${copied.size} bytes are there, ${source.size} were ` +
+      "copied; another write came in between",
+  );
+}
+
+async function copyInParts(
+  session: Session,
+  from: OutputLocation,
+  to: OutputLocation,
+  source: ObjectInfo,
+  copy: { readonly CopySource: string; readonly CopySourceIfMatch: string },
+  options: WriteOptions,
+): Promise<void> {
+  const { settings } = session;
+  const metadata = await metadataOf(session, from, options.signal);
+  const uploadId = await createUpload(session, to, {
+    ...metadata,
+    ...(options.contentType !== undefined && { ContentType: options.contentType }),
+  }, options.signal);
+  const size = partSizeFor(source.size, Math.min(COPY_PART, settings.copyLimit), settings.maxParts);
+  const count = Math.ceil(source.size / size);
+  const parts: Part[] = new Array(count);
+  // One part's failure stops the others; all have ended before the upload is removed.
+  const controller = new AbortController();
+  const stop = () => controller.abort(options.signal?.reason);
+  options.signal?.addEventListener("abort", stop, { once: true });
+  let next = 0;
+  const worker = async () => {
+    for (let i = next++; i < count; i = next++) {
+      const start = i * size;
+      const end = Math.min(start + size, source.size);
+      const { CopyPartResult } = await session.command(
+        "copy",
+        to,
+        controller.signal,
+        (client) =>
+          client.send(
+            new UploadPartCopyCommand({
+              Bucket: to.bucket,
+              Key: to.key,
+              UploadId: uploadId,
+              PartNumber: i + 1,
+              CopySourceRange: `bytes=${start}-${end - 1}`,
+              ...copy,
+            }),
+            { abortSignal: controller.signal },
+          ),
+      );
+      if (CopyPartResult?.ETag === undefined) {
+        throw new RunOutputsError("failed", `Cannot copy '${from}': a part came without an ETag`);
+      }
+      parts[i] = { number: i + 1, etag: CopyPartResult.ETag };
+      options.onBytes?.(end - start);
+    }
+  };
+  try {
+    const workers = Array.from({ length: Math.min(PARTS_AT_ONCE, count) }, async () => {
+      try {
+        await worker();
+      } catch (error) {
+        controller.abort(error);
+        throw error;
+      }
+    });
+    await Promise.allSettled(workers);
+    if (controller.signal.aborted) throw controller.signal.reason;
+    await completeUpload(session, to, uploadId, parts, {
+      sha256: source.sha256,
+      size: source.size,
+      ifAbsent: options.ifAbsent,
+      checksums: false,
+    }, options.signal);
+  } catch (error) {
+    await abortUpload(session, to, uploadId);
+    throw error;
+  } finally {
+    options.signal?.removeEventListener("abort", stop);
+  }
+}
+
+/** What has to be said anew where the server does not carry it over by itself. */
+type Metadata = Pick<
+  HeadObjectCommandOutput,
+  | "CacheControl"
+  | "ContentDisposition"
+  | "ContentEncoding"
+  | "ContentLanguage"
+  | "ContentType"
+  | "Metadata"
+>;
+
+async function metadataOf(
+  session: Session,
+  location: OutputLocation,
+  signal: AbortSignal | undefined,
+): Promise<Metadata> {
+  return await session.request(
+    { action: "read", method: "HEAD", location },
+    signal,
+    (answer) => {
+      using _ = answer;
+      const { headers } = answer.response;
+      const get = (name: string) => headers.get(name) ?? undefined;
+      return {
+        CacheControl: get("cache-control"),
+        ContentDisposition: get("content-disposition"),
+        ContentEncoding: get("content-encoding"),
+        ContentLanguage: get("content-language"),
+        ContentType: get("content-type"),
+        Metadata: Object.fromEntries(
+          [...headers].flatMap(([name, value]) =>
+            name.startsWith("x-amz-meta-") ? [[name.slice("x-amz-meta-".length), value]] : []
+          ),
+        ),
+      };
+    },
+  );
+}

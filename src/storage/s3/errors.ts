@@ -1,0 +1,293 @@
+/**
+ * The one place that turns what an S3 server answers, or that none answers, into our error.
+ *
+ * @module
+ */
+
+import { type ErrorCode, RunOutputsError } from "../../layout/error.ts";
+import type { RetryAdvice } from "../retry.ts";
+import { StalledError } from "./watchdog.ts";
+
+/** An answer that is not the one that was wanted. */
+export class S3Failure extends Error {
+  /** The HTTP status. */
+  readonly status: number;
+  /** S3's own name of the error, `NoSuchKey`; empty where the answer had none. */
+  readonly s3Code: string;
+  /** The region that the server says the bucket is in. */
+  readonly region?: string;
+  /** How long the server asks to wait, in milliseconds. */
+  readonly retryAfter?: number;
+  /** How far the server's clock is ahead of ours, in milliseconds. */
+  readonly skew?: number;
+
+  /**
+   * Creates a failure.
+   *
+   * @param status The HTTP status.
+   * @param s3Code S3's own name of the error.
+   * @param message What the server says of it.
+   * @param details What else is known.
+   */
+  constructor(
+    status: number,
+    s3Code: string,
+    message: string,
+    details: { readonly region?: string; readonly retryAfter?: number; readonly skew?: number } =
+      {},
+  ) {
+    super(message);
+    this.name = "S3Failure";
+    this.status = status;
+    this.s3Code = s3Code;
+    this.region = details.region;
+    this.retryAfter = details.retryAfter;
+    this.skew = details.skew;
+  }
+}
+
+/** What was tried, for the message. */
+export interface S3Context {
+  /** A verb: `read`, `write`, `list`, `copy`, `delete`. */
+  readonly action: string;
+  /** To what, as an `s3://` URI. */
+  readonly target: string;
+  /** The server's host. */
+  readonly host: string;
+  /** Whether the request carried a signature. */
+  readonly signed: boolean;
+}
+
+/**
+ * Reads the failure out of an answer, and its body to the end.
+ *
+ * @param response The answer.
+ * @param body Its body as text, where that has been read already.
+ * @returns What the server says.
+ */
+export async function failureOf(response: Response, body?: string): Promise<S3Failure> {
+  const text = body ?? await response.text().catch(() => "");
+  const { headers } = response;
+  return new S3Failure(response.status, tag(text, "Code"), tag(text, "Message"), {
+    region: headers.get("x-amz-bucket-region") || tag(text, "Region") || undefined,
+    retryAfter: retryAfter(headers.get("retry-after")),
+    skew: skew(headers.get("date")),
+  });
+}
+
+const NEW_KEYS = "renew the credentials, or use --no-sign-request for what is public";
+
+/** What S3 says by name, what it stands for here, and what to try. */
+const BY_S3_CODE: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  NoSuchBucket: ["not_found", "there is no such bucket; check --bucket and --endpoint-url"],
+  NoSuchKey: ["not_found", "no such object"],
+  NoSuchUpload: ["conflict", "the multipart upload was completed or removed by someone else"],
+  AccessDenied: ["denied", "access denied; check what the credentials' role may do"],
+  AllAccessDisabled: ["denied", "all access to this bucket is disabled"],
+  AccountProblem: ["denied", "the account has a problem that prevents the operation"],
+  InvalidAccessKeyId: ["unauthenticated", `the server does not know the access key; ${NEW_KEYS}`],
+  SignatureDoesNotMatch: [
+    "unauthenticated",
+    "the server does not accept the signature; check the secret access key",
+  ],
+  ExpiredToken: ["unauthenticated", `the session token has expired; ${NEW_KEYS}`],
+  InvalidToken: ["unauthenticated", `the session token is not valid; ${NEW_KEYS}`],
+  TokenRefreshRequired: ["unauthenticated", `the session token has expired; ${NEW_KEYS}`],
+  PreconditionFailed: ["conflict", "it exists, or is not the version that was asked for"],
+  ConditionalRequestConflict: ["conflict", "another write to it is under way"],
+  BadDigest: ["integrity", "the bytes that arrived are not those that were sent"],
+  XAmzContentSHA256Mismatch: ["integrity", "the bytes that arrived are not those that were sent"],
+  XAmzContentChecksumMismatch: ["integrity", "the bytes that arrived are not those that were sent"],
+  InvalidDigest: ["integrity", "the bytes that arrived are not those that were sent"],
+  IncompleteBody: ["integrity", "fewer bytes arrived than were sent"],
+  EntityTooLarge: ["invalid", "it is larger than the server allows; check --part-size"],
+  EntityTooSmall: ["invalid", "a part is smaller than the server allows; raise --part-size"],
+  KeyTooLongError: ["invalid", "the key is longer than the server allows"],
+  InvalidBucketName: ["invalid", "this is no name of a bucket; check --bucket"],
+  RequestTimeout: ["transient", "the server waited too long for our bytes"],
+  SlowDown: ["transient", "the server asks to slow down; try again later, or less --concurrency"],
+  OperationAborted: ["transient", "another operation on it is under way"],
+  QuotaExceeded: ["failed", "the quota is used up"],
+};
+
+/** What altered or short bytes are: worth another attempt, as a network's fault would be. */
+const ALTERED = new Set([
+  "BadDigest",
+  "XAmzContentSHA256Mismatch",
+  "XAmzContentChecksumMismatch",
+  "InvalidDigest",
+  "IncompleteBody",
+]);
+
+/** What S3 calls a request that is signed with a clock that is off. */
+const SKEWED = "RequestTimeTooSkewed";
+
+/** S3 refuses signatures that are further off than this, in milliseconds. */
+const MAX_SKEW = 15 * 60_000;
+
+/**
+ * Makes our error of whatever a request ended with.
+ *
+ * @param context What was tried.
+ * @param error What was thrown: a failure of the server, of the network, of ours.
+ * @param signal The caller's signal: once it has aborted, its reason is the error.
+ * @returns Our error; an abort's reason and errors that are ours already come back as they are.
+ */
+export function s3Error(context: S3Context, error: unknown, signal?: AbortSignal): unknown {
+  if (signal?.aborted) return signal.reason;
+  if (error instanceof RunOutputsError) return error;
+  const { code, reason, retryable } = explain(context, error);
+  return new RunOutputsError(
+    code,
+    `Cannot ${context.action} '${context.target}': ${reason}`,
+    { cause: error, retryable },
+  );
+}
+
+interface Explanation {
+  readonly code: ErrorCode;
+  readonly reason: string;
+  readonly retryable?: boolean;
+}
+
+function explain(context: S3Context, error: unknown): Explanation {
+  if (error instanceof S3Failure) return explainFailure(context, error);
+  if (error instanceof StalledError) {
+    return { code: "transient", reason: `${context.host} is stuck: ${error.message}` };
+  }
+  // `fetch` throws TypeErrors for all that goes wrong on the way.
+  if (error instanceof TypeError || isNetworkError(error)) {
+    return {
+      code: "transient",
+      reason: `${networkReason(error as Error)} (${context.host}); check the network` +
+        (isConnectError(error) ? ", --endpoint-url and HTTPS_PROXY" : "") + " and try again",
+    };
+  }
+  if (error instanceof Error && /credential/i.test(error.name)) {
+    return { code: "unauthenticated", reason: `no usable credentials: ${oneLine(error.message)}` };
+  }
+  return { code: "failed", reason: error instanceof Error ? oneLine(error.message) : `${error}` };
+}
+
+function explainFailure({ action, signed }: S3Context, failure: S3Failure): Explanation {
+  const { status, s3Code, skew = 0 } = failure;
+  if (s3Code === SKEWED || (status === 403 && signed && Math.abs(skew) > MAX_SKEW)) {
+    const minutes = Math.round(Math.abs(skew) / 60_000);
+    return {
+      code: "unauthenticated",
+      reason: `this machine's clock is ${minutes} minutes ${skew < 0 ? "ahead" : "behind"} ` +
+        "of the server's; set it and try again",
+    };
+  }
+  if (status === 403 && !signed && (s3Code === "" || s3Code === "AccessDenied")) {
+    return {
+      code: "unauthenticated",
+      reason: "access denied, and the request was not signed: there are no credentials, or " +
+        "--no-sign-request was given",
+    };
+  }
+  const known = BY_S3_CODE[s3Code];
+  if (known !== undefined) {
+    return { code: known[0], reason: known[1], retryable: ALTERED.has(s3Code) || undefined };
+  }
+  const said = [s3Code, oneLine(failure.message)].filter((text) => text !== "").join(": ");
+  const told = said === "" ? `HTTP ${status}` : `${said} (HTTP ${status})`;
+  if (status === 404) return { code: "not_found", reason: "no such object" };
+  if (status === 403) return { code: "denied", reason: `access denied, ${told}` };
+  if (status === 401) return { code: "unauthenticated", reason: told };
+  if (status === 412 || status === 409) return { code: "conflict", reason: told };
+  if (status === 429 || (status >= 500 && status !== 501)) {
+    return { code: "transient", reason: `the server has trouble: ${told}; try again later` };
+  }
+  if (status < 300) {
+    return {
+      code: "transient",
+      reason: `what answered is not an S3 server's answer to ${action}: ${told}; check ` +
+        "--endpoint-url and proxies",
+    };
+  }
+  return { code: "failed", reason: `the server refuses: ${told}` };
+}
+
+/**
+ * What an error says about the next attempt at the same.
+ *
+ * @param error One of {@linkcode s3Error}'s.
+ * @returns How long to wait, and how often it is worth it.
+ */
+export function retryAdvice(error: Error): RetryAdvice {
+  const { cause } = error;
+  if (cause instanceof S3Failure) {
+    // An answer that is no S3 server's, and bytes that are altered each time, don't get better.
+    const few = cause.status < 300 || ALTERED.has(cause.s3Code) ? 4 : undefined;
+    return { retryAfter: cause.retryAfter, maxAttempts: few };
+  }
+  // A wrong host name or port does not get right by waiting minutes.
+  return isConnectError(cause) ? { maxAttempts: 4 } : {};
+}
+
+/**
+ * Whether an error is a server's complaint about too many requests.
+ *
+ * @param error What was thrown.
+ * @returns `true` for 429 and 503.
+ */
+export function isSlowDown(error: unknown): boolean {
+  return error instanceof S3Failure && (error.status === 429 || error.status === 503);
+}
+
+function isConnectError(error: unknown): boolean {
+  return error instanceof Error &&
+    /\(connect\)|dns error|refused|unreachable|certificate|blocked/i.test(detail(error));
+}
+
+function isNetworkError(error: unknown): boolean {
+  return error instanceof Deno.errors.Http || error instanceof Deno.errors.ConnectionReset ||
+    error instanceof Deno.errors.ConnectionAborted || error instanceof Deno.errors.BrokenPipe ||
+    error instanceof Deno.errors.UnexpectedEof || error instanceof Deno.errors.TimedOut ||
+    error instanceof Deno.errors.ConnectionRefused || error instanceof Deno.errors.BadResource;
+}
+
+/** The reason inside the runtime's message, without the URL and the classes before it. */
+function networkReason(error: Error): string {
+  return oneLine(detail(error))
+    .replace(/^error sending request for url \(\S*\): /, "")
+    .replace(/https?:\/\/\S+/g, "…")
+    .replace(/^client error \(\w+\): /, "");
+}
+
+/** `fetch` says no more than "fetch failed"; its cause has the rest. */
+function detail(error: Error): string {
+  return error.cause instanceof Error ? error.cause.message : error.message;
+}
+
+function oneLine(text: string): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  return line.length > 200 ? `${line.slice(0, 199)}…` : line;
+}
+
+/** The text of the first element of a name. Error documents are flat, and nothing else is read. */
+function tag(xml: string, name: string): string {
+  const found = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1] ?? "";
+  return found.replace(/&(lt|gt|quot|apos|amp);/g, (_, entity: string) => ENTITIES[entity]);
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  lt: "<",
+  gt: ">",
+  quot: '"',
+  apos: "'",
+  amp: "&",
+};
+
+/** Seconds or a date, as RFC 9110 has it. */
+function retryAfter(value: string | null): number | undefined {
+  if (value === null) return undefined;
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+}
+
+function skew(date: string | null): number | undefined {
+  const ms = Date.parse(date ?? "") - Date.now();
+  return Number.isFinite(ms) ? ms : undefined;
+}

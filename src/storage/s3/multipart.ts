@@ -1,0 +1,253 @@
+/**
+ * Multipart uploads: their begin and end, and what is left of those that never ended.
+ *
+ * @module
+ */
+
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  type CreateMultipartUploadCommandInput,
+  ListMultipartUploadsCommand,
+} from "@aws-sdk/client-s3";
+import { RunOutputsError } from "../../layout/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import type { CallOptions } from "../backend.ts";
+import { S3Failure } from "./errors.ts";
+import { statObject } from "./read.ts";
+import type { Session } from "./session.ts";
+
+/** For how long the removal of an upload is waited for, in milliseconds. */
+const ABORT_TIMEOUT = 15_000;
+
+const MiB = 1024 * 1024;
+
+/** A part that the server has. */
+export interface Part {
+  /** Its number, from 1. */
+  readonly number: number;
+  /** What the server calls its content. */
+  readonly etag: string;
+  /** Its SHA-256 in base64, where the server was told to check it. */
+  readonly sha256?: string;
+}
+
+/** A multipart upload that was begun and neither completed nor removed. */
+export interface StaleUpload {
+  /** The bucket. */
+  readonly bucket: string;
+  /** The key that the object was to have. */
+  readonly key: string;
+  /** The server's name of the upload. */
+  readonly uploadId: string;
+  /** When it was begun. */
+  readonly initiated: Date;
+}
+
+/**
+ * The size of the parts of an upload: what is wanted, or as much more as it takes for the parts
+ * to suffice, in whole MiB above 1 MiB.
+ *
+ * @param size The size of the object.
+ * @param wanted The size that is wanted.
+ * @param maxParts How many parts there may be.
+ * @returns The size of all parts but the last.
+ */
+export function partSizeFor(size: number, wanted: number, maxParts: number): number {
+  if (size <= wanted * maxParts) return wanted;
+  const needed = Math.ceil(size / maxParts);
+  return needed > MiB ? Math.ceil(needed / MiB) * MiB : needed;
+}
+
+/**
+ * Begins an upload.
+ *
+ * @param session The connection.
+ * @param location The object.
+ * @param input Content type, metadata, the kind of checksums.
+ * @param signal The caller's.
+ * @returns The server's name of the upload.
+ */
+export async function createUpload(
+  session: Session,
+  location: OutputLocation,
+  input: Omit<CreateMultipartUploadCommandInput, "Bucket" | "Key">,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const { UploadId } = await session.command("write", location, signal, (client) =>
+    client.send(
+      new CreateMultipartUploadCommand({ ...input, Bucket: location.bucket, Key: location.key }),
+      { abortSignal: signal },
+    ));
+  if (UploadId !== undefined) return UploadId;
+  throw new RunOutputsError("failed", `Cannot write '${location}': the server named no upload`);
+}
+
+/** What the completed object has to be. */
+export interface Completion {
+  /** The SHA-256 of the whole, as its metadata says, where it is known. */
+  readonly sha256: string | undefined;
+  /** The size of the whole. */
+  readonly size: number;
+  /** Whether nothing may be there. */
+  readonly ifAbsent: boolean | undefined;
+  /** Whether the upload was begun with checksums. */
+  readonly checksums: boolean;
+}
+
+/**
+ * Makes the object of its parts.
+ *
+ * An answer that is lost leaves open whether it is done. The next attempt then finds no upload,
+ * and the object itself tells.
+ *
+ * @param session The connection.
+ * @param location The object.
+ * @param uploadId The upload.
+ * @param parts All parts, in their order.
+ * @param expected What the object has to be.
+ * @param signal The caller's.
+ * @returns The object's etag as the server gives it.
+ * @throws {RunOutputsError} `conflict`, with `ifAbsent` if something is there by now.
+ */
+export async function completeUpload(
+  session: Session,
+  location: OutputLocation,
+  uploadId: string,
+  parts: readonly Part[],
+  expected: Completion,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  let attempts = 0;
+  try {
+    const { ETag } = await session.command("write", location, signal, (client, attempt) => {
+      attempts = attempt;
+      return client.send(
+        new CompleteMultipartUploadCommand({
+          Bucket: location.bucket,
+          Key: location.key,
+          UploadId: uploadId,
+          IfNoneMatch: expected.ifAbsent ? "*" : undefined,
+          MultipartUpload: {
+            Parts: parts.map(({ number, etag, sha256 }) => ({
+              PartNumber: number,
+              ETag: etag,
+              ChecksumSHA256: expected.checksums ? sha256 : undefined,
+            })),
+          },
+        }),
+        { abortSignal: signal },
+      );
+    });
+    if (ETag !== undefined) return ETag;
+    throw new RunOutputsError("failed", `Cannot write '${location}': it came without an ETag`);
+  } catch (error) {
+    if (attempts < 2 || !(error instanceof RunOutputsError) || error.code !== "conflict") {
+      throw error;
+    }
+    const info = await statObject(session, location, { signal });
+    const isOurs = info.size === expected.size && info.sha256 === expected.sha256;
+    if (isOurs && expected.sha256 !== undefined) return info.etag;
+    throw error;
+  }
+}
+
+/**
+ * Removes an upload and its parts, whatever became of the caller: it has a time of its own.
+ *
+ * @param session The connection.
+ * @param location The object that was to be.
+ * @param uploadId The upload. That it is gone already is no error.
+ * @returns Whether it is gone; if not, a notice says so.
+ */
+export async function abortUpload(
+  session: Session,
+  location: OutputLocation,
+  uploadId: string,
+): Promise<boolean> {
+  const controller = new AbortController();
+  const timer = setTimeout(
+    () => controller.abort(new Error("the server did not answer in time")),
+    ABORT_TIMEOUT,
+  );
+  const { signal } = controller;
+  try {
+    await session.command("delete", location, signal, (client) =>
+      client.send(
+        new AbortMultipartUploadCommand({
+          Bucket: location.bucket,
+          Key: location.key,
+          UploadId: uploadId,
+        }),
+        { abortSignal: signal },
+      ));
+    return true;
+  } catch (error) {
+    if (isNoSuchUpload(error)) return true;
+    session.notice(
+      `An unfinished upload of ${location.s3Uri} stays on the server (${
+        (error as Error).message
+      }): ` +
+        "remove stale uploads below this place later",
+    );
+    return false;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Options of {@linkcode listStaleUploads}. */
+export interface StaleUploadOptions extends CallOptions {
+  /** Only uploads that were begun before. A younger one may be somebody's who is at work. */
+  readonly before?: Date;
+}
+
+/**
+ * Lists the multipart uploads below a prefix that were begun and are not ended.
+ *
+ * @param session The connection.
+ * @param prefix Where to look, by whole segments; also an object itself.
+ * @param options Up to which age; a signal.
+ * @returns The uploads, in the order of their keys.
+ */
+export async function* listStaleUploads(
+  session: Session,
+  prefix: OutputLocation,
+  { before, signal }: StaleUploadOptions = {},
+): AsyncGenerator<StaleUpload> {
+  let marker: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
+  while (marker !== undefined) {
+    const from: { KeyMarker?: string; UploadIdMarker?: string } = marker;
+    const page = await session.command("list", prefix, signal, (client) =>
+      client.send(
+        new ListMultipartUploadsCommand({
+          Bucket: prefix.bucket,
+          Prefix: prefix.key === "" ? undefined : prefix.key,
+          ...from,
+        }),
+        { abortSignal: signal },
+      ));
+    for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
+      if (Key === undefined || UploadId === undefined || Initiated === undefined) continue;
+      const inside = prefix.key === "" || Key === prefix.key || Key.startsWith(`${prefix.key}/`);
+      if (!inside || (before !== undefined && Initiated >= before)) continue;
+      yield { bucket: prefix.bucket, key: Key, uploadId: UploadId, initiated: Initiated };
+    }
+    marker = page.IsTruncated && page.NextKeyMarker !== undefined &&
+        (page.NextKeyMarker !== from.KeyMarker || page.NextUploadIdMarker !== from.UploadIdMarker)
+      ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker }
+      : undefined;
+  }
+}
+
+/**
+ * Whether an error says that an upload does not exist.
+ *
+ * @param error What was thrown.
+ * @returns `true`, if it was completed or removed.
+ */
+export function isNoSuchUpload(error: unknown): boolean {
+  return error instanceof RunOutputsError && error.cause instanceof S3Failure &&
+    error.cause.s3Code === "NoSuchUpload";
+}

@@ -1,0 +1,51 @@
+/**
+ * What an answer's headers say of an object.
+ *
+ * @module
+ */
+
+import type { OutputLocation } from "../../layout/output_location.ts";
+import type { ObjectInfo } from "../backend.ts";
+import { S3Failure } from "./errors.ts";
+
+/** The name under which the content's SHA-256 stands in an object's metadata. */
+export const SHA256_METADATA = "sha256";
+
+/**
+ * Reads what is known of an object out of an answer to HEAD or GET.
+ *
+ * @param location The object.
+ * @param response The answer.
+ * @returns What is known of it.
+ * @throws {S3Failure} If the answer is not about an object: a proxy's page, a portal's.
+ */
+export function objectInfo(location: OutputLocation, response: Response): ObjectInfo {
+  const { headers } = response;
+  const etag = headers.get("etag");
+  const modified = Date.parse(headers.get("last-modified") ?? "");
+  const range = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers.get("content-range") ?? "");
+  const length = headers.get("content-length");
+  const size = Number(range?.[3] ?? (response.status === 206 ? NaN : length ?? NaN));
+  if (etag === null || Number.isNaN(modified) || !Number.isSafeInteger(size)) {
+    throw new S3Failure(response.status, "", "an answer without an object's ETag, date and size");
+  }
+  const sha256 = headers.get(`x-amz-meta-${SHA256_METADATA}`)?.toLowerCase();
+  return {
+    location,
+    size,
+    etag: bareEtag(etag),
+    modified: new Date(modified),
+    sha256: sha256 !== undefined && /^[0-9a-f]{64}$/.test(sha256) ? sha256 : undefined,
+    contentType: headers.get("content-type") ?? undefined,
+  };
+}
+
+/**
+ * An etag without its quotes, which not every answer has.
+ *
+ * @param etag The etag as S3 gives it.
+ * @returns The etag as we tell it.
+ */
+export function bareEtag(etag: string): string {
+  return etag.replace(/^"|"$/g, "");
+}

@@ -1,0 +1,314 @@
+/**
+ * Reading from S3: `HEAD`, and `GET` as a body that goes on where a connection broke.
+ *
+ * @module
+ */
+
+import { RunOutputsError } from "../../layout/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import type { ByteRange, CallOptions, ObjectBody, ObjectInfo, ReadOptions } from "../backend.ts";
+import { clipRange } from "../range.ts";
+import { s3Error, S3Failure } from "./errors.ts";
+import { objectInfo } from "./object_info.ts";
+import type { Session } from "./session.ts";
+import type { S3Response } from "./transport.ts";
+
+/** How many bytes of a body are taken at once. */
+const CHUNK = 256 * 1024;
+
+/** How many bytes one connection has to bring before it counts as a new start for retries. */
+const PROGRESS = 1024 * 1024;
+
+/**
+ * Asks for an object's headers.
+ *
+ * @param session The connection.
+ * @param location The object.
+ * @param options A signal.
+ * @returns What is known of it.
+ * @throws {RunOutputsError} As `StorageBackend.stat` tells.
+ */
+export async function statObject(
+  session: Session,
+  location: OutputLocation,
+  { signal }: CallOptions = {},
+): Promise<ObjectInfo> {
+  const headers: Record<string, string> = {};
+  return await session.request(
+    { action: "read", method: "HEAD", location, headers },
+    signal,
+    (answer) => {
+      using _ = answer;
+      return checked(session, location, () => objectInfo(location, answer.response));
+    },
+  );
+}
+
+/**
+ * Opens an object.
+ *
+ * @param session The connection.
+ * @param location The object.
+ * @param options As `StorageBackend.read` has them.
+ * @returns The body.
+ * @throws {RunOutputsError} As `StorageBackend.read` tells.
+ */
+export async function readObject(
+  session: Session,
+  location: OutputLocation,
+  options: ReadOptions = {},
+): Promise<ObjectBody> {
+  const { range, ifMatch, signal } = options;
+  if (range !== undefined) clipRange(range, Number.MAX_SAFE_INTEGER);
+  if (range !== undefined && range.start === range.end) {
+    return await emptyBody(session, location, options);
+  }
+  try {
+    const opened = await open(session, location, range, ifMatch, signal);
+    return new S3Body(session, location, opened, signal);
+  } catch (error) {
+    if (!isBehindTheEnd(error)) throw error;
+    return await emptyBody(session, location, options);
+  }
+}
+
+/** An answer whose bytes are about to be read, and which bytes they are. */
+interface Opened {
+  readonly info: ObjectInfo;
+  readonly range: ByteRange;
+  readonly answer: S3Response;
+}
+
+async function open(
+  session: Session,
+  location: OutputLocation,
+  range: ByteRange | undefined,
+  etag: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Opened> {
+  const call = () => openOnce(session, location, range, etag, signal);
+  const series = session.retries(signal);
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      await series.failed(error);
+    }
+  }
+}
+
+async function openOnce(
+  session: Session,
+  location: OutputLocation,
+  range: ByteRange | undefined,
+  etag: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Opened> {
+  const headers: Record<string, string> = {};
+  if (range !== undefined) headers.range = `bytes=${range.start}-${range.end - 1}`;
+  if (etag !== undefined) headers["if-match"] = `"${etag}"`;
+  // The place in the row of requests is given back when the headers are there: who reads one
+  // body to write another object must not wait for itself.
+  const answer = await session.once(
+    { action: "read", method: "GET", location, headers },
+    signal,
+    (answer) => answer,
+  );
+  // Who opens a body may take its time before reading it.
+  answer.watchdog.rest();
+  try {
+    return checked(session, location, () => {
+      const info = objectInfo(location, answer.response);
+      const expected = clipRange(range, info.size);
+      checkAnswer(answer.response, expected, range !== undefined);
+      if (etag !== undefined && info.etag !== etag) {
+        throw new RunOutputsError("conflict", `Cannot read '${location}': it has changed`);
+      }
+      return { info, range: expected, answer };
+    });
+  } catch (error) {
+    answer[Symbol.dispose]();
+    await answer.response.body?.cancel();
+    throw error;
+  }
+}
+
+/** Refuses an answer with other bytes than those that were asked for. */
+function checkAnswer(response: Response, { start, end }: ByteRange, ranged: boolean): void {
+  const expected = `bytes ${start}-${end - 1}/`;
+  const length = Number(response.headers.get("content-length") ?? NaN);
+  const isRange = response.headers.get("content-range")?.startsWith(expected) ?? false;
+  const fits = ranged ? response.status === 206 && isRange : response.status === 200;
+  if (fits && length === end - start) return;
+  throw new S3Failure(
+    299,
+    "",
+    `${length} bytes (status ${response.status}) in place of bytes ${start} to ${end}`,
+  );
+}
+
+/** What is read where there is nothing to read: the object has to be there all the same. */
+async function emptyBody(
+  session: Session,
+  location: OutputLocation,
+  { range, ifMatch, signal }: ReadOptions,
+): Promise<ObjectBody> {
+  const info = await statObject(session, location, { signal });
+  if (ifMatch !== undefined && info.etag !== ifMatch) {
+    throw new RunOutputsError("conflict", `Cannot read '${location}': it has changed`);
+  }
+  const { start, end } = clipRange(range, info.size);
+  if (end > start) {
+    throw new RunOutputsError("conflict", `Cannot read '${location}': it has changed`);
+  }
+  return {
+    info,
+    async *[Symbol.asyncIterator]() {},
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+/** A body from S3. A connection that breaks is replaced by one for the rest of the bytes. */
+class S3Body implements ObjectBody {
+  readonly info: ObjectInfo;
+  readonly #session: Session;
+  readonly #location: OutputLocation;
+  readonly #range: ByteRange;
+  readonly #signal: AbortSignal | undefined;
+  #answer: S3Response | undefined;
+  #begun = false;
+
+  constructor(
+    session: Session,
+    location: OutputLocation,
+    { info, range, answer }: Opened,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#session = session;
+    this.#location = location;
+    this.info = info;
+    this.#range = range;
+    this.#answer = answer;
+    this.#signal = signal;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    if (this.#begun) {
+      throw new RunOutputsError("failed", `Cannot read '${this.#location}': it was read before`);
+    }
+    this.#begun = true;
+    let { start } = this.#range;
+    const { end } = this.#range;
+    const series = this.#session.retries(this.#signal);
+    try {
+      for (;;) {
+        try {
+          if (this.#answer === undefined) await this.#reopen(start);
+          const since = start;
+          for await (const chunk of this.#chunks(this.#answer!, end - start)) {
+            start += chunk.length;
+            if (start - since >= PROGRESS) series.progressed();
+            yield chunk;
+          }
+          return;
+        } catch (error) {
+          await this.#close();
+          await series.failed(error);
+        }
+      }
+    } finally {
+      await this.#close();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#begun = true;
+    await this.#close();
+  }
+
+  async #reopen(start: number): Promise<void> {
+    const rest = { start, end: this.#range.end };
+    const { etag } = this.info;
+    try {
+      const { answer } = await openOnce(this.#session, this.#location, rest, etag, this.#signal);
+      this.#answer = answer;
+    } catch (error) {
+      if (error instanceof RunOutputsError && error.code === "conflict") {
+        throw new RunOutputsError(
+          "conflict",
+          `Cannot read '${this.#location}': it was replaced while it was read; try again`,
+          { cause: error },
+        );
+      }
+      throw error;
+    }
+  }
+
+  /** The bytes of one answer, all of them or an error. */
+  async *#chunks({ response, watchdog }: S3Response, size: number): AsyncGenerator<Uint8Array> {
+    const location = this.#location;
+    const reader = response.body!.getReader({ mode: "byob" });
+    let left = size;
+    try {
+      let buffer = new ArrayBuffer(Math.max(1, Math.min(CHUNK, size)));
+      for (;;) {
+        watchdog.wake();
+        const { value, done } = await reader.read(new Uint8Array(buffer));
+        watchdog.rest();
+        if (done) break;
+        buffer = value.buffer;
+        left -= value.length;
+        if (left < 0) break;
+        yield value;
+      }
+    } catch (error) {
+      throw failed(
+        this.#session,
+        location,
+        watchdog.signal.aborted ? watchdog.signal.reason : error,
+        this.#signal,
+      );
+    } finally {
+      reader.releaseLock();
+    }
+    if (left === 0) return;
+    throw new RunOutputsError(
+      "transient",
+      `Cannot read '${location}': its body is ${Math.abs(left)} bytes too ` +
+        `${left < 0 ? "long" : "short"}; try again`,
+    );
+  }
+
+  async #close(): Promise<void> {
+    const answer = this.#answer;
+    this.#answer = undefined;
+    if (answer === undefined) return;
+    answer[Symbol.dispose]();
+    // A body that has failed already can't be cancelled, and has nothing left to hold.
+    await answer.response.body?.cancel().catch(() => {});
+  }
+}
+
+function isBehindTheEnd(error: unknown): boolean {
+  return error instanceof RunOutputsError && error.cause instanceof S3Failure &&
+    error.cause.status === 416;
+}
+
+function checked<T>(session: Session, location: OutputLocation, check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    throw failed(session, location, error, undefined);
+  }
+}
+
+function failed(
+  session: Session,
+  location: OutputLocation,
+  error: unknown,
+  signal: AbortSignal | undefined,
+): unknown {
+  const host = session.transport.host(location.bucket);
+  const context = { action: "read", target: location.s3Uri, host, signed: true };
+  return s3Error(context, error, signal);
+}

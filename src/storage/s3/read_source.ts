@@ -1,0 +1,62 @@
+/**
+ * Filling a buffer from a source, with all that can be wrong about it.
+ *
+ * @module
+ */
+
+import { RunOutputsError } from "../../layout/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import type { ByteRange, ByteSource } from "../backend.ts";
+
+/**
+ * Reads a range of a source into a buffer that it has to fill exactly.
+ *
+ * @param location Where the bytes are to go, for messages.
+ * @param source The source.
+ * @param range The range; all of it if not given.
+ * @param into The buffer, as large as the range.
+ * @param signal Stops the reading.
+ * @throws {RunOutputsError} `integrity`, if there are fewer or more bytes than the source said.
+ */
+export async function readExactly(
+  location: OutputLocation,
+  source: ByteSource,
+  range: ByteRange | undefined,
+  into: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let offset = 0;
+  for await (const chunk of source.open(range, signal)) {
+    signal?.throwIfAborted();
+    if (offset + chunk.length > into.length) {
+      throw wrongSize(location, offset + chunk.length, into.length, range);
+    }
+    into.set(chunk, offset);
+    offset += chunk.length;
+  }
+  signal?.throwIfAborted();
+  if (offset !== into.length) throw wrongSize(location, offset, into.length, range);
+}
+
+/**
+ * The error of a source with another number of bytes than it said.
+ *
+ * @param location Where the bytes are to go.
+ * @param actual How many there were.
+ * @param expected How many there should have been.
+ * @param range The part that was read.
+ * @returns An `integrity` error.
+ */
+export function wrongSize(
+  location: OutputLocation,
+  actual: number,
+  expected: number,
+  range?: ByteRange,
+): RunOutputsError {
+  const where = range === undefined || range.start === 0 ? "" : ` from byte ${range.start}`;
+  return new RunOutputsError(
+    "integrity",
+    `Cannot write '${location}': got ${actual} bytes${where}, expected ${expected}; ` +
+      "did the file change?",
+  );
+}

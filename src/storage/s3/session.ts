@@ -1,0 +1,161 @@
+/**
+ * What the parts of the S3 driver share: settings, transport, retries, and the bounds that hold
+ * over all files together.
+ *
+ * @module
+ */
+
+import type { S3Client } from "@aws-sdk/client-s3";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import { AdaptiveLimit } from "../adaptive_limit.ts";
+import { Retrier, type RetrySeries } from "../retry.ts";
+import { Semaphore } from "../semaphore.ts";
+import { Commands } from "./commands.ts";
+import { isSlowDown, retryAdvice } from "./errors.ts";
+import type { S3Settings } from "./settings.ts";
+import { type S3Request, type S3Response, Transport } from "./transport.ts";
+
+/** A backend's connection to its server. */
+export class Session implements Disposable {
+  /** What the driver is to do. */
+  readonly settings: S3Settings;
+  /** Sends single requests. */
+  readonly transport: Transport;
+  /** Bounds the bytes of uploads in memory. */
+  readonly memory: Semaphore;
+  /** Whether the server takes checksum headers, as far as is known. */
+  checksums: boolean;
+  readonly #retrier: Retrier;
+  readonly #limit: AdaptiveLimit;
+  readonly #commands: Commands;
+  readonly #noticed = new Set<string>();
+
+  /**
+   * Opens a session; nothing is sent.
+   *
+   * @param settings What the driver is to do.
+   */
+  constructor(settings: S3Settings) {
+    this.settings = settings;
+    this.transport = new Transport(settings);
+    this.memory = new Semaphore(settings.maxBytesInMemory);
+    this.checksums = settings.requestChecksums;
+    this.#retrier = new Retrier(settings.retry, retryAdvice);
+    this.#limit = new AdaptiveLimit(settings.maxRequests);
+    this.#commands = new Commands(settings, this.transport);
+  }
+
+  /**
+   * Sends a request about an object, again where that can help.
+   *
+   * @param request The request.
+   * @param signal The caller's.
+   * @param use Reads the answer; what it throws counts as the request's failure.
+   * @returns What `use` returns.
+   * @throws {RunOutputsError} What went wrong in the end.
+   */
+  async request<T>(
+    request: S3Request | ((attempt: number) => S3Request),
+    signal: AbortSignal | undefined,
+    use: (answer: S3Response, attempt: number) => T | Promise<T>,
+  ): Promise<T> {
+    return await this.#retrier.run(async (attempt) => {
+      return await this.once(
+        typeof request === "function" ? request(attempt) : request,
+        signal,
+        (answer) => use(answer, attempt),
+      );
+    }, { signal, onRetry: this.settings.onRetry });
+  }
+
+  /**
+   * Sends a request once.
+   *
+   * @param request The request.
+   * @param signal The caller's.
+   * @param use Reads the answer.
+   * @returns What `use` returns.
+   * @throws {RunOutputsError} What went wrong.
+   */
+  async once<T>(
+    request: S3Request,
+    signal: AbortSignal | undefined,
+    use: (answer: S3Response) => T | Promise<T>,
+  ): Promise<T> {
+    return await this.#bounded(
+      async () => await use(await this.transport.send(request, signal)),
+      signal,
+    );
+  }
+
+  /**
+   * Runs a command of the SDK, again where that can help.
+   *
+   * @param action What is being done, for messages.
+   * @param location To what.
+   * @param signal The caller's.
+   * @param call Sends the command with the client it is given.
+   * @returns What the call returns.
+   * @throws {RunOutputsError} What went wrong in the end.
+   */
+  async command<T>(
+    action: string,
+    location: OutputLocation,
+    signal: AbortSignal | undefined,
+    call: (client: S3Client, attempt: number) => Promise<T>,
+  ): Promise<T> {
+    return await this.#retrier.run(
+      async (attempt) =>
+        await this.#bounded(
+          async () =>
+            await this.transport.attempt(
+              action,
+              location,
+              signal,
+              async (credentials) =>
+                await call(this.#commands.client(location.bucket, credentials), attempt),
+            ),
+          signal,
+        ),
+      { signal, onRetry: this.settings.onRetry },
+    );
+  }
+
+  /**
+   * A series of attempts that the caller makes.
+   *
+   * @param signal The caller's.
+   * @returns The series.
+   */
+  retries(signal: AbortSignal | undefined): RetrySeries {
+    return this.#retrier.series({ signal, onRetry: this.settings.onRetry });
+  }
+
+  /**
+   * Tells a person something once.
+   *
+   * @param message One line.
+   */
+  notice(message: string): void {
+    if (this.#noticed.has(message)) return;
+    this.#noticed.add(message);
+    this.settings.onNotice?.(message);
+  }
+
+  /** Closes what is open. */
+  [Symbol.dispose](): void {
+    this.#commands[Symbol.dispose]();
+    this.transport[Symbol.dispose]();
+  }
+
+  async #bounded<T>(call: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    return await this.#limit.run(async () => {
+      try {
+        return await call();
+      } catch (error) {
+        if (isSlowDown((error as Error | undefined)?.cause)) this.#limit.slowDown();
+        throw error;
+      }
+    }, signal);
+  }
+}

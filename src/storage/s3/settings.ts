@@ -1,0 +1,233 @@
+/**
+ * What the S3 driver is to do, out of its options, the environment that the AWS SDK reads, and the
+ * profile in the shared configuration file; in this order.
+ *
+ * @module
+ */
+
+import { loadSharedConfigFiles } from "@smithy/core/config";
+import { invalid, RunOutputsError } from "../../layout/error.ts";
+import { diskError } from "../../layout/disk_error.ts";
+import type { RetryPolicy } from "../retry.ts";
+
+/** Where the buckets of the system that is served are. */
+export const HOME_REGION = "us-east-2";
+
+const MiB = 1024 * 1024;
+
+/** What the S3 protocol allows and what serves well. */
+export const DEFAULTS = {
+  partSize: 8 * MiB,
+  multipartThreshold: 16 * MiB,
+  maxParts: 10_000,
+  copyLimit: 5 * 1024 ** 3,
+  maxBytesInMemory: 64 * MiB,
+  maxRequests: 32,
+  stallTimeout: 60_000,
+  slowestRate: 32 * 1024,
+} as const;
+
+/** Looks up a variable of the environment. */
+export type Env = (name: string) => string | undefined;
+
+/** Keys of one's own, in place of the SDK's chain. */
+export interface StaticCredentials {
+  /** The access key's id. */
+  readonly accessKeyId: string;
+  /** The secret key. */
+  readonly secretAccessKey: string;
+  /** The token of a session, for temporary keys. */
+  readonly sessionToken?: string;
+  /** When temporary keys end. */
+  readonly expiration?: Date;
+}
+
+/** Options of `createS3Backend`. */
+export interface S3BackendOptions {
+  /** The server; else `$AWS_ENDPOINT_URL_S3`, `$AWS_ENDPOINT_URL`, the profile's, Amazon's. */
+  readonly endpointUrl?: string;
+  /** The region; else `$AWS_REGION`, `$AWS_DEFAULT_REGION`, the profile's, us-east-2. */
+  readonly region?: string;
+  /** The profile of the shared configuration; else `$AWS_PROFILE`, `default`. */
+  readonly profile?: string;
+  /** Sign nothing: public objects can be read, nothing can be written. */
+  readonly noSignRequest?: boolean;
+  /** Makes credentials, in place of the SDK's chain; asked again when they end. */
+  readonly credentials?: () => Promise<StaticCredentials>;
+  /** The size of a part of a multipart upload in bytes, at least 5 MiB on Amazon. 8 MiB. */
+  readonly partSize?: number;
+  /** From how many bytes on an upload is in parts. Default: 16 MiB, or two parts. */
+  readonly multipartThreshold?: number;
+  /** How many parts an upload may have; the part size grows to fit. Default: 10,000. */
+  readonly maxParts?: number;
+  /** Up to how many bytes an object is copied by one request. Default: 5 GiB. */
+  readonly copyLimit?: number;
+  /** How many bytes of uploads are in memory at once, over all files. Default: 64 MiB. */
+  readonly maxBytesInMemory?: number;
+  /** How many requests are under way at once, over all files. Default: 32. */
+  readonly maxRequests?: number;
+  /** For how long nothing may move in a request before it is repeated, in ms. Default: 60 s. */
+  readonly stallTimeout?: number;
+  /** The rate in bytes per second at which the sending of a body is still waited for. 32 KiB/s. */
+  readonly slowestRate?: number;
+  /** How transient failures are retried; `$AWS_MAX_ATTEMPTS` sets the number of attempts. */
+  readonly retry?: RetryPolicy;
+  /** A directory for journals of uploads, with which another process continues one. None. */
+  readonly journalDir?: string;
+  /** Told what a person should know though nothing failed: one line. */
+  readonly onNotice?: (message: string) => void;
+  /** Told of each failure that is retried. */
+  readonly onRetry?: (error: Error) => void;
+  /** The environment. Default: this process's. The SDK's chain reads the latter in any case. */
+  readonly env?: Env;
+  /** Does the requests. Default: the runtime's `fetch`. */
+  readonly fetch?: typeof fetch;
+}
+
+/** The options with all that was looked up. */
+export interface S3Settings extends S3BackendOptions {
+  /** The server that was named, if any. */
+  readonly endpoint?: URL;
+  /** Whether the region was asked for by the option, and so stands above what we know. */
+  readonly regionIsExplicit: boolean;
+  /** The region to start with. */
+  readonly region: string;
+  /** The certificates of `$AWS_CA_BUNDLE`, as PEM. */
+  readonly caBundle?: string;
+  /** Whether requests carry checksum headers beside the hash that signing covers. */
+  readonly requestChecksums: boolean;
+  /** Whether answers are asked for checksums. */
+  readonly responseChecksums: boolean;
+  /** See {@linkcode S3BackendOptions.partSize}. */
+  readonly partSize: number;
+  /** See {@linkcode S3BackendOptions.multipartThreshold}. */
+  readonly multipartThreshold: number;
+  /** See {@linkcode S3BackendOptions.maxParts}. */
+  readonly maxParts: number;
+  /** See {@linkcode S3BackendOptions.copyLimit}. */
+  readonly copyLimit: number;
+  /** See {@linkcode S3BackendOptions.maxBytesInMemory}. */
+  readonly maxBytesInMemory: number;
+  /** See {@linkcode S3BackendOptions.maxRequests}. */
+  readonly maxRequests: number;
+  /** See {@linkcode S3BackendOptions.stallTimeout}. */
+  readonly stallTimeout: number;
+  /** See {@linkcode S3BackendOptions.slowestRate}. */
+  readonly slowestRate: number;
+  /** See {@linkcode S3BackendOptions.env}. */
+  readonly env: Env;
+}
+
+/**
+ * Settles what the driver is to do.
+ *
+ * @param options What the caller says.
+ * @returns The options, completed from environment and profile.
+ * @throws {RunOutputsError} `invalid`, naming the option or variable, if a value is no good;
+ * what the disk says, if `$AWS_CA_BUNDLE` can't be read.
+ */
+export async function readSettings(options: S3BackendOptions): Promise<S3Settings> {
+  const env: Env = options.env ?? ((name) => Deno.env.get(name) || undefined);
+  const profile = options.profile ?? env("AWS_PROFILE");
+  const shared = await readProfile(profile, env);
+  const endpoint = options.endpointUrl ?? env("AWS_ENDPOINT_URL_S3") ?? env("AWS_ENDPOINT_URL") ??
+    shared.endpoint_url;
+  const partSize = positive("part size", options.partSize ?? DEFAULTS.partSize);
+  return {
+    ...options,
+    env,
+    profile,
+    endpoint: endpoint === undefined ? undefined : parseEndpoint(endpoint),
+    region: options.region ?? env("AWS_REGION") ?? env("AWS_DEFAULT_REGION") ?? shared.region ??
+      HOME_REGION,
+    regionIsExplicit: options.region !== undefined,
+    caBundle: await readCaBundle(env("AWS_CA_BUNDLE") ?? shared.ca_bundle),
+    requestChecksums: whenSupported(
+      "AWS_REQUEST_CHECKSUM_CALCULATION",
+      env("AWS_REQUEST_CHECKSUM_CALCULATION") ?? shared.request_checksum_calculation,
+    ),
+    responseChecksums: whenSupported(
+      "AWS_RESPONSE_CHECKSUM_VALIDATION",
+      env("AWS_RESPONSE_CHECKSUM_VALIDATION") ?? shared.response_checksum_validation,
+    ),
+    retry: {
+      maxAttempts: maxAttempts(env("AWS_MAX_ATTEMPTS") ?? shared.max_attempts),
+      ...options.retry,
+    },
+    partSize,
+    multipartThreshold: positive(
+      "multipart threshold",
+      options.multipartThreshold ?? Math.max(DEFAULTS.multipartThreshold, 2 * partSize),
+    ),
+    maxParts: positive("maximum of parts", options.maxParts ?? DEFAULTS.maxParts),
+    copyLimit: positive("copy limit", options.copyLimit ?? DEFAULTS.copyLimit),
+    maxBytesInMemory: positive(
+      "bytes in memory",
+      options.maxBytesInMemory ?? DEFAULTS.maxBytesInMemory,
+    ),
+    maxRequests: positive("number of requests", options.maxRequests ?? DEFAULTS.maxRequests),
+    slowestRate: positive("slowest rate", options.slowestRate ?? DEFAULTS.slowestRate),
+    stallTimeout: positive("stall timeout", options.stallTimeout ?? DEFAULTS.stallTimeout),
+  };
+}
+
+type Profile = Readonly<Record<string, string | undefined>>;
+
+async function readProfile(name: string | undefined, env: Env): Promise<Profile> {
+  const { configFile, credentialsFile } = await loadSharedConfigFiles({
+    configFilepath: env("AWS_CONFIG_FILE"),
+    filepath: env("AWS_SHARED_CREDENTIALS_FILE"),
+  });
+  const found = name ?? "default";
+  if (name !== undefined && !(found in configFile) && !(found in credentialsFile)) {
+    const known = [...new Set([...Object.keys(configFile), ...Object.keys(credentialsFile)])];
+    throw invalid(
+      "profile",
+      name,
+      known.length === 0
+        ? "a profile of ~/.aws/config or ~/.aws/credentials, which have none"
+        : `one of ${known.join(", ")}`,
+    );
+  }
+  return configFile[found] ?? {};
+}
+
+function parseEndpoint(value: string): URL {
+  const url = URL.parse(value);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "" || url.search !== "") {
+    throw invalid("endpoint URL", value, "http://HOST[:PORT] or https://HOST[:PORT]");
+  }
+  return url;
+}
+
+async function readCaBundle(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    const reason = diskError("read", path, error);
+    throw new RunOutputsError(
+      reason instanceof RunOutputsError ? reason.code : "failed",
+      `${reason.message} (the certificates that AWS_CA_BUNDLE names)`,
+      { cause: error },
+    );
+  }
+}
+
+function whenSupported(name: string, value: string | undefined): boolean {
+  const wanted = value?.toUpperCase() ?? "WHEN_SUPPORTED";
+  if (wanted !== "WHEN_SUPPORTED" && wanted !== "WHEN_REQUIRED") {
+    throw invalid(name, value, "WHEN_SUPPORTED or WHEN_REQUIRED");
+  }
+  return wanted === "WHEN_SUPPORTED";
+}
+
+function maxAttempts(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  return positive("AWS_MAX_ATTEMPTS", /^\d+$/.test(value) ? Number(value) : value);
+}
+
+function positive(field: string, value: unknown): number {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value > 0) return value;
+  throw invalid(field, value, "a whole number above 0");
+}

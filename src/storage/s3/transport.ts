@@ -1,0 +1,326 @@
+/**
+ * How a request gets to the server: its URL, its signature, `fetch`, and the watchdog over it.
+ *
+ * @module
+ */
+
+import { createHash, createHmac } from "node:crypto";
+import { SignatureV4 } from "@smithy/signature-v4";
+import { RunOutputsError } from "../../layout/error.ts";
+import { type OutputLocation, uriEncodeKey } from "../../layout/output_location.ts";
+import { Credentials } from "./credentials.ts";
+import { failureOf, type S3Context, s3Error, S3Failure } from "./errors.ts";
+import { HOME_REGION, type S3Settings, type StaticCredentials } from "./settings.ts";
+import { Watchdog } from "./watchdog.ts";
+
+/** The hash in the signature of a request without a body. */
+const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/** One request about an object. */
+export interface S3Request {
+  /** What is being done, for messages: `read`, `write`. */
+  readonly action: string;
+  /** The method. */
+  readonly method: "GET" | "HEAD" | "PUT";
+  /** The object. */
+  readonly location: OutputLocation;
+  /** The parameters of the query, not encoded. */
+  readonly query?: Readonly<Record<string, string>>;
+  /** Headers beside those of signing. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The body. */
+  readonly body?: Uint8Array<ArrayBuffer>;
+  /** The SHA-256 of the body, in hex: the server refuses other bytes. */
+  readonly payloadSha256?: string;
+}
+
+/** An answer with status 2xx whose body is still to be read, under a watchdog. */
+export interface S3Response extends Disposable {
+  /** The answer. */
+  readonly response: Response;
+  /** The watchdog that covers the body. */
+  readonly watchdog: Watchdog;
+}
+
+/** A request as the SDK's commands make it. */
+export interface RawRequest {
+  /** The method. */
+  readonly method: string;
+  /** The URL. */
+  readonly url: string;
+  /** All headers, signature included. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body. */
+  readonly body?: Uint8Array<ArrayBuffer> | string;
+}
+
+/** Sends requests: each once, whatever comes of it. Retries are made above. */
+export class Transport implements Disposable {
+  /** Who signs. */
+  readonly credentials: Credentials;
+  readonly #settings: S3Settings;
+  readonly #fetch: typeof fetch;
+  readonly #regions = new Map<string, string>();
+  #signers:
+    | { readonly of: StaticCredentials; readonly byRegion: Map<string, SignatureV4> }
+    | undefined;
+  #client: Deno.HttpClient | undefined;
+
+  /**
+   * Creates a transport.
+   *
+   * @param settings The server, the region, the certificates.
+   */
+  constructor(settings: S3Settings) {
+    this.#settings = settings;
+    this.credentials = new Credentials(settings);
+    this.#fetch = settings.fetch ?? fetch;
+    // Proxies of the environment are the runtime's own business, with this client and without.
+    if (settings.caBundle !== undefined && settings.endpoint?.protocol !== "http:") {
+      this.#client = Deno.createHttpClient({ caCerts: [settings.caBundle] });
+    }
+  }
+
+  /** The host that requests for a bucket go to, for messages. */
+  host(bucket: string): string {
+    return this.#url(bucket, "").host;
+  }
+
+  /** The region that a bucket is in, as far as is known. */
+  region(bucket: string): string {
+    const known = this.#regions.get(bucket);
+    if (known !== undefined) return known;
+    const ours = this.#settings.endpoint === undefined && !this.#settings.regionIsExplicit &&
+      bucket.startsWith("therock-");
+    return ours ? HOME_REGION : this.#settings.region;
+  }
+
+  /**
+   * Sends a request and follows the server into the bucket's region.
+   *
+   * @param request The request.
+   * @param signal The caller's.
+   * @returns The answer, with a status of 2xx.
+   * @throws {RunOutputsError} What went wrong, or the signal's reason.
+   */
+  async send(request: S3Request, signal?: AbortSignal): Promise<S3Response> {
+    const { location } = request;
+    return await this.attempt(request.action, location, signal, async (credentials) => {
+      const { url, headers } = await this.#sign(request, credentials);
+      const { method, body } = request;
+      const answer = await this.fetch({ method, url, headers, body }, signal);
+      if (answer.response.ok) return answer;
+      using _ = answer;
+      const failure = await failureOf(answer.response);
+      // An answer to HEAD has no body, so the reason has to be asked for.
+      const vague = method === "HEAD" && (failure.status === 403 || failure.status === 400);
+      throw vague ? await this.#ask(request, credentials, failure, signal) : failure;
+    });
+  }
+
+  /**
+   * One attempt at a call, with what every call has: credentials, the move to the right region,
+   * one renewal of credentials that have ended, our errors.
+   *
+   * @param action What is being done, for messages.
+   * @param location To what.
+   * @param signal The caller's.
+   * @param call Does it.
+   * @returns What the call returns.
+   * @throws {RunOutputsError} What went wrong, or the signal's reason.
+   */
+  async attempt<T>(
+    action: string,
+    location: OutputLocation,
+    signal: AbortSignal | undefined,
+    call: (credentials: StaticCredentials | undefined) => Promise<T>,
+  ): Promise<T> {
+    let signed = false;
+    for (let renewed = false, moves = 0;;) {
+      try {
+        signal?.throwIfAborted();
+        const credentials = await this.credentials.get();
+        signed = credentials !== undefined;
+        return await call(credentials);
+      } catch (error) {
+        if (error instanceof S3Failure && !signal?.aborted) {
+          if (moves++ < 2 && this.#learnRegion(location.bucket, error)) continue;
+          if (error.s3Code === "ExpiredToken" && !renewed) {
+            renewed = true;
+            this.credentials.invalidate();
+            continue;
+          }
+        }
+        const target = location.s3Uri;
+        const context: S3Context = { action, target, host: this.host(location.bucket), signed };
+        throw s3Error(context, error, signal);
+      }
+    }
+  }
+
+  /**
+   * Fails at once where there are no credentials to write with.
+   *
+   * @param action What is being done.
+   * @param location To what.
+   * @throws {RunOutputsError} `unauthenticated`.
+   */
+  async requireCredentials(action: string, location: OutputLocation): Promise<void> {
+    if (await this.credentials.get() !== undefined) return;
+    throw new RunOutputsError(
+      "unauthenticated",
+      this.#settings.noSignRequest
+        ? `Cannot ${action} '${location}': requests are not signed; leave out --no-sign-request`
+        : `Cannot ${action} '${location}': there are no AWS credentials; set AWS_ACCESS_KEY_ID ` +
+          "and AWS_SECRET_ACCESS_KEY, or --profile",
+    );
+  }
+
+  /**
+   * Does a request as it stands, under a watchdog.
+   *
+   * @param request The request, signed.
+   * @param signal The caller's.
+   * @returns The answer, whatever its status.
+   * @throws What `fetch` throws; the watchdog's or the signal's reason.
+   */
+  async fetch(request: RawRequest, signal?: AbortSignal): Promise<S3Response> {
+    const { method, url, headers, body } = request;
+    const { stallTimeout, slowestRate } = this.#settings;
+    // Nobody tells how far a body has gone out, so it gets the time of a slow line.
+    const watchdog = new Watchdog(stallTimeout + 1000 * (body?.length ?? 0) / slowestRate, signal);
+    try {
+      const response = await this.#fetch(url, {
+        method,
+        headers,
+        body,
+        redirect: "manual",
+        signal: watchdog.signal,
+        client: this.#client,
+      } as RequestInit);
+      watchdog.touch(stallTimeout);
+      return { response, watchdog, [Symbol.dispose]: () => watchdog[Symbol.dispose]() };
+    } catch (error) {
+      watchdog[Symbol.dispose]();
+      throw watchdog.signal.aborted ? watchdog.signal.reason : error;
+    }
+  }
+
+  /** Closes the connections that are the transport's own. */
+  [Symbol.dispose](): void {
+    this.#client?.close();
+    this.#client = undefined;
+  }
+
+  async #ask(
+    request: S3Request,
+    credentials: StaticCredentials | undefined,
+    failure: S3Failure,
+    signal: AbortSignal | undefined,
+  ): Promise<S3Failure> {
+    const get = { ...request, method: "GET", headers: { range: "bytes=0-0" } } as const;
+    const { url, headers } = await this.#sign(get, credentials);
+    using answer = await this.fetch({ method: "GET", url, headers }, signal);
+    if (!answer.response.ok) return await failureOf(answer.response);
+    await answer.response.body?.cancel();
+    return failure;
+  }
+
+  /** Whether the failure tells a region that is news to us. */
+  #learnRegion(bucket: string, failure: S3Failure): boolean {
+    const { status, s3Code, region } = failure;
+    const elsewhere = (status >= 301 && status <= 308) ||
+      s3Code === "AuthorizationHeaderMalformed" ||
+      s3Code === "IllegalLocationConstraintException" || s3Code === "PermanentRedirect";
+    if (!elsewhere || region === undefined || region === this.region(bucket)) return false;
+    this.#regions.set(bucket, region);
+    return true;
+  }
+
+  #url(bucket: string, key: string): URL {
+    const { endpoint } = this.#settings;
+    const path = key === "" ? "" : `/${uriEncodeKey(key)}`;
+    if (endpoint !== undefined) {
+      return new URL(`${endpoint.href.replace(/\/+$/, "")}/${bucket}${path}`);
+    }
+    const host = `s3.${this.region(bucket)}.amazonaws.com`;
+    // The certificate's wildcard covers one label.
+    return bucket.includes(".")
+      ? new URL(`https://${host}/${bucket}${path}`)
+      : new URL(`https://${bucket}.${host}${path || "/"}`);
+  }
+
+  async #sign(
+    request: S3Request,
+    credentials: StaticCredentials | undefined,
+  ): Promise<{ readonly url: string; readonly headers: Record<string, string> }> {
+    const { location, query = {} } = request;
+    const url = this.#url(location.bucket, location.key);
+    const search = Object.entries(query)
+      .map(([name, value]) => `${encode(name)}=${encode(value)}`).join("&");
+    const href = `${url.origin}${url.pathname}${search === "" ? "" : `?${search}`}`;
+    const headers: Record<string, string> = {
+      host: url.host,
+      // Bytes are wanted as they are stored, not as the line would carry them.
+      "accept-encoding": "identity",
+      "user-agent": "run-outputs",
+      ...request.headers,
+    };
+    if (credentials === undefined) return { url: href, headers };
+    headers["x-amz-content-sha256"] = request.payloadSha256 ?? EMPTY_SHA256;
+    const signed = await this.#signer(location.bucket, credentials).sign({
+      method: request.method,
+      protocol: url.protocol,
+      hostname: url.hostname,
+      path: url.pathname,
+      query: { ...query },
+      headers,
+    });
+    return { url: href, headers: signed.headers };
+  }
+
+  #signer(bucket: string, credentials: StaticCredentials): SignatureV4 {
+    if (this.#signers?.of !== credentials) {
+      this.#signers = { of: credentials, byRegion: new Map() };
+    }
+    const region = this.region(bucket);
+    let signer = this.#signers.byRegion.get(region);
+    if (signer === undefined) {
+      signer = new SignatureV4({
+        credentials,
+        region,
+        service: "s3",
+        sha256: Sha256,
+        uriEscapePath: false,
+        applyChecksum: true,
+      });
+      this.#signers.byRegion.set(region, signer);
+    }
+    return signer;
+  }
+}
+
+/** SHA-256 and HMAC in the shape in which the signer wants them. */
+class Sha256 {
+  readonly #hash: ReturnType<typeof createHash> | ReturnType<typeof createHmac>;
+
+  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
+    this.#hash = secret === undefined
+      ? createHash("sha256")
+      : createHmac("sha256", secret as string | Uint8Array);
+  }
+
+  update(data: Uint8Array): void {
+    this.#hash.update(data);
+  }
+
+  digest(): Promise<Uint8Array> {
+    return Promise.resolve(new Uint8Array(this.#hash.digest()));
+  }
+
+  reset(): void {}
+}
+
+function encode(text: string): string {
+  return uriEncodeKey(text).replaceAll("/", "%2F");
+}

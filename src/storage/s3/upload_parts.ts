@@ -1,0 +1,205 @@
+/**
+ * The upload of a large object in parts: read one after the other, sent side by side.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
+import { RunOutputsError } from "../../layout/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import type { ByteRange, ByteSource, ObjectInfo, WriteOptions } from "../backend.ts";
+import { abortUpload, completeUpload, createUpload, type Part, partSizeFor } from "./multipart.ts";
+import { bareEtag, SHA256_METADATA } from "./object_info.ts";
+import { readExactly, wrongSize } from "./read_source.ts";
+import type { Session } from "./session.ts";
+import { checkHash, sendBody, UNKNOWN_TYPE } from "./write.ts";
+
+/**
+ * Uploads an object in parts. Either it is there whole at the end, or nothing is, and no part of
+ * it stays on the server.
+ *
+ * The hash stands in the metadata, which S3 wants at the start. Where the caller does not know it,
+ * the source is read once before; a CRC-32 of each part then tells whether what is sent is what
+ * was hashed.
+ *
+ * @param session The connection.
+ * @param location Where to.
+ * @param source The bytes.
+ * @param options As `StorageBackend.write` has them.
+ * @returns What is there now.
+ * @throws {RunOutputsError} As `StorageBackend.write` tells.
+ */
+export async function uploadInParts(
+  session: Session,
+  location: OutputLocation,
+  source: ByteSource,
+  options: WriteOptions,
+): Promise<ObjectInfo> {
+  const { signal } = options;
+  const { settings } = session;
+  const partSize = partSizeFor(source.size, settings.partSize, settings.maxParts);
+  const surveyed = options.sha256 === undefined
+    ? await survey(location, source, partSize, signal)
+    : undefined;
+  const sha256 = surveyed?.sha256 ?? options.sha256!;
+  const contentType = options.contentType ?? UNKNOWN_TYPE;
+  const checksums = session.checksums;
+  const uploadId = await createUpload(session, location, {
+    ContentType: contentType,
+    Metadata: { [SHA256_METADATA]: sha256 },
+    ...(checksums && { ChecksumAlgorithm: "SHA256" }),
+  }, signal);
+  try {
+    const parts = await sendParts(session, location, source, {
+      uploadId,
+      partSize,
+      crcs: surveyed?.crcs,
+      sha256,
+      signal,
+      onBytes: options.onBytes,
+    });
+    const etag = await completeUpload(session, location, uploadId, parts, {
+      sha256,
+      size: source.size,
+      ifAbsent: options.ifAbsent,
+      checksums: checksums && session.checksums,
+    }, signal);
+    const modified = new Date();
+    return { location, size: source.size, etag: bareEtag(etag), modified, sha256, contentType };
+  } catch (error) {
+    await abortUpload(session, location, uploadId);
+    throw error;
+  }
+}
+
+interface Plan {
+  readonly uploadId: string;
+  readonly partSize: number;
+  /** The CRC-32 of each part; without them the whole is hashed while it is read. */
+  readonly crcs: readonly number[] | undefined;
+  readonly sha256: string;
+  readonly signal: AbortSignal | undefined;
+  readonly onBytes: ((bytes: number) => void) | undefined;
+}
+
+/** Sends all parts; when one fails, the others are stopped and have ended before it throws. */
+async function sendParts(
+  session: Session,
+  location: OutputLocation,
+  source: ByteSource,
+  plan: Plan,
+): Promise<Part[]> {
+  const { uploadId, partSize, crcs, onBytes } = plan;
+  const count = Math.ceil(source.size / partSize);
+  const parts: Part[] = new Array(count);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const forward = () => controller.abort(plan.signal?.reason);
+  plan.signal?.addEventListener("abort", forward, { once: true });
+  const whole = crcs === undefined ? createHash("sha256") : undefined;
+  const sending = new Set<Promise<void>>();
+
+  async function send(index: number, body: Uint8Array<ArrayBuffer>): Promise<void> {
+    const digest = createHash("sha256").update(body).digest();
+    const checksum = digest.toString("base64");
+    const { etag } = await sendBody(
+      session,
+      {
+        action: "write",
+        method: "PUT",
+        location,
+        query: { partNumber: `${index + 1}`, uploadId },
+        body,
+        payloadSha256: digest.toString("hex"),
+      },
+      checksum,
+      signal,
+    );
+    parts[index] = { number: index + 1, etag: `"${etag}"`, sha256: checksum };
+    onBytes?.(body.length);
+  }
+
+  try {
+    for (let index = 0; index < count; index++) {
+      const range = rangeOf(index, partSize, source.size);
+      const release = await session.memory.acquire(range.end - range.start, signal);
+      let started = false;
+      try {
+        const body = new Uint8Array(range.end - range.start);
+        await readExactly(location, source, range, body, signal);
+        if (crcs !== undefined && crc32(body) !== crcs[index]) throw changed(location);
+        whole?.update(body);
+        const sent: Promise<void> = send(index, body)
+          .catch((error) => controller.abort(error))
+          .finally(() => {
+            release();
+            sending.delete(sent);
+          });
+        sending.add(sent);
+        started = true;
+      } finally {
+        if (!started) release();
+      }
+    }
+    await Promise.all(sending);
+    signal.throwIfAborted();
+    if (whole !== undefined) checkHash(location, whole.digest("hex"), plan.sha256);
+    return parts;
+  } catch (error) {
+    controller.abort(error);
+    await Promise.all(sending);
+    throw signal.reason;
+  } finally {
+    plan.signal?.removeEventListener("abort", forward);
+  }
+}
+
+/** What a first reading finds. */
+interface Survey {
+  readonly sha256: string;
+  readonly crcs: readonly number[];
+}
+
+/** Reads a source once, for its hash and the CRC-32 of each part. */
+async function survey(
+  location: OutputLocation,
+  source: ByteSource,
+  partSize: number,
+  signal: AbortSignal | undefined,
+): Promise<Survey> {
+  const hash = createHash("sha256");
+  const crcs: number[] = [];
+  let crc = 0;
+  let inPart = 0;
+  let size = 0;
+  for await (const chunk of source.open(undefined, signal)) {
+    signal?.throwIfAborted();
+    hash.update(chunk);
+    size += chunk.length;
+    for (let offset = 0; offset < chunk.length;) {
+      const piece = chunk.subarray(offset, offset + partSize - inPart);
+      crc = crc32(piece, crc);
+      offset += piece.length;
+      inPart += piece.length;
+      if (inPart < partSize) continue;
+      crcs.push(crc);
+      crc = inPart = 0;
+    }
+  }
+  if (inPart > 0) crcs.push(crc);
+  if (size !== source.size) throw wrongSize(location, size, source.size);
+  return { sha256: hash.digest("hex"), crcs };
+}
+
+function rangeOf(index: number, partSize: number, size: number): ByteRange {
+  return { start: index * partSize, end: Math.min(size, (index + 1) * partSize) };
+}
+
+function changed(location: OutputLocation): RunOutputsError {
+  return new RunOutputsError(
+    "integrity",
+    `Cannot write '${location}': its bytes changed while they were sent; try again when nobody ` +
+      "writes to the file",
+  );
+}

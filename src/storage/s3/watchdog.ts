@@ -1,0 +1,90 @@
+/**
+ * The watchdog over a request: it stops one on which nothing moves any more.
+ *
+ * @module
+ */
+
+/** Why a request was stopped by its watchdog. */
+export class StalledError extends Error {
+  /**
+   * Creates the reason.
+   *
+   * @param ms For how long nothing moved.
+   */
+  constructor(ms: number) {
+    super(`nothing moved for ${Math.round(ms / 1000)} s`);
+    this.name = "StalledError";
+  }
+}
+
+/**
+ * Aborts its signal when the caller's signal does, or when nobody has called
+ * {@linkcode Watchdog.touch} for a time. To be disposed of.
+ */
+export class Watchdog implements Disposable {
+  /** The signal for the request. */
+  readonly signal: AbortSignal;
+  readonly #controller = new AbortController();
+  readonly #outer: AbortSignal | undefined;
+  readonly #forward: () => void;
+  #limit: number;
+  #last = Date.now();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /**
+   * Starts watching.
+   *
+   * @param limit How long nothing may move, in milliseconds.
+   * @param outer The caller's signal.
+   */
+  constructor(limit: number, outer?: AbortSignal) {
+    this.signal = this.#controller.signal;
+    this.#limit = limit;
+    this.#outer = outer;
+    this.#forward = () => this.#controller.abort(outer?.reason);
+    if (outer?.aborted) this.#forward();
+    else outer?.addEventListener("abort", this.#forward, { once: true });
+    this.#arm(limit);
+  }
+
+  /**
+   * Says that something moved.
+   *
+   * @param limit How long nothing may move from now on; as before if not given.
+   */
+  touch(limit: number = this.#limit): void {
+    this.#last = Date.now();
+    if (limit === this.#limit) return;
+    this.#limit = limit;
+    clearTimeout(this.#timer);
+    this.#arm(limit);
+  }
+
+  /** Stops watching for a while: it is the reader who takes its time, not the server. */
+  rest(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Watches again after {@linkcode Watchdog.rest}. */
+  wake(): void {
+    this.#last = Date.now();
+    if (this.#timer === undefined) this.#arm(this.#limit);
+  }
+
+  /** Stops watching. */
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#outer?.removeEventListener("abort", this.#forward);
+  }
+
+  /** One timer for all touches: it looks at the clock when it fires, and goes on if need be. */
+  #arm(ms: number): void {
+    this.#timer = setTimeout(() => {
+      const left = this.#last + this.#limit - Date.now();
+      if (left > 0) this.#arm(left);
+      else this.#controller.abort(new StalledError(this.#limit));
+    }, ms);
+  }
+}

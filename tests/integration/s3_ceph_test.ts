@@ -1,0 +1,13 @@
+import { realS3, realServer } from "../support/s3_subject.ts";
+import { faultSuite } from "../storage/fault_suite.ts";
+import { backendSuite } from "../storage/backend_suite.ts";
+
+if (realServer() !== undefined) {
+  backendSuite("ceph", () => realS3(), { withoutConditionalWrite: true, numRuns: 10 });
+  backendSuite(
+    "ceph, parts",
+    () => realS3({ partSize: 65_536, multipartThreshold: 65_536, maxBytesInMemory: 200_000 }),
+    { withoutConditionalWrite: true, numRuns: 3 },
+  );
+  faultSuite("ceph", () => realS3(), { listsUploads: true });
+}

@@ -1,0 +1,92 @@
+/**
+ * An S3 server in this process: `fauxqs`, with the promises of S3 that it leaves out.
+ *
+ * Those are: a write with `If-None-Match: *` fails where something is; a body whose hash is not
+ * the signed one is refused; a list is in the order of the keys' bytes (fauxqs: of the locale).
+ * Signatures are not checked here: for that there is Ceph.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import { buildApp } from "fauxqs";
+import { compareKeys } from "../../src/storage/compare_keys.ts";
+
+/** Options of {@linkcode startS3Server}. */
+export interface S3ServerOptions {
+  /** Be as lenient as older servers are: conditions and checksums are ignored. */
+  readonly lenient?: boolean;
+}
+
+/** A server that runs. */
+export interface S3Server extends AsyncDisposable {
+  /** Its URL. */
+  readonly url: string;
+  /** Each request so far: method and path with query. */
+  readonly requests: readonly string[];
+}
+
+/** Starts a server with one bucket, `suite`. */
+export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Server> {
+  const app = buildApp({ logger: false });
+  const requests: string[] = [];
+  const writing = new Set<string>();
+  app.addHook("preHandler", async (request, reply) => {
+    requests.push(`${request.method} ${request.url}`);
+    if (options.lenient || (request.method !== "PUT" && request.method !== "POST")) return;
+    const { "if-none-match": condition, "x-amz-content-sha256": signed } = request.headers;
+    const body = request.body instanceof Uint8Array ? request.body : Buffer.alloc(0);
+    if (typeof signed === "string" && /^[0-9a-f]{64}$/.test(signed)) {
+      const actual = createHash("sha256").update(body).digest("hex");
+      if (actual !== signed) return refuse(reply, 400, "XAmzContentSHA256Mismatch");
+    }
+    if (condition !== "*") return;
+    const url = request.url.replace(/\?.*/, "");
+    if (writing.has(url)) return refuse(reply, 409, "ConditionalRequestConflict");
+    writing.add(url);
+    const head = await app.inject({
+      method: "HEAD",
+      url: request.url,
+      headers: { host: "localhost" },
+    });
+    if (head.statusCode === 200) {
+      writing.delete(url);
+      return refuse(reply, 412, "PreconditionFailed");
+    }
+    reply.raw.once("close", () => writing.delete(url));
+  });
+  app.addHook("onSend", (request, _reply, payload, done) => {
+    const isList = request.method === "GET" && request.url.includes("list-type=2");
+    done(null, isList && typeof payload === "string" ? inByteOrder(payload) : payload);
+  });
+  const url = await app.listen({ port: 0, host: "127.0.0.1" });
+  await app.inject({ method: "PUT", url: "/suite", headers: { host: "localhost" } });
+  requests.length = 0;
+  return { url, requests, [Symbol.asyncDispose]: async () => await app.close() };
+}
+
+interface Reply {
+  status(code: number): Reply;
+  header(name: string, value: string): Reply;
+  send(body: string): unknown;
+}
+
+function refuse(reply: Reply, status: number, code: string): unknown {
+  return reply.status(status).header("content-type", "application/xml")
+    .send(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>${code}</Message></Error>`);
+}
+
+/** Sorts one page's objects; all lists of the tests that depend on the order have one page. */
+function inByteOrder(xml: string): string {
+  const pattern = /<Contents>.*?<\/Contents>/gs;
+  const entries = xml.match(pattern) ?? [];
+  const key = (entry: string) =>
+    /<Key>(.*?)<\/Key>/s.exec(entry)![1].replace(
+      /&(lt|gt|quot|apos|amp);/g,
+      (_, name: string) => ({ lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" })[name]!,
+    );
+  entries.sort((a, b) => compareKeys(key(a), key(b)));
+  let next = 0;
+  return xml.replace(pattern, () => entries[next++]);
+}
