@@ -8,11 +8,14 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputOptions } from "./output.ts";
 import type { RunOptions } from "./run_root.ts";
+import type { S3Options } from "./storage.ts";
 
 /** The heading of the options that name a run. */
 const RUN = "Options that name the run:";
 /** The heading of the options for storage. */
 const STORAGE = "Options for storage:";
+/** The heading of the options for S3. */
+const S3 = "Options for S3 (and all that the AWS SDK reads from environment and ~/.aws):";
 /** The heading of the options for output. */
 const OUTPUT = "Options for output:";
 
@@ -62,13 +65,39 @@ export function withOutputOptions(command: Command): Command {
     );
 }
 
+/** Adds the options for S3. */
+function withS3Options(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        "--endpoint-url <url>",
+        "an S3 server (default: $AWS_ENDPOINT_URL_S3, else Amazon's)",
+      ).argParser(nonEmpty).helpGroup(S3),
+    )
+    .addOption(
+      new Option("--region <name>", "its region (default: $AWS_REGION, else us-east-2)")
+        .argParser(nonEmpty).helpGroup(S3),
+    )
+    .addOption(
+      new Option("--profile <name>", "a profile of ~/.aws/config (default: $AWS_PROFILE)")
+        .argParser(nonEmpty).helpGroup(S3),
+    )
+    .addOption(
+      new Option("--no-sign-request", "read public objects without credentials").helpGroup(S3),
+    );
+}
+
 /** Adds the options of a command that uploads. */
 export function withUploadOptions(command: Command): Command {
   return withOutputOptions(
     withRunOptions(
-      command
+      withS3Options(command)
         .addOption(
-          new Option("--output-dir <dir>", "write the tree into this local directory")
+          new Option("--part-size <MiB>", "the size of a multipart upload's parts (default: 8)")
+            .argParser(mebibytes(5, 5120)).helpGroup(S3),
+        )
+        .addOption(
+          new Option("--output-dir <dir>", "write to this local directory, not to S3")
             .argParser(nonEmpty).helpGroup(STORAGE),
         )
         .addOption(
@@ -89,7 +118,7 @@ export function withUploadOptions(command: Command): Command {
 }
 
 /** The values of the options that every command that reads a run takes. */
-export interface ReadCommandOptions extends RunOptions, OutputOptions {
+export interface ReadCommandOptions extends RunOptions, OutputOptions, S3Options {
   /** The local directory to read from. */
   readonly stagingDir?: string;
 }
@@ -98,7 +127,8 @@ export interface ReadCommandOptions extends RunOptions, OutputOptions {
 export function withReadOptions(command: Command): Command {
   return withOutputOptions(
     withRunOptions(
-      command.addOption(stagingDir("read the run from this local directory")),
+      withS3Options(command)
+        .addOption(stagingDir("read the run from this local directory, not from S3")),
     ),
   );
 }
@@ -178,4 +208,16 @@ export function wholeNumber(min: number, max: number): (value: string) => number
     if (number >= min && number <= max) return number;
     throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
   };
+}
+
+/**
+ * Reads a number of mebibytes.
+ *
+ * @param min The least.
+ * @param max The greatest.
+ * @returns A reader for commander that returns bytes.
+ */
+function mebibytes(min: number, max: number): (value: string) => number {
+  const read = wholeNumber(min, max);
+  return (value) => read(value) * 1024 * 1024;
 }

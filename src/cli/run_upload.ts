@@ -14,11 +14,11 @@ import { exitCodeOfResults } from "./exit_codes.ts";
 import { Output, type OutputOptions } from "./output.ts";
 import { startProgress } from "./progress.ts";
 import { type RunOptions, runRoot } from "./run_root.ts";
-import { openForUpload } from "./storage.ts";
+import { openForUpload, type S3Options } from "./storage.ts";
 import { reportedFiles, resultLines, summaryLine, tellTrouble } from "./transfer_report.ts";
 
 /** The values of the options that every upload takes. */
-export interface UploadCommandOptions extends RunOptions, OutputOptions {
+export interface UploadCommandOptions extends RunOptions, OutputOptions, S3Options {
   readonly outputDir?: string;
   readonly ifExists?: IfExists;
   readonly concurrency?: number;
@@ -44,8 +44,9 @@ export async function runUpload(
 ): Promise<void> {
   const output = new Output(context.io, options);
   const signal = context.interruption();
-  const storage = await openForUpload(options);
-  const root = runRoot(options, { reading: false, onDisk: true }, context.io, output);
+  const onDisk = options.outputDir !== undefined;
+  const root = runRoot(options, { reading: false, onDisk }, context.io, output);
+  using storage = await openForUpload(options, context.io, output);
   const { executeUpload, UploadPlanner } = await import("../operations/upload_plan.ts");
 
   const planner = new UploadPlanner();
@@ -84,7 +85,9 @@ export async function runUpload(
       dry_run: dryRun,
       ...describeRoot(root),
       output_dir: storage.dir,
-      ...reportedFiles(root, results, ({ location }) => storage.show(location)),
+      ...reportedFiles(root, results, ({ location }) => {
+        return storage.dir === undefined ? undefined : storage.show(location);
+      }),
       notes,
       unmatched,
     }),

@@ -1,5 +1,6 @@
 /**
- * Which storage a command works on, from its options and the environment.
+ * Which storage a command works on, from its options and the environment: a local directory where
+ * one is named, else S3.
  *
  * @module
  */
@@ -9,18 +10,29 @@ import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { StorageBackend } from "../storage/backend.ts";
 import type { Io } from "./io.ts";
+import type { Output } from "./output.ts";
+
+/** The values of the options for S3. */
+export interface S3Options {
+  readonly endpointUrl?: string;
+  readonly region?: string;
+  readonly profile?: string;
+  /** `false` with `--no-sign-request`. */
+  readonly signRequest?: boolean;
+  readonly partSize?: number;
+}
 
 /** An open storage. */
-export interface OpenStorage {
+export interface OpenStorage extends Disposable {
   /** The storage. */
   readonly backend: StorageBackend;
-  /** The local directory it is in. */
-  readonly dir: string;
+  /** The local directory it is in, if it is in one. */
+  readonly dir?: string;
   /**
    * Where a location is, for people.
    *
    * @param location The location.
-   * @returns A path on disk.
+   * @returns A path on disk, or an S3 URI.
    */
   show(location: OutputLocation): string;
 }
@@ -28,20 +40,20 @@ export interface OpenStorage {
 /**
  * The storage that an upload writes to.
  *
- * @param options The values of `--output-dir` and `--dry-run`.
+ * @param options The values of `--output-dir`, `--dry-run` and the options for S3.
+ * @param io The environment.
+ * @param output Where notices of the storage go.
  * @returns The storage.
- * @throws {RunOutputsError} `invalid`, if there is no `--output-dir`.
+ * @throws {RunOutputsError} `invalid`, if one of the options is no good.
  */
 export async function openForUpload(
-  options: { readonly outputDir?: string; readonly dryRun?: boolean },
+  options: S3Options & { readonly outputDir?: string; readonly dryRun?: boolean },
+  io: Io,
+  output: Output,
 ): Promise<OpenStorage> {
-  if (options.outputDir === undefined) {
-    throw new RunOutputsError(
-      "invalid",
-      "Cannot upload to S3: this version writes to local directories only; give --output-dir DIR",
-    );
-  }
-  const storage = await openLocal(options.outputDir);
+  const storage = options.outputDir === undefined
+    ? await openS3(options, io, output)
+    : await openLocal(options.outputDir);
   if (!options.dryRun) return storage;
   const { DryRunBackend } = await import("../storage/dry_run.ts");
   return { ...storage, backend: new DryRunBackend(storage.backend) };
@@ -50,24 +62,20 @@ export async function openForUpload(
 /**
  * The storage that a command reads from.
  *
- * @param options The value of `--staging-dir`.
- * @param io The environment, for `$THEROCK_LOCAL_STAGING_DIR`.
+ * @param options The value of `--staging-dir` and the options for S3.
+ * @param io The environment, for `$THEROCK_LOCAL_STAGING_DIR` and what the AWS SDK reads.
+ * @param output Where notices of the storage go.
  * @returns The storage.
- * @throws {RunOutputsError} `invalid`, if there is no directory given; `not_found`, if it does not
- * exist.
+ * @throws {RunOutputsError} `not_found`, if the directory does not exist; `invalid`, if one of the
+ * options is no good.
  */
 export async function openForReading(
-  options: { readonly stagingDir?: string },
+  options: S3Options & { readonly stagingDir?: string },
   io: Io,
+  output: Output,
 ): Promise<OpenStorage> {
   const dir = stagingDirOf(options, io);
-  if (dir === undefined) {
-    throw new RunOutputsError(
-      "invalid",
-      "Cannot read from S3: this version reads local directories only; give --staging-dir DIR " +
-        "or set THEROCK_LOCAL_STAGING_DIR",
-    );
-  }
+  if (dir === undefined) return await openS3(options, io, output);
   const stat = await Deno.stat(dir).catch((error) => {
     throw diskError("read the staging directory", dir, error);
   });
@@ -94,5 +102,30 @@ export function stagingDirOf(
 async function openLocal(dir: string): Promise<OpenStorage> {
   const { LocalBackend } = await import("../storage/local.ts");
   const backend = new LocalBackend(dir);
-  return { backend, dir: backend.stagingDir, show: (at) => at.localPath(backend.stagingDir) };
+  return {
+    backend,
+    dir: backend.stagingDir,
+    show: (location) => location.localPath(backend.stagingDir),
+    [Symbol.dispose]: () => {},
+  };
+}
+
+async function openS3(options: S3Options, io: Io, output: Output): Promise<OpenStorage> {
+  const { createS3Backend } = await import("../storage/s3/s3_backend.ts");
+  const { endpointUrl, region, profile, signRequest, partSize } = options;
+  const backend = await createS3Backend({
+    endpointUrl,
+    region,
+    profile,
+    noSignRequest: signRequest === false,
+    partSize,
+    env: (name) => io.env(name) || undefined,
+    onNotice: (message) => output.warn(message),
+    onRetry: (error) => output.explain(`trying again: ${error.message}`),
+  });
+  return {
+    backend,
+    show: (location) => location.s3Uri,
+    [Symbol.dispose]: () => backend[Symbol.dispose](),
+  };
 }

@@ -19,7 +19,7 @@ export interface ReportedFile {
   readonly sha256?: string;
   readonly s3_uri: string;
   readonly https_url: string;
-  readonly local_path: string;
+  readonly local_path?: string;
   readonly warnings: readonly string[];
   readonly error?: { readonly code: string; readonly message: string };
 }
@@ -49,13 +49,13 @@ export function inOrder(results: readonly TransferResult[]): TransferResult[] {
  *
  * @param root The run.
  * @param results What became of each file.
- * @param localPath Where a file is, or would be, on this disk.
+ * @param localPath Where a file is, or would be, on this disk, if it is to be on it.
  * @returns Counts, bytes and files.
  */
 export function reportedFiles(
   root: RunOutputRoot,
   results: readonly TransferResult[],
-  localPath: (result: TransferResult) => string,
+  localPath: (result: TransferResult) => string | undefined,
 ): {
   readonly counts: Record<TransferOutcome, number>;
   readonly bytes: number;

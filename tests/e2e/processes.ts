@@ -12,10 +12,17 @@ const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
 export function start(
   args: readonly string[],
   streams: "null" | "piped" = "null",
+  env: Readonly<Record<string, string>> = {},
 ): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "-q", "-P", CLI, ...args],
-    env: { NO_COLOR: "1", GITHUB_RUN_ID: "", RELEASE_TYPE: "ci", THEROCK_LOCAL_STAGING_DIR: "" },
+    env: {
+      NO_COLOR: "1",
+      GITHUB_RUN_ID: "",
+      RELEASE_TYPE: "ci",
+      THEROCK_LOCAL_STAGING_DIR: "",
+      ...env,
+    },
     stdin: "null",
     stdout: streams,
     stderr: streams,
@@ -25,8 +32,9 @@ export function start(
 /** Runs the program to its end. */
 export async function finish(
   args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
-  const { code, stdout, stderr } = await start(args, "piped").output();
+  const { code, stdout, stderr } = await start(args, "piped", env).output();
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }

@@ -21,7 +21,7 @@ import { Output } from "../output.ts";
 import { startProgress } from "../progress.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
-import { openForReading } from "../storage.ts";
+import { openForReading, stagingDirOf } from "../storage.ts";
 import { reportedFiles, resultLines, summaryLine, tellTrouble } from "../transfer_report.ts";
 
 /** The values of the command's options. */
@@ -77,8 +77,9 @@ Examples:
       const signal = context.interruption();
       const outputDir = required(options.outputDir, OUTPUT_DIR);
       const { exclude, concurrency, dryRun = false, quiet = false } = options;
-      const storage = await openForReading(options, context.io);
-      const root = runRoot(options, { reading: true, onDisk: true }, context.io, output);
+      const onDisk = stagingDirOf(options, context.io) !== undefined;
+      const root = runRoot(options, { reading: true, onDisk }, context.io, output);
+      using storage = await openForReading(options, context.io, output);
       const { executeFetch, planFetch } = await import("../../operations/fetch_artifacts.ts");
 
       const plan = await planFetch(storage.backend, root, {

@@ -13,7 +13,7 @@ import { list, type ReadCommandOptions, withReadOptions } from "../options.ts";
 import { columns, formatBytes, Output, plural } from "../output.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
-import { openForReading } from "../storage.ts";
+import { openForReading, stagingDirOf } from "../storage.ts";
 
 /** The values of the command's options. */
 interface ListCommandOptions extends ReadCommandOptions {
@@ -43,8 +43,9 @@ Examples:
     const output = new Output(context.io, options);
     const signal = context.interruption();
     const kinds = checkKinds(options.kind);
-    const storage = await openForReading(options, context.io);
-    const root = runRoot(options, { reading: true, onDisk: true }, context.io, output);
+    const onDisk = stagingDirOf(options, context.io) !== undefined;
+    const root = runRoot(options, { reading: true, onDisk }, context.io, output);
+    using storage = await openForReading(options, context.io, output);
     const { listOutputs, noOutputs } = await import("../../operations/list_outputs.ts");
     const all = await Array.fromAsync(listOutputs(storage.backend, root, { signal }));
     if (all.length === 0) throw noOutputs(root, storage.show(root.root()));
@@ -73,7 +74,7 @@ Examples:
           sha256: info.sha256,
           s3_uri: info.location.s3Uri,
           https_url: info.location.httpsUrl,
-          local_path: storage.show(info.location),
+          local_path: storage.dir === undefined ? undefined : storage.show(info.location),
         })),
       }),
       () => [
