@@ -86,6 +86,11 @@ export interface WriteOptions extends CallOptions {
   readonly ifAbsent?: boolean;
   /** Told of each piece, with its number of bytes. A retry counts back with a negative number. */
   readonly onBytes?: (bytes: number) => void;
+  /**
+   * Told how many bytes an earlier, killed attempt had stored already, where a driver continues
+   * it. They count in `onBytes` too.
+   */
+  readonly onResumed?: (bytes: number) => void;
 }
 
 /**

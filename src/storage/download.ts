@@ -113,8 +113,8 @@ async function downloadOne(
       outcome: "written",
       size: info.size,
       sha256: loaded.sha256,
-      resumed: loaded.resumed > 0 ? loaded.resumed : undefined,
       warnings: [],
+      ...(loaded.resumed > 0 && { resumed: loaded.resumed }),
     };
   }
   // Another process is at work on the same file. It may fail, so ours is downloaded on its own.

@@ -169,17 +169,20 @@ async function uploadOne(
     );
   }
 
+  let resumed: number | undefined;
   const written = await backend.write(location, source, {
     sha256,
     contentType: item.contentType ?? contentType(location.name),
     ifAbsent: ifExists === "fail",
     onBytes: (bytes) => options.onEvent?.({ type: "bytes", path, bytes }),
+    onResumed: (bytes) => resumed = bytes,
     signal,
   });
   const { size } = written;
   const outcome = backend.writes ? "written" : "planned";
+  const continued = resumed === undefined ? {} : { resumed };
   return {
-    result: { location, path, outcome, size, sha256: written.sha256, warnings },
+    result: { location, path, outcome, size, sha256: written.sha256, warnings, ...continued },
     etag: backend.writes ? written.etag : undefined,
   };
 }

@@ -83,7 +83,6 @@ export function faultSuite(name: string, open: OpenServer, options: FaultSuiteOp
       for (const parts of [false, true]) {
         using backend = await createS3Backend(testOptions(proxy.url, {
           stallTimeout: 250,
-          slowestRate: 100_000_000,
           retry: { maxAttempts: 3, baseDelay: 5, maxDelay: 500, maxElapsed: 20_000 },
           partSize: 5 * 1024 ** 2,
           multipartThreshold: parts ? 1 : 100_000_000,

@@ -29,6 +29,7 @@ export class Session implements Disposable {
   readonly #limit: AdaptiveLimit;
   readonly #commands: Commands;
   readonly #noticed = new Set<string>();
+  readonly #buffers: Uint8Array<ArrayBuffer>[] = [];
 
   /**
    * Opens a session; nothing is sent.
@@ -140,6 +141,29 @@ export class Session implements Disposable {
     if (this.#noticed.has(message)) return;
     this.#noticed.add(message);
     this.settings.onNotice?.(message);
+  }
+
+  /**
+   * A buffer for a part. Fresh ones pile up faster than they are collected.
+   *
+   * @param size Its size.
+   * @returns A buffer with anything in it.
+   */
+  takeBuffer(size: number): Uint8Array<ArrayBuffer> {
+    const index = this.#buffers.findIndex((buffer) => buffer.length === size);
+    return index === -1 ? new Uint8Array(size) : this.#buffers.splice(index, 1)[0];
+  }
+
+  /**
+   * Gives a buffer back that nobody reads any more.
+   *
+   * @param buffer The buffer.
+   */
+  giveBuffer(buffer: Uint8Array<ArrayBuffer>): void {
+    // Parts of another size don't come again: what is last in a file, or of another object.
+    if (buffer.length !== this.settings.partSize) return;
+    if (this.#buffers.length * buffer.length >= this.settings.maxBytesInMemory) return;
+    this.#buffers.push(buffer);
   }
 
   /** Closes what is open. */

@@ -24,7 +24,6 @@ export const DEFAULTS = {
   maxBytesInMemory: 64 * MiB,
   maxRequests: 32,
   stallTimeout: 60_000,
-  slowestRate: 32 * 1024,
 } as const;
 
 /** Looks up a variable of the environment. */
@@ -68,8 +67,6 @@ export interface S3BackendOptions {
   readonly maxRequests?: number;
   /** For how long nothing may move in a request before it is repeated, in ms. Default: 60 s. */
   readonly stallTimeout?: number;
-  /** The rate in bytes per second at which the sending of a body is still waited for. 32 KiB/s. */
-  readonly slowestRate?: number;
   /** How transient failures are retried; `$AWS_MAX_ATTEMPTS` sets the number of attempts. */
   readonly retry?: RetryPolicy;
   /** A directory for journals of uploads, with which another process continues one. None. */
@@ -112,8 +109,6 @@ export interface S3Settings extends S3BackendOptions {
   readonly maxRequests: number;
   /** See {@linkcode S3BackendOptions.stallTimeout}. */
   readonly stallTimeout: number;
-  /** See {@linkcode S3BackendOptions.slowestRate}. */
-  readonly slowestRate: number;
   /** See {@linkcode S3BackendOptions.env}. */
   readonly env: Env;
 }
@@ -166,7 +161,6 @@ export async function readSettings(options: S3BackendOptions): Promise<S3Setting
       options.maxBytesInMemory ?? DEFAULTS.maxBytesInMemory,
     ),
     maxRequests: positive("number of requests", options.maxRequests ?? DEFAULTS.maxRequests),
-    slowestRate: positive("slowest rate", options.slowestRate ?? DEFAULTS.slowestRate),
     stallTimeout: positive("stall timeout", options.stallTimeout ?? DEFAULTS.stallTimeout),
   };
 }

@@ -13,6 +13,7 @@ import { abortUpload, completeUpload, createUpload, type Part, partSizeFor } fro
 import { bareEtag, SHA256_METADATA } from "./object_info.ts";
 import { readExactly, wrongSize } from "./read_source.ts";
 import type { Session } from "./session.ts";
+import { UploadJournal } from "./upload_journal.ts";
 import { checkHash, sendBody, UNKNOWN_TYPE } from "./write.ts";
 
 /**
@@ -45,19 +46,25 @@ export async function uploadInParts(
   const sha256 = surveyed?.sha256 ?? options.sha256!;
   const contentType = options.contentType ?? UNKNOWN_TYPE;
   const checksums = session.checksums;
-  const uploadId = await createUpload(session, location, {
+  const identity = { size: source.size, partSize, sha256, contentType, checksums };
+
+  using journal = await UploadJournal.open(session, location);
+  const continued = await journal.takeUp(identity, signal);
+  const uploadId = continued?.uploadId ?? await createUpload(session, location, {
     ContentType: contentType,
     Metadata: { [SHA256_METADATA]: sha256 },
     ...(checksums && { ChecksumAlgorithm: "SHA256" }),
   }, signal);
   try {
+    if (continued === undefined) journal.begin(uploadId, identity);
     const parts = await sendParts(session, location, source, {
       uploadId,
       partSize,
       crcs: surveyed?.crcs,
       sha256,
-      signal,
-      onBytes: options.onBytes,
+      there: continued?.parts ?? [],
+      journal,
+      options,
     });
     const etag = await completeUpload(session, location, uploadId, parts, {
       sha256,
@@ -65,10 +72,12 @@ export async function uploadInParts(
       ifAbsent: options.ifAbsent,
       checksums: checksums && session.checksums,
     }, signal);
+    await journal.remove();
     const modified = new Date();
     return { location, size: source.size, etag: bareEtag(etag), modified, sha256, contentType };
   } catch (error) {
-    await abortUpload(session, location, uploadId);
+    // An upload that could not be removed stays in the journal, for the next attempt to remove.
+    if (await abortUpload(session, location, uploadId)) await journal.remove();
     throw error;
   }
 }
@@ -79,8 +88,10 @@ interface Plan {
   /** The CRC-32 of each part; without them the whole is hashed while it is read. */
   readonly crcs: readonly number[] | undefined;
   readonly sha256: string;
-  readonly signal: AbortSignal | undefined;
-  readonly onBytes: ((bytes: number) => void) | undefined;
+  /** The parts that an earlier process had sent. */
+  readonly there: readonly Part[];
+  readonly journal: UploadJournal;
+  readonly options: WriteOptions;
 }
 
 /** Sends all parts; when one fails, the others are stopped and have ended before it throws. */
@@ -90,15 +101,26 @@ async function sendParts(
   source: ByteSource,
   plan: Plan,
 ): Promise<Part[]> {
-  const { uploadId, partSize, crcs, onBytes } = plan;
+  const { uploadId, partSize, crcs, journal } = plan;
+  const { onBytes, onResumed, signal: outer } = plan.options;
   const count = Math.ceil(source.size / partSize);
   const parts: Part[] = new Array(count);
   const controller = new AbortController();
   const { signal } = controller;
-  const forward = () => controller.abort(plan.signal?.reason);
-  plan.signal?.addEventListener("abort", forward, { once: true });
+  const forward = () => controller.abort(outer?.reason);
+  outer?.addEventListener("abort", forward, { once: true });
   const whole = crcs === undefined ? createHash("sha256") : undefined;
   const sending = new Set<Promise<void>>();
+  let resumed = 0;
+  for (const part of plan.there) {
+    parts[part.number - 1] = part;
+    const { start, end } = rangeOf(part.number - 1, partSize, source.size);
+    resumed += end - start;
+  }
+  if (resumed > 0) {
+    onResumed?.(resumed);
+    onBytes?.(resumed);
+  }
 
   async function send(index: number, body: Uint8Array<ArrayBuffer>): Promise<void> {
     const digest = createHash("sha256").update(body).digest();
@@ -116,21 +138,31 @@ async function sendParts(
       checksum,
       signal,
     );
-    parts[index] = { number: index + 1, etag: `"${etag}"`, sha256: checksum };
+    const part = { number: index + 1, etag: `"${etag}"`, sha256: checksum };
+    parts[index] = part;
+    journal.note(part);
     onBytes?.(body.length);
   }
 
   try {
     for (let index = 0; index < count; index++) {
+      const isThere = parts[index] !== undefined;
+      if (isThere && crcs !== undefined) continue;
       const range = rangeOf(index, partSize, source.size);
       const release = await session.memory.acquire(range.end - range.start, signal);
       let started = false;
       try {
-        const body = new Uint8Array(range.end - range.start);
+        const body = session.takeBuffer(range.end - range.start);
         await readExactly(location, source, range, body, signal);
         if (crcs !== undefined && crc32(body) !== crcs[index]) throw changed(location);
         whole?.update(body);
+        if (isThere) {
+          session.giveBuffer(body);
+          continue;
+        }
         const sent: Promise<void> = send(index, body)
+          // After a failure a connection may still read it.
+          .then(() => session.giveBuffer(body))
           .catch((error) => controller.abort(error))
           .finally(() => {
             release();
@@ -151,7 +183,7 @@ async function sendParts(
     await Promise.all(sending);
     throw signal.reason;
   } finally {
-    plan.signal?.removeEventListener("abort", forward);
+    outer?.removeEventListener("abort", forward);
   }
 }
 

@@ -27,7 +27,7 @@ export class Watchdog implements Disposable {
   readonly #controller = new AbortController();
   readonly #outer: AbortSignal | undefined;
   readonly #forward: () => void;
-  #limit: number;
+  readonly #limit: number;
   #last = Date.now();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -47,17 +47,9 @@ export class Watchdog implements Disposable {
     this.#arm(limit);
   }
 
-  /**
-   * Says that something moved.
-   *
-   * @param limit How long nothing may move from now on; as before if not given.
-   */
-  touch(limit: number = this.#limit): void {
+  /** Says that something moved. */
+  touch(): void {
     this.#last = Date.now();
-    if (limit === this.#limit) return;
-    this.#limit = limit;
-    clearTimeout(this.#timer);
-    this.#arm(limit);
   }
 
   /** Stops watching for a while: it is the reader who takes its time, not the server. */

@@ -1,0 +1,183 @@
+/**
+ * What a process that uploads in parts leaves for the next one: which upload it had begun, and
+ * which parts of which content the server has.
+ *
+ * Without a journal nobody can tell a killed process's upload from that of one at work, and S3
+ * does not say of which content an upload is. So the journal is local, and locked while its
+ * process lives.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { ListPartsCommand } from "@aws-sdk/client-s3";
+import { RunOutputsError } from "../../layout/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import { diskError } from "../disk_error.ts";
+import { Journal } from "../journal.ts";
+import { abortUpload, isNoSuchUpload, type Part } from "./multipart.ts";
+import type { Session } from "./session.ts";
+
+/** What an upload is of, and how. Parts of one can't serve another. */
+export interface UploadIdentity {
+  /** The size of the object. */
+  readonly size: number;
+  /** The size of its parts. */
+  readonly partSize: number;
+  /** The SHA-256 of the object, 64 hex digits. */
+  readonly sha256: string;
+  /** Its content type. */
+  readonly contentType: string;
+  /** Whether the server checks checksums of its parts. */
+  readonly checksums: boolean;
+}
+
+/** An upload to continue. */
+export interface ContinuedUpload {
+  /** The server's name of it. */
+  readonly uploadId: string;
+  /** The parts that the server has. */
+  readonly parts: readonly Part[];
+}
+
+/** The journal of one object's upload. Without a directory for it, it does nothing. */
+export class UploadJournal implements Disposable {
+  readonly #session: Session;
+  readonly #location: OutputLocation;
+  readonly #journal: Journal | undefined;
+
+  private constructor(session: Session, location: OutputLocation, journal: Journal | undefined) {
+    this.#session = session;
+    this.#location = location;
+    this.#journal = journal;
+  }
+
+  /**
+   * Opens an object's journal. If another process holds it, this upload has none.
+   *
+   * @param session The connection; its settings name the directory.
+   * @param location The object.
+   * @returns The journal.
+   * @throws {RunOutputsError} What the disk says.
+   */
+  static async open(session: Session, location: OutputLocation): Promise<UploadJournal> {
+    const { journalDir } = session.settings;
+    if (journalDir === undefined) return new UploadJournal(session, location, undefined);
+    const name = `${session.transport.host(location.bucket)} ${location.s3Uri}`;
+    const id = createHash("sha256").update(name).digest("hex").slice(0, 32);
+    const path = join(journalDir, `${id}.upload.journal`);
+    try {
+      await Deno.mkdir(journalDir, { recursive: true });
+      return new UploadJournal(session, location, await Journal.open(path));
+    } catch (error) {
+      throw diskError("write", path, error);
+    }
+  }
+
+  /**
+   * What a killed process had got done. An upload that is of something else is removed.
+   *
+   * @param identity What is to be uploaded now.
+   * @param signal The caller's.
+   * @returns The upload to continue, if there is one.
+   */
+  async takeUp(
+    identity: UploadIdentity,
+    signal: AbortSignal | undefined,
+  ): Promise<ContinuedUpload | undefined> {
+    const [header, ...notes] = this.#journal?.entries ?? [];
+    const { uploadId } = (header ?? {}) as { readonly uploadId?: string };
+    if (uploadId === undefined) return undefined;
+    if (JSON.stringify(header) !== JSON.stringify(toHeader(uploadId, identity))) {
+      await abortUpload(this.#session, this.#location, uploadId);
+      return undefined;
+    }
+    const there = await this.#partsOnServer(uploadId, signal);
+    if (there === undefined) return undefined;
+    const parts = (notes as Part[]).filter(({ number, etag }) => there.get(number) === etag);
+    return { uploadId, parts: [...new Map(parts.map((part) => [part.number, part])).values()] };
+  }
+
+  /**
+   * Notes that an upload has begun.
+   *
+   * @param uploadId The server's name of it.
+   * @param identity What it is of.
+   */
+  begin(uploadId: string, identity: UploadIdentity): void {
+    this.#journal?.restart(toHeader(uploadId, identity));
+  }
+
+  /**
+   * Notes that the server has a part.
+   *
+   * @param part The part.
+   */
+  note(part: Part): void {
+    this.#journal?.append(part);
+  }
+
+  /** Removes the journal: the upload is completed, or gone. */
+  async remove(): Promise<void> {
+    await this.#journal?.remove();
+  }
+
+  /** Lets other processes have it. */
+  [Symbol.dispose](): void {
+    this.#journal?.[Symbol.dispose]();
+  }
+
+  /** The etags of the parts that the server has; `undefined`, if it has no such upload. */
+  async #partsOnServer(
+    uploadId: string,
+    signal: AbortSignal | undefined,
+  ): Promise<ReadonlyMap<number, string> | undefined> {
+    const { bucket, key } = this.#location;
+    const etags = new Map<number, string>();
+    let marker: string | undefined;
+    try {
+      do {
+        const PartNumberMarker = marker;
+        const page = await this.#session.command(
+          "write",
+          this.#location,
+          signal,
+          (client) =>
+            client.send(
+              new ListPartsCommand({
+                Bucket: bucket,
+                Key: key,
+                UploadId: uploadId,
+                PartNumberMarker,
+              }),
+              { abortSignal: signal },
+            ),
+        );
+        for (const { PartNumber, ETag } of page.Parts ?? []) {
+          if (PartNumber !== undefined && ETag !== undefined) etags.set(PartNumber, quoted(ETag));
+        }
+        marker = page.IsTruncated ? page.NextPartNumberMarker : undefined;
+      } while (marker !== undefined);
+      return etags;
+    } catch (error) {
+      if (isNoSuchUpload(error)) return undefined;
+      // A server that can't list parts leaves nothing to continue, only something to remove.
+      const unable = error instanceof RunOutputsError &&
+        (error.code === "not_found" || error.code === "failed");
+      if (!unable) throw error;
+      await abortUpload(this.#session, this.#location, uploadId);
+      return undefined;
+    }
+  }
+}
+
+function toHeader(uploadId: string, identity: UploadIdentity): Record<string, unknown> {
+  const { size, partSize, sha256, contentType, checksums } = identity;
+  const schema = "run-outputs.upload/1";
+  return { schema, uploadId, size, partSize, sha256, contentType, checksums };
+}
+
+function quoted(etag: string): string {
+  return `"${etag.replaceAll('"', "")}"`;
+}

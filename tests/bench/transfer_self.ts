@@ -1,0 +1,30 @@
+/**
+ * This project's side of `transfer.ts`: moves a directory of files `f0`, `f1`, … up or down.
+ *
+ * @module
+ */
+
+import { OutputLocation } from "../../src/layout/output_location.ts";
+import { download } from "../../src/storage/download.ts";
+import { createS3Backend } from "../../src/storage/s3/s3_backend.ts";
+import { fileItem, upload } from "../../src/storage/upload.ts";
+
+const [direction, dir, bucket, prefix] = Deno.args;
+using backend = await createS3Backend();
+const above = new OutputLocation(bucket, prefix);
+const results = direction === "up"
+  ? await upload(
+    backend,
+    Array.from(Deno.readDirSync(dir), ({ name }) => fileItem(above.join(name), `${dir}/${name}`)),
+  )
+  : await download(
+    backend,
+    (await Array.fromAsync(backend.list(above))).map(({ location, size }) => (
+      { location, path: `${dir}/${location.name}`, size }
+    )),
+  );
+for (const { error } of results) {
+  if (error === undefined) continue;
+  console.error(error.message);
+  Deno.exitCode = 1;
+}

@@ -1,0 +1,203 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { OutputLocation } from "../../src/layout/output_location.ts";
+import { bytesSource } from "../../src/storage/byte_source.ts";
+import { createS3Backend } from "../../src/storage/s3/s3_backend.ts";
+import type { S3BackendOptions } from "../../src/storage/s3/settings.ts";
+import { rejectsWith } from "../support/errors.ts";
+import { memoryS3, testOptions } from "../support/s3_subject.ts";
+
+const at = new OutputLocation("suite", "1-linux/a");
+
+/** A server that answers everything in one way. */
+function stub(answer: (request: Request) => Response): { url: string } & AsyncDisposable {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, answer);
+  return {
+    url: `http://127.0.0.1:${server.addr.port}`,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+function refusal(status: number, code: string, headers: HeadersInit = {}): Response {
+  return new Response(
+    `<?xml version="1.0"?><Error><Code>${code}</Code><Message>No.\nReally</Message></Error>`,
+    { status, headers: { "content-type": "application/xml", ...headers } },
+  );
+}
+
+const quick = { retry: { maxAttempts: 2, baseDelay: 1, maxElapsed: 1000 } };
+
+for (
+  const [title, status, code, expected, text] of [
+    ["a key that is unknown", 403, "InvalidAccessKeyId", "unauthenticated", "access key"],
+    ["a wrong secret", 403, "SignatureDoesNotMatch", "unauthenticated", "secret access key"],
+    ["a token that has expired", 400, "ExpiredToken", "unauthenticated", "has expired"],
+    ["a bucket that does not exist", 404, "NoSuchBucket", "not_found", "--bucket"],
+    ["no permission", 403, "AccessDenied", "denied", "role"],
+    ["a clock that is off", 403, "RequestTimeTooSkewed", "unauthenticated", "clock"],
+  ] as const
+) {
+  Deno.test(`s3, errors: ${title} is one line with what to do`, async () => {
+    await using server = stub(() => refusal(status, code));
+    using backend = await createS3Backend(testOptions(server.url, quick));
+    await rejectsWith(backend.read(at), expected, text, "s3://suite/1-linux/a");
+    await rejectsWith(backend.write(at, bytesSource("x")), expected, text);
+    await rejectsWith(Array.fromAsync(backend.list(at)), expected, text);
+  });
+}
+
+Deno.test("s3, errors: the reason of a refused HEAD is asked for", async () => {
+  await using server = stub(({ method }) =>
+    method === "HEAD" ? new Response(null, { status: 403 }) : refusal(403, "InvalidAccessKeyId")
+  );
+  using backend = await createS3Backend(testOptions(server.url, quick));
+  await rejectsWith(backend.stat(at), "unauthenticated", "access key");
+});
+
+Deno.test("s3, errors: a clock an hour off is told by how much", async () => {
+  await using server = stub(() =>
+    refusal(403, "RequestTimeTooSkewed", {
+      date: new Date(Date.now() - 3_600_000).toUTCString(),
+    })
+  );
+  using backend = await createS3Backend(testOptions(server.url, quick));
+  await rejectsWith(backend.read(at), "unauthenticated", "60 minutes ahead");
+});
+
+Deno.test("s3, errors: no network is told with host and what to check", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const url = `http://127.0.0.1:${listener.addr.port}`;
+  listener.close();
+  using backend = await createS3Backend(testOptions(url, quick));
+  await rejectsWith(backend.stat(at), "transient", "refused", url.slice(7), "--endpoint-url");
+});
+
+Deno.test("s3, errors: without credentials a write is refused before anything is sent", async () => {
+  const seen: string[] = [];
+  await using server = stub(({ method, headers }) => {
+    seen.push(`${method} ${headers.has("authorization")}`);
+    return new Response("hello", {
+      headers: { etag: '"1"', "last-modified": new Date().toUTCString() },
+    });
+  });
+  using backend = await createS3Backend(
+    testOptions(server.url, { ...quick, credentials: undefined, noSignRequest: true }),
+  );
+  await rejectsWith(backend.write(at, bytesSource("x")), "unauthenticated", "--no-sign-request");
+  await rejectsWith(backend.delete(at), "unauthenticated");
+  await rejectsWith(backend.copy(at, at), "unauthenticated");
+  assert.deepEqual(seen, []);
+  await using body = await backend.read(at);
+  for await (const chunk of body) assert.equal(new TextDecoder().decode(chunk), "hello");
+  assert.deepEqual(seen, ["GET false"]);
+});
+
+Deno.test("s3, errors: a session token that has ended is renewed once", async () => {
+  let asked = 0;
+  await using server = stub(({ headers }) =>
+    headers.get("x-amz-security-token") === "2"
+      ? new Response("hello", {
+        headers: { etag: '"1"', "last-modified": new Date().toUTCString() },
+      })
+      : refusal(400, "ExpiredToken")
+  );
+  using backend = await createS3Backend(testOptions(server.url, {
+    credentials: () =>
+      Promise.resolve({ accessKeyId: "A", secretAccessKey: "B", sessionToken: `${++asked}` }),
+  }));
+  await using body = await backend.read(at);
+  for await (const _ of body) { /* to its end */ }
+  assert.equal(asked, 2);
+});
+
+Deno.test("s3: requests follow the bucket into its region", async () => {
+  const scopes: string[] = [];
+  await using server = stub(({ headers }) => {
+    const region = /Credential=[^/]+\/\d+\/([^/]+)/.exec(headers.get("authorization")!)![1];
+    scopes.push(region);
+    return region === "eu-west-1"
+      ? new Response("hello", {
+        headers: { etag: '"1"', "last-modified": new Date().toUTCString() },
+      })
+      : refusal(301, "PermanentRedirect", { "x-amz-bucket-region": "eu-west-1" });
+  });
+  using backend = await createS3Backend(testOptions(server.url));
+  for (let i = 0; i < 2; i++) {
+    await using body = await backend.read(at);
+    for await (const _ of body) { /* to its end */ }
+  }
+  assert.deepEqual(scopes, ["us-east-1", "eu-west-1", "eu-west-1"]);
+});
+
+Deno.test("s3: a list that is a page of HTML, empty or cut is no empty list", async () => {
+  for (const body of ["<html><body>hi</body></html>", "", "<ListBucketResult><Name>a</Name>"]) {
+    await using server = stub(() => new Response(body));
+    using backend = await createS3Backend(testOptions(server.url, quick));
+    await rejectsWith(Array.fromAsync(backend.list(at)), "transient", "not an S3 server");
+  }
+});
+
+Deno.test("s3: a server that refuses checksum headers is served without them", async () => {
+  const stored: string[] = [];
+  await using server = stub((request) => {
+    if (request.method === "HEAD") return new Response(null, { status: 404 });
+    if (request.headers.has("x-amz-checksum-sha256")) return refusal(501, "NotImplemented");
+    stored.push(request.headers.get("x-amz-content-sha256")!);
+    return new Response(null, { headers: { etag: '"1"' } });
+  });
+  using backend = await createS3Backend(testOptions(server.url, quick));
+  await backend.write(at, bytesSource("hello"));
+  assert.deepEqual(stored, [createHash("sha256").update("hello").digest("hex")]);
+});
+
+Deno.test("s3: parts grow so that the allowed number of them suffices", async () => {
+  await using s3 = await memoryS3({ partSize: 5 * 1024 ** 2, multipartThreshold: 1, maxParts: 2 });
+  const bytes = new Uint8Array(16_000_000).fill(7);
+  const info = await s3.backend.write(at, bytesSource(bytes));
+  assert.equal(info.etag.split("-")[1], "2");
+});
+
+Deno.test("s3: an object above the copy limit is copied in parts, with type and hash", async () => {
+  await using s3 = await memoryS3({ copyLimit: 6_000_000 });
+  const bytes = crypto.getRandomValues(new Uint8Array(65_536));
+  const large = new Uint8Array(8_000_000);
+  for (let i = 0; i < large.length; i += bytes.length) {
+    large.set(bytes.subarray(0, Math.min(bytes.length, large.length - i)), i);
+  }
+  const { sha256 } = await s3.backend.write(at, bytesSource(large), { contentType: "text/plain" });
+  const copied = await s3.backend.copy(at, new OutputLocation("suite", "2-linux/b"));
+  assert.equal(copied.size, large.length);
+  assert.equal(copied.sha256, sha256);
+  assert.equal(copied.contentType, "text/plain");
+  assert.equal(copied.etag.split("-")[1], "2");
+});
+
+Deno.test("s3: a list goes over all pages", async () => {
+  await using s3 = await memoryS3();
+  for (let i = 0; i < 1100; i += 50) {
+    await Promise.all(Array.from({ length: 50 }, (_, j) =>
+      s3.backend.write(
+        new OutputLocation("suite", `1-linux/${String(i + j).padStart(5, "0")}`),
+        bytesSource("x"),
+      )));
+  }
+  const found = await Array.fromAsync(s3.backend.list(new OutputLocation("suite", "1-linux")));
+  assert.equal(found.length, 1100);
+});
+
+for (
+  const [name, options, text] of [
+    ["endpoint URL", { endpointUrl: "localhost:9000" }, "http://HOST"],
+    ["part size", { partSize: 0 }, "above 0"],
+    [
+      "AWS_MAX_ATTEMPTS",
+      { env: (n: string) => n === "AWS_MAX_ATTEMPTS" ? "many" : undefined },
+      "above 0",
+    ],
+    ["profile", { profile: "nobody-has-this" }, "nobody-has-this"],
+  ] as [string, S3BackendOptions, string][]
+) {
+  Deno.test(`s3, settings: a bad ${name} is named`, async () => {
+    await rejectsWith(createS3Backend({ env: () => undefined, ...options }), "invalid", name, text);
+  });
+}
