@@ -5,6 +5,7 @@
  * @module
  */
 
+import { join } from "node:path";
 import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
@@ -120,6 +121,7 @@ async function openS3(options: S3Options, io: Io, output: Output): Promise<OpenS
     noSignRequest: signRequest === false,
     partSize,
     env: (name) => io.env(name) || undefined,
+    journalDir: stateDir(io),
     onNotice: (message) => output.warn(message),
     onRetry: (error) => output.explain(`trying again: ${error.message}`),
   });
@@ -128,4 +130,17 @@ async function openS3(options: S3Options, io: Io, output: Output): Promise<OpenS
     show: (location) => location.s3Uri,
     [Symbol.dispose]: () => backend[Symbol.dispose](),
   };
+}
+
+/**
+ * Where a killed upload leaves what the next one needs to continue it: the user's own directory for
+ * such things, if there is one.
+ */
+function stateDir(io: Io): string | undefined {
+  const windows = Deno.build.os === "windows";
+  const home = io.env("HOME") || undefined;
+  const base = windows
+    ? io.env("LOCALAPPDATA") || undefined
+    : io.env("XDG_STATE_HOME") || (home && join(home, ".local", "state"));
+  return base && join(base, "run-outputs", "uploads");
 }

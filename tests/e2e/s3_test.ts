@@ -5,6 +5,12 @@ import { readTree, tempDir } from "../support/temp_dir.ts";
 import { finish } from "./processes.ts";
 
 const RUN = ["--run-id", "7", "--platform", "linux", "--bucket", "suite"];
+/** A user without files of AWS. The home directory stays: Deno's cache is in it. */
+const noFiles = (dir: string) => ({
+  AWS_CONFIG_FILE: `${dir}/config`,
+  AWS_SHARED_CREDENTIALS_FILE: `${dir}/credentials`,
+  XDG_STATE_HOME: `${dir}/state`,
+});
 const KEYS = { AWS_ACCESS_KEY_ID: "key", AWS_SECRET_ACCESS_KEY: "secret" };
 
 Deno.test("on S3 the same commands do the same: upload build, list, fetch", async () => {
@@ -52,7 +58,7 @@ Deno.test("on S3 without credentials: reads work, a write is refused at once wit
   const uploaded = await finish(files, { ...env, ...KEYS });
   assert.equal(uploaded.code, 0, uploaded.stderr);
 
-  const home = { HOME: dir.path, AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "" };
+  const home = { ...noFiles(dir.path), AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "" };
   const list = await finish(["list", ...RUN, "--no-sign-request"], { ...env, ...home });
   assert.equal(list.code, 0, list.stderr);
   const other = ["upload", "files", `${dir.path}/a.log`, "--to", "other", ...RUN];
@@ -74,7 +80,11 @@ for (
 ) {
   Deno.test(`on S3 with ${title}: one line, exit ${code}`, async () => {
     await using dir = await tempDir();
-    const ran = await finish(["list", ...RUN, ...args], { ...KEYS, HOME: dir.path, ...env });
+    const ran = await finish(["list", ...RUN, ...args], {
+      ...KEYS,
+      ...noFiles(dir.path),
+      ...env,
+    });
     assert.equal(ran.code, code, ran.stderr);
     assert.match(ran.stderr, /^error: [^\n]*\n$/);
     for (const text of says) assert(ran.stderr.includes(text), ran.stderr);

@@ -22,6 +22,9 @@ interface SdkRequest {
   readonly body?: unknown;
 }
 
+/** The SDK insists on somebody, also where its requests go out unsigned. */
+const NOBODY: StaticCredentials = { accessKeyId: "nobody", secretAccessKey: "nobody" };
+
 /** Makes the SDK's clients. */
 export class Commands implements Disposable {
   readonly #settings: S3Settings;
@@ -73,7 +76,7 @@ export class Commands implements Disposable {
       requestChecksumCalculation: "WHEN_REQUIRED",
       responseChecksumValidation: "WHEN_REQUIRED",
       // Asked for each request, so that renewed credentials reach clients that exist already.
-      credentials: async () => (await this.#transport.credentials.get())!,
+      credentials: async () => await this.#transport.credentials.get() ?? NOBODY,
       ...(credentials === undefined && { signer: { sign: (request) => Promise.resolve(request) } }),
       requestHandler: {
         handle: (request: SdkRequest, options?: { readonly abortSignal?: unknown }) =>

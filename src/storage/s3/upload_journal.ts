@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { ListPartsCommand } from "@aws-sdk/client-s3";
 import { RunOutputsError } from "../../layout/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
-import { diskError } from "../disk_error.ts";
+import { diskError } from "../../layout/disk_error.ts";
 import { Journal } from "../journal.ts";
 import { abortUpload, isNoSuchUpload, type Part } from "./multipart.ts";
 import type { Session } from "./session.ts";
