@@ -91,27 +91,29 @@ function withS3Options(command: Command): Command {
 export function withUploadOptions(command: Command): Command {
   return withOutputOptions(
     withRunOptions(
-      withS3Options(command)
+      withS3Options(
+        command
+          .addOption(
+            new Option("--output-dir <dir>", "write to this local directory, not to S3")
+              .argParser(nonEmpty).helpGroup(STORAGE),
+          )
+          .addOption(
+            new Option(
+              "--if-exists <what>",
+              "what to do where other content is: replace, skip or fail; the same content is " +
+                "never sent again",
+            ).choices(["replace", "skip", "fail"]).default("replace")
+              .helpGroup(STORAGE),
+          )
+          .addOption(concurrency())
+          .addOption(
+            new Option("-n, --dry-run", "do all checks, print what would be written, write nothing")
+              .helpGroup(STORAGE),
+          ),
+      )
         .addOption(
           new Option("--part-size <MiB>", "the size of a multipart upload's parts (default: 8)")
             .argParser(mebibytes(5, 5120)).helpGroup(S3),
-        )
-        .addOption(
-          new Option("--output-dir <dir>", "write to this local directory, not to S3")
-            .argParser(nonEmpty).helpGroup(STORAGE),
-        )
-        .addOption(
-          new Option(
-            "--if-exists <what>",
-            "what to do where other content is: replace, skip or fail; the same content is " +
-              "never sent again",
-          ).choices(["replace", "skip", "fail"]).default("replace")
-            .helpGroup(STORAGE),
-        )
-        .addOption(concurrency())
-        .addOption(
-          new Option("-n, --dry-run", "do all checks, print what would be written, write nothing")
-            .helpGroup(STORAGE),
         ),
     ),
   );
@@ -127,8 +129,9 @@ export interface ReadCommandOptions extends RunOptions, OutputOptions, S3Options
 export function withReadOptions(command: Command): Command {
   return withOutputOptions(
     withRunOptions(
-      withS3Options(command)
-        .addOption(stagingDir("read the run from this local directory, not from S3")),
+      withS3Options(
+        command.addOption(stagingDir("read the run from this local directory, not from S3")),
+      ),
     ),
   );
 }
