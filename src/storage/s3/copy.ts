@@ -4,16 +4,19 @@
  * @module
  */
 
-import {
-  CopyObjectCommand,
-  type HeadObjectCommandOutput,
-  UploadPartCopyCommand,
-} from "@aws-sdk/client-s3";
+import { CopyObjectCommand, UploadPartCopyCommand } from "@aws-sdk/client-s3";
 import { RunOutputsError } from "../../layout/error.ts";
 import { type OutputLocation, uriEncodeKey } from "../../layout/output_location.ts";
 import type { ObjectInfo, WriteOptions } from "../backend.ts";
 import { conflictIfThere } from "./condition.ts";
-import { abortUpload, completeUpload, createUpload, type Part, partSizeFor } from "./multipart.ts";
+import {
+  abortUpload,
+  completeUpload,
+  createUpload,
+  type NewUpload,
+  type Part,
+  partSizeFor,
+} from "./multipart.ts";
 import { statObject } from "./read.ts";
 import type { Session } from "./session.ts";
 
@@ -155,21 +158,11 @@ async function copyInParts(
 }
 
 /** What has to be said anew where the server does not carry it over by itself. */
-type Metadata = Pick<
-  HeadObjectCommandOutput,
-  | "CacheControl"
-  | "ContentDisposition"
-  | "ContentEncoding"
-  | "ContentLanguage"
-  | "ContentType"
-  | "Metadata"
->;
-
 async function metadataOf(
   session: Session,
   location: OutputLocation,
   signal: AbortSignal | undefined,
-): Promise<Metadata> {
+): Promise<NewUpload> {
   return await session.request(
     { action: "read", method: "HEAD", location },
     signal,

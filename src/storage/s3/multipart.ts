@@ -8,7 +8,6 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
-  type CreateMultipartUploadCommandInput,
   ListMultipartUploadsCommand,
 } from "@aws-sdk/client-s3";
 import { RunOutputsError } from "../../layout/error.ts";
@@ -31,6 +30,24 @@ export interface Part {
   readonly etag: string;
   /** Its SHA-256 in base64, where the server was told to check it. */
   readonly sha256?: string;
+}
+
+/** What is said of an object when its upload begins, by the SDK's names. */
+export interface NewUpload {
+  /** Its content type. */
+  readonly ContentType?: string;
+  /** Its metadata. */
+  readonly Metadata?: Record<string, string>;
+  /** The kind of checksum that comes with each part. */
+  readonly ChecksumAlgorithm?: "SHA256";
+  /** How long caches may keep it. */
+  readonly CacheControl?: string;
+  /** Whether browsers show or save it. */
+  readonly ContentDisposition?: string;
+  /** How its bytes are encoded. */
+  readonly ContentEncoding?: string;
+  /** Its language. */
+  readonly ContentLanguage?: string;
 }
 
 /** A multipart upload that was begun and neither completed nor removed. */
@@ -72,7 +89,7 @@ export function partSizeFor(size: number, wanted: number, maxParts: number): num
 export async function createUpload(
   session: Session,
   location: OutputLocation,
-  input: Omit<CreateMultipartUploadCommandInput, "Bucket" | "Key">,
+  input: NewUpload,
   signal: AbortSignal | undefined,
 ): Promise<string> {
   const { UploadId } = await session.command("write", location, signal, (client) =>
