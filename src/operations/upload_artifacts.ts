@@ -107,7 +107,12 @@ async function planArchive(
       throw new RunOutputsError("integrity", tooLong(sidecarPath));
     }
     const sha256 = parseSidecar(await Deno.readTextFile(sidecarPath), sidecarPath);
-    const followUp = () => [fileItem(root.artifactSidecar(name), sidecarPath)];
+    const made = madeSidecar(root, name)!;
+    // Where another archive is and stays, as asked, our sidecar would be a wrong one.
+    const followUp: UploadItem["followUp"] = (written) =>
+      written.sha256 === undefined || written.sha256 === sha256
+        ? [fileItem(root.artifactSidecar(name), sidecarPath)]
+        : made(written);
     planner.add(fileItem(location, path, { size, sha256, followUp }));
   } catch (error) {
     planner.fail(location, path, diskError("read", sidecarPath, error));
