@@ -135,17 +135,18 @@ async function uploadOne(
 ): Promise<Uploaded> {
   const { location, path } = item;
   const { ifExists = "replace", signal } = options;
+  // What nobody will compare with need not be hashed.
+  const wanted = ifExists === "skip" && item.followUp === undefined ? "size" : "sha256";
   if (!backend.writes && item.check !== undefined) {
     await item.check(signal);
+    const existing = ifExists === "skip" && await lookUp(backend, location, wanted, signal);
+    if (existing) return { result: skipped(item, existing) };
     return { result: { location, path, outcome: "planned", size: item.size, warnings: [] } };
   }
   await using source = disposable(await item.open(signal));
-  // What nobody will compare with need not be hashed.
-  const wanted = ifExists === "skip" && item.followUp === undefined ? "size" : "sha256";
   const existing = await lookUp(backend, location, wanted, signal);
   if (existing !== undefined && ifExists === "skip") {
-    const { size, sha256 } = existing;
-    return { result: { location, path, outcome: "skipped", size, sha256, warnings: [] } };
+    return { result: skipped(item, existing) };
   }
 
   const warnings: string[] = [];
@@ -203,6 +204,11 @@ async function replacedMeanwhile(
     `Another upload has replaced ${ours.location} meanwhile: sha256 ${ours.sha256} became ` +
       `${theirs ?? "nothing"}; upload once more when it is done`,
   );
+}
+
+function skipped({ location, path }: UploadItem, existing: ObjectInfo): TransferResult {
+  const { size, sha256 } = existing;
+  return { location, path, outcome: "skipped", size, sha256, warnings: [] };
 }
 
 function failed(item: UploadItem, error: Error): TransferResult {
