@@ -122,7 +122,7 @@ export async function upload(
   return await transferAll(items, withFollowUps, failed, options);
 }
 
-/** The result of one item and, if it was written, the mark of the object that was. */
+/** The result of one item and, unless it is a dry run, the mark of the object that is there. */
 interface Uploaded {
   readonly result: TransferResult;
   readonly etag?: string;
@@ -146,7 +146,7 @@ async function uploadOne(
   await using source = disposable(await item.open(signal));
   const existing = await lookUp(backend, location, wanted, signal);
   if (existing !== undefined && ifExists === "skip") {
-    return { result: skipped(item, existing) };
+    return { result: skipped(item, existing), etag: markOf(backend, existing) };
   }
 
   const warnings: string[] = [];
@@ -156,7 +156,8 @@ async function uploadOne(
     checkHash(item, sha256);
     if (existing.size === source.size && existing.sha256 === sha256) {
       const { size } = source;
-      return { result: { location, path, outcome: "unchanged", size, sha256, warnings } };
+      const result = { location, path, outcome: "unchanged", size, sha256, warnings } as const;
+      return { result, etag: markOf(backend, existing) };
     }
     if (ifExists === "fail") {
       throw new RunOutputsError(
@@ -181,8 +182,13 @@ async function uploadOne(
   const outcome = backend.writes ? "written" : "planned";
   return {
     result: { location, path, outcome, size, sha256: written.sha256, warnings },
-    etag: backend.writes ? written.etag : undefined,
+    etag: markOf(backend, written),
   };
+}
+
+/** In a dry run nothing is there to be replaced. */
+function markOf(backend: StorageBackend, { etag }: ObjectInfo): string | undefined {
+  return backend.writes ? etag : undefined;
 }
 
 /**
