@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { parseDocument, refused, run } from "../support/fake_io.ts";
+import { parseDocument, refused, run } from "../support/command_line.ts";
 import { snapshot } from "../support/snapshot.ts";
 import { makeBuild, RUN } from "../support/staging.ts";
 import { tempDir } from "../support/temp_dir.ts";

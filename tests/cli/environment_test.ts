@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { runJson, runs } from "../support/fake_io.ts";
+import { runJson, runs } from "../support/command_line.ts";
 import { putArchives } from "../support/staging.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 
@@ -71,44 +71,6 @@ Deno.test("environment: RELEASE_TYPE of this job says nothing of another run", a
   for (const command of [list, fetch]) {
     assert.equal(await bucketOf(command("7"), { RELEASE_TYPE: "nightly" }), "therock-ci-artifacts");
   }
-});
-
-Deno.test("environment: a fork's pull request goes to the external bucket of the base repository", async () => {
-  await using temp = await tempDir();
-  const event = join(temp.path, "event.json");
-  await Deno.writeTextFile(
-    event,
-    JSON.stringify({ pull_request: { head: { repo: { fork: true } } } }),
-  );
-  const env = {
-    GITHUB_RUN_ID: "123",
-    GITHUB_REPOSITORY: "ROCm/TheRock",
-    GITHUB_EVENT_NAME: "pull_request",
-    GITHUB_EVENT_PATH: event,
-  };
-  const args = ["path", "root", "--platform", "linux"];
-  assert.equal(
-    (await runs(0, args, env)).out,
-    "s3://therock-ci-artifacts-external/ROCm-TheRock/123-linux\n",
-  );
-  // Another run is not this event's.
-  assert.equal(
-    (await runs(0, [...args, "--run-id", "9"], env)).out,
-    "s3://therock-ci-artifacts/9-linux\n",
-  );
-});
-
-Deno.test("environment: THEROCK_LOCAL_STAGING_DIR is where readers read, --staging-dir wins", async () => {
-  await using temp = await tempDir();
-  const [one, two] = [join(temp.path, "one"), join(temp.path, "two")];
-  await writeTree(one, { "123-linux/one.txt": "1" });
-  await writeTree(two, { "123-linux/two.txt": "2" });
-  const args = ["list", "--run-id", "123", "--platform", "linux"];
-  const env = { THEROCK_LOCAL_STAGING_DIR: one };
-  const names = async (more: string[]) =>
-    (await runJson(0, [...args, ...more], env)).files.map((file: { path: string }) => file.path);
-  assert.deepEqual(await names([]), ["one.txt"]);
-  assert.deepEqual(await names(["--staging-dir", two]), ["two.txt"]);
 });
 
 Deno.test("environment: THEROCK_LOCAL_STAGING_DIR is not where an upload writes", async () => {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { main } from "../../src/cli/main.ts";
 import { noise, sha256 } from "../support/bytes.ts";
-import { FakeIo, refused, runJson, runs } from "../support/fake_io.ts";
+import { FakeIo, refused, runJson, runs } from "../support/command_line.ts";
 import { fileNames, snapshot } from "../support/snapshot.ts";
 import { putArchives, RUN } from "../support/staging.ts";
 import { tempDir } from "../support/temp_dir.ts";
@@ -57,12 +57,6 @@ test("fetch INCLUDE and --exclude: choose", async (d) => {
   assert.deepEqual(await fileNames(d.out), NAMES.slice(1));
 });
 
-test("fetch: a pattern that matches nothing exits with 7, the rest is there", async (d) => {
-  const { err } = await runs(7, [...d.args, "blas_lib*", "sparse_*"]);
-  assert.equal(err, "error: no artifact of the run matches 'sparse_*'\n");
-  assert.deepEqual(await fileNames(d.out), [NAMES[1]]);
-});
-
 test("fetch: nothing matches at all: exit 3, nothing is made", async (d) => {
   await refused([...d.args, "sparse_*"], ["sparse_*"], { code: 3 });
   await refused([...d.args.slice(0, -4), "--run-id", "9", "--platform", "linux"], ["9"], {
@@ -71,32 +65,10 @@ test("fetch: nothing matches at all: exit 3, nothing is made", async (d) => {
   await assert.rejects(Deno.stat(d.out), Deno.errors.NotFound);
 });
 
-test("fetch: a checksum that does not match exits with 6 and leaves nothing", async (d) => {
-  await Deno.writeFile(join(d.run, NAMES[0]), noise(1000, 99));
-  const { err } = await runs(6, [...d.args, NAMES[0]]);
-  assert.match(err, /^error: [^\n]+\n$/);
-  assert(err.includes(NAMES[0]) && err.includes(sha256(noise(1000, 99))), err);
-  assert.deepEqual(await fileNames(d.out), []);
-});
-
 test("fetch: a checksum that does not match does not stop the others", async (d) => {
   await Deno.writeFile(join(d.run, NAMES[0]), noise(1000, 99));
   await runs(6, d.args);
   assert.deepEqual(await fileNames(d.out), NAMES.slice(1));
-});
-
-test("fetch: a checksum without its archive exits with 7 and names it", async (d) => {
-  await Deno.remove(join(d.run, NAMES[0]));
-  const { err } = await runs(7, d.args);
-  assert.match(err, new RegExp(`^error: [^\n]*${NAMES[0]} is missing[^\n]*\n$`));
-  assert.deepEqual(await fileNames(d.out), NAMES.slice(1));
-});
-
-test("fetch: an archive without a checksum comes with a warning, exit 0", async (d) => {
-  await Deno.remove(join(d.run, `${NAMES[0]}.sha256sum`));
-  const { out, err } = await runs(0, d.args);
-  assert.match(err, new RegExp(`^warning: ${NAMES[0]} has no \\.sha256sum[^\n]*\n$`));
-  assert.match(out, /3 written; 2 verified/);
 });
 
 test("fetch --dry-run: prints the archives of the real run and touches nothing", async (d) => {
@@ -107,12 +79,6 @@ test("fetch --dry-run: prints the archives of the real run and touches nothing",
   const paths = (document: typeof planned) => document.files.map((f: { path: string }) => f.path);
   assert.deepEqual(paths(planned), paths(written));
   assert.equal(planned.counts.planned, 2);
-});
-
-test("fetch: without --no-extract a note says that nothing is unpacked", async (d) => {
-  const args = d.args.filter((arg) => arg !== "--no-extract");
-  assert.match((await runs(0, args)).err, /^note: [^\n]*--no-extract[^\n]*\n$/);
-  assert.equal((await runs(0, [...args, "--quiet"])).err, "");
 });
 
 test("fetch: an interruption exits with 130, one line, nothing partial", async (d) => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { refused, runJson, runs } from "../support/fake_io.ts";
+import { refused, runJson, runs } from "../support/command_line.ts";
 import { BUILD_KEYS, makeBuild, RUN } from "../support/staging.ts";
 import { snapshot } from "../support/snapshot.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";

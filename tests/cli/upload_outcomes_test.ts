@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { main } from "../../src/cli/main.ts";
 import { sha256 } from "../support/bytes.ts";
-import { FakeIo, refused, runJson, runs } from "../support/fake_io.ts";
+import { FakeIo, refused, runJson, runs } from "../support/command_line.ts";
 import { fileNames, snapshot } from "../support/snapshot.ts";
 import { BUILD_KEYS, makeBuild, READY_ARCHIVE, RUN } from "../support/staging.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
@@ -102,18 +102,6 @@ test("upload build --json: one document with every file, its hash and its places
   assert.equal(document.bytes, bytes);
 });
 
-test("upload build --dry-run: lists exactly the keys of the real run and touches nothing", async (d) => {
-  const before = await snapshot(d.dir);
-  const planned = await runJson(0, build(d.build, d.staging, "--dry-run"));
-  assert.deepEqual(await snapshot(d.dir), before);
-  assert.equal(planned.dry_run, true);
-  const written = await runJson(0, build(d.build, d.staging));
-  const paths = (document: typeof planned) => document.files.map((f: { path: string }) => f.path);
-  assert.deepEqual(paths(planned), paths(written));
-  assert.equal(planned.counts.planned, written.counts.written);
-  assert.deepEqual(paths(written), BUILD_KEYS);
-});
-
 test("upload build --dry-run: the text names source and target of each file", async (d) => {
   const { out } = await runs(0, build(d.build, d.staging, "--dry-run"));
   assert.match(
@@ -155,26 +143,6 @@ test("upload build --dry-run --if-exists skip: says skipped where the real run d
   assert.deepEqual(await outcomes("--dry-run"), await outcomes());
 });
 
-test("upload build: an unfinished build tells each missing part and exits with 7", async (d) => {
-  await Deno.remove(join(d.build, "artifacts"), { recursive: true });
-  await Deno.remove(join(d.build, "base"), { recursive: true });
-  const { out, err } = await runs(7, build(d.build, d.staging));
-  assert.equal(err.trimEnd().split("\n").length, 2, err);
-  assert.match(err, /^error: .*artifacts.*no such file/m);
-  assert.match(err, /^error: .*therock_manifest\.json.*no such file/m);
-  assert.match(out, /9 files.*: 8 written, |: 8 written, 2 failed/);
-});
-
-for (const status of ["failure", "cancelled"]) {
-  test(`upload build --job-status ${status}: missing parts are notes, exit 0`, async (d) => {
-    await Deno.remove(join(d.build, "artifacts"), { recursive: true });
-    const { err } = await runs(0, build(d.build, d.staging, "--job-status", status));
-    assert.match(err, new RegExp(`^note: skipped '.*artifacts'.*${status}\n$`));
-    const quiet = await runs(0, build(d.build, d.staging, "--job-status", status, "--quiet"));
-    assert.equal(quiet.err, "");
-  });
-}
-
 test("upload artifacts: include and exclude choose, an unmatched pattern exits with 7", async (d) => {
   const args = [
     "upload",
@@ -194,15 +162,6 @@ test("upload artifacts: include and exclude choose, an unmatched pattern exits w
   await refused([...args, "--include", "nothing_*"], ["nothing_*"], { code: 3 });
 });
 
-test("upload artifacts --layout typed: they go below artifacts/", async (d) => {
-  const args = ["upload", "artifacts", join(d.build, "artifacts"), "--output-dir", d.staging];
-  await runs(0, [...args, "--layout", "typed", "--level", "1", ...RUN]);
-  assert.deepEqual(
-    await fileNames(d.root),
-    BUILD_KEYS.slice(0, 6).map((key) => `artifacts/${key}`),
-  );
-});
-
 test("upload logs: the raw ccache logs stay, the summaries get a flat copy", async (d) => {
   const logs = ["upload", "logs", join(d.build, "logs"), "--artifact-group", "g"];
   await runs(0, [...logs, "--output-dir", d.staging, ...RUN]);
@@ -213,18 +172,6 @@ test("upload logs: the raw ccache logs stay, the summaries get a flat copy", asy
     "logs/g/deep/er/test.log",
     "logs/g/therock-build-prof/comp-summary.html",
     "logs/g/therock-build-prof/comp-summary.md",
-  ]);
-});
-
-test("upload manifest: with a group and without", async (d) => {
-  const file = join(d.dir, "m.json");
-  await Deno.writeTextFile(file, "{}");
-  const args = ["upload", "manifest", file, "--output-dir", d.staging, ...RUN];
-  await runs(0, args);
-  await runs(0, [...args, "--artifact-group", "g"]);
-  assert.deepEqual(await fileNames(d.root), [
-    "manifests/g/therock_manifest.json",
-    "manifests/therock_manifest.json",
   ]);
 });
 
@@ -245,17 +192,6 @@ test("upload files: files by name, directories by content, '' for the run's root
     await fileNames(d.root),
     [...names, ...names.map((name) => `x/y/${name}`)].sort(),
   );
-});
-
-test("upload: other content is replaced with one warning that names both hashes", async (d) => {
-  await writeTree(d.dir, { "a.txt": "one" });
-  const args = ["upload", "files", join(d.dir, "a.txt"), "--to", "x", "--output-dir", d.staging];
-  await runs(0, [...args, ...RUN]);
-  await Deno.writeTextFile(join(d.dir, "a.txt"), "two");
-  const { out, err } = await runs(0, [...args, ...RUN]);
-  assert.match(err, /^warning: [^\n]+\n$/);
-  assert(err.includes(sha256("one")) && err.includes(sha256("two")), err);
-  assert.match(out, /^written /);
 });
 
 test("upload --if-exists fail: other content exits with 1 and stays; the same is no failure", async (d) => {
@@ -300,18 +236,6 @@ test("upload: one file that can't be written does not stop the others, exit 7", 
   assert.match(again.out, /1 written, 14 unchanged/);
 });
 
-test("upload: a wrong checksum exits with 6, the archive is not there, the rest is", async (d) => {
-  const sidecar = join(d.build, "artifacts", "fft_lib_gfx942.tar.xz.sha256sum");
-  await Deno.writeTextFile(sidecar, `${"0".repeat(64)}\n`);
-  const { err } = await runs(6, build(d.build, d.staging));
-  assert.match(err, /^error: [^\n]+\n$/);
-  assert(err.includes("fft_lib_gfx942.tar.xz") && err.includes(sha256(READY_ARCHIVE)), err);
-  assert.deepEqual(
-    await fileNames(d.root),
-    BUILD_KEYS.filter((key) => !key.startsWith("fft_")),
-  );
-});
-
 test("upload --color always: the outcome is painted, --json never is", async (d) => {
   await runs(0, build(d.build, d.staging));
   const painted = await runs(0, build(d.build, d.staging, "--color", "always"));
@@ -331,18 +255,6 @@ Deno.test("colours: on a terminal, unless NO_COLOR is set", async () => {
     assert.equal(await main(args, io), 0);
     assert.equal(io.out.includes("\x1b["), painted);
   }
-});
-
-test("upload: an interruption exits with 130, one line, nothing partial", async (d) => {
-  const io = new FakeIo();
-  const running = main(build(d.build, d.staging, "--concurrency", "1"), io);
-  while (io.listeners === 0) await Promise.resolve();
-  io.interrupt();
-  assert.equal(await running, 130);
-  assert.equal(io.out, "");
-  assert.match(io.err, /^error: interrupted[^\n]*\n$/);
-  assert.equal(io.listeners, 0);
-  for (const name of await fileNames(d.dir)) assert(!name.includes(".run-outputs-tmp"), name);
 });
 
 test("upload --json: an interruption gives a run-outputs.error/1 document", async (d) => {

@@ -3,36 +3,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { PATH_KINDS } from "../../src/layout/path_kinds.ts";
-import { runJson, runs } from "../support/fake_io.ts";
+import { runJson, runs } from "../support/command_line.ts";
 import { RUN } from "../support/staging.ts";
 
 const ARTIFACT = ["path", "artifact", "rccl_test_gfx942:xnack+.tar.zst", ...RUN];
-
-Deno.test("path: each format prints exactly one line", async () => {
-  const key = "123-linux/rccl_test_gfx942:xnack+.tar.zst";
-  const expected = {
-    s3: `s3://therock-ci-artifacts/${key}`,
-    https:
-      "https://therock-ci-artifacts.s3.amazonaws.com/123-linux/rccl_test_gfx942%3Axnack%2B.tar.zst",
-    key,
-  };
-  for (const [format, line] of Object.entries(expected)) {
-    const { out, err } = await runs(0, [...ARTIFACT, "--format", format]);
-    assert.equal(out, `${line}\n`);
-    assert.equal(err, "");
-  }
-  assert.equal((await runs(0, ARTIFACT)).out, `${expected.s3}\n`);
-  assert.equal((await runs(0, [...ARTIFACT, "--format=key"])).out, `${key}\n`);
-});
-
-Deno.test("path --format local: below --staging-dir or THEROCK_LOCAL_STAGING_DIR", async () => {
-  const args = ["path", "manifest", "g", ...RUN, "--format", "local"];
-  const below = (dir: string) => join(dir, "123-linux", "manifests", "g", "therock_manifest.json");
-  const env = { THEROCK_LOCAL_STAGING_DIR: "from-env" };
-  assert.equal((await runs(0, [...args, "--staging-dir", "st"])).out, `${below("st")}\n`);
-  assert.equal((await runs(0, args, env)).out, `${below("from-env")}\n`);
-  assert.equal((await runs(0, [...args, "--staging-dir", "st"], env)).out, `${below("st")}\n`);
-});
 
 Deno.test("path --format local: a run without an id is called 'local'", async () => {
   const args = ["path", "root", "--platform", "windows", "--format", "local"];
@@ -83,12 +57,6 @@ Deno.test("path --bucket: takes the bucket as it is, and -v says why", async () 
   const { out, err } = await runs(0, ["path", "root", ...RUN, "--bucket", "my-bucket", "-v"]);
   assert.equal(out, "s3://my-bucket/123-linux\n");
   assert.match(err, /^bucket my-bucket: by --bucket/);
-});
-
-Deno.test("path -v: explains the bucket on standard error, the result stays one line", async () => {
-  const { out, err } = await runs(0, ["path", "root", ...RUN, "--repo", "me/fork", "-v"]);
-  assert.equal(out, "s3://therock-ci-artifacts-external/me-fork/123-linux\n");
-  assert.match(err, /^bucket therock-ci-artifacts-external, prefix me-fork\/123-linux: [^\n]+\n$/);
 });
 
 Deno.test("path: what begins with '-' is an argument after '--'", async () => {
