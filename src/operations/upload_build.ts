@@ -63,6 +63,7 @@ export async function planBuild(
   const { buildDir, artifactGroup: group, level, signal, jobStatus = "success" } = options;
   const workDir = options.workDir ?? buildDir;
   const at = (name: keyof typeof BUILD_OUTPUTS) => join(buildDir, BUILD_OUTPUTS[name]);
+  root.logDir(group); // a bad group is told before a missing directory
   await checkDirectory(buildDir);
 
   async function part(

@@ -63,8 +63,8 @@ export function fetchCommand(context: Context): Command {
     .addHelpText(
       "after",
       `
-Exits with 6 if an archive is not what its checksum says, with 7 if one is missing, with 3 if the run
-has nothing that matches.
+Exits with 6 if an archive is not what its checksum says, with 7 if one is missing, with 3 if the
+run has nothing that matches.
 
 Examples:
   run-outputs fetch --no-extract --staging-dir ./staging --run-id 12345 --output-dir ./artifacts

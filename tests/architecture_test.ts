@@ -1,0 +1,134 @@
+/**
+ * The rules of the house that a reader of one file can't see.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { dirname, join, relative } from "node:path/posix";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url)).replaceAll("\\", "/");
+
+/** What each layer may import, beside itself. Arrows point down only. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  layout: [],
+  storage: ["layout"],
+  archive: ["layout"],
+  github: ["layout"],
+  runs: ["layout"],
+  operations: ["runs", "archive", "github", "storage", "layout"],
+  service: ["operations", "runs", "archive", "github", "storage", "layout"],
+  cli: ["operations", "runs", "archive", "github", "storage", "layout"],
+};
+
+/** Packages that must not be loaded to print a path or a help text. */
+const HEAVY = /^(?:@aws-sdk\/|@smithy\/|@octokit\/|tar-stream$|cli-progress$|hono|zod)/;
+
+interface Import {
+  readonly specifier: string;
+  readonly dynamic: boolean;
+  readonly typeOnly: boolean;
+}
+
+async function sources(dir: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(join(ROOT, dir))) {
+    const path = join(dir, entry.name);
+    if (entry.isDirectory) found.push(...await sources(path));
+    else if (entry.name.endsWith(".ts")) found.push(path);
+  }
+  return found.sort();
+}
+
+async function importsOf(path: string): Promise<Import[]> {
+  const text = (await Deno.readTextFile(join(ROOT, path))).replace(/\/\*[\s\S]*?\*\//g, "");
+  const found: Import[] = [];
+  for (const match of text.matchAll(/^(import|export)(\s+type)?\b[^;"]*?\bfrom\s+"([^"]+)"/gm)) {
+    found.push({ specifier: match[3], dynamic: false, typeOnly: match[2] !== undefined });
+  }
+  for (const match of text.matchAll(/\bimport\(\s*"([^"]+)"\s*\)/g)) {
+    found.push({ specifier: match[1], dynamic: true, typeOnly: false });
+  }
+  return found;
+}
+
+const layerOf = (path: string) => path.split("/")[1];
+
+Deno.test("architecture: arrows point down only", async () => {
+  const files = await sources("src");
+  assert(files.length > 40, "the sources were found");
+  const wrong: string[] = [];
+  for (const file of files) {
+    const allowed = MAY_IMPORT[layerOf(file)];
+    assert(allowed !== undefined, `${file} is in no layer`);
+    for (const { specifier } of await importsOf(file)) {
+      if (!specifier.startsWith(".")) continue;
+      const target = relative(ROOT, join(ROOT, dirname(file), specifier));
+      if (target === "deno.json") continue;
+      const layer = layerOf(target);
+      if (layer !== layerOf(file) && !allowed.includes(layer)) wrong.push(`${file} -> ${target}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+Deno.test("architecture: layout imports nothing but itself", async () => {
+  for (const file of await sources("src/layout")) {
+    for (const { specifier } of await importsOf(file)) {
+      assert.match(specifier, /^\.\//, `${file} imports ${specifier}`);
+    }
+  }
+});
+
+Deno.test("architecture: every package stands in deno.json, and none in a source file", async () => {
+  const { imports } = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json")));
+  const files = ["mod.ts", "cli.ts", ...await sources("src"), ...await sources("tests")];
+  for (const file of files) {
+    for (const { specifier } of await importsOf(file)) {
+      if (/^(?:\.|node:)/.test(specifier)) continue;
+      const known = Object.keys(imports)
+        .some((name) => specifier === name || specifier.startsWith(`${name}/`));
+      assert(known, `${file} imports ${specifier}, which deno.json does not name`);
+    }
+  }
+});
+
+Deno.test("architecture: path and --help load no driver, no archive code and no heavy package", async () => {
+  const seen = new Set<string>();
+  const queue = ["cli.ts"];
+  for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
+    if (seen.has(file)) continue;
+    seen.add(file);
+    for (const { specifier, dynamic, typeOnly } of await importsOf(file)) {
+      if (dynamic || typeOnly) continue;
+      assert.doesNotMatch(specifier, HEAVY, `${file} loads ${specifier} at once`);
+      if (specifier.endsWith(".ts")) queue.push(join(dirname(file), specifier));
+    }
+  }
+  assert(seen.has("src/cli/commands/upload.ts"), "the walk went through the commands");
+  const early = [...seen].filter((file) => /^src\/(?:storage|archive|operations)\//.test(file));
+  assert.deepEqual(early, []);
+});
+
+Deno.test("architecture: only cli.ts exits", async () => {
+  for (const file of [...await sources("src"), "mod.ts"]) {
+    assert.doesNotMatch(await Deno.readTextFile(join(ROOT, file)), /\bDeno\.exit\b/, file);
+  }
+});
+
+Deno.test("architecture: every file says what it is for, and none has two subjects' length", async () => {
+  for (const file of [...await sources("src"), "mod.ts", "cli.ts"]) {
+    const text = await Deno.readTextFile(join(ROOT, file));
+    assert.match(text, /^\/\*\*[\s\S]*?@module\s+\*\//, `${file} has no module documentation`);
+    assert(text.split("\n").length <= 450, `${file} is long: is it two?`);
+  }
+});
+
+Deno.test("architecture: the documentation of the layout names every kind of path", async () => {
+  const { PATH_KINDS } = await import("../src/layout/path_kinds.ts");
+  const docs = await Deno.readTextFile(join(ROOT, "docs/layout.md"));
+  for (const { name } of PATH_KINDS) {
+    assert.match(docs, new RegExp(`^\\| \`${name}[ \`]`, "m"), `docs/layout.md lacks ${name}`);
+  }
+});

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { run } from "../support/fake_io.ts";
+import { readTree, tempDir, writeTree } from "../support/temp_dir.ts";
+
+/** A bad command line, its exit code, and what its one line has to say. */
+type Case = readonly [
+  args: readonly string[],
+  code: number,
+  says: readonly string[],
+  env?: Readonly<Record<string, string>>,
+];
+
+const S = ["--staging-dir", "stage", "--run-id", "1", "--platform", "linux"];
+const O = ["--output-dir", "out", "--run-id", "1", "--platform", "linux"];
+const G = ["--artifact-group", "g"];
+
+/** Arguments that are paths in the test's own directory. */
+const PATHS = new Set(["stage", "stage/text", "nope", "out"]);
+
+const CASES: readonly Case[] = [
+  [["uplaod"], 2, ["'uplaod'", "upload"]],
+  [["upload", "biuld"], 2, ["'biuld'", "build"]],
+  [["upload", "build", "--artifact-gruop", "g"], 2, ["--artifact-gruop", "--artifact-group"]],
+  [["upload", "build", ...O], 2, ["--artifact-group"]],
+  [["upload", "build", ...G, "--artifact-group", "../x", ...O], 2, ["artifact group", '"../x"']],
+  [["upload", "build", ...G], 2, ["S3", "--output-dir"]],
+  [["upload", "build", ...G, ...O, "--build-dir", "nope"], 3, ["build directory", "'nope'"]],
+  [["upload", "build", ...G, ...O, "--job-status", "fine"], 2, ["--job-status", "'fine'"]],
+  [["upload", "artifacts", "stage", ...O, "--level", "99"], 2, ["--level", "'99'", "1 to 19"]],
+  [["upload", "artifacts", "nope", ...O], 3, ["'nope'"]],
+  [["upload", "artifacts", "", ...O], 2, ["dir"]],
+  [["upload", "logs", "stage", ...O], 2, ["--artifact-group"]],
+  [["upload", "logs", "stage", ...O, ...G, "--include", ""], 2, ["include pattern", '""']],
+  [["upload", "logs", "stage", ...O, ...G, "--exclude", "../x"], 2, ["exclude pattern", "../x"]],
+  [["upload", "logs", "stage", ...O, ...G, "--include", "zz"], 3, ["Nothing to upload", "'zz'"]],
+  [["upload", "files", "stage", ...O], 2, ["--to"]],
+  [["upload", "files", "stage", ...O, "--to", "../x"], 2, ["path", '"../x"']],
+  [["upload", "files", "stage", ...O, "--to", "/x"], 2, ["path", '"/x"']],
+  [["upload", "files", "nope", ...O, "--to", "x"], 3, ["'nope'"]],
+  [["upload", "manifest", "stage/text", ...O], 2, ["stage/text", "not JSON"]],
+  [["upload", "manifest", "nope", ...O], 3, ["'nope'"]],
+  [["upload", "files", "stage", "--to", "x", "--run-id", "a/b", "--output-dir", "out"], 2, [
+    "run id",
+    '"a/b"',
+  ]],
+  [["upload", "files", "stage", "--to", "x", ...O, "--concurrency", "0"], 2, [
+    "--concurrency",
+    "'0'",
+  ]],
+  [["upload", "files", "stage", "--to", "x", ...O, "--if-exists", "no"], 2, [
+    "--if-exists",
+    "'no'",
+  ]],
+  [["upload", "files", "stage", "--to", "x", ...O, "--release-type", "x"], 2, [
+    "release type",
+    '"x"',
+  ]],
+  [["upload", "files", "stage", "--to", "x", ...O], 2, ["RELEASE_TYPE", '""'], {
+    RELEASE_TYPE: "",
+  }],
+  [["upload", "files", "stage", "--to", "x", ...O], 2, ["GITHUB_REPOSITORY", '"a/b/c"'], {
+    GITHUB_REPOSITORY: "a/b/c",
+  }],
+  [["upload", "files", "stage", "--to", "x", ...O, "--repo", "x"], 2, ["repository", '"x"']],
+  [["upload", "files", "stage", "--to", "x", ...O, "--bucket", "B_"], 2, ["bucket", '"B_"']],
+  [["list", "--run-id", "1"], 2, ["S3", "--staging-dir", "THEROCK_LOCAL_STAGING_DIR"]],
+  [["list", "--staging-dir", "nope", "--run-id", "1"], 3, ["staging directory", "'nope'"]],
+  [["list", "--staging-dir", "stage/text", "--run-id", "1"], 2, ["stage/text"]],
+  [["list", "--staging-dir", "", "--run-id", "1"], 2, ["--staging-dir"]],
+  [["list", ...S, "--platform", "windows"], 3, ["run 1", "windows", "--platform"]],
+  [["list", ...S, "--run-id", "2"], 3, ["run 2", "--run-id"]],
+  [["list", ...S, "--kind", "artefact"], 2, ["--kind", '"artefact"', "artifact"]],
+  [["list", ...S, "--kind", "tarball"], 3, ["tarball"]],
+  [["list", ...S, "--platform", "amiga"], 2, ["--platform", "'amiga'", "linux"]],
+  [["list", ...S, "extra"], 2, ["extra"]],
+  [["fetch", ...S], 2, ["--output-dir"]],
+  [["fetch", ...S, "-o", "out"], 3, ["No artifacts of run 1"]],
+  [["path"], 2, ["KIND", "--list"]],
+  [["path", "artifcat", "x"], 2, ['"artifcat"', "'artifact'"]],
+  [["path", "artifact"], 2, ["file-name"]],
+  [["path", "artifact", "a", "b", "--run-id", "1"], 2, ['"b"']],
+  [["path", "artifact", "a/b", "--run-id", "1"], 2, ["artifact file name", '"a/b"']],
+  [["path", "root", "--platform", "linux"], 2, ["--run-id"]],
+  [["path", "root", "--run-id", ""], 2, ["--run-id"]],
+  [["path", "root", "--run-id", "1", "--format", "xml"], 2, ["--format", "'xml'", "https"]],
+  [
+    ["path", "root", "--run-id", "1", "--repo", "a/b", "--run-github-repo", "c/d"],
+    2,
+    ["--run-github-repo", "c/d", "a/b"],
+  ],
+];
+
+for (const [args, code, says, env] of CASES) {
+  const shown = args.map((arg) => arg === "" ? "''" : arg).join(" ");
+  const variables = Object.entries(env ?? {}).map(([name, value]) => `${name}=${value} `).join("");
+
+  Deno.test(`${variables}run-outputs ${shown}: one line, exit ${code}, nothing changed`, async () => {
+    await using dir = await tempDir();
+    await writeTree(`${dir.path}/stage`, { "text": "no JSON", "1-linux/logs/g/a.log": "log" });
+    const before = await readTree(dir.path);
+    // The working directory is the whole process's, and other tests run beside this one.
+    const inDir = args.map((arg) => PATHS.has(arg) ? `${dir.path}/${arg}` : arg);
+
+    const plain = await run(inDir, env);
+    const said = plain.stderr.replaceAll(`${dir.path}/`, "");
+    assert.equal(plain.code, code, plain.stderr);
+    assert.match(plain.stderr, /^error: [^\n]+\n$/);
+    for (const text of says) assert(said.includes(text), `${text}: ${said}`);
+    assert.equal(plain.stdout, "");
+
+    const json = await run([...inDir, "--json"], env);
+    assert.equal(json.code, code, json.stderr);
+    const { schema, error } = JSON.parse(json.stdout);
+    assert.equal(schema, "run-outputs.error/1");
+    assert.equal(error.exit_code, code);
+    assert.equal(`error: ${error.message}\n`, json.stderr);
+
+    assert.deepEqual(await readTree(dir.path), before);
+  });
+}

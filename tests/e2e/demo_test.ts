@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { tempDir } from "../support/temp_dir.ts";
+
+const DEMO = fileURLToPath(new URL("./demo.ts", import.meta.url));
+
+async function demo(dir: string): Promise<{ code: number; stdout: string; stderr: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "-P", DEMO, dir],
+    // A CI job has these, and the demo is run in CI.
+    env: { NO_COLOR: "1", GITHUB_RUN_ID: "1", RELEASE_TYPE: "", GITHUB_REPOSITORY: "a/b" },
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+Deno.test("the demo does the main job, twice in one directory, and leaves nothing else", async () => {
+  await using dir = await tempDir();
+  for (let i = 0; i < 2; i++) {
+    const { code, stdout, stderr } = await demo(`${dir.path}/demo`);
+    assert.equal(code, 0, stderr);
+    assert.equal(stderr, "", "a newcomer's first run shows no warnings");
+    assert.match(stdout, /19 files, .*: 19 written/);
+    assert.match(stdout, /2 written; 2 verified/);
+    assert(stdout.includes("https://therock-ci-artifacts.s3.amazonaws.com/12345678901-linux/"));
+    assert(stdout.includes(`${dir.path}/demo`), "it names its directory");
+  }
+  assert.deepEqual((await Array.fromAsync(Deno.readDir(dir.path))).map((e) => e.name), ["demo"]);
+});
+
+Deno.test("the demo touches no directory that it did not make", async () => {
+  await using dir = await tempDir();
+  await Deno.writeTextFile(`${dir.path}/precious`, "");
+  const { code, stderr } = await demo(dir.path);
+  assert.equal(code, 2);
+  assert.match(stderr, /was not made by the demo/);
+  assert.deepEqual((await Array.fromAsync(Deno.readDir(dir.path))).map((e) => e.name), [
+    "precious",
+  ]);
+});

@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { zstdDecompressSync } from "node:zlib";
+import { tempDir, writeTree } from "../support/temp_dir.ts";
+import { finish, start } from "./processes.ts";
+
+const ARTIFACTS = 12;
+const RUN = ["--run-id", "7", "--platform", "linux"];
+
+/** A build whose artifacts take a moment to pack: bytes that do not compress. */
+async function makeBuild(buildDir: string, seed: number): Promise<void> {
+  const files: Record<string, string | Uint8Array> = {
+    "logs/build.log": `build ${seed}\n`,
+    "base/aux-overlay/build/therock_manifest.json": `{"seed": ${seed}}`,
+  };
+  for (let i = 0; i < ARTIFACTS; i++) {
+    const dir = `artifacts/part${i}_lib_generic`;
+    files[`${dir}/artifact_manifest.txt`] = "stage\n";
+    files[`${dir}/stage/lib/lib${i}.so`] = noise(1_500_000, seed * 100 + i);
+  }
+  await writeTree(buildDir, files);
+}
+
+function noise(size: number, seed: number): Uint8Array {
+  const words = new Uint32Array(size / 4);
+  let state = 0x9e3779b9 ^ seed;
+  for (let i = 0; i < words.length; i++) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    words[i] = state;
+  }
+  return new Uint8Array(words.buffer);
+}
+
+/** The names of a run's files. */
+async function names(dir: string): Promise<string[]> {
+  try {
+    return (await Array.fromAsync(Deno.readDir(dir))).map((entry) => entry.name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+/** Holds every file that is there under its own name to being whole. */
+async function assertWhole(runDir: string): Promise<number> {
+  let archives = 0;
+  const found = await names(runDir);
+  for (const name of found) {
+    if (name.startsWith(".run-outputs-tmp-")) continue;
+    const bytes = name.endsWith(".tar.zst") || name.endsWith(".sha256sum")
+      ? await Deno.readFile(`${runDir}/${name}`)
+      : undefined;
+    if (name.endsWith(".tar.zst")) {
+      archives++;
+      // It decodes to its end: a tar ends with two blocks of zeros.
+      const tar = zstdDecompressSync(bytes!);
+      assert.equal(tar.length % 512, 0, name);
+      assert(tar.subarray(-1024).every((byte) => byte === 0), `${name} has no end`);
+    } else if (name.endsWith(".sha256sum")) {
+      const archive = await Deno.readFile(`${runDir}/${name.slice(0, -".sha256sum".length)}`);
+      const sha256 = createHash("sha256").update(archive).digest("hex");
+      assert.equal(new TextDecoder().decode(bytes), `${sha256}\n`, name);
+    }
+  }
+  return archives;
+}
+
+async function leftovers(...dirs: string[]): Promise<string[]> {
+  const found = (await Promise.all(dirs.map(names))).flat();
+  return found.filter((name) => name.startsWith(".run-outputs-tmp-"));
+}
+
+// How many archives are to be seen when the kill comes.
+for (const moment of [0, 1, 3, 8]) {
+  Deno.test({
+    name:
+      `kill -9 with ${moment} archives there: all that is there is whole, a second run completes`,
+    // Windows has no signals; a terminated process there is much the same, but not this test.
+    ignore: Deno.build.os === "windows",
+    fn: async () => {
+      await using dir = await tempDir();
+      const buildDir = `${dir.path}/build`;
+      await makeBuild(buildDir, 1);
+      const staging = `${dir.path}/staging`;
+      const runDir = `${staging}/7-linux`;
+      const upload = ["upload", "build", "--artifact-group", "g", "--build-dir", buildDir, ...RUN];
+      const args = [...upload, "--output-dir", staging, "--concurrency", "2"];
+
+      const child = start(args);
+      let ended = false;
+      const status = child.status.finally(() => ended = true);
+      const begun = async () =>
+        moment === 0
+          ? (await leftovers(buildDir, runDir)).length > 0
+          : (await names(runDir)).filter((name) => name.endsWith(".zst")).length >= moment;
+      while (!ended && !await begun()) await new Promise((resolve) => setTimeout(resolve, 1));
+      if (!ended) child.kill("SIGKILL");
+      assert.equal((await status).signal, "SIGKILL", "it was killed in the middle");
+
+      assert(await assertWhole(runDir) < ARTIFACTS, "it had not finished");
+      const second = await finish([...args, "--json"]);
+      assert.equal(second.code, 0, second.stderr);
+      assert.equal(await assertWhole(runDir), ARTIFACTS);
+      const { counts } = JSON.parse(second.stdout);
+      assert(counts.unchanged >= moment, `${counts.unchanged} files were not sent again`);
+      assert.deepEqual(await leftovers(buildDir, `${buildDir}/artifacts`, runDir), []);
+    },
+  });
+}
+
+Deno.test({
+  name: "SIGINT: exit code 130, one line, nothing half done, a second run completes",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using dir = await tempDir();
+    const buildDir = `${dir.path}/build`;
+    await makeBuild(buildDir, 1);
+    const runDir = `${dir.path}/staging/7-linux`;
+    const upload = ["upload", "build", "--artifact-group", "g", "--build-dir", buildDir, ...RUN];
+    const args = [...upload, "--output-dir", `${dir.path}/staging`, "--concurrency", "2"];
+    const child = start(args, "piped");
+    const output = child.output();
+    while ((await names(runDir)).length === 0) await new Promise((r) => setTimeout(r, 1));
+    child.kill("SIGINT");
+    const { code, stderr, stdout } = await output;
+    assert.equal(code, 130);
+    assert.match(new TextDecoder().decode(stderr), /^error: interrupted[^\n]*\n$/);
+    assert.equal(stdout.length, 0);
+    assert(await assertWhole(runDir) < ARTIFACTS);
+    assert.deepEqual(await leftovers(buildDir, runDir), []);
+    assert.equal((await finish(args)).code, 0);
+    assert.equal(await assertWhole(runDir), ARTIFACTS);
+  },
+});
+
+Deno.test("two uploads of one build at once: both succeed, every file is whole", async () => {
+  await using dir = await tempDir();
+  const buildDir = `${dir.path}/build`;
+  await makeBuild(buildDir, 1);
+  const upload = ["upload", "build", "--artifact-group", "g", "--build-dir", buildDir, ...RUN];
+  const args = [...upload, "--output-dir", `${dir.path}/staging`];
+  const runs = await Promise.all([finish(args), finish(args)]);
+  for (const { code, stderr } of runs) assert.equal(code, 0, stderr);
+  assert.equal(await assertWhole(`${dir.path}/staging/7-linux`), ARTIFACTS);
+  assert.deepEqual(await leftovers(buildDir, `${dir.path}/staging/7-linux`), []);
+});
+
+Deno.test("two uploads of different builds at once: a mixture of archive and checksum is told", async () => {
+  await using dir = await tempDir();
+  const args = (build: string) => [
+    ...["upload", "build", "--artifact-group", "g", "--build-dir", `${dir.path}/${build}`, ...RUN],
+    ...["--output-dir", `${dir.path}/staging`],
+  ];
+  await makeBuild(`${dir.path}/one`, 1);
+  await makeBuild(`${dir.path}/two`, 2);
+  const runs = await Promise.all([finish(args("one")), finish(args("two"))]);
+  const runDir = `${dir.path}/staging/7-linux`;
+  const mixed = await assertWhole(runDir).then(() => false, () => true);
+  if (mixed) {
+    assert(
+      runs.some(({ code, stderr }) => code !== 0 && stderr.includes("Another upload has replaced")),
+      JSON.stringify(runs),
+    );
+  }
+  // Whoever comes last, alone, makes it right.
+  const last = await finish(args("two"));
+  assert.equal(last.code, 0, last.stderr);
+  assert.equal(await assertWhole(runDir), ARTIFACTS);
+});

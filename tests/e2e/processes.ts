@@ -1,0 +1,32 @@
+/**
+ * The program as a process of its own.
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+
+const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
+
+/** Starts the program; its streams are null unless asked for. */
+export function start(
+  args: readonly string[],
+  streams: "null" | "piped" = "null",
+): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "-P", CLI, ...args],
+    env: { NO_COLOR: "1", GITHUB_RUN_ID: "", RELEASE_TYPE: "ci", THEROCK_LOCAL_STAGING_DIR: "" },
+    stdin: "null",
+    stdout: streams,
+    stderr: streams,
+  }).spawn();
+}
+
+/** Runs the program to its end. */
+export async function finish(
+  args: readonly string[],
+): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+  const { code, stdout, stderr } = await start(args, "piped").output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}

@@ -1,0 +1,64 @@
+/**
+ * The command line in process, with a world of the test's own around it.
+ *
+ * @module
+ */
+
+import type { Io } from "../../src/cli/io.ts";
+import { main } from "../../src/cli/main.ts";
+
+/** What a command line said and how it ended. */
+export interface Ran {
+  /** The exit code. */
+  readonly code: number;
+  /** Standard output. */
+  readonly stdout: string;
+  /** Standard error. */
+  readonly stderr: string;
+}
+
+/** An `Io` that keeps what is written, with an environment of its own. */
+export class FakeIo implements Io {
+  readonly stderrIsTerminal: boolean = false;
+  readonly stdoutIsTerminal: boolean = false;
+  out = "";
+  err = "";
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #callbacks = new Set<() => void>();
+
+  constructor(env: Readonly<Record<string, string>> = {}) {
+    this.#env = env;
+  }
+
+  stdout(text: string): void {
+    this.out += text;
+  }
+
+  stderr(text: string): void {
+    this.err += text;
+  }
+
+  env(name: string): string | undefined {
+    return this.#env[name];
+  }
+
+  onInterrupt(callback: () => void): () => void {
+    this.#callbacks.add(callback);
+    return () => this.#callbacks.delete(callback);
+  }
+
+  /** What a user does with Ctrl-C. */
+  interrupt(): void {
+    for (const callback of this.#callbacks) callback();
+  }
+}
+
+/** Runs a command line in process. */
+export async function run(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ran> {
+  const io = new FakeIo(env);
+  const code = await main(args, io);
+  return { code, stdout: io.out, stderr: io.err };
+}
