@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { main } from "../../src/cli/main.ts";
 import { noise, sha256 } from "../support/bytes.ts";
-import { FakeIo, refused, runJson, runs } from "../support/command_line.ts";
+import { refused, runJson, runs, WatchedIo } from "../support/command_line.ts";
 import { fileNames, snapshot } from "../support/snapshot.ts";
 import { putArchives, RUN } from "../support/staging.ts";
 import { tempDir } from "../support/temp_dir.ts";
@@ -82,7 +82,7 @@ test("fetch --dry-run: prints the archives of the real run and touches nothing",
 });
 
 test("fetch: an interruption exits with 130, one line, nothing partial", async (d) => {
-  const io = new FakeIo();
+  const io = new WatchedIo();
   const running = main(d.args, io);
   while (io.listeners === 0) await Promise.resolve();
   io.interrupt();

@@ -3,14 +3,14 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { createProgram } from "../../src/cli/main.ts";
-import { FakeIo, run, runs } from "../support/command_line.ts";
+import { run, runs, WatchedIo } from "../support/command_line.ts";
 
 const GOLDEN = fileURLToPath(new URL("../testdata/help/", import.meta.url));
 
 /** All commands, found in the program itself: a new one can't be forgotten here. */
 function commands(): string[][] {
   const program = createProgram({
-    io: new FakeIo(),
+    io: new WatchedIo(),
     setExitCode: () => {},
     interruption: () => new AbortController().signal,
   });

@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { main } from "../../src/cli/main.ts";
 import { sha256 } from "../support/bytes.ts";
-import { FakeIo, refused, runJson, runs } from "../support/command_line.ts";
+import { refused, runJson, runs, WatchedIo } from "../support/command_line.ts";
 import { fileNames, snapshot } from "../support/snapshot.ts";
-import { BUILD_KEYS, makeBuild, READY_ARCHIVE, RUN } from "../support/staging.ts";
+import { BUILD_KEYS, makeBuild, RUN } from "../support/staging.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 import { unpack } from "../support/unpack.ts";
 
@@ -251,14 +251,14 @@ Deno.test("colours: on a terminal, unless NO_COLOR is set", async () => {
   args.push("--output-dir", join(temp.path, "staging"), ...RUN);
   await runs(0, args);
   for (const [env, painted] of [[{}, true], [{ NO_COLOR: "1" }, false]] as const) {
-    const io = new FakeIo({ terminal: true, env });
+    const io = new WatchedIo(env, true);
     assert.equal(await main(args, io), 0);
     assert.equal(io.out.includes("\x1b["), painted);
   }
 });
 
 test("upload --json: an interruption gives a run-outputs.error/1 document", async (d) => {
-  const io = new FakeIo();
+  const io = new WatchedIo();
   const running = main(build(d.build, d.staging, "--json"), io);
   while (io.listeners === 0) await Promise.resolve();
   io.interrupt();

@@ -3,15 +3,14 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileNames } from "../support/snapshot.ts";
-import { start } from "../support/program.ts";
 import { tempDir } from "../support/temp_dir.ts";
+import { finish, start } from "./processes.ts";
 import {
   ARTIFACTS,
   assertNothingTemporary,
   checkWhole,
   makeSlowBuild,
   slowUpload,
-  until,
   visible,
 } from "./support.ts";
 
@@ -29,10 +28,12 @@ Deno.test("upload build: killed at any moment, every file is whole and a next ru
     ...[1, 3, 10, 25].map((count) => async () => (await visible(staging)).length >= count),
   ];
   for (const moment of moments) {
-    const program = start(...slowUpload(build, staging, "--concurrency", "2"));
-    await until(program, moment);
-    program.kill("SIGKILL");
-    if ((await program.end).code !== 0) kills++;
+    const program = start(slowUpload(build, staging, "--concurrency", "2"));
+    let ended = false;
+    const status = program.status.finally(() => ended = true);
+    while (!ended && !await moment()) await new Promise((resolve) => setTimeout(resolve, 1));
+    if (!ended) program.kill("SIGKILL");
+    if ((await status).code !== 0) kills++;
     assert.deepEqual(
       await checkWhole(staging).catch((error) => {
         if (error instanceof Deno.errors.NotFound) return [];
@@ -43,7 +44,7 @@ Deno.test("upload build: killed at any moment, every file is whole and a next ru
   }
   assert(kills > 0, "every upload was faster than its kill");
 
-  const { code, stderr } = await start(...slowUpload(build, staging)).end;
+  const { code, stderr } = await finish(slowUpload(build, staging));
   assert.equal(code, 0, stderr);
   assert.deepEqual(await checkWhole(staging), []);
   assert.equal((await fileNames(staging)).length, 2 * ARTIFACTS + 4);

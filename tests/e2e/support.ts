@@ -78,13 +78,3 @@ export async function checkWhole(staging: string): Promise<string[]> {
   }
   return wrong;
 }
-
-/** Waits for a condition, as often as the event loop allows, until the program has ended. */
-export async function until(
-  program: { readonly ended: boolean },
-  condition: () => Promise<boolean>,
-): Promise<void> {
-  while (!program.ended && !await condition()) {
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}

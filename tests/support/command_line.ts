@@ -1,62 +1,31 @@
 /**
- * The command line in process, with a world that a test can look into.
+ * Command lines in process: run, held against what they must say, refused.
  *
  * @module
  */
 
 import assert from "node:assert/strict";
-import type { Io } from "../../src/cli/io.ts";
 import { main } from "../../src/cli/main.ts";
+import { FakeIo } from "./fake_io.ts";
 
-/** Options of {@linkcode FakeIo}. */
-export interface FakeIoOptions {
-  /** The environment; empty by default. */
-  readonly env?: Readonly<Record<string, string>>;
-  /** Whether both streams are terminals. */
-  readonly terminal?: boolean;
-}
-
-/** Collects what is printed, has an environment of its own, and can be interrupted. */
-export class FakeIo implements Io {
-  /** All of standard output so far. */
-  out = "";
-  /** All of standard error so far. */
-  err = "";
-  readonly stderrIsTerminal = false;
-  readonly stdoutIsTerminal: boolean;
-  readonly #env: Readonly<Record<string, string>>;
-  readonly #callbacks = new Set<() => void>();
-
-  constructor(options: FakeIoOptions = {}) {
-    this.#env = options.env ?? {};
-    this.stdoutIsTerminal = options.terminal ?? false;
-  }
-
-  stdout(text: string): void {
-    this.out += text;
-  }
-
-  stderr(text: string): void {
-    this.err += text;
-  }
-
-  env(name: string): string | undefined {
-    return Object.hasOwn(this.#env, name) ? this.#env[name] : undefined;
-  }
-
-  onInterrupt(callback: () => void): () => void {
-    this.#callbacks.add(callback);
-    return () => this.#callbacks.delete(callback);
-  }
-
+/** A {@linkcode FakeIo} that can be a terminal and tells who listens. */
+export class WatchedIo extends FakeIo {
+  override readonly stdoutIsTerminal: boolean;
   /** How many listen for an interruption. */
-  get listeners(): number {
-    return this.#callbacks.size;
+  listeners = 0;
+
+  constructor(env: Readonly<Record<string, string>> = {}, terminal = false) {
+    super(env);
+    this.stdoutIsTerminal = terminal;
   }
 
-  /** Interrupts, as Ctrl-C does. */
-  interrupt(): void {
-    for (const callback of [...this.#callbacks]) callback();
+  override onInterrupt(callback: () => void): () => void {
+    const stop = super.onInterrupt(callback);
+    this.listeners++;
+    return () => {
+      this.listeners--;
+      stop();
+    };
   }
 }
 
@@ -72,7 +41,7 @@ export async function run(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Ran> {
-  const io = new FakeIo({ env });
+  const io = new WatchedIo(env);
   const code = await main(args, io);
   assert.equal(io.listeners, 0, "a listener for interruptions is left");
   return { code, out: io.out, err: io.err };
