@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { TEMPORARY_PREFIX } from "../../src/storage/atomic_file.ts";
 import { pathFilter } from "../../src/storage/path_filter.ts";
 import { listTree } from "../../src/storage/tree.ts";
 import { rejectsWith } from "../support/errors.ts";
@@ -102,4 +103,12 @@ Deno.test("listTree(): an abort rejects with its reason", async () => {
   await assert.rejects(listTree(temp.path, { signal: AbortSignal.abort() }), {
     name: "AbortError",
   });
+});
+
+Deno.test("listTree(): what a killed program left half written is told and not taken", async () => {
+  await using temp = await tempDir();
+  await writeTree(temp.path, { "a": "a", [`deep/${TEMPORARY_PREFIX}x`]: "half" });
+  const { files, skipped } = await listTree(temp.path);
+  assert.deepEqual(files.map(({ relativePath }) => relativePath), ["a"]);
+  assert.deepEqual(skipped.map(({ relativePath }) => relativePath), [`deep/${TEMPORARY_PREFIX}x`]);
 });
