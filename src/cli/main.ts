@@ -37,7 +37,8 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
       return exitCode;
     } catch (error) {
       if (interruption.happened) {
-        io.stderr("error: interrupted; what was done stays, a second run continues\n");
+        const message = "interrupted; what was done stays, a second run continues";
+        printError("interrupted", message, EXIT.interrupted, args, io);
         return EXIT.interrupted;
       }
       return reportError(error, args, io);

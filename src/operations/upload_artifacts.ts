@@ -10,7 +10,7 @@ import { ArtifactName } from "../layout/artifact_name.ts";
 import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
-import { type PathFilter, pathFilter, type PathFilterOptions } from "../storage/path_filter.ts";
+import { pathFilter, type PathFilterOptions } from "../storage/path_filter.ts";
 import { fileItem, textItem, type UploadItem } from "../storage/upload.ts";
 import { formatSidecar, MAX_SIDECAR_BYTES, parseSidecar, SIDECAR_SUFFIX } from "./sidecar.ts";
 import { ARTIFACT_MANIFEST, packItem, UploadPlanner } from "./upload_plan.ts";
@@ -44,7 +44,7 @@ export async function planArtifacts(
   planner: UploadPlanner = new UploadPlanner(),
 ): Promise<string[]> {
   const { artifactsDir, signal } = options;
-  const filter = pathFilter(options);
+  const filter = nameFilter(options);
   const entries = await readEntries(artifactsDir);
   const archives = [...entries.values()]
     .filter((entry) => entry.isFile && ArtifactName.tryParse(entry.name) !== undefined);
@@ -64,6 +64,25 @@ export async function planArtifacts(
     }
   }
   return filter.unmatched();
+}
+
+/** The choice of things that can have more than one name. */
+interface NameFilter {
+  /** Whether one of the names is included and none excluded. */
+  matches(...names: readonly string[]): boolean;
+  unmatched(): string[];
+}
+
+function nameFilter({ include, exclude }: PathFilterOptions): NameFilter {
+  const included = pathFilter({ include });
+  const kept = pathFilter({ exclude });
+  return {
+    matches: (...names) =>
+      names.every(kept.matches) &&
+      // Each is asked, so that every pattern that matches is known as used.
+      names.filter(included.matches).length > 0,
+    unmatched: included.unmatched,
+  };
 }
 
 async function readEntries(dir: string): Promise<Map<string, Deno.DirEntry>> {
@@ -107,7 +126,12 @@ async function planArchive(
       throw new RunOutputsError("integrity", tooLong(sidecarPath));
     }
     const sha256 = parseSidecar(await Deno.readTextFile(sidecarPath), sidecarPath);
-    const followUp = () => [fileItem(root.artifactSidecar(name), sidecarPath)];
+    const made = madeSidecar(root, name)!;
+    // Where another archive is and stays, as asked, our sidecar would be a wrong one.
+    const followUp: UploadItem["followUp"] = (written) =>
+      written.sha256 === undefined || written.sha256 === sha256
+        ? [fileItem(root.artifactSidecar(name), sidecarPath)]
+        : made(written);
     planner.add(fileItem(location, path, { size, sha256, followUp }));
   } catch (error) {
     planner.fail(location, path, diskError("read", sidecarPath, error));
@@ -122,7 +146,7 @@ async function planDirectory(
   root: RunOutputRoot,
   path: string,
   options: PlanArtifactsOptions,
-  filter: PathFilter,
+  filter: NameFilter,
   packed: ReadonlySet<string>,
   planner: UploadPlanner,
 ): Promise<void> {
@@ -133,8 +157,7 @@ async function planDirectory(
   }
   const name = artifact.withCompression("zst").fileName;
   // A pattern can be meant for the directory or for the archive it becomes.
-  const byDirectory = filter.matches(basename(path));
-  if (!filter.matches(name) && !byDirectory) return;
+  if (!filter.matches(basename(path), name)) return;
   if (packed.has(artifact.dirName)) {
     planner.note(path, "its archive is there and is uploaded in its place");
     return;

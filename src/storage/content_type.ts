@@ -12,17 +12,17 @@ const UNKNOWN = "application/octet-stream";
  * Where the system that is served differs from the common table. Logs and Markdown open in the
  * browser as plain text; the rest is what its buckets hold.
  */
-const OWN: Readonly<Record<string, string>> = {
-  gz: "application/gzip",
-  log: "text/plain",
-  md: "text/plain",
-  whl: "application/zip",
-  xz: "application/x-xz",
-  yaml: UNKNOWN,
-  yml: UNKNOWN,
-  zip: "application/zip",
-  zst: "application/zstd",
-};
+const OWN: ReadonlyMap<string, string> = new Map([
+  ["gz", "application/gzip"],
+  ["log", "text/plain"],
+  ["md", "text/plain"],
+  ["whl", "application/zip"],
+  ["xz", "application/x-xz"],
+  ["yaml", UNKNOWN],
+  ["yml", UNKNOWN],
+  ["zip", "application/zip"],
+  ["zst", "application/zstd"],
+]);
 
 /**
  * Tells the content type of an output by the last extension of its name, whatever its case.
@@ -44,5 +44,5 @@ export function contentType(name: string): string {
   // A name like `.json` is a hidden file, not an extension.
   if (dot <= 0) return UNKNOWN;
   const extension = base.slice(dot + 1).toLowerCase();
-  return OWN[extension] ?? mime.getType(extension) ?? UNKNOWN;
+  return OWN.get(extension) ?? mime.getType(extension) ?? UNKNOWN;
 }

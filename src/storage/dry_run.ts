@@ -4,6 +4,7 @@
  * @module
  */
 
+import { createHash } from "node:crypto";
 import type { OutputLocation } from "../layout/output_location.ts";
 import { invalid, RunOutputsError } from "../layout/error.ts";
 import type {
@@ -72,14 +73,14 @@ export class DryRunBackend implements StorageBackend {
     return this.#inner.read(location, options);
   }
 
-  /** Does what `write` would check: the name, `ifAbsent`, and that the source can be read. */
+  /** Does what `write` would check: the name, `ifAbsent`, that the source can be read, its hash. */
   async write(
     location: OutputLocation,
     source: ByteSource,
     options: WriteOptions = {},
   ): Promise<ObjectInfo> {
     await this.#check(location, options);
-    for await (const _ of source.open({ start: 0, end: Math.min(1, source.size) })) break;
+    await checkSource(location, source, options);
     this.#onEvent({ action: "write", location });
     return planned(location, source.size, options.sha256, options.contentType);
   }
@@ -113,6 +114,26 @@ export class DryRunBackend implements StorageBackend {
     });
     if (there) throw new RunOutputsError("conflict", `Cannot write '${location}': it exists`);
   }
+}
+
+/** Reads all of a source only where a hash is to be insisted on. */
+async function checkSource(
+  location: OutputLocation,
+  source: ByteSource,
+  { sha256, signal }: WriteOptions,
+): Promise<void> {
+  if (sha256 === undefined) {
+    for await (const _ of source.open({ start: 0, end: Math.min(1, source.size) }, signal)) break;
+    return;
+  }
+  const hash = createHash("sha256");
+  for await (const chunk of source.open(undefined, signal)) hash.update(chunk);
+  const actual = hash.digest("hex");
+  if (actual === sha256) return;
+  throw new RunOutputsError(
+    "integrity",
+    `Cannot write '${location}': the bytes have sha256 ${actual}, expected ${sha256}`,
+  );
 }
 
 function planned(

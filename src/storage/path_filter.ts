@@ -31,10 +31,10 @@ export interface PathFilter {
 /**
  * Compiles globs.
  *
- * `*` and `?` stay inside one name, `**` spans directories, `{a,b}` and `[a-z]` are alternatives.
- * A pattern without `/` is compared with the file's name wherever it is; one with `/` with the
- * whole relative path. A pattern that ends in `/` stands for all that is below. Hidden files are
- * files like others, and case counts on every system: keys have case.
+ * `*` and `?` stay inside one name, `**` spans directories, `{a,b}`, `[a-z]` and `[!a-z]` are
+ * alternatives. A pattern without `/` is compared with the file's name wherever it is; one with `/`
+ * with the whole relative path. A pattern that ends in `/` stands for all that is below. Hidden
+ * files are files like others, and case counts on every system: keys have case.
  *
  * @param options The patterns.
  * @returns The filter.
@@ -75,7 +75,7 @@ function compile(field: string, pattern: string): (path: string) => boolean {
   if (pattern === "" || pattern.startsWith("/") || glob.split("/").includes("..")) {
     throw invalid(field, pattern, "a relative pattern, such as '*.log' or 'ccache/'");
   }
-  const matches = picomatch(glob, { dot: true, nonegate: true, windows: false });
+  const matches = picomatch(glob, { dot: true, nonegate: true, posix: true, windows: false });
   return glob.includes("/")
     ? matches
     : (path: string) => matches(path.slice(path.lastIndexOf("/") + 1));

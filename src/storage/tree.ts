@@ -5,6 +5,7 @@
  */
 
 import { join } from "node:path";
+import { isTemporary } from "./atomic_file.ts";
 import type { PathFilter } from "./path_filter.ts";
 import { compareKeys } from "./compare_keys.ts";
 import { diskError } from "../layout/disk_error.ts";
@@ -70,8 +71,11 @@ export async function listTree(
           continue;
         }
         if (filter !== undefined && !filter.matches(relativePath)) continue;
-        if (entry.isFile) files.push({ relativePath, path, size: Deno.lstatSync(path).size });
-        else skipped.push({ relativePath, reason: kindOf(entry) });
+        if (isTemporary(entry.name)) {
+          skipped.push({ relativePath, reason: "a temporary file of ours" });
+        } else if (entry.isFile) {
+          files.push({ relativePath, path, size: Deno.lstatSync(path).size });
+        } else skipped.push({ relativePath, reason: kindOf(entry) });
       } catch (error) {
         signal?.throwIfAborted();
         unreadable.push({ relativePath, error: diskError("read", path, error) });

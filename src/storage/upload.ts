@@ -122,7 +122,7 @@ export async function upload(
   return await transferAll(items, withFollowUps, failed, options);
 }
 
-/** The result of one item and, if it was written, the mark of the object that was. */
+/** The result of one item and, unless it is a dry run, the mark of the object that is there. */
 interface Uploaded {
   readonly result: TransferResult;
   readonly etag?: string;
@@ -135,17 +135,18 @@ async function uploadOne(
 ): Promise<Uploaded> {
   const { location, path } = item;
   const { ifExists = "replace", signal } = options;
+  // What nobody will compare with need not be hashed.
+  const wanted = ifExists === "skip" && item.followUp === undefined ? "size" : "sha256";
   if (!backend.writes && item.check !== undefined) {
     await item.check(signal);
+    const existing = ifExists === "skip" && await lookUp(backend, location, wanted, signal);
+    if (existing) return { result: skipped(item, existing) };
     return { result: { location, path, outcome: "planned", size: item.size, warnings: [] } };
   }
   await using source = disposable(await item.open(signal));
-  // What nobody will compare with need not be hashed.
-  const wanted = ifExists === "skip" && item.followUp === undefined ? "size" : "sha256";
   const existing = await lookUp(backend, location, wanted, signal);
   if (existing !== undefined && ifExists === "skip") {
-    const { size, sha256 } = existing;
-    return { result: { location, path, outcome: "skipped", size, sha256, warnings: [] } };
+    return { result: skipped(item, existing), etag: markOf(backend, existing) };
   }
 
   const warnings: string[] = [];
@@ -155,7 +156,8 @@ async function uploadOne(
     checkHash(item, sha256);
     if (existing.size === source.size && existing.sha256 === sha256) {
       const { size } = source;
-      return { result: { location, path, outcome: "unchanged", size, sha256, warnings } };
+      const result = { location, path, outcome: "unchanged", size, sha256, warnings } as const;
+      return { result, etag: markOf(backend, existing) };
     }
     if (ifExists === "fail") {
       throw new RunOutputsError(
@@ -183,8 +185,13 @@ async function uploadOne(
   const continued = resumed === undefined ? {} : { resumed };
   return {
     result: { location, path, outcome, size, sha256: written.sha256, warnings, ...continued },
-    etag: backend.writes ? written.etag : undefined,
+    etag: markOf(backend, written),
   };
+}
+
+/** In a dry run nothing is there to be replaced. */
+function markOf(backend: StorageBackend, { etag }: ObjectInfo): string | undefined {
+  return backend.writes ? etag : undefined;
 }
 
 /**
@@ -206,6 +213,11 @@ async function replacedMeanwhile(
     `Another upload has replaced ${ours.location} meanwhile: sha256 ${ours.sha256} became ` +
       `${theirs ?? "nothing"}; upload once more when it is done`,
   );
+}
+
+function skipped({ location, path }: UploadItem, existing: ObjectInfo): TransferResult {
+  const { size, sha256 } = existing;
+  return { location, path, outcome: "skipped", size, sha256, warnings: [] };
 }
 
 function failed(item: UploadItem, error: Error): TransferResult {

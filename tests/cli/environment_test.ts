@@ -1,0 +1,82 @@
+/** What the command line takes from the environment of a job, and what it must not take. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { runJson, runs } from "../support/command_line.ts";
+import { putArchives } from "../support/staging.ts";
+import { tempDir, writeTree } from "../support/temp_dir.ts";
+
+const JOB = {
+  GITHUB_RUN_ID: "123",
+  GITHUB_REPOSITORY: "ROCm/TheRock",
+  RELEASE_TYPE: "nightly",
+};
+
+async function bucketOf(args: string[], env: Record<string, string>): Promise<string> {
+  return (await runJson(0, args, env)).bucket;
+}
+
+Deno.test("environment: an upload takes run, repository and release type from its job", async () => {
+  await using temp = await tempDir();
+  await writeTree(temp.path, { "in/a.txt": "a" });
+  const upload = ["upload", "files", join(temp.path, "in"), "--to", "x", "--platform", "linux"];
+  upload.push("--output-dir", join(temp.path, "staging"));
+  const own = await runJson(0, upload, JOB);
+  assert.equal(own.run_id, "123");
+  assert.equal(own.bucket, "therock-nightly-artifacts");
+  const other = await runJson(0, upload, {
+    ...JOB,
+    GITHUB_REPOSITORY: "me/mine",
+    RELEASE_TYPE: "ci",
+  });
+  assert.equal(other.s3_uri, "s3://therock-ci-artifacts-external/me-mine/123-linux");
+  assert.equal(await bucketOf([...upload, "--release-type", "dev"], JOB), "therock-dev-artifacts");
+  assert.equal(
+    (await runJson(0, [...upload, "--repo", "you/yours", "--release-type", "ci"], JOB)).prefix,
+    "you-yours/123-linux",
+  );
+  const alias = [...upload, "--run-github-repo", "you/yours", "--release-type", "ci"];
+  assert.equal((await runJson(0, alias, JOB)).prefix, "you-yours/123-linux");
+});
+
+Deno.test("environment: without a run id an upload to a disk is called 'local'", async () => {
+  await using temp = await tempDir();
+  await writeTree(temp.path, { "in/a.txt": "a" });
+  const upload = ["upload", "files", join(temp.path, "in"), "--to", "x", "--platform", "linux"];
+  upload.push("--output-dir", join(temp.path, "staging"));
+  assert.equal((await runJson(0, upload)).run_id, "local");
+  assert.equal((await runJson(0, upload, { GITHUB_RUN_ID: "" })).run_id, "local");
+});
+
+Deno.test("environment: RELEASE_TYPE of this job says nothing of another run", async () => {
+  await using temp = await tempDir();
+  await putArchives(join(temp.path, "7-linux"), ["a_lib_generic.tar.xz"]);
+  await putArchives(join(temp.path, "123-linux"), ["a_lib_generic.tar.xz"]);
+  const list = (
+    id: string,
+  ) => ["list", "--staging-dir", temp.path, "--platform", "linux", "--run-id", id];
+  const fetch = (
+    id: string,
+  ) => ["fetch", ...list(id).slice(1), "--output-dir", join(temp.path, "o")];
+  const path = (id: string) => ["path", "root", "--platform", "linux", "--run-id", id];
+  for (const command of [list, fetch, path]) {
+    assert.equal(await bucketOf(command("7"), JOB), "therock-ci-artifacts");
+    assert.equal(await bucketOf(command("123"), JOB), "therock-nightly-artifacts");
+    assert.equal(
+      await bucketOf([...command("7"), "--release-type", "dev"], JOB),
+      "therock-dev-artifacts",
+    );
+  }
+  // A machine of a person, with RELEASE_TYPE left over: whose run that is nobody knows.
+  for (const command of [list, fetch]) {
+    assert.equal(await bucketOf(command("7"), { RELEASE_TYPE: "nightly" }), "therock-ci-artifacts");
+  }
+});
+
+Deno.test("environment: THEROCK_LOCAL_STAGING_DIR is not where an upload writes", async () => {
+  await using temp = await tempDir();
+  await writeTree(temp.path, { "in/a.txt": "a" });
+  const env = { THEROCK_LOCAL_STAGING_DIR: join(temp.path, "staging") };
+  const upload = ["upload", "files", join(temp.path, "in"), "--to", "x", "--run-id", "1"];
+  assert.match((await runs(2, upload, env)).err, /--output-dir/);
+});

@@ -1,0 +1,53 @@
+/** A killed upload leaves no file under its final name that is not whole, and can be continued. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileNames } from "../support/snapshot.ts";
+import { tempDir } from "../support/temp_dir.ts";
+import { finish, start } from "./processes.ts";
+import {
+  ARTIFACTS,
+  assertNothingTemporary,
+  checkWhole,
+  makeSlowBuild,
+  slowUpload,
+  visible,
+} from "./support.ts";
+
+Deno.test("upload build: killed at any moment, every file is whole and a next run completes it", async () => {
+  await using temp = await tempDir();
+  const build = join(temp.path, "build");
+  const staging = join(temp.path, "staging");
+  await makeSlowBuild(build);
+  const input = await fileNames(build);
+
+  let kills = 0;
+  // Before anything is to be seen: while an archive waits in the build directory.
+  const moments: (() => Promise<boolean>)[] = [
+    async () => (await fileNames(build)).length > input.length,
+    ...[1, 3, 10, 25].map((count) => async () => (await visible(staging)).length >= count),
+  ];
+  for (const moment of moments) {
+    const program = start(slowUpload(build, staging, "--concurrency", "2"));
+    let ended = false;
+    const status = program.status.finally(() => ended = true);
+    while (!ended && !await moment()) await new Promise((resolve) => setTimeout(resolve, 1));
+    if (!ended) program.kill("SIGKILL");
+    if ((await status).code !== 0) kills++;
+    assert.deepEqual(
+      await checkWhole(staging).catch((error) => {
+        if (error instanceof Deno.errors.NotFound) return [];
+        throw error;
+      }),
+      [],
+    );
+  }
+  assert(kills > 0, "every upload was faster than its kill");
+
+  const { code, stderr } = await finish(slowUpload(build, staging));
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(await checkWhole(staging), []);
+  assert.equal((await fileNames(staging)).length, 2 * ARTIFACTS + 4);
+  assert.deepEqual(await fileNames(build), input);
+  await assertNothingTemporary(temp.path);
+});

@@ -1,0 +1,33 @@
+/**
+ * Bytes for tests, and what they hash to.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import type { Chunks } from "../../src/storage/backend.ts";
+
+/** Bytes that do not compress and are the same each time. */
+export function noise(size: number, seed = 1): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(size);
+  let state = 0x9e3779b9 ^ Math.imul(seed, 0x85ebca6b) || 1;
+  for (let i = 0; i < size; i++) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    bytes[i] = state;
+  }
+  return bytes;
+}
+
+/** The SHA-256 of bytes or a text, 64 hex digits. */
+export function sha256(content: Uint8Array | string): string {
+  return createHash("sha256").update(content).digest("hex");
+}
+
+/** All bytes of a stream whose chunks are reused. */
+export async function collect(chunks: Chunks): Promise<Uint8Array<ArrayBuffer>> {
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  for await (const chunk of chunks) parts.push(new Uint8Array(chunk));
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
+}

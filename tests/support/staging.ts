@@ -1,0 +1,72 @@
+/**
+ * Builds and staging directories for tests of the whole program: small, quick, made anew each time.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { noise, sha256 } from "./bytes.ts";
+import { writeTree } from "./temp_dir.ts";
+
+/** The options that name the run of all these tests. */
+export const RUN = ["--run-id", "123", "--platform", "linux"] as const;
+
+/** Where a build leaves its manifest. */
+export const MANIFEST_PATH = "base/aux-overlay/build/therock_manifest.json";
+
+/** The bytes of the archive that {@linkcode makeBuild} leaves packed. */
+export const READY_ARCHIVE = noise(5000, 7);
+
+/** Makes a build of a few small files, with everything that `upload build` looks for. */
+export async function makeBuild(build: string): Promise<void> {
+  await writeTree(build, {
+    "artifacts/blas_lib_gfx94X-dcgpu/artifact_manifest.txt": "math/stage\n",
+    "artifacts/blas_lib_gfx94X-dcgpu/math/stage/lib/libblas.so": noise(3000, 1),
+    "artifacts/base_run_generic/artifact_manifest.txt": "base/stage\n",
+    "artifacts/base_run_generic/base/stage/bin/tool": noise(2000, 2),
+    "artifacts/fft_lib_gfx942.tar.xz": READY_ARCHIVE,
+    "artifacts/fft_lib_gfx942.tar.xz.sha256sum": `${
+      sha256(READY_ARCHIVE)
+    }  fft_lib_gfx942.tar.xz\n`,
+    "logs/build.log": "built\n",
+    "logs/deep/er/test.log": "tested\n",
+    "logs/therock-build-prof/comp-summary.html": "<p>1 minute</p>\n",
+    "logs/therock-build-prof/comp-summary.md": "1 minute\n",
+    "logs/ccache/raw.log": "hit\n".repeat(100),
+    ".ninja_log": "# ninja log v5\n",
+    "math/.ninja_log": "# ninja log v5\n1\t2\n",
+    [MANIFEST_PATH]: '{"the_rock_commit":"abc"}\n',
+  });
+}
+
+/** The keys that `upload build --artifact-group g` makes of {@linkcode makeBuild}. */
+export const BUILD_KEYS: readonly string[] = [
+  "base_run_generic.tar.zst",
+  "base_run_generic.tar.zst.sha256sum",
+  "blas_lib_gfx94X-dcgpu.tar.zst",
+  "blas_lib_gfx94X-dcgpu.tar.zst.sha256sum",
+  "fft_lib_gfx942.tar.xz",
+  "fft_lib_gfx942.tar.xz.sha256sum",
+  "logs/g/build.log",
+  "logs/g/ccache_logs.tar.zst",
+  "logs/g/comp-summary.html",
+  "logs/g/comp-summary.md",
+  "logs/g/deep/er/test.log",
+  "logs/g/ninja_logs.tar.gz",
+  "logs/g/therock-build-prof/comp-summary.html",
+  "logs/g/therock-build-prof/comp-summary.md",
+  "manifests/g/therock_manifest.json",
+];
+
+/** Writes archives with right checksums into a directory. */
+export async function putArchives(
+  dir: string,
+  names: readonly string[],
+  contents: (name: string) => Uint8Array = (name) => noise(1000, name.length),
+): Promise<void> {
+  await Deno.mkdir(dir, { recursive: true });
+  for (const name of names) {
+    await Deno.writeFile(join(dir, name), contents(name));
+    await Deno.writeTextFile(join(dir, `${name}.sha256sum`), `${sha256(contents(name))}\n`);
+  }
+}
