@@ -13,7 +13,7 @@ import { diskError } from "../layout/disk_error.ts";
 import { downloadLarge, SEGMENT } from "./large_download.ts";
 import { Semaphore } from "./semaphore.ts";
 import {
-  DEFAULT_CONCURRENCY,
+  concurrencyFor,
   transferAll,
   type TransferOptions,
   type TransferResult,
@@ -61,9 +61,11 @@ export async function download(
   items: Iterable<DownloadItem>,
   options: DownloadOptions = {},
 ): Promise<TransferResult[]> {
-  const streams = new Semaphore(options.concurrency ?? DEFAULT_CONCURRENCY);
+  const all = [...items];
+  const concurrency = concurrencyFor(all, options.concurrency);
+  const streams = new Semaphore(concurrency);
   return await transferAll(
-    items,
+    all,
     async (item) => {
       options.onEvent?.({ type: "start", path: item.path, size: item.size });
       const result = await downloadOne(backend, item, options, streams);
@@ -73,7 +75,7 @@ export async function download(
     ({ location, path, size }, error) => (
       { location, path, outcome: "failed", size, warnings: [], error }
     ),
-    options,
+    { ...options, concurrency },
   );
 }
 

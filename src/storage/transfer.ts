@@ -48,7 +48,7 @@ export type TransferEvent =
 
 /** Options of every transfer of many files. */
 export interface TransferOptions {
-  /** How many files are under way at once. Default: 8. */
+  /** How many files are under way at once. Default: 8, or 32 if all are known to be small. */
   readonly concurrency?: number;
   /** Stops the transfer: files under way are cleaned up, then the signal's reason is thrown. */
   readonly signal?: AbortSignal;
@@ -58,6 +58,28 @@ export interface TransferOptions {
 
 /** How many files are under way at once, where nobody says otherwise. */
 export const DEFAULT_CONCURRENCY = 8;
+
+/** Where nobody says otherwise and all files are small, it is the answers that take the time. */
+const SMALL_CONCURRENCY = 32;
+
+/** Up to how many bytes a file is small. */
+const SMALL = 1024 * 1024;
+
+/**
+ * How many files are to be under way at once.
+ *
+ * @param items The files, with their sizes where they are known.
+ * @param asked What the caller says.
+ * @returns What the caller says; else more for small files, whose bytes don't fill a line.
+ */
+export function concurrencyFor(
+  items: readonly { readonly size?: number }[],
+  asked: number | undefined,
+): number {
+  if (asked !== undefined) return asked;
+  const small = items.every(({ size }) => size !== undefined && size < SMALL);
+  return small ? SMALL_CONCURRENCY : DEFAULT_CONCURRENCY;
+}
 
 /**
  * Transfers each item, a bounded number at once. One that fails does not stop the others: its

@@ -10,7 +10,12 @@ import type { OutputLocation } from "../layout/output_location.ts";
 import type { ByteSource, Chunks, ObjectInfo, StorageBackend } from "./backend.ts";
 import { bytesSource, fileSource } from "./byte_source.ts";
 import { contentType } from "./content_type.ts";
-import { transferAll, type TransferOptions, type TransferResult } from "./transfer.ts";
+import {
+  concurrencyFor,
+  transferAll,
+  type TransferOptions,
+  type TransferResult,
+} from "./transfer.ts";
 
 /** What to do where something is already. Content that is the same is never sent again. */
 export type IfExists = "replace" | "skip" | "fail";
@@ -119,7 +124,9 @@ export async function upload(
     }
     return results;
   }
-  return await transferAll(items, withFollowUps, failed, options);
+  const all = [...items];
+  const concurrency = concurrencyFor(all, options.concurrency);
+  return await transferAll(all, withFollowUps, failed, { ...options, concurrency });
 }
 
 /** The result of one item and, unless it is a dry run, the mark of the object that is there. */

@@ -15,7 +15,10 @@ const above = new OutputLocation(bucket, prefix);
 const results = direction === "up"
   ? await upload(
     backend,
-    Array.from(Deno.readDirSync(dir), ({ name }) => fileItem(above.join(name), `${dir}/${name}`)),
+    Array.from(Deno.readDirSync(dir), ({ name }) => {
+      const path = `${dir}/${name}`;
+      return fileItem(above.join(name), path, { size: Deno.statSync(path).size });
+    }),
   )
   : await download(
     backend,
