@@ -113,6 +113,16 @@ export { contentType } from "./src/storage/content_type.ts";
 export { download, type DownloadItem, type DownloadOptions } from "./src/storage/download.ts";
 export { DryRunBackend, type DryRunEvent } from "./src/storage/dry_run.ts";
 export { LocalBackend, type LocalBackendOptions } from "./src/storage/local.ts";
+export { openS3 } from "./src/storage/open_s3.ts";
+export type { RetryPolicy } from "./src/storage/retry.ts";
+export type { StaleUpload, StaleUploadOptions } from "./src/storage/s3/multipart.ts";
+export type { S3Backend } from "./src/storage/s3/s3_backend.ts";
+export type {
+  Env,
+  S3BackendOptions,
+  S3Settings,
+  StaticCredentials,
+} from "./src/storage/s3/settings.ts";
 export { MemoryBackend } from "./src/storage/memory.ts";
 export { type PathFilter, pathFilter, type PathFilterOptions } from "./src/storage/path_filter.ts";
 export type {

@@ -146,8 +146,11 @@ export function stagingDir(description: string): Option {
 
 /** `--concurrency` */
 export function concurrency(): Option {
-  return new Option("--concurrency <number>", "how many files at once")
-    .argParser(wholeNumber(1, 1000)).default(8).helpGroup(STORAGE);
+  return new Option(
+    "--concurrency <number>",
+    "how many files at once (default: 8, or 32 small ones)",
+  )
+    .argParser(wholeNumber(1, 1000)).helpGroup(STORAGE);
 }
 
 /** `--include` and `--exclude` share this: the option can be repeated, or be one list. */

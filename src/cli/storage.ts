@@ -112,9 +112,9 @@ async function openLocal(dir: string): Promise<OpenStorage> {
 }
 
 async function openS3(options: S3Options, io: Io, output: Output): Promise<OpenStorage> {
-  const { createS3Backend } = await import("../storage/s3/s3_backend.ts");
+  const { openS3: open } = await import("../storage/open_s3.ts");
   const { endpointUrl, region, profile, signRequest, partSize } = options;
-  const backend = await createS3Backend({
+  const backend = await open({
     endpointUrl,
     region,
     profile,

@@ -196,7 +196,8 @@ export async function createTemporary(directory: string): Promise<TemporaryFile>
       continue;
     }
     try {
-      await file.lock(true);
+      // Where a file system has no locks, nothing there is ever taken for abandoned.
+      await file.lock(true).catch(() => {});
       // Between the two calls another process could take the file for an abandoned one.
       await Deno.lstat(path);
       return { path, file };

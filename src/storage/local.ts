@@ -10,7 +10,7 @@
  */
 
 import { dirname, join, resolve } from "node:path";
-import { invalid, RunOutputsError } from "../layout/error.ts";
+import { invalid, quote, RunOutputsError } from "../layout/error.ts";
 import { decodeWindowsName, encodeWindowsName } from "../layout/local_name.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import { isTemporary, writeFileAtomic } from "./atomic_file.ts";
@@ -244,8 +244,8 @@ export class LocalBackend implements StorageBackend {
     );
     for (const { key, name, directory } of entries) {
       signal?.throwIfAborted();
-      const location = above.join(key);
       const inside = join(path, name);
+      const location = joinKey(above, key, inside);
       if (directory) {
         yield* this.#walk(location, inside, signal);
         continue;
@@ -339,6 +339,16 @@ function info(location: OutputLocation, stat: Deno.FileInfo): ObjectInfo {
 function decode(name: string): string {
   const segment = decodeWindowsName(name);
   return encodeWindowsName(segment) === name ? segment : name;
+}
+
+/** A file that we did not write can have a name that no key has; to leave it out would be a lie. */
+function joinKey(above: OutputLocation, name: string, path: string): OutputLocation {
+  try {
+    return above.join(name);
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new RunOutputsError("failed", `Cannot list ${quote(path)}: ${message}`, { cause });
+  }
 }
 
 function isMissing(error: unknown): boolean {

@@ -42,6 +42,12 @@ export async function spool(
   }
   try {
     const content = await fill(file, chunks, { signal });
+    if (Deno.build.os === "windows") {
+      // There an exclusive lock keeps out our own second handle, which reads. A shared one is
+      // added, and the first unlock ends the exclusive one.
+      await file.lock(false);
+      await file.unlock();
+    }
     return {
       ...content,
       open: (range, signal) => readFile(path, range, signal),

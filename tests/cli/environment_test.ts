@@ -78,5 +78,6 @@ Deno.test("environment: THEROCK_LOCAL_STAGING_DIR is not where an upload writes"
   await writeTree(temp.path, { "in/a.txt": "a" });
   const env = { THEROCK_LOCAL_STAGING_DIR: join(temp.path, "staging") };
   const upload = ["upload", "files", join(temp.path, "in"), "--to", "x", "--run-id", "1"];
-  assert.match((await runs(2, upload, env)).err, /--output-dir/);
+  const { err } = await runs(2, [...upload, "--endpoint-url", "nowhere"], env);
+  assert.match(err, /endpoint URL "nowhere"/, "it went to S3");
 });

@@ -29,7 +29,7 @@ interface FetchCommandOptions extends ReadCommandOptions {
   readonly outputDir?: string;
   readonly exclude?: readonly string[];
   readonly extract: boolean;
-  readonly concurrency: number;
+  readonly concurrency?: number;
   readonly dryRun?: boolean;
 }
 
