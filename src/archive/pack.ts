@@ -54,14 +54,26 @@ export async function* pack(
   members: Iterable<ArchiveMember>,
   options: PackOptions,
 ): AsyncGenerator<Uint8Array> {
+  const { signal } = options;
   const compressor = createCompressor(options);
-  const source = Readable.from(tarChunks(members, options.signal), { objectMode: false });
-  // Errors arrive in the loop below; the callback only keeps them from being thrown twice.
-  for await (const chunk of pipeline(source, compressor, () => {})) {
-    options.signal?.throwIfAborted();
-    yield chunk;
+  const archive = tarPack();
+  const filled = fill(archive, members, signal).then(
+    () => archive.finalize(),
+    (error) => archive.destroy(error),
+  );
+  const source = Readable.from(archive as AsyncIterable<Uint8Array>, { objectMode: false });
+  try {
+    // Errors arrive in the loop; the callback only keeps them from being thrown twice.
+    for await (const chunk of pipeline(source, compressor, () => {})) {
+      signal?.throwIfAborted();
+      yield chunk;
+    }
+    signal?.throwIfAborted();
+  } finally {
+    // Whoever leaves early waits until the last file is closed.
+    archive.destroy();
+    await filled;
   }
-  options.signal?.throwIfAborted();
 }
 
 function createCompressor({ compression, level }: PackOptions): Transform {
@@ -80,24 +92,7 @@ function createCompressor({ compression, level }: PackOptions): Transform {
   });
 }
 
-/** The uncompressed archive. */
-async function* tarChunks(
-  members: Iterable<ArchiveMember>,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
-  const archive = tarPack();
-  const filled = fill(archive, members, signal).then(
-    () => archive.finalize(),
-    (error) => archive.destroy(error),
-  );
-  try {
-    yield* archive as AsyncIterable<Uint8Array>;
-  } finally {
-    archive.destroy();
-    await filled;
-  }
-}
-
+/** Puts all members into an archive. */
 async function fill(
   archive: Pack,
   members: Iterable<ArchiveMember>,
