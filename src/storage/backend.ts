@@ -30,6 +30,8 @@ export type Chunks = AsyncIterable<Uint8Array>;
 export interface ByteSource {
   /** How many bytes there are. */
   readonly size: number;
+  /** Their SHA-256, 64 hex digits, where whoever made them has computed it on the way. */
+  readonly sha256?: string;
   /**
    * Opens the bytes. It can be called again, for a retry or a part.
    *

@@ -157,9 +157,9 @@ async function uploadOne(
   }
 
   const warnings: string[] = [];
-  let sha256 = item.sha256;
+  let sha256 = item.sha256 ?? source.sha256;
   if (existing !== undefined) {
-    sha256 = await hash(source.open(undefined, signal));
+    sha256 = source.sha256 ?? await hash(source.open(undefined, signal));
     checkHash(item, sha256);
     if (existing.size === source.size && existing.sha256 === sha256) {
       const { size } = source;
@@ -274,6 +274,7 @@ function checkHash(item: UploadItem, sha256: string): void {
 function disposable(source: ByteSource & Partial<AsyncDisposable>): ByteSource & AsyncDisposable {
   return {
     size: source.size,
+    sha256: source.sha256,
     open: (range, signal) => source.open(range, signal),
     [Symbol.asyncDispose]: async () => await source[Symbol.asyncDispose]?.(),
   };
