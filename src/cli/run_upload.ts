@@ -46,7 +46,7 @@ export async function runUpload(
   const signal = context.interruption();
   const onDisk = options.outputDir !== undefined;
   const root = runRoot(options, { reading: false, onDisk }, context.io, output);
-  using storage = await openForUpload(options, context.io, output);
+  using storage = await openForUpload(options, root.root(), context.io, output);
   const { executeUpload, UploadPlanner } = await import("../operations/upload_plan.ts");
 
   const planner = new UploadPlanner();

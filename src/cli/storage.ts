@@ -42,18 +42,21 @@ export interface OpenStorage extends Disposable {
  * The storage that an upload writes to.
  *
  * @param options The values of `--output-dir`, `--dry-run` and the options for S3.
+ * @param root The run that is written.
  * @param io The environment.
  * @param output Where notices of the storage go.
  * @returns The storage.
- * @throws {RunOutputsError} `invalid`, if one of the options is no good.
+ * @throws {RunOutputsError} `invalid`, if one of the options is no good; `unauthenticated`, if
+ * there are no credentials to write with.
  */
 export async function openForUpload(
   options: S3Options & { readonly outputDir?: string; readonly dryRun?: boolean },
+  root: OutputLocation,
   io: Io,
   output: Output,
 ): Promise<OpenStorage> {
   const storage = options.outputDir === undefined
-    ? await openS3(options, io, output)
+    ? await openS3(options, io, output, root)
     : await openLocal(options.outputDir);
   if (!options.dryRun) return storage;
   const { DryRunBackend } = await import("../storage/dry_run.ts");
@@ -111,7 +114,12 @@ async function openLocal(dir: string): Promise<OpenStorage> {
   };
 }
 
-async function openS3(options: S3Options, io: Io, output: Output): Promise<OpenStorage> {
+async function openS3(
+  options: S3Options,
+  io: Io,
+  output: Output,
+  written?: OutputLocation,
+): Promise<OpenStorage> {
   const { openS3: open } = await import("../storage/open_s3.ts");
   const { endpointUrl, region, profile, signRequest, partSize } = options;
   const backend = await open({
@@ -125,6 +133,13 @@ async function openS3(options: S3Options, io: Io, output: Output): Promise<OpenS
     onNotice: (message) => output.warn(message),
     onRetry: (error) => output.explain(`trying again: ${error.message}`),
   });
+  try {
+    // One line, not one for each file.
+    if (written !== undefined) await backend.requireCredentials(written);
+  } catch (error) {
+    backend[Symbol.dispose]();
+    throw error;
+  }
   return {
     backend,
     show: (location) => location.s3Uri,

@@ -63,8 +63,10 @@ Deno.test("on S3 without credentials: reads work, a write is refused at once wit
   assert.equal(list.code, 0, list.stderr);
   const other = ["upload", "files", `${dir.path}/a.log`, "--to", "other", ...RUN];
   for (const args of [[...other, "--no-sign-request"], other]) {
+    const before = server.requests.length;
     const refused = await finish(args, { ...env, ...home });
     assert.equal(refused.code, 4, refused.stderr);
+    assert.equal(server.requests.length, before, "nothing was asked");
     assert.match(refused.stderr, /^error: [^\n]*\n$/);
   }
 });

@@ -107,6 +107,16 @@ export class S3Backend implements StorageBackend, Disposable {
   }
 
   /**
+   * Fails at once where a write could not be signed, before anything is asked or read.
+   *
+   * @param location Where to something is to be written.
+   * @throws {RunOutputsError} `unauthenticated`, if there are no credentials, or none are wanted.
+   */
+  async requireCredentials(location: OutputLocation): Promise<void> {
+    await this.#session.transport.requireCredentials("write", location);
+  }
+
+  /**
    * Lists the multipart uploads below a prefix that were begun and are not ended: what killed
    * processes left, and what others are at work on.
    *
