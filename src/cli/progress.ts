@@ -11,18 +11,6 @@ import { formatBytes } from "./output.ts";
 /** How often a plain line comes, in milliseconds. */
 const LINE_INTERVAL = 10_000;
 
-/** Shows how far a transfer is. */
-export interface Progress {
-  /**
-   * Takes note of what happens.
-   *
-   * @param event What happens.
-   */
-  onEvent(event: TransferEvent): void;
-  /** Ends the show; the terminal's line is free again. */
-  stop(): void;
-}
-
 /** What is counted. */
 interface Count {
   files: number;
@@ -30,34 +18,37 @@ interface Count {
 }
 
 /**
- * Starts to show progress.
+ * Runs a transfer and shows how far it is; afterwards the terminal's line is free again.
  *
  * @param verb What happens to the files, for the line: `uploaded`.
  * @param total How many files there are.
  * @param io Where to show it.
  * @param quiet Show nothing.
- * @returns The show.
+ * @param transfer The transfer; it tells what happens.
+ * @returns What the transfer returns.
  */
-export async function startProgress(
+export async function withProgress<T>(
   verb: string,
   total: number,
   io: Io,
   quiet: boolean,
-): Promise<Progress> {
+  transfer: (onEvent: (event: TransferEvent) => void) => Promise<T>,
+): Promise<T> {
   const count: Count = { files: 0, bytes: 0 };
   const show = quiet
     ? { update: () => {}, stop: () => {} }
     : io.stderrIsTerminal
     ? await bar(total)
     : lines(verb, total, io);
-  return {
-    onEvent(event) {
+  try {
+    return await transfer((event) => {
       if (event.type === "bytes") count.bytes += event.bytes;
       if (event.type === "finish") count.files++;
       show.update(count);
-    },
-    stop: () => show.stop(),
-  };
+    });
+  } finally {
+    show.stop();
+  }
 }
 
 interface Show {

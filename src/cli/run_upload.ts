@@ -12,7 +12,7 @@ import type { IfExists } from "../storage/upload.ts";
 import type { Context } from "./context.ts";
 import { exitCodeOfResults } from "./exit_codes.ts";
 import { Output, type OutputOptions } from "./output.ts";
-import { startProgress } from "./progress.ts";
+import { withProgress } from "./progress.ts";
 import { type RunOptions, runRoot } from "./run_root.ts";
 import { openForUpload, type S3Options } from "./storage.ts";
 import { reportedFiles, resultLines, summaryLine, tellTrouble } from "./transfer_report.ts";
@@ -62,18 +62,14 @@ export async function runUpload(
   }
 
   const { ifExists, concurrency, quiet = false, dryRun = false } = options;
-  const progress = await startProgress("uploaded", planned.items.length, context.io, quiet);
-  let report;
-  try {
-    report = await executeUpload(storage.backend, planned, {
-      ifExists,
-      concurrency,
-      signal,
-      onEvent: progress.onEvent,
-    });
-  } finally {
-    progress.stop();
-  }
+  const report = await withProgress(
+    "uploaded",
+    planned.items.length,
+    context.io,
+    quiet,
+    (onEvent) =>
+      executeUpload(storage.backend, planned, { ifExists, concurrency, signal, onEvent }),
+  );
 
   const { results, notes } = report;
   for (const { path, reason } of notes) output.note(`skipped '${path}': ${reason}`);

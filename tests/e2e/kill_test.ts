@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { zstdDecompressSync } from "node:zlib";
+import { noise, sha256 } from "../support/bytes.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 import { finish, start } from "./processes.ts";
 
@@ -19,18 +19,6 @@ async function makeBuild(buildDir: string, seed: number): Promise<void> {
     files[`${dir}/stage/lib/lib${i}.so`] = noise(1_500_000, seed * 100 + i);
   }
   await writeTree(buildDir, files);
-}
-
-function noise(size: number, seed: number): Uint8Array {
-  const words = new Uint32Array(size / 4);
-  let state = 0x9e3779b9 ^ seed;
-  for (let i = 0; i < words.length; i++) {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    words[i] = state;
-  }
-  return new Uint8Array(words.buffer);
 }
 
 /** The names of a run's files. */
@@ -60,8 +48,7 @@ async function assertWhole(runDir: string): Promise<number> {
       assert(tar.subarray(-1024).every((byte) => byte === 0), `${name} has no end`);
     } else if (name.endsWith(".sha256sum")) {
       const archive = await Deno.readFile(`${runDir}/${name.slice(0, -".sha256sum".length)}`);
-      const sha256 = createHash("sha256").update(archive).digest("hex");
-      assert.equal(new TextDecoder().decode(bytes), `${sha256}\n`, name);
+      assert.equal(new TextDecoder().decode(bytes), `${sha256(archive)}\n`, name);
     }
   }
   return archives;

@@ -11,9 +11,10 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { RunOutputsError } from "../../src/layout/error.ts";
 import { OutputLocation } from "../../src/layout/output_location.ts";
-import type { ByteSource, Chunks, ObjectInfo, StorageBackend } from "../../src/storage/backend.ts";
+import type { ByteSource, ObjectInfo, StorageBackend } from "../../src/storage/backend.ts";
 import { bytesSource } from "../../src/storage/byte_source.ts";
 import { compareKeys } from "../../src/storage/compare_keys.ts";
+import { collect, noise, sha256 } from "../support/bytes.ts";
 import { rejectsWith } from "../support/errors.ts";
 
 /** A storage to test. */
@@ -251,7 +252,7 @@ export function backendSuite(
   );
 
   test("write(): of many at once, one of them is there whole", async (s) => {
-    const contents = Array.from({ length: 8 }, (_, i) => noise(200_000 + i));
+    const contents = Array.from({ length: 8 }, (_, i) => noise(200_000 + i, i));
     await Promise.all(
       contents.map((bytes) => s.backend.write(s.at("1-linux/a"), inPieces(bytes, 50_000))),
     );
@@ -498,27 +499,4 @@ function inPieces(bytes: Uint8Array, size: number): ByteSource {
       }
     },
   };
-}
-
-async function collect(chunks: Chunks): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  for await (const chunk of chunks) parts.push(chunk.slice());
-  return new Uint8Array(await new Blob(parts as Uint8Array<ArrayBuffer>[]).arrayBuffer());
-}
-
-/** Bytes that do not compress and are the same each time. */
-function noise(size: number): Uint8Array {
-  const bytes = new Uint8Array(size);
-  let state = 0x9e3779b9 ^ size;
-  for (let i = 0; i < size; i++) {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    bytes[i] = state;
-  }
-  return bytes;
-}
-
-function sha256(content: Uint8Array | string): string {
-  return createHash("sha256").update(content).digest("hex");
 }

@@ -18,7 +18,7 @@ import {
   withReadOptions,
 } from "../options.ts";
 import { Output } from "../output.ts";
-import { startProgress } from "../progress.ts";
+import { withProgress } from "../progress.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
 import { openForReading, stagingDirOf } from "../storage.ts";
@@ -89,18 +89,13 @@ Examples:
         concurrency,
         signal,
       });
-      const progress = await startProgress("fetched", plan.items.length, context.io, quiet);
-      let report;
-      try {
-        report = await executeFetch(storage.backend, plan, {
-          dryRun,
-          concurrency,
-          signal,
-          onEvent: progress.onEvent,
-        });
-      } finally {
-        progress.stop();
-      }
+      const report = await withProgress(
+        "fetched",
+        plan.items.length,
+        context.io,
+        quiet,
+        (onEvent) => executeFetch(storage.backend, plan, { dryRun, concurrency, signal, onEvent }),
+      );
 
       const { results, unmatched } = report;
       tellTrouble(results, output);
