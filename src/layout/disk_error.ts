@@ -40,15 +40,18 @@ const BY_CODE: Readonly<Record<string, readonly [ErrorCode, string]>> = {
 export function diskError(action: string, path: string, error: unknown): Error {
   if (error instanceof RunOutputsError) return error;
   if (error instanceof DOMException) return error;
-  const [code, reason] = explain(error);
+  const [code, reason] = explain(action, error);
   return new RunOutputsError(code, `Cannot ${action} '${path}': ${reason}`, { cause: error });
 }
 
-function explain(error: unknown): readonly [ErrorCode, string] {
+function explain(action: string, error: unknown): readonly [ErrorCode, string] {
   if (error instanceof Deno.errors.NotCapable) {
     return ["denied", `${error.message.split("\n")[0]} (a permission of the Deno sandbox)`];
   }
-  const known = BY_CODE[codeOf(error) ?? ""];
+  const errorCode = codeOf(error) ?? "";
+  // For a writer it is in the way; a reader was given the wrong path.
+  if (errorCode === "EISDIR" && action.startsWith("read")) return ["invalid", "it is a directory"];
+  const known = BY_CODE[errorCode];
   if (known !== undefined) return known;
   return ["failed", error instanceof Error ? error.message.split("\n")[0] : String(error)];
 }

@@ -60,7 +60,8 @@ export async function planArtifacts(
     const path = join(artifactsDir, entry.name);
     if (entry.isDirectory) await planDirectory(root, path, options, filter, packed, planner);
     else if (!isArchiveOrSidecar(entry, entries)) {
-      if (filter.matches(entry.name)) planner.note(path, "not an artifact");
+      const reason = entry.isSymlink ? "a symbolic link" : "not an artifact";
+      if (filter.matches(entry.name)) planner.note(path, reason);
     }
   }
   return filter.unmatched();

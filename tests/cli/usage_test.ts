@@ -39,6 +39,7 @@ const CASES: readonly Case[] = [
   [["upload", "files", "nope", ...O, "--to", "x"], 3, ["'nope'"]],
   [["upload", "manifest", "stage/text", ...O], 2, ["stage/text", "not JSON"]],
   [["upload", "manifest", "nope", ...O], 3, ["'nope'"]],
+  [["upload", "manifest", "stage", ...O], 2, ["'stage'", "it is a directory"]],
   [["upload", "files", "stage", "--to", "x", "--run-id", "a/b", "--output-dir", "out"], 2, [
     "run id",
     '"a/b"',
