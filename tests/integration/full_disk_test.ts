@@ -1,0 +1,114 @@
+/**
+ * A disk that fills up: a small file system in memory. It takes root to mount one; elsewhere these
+ * tests are left out.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { finish } from "../e2e/processes.ts";
+import { noise, sha256 } from "../support/bytes.ts";
+import { startS3Server } from "../support/s3_server.ts";
+import { readTree, tempDir, writeTree } from "../support/temp_dir.ts";
+
+const RUN = ["--run-id", "7", "--platform", "linux"];
+const canMount = Deno.build.os === "linux" && Deno.uid() === 0;
+
+/** A file system of 4 MB. */
+async function smallDisk(): Promise<{ readonly path: string } & AsyncDisposable> {
+  const dir = await tempDir();
+  await command("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", dir.path);
+  return {
+    path: dir.path,
+    async [Symbol.asyncDispose]() {
+      await command("umount", dir.path);
+      await dir[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function command(name: string, ...args: string[]): Promise<void> {
+  const { code, stderr } = await new Deno.Command(name, { args }).output();
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+}
+
+/** Two archives that fit and one that does not, with their checksums. */
+async function makeArchives(dir: string): Promise<void> {
+  const files: Record<string, Uint8Array | string> = {};
+  for (const [name, size] of [["a", 500_000], ["big", 6_000_000], ["c", 500_000]] as const) {
+    const bytes = noise(size, size);
+    files[`${name}_lib_generic.tar.zst`] = bytes;
+    files[`${name}_lib_generic.tar.zst.sha256sum`] = sha256(bytes);
+  }
+  await writeTree(dir, files);
+}
+
+Deno.test({
+  name: "full disk: an upload tells the file that did not fit, the rest is there, exit 7",
+  ignore: !canMount,
+  fn: async () => {
+    await using dir = await tempDir();
+    await using disk = await smallDisk();
+    await makeArchives(dir.path);
+    const args = ["upload", "artifacts", dir.path, ...RUN, "--output-dir", `${disk.path}/s`];
+    for (let i = 0; i < 2; i++) {
+      const { code, stderr } = await finish(args);
+      assert.equal(code, 7, stderr);
+      assert.match(stderr, /^error: [^\n]*big_lib_generic[^\n]*no space left on the disk\n$/);
+      assert.deepEqual(Object.keys(await readTree(`${disk.path}/s/7-linux`)), [
+        "a_lib_generic.tar.zst",
+        "a_lib_generic.tar.zst.sha256sum",
+        "c_lib_generic.tar.zst",
+        "c_lib_generic.tar.zst.sha256sum",
+      ]);
+    }
+  },
+});
+
+for (const from of ["a staging directory", "S3"]) {
+  Deno.test({
+    name: `full disk: a fetch from ${from} tells the file that did not fit, once, exit 7`,
+    ignore: !canMount,
+    fn: async () => {
+      await using dir = await tempDir();
+      await using disk = await smallDisk();
+      await using server = await startS3Server();
+      const env = {
+        AWS_ENDPOINT_URL_S3: server.url,
+        AWS_ACCESS_KEY_ID: "key",
+        AWS_SECRET_ACCESS_KEY: "secret",
+      };
+      await makeArchives(`${dir.path}/in`);
+      const onS3 = from === "S3";
+      const to = onS3 ? [] : ["--output-dir", `${dir.path}/s`];
+      const place = onS3 ? [] : ["--staging-dir", `${dir.path}/s`];
+      const run = [...RUN, "--bucket", "suite"];
+      const up = await finish(["upload", "artifacts", `${dir.path}/in`, ...run, ...to], env);
+      assert.equal(up.code, 0, up.stderr);
+      const args = ["fetch", "--no-extract", ...run, ...place, "--output-dir", `${disk.path}/out`];
+      const { code, stderr } = await finish(args, env);
+      assert.equal(code, 7, stderr);
+      assert.match(stderr, /^error: [^\n]*big_lib_generic[^\n]*no space left on the disk\n$/);
+      const tree = Object.keys(await readTree(`${disk.path}/out`));
+      assert.deepEqual(tree, ["a_lib_generic.tar.zst", "c_lib_generic.tar.zst"]);
+    },
+  });
+}
+
+Deno.test({
+  name: "full disk: packing beside the build tells what did not fit, and leaves nothing of it",
+  ignore: !canMount,
+  fn: async () => {
+    await using dir = await tempDir();
+    await using disk = await smallDisk();
+    await writeTree(`${dir.path}/a`, {
+      "big_lib_generic/artifact_manifest.txt": "stage\n",
+      "big_lib_generic/stage/big.so": noise(6_000_000),
+    });
+    const args = ["upload", "artifacts", `${dir.path}/a`, ...RUN, "--work-dir", disk.path];
+    const { code, stderr } = await finish([...args, "--output-dir", `${dir.path}/s`]);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /^error: [^\n]*no space left on the disk\n$/);
+    assert.deepEqual(await Array.fromAsync(Deno.readDir(disk.path)), []);
+  },
+});
