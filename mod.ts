@@ -102,6 +102,7 @@ export type {
   ByteSource,
   CallOptions,
   Chunks,
+  ListOptions,
   ObjectBody,
   ObjectInfo,
   ReadOptions,

@@ -70,6 +70,15 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of {@linkcode StorageBackend.list}. */
+export interface ListOptions extends CallOptions {
+  /**
+   * Whether objects further down are listed too. With `false` only those are whose key has no `/`
+   * behind the prefix, and what is further down is not even looked at. Default: `true`.
+   */
+  readonly recursive?: boolean;
+}
+
 /** Options of {@linkcode StorageBackend.read}. */
 export interface ReadOptions extends CallOptions {
   /** The part to read; the whole object by default. */
@@ -131,10 +140,10 @@ export interface StorageBackend {
    * that is written or deleted meanwhile may or may not be in it.
    *
    * @param prefix What to list; a bucket itself lists all of it.
-   * @param options A signal.
+   * @param options Whether to go further down; a signal.
    * @returns The objects; none, without an error, if there are none.
    */
-  list(prefix: OutputLocation, options?: CallOptions): AsyncIterable<ObjectInfo>;
+  list(prefix: OutputLocation, options?: ListOptions): AsyncIterable<ObjectInfo>;
 
   /**
    * Reads an object or a part of it.

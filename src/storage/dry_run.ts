@@ -10,6 +10,7 @@ import { invalid, RunOutputsError } from "../layout/error.ts";
 import type {
   ByteSource,
   CallOptions,
+  ListOptions,
   ObjectBody,
   ObjectInfo,
   ReadOptions,
@@ -64,7 +65,7 @@ export class DryRunBackend implements StorageBackend {
   }
 
   /** {@inheritDoc StorageBackend.list} */
-  list(prefix: OutputLocation, options?: CallOptions): AsyncIterable<ObjectInfo> {
+  list(prefix: OutputLocation, options?: ListOptions): AsyncIterable<ObjectInfo> {
     return this.#inner.list(prefix, options);
   }
 

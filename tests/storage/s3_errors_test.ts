@@ -173,7 +173,8 @@ Deno.test("s3: an object above the copy limit is copied in parts, with type and 
 });
 
 Deno.test("s3: a list goes over all pages", async () => {
-  await using s3 = await memoryS3();
+  let requests = 0;
+  await using s3 = await memoryS3({ fetch: (...args) => (requests++, fetch(...args)) });
   for (let i = 0; i < 1100; i += 50) {
     await Promise.all(Array.from({ length: 50 }, (_, j) =>
       s3.backend.write(
@@ -183,6 +184,12 @@ Deno.test("s3: a list goes over all pages", async () => {
   }
   const found = await Array.fromAsync(s3.backend.list(new OutputLocation("suite", "1-linux")));
   assert.equal(found.length, 1100);
+
+  await s3.backend.write(new OutputLocation("suite", "top"), bytesSource("x"));
+  requests = 0;
+  const top = s3.backend.list(new OutputLocation("suite", ""), { recursive: false });
+  assert.deepEqual((await Array.fromAsync(top)).map((info) => info.location.key), ["top"]);
+  assert.equal(requests, 1, "what is further down takes no pages of its own");
 });
 
 for (

@@ -11,6 +11,7 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 import type {
   ByteSource,
   CallOptions,
+  ListOptions,
   ObjectBody,
   ObjectInfo,
   ReadOptions,
@@ -63,7 +64,7 @@ export class S3Backend implements StorageBackend, Disposable {
   }
 
   /** {@inheritDoc StorageBackend.list} */
-  list(prefix: OutputLocation, options?: CallOptions): AsyncIterable<ObjectInfo> {
+  list(prefix: OutputLocation, options?: ListOptions): AsyncIterable<ObjectInfo> {
     return listObjects(this.#session, prefix, options);
   }
 
