@@ -117,6 +117,7 @@ export { LocalBackend, type LocalBackendOptions } from "./src/storage/local.ts";
 export { openS3 } from "./src/storage/open_s3.ts";
 export type { RetryPolicy } from "./src/storage/retry.ts";
 export type { StaleUpload, StaleUploadOptions } from "./src/storage/s3/multipart.ts";
+export type { StaleUploadDetails, StaleUploadState } from "./src/storage/s3/stale_uploads.ts";
 export type { S3Backend } from "./src/storage/s3/s3_backend.ts";
 export type {
   Env,
@@ -165,6 +166,13 @@ export {
   planFetch,
 } from "./src/operations/fetch_artifacts.ts";
 export { type ListedOutput, listOutputs } from "./src/operations/list_outputs.ts";
+export {
+  type AbortUnfinishedOptions,
+  abortUnfinishedUploads,
+  listUnfinishedUploads,
+  type UnfinishedUpload,
+  type UploadRemoval,
+} from "./src/operations/stale_uploads.ts";
 export { formatSidecar, parseSidecar } from "./src/operations/sidecar.ts";
 export { planArtifacts, type PlanArtifactsOptions } from "./src/operations/upload_artifacts.ts";
 export { type JobStatus, planBuild, type PlanBuildOptions } from "./src/operations/upload_build.ts";

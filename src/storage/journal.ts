@@ -22,12 +22,16 @@ export class Journal implements Disposable {
    * Opens a journal, which is made if there is none.
    *
    * @param path Its file; the directory has to be there.
+   * @param options `create: false` to make none: then a missing one is an error.
    * @returns The journal; `undefined`, if another process is at work on it.
    * @throws What the disk says.
    */
-  static async open(path: string): Promise<Journal | undefined> {
+  static async open(
+    path: string,
+    { create = true }: { readonly create?: boolean } = {},
+  ): Promise<Journal | undefined> {
     for (;;) {
-      const file = await Deno.open(path, { read: true, write: true, create: true });
+      const file = await Deno.open(path, { read: true, write: true, create });
       try {
         if (!await lock(file)) {
           file.close();

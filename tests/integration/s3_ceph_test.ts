@@ -1,6 +1,7 @@
 import { realS3, realServer } from "../support/s3_subject.ts";
 import { faultSuite } from "../storage/fault_suite.ts";
 import { backendSuite } from "../storage/backend_suite.ts";
+import { staleUploadsSuite } from "../storage/stale_uploads_suite.ts";
 
 if (realServer() !== undefined) {
   backendSuite("ceph", () => realS3(), { withoutConditionalWrite: true, numRuns: 10 });
@@ -10,4 +11,5 @@ if (realServer() !== undefined) {
     { withoutConditionalWrite: true, numRuns: 3 },
   );
   faultSuite("ceph", () => realS3(), { listsUploads: true });
+  staleUploadsSuite("ceph", () => realS3());
 }

@@ -2,7 +2,8 @@
  * An S3 server in this process: `fauxqs`, with the promises of S3 that it leaves out.
  *
  * Those are: a write with `If-None-Match: *` fails where something is; a body whose hash is not
- * the signed one is refused; a list is in the order of the keys' bytes (fauxqs: of the locale).
+ * the signed one is refused; a list is in the order of the keys' bytes (fauxqs: of the locale);
+ * multipart uploads and their parts can be listed.
  * Signatures are not checked here: for that there is Ceph.
  *
  * @module
@@ -12,6 +13,7 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { buildApp } from "fauxqs";
 import { compareKeys } from "../../src/storage/compare_keys.ts";
+import { addMultipartLists } from "./multipart_lists.ts";
 
 /** Options of {@linkcode startS3Server}. */
 export interface S3ServerOptions {
@@ -56,6 +58,7 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
     }
     reply.raw.once("close", () => writing.delete(url));
   });
+  addMultipartLists(app);
   app.addHook("onSend", (request, _reply, payload, done) => {
     const isList = request.method === "GET" && request.url.includes("list-type=2");
     done(null, isList && typeof payload === "string" ? inByteOrder(payload) : payload);

@@ -206,7 +206,7 @@ export async function abortUpload(
       `An unfinished upload of ${location.s3Uri} stays on the server (${
         (error as Error).message
       }): ` +
-        "remove stale uploads below this place later",
+        "'run-outputs stale-uploads --abort' removes it",
     );
     return false;
   } finally {
