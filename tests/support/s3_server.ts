@@ -27,15 +27,22 @@ export interface S3Server extends AsyncDisposable {
   readonly url: string;
   /** Each request so far: method and path with query. */
   readonly requests: readonly string[];
+  /** Who signed each request: the id of the access key, empty if nobody did. */
+  readonly signers: readonly string[];
 }
 
 /** Starts a server with one bucket, `suite`. */
 export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Server> {
   const app = buildApp({ logger: false });
   const requests: string[] = [];
+  const signers: string[] = [];
   const writing = new Set<string>();
   app.addHook("preHandler", async (request, reply) => {
     requests.push(`${request.method} ${request.url}`);
+    const { authorization = "", "x-amz-security-token": token } = request.headers;
+    const id = /Credential=([^/]+)\//.exec(authorization)?.[1] ?? "";
+    // Temporary keys of these tests come with a token that names them.
+    signers.push(token === undefined || token === `token-of-${id}` ? id : `${id} with ${token}`);
     if (options.lenient || (request.method !== "PUT" && request.method !== "POST")) return;
     const { "if-none-match": condition, "x-amz-content-sha256": signed } = request.headers;
     const body = request.body instanceof Uint8Array ? request.body : Buffer.alloc(0);
@@ -65,8 +72,8 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
   });
   const url = await app.listen({ port: 0, host: "127.0.0.1" });
   await app.inject({ method: "PUT", url: "/suite", headers: { host: "localhost" } });
-  requests.length = 0;
-  return { url, requests, [Symbol.asyncDispose]: async () => await app.close() };
+  requests.length = signers.length = 0;
+  return { url, requests, signers, [Symbol.asyncDispose]: async () => await app.close() };
 }
 
 interface Reply {

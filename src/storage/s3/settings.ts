@@ -83,6 +83,8 @@ export interface S3BackendOptions {
 
 /** The options with all that was looked up. */
 export interface S3Settings extends S3BackendOptions {
+  /** The profile in the shared configuration files; empty, if there is none. */
+  readonly shared: Readonly<Record<string, string | undefined>>;
   /** The server that was named, if any. */
   readonly endpoint?: URL;
   /** Whether the region was asked for by the option, and so stands above what we know. */
@@ -132,6 +134,7 @@ export async function readSettings(options: S3BackendOptions): Promise<S3Setting
     ...options,
     env,
     profile,
+    shared,
     endpoint: endpoint === undefined ? undefined : parseEndpoint(endpoint),
     region: options.region ?? env("AWS_REGION") ?? env("AWS_DEFAULT_REGION") ?? shared.region ??
       HOME_REGION,
@@ -183,7 +186,7 @@ async function readProfile(name: string | undefined, env: Env): Promise<Profile>
         : `one of ${known.join(", ")}`,
     );
   }
-  return configFile[found] ?? {};
+  return { ...configFile[found], ...credentialsFile[found] };
 }
 
 function parseEndpoint(value: string): URL {

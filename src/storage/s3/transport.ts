@@ -76,12 +76,8 @@ export class Transport implements Disposable {
    */
   constructor(settings: S3Settings) {
     this.#settings = settings;
-    this.credentials = new Credentials(settings);
+    this.credentials = new Credentials(settings, (request, signal) => this.fetch(request, signal));
     this.#fetch = settings.fetch ?? fetch;
-    // Proxies of the environment are the runtime's own business, with this client and without.
-    if (settings.caBundle !== undefined && settings.endpoint?.protocol !== "http:") {
-      this.#client = Deno.createHttpClient({ caCerts: [settings.caBundle] });
-    }
   }
 
   /** The host that requests for a bucket go to, for messages. */
@@ -197,7 +193,7 @@ export class Transport implements Disposable {
         body: isLarge(body) ? new BodyBlob(body, watchdog) : body,
         redirect: "manual",
         signal: watchdog.signal,
-        client: this.#client,
+        client: this.#clientFor(url),
       } as RequestInit);
       watchdog.touch();
       return { response, watchdog, [Symbol.dispose]: () => watchdog[Symbol.dispose]() };
@@ -211,6 +207,13 @@ export class Transport implements Disposable {
   [Symbol.dispose](): void {
     this.#client?.close();
     this.#client = undefined;
+  }
+
+  /** Proxies of the environment are the runtime's own business, with a client and without. */
+  #clientFor(url: string): Deno.HttpClient | undefined {
+    const { caBundle } = this.#settings;
+    if (caBundle === undefined || url.startsWith("http:")) return undefined;
+    return this.#client ??= Deno.createHttpClient({ caCerts: [caBundle] });
   }
 
   async #ask(
