@@ -1,6 +1,7 @@
 import { realS3, realServer } from "../support/s3_subject.ts";
 import { faultSuite } from "../storage/fault_suite.ts";
 import { backendSuite } from "../storage/backend_suite.ts";
+import { encodedSuite } from "../storage/encoded_suite.ts";
 import { staleUploadsSuite } from "../storage/stale_uploads_suite.ts";
 
 if (realServer() !== undefined) {
@@ -11,5 +12,6 @@ if (realServer() !== undefined) {
     { withoutConditionalWrite: true, numRuns: 3 },
   );
   faultSuite("ceph", () => realS3(), { listsUploads: true });
+  encodedSuite("ceph", () => realS3());
   staleUploadsSuite("ceph", () => realS3());
 }

@@ -10,6 +10,7 @@ import type { ByteRange, CallOptions, ObjectBody, ObjectInfo, ReadOptions } from
 import { clipRange } from "../range.ts";
 import { s3Error, S3Failure } from "./errors.ts";
 import { objectInfo } from "./object_info.ts";
+import { ASK_FOR_CHECKSUM, ResponseChecksum } from "./response_checksum.ts";
 import type { Session } from "./session.ts";
 import type { S3Response } from "./transport.ts";
 
@@ -107,6 +108,9 @@ async function openOnce(
   const headers: Record<string, string> = {};
   if (range !== undefined) headers.range = `bytes=${range.start}-${range.end - 1}`;
   if (etag !== undefined) headers["if-match"] = `"${etag}"`;
+  if (range === undefined && session.settings.responseChecksums) {
+    Object.assign(headers, ASK_FOR_CHECKSUM);
+  }
   // The place in the row of requests is given back when the headers are there: who reads one
   // body to write another object must not wait for itself.
   const answer = await session.once(
@@ -175,6 +179,7 @@ class S3Body implements ObjectBody {
   readonly #location: OutputLocation;
   readonly #range: ByteRange;
   readonly #signal: AbortSignal | undefined;
+  readonly #checksum: ResponseChecksum | undefined;
   #answer: S3Response | undefined;
   #begun = false;
 
@@ -190,6 +195,10 @@ class S3Body implements ObjectBody {
     this.#range = range;
     this.#answer = answer;
     this.#signal = signal;
+    // What has a hash on record is held against that, by whoever stores the bytes.
+    if (answer.response.status === 200 && info.sha256 === undefined) {
+      this.#checksum = ResponseChecksum.of(answer.response.headers);
+    }
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
@@ -208,8 +217,10 @@ class S3Body implements ObjectBody {
           for await (const chunk of this.#chunks(this.#answer!, end - start)) {
             start += chunk.length;
             if (start - since >= PROGRESS) series.progressed();
+            this.#checksum?.update(chunk);
             yield chunk;
           }
+          this.#checksum?.verify(this.#location);
           return;
         } catch (error) {
           await this.#close();

@@ -95,7 +95,7 @@ export interface S3Settings extends S3BackendOptions {
   readonly caBundle?: string;
   /** Whether requests carry checksum headers beside the hash that signing covers. */
   readonly requestChecksums: boolean;
-  /** Whether answers are asked for checksums. */
+  /** Whether answers with whole objects are asked for a checksum to check. */
   readonly responseChecksums: boolean;
   /** See {@linkcode S3BackendOptions.partSize}. */
   readonly partSize: number;
