@@ -32,6 +32,8 @@ export interface ByteSource {
   readonly size: number;
   /** Their SHA-256, 64 hex digits, where whoever made them has computed it on the way. */
   readonly sha256?: string;
+  /** The file on disk whose bytes these are, where they are just that. */
+  readonly path?: string;
   /**
    * Opens the bytes. It can be called again, for a retry or a part.
    *
@@ -93,8 +95,11 @@ export interface WriteOptions extends CallOptions {
   readonly contentType?: string;
   /** The SHA-256 that the bytes must have, 64 hex digits in lower case. */
   readonly sha256?: string;
-  /** Write only if nothing is there. */
-  readonly ifAbsent?: boolean;
+  /**
+   * Write only if nothing is there. `"seen"`: the caller has just seen that nothing is; a storage
+   * that can't make it a condition of the write itself then does not look once more.
+   */
+  readonly ifAbsent?: boolean | "seen";
   /** Told of each piece, with its number of bytes. A retry counts back with a negative number. */
   readonly onBytes?: (bytes: number) => void;
   /**

@@ -108,7 +108,7 @@ export class DryRunBackend implements StorageBackend {
   async #check(location: OutputLocation, options: WriteOptions): Promise<void> {
     options.signal?.throwIfAborted();
     if (location.key === "") throw invalid("key", location.key, "the name of an object");
-    if (!options.ifAbsent) return;
+    if (options.ifAbsent !== true) return;
     const there = await this.#inner.stat(location, options).then(() => true, (error) => {
       if (error instanceof RunOutputsError && error.code === "not_found") return false;
       throw error;

@@ -131,6 +131,9 @@ function parse(text: string): unknown[] {
 
 function tryClose(file: Deno.FsFile): void {
   try {
+    // A process that is just being started holds a copy of the file for a moment, and with it a
+    // lock that was not given up.
+    file.unlockSync();
     file.close();
   } catch (error) {
     if (!(error instanceof Deno.errors.BadResource)) throw error;

@@ -140,7 +140,7 @@ export class LocalBackend implements StorageBackend {
     const { sha256, stat } = await writeFileAtomic(path, source.open(undefined, options.signal), {
       size: source.size,
       sha256: options.sha256,
-      ifAbsent: options.ifAbsent,
+      ifAbsent: Boolean(options.ifAbsent),
       onBytes: options.onBytes,
       signal: options.signal,
     });
@@ -165,7 +165,11 @@ export class LocalBackend implements StorageBackend {
       throw diskError("write", target, error);
     });
     const body = await this.read(from, { ifMatch: found.etag, signal: options.signal });
-    const { sha256, stat } = await writeFileAtomic(target, body, { ...options, sha256: undefined });
+    const { sha256, stat } = await writeFileAtomic(target, body, {
+      ...options,
+      sha256: undefined,
+      ifAbsent: Boolean(options.ifAbsent),
+    });
     return { ...info(to, stat), sha256 };
   }
 

@@ -108,7 +108,7 @@ export interface Completion {
   /** The size of the whole. */
   readonly size: number;
   /** Whether nothing may be there. */
-  readonly ifAbsent: boolean | undefined;
+  readonly ifAbsent: boolean | "seen" | undefined;
   /** Whether the upload was begun with checksums. */
   readonly checksums: boolean;
 }

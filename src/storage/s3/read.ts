@@ -14,8 +14,11 @@ import { ASK_FOR_CHECKSUM, ResponseChecksum } from "./response_checksum.ts";
 import type { Session } from "./session.ts";
 import type { S3Response } from "./transport.ts";
 
-/** How many bytes of a body are taken at once. */
-const CHUNK = 256 * 1024;
+/**
+ * How many bytes of a body are handed on at once. A connection gives some 100 KiB at a time; larger
+ * pieces cost their reader less.
+ */
+const CHUNK = 1024 * 1024;
 
 /** How many bytes one connection has to bring before it counts as a new start for retries. */
 const PROGRESS = 1024 * 1024;
@@ -260,17 +263,25 @@ class S3Body implements ObjectBody {
     const location = this.#location;
     const reader = response.body!.getReader({ mode: "byob" });
     let left = size;
+    let buffer = new ArrayBuffer(Math.max(1, Math.min(CHUNK, size)));
+    let filled = 0;
     try {
-      let buffer = new ArrayBuffer(Math.max(1, Math.min(CHUNK, size)));
       for (;;) {
         watchdog.wake();
-        const { value, done } = await reader.read(new Uint8Array(buffer));
+        const { value, done } = await reader.read(new Uint8Array(buffer, filled));
         watchdog.rest();
-        if (done) break;
+        if (done) {
+          if (filled > 0) yield new Uint8Array(buffer, 0, filled);
+          break;
+        }
         buffer = value.buffer;
+        filled += value.length;
         left -= value.length;
         if (left < 0) break;
-        yield value;
+        if (left > 0 && filled < buffer.byteLength) continue;
+        const length = filled;
+        filled = 0;
+        yield new Uint8Array(buffer, 0, length);
       }
     } catch (error) {
       throw failed(

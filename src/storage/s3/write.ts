@@ -44,7 +44,7 @@ export async function writeObject(
   options.signal?.throwIfAborted();
   if (location.key === "") throw invalid("key", location.key, "the name of an object");
   await session.transport.requireCredentials("write", location);
-  if (options.ifAbsent) await conflictIfThere(session, location, options.signal);
+  if (options.ifAbsent === true) await conflictIfThere(session, location, options.signal);
   return source.size < session.settings.multipartThreshold
     ? await put(session, location, source, options)
     : await uploadInParts(session, location, source, options);
