@@ -8,6 +8,7 @@
  */
 
 import { RunOutputsError } from "../layout/error.ts";
+import { pause } from "./pause.ts";
 
 /** How something is tried again. */
 export interface RetryPolicy {
@@ -136,19 +137,4 @@ export class RetrySeries {
   progressed(): void {
     this.#failures = 0;
   }
-}
-
-/** Waits, unless a signal stops it. */
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    signal?.addEventListener("abort", stop, { once: true });
-  });
 }

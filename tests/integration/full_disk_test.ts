@@ -9,28 +9,10 @@ import assert from "node:assert/strict";
 import { finish } from "../e2e/processes.ts";
 import { noise, sha256 } from "../support/bytes.ts";
 import { startS3Server } from "../support/s3_server.ts";
+import { canMount, smallDisk } from "../support/small_disk.ts";
 import { readTree, tempDir, writeTree } from "../support/temp_dir.ts";
 
 const RUN = ["--run-id", "7", "--platform", "linux"];
-const canMount = Deno.build.os === "linux" && Deno.uid() === 0;
-
-/** A file system of 4 MB. */
-async function smallDisk(): Promise<{ readonly path: string } & AsyncDisposable> {
-  const dir = await tempDir();
-  await command("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", dir.path);
-  return {
-    path: dir.path,
-    async [Symbol.asyncDispose]() {
-      await command("umount", dir.path);
-      await dir[Symbol.asyncDispose]();
-    },
-  };
-}
-
-async function command(name: string, ...args: string[]): Promise<void> {
-  const { code, stderr } = await new Deno.Command(name, { args }).output();
-  assert.equal(code, 0, new TextDecoder().decode(stderr));
-}
 
 /** Two archives that fit and one that does not, with their checksums. */
 async function makeArchives(dir: string): Promise<void> {
