@@ -157,11 +157,13 @@ function explain(context: S3Context, error: unknown): Explanation {
   }
   // `fetch` throws TypeErrors for all that goes wrong on the way.
   if (error instanceof TypeError || isNetworkError(error)) {
-    return {
-      code: "transient",
-      reason: `${networkReason(error as Error)} (${context.host}); check the network` +
-        (isConnectError(error) ? ", --endpoint-url and HTTPS_PROXY" : "") + " and try again",
-    };
+    const reason = networkReason(error as Error);
+    const advice = /certificate/i.test(reason)
+      ? "AWS_CA_BUNDLE names a file of certificates to trust beside those of the runtime"
+      : `check the network${
+        isConnectError(error) ? ", --endpoint-url and HTTPS_PROXY" : ""
+      } and try again`;
+    return { code: "transient", reason: `${reason} (${context.host}); ${advice}` };
   }
   if (error instanceof Error && /credential/i.test(error.name)) {
     return { code: "unauthenticated", reason: `no usable credentials: ${oneLine(error.message)}` };
@@ -192,6 +194,12 @@ function explainFailure({ action, signed }: S3Context, failure: S3Failure): Expl
   }
   const said = [s3Code, oneLine(failure.message)].filter((text) => text !== "").join(": ");
   const told = said === "" ? `HTTP ${status}` : `${said} (HTTP ${status})`;
+  if (status >= 301 && status <= 308) {
+    return {
+      code: "failed",
+      reason: `the bucket is elsewhere, ${told}; give its region with --region`,
+    };
+  }
   if (status === 404) return { code: "not_found", reason: "no such object" };
   if (status === 403) return { code: "denied", reason: `access denied, ${told}` };
   if (status === 401) return { code: "unauthenticated", reason: told };

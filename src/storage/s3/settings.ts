@@ -199,8 +199,9 @@ function parseEndpoint(value: string): URL {
 
 async function readCaBundle(path: string | undefined): Promise<string | undefined> {
   if (path === undefined) return undefined;
+  let text: string;
   try {
-    return await Deno.readTextFile(path);
+    text = await Deno.readTextFile(path);
   } catch (error) {
     const reason = diskError("read", path, error);
     throw new RunOutputsError(
@@ -209,6 +210,8 @@ async function readCaBundle(path: string | undefined): Promise<string | undefine
       { cause: error },
     );
   }
+  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
+  throw invalid("AWS_CA_BUNDLE", path, "a file of certificates in PEM");
 }
 
 function whenSupported(name: string, value: string | undefined): boolean {
