@@ -64,6 +64,34 @@ Deno.test("s3, errors: a clock an hour off is told by how much", async () => {
   await rejectsWith(backend.read(at), "unauthenticated", "60 minutes ahead");
 });
 
+for (const hours of [1, -1]) {
+  Deno.test(`s3: with a clock that is ${hours} h off requests are signed with the server's`, async () => {
+    const notices: string[] = [];
+    await using s3 = await memoryS3(
+      { onNotice: (message) => notices.push(message) },
+      { clock: hours * 3_600_000 },
+    );
+    await Promise.all(
+      [1, 2, 3].map((i) =>
+        s3.backend.write(new OutputLocation("suite", `1-linux/${i}`), bytesSource("hello"))
+      ),
+    );
+    const listed = await Array.fromAsync(s3.backend.list(new OutputLocation("suite", "1-linux")));
+    assert.equal(listed.length, 3);
+    assert.equal((await s3.backend.stat(listed[0].location)).size, 5);
+    await s3.backend.delete(listed[0].location);
+    const off = `clock is 60 minutes ${hours > 0 ? "behind" : "ahead of"} the server's`;
+    assert.deepEqual(notices, [`Signing with the server's time: this machine's ${off}`]);
+  });
+}
+
+Deno.test("s3, errors: with a clock that is off a lack of permission is still one", async () => {
+  const date = new Date(Date.now() + 3_600_000).toUTCString();
+  await using server = stub(() => refusal(403, "AccessDenied", { date }));
+  using backend = await createS3Backend(testOptions(server.url, quick));
+  await rejectsWith(backend.read(at), "denied", "role");
+});
+
 Deno.test("s3, errors: no network is told with host and what to check", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const url = `http://127.0.0.1:${listener.addr.port}`;

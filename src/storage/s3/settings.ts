@@ -67,6 +67,11 @@ export interface S3BackendOptions {
   readonly maxRequests?: number;
   /** For how long nothing may move in a request before it is repeated, in ms. Default: 60 s. */
   readonly stallTimeout?: number;
+  /**
+   * How far the server's clock is ahead of this machine's, in ms, for signatures. Default: found
+   * out when the server refuses one.
+   */
+  readonly clockOffset?: number;
   /** How transient failures are retried; `$AWS_MAX_ATTEMPTS` sets the number of attempts. */
   readonly retry?: RetryPolicy;
   /** A directory for journals of uploads, with which another process continues one. None. */
