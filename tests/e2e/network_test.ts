@@ -34,6 +34,8 @@ async function world() {
     AWS_EC2_METADATA_DISABLED: "true",
     AWS_CA_BUNDLE: "",
     AWS_MAX_ATTEMPTS: "1",
+    // Else the runtime asks after newer versions of itself, through the proxy too.
+    DENO_NO_UPDATE_CHECK: "1",
     ...Object.fromEntries(
       ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"]
         .flatMap((name) => [[name, ""], [name.toLowerCase(), ""]]),
@@ -106,9 +108,8 @@ for (const scheme of ["https", "http"] as const) {
     assert.equal(uploaded.code, 0);
     assert.match((await finish(LIST, behind)).stdout, /logs\/a\.log/);
     assert(proxy.asked.length >= 2);
-    for (const line of proxy.asked) {
-      assert(scheme === "https" ? line === `CONNECT ${S3}:443` : line.includes(`http://${S3}/`));
-    }
+    const expected = scheme === "https" ? `CONNECT ${S3}:443` : `http://${S3}/`;
+    for (const line of proxy.asked) assert(line.includes(expected), line);
 
     const before = proxy.asked.length;
     const direct = {
