@@ -141,13 +141,14 @@ export class Transport implements Disposable {
     signal: AbortSignal | undefined,
     call: (credentials: StaticCredentials | undefined) => Promise<T>,
   ): Promise<T> {
+    let credentials: StaticCredentials | undefined;
     let signed = false;
     let corrected = false;
     let clockOffset = 0;
     for (let renewed = false, moves = 0;;) {
       try {
         signal?.throwIfAborted();
-        const credentials = await this.credentials.get();
+        credentials = await this.credentials.get();
         signed = credentials !== undefined;
         clockOffset = this.#clockOffset;
         return await call(credentials);
@@ -161,7 +162,7 @@ export class Transport implements Disposable {
           }
           if (error.s3Code === "ExpiredToken" && !renewed) {
             renewed = true;
-            this.credentials.invalidate();
+            this.credentials.invalidate(credentials);
             continue;
           }
         }
