@@ -48,7 +48,7 @@ export interface OpenStorage extends Disposable {
  * @param output Where notices of the storage go.
  * @returns The storage.
  * @throws {RunOutputsError} `invalid`, if one of the options is no good; `unauthenticated`, if
- * there are no credentials to write with.
+ * there are no credentials to write with; whatever else stops every write.
  */
 export async function openForUpload(
   options: S3Options & { readonly outputDir?: string; readonly dryRun?: boolean },
@@ -57,7 +57,7 @@ export async function openForUpload(
   output: Output,
 ): Promise<OpenStorage> {
   const storage = options.outputDir === undefined
-    ? await openS3(options, io, output, root)
+    ? await openS3(options, io, output, (backend) => backend.requireAccess(root))
     : await openLocal(options.outputDir);
   if (!options.dryRun) return storage;
   const { DryRunBackend } = await import("../storage/dry_run.ts");
@@ -118,7 +118,9 @@ export async function openUploads(
         `directory is cleaned by the next upload; ${remedy}`,
     );
   }
-  return await openS3(options, io, output, changed, "remove uploads below");
+  return await openS3(options, io, output, async (backend) => {
+    if (changed !== undefined) await backend.requireCredentials(changed, "remove uploads below");
+  });
 }
 
 /**
@@ -150,8 +152,7 @@ async function openS3(
   options: S3Options,
   io: Io,
   output: Output,
-  written?: OutputLocation,
-  action?: string,
+  check?: (backend: S3Backend) => Promise<void>,
 ): Promise<OpenStorage & { readonly backend: S3Backend }> {
   const { openS3: open } = await import("../storage/open_s3.ts");
   const { endpointUrl, region, profile, signRequest, partSize } = options;
@@ -168,7 +169,7 @@ async function openS3(
   });
   try {
     // One line, not one for each file.
-    if (written !== undefined) await backend.requireCredentials(written, action);
+    await check?.(backend);
   } catch (error) {
     backend[Symbol.dispose]();
     throw error;

@@ -2,7 +2,7 @@
  * An S3 server in this process: `fauxqs`, with the promises of S3 that it leaves out.
  *
  * Those are: a write with `If-None-Match: *` fails where something is; a body whose hash is not
- * the signed one is refused; a list is in the order of the keys' bytes (fauxqs: of the locale);
+ * the signed one is refused; the time of a signature is looked at, where a clock is given; a list is in the order of the keys' bytes (fauxqs: of the locale);
  * multipart uploads and their parts can be listed.
  * Signatures are not checked here: for that there is Ceph.
  *
@@ -19,6 +19,8 @@ import { addMultipartLists } from "./multipart_lists.ts";
 export interface S3ServerOptions {
   /** Be as lenient as older servers are: conditions and checksums are ignored. */
   readonly lenient?: boolean;
+  /** How far its clock is ahead, in milliseconds. */
+  readonly clock?: number;
 }
 
 /** A server that runs. */
@@ -43,6 +45,12 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
     const id = /Credential=([^/]+)\//.exec(authorization)?.[1] ?? "";
     // Temporary keys of these tests come with a token that names them.
     signers.push(token === undefined || token === `token-of-${id}` ? id : `${id} with ${token}`);
+    if (options.clock !== undefined) {
+      const now = Date.now() + options.clock;
+      reply.header("date", new Date(now).toUTCString());
+      const off = Math.abs(now - readDate(request.headers["x-amz-date"]));
+      if (off > 15 * 60_000) return refuse(reply, 403, "RequestTimeTooSkewed");
+    }
     if (options.lenient || (request.method !== "PUT" && request.method !== "POST")) return;
     const { "if-none-match": condition, "x-amz-content-sha256": signed } = request.headers;
     const body = request.body instanceof Uint8Array ? request.body : Buffer.alloc(0);
@@ -74,6 +82,13 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
   await app.inject({ method: "PUT", url: "/suite", headers: { host: "localhost" } });
   requests.length = signers.length = 0;
   return { url, requests, signers, [Symbol.asyncDispose]: async () => await app.close() };
+}
+
+/** `20260131T235959Z` */
+function readDate(text: string | string[] | undefined): number {
+  return Date.parse(
+    `${text}`.replace(/^(\d{4})(\d\d)(\d\dT\d\d)(\d\d)(\d\dZ)$/, "$1-$2-$3:$4:$5"),
+  );
 }
 
 interface Reply {

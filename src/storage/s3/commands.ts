@@ -46,7 +46,8 @@ export class Commands implements Disposable {
    */
   client(bucket: string, credentials: StaticCredentials | undefined): S3Client {
     const region = this.#transport.region(bucket);
-    const name = `${region} ${credentials === undefined}`;
+    const { clockOffset } = this.#transport;
+    const name = `${region} ${credentials === undefined} ${clockOffset}`;
     let client = this.#clients.get(name);
     if (client === undefined) {
       client = this.#create(region, credentials);
@@ -68,6 +69,7 @@ export class Commands implements Disposable {
       endpoint: endpoint?.href,
       forcePathStyle: endpoint !== undefined,
       maxAttempts: 1,
+      systemClockOffset: this.#transport.clockOffset,
       requestChecksumCalculation: "WHEN_REQUIRED",
       responseChecksumValidation: "WHEN_REQUIRED",
       // Asked for each request, so that renewed credentials reach clients that exist already.

@@ -54,12 +54,17 @@ const SILENCE = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 /** Sends a request, whatever its answer's status. */
 export type Send = (request: RawRequest, signal?: AbortSignal) => Promise<S3Response>;
 
+/** What a look-up has found: credentials, or that there are none. */
+interface Held {
+  readonly credentials: StaticCredentials | undefined;
+}
+
 /** The credentials of a backend. */
 export class Credentials {
   readonly #settings: S3Settings;
   readonly #send: Send;
-  #held: { readonly credentials: StaticCredentials | undefined } | undefined;
-  #loading: Promise<void> | undefined;
+  #held: Held | undefined;
+  #loading: Promise<Held> | undefined;
   #renewAt = Infinity;
   #asked = { host: "", target: "" };
 
@@ -82,28 +87,32 @@ export class Credentials {
    */
   async get(): Promise<StaticCredentials | undefined> {
     if (this.#settings.noSignRequest) return undefined;
-    if (this.#held === undefined || Date.now() >= this.#renewAt) {
-      this.#loading ??= this.#renew().finally(() => this.#loading = undefined);
-    }
-    await this.#loading;
-    return this.#held?.credentials;
+    if (this.#held !== undefined && Date.now() < this.#renewAt) return this.#held.credentials;
+    this.#loading ??= this.#renew().finally(() => this.#loading = undefined);
+    return (await this.#loading).credentials;
   }
 
-  /** Forgets the credentials: the server says that they have ended. */
-  invalidate(): void {
-    this.#held = undefined;
+  /**
+   * Forgets credentials: the server says that they have ended.
+   *
+   * @param ended Those. If they are renewed already, nothing is forgotten.
+   */
+  invalidate(ended: StaticCredentials | undefined): void {
+    if (this.#held?.credentials === ended) this.#held = undefined;
   }
 
-  async #renew(): Promise<void> {
+  async #renew(): Promise<Held> {
+    const before = this.#held;
     try {
       const credentials = await this.#load();
-      this.#held = { credentials };
       this.#renewAt = renewalOf(credentials);
+      return this.#held = { credentials };
     } catch (error) {
       // Who gives them out can be away for a while; until they end, those that we have serve.
-      const end = this.#held?.credentials?.expiration?.getTime() ?? 0;
-      if (Date.now() >= end) throw error;
+      const end = before?.credentials?.expiration?.getTime() ?? 0;
+      if (before === undefined || Date.now() >= end) throw error;
       this.#renewAt = Math.min(end, Date.now() + RETRY_AFTER);
+      return before;
     }
   }
 
@@ -136,7 +145,8 @@ export class Credentials {
       ];
       if (isNone(error) && signs.length === 0) return undefined;
       // `fetch` throws TypeErrors for all that goes wrong on the way.
-      if (error instanceof TypeError || error instanceof StalledError) {
+      const network = error instanceof TypeError || error instanceof StalledError;
+      if (network && this.#asked.host !== "") {
         throw s3Error({ action: "get credentials from", ...this.#asked, signed: false }, error);
       }
       throw new RunOutputsError(

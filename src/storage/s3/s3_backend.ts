@@ -18,6 +18,7 @@ import type {
   StorageBackend,
   WriteOptions,
 } from "../backend.ts";
+import { requireAccess } from "./access.ts";
 import { copyObject } from "./copy.ts";
 import { listObjects } from "./list.ts";
 import { listStaleUploads, type StaleUpload, type StaleUploadOptions } from "./multipart.ts";
@@ -112,6 +113,18 @@ export class S3Backend implements StorageBackend, Disposable {
    */
   async requireCredentials(location: OutputLocation, action = "write"): Promise<void> {
     await this.#session.transport.requireCredentials(action, location);
+  }
+
+  /**
+   * Fails at once where every write would: without credentials or with wrong ones, without such a
+   * bucket or a server. One question, before many files are read.
+   *
+   * @param location Where to something is to be written; nothing needs to be there.
+   * @param options A signal.
+   * @throws {RunOutputsError} `unauthenticated`, `not_found`, `transient`, as a write would.
+   */
+  async requireAccess(location: OutputLocation, options?: CallOptions): Promise<void> {
+    await requireAccess(this.#session, location, options);
   }
 
   /**

@@ -179,11 +179,11 @@ export class Session implements Disposable {
   }
 
   async #bounded<T>(call: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    return await this.#limit.run(async () => {
+    return await this.#limit.run(async (slowDown) => {
       try {
         return await call();
       } catch (error) {
-        if (isSlowDown((error as Error | undefined)?.cause)) this.#limit.slowDown();
+        if (isSlowDown((error as Error | undefined)?.cause)) slowDown();
         throw error;
       }
     }, signal);

@@ -67,6 +67,11 @@ export interface S3BackendOptions {
   readonly maxRequests?: number;
   /** For how long nothing may move in a request before it is repeated, in ms. Default: 60 s. */
   readonly stallTimeout?: number;
+  /**
+   * How far the server's clock is ahead of this machine's, in ms, for signatures. Default: found
+   * out when the server refuses one.
+   */
+  readonly clockOffset?: number;
   /** How transient failures are retried; `$AWS_MAX_ATTEMPTS` sets the number of attempts. */
   readonly retry?: RetryPolicy;
   /** A directory for journals of uploads, with which another process continues one. None. */
@@ -199,8 +204,9 @@ function parseEndpoint(value: string): URL {
 
 async function readCaBundle(path: string | undefined): Promise<string | undefined> {
   if (path === undefined) return undefined;
+  let text: string;
   try {
-    return await Deno.readTextFile(path);
+    text = await Deno.readTextFile(path);
   } catch (error) {
     const reason = diskError("read", path, error);
     throw new RunOutputsError(
@@ -209,6 +215,8 @@ async function readCaBundle(path: string | undefined): Promise<string | undefine
       { cause: error },
     );
   }
+  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
+  throw invalid("AWS_CA_BUNDLE", path, "a file of certificates in PEM");
 }
 
 function whenSupported(name: string, value: string | undefined): boolean {
