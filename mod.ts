@@ -166,14 +166,31 @@ export {
 export { type ListedOutput, listOutputs } from "./src/operations/list_outputs.ts";
 export { formatSidecar, parseSidecar } from "./src/operations/sidecar.ts";
 export { planArtifacts, type PlanArtifactsOptions } from "./src/operations/upload_artifacts.ts";
-export { type JobStatus, planBuild, type PlanBuildOptions } from "./src/operations/upload_build.ts";
+export {
+  type BuildJob,
+  type JobStatus,
+  planBuild,
+  type PlanBuildOptions,
+  planStage,
+  type PlanStageOptions,
+} from "./src/operations/upload_build.ts";
 export { planFiles, type PlanFilesOptions } from "./src/operations/upload_files.ts";
 export { planLogs, type PlanLogsOptions } from "./src/operations/upload_logs.ts";
-export { planManifest, type PlanManifestOptions } from "./src/operations/upload_manifest.ts";
 export {
+  planManifest,
+  type PlanManifestOptions,
+  planPytorchManifest,
+  type PlanPytorchManifestOptions,
+} from "./src/operations/upload_manifest.ts";
+export { planPackages, type PlanPackagesOptions } from "./src/operations/upload_packages.ts";
+export {
+  type AddTreeOptions,
   executeUpload,
   type PlanNote,
   type UploadPlan,
   UploadPlanner,
   type UploadReport,
 } from "./src/operations/upload_plan.ts";
+export { planPython, type PlanPythonOptions } from "./src/operations/upload_python.ts";
+export { planTarballs, type PlanTarballsOptions } from "./src/operations/upload_tarballs.ts";
+export { planTestReport, type PlanTestReportOptions } from "./src/operations/upload_test_report.ts";

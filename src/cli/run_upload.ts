@@ -52,7 +52,8 @@ export async function runUpload(
   const planner = new UploadPlanner();
   const unmatched = await plan(root, planner, signal) ?? [];
   const planned = planner.plan();
-  if (planned.items.length === 0 && planned.failures.length === 0) {
+  const count = planned.items.length + (planned.last?.length ?? 0);
+  if (count === 0 && planned.failures.length === 0) {
     throw new RunOutputsError(
       "not_found",
       unmatched.length > 0
@@ -64,7 +65,7 @@ export async function runUpload(
   const { ifExists, concurrency, quiet = false, dryRun = false } = options;
   const report = await withProgress(
     "uploaded",
-    planned.items.length,
+    count,
     context.io,
     quiet,
     (onEvent) =>
