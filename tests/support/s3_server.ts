@@ -1,8 +1,8 @@
 /**
  * An S3 server in this process: `fauxqs`, with the promises of S3 that it leaves out.
  *
- * Those are: a write with `If-None-Match: *` fails where something is; a body whose hash is not
- * the signed one is refused; a list is in the order of the keys' bytes (fauxqs: of the locale).
+ * Those are: a write with `If-None-Match: *` fails where something is, one with `If-Match` where
+ * something else is; a body whose hash is not the signed one is refused; a list is in the order of the keys' bytes (fauxqs: of the locale).
  * Signatures are not checked here: for that there is Ceph.
  *
  * @module
@@ -35,13 +35,14 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
   app.addHook("preHandler", async (request, reply) => {
     requests.push(`${request.method} ${request.url}`);
     if (options.lenient || (request.method !== "PUT" && request.method !== "POST")) return;
-    const { "if-none-match": condition, "x-amz-content-sha256": signed } = request.headers;
+    const { "if-none-match": absent, "if-match": match, "x-amz-content-sha256": signed } =
+      request.headers;
     const body = request.body instanceof Uint8Array ? request.body : Buffer.alloc(0);
     if (typeof signed === "string" && /^[0-9a-f]{64}$/.test(signed)) {
       const actual = createHash("sha256").update(body).digest("hex");
       if (actual !== signed) return refuse(reply, 400, "XAmzContentSHA256Mismatch");
     }
-    if (condition !== "*") return;
+    if (absent !== "*" && match === undefined) return;
     const url = request.url.replace(/\?.*/, "");
     if (writing.has(url)) return refuse(reply, 409, "ConditionalRequestConflict");
     writing.add(url);
@@ -50,9 +51,10 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
       url: request.url,
       headers: { host: "localhost" },
     });
-    if (head.statusCode === 200) {
+    const there = head.statusCode === 200;
+    if (absent === "*" ? there : !there || head.headers.etag !== match) {
       writing.delete(url);
-      return refuse(reply, 412, "PreconditionFailed");
+      return there ? refuse(reply, 412, "PreconditionFailed") : refuse(reply, 404, "NoSuchKey");
     }
     reply.raw.once("close", () => writing.delete(url));
   });

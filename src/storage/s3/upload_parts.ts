@@ -70,6 +70,7 @@ export async function uploadInParts(
       sha256,
       size: source.size,
       ifAbsent: options.ifAbsent,
+      ifMatch: options.ifMatch,
       checksums: checksums && session.checksums,
     }, signal);
     await journal.remove();
