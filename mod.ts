@@ -163,6 +163,26 @@ export {
   type FetchReport,
   planFetch,
 } from "./src/operations/fetch_artifacts.ts";
+export {
+  directorySubject,
+  type IndexSubject,
+  reportSubject,
+  runSubject,
+} from "./src/operations/index_pages/subjects.ts";
+export {
+  type IndexReport,
+  type WriteIndexOptions,
+  writeIndexPages,
+} from "./src/operations/index_pages/write_pages.ts";
+export type {
+  IndexedFile,
+  IndexEntry,
+  IndexPage,
+  IndexSection,
+  ListPage,
+  SimplePage,
+} from "./src/operations/index_pages/page.ts";
+export { type HashOf, renderPage } from "./src/operations/index_pages/render.ts";
 export { type ListedOutput, listOutputs } from "./src/operations/list_outputs.ts";
 export { formatSidecar, parseSidecar } from "./src/operations/sidecar.ts";
 export { planArtifacts, type PlanArtifactsOptions } from "./src/operations/upload_artifacts.ts";

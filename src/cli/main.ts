@@ -9,6 +9,7 @@ import { Command, CommanderError } from "commander";
 import config from "../../deno.json" with { type: "json" };
 import { RunOutputsError } from "../layout/error.ts";
 import { fetchCommand } from "./commands/fetch.ts";
+import { indexCommand } from "./commands/index.ts";
 import { listCommand } from "./commands/list.ts";
 import { pathCommand } from "./commands/path.ts";
 import { uploadCommand } from "./commands/upload.ts";
@@ -80,6 +81,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 nothing found, 4 not allowed, 5 network
   program.addCommand(uploadCommand(context));
   program.addCommand(listCommand(context));
   program.addCommand(fetchCommand(context));
+  program.addCommand(indexCommand(context));
   configure(program, io);
   return program;
 }

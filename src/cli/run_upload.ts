@@ -7,7 +7,11 @@
 
 import { RunOutputsError } from "../layout/error.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
+import type { IndexSubject } from "../operations/index_pages/subjects.ts";
+import type { IndexReport } from "../operations/index_pages/write_pages.ts";
 import type { UploadPlanner } from "../operations/upload_plan.ts";
+import type { StorageBackend } from "../storage/backend.ts";
+import type { TransferResult } from "../storage/transfer.ts";
 import type { IfExists } from "../storage/upload.ts";
 import type { Context } from "./context.ts";
 import { exitCodeOfResults } from "./exit_codes.ts";
@@ -23,6 +27,8 @@ export interface UploadCommandOptions extends RunOptions, OutputOptions, S3Optio
   readonly ifExists?: IfExists;
   readonly concurrency?: number;
   readonly dryRun?: boolean;
+  /** `false` with `--no-index`. */
+  readonly index?: boolean;
 }
 
 /**
@@ -32,6 +38,7 @@ export interface UploadCommandOptions extends RunOptions, OutputOptions, S3Optio
  * @param options The command's options.
  * @param plan Adds what is to be uploaded; returns patterns that matched nothing, if there can be
  * any.
+ * @param subjectOf What the index pages are made for, if it is not just the run.
  */
 export async function runUpload(
   context: Context,
@@ -41,6 +48,7 @@ export async function runUpload(
     planner: UploadPlanner,
     signal: AbortSignal,
   ) => Promise<readonly string[] | void>,
+  subjectOf?: (root: RunOutputRoot) => Promise<IndexSubject>,
 ): Promise<void> {
   const output = new Output(context.io, options);
   const signal = context.interruption();
@@ -72,7 +80,11 @@ export async function runUpload(
       executeUpload(storage.backend, planned, { ifExists, concurrency, signal, onEvent }),
   );
 
-  const { results, notes } = report;
+  const index = options.index === false
+    ? { results: [], notes: [] }
+    : await writeIndex(storage.backend, root, report.results, signal, subjectOf);
+  const results = [...report.results, ...index.results];
+  const notes = [...report.notes, ...index.notes];
   for (const { path, reason } of notes) output.note(`skipped '${path}': ${reason}`);
   tellTrouble(results, output);
   for (const pattern of unmatched) output.error(`no file matches '${pattern}'`);
@@ -95,6 +107,28 @@ export async function runUpload(
     ],
   );
   context.setExitCode(exitCodeOfResults(results, unmatched.length > 0));
+}
+
+/** Writes the pages that tell of what was uploaded; trouble with that is one more failed file. */
+async function writeIndex(
+  backend: StorageBackend,
+  root: RunOutputRoot,
+  uploaded: readonly TransferResult[],
+  signal: AbortSignal,
+  subjectOf: ((root: RunOutputRoot) => Promise<IndexSubject>) | undefined,
+): Promise<IndexReport> {
+  if (uploaded.every(({ outcome }) => outcome === "failed")) return { results: [], notes: [] };
+  const { runSubject } = await import("../operations/index_pages/subjects.ts");
+  const { writeIndexPages } = await import("../operations/index_pages/write_pages.ts");
+  try {
+    const subject = await subjectOf?.(root) ?? runSubject(root);
+    return await writeIndexPages(backend, subject, { uploaded, signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    const location = root.runIndex();
+    const failure = { location, path: "the index pages", outcome: "failed", warnings: [] } as const;
+    return { results: [{ ...failure, error: error as Error }], notes: [] };
+  }
 }
 
 /**

@@ -88,6 +88,8 @@ export interface WriteOptions extends CallOptions {
   readonly ifAbsent?: boolean;
   /** Write only if what is there still has this etag. */
   readonly ifMatch?: string;
+  /** The caller looks again afterwards: storage that can't enforce a condition need not say so. */
+  readonly advisory?: boolean;
   /** Told of each piece, with its number of bytes. A retry counts back with a negative number. */
   readonly onBytes?: (bytes: number) => void;
   /**

@@ -138,8 +138,15 @@ export class RetrySeries {
   }
 }
 
-/** Waits, unless a signal stops it. */
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+/**
+ * Waits, unless a signal stops it.
+ *
+ * @param ms How long, in milliseconds.
+ * @param signal The signal.
+ * @throws The signal's reason.
+ */
+export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  if (signal?.aborted) return Promise.reject(signal.reason);
   return new Promise((resolve, reject) => {
     const stop = () => {
       clearTimeout(timer);
