@@ -16,15 +16,18 @@ import { uploadCommand } from "./commands/upload.ts";
 import type { Context } from "./context.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
+import { isOnRunner, labelled } from "./output.ts";
+import { guarded } from "./redact.ts";
 
 /**
  * Runs a command line.
  *
  * @param args The arguments, without the program's name.
- * @param io The world around.
+ * @param world The world around.
  * @returns The exit code.
  */
-export async function main(args: readonly string[], io: Io): Promise<number> {
+export async function main(args: readonly string[], world: Io): Promise<number> {
+  const io = guarded(world);
   const interruption = new Interruption(io);
   let exitCode: number = EXIT.done;
   const context: Context = {
@@ -124,7 +127,7 @@ function printError(
   args: readonly string[],
   io: Io,
 ): void {
-  io.stderr(`error: ${message}\n`);
+  io.stderr(`${labelled("error", message, isOnRunner(io))}\n`);
   const end = args.indexOf("--");
   if (!(end < 0 ? args : args.slice(0, end)).includes("--json")) return;
   const document = {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { workflowCommand } from "../github/workflow_command.ts";
 import type { Io } from "./io.ts";
 
 export { formatBytes, plural } from "../layout/words.ts";
@@ -31,6 +32,7 @@ export class Output {
   readonly verbose: boolean;
   readonly #io: Io;
   readonly #color: boolean;
+  readonly #onRunner: boolean;
 
   /**
    * Creates an output.
@@ -43,6 +45,7 @@ export class Output {
     this.json = options.json ?? false;
     this.quiet = options.quiet ?? false;
     this.verbose = options.verbose ?? false;
+    this.#onRunner = isOnRunner(io);
     this.#color = options.color === "always" ||
       (options.color !== "never" && io.stdoutIsTerminal && !io.env("NO_COLOR"));
   }
@@ -82,7 +85,7 @@ export class Output {
    * @param text One line.
    */
   warn(text: string): void {
-    this.#io.stderr(`warning: ${text}\n`);
+    this.#io.stderr(`${labelled("warning", text, this.#onRunner)}\n`);
   }
 
   /**
@@ -91,7 +94,19 @@ export class Output {
    * @param text One line.
    */
   error(text: string): void {
-    this.#io.stderr(`error: ${text}\n`);
+    this.#io.stderr(`${labelled("error", text, this.#onRunner)}\n`);
+  }
+
+  /**
+   * Makes lines foldable, where a runner shows them.
+   *
+   * @param title What they are.
+   * @param lines The lines.
+   * @returns They, between the runner's marks.
+   */
+  group(title: string, lines: readonly string[]): string[] {
+    if (!this.#onRunner) return [...lines];
+    return [workflowCommand("group", title), ...lines, workflowCommand("endgroup")];
   }
 
   /**
@@ -106,6 +121,28 @@ export class Output {
     const code = { green: 32, yellow: 33, red: 31, dim: 2, bold: 1 }[color];
     return `\x1b[${code}m${text}\x1b[0m`;
   }
+}
+
+/**
+ * Whether this runs in a job of GitHub Actions.
+ *
+ * @param io The environment.
+ * @returns `true` on a runner.
+ */
+export function isOnRunner(io: Io): boolean {
+  return io.env("GITHUB_ACTIONS") === "true";
+}
+
+/**
+ * A message with what kind it is, in the form that a runner marks or the one for people.
+ *
+ * @param kind The kind.
+ * @param text The message.
+ * @param onRunner Whether a runner reads it.
+ * @returns One line.
+ */
+export function labelled(kind: "error" | "warning", text: string, onRunner: boolean): string {
+  return onRunner ? workflowCommand(kind, text) : `${kind}: ${text}`;
 }
 
 /**

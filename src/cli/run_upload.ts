@@ -6,19 +6,22 @@
  */
 
 import { RunOutputsError } from "../layout/error.ts";
+import type { OutputLocation } from "../layout/output_location.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import type { IndexSubject } from "../operations/index_pages/subjects.ts";
 import type { IndexReport } from "../operations/index_pages/write_pages.ts";
-import type { UploadPlanner } from "../operations/upload_plan.ts";
+import type { JobStatus } from "../operations/upload_build.ts";
+import type { UploadPlan, UploadPlanner } from "../operations/upload_plan.ts";
 import type { StorageBackend } from "../storage/backend.ts";
 import type { TransferResult } from "../storage/transfer.ts";
 import type { IfExists } from "../storage/upload.ts";
 import type { Context } from "./context.ts";
 import { exitCodeOfResults } from "./exit_codes.ts";
-import { Output, type OutputOptions } from "./output.ts";
+import { Output, type OutputOptions, plural } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { type RunOptions, runRoot } from "./run_root.ts";
-import { openForUpload, type S3Options } from "./storage.ts";
+import { redactor } from "./redact.ts";
+import { openForUpload, type OpenStorage, type S3Options } from "./storage.ts";
 import { reportedFiles, resultLines, summaryLine, tellTrouble } from "./transfer_report.ts";
 
 /** The values of the options that every upload takes. */
@@ -29,6 +32,8 @@ export interface UploadCommandOptions extends RunOptions, OutputOptions, S3Optio
   readonly dryRun?: boolean;
   /** `false` with `--no-index`. */
   readonly index?: boolean;
+  /** How the job ended, of uploads that ask. */
+  readonly jobStatus?: JobStatus;
 }
 
 /**
@@ -57,20 +62,22 @@ export async function runUpload(
   using storage = await openForUpload(options, root.root(), context.io, output);
   const { executeUpload, UploadPlanner } = await import("../operations/upload_plan.ts");
 
+  const { ifExists, concurrency, quiet = false, dryRun = false } = options;
+  const tell = (results: readonly TransferResult[]) =>
+    dryRun ? undefined : tellTheJob(results, root, storage, options, context, output);
+
   const planner = new UploadPlanner();
-  const unmatched = await plan(root, planner, signal) ?? [];
+  let unmatched: readonly string[] = [];
+  try {
+    unmatched = await plan(root, planner, signal) ?? [];
+    throwIfNothing(planner.plan(), unmatched);
+  } catch (error) {
+    signal.throwIfAborted();
+    await tell([failure(root.root(), "the upload", error as Error)]);
+    throw error;
+  }
   const planned = planner.plan();
   const count = planned.items.length + (planned.last?.length ?? 0);
-  if (count === 0 && planned.failures.length === 0) {
-    throw new RunOutputsError(
-      "not_found",
-      unmatched.length > 0
-        ? `Nothing to upload: no file matches ${unmatched.map((p) => `'${p}'`).join(", ")}`
-        : "Nothing to upload: no file was found",
-    );
-  }
-
-  const { ifExists, concurrency, quiet = false, dryRun = false } = options;
   const report = await withProgress(
     "uploaded",
     count,
@@ -101,12 +108,63 @@ export async function runUpload(
       unmatched,
     }),
     () => [
-      ...resultLines(root, results, output),
+      ...output.group(plural(results.length, "file"), resultLines(root, results, output)),
       summaryLine(results),
       `${dryRun ? "would be in" : "in"} ${storage.show(root.root())}`,
     ],
   );
+  await tell(results);
   context.setExitCode(exitCodeOfResults(results, unmatched.length > 0));
+}
+
+function throwIfNothing(
+  { items, last = [], failures }: UploadPlan,
+  unmatched: readonly string[],
+): void {
+  if (items.length + last.length + failures.length > 0) return;
+  throw new RunOutputsError(
+    "not_found",
+    unmatched.length > 0
+      ? `Nothing to upload: no file matches ${unmatched.map((p) => `'${p}'`).join(", ")}`
+      : "Nothing to upload: no file was found",
+  );
+}
+
+/** Outputs and summary of a job's step. Without them the upload is as good as with them. */
+async function tellTheJob(
+  results: readonly TransferResult[],
+  root: RunOutputRoot,
+  storage: OpenStorage,
+  { jobStatus }: UploadCommandOptions,
+  { io }: Context,
+  output: Output,
+): Promise<void> {
+  const env = {
+    githubOutput: io.env("GITHUB_OUTPUT") || undefined,
+    githubStepSummary: io.env("GITHUB_STEP_SUMMARY") || undefined,
+    runnerTemp: io.env("RUNNER_TEMP") || undefined,
+  };
+  if (env.githubOutput === undefined && env.githubStepSummary === undefined) return;
+  const { tellJob } = await import("./job_report.ts");
+  const report = {
+    root,
+    results,
+    jobStatus,
+    linked: storage.dir === undefined,
+    url: storage.url,
+    where: storage.show(root.root()),
+    redact: redactor((name) => io.env(name) || undefined),
+  };
+  try {
+    await tellJob(report, env);
+  } catch (error) {
+    if (!(error instanceof RunOutputsError)) throw error;
+    output.warn(error.message);
+  }
+}
+
+function failure(location: OutputLocation, path: string, error: Error): TransferResult {
+  return { location, path, outcome: "failed", warnings: [], error };
 }
 
 /** Writes the pages that tell of what was uploaded; trouble with that is one more failed file. */
@@ -125,9 +183,8 @@ async function writeIndex(
     return await writeIndexPages(backend, subject, { uploaded, signal });
   } catch (error) {
     signal.throwIfAborted();
-    const location = root.runIndex();
-    const failure = { location, path: "the index pages", outcome: "failed", warnings: [] } as const;
-    return { results: [{ ...failure, error: error as Error }], notes: [] };
+    const failed = failure(root.runIndex(), "the index pages", error as Error);
+    return { results: [failed], notes: [] };
   }
 }
 

@@ -8,7 +8,15 @@ async function demo(dir: string): Promise<{ code: number; stdout: string; stderr
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-q", "-P", DEMO, dir],
     // A CI job has these, and the demo is run in CI.
-    env: { NO_COLOR: "1", GITHUB_RUN_ID: "1", RELEASE_TYPE: "", GITHUB_REPOSITORY: "a/b" },
+    env: {
+      NO_COLOR: "1",
+      GITHUB_RUN_ID: "1",
+      RELEASE_TYPE: "",
+      GITHUB_REPOSITORY: "a/b",
+      GITHUB_ACTIONS: "",
+      GITHUB_OUTPUT: "",
+      GITHUB_STEP_SUMMARY: "",
+    },
   }).output();
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };

@@ -179,7 +179,11 @@ Deno.test("writeIndexPages(): a page that something else made is kept, and told,
   const backend = new MemoryBackend();
   await put(backend, "logs/g/a.log", "logs/index.html", "logs/g/index.html");
   const first = await writeIndexPages(backend, SUBJECT);
-  assert.deepEqual(outcomes(first.results), { "index.html": "written" });
+  assert.deepEqual(outcomes(first.results), {
+    "index.html": "written",
+    "logs/index.html": "skipped",
+    "logs/g/index.html": "skipped",
+  });
   assert.deepEqual(first.notes.map(({ path }) => path), [
     ROOT.logRootIndex().s3Uri,
     ROOT.logIndex("g").s3Uri,
@@ -212,7 +216,9 @@ Deno.test("writeIndexPages(): a dry run names the pages that the run then writes
   const after = await writeIndexPages(backend, SUBJECT, { uploaded });
   assert.deepEqual(
     before.results.map(({ location, outcome }) => `${location} ${outcome}`),
-    after.results.map(({ location }) => `${location} planned`),
+    after.results.map(({ location, outcome }) =>
+      `${location} ${outcome === "written" ? "planned" : outcome}`
+    ),
   );
   assert.deepEqual(before.notes, after.notes);
 });

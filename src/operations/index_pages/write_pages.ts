@@ -187,6 +187,7 @@ class Writer {
     if (existing !== undefined && existing.text === undefined && !force) {
       const reason = "run-outputs did not write this page; 'index --force' replaces it";
       this.#notes.set(location.key, { path: location.s3Uri, reason });
+      this.#result(page, "skipped");
       return "settled";
     }
     try {
