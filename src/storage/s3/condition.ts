@@ -45,6 +45,33 @@ export async function conflictIfThere(
 }
 
 /**
+ * Finds out, after a refusal, whether the server compares etags without their quotes: Ceph's
+ * gateway does so when it writes, against the standard, and never finds a quoted one. The session
+ * remembers.
+ *
+ * @param session The connection.
+ * @param location The object.
+ * @param etag The etag that was asked for.
+ * @param error The refusal.
+ * @param signal The caller's.
+ * @returns Whether the write has to be tried without quotes.
+ */
+export async function wantsNoQuotes(
+  session: Session,
+  location: OutputLocation,
+  etag: string,
+  error: unknown,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  if (session.bareEtags || session.settings.endpoint === undefined) return false;
+  if (!(error instanceof RunOutputsError) || error.code !== "conflict") return false;
+  const now = await statObject(session, location, { signal }).catch(() => undefined);
+  if (now?.etag !== etag) return false;
+  session.bareEtags = true;
+  return true;
+}
+
+/**
  * Fails unless there is an object with this etag. Where the server does not enforce the condition,
  * a writer that comes between this look and the write is not seen; no notice says so, because who
  * asks for this can't rely on it and looks again afterwards.

@@ -149,7 +149,7 @@ export async function completeUpload(
           Key: location.key,
           UploadId: uploadId,
           IfNoneMatch: expected.ifAbsent ? "*" : undefined,
-          IfMatch: expected.ifMatch === undefined ? undefined : `"${expected.ifMatch}"`,
+          IfMatch: expected.ifMatch === undefined ? undefined : session.quoted(expected.ifMatch),
           MultipartUpload: {
             Parts: parts.map(({ number, etag, sha256 }) => ({
               PartNumber: number,

@@ -12,7 +12,7 @@ import { createHash } from "node:crypto";
 import { invalid, RunOutputsError } from "../../layout/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteSource, ObjectInfo, WriteOptions } from "../backend.ts";
-import { conflictIfThere, conflictUnlessMatch } from "./condition.ts";
+import { conflictIfThere, conflictUnlessMatch, wantsNoQuotes } from "./condition.ts";
 import { S3Failure } from "./errors.ts";
 import { bareEtag, SHA256_METADATA } from "./object_info.ts";
 import { readExactly } from "./read_source.ts";
@@ -79,15 +79,22 @@ async function put(
         "content-type": contentType,
         [`x-amz-meta-${SHA256_METADATA}`]: sha256,
         ...(ifAbsent && { "if-none-match": "*" }),
-        ...(ifMatch !== undefined && { "if-match": `"${ifMatch}"` }),
       },
     };
-    const { etag, date } = await sendBody(session, request, digest.toString("base64"), signal)
-      .catch(async (error) => {
-        const info = await ours(session, location, sha256, error, options);
-        if (info === undefined) throw ifMatch === undefined ? error : goneIsConflict(error);
-        return { etag: info.etag, date: info.modified };
-      });
+    const send = () => {
+      const headers = {
+        ...request.headers,
+        ...(ifMatch !== undefined && { "if-match": session.quoted(ifMatch) }),
+      };
+      return sendBody(session, { ...request, headers }, digest.toString("base64"), signal);
+    };
+    const { etag, date } = await send().catch(async (error) => {
+      const info = await ours(session, location, sha256, error, options);
+      if (info !== undefined) return { etag: info.etag, date: info.modified };
+      if (ifMatch === undefined) throw error;
+      if (await wantsNoQuotes(session, location, ifMatch, error, signal)) return await send();
+      throw goneIsConflict(error);
+    });
     onBytes?.(body.length);
     return { location, size: body.length, etag, modified: date, sha256, contentType };
   } finally {
