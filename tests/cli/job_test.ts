@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { redactor } from "../../src/cli/redact.ts";
 import { runs } from "../support/command_line.ts";
 import { assertGolden } from "../support/golden.ts";
+import { startFaultProxy } from "../support/fault_proxy.ts";
 import { makeJob } from "../support/job.ts";
 import { startS3Server } from "../support/s3_server.ts";
 import { KEYS } from "../support/s3_subject.ts";
@@ -115,6 +116,63 @@ Deno.test("upload in a job: what is missing is in the summary and marked in the 
   assert.equal(outputs.manifest, "");
   assert.match(summary, /^\*\*1 file is missing:\*\*$/m);
   assert.match(summary, /^\| manifests\/g\/therock\\_manifest\.json \| Cannot read the manifest/m);
+});
+
+Deno.test("upload in a job: one file unreadable: the rest is there, exit 7, the summary says so", async () => {
+  await using dir = await tempDir();
+  const build = join(dir.path, "build");
+  await makeBuild(build);
+  // Whoever runs this, a directory can't be read as a file.
+  await Deno.remove(join(build, MANIFEST_PATH));
+  await Deno.mkdir(join(build, MANIFEST_PATH));
+  const job = await makeJob(join(dir.path, "job"));
+  const args = ["upload", "build", ...GROUP, "--build-dir", build, ...RUN];
+  const { out } = await runs(7, [...args, "--output-dir", join(dir.path, "s")], job.env);
+  assert.match(out, /17 written, 1 failed/);
+  const { summary } = await job.told();
+  assert.match(summary, /^\| manifests\/g\/therock\\_manifest\.json \| .*is a directory/m);
+});
+
+Deno.test("upload in a job: one file rejected: the rest is there, exit 7, the summary says so", async () => {
+  await using dir = await tempDir();
+  await using server = await startS3Server();
+  await using proxy = startFaultProxy(server.url);
+  proxy.set({
+    when: (method, path) => method === "PUT" && path.endsWith("/logs/g/build.log"),
+    times: 1000,
+    fault: { kind: "status", status: 403 },
+  });
+  const build = join(dir.path, "build");
+  await makeBuild(build);
+  const job = await makeJob(join(dir.path, "job"));
+  const args = ["upload", "build", ...GROUP, "--build-dir", build, "--bucket", "suite", ...RUN];
+  const { out, err } = await runs(7, args, { ...job.env, ...s3Env(proxy.url) });
+  assert.match(err, /^::error::[^\n]*logs\/g\/build\.log[^\n]*\n$/);
+  assert.match(out, /18 written, 1 failed/);
+  const { summary, outputs } = await job.told();
+  assert.match(summary, /^\| logs\/g\/build\.log \| Cannot write/m);
+  assert.equal(outputs.count, `${BUILD_KEYS.length - 1}`);
+  const page = await fetch(`${server.url}/suite/123-linux/logs/g/index.html`);
+  assert(!(await page.text()).includes(">build.log<"), "what is not there is not listed");
+});
+
+Deno.test("upload in a job: pages that can't be listed are one more failure, exit 7", async () => {
+  await using dir = await tempDir();
+  await using server = await startS3Server();
+  await using proxy = startFaultProxy(server.url);
+  proxy.set({
+    when: (method, path) => method === "GET" && path.includes("list-type=2"),
+    times: 1000,
+    fault: { kind: "status", status: 403 },
+  });
+  await writeTree(dir.path, { "a.txt": "a" });
+  const job = await makeJob(join(dir.path, "job"));
+  const args = ["upload", "files", join(dir.path, "a.txt"), "--to", "x", "--bucket", "suite"];
+  const env = { ...job.env, ...s3Env(proxy.url) };
+  const { out } = await runs(7, [...args, ...RUN], env);
+  assert.match(out, /1 written, 1 failed/);
+  assert.match((await job.told()).summary, /^\| index\.html \| /m);
+  await runs(0, [...args, ...RUN, "--no-index"], env);
 });
 
 Deno.test("upload in a job: where nothing could be planned, the summary says so too", async () => {

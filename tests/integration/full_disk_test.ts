@@ -8,6 +8,7 @@
 import assert from "node:assert/strict";
 import { finish } from "../e2e/processes.ts";
 import { noise, sha256 } from "../support/bytes.ts";
+import { makeJob } from "../support/job.ts";
 import { startS3Server } from "../support/s3_server.ts";
 import { readTree, tempDir, writeTree } from "../support/temp_dir.ts";
 
@@ -49,17 +50,31 @@ Deno.test({
   fn: async () => {
     await using dir = await tempDir();
     await using disk = await smallDisk();
-    await makeArchives(dir.path);
-    const args = ["upload", "artifacts", dir.path, ...RUN, "--output-dir", `${disk.path}/s`];
+    await makeArchives(`${dir.path}/in`);
+    const args = [
+      "upload",
+      "artifacts",
+      `${dir.path}/in`,
+      ...RUN,
+      "--output-dir",
+      `${disk.path}/s`,
+    ];
+    // At once with the one that does not fit, others would find the disk full too.
+    args.push("--concurrency", "1");
     for (let i = 0; i < 2; i++) {
-      const { code, stderr } = await finish(args);
+      const job = await makeJob(`${dir.path}/job${i}`);
+      const { code, stderr } = await finish(args, job.env);
       assert.equal(code, 7, stderr);
-      assert.match(stderr, /^error: [^\n]*big_lib_generic[^\n]*no space left on the disk\n$/);
+      const { summary, outputs } = await job.told();
+      assert.match(summary, /^\| big\\_lib\\_generic\.tar\.zst \| [^\n]*no space left/m);
+      assert.equal(outputs.count, "4");
+      assert.match(stderr, /^::error::[^\n]*big_lib_generic[^\n]*no space left on the disk\n$/);
       assert.deepEqual(Object.keys(await readTree(`${disk.path}/s/7-linux`)), [
         "a_lib_generic.tar.zst",
         "a_lib_generic.tar.zst.sha256sum",
         "c_lib_generic.tar.zst",
         "c_lib_generic.tar.zst.sha256sum",
+        "index.html",
       ]);
     }
   },

@@ -185,7 +185,7 @@ Deno.test("runPages(): pip finds what is for every GPU beside a family's own", (
   ]);
   assert.deepEqual(rows(at(pages, "python/gfx1151/index.html")), [
     "rocm_libs-7.0-py3-none-any.whl -> rocm_libs-7.0-py3-none-any.whl",
-    "../rocm-7.0.tar.gz -> ../rocm-7.0.tar.gz",
+    "rocm-7.0.tar.gz -> ../rocm-7.0.tar.gz",
   ]);
   assert.deepEqual(rows(at(pages, "python/gfx1151/simple/index.html")), [
     "rocm -> rocm/index.html 1",

@@ -64,7 +64,7 @@ export function pythonPages(
     ...groups.flatMap((group) => {
       const groupDir = dir.join(group);
       const mine = distributions(files.below(groupDir), groupDir);
-      const all = [...mine, ...shared.map((entry) => ({ ...entry, name: `../${entry.name}` }))];
+      const all = [...mine, ...shared];
       const page: ListPage = {
         kind: "list",
         location: root.pythonIndex(group),
@@ -73,7 +73,7 @@ export function pythonPages(
         above: up,
         sections: [
           { entries: fileEntries(files.below(groupDir), groupDir) },
-          { title: "For every GPU", entries: all.slice(mine.length) },
+          { title: "For every GPU", entries: shared },
         ].filter(({ entries }) => entries.length > 0),
         forPip: true,
       };

@@ -53,6 +53,10 @@ const POLICY = [
 
 function listPage(page: ListPage, hashOf: HashOf): Html {
   const entries = page.sections.flatMap(({ entries }) => entries);
+  // One column more on all lists or on none, so that they stand in line.
+  const hashes = entries.some((entry) =>
+    entry.sidecar !== undefined || hashOf(entry) !== undefined
+  );
   return markup`<!doctype html>
 <html lang="en">
 <head>
@@ -73,7 +77,7 @@ ${page.forPip ? INSTALLATION : ""}
 <div class="tools" hidden>${FILTER}<output></output></div>
 <main>
 ${entries.length === 0 ? markup`<p class="none">There is nothing here.</p>` : ""}
-${page.sections.map((section) => listSection(page, section, hashOf))}
+${page.sections.map((section) => listSection(page, section, hashOf, hashes))}
 </main>
 <script>${raw(SCRIPT)}</script>
 </body>
@@ -117,11 +121,8 @@ function listSection(
   page: ListPage,
   { title, entries }: ListPage["sections"][number],
   hashOf: HashOf,
+  hashes: boolean,
 ): Html {
-  const rows = entries.map((entry) => ({ entry, sha256: hashOf(entry) }));
-  const hashes = rows.some(({ entry, sha256 }) =>
-    sha256 !== undefined || entry.sidecar !== undefined
-  );
   const column = (name: string, numbers: boolean) =>
     markup`<th scope="col"${
       numbers ? raw(' class="n"') : ""
@@ -129,10 +130,10 @@ function listSection(
   return markup`<section>${title === undefined ? "" : markup`<h2>${title}</h2>`}
 <table>
 <thead><tr>${column("Name", false)}${column("Size", true)}${column("Modified (UTC)", false)}${
-    hashes ? raw('<th scope="col">SHA-256</th>') : ""
+    hashes ? raw('<th scope="col" class="h">SHA-256</th>') : ""
   }</tr></thead>
 <tbody>
-${rows.map(({ entry, sha256 }) => row(page, entry, sha256, hashes))}</tbody>
+${entries.map((entry) => row(page, entry, hashOf(entry), hashes))}</tbody>
 </table></section>
 `;
 }
@@ -149,7 +150,7 @@ function row(page: ListPage, entry: IndexEntry, sha256: string | undefined, hash
     }</td>`,
     markup`<td class="n"${value(size)}>${size === undefined ? "" : formatBytes(size)}</td>`,
     markup`<td class="t"${value(modified?.getTime())}>${time(modified)}</td>`,
-    hashes ? markup`<td class="h">${hashCell(page, sha256, sidecar)}</td>` : "",
+    hashes ? markup`<td class="h">${isFile ? hashCell(page, sha256, sidecar) : ""}</td>` : "",
   ];
   const mark = sha256 === undefined ? "" : markup` data-sha256="${sha256}"`;
   return markup`<tr class="${isFile ? "f" : "d"}"${mark}>${cells}</tr>

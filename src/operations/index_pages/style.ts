@@ -25,37 +25,44 @@ h2{font-size:1.05rem;margin:1.9rem 0 .35rem}
 .tools[hidden]{display:none}
 input{flex:1;max-width:26rem;min-width:0;padding:.45rem .7rem;font:inherit;color:inherit;
 background:var(--bg);border:1px solid var(--line);border-radius:6px}
+input::placeholder{color:var(--dim);opacity:1}
 output{color:var(--dim);font-size:.9rem;white-space:nowrap}
+output:empty{display:none}
 table{width:100%;border-collapse:collapse;font-variant-numeric:tabular-nums}
-th{text-align:left;font-weight:600;font-size:.85rem;color:var(--dim);border-bottom:1px solid var(--line);
-padding:.3rem .6rem;white-space:nowrap}
+th,th.n,th.h{text-align:left;font-weight:600;font-size:.85rem;color:var(--dim);
+border-bottom:1px solid var(--line);padding:.3rem .6rem;white-space:nowrap}
 th button{all:unset;cursor:pointer}
 th button:focus-visible{outline:2px solid var(--accent);outline-offset:2px;border-radius:3px}
 th[aria-sort] button::after{content:" \\2191"}
 th[aria-sort=descending] button::after{content:" \\2193"}
 td{padding:.32rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
 td:first-child,th:first-child{padding-left:.3rem}
+td:last-child,th:last-child{padding-right:.3rem}
+.h{min-width:7.6rem}
+.t{min-width:8.6rem}
 td:first-child{overflow-wrap:anywhere;width:100%}
 tbody tr:hover{background:var(--row)}
 .n,.t,.h{white-space:nowrap;color:var(--dim);font-size:.9rem}
-.n{text-align:right}
-th.n{text-align:right}
+.n,th.n{text-align:right}
+.n{min-width:5.2rem}
 .d td:first-child{font-weight:600}
 .d small{font-weight:400;color:var(--dim);white-space:nowrap;font-size:.85rem}
 code,pre{font:.85rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
-pre{background:var(--row);border-radius:6px;padding:.6rem .8rem;overflow:auto;margin:.4rem 0}
+pre{background:var(--row);border-radius:6px;padding:.6rem .8rem;margin:.4rem 0;white-space:pre-wrap;overflow-wrap:anywhere}
 .none{color:var(--dim);padding:1.5rem .3rem}
 footer{margin-top:2rem;color:var(--dim);font-size:.85rem}
 @media(max-width:44rem){
 body{padding:.9rem .9rem 2rem}
-thead{position:absolute;clip-path:inset(50%);height:1px;overflow:hidden}
-table,tbody{display:block}
+table,thead,tbody{display:block}
+th,th.n,th:first-child{border:0;padding:.2rem 0;text-align:left;min-width:0}
+th.h{display:none}
 tr{display:flex;flex-wrap:wrap;gap:0 .9rem;padding:.5rem .2rem;border-bottom:1px solid var(--line)}
 tr[hidden]{display:none}
 td{border:0;padding:0}
 td:first-child{flex:0 0 100%;padding:0}
 td:empty{display:none}
 .n{text-align:left}
+.n,.t,.h{min-width:0}
 input{max-width:none}
 }
 @media print{.tools,footer{display:none}}
