@@ -24,6 +24,10 @@ import { redactor } from "./redact.ts";
 import { openForUpload, type OpenStorage, type S3Options } from "./storage.ts";
 import { reportedFiles, resultLines, summaryLine, tellTrouble } from "./transfer_report.ts";
 
+/** Why an index page stays as it is. */
+export const FOREIGN_PAGE =
+  "something else made this page; 'run-outputs index --force' replaces it";
+
 /** The values of the options that every upload takes. */
 export interface UploadCommandOptions extends RunOptions, OutputOptions, S3Options {
   readonly outputDir?: string;
@@ -88,10 +92,13 @@ export async function runUpload(
   );
 
   const index = options.index === false
-    ? { results: [], notes: [] }
+    ? { results: [], kept: [] }
     : await writeIndex(storage.backend, root, report.results, signal, subjectOf);
   const results = [...report.results, ...index.results];
-  const notes = [...report.notes, ...index.notes];
+  const notes = [
+    ...report.notes,
+    ...index.kept.map((page) => ({ path: storage.show(page), reason: FOREIGN_PAGE })),
+  ];
   for (const { path, reason } of notes) output.note(`skipped '${path}': ${reason}`);
   tellTrouble(results, output);
   for (const pattern of unmatched) output.error(`no file matches '${pattern}'`);
@@ -175,7 +182,7 @@ async function writeIndex(
   signal: AbortSignal,
   subjectOf: ((root: RunOutputRoot) => Promise<IndexSubject>) | undefined,
 ): Promise<IndexReport> {
-  if (uploaded.every(({ outcome }) => outcome === "failed")) return { results: [], notes: [] };
+  if (uploaded.every(({ outcome }) => outcome === "failed")) return { results: [], kept: [] };
   const { runSubject } = await import("../operations/index_pages/subjects.ts");
   const { writeIndexPages } = await import("../operations/index_pages/write_pages.ts");
   try {
@@ -184,7 +191,7 @@ async function writeIndex(
   } catch (error) {
     signal.throwIfAborted();
     const failed = failure(root.runIndex(), "the index pages", error as Error);
-    return { results: [failed], notes: [] };
+    return { results: [failed], kept: [] };
   }
 }
 

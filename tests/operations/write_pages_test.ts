@@ -84,7 +84,7 @@ Deno.test("writeIndexPages(): all pages of a run, and none twice", async () => {
     "logs/g/index.html": "written",
     "manifests/index.html": "written",
   });
-  assert.equal((await backend.stat(ROOT.runIndex())).contentType, "text/html; charset=utf-8");
+  assert.equal((await backend.stat(ROOT.runIndex())).contentType, "text/html");
   const before = await text(backend, "index.html");
   const second = await writeIndexPages(backend, SUBJECT);
   assert.deepEqual(new Set(Object.values(outcomes(second.results))), new Set(["unchanged"]));
@@ -108,7 +108,7 @@ Deno.test("writeIndexPages(): of an upload, only the pages that can tell of it",
 
 Deno.test("writeIndexPages(): nothing there, no pages", async () => {
   const backend = new MemoryBackend();
-  assert.deepEqual(await writeIndexPages(backend, SUBJECT), { results: [], notes: [] });
+  assert.deepEqual(await writeIndexPages(backend, SUBJECT), { results: [], kept: [] });
 });
 
 for (const lenient of [false, true]) {
@@ -184,23 +184,20 @@ Deno.test("writeIndexPages(): a page that something else made is kept, and told,
     "logs/index.html": "skipped",
     "logs/g/index.html": "skipped",
   });
-  assert.deepEqual(first.notes.map(({ path }) => path), [
-    ROOT.logRootIndex().s3Uri,
-    ROOT.logIndex("g").s3Uri,
-  ]);
+  assert.deepEqual(first.kept, [ROOT.logRootIndex(), ROOT.logIndex("g")]);
   assert.equal(await text(backend, "logs/index.html"), "logs/index.html");
   const forced = await writeIndexPages(backend, SUBJECT, { force: true });
-  assert.deepEqual(forced.notes, []);
+  assert.deepEqual(forced.kept, []);
   assert.deepEqual(listed(await text(backend, "logs/index.html")), ["g/"]);
   const after = await writeIndexPages(backend, SUBJECT);
-  assert.deepEqual(after.notes, []);
+  assert.deepEqual(after.kept, []);
 });
 
 Deno.test("writeIndexPages(): an empty page is nobody's of ours", async () => {
   const backend = new MemoryBackend();
   await put(backend, "logs/g/a.log");
   await backend.write(ROOT.runIndex(), bytesSource(""));
-  assert.equal((await writeIndexPages(backend, SUBJECT)).notes.length, 1);
+  assert.equal((await writeIndexPages(backend, SUBJECT)).kept.length, 1);
 });
 
 Deno.test("writeIndexPages(): a dry run names the pages that the run then writes", async () => {
@@ -220,7 +217,7 @@ Deno.test("writeIndexPages(): a dry run names the pages that the run then writes
       `${location} ${outcome === "written" ? "planned" : outcome}`
     ),
   );
-  assert.deepEqual(before.notes, after.notes);
+  assert.deepEqual(before.kept, after.kept);
 });
 
 Deno.test("writeIndexPages(): hashes come from the upload, the page that is there, the checksum file", async () => {

@@ -15,6 +15,7 @@ import { exitCodeOfResults } from "../exit_codes.ts";
 import { nonEmpty, type ReadCommandOptions, withReadOptions } from "../options.ts";
 import { Output } from "../output.ts";
 import { runRoot } from "../run_root.ts";
+import { FOREIGN_PAGE } from "../run_upload.ts";
 import { openForUpload, type OpenStorage, stagingDirOf } from "../storage.ts";
 import { locationLines, reportedLocations, summaryLine, tellTrouble } from "../transfer_report.ts";
 
@@ -57,15 +58,15 @@ Examples:
         : await directoryTarget(dir, dryRun, context, output);
       using storage = target.storage;
       const { subject } = target;
-      const { results, notes } = await writeIndexPages(storage.backend, subject, {
+      const { results, kept } = await writeIndexPages(storage.backend, subject, {
         force,
         signal,
       });
       const where = storage.show(subject.prefix);
-      if (results.length === 0 && notes.length === 0) {
+      if (results.length === 0) {
         throw new RunOutputsError("not_found", `Nothing to list: there are no files in ${where}`);
       }
-      for (const { path, reason } of notes) output.warn(`kept '${path}': ${reason}`);
+      for (const page of kept) output.warn(`kept '${storage.show(page)}': ${FOREIGN_PAGE}`);
       tellTrouble(results, output);
       output.result(
         () => ({
@@ -73,7 +74,6 @@ Examples:
           dry_run: dryRun,
           where,
           ...reportedLocations(subject.prefix, results),
-          notes,
         }),
         () => [...locationLines(subject.prefix, results, output), summaryLine(results)],
       );

@@ -12,11 +12,12 @@
 
 import pMap from "p-map";
 import { RunOutputsError } from "../../layout/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
 import { pause } from "../../storage/retry.ts";
+import { contentType } from "../../storage/content_type.ts";
 import type { TransferResult } from "../../storage/transfer.ts";
-import type { PlanNote } from "../upload_plan.ts";
 import { Hashes } from "./hashes.ts";
 import { type IndexedFile, type IndexPage, isOurs, MARK_WITHIN } from "./page.ts";
 import { renderPage } from "./render.ts";
@@ -29,7 +30,7 @@ export interface WriteIndexOptions {
    * All pages if not given.
    */
   readonly uploaded?: readonly TransferResult[];
-  /** Whether pages that something else made are replaced. Default: they are kept, with a note. */
+  /** Whether pages that something else made are replaced. Default: they are kept. */
   readonly force?: boolean;
   /** Stops the work; a page is there whole or as before. */
   readonly signal?: AbortSignal;
@@ -39,8 +40,8 @@ export interface WriteIndexOptions {
 export interface IndexReport {
   /** What became of each page. */
   readonly results: readonly TransferResult[];
-  /** Pages that were kept because something else made them. */
-  readonly notes: readonly PlanNote[];
+  /** The pages that were kept because something else made them; their results are `skipped`. */
+  readonly kept: readonly OutputLocation[];
 }
 
 /** How often a page is made anew because others write it too. */
@@ -48,6 +49,9 @@ const MAX_ROUNDS = 30;
 
 /** The longest pause after a refusal, in milliseconds: jobs of a matrix often end together. */
 const MAX_PAUSE = 2000;
+
+/** Up to how many bytes a page is read by one request. Something else's can be of any size. */
+const AT_ONCE = 1024 * 1024;
 
 /** How many pages are read or written at once. */
 const CONCURRENCY = 8;
@@ -88,7 +92,7 @@ class Writer {
   readonly #options: WriteIndexOptions;
   readonly #hashes: Hashes;
   readonly #results = new Map<string, TransferResult>();
-  readonly #notes = new Map<string, PlanNote>();
+  readonly #kept = new Map<string, OutputLocation>();
   /** What was last seen in storage or put there, by key. */
   readonly #there = new Map<string, string>();
 
@@ -120,7 +124,7 @@ class Writer {
         await pause(Math.random() * Math.min(MAX_PAUSE, 20 * 2 ** round), this.#options.signal);
       }
     }
-    return { results: [...this.#results.values()], notes: [...this.#notes.values()] };
+    return { results: [...this.#results.values()], kept: [...this.#kept.values()] };
   }
 
   /** The pages that the files of now call for. */
@@ -147,9 +151,10 @@ class Writer {
     try {
       const info = await this.#backend.stat(location, { signal });
       const ifMatch = info.etag;
-      const start = await this.#text(info, { end: Math.min(MARK_WITHIN, info.size), ifMatch });
-      if (!isOurs(start)) return { etag: ifMatch };
-      const text = await this.#text(info, { end: info.size, ifMatch });
+      const end = info.size <= AT_ONCE ? info.size : MARK_WITHIN;
+      const start = await this.#text(info, { end, ifMatch });
+      if (!isOurs(start.slice(0, MARK_WITHIN))) return { etag: ifMatch };
+      const text = end === info.size ? start : await this.#text(info, { end: info.size, ifMatch });
       this.#hashes.learn(location, text);
       return { etag: ifMatch, text };
     } catch (error) {
@@ -185,8 +190,7 @@ class Writer {
     const { writes } = this.#backend;
     const existing = before.get(location.key);
     if (existing !== undefined && existing.text === undefined && !force) {
-      const reason = "run-outputs did not write this page; 'index --force' replaces it";
-      this.#notes.set(location.key, { path: location.s3Uri, reason });
+      this.#kept.set(location.key, location);
       this.#result(page, "skipped");
       return "settled";
     }
@@ -201,7 +205,7 @@ class Writer {
         return "settled";
       }
       const { sha256 } = await this.#backend.write(location, source, {
-        contentType: "text/html; charset=utf-8",
+        contentType: contentType(location.name),
         ifMatch: existing?.etag,
         ifAbsent: existing === undefined,
         advisory: true,
@@ -220,7 +224,7 @@ class Writer {
   /** Whether a page has to be written once more. */
   #differs(page: IndexPage): boolean {
     const { key } = page.location;
-    if (this.#notes.has(key)) return false;
+    if (this.#kept.has(key)) return false;
     const result = this.#results.get(key);
     if (result?.outcome === "failed") return isConflict(result.error);
     return this.#there.get(key) !== renderPage(page, this.#hashes.of);
