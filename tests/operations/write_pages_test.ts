@@ -261,6 +261,35 @@ for (const kind of ["memory", "local"]) {
   });
 }
 
+Deno.test("writeIndexPages(): a directory in a page's place is told, the others are written", async () => {
+  await using dir = await tempDir();
+  const backend = new LocalBackend(dir.path);
+  await put(backend, "logs/g/a.log", "logs/index.html/x");
+  const { results } = await writeIndexPages(backend, SUBJECT);
+  assert.deepEqual(outcomes(results), {
+    "index.html": "written",
+    "logs/index.html": "failed",
+    "logs/g/index.html": "written",
+    "logs/index.html/index.html": "written",
+  });
+});
+
+Deno.test("writeIndexPages(): a page that can't be read fails alone", async () => {
+  const backend = new Meddled();
+  await put(backend, "logs/g/a.log");
+  const { stat } = backend;
+  backend.stat = (location, options) =>
+    location.equals(ROOT.logRootIndex())
+      ? Promise.reject(new RunOutputsError("denied", "Cannot read: no"))
+      : stat(location, options);
+  const { results } = await writeIndexPages(backend, SUBJECT);
+  assert.deepEqual(outcomes(results), {
+    "index.html": "written",
+    "logs/index.html": "failed",
+    "logs/g/index.html": "written",
+  });
+});
+
 Deno.test("writeIndexPages(): a page that can't be written fails alone", async () => {
   const backend = new Meddled();
   await put(backend, "logs/g/a.log");

@@ -15,8 +15,8 @@ import { RunOutputsError } from "../../layout/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
-import { pause } from "../../storage/retry.ts";
 import { contentType } from "../../storage/content_type.ts";
+import { pause } from "../../storage/retry.ts";
 import type { TransferResult } from "../../storage/transfer.ts";
 import { Hashes } from "./hashes.ts";
 import { type IndexedFile, type IndexPage, isOurs, MARK_WITHIN } from "./page.ts";
@@ -78,6 +78,8 @@ interface Existing {
   readonly etag: string;
   /** Its text, if it is ours. */
   readonly text?: string;
+  /** Why it could not be read. */
+  readonly error?: Error;
 }
 
 /**
@@ -95,6 +97,8 @@ class Writer {
   readonly #kept = new Map<string, OutputLocation>();
   /** What was last seen in storage or put there, by key. */
   readonly #there = new Map<string, string>();
+  /** How often a page was refused because it is there, and was not there. */
+  readonly #obstructions = new Map<string, number>();
 
   constructor(backend: StorageBackend, subject: IndexSubject, options: WriteIndexOptions) {
     this.#backend = backend;
@@ -158,11 +162,11 @@ class Writer {
       this.#hashes.learn(location, text);
       return { etag: ifMatch, text };
     } catch (error) {
-      if (!(error instanceof RunOutputsError)) throw error;
-      if (error.code === "not_found") return undefined;
+      signal?.throwIfAborted();
+      if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
       // It is being replaced right now: no etag is like its own, so the write will be refused.
-      if (error.code === "conflict") return { etag: "", text: "" };
-      throw error;
+      if (isConflict(error)) return { etag: "", text: "" };
+      return { etag: "", error: error as Error };
     }
   }
 
@@ -189,6 +193,10 @@ class Writer {
     const { force = false, signal } = this.#options;
     const { writes } = this.#backend;
     const existing = before.get(location.key);
+    if (existing?.error !== undefined) {
+      this.#fail(page, existing.error);
+      return "settled";
+    }
     if (existing !== undefined && existing.text === undefined && !force) {
       this.#kept.set(location.key, location);
       this.#result(page, "skipped");
@@ -217,8 +225,18 @@ class Writer {
     } catch (error) {
       signal?.throwIfAborted();
       this.#fail(page, error as Error);
-      return isConflict(error) ? "refused" : "settled";
+      if (!isConflict(error)) return "settled";
+      if (existing === undefined) {
+        const count = this.#obstructions.get(location.key) ?? 0;
+        this.#obstructions.set(location.key, count + 1);
+      }
+      return this.#isObstructed(page) ? "settled" : "refused";
     }
+  }
+
+  /** A faster writer's page is there the next time. If none is, something else is in the way. */
+  #isObstructed({ location }: IndexPage): boolean {
+    return (this.#obstructions.get(location.key) ?? 0) > 1;
   }
 
   /** Whether a page has to be written once more. */
@@ -226,7 +244,9 @@ class Writer {
     const { key } = page.location;
     if (this.#kept.has(key)) return false;
     const result = this.#results.get(key);
-    if (result?.outcome === "failed") return isConflict(result.error);
+    if (result?.outcome === "failed") {
+      return isConflict(result.error) && !this.#isObstructed(page);
+    }
     return this.#there.get(key) !== renderPage(page, this.#hashes.of);
   }
 
