@@ -102,6 +102,7 @@ export type {
   ByteSource,
   CallOptions,
   Chunks,
+  ListOptions,
   ObjectBody,
   ObjectInfo,
   ReadOptions,
@@ -109,13 +110,23 @@ export type {
   WriteOptions,
 } from "./src/storage/backend.ts";
 export { bytesSource, fileSource } from "./src/storage/byte_source.ts";
+export type { ProduceContent } from "./src/storage/cache_making.ts";
+export type { CachedFile, ContentKey } from "./src/storage/cached_file.ts";
+export {
+  ContentCache,
+  type ContentCacheOptions,
+  DEFAULT_CACHE_BYTES,
+  type TakeOptions,
+} from "./src/storage/content_cache.ts";
 export { contentType } from "./src/storage/content_type.ts";
 export { download, type DownloadItem, type DownloadOptions } from "./src/storage/download.ts";
 export { DryRunBackend, type DryRunEvent } from "./src/storage/dry_run.ts";
 export { LocalBackend, type LocalBackendOptions } from "./src/storage/local.ts";
+export type { Placement, PlaceOptions } from "./src/storage/place_file.ts";
 export { openS3 } from "./src/storage/open_s3.ts";
 export type { RetryPolicy } from "./src/storage/retry.ts";
 export type { StaleUpload, StaleUploadOptions } from "./src/storage/s3/multipart.ts";
+export type { StaleUploadDetails, StaleUploadState } from "./src/storage/s3/stale_uploads.ts";
 export type { S3Backend } from "./src/storage/s3/s3_backend.ts";
 export type {
   Env,
@@ -184,6 +195,13 @@ export type {
 } from "./src/operations/index_pages/page.ts";
 export { type HashOf, renderPage } from "./src/operations/index_pages/render.ts";
 export { type ListedOutput, listOutputs } from "./src/operations/list_outputs.ts";
+export {
+  type AbortUnfinishedOptions,
+  abortUnfinishedUploads,
+  listUnfinishedUploads,
+  type UnfinishedUpload,
+  type UploadRemoval,
+} from "./src/operations/stale_uploads.ts";
 export { formatSidecar, parseSidecar } from "./src/operations/sidecar.ts";
 export { planArtifacts, type PlanArtifactsOptions } from "./src/operations/upload_artifacts.ts";
 export {

@@ -13,6 +13,7 @@ import { indexCommand } from "./commands/index.ts";
 import { listCommand } from "./commands/list.ts";
 import { pathCommand } from "./commands/path.ts";
 import { uploadCommand } from "./commands/upload.ts";
+import { staleUploadsCommand } from "./commands/stale_uploads.ts";
 import type { Context } from "./context.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
@@ -85,6 +86,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 nothing found, 4 not allowed, 5 network
   program.addCommand(listCommand(context));
   program.addCommand(fetchCommand(context));
   program.addCommand(indexCommand(context));
+  program.addCommand(staleUploadsCommand(context));
   configure(program, io);
   return program;
 }

@@ -139,6 +139,16 @@ export function withReadOptions(command: Command): Command {
   );
 }
 
+/**
+ * Adds the options of a command that reads a run where it can only be on S3. `--staging-dir` is
+ * among them, so that it is refused with its reason.
+ */
+export function withS3ReadOptions(command: Command): Command {
+  return withOutputOptions(
+    withRunOptions(withS3Options(command.addOption(stagingDir("not for this command").hideHelp()))),
+  );
+}
+
 /** `--staging-dir` */
 export function stagingDir(description: string): Option {
   return new Option(
@@ -217,6 +227,30 @@ export function wholeNumber(min: number, max: number): (value: string) => number
     if (number >= min && number <= max) return number;
     throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
   };
+}
+
+/** An age, as a person gives it. */
+export interface Age {
+  /** How it was written. */
+  readonly text: string;
+  /** How long it is. */
+  readonly milliseconds: number;
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/**
+ * Reads an age: a whole number and its unit.
+ *
+ * @param text `90m`, `24h`, `7d`.
+ * @returns The age.
+ */
+export function age(text: string): Age {
+  const [, number, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  if (unit === undefined) {
+    throw new InvalidArgumentError("Expected a whole number and s, m, h or d: 90m, 24h, 7d.");
+  }
+  return { text, milliseconds: Number(number) * UNITS[unit] * 1000 };
 }
 
 /**

@@ -134,6 +134,20 @@ export function isOnRunner(io: Io): boolean {
 }
 
 /**
+ * An age for people, in the largest unit that fits.
+ *
+ * @param milliseconds The age; a clock that is behind makes it negative, which reads as 0.
+ * @returns A whole number and a unit.
+ */
+export function formatAge(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / 86_400)} d`;
+}
+
+/**
  * A message with what kind it is, in the form that a runner marks or the one for people.
  *
  * @param kind The kind.

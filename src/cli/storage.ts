@@ -11,6 +11,7 @@ import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { StorageBackend } from "../storage/backend.ts";
+import type { S3Backend } from "../storage/s3/s3_backend.ts";
 import type { Io } from "./io.ts";
 import type { Output } from "./output.ts";
 
@@ -55,7 +56,7 @@ export interface OpenStorage extends Disposable {
  * @param output Where notices of the storage go.
  * @returns The storage.
  * @throws {RunOutputsError} `invalid`, if one of the options is no good; `unauthenticated`, if
- * there are no credentials to write with.
+ * there are no credentials to write with; whatever else stops every write.
  */
 export async function openForUpload(
   options: S3Options & { readonly outputDir?: string; readonly dryRun?: boolean },
@@ -64,7 +65,7 @@ export async function openForUpload(
   output: Output,
 ): Promise<OpenStorage> {
   const storage = options.outputDir === undefined
-    ? await openS3(options, io, output, root)
+    ? await openS3(options, io, output, (backend) => backend.requireAccess(root))
     : await openLocal(options.outputDir);
   if (!options.dryRun) return storage;
   const { DryRunBackend } = await import("../storage/dry_run.ts");
@@ -98,6 +99,39 @@ export async function openForReading(
 }
 
 /**
+ * S3, for a command about what is in no list of objects.
+ *
+ * @param options The options for S3, and the value of `--staging-dir`, which is refused.
+ * @param io The environment.
+ * @param output Where notices of the storage go.
+ * @param changed The run, if something of it is to be removed.
+ * @returns The storage.
+ * @throws {RunOutputsError} `invalid`, if one of the options is no good; `unauthenticated`, if
+ * there are no credentials to remove with.
+ */
+export async function openUploads(
+  options: S3Options & { readonly stagingDir?: string },
+  io: Io,
+  output: Output,
+  changed: OutputLocation | undefined,
+): Promise<{ readonly backend: S3Backend } & Disposable> {
+  const dir = stagingDirOf(options, io);
+  if (dir !== undefined) {
+    const [named, remedy] = options.stagingDir === undefined
+      ? ["$THEROCK_LOCAL_STAGING_DIR", "unset it"]
+      : ["--staging-dir", "leave it out"];
+    throw new RunOutputsError(
+      "invalid",
+      `Cannot look for unfinished uploads in '${dir}' (${named}): only S3 has them, a local ` +
+        `directory is cleaned by the next upload; ${remedy}`,
+    );
+  }
+  return await openS3(options, io, output, async (backend) => {
+    if (changed !== undefined) await backend.requireCredentials(changed, "remove uploads below");
+  });
+}
+
+/**
  * The staging directory that the user named.
  *
  * @param options The value of `--staging-dir`.
@@ -127,8 +161,8 @@ async function openS3(
   options: S3Options,
   io: Io,
   output: Output,
-  written?: OutputLocation,
-): Promise<OpenStorage> {
+  check?: (backend: S3Backend) => Promise<void>,
+): Promise<OpenStorage & { readonly backend: S3Backend }> {
   const { openS3: open } = await import("../storage/open_s3.ts");
   const { endpointUrl, region, profile, signRequest, partSize } = options;
   const backend = await open({
@@ -144,7 +178,7 @@ async function openS3(
   });
   try {
     // One line, not one for each file.
-    if (written !== undefined) await backend.requireCredentials(written);
+    await check?.(backend);
   } catch (error) {
     backend[Symbol.dispose]();
     throw error;

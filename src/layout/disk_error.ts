@@ -56,6 +56,20 @@ function explain(action: string, error: unknown): readonly [ErrorCode, string] {
   return ["failed", error instanceof Error ? error.message.split("\n")[0] : String(error)];
 }
 
+/**
+ * Whether a failure comes of a disk or a quota that is used up, also beneath errors of ours.
+ *
+ * @param error What was thrown.
+ * @returns `true`, if more space would help.
+ */
+export function isDiskFull(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const code = codeOf(at);
+    if (code === "ENOSPC" || code === "EDQUOT") return true;
+  }
+  return false;
+}
+
 /** The code of a file system's error, whichever interface threw it. */
 function codeOf(error: unknown): string | undefined {
   if (error instanceof Error && "code" in error && typeof error.code === "string") {

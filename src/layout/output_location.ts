@@ -81,6 +81,14 @@ export class OutputLocation {
     return this.key.slice(this.key.lastIndexOf("/") + 1);
   }
 
+  /** The location one segment up; for a key of one segment, and for the bucket itself, the bucket. */
+  get parent(): OutputLocation {
+    return new OutputLocation(
+      this.bucket,
+      this.key.slice(0, Math.max(0, this.key.lastIndexOf("/"))),
+    );
+  }
+
   /**
    * The path of this location in a staging directory. The bucket is no part of it: a staging
    * directory stands for whichever bucket it mirrors.

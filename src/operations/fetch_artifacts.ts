@@ -158,7 +158,7 @@ async function listArtifacts(
   for (const layout of ["typed", "flat"] as const) {
     const dir = new RunOutputRoot({ bucket, externalRepo, runId, platform, layout }).artifactsDir();
     const objects = new Map<string, ObjectInfo>();
-    for await (const info of backend.list(dir, { signal })) {
+    for await (const info of backend.list(dir, { signal, recursive: false })) {
       // Only what lies in the directory itself: a file of a subdirectory is something else.
       const name = info.location.relativeTo(dir);
       if (name !== undefined && isArtifact(name)) objects.set(name, info);

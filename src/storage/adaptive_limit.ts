@@ -8,14 +8,16 @@
 const GROW_AFTER = 4;
 
 /**
- * Lets a number of calls run at once. {@linkcode AdaptiveLimit.slowDown} halves the number, calls
- * that go well bring it back one by one, as TCP does with its window.
+ * Lets a number of calls run at once. A complaint halves the number, calls that go well bring it
+ * back one by one, as TCP does with its window. Complaints about calls that began before the last
+ * halving say nothing new: they are about the number that was then.
  */
 export class AdaptiveLimit {
   readonly #max: number;
   #limit: number;
   #running = 0;
   #good = 0;
+  #halvings = 0;
   readonly #waiting: (() => void)[] = [];
 
   /**
@@ -36,17 +38,21 @@ export class AdaptiveLimit {
   /**
    * Runs a call once it is its turn.
    *
-   * @param call The call.
+   * @param call The call. It is given a function to be called when the server says that it is
+   * asked too much.
    * @param signal Stops the waiting; the call itself is the caller's to stop.
    * @returns What the call returns.
    * @throws What the call throws, or the signal's reason.
    */
-  async run<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async run<T>(call: (slowDown: () => void) => Promise<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();
     if (this.#running >= this.#limit || this.#waiting.length > 0) await this.#wait(signal);
     else this.#running++;
+    const began = this.#halvings;
     try {
-      const result = await call();
+      const result = await call(() => {
+        if (began === this.#halvings) this.#halve();
+      });
       if (this.#limit < this.#max && ++this.#good >= this.#limit * GROW_AFTER) {
         this.#good = 0;
         this.#limit++;
@@ -58,8 +64,8 @@ export class AdaptiveLimit {
     }
   }
 
-  /** Halves the number of calls at once; to be called when the server says that it is too much. */
-  slowDown(): void {
+  #halve(): void {
+    this.#halvings++;
     this.#limit = Math.max(1, Math.floor(this.#limit / 2));
     this.#good = 0;
   }

@@ -217,11 +217,21 @@ async function removeAbandoned(directory: string): Promise<void> {
     if (!entry.isFile || !isTemporary(basename(entry.name))) continue;
     const path = join(directory, entry.name);
     try {
-      using file = await Deno.open(path, { read: true, write: true });
+      using file = await openToLock(path);
       // Runtimes before 2.9 have no `tryLock`: there, nothing is taken for abandoned.
       if (await file.tryLock?.(true)) await Deno.remove(path);
     } catch {
       // Its writer has just finished, or it belongs to somebody else: not ours to clean.
     }
+  }
+}
+
+/** Network file systems lock exclusively only what is open for writing; a copy can be read-only. */
+async function openToLock(path: string): Promise<Deno.FsFile> {
+  try {
+    return await Deno.open(path, { read: true, write: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    return await Deno.open(path);
   }
 }

@@ -32,6 +32,8 @@ export interface ByteSource {
   readonly size: number;
   /** Their SHA-256, 64 hex digits, where whoever made them has computed it on the way. */
   readonly sha256?: string;
+  /** The file on disk whose bytes these are, where they are just that. */
+  readonly path?: string;
   /**
    * Opens the bytes. It can be called again, for a retry or a part.
    *
@@ -70,6 +72,15 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of {@linkcode StorageBackend.list}. */
+export interface ListOptions extends CallOptions {
+  /**
+   * Whether objects further down are listed too. With `false` only those are whose key has no `/`
+   * behind the prefix, and what is further down is not even looked at. Default: `true`.
+   */
+  readonly recursive?: boolean;
+}
+
 /** Options of {@linkcode StorageBackend.read}. */
 export interface ReadOptions extends CallOptions {
   /** The part to read; the whole object by default. */
@@ -84,12 +95,13 @@ export interface WriteOptions extends CallOptions {
   readonly contentType?: string;
   /** The SHA-256 that the bytes must have, 64 hex digits in lower case. */
   readonly sha256?: string;
-  /** Write only if nothing is there. */
-  readonly ifAbsent?: boolean;
+  /**
+   * Write only if nothing is there. `"seen"`: the caller has just seen that nothing is; a storage
+   * that can't make it a condition of the write itself then does not look once more.
+   */
+  readonly ifAbsent?: boolean | "seen";
   /** Write only if what is there still has this etag. */
   readonly ifMatch?: string;
-  /** The caller looks again afterwards: storage that can't enforce a condition need not say so. */
-  readonly advisory?: boolean;
   /** Told of each piece, with its number of bytes. A retry counts back with a negative number. */
   readonly onBytes?: (bytes: number) => void;
   /**
@@ -135,10 +147,10 @@ export interface StorageBackend {
    * that is written or deleted meanwhile may or may not be in it.
    *
    * @param prefix What to list; a bucket itself lists all of it.
-   * @param options A signal.
+   * @param options Whether to go further down; a signal.
    * @returns The objects; none, without an error, if there are none.
    */
-  list(prefix: OutputLocation, options?: CallOptions): AsyncIterable<ObjectInfo>;
+  list(prefix: OutputLocation, options?: ListOptions): AsyncIterable<ObjectInfo>;
 
   /**
    * Reads an object or a part of it.

@@ -53,6 +53,7 @@ export async function fileSource(path: string): Promise<ByteSource> {
   }
   return {
     size: info.size,
+    path,
     open: (range?: ByteRange, signal?: AbortSignal) => readFile(path, range, signal),
   };
 }

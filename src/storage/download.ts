@@ -4,13 +4,12 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import type { OutputLocation } from "../layout/output_location.ts";
 import { writeFileAtomic } from "./atomic_file.ts";
 import type { ObjectBody, StorageBackend } from "./backend.ts";
-import { readFile } from "./byte_source.ts";
 import { diskError } from "../layout/disk_error.ts";
-import { downloadLarge, SEGMENT } from "./large_download.ts";
+import { Hashers } from "./hash/hashers.ts";
+import { downloadLarge, type LargeDownload, SEGMENT } from "./large_download.ts";
 import { Semaphore } from "./semaphore.ts";
 import {
   concurrencyFor,
@@ -64,11 +63,12 @@ export async function download(
   const all = [...items];
   const concurrency = concurrencyFor(all, options.concurrency);
   const streams = new Semaphore(concurrency);
+  using hashers = new Hashers();
   return await transferAll(
     all,
     async (item) => {
       options.onEvent?.({ type: "start", path: item.path, size: item.size });
-      const result = await downloadOne(backend, item, options, streams);
+      const result = await downloadOne(backend, item, options, { streams, hashers });
       options.onEvent?.({ type: "finish", result });
       return [result];
     },
@@ -83,11 +83,11 @@ async function downloadOne(
   backend: StorageBackend,
   item: DownloadItem,
   options: DownloadOptions,
-  streams: Semaphore,
+  shared: Pick<LargeDownload, "streams" | "hashers">,
 ): Promise<TransferResult> {
   const { location, path, sha256 } = item;
   const { signal, onEvent } = options;
-  if (sha256 !== undefined && await isWhole(path, sha256, item.size, signal)) {
+  if (sha256 !== undefined && await isWhole(item, shared.hashers, signal)) {
     return { location, path, outcome: "unchanged", size: item.size, sha256, warnings: [] };
   }
   if (options.dryRun) {
@@ -96,7 +96,7 @@ async function downloadOne(
   }
   const onBytes = (bytes: number) => onEvent?.({ type: "bytes", path, bytes });
   const { segment = SEGMENT } = options;
-  const release = await streams.acquire(1, signal);
+  const release = await shared.streams.acquire(1, signal);
   let body: ObjectBody;
   try {
     // The first bytes come with the object's headers; for most objects they are all there is.
@@ -106,7 +106,15 @@ async function downloadOne(
     release();
   }
   const { info } = body;
-  const large = { location, path, info, sha256: sha256 ?? info.sha256, segment, streams, onBytes };
+  const large = {
+    location,
+    path,
+    info,
+    sha256: sha256 ?? info.sha256,
+    segment,
+    ...shared,
+    onBytes,
+  };
   const loaded = await downloadLarge(backend, { ...large, signal }, body);
   if (loaded !== undefined) {
     return {
@@ -146,21 +154,19 @@ async function downloadSmall(
   return { location, path, outcome: "written", size, sha256: actual, warnings: [] };
 }
 
-/** Whether a file is there and has the hash. */
+/** Whether a file is there and has the hash that it should have. */
 async function isWhole(
-  path: string,
-  sha256: string,
-  size: number | undefined,
+  { path, size, sha256 }: DownloadItem,
+  hashers: Hashers,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   try {
     const stat = await Deno.lstat(path);
     if (!stat.isFile || (size !== undefined && stat.size !== size)) return false;
+    return await hashers.hashFile(path, stat.size, signal) === sha256;
   } catch (error) {
+    signal?.throwIfAborted();
     if (error instanceof Deno.errors.NotFound) return false;
     throw diskError("read", path, error);
   }
-  const digest = createHash("sha256");
-  for await (const chunk of readFile(path, undefined, signal)) digest.update(chunk);
-  return digest.digest("hex") === sha256;
 }

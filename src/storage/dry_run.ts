@@ -10,6 +10,7 @@ import { invalid, RunOutputsError } from "../layout/error.ts";
 import type {
   ByteSource,
   CallOptions,
+  ListOptions,
   ObjectBody,
   ObjectInfo,
   ReadOptions,
@@ -64,7 +65,7 @@ export class DryRunBackend implements StorageBackend {
   }
 
   /** {@inheritDoc StorageBackend.list} */
-  list(prefix: OutputLocation, options?: CallOptions): AsyncIterable<ObjectInfo> {
+  list(prefix: OutputLocation, options?: ListOptions): AsyncIterable<ObjectInfo> {
     return this.#inner.list(prefix, options);
   }
 
@@ -107,7 +108,7 @@ export class DryRunBackend implements StorageBackend {
   async #check(location: OutputLocation, options: WriteOptions): Promise<void> {
     options.signal?.throwIfAborted();
     if (location.key === "") throw invalid("key", location.key, "the name of an object");
-    if (!options.ifAbsent && options.ifMatch === undefined) return;
+    if (options.ifAbsent !== true && options.ifMatch === undefined) return;
     const there = await this.#inner.stat(location, options).catch((error) => {
       if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
       throw error;

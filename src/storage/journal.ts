@@ -22,12 +22,16 @@ export class Journal implements Disposable {
    * Opens a journal, which is made if there is none.
    *
    * @param path Its file; the directory has to be there.
+   * @param options `create: false` to make none: then a missing one is an error.
    * @returns The journal; `undefined`, if another process is at work on it.
    * @throws What the disk says.
    */
-  static async open(path: string): Promise<Journal | undefined> {
+  static async open(
+    path: string,
+    { create = true }: { readonly create?: boolean } = {},
+  ): Promise<Journal | undefined> {
     for (;;) {
-      const file = await Deno.open(path, { read: true, write: true, create: true });
+      const file = await Deno.open(path, { read: true, write: true, create });
       try {
         if (!await lock(file)) {
           file.close();
@@ -127,6 +131,9 @@ function parse(text: string): unknown[] {
 
 function tryClose(file: Deno.FsFile): void {
   try {
+    // A process that is just being started holds a copy of the file for a moment, and with it a
+    // lock that was not given up.
+    file.unlockSync();
     file.close();
   } catch (error) {
     if (!(error instanceof Deno.errors.BadResource)) throw error;

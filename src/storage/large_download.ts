@@ -5,13 +5,12 @@
  * @module
  */
 
-import { createHash, type Hash } from "node:crypto";
 import { dirname } from "node:path";
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { ByteRange, ObjectBody, ObjectInfo, StorageBackend } from "./backend.ts";
-import { readFile } from "./byte_source.ts";
 import { diskError } from "../layout/disk_error.ts";
+import type { FileHasher, Hashers } from "./hash/hashers.ts";
 import { Journal } from "./journal.ts";
 import type { Semaphore } from "./semaphore.ts";
 
@@ -22,6 +21,9 @@ export const SEGMENT = 32 * MiB;
 
 /** After how many bytes the journal is told. A kill costs at most this much of each stream. */
 const NOTE_EVERY = 4 * MiB;
+
+/** After how many bytes the hashing is told: often enough that it stays close behind. */
+const TELL_EVERY = MiB;
 
 /** What is left to do of an object, and what it has to be. */
 export interface LargeDownload {
@@ -37,6 +39,8 @@ export interface LargeDownload {
   readonly segment: number;
   /** Bounds the streams of all files together. */
   readonly streams: Semaphore;
+  /** Hash the file while it is written. */
+  readonly hashers: Hashers;
   /** Told of each piece. */
   readonly onBytes: (bytes: number) => void;
   /** Stops the download; what is there stays for the next one. */
@@ -88,9 +92,10 @@ export async function downloadLarge(
 
     let sha256: string;
     {
-      using hasher = new FileHasher(part, done);
+      using hasher = task.hashers.file(part);
+      for (const range of done) hasher.there(range);
       await fetchMissing(backend, task, part, journal, done, hasher, opened);
-      sha256 = await hasher.finish(task.info.size, signal);
+      ({ sha256 } = await hasher.finish(task.info.size, signal));
     }
     if (task.sha256 !== undefined && task.sha256 !== sha256) {
       await Deno.remove(part);
@@ -158,22 +163,31 @@ async function fetchMissing(
     using file = await Deno.open(part, { write: true });
     await file.seek(range.start, Deno.SeekMode.Start);
     let { start } = range;
+    let told = start;
     let noted = start;
+    function tell(): void {
+      if (start > told) hasher.there({ start: told, end: start });
+      told = start;
+    }
+    function note(): void {
+      if (start > noted) journal.append({ start: noted, end: start });
+      noted = start;
+    }
     try {
       for await (const chunk of body) {
         if (signal.aborted) throw signal.reason;
         for (let offset = 0; offset < chunk.length;) {
-          offset += file.writeSync(offset === 0 ? chunk : chunk.subarray(offset));
+          // Another thread copies into the system's cache, and other streams go on meanwhile.
+          offset += await file.write(offset === 0 ? chunk : chunk.subarray(offset));
         }
-        hasher.wrote(start, chunk);
         start += chunk.length;
         onBytes(chunk.length);
-        if (start - noted < NOTE_EVERY) continue;
-        journal.append({ start: noted, end: start });
-        noted = start;
+        if (start - told >= TELL_EVERY) tell();
+        if (start - noted >= NOTE_EVERY) note();
       }
     } finally {
-      if (start > noted) journal.append({ start: noted, end: start });
+      tell();
+      note();
     }
     if (start === range.end) return;
     throw new RunOutputsError(
@@ -232,73 +246,6 @@ function isRange(note: unknown, size: number): note is ByteRange {
   const { start, end } = note as ByteRange;
   return Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start < end &&
     end <= size;
-}
-
-/**
- * Hashes a file that is written at several places: what comes in order at once, the rest by
- * reading it back, while it is still in the system's cache.
- */
-class FileHasher implements Disposable {
-  readonly #path: string;
-  readonly #hash: Hash = createHash("sha256");
-  readonly #written: { start: number; end: number }[];
-  #hashed = 0;
-  #reader: Deno.FsFile | undefined;
-  #buffer: Uint8Array<ArrayBuffer> | undefined;
-
-  constructor(path: string, done: readonly ByteRange[]) {
-    this.#path = path;
-    this.#written = done.map((range) => ({ ...range }));
-  }
-
-  /** Takes note of bytes that are in the file now. */
-  wrote(start: number, chunk: Uint8Array): void {
-    const end = start + chunk.length;
-    if (start === this.#hashed) {
-      this.#hash.update(chunk);
-      this.#hashed = end;
-      return;
-    }
-    const last = this.#written.find((range) => range.end === start);
-    if (last !== undefined) last.end = end;
-    else this.#written.push({ start, end });
-    this.#catchUp(4 * chunk.length);
-  }
-
-  /** Hashes the rest of the file. */
-  async finish(size: number, signal: AbortSignal | undefined): Promise<string> {
-    if (this.#hashed < size) {
-      const rest = { start: this.#hashed, end: size };
-      for await (const chunk of readFile(this.#path, rest, signal)) this.#hash.update(chunk);
-    }
-    return this.#hash.digest("hex");
-  }
-
-  [Symbol.dispose](): void {
-    this.#reader?.close();
-    this.#reader = undefined;
-  }
-
-  /** Hashes at most so many bytes of what stands behind what is hashed, without waiting. */
-  #catchUp(most: number): void {
-    const index = this.#written.findIndex(({ start, end }) =>
-      start <= this.#hashed && this.#hashed < end
-    );
-    if (index === -1) return;
-    const range = this.#written[index];
-    this.#reader ??= Deno.openSync(this.#path);
-    this.#buffer ??= new Uint8Array(MiB);
-    this.#reader.seekSync(this.#hashed, Deno.SeekMode.Start);
-    const until = Math.min(range.end, this.#hashed + most);
-    while (this.#hashed < until) {
-      const length = Math.min(this.#buffer.length, until - this.#hashed);
-      const count = this.#reader.readSync(this.#buffer.subarray(0, length));
-      if (count === null) return;
-      this.#hash.update(this.#buffer.subarray(0, count));
-      this.#hashed += count;
-    }
-    if (this.#hashed >= range.end) this.#written.splice(index, 1);
-  }
 }
 
 /** A body that was opened before it was known what for: used for its range, or disposed of. */

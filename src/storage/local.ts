@@ -18,6 +18,7 @@ import type {
   ByteRange,
   ByteSource,
   CallOptions,
+  ListOptions,
   ObjectBody,
   ObjectInfo,
   ReadOptions,
@@ -92,7 +93,7 @@ export class LocalBackend implements StorageBackend {
   }
 
   /** {@inheritDoc StorageBackend.list} */
-  async *list(prefix: OutputLocation, options: CallOptions = {}): AsyncGenerator<ObjectInfo> {
+  async *list(prefix: OutputLocation, options: ListOptions = {}): AsyncGenerator<ObjectInfo> {
     const path = this.#path(prefix);
     try {
       await this.#stayInside(path);
@@ -102,7 +103,7 @@ export class LocalBackend implements StorageBackend {
       if (isMissing(error)) return;
       throw diskError("list", path, error);
     }
-    yield* this.#walk(prefix, path, options.signal);
+    yield* this.#walk(prefix, path, options);
   }
 
   /** {@inheritDoc StorageBackend.read} */
@@ -139,7 +140,7 @@ export class LocalBackend implements StorageBackend {
     const { sha256, stat } = await writeFileAtomic(path, source.open(undefined, options.signal), {
       size: source.size,
       sha256: options.sha256,
-      ifAbsent: options.ifAbsent,
+      ifAbsent: Boolean(options.ifAbsent),
       // Between this and the rename is a gap of microseconds, in which another writer is not seen.
       condition: options.ifMatch === undefined
         ? undefined
@@ -168,7 +169,11 @@ export class LocalBackend implements StorageBackend {
       throw diskError("write", target, error);
     });
     const body = await this.read(from, { ifMatch: found.etag, signal: options.signal });
-    const { sha256, stat } = await writeFileAtomic(target, body, { ...options, sha256: undefined });
+    const { sha256, stat } = await writeFileAtomic(target, body, {
+      ...options,
+      sha256: undefined,
+      ifAbsent: Boolean(options.ifAbsent),
+    });
     return { ...info(to, stat), sha256 };
   }
 
@@ -234,14 +239,16 @@ export class LocalBackend implements StorageBackend {
   async *#walk(
     above: OutputLocation,
     path: string,
-    signal: AbortSignal | undefined,
+    options: ListOptions,
   ): AsyncGenerator<ObjectInfo> {
+    const { signal, recursive = true } = options;
     const entries: { readonly key: string; readonly name: string; readonly directory: boolean }[] =
       [];
     try {
       for await (const entry of Deno.readDir(path)) {
         signal?.throwIfAborted();
-        if (isTemporary(entry.name) || !(entry.isFile || entry.isDirectory)) continue;
+        if (isTemporary(entry.name)) continue;
+        if (!(entry.isFile || (entry.isDirectory && recursive))) continue;
         entries.push({
           key: this.#encode ? decode(entry.name) : entry.name,
           name: entry.name,
@@ -261,7 +268,7 @@ export class LocalBackend implements StorageBackend {
       const inside = join(path, name);
       const location = joinKey(above, key, inside);
       if (directory) {
-        yield* this.#walk(location, inside, signal);
+        yield* this.#walk(location, inside, options);
         continue;
       }
       let found: ObjectInfo;

@@ -11,6 +11,7 @@ import type {
   ByteSource,
   CallOptions,
   Chunks,
+  ListOptions,
   ObjectBody,
   ObjectInfo,
   ReadOptions,
@@ -53,9 +54,12 @@ export class MemoryBackend implements StorageBackend {
   }
 
   /** {@inheritDoc StorageBackend.list} */
-  async *list(prefix: OutputLocation, options: CallOptions = {}): AsyncGenerator<ObjectInfo> {
+  async *list(prefix: OutputLocation, options: ListOptions = {}): AsyncGenerator<ObjectInfo> {
     const found = [...this.#objects.values()]
-      .filter(({ info }) => info.location.relativeTo(prefix))
+      .filter(({ info }) => {
+        const path = info.location.relativeTo(prefix);
+        return path && (options.recursive !== false || !path.includes("/"));
+      })
       .sort((a, b) => compareKeys(a.info.location.key, b.info.location.key));
     for (const { info } of found) {
       await turn(options.signal);

@@ -8,6 +8,7 @@
  */
 
 import { RunOutputsError } from "../layout/error.ts";
+import { pause } from "./pause.ts";
 
 /** How something is tried again. */
 export interface RetryPolicy {
@@ -136,26 +137,4 @@ export class RetrySeries {
   progressed(): void {
     this.#failures = 0;
   }
-}
-
-/**
- * Waits, unless a signal stops it.
- *
- * @param ms How long, in milliseconds.
- * @param signal The signal.
- * @throws The signal's reason.
- */
-export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  if (signal?.aborted) return Promise.reject(signal.reason);
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    signal?.addEventListener("abort", stop, { once: true });
-  });
 }

@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
-import type { ByteSource, Chunks, ObjectInfo, StorageBackend } from "./backend.ts";
+import type { ByteSource, Chunks, ObjectInfo, StorageBackend, WriteOptions } from "./backend.ts";
 import { bytesSource, fileSource } from "./byte_source.ts";
 import { contentType } from "./content_type.ts";
 import {
@@ -16,6 +16,7 @@ import {
   type TransferOptions,
   type TransferResult,
 } from "./transfer.ts";
+import { Vacancies } from "./vacancies.ts";
 
 /** What to do where something is already. Content that is the same is never sent again. */
 export type IfExists = "replace" | "skip" | "fail";
@@ -105,7 +106,7 @@ export async function upload(
 ): Promise<TransferResult[]> {
   async function withFollowUps(item: UploadItem): Promise<readonly TransferResult[]> {
     options.onEvent?.({ type: "start", path: item.path, size: item.size });
-    const { result, etag } = await uploadOne(backend, item, options);
+    const { result, etag } = await uploadOne(backend, item, vacancies, options);
     options.onEvent?.({ type: "finish", result });
     const results = [result];
     for (const next of item.followUp?.({ sha256: result.sha256 }) ?? []) {
@@ -125,6 +126,7 @@ export async function upload(
     return results;
   }
   const all = [...items];
+  const vacancies = new Vacancies(backend, all.map(({ location }) => location));
   const concurrency = concurrencyFor(all, options.concurrency);
   return await transferAll(all, withFollowUps, failed, { ...options, concurrency });
 }
@@ -138,6 +140,7 @@ interface Uploaded {
 async function uploadOne(
   backend: StorageBackend,
   item: UploadItem,
+  vacancies: Vacancies,
   options: UploadOptions,
 ): Promise<Uploaded> {
   const { location, path } = item;
@@ -151,15 +154,26 @@ async function uploadOne(
     return { result: { location, path, outcome: "planned", size: item.size, warnings: [] } };
   }
   await using source = disposable(await item.open(signal));
+  if (await vacancies.isFree(location, signal)) {
+    try {
+      const ifAbsent = ifExists === "fail" ? true : "seen";
+      return await send(backend, item, source, { sha256: source.sha256, ifAbsent }, options);
+    } catch (error) {
+      if (!(error instanceof RunOutputsError) || error.code !== "conflict") throw error;
+      // Another upload was there in between: what it has put there is dealt with as what was
+      // there before.
+      signal?.throwIfAborted();
+    }
+  }
   const existing = await lookUp(backend, location, wanted, signal);
   if (existing !== undefined && ifExists === "skip") {
     return { result: skipped(item, existing), etag: markOf(backend, existing) };
   }
 
   const warnings: string[] = [];
-  let sha256 = item.sha256 ?? source.sha256;
+  let { sha256 } = source;
   if (existing !== undefined) {
-    sha256 = source.sha256 ?? await hash(source.open(undefined, signal));
+    sha256 ??= await hash(source.open(undefined, signal));
     checkHash(item, sha256);
     if (existing.size === source.size && existing.sha256 === sha256) {
       const { size } = source;
@@ -177,13 +191,27 @@ async function uploadOne(
       `${location} had other content: sha256 ${existing.sha256} is replaced by ${sha256}`,
     );
   }
+  const ifAbsent = ifExists === "fail";
+  return await send(backend, item, source, { sha256, ifAbsent, warnings }, options);
+}
 
+/** Hands the bytes to the storage. */
+async function send(
+  backend: StorageBackend,
+  item: UploadItem,
+  source: ByteSource,
+  { sha256, ifAbsent, warnings = [] }:
+    & Pick<WriteOptions, "sha256" | "ifAbsent">
+    & { readonly warnings?: readonly string[] },
+  { onEvent, signal }: UploadOptions,
+): Promise<Uploaded> {
+  const { location, path } = item;
   let resumed: number | undefined;
   const written = await backend.write(location, source, {
-    sha256,
+    sha256: sha256 ?? item.sha256,
     contentType: item.contentType ?? contentType(location.name),
-    ifAbsent: ifExists === "fail",
-    onBytes: (bytes) => options.onEvent?.({ type: "bytes", path, bytes }),
+    ifAbsent,
+    onBytes: (bytes) => onEvent?.({ type: "bytes", path, bytes }),
     onResumed: (bytes) => resumed = bytes,
     signal,
   });
@@ -275,6 +303,7 @@ function disposable(source: ByteSource & Partial<AsyncDisposable>): ByteSource &
   return {
     size: source.size,
     sha256: source.sha256,
+    path: source.path,
     open: (range, signal) => source.open(range, signal),
     [Symbol.asyncDispose]: async () => await source[Symbol.asyncDispose]?.(),
   };

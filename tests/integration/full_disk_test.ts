@@ -10,28 +10,10 @@ import { finish } from "../e2e/processes.ts";
 import { noise, sha256 } from "../support/bytes.ts";
 import { makeJob } from "../support/job.ts";
 import { startS3Server } from "../support/s3_server.ts";
+import { canMount, smallDisk } from "../support/small_disk.ts";
 import { readTree, tempDir, writeTree } from "../support/temp_dir.ts";
 
 const RUN = ["--run-id", "7", "--platform", "linux"];
-const canMount = Deno.build.os === "linux" && Deno.uid() === 0;
-
-/** A file system of 4 MB. */
-async function smallDisk(): Promise<{ readonly path: string } & AsyncDisposable> {
-  const dir = await tempDir();
-  await command("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", dir.path);
-  return {
-    path: dir.path,
-    async [Symbol.asyncDispose]() {
-      await command("umount", dir.path);
-      await dir[Symbol.asyncDispose]();
-    },
-  };
-}
-
-async function command(name: string, ...args: string[]): Promise<void> {
-  const { code, stderr } = await new Deno.Command(name, { args }).output();
-  assert.equal(code, 0, new TextDecoder().decode(stderr));
-}
 
 /** Two archives that fit and one that does not, with their checksums. */
 async function makeArchives(dir: string): Promise<void> {
@@ -51,6 +33,7 @@ Deno.test({
     await using dir = await tempDir();
     await using disk = await smallDisk();
     await makeArchives(`${dir.path}/in`);
+    // One after the other: while the big one fills the disk there is no room for a checksum.
     const args = [
       "upload",
       "artifacts",
@@ -59,7 +42,6 @@ Deno.test({
       "--output-dir",
       `${disk.path}/s`,
     ];
-    // At once with the one that does not fit, others would find the disk full too.
     args.push("--concurrency", "1");
     for (let i = 0; i < 2; i++) {
       const job = await makeJob(`${dir.path}/job${i}`);
@@ -101,6 +83,7 @@ for (const from of ["a staging directory", "S3"]) {
       const up = await finish(["upload", "artifacts", `${dir.path}/in`, ...run, ...to], env);
       assert.equal(up.code, 0, up.stderr);
       const args = ["fetch", "--no-extract", ...run, ...place, "--output-dir", `${disk.path}/out`];
+      args.push("--concurrency", "1");
       const { code, stderr } = await finish(args, env);
       assert.equal(code, 7, stderr);
       assert.match(stderr, /^error: [^\n]*big_lib_generic[^\n]*no space left on the disk\n$/);

@@ -1,6 +1,8 @@
 import { realS3, realServer } from "../support/s3_subject.ts";
 import { faultSuite } from "../storage/fault_suite.ts";
 import { backendSuite } from "../storage/backend_suite.ts";
+import { encodedSuite } from "../storage/encoded_suite.ts";
+import { staleUploadsSuite } from "../storage/stale_uploads_suite.ts";
 
 if (realServer() !== undefined) {
   backendSuite("ceph", () => realS3(), { withoutConditionalWrite: true, numRuns: 10 });
@@ -10,4 +12,6 @@ if (realServer() !== undefined) {
     { withoutConditionalWrite: true, numRuns: 3 },
   );
   faultSuite("ceph", () => realS3(), { listsUploads: true });
+  encodedSuite("ceph", () => realS3());
+  staleUploadsSuite("ceph", () => realS3());
 }

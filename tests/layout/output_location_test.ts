@@ -131,3 +131,10 @@ Deno.test("OutputLocation: is immutable", () => {
     (location as { key: string }).key = "b";
   }, TypeError);
 });
+
+Deno.test("parent: one segment up, to the bucket itself", () => {
+  const file = new OutputLocation("bucket", "1-linux/logs/a.log");
+  assert.equal(file.parent.key, "1-linux/logs");
+  assert.equal(file.parent.parent.parent.s3Uri, "s3://bucket");
+  assert.equal(new OutputLocation("bucket", "").parent.s3Uri, "s3://bucket");
+});

@@ -11,7 +11,12 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { RunOutputsError } from "../../src/layout/error.ts";
 import { OutputLocation } from "../../src/layout/output_location.ts";
-import type { ByteSource, ObjectInfo, StorageBackend } from "../../src/storage/backend.ts";
+import type {
+  ByteSource,
+  ListOptions,
+  ObjectInfo,
+  StorageBackend,
+} from "../../src/storage/backend.ts";
 import { bytesSource } from "../../src/storage/byte_source.ts";
 import { compareKeys } from "../../src/storage/compare_keys.ts";
 import { collect, noise, sha256 } from "../support/bytes.ts";
@@ -379,6 +384,19 @@ export function backendSuite(
     assert.deepEqual(await s.list("123-lin"), []);
   });
 
+  test("list(): of one level only, what is further down is not in it", async (s) => {
+    const keys = ["1-linux/b", "1-linux/b-c/d", "1-linux/a/b/c", "1-linux/z", "1-linux-old/a", "0"];
+    for (const key of keys) await s.put(key, key);
+    const level = async (prefix: string) => await s.list(prefix, { recursive: false });
+    assert.deepEqual(await level("1-linux"), ["1-linux/b", "1-linux/z"]);
+    assert.deepEqual(await level("1-linux/a"), []);
+    assert.deepEqual(await level("1-linux/a/b"), ["1-linux/a/b/c"]);
+    assert.deepEqual(await level("1-linux/b"), []);
+    assert.deepEqual(await level("2-linux"), []);
+    assert.deepEqual(await level(""), ["0"]);
+    assert.equal((await s.list("", { recursive: true })).length, keys.length);
+  });
+
   test("list(): in the order of UTF-8 bytes, with sizes and etags", async (s) => {
     const keys = ["r/a", "r/a-b", "r/a/b", "r/a/b/c", "r/a0", "r/B", "r/ü", "r/\uffee", "r/😀"]
       .filter((key) => key !== "r/a" && key !== "r/a/b");
@@ -509,8 +527,9 @@ class Helper {
     return new TextDecoder("utf-8", { ignoreBOM: true }).decode(await this.bytes(key));
   }
 
-  async list(key: string): Promise<string[]> {
-    return (await Array.fromAsync(this.backend.list(this.at(key)))).map((i) => i.location.key);
+  async list(key: string, options?: ListOptions): Promise<string[]> {
+    const infos = await Array.fromAsync(this.backend.list(this.at(key), options));
+    return infos.map((info) => info.location.key);
   }
 }
 

@@ -10,7 +10,9 @@ import { memoryS3, testOptions } from "../support/s3_subject.ts";
 const at = new OutputLocation("suite", "1-linux/a");
 
 /** A server that answers everything in one way. */
-function stub(answer: (request: Request) => Response): { url: string } & AsyncDisposable {
+function stub(
+  answer: (request: Request) => Response | Promise<Response>,
+): { url: string } & AsyncDisposable {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, answer);
   return {
     url: `http://127.0.0.1:${server.addr.port}`,
@@ -64,6 +66,34 @@ Deno.test("s3, errors: a clock an hour off is told by how much", async () => {
   await rejectsWith(backend.read(at), "unauthenticated", "60 minutes ahead");
 });
 
+for (const hours of [1, -1]) {
+  Deno.test(`s3: with a clock that is ${hours} h off requests are signed with the server's`, async () => {
+    const notices: string[] = [];
+    await using s3 = await memoryS3(
+      { onNotice: (message) => notices.push(message) },
+      { clock: hours * 3_600_000 },
+    );
+    await Promise.all(
+      [1, 2, 3].map((i) =>
+        s3.backend.write(new OutputLocation("suite", `1-linux/${i}`), bytesSource("hello"))
+      ),
+    );
+    const listed = await Array.fromAsync(s3.backend.list(new OutputLocation("suite", "1-linux")));
+    assert.equal(listed.length, 3);
+    assert.equal((await s3.backend.stat(listed[0].location)).size, 5);
+    await s3.backend.delete(listed[0].location);
+    const off = `clock is 60 minutes ${hours > 0 ? "behind" : "ahead of"} the server's`;
+    assert.deepEqual(notices, [`Signing with the server's time: this machine's ${off}`]);
+  });
+}
+
+Deno.test("s3, errors: with a clock that is off a lack of permission is still one", async () => {
+  const date = new Date(Date.now() + 3_600_000).toUTCString();
+  await using server = stub(() => refusal(403, "AccessDenied", { date }));
+  using backend = await createS3Backend(testOptions(server.url, quick));
+  await rejectsWith(backend.read(at), "denied", "role");
+});
+
 Deno.test("s3, errors: no network is told with host and what to check", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const url = `http://127.0.0.1:${listener.addr.port}`;
@@ -92,23 +122,30 @@ Deno.test("s3, errors: without credentials a write is refused before anything is
   assert.deepEqual(seen, ["GET false"]);
 });
 
-Deno.test("s3, errors: a session token that has ended is renewed once", async () => {
-  let asked = 0;
-  await using server = stub(({ headers }) =>
-    headers.get("x-amz-security-token") === "2"
-      ? new Response("hello", {
-        headers: { etag: '"1"', "last-modified": new Date().toUTCString() },
-      })
-      : refusal(400, "ExpiredToken")
-  );
-  using backend = await createS3Backend(testOptions(server.url, {
-    credentials: () =>
-      Promise.resolve({ accessKeyId: "A", secretAccessKey: "B", sessionToken: `${++asked}` }),
-  }));
-  await using body = await backend.read(at);
-  for await (const _ of body) { /* to its end */ }
-  assert.equal(asked, 2);
-});
+for (const atOnce of [1, 20]) {
+  Deno.test(`s3, errors: a session token that has ended is renewed once, ${atOnce} at once`, async () => {
+    let asked = 0;
+    await using server = stub(async ({ headers }) => {
+      const token = headers.get("x-amz-security-token");
+      // Refusals come in at different times, some after the keys are renewed.
+      if (token !== "2") await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
+      return token === "2"
+        ? new Response("hello", {
+          headers: { etag: '"1"', "last-modified": new Date().toUTCString() },
+        })
+        : refusal(400, "ExpiredToken");
+    });
+    using backend = await createS3Backend(testOptions(server.url, {
+      credentials: () =>
+        Promise.resolve({ accessKeyId: "A", secretAccessKey: "B", sessionToken: `${++asked}` }),
+    }));
+    await Promise.all(Array.from({ length: atOnce }, async () => {
+      await using body = await backend.read(at);
+      for await (const _ of body) { /* to its end */ }
+    }));
+    assert.equal(asked, 2);
+  });
+}
 
 Deno.test("s3: requests follow the bucket into its region", async () => {
   const scopes: string[] = [];
@@ -173,7 +210,8 @@ Deno.test("s3: an object above the copy limit is copied in parts, with type and 
 });
 
 Deno.test("s3: a list goes over all pages", async () => {
-  await using s3 = await memoryS3();
+  let requests = 0;
+  await using s3 = await memoryS3({ fetch: (...args) => (requests++, fetch(...args)) });
   for (let i = 0; i < 1100; i += 50) {
     await Promise.all(Array.from({ length: 50 }, (_, j) =>
       s3.backend.write(
@@ -183,6 +221,12 @@ Deno.test("s3: a list goes over all pages", async () => {
   }
   const found = await Array.fromAsync(s3.backend.list(new OutputLocation("suite", "1-linux")));
   assert.equal(found.length, 1100);
+
+  await s3.backend.write(new OutputLocation("suite", "top"), bytesSource("x"));
+  requests = 0;
+  const top = s3.backend.list(new OutputLocation("suite", ""), { recursive: false });
+  assert.deepEqual((await Array.fromAsync(top)).map((info) => info.location.key), ["top"]);
+  assert.equal(requests, 1, "what is further down takes no pages of its own");
 });
 
 for (

@@ -3,7 +3,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { OutputLocation } from "../../src/layout/output_location.ts";
-import type { ByteSource, StorageBackend, WriteOptions } from "../../src/storage/backend.ts";
+import type {
+  ByteSource,
+  ListOptions,
+  StorageBackend,
+  WriteOptions,
+} from "../../src/storage/backend.ts";
 import { bytesSource } from "../../src/storage/byte_source.ts";
 import { DryRunBackend } from "../../src/storage/dry_run.ts";
 import { LocalBackend } from "../../src/storage/local.ts";
@@ -352,4 +357,72 @@ Deno.test("upload(): a dry run plans what would be written, checks, and makes no
     ["made.sha256sum", "planned"],
     ["bad", "failed"],
   ]);
+});
+
+/** A storage that counts what it is asked. */
+class Counted extends MemoryBackend {
+  stats = 0;
+  lists = 0;
+  onList: () => Promise<unknown> | void = () => {};
+
+  override stat(location: OutputLocation) {
+    this.stats++;
+    return super.stat(location);
+  }
+
+  override async *list(prefix: OutputLocation, options?: ListOptions) {
+    this.lists++;
+    yield* super.list(prefix, options);
+    await this.onList();
+  }
+}
+
+const many = (content: string, count = 40) =>
+  Array.from({ length: count }, (_, i) => text(`logs/g/${i}.log`, `${content} ${i}`));
+
+Deno.test("upload(): many files of one directory cost one list, not a question each", async () => {
+  const backend = new Counted();
+  const first = await upload(backend, many("one"));
+  assert.deepEqual(new Set(first.map(({ outcome }) => outcome)), new Set(["written"]));
+  assert.deepEqual([backend.lists, backend.stats], [1, 0]);
+  const again = await upload(backend, many("one"));
+  assert.deepEqual(new Set(again.map(({ outcome }) => outcome)), new Set(["unchanged"]));
+  const changed = await upload(backend, many("two", 41));
+  assert.equal(changed.filter(({ warnings }) => warnings.length === 1).length, 40);
+  assert.equal(changed[40].warnings.length, 0);
+});
+
+Deno.test("upload(): what another puts there after the list is not replaced unsaid", async () => {
+  for (const ifExists of ["replace", "fail", "skip"] as const) {
+    const backend = new Counted();
+    backend.onList = async () => {
+      backend.onList = () => {};
+      await upload(backend, [text("logs/g/7.log", "other")]);
+    };
+    const results = await upload(backend, many("one"), { ifExists });
+    const [seventh] = results.splice(7, 1);
+    assert(results.every(({ outcome }) => outcome === "written"));
+    assert.equal(
+      seventh.outcome,
+      { replace: "written", fail: "failed", skip: "skipped" }[ifExists],
+    );
+    if (ifExists === "replace") assert(seventh.warnings[0].includes(sha256("other")));
+    if (ifExists !== "replace") assert.equal(await read(backend, "logs/g/7.log"), "other");
+  }
+});
+
+Deno.test("upload(): a directory with far more in it than is uploaded is not listed to its end", async () => {
+  const backend = new Counted();
+  for (let i = 0; i < 1000; i++) await backend.write(at(`logs/g/old${i}`), bytesSource("x"));
+  const results = await upload(backend, many("one", 20));
+  assert(results.every(({ outcome }) => outcome === "written"));
+  assert.equal(backend.stats, 20);
+});
+
+Deno.test("upload(): where listing is refused, each file is asked for", async () => {
+  const backend = new Counted();
+  backend.onList = () => Promise.reject(new Error("no"));
+  const results = await upload(backend, many("one", 20));
+  assert(results.every(({ outcome }) => outcome === "written"));
+  assert.equal(backend.stats, 20);
 });

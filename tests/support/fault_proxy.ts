@@ -45,8 +45,14 @@ export interface FaultProxy extends AsyncDisposable {
   readonly count: number;
   /** How many bytes of bodies of requests came through here. */
   readonly bytesUp: number;
-  /** The most connections at one time since the last `set`. */
-  readonly peak: number;
+  /** How many requests are here now. */
+  readonly active: number;
+  /**
+   * Holds requests from now on: they come in and go no further.
+   *
+   * @returns Lets them go on; what is to go wrong with them is decided then.
+   */
+  hold(): () => void;
 }
 
 const END_OF_HEAD = new TextEncoder().encode("\r\n\r\n");
@@ -63,8 +69,8 @@ export function startFaultProxy(server: string): FaultProxy {
   let rules: { rule: FaultRule; left: number }[] = [];
   let count = 0;
   let bytesUp = 0;
-  let peak = 0;
   let active = 0;
+  let gate: Promise<void> | undefined;
 
   const take = (method: string, path: string): Fault | undefined => {
     const found = rules.find(({ rule, left }) =>
@@ -79,11 +85,12 @@ export function startFaultProxy(server: string): FaultProxy {
   async function serve(client: Deno.Conn): Promise<void> {
     open.add(client);
     let server: Deno.Conn | undefined;
-    active++;
-    peak = Math.max(peak, active);
+    let counted = 0;
     try {
       const request = await readHead(client);
       if (request === undefined) return;
+      active += counted = 1;
+      await gate;
       const [method, path] = request.lines[0].split(" ");
       const fault = take(method, path);
       const length = Number(header(request, "content-length") ?? 0);
@@ -115,7 +122,7 @@ export function startFaultProxy(server: string): FaultProxy {
       // Either side may go away at any time; that is what this is for.
       if (!(error instanceof Deno.errors.Http) && !isGone(error)) throw error;
     } finally {
-      active--;
+      active -= counted;
       for (const connection of [client, server]) {
         if (connection === undefined || !open.delete(connection)) continue;
         connection.close();
@@ -136,7 +143,6 @@ export function startFaultProxy(server: string): FaultProxy {
       rules = wanted.map((rule) => ({ rule, left: rule.times ?? 1 }));
       count = 0;
       bytesUp = 0;
-      peak = 0;
     },
     get count() {
       return count;
@@ -144,8 +150,16 @@ export function startFaultProxy(server: string): FaultProxy {
     get bytesUp() {
       return bytesUp;
     },
-    get peak() {
-      return peak;
+    get active() {
+      return active;
+    },
+    hold() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      gate = promise;
+      return () => {
+        if (gate === promise) gate = undefined;
+        resolve();
+      };
     },
     async [Symbol.asyncDispose]() {
       listener.close();

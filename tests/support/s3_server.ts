@@ -2,7 +2,9 @@
  * An S3 server in this process: `fauxqs`, with the promises of S3 that it leaves out.
  *
  * Those are: a write with `If-None-Match: *` fails where something is, one with `If-Match` where
- * something else is; a body whose hash is not the signed one is refused; a list is in the order of the keys' bytes (fauxqs: of the locale).
+ * something else is; a body whose hash is not the signed one is refused; the time of a signature is
+ * looked at, where a clock is given; a list is in the order of the keys' bytes (fauxqs: of the
+ * locale); multipart uploads and their parts can be listed.
  * Signatures are not checked here: for that there is Ceph.
  *
  * @module
@@ -12,6 +14,7 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { buildApp } from "fauxqs";
 import { compareKeys } from "../../src/storage/compare_keys.ts";
+import { addMultipartLists } from "./multipart_lists.ts";
 
 /** Options of {@linkcode startS3Server}. */
 export interface S3ServerOptions {
@@ -19,6 +22,8 @@ export interface S3ServerOptions {
   readonly lenient?: boolean;
   /** Compare etags without their quotes when something is written, as Ceph does. */
   readonly bareEtags?: boolean;
+  /** How far its clock is ahead, in milliseconds. */
+  readonly clock?: number;
 }
 
 /** A server that runs. */
@@ -27,15 +32,33 @@ export interface S3Server extends AsyncDisposable {
   readonly url: string;
   /** Each request so far: method and path with query. */
   readonly requests: readonly string[];
+  /** Who signed each request: the id of the access key, empty if nobody did. */
+  readonly signers: readonly string[];
 }
+
+/** Marks the server's own questions. */
+const OWN = "x-test-own";
 
 /** Starts a server with one bucket, `suite`. */
 export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Server> {
   const app = buildApp({ logger: false });
   const requests: string[] = [];
+  const signers: string[] = [];
   const writing = new Set<string>();
   app.addHook("preHandler", async (request, reply) => {
+    // A question of the server's own is nobody's request.
+    if (request.headers[OWN] !== undefined) return;
     requests.push(`${request.method} ${request.url}`);
+    const { authorization = "", "x-amz-security-token": token } = request.headers;
+    const id = /Credential=([^/]+)\//.exec(authorization)?.[1] ?? "";
+    // Temporary keys of these tests come with a token that names them.
+    signers.push(token === undefined || token === `token-of-${id}` ? id : `${id} with ${token}`);
+    if (options.clock !== undefined) {
+      const now = Date.now() + options.clock;
+      reply.header("date", new Date(now).toUTCString());
+      const off = Math.abs(now - readDate(request.headers["x-amz-date"]));
+      if (off > 15 * 60_000) return refuse(reply, 403, "RequestTimeTooSkewed");
+    }
     if (options.lenient || (request.method !== "PUT" && request.method !== "POST")) return;
     const { "if-none-match": absent, "if-match": match, "x-amz-content-sha256": signed } =
       request.headers;
@@ -51,7 +74,7 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
     const head = await app.inject({
       method: "HEAD",
       url: request.url,
-      headers: { host: "localhost" },
+      headers: { host: "localhost", [OWN]: "1" },
     });
     const there = head.statusCode === 200;
     const etag = `${head.headers.etag}`.replace(/^"|"$/g, options.bareEtags ? "" : '"');
@@ -61,14 +84,22 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
     }
     reply.raw.once("close", () => writing.delete(url));
   });
+  addMultipartLists(app);
   app.addHook("onSend", (request, _reply, payload, done) => {
     const isList = request.method === "GET" && request.url.includes("list-type=2");
     done(null, isList && typeof payload === "string" ? inByteOrder(payload) : payload);
   });
   const url = await app.listen({ port: 0, host: "127.0.0.1" });
   await app.inject({ method: "PUT", url: "/suite", headers: { host: "localhost" } });
-  requests.length = 0;
-  return { url, requests, [Symbol.asyncDispose]: async () => await app.close() };
+  requests.length = signers.length = 0;
+  return { url, requests, signers, [Symbol.asyncDispose]: async () => await app.close() };
+}
+
+/** `20260131T235959Z` */
+function readDate(text: string | string[] | undefined): number {
+  return Date.parse(
+    `${text}`.replace(/^(\d{4})(\d\d)(\d\dT\d\d)(\d\d)(\d\dZ)$/, "$1-$2-$3:$4:$5"),
+  );
 }
 
 interface Reply {

@@ -15,8 +15,9 @@ import { RunOutputsError } from "../../layout/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
+import { compareKeys } from "../../storage/compare_keys.ts";
 import { contentType } from "../../storage/content_type.ts";
-import { pause } from "../../storage/retry.ts";
+import { pause } from "../../storage/pause.ts";
 import type { TransferResult } from "../../storage/transfer.ts";
 import { Hashes } from "./hashes.ts";
 import { type IndexedFile, type IndexPage, isOurs, MARK_WITHIN } from "./page.ts";
@@ -38,7 +39,7 @@ export interface WriteIndexOptions {
 
 /** What became of index pages. */
 export interface IndexReport {
-  /** What became of each page. */
+  /** What became of each page, in the order of their keys. */
   readonly results: readonly TransferResult[];
   /** The pages that were kept because something else made them; their results are `skipped`. */
   readonly kept: readonly OutputLocation[];
@@ -128,7 +129,9 @@ class Writer {
         await pause(Math.random() * Math.min(MAX_PAUSE, 20 * 2 ** round), this.#options.signal);
       }
     }
-    return { results: [...this.#results.values()], kept: [...this.#kept.values()] };
+    const inOrder = [...this.#results.values()]
+      .sort((a, b) => compareKeys(a.location.key, b.location.key));
+    return { results: inOrder, kept: [...this.#kept.values()] };
   }
 
   /** The pages that the files of now call for. */
@@ -215,8 +218,7 @@ class Writer {
       const { sha256 } = await this.#backend.write(location, source, {
         contentType: contentType(location.name),
         ifMatch: existing?.etag,
-        ifAbsent: existing === undefined,
-        advisory: true,
+        ifAbsent: existing === undefined && (before.has(location.key) ? "seen" : true),
         signal,
       });
       this.#there.set(location.key, text);

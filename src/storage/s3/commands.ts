@@ -7,20 +7,15 @@
 
 import { S3Client } from "@aws-sdk/client-s3";
 import { failureOf, S3Failure } from "./errors.ts";
+import {
+  requestHandler,
+  requestUrl,
+  type SdkRequest,
+  type SdkResponse,
+  sdkResponse,
+} from "./sdk_request.ts";
 import type { S3Settings, StaticCredentials } from "./settings.ts";
 import type { Transport } from "./transport.ts";
-
-/** What the SDK hands to a request handler; no more of it than is used. */
-interface SdkRequest {
-  readonly method: string;
-  readonly protocol: string;
-  readonly hostname: string;
-  readonly port?: number;
-  readonly path: string;
-  readonly query?: Readonly<Record<string, string | readonly string[] | null>>;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: unknown;
-}
 
 /** The SDK insists on somebody, also where its requests go out unsigned. */
 const NOBODY: StaticCredentials = { accessKeyId: "nobody", secretAccessKey: "nobody" };
@@ -51,7 +46,8 @@ export class Commands implements Disposable {
    */
   client(bucket: string, credentials: StaticCredentials | undefined): S3Client {
     const region = this.#transport.region(bucket);
-    const name = `${region} ${credentials === undefined}`;
+    const { clockOffset } = this.#transport;
+    const name = `${region} ${credentials === undefined} ${clockOffset}`;
     let client = this.#clients.get(name);
     if (client === undefined) {
       client = this.#create(region, credentials);
@@ -73,29 +69,26 @@ export class Commands implements Disposable {
       endpoint: endpoint?.href,
       forcePathStyle: endpoint !== undefined,
       maxAttempts: 1,
+      systemClockOffset: this.#transport.clockOffset,
       requestChecksumCalculation: "WHEN_REQUIRED",
       responseChecksumValidation: "WHEN_REQUIRED",
       // Asked for each request, so that renewed credentials reach clients that exist already.
       credentials: async () => await this.#transport.credentials.get() ?? NOBODY,
       ...(credentials === undefined && { signer: { sign: (request) => Promise.resolve(request) } }),
-      requestHandler: {
-        handle: (request: SdkRequest, options?: { readonly abortSignal?: unknown }) =>
-          this.#handle(request, options?.abortSignal as AbortSignal | undefined),
-        destroy: () => {},
-        updateHttpClientConfig: () => {},
-        httpHandlerConfigs: () => ({}),
-      } as NonNullable<ConstructorParameters<typeof S3Client>[0]>["requestHandler"],
+      requestHandler: requestHandler<
+        NonNullable<ConstructorParameters<typeof S3Client>[0]>["requestHandler"]
+      >((request, signal) => this.#handle(request, signal)),
     });
   }
 
   async #handle(
     request: SdkRequest,
     signal: AbortSignal | undefined,
-  ): Promise<{ readonly response: unknown }> {
+  ): Promise<SdkResponse> {
     const { method, headers } = request;
     const body = request.body as Uint8Array<ArrayBuffer> | string | undefined;
     using answer = await this.#transport.fetch(
-      { method, url: url(request), headers, body },
+      { method, url: requestUrl(request), headers, body },
       signal,
     );
     const { response, watchdog } = answer;
@@ -112,14 +105,7 @@ export class Commands implements Disposable {
     if (method === "GET" || method === "POST" || "x-amz-copy-source" in headers) {
       checkXml(response, text);
     }
-    return {
-      response: {
-        statusCode: response.status,
-        reason: response.statusText,
-        headers: Object.fromEntries(response.headers),
-        body: new TextEncoder().encode(text),
-      },
-    };
+    return sdkResponse(response, text);
   }
 }
 
@@ -135,19 +121,4 @@ function checkXml(response: Response, text: string): void {
     return;
   }
   throw new S3Failure(response.status, "", isS3 ? "its XML is cut" : "a page in place of XML");
-}
-
-function url(request: SdkRequest): string {
-  const { protocol, hostname, port, path } = request;
-  const query = Object.entries(request.query ?? {}).flatMap(([name, value]) => {
-    if (value === null) return [encode(name)];
-    return [value].flat().map((one) => `${encode(name)}=${encode(one as string)}`);
-  }).join("&");
-  const host = port === undefined ? hostname : `${hostname}:${port}`;
-  return `${protocol}//${host}${path}${query === "" ? "" : `?${query}`}`;
-}
-
-function encode(text: string): string {
-  return encodeURIComponent(text)
-    .replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }

@@ -12,7 +12,6 @@
 
 import { RunOutputsError } from "../../layout/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
-import type { WriteOptions } from "../backend.ts";
 import { statObject } from "./read.ts";
 import type { Session } from "./session.ts";
 
@@ -21,19 +20,19 @@ import type { Session } from "./session.ts";
  *
  * @param session The connection.
  * @param location Where nothing should be.
- * @param options The caller's signal; whether no notice is wanted.
+ * @param signal The caller's.
  * @throws {RunOutputsError} `conflict`, if there is one; what `stat` says, if it can't be told.
  */
 export async function conflictIfThere(
   session: Session,
   location: OutputLocation,
-  { signal, advisory = false }: Pick<WriteOptions, "signal" | "advisory">,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   try {
     await statObject(session, location, { signal });
   } catch (error) {
     if (!(error instanceof RunOutputsError) || error.code !== "not_found") throw error;
-    if (session.settings.endpoint !== undefined && !advisory) {
+    if (session.settings.endpoint !== undefined) {
       session.notice(
         `${session.settings.endpoint.host} may not enforce that nothing is overwritten: of two ` +
           "uploads to the same place at the same moment, both could succeed",

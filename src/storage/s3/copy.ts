@@ -48,7 +48,7 @@ export async function copyObject(
   const { signal, ifAbsent, contentType } = options;
   await session.transport.requireCredentials("copy", to);
   const source = await statObject(session, from, { signal });
-  if (ifAbsent) await conflictIfThere(session, to, options);
+  if (ifAbsent === true) await conflictIfThere(session, to, signal);
   if (from.equals(to)) return source;
 
   const CopySource = `${from.bucket}/${uriEncodeKey(from.key)}`;

@@ -6,33 +6,77 @@
 
 import { defaultProvider } from "@aws-sdk/credential-provider-node";
 import { RunOutputsError } from "../../layout/error.ts";
+import { s3Error } from "./errors.ts";
+import {
+  requestHandler,
+  requestUrl,
+  type SdkRequest,
+  type SdkResponse,
+  sdkResponse,
+} from "./sdk_request.ts";
 import type { S3Settings, StaticCredentials } from "./settings.ts";
+import type { RawRequest, S3Response } from "./transport.ts";
+import { StalledError } from "./watchdog.ts";
+
+type SdkHandler = NonNullable<
+  NonNullable<Parameters<typeof defaultProvider>[0]>["clientConfig"]
+>["requestHandler"];
 
 /** How long before their end credentials are renewed, in milliseconds. */
 const RENEW_BEFORE = 5 * 60_000;
 
+/** How long after a renewal that failed the next one is tried, in milliseconds. */
+const RETRY_AFTER = 30_000;
+
 /** What in the environment says that somebody meant there to be credentials. */
 const SIGNS_OF_CREDENTIALS = [
   "AWS_ACCESS_KEY_ID",
-  "AWS_PROFILE",
   "AWS_WEB_IDENTITY_TOKEN_FILE",
   "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
   "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 ] as const;
 
+/** What in a profile says so. */
+const SIGNS_IN_PROFILE = [
+  "aws_access_key_id",
+  "credential_process",
+  "credential_source",
+  "login_session",
+  "role_arn",
+  "sso_session",
+  "sso_start_url",
+  "web_identity_token_file",
+] as const;
+
+/** What the SDK has to say beside its results is about itself, and would mix with our output. */
+const SILENCE = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+
+/** Sends a request, whatever its answer's status. */
+export type Send = (request: RawRequest, signal?: AbortSignal) => Promise<S3Response>;
+
+/** What a look-up has found: credentials, or that there are none. */
+interface Held {
+  readonly credentials: StaticCredentials | undefined;
+}
+
 /** The credentials of a backend. */
 export class Credentials {
   readonly #settings: S3Settings;
-  #current: Promise<StaticCredentials | undefined> | undefined;
-  #expires = Infinity;
+  readonly #send: Send;
+  #held: Held | undefined;
+  #loading: Promise<Held> | undefined;
+  #renewAt = Infinity;
+  #asked = { host: "", target: "" };
 
   /**
    * Creates the source; nothing is looked up before it is needed.
    *
    * @param settings Profile, environment, `noSignRequest`.
+   * @param send Sends requests to those who give out credentials.
    */
-  constructor(settings: S3Settings) {
+  constructor(settings: S3Settings, send: Send) {
     this.#settings = settings;
+    this.#send = send;
   }
 
   /**
@@ -43,24 +87,33 @@ export class Credentials {
    */
   async get(): Promise<StaticCredentials | undefined> {
     if (this.#settings.noSignRequest) return undefined;
-    if (this.#current === undefined || Date.now() > this.#expires - RENEW_BEFORE) {
-      this.#expires = Infinity;
-      this.#current = this.#load();
-    }
-    const loading = this.#current;
-    try {
-      const found = await loading;
-      if (loading === this.#current) this.#expires = found?.expiration?.getTime() ?? Infinity;
-      return found;
-    } catch (error) {
-      if (loading === this.#current) this.#current = undefined;
-      throw error;
-    }
+    if (this.#held !== undefined && Date.now() < this.#renewAt) return this.#held.credentials;
+    this.#loading ??= this.#renew().finally(() => this.#loading = undefined);
+    return (await this.#loading).credentials;
   }
 
-  /** Forgets the credentials: the server says that they have ended. */
-  invalidate(): void {
-    this.#current = undefined;
+  /**
+   * Forgets credentials: the server says that they have ended.
+   *
+   * @param ended Those. If they are renewed already, nothing is forgotten.
+   */
+  invalidate(ended: StaticCredentials | undefined): void {
+    if (this.#held?.credentials === ended) this.#held = undefined;
+  }
+
+  async #renew(): Promise<Held> {
+    const before = this.#held;
+    try {
+      const credentials = await this.#load();
+      this.#renewAt = renewalOf(credentials);
+      return this.#held = { credentials };
+    } catch (error) {
+      // Who gives them out can be away for a while; until they end, those that we have serve.
+      const end = before?.credentials?.expiration?.getTime() ?? 0;
+      if (before === undefined || Date.now() >= end) throw error;
+      this.#renewAt = Math.min(end, Date.now() + RETRY_AFTER);
+      return before;
+    }
   }
 
   async #load(): Promise<StaticCredentials | undefined> {
@@ -72,18 +125,61 @@ export class Credentials {
       return { accessKeyId, secretAccessKey, sessionToken: env("AWS_SESSION_TOKEN") };
     }
     try {
-      return await defaultProvider({ profile })();
+      return await defaultProvider({
+        profile,
+        logger: SILENCE,
+        clientConfig: {
+          requestHandler: requestHandler<SdkHandler>((request, signal) =>
+            this.#handle(request, signal)
+          ),
+        },
+        // Not the clients' own, which would stand above the region of a profile's SSO session.
+        parentClientConfig: { region: this.#settings.region },
+      })();
     } catch (error) {
-      const meant = profile !== undefined || SIGNS_OF_CREDENTIALS.some((name) => env(name));
-      if (isNone(error) && !meant) return undefined;
+      const { shared } = this.#settings;
+      const signs = [
+        ...profile === undefined ? [] : [`profile '${profile}'`],
+        ...SIGNS_OF_CREDENTIALS.filter((name) => env(name)).map((name) => `$${name}`),
+        ...SIGNS_IN_PROFILE.filter((name) => shared[name]),
+      ];
+      if (isNone(error) && signs.length === 0) return undefined;
+      // `fetch` throws TypeErrors for all that goes wrong on the way.
+      const network = error instanceof TypeError || error instanceof StalledError;
+      if (network && this.#asked.host !== "") {
+        throw s3Error({ action: "get credentials from", ...this.#asked, signed: false }, error);
+      }
       throw new RunOutputsError(
         "unauthenticated",
-        `Cannot get credentials: ${reason(error)}; set AWS_ACCESS_KEY_ID and ` +
+        `Cannot get credentials: ${reason(error, signs)}; set AWS_ACCESS_KEY_ID and ` +
           "AWS_SECRET_ACCESS_KEY or --profile, or use --no-sign-request for what is public",
         { cause: error },
       );
     }
   }
+
+  async #handle(request: SdkRequest, signal: AbortSignal | undefined): Promise<SdkResponse> {
+    const { method, headers } = request;
+    const url = requestUrl(request);
+    const { host, origin } = new URL(url);
+    this.#asked = { host, target: origin };
+    using answer = await this.#send(
+      { method, url, headers, body: request.body as string | undefined },
+      signal,
+    );
+    return sdkResponse(answer.response, await answer.response.text());
+  }
+}
+
+/**
+ * When to renew credentials. Those that are given out shortly before their end are not asked for
+ * anew with each request: their source has no others yet.
+ */
+function renewalOf(credentials: StaticCredentials | undefined): number {
+  const end = credentials?.expiration?.getTime();
+  if (end === undefined) return Infinity;
+  const now = Date.now();
+  return Math.max(end - RENEW_BEFORE, now + Math.max(0, end - now) / 2);
 }
 
 /** Whether the chain came to its end without anybody having any. */
@@ -91,6 +187,11 @@ function isNone(error: unknown): boolean {
   return error instanceof Error && /could not load credentials from any/i.test(error.message);
 }
 
-function reason(error: unknown): string {
+function reason(error: unknown, signs: readonly string[]): string {
+  if (isNone(error)) {
+    return signs.includes("credential_process")
+      ? "the profile names a program to ask (credential_process), and this one may start none"
+      : `nothing comes of ${signs.join(", ")}`;
+  }
   return (error instanceof Error ? error.message : String(error)).replace(/\s+/g, " ").trim();
 }

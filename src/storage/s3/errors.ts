@@ -56,6 +56,8 @@ export interface S3Context {
   readonly host: string;
   /** Whether the request carried a signature. */
   readonly signed: boolean;
+  /** How far its time was ahead of our clock, in milliseconds. Default: 0. */
+  readonly clockOffset?: number;
 }
 
 /**
@@ -75,6 +77,9 @@ export async function failureOf(response: Response, body?: string): Promise<S3Fa
   });
 }
 
+/** What S3 calls a request that is signed with a clock that is off. */
+const SKEWED = "RequestTimeTooSkewed";
+
 const NEW_KEYS = "renew the credentials, or use --no-sign-request for what is public";
 
 /** What S3 says by name, what it stands for here, and what to try. */
@@ -93,6 +98,7 @@ const BY_S3_CODE: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   ExpiredToken: ["unauthenticated", `the session token has expired; ${NEW_KEYS}`],
   InvalidToken: ["unauthenticated", `the session token is not valid; ${NEW_KEYS}`],
   TokenRefreshRequired: ["unauthenticated", `the session token has expired; ${NEW_KEYS}`],
+  [SKEWED]: ["unauthenticated", "this machine's clock is off; set it and try again"],
   PreconditionFailed: ["conflict", "it exists, or is not the version that was asked for"],
   ConditionalRequestConflict: ["conflict", "another write to it is under way"],
   BadDigest: ["integrity", "the bytes that arrived are not those that were sent"],
@@ -118,9 +124,6 @@ const ALTERED = new Set([
   "InvalidDigest",
   "IncompleteBody",
 ]);
-
-/** What S3 calls a request that is signed with a clock that is off. */
-const SKEWED = "RequestTimeTooSkewed";
 
 /** S3 refuses signatures that are further off than this, in milliseconds. */
 const MAX_SKEW = 15 * 60_000;
@@ -157,11 +160,13 @@ function explain(context: S3Context, error: unknown): Explanation {
   }
   // `fetch` throws TypeErrors for all that goes wrong on the way.
   if (error instanceof TypeError || isNetworkError(error)) {
-    return {
-      code: "transient",
-      reason: `${networkReason(error as Error)} (${context.host}); check the network` +
-        (isConnectError(error) ? ", --endpoint-url and HTTPS_PROXY" : "") + " and try again",
-    };
+    const reason = networkReason(error as Error);
+    const advice = /certificate/i.test(reason)
+      ? "AWS_CA_BUNDLE names a file of certificates to trust beside those of the runtime"
+      : `check the network${
+        isConnectError(error) ? ", --endpoint-url and HTTPS_PROXY" : ""
+      } and try again`;
+    return { code: "transient", reason: `${reason} (${context.host}); ${advice}` };
   }
   if (error instanceof Error && /credential/i.test(error.name)) {
     return { code: "unauthenticated", reason: `no usable credentials: ${oneLine(error.message)}` };
@@ -169,14 +174,15 @@ function explain(context: S3Context, error: unknown): Explanation {
   return { code: "failed", reason: error instanceof Error ? oneLine(error.message) : `${error}` };
 }
 
-function explainFailure({ action, signed }: S3Context, failure: S3Failure): Explanation {
-  const { status, s3Code, skew = 0 } = failure;
-  if (s3Code === SKEWED || (status === 403 && signed && Math.abs(skew) > MAX_SKEW)) {
-    const minutes = Math.round(Math.abs(skew) / 60_000);
+function explainFailure(
+  { action, signed, clockOffset }: S3Context,
+  failure: S3Failure,
+): Explanation {
+  const { status, s3Code } = failure;
+  if (signed && isSkewed(failure, clockOffset)) {
     return {
       code: "unauthenticated",
-      reason: `this machine's clock is ${minutes} minutes ${skew < 0 ? "ahead" : "behind"} ` +
-        "of the server's; set it and try again",
+      reason: `${describeSkew(failure.skew)}; set it and try again`,
     };
   }
   if (status === 403 && !signed && (s3Code === "" || s3Code === "AccessDenied")) {
@@ -192,6 +198,12 @@ function explainFailure({ action, signed }: S3Context, failure: S3Failure): Expl
   }
   const said = [s3Code, oneLine(failure.message)].filter((text) => text !== "").join(": ");
   const told = said === "" ? `HTTP ${status}` : `${said} (HTTP ${status})`;
+  if (status >= 301 && status <= 308) {
+    return {
+      code: "failed",
+      reason: `the bucket is elsewhere, ${told}; give its region with --region`,
+    };
+  }
   if (status === 404) return { code: "not_found", reason: "no such object" };
   if (status === 403) return { code: "denied", reason: `access denied, ${told}` };
   if (status === 401) return { code: "unauthenticated", reason: told };
@@ -207,6 +219,35 @@ function explainFailure({ action, signed }: S3Context, failure: S3Failure): Expl
     };
   }
   return { code: "failed", reason: `the server refuses: ${told}` };
+}
+
+/**
+ * Whether a server does not accept a signature because of its time.
+ *
+ * @param failure What the server says.
+ * @param clockOffset How far that time was ahead of our clock, in milliseconds.
+ * @returns `true`, if it says so, or if its clock is so far from that time that it is no wonder; the
+ * failure then tells by how much.
+ */
+export function isSkewed(
+  failure: S3Failure,
+  clockOffset = 0,
+): failure is S3Failure & { readonly skew: number } {
+  const { status, s3Code, skew } = failure;
+  if (skew === undefined) return false;
+  return s3Code === SKEWED || (status === 403 && Math.abs(skew - clockOffset) > MAX_SKEW);
+}
+
+/**
+ * Tells how far this machine's clock is off.
+ *
+ * @param skew How far the server's clock is ahead of ours, in milliseconds.
+ * @returns A clause.
+ */
+export function describeSkew(skew: number): string {
+  const minutes = Math.round(Math.abs(skew) / 60_000);
+  return `this machine's clock is ${minutes} minutes ${skew < 0 ? "ahead of" : "behind"} the ` +
+    "server's";
 }
 
 /**

@@ -7,7 +7,7 @@
 import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { RunOutputsError } from "../../layout/error.ts";
 import { OutputLocation } from "../../layout/output_location.ts";
-import type { CallOptions, ObjectInfo } from "../backend.ts";
+import type { ListOptions, ObjectInfo } from "../backend.ts";
 import { bareEtag } from "./object_info.ts";
 import type { Session } from "./session.ts";
 
@@ -20,22 +20,24 @@ import type { Session } from "./session.ts";
  *
  * @param session The connection.
  * @param prefix What to list.
- * @param options A signal.
+ * @param options Whether to go further down; a signal.
  * @returns The objects, in the server's order, which is that of the keys' bytes.
  * @throws {RunOutputsError} `not_found`, if the bucket does not exist.
  */
 export async function* listObjects(
   session: Session,
   prefix: OutputLocation,
-  { signal }: CallOptions = {},
+  { signal, recursive = true }: ListOptions = {},
 ): AsyncGenerator<ObjectInfo> {
   const Prefix = prefix.key === "" ? undefined : `${prefix.key}/`;
+  // The server then tells of what is further down its first segments only, each once.
+  const Delimiter = recursive ? undefined : "/";
   let token: string | undefined;
   do {
     const ContinuationToken = token;
     const page = await session.command("list", prefix, signal, (client) =>
       client.send(
-        new ListObjectsV2Command({ Bucket: prefix.bucket, Prefix, ContinuationToken }),
+        new ListObjectsV2Command({ Bucket: prefix.bucket, Prefix, Delimiter, ContinuationToken }),
         { abortSignal: signal },
       ));
     for (const { Key = "", Size, ETag, LastModified } of page.Contents ?? []) {

@@ -108,7 +108,7 @@ export interface Completion {
   /** The size of the whole. */
   readonly size: number;
   /** Whether nothing may be there. */
-  readonly ifAbsent: boolean | undefined;
+  readonly ifAbsent: boolean | "seen" | undefined;
   /** The etag of what has to be there. */
   readonly ifMatch?: string;
   /** Whether the upload was begun with checksums. */
@@ -210,7 +210,7 @@ export async function abortUpload(
       `An unfinished upload of ${location.s3Uri} stays on the server (${
         (error as Error).message
       }): ` +
-        "remove stale uploads below this place later",
+        "'run-outputs stale-uploads --abort' removes it",
     );
     return false;
   } finally {

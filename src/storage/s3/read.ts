@@ -10,11 +10,15 @@ import type { ByteRange, CallOptions, ObjectBody, ObjectInfo, ReadOptions } from
 import { clipRange } from "../range.ts";
 import { s3Error, S3Failure } from "./errors.ts";
 import { objectInfo } from "./object_info.ts";
+import { ASK_FOR_CHECKSUM, ResponseChecksum } from "./response_checksum.ts";
 import type { Session } from "./session.ts";
 import type { S3Response } from "./transport.ts";
 
-/** How many bytes of a body are taken at once. */
-const CHUNK = 256 * 1024;
+/**
+ * How many bytes of a body are handed on at once. A connection gives some 100 KiB at a time; larger
+ * pieces cost their reader less.
+ */
+const CHUNK = 1024 * 1024;
 
 /** How many bytes one connection has to bring before it counts as a new start for retries. */
 const PROGRESS = 1024 * 1024;
@@ -107,6 +111,9 @@ async function openOnce(
   const headers: Record<string, string> = {};
   if (range !== undefined) headers.range = `bytes=${range.start}-${range.end - 1}`;
   if (etag !== undefined) headers["if-match"] = `"${etag}"`;
+  if (range === undefined && session.settings.responseChecksums) {
+    Object.assign(headers, ASK_FOR_CHECKSUM);
+  }
   // The place in the row of requests is given back when the headers are there: who reads one
   // body to write another object must not wait for itself.
   const answer = await session.once(
@@ -175,6 +182,7 @@ class S3Body implements ObjectBody {
   readonly #location: OutputLocation;
   readonly #range: ByteRange;
   readonly #signal: AbortSignal | undefined;
+  readonly #checksum: ResponseChecksum | undefined;
   #answer: S3Response | undefined;
   #begun = false;
 
@@ -190,6 +198,10 @@ class S3Body implements ObjectBody {
     this.#range = range;
     this.#answer = answer;
     this.#signal = signal;
+    // What has a hash on record is held against that, by whoever stores the bytes.
+    if (answer.response.status === 200 && info.sha256 === undefined) {
+      this.#checksum = ResponseChecksum.of(answer.response.headers);
+    }
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
@@ -208,8 +220,10 @@ class S3Body implements ObjectBody {
           for await (const chunk of this.#chunks(this.#answer!, end - start)) {
             start += chunk.length;
             if (start - since >= PROGRESS) series.progressed();
+            this.#checksum?.update(chunk);
             yield chunk;
           }
+          this.#checksum?.verify(this.#location);
           return;
         } catch (error) {
           await this.#close();
@@ -249,17 +263,25 @@ class S3Body implements ObjectBody {
     const location = this.#location;
     const reader = response.body!.getReader({ mode: "byob" });
     let left = size;
+    let buffer = new ArrayBuffer(Math.max(1, Math.min(CHUNK, size)));
+    let filled = 0;
     try {
-      let buffer = new ArrayBuffer(Math.max(1, Math.min(CHUNK, size)));
       for (;;) {
         watchdog.wake();
-        const { value, done } = await reader.read(new Uint8Array(buffer));
+        const { value, done } = await reader.read(new Uint8Array(buffer, filled));
         watchdog.rest();
-        if (done) break;
+        if (done) {
+          if (filled > 0) yield new Uint8Array(buffer, 0, filled);
+          break;
+        }
         buffer = value.buffer;
+        filled += value.length;
         left -= value.length;
         if (left < 0) break;
-        yield value;
+        if (left > 0 && filled < buffer.byteLength) continue;
+        const length = filled;
+        filled = 0;
+        yield new Uint8Array(buffer, 0, length);
       }
     } catch (error) {
       throw failed(

@@ -11,23 +11,21 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 import type {
   ByteSource,
   CallOptions,
+  ListOptions,
   ObjectBody,
   ObjectInfo,
   ReadOptions,
   StorageBackend,
   WriteOptions,
 } from "../backend.ts";
+import { requireAccess } from "./access.ts";
 import { copyObject } from "./copy.ts";
 import { listObjects } from "./list.ts";
-import {
-  abortUpload,
-  listStaleUploads,
-  type StaleUpload,
-  type StaleUploadOptions,
-} from "./multipart.ts";
+import { listStaleUploads, type StaleUpload, type StaleUploadOptions } from "./multipart.ts";
 import { readObject, statObject } from "./read.ts";
 import { Session } from "./session.ts";
 import { readSettings, type S3BackendOptions, type S3Settings } from "./settings.ts";
+import { describeUpload, removeUpload, type StaleUploadDetails } from "./stale_uploads.ts";
 import { writeObject } from "./write.ts";
 
 /**
@@ -63,7 +61,7 @@ export class S3Backend implements StorageBackend, Disposable {
   }
 
   /** {@inheritDoc StorageBackend.list} */
-  list(prefix: OutputLocation, options?: CallOptions): AsyncIterable<ObjectInfo> {
+  list(prefix: OutputLocation, options?: ListOptions): AsyncIterable<ObjectInfo> {
     return listObjects(this.#session, prefix, options);
   }
 
@@ -110,10 +108,23 @@ export class S3Backend implements StorageBackend, Disposable {
    * Fails at once where a write could not be signed, before anything is asked or read.
    *
    * @param location Where to something is to be written.
+   * @param action What is to be done, for the message: a verb.
    * @throws {RunOutputsError} `unauthenticated`, if there are no credentials, or none are wanted.
    */
-  async requireCredentials(location: OutputLocation): Promise<void> {
-    await this.#session.transport.requireCredentials("write", location);
+  async requireCredentials(location: OutputLocation, action = "write"): Promise<void> {
+    await this.#session.transport.requireCredentials(action, location);
+  }
+
+  /**
+   * Fails at once where every write would: without credentials or with wrong ones, without such a
+   * bucket or a server. One question, before many files are read.
+   *
+   * @param location Where to something is to be written; nothing needs to be there.
+   * @param options A signal.
+   * @throws {RunOutputsError} `unauthenticated`, `not_found`, `transient`, as a write would.
+   */
+  async requireAccess(location: OutputLocation, options?: CallOptions): Promise<void> {
+    await requireAccess(this.#session, location, options);
   }
 
   /**
@@ -132,16 +143,28 @@ export class S3Backend implements StorageBackend, Disposable {
   }
 
   /**
-   * Removes a multipart upload and the parts it has on the server.
+   * Tells what there is of a multipart upload, and whether anybody on this machine continues it.
+   *
+   * @param upload One of {@linkcode S3Backend.listStaleUploads}.
+   * @param options A signal.
+   * @returns What there is; `undefined`, if it has ended meanwhile.
+   */
+  async describeStaleUpload(
+    upload: StaleUpload,
+    options?: CallOptions,
+  ): Promise<StaleUploadDetails | undefined> {
+    return await describeUpload(this.#session, upload, options);
+  }
+
+  /**
+   * Removes a multipart upload and the parts it has on the server, and this machine's journal of
+   * it. Who is at work on it fails.
    *
    * @param upload One of {@linkcode S3Backend.listStaleUploads}.
    * @returns Whether it is gone.
    */
   async abortStaleUpload(upload: StaleUpload): Promise<boolean> {
-    const { bucket, key, uploadId } = upload;
-    // A key that no location can hold was never ours, but its upload can be removed all the same.
-    const location = { bucket, key, s3Uri: `s3://${bucket}/${key}` } as OutputLocation;
-    return await abortUpload(this.#session, location, uploadId);
+    return await removeUpload(this.#session, upload);
   }
 
   /**

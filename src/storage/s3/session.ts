@@ -8,6 +8,7 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { AdaptiveLimit } from "../adaptive_limit.ts";
+import { Hashers } from "../hash/hashers.ts";
 import { Retrier, type RetrySeries } from "../retry.ts";
 import { Semaphore } from "../semaphore.ts";
 import { Commands } from "./commands.ts";
@@ -23,6 +24,10 @@ export class Session implements Disposable {
   readonly transport: Transport;
   /** Bounds the bytes of uploads in memory. */
   readonly memory: Semaphore;
+  /** Hash what is sent, beside the sending. */
+  readonly hashers = new Hashers();
+  /** Files that are read for their hash before they are sent go one by one: the rest can send. */
+  readonly surveys = new Semaphore(1);
   /** Whether the server takes checksum headers, as far as is known. */
   checksums: boolean;
   /** Whether the server compares the etags of conditional writes without quotes. */
@@ -180,16 +185,17 @@ export class Session implements Disposable {
 
   /** Closes what is open. */
   [Symbol.dispose](): void {
+    this.hashers[Symbol.dispose]();
     this.#commands[Symbol.dispose]();
     this.transport[Symbol.dispose]();
   }
 
   async #bounded<T>(call: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    return await this.#limit.run(async () => {
+    return await this.#limit.run(async (slowDown) => {
       try {
         return await call();
       } catch (error) {
-        if (isSlowDown((error as Error | undefined)?.cause)) this.#limit.slowDown();
+        if (isSlowDown((error as Error | undefined)?.cause)) slowDown();
         throw error;
       }
     }, signal);

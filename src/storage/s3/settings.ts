@@ -67,6 +67,11 @@ export interface S3BackendOptions {
   readonly maxRequests?: number;
   /** For how long nothing may move in a request before it is repeated, in ms. Default: 60 s. */
   readonly stallTimeout?: number;
+  /**
+   * How far the server's clock is ahead of this machine's, in ms, for signatures. Default: found
+   * out when the server refuses one.
+   */
+  readonly clockOffset?: number;
   /** How transient failures are retried; `$AWS_MAX_ATTEMPTS` sets the number of attempts. */
   readonly retry?: RetryPolicy;
   /** A directory for journals of uploads, with which another process continues one. None. */
@@ -83,6 +88,8 @@ export interface S3BackendOptions {
 
 /** The options with all that was looked up. */
 export interface S3Settings extends S3BackendOptions {
+  /** The profile in the shared configuration files; empty, if there is none. */
+  readonly shared: Readonly<Record<string, string | undefined>>;
   /** The server that was named, if any. */
   readonly endpoint?: URL;
   /** Whether the region was asked for by the option, and so stands above what we know. */
@@ -93,7 +100,7 @@ export interface S3Settings extends S3BackendOptions {
   readonly caBundle?: string;
   /** Whether requests carry checksum headers beside the hash that signing covers. */
   readonly requestChecksums: boolean;
-  /** Whether answers are asked for checksums. */
+  /** Whether answers with whole objects are asked for a checksum to check. */
   readonly responseChecksums: boolean;
   /** See {@linkcode S3BackendOptions.partSize}. */
   readonly partSize: number;
@@ -132,6 +139,7 @@ export async function readSettings(options: S3BackendOptions): Promise<S3Setting
     ...options,
     env,
     profile,
+    shared,
     endpoint: endpoint === undefined ? undefined : parseEndpoint(endpoint),
     region: options.region ?? env("AWS_REGION") ?? env("AWS_DEFAULT_REGION") ?? shared.region ??
       HOME_REGION,
@@ -183,7 +191,7 @@ async function readProfile(name: string | undefined, env: Env): Promise<Profile>
         : `one of ${known.join(", ")}`,
     );
   }
-  return configFile[found] ?? {};
+  return { ...configFile[found], ...credentialsFile[found] };
 }
 
 function parseEndpoint(value: string): URL {
@@ -196,8 +204,9 @@ function parseEndpoint(value: string): URL {
 
 async function readCaBundle(path: string | undefined): Promise<string | undefined> {
   if (path === undefined) return undefined;
+  let text: string;
   try {
-    return await Deno.readTextFile(path);
+    text = await Deno.readTextFile(path);
   } catch (error) {
     const reason = diskError("read", path, error);
     throw new RunOutputsError(
@@ -206,6 +215,8 @@ async function readCaBundle(path: string | undefined): Promise<string | undefine
       { cause: error },
     );
   }
+  if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
+  throw invalid("AWS_CA_BUNDLE", path, "a file of certificates in PEM");
 }
 
 function whenSupported(name: string, value: string | undefined): boolean {

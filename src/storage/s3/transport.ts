@@ -9,7 +9,7 @@ import { SignatureV4 } from "@smithy/signature-v4";
 import { RunOutputsError } from "../../layout/error.ts";
 import { type OutputLocation, uriEncodeKey } from "../../layout/output_location.ts";
 import { Credentials } from "./credentials.ts";
-import { failureOf, type S3Context, s3Error, S3Failure } from "./errors.ts";
+import { describeSkew, failureOf, isSkewed, type S3Context, s3Error, S3Failure } from "./errors.ts";
 import { HOME_REGION, type S3Settings, type StaticCredentials } from "./settings.ts";
 import { Watchdog } from "./watchdog.ts";
 
@@ -68,6 +68,7 @@ export class Transport implements Disposable {
     | { readonly of: StaticCredentials; readonly byRegion: Map<string, SignatureV4> }
     | undefined;
   #client: Deno.HttpClient | undefined;
+  #clockOffset: number;
 
   /**
    * Creates a transport.
@@ -76,12 +77,14 @@ export class Transport implements Disposable {
    */
   constructor(settings: S3Settings) {
     this.#settings = settings;
-    this.credentials = new Credentials(settings);
+    this.credentials = new Credentials(settings, (request, signal) => this.fetch(request, signal));
     this.#fetch = settings.fetch ?? fetch;
-    // Proxies of the environment are the runtime's own business, with this client and without.
-    if (settings.caBundle !== undefined && settings.endpoint?.protocol !== "http:") {
-      this.#client = Deno.createHttpClient({ caCerts: [settings.caBundle] });
-    }
+    this.#clockOffset = settings.clockOffset ?? 0;
+  }
+
+  /** How far the server's clock is ahead of ours, as far as is known, in milliseconds. */
+  get clockOffset(): number {
+    return this.#clockOffset;
   }
 
   /** The host that requests for a bucket go to, for messages. */
@@ -135,7 +138,7 @@ export class Transport implements Disposable {
 
   /**
    * One attempt at a call, with what every call has: credentials, the move to the right region,
-   * one renewal of credentials that have ended, our errors.
+   * one renewal of credentials that have ended, one correction of the clock, our errors.
    *
    * @param action What is being done, for messages.
    * @param location To what.
@@ -150,24 +153,34 @@ export class Transport implements Disposable {
     signal: AbortSignal | undefined,
     call: (credentials: StaticCredentials | undefined) => Promise<T>,
   ): Promise<T> {
+    let credentials: StaticCredentials | undefined;
     let signed = false;
+    let corrected = false;
+    let clockOffset = 0;
     for (let renewed = false, moves = 0;;) {
       try {
         signal?.throwIfAborted();
-        const credentials = await this.credentials.get();
+        credentials = await this.credentials.get();
         signed = credentials !== undefined;
+        clockOffset = this.#clockOffset;
         return await call(credentials);
       } catch (error) {
         if (error instanceof S3Failure && !signal?.aborted) {
           if (moves++ < 2 && this.#learnRegion(location.bucket, error)) continue;
+          if (signed && !corrected && isSkewed(error, clockOffset)) {
+            corrected = true;
+            this.#correctClock(error.skew);
+            continue;
+          }
           if (error.s3Code === "ExpiredToken" && !renewed) {
             renewed = true;
-            this.credentials.invalidate();
+            this.credentials.invalidate(credentials);
             continue;
           }
         }
         const target = location.s3Uri;
-        const context: S3Context = { action, target, host: this.host(location.bucket), signed };
+        const host = this.host(location.bucket);
+        const context: S3Context = { action, target, host, signed, clockOffset };
         throw s3Error(context, error, signal);
       }
     }
@@ -209,7 +222,7 @@ export class Transport implements Disposable {
         body: isLarge(body) ? new BodyBlob(body, watchdog) : body,
         redirect: "manual",
         signal: watchdog.signal,
-        client: this.#client,
+        client: this.#clientFor(url),
       } as RequestInit);
       watchdog.touch();
       return { response, watchdog, [Symbol.dispose]: () => watchdog[Symbol.dispose]() };
@@ -225,6 +238,13 @@ export class Transport implements Disposable {
     this.#client = undefined;
   }
 
+  /** Proxies of the environment are the runtime's own business, with a client and without. */
+  #clientFor(url: string): Deno.HttpClient | undefined {
+    const { caBundle } = this.#settings;
+    if (caBundle === undefined || url.startsWith("http:")) return undefined;
+    return this.#client ??= Deno.createHttpClient({ caCerts: [caBundle] });
+  }
+
   async #ask(
     request: S3Request,
     credentials: StaticCredentials | undefined,
@@ -237,6 +257,13 @@ export class Transport implements Disposable {
     if (!answer.response.ok) return await failureOf(answer.response);
     await answer.response.body?.cancel();
     return failure;
+  }
+
+  /** From now on requests are signed with the server's time. */
+  #correctClock(skew: number): void {
+    if (Math.abs(skew - this.#clockOffset) < 60_000) return;
+    this.#clockOffset = skew;
+    this.#settings.onNotice?.(`Signing with the server's time: ${describeSkew(skew)}`);
   }
 
   /** Whether the failure tells a region that is news to us. */
@@ -288,7 +315,7 @@ export class Transport implements Disposable {
       path: url.pathname,
       query: { ...query },
       headers,
-    });
+    }, { signingDate: new Date(Date.now() + this.#clockOffset) });
     return { url: href, headers: signed.headers };
   }
 

@@ -10,12 +10,12 @@
  */
 
 import { createHash } from "node:crypto";
-import { join } from "node:path";
-import { ListPartsCommand } from "@aws-sdk/client-s3";
+import { dirname, join } from "node:path";
 import { RunOutputsError } from "../../layout/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { diskError } from "../../layout/disk_error.ts";
 import { Journal } from "../journal.ts";
+import { listParts } from "./list_parts.ts";
 import { abortUpload, isNoSuchUpload, type Part } from "./multipart.ts";
 import type { Session } from "./session.ts";
 
@@ -41,6 +41,20 @@ export interface ContinuedUpload {
   readonly parts: readonly Part[];
 }
 
+/** A journal that was looked for. Nobody continues its upload before it is disposed of. */
+export interface FoundJournal extends Disposable {
+  /** Whether a process is at work on the object, or the next one continues its upload. */
+  readonly state: "active" | "resumable";
+  /** Removes it, unless another process holds it. */
+  remove(): Promise<void>;
+}
+
+const HELD_BY_ANOTHER: FoundJournal = {
+  state: "active",
+  remove: () => Promise.resolve(),
+  [Symbol.dispose]: () => {},
+};
+
 /** The journal of one object's upload. Without a directory for it, it does nothing. */
 export class UploadJournal implements Disposable {
   readonly #session: Session;
@@ -62,16 +76,46 @@ export class UploadJournal implements Disposable {
    * @throws {RunOutputsError} What the disk says.
    */
   static async open(session: Session, location: OutputLocation): Promise<UploadJournal> {
-    const { journalDir } = session.settings;
-    if (journalDir === undefined) return new UploadJournal(session, location, undefined);
-    const name = `${session.transport.host(location.bucket)} ${location.s3Uri}`;
-    const id = createHash("sha256").update(name).digest("hex").slice(0, 32);
-    const path = join(journalDir, `${id}.upload.journal`);
+    const path = pathOf(session, location);
+    if (path === undefined) return new UploadJournal(session, location, undefined);
     try {
-      await Deno.mkdir(journalDir, { recursive: true });
+      await Deno.mkdir(dirname(path), { recursive: true });
       return new UploadJournal(session, location, await Journal.open(path));
     } catch (error) {
       throw diskError("write", path, error);
+    }
+  }
+
+  /**
+   * Looks for this machine's journal of an upload; makes none.
+   *
+   * @param session The connection; its settings name the directory.
+   * @param location The object.
+   * @param uploadId The server's name of the upload.
+   * @returns The journal; `undefined`, if there is none, or it is of another upload.
+   * @throws {RunOutputsError} What the disk says.
+   */
+  static async find(
+    session: Session,
+    location: OutputLocation,
+    uploadId: string,
+  ): Promise<FoundJournal | undefined> {
+    const path = pathOf(session, location);
+    if (path === undefined) return undefined;
+    try {
+      // Looked at before it is locked: there can be several uploads of one object, and to lock the
+      // journal for each would make the one that it is of seem to be at work.
+      if (!await mentions(path, uploadId)) return undefined;
+      const journal = await Journal.open(path, { create: false });
+      if (journal === undefined) return HELD_BY_ANOTHER;
+      return {
+        state: "resumable",
+        remove: () => journal.remove(),
+        [Symbol.dispose]: () => journal[Symbol.dispose](),
+      };
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw diskError("read", path, error);
     }
   }
 
@@ -133,32 +177,10 @@ export class UploadJournal implements Disposable {
     uploadId: string,
     signal: AbortSignal | undefined,
   ): Promise<ReadonlyMap<number, string> | undefined> {
-    const { bucket, key } = this.#location;
     const etags = new Map<number, string>();
-    let marker: string | undefined;
+    const parts = listParts(this.#session, "write", this.#location, uploadId, signal);
     try {
-      do {
-        const PartNumberMarker = marker;
-        const page = await this.#session.command(
-          "write",
-          this.#location,
-          signal,
-          (client) =>
-            client.send(
-              new ListPartsCommand({
-                Bucket: bucket,
-                Key: key,
-                UploadId: uploadId,
-                PartNumberMarker,
-              }),
-              { abortSignal: signal },
-            ),
-        );
-        for (const { PartNumber, ETag } of page.Parts ?? []) {
-          if (PartNumber !== undefined && ETag !== undefined) etags.set(PartNumber, quoted(ETag));
-        }
-        marker = page.IsTruncated ? page.NextPartNumberMarker : undefined;
-      } while (marker !== undefined);
+      for await (const { number, etag } of parts) etags.set(number, quoted(etag));
       return etags;
     } catch (error) {
       if (isNoSuchUpload(error)) return undefined;
@@ -169,6 +191,27 @@ export class UploadJournal implements Disposable {
       await abortUpload(this.#session, this.#location, uploadId);
       return undefined;
     }
+  }
+}
+
+/** The journal's file; `undefined`, if there are to be none. */
+function pathOf(session: Session, { bucket, s3Uri }: OutputLocation): string | undefined {
+  const { journalDir } = session.settings;
+  if (journalDir === undefined) return undefined;
+  const name = `${session.transport.host(bucket)} ${s3Uri}`;
+  const id = createHash("sha256").update(name).digest("hex").slice(0, 32);
+  return join(journalDir, `${id}.upload.journal`);
+}
+
+/** Whether a journal is of an upload, as far as can be seen without its lock. */
+async function mentions(path: string, uploadId: string): Promise<boolean> {
+  try {
+    const [header] = (await Deno.readTextFile(path)).split("\n", 1);
+    return header.includes(JSON.stringify(uploadId));
+  } catch (error) {
+    // Windows lets nobody read what another process has locked.
+    if (Deno.build.os !== "windows" || error instanceof Deno.errors.NotFound) throw error;
+    return true;
   }
 }
 

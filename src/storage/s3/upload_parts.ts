@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { RunOutputsError } from "../../layout/error.ts";
@@ -12,6 +13,7 @@ import type { ByteRange, ByteSource, ObjectInfo, WriteOptions } from "../backend
 import { abortUpload, completeUpload, createUpload, type Part, partSizeFor } from "./multipart.ts";
 import { bareEtag, SHA256_METADATA } from "./object_info.ts";
 import { readExactly, wrongSize } from "./read_source.ts";
+import type { FileDigest } from "../hash/file_hash.ts";
 import type { Session } from "./session.ts";
 import { UploadJournal } from "./upload_journal.ts";
 import { checkHash, sendBody, UNKNOWN_TYPE } from "./write.ts";
@@ -41,7 +43,7 @@ export async function uploadInParts(
   const { settings } = session;
   const partSize = partSizeFor(source.size, settings.partSize, settings.maxParts);
   const surveyed = options.sha256 === undefined
-    ? await survey(location, source, partSize, signal)
+    ? await survey(session, location, source, partSize, signal)
     : undefined;
   const sha256 = surveyed?.sha256 ?? options.sha256!;
   const contentType = options.contentType ?? UNKNOWN_TYPE;
@@ -110,7 +112,8 @@ async function sendParts(
   const { signal } = controller;
   const forward = () => controller.abort(outer?.reason);
   outer?.addEventListener("abort", forward, { once: true });
-  const whole = crcs === undefined ? createHash("sha256") : undefined;
+  const whole = crcs === undefined;
+  using pieces = session.hashers.pieces();
   const sending = new Set<Promise<void>>();
   let resumed = 0;
   for (const part of plan.there) {
@@ -123,8 +126,12 @@ async function sendParts(
     onBytes?.(resumed);
   }
 
-  async function send(index: number, body: Uint8Array<ArrayBuffer>): Promise<void> {
-    const digest = createHash("sha256").update(body).digest();
+  async function send(
+    index: number,
+    body: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const hashed = await pieces.piece(body, { own: true, whole });
+    const digest = Buffer.from(hashed.digest);
     const checksum = digest.toString("base64");
     const { etag } = await sendBody(
       session,
@@ -133,7 +140,7 @@ async function sendParts(
         method: "PUT",
         location,
         query: { partNumber: `${index + 1}`, uploadId },
-        body,
+        body: hashed.bytes,
         payloadSha256: digest.toString("hex"),
       },
       checksum,
@@ -142,7 +149,8 @@ async function sendParts(
     const part = { number: index + 1, etag: `"${etag}"`, sha256: checksum };
     parts[index] = part;
     journal.note(part);
-    onBytes?.(body.length);
+    onBytes?.(hashed.bytes.length);
+    return hashed.bytes;
   }
 
   try {
@@ -156,14 +164,13 @@ async function sendParts(
         const body = session.takeBuffer(range.end - range.start);
         await readExactly(location, source, range, body, signal);
         if (crcs !== undefined && crc32(body) !== crcs[index]) throw changed(location);
-        whole?.update(body);
         if (isThere) {
-          session.giveBuffer(body);
+          session.giveBuffer((await pieces.piece(body, { own: false, whole })).bytes);
           continue;
         }
         const sent: Promise<void> = send(index, body)
           // After a failure a connection may still read it.
-          .then(() => session.giveBuffer(body))
+          .then((sent) => session.giveBuffer(sent))
           .catch((error) => controller.abort(error))
           .finally(() => {
             release();
@@ -177,7 +184,7 @@ async function sendParts(
     }
     await Promise.all(sending);
     signal.throwIfAborted();
-    if (whole !== undefined) checkHash(location, whole.digest("hex"), plan.sha256);
+    if (whole) checkHash(location, await pieces.total(), plan.sha256);
     return parts;
   } catch (error) {
     controller.abort(error);
@@ -188,19 +195,31 @@ async function sendParts(
   }
 }
 
-/** What a first reading finds. */
-interface Survey {
-  readonly sha256: string;
-  readonly crcs: readonly number[];
-}
-
 /** Reads a source once, for its hash and the CRC-32 of each part. */
 async function survey(
+  session: Session,
   location: OutputLocation,
   source: ByteSource,
   partSize: number,
   signal: AbortSignal | undefined,
-): Promise<Survey> {
+): Promise<FileDigest> {
+  const release = await session.surveys.acquire(1, signal);
+  try {
+    if (source.path === undefined) return await surveyHere(location, source, partSize, signal);
+    using file = session.hashers.file(source.path, { partSize });
+    file.there({ start: 0, end: source.size });
+    return await file.finish(source.size, signal);
+  } finally {
+    release();
+  }
+}
+
+async function surveyHere(
+  location: OutputLocation,
+  source: ByteSource,
+  partSize: number,
+  signal: AbortSignal | undefined,
+): Promise<FileDigest> {
   const hash = createHash("sha256");
   const crcs: number[] = [];
   let crc = 0;

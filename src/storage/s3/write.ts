@@ -45,7 +45,7 @@ export async function writeObject(
   if (location.key === "") throw invalid("key", location.key, "the name of an object");
   await session.transport.requireCredentials("write", location);
   const { ifAbsent, ifMatch, signal } = options;
-  if (ifAbsent) await conflictIfThere(session, location, options);
+  if (ifAbsent === true) await conflictIfThere(session, location, signal);
   if (ifMatch !== undefined) await conflictUnlessMatch(session, location, ifMatch, signal);
   return source.size < session.settings.multipartThreshold
     ? await put(session, location, source, options)

@@ -1,0 +1,145 @@
+/**
+ * `run-outputs stale-uploads`
+ *
+ * @module
+ */
+
+import { Command, Option } from "commander";
+import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import type { UnfinishedUpload, UploadRemoval } from "../../operations/stale_uploads.ts";
+import type { Context } from "../context.ts";
+import { EXIT } from "../exit_codes.ts";
+import { type Age, age, type ReadCommandOptions, withS3ReadOptions } from "../options.ts";
+import { columns, formatAge, formatBytes, Output, plural } from "../output.ts";
+import { runRoot } from "../run_root.ts";
+import { describeRoot } from "../run_upload.ts";
+import { openUploads } from "../storage.ts";
+
+/** The values of the command's options. */
+interface StaleUploadsOptions extends ReadCommandOptions {
+  readonly olderThan: Age;
+  readonly abort?: boolean;
+  readonly dryRun?: boolean;
+}
+
+/** Builds the command. */
+export function staleUploadsCommand(context: Context): Command {
+  const command = new Command("stale-uploads")
+    .summary("list and remove what killed uploads of a run left on S3")
+    .description(
+      "Lists the multipart uploads of a run that were begun and never ended. Their parts are in no\n" +
+        "list of objects, and are paid for.",
+    )
+    .addOption(
+      new Option("--older-than <time>", "only those begun before, as in 90m, 24h, 7d")
+        .argParser(age).default(age("24h"), "24h"),
+    )
+    .addOption(new Option("--abort", "remove those that are listed, with their parts"))
+    .addOption(new Option("-n, --dry-run", "with --abort: print what would be removed"))
+    .addHelpText(
+      "after",
+      `
+'resumable' are uploads that the next upload of the same file from this machine continues. One
+that a process of this machine is at work on is 'active', and is not removed. Of other machines
+nothing is known: what is young may be somebody's who is at work.
+
+Exits with 0 if there are none, with 7 if some could not be removed.
+
+Examples:
+  run-outputs stale-uploads --run-id 12345 --platform linux
+  run-outputs stale-uploads --run-id 12345 --platform linux --older-than 7d --abort`,
+    );
+  return withS3ReadOptions(command).action(async (options: StaleUploadsOptions) => {
+    const output = new Output(context.io, options);
+    const signal = context.interruption();
+    const { olderThan, abort = false, dryRun = false } = options;
+    const root = runRoot(options, { reading: true, onDisk: false }, context.io, output);
+    using storage = await openUploads(options, context.io, output, abort ? root.root() : undefined);
+    const { abortUnfinishedUploads, listUnfinishedUploads } = await import(
+      "../../operations/stale_uploads.ts"
+    );
+    const { backend } = storage;
+    const now = Date.now();
+    const before = new Date(now - olderThan.milliseconds);
+    const uploads = await listUnfinishedUploads(backend, root, { before, signal });
+    const removals = abort
+      ? await abortUnfinishedUploads(backend, uploads, { dryRun, signal })
+      : undefined;
+
+    if (!abort && uploads.length > 0) output.note("--abort removes them");
+    output.result(
+      () => ({
+        schema: "run-outputs.stale-uploads/1",
+        dry_run: dryRun,
+        ...describeRoot(root),
+        older_than_seconds: olderThan.milliseconds / 1000,
+        count: uploads.length,
+        bytes: sum(uploads),
+        uploads: uploads.map((upload, i) => ({
+          key: upload.key,
+          s3_uri: `s3://${upload.bucket}/${upload.key}`,
+          upload_id: upload.uploadId,
+          initiated: upload.initiated.toISOString(),
+          age_seconds: Math.max(0, Math.floor((now - upload.initiated.getTime()) / 1000)),
+          parts: upload.parts,
+          bytes: upload.bytes,
+          state: upload.state,
+          outcome: removals?.[i].outcome ?? "listed",
+        })),
+      }),
+      () => [
+        ...lines(uploads, removals, now, root),
+        summary(uploads, removals, olderThan, root),
+      ],
+    );
+    context.setExitCode(
+      removals?.some(({ outcome }) => outcome === "failed") ? EXIT.incomplete : EXIT.done,
+    );
+  });
+}
+
+function lines(
+  uploads: readonly UnfinishedUpload[],
+  removals: readonly UploadRemoval[] | undefined,
+  now: number,
+  root: RunOutputRoot,
+): string[] {
+  return columns(
+    uploads.map((upload, i) => [
+      removals === undefined ? "" : WORDS[removals[i].outcome],
+      formatAge(now - upload.initiated.getTime()),
+      plural(upload.parts, "part"),
+      formatBytes(upload.bytes),
+      upload.state === "unknown" ? "" : upload.state,
+      upload.key.slice(root.prefix.length + 1),
+    ]),
+    [1, 2, 3],
+  ).map((line) => line.trimStart());
+}
+
+const WORDS: Readonly<Record<UploadRemoval["outcome"], string>> = {
+  aborted: "removed",
+  would_abort: "would remove",
+  active: "left alone",
+  failed: "failed",
+};
+
+function summary(
+  uploads: readonly UnfinishedUpload[],
+  removals: readonly UploadRemoval[] | undefined,
+  olderThan: Age,
+  root: RunOutputRoot,
+): string {
+  const which = `older than ${olderThan.text}, in ${root.root().s3Uri}`;
+  if (uploads.length === 0) return `no unfinished uploads ${which}`;
+  const found = `${plural(uploads.length, "unfinished upload")}, ${formatBytes(sum(uploads))}`;
+  const counts = Object.entries(WORDS).flatMap(([outcome, word]) => {
+    const count = removals?.filter((removal) => removal.outcome === outcome).length ?? 0;
+    return count === 0 ? [] : [`${count} ${word}`];
+  });
+  return [found, ...counts, which].join(", ");
+}
+
+function sum(uploads: readonly UnfinishedUpload[]): number {
+  return uploads.reduce((sum, { bytes }) => sum + bytes, 0);
+}

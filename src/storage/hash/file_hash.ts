@@ -1,0 +1,134 @@
+/**
+ * The hash of a file that is still being written, at several places at once.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
+import { RunOutputsError } from "../../layout/error.ts";
+import type { ByteRange } from "../backend.ts";
+
+/** What is read at once. */
+const CHUNK = 1024 * 1024;
+
+/** What is known of a file once it has been read. */
+export interface FileDigest {
+  /** The SHA-256, 64 hex digits in lower case. */
+  readonly sha256: string;
+  /** The CRC-32 of each part, if the file was to be looked at in parts. */
+  readonly crcs: readonly number[];
+}
+
+/** Hashes a file from its beginning on, as far as it is there. Nothing in here waits. */
+export class FileHash implements Disposable {
+  readonly #path: string;
+  readonly #partSize: number;
+  readonly #hash = createHash("sha256");
+  readonly #there: { start: number; end: number }[] = [];
+  readonly #crcs: number[] = [];
+  #crc = 0;
+  #hashed = 0;
+  #file: Deno.FsFile | undefined;
+  #buffer: Uint8Array<ArrayBuffer> | undefined;
+
+  /**
+   * Begins with a file.
+   *
+   * @param path The file.
+   * @param partSize Of how many bytes each part is that gets a CRC-32; none do by default.
+   */
+  constructor(path: string, partSize = Infinity) {
+    this.#path = path;
+    this.#partSize = partSize;
+  }
+
+  /** How many bytes have been hashed. */
+  get hashed(): number {
+    return this.#hashed;
+  }
+
+  /**
+   * Takes note of bytes that are in the file now.
+   *
+   * @param range Where they are.
+   */
+  add({ start, end }: ByteRange): void {
+    const before = this.#there.find((range) => range.end === start);
+    if (before !== undefined) before.end = end;
+    else this.#there.push({ start, end });
+  }
+
+  /**
+   * Hashes what comes next, if it is there.
+   *
+   * @param most How many bytes at most.
+   * @returns How many bytes were hashed; 0, if those that come next are not there yet.
+   * @throws What the disk says; `integrity`, if the file is shorter than it was said to be.
+   */
+  advance(most: number): number {
+    const index = this.#there.findIndex(({ start, end }) =>
+      start <= this.#hashed && this.#hashed < end
+    );
+    if (index === -1) return 0;
+    const { end } = this.#there[index];
+    const from = this.#hashed;
+    const until = Math.min(end, from + most);
+    this.#file ??= Deno.openSync(this.#path);
+    this.#buffer ??= new Uint8Array(CHUNK);
+    this.#file.seekSync(from, Deno.SeekMode.Start);
+    while (this.#hashed < until) {
+      const length = Math.min(this.#buffer.length, until - this.#hashed);
+      const count = this.#file.readSync(this.#buffer.subarray(0, length));
+      if (count === null) throw this.#wrongSize("fewer");
+      this.#update(this.#buffer.subarray(0, count));
+    }
+    if (this.#hashed >= end) this.#there.splice(index, 1);
+    return this.#hashed - from;
+  }
+
+  /**
+   * Ends the file, which is to have been hashed whole.
+   *
+   * @returns What is known of it.
+   * @throws {RunOutputsError} `integrity`, if the file has more bytes.
+   */
+  digest(): FileDigest {
+    this.#file ??= Deno.openSync(this.#path);
+    if (this.#file.readSync(new Uint8Array(1)) === 1) throw this.#wrongSize("more");
+    if (this.#hashed > this.#crcs.length * this.#partSize) this.#crcs.push(this.#crc);
+    const crcs = this.#partSize === Infinity ? [] : this.#crcs;
+    return { sha256: this.#hash.digest("hex"), crcs };
+  }
+
+  /** Closes the file. */
+  [Symbol.dispose](): void {
+    this.#file?.close();
+    this.#file = undefined;
+  }
+
+  #wrongSize(than: "fewer" | "more"): RunOutputsError {
+    return new RunOutputsError(
+      "integrity",
+      `Cannot read '${this.#path}': it has ${than} bytes than it had; did the file change?`,
+    );
+  }
+
+  #update(bytes: Uint8Array): void {
+    this.#hash.update(bytes);
+    if (this.#partSize === Infinity) {
+      this.#hashed += bytes.length;
+      return;
+    }
+    for (let offset = 0; offset < bytes.length;) {
+      const left = this.#partSize - this.#hashed % this.#partSize;
+      const piece = bytes.subarray(offset, offset + left);
+      this.#crc = crc32(piece, this.#crc);
+      offset += piece.length;
+      this.#hashed += piece.length;
+      if (piece.length < left) continue;
+      this.#crcs.push(this.#crc);
+      this.#crc = 0;
+    }
+  }
+}

@@ -1,0 +1,259 @@
+/**
+ * Hashing beside the main thread, which has the network and the disk to serve.
+ *
+ * @module
+ */
+
+import { diskError } from "../../layout/disk_error.ts";
+import { RunOutputsError } from "../../layout/error.ts";
+import type { ByteRange } from "../backend.ts";
+import { type FileDigest, FileHash } from "./file_hash.ts";
+import { type HashAnswer, type HashRequest, HashServer } from "./hash_server.ts";
+
+/** More threads than these find no network to keep them busy. */
+const MAX_THREADS = 4;
+
+/** Up to how many bytes a file is hashed faster than a thread is told of it. */
+const SMALL = 1024 * 1024;
+
+/** A file that is hashed while it is written. */
+export interface FileHasher extends Disposable {
+  /** Tells that bytes are in the file now. */
+  there(range: ByteRange): void;
+  /**
+   * Waits for the digest.
+   *
+   * @param size How long the file is; all of it has been told of.
+   * @returns The digest.
+   * @throws {RunOutputsError} What the disk says; the signal's reason.
+   */
+  finish(size: number, signal?: AbortSignal): Promise<FileDigest>;
+}
+
+/** Pieces of memory that are hashed one by one, and all together. */
+export interface PieceHasher extends Disposable {
+  /**
+   * Hashes the next piece.
+   *
+   * @param bytes The bytes, in a buffer of their own; it is gone while they are hashed.
+   * @param which What to hash it for: the piece itself, or only the whole.
+   * @returns The same bytes and their SHA-256; an empty one, if it was not wanted.
+   */
+  piece(
+    bytes: Uint8Array<ArrayBuffer>,
+    which: { readonly own: boolean; readonly whole: boolean },
+  ): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly digest: Uint8Array }>;
+  /** The SHA-256 of all pieces that counted, 64 hex digits. */
+  total(): Promise<string>;
+}
+
+/**
+ * Threads that hash. They start when there is something to do; where none can be had (an old
+ * runtime, a worker that is not in the executable), the main thread does it.
+ */
+export class Hashers implements Disposable {
+  readonly #threads: HashThread[] = [];
+  readonly #max: number;
+  #lastId = 0;
+
+  /**
+   * Creates the set; nothing is started.
+   *
+   * @param threads How many there may be. Default: one fewer than there are cores, 1 to 4.
+   */
+  constructor(threads?: number) {
+    const cores = navigator.hardwareConcurrency ?? 2;
+    this.#max = threads ?? Math.max(1, Math.min(MAX_THREADS, cores - 1));
+  }
+
+  /**
+   * Begins to hash a file.
+   *
+   * @param path The file; it has to be there.
+   * @param options `partSize`: of how many bytes each part is that gets a CRC-32.
+   * @returns What is told of its growth. Dispose of it.
+   */
+  file(path: string, { partSize = Infinity }: { readonly partSize?: number } = {}): FileHasher {
+    const id = ++this.#lastId;
+    const thread = this.#thread();
+    thread.send({ type: "file", id, path, partSize });
+    const release = thread.take();
+    return {
+      there: (range) => thread.send({ type: "there", id, range }),
+      finish: async (size, signal) => {
+        const answer = thread.answer(id, signal);
+        thread.send({ type: "end", id, size });
+        return (await answer as HashAnswer & { type: "file" }).digest;
+      },
+      [Symbol.dispose]: () => {
+        thread.send({ type: "drop", id });
+        release();
+      },
+    };
+  }
+
+  /**
+   * The SHA-256 of a file that is there whole.
+   *
+   * @param path The file.
+   * @param size How long it is.
+   * @param signal Stops it.
+   * @returns 64 hex digits.
+   * @throws {RunOutputsError} What the disk says; `failed`, if the file is shorter.
+   */
+  async hashFile(path: string, size: number, signal?: AbortSignal): Promise<string> {
+    if (size <= SMALL) return hashHere(path, size);
+    using file = this.file(path);
+    file.there({ start: 0, end: size });
+    return (await file.finish(size, signal)).sha256;
+  }
+
+  /**
+   * Begins a row of pieces.
+   *
+   * @returns What they are given to. Dispose of it.
+   */
+  pieces(): PieceHasher {
+    const id = ++this.#lastId;
+    const thread = this.#thread();
+    thread.send({ type: "stream", id });
+    const release = thread.take();
+    return {
+      piece: async (bytes, { own, whole }) => {
+        const answer = thread.answer(id);
+        thread.send({ type: "piece", id, bytes, own, whole }, [bytes.buffer]);
+        return await answer as HashAnswer & { type: "piece" };
+      },
+      total: async () => {
+        const answer = thread.answer(id);
+        thread.send({ type: "total", id });
+        return (await answer as HashAnswer & { type: "total" }).sha256;
+      },
+      [Symbol.dispose]: () => {
+        thread.send({ type: "drop", id });
+        release();
+      },
+    };
+  }
+
+  /** Ends the threads. */
+  [Symbol.dispose](): void {
+    for (const thread of this.#threads) thread[Symbol.dispose]();
+    this.#threads.length = 0;
+  }
+
+  /** A thread that has least to do; a new one, while there may be more and none is idle. */
+  #thread(): HashThread {
+    const [idlest] = this.#threads.toSorted((a, b) => a.load - b.load);
+    if (idlest !== undefined && (idlest.load === 0 || this.#threads.length >= this.#max)) {
+      return idlest;
+    }
+    const thread = new HashThread();
+    this.#threads.push(thread);
+    return thread;
+  }
+}
+
+function hashHere(path: string, size: number): string {
+  using file = new FileHash(path);
+  try {
+    file.add({ start: 0, end: size });
+    file.advance(size);
+    return file.digest().sha256;
+  } catch (error) {
+    throw diskError("read", path, error);
+  }
+}
+
+interface Waiting {
+  readonly resolve: (answer: HashAnswer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** One thread, its questions and their answers. */
+class HashThread implements Disposable {
+  /** How many files and rows of pieces it has. */
+  load = 0;
+  readonly #waiting = new Map<number, Waiting[]>();
+  readonly #worker: Worker | undefined;
+  /** What was asked before the thread was ready; `undefined`, once it is. */
+  #early: { readonly request: HashRequest; readonly transfer: Transferable[] }[] | undefined = [];
+  /** Does the work here, if there is no thread. */
+  #server: HashServer | undefined;
+  #ended: Error | undefined;
+
+  constructor() {
+    try {
+      this.#worker = new Worker(new URL("./hash_worker.ts", import.meta.url), { type: "module" });
+    } catch {
+      // Not every runtime and permission set has workers; the work is the same without.
+      this.#serveHere();
+      return;
+    }
+    this.#worker.onmessage = ({ data }) => this.#receive(data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      if (this.#early !== undefined) this.#serveHere();
+      else this.#end(new RunOutputsError("failed", `A hashing thread ended: ${event.message}`));
+    };
+  }
+
+  /** Counts one more piece of work, until what it returns is called. */
+  take(): () => void {
+    this.load++;
+    return () => void this.load--;
+  }
+
+  send(request: HashRequest, transfer: Transferable[] = []): void {
+    if (this.#ended !== undefined) return;
+    if (this.#server !== undefined) this.#server.receive(request);
+    else if (this.#early !== undefined) this.#early.push({ request, transfer });
+    else this.#worker!.postMessage(request, transfer);
+  }
+
+  /** The next answer about a file or a row of pieces. */
+  answer(id: number, signal?: AbortSignal): Promise<HashAnswer> {
+    const { promise, resolve, reject } = Promise.withResolvers<HashAnswer>();
+    if (this.#ended !== undefined) reject(this.#ended);
+    const waiting = this.#waiting.get(id) ?? [];
+    waiting.push({ resolve, reject });
+    this.#waiting.set(id, waiting);
+    const abort = () => reject(signal!.reason);
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    return promise.finally(() => signal?.removeEventListener("abort", abort));
+  }
+
+  [Symbol.dispose](): void {
+    this.#worker?.terminate();
+    this.#server?.[Symbol.dispose]();
+    this.#end(new RunOutputsError("failed", "The hashing was given up"));
+  }
+
+  #serveHere(): void {
+    this.#server = new HashServer((answer) => this.#receive(answer));
+    const early = this.#early!;
+    this.#early = undefined;
+    for (const { request } of early) this.#server.receive(request);
+  }
+
+  #receive(answer: HashAnswer): void {
+    if (answer.type === "ready") {
+      const early = this.#early ?? [];
+      this.#early = undefined;
+      for (const { request, transfer } of early) this.#worker!.postMessage(request, transfer);
+      return;
+    }
+    const waiting = this.#waiting.get(answer.id);
+    const next = waiting?.shift();
+    if (waiting?.length === 0) this.#waiting.delete(answer.id);
+    if (answer.type !== "failed") next?.resolve(answer);
+    else next?.reject(new RunOutputsError(answer.error.code, answer.error.message));
+  }
+
+  #end(error: Error): void {
+    this.#ended ??= error;
+    for (const waiting of this.#waiting.values()) for (const { reject } of waiting) reject(error);
+    this.#waiting.clear();
+  }
+}

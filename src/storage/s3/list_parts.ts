@@ -1,0 +1,55 @@
+/**
+ * The parts that a server has of a multipart upload: all pages of them.
+ *
+ * @module
+ */
+
+import { ListPartsCommand } from "@aws-sdk/client-s3";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import type { Session } from "./session.ts";
+
+/** A part as the server lists it. */
+export interface ListedPart {
+  /** Its number, from 1. */
+  readonly number: number;
+  /** What the server calls its content, as it stands in the answer. */
+  readonly etag: string;
+  /** Its size in bytes. */
+  readonly size: number;
+}
+
+/**
+ * Lists the parts of an upload.
+ *
+ * @param session The connection.
+ * @param action What is being done, for messages.
+ * @param location The object that is to be.
+ * @param uploadId The server's name of the upload.
+ * @param signal The caller's.
+ * @returns The parts, in the order of their numbers.
+ * @throws {RunOutputsError} What the server says; see `isNoSuchUpload`.
+ */
+export async function* listParts(
+  session: Session,
+  action: string,
+  location: OutputLocation,
+  uploadId: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ListedPart> {
+  const { bucket: Bucket, key: Key } = location;
+  let marker: string | undefined;
+  do {
+    const PartNumberMarker = marker;
+    const page = await session.command(action, location, signal, (client) =>
+      client.send(
+        new ListPartsCommand({ Bucket, Key, UploadId: uploadId, PartNumberMarker }),
+        { abortSignal: signal },
+      ));
+    for (const { PartNumber, ETag, Size = 0 } of page.Parts ?? []) {
+      if (PartNumber === undefined || ETag === undefined) continue;
+      yield { number: PartNumber, etag: ETag, size: Size };
+    }
+    const next = page.IsTruncated ? page.NextPartNumberMarker : undefined;
+    marker = next === marker ? undefined : next;
+  } while (marker !== undefined);
+}

@@ -1,0 +1,94 @@
+/**
+ * The SDK's requests in the form in which our transport sends them.
+ *
+ * @module
+ */
+
+/** What the SDK hands to a request handler; no more of it than is used. */
+export interface SdkRequest {
+  /** The method. */
+  readonly method: string;
+  /** `http:` or `https:`. */
+  readonly protocol: string;
+  /** The host. */
+  readonly hostname: string;
+  /** The port, if it is not the protocol's own. */
+  readonly port?: number;
+  /** The path, encoded. */
+  readonly path: string;
+  /** The parameters of the query, not encoded. */
+  readonly query?: Readonly<Record<string, string | readonly string[] | null>>;
+  /** All headers, signature included. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body. */
+  readonly body?: unknown;
+}
+
+/** What the SDK wants of an answer. */
+export interface SdkResponse {
+  /** The status. */
+  readonly statusCode: number;
+  /** Its name. */
+  readonly reason: string;
+  /** The headers. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body, read to its end. */
+  readonly body: Uint8Array;
+}
+
+/**
+ * A request handler for the SDK's clients. Its own opens sockets that know nothing of the proxies
+ * and the certificates that are set.
+ *
+ * @param send Sends a request.
+ * @returns The handler.
+ */
+export function requestHandler<T>(
+  send: (request: SdkRequest, signal: AbortSignal | undefined) => Promise<SdkResponse>,
+): T {
+  return {
+    handle: async (request: SdkRequest, options?: { readonly abortSignal?: unknown }) => ({
+      response: await send(request, options?.abortSignal as AbortSignal | undefined),
+    }),
+    destroy: () => {},
+    updateHttpClientConfig: () => {},
+    httpHandlerConfigs: () => ({}),
+  } as T;
+}
+
+/**
+ * An answer in the form in which the SDK parses it.
+ *
+ * @param response The answer.
+ * @param text Its body.
+ * @returns The same for the SDK.
+ */
+export function sdkResponse(response: Response, text: string): SdkResponse {
+  return {
+    statusCode: response.status,
+    reason: response.statusText,
+    headers: Object.fromEntries(response.headers),
+    body: new TextEncoder().encode(text),
+  };
+}
+
+/**
+ * The URL of a request.
+ *
+ * @param request The request.
+ * @returns Its URL, encoded as it was signed.
+ */
+export function requestUrl(request: SdkRequest): string {
+  const { protocol, hostname, port, path } = request;
+  const query = Object.entries(request.query ?? {}).flatMap(([name, value]) => {
+    if (value === null) return [encode(name)];
+    return [value].flat().map((one) => `${encode(name)}=${encode(one as string)}`);
+  }).join("&");
+  const host = port === undefined ? hostname : `${hostname}:${port}`;
+  return `${protocol}//${host}${path}${query === "" ? "" : `?${query}`}`;
+}
+
+function encode(text: string): string {
+  return encodeURIComponent(text)
+    .replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+}
