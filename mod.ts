@@ -174,6 +174,26 @@ export {
   type FetchReport,
   planFetch,
 } from "./src/operations/fetch_artifacts.ts";
+export {
+  directorySubject,
+  type IndexSubject,
+  reportSubject,
+  runSubject,
+} from "./src/operations/index_pages/subjects.ts";
+export {
+  type IndexReport,
+  type WriteIndexOptions,
+  writeIndexPages,
+} from "./src/operations/index_pages/write_pages.ts";
+export type {
+  IndexedFile,
+  IndexEntry,
+  IndexPage,
+  IndexSection,
+  ListPage,
+  SimplePage,
+} from "./src/operations/index_pages/page.ts";
+export { type HashOf, renderPage } from "./src/operations/index_pages/render.ts";
 export { type ListedOutput, listOutputs } from "./src/operations/list_outputs.ts";
 export {
   type AbortUnfinishedOptions,
@@ -184,14 +204,31 @@ export {
 } from "./src/operations/stale_uploads.ts";
 export { formatSidecar, parseSidecar } from "./src/operations/sidecar.ts";
 export { planArtifacts, type PlanArtifactsOptions } from "./src/operations/upload_artifacts.ts";
-export { type JobStatus, planBuild, type PlanBuildOptions } from "./src/operations/upload_build.ts";
+export {
+  type BuildJob,
+  type JobStatus,
+  planBuild,
+  type PlanBuildOptions,
+  planStage,
+  type PlanStageOptions,
+} from "./src/operations/upload_build.ts";
 export { planFiles, type PlanFilesOptions } from "./src/operations/upload_files.ts";
 export { planLogs, type PlanLogsOptions } from "./src/operations/upload_logs.ts";
-export { planManifest, type PlanManifestOptions } from "./src/operations/upload_manifest.ts";
 export {
+  planManifest,
+  type PlanManifestOptions,
+  planPytorchManifest,
+  type PlanPytorchManifestOptions,
+} from "./src/operations/upload_manifest.ts";
+export { planPackages, type PlanPackagesOptions } from "./src/operations/upload_packages.ts";
+export {
+  type AddTreeOptions,
   executeUpload,
   type PlanNote,
   type UploadPlan,
   UploadPlanner,
   type UploadReport,
 } from "./src/operations/upload_plan.ts";
+export { planPython, type PlanPythonOptions } from "./src/operations/upload_python.ts";
+export { planTarballs, type PlanTarballsOptions } from "./src/operations/upload_tarballs.ts";
+export { planTestReport, type PlanTestReportOptions } from "./src/operations/upload_test_report.ts";

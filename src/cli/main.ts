@@ -9,6 +9,7 @@ import { Command, CommanderError } from "commander";
 import config from "../../deno.json" with { type: "json" };
 import { RunOutputsError } from "../layout/error.ts";
 import { fetchCommand } from "./commands/fetch.ts";
+import { indexCommand } from "./commands/index.ts";
 import { listCommand } from "./commands/list.ts";
 import { pathCommand } from "./commands/path.ts";
 import { uploadCommand } from "./commands/upload.ts";
@@ -16,15 +17,18 @@ import { staleUploadsCommand } from "./commands/stale_uploads.ts";
 import type { Context } from "./context.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
+import { isOnRunner, labelled } from "./output.ts";
+import { guarded } from "./redact.ts";
 
 /**
  * Runs a command line.
  *
  * @param args The arguments, without the program's name.
- * @param io The world around.
+ * @param world The world around.
  * @returns The exit code.
  */
-export async function main(args: readonly string[], io: Io): Promise<number> {
+export async function main(args: readonly string[], world: Io): Promise<number> {
+  const io = guarded(world);
   const interruption = new Interruption(io);
   let exitCode: number = EXIT.done;
   const context: Context = {
@@ -81,6 +85,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 nothing found, 4 not allowed, 5 network
   program.addCommand(uploadCommand(context));
   program.addCommand(listCommand(context));
   program.addCommand(fetchCommand(context));
+  program.addCommand(indexCommand(context));
   program.addCommand(staleUploadsCommand(context));
   configure(program, io);
   return program;
@@ -124,7 +129,7 @@ function printError(
   args: readonly string[],
   io: Io,
 ): void {
-  io.stderr(`error: ${message}\n`);
+  io.stderr(`${labelled("error", message, isOnRunner(io))}\n`);
   const end = args.indexOf("--");
   if (!(end < 0 ? args : args.slice(0, end)).includes("--json")) return;
   const document = {

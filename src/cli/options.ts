@@ -107,6 +107,9 @@ export function withUploadOptions(command: Command): Command {
           )
           .addOption(concurrency())
           .addOption(
+            new Option("--no-index", "leave the index pages as they are").helpGroup(STORAGE),
+          )
+          .addOption(
             new Option("-n, --dry-run", "do all checks, print what would be written, write nothing")
               .helpGroup(STORAGE),
           ),

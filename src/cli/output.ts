@@ -5,7 +5,10 @@
  * @module
  */
 
+import { workflowCommand } from "../github/workflow_command.ts";
 import type { Io } from "./io.ts";
+
+export { formatBytes, plural } from "../layout/words.ts";
 
 /** The options that every command takes for its output. */
 export interface OutputOptions {
@@ -29,6 +32,7 @@ export class Output {
   readonly verbose: boolean;
   readonly #io: Io;
   readonly #color: boolean;
+  readonly #onRunner: boolean;
 
   /**
    * Creates an output.
@@ -41,6 +45,7 @@ export class Output {
     this.json = options.json ?? false;
     this.quiet = options.quiet ?? false;
     this.verbose = options.verbose ?? false;
+    this.#onRunner = isOnRunner(io);
     this.#color = options.color === "always" ||
       (options.color !== "never" && io.stdoutIsTerminal && !io.env("NO_COLOR"));
   }
@@ -80,7 +85,7 @@ export class Output {
    * @param text One line.
    */
   warn(text: string): void {
-    this.#io.stderr(`warning: ${text}\n`);
+    this.#io.stderr(`${labelled("warning", text, this.#onRunner)}\n`);
   }
 
   /**
@@ -89,7 +94,19 @@ export class Output {
    * @param text One line.
    */
   error(text: string): void {
-    this.#io.stderr(`error: ${text}\n`);
+    this.#io.stderr(`${labelled("error", text, this.#onRunner)}\n`);
+  }
+
+  /**
+   * Makes lines foldable, where a runner shows them.
+   *
+   * @param title What they are.
+   * @param lines The lines.
+   * @returns They, between the runner's marks.
+   */
+  group(title: string, lines: readonly string[]): string[] {
+    if (!this.#onRunner) return [...lines];
+    return [workflowCommand("group", title), ...lines, workflowCommand("endgroup")];
   }
 
   /**
@@ -107,21 +124,13 @@ export class Output {
 }
 
 /**
- * A size for people.
+ * Whether this runs in a job of GitHub Actions.
  *
- * @param bytes The number of bytes.
- * @returns Three or four digits and a unit; decimal units, as disks and S3's prices use them.
+ * @param io The environment.
+ * @returns `true` on a runner.
  */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`;
-  const units = ["kB", "MB", "GB", "TB", "PB"];
-  let value = bytes / 1000;
-  let unit = 0;
-  while (value >= 999.95 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  return `${value.toFixed(1)} ${units[unit]}`;
+export function isOnRunner(io: Io): boolean {
+  return io.env("GITHUB_ACTIONS") === "true";
 }
 
 /**
@@ -139,14 +148,15 @@ export function formatAge(milliseconds: number): string {
 }
 
 /**
- * A count with its noun.
+ * A message with what kind it is, in the form that a runner marks or the one for people.
  *
- * @param count How many.
- * @param noun What, in the singular.
- * @returns `1 file`, `2 files`.
+ * @param kind The kind.
+ * @param text The message.
+ * @param onRunner Whether a runner reads it.
+ * @returns One line.
  */
-export function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+export function labelled(kind: "error" | "warning", text: string, onRunner: boolean): string {
+  return onRunner ? workflowCommand(kind, text) : `${kind}: ${text}`;
 }
 
 /**

@@ -6,16 +6,27 @@
  */
 
 import { RunOutputsError } from "../layout/error.ts";
+import type { OutputLocation } from "../layout/output_location.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
-import type { UploadPlanner } from "../operations/upload_plan.ts";
+import type { IndexSubject } from "../operations/index_pages/subjects.ts";
+import type { IndexReport } from "../operations/index_pages/write_pages.ts";
+import type { JobStatus } from "../operations/upload_build.ts";
+import type { UploadPlan, UploadPlanner } from "../operations/upload_plan.ts";
+import type { StorageBackend } from "../storage/backend.ts";
+import type { TransferResult } from "../storage/transfer.ts";
 import type { IfExists } from "../storage/upload.ts";
 import type { Context } from "./context.ts";
 import { exitCodeOfResults } from "./exit_codes.ts";
-import { Output, type OutputOptions } from "./output.ts";
+import { Output, type OutputOptions, plural } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { type RunOptions, runRoot } from "./run_root.ts";
-import { openForUpload, type S3Options } from "./storage.ts";
+import { redactor } from "./redact.ts";
+import { openForUpload, type OpenStorage, type S3Options } from "./storage.ts";
 import { reportedFiles, resultLines, summaryLine, tellTrouble } from "./transfer_report.ts";
+
+/** Why an index page stays as it is. */
+export const FOREIGN_PAGE =
+  "something else made this page; 'run-outputs index --force' replaces it";
 
 /** The values of the options that every upload takes. */
 export interface UploadCommandOptions extends RunOptions, OutputOptions, S3Options {
@@ -23,6 +34,10 @@ export interface UploadCommandOptions extends RunOptions, OutputOptions, S3Optio
   readonly ifExists?: IfExists;
   readonly concurrency?: number;
   readonly dryRun?: boolean;
+  /** `false` with `--no-index`. */
+  readonly index?: boolean;
+  /** How the job ended, of uploads that ask. */
+  readonly jobStatus?: JobStatus;
 }
 
 /**
@@ -32,6 +47,7 @@ export interface UploadCommandOptions extends RunOptions, OutputOptions, S3Optio
  * @param options The command's options.
  * @param plan Adds what is to be uploaded; returns patterns that matched nothing, if there can be
  * any.
+ * @param subjectOf What the index pages are made for, if it is not just the run.
  */
 export async function runUpload(
   context: Context,
@@ -41,6 +57,7 @@ export async function runUpload(
     planner: UploadPlanner,
     signal: AbortSignal,
   ) => Promise<readonly string[] | void>,
+  subjectOf?: (root: RunOutputRoot) => Promise<IndexSubject>,
 ): Promise<void> {
   const output = new Output(context.io, options);
   const signal = context.interruption();
@@ -49,29 +66,39 @@ export async function runUpload(
   using storage = await openForUpload(options, root.root(), context.io, output);
   const { executeUpload, UploadPlanner } = await import("../operations/upload_plan.ts");
 
-  const planner = new UploadPlanner();
-  const unmatched = await plan(root, planner, signal) ?? [];
-  const planned = planner.plan();
-  if (planned.items.length === 0 && planned.failures.length === 0) {
-    throw new RunOutputsError(
-      "not_found",
-      unmatched.length > 0
-        ? `Nothing to upload: no file matches ${unmatched.map((p) => `'${p}'`).join(", ")}`
-        : "Nothing to upload: no file was found",
-    );
-  }
-
   const { ifExists, concurrency, quiet = false, dryRun = false } = options;
+  const tell = (results: readonly TransferResult[]) =>
+    dryRun ? undefined : tellTheJob(results, root, storage, options, context, output);
+
+  const planner = new UploadPlanner();
+  let unmatched: readonly string[] = [];
+  try {
+    unmatched = await plan(root, planner, signal) ?? [];
+    throwIfNothing(planner.plan(), unmatched);
+  } catch (error) {
+    signal.throwIfAborted();
+    await tell([failure(root.root(), "the upload", error as Error)]);
+    throw error;
+  }
+  const planned = planner.plan();
+  const count = planned.items.length + (planned.last?.length ?? 0);
   const report = await withProgress(
     "uploaded",
-    planned.items.length,
+    count,
     context.io,
     quiet,
     (onEvent) =>
       executeUpload(storage.backend, planned, { ifExists, concurrency, signal, onEvent }),
   );
 
-  const { results, notes } = report;
+  const index = options.index === false
+    ? { results: [], kept: [] }
+    : await writeIndex(storage.backend, root, report.results, signal, subjectOf);
+  const results = [...report.results, ...index.results];
+  const notes = [
+    ...report.notes,
+    ...index.kept.map((page) => ({ path: storage.show(page), reason: FOREIGN_PAGE })),
+  ];
   for (const { path, reason } of notes) output.note(`skipped '${path}': ${reason}`);
   tellTrouble(results, output);
   for (const pattern of unmatched) output.error(`no file matches '${pattern}'`);
@@ -88,12 +115,84 @@ export async function runUpload(
       unmatched,
     }),
     () => [
-      ...resultLines(root, results, output),
+      ...output.group(plural(results.length, "file"), resultLines(root, results, output)),
       summaryLine(results),
       `${dryRun ? "would be in" : "in"} ${storage.show(root.root())}`,
     ],
   );
+  await tell(results);
   context.setExitCode(exitCodeOfResults(results, unmatched.length > 0));
+}
+
+function throwIfNothing(
+  { items, last = [], failures }: UploadPlan,
+  unmatched: readonly string[],
+): void {
+  if (items.length + last.length + failures.length > 0) return;
+  throw new RunOutputsError(
+    "not_found",
+    unmatched.length > 0
+      ? `Nothing to upload: no file matches ${unmatched.map((p) => `'${p}'`).join(", ")}`
+      : "Nothing to upload: no file was found",
+  );
+}
+
+/** Outputs and summary of a job's step. Without them the upload is as good as with them. */
+async function tellTheJob(
+  results: readonly TransferResult[],
+  root: RunOutputRoot,
+  storage: OpenStorage,
+  { jobStatus }: UploadCommandOptions,
+  { io }: Context,
+  output: Output,
+): Promise<void> {
+  const env = {
+    githubOutput: io.env("GITHUB_OUTPUT") || undefined,
+    githubStepSummary: io.env("GITHUB_STEP_SUMMARY") || undefined,
+    runnerTemp: io.env("RUNNER_TEMP") || undefined,
+  };
+  if (env.githubOutput === undefined && env.githubStepSummary === undefined) return;
+  const { tellJob } = await import("./job_report.ts");
+  const report = {
+    root,
+    results,
+    jobStatus,
+    linked: storage.dir === undefined,
+    url: storage.url,
+    where: storage.show(root.root()),
+    redact: redactor((name) => io.env(name) || undefined),
+  };
+  try {
+    await tellJob(report, env);
+  } catch (error) {
+    if (!(error instanceof RunOutputsError)) throw error;
+    output.warn(error.message);
+  }
+}
+
+function failure(location: OutputLocation, path: string, error: Error): TransferResult {
+  return { location, path, outcome: "failed", warnings: [], error };
+}
+
+/** Writes the pages that tell of what was uploaded; trouble with that is one more failed file. */
+async function writeIndex(
+  backend: StorageBackend,
+  root: RunOutputRoot,
+  uploaded: readonly TransferResult[],
+  signal: AbortSignal,
+  subjectOf: ((root: RunOutputRoot) => Promise<IndexSubject>) | undefined,
+): Promise<IndexReport> {
+  if (uploaded.every(({ outcome }) => outcome === "failed")) return { results: [], kept: [] };
+  const { runSubject } = await import("../operations/index_pages/subjects.ts");
+  const { writeIndexPages } = await import("../operations/index_pages/write_pages.ts");
+  try {
+    const subject = await subjectOf?.(root) ?? runSubject(root);
+    return await writeIndexPages(backend, subject, { uploaded, signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    const failed = failure(root.runIndex(), "the index pages", error as Error);
+    return { results: [failed], kept: [] };
+  }
 }
 
 /**

@@ -6,6 +6,7 @@
  */
 
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
@@ -37,6 +38,13 @@ export interface OpenStorage extends Disposable {
    * @returns A path on disk, or an S3 URI.
    */
   show(location: OutputLocation): string;
+  /**
+   * Where a location can be looked at in a browser.
+   *
+   * @param location The location.
+   * @returns A URL: of the server, or of a file.
+   */
+  url(location: OutputLocation): string;
 }
 
 /**
@@ -144,6 +152,7 @@ async function openLocal(dir: string): Promise<OpenStorage> {
     backend,
     dir: backend.stagingDir,
     show: (location) => location.localPath(backend.stagingDir),
+    url: (location) => pathToFileURL(location.localPath(backend.stagingDir)).href,
     [Symbol.dispose]: () => {},
   };
 }
@@ -177,6 +186,7 @@ async function openS3(
   return {
     backend,
     show: (location) => location.s3Uri,
+    url: (location) => backend.publicUrl(location),
     [Symbol.dispose]: () => backend[Symbol.dispose](),
   };
 }

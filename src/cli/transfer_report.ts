@@ -6,6 +6,7 @@
 
 import { classify } from "../layout/classify.ts";
 import { RunOutputsError } from "../layout/error.ts";
+import type { OutputLocation } from "../layout/output_location.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import type { TransferOutcome, TransferResult } from "../storage/transfer.ts";
 import { columns, formatBytes, type Output, plural } from "./output.ts";
@@ -56,16 +57,35 @@ export function reportedFiles(
   root: RunOutputRoot,
   results: readonly TransferResult[],
   localPath: (result: TransferResult) => string | undefined,
-): {
+): Reported {
+  return reportedLocations(root.root(), results, localPath);
+}
+
+/** Results in their JSON form. */
+export interface Reported {
   readonly counts: Record<TransferOutcome, number>;
   readonly bytes: number;
   readonly files: ReportedFile[];
-} {
+}
+
+/**
+ * The JSON form of results below any place.
+ *
+ * @param prefix The place that paths are relative to.
+ * @param results What became of each file.
+ * @param localPath Where a file is, or would be, on this disk, if it is to be on it.
+ * @returns Counts, bytes and files.
+ */
+export function reportedLocations(
+  prefix: OutputLocation,
+  results: readonly TransferResult[],
+  localPath: (result: TransferResult) => string | undefined = () => undefined,
+): Reported {
   return {
     counts: countOutcomes(results),
     bytes: sumBytes(results),
     files: inOrder(results).map((result) => {
-      const path = result.location.relativeTo(root.root()) || ".";
+      const path = result.location.relativeTo(prefix) || ".";
       return {
         path,
         kind: path === "." ? "other" : classify(path),
@@ -98,10 +118,26 @@ export function resultLines(
   results: readonly TransferResult[],
   output: Output,
 ): string[] {
+  return locationLines(root.root(), results, output);
+}
+
+/**
+ * The text form of results below any place.
+ *
+ * @param prefix The place that paths are relative to.
+ * @param results What became of each file.
+ * @param output For colours.
+ * @returns The lines.
+ */
+export function locationLines(
+  prefix: OutputLocation,
+  results: readonly TransferResult[],
+  output: Output,
+): string[] {
   const rows = inOrder(results).map((result) => [
     result.outcome === "planned" ? "would write" : result.outcome,
     result.size === undefined ? "" : formatBytes(result.size),
-    result.location.relativeTo(root.root()) || ".",
+    result.location.relativeTo(prefix) || ".",
     ...(result.outcome === "planned" ? [`<- ${result.path}`] : []),
   ]);
   const color = { failed: "red", unchanged: "dim", skipped: "dim" } as const;

@@ -24,6 +24,20 @@ export function workDir(standard: string): Option {
   ).argParser(nonEmpty);
 }
 
+/** `--build-dir` */
+export function buildDir(): Option {
+  return new Option("--build-dir <dir>", "the build directory")
+    .argParser(nonEmpty).default("build");
+}
+
+/** `--job-status` */
+export function jobStatus(): Option {
+  return new Option(
+    "--job-status <status>",
+    "how the job ended; after failure or cancelled, missing parts are no error",
+  ).choices(["success", "failure", "cancelled"]).default("success");
+}
+
 /** The flags of the option, for messages. */
 export const ARTIFACT_GROUP = "--artifact-group <name>";
 

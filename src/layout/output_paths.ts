@@ -65,6 +65,14 @@ export abstract class OutputPaths {
     return this.root().join(checkRelative("path", relativePath));
   }
 
+  /**
+   * The page that says what the run has: `index.html` at its root. In the flat layout this is the
+   * page of the artifacts as well.
+   */
+  runIndex(): OutputLocation {
+    return this.root().join("index.html");
+  }
+
   /** The directory of the artifacts: the root in the flat layout, `artifacts/` in the typed. */
   artifactsDir(): OutputLocation {
     return this.layout === "typed" ? this.root().join("artifacts") : this.root();
@@ -316,12 +324,34 @@ export abstract class OutputPaths {
   }
 
   /**
+   * A page of pip's simple index (PEP 503): `simple/index.html` among the packages, or
+   * `simple/{project}/index.html`.
+   *
+   * @param artifactGroup As for {@linkcode OutputPaths.pythonPackages}.
+   * @param project A project's name in its normal form; the list of projects if not given.
+   */
+  pythonSimpleIndex(artifactGroup?: string, project?: string): OutputLocation {
+    const dir = this.pythonPackages(artifactGroup).join("simple");
+    if (project === undefined) return dir.join("index.html");
+    return dir.join(checkSegment("project", project)).join("index.html");
+  }
+
+  /**
    * The directory of an APT or DNF repository: `packages/{type}/`.
    *
    * @param type The package format.
    */
   nativeLinuxPackages(type: NativePackageType): OutputLocation {
     return this.root().join(`packages/${checkPackageType(type)}`);
+  }
+
+  /**
+   * The page that lists the files of an APT or DNF repository: `packages/{type}/index.html`.
+   *
+   * @param type The package format.
+   */
+  nativeLinuxPackagesIndex(type: NativePackageType): OutputLocation {
+    return this.nativeLinuxPackages(type).join("index.html");
   }
 
   /**
@@ -345,6 +375,11 @@ export abstract class OutputPaths {
   /** The directory of the tarballs: `tarballs/`. */
   tarballs(): OutputLocation {
     return this.root().join("tarballs");
+  }
+
+  /** The page that lists the tarballs: `tarballs/index.html`. */
+  tarballsIndex(): OutputLocation {
+    return this.tarballs().join("index.html");
   }
 
   /**

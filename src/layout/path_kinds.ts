@@ -71,6 +71,7 @@ export const PATH_KINDS: readonly PathKind[] = Object.freeze([
     ["logs/gfx94X-dcgpu/build.log"],
     (root, [path]) => root.file(path),
   ),
+  kind("run-index", "page that says what the run has", [], [], (root) => root.runIndex()),
   kind("artifacts-dir", "directory of the artifacts", [], [], (root) => root.artifactsDir()),
   kind(
     "artifact",
@@ -239,11 +240,28 @@ export const PATH_KINDS: readonly PathKind[] = Object.freeze([
     (root, [group]) => root.pythonIndex(group),
   ),
   kind(
+    "python-simple-index",
+    "page of pip's simple index",
+    [
+      optional("artifact-group", "artifact group; '' in multi-arch runs"),
+      optional("project", "project's name; the list of projects if not given"),
+    ],
+    ["gfx110X-all", "rocm"],
+    (root, [group, project]) => root.pythonSimpleIndex(group, project),
+  ),
+  kind(
     "native-linux-packages",
     "APT or DNF repository",
     [PACKAGE_TYPE],
     ["deb"],
     (root, [type]) => root.nativeLinuxPackages(type as NativePackageType),
+  ),
+  kind(
+    "native-linux-packages-index",
+    "page that lists a package repository's files",
+    [PACKAGE_TYPE],
+    ["deb"],
+    (root, [type]) => root.nativeLinuxPackagesIndex(type as NativePackageType),
   ),
   kind(
     "native-linux-packages-log-dir",
@@ -260,6 +278,7 @@ export const PATH_KINDS: readonly PathKind[] = Object.freeze([
     (root, [type]) => root.nativeLinuxPackagesLogIndex(type as NativePackageType),
   ),
   kind("tarballs", "directory of the tarballs", [], [], (root) => root.tarballs()),
+  kind("tarballs-index", "page that lists the tarballs", [], [], (root) => root.tarballsIndex()),
   kind(
     "tarball",
     "distribution of everything in one file",

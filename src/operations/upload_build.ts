@@ -1,5 +1,5 @@
 /**
- * The upload of all that a build leaves, at the end of its job.
+ * The upload of all that a build, or a stage of a multi-arch build, leaves at the end of its job.
  *
  * @module
  */
@@ -8,6 +8,8 @@ import { join } from "node:path";
 import { listMembers, lookAt } from "../archive/members.ts";
 import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
+import type { OutputLocation } from "../layout/output_location.ts";
+import type { LogGroup } from "../layout/output_paths.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import { pathFilter } from "../storage/path_filter.ts";
 import { listTree } from "../storage/tree.ts";
@@ -19,20 +21,24 @@ import { packItem, UploadPlanner } from "./upload_plan.ts";
 /** How the build's job ended. A build that did not succeed is not expected to be complete. */
 export type JobStatus = "success" | "failure" | "cancelled";
 
-/** Options of {@linkcode planBuild}. */
-export interface PlanBuildOptions {
+/** What is known of a job that has built something. */
+export interface BuildJob {
   /** The build directory. */
   readonly buildDir: string;
-  /** The artifact group, like `gfx94X-dcgpu`. */
-  readonly artifactGroup: string;
   /** How the job ended. Default: `success`. */
   readonly jobStatus?: JobStatus;
-  /** The zstd level for artifacts that are packed. Default: 3. */
-  readonly level?: number;
   /** Where archives wait until they are uploaded. Default: the build directory. */
   readonly workDir?: string;
   /** Stops the planning. */
   readonly signal?: AbortSignal;
+}
+
+/** Options of {@linkcode planBuild}. */
+export interface PlanBuildOptions extends BuildJob {
+  /** The artifact group, like `gfx94X-dcgpu`. */
+  readonly artifactGroup: string;
+  /** The zstd level for artifacts that are packed. Default: 3. */
+  readonly level?: number;
 }
 
 /** Where a build leaves its outputs, relative to the build directory. */
@@ -60,17 +66,92 @@ export async function planBuild(
   options: PlanBuildOptions,
   planner: UploadPlanner = new UploadPlanner(),
 ): Promise<void> {
-  const { buildDir, artifactGroup: group, level, signal, jobStatus = "success" } = options;
+  const { buildDir, artifactGroup: group, level, signal } = options;
   const workDir = options.workDir ?? buildDir;
   const at = (name: keyof typeof BUILD_OUTPUTS) => join(buildDir, BUILD_OUTPUTS[name]);
   root.logDir(group); // a bad group is told before a missing directory
   await checkDirectory(buildDir);
+  const part = partsOf(options, planner);
+  await part(
+    at("artifacts"),
+    root.artifactsDir(),
+    () => planArtifacts(root, { artifactsDir: at("artifacts"), level, workDir, signal }, planner),
+  );
+  await planBuildLogs(root, { ...options, group }, planner);
+  await part(
+    at("manifest"),
+    root.manifest(group),
+    () => planManifest(root, { file: at("manifest"), artifactGroup: group }, planner),
+  );
+}
 
-  async function part(
-    path: string,
-    location: () => ReturnType<RunOutputRoot["root"]>,
-    plan: () => Promise<unknown>,
-  ): Promise<void> {
+/** Options of {@linkcode planStage}. */
+export interface PlanStageOptions extends BuildJob {
+  /** The stage, like `math-libs`. */
+  readonly stage: string;
+  /** The GPU family the stage was built for; none or empty for a generic stage. */
+  readonly amdgpuFamily?: string;
+}
+
+/**
+ * Plans the upload of what a stage of a multi-arch build leaves for people to read: its logs,
+ * ninja's and ccache's as one archive each. A stage's artifacts are in its build directory beside
+ * those it was built from, so they are uploaded on their own.
+ *
+ * @param root The run.
+ * @param options The stage.
+ * @param planner Where to add its outputs.
+ * @throws {RunOutputsError} `not_found`, if there is no such build directory.
+ */
+export async function planStage(
+  root: RunOutputRoot,
+  options: PlanStageOptions,
+  planner: UploadPlanner = new UploadPlanner(),
+): Promise<void> {
+  const { stage, amdgpuFamily } = options;
+  const group = { stage, amdgpuFamily };
+  root.logDir(group);
+  await checkDirectory(options.buildDir);
+  await planBuildLogs(root, { ...options, group }, planner);
+}
+
+async function planBuildLogs(
+  root: RunOutputRoot,
+  options: BuildJob & { readonly group: LogGroup },
+  planner: UploadPlanner,
+): Promise<void> {
+  const { buildDir, group, signal } = options;
+  const workDir = options.workDir ?? buildDir;
+  const logsDir = join(buildDir, BUILD_OUTPUTS.logs);
+  const ccacheDir = join(buildDir, BUILD_OUTPUTS.ccacheLogs);
+  const part = partsOf(options, planner);
+  // The archives before the tree: a file of the same name that is already there gives way.
+  await part(
+    buildDir,
+    root.ninjaLogs(group),
+    () => planNinjaLogs(root, buildDir, group, workDir, planner, signal),
+  );
+  await part(
+    ccacheDir,
+    root.ccacheLogs(group),
+    () => planCcacheLogs(root, ccacheDir, group, workDir, planner, signal),
+  );
+  await part(
+    logsDir,
+    root.logDir(group),
+    () => planLogs(root, { logsDir, group, signal }, planner),
+  );
+}
+
+/** Plans one part of a build; trouble with it stays its own. */
+type PlanPart = (
+  path: string,
+  location: OutputLocation,
+  plan: () => Promise<unknown>,
+) => Promise<void>;
+
+function partsOf({ jobStatus = "success", signal }: BuildJob, planner: UploadPlanner): PlanPart {
+  return async (path, location, plan) => {
     try {
       await plan();
     } catch (error) {
@@ -78,36 +159,9 @@ export async function planBuild(
       const missing = error instanceof RunOutputsError && error.code === "not_found";
       if (missing && jobStatus !== "success") {
         planner.note(path, `not there, and the job's status is ${jobStatus}`);
-      } else planner.fail(location(), path, error as Error);
+      } else planner.fail(location, path, error as Error);
     }
-  }
-
-  await part(
-    at("artifacts"),
-    () => root.artifactsDir(),
-    () => planArtifacts(root, { artifactsDir: at("artifacts"), level, workDir, signal }, planner),
-  );
-  // The archives before the tree: a file of the same name that is already there gives way.
-  await part(
-    buildDir,
-    () => root.ninjaLogs(group),
-    () => planNinjaLogs(root, buildDir, group, workDir, planner, signal),
-  );
-  await part(
-    at("ccacheLogs"),
-    () => root.ccacheLogs(group),
-    () => planCcacheLogs(root, at("ccacheLogs"), group, workDir, planner, signal),
-  );
-  await part(
-    at("logs"),
-    () => root.logDir(group),
-    () => planLogs(root, { logsDir: at("logs"), group, signal }, planner),
-  );
-  await part(
-    at("manifest"),
-    () => root.manifest(group),
-    () => planManifest(root, { file: at("manifest"), artifactGroup: group }, planner),
-  );
+  };
 }
 
 async function checkDirectory(buildDir: string): Promise<void> {
@@ -123,7 +177,7 @@ async function checkDirectory(buildDir: string): Promise<void> {
 async function planNinjaLogs(
   root: RunOutputRoot,
   buildDir: string,
-  group: string,
+  group: LogGroup,
   workDir: string,
   planner: UploadPlanner,
   signal: AbortSignal | undefined,
@@ -149,7 +203,7 @@ async function planNinjaLogs(
 async function planCcacheLogs(
   root: RunOutputRoot,
   path: string,
-  group: string,
+  group: LogGroup,
   workDir: string,
   planner: UploadPlanner,
   signal: AbortSignal | undefined,

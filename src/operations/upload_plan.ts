@@ -30,6 +30,11 @@ export interface PlanNote {
 export interface UploadPlan {
   /** What will be uploaded. */
   readonly items: readonly UploadItem[];
+  /**
+   * What will be uploaded once all `items` have ended, well or not: what refers to them, such as
+   * a package repository's metadata.
+   */
+  readonly last?: readonly UploadItem[];
   /** What will not, and need not. */
   readonly notes: readonly PlanNote[];
   /** What should be, and can't. */
@@ -58,12 +63,22 @@ export async function executeUpload(
   options: UploadOptions = {},
 ): Promise<UploadReport> {
   const results = await upload(backend, plan.items, options);
-  return { results: [...plan.failures, ...results], notes: plan.notes };
+  const last = plan.last === undefined ? [] : await upload(backend, plan.last, options);
+  return { results: [...plan.failures, ...results, ...last], notes: plan.notes };
+}
+
+/** Options of {@linkcode UploadPlanner.addTree}. */
+export interface AddTreeOptions extends PathFilterOptions {
+  /** Whether a file, named by its relative path, comes after the others. Default: none does. */
+  readonly when?: (relativePath: string) => "first" | "last";
+  /** Stops the walk. */
+  readonly signal?: AbortSignal;
 }
 
 /** Collects the items of a plan; each place in storage gets one item. */
 export class UploadPlanner {
   readonly #items = new Map<string, UploadItem>();
+  readonly #last = new Set<UploadItem>();
   readonly #notes: PlanNote[] = [];
   readonly #failures: TransferResult[] = [];
 
@@ -71,12 +86,15 @@ export class UploadPlanner {
    * Adds a file. What was added first for a place stays.
    *
    * @param item The file.
+   * @param when `last` for what refers to the others and so comes after them.
    */
-  add(item: UploadItem): void {
+  add(item: UploadItem, when: "first" | "last" = "first"): void {
     const { key } = item.location;
     const first = this.#items.get(key);
-    if (first === undefined) this.#items.set(key, item);
-    else this.note(item.path, `'${first.path}' is uploaded to ${key} in its place`);
+    if (first === undefined) {
+      this.#items.set(key, item);
+      if (when === "last") this.#last.add(item);
+    } else this.note(item.path, `'${first.path}' is uploaded to ${key} in its place`);
   }
 
   /**
@@ -111,7 +129,7 @@ export class UploadPlanner {
   async addTree(
     dir: string,
     to: OutputLocation,
-    options: PathFilterOptions & { readonly signal?: AbortSignal } = {},
+    options: AddTreeOptions = {},
   ): Promise<string[]> {
     const filter = pathFilter(options);
     const tree = await listTree(dir, { filter, signal: options.signal });
@@ -123,7 +141,7 @@ export class UploadPlanner {
         this.fail(to, path, error as Error);
         continue;
       }
-      this.add(fileItem(location, path, { size }));
+      this.add(fileItem(location, path, { size }), options.when?.(relativePath));
     }
     for (const { relativePath, reason } of tree.skipped) {
       this.note(join(dir, relativePath), reason);
@@ -137,7 +155,8 @@ export class UploadPlanner {
   /** The plan so far. */
   plan(): UploadPlan {
     return {
-      items: [...this.#items.values()],
+      items: [...this.#items.values()].filter((item) => !this.#last.has(item)),
+      last: [...this.#last],
       notes: [...this.#notes],
       failures: [...this.#failures],
     };

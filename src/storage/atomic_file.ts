@@ -26,6 +26,8 @@ export interface AtomicWriteOptions {
   readonly sha256?: string;
   /** Fail if something is there. */
   readonly ifAbsent?: boolean;
+  /** Asked once the bytes are there, before the file gets its name; it throws if it must not. */
+  readonly condition?: () => Promise<void>;
   /** Told of each piece, with its number of bytes. */
   readonly onBytes?: (bytes: number) => void;
   /** Stops the writing; what was there before stays. */
@@ -68,6 +70,7 @@ export async function writeFileAtomic(
       options.signal?.throwIfAborted();
       // Of the open file: by its name, another writer's could answer.
       const stat = await temporary.file.stat();
+      await options.condition?.();
       if (options.ifAbsent) await linkInPlace(temporary.path, path);
       else await Deno.rename(temporary.path, path);
       return { ...content, stat };

@@ -100,6 +100,8 @@ export interface WriteOptions extends CallOptions {
    * that can't make it a condition of the write itself then does not look once more.
    */
   readonly ifAbsent?: boolean | "seen";
+  /** Write only if what is there still has this etag. */
+  readonly ifMatch?: string;
   /** Told of each piece, with its number of bytes. A retry counts back with a negative number. */
   readonly onBytes?: (bytes: number) => void;
   /**
@@ -174,11 +176,12 @@ export interface StorageBackend {
    *
    * @param location Where to; not a bucket itself.
    * @param source The bytes.
-   * @param options Content type, the hash to insist on, `ifAbsent`, progress, a signal.
+   * @param options Content type, the hash to insist on, `ifAbsent`, `ifMatch`, progress, a signal.
    * @returns What is there now, with its SHA-256.
    * @throws {RunOutputsError} `integrity`, if the bytes do not have the expected hash or are not
-   * as many as the source said; `conflict`, with `ifAbsent` if something is there, or if the
-   * storage can't have an object of this name beside what it has.
+   * as many as the source said; `conflict`, with `ifAbsent` if something is there, with `ifMatch` if
+   * another version or nothing is, or if the storage can't have an object of this name beside what
+   * it has. Not every storage can decide this in the moment of the write; its driver tells.
    */
   write(
     location: OutputLocation,
@@ -192,7 +195,7 @@ export interface StorageBackend {
    *
    * @param from The object to copy.
    * @param to Where to. The same place is allowed and changes nothing.
-   * @param options As in `write`; `sha256` is not looked at.
+   * @param options As in `write`; `sha256` and `ifMatch` are not looked at.
    * @returns What is there now.
    * @throws {RunOutputsError} `not_found`, if there is no object to copy; `conflict` as in
    * `write`.

@@ -74,7 +74,7 @@ export class DryRunBackend implements StorageBackend {
     return this.#inner.read(location, options);
   }
 
-  /** Does what `write` would check: the name, `ifAbsent`, that the source can be read, its hash. */
+  /** Does what `write` would check: the name, the conditions, that the source can be read, its hash. */
   async write(
     location: OutputLocation,
     source: ByteSource,
@@ -93,7 +93,7 @@ export class DryRunBackend implements StorageBackend {
     options: WriteOptions = {},
   ): Promise<ObjectInfo> {
     const info = await this.#inner.stat(from, options);
-    await this.#check(to, options);
+    await this.#check(to, { ...options, ifMatch: undefined });
     this.#onEvent({ action: "copy", location: to });
     return planned(to, info.size, info.sha256, options.contentType ?? info.contentType);
   }
@@ -108,12 +108,17 @@ export class DryRunBackend implements StorageBackend {
   async #check(location: OutputLocation, options: WriteOptions): Promise<void> {
     options.signal?.throwIfAborted();
     if (location.key === "") throw invalid("key", location.key, "the name of an object");
-    if (options.ifAbsent !== true) return;
-    const there = await this.#inner.stat(location, options).then(() => true, (error) => {
-      if (error instanceof RunOutputsError && error.code === "not_found") return false;
+    if (options.ifAbsent !== true && options.ifMatch === undefined) return;
+    const there = await this.#inner.stat(location, options).catch((error) => {
+      if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
       throw error;
     });
-    if (there) throw new RunOutputsError("conflict", `Cannot write '${location}': it exists`);
+    if (options.ifAbsent && there !== undefined) {
+      throw new RunOutputsError("conflict", `Cannot write '${location}': it exists`);
+    }
+    if (options.ifMatch !== undefined && there?.etag !== options.ifMatch) {
+      throw new RunOutputsError("conflict", `Cannot write '${location}': it has changed`);
+    }
   }
 }
 

@@ -141,6 +141,10 @@ export class LocalBackend implements StorageBackend {
       size: source.size,
       sha256: options.sha256,
       ifAbsent: Boolean(options.ifAbsent),
+      // Between this and the rename is a gap of microseconds, in which another writer is not seen.
+      condition: options.ifMatch === undefined
+        ? undefined
+        : () => this.#insistOn(location, options.ifMatch!),
       onBytes: options.onBytes,
       signal: options.signal,
     });
@@ -186,6 +190,16 @@ export class LocalBackend implements StorageBackend {
       throw diskError("delete", path, error);
     }
     await this.#removeEmptyAbove(path);
+  }
+
+  async #insistOn(location: OutputLocation, etag: string): Promise<void> {
+    const now = await this.stat(location).catch((error) => {
+      if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
+      throw error;
+    });
+    if (now?.etag === etag) return;
+    const path = this.#path(location);
+    throw new RunOutputsError("conflict", `Cannot write '${path}': what was there has changed`);
   }
 
   /** The path of a location. */

@@ -119,7 +119,7 @@ export class MemoryBackend implements StorageBackend {
   ): Promise<ObjectInfo> {
     await turn(options.signal);
     const { info, bytes } = this.#get(from);
-    this.#checkWritable(to, options);
+    this.#checkWritable(to, { ifAbsent: options.ifAbsent });
     if (from.equals(to)) return info;
     options.onBytes?.(bytes.length);
     return this.#put(to, bytes, info.sha256, options.contentType ?? info.contentType);
@@ -139,10 +139,14 @@ export class MemoryBackend implements StorageBackend {
     return entry;
   }
 
-  #checkWritable(location: OutputLocation, { ifAbsent }: WriteOptions): void {
+  #checkWritable(location: OutputLocation, { ifAbsent, ifMatch }: WriteOptions): void {
     if (location.key === "") throw invalid("key", location.key, "the name of an object");
-    if (ifAbsent && this.#objects.has(location.s3Uri)) {
+    const there = this.#objects.get(location.s3Uri);
+    if (ifAbsent && there !== undefined) {
       throw new RunOutputsError("conflict", `Cannot write '${location}': it exists`);
+    }
+    if (ifMatch !== undefined && there?.info.etag !== ifMatch) {
+      throw new RunOutputsError("conflict", `Cannot write '${location}': it has changed`);
     }
   }
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { refused, runJson, runs } from "../support/command_line.ts";
-import { BUILD_KEYS, makeBuild, RUN } from "../support/staging.ts";
+import { makeBuild, RUN, UPLOADED_KEYS } from "../support/staging.ts";
 import { snapshot } from "../support/snapshot.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 
@@ -25,21 +25,22 @@ test("list: the outputs by kind, with sizes and a sum", async (staging) => {
   assert.deepEqual(out.match(/^\S.*(?=: \d+ file)/gm), [
     "artifact",
     "checksum",
+    "index",
     "log",
     "report",
     "manifest",
   ]);
   assert.match(out, /^artifact: 3 files, [\d.]+ kB$/m);
   assert.match(out, /^ +5\.0 kB {2}fft_lib_gfx942\.tar\.xz$/m);
-  assert.match(out, /^15 files, [\d.]+ kB, in .*123-linux\n$/m);
-  for (const key of BUILD_KEYS) assert(out.includes(`  ${key}\n`), key);
+  assert.match(out, /^19 files, [\d.]+ kB, in .*123-linux\n$/m);
+  for (const key of UPLOADED_KEYS) assert(out.includes(`  ${key}\n`), key);
 });
 
 test("list --json: every file with kind, size, time and places", async (staging) => {
   const document = await runJson(0, ["list", "--staging-dir", staging, ...RUN]);
   assert.equal(document.schema, "run-outputs.list/1");
-  assert.equal(document.count, BUILD_KEYS.length);
-  assert.deepEqual(document.files.map((file: { path: string }) => file.path), BUILD_KEYS);
+  assert.equal(document.count, UPLOADED_KEYS.length);
+  assert.deepEqual(document.files.map((file: { path: string }) => file.path), UPLOADED_KEYS);
   for (const file of document.files) {
     const stat = await Deno.stat(file.local_path);
     assert.equal(file.size, stat.size);
@@ -67,7 +68,7 @@ test("list --kind: one, several, and none of that kind", async (staging) => {
 test("list: a sibling prefix is not included", async (staging) => {
   await writeTree(staging, { "123-linux-old/x.txt": "x", "1234-linux/y.txt": "y" });
   const document = await runJson(0, ["list", "--staging-dir", staging, ...RUN]);
-  assert.equal(document.count, BUILD_KEYS.length);
+  assert.equal(document.count, UPLOADED_KEYS.length);
 });
 
 test("list: a run that is not there exits with 3 and says where it looked", async (staging) => {

@@ -6,7 +6,7 @@ import { main } from "../../src/cli/main.ts";
 import { sha256 } from "../support/bytes.ts";
 import { refused, runJson, runs, WatchedIo } from "../support/command_line.ts";
 import { fileNames, snapshot } from "../support/snapshot.ts";
-import { BUILD_KEYS, makeBuild, RUN } from "../support/staging.ts";
+import { makeBuild, RUN, UPLOADED_KEYS } from "../support/staging.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 import { unpack } from "../support/unpack.ts";
 
@@ -32,16 +32,16 @@ const build = (buildDir: string, staging: string, ...more: string[]) => [
 test("upload build: writes everything under the canonical layout and exits with 0", async (d) => {
   const { out, err } = await runs(0, build(d.build, d.staging));
   assert.equal(err, "");
-  assert.deepEqual(await fileNames(d.root), BUILD_KEYS);
+  assert.deepEqual(await fileNames(d.root), UPLOADED_KEYS);
   const lines = out.trimEnd().split("\n");
-  assert.equal(lines.length, BUILD_KEYS.length + 2);
-  for (const [i, key] of BUILD_KEYS.entries()) {
+  assert.equal(lines.length, UPLOADED_KEYS.length + 2);
+  for (const [i, key] of UPLOADED_KEYS.entries()) {
     assert.match(lines[i], /^written +[\d.]+ k?B +\S/, key);
   }
-  assert.match(lines.at(-2)!, /^15 files, [\d.]+ kB: 15 written$/);
+  assert.match(lines.at(-2)!, /^19 files, [\d.]+ kB: 19 written$/);
   assert.equal(lines.at(-1), `in ${d.root}`);
 
-  for (const name of BUILD_KEYS.filter((key) => key.endsWith(".sha256sum"))) {
+  for (const name of UPLOADED_KEYS.filter((key) => key.endsWith(".sha256sum"))) {
     const archive = await Deno.readFile(join(d.root, name.slice(0, -".sha256sum".length)));
     assert.equal((await Deno.readTextFile(join(d.root, name))).split(/\s/)[0], sha256(archive));
   }
@@ -64,7 +64,7 @@ test("upload build: a second run writes nothing and says unchanged", async (d) =
   await runs(0, build(d.build, d.staging));
   const before = await snapshot(d.staging);
   const { out } = await runs(0, build(d.build, d.staging));
-  assert.match(out, /: 15 unchanged\n/);
+  assert.match(out, /: 19 unchanged\n/);
   assert.deepEqual(await snapshot(d.staging), before);
 });
 
@@ -79,13 +79,13 @@ test("upload build --json: one document with every file, its hash and its places
   assert.equal(document.s3_uri, "s3://therock-ci-artifacts/123-linux");
   assert.equal(document.output_dir, d.staging);
   assert.deepEqual(document.counts, {
-    written: 15,
+    written: 19,
     unchanged: 0,
     skipped: 0,
     planned: 0,
     failed: 0,
   });
-  assert.deepEqual(document.files.map((file: { path: string }) => file.path), BUILD_KEYS);
+  assert.deepEqual(document.files.map((file: { path: string }) => file.path), UPLOADED_KEYS);
   let bytes = 0;
   for (const file of document.files) {
     const content = await Deno.readFile(join(d.root, file.path));
@@ -108,7 +108,7 @@ test("upload build --dry-run: the text names source and target of each file", as
     out,
     /^would write +6 B {2}logs\/g\/build\.log {2,}<- .*build[/\\]logs[/\\]build\.log$/m,
   );
-  assert.match(out, /15 to write\n/);
+  assert.match(out, /19 to write\n/);
   assert.match(out, /^would be in /m);
 });
 
@@ -152,7 +152,7 @@ test("upload artifacts: include and exclude choose, an unmatched pattern exits w
     d.staging,
     ...RUN,
   ];
-  await runs(0, [...args, "--include", "*_lib_*", "--exclude", "fft_*"]);
+  await runs(0, [...args, "--no-index", "--include", "*_lib_*", "--exclude", "fft_*"]);
   assert.deepEqual(await fileNames(d.root), [
     "blas_lib_gfx94X-dcgpu.tar.zst",
     "blas_lib_gfx94X-dcgpu.tar.zst.sha256sum",
@@ -164,7 +164,7 @@ test("upload artifacts: include and exclude choose, an unmatched pattern exits w
 
 test("upload logs: the raw ccache logs stay, the summaries get a flat copy", async (d) => {
   const logs = ["upload", "logs", join(d.build, "logs"), "--artifact-group", "g"];
-  await runs(0, [...logs, "--output-dir", d.staging, ...RUN]);
+  await runs(0, [...logs, "--no-index", "--output-dir", d.staging, ...RUN]);
   assert.deepEqual(await fileNames(d.root), [
     "logs/g/build.log",
     "logs/g/comp-summary.html",
@@ -185,8 +185,8 @@ test("upload manifest: one that is not JSON is refused and nothing is written", 
 test("upload files: files by name, directories by content, '' for the run's root", async (d) => {
   await writeTree(d.dir, { "in/a.txt": "a", "in/b/c.txt": "c", "one.txt": "1" });
   const args = ["upload", "files", join(d.dir, "in"), join(d.dir, "one.txt")];
-  await runs(0, [...args, "--to", "x/y", "--output-dir", d.staging, ...RUN]);
-  await runs(0, [...args, "--to", "", "--output-dir", d.staging, ...RUN]);
+  await runs(0, [...args, "--no-index", "--to", "x/y", "--output-dir", d.staging, ...RUN]);
+  await runs(0, [...args, "--no-index", "--to", "", "--output-dir", d.staging, ...RUN]);
   const names = ["a.txt", "b/c.txt", "one.txt"];
   assert.deepEqual(
     await fileNames(d.root),
@@ -209,7 +209,7 @@ test("upload --if-exists fail: other content exits with 1 and stays; the same is
 test("upload --if-exists skip: what is there stays, exit 0", async (d) => {
   await writeTree(d.dir, { "a.txt": "one" });
   const args = ["upload", "files", join(d.dir, "a.txt"), "--to", "x", "--output-dir", d.staging];
-  args.push("--if-exists", "skip", ...RUN);
+  args.push("--if-exists", "skip", "--no-index", ...RUN);
   await runs(0, args);
   await Deno.writeTextFile(join(d.dir, "a.txt"), "two");
   assert.match((await runs(0, args)).out, /^skipped /);
@@ -230,10 +230,10 @@ test("upload: one file that can't be written does not stop the others, exit 7", 
   await writeTree(d.root, { "logs/g/build.log/in-the-way": "x" });
   const { out, err } = await runs(7, build(d.build, d.staging));
   assert.match(err, /^error: [^\n]*build\.log[^\n]*directory[^\n]*\n$/);
-  assert.match(out, /14 written, 1 failed/);
+  assert.match(out, /18 written, 1 failed/);
   await Deno.remove(join(d.root, "logs/g/build.log"), { recursive: true });
   const again = await runs(0, build(d.build, d.staging));
-  assert.match(again.out, /1 written, 14 unchanged/);
+  assert.match(again.out, /4 written, 15 unchanged/);
 });
 
 test("upload --color always: the outcome is painted, --json never is", async (d) => {
@@ -241,7 +241,7 @@ test("upload --color always: the outcome is painted, --json never is", async (d)
   const painted = await runs(0, build(d.build, d.staging, "--color", "always"));
   assert(painted.out.includes("\x1b[2munchanged"), painted.out);
   const document = await runJson(0, build(d.build, d.staging, "--color", "always"));
-  assert.equal(document.counts.unchanged, 15);
+  assert.equal(document.counts.unchanged, 19);
 });
 
 Deno.test("colours: on a terminal, unless NO_COLOR is set", async () => {

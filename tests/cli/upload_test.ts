@@ -5,6 +5,8 @@ import { FakeIo, run } from "../support/fake_io.ts";
 import { readTree, tempDir, writeTree } from "../support/temp_dir.ts";
 
 const RUN = ["--run-id", "7", "--platform", "linux"];
+/** For tests that are not about index pages. */
+const NO_INDEX = "--no-index";
 const GROUP = ["--artifact-group", "g"];
 
 /** What `upload build` makes of the tree of `makeBuildTree`. */
@@ -17,15 +19,19 @@ const BUILD_KEYS = [
   "blas_dev_gfx94X-dcgpu.tar.zst.sha256sum",
   "blas_lib_gfx94X-dcgpu.tar.zst",
   "blas_lib_gfx94X-dcgpu.tar.zst.sha256sum",
+  "index.html",
   "logs/g/ccache_logs.tar.zst",
   "logs/g/comp-summary.html",
   "logs/g/comp-summary.md",
+  "logs/g/index.html",
   "logs/g/ninja_logs.tar.gz",
   "logs/g/rccl_install.log",
   "logs/g/therock-build-prof/comp-summary.html",
   "logs/g/therock-build-prof/comp-summary.md",
   "logs/g/therock-build.log",
+  "logs/index.html",
   "manifests/g/therock_manifest.json",
+  "manifests/index.html",
   "rccl_test_gfx942.tar.zst",
   "rccl_test_gfx942.tar.zst.sha256sum",
 ];
@@ -100,7 +106,12 @@ Deno.test("upload build: what is missing is told, all else is uploaded, exit 7",
   const args = ["upload", "build", ...GROUP, ...RUN, "--build-dir", buildDir];
   const ran = await run([...args, "--output-dir", `${dir.path}/s`]);
   assert.equal(ran.code, 7);
-  assert.deepEqual(Object.keys(await readTree(`${dir.path}/s`)), ["7-linux/logs/g/build.log"]);
+  assert.deepEqual(Object.keys(await readTree(`${dir.path}/s`)), [
+    "7-linux/index.html",
+    "7-linux/logs/g/build.log",
+    "7-linux/logs/g/index.html",
+    "7-linux/logs/index.html",
+  ]);
   assert.match(ran.stderr, /error: .*artifacts.*no such file or directory/);
   assert.match(ran.stderr, /error: .*therock_manifest\.json.*no such file or directory/);
 });
@@ -111,7 +122,7 @@ for (const status of ["failure", "cancelled"]) {
     const buildDir = `${dir.path}/build`;
     await writeTree(buildDir, { "logs/build.log": "log" });
     const args = ["upload", "build", ...GROUP, ...RUN, "--build-dir", buildDir];
-    const to = ["--output-dir", `${dir.path}/s`, "--job-status", status];
+    const to = [NO_INDEX, "--output-dir", `${dir.path}/s`, "--job-status", status];
     const ran = await run([...args, ...to]);
     assert.equal(ran.code, 0, ran.stderr);
     assert.match(ran.stderr, /^note: .*artifacts.*\nnote: .*therock_manifest\.json/m);
@@ -151,7 +162,15 @@ Deno.test("upload artifacts: a sidecar that does not match fails its archive alo
     "odd_lib_generic.tar.xz": "odd",
     "odd_lib_generic.tar.xz.sha256sum": "no digest",
   });
-  const args = ["upload", "artifacts", `${dir.path}/a`, ...RUN, "--output-dir", `${dir.path}/s`];
+  const args = [
+    "upload",
+    "artifacts",
+    `${dir.path}/a`,
+    ...RUN,
+    NO_INDEX,
+    "--output-dir",
+    `${dir.path}/s`,
+  ];
   const ran = await run(args);
   assert.equal(ran.code, 6);
   assert.deepEqual(Object.keys(await readTree(`${dir.path}/s`)), [
@@ -170,21 +189,21 @@ Deno.test("upload logs: links are skipped with a note, raw ccache logs are left 
   });
   await Deno.symlink("a.log", `${dir.path}/logs/link.log`);
   const args = ["upload", "logs", `${dir.path}/logs`, ...GROUP, ...RUN];
-  const ran = await run([...args, "--output-dir", `${dir.path}/s`]);
+  const ran = await run([...args, NO_INDEX, "--output-dir", `${dir.path}/s`]);
   assert.equal(ran.code, 0);
   assert.match(ran.stderr, /^note: skipped '.*link\.log': a symbolic link\n$/);
   assert.deepEqual(Object.keys(await readTree(`${dir.path}/s`)), [
     "7-linux/logs/g/a.log",
     "7-linux/logs/g/sub/.hidden",
   ]);
-  assert.equal((await run([...args, "--output-dir", `${dir.path}/s`, "-q"])).stderr, "");
+  assert.equal((await run([...args, NO_INDEX, "--output-dir", `${dir.path}/s`, "-q"])).stderr, "");
 });
 
 Deno.test("upload files: a pattern that matches nothing is told, exit 7", async () => {
   await using dir = await tempDir();
   await writeTree(`${dir.path}/d`, { "a.html": "a", "sub/b.html": "b", "c.txt": "c" });
   const args = ["upload", "files", `${dir.path}/d`, "--to", "logs/x", ...RUN];
-  const to = ["--output-dir", `${dir.path}/s`];
+  const to = [NO_INDEX, "--output-dir", `${dir.path}/s`];
   const ran = await run([...args, ...to, "--include", "*.html,*.png"]);
   assert.equal(ran.code, 7);
   assert.match(ran.stderr, /^error: no file matches '\*\.png'\n$/);
@@ -198,7 +217,7 @@ Deno.test("upload manifest: with a group and without", async () => {
   await using dir = await tempDir();
   await Deno.writeTextFile(`${dir.path}/m.json`, '{"a": 1}\n');
   const args = ["upload", "manifest", `${dir.path}/m.json`, ...RUN];
-  const to = ["--output-dir", `${dir.path}/s`];
+  const to = [NO_INDEX, "--output-dir", `${dir.path}/s`];
   await run([...args, ...to, ...GROUP]);
   await run([...args, ...to]);
   assert.deepEqual(await readTree(`${dir.path}/s`), {
@@ -210,7 +229,7 @@ Deno.test("upload manifest: with a group and without", async () => {
 Deno.test("upload --layout typed: artifacts go below artifacts/, logs stay", async () => {
   await using dir = await tempDir();
   await writeTree(`${dir.path}/a`, { "x_lib_generic.tar.xz": "x" });
-  const to = [...RUN, "--output-dir", `${dir.path}/s`, "--layout", "typed"];
+  const to = [...RUN, NO_INDEX, "--output-dir", `${dir.path}/s`, "--layout", "typed"];
   await run(["upload", "artifacts", `${dir.path}/a`, ...to]);
   await run(["upload", "logs", `${dir.path}/a`, ...GROUP, ...to]);
   assert.deepEqual(Object.keys(await readTree(`${dir.path}/s`)), [
@@ -225,7 +244,7 @@ Deno.test("upload: a repository of its own gets its prefix on disk as well", asy
   await Deno.writeTextFile(`${dir.path}/f`, "f");
   const env = { GITHUB_REPOSITORY: "ROCm/rocm-libraries" };
   const args = ["upload", "files", `${dir.path}/f`, "--to", "x", "--platform", "windows"];
-  await run([...args, "--output-dir", `${dir.path}/s`], env);
+  await run([...args, NO_INDEX, "--output-dir", `${dir.path}/s`], env);
   assert.deepEqual(Object.keys(await readTree(`${dir.path}/s`)), [
     "ROCm-rocm-libraries/local-windows/x/f",
   ]);

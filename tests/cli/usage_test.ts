@@ -37,6 +37,34 @@ const CASES: readonly Case[] = [
   [["upload", "files", "stage", ...O, "--to", "../x"], 2, ["path", '"../x"']],
   [["upload", "files", "stage", ...O, "--to", "/x"], 2, ["path", '"/x"']],
   [["upload", "files", "nope", ...O, "--to", "x"], 3, ["'nope'"]],
+  [["upload", "stage", ...O], 2, ["--stage"]],
+  [["upload", "stage", "--stage", "../x", ...O], 2, ["stage", '"../x"']],
+  [["upload", "stage", "--stage", "s", "--build-dir", "nope", ...O], 3, ["'nope'"]],
+  [["upload", "python", "stage", ...O], 2, ["--artifact-group", "--multiarch"]],
+  [["upload", "python", "stage", ...G, "--multiarch", ...O], 2, [
+    "--artifact-group",
+    "--multiarch",
+  ]],
+  [["upload", "python", "stage", ...G, ...O], 3, ["Python packages", ".whl"]],
+  [["upload", "python", "nope", ...G, ...O], 3, ["'nope'"]],
+  [["upload", "pytorch-manifest", "stage/text", ...O], 2, ["--amdgpu-family"]],
+  [["upload", "packages", "stage", ...O], 2, ["--pkg-type"]],
+  [["upload", "packages", "stage", "--pkg-type", "msi", ...O], 2, ["--pkg-type", "'msi'"]],
+  [["upload", "packages", "nope", "--pkg-type", "deb", ...O], 3, ["'nope'"]],
+  [["upload", "tarballs", "stage", ...O], 3, [".tar.gz"]],
+  [["upload", "tarballs", "nope", ...O], 3, ["'nope'"]],
+  [["upload", "test-report", "stage", ...O], 2, ["--to"]],
+  [["upload", "test-report", "nope", "--to", "x", ...O], 3, ["'nope'"]],
+  [["upload", "test-report", "stage", "--to", "x", "--index-file-name", "a/b", ...O], 2, [
+    "test report file name",
+    '"a/b"',
+  ]],
+  [["index", "--staging-dir", "stage", "--run-id", "a/b", "--platform", "linux"], 2, [
+    "run id",
+    '"a/b"',
+  ]],
+  [["index", "nope"], 3, ["Nothing to list"]],
+  [["index", ...S, "--run-id", "99"], 3, ["Nothing to list"]],
   [["upload", "manifest", "stage/text", ...O], 2, ["stage/text", "not JSON"]],
   [["upload", "manifest", "nope", ...O], 3, ["'nope'"]],
   [["upload", "manifest", "stage", ...O], 2, ["'stage'", "it is a directory"]],
@@ -100,7 +128,9 @@ for (const [args, code, says, env] of CASES) {
     await writeTree(`${dir.path}/stage`, { "text": "no JSON", "1-linux/logs/g/a.log": "log" });
     const before = await readTree(dir.path);
     // The working directory is the whole process's, and other tests run beside this one.
-    const inDir = args.map((arg) => PATHS.has(arg) ? `${dir.path}/${arg}` : arg);
+    const inDir = args.map((arg, i) =>
+      PATHS.has(arg) && args[i - 1] !== "upload" ? `${dir.path}/${arg}` : arg
+    );
 
     const plain = await run(inDir, env);
     const said = plain.stderr.replaceAll(`${dir.path}/`, "");

@@ -8,7 +8,15 @@ async function demo(dir: string): Promise<{ code: number; stdout: string; stderr
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-q", "-P", DEMO, dir],
     // A CI job has these, and the demo is run in CI.
-    env: { NO_COLOR: "1", GITHUB_RUN_ID: "1", RELEASE_TYPE: "", GITHUB_REPOSITORY: "a/b" },
+    env: {
+      NO_COLOR: "1",
+      GITHUB_RUN_ID: "1",
+      RELEASE_TYPE: "",
+      GITHUB_REPOSITORY: "a/b",
+      GITHUB_ACTIONS: "",
+      GITHUB_OUTPUT: "",
+      GITHUB_STEP_SUMMARY: "",
+    },
   }).output();
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
@@ -20,7 +28,7 @@ Deno.test("the demo does the main job, twice in one directory, and leaves nothin
     const { code, stdout, stderr } = await demo(`${dir.path}/demo`);
     assert.equal(code, 0, stderr);
     assert.equal(stderr, "", "a newcomer's first run shows no warnings");
-    assert.match(stdout, /19 files, .*: 19 written/);
+    assert.match(stdout, /23 files, .*: 23 written/);
     assert.match(stdout, /2 written; 2 verified/);
     assert(stdout.includes("https://therock-ci-artifacts.s3.amazonaws.com/12345678901-linux/"));
     assert(stdout.includes(`${dir.path}/demo`), "it names its directory");

@@ -14,6 +14,9 @@ import {
   visible,
 } from "./support.ts";
 
+/** Of the run, of its logs, of the group's logs, of its manifests. */
+const PAGES = 4;
+
 Deno.test("upload build: killed at any moment, every file is whole and a next run completes it", async () => {
   await using temp = await tempDir();
   const build = join(temp.path, "build");
@@ -47,7 +50,7 @@ Deno.test("upload build: killed at any moment, every file is whole and a next ru
   const { code, stderr } = await finish(slowUpload(build, staging));
   assert.equal(code, 0, stderr);
   assert.deepEqual(await checkWhole(staging), []);
-  assert.equal((await fileNames(staging)).length, 2 * ARTIFACTS + 4);
+  assert.equal((await fileNames(staging)).length, 2 * ARTIFACTS + 4 + PAGES);
   assert.deepEqual(await fileNames(build), input);
   await assertNothingTemporary(temp.path);
 });

@@ -18,7 +18,10 @@ export function start(
     args: ["run", "-q", "-P", CLI, ...args],
     env: {
       NO_COLOR: "1",
+      GITHUB_ACTIONS: "",
+      GITHUB_OUTPUT: "",
       GITHUB_RUN_ID: "",
+      GITHUB_STEP_SUMMARY: "",
       RELEASE_TYPE: "ci",
       THEROCK_LOCAL_STAGING_DIR: "",
       ...env,

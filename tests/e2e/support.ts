@@ -74,6 +74,8 @@ export async function checkWhole(staging: string): Promise<string[]> {
       const lines = new TextDecoder().decode(bytes).split("\n");
       assert.equal(lines.length, name.endsWith("build.log") ? 50_001 : 11, name);
       assert.equal(lines.at(-1), "");
+    } else if (name.endsWith("index.html")) {
+      assert.match(new TextDecoder().decode(bytes), /^<!doctype html>[\s\S]*<\/html>\n$/, name);
     } else assert.match(name, /\.sha256sum$/);
   }
   return wrong;

@@ -8,6 +8,7 @@
 import assert from "node:assert/strict";
 import { finish } from "../e2e/processes.ts";
 import { noise, sha256 } from "../support/bytes.ts";
+import { makeJob } from "../support/job.ts";
 import { startS3Server } from "../support/s3_server.ts";
 import { canMount, smallDisk } from "../support/small_disk.ts";
 import { readTree, tempDir, writeTree } from "../support/temp_dir.ts";
@@ -31,19 +32,31 @@ Deno.test({
   fn: async () => {
     await using dir = await tempDir();
     await using disk = await smallDisk();
-    await makeArchives(dir.path);
+    await makeArchives(`${dir.path}/in`);
     // One after the other: while the big one fills the disk there is no room for a checksum.
-    const args = ["upload", "artifacts", dir.path, ...RUN, "--output-dir", `${disk.path}/s`];
+    const args = [
+      "upload",
+      "artifacts",
+      `${dir.path}/in`,
+      ...RUN,
+      "--output-dir",
+      `${disk.path}/s`,
+    ];
     args.push("--concurrency", "1");
     for (let i = 0; i < 2; i++) {
-      const { code, stderr } = await finish(args);
+      const job = await makeJob(`${dir.path}/job${i}`);
+      const { code, stderr } = await finish(args, job.env);
       assert.equal(code, 7, stderr);
-      assert.match(stderr, /^error: [^\n]*big_lib_generic[^\n]*no space left on the disk\n$/);
+      const { summary, outputs } = await job.told();
+      assert.match(summary, /^\| big\\_lib\\_generic\.tar\.zst \| [^\n]*no space left/m);
+      assert.equal(outputs.count, "4");
+      assert.match(stderr, /^::error::[^\n]*big_lib_generic[^\n]*no space left on the disk\n$/);
       assert.deepEqual(Object.keys(await readTree(`${disk.path}/s/7-linux`)), [
         "a_lib_generic.tar.zst",
         "a_lib_generic.tar.zst.sha256sum",
         "c_lib_generic.tar.zst",
         "c_lib_generic.tar.zst.sha256sum",
+        "index.html",
       ]);
     }
   },

@@ -239,6 +239,35 @@ export function backendSuite(
     assert.equal(await s.text("1-linux/a"), "one");
   });
 
+  test("write(): ifMatch writes over what it names, and else is a conflict", async (s) => {
+    const write = (text: string, ifMatch: string) =>
+      s.backend.write(s.at("1-linux/a"), bytesSource(text), { ifMatch });
+    const first = await s.put("1-linux/a", "one");
+    const second = await write("two", first.etag);
+    await rejectsWith(write("three", first.etag), "conflict", "1-linux/a");
+    assert.equal(await s.text("1-linux/a"), "two");
+    await s.backend.delete(s.at("1-linux/a"));
+    await rejectsWith(write("four", second.etag), "conflict", "1-linux/a");
+    assert.deepEqual(await s.list("1-linux"), []);
+  });
+
+  test(
+    "write(): of many with ifMatch at once, at least one wins and none of the losers is there",
+    async (s) => {
+      const { etag } = await s.put("1-linux/a", "before");
+      const results = await Promise.allSettled(
+        Array.from(
+          { length: 8 },
+          (_, i) =>
+            s.backend.write(s.at("1-linux/a"), bytesSource(`writer ${i}`), { ifMatch: etag }),
+        ),
+      );
+      const winners = results.flatMap((r, i) => r.status === "fulfilled" ? [`writer ${i}`] : []);
+      assert(winners.length > 0);
+      assert(winners.includes(await s.text("1-linux/a")));
+    },
+  );
+
   test(
     "write(): of many with ifAbsent at once, one wins",
     async (s) => {

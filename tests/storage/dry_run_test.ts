@@ -57,12 +57,17 @@ test("reads go through", async (backend) => {
 });
 
 test(
-  "checks what a write would: the name, ifAbsent, the source, the hash",
+  "checks what a write would: the name, ifAbsent, ifMatch, the source, the hash",
   async (backend, events) => {
     await rejectsWith(backend.write(at(""), bytesSource("x")), "invalid");
     const absent = { ifAbsent: true };
     await rejectsWith(backend.write(at("1-linux/a"), bytesSource("x"), absent), "conflict");
     await backend.write(at("1-linux/b"), bytesSource("x"), absent);
+    const { etag: ifMatch } = await backend.stat(at("1-linux/a"));
+    await backend.write(at("1-linux/a"), bytesSource("x"), { ifMatch });
+    for (const [path, etag] of [["1-linux/a", "other"], ["1-linux/no", ifMatch]] as const) {
+      await rejectsWith(backend.write(at(path), bytesSource("x"), { ifMatch: etag }), "conflict");
+    }
     const unreadable = {
       size: 10,
       // deno-lint-ignore require-yield -- it fails before its first byte
@@ -80,7 +85,7 @@ test(
       sha256("y"),
     );
     await backend.write(at("1-linux/b"), bytesSource("x"), { sha256: sha256("x") });
-    assert.equal(events.length, 2);
+    assert.equal(events.length, 3);
   },
 );
 

@@ -1,3 +1,7 @@
+import assert from "node:assert/strict";
+import { OutputLocation } from "../../src/layout/output_location.ts";
+import { bytesSource } from "../../src/storage/byte_source.ts";
+import { rejectsWith } from "../support/errors.ts";
 import { memoryS3 } from "../support/s3_subject.ts";
 import { backendSuite } from "./backend_suite.ts";
 
@@ -13,4 +17,16 @@ backendSuite(
 backendSuite("s3, a lenient server", () => memoryS3({}, { lenient: true }), {
   withoutConditionalWrite: true,
   numRuns: 5,
+});
+
+Deno.test("s3, a server that compares etags without quotes: ifMatch writes and refuses all the same", async () => {
+  await using s = await memoryS3({}, { bareEtags: true });
+  const location = new OutputLocation(s.bucket, "1-linux/a");
+  const write = (text: string, ifMatch?: string) =>
+    s.backend.write(location, bytesSource(text), { ifMatch });
+  const first = await write("one");
+  const second = await write("two", first.etag);
+  await rejectsWith(write("three", first.etag), "conflict");
+  const third = await write("four", second.etag);
+  assert.equal((await s.backend.stat(location)).etag, third.etag);
 });

@@ -1,9 +1,10 @@
 /**
  * An S3 server in this process: `fauxqs`, with the promises of S3 that it leaves out.
  *
- * Those are: a write with `If-None-Match: *` fails where something is; a body whose hash is not
- * the signed one is refused; the time of a signature is looked at, where a clock is given; a list is in the order of the keys' bytes (fauxqs: of the locale);
- * multipart uploads and their parts can be listed.
+ * Those are: a write with `If-None-Match: *` fails where something is, one with `If-Match` where
+ * something else is; a body whose hash is not the signed one is refused; the time of a signature is
+ * looked at, where a clock is given; a list is in the order of the keys' bytes (fauxqs: of the
+ * locale); multipart uploads and their parts can be listed.
  * Signatures are not checked here: for that there is Ceph.
  *
  * @module
@@ -19,6 +20,8 @@ import { addMultipartLists } from "./multipart_lists.ts";
 export interface S3ServerOptions {
   /** Be as lenient as older servers are: conditions and checksums are ignored. */
   readonly lenient?: boolean;
+  /** Compare etags without their quotes when something is written, as Ceph does. */
+  readonly bareEtags?: boolean;
   /** How far its clock is ahead, in milliseconds. */
   readonly clock?: number;
 }
@@ -33,6 +36,9 @@ export interface S3Server extends AsyncDisposable {
   readonly signers: readonly string[];
 }
 
+/** Marks the server's own questions. */
+const OWN = "x-test-own";
+
 /** Starts a server with one bucket, `suite`. */
 export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Server> {
   const app = buildApp({ logger: false });
@@ -40,6 +46,8 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
   const signers: string[] = [];
   const writing = new Set<string>();
   app.addHook("preHandler", async (request, reply) => {
+    // A question of the server's own is nobody's request.
+    if (request.headers[OWN] !== undefined) return;
     requests.push(`${request.method} ${request.url}`);
     const { authorization = "", "x-amz-security-token": token } = request.headers;
     const id = /Credential=([^/]+)\//.exec(authorization)?.[1] ?? "";
@@ -52,24 +60,27 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
       if (off > 15 * 60_000) return refuse(reply, 403, "RequestTimeTooSkewed");
     }
     if (options.lenient || (request.method !== "PUT" && request.method !== "POST")) return;
-    const { "if-none-match": condition, "x-amz-content-sha256": signed } = request.headers;
+    const { "if-none-match": absent, "if-match": match, "x-amz-content-sha256": signed } =
+      request.headers;
     const body = request.body instanceof Uint8Array ? request.body : Buffer.alloc(0);
     if (typeof signed === "string" && /^[0-9a-f]{64}$/.test(signed)) {
       const actual = createHash("sha256").update(body).digest("hex");
       if (actual !== signed) return refuse(reply, 400, "XAmzContentSHA256Mismatch");
     }
-    if (condition !== "*") return;
+    if (absent !== "*" && match === undefined) return;
     const url = request.url.replace(/\?.*/, "");
     if (writing.has(url)) return refuse(reply, 409, "ConditionalRequestConflict");
     writing.add(url);
     const head = await app.inject({
       method: "HEAD",
       url: request.url,
-      headers: { host: "localhost" },
+      headers: { host: "localhost", [OWN]: "1" },
     });
-    if (head.statusCode === 200) {
+    const there = head.statusCode === 200;
+    const etag = `${head.headers.etag}`.replace(/^"|"$/g, options.bareEtags ? "" : '"');
+    if (absent === "*" ? there : !there || etag !== match) {
       writing.delete(url);
-      return refuse(reply, 412, "PreconditionFailed");
+      return there ? refuse(reply, 412, "PreconditionFailed") : refuse(reply, 404, "NoSuchKey");
     }
     reply.raw.once("close", () => writing.delete(url));
   });

@@ -39,7 +39,7 @@ export async function makeBuild(build: string): Promise<void> {
   });
 }
 
-/** The keys that `upload build --artifact-group g` makes of {@linkcode makeBuild}. */
+/** The keys of {@linkcode makeBuild}'s own files, uploaded with `--artifact-group g`. */
 export const BUILD_KEYS: readonly string[] = [
   "base_run_generic.tar.zst",
   "base_run_generic.tar.zst.sha256sum",
@@ -57,6 +57,17 @@ export const BUILD_KEYS: readonly string[] = [
   "logs/g/therock-build-prof/comp-summary.md",
   "manifests/g/therock_manifest.json",
 ];
+
+/** The index pages that tell of them. */
+export const BUILD_PAGES: readonly string[] = [
+  "index.html",
+  "logs/g/index.html",
+  "logs/index.html",
+  "manifests/index.html",
+];
+
+/** All that `upload build --artifact-group g` makes of {@linkcode makeBuild}. */
+export const UPLOADED_KEYS: readonly string[] = [...BUILD_KEYS, ...BUILD_PAGES].sort();
 
 /** Writes archives with right checksums into a directory. */
 export async function putArchives(

@@ -4,12 +4,19 @@
  * @module
  */
 
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import type { JobStatus } from "../../operations/upload_build.ts";
 import type { Context } from "../context.ts";
-import { nonEmpty, required, withUploadOptions } from "../options.ts";
+import { required, withUploadOptions } from "../options.ts";
 import { runUpload, type UploadCommandOptions } from "../run_upload.ts";
-import { ARTIFACT_GROUP, artifactGroup, level, workDir } from "../upload_options.ts";
+import {
+  ARTIFACT_GROUP,
+  artifactGroup,
+  buildDir,
+  jobStatus,
+  level,
+  workDir,
+} from "../upload_options.ts";
 
 /** The values of the command's options. */
 interface UploadBuildOptions extends UploadCommandOptions {
@@ -29,15 +36,8 @@ export function uploadBuildCommand(context: Context): Command {
         "as one archive each, and the manifest.",
     )
     .addOption(artifactGroup(" (required)"))
-    .addOption(
-      new Option("--build-dir <dir>", "the build directory").argParser(nonEmpty).default("build"),
-    )
-    .addOption(
-      new Option(
-        "--job-status <status>",
-        "how the job ended; after failure or cancelled, missing parts are no error",
-      ).choices(["success", "failure", "cancelled"]).default("success"),
-    )
+    .addOption(buildDir())
+    .addOption(jobStatus())
     .addOption(level())
     .addOption(workDir("the build directory"))
     .addHelpText(

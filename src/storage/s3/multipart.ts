@@ -109,6 +109,8 @@ export interface Completion {
   readonly size: number;
   /** Whether nothing may be there. */
   readonly ifAbsent: boolean | "seen" | undefined;
+  /** The etag of what has to be there. */
+  readonly ifMatch?: string;
   /** Whether the upload was begun with checksums. */
   readonly checksums: boolean;
 }
@@ -126,7 +128,8 @@ export interface Completion {
  * @param expected What the object has to be.
  * @param signal The caller's.
  * @returns The object's etag as the server gives it.
- * @throws {RunOutputsError} `conflict`, with `ifAbsent` if something is there by now.
+ * @throws {RunOutputsError} `conflict`, with `ifAbsent` if something is there by now, with
+ * `ifMatch` if something else is.
  */
 export async function completeUpload(
   session: Session,
@@ -146,6 +149,7 @@ export async function completeUpload(
           Key: location.key,
           UploadId: uploadId,
           IfNoneMatch: expected.ifAbsent ? "*" : undefined,
+          IfMatch: expected.ifMatch === undefined ? undefined : session.quoted(expected.ifMatch),
           MultipartUpload: {
             Parts: parts.map(({ number, etag, sha256 }) => ({
               PartNumber: number,

@@ -167,6 +167,16 @@ export class S3Backend implements StorageBackend, Disposable {
     return await removeUpload(this.#session, upload);
   }
 
+  /**
+   * Where an object can be looked at without a signature, if it is public.
+   *
+   * @param location The object.
+   * @returns Its URL on this server, without anything secret.
+   */
+  publicUrl(location: OutputLocation): string {
+    return this.#session.transport.publicUrl(location);
+  }
+
   /** Closes connections. */
   [Symbol.dispose](): void {
     this.#session[Symbol.dispose]();

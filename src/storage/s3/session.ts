@@ -30,6 +30,8 @@ export class Session implements Disposable {
   readonly surveys = new Semaphore(1);
   /** Whether the server takes checksum headers, as far as is known. */
   checksums: boolean;
+  /** Whether the server compares the etags of conditional writes without quotes. */
+  bareEtags = false;
   readonly #retrier: Retrier;
   readonly #limit: AdaptiveLimit;
   readonly #commands: Commands;
@@ -49,6 +51,16 @@ export class Session implements Disposable {
     this.#retrier = new Retrier(settings.retry, retryAdvice);
     this.#limit = new AdaptiveLimit(settings.maxRequests);
     this.#commands = new Commands(settings, this.transport);
+  }
+
+  /**
+   * An etag as the server wants it in the condition of a write.
+   *
+   * @param etag The etag, without quotes.
+   * @returns The header's value.
+   */
+  quoted(etag: string): string {
+    return this.bareEtags ? etag : `"${etag}"`;
   }
 
   /**

@@ -92,6 +92,18 @@ export class Transport implements Disposable {
     return this.#url(bucket, "").host;
   }
 
+  /**
+   * Where an object can be looked at without a signature, if it is public.
+   *
+   * @param location The object.
+   * @returns Its URL, without anything secret.
+   */
+  publicUrl(location: OutputLocation): string {
+    if (this.#settings.endpoint === undefined) return location.httpsUrl;
+    const { origin, pathname } = this.#url(location.bucket, location.key);
+    return origin + pathname;
+  }
+
   /** The region that a bucket is in, as far as is known. */
   region(bucket: string): string {
     const known = this.#regions.get(bucket);

@@ -72,6 +72,7 @@ export async function uploadInParts(
       sha256,
       size: source.size,
       ifAbsent: options.ifAbsent,
+      ifMatch: options.ifMatch,
       checksums: checksums && session.checksums,
     }, signal);
     await journal.remove();

@@ -12,7 +12,7 @@ import { createHash } from "node:crypto";
 import { invalid, RunOutputsError } from "../../layout/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteSource, ObjectInfo, WriteOptions } from "../backend.ts";
-import { conflictIfThere } from "./condition.ts";
+import { conflictIfThere, conflictUnlessMatch, wantsNoQuotes } from "./condition.ts";
 import { S3Failure } from "./errors.ts";
 import { bareEtag, SHA256_METADATA } from "./object_info.ts";
 import { readExactly } from "./read_source.ts";
@@ -44,7 +44,9 @@ export async function writeObject(
   options.signal?.throwIfAborted();
   if (location.key === "") throw invalid("key", location.key, "the name of an object");
   await session.transport.requireCredentials("write", location);
-  if (options.ifAbsent === true) await conflictIfThere(session, location, options.signal);
+  const { ifAbsent, ifMatch, signal } = options;
+  if (ifAbsent === true) await conflictIfThere(session, location, signal);
+  if (ifMatch !== undefined) await conflictUnlessMatch(session, location, ifMatch, signal);
   return source.size < session.settings.multipartThreshold
     ? await put(session, location, source, options)
     : await uploadInParts(session, location, source, options);
@@ -57,7 +59,7 @@ async function put(
   source: ByteSource,
   options: WriteOptions,
 ): Promise<ObjectInfo> {
-  const { signal, ifAbsent, onBytes } = options;
+  const { signal, ifAbsent, ifMatch, onBytes } = options;
   const release = await session.memory.acquire(source.size, signal);
   try {
     const body = new Uint8Array(source.size);
@@ -79,12 +81,20 @@ async function put(
         ...(ifAbsent && { "if-none-match": "*" }),
       },
     };
-    const { etag, date } = await sendBody(session, request, digest.toString("base64"), signal)
-      .catch(async (error) => {
-        const info = await ours(session, location, sha256, error, options);
-        if (info === undefined) throw error;
-        return { etag: info.etag, date: info.modified };
-      });
+    const send = () => {
+      const headers = {
+        ...request.headers,
+        ...(ifMatch !== undefined && { "if-match": session.quoted(ifMatch) }),
+      };
+      return sendBody(session, { ...request, headers }, digest.toString("base64"), signal);
+    };
+    const { etag, date } = await send().catch(async (error) => {
+      const info = await ours(session, location, sha256, error, options);
+      if (info !== undefined) return { etag: info.etag, date: info.modified };
+      if (ifMatch === undefined) throw error;
+      if (await wantsNoQuotes(session, location, ifMatch, error, signal)) return await send();
+      throw goneIsConflict(error);
+    });
     onBytes?.(body.length);
     return { location, size: body.length, etag, modified: date, sha256, contentType };
   } finally {
@@ -184,12 +194,20 @@ async function ours(
   location: OutputLocation,
   sha256: string,
   error: unknown,
-  { ifAbsent, signal }: WriteOptions,
+  { ifAbsent, ifMatch, signal }: WriteOptions,
 ): Promise<ObjectInfo | undefined> {
-  if (!ifAbsent || !(error instanceof RunOutputsError) || error.code !== "conflict") return;
+  if (!ifAbsent && ifMatch === undefined) return undefined;
+  if (!(error instanceof RunOutputsError) || error.code !== "conflict") return undefined;
   if (!uncertain.has(error)) return undefined;
   const info = await statObject(session, location, { signal });
   return info.sha256 === sha256 ? info : undefined;
+}
+
+/** What was to be matched has been deleted since it was looked at. */
+function goneIsConflict(error: unknown): unknown {
+  if (!(error instanceof RunOutputsError) || !(error.cause instanceof S3Failure)) return error;
+  if (error.cause.s3Code !== "NoSuchKey") return error;
+  return new RunOutputsError("conflict", error.message, { cause: error });
 }
 
 /** Whether a server's refusal is about the checksum header, which not every server knows. */

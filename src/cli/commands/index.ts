@@ -1,0 +1,130 @@
+/**
+ * `run-outputs index`
+ *
+ * @module
+ */
+
+import { basename, dirname, resolve } from "node:path";
+import { Argument, Command, Option } from "commander";
+import { RunOutputsError } from "../../layout/error.ts";
+import { OutputLocation } from "../../layout/output_location.ts";
+import { RunOutputRoot, type RunPrefix } from "../../layout/run_output_root.ts";
+import type { IndexSubject } from "../../operations/index_pages/subjects.ts";
+import type { Context } from "../context.ts";
+import { exitCodeOfResults } from "../exit_codes.ts";
+import { nonEmpty, type ReadCommandOptions, withReadOptions } from "../options.ts";
+import { Output } from "../output.ts";
+import { runRoot } from "../run_root.ts";
+import { FOREIGN_PAGE } from "../run_upload.ts";
+import { openForUpload, type OpenStorage, stagingDirOf } from "../storage.ts";
+import { locationLines, reportedLocations, summaryLine, tellTrouble } from "../transfer_report.ts";
+
+/** The values of the command's options. */
+interface IndexCommandOptions extends ReadCommandOptions {
+  readonly force?: boolean;
+  readonly dryRun?: boolean;
+}
+
+/** Builds the command. */
+export function indexCommand(context: Context): Command {
+  const command = new Command("index")
+    .summary("write index pages for a run or a directory")
+    .description(
+      "Writes the index pages of a run anew, from what is there, or those of a local directory. " +
+        "Uploads do that by themselves. In a directory with Python packages the page is one for " +
+        "pip, and simple/ is made too.",
+    )
+    .addArgument(
+      new Argument("[dir]", "a local directory, in place of a run").argParser(nonEmpty),
+    )
+    .addOption(new Option("--force", "replace pages that something else has made"))
+    .addOption(new Option("-n, --dry-run", "print what would be written, write nothing"))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  run-outputs index --run-id 12345 --platform linux
+  run-outputs index --staging-dir ./staging --run-id 12345
+  run-outputs index ./wheels`,
+    );
+  return withReadOptions(command).action(
+    async (dir: string | undefined, options: IndexCommandOptions) => {
+      const output = new Output(context.io, options);
+      const signal = context.interruption();
+      const { force, dryRun = false } = options;
+      const { writeIndexPages } = await import("../../operations/index_pages/write_pages.ts");
+      const target = dir === undefined
+        ? await runTarget(options, context, output)
+        : await directoryTarget(dir, dryRun, context, output);
+      using storage = target.storage;
+      const { subject } = target;
+      const { results, kept } = await writeIndexPages(storage.backend, subject, {
+        force,
+        signal,
+      });
+      const where = storage.show(subject.prefix);
+      if (results.length === 0) {
+        throw new RunOutputsError("not_found", `Nothing to list: there are no files in ${where}`);
+      }
+      for (const page of kept) output.warn(`kept '${storage.show(page)}': ${FOREIGN_PAGE}`);
+      tellTrouble(results, output);
+      output.result(
+        () => ({
+          schema: "run-outputs.index/1",
+          dry_run: dryRun,
+          where,
+          ...reportedLocations(subject.prefix, results),
+        }),
+        () => [...locationLines(subject.prefix, results, output), summaryLine(results)],
+      );
+      context.setExitCode(exitCodeOfResults(results));
+    },
+  );
+}
+
+/** What the pages are for, and where. */
+interface Target {
+  readonly subject: IndexSubject;
+  readonly storage: OpenStorage;
+}
+
+async function runTarget(
+  options: IndexCommandOptions,
+  { io }: Context,
+  output: Output,
+): Promise<Target> {
+  const { runSubject } = await import("../../operations/index_pages/subjects.ts");
+  const outputDir = stagingDirOf(options, io);
+  const onDisk = outputDir !== undefined;
+  const root = runRoot(options, { reading: true, onDisk }, io, output);
+  const storage = await openForUpload({ ...options, outputDir }, root.root(), io, output);
+  return { subject: runSubject(root), storage };
+}
+
+async function directoryTarget(
+  name: string,
+  dryRun: boolean,
+  { io }: Context,
+  output: Output,
+): Promise<Target> {
+  const { directorySubject, runSubject } = await import(
+    "../../operations/index_pages/subjects.ts"
+  );
+  const dir = resolve(name);
+  const run = tryRunPrefix(basename(dir));
+  const root = run && new RunOutputRoot({ ...run, bucket: "local" });
+  const outputDir = root === undefined ? dir : dirname(dir);
+  const prefix = root?.root() ?? new OutputLocation("local", "");
+  const storage = await openForUpload({ outputDir, dryRun }, prefix, io, output);
+  const subject = root === undefined ? directorySubject(prefix) : runSubject(root);
+  return { subject, storage };
+}
+
+/** A directory called like a run is one. */
+function tryRunPrefix(name: string): RunPrefix | undefined {
+  try {
+    return RunOutputRoot.parsePrefix(name);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * The files that a job of GitHub Actions hands to its steps: outputs and the step summary.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { diskError } from "../layout/disk_error.ts";
+import { RunOutputsError } from "../layout/error.ts";
+
+/** Where the runner wants things; not set outside of a job. */
+export interface JobEnvironment {
+  /** `$GITHUB_OUTPUT` */
+  readonly githubOutput?: string;
+  /** `$GITHUB_STEP_SUMMARY` */
+  readonly githubStepSummary?: string;
+  /** `$RUNNER_TEMP` */
+  readonly runnerTemp?: string;
+}
+
+/** GitHub refuses a step's summary above this, in bytes. */
+const MAX_SUMMARY = 1024 * 1024;
+
+/**
+ * The text that sets a step's outputs.
+ *
+ * @param outputs Their values by name.
+ * @param delimiter Ends a value of several lines. It must be one that nobody can foresee: a value
+ * that holds it could set other outputs.
+ * @returns Lines for `$GITHUB_OUTPUT`.
+ * @throws {RunOutputsError} `invalid`, if a name is none or a value holds the delimiter.
+ */
+export function formatOutputs(
+  outputs: Readonly<Record<string, string>>,
+  delimiter: string,
+): string {
+  return Object.entries(outputs).map(([name, value]) => {
+    if (!/^[A-Za-z_][\w-]*$/.test(name)) {
+      throw new RunOutputsError("invalid", `Cannot set the output '${name}': it is no name`);
+    }
+    if (!/[\r\n]/.test(value)) return `${name}=${value}\n`;
+    if (value.includes(delimiter)) {
+      throw new RunOutputsError("invalid", `Cannot set the output '${name}': it has the delimiter`);
+    }
+    return `${name}<<${delimiter}\n${value}\n${delimiter}\n`;
+  }).join("");
+}
+
+/**
+ * Sets outputs of the current step, if there is one.
+ *
+ * @param outputs Their values by name.
+ * @param env Where to.
+ * @throws {RunOutputsError} What the disk says.
+ */
+export async function setOutputs(
+  outputs: Readonly<Record<string, string>>,
+  env: JobEnvironment,
+): Promise<void> {
+  if (env.githubOutput === undefined) return;
+  const text = formatOutputs(outputs, `run-outputs-${crypto.randomUUID()}`);
+  await append(env.githubOutput, text);
+}
+
+/**
+ * Adds to the current step's summary, and to `job_summary.md` in the runner's temporary directory:
+ * GitHub takes a step's summary away when the step ends, and a later one may want it.
+ *
+ * @param markdown What to add.
+ * @param env Where to.
+ * @throws {RunOutputsError} `invalid`, if the summary would be too large; what the disk says.
+ */
+export async function appendStepSummary(markdown: string, env: JobEnvironment): Promise<void> {
+  const { githubStepSummary, runnerTemp } = env;
+  if (githubStepSummary === undefined) return;
+  const before = await Deno.stat(githubStepSummary).then(({ size }) => size, () => 0);
+  if (before + new TextEncoder().encode(markdown).length > MAX_SUMMARY) {
+    throw new RunOutputsError(
+      "invalid",
+      `Cannot write the step summary '${githubStepSummary}': it would have over ${MAX_SUMMARY} ` +
+        "bytes, GitHub's limit",
+    );
+  }
+  await append(githubStepSummary, markdown);
+  if (runnerTemp !== undefined) await append(join(runnerTemp, "job_summary.md"), markdown);
+}
+
+async function append(path: string, text: string): Promise<void> {
+  try {
+    await Deno.writeTextFile(path, text, { append: true });
+  } catch (error) {
+    throw diskError("write", path, error);
+  }
+}

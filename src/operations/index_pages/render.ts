@@ -1,0 +1,211 @@
+/**
+ * Index pages as HTML: pure, from values to a string.
+ *
+ * Each page stands for itself: style and script are inline and named by their hashes in its
+ * content security policy, so nothing that a file's name could smuggle in would run.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+// Under its own name the formatter takes the templates for its to format.
+import { html as markup, raw } from "hono/html";
+import { formatBytes, plural } from "../../layout/words.ts";
+import { relativeLink } from "./links.ts";
+import {
+  GENERATOR,
+  type IndexEntry,
+  type IndexPage,
+  type ListPage,
+  type SimplePage,
+} from "./page.ts";
+import { SCRIPT } from "./script.ts";
+import { STYLE } from "./style.ts";
+
+/** What `markup` makes. */
+type Html = ReturnType<typeof markup>;
+
+/** The SHA-256 of a file, if it is known. */
+export type HashOf = (entry: IndexEntry) => string | undefined;
+
+/**
+ * Renders a page.
+ *
+ * @param page What it shows.
+ * @param hashOf What is known of its files' hashes; by default nothing.
+ * @returns The page, with a line break at its end.
+ */
+export function renderPage(page: IndexPage, hashOf: HashOf = () => undefined): string {
+  return `${page.kind === "list" ? listPage(page, hashOf) : simplePage(page, hashOf)}\n`;
+}
+
+const sourceHash = (text: string) =>
+  `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+
+const POLICY = [
+  "default-src 'none'",
+  `style-src ${sourceHash(STYLE)}`,
+  `script-src ${sourceHash(SCRIPT)}`,
+  "img-src data:",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join("; ");
+
+function listPage(page: ListPage, hashOf: HashOf): Html {
+  const entries = page.sections.flatMap(({ entries }) => entries);
+  // One column more on all lists or on none, so that they stand in line.
+  const hashes = entries.some((entry) =>
+    entry.sidecar !== undefined || hashOf(entry) !== undefined
+  );
+  return markup`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="generator" content="${GENERATOR}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="${raw(POLICY)}">
+<title>${page.title}</title>
+<link rel="icon" href="data:,">
+<style>${raw(STYLE)}</style>
+</head>
+<body>
+${wayUp(page)}
+<h1>${page.title}</h1>
+<p class="sum">${summary(entries)}</p>
+${page.forPip ? INSTALLATION : ""}
+<div class="tools" hidden>${FILTER}<output></output></div>
+<main>
+${entries.length === 0 ? markup`<p class="none">There is nothing here.</p>` : ""}
+${page.sections.map((section) => listSection(page, section, hashOf, hashes))}
+</main>
+<script>${raw(SCRIPT)}</script>
+</body>
+</html>`;
+}
+
+const FILTER = raw(
+  '<input type="search" placeholder="Filter by name" aria-label="Filter by name" ' +
+    'autocomplete="off">',
+);
+
+/** How pip takes packages from here. The script puts the page's own address in. */
+const INSTALLATION =
+  markup`<pre data-here="THIS-PAGE" data-link="">${"pip install --pre --find-links THIS-PAGE PACKAGE"}</pre>
+<pre data-here="SIMPLE-INDEX" data-link="simple/">${"pip install --pre --index-url SIMPLE-INDEX PACKAGE"}</pre>`;
+
+function wayUp({ above, location }: ListPage): Html | string {
+  if (above.length === 0) return "";
+  const links = above.map(({ name, target }) =>
+    markup`<a href="${relativeLink(location, target)}">${name}</a><i>/</i>`
+  );
+  const here = location.key.split("/").at(-2);
+  return markup`<nav aria-label="The way up">${links}${here}</nav>`;
+}
+
+function summary(entries: readonly IndexEntry[]): string {
+  let files = 0;
+  let bytes = 0;
+  let newest: Date | undefined;
+  for (const { files: inside, size, modified } of entries) {
+    files += inside ?? 1;
+    bytes += size ?? 0;
+    if (modified !== undefined && modified > (newest ?? 0)) newest = modified;
+  }
+  const parts = [plural(files, "file"), formatBytes(bytes)];
+  if (newest !== undefined) parts.push(`newest of ${minutes(newest)} UTC`);
+  return parts.join(" · ");
+}
+
+function listSection(
+  page: ListPage,
+  { title, entries }: ListPage["sections"][number],
+  hashOf: HashOf,
+  hashes: boolean,
+): Html {
+  const column = (name: string, numbers: boolean) =>
+    markup`<th scope="col"${
+      numbers ? raw(' class="n"') : ""
+    }><button type="button">${name}</button></th>`;
+  return markup`<section>${title === undefined ? "" : markup`<h2>${title}</h2>`}
+<table>
+<thead><tr>${column("Name", false)}${column("Size", true)}${column("Modified (UTC)", false)}${
+    hashes ? raw('<th scope="col" class="h">SHA-256</th>') : ""
+  }</tr></thead>
+<tbody>
+${entries.map((entry) => row(page, entry, hashOf(entry), hashes))}</tbody>
+</table></section>
+`;
+}
+
+/** One row; its form is what `Hashes` reads back. */
+function row(page: ListPage, entry: IndexEntry, sha256: string | undefined, hashes: boolean): Html {
+  const { name, target, size, modified, files, sidecar } = entry;
+  const isFile = files === undefined;
+  const link = relativeLink(page.location, target);
+  const href = page.forPip && isFile && sha256 !== undefined ? `${link}#sha256=${sha256}` : link;
+  const cells = [
+    markup`<td><a href="${href}">${name}</a>${
+      isFile || files === 0 ? "" : markup` <small>${plural(files, "file")}</small>`
+    }</td>`,
+    markup`<td class="n"${value(size)}>${size === undefined ? "" : formatBytes(size)}</td>`,
+    markup`<td class="t"${value(modified?.getTime())}>${time(modified)}</td>`,
+    hashes ? markup`<td class="h">${isFile ? hashCell(page, sha256, sidecar) : ""}</td>` : "",
+  ];
+  const mark = sha256 === undefined ? "" : markup` data-sha256="${sha256}"`;
+  return markup`<tr class="${isFile ? "f" : "d"}"${mark}>${cells}</tr>
+`;
+}
+
+function hashCell(
+  page: ListPage,
+  sha256: string | undefined,
+  sidecar: IndexEntry["sidecar"],
+): Html | string {
+  const shown = sha256 === undefined
+    ? "checksum"
+    : markup`<code title="${sha256}">${sha256.slice(0, 12)}…</code>`;
+  if (sidecar !== undefined) {
+    return markup`<a href="${relativeLink(page.location, sidecar)}">${shown}</a>`;
+  }
+  return sha256 === undefined ? "" : shown;
+}
+
+function value(number: number | undefined): Html | string {
+  return number === undefined ? "" : markup` data-v="${number}"`;
+}
+
+function time(date: Date | undefined): Html | string {
+  if (date === undefined) return "";
+  return markup`<time datetime="${date.toISOString()}">${minutes(date)}</time>`;
+}
+
+function minutes(date: Date): string {
+  return date.toISOString().slice(0, 16).replace("T", " ");
+}
+
+/** PEP 503: nothing but links, each with the hash of what it leads to. */
+function simplePage(page: SimplePage, hashOf: HashOf): Html {
+  return markup`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="generator" content="${GENERATOR}">
+<meta name="pypi:repository-version" content="1.0">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${page.title}</title>
+<link rel="icon" href="data:,">
+</head>
+<body>
+<h1>${page.title}</h1>
+${page.entries.map((entry) => simpleLink(page, entry, hashOf(entry)))}</body>
+</html>`;
+}
+
+function simpleLink(page: SimplePage, entry: IndexEntry, sha256: string | undefined): Html {
+  const link = relativeLink(page.location, entry.target);
+  const hash = sha256 === undefined ? "" : `#sha256=${sha256}`;
+  return markup`<a href="${link}${hash}">${entry.name}</a><br>
+`;
+}

@@ -1,0 +1,78 @@
+/**
+ * What index pages do by themselves: sort by a column, filter by a text. One inline script that
+ * needs no server; without it the lists are complete and in order.
+ *
+ * @module
+ */
+
+/** The script. It reads only what the page itself holds. */
+export const SCRIPT = `
+(() => {
+  "use strict";
+  const $ = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const tables = $("table");
+  const rows = $("tbody tr");
+  for (const pre of $("pre[data-here]")) {
+    pre.textContent = pre.textContent.replaceAll(pre.dataset.here,
+      new URL(pre.dataset.link, location.href.replace(/[?#].*/s, "")).href);
+  }
+  if (rows.length === 0) return;
+
+  const texts = rows.map((row) => row.cells[0].textContent.toLowerCase());
+  const input = $("input")[0];
+  const output = $("output")[0];
+  const filter = () => {
+    const words = input.value.toLowerCase().split(/\\s+/).filter((word) => word !== "");
+    let shown = 0;
+    rows.forEach((row, i) => {
+      row.hidden = !words.every((word) => texts[i].includes(word));
+      if (!row.hidden) shown++;
+    });
+    for (const table of tables) {
+      table.parentElement.hidden = words.length > 0 && table.querySelector("tbody tr:not([hidden])") === null;
+    }
+    output.value = words.length > 0 ? shown + " of " + rows.length : "";
+  };
+  input.addEventListener("input", filter);
+  addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey ||
+      event.target === input) return;
+    event.preventDefault();
+    input.focus();
+  });
+  $(".tools")[0].hidden = false;
+  if (input.value !== "") filter();
+
+  const collator = new Intl.Collator("en", { numeric: true });
+  const value = (row, column) => {
+    const cell = row.cells[column];
+    return column === 0 ? row.cells[0].textContent : cell.dataset.v === undefined ? NaN : +cell.dataset.v;
+  };
+  for (const table of tables) {
+    const headers = $("th", table);
+    const body = table.tBodies[0];
+    headers.forEach((header, column) => {
+      const button = header.querySelector("button");
+      if (button === null) return;
+      button.addEventListener("click", () => {
+        const before = header.getAttribute("aria-sort");
+        // Big and new first, names from A.
+        const down = before === null ? column > 0 : before === "ascending";
+        for (const other of headers) other.removeAttribute("aria-sort");
+        header.setAttribute("aria-sort", down ? "descending" : "ascending");
+        const keyed = [...body.rows].map((row) => ({
+          row, dir: row.className === "d" ? 0 : 1, key: value(row, column),
+        }));
+        keyed.sort((a, b) => {
+          if (a.dir !== b.dir) return a.dir - b.dir;
+          const order = typeof a.key === "string"
+            ? collator.compare(a.key, b.key)
+            : (isNaN(a.key) ? -1 : a.key) - (isNaN(b.key) ? -1 : b.key);
+          return down ? -order : order;
+        });
+        body.append(...keyed.map(({ row }) => row));
+      });
+    });
+  }
+})();
+`;

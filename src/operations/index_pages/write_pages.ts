@@ -1,0 +1,289 @@
+/**
+ * Index pages in storage: made of what is there, and written so that jobs of one run which do this
+ * at the same time don't lose each other's rows.
+ *
+ * A writer reads the pages that are there, lists the files, and writes a page only over the version
+ * it has read. Storage that can check that refuses it if another job was faster; then all is read
+ * anew. Not every storage can, so the files are listed once more after the writing, and the page is
+ * written again if they have become others. Whoever comes last has seen everything.
+ *
+ * @module
+ */
+
+import pMap from "p-map";
+import { RunOutputsError } from "../../layout/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
+import { bytesSource } from "../../storage/byte_source.ts";
+import { compareKeys } from "../../storage/compare_keys.ts";
+import { contentType } from "../../storage/content_type.ts";
+import { pause } from "../../storage/pause.ts";
+import type { TransferResult } from "../../storage/transfer.ts";
+import { Hashes } from "./hashes.ts";
+import { type IndexedFile, type IndexPage, isOurs, MARK_WITHIN } from "./page.ts";
+import { renderPage } from "./render.ts";
+import type { IndexSubject } from "./subjects.ts";
+
+/** Options of {@linkcode writeIndexPages}. */
+export interface WriteIndexOptions {
+  /**
+   * What was just uploaded: only pages that can tell of it are written, and its hashes are known.
+   * All pages if not given.
+   */
+  readonly uploaded?: readonly TransferResult[];
+  /** Whether pages that something else made are replaced. Default: they are kept. */
+  readonly force?: boolean;
+  /** Stops the work; a page is there whole or as before. */
+  readonly signal?: AbortSignal;
+}
+
+/** What became of index pages. */
+export interface IndexReport {
+  /** What became of each page, in the order of their keys. */
+  readonly results: readonly TransferResult[];
+  /** The pages that were kept because something else made them; their results are `skipped`. */
+  readonly kept: readonly OutputLocation[];
+}
+
+/** How often a page is made anew because others write it too. */
+const MAX_ROUNDS = 30;
+
+/** The longest pause after a refusal, in milliseconds: jobs of a matrix often end together. */
+const MAX_PAUSE = 2000;
+
+/** Up to how many bytes a page is read by one request. Something else's can be of any size. */
+const AT_ONCE = 1024 * 1024;
+
+/** How many pages are read or written at once. */
+const CONCURRENCY = 8;
+
+/**
+ * Writes the index pages of a run or a directory.
+ *
+ * @param backend The storage. In a dry run the pages are decided and nothing is written.
+ * @param subject What for.
+ * @param options Which pages, whether others' are replaced, a signal.
+ * @returns What became of each page. A page that could not be written is a failed result.
+ * @throws {RunOutputsError} What the storage says, if the files can't be listed.
+ */
+export async function writeIndexPages(
+  backend: StorageBackend,
+  subject: IndexSubject,
+  options: WriteIndexOptions = {},
+): Promise<IndexReport> {
+  return await new Writer(backend, subject, options).run();
+}
+
+/** A page as it is in storage. */
+interface Existing {
+  readonly etag: string;
+  /** Its text, if it is ours. */
+  readonly text?: string;
+  /** Why it could not be read. */
+  readonly error?: Error;
+}
+
+/**
+ * What came of one attempt at a page: it is as it should be or can't be; it was written, so that a
+ * look has to follow; or it was refused, because another writer was faster.
+ */
+type Step = "settled" | "written" | "refused";
+
+class Writer {
+  readonly #backend: StorageBackend;
+  readonly #subject: IndexSubject;
+  readonly #options: WriteIndexOptions;
+  readonly #hashes: Hashes;
+  readonly #results = new Map<string, TransferResult>();
+  readonly #kept = new Map<string, OutputLocation>();
+  /** What was last seen in storage or put there, by key. */
+  readonly #there = new Map<string, string>();
+  /** How often a page was refused because it is there, and was not there. */
+  readonly #obstructions = new Map<string, number>();
+
+  constructor(backend: StorageBackend, subject: IndexSubject, options: WriteIndexOptions) {
+    this.#backend = backend;
+    this.#subject = subject;
+    this.#options = options;
+    this.#hashes = new Hashes(options.uploaded);
+  }
+
+  async run(): Promise<IndexReport> {
+    let pages = await this.#list();
+    for (let round = 1; pages.length > 0; round++) {
+      const before = new Map(
+        await this.#each(pages, async (page) => [page.location.key, await this.#read(page)]),
+      );
+      pages = await this.#list();
+      const steps = await this.#each(pages, (page) => this.#put(page, before));
+      // Who has not written need not look again: whoever has, does.
+      if (!this.#backend.writes || steps.every((step) => step === "settled")) break;
+      pages = await this.#list();
+      const changed = pages.filter((page) => this.#differs(page));
+      if (changed.length === 0) break;
+      if (round === MAX_ROUNDS) {
+        for (const page of changed) this.#fail(page, busy(page));
+        break;
+      }
+      if (steps.includes("refused")) {
+        await pause(Math.random() * Math.min(MAX_PAUSE, 20 * 2 ** round), this.#options.signal);
+      }
+    }
+    const inOrder = [...this.#results.values()]
+      .sort((a, b) => compareKeys(a.location.key, b.location.key));
+    return { results: inOrder, kept: [...this.#kept.values()] };
+  }
+
+  /** The pages that the files of now call for. */
+  async #list(): Promise<IndexPage[]> {
+    const { prefix } = this.#subject;
+    const { uploaded, signal } = this.#options;
+    const files = new Map<string, IndexedFile>();
+    for await (const { location, size, modified } of this.#backend.list(prefix, { signal })) {
+      files.set(location.key, { location, size, modified });
+    }
+    if (!this.#backend.writes) {
+      for (const { location, size, outcome } of uploaded ?? []) {
+        if (outcome === "planned") files.set(location.key, { location, size });
+      }
+    }
+    const touched = uploaded?.filter(({ outcome }) => outcome !== "failed");
+    return this.#subject.pages([...files.values()]).filter(({ covers }) =>
+      touched?.some(({ location }) => location.relativeTo(covers) !== undefined) ?? true
+    );
+  }
+
+  async #read({ location }: IndexPage): Promise<Existing | undefined> {
+    const { signal } = this.#options;
+    try {
+      const info = await this.#backend.stat(location, { signal });
+      const ifMatch = info.etag;
+      const end = info.size <= AT_ONCE ? info.size : MARK_WITHIN;
+      const start = await this.#text(info, { end, ifMatch });
+      if (!isOurs(start.slice(0, MARK_WITHIN))) return { etag: ifMatch };
+      const text = end === info.size ? start : await this.#text(info, { end: info.size, ifMatch });
+      this.#hashes.learn(location, text);
+      return { etag: ifMatch, text };
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
+      // It is being replaced right now: no etag is like its own, so the write will be refused.
+      if (isConflict(error)) return { etag: "", text: "" };
+      return { etag: "", error: error as Error };
+    }
+  }
+
+  async #text(
+    { location }: ObjectInfo,
+    { end, ifMatch }: { readonly end: number; readonly ifMatch: string },
+  ): Promise<string> {
+    if (end === 0) return "";
+    const { signal } = this.#options;
+    const range = { start: 0, end };
+    await using body = await this.#backend.read(location, { range, ifMatch, signal });
+    const decoder = new TextDecoder();
+    let text = "";
+    for await (const chunk of body) text += decoder.decode(chunk, { stream: true });
+    return text;
+  }
+
+  /** Writes one page, unless another writer is faster. */
+  async #put(
+    page: IndexPage,
+    before: ReadonlyMap<string, Existing | undefined>,
+  ): Promise<Step> {
+    const { location } = page;
+    const { force = false, signal } = this.#options;
+    const { writes } = this.#backend;
+    const existing = before.get(location.key);
+    if (existing?.error !== undefined) {
+      this.#fail(page, existing.error);
+      return "settled";
+    }
+    if (existing !== undefined && existing.text === undefined && !force) {
+      this.#kept.set(location.key, location);
+      this.#result(page, "skipped");
+      return "settled";
+    }
+    try {
+      if (writes) await this.#hashes.complete(this.#backend, page, { signal });
+      const text = renderPage(page, this.#hashes.of);
+      const source = bytesSource(text);
+      if (existing?.text === text) {
+        const outcome = this.#results.get(location.key)?.outcome ?? "failed";
+        if (outcome === "failed") this.#result(page, "unchanged", source.size);
+        this.#there.set(location.key, text);
+        return "settled";
+      }
+      const { sha256 } = await this.#backend.write(location, source, {
+        contentType: contentType(location.name),
+        ifMatch: existing?.etag,
+        ifAbsent: existing === undefined && (before.has(location.key) ? "seen" : true),
+        signal,
+      });
+      this.#there.set(location.key, text);
+      this.#result(page, writes ? "written" : "planned", writes ? source.size : undefined, sha256);
+      return "written";
+    } catch (error) {
+      signal?.throwIfAborted();
+      this.#fail(page, error as Error);
+      if (!isConflict(error)) return "settled";
+      if (existing === undefined) {
+        const count = this.#obstructions.get(location.key) ?? 0;
+        this.#obstructions.set(location.key, count + 1);
+      }
+      return this.#isObstructed(page) ? "settled" : "refused";
+    }
+  }
+
+  /** A faster writer's page is there the next time. If none is, something else is in the way. */
+  #isObstructed({ location }: IndexPage): boolean {
+    return (this.#obstructions.get(location.key) ?? 0) > 1;
+  }
+
+  /** Whether a page has to be written once more. */
+  #differs(page: IndexPage): boolean {
+    const { key } = page.location;
+    if (this.#kept.has(key)) return false;
+    const result = this.#results.get(key);
+    if (result?.outcome === "failed") {
+      return isConflict(result.error) && !this.#isObstructed(page);
+    }
+    return this.#there.get(key) !== renderPage(page, this.#hashes.of);
+  }
+
+  #result(
+    { location }: IndexPage,
+    outcome: TransferResult["outcome"],
+    size?: number,
+    sha256?: string,
+  ): void {
+    const path = `the list of ${location.key.split("/").slice(0, -1).join("/") || "."}/`;
+    this.#results.set(location.key, { location, path, outcome, size, sha256, warnings: [] });
+  }
+
+  #fail(page: IndexPage, error: Error): void {
+    this.#result(page, "failed");
+    const result = this.#results.get(page.location.key)!;
+    this.#results.set(page.location.key, { ...result, error });
+  }
+
+  async #each<T>(pages: readonly IndexPage[], run: (page: IndexPage) => Promise<T>): Promise<T[]> {
+    const { signal } = this.#options;
+    const results = await pMap(pages, run, { concurrency: CONCURRENCY });
+    signal?.throwIfAborted();
+    return results;
+  }
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof RunOutputsError && error.code === "conflict";
+}
+
+function busy({ location }: IndexPage): RunOutputsError {
+  return new RunOutputsError(
+    "conflict",
+    `Cannot finish ${location}: its files changed ${MAX_ROUNDS} times while it was written; ` +
+      "'run-outputs index' makes it anew",
+  );
+}
