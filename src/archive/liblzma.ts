@@ -9,7 +9,6 @@
  */
 
 import createLzma from "node-liblzma/wasm/liblzma.js";
-import config from "../../deno.json" with { type: "json" };
 import { RunOutputsError } from "../layout/error.ts";
 import { BadArchive } from "./bad_archive.ts";
 
@@ -74,8 +73,7 @@ let compiled: Promise<WebAssembly.Module> | undefined;
  * @returns The module for {@linkcode Lzma.load}.
  */
 export function compileLzma(): Promise<WebAssembly.Module> {
-  // The whole specifier, because a bare name means nothing where this package is a dependency.
-  const path = import.meta.resolve(`${config.imports["node-liblzma"]}/wasm/liblzma.wasm`);
+  const path = import.meta.resolve("node-liblzma/wasm/liblzma.wasm");
   compiled ??= Deno.readFile(new URL(path)).then((bytes) => WebAssembly.compile(bytes));
   return compiled;
 }
