@@ -8,7 +8,8 @@
  * @module
  */
 
-import createLzma from "node-liblzma/wasm/liblzma.js";
+// @ts-types="./liblzma.d.ts"
+import createLzma, { type LzmaModule } from "node-liblzma/wasm/liblzma.js";
 import { RunOutputsError } from "../layout/error.ts";
 import { BadArchive } from "./bad_archive.ts";
 
@@ -35,8 +36,6 @@ export const XZ_MEMORY_LIMIT = 100 * 1024 * 1024;
 
 /** The highest preset whose encoder (187 MB) fits into the WebAssembly's 256 MB. */
 export const XZ_MAX_PRESET = 7;
-
-type LzmaModule = Awaited<ReturnType<typeof createLzma>>;
 
 /** liblzma's numbers, as its headers `lzma/base.h`, `lzma/container.h` and `lzma/check.h` have them. */
 const LZMA_OK = 0;

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { BadArchive } from "../../src/archive/bad_archive.ts";
 import { compileLzma, Lzma, type XzDecoderOptions } from "../../src/archive/liblzma.ts";
-import { noise } from "../support/bytes.ts";
+import { concat, noise } from "../support/bytes.ts";
 
 const lzma = await Lzma.load(await compileLzma());
 
@@ -32,17 +32,7 @@ function gather(coder: Coder, bytes: Uint8Array, step: number): Uint8Array {
   const sink = (piece: Uint8Array) => void parts.push(piece.slice());
   for (let at = 0; at < bytes.length; at += step) coder.push(bytes.subarray(at, at + step), sink);
   coder.finish(sink);
-  return join(...parts);
-}
-
-function join(...parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  return concat(parts);
 }
 
 const text = new TextEncoder().encode("the same words again and again, ".repeat(2000));
@@ -71,7 +61,7 @@ Deno.test("xz: what is compressed comes back, whatever the pieces", () => {
 });
 
 Deno.test("xz: more than the buffers hold, at every preset", () => {
-  const large = join(noise(3_000_000), new Uint8Array(5_000_000), text);
+  const large = concat([noise(3_000_000), new Uint8Array(5_000_000), text]);
   for (const preset of [0, 6, 7]) {
     assert(Buffer.from(decompress(compress(large, preset))).equals(large), `preset ${preset}`);
   }
@@ -85,17 +75,17 @@ Deno.test("xz: a hundred decoders one after the other need no more memory than o
 Deno.test("xz: concatenated streams and padding of four zeros are one file", () => {
   const one = compress(text);
   const two = compress(noise(100));
-  const expected = join(text, noise(100));
-  assert.deepEqual(decompress(join(one, two)), expected);
-  assert.deepEqual(decompress(join(one, new Uint8Array(8), two, new Uint8Array(4))), expected);
+  const expected = concat([text, noise(100)]);
+  assert.deepEqual(decompress(concat([one, two])), expected);
+  assert.deepEqual(decompress(concat([one, new Uint8Array(8), two, new Uint8Array(4)])), expected);
 });
 
 Deno.test("xz: padding that is no multiple of four, and garbage, are refused", () => {
   const one = compress(text);
-  for (const tail of [1, 2, 3, 5]) refused(join(one, new Uint8Array(tail)), /corrupt|early/);
-  refused(join(one, noise(1)), /corrupt|early/);
-  refused(join(one, noise(100)), /something follows/);
-  refused(join(new Uint8Array(4), one), /not an xz/);
+  for (const tail of [1, 2, 3, 5]) refused(concat([one, new Uint8Array(tail)]), /corrupt|early/);
+  refused(concat([one, noise(1)]), /corrupt|early/);
+  refused(concat([one, noise(100)]), /something follows/);
+  refused(concat([new Uint8Array(4), one]), /not an xz/);
 });
 
 Deno.test("xz: truncated anywhere is refused", () => {
