@@ -13,8 +13,9 @@ import { BadArchive } from "./bad_archive.ts";
 import { decompress } from "./decompress.ts";
 import { Extractor } from "./extract.ts";
 import { Lzma } from "./liblzma.ts";
+import { decodeShared, helpDecode } from "./parallel_xz.ts";
 import { TarReader } from "./tar_reader.ts";
-import type { FromWorker, ToWorker, UnpackTask } from "./worker_messages.ts";
+import type { FromWorker, HelpTask, ToWorker, UnpackTask } from "./worker_messages.ts";
 
 /** Progress is told each time that so many bytes were unpacked. */
 const PROGRESS_STEP = 4 * 1024 * 1024;
@@ -28,18 +29,18 @@ function post(message: FromWorker): void {
 
 self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
   if (data.type === "links made") linksMade?.();
-  else unpack(data).catch((error) => fail(error, data.path));
+  else (data.type === "help" ? help(data) : unpack(data)).catch((error) => fail(error, data.path));
 });
 
 async function unpack(task: UnpackTask): Promise<void> {
-  const { path, format, limits, lzmaModule } = task;
+  const { path, format, limits, lzmaModule, shared } = task;
   using file = Deno.openSync(path);
   const size = file.statSync().size;
   using extractor = new Extractor({ ...task.extractor, maxMembers: limits.maxMembers });
   const reader = new TarReader(extractor);
   let total = 0;
   let told = 0;
-  await decompress(file, format, (bytes) => {
+  const sink = (bytes: Uint8Array) => {
     total += bytes.length;
     if (total > limits.maxBytes) {
       throw new BadArchive(`it unpacks to more than ${limits.maxBytes} bytes`);
@@ -53,7 +54,9 @@ async function unpack(task: UnpackTask): Promise<void> {
     if (total - told < PROGRESS_STEP) return;
     post({ type: "progress", bytes: total - told });
     told = total;
-  }, () => lzma ??= Lzma.load(lzmaModule!));
+  };
+  if (shared === undefined) await decompress(file, format, sink, () => loadLzma(lzmaModule!));
+  else decodeShared(file, shared, await loadLzma(lzmaModule!), sink);
   reader.finish();
   post({ type: "progress", bytes: total - told });
   const links = extractor.links();
@@ -63,6 +66,17 @@ async function unpack(task: UnpackTask): Promise<void> {
     await made;
   }
   post({ type: "done", extracted: extractor.finish(), links: links.map(({ path }) => path) });
+}
+
+async function help({ path, shared, lzmaModule }: HelpTask): Promise<void> {
+  const lzma = await loadLzma(lzmaModule);
+  using file = Deno.openSync(path);
+  helpDecode(file, shared, lzma);
+  post({ type: "helped" });
+}
+
+function loadLzma(module: WebAssembly.Module): Promise<Lzma> {
+  return lzma ??= Lzma.load(module);
 }
 
 function fail(error: unknown, path: string): void {

@@ -6,6 +6,7 @@
 
 import type { ErrorCode } from "../layout/error.ts";
 import type { ArchiveFormat } from "./decompress.ts";
+import type { SharedBlocks } from "./parallel_xz.ts";
 import type { Extracted, ExtractedLink, ExtractorOptions } from "./extract.ts";
 
 /** How much an archive may become before it is refused. */
@@ -33,15 +34,29 @@ export interface UnpackTask {
   readonly limits: WorkerLimits;
   /** liblzma, for an .xz file. */
   readonly lzmaModule?: WebAssembly.Module;
+  /** The file's blocks, if other workers help. */
+  readonly shared?: SharedBlocks;
+}
+
+/** Help with decoding another worker's archive. */
+export interface HelpTask {
+  readonly type: "help";
+  /** The archive on disk. */
+  readonly path: string;
+  /** liblzma. */
+  readonly lzmaModule: WebAssembly.Module;
+  /** The file's blocks. */
+  readonly shared: SharedBlocks;
 }
 
 /** To the worker: a task, or that the links it told of are made. */
-export type ToWorker = UnpackTask | { readonly type: "links made" };
+export type ToWorker = UnpackTask | HelpTask | { readonly type: "links made" };
 
 /** From the worker. */
 export type FromWorker =
   | { readonly type: "progress"; readonly bytes: number }
   | { readonly type: "links"; readonly links: readonly ExtractedLink[] }
   | { readonly type: "done"; readonly extracted: Extracted; readonly links: readonly string[] }
+  | { readonly type: "helped" }
   | { readonly type: "bad"; readonly reason: string; readonly member?: string }
   | { readonly type: "failed"; readonly code: ErrorCode; readonly message: string };

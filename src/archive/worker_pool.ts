@@ -6,11 +6,13 @@
  */
 
 import { dirname } from "node:path";
-import { type ErrorCode, RunOutputsError } from "../layout/error.ts";
+import { RunOutputsError } from "../layout/error.ts";
 import { BadArchive } from "./bad_archive.ts";
 import type { Extracted, ExtractedLink } from "./extract.ts";
 import { compileLzma } from "./liblzma.ts";
-import type { FromWorker, ToWorker, UnpackTask } from "./worker_messages.ts";
+import { shareBlocks, type SharedBlocks } from "./parallel_xz.ts";
+import type { FromWorker, HelpTask, ToWorker, UnpackTask } from "./worker_messages.ts";
+import { readXzIndex } from "./xz_index.ts";
 
 /** What is done while a task runs. */
 export interface TaskOptions {
@@ -61,7 +63,8 @@ export class WorkerPool implements Disposable {
   }
 
   /**
-   * Runs a task as soon as a worker is free.
+   * Runs a task as soon as a worker is free. If others have nothing to do then, and the archive is
+   * of a kind that several can decode, they help.
    *
    * @param task The task.
    * @param options What is done meanwhile.
@@ -69,20 +72,29 @@ export class WorkerPool implements Disposable {
    * @throws {BadArchive} If the archive is refused.
    * @throws {RunOutputsError} What the disk says; or the reason of {@linkcode stop}.
    */
-  async run(task: Omit<UnpackTask, "lzmaModule">, options: TaskOptions): Promise<TaskResult> {
-    if (this.#running >= this.#size) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    } else this.#running++;
+  async run(
+    task: Omit<UnpackTask, "lzmaModule" | "shared">,
+    options: TaskOptions,
+  ): Promise<TaskResult> {
+    if (this.#running < this.#size) this.#running++;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
       this.#throwIfStopped();
-      const lzmaModule = task.format === "xz" ? await compileLzma() : undefined;
-      this.#throwIfStopped();
       options.onStart?.();
-      return await this.#runNow({ ...task, lzmaModule }, options);
+      if (task.format !== "xz") return await this.#unpack(task, options);
+      const lzmaModule = await compileLzma();
+      this.#throwIfStopped();
+      const helpers = this.#size - this.#running;
+      const shared = helpers === 0 ? undefined : readBlocks(task.path, helpers + 1);
+      if (shared === undefined) return await this.#unpack({ ...task, lzmaModule }, options);
+      const help: HelpTask = { type: "help", path: task.path, lzmaModule, shared };
+      const [result] = await Promise.all([
+        this.#unpack({ ...task, lzmaModule, shared }, options),
+        ...Array.from({ length: helpers }, () => this.#help(help)),
+      ]);
+      return result;
     } finally {
-      const next = this.#waiting.shift();
-      if (next !== undefined) next();
-      else this.#running--;
+      this.#release();
     }
   }
 
@@ -109,18 +121,63 @@ export class WorkerPool implements Disposable {
     if (this.#stopped !== undefined) throw this.#stopped.reason;
   }
 
-  async #runNow(task: UnpackTask, options: TaskOptions): Promise<TaskResult> {
+  /** Gives the place of a task that has ended to the next one. */
+  #release(): void {
+    const next = this.#waiting.shift();
+    if (next !== undefined) next();
+    else this.#running--;
+  }
+
+  async #help(task: HelpTask): Promise<void> {
+    this.#running++;
+    try {
+      await this.#runNow<void>(task, (data, _worker, resolve) => {
+        if (data.type === "helped") resolve();
+      });
+    } catch (error) {
+      // Whoever waits for a block of this one would wait for ever.
+      this.stop(error);
+      throw error;
+    } finally {
+      this.#release();
+    }
+  }
+
+  async #unpack(task: UnpackTask, { makeLinks, onProgress }: TaskOptions): Promise<TaskResult> {
+    return await this.#runNow<TaskResult>(task, (data, worker, resolve) => {
+      switch (data.type) {
+        case "progress":
+          onProgress?.(data.bytes);
+          break;
+        case "links": {
+          makeLinks(data.links);
+          const message: ToWorker = { type: "links made" };
+          worker.postMessage(message);
+          break;
+        }
+        case "done":
+          resolve({ extracted: data.extracted, links: data.links });
+      }
+    });
+  }
+
+  async #runNow<T>(
+    task: UnpackTask | HelpTask,
+    receive: (data: FromWorker, worker: Worker, resolve: (result: T) => void) => void,
+  ): Promise<T> {
     const pooled = this.#take(dirname(task.path));
     const { worker } = pooled;
     let whole = false;
     try {
-      const result = await new Promise<TaskResult>((resolve, reject) => {
+      const result = await new Promise<T>((resolve, reject) => {
         this.#busy.set(pooled, reject);
         worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
           try {
-            this.#receive(data, worker, options, resolve);
-          } catch (error) {
             whole = data.type === "bad" || data.type === "failed";
+            if (data.type === "bad") throw new BadArchive(data.reason, data.member);
+            if (data.type === "failed") throw new RunOutputsError(data.code, data.message);
+            receive(data, worker, resolve);
+          } catch (error) {
             reject(error);
           }
         };
@@ -141,32 +198,6 @@ export class WorkerPool implements Disposable {
       // One that failed in an unknown way is not used again.
       if (whole && this.#stopped === undefined) this.#idle.push(pooled);
       else worker.terminate();
-    }
-  }
-
-  #receive(
-    data: FromWorker,
-    worker: Worker,
-    { makeLinks, onProgress }: TaskOptions,
-    resolve: (result: TaskResult) => void,
-  ): void {
-    switch (data.type) {
-      case "progress":
-        onProgress?.(data.bytes);
-        break;
-      case "links": {
-        makeLinks(data.links);
-        const message: ToWorker = { type: "links made" };
-        worker.postMessage(message);
-        break;
-      }
-      case "done":
-        resolve({ extracted: data.extracted, links: data.links });
-        break;
-      case "bad":
-        throw new BadArchive(data.reason, data.member);
-      case "failed":
-        throw new RunOutputsError(data.code satisfies ErrorCode, data.message);
     }
   }
 
@@ -201,6 +232,31 @@ function startWorker(readable: string, writable: string, narrow: boolean): Poole
   };
   const options: WorkerOptions = { type: "module", deno: { permissions } };
   return { worker: new Worker(url, options), readable };
+}
+
+/** The blocks of an .xz file, if it has several that are worth sharing. */
+function readBlocks(path: string, decoders: number): SharedBlocks | undefined {
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(path);
+  } catch {
+    // Whoever unpacks it finds out as well, and tells.
+    return undefined;
+  }
+  using _closing = file;
+  const readAt = (offset: number, length: number) => {
+    const bytes = new Uint8Array(length);
+    file.seekSync(offset, Deno.SeekMode.Start);
+    let at = 0;
+    while (at < length) {
+      const count = file.readSync(bytes.subarray(at));
+      if (count === null) break;
+      at += count;
+    }
+    return bytes.subarray(0, at);
+  };
+  const index = readXzIndex(readAt, file.statSync().size);
+  return index === undefined ? undefined : shareBlocks(index, decoders);
 }
 
 /** Whether the `deno.json` of this package is in effect, which switches the permissions on. */

@@ -6,6 +6,7 @@
 
 import zlib from "node:zlib";
 import { compileLzma, Lzma } from "../../src/archive/liblzma.ts";
+import { readXzIndex } from "../../src/archive/xz_index.ts";
 import { concat } from "./bytes.ts";
 
 /** A member, each field as it is to stand in the archive. */
@@ -103,4 +104,32 @@ export async function xz(bytes: Uint8Array, preset = 0): Promise<Uint8Array> {
   encoder.push(bytes, (part) => parts.push(part.slice()));
   encoder.finish((part) => parts.push(part.slice()));
   return concat(parts);
+}
+
+/** Compresses pieces to one .xz stream, each to a block of its own. */
+export async function xzBlocks(pieces: readonly Uint8Array[]): Promise<Uint8Array> {
+  const number = (value: number): number[] =>
+    value < 0x80 ? [value] : [value % 0x80 | 0x80, ...number(Math.floor(value / 0x80))];
+  const crc = (bytes: Uint8Array) => {
+    const out = new Uint8Array(4);
+    new DataView(out.buffer).setUint32(0, zlib.crc32(bytes), true);
+    return out;
+  };
+  const blocks: Uint8Array[] = [];
+  const records: number[] = [0, ...number(pieces.length)];
+  let edge = new Uint8Array(12);
+  for (const piece of pieces) {
+    const file = await xz(piece);
+    const readAt = (offset: number, length: number) => file.subarray(offset, offset + length);
+    const { header, blocks: [block] } = readXzIndex(readAt, file.length)!;
+    edge = new Uint8Array(header);
+    blocks.push(file.subarray(12, 12 + Math.ceil(block.unpadded / 4) * 4));
+    records.push(...number(block.unpadded), ...number(block.size));
+  }
+  while (records.length % 4 !== 0) records.push(0);
+  const index = concat([new Uint8Array(records), crc(new Uint8Array(records))]);
+  const tail = new Uint8Array(6);
+  new DataView(tail.buffer).setUint32(0, index.length / 4 - 1, true);
+  tail.set(edge.subarray(6, 8), 4);
+  return concat([edge, ...blocks, index, crc(tail), tail, new Uint8Array([0x59, 0x5a])]);
 }
