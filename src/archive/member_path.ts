@@ -100,7 +100,9 @@ export function readManifest(text: string): Segments[] {
   return text.split("\n").map((line) => line.trim()).filter((line) => line !== "")
     .map((line) => {
       try {
-        return memberSegments(line);
+        const segments = memberSegments(line);
+        if (segments.length === 0) throw new BadArchive("it is everything");
+        return segments;
       } catch (error) {
         const reason = error instanceof BadArchive ? error.message : String(error);
         throw new BadArchive(`its line ${quote(line)} can't be used: ${reason}`);

@@ -89,9 +89,11 @@ export function gnuLong(type: "L" | "K", text: string): TarPart {
 /** Compresses bytes as the end of a name tells. */
 export async function compress(bytes: Uint8Array, name: string): Promise<Uint8Array> {
   if (name.endsWith(".zst")) {
-    return zlib.zstdCompressSync(bytes, { params: { [zlib.constants.ZSTD_c_checksumFlag]: 1 } });
+    const params = { [zlib.constants.ZSTD_c_checksumFlag]: 1 };
+    // A copy: of a Buffer, `slice()` gives a view.
+    return new Uint8Array(zlib.zstdCompressSync(bytes, { params }));
   }
-  if (name.endsWith(".gz") || name.endsWith(".tgz")) return zlib.gzipSync(bytes);
+  if (name.endsWith(".gz") || name.endsWith(".tgz")) return new Uint8Array(zlib.gzipSync(bytes));
   if (name.endsWith(".xz")) return await xz(bytes);
   return bytes;
 }
