@@ -108,32 +108,30 @@ export async function recover(stagingDir: string): Promise<boolean> {
   return true;
 }
 
-function applyStep({ to, from, saved, directory }: Step, options: ApplyOptions): void {
-  if (saved !== undefined) move(to, saved, options);
-  if (from !== undefined) move(from, to, options);
-  if (!directory) return;
+function applyStep({ to, from, saved, directory }: Step, { beforeMove }: ApplyOptions): void {
+  const move = (source: string, target: string) => {
+    beforeMove?.(source, target);
+    Deno.renameSync(source, target);
+  };
   try {
-    Deno.mkdirSync(to);
+    if (saved !== undefined) move(to, saved);
+    if (from !== undefined) move(from, to);
+    if (directory) Deno.mkdirSync(to);
   } catch (error) {
-    throw diskError("write", to, error);
+    throw diskError("replace", to, error);
   }
 }
 
 /** Takes steps back, whichever of them were made; what is back already stays. */
 function takeBack(steps: readonly Step[]): void {
   for (const { to, from, saved, directory } of steps.toReversed()) {
-    if (from !== undefined && !exists(from) && exists(to)) move(to, from);
-    if (directory) removeEmpty(to);
-    if (saved !== undefined && exists(saved)) move(saved, to);
-  }
-}
-
-function move(from: string, to: string, { beforeMove }: ApplyOptions = {}): void {
-  try {
-    beforeMove?.(from, to);
-    Deno.renameSync(from, to);
-  } catch (error) {
-    throw diskError("write", to, error);
+    try {
+      if (from !== undefined && !exists(from) && exists(to)) Deno.renameSync(to, from);
+      if (directory) removeEmpty(to);
+      if (saved !== undefined && exists(saved)) Deno.renameSync(saved, to);
+    } catch (error) {
+      throw diskError("restore", to, error);
+    }
   }
 }
 
