@@ -165,6 +165,17 @@ export {
   type ListMembersOptions,
 } from "./src/archive/members.ts";
 export { pack, type PackCompression, type PackOptions } from "./src/archive/pack.ts";
+export type { PathStyle } from "./src/archive/member_path.ts";
+export {
+  UNPACK_LIMITS,
+  type Unpacked,
+  Unpacker,
+  type UnpackEvent,
+  type UnpackJob,
+  type UnpackLimits,
+  type UnpackMode,
+  type UnpackOptions,
+} from "./src/archive/unpack.ts";
 
 // Operations
 export {

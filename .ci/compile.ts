@@ -34,6 +34,9 @@ if (import.meta.main) {
       "--no-check",
       "--no-prompt",
       ...permissionFlags(config.permissions.default),
+      // Workers are no part of the module graph.
+      "--include",
+      "src/archive/unpack_worker.ts",
       "--output",
       out,
       "cli.ts",

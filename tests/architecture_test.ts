@@ -23,7 +23,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Packages that must not be loaded to print a path or a help text. */
-const HEAVY = /^(?:@aws-sdk\/|@smithy\/|@octokit\/|tar-stream$|cli-progress$|hono|zod)/;
+const HEAVY =
+  /^(?:@aws-sdk\/|@smithy\/|@octokit\/|tar-stream$|node-liblzma|cli-progress$|hono|zod)/;
 
 interface Import {
   readonly specifier: string;

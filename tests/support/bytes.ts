@@ -31,3 +31,14 @@ export async function collect(chunks: Chunks): Promise<Uint8Array<ArrayBuffer>> 
   for await (const chunk of chunks) parts.push(new Uint8Array(chunk));
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
+
+/** One array of several. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

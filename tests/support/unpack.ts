@@ -7,6 +7,7 @@
 import { Readable } from "node:stream";
 import zlib from "node:zlib";
 import { extract } from "tar-stream";
+import { concat } from "./bytes.ts";
 
 /** One member of an archive, as it stands there. */
 export interface Unpacked {
@@ -44,14 +45,4 @@ export async function unpack(
     });
   }
   return members;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    all.set(part, offset);
-    offset += part.length;
-  }
-  return all;
 }
