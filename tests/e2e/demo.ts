@@ -49,6 +49,7 @@ export async function demo(name: string): Promise<number> {
   say("3. Anyone can see what the run has");
   code = await command(["list", "--staging-dir", stagingDir, ...run]);
   if (code !== 0) return code;
+  console.log(`In a browser: ${join(stagingDir, `${RUN_ID}-linux`, "index.html")}`);
 
   say("4. And fetch its artifacts, each held against its checksum");
   const fetch = ["fetch", "--no-extract", "*_lib_*", "--staging-dir", stagingDir];

@@ -112,7 +112,7 @@ function summary(entries: readonly IndexEntry[]): string {
     bytes += size ?? 0;
     if (modified !== undefined && modified > (newest ?? 0)) newest = modified;
   }
-  const parts = [plural(files, "file"), formatBytes(bytes)];
+  const parts = [count(files), formatBytes(bytes)];
   if (newest !== undefined) parts.push(`newest of ${minutes(newest)} UTC`);
   return parts.join(" · ");
 }
@@ -146,7 +146,7 @@ function row(page: ListPage, entry: IndexEntry, sha256: string | undefined, hash
   const href = page.forPip && isFile && sha256 !== undefined ? `${link}#sha256=${sha256}` : link;
   const cells = [
     markup`<td><a href="${href}">${name}</a>${
-      isFile || files === 0 ? "" : markup` <small>${plural(files, "file")}</small>`
+      isFile || files === 0 ? "" : markup` <small>${count(files)}</small>`
     }</td>`,
     markup`<td class="n"${value(size)}>${size === undefined ? "" : formatBytes(size)}</td>`,
     markup`<td class="t"${value(modified?.getTime())}>${time(modified)}</td>`,
@@ -178,6 +178,11 @@ function value(number: number | undefined): Html | string {
 function time(date: Date | undefined): Html | string {
   if (date === undefined) return "";
   return markup`<time datetime="${date.toISOString()}">${minutes(date)}</time>`;
+}
+
+/** A page of ours can have many files: `10,000 files`. */
+function count(files: number): string {
+  return plural(files, "file").replace(/\B(?=(?:\d{3})+ )/g, ",");
 }
 
 function minutes(date: Date): string {
