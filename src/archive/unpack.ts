@@ -10,94 +10,31 @@ import { quote, RunOutputsError } from "../layout/error.ts";
 import { BadArchive } from "./bad_archive.ts";
 import { applySteps, type Step } from "./commit.ts";
 import { archiveFormat } from "./decompress.ts";
-import type { UnpackMode } from "./extract.ts";
-import { diskName, type PathStyle } from "./member_path.ts";
-import { diskPath, type DiskRules, mergeTree, ownPlace, Union } from "./merge.ts";
+import { diskPath, type DiskRules, kindOf, ownPlace } from "./disk_view.ts";
+import { diskName, foldCase } from "./member_path.ts";
+import { mergeTree } from "./merge.ts";
 import { makeLinks } from "./staged_links.ts";
 import { Staging } from "./staging.ts";
+import { missingDirectories, realOutputDir } from "./target.ts";
+import { Union } from "./union.ts";
+import {
+  RATIO_FROM,
+  UNPACK_LIMITS,
+  type Unpacked,
+  type UnpackJob,
+  type UnpackOptions,
+} from "./unpack_options.ts";
 import { type TaskResult, WorkerPool } from "./worker_pool.ts";
 
-export type { UnpackMode };
-
-/** When an archive is refused because it is too large, each for one archive. */
-export interface UnpackLimits {
-  /** Members, directories and links included. Default: a million; large real ones have 50,000. */
-  readonly maxMembers: number;
-  /** Bytes that it unpacks to. Default: 128 GiB; large real ones have 30 GB. */
-  readonly maxBytes: number;
-  /**
-   * Bytes that it unpacks to for each of its own. Default: 500; real ones have 3 to 20, bombs
-   * 1,000 and more. Looked at from 64 MiB on, because a few zeros compress as well.
-   */
-  readonly maxRatio: number;
-}
-
-/** The limits that hold unless others are given. */
-export const UNPACK_LIMITS: UnpackLimits = {
-  maxMembers: 1_000_000,
-  maxBytes: 128 * 1024 ** 3,
-  maxRatio: 500,
-};
-
-const RATIO_FROM = 64 * 1024 ** 2;
-
-/** Progress of an unpacking. */
-export interface UnpackEvent {
-  /** The archive's file name. */
-  readonly name: string;
-  /** How many bytes more were unpacked. */
-  readonly bytes: number;
-}
-
-/** Options of {@linkcode Unpacker.open}. */
-export interface UnpackOptions {
-  /** How archives are unpacked. */
-  readonly mode: UnpackMode;
-  /** The directory that they are unpacked to; made if it is not there. */
-  readonly outputDir: string;
-  /**
-   * Where they are unpacked first: on the same file system as `outputDir`, and the same for each
-   * run into it, because what a killed one left half done is taken back from there. It is made, and
-   * removed in the end.
-   */
-  readonly stagingDir: string;
-  /** When an archive is refused because it is too large. */
-  readonly limits?: Partial<UnpackLimits>;
-  /** How many archives are unpacked at once. Default: one for each processor. */
-  readonly workers?: number;
-  /** Whose rules names follow. Default: this system's. */
-  readonly style?: PathStyle;
-  /** Whether workers get permissions of their own. Default: where that is certain to work. */
-  readonly narrowWorkers?: boolean;
-  /** Told of progress. */
-  readonly onEvent?: (event: UnpackEvent) => void;
-  /** Ends the work. */
-  readonly signal?: AbortSignal;
-}
-
-/** An archive to unpack. */
-export interface UnpackJob {
-  /** Where it is on disk. */
-  readonly path: string;
-  /** Its file name as an artifact: it tells the compression, and the directory of mode `extract`. */
-  readonly name: string;
-}
-
-/** What an archive was unpacked to. */
-export interface Unpacked {
-  /** Its file name. */
-  readonly name: string;
-  /** The number of its members. */
-  readonly members: number;
-  /** How many of them are files, hard links included. */
-  readonly files: number;
-  /** How many bytes these have. */
-  readonly bytes: number;
-  /** How long it took, without waiting for a worker. */
-  readonly seconds: number;
-  /** What appears in the target: its directory or, in the other modes, the target itself. */
-  readonly directory: string;
-}
+export {
+  UNPACK_LIMITS,
+  type Unpacked,
+  type UnpackEvent,
+  type UnpackJob,
+  type UnpackLimits,
+  type UnpackMode,
+  type UnpackOptions,
+} from "./unpack_options.ts";
 
 interface Staged extends Unpacked {
   /** Its tree. */
@@ -265,7 +202,8 @@ export class Unpacker implements AsyncDisposable {
         }: expected a name with .tar.zst, .tar.xz or .tar.gz at its end`,
       );
     }
-    const key = mode === "extract" ? diskName(short, style) : name;
+    const own = diskName(short, style);
+    const key = mode !== "extract" ? name : this.#rules.caseless ? foldCase(own) : own;
     const other = this.#taken.get(key);
     if (other !== undefined) {
       throw new RunOutputsError(
@@ -298,7 +236,7 @@ export class Unpacker implements AsyncDisposable {
         makeLinks: (links) => makeLinks(tree, links, style),
       });
       const seconds = (performance.now() - started) / 1000;
-      const directory = mode === "extract" ? join(this.#outputDir, key) : this.#outputDir;
+      const directory = mode === "extract" ? join(this.#outputDir, own) : this.#outputDir;
       const staged = describe(name, tree, directory, seconds, result);
       this.#staged.set(name, staged);
       return publicPart(staged);
@@ -326,7 +264,7 @@ export class Unpacker implements AsyncDisposable {
 
   #planReplace(staged: readonly Staged[], saved: string): Step[] {
     return staged.map(({ tree, directory }, i) => {
-      const there = exists(directory);
+      const there = kindOf(directory) !== undefined;
       return { from: tree, to: directory, saved: there ? join(saved, String(i)) : undefined };
     });
   }
@@ -361,12 +299,12 @@ export class Unpacker implements AsyncDisposable {
       const path = diskPath(relpath, style);
       const inMerged = ownPlace(merged, path, style);
       Deno.mkdirSync(dirname(join(merged, inMerged)), { recursive: true });
-      Deno.writeTextFileSync(join(merged, `${inMerged}.prebuilt`), "");
+      touchNew(join(merged, `${inMerged}.prebuilt`));
       if (this.#emptied.has(relpath)) continue;
       const inTarget = ownPlace(this.#outputDir, path, style);
-      if (!exists(join(this.#outputDir, inTarget))) continue;
+      if (kindOf(join(this.#outputDir, inTarget)) === undefined) continue;
       removed.add(inTarget);
-      if (!exists(join(merged, inMerged))) Deno.mkdirSync(join(merged, inMerged));
+      if (kindOf(join(merged, inMerged)) === undefined) Deno.mkdirSync(join(merged, inMerged));
     }
   }
 }
@@ -390,53 +328,8 @@ function refusal(name: string, { member, message }: BadArchive): RunOutputsError
   return new RunOutputsError("integrity", `Cannot unpack '${name}':${where} ${message}`);
 }
 
-/** The target's real path. It need not exist; what is above it decides where it will be. */
-async function realOutputDir(outputDir: string, stagingDir: string): Promise<string> {
-  let existing = resolve(outputDir);
-  const missing: string[] = [];
-  while (!exists(existing) && dirname(existing) !== existing) {
-    missing.unshift(basename(existing));
-    existing = dirname(existing);
-  }
-  try {
-    existing = await Deno.realPath(existing);
-    const [target, staging] = [await Deno.stat(existing), await Deno.stat(stagingDir)];
-    if (!target.isDirectory) {
-      throw new RunOutputsError(
-        "conflict",
-        `Cannot unpack to '${outputDir}': '${existing}' is not a directory`,
-      );
-    }
-    if (target.dev !== staging.dev) {
-      throw new RunOutputsError(
-        "invalid",
-        `Cannot unpack to '${outputDir}' by way of '${stagingDir}': expected two directories of ` +
-          `one file system`,
-      );
-    }
-  } catch (error) {
-    throw diskError("read", existing, error);
-  }
-  return join(existing, ...missing);
-}
-
-/** Steps that make a directory and what is missing above it. */
-function missingDirectories(directory: string): Step[] {
-  const steps: Step[] = [];
-  for (let path = directory; !exists(path); path = dirname(path)) {
-    steps.unshift({ to: path, directory: true });
-  }
-  return steps;
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return false;
-    }
-    throw diskError("read", path, error);
-  }
+/** Makes an empty file in place of any other one, and not through a link. */
+function touchNew(path: string): void {
+  if ((kindOf(path) ?? "directory") !== "directory") Deno.removeSync(path);
+  Deno.openSync(path, { write: true, createNew: true }).close();
 }

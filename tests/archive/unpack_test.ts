@@ -251,6 +251,57 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name:
+    "Unpacker: bootstrap: a mark is not written through a link, also not one of another archive",
+  ignore: onWindows,
+  fn: async () => {
+    await using dir = await tempDir();
+    await writeTree(dir.path, { "out/kept": "kept" });
+    await rejectsWith(
+      unpack(dir.path, {
+        "a.tar": [manifest("s", "t/u"), { name: "t/u/x", content: "" }, {
+          name: "s/y.prebuilt",
+          type: "2",
+          target: "d/../../../../written",
+        }, { name: "s/d/e/f/x", content: "" }],
+        "b.tar": [manifest("s/y"), { name: "s/y/x", content: "" }],
+      }, { mode: "bootstrap" }),
+      "integrity",
+      "leads out",
+    );
+    await unpack(dir.path, {
+      "a.tar": [manifest("s"), { name: "s/y.prebuilt", type: "2", target: "z" }, {
+        name: "s/z",
+        content: "not overwritten",
+      }],
+      "b.tar": [manifest("s/y"), { name: "s/y/x", content: "" }],
+    }, { mode: "bootstrap" });
+    const { "s/z": z, "s/y.prebuilt": mark } = await readTree(join(dir.path, "out"));
+    assert.deepEqual([z, mark], ["not overwritten", ""]);
+  },
+});
+
+Deno.test("Unpacker: names as Windows has them, and those that it can't tell apart", async () => {
+  await using dir = await tempDir();
+  const style = "windows";
+  await unpack(dir.path, {
+    "a.tar": [manifest("s"), { name: "s/gfx942:xnack+/aux", content: "names" }],
+  }, { style });
+  assert.deepEqual(await readTree(join(dir.path, "out")), { "gfx942%3Axnack+/%61ux": "names" });
+  const upper = [manifest("s"), { name: "s/Lib/a", content: "" }];
+  const lower = [manifest("s"), { name: "s/lib/b", content: "" }];
+  const both = [...upper, ...lower.slice(1)];
+  await rejectsWith(unpack(dir.path, { "a.tar": both }, { style }), "integrity", "only in case");
+  const two = { "a.tar": upper, "b.tar": lower };
+  await rejectsWith(unpack(dir.path, two, { style }), "conflict", "only in case");
+  await unpack(dir.path, { "a.tar": upper }, { style });
+  await rejectsWith(unpack(dir.path, { "b.tar": lower }, { style }), "conflict", "only in case");
+  const same = { "a_lib.tar": [], "A_lib.tar": [] };
+  const mode = "extract";
+  await rejectsWith(unpack(dir.path, same, { style, mode }), "invalid", "same directory");
+});
+
 for (
   const [title, first, second] of [
     ["a file and a directory of two archives", [
