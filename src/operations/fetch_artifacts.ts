@@ -5,21 +5,32 @@
  */
 
 import { join } from "node:path";
-import { ArtifactName, preferZst } from "../layout/artifact_name.ts";
+import pMap from "p-map";
+import { ArtifactName } from "../layout/artifact_name.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import { encodeWindowsName } from "../layout/local_name.ts";
+import type { OutputLocation } from "../layout/output_location.ts";
 import { RunOutputRoot } from "../layout/run_output_root.ts";
 import type { ObjectInfo, StorageBackend } from "../storage/backend.ts";
-import { download, type DownloadItem, type DownloadOptions } from "../storage/download.ts";
-import { pathFilter, type PathFilterOptions } from "../storage/path_filter.ts";
-import { DEFAULT_CONCURRENCY, type TransferResult } from "../storage/transfer.ts";
-import pMap from "p-map";
+import { downloadFailure, type DownloadItem, type DownloadOptions } from "../storage/download.ts";
+import {
+  concurrencyFor,
+  DEFAULT_CONCURRENCY,
+  transferAll,
+  type TransferResult,
+} from "../storage/transfer.ts";
+import { ArchiveSource, type ArchiveSourceOptions, type FetchResult } from "./archive_source.ts";
+import { type ArtifactSelection, selectArtifacts } from "./select_artifacts.ts";
 import { MAX_SIDECAR_BYTES, parseSidecar, SIDECAR_SUFFIX } from "./sidecar.ts";
 
 /** Which artifacts, and where to. */
-export interface FetchOptions extends PathFilterOptions, DownloadOptions {
-  /** The directory on disk that gets the archives. */
+export interface FetchOptions extends ArtifactSelection, DownloadOptions {
+  /** The directory on disk that gets the archives, or what is unpacked from them. */
   readonly outputDir: string;
+  /** Refuse archives that have no checksum. Default: they are taken with a warning. */
+  readonly requireChecksums?: boolean;
+  /** Where a location is, for messages. Default: its S3 URI. */
+  readonly show?: (location: OutputLocation) => string;
 }
 
 /** What a fetch will do. */
@@ -28,18 +39,8 @@ export interface FetchPlan {
   readonly items: readonly DownloadItem[];
   /** Archives that can't be downloaded as they should: no archive to a checksum, a broken one. */
   readonly failures: readonly TransferResult[];
-  /** Include patterns that no artifact of the run matches. */
-  readonly unmatched: readonly string[];
   /** How many artifacts the run has in all. */
   readonly available: number;
-}
-
-/** What a fetch did. */
-export interface FetchReport {
-  /** What became of each archive, failures of the plan included. */
-  readonly results: readonly TransferResult[];
-  /** Include patterns that no artifact of the run matches. */
-  readonly unmatched: readonly string[];
 }
 
 /** An archive's or a sidecar's object, by its file name. */
@@ -48,54 +49,46 @@ type Objects = ReadonlyMap<string, ObjectInfo>;
 /**
  * Finds out which archives to fetch, and reads their checksums.
  *
- * The typed layout's place comes first, then the flat one's: a run has its artifacts in one of
- * them. Of an artifact in both compressions the `.tar.zst` is taken.
+ * A run has its artifacts in the typed layout's place, in the flat one's or, if the layout changed
+ * between its jobs, some in each; of one that is in both, the typed one's is taken. Of an artifact in
+ * both compressions the `.tar.zst` is taken.
  *
  * @param backend The storage.
  * @param root The run; its `layout` is not looked at.
  * @param options Which artifacts, and where to.
  * @returns The plan.
- * @throws {RunOutputsError} `not_found`, if the run has no artifacts at all or none that matches.
+ * @throws {RunOutputsError} `not_found`, if the run has no artifacts at all, or a pattern, target or
+ * component matches none.
  */
 export async function planFetch(
   backend: StorageBackend,
   root: RunOutputRoot,
   options: FetchOptions,
 ): Promise<FetchPlan> {
-  const { outputDir, signal, concurrency = DEFAULT_CONCURRENCY } = options;
+  const { outputDir, signal, concurrency = DEFAULT_CONCURRENCY, requireChecksums } = options;
+  const show = options.show ?? String;
   const objects = await listArtifacts(backend, root, signal);
-  const archives = preferZst(
-    [...objects.keys()].filter((name) => ArtifactName.tryParse(name) !== undefined),
-  );
-  const filter = pathFilter(options);
-  const chosen = archives.filter((name) => filter.matches(name));
-  const orphans = [...objects.values()]
-    .filter(({ location }) => isOrphan(location.name, objects))
-    .filter(({ location }) => filter.matches(location.name.slice(0, -SIDECAR_SUFFIX.length)));
-  const unmatched = filter.unmatched();
-  if (archives.length === 0 && orphans.length === 0) {
+  const archives = [...objects.keys()].filter((name) => !name.endsWith(SIDECAR_SUFFIX));
+  // An archive whose checksum alone is there is an artifact too: one that is missing.
+  const orphaned = [...objects.keys()].filter((name) => isOrphan(name, objects))
+    .map((name) => name.slice(0, -SIDECAR_SUFFIX.length));
+  if (archives.length === 0 && orphaned.length === 0) {
     throw new RunOutputsError(
       "not_found",
-      `No artifacts of run ${root.runId} for ${root.platform} below ${root.root()}: check ` +
+      `No artifacts of run ${root.runId} for ${root.platform} below ${show(root.root())}: check ` +
         `--run-id, --platform and --repo`,
     );
   }
-  if (chosen.length === 0 && orphans.length === 0) {
-    const wanted = unmatched.length > 0
-      ? `match ${unmatched.map(inQuotes).join(", ")}`
-      : "are left";
-    throw new RunOutputsError(
-      "not_found",
-      `None of the ${archives.length} artifacts of run ${root.runId} for ${root.platform} ` +
-        `${wanted}: 'run-outputs list --kind artifact' shows them`,
-    );
-  }
+  const selected = new Set(selectArtifacts([...archives, ...orphaned].sort(), options));
+  const chosen = archives.filter((name) => selected.has(name));
+  const orphans = orphaned.filter((name) => selected.has(name))
+    .map((name) => objects.get(name + SIDECAR_SUFFIX)!);
 
   const failures: TransferResult[] = orphans.map(({ location }) => {
     const name = location.name.slice(0, -SIDECAR_SUFFIX.length);
     const error = new RunOutputsError(
       "not_found",
-      `The archive ${name} is missing: there is only its checksum, ${location}`,
+      `The archive ${name} is missing: there is only its checksum, ${show(location)}`,
     );
     return failure(objects.get(location.name)!, join(outputDir, name), error);
   });
@@ -105,7 +98,14 @@ export async function planFetch(
     const path = join(outputDir, Deno.build.os === "windows" ? encodeWindowsName(name) : name);
     try {
       const sidecar = objects.get(name + SIDECAR_SUFFIX);
-      const sha256 = sidecar && await readSidecar(backend, sidecar, signal);
+      const sha256 = sidecar && await readSidecar(backend, sidecar, show, signal);
+      if (sha256 === undefined && requireChecksums) {
+        throw new RunOutputsError(
+          "integrity",
+          `Cannot fetch ${show(archive.location)}: it has no ${SIDECAR_SUFFIX} beside it, and ` +
+            "--require-checksums asks for one",
+        );
+      }
       items.push({ location: archive.location, path, size: archive.size, sha256 });
     } catch (error) {
       signal?.throwIfAborted();
@@ -113,41 +113,77 @@ export async function planFetch(
     }
   }, { concurrency });
   items.sort((a, b) => a.path < b.path ? -1 : 1);
-  return { items, failures, unmatched, available: archives.length };
+  return { items, failures, available: archives.length };
 }
 
 /**
- * Carries a plan out: each archive appears in the directory once it is whole and has the hash of
- * its sidecar. One without a sidecar is downloaded with a warning.
+ * Says what an archive without a checksum lacks, and that one is not what its checksum says.
  *
- * @param backend The storage.
- * @param plan The plan.
- * @param options Dry run, concurrency, progress, a signal.
- * @returns What became of each archive.
+ * @param result What became of it.
+ * @param item What was asked for.
+ * @param show Where a location is, for messages.
+ * @returns The result, with its warning or a message that names the archive.
  */
-export async function executeFetch(
-  backend: StorageBackend,
-  plan: FetchPlan,
-  options: DownloadOptions,
-): Promise<FetchReport> {
-  const results = await download(backend, plan.items, options);
-  const unverified = new Set(
-    plan.items.filter((item) => item.sha256 === undefined).map((item) => item.location.key),
-  );
+export function explainFetched(
+  result: TransferResult,
+  item: DownloadItem,
+  show: (location: OutputLocation) => string = String,
+): TransferResult {
+  const { location, error } = result;
+  if (error === undefined) {
+    if (item.sha256 !== undefined) return result;
+    const warning = `${location.name} has no ${SIDECAR_SUFFIX} beside it: its content could not ` +
+      "be verified";
+    return { ...result, warnings: [...result.warnings, warning] };
+  }
+  const isMismatch = error instanceof RunOutputsError && error.code === "integrity" &&
+    item.sha256 !== undefined;
+  if (!isMismatch) return result;
+  const actual = /have sha256 ([0-9a-f]{64})/.exec(error.message)?.[1];
+  const reason = actual === undefined
+    ? error.message
+    : `it has sha256 ${actual}, its checksum says ${item.sha256}; upload it again`;
   return {
-    results: [
-      ...plan.failures,
-      ...results.map((result) =>
-        result.outcome !== "failed" && unverified.has(result.location.key)
-          ? { ...result, warnings: [...result.warnings, `${result.location.name} ${UNVERIFIED}`] }
-          : result
-      ),
-    ],
-    unmatched: plan.unmatched,
+    ...result,
+    error: new RunOutputsError("integrity", `Cannot fetch ${show(location)}: ${reason}`, {
+      cause: error,
+    }),
   };
 }
 
-const UNVERIFIED = `has no ${SIDECAR_SUFFIX} beside it: its content could not be verified`;
+/**
+ * Downloads the archives of a plan, and leaves them packed: each appears in the directory once it is
+ * whole and has the hash of its sidecar. One without a sidecar is downloaded with a warning.
+ *
+ * @param backend The storage.
+ * @param plan The plan.
+ * @param options Dry run, concurrency, progress, a cache, a signal.
+ * @returns What became of each archive, failures of the plan included.
+ */
+export async function fetchPacked(
+  backend: StorageBackend,
+  plan: FetchPlan,
+  options: FetchPackedOptions = {},
+): Promise<FetchResult[]> {
+  const { show } = options;
+  using source = new ArchiveSource(backend, options);
+  const results = await transferAll(
+    plan.items,
+    async (item) => {
+      const result = await source.place(item);
+      return [{ ...explainFetched(result, item, show), origin: result.origin }];
+    },
+    (item, error) => explainFetched(downloadFailure(item, error), item, show),
+    { ...options, concurrency: concurrencyFor(plan.items, options.concurrency) },
+  );
+  return [...plan.failures, ...results];
+}
+
+/** Options of {@linkcode fetchPacked}. */
+export interface FetchPackedOptions extends ArchiveSourceOptions {
+  /** Where a location is, for messages. Default: its S3 URI. */
+  readonly show?: (location: OutputLocation) => string;
+}
 
 async function listArtifacts(
   backend: StorageBackend,
@@ -155,22 +191,30 @@ async function listArtifacts(
   signal: AbortSignal | undefined,
 ): Promise<Objects> {
   const { bucket, externalRepo, runId, platform } = root;
+  const objects = new Map<string, ObjectInfo>();
   for (const layout of ["typed", "flat"] as const) {
     const dir = new RunOutputRoot({ bucket, externalRepo, runId, platform, layout }).artifactsDir();
-    const objects = new Map<string, ObjectInfo>();
-    for await (const info of backend.list(dir, { signal, recursive: false })) {
-      // Only what lies in the directory itself: a file of a subdirectory is something else.
-      const name = info.location.relativeTo(dir);
-      if (name !== undefined && isArtifact(name)) objects.set(name, info);
+    // Only what lies in the directory itself: a file of a subdirectory is something else.
+    const found: [string, ObjectInfo][] = [];
+    for await (const info of backend.list(dir, { recursive: false, signal })) {
+      const { name } = info.location;
+      if (isArtifact(name)) found.push([name, info]);
     }
-    if (objects.size > 0) return objects;
+    // An archive and its checksum come from one place, whatever the other one has.
+    const taken = new Set(objects.keys());
+    for (const [name, info] of found) {
+      if (!taken.has(archiveOf(name))) objects.set(name, info);
+    }
   }
-  return new Map();
+  return objects;
+}
+
+function archiveOf(name: string): string {
+  return name.endsWith(SIDECAR_SUFFIX) ? name.slice(0, -SIDECAR_SUFFIX.length) : name;
 }
 
 function isArtifact(name: string): boolean {
-  const archive = name.endsWith(SIDECAR_SUFFIX) ? name.slice(0, -SIDECAR_SUFFIX.length) : name;
-  return !name.includes("/") && ArtifactName.tryParse(archive) !== undefined;
+  return ArtifactName.tryParse(archiveOf(name)) !== undefined;
 }
 
 function isOrphan(name: string, objects: Objects): boolean {
@@ -182,26 +226,25 @@ function isOrphan(name: string, objects: Objects): boolean {
 async function readSidecar(
   backend: StorageBackend,
   info: ObjectInfo,
+  show: (location: OutputLocation) => string,
   signal: AbortSignal | undefined,
 ): Promise<string> {
   if (info.size > MAX_SIDECAR_BYTES) {
     throw new RunOutputsError(
       "integrity",
-      `Cannot read the checksum ${info.location}: it has ${info.size} bytes, a checksum has 64`,
+      `Cannot read the checksum ${
+        show(info.location)
+      }: it has ${info.size} bytes, a checksum has 64`,
     );
   }
   await using body = await backend.read(info.location, { signal });
   const decoder = new TextDecoder();
   let text = "";
   for await (const chunk of body) text += decoder.decode(chunk, { stream: true });
-  return parseSidecar(text, info.location.s3Uri);
+  return parseSidecar(text, show(info.location));
 }
 
 function failure(info: ObjectInfo, path: string, error: Error): TransferResult {
   const { location, size } = info;
   return { location, path, size, outcome: "failed", warnings: [], error };
-}
-
-function inQuotes(pattern: string): string {
-  return `'${pattern}'`;
 }

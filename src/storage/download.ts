@@ -13,6 +13,7 @@ import { downloadLarge, type LargeDownload, SEGMENT } from "./large_download.ts"
 import { Semaphore } from "./semaphore.ts";
 import {
   concurrencyFor,
+  DEFAULT_CONCURRENCY,
   transferAll,
   type TransferOptions,
   type TransferResult,
@@ -62,21 +63,80 @@ export async function download(
 ): Promise<TransferResult[]> {
   const all = [...items];
   const concurrency = concurrencyFor(all, options.concurrency);
-  const streams = new Semaphore(concurrency);
-  using hashers = new Hashers();
-  return await transferAll(
-    all,
-    async (item) => {
-      options.onEvent?.({ type: "start", path: item.path, size: item.size });
-      const result = await downloadOne(backend, item, options, { streams, hashers });
-      options.onEvent?.({ type: "finish", result });
-      return [result];
-    },
-    ({ location, path, size }, error) => (
-      { location, path, outcome: "failed", size, warnings: [], error }
-    ),
-    { ...options, concurrency },
-  );
+  using downloader = new Downloader(backend, { ...options, concurrency });
+  return await transferAll(all, async (item) => [await downloader.get(item)], downloadFailure, {
+    ...options,
+    concurrency,
+  });
+}
+
+/**
+ * The result of a download that threw.
+ *
+ * @param item What was to be downloaded.
+ * @param error What was thrown.
+ * @returns The result.
+ */
+export function downloadFailure(
+  { location, path, size }: DownloadItem,
+  error: Error,
+): TransferResult {
+  return { location, path, outcome: "failed", size, warnings: [], error };
+}
+
+/**
+ * Downloads objects one by one, as {@linkcode download} does, where their number and order are the
+ * caller's. The streams of all of them together are bounded. Dispose of it.
+ */
+export class Downloader implements Disposable {
+  readonly #backend: StorageBackend;
+  readonly #options: DownloadOptions;
+  readonly #streams: Semaphore;
+  readonly #hashers = new Hashers();
+
+  /**
+   * Creates a downloader.
+   *
+   * @param backend The storage.
+   * @param options As for `download`; `concurrency` bounds the streams.
+   */
+  constructor(backend: StorageBackend, options: DownloadOptions = {}) {
+    this.#backend = backend;
+    this.#options = options;
+    this.#streams = new Semaphore(options.concurrency ?? DEFAULT_CONCURRENCY);
+  }
+
+  /**
+   * Downloads an object.
+   *
+   * @param item The object.
+   * @returns What became of it; it is not `failed`.
+   * @throws {RunOutputsError} Why it could not be downloaded; or the signal's reason.
+   */
+  async get(item: DownloadItem): Promise<TransferResult> {
+    const { onEvent } = this.#options;
+    onEvent?.({ type: "start", path: item.path, size: item.size });
+    const shared = { streams: this.#streams, hashers: this.#hashers };
+    const result = await downloadOne(this.#backend, item, this.#options, shared);
+    onEvent?.({ type: "finish", result });
+    return result;
+  }
+
+  /**
+   * Whether a file on disk has its hash already.
+   *
+   * @param item The object and the file; an item without a hash never has it.
+   * @returns Whether nothing has to be downloaded.
+   */
+  async has(item: DownloadItem): Promise<boolean> {
+    return item.sha256 !== undefined &&
+      await isWhole(item, this.#hashers, this.#options.signal);
+  }
+
+  /** Ends its threads. */
+  [Symbol.dispose](): void {
+    this.#hashers[Symbol.dispose]();
+  }
 }
 
 async function downloadOne(

@@ -24,7 +24,7 @@ export interface PathFilter {
    * @returns `true` if it is chosen.
    */
   matches(path: string): boolean;
-  /** The include patterns that no path has matched so far, in their order. */
+  /** The include patterns that no path has matched so far, excluded ones counted, in their order. */
   unmatched(): string[];
 }
 
@@ -58,13 +58,11 @@ export function pathFilter(options: PathFilterOptions): PathFilter {
   const exclude = (options.exclude ?? []).map((pattern) => compile("exclude pattern", pattern));
   return {
     matches(path) {
-      if (exclude.some((matches) => matches(path))) return false;
-      if (include.length === 0) return true;
-      let chosen = false;
+      let chosen = include.length === 0;
       for (const item of include) {
         if (item.matches(path)) chosen = item.used = true;
       }
-      return chosen;
+      return chosen && !exclude.some((matches) => matches(path));
     },
     unmatched: () => include.filter((item) => !item.used).map((item) => item.pattern),
   };

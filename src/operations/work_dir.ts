@@ -1,0 +1,62 @@
+/**
+ * Where a fetch keeps what is not to be seen in its output directory yet.
+ *
+ * @module
+ */
+
+import { basename, dirname, join, resolve } from "node:path";
+import { diskError } from "../layout/disk_error.ts";
+
+/**
+ * Makes the working directory of an output directory: beside it, on the same file system, and the
+ * same one each time, so that the next fetch finds what this one leaves. Where there can be none
+ * beside it (a mounted volume, a parent that can't be written to) it is inside.
+ *
+ * @param outputDir The output directory; it need not be there.
+ * @returns The working directory.
+ * @throws {RunOutputsError} What the disk says.
+ */
+export async function makeWorkDir(outputDir: string): Promise<string> {
+  const target = await realPath(resolve(outputDir));
+  const inside = join(target, ".run-outputs-fetch");
+  const beside = join(dirname(target), `.${basename(target)}.run-outputs-fetch`);
+  try {
+    if (dirname(target) !== target && await onOneFileSystem(target)) {
+      try {
+        await Deno.mkdir(beside, { recursive: true });
+        return beside;
+      } catch {
+        // Whatever keeps it from being there; inside, an error is told.
+      }
+    }
+    await Deno.mkdir(inside, { recursive: true });
+    return inside;
+  } catch (error) {
+    throw diskError("write to", outputDir, error);
+  }
+}
+
+/** The path without links; what is not there is kept as it is. */
+async function realPath(path: string): Promise<string> {
+  try {
+    return await Deno.realPath(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw diskError("read", path, error);
+    return dirname(path) === path ? path : join(await realPath(dirname(path)), basename(path));
+  }
+}
+
+/** Whether a directory is, or will be, on its parent's file system. */
+async function onOneFileSystem(target: string): Promise<boolean> {
+  const [own, above] = await Promise.all([device(target), device(dirname(target))]);
+  return own === undefined || own === above;
+}
+
+async function device(path: string): Promise<number | undefined> {
+  try {
+    return (await Deno.stat(path)).dev;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
