@@ -179,12 +179,24 @@ export {
 
 // Operations
 export {
-  executeFetch,
   type FetchOptions,
+  fetchPacked,
+  type FetchPackedOptions,
   type FetchPlan,
-  type FetchReport,
   planFetch,
 } from "./src/operations/fetch_artifacts.ts";
+export {
+  type FetchPhase,
+  fetchUnpacked,
+  type FetchUnpackedOptions,
+  type UnpackedReport,
+} from "./src/operations/fetch_unpacked.ts";
+export type {
+  ArchiveSourceOptions,
+  FetchOrigin,
+  FetchResult,
+} from "./src/operations/archive_source.ts";
+export { type ArtifactSelection, selectArtifacts } from "./src/operations/select_artifacts.ts";
 export {
   directorySubject,
   type IndexSubject,

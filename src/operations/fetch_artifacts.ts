@@ -125,10 +125,10 @@ export async function planFetch(
  * @returns The result, with its warning or a message that names the archive.
  */
 export function explainFetched(
-  result: TransferResult,
+  result: FetchResult,
   item: DownloadItem,
   show: (location: OutputLocation) => string = String,
-): TransferResult {
+): FetchResult {
   const { location, error } = result;
   if (error === undefined) {
     if (item.sha256 !== undefined) return result;
@@ -167,11 +167,11 @@ export async function fetchPacked(
 ): Promise<FetchResult[]> {
   const { show } = options;
   using source = new ArchiveSource(backend, options);
-  const results = await transferAll(
+  const results = await transferAll<DownloadItem, FetchResult>(
     plan.items,
     async (item) => {
       const result = await source.place(item);
-      return [{ ...explainFetched(result, item, show), origin: result.origin }];
+      return [explainFetched(result, item, show)];
     },
     (item, error) => explainFetched(downloadFailure(item, error), item, show),
     { ...options, concurrency: concurrencyFor(plan.items, options.concurrency) },

@@ -6,8 +6,8 @@
 
 import { ArtifactName, preferZst } from "../layout/artifact_name.ts";
 import { invalid, RunOutputsError } from "../layout/error.ts";
-import { expandFamily, GPU_FAMILIES } from "../layout/gpu_families.ts";
-import type { GpuFamilies } from "../layout/gpu_families_data.ts";
+import { expandFamily } from "../layout/gpu_families.ts";
+import { GPU_FAMILIES, type GpuFamilies } from "../layout/gpu_families_data.ts";
 import { pathFilter, type PathFilterOptions } from "../storage/path_filter.ts";
 
 /** Which artifacts. What is not given does not restrict. */

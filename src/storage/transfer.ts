@@ -92,12 +92,12 @@ export function concurrencyFor(
  * @returns The results, in the order of the items.
  * @throws The signal's reason, once everything under way has been cleaned up.
  */
-export async function transferAll<Item>(
+export async function transferAll<Item, Result extends TransferResult = TransferResult>(
   items: Iterable<Item>,
-  transferOne: (item: Item) => Promise<readonly TransferResult[]>,
-  onFailure: (item: Item, error: Error) => TransferResult,
+  transferOne: (item: Item) => Promise<readonly Result[]>,
+  onFailure: (item: Item, error: Error) => Result,
   options: TransferOptions,
-): Promise<TransferResult[]> {
+): Promise<Result[]> {
   const { concurrency = DEFAULT_CONCURRENCY, signal, onEvent } = options;
   // The mapper never throws: p-map would reject at once and leave the others running unattended.
   const results = await pMap(items, async (item) => {

@@ -1,6 +1,6 @@
 /**
  * `deno task demo`: the main job on the embedded default, a local directory. A build's outputs are
- * uploaded under the canonical layout, listed, fetched back and verified.
+ * uploaded under the canonical layout, listed, fetched back, verified and unpacked.
  *
  * Everything it makes is in one directory, which it names: the first argument, or `demo-output`.
  *
@@ -51,10 +51,11 @@ export async function demo(name: string): Promise<number> {
   if (code !== 0) return code;
   console.log(`In a browser: ${join(stagingDir, `${RUN_ID}-linux`, "index.html")}`);
 
-  say("4. And fetch its artifacts, each held against its checksum");
-  const fetch = ["fetch", "--no-extract", "*_lib_*", "--staging-dir", stagingDir];
+  say("4. And fetch its artifacts: each is held against its checksum, and unpacked");
+  const fetch = ["fetch", "*_lib_*", "--staging-dir", stagingDir];
   code = await command([...fetch, "--output-dir", outputDir, ...run]);
   if (code !== 0) return code;
+  await printTree(outputDir, 3);
 
   say("5. On S3 the same run would be at");
   const root = RunOutputRoot.fromWorkflowRun({ runId: RUN_ID, platform: "linux" });
@@ -76,7 +77,7 @@ export async function demo(name: string): Promise<number> {
   alias run-outputs='npx -y deno@2.9.6 task -q run-outputs'
   run-outputs ${upload.join(" ")} --output-dir ${stagingDir} ${run.slice(0, 4).join(" ")}
   echo damage >> ${join(stagingDir, root.artifact("blas_lib_gfx94X-dcgpu.tar.zst").key)}
-  run-outputs fetch --no-extract --staging-dir ${stagingDir} --output-dir ${outputDir}-2 \\
+  run-outputs fetch --staging-dir ${stagingDir} --output-dir ${outputDir}-2 \\
     ${run.slice(0, 4).join(" ")}
   run-outputs path --list
   run-outputs --help

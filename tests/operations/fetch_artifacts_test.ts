@@ -4,11 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import { RunOutputRoot } from "../../src/layout/run_output_root.ts";
-import {
-  executeFetch,
-  type FetchOptions,
-  planFetch,
-} from "../../src/operations/fetch_artifacts.ts";
+import { type FetchOptions, fetchPacked, planFetch } from "../../src/operations/fetch_artifacts.ts";
 import { listOutputs, noOutputs } from "../../src/operations/list_outputs.ts";
 import type { StorageBackend } from "../../src/storage/backend.ts";
 import { bytesSource } from "../../src/storage/byte_source.ts";
@@ -23,11 +19,10 @@ const ROOT = RunOutputRoot.forLocal({ runId: "123", platform: "linux" });
 interface Helper {
   /** Writes objects by key; an archive `…!` gets its checksum too. */
   put(objects: Record<string, string>): Promise<void>;
-  /** Fetches and tells outcomes, warnings and unmatched patterns. */
+  /** Fetches and tells outcomes and warnings. */
   fetch(options?: Partial<FetchOptions>): Promise<{
     outcomes: Record<string, string>;
     warnings: string[];
-    unmatched: readonly string[];
   }>;
   readonly out: string;
   readonly backend: StorageBackend;
@@ -56,14 +51,13 @@ function test(name: string, fn: (helper: Helper) => Promise<void>): void {
         },
         async fetch(options = {}) {
           const plan = await planFetch(backend, ROOT, { outputDir: out, ...options });
-          const { results, unmatched } = await executeFetch(backend, plan, options);
+          const results = await fetchPacked(backend, plan, options);
           return {
             outcomes: Object.fromEntries(results.map(({ path, outcome, error }) => [
               path.slice(out.length + 1),
               outcome === "failed" ? (error as { code?: string }).code! : outcome,
             ])),
             warnings: results.flatMap(({ warnings }) => warnings),
-            unmatched,
           };
         },
       });

@@ -4,104 +4,112 @@
  * @module
  */
 
-import { Argument, Command, Option } from "commander";
-import type { DownloadItem } from "../../storage/download.ts";
-import type { TransferResult } from "../../storage/transfer.ts";
+import { Argument, Command } from "commander";
+import type { Unpacked } from "../../archive/unpack.ts";
+import { diskError } from "../../layout/disk_error.ts";
+import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import type { FetchResult } from "../../operations/archive_source.ts";
+import type { FetchPlan } from "../../operations/fetch_artifacts.ts";
+import type { FetchPhase, UnpackedReport } from "../../operations/fetch_unpacked.ts";
+import type { ContentCache } from "../../storage/content_cache.ts";
 import type { Context } from "../context.ts";
 import { exitCodeOfResults } from "../exit_codes.ts";
 import {
-  concurrency,
-  list,
-  nonEmpty,
-  type ReadCommandOptions,
-  required,
-  withReadOptions,
-} from "../options.ts";
-import { Output } from "../output.ts";
+  type FetchCommandOptions,
+  type FetchMode,
+  fetchMode,
+  OUTPUT_DIR,
+  withFetchOptions,
+} from "../fetch_options.ts";
+import { list, nonEmpty, required, withReadOptions } from "../options.ts";
+import { columns, formatBytes, Output } from "../output.ts";
 import { withProgress } from "../progress.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
-import { openForReading, stagingDirOf } from "../storage.ts";
-import { reportedFiles, resultLines, summaryLine, tellTrouble } from "../transfer_report.ts";
-
-/** The values of the command's options. */
-interface FetchCommandOptions extends ReadCommandOptions {
-  readonly outputDir?: string;
-  readonly exclude?: readonly string[];
-  readonly extract: boolean;
-  readonly concurrency?: number;
-  readonly dryRun?: boolean;
-}
-
-const OUTPUT_DIR = "-o, --output-dir <dir>";
+import { openForReading, type OpenStorage, stagingDirOf } from "../storage.ts";
+import { inOrder, reportedFiles, summaryLine, tellTrouble } from "../transfer_report.ts";
 
 /** Builds the command. */
 export function fetchCommand(context: Context): Command {
   const command = new Command("fetch")
-    .summary("download artifacts of a run and verify them")
+    .summary("download artifacts of a run, verify and unpack them")
     .description(
-      "Downloads artifacts of a run and holds each against its checksum. An archive appears in " +
-        "the output directory only whole and verified. A second run continues: what is there " +
-        "already is verified and kept.",
+      "Downloads artifacts of a run, holds each against its checksum and unpacks it. Nothing " +
+        "appears in the output directory before all of it is there: if anything fails, the " +
+        "directory is as it was, and what was downloaded is kept beside it for the next try.",
     )
     .addArgument(
       new Argument("[include...]", "globs of archives to fetch, such as 'blas_*' (default: all)"),
     )
-    .addOption(
-      new Option(OUTPUT_DIR, "the directory that gets the archives (required)")
-        .argParser(nonEmpty),
-    )
-    .addOption(
-      new Option("--exclude <globs>", "not archives that match (repeat, or use commas)")
-        .argParser(list),
-    )
-    .addOption(
-      new Option("--no-extract", "leave the archives packed (this version never unpacks them)"),
-    )
-    .addOption(concurrency())
-    .addOption(new Option("-n, --dry-run", "print what would be fetched, write nothing"))
+    .option(OUTPUT_DIR, "the directory that gets the files (required)", nonEmpty)
     .addHelpText(
       "after",
       `
-Exits with 6 if an archive is not what its checksum says, with 7 if one is missing, with 3 if the
-run has nothing that matches.
+Each archive is unpacked below DIR/NAME, NAME being its own up to the first dot; what was there is
+replaced. With --flatten all of them make one tree, without the directories that each lists in its
+artifact_manifest.txt; with --bootstrap they make one tree with them.
+
+Exits with 6 if an archive is not what its checksum says or is refused, with 7 if one is missing,
+with 3 if the run has nothing that matches.
 
 Examples:
-  run-outputs fetch --no-extract --staging-dir ./staging --run-id 12345 --output-dir ./artifacts
+  run-outputs fetch --staging-dir ./staging --run-id 12345 --output-dir ./artifacts
+  run-outputs fetch --run-id 12345 --artifact-group gfx94X-dcgpu --components lib,run --flatten \\
+    --output-dir ./rocm --cache-dir ~/.cache/run-outputs
+  run-outputs fetch --run-id 12345 --list 'blas_*' --exclude '*_dbg_*'
   run-outputs fetch --no-extract '*_lib_*' --exclude '*_generic.*' --staging-dir ./staging \\
-    --run-id 12345 --output-dir ./artifacts`,
+    --run-id 12345 --output-dir ./archives`,
     );
-  return withReadOptions(command).action(
-    async (include: string[], options: FetchCommandOptions) => {
+  return withReadOptions(withFetchOptions(command)).action(
+    async (include: string[], options: FetchCommandOptions, self: Command) => {
       const output = new Output(context.io, options);
       const signal = context.interruption();
-      const outputDir = required(options.outputDir, OUTPUT_DIR);
-      const { exclude, concurrency, dryRun = false, quiet = false } = options;
+      const mode = fetchMode(options, (name) => self.getOptionValueSource(name) === "cli");
+      const dryRun = options.dryRun || options.list || false;
+      const outputDir = options.list
+        ? options.outputDir ?? "."
+        : required(options.outputDir, OUTPUT_DIR);
       const onDisk = stagingDirOf(options, context.io) !== undefined;
       const root = runRoot(options, { reading: true, onDisk }, context.io, output);
+      const families = await readFamilies(options.familiesFile);
       using storage = await openForReading(options, context.io, output);
-      const { executeFetch, planFetch } = await import("../../operations/fetch_artifacts.ts");
+      const { planFetch } = await import("../../operations/fetch_artifacts.ts");
+      const { show } = storage;
 
+      const { exclude, concurrency, quiet = false } = options;
       const plan = await planFetch(storage.backend, root, {
         include: include.flatMap((item) => list(item)),
         exclude,
+        artifactGroups: options.artifactGroup,
+        amdgpuTargets: options.amdgpuTargets,
+        expandFamilies: options.expandFamilies,
+        components: options.components,
+        families,
+        requireChecksums: options.requireChecksums,
         outputDir,
         concurrency,
+        show,
         signal,
       });
-      const report = await withProgress(
-        "fetched",
-        plan.items.length,
-        context.io,
-        quiet,
-        (onEvent) => executeFetch(storage.backend, plan, { dryRun, concurrency, signal, onEvent }),
-      );
+      const cache = options.cacheDir === undefined || dryRun
+        ? undefined
+        : await openCache(options.cacheDir, options.cacheSize, output);
+      const total = plan.items.length;
+      const began = performance.now();
+      const report = await withProgress("fetched", total, context.io, quiet, async (onEvent) => {
+        const onWait = (name: string) =>
+          output.note(`another process is downloading ${name}: waiting for it`);
+        const common = { dryRun, concurrency, cache, onWait, show, signal, onEvent };
+        return await execute(storage, plan, { ...common, mode, outputDir, options });
+      });
+      const seconds = (performance.now() - began) / 1000;
 
-      const { results, unmatched } = report;
+      const { results } = report;
       tellTrouble(results, output);
-      for (const pattern of unmatched) output.error(`no artifact of the run matches '${pattern}'`);
-      if (options.extract && !dryRun) {
-        output.note("the archives are not unpacked; --no-extract says that this is what you want");
+      if (report.keptIn !== undefined && results.some(({ origin }) => origin !== undefined)) {
+        output.note(
+          `nothing was unpacked; what was downloaded is kept in ${report.keptIn} for the next try`,
+        );
       }
       output.result(
         () => ({
@@ -110,26 +118,152 @@ Examples:
           ...describeRoot(root),
           staging_dir: storage.dir,
           output_dir: outputDir,
-          ...reportedFiles(root, results, ({ path }) => path),
-          unmatched,
+          mode,
+          seconds,
+          phases: { download: report.downloading, unpack: report.unpacking },
+          kept_in: report.keptIn,
+          ...withDetails(root, plan, report),
         }),
-        () => [
-          ...resultLines(root, results, output),
-          `${summaryLine(results)}${verified(plan.items, results)}`,
-          `${dryRun ? "would be in" : "in"} ${outputDir}`,
-        ],
+        () => textOf(plan, report, { root, output, mode, outputDir, dryRun, seconds, storage }),
       );
-      context.setExitCode(exitCodeOfResults(results, unmatched.length > 0));
+      context.setExitCode(exitCodeOfResults(results));
     },
   );
 }
 
-/** How many archives have been held against their checksums. */
-function verified(items: readonly DownloadItem[], results: readonly TransferResult[]): string {
-  const keys = new Set(items.filter((item) => item.sha256).map((item) => item.location.key));
-  const count =
+/** What was done, packed or unpacked. */
+type Report = Pick<UnpackedReport, "results" | "unpacked" | "keptIn"> & {
+  readonly downloading?: FetchPhase;
+  readonly unpacking?: FetchPhase;
+};
+
+async function execute(
+  { backend }: OpenStorage,
+  plan: FetchPlan,
+  { mode, outputDir, options, ...common }:
+    & { readonly mode: FetchMode; readonly outputDir: string }
+    & { readonly options: FetchCommandOptions }
+    & Parameters<typeof import("../../operations/fetch_artifacts.ts").fetchPacked>[2],
+): Promise<Report> {
+  if (mode === "packed" || common.dryRun) {
+    const { fetchPacked } = await import("../../operations/fetch_artifacts.ts");
+    const began = performance.now();
+    const results = await fetchPacked(backend, plan, common);
+    const seconds = (performance.now() - began) / 1000;
+    const loaded = results.filter(({ origin }) => origin === "network");
+    const bytes = loaded.reduce((sum, { size }) => sum + (size ?? 0), 0);
+    return { results, unpacked: new Map(), downloading: { seconds, bytes } };
+  }
+  const { fetchUnpacked } = await import("../../operations/fetch_unpacked.ts");
+  const { maxMembers, maxUnpackedSize: maxBytes, maxRatio, keepArchives } = options;
+  const limits = Object.fromEntries(
+    Object.entries({ maxMembers, maxBytes, maxRatio }).filter(([, value]) => value !== undefined),
+  );
+  return await fetchUnpacked(backend, plan, { ...common, mode, outputDir, keepArchives, limits });
+}
+
+async function readFamilies(file: string | undefined) {
+  if (file === undefined) return undefined;
+  const { parseGpuFamilies } = await import("../../layout/gpu_families.ts");
+  const text = await Deno.readTextFile(file).catch((error) => {
+    throw diskError("read", file, error);
+  });
+  return parseGpuFamilies(text, file);
+}
+
+async function openCache(
+  dir: string,
+  maxBytes: number | undefined,
+  output: Output,
+): Promise<ContentCache> {
+  const { ContentCache } = await import("../../storage/content_cache.ts");
+  const cache = await ContentCache.open(dir, { maxBytes, onNote: (note) => output.warn(note) });
+  if (!cache.writable) output.note(`the cache ${dir} can only be read: nothing is added to it`);
+  return cache;
+}
+
+/** The files of the JSON document, each with where it came from and what was unpacked of it. */
+function withDetails(root: RunOutputRoot, plan: FetchPlan, report: Report) {
+  const reported = reportedFiles(root, report.results, ({ path }) => path);
+  const details = inOrder(report.results) as FetchResult[];
+  const verified = verifiedKeys(plan);
+  return {
+    ...reported,
+    files: reported.files.map((file, i) => {
+      const { location, origin, resumed, outcome } = details[i];
+      return {
+        ...file,
+        verified: outcome !== "failed" && outcome !== "planned" && verified.has(location.key),
+        origin,
+        resumed_bytes: resumed,
+        unpacked: unpackedJson(report.unpacked.get(location.name)),
+      };
+    }),
+  };
+}
+
+function unpackedJson(unpacked: Unpacked | undefined) {
+  if (unpacked === undefined) return undefined;
+  const { directory, members, files, bytes, seconds } = unpacked;
+  return { directory, members, files, bytes, seconds };
+}
+
+function verifiedKeys(plan: FetchPlan): ReadonlySet<string> {
+  return new Set(plan.items.filter(({ sha256 }) => sha256).map(({ location }) => location.key));
+}
+
+interface Told {
+  readonly root: RunOutputRoot;
+  readonly output: Output;
+  readonly mode: FetchMode;
+  readonly outputDir: string;
+  readonly dryRun: boolean;
+  readonly seconds: number;
+  readonly storage: OpenStorage;
+}
+
+function textOf(plan: FetchPlan, report: Report, told: Told): string[] {
+  const { root, mode, outputDir, dryRun, storage } = told;
+  const results = inOrder(report.results) as FetchResult[];
+  const rows = results.map((result) => {
+    const { outcome, size, location, origin, resumed } = result;
+    const from = outcome === "planned"
+      ? `<- ${storage.show(location)}`
+      : origin === "cache"
+      ? "from the cache"
+      : resumed !== undefined
+      ? `${formatBytes(resumed)} were there`
+      : "";
+    const unpacked = report.unpacked.get(location.name);
+    return [
+      outcome === "planned" ? "would fetch" : unpacked !== undefined ? "unpacked" : outcome,
+      size === undefined ? "" : formatBytes(size),
+      location.relativeTo(root.root()) || ".",
+      from,
+    ];
+  });
+  const keys = verifiedKeys(plan);
+  const verified =
     results.filter(({ outcome, location }) =>
       (outcome === "written" || outcome === "unchanged") && keys.has(location.key)
     ).length;
-  return count === 0 ? "" : `; ${count} verified`;
+  const { downloading, unpacking } = report;
+  return [
+    ...columns(rows, [1]).map((line) => line.trimEnd()),
+    `${summaryLine(results)}${verified === 0 ? "" : `; ${verified} verified`}`,
+    ...(dryRun ? [] : phaseLine("downloaded", downloading)),
+    ...(dryRun ? [] : phaseLine("unpacked", unpacking)),
+    dryRun
+      ? `would be ${mode === "packed" ? "" : "unpacked "}in ${outputDir}`
+      : report.keptIn === undefined
+      ? `in ${outputDir}`
+      : `nothing in ${outputDir}`,
+  ];
+}
+
+function phaseLine(verb: string, phase: FetchPhase | undefined): string[] {
+  if (phase === undefined || phase.bytes === 0) return [];
+  const { bytes, seconds } = phase;
+  const speed = seconds < 0.01 ? "" : ` (${formatBytes(bytes / seconds)}/s)`;
+  return [`${verb} ${formatBytes(bytes)} in ${seconds.toFixed(1)} s${speed}`];
 }

@@ -1,0 +1,171 @@
+/**
+ * The options of `run-outputs fetch`, and what their values mean.
+ *
+ * @module
+ */
+
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { RunOutputsError } from "../layout/error.ts";
+import { concurrency, list, nonEmpty, type ReadCommandOptions, wholeNumber } from "./options.ts";
+
+/** The values of the command's options. */
+export interface FetchCommandOptions extends ReadCommandOptions {
+  readonly outputDir?: string;
+  readonly exclude?: readonly string[];
+  readonly artifactGroup?: readonly string[];
+  readonly amdgpuTargets?: readonly string[];
+  readonly expandFamilies?: boolean;
+  readonly familiesFile?: string;
+  readonly components?: readonly string[];
+  /** `true` unless `--no-extract`; `undefined` is never. */
+  readonly extract: boolean;
+  readonly flatten?: boolean;
+  readonly bootstrap?: boolean;
+  readonly keepArchives?: boolean;
+  readonly requireChecksums?: boolean;
+  readonly list?: boolean;
+  readonly cacheDir?: string;
+  readonly cacheSize?: number;
+  readonly maxMembers?: number;
+  readonly maxUnpackedSize?: number;
+  readonly maxRatio?: number;
+  readonly concurrency?: number;
+  readonly dryRun?: boolean;
+}
+
+/** What is done with the archives once they are there. */
+export type FetchMode = "extract" | "flatten" | "bootstrap" | "packed";
+
+/** `--output-dir`, as in the help. */
+export const OUTPUT_DIR = "-o, --output-dir <dir>";
+
+const WHICH = "Options that choose artifacts:";
+const WHAT = "Options for unpacking:";
+const CACHE = "Options for the cache:";
+
+/** Adds the options. */
+export function withFetchOptions(command: Command): Command {
+  const chosen = (flags: string, text: string) =>
+    new Option(flags, text).argParser(list).helpGroup(WHICH);
+  return command
+    .addOption(chosen("--exclude <globs>", "not archives that match (repeat, or use commas)"))
+    .addOption(
+      chosen("--artifact-group <names>", "of these groups, such as gfx94X-dcgpu, and generic ones"),
+    )
+    .addOption(
+      chosen("--amdgpu-targets <names>", "for these GPUs or families, and generic ones"),
+    )
+    .addOption(
+      new Option("--expand-families", "take those of a family's GPUs too").helpGroup(WHICH),
+    )
+    .addOption(
+      new Option("--families-file <file>", "a CMake file that lists families and their GPUs")
+        .argParser(nonEmpty).helpGroup(WHICH),
+    )
+    .addOption(chosen("--components <names>", "these components: lib, run, dev, dbg, doc, test"))
+    .addOption(new Option("--list", "print what would be taken, and end").helpGroup(WHICH))
+    .addOption(new Option("--extract").hideHelp())
+    .addOption(
+      new Option("--no-extract", "leave the archives packed, in the output directory")
+        .helpGroup(WHAT),
+    )
+    .addOption(
+      new Option("--flatten", "merge all archives into one tree, without their first directories")
+        .helpGroup(WHAT),
+    )
+    .addOption(
+      new Option("--bootstrap", "unpack for a build: mark what is unpacked as .prebuilt")
+        .helpGroup(WHAT),
+    )
+    .addOption(
+      new Option("--keep-archives", "leave the archives in the output directory too")
+        .helpGroup(WHAT),
+    )
+    .addOption(
+      new Option("--require-checksums", "refuse archives without a checksum").helpGroup(WHAT),
+    )
+    .addOption(
+      new Option("--max-members <number>", "refuse archives with more members (default: 1000000)")
+        .argParser(wholeNumber(1, Number.MAX_SAFE_INTEGER)).helpGroup(WHAT),
+    )
+    .addOption(
+      new Option("--max-unpacked-size <size>", "refuse larger ones (default: 128G)")
+        .argParser(byteSize).helpGroup(WHAT),
+    )
+    .addOption(
+      new Option("--max-ratio <number>", "refuse what is compressed better (default: 500)")
+        .argParser(wholeNumber(1, Number.MAX_SAFE_INTEGER)).helpGroup(WHAT),
+    )
+    .addOption(
+      new Option(
+        "--cache-dir <dir>",
+        "keep archives by their checksum for the next fetch, such as in " +
+          "${XDG_CACHE_HOME:-~/.cache}/run-outputs (default: no cache)",
+      ).argParser(nonEmpty).helpGroup(CACHE),
+    )
+    .addOption(
+      new Option("--cache-size <size>", "what is used least is removed above (default: 50G)")
+        .argParser(byteSize).helpGroup(CACHE),
+    )
+    .addOption(concurrency())
+    .addOption(new Option("-n, --dry-run", "print what would be fetched, write nothing"));
+}
+
+/**
+ * What is to be done with the archives.
+ *
+ * @param options The values.
+ * @param given Whether an option was given, by its name in `options`.
+ * @returns The mode.
+ * @throws {RunOutputsError} `invalid`, if options exclude each other.
+ */
+export function fetchMode(
+  options: FetchCommandOptions,
+  given: (name: string) => boolean,
+): FetchMode {
+  const modes: [boolean, FetchMode, string][] = [
+    [options.extract === false, "packed", "--no-extract"],
+    [options.extract === true && given("extract"), "extract", "--extract"],
+    [options.flatten === true, "flatten", "--flatten"],
+    [options.bootstrap === true, "bootstrap", "--bootstrap"],
+  ];
+  const [first, second] = modes.filter(([isAsked]) => isAsked);
+  if (second !== undefined) {
+    throw new RunOutputsError("invalid", `Cannot use ${first[2]} with ${second[2]}: choose one`);
+  }
+  const mode = first?.[1] ?? "extract";
+  const unpackingOnly = ["keepArchives", "maxMembers", "maxUnpackedSize", "maxRatio"] as const;
+  const useless = unpackingOnly.find((name) => mode === "packed" && options[name] !== undefined);
+  if (useless !== undefined) {
+    const flag = useless.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    throw new RunOutputsError("invalid", `Cannot use --${flag} with --no-extract: choose one`);
+  }
+  if (options.familiesFile !== undefined && !options.expandFamilies) {
+    throw new RunOutputsError("invalid", "Cannot use --families-file without --expand-families");
+  }
+  if (options.cacheSize !== undefined && options.cacheDir === undefined) {
+    throw new RunOutputsError("invalid", "Cannot use --cache-size without --cache-dir");
+  }
+  return mode;
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  K: 1024,
+  M: 1024 ** 2,
+  G: 1024 ** 3,
+  T: 1024 ** 4,
+};
+
+/**
+ * Reads a number of bytes, as `50G`.
+ *
+ * @param value The number, with K, M, G or T behind it for powers of 1024.
+ * @returns The bytes.
+ */
+export function byteSize(value: string): number {
+  const [, digits, unit] = /^(\d{1,12})([KMGT]?)$/i.exec(value) ?? [];
+  const bytes = Number(digits) * (UNITS[unit?.toUpperCase()] ?? NaN);
+  if (bytes >= 1 && Number.isSafeInteger(bytes)) return bytes;
+  throw new InvalidArgumentError("Expected a size: a whole number, with K, M, G or T behind it.");
+}

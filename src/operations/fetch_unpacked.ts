@@ -1,0 +1,272 @@
+/**
+ * The download of a run's artifacts and their unpacking into one directory: all of them or none.
+ *
+ * @module
+ */
+
+import { basename, join } from "node:path";
+import { type Unpacked, Unpacker, type UnpackLimits, type UnpackMode } from "../archive/unpack.ts";
+import { diskError } from "../layout/disk_error.ts";
+import type { StorageBackend } from "../storage/backend.ts";
+import { downloadFailure, type DownloadItem } from "../storage/download.ts";
+import { concurrencyFor, transferAll } from "../storage/transfer.ts";
+import { ArchiveSource, type FetchedArchive, type FetchResult } from "./archive_source.ts";
+import { explainFetched, type FetchPackedOptions, type FetchPlan } from "./fetch_artifacts.ts";
+import { placeFile } from "../storage/place_file.ts";
+import { makeWorkDir } from "./work_dir.ts";
+
+/** Options of {@linkcode fetchUnpacked}. */
+export interface FetchUnpackedOptions extends FetchPackedOptions {
+  /** How archives are unpacked. */
+  readonly mode: UnpackMode;
+  /** The directory that they are unpacked to. */
+  readonly outputDir: string;
+  /** Put the archives into the directory too. Default: they are removed in the end. */
+  readonly keepArchives?: boolean;
+  /** When an archive is refused because it is too large. */
+  readonly limits?: Partial<UnpackLimits>;
+  /** How many archives are unpacked at once. Default: one for each processor. */
+  readonly workers?: number;
+  /** Told how many bytes more were unpacked of an archive. */
+  readonly onUnpacked?: (name: string, bytes: number) => void;
+}
+
+/** What a phase took: the time from its first begin to its last end, and what it moved. */
+export interface FetchPhase {
+  /** Seconds. */
+  readonly seconds: number;
+  /** Bytes. */
+  readonly bytes: number;
+}
+
+/** What a fetch with unpacking did. */
+export interface UnpackedReport {
+  /** What became of each archive, failures of the plan included. */
+  readonly results: readonly FetchResult[];
+  /** What was unpacked, by the archive's name; nothing, if anything failed. */
+  readonly unpacked: ReadonlyMap<string, Unpacked>;
+  /** Where archives stay for the next try, if anything failed. */
+  readonly keptIn?: string;
+  /** The download. */
+  readonly downloading: FetchPhase;
+  /** The unpacking, which runs beside the download. */
+  readonly unpacking: FetchPhase;
+}
+
+/**
+ * Downloads the archives of a plan, verifies and unpacks each as it comes, and moves everything into
+ * the directory once all is there. If anything fails the directory is as it was before, and the
+ * archives that were downloaded stay beside it, where the next call finds them.
+ *
+ * @param backend The storage.
+ * @param plan The plan.
+ * @param options Where to and how, concurrency, progress, a cache, a signal.
+ * @returns What became of each archive.
+ * @throws {RunOutputsError} What keeps everything from beginning, or from being moved into place;
+ * the signal's reason.
+ */
+export async function fetchUnpacked(
+  backend: StorageBackend,
+  plan: FetchPlan,
+  options: FetchUnpackedOptions,
+): Promise<UnpackedReport> {
+  const { outputDir, mode, limits, workers, signal, onUnpacked } = options;
+  const workDir = await makeWorkDir(outputDir);
+  const clock = new Clock();
+  let done = false;
+  let report: Omit<UnpackedReport, "downloading" | "unpacking">;
+  try {
+    await using unpacker = await Unpacker.open({
+      mode,
+      outputDir,
+      stagingDir: join(workDir, "staging"),
+      limits,
+      workers,
+      signal,
+      onEvent: ({ name, bytes }) => onUnpacked?.(name, bytes),
+    });
+    report = await fetchInto(backend, plan, options, { unpacker, workDir, clock });
+    done = report.results.every(({ outcome }) => outcome !== "failed");
+  } finally {
+    if (done) await removeAll(workDir);
+    else await removeIfEmpty(workDir);
+  }
+  const archives = report.results.filter(({ origin }) => origin === "network");
+  return {
+    ...report,
+    downloading: { seconds: clock.downloading, bytes: sum(archives.map(({ size }) => size)) },
+    unpacking: {
+      seconds: clock.unpacking,
+      bytes: sum([...report.unpacked.values()].map(({ bytes }) => bytes)),
+    },
+  };
+}
+
+/** What the parts of one fetch share. */
+interface Shared {
+  readonly unpacker: Unpacker;
+  readonly workDir: string;
+  readonly clock: Clock;
+}
+
+async function fetchInto(
+  backend: StorageBackend,
+  plan: FetchPlan,
+  options: FetchUnpackedOptions,
+  { unpacker, workDir, clock }: Shared,
+): Promise<Omit<UnpackedReport, "downloading" | "unpacking">> {
+  const { outputDir, keepArchives = false, show, signal } = options;
+  using source = new ArchiveSource(backend, options);
+  const held: FetchedArchive[] = [];
+  const unpacked = new Map<string, Unpacked>();
+  const unpacking: Promise<void>[] = [];
+  const refused = new Map<string, Error>();
+  let failed = plan.failures.length > 0;
+  try {
+    const results = await transferAll<DownloadItem, FetchResult>(
+      plan.items,
+      async (item) => {
+        const archive = await clock.download(() => getArchive(source, item, workDir));
+        held.push(archive);
+        // Once something has failed nothing will be moved into place; what is left to download is
+        // for the next try.
+        if (!failed) {
+          unpacking.push(clock.unpack(async () => {
+            const { name } = item.location;
+            try {
+              unpacked.set(name, await unpacker.add({ path: archive.file, name }));
+            } catch (error) {
+              failed = true;
+              refused.set(item.location.key, error as Error);
+            }
+          }));
+        }
+        return [explainFetched(archive.result, item, show)];
+      },
+      (item, error) => {
+        failed = true;
+        return explainFetched(downloadFailure(item, error), item, show);
+      },
+      { ...options, concurrency: concurrencyFor(plan.items, options.concurrency) },
+    );
+    await Promise.all(unpacking);
+    signal?.throwIfAborted();
+    const all = [...plan.failures, ...results.map((result) => withRefusal(result, refused))];
+    if (failed) return { results: all, unpacked: new Map(), keptIn: workDir };
+
+    const order = plan.items.map(({ location }) => location.name);
+    await clock.unpack(() => unpacker.commit(order));
+    if (keepArchives) await keep(plan.items, held, outputDir);
+    return { results: all, unpacked };
+  } finally {
+    await Promise.allSettled(unpacking);
+    for (const archive of held) await archive[Symbol.asyncDispose]();
+  }
+}
+
+/** An archive: from the output directory, if an earlier fetch kept it there, or from the source. */
+async function getArchive(
+  source: ArchiveSource,
+  item: DownloadItem,
+  workDir: string,
+): Promise<FetchedArchive> {
+  if (await source.has(item)) {
+    const { location, path, size, sha256 } = item;
+    const outcome = "unchanged";
+    return {
+      file: path,
+      result: { location, path, size, sha256, outcome, warnings: [], origin: "disk" },
+      async [Symbol.asyncDispose]() {},
+    };
+  }
+  const archive = await source.get({ ...item, path: join(workDir, basename(item.path)) });
+  return { ...archive, result: { ...archive.result, path: item.path } };
+}
+
+/** Puts the archives into the output directory, beside what was unpacked from them. */
+async function keep(
+  items: readonly DownloadItem[],
+  held: readonly FetchedArchive[],
+  outputDir: string,
+): Promise<void> {
+  const paths = new Map(items.map(({ location, path }) => [location.key, path]));
+  for (const { file, result } of held) {
+    const path = paths.get(result.location.key)!;
+    if (file === path) continue;
+    try {
+      await Deno.mkdir(outputDir, { recursive: true });
+      if (result.origin === "cache") await placeFile(file, path);
+      else await Deno.rename(file, path).catch(() => placeFile(file, path));
+    } catch (error) {
+      throw diskError("write", path, error);
+    }
+  }
+}
+
+function withRefusal(result: FetchResult, refused: ReadonlyMap<string, Error>): FetchResult {
+  const error = refused.get(result.location.key);
+  if (error === undefined) return result;
+  const { location, path, size, sha256, warnings } = result;
+  return { location, path, size, sha256, warnings, outcome: "failed", error };
+}
+
+async function removeAll(dir: string): Promise<void> {
+  await Deno.remove(dir, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw diskError("remove", dir, error);
+  });
+}
+
+async function removeIfEmpty(dir: string): Promise<void> {
+  // What is in it is for the next try.
+  await Deno.remove(dir).catch(() => {});
+}
+
+function sum(numbers: readonly (number | undefined)[]): number {
+  return numbers.reduce<number>((total, number) => total + (number ?? 0), 0);
+}
+
+/** Measures two phases that overlap. */
+class Clock {
+  #download: Span | undefined;
+  #unpack: Span | undefined;
+
+  /** Seconds from the first download's begin to the last one's end. */
+  get downloading(): number {
+    return secondsOf(this.#download);
+  }
+
+  /** Seconds from the first unpacking's begin to the end of the last step. */
+  get unpacking(): number {
+    return secondsOf(this.#unpack);
+  }
+
+  async download<T>(work: () => Promise<T>): Promise<T> {
+    return await measure(this.#download ??= newSpan(), work);
+  }
+
+  async unpack<T>(work: () => Promise<T>): Promise<T> {
+    return await measure(this.#unpack ??= newSpan(), work);
+  }
+}
+
+interface Span {
+  readonly begin: number;
+  end: number;
+}
+
+function newSpan(): Span {
+  const begin = performance.now();
+  return { begin, end: begin };
+}
+
+async function measure<T>(span: Span, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } finally {
+    span.end = performance.now();
+  }
+}
+
+function secondsOf(span: Span | undefined): number {
+  return span === undefined ? 0 : (span.end - span.begin) / 1000;
+}
