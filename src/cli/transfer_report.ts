@@ -172,7 +172,8 @@ export function tellTrouble(results: readonly TransferResult[], output: Output):
     for (const warning of result.warnings) output.warn(warning);
     if (result.outcome === "failed") {
       const message = result.error?.message.split("\n")[0] ?? "unknown reason";
-      const named = message.includes(result.path) || message.includes(result.location.key);
+      const { key, name } = result.location;
+      const named = [result.path, key, `'${name}'`].some((text) => message.includes(text));
       output.error(named ? message : `${result.path}: ${message}`);
     }
   }

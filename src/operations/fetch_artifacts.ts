@@ -20,7 +20,7 @@ import {
   type TransferResult,
 } from "../storage/transfer.ts";
 import { ArchiveSource, type ArchiveSourceOptions, type FetchResult } from "./archive_source.ts";
-import { type ArtifactSelection, selectArtifacts } from "./select_artifacts.ts";
+import { type ArtifactSelection, checkSelection, selectArtifacts } from "./select_artifacts.ts";
 import { MAX_SIDECAR_BYTES, parseSidecar, SIDECAR_SUFFIX } from "./sidecar.ts";
 
 /** Which artifacts, and where to. */
@@ -67,6 +67,7 @@ export async function planFetch(
 ): Promise<FetchPlan> {
   const { outputDir, signal, concurrency = DEFAULT_CONCURRENCY, requireChecksums } = options;
   const show = options.show ?? String;
+  checkSelection(options);
   const objects = await listArtifacts(backend, root, signal);
   const archives = [...objects.keys()].filter((name) => !name.endsWith(SIDECAR_SUFFIX));
   // An archive whose checksum alone is there is an artifact too: one that is missing.

@@ -90,6 +90,17 @@ export function selectArtifacts(
   return chosen.map(({ name }) => name);
 }
 
+/**
+ * Checks a selection before there is anything to choose from.
+ *
+ * @param selection The selection.
+ * @throws {RunOutputsError} `invalid`, if a pattern or a target is none, or a family is not known.
+ */
+export function checkSelection(selection: ArtifactSelection): void {
+  pathFilter(selection);
+  requestedTargets(selection);
+}
+
 interface RequestedTarget {
   /** As the user said it. */
   readonly asked: string;

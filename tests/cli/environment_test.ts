@@ -57,7 +57,7 @@ Deno.test("environment: RELEASE_TYPE of this job says nothing of another run", a
   ) => ["list", "--staging-dir", temp.path, "--platform", "linux", "--run-id", id];
   const fetch = (
     id: string,
-  ) => ["fetch", ...list(id).slice(1), "--output-dir", join(temp.path, "o")];
+  ) => ["fetch", "--no-extract", ...list(id).slice(1), "--output-dir", join(temp.path, "o")];
   const path = (id: string) => ["path", "root", "--platform", "linux", "--run-id", id];
   for (const command of [list, fetch, path]) {
     assert.equal(await bucketOf(command("7"), JOB), "therock-ci-artifacts");

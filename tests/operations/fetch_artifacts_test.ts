@@ -90,6 +90,35 @@ test("fetch: the typed layout comes first, whatever the root's own layout is", a
   assert.deepEqual(await readTree(h.out), { "a_lib_generic.tar.zst": "typed" });
 });
 
+test("fetch: a run with both layouts gives the artifacts of both", async (h) => {
+  await h.put({
+    "123-linux/artifacts/a_lib_generic.tar.zst!": "typed",
+    "123-linux/artifacts/b_lib_generic.tar.zst": "no checksum",
+    "123-linux/a_lib_generic.tar.zst!": "flat",
+    "123-linux/b_lib_generic.tar.zst.sha256sum": sha256("another"),
+    "123-linux/c_lib_generic.tar.zst!": "flat",
+  });
+  const { warnings } = await h.fetch();
+  // A checksum of the other place is not that of an archive.
+  assert.equal(warnings.length, 1);
+  assert.deepEqual(await readTree(h.out), {
+    "a_lib_generic.tar.zst": "typed",
+    "b_lib_generic.tar.zst": "no checksum",
+    "c_lib_generic.tar.zst": "flat",
+  });
+});
+
+test("fetch: with requireChecksums an archive without one is refused", async (h) => {
+  await h.put({
+    "123-linux/a_lib_generic.tar.zst": "a",
+    "123-linux/b_lib_generic.tar.zst!": "b",
+  });
+  assert.deepEqual((await h.fetch({ requireChecksums: true })).outcomes, {
+    "a_lib_generic.tar.zst": "integrity",
+    "b_lib_generic.tar.zst": "written",
+  });
+});
+
 test("fetch: .tar.zst is taken where both compressions are there", async (h) => {
   await h.put({
     "123-linux/a_lib_generic.tar.xz!": "xz",
@@ -165,7 +194,9 @@ test("fetch: a checksum without its archive is a missing archive", async (h) => 
   assert.deepEqual((await h.fetch({ include: ["a_*"] })).outcomes, {
     "a_lib_generic.tar.zst": "unchanged",
   });
-  assert.deepEqual((await h.fetch({ include: ["gone_*"] })).unmatched, []);
+  assert.deepEqual((await h.fetch({ include: ["gone_*"] })).outcomes, {
+    "gone_lib_generic.tar.zst": "not_found",
+  });
 });
 
 test("fetch: an archive without a checksum comes with a warning", async (h) => {
@@ -202,12 +233,9 @@ test("fetch: include, exclude and patterns that match nothing", async (h) => {
     "123-linux/a_dev_generic.tar.zst!": "a",
     "123-linux/b_lib_generic.tar.zst!": "b",
   });
-  const { outcomes, unmatched } = await h.fetch({
-    include: ["a_*", "no_*"],
-    exclude: ["*_dev_*"],
-  });
+  const { outcomes } = await h.fetch({ include: ["a_*", "*_dev_*"], exclude: ["*_dev_*"] });
   assert.deepEqual(Object.keys(outcomes), ["a_lib_generic.tar.zst"]);
-  assert.deepEqual(unmatched, ["no_*"]);
+  await rejectsWith(h.fetch({ include: ["a_*", "no_*"] }), "not_found", "no_*");
   await rejectsWith(h.fetch({ include: ["no_*"] }), "not_found", "no_*");
   await rejectsWith(h.fetch({ exclude: ["*"] }), "not_found", "None of the 3");
 });

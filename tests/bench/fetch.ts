@@ -1,0 +1,182 @@
+/**
+ * How fast artifacts of a run are fetched, verified and unpacked: by this project, by a Python
+ * program with boto3, hashlib, lzma and tarfile in threads, and by curl with GNU tar, which verifies
+ * nothing.
+ *
+ * Needs the server that `RUN_OUTPUTS_TEST_S3` names and keys for it in the environment, as
+ * `tests/integration/ceph_rgw start` prints them, curl, GNU tar, xz and zstd, GNU time, and a Python
+ * with boto3 (`PYTHON` names another one; without it, or without the module `zstandard` for the
+ * .tar.zst set, Python is left out). The archives are those of `bench:extract`: `--work` its
+ * directory.
+ *
+ * Usage: deno task bench:fetch --work DIR [--rounds 3] [--sets xz,zst]
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { parseArgs } from "node:util";
+import { CreateBucketCommand, DeleteBucketCommand } from "@aws-sdk/client-s3";
+import { OutputLocation } from "../../src/layout/output_location.ts";
+import { readFile } from "../../src/storage/byte_source.ts";
+import { createS3Backend } from "../../src/storage/s3/s3_backend.ts";
+import { Session } from "../../src/storage/s3/session.ts";
+import { readSettings } from "../../src/storage/s3/settings.ts";
+import { fileItem, textItem, upload } from "../../src/storage/upload.ts";
+
+const { values } = parseArgs({
+  args: Deno.args,
+  options: {
+    rounds: { type: "string", default: "3" },
+    work: { type: "string" },
+    sets: { type: "string", default: "xz,zst" },
+    target: { type: "string" },
+  },
+});
+const endpoint = Deno.env.get("RUN_OUTPUTS_TEST_S3");
+if (endpoint === undefined || values.work === undefined) {
+  console.error("Start tests/integration/ceph_rgw and run bench:extract --work DIR first");
+  Deno.exit(2);
+}
+const python = Deno.env.get("PYTHON") ?? "python3";
+const root = new URL("../../", import.meta.url).pathname;
+
+const PYTHON = `
+import hashlib, io, lzma, os, sys, tarfile, boto3
+from concurrent.futures import ThreadPoolExecutor
+bucket, prefix, target, *names = sys.argv[1:]
+s3 = boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL_S3"])
+def one(name):
+    path = os.path.join(target, name)
+    s3.download_file(bucket, f"{prefix}/{name}", path)
+    want = s3.get_object(Bucket=bucket, Key=f"{prefix}/{name}.sha256sum")["Body"].read().decode().split()[0]
+    with open(path, "rb") as f:
+        if hashlib.file_digest(f, "sha256").hexdigest() != want: raise SystemExit("wrong hash")
+    d = os.path.join(target, name.split(".")[0])
+    os.makedirs(d)
+    if name.endswith(".xz"): f = lzma.open(path)
+    else:
+        import zstandard
+        f = zstandard.ZstdDecompressor().stream_reader(open(path, "rb"), read_across_frames=True)
+    with f, tarfile.open(fileobj=f, mode="r|") as t: t.extractall(d)
+    os.unlink(path)
+with ThreadPoolExecutor(os.cpu_count()) as pool: list(pool.map(one, names))
+`;
+
+const CURL = `
+set -e
+bucket=$1 prefix=$2 target=$3; shift 3
+one() {
+  d="$3/$(basename "$4" | cut -d. -f1)"; mkdir -p "$d"
+  case $4 in *.xz) how=--xz;; *) how=--zstd;; esac
+  curl -sS --fail --aws-sigv4 aws:amz:us-east-1:s3 --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \\
+    -o "$3/$4" "$AWS_ENDPOINT_URL_S3/$1/$2/$4"
+  tar -x $how -f "$3/$4" -C "$d"; rm "$3/$4"
+}
+export -f one
+printf '%s\\0' "$@" | xargs -0 -P "$(nproc)" -n 1 bash -c 'one "$@"' one "$bucket" "$prefix" "$target"
+`;
+
+interface Measured {
+  readonly seconds: number;
+  readonly memory: number;
+}
+
+async function run(command: string[]): Promise<Measured | string> {
+  const env: Record<string, string> = {
+    ...Deno.env.toObject(),
+    AWS_ENDPOINT_URL_S3: endpoint!,
+    AWS_REGION: "us-east-1",
+    AWS_DEFAULT_REGION: "us-east-1",
+    AWS_EC2_METADATA_DISABLED: "true",
+  };
+  delete env.AWS_CA_BUNDLE;
+  const { code, stderr } = await new Deno.Command("/usr/bin/time", {
+    args: ["-f", "%e %M", ...command],
+    env,
+    clearEnv: true,
+  }).output();
+  const lines = new TextDecoder().decode(stderr).trim().split("\n");
+  if (code !== 0) return lines.at(-2) ?? `exit ${code}`;
+  const [seconds, kibibytes] = lines.at(-1)!.split(" ").map(Number);
+  return { seconds, memory: kibibytes / 1024 };
+}
+
+async function sha256(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of readFile(path)) hash.update(chunk);
+  return hash.digest("hex");
+}
+
+const bucket = `bench-${crypto.randomUUID()}`;
+using session = new Session(await readSettings({ endpointUrl: endpoint }));
+using backend = await createS3Backend({ endpointUrl: endpoint });
+const place = new OutputLocation(bucket, "");
+await session.command(
+  "create",
+  place,
+  undefined,
+  (client) => client.send(new CreateBucketCommand({ Bucket: bucket })),
+);
+try {
+  for (const set of values.sets.split(",")) {
+    const files = (await Array.fromAsync(Deno.readDir(values.work), ({ name }) => name))
+      .filter((name) => name.endsWith(`.tar.${set}`) && !name.startsWith("blocks")).sort();
+    const prefix = `${set === "xz" ? 1 : 2}-linux`;
+    const names: string[] = [];
+    const above = place.join(prefix);
+    for (const [i, file] of files.entries()) {
+      const name = `bench${i}_lib_generic.tar.${set}`;
+      const path = `${values.work}/${file}`;
+      names.push(name);
+      await upload(backend, [
+        fileItem(above.join(name), path),
+        textItem(above.join(`${name}.sha256sum`), `${await sha256(path)}\n`, "checksum"),
+      ]);
+    }
+    console.log(`${set}: ${names.length} archives`);
+    const target = values.target ?? `${values.work}/fetched`;
+    const tools: [string, string[]][] = [
+      ["run-outputs", [
+        ...[Deno.execPath(), "run", "-q", "-P", `${root}cli.ts`, "fetch", "-q"],
+        ...["--run-id", prefix.slice(0, 1), "--platform", "linux", "--bucket", bucket],
+        ...["--endpoint-url", endpoint, "--output-dir", target],
+      ]],
+      ["Python", [python, "-c", PYTHON, bucket, prefix, target, ...names]],
+      ["curl + tar", ["bash", "-c", CURL, "curl", bucket, prefix, target, ...names]],
+    ];
+    const best = new Map<string, Measured>();
+    for (let round = 0; round < Number(values.rounds); round++) {
+      for (const [name, command] of tools) {
+        await Deno.remove(target, { recursive: true }).catch(() => {});
+        await Deno.mkdir(target);
+        const measured = await run(command);
+        if (typeof measured === "string") {
+          console.log(`  ${name}: left out: ${measured}`);
+          continue;
+        }
+        const before = best.get(name);
+        best.set(name, {
+          seconds: Math.min(measured.seconds, before?.seconds ?? Infinity),
+          memory: Math.max(measured.memory, before?.memory ?? 0),
+        });
+      }
+    }
+    await Deno.remove(target, { recursive: true });
+    const ours = best.get("run-outputs")?.seconds ?? NaN;
+    for (const [name, { seconds, memory }] of best) {
+      console.log(
+        `  ${name.padEnd(12)} ${seconds.toFixed(2).padStart(6)} s ` +
+          `${memory.toFixed(0).padStart(5)} MiB  ${(seconds / ours).toFixed(2)} × ours`,
+      );
+    }
+  }
+} finally {
+  for await (const { location } of backend.list(place)) await backend.delete(location);
+  await session.command(
+    "delete",
+    place,
+    undefined,
+    (client) => client.send(new DeleteBucketCommand({ Bucket: bucket })),
+  );
+}

@@ -1,0 +1,94 @@
+/** A killed fetch leaves its target as it was, or whole; the next one completes it. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { listMembers } from "../../src/archive/members.ts";
+import { pack } from "../../src/archive/pack.ts";
+import { writeFileAtomic } from "../../src/storage/atomic_file.ts";
+import { noise } from "../support/bytes.ts";
+import { tempDir, writeTree } from "../support/temp_dir.ts";
+import { finish, start } from "./processes.ts";
+
+const KILLS = 20;
+const ARCHIVES = 6;
+
+for (const [mode, cached] of [["extract", false], ["flatten", true]] as const) {
+  Deno.test(`fetch --${mode}: killed ${KILLS} times, the target is as before or whole`, async () => {
+    await using temp = await tempDir();
+    const staging = join(temp.path, "staging");
+    for (const [run, seed] of [["1", 1], ["2", 100]] as const) {
+      for (let i = 0; i < ARCHIVES; i++) {
+        await makeArchive(join(staging, `${run}-linux`), `a${i}`, seed + i);
+      }
+    }
+    const out = join(temp.path, "out");
+    const cache = cached ? ["--cache-dir", join(temp.path, "cache")] : [];
+    const fetch = (run: string) => [
+      ...["fetch", `--${mode}`, "-q", "--staging-dir", staging, "--run-id", run],
+      ...["--platform", "linux", "--output-dir", out, ...cache],
+    ];
+
+    const began = performance.now();
+    await done(fetch("1"));
+    const took = performance.now() - began;
+    const first = await contents(out);
+    let kills = 0;
+    let now = first;
+    for (let i = 0; i < KILLS; i++) {
+      // From the start of the program to a little after its usual end.
+      const program = start(fetch(now === first ? "2" : "1"));
+      const timer = setTimeout(() => program.kill("SIGKILL"), took * (0.2 + 0.9 * i / KILLS));
+      const { success } = await program.status;
+      clearTimeout(timer);
+      if (!success) kills++;
+      if (success) now = await contents(out);
+      // A kill between the renames is taken back, or completed, by whoever comes next.
+      else if (await contents(out) !== now) now = await settle(fetch, out);
+    }
+    assert(kills > 0, "every fetch was faster than its kill");
+
+    await done(fetch("1"));
+    assert.equal(await contents(out), first);
+    const left = await Array.fromAsync(Deno.readDir(temp.path), ({ name }) => name);
+    assert.deepEqual(left.sort(), [...(cached ? ["cache"] : []), "out", "staging"]);
+  });
+}
+
+/** Lets the next fetch put the target right, and tells what is there. */
+async function settle(fetch: (run: string) => string[], out: string): Promise<string> {
+  await done(fetch("1"));
+  return await contents(out);
+}
+
+async function done(args: string[]): Promise<void> {
+  const { code, stderr } = await finish(args);
+  assert.equal(code, 0, stderr);
+}
+
+async function makeArchive(run: string, name: string, seed: number): Promise<void> {
+  await using temp = await tempDir();
+  await writeTree(temp.path, {
+    "artifact_manifest.txt": `${name}/stage\n`,
+    [`${name}/stage/lib/lib${name}.so`]: noise(1_500_000, seed),
+    [`${name}/stage/share/${name}.txt`]: `${seed}`,
+  });
+  await Deno.mkdir(run, { recursive: true });
+  const file = join(run, `${name}_lib_generic.tar.zst`);
+  const { sha256 } = await writeFileAtomic(
+    file,
+    pack(await listMembers(temp.path, { first: "artifact_manifest.txt" }), { compression: "zst" }),
+  );
+  await Deno.writeTextFile(`${file}.sha256sum`, `${sha256}\n`);
+}
+
+/** Every name, and the text of the small files, which differ from run to run. */
+async function contents(dir: string): Promise<string> {
+  const lines: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(dir)) {
+    const path = join(dir, name);
+    if (isDirectory) lines.push(await contents(path));
+    else if (name.endsWith(".txt")) lines.push(`${path} ${await Deno.readTextFile(path)}`);
+    else lines.push(`${path} ${(await Deno.stat(path)).size}`);
+  }
+  return lines.sort().join("\n");
+}
