@@ -12,7 +12,12 @@ import { encodeWindowsName } from "../layout/local_name.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import { RunOutputRoot } from "../layout/run_output_root.ts";
 import type { ObjectInfo, StorageBackend } from "../storage/backend.ts";
-import { downloadFailure, type DownloadItem, type DownloadOptions } from "../storage/download.ts";
+import {
+  downloadFailure,
+  type DownloadItem,
+  type DownloadOptions,
+  segmentFor,
+} from "../storage/download.ts";
 import {
   concurrencyFor,
   DEFAULT_CONCURRENCY,
@@ -167,7 +172,10 @@ export async function fetchPacked(
   options: FetchPackedOptions = {},
 ): Promise<FetchResult[]> {
   const { show } = options;
-  using source = new ArchiveSource(backend, options);
+  using source = new ArchiveSource(backend, {
+    segment: segmentFor(plan.items, options.concurrency),
+    ...options,
+  });
   const results = await transferAll<DownloadItem, FetchResult>(
     plan.items,
     async (item) => {

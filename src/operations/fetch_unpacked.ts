@@ -8,7 +8,7 @@ import { basename, join } from "node:path";
 import { type Unpacked, Unpacker, type UnpackLimits, type UnpackMode } from "../archive/unpack.ts";
 import { diskError } from "../layout/disk_error.ts";
 import type { StorageBackend } from "../storage/backend.ts";
-import { downloadFailure, type DownloadItem } from "../storage/download.ts";
+import { downloadFailure, type DownloadItem, segmentFor } from "../storage/download.ts";
 import { concurrencyFor, transferAll } from "../storage/transfer.ts";
 import { ArchiveSource, type FetchedArchive, type FetchResult } from "./archive_source.ts";
 import { explainFetched, type FetchPackedOptions, type FetchPlan } from "./fetch_artifacts.ts";
@@ -116,7 +116,10 @@ async function fetchInto(
   { unpacker, workDir, clock }: Shared,
 ): Promise<Omit<UnpackedReport, "downloading" | "unpacking">> {
   const { outputDir, keepArchives = false, show, signal } = options;
-  using source = new ArchiveSource(backend, options);
+  using source = new ArchiveSource(backend, {
+    segment: segmentFor(plan.items, options.concurrency),
+    ...options,
+  });
   const held: FetchedArchive[] = [];
   const unpacked = new Map<string, Unpacked>();
   const unpacking: Promise<void>[] = [];

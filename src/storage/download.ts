@@ -19,6 +19,9 @@ import {
   type TransferResult,
 } from "./transfer.ts";
 
+/** So many streams fill a line. */
+const ENOUGH_LARGE = 4;
+
 /** One object to download. */
 export interface DownloadItem {
   /** The object. */
@@ -37,7 +40,8 @@ export interface DownloadOptions extends TransferOptions {
   readonly dryRun?: boolean;
   /**
    * How many bytes one request asks for; a larger object is downloaded by several at once, and
-   * continued where a killed process left it. Default: 32 MiB.
+   * continued where a killed process left it. Default: 32 MiB; all of it, if there are as many large
+   * objects as streams anyway: bytes that come in order cost less.
    */
   readonly segment?: number;
 }
@@ -63,11 +67,27 @@ export async function download(
 ): Promise<TransferResult[]> {
   const all = [...items];
   const concurrency = concurrencyFor(all, options.concurrency);
-  using downloader = new Downloader(backend, { ...options, concurrency });
+  const { segment = segmentFor(all, concurrency) } = options;
+  using downloader = new Downloader(backend, { ...options, concurrency, segment });
   return await transferAll(all, async (item) => [await downloader.get(item)], downloadFailure, {
     ...options,
     concurrency,
   });
+}
+
+/**
+ * How many bytes one request should ask for.
+ *
+ * @param items What is to be downloaded, with sizes where they are known.
+ * @param concurrency How many streams there may be.
+ * @returns All of an object where there are enough large ones to keep the streams busy.
+ */
+export function segmentFor(
+  items: readonly { readonly size?: number }[],
+  concurrency: number = DEFAULT_CONCURRENCY,
+): number {
+  const large = items.filter(({ size = 0 }) => size > SEGMENT).length;
+  return large >= Math.min(ENOUGH_LARGE, concurrency) ? Infinity : SEGMENT;
 }
 
 /**
@@ -160,8 +180,10 @@ async function downloadOne(
   let body: ObjectBody;
   try {
     // The first bytes come with the object's headers; for most objects they are all there is.
-    body = await backend.read(location, { range: { start: 0, end: segment }, signal });
-    if (body.info.size <= segment) return await downloadSmall(body, item, onBytes, signal);
+    const range = segment === Infinity ? undefined : { start: 0, end: segment };
+    body = await backend.read(location, { range, signal });
+    const isSmall = body.info.size <= Math.min(segment, SEGMENT);
+    if (isSmall) return await downloadSmall(body, item, onBytes, signal);
   } finally {
     release();
   }

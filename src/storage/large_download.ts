@@ -79,7 +79,7 @@ export async function downloadLarge(
   task: LargeDownload,
   first?: ObjectBody,
 ): Promise<LargeDownloaded | undefined> {
-  await using opened = new DisposableBody(first, task.segment);
+  await using opened = new DisposableBody(first, Math.min(task.segment, task.info.size));
   const { path, signal } = task;
   const part = `${path}.part`;
   try {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import type { ObjectBody, ReadOptions } from "../../src/storage/backend.ts";
 import { bytesSource } from "../../src/storage/byte_source.ts";
-import { download, type DownloadItem } from "../../src/storage/download.ts";
+import { download, type DownloadItem, segmentFor } from "../../src/storage/download.ts";
 import { MemoryBackend } from "../../src/storage/memory.ts";
 import type { TransferEvent } from "../../src/storage/transfer.ts";
 import { noise, sha256 } from "../support/bytes.ts";
@@ -199,4 +199,41 @@ Deno.test("download(): events add up to the bytes that came", async () => {
   assert.equal(events.filter(({ type }) => type === "start").length, 2);
   const finished = events.flatMap((e) => e.type === "finish" ? [e.result] : []);
   assert.deepEqual(new Set(finished), new Set(results));
+});
+
+Deno.test("segmentFor(): enough large objects come in one piece each", () => {
+  const MiB = 1024 ** 2;
+  const large = (count: number) => Array.from({ length: count }, () => ({ size: 100 * MiB }));
+  assert.equal(segmentFor(large(1)), 32 * MiB);
+  assert.equal(segmentFor([...large(3), { size: 1 }, {}]), 32 * MiB);
+  assert.equal(segmentFor(large(4)), Infinity);
+  assert.equal(segmentFor(large(1), 1), Infinity);
+});
+
+Deno.test("download(): a large object in one piece is continued where it was left", async () => {
+  await using dir = await tempDir();
+  const backend = new MemoryBackend();
+  const bytes = noise(40 * 1024 ** 2, 3);
+  const location = new OutputLocation("bucket", "1-linux/large");
+  await backend.write(location, bytesSource(bytes));
+  const path = `${dir.path}/large`;
+  const controller = new AbortController();
+  let seen = 0;
+  await assert.rejects(
+    download(backend, [{ location, path }], {
+      segment: Infinity,
+      signal: controller.signal,
+      onEvent: (event) => {
+        if (event.type === "bytes" && (seen += event.bytes) > 0) {
+          controller.abort(new Error("stop"));
+        }
+      },
+    }),
+    /stop/,
+  );
+  const [result] = await download(backend, [{ location, path, sha256: sha256(bytes) }], {
+    segment: Infinity,
+  });
+  assert.equal(result.outcome, "written", result.error?.message);
+  assert.equal(sha256(await Deno.readFile(path)), sha256(bytes));
 });
