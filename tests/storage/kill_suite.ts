@@ -88,6 +88,34 @@ export function killSuite(name: string, open: OpenServer, options: KillSuiteOpti
   }
 }
 
+/** Registers the test of a file that is repaired between the kill and the next upload. */
+export function repairSuite(name: string, open: OpenServer, partSize: number): void {
+  Deno.test(`${name}: an upload that is continued takes no part of a file that was another then`, async () => {
+    await using server = await open();
+    await using proxy = startFaultProxy(server.url);
+    await using dir = await tempDir();
+    const source = `${dir.path}/source`;
+    const size = 4 * partSize;
+    const sha256 = await makeFile(source, size);
+    const bytes = await Deno.readFile(source);
+    const at = new OutputLocation(server.bucket, "1-linux/repaired");
+    const command = ["up", proxy.url, at.s3Uri, source, `${dir.path}/journals`, `${partSize}`];
+    // With and without a hash that is known before: a checksum's, or one that is made of the file.
+    for (const known of [[sha256], []]) {
+      const damaged = bytes.slice();
+      damaged[5] ^= 1;
+      await Deno.writeFile(source, damaged);
+      await killAfter([...command, sha256], 1.5 * partSize);
+      assert.equal(await isThere(server.backend, at), false);
+      await Deno.writeFile(source, bytes);
+      const result = await finish([...command, ...known]);
+      assert.equal(result.outcome, "written", JSON.stringify(result));
+      assert.equal(await hashOf(server.backend, at), sha256);
+      await server.backend.delete(at);
+    }
+  });
+}
+
 function child(args: readonly string[]): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", CHILD, ...args],

@@ -1,5 +1,5 @@
 import { memoryS3 } from "../support/s3_subject.ts";
-import { killSuite } from "./kill_suite.ts";
+import { killSuite, repairSuite } from "./kill_suite.ts";
 
 killSuite("s3", () => memoryS3(), {
   size: 24_000_000,
@@ -7,3 +7,5 @@ killSuite("s3", () => memoryS3(), {
   partSize: 5 * 1024 ** 2,
   listsUploads: true,
 });
+
+repairSuite("s3", () => memoryS3(), 5 * 1024 ** 2);

@@ -2,7 +2,7 @@
  * A process that makes one transfer, to be killed: tells each piece and the result on stdout.
  *
  * Arguments: up or down, the server, the object, the file, a directory for journals, the size of
- * a part.
+ * a part; the hash that the file should have, if it is known.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { TransferEvent } from "../../src/storage/transfer.ts";
 import { fileItem, upload } from "../../src/storage/upload.ts";
 import { testOptions } from "./s3_subject.ts";
 
-const [direction, url, uri, path, journalDir, part] = Deno.args;
+const [direction, url, uri, path, journalDir, part, sha256] = Deno.args;
 const location = OutputLocation.fromS3Uri(uri);
 const partSize = Number(part);
 using backend = await createS3Backend(
@@ -25,6 +25,6 @@ const onEvent = (event: TransferEvent) => {
   if (event.type === "bytes") say(`bytes ${event.bytes}`);
 };
 const [result] = direction === "up"
-  ? await upload(backend, [fileItem(location, path)], { onEvent })
+  ? await upload(backend, [fileItem(location, path, { sha256 })], { onEvent })
   : await download(backend, [{ location, path }], { onEvent, segment: partSize, concurrency: 4 });
 say(`result ${JSON.stringify({ ...result, error: result.error?.message })}`);

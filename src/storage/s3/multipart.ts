@@ -28,7 +28,7 @@ export interface Part {
   readonly number: number;
   /** What the server calls its content. */
   readonly etag: string;
-  /** Its SHA-256 in base64, where the server was told to check it. */
+  /** Its SHA-256 in base64, where it is known: of every part that was sent from here. */
   readonly sha256?: string;
 }
 

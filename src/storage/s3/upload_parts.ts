@@ -14,6 +14,7 @@ import { abortUpload, completeUpload, createUpload, type Part, partSizeFor } fro
 import { bareEtag, SHA256_METADATA } from "./object_info.ts";
 import { readExactly, wrongSize } from "./read_source.ts";
 import type { FileDigest } from "../hash/file_hash.ts";
+import type { PieceHasher } from "../hash/hashers.ts";
 import type { Session } from "./session.ts";
 import { UploadJournal } from "./upload_journal.ts";
 import { checkHash, sendBody, UNKNOWN_TYPE } from "./write.ts";
@@ -115,22 +116,14 @@ async function sendParts(
   const whole = crcs === undefined;
   using pieces = session.hashers.pieces();
   const sending = new Set<Promise<void>>();
+  const there = new Map(plan.there.map((part) => [part.number, part]));
   let resumed = 0;
-  for (const part of plan.there) {
-    parts[part.number - 1] = part;
-    const { start, end } = rangeOf(part.number - 1, partSize, source.size);
-    resumed += end - start;
-  }
-  if (resumed > 0) {
-    onResumed?.(resumed);
-    onBytes?.(resumed);
-  }
 
   async function send(
     index: number,
-    body: Uint8Array<ArrayBuffer>,
+    hashing: ReturnType<PieceHasher["piece"]>,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const hashed = await pieces.piece(body, { own: true, whole });
+    const hashed = await hashing;
     const digest = Buffer.from(hashed.digest);
     const checksum = digest.toString("base64");
     const { etag } = await sendBody(
@@ -155,8 +148,6 @@ async function sendParts(
 
   try {
     for (let index = 0; index < count; index++) {
-      const isThere = parts[index] !== undefined;
-      if (isThere && crcs !== undefined) continue;
       const range = rangeOf(index, partSize, source.size);
       const release = await session.memory.acquire(range.end - range.start, signal);
       let started = false;
@@ -164,11 +155,22 @@ async function sendParts(
         const body = session.takeBuffer(range.end - range.start);
         await readExactly(location, source, range, body, signal);
         if (crcs !== undefined && crc32(body) !== crcs[index]) throw changed(location);
-        if (isThere) {
-          session.giveBuffer((await pieces.piece(body, { own: false, whole })).bytes);
-          continue;
+        let hashing = pieces.piece(body, { own: true, whole });
+        const before = there.get(index + 1);
+        if (before !== undefined) {
+          // An earlier process has sent it, perhaps when other bytes were in the file.
+          const hashed = await hashing;
+          if (Buffer.from(hashed.digest).toString("base64") === before.sha256) {
+            parts[index] = before;
+            resumed += hashed.bytes.length;
+            onResumed?.(resumed);
+            onBytes?.(hashed.bytes.length);
+            session.giveBuffer(hashed.bytes);
+            continue;
+          }
+          hashing = Promise.resolve(hashed);
         }
-        const sent: Promise<void> = send(index, body)
+        const sent: Promise<void> = send(index, hashing)
           // After a failure a connection may still read it.
           .then((sent) => session.giveBuffer(sent))
           .catch((error) => controller.abort(error))
