@@ -6,6 +6,7 @@
  */
 
 import { workflowCommand } from "../github/workflow_command.ts";
+import { escapeUnprintable } from "../layout/error.ts";
 import type { Io } from "./io.ts";
 
 export { formatBytes, plural } from "../layout/words.ts";
@@ -20,6 +21,15 @@ export interface OutputOptions {
   readonly verbose?: boolean;
   /** `always`, `never`, or `auto`: on a terminal, unless `NO_COLOR` is set. */
   readonly color?: string;
+}
+
+/**
+ * A line as it may be shown: names of files can have line breaks, which would begin a line of their
+ * own (on a runner, a command to it), and what steers a terminal. Colours are our own.
+ */
+function printable(line: string): string {
+  return line.split(/(\u001b\[\d*m)/)
+    .map((text, i) => i % 2 === 1 ? text : escapeUnprintable(text)).join("");
 }
 
 /** Writes a command's output. */
@@ -58,7 +68,7 @@ export class Output {
    */
   result(json: () => { readonly schema: string }, text: () => Iterable<string>): void {
     if (this.json) this.#io.stdout(`${JSON.stringify(json(), null, 2)}\n`);
-    else this.#io.stdout([...text()].map((line) => `${line}\n`).join(""));
+    else this.#io.stdout([...text()].map((line) => `${printable(line)}\n`).join(""));
   }
 
   /**
@@ -67,7 +77,7 @@ export class Output {
    * @param text One line.
    */
   explain(text: string): void {
-    if (this.verbose) this.#io.stderr(`${text}\n`);
+    if (this.verbose) this.#io.stderr(`${printable(text)}\n`);
   }
 
   /**
@@ -76,7 +86,7 @@ export class Output {
    * @param text One line.
    */
   note(text: string): void {
-    if (!this.quiet) this.#io.stderr(`note: ${text}\n`);
+    if (!this.quiet) this.#io.stderr(`note: ${printable(text)}\n`);
   }
 
   /**
@@ -85,7 +95,7 @@ export class Output {
    * @param text One line.
    */
   warn(text: string): void {
-    this.#io.stderr(`${labelled("warning", text, this.#onRunner)}\n`);
+    this.#io.stderr(`${labelled("warning", printable(text), this.#onRunner)}\n`);
   }
 
   /**
@@ -94,7 +104,7 @@ export class Output {
    * @param text One line.
    */
   error(text: string): void {
-    this.#io.stderr(`${labelled("error", text, this.#onRunner)}\n`);
+    this.#io.stderr(`${labelled("error", printable(text), this.#onRunner)}\n`);
   }
 
   /**

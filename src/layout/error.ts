@@ -98,10 +98,19 @@ const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}]/gu;
  * @returns Its text, at most 120 characters, without line breaks.
  */
 export function quote(value: unknown): string {
-  const text = (typeof value === "string" ? JSON.stringify(value) : plain(value))
-    .replace(UNPRINTABLE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  const text = escapeUnprintable(typeof value === "string" ? JSON.stringify(value) : plain(value));
   if (text.length <= 120) return text;
   return `${text.slice(0, 119).replace(/[\ud800-\udbff]$/, "")}…`;
+}
+
+/**
+ * Makes a text safe to show in one line of a terminal or a log.
+ *
+ * @param text Any text, such as a file's name.
+ * @returns The text, with `\\uXXXX` for line breaks, control characters and the like.
+ */
+export function escapeUnprintable(text: string): string {
+  return text.replace(UNPRINTABLE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** Text of a value that is none: an object's own `toString` can be missing or throw. */

@@ -6,6 +6,7 @@
 
 import { basename, resolve } from "node:path";
 import { diskError } from "../layout/disk_error.ts";
+import { RunOutputsError } from "../layout/error.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import type { PathFilterOptions } from "../storage/path_filter.ts";
 import { pathFilter } from "../storage/path_filter.ts";
@@ -29,7 +30,8 @@ export interface PlanFilesOptions extends PathFilterOptions {
  * @param options What and where to.
  * @param planner Where to add them.
  * @returns The include patterns that matched nothing in any of the paths.
- * @throws {RunOutputsError} `not_found`, if one of the paths does not exist.
+ * @throws {RunOutputsError} `not_found`, if one of the paths does not exist; `invalid`, if two files
+ * have one place.
  */
 export async function planFiles(
   root: RunOutputRoot,
@@ -49,6 +51,15 @@ export async function planFiles(
     } else if (filter.matches(basename(resolve(path)))) {
       planner.add(fileItem(to.join(basename(resolve(path))), path, { size: stat.size }));
     }
+  }
+  const [clash] = planner.clashes;
+  if (clash !== undefined) {
+    const [first, second] = clash;
+    throw new RunOutputsError(
+      "invalid",
+      `Cannot upload both '${first.path}' and '${second.path}' to ${first.location.key}: give one ` +
+        "of them another --to",
+    );
   }
   const left = filter.unmatched();
   return unmatched.filter((pattern) => left.includes(pattern));

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { type ArchiveMember, ARTIFACT_MANIFEST } from "../archive/members.ts";
 import { pack, type PackCompression } from "../archive/pack.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
@@ -79,6 +79,7 @@ export interface AddTreeOptions extends PathFilterOptions {
 export class UploadPlanner {
   readonly #items = new Map<string, UploadItem>();
   readonly #last = new Set<UploadItem>();
+  readonly #clashes: [UploadItem, UploadItem][] = [];
   readonly #notes: PlanNote[] = [];
   readonly #failures: TransferResult[] = [];
 
@@ -94,7 +95,15 @@ export class UploadPlanner {
     if (first === undefined) {
       this.#items.set(key, item);
       if (when === "last") this.#last.add(item);
-    } else this.note(item.path, `'${first.path}' is uploaded to ${key} in its place`);
+      return;
+    }
+    this.note(item.path, `'${first.path}' is uploaded to ${key} in its place`);
+    if (resolve(item.path) !== resolve(first.path)) this.#clashes.push([first, item]);
+  }
+
+  /** Files of different paths that were added for one place, in pairs; the second was left out. */
+  get clashes(): readonly (readonly [UploadItem, UploadItem])[] {
+    return this.#clashes;
   }
 
   /**

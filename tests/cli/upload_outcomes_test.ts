@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { main } from "../../src/cli/main.ts";
 import { sha256 } from "../support/bytes.ts";
-import { refused, runJson, runs, WatchedIo } from "../support/command_line.ts";
+import { refused, run, runJson, runs, WatchedIo } from "../support/command_line.ts";
 import { fileNames, snapshot } from "../support/snapshot.ts";
 import { makeBuild, RUN, UPLOADED_KEYS } from "../support/staging.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
@@ -266,4 +266,30 @@ test("upload --json: an interruption gives a run-outputs.error/1 document", asyn
   const { schema, error } = JSON.parse(io.out);
   assert.equal(schema, "run-outputs.error/1");
   assert.equal(error.exit_code, 130);
+});
+
+Deno.test("upload: a name can't begin a line of its own, nor steer the terminal", async () => {
+  if (Deno.build.os === "windows") return;
+  await using temp = await tempDir();
+  const name = "a\n::error::pwned\u001b]0;title\u0007.log";
+  await Deno.mkdir(join(temp.path, "logs"));
+  await Deno.writeTextFile(join(temp.path, "logs", name), "x");
+  const { out, err } = await run([
+    ...["upload", "logs", join(temp.path, "logs"), "--artifact-group", "g", ...RUN],
+    ...["--output-dir", join(temp.path, "s")],
+  ]);
+  for (const line of (out + err).split("\n")) assert(!line.startsWith("::"), line);
+  // deno-lint-ignore no-control-regex
+  assert.doesNotMatch(out + err, /[\u0000-\u0009\u000b-\u001f]/);
+  assert.match(err, /\\u000a::error::pwned\\u001b/);
+});
+
+Deno.test("upload files: two files for one place are refused, one file named twice is not", async () => {
+  await using temp = await tempDir();
+  await writeTree(temp.path, { "a/r.html": "a", "b/r.html": "b" });
+  const [a, b] = ["a", "b"].map((name) => join(temp.path, name, "r.html"));
+  const rest = ["--to", "logs/x", "--output-dir", join(temp.path, "s"), ...RUN];
+  await refused(["upload", "files", a, b, ...rest], [a, b, "logs/x/r.html"], { code: 2 });
+  await refused(["upload", "files", join(temp.path, "a"), b, ...rest], [a, b], { code: 2 });
+  await runs(0, ["upload", "files", a, a, ...rest]);
 });

@@ -279,15 +279,15 @@ Deno.test({
 });
 
 test(
-  "planFiles(): a file that stands for one place twice is told, the first one stays",
+  "planFiles(): two files for one place are refused, one that is named twice is told",
   async (dir, planner) => {
     await writeTree(dir, { "one/a": "1", "two/a": "2" });
     const paths = [join(dir, "one", "a"), join(dir, "two")];
-    await planFiles(ROOT, { paths, to: "x" }, planner);
+    await rejectsWith(planFiles(ROOT, { paths, to: "x" }), "invalid", paths[0], paths[1]);
+    await planFiles(ROOT, { paths: [paths[0], paths[0]], to: "x" }, planner);
     const plan = planner.plan();
     assert.deepEqual(keys(plan), ["x/a"]);
-    assert.equal(plan.items[0].path, paths[0]);
-    assert.deepEqual(plan.notes.map(({ path }) => path), [join(dir, "two", "a")]);
+    assert.deepEqual(plan.notes.map(({ path }) => path), [paths[0]]);
   },
 );
 
