@@ -70,7 +70,7 @@ one() {
   d="$3/$(basename "$4" | cut -d. -f1)"; mkdir -p "$d"
   case $4 in *.xz) how=--xz;; *) how=--zstd;; esac
   curl -sS --fail --aws-sigv4 aws:amz:us-east-1:s3 --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \\
-    -o "$3/$4" "$AWS_ENDPOINT_URL_S3/$1/$2/$4"
+    -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' -o "$3/$4" "$AWS_ENDPOINT_URL_S3/$1/$2/$4"
   tar -x $how -f "$3/$4" -C "$d"; rm "$3/$4"
 }
 export -f one
