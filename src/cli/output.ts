@@ -28,6 +28,7 @@ export interface OutputOptions {
  * own (on a runner, a command to it), and what steers a terminal. Colours are our own.
  */
 function printable(line: string): string {
+  // deno-lint-ignore no-control-regex
   return line.split(/(\u001b\[\d*m)/)
     .map((text, i) => i % 2 === 1 ? text : escapeUnprintable(text)).join("");
 }
