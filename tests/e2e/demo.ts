@@ -74,7 +74,7 @@ export async function demo(name: string): Promise<number> {
   say("What to try next");
   console.log(`A second upload sends nothing again; a damaged archive is noticed (exit code 6):
 
-  alias run-outputs='npx -y deno@2.9.6 task -q run-outputs'
+  alias run-outputs="npx -y deno@2.9.6 run -q -P --config '$PWD/deno.json' '$PWD/cli.ts'"
   run-outputs ${upload.join(" ")} --output-dir ${stagingDir} ${run.slice(0, 4).join(" ")}
   echo damage >> ${join(stagingDir, root.artifact("blas_lib_gfx94X-dcgpu.tar.zst").key)}
   run-outputs fetch --staging-dir ${stagingDir} --output-dir ${outputDir}-2 \\
