@@ -65,8 +65,9 @@ Deno.test("pathFilter(): include patterns that matched nothing are told", () => 
   const filter = pathFilter({ include: ["*.log", "*.txt", "*.md"], exclude: ["*.md"] });
   assert.deepEqual(filter.unmatched(), ["*.log", "*.txt", "*.md"]);
   filter.matches("a.log");
-  filter.matches("b.md");
   assert.deepEqual(filter.unmatched(), ["*.txt", "*.md"]);
+  assert(!filter.matches("b.md"));
+  assert.deepEqual(filter.unmatched(), ["*.txt"], "what exclude takes away was there");
 });
 
 Deno.test("pathFilter(): patterns that can't be relative paths are refused by name and value", () => {
