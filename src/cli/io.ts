@@ -4,6 +4,8 @@
  * @module
  */
 
+import { diskError } from "../layout/disk_error.ts";
+
 /** Streams, environment and interruption. */
 export interface Io {
   /** Writes to standard output: results, and nothing else. */
@@ -34,8 +36,8 @@ export interface Io {
 export function systemIo(): Io {
   const encoder = new TextEncoder();
   return {
-    stdout: (text) => writeAll(Deno.stdout, encoder.encode(text)),
-    stderr: (text) => writeAll(Deno.stderr, encoder.encode(text)),
+    stdout: (text) => writeOut(encoder.encode(text)),
+    stderr: (text) => writeErr(encoder.encode(text)),
     stderrIsTerminal: Deno.stderr.isTerminal(),
     stdoutIsTerminal: Deno.stdout.isTerminal(),
     env: (name) => Deno.env.get(name),
@@ -52,12 +54,34 @@ export function systemIo(): Io {
 }
 
 /** Writes all of a text; a reader that has gone, as in `… | head`, is no error of ours. */
-function writeAll(stream: typeof Deno.stdout, bytes: Uint8Array): void {
-  try {
-    for (let offset = 0; offset < bytes.length;) {
+function writeAll(stream: Pick<typeof Deno.stdout, "writeSync">, bytes: Uint8Array): void {
+  for (let offset = 0; offset < bytes.length;) {
+    try {
       offset += stream.writeSync(bytes.subarray(offset));
+    } catch (error) {
+      if (error instanceof Deno.errors.BrokenPipe) return;
+      // Whoever shares the stream may have made it one that does not wait: then we do.
+      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAIT);
     }
+  }
+}
+
+/** How long to wait for a stream that is full, in milliseconds. */
+const WAIT = 5;
+
+function writeOut(bytes: Uint8Array): void {
+  try {
+    writeAll(Deno.stdout, bytes);
   } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    throw diskError("write", "standard output", error);
+  }
+}
+
+function writeErr(bytes: Uint8Array): void {
+  try {
+    writeAll(Deno.stderr, bytes);
+  } catch {
+    // There is nobody left to tell; the exit code still says it.
   }
 }

@@ -7,7 +7,7 @@
 
 import { Command, CommanderError } from "commander";
 import config from "../../deno.json" with { type: "json" };
-import { RunOutputsError } from "../layout/error.ts";
+import { escapeUnprintable, RunOutputsError } from "../layout/error.ts";
 import { fetchCommand } from "./commands/fetch.ts";
 import { indexCommand } from "./commands/index.ts";
 import { listCommand } from "./commands/list.ts";
@@ -129,7 +129,7 @@ function printError(
   args: readonly string[],
   io: Io,
 ): void {
-  io.stderr(`${labelled("error", message, isOnRunner(io))}\n`);
+  io.stderr(`${labelled("error", escapeUnprintable(message), isOnRunner(io))}\n`);
   const end = args.indexOf("--");
   if (!(end < 0 ? args : args.slice(0, end)).includes("--json")) return;
   const document = {

@@ -1,0 +1,24 @@
+/** Where output goes that can't take it. */
+
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+
+const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
+const run = `'${Deno.execPath()}' run -q -P '${CLI}'`;
+
+async function bash(script: string) {
+  const { code, stdout, stderr } = await new Deno.Command("bash", { args: ["-c", script] })
+    .output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+Deno.test({
+  name: "a full output is one line and exit 1",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const { code, stderr } = await bash(`${run} path --list > /dev/full`);
+    assert.equal(code, 1);
+    assert.match(stderr, /^error: Cannot write 'standard output': no space left[^\n]*\n$/);
+  },
+});
