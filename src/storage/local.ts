@@ -29,6 +29,7 @@ import { readFile } from "./byte_source.ts";
 import { compareKeys } from "./compare_keys.ts";
 import { contentType } from "./content_type.ts";
 import { diskError } from "../layout/disk_error.ts";
+import { isUnfinished } from "./download_part.ts";
 import { clipRange } from "./range.ts";
 
 /** Options of {@linkcode LocalBackend}. */
@@ -249,6 +250,7 @@ export class LocalBackend implements StorageBackend {
         signal?.throwIfAborted();
         if (isTemporary(entry.name)) continue;
         if (!(entry.isFile || (entry.isDirectory && recursive))) continue;
+        if (entry.isFile && await isUnfinished(join(path, entry.name))) continue;
         entries.push({
           key: this.#encode ? decode(entry.name) : entry.name,
           name: entry.name,
