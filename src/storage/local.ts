@@ -169,7 +169,7 @@ export class LocalBackend implements StorageBackend {
     await this.#stayInside(target).catch((error) => {
       throw diskError("write", target, error);
     });
-    const body = await this.read(from, { ifMatch: found.etag, signal: options.signal });
+    await using body = await this.read(from, { ifMatch: found.etag, signal: options.signal });
     const { sha256, stat } = await writeFileAtomic(target, body, {
       ...options,
       sha256: undefined,

@@ -272,6 +272,14 @@ async function* pieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Arr
   }
 }
 
+Deno.test("local: a copy that fails before it reads closes what it has opened", async () => {
+  await using temp = await tempDir();
+  await writeTree(temp.path, { "r/a": "a", "r/file": "in the way" });
+  // That nothing stays open is what Deno looks for after each test.
+  const copying = new LocalBackend(temp.path).copy(at("r/a"), at("r/file/b"));
+  await rejectsWith(copying, "conflict");
+});
+
 Deno.test("local: an unfinished download is not listed, an object with such a name is", async () => {
   await using temp = await tempDir();
   await writeTree(temp.path, {
