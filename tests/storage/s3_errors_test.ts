@@ -209,6 +209,21 @@ Deno.test("s3: an object above the copy limit is copied in parts, with type and 
   assert.equal(copied.etag.split("-")[1], "2");
 });
 
+Deno.test("s3: a copy that must not replace anything has the server see to it", async () => {
+  const conditions: (string | null)[] = [];
+  await using s3 = await memoryS3({
+    fetch: (input, init) => {
+      const { headers } = new Request(input, { ...init, body: undefined });
+      if (headers.has("x-amz-copy-source")) conditions.push(headers.get("if-none-match"));
+      return fetch(input, init);
+    },
+  });
+  await s3.backend.write(at, bytesSource("a"));
+  await s3.backend.copy(at, new OutputLocation("suite", "2-linux/b"), { ifAbsent: true });
+  await s3.backend.copy(at, new OutputLocation("suite", "2-linux/b"));
+  assert.deepEqual(conditions, ["*", null]);
+});
+
 Deno.test("s3: a list goes over all pages", async () => {
   let requests = 0;
   await using s3 = await memoryS3({ fetch: (...args) => (requests++, fetch(...args)) });
