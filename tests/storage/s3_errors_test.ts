@@ -3,9 +3,12 @@ import { createHash } from "node:crypto";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import { bytesSource } from "../../src/storage/byte_source.ts";
 import { createS3Backend } from "../../src/storage/s3/s3_backend.ts";
-import type { S3BackendOptions } from "../../src/storage/s3/settings.ts";
+import { Session } from "../../src/storage/s3/session.ts";
+import { readSettings, type S3BackendOptions } from "../../src/storage/s3/settings.ts";
+import { UploadJournal } from "../../src/storage/s3/upload_journal.ts";
 import { rejectsWith } from "../support/errors.ts";
 import { memoryS3, testOptions } from "../support/s3_subject.ts";
+import { tempDir, writeTree } from "../support/temp_dir.ts";
 
 const at = new OutputLocation("suite", "1-linux/a");
 
@@ -222,6 +225,41 @@ Deno.test("s3: a copy that must not replace anything has the server see to it", 
   await s3.backend.copy(at, new OutputLocation("suite", "2-linux/b"), { ifAbsent: true });
   await s3.backend.copy(at, new OutputLocation("suite", "2-linux/b"));
   assert.deepEqual(conditions, ["*", null]);
+});
+
+Deno.test("s3: where no journal can be made, uploads in parts go on without, and one notice says so", async () => {
+  await using temp = await tempDir();
+  await writeTree(temp.path, { "state": "a file in the way" });
+  const notices: string[] = [];
+  await using s3 = await memoryS3({
+    multipartThreshold: 1,
+    journalDir: `${temp.path}/state/uploads`,
+    onNotice: (message) => notices.push(message),
+  });
+  for (const name of ["a", "b"]) {
+    const location = new OutputLocation("suite", `1-linux/${name}`);
+    const { size } = await s3.backend.write(location, bytesSource("hello"));
+    assert.equal(size, 5);
+  }
+  assert.equal(notices.length, 1, notices.join("\n"));
+  assert.match(notices[0], /^Cannot write '.*uploads': .*; an upload that is killed can't be/);
+});
+
+Deno.test("s3: a journal that can't be written any more does not fail its upload", async () => {
+  await using temp = await tempDir();
+  const notices: string[] = [];
+  const onNotice = (message: string) => notices.push(message);
+  const options = testOptions("http://127.0.0.1:9", { journalDir: temp.path, onNotice });
+  using session = new Session(await readSettings(options));
+  const journal = await UploadJournal.open(session, at);
+  // Its file is closed, so each write to it fails.
+  journal[Symbol.dispose]();
+  const identity = { size: 1, partSize: 1, sha256: "", contentType: "", checksums: false };
+  journal.begin("id", identity);
+  journal.note({ number: 1, etag: '"e"' });
+  await journal.remove();
+  assert.equal(notices.length, 1, notices.join("\n"));
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(temp.path)), []);
 });
 
 Deno.test("s3: a list goes over all pages", async () => {
