@@ -190,6 +190,13 @@ Deno.test("s3: a server that refuses checksum headers is served without them", a
   assert.deepEqual(stored, [createHash("sha256").update("hello").digest("hex")]);
 });
 
+for (const [partMiB, expected] of [[5, 16], [8, 16], [20, 40], [32, 64], [5120, 64]]) {
+  Deno.test(`s3: with parts of ${partMiB} MiB, files from ${expected} MiB on go in parts`, async () => {
+    const options = testOptions("http://127.0.0.1:9", { partSize: partMiB * 1024 ** 2 });
+    assert.equal((await readSettings(options)).multipartThreshold, expected * 1024 ** 2);
+  });
+}
+
 Deno.test("s3: parts grow so that the allowed number of them suffices", async () => {
   await using s3 = await memoryS3({ partSize: 5 * 1024 ** 2, multipartThreshold: 1, maxParts: 2 });
   const bytes = new Uint8Array(16_000_000).fill(7);
