@@ -269,6 +269,26 @@ Deno.test("s3: a journal that can't be written any more does not fail its upload
   assert.deepEqual(await Array.fromAsync(Deno.readDir(temp.path)), []);
 });
 
+Deno.test("s3: an answer that comes slowly, but comes, is not taken for a stalled one", async () => {
+  const xml = "<ListBucketResult><Name>suite</Name><IsTruncated>false</IsTruncated>" +
+    "<KeyCount>0</KeyCount></ListBucketResult>";
+  const pieces = xml.match(/.{1,20}/g)!;
+  await using server = stub(() => {
+    let next = 0;
+    const body = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        if (next > 0) await new Promise((resolve) => setTimeout(resolve, 250));
+        if (next === pieces.length) controller.close();
+        else controller.enqueue(new TextEncoder().encode(pieces[next++]));
+      },
+    });
+    return new Response(body, { headers: { "content-type": "application/xml" } });
+  });
+  const retry = { maxAttempts: 3, baseDelay: 1, maxElapsed: 60_000 };
+  using backend = await createS3Backend(testOptions(server.url, { retry, stallTimeout: 1000 }));
+  assert.deepEqual(await Array.fromAsync(backend.list(at)), []);
+});
+
 Deno.test("s3: a list goes over all pages", async () => {
   let requests = 0;
   await using s3 = await memoryS3({ fetch: (...args) => (requests++, fetch(...args)) });
