@@ -115,7 +115,10 @@ export function withUploadOptions(command: Command): Command {
           ),
       )
         .addOption(
-          new Option("--part-size <MiB>", "the size of a multipart upload's parts (default: 8)")
+          new Option(
+            "--part-size <MiB>",
+            "the size of a part; files of two parts, but 16 to 64 MiB, go in parts (default: 8)",
+          )
             .argParser(mebibytes(5, 5120)).helpGroup(S3),
         ),
     ),

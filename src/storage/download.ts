@@ -4,10 +4,12 @@
  * @module
  */
 
+import { resolve } from "node:path";
 import type { OutputLocation } from "../layout/output_location.ts";
 import { writeFileAtomic } from "./atomic_file.ts";
 import type { ObjectBody, StorageBackend } from "./backend.ts";
 import { diskError } from "../layout/disk_error.ts";
+import { partNames } from "./download_part.ts";
 import { Hashers } from "./hash/hashers.ts";
 import { downloadLarge, type LargeDownload, SEGMENT } from "./large_download.ts";
 import { Semaphore } from "./semaphore.ts";
@@ -52,7 +54,8 @@ export interface DownloadOptions extends TransferOptions {
  * stop the others. Where the storage has a hash on record, that is the expected one.
  *
  * A large object is collected in `NAME.part`, with what is there in `NAME.part.journal`. After a
- * kill or a failure both stay, and the next download of the same version continues.
+ * kill or a failure both stay, and the next download of the same version continues. Where one of the
+ * two names is that of another item, or of somebody else's file, one stream does without them.
  *
  * @param backend The storage.
  * @param items The objects.
@@ -69,10 +72,12 @@ export async function download(
   const concurrency = concurrencyFor(all, options.concurrency);
   const { segment = segmentFor(all, concurrency) } = options;
   using downloader = new Downloader(backend, { ...options, concurrency, segment });
-  return await transferAll(all, async (item) => [await downloader.get(item)], downloadFailure, {
-    ...options,
-    concurrency,
-  });
+  const wanted = new Set(all.map(({ path }) => resolve(path)));
+  const get = async (item: DownloadItem) => {
+    const { part, journal } = partNames(resolve(item.path));
+    return [await downloader.get(item, { alone: wanted.has(part) || wanted.has(journal) })];
+  };
+  return await transferAll(all, get, downloadFailure, { ...options, concurrency });
 }
 
 /**
@@ -130,13 +135,17 @@ export class Downloader implements Disposable {
    * Downloads an object.
    *
    * @param item The object.
+   * @param how `alone: true` to make no other file beside it, however large it is.
    * @returns What became of it; it is not `failed`.
    * @throws {RunOutputsError} Why it could not be downloaded; or the signal's reason.
    */
-  async get(item: DownloadItem): Promise<TransferResult> {
+  async get(
+    item: DownloadItem,
+    { alone = false }: { readonly alone?: boolean } = {},
+  ): Promise<TransferResult> {
     const { onEvent } = this.#options;
     onEvent?.({ type: "start", path: item.path, size: item.size });
-    const shared = { streams: this.#streams, hashers: this.#hashers };
+    const shared = { streams: this.#streams, hashers: this.#hashers, alone };
     const result = await downloadOne(this.#backend, item, this.#options, shared);
     onEvent?.({ type: "finish", result });
     return result;
@@ -163,7 +172,9 @@ async function downloadOne(
   backend: StorageBackend,
   item: DownloadItem,
   options: DownloadOptions,
-  shared: Pick<LargeDownload, "streams" | "hashers">,
+  { alone, ...shared }:
+    & Pick<LargeDownload, "streams" | "hashers">
+    & { readonly alone: boolean },
 ): Promise<TransferResult> {
   const { location, path, sha256 } = item;
   const { signal, onEvent } = options;
@@ -180,9 +191,9 @@ async function downloadOne(
   let body: ObjectBody;
   try {
     // The first bytes come with the object's headers; for most objects they are all there is.
-    const range = segment === Infinity ? undefined : { start: 0, end: segment };
+    const range = alone || segment === Infinity ? undefined : { start: 0, end: segment };
     body = await backend.read(location, { range, signal });
-    const isSmall = body.info.size <= Math.min(segment, SEGMENT);
+    const isSmall = alone || body.info.size <= Math.min(segment, SEGMENT);
     if (isSmall) return await downloadSmall(body, item, onBytes, signal);
   } finally {
     release();
@@ -209,7 +220,8 @@ async function downloadOne(
       ...(loaded.resumed > 0 && { resumed: loaded.resumed }),
     };
   }
-  // Another process is at work on the same file. It may fail, so ours is downloaded on its own.
+  // Another process is at work on the same file, and may fail; or what is beside it is not ours.
+  // So this is downloaded on its own.
   return await downloadSmall(
     await backend.read(location, { ifMatch: info.etag, signal }),
     item,

@@ -10,6 +10,7 @@ import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { ByteRange, ObjectBody, ObjectInfo, StorageBackend } from "./backend.ts";
 import { diskError } from "../layout/disk_error.ts";
+import { DOWNLOAD_SCHEMA, maySpread, partNames } from "./download_part.ts";
 import type { FileHasher, Hashers } from "./hash/hashers.ts";
 import { Journal } from "./journal.ts";
 import type { Semaphore } from "./semaphore.ts";
@@ -57,7 +58,7 @@ export interface LargeDownloaded {
 
 /** The first line of a journal: of which version the bytes in the file are. */
 interface Header {
-  readonly schema: "run-outputs.download/1";
+  readonly schema: typeof DOWNLOAD_SCHEMA;
   readonly source: string;
   readonly etag: string;
   readonly size: number;
@@ -70,7 +71,7 @@ interface Header {
  * @param task What to download.
  * @param first The body of the first segment, if it has been opened already; it is disposed of.
  * @returns The hash and what was there; `undefined`, if another process is downloading the same
- * file into the same `NAME.part`.
+ * file into the same `NAME.part`, or somebody else's file has that name.
  * @throws {RunOutputsError} `integrity`, if the bytes do not have the hash: then nothing of them
  * is kept. After other failures what is there is kept for the next attempt.
  */
@@ -81,10 +82,11 @@ export async function downloadLarge(
 ): Promise<LargeDownloaded | undefined> {
   await using opened = new DisposableBody(first, Math.min(task.segment, task.info.size));
   const { path, signal } = task;
-  const part = `${path}.part`;
+  const { part, journal: journalPath } = partNames(path);
   try {
     await Deno.mkdir(dirname(path), { recursive: true });
-    using journal = await Journal.open(`${part}.journal`);
+    if (!await maySpread(path)) return undefined;
+    using journal = await Journal.open(journalPath);
     if (journal === undefined) return undefined;
     const done = await takeUp(journal, part, task);
     const resumed = done.reduce((sum, { start, end }) => sum + end - start, 0);
@@ -120,7 +122,7 @@ export async function downloadLarge(
 async function takeUp(journal: Journal, part: string, task: LargeDownload): Promise<ByteRange[]> {
   const { info, location } = task;
   const header: Header = {
-    schema: "run-outputs.download/1",
+    schema: DOWNLOAD_SCHEMA,
     source: location.s3Uri,
     etag: info.etag,
     size: info.size,

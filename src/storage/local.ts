@@ -29,6 +29,7 @@ import { readFile } from "./byte_source.ts";
 import { compareKeys } from "./compare_keys.ts";
 import { contentType } from "./content_type.ts";
 import { diskError } from "../layout/disk_error.ts";
+import { isUnfinished } from "./download_part.ts";
 import { clipRange } from "./range.ts";
 
 /** Options of {@linkcode LocalBackend}. */
@@ -168,7 +169,7 @@ export class LocalBackend implements StorageBackend {
     await this.#stayInside(target).catch((error) => {
       throw diskError("write", target, error);
     });
-    const body = await this.read(from, { ifMatch: found.etag, signal: options.signal });
+    await using body = await this.read(from, { ifMatch: found.etag, signal: options.signal });
     const { sha256, stat } = await writeFileAtomic(target, body, {
       ...options,
       sha256: undefined,
@@ -249,6 +250,7 @@ export class LocalBackend implements StorageBackend {
         signal?.throwIfAborted();
         if (isTemporary(entry.name)) continue;
         if (!(entry.isFile || (entry.isDirectory && recursive))) continue;
+        if (entry.isFile && await isUnfinished(join(path, entry.name))) continue;
         entries.push({
           key: this.#encode ? decode(entry.name) : entry.name,
           name: entry.name,

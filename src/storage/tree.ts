@@ -6,6 +6,7 @@
 
 import { join } from "node:path";
 import { isTemporary } from "./atomic_file.ts";
+import { isUnfinished } from "./download_part.ts";
 import type { PathFilter } from "./path_filter.ts";
 import { compareKeys } from "./compare_keys.ts";
 import { diskError } from "../layout/disk_error.ts";
@@ -71,7 +72,7 @@ export async function listTree(
           continue;
         }
         if (filter !== undefined && !filter.matches(relativePath)) continue;
-        if (isTemporary(entry.name)) {
+        if (isTemporary(entry.name) || (entry.isFile && await isUnfinished(path))) {
           skipped.push({ relativePath, reason: "a temporary file of ours" });
         } else if (entry.isFile) {
           files.push({ relativePath, path, size: Deno.lstatSync(path).size });

@@ -120,8 +120,16 @@ export async function upload(
       }
     }
     if (results.length > 1 && etag !== undefined) {
-      const conflict = await replacedMeanwhile(backend, result, etag, options.signal);
-      if (conflict !== undefined) results[0] = failed(item, conflict);
+      try {
+        const conflict = await replacedMeanwhile(backend, result, etag, options.signal);
+        if (conflict !== undefined) results[0] = failed(item, conflict);
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        // All is there: only whether it has stayed could not be seen.
+        const unseen = `Cannot see whether ${result.location} was replaced meanwhile: ` +
+          (error as Error).message;
+        results[0] = { ...result, warnings: [...result.warnings, unseen] };
+      }
     }
     return results;
   }

@@ -237,3 +237,29 @@ Deno.test("download(): a large object in one piece is continued where it was lef
   assert.equal(result.outcome, "written", result.error?.message);
   assert.equal(sha256(await Deno.readFile(path)), sha256(bytes));
 });
+
+for (const name of ["large.part", "large.part.journal"]) {
+  Deno.test(`download(): somebody else's file '${name}' is not touched`, async () => {
+    await using dir = await tempDir();
+    const content = "x".repeat(1000);
+    const backend = await holding({ "large": content });
+    await writeTree(dir.path, { [name]: "theirs" });
+    const [result] = await download(backend, [item(dir.path, "large", content)], { segment: 100 });
+    assert.equal(result.outcome, "written", result.error?.message);
+    assert.deepEqual(await readTree(dir.path), { "large": content, [name]: "theirs" });
+  });
+
+  for (const order of ["before", "behind"]) {
+    Deno.test(`download(): an item 'large' ${order} an item '${name}': both are right`, async () => {
+      await using dir = await tempDir();
+      const objects = { "large": "x".repeat(1000), [name]: "y".repeat(1000) };
+      const backend = await holding(objects);
+      const items = Object.keys(objects).map((key) => item(dir.path, key));
+      if (order === "behind") items.reverse();
+      for (const { outcome, error } of await download(backend, items, { segment: 100 })) {
+        assert.equal(outcome, "written", error?.message);
+      }
+      assert.deepEqual(await readTree(dir.path), objects);
+    });
+  }
+}

@@ -271,3 +271,22 @@ async function* pieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Arr
     yield buffer.subarray(0, piece.length);
   }
 }
+
+Deno.test("local: a copy that fails before it reads closes what it has opened", async () => {
+  await using temp = await tempDir();
+  await writeTree(temp.path, { "r/a": "a", "r/file": "in the way" });
+  // That nothing stays open is what Deno looks for after each test.
+  const copying = new LocalBackend(temp.path).copy(at("r/a"), at("r/file/b"));
+  await rejectsWith(copying, "conflict");
+});
+
+Deno.test("local: an unfinished download is not listed, an object with such a name is", async () => {
+  await using temp = await tempDir();
+  await writeTree(temp.path, {
+    "r/a.part": "half",
+    "r/a.part.journal": '{"schema":"run-outputs.download/1","source":"s3://b/k"}\n',
+    "r/b.part": "whole",
+    "r/b.part.journal": "{}\n",
+  });
+  assert.deepEqual(await list(new LocalBackend(temp.path), "r"), ["r/b.part", "r/b.part.journal"]);
+});

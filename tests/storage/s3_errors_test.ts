@@ -3,9 +3,12 @@ import { createHash } from "node:crypto";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import { bytesSource } from "../../src/storage/byte_source.ts";
 import { createS3Backend } from "../../src/storage/s3/s3_backend.ts";
-import type { S3BackendOptions } from "../../src/storage/s3/settings.ts";
+import { Session } from "../../src/storage/s3/session.ts";
+import { readSettings, type S3BackendOptions } from "../../src/storage/s3/settings.ts";
+import { UploadJournal } from "../../src/storage/s3/upload_journal.ts";
 import { rejectsWith } from "../support/errors.ts";
 import { memoryS3, testOptions } from "../support/s3_subject.ts";
+import { tempDir, writeTree } from "../support/temp_dir.ts";
 
 const at = new OutputLocation("suite", "1-linux/a");
 
@@ -187,6 +190,13 @@ Deno.test("s3: a server that refuses checksum headers is served without them", a
   assert.deepEqual(stored, [createHash("sha256").update("hello").digest("hex")]);
 });
 
+for (const [partMiB, expected] of [[5, 16], [8, 16], [20, 40], [32, 64], [5120, 64]]) {
+  Deno.test(`s3: with parts of ${partMiB} MiB, files from ${expected} MiB on go in parts`, async () => {
+    const options = testOptions("http://127.0.0.1:9", { partSize: partMiB * 1024 ** 2 });
+    assert.equal((await readSettings(options)).multipartThreshold, expected * 1024 ** 2);
+  });
+}
+
 Deno.test("s3: parts grow so that the allowed number of them suffices", async () => {
   await using s3 = await memoryS3({ partSize: 5 * 1024 ** 2, multipartThreshold: 1, maxParts: 2 });
   const bytes = new Uint8Array(16_000_000).fill(7);
@@ -207,6 +217,76 @@ Deno.test("s3: an object above the copy limit is copied in parts, with type and 
   assert.equal(copied.sha256, sha256);
   assert.equal(copied.contentType, "text/plain");
   assert.equal(copied.etag.split("-")[1], "2");
+});
+
+Deno.test("s3: a copy that must not replace anything has the server see to it", async () => {
+  const conditions: (string | null)[] = [];
+  await using s3 = await memoryS3({
+    fetch: (input, init) => {
+      const { headers } = new Request(input, { ...init, body: undefined });
+      if (headers.has("x-amz-copy-source")) conditions.push(headers.get("if-none-match"));
+      return fetch(input, init);
+    },
+  });
+  await s3.backend.write(at, bytesSource("a"));
+  await s3.backend.copy(at, new OutputLocation("suite", "2-linux/b"), { ifAbsent: true });
+  await s3.backend.copy(at, new OutputLocation("suite", "2-linux/b"));
+  assert.deepEqual(conditions, ["*", null]);
+});
+
+Deno.test("s3: where no journal can be made, uploads in parts go on without, and one notice says so", async () => {
+  await using temp = await tempDir();
+  await writeTree(temp.path, { "state": "a file in the way" });
+  const notices: string[] = [];
+  await using s3 = await memoryS3({
+    multipartThreshold: 1,
+    journalDir: `${temp.path}/state/uploads`,
+    onNotice: (message) => notices.push(message),
+  });
+  for (const name of ["a", "b"]) {
+    const location = new OutputLocation("suite", `1-linux/${name}`);
+    const { size } = await s3.backend.write(location, bytesSource("hello"));
+    assert.equal(size, 5);
+  }
+  assert.equal(notices.length, 1, notices.join("\n"));
+  assert.match(notices[0], /^Cannot write '.*uploads': .*; an upload that is killed can't be/);
+});
+
+Deno.test("s3: a journal that can't be written any more does not fail its upload", async () => {
+  await using temp = await tempDir();
+  const notices: string[] = [];
+  const onNotice = (message: string) => notices.push(message);
+  const options = testOptions("http://127.0.0.1:9", { journalDir: temp.path, onNotice });
+  using session = new Session(await readSettings(options));
+  const journal = await UploadJournal.open(session, at);
+  // Its file is closed, so each write to it fails.
+  journal[Symbol.dispose]();
+  const identity = { size: 1, partSize: 1, sha256: "", contentType: "", checksums: false };
+  journal.begin("id", identity);
+  journal.note({ number: 1, etag: '"e"' });
+  await journal.remove();
+  assert.equal(notices.length, 1, notices.join("\n"));
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(temp.path)), []);
+});
+
+Deno.test("s3: an answer that comes slowly, but comes, is not taken for a stalled one", async () => {
+  const xml = "<ListBucketResult><Name>suite</Name><IsTruncated>false</IsTruncated>" +
+    "<KeyCount>0</KeyCount></ListBucketResult>";
+  const pieces = xml.match(/.{1,20}/g)!;
+  await using server = stub(() => {
+    let next = 0;
+    const body = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        if (next > 0) await new Promise((resolve) => setTimeout(resolve, 250));
+        if (next === pieces.length) controller.close();
+        else controller.enqueue(new TextEncoder().encode(pieces[next++]));
+      },
+    });
+    return new Response(body, { headers: { "content-type": "application/xml" } });
+  });
+  const retry = { maxAttempts: 3, baseDelay: 1, maxElapsed: 60_000 };
+  using backend = await createS3Backend(testOptions(server.url, { retry, stallTimeout: 1000 }));
+  assert.deepEqual(await Array.fromAsync(backend.list(at)), []);
 });
 
 Deno.test("s3: a list goes over all pages", async () => {

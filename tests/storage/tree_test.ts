@@ -112,3 +112,21 @@ Deno.test("listTree(): what a killed program left half written is told and not t
   assert.deepEqual(files.map(({ relativePath }) => relativePath), ["a"]);
   assert.deepEqual(skipped.map(({ relativePath }) => relativePath), [`deep/${TEMPORARY_PREFIX}x`]);
 });
+
+Deno.test("listTree(): an unfinished download is told and not taken, a file with such a name is", async () => {
+  await using temp = await tempDir();
+  const journal = '{"schema":"run-outputs.download/1","source":"s3://b/k","etag":"e","size":1}\n';
+  await writeTree(temp.path, {
+    "a.part": "half",
+    "a.part.journal": journal,
+    "b.part": "whole",
+    "c.part": "whole",
+    "c.part.journal": "mine",
+  });
+  const { files, skipped } = await listTree(temp.path);
+  assert.deepEqual(skipped.map(({ relativePath }) => relativePath), ["a.part", "a.part.journal"]);
+  assert.deepEqual(
+    files.map(({ relativePath }) => relativePath),
+    ["b.part", "c.part", "c.part.journal"],
+  );
+});

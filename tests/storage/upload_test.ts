@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { RunOutputsError } from "../../src/layout/error.ts";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import type {
   ByteSource,
@@ -297,6 +298,22 @@ for (const first of ["written", "unchanged"] as const) {
     assert(results[0].error!.message.includes(sha256("theirs")), results[0].error!.message);
   });
 }
+
+Deno.test("upload(): a last look that fails is a warning, what was written stays written", async () => {
+  const backend = new Watched();
+  backend.onWrite = (key) => {
+    if (!key.endsWith(".sha256sum")) return;
+    const { stat } = backend;
+    backend.stat = (location, options) =>
+      location.name === "a"
+        ? Promise.reject(new RunOutputsError("failed", "no look"))
+        : stat.call(backend, location, options);
+  };
+  const results = await upload(backend, [withChecksum("a", "a")]);
+  assert.deepEqual(results.map(({ outcome }) => outcome), ["written", "written"]);
+  assert.equal(results[0].warnings.length, 1);
+  assert.match(results[0].warnings[0], /1-linux\/a was replaced meanwhile: no look$/);
+});
 
 Deno.test("upload(): events add up: each file starts and finishes once, bytes make its size", async () => {
   await using temp = await tempDir();

@@ -16,6 +16,7 @@ import {
 } from "./sdk_request.ts";
 import type { S3Settings, StaticCredentials } from "./settings.ts";
 import type { Transport } from "./transport.ts";
+import type { Watchdog } from "./watchdog.ts";
 
 /** The SDK insists on somebody, also where its requests go out unsigned. */
 const NOBODY: StaticCredentials = { accessKeyId: "nobody", secretAccessKey: "nobody" };
@@ -92,7 +93,7 @@ export class Commands implements Disposable {
       signal,
     );
     const { response, watchdog } = answer;
-    const text = await response.text().catch((error) => {
+    const text = await textOf(response, watchdog).catch((error) => {
       throw watchdog.signal.aborted ? watchdog.signal.reason : error;
     });
     if (!response.ok) throw await failureOf(response, text);
@@ -107,6 +108,17 @@ export class Commands implements Disposable {
     }
     return sdkResponse(response, text);
   }
+}
+
+/** All of an answer; each piece shows that something moves. */
+async function textOf(response: Response, watchdog: Watchdog): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of response.body ?? []) {
+    watchdog.touch();
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 /**

@@ -66,6 +66,7 @@ export async function copyObject(
           Key: to.key,
           CopySource,
           CopySourceIfMatch,
+          ...(ifAbsent === true && { IfNoneMatch: "*" }),
           ...replaced,
           MetadataDirective: "ContentType" in replaced ? "REPLACE" : "COPY",
         }),

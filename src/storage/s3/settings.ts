@@ -19,6 +19,7 @@ const MiB = 1024 * 1024;
 export const DEFAULTS = {
   partSize: 8 * MiB,
   multipartThreshold: 16 * MiB,
+  maxMultipartThreshold: 64 * MiB,
   maxParts: 10_000,
   copyLimit: 5 * 1024 ** 3,
   maxBytesInMemory: 64 * MiB,
@@ -55,7 +56,7 @@ export interface S3BackendOptions {
   readonly credentials?: () => Promise<StaticCredentials>;
   /** The size of a part of a multipart upload in bytes, at least 5 MiB on Amazon. 8 MiB. */
   readonly partSize?: number;
-  /** From how many bytes on an upload is in parts. Default: 16 MiB, or two parts. */
+  /** From how many bytes on an upload is in parts. Default: two parts, but 16 to 64 MiB. */
   readonly multipartThreshold?: number;
   /** How many parts an upload may have; the part size grows to fit. Default: 10,000. */
   readonly maxParts?: number;
@@ -160,7 +161,10 @@ export async function readSettings(options: S3BackendOptions): Promise<S3Setting
     partSize,
     multipartThreshold: positive(
       "multipart threshold",
-      options.multipartThreshold ?? Math.max(DEFAULTS.multipartThreshold, 2 * partSize),
+      options.multipartThreshold ?? Math.max(
+        DEFAULTS.multipartThreshold,
+        Math.min(2 * partSize, DEFAULTS.maxMultipartThreshold),
+      ),
     ),
     maxParts: positive("maximum of parts", options.maxParts ?? DEFAULTS.maxParts),
     copyLimit: positive("copy limit", options.copyLimit ?? DEFAULTS.copyLimit),

@@ -55,11 +55,15 @@ const HELD_BY_ANOTHER: FoundJournal = {
   [Symbol.dispose]: () => {},
 };
 
-/** The journal of one object's upload. Without a directory for it, it does nothing. */
+/**
+ * The journal of one object's upload. Without a directory for it, or one that can be written, it
+ * does nothing: it is there to save work, and must not cost any.
+ */
 export class UploadJournal implements Disposable {
   readonly #session: Session;
   readonly #location: OutputLocation;
   readonly #journal: Journal | undefined;
+  #broken = false;
 
   private constructor(session: Session, location: OutputLocation, journal: Journal | undefined) {
     this.#session = session;
@@ -68,12 +72,12 @@ export class UploadJournal implements Disposable {
   }
 
   /**
-   * Opens an object's journal. If another process holds it, this upload has none.
+   * Opens an object's journal. If another process holds it, this upload has none; if the disk does
+   * not allow one, a notice says so.
    *
    * @param session The connection; its settings name the directory.
    * @param location The object.
    * @returns The journal.
-   * @throws {RunOutputsError} What the disk says.
    */
   static async open(session: Session, location: OutputLocation): Promise<UploadJournal> {
     const path = pathOf(session, location);
@@ -82,7 +86,8 @@ export class UploadJournal implements Disposable {
       await Deno.mkdir(dirname(path), { recursive: true });
       return new UploadJournal(session, location, await Journal.open(path));
     } catch (error) {
-      throw diskError("write", path, error);
+      noticeWithout(session, error);
+      return new UploadJournal(session, location, undefined);
     }
   }
 
@@ -150,7 +155,7 @@ export class UploadJournal implements Disposable {
    * @param identity What it is of.
    */
   begin(uploadId: string, identity: UploadIdentity): void {
-    this.#journal?.restart(toHeader(uploadId, identity));
+    this.#try((journal) => journal.restart(toHeader(uploadId, identity)));
   }
 
   /**
@@ -159,17 +164,28 @@ export class UploadJournal implements Disposable {
    * @param part The part.
    */
   note(part: Part): void {
-    this.#journal?.append(part);
+    this.#try((journal) => journal.append(part));
   }
 
   /** Removes the journal: the upload is completed, or gone. */
   async remove(): Promise<void> {
-    await this.#journal?.remove();
+    await this.#journal?.remove().catch((error) => noticeWithout(this.#session, error));
   }
 
   /** Lets other processes have it. */
   [Symbol.dispose](): void {
     this.#journal?.[Symbol.dispose]();
+  }
+
+  /** After a failure nothing more is noted; what was noted before is right, and stays. */
+  #try(write: (journal: Journal) => void): void {
+    if (this.#journal === undefined || this.#broken) return;
+    try {
+      write(this.#journal);
+    } catch (error) {
+      this.#broken = true;
+      noticeWithout(this.#session, error);
+    }
   }
 
   /** The etags of the parts that the server has; `undefined`, if it has no such upload. */
@@ -201,6 +217,12 @@ function pathOf(session: Session, { bucket, s3Uri }: OutputLocation): string | u
   const name = `${session.transport.host(bucket)} ${s3Uri}`;
   const id = createHash("sha256").update(name).digest("hex").slice(0, 32);
   return join(journalDir, `${id}.upload.journal`);
+}
+
+/** Once for the directory, not for each object in it. */
+function noticeWithout(session: Session, error: unknown): void {
+  const { message } = diskError("write", session.settings.journalDir!, error);
+  session.notice(`${message}; an upload that is killed can't be continued`);
 }
 
 /** Whether a journal is of an upload, as far as can be seen without its lock. */
