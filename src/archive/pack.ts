@@ -12,27 +12,13 @@ import { pipeline, Readable } from "node:stream";
 import zlib from "node:zlib";
 import { RunOutputsError } from "../layout/error.ts";
 import type { PieceCompression } from "./compress_piece.ts";
+import { COMPRESSION_LEVELS, type PackCompression } from "./compression.ts";
 import { compileLzma } from "./liblzma.ts";
 import type { ArchiveMember } from "./members.ts";
 import { PackPool } from "./pack_pool.ts";
 import { cutTar, readPiece } from "./tar_pieces.ts";
 import { type TarRecord, tarRecord, type TimeOptions } from "./tar_records.ts";
 import { XzJoiner } from "./xz_join.ts";
-
-/** How an archive is compressed: zstd (`.tar.zst`), xz (`.tar.xz`) or gzip (`.tar.gz`). */
-export type PackCompression = "zst" | "xz" | "gz";
-
-/**
- * The levels that each compression knows. xz has two more, whose dictionaries need more memory than
- * a worker has.
- */
-export const COMPRESSION_LEVELS: Readonly<
-  Record<PackCompression, { readonly min: number; readonly max: number; readonly standard: number }>
-> = {
-  zst: { min: 1, max: 19, standard: 3 },
-  xz: { min: 0, max: 7, standard: 6 },
-  gz: { min: 1, max: 9, standard: 6 },
-};
 
 /** Options of {@linkcode pack}. */
 export interface PackOptions {

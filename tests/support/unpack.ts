@@ -9,7 +9,7 @@ import { Readable } from "node:stream";
 import zlib from "node:zlib";
 import { extract } from "tar-stream";
 import { compileLzma, Lzma } from "../../src/archive/liblzma.ts";
-import type { PackCompression } from "../../src/archive/pack.ts";
+import type { PackCompression } from "../../src/archive/compression.ts";
 import { concat } from "./bytes.ts";
 
 /** One member of an archive, as it stands there. */
