@@ -164,7 +164,8 @@ export {
   listMembers,
   type ListMembersOptions,
 } from "./src/archive/members.ts";
-export { pack, type PackCompression, type PackOptions } from "./src/archive/pack.ts";
+export type { PackCompression } from "./src/archive/compression.ts";
+export { pack, type PackOptions } from "./src/archive/pack.ts";
 export type { PathStyle } from "./src/archive/member_path.ts";
 export {
   UNPACK_LIMITS,
@@ -226,7 +227,11 @@ export {
   type UploadRemoval,
 } from "./src/operations/stale_uploads.ts";
 export { formatSidecar, parseSidecar } from "./src/operations/sidecar.ts";
-export { planArtifacts, type PlanArtifactsOptions } from "./src/operations/upload_artifacts.ts";
+export {
+  type PackArtifactsOptions,
+  planArtifacts,
+  type PlanArtifactsOptions,
+} from "./src/operations/upload_artifacts.ts";
 export {
   type BuildJob,
   type JobStatus,

@@ -37,6 +37,8 @@ if (import.meta.main) {
       // Workers are no part of the module graph.
       "--include",
       "src/archive/unpack_worker.ts",
+      "--include",
+      "src/archive/pack_worker.ts",
       "--output",
       out,
       "cli.ts",

@@ -1,161 +1,198 @@
 /**
  * Making archives, as streams of bytes.
  *
+ * The tar archive is cut into pieces by the position of their bytes. Each becomes a zstd frame or a
+ * block of an .xz file of its own, so all cores compress at once, and the same members make the
+ * same bytes, however many workers there are and whichever is the fastest.
+ *
  * @module
  */
 
-import { pipeline, Readable, type Transform } from "node:stream";
+import { pipeline, Readable } from "node:stream";
 import zlib from "node:zlib";
-import { type Header, type Pack, pack as tarPack } from "tar-stream";
-import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
+import type { PieceCompression } from "./compress_piece.ts";
+import { COMPRESSION_LEVELS, type PackCompression } from "./compression.ts";
+import { compileLzma } from "./liblzma.ts";
 import type { ArchiveMember } from "./members.ts";
-
-/** How an archive is compressed: zstd (`.tar.zst`) or gzip (`.tar.gz`). */
-export type PackCompression = "zst" | "gz";
-
-/** The levels that each compression knows. */
-export const COMPRESSION_LEVELS: Readonly<
-  Record<PackCompression, { readonly min: number; readonly max: number; readonly standard: number }>
-> = {
-  zst: { min: 1, max: 19, standard: 3 },
-  gz: { min: 1, max: 9, standard: 6 },
-};
+import { PackPool } from "./pack_pool.ts";
+import { cutTar, readPiece } from "./tar_pieces.ts";
+import { type TarRecord, tarRecord, type TimeOptions } from "./tar_records.ts";
+import { XzJoiner } from "./xz_join.ts";
 
 /** Options of {@linkcode pack}. */
 export interface PackOptions {
   /** How to compress. */
   readonly compression: PackCompression;
-  /** The level; the compression's own default if not given (zstd 3, gzip 6). */
+  /** The level; the compression's own default if not given (zstd 3, xz 6, gzip 6). */
   readonly level?: number;
+  /** The time that every member gets in place of its own. */
+  readonly modified?: Date;
+  /** The latest time of a member: later ones become it, as `SOURCE_DATE_EPOCH` asks. */
+  readonly notAfter?: Date;
   /** Stops the packing. */
   readonly signal?: AbortSignal;
 }
 
-/** Compressed bytes come in pieces of this size; smaller ones halve zstd's speed. */
-const OUTPUT_CHUNK = 512 * 1024;
+const MIB = 1024 * 1024;
 
-/** What is read of a file at once. */
-const INPUT_CHUNK = 256 * 1024;
+/** Of so many bytes a zstd frame is made. */
+const FRAME = 8 * MIB;
+
+/** What is handed to gzip at once. */
+const GZIP_INPUT = MIB;
+
+/** Pieces of this size come from gzip; smaller ones take more time. */
+const GZIP_OUTPUT = 512 * 1024;
+
+const sharedPool = new PackPool();
 
 /**
- * Makes an archive.
+ * Makes an archive, with a worker on each core for zstd and xz. Archives that are made at the same
+ * time share the workers.
  *
  * The same members with the same content, modes and times make the same bytes: owners are left
  * out, and gzip's header carries no time.
  *
  * @param members What goes in, in this order.
- * @param options Compression, level, a signal.
+ * @param options Compression, level, times, a signal.
  * @returns The archive's bytes. Leaving the loop early stops the work and closes all files.
  * @throws {RunOutputsError} While the bytes are asked for: `integrity`, if a file changes its size
- * meanwhile; `failed`, if this runtime has no zstd; or what the disk says.
+ * meanwhile; `invalid`, for a level that the compression does not have; `failed`, if this runtime
+ * has no zstd; or what the disk says.
  */
-export async function* pack(
+export function pack(
   members: Iterable<ArchiveMember>,
   options: PackOptions,
 ): AsyncGenerator<Uint8Array> {
-  const { signal } = options;
-  const compressor = createCompressor(options);
-  const archive = tarPack();
-  const filled = fill(archive, members, signal).then(
-    () => archive.finalize(),
-    (error) => archive.destroy(error),
+  return packIn(sharedPool, members, options);
+}
+
+/**
+ * Makes an archive with certain workers.
+ *
+ * @param pool The workers.
+ * @param members What goes in, in this order.
+ * @param options Compression, level, times, a signal.
+ * @returns The archive's bytes.
+ */
+export async function* packIn(
+  pool: PackPool,
+  members: Iterable<ArchiveMember>,
+  options: PackOptions,
+): AsyncGenerator<Uint8Array> {
+  const { compression, signal } = options;
+  const level = checkLevel(options);
+  const records = tarRecords(members, options);
+  if (compression === "gz") yield* packGzip(records, level, signal);
+  else if (compression === "zst") {
+    checkZstd();
+    yield* compressPieces(pool, records, { compression, level, size: FRAME }, signal);
+  } else {
+    const joiner = new XzJoiner();
+    const size = blockSize(level);
+    for await (const file of compressPieces(pool, records, { compression, level, size }, signal)) {
+      yield* joiner.add(file);
+    }
+    yield joiner.finish();
+  }
+}
+
+function* tarRecords(
+  members: Iterable<ArchiveMember>,
+  times: TimeOptions,
+): Generator<TarRecord> {
+  for (const member of members) yield tarRecord(member, times);
+}
+
+function checkLevel({ compression, level }: PackOptions): number {
+  const { min, max, standard } = COMPRESSION_LEVELS[compression];
+  if (level === undefined) return standard;
+  if (Number.isInteger(level) && level >= min && level <= max) return level;
+  throw new RunOutputsError(
+    "invalid",
+    `Cannot pack with ${compression} level ${level}: expected a whole number from ${min} to ${max}`,
   );
-  const source = Readable.from(archive as AsyncIterable<Uint8Array>, { objectMode: false });
+}
+
+function checkZstd(): void {
+  if (typeof zlib.createZstdCompress === "function") return;
+  throw new RunOutputsError(
+    "failed",
+    `Cannot compress with zstd: Deno ${Deno.version.deno} does not have it, Deno 2.9.6 does`,
+  );
+}
+
+/** Three dictionaries, as `xz -T` has it; for small dictionaries no less than for the usual one. */
+function blockSize(level: number): number {
+  return level <= 6 ? 24 * MIB : 48 * MIB;
+}
+
+/** How pieces are made. */
+interface Cut {
+  readonly compression: PieceCompression;
+  readonly level: number;
+  /** The size of a piece. */
+  readonly size: number;
+}
+
+/** The compressed pieces of an archive, in their order. */
+async function* compressPieces(
+  pool: PackPool,
+  records: Iterable<TarRecord>,
+  { compression, level, size }: Cut,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  signal?.throwIfAborted();
+  const lzmaModule = compression === "xz" ? await compileLzma() : undefined;
+  const left = new AbortController();
+  const stop = signal === undefined ? left.signal : AbortSignal.any([signal, left.signal]);
+  const pieces = cutTar(records, size);
+  const underWay: Promise<Uint8Array>[] = [];
+  using _membership = pool.join();
   try {
-    // Errors arrive in the loop; the callback only keeps them from being thrown twice.
-    for await (const chunk of pipeline(source, compressor, () => {})) {
+    for (let ended = false;;) {
+      while (!ended && underWay.length < pool.share()) {
+        const { value: piece, done } = pieces.next();
+        if (done) ended = true;
+        else {
+          const bytes = pool.run({ piece, compression, level, lzmaModule }, stop);
+          bytes.catch(() => {/* told when its turn comes */});
+          underWay.push(bytes);
+        }
+      }
+      const next = underWay.shift();
+      if (next === undefined) break;
+      yield await next;
       signal?.throwIfAborted();
-      yield chunk;
     }
     signal?.throwIfAborted();
   } finally {
-    // Whoever leaves early waits until the last file is closed.
-    archive.destroy();
-    await filled;
+    left.abort();
+    await Promise.allSettled(underWay);
   }
 }
 
-function createCompressor({ compression, level }: PackOptions): Transform {
-  const chosen = level ?? COMPRESSION_LEVELS[compression].standard;
-  if (compression === "gz") return zlib.createGzip({ level: chosen, chunkSize: OUTPUT_CHUNK });
-  if (typeof zlib.createZstdCompress !== "function") {
-    throw new RunOutputsError(
-      "failed",
-      `Cannot compress with zstd: Deno ${Deno.version.deno} does not have it, Deno 2.9.6 does`,
-    );
-  }
-  const { ZSTD_c_compressionLevel, ZSTD_c_checksumFlag } = zlib.constants;
-  return zlib.createZstdCompress({
-    chunkSize: OUTPUT_CHUNK,
-    params: { [ZSTD_c_compressionLevel]: chosen, [ZSTD_c_checksumFlag]: 1 },
-  });
-}
-
-/** Puts all members into an archive. */
-async function fill(
-  archive: Pack,
-  members: Iterable<ArchiveMember>,
+/** One stream of gzip, made in this thread: browsers read no more than one. */
+async function* packGzip(
+  records: Iterable<TarRecord>,
+  level: number,
   signal: AbortSignal | undefined,
-): Promise<void> {
-  for (const member of members) {
+): AsyncGenerator<Uint8Array> {
+  signal?.throwIfAborted();
+  const source = Readable.from(tarBytes(records), { objectMode: false });
+  const gzip = zlib.createGzip({ level, chunkSize: GZIP_OUTPUT });
+  // Errors arrive in the loop; the callback only keeps them from being thrown twice.
+  for await (const chunk of pipeline(source, gzip, () => {})) {
     signal?.throwIfAborted();
-    const header = {
-      name: member.type === "directory" ? `${member.name}/` : member.name,
-      mode: member.mode,
-      mtime: member.modified,
-      uid: 0,
-      gid: 0,
-    };
-    if (member.type === "file") {
-      const { path, size } = member;
-      await addFile(archive, { ...header, type: "file" as const, size }, path).catch((error) => {
-        throw diskError("read", path, error);
-      });
-    } else if (member.type === "directory") {
-      archive.entry({ ...header, type: "directory" });
-    } else {
-      const type = member.type === "symlink" ? "symlink" : "link";
-      archive.entry({ ...header, type, linkname: member.target });
-    }
+    yield chunk;
   }
+  signal?.throwIfAborted();
 }
 
-/** Adds a file of any size, never holding more than a few pieces of it. */
-async function addFile(
-  archive: Pack,
-  header: Partial<Header> & Pick<Header, "name" | "size">,
-  path: string,
-): Promise<void> {
-  using file = await Deno.open(path);
-  const entry = archive.entry(header);
-  const closed = new Promise<void>((resolve, reject) => {
-    entry.once("error", reject);
-    entry.once("close", resolve);
-  });
-  closed.catch(() => {/* awaited below, unless something else fails first */});
-  let left = header.size;
-  for (;;) {
-    // tar-stream keeps what it is given until it is asked for, so each piece is a buffer of its own.
-    const buffer = new Uint8Array(Math.min(INPUT_CHUNK, left + 1));
-    const count = await file.read(buffer);
-    if (count === null) break;
-    left -= count;
-    if (left < 0) break;
-    if (!entry.write(buffer.subarray(0, count))) {
-      await Promise.race([
-        new Promise<void>((resolve) => entry.once("drain", () => resolve())),
-        closed,
-      ]);
-      if (entry.destroyed) return;
-    }
+function* tarBytes(records: Iterable<TarRecord>): Generator<Uint8Array> {
+  for (const piece of cutTar(records, GZIP_INPUT)) {
+    // gzip keeps what it is given until it gets to it, so each piece has a buffer of its own.
+    yield* readPiece(piece, new Uint8Array(piece.length));
   }
-  if (left !== 0) {
-    throw new RunOutputsError(
-      "integrity",
-      `Cannot pack '${path}': its size changed while it was read`,
-    );
-  }
-  entry.end(undefined);
-  await closed;
 }

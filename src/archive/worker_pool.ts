@@ -10,6 +10,7 @@ import { RunOutputsError } from "../layout/error.ts";
 import { BadArchive } from "./bad_archive.ts";
 import type { Extracted, ExtractedLink } from "./extract.ts";
 import { compileLzma } from "./liblzma.ts";
+import { isOwnProgram } from "./own_program.ts";
 import { shareBlocks, type SharedBlocks } from "./parallel_xz.ts";
 import type { FromWorker, HelpTask, ToWorker, UnpackTask } from "./worker_messages.ts";
 import { readXzIndex } from "./xz_index.ts";
@@ -210,13 +211,7 @@ export class WorkerPool implements Disposable {
   }
 }
 
-/**
- * Starts a worker with as few permissions as possible.
- *
- * Deno ends the whole program when permissions are given to a worker without
- * `--unstable-worker-options`, and nothing tells beforehand. So it is done where this package's
- * `deno.json` is known to be in effect: in its own program, run from a file or compiled.
- */
+/** Starts a worker with as few permissions as possible. */
 function startWorker(readable: string, writable: string, narrow: boolean): PooledWorker {
   const url = new URL("./unpack_worker.ts", import.meta.url).href;
   if (!narrow) return { worker: new Worker(url, { type: "module" }), readable: undefined };
@@ -257,10 +252,4 @@ function readBlocks(path: string, decoders: number): SharedBlocks | undefined {
   };
   const index = readXzIndex(readAt, file.statSync().size);
   return index === undefined ? undefined : shareBlocks(index, decoders);
-}
-
-/** Whether the `deno.json` of this package is in effect, which switches the permissions on. */
-function isOwnProgram(): boolean {
-  if (!import.meta.url.startsWith("file:")) return false;
-  return Deno.mainModule === new URL("../../cli.ts", import.meta.url).href;
 }

@@ -77,23 +77,48 @@ export interface XzBlockFile {
  * @returns What has to stand around its bytes.
  */
 export function blockFile(header: Uint8Array, block: XzBlock): XzBlockFile {
-  const records = [
-    0,
-    ...encodeNumber(1),
-    ...encodeNumber(block.unpadded),
-    ...encodeNumber(block.size),
-  ];
+  const after = encodeIndex(header, [block]);
+  return { before: header, length: padded(block.unpadded), after };
+}
+
+/**
+ * Encodes what ends a stream: the index of its blocks, and the footer.
+ *
+ * @param header The stream's header.
+ * @param blocks Its blocks.
+ * @returns The bytes that follow the last block.
+ */
+export function encodeIndex(
+  header: Uint8Array,
+  blocks: readonly Pick<XzBlock, "unpadded" | "size">[],
+): Uint8Array {
+  const records = [0, ...encodeNumber(blocks.length)];
+  for (const { unpadded, size } of blocks) {
+    records.push(...encodeNumber(unpadded), ...encodeNumber(size));
+  }
   while (records.length % 4 !== 0) records.push(0);
-  const after = new Uint8Array(records.length + 4 + EDGE);
-  after.set(records);
-  const out = view(after);
-  out.setUint32(records.length, crc(after.subarray(0, records.length)), true);
+  const bytes = new Uint8Array(records.length + 4 + EDGE);
+  bytes.set(records);
+  const out = view(bytes);
+  out.setUint32(records.length, crc(bytes.subarray(0, records.length)), true);
   const footer = records.length + 4;
   out.setUint32(footer + 4, (records.length + 4) / 4 - 1, true);
-  after.set(header.subarray(6, 8), footer + 8);
-  out.setUint32(footer, crc(after.subarray(footer + 4, footer + 10)), true);
-  after.set([0x59, 0x5a], footer + 10);
-  return { before: header, length: padded(block.unpadded), after };
+  bytes.set(header.subarray(6, 8), footer + 8);
+  out.setUint32(footer, crc(bytes.subarray(footer + 4, footer + 10)), true);
+  bytes.set([0x59, 0x5a], footer + 10);
+  return bytes;
+}
+
+/**
+ * Encodes a number as .xz files have it: 7 bits a byte, the lowest first.
+ *
+ * @param value The number.
+ * @returns Its bytes.
+ */
+export function encodeNumber(value: number): number[] {
+  const bytes: number[] = [];
+  for (; value >= 0x80; value = Math.floor(value / 0x80)) bytes.push(value % 0x80 | 0x80);
+  return [...bytes, value];
 }
 
 function readBlocks(index: Uint8Array): XzBlock[] | undefined {
@@ -119,12 +144,6 @@ function readBlocks(index: Uint8Array): XzBlock[] | undefined {
     offset += padded(unpadded);
   }
   return blocks.length === count ? blocks : undefined;
-}
-
-function encodeNumber(value: number): number[] {
-  const bytes: number[] = [];
-  for (; value >= 0x80; value = Math.floor(value / 0x80)) bytes.push(value % 0x80 | 0x80);
-  return [...bytes, value];
 }
 
 function padded(size: number): number {

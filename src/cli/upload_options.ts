@@ -4,16 +4,89 @@
  * @module
  */
 
-import { Option } from "commander";
+import { type Command, Option } from "commander";
+import type { Compression } from "../layout/artifact_name.ts";
+import { quote, RunOutputsError } from "../layout/error.ts";
+import type { PackArtifactsOptions } from "../operations/upload_artifacts.ts";
+import type { Io } from "./io.ts";
 import { nonEmpty, wholeNumber } from "./options.ts";
 
-/** `--level` */
-export function level(): Option {
-  return new Option(
-    "--level <number>",
-    "zstd level of archives that are made, 1 to 19 (default: 3)",
-  )
-    .argParser(wholeNumber(1, 19));
+/** The values of the options for artifacts that are packed. */
+export interface PackingOptions {
+  readonly compression: Compression;
+  readonly level?: number;
+  readonly mtime?: number;
+  readonly workDir?: string;
+}
+
+const LEVEL = "--level <number>";
+
+/** The last second that a `Date` can tell. */
+const LAST_SECOND = 8_640_000_000_000;
+
+/**
+ * Adds the options for artifacts that are packed.
+ *
+ * @param command The command.
+ * @param workDirStandard Where archives wait if `--work-dir` is not given.
+ * @returns The command.
+ */
+export function withPackingOptions(command: Command, workDirStandard: string): Command {
+  return command
+    .addOption(
+      new Option("--compression <name>", "what artifact directories become: .tar.zst or .tar.xz")
+        .choices(["zst", "xz"]).default("zst"),
+    )
+    .addOption(
+      new Option(LEVEL, "how hard to compress: zst 1 to 19 (default: 3), xz 0 to 7 (default: 6)")
+        .argParser(wholeNumber(0, 19)),
+    )
+    .addOption(
+      new Option(
+        "--mtime <seconds>",
+        "the time of all that is packed, in seconds since 1970 (default: each file's own, but " +
+          "none after $SOURCE_DATE_EPOCH)",
+      ).argParser(wholeNumber(0, LAST_SECOND)),
+    )
+    .addOption(workDir(workDirStandard));
+}
+
+/**
+ * Reads the options for artifacts that are packed.
+ *
+ * @param options The values.
+ * @param io The environment, for `$SOURCE_DATE_EPOCH`.
+ * @returns What the operations take.
+ * @throws {RunOutputsError} `invalid`, for a level that the compression does not have, or a date
+ * that is none.
+ */
+export async function packingOptions(
+  { compression, level, mtime, workDir }: PackingOptions,
+  io: Pick<Io, "env">,
+): Promise<PackArtifactsOptions> {
+  const { COMPRESSION_LEVELS } = await import("../archive/compression.ts");
+  const { min, max } = COMPRESSION_LEVELS[compression];
+  if (level !== undefined && (level < min || level > max)) {
+    throw new RunOutputsError(
+      "invalid",
+      `option '${LEVEL}' argument '${level}' is invalid. With --compression ${compression}, ` +
+        `expected a whole number from ${min} to ${max}.`,
+    );
+  }
+  if (mtime !== undefined) return { compression, level, workDir, modified: date(mtime) };
+  const epoch = io.env("SOURCE_DATE_EPOCH") || undefined;
+  if (epoch === undefined) return { compression, level, workDir };
+  if (!/^\d{1,13}$/.test(epoch) || Number(epoch) > LAST_SECOND) {
+    throw new RunOutputsError(
+      "invalid",
+      `Cannot use SOURCE_DATE_EPOCH ${quote(epoch)}: expected seconds since 1970, as in 1767225600`,
+    );
+  }
+  return { compression, level, workDir, notAfter: date(Number(epoch)) };
+}
+
+function date(seconds: number): Date {
+  return new Date(seconds * 1000);
 }
 
 /** `--work-dir` */

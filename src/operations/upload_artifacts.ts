@@ -6,7 +6,7 @@
 
 import { basename, join } from "node:path";
 import { listMembers } from "../archive/members.ts";
-import { ArtifactName } from "../layout/artifact_name.ts";
+import { ArtifactName, type Compression } from "../layout/artifact_name.ts";
 import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
@@ -15,21 +15,31 @@ import { fileItem, textItem, type UploadItem } from "../storage/upload.ts";
 import { formatSidecar, MAX_SIDECAR_BYTES, parseSidecar, SIDECAR_SUFFIX } from "./sidecar.ts";
 import { ARTIFACT_MANIFEST, packItem, UploadPlanner } from "./upload_plan.ts";
 
-/** Options of {@linkcode planArtifacts}. */
-export interface PlanArtifactsOptions extends PathFilterOptions {
-  /** The directory with archives and artifact directories, as a build leaves it. */
-  readonly artifactsDir: string;
-  /** The zstd level for directories that are packed. Default: 3. */
+/** How artifacts that are directories are packed. */
+export interface PackArtifactsOptions {
+  /** What they become: `.tar.zst` or `.tar.xz`. Default: `zst`. */
+  readonly compression?: Compression;
+  /** The level. Default: the compression's own, zstd 3, xz 6. */
   readonly level?: number;
+  /** The time that all that is packed gets in place of its own. */
+  readonly modified?: Date;
+  /** The latest time of what is packed: later ones become it. */
+  readonly notAfter?: Date;
   /** Where archives wait until they are uploaded. Default: the artifacts' directory. */
   readonly workDir?: string;
+}
+
+/** Options of {@linkcode planArtifacts}. */
+export interface PlanArtifactsOptions extends PathFilterOptions, PackArtifactsOptions {
+  /** The directory with archives and artifact directories, as a build leaves it. */
+  readonly artifactsDir: string;
   /** Stops the planning. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Plans the upload of artifacts: directories `{name}_{component}_{target}` become `.tar.zst`
- * archives, archives go as they are, and each gets its `.sha256sum`. A sidecar that is there
+ * Plans the upload of artifacts: directories `{name}_{component}_{target}` become archives, archives
+ * go as they are, and each gets its `.sha256sum`. A sidecar that is there
  * already is held against its archive: a wrong one fails both.
  *
  * @param root The run.
@@ -156,7 +166,8 @@ async function planDirectory(
     if (filter.matches(basename(path))) planner.note(path, "not named like an artifact");
     return;
   }
-  const name = artifact.withCompression("zst").fileName;
+  const { compression = "zst", level, modified, notAfter, signal } = options;
+  const name = artifact.withCompression(compression).fileName;
   // A pattern can be meant for the directory or for the archive it becomes.
   if (!filter.matches(basename(path), name)) return;
   if (packed.has(artifact.dirName)) {
@@ -165,7 +176,6 @@ async function planDirectory(
   }
   const location = root.artifact(name);
   try {
-    const { signal } = options;
     const members = await listMembers(path, { first: ARTIFACT_MANIFEST, signal });
     if (members[0]?.name !== ARTIFACT_MANIFEST || members[0].type !== "file") {
       throw new RunOutputsError(
@@ -177,13 +187,15 @@ async function planDirectory(
       location,
       path,
       members,
-      compression: "zst",
-      level: options.level,
+      compression,
+      level,
+      modified,
+      notAfter,
       workDir: options.workDir ?? options.artifactsDir,
       followUp: madeSidecar(root, name),
     }));
   } catch (error) {
-    options.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     planner.fail(location, path, error as Error);
   }
 }

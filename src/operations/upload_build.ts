@@ -13,7 +13,7 @@ import type { LogGroup } from "../layout/output_paths.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import { pathFilter } from "../storage/path_filter.ts";
 import { listTree } from "../storage/tree.ts";
-import { planArtifacts } from "./upload_artifacts.ts";
+import { type PackArtifactsOptions, planArtifacts } from "./upload_artifacts.ts";
 import { planLogs } from "./upload_logs.ts";
 import { planManifest } from "./upload_manifest.ts";
 import { packItem, UploadPlanner } from "./upload_plan.ts";
@@ -34,11 +34,9 @@ export interface BuildJob {
 }
 
 /** Options of {@linkcode planBuild}. */
-export interface PlanBuildOptions extends BuildJob {
+export interface PlanBuildOptions extends BuildJob, Omit<PackArtifactsOptions, "workDir"> {
   /** The artifact group, like `gfx94X-dcgpu`. */
   readonly artifactGroup: string;
-  /** The zstd level for artifacts that are packed. Default: 3. */
-  readonly level?: number;
 }
 
 /** Where a build leaves its outputs, relative to the build directory. */
@@ -66,8 +64,8 @@ export async function planBuild(
   options: PlanBuildOptions,
   planner: UploadPlanner = new UploadPlanner(),
 ): Promise<void> {
-  const { buildDir, artifactGroup: group, level, signal } = options;
-  const workDir = options.workDir ?? buildDir;
+  const { buildDir, artifactGroup: group, compression, level, modified, notAfter } = options;
+  const { workDir = buildDir, signal } = options;
   const at = (name: keyof typeof BUILD_OUTPUTS) => join(buildDir, BUILD_OUTPUTS[name]);
   root.logDir(group); // a bad group is told before a missing directory
   await checkDirectory(buildDir);
@@ -75,7 +73,11 @@ export async function planBuild(
   await part(
     at("artifacts"),
     root.artifactsDir(),
-    () => planArtifacts(root, { artifactsDir: at("artifacts"), level, workDir, signal }, planner),
+    () =>
+      planArtifacts(root, {
+        artifactsDir: at("artifacts"),
+        ...{ compression, level, modified, notAfter, workDir, signal },
+      }, planner),
   );
   await planBuildLogs(root, { ...options, group }, planner);
   await part(

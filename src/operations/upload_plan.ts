@@ -7,7 +7,7 @@
 
 import { join, resolve } from "node:path";
 import { type ArchiveMember, ARTIFACT_MANIFEST } from "../archive/members.ts";
-import { pack, type PackCompression } from "../archive/pack.ts";
+import { pack, type PackOptions } from "../archive/pack.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { StorageBackend } from "../storage/backend.ts";
 import { pathFilter, type PathFilterOptions } from "../storage/path_filter.ts";
@@ -173,17 +173,13 @@ export class UploadPlanner {
 }
 
 /** Options of {@linkcode packItem}. */
-export interface PackItemOptions {
+export interface PackItemOptions extends Omit<PackOptions, "signal"> {
   /** Where it goes. */
   readonly location: OutputLocation;
   /** What it is made from, for people: a directory. */
   readonly path: string;
   /** What goes in. */
   readonly members: readonly ArchiveMember[];
-  /** How to compress. */
-  readonly compression: PackCompression;
-  /** The level, if not the compression's own. */
-  readonly level?: number;
   /** Where the archive waits until it is uploaded. */
   readonly workDir: string;
   /** What follows. */
@@ -197,12 +193,12 @@ export interface PackItemOptions {
  * @returns The item.
  */
 export function packItem(options: PackItemOptions): UploadItem {
-  const { location, path, members, compression, level, workDir, followUp } = options;
+  const { location, path, members, workDir, followUp, ...packing } = options;
   return {
     location,
     path,
     followUp,
-    open: (signal) => spool(workDir, pack(members, { compression, level, signal }), signal),
+    open: (signal) => spool(workDir, pack(members, { ...packing, signal }), signal),
     check: async (signal) => {
       for (const member of members) {
         signal?.throwIfAborted();

@@ -9,6 +9,9 @@ import { tempDir } from "../support/temp_dir.ts";
 
 const UPLOAD = ["upload", "files", "BUILD/logs", "--to", "x", "--output-dir", "OUT"];
 const BUILD = ["upload", "build", "--build-dir", "BUILD", "--output-dir", "OUT", ...RUN];
+const XZ = ["upload", "artifacts", "BUILD/artifacts", "--output-dir", "OUT", ...RUN].concat(
+  ["--compression", "xz"],
+);
 const FETCH = ["fetch", "--staging-dir", "BUILD", "--output-dir", "OUT", ...RUN];
 const LIST = ["list", "--staging-dir", "BUILD", ...RUN];
 
@@ -70,6 +73,14 @@ const CASES: readonly (readonly [readonly string[], ...string[]])[] = [
   [[...BUILD, "--artifact-group", "a/b"], "artifact group", "a/b"],
   [[...BUILD, "--artifact-group", "g", "--job-status", "ok"], "--job-status", "ok", "success"],
   [[...BUILD, "--artifact-group", "g", "--level", "20"], "--level", "20", "19"],
+  [[...BUILD, "--artifact-group", "g", "--level", "0"], "--level", "'0'", "zst", "from 1 to 19"],
+  [[...XZ, "--level", "8"], "--level", "'8'", "--compression xz", "from 0 to 7"],
+  [[...XZ, "--level", "best"], "--level", "'best'", "whole number"],
+  [[...BUILD, "--artifact-group", "g", "--compression", "gz"], "--compression", "'gz'", "zst, xz"],
+  [[...XZ, "--mtime", "yesterday"], "--mtime", "'yesterday'", "whole number"],
+  [[...XZ, "--mtime", "-1"], "--mtime", "'-1'"],
+  [[...XZ, "--mtime", ""], "--mtime", "''"],
+  [[...XZ, "--mtime", "8640000000001"], "--mtime", "8640000000001"],
   [[...BUILD, "--artifact-group", "g", "--work-dir", ""], "--work-dir"],
   [[...BUILD, "--artifact-group", "g", "surplus"], "argument"],
   [["upload", "logs", "BUILD/logs", "--output-dir", "OUT", ...RUN], "--artifact-group"],

@@ -1,5 +1,6 @@
 /**
- * Reads archives back with other code than ours: Node's decoders and `tar-stream`.
+ * Reads archives back with other code than what packs: Node's decoders, liblzma's own and
+ * `tar-stream`.
  *
  * @module
  */
@@ -7,6 +8,8 @@
 import { Readable } from "node:stream";
 import zlib from "node:zlib";
 import { extract } from "tar-stream";
+import { compileLzma, Lzma } from "../../src/archive/liblzma.ts";
+import type { PackCompression } from "../../src/archive/compression.ts";
 import { concat } from "./bytes.ts";
 
 /** One member of an archive, as it stands there. */
@@ -24,9 +27,28 @@ export interface Unpacked {
 /** Decodes an archive to its end and lists its members. Broken bytes throw. */
 export async function unpack(
   bytes: Uint8Array,
-  compression: "zst" | "gz",
+  compression: PackCompression,
 ): Promise<Unpacked[]> {
-  const tar = compression === "zst" ? zlib.zstdDecompressSync(bytes) : zlib.gunzipSync(bytes);
+  return await untar(await decode(bytes, compression));
+}
+
+/** Decodes what is in a compressed file. */
+export async function decode(
+  bytes: Uint8Array,
+  compression: PackCompression,
+): Promise<Uint8Array> {
+  if (compression === "zst") return zlib.zstdDecompressSync(bytes);
+  if (compression === "gz") return zlib.gunzipSync(bytes);
+  const parts: Uint8Array[] = [];
+  const lzma = await Lzma.load(await compileLzma());
+  using decoder = lzma.decoder();
+  decoder.push(bytes, (part) => parts.push(part.slice()));
+  decoder.finish((part) => parts.push(part.slice()));
+  return concat(parts);
+}
+
+/** Lists the members of a tar archive. */
+export async function untar(tar: Uint8Array): Promise<Unpacked[]> {
   const members: Unpacked[] = [];
   const stream = Readable.from([tar]).pipe(extract());
   for await (const entry of stream) {

@@ -8,14 +8,12 @@ import { Argument, Command, Option } from "commander";
 import type { Context } from "../context.ts";
 import { list, nonEmpty, withUploadOptions } from "../options.ts";
 import { runUpload, type UploadCommandOptions } from "../run_upload.ts";
-import { level, workDir } from "../upload_options.ts";
+import { type PackingOptions, packingOptions, withPackingOptions } from "../upload_options.ts";
 
 /** The values of the command's options. */
-interface UploadArtifactsOptions extends UploadCommandOptions {
+interface UploadArtifactsOptions extends UploadCommandOptions, PackingOptions {
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
-  readonly level?: number;
-  readonly workDir?: string;
 }
 
 /** Builds the command. */
@@ -23,9 +21,9 @@ export function uploadArtifactsCommand(context: Context): Command {
   const command = new Command("artifacts")
     .summary("upload archives and artifact directories with their checksums")
     .description(
-      "Uploads artifacts. Directories NAME_COMPONENT_TARGET become .tar.zst archives, archives " +
+      "Uploads artifacts. Directories NAME_COMPONENT_TARGET become archives, on all cores; archives " +
         "go as they are, and each gets its .sha256sum. A checksum that is there already is held " +
-        "against its archive first.",
+        "against its archive first. The same files, modes and times make the same bytes.",
     )
     .addArgument(new Argument("<dir>", "the directory with artifacts").argParser(nonEmpty))
     .addOption(
@@ -33,25 +31,25 @@ export function uploadArtifactsCommand(context: Context): Command {
         .argParser(list),
     )
     .addOption(new Option("--exclude <globs>", "not those that match").argParser(list))
-    .addOption(level())
-    .addOption(workDir("the artifacts' directory"))
     .addHelpText(
       "after",
       `
 Examples:
   run-outputs upload artifacts build/artifacts --output-dir ./staging --run-id 12345
-  run-outputs upload artifacts build/artifacts --include 'blas_*' --output-dir ./staging --dry-run`,
+  run-outputs upload artifacts build/artifacts --include 'blas_*' --output-dir ./staging --dry-run
+  run-outputs upload artifacts build/artifacts --compression xz --mtime 1767225600 --run-id 12345`,
     );
-  return withUploadOptions(command).action((
+  return withUploadOptions(withPackingOptions(command, "the artifacts' directory")).action((
     artifactsDir: string,
     options: UploadArtifactsOptions,
   ) =>
     runUpload(context, options, async (root, planner, signal) => {
       const { planArtifacts } = await import("../../operations/upload_artifacts.ts");
-      const { include, exclude, level, workDir } = options;
+      const { include, exclude } = options;
+      const packing = await packingOptions(options, context.io);
       return await planArtifacts(
         root,
-        { artifactsDir, include, exclude, level, workDir, signal },
+        { artifactsDir, include, exclude, ...packing, signal },
         planner,
       );
     })

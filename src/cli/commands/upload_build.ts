@@ -14,17 +14,16 @@ import {
   artifactGroup,
   buildDir,
   jobStatus,
-  level,
-  workDir,
+  type PackingOptions,
+  packingOptions,
+  withPackingOptions,
 } from "../upload_options.ts";
 
 /** The values of the command's options. */
-interface UploadBuildOptions extends UploadCommandOptions {
+interface UploadBuildOptions extends UploadCommandOptions, PackingOptions {
   readonly artifactGroup?: string;
   readonly buildDir: string;
   readonly jobStatus: JobStatus;
-  readonly level?: number;
-  readonly workDir?: string;
 }
 
 /** Builds the command. */
@@ -38,8 +37,6 @@ export function uploadBuildCommand(context: Context): Command {
     .addOption(artifactGroup(" (required)"))
     .addOption(buildDir())
     .addOption(jobStatus())
-    .addOption(level())
-    .addOption(workDir("the build directory"))
     .addHelpText(
       "after",
       `
@@ -51,16 +48,15 @@ Examples:
   run-outputs upload build --artifact-group gfx94X-dcgpu --build-dir out --job-status failure \\
     --output-dir ./staging --dry-run`,
     );
-  return withUploadOptions(command).action((options: UploadBuildOptions) => {
-    const artifactGroup = required(options.artifactGroup, ARTIFACT_GROUP);
-    return runUpload(context, options, async (root, planner, signal) => {
-      const { planBuild } = await import("../../operations/upload_build.ts");
-      const { buildDir, jobStatus, level, workDir } = options;
-      await planBuild(
-        root,
-        { artifactGroup, buildDir, jobStatus, level, workDir, signal },
-        planner,
-      );
-    });
-  });
+  return withUploadOptions(withPackingOptions(command, "the build directory")).action(
+    (options: UploadBuildOptions) => {
+      const artifactGroup = required(options.artifactGroup, ARTIFACT_GROUP);
+      return runUpload(context, options, async (root, planner, signal) => {
+        const { planBuild } = await import("../../operations/upload_build.ts");
+        const { buildDir, jobStatus } = options;
+        const packing = await packingOptions(options, context.io);
+        await planBuild(root, { artifactGroup, buildDir, jobStatus, ...packing, signal }, planner);
+      });
+    },
+  );
 }
