@@ -201,7 +201,7 @@ async function listArtifacts(
 ): Promise<Objects> {
   const { bucket, externalRepo, runId, platform } = root;
   const objects = new Map<string, ObjectInfo>();
-  for (const layout of ["typed", "flat"] as const) {
+  const layouts = await Promise.all((["typed", "flat"] as const).map(async (layout) => {
     const dir = new RunOutputRoot({ bucket, externalRepo, runId, platform, layout }).artifactsDir();
     // Only what lies in the directory itself: a file of a subdirectory is something else.
     const found: [string, ObjectInfo][] = [];
@@ -209,6 +209,9 @@ async function listArtifacts(
       const { name } = info.location;
       if (isArtifact(name)) found.push([name, info]);
     }
+    return found;
+  }));
+  for (const found of layouts) {
     // An archive and its checksum come from one place, whatever the other one has.
     const taken = new Set(objects.keys());
     for (const [name, info] of found) {
