@@ -100,6 +100,8 @@ export async function runUpload(
     ...index.kept.map((page) => ({ path: storage.show(page), reason: FOREIGN_PAGE })),
   ];
   for (const { path, reason } of notes) output.note(`skipped '${path}': ${reason}`);
+  const { warnings } = report;
+  for (const { path, reason } of warnings) output.warn(`'${path}' ${reason}`);
   tellTrouble(results, output);
   for (const pattern of unmatched) output.error(`no file matches '${pattern}'`);
   output.result(
@@ -112,6 +114,7 @@ export async function runUpload(
         return storage.dir === undefined ? undefined : storage.show(location);
       }),
       notes,
+      warnings,
       unmatched,
     }),
     () => [

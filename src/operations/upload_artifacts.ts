@@ -12,6 +12,7 @@ import { RunOutputsError } from "../layout/error.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import { pathFilter, type PathFilterOptions } from "../storage/path_filter.ts";
 import { fileItem, textItem, type UploadItem } from "../storage/upload.ts";
+import { checkArtifactDir, checkReadyArchive, looksLikeArchive } from "./artifact_checks.ts";
 import { formatSidecar, MAX_SIDECAR_BYTES, parseSidecar, SIDECAR_SUFFIX } from "./sidecar.ts";
 import { ARTIFACT_MANIFEST, packItem, UploadPlanner } from "./upload_plan.ts";
 
@@ -61,8 +62,10 @@ export async function planArtifacts(
   const packed = new Set<string>();
 
   for (const { name } of archives) {
-    packed.add(ArtifactName.parse(name).dirName);
-    if (!filter.matches(name)) continue;
+    const { dirName } = ArtifactName.parse(name);
+    // A pattern can name the artifact by its directory, whose place the archive takes.
+    if (!filter.matches(name, dirName)) continue;
+    packed.add(dirName);
     await planArchive(root, artifactsDir, name, entries.has(name + SIDECAR_SUFFIX), planner);
   }
   for (const entry of entries.values()) {
@@ -70,12 +73,17 @@ export async function planArtifacts(
     const path = join(artifactsDir, entry.name);
     if (entry.isDirectory) await planDirectory(root, path, options, filter, packed, planner);
     else if (!isArchiveOrSidecar(entry, entries)) {
-      const reason = entry.isSymlink ? "a symbolic link" : "not an artifact";
-      if (filter.matches(entry.name)) planner.note(path, reason);
+      if (!filter.matches(entry.name)) continue;
+      if (entry.isSymlink) planner.note(path, "a symbolic link");
+      else if (looksLikeArchive(entry.name)) planner.warn(path, MISNAMED);
+      else planner.note(path, "not an artifact");
     }
   }
   return filter.unmatched();
 }
+
+/** Why an archive is left out. */
+const MISNAMED = "is not uploaded: an artifact is called NAME_COMPONENT_TARGET.tar.zst or .tar.xz";
 
 /** The choice of things that can have more than one name. */
 interface NameFilter {
@@ -128,7 +136,8 @@ async function planArchive(
   const location = root.artifact(name);
   const sidecarPath = path + SIDECAR_SUFFIX;
   try {
-    const { size } = await Deno.stat(path);
+    const { compression } = ArtifactName.parse(name);
+    const size = await checkReadyArchive(path, compression!);
     if (!hasSidecar) {
       planner.add(fileItem(location, path, { size, followUp: madeSidecar(root, name) }));
       return;
@@ -177,12 +186,7 @@ async function planDirectory(
   const location = root.artifact(name);
   try {
     const members = await listMembers(path, { first: ARTIFACT_MANIFEST, signal });
-    if (members[0]?.name !== ARTIFACT_MANIFEST || members[0].type !== "file") {
-      throw new RunOutputsError(
-        "invalid",
-        `Cannot pack '${path}': it has no ${ARTIFACT_MANIFEST}, so it is not a whole artifact`,
-      );
-    }
+    for (const warning of await checkArtifactDir(path, members)) planner.warn(path, warning);
     planner.add(packItem({
       location,
       path,

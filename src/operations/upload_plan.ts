@@ -37,6 +37,8 @@ export interface UploadPlan {
   readonly last?: readonly UploadItem[];
   /** What will not, and need not. */
   readonly notes: readonly PlanNote[];
+  /** What may not be as it was meant; the reason reads after the path. */
+  readonly warnings?: readonly PlanNote[];
   /** What should be, and can't. */
   readonly failures: readonly TransferResult[];
 }
@@ -47,6 +49,8 @@ export interface UploadReport {
   readonly results: readonly TransferResult[];
   /** What was passed over. */
   readonly notes: readonly PlanNote[];
+  /** What may not be as it was meant; the reason reads after the path. */
+  readonly warnings: readonly PlanNote[];
 }
 
 /**
@@ -64,7 +68,8 @@ export async function executeUpload(
 ): Promise<UploadReport> {
   const results = await upload(backend, plan.items, options);
   const last = plan.last === undefined ? [] : await upload(backend, plan.last, options);
-  return { results: [...plan.failures, ...results, ...last], notes: plan.notes };
+  const { notes, warnings = [] } = plan;
+  return { results: [...plan.failures, ...results, ...last], notes, warnings };
 }
 
 /** Options of {@linkcode UploadPlanner.addTree}. */
@@ -81,6 +86,7 @@ export class UploadPlanner {
   readonly #last = new Set<UploadItem>();
   readonly #clashes: [UploadItem, UploadItem][] = [];
   readonly #notes: PlanNote[] = [];
+  readonly #warnings: PlanNote[] = [];
   readonly #failures: TransferResult[] = [];
 
   /**
@@ -114,6 +120,16 @@ export class UploadPlanner {
    */
   note(path: string, reason: string): void {
     this.#notes.push({ path, reason });
+  }
+
+  /**
+   * Tells what may not be as it was meant.
+   *
+   * @param path What.
+   * @param reason What of it, so that it reads after the path: `is empty`.
+   */
+  warn(path: string, reason: string): void {
+    this.#warnings.push({ path, reason });
   }
 
   /**
@@ -167,6 +183,7 @@ export class UploadPlanner {
       items: [...this.#items.values()].filter((item) => !this.#last.has(item)),
       last: [...this.#last],
       notes: [...this.#notes],
+      warnings: [...this.#warnings],
       failures: [...this.#failures],
     };
   }
