@@ -12,17 +12,23 @@ import type { IndexSubject } from "../operations/index_pages/subjects.ts";
 import type { IndexReport } from "../operations/index_pages/write_pages.ts";
 import type { JobStatus } from "../operations/upload_build.ts";
 import type { UploadPlan, UploadPlanner } from "../operations/upload_plan.ts";
-import type { StorageBackend } from "../storage/backend.ts";
 import type { TransferResult } from "../storage/transfer.ts";
 import type { IfExists } from "../storage/upload.ts";
 import type { Context } from "./context.ts";
-import { exitCodeOfResults } from "./exit_codes.ts";
+import { EXIT, exitCodeOfResults, isNothingFound } from "./exit_codes.ts";
 import { Output, type OutputOptions, plural } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { type RunOptions, runRoot } from "./run_root.ts";
 import { redactor } from "./redact.ts";
 import { openForUpload, type OpenStorage, type S3Options } from "./storage.ts";
-import { reportedFiles, resultLines, summaryLine, tellTrouble } from "./transfer_report.ts";
+import {
+  inOrder,
+  type Reported,
+  reportedFiles,
+  resultLines,
+  summaryLine,
+  tellTrouble,
+} from "./transfer_report.ts";
 
 /** Why an index page stays as it is. */
 export const FOREIGN_PAGE =
@@ -70,7 +76,8 @@ export async function runUpload(
   const tell = (results: readonly TransferResult[]) =>
     dryRun ? undefined : tellTheJob(results, root, storage, options, context, output);
 
-  const planner = new UploadPlanner();
+  const { dir, show } = storage;
+  const planner = new UploadPlanner({ output: dir === undefined ? dir : { dir, pathOf: show } });
   let unmatched: readonly string[] = [];
   try {
     unmatched = await plan(root, planner, signal) ?? [];
@@ -88,12 +95,12 @@ export async function runUpload(
     context.io,
     quiet,
     (onEvent) =>
-      executeUpload(storage.backend, planned, { ifExists, concurrency, signal, onEvent }),
+      executeUpload(storage.backend, planned, { ifExists, concurrency, show, signal, onEvent }),
   );
 
   const index = options.index === false
     ? { results: [], kept: [] }
-    : await writeIndex(storage.backend, root, report.results, signal, subjectOf);
+    : await writeIndex(storage, root, report.results, signal, subjectOf);
   const results = [...report.results, ...index.results];
   const notes = [
     ...report.notes,
@@ -110,9 +117,10 @@ export async function runUpload(
       dry_run: dryRun,
       ...describeRoot(root),
       output_dir: storage.dir,
-      ...reportedFiles(root, results, ({ location }) => {
-        return storage.dir === undefined ? undefined : storage.show(location);
-      }),
+      ...withSources(
+        reportedFiles(root, results, ({ location }) => dir === undefined ? dir : show(location)),
+        results,
+      ),
       notes,
       warnings,
       unmatched,
@@ -124,7 +132,15 @@ export async function runUpload(
     ],
   );
   await tell(results);
-  context.setExitCode(exitCodeOfResults(results, unmatched.length > 0));
+  context.setExitCode(
+    isNothingFound(results) ? EXIT.notFound : exitCodeOfResults(results, unmatched.length > 0),
+  );
+}
+
+/** Each file of the JSON document with where its bytes come from. */
+function withSources(reported: Reported, results: readonly TransferResult[]) {
+  const sources = inOrder(results);
+  return { ...reported, files: reported.files.map((f, i) => ({ ...f, source: sources[i].path })) };
 }
 
 function throwIfNothing(
@@ -179,7 +195,7 @@ function failure(location: OutputLocation, path: string, error: Error): Transfer
 
 /** Writes the pages that tell of what was uploaded; trouble with that is one more failed file. */
 async function writeIndex(
-  backend: StorageBackend,
+  { backend, show }: OpenStorage,
   root: RunOutputRoot,
   uploaded: readonly TransferResult[],
   signal: AbortSignal,
@@ -190,7 +206,7 @@ async function writeIndex(
   const { writeIndexPages } = await import("../operations/index_pages/write_pages.ts");
   try {
     const subject = await subjectOf?.(root) ?? runSubject(root);
-    return await writeIndexPages(backend, subject, { uploaded, signal });
+    return await writeIndexPages(backend, subject, { uploaded, show, signal });
   } catch (error) {
     signal.throwIfAborted();
     const failed = failure(root.runIndex(), "the index pages", error as Error);

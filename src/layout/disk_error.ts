@@ -50,7 +50,10 @@ function explain(action: string, error: unknown): readonly [ErrorCode, string] {
   }
   const errorCode = codeOf(error) ?? "";
   // For a writer it is in the way; a reader was given the wrong path.
-  if (errorCode === "EISDIR" && action.startsWith("read")) return ["invalid", "it is a directory"];
+  if (/^(?:read|list)\b/.test(action)) {
+    if (errorCode === "EISDIR") return ["invalid", "it is a directory"];
+    if (errorCode === "ENOTDIR") return ["invalid", BY_CODE[errorCode][1]];
+  }
   const known = BY_CODE[errorCode];
   if (known !== undefined) return known;
   return ["failed", error instanceof Error ? error.message.split("\n")[0] : String(error)];

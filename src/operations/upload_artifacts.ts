@@ -204,6 +204,9 @@ async function planDirectory(
   }
 }
 
+/** What {@linkcode formatSidecar} makes. */
+const SIDECAR_BYTES = 65;
+
 /** The sidecar of an archive that has none, once the archive's hash is known. */
 function madeSidecar(root: RunOutputRoot, name: string): UploadItem["followUp"] {
   const location = root.artifactSidecar(name);
@@ -213,6 +216,7 @@ function madeSidecar(root: RunOutputRoot, name: string): UploadItem["followUp"] 
     return [{
       location,
       path,
+      size: SIDECAR_BYTES,
       check: () => Promise.resolve(),
       open: () => Promise.reject(new TypeError(`The hash of ${name} is not known yet`)),
     }];

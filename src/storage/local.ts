@@ -152,6 +152,19 @@ export class LocalBackend implements StorageBackend {
     return { ...info(location, stat), sha256 };
   }
 
+  /** {@inheritDoc StorageBackend.checkWrite} */
+  async checkWrite(location: OutputLocation, options: CallOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    const path = this.#writable(location);
+    try {
+      await this.#stayInside(path);
+      const stat = await Deno.lstat(path);
+      if (stat.isDirectory) throw new Deno.errors.IsADirectory();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw diskError("write", path, error);
+    }
+  }
+
   /** {@inheritDoc StorageBackend.copy} */
   async copy(
     from: OutputLocation,

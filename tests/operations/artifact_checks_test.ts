@@ -2,11 +2,13 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import type { ArchiveMember } from "../../src/archive/members.ts";
 import { RunOutputRoot } from "../../src/layout/run_output_root.ts";
 import { planArtifacts, type PlanArtifactsOptions } from "../../src/operations/upload_artifacts.ts";
-import { UploadPlanner } from "../../src/operations/upload_plan.ts";
+import { packItem, UploadPlanner } from "../../src/operations/upload_plan.ts";
 import { likeArchive } from "../support/bytes.ts";
 import { runJson, runs } from "../support/command_line.ts";
+import { rejectsWith } from "../support/errors.ts";
 import { RUN } from "../support/staging.ts";
 import { fileNames } from "../support/snapshot.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
@@ -133,6 +135,16 @@ Deno.test("planArtifacts(): a directory is packed where its archive is not wante
   const zst = ["a_lib_generic.tar.zst"];
   assert.deepEqual((await plan(files, { include: zst })).keys, zst);
   assert.deepEqual((await plan(files, { exclude: ["*.tar.xz"] })).keys, zst);
+});
+
+Deno.test("packItem(): a member that can't be read is told by its path", async () => {
+  await using temp = await tempDir();
+  const path = join(temp.path, "gone");
+  const member = { name: "gone", path, type: "file", size: 1, mode: 0o644, modified: new Date(0) };
+  const members = [member as ArchiveMember];
+  const location = ROOT.file("x.tar.zst");
+  const item = packItem({ location, path, members, compression: "zst", workDir: temp.path });
+  await rejectsWith(item.check!(), "not_found", path);
 });
 
 Deno.test("upload artifacts: broken ones are told, the others uploaded, exit 7", async () => {

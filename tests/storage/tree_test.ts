@@ -72,11 +72,11 @@ Deno.test({
   },
 });
 
-Deno.test("listTree(): a missing root is not_found, a file in its place a conflict", async () => {
+Deno.test("listTree(): a missing root is not_found, a file in its place invalid", async () => {
   await using temp = await tempDir();
   await writeTree(temp.path, { "file": "" });
   await rejectsWith(listTree(join(temp.path, "nothing")), "not_found", "nothing");
-  await rejectsWith(listTree(join(temp.path, "file")), "conflict", "file");
+  await rejectsWith(listTree(join(temp.path, "file")), "invalid", "file");
 });
 
 Deno.test({

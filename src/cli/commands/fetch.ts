@@ -26,7 +26,7 @@ import { columns, formatBytes, Output } from "../output.ts";
 import { withProgress } from "../progress.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
-import { openForReading, type OpenStorage, stagingDirOf } from "../storage.ts";
+import { checkOutputDir, openForReading, type OpenStorage, stagingDirOf } from "../storage.ts";
 import { inOrder, reportedFiles, summaryLine, tellTrouble } from "../transfer_report.ts";
 
 /** Builds the command. */
@@ -71,6 +71,7 @@ Examples:
         : required(options.outputDir, OUTPUT_DIR);
       const onDisk = stagingDirOf(options, context.io) !== undefined;
       const root = runRoot(options, { reading: true, onDisk }, context.io, output);
+      await checkOutputDir(outputDir);
       const families = await readFamilies(options.familiesFile);
       using storage = await openForReading(options, context.io, output);
       const { planFetch } = await import("../../operations/fetch_artifacts.ts");
