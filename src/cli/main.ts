@@ -16,6 +16,7 @@ import { uploadCommand } from "./commands/upload.ts";
 import { staleUploadsCommand } from "./commands/stale_uploads.ts";
 import type { Context } from "./context.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
+import { resolveHelp } from "./help.ts";
 import type { Io } from "./io.ts";
 import { isOnRunner, labelled } from "./output.ts";
 import { guarded } from "./redact.ts";
@@ -38,7 +39,8 @@ export async function main(args: readonly string[], world: Io): Promise<number> 
   };
   const run = async (): Promise<number> => {
     try {
-      await createProgram(context).parseAsync([...args], { from: "user" });
+      const program = createProgram(context);
+      await program.parseAsync([...resolveHelp(program, args)], { from: "user" });
       return exitCode;
     } catch (error) {
       if (interruption.happened) {
@@ -68,7 +70,7 @@ export function createProgram(context: Context): Command {
     .description("The outputs of CI workflow runs: where each belongs, how it gets there and back.")
     .version(config.version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print help")
-    .helpCommand("help [command]", "print a command's help")
+    .helpCommand("help [command...]", "print a command's help")
     .addHelpText(
       "after",
       `
@@ -130,13 +132,20 @@ function printError(
   io: Io,
 ): void {
   io.stderr(`${labelled("error", escapeUnprintable(message), isOnRunner(io))}\n`);
-  const end = args.indexOf("--");
-  if (!(end < 0 ? args : args.slice(0, end)).includes("--json")) return;
+  if (!wantsJson(args)) return;
   const document = {
     schema: "run-outputs.error/1",
     error: { code, message, exit_code: exitCode },
   };
   io.stdout(`${JSON.stringify(document, null, 2)}\n`);
+}
+
+/** Whether errors are a document too; asked of the bare arguments, which may be the error. */
+function wantsJson(args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  const options = end < 0 ? args : args.slice(0, end);
+  if (options.includes("--json") || options.includes("--format=json")) return true;
+  return options.some((arg, i) => arg === "--format" && options[i + 1] === "json");
 }
 
 /** Commander puts its suggestion on a line of its own. */

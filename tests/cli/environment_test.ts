@@ -68,7 +68,7 @@ Deno.test("environment: RELEASE_TYPE of this job says nothing of another run", a
     );
   }
   // A machine of a person, with RELEASE_TYPE left over: whose run that is nobody knows.
-  for (const command of [list, fetch]) {
+  for (const command of [list, fetch, path]) {
     assert.equal(await bucketOf(command("7"), { RELEASE_TYPE: "nightly" }), "therock-ci-artifacts");
   }
 });
