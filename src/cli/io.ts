@@ -53,6 +53,24 @@ export function systemIo(): Io {
   };
 }
 
+/**
+ * The same world with another environment.
+ *
+ * @param io The world.
+ * @param env What a variable's value is.
+ * @returns The world.
+ */
+export function withEnv(io: Io, env: Io["env"]): Io {
+  return {
+    stdout: (text) => io.stdout(text),
+    stderr: (text) => io.stderr(text),
+    stderrIsTerminal: io.stderrIsTerminal,
+    stdoutIsTerminal: io.stdoutIsTerminal,
+    env,
+    onInterrupt: (callback) => io.onInterrupt(callback),
+  };
+}
+
 /** Writes all of a text; a reader that has gone, as in `… | head`, is no error of ours. */
 function writeAll(stream: Pick<typeof Deno.stdout, "writeSync">, bytes: Uint8Array): void {
   for (let offset = 0; offset < bytes.length;) {

@@ -8,6 +8,7 @@
 import { Command, CommanderError } from "commander";
 import config from "../../deno.json" with { type: "json" };
 import { escapeUnprintable, RunOutputsError } from "../layout/error.ts";
+import { missingPermission } from "../layout/permission.ts";
 import { fetchCommand } from "./commands/fetch.ts";
 import { indexCommand } from "./commands/index.ts";
 import { listCommand } from "./commands/list.ts";
@@ -17,7 +18,7 @@ import { staleUploadsCommand } from "./commands/stale_uploads.ts";
 import type { Context } from "./context.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
 import { resolveHelp } from "./help.ts";
-import type { Io } from "./io.ts";
+import { type Io, withEnv } from "./io.ts";
 import { isOnRunner, labelled } from "./output.ts";
 import { guarded } from "./redact.ts";
 
@@ -29,7 +30,13 @@ import { guarded } from "./redact.ts";
  * @returns The exit code.
  */
 export async function main(args: readonly string[], world: Io): Promise<number> {
-  const io = guarded(world);
+  let io: Io;
+  try {
+    io = guarded(world);
+  } catch (error) {
+    // What may not look at the environment does not know its secrets either.
+    return reportError(error, args, withEnv(world, () => undefined));
+  }
   const interruption = new Interruption(io);
   let exitCode: number = EXIT.done;
   const context: Context = {
@@ -113,6 +120,10 @@ function reportError(error: unknown, args: readonly string[], io: Io): number {
     if (error.code === "commander.help") return EXIT.usage;
     printError("invalid", oneLine(error.message.replace(/^error: /, "")), EXIT.usage, args, io);
     return EXIT.usage;
+  }
+  const permission = error instanceof RunOutputsError ? undefined : missingPermission(error);
+  if (permission !== undefined) {
+    error = new RunOutputsError("denied", `Cannot go on: ${permission}`, { cause: error });
   }
   const exitCode = exitCodeOf(error);
   const message = error instanceof Error ? oneLine(error.message) : String(error);

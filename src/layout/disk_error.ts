@@ -9,6 +9,7 @@
  */
 
 import { type ErrorCode, RunOutputsError } from "./error.ts";
+import { missingPermission } from "./permission.ts";
 
 /** What a file system says, by its code, and what a person can do about it. */
 const BY_CODE: Readonly<Record<string, readonly [ErrorCode, string]>> = {
@@ -45,9 +46,8 @@ export function diskError(action: string, path: string, error: unknown): Error {
 }
 
 function explain(action: string, error: unknown): readonly [ErrorCode, string] {
-  if (error instanceof Deno.errors.NotCapable) {
-    return ["denied", `${error.message.split("\n")[0]} (a permission of the Deno sandbox)`];
-  }
+  const permission = missingPermission(error);
+  if (permission !== undefined) return ["denied", permission];
   const errorCode = codeOf(error) ?? "";
   // For a writer it is in the way; a reader was given the wrong path.
   if (/^(?:read|list)\b/.test(action)) {
