@@ -164,6 +164,8 @@ function oneLine(text: string): string {
   return text.trim().replace(/\s*\n\s*/g, " ");
 }
 
+const SHOW_CURSOR = "\u001b[?25h";
+
 /** The user's wish to stop: the first one aborts, the second one does not wait for cleaning up. */
 class Interruption {
   happened = false;
@@ -180,7 +182,11 @@ class Interruption {
 
   signal(): AbortSignal {
     this.#stop ??= this.#io.onInterrupt(() => {
-      if (this.happened) this.#end(EXIT.interrupted);
+      if (this.happened) {
+        // A bar hides the cursor, and nothing of ours runs any more that would show it.
+        if (this.#io.stderrIsTerminal) this.#io.stderr(`${SHOW_CURSOR}\n`);
+        this.#end(EXIT.interrupted);
+      }
       this.happened = true;
       this.#controller.abort();
     });

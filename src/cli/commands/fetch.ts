@@ -4,6 +4,7 @@
  * @module
  */
 
+import { resolve } from "node:path";
 import { Argument, Command } from "commander";
 import type { Unpacked } from "../../archive/unpack.ts";
 import { diskError } from "../../layout/disk_error.ts";
@@ -118,11 +119,11 @@ Examples:
           dry_run: dryRun,
           ...describeRoot(root),
           staging_dir: storage.dir,
-          output_dir: outputDir,
+          output_dir: resolve(outputDir),
           mode,
           seconds,
           phases: { download: report.downloading, unpack: report.unpacking },
-          kept_in: report.keptIn,
+          kept_in: report.keptIn && resolve(report.keptIn),
           ...withDetails(root, plan, report),
         }),
         () => textOf(plan, report, { root, output, mode, outputDir, dryRun, seconds, storage }),
@@ -185,7 +186,7 @@ async function openCache(
 
 /** The files of the JSON document, each with where it came from and what was unpacked of it. */
 function withDetails(root: RunOutputRoot, plan: FetchPlan, report: Report) {
-  const reported = reportedFiles(root, report.results, ({ path }) => path);
+  const reported = reportedFiles(root, report.results, ({ path }) => resolve(path));
   const details = inOrder(report.results) as FetchResult[];
   const verified = verifiedKeys(plan);
   return {
@@ -206,7 +207,7 @@ function withDetails(root: RunOutputRoot, plan: FetchPlan, report: Report) {
 function unpackedJson(unpacked: Unpacked | undefined) {
   if (unpacked === undefined) return undefined;
   const { directory, members, files, bytes, seconds } = unpacked;
-  return { directory, members, files, bytes, seconds };
+  return { directory: resolve(directory), members, files, bytes, seconds };
 }
 
 function verifiedKeys(plan: FetchPlan): ReadonlySet<string> {
