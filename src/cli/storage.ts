@@ -66,7 +66,7 @@ export async function openForUpload(
 ): Promise<OpenStorage> {
   const storage = options.outputDir === undefined
     ? await openS3(options, io, output, (backend) => backend.requireAccess(root))
-    : await openLocal(await checkOutputDir(options.outputDir));
+    : await openLocal(await checkOutputDir(options.outputDir), output);
   if (!options.dryRun) return storage;
   const { DryRunBackend } = await import("../storage/dry_run.ts");
   return { ...storage, backend: new DryRunBackend(storage.backend, undefined, storage.show) };
@@ -114,7 +114,7 @@ export async function openForReading(
   if (!stat.isDirectory) {
     throw new RunOutputsError("invalid", `Cannot read '${dir}': it is not a directory`);
   }
-  return await openLocal(dir);
+  return await openLocal(dir, output);
 }
 
 /**
@@ -164,9 +164,9 @@ export function stagingDirOf(
   return options.stagingDir ?? (io.env("THEROCK_LOCAL_STAGING_DIR") || undefined);
 }
 
-async function openLocal(dir: string): Promise<OpenStorage> {
+async function openLocal(dir: string, output: Output): Promise<OpenStorage> {
   const { LocalBackend } = await import("../storage/local.ts");
-  const backend = new LocalBackend(dir);
+  const backend = new LocalBackend(dir, { onNotice: (message) => output.warn(message) });
   return {
     backend,
     dir: backend.stagingDir,

@@ -8,6 +8,7 @@ import { basename, resolve } from "node:path";
 import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
+import { segmentOf } from "../storage/disk_name.ts";
 import type { PathFilterOptions } from "../storage/path_filter.ts";
 import { pathFilter } from "../storage/path_filter.ts";
 import { fileItem } from "../storage/upload.ts";
@@ -49,8 +50,8 @@ export async function planFiles(
       if (stat.isDirectory) {
         const left = await planner.addTree(path, to, options);
         unmatched = unmatched.filter((pattern) => left.includes(pattern));
-      } else if (filter.matches(basename(resolve(path)))) {
-        planner.add(fileItem(to.join(basename(resolve(path))), path, { size: stat.size }));
+      } else if (filter.matches(nameOf(path))) {
+        planner.add(fileItem(to.join(nameOf(path)), path, { size: stat.size }));
       }
     } catch (error) {
       options.signal?.throwIfAborted();
@@ -61,7 +62,7 @@ export async function planFiles(
   }
   if (failures.length > 0 && failures.length === options.paths.length) throw allFailed(failures);
   for (const { path, error } of failures) {
-    planner.fail(to.join(basename(resolve(path))), path, error);
+    planner.fail(to.join(nameOf(path)), path, error);
   }
   const [clash] = planner.clashes;
   if (clash !== undefined) {
@@ -74,6 +75,11 @@ export async function planFiles(
   }
   const left = filter.unmatched();
   return unmatched.filter((pattern) => left.includes(pattern));
+}
+
+/** The name of a file as part of a key. */
+function nameOf(path: string): string {
+  return segmentOf(basename(resolve(path)));
 }
 
 /** The error of paths none of which can be uploaded. */

@@ -119,6 +119,16 @@ Deno.test("planArtifacts(): what looks like an archive and is no artifact is a w
   assert.deepEqual(notes, ["/README.md: not an artifact"]);
 });
 
+Deno.test("planArtifacts(): names that Windows needs encoded are those of artifacts", async () => {
+  const { keys, failures } = await plan({
+    "a_lib_gfx942%3Axnack+.tar.zst": likeArchive("zst", ""),
+    "a_lib_gfx942%3Axnack+.tar.zst.sha256sum": "0".repeat(64),
+    "b_lib_gfx942%3Axnack+/artifact_manifest.txt": "stage\n",
+  }, { encodedNames: true, include: ["*:xnack+*"] });
+  assert.deepEqual(keys, ["a_lib_gfx942:xnack+.tar.zst", "b_lib_gfx942:xnack+.tar.zst"]);
+  assert.deepEqual(failures, []);
+});
+
 for (const pattern of ["a_lib_generic", "a_lib_generic.tar.xz", "a_*"]) {
   Deno.test(`planArtifacts(): include ${pattern} takes the archive beside its directory`, async () => {
     const { keys, unmatched } = await plan({
