@@ -37,7 +37,7 @@ export async function main(args: readonly string[], world: Io): Promise<number> 
     // What may not look at the environment does not know its secrets either.
     return reportError(error, args, withEnv(world, () => undefined));
   }
-  const interruption = new Interruption(io);
+  const interruption = new Interruption(world);
   let exitCode: number = EXIT.done;
   const context: Context = {
     io,

@@ -88,15 +88,19 @@ export async function runUpload(
     throw error;
   }
   const planned = planner.plan();
-  const count = planned.items.length + (planned.last?.length ?? 0);
-  const report = await withProgress(
-    "uploaded",
-    count,
-    context.io,
+  const progress = {
+    verb: "uploaded",
+    files: [...planned.items, ...planned.last ?? []],
+    io: context.io,
     quiet,
-    (onEvent) =>
+  };
+  const began = performance.now();
+  const report = await withProgress(
+    progress,
+    ({ onEvent }) =>
       executeUpload(storage.backend, planned, { ifExists, concurrency, show, signal, onEvent }),
   );
+  const seconds = (performance.now() - began) / 1000;
 
   const index = options.index === false
     ? { results: [], kept: [] }
@@ -117,6 +121,7 @@ export async function runUpload(
       dry_run: dryRun,
       ...describeRoot(root),
       output_dir: storage.dir,
+      seconds,
       ...withSources(
         reportedFiles(root, results, ({ location }) => dir === undefined ? dir : show(location)),
         results,

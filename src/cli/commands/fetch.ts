@@ -4,7 +4,7 @@
  * @module
  */
 
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { Argument, Command } from "commander";
 import type { Unpacked } from "../../archive/unpack.ts";
 import { diskError } from "../../layout/disk_error.ts";
@@ -24,7 +24,7 @@ import {
 } from "../fetch_options.ts";
 import { list, nonEmpty, required, withReadOptions } from "../options.ts";
 import { columns, formatBytes, Output } from "../output.ts";
-import { withProgress } from "../progress.ts";
+import { type ProgressListener, withProgress } from "../progress.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
 import { checkOutputDir, openForReading, type OpenStorage, stagingDirOf } from "../storage.ts";
@@ -96,12 +96,19 @@ Examples:
       const cache = options.cacheDir === undefined || dryRun
         ? undefined
         : await openCache(options.cacheDir, options.cacheSize, output);
-      const total = plan.items.length;
       const began = performance.now();
-      const report = await withProgress("fetched", total, context.io, quiet, async (onEvent) => {
+      // Archives are downloaded under other directories than they are planned for.
+      const progress = {
+        verb: "fetched",
+        files: plan.items,
+        keyOf: basename,
+        io: context.io,
+        quiet,
+      };
+      const report = await withProgress(progress, async (listener) => {
         const onWait = (name: string) =>
           output.note(`another process is downloading ${name}: waiting for it`);
-        const common = { dryRun, concurrency, cache, onWait, show, signal, onEvent };
+        const common = { dryRun, concurrency, cache, onWait, show, signal, ...listener };
         return await execute(storage, plan, { ...common, mode, outputDir, options });
       });
       const seconds = (performance.now() - began) / 1000;
@@ -145,6 +152,7 @@ async function execute(
   { mode, outputDir, options, ...common }:
     & { readonly mode: FetchMode; readonly outputDir: string }
     & { readonly options: FetchCommandOptions }
+    & Pick<ProgressListener, "onUnpacked">
     & Parameters<typeof import("../../operations/fetch_artifacts.ts").fetchPacked>[2],
 ): Promise<Report> {
   if (mode === "packed" || common.dryRun) {
