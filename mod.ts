@@ -178,6 +178,32 @@ export {
   type UnpackOptions,
 } from "./src/archive/unpack.ts";
 
+// Runs
+export {
+  addExpected,
+  EXPECTED_SCHEMA,
+  type ExpectedParts,
+  formatExpected,
+  parseExpected,
+} from "./src/runs/expected_parts.ts";
+export { formatPart } from "./src/runs/format_part.ts";
+export {
+  MANIFEST_SCHEMA,
+  type ManifestHead,
+  type ManifestPart,
+  type ManifestRun,
+  type ManifestWriter,
+  type OutputFile,
+  parsePart,
+} from "./src/runs/manifest.ts";
+export {
+  type FileClaim,
+  type MergedFile,
+  mergeParts,
+  mergeSorted,
+  type PartFiles,
+} from "./src/runs/merge_parts.ts";
+
 // Operations
 export {
   type FetchOptions,
@@ -197,6 +223,12 @@ export type {
   FetchOrigin,
   FetchResult,
 } from "./src/operations/archive_source.ts";
+export {
+  readOutputs,
+  type ReadOutputsOptions,
+  type RunManifest,
+  type RunPart,
+} from "./src/operations/read_manifest.ts";
 export { type ArtifactSelection, selectArtifacts } from "./src/operations/select_artifacts.ts";
 export {
   directorySubject,

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { isTemporary } from "./atomic_file.ts";
 import { isUnfinished } from "./download_part.ts";
 import type { PathFilter } from "./path_filter.ts";
-import { compareKeys } from "./compare_keys.ts";
+import { compareKeys } from "../layout/compare_keys.ts";
 import { diskError } from "../layout/disk_error.ts";
 
 /** One file of a tree. */
