@@ -107,6 +107,19 @@ export function withUploadOptions(command: Command): Command {
           )
           .addOption(concurrency())
           .addOption(
+            new Option(
+              "--part <name>",
+              "the part of the outputs manifest that tells of this upload (default: by job, " +
+                "command and what is uploaded)",
+            ).argParser(nonEmpty).helpGroup(STORAGE),
+          )
+          .addOption(
+            new Option(
+              "--expect-parts <names>",
+              "the parts that the run has when it is complete (repeat, or use commas)",
+            ).argParser(list).helpGroup(STORAGE),
+          )
+          .addOption(
             new Option("--no-index", "leave the index pages as they are").helpGroup(STORAGE),
           )
           .addOption(
