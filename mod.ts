@@ -204,6 +204,8 @@ export {
   type PartFiles,
 } from "./src/runs/merge_parts.ts";
 
+export { defaultPartName, type PartSubject } from "./src/runs/part_name.ts";
+
 // Operations
 export {
   type FetchOptions,
@@ -272,6 +274,11 @@ export {
   planStage,
   type PlanStageOptions,
 } from "./src/operations/upload_build.ts";
+export {
+  PartUpload,
+  type PartUploadOptions,
+  type UploadedFiles,
+} from "./src/operations/upload_manifest_part.ts";
 export { planFiles, type PlanFilesOptions } from "./src/operations/upload_files.ts";
 export { planLogs, type PlanLogsOptions } from "./src/operations/upload_logs.ts";
 export {

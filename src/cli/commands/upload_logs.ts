@@ -50,7 +50,7 @@ Examples:
     return runUpload(
       context,
       options,
-      { command: "logs", of: [group] },
+      { command: "logs", of: [group], ambiguous: true },
       async (root, planner, signal) => {
         const { planLogs } = await import("../../operations/upload_logs.ts");
         const { include, exclude } = options;

@@ -55,7 +55,7 @@ pip takes packages from the page that is made, or from simple/ beside it:
     return runUpload(context, options, {
       command: "python",
       of: [artifactGroup],
-      ambiguous: multiarch,
+      ambiguous: true,
     }, async (root, planner, signal) => {
       const { planPython } = await import("../../operations/upload_python.ts");
       await planPython(root, { packagesDir, artifactGroup, signal }, planner);
