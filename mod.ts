@@ -226,6 +226,7 @@ export type {
   FetchResult,
 } from "./src/operations/archive_source.ts";
 export {
+  NO_MANIFEST,
   readOutputs,
   type ReadOutputsOptions,
   type RunManifest,
@@ -252,7 +253,16 @@ export type {
   SimplePage,
 } from "./src/operations/index_pages/page.ts";
 export { type HashOf, renderPage } from "./src/operations/index_pages/render.ts";
-export { type ListedOutput, listOutputs } from "./src/operations/list_outputs.ts";
+export {
+  compareListing,
+  type JoinedOutput,
+  joinListing,
+  type ListedOutput,
+  listOutputs,
+  listRun,
+  type ManifestDifferences,
+  type RunOutput,
+} from "./src/operations/list_outputs.ts";
 export {
   type AbortUnfinishedOptions,
   abortUnfinishedUploads,

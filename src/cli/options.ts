@@ -173,6 +173,12 @@ export function stagingDir(description: string): Option {
   ).argParser(nonEmpty).helpGroup(STORAGE);
 }
 
+/** `--no-manifest` */
+export function noManifest(): Option {
+  return new Option("--no-manifest", "go by what the storage lists, not by the run's own manifest")
+    .helpGroup(STORAGE);
+}
+
 /** `--concurrency` */
 export function concurrency(): Option {
   return new Option(

@@ -41,6 +41,8 @@ export interface RunPart {
 export interface RunManifest {
   /** The parts, by name; none in a run of before there were manifests. */
   readonly parts: readonly RunPart[];
+  /** The objects that it was read from: the parts, and the list of expected ones. */
+  readonly objects: readonly ObjectInfo[];
   /** The names of the parts that a complete run has, if the run tells them. */
   readonly expected?: readonly string[];
   /** Which of them are not there. */
@@ -52,7 +54,14 @@ export interface RunManifest {
   readonly complete: boolean;
   /** The index pages that the parts name: paths relative to the run's prefix, sorted. */
   readonly pages: readonly string[];
-  /** Where a file is that several parts name, and the others: the merge of all parts. */
+  /**
+   * A part.
+   *
+   * @param name Its name.
+   * @returns The part, if it is there.
+   */
+  part(name: string): RunPart | undefined;
+  /** The files of all parts, each once, in the order of their paths. */
   files(): AsyncGenerator<MergedFile>;
 }
 
@@ -64,6 +73,17 @@ const CONCURRENCY = 16;
 
 /** A list of parts can't be longer. */
 const MAX_EXPECTED_BYTES = 1024 * 1024;
+
+/** The manifest of a run that has none: for who goes by the listing alone. */
+export const NO_MANIFEST: RunManifest = {
+  parts: [],
+  objects: [],
+  missing: [],
+  complete: false,
+  pages: [],
+  part: () => undefined,
+  async *files() {},
+};
 
 /**
  * Reads the outputs manifest of a run: one listing of `manifests/outputs/` and one request for each
@@ -114,14 +134,16 @@ export async function readOutputs(
   ) as [StoredExpected | undefined, ...(StoredPart | undefined)[]];
   const parts = read.filter((part) => part !== undefined);
 
-  const names = new Set(parts.map(({ head }) => head.part));
+  const names = new Map(parts.map(({ head, info, count }) => [head.part, { head, info, count }]));
   const missing = (expected?.list.parts ?? []).filter((name) => !names.has(name));
   const pages = new Set(parts.flatMap(({ head }) => head.pages ?? []));
   return {
-    parts: parts.map(({ head, info, count }) => ({ head, info, count })),
+    parts: [...names.values()],
+    part: (name) => names.get(name),
+    objects: [...expected === undefined ? [] : [expected.info], ...parts.map(({ info }) => info)],
     expected: expected?.list.parts,
     missing,
-    complete: expected !== undefined && missing.length === 0,
+    complete: expected !== undefined && expected.list.parts.length > 0 && missing.length === 0,
     pages: [...pages].sort(compareKeys),
     files: () =>
       mergeSorted(parts.map(({ head, info, files }): PartFiles => ({
