@@ -232,6 +232,7 @@ export {
   type RunManifest,
   type RunPart,
 } from "./src/operations/read_manifest.ts";
+export { requireParts } from "./src/operations/require_parts.ts";
 export { type ArtifactSelection, selectArtifacts } from "./src/operations/select_artifacts.ts";
 export {
   directorySubject,

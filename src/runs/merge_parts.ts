@@ -14,6 +14,8 @@ import type { ManifestPart, OutputFile } from "./manifest.ts";
 export interface FileClaim {
   /** The part's name. */
   readonly part: string;
+  /** When it was written, in milliseconds since 1970. */
+  readonly written: number;
   /** What it says. */
   readonly file: OutputFile;
 }
@@ -24,6 +26,8 @@ export interface MergedFile {
   readonly file: OutputFile;
   /** The parts that name it so, that one first. */
   readonly parts: readonly string[];
+  /** When that one was written, in milliseconds since 1970. */
+  readonly written: number;
   /** What other parts say, of another hash or size; empty where all agree. */
   readonly conflicts: readonly FileClaim[];
 }
@@ -67,11 +71,11 @@ export interface PartFiles {
  */
 export function mergeParts(parts: readonly ManifestPart[]): MergedFile[] {
   const claims = new Map<string, FileClaim[]>();
-  for (const { part, files } of newestFirst(parts)) {
+  for (const { part, written, files } of newestFirst(parts)) {
     for (const file of files) {
       const known = claims.get(file.path);
-      if (known === undefined) claims.set(file.path, [{ part, file }]);
-      else known.push({ part, file });
+      if (known === undefined) claims.set(file.path, [{ part, written, file }]);
+      else known.push({ part, written, file });
     }
   }
   return [...claims.values()].map(mergeClaims)
@@ -85,8 +89,9 @@ export function mergeParts(parts: readonly ManifestPart[]): MergedFile[] {
  * @returns The files, in the order of their paths.
  */
 export async function* mergeSorted(parts: readonly PartFiles[]): AsyncGenerator<MergedFile> {
-  const cursors = newestFirst(parts).map(({ part, files }, rank): Cursor => ({
+  const cursors = newestFirst(parts).map(({ part, written, files }, rank): Cursor => ({
     part,
+    written,
     rank,
     files: iterate(files),
   }));
@@ -99,7 +104,7 @@ export async function* mergeSorted(parts: readonly PartFiles[]): AsyncGenerator<
       const { path } = top.file!;
       const claims: FileClaim[] = [];
       for (; top?.file?.path === path; top = heap.top) {
-        claims.push({ part: top.part, file: top.file });
+        claims.push({ part: top.part, written: top.written, file: top.file });
         if (await advance(top)) heap.sink();
         else heap.pop();
       }
@@ -113,20 +118,20 @@ export async function* mergeSorted(parts: readonly PartFiles[]): AsyncGenerator<
 /** Puts parts in the order in which they are believed: the last written first. */
 function newestFirst<P extends { readonly part: string; readonly created_at: string }>(
   parts: readonly P[],
-): P[] {
-  return parts.toSorted((a, b) =>
-    Date.parse(b.created_at) - Date.parse(a.created_at) || compareKeys(a.part, b.part)
-  );
+): (P & { readonly written: number })[] {
+  return parts.map((part) => ({ ...part, written: Date.parse(part.created_at) }))
+    .sort((a, b) => b.written - a.written || compareKeys(a.part, b.part));
 }
 
 /** What is said of one path, by the part that is believed first. */
 function mergeClaims([first, ...others]: readonly FileClaim[]): MergedFile {
-  const { file } = first;
-  if (others.length === 0) return { file, parts: [first.part], conflicts: [] };
+  const { file, written } = first;
+  if (others.length === 0) return { file, written, parts: [first.part], conflicts: [] };
   const agrees = (claim: FileClaim) =>
     claim.file.sha256 === file.sha256 && claim.file.size === file.size;
   return {
     file,
+    written,
     parts: [first, ...others.filter(agrees)].map(({ part }) => part),
     conflicts: others.filter((claim) => !agrees(claim)),
   };
@@ -135,6 +140,7 @@ function mergeClaims([first, ...others]: readonly FileClaim[]): MergedFile {
 /** A part that is being read. */
 interface Cursor {
   readonly part: string;
+  readonly written: number;
   /** Its place among the parts: 0 is believed first. */
   readonly rank: number;
   readonly files: AsyncIterator<OutputFile> | Iterator<OutputFile>;

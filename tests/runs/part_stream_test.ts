@@ -139,5 +139,7 @@ Deno.test("merge: the part that was written last is believed, the others are tol
   ]);
   assert.deepEqual(merged.file, outputFile("a", "2"));
   assert.deepEqual(merged.parts, ["new", "same"]);
-  assert.deepEqual(merged.conflicts, [{ part: "old", file: outputFile("a", "1") }]);
+  assert.equal(merged.written, Date.UTC(2026, 10, 20, 12, 3));
+  const written = Date.UTC(2026, 10, 20, 12, 1);
+  assert.deepEqual(merged.conflicts, [{ part: "old", written, file: outputFile("a", "1") }]);
 });

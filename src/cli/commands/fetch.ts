@@ -11,6 +11,7 @@ import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { FetchResult } from "../../operations/archive_source.ts";
 import type { FetchPlan } from "../../operations/fetch_artifacts.ts";
 import type { FetchPhase, UnpackedReport } from "../../operations/fetch_unpacked.ts";
+import type { RunManifest } from "../../operations/read_manifest.ts";
 import type { ContentCache } from "../../storage/content_cache.ts";
 import type { Context } from "../context.ts";
 import { exitCodeOfResults } from "../exit_codes.ts";
@@ -21,6 +22,7 @@ import {
   OUTPUT_DIR,
   withFetchOptions,
 } from "../fetch_options.ts";
+import { explainManifest, manifestJson } from "../manifest_report.ts";
 import { list, nonEmpty, required, withReadOptions } from "../options.ts";
 import { columns, formatBytes, Output } from "../output.ts";
 import { withProgress } from "../progress.ts";
@@ -28,6 +30,7 @@ import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
 import { openForReading, type OpenStorage, stagingDirOf } from "../storage.ts";
 import { inOrder, reportedFiles, summaryLine, tellTrouble } from "../transfer_report.ts";
+import { checkPart } from "../upload_part.ts";
 
 /** Builds the command. */
 export function fetchCommand(context: Context): Command {
@@ -49,8 +52,9 @@ Each archive is unpacked below DIR/NAME, NAME being its own up to the first dot;
 replaced. With --flatten all of them make one tree, without the directories that each lists in its
 artifact_manifest.txt; with --bootstrap they make one tree with them.
 
-Exits with 6 if an archive is not what its checksum says or is refused, with 7 if one is missing,
-with 3 if the run has nothing that matches.
+Exits with 6 if an archive is not what its checksum says or is refused, with 7 if one is missing or
+the run is not complete though --require-complete asks for it, with 3 if the run has nothing that
+matches.
 
 Examples:
   run-outputs fetch --staging-dir ./staging --run-id 12345 --output-dir ./artifacts
@@ -76,6 +80,7 @@ Examples:
       const { planFetch } = await import("../../operations/fetch_artifacts.ts");
       const { show } = storage;
 
+      const manifest = await readManifest(options, root, storage, output, signal);
       const { exclude, concurrency, quiet = false } = options;
       const plan = await planFetch(storage.backend, root, {
         include: include.flatMap((item) => list(item)),
@@ -86,6 +91,7 @@ Examples:
         components: options.components,
         families,
         requireChecksums: options.requireChecksums,
+        manifest,
         outputDir,
         concurrency,
         show,
@@ -104,6 +110,7 @@ Examples:
       });
       const seconds = (performance.now() - began) / 1000;
 
+      for (const warning of plan.warnings) output.warn(warning);
       const { results } = report;
       tellTrouble(results, output);
       if (report.keptIn !== undefined && results.some(({ origin }) => origin !== undefined)) {
@@ -118,6 +125,7 @@ Examples:
           ...describeRoot(root),
           staging_dir: storage.dir,
           output_dir: outputDir,
+          manifest: manifestJson(manifest),
           mode,
           seconds,
           phases: { download: report.downloading, unpack: report.unpacking },
@@ -129,6 +137,26 @@ Examples:
       context.setExitCode(exitCodeOfResults(results));
     },
   );
+}
+
+/** The run's manifest, with all the parts that are asked for. */
+async function readManifest(
+  options: FetchCommandOptions,
+  root: RunOutputRoot,
+  { backend, show }: OpenStorage,
+  output: Output,
+  signal: AbortSignal,
+): Promise<RunManifest> {
+  for (const part of options.part ?? []) checkPart("--part", part, root);
+  const { NO_MANIFEST, readOutputs } = await import("../../operations/read_manifest.ts");
+  if (!options.manifest) return NO_MANIFEST;
+  const manifest = await readOutputs(backend, root, { show, signal });
+  await explainManifest(backend, root, manifest, { output, signal });
+  if (options.requireComplete) {
+    const { requireParts } = await import("../../operations/require_parts.ts");
+    requireParts(manifest, root, options.part);
+  }
+  return manifest;
 }
 
 /** What was done, packed or unpacked. */
