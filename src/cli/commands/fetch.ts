@@ -11,7 +11,6 @@ import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { FetchResult } from "../../operations/archive_source.ts";
 import type { FetchPlan } from "../../operations/fetch_artifacts.ts";
 import type { FetchPhase, UnpackedReport } from "../../operations/fetch_unpacked.ts";
-import type { RunManifest } from "../../operations/read_manifest.ts";
 import type { ContentCache } from "../../storage/content_cache.ts";
 import type { Context } from "../context.ts";
 import { exitCodeOfResults } from "../exit_codes.ts";
@@ -22,7 +21,7 @@ import {
   OUTPUT_DIR,
   withFetchOptions,
 } from "../fetch_options.ts";
-import { explainManifest, manifestJson } from "../manifest_report.ts";
+import { manifestJson, readRunManifest } from "../run_manifest.ts";
 import { list, nonEmpty, required, withReadOptions } from "../options.ts";
 import { columns, formatBytes, Output } from "../output.ts";
 import { withProgress } from "../progress.ts";
@@ -30,7 +29,6 @@ import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
 import { openForReading, type OpenStorage, stagingDirOf } from "../storage.ts";
 import { inOrder, reportedFiles, summaryLine, tellTrouble } from "../transfer_report.ts";
-import { checkPart } from "../upload_part.ts";
 
 /** Builds the command. */
 export function fetchCommand(context: Context): Command {
@@ -80,7 +78,7 @@ Examples:
       const { planFetch } = await import("../../operations/fetch_artifacts.ts");
       const { show } = storage;
 
-      const manifest = await readManifest(options, root, storage, output, signal);
+      const manifest = await readRunManifest(options, root, { storage, output, signal });
       const { exclude, concurrency, quiet = false } = options;
       const plan = await planFetch(storage.backend, root, {
         include: include.flatMap((item) => list(item)),
@@ -137,26 +135,6 @@ Examples:
       context.setExitCode(exitCodeOfResults(results));
     },
   );
-}
-
-/** The run's manifest, with all the parts that are asked for. */
-async function readManifest(
-  options: FetchCommandOptions,
-  root: RunOutputRoot,
-  { backend, show }: OpenStorage,
-  output: Output,
-  signal: AbortSignal,
-): Promise<RunManifest> {
-  for (const part of options.part ?? []) checkPart("--part", part, root);
-  const { NO_MANIFEST, readOutputs } = await import("../../operations/read_manifest.ts");
-  if (!options.manifest) return NO_MANIFEST;
-  const manifest = await readOutputs(backend, root, { show, signal });
-  await explainManifest(backend, root, manifest, { output, signal });
-  if (options.requireComplete) {
-    const { requireParts } = await import("../../operations/require_parts.ts");
-    requireParts(manifest, root, options.part);
-  }
-  return manifest;
 }
 
 /** What was done, packed or unpacked. */

@@ -9,7 +9,7 @@ import { OUTPUT_KINDS, type OutputKind } from "../../layout/classify.ts";
 import { invalid } from "../../layout/error.ts";
 import type { RunOutput } from "../../operations/list_outputs.ts";
 import type { Context } from "../context.ts";
-import { explainManifest, manifestJson } from "../manifest_report.ts";
+import { manifestJson, readRunManifest } from "../run_manifest.ts";
 import { list, noManifest, type ReadCommandOptions, withReadOptions } from "../options.ts";
 import { columns, formatBytes, Output, plural } from "../output.ts";
 import { runRoot } from "../run_root.ts";
@@ -54,13 +54,8 @@ Examples:
     const root = runRoot(options, { reading: true, onDisk }, context.io, output);
     using storage = await openForReading(options, context.io, output);
     const { listRun, noOutputs } = await import("../../operations/list_outputs.ts");
-    const { NO_MANIFEST, readOutputs } = await import("../../operations/read_manifest.ts");
-    const { backend, show } = storage;
-    const manifest = options.manifest
-      ? await readOutputs(backend, root, { show, signal })
-      : NO_MANIFEST;
-    await explainManifest(backend, root, manifest, { output, signal });
-    const all = await Array.fromAsync(listRun(backend, root, manifest, { signal }));
+    const manifest = await readRunManifest(options, root, { storage, output, signal });
+    const all = await Array.fromAsync(listRun(storage.backend, root, manifest, { signal }));
     if (all.length === 0) throw noOutputs(root, storage.show(root.root()));
     const outputs = kinds === undefined ? all : all.filter(({ kind }) => kinds.has(kind));
     if (outputs.length === 0) {
