@@ -134,6 +134,7 @@ export type {
   S3Settings,
   StaticCredentials,
 } from "./src/storage/s3/settings.ts";
+export { isModifiedAfter } from "./src/storage/modified.ts";
 export { MemoryBackend } from "./src/storage/memory.ts";
 export { type PathFilter, pathFilter, type PathFilterOptions } from "./src/storage/path_filter.ts";
 export type {

@@ -11,6 +11,7 @@ import type { OutputLocation } from "../layout/output_location.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import type { MergedFile } from "../runs/merge_parts.ts";
 import type { CallOptions, ObjectInfo, StorageBackend } from "../storage/backend.ts";
+import { isModifiedAfter } from "../storage/modified.ts";
 import type { RunManifest } from "./read_manifest.ts";
 
 /** One output of a run. */
@@ -191,7 +192,8 @@ export async function* joinListing(
  */
 export function isCurrent(manifest: RunManifest, told: MergedFile, info: ObjectInfo): boolean {
   const part = manifest.part(told.parts[0]);
-  return part !== undefined && told.file.size === info.size && info.modified <= part.info.modified;
+  return part !== undefined && told.file.size === info.size &&
+    !isModifiedAfter(info.modified, part.info.modified);
 }
 
 /** In what a manifest and a listing differ. */

@@ -127,7 +127,11 @@ export async function readOutputs(
   const [expected, ...read] = await pMap(
     [undefined, ...objects],
     async (info) => {
-      if (info !== undefined) return await readPart(backend, info, isKept(info), options);
+      if (info !== undefined) {
+        const part = await readPart(backend, info, isKept(info), options);
+        // Of the same version, a list can tell more exactly when it was written.
+        return part?.info.etag === info.etag ? { ...part, info } : part;
+      }
       return hasExpected ? await readExpected(backend, root, options) : undefined;
     },
     { concurrency: CONCURRENCY },

@@ -27,6 +27,7 @@ import { claimPart } from "../runs/part_claim.ts";
 import type { ObjectInfo, StorageBackend } from "../storage/backend.ts";
 import { bytesSource, piecesSource } from "../storage/byte_source.ts";
 import { contentType } from "../storage/content_type.ts";
+import { isModifiedAfter } from "../storage/modified.ts";
 import type { TransferResult } from "../storage/transfer.ts";
 import { WatchedWrites } from "../storage/watched_writes.ts";
 import { putContended } from "./put_contended.ts";
@@ -248,7 +249,8 @@ export class PartUpload {
     const prefix = this.#root.root();
     for await (const { location, size, modified } of this.#backend.list(prefix, { signal })) {
       const file = theirs.get(location.relativeTo(prefix) ?? "");
-      if (file?.size === size && modified <= before.info.modified) united.push(file);
+      if (file?.size !== size || isModifiedAfter(modified, before.info.modified)) continue;
+      united.push(file);
     }
     return inOrder(united);
   }

@@ -61,6 +61,13 @@ function jobEnv(job: string, runner: string, attempt = 1): Record<string, string
   };
 }
 
+const s3Env = (url: string) => ({
+  AWS_ENDPOINT_URL_S3: url,
+  AWS_ACCESS_KEY_ID: KEYS.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey,
+  AWS_REGION: "us-east-1",
+});
+
 test("upload build: its part tells of every file, and of the pages", async (d) => {
   await makeBuild(d.build);
   await runs(0, buildOf(d));
@@ -273,14 +280,27 @@ test("a broken part: list and fetch name it, exit 6; --no-manifest goes on witho
   }
 });
 
+test("on S3: a job that repeats itself, and one that replaces what it has told", async (d) => {
+  await using server = await startS3Server();
+  const env = { ...s3Env(server.url), ...jobEnv("build", "a") };
+  const part = async (files: Readonly<Record<string, string>>) => {
+    const source = join(d.dir, "files");
+    await Deno.remove(source, { recursive: true }).catch(() => {});
+    await writeTree(source, files);
+    const args = upload("files", source, "--to", "x", "--part", "p", "--bucket", "suite");
+    await runs(0, [...args, "--no-index", "-q"], env);
+    const { files: listed } = await runJson(0, ["list", "--bucket", "suite", ...RUN], env);
+    return listed.filter((file: Json) => file.parts !== undefined).map((file: Json) => file.path);
+  };
+  assert.deepEqual(await part({ a: "1", b: "1" }), ["x/a", "x/b"]);
+  assert.deepEqual(await part({ c: "1" }), ["x/a", "x/b", "x/c"]);
+  assert.deepEqual(await part({ b: "2" }), ["x/a", "x/b", "x/c"]);
+  assert(server.requests.some((request) => /^DELETE .*\/outputs\/p\.json/.test(request)));
+});
+
 test("on S3: a complete run is fetched without a listing and without its checksum files", async (d) => {
   await using server = await startS3Server();
-  const env = {
-    AWS_ENDPOINT_URL_S3: server.url,
-    AWS_ACCESS_KEY_ID: KEYS.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey,
-    AWS_REGION: "us-east-1",
-  };
+  const env = s3Env(server.url);
   const names = Array.from({ length: 12 }, (_, i) => `x_lib_gfx9${10 + i}.tar.zst`);
   await putArchives(join(d.dir, "a"), names);
   const s3 = ["--bucket", "suite"];
