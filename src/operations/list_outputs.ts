@@ -110,16 +110,17 @@ async function* listManifest(
   root: RunOutputRoot,
   manifest: RunManifest,
 ): AsyncGenerator<RunOutput> {
+  const prefix = root.root();
   const ofInfo = (info: ObjectInfo): RunOutput => {
     const { location, size, sha256, etag, modified } = info;
-    const path = location.relativeTo(root.root())!;
+    const path = location.relativeTo(prefix)!;
     return { path, kind: classify(path), location, size, sha256, etag, modified, parts: [] };
   };
   const others: RunOutput[] = [
     ...manifest.pages.map((path): RunOutput => ({
       path,
       kind: classify(path),
-      location: root.file(path),
+      location: prefix.join(path),
       parts: [],
     })),
     ...manifest.objects.map(ofInfo),
@@ -130,7 +131,7 @@ async function* listManifest(
     for (; next < others.length && compareKeys(others[next].path, path) <= 0; next++) {
       if (others[next].path !== path) yield others[next];
     }
-    yield { path, kind: classify(path), location: root.file(path), size, sha256, parts };
+    yield { path, kind: classify(path), location: prefix.join(path), size, sha256, parts };
   }
   yield* others.slice(next);
 }

@@ -22,7 +22,7 @@ export interface ReadOutputsOptions extends CallOptions {
   readonly show?: (location: OutputLocation) => string;
   /**
    * Up to how many bytes of parts are kept in memory; of more, the files are read anew each time
-   * they are asked for. Default: 32 MiB.
+   * they are asked for. Default: 16 MiB.
    */
   readonly keepBytes?: number;
 }
@@ -66,7 +66,7 @@ export interface RunManifest {
 }
 
 /** Up to how many bytes of parts are kept. */
-const KEEP_BYTES = 32 * 1024 * 1024;
+const KEEP_BYTES = 16 * 1024 * 1024;
 
 /** How many parts are read at once. */
 const CONCURRENCY = 16;

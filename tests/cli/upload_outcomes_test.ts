@@ -173,7 +173,7 @@ test("upload logs: the raw ccache logs stay, the summaries get a flat copy", asy
     "logs/g/deep/er/test.log",
     "logs/g/therock-build-prof/comp-summary.html",
     "logs/g/therock-build-prof/comp-summary.md",
-    "manifests/outputs/logs.g.json",
+    "manifests/outputs/logs.g.0398f77d.json",
   ]);
 });
 

@@ -196,7 +196,7 @@ Deno.test("upload logs: links are skipped with a note, raw ccache logs are left 
   assert.deepEqual(Object.keys(await readTree(`${dir.path}/s`)), [
     "7-linux/logs/g/a.log",
     "7-linux/logs/g/sub/.hidden",
-    "7-linux/manifests/outputs/logs.g.json",
+    "7-linux/manifests/outputs/logs.g.9ae5f65b.json",
   ]);
   assert.equal((await run([...args, NO_INDEX, "--output-dir", `${dir.path}/s`, "-q"])).stderr, "");
 });
@@ -244,7 +244,7 @@ Deno.test("upload --layout typed: artifacts go below artifacts/, logs stay", asy
     "7-linux/artifacts/x_lib_generic.tar.xz.sha256sum",
     "7-linux/logs/g/x_lib_generic.tar.xz",
     "7-linux/manifests/outputs/artifacts.f9ae6c8c.json",
-    "7-linux/manifests/outputs/logs.g.json",
+    "7-linux/manifests/outputs/logs.g.4c9e05e5.json",
   ]);
 });
 
