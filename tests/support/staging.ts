@@ -66,8 +66,11 @@ export const BUILD_PAGES: readonly string[] = [
   "manifests/index.html",
 ];
 
+/** The part of the outputs manifest that tells of all that. */
+export const BUILD_PART = "manifests/outputs/build.g.json";
+
 /** All that `upload build --artifact-group g` makes of {@linkcode makeBuild}. */
-export const UPLOADED_KEYS: readonly string[] = [...BUILD_KEYS, ...BUILD_PAGES].sort();
+export const UPLOADED_KEYS: readonly string[] = [...BUILD_KEYS, ...BUILD_PAGES, BUILD_PART].sort();
 
 /** Writes archives with right checksums into a directory. */
 export async function putArchives(

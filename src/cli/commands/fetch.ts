@@ -22,6 +22,7 @@ import {
   OUTPUT_DIR,
   withFetchOptions,
 } from "../fetch_options.ts";
+import { manifestJson, readRunManifest } from "../run_manifest.ts";
 import { list, nonEmpty, required, withReadOptions } from "../options.ts";
 import { columns, formatBytes, Output } from "../output.ts";
 import { type ProgressListener, withProgress } from "../progress.ts";
@@ -50,8 +51,9 @@ Each archive is unpacked below DIR/NAME, NAME being its own up to the first dot;
 replaced. With --flatten all of them make one tree, without the directories that each lists in its
 artifact_manifest.txt; with --bootstrap they make one tree with them.
 
-Exits with 6 if an archive is not what its checksum says or is refused, with 7 if one is missing,
-with 3 if the run has nothing that matches.
+Exits with 6 if an archive is not what its checksum says or is refused, with 7 if one is missing or
+the run is not complete though --require-complete asks for it, with 3 if the run has nothing that
+matches.
 
 Examples:
   run-outputs fetch --staging-dir ./staging --run-id 12345 --output-dir ./artifacts
@@ -78,6 +80,7 @@ Examples:
       const { planFetch } = await import("../../operations/fetch_artifacts.ts");
       const { show } = storage;
 
+      const manifest = await readRunManifest(options, root, { storage, output, signal });
       const { exclude, concurrency, quiet = false } = options;
       const plan = await planFetch(storage.backend, root, {
         include: include.flatMap((item) => list(item)),
@@ -88,6 +91,7 @@ Examples:
         components: options.components,
         families,
         requireChecksums: options.requireChecksums,
+        manifest,
         outputDir,
         concurrency,
         show,
@@ -113,6 +117,7 @@ Examples:
       });
       const seconds = (performance.now() - began) / 1000;
 
+      for (const warning of plan.warnings) output.warn(warning);
       const { results } = report;
       tellTrouble(results, output);
       if (report.keptIn !== undefined && results.some(({ origin }) => origin !== undefined)) {
@@ -127,6 +132,7 @@ Examples:
           ...describeRoot(root),
           staging_dir: storage.dir,
           output_dir: resolve(outputDir),
+          manifest: manifestJson(manifest),
           mode,
           seconds,
           phases: { download: report.downloading, unpack: report.unpacking },

@@ -48,10 +48,15 @@ Examples:
     );
   return withUploadOptions(command).action((paths: string[], options: UploadFilesOptions) => {
     const to = required(options.to, TO);
-    return runUpload(context, options, async (root, planner, signal) => {
-      const { planFiles } = await import("../../operations/upload_files.ts");
-      const { include, exclude } = options;
-      return await planFiles(root, { paths, to, include, exclude, signal }, planner);
-    });
+    return runUpload(
+      context,
+      options,
+      { command: "files", of: [to], ambiguous: true },
+      async (root, planner, signal) => {
+        const { planFiles } = await import("../../operations/upload_files.ts");
+        const { include, exclude } = options;
+        return await planFiles(root, { paths, to, include, exclude, signal }, planner);
+      },
+    );
   });
 }
