@@ -10,7 +10,7 @@ import { ArtifactName } from "../layout/artifact_name.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import { encodeWindowsName } from "../layout/local_name.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
-import { RunOutputRoot } from "../layout/run_output_root.ts";
+import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import type { ObjectInfo, StorageBackend } from "../storage/backend.ts";
 import {
   downloadFailure,
@@ -25,6 +25,7 @@ import {
   type TransferResult,
 } from "../storage/transfer.ts";
 import { ArchiveSource, type ArchiveSourceOptions, type FetchResult } from "./archive_source.ts";
+import { archiveNames, type ArtifactObjects, listArtifacts } from "./artifact_listing.ts";
 import { type ArtifactSelection, checkSelection, selectArtifacts } from "./select_artifacts.ts";
 import { MAX_SIDECAR_BYTES, parseSidecar, SIDECAR_SUFFIX } from "./sidecar.ts";
 
@@ -47,9 +48,6 @@ export interface FetchPlan {
   /** How many artifacts the run has in all. */
   readonly available: number;
 }
-
-/** An archive's or a sidecar's object, by its file name. */
-type Objects = ReadonlyMap<string, ObjectInfo>;
 
 /**
  * Finds out which archives to fetch, and reads their checksums.
@@ -74,7 +72,7 @@ export async function planFetch(
   const show = options.show ?? String;
   checkSelection(options);
   const objects = await listArtifacts(backend, root, signal);
-  const archives = [...objects.keys()].filter((name) => !name.endsWith(SIDECAR_SUFFIX));
+  const archives = archiveNames(objects);
   // An archive whose checksum alone is there is an artifact too: one that is missing.
   const orphaned = [...objects.keys()].filter((name) => isOrphan(name, objects))
     .map((name) => name.slice(0, -SIDECAR_SUFFIX.length));
@@ -194,39 +192,7 @@ export interface FetchPackedOptions extends ArchiveSourceOptions {
   readonly show?: (location: OutputLocation) => string;
 }
 
-async function listArtifacts(
-  backend: StorageBackend,
-  root: RunOutputRoot,
-  signal: AbortSignal | undefined,
-): Promise<Objects> {
-  const { bucket, externalRepo, runId, platform } = root;
-  const objects = new Map<string, ObjectInfo>();
-  for (const layout of ["typed", "flat"] as const) {
-    const dir = new RunOutputRoot({ bucket, externalRepo, runId, platform, layout }).artifactsDir();
-    // Only what lies in the directory itself: a file of a subdirectory is something else.
-    const found: [string, ObjectInfo][] = [];
-    for await (const info of backend.list(dir, { recursive: false, signal })) {
-      const { name } = info.location;
-      if (isArtifact(name)) found.push([name, info]);
-    }
-    // An archive and its checksum come from one place, whatever the other one has.
-    const taken = new Set(objects.keys());
-    for (const [name, info] of found) {
-      if (!taken.has(archiveOf(name))) objects.set(name, info);
-    }
-  }
-  return objects;
-}
-
-function archiveOf(name: string): string {
-  return name.endsWith(SIDECAR_SUFFIX) ? name.slice(0, -SIDECAR_SUFFIX.length) : name;
-}
-
-function isArtifact(name: string): boolean {
-  return ArtifactName.tryParse(archiveOf(name)) !== undefined;
-}
-
-function isOrphan(name: string, objects: Objects): boolean {
+function isOrphan(name: string, objects: ArtifactObjects): boolean {
   if (!name.endsWith(SIDECAR_SUFFIX)) return false;
   const archive = ArtifactName.parse(name.slice(0, -SIDECAR_SUFFIX.length));
   return !objects.has(archive.fileName) && !objects.has(archive.withCompression("zst").fileName);
