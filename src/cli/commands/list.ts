@@ -51,8 +51,11 @@ Examples:
     let all = await Array.fromAsync(listOutputs(storage.backend, root, { signal }));
     if (all.length === 0) {
       const reading = { storage, io: context.io, output, signal };
-      root = await otherPlace(root, options, reading) ?? root;
-      all = await Array.fromAsync(listOutputs(storage.backend, root, { signal }));
+      const other = await otherPlace(root, options, reading);
+      if (other !== undefined) {
+        root = other;
+        all = await Array.fromAsync(listOutputs(storage.backend, other, { signal }));
+      }
     }
     if (all.length === 0) throw noOutputs(root, storage.show(root.root()));
     const outputs = kinds === undefined ? all : all.filter(({ kind }) => kinds.has(kind));
