@@ -323,10 +323,8 @@ export class RestClient implements GithubClient {
       now,
       timeout,
       fresh,
-      onRequest: (counted) => {
-        this.requests.sent++;
-        if (counted) this.requests.counted++;
-      },
+      onSent: () => this.requests.sent++,
+      onCounted: () => this.requests.counted++,
     });
   }
 

@@ -262,6 +262,9 @@ Deno.test("list, fetch: another run is found where the rules of its time put it;
   assert.equal(json.count, 4);
   const args = ["fetch", "--run-id", "5", "--list", ...w.from];
   assert.equal((await runJson(0, args, w.env)).prefix, "ROCm-TheRock/5-linux");
+  const looked = ["9-linux", "ROCm-TheRock/9-linux"];
+  await refused(["list", "--run-id", "9", ...w.from], looked, { env: w.env, code: 3 });
+  await refused(args.with(2, "9"), looked, { env: w.env, code: 3 });
   // The place of this job's own run is certain, and so is a bucket that is named.
   const own = { ...w.env, GITHUB_RUN_ID: "5" };
   await refused(["list", "--run-id", "5", ...w.from], ["No outputs of run 5"], {

@@ -159,6 +159,15 @@ Deno.test("github: what is not there suggests another repository", async () => {
   );
 });
 
+Deno.test("github: a repository that has been renamed is followed, and told by its present name", async () => {
+  await using server = startGithub({ runs: [{ id: 1, sha: sha(1), createdAt: date(0) }] });
+  const moved = `${server.url}/repos/${REPO}/actions/runs/1`;
+  server.troubles.push(() => Response.redirect(moved, 301));
+  assert.equal((await open(server).workflowRun("ROCm/OldName", 1)).repository, REPO);
+  // GitHub does not look at the case of a name; the rules of buckets do.
+  assert.equal((await open(server).workflowRun("rocm/therock", 1)).repository, REPO);
+});
+
 Deno.test("github: a token is sent, one that is not accepted is told without showing it", async () => {
   await using server = startGithub({
     tokens: ["good-token"],
