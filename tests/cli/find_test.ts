@@ -141,6 +141,9 @@ Deno.test("find: the latest of a branch; RELEASE_TYPE of this job says nothing o
     env,
   );
   assert.equal(nightly.groups[0].bucket, "therock-nightly-artifacts");
+  const own = { ...env, GITHUB_RUN_ID: "3" };
+  const ownRun = await runJson(0, ["find", "--run-id", "3", ...w.from], own);
+  assert.equal(ownRun.groups[0].bucket, "therock-nightly-artifacts");
 });
 
 Deno.test("find: an empty or missing selector is an error, never the newest", async () => {

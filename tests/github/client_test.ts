@@ -294,6 +294,24 @@ Deno.test("github: an abort ends the waiting for an answer, with its reason", as
   await assert.rejects(stopped.workflowRun(REPO, 1), /before/);
 });
 
+Deno.test({
+  name: "github: an abort ends a pause between two attempts, and nothing is sent after it",
+  // The pause itself is Octokit's; it ends by itself soon after.
+  sanitizeOps: false,
+  fn: async () => {
+    await using server = startGithub();
+    server.troubles.push(() =>
+      refusal(403, "You have exceeded a secondary rate limit.", { "retry-after": "60" })
+    );
+    const controller = new AbortController();
+    const stop = () => controller.abort(new Error("enough"));
+    const github = open(server, { onNote: stop, second: 5 });
+    await assert.rejects(github.workflowRun(REPO, 1, { signal: controller.signal }), /enough/);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    assert.equal(server.requests.length, 1);
+  },
+});
+
 Deno.test("github: with a token, what has not changed costs nothing", async () => {
   const cache = memoryCache();
   await using server = startGithub({
