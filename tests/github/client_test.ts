@@ -305,9 +305,9 @@ Deno.test({
     );
     const controller = new AbortController();
     const stop = () => controller.abort(new Error("enough"));
-    const github = open(server, { onNote: stop, second: 5 });
+    const github = open(server, { onNote: stop, second: 15 });
     await assert.rejects(github.workflowRun(REPO, 1, { signal: controller.signal }), /enough/);
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    await new Promise((resolve) => setTimeout(resolve, 900));
     assert.equal(server.requests.length, 1);
   },
 });
