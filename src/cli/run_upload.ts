@@ -13,7 +13,6 @@ import type { IndexReport } from "../operations/index_pages/write_pages.ts";
 import type { JobStatus } from "../operations/upload_build.ts";
 import type { UploadPlan, UploadPlanner } from "../operations/upload_plan.ts";
 import type { PartSubject } from "../runs/part_name.ts";
-import type { StorageBackend } from "../storage/backend.ts";
 import type { TransferResult } from "../storage/transfer.ts";
 import type { IfExists } from "../storage/upload.ts";
 import type { Context } from "./context.ts";

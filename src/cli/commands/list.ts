@@ -8,7 +8,7 @@ import { Command, Option } from "commander";
 import { OUTPUT_KINDS, type OutputKind } from "../../layout/classify.ts";
 import { invalid } from "../../layout/error.ts";
 import { nearest } from "../../layout/nearest.ts";
-import type { ListedOutput, RunOutput } from "../../operations/list_outputs.ts";
+import type { RunOutput } from "../../operations/list_outputs.ts";
 import type { Context } from "../context.ts";
 import { otherPlace } from "../fetch_sources.ts";
 import { manifestJson, readRunManifest } from "../run_manifest.ts";
