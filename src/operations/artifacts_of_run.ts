@@ -5,14 +5,13 @@
  * @module
  */
 
-import { ArtifactName } from "../layout/artifact_name.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import { RunOutputRoot } from "../layout/run_output_root.ts";
 import type { MergedFile } from "../runs/merge_parts.ts";
 import type { CallOptions, StorageBackend } from "../storage/backend.ts";
+import { archiveOf, isArtifact } from "./artifact_listing.ts";
 import { isCurrent } from "./list_outputs.ts";
 import type { RunManifest } from "./read_manifest.ts";
-import { SIDECAR_SUFFIX } from "./sidecar.ts";
 
 /** An archive or the checksum beside it. */
 export interface ArtifactObject {
@@ -151,12 +150,4 @@ function placesOf(found: Map<string, Places>, name: string): Places {
   let places = found.get(archive);
   if (places === undefined) found.set(archive, places = { told: [] });
   return places;
-}
-
-function archiveOf(name: string): string {
-  return name.endsWith(SIDECAR_SUFFIX) ? name.slice(0, -SIDECAR_SUFFIX.length) : name;
-}
-
-function isArtifact(name: string): boolean {
-  return ArtifactName.tryParse(archiveOf(name)) !== undefined;
 }
