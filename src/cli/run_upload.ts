@@ -13,18 +13,24 @@ import type { IndexReport } from "../operations/index_pages/write_pages.ts";
 import type { JobStatus } from "../operations/upload_build.ts";
 import type { UploadPlan, UploadPlanner } from "../operations/upload_plan.ts";
 import type { PartSubject } from "../runs/part_name.ts";
-import type { StorageBackend } from "../storage/backend.ts";
 import type { TransferResult } from "../storage/transfer.ts";
 import type { IfExists } from "../storage/upload.ts";
 import type { Context } from "./context.ts";
-import { exitCodeOfResults } from "./exit_codes.ts";
+import { EXIT, exitCodeOfResults, isNothingFound } from "./exit_codes.ts";
 import { Output, type OutputOptions, plural } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { type RunOptions, runRoot } from "./run_root.ts";
 import { redactor } from "./redact.ts";
 import { openForUpload, type OpenStorage, type S3Options } from "./storage.ts";
 import { checkPartOptions, openPart } from "./upload_part.ts";
-import { reportedFiles, resultLines, summaryLine, tellTrouble } from "./transfer_report.ts";
+import {
+  inOrder,
+  type Reported,
+  reportedFiles,
+  resultLines,
+  summaryLine,
+  tellTrouble,
+} from "./transfer_report.ts";
 
 /** Why an index page stays as it is. */
 export const FOREIGN_PAGE =
@@ -79,7 +85,8 @@ export async function runUpload(
   const tell = (results: readonly TransferResult[]) =>
     dryRun ? undefined : tellTheJob(results, root, storage, options, context, output);
 
-  const planner = new UploadPlanner();
+  const { dir, show } = storage;
+  const planner = new UploadPlanner({ output: dir === undefined ? dir : { dir, pathOf: show } });
   let unmatched: readonly string[] = [];
   try {
     unmatched = await plan(root, planner, signal) ?? [];
@@ -90,7 +97,13 @@ export async function runUpload(
     throw error;
   }
   const planned = planner.plan();
-  const count = planned.items.length + (planned.last?.length ?? 0);
+  const progress = {
+    verb: "uploaded",
+    files: [...planned.items, ...planned.last ?? []],
+    io: context.io,
+    quiet,
+  };
+  const began = performance.now();
   const part = await openPart(context, options, {
     subject,
     planned,
@@ -103,16 +116,15 @@ export async function runUpload(
   const expected = expectParts.length === 0 ? [] : [await part.expect(expectParts)];
   const backend = await part.begin();
   const report = await withProgress(
-    "uploaded",
-    count,
-    context.io,
-    quiet,
-    (onEvent) => executeUpload(backend, planned, { ifExists, concurrency, signal, onEvent }),
+    progress,
+    ({ onEvent }) =>
+      executeUpload(backend, planned, { ifExists, concurrency, show, signal, onEvent }),
   );
+  const seconds = (performance.now() - began) / 1000;
 
   const index = options.index === false
     ? { results: [], kept: [] }
-    : await writeIndex(storage.backend, root, report.results, signal, subjectOf);
+    : await writeIndex(storage, root, report.results, signal, subjectOf);
   const reason = whyNoPart(report.results, unmatched, options.jobStatus);
   const manifest = reason === undefined
     ? [await part.end({ results: report.results, pages: index.results })]
@@ -124,6 +136,8 @@ export async function runUpload(
     ...index.kept.map((page) => ({ path: storage.show(page), reason: FOREIGN_PAGE })),
   ];
   for (const { path, reason } of notes) output.note(`skipped '${path}': ${reason}`);
+  const { warnings } = report;
+  for (const { path, reason } of warnings) output.warn(`'${path}' ${reason}`);
   tellTrouble(results, output);
   for (const pattern of unmatched) output.error(`no file matches '${pattern}'`);
   output.result(
@@ -133,10 +147,13 @@ export async function runUpload(
       ...describeRoot(root),
       output_dir: storage.dir,
       part: { name: part.name, withheld: reason },
-      ...reportedFiles(root, results, ({ location }) => {
-        return storage.dir === undefined ? undefined : storage.show(location);
-      }),
+      seconds,
+      ...withSources(
+        reportedFiles(root, results, ({ location }) => dir === undefined ? dir : show(location)),
+        results,
+      ),
       notes,
+      warnings,
       unmatched,
     }),
     () => [
@@ -146,7 +163,19 @@ export async function runUpload(
     ],
   );
   await tell(results);
-  context.setExitCode(exitCodeOfResults(results, unmatched.length > 0));
+  // That the list of expected parts is there does not make an upload that failed a part of one.
+  const counted = results.filter((result) =>
+    !expected.includes(result) || result.outcome === "failed"
+  );
+  context.setExitCode(
+    isNothingFound(counted) ? EXIT.notFound : exitCodeOfResults(counted, unmatched.length > 0),
+  );
+}
+
+/** Each file of the JSON document with where its bytes come from. */
+function withSources(reported: Reported, results: readonly TransferResult[]) {
+  const sources = inOrder(results);
+  return { ...reported, files: reported.files.map((f, i) => ({ ...f, source: sources[i].path })) };
 }
 
 /** Why an upload does not count as complete. */
@@ -213,7 +242,7 @@ function failure(location: OutputLocation, path: string, error: Error): Transfer
 
 /** Writes the pages that tell of what was uploaded; trouble with that is one more failed file. */
 async function writeIndex(
-  backend: StorageBackend,
+  { backend, show }: OpenStorage,
   root: RunOutputRoot,
   uploaded: readonly TransferResult[],
   signal: AbortSignal,
@@ -224,7 +253,7 @@ async function writeIndex(
   const { writeIndexPages } = await import("../operations/index_pages/write_pages.ts");
   try {
     const subject = await subjectOf?.(root) ?? runSubject(root);
-    return await writeIndexPages(backend, subject, { uploaded, signal });
+    return await writeIndexPages(backend, subject, { uploaded, show, signal });
   } catch (error) {
     signal.throwIfAborted();
     const failed = failure(root.runIndex(), "the index pages", error as Error);

@@ -126,10 +126,17 @@ async function fetchInto(
   const refused = new Map<string, Error>();
   let failed = plan.failures.length > 0;
   try {
+    const order = plan.items.map(({ location }) => location.name);
+    unpacker.prepare(plan.items.map(({ location: { name }, path }) => ({
+      name,
+      path: join(workDir, basename(path)),
+    })));
+    // The largest first: one that begins last would keep all processors but its own waiting.
+    const bySize = plan.items.toSorted((a, b) => (b.size ?? 0) - (a.size ?? 0));
     const results = await transferAll<DownloadItem, FetchResult>(
-      plan.items,
+      bySize,
       async (item) => {
-        const archive = await clock.download(() => getArchive(source, item, workDir));
+        const archive = await clock.download(() => getArchive(source, item, workDir, options));
         held.push(archive);
         // Once something has failed nothing will be moved into place; what is left to download is
         // for the next try.
@@ -137,7 +144,14 @@ async function fetchInto(
           unpacking.push(clock.unpack(async () => {
             const { name } = item.location;
             try {
-              unpacked.set(name, await unpacker.add({ path: archive.file, name }));
+              unpacked.set(
+                name,
+                await unpacker.add({
+                  path: archive.file,
+                  name,
+                  verified: item.sha256 !== undefined,
+                }),
+              );
             } catch (error) {
               failed = true;
               refused.set(item.location.key, error as Error);
@@ -154,10 +168,11 @@ async function fetchInto(
     );
     await Promise.all(unpacking);
     signal?.throwIfAborted();
+    const place = new Map(plan.items.map(({ location }, i) => [location, i]));
+    results.sort((a, b) => place.get(a.location)! - place.get(b.location)!);
     const all = [...plan.failures, ...results.map((result) => withRefusal(result, refused))];
     if (failed) return { results: all, unpacked: new Map(), keptIn: workDir };
 
-    const order = plan.items.map(({ location }) => location.name);
     await clock.unpack(() => unpacker.commit(order));
     if (keepArchives) await keep(plan.items, held, outputDir);
     return { results: all, unpacked };
@@ -172,13 +187,16 @@ async function getArchive(
   source: ArchiveSource,
   item: DownloadItem,
   workDir: string,
+  { onEvent }: FetchUnpackedOptions,
 ): Promise<FetchedArchive> {
   if (await source.has(item)) {
     const { location, path, size, sha256 } = item;
-    const outcome = "unchanged";
+    const there = { location, path, size, sha256, outcome: "unchanged", warnings: [] } as const;
+    const result = { ...there, origin: "disk" } as const;
+    onEvent?.({ type: "finish", result });
     return {
       file: path,
-      result: { location, path, size, sha256, outcome, warnings: [], origin: "disk" },
+      result,
       async [Symbol.asyncDispose]() {},
     };
   }

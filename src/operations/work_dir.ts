@@ -17,7 +17,7 @@ import { diskError } from "../layout/disk_error.ts";
  * @throws {RunOutputsError} What the disk says.
  */
 export async function makeWorkDir(outputDir: string): Promise<string> {
-  const target = await realPath(resolve(outputDir));
+  const target = await realPath(outputDir);
   const inside = join(target, ".run-outputs-fetch");
   const beside = join(dirname(target), `.${basename(target)}.run-outputs-fetch`);
   try {
@@ -36,8 +36,15 @@ export async function makeWorkDir(outputDir: string): Promise<string> {
   }
 }
 
-/** The path without links; what is not there is kept as it is. */
-async function realPath(path: string): Promise<string> {
+/**
+ * The path without links; what is not there is kept as it is.
+ *
+ * @param path The path.
+ * @returns The absolute path.
+ * @throws {RunOutputsError} What the disk says.
+ */
+export async function realPath(path: string): Promise<string> {
+  path = resolve(path);
   try {
     return await Deno.realPath(path);
   } catch (error) {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { basename, resolve } from "node:path";
 import { Argument, Command } from "commander";
 import type { Unpacked } from "../../archive/unpack.ts";
 import { diskError } from "../../layout/disk_error.ts";
@@ -24,10 +25,10 @@ import {
 import { manifestJson, readRunManifest } from "../run_manifest.ts";
 import { list, nonEmpty, required, withReadOptions } from "../options.ts";
 import { columns, formatBytes, Output } from "../output.ts";
-import { withProgress } from "../progress.ts";
+import { type ProgressListener, withProgress } from "../progress.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
-import { openForReading, type OpenStorage, stagingDirOf } from "../storage.ts";
+import { checkOutputDir, openForReading, type OpenStorage, stagingDirOf } from "../storage.ts";
 import { inOrder, reportedFiles, summaryLine, tellTrouble } from "../transfer_report.ts";
 
 /** Builds the command. */
@@ -73,6 +74,7 @@ Examples:
         : required(options.outputDir, OUTPUT_DIR);
       const onDisk = stagingDirOf(options, context.io) !== undefined;
       const root = runRoot(options, { reading: true, onDisk }, context.io, output);
+      await checkOutputDir(outputDir);
       const families = await readFamilies(options.familiesFile);
       using storage = await openForReading(options, context.io, output);
       const { planFetch } = await import("../../operations/fetch_artifacts.ts");
@@ -98,12 +100,19 @@ Examples:
       const cache = options.cacheDir === undefined || dryRun
         ? undefined
         : await openCache(options.cacheDir, options.cacheSize, output);
-      const total = plan.items.length;
       const began = performance.now();
-      const report = await withProgress("fetched", total, context.io, quiet, async (onEvent) => {
+      // Archives are downloaded under other directories than they are planned for.
+      const progress = {
+        verb: "fetched",
+        files: plan.items,
+        keyOf: basename,
+        io: context.io,
+        quiet,
+      };
+      const report = await withProgress(progress, async (listener) => {
         const onWait = (name: string) =>
           output.note(`another process is downloading ${name}: waiting for it`);
-        const common = { dryRun, concurrency, cache, onWait, show, signal, onEvent };
+        const common = { dryRun, concurrency, cache, onWait, show, signal, ...listener };
         return await execute(storage, plan, { ...common, mode, outputDir, options });
       });
       const seconds = (performance.now() - began) / 1000;
@@ -122,12 +131,12 @@ Examples:
           dry_run: dryRun,
           ...describeRoot(root),
           staging_dir: storage.dir,
-          output_dir: outputDir,
+          output_dir: resolve(outputDir),
           manifest: manifestJson(manifest),
           mode,
           seconds,
           phases: { download: report.downloading, unpack: report.unpacking },
-          kept_in: report.keptIn,
+          kept_in: report.keptIn && resolve(report.keptIn),
           ...withDetails(root, plan, report),
         }),
         () => textOf(plan, report, { root, output, mode, outputDir, dryRun, seconds, storage }),
@@ -149,6 +158,7 @@ async function execute(
   { mode, outputDir, options, ...common }:
     & { readonly mode: FetchMode; readonly outputDir: string }
     & { readonly options: FetchCommandOptions }
+    & Pick<ProgressListener, "onUnpacked">
     & Parameters<typeof import("../../operations/fetch_artifacts.ts").fetchPacked>[2],
 ): Promise<Report> {
   if (mode === "packed" || common.dryRun) {
@@ -190,7 +200,7 @@ async function openCache(
 
 /** The files of the JSON document, each with where it came from and what was unpacked of it. */
 function withDetails(root: RunOutputRoot, plan: FetchPlan, report: Report) {
-  const reported = reportedFiles(root, report.results, ({ path }) => path);
+  const reported = reportedFiles(root, report.results, ({ path }) => resolve(path));
   const details = inOrder(report.results) as FetchResult[];
   const verified = verifiedKeys(plan);
   return {
@@ -211,7 +221,7 @@ function withDetails(root: RunOutputRoot, plan: FetchPlan, report: Report) {
 function unpackedJson(unpacked: Unpacked | undefined) {
   if (unpacked === undefined) return undefined;
   const { directory, members, files, bytes, seconds } = unpacked;
-  return { directory, members, files, bytes, seconds };
+  return { directory: resolve(directory), members, files, bytes, seconds };
 }
 
 function verifiedKeys(plan: FetchPlan): ReadonlySet<string> {
