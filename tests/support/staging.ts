@@ -72,6 +72,11 @@ export const BUILD_PART = "manifests/outputs/build.g.json";
 /** All that `upload build --artifact-group g` makes of {@linkcode makeBuild}. */
 export const UPLOADED_KEYS: readonly string[] = [...BUILD_KEYS, ...BUILD_PAGES, BUILD_PART].sort();
 
+/** Writes files that begin like archives, with right checksums: what an upload takes. */
+export async function putUploadable(dir: string, names: readonly string[]): Promise<void> {
+  await putArchives(dir, names, (name) => likeArchive("zst", name));
+}
+
 /** Writes archives with right checksums into a directory. */
 export async function putArchives(
   dir: string,
