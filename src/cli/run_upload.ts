@@ -97,13 +97,6 @@ export async function runUpload(
     throw error;
   }
   const planned = planner.plan();
-  const progress = {
-    verb: "uploaded",
-    files: [...planned.items, ...planned.last ?? []],
-    io: context.io,
-    quiet,
-  };
-  const began = performance.now();
   const part = await openPart(context, options, {
     subject,
     planned,
@@ -115,6 +108,13 @@ export async function runUpload(
   const { expectParts = [] } = options;
   const expected = expectParts.length === 0 ? [] : [await part.expect(expectParts)];
   const backend = await part.begin();
+  const progress = {
+    verb: "uploaded",
+    files: [...planned.items, ...planned.last ?? []],
+    io: context.io,
+    quiet,
+  };
+  const began = performance.now();
   const report = await withProgress(
     progress,
     ({ onEvent }) =>
@@ -146,8 +146,8 @@ export async function runUpload(
       dry_run: dryRun,
       ...describeRoot(root),
       output_dir: storage.dir,
-      part: { name: part.name, withheld: reason },
       seconds,
+      part: { name: part.name, withheld: reason },
       ...withSources(
         reportedFiles(root, results, ({ location }) => dir === undefined ? dir : show(location)),
         results,

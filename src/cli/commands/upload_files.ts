@@ -24,7 +24,8 @@ export function uploadFilesCommand(context: Context): Command {
     .summary("upload any files to any place of a run")
     .description(
       "Uploads files: a file to TO/its-name, the content of a directory to TO/. Symbolic links " +
-        "are not followed.",
+        "are not followed. A path that can't be read stops no other, and an output directory " +
+        "inside of a directory is left out.",
     )
     .addArgument(
       new Argument("<paths...>", "files and directories")
