@@ -12,7 +12,7 @@ import {
   BUILD_PAGES,
   BUILD_PART,
   makeBuild,
-  putUploadable,
+  putArchives,
   RUN,
 } from "../support/staging.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
@@ -122,8 +122,8 @@ test("upload of another run than the job's own: nothing of the job is told", asy
 
 test("several uploads of one job have a part each, and a matrix has one for each job", async (d) => {
   await makeBuild(d.build);
-  await putUploadable(join(d.dir, "one"), ["x_lib_gfx942.tar.zst"]);
-  await putUploadable(join(d.dir, "two"), ["x_lib_gfx950.tar.zst"]);
+  await putArchives(join(d.dir, "one"), ["x_lib_gfx942.tar.zst"]);
+  await putArchives(join(d.dir, "two"), ["x_lib_gfx950.tar.zst"]);
   await runs(0, buildOf(d), jobEnv("build", "a"));
   await runs(0, artifactsOf(d, "one"), jobEnv("build", "a"));
   await runs(0, artifactsOf(d, "two"), jobEnv("build", "b"));
@@ -136,8 +136,8 @@ test("several uploads of one job have a part each, and a matrix has one for each
 });
 
 test("upload --part: two jobs of one attempt that take one name: the second fails, exit 7", async (d) => {
-  await putUploadable(join(d.dir, "one"), ["x_lib_gfx942.tar.zst"]);
-  await putUploadable(join(d.dir, "two"), ["x_lib_gfx950.tar.zst"]);
+  await putArchives(join(d.dir, "one"), ["x_lib_gfx942.tar.zst"]);
+  await putArchives(join(d.dir, "two"), ["x_lib_gfx950.tar.zst"]);
   await runs(0, artifactsOf(d, "one", "--part", "p"), jobEnv("build", "a"));
   const before = await readPart(d.root, "manifests/outputs/p.json");
   const { err } = await runs(7, artifactsOf(d, "two", "--part", "p"), jobEnv("build", "b"));
@@ -199,8 +199,8 @@ test("upload --part, --expect-parts: names that are none are refused, nothing is
 
 /** A run with two parts of archives. */
 async function twoParts(d: Dirs, ...more: string[]): Promise<void> {
-  await putUploadable(join(d.dir, "one"), ["x_lib_gfx942.tar.zst"]);
-  await putUploadable(join(d.dir, "two"), ["x_lib_gfx950.tar.zst"]);
+  await putArchives(join(d.dir, "one"), ["x_lib_gfx942.tar.zst"]);
+  await putArchives(join(d.dir, "two"), ["x_lib_gfx950.tar.zst"]);
   await runs(0, artifactsOf(d, "one", "--part", "one", ...more));
   await runs(0, artifactsOf(d, "two", "--part", "two"));
 }
@@ -245,7 +245,7 @@ test("list: without the list of expected parts the storage is listed", async (d)
 });
 
 test("fetch --require-complete: exits with 7 and names what is missing, fetches nothing", async (d) => {
-  await putUploadable(join(d.dir, "one"), ["x_lib_gfx942.tar.zst"]);
+  await putArchives(join(d.dir, "one"), ["x_lib_gfx942.tar.zst"]);
   await runs(0, artifactsOf(d, "one", "--part", "one", "--expect-parts", "one,two,three"));
   const complete = read("fetch", d, "--require-complete");
   const { err } = await runs(7, complete);
@@ -254,7 +254,7 @@ test("fetch --require-complete: exits with 7 and names what is missing, fetches 
   assert.equal((await runJson(7, complete)).error.code, "incomplete");
   await runs(7, [...complete, "--part", "one,two"]);
   await runs(0, [...complete, "--part", "one"]);
-  await putUploadable(join(d.dir, "two"), ["x_lib_gfx950.tar.zst"]);
+  await putArchives(join(d.dir, "two"), ["x_lib_gfx950.tar.zst"]);
   await runs(0, artifactsOf(d, "two", "--part", "two"));
   await runs(0, artifactsOf(d, "two", "--part", "three"));
   assert.match((await runs(0, complete)).out, /2 verified/);
@@ -303,7 +303,7 @@ test("on S3: a complete run is fetched without a listing and without its checksu
   await using server = await startS3Server();
   const env = s3Env(server.url);
   const names = Array.from({ length: 12 }, (_, i) => `x_lib_gfx9${10 + i}.tar.zst`);
-  await putUploadable(join(d.dir, "a"), names);
+  await putArchives(join(d.dir, "a"), names);
   const s3 = ["--bucket", "suite"];
   const part = ["--part", "a", "--expect-parts", "a"];
   await runs(0, upload("artifacts", join(d.dir, "a"), ...s3, ...part), env);

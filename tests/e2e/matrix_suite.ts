@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { startFaultProxy } from "../support/fault_proxy.ts";
-import { putUploadable, RUN } from "../support/staging.ts";
+import { putArchives, RUN } from "../support/staging.ts";
 import { readTree, tempDir } from "../support/temp_dir.ts";
 import type { Target } from "./pipeline_suite.ts";
 import { finish, start } from "./processes.ts";
@@ -25,7 +25,7 @@ export function matrixSuite(name: string, open: () => Promise<Target>): void {
     await using target = await open();
     const numbers = Array.from({ length: JOBS }, (_, i) => i);
     const names = (i: number) => [`x_lib_gfx90${i}.tar.zst`, `y_lib_gfx90${i}.tar.zst`];
-    for (const i of numbers) await putUploadable(join(dir.path, `${i}`), names(i));
+    for (const i of numbers) await putArchives(join(dir.path, `${i}`), names(i));
     const parts = numbers.map((i) => `job-${i}`);
     const args = (i: number) => [
       ...["upload", "artifacts", join(dir.path, `${i}`), "--part", parts[i]],
