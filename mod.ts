@@ -4,6 +4,7 @@
  * - **Layout** says where an output is: {@linkcode RunOutputRoot} has a method for each. It is pure.
  * - **Storage** holds bytes: {@linkcode StorageBackend} and its drivers, {@linkcode upload} and
  *   {@linkcode download} on top.
+ * - **GitHub** tells of runs and commits: {@linkcode openGithub}, {@linkcode findArtifacts}.
  * - **Operations** are what a user does: {@linkcode planBuild}, {@linkcode planFetch} and the like
  *   make a plan, {@linkcode executeUpload} and {@linkcode executeFetch} carry it out.
  *
@@ -68,6 +69,7 @@ export {
   NEWEST_BUCKET_RULES,
   selectBucket,
 } from "./src/layout/buckets.ts";
+export { bucketCandidates, type BucketCandidatesQuestion } from "./src/layout/bucket_candidates.ts";
 export {
   type BucketInfo,
   bucketInfo,
@@ -204,10 +206,57 @@ export {
   mergeSorted,
   type PartFiles,
 } from "./src/runs/merge_parts.ts";
-
 export { defaultPartName, type PartSubject } from "./src/runs/part_name.ts";
 
+// GitHub
+export {
+  type CommitInfo,
+  type CommitsOptions,
+  type Comparison,
+  type GithubCallOptions,
+  type GithubClient,
+  type GithubOptions,
+  type GithubRequests,
+  openGithub,
+  type RunsOfCommitOptions,
+  type WorkflowRunInfo,
+} from "./src/github/client.ts";
+export {
+  type CachedResponse,
+  diskResponseCache,
+  type DiskResponseCacheOptions,
+  type ResponseCache,
+} from "./src/github/response_cache.ts";
+export { findToken, type FindTokenOptions } from "./src/github/settings.ts";
+
 // Operations
+export {
+  DEFAULT_MAX_COMMITS,
+  findArtifacts,
+  type FindOptions,
+  type FindResult,
+  type FindSelector,
+  nothingFits,
+  withNearest,
+} from "./src/operations/find_artifacts.ts";
+export { planFoundFetch, type SourceRun, sourceRuns } from "./src/operations/fetch_found.ts";
+export { waitForArtifacts, type WaitOptions } from "./src/operations/wait_for_artifacts.ts";
+export {
+  type LocatedRun,
+  locateRun,
+  type LocateRunOptions,
+  type TriedPlace,
+} from "./src/operations/locate_run.ts";
+export {
+  DEFAULT_WORKFLOW,
+  type FoundGroup,
+  type FoundRun,
+  type RejectedRun,
+  type RunSearch,
+  searchCommit,
+  type SearchOptions,
+  searchRuns,
+} from "./src/operations/search_runs.ts";
 export {
   type FetchOptions,
   fetchPacked,

@@ -6,6 +6,7 @@
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { RunOutputsError } from "../layout/error.ts";
+import type { FindCommandOptions } from "./find_options.ts";
 import {
   concurrency,
   list,
@@ -16,7 +17,8 @@ import {
 } from "./options.ts";
 
 /** The values of the command's options. */
-export interface FetchCommandOptions extends ReadCommandOptions {
+export interface FetchCommandOptions extends ReadCommandOptions, FindCommandOptions {
+  readonly runId?: string;
   readonly outputDir?: string;
   readonly exclude?: readonly string[];
   readonly artifactGroup?: readonly string[];

@@ -25,7 +25,7 @@ import {
   type TransferResult,
 } from "../storage/transfer.ts";
 import { ArchiveSource, type ArchiveSourceOptions, type FetchResult } from "./archive_source.ts";
-import { type ArtifactObject, findArtifacts, type FoundArtifact } from "./find_artifacts.ts";
+import { type ArtifactObject, artifactsOfRun, type FoundArtifact } from "./artifacts_of_run.ts";
 import { readOutputs, type RunManifest } from "./read_manifest.ts";
 import { type ArtifactSelection, checkSelection, selectArtifacts } from "./select_artifacts.ts";
 import { MAX_SIDECAR_BYTES, parseSidecar, SIDECAR_SUFFIX } from "./sidecar.ts";
@@ -81,7 +81,7 @@ export async function planFetch(
   const show = options.show ?? String;
   checkSelection(options);
   const manifest = options.manifest ?? await readOutputs(backend, root, { show, signal });
-  const artifacts = await findArtifacts(backend, root, manifest, { signal });
+  const artifacts = await artifactsOfRun(backend, root, manifest, { signal });
   const names = [...artifacts.keys()].sort();
   const archives = names.filter((name) => artifacts.get(name)!.archive !== undefined);
   // An archive of which only its checksum or the manifest tells is an artifact too: a missing one.

@@ -10,6 +10,7 @@ import { invalid } from "../../layout/error.ts";
 import { nearest } from "../../layout/nearest.ts";
 import type { RunOutput } from "../../operations/list_outputs.ts";
 import type { Context } from "../context.ts";
+import { otherPlace } from "../fetch_sources.ts";
 import { manifestJson, readRunManifest } from "../run_manifest.ts";
 import { list, noManifest, type ReadCommandOptions, withReadOptions } from "../options.ts";
 import { columns, formatBytes, Output, plural } from "../output.ts";
@@ -52,12 +53,25 @@ Examples:
     const signal = context.interruption();
     const kinds = checkKinds(options.kind);
     const onDisk = stagingDirOf(options, context.io) !== undefined;
-    const root = runRoot(options, { reading: true, onDisk }, context.io, output);
+    let looked: readonly string[] = [];
+    let root = runRoot(options, { reading: true, onDisk }, context.io, output);
     using storage = await openForReading(options, context.io, output);
     const { listRun, noOutputs } = await import("../../operations/list_outputs.ts");
-    const manifest = await readRunManifest(options, root, { storage, output, signal });
-    const all = await Array.fromAsync(listRun(storage.backend, root, manifest, { signal }));
-    if (all.length === 0) throw noOutputs(root, storage.show(root.root()));
+    const from = { storage, output, signal };
+    let manifest = await readRunManifest(options, root, from);
+    let all = await Array.fromAsync(listRun(storage.backend, root, manifest, { signal }));
+    if (all.length === 0) {
+      const place = await otherPlace(root, options, { ...from, io: context.io });
+      looked = place.looked;
+      if (place.other !== undefined) {
+        root = place.other;
+        manifest = await readRunManifest(options, root, from);
+        all = await Array.fromAsync(listRun(storage.backend, root, manifest, { signal }));
+      }
+    }
+    if (all.length === 0) {
+      throw noOutputs(root, [storage.show(root.root()), ...looked].join(", "));
+    }
     const outputs = kinds === undefined ? all : all.filter(({ kind }) => kinds.has(kind));
     if (outputs.length === 0) {
       const { RunOutputsError } = await import("../../layout/error.ts");

@@ -1,0 +1,245 @@
+/**
+ * The client of GitHub's REST interface: which questions it knows, and that it asks none twice.
+ *
+ * @module
+ */
+
+import { quote } from "../layout/error.ts";
+import { checkRepository } from "../layout/validate.ts";
+import { readCommit, readRun } from "./answers.ts";
+import type {
+  CommitInfo,
+  CommitsOptions,
+  Comparison,
+  GithubCallOptions,
+  GithubClient,
+  GithubOptions,
+  GithubRequests,
+  RunsOfCommitOptions,
+  WorkflowRunInfo,
+} from "./client.ts";
+import { checkFullSha, checkRef, checkRunNumber, checkWorkflow, isHex } from "./names.ts";
+import { RestSession } from "./rest_session.ts";
+
+/** The most that GitHub puts on one page. */
+const PER_PAGE = 100;
+
+/** See {@linkcode GithubClient}. */
+export class RestClient implements GithubClient {
+  readonly requests: GithubRequests;
+  readonly #session: RestSession;
+  readonly #memory = new Map<string, Promise<unknown>>();
+
+  constructor(options: GithubOptions & { readonly apiUrl: string }) {
+    this.#session = new RestSession(options);
+    this.requests = this.#session.requests;
+  }
+
+  workflowRun(
+    repository: string,
+    runId: string | number,
+    options: GithubCallOptions = {},
+  ): Promise<WorkflowRunInfo> {
+    const id = checkRunNumber(runId);
+    const question = { action: `read run ${id}`, repository };
+    return this.#once(runKey(repository, id), options, async () => {
+      const { data } = await this.#session.ask(
+        question,
+        options,
+        (octokit, common) =>
+          octokit.request("GET /repos/{owner}/{repo}/actions/runs/{run_id}", {
+            ...common,
+            run_id: Number(id),
+          }),
+      );
+      return readRun(data);
+    });
+  }
+
+  runsOfCommit(
+    repository: string,
+    sha: string,
+    options: RunsOfCommitOptions,
+  ): Promise<readonly WorkflowRunInfo[]> {
+    const headSha = checkFullSha(sha);
+    const workflow = checkWorkflow(options.workflow);
+    const question = {
+      action: `read the runs of ${workflow} for ${headSha.slice(0, 10)}`,
+      repository,
+      notFound: `there is no such repository or workflow: check --repo and --workflow`,
+    };
+    return this.#once(`runs ${repository} ${headSha} ${workflow}`, options, async () => {
+      const runs: WorkflowRunInfo[] = [];
+      const pages = this.#session.pages(
+        question,
+        options,
+        (octokit, common, page) =>
+          octokit.request("GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs", {
+            ...common,
+            workflow_id: workflow,
+            head_sha: headSha,
+            per_page: PER_PAGE,
+            page,
+          }),
+      );
+      for await (const { workflow_runs } of pages) runs.push(...workflow_runs.map(readRun));
+      // GitHub's own order is by what it found first; a page can also shift while it is read.
+      const distinct = [...new Map(runs.map((run) => [run.id, run])).values()].sort(newestFirst);
+      for (const run of distinct) {
+        this.#memory.set(runKey(repository, run.id), Promise.resolve(run));
+      }
+      return distinct;
+    });
+  }
+
+  commit(
+    repository: string,
+    ref: string,
+    options: GithubCallOptions = {},
+  ): Promise<CommitInfo> {
+    const asked = checkRef(ref);
+    return this.#once(`commit ${repository} ${asked}`, options, async () => {
+      const pull = /^pull\/(\d{1,9})(?:\/head)?$/.exec(asked)?.[1];
+      const target = pull === undefined ? asked : await this.#pullHead(repository, pull, options);
+      const question = {
+        action: `read the commit ${quote(ref)}`,
+        repository,
+        notFound: isHex(asked)
+          ? "no commit, or more than one, begins with it: give more digits, and check --repo"
+          : "there is no such commit, branch or tag: check it, and --repo",
+      };
+      const { data } = await this.#session.ask(
+        question,
+        options,
+        (octokit, common) =>
+          octokit.request("GET /repos/{owner}/{repo}/commits/{ref}", {
+            ...common,
+            ref: target,
+            // The commit's files are not wanted, and can't be left out.
+            per_page: 1,
+          }),
+      );
+      const commit = readCommit(data);
+      this.#memory.set(`commit ${repository} ${commit.sha}`, Promise.resolve(commit));
+      return commit;
+    });
+  }
+
+  async resolveCommit(
+    repository: string,
+    ref: string,
+    options: GithubCallOptions = {},
+  ): Promise<string> {
+    checkRepository("repository", repository);
+    if (/^[0-9a-f]{40}$/i.test(ref)) return ref.toLowerCase();
+    return (await this.commit(repository, ref, options)).sha;
+  }
+
+  async *commits(
+    repository: string,
+    ref?: string,
+    options: CommitsOptions = {},
+  ): AsyncGenerator<CommitInfo> {
+    const { limit = Infinity } = options;
+    if (limit <= 0) return;
+    const start = ref === undefined ? undefined : checkRef(ref);
+    const question = {
+      action: `read the commits of ${start === undefined ? "the default branch" : quote(start)}`,
+      repository,
+      notFound: "there is no such repository, branch or commit: check it, and --repo",
+    };
+    const perPage = Math.min(PER_PAGE, limit);
+    const pages = this.#session.pages(
+      question,
+      options,
+      (octokit, common, page) =>
+        octokit.request("GET /repos/{owner}/{repo}/commits", {
+          ...common,
+          sha: start,
+          per_page: perPage,
+          page,
+        }),
+    );
+    let told = 0;
+    for await (const page of pages) {
+      for (const data of page) {
+        const commit = readCommit(data);
+        this.#memory.set(`commit ${repository} ${commit.sha}`, Promise.resolve(commit));
+        yield commit;
+        if (++told >= limit) return;
+      }
+    }
+  }
+
+  compare(
+    repository: string,
+    base: string,
+    head: string,
+    options: GithubCallOptions = {},
+  ): Promise<Comparison> {
+    const basehead = `${checkRef(base)}...${checkRef(head)}`;
+    const question = {
+      action: `compare ${quote(base)} and ${quote(head)}`,
+      repository,
+      notFound: "one of them is not there, or they have nothing in common: check them, and --repo",
+    };
+    return this.#once(`compare ${repository} ${basehead}`, options, async () => {
+      const commits: CommitInfo[] = [];
+      let first: Pick<Comparison, "status" | "mergeBase"> | undefined;
+      const pages = this.#session.pages(
+        question,
+        options,
+        (octokit, common, page) =>
+          octokit.request("GET /repos/{owner}/{repo}/compare/{basehead}", {
+            ...common,
+            basehead,
+            per_page: PER_PAGE,
+            page,
+          }),
+      );
+      for await (const { status, merge_base_commit, commits: some } of pages) {
+        first ??= { status, mergeBase: merge_base_commit.sha };
+        commits.push(...some.map(readCommit));
+      }
+      return { ...first!, commits };
+    });
+  }
+
+  async #pullHead(
+    repository: string,
+    number: string,
+    options: GithubCallOptions,
+  ): Promise<string> {
+    const question = { action: `read pull request ${number}`, repository };
+    const { data } = await this.#session.ask(
+      question,
+      options,
+      (octokit, common) =>
+        octokit.request("GET /repos/{owner}/{repo}/pulls/{pull_number}", {
+          ...common,
+          pull_number: Number(number),
+        }),
+    );
+    return data.head.sha;
+  }
+
+  /** Asks once per client: who asks again gets the same answer, or the same promise of it. */
+  #once<T>(key: string, { fresh }: GithubCallOptions, ask: () => Promise<T>): Promise<T> {
+    const known = fresh ? undefined : this.#memory.get(key);
+    if (known !== undefined) return known as Promise<T>;
+    const answer = ask();
+    this.#memory.set(key, answer);
+    answer.catch(() => {
+      if (this.#memory.get(key) === answer) this.#memory.delete(key);
+    });
+    return answer;
+  }
+}
+
+function newestFirst(a: WorkflowRunInfo, b: WorkflowRunInfo): number {
+  return Date.parse(b.createdAt) - Date.parse(a.createdAt) || Number(b.id) - Number(a.id);
+}
+
+function runKey(repository: string, id: string): string {
+  return `run ${repository} ${id}`;
+}
