@@ -31,7 +31,7 @@ function test(
 }
 
 test("fetch: all archives, verified, exit 0; a second run leaves them alone", async (d) => {
-  const { out, err } = await runs(0, d.args);
+  const { out, err } = await runs(0, [...d.args, "--quiet"]);
   assert.equal(err, "");
   assert.match(out, /^3 files, 3\.0 kB: 3 written; 3 verified$/m);
   assert.deepEqual(await fileNames(d.out), NAMES);

@@ -37,7 +37,15 @@ for (const [mode, cached] of [["extract", false], ["flatten", true]] as const) {
     for (let i = 0; i < KILLS; i++) {
       // From the start of the program to a little after its usual end.
       const program = start(fetch(now === first ? "2" : "1"));
-      const timer = setTimeout(() => program.kill("SIGKILL"), took * (0.2 + 0.9 * i / KILLS));
+      const kill = () => {
+        try {
+          program.kill("SIGKILL");
+        } catch (error) {
+          // It has just ended.
+          if (!(error instanceof TypeError)) throw error;
+        }
+      };
+      const timer = setTimeout(kill, took * (0.2 + 0.9 * i / KILLS));
       const { success } = await program.status;
       clearTimeout(timer);
       if (!success) kills++;

@@ -82,6 +82,8 @@ interface Tool {
   readonly program: string;
   pack(format: string): readonly string[];
   readonly unpack: readonly string[];
+  /** Whether it gives symbolic links their times. */
+  readonly setsLinkTimes: boolean;
 }
 
 const TAR_UNPACK = [
@@ -100,6 +102,7 @@ const TOOLS: Readonly<Record<string, Tool>> = {
       format,
     ) => [`--format=${format}`, "-cf", "a.tar", "-C", "tree", "artifact_manifest.txt", "math"],
     unpack: TAR_UNPACK,
+    setsLinkTimes: true,
   },
   "bsdtar": {
     program: "bsdtar",
@@ -108,11 +111,13 @@ const TOOLS: Readonly<Record<string, Tool>> = {
       ...["-cf", "a.tar", "-C", "tree", "artifact_manifest.txt", "math"],
     ],
     unpack: TAR_UNPACK,
+    setsLinkTimes: true,
   },
   "Python": {
     program: "python3",
     pack: (format) => ["-c", PYTHON_PACK, "a.tar", format],
     unpack: ["-c", PYTHON_UNPACK, "a.tar", "theirs"],
+    setsLinkTimes: false,
   },
 };
 
@@ -145,6 +150,17 @@ function comparable(tree: Record<string, DiskEntry>): Record<string, DiskEntry> 
   );
 }
 
+/** What a tool that leaves links with the time of their making can be compared with. */
+function withoutLinkTimes(tree: Record<string, DiskEntry>): Record<string, DiskEntry> {
+  return Object.fromEntries(
+    Object.entries(tree).map(([path, entry]) => {
+      if (entry.kind !== "symlink") return [path, entry];
+      const { modified: _, ...rest } = entry;
+      return [path, rest];
+    }),
+  );
+}
+
 for (const [title, tool] of Object.entries(TOOLS)) {
   for (const format of ["gnu", "pax", "ustar"]) {
     Deno.test({
@@ -157,11 +173,13 @@ for (const [title, tool] of Object.entries(TOOLS)) {
         await run(dir.path, tool.program, ...tool.pack(format));
         await Deno.mkdir(join(dir.path, "theirs"));
         await run(dir.path, tool.program, ...tool.unpack);
-        const theirs = comparable(await diskTree(join(dir.path, "theirs")));
+        const found = comparable(await diskTree(join(dir.path, "theirs")));
+        const theirs = tool.setsLinkTimes ? found : withoutLinkTimes(found);
         assert(Object.keys(theirs).length > 20);
         for (const [suffix, [program, ...args]] of Object.entries(COMPRESSIONS)) {
           if (program !== undefined) await run(dir.path, program, ...args, "a.tar");
-          assert.deepEqual(await unpack(dir.path, `a.tar${suffix}`), theirs, suffix);
+          const ours = await unpack(dir.path, `a.tar${suffix}`);
+          assert.deepEqual(tool.setsLinkTimes ? ours : withoutLinkTimes(ours), theirs, suffix);
         }
       },
     });
