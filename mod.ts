@@ -68,6 +68,7 @@ export {
   NEWEST_BUCKET_RULES,
   selectBucket,
 } from "./src/layout/buckets.ts";
+export { bucketCandidates, type BucketCandidatesQuestion } from "./src/layout/bucket_candidates.ts";
 export {
   type BucketInfo,
   bucketInfo,
@@ -178,7 +179,53 @@ export {
   type UnpackOptions,
 } from "./src/archive/unpack.ts";
 
+// GitHub
+export {
+  type CommitInfo,
+  type CommitsOptions,
+  type Comparison,
+  type GithubCallOptions,
+  type GithubClient,
+  type GithubOptions,
+  type GithubRequests,
+  openGithub,
+  type RunsOfCommitOptions,
+  type WorkflowRunInfo,
+} from "./src/github/client.ts";
+export {
+  type CachedResponse,
+  diskResponseCache,
+  type DiskResponseCacheOptions,
+  type ResponseCache,
+} from "./src/github/response_cache.ts";
+export { findToken, type FindTokenOptions } from "./src/github/settings.ts";
+
 // Operations
+export {
+  DEFAULT_MAX_COMMITS,
+  findArtifacts,
+  type FindOptions,
+  type FindResult,
+  type FindSelector,
+  nothingFits,
+  withNearest,
+} from "./src/operations/find_artifacts.ts";
+export {
+  type LocatedRun,
+  locateRun,
+  type LocateRunOptions,
+  type TriedPlace,
+} from "./src/operations/locate_run.ts";
+export {
+  DEFAULT_WORKFLOW,
+  type FoundGroup,
+  type FoundRun,
+  type RejectedRun,
+  type RunSearch,
+  searchCommit,
+  type SearchOptions,
+  searchRuns,
+} from "./src/operations/search_runs.ts";
 export {
   type FetchOptions,
   fetchPacked,

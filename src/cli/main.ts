@@ -9,6 +9,7 @@ import { Command, CommanderError } from "commander";
 import config from "../../deno.json" with { type: "json" };
 import { escapeUnprintable, RunOutputsError } from "../layout/error.ts";
 import { fetchCommand } from "./commands/fetch.ts";
+import { findCommand } from "./commands/find.ts";
 import { indexCommand } from "./commands/index.ts";
 import { listCommand } from "./commands/list.ts";
 import { pathCommand } from "./commands/path.ts";
@@ -76,6 +77,7 @@ Examples:
   run-outputs path artifact blas_lib_gfx94X-dcgpu.tar.zst --run-id 12345 --platform linux
   run-outputs upload build --artifact-group gfx94X-dcgpu --output-dir ./staging --run-id 12345
   run-outputs list --staging-dir ./staging --run-id 12345
+  run-outputs find --commit 1a2b3c4d --artifact-group gfx94X-dcgpu
   run-outputs fetch 'blas_*' --staging-dir ./staging --run-id 12345 --output-dir ./artifacts
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 nothing found, 4 not allowed, 5 network,
@@ -84,6 +86,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 nothing found, 4 not allowed, 5 network
   program.addCommand(pathCommand(context));
   program.addCommand(uploadCommand(context));
   program.addCommand(listCommand(context));
+  program.addCommand(findCommand(context));
   program.addCommand(fetchCommand(context));
   program.addCommand(indexCommand(context));
   program.addCommand(staleUploadsCommand(context));

@@ -58,7 +58,7 @@ export function runRoot(
   const platform = options.platform ?? thisPlatform();
   const question = describeRun({
     runId,
-    repository: checkSame(options),
+    repository: namedRepository(options),
     releaseType: options.releaseType,
     env: {
       GITHUB_REPOSITORY: io.env("GITHUB_REPOSITORY"),
@@ -87,14 +87,27 @@ export function runRoot(
   return root;
 }
 
-function checkSame({ repo, runGithubRepo }: RunOptions): string | undefined {
+/**
+ * The repository that the user named, by either option.
+ *
+ * @param options The command's options.
+ * @returns The repository; `undefined`, if none was named.
+ * @throws {RunOutputsError} `invalid`, if the options name two.
+ */
+export function namedRepository({ repo, runGithubRepo }: RunOptions): string | undefined {
   if (repo !== undefined && runGithubRepo !== undefined && repo !== runGithubRepo) {
     throw invalid("--run-github-repo", runGithubRepo, `the same as --repo, '${repo}', or nothing`);
   }
   return repo ?? runGithubRepo;
 }
 
-function thisPlatform(): Platform {
+/**
+ * The platform of the system that this runs on.
+ *
+ * @returns The platform.
+ * @throws {RunOutputsError} `invalid`, if no run builds for this system.
+ */
+export function thisPlatform(): Platform {
   const { os } = Deno.build;
   if (os === "linux" || os === "windows") return os;
   throw new RunOutputsError(

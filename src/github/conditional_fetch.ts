@@ -94,6 +94,10 @@ async function send(
   try {
     const response = await fetch(url, { ...init, signal });
     return { response, body: await response.text() };
+  } catch (error) {
+    // By this name Octokit knows that nothing is to be tried again, whatever the caller's reason.
+    if (init.signal?.aborted) throw new DOMException("aborted", "AbortError");
+    throw error;
   } finally {
     clearTimeout(timer);
   }

@@ -31,6 +31,9 @@ const TIMEOUT = 30_000;
 /** The default of {@linkcode GithubOptions.maxWait}. */
 const MAX_WAIT = 60;
 
+/** How long a request that is aborted has to end by itself, in milliseconds. */
+const GRACE = 50;
+
 /** An open connection: Octokit, and whether a token is sent. */
 interface Session {
   readonly octokit: Octokit;
@@ -343,13 +346,20 @@ export class RestClient implements GithubClient {
   }
 }
 
-/** Ends the waiting at once: between two attempts nobody else listens to the signal. */
+/**
+ * Ends the waiting soon after an abort: a request that is under way ends by itself, but between two
+ * attempts nobody else listens to the signal.
+ */
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = () => timer = setTimeout(() => reject(signal.reason), GRACE);
     signal.addEventListener("abort", stop, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+    promise.then(resolve, reject).finally(() => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", stop);
+    });
   });
 }
 

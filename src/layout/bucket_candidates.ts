@@ -85,53 +85,53 @@ const ERAS: readonly Era[] = [
 export function bucketCandidates(question: BucketCandidatesQuestion): BucketChoice[] {
   const { repositories, createdAt, releaseType } = question;
   const forks = question.fork === undefined ? [false, true] : [question.fork];
-  // It checks the date as well.
-  const instant = createdAt === undefined ? Infinity : instantOf(createdAt, repositories[0]);
-  const eras = ERAS.toSorted((a, b) => distance(instant, a) - distance(instant, b));
+  for (const repository of repositories) {
+    // Every release type there has been is one of today's rules, which also refuse an empty one.
+    selectBucket({ repository, fork: false, releaseType, createdAt, reading: true });
+  }
+  const eras = createdAt === undefined ? ERAS : nearestFirst(Date.parse(createdAt));
   const places = new Map<string, BucketChoice>();
-  let refused: unknown;
   for (const repository of repositories) {
     for (const fork of forks) {
       for (const era of eras) {
-        try {
-          const { bucket, externalRepo } = selectBucket({
-            repository,
-            fork,
-            rules: era.rules,
-            createdAt: era.createdAt,
-            releaseType: releaseType === "ci" ? undefined : releaseType,
-            reading: true,
-          });
-          const place = `${bucket}/${externalRepo}`;
-          if (places.has(place)) continue;
-          const what = `${fork ? "fork's " : ""}${releaseType ?? "ci"} run of ${repository}`;
-          places.set(place, {
-            bucket,
-            externalRepo,
-            why: `${what}, by the rules ${era.name}${reasonOf(era, eras, createdAt)}`,
-          });
-        } catch (error) {
-          // A release type that did not exist at that time.
-          if (!(error instanceof RunOutputsError) || releaseType === undefined) throw error;
-          refused ??= error;
-        }
+        const choice = choose(era, repository, fork, releaseType);
+        if (choice === undefined) continue;
+        const place = `${choice.bucket}/${choice.externalRepo}`;
+        if (places.has(place)) continue;
+        const what = `${fork ? "fork's " : ""}${releaseType ?? "ci"} run of ${repository}`;
+        const why = `${what}, by the rules ${era.name}${reasonOf(era, eras, createdAt)}`;
+        places.set(place, { ...choice, why });
       }
     }
   }
-  if (places.size === 0) throw refused;
   return [...places.values()];
 }
 
-function instantOf(createdAt: string, repository: string): number {
-  selectBucket({ repository, fork: false, createdAt });
-  return Date.parse(createdAt);
+/** What the rules of an era say; nothing of a release type that they did not know yet. */
+function choose(
+  { rules, createdAt }: Era,
+  repository: string,
+  fork: boolean,
+  releaseType: string | undefined,
+): BucketChoice | undefined {
+  const type = releaseType === "ci" ? undefined : releaseType;
+  const question = { repository, fork, rules, createdAt, reading: true };
+  if (type === undefined) return selectBucket(question);
+  try {
+    return selectBucket({ ...question, releaseType: type });
+  } catch (error) {
+    if (!(error instanceof RunOutputsError)) throw error;
+    return undefined;
+  }
 }
 
-/** How far an instant is from an era; 0 inside. Runs of unknown age are of today. */
+function nearestFirst(instant: number): readonly Era[] {
+  return ERAS.toSorted((a, b) => distance(instant, a) - distance(instant, b));
+}
+
+/** How far an instant is from an era, 0 inside; an era's last instant belongs to it. */
 function distance(instant: number, { from, until }: Era): number {
-  if (instant === Infinity) return until === Infinity ? 0 : Infinity - from || -until;
-  if (instant <= from) return from - instant + (from === instant ? 1 : 0);
-  return Math.max(0, instant - until);
+  return instant > from ? Math.max(0, instant - until) : from - instant + 1;
 }
 
 function reasonOf(era: Era, eras: readonly Era[], createdAt: string | undefined): string {

@@ -45,6 +45,8 @@ export interface FindOptions extends SearchOptions {
 
 /** What was found. */
 export interface FindResult extends RunSearch {
+  /** The commit that was asked for; of a branch the newest one. */
+  readonly asked: string;
   /** The commit whose runs those are: the one that was asked for, or one before it. */
   readonly commit: string;
   /** How many commits before the one that was asked for it is, as GitHub lists them. */
@@ -75,16 +77,19 @@ export async function findArtifacts(options: FindOptions): Promise<FindResult> {
     const run = await github.workflowRun(repository, selector.runId, { signal, fresh });
     const search = await searchRuns([run], options);
     onCommit?.(run.headSha, search);
-    return { ...search, commit: run.headSha, distance: 0, looked: 1 };
+    const asked = run.headSha;
+    return { ...search, asked, commit: asked, distance: 0, looked: 1 };
   }
   const sha = await resolveSelector(selector, options);
   const search = await searchCommit(sha, options);
   onCommit?.(sha, search);
-  const result = { ...search, commit: sha, distance: 0, looked: 1 };
+  const result = { ...search, asked: sha, commit: sha, distance: 0, looked: 1 };
   if (search.missing.length === 0) return result;
   if (options.nearestAncestor) {
     const nearest = await walk(options, sha, 1);
-    return nearest.missing.length === 0 ? nearest : { ...result, looked: nearest.looked };
+    return nearest.missing.length === 0
+      ? { ...nearest, asked: sha }
+      : { ...result, looked: nearest.looked + 1 };
   }
   return result;
 }
@@ -171,7 +176,7 @@ async function walk(
     const search = await searchCommit(sha, options);
     onCommit?.(sha, search);
     const looked = distance - skip + 1;
-    const result = { ...search, commit: sha, distance, looked };
+    const result = { ...search, asked: first?.asked ?? sha, commit: sha, distance, looked };
     if (search.missing.length === 0) return result;
     first = { ...first ?? result, looked };
   }

@@ -1,0 +1,184 @@
+/**
+ * GitHub for commands: who asks, where answers are kept, and the search for runs with its report.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import type { GithubClient, WorkflowRunInfo } from "../github/client.ts";
+import { resolveRepository } from "../layout/workflow_run.ts";
+import type { FindOptions, FindResult, FindSelector } from "../operations/find_artifacts.ts";
+import type { RunSearch } from "../operations/search_runs.ts";
+import type { TriedPlace } from "../operations/locate_run.ts";
+import type { ArtifactSelection } from "../operations/select_artifacts.ts";
+import type { FindCommandOptions } from "./find_options.ts";
+import type { Io } from "./io.ts";
+import type { Output } from "./output.ts";
+import { namedRepository, type RunOptions, thisPlatform } from "./run_root.ts";
+import type { OpenStorage } from "./storage.ts";
+
+/**
+ * Creates a client of GitHub; nothing is asked yet.
+ *
+ * @param options The value of `--cache-dir`; a signal.
+ * @param io The environment.
+ * @param output Where notes go.
+ * @returns The client.
+ * @throws {RunOutputsError} `invalid`, if `$GITHUB_API_URL` is none.
+ */
+export async function openGithubClient(
+  options: { readonly cacheDir?: string; readonly signal?: AbortSignal },
+  io: Io,
+  output: Output,
+): Promise<GithubClient> {
+  const { openGithub } = await import("../github/client.ts");
+  const { diskResponseCache } = await import("../github/response_cache.ts");
+  const { findToken } = await import("../github/settings.ts");
+  const env = (name: string) => io.env(name) || undefined;
+  const dir = options.cacheDir ?? cacheDir(io);
+  return openGithub({
+    env,
+    token: () => findToken({ env }),
+    cache: dir === undefined
+      ? undefined
+      : diskResponseCache(dir, { onNote: (note) => output.explain(note) }),
+    signal: options.signal,
+    onNote: (note) => output.note(note),
+  });
+}
+
+/** What a search on GitHub needs of a command. */
+export interface FindCommand {
+  /** The values of the options. */
+  readonly options: FindCommandOptions & RunOptions & { readonly cacheDir?: string };
+  /** What names the commit. */
+  readonly selector: FindSelector;
+  /** Which artifacts. */
+  readonly selection: ArtifactSelection;
+  /** The storage that holds the runs. */
+  readonly storage: OpenStorage;
+  /** The environment. */
+  readonly io: Io;
+  /** Where decisions are explained. */
+  readonly output: Output;
+  /** Stops the search. */
+  readonly signal: AbortSignal;
+}
+
+/** A search that was done, and what it asked for. */
+export interface Found {
+  /** What it asked for. */
+  readonly asked: FindOptions;
+  /** What it found. */
+  readonly result: FindResult;
+}
+
+/**
+ * Searches as a command's options say, waits if they say so, and explains each decision.
+ *
+ * @param command What the command was given.
+ * @returns The search; its result may lack something, and then names the nearest commit.
+ * @throws {RunOutputsError} What GitHub and storage say.
+ */
+export async function search(command: FindCommand): Promise<Found> {
+  const { options, selector, selection, storage, io, output, signal } = command;
+  const asked: FindOptions = {
+    ...selection,
+    selector,
+    github: await openGithubClient({ cacheDir: options.cacheDir, signal }, io, output),
+    backend: storage.backend,
+    repository: resolveRepository(namedRepository(options), {
+      GITHUB_REPOSITORY: io.env("GITHUB_REPOSITORY"),
+    }),
+    platform: options.platform ?? thisPlatform(),
+    workflow: options.workflow,
+    maxCommits: options.maxCommits,
+    nearestAncestor: options.nearestAncestor,
+    requireArtifacts: options.requireArtifact,
+    requireSingleRun: options.requireSingleRun,
+    requireSuccessfulRun: options.requireSuccessfulRun,
+    releaseType: options.releaseType,
+    bucket: options.bucket,
+    signal,
+    onCommit: (sha, search) => explainSearch(sha, search, output),
+  };
+  const result = await found(asked, options, output);
+  const { withNearest } = await import("../operations/find_artifacts.ts");
+  const mayHint = result.missing.length > 0 && "latestOf" in selector === false &&
+    "runId" in selector === false && !options.nearestAncestor;
+  return { asked, result: mayHint ? await withNearest(result, asked) : result };
+}
+
+async function found(
+  asked: FindOptions,
+  { wait, timeout, interval }: FindCommandOptions,
+  output: Output,
+): Promise<FindResult> {
+  if (!wait) {
+    const { findArtifacts } = await import("../operations/find_artifacts.ts");
+    return await findArtifacts(asked);
+  }
+  const { waitForArtifacts } = await import("../operations/wait_for_artifacts.ts");
+  return await waitForArtifacts({
+    ...asked,
+    timeout: timeout?.milliseconds,
+    interval: interval?.milliseconds,
+    onWait: ({ pending, missing }) => {
+      const what = missing[0] === undefined ? "artifacts" : missing.join(", ");
+      output.note(
+        `waiting for ${what}: run ${pending.map(({ id }) => id).join(", ")} has not ended`,
+      );
+    },
+  });
+}
+
+function explainSearch(sha: string, { groups, rejected }: RunSearch, output: Output): void {
+  const explained = new Set<string>();
+  const places = (run: WorkflowRunInfo, tried: readonly TriedPlace[]) => {
+    if (explained.has(run.id)) return;
+    explained.add(run.id);
+    explainPlaces(run.id, tried, output);
+  };
+  for (const { run, group, reason, tried } of rejected) {
+    places(run, tried);
+    const what = group === undefined ? "" : ` for ${group}`;
+    output.explain(`commit ${sha.slice(0, 10)}: run ${run.id} not taken${what}: ${reason}`);
+  }
+  for (const { run, group, tried } of groups) {
+    places(run, tried);
+    const what = group === undefined ? "" : ` for ${group}`;
+    output.explain(`commit ${sha.slice(0, 10)}: run ${run.id} taken${what}`);
+  }
+  if (groups.length + rejected.length === 0) {
+    output.explain(`commit ${sha.slice(0, 10)}: no run of the workflow`);
+  }
+}
+
+/**
+ * Explains where a run was looked for.
+ *
+ * @param runId The run's id.
+ * @param tried The places.
+ * @param output Where to explain.
+ */
+export function explainPlaces(
+  runId: string,
+  tried: readonly TriedPlace[],
+  output: Output,
+): void {
+  for (const { bucket, prefix, outcome, reason, why } of tried) {
+    output.explain(
+      `run ${runId}: ${outcome} in bucket ${bucket}, prefix ${prefix}: ${reason} (${why})`,
+    );
+  }
+}
+
+/** The user's own directory for what can be had again. */
+function cacheDir(io: Io): string | undefined {
+  const windows = Deno.build.os === "windows";
+  const home = io.env("HOME") || undefined;
+  const base = windows
+    ? io.env("LOCALAPPDATA") || undefined
+    : io.env("XDG_CACHE_HOME") || (home && join(home, ".cache"));
+  return base && join(base, "run-outputs");
+}

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { type CachedResponse, diskResponseCache } from "../../src/github/response_cache.ts";
+import { readTree, tempDir } from "../support/temp_dir.ts";
+
+const KEY = "ab".padEnd(64, "0");
+const OTHER = "cd".padEnd(64, "0");
+
+const entry = (body: string): CachedResponse => ({
+  etag: 'W/"1"',
+  checkedAt: 1,
+  maxAge: 60_000,
+  headers: { "content-type": "application/json" },
+  body,
+});
+
+Deno.test("response cache: what is written is read, by another process too", async () => {
+  await using dir = await tempDir();
+  const path = join(dir.path, "not", "made", "yet");
+  await diskResponseCache(path).write(KEY, entry('{"a":1}'));
+  assert.deepEqual(await diskResponseCache(path).read(KEY), entry('{"a":1}'));
+  assert.equal(await diskResponseCache(path).read(OTHER), undefined);
+  const file = join(path, "github", "v1", "ab", `${KEY}.json`);
+  if (Deno.build.os !== "windows") {
+    assert.equal((await Deno.stat(file)).mode! & 0o777, 0o600, "others can't read it");
+  }
+});
+
+Deno.test("response cache: what is damaged is no entry", async () => {
+  await using dir = await tempDir();
+  const cache = diskResponseCache(dir.path);
+  await cache.write(KEY, entry('{"a":1}'));
+  const file = join(dir.path, "github", "v1", "ab", `${KEY}.json`);
+  const whole = await Deno.readTextFile(file);
+  const broken = [
+    "",
+    "null",
+    "[]",
+    "{}",
+    "\0\0",
+    whole.slice(0, -9),
+    whole.replace('"etag":', '"x":'),
+    JSON.stringify(entry('{"a":')),
+    JSON.stringify({ ...entry("{}"), headers: { link: 1 } }),
+    JSON.stringify({ ...entry("{}"), checkedAt: "1" }),
+  ];
+  for (const text of broken) {
+    await Deno.writeTextFile(file, text);
+    assert.equal(await cache.read(KEY), undefined, text);
+  }
+  await cache.write(KEY, entry('{"b":2}'));
+  assert.equal((await cache.read(KEY))?.body, '{"b":2}');
+});
+
+Deno.test("response cache: of many writers at once one stays, whole, and nothing is left", async () => {
+  await using dir = await tempDir();
+  const bodies = Array.from({ length: 20 }, (_, i) => JSON.stringify({ i, pad: "x".repeat(9999) }));
+  await Promise.all(bodies.map((body) => diskResponseCache(dir.path).write(KEY, entry(body))));
+  const found = await diskResponseCache(dir.path).read(KEY);
+  assert(bodies.includes(found!.body));
+  assert.deepEqual(Object.keys(await readTree(dir.path)), [`github/v1/ab/${KEY}.json`]);
+});
+
+Deno.test("response cache: a directory that can't be used is told once and stops nothing", async () => {
+  await using dir = await tempDir();
+  await Deno.writeTextFile(join(dir.path, "github"), "a file is in the way");
+  const notes: string[] = [];
+  const cache = diskResponseCache(dir.path, { onNote: (note) => notes.push(note) });
+  await cache.write(KEY, entry("{}"));
+  await cache.write(OTHER, entry("{}"));
+  assert.equal(await cache.read(KEY), undefined);
+  assert.equal(notes.length, 1);
+  assert.match(notes[0], /answers of GitHub can't be kept in /);
+});
+
+Deno.test("response cache: what nobody has asked for goes after a time", async () => {
+  await using dir = await tempDir();
+  await diskResponseCache(dir.path).write(KEY, entry("{}"));
+  const half = join(dir.path, "github", "v1", "ab", `${KEY}.json.1.tmp`);
+  await Deno.writeTextFile(half, "{");
+  await Deno.writeTextFile(join(dir.path, "github", "v1", "mine.txt"), "not ours");
+  const later = (days: number) => ({ now: () => Date.now() + days * 24 * 60 * 60 * 1000 });
+  await diskResponseCache(dir.path, later(2)).write(OTHER, entry("{}"));
+  const names = async () => Object.keys(await readTree(join(dir.path, "github", "v1"))).sort();
+  assert.deepEqual(await names(), [`ab/${KEY}.json`, `cd/${OTHER}.json`, "mine.txt"]);
+  await Deno.utime(join(dir.path, "github", "v1", "ab", `${KEY}.json`), 0, 0);
+  await diskResponseCache(dir.path).write(OTHER, entry("{}"));
+  assert.deepEqual(await names(), [`cd/${OTHER}.json`, "mine.txt"]);
+});

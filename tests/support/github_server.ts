@@ -1,0 +1,261 @@
+/**
+ * A GitHub on loopback: runs, commits and pull requests by GitHub's routes, in pages, with ETags and
+ * a limit of requests; and whatever trouble a test orders.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import {
+  type Answer,
+  commitAnswer,
+  comparisonAnswer,
+  errorAnswer,
+  pullAnswer,
+  runAnswer,
+  type TestCommit,
+  type TestRun,
+} from "./github_answers.ts";
+
+/** What the server knows; tests may change it at any time. */
+export interface GithubState {
+  readonly repository?: string;
+  /** In the order in which they are told. */
+  runs?: readonly TestRun[];
+  /** The newest first; also the order of a branch's commits. */
+  commits?: readonly TestCommit[];
+  /** What a branch or a tag points to. */
+  refs?: Readonly<Record<string, string>>;
+  /** The heads of pull requests. */
+  pulls?: Readonly<Record<number, string>>;
+  /** How many requests are left; those that are answered by 304 to a known user do not count. */
+  remaining?: number;
+  /** When the limit ends, in seconds since 1970. */
+  reset?: number;
+  /** Tokens that are known. Default: all. */
+  tokens?: readonly string[];
+  /** No ETags, as a proxy may have it. */
+  noEtags?: boolean;
+}
+
+/** What one request is answered with in place of the right answer; `undefined`: the right one. */
+export type Trouble = (request: Request) => Response | Promise<Response> | undefined;
+
+/** A running server. */
+export interface GithubServer extends AsyncDisposable {
+  /** For `GITHUB_API_URL`. */
+  readonly url: string;
+  readonly state: GithubState;
+  /** The path and query of each request, in their order. */
+  readonly requests: string[];
+  /** The `authorization` of each request. */
+  readonly authorizations: (string | null)[];
+  /** How many of them count against the limit. */
+  counted: number;
+  /** Answers the next requests, one each. */
+  readonly troubles: Trouble[];
+}
+
+/** A commit's SHA, made of a number. */
+export function sha(number: number): string {
+  return createHash("sha1").update(`commit ${number}`).digest("hex");
+}
+
+/** An answer with an error. */
+export function refusal(
+  status: number,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return Response.json(errorAnswer(status, message), { status, headers });
+}
+
+/** Starts a server. */
+export function startGithub(state: GithubState = {}): GithubServer {
+  const repository = state.repository ?? "ROCm/TheRock";
+  const requests: string[] = [];
+  const authorizations: (string | null)[] = [];
+  const troubles: Trouble[] = [];
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    async (request) => {
+      const url = new URL(request.url);
+      requests.push(decodeURIComponent(url.pathname) + url.search);
+      const authorization = request.headers.get("authorization");
+      authorizations.push(authorization);
+      const trouble = await troubles.shift()?.(request);
+      if (trouble !== undefined) {
+        self.counted++;
+        return trouble;
+      }
+      if (state.tokens !== undefined && authorization !== null) {
+        const token = authorization.replace(/^\w+ /, "");
+        if (!state.tokens.includes(token)) return refusal(401, "Bad credentials");
+      }
+      const response = route(url, state, repository);
+      const isKnown = response.headers.get("etag") !== null &&
+        response.headers.get("etag") === request.headers.get("if-none-match");
+      if (!isKnown || authorization === null) {
+        self.counted++;
+        if (state.remaining !== undefined && state.remaining-- <= 0) {
+          state.remaining = 0;
+          return refusal(403, "API rate limit exceeded for 127.0.0.1.", limits(state));
+        }
+      }
+      if (!isKnown) return response;
+      const { etag, ...headers } = Object.fromEntries(response.headers);
+      return new Response(null, { status: 304, headers: { etag, ...cacheHeaders(headers) } });
+    },
+  );
+  const self: GithubServer = {
+    url: `http://127.0.0.1:${server.addr.port}`,
+    state,
+    requests,
+    authorizations,
+    counted: 0,
+    troubles,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+  return self;
+}
+
+function cacheHeaders(headers: Record<string, string>): Record<string, string> {
+  return { "cache-control": headers["cache-control"], vary: headers.vary };
+}
+
+function limits({ reset = 0 }: GithubState): Record<string, string> {
+  return {
+    "x-ratelimit-limit": "60",
+    "x-ratelimit-remaining": "0",
+    "x-ratelimit-reset": String(reset),
+  };
+}
+
+function route(url: URL, state: GithubState, repository: string): Response {
+  const path = decodeURIComponent(url.pathname);
+  const prefix = `/repos/${repository}/`;
+  // GitHub does not look at the case of a repository's name.
+  if (!path.toLowerCase().startsWith(prefix.toLowerCase())) return refusal(404, "Not Found");
+  const rest = path.slice(prefix.length);
+  const { runs = [], commits = [], pulls = {} } = state;
+
+  const [, workflow] = /^actions\/workflows\/([^/]+)\/runs$/.exec(rest) ?? [];
+  if (workflow !== undefined) {
+    const wanted = runs.filter((run) =>
+      (run.workflow ?? "multi_arch_ci.yml") === workflow &&
+      run.sha === (url.searchParams.get("head_sha") ?? run.sha)
+    );
+    if (wanted.length === 0 && !/^(multi_arch_ci|ci)\.yml$/.test(workflow)) {
+      return refusal(404, "Not Found");
+    }
+    return paged(url, wanted, state, (some) => ({
+      total_count: wanted.length,
+      workflow_runs: some.map((run) => runAnswer(run, repository)),
+    }));
+  }
+  const [, id] = /^actions\/runs\/(\d+)$/.exec(rest) ?? [];
+  if (id !== undefined) {
+    const run = runs.find((run) => run.id === Number(id));
+    return run ? json(runAnswer(run, repository), state) : refusal(404, "Not Found");
+  }
+  if (rest === "commits") {
+    const start = resolve(url.searchParams.get("sha") ?? "main", state);
+    const from = commits.findIndex(({ sha }) => sha === start);
+    if (from < 0) return refusal(404, "Not Found");
+    return paged(url, commits.slice(from), state, (some) => {
+      const answer: Answer<"/repos/{owner}/{repo}/commits"> = some
+        .map((commit) => commitAnswer(commit, repository));
+      return answer;
+    });
+  }
+  const [, ref] = /^commits\/(.+)$/.exec(rest) ?? [];
+  if (ref !== undefined) {
+    const commit = commits.find(({ sha }) => sha === resolve(ref, state));
+    if (commit !== undefined) return json(commitAnswer(commit, repository), state);
+    return refusal(422, `No commit found for SHA: ${ref}`);
+  }
+  const [, number] = /^pulls\/(\d+)$/.exec(rest) ?? [];
+  if (number !== undefined) {
+    const head = pulls[Number(number)];
+    return head ? json(pullAnswer(Number(number), head), state) : refusal(404, "Not Found");
+  }
+  const [, base, head] = /^compare\/(.+)\.\.\.(.+)$/.exec(rest) ?? [];
+  if (base !== undefined) return compare(url, base, head, state, repository);
+  return refusal(404, "Not Found");
+}
+
+/** What a text names: a SHA, the beginning of just one, a branch or a tag. */
+function resolve(ref: string, { commits = [], refs = {} }: GithubState): string | undefined {
+  const name = ref.replace(/^(?:heads|tags)\//, "");
+  if (refs[name] !== undefined) return refs[name];
+  if (name === "main") return commits[0]?.sha;
+  const found = /^[0-9a-f]{4,40}$/.test(ref)
+    ? commits.filter(({ sha }) => sha.startsWith(ref))
+    : [];
+  return found.length === 1 ? found[0].sha : undefined;
+}
+
+function compare(
+  url: URL,
+  base: string,
+  head: string,
+  state: GithubState,
+  repository: string,
+): Response {
+  const { commits = [] } = state;
+  const find = (ref: string) => commits.findIndex(({ sha }) => sha === resolve(ref, state));
+  const [from, to] = [find(base), find(head)];
+  if (from < 0 || to < 0) return refusal(404, "Not Found");
+  const status = from === to ? "identical" : to < from ? "ahead" : "behind";
+  const between = commits.slice(to, Math.max(to, from)).toReversed();
+  return paged(url, between, state, (some, page) =>
+    comparisonAnswer({
+      repository,
+      base: commits[from],
+      between: some,
+      total: between.length,
+      status,
+      page,
+    }));
+}
+
+/** One page, with the link to the next one. */
+function paged<T>(
+  url: URL,
+  all: readonly T[],
+  state: GithubState,
+  answer: (some: readonly T[], page: number) => object,
+): Response {
+  const size = Math.min(100, Number(url.searchParams.get("per_page") ?? 30));
+  const page = Number(url.searchParams.get("page") ?? 1);
+  const last = Math.max(1, Math.ceil(all.length / size));
+  const to = (number: number, rel: string) => {
+    const next = new URL(url);
+    next.searchParams.set("page", String(number));
+    return `<${next}>; rel="${rel}"`;
+  };
+  const links = page < last ? [to(page + 1, "next"), to(last, "last")] : [];
+  if (page > 1) links.push(to(page - 1, "prev"), to(1, "first"));
+  return json(
+    answer(all.slice((page - 1) * size, page * size), page),
+    state,
+    links.length > 0 ? { link: links.join(", ") } : {},
+  );
+}
+
+function json(
+  body: object,
+  { noEtags }: GithubState,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  const etag = `W/"${createHash("sha256").update(JSON.stringify(body)).digest("hex")}"`;
+  return Response.json(body, {
+    headers: {
+      "content-type": "application/json; charset=utf-8",
+      "cache-control": "private, max-age=60, s-maxage=60",
+      vary: "Accept, Authorization, Cookie, X-GitHub-OTP",
+      ...headers,
+      ...(noEtags ? {} : { etag }),
+    },
+  });
+}
