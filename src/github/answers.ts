@@ -32,6 +32,7 @@ interface CommitAnswer {
     readonly author: { readonly name?: string; readonly date?: string } | null;
     readonly committer: { readonly date?: string } | null;
   };
+  readonly parents: readonly { readonly sha: string }[];
 }
 
 /**
@@ -68,8 +69,10 @@ export function readRun(run: RunAnswer): WorkflowRunInfo {
  * @returns The commit.
  * @throws {RunOutputsError} `failed`, if it lacks what everything depends on.
  */
-export function readCommit({ sha, commit }: CommitAnswer): CommitInfo {
-  if (!/^[0-9a-f]{40}$/.test(sha) || typeof commit?.message !== "string") {
+export function readCommit({ sha, commit, parents }: CommitAnswer): CommitInfo {
+  if (
+    !/^[0-9a-f]{40}$/.test(sha) || typeof commit?.message !== "string" || !Array.isArray(parents)
+  ) {
     throw unexpected("a commit");
   }
   return {
@@ -77,6 +80,7 @@ export function readCommit({ sha, commit }: CommitAnswer): CommitInfo {
     date: commit.committer?.date ?? commit.author?.date ?? "",
     title: commit.message.split("\n")[0],
     author: commit.author?.name ?? "",
+    parents: parents.map(({ sha }) => sha),
   };
 }
 

@@ -41,6 +41,8 @@ export interface TestCommit {
   readonly sha: string;
   readonly message?: string;
   readonly date?: string;
+  /** Default: none. */
+  readonly parents?: readonly string[];
 }
 
 /** An error, as GitHub words it. */
@@ -125,7 +127,10 @@ export function commitAnswer(commit: TestCommit, repository: string): Schemas["c
     },
     author: null,
     committer: null,
-    parents: [],
+    parents: (commit.parents ?? []).map((sha) => ({
+      sha,
+      url: `https://api.github.com/repos/${repository}/commits/${sha}`,
+    })),
   };
 }
 

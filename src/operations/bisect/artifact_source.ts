@@ -4,18 +4,16 @@
  * @module
  */
 
-import { join } from "node:path";
 import pMap from "p-map";
 import type { UnpackLimits, UnpackMode } from "../../archive/unpack.ts";
-import { diskError } from "../../layout/disk_error.ts";
 import { RunOutputsError } from "../../layout/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { ContentCache } from "../../storage/content_cache.ts";
-import type { DownloadItem } from "../../storage/download.ts";
 import type { TransferEvent, TransferResult } from "../../storage/transfer.ts";
 import { ArchiveSource } from "../archive_source.ts";
-import { type FetchPlan, planFetch } from "../fetch_artifacts.ts";
+import type { FetchPlan } from "../fetch_artifacts.ts";
+import { planFoundFetch, sourceRuns } from "../fetch_found.ts";
 import { fetchUnpacked, type UnpackedReport } from "../fetch_unpacked.ts";
 import {
   DEFAULT_WORKFLOW,
@@ -23,7 +21,7 @@ import {
   searchCommit,
   type SearchOptions,
 } from "../search_runs.ts";
-import { removeWorkDir } from "../work_dir.ts";
+import { commitDirectory, discardCommit } from "./directories.ts";
 import type { BisectCallOptions, BisectSource } from "./source.ts";
 import type { BisectArtifacts, BisectRun } from "./state.ts";
 import type { BisectCommit } from "./suspects.ts";
@@ -47,14 +45,15 @@ export interface BisectArtifactOptions extends Omit<SearchOptions, "signal"> {
   readonly cache?: ContentCache;
   /** Where a location is, for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
-  /** Told of progress. */
-  readonly onEvent?: (event: TransferEvent) => void;
   /** Told, in one line, that another process is downloading the same archive. */
   readonly onWait?: (name: string) => void;
-  /** Told what a fetch will do. */
-  readonly onPlan?: (plan: FetchPlan) => void;
-  /** Told what a fetch did. */
-  readonly onFetched?: (report: UnpackedReport) => void;
+  /** Told of each search for a commit's artifacts. */
+  readonly onSearch?: (sha: string, search: RunSearch) => void;
+  /** Called for each fetch with its plan, to show its progress and to tell what it did. */
+  readonly during?: (
+    plan: FetchPlan,
+    fetch: (onEvent?: (event: TransferEvent) => void) => Promise<UnpackedReport>,
+  ) => Promise<UnpackedReport>;
 }
 
 /**
@@ -77,15 +76,13 @@ class ArtifactSource implements BisectSource {
 
   async find({ sha }: BisectCommit, { signal }: BisectCallOptions): Promise<BisectArtifacts> {
     const search = await searchCommit(sha, { ...this.#options, signal });
+    this.#options.onSearch?.(sha, search);
     if (search.missing.length > 0) return { status: "no", reason: this.#whyNot(search) };
-    const runs = new Map<string, BisectRun>();
-    for (const { group, run, root } of search.groups) {
-      const groups = [...runs.get(run.id)?.groups ?? [], group ?? null];
+    const runs = sourceRuns(search.groups).map(({ run, root, groups }): BisectRun => {
       const { bucket, externalRepo } = root;
-      const place = { bucket, external_repo: externalRepo };
-      runs.set(run.id, { run_id: run.id, url: run.url, ...place, groups });
-    }
-    return { status: "yes", runs: [...runs.values()] };
+      return { run_id: run.id, url: run.url, bucket, external_repo: externalRepo, groups };
+    });
+    return { status: "yes", runs };
   }
 
   async fetch(
@@ -93,12 +90,13 @@ class ArtifactSource implements BisectSource {
     runs: readonly BisectRun[],
     { signal }: BisectCallOptions,
   ): Promise<string> {
-    const { backend, onPlan, onFetched, ...common } = this.#options;
-    const outputDir = this.#directory(sha);
+    const { backend, during = (_plan, fetch) => fetch(), ...common } = this.#options;
+    const outputDir = commitDirectory(this.#options.outputDir, sha);
     const plan = await this.#plan(runs, outputDir, signal);
-    onPlan?.(plan);
-    const report = await fetchUnpacked(backend, plan, { ...common, outputDir, signal });
-    onFetched?.(report);
+    const report = await during(
+      plan,
+      (onEvent) => fetchUnpacked(backend, plan, { ...common, outputDir, signal, onEvent }),
+    );
     const failure = worst(report.results);
     if (failure !== undefined) throw failure;
     return outputDir;
@@ -111,7 +109,7 @@ class ArtifactSource implements BisectSource {
   ): Promise<void> {
     const { backend, cache } = this.#options;
     if (cache === undefined || !cache.writable) return;
-    const { items } = await this.#plan(runs, this.#directory(sha), signal);
+    const { items } = await this.#plan(runs, commitDirectory(this.#options.outputDir, sha), signal);
     using source = new ArchiveSource(backend, { cache, signal });
     // What has no checksum can't be kept.
     const kept = items.filter((item) => item.sha256 !== undefined);
@@ -125,47 +123,20 @@ class ArtifactSource implements BisectSource {
   }
 
   async discard(sha: string): Promise<void> {
-    const directory = this.#directory(sha);
-    await Deno.remove(directory, { recursive: true }).catch((error) => {
-      if (!(error instanceof Deno.errors.NotFound)) throw diskError("remove", directory, error);
-    });
-    await removeWorkDir(directory);
+    await discardCommit(this.#options.outputDir, sha);
   }
 
-  #directory(sha: string): string {
-    return join(this.#options.outputDir, sha.slice(0, 12));
-  }
-
-  /** The archives of all groups; one that several runs have is that of the first. */
   async #plan(
     runs: readonly BisectRun[],
     outputDir: string,
     signal: AbortSignal | undefined,
   ): Promise<FetchPlan> {
-    const { backend, platform, ...selection } = this.#options;
-    const items = new Map<string, DownloadItem>();
-    const failures = new Map<string, TransferResult>();
-    let available = 0;
-    for (const { run_id: runId, bucket, external_repo: externalRepo, groups } of runs) {
-      const root = new RunOutputRoot({ bucket, externalRepo, runId, platform });
-      const named = groups.filter((group) => group !== null);
-      const plan = await planFetch(backend, root, {
-        ...selection,
-        artifactGroups: named,
-        amdgpuTargets: [],
-        outputDir,
-        signal,
-      });
-      for (const item of plan.items) {
-        if (!items.has(item.path) && !failures.has(item.path)) items.set(item.path, item);
-      }
-      for (const failure of plan.failures) {
-        const { path = failure.location.name } = failure;
-        if (!items.has(path)) failures.set(path, failure);
-      }
-      available += plan.available;
-    }
-    return { items: [...items.values()], failures: [...failures.values()], available };
+    const { backend, platform } = this.#options;
+    const sources = runs.map(({ run_id: runId, bucket, external_repo: externalRepo, groups }) => ({
+      root: new RunOutputRoot({ bucket, externalRepo, runId, platform }),
+      groups,
+    }));
+    return await planFoundFetch(backend, sources, { ...this.#options, outputDir, signal });
   }
 
   #whyNot({ missing, rejected, pending }: RunSearch): string {

@@ -22,7 +22,7 @@ import {
   type BisectLogEntry,
   type BisectState,
 } from "./state.ts";
-import { type BisectStore, noBisect } from "./store.ts";
+import { type BisectStore, checkVacant, noBisect } from "./store.ts";
 import {
   type BisectCommit,
   type BisectVerdict,
@@ -85,7 +85,7 @@ export interface RunBisectOptions extends BisectCallOptions {
  * };
  * const dir = await Deno.makeTempDir();
  * {
- *   using store = await openBisectStore(dir);
+ *   using store = await openBisectStore(dir, { create: true });
  *   const good = { given: "v1", sha: sha(0) };
  *   const bad = { given: "main", sha: sha(4) };
  *   const bisect = await Bisect.start({ store, source }, { good, bad, commits });
@@ -116,7 +116,7 @@ export class Bisect {
    */
   static async start(parts: BisectParts, options: StartBisectOptions): Promise<Bisect> {
     const { store, now = () => new Date() } = parts;
-    if (await store.read() !== undefined) throw underWay(store);
+    await checkVacant(store);
     const { good, bad, commits, settings = {} } = options;
     const state: BisectState = {
       schema: BISECT_SCHEMA,
@@ -272,12 +272,6 @@ export class Bisect {
     });
   }
 
-  /** Removes the directories, then the state. */
-  async reset(): Promise<void> {
-    await this.#discard([]);
-    await this.#parts.store.remove();
-  }
-
   #test(sha: string, directory: string): BisectTest {
     const commit = this.#state.commits.find((commit) => commit.sha === sha)!;
     const artifacts = this.#state.artifacts[sha];
@@ -340,18 +334,27 @@ export class Bisect {
   }
 }
 
+/**
+ * Ends a bisect, at any time: removes the directories of its commits, then its state.
+ *
+ * @param store Where it is kept.
+ * @param source What knows its directories.
+ * @throws {RunOutputsError} `not_found`, if there is none; what the disk says.
+ */
+export async function resetBisect(
+  store: BisectStore,
+  source: Pick<BisectSource, "discard">,
+): Promise<void> {
+  const state = await store.read();
+  if (state === undefined) throw noBisect(store.name);
+  for (const sha of state.fetched) await source.discard(sha);
+  await store.remove();
+}
+
 /** Whether a fetch says that the artifacts will never be of use. */
 function isUseless(error: unknown): error is RunOutputsError {
   return error instanceof RunOutputsError &&
     (error.code === "not_found" || error.code === "integrity");
-}
-
-function underWay({ name }: BisectStore): RunOutputsError {
-  return new RunOutputsError(
-    "conflict",
-    `Cannot start a bisect: one is under way in '${name}'; 'run-outputs bisect next' goes on with ` +
-      "it, 'run-outputs bisect reset' ends it",
-  );
 }
 
 /** A signal that aborts at the latest at the end of its block. */

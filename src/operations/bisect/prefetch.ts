@@ -16,6 +16,8 @@ export interface PrefetchOptions {
   readonly stop?: AbortSignal;
   /** Told what was found of a commit. */
   readonly onFound: (commit: BisectCommit, artifacts: BisectArtifacts) => Promise<void> | void;
+  /** Told that the artifacts of a commit are near. */
+  readonly onFetched?: (commit: BisectCommit) => void;
 }
 
 /**
@@ -73,9 +75,11 @@ async function transfer(
   commit: BisectCommit,
   { runs }: BisectArtifacts & { readonly status: "yes" },
   source: BisectSource,
-  { signal, stop }: PrefetchOptions,
+  { signal, stop, onFetched }: PrefetchOptions,
 ): Promise<void> {
   const signals = [signal, stop].filter((signal) => signal !== undefined);
   const either = AbortSignal.any(signals);
-  if (!either.aborted) await source.prefetch?.(commit, runs, { signal: either });
+  if (either.aborted || source.prefetch === undefined) return;
+  await source.prefetch(commit, runs, { signal: either });
+  onFetched?.(commit);
 }

@@ -26,8 +26,8 @@ export interface BisectRun {
   readonly bucket: string;
   /** What stands before the run's id in its prefix; empty, or with `/` at its end. */
   readonly external_repo: string;
-  /** The groups; `null` is "all artifacts". */
-  readonly groups: readonly (string | null)[];
+  /** The groups; none if all artifacts are. */
+  readonly groups: readonly string[];
 }
 
 /** Whether a commit has artifacts, and where. */
@@ -100,7 +100,7 @@ const schema: z.ZodType<BisectState> = z.object({
           url: z.string(),
           bucket: z.string().min(1),
           external_repo: z.string(),
-          groups: z.array(z.string().nullable()).min(1),
+          groups: z.array(z.string()),
         })).min(1),
       }),
       z.object({ status: z.literal("no"), reason: z.string() }),

@@ -12,16 +12,16 @@ import { type LockedFile, lockFile, removeLock } from "../../storage/file_lock.t
 import { type BisectState, parseBisectState } from "./state.ts";
 
 /** The file with the state. */
-const STATE = "state.json";
+const STATE = "bisect.json";
 
 /** The lock of who works on the bisect. */
-const LOCK = "lock";
+const LOCK = "bisect.lock";
 
-/** Keeps git from seeing the directory, wherever it is. */
+/** Keeps git from seeing the directory, if it is ours alone. */
 const IGNORE = ".gitignore";
 
-/** What is removed with the state; what killed processes have left is, too. */
-const OURS: ReadonlySet<string> = new Set([STATE, IGNORE]);
+/** What stands in it. */
+const IGNORE_ALL = "# made by run-outputs bisect\n*\n";
 
 /** How long to wait for another process, in milliseconds. */
 const PATIENCE = 2000;
@@ -49,7 +49,7 @@ export interface BisectStore extends Disposable {
 
 /** Options of {@linkcode openBisectStore}. */
 export interface OpenBisectStoreOptions {
-  /** Make the directory if there is none. Default: no. */
+  /** A bisect is to be begun: make the directory if there is none. Default: no. */
   readonly create?: boolean;
   /** How long to wait for another process that has it, in milliseconds. Default: 2 s. */
   readonly patience?: number;
@@ -63,7 +63,7 @@ export interface OpenBisectStoreOptions {
  * @param dir The directory.
  * @param options Whether to make it, and how long to wait for it.
  * @returns The store; to be disposed of.
- * @throws {RunOutputsError} `not_found`, if there is no such directory; `conflict`, if another
+ * @throws {RunOutputsError} `not_found`, if no bisect is there and none is to be; `conflict`, if another
  * process has it; otherwise what the disk says.
  *
  * @example
@@ -72,7 +72,7 @@ export interface OpenBisectStoreOptions {
  *
  * const dir = await Deno.makeTempDir();
  * {
- *   using store = await openBisectStore(dir);
+ *   using store = await openBisectStore(dir, { create: true });
  *   console.assert(await store.read() === undefined);
  * }
  * await Deno.remove(dir, { recursive: true });
@@ -83,14 +83,9 @@ export async function openBisectStore(
   options: OpenBisectStoreOptions = {},
 ): Promise<BisectStore> {
   const path = resolve(dir);
-  if (options.create) {
-    try {
-      await Deno.mkdir(path, { recursive: true });
-      await Deno.writeTextFile(join(path, IGNORE), "*\n");
-    } catch (error) {
-      throw diskError("write to", path, error);
-    }
-  }
+  // Not even a lock is left where there is no bisect.
+  if (options.create) await makeDirectory(path);
+  else if (!await exists(join(path, STATE))) throw noBisect(dir);
   return new DirectoryStore(path, await lockWithin(path, options));
 }
 
@@ -107,6 +102,34 @@ export function noBisect(dir: string): RunOutputsError {
   );
 }
 
+/**
+ * Checks that no bisect is kept in a store.
+ *
+ * @param store The store.
+ * @throws {RunOutputsError} `conflict`, if one is.
+ */
+export async function checkVacant(store: BisectStore): Promise<void> {
+  if (await store.read() === undefined) return;
+  throw new RunOutputsError(
+    "conflict",
+    `Cannot start a bisect: one is under way in '${store.name}'; 'run-outputs bisect next' goes ` +
+      "on with it, 'run-outputs bisect reset' ends it",
+  );
+}
+
+/**
+ * Reads the state of a bisect that another process may be working on.
+ *
+ * @param dir Its directory.
+ * @returns The state.
+ * @throws {RunOutputsError} `not_found`, if there is none; `integrity`, if what is there is none.
+ */
+export async function readBisectState(dir: string): Promise<BisectState> {
+  const state = await readState(join(resolve(dir), STATE));
+  if (state === undefined) throw noBisect(dir);
+  return state;
+}
+
 class DirectoryStore implements BisectStore {
   readonly name: string;
   readonly #dir: string;
@@ -119,14 +142,7 @@ class DirectoryStore implements BisectStore {
   }
 
   async read(): Promise<BisectState | undefined> {
-    let text: string;
-    try {
-      text = await Deno.readTextFile(this.name);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      throw diskError("read", this.name, error);
-    }
-    return parseBisectState(text, this.name);
+    return await readState(this.name);
   }
 
   async write(state: BisectState): Promise<void> {
@@ -134,9 +150,9 @@ class DirectoryStore implements BisectStore {
   }
 
   async remove(): Promise<void> {
-    const names = await Array.fromAsync(Deno.readDir(this.#dir), ({ name }) => name);
-    for (const name of names.filter((name) => OURS.has(name) || isTemporary(name))) {
+    for await (const { name } of Deno.readDir(this.#dir)) {
       const path = join(this.#dir, name);
+      if (name !== STATE && !isTemporary(name) && !await isOurIgnore(path, name)) continue;
       await Deno.remove(path).catch((error) => {
         throw diskError("remove", path, error);
       });
@@ -148,6 +164,43 @@ class DirectoryStore implements BisectStore {
 
   [Symbol.dispose](): void {
     this.#lock[Symbol.dispose]();
+  }
+}
+
+async function readState(path: string): Promise<BisectState | undefined> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw diskError("read", path, error);
+  }
+  return parseBisectState(text, path);
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await Deno.mkdir(path, { recursive: true });
+    const entries = await Array.fromAsync(Deno.readDir(path));
+    if (entries.length > 0) return;
+    await Deno.writeTextFile(join(path, IGNORE), IGNORE_ALL, { createNew: true });
+  } catch (error) {
+    // Another process has just begun one here: the lock decides.
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw diskError("write to", path, error);
+  }
+}
+
+async function isOurIgnore(path: string, name: string): Promise<boolean> {
+  return name === IGNORE && await Deno.readTextFile(path).catch(() => "") === IGNORE_ALL;
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw diskError("read", path, error);
   }
 }
 
@@ -170,7 +223,6 @@ async function lockWithin(
         `Cannot work on the bisect in '${dir}': another process does; wait for it, or end it`,
       );
     }
-    if (error instanceof Deno.errors.NotFound) throw noBisect(dir);
     throw diskError("lock", dir, error);
   } finally {
     clearTimeout(timer);
