@@ -6,10 +6,12 @@
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { RunOutputsError } from "../layout/error.ts";
+import type { FindCommandOptions } from "./find_options.ts";
 import { concurrency, list, nonEmpty, type ReadCommandOptions, wholeNumber } from "./options.ts";
 
 /** The values of the command's options. */
-export interface FetchCommandOptions extends ReadCommandOptions {
+export interface FetchCommandOptions extends ReadCommandOptions, FindCommandOptions {
+  readonly runId?: string;
   readonly outputDir?: string;
   readonly exclude?: readonly string[];
   readonly artifactGroup?: readonly string[];

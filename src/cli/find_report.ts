@@ -5,6 +5,7 @@
  */
 
 import type { WorkflowRunInfo } from "../github/client.ts";
+import type { SourceRun } from "../operations/fetch_found.ts";
 import type { FindResult } from "../operations/find_artifacts.ts";
 import type { TriedPlace } from "../operations/locate_run.ts";
 import type { FoundGroup, RejectedRun } from "../operations/search_runs.ts";
@@ -96,6 +97,43 @@ function placesJson(tried: readonly TriedPlace[]) {
     reason,
     why,
   }));
+}
+
+/**
+ * What a fetch tells in JSON of the runs that were found for it.
+ *
+ * @param found The search, and the runs.
+ * @returns Its fields.
+ */
+export function foundJson({ asked, result, sources }: Found & Sources) {
+  return {
+    commit: result.commit,
+    asked_commit: result.asked,
+    distance: result.distance,
+    runs: sources.map(({ run, root, groups }) => ({
+      ...runJson(run),
+      groups,
+      bucket: root.bucket,
+      prefix: root.prefix,
+    })),
+    rejected: result.rejected.map(rejectedJson),
+    requests: { ...asked.github.requests },
+  };
+}
+
+/**
+ * What a fetch tells in text of the runs that were found for it.
+ *
+ * @param found The search, and the runs.
+ * @returns A line for each run.
+ */
+export function foundLines({ result, sources }: Found & Sources): string[] {
+  return sources.map(({ run }) => `of commit ${result.commit}, run ${run.id}, ${state(run)}`);
+}
+
+/** The runs that a fetch takes from. */
+interface Sources {
+  readonly sources: readonly SourceRun[];
 }
 
 /**

@@ -6,6 +6,7 @@
 
 import { join } from "node:path";
 import type { GithubClient, WorkflowRunInfo } from "../github/client.ts";
+import { RunOutputsError } from "../layout/error.ts";
 import { resolveRepository } from "../layout/workflow_run.ts";
 import type { FindOptions, FindResult, FindSelector } from "../operations/find_artifacts.ts";
 import type { RunSearch } from "../operations/search_runs.ts";
@@ -103,10 +104,19 @@ export async function search(command: FindCommand): Promise<Found> {
     onCommit: (sha, search) => explainSearch(sha, search, output),
   };
   const result = await found(asked, options, output);
+  const isOneCommit = "commit" in selector || "ref" in selector;
+  if (result.missing.length === 0 || !isOneCommit || options.nearestAncestor) {
+    return { asked, result };
+  }
   const { withNearest } = await import("../operations/find_artifacts.ts");
-  const mayHint = result.missing.length > 0 && "latestOf" in selector === false &&
-    "runId" in selector === false && !options.nearestAncestor;
-  return { asked, result: mayHint ? await withNearest(result, asked) : result };
+  try {
+    return { asked, result: await withNearest(result, asked) };
+  } catch (error) {
+    // What was asked for is known not to be there; only the hint is missing.
+    if (!(error instanceof RunOutputsError) || error.code === "not_found") throw error;
+    output.note(`the commits before could not be looked at: ${error.message}`);
+    return { asked, result };
+  }
 }
 
 async function found(

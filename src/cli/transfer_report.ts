@@ -69,7 +69,7 @@ export interface Reported {
 }
 
 /**
- * The JSON form of results below any place.
+ * The JSON form of results below any place, or below several.
  *
  * @param prefix The place that paths are relative to.
  * @param results What became of each file.
@@ -77,15 +77,16 @@ export interface Reported {
  * @returns Counts, bytes and files.
  */
 export function reportedLocations(
-  prefix: OutputLocation,
+  prefix: OutputLocation | readonly OutputLocation[],
   results: readonly TransferResult[],
   localPath: (result: TransferResult) => string | undefined = () => undefined,
 ): Reported {
+  const prefixes = [prefix].flat();
   return {
     counts: countOutcomes(results),
     bytes: sumBytes(results),
     files: inOrder(results).map((result) => {
-      const path = result.location.relativeTo(prefix) || ".";
+      const path = relativeToAny(prefixes, result.location);
       return {
         path,
         kind: path === "." ? "other" : classify(path),
@@ -103,6 +104,24 @@ export function reportedLocations(
       };
     }),
   };
+}
+
+/**
+ * The path of a location below the first prefix that it is below.
+ *
+ * @param prefixes The prefixes.
+ * @param location The location.
+ * @returns The path; `.` for a prefix itself, or what is below none.
+ */
+export function relativeToAny(
+  prefixes: readonly OutputLocation[],
+  location: OutputLocation,
+): string {
+  for (const prefix of prefixes) {
+    const path = location.relativeTo(prefix);
+    if (path) return path;
+  }
+  return ".";
 }
 
 /**

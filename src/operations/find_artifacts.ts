@@ -20,6 +20,9 @@ export const DEFAULT_MAX_COMMITS = 50;
 /** How far back a failing search looks for the nearest commit to name. */
 const HINT_COMMITS = 10;
 
+/** How many reasons stand in one line. */
+const MAX_REASONS = 2;
+
 /** What names the commit; exactly one of them. */
 export type FindSelector =
   /** A full or short SHA. */
@@ -121,10 +124,13 @@ export function nothingFits(result: FindResult, options: FindOptions): RunOutput
   const { workflow = DEFAULT_WORKFLOW, repository, platform } = options;
   const what = missing[0] === undefined ? "artifacts" : `artifacts for ${missing.join(", ")}`;
   const where = looked > 1 ? `${looked} commits up to ${commit.slice(0, 10)}` : commit.slice(0, 10);
-  const last = rejected.at(-1);
-  const why = last === undefined
+  const reasons = rejected.slice(0, MAX_REASONS).map(({ run, reason }) =>
+    `run ${run.id}: ${reason}`
+  );
+  const more = rejected.length - reasons.length;
+  const why = rejected.length === 0
     ? `${workflow} has no run for it; check --workflow, --repo and the commit`
-    : `run ${last.run.id}: ${last.reason}`;
+    : `${reasons.join("; ")}${more > 0 ? `; and ${more} more (-v)` : ""}`;
   const hints = [
     ...(nearest === undefined ? [] : [
       `${nearest.commit.sha.slice(0, 10)}, ${nearest.distance} before, has them: ` +
@@ -150,13 +156,17 @@ async function resolveSelector(
   if ("ref" in selector) {
     return await github.resolveCommit(repository, selector.ref, { signal, fresh });
   }
-  const { commit } = selector;
-  if (!/^[0-9a-f]{4,40}$/i.test(commit)) {
-    throw invalid("commit", commit, "4 to 40 digits of a SHA; --ref takes branches and tags");
+  const commit = selector.commit.toLowerCase();
+  if (!/^[0-9a-f]{4,40}$/.test(commit)) {
+    throw invalid(
+      "commit",
+      selector.commit,
+      "4 to 40 digits of a SHA; --ref takes branches and tags",
+    );
   }
   const sha = await github.resolveCommit(repository, commit, { signal, fresh });
   // GitHub takes a branch or a tag of that name as well.
-  if (sha.startsWith(commit.toLowerCase())) return sha;
+  if (sha.startsWith(commit)) return sha;
   throw invalid("commit", commit, "a SHA; a branch or a tag of that name is for --ref");
 }
 
@@ -178,7 +188,9 @@ async function walk(
     const looked = distance - skip + 1;
     const result = { ...search, asked: first?.asked ?? sha, commit: sha, distance, looked };
     if (search.missing.length === 0) return result;
-    first = { ...first ?? result, looked };
+    const rejected = [...first?.rejected ?? [], ...search.rejected];
+    const pending = [...first?.pending ?? [], ...search.pending];
+    first = { ...first ?? result, rejected, pending, looked };
   }
   if (first !== undefined) return first;
   throw new RunOutputsError(

@@ -7,7 +7,7 @@
 import { Argument, Command } from "commander";
 import type { Unpacked } from "../../archive/unpack.ts";
 import { diskError } from "../../layout/disk_error.ts";
-import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { FetchResult } from "../../operations/archive_source.ts";
 import type { FetchPlan } from "../../operations/fetch_artifacts.ts";
 import type { FetchPhase, UnpackedReport } from "../../operations/fetch_unpacked.ts";
@@ -21,13 +21,22 @@ import {
   OUTPUT_DIR,
   withFetchOptions,
 } from "../fetch_options.ts";
+import { planFoundRuns, planNamedRun, type PlannedFetch } from "../fetch_sources.ts";
+import { findSelector, refuseFinding, withFindOptions } from "../find_options.ts";
+import { foundJson, foundLines } from "../find_report.ts";
 import { list, nonEmpty, required, withReadOptions } from "../options.ts";
 import { columns, formatBytes, Output } from "../output.ts";
 import { withProgress } from "../progress.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
 import { openForReading, type OpenStorage, stagingDirOf } from "../storage.ts";
-import { inOrder, reportedFiles, summaryLine, tellTrouble } from "../transfer_report.ts";
+import {
+  inOrder,
+  relativeToAny,
+  reportedLocations,
+  summaryLine,
+  tellTrouble,
+} from "../transfer_report.ts";
 
 /** Builds the command. */
 export function fetchCommand(context: Context): Command {
@@ -56,11 +65,12 @@ Examples:
   run-outputs fetch --staging-dir ./staging --run-id 12345 --output-dir ./artifacts
   run-outputs fetch --run-id 12345 --artifact-group gfx94X-dcgpu --components lib,run --flatten \\
     --output-dir ./rocm --cache-dir ~/.cache/run-outputs
+  run-outputs fetch --commit 1a2b3c4d --artifact-group gfx94X-dcgpu --output-dir ./artifacts
   run-outputs fetch --run-id 12345 --list 'blas_*' --exclude '*_dbg_*'
   run-outputs fetch --no-extract '*_lib_*' --exclude '*_generic.*' --staging-dir ./staging \\
     --run-id 12345 --output-dir ./archives`,
     );
-  return withReadOptions(withFetchOptions(command)).action(
+  return withReadOptions(withFindOptions(withFetchOptions(command))).action(
     async (include: string[], options: FetchCommandOptions, self: Command) => {
       const output = new Output(context.io, options);
       const signal = context.interruption();
@@ -70,14 +80,16 @@ Examples:
         ? options.outputDir ?? "."
         : required(options.outputDir, OUTPUT_DIR);
       const onDisk = stagingDirOf(options, context.io) !== undefined;
-      const root = runRoot(options, { reading: true, onDisk }, context.io, output);
+      const selector = findSelector(options);
+      if (selector === undefined) refuseFinding(options);
+      const source = selector ??
+        runRoot(options, { reading: true, onDisk }, context.io, output);
       const families = await readFamilies(options.familiesFile);
       using storage = await openForReading(options, context.io, output);
-      const { planFetch } = await import("../../operations/fetch_artifacts.ts");
       const { show } = storage;
 
       const { exclude, concurrency, quiet = false } = options;
-      const plan = await planFetch(storage.backend, root, {
+      const fetching = {
         include: include.flatMap((item) => list(item)),
         exclude,
         artifactGroups: options.artifactGroup,
@@ -90,7 +102,11 @@ Examples:
         concurrency,
         show,
         signal,
-      });
+      };
+      const reading = { storage, io: context.io, output, signal };
+      const { plan, roots, found } = source instanceof RunOutputRoot
+        ? await planNamedRun(source, options, fetching, reading)
+        : await planFoundRuns(source, options, fetching, reading);
       const cache = options.cacheDir === undefined || dryRun
         ? undefined
         : await openCache(options.cacheDir, options.cacheSize, output);
@@ -115,16 +131,18 @@ Examples:
         () => ({
           schema: "run-outputs.fetch/1",
           dry_run: dryRun,
-          ...describeRoot(root),
+          ...describeRoot(roots[0]),
+          found: found && foundJson(found),
           staging_dir: storage.dir,
           output_dir: outputDir,
           mode,
           seconds,
           phases: { download: report.downloading, unpack: report.unpacking },
           kept_in: report.keptIn,
-          ...withDetails(root, plan, report),
+          ...withDetails(roots, plan, report),
         }),
-        () => textOf(plan, report, { root, output, mode, outputDir, dryRun, seconds, storage }),
+        () =>
+          textOf(plan, report, { roots, found, output, mode, outputDir, dryRun, seconds, storage }),
       );
       context.setExitCode(exitCodeOfResults(results));
     },
@@ -183,8 +201,9 @@ async function openCache(
 }
 
 /** The files of the JSON document, each with where it came from and what was unpacked of it. */
-function withDetails(root: RunOutputRoot, plan: FetchPlan, report: Report) {
-  const reported = reportedFiles(root, report.results, ({ path }) => path);
+function withDetails(roots: readonly RunOutputRoot[], plan: FetchPlan, report: Report) {
+  const prefixes = roots.map((root) => root.root());
+  const reported = reportedLocations(prefixes, report.results, ({ path }) => path);
   const details = inOrder(report.results) as FetchResult[];
   const verified = verifiedKeys(plan);
   return {
@@ -213,7 +232,8 @@ function verifiedKeys(plan: FetchPlan): ReadonlySet<string> {
 }
 
 interface Told {
-  readonly root: RunOutputRoot;
+  readonly roots: readonly RunOutputRoot[];
+  readonly found: PlannedFetch["found"];
   readonly output: Output;
   readonly mode: FetchMode;
   readonly outputDir: string;
@@ -223,7 +243,8 @@ interface Told {
 }
 
 function textOf(plan: FetchPlan, report: Report, told: Told): string[] {
-  const { root, mode, outputDir, dryRun, storage } = told;
+  const { roots, found, mode, outputDir, dryRun, storage } = told;
+  const prefixes = roots.map((root) => root.root());
   const results = inOrder(report.results) as FetchResult[];
   const rows = results.map((result) => {
     const { outcome, size, location, origin, resumed } = result;
@@ -238,7 +259,7 @@ function textOf(plan: FetchPlan, report: Report, told: Told): string[] {
     return [
       outcome === "planned" ? "would fetch" : unpacked !== undefined ? "unpacked" : outcome,
       size === undefined ? "" : formatBytes(size),
-      location.relativeTo(root.root()) || ".",
+      relativeToAny(prefixes, location),
       from,
     ];
   });
@@ -250,6 +271,7 @@ function textOf(plan: FetchPlan, report: Report, told: Told): string[] {
   const { downloading, unpacking } = report;
   return [
     ...columns(rows, [1]).map((line) => line.trimEnd()),
+    ...(found === undefined ? [] : foundLines(found)),
     `${summaryLine(results)}${verified === 0 ? "" : `; ${verified} verified`}`,
     ...(dryRun ? [] : phaseLine("downloaded", downloading)),
     ...(dryRun ? [] : phaseLine("unpacked", unpacking)),

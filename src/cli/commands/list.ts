@@ -9,6 +9,7 @@ import { OUTPUT_KINDS, type OutputKind } from "../../layout/classify.ts";
 import { invalid } from "../../layout/error.ts";
 import type { ListedOutput } from "../../operations/list_outputs.ts";
 import type { Context } from "../context.ts";
+import { otherPlace } from "../fetch_sources.ts";
 import { list, type ReadCommandOptions, withReadOptions } from "../options.ts";
 import { columns, formatBytes, Output, plural } from "../output.ts";
 import { runRoot } from "../run_root.ts";
@@ -44,10 +45,15 @@ Examples:
     const signal = context.interruption();
     const kinds = checkKinds(options.kind);
     const onDisk = stagingDirOf(options, context.io) !== undefined;
-    const root = runRoot(options, { reading: true, onDisk }, context.io, output);
+    let root = runRoot(options, { reading: true, onDisk }, context.io, output);
     using storage = await openForReading(options, context.io, output);
     const { listOutputs, noOutputs } = await import("../../operations/list_outputs.ts");
-    const all = await Array.fromAsync(listOutputs(storage.backend, root, { signal }));
+    let all = await Array.fromAsync(listOutputs(storage.backend, root, { signal }));
+    if (all.length === 0) {
+      const reading = { storage, io: context.io, output, signal };
+      root = await otherPlace(root, options, reading) ?? root;
+      all = await Array.fromAsync(listOutputs(storage.backend, root, { signal }));
+    }
     if (all.length === 0) throw noOutputs(root, storage.show(root.root()));
     const outputs = kinds === undefined ? all : all.filter(({ kind }) => kinds.has(kind));
     if (outputs.length === 0) {

@@ -1,0 +1,151 @@
+/**
+ * Where a command that reads gets its run from: the one that its options name, wherever the rules of
+ * its time have put it, or those that a search on GitHub finds.
+ *
+ * @module
+ */
+
+import { RunOutputsError } from "../layout/error.ts";
+import { RunOutputRoot } from "../layout/run_output_root.ts";
+import { resolveRepository } from "../layout/workflow_run.ts";
+import type { FetchOptions, FetchPlan } from "../operations/fetch_artifacts.ts";
+import type { SourceRun } from "../operations/fetch_found.ts";
+import type { FindSelector } from "../operations/find_artifacts.ts";
+import type { FetchCommandOptions } from "./fetch_options.ts";
+import { explainPlaces, type Found, search } from "./github.ts";
+import type { Io } from "./io.ts";
+import type { Output } from "./output.ts";
+import { namedRepository, type RunOptions } from "./run_root.ts";
+import type { OpenStorage } from "./storage.ts";
+
+/** What commands that read have at hand. */
+export interface Reading {
+  /** The storage. */
+  readonly storage: OpenStorage;
+  /** The environment. */
+  readonly io: Io;
+  /** Where decisions are explained. */
+  readonly output: Output;
+  /** Stops everything. */
+  readonly signal: AbortSignal;
+}
+
+/** A plan, and the runs that it takes from. */
+export interface PlannedFetch {
+  /** The plan. */
+  readonly plan: FetchPlan;
+  /** The roots of the runs, the newest run first. */
+  readonly roots: readonly RunOutputRoot[];
+  /** What GitHub was asked for, and the runs it told of, if it was asked. */
+  readonly found?: Found & { readonly sources: readonly SourceRun[] };
+}
+
+/**
+ * Plans a fetch from the run that the options name.
+ *
+ * @param root The run, where today's rules put it.
+ * @param options The values of the command's options.
+ * @param fetching Which artifacts, and where to.
+ * @param reading The storage.
+ * @returns The plan.
+ * @throws {RunOutputsError} `not_found`, if the run has nothing, or nothing that matches.
+ */
+export async function planNamedRun(
+  root: RunOutputRoot,
+  options: RunOptions,
+  fetching: FetchOptions,
+  reading: Reading,
+): Promise<PlannedFetch> {
+  const { planFetch } = await import("../operations/fetch_artifacts.ts");
+  const { backend } = reading.storage;
+  try {
+    return { plan: await planFetch(backend, root, fetching), roots: [root] };
+  } catch (error) {
+    if (!(error instanceof RunOutputsError) || error.code !== "not_found") throw error;
+    const other = await otherPlace(root, options, reading);
+    if (other === undefined) throw error;
+    return { plan: await planFetch(backend, other, fetching), roots: [other] };
+  }
+}
+
+/**
+ * Plans a fetch from the runs that a search on GitHub finds.
+ *
+ * @param selector What names the commit.
+ * @param options The values of the command's options.
+ * @param fetching Which artifacts, and where to.
+ * @param reading The storage.
+ * @returns The plan.
+ * @throws {RunOutputsError} `not_found`, if no run has all that is asked for.
+ */
+export async function planFoundRuns(
+  selector: FindSelector,
+  options: FetchCommandOptions,
+  fetching: FetchOptions,
+  reading: Reading,
+): Promise<PlannedFetch> {
+  const { nothingFits } = await import("../operations/find_artifacts.ts");
+  const { planFoundFetch, sourceRuns } = await import("../operations/fetch_found.ts");
+  const found = await search({ ...reading, options, selector, selection: fetching });
+  const { asked, result } = found;
+  if (result.missing.length > 0) throw nothingFits(result, asked);
+  const sources = sourceRuns(result.groups);
+  const { output } = reading;
+  for (const { run } of sources) {
+    if (run.status === "completed") continue;
+    output.note(
+      `run ${run.id} has not ended and may get more: --require-artifact names what has to be there`,
+    );
+  }
+  if (sources.length > 1) {
+    const parts = sources.map(({ run, groups }) => `${groups.join(", ")} of run ${run.id}`);
+    output.note(`no run has all groups: taking ${parts.join("; ")}`);
+  }
+  return {
+    plan: await planFoundFetch(reading.storage.backend, sources, fetching),
+    roots: sources.map(({ root }) => root),
+    found: { ...found, sources },
+  };
+}
+
+/**
+ * Looks for a run that is not where today's rules put it. GitHub is not asked: all times and forks
+ * are tried, which are few places.
+ *
+ * @param root Where today's rules put it; nothing was found there.
+ * @param options The values of the options that name the run.
+ * @param reading The storage.
+ * @returns Another place that holds it; `undefined` if there is none, if it is this job's own run,
+ * whose place is certain, or if the user named the bucket.
+ */
+export async function otherPlace(
+  root: RunOutputRoot,
+  options: RunOptions,
+  { storage, io, output, signal }: Reading,
+): Promise<RunOutputRoot | undefined> {
+  if (options.bucket !== undefined || io.env("GITHUB_RUN_ID") === root.runId) return undefined;
+  const { locateRun } = await import("../operations/locate_run.ts");
+  const { runId, platform, layout } = root;
+  try {
+    const { root: found, tried } = await locateRun({
+      backend: storage.backend,
+      runId,
+      platform,
+      repository: resolveRepository(namedRepository(options), {
+        GITHUB_REPOSITORY: io.env("GITHUB_REPOSITORY"),
+      }),
+      releaseType: options.releaseType,
+      signal,
+    });
+    explainPlaces(runId, tried, output);
+    if (found === undefined) return undefined;
+    const { bucket, externalRepo, prefix } = found;
+    if (bucket === root.bucket && prefix === root.prefix) return undefined;
+    return new RunOutputRoot({ bucket, externalRepo, runId, platform, layout });
+  } catch (error) {
+    // The user asked for a place that could be looked at; of this one they are told.
+    if (!(error instanceof RunOutputsError) || !/^(?:denied|unauth)/.test(error.code)) throw error;
+    output.note(`the run may be elsewhere: ${error.message}`);
+    return undefined;
+  }
+}
