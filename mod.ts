@@ -4,6 +4,7 @@
  * - **Layout** says where an output is: {@linkcode RunOutputRoot} has a method for each. It is pure.
  * - **Storage** holds bytes: {@linkcode StorageBackend} and its drivers, {@linkcode upload} and
  *   {@linkcode download} on top.
+ * - **GitHub** tells of runs and commits: {@linkcode openGithub}, {@linkcode findArtifacts}.
  * - **Operations** are what a user does: {@linkcode planBuild}, {@linkcode planFetch} and the like
  *   make a plan, {@linkcode executeUpload} and {@linkcode executeFetch} carry it out.
  *
@@ -210,6 +211,8 @@ export {
   nothingFits,
   withNearest,
 } from "./src/operations/find_artifacts.ts";
+export { planFoundFetch, type SourceRun, sourceRuns } from "./src/operations/fetch_found.ts";
+export { waitForArtifacts, type WaitOptions } from "./src/operations/wait_for_artifacts.ts";
 export {
   type LocatedRun,
   locateRun,

@@ -112,8 +112,10 @@ export async function search(command: FindCommand): Promise<Found> {
   try {
     return { asked, result: await withNearest(result, asked) };
   } catch (error) {
+    if (!(error instanceof RunOutputsError)) throw error;
+    // Without a run it is most likely the commit that is wrong, and GitHub has just said so.
+    if (error.code === "not_found" && result.rejected.length === 0) throw error;
     // What was asked for is known not to be there; only the hint is missing.
-    if (!(error instanceof RunOutputsError) || error.code === "not_found") throw error;
     output.note(`the commits before could not be looked at: ${error.message}`);
     return { asked, result };
   }

@@ -200,7 +200,7 @@ export interface GithubOptions {
   readonly now?: () => number;
   /** Told when a request is repeated, or the cache does not work: one line. */
   readonly onNote?: (text: string) => void;
-  /** How long to wait for an answer, in milliseconds. Default: 30 s. */
+  /** How long to wait for a whole answer, in milliseconds. Default: 60 s. */
   readonly timeout?: number;
   /** The longest wait that GitHub may ask for, in seconds; beyond it is an error. Default: 60. */
   readonly maxWait?: number;

@@ -74,7 +74,10 @@ export function githubError(error: unknown, context: GithubErrorContext): Error 
     case 409:
     case 422:
     case 451:
-      return make("not_found", context.notFound ?? `${said}: check --repo${hasToken ? "" : HINT}`);
+      return make(
+        "not_found",
+        `${context.notFound ?? `${said}: check --repo`}${hasToken ? "" : HINT}`,
+      );
   }
   if (status >= 500) return make("transient", `${host} answers ${status} (${said})`);
   return make("failed", `${host} answers ${status} (${said})`);

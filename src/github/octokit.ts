@@ -67,7 +67,8 @@ export function createOctokit(options: OctokitOptions): Octokit {
     userAgent: "run-outputs",
     log: { debug: silent, info: silent, warn: silent, error: silent },
     retry: {
-      retryAfterBaseValue: second,
+      // After a half, two and four and a half seconds.
+      retryAfterBaseValue: second / 2,
       // What a limit of requests says is heard by the other plugin.
       doNotRetry: [304, 400, 401, 403, 404, 409, 410, 422, 429, 451],
     },

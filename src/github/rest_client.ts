@@ -26,7 +26,7 @@ import { checkToken } from "./settings.ts";
 const PER_PAGE = 100;
 
 /** The default of {@linkcode GithubOptions.timeout}. */
-const TIMEOUT = 30_000;
+const TIMEOUT = 60_000;
 
 /** The default of {@linkcode GithubOptions.maxWait}. */
 const MAX_WAIT = 60;

@@ -68,6 +68,25 @@ export interface FindResult extends RunSearch {
  * of the other case.
  * @throws {RunOutputsError} `invalid`: a selector that names nothing; `not_found`: no such commit,
  * branch or run; what GitHub and storage say.
+ *
+ * @example
+ * ```ts
+ * import { findArtifacts, MemoryBackend, nothingFits, openGithub } from "@therock/run-outputs";
+ *
+ * // A GitHub that knows of no run; without `fetch` it is the real one.
+ * const answer = { total_count: 0, workflow_runs: [] };
+ * const options = {
+ *   selector: { commit: "0123456789012345678901234567890123456789" },
+ *   github: openGithub({ fetch: () => Promise.resolve(Response.json(answer)) }),
+ *   backend: new MemoryBackend(),
+ *   repository: "ROCm/TheRock",
+ *   platform: "linux",
+ *   artifactGroups: ["gfx94X-dcgpu"],
+ * } as const;
+ * const result = await findArtifacts(options);
+ * console.assert(result.missing[0] === "gfx94X-dcgpu");
+ * console.assert(nothingFits(result, options).code === "not_found");
+ * ```
  */
 export async function findArtifacts(options: FindOptions): Promise<FindResult> {
   const { selector, github, repository, signal, fresh, onCommit } = options;

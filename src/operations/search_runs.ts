@@ -91,8 +91,22 @@ export interface RunSearch {
  * @param sha The commit's full SHA.
  * @param options What is asked for.
  * @returns What was found, and what was not.
- * @throws {RunOutputsError} What GitHub and storage say, but not `not_found`: that nothing fits is
- * a result.
+ * @throws {RunOutputsError} What GitHub and storage say; that nothing fits is a result.
+ *
+ * @example
+ * ```ts
+ * import { MemoryBackend, openGithub, searchCommit } from "@therock/run-outputs";
+ *
+ * const answer = { total_count: 0, workflow_runs: [] };
+ * const { groups, missing } = await searchCommit("0123456789012345678901234567890123456789", {
+ *   github: openGithub({ fetch: () => Promise.resolve(Response.json(answer)) }),
+ *   backend: new MemoryBackend(),
+ *   repository: "ROCm/TheRock",
+ *   platform: "linux",
+ *   amdgpuTargets: ["gfx942"],
+ * });
+ * console.assert(groups.length === 0 && missing[0] === "gfx942");
+ * ```
  */
 export async function searchCommit(sha: string, options: SearchOptions): Promise<RunSearch> {
   const { github, repository, workflow = DEFAULT_WORKFLOW, signal, fresh } = options;

@@ -34,6 +34,23 @@ const INTERVAL = 60 * 1000;
  * @param options What to find, and how long to wait.
  * @returns The last search: all is there, or no run is in progress, or the time is over.
  * @throws {RunOutputsError} What {@linkcode findArtifacts} throws.
+ *
+ * @example
+ * ```ts
+ * import { MemoryBackend, openGithub, waitForArtifacts } from "@therock/run-outputs";
+ *
+ * const answer = { total_count: 0, workflow_runs: [] };
+ * const result = await waitForArtifacts({
+ *   selector: { commit: "0123456789012345678901234567890123456789" },
+ *   github: openGithub({ fetch: () => Promise.resolve(Response.json(answer)) }),
+ *   backend: new MemoryBackend(),
+ *   repository: "ROCm/TheRock",
+ *   platform: "linux",
+ *   timeout: 60 * 60 * 1000,
+ * });
+ * // Nothing is waited for where no run is in progress.
+ * console.assert(result.missing.length === 1 && result.pending.length === 0);
+ * ```
  */
 export async function waitForArtifacts(options: WaitOptions): Promise<FindResult> {
   const { timeout = WAIT_TIMEOUT, interval = INTERVAL, signal, onWait } = options;

@@ -247,8 +247,10 @@ Deno.test("github: trouble of the server is tried again, and told if it stays", 
 
 Deno.test("github: no network, no answer, a cut answer", async () => {
   await using server = startGithub({ runs: [{ id: 1, sha: sha(1), createdAt: date(0) }] });
-  const nobody = openGithub({ apiUrl: "http://127.0.0.1:9", second: 1 });
-  await rejectsWith(nobody.workflowRun(REPO, 1), "transient", "127.0.0.1:9", "check the network");
+  const gone = startGithub();
+  await gone[Symbol.asyncDispose]();
+  const { host } = new URL(gone.url);
+  await rejectsWith(open(gone).workflowRun(REPO, 1), "transient", host, "check the network");
 
   const { promise, resolve } = Promise.withResolvers<void>();
   const late = async () => {

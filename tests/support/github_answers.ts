@@ -15,6 +15,12 @@ export type Answer<Route extends keyof paths> = paths[Route] extends {
 } ? Body
   : never;
 
+/** The parameters that a GET of a route takes in its query. */
+export type QueryOf<Route extends keyof paths> = paths[Route] extends {
+  get: { parameters: { query?: infer Query } };
+} ? keyof NonNullable<Query> & string
+  : never;
+
 /** A workflow run, as far as a test cares. */
 export interface TestRun {
   readonly id: number;

@@ -6,12 +6,14 @@
  */
 
 import { createHash } from "node:crypto";
+import type { paths } from "@octokit/openapi-types";
 import {
   type Answer,
   commitAnswer,
   comparisonAnswer,
   errorAnswer,
   pullAnswer,
+  type QueryOf,
   runAnswer,
   type TestCommit,
   type TestRun,
@@ -133,57 +135,105 @@ function limits({ reset = 0 }: GithubState): Record<string, string> {
   };
 }
 
-function route(url: URL, state: GithubState, repository: string): Response {
-  const path = decodeURIComponent(url.pathname);
-  const prefix = `/repos/${repository}/`;
-  // GitHub does not look at the case of a repository's name.
-  if (!path.toLowerCase().startsWith(prefix.toLowerCase())) return refusal(404, "Not Found");
-  const rest = path.slice(prefix.length);
-  const { runs = [], commits = [], pulls = {} } = state;
+/** One GET of GitHub's, by the name that its description has for it. */
+interface Route {
+  /** Its path, with the names of what varies. */
+  readonly path: keyof paths;
+  /** The parameters that it takes in its query. */
+  readonly query: readonly string[];
+  readonly answer: (question: Question) => Response;
+}
 
-  const [, workflow] = /^actions\/workflows\/([^/]+)\/runs$/.exec(rest) ?? [];
-  if (workflow !== undefined) {
-    const wanted = runs.filter((run) =>
-      (run.workflow ?? "multi_arch_ci.yml") === workflow &&
-      run.sha === (url.searchParams.get("head_sha") ?? run.sha)
-    );
-    if (wanted.length === 0 && !/^(multi_arch_ci|ci)\.yml$/.test(workflow)) {
-      return refusal(404, "Not Found");
-    }
-    return paged(url, wanted, state, (some) => ({
-      total_count: wanted.length,
-      workflow_runs: some.map((run) => runAnswer(run, repository)),
-    }));
-  }
-  const [, id] = /^actions\/runs\/(\d+)$/.exec(rest) ?? [];
-  if (id !== undefined) {
-    const run = runs.find((run) => run.id === Number(id));
+/** A request, taken apart. */
+interface Question {
+  readonly url: URL;
+  /** What stands for the names in the path. */
+  readonly values: Readonly<Record<string, string>>;
+  readonly state: GithubState;
+  readonly repository: string;
+}
+
+/** Makes a route; the compiler holds its path and parameters against the description. */
+function get<Path extends keyof paths>(
+  path: Path,
+  query: readonly QueryOf<Path>[],
+  answer: (question: Question) => Response,
+): Route {
+  return { path, query, answer };
+}
+
+const ROUTES: readonly Route[] = [
+  get(
+    "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs",
+    ["head_sha", "per_page", "page"],
+    ({ url, values, state, repository }) => {
+      const wanted = (state.runs ?? []).filter((run) =>
+        (run.workflow ?? "multi_arch_ci.yml") === values.workflow_id &&
+        run.sha === (url.searchParams.get("head_sha") ?? run.sha)
+      );
+      if (wanted.length === 0 && !/^(multi_arch_ci|ci)\.yml$/.test(values.workflow_id)) {
+        return refusal(404, "Not Found");
+      }
+      return paged(url, wanted, state, (some) => ({
+        total_count: wanted.length,
+        workflow_runs: some.map((run) => runAnswer(run, repository)),
+      }));
+    },
+  ),
+  get("/repos/{owner}/{repo}/actions/runs/{run_id}", [], ({ values, state, repository }) => {
+    const run = state.runs?.find((run) => run.id === Number(values.run_id));
     return run ? json(runAnswer(run, repository), state) : refusal(404, "Not Found");
+  }),
+  get(
+    "/repos/{owner}/{repo}/commits",
+    ["sha", "per_page", "page"],
+    ({ url, state, repository }) => {
+      const { commits = [] } = state;
+      const start = resolve(url.searchParams.get("sha") ?? "main", state);
+      const from = commits.findIndex(({ sha }) => sha === start);
+      if (from < 0) return refusal(404, "Not Found");
+      return paged(url, commits.slice(from), state, (some) => {
+        const answer: Answer<"/repos/{owner}/{repo}/commits"> = some
+          .map((commit) => commitAnswer(commit, repository));
+        return answer;
+      });
+    },
+  ),
+  get(
+    "/repos/{owner}/{repo}/commits/{ref}",
+    ["per_page", "page"],
+    ({ values, state, repository }) => {
+      const found = resolve(values.ref, state);
+      const commit = state.commits?.find(({ sha }) => sha === found);
+      if (commit !== undefined) return json(commitAnswer(commit, repository), state);
+      return refusal(422, `No commit found for SHA: ${values.ref}`);
+    },
+  ),
+  get("/repos/{owner}/{repo}/pulls/{pull_number}", [], ({ values, state }) => {
+    const number = Number(values.pull_number);
+    const head = state.pulls?.[number];
+    return head ? json(pullAnswer(number, head), state) : refusal(404, "Not Found");
+  }),
+  get("/repos/{owner}/{repo}/compare/{basehead}", ["per_page", "page"], compare),
+];
+
+/** Finds the route of a request and answers it. What no route knows is the test's error. */
+function route(url: URL, state: GithubState, repository: string): Response {
+  for (const { path, query, answer } of ROUTES) {
+    const pattern = path.replace(/\{(\w+)\}/g, (_, name) => `(?<${name}>[^/]+)`);
+    const groups = new RegExp(`^${pattern}$`).exec(url.pathname)?.groups;
+    if (groups === undefined) continue;
+    const values = Object.fromEntries(
+      Object.entries(groups).map(([name, value]) => [name, decodeURIComponent(value)]),
+    );
+    const unknown = [...url.searchParams.keys()].filter((name) => !query.includes(name));
+    if (unknown.length > 0) return refusal(422, `Not parameters of ${path}: ${unknown}`);
+    // GitHub does not look at the case of a repository's name.
+    const asked = `${values.owner}/${values.repo}`.toLowerCase();
+    if (asked !== repository.toLowerCase()) return refusal(404, "Not Found");
+    return answer({ url, values, state, repository });
   }
-  if (rest === "commits") {
-    const start = resolve(url.searchParams.get("sha") ?? "main", state);
-    const from = commits.findIndex(({ sha }) => sha === start);
-    if (from < 0) return refusal(404, "Not Found");
-    return paged(url, commits.slice(from), state, (some) => {
-      const answer: Answer<"/repos/{owner}/{repo}/commits"> = some
-        .map((commit) => commitAnswer(commit, repository));
-      return answer;
-    });
-  }
-  const [, ref] = /^commits\/(.+)$/.exec(rest) ?? [];
-  if (ref !== undefined) {
-    const commit = commits.find(({ sha }) => sha === resolve(ref, state));
-    if (commit !== undefined) return json(commitAnswer(commit, repository), state);
-    return refusal(422, `No commit found for SHA: ${ref}`);
-  }
-  const [, number] = /^pulls\/(\d+)$/.exec(rest) ?? [];
-  if (number !== undefined) {
-    const head = pulls[Number(number)];
-    return head ? json(pullAnswer(Number(number), head), state) : refusal(404, "Not Found");
-  }
-  const [, base, head] = /^compare\/(.+)\.\.\.(.+)$/.exec(rest) ?? [];
-  if (base !== undefined) return compare(url, base, head, state, repository);
-  return refusal(404, "Not Found");
+  return refusal(404, `No such route: ${url.pathname}`);
 }
 
 /** What a text names: a SHA, the beginning of just one, a branch or a tag. */
@@ -197,13 +247,8 @@ function resolve(ref: string, { commits = [], refs = {} }: GithubState): string 
   return found.length === 1 ? found[0].sha : undefined;
 }
 
-function compare(
-  url: URL,
-  base: string,
-  head: string,
-  state: GithubState,
-  repository: string,
-): Response {
+function compare({ url, values, state, repository }: Question): Response {
+  const [base, head] = values.basehead.split("...");
   const { commits = [] } = state;
   const find = (ref: string) => commits.findIndex(({ sha }) => sha === resolve(ref, state));
   const [from, to] = [find(base), find(head)];
