@@ -30,13 +30,13 @@ export async function mayRun(program: string): Promise<boolean> {
  * Makes a test of a command.
  *
  * @param command The command and its arguments.
- * @param onOutput Gets what it prints on standard output. Default: that is this program's own.
+ * @param onOutput Gets what it prints on standard output: our own is for the result.
  * @returns The test. It fails with `failed`, if the command came to harm; `invalid`, if there is no
  * such command.
  */
 export function commandTest(
   command: readonly string[],
-  onOutput?: (text: string) => void,
+  onOutput: (text: string) => void,
 ): (step: BisectTest, options: BisectCallOptions) => Promise<BisectTestResult> {
   const [program, ...args] = command;
   return async ({ commit, directory }, { signal }) => {
@@ -47,7 +47,7 @@ export function commandTest(
         args,
         env: { RUN_OUTPUTS_DIR: directory },
         stdin: "inherit",
-        stdout: onOutput === undefined ? "inherit" : "piped",
+        stdout: "piped",
         stderr: "inherit",
       }).spawn();
     } catch (error) {
@@ -55,10 +55,7 @@ export function commandTest(
     }
     const stop = () => end(child);
     signal?.addEventListener("abort", stop, { once: true });
-    const [status] = await Promise.all([
-      child.status,
-      onOutput === undefined ? undefined : pass(child.stdout, onOutput),
-    ]);
+    const [status] = await Promise.all([child.status, pass(child.stdout, onOutput)]);
     signal?.removeEventListener("abort", stop);
     signal?.throwIfAborted();
     const { code, signal: killer } = status;

@@ -54,7 +54,7 @@ export function loopLines(test: readonly string[], stateDir: string): string[] {
   return [
     `while dir=$(${bisect("next")}); do`,
     `  ${bisect("prefetch", "--quiet")} 2>/dev/null & prefetch=$!`,
-    `  RUN_OUTPUTS_DIR=$dir ${test.map(quoted).join(" ")}`,
+    `  RUN_OUTPUTS_DIR=$dir ${test.map(quoted).join(" ")} >&2`,
     "  code=$?",
     "  kill $prefetch 2>/dev/null; wait $prefetch 2>/dev/null",
     '  if [ "$code" -eq 0 ]; then verdict=good',

@@ -174,13 +174,14 @@ Deno.test({
       assert.match(ran.stderr, new RegExp(`^error: Cannot [^\n]*${text}[^\n]*\n$`));
       assert.deepEqual(await log(), []);
     }
-    const { code, stdout } = await run(
+    const { code, stdout, stderr } = await run(
       "sh",
       "-c",
       `echo out; n=$(cat "$RUN_OUTPUTS_DIR/${NUMBER}"); test $n -eq 5 && exit 125; exit $((n / 5))`,
     );
     assert.equal(code, 7);
-    assert.match(stdout, /^(?:out\n)+The first bad commit is one of these 3;/);
+    assert.match(stdout, /^The first bad commit is one of these 3;/);
+    assert.match(stderr, /^(?:out\n)+$/);
     assert.deepEqual(
       (await log()).filter(({ verdict }: { verdict: string }) => verdict === "skip")
         .map((entry: { sha: string; exit_code: number }) => [numberOf(entry.sha), entry.exit_code]),

@@ -28,7 +28,8 @@ export function bisectRunCommand(context: Context): Command {
       "after",
       `
 The command's exit code says what the commit is: 0 good, 125 can't be tested, any other up to 127
-bad. A higher one, or a signal, stops the bisect; it can go on later.
+bad. A higher one, or a signal, stops the bisect; it can go on later. What the command prints goes
+to standard error.
 
 Running a command needs the permission to (deno run --allow-run); the executable does not have it.
 Then this prints a shell's loop that does the same, and exits with 4.
@@ -49,7 +50,7 @@ Examples:
     await withBisectParts(options.stateDir, world, async (parts) => {
       const { Bisect } = await import("../../operations/bisect/bisect.ts");
       const bisect = await Bisect.open(parts);
-      const run = commandTest(test, options.json ? (text) => context.io.stderr(text) : undefined);
+      const run = commandTest(test, (text) => context.io.stderr(text));
       const ending = await bisect.run(async (step, call) => {
         tellTest(step.commit, step.survey, output);
         return await run(step, call);

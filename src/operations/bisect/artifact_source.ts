@@ -68,10 +68,23 @@ export function bisectArtifacts(options: BisectArtifactOptions): BisectSource {
 }
 
 class ArtifactSource implements BisectSource {
+  readonly prefetch: BisectSource["prefetch"];
   readonly #options: BisectArtifactOptions;
 
   constructor(options: BisectArtifactOptions) {
     this.#options = options;
+    const { backend, cache, outputDir } = options;
+    // Without a cache there is nowhere to bring anything.
+    if (cache === undefined || !cache.writable) return;
+    this.prefetch = async ({ sha }, runs, { signal }) => {
+      const { items } = await this.#plan(runs, commitDirectory(outputDir, sha), signal);
+      using source = new ArchiveSource(backend, { cache, signal });
+      // What has no checksum can't be kept.
+      const kept = items.filter((item) => item.sha256 !== undefined);
+      await pMap(kept, async (item) => {
+        await using _archive = await source.get(item);
+      }, { concurrency: PREFETCHES, signal });
+    };
   }
 
   async find({ sha }: BisectCommit, { signal }: BisectCallOptions): Promise<BisectArtifacts> {
@@ -100,22 +113,6 @@ class ArtifactSource implements BisectSource {
     const failure = worst(report.results);
     if (failure !== undefined) throw failure;
     return outputDir;
-  }
-
-  async prefetch(
-    { sha }: BisectCommit,
-    runs: readonly BisectRun[],
-    { signal }: BisectCallOptions,
-  ): Promise<void> {
-    const { backend, cache } = this.#options;
-    if (cache === undefined || !cache.writable) return;
-    const { items } = await this.#plan(runs, commitDirectory(this.#options.outputDir, sha), signal);
-    using source = new ArchiveSource(backend, { cache, signal });
-    // What has no checksum can't be kept.
-    const kept = items.filter((item) => item.sha256 !== undefined);
-    await pMap(kept, async (item) => {
-      await using _archive = await source.get(item);
-    }, { concurrency: PREFETCHES, signal });
   }
 
   async has(directory: string): Promise<boolean> {

@@ -34,7 +34,7 @@ export async function prefetchNext(
   options: PrefetchOptions,
 ): Promise<void> {
   const { current } = state;
-  if (current === null) return;
+  if (current === null || source.prefetch === undefined) return;
   // Both can need the same commit: it is asked for once.
   const asked = new Map<string, Promise<BisectArtifacts>>();
   const find = (commit: BisectCommit) => {
@@ -79,7 +79,7 @@ async function transfer(
 ): Promise<void> {
   const signals = [signal, stop].filter((signal) => signal !== undefined);
   const either = AbortSignal.any(signals);
-  if (either.aborted || source.prefetch === undefined) return;
-  await source.prefetch(commit, runs, { signal: either });
+  if (either.aborted) return;
+  await source.prefetch?.(commit, runs, { signal: either });
   onFetched?.(commit);
 }

@@ -5,7 +5,11 @@ import fc from "fast-check";
 import { RunOutputsError } from "../../../src/layout/error.ts";
 import { Bisect, resetBisect } from "../../../src/operations/bisect/bisect.ts";
 import { prefetchNext } from "../../../src/operations/bisect/prefetch.ts";
-import type { BisectEnding, BisectTest } from "../../../src/operations/bisect/source.ts";
+import type {
+  BisectEnding,
+  BisectSource,
+  BisectTest,
+} from "../../../src/operations/bisect/source.ts";
 import { rejectsWith } from "../../support/errors.ts";
 import { FakeSource, lineFrom, MemoryStore, numberOf, sha } from "./support.ts";
 
@@ -218,6 +222,14 @@ Deno.test("Bisect: nothing is fetched ahead where nothing is there to be tested"
   await isTest(bisect, 4);
   const stop = AbortSignal.abort();
   await prefetchNext(bisect.state, p.source, { stop, onFound: () => {} });
+  // Where nothing can be brought, nothing is asked.
+  const still: BisectSource = {
+    find: (commit) => p.source.find(commit),
+    fetch: (commit) => p.source.fetch(commit),
+    has: (directory) => p.source.has(directory),
+    discard: (sha) => p.source.discard(sha),
+  };
+  await prefetchNext(bisect.state, still, { onFound: () => {} });
   assert.deepEqual(p.source.asked, [4]);
 });
 
