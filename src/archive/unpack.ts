@@ -13,6 +13,7 @@ import { archiveFormat } from "./decompress.ts";
 import { diskPath, type DiskRules, kindOf, ownPlace } from "./disk_view.ts";
 import { diskName, foldCase } from "./member_path.ts";
 import { mergeTree } from "./merge.ts";
+import { compileLzma } from "./liblzma.ts";
 import { makeLinks } from "./staged_links.ts";
 import { Staging } from "./staging.ts";
 import { missingDirectories, realOutputDir } from "./target.ts";
@@ -122,6 +123,19 @@ export class Unpacker implements AsyncDisposable {
   }
 
   /**
+   * Starts what the unpacking needs while the first archive is still on its way.
+   *
+   * @param jobs The archives that will be added; they need not be there yet.
+   */
+  prepare(jobs: readonly UnpackJob[]): void {
+    if (jobs.length === 0 || this.#options.signal?.aborted) return;
+    this.#pool.prepare(jobs.length, dirname(resolve(jobs[0].path)));
+    if (jobs.some(({ name }) => archiveFormat(name) === "xz")) {
+      compileLzma().catch(() => {/* told by who needs it */});
+    }
+  }
+
+  /**
    * Unpacks an archive, without touching the target. Waits if all workers are busy.
    *
    * @param job The archive.
@@ -189,7 +203,7 @@ export class Unpacker implements AsyncDisposable {
     await this.#staging[Symbol.asyncDispose]();
   }
 
-  async #add({ path, name }: UnpackJob): Promise<Unpacked> {
+  async #add({ path, name, verified = false }: UnpackJob): Promise<Unpacked> {
     const { mode, onEvent, limits } = this.#options;
     const { style } = this.#rules;
     const format = archiveFormat(name);
@@ -217,11 +231,13 @@ export class Unpacker implements AsyncDisposable {
     const tree = join(this.#staging.path, "archives", String(this.#count++));
     try {
       await Deno.mkdir(tree, { recursive: true });
+      const { size } = await Deno.stat(path);
       let started = performance.now();
       const result = await this.#pool.run({
         type: "unpack",
         path: resolve(path),
         format,
+        verified,
         limits: { ...UNPACK_LIMITS, ...limits, ratioFrom: RATIO_FROM },
         extractor: {
           root: tree,
@@ -231,6 +247,7 @@ export class Unpacker implements AsyncDisposable {
           umask: this.#staging.umask,
         },
       }, {
+        size,
         onStart: () => started = performance.now(),
         onProgress: (bytes) => onEvent?.({ name, bytes }),
         makeLinks: (links) => makeLinks(tree, links, style),

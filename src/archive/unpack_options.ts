@@ -72,6 +72,11 @@ export interface UnpackJob {
   readonly path: string;
   /** Its file name as an artifact: it tells the compression, and the directory of mode `extract`. */
   readonly name: string;
+  /**
+   * Whether its hash was compared with one from elsewhere; then what .xz files have inside against
+   * bit errors is not looked at a second time. Default: no.
+   */
+  readonly verified?: boolean;
 }
 
 /** What an archive was unpacked to. */

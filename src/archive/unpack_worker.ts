@@ -33,7 +33,7 @@ self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
 });
 
 async function unpack(task: UnpackTask): Promise<void> {
-  const { path, format, limits, lzmaModule, shared } = task;
+  const { path, format, verified, limits, lzmaModule, shared } = task;
   using file = Deno.openSync(path);
   const size = file.statSync().size;
   using extractor = new Extractor({ ...task.extractor, maxMembers: limits.maxMembers });
@@ -55,8 +55,9 @@ async function unpack(task: UnpackTask): Promise<void> {
     post({ type: "progress", bytes: total - told });
     told = total;
   };
-  if (shared === undefined) await decompress(file, format, sink, () => loadLzma(lzmaModule!));
-  else decodeShared(file, shared, await loadLzma(lzmaModule!), sink);
+  if (shared === undefined) {
+    await decompress(file, format, sink, () => loadLzma(lzmaModule!), verified);
+  } else decodeShared(file, shared, await loadLzma(lzmaModule!), sink);
   reader.finish();
   post({ type: "progress", bytes: total - told });
   const links = extractor.links();

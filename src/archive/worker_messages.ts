@@ -28,6 +28,8 @@ export interface UnpackTask {
   readonly path: string;
   /** How it is compressed. */
   readonly format: ArchiveFormat;
+  /** Whether its hash is known to be right. */
+  readonly verified: boolean;
   /** Where to, and how. */
   readonly extractor: Omit<ExtractorOptions, "maxMembers">;
   /** When to stop. */

@@ -17,6 +17,8 @@ import { readXzIndex } from "./xz_index.ts";
 
 /** What is done while a task runs. */
 export interface TaskOptions {
+  /** The size of the archive in bytes: of those that wait, the largest is next. */
+  readonly size: number;
   /** Makes the links of what was unpacked. */
   readonly makeLinks: (links: readonly ExtractedLink[]) => void;
   /** Told when a worker takes the task. */
@@ -46,7 +48,7 @@ export class WorkerPool implements Disposable {
   readonly #narrow: boolean;
   readonly #idle: PooledWorker[] = [];
   readonly #busy = new Map<PooledWorker, (error: unknown) => void>();
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: { readonly size: number; readonly start: () => void }[] = [];
   #running = 0;
   #stopped: { readonly reason: unknown } | undefined;
 
@@ -64,6 +66,19 @@ export class WorkerPool implements Disposable {
   }
 
   /**
+   * Starts workers before there is work, so that the first archives don't wait for them.
+   *
+   * @param count How many archives will come, at most.
+   * @param readable The directory that they will be in.
+   */
+  prepare(count: number, readable: string): void {
+    const most = Math.min(count, this.#size);
+    while (this.#idle.length + this.#busy.size < most) {
+      this.#idle.push(startWorker(readable, this.#writable, this.#narrow));
+    }
+  }
+
+  /**
    * Runs a task as soon as a worker is free. If others have nothing to do then, and the archive is
    * of a kind that several can decode, they help.
    *
@@ -78,7 +93,11 @@ export class WorkerPool implements Disposable {
     options: TaskOptions,
   ): Promise<TaskResult> {
     if (this.#running < this.#size) this.#running++;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#waiting.push({ size: options.size, start: resolve });
+      await promise;
+    }
     try {
       this.#throwIfStopped();
       options.onStart?.();
@@ -86,7 +105,7 @@ export class WorkerPool implements Disposable {
       const lzmaModule = await compileLzma();
       this.#throwIfStopped();
       const helpers = this.#size - this.#running;
-      const shared = helpers === 0 ? undefined : readBlocks(task.path, helpers + 1);
+      const shared = helpers === 0 ? undefined : readBlocks(task, helpers + 1);
       if (shared === undefined) return await this.#unpack({ ...task, lzmaModule }, options);
       const help: HelpTask = { type: "help", path: task.path, lzmaModule, shared };
       const [result] = await Promise.all([
@@ -122,10 +141,16 @@ export class WorkerPool implements Disposable {
     if (this.#stopped !== undefined) throw this.#stopped.reason;
   }
 
-  /** Gives the place of a task that has ended to the next one. */
+  /**
+   * Gives the place of a task that has ended to the next one: the largest, because one that is begun
+   * last keeps all others waiting.
+   */
   #release(): void {
-    const next = this.#waiting.shift();
-    if (next !== undefined) next();
+    let next = -1;
+    for (const [i, { size }] of this.#waiting.entries()) {
+      if (next < 0 || size > this.#waiting[next].size) next = i;
+    }
+    if (next >= 0) this.#waiting.splice(next, 1)[0].start();
     else this.#running--;
   }
 
@@ -230,7 +255,10 @@ function startWorker(readable: string, writable: string, narrow: boolean): Poole
 }
 
 /** The blocks of an .xz file, if it has several that are worth sharing. */
-function readBlocks(path: string, decoders: number): SharedBlocks | undefined {
+function readBlocks(
+  { path, verified }: Pick<UnpackTask, "path" | "verified">,
+  decoders: number,
+): SharedBlocks | undefined {
   let file: Deno.FsFile;
   try {
     file = Deno.openSync(path);
@@ -251,5 +279,5 @@ function readBlocks(path: string, decoders: number): SharedBlocks | undefined {
     return bytes.subarray(0, at);
   };
   const index = readXzIndex(readAt, file.statSync().size);
-  return index === undefined ? undefined : shareBlocks(index, decoders);
+  return index === undefined ? undefined : shareBlocks(index, decoders, verified);
 }

@@ -62,9 +62,15 @@ export async function planNamedRun(
     return { plan: await planFetch(backend, root, fetching), roots: [root] };
   } catch (error) {
     if (!(error instanceof RunOutputsError) || error.code !== "not_found") throw error;
-    const other = await otherPlace(root, options, reading);
-    if (other === undefined) throw error;
-    return { plan: await planFetch(backend, other, fetching), roots: [other] };
+    const { other, looked } = await otherPlace(root, options, reading);
+    if (other !== undefined) {
+      return { plan: await planFetch(backend, other, fetching), roots: [other] };
+    }
+    if (looked.length === 0) throw error;
+    const where = looked.join(", ");
+    throw new RunOutputsError("not_found", `${error.message}; nothing is in ${where} either`, {
+      cause: error,
+    });
   }
 }
 
@@ -115,15 +121,16 @@ export async function planFoundRuns(
  * @param root Where today's rules put it; nothing was found there.
  * @param options The values of the options that name the run.
  * @param reading The storage.
- * @returns Another place that holds it; `undefined` if there is none, if it is this job's own run,
- * whose place is certain, or if the user named the bucket.
+ * @returns Another place that holds it, or the places that do not. There are none of either if it is
+ * this job's own run, whose place is certain, if the user named the bucket, and if the place that
+ * was asked holds something after all.
  */
 export async function otherPlace(
   root: RunOutputRoot,
   options: RunOptions,
   { storage, io, output, signal }: Reading,
-): Promise<RunOutputRoot | undefined> {
-  if (options.bucket !== undefined || io.env("GITHUB_RUN_ID") === root.runId) return undefined;
+): Promise<{ readonly other?: RunOutputRoot; readonly looked: readonly string[] }> {
+  if (options.bucket !== undefined || io.env("GITHUB_RUN_ID") === root.runId) return { looked: [] };
   const { locateRun } = await import("../operations/locate_run.ts");
   const { runId, platform, layout } = root;
   try {
@@ -138,14 +145,25 @@ export async function otherPlace(
       signal,
     });
     explainPlaces(runId, tried, output);
-    if (found === undefined) return undefined;
-    const { bucket, externalRepo, prefix } = found;
-    if (bucket === root.bucket && prefix === root.prefix) return undefined;
-    return new RunOutputRoot({ bucket, externalRepo, runId, platform, layout });
+    const shown = (place: RunOutputRoot) => storage.show(place.root());
+    if (found === undefined) {
+      const places = tried.map(({ bucket, prefix }) =>
+        shown(
+          new RunOutputRoot({ bucket, ...RunOutputRoot.parsePrefix(prefix) }),
+        )
+      );
+      return { looked: [...new Set(places)].filter((place) => place !== shown(root)) };
+    }
+    if (shown(found) === shown(root)) return { looked: [] };
+    const { bucket, externalRepo } = found;
+    return {
+      other: new RunOutputRoot({ bucket, externalRepo, runId, platform, layout }),
+      looked: [],
+    };
   } catch (error) {
     // The user asked for a place that could be looked at; of this one they are told.
     if (!(error instanceof RunOutputsError) || !/^(?:denied|unauth)/.test(error.code)) throw error;
     output.note(`the run may be elsewhere: ${error.message}`);
-    return undefined;
+    return { looked: [] };
   }
 }

@@ -98,7 +98,7 @@ export async function search(command: FindCommand): Promise<Found> {
     requireArtifacts: options.requireArtifact,
     requireSingleRun: options.requireSingleRun,
     requireSuccessfulRun: options.requireSuccessfulRun,
-    releaseType: options.releaseType,
+    releaseType: options.releaseType ?? ownReleaseType(selector, io),
     bucket: options.bucket,
     signal,
     onCommit: (sha, search) => explainSearch(sha, search, output),
@@ -119,6 +119,12 @@ export async function search(command: FindCommand): Promise<Found> {
     output.note(`the commits before could not be looked at: ${error.message}`);
     return { asked, result };
   }
+}
+
+/** This job's release type says something of this job's run alone. */
+function ownReleaseType(selector: FindSelector, io: Io): string | undefined {
+  const isOwn = "runId" in selector && io.env("GITHUB_RUN_ID") === String(selector.runId);
+  return isOwn ? io.env("RELEASE_TYPE") : undefined;
 }
 
 async function found(

@@ -164,7 +164,7 @@ export function stagingDir(description: string): Option {
 export function concurrency(): Option {
   return new Option(
     "--concurrency <number>",
-    "how many files at once (default: 8, or 32 small ones)",
+    "how many files at once (default: 8, or 64 small ones)",
   )
     .argParser(wholeNumber(1, 1000)).helpGroup(STORAGE);
 }

@@ -21,8 +21,10 @@ export interface ConditionalFetchOptions {
   readonly timeout: number;
   /** Ask, even if what is kept is said to be right still. */
   readonly fresh: boolean;
-  /** Told of each request, with whether GitHub counts it. */
-  readonly onRequest: (counted: boolean) => void;
+  /** Told of each request. */
+  readonly onSent: () => void;
+  /** Told of each answer that GitHub counts. */
+  readonly onCounted: () => void;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface ConditionalFetchOptions {
  * @returns A function to use in place of `fetch`, for GET.
  */
 export function conditionalFetch(options: ConditionalFetchOptions): typeof fetch {
-  const { cache, now, onRequest } = options;
+  const { cache, now } = options;
   return async (input, init = {}) => {
     const url = String(input instanceof Request ? input.url : input);
     const headers = new Headers(init.headers);
@@ -50,8 +52,9 @@ export function conditionalFetch(options: ConditionalFetchOptions): typeof fetch
       headers.set("if-none-match", kept.etag);
     }
 
+    options.onSent();
     const { response, body } = await send(url, { ...init, headers }, options);
-    onRequest(response.status !== 304);
+    if (response.status !== 304) options.onCounted();
     if (response.status === 304 && kept !== undefined) {
       if (authorization === null) await cache?.write(key, { ...kept, checkedAt: now() });
       return answer(kept);

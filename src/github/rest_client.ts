@@ -1,11 +1,12 @@
 /**
- * The client of GitHub's REST interface.
+ * The client of GitHub's REST interface: which questions it knows, and that it asks none twice.
  *
  * @module
  */
 
-import { invalid, quote, RunOutputsError } from "../layout/error.ts";
+import { quote } from "../layout/error.ts";
 import { checkRepository } from "../layout/validate.ts";
+import { readCommit, readRun } from "./answers.ts";
 import type {
   CommitInfo,
   CommitsOptions,
@@ -13,62 +14,25 @@ import type {
   GithubCallOptions,
   GithubClient,
   GithubOptions,
+  GithubRequests,
   RunsOfCommitOptions,
   WorkflowRunInfo,
 } from "./client.ts";
-import { conditionalFetch } from "./conditional_fetch.ts";
-import { githubError } from "./github_error.ts";
-import type { Octokit } from "./octokit.ts";
-import { readCommit, readRun } from "./answers.ts";
-import { checkToken } from "./settings.ts";
+import { checkFullSha, checkRef, checkRunNumber, checkWorkflow, isHex } from "./names.ts";
+import { RestSession } from "./rest_session.ts";
 
 /** The most that GitHub puts on one page. */
 const PER_PAGE = 100;
 
-/** The default of {@linkcode GithubOptions.timeout}. */
-const TIMEOUT = 60_000;
-
-/** The default of {@linkcode GithubOptions.maxWait}. */
-const MAX_WAIT = 60;
-
-/** How long a request that is aborted has to end by itself, in milliseconds. */
-const GRACE = 50;
-
-/** An open connection: Octokit, and whether a token is sent. */
-interface Session {
-  readonly octokit: Octokit;
-  readonly hasToken: boolean;
-}
-
-/** What one request is about, for its errors. */
-interface Question {
-  readonly action: string;
-  readonly repository: string;
-  readonly notFound?: string;
-}
-
-/** Parameters that each of our routes takes. */
-interface Common {
-  readonly owner: string;
-  readonly repo: string;
-  readonly request: { readonly signal?: AbortSignal; readonly fetch: typeof fetch };
-}
-
-/** An answer of Octokit's, as far as all of them are alike. */
-interface Answer<T> {
-  readonly data: T;
-  readonly headers: { readonly link?: string };
-}
-
 /** See {@linkcode GithubClient}. */
 export class RestClient implements GithubClient {
-  readonly requests = { sent: 0, counted: 0 };
-  readonly #options: GithubOptions & { readonly apiUrl: string };
+  readonly requests: GithubRequests;
+  readonly #session: RestSession;
   readonly #memory = new Map<string, Promise<unknown>>();
-  #session: Promise<Session> | undefined;
 
   constructor(options: GithubOptions & { readonly apiUrl: string }) {
-    this.#options = options;
+    this.#session = new RestSession(options);
+    this.requests = this.#session.requests;
   }
 
   workflowRun(
@@ -79,7 +43,7 @@ export class RestClient implements GithubClient {
     const id = checkRunNumber(runId);
     const question = { action: `read run ${id}`, repository };
     return this.#once(runKey(repository, id), options, async () => {
-      const { data } = await this.#ask(
+      const { data } = await this.#session.ask(
         question,
         options,
         (octokit, common) =>
@@ -106,7 +70,7 @@ export class RestClient implements GithubClient {
     };
     return this.#once(`runs ${repository} ${headSha} ${workflow}`, options, async () => {
       const runs: WorkflowRunInfo[] = [];
-      const pages = this.#pages(
+      const pages = this.#session.pages(
         question,
         options,
         (octokit, common, page) =>
@@ -144,7 +108,7 @@ export class RestClient implements GithubClient {
           ? "no commit, or more than one, begins with it: give more digits, and check --repo"
           : "there is no such commit, branch or tag: check it, and --repo",
       };
-      const { data } = await this.#ask(
+      const { data } = await this.#session.ask(
         question,
         options,
         (octokit, common) =>
@@ -185,7 +149,7 @@ export class RestClient implements GithubClient {
       notFound: "there is no such repository, branch or commit: check it, and --repo",
     };
     const perPage = Math.min(PER_PAGE, limit);
-    const pages = this.#pages(
+    const pages = this.#session.pages(
       question,
       options,
       (octokit, common, page) =>
@@ -222,7 +186,7 @@ export class RestClient implements GithubClient {
     return this.#once(`compare ${repository} ${basehead}`, options, async () => {
       const commits: CommitInfo[] = [];
       let first: Pick<Comparison, "status" | "mergeBase"> | undefined;
-      const pages = this.#pages(
+      const pages = this.#session.pages(
         question,
         options,
         (octokit, common, page) =>
@@ -247,7 +211,7 @@ export class RestClient implements GithubClient {
     options: GithubCallOptions,
   ): Promise<string> {
     const question = { action: `read pull request ${number}`, repository };
-    const { data } = await this.#ask(
+    const { data } = await this.#session.ask(
       question,
       options,
       (octokit, common) =>
@@ -270,97 +234,6 @@ export class RestClient implements GithubClient {
     });
     return answer;
   }
-
-  async *#pages<T extends object>(
-    question: Question,
-    options: GithubCallOptions,
-    request: (octokit: Octokit, common: Common, page: number) => Promise<Answer<T>>,
-  ): AsyncGenerator<T> {
-    for (let page = 1;; page++) {
-      const { data, headers } = await this.#ask(
-        question,
-        options,
-        (octokit, common) => request(octokit, common, page),
-      );
-      yield data;
-      if (!/;\s*rel="?next"?/.test(headers.link ?? "")) return;
-    }
-  }
-
-  async #ask<T extends object>(
-    question: Question,
-    { signal, fresh = false }: GithubCallOptions,
-    request: (octokit: Octokit, common: Common) => Promise<Answer<T>>,
-  ): Promise<Answer<T>> {
-    const { repository } = question;
-    checkRepository("repository", repository);
-    const { now = Date.now, apiUrl } = this.#options;
-    const signals = [this.#options.signal, signal].filter((one) => one !== undefined);
-    const stop = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
-    stop?.throwIfAborted();
-    const [owner, repo] = repository.split("/");
-    const { octokit, hasToken } = await this.#open();
-    try {
-      const common = { owner, repo, request: { signal: stop, fetch: this.#fetch(fresh) } };
-      const answer = await unlessAborted(request(octokit, common), stop);
-      if (typeof answer.data === "object" && answer.data !== null) return answer;
-    } catch (error) {
-      stop?.throwIfAborted();
-      throw githubError(error, { ...question, apiUrl, hasToken, now: now() });
-    }
-    throw new RunOutputsError(
-      "failed",
-      `Cannot ${question.action} of ${repository}: ${apiUrl} does not answer in JSON; check ` +
-        "$GITHUB_API_URL",
-    );
-  }
-
-  #fetch(fresh: boolean): typeof fetch {
-    const { now = Date.now, timeout = TIMEOUT, cache } = this.#options;
-    return conditionalFetch({
-      fetch: this.#options.fetch ?? fetch,
-      cache,
-      now,
-      timeout,
-      fresh,
-      onRequest: (counted) => {
-        this.requests.sent++;
-        if (counted) this.requests.counted++;
-      },
-    });
-  }
-
-  #open(): Promise<Session> {
-    this.#session ??= this.#connect();
-    return this.#session;
-  }
-
-  async #connect(): Promise<Session> {
-    const { apiUrl, maxWait = MAX_WAIT, second = 1000, onNote = () => {} } = this.#options;
-    const given = this.#options.token;
-    const found = typeof given === "function" ? await given() : given;
-    const token = found ? checkToken(found, "the client's options") : undefined;
-    const { createOctokit } = await import("./octokit.ts");
-    const octokit = createOctokit({ apiUrl, token, maxWait, second, onNote });
-    return { octokit, hasToken: token !== undefined };
-  }
-}
-
-/**
- * Ends the waiting soon after an abort: a request that is under way ends by itself, but between two
- * attempts nobody else listens to the signal.
- */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const stop = () => timer = setTimeout(() => reject(signal.reason), GRACE);
-    signal.addEventListener("abort", stop, { once: true });
-    promise.then(resolve, reject).finally(() => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", stop);
-    });
-  });
 }
 
 function newestFirst(a: WorkflowRunInfo, b: WorkflowRunInfo): number {
@@ -369,34 +242,4 @@ function newestFirst(a: WorkflowRunInfo, b: WorkflowRunInfo): number {
 
 function runKey(repository: string, id: string): string {
   return `run ${repository} ${id}`;
-}
-
-function checkRunNumber(runId: string | number): string {
-  const text = String(runId);
-  if (/^[1-9]\d{0,15}$/.test(text) && Number.isSafeInteger(Number(text))) return text;
-  throw invalid("run id", runId, "a run's number on GitHub");
-}
-
-function checkFullSha(sha: string): string {
-  if (/^[0-9a-f]{40}$/i.test(sha)) return sha.toLowerCase();
-  throw invalid("commit", sha, "a full SHA of 40 digits");
-}
-
-function checkWorkflow(workflow: string): string {
-  if (/^[A-Za-z0-9._-]+$/.test(workflow)) return workflow;
-  throw invalid("workflow", workflow, "the name of a workflow's file, such as ci.yml");
-}
-
-/** A ref as GitHub's API wants it: `heads/x` and `tags/x` it knows, `refs/…` it does not. */
-function checkRef(ref: string): string {
-  const name = ref.replace(/^refs\/(?=heads\/|tags\/|pull\/)/, "");
-  // deno-lint-ignore no-control-regex -- git forbids control characters and spaces in a ref
-  if (name === "" || /[\x00-\x20\x7f~^:?*[\\]|\.\.|^\/|\/$|^-/.test(name)) {
-    throw invalid("commit or ref", ref, "a SHA, a branch, a tag or pull/N");
-  }
-  return name;
-}
-
-function isHex(text: string): boolean {
-  return /^[0-9a-f]{4,40}$/i.test(text);
 }

@@ -30,7 +30,8 @@ export async function listArtifacts(
 ): Promise<ArtifactObjects> {
   const { bucket, externalRepo, runId, platform } = root;
   const objects = new Map<string, ObjectInfo>();
-  for (const layout of ["typed", "flat"] as const) {
+  // Both are waited for, also where one fails: nothing is under way after the call.
+  const layouts = await Promise.allSettled((["typed", "flat"] as const).map(async (layout) => {
     const dir = new RunOutputRoot({ bucket, externalRepo, runId, platform, layout }).artifactsDir();
     // Only what lies in the directory itself: a file of a subdirectory is something else.
     const found: [string, ObjectInfo][] = [];
@@ -38,9 +39,13 @@ export async function listArtifacts(
       const { name } = info.location;
       if (isArtifact(name)) found.push([name, info]);
     }
+    return found;
+  }));
+  for (const listed of layouts) {
+    if (listed.status === "rejected") throw listed.reason;
     // An archive and its checksum come from one place, whatever the other one has.
     const taken = new Set(objects.keys());
-    for (const [name, info] of found) {
+    for (const [name, info] of listed.value) {
       if (!taken.has(archiveOf(name))) objects.set(name, info);
     }
   }

@@ -126,8 +126,15 @@ async function fetchInto(
   const refused = new Map<string, Error>();
   let failed = plan.failures.length > 0;
   try {
+    const order = plan.items.map(({ location }) => location.name);
+    unpacker.prepare(plan.items.map(({ location: { name }, path }) => ({
+      name,
+      path: join(workDir, basename(path)),
+    })));
+    // The largest first: one that begins last would keep all processors but its own waiting.
+    const bySize = plan.items.toSorted((a, b) => (b.size ?? 0) - (a.size ?? 0));
     const results = await transferAll<DownloadItem, FetchResult>(
-      plan.items,
+      bySize,
       async (item) => {
         const archive = await clock.download(() => getArchive(source, item, workDir));
         held.push(archive);
@@ -137,7 +144,14 @@ async function fetchInto(
           unpacking.push(clock.unpack(async () => {
             const { name } = item.location;
             try {
-              unpacked.set(name, await unpacker.add({ path: archive.file, name }));
+              unpacked.set(
+                name,
+                await unpacker.add({
+                  path: archive.file,
+                  name,
+                  verified: item.sha256 !== undefined,
+                }),
+              );
             } catch (error) {
               failed = true;
               refused.set(item.location.key, error as Error);
@@ -154,10 +168,11 @@ async function fetchInto(
     );
     await Promise.all(unpacking);
     signal?.throwIfAborted();
+    const place = new Map(plan.items.map(({ location }, i) => [location, i]));
+    results.sort((a, b) => place.get(a.location)! - place.get(b.location)!);
     const all = [...plan.failures, ...results.map((result) => withRefusal(result, refused))];
     if (failed) return { results: all, unpacked: new Map(), keptIn: workDir };
 
-    const order = plan.items.map(({ location }) => location.name);
     await clock.unpack(() => unpacker.commit(order));
     if (keepArchives) await keep(plan.items, held, outputDir);
     return { results: all, unpacked };

@@ -56,6 +56,8 @@ export interface FindResult extends RunSearch {
   readonly distance: number;
   /** How many commits were looked at. */
   readonly looked: number;
+  /** Whether a run in progress was waited for until the time was over. */
+  readonly timedOut?: boolean;
   /** Of a search that found not all: the nearest commit before that has all of it. */
   readonly nearest?: { readonly commit: CommitInfo; readonly distance: number };
 }
@@ -155,7 +157,10 @@ export function nothingFits(result: FindResult, options: FindOptions): RunOutput
       `${nearest.commit.sha.slice(0, 10)}, ${nearest.distance} before, has them: ` +
       "--nearest-ancestor takes it",
     ]),
-    ...(pending.length === 0 ? [] : [`run ${pending[0].id} has not ended: --wait waits for it`]),
+    ...(pending.length === 0 ? [] : [
+      `run ${pending[0].id} has not ended: ` +
+      (result.timedOut ? "--timeout can wait longer" : "--wait waits for it"),
+    ]),
   ];
   return new RunOutputsError(
     "not_found",

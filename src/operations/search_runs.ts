@@ -146,7 +146,7 @@ export async function searchRuns(
     }
     const { root, tried } = await locateRun({ ...options, runId: run.id, workflowRun: run });
     if (root === undefined) {
-      reject(`no place holds anything of it for ${options.platform}`, undefined, tried);
+      reject(nothingOf(tried, options), undefined, tried);
       continue;
     }
     const objects = await listArtifacts(options.backend, root, signal);
@@ -166,6 +166,15 @@ export async function searchRuns(
     rejected,
     pending: runs.filter(({ status }) => status !== "completed"),
   };
+}
+
+function nothingOf(
+  tried: readonly TriedPlace[],
+  { platform, releaseType }: SearchOptions,
+): string {
+  const buckets = [...new Set(tried.map(({ bucket }) => bucket))].join(", ");
+  const hint = releaseType === undefined ? "; a release's need --release-type" : "";
+  return `nothing of it for ${platform} is in ${buckets}${hint}`;
 }
 
 /** The groups that are asked for, each once; one without a name if none is. */

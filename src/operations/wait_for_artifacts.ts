@@ -62,7 +62,7 @@ export async function waitForArtifacts(options: WaitOptions): Promise<FindResult
   const same = "commit" in selector || "ref" in selector ? { commit: result.asked } : selector;
   while (result.missing.length > 0 && result.pending.length > 0) {
     const left = end - now();
-    if (left <= 0) break;
+    if (left <= 0) return { ...result, timedOut: true };
     onWait?.(result);
     await pause(Math.min(interval, left), signal);
     result = await findArtifacts({ ...options, selector: same, fresh: true });

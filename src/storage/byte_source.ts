@@ -11,6 +11,9 @@ import { diskError } from "../layout/disk_error.ts";
 /** How much is read from a disk at once. Bigger reads are no faster; smaller ones are. */
 const CHUNK = 1024 * 1024;
 
+/** How much is read first: a buffer of a MiB for each of many small files is a lot to clear. */
+const FIRST_CHUNK = 64 * 1024;
+
 /**
  * Bytes in memory as a source.
  *
@@ -44,22 +47,54 @@ export function bytesSource(content: Uint8Array | string): ByteSource {
  * @throws {RunOutputsError} `not_found`, `denied` or `failed`, if it can't be looked at;
  * `invalid`, if it is not a regular file.
  */
+// deno-lint-ignore require-await -- what it throws is to be a rejection
 export async function fileSource(path: string): Promise<ByteSource> {
-  const info = await Deno.stat(path).catch((error) => {
-    throw diskError("read", path, error);
-  });
+  const info = lookAt(path);
   if (!info.isFile) {
     throw new RunOutputsError("invalid", `Cannot read '${path}': it is not a regular file`);
   }
   return {
     size: info.size,
     path,
-    open: (range?: ByteRange, signal?: AbortSignal) => readFile(path, range, signal),
+    open: (range?: ByteRange, signal?: AbortSignal) =>
+      // A small file is read at once, with room for one byte more: that shows whether it has grown.
+      range === undefined && info.size < CHUNK
+        ? readWhole(path, info.size + 1, signal)
+        : readFile(path, range, signal),
   };
 }
 
+/** Not in another thread: to get there and back takes twenty times as long as the look itself. */
+function lookAt(path: string): Deno.FileInfo {
+  try {
+    return Deno.statSync(path);
+  } catch (error) {
+    throw diskError("read", path, error);
+  }
+}
+
+/** Reads a file in one piece, up to a number of bytes. */
+async function* readWhole(
+  path: string,
+  most: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  try {
+    using file = await Deno.open(path);
+    signal?.throwIfAborted();
+    const buffer = new Uint8Array(most);
+    // Of a file, less than was asked for comes only at its end.
+    const count = await file.read(buffer) ?? 0;
+    signal?.throwIfAborted();
+    yield buffer.subarray(0, count);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw diskError("read", path, error);
+  }
+}
+
 /**
- * Reads a file, or a part of it, in pieces of up to 1 MiB in one reused buffer.
+ * Reads a file, or a part of it, in pieces of up to 1 MiB in a reused buffer.
  *
  * @param path The file, or one that is open already and gets closed here.
  * @param range The part; the whole file by default, as long as it is at the time.
@@ -76,13 +111,14 @@ export async function* readFile(
     using file = typeof path === "string" ? await Deno.open(path) : path.file;
     if (range !== undefined && range.start > 0) await file.seek(range.start, Deno.SeekMode.Start);
     let left = range === undefined ? Infinity : range.end - range.start;
-    const buffer = new Uint8Array(Math.max(1, Math.min(CHUNK, left)));
+    let buffer = new Uint8Array(Math.max(1, Math.min(FIRST_CHUNK, left)));
     while (left > 0) {
       signal?.throwIfAborted();
       const count = await file.read(left < buffer.length ? buffer.subarray(0, left) : buffer);
       if (count === null) return;
       left -= count;
       yield buffer.subarray(0, count);
+      if (buffer.length < CHUNK && count === buffer.length) buffer = new Uint8Array(CHUNK);
     }
   } catch (error) {
     signal?.throwIfAborted();

@@ -48,7 +48,7 @@ export type TransferEvent =
 
 /** Options of every transfer of many files. */
 export interface TransferOptions {
-  /** How many files are under way at once. Default: 8, or 32 if all are known to be small. */
+  /** How many files are under way at once. Default: 8, or 64 if all are known to be small. */
   readonly concurrency?: number;
   /** Stops the transfer: files under way are cleaned up, then the signal's reason is thrown. */
   readonly signal?: AbortSignal;
@@ -60,7 +60,7 @@ export interface TransferOptions {
 export const DEFAULT_CONCURRENCY = 8;
 
 /** Where nobody says otherwise and all files are small, it is the answers that take the time. */
-const SMALL_CONCURRENCY = 32;
+const SMALL_CONCURRENCY = 64;
 
 /** Up to how many bytes a file is small. */
 const SMALL = 1024 * 1024;

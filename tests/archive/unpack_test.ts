@@ -382,3 +382,31 @@ Deno.test("Unpacker: workers with permissions of their own unpack as well", asyn
     assert.deepEqual(await readTree(join(dir.path, "out")), { "a": suffix });
   }
 });
+
+Deno.test("Unpacker: of the archives that wait for a worker the largest is next", async () => {
+  await using dir = await tempDir();
+  const sizes = { a_lib_x: 2_000_000, b_lib_x: 1000, c_lib_x: 200_000, d_lib_x: 900_000 };
+  const started: string[] = [];
+  await using unpacker = await Unpacker.open({
+    mode: "extract",
+    outputDir: join(dir.path, "out"),
+    stagingDir: join(dir.path, "out.staging"),
+    workers: 1,
+    onEvent: ({ name }) => {
+      if (started.at(-1) !== name) started.push(name);
+    },
+  });
+  const jobs = await Promise.all(
+    Object.entries(sizes).map(async ([short, size]) => {
+      const name = `${short}.tar.gz`;
+      const path = join(dir.path, name);
+      const parts = [manifest("s"), { name: "s/f", content: noise(size) }];
+      await Deno.writeFile(path, await compress(tar(...parts), name));
+      return { path, name };
+    }),
+  );
+  unpacker.prepare(jobs);
+  const first = unpacker.add(jobs[0]);
+  await Promise.all([first, ...jobs.slice(1).map((job) => unpacker.add(job))]);
+  assert.deepEqual(started, ["a", "d", "c", "b"].map((short) => `${short}_lib_x.tar.gz`));
+});

@@ -2,6 +2,9 @@
  * How fast transfers are: this project's, `aws s3 cp`, boto3's managed transfer, rclone and curl,
  * one after the other on the same server, up and down.
  *
+ * Ours compares each download with its SHA-256; the others don't, so beside their time stands what
+ * it is with `sha256sum` behind.
+ *
  * Needs the server that `RUN_OUTPUTS_TEST_S3` names and keys for it in the environment, as
  * `tests/integration/ceph_rgw start` prints them. A tool that is not installed is left out and
  * said to be. `AWS`, `PYTHON` and `RCLONE` name other executables.
@@ -166,6 +169,25 @@ function parseSet(text: string): FileSet {
 interface Measured {
   readonly seconds: number;
   readonly memory: number;
+  /** What `sha256sum` on all processors takes for what was downloaded. */
+  readonly hashing?: number;
+}
+
+/**
+ * The tools that compare nothing with a SHA-256 need this on top to know what ours knows.
+ *
+ * @returns Seconds.
+ */
+async function hashFiles(dir: string, count: number): Promise<number> {
+  const each = Math.ceil(count / navigator.hardwareConcurrency);
+  const script = `find "$1" -type f -print0 | xargs -0 -n ${each} -P "$(nproc)" sha256sum`;
+  const started = performance.now();
+  const { code } = await new Deno.Command("bash", {
+    args: ["-c", script, "hash", dir],
+    stdout: "null",
+  }).output();
+  if (code !== 0) throw new Error(`sha256sum: exit ${code}`);
+  return (performance.now() - started) / 1000;
 }
 
 async function run(tool: Tool, command: string[], count: number): Promise<Measured | string> {
@@ -246,7 +268,11 @@ try {
           }
           const name = `${set.name} ${direction} ${tool.name}`;
           const best = results.get(name);
+          const hashing = direction === "down" && tool.name !== "run-outputs"
+            ? await hashFiles(dir, set.count)
+            : undefined;
           results.set(name, {
+            hashing: hashing && Math.min(hashing, best?.hashing ?? Infinity),
             seconds: Math.min(measured.seconds, best?.seconds ?? Infinity),
             memory: Math.max(measured.memory, best?.memory ?? 0),
           });
@@ -264,13 +290,18 @@ try {
       for (const { name } of tools) {
         const found = results.get(`${set.name} ${direction} ${name}`);
         if (found === undefined) continue;
-        const { seconds, memory } = found;
+        const { seconds, memory, hashing } = found;
+        const verified = hashing === undefined
+          ? ""
+          : `, ${((seconds + hashing) / ours).toFixed(2)} × with sha256sum (${
+            hashing.toFixed(2)
+          } s)`;
         console.log(
           `${set.name.padEnd(8)} ${direction.padEnd(5)} ${name.padEnd(12)} ` +
             `${seconds.toFixed(2).padStart(7)} s  ${
               (set.count * set.size / seconds / 1024 ** 2).toFixed(0).padStart(5)
             } MiB/s  ${memory.toFixed(0).padStart(4)} MiB  ` +
-            `${(seconds / ours).toFixed(2).padStart(6)} × ours`,
+            `${(seconds / ours).toFixed(2).padStart(6)} × ours${verified}`,
         );
       }
     }

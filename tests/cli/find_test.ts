@@ -141,6 +141,9 @@ Deno.test("find: the latest of a branch; RELEASE_TYPE of this job says nothing o
     env,
   );
   assert.equal(nightly.groups[0].bucket, "therock-nightly-artifacts");
+  const own = { ...env, GITHUB_RUN_ID: "3" };
+  const ownRun = await runJson(0, ["find", "--run-id", "3", ...w.from], own);
+  assert.equal(ownRun.groups[0].bucket, "therock-nightly-artifacts");
 });
 
 Deno.test("find: an empty or missing selector is an error, never the newest", async () => {
@@ -262,6 +265,9 @@ Deno.test("list, fetch: another run is found where the rules of its time put it;
   assert.equal(json.count, 4);
   const args = ["fetch", "--run-id", "5", "--list", ...w.from];
   assert.equal((await runJson(0, args, w.env)).prefix, "ROCm-TheRock/5-linux");
+  const looked = ["9-linux", "ROCm-TheRock/9-linux"];
+  await refused(["list", "--run-id", "9", ...w.from], looked, { env: w.env, code: 3 });
+  await refused(args.with(2, "9"), looked, { env: w.env, code: 3 });
   // The place of this job's own run is certain, and so is a bucket that is named.
   const own = { ...w.env, GITHUB_RUN_ID: "5" };
   await refused(["list", "--run-id", "5", ...w.from], ["No outputs of run 5"], {

@@ -159,6 +159,15 @@ Deno.test("github: what is not there suggests another repository", async () => {
   );
 });
 
+Deno.test("github: a repository that has been renamed is followed, and told by its present name", async () => {
+  await using server = startGithub({ runs: [{ id: 1, sha: sha(1), createdAt: date(0) }] });
+  const moved = `${server.url}/repos/${REPO}/actions/runs/1`;
+  server.troubles.push(() => Response.redirect(moved, 301));
+  assert.equal((await open(server).workflowRun("ROCm/OldName", 1)).repository, REPO);
+  // GitHub does not look at the case of a name; the rules of buckets do.
+  assert.equal((await open(server).workflowRun("rocm/therock", 1)).repository, REPO);
+});
+
 Deno.test("github: a token is sent, one that is not accepted is told without showing it", async () => {
   await using server = startGithub({
     tokens: ["good-token"],
@@ -283,6 +292,24 @@ Deno.test("github: an abort ends the waiting for an answer, with its reason", as
   resolve();
   const stopped = open(server, { signal: AbortSignal.abort(new Error("before")) });
   await assert.rejects(stopped.workflowRun(REPO, 1), /before/);
+});
+
+Deno.test({
+  name: "github: an abort ends a pause between two attempts, and nothing is sent after it",
+  // The pause itself is Octokit's; it ends by itself soon after.
+  sanitizeOps: false,
+  fn: async () => {
+    await using server = startGithub();
+    server.troubles.push(() =>
+      refusal(403, "You have exceeded a secondary rate limit.", { "retry-after": "60" })
+    );
+    const controller = new AbortController();
+    const stop = () => controller.abort(new Error("enough"));
+    const github = open(server, { onNote: stop, second: 15 });
+    await assert.rejects(github.workflowRun(REPO, 1, { signal: controller.signal }), /enough/);
+    await new Promise((resolve) => setTimeout(resolve, 900));
+    assert.equal(server.requests.length, 1);
+  },
 });
 
 Deno.test("github: with a token, what has not changed costs nothing", async () => {

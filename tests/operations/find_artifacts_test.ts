@@ -251,7 +251,8 @@ Deno.test("waitForArtifacts(): ends when no run is in progress, or the time is o
   };
   const late = await waitForArtifacts({ ...asked, ...clock, timeout: 150_000 });
   assert.deepEqual(waits, [60_000, 60_000, 30_000]);
-  assert.match(nothingFits(late, asked).message, /run 1 has not ended/);
+  assert.match(nothingFits(late, asked).message, /run 1 has not ended: --timeout/);
+  assert.match(late.rejected[0].reason, /linux is in therock-ci-artifacts, .*--release-type/);
 
   waits.length = 0;
   const ending = { ...clock, onWait: () => w.server.state.runs = [run(1, 1)] };

@@ -59,7 +59,10 @@ Examples:
   run-outputs find --branch main --artifact-group gfx94X-dcgpu --require-artifact '^blas_lib_'
   run-outputs find --run-id 12345 --repo ROCm/rocm-libraries --json`,
     );
-  return withReadOptions(withGroupOptions(withFindOptions(command))).action(
+  withReadOptions(withGroupOptions(withFindOptions(command)));
+  // Elsewhere this job's own run is meant if none is named; here that would be a guess.
+  command.options.find(({ long }) => long === "--run-id")!.description = "this run";
+  return command.action(
     async (options: Options) => {
       const { io } = context;
       const output = new Output(io, options);

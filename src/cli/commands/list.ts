@@ -45,16 +45,23 @@ Examples:
     const signal = context.interruption();
     const kinds = checkKinds(options.kind);
     const onDisk = stagingDirOf(options, context.io) !== undefined;
+    let looked: readonly string[] = [];
     let root = runRoot(options, { reading: true, onDisk }, context.io, output);
     using storage = await openForReading(options, context.io, output);
     const { listOutputs, noOutputs } = await import("../../operations/list_outputs.ts");
     let all = await Array.fromAsync(listOutputs(storage.backend, root, { signal }));
     if (all.length === 0) {
       const reading = { storage, io: context.io, output, signal };
-      root = await otherPlace(root, options, reading) ?? root;
-      all = await Array.fromAsync(listOutputs(storage.backend, root, { signal }));
+      const place = await otherPlace(root, options, reading);
+      looked = place.looked;
+      if (place.other !== undefined) {
+        root = place.other;
+        all = await Array.fromAsync(listOutputs(storage.backend, root, { signal }));
+      }
     }
-    if (all.length === 0) throw noOutputs(root, storage.show(root.root()));
+    if (all.length === 0) {
+      throw noOutputs(root, [storage.show(root.root()), ...looked].join(", "));
+    }
     const outputs = kinds === undefined ? all : all.filter(({ kind }) => kinds.has(kind));
     if (outputs.length === 0) {
       const { RunOutputsError } = await import("../../layout/error.ts");

@@ -1,0 +1,179 @@
+/**
+ * How a question gets to GitHub's REST interface and its answer back: Octokit, pages, failures.
+ *
+ * @module
+ */
+
+import { RunOutputsError } from "../layout/error.ts";
+import { checkRepository } from "../layout/validate.ts";
+import type { GithubCallOptions, GithubOptions } from "./client.ts";
+import { conditionalFetch } from "./conditional_fetch.ts";
+import { githubError } from "./github_error.ts";
+import type { Octokit } from "./octokit.ts";
+import { checkToken } from "./settings.ts";
+
+/** The default of {@linkcode GithubOptions.timeout}. */
+const TIMEOUT = 60_000;
+
+/** The default of {@linkcode GithubOptions.maxWait}. */
+const MAX_WAIT = 60;
+
+/** How long a request that is aborted has to end by itself, in milliseconds. */
+const GRACE = 500;
+
+/** An open connection: Octokit, and whether a token is sent. */
+interface Connection {
+  readonly octokit: Octokit;
+  readonly hasToken: boolean;
+}
+
+/** What one request is about, for its errors. */
+export interface Question {
+  /** What is done, as in `read run 123`. */
+  readonly action: string;
+  /** The repository. */
+  readonly repository: string;
+  /** What a 404 means here, and what to try. */
+  readonly notFound?: string;
+}
+
+/** Parameters that each of our routes takes. */
+export interface Common {
+  /** Whose repository. */
+  readonly owner: string;
+  /** Its name. */
+  readonly repo: string;
+  /** How it is sent. */
+  readonly request: { readonly signal?: AbortSignal; readonly fetch: typeof fetch };
+}
+
+/** An answer of Octokit's, as far as all of them are alike. */
+export interface Answer<T> {
+  /** The body. */
+  readonly data: T;
+  /** The header that is read: the link to the next page. */
+  readonly headers: { readonly link?: string };
+}
+
+/** Sends questions; it connects when the first one comes. */
+export class RestSession {
+  /** How much has been asked so far. */
+  readonly requests = { sent: 0, counted: 0 };
+  readonly #options: GithubOptions & { readonly apiUrl: string };
+  #connection: Promise<Connection> | undefined;
+
+  /**
+   * Creates a session; nothing is sent.
+   *
+   * @param options The client's options.
+   */
+  constructor(options: GithubOptions & { readonly apiUrl: string }) {
+    this.#options = options;
+  }
+
+  /**
+   * Asks page by page.
+   *
+   * @param question What it is about.
+   * @param options A signal.
+   * @param request Asks for a page.
+   * @returns The bodies; the next page is asked for when it is needed.
+   */
+  async *pages<T extends object>(
+    question: Question,
+    options: GithubCallOptions,
+    request: (octokit: Octokit, common: Common, page: number) => Promise<Answer<T>>,
+  ): AsyncGenerator<T> {
+    for (let page = 1;; page++) {
+      const { data, headers } = await this.ask(
+        question,
+        options,
+        (octokit, common) => request(octokit, common, page),
+      );
+      yield data;
+      if (!/;\s*rel="?next"?/.test(headers.link ?? "")) return;
+    }
+  }
+
+  /**
+   * Asks once.
+   *
+   * @param question What it is about.
+   * @param options A signal.
+   * @param request Asks.
+   * @returns The answer, which is an object or a list.
+   * @throws {RunOutputsError} What {@linkcode githubError} makes of the failure.
+   */
+  async ask<T extends object>(
+    question: Question,
+    { signal, fresh = false }: GithubCallOptions,
+    request: (octokit: Octokit, common: Common) => Promise<Answer<T>>,
+  ): Promise<Answer<T>> {
+    const { repository } = question;
+    checkRepository("repository", repository);
+    const { now = Date.now, apiUrl } = this.#options;
+    const signals = [this.#options.signal, signal].filter((one) => one !== undefined);
+    const stop = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
+    stop?.throwIfAborted();
+    const [owner, repo] = repository.split("/");
+    const { octokit, hasToken } = await this.#open();
+    try {
+      const common = { owner, repo, request: { signal: stop, fetch: this.#fetch(fresh) } };
+      const answer = await unlessAborted(request(octokit, common), stop);
+      if (typeof answer.data === "object" && answer.data !== null) return answer;
+    } catch (error) {
+      stop?.throwIfAborted();
+      throw githubError(error, { ...question, apiUrl, hasToken, now: now() });
+    }
+    throw new RunOutputsError(
+      "failed",
+      `Cannot ${question.action} of ${repository}: ${apiUrl} does not answer in JSON; check ` +
+        "$GITHUB_API_URL",
+    );
+  }
+
+  #fetch(fresh: boolean): typeof fetch {
+    const { now = Date.now, timeout = TIMEOUT, cache } = this.#options;
+    return conditionalFetch({
+      fetch: this.#options.fetch ?? fetch,
+      cache,
+      now,
+      timeout,
+      fresh,
+      onSent: () => this.requests.sent++,
+      onCounted: () => this.requests.counted++,
+    });
+  }
+
+  #open(): Promise<Connection> {
+    this.#connection ??= this.#connect();
+    return this.#connection;
+  }
+
+  async #connect(): Promise<Connection> {
+    const { apiUrl, maxWait = MAX_WAIT, second = 1000, onNote = () => {} } = this.#options;
+    const given = this.#options.token;
+    const found = typeof given === "function" ? await given() : given;
+    const token = found ? checkToken(found, "the client's options") : undefined;
+    const { createOctokit } = await import("./octokit.ts");
+    const octokit = createOctokit({ apiUrl, token, maxWait, second, onNote });
+    return { octokit, hasToken: token !== undefined };
+  }
+}
+
+/**
+ * Ends the waiting soon after an abort: a request that is under way ends by itself, but between two
+ * attempts nobody else listens to the signal.
+ */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = () => timer = setTimeout(() => reject(signal.reason), GRACE);
+    signal.addEventListener("abort", stop, { once: true });
+    promise.then(resolve, reject).finally(() => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", stop);
+    });
+  });
+}
