@@ -87,7 +87,7 @@ function stepJson(step: BisectStep, state: BisectState) {
   const { commit, directory, runs, survey } = step;
   return {
     ...head,
-    commit: commitJson(commit, state),
+    commit: commitJson(commit),
     directory,
     runs,
     ...surveyJson(survey),
@@ -132,7 +132,7 @@ export function endingLines({ kind, suspects }: BisectEnding, state: BisectState
     return [
       `${commit.sha} is the first bad commit`,
       `  ${commit.title}`,
-      `  ${[commit.date, urlOf(commit, state)].filter(Boolean).join("  ")}`,
+      `  ${[commit.date, commit.url].filter(Boolean).join("  ")}`,
     ];
   }
   return [
@@ -156,14 +156,13 @@ export function short(sha: string): string {
   return sha.slice(0, 10);
 }
 
-function commitJson(commit: BisectCommit, state: BisectState) {
-  const { sha, title, date } = commit;
-  return { sha, title, date, url: urlOf(commit, state) };
+function commitJson({ sha, title, date, url }: BisectCommit) {
+  return { sha, title, date, url };
 }
 
 /** A commit that can be the first bad one, and why it was not tested. */
 export function suspectJson(commit: BisectCommit, state: BisectState) {
-  return { ...commitJson(commit, state), reason: whyUntested(commit, state) || undefined };
+  return { ...commitJson(commit), reason: whyUntested(commit, state) || undefined };
 }
 
 function whyUntested({ sha }: BisectCommit, { log, artifacts, bad }: BisectState): string {
@@ -172,10 +171,6 @@ function whyUntested({ sha }: BisectCommit, { log, artifacts, bad }: BisectState
   if (verdict !== undefined) return verdict;
   const found = artifacts[sha];
   return found?.status === "no" ? found.reason : "";
-}
-
-function urlOf({ sha }: BisectCommit, state: BisectState): string {
-  return `https://github.com/${repositoryOf(state)}/commit/${sha}`;
 }
 
 function repositoryOf(state: BisectState): string {

@@ -33,6 +33,7 @@ interface CommitAnswer {
     readonly committer: { readonly date?: string } | null;
   };
   readonly parents: readonly { readonly sha: string }[];
+  readonly html_url?: string;
 }
 
 /**
@@ -69,7 +70,7 @@ export function readRun(run: RunAnswer): WorkflowRunInfo {
  * @returns The commit.
  * @throws {RunOutputsError} `failed`, if it lacks what everything depends on.
  */
-export function readCommit({ sha, commit, parents }: CommitAnswer): CommitInfo {
+export function readCommit({ sha, commit, parents, html_url: url = "" }: CommitAnswer): CommitInfo {
   if (
     !/^[0-9a-f]{40}$/.test(sha) || typeof commit?.message !== "string" || !Array.isArray(parents)
   ) {
@@ -81,6 +82,7 @@ export function readCommit({ sha, commit, parents }: CommitAnswer): CommitInfo {
     title: commit.message.split("\n")[0],
     author: commit.author?.name ?? "",
     parents: parents.map(({ sha }) => sha),
+    url,
   };
 }
 

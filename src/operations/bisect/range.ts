@@ -71,7 +71,7 @@ export async function bisectRange(options: BisectRangeOptions): Promise<BisectRa
   const range = {
     good,
     bad,
-    commits: kept.map(({ sha, parents, title, date }) => ({ sha, parents, title, date })),
+    commits: kept.map(({ author: _, ...commit }) => commit),
   };
   checkConnected(range);
   return range;

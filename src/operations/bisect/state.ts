@@ -88,7 +88,13 @@ const schema: z.ZodType<BisectState> = z.object({
   good: end,
   bad: end,
   commits: z.array(
-    z.object({ sha, parents: z.array(z.string()), title: z.string(), date: z.string() }),
+    z.object({
+      sha,
+      parents: z.array(z.string()),
+      title: z.string(),
+      date: z.string(),
+      url: z.string().optional(),
+    }),
   ).min(1),
   artifacts: z.record(
     sha,

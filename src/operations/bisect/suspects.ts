@@ -22,6 +22,8 @@ export interface BisectCommit {
   readonly title: string;
   /** When it was committed. */
   readonly date: string;
+  /** Its page, for people. */
+  readonly url?: string;
 }
 
 /** What is known of a bisect. */

@@ -34,6 +34,7 @@ Deno.test("bisectRange(): all commits over all pages, and how the ends were name
     parents: [sha(0)],
     title: "change 1",
     date: "2026-05-01T00:00:00Z",
+    url: `https://github.com/ROCm/TheRock/commit/${sha(1)}`,
   });
   assert.equal(commits.at(-1)!.sha, sha(250));
   // One for the tag, three pages.
