@@ -47,10 +47,16 @@ export function logLines(
  *
  * @param test The command that tests, and its arguments.
  * @param stateDir Where the bisect is kept.
+ * @param program This program, as a shell finds it.
  * @returns The lines.
  */
-export function loopLines(test: readonly string[], stateDir: string): string[] {
-  const bisect = (verb: string, ...more: string[]) => command([verb, ...more, ...where(stateDir)]);
+export function loopLines(
+  test: readonly string[],
+  stateDir: string,
+  program = "run-outputs",
+): string[] {
+  const bisect = (verb: string, ...more: string[]) =>
+    command([verb, ...more, ...where(stateDir)], program);
   return [
     `while dir=$(${bisect("next")}); do`,
     `  ${bisect("prefetch", "--quiet")} 2>/dev/null & prefetch=$!`,
@@ -61,7 +67,7 @@ export function loopLines(test: readonly string[], stateDir: string): string[] {
     '  elif [ "$code" -eq 125 ]; then verdict=skip',
     '  elif [ "$code" -lt 128 ]; then verdict=bad',
     '  else dir="stopped: the command ended with $code"; break; fi',
-    `  ${command(["$verdict", "--no-fetch", ...where(stateDir)])} || break`,
+    `  ${bisect("$verdict", "--no-fetch")} || break`,
     "done",
     'echo "$dir"',
   ];

@@ -73,7 +73,9 @@ function tellLoop(
   const message = `Cannot run '${test[0]}': this program may not run others; this loop in a ` +
     "shell does the same";
   output.error(message);
-  const loop = loopLines(test, stateDir);
+  // The executable knows where it is; what starts the sources is known to the user alone.
+  const program = Deno.build.standalone ? Deno.execPath() : undefined;
+  const loop = loopLines(test, stateDir, program);
   output.result(
     () => ({
       schema: "run-outputs.bisect-loop/1",
