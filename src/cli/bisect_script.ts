@@ -77,10 +77,9 @@ function where(stateDir: string): string[] {
   return stateDir === STATE_DIR ? [] : ["--state-dir", stateDir];
 }
 
-function command(args: readonly string[]): string {
-  return `run-outputs bisect ${
-    args.map((arg) => arg === "$verdict" ? arg : quoted(arg)).join(" ")
-  }`;
+function command(args: readonly string[], program = "run-outputs"): string {
+  const words = args.map((arg) => arg === "$verdict" ? arg : quoted(arg));
+  return [quoted(program), "bisect", ...words].join(" ");
 }
 
 function comment(text: string): string {
