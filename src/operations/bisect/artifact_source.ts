@@ -81,9 +81,11 @@ class ArtifactSource implements BisectSource {
       using source = new ArchiveSource(backend, { cache, signal });
       // What has no checksum can't be kept.
       const kept = items.filter((item) => item.sha256 !== undefined);
+      // It ends when all have ended: what is under way would be in the way of the next fetch.
       await pMap(kept, async (item) => {
+        signal?.throwIfAborted();
         await using _archive = await source.get(item);
-      }, { concurrency: PREFETCHES, signal });
+      }, { concurrency: PREFETCHES, stopOnError: false });
     };
   }
 
