@@ -187,7 +187,9 @@ export function bisectArgs(options: BisectFetchOptions): string[] {
       if (value === false) args.push(option.long!);
     } else if (value === true) args.push(option.long!);
     else if (value !== false) {
-      for (const one of Array.isArray(value) ? value : [value]) args.push(option.long!, text(one));
+      for (const one of Array.isArray(value) ? value : [value]) {
+        args.push(option.long!, text(one, option));
+      }
     }
   }
   const { include = [] } = options;
@@ -222,12 +224,10 @@ export function readBisectArgs(
     & { readonly outputDir: string; readonly repo: string };
 }
 
-function text(value: unknown): string {
+function text(value: unknown, option: Option): string {
   if (value instanceof RegExp) return value.source;
-  if (typeof value !== "number") return String(value);
+  if (typeof value !== "number" || !option.flags.includes("<size>")) return String(value);
   // Sizes are read with at most twelve digits.
-  const unit = ["T", "G", "M", "K"].find((_, i) => value >= 1e12 && value % 1024 ** (4 - i) === 0);
-  return unit === undefined
-    ? String(value)
-    : `${value / 1024 ** (4 - "TGMK".indexOf(unit))}${unit}`;
+  const power = [4, 3, 2, 1].find((power) => value >= 1e12 && value % 1024 ** power === 0) ?? 0;
+  return `${value / 1024 ** power}${["", "K", "M", "G", "T"][power]}`;
 }

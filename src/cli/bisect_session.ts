@@ -4,6 +4,7 @@
  * @module
  */
 
+import { basename } from "node:path";
 import type { GithubClient } from "../github/client.ts";
 import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
@@ -103,8 +104,9 @@ export async function openBisectSource(
       onSearch: (sha, search) => explainSearch(sha, search, output),
       onWait: (name) => output.note(`another process is downloading ${name}: waiting for it`),
       during: async (plan, fetch) => {
-        const total = plan.items.length;
-        const report = await withProgress("fetched", total, io, output.quiet, fetch);
+        // Archives are downloaded under other directories than they are planned for.
+        const progress = { verb: "fetched", files: plan.items, keyOf: basename, io };
+        const report = await withProgress({ ...progress, quiet: output.quiet }, fetch);
         for (const { warnings } of report.results) warnings.forEach((text) => output.warn(text));
         return report;
       },

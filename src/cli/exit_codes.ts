@@ -43,6 +43,17 @@ export function exitCodeOf(error: unknown): number {
 }
 
 /**
+ * Whether nothing of what was looked for exists.
+ *
+ * @param results What became of each file.
+ * @returns `true`, if there are results and all of them failed because of that.
+ */
+export function isNothingFound(results: readonly TransferResult[]): boolean {
+  return results.length > 0 &&
+    results.every(({ error }) => error instanceof RunOutputsError && error.code === "not_found");
+}
+
+/**
  * The exit code of a transfer of many files.
  *
  * Wrong bytes count most. Otherwise, what succeeded makes the rest a part that is missing; where

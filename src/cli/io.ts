@@ -14,6 +14,13 @@ export interface Io {
   stderr(text: string): void;
   /** Whether standard error is a terminal that can show a moving bar. */
   readonly stderrIsTerminal: boolean;
+  /** How many columns the terminal of standard error has, where that can be told. */
+  readonly stderrWidth?: () => number | undefined;
+  /**
+   * Hands all further text for standard error to one writer, who shows it among its own. Not every
+   * world can do that.
+   */
+  readonly claimStderr?: (take: (text: string) => void) => StderrClaim;
   /** Whether standard output is a terminal that can show colours. */
   readonly stdoutIsTerminal: boolean;
   /**
@@ -32,6 +39,14 @@ export interface Io {
   onInterrupt(callback: () => void): () => void;
 }
 
+/** What whoever has claimed standard error gets. */
+export interface StderrClaim {
+  /** Writes to it. */
+  write(text: string): void;
+  /** Gives it back. */
+  release(): void;
+}
+
 /** The real world. */
 export function systemIo(): Io {
   const encoder = new TextEncoder();
@@ -39,6 +54,7 @@ export function systemIo(): Io {
     stdout: (text) => writeOut(encoder.encode(text)),
     stderr: (text) => writeErr(encoder.encode(text)),
     stderrIsTerminal: Deno.stderr.isTerminal(),
+    stderrWidth,
     stdoutIsTerminal: Deno.stdout.isTerminal(),
     env: (name) => Deno.env.get(name),
     onInterrupt(callback) {
@@ -53,6 +69,25 @@ export function systemIo(): Io {
   };
 }
 
+/**
+ * The same world with another environment.
+ *
+ * @param io The world.
+ * @param env What a variable's value is.
+ * @returns The world.
+ */
+export function withEnv(io: Io, env: Io["env"]): Io {
+  return {
+    stdout: (text) => io.stdout(text),
+    stderr: (text) => io.stderr(text),
+    stderrIsTerminal: io.stderrIsTerminal,
+    stderrWidth: io.stderrWidth,
+    stdoutIsTerminal: io.stdoutIsTerminal,
+    env,
+    onInterrupt: (callback) => io.onInterrupt(callback),
+  };
+}
+
 /** Writes all of a text; a reader that has gone, as in `… | head`, is no error of ours. */
 function writeAll(stream: Pick<typeof Deno.stdout, "writeSync">, bytes: Uint8Array): void {
   for (let offset = 0; offset < bytes.length;) {
@@ -64,6 +99,15 @@ function writeAll(stream: Pick<typeof Deno.stdout, "writeSync">, bytes: Uint8Arr
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAIT);
     }
+  }
+}
+
+/** The terminal can be another one's than standard error's; then nobody knows. */
+function stderrWidth(): number | undefined {
+  try {
+    return Deno.consoleSize().columns || undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -8,6 +8,7 @@
 import { Command, CommanderError } from "commander";
 import config from "../../deno.json" with { type: "json" };
 import { escapeUnprintable, RunOutputsError } from "../layout/error.ts";
+import { missingPermission } from "../layout/permission.ts";
 import { bisectCommand } from "./commands/bisect.ts";
 import { fetchCommand } from "./commands/fetch.ts";
 import { findCommand } from "./commands/find.ts";
@@ -18,7 +19,8 @@ import { uploadCommand } from "./commands/upload.ts";
 import { staleUploadsCommand } from "./commands/stale_uploads.ts";
 import type { Context } from "./context.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
-import type { Io } from "./io.ts";
+import { resolveHelp } from "./help.ts";
+import { type Io, withEnv } from "./io.ts";
 import { isOnRunner, labelled } from "./output.ts";
 import { guarded } from "./redact.ts";
 
@@ -30,8 +32,14 @@ import { guarded } from "./redact.ts";
  * @returns The exit code.
  */
 export async function main(args: readonly string[], world: Io): Promise<number> {
-  const io = guarded(world);
-  const interruption = new Interruption(io);
+  let io: Io;
+  try {
+    io = guarded(world);
+  } catch (error) {
+    // What may not look at the environment does not know its secrets either.
+    return reportError(error, args, withEnv(world, () => undefined));
+  }
+  const interruption = new Interruption(world);
   let exitCode: number = EXIT.done;
   const context: Context = {
     io,
@@ -40,7 +48,8 @@ export async function main(args: readonly string[], world: Io): Promise<number> 
   };
   const run = async (): Promise<number> => {
     try {
-      await createProgram(context).parseAsync([...args], { from: "user" });
+      const program = createProgram(context);
+      await program.parseAsync([...resolveHelp(program, args)], { from: "user" });
       return exitCode;
     } catch (error) {
       if (interruption.happened) {
@@ -70,7 +79,7 @@ export function createProgram(context: Context): Command {
     .description("The outputs of CI workflow runs: where each belongs, how it gets there and back.")
     .version(config.version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print help")
-    .helpCommand("help [command]", "print a command's help")
+    .helpCommand("help [command...]", "print a command's help")
     .addHelpText(
       "after",
       `
@@ -117,6 +126,10 @@ function reportError(error: unknown, args: readonly string[], io: Io): number {
     printError("invalid", oneLine(error.message.replace(/^error: /, "")), EXIT.usage, args, io);
     return EXIT.usage;
   }
+  const permission = error instanceof RunOutputsError ? undefined : missingPermission(error);
+  if (permission !== undefined) {
+    error = new RunOutputsError("denied", `Cannot go on: ${permission}`, { cause: error });
+  }
   const exitCode = exitCodeOf(error);
   const message = error instanceof Error ? oneLine(error.message) : String(error);
   const code = error instanceof RunOutputsError ? error.code : "failed";
@@ -135,8 +148,7 @@ function printError(
   io: Io,
 ): void {
   io.stderr(`${labelled("error", escapeUnprintable(message), isOnRunner(io))}\n`);
-  const end = args.indexOf("--");
-  if (!(end < 0 ? args : args.slice(0, end)).includes("--json")) return;
+  if (!wantsJson(args)) return;
   const document = {
     schema: "run-outputs.error/1",
     error: { code, message, exit_code: exitCode },
@@ -144,10 +156,20 @@ function printError(
   io.stdout(`${JSON.stringify(document, null, 2)}\n`);
 }
 
+/** Whether errors are a document too; asked of the bare arguments, which may be the error. */
+function wantsJson(args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  const options = end < 0 ? args : args.slice(0, end);
+  if (options.includes("--json") || options.includes("--format=json")) return true;
+  return options.some((arg, i) => arg === "--format" && options[i + 1] === "json");
+}
+
 /** Commander puts its suggestion on a line of its own. */
 function oneLine(text: string): string {
   return text.trim().replace(/\s*\n\s*/g, " ");
 }
+
+const SHOW_CURSOR = "\u001b[?25h";
 
 /** The user's wish to stop: the first one aborts, the second one does not wait for cleaning up. */
 class Interruption {
@@ -165,7 +187,11 @@ class Interruption {
 
   signal(): AbortSignal {
     this.#stop ??= this.#io.onInterrupt(() => {
-      if (this.happened) this.#end(EXIT.interrupted);
+      if (this.happened) {
+        // A bar hides the cursor, and nothing of ours runs any more that would show it.
+        if (this.#io.stderrIsTerminal) this.#io.stderr(`${SHOW_CURSOR}\n`);
+        this.#end(EXIT.interrupted);
+      }
       this.happened = true;
       this.#controller.abort();
     });

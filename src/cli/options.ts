@@ -19,8 +19,15 @@ const S3 = "Options for S3 (and all that the AWS SDK reads from environment and 
 /** The heading of the options for output. */
 const OUTPUT = "Options for output:";
 
-/** Adds the options that name a run. */
-export function withRunOptions(command: Command): Command {
+/**
+ * Adds the options that name a run.
+ *
+ * @param command The command.
+ * @param layoutMatters Whether it makes a difference to the command which layout is named. Where
+ * both are read, the option is taken and not shown.
+ * @returns The command.
+ */
+export function withRunOptions(command: Command, layoutMatters = true): Command {
   return command
     .addOption(
       new Option("--run-id <id>", "the run (default: $GITHUB_RUN_ID, else 'local' on a disk)")
@@ -49,7 +56,7 @@ export function withRunOptions(command: Command): Command {
     )
     .addOption(
       new Option("--layout <name>", "flat: artifacts at the root; typed: below artifacts/")
-        .choices(["flat", "typed"]).default("flat").helpGroup(RUN),
+        .choices(["flat", "typed"]).default("flat").hideHelp(!layoutMatters).helpGroup(RUN),
     );
 }
 
@@ -138,6 +145,7 @@ export function withReadOptions(command: Command): Command {
       withS3Options(
         command.addOption(stagingDir("read the run from this local directory, not from S3")),
       ),
+      false,
     ),
   );
 }
@@ -148,7 +156,10 @@ export function withReadOptions(command: Command): Command {
  */
 export function withS3ReadOptions(command: Command): Command {
   return withOutputOptions(
-    withRunOptions(withS3Options(command.addOption(stagingDir("not for this command").hideHelp()))),
+    withRunOptions(
+      withS3Options(command.addOption(stagingDir("not for this command").hideHelp())),
+      false,
+    ),
   );
 }
 

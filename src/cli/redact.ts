@@ -53,10 +53,17 @@ export function redactor(env: (name: string) => string | undefined): (text: stri
  */
 export function guarded(io: Io): Io {
   const redact = redactor((name) => io.env(name) || undefined);
+  const write = (text: string) => io.stderr(text);
+  let take = write;
   return {
     stdout: (text) => io.stdout(redact(text)),
-    stderr: (text) => io.stderr(redact(text)),
+    stderr: (text) => take(redact(text)),
     stderrIsTerminal: io.stderrIsTerminal,
+    stderrWidth: io.stderrWidth,
+    claimStderr: (taker) => {
+      take = taker;
+      return { write, release: () => take = write };
+    },
     stdoutIsTerminal: io.stdoutIsTerminal,
     env: (name) => io.env(name),
     onInterrupt: (callback) => io.onInterrupt(callback),

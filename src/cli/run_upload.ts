@@ -12,17 +12,23 @@ import type { IndexSubject } from "../operations/index_pages/subjects.ts";
 import type { IndexReport } from "../operations/index_pages/write_pages.ts";
 import type { JobStatus } from "../operations/upload_build.ts";
 import type { UploadPlan, UploadPlanner } from "../operations/upload_plan.ts";
-import type { StorageBackend } from "../storage/backend.ts";
 import type { TransferResult } from "../storage/transfer.ts";
 import type { IfExists } from "../storage/upload.ts";
 import type { Context } from "./context.ts";
-import { exitCodeOfResults } from "./exit_codes.ts";
+import { EXIT, exitCodeOfResults, isNothingFound } from "./exit_codes.ts";
 import { Output, type OutputOptions, plural } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { type RunOptions, runRoot } from "./run_root.ts";
 import { redactor } from "./redact.ts";
 import { openForUpload, type OpenStorage, type S3Options } from "./storage.ts";
-import { reportedFiles, resultLines, summaryLine, tellTrouble } from "./transfer_report.ts";
+import {
+  inOrder,
+  type Reported,
+  reportedFiles,
+  resultLines,
+  summaryLine,
+  tellTrouble,
+} from "./transfer_report.ts";
 
 /** Why an index page stays as it is. */
 export const FOREIGN_PAGE =
@@ -70,7 +76,8 @@ export async function runUpload(
   const tell = (results: readonly TransferResult[]) =>
     dryRun ? undefined : tellTheJob(results, root, storage, options, context, output);
 
-  const planner = new UploadPlanner();
+  const { dir, show } = storage;
+  const planner = new UploadPlanner({ output: dir === undefined ? dir : { dir, pathOf: show } });
   let unmatched: readonly string[] = [];
   try {
     unmatched = await plan(root, planner, signal) ?? [];
@@ -81,25 +88,31 @@ export async function runUpload(
     throw error;
   }
   const planned = planner.plan();
-  const count = planned.items.length + (planned.last?.length ?? 0);
-  const report = await withProgress(
-    "uploaded",
-    count,
-    context.io,
+  const progress = {
+    verb: "uploaded",
+    files: [...planned.items, ...planned.last ?? []],
+    io: context.io,
     quiet,
-    (onEvent) =>
-      executeUpload(storage.backend, planned, { ifExists, concurrency, signal, onEvent }),
+  };
+  const began = performance.now();
+  const report = await withProgress(
+    progress,
+    ({ onEvent }) =>
+      executeUpload(storage.backend, planned, { ifExists, concurrency, show, signal, onEvent }),
   );
+  const seconds = (performance.now() - began) / 1000;
 
   const index = options.index === false
     ? { results: [], kept: [] }
-    : await writeIndex(storage.backend, root, report.results, signal, subjectOf);
+    : await writeIndex(storage, root, report.results, signal, subjectOf);
   const results = [...report.results, ...index.results];
   const notes = [
     ...report.notes,
     ...index.kept.map((page) => ({ path: storage.show(page), reason: FOREIGN_PAGE })),
   ];
   for (const { path, reason } of notes) output.note(`skipped '${path}': ${reason}`);
+  const { warnings } = report;
+  for (const { path, reason } of warnings) output.warn(`'${path}' ${reason}`);
   tellTrouble(results, output);
   for (const pattern of unmatched) output.error(`no file matches '${pattern}'`);
   output.result(
@@ -108,10 +121,13 @@ export async function runUpload(
       dry_run: dryRun,
       ...describeRoot(root),
       output_dir: storage.dir,
-      ...reportedFiles(root, results, ({ location }) => {
-        return storage.dir === undefined ? undefined : storage.show(location);
-      }),
+      seconds,
+      ...withSources(
+        reportedFiles(root, results, ({ location }) => dir === undefined ? dir : show(location)),
+        results,
+      ),
       notes,
+      warnings,
       unmatched,
     }),
     () => [
@@ -121,7 +137,15 @@ export async function runUpload(
     ],
   );
   await tell(results);
-  context.setExitCode(exitCodeOfResults(results, unmatched.length > 0));
+  context.setExitCode(
+    isNothingFound(results) ? EXIT.notFound : exitCodeOfResults(results, unmatched.length > 0),
+  );
+}
+
+/** Each file of the JSON document with where its bytes come from. */
+function withSources(reported: Reported, results: readonly TransferResult[]) {
+  const sources = inOrder(results);
+  return { ...reported, files: reported.files.map((f, i) => ({ ...f, source: sources[i].path })) };
 }
 
 function throwIfNothing(
@@ -176,7 +200,7 @@ function failure(location: OutputLocation, path: string, error: Error): Transfer
 
 /** Writes the pages that tell of what was uploaded; trouble with that is one more failed file. */
 async function writeIndex(
-  backend: StorageBackend,
+  { backend, show }: OpenStorage,
   root: RunOutputRoot,
   uploaded: readonly TransferResult[],
   signal: AbortSignal,
@@ -187,7 +211,7 @@ async function writeIndex(
   const { writeIndexPages } = await import("../operations/index_pages/write_pages.ts");
   try {
     const subject = await subjectOf?.(root) ?? runSubject(root);
-    return await writeIndexPages(backend, subject, { uploaded, signal });
+    return await writeIndexPages(backend, subject, { uploaded, show, signal });
   } catch (error) {
     signal.throwIfAborted();
     const failed = failure(root.runIndex(), "the index pages", error as Error);

@@ -66,10 +66,29 @@ export async function openForUpload(
 ): Promise<OpenStorage> {
   const storage = options.outputDir === undefined
     ? await openS3(options, io, output, (backend) => backend.requireAccess(root))
-    : await openLocal(options.outputDir);
+    : await openLocal(await checkOutputDir(options.outputDir), output);
   if (!options.dryRun) return storage;
   const { DryRunBackend } = await import("../storage/dry_run.ts");
-  return { ...storage, backend: new DryRunBackend(storage.backend) };
+  return { ...storage, backend: new DryRunBackend(storage.backend, undefined, storage.show) };
+}
+
+/**
+ * Refuses an output directory that is a file, or below one. It need not be there.
+ *
+ * @param dir The directory.
+ * @returns The directory.
+ * @throws {RunOutputsError} `invalid`; or what else the disk says.
+ */
+export async function checkOutputDir(dir: string): Promise<string> {
+  const stat = await Deno.stat(dir).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw diskError("read the output directory", dir, error);
+  });
+  if (stat?.isDirectory ?? true) return dir;
+  throw new RunOutputsError(
+    "invalid",
+    `Cannot write to '${dir}': it is not a directory`,
+  );
 }
 
 /**
@@ -95,7 +114,7 @@ export async function openForReading(
   if (!stat.isDirectory) {
     throw new RunOutputsError("invalid", `Cannot read '${dir}': it is not a directory`);
   }
-  return await openLocal(dir);
+  return await openLocal(dir, output);
 }
 
 /**
@@ -145,9 +164,9 @@ export function stagingDirOf(
   return options.stagingDir ?? (io.env("THEROCK_LOCAL_STAGING_DIR") || undefined);
 }
 
-async function openLocal(dir: string): Promise<OpenStorage> {
+async function openLocal(dir: string, output: Output): Promise<OpenStorage> {
   const { LocalBackend } = await import("../storage/local.ts");
-  const backend = new LocalBackend(dir);
+  const backend = new LocalBackend(dir, { onNotice: (message) => output.warn(message) });
   return {
     backend,
     dir: backend.stagingDir,

@@ -65,6 +65,8 @@ export function reportedFiles(
 export interface Reported {
   readonly counts: Record<TransferOutcome, number>;
   readonly bytes: number;
+  /** How many files are not in `bytes` because their size is not known yet; only in dry runs. */
+  readonly unknown_sizes?: number;
   readonly files: ReportedFile[];
 }
 
@@ -85,6 +87,7 @@ export function reportedLocations(
   return {
     counts: countOutcomes(results),
     bytes: sumBytes(results),
+    unknown_sizes: countUnknown(results) || undefined,
     files: inOrder(results).map((result) => {
       const path = relativeToAny(prefixes, result.location);
       return {
@@ -157,7 +160,8 @@ export function locationLines(
     result.outcome === "planned" ? "would write" : result.outcome,
     result.size === undefined ? "" : formatBytes(result.size),
     result.location.relativeTo(prefix) || ".",
-    ...(result.outcome === "planned" ? [`<- ${result.path}`] : []),
+    // Of a failed one there may be nothing but the directory it should be in.
+    ...(["planned", "failed"].includes(result.outcome) ? [`<- ${result.path}`] : []),
   ]);
   const color = { failed: "red", unchanged: "dim", skipped: "dim" } as const;
   return columns(rows, [1]).map((line) => {
@@ -176,7 +180,9 @@ export function summaryLine(results: readonly TransferResult[]): string {
   const counts = countOutcomes(results);
   const parts = OUTCOMES.filter((outcome) => counts[outcome] > 0)
     .map((outcome) => `${counts[outcome]} ${outcome === "planned" ? "to write" : outcome}`);
-  const total = `${plural(results.length, "file")}, ${formatBytes(sumBytes(results))}`;
+  const unknown = countUnknown(results);
+  const more = unknown === 0 ? "" : ` and ${unknown} of unknown size`;
+  const total = `${plural(results.length, "file")}, ${formatBytes(sumBytes(results))}${more}`;
   return parts.length === 0 ? total : `${total}: ${parts.join(", ")}`;
 }
 
@@ -202,6 +208,11 @@ function countOutcomes(results: readonly TransferResult[]): Record<TransferOutco
   const counts = { written: 0, unchanged: 0, skipped: 0, planned: 0, failed: 0 };
   for (const result of results) counts[result.outcome]++;
   return counts;
+}
+
+/** Files that a dry run would have to make to know their size. */
+function countUnknown(results: readonly TransferResult[]): number {
+  return results.filter(({ outcome, size }) => outcome === "planned" && size === undefined).length;
 }
 
 function sumBytes(results: readonly TransferResult[]): number {

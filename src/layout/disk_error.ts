@@ -9,6 +9,7 @@
  */
 
 import { type ErrorCode, RunOutputsError } from "./error.ts";
+import { missingPermission } from "./permission.ts";
 
 /** What a file system says, by its code, and what a person can do about it. */
 const BY_CODE: Readonly<Record<string, readonly [ErrorCode, string]>> = {
@@ -45,12 +46,14 @@ export function diskError(action: string, path: string, error: unknown): Error {
 }
 
 function explain(action: string, error: unknown): readonly [ErrorCode, string] {
-  if (error instanceof Deno.errors.NotCapable) {
-    return ["denied", `${error.message.split("\n")[0]} (a permission of the Deno sandbox)`];
-  }
+  const permission = missingPermission(error);
+  if (permission !== undefined) return ["denied", permission];
   const errorCode = codeOf(error) ?? "";
   // For a writer it is in the way; a reader was given the wrong path.
-  if (errorCode === "EISDIR" && action.startsWith("read")) return ["invalid", "it is a directory"];
+  if (/^(?:read|list)\b/.test(action)) {
+    if (errorCode === "EISDIR") return ["invalid", "it is a directory"];
+    if (errorCode === "ENOTDIR") return ["invalid", BY_CODE[errorCode][1]];
+  }
   const known = BY_CODE[errorCode];
   if (known !== undefined) return known;
   return ["failed", error instanceof Error ? error.message.split("\n")[0] : String(error)];

@@ -27,16 +27,20 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** Levenshtein's distance: single letters inserted, deleted or replaced. */
+/** Levenshtein's distance, with two letters in the wrong order as one change. */
 function editDistance(a: string, b: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      next.push(
-        Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)),
-      );
+      const replaced = row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+        ? before[j - 2] + 1
+        : Infinity;
+      next.push(Math.min(row[j] + 1, next[j - 1] + 1, replaced, swapped));
     }
+    before = row;
     row = next;
   }
   return row[b.length];

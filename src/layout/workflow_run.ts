@@ -8,6 +8,7 @@
 import type { BucketQuestion, BucketRules } from "./buckets.ts";
 import { NEWEST_BUCKET_RULES } from "./buckets.ts";
 import { invalid, quote, RunOutputsError } from "./error.ts";
+import { missingPermission } from "./permission.ts";
 import { checkRepository } from "./validate.ts";
 
 /** Environment variables; unset ones are absent or `undefined`. */
@@ -143,7 +144,8 @@ function readEvent(path: string, readTextFile?: (path: string) => string): unkno
   try {
     event = JSON.parse(readTextFile(path).replace(/^\ufeff/, ""));
   } catch (cause) {
-    const reason = cause instanceof Error ? quote(cause.message) : "unknown";
+    const reason = missingPermission(cause) ??
+      (cause instanceof Error ? quote(cause.message) : "unknown");
     throw new RunOutputsError(
       "invalid",
       `Invalid GITHUB_EVENT_PATH ${quote(path)}: cannot read a JSON object from it: ${reason}`,

@@ -8,7 +8,7 @@ import type { StorageBackend } from "../storage/backend.ts";
 import type { CachedFile } from "../storage/cached_file.ts";
 import type { ContentCache } from "../storage/content_cache.ts";
 import { Downloader, type DownloadItem, type DownloadOptions } from "../storage/download.ts";
-import type { TransferResult } from "../storage/transfer.ts";
+import type { TransferEvent, TransferResult } from "../storage/transfer.ts";
 
 /** Where an archive came from: over the network, out of the cache, or it was there already. */
 export type FetchOrigin = "network" | "cache" | "disk";
@@ -39,7 +39,9 @@ export interface ArchiveSourceOptions extends DownloadOptions {
 export class ArchiveSource implements Disposable {
   readonly #options: ArchiveSourceOptions;
   readonly #downloader: Downloader;
-  readonly #quiet: Downloader;
+  readonly #intoCache: Downloader;
+  /** Where archives are on their way into the cache, and what they are called outside. */
+  readonly #cachePaths = new Map<string, string>();
 
   /**
    * Creates a source.
@@ -50,8 +52,8 @@ export class ArchiveSource implements Disposable {
   constructor(backend: StorageBackend, options: ArchiveSourceOptions) {
     this.#options = options;
     this.#downloader = new Downloader(backend, options);
-    // Into the cache: its paths mean nothing to who is told of progress.
-    this.#quiet = new Downloader(backend, { ...options, onEvent: undefined });
+    const onEvent = (event: TransferEvent) => this.#fromCache(event);
+    this.#intoCache = new Downloader(backend, { ...options, onEvent });
   }
 
   /**
@@ -66,7 +68,7 @@ export class ArchiveSource implements Disposable {
     if (cached !== undefined) {
       return {
         file: cached.path,
-        result: this.#finished(item, resultOf(item, cached)),
+        result: this.#finished(resultOf(item, cached)),
         [Symbol.asyncDispose]: () => cached[Symbol.asyncDispose](),
       };
     }
@@ -89,12 +91,12 @@ export class ArchiveSource implements Disposable {
     if (await this.#downloader.has(item)) {
       const { location, path, size, sha256 } = item;
       const there = { location, path, size, sha256, outcome: "unchanged", warnings: [] } as const;
-      return this.#finished(item, withOrigin(there));
+      return this.#finished(withOrigin(there));
     }
     await using cached = await this.#cached(item);
     if (cached === undefined) return withOrigin(await this.#downloader.get(item));
     await cached.place(item.path, { signal: this.#options.signal });
-    return this.#finished(item, resultOf(item, cached));
+    return this.#finished(resultOf(item, cached));
   }
 
   /** Whether the item's path has it already. */
@@ -105,30 +107,34 @@ export class ArchiveSource implements Disposable {
   /** Ends its threads. */
   [Symbol.dispose](): void {
     this.#downloader[Symbol.dispose]();
-    this.#quiet[Symbol.dispose]();
+    this.#intoCache[Symbol.dispose]();
   }
 
   /** The archive in the cache, put there if need be; nothing, where the cache is of no use. */
   async #cached(item: DownloadItem): Promise<CachedFile | undefined> {
-    const { cache, signal, onWait, onEvent } = this.#options;
+    const { cache, signal, onWait } = this.#options;
     const { sha256, size, location } = item;
     if (cache === undefined || sha256 === undefined) return undefined;
     const options = { signal, onWait: () => onWait?.(location.name) };
     if (!cache.writable) return await cache.find({ sha256, size }, options);
     return await cache.take({ sha256, size }, async (path) => {
-      onEvent?.({ type: "start", path: item.path, size });
-      const { resumed } = await this.#quiet.get({ ...item, path });
+      this.#cachePaths.set(path, item.path);
+      const { resumed } = await this.#intoCache.get({ ...item, path });
       return { resumed };
     }, options);
   }
 
-  #finished(item: DownloadItem, result: FetchResult): FetchResult {
+  #finished(result: FetchResult): FetchResult {
     const { onEvent } = this.#options;
-    if (result.origin === "network") {
-      onEvent?.({ type: "bytes", path: item.path, bytes: result.size ?? 0 });
-    }
     onEvent?.({ type: "finish", result });
     return result;
+  }
+
+  /** The cache's paths mean nothing to who is told; what came of it is told by whoever asked. */
+  #fromCache(event: TransferEvent): void {
+    if (event.type === "finish") return;
+    const path = this.#cachePaths.get(event.path) ?? event.path;
+    this.#options.onEvent?.({ ...event, path });
   }
 }
 

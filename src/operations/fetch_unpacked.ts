@@ -136,7 +136,7 @@ async function fetchInto(
     const results = await transferAll<DownloadItem, FetchResult>(
       bySize,
       async (item) => {
-        const archive = await clock.download(() => getArchive(source, item, workDir));
+        const archive = await clock.download(() => getArchive(source, item, workDir, options));
         held.push(archive);
         // Once something has failed nothing will be moved into place; what is left to download is
         // for the next try.
@@ -187,13 +187,16 @@ async function getArchive(
   source: ArchiveSource,
   item: DownloadItem,
   workDir: string,
+  { onEvent }: FetchUnpackedOptions,
 ): Promise<FetchedArchive> {
   if (await source.has(item)) {
     const { location, path, size, sha256 } = item;
-    const outcome = "unchanged";
+    const there = { location, path, size, sha256, outcome: "unchanged", warnings: [] } as const;
+    const result = { ...there, origin: "disk" } as const;
+    onEvent?.({ type: "finish", result });
     return {
       file: path,
-      result: { location, path, size, sha256, outcome, warnings: [], origin: "disk" },
+      result,
       async [Symbol.asyncDispose]() {},
     };
   }

@@ -4,14 +4,16 @@
  * @module
  */
 
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { listMembers } from "../archive/members.ts";
 import { ArtifactName, type Compression } from "../layout/artifact_name.ts";
 import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
+import { segmentOf } from "../storage/disk_name.ts";
 import { pathFilter, type PathFilterOptions } from "../storage/path_filter.ts";
 import { fileItem, textItem, type UploadItem } from "../storage/upload.ts";
+import { checkArtifactDir, checkReadyArchive, looksLikeArchive } from "./artifact_checks.ts";
 import { formatSidecar, MAX_SIDECAR_BYTES, parseSidecar, SIDECAR_SUFFIX } from "./sidecar.ts";
 import { ARTIFACT_MANIFEST, packItem, UploadPlanner } from "./upload_plan.ts";
 
@@ -33,6 +35,8 @@ export interface PackArtifactsOptions {
 export interface PlanArtifactsOptions extends PathFilterOptions, PackArtifactsOptions {
   /** The directory with archives and artifact directories, as a build leaves it. */
   readonly artifactsDir: string;
+  /** Whether names are encoded as Windows needs it, and so decoded. Default: on Windows. */
+  readonly encodedNames?: boolean;
   /** Stops the planning. */
   readonly signal?: AbortSignal;
 }
@@ -55,27 +59,35 @@ export async function planArtifacts(
 ): Promise<string[]> {
   const { artifactsDir, signal } = options;
   const filter = nameFilter(options);
-  const entries = await readEntries(artifactsDir);
+  const entries = await readEntries(artifactsDir, options.encodedNames);
   const archives = [...entries.values()]
     .filter((entry) => entry.isFile && ArtifactName.tryParse(entry.name) !== undefined);
   const packed = new Set<string>();
 
-  for (const { name } of archives) {
-    packed.add(ArtifactName.parse(name).dirName);
-    if (!filter.matches(name)) continue;
-    await planArchive(root, artifactsDir, name, entries.has(name + SIDECAR_SUFFIX), planner);
+  for (const { name, path } of archives) {
+    const { dirName } = ArtifactName.parse(name);
+    // A pattern can name the artifact by its directory, whose place the archive takes.
+    if (!filter.matches(name, dirName)) continue;
+    packed.add(dirName);
+    const sidecar = entries.get(name + SIDECAR_SUFFIX)?.path;
+    await planArchive(root, { name, path, sidecar }, planner);
   }
   for (const entry of entries.values()) {
     signal?.throwIfAborted();
-    const path = join(artifactsDir, entry.name);
-    if (entry.isDirectory) await planDirectory(root, path, options, filter, packed, planner);
+    const { path } = entry;
+    if (entry.isDirectory) await planDirectory(root, entry, options, filter, packed, planner);
     else if (!isArchiveOrSidecar(entry, entries)) {
-      const reason = entry.isSymlink ? "a symbolic link" : "not an artifact";
-      if (filter.matches(entry.name)) planner.note(path, reason);
+      if (!filter.matches(entry.name)) continue;
+      if (entry.isSymlink) planner.note(path, "a symbolic link");
+      else if (looksLikeArchive(entry.name)) planner.warn(path, MISNAMED);
+      else planner.note(path, "not an artifact");
     }
   }
   return filter.unmatched();
 }
+
+/** Why an archive is left out. */
+const MISNAMED = "is not uploaded: an artifact is called NAME_COMPONENT_TARGET.tar.zst or .tar.xz";
 
 /** The choice of things that can have more than one name. */
 interface NameFilter {
@@ -96,9 +108,21 @@ function nameFilter({ include, exclude }: PathFilterOptions): NameFilter {
   };
 }
 
-async function readEntries(dir: string): Promise<Map<string, Deno.DirEntry>> {
+/** Something in the artifacts' directory, its name as part of a key. */
+interface Entry extends Deno.DirEntry {
+  readonly path: string;
+}
+
+async function readEntries(
+  dir: string,
+  encodedNames: boolean | undefined,
+): Promise<ReadonlyMap<string, Entry>> {
   try {
-    const entries = await Array.fromAsync(Deno.readDir(dir));
+    const entries = await Array.fromAsync(Deno.readDir(dir), (entry) => ({
+      ...entry,
+      name: segmentOf(entry.name, encodedNames),
+      path: join(dir, entry.name),
+    }));
     entries.sort((a, b) => a.name < b.name ? -1 : 1);
     return new Map(entries.map((entry) => [entry.name, entry]));
   } catch (error) {
@@ -108,7 +132,7 @@ async function readEntries(dir: string): Promise<Map<string, Deno.DirEntry>> {
 
 function isArchiveOrSidecar(
   entry: Deno.DirEntry,
-  entries: ReadonlyMap<string, Deno.DirEntry>,
+  entries: ReadonlyMap<string, Entry>,
 ): boolean {
   if (!entry.isFile) return false;
   if (entry.name.startsWith(".")) return true;
@@ -119,33 +143,34 @@ function isArchiveOrSidecar(
 
 async function planArchive(
   root: RunOutputRoot,
-  dir: string,
-  name: string,
-  hasSidecar: boolean,
+  { name, path, sidecar }: {
+    readonly name: string;
+    readonly path: string;
+    readonly sidecar: string | undefined;
+  },
   planner: UploadPlanner,
 ): Promise<void> {
-  const path = join(dir, name);
   const location = root.artifact(name);
-  const sidecarPath = path + SIDECAR_SUFFIX;
   try {
-    const { size } = await Deno.stat(path);
-    if (!hasSidecar) {
+    const { compression } = ArtifactName.parse(name);
+    const size = await checkReadyArchive(path, compression!);
+    if (sidecar === undefined) {
       planner.add(fileItem(location, path, { size, followUp: madeSidecar(root, name) }));
       return;
     }
-    if ((await Deno.stat(sidecarPath)).size > MAX_SIDECAR_BYTES) {
-      throw new RunOutputsError("integrity", tooLong(sidecarPath));
+    if ((await Deno.stat(sidecar)).size > MAX_SIDECAR_BYTES) {
+      throw new RunOutputsError("integrity", tooLong(sidecar));
     }
-    const sha256 = parseSidecar(await Deno.readTextFile(sidecarPath), sidecarPath);
+    const sha256 = parseSidecar(await Deno.readTextFile(sidecar), sidecar);
     const made = madeSidecar(root, name)!;
     // Where another archive is and stays, as asked, our sidecar would be a wrong one.
     const followUp: UploadItem["followUp"] = (written) =>
       written.sha256 === undefined || written.sha256 === sha256
-        ? [fileItem(root.artifactSidecar(name), sidecarPath)]
+        ? [fileItem(root.artifactSidecar(name), sidecar)]
         : made(written);
     planner.add(fileItem(location, path, { size, sha256, followUp }));
   } catch (error) {
-    planner.fail(location, path, diskError("read", sidecarPath, error));
+    planner.fail(location, path, diskError("read", sidecar ?? path, error));
   }
 }
 
@@ -155,21 +180,21 @@ function tooLong(path: string): string {
 
 async function planDirectory(
   root: RunOutputRoot,
-  path: string,
+  { name: dirName, path }: Entry,
   options: PlanArtifactsOptions,
   filter: NameFilter,
   packed: ReadonlySet<string>,
   planner: UploadPlanner,
 ): Promise<void> {
-  const artifact = ArtifactName.tryParseDirName(basename(path));
+  const artifact = ArtifactName.tryParseDirName(dirName);
   if (artifact === undefined) {
-    if (filter.matches(basename(path))) planner.note(path, "not named like an artifact");
+    if (filter.matches(dirName)) planner.note(path, "not named like an artifact");
     return;
   }
   const { compression = "zst", level, modified, notAfter, signal } = options;
   const name = artifact.withCompression(compression).fileName;
   // A pattern can be meant for the directory or for the archive it becomes.
-  if (!filter.matches(basename(path), name)) return;
+  if (!filter.matches(dirName, name)) return;
   if (packed.has(artifact.dirName)) {
     planner.note(path, "its archive is there and is uploaded in its place");
     return;
@@ -177,12 +202,7 @@ async function planDirectory(
   const location = root.artifact(name);
   try {
     const members = await listMembers(path, { first: ARTIFACT_MANIFEST, signal });
-    if (members[0]?.name !== ARTIFACT_MANIFEST || members[0].type !== "file") {
-      throw new RunOutputsError(
-        "invalid",
-        `Cannot pack '${path}': it has no ${ARTIFACT_MANIFEST}, so it is not a whole artifact`,
-      );
-    }
+    for (const warning of await checkArtifactDir(path, members)) planner.warn(path, warning);
     planner.add(packItem({
       location,
       path,
@@ -200,6 +220,9 @@ async function planDirectory(
   }
 }
 
+/** What {@linkcode formatSidecar} makes. */
+const SIDECAR_BYTES = 65;
+
 /** The sidecar of an archive that has none, once the archive's hash is known. */
 function madeSidecar(root: RunOutputRoot, name: string): UploadItem["followUp"] {
   const location = root.artifactSidecar(name);
@@ -209,6 +232,7 @@ function madeSidecar(root: RunOutputRoot, name: string): UploadItem["followUp"] 
     return [{
       location,
       path,
+      size: SIDECAR_BYTES,
       check: () => Promise.resolve(),
       open: () => Promise.reject(new TypeError(`The hash of ${name} is not known yet`)),
     }];

@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import { listMembers, lookAt } from "../archive/members.ts";
+import { type ArchiveMember, listMembers, lookAt } from "../archive/members.ts";
 import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
@@ -171,7 +171,10 @@ async function checkDirectory(buildDir: string): Promise<void> {
     throw diskError("read the build directory", buildDir, error);
   });
   if (!stat.isDirectory) {
-    throw new RunOutputsError("invalid", `Cannot read the build '${buildDir}': not a directory`);
+    throw new RunOutputsError(
+      "invalid",
+      `Cannot read the build '${buildDir}': it is not a directory`,
+    );
   }
 }
 
@@ -192,9 +195,15 @@ async function planNinjaLogs(
     planner.fail(root.ninjaLogs(group), join(buildDir, relativePath), error);
   }
   if (files.length === 0) return;
-  const members = await Promise.all(
-    files.map(({ relativePath, path }) => lookAt(relativePath, path)),
-  );
+  const members: ArchiveMember[] = [];
+  for (const { relativePath, path } of files) {
+    try {
+      members.push(await lookAt(relativePath, path));
+    } catch (error) {
+      planner.fail(root.ninjaLogs(group), path, diskError("read", path, error));
+    }
+  }
+  if (members.length === 0) return;
   const path = join(buildDir, "**", ".ninja_log");
   planner.add(
     packItem({ location: root.ninjaLogs(group), path, members, compression: "gz", workDir }),

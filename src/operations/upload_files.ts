@@ -8,6 +8,7 @@ import { basename, resolve } from "node:path";
 import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
+import { segmentOf } from "../storage/disk_name.ts";
 import type { PathFilterOptions } from "../storage/path_filter.ts";
 import { pathFilter } from "../storage/path_filter.ts";
 import { fileItem } from "../storage/upload.ts";
@@ -24,14 +25,15 @@ export interface PlanFilesOptions extends PathFilterOptions {
 }
 
 /**
- * Plans the upload of files: a file goes to `{to}/{its name}`, a directory's content to `{to}/`.
+ * Plans the upload of files: a file goes to `{to}/{its name}`, a directory's content to `{to}/`. A
+ * path that can't be read is a failure of its own.
  *
  * @param root The run.
  * @param options What and where to.
  * @param planner Where to add them.
  * @returns The include patterns that matched nothing in any of the paths.
- * @throws {RunOutputsError} `not_found`, if one of the paths does not exist; `invalid`, if two files
- * have one place.
+ * @throws {RunOutputsError} `not_found`, if none of the paths exists; `invalid`, if two files have one
+ * place or a directory would be uploaded into itself.
  */
 export async function planFiles(
   root: RunOutputRoot,
@@ -41,16 +43,26 @@ export async function planFiles(
   const to = options.to === "" ? root.root() : root.file(options.to);
   const filter = pathFilter(options);
   let unmatched = [...options.include ?? []];
+  const failures: { readonly path: string; readonly error: Error }[] = [];
   for (const path of options.paths) {
-    const stat = await Deno.stat(path).catch((error) => {
-      throw diskError("read", path, error);
-    });
-    if (stat.isDirectory) {
-      const left = await planner.addTree(path, to, options);
-      unmatched = unmatched.filter((pattern) => left.includes(pattern));
-    } else if (filter.matches(basename(resolve(path)))) {
-      planner.add(fileItem(to.join(basename(resolve(path))), path, { size: stat.size }));
+    try {
+      const stat = await Deno.stat(path);
+      if (stat.isDirectory) {
+        const left = await planner.addTree(path, to, options);
+        unmatched = unmatched.filter((pattern) => left.includes(pattern));
+      } else if (filter.matches(nameOf(path))) {
+        planner.add(fileItem(to.join(nameOf(path)), path, { size: stat.size }));
+      }
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      // The call itself is wrong: a directory into itself, a name that can't be one in storage.
+      if (error instanceof RunOutputsError && error.code === "invalid") throw error;
+      failures.push({ path, error: diskError("read", path, error) });
     }
+  }
+  if (failures.length > 0 && failures.length === options.paths.length) throw allFailed(failures);
+  for (const { path, error } of failures) {
+    planner.fail(to.join(nameOf(path)), path, error);
   }
   const [clash] = planner.clashes;
   if (clash !== undefined) {
@@ -63,4 +75,23 @@ export async function planFiles(
   }
   const left = filter.unmatched();
   return unmatched.filter((pattern) => left.includes(pattern));
+}
+
+/** The name of a file as part of a key. */
+function nameOf(path: string): string {
+  return segmentOf(basename(resolve(path)));
+}
+
+/** The error of paths none of which can be uploaded. */
+function allFailed(failures: readonly { readonly path: string; readonly error: Error }[]): Error {
+  const [{ error: first }] = failures;
+  const missing = failures.every(({ error }) =>
+    error instanceof RunOutputsError && error.code === "not_found"
+  );
+  if (failures.length === 1 || !missing) return first;
+  const paths = failures.map(({ path }) => `'${path}'`).join(", ");
+  return new RunOutputsError(
+    "not_found",
+    `Cannot read any of ${paths}: no such file or directory`,
+  );
 }

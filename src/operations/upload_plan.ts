@@ -8,13 +8,15 @@
 import { join, resolve } from "node:path";
 import { type ArchiveMember, ARTIFACT_MANIFEST } from "../archive/members.ts";
 import { pack, type PackOptions } from "../archive/pack.ts";
+import { diskError } from "../layout/disk_error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { StorageBackend } from "../storage/backend.ts";
-import { pathFilter, type PathFilterOptions } from "../storage/path_filter.ts";
+import { type PathFilter, pathFilter, type PathFilterOptions } from "../storage/path_filter.ts";
 import { spool } from "../storage/spool.ts";
 import type { TransferResult } from "../storage/transfer.ts";
 import { listTree } from "../storage/tree.ts";
 import { fileItem, upload, type UploadItem, type UploadOptions } from "../storage/upload.ts";
+import { leavingOut, type LocalOutput, outputWithin } from "./own_output.ts";
 
 export { ARTIFACT_MANIFEST };
 
@@ -37,6 +39,8 @@ export interface UploadPlan {
   readonly last?: readonly UploadItem[];
   /** What will not, and need not. */
   readonly notes: readonly PlanNote[];
+  /** What may not be as it was meant; the reason reads after the path. */
+  readonly warnings?: readonly PlanNote[];
   /** What should be, and can't. */
   readonly failures: readonly TransferResult[];
 }
@@ -47,6 +51,8 @@ export interface UploadReport {
   readonly results: readonly TransferResult[];
   /** What was passed over. */
   readonly notes: readonly PlanNote[];
+  /** What may not be as it was meant; the reason reads after the path. */
+  readonly warnings: readonly PlanNote[];
 }
 
 /**
@@ -64,7 +70,8 @@ export async function executeUpload(
 ): Promise<UploadReport> {
   const results = await upload(backend, plan.items, options);
   const last = plan.last === undefined ? [] : await upload(backend, plan.last, options);
-  return { results: [...plan.failures, ...results, ...last], notes: plan.notes };
+  const { notes, warnings = [] } = plan;
+  return { results: [...plan.failures, ...results, ...last], notes, warnings };
 }
 
 /** Options of {@linkcode UploadPlanner.addTree}. */
@@ -75,13 +82,30 @@ export interface AddTreeOptions extends PathFilterOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of {@linkcode UploadPlanner}. */
+export interface UploadPlannerOptions {
+  /** Where the upload writes, if that is on a disk: what is there is not uploaded to itself. */
+  readonly output?: LocalOutput;
+}
+
 /** Collects the items of a plan; each place in storage gets one item. */
 export class UploadPlanner {
+  readonly #output: LocalOutput | undefined;
   readonly #items = new Map<string, UploadItem>();
   readonly #last = new Set<UploadItem>();
   readonly #clashes: [UploadItem, UploadItem][] = [];
   readonly #notes: PlanNote[] = [];
+  readonly #warnings: PlanNote[] = [];
   readonly #failures: TransferResult[] = [];
+
+  /**
+   * Creates a planner.
+   *
+   * @param options Where the upload writes.
+   */
+  constructor(options: UploadPlannerOptions = {}) {
+    this.#output = options.output;
+  }
 
   /**
    * Adds a file. What was added first for a place stays.
@@ -117,6 +141,16 @@ export class UploadPlanner {
   }
 
   /**
+   * Tells what may not be as it was meant.
+   *
+   * @param path What.
+   * @param reason What of it, so that it reads after the path: `is empty`.
+   */
+  warn(path: string, reason: string): void {
+    this.#warnings.push({ path, reason });
+  }
+
+  /**
    * Tells that something should be uploaded and can't be.
    *
    * @param location Where it should go.
@@ -134,13 +168,16 @@ export class UploadPlanner {
    * @param to Where its content goes.
    * @param options Which files, and a signal.
    * @returns The include patterns that matched nothing.
+   * @throws {RunOutputsError} What the disk says of the directory; `invalid`, if it is where the
+   * upload writes.
    */
   async addTree(
     dir: string,
     to: OutputLocation,
     options: AddTreeOptions = {},
   ): Promise<string[]> {
-    const filter = pathFilter(options);
+    const chosen = pathFilter(options);
+    const { filter, own } = await this.#withoutOutput(dir, to, chosen);
     const tree = await listTree(dir, { filter, signal: options.signal });
     for (const { relativePath, path, size } of tree.files) {
       let location: OutputLocation;
@@ -152,13 +189,22 @@ export class UploadPlanner {
       }
       this.add(fileItem(location, path, { size }), options.when?.(relativePath));
     }
+    if (own?.passed) this.note(join(dir, own.path), "the output directory");
     for (const { relativePath, reason } of tree.skipped) {
       this.note(join(dir, relativePath), reason);
     }
     for (const { relativePath, error } of tree.unreadable) {
-      this.fail(to, join(dir, relativePath), error);
+      this.fail(placeOf(to, relativePath), join(dir, relativePath), error);
     }
     return filter.unmatched();
+  }
+
+  /** Leaves out what this upload, or one before it, has written inside of the tree. */
+  async #withoutOutput(dir: string, to: OutputLocation, filter: PathFilter) {
+    const path = this.#output && await outputWithin(dir, to, this.#output);
+    if (path === undefined) return { filter };
+    const own = { path, passed: false };
+    return { filter: leavingOut(filter, path, () => own.passed = true), own };
   }
 
   /** The plan so far. */
@@ -167,8 +213,18 @@ export class UploadPlanner {
       items: [...this.#items.values()].filter((item) => !this.#last.has(item)),
       last: [...this.#last],
       notes: [...this.#notes],
+      warnings: [...this.#warnings],
       failures: [...this.#failures],
     };
+  }
+}
+
+/** Where a file would go; the directory, if its name can't be one in storage. */
+function placeOf(to: OutputLocation, relativePath: string): OutputLocation {
+  try {
+    return to.join(relativePath);
+  } catch {
+    return to;
   }
 }
 
@@ -202,7 +258,11 @@ export function packItem(options: PackItemOptions): UploadItem {
     check: async (signal) => {
       for (const member of members) {
         signal?.throwIfAborted();
-        if (member.type === "file") (await Deno.open(member.path)).close();
+        if (member.type !== "file") continue;
+        const file = await Deno.open(member.path).catch((error) => {
+          throw diskError("read", member.path, error);
+        });
+        file.close();
       }
     },
   };

@@ -17,7 +17,7 @@ import { diskError } from "../layout/disk_error.ts";
  * @throws {RunOutputsError} What the disk says.
  */
 export async function makeWorkDir(outputDir: string): Promise<string> {
-  const target = await realPath(resolve(outputDir));
+  const target = await realPath(outputDir);
   const { inside, beside } = placesOf(target);
   try {
     if (dirname(target) !== target && await onOneFileSystem(target)) {
@@ -42,7 +42,7 @@ export async function makeWorkDir(outputDir: string): Promise<string> {
  * @throws {RunOutputsError} What the disk says.
  */
 export async function removeWorkDir(outputDir: string): Promise<void> {
-  const { beside } = placesOf(await realPath(resolve(outputDir)));
+  const { beside } = placesOf(await realPath(outputDir));
   await Deno.remove(beside, { recursive: true }).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw diskError("remove", beside, error);
   });
@@ -55,8 +55,15 @@ function placesOf(target: string): { readonly inside: string; readonly beside: s
   };
 }
 
-/** The path without links; what is not there is kept as it is. */
-async function realPath(path: string): Promise<string> {
+/**
+ * The path without links; what is not there is kept as it is.
+ *
+ * @param path The path.
+ * @returns The absolute path.
+ * @throws {RunOutputsError} What the disk says.
+ */
+export async function realPath(path: string): Promise<string> {
+  path = resolve(path);
   try {
     return await Deno.realPath(path);
   } catch (error) {

@@ -190,6 +190,16 @@ export interface StorageBackend {
   ): Promise<ObjectInfo>;
 
   /**
+   * Looks whether a write to a place could be refused for what is there, and changes nothing: what
+   * a dry run asks. A storage in which nothing can be in the way does not have it.
+   *
+   * @param location Where to.
+   * @param options A signal.
+   * @throws {RunOutputsError} `conflict` or `denied`, as `write` would.
+   */
+  checkWrite?(location: OutputLocation, options?: CallOptions): Promise<void>;
+
+  /**
    * Copies an object inside the storage, its bytes not passing through here. All or nothing, as
    * in {@linkcode StorageBackend.write}. Content type and recorded hash come along.
    *

@@ -46,17 +46,24 @@ export class DryRunBackend implements StorageBackend {
   readonly writes = false;
   readonly #inner: StorageBackend;
   readonly #onEvent: (event: DryRunEvent) => void;
+  readonly #show: (location: OutputLocation) => string;
 
   /**
    * Wraps a storage.
    *
    * @param inner The storage to protect.
    * @param onEvent Told of each change that did not happen.
+   * @param show Where a location is, for messages. Default: its S3 URI.
    */
-  constructor(inner: StorageBackend, onEvent: (event: DryRunEvent) => void = () => {}) {
+  constructor(
+    inner: StorageBackend,
+    onEvent: (event: DryRunEvent) => void = () => {},
+    show: (location: OutputLocation) => string = String,
+  ) {
     this.name = inner.name;
     this.#inner = inner;
     this.#onEvent = onEvent;
+    this.#show = show;
   }
 
   /** {@inheritDoc StorageBackend.stat} */
@@ -81,9 +88,15 @@ export class DryRunBackend implements StorageBackend {
     options: WriteOptions = {},
   ): Promise<ObjectInfo> {
     await this.#check(location, options);
-    await checkSource(location, source, options);
+    await checkSource(this.#show(location), source, options);
     this.#onEvent({ action: "write", location });
     return planned(location, source.size, options.sha256, options.contentType);
+  }
+
+  /** {@inheritDoc StorageBackend.checkWrite} */
+  async checkWrite(location: OutputLocation, options: CallOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    await this.#inner.checkWrite?.(location, options);
   }
 
   /** Does what `copy` would check: the names, `ifAbsent`, and that there is something to copy. */
@@ -108,23 +121,27 @@ export class DryRunBackend implements StorageBackend {
   async #check(location: OutputLocation, options: WriteOptions): Promise<void> {
     options.signal?.throwIfAborted();
     if (location.key === "") throw invalid("key", location.key, "the name of an object");
+    await this.#inner.checkWrite?.(location, options);
     if (options.ifAbsent !== true && options.ifMatch === undefined) return;
     const there = await this.#inner.stat(location, options).catch((error) => {
       if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
       throw error;
     });
     if (options.ifAbsent && there !== undefined) {
-      throw new RunOutputsError("conflict", `Cannot write '${location}': it exists`);
+      throw new RunOutputsError("conflict", `Cannot write '${this.#show(location)}': it exists`);
     }
     if (options.ifMatch !== undefined && there?.etag !== options.ifMatch) {
-      throw new RunOutputsError("conflict", `Cannot write '${location}': it has changed`);
+      throw new RunOutputsError(
+        "conflict",
+        `Cannot write '${this.#show(location)}': it has changed`,
+      );
     }
   }
 }
 
 /** Reads all of a source only where a hash is to be insisted on. */
 async function checkSource(
-  location: OutputLocation,
+  where: string,
   source: ByteSource,
   { sha256, signal }: WriteOptions,
 ): Promise<void> {
@@ -138,7 +155,7 @@ async function checkSource(
   if (actual === sha256) return;
   throw new RunOutputsError(
     "integrity",
-    `Cannot write '${location}': the bytes have sha256 ${actual}, expected ${sha256}`,
+    `Cannot write '${where}': the bytes have sha256 ${actual}, expected ${sha256}`,
   );
 }
 

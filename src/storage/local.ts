@@ -29,6 +29,7 @@ import { readFile } from "./byte_source.ts";
 import { compareKeys } from "./compare_keys.ts";
 import { contentType } from "./content_type.ts";
 import { diskError } from "../layout/disk_error.ts";
+import { isMisread } from "./disk_name.ts";
 import { isUnfinished } from "./download_part.ts";
 import { clipRange } from "./range.ts";
 
@@ -39,6 +40,11 @@ export interface LocalBackendOptions {
    * from one system to the other needs the same setting on both.
    */
   readonly encodeNames?: boolean;
+  /**
+   * Told, in one line, of what a list has to leave out because no key has such a name: one with
+   * control characters, or that is not UTF-8. Each is told once. Default: the list fails.
+   */
+  readonly onNotice?: (message: string) => void;
 }
 
 /**
@@ -64,6 +70,8 @@ export class LocalBackend implements StorageBackend {
   /** The staging directory, as an absolute path. */
   readonly stagingDir: string;
   readonly #encode: boolean;
+  readonly #onNotice: ((message: string) => void) | undefined;
+  readonly #told = new Set<string>();
 
   /**
    * Creates a driver. The directory need not exist: it is made by the first write, and reads as
@@ -77,6 +85,7 @@ export class LocalBackend implements StorageBackend {
     if (stagingDir === "") throw invalid("staging directory", stagingDir, "a directory");
     this.stagingDir = resolve(stagingDir);
     this.#encode = options.encodeNames ?? Deno.build.os === "windows";
+    this.#onNotice = options.onNotice;
   }
 
   /** {@inheritDoc StorageBackend.stat} */
@@ -150,6 +159,19 @@ export class LocalBackend implements StorageBackend {
       signal: options.signal,
     });
     return { ...info(location, stat), sha256 };
+  }
+
+  /** {@inheritDoc StorageBackend.checkWrite} */
+  async checkWrite(location: OutputLocation, options: CallOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    const path = this.#writable(location);
+    try {
+      await this.#stayInside(path);
+      const stat = await Deno.lstat(path);
+      if (stat.isDirectory) throw new Deno.errors.IsADirectory();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw diskError("write", path, error);
+    }
   }
 
   /** {@inheritDoc StorageBackend.copy} */
@@ -268,7 +290,8 @@ export class LocalBackend implements StorageBackend {
     for (const { key, name, directory } of entries) {
       signal?.throwIfAborted();
       const inside = join(path, name);
-      const location = joinKey(above, key, inside);
+      const location = this.#joinKey(above, key, inside);
+      if (location === undefined) continue;
       if (directory) {
         yield* this.#walk(location, inside, options);
         continue;
@@ -282,6 +305,25 @@ export class LocalBackend implements StorageBackend {
       }
       yield found;
     }
+  }
+
+  /** The location of a name; nothing, if no key has such a name and that could be told. */
+  #joinKey(above: OutputLocation, name: string, path: string): OutputLocation | undefined {
+    let location: OutputLocation | undefined;
+    let reason = "its name is not UTF-8";
+    try {
+      location = above.join(name);
+    } catch (error) {
+      reason = (error as Error).message;
+    }
+    if (location !== undefined && !isMisread(name, path)) return location;
+    // To leave it out without a word would be a lie.
+    if (this.#onNotice === undefined) {
+      throw new RunOutputsError("failed", `Cannot list ${quote(path)}: ${reason}`);
+    }
+    if (!this.#told.has(path)) this.#onNotice(`Passing over ${quote(path)}: ${reason}`);
+    this.#told.add(path);
+    return undefined;
   }
 
   /** Removes the directories above a deleted object that are empty now: keys have none. */
@@ -362,16 +404,6 @@ function info(location: OutputLocation, stat: Deno.FileInfo): ObjectInfo {
 function decode(name: string): string {
   const segment = decodeWindowsName(name);
   return encodeWindowsName(segment) === name ? segment : name;
-}
-
-/** A file that we did not write can have a name that no key has; to leave it out would be a lie. */
-function joinKey(above: OutputLocation, name: string, path: string): OutputLocation {
-  try {
-    return above.join(name);
-  } catch (cause) {
-    const { message } = cause as Error;
-    throw new RunOutputsError("failed", `Cannot list ${quote(path)}: ${message}`, { cause });
-  }
 }
 
 function isMissing(error: unknown): boolean {

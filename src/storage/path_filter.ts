@@ -38,7 +38,8 @@ export interface PathFilter {
  *
  * @param options The patterns.
  * @returns The filter.
- * @throws {RunOutputsError} `invalid`, if a pattern is empty, absolute or steps up with `..`.
+ * @throws {RunOutputsError} `invalid`, if a pattern is empty, absolute, steps up with `..` or has
+ * over 4096 characters.
  *
  * @example
  * ```ts
@@ -68,10 +69,17 @@ export function pathFilter(options: PathFilterOptions): PathFilter {
   };
 }
 
+/** No path is as long; picomatch runs out of stack or regular expression some way above. */
+const MAX_PATTERN = 4096;
+
 function compile(field: string, pattern: string): (path: string) => boolean {
-  const glob = pattern.endsWith("/") ? `${pattern}**` : pattern;
+  // Below a directory, so not a file of its name.
+  const glob = pattern.endsWith("/") ? `${pattern}**/*` : pattern;
   if (pattern === "" || pattern.startsWith("/") || glob.split("/").includes("..")) {
     throw invalid(field, pattern, "a relative pattern, such as '*.log' or 'ccache/'");
+  }
+  if (glob.length > MAX_PATTERN) {
+    throw invalid(field, pattern, `at most ${MAX_PATTERN} characters, this has ${pattern.length}`);
   }
   const matches = picomatch(glob, { dot: true, nonegate: true, posix: true, windows: false });
   return glob.includes("/")

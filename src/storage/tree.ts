@@ -9,11 +9,13 @@ import { isTemporary } from "./atomic_file.ts";
 import { isUnfinished } from "./download_part.ts";
 import type { PathFilter } from "./path_filter.ts";
 import { compareKeys } from "./compare_keys.ts";
+import { isMisread, segmentOf } from "./disk_name.ts";
 import { diskError } from "../layout/disk_error.ts";
+import { RunOutputsError } from "../layout/error.ts";
 
 /** One file of a tree. */
 export interface TreeFile {
-  /** Its path relative to the tree, with `/` on every system. */
+  /** Its path relative to the tree as part of a key, with `/` on every system. */
   readonly relativePath: string;
   /** Its path on disk. */
   readonly path: string;
@@ -35,6 +37,8 @@ export interface TreeListing {
 export interface ListTreeOptions {
   /** Which files are wanted; all by default. */
   readonly filter?: PathFilter;
+  /** Whether names are encoded as Windows needs it, and so decoded. Default: on Windows. */
+  readonly encodedNames?: boolean;
   /** Stops the walk. */
   readonly signal?: AbortSignal;
 }
@@ -56,7 +60,7 @@ export async function listTree(
   root: string,
   options: ListTreeOptions = {},
 ): Promise<TreeListing> {
-  const { filter, signal } = options;
+  const { filter, encodedNames, signal } = options;
   const files: TreeFile[] = [];
   const skipped: { relativePath: string; reason: string }[] = [];
   const unreadable: { relativePath: string; error: Error }[] = [];
@@ -64,9 +68,10 @@ export async function listTree(
   async function walk(dir: string, above: string): Promise<void> {
     for await (const entry of Deno.readDir(dir)) {
       signal?.throwIfAborted();
-      const relativePath = above + entry.name;
+      const relativePath = above + segmentOf(entry.name, encodedNames);
       const path = join(dir, entry.name);
       try {
+        if (isMisread(entry.name, path)) throw notUtf8(path);
         if (entry.isDirectory) {
           await walk(path, `${relativePath}/`);
           continue;
@@ -94,6 +99,10 @@ export async function listTree(
     list.sort((a, b) => compareKeys(a.relativePath, b.relativePath));
   }
   return { files, skipped, unreadable };
+}
+
+function notUtf8(path: string): RunOutputsError {
+  return new RunOutputsError("invalid", `Cannot read '${path}': its name is not UTF-8`);
 }
 
 function kindOf(entry: Deno.DirEntry): string {

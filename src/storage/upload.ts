@@ -48,6 +48,8 @@ export interface UploadItem {
 export interface UploadOptions extends TransferOptions {
   /** What to do where something else is already. Default: `replace`, with a warning. */
   readonly ifExists?: IfExists;
+  /** Where a location is, for messages. Default: its S3 URI. */
+  readonly show?: (location: OutputLocation) => string;
 }
 
 /**
@@ -104,6 +106,7 @@ export async function upload(
   items: Iterable<UploadItem>,
   options: UploadOptions = {},
 ): Promise<TransferResult[]> {
+  const { show = String } = options;
   async function withFollowUps(item: UploadItem): Promise<readonly TransferResult[]> {
     options.onEvent?.({ type: "start", path: item.path, size: item.size });
     const { result, etag } = await uploadOne(backend, item, vacancies, options);
@@ -121,12 +124,12 @@ export async function upload(
     }
     if (results.length > 1 && etag !== undefined) {
       try {
-        const conflict = await replacedMeanwhile(backend, result, etag, options.signal);
+        const conflict = await replacedMeanwhile(backend, result, etag, options);
         if (conflict !== undefined) results[0] = failed(item, conflict);
       } catch (error) {
         options.signal?.throwIfAborted();
         // All is there: only whether it has stayed could not be seen.
-        const unseen = `Cannot see whether ${result.location} was replaced meanwhile: ` +
+        const unseen = `Cannot see whether ${show(result.location)} was replaced meanwhile: ` +
           (error as Error).message;
         results[0] = { ...result, warnings: [...result.warnings, unseen] };
       }
@@ -152,11 +155,12 @@ async function uploadOne(
   options: UploadOptions,
 ): Promise<Uploaded> {
   const { location, path } = item;
-  const { ifExists = "replace", signal } = options;
+  const { ifExists = "replace", show = String, signal } = options;
   // What nobody will compare with need not be hashed.
   const wanted = ifExists === "skip" && item.followUp === undefined ? "size" : "sha256";
   if (!backend.writes && item.check !== undefined) {
     await item.check(signal);
+    await backend.checkWrite?.(location, { signal });
     const existing = ifExists === "skip" && await lookUp(backend, location, wanted, signal);
     if (existing) return { result: skipped(item, existing) };
     return { result: { location, path, outcome: "planned", size: item.size, warnings: [] } };
@@ -191,12 +195,12 @@ async function uploadOne(
     if (ifExists === "fail") {
       throw new RunOutputsError(
         "conflict",
-        `Cannot upload '${path}' to ${location}: other content is there (sha256 ` +
+        `Cannot upload '${path}' to ${show(location)}: other content is there (sha256 ` +
           `${existing.sha256}, this has ${sha256}); --if-exists replace overwrites it`,
       );
     }
     warnings.push(
-      `${location} had other content: sha256 ${existing.sha256} is replaced by ${sha256}`,
+      `${show(location)} had other content: sha256 ${existing.sha256} is replaced by ${sha256}`,
     );
   }
   const ifAbsent = ifExists === "fail";
@@ -245,7 +249,7 @@ async function replacedMeanwhile(
   backend: StorageBackend,
   ours: TransferResult,
   etag: string,
-  signal: AbortSignal | undefined,
+  { show = String, signal }: UploadOptions,
 ): Promise<RunOutputsError | undefined> {
   const now = await lookUp(backend, ours.location, "size", signal);
   if (now?.etag === etag) return undefined;
@@ -253,7 +257,7 @@ async function replacedMeanwhile(
   if (theirs === ours.sha256) return undefined;
   return new RunOutputsError(
     "conflict",
-    `Another upload has replaced ${ours.location} meanwhile: sha256 ${ours.sha256} became ` +
+    `Another upload has replaced ${show(ours.location)} meanwhile: sha256 ${ours.sha256} became ` +
       `${theirs ?? "nothing"}; upload once more when it is done`,
   );
 }

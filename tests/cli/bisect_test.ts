@@ -158,6 +158,9 @@ test("bisect start: what can't be is refused before anything is kept", async (s)
   await refuse([...s.start, "--artifact-group", "a_b"], ["a_b"]);
   await refuse([...s.start, "--repo", "nobody"], ["nobody"]);
   await refuse([...s.start, "--run-id", "5"], ["--run-id"]);
+  const file = join(s.dir, "file");
+  await Deno.writeTextFile(file, "");
+  await refuse([...s.start, "--output-dir", file], [file, "not a directory"]);
   await assert.rejects(Deno.stat(s.state), Deno.errors.NotFound);
 
   await runs(0, s.start, s.env);

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { main } from "../../src/cli/main.ts";
 import { runJson, runs } from "../support/command_line.ts";
+import { FakeIo } from "../support/fake_io.ts";
 import { putArchives } from "../support/staging.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 
@@ -68,7 +70,7 @@ Deno.test("environment: RELEASE_TYPE of this job says nothing of another run", a
     );
   }
   // A machine of a person, with RELEASE_TYPE left over: whose run that is nobody knows.
-  for (const command of [list, fetch]) {
+  for (const command of [list, fetch, path]) {
     assert.equal(await bucketOf(command("7"), { RELEASE_TYPE: "nightly" }), "therock-ci-artifacts");
   }
 });
@@ -80,4 +82,20 @@ Deno.test("environment: THEROCK_LOCAL_STAGING_DIR is not where an upload writes"
   const upload = ["upload", "files", join(temp.path, "in"), "--to", "x", "--run-id", "1"];
   const { err } = await runs(2, [...upload, "--endpoint-url", "nowhere"], env);
   assert.match(err, /endpoint URL "nowhere"/, "it went to S3");
+});
+
+Deno.test("environment: what may not be looked at is one line, without Deno's own advice", async () => {
+  class Blind extends FakeIo {
+    override env(name: string): string | undefined {
+      const advice = "run again with the --allow-env flag";
+      throw new Deno.errors.NotCapable(`Requires env access to "${name}", ${advice}`);
+    }
+  }
+  const io = new Blind();
+  assert.equal(await main(["path", "root", "--run-id", "1", "--platform", "linux"], io), 4);
+  assert.match(
+    io.err,
+    /^error: Cannot go on: the permission to look at [^\n]+ is missing[^\n]*\n$/,
+  );
+  assert(!io.err.includes("--allow"), io.err);
 });

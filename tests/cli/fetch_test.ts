@@ -1,7 +1,7 @@
 /** `run-outputs fetch`, in process. */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { main } from "../../src/cli/main.ts";
 import { noise, sha256 } from "../support/bytes.ts";
 import { refused, runJson, runs, WatchedIo } from "../support/command_line.ts";
@@ -52,6 +52,15 @@ test("fetch --json: one document", async (d) => {
   }
 });
 
+test("fetch --json: paths are absolute, also of a relative directory", async (d) => {
+  const args = [...d.args, "--output-dir", relative(Deno.cwd(), d.out)];
+  for (const more of [[], ["--dry-run"]]) {
+    const document = await runJson(0, [...args, ...more]);
+    assert.equal(document.output_dir, d.out);
+    for (const { path, local_path } of document.files) assert.equal(local_path, join(d.out, path));
+  }
+});
+
 test("fetch INCLUDE and --exclude: choose", async (d) => {
   await runs(0, [...d.args, "blas_*,fft_*", "--exclude", "*_dev_*"]);
   assert.deepEqual(await fileNames(d.out), NAMES.slice(1));
@@ -89,4 +98,18 @@ test("fetch: an interruption exits with 130, one line, nothing partial", async (
   assert.equal(await running, 130);
   assert.match(io.err, /^error: interrupted[^\n]*\n$/);
   for (const name of await fileNames(d.dir)) assert(!name.includes(".run-outputs-tmp"), name);
+});
+
+test("fetch: a second interruption ends at once, and the terminal has its cursor", async (d) => {
+  class Terminal extends WatchedIo {
+    override readonly stderrIsTerminal = true;
+  }
+  const io = new Terminal();
+  // Quiet, so that no bar of ours writes to the terminal of who runs the tests.
+  const running = main([...d.args, "--quiet"], io);
+  while (io.listeners === 0) await Promise.resolve();
+  io.interrupt();
+  io.interrupt();
+  assert.equal(await running, 130);
+  assert(io.err.includes("\u001b[?25h"), io.err);
 });

@@ -36,6 +36,14 @@ for (const words of commandLines(program)) {
   });
 }
 
+for (const words of [["upload", "build"], ["upload"], ["path"], []]) {
+  Deno.test(`run-outputs help ${words.join(" ")}: is that command's --help`, async () => {
+    const expected = await run([...words, "--help"]);
+    assert.deepEqual(await run(["help", ...words]), expected);
+    if (words[1]) assert.deepEqual(await run([words[0], "help", words[1]]), expected);
+  });
+}
+
 Deno.test("run-outputs: without a command prints the help on stderr and exits with 2", async () => {
   const { code, stdout, stderr } = await run([]);
   assert.equal(code, 2);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { refused, runJson, runs } from "../support/command_line.ts";
 import { makeBuild, RUN, UPLOADED_KEYS } from "../support/staging.ts";
 import { snapshot } from "../support/snapshot.ts";
+import { takesAnyName } from "../support/odd_names.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 
 function test(name: string, fn: (staging: string) => Promise<void>): void {
@@ -84,4 +85,16 @@ test("list: touches nothing", async (staging) => {
   const before = await snapshot(staging);
   await runs(0, ["list", "--staging-dir", staging, ...RUN]);
   assert.deepEqual(await snapshot(staging), before);
+});
+
+Deno.test({
+  name: "list: a name that no key has is a warning, the others are listed",
+  ignore: !takesAnyName,
+  fn: async () => {
+    await using temp = await tempDir();
+    await writeTree(temp.path, { "123-linux/good": "g", "123-linux/tab\there": "t" });
+    const { out, err } = await runs(0, ["list", "--staging-dir", temp.path, ...RUN]);
+    assert.match(out, /good/);
+    assert.match(err, /^warning: Passing over "[^\n\t]*tab\\there": [^\n\t]+\n$/);
+  },
 });

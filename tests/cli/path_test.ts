@@ -58,6 +58,21 @@ for (const args of [["--json"], ["--format", "json"]]) {
   });
 }
 
+for (const args of [["--json"], ["--format", "json"], ["--format=json"]]) {
+  Deno.test(`path ${args.join(" ")}: an error is a document too`, async () => {
+    const { code, stdout, stderr } = await run(["path", "nope", ...RUN, ...args]);
+    assert.equal(code, 2);
+    const { schema, error } = JSON.parse(stdout);
+    assert.equal(schema, "run-outputs.error/1");
+    assert.equal(stderr, `error: ${error.message}\n`);
+  });
+}
+
+Deno.test("path: knows the release type that others write, as every look-up does", async () => {
+  const { stdout } = await run(["path", "root", ...RUN, "--release-type", "release"]);
+  assert.equal(stdout, "s3://therock-release-artifacts/12345-linux\n");
+});
+
 Deno.test("path --list: shows every kind; its example works", async () => {
   const { code, stdout } = await run(["path", "--list"]);
   assert.equal(code, 0);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { main } from "../../src/cli/main.ts";
 import { makeBuildTree } from "../support/build_tree.ts";
+import { likeArchive } from "../support/bytes.ts";
 import { FakeIo, run } from "../support/fake_io.ts";
 import { readTree, tempDir, writeTree } from "../support/temp_dir.ts";
 
@@ -156,10 +157,10 @@ Deno.test("upload: other content is replaced with a warning that names both hash
 Deno.test("upload artifacts: a sidecar that does not match fails its archive alone, exit 6", async () => {
   await using dir = await tempDir();
   await writeTree(`${dir.path}/a`, {
-    "good_lib_generic.tar.zst": "good",
-    "bad_lib_generic.tar.zst": "bad",
+    "good_lib_generic.tar.zst": likeArchive("zst", "good"),
+    "bad_lib_generic.tar.zst": likeArchive("zst", "bad"),
     "bad_lib_generic.tar.zst.sha256sum": "0".repeat(64),
-    "odd_lib_generic.tar.xz": "odd",
+    "odd_lib_generic.tar.xz": likeArchive("xz", "odd"),
     "odd_lib_generic.tar.xz.sha256sum": "no digest",
   });
   const args = [
@@ -228,7 +229,7 @@ Deno.test("upload manifest: with a group and without", async () => {
 
 Deno.test("upload --layout typed: artifacts go below artifacts/, logs stay", async () => {
   await using dir = await tempDir();
-  await writeTree(`${dir.path}/a`, { "x_lib_generic.tar.xz": "x" });
+  await writeTree(`${dir.path}/a`, { "x_lib_generic.tar.xz": likeArchive("xz", "x") });
   const to = [...RUN, NO_INDEX, "--output-dir", `${dir.path}/s`, "--layout", "typed"];
   await run(["upload", "artifacts", `${dir.path}/a`, ...to]);
   await run(["upload", "logs", `${dir.path}/a`, ...GROUP, ...to]);

@@ -19,6 +19,11 @@ const PATHS = new Set(["stage", "stage/text", "nope", "out"]);
 
 const CASES: readonly Case[] = [
   [["uplaod"], 2, ["'uplaod'", "upload"]],
+  [["help", "uplaod"], 2, ["'uplaod'", "Did you mean upload?"]],
+  [["help", "nope"], 2, ["'nope'", "'run-outputs help' lists all"]],
+  [["help", "build"], 2, ["'build'", "Did you mean upload build?"]],
+  [["help", "upload", "biuld"], 2, ["'biuld'", "Did you mean build?"]],
+  [["upload", "help", "nope"], 2, ["'nope'", "'run-outputs help upload' lists all"]],
   [["upload", "biuld"], 2, ["'biuld'", "build"]],
   [["upload", "build", "--artifact-gruop", "g"], 2, ["--artifact-gruop", "--artifact-group"]],
   [["upload", "build", ...O], 2, ["--artifact-group"]],
@@ -98,7 +103,9 @@ const CASES: readonly Case[] = [
   [["list", "--staging-dir", "", "--run-id", "1"], 2, ["--staging-dir"]],
   [["list", ...S, "--platform", "windows"], 3, ["run 1", "windows", "--platform"]],
   [["list", ...S, "--run-id", "2"], 3, ["run 2", "--run-id"]],
-  [["list", ...S, "--kind", "artefact"], 2, ["--kind", '"artefact"', "artifact"]],
+  [["list", ...S, "--kind", "artefact"], 2, ["--kind", '"artefact"', "did you mean 'artifact'?"]],
+  [["list", ...S, "--kind", "artifacts"], 2, ["did you mean 'artifact'?"]],
+  [["list", ...S, "--kind", "qqqq"], 2, ["one of artifact, checksum"]],
   [["list", ...S, "--kind", "tarball"], 3, ["tarball"]],
   [["list", ...S, "--platform", "amiga"], 2, ["--platform", "'amiga'", "linux"]],
   [["list", ...S, "extra"], 2, ["extra"]],

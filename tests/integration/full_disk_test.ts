@@ -7,7 +7,7 @@
 
 import assert from "node:assert/strict";
 import { finish } from "../e2e/processes.ts";
-import { noise, sha256 } from "../support/bytes.ts";
+import { likeArchive, noise, sha256 } from "../support/bytes.ts";
 import { makeJob } from "../support/job.ts";
 import { startS3Server } from "../support/s3_server.ts";
 import { canMount, smallDisk } from "../support/small_disk.ts";
@@ -19,7 +19,7 @@ const RUN = ["--run-id", "7", "--platform", "linux"];
 async function makeArchives(dir: string): Promise<void> {
   const files: Record<string, Uint8Array | string> = {};
   for (const [name, size] of [["a", 500_000], ["big", 6_000_000], ["c", 500_000]] as const) {
-    const bytes = noise(size, size);
+    const bytes = likeArchive("zst", noise(size, size));
     files[`${name}_lib_generic.tar.zst`] = bytes;
     files[`${name}_lib_generic.tar.zst.sha256sum`] = sha256(bytes);
   }

@@ -15,3 +15,8 @@ Deno.test("nearest(): suggests nothing where nothing is near", () => {
   assert.equal(nearest("a", []), undefined);
   assert.equal(nearest("x".repeat(100_000), ["artifact"]), undefined);
 });
+
+Deno.test("nearest(): two letters in the wrong order are one change", () => {
+  assert.equal(nearest("biuld", ["logs", "build"]), "build");
+  assert.equal(nearest("ab", ["ba"]), undefined);
+});

@@ -10,7 +10,7 @@ import { planLogs } from "../../src/operations/upload_logs.ts";
 import { planManifest } from "../../src/operations/upload_manifest.ts";
 import { executeUpload, type UploadPlan, UploadPlanner } from "../../src/operations/upload_plan.ts";
 import { MemoryBackend } from "../../src/storage/memory.ts";
-import { collect, noise, sha256 } from "../support/bytes.ts";
+import { collect, likeArchive, noise, sha256 } from "../support/bytes.ts";
 import { rejectsWith } from "../support/errors.ts";
 import { BUILD_KEYS, makeBuild, MANIFEST_PATH } from "../support/staging.ts";
 import { fileNames } from "../support/snapshot.ts";
@@ -52,7 +52,7 @@ async function execute(plan: UploadPlan) {
 test(
   "planArtifacts(): directories become .tar.zst with a checksum, archives go as they are",
   async (dir, planner) => {
-    const archive = noise(1000);
+    const archive = likeArchive("xz", noise(1000));
     await writeTree(dir, {
       "blas_lib_gfx942/artifact_manifest.txt": "stage\n",
       "blas_lib_gfx942/stage/lib.so": "library",
@@ -87,9 +87,10 @@ for (
   ] as const
 ) {
   test(`planArtifacts(): a right ${title} checksum is uploaded as it is`, async (dir, planner) => {
-    const text = sidecar(sha256("content"));
+    const archive = likeArchive("zst", "content");
+    const text = sidecar(sha256(archive));
     await writeTree(dir, {
-      "a_lib_generic.tar.zst": "content",
+      "a_lib_generic.tar.zst": archive,
       "a_lib_generic.tar.zst.sha256sum": text,
     });
     await planArtifacts(ROOT, { artifactsDir: dir }, planner);
@@ -112,9 +113,9 @@ for (
 ) {
   test(`planArtifacts(): a ${title} checksum fails its archive alone`, async (dir, planner) => {
     await writeTree(dir, {
-      "a_lib_generic.tar.zst": "content",
+      "a_lib_generic.tar.zst": likeArchive("zst", "content"),
       "a_lib_generic.tar.zst.sha256sum": sidecar,
-      "b_lib_generic.tar.zst": "other",
+      "b_lib_generic.tar.zst": likeArchive("zst", "other"),
     });
     await planArtifacts(ROOT, { artifactsDir: dir }, planner);
     const { outcomes } = await execute(planner.plan());
@@ -147,7 +148,7 @@ test(
   "planArtifacts(): a directory whose archive exists gives way to it, with a note",
   async (dir, planner) => {
     await writeTree(dir, {
-      "a_lib_generic.tar.xz": "packed",
+      "a_lib_generic.tar.xz": likeArchive("xz", "packed"),
       "a_lib_generic/artifact_manifest.txt": "stage\n",
     });
     await planArtifacts(ROOT, { artifactsDir: dir }, planner);
@@ -165,7 +166,7 @@ test("planArtifacts(): what is no artifact is told, hidden files are not", async
     "orphan_lib_generic.tar.zst.sha256sum": "0".repeat(64),
     ".run-outputs-tmp-x": "",
     ".DS_Store": "",
-    "a_lib_generic.tar.zst": "a",
+    "a_lib_generic.tar.zst": likeArchive("zst", "a"),
   });
   await planArtifacts(ROOT, { artifactsDir: dir }, planner);
   const plan = planner.plan();
@@ -182,14 +183,18 @@ test(
     for (const name of ["a_lib_generic", "b_lib_generic", "c_dev_generic"]) {
       await writeTree(dir, { [`${name}/artifact_manifest.txt`]: "" });
     }
-    await writeTree(dir, { "d_lib_generic.tar.xz": "d" });
+    await writeTree(dir, { "d_lib_generic.tar.xz": likeArchive("xz", "d") });
     const unmatched = await planArtifacts(ROOT, {
       artifactsDir: dir,
       include: ["*_lib_generic", "c_*.tar.zst", "e_*"],
       exclude: ["b_*"],
     }, planner);
     assert.deepEqual(unmatched, ["e_*"]);
-    assert.deepEqual(keys(planner.plan()), ["a_lib_generic.tar.zst", "c_dev_generic.tar.zst"]);
+    assert.deepEqual(keys(planner.plan()), [
+      "d_lib_generic.tar.xz",
+      "a_lib_generic.tar.zst",
+      "c_dev_generic.tar.zst",
+    ]);
   },
 );
 

@@ -9,6 +9,7 @@ import { LocalBackend } from "../../src/storage/local.ts";
 import { spool } from "../../src/storage/spool.ts";
 import { collect, noise, sha256 } from "../support/bytes.ts";
 import { rejectsWith } from "../support/errors.ts";
+import { makeNamesOutsideUtf8, takesAnyName } from "../support/odd_names.ts";
 import { fileNames, snapshot } from "../support/snapshot.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 
@@ -289,4 +290,29 @@ Deno.test("local: an unfinished download is not listed, an object with such a na
     "r/b.part.journal": "{}\n",
   });
   assert.deepEqual(await list(new LocalBackend(temp.path), "r"), ["r/b.part", "r/b.part.journal"]);
+});
+
+Deno.test({
+  name: "local: a name that no key has is told once, and the rest is listed",
+  ignore: !takesAnyName,
+  fn: async () => {
+    await using temp = await tempDir();
+    const dir = join(temp.path, "1-linux");
+    await writeTree(dir, { "b": "b", "tab\there": "t", "line\nbreak/in": "l", "z\ufffd": "z" });
+    await makeNamesOutsideUtf8(dir);
+    const notices: string[] = [];
+    const backend = new LocalBackend(temp.path, { onNotice: (text) => notices.push(text) });
+    for (let time = 0; time < 2; time++) {
+      assert.deepEqual(await list(backend, "1-linux"), ["1-linux/b", "1-linux/z\ufffd"]);
+    }
+    const named = notices.map((text) => text.replace(temp.path, "")).sort();
+    assert.equal(named.length, 4, named.join("\n"));
+    for (const name of ["a\ufffd.log", "d\ufffd", "line\\nbreak", "tab\\there"]) {
+      const [told] = named.filter((text) => text.startsWith(`Passing over "/1-linux/${name}": `));
+      assert(told !== undefined, `${name}: ${named}`);
+      assert(!told.includes("\n") && !told.includes("\t"), told);
+    }
+    // Whoever does not listen is not told less.
+    await rejectsWith(list(new LocalBackend(temp.path), "1-linux"), "failed", "Cannot list");
+  },
 });

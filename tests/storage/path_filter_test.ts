@@ -21,8 +21,9 @@ const TABLE: readonly (readonly [string, readonly string[], readonly string[]])[
   ["logs/**", ["logs/a", "logs/a/b", "logs/.a"], ["logsx/a", "x/logs/a"]],
   ["logs/**/*.log", ["logs/a.log", "logs/x/y/a.log"], ["logs/a.txt", "a.log"]],
   ["**/*.log", ["a.log", "x/a.log"], ["a.txt"]],
-  ["ccache/", ["ccache/a", "ccache/x/y", "ccache/.a"], ["x/ccache/a", "ccachex/a"]],
-  ["**/ccache/", ["ccache/a", "x/ccache/a/b"], ["xccache/a"]],
+  ["ccache/", ["ccache/a", "ccache/x/y", "ccache/.a"], ["ccache", "x/ccache/a", "ccachex/a"]],
+  ["**/ccache/", ["ccache/a", "x/ccache/a/b"], ["ccache", "x/ccache", "xccache/a"]],
+  ["*/", ["a/b", "a/b/c", ".a/b"], ["a"]],
   ["?.txt", ["a.txt", "x/b.txt", "ü.txt"], ["ab.txt", ".txt"]],
   ["{a,b}_*.zst", ["a_x.zst", "b_.zst"], ["c_x.zst", "a.zst"]],
   ["[ab].txt", ["a.txt", "b.txt"], ["c.txt"]],
@@ -79,6 +80,23 @@ Deno.test("pathFilter(): patterns that can't be relative paths are refused by na
       JSON.stringify(pattern),
     );
     throwsWith(() => pathFilter({ exclude: [pattern] }), "invalid", "exclude pattern");
+  }
+});
+
+Deno.test("pathFilter(): what is no pattern of a person is refused, not run into", () => {
+  for (
+    const pattern of ["a".repeat(70_000), "+(a".repeat(2000), "*a".repeat(30_000), "(".repeat(5000)]
+  ) {
+    throwsWith(
+      () => pathFilter({ include: [pattern] }),
+      "invalid",
+      "include pattern",
+      "at most 4096",
+    );
+  }
+  for (const piece of ["+(a", "*a", "(", "[", "{", "!(", "\\"]) {
+    const pattern = piece.repeat(Math.floor(4096 / piece.length));
+    assert.equal(typeof pathFilter({ include: [pattern] }).matches("x"), "boolean", piece);
   }
 });
 

@@ -6,6 +6,7 @@ import { TEMPORARY_PREFIX } from "../../src/storage/atomic_file.ts";
 import { pathFilter } from "../../src/storage/path_filter.ts";
 import { listTree } from "../../src/storage/tree.ts";
 import { rejectsWith } from "../support/errors.ts";
+import { makeNamesOutsideUtf8, takesAnyName } from "../support/odd_names.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 
 Deno.test("listTree(): all files with sizes, in the order of their paths' bytes", async () => {
@@ -72,11 +73,11 @@ Deno.test({
   },
 });
 
-Deno.test("listTree(): a missing root is not_found, a file in its place a conflict", async () => {
+Deno.test("listTree(): a missing root is not_found, a file in its place invalid", async () => {
   await using temp = await tempDir();
   await writeTree(temp.path, { "file": "" });
   await rejectsWith(listTree(join(temp.path, "nothing")), "not_found", "nothing");
-  await rejectsWith(listTree(join(temp.path, "file")), "conflict", "file");
+  await rejectsWith(listTree(join(temp.path, "file")), "invalid", "file");
 });
 
 Deno.test({
@@ -129,4 +130,31 @@ Deno.test("listTree(): an unfinished download is told and not taken, a file with
     files.map(({ relativePath }) => relativePath),
     ["b.part", "c.part", "c.part.journal"],
   );
+});
+
+Deno.test("listTree(): names that Windows needs encoded are those of keys again", async () => {
+  await using temp = await tempDir();
+  await writeTree(temp.path, { "a%3Ab%2F/gfx942%3Axnack+": "x", "100%": "y" });
+  const paths = async (encodedNames: boolean) =>
+    (await listTree(temp.path, { encodedNames })).files.map(({ relativePath }) => relativePath);
+  // What the encoding never makes stands for itself.
+  assert.deepEqual(await paths(true), ["100%", "a%3Ab%2F/gfx942:xnack+"]);
+  assert.deepEqual(await paths(false), ["100%", "a%3Ab%2F/gfx942%3Axnack+"]);
+});
+
+Deno.test({
+  name: "listTree(): a name that is not UTF-8 is told as that",
+  ignore: !takesAnyName,
+  fn: async () => {
+    await using temp = await tempDir();
+    await writeTree(temp.path, { "b": "b", "z\ufffd": "z" });
+    await makeNamesOutsideUtf8(temp.path);
+    const { files, unreadable } = await listTree(temp.path);
+    assert.deepEqual(files.map(({ relativePath }) => relativePath), ["b", "z\ufffd"]);
+    assert.deepEqual(unreadable.map(({ relativePath }) => relativePath), [
+      "a\ufffd.log",
+      "d\ufffd",
+    ]);
+    for (const { error } of unreadable) assert.match(error.message, /its name is not UTF-8$/);
+  },
 });

@@ -20,6 +20,18 @@ export function noise(size: number, seed = 1): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** How the files of each compression begin. */
+const BEGIN = { zst: [0x28, 0xb5, 0x2f, 0xfd], xz: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] };
+
+/** What nobody can unpack, and yet begins like an archive. */
+export function likeArchive(
+  compression: "zst" | "xz",
+  content: Uint8Array | string,
+): Uint8Array<ArrayBuffer> {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  return concat([new Uint8Array(BEGIN[compression]), bytes]);
+}
+
 /** The SHA-256 of bytes or a text, 64 hex digits. */
 export function sha256(content: Uint8Array | string): string {
   return createHash("sha256").update(content).digest("hex");

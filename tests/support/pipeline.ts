@@ -6,7 +6,7 @@
  */
 
 import { join } from "node:path";
-import { noise } from "./bytes.ts";
+import { likeArchive, noise } from "./bytes.ts";
 import { makeBuild, MANIFEST_PATH } from "./staging.ts";
 import { writeTree } from "./temp_dir.ts";
 
@@ -30,7 +30,7 @@ export async function makePipeline(dir: string): Promise<void> {
     "stage/logs/ccache/ccache.log": "hit\n",
     "stage/math/.ninja_log": "# ninja log v5\n",
 
-    "artifacts/rccl_test_gfx942:xnack+.tar.zst": noise(900, 4),
+    "artifacts/rccl_test_gfx942:xnack+.tar.zst": likeArchive("zst", noise(896, 4)),
 
     "wheels/dist/rocm-7.0.tar.gz": noise(500, 5),
     "wheels/dist/rocm_sdk_core-7.0-py3-none-linux_x86_64.whl": noise(600, 6),

@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import { noise, sha256 } from "./bytes.ts";
+import { likeArchive, noise, sha256 } from "./bytes.ts";
 import { writeTree } from "./temp_dir.ts";
 
 /** The options that name the run of all these tests. */
@@ -15,7 +15,7 @@ export const RUN = ["--run-id", "123", "--platform", "linux"] as const;
 export const MANIFEST_PATH = "base/aux-overlay/build/therock_manifest.json";
 
 /** The bytes of the archive that {@linkcode makeBuild} leaves packed. */
-export const READY_ARCHIVE = noise(5000, 7);
+export const READY_ARCHIVE = likeArchive("xz", noise(4994, 7));
 
 /** Makes a build of a few small files, with everything that `upload build` looks for. */
 export async function makeBuild(build: string): Promise<void> {

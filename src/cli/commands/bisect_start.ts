@@ -27,6 +27,7 @@ import {
 import type { Context } from "../context.ts";
 import { list, nonEmpty, required } from "../options.ts";
 import { Output, plural } from "../output.ts";
+import { checkOutputDir } from "../storage.ts";
 
 /** The values of the command's options. */
 interface Options extends BisectFetchOptions, BisectOptions {
@@ -82,6 +83,7 @@ Examples:
       checkBisectOptions(options);
       const given = { ...options, include: include.flatMap((item) => list(item)) };
       const chosen = settled(given, options.stateDir, io);
+      await checkOutputDir(chosen.outputDir);
       const args = bisectArgs(chosen);
       const { checkSelection } = await import("../../operations/select_artifacts.ts");
       checkSelection({ ...chosen, artifactGroups: chosen.artifactGroup });

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { basename, resolve } from "node:path";
 import { Argument, Command } from "commander";
 import type { Unpacked } from "../../archive/unpack.ts";
 import { diskError } from "../../layout/disk_error.ts";
@@ -26,10 +27,10 @@ import { findSelector, refuseFinding, withFindOptions } from "../find_options.ts
 import { foundJson, foundLines } from "../find_report.ts";
 import { list, nonEmpty, required, withReadOptions } from "../options.ts";
 import { columns, formatBytes, Output } from "../output.ts";
-import { withProgress } from "../progress.ts";
+import { type ProgressListener, withProgress } from "../progress.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
-import { openForReading, type OpenStorage, stagingDirOf } from "../storage.ts";
+import { checkOutputDir, openForReading, type OpenStorage, stagingDirOf } from "../storage.ts";
 import {
   inOrder,
   relativeToAny,
@@ -84,6 +85,7 @@ Examples:
       if (selector === undefined) refuseFinding(options);
       const source = selector ??
         runRoot(options, { reading: true, onDisk }, context.io, output);
+      await checkOutputDir(outputDir);
       const families = await readFamilies(options.familiesFile);
       using storage = await openForReading(options, context.io, output);
       const { show } = storage;
@@ -110,12 +112,19 @@ Examples:
       const cache = options.cacheDir === undefined || dryRun
         ? undefined
         : await openCache(options.cacheDir, options.cacheSize, output);
-      const total = plan.items.length;
       const began = performance.now();
-      const report = await withProgress("fetched", total, context.io, quiet, async (onEvent) => {
+      // Archives are downloaded under other directories than they are planned for.
+      const progress = {
+        verb: "fetched",
+        files: plan.items,
+        keyOf: basename,
+        io: context.io,
+        quiet,
+      };
+      const report = await withProgress(progress, async (listener) => {
         const onWait = (name: string) =>
           output.note(`another process is downloading ${name}: waiting for it`);
-        const common = { dryRun, concurrency, cache, onWait, show, signal, onEvent };
+        const common = { dryRun, concurrency, cache, onWait, show, signal, ...listener };
         return await execute(storage, plan, { ...common, mode, outputDir, options });
       });
       const seconds = (performance.now() - began) / 1000;
@@ -134,11 +143,11 @@ Examples:
           ...describeRoot(roots[0]),
           found: found && foundJson(found),
           staging_dir: storage.dir,
-          output_dir: outputDir,
+          output_dir: resolve(outputDir),
           mode,
           seconds,
           phases: { download: report.downloading, unpack: report.unpacking },
-          kept_in: report.keptIn,
+          kept_in: report.keptIn && resolve(report.keptIn),
           ...withDetails(roots, plan, report),
         }),
         () =>
@@ -161,6 +170,7 @@ async function execute(
   { mode, outputDir, options, ...common }:
     & { readonly mode: FetchMode; readonly outputDir: string }
     & { readonly options: FetchCommandOptions }
+    & Pick<ProgressListener, "onUnpacked">
     & Parameters<typeof import("../../operations/fetch_artifacts.ts").fetchPacked>[2],
 ): Promise<Report> {
   if (mode === "packed" || common.dryRun) {
@@ -203,7 +213,7 @@ async function openCache(
 /** The files of the JSON document, each with where it came from and what was unpacked of it. */
 function withDetails(roots: readonly RunOutputRoot[], plan: FetchPlan, report: Report) {
   const prefixes = roots.map((root) => root.root());
-  const reported = reportedLocations(prefixes, report.results, ({ path }) => path);
+  const reported = reportedLocations(prefixes, report.results, ({ path }) => resolve(path));
   const details = inOrder(report.results) as FetchResult[];
   const verified = verifiedKeys(plan);
   return {
@@ -224,7 +234,7 @@ function withDetails(roots: readonly RunOutputRoot[], plan: FetchPlan, report: R
 function unpackedJson(unpacked: Unpacked | undefined) {
   if (unpacked === undefined) return undefined;
   const { directory, members, files, bytes, seconds } = unpacked;
-  return { directory, members, files, bytes, seconds };
+  return { directory: resolve(directory), members, files, bytes, seconds };
 }
 
 function verifiedKeys(plan: FetchPlan): ReadonlySet<string> {

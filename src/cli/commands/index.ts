@@ -60,6 +60,7 @@ Examples:
       const { subject } = target;
       const { results, kept } = await writeIndexPages(storage.backend, subject, {
         force,
+        show: storage.show,
         signal,
       });
       const where = storage.show(subject.prefix);

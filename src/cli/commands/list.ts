@@ -7,6 +7,7 @@
 import { Command, Option } from "commander";
 import { OUTPUT_KINDS, type OutputKind } from "../../layout/classify.ts";
 import { invalid } from "../../layout/error.ts";
+import { nearest } from "../../layout/nearest.ts";
 import type { ListedOutput } from "../../operations/list_outputs.ts";
 import type { Context } from "../context.ts";
 import { otherPlace } from "../fetch_sources.ts";
@@ -103,8 +104,10 @@ function checkKinds(names: readonly string[] | undefined): Set<OutputKind> | und
   if (names === undefined) return undefined;
   return new Set(names.map((name) => {
     const kind = OUTPUT_KINDS.find((kind) => kind === name);
-    if (kind === undefined) throw invalid("--kind", name, `one of ${OUTPUT_KINDS.join(", ")}`);
-    return kind;
+    if (kind !== undefined) return kind;
+    const meant = nearest(name, OUTPUT_KINDS);
+    const remedy = meant === undefined ? "" : `; did you mean '${meant}'?`;
+    throw invalid("--kind", name, `one of ${OUTPUT_KINDS.join(", ")}${remedy}`);
   }));
 }
 

@@ -70,7 +70,7 @@ Examples:
       const dir = stagingDirOf(options, context.io);
       const { format } = options;
       const onDisk = dir !== undefined && format === "local";
-      const root = runRoot(options, { reading: false, onDisk }, context.io, output);
+      const root = runRoot(options, { reading: true, onDisk }, context.io, output);
       const location = locateKind(root, kind, args);
       if (format === "local" && dir === undefined) {
         throw new RunOutputsError(

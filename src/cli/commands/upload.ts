@@ -23,6 +23,7 @@ export function uploadCommand(context: Context): Command {
   return new Command("upload")
     .summary("upload outputs of a run")
     .description("Uploads outputs of a run. What is there already with the same content is kept.")
+    .helpCommand("help [command]", "print a command's help")
     .addCommand(uploadBuildCommand(context))
     .addCommand(uploadStageCommand(context))
     .addCommand(uploadArtifactsCommand(context))

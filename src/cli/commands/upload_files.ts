@@ -6,7 +6,7 @@
 
 import { Argument, Command, Option } from "commander";
 import type { Context } from "../context.ts";
-import { list, required, withUploadOptions } from "../options.ts";
+import { list, nonEmpty, required, withUploadOptions } from "../options.ts";
 import { runUpload, type UploadCommandOptions } from "../run_upload.ts";
 
 /** The values of the command's options. */
@@ -26,7 +26,10 @@ export function uploadFilesCommand(context: Context): Command {
       "Uploads files: a file to TO/its-name, the content of a directory to TO/. Symbolic links " +
         "are not followed.",
     )
-    .addArgument(new Argument("<paths...>", "files and directories"))
+    .addArgument(
+      new Argument("<paths...>", "files and directories")
+        .argParser((path: string, before: string[] = []) => [...before, nonEmpty(path)]),
+    )
     .addOption(
       new Option(TO, "the path in the run, such as reports; '' for the run's root (required)"),
     )

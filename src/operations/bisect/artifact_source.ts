@@ -10,11 +10,15 @@ import { RunOutputsError } from "../../layout/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { ContentCache } from "../../storage/content_cache.ts";
-import type { TransferEvent, TransferResult } from "../../storage/transfer.ts";
+import type { TransferResult } from "../../storage/transfer.ts";
 import { ArchiveSource } from "../archive_source.ts";
 import type { FetchPlan } from "../fetch_artifacts.ts";
 import { planFoundFetch, sourceRuns } from "../fetch_found.ts";
-import { fetchUnpacked, type UnpackedReport } from "../fetch_unpacked.ts";
+import {
+  fetchUnpacked,
+  type FetchUnpackedOptions,
+  type UnpackedReport,
+} from "../fetch_unpacked.ts";
 import {
   DEFAULT_WORKFLOW,
   type RunSearch,
@@ -52,7 +56,9 @@ export interface BisectArtifactOptions extends Omit<SearchOptions, "signal"> {
   /** Called for each fetch with its plan, to show its progress and to tell what it did. */
   readonly during?: (
     plan: FetchPlan,
-    fetch: (onEvent?: (event: TransferEvent) => void) => Promise<UnpackedReport>,
+    fetch: (
+      listener?: Pick<FetchUnpackedOptions, "onEvent" | "onUnpacked">,
+    ) => Promise<UnpackedReport>,
   ) => Promise<UnpackedReport>;
 }
 
@@ -110,7 +116,7 @@ class ArtifactSource implements BisectSource {
     const plan = await this.#plan(runs, outputDir, signal);
     const report = await during(
       plan,
-      (onEvent) => fetchUnpacked(backend, plan, { ...common, outputDir, signal, onEvent }),
+      (listener) => fetchUnpacked(backend, plan, { ...common, ...listener, outputDir, signal }),
     );
     const failure = worst(report.results);
     if (failure !== undefined) throw failure;

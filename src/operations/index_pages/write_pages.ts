@@ -33,6 +33,8 @@ export interface WriteIndexOptions {
   readonly uploaded?: readonly TransferResult[];
   /** Whether pages that something else made are replaced. Default: they are kept. */
   readonly force?: boolean;
+  /** Where a location is, for messages. Default: its S3 URI. */
+  readonly show?: (location: OutputLocation) => string;
   /** Stops the work; a page is there whole or as before. */
   readonly signal?: AbortSignal;
 }
@@ -122,7 +124,7 @@ class Writer {
       const changed = pages.filter((page) => this.#differs(page));
       if (changed.length === 0) break;
       if (round === MAX_ROUNDS) {
-        for (const page of changed) this.#fail(page, busy(page));
+        for (const page of changed) this.#fail(page, busy(page, this.#options.show));
         break;
       }
       if (steps.includes("refused")) {
@@ -280,10 +282,15 @@ function isConflict(error: unknown): boolean {
   return error instanceof RunOutputsError && error.code === "conflict";
 }
 
-function busy({ location }: IndexPage): RunOutputsError {
+function busy(
+  { location }: IndexPage,
+  show: (location: OutputLocation) => string = String,
+): RunOutputsError {
   return new RunOutputsError(
     "conflict",
-    `Cannot finish ${location}: its files changed ${MAX_ROUNDS} times while it was written; ` +
+    `Cannot finish ${
+      show(location)
+    }: its files changed ${MAX_ROUNDS} times while it was written; ` +
       "'run-outputs index' makes it anew",
   );
 }

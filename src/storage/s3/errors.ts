@@ -5,6 +5,7 @@
  */
 
 import { type ErrorCode, RunOutputsError } from "../../layout/error.ts";
+import { missingPermission } from "../../layout/permission.ts";
 import type { RetryAdvice } from "../retry.ts";
 import { StalledError } from "./watchdog.ts";
 
@@ -155,6 +156,8 @@ interface Explanation {
 
 function explain(context: S3Context, error: unknown): Explanation {
   if (error instanceof S3Failure) return explainFailure(context, error);
+  const permission = missingPermission(error);
+  if (permission !== undefined) return { code: "denied", reason: permission };
   if (error instanceof StalledError) {
     return { code: "transient", reason: `${context.host} is stuck: ${error.message}` };
   }

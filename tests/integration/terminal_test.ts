@@ -1,0 +1,48 @@
+/** The program on a terminal, which `script` of util-linux makes. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { makeSlowBuild } from "../e2e/support.ts";
+import { fileNames } from "../support/snapshot.ts";
+import { tempDir } from "../support/temp_dir.ts";
+
+const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
+
+Deno.test({
+  name: "a terminal: bars while it uploads, and nothing of them afterwards",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using temp = await tempDir();
+    const build = join(temp.path, "build");
+    await makeSlowBuild(build);
+    const args = [
+      "upload",
+      "build",
+      "--artifact-group",
+      "g",
+      "--build-dir",
+      build,
+      "--run-id",
+      "1",
+    ];
+    args.push("--output-dir", join(temp.path, "s"), "--platform", "linux");
+    const words = [Deno.execPath(), "run", "-q", "-P", CLI, ...args, "--level", "17"];
+    const log = join(temp.path, "log");
+    const { code } = await new Deno.Command("script", {
+      args: ["-qec", words.map((word) => `'${word}'`).join(" "), log],
+      env: { NO_COLOR: "1", GITHUB_ACTIONS: "", RELEASE_TYPE: "ci" },
+      stdin: "null",
+      stdout: "null",
+    }).output();
+    const text = await Deno.readTextFile(log);
+    assert.equal(code, 0, text);
+    assert((await fileNames(join(temp.path, "s"))).length > 60);
+    assert.match(text, /\d+% {2}\d+ of \d+ files/);
+    assert.match(text, /part\d+_lib_generic {2}/);
+    assert(text.lastIndexOf("\u001b[?25h") > text.lastIndexOf("\u001b[?25l"), "the cursor is back");
+    const after = text.slice(text.lastIndexOf("\u001b[0J"));
+    assert.doesNotMatch(after, /[█░]/);
+    assert.match(after, /\d+ files, [\d.]+ MB: \d+ written\r\n/);
+  },
+});
