@@ -95,7 +95,10 @@ export async function findArtifacts(options: FindOptions): Promise<FindResult> {
   if ("latestOf" in selector) {
     const branch = selector.latestOf ?? undefined;
     if (branch === "") throw invalid("branch", branch, "a branch's name");
-    return await walk(options, branch, 0);
+    const found = await walk(options, branch, 0);
+    if (found !== undefined) return found;
+    const where = branch ?? "the default branch";
+    throw new RunOutputsError("not_found", `No commits in ${where} of ${repository}: check --repo`);
   }
   if ("runId" in selector) {
     const run = await github.workflowRun(repository, selector.runId, { signal, fresh });
@@ -111,9 +114,8 @@ export async function findArtifacts(options: FindOptions): Promise<FindResult> {
   if (search.missing.length === 0) return result;
   if (options.nearestAncestor) {
     const nearest = await walk(options, sha, 1);
-    return nearest.missing.length === 0
-      ? { ...nearest, asked: sha }
-      : { ...result, looked: nearest.looked + 1 };
+    if (nearest?.missing.length === 0) return { ...nearest, asked: sha };
+    return { ...result, looked: (nearest?.looked ?? 0) + 1 };
   }
   return result;
 }
@@ -128,7 +130,7 @@ export async function findArtifacts(options: FindOptions): Promise<FindResult> {
 export async function withNearest(result: FindResult, options: FindOptions): Promise<FindResult> {
   const maxCommits = Math.min(options.maxCommits ?? DEFAULT_MAX_COMMITS, HINT_COMMITS);
   const found = await walk({ ...options, maxCommits }, result.commit, 1);
-  if (found.missing.length > 0) return result;
+  if (found === undefined || found.missing.length > 0) return result;
   const commit = await options.github.commit(options.repository, found.commit, options);
   return { ...result, nearest: { commit, distance: found.distance } };
 }
@@ -194,12 +196,12 @@ async function resolveSelector(
   throw invalid("commit", commit, "a SHA; a branch or a tag of that name is for --ref");
 }
 
-/** Looks at a commit and those before it, until one has all. */
+/** Looks at a commit and those before it, until one has all; `undefined`, if there is none. */
 async function walk(
   options: FindOptions,
   start: string | undefined,
   skip: number,
-): Promise<FindResult> {
+): Promise<FindResult | undefined> {
   const { github, repository, maxCommits = DEFAULT_MAX_COMMITS, signal, fresh, onCommit } = options;
   const limit = maxCommits + skip;
   let first: FindResult | undefined;
@@ -216,9 +218,5 @@ async function walk(
     const pending = [...first?.pending ?? [], ...search.pending];
     first = { ...first ?? result, rejected, pending, looked };
   }
-  if (first !== undefined) return first;
-  throw new RunOutputsError(
-    "not_found",
-    `No commits in ${start ?? "the default branch"} of ${repository} to look at`,
-  );
+  return first;
 }

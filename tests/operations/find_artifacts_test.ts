@@ -203,6 +203,12 @@ Deno.test("findArtifacts(): an ancestor is told, and taken only if wanted", asyn
   const taken = await findArtifacts({ ...options, nearestAncestor: true });
   assert.deepEqual([taken.asked, taken.commit, taken.distance], [sha(1), sha(4), 3]);
   assert.equal(taken.groups[0].run.id, "4");
+
+  // The first commit of all has none before it.
+  const root = { ...options, selector: { commit: sha(8) } };
+  const first = await findArtifacts({ ...root, nearestAncestor: true });
+  assert.deepEqual([first.missing, first.looked], [["gfx942"], 1]);
+  assert.equal((await withNearest(first, root)).nearest, undefined);
 });
 
 Deno.test("findArtifacts(): many re-runs of one commit, the oldest of which has it", async () => {
