@@ -136,6 +136,7 @@ export type {
   S3Settings,
   StaticCredentials,
 } from "./src/storage/s3/settings.ts";
+export { isModifiedAfter } from "./src/storage/modified.ts";
 export { MemoryBackend } from "./src/storage/memory.ts";
 export { type PathFilter, pathFilter, type PathFilterOptions } from "./src/storage/path_filter.ts";
 export type {
@@ -179,6 +180,33 @@ export {
   type UnpackMode,
   type UnpackOptions,
 } from "./src/archive/unpack.ts";
+
+// Runs
+export {
+  addExpected,
+  EXPECTED_SCHEMA,
+  type ExpectedParts,
+  formatExpected,
+  parseExpected,
+} from "./src/runs/expected_parts.ts";
+export { formatPart } from "./src/runs/format_part.ts";
+export {
+  MANIFEST_SCHEMA,
+  type ManifestHead,
+  type ManifestPart,
+  type ManifestRun,
+  type ManifestWriter,
+  type OutputFile,
+  parsePart,
+} from "./src/runs/manifest.ts";
+export {
+  type FileClaim,
+  type MergedFile,
+  mergeParts,
+  mergeSorted,
+  type PartFiles,
+} from "./src/runs/merge_parts.ts";
+export { defaultPartName, type PartSubject } from "./src/runs/part_name.ts";
 
 // GitHub
 export {
@@ -247,6 +275,14 @@ export type {
   FetchOrigin,
   FetchResult,
 } from "./src/operations/archive_source.ts";
+export {
+  NO_MANIFEST,
+  readOutputs,
+  type ReadOutputsOptions,
+  type RunManifest,
+  type RunPart,
+} from "./src/operations/read_manifest.ts";
+export { requireParts } from "./src/operations/require_parts.ts";
 export { type ArtifactSelection, selectArtifacts } from "./src/operations/select_artifacts.ts";
 export {
   directorySubject,
@@ -268,7 +304,16 @@ export type {
   SimplePage,
 } from "./src/operations/index_pages/page.ts";
 export { type HashOf, renderPage } from "./src/operations/index_pages/render.ts";
-export { type ListedOutput, listOutputs } from "./src/operations/list_outputs.ts";
+export {
+  compareListing,
+  type JoinedOutput,
+  joinListing,
+  type ListedOutput,
+  listOutputs,
+  listRun,
+  type ManifestDifferences,
+  type RunOutput,
+} from "./src/operations/list_outputs.ts";
 export {
   type AbortUnfinishedOptions,
   abortUnfinishedUploads,
@@ -290,6 +335,11 @@ export {
   planStage,
   type PlanStageOptions,
 } from "./src/operations/upload_build.ts";
+export {
+  PartUpload,
+  type PartUploadOptions,
+  type UploadedFiles,
+} from "./src/operations/upload_manifest_part.ts";
 export { planFiles, type PlanFilesOptions } from "./src/operations/upload_files.ts";
 export { planLogs, type PlanLogsOptions } from "./src/operations/upload_logs.ts";
 export {

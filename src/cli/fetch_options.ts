@@ -7,7 +7,14 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { RunOutputsError } from "../layout/error.ts";
 import type { FindCommandOptions } from "./find_options.ts";
-import { concurrency, list, nonEmpty, type ReadCommandOptions, wholeNumber } from "./options.ts";
+import {
+  concurrency,
+  list,
+  noManifest,
+  nonEmpty,
+  type ReadCommandOptions,
+  wholeNumber,
+} from "./options.ts";
 
 /** The values of the command's options. */
 export interface FetchCommandOptions extends ReadCommandOptions, FindCommandOptions {
@@ -26,6 +33,10 @@ export interface FetchCommandOptions extends ReadCommandOptions, FindCommandOpti
   readonly keepArchives?: boolean;
   readonly requireChecksums?: boolean;
   readonly list?: boolean;
+  /** `false` with `--no-manifest`. */
+  readonly manifest: boolean;
+  readonly requireComplete?: boolean;
+  readonly part?: readonly string[];
   readonly cacheDir?: string;
   readonly cacheSize?: number;
   readonly maxMembers?: number;
@@ -66,6 +77,14 @@ export function withFetchOptions(command: Command): Command {
     )
     .addOption(chosen("--components <names>", "these components: lib, run, dev, dbg, doc, test"))
     .addOption(new Option("--list", "print what would be taken, and end").helpGroup(WHICH))
+    .addOption(
+      new Option(
+        "--require-complete",
+        "fetch nothing unless all parts of the run's manifest are there that the run expects",
+      ).helpGroup(WHICH),
+    )
+    .addOption(chosen("--part <names>", "with --require-complete: these parts, not the run's own"))
+    .addOption(noManifest())
     .addOption(new Option("--extract").hideHelp())
     .addOption(
       new Option("--no-extract", "leave the archives packed, in the output directory")
@@ -147,6 +166,15 @@ export function fetchMode(
   }
   if (options.cacheSize !== undefined && options.cacheDir === undefined) {
     throw new RunOutputsError("invalid", "Cannot use --cache-size without --cache-dir");
+  }
+  if (options.part !== undefined && !options.requireComplete) {
+    throw new RunOutputsError("invalid", "Cannot use --part without --require-complete");
+  }
+  if (options.requireComplete && !options.manifest) {
+    throw new RunOutputsError(
+      "invalid",
+      "Cannot use --require-complete with --no-manifest: choose one",
+    );
   }
   return mode;
 }

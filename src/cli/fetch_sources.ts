@@ -10,11 +10,13 @@ import { RunOutputRoot } from "../layout/run_output_root.ts";
 import { resolveRepository } from "../layout/workflow_run.ts";
 import type { FetchOptions, FetchPlan } from "../operations/fetch_artifacts.ts";
 import type { SourceRun } from "../operations/fetch_found.ts";
+import type { RunManifest } from "../operations/read_manifest.ts";
 import type { FindSelector } from "../operations/find_artifacts.ts";
 import type { FetchCommandOptions } from "./fetch_options.ts";
 import { explainPlaces, type Found, search } from "./github.ts";
 import type { Io } from "./io.ts";
 import type { Output } from "./output.ts";
+import { type ManifestOptions, readRunManifest } from "./run_manifest.ts";
 import { namedRepository, type RunOptions } from "./run_root.ts";
 import type { OpenStorage } from "./storage.ts";
 
@@ -36,6 +38,8 @@ export interface PlannedFetch {
   readonly plan: FetchPlan;
   /** The roots of the runs, the newest run first. */
   readonly roots: readonly RunOutputRoot[];
+  /** What each of them tells of itself. */
+  readonly manifests: readonly RunManifest[];
   /** What GitHub was asked for, and the runs it told of, if it was asked. */
   readonly found?: Found & { readonly sources: readonly SourceRun[] };
 }
@@ -52,26 +56,37 @@ export interface PlannedFetch {
  */
 export async function planNamedRun(
   root: RunOutputRoot,
-  options: RunOptions,
+  options: RunOptions & ManifestOptions,
   fetching: FetchOptions,
   reading: Reading,
 ): Promise<PlannedFetch> {
-  const { planFetch } = await import("../operations/fetch_artifacts.ts");
-  const { backend } = reading.storage;
   try {
-    return { plan: await planFetch(backend, root, fetching), roots: [root] };
+    return await planAt(root, options, fetching, reading);
   } catch (error) {
-    if (!(error instanceof RunOutputsError) || error.code !== "not_found") throw error;
-    const { other, looked } = await otherPlace(root, options, reading);
-    if (other !== undefined) {
-      return { plan: await planFetch(backend, other, fetching), roots: [other] };
+    // Where nothing is, no part of the manifest is either.
+    if (!(error instanceof RunOutputsError) || !/^(?:not_found|incomplete)$/.test(error.code)) {
+      throw error;
     }
+    const { other, looked } = await otherPlace(root, options, reading);
+    if (other !== undefined) return await planAt(other, options, fetching, reading);
     if (looked.length === 0) throw error;
     const where = looked.join(", ");
     throw new RunOutputsError("not_found", `${error.message}; nothing is in ${where} either`, {
       cause: error,
     });
   }
+}
+
+async function planAt(
+  root: RunOutputRoot,
+  options: ManifestOptions,
+  fetching: FetchOptions,
+  reading: Reading,
+): Promise<PlannedFetch> {
+  const { planFetch } = await import("../operations/fetch_artifacts.ts");
+  const manifest = await readRunManifest(options, root, reading);
+  const plan = await planFetch(reading.storage.backend, root, { ...fetching, manifest });
+  return { plan, roots: [root], manifests: [manifest] };
 }
 
 /**
@@ -107,9 +122,21 @@ export async function planFoundRuns(
     const parts = sources.map(({ run, groups }) => `${groups.join(", ")} of run ${run.id}`);
     output.note(`no run has all groups: taking ${parts.join("; ")}`);
   }
+  const manifests: RunManifest[] = [];
+  const plan = await planFoundFetch(
+    reading.storage.backend,
+    sources,
+    fetching,
+    async (root) => {
+      const manifest = await readRunManifest(options, root, reading);
+      manifests.push(manifest);
+      return manifest;
+    },
+  );
   return {
-    plan: await planFoundFetch(reading.storage.backend, sources, fetching),
+    plan,
     roots: sources.map(({ root }) => root),
+    manifests,
     found: { ...found, sources },
   };
 }

@@ -52,15 +52,20 @@ export async function tellJob(report: JobReport, env: JobEnvironment): Promise<v
  */
 export function stepOutputs(report: JobReport): Record<string, string> {
   const { root, url, redact } = report;
-  const files = present(report).filter(({ kind }) => kind !== "index");
+  const all = present(report);
+  const files = all.filter(({ kind }) => kind !== "index" && kind !== "outputs-manifest");
   const page = pageOf(report, files.map(({ result }) => result));
   const manifests = files.filter(({ kind }) => kind === "manifest");
+  const outputsManifest = all.find(({ kind, result }) =>
+    kind === "outputs-manifest" && !result.location.equals(root.expectedParts())
+  );
   const values = {
     "prefix": root.prefix,
     "bucket": root.bucket,
     "s3-uri": root.root().s3Uri,
     "index-url": page === undefined ? "" : url(page),
     "manifest": manifests.map(({ result }) => url(result.location)).join("\n"),
+    "outputs-manifest": outputsManifest === undefined ? "" : url(outputsManifest.result.location),
     "count": `${files.length}`,
     "bytes": `${sum(files)}`,
   };
@@ -109,7 +114,7 @@ const GROUPS: readonly { readonly name: string; readonly kinds: readonly OutputK
   { name: "Python packages", kinds: ["python"] },
   { name: "Native packages", kinds: ["package"] },
   { name: "Tarballs", kinds: ["tarball"] },
-  { name: "Other files", kinds: ["other", "retention", "outputs-manifest"] },
+  { name: "Other files", kinds: ["other", "retention"] },
 ];
 
 /** Files that people want a link to of their own. */

@@ -114,6 +114,19 @@ export function withUploadOptions(command: Command): Command {
           )
           .addOption(concurrency())
           .addOption(
+            new Option(
+              "--part <name>",
+              "the part of the outputs manifest that tells of this upload (default: by job, " +
+                "command and what is uploaded)",
+            ).argParser(nonEmpty).helpGroup(STORAGE),
+          )
+          .addOption(
+            new Option(
+              "--expect-parts <names>",
+              "the parts that the run has when it is complete (repeat, or use commas)",
+            ).argParser(list).helpGroup(STORAGE),
+          )
+          .addOption(
             new Option("--no-index", "leave the index pages as they are").helpGroup(STORAGE),
           )
           .addOption(
@@ -169,6 +182,12 @@ export function stagingDir(description: string): Option {
     "--staging-dir <dir>",
     `${description} (default: $THEROCK_LOCAL_STAGING_DIR)`,
   ).argParser(nonEmpty).helpGroup(STORAGE);
+}
+
+/** `--no-manifest` */
+export function noManifest(): Option {
+  return new Option("--no-manifest", "go by what the storage lists, not by the run's own manifest")
+    .helpGroup(STORAGE);
 }
 
 /** `--concurrency` */

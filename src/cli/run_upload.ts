@@ -12,6 +12,7 @@ import type { IndexSubject } from "../operations/index_pages/subjects.ts";
 import type { IndexReport } from "../operations/index_pages/write_pages.ts";
 import type { JobStatus } from "../operations/upload_build.ts";
 import type { UploadPlan, UploadPlanner } from "../operations/upload_plan.ts";
+import type { PartSubject } from "../runs/part_name.ts";
 import type { TransferResult } from "../storage/transfer.ts";
 import type { IfExists } from "../storage/upload.ts";
 import type { Context } from "./context.ts";
@@ -21,6 +22,7 @@ import { withProgress } from "./progress.ts";
 import { type RunOptions, runRoot } from "./run_root.ts";
 import { redactor } from "./redact.ts";
 import { openForUpload, type OpenStorage, type S3Options } from "./storage.ts";
+import { checkPartOptions, openPart } from "./upload_part.ts";
 import {
   inOrder,
   type Reported,
@@ -42,6 +44,10 @@ export interface UploadCommandOptions extends RunOptions, OutputOptions, S3Optio
   readonly dryRun?: boolean;
   /** `false` with `--no-index`. */
   readonly index?: boolean;
+  /** The part of the outputs manifest that the upload writes. */
+  readonly part?: string;
+  /** The parts that a complete run has. */
+  readonly expectParts?: readonly string[];
   /** How the job ended, of uploads that ask. */
   readonly jobStatus?: JobStatus;
 }
@@ -51,6 +57,7 @@ export interface UploadCommandOptions extends RunOptions, OutputOptions, S3Optio
  *
  * @param context The main program.
  * @param options The command's options.
+ * @param subject What is uploaded, for the name of its part of the outputs manifest.
  * @param plan Adds what is to be uploaded; returns patterns that matched nothing, if there can be
  * any.
  * @param subjectOf What the index pages are made for, if it is not just the run.
@@ -58,6 +65,7 @@ export interface UploadCommandOptions extends RunOptions, OutputOptions, S3Optio
 export async function runUpload(
   context: Context,
   options: UploadCommandOptions,
+  subject: PartSubject,
   plan: (
     root: RunOutputRoot,
     planner: UploadPlanner,
@@ -69,6 +77,7 @@ export async function runUpload(
   const signal = context.interruption();
   const onDisk = options.outputDir !== undefined;
   const root = runRoot(options, { reading: false, onDisk }, context.io, output);
+  checkPartOptions(options, root);
   using storage = await openForUpload(options, root.root(), context.io, output);
   const { executeUpload, UploadPlanner } = await import("../operations/upload_plan.ts");
 
@@ -88,6 +97,17 @@ export async function runUpload(
     throw error;
   }
   const planned = planner.plan();
+  const part = await openPart(context, options, {
+    subject,
+    planned,
+    root,
+    storage,
+    output,
+    signal,
+  });
+  const { expectParts = [] } = options;
+  const expected = expectParts.length === 0 ? [] : [await part.expect(expectParts)];
+  const backend = await part.begin();
   const progress = {
     verb: "uploaded",
     files: [...planned.items, ...planned.last ?? []],
@@ -98,14 +118,19 @@ export async function runUpload(
   const report = await withProgress(
     progress,
     ({ onEvent }) =>
-      executeUpload(storage.backend, planned, { ifExists, concurrency, show, signal, onEvent }),
+      executeUpload(backend, planned, { ifExists, concurrency, show, signal, onEvent }),
   );
   const seconds = (performance.now() - began) / 1000;
 
   const index = options.index === false
     ? { results: [], kept: [] }
     : await writeIndex(storage, root, report.results, signal, subjectOf);
-  const results = [...report.results, ...index.results];
+  const reason = whyNoPart(report.results, unmatched, options.jobStatus);
+  const manifest = reason === undefined
+    ? [await part.end({ results: report.results, pages: index.results })]
+    : [];
+  if (reason !== undefined) output.explain(`part ${part.name} is not written: ${reason}`);
+  const results = [...expected, ...report.results, ...index.results, ...manifest];
   const notes = [
     ...report.notes,
     ...index.kept.map((page) => ({ path: storage.show(page), reason: FOREIGN_PAGE })),
@@ -122,6 +147,7 @@ export async function runUpload(
       ...describeRoot(root),
       output_dir: storage.dir,
       seconds,
+      part: { name: part.name, withheld: reason },
       ...withSources(
         reportedFiles(root, results, ({ location }) => dir === undefined ? dir : show(location)),
         results,
@@ -146,6 +172,18 @@ export async function runUpload(
 function withSources(reported: Reported, results: readonly TransferResult[]) {
   const sources = inOrder(results);
   return { ...reported, files: reported.files.map((f, i) => ({ ...f, source: sources[i].path })) };
+}
+
+/** Why an upload does not count as complete. */
+function whyNoPart(
+  results: readonly TransferResult[],
+  unmatched: readonly string[],
+  jobStatus: JobStatus = "success",
+): string | undefined {
+  const failed = results.filter(({ outcome }) => outcome === "failed").length;
+  if (failed > 0) return `${plural(failed, "file")} failed`;
+  if (unmatched.length > 0) return "a pattern matched nothing";
+  return jobStatus === "success" ? undefined : `the job's status is ${jobStatus}`;
 }
 
 function throwIfNothing(

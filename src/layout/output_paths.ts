@@ -295,12 +295,20 @@ export abstract class OutputPaths {
    * The outputs manifest of one uploading job: `manifests/outputs/{part}.json`.
    *
    * @param part The part's name. `therock_manifest` is refused: that is the path of the manifest
-   * of an artifact group called `outputs`.
+   * of an artifact group called `outputs`; so is `expected`, see
+   * {@linkcode OutputPaths.expectedParts}.
    */
   outputsManifest(part: string): OutputLocation {
     checkSegment("part", part);
-    if (part === "therock_manifest") throw invalid("part", part, "a name that is not a manifest's");
+    if (part === "therock_manifest" || part === "expected") {
+      throw invalid("part", part, "a name that is not another file's of that directory");
+    }
     return this.outputsManifestDir().join(`${part}.json`);
+  }
+
+  /** The list of the parts that a complete run has: `manifests/outputs/expected.json`. */
+  expectedParts(): OutputLocation {
+    return this.outputsManifestDir().join("expected.json");
   }
 
   /**

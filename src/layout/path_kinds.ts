@@ -226,6 +226,13 @@ export const PATH_KINDS: readonly PathKind[] = Object.freeze([
     (root, [part]) => root.outputsManifest(part),
   ),
   kind(
+    "expected-parts",
+    "list of the parts that a complete run has",
+    [],
+    [],
+    (root) => root.expectedParts(),
+  ),
+  kind(
     "python-packages",
     "directory of the Python packages",
     [optional("artifact-group", "artifact group; none in multi-arch runs")],

@@ -15,6 +15,9 @@ const MAX_SEGMENT_BYTES = 255;
 // deno-lint-ignore no-control-regex -- control characters are what this looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 
+/** A segment that is empty, `.` or `..`. */
+const NO_NAME = /(?:^|\/)\.{0,2}(?:\/|$)/;
+
 const encoder = new TextEncoder();
 
 /**
@@ -54,14 +57,13 @@ export function checkSegment(field: string, value: string): string {
 export function checkKey(field: string, key: string): string {
   if (key === "") return key;
   if (typeof key !== "string") throw invalid(field, key, "text");
-  for (const segment of key.split("/")) {
-    if (segment === "" || segment === "." || segment === "..") {
-      throw invalid(field, key, "names joined by single '/', none of them '.' or '..'");
-    }
+  if (NO_NAME.test(key)) {
+    throw invalid(field, key, "names joined by single '/', none of them '.' or '..'");
   }
   if (CONTROL.test(key)) throw invalid(field, key, "no control characters");
   if (!key.isWellFormed()) throw invalid(field, key, "well-formed Unicode");
-  if (encoder.encode(key).length > MAX_KEY_BYTES) {
+  // No code unit is more than three bytes: short keys, most of millions, need not be encoded.
+  if (key.length > MAX_KEY_BYTES / 3 && encoder.encode(key).length > MAX_KEY_BYTES) {
     throw invalid(field, key, `at most ${MAX_KEY_BYTES} bytes of UTF-8`);
   }
   return key;

@@ -132,6 +132,28 @@ export function isForkEvent(
   return repo === null || property(repo, "fork") === true;
 }
 
+/**
+ * The commit that this job's run is of, as GitHub's API names it: of a pull request its head, not
+ * the merge that is checked out.
+ *
+ * @param env This job's environment.
+ * @param readTextFile Reads the file of `GITHUB_EVENT_PATH`.
+ * @returns The commit; nothing, outside of a job.
+ * @throws {RunOutputsError} `invalid`, if the event file can't be read or holds no JSON object.
+ */
+export function headCommit(
+  env: WorkflowEnvironment,
+  readTextFile?: (path: string) => string,
+): string | undefined {
+  const path = env.GITHUB_EVENT_PATH;
+  if (path && env.GITHUB_EVENT_NAME === "pull_request") {
+    const pullRequest = property(readEvent(path, readTextFile), "pull_request");
+    const sha = property(property(pullRequest, "head"), "sha");
+    if (typeof sha === "string" && sha !== "") return sha;
+  }
+  return env.GITHUB_SHA || undefined;
+}
+
 function readEvent(path: string, readTextFile?: (path: string) => string): unknown {
   if (readTextFile === undefined) {
     throw invalid(

@@ -62,10 +62,22 @@ export function archiveNames(objects: ArtifactObjects): string[] {
   return [...objects.keys()].filter((name) => !name.endsWith(SIDECAR_SUFFIX));
 }
 
-function archiveOf(name: string): string {
+/**
+ * The archive that a file is, or whose checksum it is.
+ *
+ * @param name A file name.
+ * @returns The archive's.
+ */
+export function archiveOf(name: string): string {
   return name.endsWith(SIDECAR_SUFFIX) ? name.slice(0, -SIDECAR_SUFFIX.length) : name;
 }
 
-function isArtifact(name: string): boolean {
+/**
+ * Whether a file is an artifact's archive or its checksum, by its name.
+ *
+ * @param name A file name.
+ * @returns Whether it is.
+ */
+export function isArtifact(name: string): boolean {
   return ArtifactName.tryParse(archiveOf(name)) !== undefined;
 }

@@ -11,7 +11,7 @@ import { RunOutputsError } from "../layout/error.ts";
 import { encodeWindowsName } from "../layout/local_name.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
-import type { ObjectInfo, StorageBackend } from "../storage/backend.ts";
+import type { StorageBackend } from "../storage/backend.ts";
 import {
   downloadFailure,
   type DownloadItem,
@@ -25,7 +25,8 @@ import {
   type TransferResult,
 } from "../storage/transfer.ts";
 import { ArchiveSource, type ArchiveSourceOptions, type FetchResult } from "./archive_source.ts";
-import { archiveNames, type ArtifactObjects, listArtifacts } from "./artifact_listing.ts";
+import { type ArtifactObject, artifactsOfRun, type FoundArtifact } from "./artifacts_of_run.ts";
+import { readOutputs, type RunManifest } from "./read_manifest.ts";
 import { type ArtifactSelection, checkSelection, selectArtifacts } from "./select_artifacts.ts";
 import { MAX_SIDECAR_BYTES, parseSidecar, SIDECAR_SUFFIX } from "./sidecar.ts";
 
@@ -35,6 +36,11 @@ export interface FetchOptions extends ArtifactSelection, DownloadOptions {
   readonly outputDir: string;
   /** Refuse archives that have no checksum. Default: they are taken with a warning. */
   readonly requireChecksums?: boolean;
+  /**
+   * The run's manifest, where it has been read already; `NO_MANIFEST` to go without. Default: it is
+   * read.
+   */
+  readonly manifest?: RunManifest;
   /** Where a location is, for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
 }
@@ -43,18 +49,21 @@ export interface FetchOptions extends ArtifactSelection, DownloadOptions {
 export interface FetchPlan {
   /** The archives to download. */
   readonly items: readonly DownloadItem[];
-  /** Archives that can't be downloaded as they should: no archive to a checksum, a broken one. */
+  /** Archives that can't be downloaded as they should: missing ones, those with a broken checksum. */
   readonly failures: readonly TransferResult[];
+  /** What a person should know of archives that are to be downloaded. */
+  readonly warnings: readonly string[];
   /** How many artifacts the run has in all. */
   readonly available: number;
 }
 
 /**
- * Finds out which archives to fetch, and reads their checksums.
+ * Finds out which archives to fetch, and their checksums: from the run's manifest where it tells
+ * them, else from the file beside each.
  *
  * A run has its artifacts in the typed layout's place, in the flat one's or, if the layout changed
- * between its jobs, some in each; of one that is in both, the typed one's is taken. Of an artifact in
- * both compressions the `.tar.zst` is taken.
+ * between its jobs, some in each; of one that is in both, the one is taken that the manifest tells
+ * of, else the typed layout's. Of an artifact in both compressions the `.tar.zst` is taken.
  *
  * @param backend The storage.
  * @param root The run; its `layout` is not looked at.
@@ -71,38 +80,33 @@ export async function planFetch(
   const { outputDir, signal, concurrency = DEFAULT_CONCURRENCY, requireChecksums } = options;
   const show = options.show ?? String;
   checkSelection(options);
-  const objects = await listArtifacts(backend, root, signal);
-  const archives = archiveNames(objects);
-  // An archive whose checksum alone is there is an artifact too: one that is missing.
-  const orphaned = [...objects.keys()].filter((name) => isOrphan(name, objects))
-    .map((name) => name.slice(0, -SIDECAR_SUFFIX.length));
-  if (archives.length === 0 && orphaned.length === 0) {
+  const manifest = options.manifest ?? await readOutputs(backend, root, { show, signal });
+  const artifacts = await artifactsOfRun(backend, root, manifest, { signal });
+  const names = [...artifacts.keys()].sort();
+  const archives = names.filter((name) => artifacts.get(name)!.archive !== undefined);
+  // An archive of which only its checksum or the manifest tells is an artifact too: a missing one.
+  const missing = names.filter((name) => isMissing(name, artifacts));
+  if (archives.length === 0 && missing.length === 0) {
     throw new RunOutputsError(
       "not_found",
       `No artifacts of run ${root.runId} for ${root.platform} below ${show(root.root())}: check ` +
         `--run-id, --platform and --repo`,
     );
   }
-  const selected = new Set(selectArtifacts([...archives, ...orphaned].sort(), options));
-  const chosen = archives.filter((name) => selected.has(name));
-  const orphans = orphaned.filter((name) => selected.has(name))
-    .map((name) => objects.get(name + SIDECAR_SUFFIX)!);
-
-  const failures: TransferResult[] = orphans.map(({ location }) => {
-    const name = location.name.slice(0, -SIDECAR_SUFFIX.length);
-    const error = new RunOutputsError(
-      "not_found",
-      `The archive ${name} is missing: there is only its checksum, ${show(location)}`,
-    );
-    return failure(objects.get(location.name)!, join(outputDir, name), error);
-  });
+  const selected = selectArtifacts([...archives, ...missing].sort(), options);
+  const failures: TransferResult[] = [];
+  const warnings: string[] = [];
   const items: DownloadItem[] = [];
-  await pMap(chosen, async (name) => {
-    const archive = objects.get(name)!;
+  await pMap(selected, async (name) => {
+    const artifact = artifacts.get(name)!;
+    const { archive, sidecar } = artifact;
+    if (archive === undefined) return failures.push(missingArchive(artifact, outputDir, show));
     const path = join(outputDir, Deno.build.os === "windows" ? encodeWindowsName(name) : name);
+    const conflict = conflictOf(archive);
+    if (conflict !== undefined) warnings.push(conflict);
     try {
-      const sidecar = objects.get(name + SIDECAR_SUFFIX);
-      const sha256 = sidecar && await readSidecar(backend, sidecar, show, signal);
+      const sha256 = archive.sha256 ??
+        (sidecar && await readSidecar(backend, sidecar, show, signal));
       if (sha256 === undefined && requireChecksums) {
         throw new RunOutputsError(
           "integrity",
@@ -117,7 +121,7 @@ export async function planFetch(
     }
   }, { concurrency });
   items.sort((a, b) => a.path < b.path ? -1 : 1);
-  return { items, failures, available: archives.length };
+  return { items, failures, warnings: warnings.sort(), available: archives.length };
 }
 
 /**
@@ -192,15 +196,9 @@ export interface FetchPackedOptions extends ArchiveSourceOptions {
   readonly show?: (location: OutputLocation) => string;
 }
 
-function isOrphan(name: string, objects: ArtifactObjects): boolean {
-  if (!name.endsWith(SIDECAR_SUFFIX)) return false;
-  const archive = ArtifactName.parse(name.slice(0, -SIDECAR_SUFFIX.length));
-  return !objects.has(archive.fileName) && !objects.has(archive.withCompression("zst").fileName);
-}
-
 async function readSidecar(
   backend: StorageBackend,
-  info: ObjectInfo,
+  info: ArtifactObject,
   show: (location: OutputLocation) => string,
   signal: AbortSignal | undefined,
 ): Promise<string> {
@@ -219,7 +217,36 @@ async function readSidecar(
   return parseSidecar(text, show(info.location));
 }
 
-function failure(info: ObjectInfo, path: string, error: Error): TransferResult {
+/** Whether an artifact is missing: in the other compression it need not be there. */
+function isMissing(name: string, artifacts: ReadonlyMap<string, FoundArtifact>): boolean {
+  if (artifacts.get(name)!.archive !== undefined) return false;
+  const zst = ArtifactName.parse(name).withCompression("zst").fileName;
+  return artifacts.get(zst)?.archive === undefined;
+}
+
+function missingArchive(
+  { name, sidecar, gone }: FoundArtifact,
+  outputDir: string,
+  show: (location: OutputLocation) => string,
+): TransferResult {
+  const location = gone?.location ?? sidecar!.location;
+  const reason = gone === undefined
+    ? `there is only its checksum, ${show(location)}`
+    : `the outputs manifest, part ${gone.part}, tells of ${show(location)}`;
+  const error = new RunOutputsError("not_found", `The archive ${name} is missing: ${reason}`);
+  const path = join(outputDir, name);
+  return { location, path, size: sidecar?.size, outcome: "failed", warnings: [], error };
+}
+
+/** What parts of the manifest say against each other. */
+function conflictOf({ location, told }: ArtifactObject): string | undefined {
+  if (told === undefined || told.conflicts.length === 0) return undefined;
+  const others = told.conflicts.map(({ part }) => part).join(", ");
+  return `${location.name}: the part ${told.parts[0]} of the outputs manifest tells of other ` +
+    `content than ${others}; it was written last and is believed`;
+}
+
+function failure(info: ArtifactObject, path: string, error: Error): TransferResult {
   const { location, size } = info;
   return { location, path, size, outcome: "failed", warnings: [], error };
 }

@@ -9,6 +9,7 @@ import type { DownloadItem } from "../storage/download.ts";
 import type { StorageBackend } from "../storage/backend.ts";
 import type { TransferResult } from "../storage/transfer.ts";
 import { type FetchOptions, type FetchPlan, planFetch } from "./fetch_artifacts.ts";
+import type { RunManifest } from "./read_manifest.ts";
 import type { FoundGroup, FoundRun } from "./search_runs.ts";
 
 /** A run, and the groups that are taken from it. */
@@ -41,6 +42,7 @@ export function sourceRuns(groups: readonly FoundGroup[]): SourceRun[] {
  * @param backend The storage.
  * @param sources The runs, the newest first.
  * @param options Which artifacts, and where to; its groups and targets are those of the runs.
+ * @param manifestOf Reads a run's manifest. Default: as {@linkcode planFetch} reads it.
  * @returns The plan.
  * @throws {RunOutputsError} What {@linkcode planFetch} throws.
  */
@@ -48,14 +50,18 @@ export async function planFoundFetch(
   backend: StorageBackend,
   sources: readonly { readonly root: RunOutputRoot; readonly groups: readonly string[] }[],
   options: FetchOptions,
+  manifestOf?: (root: RunOutputRoot) => Promise<RunManifest>,
 ): Promise<FetchPlan> {
   const items = new Map<string, DownloadItem>();
   const failures = new Map<string, TransferResult>();
+  const warnings: string[] = [];
   let available = 0;
   for (const { root, groups } of sources) {
-    const chosen = { ...options, artifactGroups: groups, amdgpuTargets: [] };
+    const manifest = await manifestOf?.(root);
+    const chosen = { ...options, manifest, artifactGroups: groups, amdgpuTargets: [] };
     const plan = await planFetch(backend, root, chosen);
     available += plan.available;
+    warnings.push(...plan.warnings);
     const taken = new Set([...items.keys(), ...failures.keys()].map(artifactOf));
     for (const item of plan.items) {
       if (!taken.has(artifactOf(item.path))) items.set(item.path, item);
@@ -65,7 +71,7 @@ export async function planFoundFetch(
     }
   }
   const sorted = [...items.values()].sort((a, b) => a.path < b.path ? -1 : 1);
-  return { items: sorted, failures: [...failures.values()], available };
+  return { items: sorted, failures: [...failures.values()], warnings, available };
 }
 
 /** An artifact is the same in both compressions. */

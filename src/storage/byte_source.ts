@@ -4,6 +4,7 @@
  * @module
  */
 
+import { createHash } from "node:crypto";
 import { RunOutputsError } from "../layout/error.ts";
 import type { ByteRange, ByteSource, Chunks } from "./backend.ts";
 import { diskError } from "../layout/disk_error.ts";
@@ -124,4 +125,50 @@ export async function* readFile(
     signal?.throwIfAborted();
     throw diskError("read", name, error);
   }
+}
+
+/** About how many bytes of text are encoded at once. */
+const PIECE = 64 * 1024;
+
+/**
+ * A text that is made anew each time it is read, so that it never has to be in memory as a whole.
+ *
+ * @param make Makes the text, in pieces; the same each time.
+ * @returns The source, with its hash.
+ */
+export function piecesSource(
+  make: () => Iterable<string>,
+): ByteSource & { readonly sha256: string } {
+  const hash = createHash("sha256");
+  let size = 0;
+  for (const bytes of encode(make())) {
+    hash.update(bytes);
+    size += bytes.length;
+  }
+  return {
+    size,
+    sha256: hash.digest("hex"),
+    async *open({ start = 0, end = size }: Partial<ByteRange> = {}, signal?: AbortSignal): Chunks {
+      let at = 0;
+      for (const bytes of encode(make())) {
+        signal?.throwIfAborted();
+        const [from, to] = [Math.max(start - at, 0), Math.min(end - at, bytes.length)];
+        if (to <= 0) return;
+        if (from < to) yield bytes.subarray(from, to);
+        at += bytes.length;
+      }
+    },
+  };
+}
+
+function* encode(pieces: Iterable<string>): Generator<Uint8Array> {
+  const encoder = new TextEncoder();
+  let text = "";
+  for (const piece of pieces) {
+    text += piece;
+    if (text.length < PIECE) continue;
+    yield encoder.encode(text);
+    text = "";
+  }
+  if (text !== "") yield encoder.encode(text);
 }

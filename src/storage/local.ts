@@ -26,7 +26,7 @@ import type {
   WriteOptions,
 } from "./backend.ts";
 import { readFile } from "./byte_source.ts";
-import { compareKeys } from "./compare_keys.ts";
+import { compareKeys } from "../layout/compare_keys.ts";
 import { contentType } from "./content_type.ts";
 import { diskError } from "../layout/disk_error.ts";
 import { isMisread } from "./disk_name.ts";

@@ -18,7 +18,7 @@ import type {
   StorageBackend,
   WriteOptions,
 } from "./backend.ts";
-import { compareKeys } from "./compare_keys.ts";
+import { compareKeys } from "../layout/compare_keys.ts";
 import { clipRange } from "./range.ts";
 
 interface Entry {

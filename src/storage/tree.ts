@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { isTemporary } from "./atomic_file.ts";
 import { isUnfinished } from "./download_part.ts";
 import type { PathFilter } from "./path_filter.ts";
-import { compareKeys } from "./compare_keys.ts";
 import { isMisread, segmentOf } from "./disk_name.ts";
+import { compareKeys } from "../layout/compare_keys.ts";
 import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 

@@ -197,7 +197,7 @@ Deno.test("listMembers(): a directory that is not there, and one that is a file"
   await using temp = await tempDir();
   await writeTree(temp.path, { "file": "" });
   await rejectsWith(listMembers(join(temp.path, "no")), "not_found", "no");
-  await rejectsWith(listMembers(join(temp.path, "file")), "conflict", "file");
+  await rejectsWith(listMembers(join(temp.path, "file")), "invalid", "file");
 });
 
 Deno.test({

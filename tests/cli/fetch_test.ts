@@ -112,4 +112,10 @@ test("fetch: a second interruption ends at once, and the terminal has its cursor
   io.interrupt();
   assert.equal(await running, 130);
   assert(io.err.includes("\u001b[?25h"), io.err);
+  // The program would be gone now; here its work ends by itself, at some time.
+  for (let tries = 0; !io.err.includes("interrupted"); tries++) {
+    assert(tries < 1000, io.err);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  await new Promise((resolve) => setTimeout(resolve, 200));
 });

@@ -43,6 +43,7 @@ Deno.test("upload build in a job: outputs, a summary with links, its mirror, a g
     "s3-uri": "s3://suite/123-linux",
     "index-url": `${base}/index.html`,
     "manifest": `${base}/manifests/g/therock_manifest.json`,
+    "outputs-manifest": `${base}/manifests/outputs/build.g.json`,
     "count": `${BUILD_KEYS.length + 2}`,
   });
   assert.equal(mirror, summary);
@@ -54,9 +55,9 @@ Deno.test("upload build in a job: outputs, a summary with links, its mirror, a g
     assert.equal(answer.status, 200, link);
   }
   const lines = out.trimEnd().split("\n");
-  assert.equal(lines[0], "::group::21 files");
-  assert.equal(lines.indexOf("::endgroup::"), 22);
-  assert.equal(lines.length, 25);
+  assert.equal(lines[0], "::group::22 files");
+  assert.equal(lines.indexOf("::endgroup::"), 23);
+  assert.equal(lines.length, 26);
 });
 
 Deno.test("upload build in a job that failed: no link to artifacts, none that is dead", async () => {
@@ -170,7 +171,7 @@ Deno.test("upload in a job: pages that can't be listed are one more failure, exi
   const args = ["upload", "files", join(dir.path, "a.txt"), "--to", "x", "--bucket", "suite"];
   const env = { ...job.env, ...s3Env(proxy.url) };
   const { out } = await runs(7, [...args, ...RUN], env);
-  assert.match(out, /1 written, 1 failed/);
+  assert.match(out, /2 written, 1 failed/);
   assert.match((await job.told()).summary, /^\| index\.html \| /m);
   await runs(0, [...args, ...RUN, "--no-index"], env);
 });

@@ -30,10 +30,11 @@ test("list: the outputs by kind, with sizes and a sum", async (staging) => {
     "log",
     "report",
     "manifest",
+    "outputs-manifest",
   ]);
   assert.match(out, /^artifact: 3 files, [\d.]+ kB$/m);
   assert.match(out, /^ +5\.0 kB {2}fft_lib_gfx942\.tar\.xz$/m);
-  assert.match(out, /^19 files, [\d.]+ kB, in .*123-linux\n$/m);
+  assert.match(out, /^20 files, [\d.]+ kB, in .*123-linux\n$/m);
   for (const key of UPLOADED_KEYS) assert(out.includes(`  ${key}\n`), key);
 });
 

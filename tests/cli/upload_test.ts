@@ -33,6 +33,7 @@ const BUILD_KEYS = [
   "logs/index.html",
   "manifests/g/therock_manifest.json",
   "manifests/index.html",
+  "manifests/outputs/build.g.json",
   "rccl_test_gfx942.tar.zst",
   "rccl_test_gfx942.tar.zst.sha256sum",
 ];
@@ -142,7 +143,7 @@ Deno.test("upload: other content is replaced with a warning that names both hash
 
   const skipped = await run([...args, "--if-exists", "skip"]);
   assert.equal(skipped.code, 0);
-  assert.match(skipped.stdout, /^skipped/);
+  assert.match(skipped.stdout, /^skipped/m);
   const refused = await run([...args, "--if-exists", "fail"]);
   assert.equal(refused.code, 1);
   assert(refused.stderr.includes(one) && refused.stderr.includes(two), refused.stderr);
@@ -196,6 +197,7 @@ Deno.test("upload logs: links are skipped with a note, raw ccache logs are left 
   assert.deepEqual(Object.keys(await readTree(`${dir.path}/s`)), [
     "7-linux/logs/g/a.log",
     "7-linux/logs/g/sub/.hidden",
+    "7-linux/manifests/outputs/logs.g.9ae5f65b.json",
   ]);
   assert.equal((await run([...args, NO_INDEX, "--output-dir", `${dir.path}/s`, "-q"])).stderr, "");
 });
@@ -221,10 +223,15 @@ Deno.test("upload manifest: with a group and without", async () => {
   const to = [NO_INDEX, "--output-dir", `${dir.path}/s`];
   await run([...args, ...to, ...GROUP]);
   await run([...args, ...to]);
-  assert.deepEqual(await readTree(`${dir.path}/s`), {
-    "7-linux/manifests/g/therock_manifest.json": '{"a": 1}\n',
-    "7-linux/manifests/therock_manifest.json": '{"a": 1}\n',
-  });
+  const tree = await readTree(`${dir.path}/s`);
+  assert.deepEqual(Object.keys(tree), [
+    "7-linux/manifests/g/therock_manifest.json",
+    "7-linux/manifests/outputs/manifest.g.json",
+    "7-linux/manifests/outputs/manifest.json",
+    "7-linux/manifests/therock_manifest.json",
+  ]);
+  assert.equal(tree["7-linux/manifests/g/therock_manifest.json"], '{"a": 1}\n');
+  assert.equal(tree["7-linux/manifests/therock_manifest.json"], '{"a": 1}\n');
 });
 
 Deno.test("upload --layout typed: artifacts go below artifacts/, logs stay", async () => {
@@ -237,6 +244,8 @@ Deno.test("upload --layout typed: artifacts go below artifacts/, logs stay", asy
     "7-linux/artifacts/x_lib_generic.tar.xz",
     "7-linux/artifacts/x_lib_generic.tar.xz.sha256sum",
     "7-linux/logs/g/x_lib_generic.tar.xz",
+    "7-linux/manifests/outputs/artifacts.f9ae6c8c.json",
+    "7-linux/manifests/outputs/logs.g.4c9e05e5.json",
   ]);
 });
 
@@ -247,6 +256,7 @@ Deno.test("upload: a repository of its own gets its prefix on disk as well", asy
   const args = ["upload", "files", `${dir.path}/f`, "--to", "x", "--platform", "windows"];
   await run([...args, NO_INDEX, "--output-dir", `${dir.path}/s`], env);
   assert.deepEqual(Object.keys(await readTree(`${dir.path}/s`)), [
+    "ROCm-rocm-libraries/local-windows/manifests/outputs/files.x.c682c79e.json",
     "ROCm-rocm-libraries/local-windows/x/f",
   ]);
 });

@@ -112,7 +112,7 @@ Deno.test("a process that may only read gets what is there, and is told what is 
   const failed = await reader.line("failed");
   assert(failed.startsWith(`failed Cannot add sha256 ${sha256("another").slice(0, 12)}…`), failed);
   assert(
-    failed.includes(dir.path) && failed.endsWith("(a permission of the Deno sandbox)"),
+    failed.includes(dir.path) && failed.endsWith("is missing (Deno's sandbox)"),
     failed,
   );
   await Deno.chmod(`${dir.path}/${ENTRY}`, 0o644);

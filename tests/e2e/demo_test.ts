@@ -28,7 +28,7 @@ Deno.test("the demo does the main job, twice in one directory, and leaves nothin
     const { code, stdout, stderr } = await demo(`${dir.path}/demo`);
     assert.equal(code, 0, stderr);
     assert.equal(stderr, "", "a newcomer's first run shows no warnings");
-    assert.match(stdout, /23 files, .*: 23 written/);
+    assert.match(stdout, /24 files, .*: 24 written/);
     assert.match(stdout, /2 written; 2 verified/);
     assert(stdout.includes("https://therock-ci-artifacts.s3.amazonaws.com/12345678901-linux/"));
     assert(stdout.includes(`${dir.path}/demo`), "it names its directory");

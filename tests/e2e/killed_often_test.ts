@@ -14,8 +14,8 @@ import {
   visible,
 } from "./support.ts";
 
-/** Of the run, of its logs, of the group's logs, of its manifests. */
-const PAGES = 4;
+/** Of the run, of its logs, of the group's logs, of its manifests; and the outputs manifest. */
+const PAGES = 5;
 
 Deno.test("upload build: killed at any moment, every file is whole and a next run completes it", async () => {
   await using temp = await tempDir();

@@ -18,7 +18,7 @@ import type {
   StorageBackend,
 } from "../../src/storage/backend.ts";
 import { bytesSource } from "../../src/storage/byte_source.ts";
-import { compareKeys } from "../../src/storage/compare_keys.ts";
+import { compareKeys } from "../../src/layout/compare_keys.ts";
 import { collect, noise, sha256 } from "../support/bytes.ts";
 import { rejectsWith } from "../support/errors.ts";
 

@@ -34,3 +34,27 @@ function hasCode(error: unknown, code: ErrorCode, texts: readonly string[]): boo
   assert(!error.message.includes("\n"), `more than one line: ${error.message}`);
   return true;
 }
+
+/** The error that a call throws, to look at. */
+export function errorOf(call: () => unknown): RunOutputsError {
+  try {
+    call();
+  } catch (error) {
+    assert(error instanceof RunOutputsError, `not a RunOutputsError: ${error}`);
+    return error;
+  }
+  assert.fail("nothing was thrown");
+}
+
+/** The error that a promise is rejected with, to look at. */
+export async function rejection(promise: Promise<unknown>): Promise<RunOutputsError> {
+  let value: unknown;
+  try {
+    value = await promise;
+  } catch (error) {
+    return errorOf(() => {
+      throw error;
+    });
+  }
+  assert.fail(`nothing was thrown, but returned: ${value}`);
+}

@@ -13,7 +13,7 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { buildApp } from "fauxqs";
-import { compareKeys } from "../../src/storage/compare_keys.ts";
+import { compareKeys } from "../../src/layout/compare_keys.ts";
 import { addMultipartLists } from "./multipart_lists.ts";
 
 /** Options of {@linkcode startS3Server}. */

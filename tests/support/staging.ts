@@ -66,14 +66,23 @@ export const BUILD_PAGES: readonly string[] = [
   "manifests/index.html",
 ];
 
+/** The part of the outputs manifest that tells of all that. */
+export const BUILD_PART = "manifests/outputs/build.g.json";
+
 /** All that `upload build --artifact-group g` makes of {@linkcode makeBuild}. */
-export const UPLOADED_KEYS: readonly string[] = [...BUILD_KEYS, ...BUILD_PAGES].sort();
+export const UPLOADED_KEYS: readonly string[] = [...BUILD_KEYS, ...BUILD_PAGES, BUILD_PART].sort();
+
+/** 1,000 bytes that begin like the archive of the name. */
+function packed(name: string): Uint8Array {
+  const compression = name.endsWith(".xz") ? "xz" : "zst";
+  return likeArchive(compression, noise(1000, name.length)).subarray(0, 1000);
+}
 
 /** Writes archives with right checksums into a directory. */
 export async function putArchives(
   dir: string,
   names: readonly string[],
-  contents: (name: string) => Uint8Array = (name) => noise(1000, name.length),
+  contents: (name: string) => Uint8Array = packed,
 ): Promise<void> {
   await Deno.mkdir(dir, { recursive: true });
   for (const name of names) {

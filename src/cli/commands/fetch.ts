@@ -25,6 +25,7 @@ import {
 import { planFoundRuns, planNamedRun, type PlannedFetch } from "../fetch_sources.ts";
 import { findSelector, refuseFinding, withFindOptions } from "../find_options.ts";
 import { foundJson, foundLines } from "../find_report.ts";
+import { manifestJson } from "../run_manifest.ts";
 import { list, nonEmpty, required, withReadOptions } from "../options.ts";
 import { columns, formatBytes, Output } from "../output.ts";
 import { type ProgressListener, withProgress } from "../progress.ts";
@@ -59,8 +60,9 @@ Each archive is unpacked below DIR/NAME, NAME being its own up to the first dot;
 replaced. With --flatten all of them make one tree, without the directories that each lists in its
 artifact_manifest.txt; with --bootstrap they make one tree with them.
 
-Exits with 6 if an archive is not what its checksum says or is refused, with 7 if one is missing,
-with 3 if the run has nothing that matches.
+Exits with 6 if an archive is not what its checksum says or is refused, with 7 if one is missing or
+the run is not complete though --require-complete asks for it, with 3 if the run has nothing that
+matches.
 
 Examples:
   run-outputs fetch --staging-dir ./staging --run-id 12345 --output-dir ./artifacts
@@ -106,7 +108,7 @@ Examples:
         signal,
       };
       const reading = { storage, io: context.io, output, signal };
-      const { plan, roots, found } = source instanceof RunOutputRoot
+      const { plan, roots, manifests, found } = source instanceof RunOutputRoot
         ? await planNamedRun(source, options, fetching, reading)
         : await planFoundRuns(source, options, fetching, reading);
       const cache = options.cacheDir === undefined || dryRun
@@ -129,6 +131,7 @@ Examples:
       });
       const seconds = (performance.now() - began) / 1000;
 
+      for (const warning of plan.warnings) output.warn(warning);
       const { results } = report;
       tellTrouble(results, output);
       if (report.keptIn !== undefined && results.some(({ origin }) => origin !== undefined)) {
@@ -144,6 +147,7 @@ Examples:
           found: found && foundJson(found),
           staging_dir: storage.dir,
           output_dir: resolve(outputDir),
+          manifest: manifestJson(manifests[0]),
           mode,
           seconds,
           phases: { download: report.downloading, unpack: report.unpacking },

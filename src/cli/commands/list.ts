@@ -8,10 +8,11 @@ import { Command, Option } from "commander";
 import { OUTPUT_KINDS, type OutputKind } from "../../layout/classify.ts";
 import { invalid } from "../../layout/error.ts";
 import { nearest } from "../../layout/nearest.ts";
-import type { ListedOutput } from "../../operations/list_outputs.ts";
+import type { RunOutput } from "../../operations/list_outputs.ts";
 import type { Context } from "../context.ts";
 import { otherPlace } from "../fetch_sources.ts";
-import { list, type ReadCommandOptions, withReadOptions } from "../options.ts";
+import { manifestJson, readRunManifest } from "../run_manifest.ts";
+import { list, noManifest, type ReadCommandOptions, withReadOptions } from "../options.ts";
 import { columns, formatBytes, Output, plural } from "../output.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
@@ -20,19 +21,25 @@ import { openForReading, stagingDirOf } from "../storage.ts";
 /** The values of the command's options. */
 interface ListCommandOptions extends ReadCommandOptions {
   readonly kind?: readonly string[];
+  /** `false` with `--no-manifest`. */
+  readonly manifest: boolean;
 }
 
 /** Builds the command. */
 export function listCommand(context: Context): Command {
   const command = new Command("list")
     .summary("list the outputs of a run")
-    .description("Lists the outputs of a run by kind, with their sizes.")
+    .description(
+      "Lists the outputs of a run by kind, with their sizes. Where the run's own manifest is " +
+        "complete it is what is read; else the storage is listed.",
+    )
     .addOption(
       new Option(
         "--kind <names>",
         `only these kinds (repeat, or use commas): ${OUTPUT_KINDS.join(", ")}`,
       ).argParser(list),
     )
+    .addOption(noManifest())
     .addHelpText(
       "after",
       `
@@ -49,15 +56,17 @@ Examples:
     let looked: readonly string[] = [];
     let root = runRoot(options, { reading: true, onDisk }, context.io, output);
     using storage = await openForReading(options, context.io, output);
-    const { listOutputs, noOutputs } = await import("../../operations/list_outputs.ts");
-    let all = await Array.fromAsync(listOutputs(storage.backend, root, { signal }));
+    const { listRun, noOutputs } = await import("../../operations/list_outputs.ts");
+    const from = { storage, output, signal };
+    let manifest = await readRunManifest(options, root, from);
+    let all = await Array.fromAsync(listRun(storage.backend, root, manifest, { signal }));
     if (all.length === 0) {
-      const reading = { storage, io: context.io, output, signal };
-      const place = await otherPlace(root, options, reading);
+      const place = await otherPlace(root, options, { ...from, io: context.io });
       looked = place.looked;
       if (place.other !== undefined) {
         root = place.other;
-        all = await Array.fromAsync(listOutputs(storage.backend, root, { signal }));
+        manifest = await readRunManifest(options, root, from);
+        all = await Array.fromAsync(listRun(storage.backend, root, manifest, { signal }));
       }
     }
     if (all.length === 0) {
@@ -77,18 +86,20 @@ Examples:
         schema: "run-outputs.list/1",
         ...describeRoot(root),
         staging_dir: storage.dir,
+        manifest: manifestJson(manifest),
         count: outputs.length,
         bytes: sum(outputs),
-        files: outputs.map(({ path, kind, info }) => ({
+        files: outputs.map(({ path, kind, location, size, modified, etag, sha256, parts }) => ({
           path,
           kind,
-          size: info.size,
-          modified: info.modified.toISOString(),
-          etag: info.etag,
-          sha256: info.sha256,
-          s3_uri: info.location.s3Uri,
-          https_url: info.location.httpsUrl,
-          local_path: storage.dir === undefined ? undefined : storage.show(info.location),
+          size,
+          modified: modified?.toISOString(),
+          etag,
+          sha256,
+          parts: parts.length === 0 ? undefined : parts,
+          s3_uri: location.s3Uri,
+          https_url: location.httpsUrl,
+          local_path: storage.dir === undefined ? undefined : storage.show(location),
         })),
       }),
       () => [
@@ -111,7 +122,7 @@ function checkKinds(names: readonly string[] | undefined): Set<OutputKind> | und
   }));
 }
 
-function byKind(outputs: readonly ListedOutput[], output: Output): string[] {
+function byKind(outputs: readonly RunOutput[], output: Output): string[] {
   const lines: string[] = [];
   for (const kind of OUTPUT_KINDS) {
     const some = outputs.filter((one) => one.kind === kind);
@@ -119,12 +130,15 @@ function byKind(outputs: readonly ListedOutput[], output: Output): string[] {
     const title = `${kind}: ${plural(some.length, "file")}, ${formatBytes(sum(some))}`;
     lines.push(output.paint(title, "bold"));
     lines.push(
-      ...columns(some.map(({ path, info }) => [`  ${formatBytes(info.size)}`, path]), [0]),
+      ...columns(
+        some.map(({ path, size }) => [size === undefined ? "" : `  ${formatBytes(size)}`, path]),
+        [0],
+      ),
     );
   }
   return lines;
 }
 
-function sum(outputs: readonly ListedOutput[]): number {
-  return outputs.reduce((sum, { info }) => sum + info.size, 0);
+function sum(outputs: readonly RunOutput[]): number {
+  return outputs.reduce((sum, { size = 0 }) => sum + size, 0);
 }

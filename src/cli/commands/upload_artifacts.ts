@@ -43,15 +43,20 @@ Examples:
     artifactsDir: string,
     options: UploadArtifactsOptions,
   ) =>
-    runUpload(context, options, async (root, planner, signal) => {
-      const { planArtifacts } = await import("../../operations/upload_artifacts.ts");
-      const { include, exclude } = options;
-      const packing = await packingOptions(options, context.io);
-      return await planArtifacts(
-        root,
-        { artifactsDir, include, exclude, ...packing, signal },
-        planner,
-      );
-    })
+    runUpload(
+      context,
+      options,
+      { command: "artifacts", ambiguous: true },
+      async (root, planner, signal) => {
+        const { planArtifacts } = await import("../../operations/upload_artifacts.ts");
+        const { include, exclude } = options;
+        const packing = await packingOptions(options, context.io);
+        return await planArtifacts(
+          root,
+          { artifactsDir, include, exclude, ...packing, signal },
+          planner,
+        );
+      },
+    )
   );
 }

@@ -51,12 +51,21 @@ Examples:
   return withUploadOptions(withPackingOptions(command, "the build directory")).action(
     (options: UploadBuildOptions) => {
       const artifactGroup = required(options.artifactGroup, ARTIFACT_GROUP);
-      return runUpload(context, options, async (root, planner, signal) => {
-        const { planBuild } = await import("../../operations/upload_build.ts");
-        const { buildDir, jobStatus } = options;
-        const packing = await packingOptions(options, context.io);
-        await planBuild(root, { artifactGroup, buildDir, jobStatus, ...packing, signal }, planner);
-      });
+      return runUpload(
+        context,
+        options,
+        { command: "build", of: [artifactGroup] },
+        async (root, planner, signal) => {
+          const { planBuild } = await import("../../operations/upload_build.ts");
+          const { buildDir, jobStatus } = options;
+          const packing = await packingOptions(options, context.io);
+          await planBuild(
+            root,
+            { artifactGroup, buildDir, jobStatus, ...packing, signal },
+            planner,
+          );
+        },
+      );
     },
   );
 }

@@ -24,7 +24,8 @@ export function uploadFilesCommand(context: Context): Command {
     .summary("upload any files to any place of a run")
     .description(
       "Uploads files: a file to TO/its-name, the content of a directory to TO/. Symbolic links " +
-        "are not followed.",
+        "are not followed. A path that can't be read stops no other, and an output directory " +
+        "inside of a directory is left out.",
     )
     .addArgument(
       new Argument("<paths...>", "files and directories")
@@ -48,10 +49,15 @@ Examples:
     );
   return withUploadOptions(command).action((paths: string[], options: UploadFilesOptions) => {
     const to = required(options.to, TO);
-    return runUpload(context, options, async (root, planner, signal) => {
-      const { planFiles } = await import("../../operations/upload_files.ts");
-      const { include, exclude } = options;
-      return await planFiles(root, { paths, to, include, exclude, signal }, planner);
-    });
+    return runUpload(
+      context,
+      options,
+      { command: "files", of: [to], ambiguous: true },
+      async (root, planner, signal) => {
+        const { planFiles } = await import("../../operations/upload_files.ts");
+        const { include, exclude } = options;
+        return await planFiles(root, { paths, to, include, exclude, signal }, planner);
+      },
+    );
   });
 }

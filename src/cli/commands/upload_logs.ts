@@ -47,10 +47,15 @@ Examples:
     );
   return withUploadOptions(command).action((logsDir: string, options: UploadLogsOptions) => {
     const group = required(options.artifactGroup, ARTIFACT_GROUP);
-    return runUpload(context, options, async (root, planner, signal) => {
-      const { planLogs } = await import("../../operations/upload_logs.ts");
-      const { include, exclude } = options;
-      return await planLogs(root, { logsDir, group, include, exclude, signal }, planner);
-    });
+    return runUpload(
+      context,
+      options,
+      { command: "logs", of: [group], ambiguous: true },
+      async (root, planner, signal) => {
+        const { planLogs } = await import("../../operations/upload_logs.ts");
+        const { include, exclude } = options;
+        return await planLogs(root, { logsDir, group, include, exclude, signal }, planner);
+      },
+    );
   });
 }

@@ -33,9 +33,14 @@ Examples:
     --artifact-group gfx94X-dcgpu --output-dir ./staging --run-id 12345`,
     );
   return withUploadOptions(command).action((file: string, options: UploadManifestOptions) =>
-    runUpload(context, options, async (root, planner) => {
-      const { planManifest } = await import("../../operations/upload_manifest.ts");
-      await planManifest(root, { file, artifactGroup: options.artifactGroup }, planner);
-    })
+    runUpload(
+      context,
+      options,
+      { command: "manifest", of: [options.artifactGroup] },
+      async (root, planner) => {
+        const { planManifest } = await import("../../operations/upload_manifest.ts");
+        await planManifest(root, { file, artifactGroup: options.artifactGroup }, planner);
+      },
+    )
   );
 }

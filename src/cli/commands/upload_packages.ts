@@ -38,10 +38,15 @@ Examples:
   return withUploadOptions(command).action(
     (packagesDir: string, options: UploadPackagesOptions) => {
       const type = required(options.pkgType, TYPE);
-      return runUpload(context, options, async (root, planner, signal) => {
-        const { planPackages } = await import("../../operations/upload_packages.ts");
-        await planPackages(root, { packagesDir, type, signal }, planner);
-      });
+      return runUpload(
+        context,
+        options,
+        { command: "packages", of: [type], ambiguous: true },
+        async (root, planner, signal) => {
+          const { planPackages } = await import("../../operations/upload_packages.ts");
+          await planPackages(root, { packagesDir, type, signal }, planner);
+        },
+      );
     },
   );
 }

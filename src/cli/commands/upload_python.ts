@@ -52,7 +52,11 @@ pip takes packages from the page that is made, or from simple/ beside it:
           : `Missing option ${ARTIFACT_GROUP}, or ${MULTIARCH} for a multi-arch build`,
       );
     }
-    return runUpload(context, options, async (root, planner, signal) => {
+    return runUpload(context, options, {
+      command: "python",
+      of: [artifactGroup],
+      ambiguous: true,
+    }, async (root, planner, signal) => {
       const { planPython } = await import("../../operations/upload_python.ts");
       await planPython(root, { packagesDir, artifactGroup, signal }, planner);
     });

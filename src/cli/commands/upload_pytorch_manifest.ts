@@ -52,7 +52,10 @@ Examples:
     const amdgpuFamily = required(options.amdgpuFamily, FAMILY);
     const pythonVersion = required(options.pythonVersion, PYTHON);
     const ref = required(options.ref, REF);
-    return runUpload(context, options, async (root, planner) => {
+    return runUpload(context, options, {
+      command: "pytorch-manifest",
+      of: [amdgpuFamily, pythonVersion, ref],
+    }, async (root, planner) => {
       const { planPytorchManifest } = await import("../../operations/upload_manifest.ts");
       await planPytorchManifest(root, { file, amdgpuFamily, pythonVersion, ref }, planner);
     });

@@ -55,14 +55,19 @@ Examples:
     );
   return withUploadOptions(command).action((options: UploadStageOptions) => {
     const stage = required(options.stage, STAGE);
-    return runUpload(context, options, async (root, planner, signal) => {
-      const { planStage } = await import("../../operations/upload_build.ts");
-      const { amdgpuFamily, buildDir, jobStatus, workDir } = options;
-      await planStage(
-        root,
-        { stage, amdgpuFamily, buildDir, jobStatus, workDir, signal },
-        planner,
-      );
-    });
+    return runUpload(
+      context,
+      options,
+      { command: "stage", of: [stage, options.amdgpuFamily] },
+      async (root, planner, signal) => {
+        const { planStage } = await import("../../operations/upload_build.ts");
+        const { amdgpuFamily, buildDir, jobStatus, workDir } = options;
+        await planStage(
+          root,
+          { stage, amdgpuFamily, buildDir, jobStatus, workDir, signal },
+          planner,
+        );
+      },
+    );
   });
 }

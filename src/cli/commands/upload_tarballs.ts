@@ -26,9 +26,14 @@ Examples:
   run-outputs upload tarballs ./tarballs --platform windows --output-dir ./staging --dry-run`,
     );
   return withUploadOptions(command).action((tarballsDir: string, options: UploadCommandOptions) =>
-    runUpload(context, options, async (root, planner, signal) => {
-      const { planTarballs } = await import("../../operations/upload_tarballs.ts");
-      await planTarballs(root, { tarballsDir, signal }, planner);
-    })
+    runUpload(
+      context,
+      options,
+      { command: "tarballs", ambiguous: true },
+      async (root, planner, signal) => {
+        const { planTarballs } = await import("../../operations/upload_tarballs.ts");
+        await planTarballs(root, { tarballsDir, signal }, planner);
+      },
+    )
   );
 }

@@ -53,7 +53,11 @@ Examples:
     (reportDir: string, options: UploadTestReportOptions) => {
       const subfolder = required(options.to, TO);
       const { indexFileName, include, exclude } = options;
-      return runUpload(context, options, async (root, planner, signal) => {
+      return runUpload(context, options, {
+        command: "test-report",
+        of: [subfolder],
+        ambiguous: true,
+      }, async (root, planner, signal) => {
         const { planTestReport } = await import("../../operations/upload_test_report.ts");
         root.testReport(subfolder, indexFileName); // a bad name is told before a missing directory
         return await planTestReport(

@@ -18,12 +18,12 @@ export class FileTree {
    * Creates a tree.
    *
    * @param files The files.
-   * @param isPage Where index pages are. What is there is no row, whoever wrote it: a page must
-   * not change because it was written.
+   * @param isNoRow Where index pages are, and the like. What is there is no row, whoever wrote it:
+   * a page must not change because it was written.
    */
-  constructor(files: Iterable<IndexedFile>, isPage: (location: OutputLocation) => boolean) {
+  constructor(files: Iterable<IndexedFile>, isNoRow: (location: OutputLocation) => boolean) {
     this.#all = [...files].sort((a, b) => compare(a.location.key, b.location.key));
-    this.files = this.#all.filter(({ location }) => !isPage(location));
+    this.files = this.#all.filter(({ location }) => !isNoRow(location));
   }
 
   /**

@@ -30,10 +30,17 @@ const PAGES = new RegExp(
  *
  * @param root The run.
  * @param files Its files.
- * @returns The tree, whose rows are no index pages.
+ * @returns The tree, whose rows are no index pages and no outputs manifests.
  */
 export function runTree(root: RunOutputRoot, files: Iterable<IndexedFile>): FileTree {
-  return new FileTree(files, (location) => PAGES.test(location.relativeTo(root.root()) ?? ""));
+  const parts = root.outputsManifestDir();
+  // What uploads tell of themselves comes after the pages, and is for programs.
+  return new FileTree(
+    files,
+    (location) =>
+      PAGES.test(location.relativeTo(root.root()) ?? "") ||
+      location.relativeTo(parts) !== undefined,
+  );
 }
 
 /** A link of the way up. */

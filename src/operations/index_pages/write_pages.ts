@@ -15,7 +15,7 @@ import { RunOutputsError } from "../../layout/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
-import { compareKeys } from "../../storage/compare_keys.ts";
+import { compareKeys } from "../../layout/compare_keys.ts";
 import { contentType } from "../../storage/content_type.ts";
 import { pause } from "../../storage/pause.ts";
 import type { TransferResult } from "../../storage/transfer.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { compareKeys } from "../../src/storage/compare_keys.ts";
+import { compareKeys } from "../../src/layout/compare_keys.ts";
 
 function compareBytes(a: string, b: string): number {
   const encoder = new TextEncoder();

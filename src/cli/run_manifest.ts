@@ -1,0 +1,120 @@
+/**
+ * The outputs manifest for commands that read a run: how they get it, and what they say of it.
+ *
+ * @module
+ */
+
+import { RunOutputsError } from "../layout/error.ts";
+import type { RunOutputRoot } from "../layout/run_output_root.ts";
+import type { RunManifest } from "../operations/read_manifest.ts";
+import type { StorageBackend } from "../storage/backend.ts";
+import { type Output, plural } from "./output.ts";
+import type { OpenStorage } from "./storage.ts";
+import { checkPart } from "./upload_part.ts";
+
+/** The values of the options for the outputs manifest. */
+export interface ManifestOptions {
+  /** `false` with `--no-manifest`. */
+  readonly manifest: boolean;
+  readonly requireComplete?: boolean;
+  readonly part?: readonly string[];
+}
+
+/** What a run is read from, and where to tell of it. */
+export interface ReadRunOptions {
+  /** The storage. */
+  readonly storage: OpenStorage;
+  /** Where to explain. */
+  readonly output: Output;
+  /** Stops the reading. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The manifest of a run, as the options want it.
+ *
+ * @param options The values of the command's options.
+ * @param root The run.
+ * @param from The storage.
+ * @returns The manifest; one without parts, if the run has none or none is wanted.
+ * @throws {RunOutputsError} `incomplete`, if parts are missing that have to be there; `integrity` or
+ * `failed`, if a part can't be read.
+ */
+export async function readRunManifest(
+  { manifest: isWanted, requireComplete, part: parts }: ManifestOptions,
+  root: RunOutputRoot,
+  { storage: { backend, show }, output, signal }: ReadRunOptions,
+): Promise<RunManifest> {
+  for (const name of parts ?? []) checkPart("--part", name, root);
+  const { NO_MANIFEST, readOutputs } = await import("../operations/read_manifest.ts");
+  if (!isWanted) return NO_MANIFEST;
+  let manifest: RunManifest;
+  try {
+    manifest = await readOutputs(backend, root, { show, signal });
+  } catch (error) {
+    if (!(error instanceof RunOutputsError) || !/integrity|failed/.test(error.code)) throw error;
+    const message = `${error.message} (--no-manifest goes by the listing)`;
+    throw new RunOutputsError(error.code, message, { cause: error });
+  }
+  await explainManifest(backend, root, manifest, { output, signal });
+  if (requireComplete) {
+    const { requireParts } = await import("../operations/require_parts.ts");
+    requireParts(manifest, root, parts);
+  }
+  return manifest;
+}
+
+/**
+ * The manifest in the JSON form of results.
+ *
+ * @param manifest The run's manifest.
+ * @returns Its members; nothing, if the run has none.
+ */
+export function manifestJson(manifest: RunManifest): Record<string, unknown> | undefined {
+  if (manifest.objects.length === 0) return undefined;
+  const { parts, expected, missing, complete } = manifest;
+  return {
+    complete,
+    parts: parts.map(({ head, count }) => ({
+      part: head.part,
+      files: count,
+      layout: head.layout,
+      run_attempt: head.run.run_attempt,
+      created_at: head.created_at,
+    })),
+    expected,
+    missing,
+  };
+}
+
+/** Explains, where the user asked for that, what the manifest tells and in what a listing differs. */
+async function explainManifest(
+  backend: StorageBackend,
+  root: RunOutputRoot,
+  manifest: RunManifest,
+  { output, signal }: { readonly output: Output; readonly signal: AbortSignal },
+): Promise<void> {
+  if (!output.verbose) return;
+  if (manifest.objects.length === 0) {
+    return output.explain("outputs manifest: the run has none; the storage is listed");
+  }
+  const { parts, missing, complete } = manifest;
+  const files = parts.reduce((sum, { count }) => sum + count, 0);
+  const state = complete
+    ? "complete, so it is what is read"
+    : missing.length > 0
+    ? `lacks ${missing.join(", ")}, so the storage is listed`
+    : "does not tell which parts there will be, so the storage is listed";
+  output.explain(
+    `outputs manifest: ${plural(parts.length, "part")}, ${plural(files, "file")}; ${state}`,
+  );
+  const { compareListing } = await import("../operations/list_outputs.ts");
+  const found = await compareListing(backend, root, manifest, { signal });
+  const counts = (["extra", "missing", "changed", "conflicting"] as const)
+    .filter((what) => found[what] > 0).map((what) => `${found[what]} ${what}`);
+  output.explain(
+    counts.length === 0
+      ? "outputs manifest: the listing agrees with it"
+      : `outputs manifest: the listing differs: ${counts.join(", ")}: ${found.examples.join(", ")}`,
+  );
+}

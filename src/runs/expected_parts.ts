@@ -1,0 +1,95 @@
+/**
+ * Which parts a complete run has: `manifests/outputs/expected.json`.
+ *
+ * Without it nobody can tell a run whose jobs have all uploaded from one that lacks some.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { quote, RunOutputsError } from "../layout/error.ts";
+import { checkSegment } from "../layout/validate.ts";
+
+/** The schema that this version writes, and reads. */
+export const EXPECTED_SCHEMA = "run-outputs.expected-parts/1";
+
+/** The list of a run's parts. */
+export interface ExpectedParts {
+  /** `run-outputs.expected-parts/1` */
+  readonly schema: string;
+  /** The names of the parts, sorted. */
+  readonly parts: readonly string[];
+  /** What a newer version tells. */
+  readonly [member: string]: unknown;
+}
+
+const schema = z.looseObject({ schema: z.literal(EXPECTED_SCHEMA), parts: z.array(z.string()) });
+
+/**
+ * Reads the text of a list of expected parts.
+ *
+ * @param text The text.
+ * @param name Where it was read, for messages.
+ * @returns The list.
+ * @throws {RunOutputsError} `integrity`, if it is none; `failed`, if its schema is a newer one.
+ */
+export function parseExpected(text: string, name: string): ExpectedParts {
+  let value: { readonly schema?: unknown } | null;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw broken(name, `it is not JSON (${(cause as Error).message})`, cause);
+  }
+  const found = value?.schema;
+  if (found !== EXPECTED_SCHEMA && /^run-outputs\.expected-parts\/[1-9]\d{0,8}$/.test(`${found}`)) {
+    throw new RunOutputsError(
+      "failed",
+      `Cannot read the expected parts '${name}': their schema is ${quote(found)}, this version ` +
+        `reads ${EXPECTED_SCHEMA}: use a newer run-outputs`,
+    );
+  }
+  const result = schema.safeParse(value);
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    throw broken(name, `${issue.path.map(String).join(".") || "it"}: ${issue.message}`);
+  }
+  for (const part of result.data.parts) {
+    try {
+      checkSegment("part", part);
+    } catch (error) {
+      throw broken(name, (error as Error).message, error);
+    }
+  }
+  return value as ExpectedParts;
+}
+
+/**
+ * Adds parts to a list of expected ones. None is ever taken away: jobs of one run that each know
+ * only of their own must not make a run look complete.
+ *
+ * @param list The list that is there, if there is one.
+ * @param parts The parts to expect too.
+ * @returns The list of all.
+ */
+export function addExpected(
+  list: ExpectedParts | undefined,
+  parts: readonly string[],
+): ExpectedParts {
+  const all = [...new Set([...list?.parts ?? [], ...parts])].sort();
+  return { ...list, schema: EXPECTED_SCHEMA, parts: all };
+}
+
+/**
+ * The text of a list of expected parts.
+ *
+ * @param list The list.
+ * @returns JSON.
+ */
+export function formatExpected(list: ExpectedParts): string {
+  return `${JSON.stringify(list, null, 2)}\n`;
+}
+
+function broken(name: string, reason: string, cause?: unknown): RunOutputsError {
+  const message = `Cannot read the expected parts '${name}': ${reason}`;
+  return new RunOutputsError("integrity", message, { cause });
+}

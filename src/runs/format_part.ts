@@ -1,0 +1,65 @@
+/**
+ * The text of an outputs manifest's part: a line for each file, so that tools for lines can read it
+ * and a reader never needs to hold all of it.
+ *
+ * @module
+ */
+
+import { compareKeys } from "../layout/compare_keys.ts";
+import type { ManifestHead, ManifestPart, OutputFile } from "./manifest.ts";
+
+/**
+ * The text of a part, in pieces. Unknown members are kept.
+ *
+ * @param head All but the files.
+ * @param files The files, in the order they are to have: that of their paths' UTF-8 bytes.
+ * @returns Pieces of JSON.
+ */
+export function* partText(head: ManifestHead, files: Iterable<OutputFile>): Generator<string> {
+  // A head that comes from a part may still have its files.
+  const { files: _, ...members } = head as ManifestHead & { readonly files?: unknown };
+  const text = JSON.stringify(members, null, 2);
+  yield `${text.slice(0, text.lastIndexOf("\n"))},\n  "files": [`;
+  let between = "\n    ";
+  for (const file of files) {
+    yield between + JSON.stringify(file);
+    between = ",\n    ";
+  }
+  yield between === "\n    " ? "]\n}\n" : "\n  ]\n}\n";
+}
+
+/**
+ * The text of a part.
+ *
+ * @param part The part; its files are put in order.
+ * @returns JSON with a line for each file.
+ *
+ * @example
+ * ```ts
+ * import { formatPart, parsePart } from "@therock/run-outputs";
+ *
+ * const part = {
+ *   schema: "run-outputs.manifest/1",
+ *   layout: "flat",
+ *   run: { run_id: "123", platform: "linux" },
+ *   part: "build.g",
+ *   created_at: "2026-11-20T12:00:00.000Z",
+ *   tool: "example",
+ *   files: [],
+ * } as const;
+ * console.assert(parsePart(formatPart(part), "example").part === part.part);
+ * ```
+ */
+export function formatPart(part: ManifestPart): string {
+  return [...partText(part, inOrder(part.files))].join("");
+}
+
+/**
+ * Puts files in the order that parts have.
+ *
+ * @param files The files.
+ * @returns The same, sorted.
+ */
+export function inOrder(files: readonly OutputFile[]): OutputFile[] {
+  return files.toSorted((a, b) => compareKeys(a.path, b.path));
+}

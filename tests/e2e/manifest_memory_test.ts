@@ -1,0 +1,21 @@
+/** A manifest and a listing of any length are read in bounded memory. */
+
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+
+const CHILD = fileURLToPath(new URL("../support/huge_run_child.ts", import.meta.url));
+
+/** The text of these files is nearly as much as the heap that the process gets, as values it is more. */
+const COUNT = 150_000;
+const HEAP_MIB = 36;
+
+Deno.test(`${COUNT} files: manifest, listing and both compared, in ${HEAP_MIB} MiB`, async () => {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "-P", `--v8-flags=--max-old-space-size=${HEAP_MIB}`, CHILD, `${COUNT}`],
+    stdin: "null",
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = new TextDecoder();
+  assert.equal(code, 0, text.decode(stderr).slice(0, 2000));
+  assert.deepEqual(JSON.parse(text.decode(stdout)), [COUNT, COUNT, 0, COUNT, COUNT, 0]);
+});

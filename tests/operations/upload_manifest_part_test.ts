@@ -1,0 +1,287 @@
+/** The part that an upload writes: when, what, and over which others. */
+
+import assert from "node:assert/strict";
+import { RunOutputRoot } from "../../src/layout/run_output_root.ts";
+import { readOutputs } from "../../src/operations/read_manifest.ts";
+import { PartUpload, type PartUploadOptions } from "../../src/operations/upload_manifest_part.ts";
+import { formatPart } from "../../src/runs/format_part.ts";
+import { parsePart } from "../../src/runs/manifest.ts";
+import { bytesSource } from "../../src/storage/byte_source.ts";
+import { RunOutputsError } from "../../src/layout/error.ts";
+import type { StorageBackend } from "../../src/storage/backend.ts";
+import { MemoryBackend } from "../../src/storage/memory.ts";
+import type { TransferResult } from "../../src/storage/transfer.ts";
+import { textItem, upload, type UploadOptions } from "../../src/storage/upload.ts";
+import { collect } from "../support/bytes.ts";
+import { manifestPart, outputFile, putPart } from "../support/manifest.ts";
+
+const ROOT = new RunOutputRoot({ bucket: "therock-ci-artifacts", runId: 123, platform: "linux" });
+
+/** A job that uploads texts by path. */
+async function job(
+  backend: StorageBackend,
+  files: Readonly<Record<string, string>>,
+  options: Partial<PartUploadOptions> & Pick<UploadOptions, "ifExists"> & { attempt?: number } = {},
+): Promise<TransferResult> {
+  const { attempt, ifExists, ...rest } = options;
+  const run = attempt === undefined ? {} : { run_attempt: attempt };
+  const part = new PartUpload(backend, ROOT, { part: "p", tool: "test", run, ...rest });
+  const items = Object.entries(files).map(([path, text]) => textItem(ROOT.file(path), text, path));
+  const results = await upload(await part.begin(), items, { ifExists });
+  return await part.end({ results });
+}
+
+async function files(backend: StorageBackend): Promise<Record<string, string>> {
+  const merged = await Array.fromAsync((await readOutputs(backend, ROOT)).files());
+  return Object.fromEntries(merged.map(({ file }) => [file.path, file.sha256]));
+}
+
+async function text(backend: StorageBackend, part = "p"): Promise<string> {
+  await using body = await backend.read(ROOT.outputsManifest(part));
+  return new TextDecoder().decode(await collect(body));
+}
+
+const sha = (text: string) => outputFile("x", text).sha256;
+const ONE = { job: "build", runner: "runner 1" };
+const TWO = { job: "build", runner: "runner 2" };
+
+Deno.test("PartUpload: tells of each file with kind, size, hash and content type", async () => {
+  const backend = new MemoryBackend();
+  const now = () => new Date("2026-11-20T12:00:00Z");
+  const run = { repository: "a/b", run_attempt: 2, commit: "c0ffee", workflow: "ci.yml" };
+  const part = new PartUpload(backend, ROOT, { part: "p", tool: "t/1", run, writer: ONE, now });
+  const items = [
+    textItem(ROOT.logFile("g", "b.log"), "log", ""),
+    textItem(ROOT.artifact("blas_lib_generic.tar.zst"), "archive", ""),
+  ];
+  const results = await upload(await part.begin(), items);
+  const page: TransferResult = {
+    location: ROOT.runIndex(),
+    path: "",
+    outcome: "written",
+    warnings: [],
+  };
+  const result = await part.end({ results, pages: [page] });
+  assert.equal(result.outcome, "written");
+  const written = await text(backend);
+  assert.equal(result.size, written.length);
+  assert.equal(result.sha256, sha(written));
+  assert.deepEqual(parsePart(written, "p"), {
+    schema: "run-outputs.manifest/1",
+    layout: "flat",
+    run: { ...run, run_id: "123", platform: "linux" },
+    part: "p",
+    created_at: "2026-11-20T12:00:00.000Z",
+    tool: "t/1",
+    writer: ONE,
+    pages: ["index.html"],
+    files: [
+      outputFile("blas_lib_generic.tar.zst", "archive", {
+        kind: "artifact",
+        content_type: "application/zstd",
+      }),
+      outputFile("logs/g/b.log", "log", { kind: "log", content_type: "text/plain" }),
+    ],
+  });
+});
+
+Deno.test("PartUpload: the same again is unchanged, whatever time it is", async () => {
+  const backend = new MemoryBackend();
+  const at = (minute: number) => ({ now: () => new Date(Date.UTC(2026, 10, 20, 12, minute)) });
+  await job(backend, { a: "1" }, at(1));
+  const before = await text(backend);
+  assert.equal((await job(backend, { a: "1" }, at(2))).outcome, "unchanged");
+  assert.equal(await text(backend), before);
+});
+
+Deno.test("PartUpload: what was left alone is told as it is, not as it would have been", async () => {
+  const backend = new MemoryBackend();
+  await backend.write(ROOT.file("a"), bytesSource("theirs"));
+  await job(backend, { a: "ours" }, { ifExists: "skip" });
+  assert.deepEqual(await files(backend), { a: sha("theirs") });
+});
+
+Deno.test("PartUpload: a job may repeat itself; what it has put there before stays told", async () => {
+  const backend = new MemoryBackend();
+  await job(backend, { a: "1", b: "1" }, { attempt: 1, writer: ONE });
+  await job(backend, { b: "2", c: "2" }, { attempt: 1, writer: ONE });
+  assert.deepEqual(await files(backend), { a: sha("1"), b: sha("2"), c: sha("2") });
+});
+
+Deno.test("PartUpload: what is gone, or was replaced by something else, is not told again", async () => {
+  const backend = new MemoryBackend();
+  await job(backend, { a: "1", b: "1", c: "1" }, { attempt: 1, writer: ONE });
+  await backend.delete(ROOT.file("a"));
+  await backend.write(ROOT.file("b"), bytesSource("longer"));
+  await job(backend, { d: "1" }, { attempt: 1, writer: ONE });
+  assert.deepEqual(await files(backend), { c: sha("1"), d: sha("1") });
+});
+
+Deno.test("PartUpload: a re-run replaces the part of the attempt before", async () => {
+  const backend = new MemoryBackend();
+  await job(backend, { a: "1", b: "1" }, { attempt: 1, writer: ONE });
+  await job(backend, { b: "2" }, { attempt: 2, writer: TWO });
+  assert.deepEqual(await files(backend), { b: sha("2") });
+});
+
+Deno.test("PartUpload: two jobs of one attempt that take one name notice", async () => {
+  const backend = new MemoryBackend();
+  await job(backend, { a: "1" }, { attempt: 1, writer: ONE });
+  const before = await text(backend);
+  const { outcome, error } = await job(backend, { b: "1" }, { attempt: 1, writer: TWO });
+  assert.equal(outcome, "failed");
+  assert.equal((error as RunOutputsError).code, "conflict");
+  assert.match(
+    error!.message,
+    /part "p".*job "build" on runner "runner 1" in attempt 1 has written it; give each .* --part/,
+  );
+  assert.equal(await text(backend), before);
+  const late = await job(backend, { b: "1" }, { attempt: 1, writer: { job: "other" } });
+  assert.equal(late.outcome, "failed");
+});
+
+Deno.test("PartUpload: an earlier attempt does not replace what a later one has written", async () => {
+  const backend = new MemoryBackend();
+  await job(backend, { a: "1" }, { attempt: 2, writer: ONE });
+  assert.equal((await job(backend, { b: "1" }, { attempt: 1, writer: ONE })).outcome, "failed");
+});
+
+Deno.test("PartUpload: two at the same moment: one of them is refused, nothing is lost", async () => {
+  const inner = new MemoryBackend();
+  // The other job's part comes between our look and our write.
+  const backend = hooked(inner, async (key) => {
+    if (!key.endsWith("/p.json")) return;
+    await putPart(inner, ROOT, manifestPart("p", [outputFile("b")], { writer: TWO }));
+  });
+  const { outcome, error } = await job(backend, { a: "1" }, { attempt: 1, writer: ONE });
+  assert.equal(outcome, "failed");
+  assert.match(error!.message, /runner 2/);
+  assert.equal((await readOutputs(inner, ROOT)).parts.length, 1);
+});
+
+Deno.test("PartUpload: where the server enforces nothing, who was overwritten sees it", async () => {
+  const inner = new MemoryBackend();
+  const backend = hooked(inner, () => Promise.resolve(), async (key) => {
+    if (!key.endsWith("/p.json")) return;
+    await putPart(inner, ROOT, manifestPart("p", [outputFile("b")], { writer: TWO }));
+  });
+  const { outcome, error } = await job(backend, { a: "1" }, { attempt: 1, writer: ONE });
+  assert.equal(outcome, "failed");
+  assert.match(error!.message, /runner 2/);
+});
+
+/** A storage in which something happens before, or after, the first write to each place. */
+function hooked(
+  inner: StorageBackend,
+  before: (key: string) => Promise<void>,
+  after: (key: string) => Promise<void> = () => Promise.resolve(),
+): StorageBackend {
+  const seen = new Set<string>();
+  return {
+    name: inner.name,
+    writes: true,
+    stat: (...args) => inner.stat(...args),
+    list: (...args) => inner.list(...args),
+    read: (...args) => inner.read(...args),
+    copy: (...args) => inner.copy(...args),
+    delete: (...args) => inner.delete(...args),
+    async write(location, source, options) {
+      const isFirst = !seen.has(location.key);
+      seen.add(location.key);
+      if (isFirst) await before(location.key);
+      const info = await inner.write(location, source, options);
+      if (isFirst) await after(location.key);
+      return info;
+    },
+  };
+}
+
+Deno.test("PartUpload: before a file that it tells of is replaced, a part is taken away", async () => {
+  const inner = new MemoryBackend();
+  await job(inner, { a: "1", b: "1" }, { attempt: 1, writer: ONE });
+  const told: (boolean | undefined)[] = [];
+  const backend = hooked(inner, async (key) => {
+    if (key.endsWith("/b")) told.push((await readOutputs(inner, ROOT)).parts.length > 0);
+  });
+  const part = new PartUpload(backend, ROOT, { part: "p", tool: "t", run: { run_attempt: 2 } });
+  const items = [textItem(ROOT.file("b"), "2", "")];
+  await upload(await part.begin(), items);
+  assert.deepEqual(told, [false]);
+  // Killed here, the run lacks the part.
+  assert.deepEqual((await readOutputs(inner, ROOT)).parts, []);
+
+  // The same job goes on in the same attempt: what it has told before is told again.
+  const again = new MemoryBackend();
+  await job(again, { a: "1", b: "1" }, { attempt: 1, writer: ONE });
+  await job(again, { b: "2" }, { attempt: 1, writer: ONE });
+  assert.deepEqual(await files(again), { a: sha("1"), b: sha("2") });
+});
+
+Deno.test("PartUpload: a part that can't be taken away does not stop the upload", async () => {
+  const backend = new MemoryBackend();
+  await job(backend, { a: "1" }, { attempt: 1, writer: ONE });
+  const notes: string[] = [];
+  const denied: StorageBackend = {
+    ...hooked(backend, () => Promise.resolve()),
+    delete: () => Promise.reject(new RunOutputsError("denied", "not allowed")),
+  };
+  const onNote = (note: string) => notes.push(note);
+  const { outcome } = await job(denied, { a: "2" }, { attempt: 1, writer: ONE, onNote });
+  assert.equal(outcome, "written");
+  assert.match(notes.join("\n"), /p\.json can't be taken away.*not allowed/);
+  assert.deepEqual(await files(backend), { a: sha("2") });
+});
+
+Deno.test("PartUpload: the same bytes again leave the part where it is", async () => {
+  const inner = new MemoryBackend();
+  await job(inner, { a: "1" }, { attempt: 1, writer: ONE });
+  const backend: StorageBackend = {
+    ...hooked(inner, () => Promise.resolve()),
+    delete: () => Promise.reject(new Error("deleted")),
+  };
+  const onNote = (note: string) => assert.fail(note);
+  await job(backend, { a: "1", b: "new" }, { attempt: 1, writer: ONE, onNote });
+  assert.deepEqual(await files(inner), { a: sha("1"), b: sha("new") });
+});
+
+Deno.test("PartUpload: what a newer version has told in the part stays", async () => {
+  const backend = new MemoryBackend();
+  const old = manifestPart("p", [], { future: 1, writer: ONE });
+  await backend.write(ROOT.outputsManifest("p"), bytesSource(formatPart(old)));
+  await job(backend, { a: "1" }, { attempt: 2, writer: ONE });
+  assert.equal(parsePart(await text(backend), "p").future, 1);
+});
+
+Deno.test("PartUpload: a part of a newer schema is left alone, a broken one is replaced", async () => {
+  const backend = new MemoryBackend();
+  const newer = JSON.stringify({ ...manifestPart("p", []), schema: "run-outputs.manifest/2" });
+  await backend.write(ROOT.outputsManifest("p"), bytesSource(newer));
+  const refused = await job(backend, { a: "1" });
+  assert.equal((refused.error as RunOutputsError).code, "failed");
+  assert.equal(await text(backend), newer);
+
+  await backend.write(ROOT.outputsManifest("p"), bytesSource("{"));
+  const notes: string[] = [];
+  const onNote = (note: string) => notes.push(note);
+  assert.equal((await job(backend, { a: "1" }, { onNote })).outcome, "written");
+  assert.match(notes.join("\n"), /not JSON.*replaced/);
+  assert.deepEqual(await files(backend), { a: sha("1") });
+});
+
+Deno.test("PartUpload: expected parts add up, also of jobs at the same time", async () => {
+  const backend = new MemoryBackend();
+  const expect = (...parts: string[]) =>
+    new PartUpload(backend, ROOT, { part: "p", tool: "t", run: {} }).expect(parts);
+  const names = Array.from({ length: 10 }, (_, i) => `p${i}`);
+  const results = await Promise.all(names.map((name) => expect(name)));
+  assert.deepEqual(results.map(({ outcome }) => outcome), names.map(() => "written"));
+  assert.equal((await expect("p3")).outcome, "unchanged");
+  assert.deepEqual((await readOutputs(backend, ROOT)).expected, names);
+});
+
+Deno.test("PartUpload: a name that is none is refused before anything is read", () => {
+  const backend = new MemoryBackend();
+  for (const part of ["", "a/b", "..", "expected", "therock_manifest"]) {
+    assert.throws(() => new PartUpload(backend, ROOT, { part, tool: "t", run: {} }), /part/);
+  }
+});
