@@ -20,7 +20,7 @@ import { stagingDirOf } from "./storage.ts";
 
 /** The values of the options that say what is fetched for each commit, from where and how. */
 export interface BisectFetchOptions
-  extends Omit<FetchCommandOptions, "cacheDir">, FindCommandOptions {
+  extends Omit<FetchCommandOptions, "cacheDir" | "manifest">, FindCommandOptions {
   /** The globs of archives. */
   readonly include?: readonly string[];
   /** `false` with `--no-cache`. */

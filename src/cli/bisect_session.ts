@@ -104,6 +104,7 @@ export async function openBisectSource(
       onSearch: (sha, search) => explainSearch(sha, search, output),
       onWait: (name) => output.note(`another process is downloading ${name}: waiting for it`),
       during: async (plan, fetch) => {
+        plan.warnings.forEach((text) => output.warn(text));
         // Archives are downloaded under other directories than they are planned for.
         const progress = { verb: "fetched", files: plan.items, keyOf: basename, io };
         const report = await withProgress({ ...progress, quiet: output.quiet }, fetch);
