@@ -39,6 +39,8 @@ if (import.meta.main) {
       "src/archive/unpack_worker.ts",
       "--include",
       "src/archive/pack_worker.ts",
+      "--include",
+      "src/storage/hash/hash_worker.ts",
       "--output",
       out,
       "cli.ts",

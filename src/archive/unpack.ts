@@ -230,8 +230,9 @@ export class Unpacker implements AsyncDisposable {
     this.#taken.set(key, name);
     const tree = join(this.#staging.path, "archives", String(this.#count++));
     try {
-      await Deno.mkdir(tree, { recursive: true });
-      const { size } = await Deno.stat(path);
+      // Without a pause: archives come to the workers in the order in which they are added.
+      Deno.mkdirSync(tree, { recursive: true });
+      const { size } = Deno.statSync(path);
       let started = performance.now();
       const result = await this.#pool.run({
         type: "unpack",

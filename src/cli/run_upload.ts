@@ -163,8 +163,12 @@ export async function runUpload(
     ],
   );
   await tell(results);
+  // That the list of expected parts is there does not make an upload that failed a part of one.
+  const counted = results.filter((result) =>
+    !expected.includes(result) || result.outcome === "failed"
+  );
   context.setExitCode(
-    isNothingFound(results) ? EXIT.notFound : exitCodeOfResults(results, unmatched.length > 0),
+    isNothingFound(counted) ? EXIT.notFound : exitCodeOfResults(counted, unmatched.length > 0),
   );
 }
 

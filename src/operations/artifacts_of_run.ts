@@ -79,13 +79,17 @@ export async function artifactsOfRun(
     const places = placesOf(found, name);
     if (name === archiveOf(name)) places.told.push(file);
   }
-  for (const layout of LAYOUTS) {
-    const objects = manifest.complete
-      ? toldObjects(root, layout, told)
-      : listedObjects(backend, root, layout, { manifest, told, signal });
-    for await (const object of objects) {
+  const there = LAYOUTS.map((layout) =>
+    manifest.complete
+      ? Promise.resolve([...toldObjects(root, layout, told)])
+      : Array.fromAsync(listedObjects(backend, root, layout, { manifest, told, signal }))
+  );
+  // Both are waited for, also where one fails: nothing is under way after the call.
+  for (const [i, objects] of (await Promise.allSettled(there)).entries()) {
+    if (objects.status === "rejected") throw objects.reason;
+    for (const object of objects.value) {
       const { name } = object.location;
-      const place = placesOf(found, name)[layout] ??= {};
+      const place = placesOf(found, name)[LAYOUTS[i]] ??= {};
       if (name === archiveOf(name)) place.archive = object;
       else place.sidecar = object;
     }

@@ -90,9 +90,12 @@ export class Journal implements Disposable {
   }
 }
 
-/** Whether the lock is ours. Runtimes before 2.9 can only wait: there, nobody shares. */
+/**
+ * Whether the lock is ours. Runtimes before 2.9 can only wait, and some network file systems have no
+ * locks: there, nobody shares.
+ */
 async function lock(file: Deno.FsFile): Promise<boolean> {
-  return file.tryLock === undefined ? false : await file.tryLock(true);
+  return await file.tryLock?.(true).catch(() => false) ?? false;
 }
 
 async function stat(path: string): Promise<Deno.FileInfo | undefined> {

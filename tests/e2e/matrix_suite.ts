@@ -70,9 +70,12 @@ export function matrixSuite(name: string, open: () => Promise<Target>): void {
     });
     const others = numbers.filter((i) => i !== KILLED);
     const running = Promise.all(others.map((i) => finish(args(i), env(i))));
-    while (proxy.count === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    let ended = false;
+    const status = victim.status.finally(() => ended = true);
+    while (proxy.count === 0 && !ended) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.equal(ended, false, "it ended before it was killed");
     victim.kill("SIGKILL");
-    assert.notEqual((await victim.status).code, 0);
+    await status;
     for (const { code, stderr } of await running) assert.equal(code, 0, stderr);
 
     const nine = await list();

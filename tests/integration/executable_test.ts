@@ -93,6 +93,37 @@ test("runs the demo's commands: upload build, list, fetch", async (run, dir) => 
   assert.equal((await run(...fetch)).code, 6);
 });
 
+test("packs .tar.xz and unpacks them, in workers that read nothing else", async (run, dir) => {
+  const artifacts = join(dir, "artifacts");
+  const tree = join(artifacts, "base_lib_generic");
+  await Deno.mkdir(join(tree, "math/stage/lib"), { recursive: true });
+  await Deno.writeTextFile(join(tree, "artifact_manifest.txt"), "math/stage\n");
+  await Deno.writeFile(join(tree, "math/stage/lib/libm.so.1"), new Uint8Array(5_000_000).fill(7));
+  await Deno.symlink("libm.so.1", join(tree, "math/stage/lib/libm.so"));
+  const staging = join(dir, "staging");
+  const id = ["--run-id", "7", "--platform", "linux"];
+
+  const uploaded = await run(
+    ...["upload", "artifacts", artifacts, "--compression", "xz", "--output-dir", staging, ...id],
+  );
+  assert.equal(uploaded.code, 0, uploaded.stderr);
+  const out = join(dir, "out");
+  const fetched = await run("fetch", "--flatten", "--staging-dir", staging, "-o", out, ...id);
+  assert.deepEqual([fetched.code, fetched.stderr], [0, ""]);
+  const file = await Deno.readFile(join(out, "lib/libm.so"));
+  assert(file.length === 5_000_000 && file.every((byte) => byte === 7));
+
+  const archive = join(staging, "7-linux", "base_lib_generic.tar.xz");
+  await Deno.remove(`${archive}.sha256sum`);
+  const bytes = await Deno.readFile(archive);
+  await Deno.writeFile(archive, bytes.subarray(0, bytes.length - 40));
+  const refused = await run(
+    ...["fetch", "--no-manifest", "--staging-dir", staging, "-o", join(dir, "no"), ...id],
+  );
+  assert.equal(refused.code, 6, refused.stderr);
+  assert.match(refused.stderr, /ends too early/);
+});
+
 test("bisect run: it may not run programs, and prints the loop to use instead", async (_, dir) => {
   const staging = join(dir, "staging");
   await using world = await bisectWorld({ count: 4, backend: new LocalBackend(staging) });

@@ -47,9 +47,13 @@ export class Watchdog implements Disposable {
     this.#arm(limit);
   }
 
-  /** Says that something moved. */
-  touch(): void {
-    this.#last = Date.now();
+  /**
+   * Says that something moved.
+   *
+   * @param more For how many more times of the limit nothing has to move next.
+   */
+  touch(more: number = 0): void {
+    this.#last = Date.now() + more * this.#limit;
   }
 
   /** Stops watching for a while: it is the reader who takes its time, not the server. */
