@@ -360,3 +360,52 @@ export {
 export { planPython, type PlanPythonOptions } from "./src/operations/upload_python.ts";
 export { planTarballs, type PlanTarballsOptions } from "./src/operations/upload_tarballs.ts";
 export { planTestReport, type PlanTestReportOptions } from "./src/operations/upload_test_report.ts";
+
+// Bisect
+export {
+  type BisectArtifactOptions,
+  bisectArtifacts,
+} from "./src/operations/bisect/artifact_source.ts";
+export {
+  Bisect,
+  type BisectParts,
+  type BisectTestResult,
+  resetBisect,
+  type RunBisectOptions,
+  type StartBisectOptions,
+} from "./src/operations/bisect/bisect.ts";
+export { prefetchNext, type PrefetchOptions } from "./src/operations/bisect/prefetch.ts";
+export {
+  type BisectRange,
+  bisectRange,
+  type BisectRangeOptions,
+} from "./src/operations/bisect/range.ts";
+export type {
+  BisectCallOptions,
+  BisectEnding,
+  BisectSource,
+  BisectStep,
+  BisectTest,
+} from "./src/operations/bisect/source.ts";
+export {
+  BISECT_SCHEMA,
+  type BisectArtifacts,
+  type BisectEnd,
+  bisectFacts,
+  type BisectLogEntry,
+  type BisectRun,
+  type BisectState,
+} from "./src/operations/bisect/state.ts";
+export {
+  type BisectStore,
+  openBisectStore,
+  type OpenBisectStoreOptions,
+  readBisectState,
+} from "./src/operations/bisect/store.ts";
+export {
+  type BisectCommit,
+  type BisectFacts,
+  type BisectSurvey,
+  type BisectVerdict,
+  surveyBisect,
+} from "./src/operations/bisect/suspects.ts";

@@ -150,7 +150,14 @@ async function found(
   });
 }
 
-function explainSearch(sha: string, { groups, rejected }: RunSearch, output: Output): void {
+/**
+ * Explains what the runs of a commit have.
+ *
+ * @param sha The commit.
+ * @param search What was found.
+ * @param output Where to explain.
+ */
+export function explainSearch(sha: string, { groups, rejected }: RunSearch, output: Output): void {
   const explained = new Set<string>();
   const places = (run: WorkflowRunInfo, tried: readonly TriedPlace[]) => {
     if (explained.has(run.id)) return;
@@ -191,8 +198,13 @@ export function explainPlaces(
   }
 }
 
-/** The user's own directory for what can be had again. */
-function cacheDir(io: Io): string | undefined {
+/**
+ * The user's own directory for what can be had again.
+ *
+ * @param io The environment.
+ * @returns The directory; `undefined`, if the environment names none.
+ */
+export function cacheDir(io: Io): string | undefined {
   const windows = Deno.build.os === "windows";
   const home = io.env("HOME") || undefined;
   const base = windows

@@ -9,6 +9,7 @@ import { Command, CommanderError } from "commander";
 import config from "../../deno.json" with { type: "json" };
 import { escapeUnprintable, RunOutputsError } from "../layout/error.ts";
 import { missingPermission } from "../layout/permission.ts";
+import { bisectCommand } from "./commands/bisect.ts";
 import { fetchCommand } from "./commands/fetch.ts";
 import { findCommand } from "./commands/find.ts";
 import { indexCommand } from "./commands/index.ts";
@@ -97,6 +98,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 nothing found, 4 not allowed, 5 network
   program.addCommand(listCommand(context));
   program.addCommand(findCommand(context));
   program.addCommand(fetchCommand(context));
+  program.addCommand(bisectCommand(context));
   program.addCommand(indexCommand(context));
   program.addCommand(staleUploadsCommand(context));
   configure(program, io);

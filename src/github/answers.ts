@@ -32,6 +32,8 @@ interface CommitAnswer {
     readonly author: { readonly name?: string; readonly date?: string } | null;
     readonly committer: { readonly date?: string } | null;
   };
+  readonly parents: readonly { readonly sha: string }[];
+  readonly html_url?: string;
 }
 
 /**
@@ -68,8 +70,10 @@ export function readRun(run: RunAnswer): WorkflowRunInfo {
  * @returns The commit.
  * @throws {RunOutputsError} `failed`, if it lacks what everything depends on.
  */
-export function readCommit({ sha, commit }: CommitAnswer): CommitInfo {
-  if (!/^[0-9a-f]{40}$/.test(sha) || typeof commit?.message !== "string") {
+export function readCommit({ sha, commit, parents, html_url: url = "" }: CommitAnswer): CommitInfo {
+  if (
+    !/^[0-9a-f]{40}$/.test(sha) || typeof commit?.message !== "string" || !Array.isArray(parents)
+  ) {
     throw unexpected("a commit");
   }
   return {
@@ -77,6 +81,8 @@ export function readCommit({ sha, commit }: CommitAnswer): CommitInfo {
     date: commit.committer?.date ?? commit.author?.date ?? "",
     title: commit.message.split("\n")[0],
     author: commit.author?.name ?? "",
+    parents: parents.map(({ sha }) => sha),
+    url,
   };
 }
 

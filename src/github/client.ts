@@ -48,6 +48,10 @@ export interface CommitInfo {
   readonly title: string;
   /** The author's name. */
   readonly author: string;
+  /** The SHAs of its parents; the first one is that of the branch it was merged into. */
+  readonly parents: readonly string[];
+  /** Its page, for people. */
+  readonly url: string;
 }
 
 /** What lies between two commits. */

@@ -18,8 +18,7 @@ import { diskError } from "../layout/disk_error.ts";
  */
 export async function makeWorkDir(outputDir: string): Promise<string> {
   const target = await realPath(outputDir);
-  const inside = join(target, ".run-outputs-fetch");
-  const beside = join(dirname(target), `.${basename(target)}.run-outputs-fetch`);
+  const { inside, beside } = placesOf(target);
   try {
     if (dirname(target) !== target && await onOneFileSystem(target)) {
       try {
@@ -34,6 +33,26 @@ export async function makeWorkDir(outputDir: string): Promise<string> {
   } catch (error) {
     throw diskError("write to", outputDir, error);
   }
+}
+
+/**
+ * Removes what a fetch has left beside an output directory that is not wanted any more.
+ *
+ * @param outputDir The output directory.
+ * @throws {RunOutputsError} What the disk says.
+ */
+export async function removeWorkDir(outputDir: string): Promise<void> {
+  const { beside } = placesOf(await realPath(outputDir));
+  await Deno.remove(beside, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw diskError("remove", beside, error);
+  });
+}
+
+function placesOf(target: string): { readonly inside: string; readonly beside: string } {
+  return {
+    inside: join(target, ".run-outputs-fetch"),
+    beside: join(dirname(target), `.${basename(target)}.run-outputs-fetch`),
+  };
 }
 
 /**

@@ -5,11 +5,9 @@ import { putRun } from "../support/run_storage.ts";
 import { KEYS, testOptions } from "../support/s3_subject.ts";
 import { startS3Server } from "../support/s3_server.ts";
 import { readTree, tempDir } from "../support/temp_dir.ts";
-import { finish, start } from "./processes.ts";
+import { finish, NOBODY, start } from "./processes.ts";
 
 const OLD = "2025-10-01T00:00:00Z";
-/** Whoever runs the tests has no part in them. */
-const NOBODY = { GH_TOKEN: "", GITHUB_TOKEN: "", GITHUB_REPOSITORY: "" };
 const NAMES = ["blas_lib_gfx942.tar.zst", "core_lib_generic.tar.zst"];
 
 Deno.test("find, fetch, list on S3: a run of the first buckets, its fork's, and one that moved", async () => {

@@ -8,14 +8,35 @@ import { fileURLToPath } from "node:url";
 
 const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
 
+/** Whoever runs the tests has no part in them. */
+export const NOBODY = { GH_TOKEN: "", GITHUB_TOKEN: "", GITHUB_REPOSITORY: "" };
+
 /** Starts the program; its streams are null unless asked for. */
 export function start(
   args: readonly string[],
   streams: "null" | "piped" = "null",
   env: Readonly<Record<string, string>> = {},
 ): Deno.ChildProcess {
+  return startWith("-P", args, streams, env);
+}
+
+/** Starts the program with the permission to run others. */
+export function startMayRun(
+  args: readonly string[],
+  streams: "null" | "piped" = "null",
+  env: Readonly<Record<string, string>> = {},
+): Deno.ChildProcess {
+  return startWith("-P=develop", args, streams, env);
+}
+
+function startWith(
+  permissions: string,
+  args: readonly string[],
+  streams: "null" | "piped",
+  env: Readonly<Record<string, string>>,
+): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "-P", CLI, ...args],
+    args: ["run", "-q", permissions, CLI, ...args],
     env: {
       NO_COLOR: "1",
       GITHUB_ACTIONS: "",
@@ -32,12 +53,31 @@ export function start(
   }).spawn();
 }
 
+/** What a process did. */
+interface Finished {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** Runs the program to its end. */
 export async function finish(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
-  const { code, stdout, stderr } = await start(args, "piped", env).output();
+): Promise<Finished> {
+  return await finished(start(args, "piped", env));
+}
+
+/** Runs the program to its end, with the permission to run others. */
+export async function finishMayRun(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Finished> {
+  return await finished(startMayRun(args, "piped", env));
+}
+
+async function finished(program: Deno.ChildProcess): Promise<Finished> {
+  const { code, stdout, stderr } = await program.output();
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }

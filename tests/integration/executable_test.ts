@@ -8,6 +8,8 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { LocalBackend } from "../../src/storage/local.ts";
+import { bisectWorld } from "../support/bisect_world.ts";
 import { makeBuildTree } from "../support/build_tree.ts";
 import { tempDir } from "../support/temp_dir.ts";
 
@@ -120,4 +122,26 @@ test("packs .tar.xz and unpacks them, in workers that read nothing else", async 
   );
   assert.equal(refused.code, 6, refused.stderr);
   assert.match(refused.stderr, /ends too early/);
+});
+
+test("bisect run: it may not run programs, and prints the loop to use instead", async (_, dir) => {
+  const staging = join(dir, "staging");
+  await using world = await bisectWorld({ count: 4, backend: new LocalBackend(staging) });
+  const bisect = async (...args: string[]) => {
+    const { code, stdout, stderr } = await new Deno.Command(EXECUTABLE!, {
+      args: ["bisect", ...args, "--state-dir", join(dir, "bisect")],
+      cwd: dir,
+      clearEnv: true,
+      env: world.env,
+    }).output();
+    const decoder = new TextDecoder();
+    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  };
+  const start = ["start", "--no-fetch", "--good", "v1", "--bad", "main", "--platform", "linux"];
+  const started = await bisect(...start, "--staging-dir", staging);
+  assert.equal(started.code, 0, started.stderr);
+  const { code, stdout, stderr } = await bisect("run", "./test.sh");
+  assert.equal(code, 4, stderr);
+  assert.match(stderr, /^error: Cannot run '.\/test.sh': this program may not run others/);
+  assert(stdout.startsWith(`while dir=$(${EXECUTABLE} bisect next`), stdout);
 });

@@ -47,6 +47,8 @@ export interface TestCommit {
   readonly sha: string;
   readonly message?: string;
   readonly date?: string;
+  /** Default: none. */
+  readonly parents?: readonly string[];
 }
 
 /** An error, as GitHub words it. */
@@ -131,18 +133,22 @@ export function commitAnswer(commit: TestCommit, repository: string): Schemas["c
     },
     author: null,
     committer: null,
-    parents: [],
+    parents: (commit.parents ?? []).map((sha) => ({
+      sha,
+      url: `https://api.github.com/repos/${repository}/commits/${sha}`,
+    })),
   };
 }
 
 /** A comparison of commits; `between` are those of one page. */
 export function comparisonAnswer(
-  { repository, base, between, total, status, page }: {
+  { repository, base, between, total, status, mergeBase, page }: {
     readonly repository: string;
     readonly base: TestCommit;
     readonly between: readonly TestCommit[];
     readonly total: number;
     readonly status: Schemas["commit-comparison"]["status"];
+    readonly mergeBase: TestCommit;
     readonly page: number;
   },
 ): Answer<"/repos/{owner}/{repo}/compare/{basehead}"> {
@@ -154,7 +160,7 @@ export function comparisonAnswer(
     diff_url: url,
     patch_url: url,
     base_commit: commitAnswer(base, repository),
-    merge_base_commit: commitAnswer(base, repository),
+    merge_base_commit: commitAnswer(mergeBase, repository),
     status,
     ahead_by: status === "behind" ? 0 : total,
     behind_by: status === "behind" ? 1 : 0,

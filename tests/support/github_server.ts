@@ -28,6 +28,8 @@ export interface GithubState {
   commits?: readonly TestCommit[];
   /** What a branch or a tag points to. */
   refs?: Readonly<Record<string, string>>;
+  /** Of comparisons (`BASE...HEAD`) of commits on two branches, what both contain. */
+  diverged?: Readonly<Record<string, string>>;
   /** The heads of pull requests. */
   pulls?: Readonly<Record<number, string>>;
   /** How many requests are left; those that are answered by 304 to a known user do not count. */
@@ -253,13 +255,15 @@ function compare({ url, values, state, repository }: Question): Response {
   if (from < 0 || to < 0) return refusal(404, "Not Found");
   const status = from === to ? "identical" : to < from ? "ahead" : "behind";
   const between = commits.slice(to, Math.max(to, from)).toReversed();
+  const shared = state.diverged?.[`${commits[from].sha}...${commits[to].sha}`];
   return paged(url, between, state, (some, page) =>
     comparisonAnswer({
       repository,
       base: commits[from],
       between: some,
       total: between.length,
-      status,
+      status: shared === undefined ? status : "diverged",
+      mergeBase: shared === undefined ? commits[from] : { sha: shared },
       page,
     }));
 }

@@ -1,0 +1,45 @@
+/**
+ * `run-outputs bisect next`
+ *
+ * @module
+ */
+
+import { Command } from "commander";
+import { type BisectOptions, withBisectOptions } from "../bisect_options.ts";
+import { tellNext } from "../bisect_report.ts";
+import { withBisectParts } from "../bisect_session.ts";
+import type { Context } from "../context.ts";
+import { EXIT } from "../exit_codes.ts";
+import { Output } from "../output.ts";
+
+/** Builds the command. */
+export function bisectNextCommand(context: Context): Command {
+  const command = new Command("next")
+    .summary("print the directory of the commit to test")
+    .description(
+      "Prints the directory of the commit to test, and fetches its artifacts if they are not there: " +
+        "after an interruption, or to see it again. If nothing is left to test it prints the first " +
+        "bad commit.",
+    )
+    .addHelpText(
+      "after",
+      `
+Exits with 3 if nothing is left to test.
+
+Examples:
+  run-outputs bisect next
+  run-outputs bisect next --json --state-dir ./bisect`,
+    );
+  return withBisectOptions(command).action(async (options: BisectOptions) => {
+    const output = new Output(context.io, options);
+    const world = { io: context.io, output, signal: context.interruption() };
+    const { signal } = world;
+    await withBisectParts(options.stateDir, world, async (parts) => {
+      const { Bisect } = await import("../../operations/bisect/bisect.ts");
+      const bisect = await Bisect.open(parts);
+      const step = await bisect.next({ signal });
+      await tellNext(step, bisect.state, output);
+      if (step.kind !== "test") context.setExitCode(EXIT.notFound);
+    });
+  });
+}

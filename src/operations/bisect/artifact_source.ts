@@ -1,0 +1,163 @@
+/**
+ * Where a bisect gets its artifacts from: the runs of its commits, found through GitHub.
+ *
+ * @module
+ */
+
+import pMap from "p-map";
+import type { UnpackLimits, UnpackMode } from "../../archive/unpack.ts";
+import { RunOutputsError } from "../../layout/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import { RunOutputRoot } from "../../layout/run_output_root.ts";
+import type { ContentCache } from "../../storage/content_cache.ts";
+import type { TransferResult } from "../../storage/transfer.ts";
+import { ArchiveSource } from "../archive_source.ts";
+import type { FetchPlan } from "../fetch_artifacts.ts";
+import { planFoundFetch, sourceRuns } from "../fetch_found.ts";
+import {
+  fetchUnpacked,
+  type FetchUnpackedOptions,
+  type UnpackedReport,
+} from "../fetch_unpacked.ts";
+import {
+  DEFAULT_WORKFLOW,
+  type RunSearch,
+  searchCommit,
+  type SearchOptions,
+} from "../search_runs.ts";
+import { commitDirectory, discardCommit } from "./directories.ts";
+import type { BisectCallOptions, BisectSource } from "./source.ts";
+import type { BisectArtifacts, BisectRun } from "./state.ts";
+import type { BisectCommit } from "./suspects.ts";
+
+/** How many archives are brought near at once, while something else is measured perhaps. */
+const PREFETCHES = 2;
+
+/** Which artifacts, where they are, and where to. */
+export interface BisectArtifactOptions extends Omit<SearchOptions, "signal"> {
+  /** The directory that gets a directory for each commit. */
+  readonly outputDir: string;
+  /** How archives are unpacked. */
+  readonly mode: UnpackMode;
+  /** Refuse archives that have no checksum. Default: they are taken with a warning. */
+  readonly requireChecksums?: boolean;
+  /** When an archive is refused because it is too large. */
+  readonly limits?: Partial<UnpackLimits>;
+  /** How many files at once. */
+  readonly concurrency?: number;
+  /** Where archives are kept. Without it nothing is brought near. */
+  readonly cache?: ContentCache;
+  /** Where a location is, for messages. Default: its S3 URI. */
+  readonly show?: (location: OutputLocation) => string;
+  /** Told, in one line, that another process is downloading the same archive. */
+  readonly onWait?: (name: string) => void;
+  /** Told of each search for a commit's artifacts. */
+  readonly onSearch?: (sha: string, search: RunSearch) => void;
+  /** Called for each fetch with its plan, to show its progress and to tell what it did. */
+  readonly during?: (
+    plan: FetchPlan,
+    fetch: (
+      listener?: Pick<FetchUnpackedOptions, "onEvent" | "onUnpacked">,
+    ) => Promise<UnpackedReport>,
+  ) => Promise<UnpackedReport>;
+}
+
+/**
+ * Makes a source of artifacts for {@linkcode Bisect}: found as `findArtifacts` does, fetched as
+ * `fetchUnpacked` does, each commit into a directory of its own.
+ *
+ * @param options Which artifacts, where they are, and where to.
+ * @returns The source.
+ */
+export function bisectArtifacts(options: BisectArtifactOptions): BisectSource {
+  return new ArtifactSource(options);
+}
+
+class ArtifactSource implements BisectSource {
+  readonly prefetch: BisectSource["prefetch"];
+  readonly #options: BisectArtifactOptions;
+
+  constructor(options: BisectArtifactOptions) {
+    this.#options = options;
+    const { backend, cache, outputDir } = options;
+    // Without a cache there is nowhere to bring anything.
+    if (cache === undefined || !cache.writable) return;
+    this.prefetch = async ({ sha }, runs, { signal }) => {
+      const { items } = await this.#plan(runs, commitDirectory(outputDir, sha), signal);
+      using source = new ArchiveSource(backend, { cache, signal });
+      // What has no checksum can't be kept.
+      const kept = items.filter((item) => item.sha256 !== undefined);
+      // It ends when all have ended: what is under way would be in the way of the next fetch.
+      await pMap(kept, async (item) => {
+        signal?.throwIfAborted();
+        await using _archive = await source.get(item);
+      }, { concurrency: PREFETCHES, stopOnError: false });
+    };
+  }
+
+  async find({ sha }: BisectCommit, { signal }: BisectCallOptions): Promise<BisectArtifacts> {
+    const search = await searchCommit(sha, { ...this.#options, signal });
+    this.#options.onSearch?.(sha, search);
+    if (search.missing.length > 0) return { status: "no", reason: this.#whyNot(search) };
+    const runs = sourceRuns(search.groups).map(({ run, root, groups }): BisectRun => {
+      const { bucket, externalRepo } = root;
+      return { run_id: run.id, url: run.url, bucket, external_repo: externalRepo, groups };
+    });
+    return { status: "yes", runs };
+  }
+
+  async fetch(
+    { sha }: BisectCommit,
+    runs: readonly BisectRun[],
+    { signal }: BisectCallOptions,
+  ): Promise<string> {
+    const { backend, during = (_plan, fetch) => fetch(), ...common } = this.#options;
+    const outputDir = commitDirectory(this.#options.outputDir, sha);
+    const plan = await this.#plan(runs, outputDir, signal);
+    const report = await during(
+      plan,
+      (listener) => fetchUnpacked(backend, plan, { ...common, ...listener, outputDir, signal }),
+    );
+    const failure = worst(report.results);
+    if (failure !== undefined) throw failure;
+    return outputDir;
+  }
+
+  async has(directory: string): Promise<boolean> {
+    return await Deno.stat(directory).then(({ isDirectory }) => isDirectory, () => false);
+  }
+
+  async discard(sha: string): Promise<void> {
+    await discardCommit(this.#options.outputDir, sha);
+  }
+
+  async #plan(
+    runs: readonly BisectRun[],
+    outputDir: string,
+    signal: AbortSignal | undefined,
+  ): Promise<FetchPlan> {
+    const { backend, platform } = this.#options;
+    const sources = runs.map(({ run_id: runId, bucket, external_repo: externalRepo, groups }) => ({
+      root: new RunOutputRoot({ bucket, externalRepo, runId, platform }),
+      groups,
+    }));
+    return await planFoundFetch(backend, sources, { ...this.#options, outputDir, signal });
+  }
+
+  #whyNot({ missing, rejected, pending }: RunSearch): string {
+    const { workflow = DEFAULT_WORKFLOW } = this.#options;
+    const last = rejected.at(-1);
+    const pended = pending.length === 0 ? "" : `; run ${pending[0].id} has not ended`;
+    if (last === undefined) return `${workflow} has no run for it`;
+    const what = missing[0] === undefined ? "" : `nothing for ${missing.join(", ")}; `;
+    return `${what}run ${last.run.id}: ${last.reason}${pended}`;
+  }
+}
+
+/** The failure that tells most: what will never be whole comes before what may be later. */
+function worst(results: readonly TransferResult[]): Error | undefined {
+  const errors = results.flatMap(({ error }) => error ?? []);
+  const withCode = (code: string) =>
+    errors.find((error) => error instanceof RunOutputsError && error.code === code);
+  return withCode("integrity") ?? withCode("not_found") ?? errors[0];
+}

@@ -1,0 +1,62 @@
+/**
+ * The directories of a bisect's commits: one for each, below one that all share.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { diskError } from "../../layout/disk_error.ts";
+import { removeWorkDir } from "../work_dir.ts";
+
+/** How many digits of a SHA name a directory. */
+const DIGITS = 12;
+
+/** A directory of ours, or what a fetch has left beside it. */
+const OURS = new RegExp(`^(?:[0-9a-f]{${DIGITS}}|\\.[0-9a-f]{${DIGITS}}\\.run-outputs-fetch)$`);
+
+/**
+ * The directory of a commit.
+ *
+ * @param outputDir The one that all share.
+ * @param sha The commit.
+ * @returns The directory.
+ */
+export function commitDirectory(outputDir: string, sha: string): string {
+  return join(outputDir, sha.slice(0, DIGITS));
+}
+
+/**
+ * Removes the directory of a commit, and what an interrupted fetch has left for it.
+ *
+ * @param outputDir The one that all share.
+ * @param sha The commit.
+ * @throws {RunOutputsError} What the disk says.
+ */
+export async function discardCommit(outputDir: string, sha: string): Promise<void> {
+  const directory = commitDirectory(outputDir, sha);
+  await removeAll(directory);
+  await removeWorkDir(directory);
+}
+
+/**
+ * Removes the directories of all commits, where nobody knows any more which those are.
+ *
+ * @param outputDir The one that all share.
+ * @throws {RunOutputsError} What the disk says.
+ */
+export async function discardAllCommits(outputDir: string): Promise<void> {
+  const entries = Deno.readDir(outputDir);
+  try {
+    for await (const { name, isDirectory } of entries) {
+      if (isDirectory && OURS.test(name)) await removeAll(join(outputDir, name));
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw diskError("list", outputDir, error);
+  }
+}
+
+async function removeAll(directory: string): Promise<void> {
+  await Deno.remove(directory, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw diskError("remove", directory, error);
+  });
+}

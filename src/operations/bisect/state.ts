@@ -1,0 +1,186 @@
+/**
+ * What is remembered of a bisect between two commands: its schema, its text, and the facts in it.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { RunOutputsError } from "../../layout/error.ts";
+import {
+  type BisectCommit,
+  type BisectFacts,
+  type BisectVerdict,
+  surveyBisect,
+} from "./suspects.ts";
+
+/** The schema that this version writes, and reads. */
+export const BISECT_SCHEMA = "run-outputs.bisect/1";
+
+/** A run that has artifacts of a commit, and the groups that are taken from it. */
+export interface BisectRun {
+  /** The run's id. */
+  readonly run_id: string;
+  /** Its page, for people. */
+  readonly url: string;
+  /** The bucket that holds its outputs. */
+  readonly bucket: string;
+  /** What stands before the run's id in its prefix; empty, or with `/` at its end. */
+  readonly external_repo: string;
+  /** The groups; none if all artifacts are. */
+  readonly groups: readonly string[];
+}
+
+/** Whether a commit has artifacts, and where. */
+export type BisectArtifacts =
+  | { readonly status: "yes"; readonly runs: readonly BisectRun[] }
+  | { readonly status: "no"; readonly reason: string };
+
+/** What was said of a commit. */
+export interface BisectLogEntry {
+  /** When, in ISO 8601. */
+  readonly at: string;
+  /** The commit. */
+  readonly sha: string;
+  /** What. */
+  readonly verdict: BisectVerdict;
+  /** The exit code of the command that said it; nothing, if a person did. */
+  readonly exit_code?: number;
+}
+
+/** One end of a bisect. */
+export interface BisectEnd {
+  /** How the user named it. */
+  readonly given: string;
+  /** The commit. */
+  readonly sha: string;
+}
+
+/** All that is known of a bisect: what its file holds. */
+export interface BisectState {
+  /** `run-outputs.bisect/1` */
+  readonly schema: typeof BISECT_SCHEMA;
+  /** When it was started, in ISO 8601. */
+  readonly started_at: string;
+  /** The good end. */
+  readonly good: BisectEnd;
+  /** The bad end. */
+  readonly bad: BisectEnd;
+  /** The commits that the bad end has and the good one has not, the bad end among them. */
+  readonly commits: readonly BisectCommit[];
+  /** What was found of the commits that were asked for, by their SHA. */
+  readonly artifacts: Readonly<Record<string, BisectArtifacts>>;
+  /** What was said of commits; of one commit, the last counts. */
+  readonly log: readonly BisectLogEntry[];
+  /** The commit that is there to be tested, and its directory. */
+  readonly current: { readonly sha: string; readonly directory: string } | null;
+  /** The commits that may have a directory. */
+  readonly fetched: readonly string[];
+  /** What whoever started it needs to go on; nothing here looks into it. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+const sha = z.string().regex(/^[0-9a-f]{40}$/);
+const end = z.object({ given: z.string(), sha });
+
+const schema: z.ZodType<BisectState> = z.object({
+  schema: z.literal(BISECT_SCHEMA),
+  started_at: z.iso.datetime({ offset: true }),
+  good: end,
+  bad: end,
+  commits: z.array(
+    z.object({
+      sha,
+      parents: z.array(z.string()),
+      title: z.string(),
+      date: z.string(),
+      url: z.string().optional(),
+    }),
+  ).min(1),
+  artifacts: z.record(
+    sha,
+    z.discriminatedUnion("status", [
+      z.object({
+        status: z.literal("yes"),
+        runs: z.array(z.object({
+          run_id: z.string().min(1),
+          url: z.string(),
+          bucket: z.string().min(1),
+          external_repo: z.string(),
+          groups: z.array(z.string()),
+        })).min(1),
+      }),
+      z.object({ status: z.literal("no"), reason: z.string() }),
+    ]),
+  ),
+  log: z.array(z.object({
+    at: z.iso.datetime({ offset: true }),
+    sha,
+    verdict: z.enum(["good", "bad", "skip"]),
+    exit_code: z.int().optional(),
+  })),
+  current: z.object({ sha, directory: z.string().min(1) }).nullable(),
+  fetched: z.array(sha),
+  settings: z.record(z.string(), z.unknown()),
+});
+
+/**
+ * Reads the text of a state.
+ *
+ * @param text The text.
+ * @param name Where it was read, for messages.
+ * @returns The state.
+ * @throws {RunOutputsError} `integrity`, if it is none, or contradicts itself; `failed`, if its
+ * schema is a newer one.
+ */
+export function parseBisectState(text: string, name: string): BisectState {
+  const broken = (why: string, cause?: unknown) =>
+    new RunOutputsError(
+      "integrity",
+      `Cannot read the bisect in '${name}': ${why}; 'run-outputs bisect reset' removes it`,
+      { cause },
+    );
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw broken("it is not JSON", cause);
+  }
+  const named = (value as { readonly schema?: unknown } | null)?.schema;
+  if (typeof named === "string" && /^run-outputs\.bisect\/(?!1$)\d+$/.test(named)) {
+    throw new RunOutputsError(
+      "failed",
+      `Cannot read the bisect in '${name}': its schema is ${named}, this version knows ` +
+        `${BISECT_SCHEMA}; take a newer version, or 'run-outputs bisect reset' to begin anew`,
+    );
+  }
+  const { data, error } = schema.safeParse(value);
+  if (data === undefined) {
+    const [issue] = error.issues;
+    const at = issue.path.length === 0 ? "" : `${issue.path.join(".")}: `;
+    throw broken(`${at}${issue.message}`);
+  }
+  try {
+    surveyBisect(bisectFacts(data));
+  } catch (error) {
+    throw broken((error as Error).message, error);
+  }
+  return data;
+}
+
+/**
+ * The facts in a state.
+ *
+ * @param state The state.
+ * @returns What decides about suspects.
+ */
+export function bisectFacts(state: BisectState): BisectFacts {
+  return {
+    commits: state.commits,
+    bad: state.bad.sha,
+    verdicts: new Map(state.log.map(({ sha, verdict }) => [sha, verdict])),
+    lacking: new Set(
+      Object.entries(state.artifacts).filter(([, { status }]) => status === "no")
+        .map(([sha]) => sha),
+    ),
+  };
+}

@@ -1,0 +1,235 @@
+/**
+ * Where the state of a bisect is kept: a directory that one process at a time may change.
+ *
+ * @module
+ */
+
+import { join, resolve } from "node:path";
+import { diskError } from "../../layout/disk_error.ts";
+import { RunOutputsError } from "../../layout/error.ts";
+import { isTemporary, writeFileAtomic } from "../../storage/atomic_file.ts";
+import { type LockedFile, lockFile, removeLock } from "../../storage/file_lock.ts";
+import { type BisectState, parseBisectState } from "./state.ts";
+
+/** The file with the state. */
+const STATE = "bisect.json";
+
+/** The lock of who works on the bisect. */
+const LOCK = "bisect.lock";
+
+/** Keeps git from seeing the directory, if it is ours alone. */
+const IGNORE = ".gitignore";
+
+/** What stands in it. */
+const IGNORE_ALL = "# made by run-outputs bisect\n*\n";
+
+/** How long to wait for another process, in milliseconds. */
+const PATIENCE = 2000;
+
+/** Where a state is kept. It belongs to its holder until it is disposed of. */
+export interface BisectStore extends Disposable {
+  /** Where, for messages. */
+  readonly name: string;
+  /**
+   * Reads the state.
+   *
+   * @returns The state; `undefined`, if there is none.
+   * @throws {RunOutputsError} If what is there is none.
+   */
+  read(): Promise<BisectState | undefined>;
+  /**
+   * Keeps a state: all of it, or the one before.
+   *
+   * @param state The state.
+   */
+  write(state: BisectState): Promise<void>;
+  /** Removes the state, and what is kept with it. */
+  remove(): Promise<void>;
+}
+
+/** Options of {@linkcode openBisectStore}. */
+export interface OpenBisectStoreOptions {
+  /** A bisect is to be begun: make the directory if there is none. Default: no. */
+  readonly create?: boolean;
+  /** How long to wait for another process that has it, in milliseconds. Default: 2 s. */
+  readonly patience?: number;
+  /** Stops the waiting. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Opens the directory of a bisect. A process that is killed loses nothing but its lock.
+ *
+ * @param dir The directory.
+ * @param options Whether to make it, and how long to wait for it.
+ * @returns The store; to be disposed of.
+ * @throws {RunOutputsError} `not_found`, if no bisect is there and none is to be; `conflict`, if another
+ * process has it; otherwise what the disk says.
+ *
+ * @example
+ * ```ts
+ * import { openBisectStore } from "@therock/run-outputs";
+ *
+ * const dir = await Deno.makeTempDir();
+ * {
+ *   using store = await openBisectStore(dir, { create: true });
+ *   console.assert(await store.read() === undefined);
+ * }
+ * await Deno.remove(dir, { recursive: true });
+ * ```
+ */
+export async function openBisectStore(
+  dir: string,
+  options: OpenBisectStoreOptions = {},
+): Promise<BisectStore> {
+  const path = resolve(dir);
+  // Not even a lock is left where there is no bisect.
+  if (options.create) await makeDirectory(path);
+  else if (!await exists(join(path, STATE))) throw noBisect(dir);
+  return new DirectoryStore(path, await lockWithin(path, options));
+}
+
+/**
+ * The error of a directory that holds no bisect.
+ *
+ * @param dir The directory.
+ * @returns An error with code `not_found`, which says how to begin one.
+ */
+export function noBisect(dir: string): RunOutputsError {
+  return new RunOutputsError(
+    "not_found",
+    `There is no bisect in '${dir}': 'run-outputs bisect start --good COMMIT --bad COMMIT' begins one`,
+  );
+}
+
+/**
+ * Checks that no bisect is kept in a store.
+ *
+ * @param store The store.
+ * @throws {RunOutputsError} `conflict`, if one is.
+ */
+export async function checkVacant(store: BisectStore): Promise<void> {
+  if (await store.read() === undefined) return;
+  throw new RunOutputsError(
+    "conflict",
+    `Cannot start a bisect: one is under way in '${store.name}'; 'run-outputs bisect next' goes ` +
+      "on with it, 'run-outputs bisect reset' ends it",
+  );
+}
+
+/**
+ * Reads the state of a bisect that another process may be working on.
+ *
+ * @param dir Its directory.
+ * @returns The state.
+ * @throws {RunOutputsError} `not_found`, if there is none; `integrity`, if what is there is none.
+ */
+export async function readBisectState(dir: string): Promise<BisectState> {
+  const state = await readState(join(resolve(dir), STATE));
+  if (state === undefined) throw noBisect(dir);
+  return state;
+}
+
+class DirectoryStore implements BisectStore {
+  readonly name: string;
+  readonly #dir: string;
+  readonly #lock: LockedFile;
+
+  constructor(dir: string, lock: LockedFile) {
+    this.name = join(dir, STATE);
+    this.#dir = dir;
+    this.#lock = lock;
+  }
+
+  async read(): Promise<BisectState | undefined> {
+    return await readState(this.name);
+  }
+
+  async write(state: BisectState): Promise<void> {
+    await writeFileAtomic(this.name, chunks(`${JSON.stringify(state, null, 2)}\n`));
+  }
+
+  async remove(): Promise<void> {
+    for await (const { name } of Deno.readDir(this.#dir)) {
+      const path = join(this.#dir, name);
+      if (name !== STATE && !isTemporary(name) && !await isOurIgnore(path, name)) continue;
+      await Deno.remove(path).catch((error) => {
+        throw diskError("remove", path, error);
+      });
+    }
+    await removeLock(join(this.#dir, LOCK), this.#lock);
+    // What somebody else has put there stays.
+    await Deno.remove(this.#dir).catch(() => {});
+  }
+
+  [Symbol.dispose](): void {
+    this.#lock[Symbol.dispose]();
+  }
+}
+
+async function readState(path: string): Promise<BisectState | undefined> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw diskError("read", path, error);
+  }
+  return parseBisectState(text, path);
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await Deno.mkdir(path, { recursive: true });
+    const entries = await Array.fromAsync(Deno.readDir(path));
+    if (entries.length > 0) return;
+    await Deno.writeTextFile(join(path, IGNORE), IGNORE_ALL, { createNew: true });
+  } catch (error) {
+    // Another process has just begun one here: the lock decides.
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw diskError("write to", path, error);
+  }
+}
+
+async function isOurIgnore(path: string, name: string): Promise<boolean> {
+  return name === IGNORE && await Deno.readTextFile(path).catch(() => "") === IGNORE_ALL;
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw diskError("read", path, error);
+  }
+}
+
+async function lockWithin(
+  dir: string,
+  { patience = PATIENCE, signal }: OpenBisectStoreOptions,
+): Promise<LockedFile> {
+  const impatience = new AbortController();
+  const stop = () => impatience.abort(signal?.reason);
+  const timer = setTimeout(stop, patience);
+  signal?.addEventListener("abort", stop);
+  try {
+    signal?.throwIfAborted();
+    return await lockFile(join(dir, LOCK), { create: true, signal: impatience.signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (impatience.signal.aborted) {
+      throw new RunOutputsError(
+        "conflict",
+        `Cannot work on the bisect in '${dir}': another process does; wait for it, or end it`,
+      );
+    }
+    throw diskError("lock", dir, error);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", stop);
+  }
+}
+
+async function* chunks(text: string): AsyncGenerator<Uint8Array> {
+  yield new TextEncoder().encode(text);
+}

@@ -1,0 +1,153 @@
+/** Where a bisect's artifacts are from: found, fetched, fetched ahead, removed. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { openGithub } from "../../../src/github/client.ts";
+import {
+  type BisectArtifactOptions,
+  bisectArtifacts,
+} from "../../../src/operations/bisect/artifact_source.ts";
+import type { BisectSource } from "../../../src/operations/bisect/source.ts";
+import type { BisectRun } from "../../../src/operations/bisect/state.ts";
+import type { OutputLocation } from "../../../src/layout/output_location.ts";
+import { RunOutputRoot } from "../../../src/layout/run_output_root.ts";
+import type { ReadOptions } from "../../../src/storage/backend.ts";
+import { bytesSource } from "../../../src/storage/byte_source.ts";
+import { ContentCache } from "../../../src/storage/content_cache.ts";
+import { MemoryBackend } from "../../../src/storage/memory.ts";
+import { ARCHIVE, bisectWorld, numberIn } from "../../support/bisect_world.ts";
+import { rejectsWith } from "../../support/errors.ts";
+import { sha } from "../../support/github_server.ts";
+import { tempDir } from "../../support/temp_dir.ts";
+
+const commit = (number: number) => ({ sha: sha(number), parents: [], title: "", date: "" });
+
+/** A storage whose archives come when a test lets them. */
+class SlowBackend extends MemoryBackend {
+  reads = 0;
+  /** Called before each read of an archive. */
+  before: (signal: AbortSignal | undefined) => Promise<void> = () => Promise.resolve();
+
+  override async read(location: OutputLocation, options: ReadOptions = {}) {
+    if (location.name === ARCHIVE) {
+      this.reads++;
+      await this.before(options.signal);
+    }
+    return await super.read(location, options);
+  }
+}
+
+/** Commits 0 to 4, of which 2 and 3 have no artifacts. */
+async function setting() {
+  const temp = await tempDir();
+  const backend = new SlowBackend();
+  const world = await bisectWorld({ count: 4, lacking: [2, 3], backend });
+  const outputDir = join(temp.path, "commits");
+  const options: BisectArtifactOptions = {
+    github: openGithub({ apiUrl: world.server.url, second: 1 }),
+    backend,
+    repository: "ROCm/TheRock",
+    platform: "linux",
+    outputDir,
+    mode: "extract",
+    cache: await ContentCache.open(join(temp.path, "cache")),
+  };
+  return {
+    backend,
+    outputDir,
+    options,
+    source: bisectArtifacts(options),
+    async [Symbol.asyncDispose]() {
+      await world[Symbol.asyncDispose]();
+      await temp[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function runsOf(source: BisectSource, number: number): Promise<readonly BisectRun[]> {
+  const found = await source.find(commit(number), {});
+  assert(found.status === "yes");
+  return found.runs;
+}
+
+Deno.test("bisectArtifacts(): where a commit's artifacts are, or why there are none", async () => {
+  await using s = await setting();
+  assert.deepEqual(await runsOf(s.source, 1), [{
+    run_id: "1001",
+    url: "https://github.com/ROCm/TheRock/actions/runs/1001",
+    bucket: "therock-ci-artifacts",
+    external_repo: "",
+    groups: [],
+  }]);
+  const reason = async (source: BisectSource, number: number) => {
+    const found = await source.find(commit(number), {});
+    assert(found.status === "no");
+    return found.reason;
+  };
+  assert.match(await reason(s.source, 2), /^run 1002: /);
+  assert.equal(await reason(s.source, 3), "multi_arch_ci.yml has no run for it");
+  const other = bisectArtifacts({ ...s.options, artifactGroups: ["gfx942", "gfx1151"] });
+  assert.match(await reason(other, 1), /^nothing for gfx1151; run 1001: .*its targets are gfx942$/);
+});
+
+Deno.test("bisectArtifacts(): a directory for each commit, until it is discarded", async () => {
+  await using s = await setting();
+  const one = await s.source.fetch(commit(1), await runsOf(s.source, 1), {});
+  const four = await s.source.fetch(commit(4), await runsOf(s.source, 4), {});
+  assert.deepEqual([await numberIn(one), await numberIn(four)], [1, 4]);
+  assert.equal(await s.source.has(one), true);
+  await s.source.discard(sha(1));
+  await s.source.discard(sha(1));
+  assert.deepEqual([await s.source.has(one), await s.source.has(four)], [false, true]);
+  const left = await Array.fromAsync(Deno.readDir(s.outputDir), ({ name }) => name);
+  assert.deepEqual(left, [sha(4).slice(0, 12)]);
+});
+
+Deno.test("bisectArtifacts(): what was fetched ahead is not read again", async () => {
+  await using s = await setting();
+  const runs = await runsOf(s.source, 1);
+  await s.source.prefetch!(commit(1), runs, {});
+  const { reads } = s.backend;
+  await s.source.fetch(commit(1), runs, {});
+  assert.equal(s.backend.reads, reads);
+  const without = bisectArtifacts({ ...s.options, cache: undefined });
+  assert.equal(without.prefetch, undefined);
+});
+
+Deno.test("bisectArtifacts(): fetching ahead ends only when nothing of it is under way", async () => {
+  await using s = await setting();
+  const runs = await runsOf(s.source, 1);
+  const controller = new AbortController();
+  let underWay = 0;
+  s.backend.before = async (signal) => {
+    underWay++;
+    const aborted = new Promise((resolve) =>
+      signal!.addEventListener("abort", resolve, { once: true })
+    );
+    controller.abort(new Error("the test has ended"));
+    await aborted;
+    // Cleaning up takes its time.
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    underWay--;
+    signal!.throwIfAborted();
+  };
+  await assert.rejects(s.source.prefetch!(commit(1), runs, { signal: controller.signal }));
+  assert.equal(underWay, 0);
+  s.backend.before = () => Promise.resolve();
+  const waits: string[] = [];
+  const next = bisectArtifacts({ ...s.options, onWait: (name) => waits.push(name) });
+  assert.equal(await numberIn(await next.fetch(commit(1), runs, {})), 1);
+  assert.deepEqual(waits, []);
+});
+
+Deno.test("bisectArtifacts(): archives that are broken or gone are told as such", async () => {
+  await using s = await setting();
+  const runs = await runsOf(s.source, 1);
+  const archive = RunOutputRoot.fromWorkflowRun({ runId: 1001, platform: "linux" })
+    .artifact(ARCHIVE);
+  const { size } = await s.backend.stat(archive);
+  await s.backend.write(archive, bytesSource(new Uint8Array(size)));
+  await rejectsWith(s.source.fetch(commit(1), runs, {}), "integrity", ARCHIVE);
+  await s.backend.delete(archive);
+  await rejectsWith(s.source.fetch(commit(1), runs, {}), "not_found", ARCHIVE);
+});
