@@ -134,7 +134,10 @@ function reportError(error: unknown, args: readonly string[], io: Io): number {
   const message = error instanceof Error ? oneLine(error.message) : String(error);
   const code = error instanceof RunOutputsError ? error.code : "failed";
   printError(code, message, exitCode, args, io);
-  if (!(error instanceof RunOutputsError) || args.some((arg) => /^(-v|--verbose)$/.test(arg))) {
+  if (
+    !(error instanceof RunOutputsError) ||
+    ownOptions(args).some((arg) => /^(-v|--verbose)$/.test(arg))
+  ) {
     for (let at: unknown = error; at instanceof Error; at = at.cause) io.stderr(`${at.stack}\n`);
   }
   return exitCode;
@@ -158,10 +161,15 @@ function printError(
 
 /** Whether errors are a document too; asked of the bare arguments, which may be the error. */
 function wantsJson(args: readonly string[]): boolean {
-  const end = args.indexOf("--");
-  const options = end < 0 ? args : args.slice(0, end);
+  const options = ownOptions(args);
   if (options.includes("--json") || options.includes("--format=json")) return true;
   return options.some((arg, i) => arg === "--format" && options[i + 1] === "json");
+}
+
+/** What stands before `--`: behind it are names, or another program's options. */
+function ownOptions(args: readonly string[]): readonly string[] {
+  const end = args.indexOf("--");
+  return end < 0 ? args : args.slice(0, end);
 }
 
 /** Commander puts its suggestion on a line of its own. */
