@@ -117,7 +117,7 @@ export class FileVerifier {
     }
     const subject = this.#subject(sidecar);
     try {
-      const { size, sha256, text } = await this.#read(subject, info, true);
+      const { size, sha256, text } = await this.#read(subject, info, { keep: true });
       const digest = digestOf(text);
       const expected = told && expectedOf(told);
       if (expected !== undefined) {
@@ -175,7 +175,9 @@ export class FileVerifier {
     if (!quick) {
       let content = await this.#read(subject, info);
       // A byte that was lost on the way is not the file's: it is wrong only if it is so again.
-      if (content.sha256 !== expected.sha256) content = await this.#read(subject, info);
+      if (content.sha256 !== expected.sha256) {
+        content = await this.#read(subject, info, { again: true });
+      }
       return comparedFile(subject, expected, { ...content, checkedBy: "bytes" }, show);
     }
     const sha256 = info.sha256 ??
@@ -204,11 +206,14 @@ export class FileVerifier {
   }
 
   /** Reads a file; one that is to be kept as text is short. */
-  async #read(subject: Subject, { location }: ObjectInfo, keep = false) {
+  async #read(
+    { path }: Subject,
+    { location }: ObjectInfo,
+    { keep = false, again = false }: { readonly keep?: boolean; readonly again?: boolean } = {},
+  ) {
     const { onEvent, signal } = this.#options;
-    const { path } = subject;
     await using body = await this.#backend.read(location, { signal });
-    onEvent?.({ type: "start", path, size: body.info.size });
+    if (!again) onEvent?.({ type: "start", path, size: body.info.size });
     const hash = createHash("sha256");
     const decoder = new TextDecoder();
     let text = "";
@@ -217,7 +222,7 @@ export class FileVerifier {
       hash.update(chunk);
       size += chunk.length;
       if (keep) text += decoder.decode(chunk, { stream: true });
-      onEvent?.({ type: "bytes", path, bytes: chunk.length });
+      if (!again) onEvent?.({ type: "bytes", path, bytes: chunk.length });
     }
     return { size, sha256: hash.digest("hex"), text };
   }
