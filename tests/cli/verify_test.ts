@@ -8,6 +8,7 @@ import { OutputLocation } from "../../src/layout/output_location.ts";
 import type { Verdict, VerifiedFile } from "../../src/operations/verified_file.ts";
 import { refused, run, runJson, runs } from "../support/command_line.ts";
 import { BUILD_KEYS, BUILD_PART, makeBuild, putArchives, RUN } from "../support/staging.ts";
+import { startS3Server } from "../support/s3_server.ts";
 import { snapshot } from "../support/snapshot.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 
@@ -262,6 +263,42 @@ test("verify: parts that contradict each other are told", async (staged) => {
   const { err } = await runs(0, ["verify", ...staged.args]);
   const [{ path }] = part.files;
   assert.match(err, new RegExp(`^warning: ${path}: the part build.g .* than old; `));
+});
+
+Deno.test("verify on S3: by recorded hashes, by bytes, repaired from a directory", async () => {
+  await using temp = await tempDir();
+  await using s3 = await startS3Server();
+  const env = {
+    AWS_ENDPOINT_URL_S3: s3.url,
+    AWS_ACCESS_KEY_ID: "key",
+    AWS_SECRET_ACCESS_KEY: "secret",
+    AWS_REGION: "us-east-1",
+  };
+  const [build, copy] = [join(temp.path, "build"), join(temp.path, "copy")];
+  await makeBuild(build);
+  const upload = ["upload", "build", "--artifact-group", "g", "--build-dir", build, "-q", ...RUN];
+  const args = ["--bucket", "suite", ...RUN];
+  await runs(0, [...upload, "--output-dir", copy]);
+  await runs(0, [...upload, "--bucket", "suite"], env);
+  const quick = await runJson(0, ["verify", "--quick", ...args], env);
+  assert.deepEqual(quick.checked_by, { bytes: 0, record: BUILD_KEYS.length, size: 0 });
+
+  const put = await fetch(`${s3.url}/suite/123-linux/${LOG}`, { method: "PUT", body: "Built\n" });
+  await put.body?.cancel();
+  assert.deepEqual(verdicts(await runJson(6, ["verify", ...args], env)), { [LOG]: "wrong-hash" });
+  await runs(0, ["verify", ...args, "--repair", "--from", join(copy, "123-linux")], env);
+  await runs(0, ["verify", ...args], env);
+  // The two are one run, whose archives were made twice: nothing of it differs.
+  const same = ["diff", "123", "123", "--bucket", "suite", "--platform", "linux"];
+  await runs(0, [...same, "--staging-dir-b", copy, "--exit-code"], env);
+  await refused(
+    ["verify", "--bucket", "suite", "--run-id", "9", "--platform", "linux"],
+    ["run 9"],
+    {
+      code: 3,
+      env,
+    },
+  );
 });
 
 Deno.test("exitCodeOfVerify(): wrong bytes count most; a reason alone is told by its own code", () => {
