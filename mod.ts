@@ -45,6 +45,7 @@ export {
   type StageLogs,
   type SummaryFormat,
 } from "./src/layout/output_paths.ts";
+export { RunDirectory } from "./src/layout/run_directory.ts";
 export {
   type ForLocalOptions,
   type FromWorkflowRunOptions,
@@ -189,6 +190,7 @@ export {
   formatExpected,
   parseExpected,
 } from "./src/runs/expected_parts.ts";
+export { checksumLine } from "./src/runs/checksum_lines.ts";
 export { formatPart } from "./src/runs/format_part.ts";
 export {
   MANIFEST_SCHEMA,
@@ -282,6 +284,29 @@ export {
   type RunManifest,
   type RunPart,
 } from "./src/operations/read_manifest.ts";
+export {
+  type ComparedBy,
+  type DiffedFile,
+  diffRuns,
+  type DiffRunsOptions,
+  type DiffSide,
+  type FileChange,
+} from "./src/operations/diff_runs.ts";
+export { type DiffSums, DiffTotals, type FileSum } from "./src/operations/diff_totals.ts";
+export {
+  isRepairable,
+  renewParts,
+  repairFiles,
+  type RepairOptions,
+  type RunPlace,
+} from "./src/operations/repair_run.ts";
+export type {
+  CheckedBy,
+  ExpectedFile,
+  Verdict,
+  VerifiedFile,
+} from "./src/operations/verified_file.ts";
+export { verifyRun, type VerifyRunOptions } from "./src/operations/verify_run.ts";
 export { requireParts } from "./src/operations/require_parts.ts";
 export { type ArtifactSelection, selectArtifacts } from "./src/operations/select_artifacts.ts";
 export {

@@ -17,6 +17,8 @@ import { listCommand } from "./commands/list.ts";
 import { pathCommand } from "./commands/path.ts";
 import { uploadCommand } from "./commands/upload.ts";
 import { staleUploadsCommand } from "./commands/stale_uploads.ts";
+import { diffCommand } from "./commands/diff.ts";
+import { verifyCommand } from "./commands/verify.ts";
 import type { Context } from "./context.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
 import { resolveHelp } from "./help.ts";
@@ -99,6 +101,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 nothing found, 4 not allowed, 5 network
   program.addCommand(findCommand(context));
   program.addCommand(fetchCommand(context));
   program.addCommand(bisectCommand(context));
+  program.addCommand(verifyCommand(context));
+  program.addCommand(diffCommand(context));
   program.addCommand(indexCommand(context));
   program.addCommand(staleUploadsCommand(context));
   configure(program, io);

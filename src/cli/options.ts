@@ -28,11 +28,18 @@ const OUTPUT = "Options for output:";
  * @returns The command.
  */
 export function withRunOptions(command: Command, layoutMatters = true): Command {
-  return command
-    .addOption(
+  return withRunPlaceOptions(
+    command.addOption(
       new Option("--run-id <id>", "the run (default: $GITHUB_RUN_ID, else 'local' on a disk)")
         .argParser(nonEmpty).helpGroup(RUN),
-    )
+    ),
+    layoutMatters,
+  );
+}
+
+/** Adds the options that name a run, but for its id. */
+function withRunPlaceOptions(command: Command, layoutMatters: boolean): Command {
+  return command
     .addOption(
       new Option("--platform <name>", "linux or windows (default: this system)")
         .choices(["linux", "windows"]).helpGroup(RUN),
@@ -163,6 +170,25 @@ export function withReadOptions(command: Command): Command {
   );
 }
 
+/** Adds the options of a command that reads two runs, which its arguments name. */
+export function withReadTwoOptions(command: Command): Command {
+  const other = (flags: string, what: string) =>
+    new Option(flags, `${what} of run_b, where it is another`).argParser(nonEmpty).helpGroup(RUN);
+  return withOutputOptions(
+    withS3Options(
+      withRunPlaceOptions(
+        command.addOption(stagingDir("read the runs from this local directory, not from S3")),
+        false,
+      )
+        .addOption(other("--platform-b <name>", "the platform").choices(["linux", "windows"]))
+        .addOption(other("--repo-b <owner/name>", "the repository"))
+        .addOption(other("--release-type-b <type>", "the release type"))
+        .addOption(other("--bucket-b <name>", "the bucket"))
+        .addOption(other("--staging-dir-b <dir>", "the local directory")),
+    ),
+  );
+}
+
 /**
  * Adds the options of a command that reads a run where it can only be on S3. `--staging-dir` is
  * among them, so that it is refused with its reason.
@@ -191,11 +217,10 @@ export function noManifest(): Option {
 }
 
 /** `--concurrency` */
-export function concurrency(): Option {
-  return new Option(
-    "--concurrency <number>",
-    "how many files at once (default: 8, or 64 small ones)",
-  )
+export function concurrency(
+  description = "how many files at once (default: 8, or 64 small ones)",
+): Option {
+  return new Option("--concurrency <number>", description)
     .argParser(wholeNumber(1, 1000)).helpGroup(STORAGE);
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { RunOutputsError } from "../layout/error.ts";
+import type { OutputPaths } from "../layout/output_paths.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import type { RunManifest } from "../operations/read_manifest.ts";
 import type { StorageBackend } from "../storage/backend.ts";
@@ -46,22 +47,45 @@ export async function readRunManifest(
   { storage: { backend, show }, output, signal }: ReadRunOptions,
 ): Promise<RunManifest> {
   for (const name of parts ?? []) checkPart("--part", name, root);
-  const { NO_MANIFEST, readOutputs } = await import("../operations/read_manifest.ts");
-  if (!isWanted) return NO_MANIFEST;
-  let manifest: RunManifest;
-  try {
-    manifest = await readOutputs(backend, root, { show, signal });
-  } catch (error) {
-    if (!(error instanceof RunOutputsError) || !/integrity|failed/.test(error.code)) throw error;
-    const message = `${error.message} (--no-manifest goes by the listing)`;
-    throw new RunOutputsError(error.code, message, { cause: error });
-  }
+  const manifest = await readIfWanted(isWanted, root, { backend, show, signal });
+  if (!isWanted) return manifest;
   await explainManifest(backend, root, manifest, { output, signal });
   if (requireComplete) {
     const { requireParts } = await import("../operations/require_parts.ts");
     requireParts(manifest, root, parts);
   }
   return manifest;
+}
+
+/** What a manifest is read from. */
+export interface ReadFromOptions extends Pick<OpenStorage, "backend" | "show"> {
+  /** Stops the reading. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The manifest of a run, or of a directory that holds one.
+ *
+ * @param isWanted `false` with `--no-manifest`.
+ * @param root The run.
+ * @param from The storage.
+ * @returns The manifest; one without parts, if there is none or none is wanted.
+ * @throws {RunOutputsError} `integrity` or `failed`, if a part can't be read.
+ */
+export async function readIfWanted(
+  isWanted: boolean,
+  root: OutputPaths,
+  { backend, show, signal }: ReadFromOptions,
+): Promise<RunManifest> {
+  const { NO_MANIFEST, readOutputs } = await import("../operations/read_manifest.ts");
+  if (!isWanted) return NO_MANIFEST;
+  try {
+    return await readOutputs(backend, root, { show, signal });
+  } catch (error) {
+    if (!(error instanceof RunOutputsError) || !/integrity|failed/.test(error.code)) throw error;
+    const message = `${error.message} (--no-manifest goes by the listing)`;
+    throw new RunOutputsError(error.code, message, { cause: error });
+  }
 }
 
 /**

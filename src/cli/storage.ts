@@ -108,8 +108,25 @@ export async function openForReading(
 ): Promise<OpenStorage> {
   const dir = stagingDirOf(options, io);
   if (dir === undefined) return await openS3(options, io, output);
+  return await openDirectory(dir, "staging directory", output);
+}
+
+/**
+ * A directory on disk that is there already.
+ *
+ * @param dir The directory.
+ * @param what What it is, for messages.
+ * @param output Where notices of the storage go.
+ * @returns The storage.
+ * @throws {RunOutputsError} `not_found`, if it does not exist; `invalid`, if it is no directory.
+ */
+export async function openDirectory(
+  dir: string,
+  what: string,
+  output: Output,
+): Promise<OpenStorage> {
   const stat = await Deno.stat(dir).catch((error) => {
-    throw diskError("read the staging directory", dir, error);
+    throw diskError(`read the ${what}`, dir, error);
   });
   if (!stat.isDirectory) {
     throw new RunOutputsError("invalid", `Cannot read '${dir}': it is not a directory`);

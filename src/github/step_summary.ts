@@ -51,13 +51,13 @@ const MAX_FAILURES = 50;
  */
 export function renderStepSummary(summary: StepSummary): string {
   const { title, where, rows, commands = [], failures } = summary;
-  const blocks = [`### ${escape(title)}`];
+  const blocks = [`### ${escapeMarkdown(title)}`];
   if (rows.length > 0) {
     blocks.push(table(
       ["Output", "Files", "Size"],
       "|:--|--:|--:|",
       rows.map(({ name, url, files, bytes }) => [
-        url === undefined ? escape(name) : `[${escape(name)}](${url})`,
+        url === undefined ? escapeMarkdown(name) : `[${escapeMarkdown(name)}](${url})`,
         `${files}`,
         formatBytes(bytes),
       ]),
@@ -74,13 +74,13 @@ export function renderStepSummary(summary: StepSummary): string {
       table(
         ["File", "Why"],
         "|:--|:--|",
-        shown.map(({ path, reason }) => [escape(path), escape(reason)]),
+        shown.map(({ path, reason }) => [escapeMarkdown(path), escapeMarkdown(reason)]),
       ),
     );
     const more = failures.length - shown.length;
     if (more > 0) blocks.push(`And ${plural(more, "more file")}; the log has them all.`);
   }
-  blocks.push(`In ${escape(where)}`);
+  blocks.push(`In ${escapeMarkdown(where)}`);
   return blocks.join("\n\n") + "\n\n";
 }
 
@@ -93,8 +93,13 @@ function table(
   return [row(head), line, ...rows.map(row)].join("\n");
 }
 
-/** What Markdown and HTML would take for theirs, as text in one cell of a table. */
-function escape(text: string): string {
+/**
+ * What Markdown and HTML would take for theirs, as text in one cell of a table.
+ *
+ * @param text Any text.
+ * @returns Markdown that shows it.
+ */
+export function escapeMarkdown(text: string): string {
   return text
     .replace(/[\r\n]+/g, " ")
     .replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;")

@@ -8,6 +8,7 @@ import { classify, type OutputKind } from "../layout/classify.ts";
 import { compareKeys } from "../layout/compare_keys.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
+import type { OutputPaths } from "../layout/output_paths.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import type { MergedFile } from "../runs/merge_parts.ts";
 import type { CallOptions, ObjectInfo, StorageBackend } from "../storage/backend.ts";
@@ -34,7 +35,7 @@ export interface ListedOutput {
  */
 export async function* listOutputs(
   backend: StorageBackend,
-  root: RunOutputRoot,
+  root: OutputPaths,
   options: CallOptions = {},
 ): AsyncGenerator<ListedOutput> {
   const prefix = root.root();
@@ -90,7 +91,7 @@ export interface RunOutput {
  */
 export async function* listRun(
   backend: StorageBackend,
-  root: RunOutputRoot,
+  root: OutputPaths,
   manifest: RunManifest,
   options: CallOptions = {},
 ): AsyncGenerator<RunOutput> {
@@ -107,7 +108,7 @@ export async function* listRun(
 
 /** The outputs by the manifest alone: its files, the index pages, and the manifest itself. */
 async function* listManifest(
-  root: RunOutputRoot,
+  root: OutputPaths,
   manifest: RunManifest,
 ): AsyncGenerator<RunOutput> {
   const prefix = root.root();
@@ -158,7 +159,7 @@ export interface JoinedOutput {
  */
 export async function* joinListing(
   backend: StorageBackend,
-  root: RunOutputRoot,
+  root: OutputPaths,
   manifest: RunManifest,
   options: CallOptions = {},
 ): AsyncGenerator<JoinedOutput> {
@@ -227,7 +228,7 @@ const EXAMPLES = 8;
  */
 export async function compareListing(
   backend: StorageBackend,
-  root: RunOutputRoot,
+  root: OutputPaths,
   manifest: RunManifest,
   options: CallOptions = {},
 ): Promise<ManifestDifferences> {

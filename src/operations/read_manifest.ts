@@ -9,7 +9,7 @@ import pMap from "p-map";
 import { compareKeys } from "../layout/compare_keys.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
-import type { RunOutputRoot } from "../layout/run_output_root.ts";
+import type { OutputPaths } from "../layout/output_paths.ts";
 import { type ExpectedParts, parseExpected } from "../runs/expected_parts.ts";
 import { broken, type ManifestHead, type OutputFile, twice } from "../runs/manifest.ts";
 import { type MergedFile, mergeSorted, type PartFiles } from "../runs/merge_parts.ts";
@@ -110,7 +110,7 @@ export const NO_MANIFEST: RunManifest = {
  */
 export async function readOutputs(
   backend: StorageBackend,
-  root: RunOutputRoot,
+  root: OutputPaths,
   options: ReadOutputsOptions = {},
 ): Promise<RunManifest> {
   const { signal, keepBytes = KEEP_BYTES } = options;
@@ -176,7 +176,7 @@ export interface StoredExpected {
  */
 export async function readExpected(
   backend: StorageBackend,
-  root: RunOutputRoot,
+  root: OutputPaths,
   { show = String, signal }: ReadOutputsOptions = {},
 ): Promise<StoredExpected | undefined> {
   const location = root.expectedParts();

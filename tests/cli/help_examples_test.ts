@@ -64,8 +64,9 @@ Deno.test("help: the examples are command lines that the program accepts", async
     for (const [, line] of examples.matchAll(/^ {2}run-outputs (.+)$/gm)) {
       // Parsing comes first: what is refused later, for want of a directory, has parsed.
       const args = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, a, b]) => a ?? b);
-      // Where there is a network, this one would ask a server: so it is refused after parsing.
-      if (args[0] === "stale-uploads") args.push("--staging-dir", ".");
+      // Where there is a network, these would ask a server: so they look here, or are refused.
+      if (["stale-uploads", "verify", "diff"].includes(args[0])) args.push("--staging-dir", ".");
+      if (args.includes("--repair")) args.push("--dry-run");
       if (["upload", "fetch"].includes(args[0]) && args[1] !== "--help") args.push("--dry-run");
       // Nor is GitHub asked.
       const { err } = await run(args, { GITHUB_API_URL: "nowhere" });

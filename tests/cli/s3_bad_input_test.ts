@@ -21,6 +21,8 @@ function commands(dir: string): string[][] {
   return [
     ["list"],
     ["fetch", "--output-dir", join(dir, "out")],
+    ["verify"],
+    ["verify", "--repair", "--from", build],
     ["stale-uploads"],
     ["stale-uploads", "--abort"],
     ["upload", "files", build, "--to", "x"],

@@ -19,3 +19,19 @@ Deno.test(`${COUNT} files: manifest, listing and both compared, in ${HEAP_MIB} M
   assert.equal(code, 0, text.decode(stderr).slice(0, 2000));
   assert.deepEqual(JSON.parse(text.decode(stdout)), [COUNT, COUNT, 0, COUNT, COUNT, 0]);
 });
+
+const VERIFY_CHILD = fileURLToPath(new URL("../support/huge_verify_child.ts", import.meta.url));
+
+Deno.test(`${COUNT} files: verified and compared, in ${HEAP_MIB} MiB`, async () => {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "-q", "-P", `--v8-flags=--max-old-space-size=${HEAP_MIB}`],
+      ...[VERIFY_CHILD, `${COUNT}`],
+    ],
+    stdin: "null",
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = new TextDecoder();
+  assert.equal(code, 0, text.decode(stderr).slice(0, 2000));
+  assert.deepEqual(JSON.parse(text.decode(stdout)), { ok: COUNT, same: COUNT, others: 0 });
+});

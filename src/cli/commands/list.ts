@@ -111,7 +111,14 @@ Examples:
   });
 }
 
-function checkKinds(names: readonly string[] | undefined): Set<OutputKind> | undefined {
+/**
+ * The kinds that `--kind` names.
+ *
+ * @param names The option's values.
+ * @returns The kinds; nothing, if all are wanted.
+ * @throws {RunOutputsError} `invalid`, if one of them is none.
+ */
+export function checkKinds(names: readonly string[] | undefined): Set<OutputKind> | undefined {
   if (names === undefined) return undefined;
   return new Set(names.map((name) => {
     const kind = OUTPUT_KINDS.find((kind) => kind === name);

@@ -1,0 +1,312 @@
+/** Verification, repair and comparison of runs: on the storages that need nothing else, and alone. */
+
+import assert from "node:assert/strict";
+import type { OutputLocation } from "../../src/layout/output_location.ts";
+import { RunDirectory } from "../../src/layout/run_directory.ts";
+import { RunOutputRoot } from "../../src/layout/run_output_root.ts";
+import { diffRuns } from "../../src/operations/diff_runs.ts";
+import type { JoinedOutput } from "../../src/operations/list_outputs.ts";
+import { pairSidecars } from "../../src/operations/pair_sidecars.ts";
+import { NO_MANIFEST } from "../../src/operations/read_manifest.ts";
+import { isRepairable, repairFiles } from "../../src/operations/repair_run.ts";
+import { verifyRun } from "../../src/operations/verify_run.ts";
+import { RunOutputsError } from "../../src/layout/error.ts";
+import type { StorageBackend } from "../../src/storage/backend.ts";
+import { bytesSource } from "../../src/storage/byte_source.ts";
+import { LocalBackend } from "../../src/storage/local.ts";
+import { MemoryBackend } from "../../src/storage/memory.ts";
+import { createS3Backend } from "../../src/storage/s3/s3_backend.ts";
+import { noise, sha256 } from "../support/bytes.ts";
+import { startFaultProxy } from "../support/fault_proxy.ts";
+import { manifestPart, outputFile, putPart } from "../support/manifest.ts";
+import { memoryS3, testOptions } from "../support/s3_subject.ts";
+import { tempDir, writeTree } from "../support/temp_dir.ts";
+import { verdictsOf, verifySuite } from "./verify_suite.ts";
+
+verifySuite("memory", () =>
+  Promise.resolve({
+    backend: new MemoryBackend(),
+    bucket: "suite",
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  }));
+
+verifySuite("local", async () => {
+  const dir = await tempDir();
+  return {
+    backend: new LocalBackend(dir.path),
+    bucket: "suite",
+    [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose](),
+  };
+});
+
+verifySuite("s3", () => memoryS3());
+
+const ROOT = RunOutputRoot.forLocal({ runId: 123, platform: "linux" });
+const A = "a_lib_generic.tar.zst";
+
+/** A storage whose calls can be made to do something else. */
+function changed(inner: StorageBackend, changes: Partial<StorageBackend>): StorageBackend {
+  return {
+    name: inner.name,
+    writes: true,
+    stat: (...args) => inner.stat(...args),
+    list: (...args) => inner.list(...args),
+    read: (...args) => inner.read(...args),
+    write: (...args) => inner.write(...args),
+    copy: (...args) => inner.copy(...args),
+    delete: (...args) => inner.delete(...args),
+    ...changes,
+  };
+}
+
+Deno.test("pairSidecars(): whatever stands between a file and its checksum", async () => {
+  const paths = [
+    "a",
+    "a-b",
+    "a-b.sha256sum",
+    "a.sha",
+    "a.sha.sha256sum",
+    "a.sha256",
+    "a.sha256sum",
+    "a.sha256sum.sha256sum",
+    "a.sha256summer",
+    "b.sha256sum",
+    "c/.sha256sum",
+    "d",
+    "d/e",
+    "d/e.sha256sum",
+  ];
+  const joined = async function* (): AsyncGenerator<JoinedOutput> {
+    for (const path of paths) yield await Promise.resolve({ path });
+  };
+  const pairs = await Array.fromAsync(pairSidecars(joined()));
+  assert.deepEqual(
+    pairs.map(({ file, sidecar }) => [file?.path, sidecar?.path].join(" + ")).sort(),
+    [
+      " + b.sha256sum",
+      "a + a.sha256sum",
+      "a-b + a-b.sha256sum",
+      "a.sha + a.sha.sha256sum",
+      "a.sha256 + ",
+      "a.sha256sum.sha256sum + ",
+      "a.sha256summer + ",
+      "c/.sha256sum + ",
+      "d + ",
+      "d/e + d/e.sha256sum",
+    ],
+  );
+});
+
+Deno.test("verifyRun(): a checksum of another file is wrong, though it is as the manifest says", async () => {
+  const backend = new MemoryBackend();
+  const wrong = sha256("another");
+  await backend.write(ROOT.file(A), bytesSource("a"));
+  await backend.write(ROOT.file(`${A}.sha256sum`), bytesSource(wrong));
+  const files = [outputFile(A, "a"), outputFile(`${A}.sha256sum`, wrong)];
+  await putPart(backend, ROOT, manifestPart("p", files));
+  const found = await Array.fromAsync(verifyRun(backend, ROOT));
+  assert.deepEqual(verdictsOf(found), {
+    [A]: "ok bytes",
+    [`${A}.sha256sum`]: "wrong-hash bytes integrity",
+    "manifests/outputs/p.json": "made",
+  });
+});
+
+Deno.test("verifyRun(): a list of checksums beside nothing is no missing file", async () => {
+  const backend = new MemoryBackend();
+  const lines = `${sha256("x")}  x\n${sha256("y")}  y\n`;
+  await backend.write(ROOT.file("all.sha256sum"), bytesSource(lines));
+  const found = await Array.fromAsync(verifyRun(backend, ROOT));
+  assert.deepEqual(found.map(({ path }) => path), ["all.sha256sum"]);
+});
+
+Deno.test("verifyRun(): what parts say against each other is told with the file", async () => {
+  const backend = new MemoryBackend();
+  await backend.write(ROOT.file("x.txt"), bytesSource("new"));
+  const part = (name: string, text: string, created_at: string) =>
+    putPart(backend, ROOT, manifestPart(name, [outputFile("x.txt", text)], { created_at }));
+  await part("old", "old", "2026-11-20T12:00:00Z");
+  await part("new", "new", "2026-11-20T13:00:00Z");
+  const [file] = (await Array.fromAsync(verifyRun(backend, ROOT)))
+    .filter(({ path }) => path === "x.txt");
+  assert.equal(file.verdict, "ok");
+  assert.deepEqual([file.parts, file.conflicts], [["new"], ["old"]]);
+});
+
+Deno.test("verifyRun(): one file that can't be read stops no other, and is not to be repaired", async () => {
+  const inner = new MemoryBackend();
+  const files = ["x.txt", "y.txt"].map((path) => outputFile(path));
+  for (const { path } of files) await inner.write(ROOT.file(path), bytesSource(path));
+  await putPart(inner, ROOT, manifestPart("p", files));
+  const backend = changed(inner, {
+    read: async (location, options) => {
+      if (location.name === "x.txt") throw new RunOutputsError("denied", "not for you");
+      return await inner.read(location, options);
+    },
+  });
+  const found = await Array.fromAsync(verifyRun(backend, ROOT));
+  assert.deepEqual(verdictsOf(found), {
+    "manifests/outputs/p.json": "made",
+    "x.txt": "failed denied",
+    "y.txt": "ok bytes",
+  });
+  assert.deepEqual(found.filter(isRepairable), []);
+});
+
+Deno.test("verifyRun(): a file that is gone by the time it is read is missing", async () => {
+  const inner = new MemoryBackend();
+  await inner.write(ROOT.file("x.txt"), bytesSource("x.txt"));
+  await putPart(inner, ROOT, manifestPart("p", [outputFile("x.txt")]));
+  const backend = changed(inner, {
+    read: async (location, options) => {
+      if (location.name === "x.txt") await inner.delete(location);
+      return await inner.read(location, options);
+    },
+  });
+  const found = await Array.fromAsync(verifyRun(backend, ROOT));
+  assert.equal(verdictsOf(found)["x.txt"], "missing not_found");
+});
+
+Deno.test("verifyRun(): a signal stops it, and so does who stops asking; nothing stays under way", async () => {
+  const inner = new MemoryBackend();
+  const files = Array.from({ length: 50 }, (_, i) => outputFile(`${100 + i}.txt`));
+  for (const { path } of files) await inner.write(ROOT.file(path), bytesSource(path));
+  await putPart(inner, ROOT, manifestPart("p", files));
+  let underWay = 0;
+  const backend = changed(inner, {
+    read: async (location, options) => {
+      underWay++;
+      try {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        return await inner.read(location, options);
+      } finally {
+        underWay--;
+      }
+    },
+  });
+  for await (const _ of verifyRun(backend, ROOT)) break;
+  assert.equal(underWay, 0);
+  const stop = new AbortController();
+  const reason = new Error("enough");
+  await assert.rejects(async () => {
+    for await (const _ of verifyRun(backend, ROOT, { signal: stop.signal })) stop.abort(reason);
+  }, reason);
+  assert.equal(underWay, 0);
+});
+
+Deno.test("verifyRun(): trouble with the listing is thrown", async () => {
+  const inner = new MemoryBackend();
+  const backend = changed(inner, {
+    // deno-lint-ignore require-yield
+    async *list() {
+      await Promise.resolve();
+      throw new RunOutputsError("transient", "no answer");
+    },
+  });
+  await assert.rejects(
+    Array.fromAsync(verifyRun(backend, ROOT, { manifest: NO_MANIFEST })),
+    /no answer/,
+  );
+});
+
+Deno.test("verifyRun() quick: on a disk, what is younger than its part is not vouched for", async () => {
+  await using dir = await tempDir();
+  const backend = new LocalBackend(dir.path);
+  await backend.write(ROOT.file("x.txt"), bytesSource("x.txt"));
+  await putPart(backend, ROOT, manifestPart("p", [outputFile("x.txt")]));
+  await Deno.utime(`${dir.path}/123-linux/x.txt`, new Date(), new Date(Date.now() + 60_000));
+  const verdict = async (times: boolean) => {
+    const found = await Array.fromAsync(verifyRun(backend, ROOT, { quick: true, times }));
+    return verdictsOf(found)["x.txt"];
+  };
+  assert.equal(await verdict(true), "unchecked");
+  assert.equal(await verdict(false), "ok size");
+});
+
+Deno.test("verifyRun(): on S3 a recorded hash that lies is believed by quick alone, and is repaired", async () => {
+  await using s = await memoryS3();
+  const root = new RunOutputRoot({ bucket: s.bucket, runId: 123, platform: "linux" });
+  const good = outputFile("x.txt", "good");
+  await s.backend.write(root.file("x.txt"), bytesSource("good"));
+  await putPart(s.backend, root, manifestPart("p", [good]));
+  const response = await fetch(`${s.url}/${s.bucket}/123-linux/x.txt`, {
+    method: "PUT",
+    body: "evil",
+    headers: { "x-amz-meta-sha256": good.sha256 },
+  });
+  await response.body?.cancel();
+  const verify = (quick: boolean) => Array.fromAsync(verifyRun(s.backend, root, { quick }));
+  assert.equal(verdictsOf(await verify(true))["x.txt"], "ok record");
+  const found = await verify(false);
+  assert.equal(verdictsOf(found)["x.txt"], "wrong-hash bytes integrity");
+  await using dir = await tempDir();
+  await writeTree(dir.path, { "x.txt": "good" });
+  const from = { backend: new LocalBackend(dir.path), root: new RunDirectory() };
+  const [result] = await repairFiles(
+    found.filter(isRepairable),
+    { backend: s.backend, root },
+    from,
+  );
+  assert.equal(result.outcome, "written");
+  assert.equal(verdictsOf(await verify(false))["x.txt"], "ok bytes");
+});
+
+Deno.test("verifyRun(): what goes wrong on the way is not the file's fault", async () => {
+  await using server = await memoryS3();
+  await using proxy = startFaultProxy(server.url);
+  using backend = await createS3Backend(testOptions(proxy.url));
+  const root = new RunOutputRoot({ bucket: server.bucket, runId: 123, platform: "linux" });
+  const content = noise(2_000_000, 3);
+  await server.backend.write(root.file("x.bin"), bytesSource(content));
+  await putPart(server.backend, root, manifestPart("p", [outputFile("x.bin", content)]));
+  const when = (method: string, path: string) => method === "GET" && path.includes("/x.bin");
+  for (
+    const fault of [
+      { kind: "flip", on: "response", at: 1_000_000 },
+      { kind: "cut", on: "response", at: 1_000_000 },
+      { kind: "status", status: 503 },
+    ] as const
+  ) {
+    proxy.set({ when, fault });
+    const found = await Array.fromAsync(verifyRun(backend, root));
+    assert.equal(verdictsOf(found)["x.bin"], "ok bytes", fault.kind);
+    assert.equal(proxy.count, 1, fault.kind);
+  }
+});
+
+Deno.test("diffRuns(): ETags of S3 decide where no hash is known, if they can", async () => {
+  const etag = (text: string) => text.repeat(32).slice(0, 32);
+  const pairs: Readonly<Record<string, readonly [string, string, string]>> = {
+    "equal": [etag("a"), etag("a"), "same etag"],
+    "other": [etag("a"), etag("b"), "changed etag"],
+    "parts": [`${etag("a")}-2`, `${etag("a")}-2`, "same etag"],
+    "other parts": [`${etag("a")}-2`, `${etag("b")}-2`, "changed etag"],
+    "parts of another size": [`${etag("a")}-2`, `${etag("a")}-3`, "unsure size"],
+    "parts and whole": [`${etag("a")}-2`, etag("b"), "unsure size"],
+    "no S3": ["12-3-4", "12-3-4", "unsure size"],
+  };
+  const side = (which: 0 | 1) => {
+    const root = RunOutputRoot.forLocal({ runId: which, platform: "linux" });
+    const info = (location: OutputLocation) => ({
+      location,
+      size: 1,
+      etag: pairs[location.name][which],
+      modified: new Date(),
+    });
+    const backend = changed(new MemoryBackend(), {
+      stat: (location) => Promise.resolve(info(location)),
+      async *list(prefix) {
+        if (!prefix.equals(root.root())) return;
+        for (const name of Object.keys(pairs).sort()) yield await info(prefix.join(name));
+      },
+    });
+    return { backend, root };
+  };
+  const found = await Array.fromAsync(diffRuns(side(0), side(1)));
+  assert.deepEqual(
+    Object.fromEntries(
+      found.map(({ path, change, comparedBy }) => [path, `${change} ${comparedBy}`]),
+    ),
+    Object.fromEntries(Object.entries(pairs).map(([path, [, , verdict]]) => [path, verdict])),
+  );
+});
