@@ -187,6 +187,7 @@ export {
   formatExpected,
   parseExpected,
 } from "./src/runs/expected_parts.ts";
+export { EXPORT_SCHEMA, type ExportedFile, type ExportedRun } from "./src/runs/export_index.ts";
 export { formatPart } from "./src/runs/format_part.ts";
 export {
   MANIFEST_SCHEMA,
@@ -208,6 +209,17 @@ export {
 export { defaultPartName, type PartSubject } from "./src/runs/part_name.ts";
 
 // Operations
+export { ExportArchive } from "./src/operations/export_archive.ts";
+export {
+  exportChunks,
+  type ExportItem,
+  type ExportOptions,
+  type ExportPlan,
+  planExport,
+  type PlanExportOptions,
+  writeExport,
+  type WriteExportOptions,
+} from "./src/operations/export_runs.ts";
 export {
   type FetchOptions,
   fetchPacked,
@@ -221,6 +233,20 @@ export {
   type FetchUnpackedOptions,
   type UnpackedReport,
 } from "./src/operations/fetch_unpacked.ts";
+export {
+  type CopyFile,
+  type CopyObstacle,
+  type CopyPlan,
+  planCopy,
+  type PlanCopyOptions,
+  type RunPlace,
+} from "./src/operations/copy_plan.ts";
+export {
+  type CopyOptions,
+  type CopyReport,
+  executeCopy,
+  type WithheldPart,
+} from "./src/operations/copy_run.ts";
 export type {
   ArchiveSourceOptions,
   FetchOrigin,
