@@ -8,7 +8,10 @@
 import { Command, CommanderError } from "commander";
 import config from "../../deno.json" with { type: "json" };
 import { escapeUnprintable, RunOutputsError } from "../layout/error.ts";
+import { copyCommand } from "./commands/copy.ts";
+import { exportCommand } from "./commands/export.ts";
 import { fetchCommand } from "./commands/fetch.ts";
+import { importCommand } from "./commands/import.ts";
 import { indexCommand } from "./commands/index.ts";
 import { listCommand } from "./commands/list.ts";
 import { pathCommand } from "./commands/path.ts";
@@ -85,6 +88,9 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 nothing found, 4 not allowed, 5 network
   program.addCommand(uploadCommand(context));
   program.addCommand(listCommand(context));
   program.addCommand(fetchCommand(context));
+  program.addCommand(copyCommand(context));
+  program.addCommand(exportCommand(context));
+  program.addCommand(importCommand(context));
   program.addCommand(indexCommand(context));
   program.addCommand(staleUploadsCommand(context));
   configure(program, io);

@@ -46,6 +46,10 @@ export async function readRunManifest(
   { storage: { backend, show }, output, signal }: ReadRunOptions,
 ): Promise<RunManifest> {
   for (const name of parts ?? []) checkPart("--part", name, root);
+  if (requireComplete && !isWanted) {
+    const message = "Cannot use --require-complete with --no-manifest: choose one";
+    throw new RunOutputsError("invalid", message);
+  }
   const { NO_MANIFEST, readOutputs } = await import("../operations/read_manifest.ts");
   if (!isWanted) return NO_MANIFEST;
   let manifest: RunManifest;

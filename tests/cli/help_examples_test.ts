@@ -66,7 +66,8 @@ Deno.test("help: the examples are command lines that the program accepts", async
       const args = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, a, b]) => a ?? b);
       // Where there is a network, this one would ask a server: so it is refused after parsing.
       if (args[0] === "stale-uploads") args.push("--staging-dir", ".");
-      if (["upload", "fetch"].includes(args[0]) && args[1] !== "--help") args.push("--dry-run");
+      const dry = ["upload", "fetch", "copy", "export", "import"];
+      if (dry.includes(args[0]) && args[1] !== "--help") args.push("--dry-run");
       const { err } = await run(args);
       assert.doesNotMatch(err, /unknown|is invalid|Missing|too many/i, line);
     }

@@ -8,14 +8,18 @@ import { fileURLToPath } from "node:url";
 
 const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
 
+/** The permissions of a process that has no network. */
+export const OFFLINE = ["--allow-read", "--allow-write", "--allow-env", "--deny-net"] as const;
+
 /** Starts the program; its streams are null unless asked for. */
 export function start(
   args: readonly string[],
   streams: "null" | "piped" = "null",
   env: Readonly<Record<string, string>> = {},
+  permissions: readonly string[] = ["-P"],
 ): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "-P", CLI, ...args],
+    args: ["run", "-q", ...permissions, CLI, ...args],
     env: {
       NO_COLOR: "1",
       GITHUB_ACTIONS: "",
@@ -36,8 +40,9 @@ export function start(
 export async function finish(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  permissions?: readonly string[],
 ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
-  const { code, stdout, stderr } = await start(args, "piped", env).output();
+  const { code, stdout, stderr } = await start(args, "piped", env, permissions).output();
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }

@@ -6,7 +6,6 @@
 
 import { Argument, Command } from "commander";
 import type { Unpacked } from "../../archive/unpack.ts";
-import { diskError } from "../../layout/disk_error.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { FetchResult } from "../../operations/archive_source.ts";
 import type { FetchPlan } from "../../operations/fetch_artifacts.ts";
@@ -27,6 +26,7 @@ import { columns, formatBytes, Output } from "../output.ts";
 import { withProgress } from "../progress.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
+import { selectionOf } from "../selection.ts";
 import { openForReading, type OpenStorage, stagingDirOf } from "../storage.ts";
 import { inOrder, reportedFiles, summaryLine, tellTrouble } from "../transfer_report.ts";
 
@@ -73,21 +73,15 @@ Examples:
         : required(options.outputDir, OUTPUT_DIR);
       const onDisk = stagingDirOf(options, context.io) !== undefined;
       const root = runRoot(options, { reading: true, onDisk }, context.io, output);
-      const families = await readFamilies(options.familiesFile);
+      const selection = await selectionOf(options, include.flatMap((item) => list(item)));
       using storage = await openForReading(options, context.io, output);
       const { planFetch } = await import("../../operations/fetch_artifacts.ts");
       const { show } = storage;
 
       const manifest = await readRunManifest(options, root, { storage, output, signal });
-      const { exclude, concurrency, quiet = false } = options;
+      const { concurrency, quiet = false } = options;
       const plan = await planFetch(storage.backend, root, {
-        include: include.flatMap((item) => list(item)),
-        exclude,
-        artifactGroups: options.artifactGroup,
-        amdgpuTargets: options.amdgpuTargets,
-        expandFamilies: options.expandFamilies,
-        components: options.components,
-        families,
+        ...selection,
         requireChecksums: options.requireChecksums,
         manifest,
         outputDir,
@@ -166,15 +160,6 @@ async function execute(
     Object.entries({ maxMembers, maxBytes, maxRatio }).filter(([, value]) => value !== undefined),
   );
   return await fetchUnpacked(backend, plan, { ...common, mode, outputDir, keepArchives, limits });
-}
-
-async function readFamilies(file: string | undefined) {
-  if (file === undefined) return undefined;
-  const { parseGpuFamilies } = await import("../../layout/gpu_families.ts");
-  const text = await Deno.readTextFile(file).catch((error) => {
-    throw diskError("read", file, error);
-  });
-  return parseGpuFamilies(text, file);
 }
 
 async function openCache(
