@@ -162,7 +162,7 @@ Deno.test("credentials: a profile beside keys in the environment is used without
   };
   const { stderr } = await finish(["list", ...RUN], env);
   assert.match(stderr, /^error: No outputs[^\n]*\n$/);
-  assert.deepEqual(s3.signers, ["MINE"]);
+  assert.deepEqual([...new Set(s3.signers)], ["MINE"]);
 });
 
 /** A port on loopback at which nobody answers. */
