@@ -191,6 +191,7 @@ export {
   parseExpected,
 } from "./src/runs/expected_parts.ts";
 export { checksumLine } from "./src/runs/checksum_lines.ts";
+export { EXPORT_SCHEMA, type ExportedFile, type ExportedRun } from "./src/runs/export_index.ts";
 export { formatPart } from "./src/runs/format_part.ts";
 export {
   MANIFEST_SCHEMA,
@@ -232,6 +233,17 @@ export {
 export { findToken, type FindTokenOptions } from "./src/github/settings.ts";
 
 // Operations
+export { ExportArchive } from "./src/operations/export_archive.ts";
+export {
+  exportChunks,
+  type ExportItem,
+  type ExportOptions,
+  type ExportPlan,
+  planExport,
+  type PlanExportOptions,
+  writeExport,
+  type WriteExportOptions,
+} from "./src/operations/export_runs.ts";
 export {
   DEFAULT_MAX_COMMITS,
   findArtifacts,
@@ -272,6 +284,20 @@ export {
   type FetchUnpackedOptions,
   type UnpackedReport,
 } from "./src/operations/fetch_unpacked.ts";
+export {
+  type CopyFile,
+  type CopyObstacle,
+  type CopyPlan,
+  planCopy,
+  type PlanCopyOptions,
+  type RunPlace,
+} from "./src/operations/copy_plan.ts";
+export {
+  type CopyOptions,
+  type CopyReport,
+  executeCopy,
+  type WithheldPart,
+} from "./src/operations/copy_run.ts";
 export type {
   ArchiveSourceOptions,
   FetchOrigin,
@@ -298,7 +324,7 @@ export {
   renewParts,
   repairFiles,
   type RepairOptions,
-  type RunPlace,
+  type RepairPlace,
 } from "./src/operations/repair_run.ts";
 export type {
   CheckedBy,

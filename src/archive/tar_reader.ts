@@ -138,6 +138,21 @@ export class TarReader {
   }
 
   /**
+   * Passes over what is left of the member that has just begun, for who can go elsewhere in the
+   * archive: so many bytes must not be pushed.
+   *
+   * @returns How many bytes of content and padding are passed over.
+   */
+  skip(): number {
+    // What belongs to the next member has to be read.
+    if (this.#extension !== undefined) return 0;
+    const count = this.#content + this.#padding;
+    if (this.#content > 0) this.#handler.end();
+    this.#content = this.#padding = 0;
+    return count;
+  }
+
+  /**
    * Tells that there is no more.
    *
    * @throws {BadArchive} If the archive is not complete.

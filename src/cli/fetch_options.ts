@@ -9,23 +9,24 @@ import { RunOutputsError } from "../layout/error.ts";
 import type { FindCommandOptions } from "./find_options.ts";
 import {
   concurrency,
-  list,
   noManifest,
   nonEmpty,
   type ReadCommandOptions,
   wholeNumber,
 } from "./options.ts";
+import {
+  checkSelectionOptions,
+  chosen,
+  type SelectionOptions,
+  WHICH,
+  withSelectionOptions,
+} from "./selection.ts";
 
 /** The values of the command's options. */
-export interface FetchCommandOptions extends ReadCommandOptions, FindCommandOptions {
+export interface FetchCommandOptions
+  extends ReadCommandOptions, FindCommandOptions, SelectionOptions {
   readonly runId?: string;
   readonly outputDir?: string;
-  readonly exclude?: readonly string[];
-  readonly artifactGroup?: readonly string[];
-  readonly amdgpuTargets?: readonly string[];
-  readonly expandFamilies?: boolean;
-  readonly familiesFile?: string;
-  readonly components?: readonly string[];
   /** `true` unless `--no-extract`; `undefined` is never. */
   readonly extract: boolean;
   readonly flatten?: boolean;
@@ -52,30 +53,12 @@ export type FetchMode = "extract" | "flatten" | "bootstrap" | "packed";
 /** `--output-dir`, as in the help. */
 export const OUTPUT_DIR = "-o, --output-dir <dir>";
 
-const WHICH = "Options that choose artifacts:";
 const WHAT = "Options for unpacking:";
 const CACHE = "Options for the cache:";
 
 /** Adds the options. */
 export function withFetchOptions(command: Command): Command {
-  const chosen = (flags: string, text: string) =>
-    new Option(flags, text).argParser(list).helpGroup(WHICH);
-  return command
-    .addOption(chosen("--exclude <globs>", "not archives that match (repeat, or use commas)"))
-    .addOption(
-      chosen("--artifact-group <names>", "of these groups, such as gfx94X-dcgpu, and generic ones"),
-    )
-    .addOption(
-      chosen("--amdgpu-targets <names>", "for these GPUs or families, and generic ones"),
-    )
-    .addOption(
-      new Option("--expand-families", "take those of a family's GPUs too").helpGroup(WHICH),
-    )
-    .addOption(
-      new Option("--families-file <file>", "a CMake file that lists families and their GPUs")
-        .argParser(nonEmpty).helpGroup(WHICH),
-    )
-    .addOption(chosen("--components <names>", "these components: lib, run, dev, dbg, doc, test"))
+  return withSelectionOptions(command, "archives")
     .addOption(new Option("--list", "print what would be taken, and end").helpGroup(WHICH))
     .addOption(
       new Option(
@@ -161,9 +144,7 @@ export function fetchMode(
     const flag = useless.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     throw new RunOutputsError("invalid", `Cannot use --${flag} with --no-extract: choose one`);
   }
-  if (options.familiesFile !== undefined && !options.expandFamilies) {
-    throw new RunOutputsError("invalid", "Cannot use --families-file without --expand-families");
-  }
+  checkSelectionOptions(options);
   if (options.cacheSize !== undefined && options.cacheDir === undefined) {
     throw new RunOutputsError("invalid", "Cannot use --cache-size without --cache-dir");
   }

@@ -11,9 +11,9 @@ import type { RunOptions } from "./run_root.ts";
 import type { S3Options } from "./storage.ts";
 
 /** The heading of the options that name a run. */
-const RUN = "Options that name the run:";
+export const RUN = "Options that name the run:";
 /** The heading of the options for storage. */
-const STORAGE = "Options for storage:";
+export const STORAGE = "Options for storage:";
 /** The heading of the options for S3. */
 const S3 = "Options for S3 (and all that the AWS SDK reads from environment and ~/.aws):";
 /** The heading of the options for output. */
@@ -28,17 +28,32 @@ const OUTPUT = "Options for output:";
  * @returns The command.
  */
 export function withRunOptions(command: Command, layoutMatters = true): Command {
-  return withRunPlaceOptions(
+  return withLayout(withRunNameOptions(command), layoutMatters);
+}
+
+/** Adds the options that name a run, for commands that leave its files where they are in it. */
+export function withRunNameOptions(command: Command): Command {
+  return withPlace(
     command.addOption(
       new Option("--run-id <id>", "the run (default: $GITHUB_RUN_ID, else 'local' on a disk)")
         .argParser(nonEmpty).helpGroup(RUN),
     ),
-    layoutMatters,
   );
 }
 
 /** Adds the options that name a run, but for its id. */
 function withRunPlaceOptions(command: Command, layoutMatters: boolean): Command {
+  return withLayout(withPlace(command), layoutMatters);
+}
+
+function withLayout(command: Command, layoutMatters: boolean): Command {
+  return command.addOption(
+    new Option("--layout <name>", "flat: artifacts at the root; typed: below artifacts/")
+      .choices(["flat", "typed"]).default("flat").hideHelp(!layoutMatters).helpGroup(RUN),
+  );
+}
+
+function withPlace(command: Command): Command {
   return command
     .addOption(
       new Option("--platform <name>", "linux or windows (default: this system)")
@@ -60,10 +75,6 @@ function withRunPlaceOptions(command: Command, layoutMatters: boolean): Command 
     .addOption(
       new Option("--bucket <name>", "this bucket in place of the one that the rules give")
         .helpGroup(RUN),
-    )
-    .addOption(
-      new Option("--layout <name>", "flat: artifacts at the root; typed: below artifacts/")
-        .choices(["flat", "typed"]).default("flat").hideHelp(!layoutMatters).helpGroup(RUN),
     );
 }
 
@@ -80,7 +91,7 @@ export function withOutputOptions(command: Command): Command {
 }
 
 /** Adds the options for S3. */
-function withS3Options(command: Command): Command {
+export function withS3Options(command: Command): Command {
   return command
     .addOption(
       new Option(
@@ -111,14 +122,7 @@ export function withUploadOptions(command: Command): Command {
             new Option("--output-dir <dir>", "write to this local directory, not to S3")
               .argParser(nonEmpty).helpGroup(STORAGE),
           )
-          .addOption(
-            new Option(
-              "--if-exists <what>",
-              "what to do where other content is: replace, skip or fail; the same content is " +
-                "never sent again",
-            ).choices(["replace", "skip", "fail"]).default("replace")
-              .helpGroup(STORAGE),
-          )
+          .addOption(ifExists())
           .addOption(concurrency())
           .addOption(
             new Option(
@@ -136,18 +140,8 @@ export function withUploadOptions(command: Command): Command {
           .addOption(
             new Option("--no-index", "leave the index pages as they are").helpGroup(STORAGE),
           )
-          .addOption(
-            new Option("-n, --dry-run", "do all checks, print what would be written, write nothing")
-              .helpGroup(STORAGE),
-          ),
-      )
-        .addOption(
-          new Option(
-            "--part-size <MiB>",
-            "the size of a part; files of two parts, but 16 to 64 MiB, go in parts (default: 8)",
-          )
-            .argParser(mebibytes(5, 5120)).helpGroup(S3),
-        ),
+          .addOption(dryRun()),
+      ).addOption(partSize()),
     ),
   );
 }
@@ -214,6 +208,29 @@ export function stagingDir(description: string): Option {
 export function noManifest(): Option {
   return new Option("--no-manifest", "go by what the storage lists, not by the run's own manifest")
     .helpGroup(STORAGE);
+}
+
+/** `--if-exists` */
+export function ifExists(): Option {
+  return new Option(
+    "--if-exists <what>",
+    "what to do where other content is: replace, skip or fail; the same content is never sent " +
+      "again",
+  ).choices(["replace", "skip", "fail"]).default("replace").helpGroup(STORAGE);
+}
+
+/** `--dry-run`, of what writes into a storage. */
+export function dryRun(): Option {
+  return new Option("-n, --dry-run", "do all checks, print what would be written, write nothing")
+    .helpGroup(STORAGE);
+}
+
+/** `--part-size` */
+export function partSize(): Option {
+  return new Option(
+    "--part-size <MiB>",
+    "the size of a part; files of two parts, but 16 to 64 MiB, go in parts (default: 8)",
+  ).argParser(mebibytes(5, 5120)).helpGroup(S3);
 }
 
 /** `--concurrency` */

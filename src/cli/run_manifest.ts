@@ -47,6 +47,10 @@ export async function readRunManifest(
   { storage: { backend, show }, output, signal }: ReadRunOptions,
 ): Promise<RunManifest> {
   for (const name of parts ?? []) checkPart("--part", name, root);
+  if (requireComplete && !isWanted) {
+    const message = "Cannot use --require-complete with --no-manifest: choose one";
+    throw new RunOutputsError("invalid", message);
+  }
   const manifest = await readIfWanted(isWanted, root, { backend, show, signal });
   if (!isWanted) return manifest;
   await explainManifest(backend, root, manifest, { output, signal });

@@ -241,12 +241,12 @@ function failure(location: OutputLocation, path: string, error: Error): Transfer
 }
 
 /** Writes the pages that tell of what was uploaded; trouble with that is one more failed file. */
-async function writeIndex(
+export async function writeIndex(
   { backend, show }: OpenStorage,
   root: RunOutputRoot,
   uploaded: readonly TransferResult[],
   signal: AbortSignal,
-  subjectOf: ((root: RunOutputRoot) => Promise<IndexSubject>) | undefined,
+  subjectOf?: (root: RunOutputRoot) => Promise<IndexSubject>,
 ): Promise<IndexReport> {
   if (uploaded.every(({ outcome }) => outcome === "failed")) return { results: [], kept: [] };
   const { runSubject } = await import("../operations/index_pages/subjects.ts");

@@ -193,7 +193,16 @@ async function openLocal(dir: string, output: Output): Promise<OpenStorage> {
   };
 }
 
-async function openS3(
+/**
+ * S3.
+ *
+ * @param options The options for S3.
+ * @param io The environment.
+ * @param output Where notices of the storage go.
+ * @param check Is asked first; it throws if the storage is of no use.
+ * @returns The storage.
+ */
+export async function openS3(
   options: S3Options,
   io: Io,
   output: Output,

@@ -7,7 +7,7 @@
 import { RunOutputsError } from "../layout/error.ts";
 import { RunDirectory } from "../layout/run_directory.ts";
 import type { RunManifest } from "../operations/read_manifest.ts";
-import type { RunPlace } from "../operations/repair_run.ts";
+import type { RepairPlace } from "../operations/repair_run.ts";
 import type { Context } from "./context.ts";
 import type { ReadCommandOptions } from "./options.ts";
 import type { Output } from "./output.ts";
@@ -38,7 +38,7 @@ export interface VerifyCommandOptions extends ReadCommandOptions {
 }
 
 /** What is verified. */
-export interface VerifySubject extends RunPlace, Disposable {
+export interface VerifySubject extends RepairPlace, Disposable {
   readonly storage: OpenStorage;
   readonly manifest: RunManifest;
   /** Where it is, for people. */
@@ -46,7 +46,7 @@ export interface VerifySubject extends RunPlace, Disposable {
   /** Its members of the JSON form. */
   readonly described: Readonly<Record<string, unknown>>;
   /** Where it is repaired from. */
-  readonly from?: RunPlace;
+  readonly from?: RepairPlace;
 }
 
 /**

@@ -196,9 +196,19 @@ export interface FetchPackedOptions extends ArchiveSourceOptions {
   readonly show?: (location: OutputLocation) => string;
 }
 
-async function readSidecar(
+/**
+ * Reads the checksum beside an archive.
+ *
+ * @param backend The storage.
+ * @param info The checksum's object.
+ * @param show Where a location is, for messages.
+ * @param signal Stops the reading.
+ * @returns The digest, 64 hex digits in lower case.
+ * @throws {RunOutputsError} `integrity`, if it is no checksum.
+ */
+export async function readSidecar(
   backend: StorageBackend,
-  info: ArtifactObject,
+  info: Pick<ArtifactObject, "location" | "size">,
   show: (location: OutputLocation) => string,
   signal: AbortSignal | undefined,
 ): Promise<string> {

@@ -21,7 +21,7 @@ import type { RunPart } from "./read_manifest.ts";
 import type { VerifiedFile } from "./verified_file.ts";
 
 /** Where a run is. */
-export interface RunPlace {
+export interface RepairPlace {
   /** Its storage. */
   readonly backend: StorageBackend;
   /** The run; `new RunDirectory()` for a directory that holds just that. */
@@ -80,8 +80,8 @@ export interface RepairOptions extends TransferOptions {
  */
 export async function repairFiles(
   files: readonly VerifiedFile[],
-  to: RunPlace,
-  from: RunPlace,
+  to: RepairPlace,
+  from: RepairPlace,
   options: RepairOptions = {},
 ): Promise<TransferResult[]> {
   const { onEvent, signal, dryRun = false } = options;
@@ -138,7 +138,7 @@ export function isRepairable({ verdict, error }: VerifiedFile): boolean {
  * @throws {RunOutputsError} `conflict`, if somebody else has written one of them meanwhile.
  */
 export async function renewParts(
-  { backend }: RunPlace,
+  { backend }: RepairPlace,
   parts: readonly RunPart[],
   { signal }: CallOptions = {},
 ): Promise<void> {
@@ -169,7 +169,7 @@ function objectSource(
 /** The copy to repair a file with. */
 async function findCopy(
   path: string,
-  { backend, root, show = String }: RunPlace,
+  { backend, root, show = String }: RepairPlace,
   signal: AbortSignal | undefined,
 ): Promise<ObjectInfo> {
   for (const candidate of [path, otherPlace(path)]) {

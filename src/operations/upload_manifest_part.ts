@@ -185,6 +185,27 @@ export class PartUpload {
     });
   }
 
+  /**
+   * Writes the part as another run has it, for files that were copied from there. What else a part
+   * of this name has told of is kept, as far as it is still there: a copy removes nothing.
+   *
+   * @param head All but the files; its `run` and `writer` go on telling who made them.
+   * @param files What is there now, in the order of the paths.
+   * @returns What became of the part.
+   */
+  async endCopied(head: ManifestHead, files: readonly OutputFile[]): Promise<TransferResult> {
+    const { signal } = this.#options;
+    const [path, location] = ["the outputs manifest", this.#location];
+    return await putContended(this.#backend, { location, path, signal }, async () => {
+      const { part: there, info } = await this.#find();
+      const before = there ?? this.#withdrawn;
+      const ours = { head, files };
+      const content = before === undefined ? ours : await this.#goOn(before, ours, true);
+      if (there !== undefined && isSame(there, content)) return { there: there.info };
+      return { there: info, source: piecesSource(() => partText(content.head, content.files)) };
+    });
+  }
+
   /** What this upload has to tell. */
   async #describe(
     results: readonly TransferResult[],

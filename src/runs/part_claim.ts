@@ -25,6 +25,8 @@ export type PartClaim = "unite" | "replace";
  * @returns How; an error with code `conflict`, if another job has written it.
  */
 export function claimPart(there: ManifestHead, ours: ManifestHead): PartClaim | RunOutputsError {
+  // A copy of another run's part: nobody of this run has written it.
+  if (there.run.run_id !== ours.run.run_id) return "unite";
   const [before, now] = [there.run.run_attempt, ours.run.run_attempt];
   // Outside of a job it is a person who knows, or a job that goes on with what a person began.
   if (before === undefined || now === undefined) return "unite";

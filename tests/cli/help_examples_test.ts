@@ -67,7 +67,8 @@ Deno.test("help: the examples are command lines that the program accepts", async
       // Where there is a network, these would ask a server: so they look here, or are refused.
       if (["stale-uploads", "verify", "diff"].includes(args[0])) args.push("--staging-dir", ".");
       if (args.includes("--repair")) args.push("--dry-run");
-      if (["upload", "fetch"].includes(args[0]) && args[1] !== "--help") args.push("--dry-run");
+      const dry = ["upload", "fetch", "copy", "export", "import"];
+      if (dry.includes(args[0]) && args[1] !== "--help") args.push("--dry-run");
       // Nor is GitHub asked.
       const { err } = await run(args, { GITHUB_API_URL: "nowhere" });
       assert.doesNotMatch(err, /unknown|is invalid|Missing|too many/i, line);

@@ -11,13 +11,17 @@ const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
 /** Whoever runs the tests has no part in them. */
 export const NOBODY = { GH_TOKEN: "", GITHUB_TOKEN: "", GITHUB_REPOSITORY: "" };
 
+/** The permissions of a process that has no network. */
+export const OFFLINE = ["--allow-read", "--allow-write", "--allow-env", "--deny-net"] as const;
+
 /** Starts the program; its streams are null unless asked for. */
 export function start(
   args: readonly string[],
   streams: "null" | "piped" = "null",
   env: Readonly<Record<string, string>> = {},
+  permissions: readonly string[] = ["-P"],
 ): Deno.ChildProcess {
-  return startWith("-P", args, streams, env);
+  return startWith(permissions, args, streams, env);
 }
 
 /** Starts the program with the permission to run others. */
@@ -26,17 +30,17 @@ export function startMayRun(
   streams: "null" | "piped" = "null",
   env: Readonly<Record<string, string>> = {},
 ): Deno.ChildProcess {
-  return startWith("-P=develop", args, streams, env);
+  return startWith(["-P=develop"], args, streams, env);
 }
 
 function startWith(
-  permissions: string,
+  permissions: readonly string[],
   args: readonly string[],
   streams: "null" | "piped",
   env: Readonly<Record<string, string>>,
 ): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", permissions, CLI, ...args],
+    args: ["run", "-q", ...permissions, CLI, ...args],
     env: {
       NO_COLOR: "1",
       GITHUB_ACTIONS: "",
@@ -64,8 +68,9 @@ interface Finished {
 export async function finish(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  permissions?: readonly string[],
 ): Promise<Finished> {
-  return await finished(start(args, "piped", env));
+  return await finished(start(args, "piped", env, permissions));
 }
 
 /** Runs the program to its end, with the permission to run others. */

@@ -7,7 +7,6 @@
 import { basename, resolve } from "node:path";
 import { Argument, Command } from "commander";
 import type { Unpacked } from "../../archive/unpack.ts";
-import { diskError } from "../../layout/disk_error.ts";
 import { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { FetchResult } from "../../operations/archive_source.ts";
 import type { FetchPlan } from "../../operations/fetch_artifacts.ts";
@@ -31,6 +30,7 @@ import { columns, formatBytes, Output } from "../output.ts";
 import { type ProgressListener, withProgress } from "../progress.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
+import { selectionOf } from "../selection.ts";
 import { checkOutputDir, openForReading, type OpenStorage, stagingDirOf } from "../storage.ts";
 import {
   inOrder,
@@ -88,19 +88,13 @@ Examples:
       const source = selector ??
         runRoot(options, { reading: true, onDisk }, context.io, output);
       await checkOutputDir(outputDir);
-      const families = await readFamilies(options.familiesFile);
+      const selection = await selectionOf(options, include.flatMap((item) => list(item)));
       using storage = await openForReading(options, context.io, output);
       const { show } = storage;
 
-      const { exclude, concurrency, quiet = false } = options;
+      const { concurrency, quiet = false } = options;
       const fetching = {
-        include: include.flatMap((item) => list(item)),
-        exclude,
-        artifactGroups: options.artifactGroup,
-        amdgpuTargets: options.amdgpuTargets,
-        expandFamilies: options.expandFamilies,
-        components: options.components,
-        families,
+        ...selection,
         requireChecksums: options.requireChecksums,
         outputDir,
         concurrency,
@@ -192,15 +186,6 @@ async function execute(
     Object.entries({ maxMembers, maxBytes, maxRatio }).filter(([, value]) => value !== undefined),
   );
   return await fetchUnpacked(backend, plan, { ...common, mode, outputDir, keepArchives, limits });
-}
-
-async function readFamilies(file: string | undefined) {
-  if (file === undefined) return undefined;
-  const { parseGpuFamilies } = await import("../../layout/gpu_families.ts");
-  const text = await Deno.readTextFile(file).catch((error) => {
-    throw diskError("read", file, error);
-  });
-  return parseGpuFamilies(text, file);
 }
 
 async function openCache(

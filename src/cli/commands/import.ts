@@ -1,0 +1,181 @@
+/**
+ * `run-outputs import`
+ *
+ * @module
+ */
+
+import { Argument, Command, Option } from "commander";
+import { RunOutputRoot } from "../../layout/run_output_root.ts";
+import type { CopyReport } from "../../operations/copy_run.ts";
+import type { ExportArchive } from "../../operations/export_archive.ts";
+import type { IfExists } from "../../storage/upload.ts";
+import type { TransferResult } from "../../storage/transfer.ts";
+import type { Context } from "../context.ts";
+import { exitCodeOfResults } from "../exit_codes.ts";
+import {
+  concurrency,
+  dryRun,
+  ifExists,
+  nonEmpty,
+  partSize,
+  required,
+  STORAGE,
+  withOutputOptions,
+  withS3Options,
+} from "../options.ts";
+import { Output, type OutputOptions, plural } from "../output.ts";
+import { withProgress } from "../progress.ts";
+import { describeRoot } from "../run_upload.ts";
+import { openForUpload, type OpenStorage, type S3Options } from "../storage.ts";
+import { reportedFiles, resultLines, summaryLine, tellTrouble } from "../transfer_report.ts";
+
+/** The values of the command's options. */
+interface ImportCommandOptions extends S3Options, OutputOptions {
+  readonly outputDir?: string;
+  readonly bucket?: string;
+  readonly ifExists?: IfExists;
+  readonly concurrency?: number;
+  readonly dryRun?: boolean;
+}
+
+/** Builds the command. */
+export function importCommand(context: Context): Command {
+  const command = new Command("import")
+    .summary("put the runs of an export into a directory or a bucket")
+    .description(
+      "Reads what 'run-outputs export' has written, and puts its runs into a directory or on S3, " +
+        "each file whole and with the SHA-256 that the index tells, or not at all. What is there " +
+        "already is not written again: a second run continues. One of --output-dir and --bucket is " +
+        "required.",
+    )
+    .addArgument(new Argument("<file>", "the tar file"))
+    .addOption(
+      new Option("--output-dir <dir>", "write to this local directory, not to S3")
+        .argParser(nonEmpty).helpGroup(STORAGE),
+    )
+    .addOption(
+      new Option("--bucket <name>", "write to this bucket")
+        .argParser(nonEmpty).helpGroup(STORAGE),
+    )
+    .addOption(ifExists())
+    .addOption(concurrency())
+    .addOption(dryRun())
+    .addHelpText(
+      "after",
+      `
+Exits with 6, before anything is written, if the file is cut short, has other members than its index
+tells of, or is no export; with 6 too if a file is not what its hash says: that one is not written.
+A dry run checks every hash.
+
+Examples:
+  run-outputs import runs.tar --output-dir ./staging
+  run-outputs import runs.tar --output-dir ./staging --dry-run
+  run-outputs import runs.tar --bucket lab-artifacts --endpoint-url https://s3.lab.example`,
+    );
+  return withOutputOptions(withS3Options(command).addOption(partSize())).action(
+    async (file: string, options: ImportCommandOptions) => {
+      const output = new Output(context.io, options);
+      const signal = context.interruption();
+      const { bucket, outputDir, dryRun = false } = options;
+      // Which bucket is written to must not be decided by a file from elsewhere.
+      required(bucket ?? outputDir, "--output-dir <dir> or --bucket <name>: where the runs go");
+      const { ExportArchive } = await import("../../operations/export_archive.ts");
+      const archive = await ExportArchive.open(file, { signal });
+      const targets = archive.roots.map((root) =>
+        bucket === undefined ? root : inBucket(root, bucket)
+      );
+      if (targets.length === 0) return nothing(file, output);
+      using storage = await openForUpload(options, targets[0].root(), context.io, output);
+      const reports: CopyReport[] = [];
+      for (const [i, source] of archive.roots.entries()) {
+        const target = targets[i];
+        reports.push(
+          await importRun({ archive, source, target, storage }, options, context, output),
+        );
+      }
+      const all = reports.flatMap(({ results }) => results);
+      tellTrouble(all, output);
+      for (const { part, reason } of reports.flatMap(({ withheld }) => withheld)) {
+        output.warn(`the part ${part} of the outputs manifest is not written: ${reason}`);
+      }
+      const local = ({ location }: TransferResult) => {
+        return storage.dir === undefined ? undefined : storage.show(location);
+      };
+      output.result(
+        () => ({
+          schema: "run-outputs.import/1",
+          dry_run: dryRun,
+          file,
+          output_dir: storage.dir,
+          runs: reports.map(({ results, withheld }, i) => ({
+            ...describeRoot(targets[i]),
+            withheld,
+            ...reportedFiles(targets[i], results, local),
+          })),
+        }),
+        () =>
+          reports.flatMap(({ results }, i) => [
+            ...output.group(
+              plural(results.length, "file"),
+              resultLines(targets[i], results, output),
+            ),
+            summaryLine(results),
+            `${dryRun ? "would be in" : "in"} ${storage.show(targets[i].root())}`,
+          ]),
+      );
+      context.setExitCode(exitCodeOfResults(all));
+    },
+  );
+}
+
+/** What is imported, and where to. */
+interface OneRun {
+  readonly archive: ExportArchive;
+  readonly source: RunOutputRoot;
+  readonly target: RunOutputRoot;
+  readonly storage: OpenStorage;
+}
+
+async function importRun(
+  { archive, source, target, storage }: OneRun,
+  { ifExists, concurrency, quiet = false }: ImportCommandOptions,
+  { io, interruption }: Context,
+  output: Output,
+): Promise<CopyReport> {
+  const { planCopy } = await import("../../operations/copy_plan.ts");
+  const { executeCopy } = await import("../../operations/copy_run.ts");
+  const signal = interruption();
+  const showSource = ({ key }: { readonly key: string }) => `${archive.path}: ${key}`;
+  const plan = await planCopy({ backend: archive, root: source }, { show: showSource, signal });
+  const progress = {
+    verb: "imported",
+    files: plan.files.map(({ location, size }) => ({ path: showSource(location), size })),
+    io,
+    quiet,
+  };
+  return await withProgress(
+    progress,
+    ({ onEvent }) =>
+      executeCopy(plan, { backend: storage.backend, root: target }, {
+        ifExists,
+        concurrency,
+        verifyDryRun: true,
+        showSource,
+        show: storage.show,
+        onNote: (note) => output.note(note),
+        onEvent,
+        signal,
+      }),
+  );
+}
+
+function inBucket({ externalRepo, runId, platform, layout }: RunOutputRoot, bucket: string) {
+  return new RunOutputRoot({ bucket, externalRepo, runId, platform, layout });
+}
+
+function nothing(file: string, output: Output): void {
+  output.result(
+    () => ({ schema: "run-outputs.import/1", file, runs: [] }),
+    () => [`${file} has no runs`],
+  );
+}

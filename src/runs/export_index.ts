@@ -1,0 +1,145 @@
+/**
+ * The index of an export, `run-outputs.export/1`: which runs an archive carries, and what each of
+ * their files has to be. It is the archive's first member.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { quote, RunOutputsError } from "../layout/error.ts";
+import { RunOutputRoot } from "../layout/run_output_root.ts";
+import { checkKey } from "../layout/validate.ts";
+
+/** The schema that this version writes, and reads. */
+export const EXPORT_SCHEMA = "run-outputs.export/1";
+
+/** The name of the member that holds the index. */
+export const EXPORT_INDEX = "run-outputs.export.json";
+
+/** A file of an exported run. */
+export interface ExportedFile {
+  /** Its path relative to the run's prefix. */
+  readonly path: string;
+  /** Its size in bytes. */
+  readonly size: number;
+  /** Its SHA-256, 64 hex digits in lower case. */
+  readonly sha256: string;
+  /** Its content type. */
+  readonly content_type: string;
+}
+
+/** An exported run. */
+export interface ExportedRun {
+  /** The bucket that it was in. */
+  readonly bucket: string;
+  /** Its prefix, `[OWNER-REPO/]RUN_ID-PLATFORM`, below which its files are in the archive too. */
+  readonly prefix: string;
+  /** Its files, in the order of their paths. */
+  readonly files: readonly ExportedFile[];
+}
+
+/** The index of an export. */
+export interface ExportIndex {
+  /** `run-outputs.export/1` */
+  readonly schema: string;
+  /** What has made it, such as `run-outputs/1.0.0`. */
+  readonly tool: string;
+  /** The runs. */
+  readonly runs: readonly ExportedRun[];
+}
+
+const schema = z.looseObject({
+  schema: z.literal(EXPORT_SCHEMA),
+  tool: z.string(),
+  runs: z.array(z.looseObject({
+    bucket: z.string(),
+    prefix: z.string(),
+    files: z.array(z.looseObject({
+      path: z.string().min(1),
+      size: z.int().min(0),
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      content_type: z.string().min(1),
+    })),
+  })),
+});
+
+/**
+ * The root of an exported run.
+ *
+ * @param run The run.
+ * @returns Its root, in the bucket that it was in.
+ * @throws {RunOutputsError} `invalid`, if it can be no run's.
+ */
+export function exportedRoot({ bucket, prefix }: ExportedRun): RunOutputRoot {
+  return new RunOutputRoot({ bucket, ...RunOutputRoot.parsePrefix(prefix) });
+}
+
+/**
+ * Reads the text of an index.
+ *
+ * @param text The text.
+ * @param name The archive, for messages.
+ * @returns The index; every path in it stays inside its run.
+ * @throws {RunOutputsError} `integrity`, if it is none; `failed`, if its schema is a newer one.
+ */
+export function parseExportIndex(text: string, name: string): ExportIndex {
+  let value: { readonly schema?: unknown } | null;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw broken(name, `it is not JSON (${(cause as Error).message})`, cause);
+  }
+  const found = value?.schema;
+  if (found !== EXPORT_SCHEMA && /^run-outputs\.export\/[1-9]\d{0,8}$/.test(`${found}`)) {
+    throw new RunOutputsError(
+      "failed",
+      `Cannot read the export '${name}': its schema is ${quote(found)}, this version reads ` +
+        `${EXPORT_SCHEMA}: use a newer run-outputs`,
+    );
+  }
+  const result = schema.safeParse(value);
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    throw broken(name, `${issue.path.map(String).join(".") || "it"}: ${issue.message}`);
+  }
+  const index = result.data as ExportIndex;
+  const seen = new Set<string>();
+  for (const run of index.runs) {
+    for (const key of [run.prefix, ...run.files.map(({ path }) => `${run.prefix}/${path}`)]) {
+      if (seen.has(key)) throw broken(name, `it names ${quote(key)} twice`);
+      seen.add(key);
+    }
+    try {
+      exportedRoot(run);
+      for (const { path } of run.files) checkKey("path", path);
+    } catch (error) {
+      throw broken(name, (error as Error).message, error);
+    }
+  }
+  return index;
+}
+
+/**
+ * The text of an index, in pieces: a line for each file.
+ *
+ * @param index The index.
+ * @returns Pieces of JSON.
+ */
+export function* exportIndexText({ schema, tool, runs }: ExportIndex): Generator<string> {
+  yield `{\n  "schema": ${JSON.stringify(schema)},\n  "tool": ${JSON.stringify(tool)},\n`;
+  yield '  "runs": [';
+  for (const [i, { files, ...run }] of runs.entries()) {
+    const members = JSON.stringify(run);
+    yield `${i === 0 ? "" : ","}\n    ${members.slice(0, -1)},"files":[`;
+    for (const [j, file] of files.entries()) {
+      yield `${j === 0 ? "" : ","}\n      ${JSON.stringify(file)}`;
+    }
+    yield "\n    ]}";
+  }
+  yield "\n  ]\n}\n";
+}
+
+function broken(name: string, reason: string, cause?: unknown): RunOutputsError {
+  const message = `Cannot read the export '${name}': its index is broken: ${reason}`;
+  return new RunOutputsError("integrity", message, { cause });
+}

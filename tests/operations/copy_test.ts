@@ -1,0 +1,415 @@
+/** Copies of runs: inside one storage, between two, of runs with a manifest and without. */
+
+import assert from "node:assert/strict";
+import { RunOutputsError } from "../../src/layout/error.ts";
+import { RunOutputRoot } from "../../src/layout/run_output_root.ts";
+import { copyOnServer } from "../../src/operations/copy_files.ts";
+import { planCopy, type PlanCopyOptions, type RunPlace } from "../../src/operations/copy_plan.ts";
+import { type CopyOptions, executeCopy } from "../../src/operations/copy_run.ts";
+import { readOutputs } from "../../src/operations/read_manifest.ts";
+import { parsePart } from "../../src/runs/manifest.ts";
+import type { StorageBackend } from "../../src/storage/backend.ts";
+import { bytesSource } from "../../src/storage/byte_source.ts";
+import { DryRunBackend } from "../../src/storage/dry_run.ts";
+import { LocalBackend } from "../../src/storage/local.ts";
+import { MemoryBackend } from "../../src/storage/memory.ts";
+import { sha256 } from "../support/bytes.ts";
+import { rejectsWith } from "../support/errors.ts";
+import { manifestPart, outputFile, putExpected, putPart } from "../support/manifest.ts";
+import { memoryS3 } from "../support/s3_subject.ts";
+import { tempDir } from "../support/temp_dir.ts";
+
+const FROM = new RunOutputRoot({ bucket: "suite", runId: 1, platform: "linux" });
+const TO = new RunOutputRoot({ bucket: "suite", runId: 2, platform: "linux" });
+const A = "a_lib_generic.tar.zst";
+const B = "b_dev_gfx942.tar.xz";
+const SUM = ".sha256sum";
+const FILES: Readonly<Record<string, string>> = {
+  [A]: "archive a",
+  [A + SUM]: `${sha256("archive a")}\n`,
+  [B]: "archive b",
+  [B + SUM]: `${sha256("archive b")}\n`,
+  "logs/g/build.log": "built\n",
+  "index.html": "<p>page</p>",
+};
+
+async function put(
+  { backend, root }: RunPlace,
+  files: Readonly<Record<string, string>>,
+): Promise<void> {
+  for (const [path, text] of Object.entries(files)) {
+    await backend.write(root.file(path), bytesSource(text), { contentType: "text/x-own" });
+  }
+}
+
+async function read({ backend, root }: RunPlace): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for await (const { location } of backend.list(root.root())) {
+    await using body = await backend.read(location);
+    const bytes = await new Response(new Blob(await Array.fromAsync(body, (b) => b.slice())))
+      .text();
+    found[location.relativeTo(root.root())!] = bytes;
+  }
+  return found;
+}
+
+async function copy(
+  from: RunPlace,
+  to: RunPlace,
+  options: PlanCopyOptions & CopyOptions = {},
+) {
+  const plan = await planCopy(from, options);
+  const notes: string[] = [];
+  const { results, withheld } = await executeCopy(plan, to, {
+    ...options,
+    onNote: (note) => notes.push(note),
+  });
+  const outcomes = Object.fromEntries(results.map(({ location, outcome }) => {
+    return [location.relativeTo(to.root.root())!, outcome as string];
+  }));
+  return { outcomes, results, withheld, notes };
+}
+
+/** A run with two parts that it expects, and a page. */
+async function putRun(from: RunPlace): Promise<void> {
+  await put(from, FILES);
+  const { backend, root } = from;
+  const file = (path: string) => outputFile(path, FILES[path], { content_type: "text/x-told" });
+  await putPart(
+    backend,
+    root,
+    manifestPart("one", [file(A), file(A + SUM), file("logs/g/build.log")], {
+      run: { run_id: "1", platform: "linux", run_attempt: 3, newer: "kept" },
+      pages: ["index.html"],
+    }),
+  );
+  await putPart(backend, root, manifestPart("two", [file(B), file(B + SUM)]));
+  await putExpected(backend, root, ["one", "two"]);
+}
+
+const PARTS = ["one.json", "two.json"].map((name) => `manifests/outputs/${name}`);
+const EXPECTED = "manifests/outputs/expected.json";
+
+/** Storages to copy between: a name, and how both are opened. */
+const PAIRS: Readonly<
+  Record<string, () => Promise<[StorageBackend, StorageBackend, AsyncDisposable]>>
+> = {
+  "inside memory": () => {
+    const backend = new MemoryBackend();
+    return Promise.resolve([backend, backend, { async [Symbol.asyncDispose]() {} }]);
+  },
+  "inside S3": async () => {
+    const subject = await memoryS3();
+    return [subject.backend, subject.backend, subject];
+  },
+  "inside a directory": async () => {
+    const dir = await tempDir();
+    const backend = new LocalBackend(dir.path);
+    return [backend, backend, dir];
+  },
+  "from memory to a directory": async () => {
+    const dir = await tempDir();
+    return [new MemoryBackend(), new LocalBackend(dir.path), dir];
+  },
+  "from S3 to a directory": async () => {
+    const [subject, dir] = [await memoryS3(), await tempDir()];
+    return [subject.backend, new LocalBackend(dir.path), {
+      async [Symbol.asyncDispose]() {
+        await subject[Symbol.asyncDispose]();
+        await dir[Symbol.asyncDispose]();
+      },
+    }];
+  },
+  "from a directory to S3": async () => {
+    const [subject, dir] = [await memoryS3(), await tempDir()];
+    return [new LocalBackend(dir.path), subject.backend, {
+      async [Symbol.asyncDispose]() {
+        await subject[Symbol.asyncDispose]();
+        await dir[Symbol.asyncDispose]();
+      },
+    }];
+  },
+};
+
+for (const [name, open] of Object.entries(PAIRS)) {
+  Deno.test(`copy ${name}: all of a run, its manifest included, and once more`, async () => {
+    const [source, target, resource] = await open();
+    await using _ = resource;
+    const [from, to] = [{ backend: source, root: FROM }, { backend: target, root: TO }];
+    await putRun(from);
+    const first = await copy(from, to);
+    assert.deepEqual(new Set(Object.values(first.outcomes)), new Set(["written"]));
+    const before = await read(from);
+    // The test writes its list in another form than we do.
+    const list = { [EXPECTED]: JSON.stringify(JSON.parse(before[EXPECTED]), null, 2) + "\n" };
+    assert.deepEqual(await read(to), { ...before, ...list });
+    const manifest = await readOutputs(target, TO);
+    assert.equal(manifest.complete, true);
+    assert.equal(manifest.part("one")!.head.run.run_id, "1");
+
+    const second = await copy(from, to);
+    assert.deepEqual(new Set(Object.values(second.outcomes)), new Set(["unchanged"]));
+    assert.deepEqual(Object.keys(second.outcomes).sort(), Object.keys(before).sort());
+  });
+
+  Deno.test(`copy ${name}: of a run without manifest; only what has changed is copied again`, async () => {
+    const [source, target, resource] = await open();
+    await using _ = resource;
+    const [from, to] = [{ backend: source, root: FROM }, { backend: target, root: TO }];
+    await put(from, FILES);
+    await copy(from, to);
+    assert.deepEqual(await read(to), await read(from));
+    await put(from, { "logs/g/build.log": "built again\n" });
+    const again = await copy(from, to);
+    assert.deepEqual(
+      Object.entries(again.outcomes).filter(([, outcome]) => outcome === "written"),
+      [
+        ["logs/g/build.log", "written"],
+      ],
+    );
+    const warnings = again.results.flatMap(({ warnings }) => warnings);
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0], /build\.log had other content/);
+  });
+
+  Deno.test(`copy ${name}: --if-exists and a dry run leave what is there`, async () => {
+    const [source, target, resource] = await open();
+    await using _ = resource;
+    const [from, to] = [{ backend: source, root: FROM }, { backend: target, root: TO }];
+    await putRun(from);
+    const other = { "logs/g/build.log": "of another run\n" };
+    await put(to, other);
+
+    const dry = new DryRunBackend(target);
+    const planned = await copy(
+      { backend: source === target ? dry : source, root: FROM },
+      { backend: dry, root: TO },
+    );
+    assert.deepEqual(await read(to), other);
+    assert.deepEqual(new Set(Object.values(planned.outcomes)), new Set(["planned"]));
+    assert.equal(Object.keys(planned.outcomes).length, Object.keys(await read(from)).length);
+
+    const failed = await copy(from, to, { ifExists: "fail" });
+    assert.equal(failed.outcomes["logs/g/build.log"], "failed");
+    assert.deepEqual(failed.withheld.map(({ part }) => part), ["one"]);
+    assert.deepEqual((await readOutputs(target, TO)).missing, ["one"]);
+
+    const skipped = await copy(from, to, { ifExists: "skip" });
+    assert.equal(skipped.outcomes["logs/g/build.log"], "skipped");
+    assert.equal((await read(to))["logs/g/build.log"], "of another run\n");
+    // The part tells of what is there, and of nothing else.
+    const part = parsePart((await read(to))[PARTS[0]], "one");
+    assert.deepEqual(part.files.map(({ path }) => path), [A, A + SUM]);
+  });
+}
+
+async function inMemory() {
+  const backend = new MemoryBackend();
+  const [from, to] = [{ backend, root: FROM }, { backend, root: TO }];
+  await putRun(from);
+  return { backend, from, to };
+}
+
+Deno.test("copy: a selection gets parts with just its files; its checksums come along", async () => {
+  const { from, to } = await inMemory();
+  const { outcomes } = await copy(from, to, { include: ["*.tar.zst", "logs/"] });
+  assert.deepEqual(Object.keys(outcomes).sort(), [A, A + SUM, "logs/g/build.log", PARTS[0]]);
+  const { head, files } = await partOf(to, PARTS[0]);
+  assert.deepEqual(files.map(({ path }) => path), [A, A + SUM, "logs/g/build.log"]);
+  assert.deepEqual(head.run, { run_id: "1", platform: "linux", run_attempt: 3, newer: "kept" });
+  assert.equal(head.pages, undefined);
+
+  // A second selection adds to what the part tells; nothing has removed the first.
+  await copy(from, to, { components: ["lib"], exclude: ["*.sha256sum"] });
+  await copy(from, to, { amdgpuTargets: ["gfx942"] });
+  assert.deepEqual((await partOf(to, PARTS[0])).files.length, 3);
+  assert.deepEqual((await partOf(to, PARTS[1])).files.map(({ path }) => path), [B, B + SUM]);
+});
+
+async function partOf(to: RunPlace, path: string) {
+  const { files, ...head } = parsePart((await read(to))[path], path);
+  return { head, files };
+}
+
+Deno.test("copy: a selection that chooses nothing is an error", async () => {
+  const { from } = await inMemory();
+  await rejectsWith(planCopy(from, { include: ["x*"] }), "not_found", "'x*'");
+  await rejectsWith(planCopy(from, { exclude: ["**"] }), "not_found", "is left");
+  await rejectsWith(planCopy(from, { components: ["doc"] }), "not_found", "component doc");
+  await rejectsWith(planCopy({ ...from, root: TO }), "not_found", "No outputs of run 2");
+});
+
+Deno.test("copy: content types are those of the source, or what the manifest tells", async () => {
+  const { backend, from, to } = await inMemory();
+  await copy(from, to);
+  assert.equal((await backend.stat(TO.file(A))).contentType, "text/x-own");
+  const other = new MemoryBackend();
+  await copy(from, { backend: other, root: TO });
+  assert.equal((await other.stat(TO.file(A))).contentType, "text/x-told");
+  assert.equal((await other.stat(TO.file("index.html"))).contentType, "text/x-own");
+});
+
+Deno.test("copy: what a part names and is gone fails, and its part is withheld", async () => {
+  for (const selection of [{}, { exclude: ["x"] }]) {
+    const { backend, from, to } = await inMemory();
+    await backend.delete(FROM.file(B));
+    const { outcomes, results, withheld } = await copy(from, to, selection);
+    assert.equal(outcomes[B], "failed");
+    assert.deepEqual(withheld, [{ part: "two", reason: "1 file of it could not be copied" }]);
+    const [failure] = results.filter(({ outcome }) => outcome === "failed");
+    assert.equal((failure.error as { code?: string }).code, "not_found");
+    assert.deepEqual((await readOutputs(backend, TO)).parts.map(({ head }) => head.part), ["one"]);
+  }
+});
+
+Deno.test("copy: a page that only the manifest tells of may be gone", async () => {
+  const { backend, from, to } = await inMemory();
+  await backend.delete(FROM.file("index.html"));
+  const { outcomes, notes } = await copy(from, to, { include: ["*.html", "*.zst"] });
+  assert.deepEqual(Object.keys(outcomes).sort(), [A, A + SUM, PARTS[0]]);
+  assert.deepEqual(notes, [`skipped '${FROM.file("index.html")}': the page is not there`]);
+  assert.equal((await partOf(to, PARTS[0])).head.pages, undefined);
+});
+
+Deno.test("copy: a file that is not what is told of it is refused", async () => {
+  const { backend, from, to } = await inMemory();
+  await put(from, { [A]: "archive x" });
+  const inside = await copy(from, to);
+  assert.equal(inside.outcomes[A], "failed");
+  const [{ error }] = inside.results.filter(({ outcome }) => outcome === "failed");
+  assert.match(error!.message, /its checksum says .*; upload it again$/);
+  await using dir = await tempDir();
+  const streamed = await copy(from, { backend: new LocalBackend(dir.path), root: TO });
+  assert.equal(streamed.outcomes[A], "failed");
+  // A directory has no hashes on record: the bytes are held against the checksum beside them.
+  const old = { backend: new LocalBackend(dir.path), root: FROM };
+  await put(old, { [A]: "archive x", [A + SUM]: FILES[A + SUM], [B]: "b", [B + SUM]: "nonsense" });
+  const elsewhere = await copy(old, { backend, root: TO });
+  assert.equal(elsewhere.outcomes[A], "failed");
+  assert.equal(elsewhere.outcomes[B], "failed");
+  assert.deepEqual(
+    elsewhere.results.flatMap(({ error }) =>
+      error === undefined ? [] : [(error as { code?: string }).code]
+    ),
+    ["integrity", "integrity"],
+  );
+});
+
+Deno.test("copy: onto a run that tells otherwise: the copied part is believed, others are kept", async () => {
+  const { backend, from, to } = await inMemory();
+  await put(to, { [A]: "its own", "own.txt": "own\n" });
+  const mine = manifestPart("mine", [outputFile(A, "its own"), outputFile("own.txt", "own\n")], {
+    created_at: "2026-11-21T12:00:00.000Z",
+  });
+  await putPart(backend, TO, mine);
+  const now = () => new Date("2026-11-22T00:00:00Z");
+  await copy(from, to, { now });
+  const merged = await Array.fromAsync((await readOutputs(backend, TO)).files());
+  const a = merged.find(({ file }) => file.path === A)!;
+  assert.deepEqual(a.parts, ["one"]);
+  assert.equal(a.file.sha256, sha256("archive a"));
+  assert(merged.some(({ file }) => file.path === "own.txt"));
+  const again = await copy(from, to, { now: () => new Date("2026-11-23T00:00:00Z") });
+  assert.deepEqual(new Set(Object.values(again.outcomes)), new Set(["unchanged"]));
+});
+
+Deno.test("copy: a part from an earlier copy is gone before what it tells of changes", async () => {
+  const { backend, from, to } = await inMemory();
+  await copy(from, to);
+  await put(from, { "logs/g/build.log": "other\n" });
+  await putPart(backend, FROM, manifestPart("one", [outputFile("logs/g/build.log", "other\n")]));
+  await backend.delete(FROM.file(B));
+  await backend.delete(FROM.file(B + SUM));
+  await backend.delete(FROM.file(PARTS[1]));
+  const seen: boolean[] = [];
+  const plan = await planCopy(from);
+  await executeCopy(plan, to, {
+    onEvent: async (event) => {
+      if (event.type !== "bytes" || !event.path.endsWith("build.log")) return;
+      seen.push(await backend.stat(TO.file(PARTS[0])).then(() => true, () => false));
+    },
+  });
+  await Promise.resolve();
+  assert.deepEqual(seen, [false]);
+  const { files } = await partOf(to, PARTS[0]);
+  assert.equal(files.find(({ path }) => path === "logs/g/build.log")!.sha256, sha256("other\n"));
+});
+
+Deno.test("copy: what no part tells of is in a copy of the whole run", async () => {
+  const { from, to } = await inMemory();
+  await put(from, { "retention-summary.json": "{}" });
+  const { outcomes } = await copy(from, to);
+  assert.equal(outcomes["retention-summary.json"], "written");
+});
+
+Deno.test("copy: over a broken part, and where the manifest may not be listed", async () => {
+  for (const isDenied of [false, true]) {
+    const { backend, from, to } = await inMemory();
+    await put(to, { [PARTS[0]]: "{" });
+    const target = new MemoryBackend();
+    await put({ backend: target, root: TO }, { [PARTS[0]]: "{" });
+    const list = target.list.bind(target);
+    target.list = (prefix, options) => {
+      if (isDenied) throw new RunOutputsError("denied", "not allowed to list");
+      return list(prefix, options);
+    };
+    for (const place of [to, { backend: target, root: TO }]) {
+      const { outcomes } = await copy(from, place);
+      assert.equal(outcomes[PARTS[0]], "written");
+    }
+    assert.equal((await readOutputs(backend, TO)).complete, true);
+  }
+});
+
+Deno.test("copy: to itself is refused", async () => {
+  const { from } = await inMemory();
+  const plan = await planCopy(from);
+  await rejectsWith(executeCopy(plan, from), "invalid", "to itself");
+});
+
+Deno.test("copy: an interrupted copy is continued", async () => {
+  const { from, to } = await inMemory();
+  const controller = new AbortController();
+  const plan = await planCopy(from);
+  await assert.rejects(
+    executeCopy(plan, to, {
+      concurrency: 1,
+      signal: controller.signal,
+      onEvent: (event) => {
+        if (event.type === "finish") controller.abort(new Error("enough"));
+      },
+    }),
+    /enough/,
+  );
+  const first = Object.keys(await read(to));
+  assert.equal(first.length, 2, "the list of parts and one file");
+  const { outcomes } = await copy(from, to);
+  for (const path of first) assert.equal(outcomes[path], "unchanged");
+  assert.deepEqual(Object.keys(await read(to)), Object.keys(await read(from)));
+});
+
+Deno.test("copyOnServer(): without hashes and etags that tell, it copies again, or reads to refuse", async () => {
+  const inner = new MemoryBackend();
+  const mute = new Proxy(inner, {
+    get(backend, name) {
+      if (name === "stat") {
+        return async (...args: Parameters<MemoryBackend["stat"]>) => ({
+          ...await backend.stat(...args),
+          sha256: undefined,
+        });
+      }
+      const value = Reflect.get(backend, name);
+      return typeof value === "function" ? value.bind(backend) : value;
+    },
+  });
+  await inner.write(FROM.file("a.txt"), bytesSource("same"));
+  await inner.write(TO.file("a.txt"), bytesSource("same"));
+  const files = [{ path: "a.txt", kind: "other" as const, location: FROM.file("a.txt") }];
+  const target = (path: string) => TO.file(path);
+  const outcome = async (ifExists: "replace" | "fail") => {
+    const [result] = await copyOnServer(mute, files, target, { ifExists, showSource: String });
+    return [result.outcome, result.warnings.length];
+  };
+  assert.deepEqual(await outcome("replace"), ["written", 0]);
+  assert.deepEqual(await outcome("fail"), ["unchanged", 0]);
+});
