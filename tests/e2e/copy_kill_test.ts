@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { noise } from "../support/bytes.ts";
+import { likeArchive, noise } from "../support/bytes.ts";
 import { putArchives } from "../support/staging.ts";
 import { readTree, tempDir } from "../support/temp_dir.ts";
 import { finish, start } from "./processes.ts";
@@ -18,7 +18,11 @@ async function namesBelow(dir: string): Promise<string[]> {
 Deno.test("a killed export leaves no file, a killed import only whole ones, and is continued", async () => {
   await using dir = await tempDir();
   const at = (...names: string[]) => join(dir.path, ...names);
-  await putArchives(at("in"), NAMES, (name) => noise(2_000_000, name.charCodeAt(1)));
+  await putArchives(
+    at("in"),
+    NAMES,
+    (name) => likeArchive("zst", noise(2_000_000, name.charCodeAt(1))),
+  );
   const uploaded = await finish(
     ["upload", "artifacts", at("in"), "--output-dir", at("staging"), ...RUN],
   );
