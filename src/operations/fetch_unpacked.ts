@@ -131,12 +131,15 @@ async function fetchInto(
       name,
       path: join(workDir, basename(path)),
     })));
+    using headStart = new HeadStart(options.workers ?? navigator.hardwareConcurrency);
     // The largest first: one that begins last would keep all processors but its own waiting.
     const bySize = plan.items.toSorted((a, b) => (b.size ?? 0) - (a.size ?? 0));
     const results = await transferAll<DownloadItem, FetchResult>(
       bySize,
       async (item) => {
+        await headStart.turn();
         const archive = await clock.download(() => getArchive(source, item, workDir, options));
+        headStart.end();
         held.push(archive);
         // Once something has failed nothing will be moved into place; what is left to download is
         // for the next try.
@@ -161,6 +164,7 @@ async function fetchInto(
         return [explainFetched(archive.result, item, show)];
       },
       (item, error) => {
+        headStart.end();
         failed = true;
         return explainFetched(downloadFailure(item, error), item, show);
       },
@@ -168,8 +172,8 @@ async function fetchInto(
     );
     await Promise.all(unpacking);
     signal?.throwIfAborted();
-    const place = new Map(plan.items.map(({ location }, i) => [location, i]));
-    results.sort((a, b) => place.get(a.location)! - place.get(b.location)!);
+    const place = new Map(plan.items.map(({ location }, i) => [location.s3Uri, i]));
+    results.sort((a, b) => place.get(a.location.s3Uri)! - place.get(b.location.s3Uri)!);
     const all = [...plan.failures, ...results.map((result) => withRefusal(result, refused))];
     if (failed) return { results: all, unpacked: new Map(), keptIn: workDir };
 
@@ -179,6 +183,38 @@ async function fetchInto(
   } finally {
     await Promise.allSettled(unpacking);
     for (const archive of held) await archive[Symbol.asyncDispose]();
+  }
+}
+
+/** For how long at most the first archives have the line to themselves, in milliseconds. */
+const HEAD_START = 250;
+
+/**
+ * Lets as many archives as there are workers begin before the others: all at once, they would all be
+ * there at the end, and the workers idle until then.
+ */
+class HeadStart implements Disposable {
+  readonly #over = Promise.withResolvers<void>();
+  readonly #timer = setTimeout(() => this.#over.resolve(), HEAD_START);
+  #left: number;
+
+  constructor(first: number) {
+    this.#left = first;
+  }
+
+  /** Waits, unless it is one of the first. */
+  async turn(): Promise<void> {
+    if (this.#left-- <= 0) await this.#over.promise;
+  }
+
+  /** One of the first is there: now the others. */
+  end(): void {
+    this.#over.resolve();
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.end();
   }
 }
 

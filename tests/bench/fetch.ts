@@ -1,7 +1,7 @@
 /**
  * How fast artifacts of a run are fetched, verified and unpacked: by this project, by a Python
  * program with boto3, hashlib, lzma and tarfile in threads, and by curl with GNU tar, which verifies
- * nothing.
+ * nothing, and once more with sha256sum between the two.
  *
  * Needs the server that `RUN_OUTPUTS_TEST_S3` names and keys for it in the environment, as
  * `tests/integration/ceph_rgw start` prints them, curl, GNU tar, xz and zstd, GNU time, and a Python
@@ -63,7 +63,13 @@ def one(name):
 with ThreadPoolExecutor(os.cpu_count()) as pool: list(pool.map(one, names))
 `;
 
-const CURL = `
+const VERIFY = `
+  want=$(curl -sS --fail --aws-sigv4 aws:amz:us-east-1:s3 --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \\
+    -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' "$AWS_ENDPOINT_URL_S3/$1/$2/$4.sha256sum")
+  echo "$want  $3/$4" | sha256sum --check --quiet
+`;
+
+const curlAndTar = (check: string) => `
 set -e
 bucket=$1 prefix=$2 target=$3; shift 3
 one() {
@@ -71,6 +77,7 @@ one() {
   case $4 in *.xz) how=--xz;; *) how=--zstd;; esac
   curl -sS --fail --aws-sigv4 aws:amz:us-east-1:s3 --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \\
     -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' -o "$3/$4" "$AWS_ENDPOINT_URL_S3/$1/$2/$4"
+  ${check}
   tar -x $how -f "$3/$4" -C "$d"; rm "$3/$4"
 }
 export -f one
@@ -143,7 +150,11 @@ try {
         ...["--endpoint-url", endpoint, "--output-dir", target],
       ]],
       ["Python", [python, "-c", PYTHON, bucket, prefix, target, ...names]],
-      ["curl + tar", ["bash", "-c", CURL, "curl", bucket, prefix, target, ...names]],
+      ["curl + tar", ["bash", "-c", curlAndTar(""), "curl", bucket, prefix, target, ...names]],
+      [
+        "and sha256sum",
+        ["bash", "-c", curlAndTar(VERIFY), "curl", bucket, prefix, target, ...names],
+      ],
     ];
     const best = new Map<string, Measured>();
     for (let round = 0; round < Number(values.rounds); round++) {
