@@ -74,7 +74,8 @@ async function copyOne(
   checkSource(file, source, path);
   const { size } = source;
   const sha256 = source.sha256 ?? file.sha256;
-  const there = await vacancies.isFree(location, signal)
+  const isListed = ifExists === "replace" || backend.enforcesAbsence === true;
+  const there = isListed && await vacancies.isFree(location, signal)
     ? undefined
     : await statIfThere(backend, location, signal);
   const warnings: string[] = [];

@@ -128,6 +128,12 @@ export interface StorageBackend {
   readonly writes: boolean;
 
   /**
+   * Whether a write with `ifAbsent` is certain to replace nothing, whoever else writes at the time.
+   * Default: no.
+   */
+  readonly enforcesAbsence?: boolean;
+
+  /**
    * Tells what is known of an object.
    *
    * @param location The object. A prefix with objects below it is not an object.

@@ -44,6 +44,8 @@ export class DryRunBackend implements StorageBackend {
   readonly name: string;
   /** Writing has no effect. */
   readonly writes = false;
+  /** What does not happen replaces nothing. */
+  readonly enforcesAbsence = true;
   readonly #inner: StorageBackend;
   readonly #onEvent: (event: DryRunEvent) => void;
   readonly #show: (location: OutputLocation) => string;

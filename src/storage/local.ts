@@ -67,6 +67,8 @@ export class LocalBackend implements StorageBackend {
   readonly name = "local";
   /** Writing has an effect. */
   readonly writes = true;
+  /** By a hard link, where the file system has them. */
+  readonly enforcesAbsence = true;
   /** The staging directory, as an absolute path. */
   readonly stagingDir: string;
   readonly #encode: boolean;

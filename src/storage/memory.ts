@@ -44,6 +44,8 @@ export class MemoryBackend implements StorageBackend {
   readonly name = "memory";
   /** Writing has an effect. */
   readonly writes = true;
+  /** Nothing comes between a look and a write. */
+  readonly enforcesAbsence = true;
   readonly #objects = new Map<string, Entry>();
   #version = 0;
 

@@ -166,7 +166,9 @@ async function uploadOne(
     return { result: { location, path, outcome: "planned", size: item.size, warnings: [] } };
   }
   await using source = disposable(await item.open(signal));
-  if (await vacancies.isFree(location, signal)) {
+  // To skip what others write meanwhile, a list is too old where the storage does not watch over it.
+  const isListed = ifExists === "replace" || backend.enforcesAbsence === true;
+  if (isListed && await vacancies.isFree(location, signal)) {
     try {
       const ifAbsent = ifExists === "fail" ? true : "seen";
       return await send(backend, item, source, { sha256: source.sha256, ifAbsent }, options);

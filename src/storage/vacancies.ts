@@ -10,6 +10,9 @@ import type { StorageBackend } from "./backend.ts";
 /** For fewer files of one directory, asking for each is as fast. */
 const WORTH_A_LIST = 16;
 
+/** For how long a list is believed where a write can't be made to depend on it, in milliseconds. */
+const BELIEVED = 1000;
+
 /** A directory with more objects than this for each file of ours is not listed to its end. */
 const MOST_PER_FILE = 20;
 
@@ -18,6 +21,8 @@ interface Directory {
   readonly location: OutputLocation;
   files: number;
   taken?: Promise<ReadonlySet<string> | undefined>;
+  /** When the list is too old. */
+  until: number;
 }
 
 /**
@@ -38,14 +43,16 @@ export class Vacancies {
     this.#backend = backend;
     for (const location of locations) {
       const above = location.parent;
-      const directory = this.#directories.get(above.s3Uri) ?? { location: above, files: 0 };
+      const directory = this.#directories.get(above.s3Uri) ??
+        { location: above, files: 0, until: Infinity };
       directory.files++;
       this.#directories.set(above.s3Uri, directory);
     }
   }
 
   /**
-   * Whether a list of its directory, made during this upload, shows nothing at a location.
+   * Whether a list of its directory shows nothing at a location: one made during this upload, or
+   * just now, where the storage does not enforce that nothing is replaced.
    *
    * @param location The location.
    * @param signal Stops the list.
@@ -54,7 +61,13 @@ export class Vacancies {
   async isFree(location: OutputLocation, signal?: AbortSignal): Promise<boolean> {
     const directory = this.#directories.get(location.parent.s3Uri);
     if (directory === undefined || directory.files < WORTH_A_LIST) return false;
-    const taken = await (directory.taken ??= this.#list(directory, signal));
+    if (directory.taken === undefined || Date.now() > directory.until) {
+      directory.until = Infinity;
+      directory.taken = this.#list(directory, signal).finally(() => {
+        if (!this.#backend.enforcesAbsence) directory.until = Date.now() + BELIEVED;
+      });
+    }
+    const taken = await directory.taken;
     return taken !== undefined && !taken.has(location.key);
   }
 

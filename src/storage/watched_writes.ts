@@ -25,6 +25,8 @@ export class WatchedWrites implements StorageBackend {
   readonly name: string;
   /** Whether writing has an effect. */
   readonly writes: boolean;
+  /** As the wrapped storage. */
+  readonly enforcesAbsence?: boolean;
   readonly #inner: StorageBackend;
   readonly #before: BeforeWrite;
 
@@ -37,6 +39,7 @@ export class WatchedWrites implements StorageBackend {
   constructor(inner: StorageBackend, before: BeforeWrite) {
     this.name = inner.name;
     this.writes = inner.writes;
+    this.enforcesAbsence = inner.enforcesAbsence;
     this.#inner = inner;
     this.#before = before;
   }

@@ -43,6 +43,8 @@ export class S3Backend implements StorageBackend, Disposable {
   readonly name = "s3";
   /** Writing has an effect. */
   readonly writes = true;
+  /** Amazon is known to. */
+  readonly enforcesAbsence: boolean;
   readonly #session: Session;
 
   /**
@@ -52,6 +54,7 @@ export class S3Backend implements StorageBackend, Disposable {
    */
   constructor(settings: S3Settings) {
     this.#session = new Session(settings);
+    this.enforcesAbsence = settings.endpoint === undefined;
   }
 
   /** {@inheritDoc StorageBackend.stat} */
