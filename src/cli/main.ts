@@ -144,6 +144,8 @@ function reportError(error: unknown, args: readonly string[], io: Io): number {
   const message = error instanceof Error ? oneLine(error.message) : String(error);
   const code = error instanceof RunOutputsError ? error.code : "failed";
   printError(code, message, exitCode, args, io);
+  // Of wrong usage the line has said it all.
+  if (error instanceof RunOutputsError && error.code === "invalid") return exitCode;
   if (
     !(error instanceof RunOutputsError) ||
     ownOptions(args).some((arg) => /^(-v|--verbose)$/.test(arg))

@@ -53,7 +53,8 @@ export function withSelectionOptions(command: Command, excluded: string): Comman
 
 /** An option that takes a list. */
 export function chosen(flags: string, text: string): Option {
-  return new Option(flags, text).argParser(list).helpGroup(WHICH);
+  const parse = (value: string, previous?: readonly string[]) => list(nonEmpty(value), previous);
+  return new Option(flags, text).argParser(parse).helpGroup(WHICH);
 }
 
 /**

@@ -21,6 +21,8 @@ export interface ArtifactObject {
   readonly size: number;
   /** Its SHA-256, if the manifest tells it. */
   readonly sha256?: string;
+  /** The SHA-256 that it had when the manifest was written; something has been written since. */
+  readonly formerSha256?: string;
   /** What the manifest tells of it, if that is so. */
   readonly told?: MergedFile;
 }
@@ -129,7 +131,7 @@ async function* listedObjects(
     const file = told.get(location.relativeTo(root.root())!);
     yield file !== undefined && isCurrent(manifest, file, info)
       ? { location, size, sha256: file.file.sha256, told: file }
-      : { location, size };
+      : { location, size, formerSha256: file?.file.sha256 };
   }
 }
 

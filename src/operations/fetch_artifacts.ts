@@ -106,7 +106,7 @@ export async function planFetch(
     if (conflict !== undefined) warnings.push(conflict);
     try {
       const sha256 = archive.sha256 ??
-        (sidecar && await readSidecar(backend, sidecar, show, signal));
+        (sidecar && await readSidecar(backend, sidecar, show, signal)) ?? archive.formerSha256;
       if (sha256 === undefined && requireChecksums) {
         throw new RunOutputsError(
           "integrity",
@@ -150,7 +150,7 @@ export function explainFetched(
   const actual = /have sha256 ([0-9a-f]{64})/.exec(error.message)?.[1];
   const reason = actual === undefined
     ? error.message
-    : `it has sha256 ${actual}, its checksum says ${item.sha256}; upload it again`;
+    : `it has sha256 ${actual}, its checksum or the manifest says ${item.sha256}; upload it again`;
   return {
     ...result,
     error: new RunOutputsError("integrity", `Cannot fetch ${show(location)}: ${reason}`, {

@@ -14,6 +14,13 @@ import { pathFilter } from "../storage/path_filter.ts";
 import { fileItem } from "../storage/upload.ts";
 import { UploadPlanner } from "./upload_plan.ts";
 
+/** Every upload makes these anew, so nothing else can stay there. */
+const OWN_PAGES: ReadonlySet<string> = new Set([
+  "index.html",
+  "logs/index.html",
+  "manifests/index.html",
+]);
+
 /** Options of {@linkcode planFiles}. */
 export interface PlanFilesOptions extends PathFilterOptions {
   /** Files and directories on disk. */
@@ -59,6 +66,14 @@ export async function planFiles(
       if (error instanceof RunOutputsError && error.code === "invalid") throw error;
       failures.push({ path, error: diskError("read", path, error) });
     }
+  }
+  for (const { location, path } of planner.plan().items) {
+    if (!OWN_PAGES.has(location.relativeTo(root.root()) ?? "")) continue;
+    throw new RunOutputsError(
+      "invalid",
+      `Cannot upload '${path}' to ${location}: that is a page of the run's own; choose another ` +
+        "--to, or --exclude it",
+    );
   }
   if (failures.length > 0 && failures.length === options.paths.length) throw allFailed(failures);
   for (const { path, error } of failures) {

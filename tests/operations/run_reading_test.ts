@@ -199,6 +199,17 @@ Deno.test("a file that was written after its part is what its checksum says, not
   });
 });
 
+Deno.test("a file that was written after its part, and has no checksum beside it, is what the part says", async () => {
+  const run = new Run();
+  await run.put(archive(A, "old"));
+  await later();
+  await run.tell("build.g", archive(A, "old"));
+  await later();
+  await run.put({ [A]: archive(A, "bad")[A] });
+  await run.inner.delete(ROOT.file(A + SUM));
+  assert.deepEqual(await run.fetch(), { [A]: "integrity" });
+});
+
 /** Waits until the storage's clock has moved on, and to where a time can't be taken for seconds. */
 async function later(): Promise<void> {
   const now = Date.now();

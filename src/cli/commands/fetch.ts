@@ -58,7 +58,8 @@ export function fetchCommand(context: Context): Command {
       `
 Each archive is unpacked below DIR/NAME, NAME being its own up to the first dot; what was there is
 replaced. With --flatten all of them make one tree, without the directories that each lists in its
-artifact_manifest.txt; with --bootstrap they make one tree with them.
+artifact_manifest.txt; with --bootstrap they make one tree with them. Of a file that several have,
+the one of the archive whose name comes last stays.
 
 Exits with 6 if an archive is not what its checksum says or is refused, with 7 if one is missing or
 the run is not complete though --require-complete asks for it, with 3 if the run has nothing that
@@ -256,7 +257,13 @@ function textOf(plan: FetchPlan, report: Report, told: Told): string[] {
       : "";
     const unpacked = report.unpacked.get(location.name);
     return [
-      outcome === "planned" ? "would fetch" : unpacked !== undefined ? "unpacked" : outcome,
+      outcome === "planned"
+        ? "would fetch"
+        : unpacked !== undefined
+        ? "unpacked"
+        : outcome === "written" && report.keptIn !== undefined
+        ? "downloaded"
+        : outcome,
       size === undefined ? "" : formatBytes(size),
       relativeToAny(prefixes, location),
       from,
@@ -285,6 +292,6 @@ function textOf(plan: FetchPlan, report: Report, told: Told): string[] {
 function phaseLine(verb: string, phase: FetchPhase | undefined): string[] {
   if (phase === undefined || phase.bytes === 0) return [];
   const { bytes, seconds } = phase;
-  const speed = seconds < 0.01 ? "" : ` (${formatBytes(bytes / seconds)}/s)`;
+  const speed = seconds < 0.01 ? "" : ` (${formatBytes(Math.round(bytes / seconds))}/s)`;
   return [`${verb} ${formatBytes(bytes)} in ${seconds.toFixed(1)} s${speed}`];
 }
