@@ -11,7 +11,7 @@ import type { StorageBackend } from "./backend.ts";
 const WORTH_A_LIST = 16;
 
 /** For how long a list is believed where a write can't be made to depend on it, in milliseconds. */
-const BELIEVED = 1000;
+const BELIEVED = 3000;
 
 /** A directory with more objects than this for each file of ours is not listed to its end. */
 const MOST_PER_FILE = 20;
