@@ -43,7 +43,8 @@ export interface ApplyOptions {
  * @param stagingDir Where the journal is written.
  * @param steps The changes, in their order.
  * @param options A signal.
- * @throws {RunOutputsError} What the disk says; everything is as it was then.
+ * @throws {RunOutputsError} What the disk says; everything is as it was then. If taking back fails
+ * too, the journal is left, for {@linkcode recover}.
  */
 export async function applySteps(
   stagingDir: string,
@@ -70,7 +71,7 @@ export async function applySteps(
     }
     await Deno.remove(journal);
   } catch (error) {
-    takeBack(steps);
+    takeBack(stagingDir, steps, error);
     await Deno.remove(journal);
     throw error;
   }
@@ -103,9 +104,23 @@ export async function recover(stagingDir: string): Promise<boolean> {
       { cause },
     );
   }
-  takeBack(steps);
+  takeBack(stagingDir, steps);
   await Deno.remove(journal);
   return true;
+}
+
+/**
+ * Whether changes have still to be taken back. What is in the staging directory then must stay: it
+ * may be the only copy of what was replaced, and what is new has to find its way back there.
+ *
+ * @param stagingDir Where the journal would be.
+ * @returns `true` also if that can't be found out.
+ */
+export async function isHalfDone(stagingDir: string): Promise<boolean> {
+  return await Deno.lstat(join(stagingDir, JOURNAL)).then(
+    () => true,
+    (error) => !(error instanceof Deno.errors.NotFound),
+  );
 }
 
 function applyStep({ to, from, saved, directory }: Step, { beforeMove }: ApplyOptions): void {
@@ -122,17 +137,37 @@ function applyStep({ to, from, saved, directory }: Step, { beforeMove }: ApplyOp
   }
 }
 
-/** Takes steps back, whichever of them were made; what is back already stays. */
-function takeBack(steps: readonly Step[]): void {
-  for (const { to, from, saved, directory } of steps.toReversed()) {
+/**
+ * Takes steps back, whichever of them were made; what is back already stays. One that can't be taken
+ * back keeps none of the others from it.
+ */
+function takeBack(stagingDir: string, steps: readonly Step[], reason?: unknown): void {
+  const errors: Error[] = [];
+  for (const step of steps.toReversed()) {
     try {
-      if (from !== undefined && !exists(from) && exists(to)) Deno.renameSync(to, from);
-      if (directory) removeEmpty(to);
-      if (saved !== undefined && exists(saved)) Deno.renameSync(saved, to);
+      takeStepBack(step);
     } catch (error) {
-      throw diskError("restore", to, error);
+      errors.push(diskError("restore", step.to, error));
     }
   }
+  if (errors.length === 0) return;
+  const [{ message }] = errors;
+  throw new RunOutputsError(
+    "failed",
+    `${message}${errors.length === 1 ? "" : ` (and ${errors.length - 1} more)`}; what was ` +
+      `replaced is kept in '${stagingDir}', the next run into the same directory takes it back`,
+    { cause: reason === undefined ? errors[0] : new AggregateError([reason, ...errors]) },
+  );
+}
+
+function takeStepBack({ to, from, saved, directory }: Step): void {
+  if (from !== undefined && !exists(from) && exists(to)) Deno.renameSync(to, from);
+  if (directory) removeEmpty(to);
+  if (saved === undefined || !exists(saved)) return;
+  // What another step brought there could not be moved back: in its place, what is old would be
+  // taken for it the next time.
+  if (exists(to)) throw new Deno.errors.AlreadyExists();
+  Deno.renameSync(saved, to);
 }
 
 function removeEmpty(path: string): void {

@@ -7,7 +7,7 @@
 import { join } from "node:path";
 import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
-import { recover } from "./commit.ts";
+import { isHalfDone, recover } from "./commit.ts";
 
 const LOCK = "lock";
 
@@ -55,9 +55,10 @@ export class Staging implements AsyncDisposable {
     }
   }
 
-  /** Removes the directory. */
+  /** Removes the directory, unless there is something in it that the next one has to take back. */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
+      if (await isHalfDone(this.path)) return;
       await clear(this.path);
       // The lock goes last, and with it the right to be here.
       await Deno.remove(join(this.path, LOCK));

@@ -8,7 +8,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { diskError } from "../layout/disk_error.ts";
 import { quote, RunOutputsError } from "../layout/error.ts";
 import { BadArchive } from "./bad_archive.ts";
-import { applySteps, type Step } from "./commit.ts";
+import { applySteps, isHalfDone, type Step } from "./commit.ts";
 import { archiveFormat } from "./decompress.ts";
 import { diskPath, type DiskRules, kindOf, ownPlace } from "./disk_view.ts";
 import { diskName, foldCase } from "./member_path.ts";
@@ -163,11 +163,19 @@ export class Unpacker implements AsyncDisposable {
    * @returns The archives that are in the target now.
    * @throws {RunOutputsError} `conflict`, if a file and a directory of the same name meet;
    * `integrity`, if links of several archives together lead out of the target; otherwise what the
-   * disk says. The target is as before then, and the archives have to be added anew.
+   * disk says. The target is as before then, and the archives have to be added anew. Only where that
+   * fails too, as the message says, the next unpacker with the same staging directory restores it.
    */
   async commit(names: readonly string[] = [...this.#taken.values()]): Promise<Unpacked[]> {
     const { mode, signal } = this.#options;
     signal?.throwIfAborted();
+    if (await isHalfDone(this.#staging.path)) {
+      throw new RunOutputsError(
+        "failed",
+        `Cannot unpack to '${this.#outputDir}': something failed before and is still to be taken ` +
+          `back; the next run into the same directory takes it back`,
+      );
+    }
     const staged = names.map((name) => {
       const found = this.#staged.get(name);
       if (found !== undefined) return found;
@@ -183,11 +191,12 @@ export class Unpacker implements AsyncDisposable {
         signal,
       });
     } catch (error) {
-      signal?.throwIfAborted();
+      // Who has given up has to hear too of what is left half done.
+      if (!await isHalfDone(this.#staging.path)) signal?.throwIfAborted();
       throw diskError("unpack to", this.#outputDir, error);
     } finally {
       // Also after an error: what was merged can't be taken apart.
-      await this.#forget(staged);
+      if (!await isHalfDone(this.#staging.path)) await this.#forget(staged);
     }
     for (const { relpaths } of staged) {
       for (const relpath of relpaths) this.#emptied.add(relpath);

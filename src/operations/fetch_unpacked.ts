@@ -12,7 +12,7 @@ import { downloadFailure, type DownloadItem, segmentFor } from "../storage/downl
 import { concurrencyFor, transferAll } from "../storage/transfer.ts";
 import { ArchiveSource, type FetchedArchive, type FetchResult } from "./archive_source.ts";
 import { explainFetched, type FetchPackedOptions, type FetchPlan } from "./fetch_artifacts.ts";
-import { placeFile } from "../storage/place_file.ts";
+import { findPlaces, putArchives } from "./keep_archives.ts";
 import { makeWorkDir } from "./work_dir.ts";
 
 /** Options of {@linkcode fetchUnpacked}. */
@@ -21,7 +21,10 @@ export interface FetchUnpackedOptions extends FetchPackedOptions {
   readonly mode: UnpackMode;
   /** The directory that they are unpacked to. */
   readonly outputDir: string;
-  /** Put the archives into the directory too. Default: they are removed in the end. */
+  /**
+   * Put the archives into the directory too. A directory in the way is an error before anything
+   * changes; what goes wrong after the unpacking is a warning. Default: they are removed in the end.
+   */
   readonly keepArchives?: boolean;
   /** When an archive is refused because it is too large. */
   readonly limits?: Partial<UnpackLimits>;
@@ -70,7 +73,9 @@ export async function fetchUnpacked(
   plan: FetchPlan,
   options: FetchUnpackedOptions,
 ): Promise<UnpackedReport> {
-  const { outputDir, mode, limits, workers, signal, onUnpacked } = options;
+  const { outputDir, mode, limits, workers, keepArchives, signal, onUnpacked } = options;
+  // Again before the commit: what is in the way now should not cost a download.
+  if (keepArchives) await findPlaces(plan.items);
   const workDir = await makeWorkDir(outputDir);
   const clock = new Clock();
   let done = false;
@@ -177,9 +182,11 @@ async function fetchInto(
     const all = [...plan.failures, ...results.map((result) => withRefusal(result, refused))];
     if (failed) return { results: all, unpacked: new Map(), keptIn: workDir };
 
+    const places = keepArchives ? await findPlaces(plan.items) : undefined;
     await clock.unpack(() => unpacker.commit(order));
-    if (keepArchives) await keep(plan.items, held, outputDir);
-    return { results: all, unpacked };
+    if (places === undefined) return { results: all, unpacked };
+    const warnings = await putArchives(held, places, outputDir);
+    return { results: all.map((result) => withWarning(result, warnings)), unpacked };
   } finally {
     await Promise.allSettled(unpacking);
     for (const archive of held) await archive[Symbol.asyncDispose]();
@@ -240,24 +247,9 @@ async function getArchive(
   return { ...archive, result: { ...archive.result, path: item.path } };
 }
 
-/** Puts the archives into the output directory, beside what was unpacked from them. */
-async function keep(
-  items: readonly DownloadItem[],
-  held: readonly FetchedArchive[],
-  outputDir: string,
-): Promise<void> {
-  const paths = new Map(items.map(({ location, path }) => [location.key, path]));
-  for (const { file, result } of held) {
-    const path = paths.get(result.location.key)!;
-    if (file === path) continue;
-    try {
-      await Deno.mkdir(outputDir, { recursive: true });
-      if (result.origin === "cache") await placeFile(file, path);
-      else await Deno.rename(file, path).catch(() => placeFile(file, path));
-    } catch (error) {
-      throw diskError("write", path, error);
-    }
-  }
+function withWarning(result: FetchResult, warnings: ReadonlyMap<string, string>): FetchResult {
+  const warning = warnings.get(result.location.s3Uri);
+  return warning === undefined ? result : { ...result, warnings: [...result.warnings, warning] };
 }
 
 function withRefusal(result: FetchResult, refused: ReadonlyMap<string, Error>): FetchResult {

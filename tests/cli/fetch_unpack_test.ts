@@ -196,6 +196,51 @@ test("fetch --keep-archives: they lie beside what was unpacked, and serve the ne
   );
 });
 
+test("fetch --keep-archives: a directory where an archive goes: exit 1 before anything changes", async (d) => {
+  await writeTree(d.out, { [`${BASE}/mine`]: "mine", "bin/tool": "old" });
+  const before = await snapshot(d.dir);
+  for (const more of [[], ["--flatten"]]) {
+    await refused([...d.args, "--keep-archives", ...more], [join(d.out, BASE), "directory"], {
+      code: 1,
+    });
+    assert.deepEqual(await snapshot(d.dir), before);
+  }
+});
+
+test("fetch --keep-archives: what was unpacked is not replaced by an archive of its name", async (d) => {
+  await putPacked(d.run, BLAS, {
+    "artifact_manifest.txt": "math/stage\n",
+    [`math/stage/${BASE}`]: "of the other archive",
+    [`math/stage/${BLAS}/file`]: "a directory",
+  });
+  const flatten = [...d.args, "--flatten", "--keep-archives"];
+  const { err } = await runs(0, flatten);
+  const warnings = err.trimEnd().split("\n");
+  assert.equal(warnings.length, 2, err);
+  assert.match(warnings[0], /^warning: Cannot keep '.*base_run_generic\.tar\.zst': .*unpacked/);
+  assert.match(warnings[1], /^warning: Cannot keep '.*blas_lib_gfx942\.tar\.zst': .*unpacked/);
+  assert.deepEqual(await fileNames(d.out), [BASE, "bin/tool", `${BLAS}/file`]);
+  assert.equal(await Deno.readTextFile(join(d.out, BASE)), "of the other archive");
+});
+
+test("fetch --keep-archives: an archive that can't be put there is a warning, the fetch is done", async (d) => {
+  await writeTree(d.out, { "base_run_generic/old": "old" });
+  const rename = Deno.rename;
+  using _restored = { [Symbol.dispose]: () => void (Deno.rename = rename) };
+  Deno.rename = async (from, to) => {
+    if (to === join(d.out, BASE)) throw new Deno.errors.PermissionDenied("held by another process");
+    await rename(from, to);
+  };
+  const { files } = await runJson(0, [...d.args, "--keep-archives"]);
+  const [base, blas] = files;
+  assert.equal(base.outcome, "written");
+  assert.equal(base.warnings.length, 1);
+  assert.match(base.warnings[0], /base_run_generic\.tar\.zst': .*permissions.*is in place$/);
+  assert.deepEqual(blas.warnings, []);
+  assert.deepEqual(await fileNames(d.out), [...UNPACKED, BLAS].sort());
+  assert.deepEqual(await entries(d.dir), ["out", "staging"]);
+});
+
 test("fetch --cache-dir: the second time comes out of the cache; a damaged entry is noticed", async (d) => {
   const cache = join(d.dir, "cache");
   const origins = async (code: number, ...more: string[]) => {
