@@ -4,7 +4,7 @@
  * @module
  */
 
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 
@@ -46,7 +46,8 @@ export interface ListMembersOptions {
  * @param dir The directory.
  * @param options What comes first; a signal.
  * @returns The members; the directory itself is none.
- * @throws {RunOutputsError} `invalid`, for a device, socket or pipe; or what the disk says.
+ * @throws {RunOutputsError} `invalid`, for a device, socket or pipe, and for a name or a link's
+ * target that is not UTF-8; or what the disk says.
  */
 export async function listMembers(
   dir: string,
@@ -63,10 +64,14 @@ export async function listMembers(
       names.splice(names.indexOf(options.first), 1);
       names.unshift(options.first);
     }
-    for (const entry of names) {
+    for (const [i, entry] of names.entries()) {
       options.signal?.throwIfAborted();
       const name = above + entry;
       const inside = join(path, entry);
+      // A listing tells a name that is not UTF-8 as another one, and that other can be there too.
+      if (entry === names[i - 1]) {
+        throw cannotPack(inside, "the name of a file beside it is not UTF-8");
+      }
       const member = await lookAt(name, inside, firstNames);
       members.push(member);
       if (member.type === "directory") await walk(inside, `${name}/`);
@@ -90,23 +95,22 @@ export async function listMembers(
  * @param firstNames The name of the first member for each file that has several names; this call
  * adds to it.
  * @returns The member.
+ * @throws {RunOutputsError} `invalid`, for a device, socket or pipe, and for a name or a link's
+ * target that is not UTF-8; or what the disk says, as `Deno` throws it.
  */
 export async function lookAt(
   name: string,
   path: string,
   firstNames: Map<string, string> = new Map(),
 ): Promise<ArchiveMember> {
-  const stat = await Deno.lstat(path);
+  const stat = await lstat(path);
   const modified = stat.mtime ?? new Date(0);
   const mode = stat.mode === null ? (stat.isDirectory ? 0o755 : 0o644) : stat.mode & 0o777;
   const common = { name, path, size: 0, mode, modified };
   if (stat.isDirectory) return { ...common, type: "directory" };
-  if (stat.isSymlink) return { ...common, type: "symlink", target: await Deno.readLink(path) };
+  if (stat.isSymlink) return { ...common, type: "symlink", target: await readLink(path) };
   if (!stat.isFile) {
-    throw new RunOutputsError(
-      "invalid",
-      `Cannot pack '${path}': it is neither a file, a directory nor a link`,
-    );
+    throw cannotPack(path, "it is neither a file, a directory nor a link");
   }
   if ((stat.nlink ?? 1) > 1 && stat.ino !== null) {
     const identity = `${stat.dev}:${stat.ino}`;
@@ -115,4 +119,29 @@ export async function lookAt(
     firstNames.set(identity, name);
   }
   return { ...common, type: "file", size: stat.size };
+}
+
+/** What a listing tells of a name that is not UTF-8 leads to nothing. */
+async function lstat(path: string): Promise<Deno.FileInfo> {
+  try {
+    return await Deno.lstat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound && basename(path).includes("\ufffd")) {
+      throw cannotPack(path, "its name is not UTF-8");
+    }
+    throw error;
+  }
+}
+
+async function readLink(path: string): Promise<string> {
+  try {
+    return await Deno.readLink(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.InvalidData)) throw error;
+    throw cannotPack(path, "it is a link to a name that is not UTF-8");
+  }
+}
+
+function cannotPack(path: string, why: string): RunOutputsError {
+  return new RunOutputsError("invalid", `Cannot pack '${path}': ${why}`);
 }

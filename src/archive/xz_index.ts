@@ -48,6 +48,8 @@ export function readXzIndex(readAt: ReadAt, size: number): XzIndex | undefined {
   const footer = readAt(size - EDGE, EDGE).slice();
   if (header.length < EDGE || MAGIC.some((byte, i) => header[i] !== byte)) return undefined;
   if (footer[10] !== 0x59 || footer[11] !== 0x5a) return undefined;
+  // A header and a footer that name different checks are no stream.
+  if (footer[8] !== header[6] || footer[9] !== header[7]) return undefined;
   if (crc(footer.subarray(4, 10)) !== view(footer).getUint32(0, true)) return undefined;
   const indexSize = (view(footer).getUint32(4, true) + 1) * 4;
   if (indexSize > MAX_INDEX || indexSize > size - 2 * EDGE) return undefined;
@@ -130,7 +132,8 @@ function readBlocks(index: Uint8Array): XzBlock[] | undefined {
     for (let i = 0; i < 9 && at < index.length; i++) {
       const byte = index[at++];
       value += (byte & 0x7f) * 2 ** (7 * i);
-      if (byte < 0x80) return value;
+      // A last byte of zero adds nothing: the shortest form is the only one.
+      if (byte < 0x80) return byte === 0 && i > 0 ? NaN : value;
     }
     return NaN;
   };
@@ -143,6 +146,8 @@ function readBlocks(index: Uint8Array): XzBlock[] | undefined {
     blocks.push({ offset, unpadded, size });
     offset += padded(unpadded);
   }
+  const padding = index.subarray(at);
+  if (padding.length > 3 || padding.some((byte) => byte !== 0)) return undefined;
   return blocks.length === count ? blocks : undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
  * What must not be printed, whatever message it got into: the secrets of the environment, the
- * signatures of URLs, passwords in URLs.
+ * signatures of URLs, users and passwords in URLs.
  *
  * @module
  */
@@ -25,8 +25,11 @@ const MIN_SECRET = 8;
 const SIGNED =
   /([?&;](?:X-Amz-(?:Signature|Credential|Security-Token)|AWSAccessKeyId|Signature|sig|token|access_token)=)[^&;#\s"'<>)\]]+/gi;
 
-/** A user and a password before a host. */
-const PASSWORD = /(\b[a-z][a-z0-9+.-]*:\/\/)[^/\s:@"'<>]*:[^/\s@"'<>]+@/gi;
+/**
+ * What stands before a host: a user, a token or both. A password can hold `/` and `@` where nobody
+ * has encoded it, so one goes to the last `@`. What follows a colon can also be a port and a path.
+ */
+const USER_INFO = /(\b[a-z][a-z0-9+.-]*:\/\/)(?:[^/\s:@"'<>[]*:(?!\d+\/)[^\s"'<>]*|[^/\s"'<>]+)@/gi;
 
 /**
  * Makes a function that takes secrets out of a text.
@@ -35,13 +38,16 @@ const PASSWORD = /(\b[a-z][a-z0-9+.-]*:\/\/)[^/\s:@"'<>]*:[^/\s@"'<>]+@/gi;
  * @returns The function.
  */
 export function redactor(env: (name: string) => string | undefined): (text: string) => string {
-  const secrets = SECRETS.map(env)
+  const known = SECRETS.map(env)
     .filter((value) => value !== undefined)
-    .filter((value) => value.length >= MIN_SECRET);
+    .filter((value) => value.length >= MIN_SECRET)
+    .flatMap(formsOf);
+  // One can be the beginning of another, whose rest must not stay.
+  const secrets = [...new Set(known)].sort((a, b) => b.length - a.length);
   return (text) => {
-    let clean = text.replace(SIGNED, "$1***").replace(PASSWORD, "$1***@");
+    let clean = text;
     for (const secret of secrets) clean = clean.replaceAll(secret, "***");
-    return clean;
+    return clean.replace(SIGNED, "$1***").replace(USER_INFO, "$1***@");
   };
 }
 
@@ -68,4 +74,18 @@ export function guarded(io: Io): Io {
     env: (name) => io.env(name),
     onInterrupt: (callback) => io.onInterrupt(callback),
   };
+}
+
+/** A secret as it stands, and as it stands in URLs. */
+function formsOf(secret: string): string[] {
+  const whole = secret.toWellFormed();
+  const component = encodeURIComponent(whole);
+  const strict = component.replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  const form = new URLSearchParams({ "": whole }).toString().slice(1);
+  const encoded = [component, strict, form, encodeURI(whole)];
+  const lower = encoded.map((text) => text.replace(/%../g, (code) => code.toLowerCase()));
+  return [secret, ...encoded, ...lower];
 }

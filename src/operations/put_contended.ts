@@ -69,8 +69,8 @@ export async function putContended(
       if ("refusal" in decision) return { ...result, outcome: "failed", error: decision.refusal };
       const { there, source } = decision;
       if (source === undefined) {
-        const { size, sha256 } = there;
-        return { ...result, outcome: "unchanged", size, sha256 };
+        const { size, sha256, etag } = there;
+        return { ...result, outcome: "unchanged", size, sha256, etag };
       }
       const { size, sha256, etag } = await backend.write(location, source, {
         contentType: contentType(location.name),
@@ -81,7 +81,7 @@ export async function putContended(
       });
       if (!backend.writes) return { ...result, outcome: "planned", size, sha256 };
       if ((await backend.stat(location, { signal })).etag === etag) {
-        return { ...result, outcome: "written", size, sha256 };
+        return { ...result, outcome: "written", size, sha256, etag };
       }
       if (round === MAX_ROUNDS) throw busy(location);
     } catch (error) {

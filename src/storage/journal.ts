@@ -5,6 +5,8 @@
  * @module
  */
 
+const NEWLINE = 0x0a;
+
 /** A journal that this process holds. No other one gets it before it is closed. */
 export class Journal implements Disposable {
   /** The entries that an earlier process left, oldest first. */
@@ -43,8 +45,10 @@ export class Journal implements Disposable {
           file.close();
           continue;
         }
-        const text = await new Response(await readAll(file, mine.size)).text();
-        return new Journal(path, file, parse(text));
+        const { entries, end } = parse(await readAll(file, mine.size));
+        // A new entry has to begin a line, or it is lost with the broken one before it.
+        if (end < mine.size) await file.truncate(end);
+        return new Journal(path, file, entries);
       } catch (error) {
         tryClose(file);
         throw error;
@@ -118,18 +122,20 @@ async function readAll(file: Deno.FsFile, size: number): Promise<Uint8Array<Arra
   return bytes.subarray(0, offset);
 }
 
-/** The entries; a last line that was cut by a kill is none. */
-function parse(text: string): unknown[] {
+/** The entries, and where they end; a last line that was cut by a kill is none. */
+function parse(bytes: Uint8Array): { entries: unknown[]; end: number } {
+  const decoder = new TextDecoder();
   const entries: unknown[] = [];
-  for (const line of text.split("\n").slice(0, -1)) {
+  let end = 0;
+  for (let next; (next = bytes.indexOf(NEWLINE, end)) >= 0; end = next + 1) {
     try {
-      entries.push(JSON.parse(line));
+      entries.push(JSON.parse(decoder.decode(bytes.subarray(end, next))));
     } catch {
       // What stands behind a broken line is not to be relied on.
       break;
     }
   }
-  return entries;
+  return { entries, end };
 }
 
 function tryClose(file: Deno.FsFile): void {

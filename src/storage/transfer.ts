@@ -32,6 +32,8 @@ export interface TransferResult {
   readonly size?: number;
   /** Its SHA-256, 64 hex digits, where it is known. */
   readonly sha256?: string;
+  /** The etag of what was uploaded or found there, where it is known. */
+  readonly etag?: string;
   /** How many of its bytes an earlier attempt had transferred, where that was continued. */
   readonly resumed?: number;
   /** What a person should know, though it went well. */

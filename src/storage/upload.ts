@@ -109,7 +109,7 @@ export async function upload(
   const { show = String } = options;
   async function withFollowUps(item: UploadItem): Promise<readonly TransferResult[]> {
     options.onEvent?.({ type: "start", path: item.path, size: item.size });
-    const { result, etag } = await uploadOne(backend, item, vacancies, options);
+    const result = await uploadOne(backend, item, vacancies, options);
     options.onEvent?.({ type: "finish", result });
     const results = [result];
     for (const next of item.followUp?.({ sha256: result.sha256 }) ?? []) {
@@ -122,9 +122,9 @@ export async function upload(
         results.push(failure);
       }
     }
-    if (results.length > 1 && etag !== undefined) {
+    if (results.length > 1 && result.etag !== undefined) {
       try {
-        const conflict = await replacedMeanwhile(backend, result, etag, options);
+        const conflict = await replacedMeanwhile(backend, result, options);
         if (conflict !== undefined) results[0] = failed(item, conflict);
       } catch (error) {
         options.signal?.throwIfAborted();
@@ -142,18 +142,12 @@ export async function upload(
   return await transferAll(all, withFollowUps, failed, { ...options, concurrency });
 }
 
-/** The result of one item and, unless it is a dry run, the mark of the object that is there. */
-interface Uploaded {
-  readonly result: TransferResult;
-  readonly etag?: string;
-}
-
 async function uploadOne(
   backend: StorageBackend,
   item: UploadItem,
   vacancies: Vacancies,
   options: UploadOptions,
-): Promise<Uploaded> {
+): Promise<TransferResult> {
   const { location, path } = item;
   const { ifExists = "replace", show = String, signal } = options;
   // What nobody will compare with need not be hashed.
@@ -162,8 +156,8 @@ async function uploadOne(
     await item.check(signal);
     await backend.checkWrite?.(location, { signal });
     const existing = ifExists === "skip" && await lookUp(backend, location, wanted, signal);
-    if (existing) return { result: skipped(item, existing) };
-    return { result: { location, path, outcome: "planned", size: item.size, warnings: [] } };
+    if (existing) return skipped(item, existing, undefined);
+    return { location, path, outcome: "planned", size: item.size, warnings: [] };
   }
   await using source = disposable(await item.open(signal));
   // To skip what others write meanwhile, a list is too old where the storage does not watch over it.
@@ -181,7 +175,7 @@ async function uploadOne(
   }
   const existing = await lookUp(backend, location, wanted, signal);
   if (existing !== undefined && ifExists === "skip") {
-    return { result: skipped(item, existing), etag: markOf(backend, existing) };
+    return skipped(item, existing, markOf(backend, existing));
   }
 
   const warnings: string[] = [];
@@ -191,8 +185,8 @@ async function uploadOne(
     checkHash(item, sha256);
     if (existing.size === source.size && existing.sha256 === sha256) {
       const { size } = source;
-      const result = { location, path, outcome: "unchanged", size, sha256, warnings } as const;
-      return { result, etag: markOf(backend, existing) };
+      const etag = markOf(backend, existing);
+      return { location, path, outcome: "unchanged", size, sha256, etag, warnings };
     }
     if (ifExists === "fail") {
       throw new RunOutputsError(
@@ -218,7 +212,7 @@ async function send(
     & Pick<WriteOptions, "sha256" | "ifAbsent">
     & { readonly warnings?: readonly string[] },
   { onEvent, signal }: UploadOptions,
-): Promise<Uploaded> {
+): Promise<TransferResult> {
   const { location, path } = item;
   let resumed: number | undefined;
   const written = await backend.write(location, source, {
@@ -230,12 +224,10 @@ async function send(
     signal,
   });
   const { size } = written;
+  const etag = markOf(backend, written);
   const outcome = backend.writes ? "written" : "planned";
   const continued = resumed === undefined ? {} : { resumed };
-  return {
-    result: { location, path, outcome, size, sha256: written.sha256, warnings, ...continued },
-    etag: markOf(backend, written),
-  };
+  return { location, path, outcome, size, sha256: written.sha256, etag, warnings, ...continued };
 }
 
 /** In a dry run nothing is there to be replaced. */
@@ -250,11 +242,10 @@ function markOf(backend: StorageBackend, { etag }: ObjectInfo): string | undefin
 async function replacedMeanwhile(
   backend: StorageBackend,
   ours: TransferResult,
-  etag: string,
   { show = String, signal }: UploadOptions,
 ): Promise<RunOutputsError | undefined> {
   const now = await lookUp(backend, ours.location, "size", signal);
-  if (now?.etag === etag) return undefined;
+  if (now?.etag === ours.etag) return undefined;
   const theirs = now && (await lookUp(backend, ours.location, "sha256", signal))?.sha256;
   if (theirs === ours.sha256) return undefined;
   return new RunOutputsError(
@@ -264,9 +255,12 @@ async function replacedMeanwhile(
   );
 }
 
-function skipped({ location, path }: UploadItem, existing: ObjectInfo): TransferResult {
-  const { size, sha256 } = existing;
-  return { location, path, outcome: "skipped", size, sha256, warnings: [] };
+function skipped(
+  { location, path }: UploadItem,
+  { size, sha256 }: ObjectInfo,
+  etag: string | undefined,
+): TransferResult {
+  return { location, path, outcome: "skipped", size, sha256, etag, warnings: [] };
 }
 
 function failed(item: UploadItem, error: Error): TransferResult {

@@ -7,6 +7,7 @@ import { type ArchiveMember, ARTIFACT_MANIFEST, listMembers } from "../../src/ar
 import { pack, type PackOptions } from "../../src/archive/pack.ts";
 import { collect, noise } from "../support/bytes.ts";
 import { rejectsWith } from "../support/errors.ts";
+import { takesAnyName } from "../support/odd_names.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 import { unpack } from "../support/unpack.ts";
 
@@ -207,6 +208,54 @@ Deno.test({
     await using temp = await tempDir();
     using _ = Deno.listen({ transport: "unix", path: join(temp.path, "socket") });
     await rejectsWith(listMembers(temp.path), "invalid", "socket");
+  },
+});
+
+Deno.test({
+  name: "listMembers(): names and links that are not UTF-8 can't be packed, and say so",
+  ignore: !takesAnyName,
+  fn: async () => {
+    await using temp = await tempDir();
+    const { path } = temp;
+    const make = async (name: string, command: string) => {
+      await writeTree(join(path, name), { "b": "b" });
+      const args = ["-c", `cd "$1" && ${command}`, "sh", join(path, name)];
+      assert((await new Deno.Command("sh", { args }).output()).success);
+      return join(path, name);
+    };
+    const refused = async (dir: string, name: string, why: string) => {
+      const message = `Cannot pack '${join(dir, name)}': ${why}`;
+      await rejectsWith(listMembers(dir), "invalid", message);
+    };
+    await refused(
+      await make("file", `echo x > "$(printf 'a\\377')"`),
+      "a\ufffd",
+      "its name is not UTF-8",
+    );
+    await refused(
+      await make("directory", `mkdir "$(printf 'd\\376')"`),
+      "d\ufffd",
+      "its name is not UTF-8",
+    );
+    // Both are listed by one name, which is that of the other.
+    await refused(
+      await make("two", `echo x > "$(printf 'a\\377')" && echo y > "$(printf 'a\\357\\277\\275')"`),
+      "a\ufffd",
+      "the name of a file beside it is not UTF-8",
+    );
+    await refused(
+      await make("link", `ln -s "$(printf 'to\\377')" l`),
+      "l",
+      "it is a link to a name that is not UTF-8",
+    );
+    const fine = await make(
+      "fine",
+      `ln -s "$(printf 'a\\357\\277\\275')" l && echo y > "$(printf 'a\\357\\277\\275')"`,
+    );
+    assert.deepEqual(
+      (await listMembers(fine)).map(({ name, target }) => target ?? name),
+      ["a\ufffd", "b", "a\ufffd"],
+    );
   },
 });
 

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import zlib from "node:zlib";
 import { Unpacker } from "../../src/archive/unpack.ts";
 import { blockFile, readXzIndex } from "../../src/archive/xz_index.ts";
 import { compileLzma, Lzma } from "../../src/archive/liblzma.ts";
@@ -51,6 +52,61 @@ Deno.test("xz index: padding, several streams, damage: read from the beginning",
     const damaged = one.slice();
     damaged[at] ^= 1;
     assert.equal(index(damaged), undefined, `at ${at}`);
+  }
+});
+
+/** An .xz file of four blocks whose end was changed, its checksums made right again. */
+async function changed(
+  change: (index: Uint8Array, footer: Uint8Array) => Uint8Array,
+): Promise<Uint8Array> {
+  const bytes = await xzBlocks(pieces.slice(0, 4));
+  const blocks = index(bytes)!.blocks;
+  const { offset, unpadded } = blocks[blocks.length - 1];
+  const start = offset + Math.ceil(unpadded / 4) * 4;
+  const footer = bytes.slice(-12);
+  const records = change(bytes.slice(start, -16), footer);
+  const sum = (of: Uint8Array) => {
+    const sum = new Uint8Array(4);
+    new DataView(sum.buffer).setUint32(0, zlib.crc32(of), true);
+    return sum;
+  };
+  new DataView(footer.buffer).setUint32(4, records.length / 4, true);
+  footer.set(sum(footer.subarray(4, 10)));
+  return concat([bytes.subarray(0, start), records, sum(records), footer]);
+}
+
+Deno.test("xz index: what one decoder refuses at the end is left to it", async () => {
+  const whole = await changed((records) => records);
+  assert.equal(index(whole)!.blocks.length, 4);
+  assert.equal(decode(whole).length, concat(pieces.slice(0, 4)).length);
+
+  const refused = {
+    "another check in the footer": await changed((records, footer) => {
+      footer[9] = footer[9] === 1 ? 4 : 1;
+      return records;
+    }),
+    "a reserved flag in the footer": await changed((records, footer) => {
+      footer[8] = 1;
+      return records;
+    }),
+    "a number with more bytes than it needs": await changed((records) => {
+      assert.equal(records[1], 4, "the number of blocks");
+      return concat([
+        records.subarray(0, 1),
+        new Uint8Array([0x84, 0x80, 0x80, 0x80, 0]),
+        records.subarray(2),
+      ]);
+    }),
+    "padding that is too long": await changed((records) => concat([records, new Uint8Array(4)])),
+    "padding that is not zero": await changed((records) => {
+      assert.equal(records[records.length - 1], 0, "there is padding");
+      records[records.length - 1] = 1;
+      return records;
+    }),
+  };
+  for (const [what, bytes] of Object.entries(refused)) {
+    assert.throws(() => decode(bytes), what);
+    assert.equal(index(bytes), undefined, what);
   }
 });
 

@@ -233,13 +233,28 @@ for (
     ],
     ["https://h/k?AWSAccessKeyId=A&Signature=s%3D", "https://h/k?AWSAccessKeyId=***&Signature=***"],
     ["http://user:pass@proxy:3128 is stuck", "http://***@proxy:3128 is stuck"],
+    ["GET https://ghp_whatever123@github.com/x", "GET https://***@github.com/x"],
+    ["'https://user:p/ss@host/' and more", "'https://***@host/' and more"],
+    ["https://user:p@ss@host/ https://u:a@b/c@h/", "https://***@host/ https://***@h/"],
     ["s3://bucket/a:b@c/d", "s3://bucket/a:b@c/d"],
+    ["http://127.0.0.1:9000/b/a@c http://h:1/@s", "http://127.0.0.1:9000/b/a@c http://h:1/@s"],
+    ["http://[::1]:9000/b/a@c file:///a:b@c", "http://[::1]:9000/b/a@c file:///a:b@c"],
+    ["https://h:80, mail a@b", "https://h:80, mail a@b"],
+    ["long ghs_0123456789_and_its_rest", "long ***"],
+    ["x=FwoG%2Fabc%2Bdef%20%28g%3D%3D&y", "x=***&y"],
+    ["x=FwoG%2fabc%2bdef%20(g%3d%3d&y", "x=***&y"],
+    ["x=FwoG/abc+def%20(g==&y x=FwoG%2Fabc%2Bdef+%28g%3D%3D&y", "x=***&y x=***&y"],
     ["the token ghs_0123456789 is here", "the token *** is here"],
     ["short", "short"],
   ] as const
 ) {
   Deno.test(`redactor(): ${text}`, () => {
-    const env: Record<string, string> = { GITHUB_TOKEN: "ghs_0123456789", GH_TOKEN: "short" };
+    const env: Record<string, string> = {
+      GH_TOKEN: "short",
+      GITHUB_TOKEN: "ghs_0123456789",
+      ACTIONS_RUNTIME_TOKEN: "ghs_0123456789_and_its_rest",
+      AWS_SESSION_TOKEN: "FwoG/abc+def (g==",
+    };
     assert.equal(redactor((name) => env[name])(text), clean);
   });
 }

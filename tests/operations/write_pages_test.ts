@@ -248,6 +248,29 @@ Deno.test("writeIndexPages(): hashes come from the upload, the page that is ther
   assert(!(await text(backend, "index.html")).includes(sha256("a_lib_generic.tar.zst")));
 });
 
+for (const when of ["before the pages are made", "while they are written"]) {
+  Deno.test(`writeIndexPages(): a file that another job replaced ${when} has that job's hash`, async () => {
+    const backend = new Meddled();
+    const path = "python/g/rocm-7.0-py3-none-any.whl";
+    const kept = "python/g/rocm-7.0.tar.gz";
+    const uploaded = await put(backend, path, kept);
+    const theirs = path.toUpperCase();
+    const replace = async () => {
+      backend.beforeWrite = () => Promise.resolve();
+      await upload(backend.inner, [textItem(ROOT.file(path), theirs, "theirs")]);
+    };
+    if (when.startsWith("before")) await replace();
+    else backend.beforeWrite = replace;
+    await writeIndexPages(backend, SUBJECT, { uploaded });
+    for (const page of ["python/g/index.html", "python/g/simple/rocm/index.html"]) {
+      const html = await text(backend, page);
+      assert(html.includes(`#sha256=${sha256(theirs)}"`), page);
+      assert(html.includes(`#sha256=${sha256(kept)}"`), page);
+      assert(!html.includes(sha256(path)), page);
+    }
+  });
+}
+
 for (const kind of ["memory", "local"]) {
   Deno.test(`writeIndexPages(): what pip reads has every hash, in ${kind} storage`, async () => {
     await using dir = await tempDir();

@@ -20,3 +20,27 @@ Deno.test("Journal: on a file system without locks nobody has it, and nothing fa
   using journal = await Journal.open(path);
   assert.deepEqual(journal?.entries, []);
 });
+
+for (
+  const [what, rest] of [
+    ["a last line that was cut", '{"start":4,"e'],
+    ["a cut line with another behind it", '{"start":4,"e{"start":4}\n{"start":8}\n'],
+    ["a last line cut within a letter", new Uint8Array([0x22, 0xc3])],
+  ] as const
+) {
+  Deno.test(`Journal: ${what} takes no later entry with it`, async () => {
+    await using dir = await tempDir();
+    const path = join(dir.path, "journal");
+    await Deno.writeTextFile(path, '{"name":"ä"}\n{"start":0}\n');
+    const bytes = typeof rest === "string" ? new TextEncoder().encode(rest) : rest;
+    await Deno.writeFile(path, bytes, { append: true });
+    {
+      using journal = await Journal.open(path);
+      assert.deepEqual(journal?.entries, [{ name: "ä" }, { start: 0 }]);
+      journal.append({ start: 4 });
+      journal.append({ start: 8 });
+    }
+    using journal = await Journal.open(path);
+    assert.deepEqual(journal?.entries, [{ name: "ä" }, { start: 0 }, { start: 4 }, { start: 8 }]);
+  });
+}

@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import pMap from "p-map";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { RunOutputsError } from "../../layout/error.ts";
-import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
+import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import type { TransferResult } from "../../storage/transfer.ts";
 import { MAX_SIDECAR_BYTES, parseSidecar } from "../sidecar.ts";
 import { keyOfLink } from "./links.ts";
@@ -25,7 +25,9 @@ interface Known {
 
 /** Hashes of files, by key. */
 export class Hashes {
-  readonly #uploaded = new Map<string, Known>();
+  readonly #uploaded = new Map<string, Known & { readonly etag: string }>();
+  /** Those of uploads that others have replaced: maybe within the second that a page tells. */
+  readonly #replaced = new Map<string, string>();
   readonly #told = new Map<string, Known>();
   readonly #asked = new Map<string, Known>();
   /** Questions under way: several pages list the same file. */
@@ -37,10 +39,25 @@ export class Hashes {
    * @param results What was just uploaded.
    */
   constructor(results: readonly TransferResult[] = []) {
-    for (const { location, outcome, sha256, size } of results) {
-      if (outcome === "failed" || outcome === "planned" || sha256 === undefined) continue;
-      this.#uploaded.set(location.key, { sha256, size });
+    for (const { location, outcome, sha256, size, etag } of results) {
+      if (outcome === "failed" || outcome === "planned") continue;
+      if (sha256 === undefined || etag === undefined) continue;
+      this.#uploaded.set(location.key, { sha256, size, etag });
     }
+  }
+
+  /**
+   * Forgets what was uploaded where something else is listed: another job has replaced it, and its
+   * file can be of the same size.
+   *
+   * @param file The file, as storage lists it.
+   */
+  listed({ location: { key }, etag }: Pick<ObjectInfo, "location" | "etag">): void {
+    const uploaded = this.#uploaded.get(key);
+    if (uploaded === undefined || uploaded.etag === etag) return;
+    this.#uploaded.delete(key);
+    this.#replaced.set(key, uploaded.sha256);
+    if (this.#told.get(key)?.sha256 === uploaded.sha256) this.#told.delete(key);
   }
 
   /**
@@ -52,7 +69,7 @@ export class Hashes {
   learn(page: OutputLocation, text: string): void {
     for (const [, sha256, link, size, modified] of text.matchAll(ROW)) {
       const key = keyOfLink(page, link);
-      if (key === undefined) continue;
+      if (key === undefined || this.#replaced.get(key) === sha256) continue;
       this.#told.set(key, { sha256, size: Number(size), modified: Number(modified) });
     }
   }

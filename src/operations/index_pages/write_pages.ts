@@ -141,7 +141,9 @@ class Writer {
     const { prefix } = this.#subject;
     const { uploaded, signal } = this.#options;
     const files = new Map<string, IndexedFile>();
-    for await (const { location, size, modified } of this.#backend.list(prefix, { signal })) {
+    for await (const file of this.#backend.list(prefix, { signal })) {
+      const { location, size, modified } = file;
+      this.#hashes.listed(file);
       files.set(location.key, { location, size, modified });
     }
     if (!this.#backend.writes) {
