@@ -107,7 +107,9 @@ export async function runUpload(
   });
   const { expectParts = [] } = options;
   const expected = expectParts.length === 0 ? [] : [await part.expect(expectParts)];
-  const backend = await part.begin();
+  const backend = await part.begin(
+    [...planned.items, ...planned.last ?? []].map(({ location }) => location),
+  );
   const progress = {
     verb: "uploaded",
     files: [...planned.items, ...planned.last ?? []],
@@ -129,7 +131,10 @@ export async function runUpload(
   const manifest = reason === undefined
     ? [await part.end({ results: report.results, pages: index.results })]
     : [];
-  if (reason !== undefined) output.explain(`part ${part.name} is not written: ${reason}`);
+  if (reason !== undefined) {
+    output.explain(`part ${part.name} is not written: ${reason}`);
+    await part.withhold(report.results);
+  }
   const results = [...expected, ...report.results, ...index.results, ...manifest];
   const notes = [
     ...report.notes,

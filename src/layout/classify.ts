@@ -22,7 +22,7 @@ import { checkKey } from "./validate.ts";
  * | `log` | anything among the logs that is none of the others |
  * | `report` | an HTML page among the logs, a build profiler's summary |
  * | `manifest` | what was built from what: `manifests/` |
- * | `outputs-manifest` | what an upload wrote: `manifests/outputs/{part}.json` |
+ * | `outputs-manifest` | what an upload wrote: `manifests/outputs/{part}.json`, `.incomplete` |
  * | `python` | a file of the Python packages |
  * | `package` | a file of an APT or DNF repository |
  * | `tarball` | a distribution of everything in one file |
@@ -118,6 +118,6 @@ function isReport(names: readonly string[], name: string): boolean {
 
 function isOutputsManifest(names: readonly string[], name: string): boolean {
   // An artifact group can be called "outputs": its manifest keeps its own name.
-  return names.length === 3 && names[1] === "outputs" && name.endsWith(".json") &&
+  return names.length === 3 && names[1] === "outputs" && /\.(?:json|incomplete)$/.test(name) &&
     name !== "therock_manifest.json";
 }

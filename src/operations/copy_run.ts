@@ -178,6 +178,10 @@ async function beginParts(
       const others = await otherClaims(there, copied.there);
       for (const part of manifest.parts) {
         const name = part.head.part;
+        if (manifest.unfinished.includes(name)) {
+          withheld.push({ part: name, reason: "an upload of it has failed at the source" });
+          continue;
+        }
         const made = await copiedPart(from, part, copied, { show, signal });
         if (made === undefined) continue;
         if (typeof made === "string") {

@@ -162,6 +162,10 @@ async function manifestItems(
     made.push({ file, location, open: (signal) => source.open(undefined, signal) });
   };
   for (const part of manifest.parts) {
+    if (manifest.unfinished.includes(part.head.part)) {
+      onNote?.(`the part ${part.head.part} is left out: an upload of it has failed`);
+      continue;
+    }
     const copied = await copiedPart(from, part, { there, failed: new Set() }, { show, signal });
     if (copied === undefined) continue;
     const { name } = part.info.location;

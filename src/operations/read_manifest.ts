@@ -14,6 +14,7 @@ import { type ExpectedParts, parseExpected } from "../runs/expected_parts.ts";
 import { broken, type ManifestHead, type OutputFile, twice } from "../runs/manifest.ts";
 import { type MergedFile, mergeSorted, type PartFiles } from "../runs/merge_parts.ts";
 import { PartReader } from "../runs/part_reader.ts";
+import { unfinishedName, unfinishedPartOf } from "../runs/unfinished_part.ts";
 import type { CallOptions, ObjectInfo, StorageBackend } from "../storage/backend.ts";
 
 /** Options of {@linkcode readOutputs}. */
@@ -45,8 +46,10 @@ export interface RunManifest {
   readonly objects: readonly ObjectInfo[];
   /** The names of the parts that a complete run has, if the run tells them. */
   readonly expected?: readonly string[];
-  /** Which of them are not there. */
+  /** Which of them are not there, or not all of it: an upload of it has failed since. */
   readonly missing: readonly string[];
+  /** The parts of which an upload has failed, and none has made up for that. */
+  readonly unfinished: readonly string[];
   /**
    * Whether the parts tell of the whole run: it names the parts it has when it is complete, and all
    * are there. If not, there can be files that no part tells of: a listing shows them.
@@ -79,6 +82,7 @@ export const NO_MANIFEST: RunManifest = {
   parts: [],
   objects: [],
   missing: [],
+  unfinished: [],
   complete: false,
   pages: [],
   part: () => undefined,
@@ -117,11 +121,16 @@ export async function readOutputs(
   const dir = root.outputsManifestDir();
   const expectedAt = root.expectedParts();
   const objects: ObjectInfo[] = [];
+  const unfinished: string[] = [];
   let hasExpected = false;
   for await (const info of backend.list(dir, { recursive: false, signal })) {
     const { name, key } = info.location;
     if (key === expectedAt.key) hasExpected = true;
     else if (isPart(name)) objects.push(info);
+    else {
+      const part = unfinishedPartOf(name);
+      if (part !== undefined) unfinished.push(part);
+    }
   }
   const isKept = keep(objects, keepBytes);
   const [expected, ...read] = await pMap(
@@ -139,7 +148,9 @@ export async function readOutputs(
   const parts = read.filter((part) => part !== undefined);
 
   const names = new Map(parts.map(({ head, info, count }) => [head.part, { head, info, count }]));
-  const missing = (expected?.list.parts ?? []).filter((name) => !names.has(name));
+  const missing = (expected?.list.parts ?? []).filter((name) =>
+    !names.has(name) || unfinished.includes(name)
+  );
   const pages = new Set(parts.flatMap(({ head }) => head.pages ?? []));
   return {
     parts: [...names.values()],
@@ -147,6 +158,7 @@ export async function readOutputs(
     objects: [...expected === undefined ? [] : [expected.info], ...parts.map(({ info }) => info)],
     expected: expected?.list.parts,
     missing,
+    unfinished,
     complete: expected !== undefined && expected.list.parts.length > 0 && missing.length === 0,
     pages: [...pages].sort(compareKeys),
     files: () =>
@@ -225,7 +237,7 @@ export async function readPart(
     if (files !== undefined) { for (const file of some) files.push(file); }
   }
   const head = reader.end();
-  if (`${head.part}.json` !== location.name) {
+  if (![`${head.part}.json`, unfinishedName(head.part)].includes(location.name)) {
     throw broken(name, `it calls itself the part ${JSON.stringify(head.part)}`);
   }
   // Files that are in no order can't be merged as a stream.

@@ -44,7 +44,9 @@ export function requireParts(
     );
   }
   const wanted = parts.length === 0 ? manifest.expected! : [...new Set(parts)];
-  const missing = wanted.filter((part) => manifest.part(part) === undefined);
+  const missing = wanted.filter((part) =>
+    manifest.part(part) === undefined || manifest.unfinished.includes(part)
+  );
   if (missing.length === 0) return;
   throw new RunOutputsError(
     "incomplete",

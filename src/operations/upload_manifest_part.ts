@@ -6,6 +6,9 @@
  * is taken away first, so that no reader is told what is no longer so, whatever becomes of this
  * upload.
  *
+ * An upload that fails leaves a mark instead, so that the next one of the same part does not pass
+ * for all there is.
+ *
  * @module
  */
 
@@ -24,6 +27,7 @@ import {
   type OutputFile,
 } from "../runs/manifest.ts";
 import { claimPart } from "../runs/part_claim.ts";
+import { pendingOf } from "../runs/unfinished_part.ts";
 import type { ObjectInfo, StorageBackend } from "../storage/backend.ts";
 import { bytesSource, piecesSource } from "../storage/byte_source.ts";
 import { contentType } from "../storage/content_type.ts";
@@ -32,6 +36,7 @@ import type { TransferResult } from "../storage/transfer.ts";
 import { WatchedWrites } from "../storage/watched_writes.ts";
 import { putContended } from "./put_contended.ts";
 import { readExpected, readPart, type StoredPart } from "./read_manifest.ts";
+import { type PartContent, UnfinishedMark } from "./unfinished_mark.ts";
 
 /** Options of {@linkcode PartUpload}. */
 export interface PartUploadOptions {
@@ -93,6 +98,8 @@ export class PartUpload {
   readonly #location: OutputLocation;
   /** The part that was taken away because what it tells was going to change. */
   #withdrawn?: StoredPart;
+  /** What earlier uploads have left undone. */
+  readonly #mark: UnfinishedMark;
 
   /**
    * Names the part. Nothing is read or written yet.
@@ -107,6 +114,7 @@ export class PartUpload {
     this.#root = root;
     this.#options = options;
     this.#location = root.outputsManifest(options.part);
+    this.#mark = new UnfinishedMark(backend, root, options);
   }
 
   /** The part's name. */
@@ -117,21 +125,30 @@ export class PartUpload {
   /**
    * Looks whether the part is there from before.
    *
+   * @param planned What is going to be uploaded.
    * @returns The storage to upload to: before it replaces what that part tells of, it takes the
    * part away.
+   * @throws {RunOutputsError} If the part can't be read. One that is broken is taken away before
+   * the first write.
    */
-  async begin(): Promise<StorageBackend> {
+  async begin(planned: readonly OutputLocation[] = []): Promise<StorageBackend> {
     if (!this.#backend.writes) return this.#backend;
-    // Trouble with reading it comes again when it is to be written, and is told then.
-    const there = await this.#read().catch(() => {
-      this.#options.signal?.throwIfAborted();
-    });
-    if (there?.files === undefined) return this.#backend;
-    const hashes = new Map(there.files.map(({ path, sha256 }) => [path, sha256]));
     let withdrawing: Promise<void> | undefined;
+    let there: StoredPart | undefined;
+    try {
+      there = await this.#read();
+      if (there === undefined) return this.#backend;
+    } catch (error) {
+      if (!isBroken(error)) throw error;
+      return new WatchedWrites(this.#backend, async (location) => {
+        await (withdrawing ??= this.#withdraw([...planned, location], undefined, error));
+      });
+    }
+    const hashes = new Map(there.files!.map(({ path, sha256 }) => [path, sha256]));
     return new WatchedWrites(this.#backend, async (location, { sha256 }) => {
-      const known = hashes.get(location.relativeTo(this.#root.root()) ?? "");
-      if (known !== undefined && known !== sha256) await (withdrawing ??= this.#withdraw(there));
+      const known = hashes.get(this.#pathOf(location) ?? "");
+      if (known === undefined || known === sha256) return;
+      await (withdrawing ??= this.#withdraw([...planned, location], there));
     });
   }
 
@@ -171,18 +188,46 @@ export class PartUpload {
     if (!this.#backend.writes && results.some(isUnmade)) {
       return { location, path, outcome: "planned", warnings: [] };
     }
-    return await putContended(this.#backend, { location, path, signal }, async () => {
+    let pending: readonly string[] = [];
+    const result = await putContended(this.#backend, { location, path, signal }, async () => {
       const ours = await this.#describe(results, present);
+      const mark = await this.#mark.read();
       const { part: there, info } = await this.#find();
-      const before = there ?? this.#withdrawn;
-      const claim = before && claimPart(before.head, ours.head);
-      if (claim instanceof Error) return { refusal: claim };
-      const { head, files } = before === undefined
-        ? ours
-        : await this.#goOn(before, ours, claim === "unite");
-      if (there !== undefined && isSame(there, { head, files })) return { there: there.info };
-      return { there: info, source: piecesSource(() => partText(head, files)) };
+      const content = await this.#goOn([there ?? this.#withdrawn, mark], ours);
+      if (content instanceof Error) return { refusal: content };
+      pending = content.pending;
+      if (there !== undefined && isSame(there, content)) return { there: there.info };
+      return { there: info, source: piecesSource(() => partText(content.head, content.files)) };
     });
+    if (result.outcome !== "failed") await this.#settle(pending);
+    else if ((result.error as RunOutputsError).code !== "conflict") await this.withhold(results);
+    return result;
+  }
+
+  /**
+   * Leaves a mark in place of the part, because the upload has failed or is not all there is.
+   * Trouble with it is a note.
+   *
+   * @param results What became of each file.
+   */
+  async withhold(results: readonly TransferResult[]): Promise<void> {
+    if (!this.#backend.writes) return;
+    try {
+      const failed = results.filter(({ outcome }) => outcome === "failed");
+      const ours = await this.#describe(results.filter((result) => !failed.includes(result)), []);
+      const mark = await this.#mark.read();
+      const { part: there } = await this.#find();
+      // Another job's part is none of ours, and what that job has left undone neither.
+      const before = there ?? this.#withdrawn;
+      if (before !== undefined && claimPart(before.head, ours.head) instanceof Error) return;
+      const content = await this.#goOn([this.#withdrawn, mark], ours);
+      if (content instanceof Error) return;
+      // What is nowhere in the run, nothing in this attempt makes up for.
+      const paths = failed.map(({ location, path }) => this.#pathOf(location) || path);
+      await this.#mark.write(content, [...content.pending, ...paths]);
+    } catch (error) {
+      this.#mark.note("can't be written: later uploads of this part pass for all of it", error);
+    }
   }
 
   /**
@@ -196,14 +241,18 @@ export class PartUpload {
   async endCopied(head: ManifestHead, files: readonly OutputFile[]): Promise<TransferResult> {
     const { signal } = this.#options;
     const [path, location] = ["the outputs manifest", this.#location];
-    return await putContended(this.#backend, { location, path, signal }, async () => {
+    let pending: readonly string[] = [];
+    const result = await putContended(this.#backend, { location, path, signal }, async () => {
+      const mark = await this.#mark.read();
       const { part: there, info } = await this.#find();
-      const before = there ?? this.#withdrawn;
-      const ours = { head, files };
-      const content = before === undefined ? ours : await this.#goOn(before, ours, true);
+      const content = await this.#goOn([there ?? this.#withdrawn, mark], { head, files }, true);
+      if (content instanceof Error) return { refusal: content };
+      pending = content.pending;
       if (there !== undefined && isSame(there, content)) return { there: there.info };
       return { there: info, source: piecesSource(() => partText(content.head, content.files)) };
     });
+    if (result.outcome !== "failed") await this.#settle(pending);
+    return result;
   }
 
   /** What this upload has to tell. */
@@ -213,7 +262,7 @@ export class PartUpload {
   ): Promise<PartContent> {
     const { part, run, tool, writer, now = () => new Date() } = this.#options;
     const { runId: run_id, platform, layout } = this.#root;
-    const pathOf = (location: OutputLocation) => location.relativeTo(this.#root.root())!;
+    const pathOf = (location: OutputLocation) => this.#pathOf(location)!;
     const paths = new Set(pages.map(pathOf));
     const files: OutputFile[] = [];
     for (const result of results) {
@@ -249,13 +298,27 @@ export class PartUpload {
     return { size: bytes, sha256: hash.digest("hex") };
   }
 
-  /** Takes over from the part from before what stays. */
-  async #goOn(before: StoredPart, ours: PartContent, unite: boolean): Promise<PartContent> {
-    const head = { ...ours.head, ...unknownOf(before.head) };
-    if (!unite) return { head, files: ours.files };
-    const pages = new Set([...before.head.pages ?? [], ...ours.head.pages ?? []]);
-    const files = await this.#unite(before, ours.files);
-    return { head: pages.size === 0 ? head : { ...head, pages: [...pages].sort() }, files };
+  /** Takes over what stays from the part from before, and from the mark of what was left undone. */
+  async #goOn(
+    befores: readonly (StoredPart | undefined)[],
+    ours: PartContent,
+    unitesAll = false,
+  ): Promise<PartToBe | RunOutputsError> {
+    let { head, files } = ours;
+    let pending: readonly string[] = [];
+    for (const before of befores) {
+      if (before === undefined) continue;
+      const claim = unitesAll ? "unite" : claimPart(before.head, ours.head);
+      if (claim instanceof Error) return claim;
+      head = { ...head, ...unknownOf(before.head) };
+      if (claim === "replace") continue;
+      const pages = new Set([...before.head.pages ?? [], ...head.pages ?? []]);
+      if (pages.size > 0) head = { ...head, pages: [...pages].sort() };
+      files = await this.#unite(before, files);
+      pending = [...pending, ...pendingOf(before.head)];
+    }
+    const told = new Set(pending.length === 0 ? [] : files.map(({ path }) => path));
+    return { head, files, pending: pending.filter((path) => !told.has(path)) };
   }
 
   /** Adds files that only the part from before names, those that are still as it says. */
@@ -283,7 +346,7 @@ export class PartUpload {
       const part = await this.#read();
       return { part, info: part?.info };
     } catch (error) {
-      if (!(error instanceof RunOutputsError) || error.code !== "integrity") throw error;
+      if (!isBroken(error)) throw error;
       onNote?.(`${error.message}: it is replaced`);
       return { info: await this.#backend.stat(this.#location, { signal }) };
     }
@@ -294,9 +357,33 @@ export class PartUpload {
     return await readPart(this.#backend, { location: this.#location }, true, { show, signal });
   }
 
-  async #withdraw(there: StoredPart): Promise<void> {
+  async #settle(pending: readonly string[]): Promise<void> {
+    if (this.#backend.writes) await this.#mark.settle((await this.#describe([], [])).head, pending);
+  }
+
+  #pathOf(location: OutputLocation): string | undefined {
+    return location.relativeTo(this.#root.root());
+  }
+
+  /** Takes the part away; a mark has its files, so that they are told again. */
+  async #withdraw(
+    planned: readonly OutputLocation[],
+    there: StoredPart | undefined,
+    cause?: Error,
+  ): Promise<void> {
     const { show = String, signal, onNote } = this.#options;
+    const ours = await this.#describe([], []);
+    const mark = await this.#mark.read();
+    let content = await this.#goOn([there, mark], ours);
+    if (content instanceof Error) {
+      // What is another job's stays that job's.
+      const all = await this.#goOn([there, mark], ours, true) as PartToBe;
+      content = { ...all, head: (mark ?? there)!.head };
+    }
+    const paths = planned.map((location) => this.#pathOf(location)!);
+    await this.#mark.write(content, [...content.pending, ...paths]);
     this.#withdrawn = there;
+    if (cause !== undefined) onNote?.(`${cause.message}: it is replaced`);
     try {
       await this.#backend.delete(this.#location, { signal });
     } catch (error) {
@@ -309,20 +396,23 @@ export class PartUpload {
   }
 }
 
+function isBroken(error: unknown): error is RunOutputsError {
+  return error instanceof RunOutputsError && error.code === "integrity";
+}
+
 function isUnmade({ outcome, sha256 }: TransferResult): boolean {
   return outcome === "planned" && sha256 === undefined;
 }
 
-/** What a part tells. */
-interface PartContent {
-  readonly head: ManifestHead;
-  readonly files: readonly OutputFile[];
+/** What a part is to tell, and the paths that have to come before it tells all. */
+interface PartToBe extends PartContent {
+  readonly pending: readonly string[];
 }
 
 /** Members of a part that this version does not know. */
 function unknownOf(head: ManifestHead): Partial<ManifestHead> {
   const { schema: _1, layout: _2, run: _3, part: _4, created_at: _5, tool: _6, ...more } = head;
-  const { writer: _7, pages: _8, ...unknown } = more;
+  const { writer: _7, pages: _8, pending: _9, ...unknown } = more;
   return unknown;
 }
 

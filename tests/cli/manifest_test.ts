@@ -44,7 +44,8 @@ async function readPart(root: string, path = BUILD_PART): Promise<Json> {
 }
 
 async function partNames(root: string): Promise<string[]> {
-  return (await fileNames(join(root, "manifests/outputs"))).map((name) => name.slice(0, -5));
+  const names = await fileNames(join(root, "manifests/outputs"));
+  return names.filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -5));
 }
 
 /** The environment of a job of the run. */
@@ -266,6 +267,35 @@ test("fetch --require-complete: options that make no sense with it are refused",
   await refused(read("fetch", d, "--require-complete", "--no-manifest"), ["--no-manifest"]);
   await refused(read("fetch", d, "--require-complete", "--part", "a/b"), ["--part", '"a/b"']);
   await refused(read("fetch", d, "--require-complete"), ["--part", "--expect-parts"], { code: 7 });
+});
+
+test("fetch: what a failed upload has put there is not hidden by the next one of its part", async (d) => {
+  const env = jobEnv("build", "a");
+  const run = (code: number, args: string[]) => runs(code, [...args, "--part", "build"], env);
+  const name = (artifact: string) => `${artifact}_lib_generic.tar.zst`;
+  await putArchives(join(d.dir, "art"), ["a", "b"].map(name));
+  const checksum = join(d.dir, "art", `${name("b")}.sha256sum`);
+  const right = await Deno.readTextFile(checksum);
+  await Deno.writeTextFile(checksum, `${"0".repeat(64)}\n`);
+  await putArchives(join(d.dir, "art2"), [name("c")]);
+  await writeTree(d.dir, { f2: "2" });
+  const fetched = join(d.dir, "fetched");
+  const fetch = (code: number) => {
+    const args = ["--require-complete", "--no-extract", "--output-dir", fetched];
+    return runs(code, ["fetch", "--staging-dir", d.staging, ...args, ...RUN]);
+  };
+
+  await run(6, artifactsOf(d, "art", "--expect-parts", "build"));
+  const files = upload("files", join(d.dir, "f2"), "--to", "y", "--output-dir", d.staging);
+  await run(0, files);
+  await run(0, artifactsOf(d, "art2"));
+  assert.match((await fetch(7)).err, /missing: build/);
+
+  await Deno.writeTextFile(checksum, right);
+  await run(0, artifactsOf(d, "art"));
+  await fetch(0);
+  const archives = (await fileNames(fetched)).filter((file) => file.endsWith(".tar.zst"));
+  assert.deepEqual(archives.sort(), ["a", "b", "c"].map(name));
 });
 
 test("a broken part: list and fetch name it, exit 6; --no-manifest goes on without", async (d) => {

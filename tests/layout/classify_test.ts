@@ -33,6 +33,7 @@ const PATHS: Record<string, OutputKind> = {
   "manifests/outputs/therock_manifest.json": "manifest",
   "manifests/g/therock-manifest_torch_py3.12_main.json": "manifest",
   "manifests/outputs/build-g.json": "outputs-manifest",
+  "manifests/outputs/build-g.incomplete": "outputs-manifest",
   "manifests/outputs/deeper/build-g.json": "manifest",
   "python/torch-2.9-cp312-cp312-linux_x86_64.whl": "python",
   "packages/deb/pool/main/r/rocm.deb": "package",

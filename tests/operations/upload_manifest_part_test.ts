@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { RunOutputRoot } from "../../src/layout/run_output_root.ts";
 import { readOutputs } from "../../src/operations/read_manifest.ts";
+import { requireParts } from "../../src/operations/require_parts.ts";
 import { PartUpload, type PartUploadOptions } from "../../src/operations/upload_manifest_part.ts";
 import { formatPart } from "../../src/runs/format_part.ts";
 import { parsePart } from "../../src/runs/manifest.ts";
@@ -256,9 +257,9 @@ Deno.test("PartUpload: a part of a newer schema is left alone, a broken one is r
   const backend = new MemoryBackend();
   const newer = JSON.stringify({ ...manifestPart("p", []), schema: "run-outputs.manifest/2" });
   await backend.write(ROOT.outputsManifest("p"), bytesSource(newer));
-  const refused = await job(backend, { a: "1" });
-  assert.equal((refused.error as RunOutputsError).code, "failed");
+  await assert.rejects(job(backend, { a: "1" }), { code: "failed" });
   assert.equal(await text(backend), newer);
+  await assert.rejects(backend.stat(ROOT.file("a")), { code: "not_found" });
 
   await backend.write(ROOT.outputsManifest("p"), bytesSource("{"));
   const notes: string[] = [];
@@ -284,4 +285,137 @@ Deno.test("PartUpload: a name that is none is refused before anything is read", 
   for (const part of ["", "a/b", "..", "expected", "therock_manifest"]) {
     assert.throws(() => new PartUpload(backend, ROOT, { part, tool: "t", run: {} }), /part/);
   }
+});
+
+const FIRST = { attempt: 1, writer: ONE };
+
+/** A job of which some files can't be read. */
+async function failingJob(
+  backend: StorageBackend,
+  files: Readonly<Record<string, string>>,
+  broken: readonly string[],
+  { attempt, writer = ONE }: { attempt: number; writer?: typeof ONE },
+): Promise<void> {
+  const run = { run_attempt: attempt };
+  const part = new PartUpload(backend, ROOT, { part: "p", tool: "test", run, writer });
+  const items = Object.entries(files).map(([path, text]) => textItem(ROOT.file(path), text, path));
+  const locations = [...Object.keys(files), ...broken].map((path) => ROOT.file(path));
+  const results = await upload(await part.begin(locations), items);
+  const failed = broken.map((path): TransferResult => ({
+    location: ROOT.file(path),
+    path,
+    outcome: "failed",
+    warnings: [],
+    error: new Error("broken"),
+  }));
+  await part.withhold([...results, ...failed]);
+}
+
+const MARK = ROOT.outputsManifestDir().join("p.incomplete");
+
+Deno.test("PartUpload: after an upload that failed, the next one does not pass for all", async () => {
+  const backend = new MemoryBackend();
+  await new PartUpload(backend, ROOT, { part: "p", tool: "t", run: {} }).expect(["p"]);
+  await failingJob(backend, { a: "1" }, ["b"], FIRST);
+  assert.equal((await job(backend, { c: "1" }, FIRST)).outcome, "written");
+  const there = await readOutputs(backend, ROOT);
+  assert.deepEqual([there.complete, there.missing, there.unfinished], [false, ["p"], ["p"]]);
+  assert.throws(() => requireParts(there, ROOT), { code: "incomplete" });
+  assert.throws(() => requireParts(there, ROOT, ["p"]), { code: "incomplete" });
+  assert.deepEqual(await files(backend), { a: sha("1"), c: sha("1") });
+
+  await job(backend, { b: "2" }, FIRST);
+  const whole = await readOutputs(backend, ROOT);
+  assert.deepEqual([whole.complete, whole.unfinished], [true, []]);
+  assert.deepEqual(await files(backend), { a: sha("1"), b: sha("2"), c: sha("1") });
+  await assert.rejects(backend.stat(MARK), { code: "not_found" });
+});
+
+Deno.test("PartUpload: a failed upload that adds to a part makes it unfinished", async () => {
+  const backend = new MemoryBackend();
+  await job(backend, { a: "1" }, FIRST);
+  await failingJob(backend, { c: "1" }, ["d"], FIRST);
+  assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, ["p"]);
+  await job(backend, { d: "1" }, FIRST);
+  assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, []);
+  assert.deepEqual(await files(backend), { a: sha("1"), c: sha("1"), d: sha("1") });
+});
+
+Deno.test("PartUpload: the files of a part that was taken away by a failed upload survive", async () => {
+  const backend = new MemoryBackend();
+  await job(backend, { a: "1", b: "1" }, FIRST);
+  await failingJob(backend, { b: "2" }, ["c"], FIRST);
+  assert.deepEqual((await readOutputs(backend, ROOT)).parts, []);
+  await job(backend, { c: "3" }, FIRST);
+  assert.deepEqual(await files(backend), { a: sha("1"), b: sha("2"), c: sha("3") });
+  assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, []);
+});
+
+Deno.test("PartUpload: and by a killed one, until all that it was to put there has come", async () => {
+  const backend = new MemoryBackend();
+  await job(backend, { a: "1", b: "1" }, FIRST);
+  const run = { run_attempt: 1 };
+  const killed = new PartUpload(backend, ROOT, { part: "p", tool: "t", run, writer: ONE });
+  const storage = await killed.begin(["b", "c"].map((path) => ROOT.file(path)));
+  await upload(storage, [textItem(ROOT.file("b"), "2", "")]);
+  await job(backend, { c: "1" }, FIRST);
+  assert.deepEqual(await files(backend), { a: sha("1"), c: sha("1") });
+  assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, ["p"]);
+  await job(backend, { b: "2" }, FIRST);
+  assert.deepEqual(await files(backend), { a: sha("1"), b: sha("2"), c: sha("1") });
+  assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, []);
+});
+
+Deno.test("PartUpload: a later attempt starts anew, and clears the mark", async () => {
+  const backend = new MemoryBackend();
+  await failingJob(backend, { a: "1" }, ["b"], FIRST);
+  await job(backend, { c: "1" }, { attempt: 2, writer: ONE });
+  assert.deepEqual(await files(backend), { c: sha("1") });
+  await assert.rejects(backend.stat(MARK), { code: "not_found" });
+  // A straggler of the first attempt does not make the part of the second an unfinished one.
+  await failingJob(backend, {}, ["b"], FIRST);
+  await assert.rejects(backend.stat(MARK), { code: "not_found" });
+});
+
+Deno.test("PartUpload: another job's upload does not pass for what the failed one lacks", async () => {
+  const backend = new MemoryBackend();
+  await failingJob(backend, { a: "1" }, ["b"], FIRST);
+  const { error } = await job(backend, { b: "1" }, { attempt: 1, writer: TWO });
+  assert.equal((error as RunOutputsError).code, "conflict");
+  assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, ["p"]);
+});
+
+Deno.test("PartUpload: a mark that can't be taken away is told, and goes on counting", async () => {
+  const backend = new MemoryBackend();
+  await failingJob(backend, {}, ["b"], FIRST);
+  const denied: StorageBackend = {
+    ...hooked(backend, () => Promise.resolve()),
+    delete: () => Promise.reject(new RunOutputsError("denied", "not allowed")),
+  };
+  const notes: string[] = [];
+  await job(denied, { b: "1" }, { ...FIRST, onNote: (note) => notes.push(note) });
+  assert.match(notes.join("\n"), /p\.incomplete can't be taken away.*not allowed/);
+  assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, ["p"]);
+});
+
+Deno.test("PartUpload: a part that can't be read now stops the upload before its first file", async () => {
+  const inner = new MemoryBackend();
+  await job(inner, { a: "1" }, FIRST);
+  const backend: StorageBackend = {
+    ...hooked(inner, () => assert.fail("written")),
+    read: () => Promise.reject(new RunOutputsError("transient", "try later")),
+  };
+  await assert.rejects(job(backend, { a: "2" }, FIRST), { code: "transient" });
+});
+
+Deno.test("PartUpload: a broken part is taken away before the first file is written", async () => {
+  const inner = new MemoryBackend();
+  await inner.write(ROOT.outputsManifest("p"), bytesSource("{"));
+  const there: number[] = [];
+  const backend = hooked(inner, async (key) => {
+    if (key.endsWith("/a")) there.push((await readOutputs(inner, ROOT)).parts.length);
+  });
+  await failingJob(backend, { a: "1" }, ["b"], FIRST);
+  assert.deepEqual(there, [0]);
+  assert.deepEqual((await readOutputs(inner, ROOT)).unfinished, ["p"]);
 });

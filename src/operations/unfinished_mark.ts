@@ -1,0 +1,132 @@
+/**
+ * The mark of an upload that has not put everything there, in storage: see
+ * `runs/unfinished_part.ts`.
+ *
+ * @module
+ */
+
+import { RunOutputsError } from "../layout/error.ts";
+import type { OutputLocation } from "../layout/output_location.ts";
+import type { RunOutputRoot } from "../layout/run_output_root.ts";
+import { partText } from "../runs/format_part.ts";
+import type { ManifestHead, OutputFile } from "../runs/manifest.ts";
+import { unfinishedName } from "../runs/unfinished_part.ts";
+import type { StorageBackend } from "../storage/backend.ts";
+import { piecesSource } from "../storage/byte_source.ts";
+import { readPart, type StoredPart } from "./read_manifest.ts";
+
+/** What a part tells. */
+export interface PartContent {
+  /** All but the files. */
+  readonly head: ManifestHead;
+  /** The files in the order of their paths. */
+  readonly files: readonly OutputFile[];
+}
+
+/** Options of {@linkcode UnfinishedMark}. */
+export interface UnfinishedMarkOptions {
+  /** The part's name. */
+  readonly part: string;
+  /** Where a location is, for messages. Default: its S3 URI. */
+  readonly show?: (location: OutputLocation) => string;
+  /** Told, in one line, what a person should know. */
+  readonly onNote?: (note: string) => void;
+  /** Stops what is under way. */
+  readonly signal?: AbortSignal;
+}
+
+/** The mark beside one part, as one upload sees it. */
+export class UnfinishedMark {
+  readonly #backend: StorageBackend;
+  readonly #location: OutputLocation;
+  readonly #options: UnfinishedMarkOptions;
+  #found?: Promise<StoredPart | undefined>;
+  #isThere = false;
+
+  /**
+   * Names the mark. Nothing is read or written yet.
+   *
+   * @param backend The storage.
+   * @param root The run.
+   * @param options Which part's.
+   */
+  constructor(backend: StorageBackend, root: RunOutputRoot, options: UnfinishedMarkOptions) {
+    this.#backend = backend;
+    this.#location = root.outputsManifestDir().join(unfinishedName(options.part));
+    this.#options = options;
+  }
+
+  /**
+   * Reads what earlier uploads have left undone.
+   *
+   * @returns The mark as it was before this upload has written one of its own; nothing, if there was
+   * none, or a broken one.
+   */
+  read(): Promise<StoredPart | undefined> {
+    return this.#found ??= this.#read();
+  }
+
+  /**
+   * Leaves a mark.
+   *
+   * @param content What is there, and no part tells of.
+   * @param paths What is still to come: the mark does not tell what these files are.
+   */
+  async write({ head, files }: PartContent, paths: readonly string[]): Promise<void> {
+    const { signal } = this.#options;
+    const pending = new Set(paths);
+    const marked = { ...head, pending: [...pending].sort() };
+    const told = files.filter(({ path }) => !pending.has(path));
+    const source = piecesSource(() => partText(marked, told));
+    await this.#backend.write(this.#location, source, { contentType: "application/json", signal });
+    this.#isThere = true;
+  }
+
+  /**
+   * After the part was written: takes the mark away, unless something is still to come. Trouble with
+   * it is a note, and the mark goes on counting.
+   *
+   * @param head All of the mark but its files: those the part has.
+   * @param pending What is still to come.
+   */
+  async settle(head: ManifestHead, pending: readonly string[]): Promise<void> {
+    if (!this.#isThere) return;
+    try {
+      if (pending.length > 0) await this.write({ head, files: [] }, pending);
+      else await this.#backend.delete(this.#location, { signal: this.#options.signal });
+    } catch (error) {
+      this.note("can't be taken away: the part counts as missing until it is", error);
+    }
+  }
+
+  /**
+   * Notes trouble with the mark.
+   *
+   * @param trouble What, as the rest of a sentence.
+   * @param error Why.
+   * @throws The signal's reason.
+   */
+  note(trouble: string, error: unknown): void {
+    const { show = String, onNote, signal } = this.#options;
+    signal?.throwIfAborted();
+    onNote?.(`${show(this.#location)} ${trouble} (${(error as Error).message})`);
+  }
+
+  async #read(): Promise<StoredPart | undefined> {
+    const { show, signal } = this.#options;
+    try {
+      const mark = await readPart(this.#backend, { location: this.#location }, true, {
+        show,
+        signal,
+      });
+      this.#isThere ||= mark !== undefined;
+      return mark;
+    } catch (error) {
+      if (error instanceof RunOutputsError && error.code === "integrity") this.#isThere = true;
+      else {
+        this.#found = undefined;
+        throw error;
+      }
+    }
+  }
+}
