@@ -113,6 +113,7 @@ Deno.test("upload build: what is missing is told, all else is uploaded, exit 7",
     "7-linux/logs/g/build.log",
     "7-linux/logs/g/index.html",
     "7-linux/logs/index.html",
+    "7-linux/manifests/outputs/build.g.incomplete",
   ]);
   assert.match(ran.stderr, /error: .*artifacts.*no such file or directory/);
   assert.match(ran.stderr, /error: .*therock_manifest\.json.*no such file or directory/);
@@ -178,6 +179,7 @@ Deno.test("upload artifacts: a sidecar that does not match fails its archive alo
   assert.deepEqual(Object.keys(await readTree(`${dir.path}/s`)), [
     "7-linux/good_lib_generic.tar.zst",
     "7-linux/good_lib_generic.tar.zst.sha256sum",
+    "7-linux/manifests/outputs/artifacts.69149d57.incomplete",
   ]);
   assert.equal(ran.stderr.trim().split("\n").length, 2, ran.stderr);
 });
@@ -213,6 +215,7 @@ Deno.test("upload files: a pattern that matches nothing is told, exit 7", async 
   assert.deepEqual(Object.keys(await readTree(`${dir.path}/s`)), [
     "7-linux/logs/x/a.html",
     "7-linux/logs/x/sub/b.html",
+    "7-linux/manifests/outputs/files.logs-x.ec1816d4.incomplete",
   ]);
 });
 
