@@ -121,14 +121,18 @@ Deno.test("a run of today: hashes come from the manifest, the checksums beside a
   await run.put(files);
   await run.tell("build.g", files);
   assert.deepEqual(await run.fetch(true), { [A]: "a", [B]: "b" });
-  assert.deepEqual(run.calls, [
-    "list manifests/outputs",
-    "read manifests/outputs/build.g.json",
-    "list artifacts",
-    "list",
-    `read ${A}`,
-    `read ${B}`,
-  ]);
+  // What goes on at the same time is in no order.
+  assert.deepEqual(
+    run.calls.toSorted(),
+    [
+      "list",
+      "list artifacts",
+      "list manifests/outputs",
+      `read ${A}`,
+      `read ${B}`,
+      "read manifests/outputs/build.g.json",
+    ].toSorted(),
+  );
 });
 
 Deno.test("a complete run is not listed at all", async () => {
