@@ -164,7 +164,8 @@ Deno.test("upload artifacts: broken ones are told, the others uploaded, exit 7",
   const { err } = await runs(7, [...args, "--output-dir", join(temp.path, "s")]);
   assert.match(err, /^warning: '[^\n]*odd\.tar\.zst' is not uploaded: [^\n]+\nerror: [^\n]+\n$/);
   const names = ["b_lib_generic.tar.zst", "b_lib_generic.tar.zst.sha256sum"];
-  assert.deepEqual(await fileNames(join(temp.path, "s", "123-linux")), names);
+  const left = await fileNames(join(temp.path, "s", "123-linux"));
+  assert.deepEqual(left.filter((name) => !name.startsWith("manifests/")), names);
   const { warnings } = await runJson(7, [...args, "--output-dir", join(temp.path, "t")]);
   assert.equal(warnings.length, 1);
   assert.equal(warnings[0].path, join(temp.path, "a", "odd.tar.zst"));
