@@ -6,7 +6,7 @@
 
 import { type ErrorCode, RunOutputsError } from "../layout/error.ts";
 import { compressPiece, freeBuffers, type PieceTask } from "./compress_piece.ts";
-import { isOwnProgram } from "./own_program.ts";
+import { areWorkersNarrowed } from "./worker_permissions.ts";
 
 /** What a worker says: that it has started, and what came of each task. */
 export type FromPackWorker =
@@ -235,7 +235,7 @@ class PackWorker {
 
 function startWorker(): Worker {
   const url = new URL("./pack_worker.ts", import.meta.url).href;
-  if (!isOwnProgram()) return new Worker(url, { type: "module" });
+  if (!areWorkersNarrowed()) return new Worker(url, { type: "module" });
   const permissions: Deno.PermissionOptionsObject = {
     read: "inherit",
     write: false,

@@ -10,7 +10,7 @@ import { RunOutputsError } from "../layout/error.ts";
 import { BadArchive } from "./bad_archive.ts";
 import type { Extracted, ExtractedLink } from "./extract.ts";
 import { compileLzma } from "./liblzma.ts";
-import { isOwnProgram } from "./own_program.ts";
+import { areWorkersNarrowed } from "./worker_permissions.ts";
 import { shareBlocks, type SharedBlocks } from "./parallel_xz.ts";
 import type { FromWorker, HelpTask, ToWorker, UnpackTask } from "./worker_messages.ts";
 import { readXzIndex } from "./xz_index.ts";
@@ -57,9 +57,9 @@ export class WorkerPool implements Disposable {
    *
    * @param size How many workers there may be.
    * @param writable The directory they may write to.
-   * @param narrow Whether they get permissions of their own; see {@linkcode isOwnProgram}.
+   * @param narrow Whether they get permissions of their own; see {@linkcode areWorkersNarrowed}.
    */
-  constructor(size: number, writable: string, narrow: boolean = isOwnProgram()) {
+  constructor(size: number, writable: string, narrow: boolean = areWorkersNarrowed()) {
     this.#size = size;
     this.#writable = writable;
     this.#narrow = narrow;

@@ -1,7 +1,8 @@
 /**
  * How fast artifacts of a run are fetched, verified and unpacked: by this project, by a Python
  * program with boto3, hashlib, lzma and tarfile in threads, and by curl with GNU tar, which verifies
- * nothing, and once more with sha256sum between the two.
+ * nothing, and once more with sha256sum between the two. Ours runs with `-A`, and once more with the
+ * permissions of deno.json.
  *
  * Needs the server that `RUN_OUTPUTS_TEST_S3` names and keys for it in the environment, as
  * `tests/integration/ceph_rgw start` prints them, curl, GNU tar, xz and zstd, GNU time, and a Python
@@ -143,12 +144,15 @@ try {
     }
     console.log(`${set}: ${names.length} archives`);
     const target = values.target ?? `${values.work}/fetched`;
+    const ours = (permissions: string) => [
+      ...[Deno.execPath(), "run", "-q", permissions, `${root}cli.ts`, "fetch", "-q"],
+      ...["--run-id", prefix.slice(0, 1), "--platform", "linux", "--bucket", bucket],
+      ...["--endpoint-url", endpoint, "--output-dir", target],
+    ];
     const tools: [string, string[]][] = [
-      ["run-outputs", [
-        ...[Deno.execPath(), "run", "-q", "-P", `${root}cli.ts`, "fetch", "-q"],
-        ...["--run-id", prefix.slice(0, 1), "--platform", "linux", "--bucket", bucket],
-        ...["--endpoint-url", endpoint, "--output-dir", target],
-      ]],
+      ["run-outputs", ours("-A")],
+      // Inside the fence of deno.json's permissions, as the executable is.
+      ["fenced", ours("-P")],
       ["Python", [python, "-c", PYTHON, bucket, prefix, target, ...names]],
       ["curl + tar", ["bash", "-c", curlAndTar(""), "curl", bucket, prefix, target, ...names]],
       [
@@ -174,11 +178,11 @@ try {
       }
     }
     await Deno.remove(target, { recursive: true });
-    const ours = best.get("run-outputs")?.seconds ?? NaN;
+    const unit = best.get("run-outputs")?.seconds ?? NaN;
     for (const [name, { seconds, memory }] of best) {
       console.log(
         `  ${name.padEnd(12)} ${seconds.toFixed(2).padStart(6)} s ` +
-          `${memory.toFixed(0).padStart(5)} MiB  ${(seconds / ours).toFixed(2)} × ours`,
+          `${memory.toFixed(0).padStart(5)} MiB  ${(seconds / unit).toFixed(2)} × ours`,
       );
     }
   }

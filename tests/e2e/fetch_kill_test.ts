@@ -12,8 +12,11 @@ import { finish, start } from "./processes.ts";
 const KILLS = 20;
 const ARCHIVES = 6;
 
-for (const [mode, cached] of [["extract", false], ["flatten", true]] as const) {
-  Deno.test(`fetch --${mode}: killed ${KILLS} times, the target is as before or whole`, async () => {
+/** With permissions as few as possible, which its workers divide, and with all. */
+const WAYS = [["extract", false, "-P"], ["flatten", true, "-A"]] as const;
+
+for (const [mode, cached, permissions] of WAYS) {
+  Deno.test(`fetch --${mode} (${permissions}): killed ${KILLS} times, the target is as before or whole`, async () => {
     await using temp = await tempDir();
     const staging = join(temp.path, "staging");
     for (const [run, seed] of [["1", 1], ["2", 100]] as const) {
@@ -28,6 +31,16 @@ for (const [mode, cached] of [["extract", false], ["flatten", true]] as const) {
       ...["--platform", "linux", "--output-dir", out, ...cache],
     ];
 
+    const done = async (args: string[]) => {
+      const { code, stderr } = await finish(args, {}, [permissions]);
+      assert.equal(code, 0, stderr);
+    };
+    /** Lets the next fetch put the target right, and tells what is there. */
+    const settle = async () => {
+      await done(fetch("1"));
+      return await contents(out);
+    };
+
     const began = performance.now();
     await done(fetch("1"));
     const took = performance.now() - began;
@@ -36,7 +49,7 @@ for (const [mode, cached] of [["extract", false], ["flatten", true]] as const) {
     let now = first;
     for (let i = 0; i < KILLS; i++) {
       // From the start of the program to a little after its usual end.
-      const program = start(fetch(now === first ? "2" : "1"));
+      const program = start(fetch(now === first ? "2" : "1"), "null", {}, [permissions]);
       const kill = () => {
         try {
           program.kill("SIGKILL");
@@ -51,7 +64,7 @@ for (const [mode, cached] of [["extract", false], ["flatten", true]] as const) {
       if (!success) kills++;
       if (success) now = await contents(out);
       // A kill between the renames is taken back, or completed, by whoever comes next.
-      else if (await contents(out) !== now) now = await settle(fetch, out);
+      else if (await contents(out) !== now) now = await settle();
     }
     assert(kills > 0, "every fetch was faster than its kill");
 
@@ -60,17 +73,6 @@ for (const [mode, cached] of [["extract", false], ["flatten", true]] as const) {
     const left = await Array.fromAsync(Deno.readDir(temp.path), ({ name }) => name);
     assert.deepEqual(left.sort(), [...(cached ? ["cache"] : []), "out", "staging"]);
   });
-}
-
-/** Lets the next fetch put the target right, and tells what is there. */
-async function settle(fetch: (run: string) => string[], out: string): Promise<string> {
-  await done(fetch("1"));
-  return await contents(out);
-}
-
-async function done(args: string[]): Promise<void> {
-  const { code, stderr } = await finish(args);
-  assert.equal(code, 0, stderr);
 }
 
 async function makeArchive(run: string, name: string, seed: number): Promise<void> {

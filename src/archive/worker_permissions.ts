@@ -1,0 +1,26 @@
+/**
+ * Whether workers are given permissions of their own.
+ *
+ * @module
+ */
+
+const ALL = ["read", "write", "net", "env", "sys", "run", "ffi"] as const;
+
+/**
+ * Whether workers are given permissions of their own: where that can be done, and where this thread
+ * has not been given all of them.
+ *
+ * Deno ends the whole program when permissions are given to a worker without
+ * `--unstable-worker-options`, and nothing tells beforehand. So it is done only where this
+ * package's `deno.json`, which switches it on, is known to be in effect.
+ *
+ * Who says `-A` wants no fence and gets the speed: inside any, Deno resolves the path of each file
+ * that is opened twice, link by link, which takes twice as long as to write a small one.
+ *
+ * @returns `true` if workers get permissions of their own.
+ */
+export function areWorkersNarrowed(): boolean {
+  if (!import.meta.url.startsWith("file:")) return false;
+  if (Deno.mainModule !== new URL("../../cli.ts", import.meta.url).href) return false;
+  return ALL.some((name) => Deno.permissions.querySync({ name }).state !== "granted");
+}
