@@ -33,6 +33,7 @@ interface Tool {
   /** The command that moves a directory up (`dir` to `prefix`) or down. */
   command(direction: "up" | "down", dir: string, bucket: string, prefix: string): string[];
   readonly env?: Record<string, string>;
+  readonly upOnly?: boolean;
 }
 
 const endpoint = Deno.env.get("RUN_OUTPUTS_TEST_S3");
@@ -87,6 +88,23 @@ const tools: readonly Tool[] = [
       bucket,
       prefix,
     ],
+  },
+  {
+    // As for archives that were packed here or have their checksum beside them.
+    name: "hash known",
+    command: (_, dir, bucket, prefix) => [
+      Deno.execPath(),
+      "run",
+      "-A",
+      "--no-prompt",
+      `${here}transfer_self.ts`,
+      "up",
+      dir,
+      bucket,
+      prefix,
+      `${dir}.sha256`,
+    ],
+    upOnly: true,
   },
   {
     name: "aws",
@@ -229,6 +247,14 @@ async function makeFiles(dir: string, { count, size }: FileSet): Promise<void> {
   }
 }
 
+/** Makes `DIR.sha256`, in the form of `sha256sum`. */
+async function writeHashes(dir: string): Promise<void> {
+  const script =
+    'cd "$1" && find . -type f -printf "%f\\0" | xargs -0 -n 64 sha256sum > "$1.sha256"';
+  const { code } = await new Deno.Command("bash", { args: ["-c", script, "hashes", dir] }).output();
+  if (code !== 0) throw new Error(`sha256sum: exit ${code}`);
+}
+
 async function checkFiles(dir: string, { count, size }: FileSet): Promise<void> {
   for (let i = 0; i < count; i++) {
     const { size: actual } = await Deno.stat(`${dir}/f${i}`);
@@ -255,9 +281,10 @@ try {
   for (const set of sets) {
     const source = `${work}/source`;
     await makeFiles(source, set);
+    await writeHashes(source);
     for (let round = 0; round < rounds; round++) {
       for (const tool of tools.filter(({ name }) => wanted.includes(name))) {
-        for (const direction of ["up", "down"] as const) {
+        for (const direction of tool.upOnly ? ["up"] as const : ["up", "down"] as const) {
           const dir = direction === "up" ? source : `${work}/target`;
           await Deno.mkdir(dir, { recursive: true });
           const command = tool.command(direction, dir, bucket, tool.name);

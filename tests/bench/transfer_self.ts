@@ -1,5 +1,6 @@
 /**
- * This project's side of `transfer.ts`: moves a directory of files `f0`, `f1`, … up or down.
+ * This project's side of `transfer.ts`: moves a directory of files `f0`, `f1`, … up or down; up also
+ * with hashes that are known, from a list that `sha256sum` has made.
  *
  * @module
  */
@@ -9,7 +10,9 @@ import { download } from "../../src/storage/download.ts";
 import { createS3Backend } from "../../src/storage/s3/s3_backend.ts";
 import { fileItem, upload } from "../../src/storage/upload.ts";
 
-const [direction, dir, bucket, prefix] = Deno.args;
+const [direction, dir, bucket, prefix, list] = Deno.args;
+const lines = list === undefined ? [] : Deno.readTextFileSync(list).trimEnd().split("\n");
+const hashes = new Map(lines.map((line) => [line.slice(66), line.slice(0, 64)]));
 using backend = await createS3Backend();
 const above = new OutputLocation(bucket, prefix);
 const results = direction === "up"
@@ -17,7 +20,10 @@ const results = direction === "up"
     backend,
     Array.from(Deno.readDirSync(dir), ({ name }) => {
       const path = `${dir}/${name}`;
-      return fileItem(above.join(name), path, { size: Deno.statSync(path).size });
+      return fileItem(above.join(name), path, {
+        size: Deno.statSync(path).size,
+        sha256: hashes.get(name),
+      });
     }),
   )
   : await download(
