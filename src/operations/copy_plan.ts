@@ -12,6 +12,7 @@ import type { OutputLocation } from "../layout/output_location.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import type { CallOptions, StorageBackend } from "../storage/backend.ts";
 import { pathFilter } from "../storage/path_filter.ts";
+import { SMALL_CONCURRENCY } from "../storage/transfer.ts";
 import { readSidecar } from "./fetch_artifacts.ts";
 import { isCurrent, joinListing, noOutputs } from "./list_outputs.ts";
 import { readOutputs, type RunManifest } from "./read_manifest.ts";
@@ -77,9 +78,6 @@ export interface PlanCopyOptions extends ArtifactSelection, CallOptions {
   readonly show?: (location: OutputLocation) => string;
 }
 
-/** How many checksums are read at once. */
-const CONCURRENCY = 16;
-
 /**
  * Finds out what there is to copy of a run: by a listing, to which the manifest adds hashes and types;
  * of a selection by the manifest alone, where that is complete. With groups, targets or components only artifacts are taken. The checksum beside an
@@ -144,7 +142,7 @@ export async function planCopy(
       signal?.throwIfAborted();
       obstacles.push({ path: file.path, location: file.location, error: error as Error });
     }
-  }, { concurrency: CONCURRENCY });
+  }, { concurrency: SMALL_CONCURRENCY });
   files.sort((a, b) => compareKeys(a.path, b.path));
   return { from, manifest, whole, files, obstacles };
 }

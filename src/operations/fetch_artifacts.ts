@@ -20,7 +20,7 @@ import {
 } from "../storage/download.ts";
 import {
   concurrencyFor,
-  DEFAULT_CONCURRENCY,
+  SMALL_CONCURRENCY,
   transferAll,
   type TransferResult,
 } from "../storage/transfer.ts";
@@ -77,7 +77,7 @@ export async function planFetch(
   root: RunOutputRoot,
   options: FetchOptions,
 ): Promise<FetchPlan> {
-  const { outputDir, signal, concurrency = DEFAULT_CONCURRENCY, requireChecksums } = options;
+  const { outputDir, signal, concurrency = SMALL_CONCURRENCY, requireChecksums } = options;
   const show = options.show ?? String;
   checkSelection(options);
   const manifest = options.manifest ?? await readOutputs(backend, root, { show, signal });
