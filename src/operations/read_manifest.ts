@@ -215,25 +215,29 @@ export interface StoredPart extends RunPart {
  *
  * @param backend The storage.
  * @param object Where it is.
- * @param isKept Whether its files are kept.
+ * @param isKept Whether its files are kept, by its size if need be.
  * @param options How to show locations; a signal.
+ * @param onFile Told of each file, in the order that they have there.
  * @returns The part; nothing, if it is not there.
  * @throws {RunOutputsError} `integrity` or `failed`, as `parsePart`.
  */
 export async function readPart(
   backend: StorageBackend,
   { location }: Pick<ObjectInfo, "location">,
-  isKept: boolean,
+  isKept: boolean | ((info: ObjectInfo) => boolean),
   { show = String, signal }: ReadOutputsOptions = {},
+  onFile?: (file: OutputFile) => void,
 ): Promise<StoredPart | undefined> {
   const body = await openIfThere(backend, location, { signal });
   if (body === undefined) return undefined;
   await using _ = body;
   const name = show(location);
   const reader = new PartReader(name);
-  let files: OutputFile[] | undefined = isKept ? [] : undefined;
+  const keeps = typeof isKept === "boolean" ? isKept : isKept(body.info);
+  let files: OutputFile[] | undefined = keeps ? [] : undefined;
   for await (const chunk of body) {
     const some = reader.push(chunk);
+    if (onFile !== undefined) { for (const file of some) onFile(file); }
     if (files !== undefined) { for (const file of some) files.push(file); }
   }
   const head = reader.end();
@@ -262,8 +266,16 @@ async function* readFiles(
   reader.end();
 }
 
-/** The same, opened only when the first file is asked for, and one `await` for many files. */
-function streamFiles(
+/**
+ * The files of a part that was read and is sorted, read once more each time they are asked for; it
+ * must still be that version.
+ *
+ * @param backend The storage.
+ * @param info The part.
+ * @param options How to show locations; a signal.
+ * @returns The files. Nothing is opened before the first one is asked for.
+ */
+export function streamFiles(
   backend: StorageBackend,
   info: ObjectInfo,
   options: ReadOutputsOptions,

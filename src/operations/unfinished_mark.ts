@@ -8,11 +8,12 @@
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
-import { partText } from "../runs/format_part.ts";
-import type { ManifestHead, OutputFile } from "../runs/manifest.ts";
+import { streamPartText } from "../runs/format_part.ts";
+import type { ManifestHead } from "../runs/manifest.ts";
 import { unfinishedName } from "../runs/unfinished_part.ts";
-import type { StorageBackend } from "../storage/backend.ts";
-import { piecesSource } from "../storage/byte_source.ts";
+import type { ObjectInfo, StorageBackend } from "../storage/backend.ts";
+import { streamedSource } from "../storage/streamed_source.ts";
+import { type FileStream, without } from "./part_files.ts";
 import { readPart, type StoredPart } from "./read_manifest.ts";
 
 /** What a part tells. */
@@ -20,7 +21,7 @@ export interface PartContent {
   /** All but the files. */
   readonly head: ManifestHead;
   /** The files in the order of their paths. */
-  readonly files: readonly OutputFile[];
+  readonly files: FileStream;
 }
 
 /** Options of {@linkcode UnfinishedMark}. */
@@ -31,6 +32,8 @@ export interface UnfinishedMarkOptions {
   readonly show?: (location: OutputLocation) => string;
   /** Told, in one line, what a person should know. */
   readonly onNote?: (note: string) => void;
+  /** Whether the files of a mark are kept in memory, by its size. */
+  readonly isKept: (info: ObjectInfo) => boolean;
   /** Stops what is under way. */
   readonly signal?: AbortSignal;
 }
@@ -59,8 +62,7 @@ export class UnfinishedMark {
   /**
    * Reads what earlier uploads have left undone.
    *
-   * @returns The mark as it was before this upload has written one of its own; nothing, if there was
-   * none, or a broken one.
+   * @returns The mark; nothing, if there is none, or a broken one.
    */
   read(): Promise<StoredPart | undefined> {
     return this.#found ??= this.#read();
@@ -76,10 +78,11 @@ export class UnfinishedMark {
     const { signal } = this.#options;
     const pending = new Set(paths);
     const marked = { ...head, pending: [...pending].sort() };
-    const told = files.filter(({ path }) => !pending.has(path));
-    const source = piecesSource(() => partText(marked, told));
+    const told = without(files, pending);
+    await using source = await streamedSource(() => streamPartText(marked, told), signal);
     await this.#backend.write(this.#location, source, { contentType: "application/json", signal });
     this.#isThere = true;
+    this.#found = undefined;
   }
 
   /**
@@ -113,9 +116,9 @@ export class UnfinishedMark {
   }
 
   async #read(): Promise<StoredPart | undefined> {
-    const { show, signal } = this.#options;
+    const { show, isKept, signal } = this.#options;
     try {
-      const mark = await readPart(this.#backend, { location: this.#location }, true, {
+      const mark = await readPart(this.#backend, { location: this.#location }, isKept, {
         show,
         signal,
       });

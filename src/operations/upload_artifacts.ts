@@ -10,7 +10,7 @@ import { ArtifactName, type Compression } from "../layout/artifact_name.ts";
 import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
-import { segmentOf } from "../storage/disk_name.ts";
+import { type NamedEntry, readDirectory, segmentOf } from "../storage/disk_name.ts";
 import { pathFilter, type PathFilterOptions } from "../storage/path_filter.ts";
 import { fileItem, textItem, type UploadItem } from "../storage/upload.ts";
 import { checkArtifactDir, checkReadyArchive, looksLikeArchive } from "./artifact_checks.ts";
@@ -59,7 +59,7 @@ export async function planArtifacts(
 ): Promise<string[]> {
   const { artifactsDir, signal } = options;
   const filter = nameFilter(options);
-  const entries = await readEntries(artifactsDir, options.encodedNames);
+  const entries = await readEntries(artifactsDir, options.encodedNames, planner);
   const archives = [...entries.values()]
     .filter((entry) => entry.isFile && ArtifactName.tryParse(entry.name) !== undefined);
   const packed = new Set<string>();
@@ -109,22 +109,27 @@ function nameFilter({ include, exclude }: PathFilterOptions): NameFilter {
 }
 
 /** Something in the artifacts' directory, its name as part of a key. */
-interface Entry extends Deno.DirEntry {
+interface Entry extends NamedEntry {
   readonly path: string;
 }
 
 async function readEntries(
   dir: string,
   encodedNames: boolean | undefined,
+  planner: UploadPlanner,
 ): Promise<ReadonlyMap<string, Entry>> {
   try {
-    const entries = await Array.fromAsync(Deno.readDir(dir), (entry) => ({
+    const entries = (await readDirectory(dir)).map((entry) => ({
       ...entry,
       name: segmentOf(entry.name, encodedNames),
       path: join(dir, entry.name),
     }));
     entries.sort((a, b) => a.name < b.name ? -1 : 1);
-    return new Map(entries.map((entry) => [entry.name, entry]));
+    for (const { path, misread } of entries) {
+      if (misread !== undefined) planner.warn(path, `is not uploaded: ${misread}`);
+    }
+    const readable = entries.filter(({ misread }) => misread === undefined);
+    return new Map(readable.map((entry) => [entry.name, entry]));
   } catch (error) {
     throw diskError("list the artifacts in", dir, error);
   }

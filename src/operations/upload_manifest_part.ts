@@ -18,7 +18,8 @@ import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import { addExpected, formatExpected } from "../runs/expected_parts.ts";
-import { inOrder, partText } from "../runs/format_part.ts";
+import { FileHashes } from "../runs/file_hashes.ts";
+import { inOrder, streamPartText } from "../runs/format_part.ts";
 import {
   MANIFEST_SCHEMA,
   type ManifestHead,
@@ -29,11 +30,12 @@ import {
 import { claimPart } from "../runs/part_claim.ts";
 import { pendingOf } from "../runs/unfinished_part.ts";
 import type { ObjectInfo, StorageBackend } from "../storage/backend.ts";
-import { bytesSource, piecesSource } from "../storage/byte_source.ts";
+import { bytesSource } from "../storage/byte_source.ts";
 import { contentType } from "../storage/content_type.ts";
-import { isModifiedAfter } from "../storage/modified.ts";
+import { type StreamedSource, streamedSource } from "../storage/streamed_source.ts";
 import type { TransferResult } from "../storage/transfer.ts";
 import { WatchedWrites } from "../storage/watched_writes.ts";
+import { filesOf, type RunIn, uniteWith } from "./part_files.ts";
 import { putContended } from "./put_contended.ts";
 import { readExpected, readPart, type StoredPart } from "./read_manifest.ts";
 import { type PartContent, UnfinishedMark } from "./unfinished_mark.ts";
@@ -54,9 +56,17 @@ export interface PartUploadOptions {
   readonly show?: (location: OutputLocation) => string;
   /** Told, in one line, what a person should know. */
   readonly onNote?: (note: string) => void;
+  /**
+   * Up to how many bytes of a part from before are kept in memory; the files of a larger one are
+   * read anew each time they are needed. Default: 4 MiB.
+   */
+  readonly keepBytes?: number;
   /** Stops what is under way. */
   readonly signal?: AbortSignal;
 }
+
+/** Up to how many bytes of a part are kept. */
+const KEEP_BYTES = 4 * 1024 * 1024;
 
 /** What an upload has put there, and the pages that tell of it. */
 export interface UploadedFiles {
@@ -96,8 +106,11 @@ export class PartUpload {
   readonly #root: RunOutputRoot;
   readonly #options: PartUploadOptions;
   readonly #location: OutputLocation;
-  /** The part that was taken away because what it tells was going to change. */
-  #withdrawn?: StoredPart;
+  /**
+   * The part that was taken away because what it tells was going to change, and what had been left
+   * undone by then. Its files are in the mark.
+   */
+  #withdrawn?: { readonly head: ManifestHead; readonly pending: readonly string[] };
   /** What earlier uploads have left undone. */
   readonly #mark: UnfinishedMark;
 
@@ -114,7 +127,7 @@ export class PartUpload {
     this.#root = root;
     this.#options = options;
     this.#location = root.outputsManifest(options.part);
-    this.#mark = new UnfinishedMark(backend, root, options);
+    this.#mark = new UnfinishedMark(backend, root, { ...options, isKept: this.#isKept });
   }
 
   /** The part's name. */
@@ -135,8 +148,9 @@ export class PartUpload {
     if (!this.#backend.writes) return this.#backend;
     let withdrawing: Promise<void> | undefined;
     let there: StoredPart | undefined;
+    const hashes = new FileHashes();
     try {
-      there = await this.#read();
+      there = await this.#read(({ path, sha256 }) => hashes.add(path, sha256));
       if (there === undefined) return this.#backend;
     } catch (error) {
       if (!isBroken(error)) throw error;
@@ -144,10 +158,8 @@ export class PartUpload {
         await (withdrawing ??= this.#withdraw([...planned, location], undefined, error));
       });
     }
-    const hashes = new Map(there.files!.map(({ path, sha256 }) => [path, sha256]));
     return new WatchedWrites(this.#backend, async (location, { sha256 }) => {
-      const known = hashes.get(this.#pathOf(location) ?? "");
-      if (known === undefined || known === sha256) return;
+      if (!hashes.differs(this.#pathOf(location) ?? "", sha256)) return;
       await (withdrawing ??= this.#withdraw([...planned, location], there));
     });
   }
@@ -178,7 +190,6 @@ export class PartUpload {
    * @returns What became of the part: `failed`, with code `conflict`, if another job has written it.
    */
   async end({ results, pages = [] }: UploadedFiles): Promise<TransferResult> {
-    const { signal } = this.#options;
     const path = "the outputs manifest";
     const location = this.#location;
     const present = pages.filter(({ outcome }) => outcome !== "failed").map((page) =>
@@ -188,19 +199,11 @@ export class PartUpload {
     if (!this.#backend.writes && results.some(isUnmade)) {
       return { location, path, outcome: "planned", warnings: [] };
     }
-    let pending: readonly string[] = [];
-    const result = await putContended(this.#backend, { location, path, signal }, async () => {
-      const ours = await this.#describe(results, present);
-      const mark = await this.#mark.read();
-      const { part: there, info } = await this.#find();
-      const content = await this.#goOn([there ?? this.#withdrawn, mark], ours);
-      if (content instanceof Error) return { refusal: content };
-      pending = content.pending;
-      if (there !== undefined && isSame(there, content)) return { there: there.info };
-      return { there: info, source: piecesSource(() => partText(content.head, content.files)) };
-    });
-    if (result.outcome !== "failed") await this.#settle(pending);
-    else if ((result.error as RunOutputsError).code !== "conflict") await this.withhold(results);
+    const result = await this.#put(path, () => this.#describe(results, present));
+    const { error } = result;
+    if (result.outcome === "failed" && (error as RunOutputsError).code !== "conflict") {
+      await this.withhold(results);
+    }
     return result;
   }
 
@@ -218,9 +221,8 @@ export class PartUpload {
       const mark = await this.#mark.read();
       const { part: there } = await this.#find();
       // Another job's part is none of ours, and what that job has left undone neither.
-      const before = there ?? this.#withdrawn;
-      if (before !== undefined && claimPart(before.head, ours.head) instanceof Error) return;
-      const content = await this.#goOn([this.#withdrawn, mark], ours);
+      if (there !== undefined && claimPart(there.head, ours.head) instanceof Error) return;
+      const content = await this.#goOn(undefined, mark, ours);
       if (content instanceof Error) return;
       // What is nowhere in the run, nothing in this attempt makes up for.
       const paths = failed.map(({ location, path }) => this.#pathOf(location) || path);
@@ -239,20 +241,37 @@ export class PartUpload {
    * @returns What became of the part.
    */
   async endCopied(head: ManifestHead, files: readonly OutputFile[]): Promise<TransferResult> {
+    return await this.#put("the outputs manifest", () => Promise.resolve({ head, files }), true);
+  }
+
+  /** Writes the part, with what stays of the one from before. */
+  async #put(
+    path: string,
+    describe: () => Promise<PartContent>,
+    unitesAll = false,
+  ): Promise<TransferResult> {
     const { signal } = this.#options;
-    const [path, location] = ["the outputs manifest", this.#location];
+    const location = this.#location;
     let pending: readonly string[] = [];
-    const result = await putContended(this.#backend, { location, path, signal }, async () => {
-      const mark = await this.#mark.read();
-      const { part: there, info } = await this.#find();
-      const content = await this.#goOn([there ?? this.#withdrawn, mark], { head, files }, true);
-      if (content instanceof Error) return { refusal: content };
-      pending = content.pending;
-      if (there !== undefined && isSame(there, content)) return { there: there.info };
-      return { there: info, source: piecesSource(() => partText(content.head, content.files)) };
-    });
-    if (result.outcome !== "failed") await this.#settle(pending);
-    return result;
+    let source: StreamedSource | undefined;
+    try {
+      const result = await putContended(this.#backend, { location, path, signal }, async () => {
+        const ours = await describe();
+        const mark = await this.#mark.read();
+        const { part: there, info } = await this.#find();
+        const content = await this.#goOn(there, mark, ours, unitesAll);
+        if (content instanceof Error) return { refusal: content };
+        pending = content.pending;
+        if (there !== undefined && await this.#isSame(there, content)) return { there: there.info };
+        await source?.[Symbol.asyncDispose]();
+        source = await streamedSource(() => streamPartText(content.head, content.files), signal);
+        return { there: info, source };
+      });
+      if (result.outcome !== "failed") await this.#settle(pending);
+      return result;
+    } finally {
+      await source?.[Symbol.asyncDispose]();
+    }
   }
 
   /** What this upload has to tell. */
@@ -300,43 +319,33 @@ export class PartUpload {
 
   /** Takes over what stays from the part from before, and from the mark of what was left undone. */
   async #goOn(
-    befores: readonly (StoredPart | undefined)[],
+    there: StoredPart | undefined,
+    mark: StoredPart | undefined,
     ours: PartContent,
     unitesAll = false,
   ): Promise<PartToBe | RunOutputsError> {
     let { head, files } = ours;
-    let pending: readonly string[] = [];
-    for (const before of befores) {
+    const pending = new Set<string>();
+    const claim = (before: ManifestHead) => unitesAll ? "unite" : claimPart(before, ours.head);
+    // Whose the part was that was taken away counts, unless another one has come in its place.
+    if (there === undefined && this.#withdrawn !== undefined) {
+      const claimed = claim(this.#withdrawn.head);
+      if (claimed instanceof Error) return claimed;
+    }
+    for (const before of [there, mark]) {
       if (before === undefined) continue;
-      const claim = unitesAll ? "unite" : claimPart(before.head, ours.head);
-      if (claim instanceof Error) return claim;
+      const claimed = claim(before.head);
+      if (claimed instanceof Error) return claimed;
       head = { ...head, ...unknownOf(before.head) };
-      if (claim === "replace") continue;
+      if (claimed === "replace") continue;
       const pages = new Set([...before.head.pages ?? [], ...head.pages ?? []]);
       if (pages.size > 0) head = { ...head, pages: [...pages].sort() };
-      files = await this.#unite(before, files);
-      pending = [...pending, ...pendingOf(before.head)];
+      files = await uniteWith(this.#run, before, files, this.#options);
+      // A mark of this upload's own tells of what it has yet to do itself.
+      for (const path of this.#withdrawn?.pending ?? pendingOf(before.head)) pending.add(path);
     }
-    const told = new Set(pending.length === 0 ? [] : files.map(({ path }) => path));
-    return { head, files, pending: pending.filter((path) => !told.has(path)) };
-  }
-
-  /** Adds files that only the part from before names, those that are still as it says. */
-  async #unite(before: StoredPart, files: readonly OutputFile[]): Promise<readonly OutputFile[]> {
-    const { signal } = this.#options;
-    const ours = new Set(files.map(({ path }) => path));
-    const theirs = new Map(
-      before.files!.filter(({ path }) => !ours.has(path)).map((file) => [file.path, file]),
-    );
-    if (theirs.size === 0) return files;
-    const united = [...files];
-    const prefix = this.#root.root();
-    for await (const { location, size, modified } of this.#backend.list(prefix, { signal })) {
-      const file = theirs.get(location.relativeTo(prefix) ?? "");
-      if (file?.size !== size || isModifiedAfter(modified, before.info.modified)) continue;
-      united.push(file);
-    }
-    return inOrder(united);
+    if (pending.size > 0) { for await (const { path } of files) pending.delete(path); }
+    return { head, files, pending: [...pending] };
   }
 
   /** The part that is there. One that is broken can only be written over. */
@@ -352,14 +361,42 @@ export class PartUpload {
     }
   }
 
-  async #read(): Promise<StoredPart | undefined> {
+  async #read(onFile?: (file: OutputFile) => void): Promise<StoredPart | undefined> {
     const { show, signal } = this.#options;
-    return await readPart(this.#backend, { location: this.#location }, true, { show, signal });
+    const options = { show, signal };
+    return await readPart(
+      this.#backend,
+      { location: this.#location },
+      this.#isKept,
+      options,
+      onFile,
+    );
+  }
+
+  /** Whether a part tells what is to be told, if not at the same time. */
+  async #isSame(there: StoredPart, ours: PartContent): Promise<boolean> {
+    const hashOf = async (head: ManifestHead, files: PartContent["files"]) => {
+      const hash = createHash("sha256");
+      for await (const piece of streamPartText({ ...head, created_at: "" }, files)) {
+        hash.update(piece);
+      }
+      return hash.digest("hex");
+    };
+    const theirs = filesOf(this.#backend, there, this.#options);
+    return await hashOf(there.head, theirs) === await hashOf(ours.head, ours.files);
   }
 
   async #settle(pending: readonly string[]): Promise<void> {
     if (this.#backend.writes) await this.#mark.settle((await this.#describe([], [])).head, pending);
   }
+
+  get #run(): RunIn {
+    return { backend: this.#backend, root: this.#root };
+  }
+
+  /** Whether the files of a part, or of a mark, are kept in memory. */
+  readonly #isKept = ({ size }: ObjectInfo): boolean =>
+    size <= (this.#options.keepBytes ?? KEEP_BYTES);
 
   #pathOf(location: OutputLocation): string | undefined {
     return location.relativeTo(this.#root.root());
@@ -374,15 +411,15 @@ export class PartUpload {
     const { show = String, signal, onNote } = this.#options;
     const ours = await this.#describe([], []);
     const mark = await this.#mark.read();
-    let content = await this.#goOn([there, mark], ours);
+    let content = await this.#goOn(there, mark, ours);
     if (content instanceof Error) {
       // What is another job's stays that job's.
-      const all = await this.#goOn([there, mark], ours, true) as PartToBe;
+      const all = await this.#goOn(there, mark, ours, true) as PartToBe;
       content = { ...all, head: (mark ?? there)!.head };
     }
     const paths = planned.map((location) => this.#pathOf(location)!);
     await this.#mark.write(content, [...content.pending, ...paths]);
-    this.#withdrawn = there;
+    this.#withdrawn = { head: (there ?? content).head, pending: content.pending };
     if (cause !== undefined) onNote?.(`${cause.message}: it is replaced`);
     try {
       await this.#backend.delete(this.#location, { signal });
@@ -414,17 +451,4 @@ function unknownOf(head: ManifestHead): Partial<ManifestHead> {
   const { schema: _1, layout: _2, run: _3, part: _4, created_at: _5, tool: _6, ...more } = head;
   const { writer: _7, pages: _8, pending: _9, ...unknown } = more;
   return unknown;
-}
-
-/** Whether a part tells what is to be told, if not at the same time. */
-function isSame(
-  there: StoredPart,
-  ours: PartContent,
-): boolean {
-  const text = (head: ManifestHead, files: Iterable<OutputFile>) => {
-    const hash = createHash("sha256");
-    for (const piece of partText({ ...head, created_at: "" }, files)) hash.update(piece);
-    return hash.digest("hex");
-  };
-  return text(there.head, there.files!) === text(ours.head, ours.files);
 }

@@ -9,6 +9,7 @@ import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
+import { readDirectory } from "../storage/disk_name.ts";
 import { fileItem } from "../storage/upload.ts";
 import { parseDistribution } from "./index_pages/distribution.ts";
 import { UploadPlanner } from "./upload_plan.ts";
@@ -62,7 +63,7 @@ async function planDirectory(
   { signal, artifactGroup }: PlanPythonOptions,
 ): Promise<string[]> {
   const families: string[] = [];
-  const entries = await Array.fromAsync(Deno.readDir(dir)).catch((error) => {
+  const entries = await readDirectory(dir).catch((error) => {
     throw diskError("list the Python packages in", dir, error);
   });
   entries.sort((a, b) => a.name < b.name ? -1 : 1);
@@ -71,7 +72,8 @@ async function planDirectory(
     signal?.throwIfAborted();
     if (entry.name.startsWith(".")) continue;
     const path = join(dir, entry.name);
-    if (entry.isFile && parseDistribution(entry.name) !== undefined) {
+    if (entry.misread !== undefined) planner.warn(path, `is not uploaded: ${entry.misread}`);
+    else if (entry.isFile && parseDistribution(entry.name) !== undefined) {
       planner.add(fileItem(to.join(entry.name), path, { size: (await Deno.stat(path)).size }));
     } else if (entry.isDirectory && atTop) families.push(entry.name);
     else planner.note(path, entry.isSymlink ? "a symbolic link" : "not a Python package");

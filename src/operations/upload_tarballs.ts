@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
+import { readDirectory } from "../storage/disk_name.ts";
 import { fileItem } from "../storage/upload.ts";
 import { UploadPlanner } from "./upload_plan.ts";
 
@@ -35,16 +36,20 @@ export async function planTarballs(
   planner: UploadPlanner = new UploadPlanner(),
 ): Promise<void> {
   const { tarballsDir, signal } = options;
-  const entries = await Array.fromAsync(Deno.readDir(tarballsDir)).catch((error) => {
+  const entries = await readDirectory(tarballsDir).catch((error) => {
     throw diskError("list the tarballs in", tarballsDir, error);
   });
   entries.sort((a, b) => a.name < b.name ? -1 : 1);
   const start = `therock-dist-${root.platform}-`;
   let found = 0;
-  for (const { name, isFile, isSymlink } of entries) {
+  for (const { name, isFile, isSymlink, misread } of entries) {
     signal?.throwIfAborted();
     if (name.startsWith(".")) continue;
     const path = join(tarballsDir, name);
+    if (misread !== undefined) {
+      planner.warn(path, `is not uploaded: ${misread}`);
+      continue;
+    }
     if (!isFile || !name.endsWith(".tar.gz")) {
       planner.note(path, isSymlink ? "a symbolic link" : "not a .tar.gz file");
       continue;

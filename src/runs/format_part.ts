@@ -16,16 +16,42 @@ import type { ManifestHead, ManifestPart, OutputFile } from "./manifest.ts";
  * @returns Pieces of JSON.
  */
 export function* partText(head: ManifestHead, files: Iterable<OutputFile>): Generator<string> {
+  yield begin(head);
+  let count = 0;
+  for (const file of files) yield line(file, count++);
+  yield end(count);
+}
+
+/**
+ * The same text, of files that come as a stream.
+ *
+ * @param head All but the files.
+ * @param files The files, in the order they are to have.
+ * @returns Pieces of JSON.
+ */
+export async function* streamPartText(
+  head: ManifestHead,
+  files: Iterable<OutputFile> | AsyncIterable<OutputFile>,
+): AsyncGenerator<string> {
+  yield begin(head);
+  let count = 0;
+  for await (const file of files) yield line(file, count++);
+  yield end(count);
+}
+
+function begin(head: ManifestHead): string {
   // A head that comes from a part may still have its files.
   const { files: _, ...members } = head as ManifestHead & { readonly files?: unknown };
   const text = JSON.stringify(members, null, 2);
-  yield `${text.slice(0, text.lastIndexOf("\n"))},\n  "files": [`;
-  let between = "\n    ";
-  for (const file of files) {
-    yield between + JSON.stringify(file);
-    between = ",\n    ";
-  }
-  yield between === "\n    " ? "]\n}\n" : "\n  ]\n}\n";
+  return `${text.slice(0, text.lastIndexOf("\n"))},\n  "files": [`;
+}
+
+function line(file: OutputFile, before: number): string {
+  return `${before === 0 ? "" : ","}\n    ${JSON.stringify(file)}`;
+}
+
+function end(count: number): string {
+  return count === 0 ? "]\n}\n" : "\n  ]\n}\n";
 }
 
 /**

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { join } from "node:path";
 import { decodeWindowsName } from "../layout/local_name.ts";
 
 /**
@@ -17,20 +18,58 @@ export function segmentOf(name: string, encoded: boolean = Deno.build.os === "wi
   return encoded ? decodeWindowsName(name) : name;
 }
 
+/** Something in a directory. */
+export interface NamedEntry extends Deno.DirEntry {
+  /**
+   * Why it can't be reached by its name: on disk that is not UTF-8, and a listing tells another one.
+   */
+  readonly misread?: "its name is not UTF-8" | "the name of a file beside it is not UTF-8";
+}
+
 /**
- * Whether a name that a directory's listing tells is not the one on disk: it is not UTF-8 there, and
- * can't be asked for.
+ * Reads a directory. Names that are not UTF-8 are told with U+FFFD in them, so several can be told
+ * as one, which can also be the right name of something else: that one is never taken for them.
  *
- * @param name The name.
- * @param path The path with it.
- * @returns `true`, if nothing can be reached by it.
+ * @param dir The directory.
+ * @param signal Stops the reading.
+ * @returns What is in it, in no order.
+ * @throws What the disk says, as `Deno` throws it; the signal's reason.
  */
-export function isMisread(name: string, path: string): boolean {
-  if (!name.includes("\ufffd")) return false;
-  try {
-    Deno.lstatSync(path);
-    return false;
-  } catch (error) {
-    return error instanceof Deno.errors.NotFound;
+export async function readDirectory(dir: string, signal?: AbortSignal): Promise<NamedEntry[]> {
+  const entries: NamedEntry[] = [];
+  const doubtful = new Map<string, Deno.DirEntry[]>();
+  for await (const entry of Deno.readDir(dir)) {
+    signal?.throwIfAborted();
+    if (!entry.name.includes("\ufffd")) entries.push(entry);
+    else doubtful.set(entry.name, [...doubtful.get(entry.name) ?? [], entry]);
   }
+  for (const [name, group] of doubtful) {
+    const there = lstat(join(dir, name));
+    // Which of them has the name does not show where they are of one kind, and does not matter.
+    const own = there && group.find((entry) => isAlike(entry, there));
+    for (const entry of group) {
+      if (entry === own) entries.push(entry);
+      else {
+        const misread = own === undefined
+          ? "its name is not UTF-8"
+          : "the name of a file beside it is not UTF-8";
+        entries.push({ ...entry, misread });
+      }
+    }
+  }
+  return entries;
+}
+
+function lstat(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.lstatSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+function isAlike(entry: Deno.DirEntry, stat: Deno.FileInfo): boolean {
+  return entry.isFile === stat.isFile && entry.isDirectory === stat.isDirectory &&
+    entry.isSymlink === stat.isSymlink;
 }

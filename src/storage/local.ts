@@ -29,7 +29,7 @@ import { readFile } from "./byte_source.ts";
 import { compareKeys } from "../layout/compare_keys.ts";
 import { contentType } from "./content_type.ts";
 import { diskError } from "../layout/disk_error.ts";
-import { isMisread } from "./disk_name.ts";
+import { type NamedEntry, readDirectory } from "./disk_name.ts";
 import { isUnfinished } from "./download_part.ts";
 import { clipRange } from "./range.ts";
 
@@ -267,19 +267,15 @@ export class LocalBackend implements StorageBackend {
     options: ListOptions,
   ): AsyncGenerator<ObjectInfo> {
     const { signal, recursive = true } = options;
-    const entries: { readonly key: string; readonly name: string; readonly directory: boolean }[] =
-      [];
+    const entries: (NamedEntry & { readonly key: string })[] = [];
     try {
-      for await (const entry of Deno.readDir(path)) {
+      for (const entry of await readDirectory(path, signal)) {
         signal?.throwIfAborted();
         if (isTemporary(entry.name)) continue;
         if (!(entry.isFile || (entry.isDirectory && recursive))) continue;
-        if (entry.isFile && await isUnfinished(join(path, entry.name))) continue;
-        entries.push({
-          key: this.#encode ? decode(entry.name) : entry.name,
-          name: entry.name,
-          directory: entry.isDirectory,
-        });
+        const readable = entry.isFile && entry.misread === undefined;
+        if (readable && await isUnfinished(join(path, entry.name))) continue;
+        entries.push({ ...entry, key: this.#encode ? decode(entry.name) : entry.name });
       }
     } catch (error) {
       if (isMissing(error)) return;
@@ -287,14 +283,14 @@ export class LocalBackend implements StorageBackend {
     }
     // Below a directory all keys continue with "/", so that is what its name sorts with.
     entries.sort((a, b) =>
-      compareKeys(a.directory ? `${a.key}/` : a.key, b.directory ? `${b.key}/` : b.key)
+      compareKeys(a.isDirectory ? `${a.key}/` : a.key, b.isDirectory ? `${b.key}/` : b.key)
     );
-    for (const { key, name, directory } of entries) {
+    for (const { key, name, isDirectory, misread } of entries) {
       signal?.throwIfAborted();
       const inside = join(path, name);
-      const location = this.#joinKey(above, key, inside);
+      const location = this.#joinKey(above, key, inside, misread);
       if (location === undefined) continue;
-      if (directory) {
+      if (isDirectory) {
         yield* this.#walk(location, inside, options);
         continue;
       }
@@ -310,15 +306,19 @@ export class LocalBackend implements StorageBackend {
   }
 
   /** The location of a name; nothing, if no key has such a name and that could be told. */
-  #joinKey(above: OutputLocation, name: string, path: string): OutputLocation | undefined {
-    let location: OutputLocation | undefined;
-    let reason = "its name is not UTF-8";
+  #joinKey(
+    above: OutputLocation,
+    name: string,
+    path: string,
+    misread: NamedEntry["misread"],
+  ): OutputLocation | undefined {
+    let reason: string | undefined = misread;
     try {
-      location = above.join(name);
+      const location = above.join(name);
+      if (misread === undefined) return location;
     } catch (error) {
-      reason = (error as Error).message;
+      reason ??= (error as Error).message;
     }
-    if (location !== undefined && !isMisread(name, path)) return location;
     // To leave it out without a word would be a lie.
     if (this.#onNotice === undefined) {
       throw new RunOutputsError("failed", `Cannot list ${quote(path)}: ${reason}`);

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { isTemporary } from "./atomic_file.ts";
 import { isUnfinished } from "./download_part.ts";
 import type { PathFilter } from "./path_filter.ts";
-import { isMisread, segmentOf } from "./disk_name.ts";
+import { readDirectory, segmentOf } from "./disk_name.ts";
 import { compareKeys } from "../layout/compare_keys.ts";
 import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
@@ -66,12 +66,12 @@ export async function listTree(
   const unreadable: { relativePath: string; error: Error }[] = [];
 
   async function walk(dir: string, above: string): Promise<void> {
-    for await (const entry of Deno.readDir(dir)) {
+    for (const entry of await readDirectory(dir, signal)) {
       signal?.throwIfAborted();
       const relativePath = above + segmentOf(entry.name, encodedNames);
       const path = join(dir, entry.name);
       try {
-        if (isMisread(entry.name, path)) throw notUtf8(path);
+        if (entry.misread !== undefined) throw misread(path, entry.misread);
         if (entry.isDirectory) {
           await walk(path, `${relativePath}/`);
           continue;
@@ -101,8 +101,8 @@ export async function listTree(
   return { files, skipped, unreadable };
 }
 
-function notUtf8(path: string): RunOutputsError {
-  return new RunOutputsError("invalid", `Cannot read '${path}': its name is not UTF-8`);
+function misread(path: string, reason: string): RunOutputsError {
+  return new RunOutputsError("invalid", `Cannot read '${path}': ${reason}`);
 }
 
 function kindOf(entry: Deno.DirEntry): string {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { tempDir } from "../support/temp_dir.ts";
 
 const CHILD = fileURLToPath(new URL("../support/huge_run_child.ts", import.meta.url));
 
@@ -34,4 +35,28 @@ Deno.test(`${COUNT} files: verified and compared, in ${HEAP_MIB} MiB`, async () 
   const text = new TextDecoder();
   assert.equal(code, 0, text.decode(stderr).slice(0, 2000));
   assert.deepEqual(JSON.parse(text.decode(stdout)), { ok: COUNT, same: COUNT, others: 0 });
+});
+
+const UPLOAD_CHILD = fileURLToPath(new URL("../support/huge_upload_child.ts", import.meta.url));
+
+/** Each file is read and written many times. */
+const ADDED_TO = 80_000;
+
+Deno.test(`${ADDED_TO} files: an upload that adds to their part, in ${HEAP_MIB} MiB`, async () => {
+  await using temp = await tempDir();
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "-q", "-P", `--v8-flags=--max-old-space-size=${HEAP_MIB}`],
+      ...[UPLOAD_CHILD, `${ADDED_TO}`, temp.path],
+    ],
+    stdin: "null",
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = new TextDecoder();
+  assert.equal(code, 0, text.decode(stderr).slice(0, 2000));
+  assert.deepEqual(JSON.parse(text.decode(stdout)), [
+    [ADDED_TO + 2, "written"],
+    // The listing does not have what was added first: what is gone is not told again.
+    [ADDED_TO, "written"],
+  ]);
 });

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { RunOutputRoot } from "../../src/layout/run_output_root.ts";
 import { parseDistribution } from "../../src/operations/index_pages/distribution.ts";
+import { planArtifacts } from "../../src/operations/upload_artifacts.ts";
 import { planStage } from "../../src/operations/upload_build.ts";
 import { planPytorchManifest } from "../../src/operations/upload_manifest.ts";
 import { planPackages } from "../../src/operations/upload_packages.ts";
@@ -13,6 +14,7 @@ import { planTarballs } from "../../src/operations/upload_tarballs.ts";
 import { planTestReport } from "../../src/operations/upload_test_report.ts";
 import { MemoryBackend } from "../../src/storage/memory.ts";
 import { rejectsWith } from "../support/errors.ts";
+import { makeNamesOutsideUtf8, takesAnyName } from "../support/odd_names.ts";
 import { makeBuild } from "../support/staging.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 
@@ -245,4 +247,37 @@ test("planTestReport(): its pages, or what is asked for", async (dir, planner) =
   assert.deepEqual(await planTestReport(ROOT, more, second), ["*.png"]);
   assert.deepEqual(keys(second.plan()), ["logs/tests/rccl/a.html", "logs/tests/rccl/style.css"]);
   await rejectsWith(planTestReport(ROOT, { ...report, subfolder: "../x" }), "invalid", "../x");
+});
+
+Deno.test({
+  name: "planTarballs(), planArtifacts(), planPython(): a name that is not UTF-8 is passed over",
+  ignore: !takesAnyName,
+  fn: async () => {
+    const plans = [
+      (dir: string, planner: UploadPlanner) => planTarballs(ROOT, { tarballsDir: dir }, planner),
+      (dir: string, planner: UploadPlanner) => planArtifacts(ROOT, { artifactsDir: dir }, planner),
+      (dir: string, planner: UploadPlanner) => planPython(ROOT, { packagesDir: dir }, planner),
+    ];
+    for (const plan of plans) {
+      await using temp = await tempDir();
+      await writeTree(temp.path, {
+        "d\ufffd": "a file, and no directory",
+        "therock-dist-linux-x-7.0.tar.gz": "",
+        "a_lib_x.tar.zst": "",
+        "a-1.0-py3-none-any.whl": "",
+      });
+      await makeNamesOutsideUtf8(temp.path);
+      const planner = new UploadPlanner();
+      await plan(temp.path, planner);
+      const { warnings = [] } = planner.plan();
+      const told = warnings.filter(({ reason }) => reason.includes("UTF-8"));
+      assert.deepEqual(
+        told.map(({ path, reason }) => [path.slice(temp.path.length + 1), reason]),
+        [
+          ["a\ufffd.log", "is not uploaded: its name is not UTF-8"],
+          ["d\ufffd", "is not uploaded: the name of a file beside it is not UTF-8"],
+        ],
+      );
+    }
+  },
 });

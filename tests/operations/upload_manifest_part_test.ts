@@ -1,6 +1,7 @@
 /** The part that an upload writes: when, what, and over which others. */
 
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { RunOutputRoot } from "../../src/layout/run_output_root.ts";
 import { readOutputs } from "../../src/operations/read_manifest.ts";
 import { requireParts } from "../../src/operations/require_parts.ts";
@@ -294,10 +295,12 @@ async function failingJob(
   backend: StorageBackend,
   files: Readonly<Record<string, string>>,
   broken: readonly string[],
-  { attempt, writer = ONE }: { attempt: number; writer?: typeof ONE },
+  { attempt, writer = ONE, ...rest }:
+    & Pick<PartUploadOptions, "now" | "keepBytes">
+    & { attempt: number; writer?: typeof ONE },
 ): Promise<void> {
   const run = { run_attempt: attempt };
-  const part = new PartUpload(backend, ROOT, { part: "p", tool: "test", run, writer });
+  const part = new PartUpload(backend, ROOT, { part: "p", tool: "test", run, writer, ...rest });
   const items = Object.entries(files).map(([path, text]) => textItem(ROOT.file(path), text, path));
   const locations = [...Object.keys(files), ...broken].map((path) => ROOT.file(path));
   const results = await upload(await part.begin(locations), items);
@@ -419,3 +422,40 @@ Deno.test("PartUpload: a broken part is taken away before the first file is writ
   assert.deepEqual(there, [0]);
   assert.deepEqual((await readOutputs(inner, ROOT)).unfinished, ["p"]);
 });
+
+Deno.test("PartUpload: a part that is read as a stream becomes the same text", async () => {
+  const path = fc.constantFrom("a", "b", "b-", "b/c", "b/d", "e", "ü", "z/y/x");
+  const upload = fc.record({
+    files: fc.dictionary(path, fc.constantFrom("1", "2", "33"), { maxKeys: 4 }),
+    failing: fc.option(fc.array(path, { minLength: 1, maxLength: 2 }), { nil: undefined }),
+    gone: fc.option(path, { nil: undefined }),
+    attempt: fc.constantFrom(1, 1, 1, 2),
+  });
+  const now = () => new Date("2026-11-20T12:00:00Z");
+  await fc.assert(
+    fc.asyncProperty(fc.array(upload, { maxLength: 5 }), async (uploads) => {
+      const backends = [new MemoryBackend(), new MemoryBackend()];
+      for (const { files, failing, gone, attempt } of uploads) {
+        for (const [i, backend] of backends.entries()) {
+          const options = { attempt, writer: ONE, now, keepBytes: i === 0 ? Infinity : 0 };
+          if (gone !== undefined) await backend.delete(ROOT.file(gone));
+          if (failing === undefined) await job(backend, files, options);
+          else await failingJob(backend, files, failing, options);
+        }
+        const [kept, streamed] = await Promise.all(backends.map(manifests));
+        assert.deepEqual(streamed, kept);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+/** The text of all that is below `manifests/`. */
+async function manifests(backend: StorageBackend): Promise<Record<string, string>> {
+  const texts: Record<string, string> = {};
+  for await (const { location } of backend.list(ROOT.outputsManifestDir())) {
+    await using body = await backend.read(location);
+    texts[location.name] = new TextDecoder().decode(await collect(body));
+  }
+  return texts;
+}

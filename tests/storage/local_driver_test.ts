@@ -316,3 +316,25 @@ Deno.test({
     await rejectsWith(list(new LocalBackend(temp.path), "1-linux"), "failed", "Cannot list");
   },
 });
+
+Deno.test({
+  name: "local: a name that is not UTF-8 is never taken for the file that it is listed as",
+  ignore: !takesAnyName,
+  fn: async () => {
+    await using temp = await tempDir();
+    const dir = join(temp.path, "1-linux");
+    await writeTree(dir, { "a\ufffd.log": "own", "d\ufffd/in": "own" });
+    await makeNamesOutsideUtf8(dir);
+    const notices: string[] = [];
+    const backend = new LocalBackend(temp.path, { onNotice: (text) => notices.push(text) });
+    assert.deepEqual(await list(backend, "1-linux"), [
+      "1-linux/a\ufffd.log",
+      "1-linux/d\ufffd/in",
+    ]);
+    assert.deepEqual(notices.map((text) => text.replace(temp.path, "")), [
+      'Passing over "/1-linux/a\ufffd.log": the name of a file beside it is not UTF-8',
+      'Passing over "/1-linux/d\ufffd": the name of a file beside it is not UTF-8',
+    ]);
+    await rejectsWith(list(new LocalBackend(temp.path), "1-linux"), "failed", "Cannot list");
+  },
+});

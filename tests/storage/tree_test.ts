@@ -158,3 +158,25 @@ Deno.test({
     for (const { error } of unreadable) assert.match(error.message, /its name is not UTF-8$/);
   },
 });
+
+Deno.test({
+  name: "listTree(): a name that is not UTF-8 is never taken for the file that it is listed as",
+  ignore: !takesAnyName,
+  fn: async () => {
+    await using temp = await tempDir();
+    await writeTree(temp.path, { "a\ufffd.log": "own", "d\ufffd": "a file" });
+    await makeNamesOutsideUtf8(temp.path);
+    const { files, unreadable } = await listTree(temp.path);
+    assert.deepEqual(files.map(({ relativePath, size }) => [relativePath, size]), [
+      ["a\ufffd.log", 3],
+      ["d\ufffd", 6],
+    ]);
+    assert.deepEqual(unreadable.map(({ relativePath }) => relativePath), [
+      "a\ufffd.log",
+      "d\ufffd",
+    ]);
+    for (const { error } of unreadable) {
+      assert.match(error.message, /the name of a file beside it is not UTF-8$/);
+    }
+  },
+});

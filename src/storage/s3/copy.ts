@@ -16,6 +16,7 @@ import {
   type NewUpload,
   type Part,
   partSizeFor,
+  whatIsThere,
 } from "./multipart.ts";
 import { statObject } from "./read.ts";
 import type { Session } from "./session.ts";
@@ -59,8 +60,10 @@ export async function copyObject(
     const replaced = contentType === undefined || contentType === source.contentType
       ? {}
       : { ...await metadataOf(session, from, signal), ContentType: contentType };
-    await session.command("copy", to, signal, (client) =>
-      client.send(
+    let attempts = 0;
+    await session.command("copy", to, signal, (client, attempt) => {
+      attempts = attempt;
+      return client.send(
         new CopyObjectCommand({
           Bucket: to.bucket,
           Key: to.key,
@@ -71,7 +74,12 @@ export async function copyObject(
           MetadataDirective: "ContentType" in replaced ? "REPLACE" : "COPY",
         }),
         { abortSignal: signal },
-      ));
+      );
+    }).catch(async (error) => {
+      const uncertain = attempts > 1 && error instanceof RunOutputsError &&
+        error.code === "conflict";
+      if (!uncertain || !isCopyOf(source, await whatIsThere(session, to, signal))) throw error;
+    });
     options.onBytes?.(source.size);
   }
   const copied = await statObject(session, to, { signal });
@@ -81,6 +89,16 @@ export async function copyObject(
     `Cannot copy '${from}' to '${to}': ${copied.size} bytes are there, ${source.size} were ` +
       "copied; another write came in between",
   );
+}
+
+/**
+ * Whether an object is a copy of another one: after an attempt whose answer was lost, the next one
+ * is a conflict with ourselves. A copy of an object of parts has another etag; there only the hash
+ * tells, where it is known.
+ */
+function isCopyOf(source: ObjectInfo, there: ObjectInfo | undefined): boolean {
+  if (there?.size !== source.size || there.sha256 !== source.sha256) return false;
+  return source.sha256 !== undefined || there.etag === source.etag;
 }
 
 async function copyInParts(

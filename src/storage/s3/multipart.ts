@@ -10,10 +10,12 @@ import {
   CreateMultipartUploadCommand,
   ListMultipartUploadsCommand,
 } from "@aws-sdk/client-s3";
+import { createHash } from "node:crypto";
 import { RunOutputsError } from "../../layout/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
-import type { CallOptions } from "../backend.ts";
+import type { CallOptions, ObjectInfo } from "../backend.ts";
 import { S3Failure } from "./errors.ts";
+import { bareEtag } from "./object_info.ts";
 import { statObject } from "./read.ts";
 import type { Session } from "./session.ts";
 
@@ -167,11 +169,53 @@ export async function completeUpload(
     if (attempts < 2 || !(error instanceof RunOutputsError) || error.code !== "conflict") {
       throw error;
     }
-    const info = await statObject(session, location, { signal });
-    const isOurs = info.size === expected.size && info.sha256 === expected.sha256;
-    if (isOurs && expected.sha256 !== undefined) return info.etag;
+    const info = await whatIsThere(session, location, signal);
+    if (info !== undefined && isMadeOf(parts, info, expected)) return info.etag;
     throw error;
   }
+}
+
+/**
+ * What is there after a refusal, which is the error to tell where this look fails too.
+ *
+ * @param session The connection.
+ * @param location The object.
+ * @param signal The caller's.
+ * @returns What is known of it; `undefined`, if that is nothing.
+ * @throws The signal's reason.
+ */
+export async function whatIsThere(
+  session: Session,
+  location: OutputLocation,
+  signal: AbortSignal | undefined,
+): Promise<ObjectInfo | undefined> {
+  try {
+    return await statObject(session, location, { signal });
+  } catch {
+    signal?.throwIfAborted();
+    return undefined;
+  }
+}
+
+/** Whether an object is that of an upload: by its hash, or else by its etag, which parts make. */
+function isMadeOf(parts: readonly Part[], info: ObjectInfo, expected: Completion): boolean {
+  if (info.size !== expected.size || info.sha256 !== expected.sha256) return false;
+  return expected.sha256 !== undefined || info.etag === etagOf(parts);
+}
+
+/**
+ * The etag of an object that is made of parts: the MD5 of theirs, and their number. It tells of its
+ * bytes where those of the parts are MD5s too, which they are unless the server encrypts with keys
+ * of the customer's; there it is none that any object has.
+ */
+function etagOf(parts: readonly Part[]): string | undefined {
+  const hash = createHash("md5");
+  for (const { etag } of parts) {
+    const digest = bareEtag(etag);
+    if (!/^[0-9a-f]{32}$/.test(digest)) return undefined;
+    hash.update(digest, "hex");
+  }
+  return `${hash.digest("hex")}-${parts.length}`;
 }
 
 /**
