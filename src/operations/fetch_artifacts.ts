@@ -101,7 +101,7 @@ export async function planFetch(
     const artifact = artifacts.get(name)!;
     const { archive, sidecar } = artifact;
     if (archive === undefined) return failures.push(missingArchive(artifact, outputDir, show));
-    const path = join(outputDir, Deno.build.os === "windows" ? encodeWindowsName(name) : name);
+    const path = pathIn(outputDir, name);
     const conflict = conflictOf(archive);
     if (conflict !== undefined) warnings.push(conflict);
     try {
@@ -234,18 +234,22 @@ function isMissing(name: string, artifacts: ReadonlyMap<string, FoundArtifact>):
   return artifacts.get(zst)?.archive === undefined;
 }
 
+function pathIn(outputDir: string, name: string): string {
+  return join(outputDir, Deno.build.os === "windows" ? encodeWindowsName(name) : name);
+}
+
 function missingArchive(
   { name, sidecar, gone }: FoundArtifact,
   outputDir: string,
   show: (location: OutputLocation) => string,
 ): TransferResult {
-  const location = gone?.location ?? sidecar!.location;
+  const location = gone?.location ?? sidecar!.location.parent.join(name);
   const reason = gone === undefined
-    ? `there is only its checksum, ${show(location)}`
+    ? `there is only its checksum, ${show(sidecar!.location)}`
     : `the outputs manifest, part ${gone.part}, tells of ${show(location)}`;
   const error = new RunOutputsError("not_found", `The archive ${name} is missing: ${reason}`);
-  const path = join(outputDir, name);
-  return { location, path, size: sidecar?.size, outcome: "failed", warnings: [], error };
+  const path = pathIn(outputDir, name);
+  return { location, path, size: gone?.size, outcome: "failed", warnings: [], error };
 }
 
 /** What parts of the manifest say against each other. */

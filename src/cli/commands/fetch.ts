@@ -80,6 +80,7 @@ Examples:
       const signal = context.interruption();
       const mode = fetchMode(options, (name) => self.getOptionValueSource(name) === "cli");
       const dryRun = options.dryRun || options.list || false;
+      const leavesArchives = !options.list && (mode === "packed" || options.keepArchives === true);
       const outputDir = options.list
         ? options.outputDir ?? "."
         : required(options.outputDir, OUTPUT_DIR);
@@ -141,16 +142,25 @@ Examples:
           ...describeRoot(roots[0]),
           found: found && foundJson(found),
           staging_dir: storage.dir,
-          output_dir: resolve(outputDir),
+          output_dir: options.outputDir && resolve(options.outputDir),
           manifest: manifestJson(manifests[0]),
           mode,
           seconds,
           phases: { download: report.downloading, unpack: report.unpacking },
           kept_in: report.keptIn && resolve(report.keptIn),
-          ...withDetails(roots, plan, report),
+          ...withDetails(roots, plan, report, leavesArchives),
         }),
         () =>
-          textOf(plan, report, { roots, found, output, mode, outputDir, dryRun, seconds, storage }),
+          textOf(plan, report, {
+            roots,
+            found,
+            output,
+            mode,
+            outputDir: options.outputDir,
+            dryRun,
+            seconds,
+            storage,
+          }),
       );
       context.setExitCode(exitCodeOfResults(results));
     },
@@ -201,9 +211,18 @@ async function openCache(
 }
 
 /** The files of the JSON document, each with where it came from and what was unpacked of it. */
-function withDetails(roots: readonly RunOutputRoot[], plan: FetchPlan, report: Report) {
+function withDetails(
+  roots: readonly RunOutputRoot[],
+  plan: FetchPlan,
+  report: Report,
+  leavesArchives: boolean,
+) {
   const prefixes = roots.map((root) => root.root());
-  const reported = reportedLocations(prefixes, report.results, ({ path }) => resolve(path));
+  const reported = reportedLocations(
+    prefixes,
+    report.results,
+    ({ path }) => leavesArchives ? resolve(path) : undefined,
+  );
   const details = inOrder(report.results) as FetchResult[];
   const verified = verifiedKeys(plan);
   return {
@@ -236,7 +255,8 @@ interface Told {
   readonly found: PlannedFetch["found"];
   readonly output: Output;
   readonly mode: FetchMode;
-  readonly outputDir: string;
+  /** As the user named it; nothing, where a list is all that is wanted. */
+  readonly outputDir: string | undefined;
   readonly dryRun: boolean;
   readonly seconds: number;
   readonly storage: OpenStorage;
@@ -281,11 +301,11 @@ function textOf(plan: FetchPlan, report: Report, told: Told): string[] {
     `${summaryLine(results)}${verified === 0 ? "" : `; ${verified} verified`}`,
     ...(dryRun ? [] : phaseLine("downloaded", downloading)),
     ...(dryRun ? [] : phaseLine("unpacked", unpacking)),
-    dryRun
-      ? `would be ${mode === "packed" ? "" : "unpacked "}in ${outputDir}`
-      : report.keptIn === undefined
-      ? `in ${outputDir}`
-      : `nothing in ${outputDir}`,
+    ...(outputDir === undefined
+      ? []
+      : dryRun
+      ? [`would be ${mode === "packed" ? "" : "unpacked "}in ${outputDir}`]
+      : [report.keptIn === undefined ? `in ${outputDir}` : `nothing in ${outputDir}`]),
   ];
 }
 
