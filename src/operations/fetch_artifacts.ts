@@ -4,7 +4,7 @@
  * @module
  */
 
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import pMap from "p-map";
 import { ArtifactName } from "../layout/artifact_name.ts";
 import { RunOutputsError } from "../layout/error.ts";
@@ -29,6 +29,7 @@ import { type ArtifactObject, artifactsOfRun, type FoundArtifact } from "./artif
 import { readOutputs, type RunManifest } from "./read_manifest.ts";
 import { type ArtifactSelection, checkSelection, selectArtifacts } from "./select_artifacts.ts";
 import { MAX_SIDECAR_BYTES, parseSidecar, SIDECAR_SUFFIX } from "./sidecar.ts";
+import { missingDirs, removeEmpty } from "./work_dir.ts";
 
 /** Which artifacts, and where to. */
 export interface FetchOptions extends ArtifactSelection, DownloadOptions {
@@ -173,21 +174,15 @@ export async function fetchPacked(
   plan: FetchPlan,
   options: FetchPackedOptions = {},
 ): Promise<FetchResult[]> {
-  const { show } = options;
-  using source = new ArchiveSource(backend, {
-    segment: segmentFor(plan.items, options.concurrency),
-    ...options,
-  });
-  const results = await transferAll<DownloadItem, FetchResult>(
-    plan.items,
-    async (item) => {
-      const result = await source.place(item);
-      return [explainFetched(result, item, show)];
-    },
-    (item, error) => explainFetched(downloadFailure(item, error), item, show),
-    { ...options, concurrency: concurrencyFor(plan.items, options.concurrency) },
-  );
-  return [...plan.failures, ...results];
+  const { dryRun = false } = options;
+  const dirs = dryRun ? [] : [...new Set(plan.items.map(({ path }) => dirname(path)))];
+  const missing = (await Promise.all(dirs.map(missingDirs))).flat();
+  try {
+    return [...plan.failures, ...await fetchItems(backend, plan, options)];
+  } finally {
+    // Where nothing came into them, there is no trace of the attempt.
+    await removeEmpty(missing);
+  }
 }
 
 /** Options of {@linkcode fetchPacked}. */
@@ -225,6 +220,27 @@ export async function readSidecar(
   let text = "";
   for await (const chunk of body) text += decoder.decode(chunk, { stream: true });
   return parseSidecar(text, show(info.location));
+}
+
+async function fetchItems(
+  backend: StorageBackend,
+  plan: FetchPlan,
+  options: FetchPackedOptions,
+): Promise<FetchResult[]> {
+  const { show } = options;
+  using source = new ArchiveSource(backend, {
+    segment: segmentFor(plan.items, options.concurrency),
+    ...options,
+  });
+  return await transferAll<DownloadItem, FetchResult>(
+    plan.items,
+    async (item) => {
+      const result = await source.place(item);
+      return [explainFetched(result, item, show)];
+    },
+    (item, error) => explainFetched(downloadFailure(item, error), item, show),
+    { ...options, concurrency: concurrencyFor(plan.items, options.concurrency) },
+  );
 }
 
 /** Whether an artifact is missing: in the other compression it need not be there. */

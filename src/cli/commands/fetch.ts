@@ -10,7 +10,11 @@ import type { Unpacked } from "../../archive/unpack.ts";
 import { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { FetchResult } from "../../operations/archive_source.ts";
 import type { FetchPlan } from "../../operations/fetch_artifacts.ts";
-import type { FetchPhase, UnpackedReport } from "../../operations/fetch_unpacked.ts";
+import type {
+  FetchPhase,
+  FetchUnpackedOptions,
+  UnpackedReport,
+} from "../../operations/fetch_unpacked.ts";
 import type { ContentCache } from "../../storage/content_cache.ts";
 import type { Context } from "../context.ts";
 import { exitCodeOfResults } from "../exit_codes.ts";
@@ -119,22 +123,29 @@ Examples:
         io: context.io,
         quiet,
       };
+      let keptIn: string | undefined;
+      const tellKept = () => {
+        if (keptIn === undefined) return;
+        output.note(
+          `nothing was unpacked; what was downloaded is kept in ${keptIn} for the next try`,
+        );
+      };
       const report = await withProgress(progress, async (listener) => {
         const onWait = (name: string) =>
           output.note(`another process is downloading ${name}: waiting for it`);
+        const onKept = (dir: string) => void (keptIn = dir);
         const common = { dryRun, concurrency, cache, onWait, show, signal, ...listener };
-        return await execute(storage, plan, { ...common, mode, outputDir, options });
+        return await execute(storage, plan, { ...common, onKept, mode, outputDir, options });
+      }).catch((error) => {
+        tellKept();
+        throw error;
       });
       const seconds = (performance.now() - began) / 1000;
 
       for (const warning of plan.warnings) output.warn(warning);
       const { results } = report;
       tellTrouble(results, output);
-      if (report.keptIn !== undefined && results.some(({ origin }) => origin !== undefined)) {
-        output.note(
-          `nothing was unpacked; what was downloaded is kept in ${report.keptIn} for the next try`,
-        );
-      }
+      tellKept();
       output.result(
         () => ({
           schema: "run-outputs.fetch/1",
@@ -180,6 +191,7 @@ async function execute(
     & { readonly mode: FetchMode; readonly outputDir: string }
     & { readonly options: FetchCommandOptions }
     & Pick<ProgressListener, "onUnpacked">
+    & Pick<FetchUnpackedOptions, "onKept">
     & Parameters<typeof import("../../operations/fetch_artifacts.ts").fetchPacked>[2],
 ): Promise<Report> {
   if (mode === "packed" || common.dryRun) {
@@ -266,6 +278,8 @@ function textOf(plan: FetchPlan, report: Report, told: Told): string[] {
   const { roots, found, mode, outputDir, dryRun, storage } = told;
   const prefixes = roots.map((root) => root.root());
   const results = inOrder(report.results) as FetchResult[];
+  const failed = results.filter(({ outcome }) => outcome === "failed").length;
+  const isUndone = mode === "packed" ? failed === results.length : failed > 0;
   const rows = results.map((result) => {
     const { outcome, size, location, origin, resumed } = result;
     const from = outcome === "planned"
@@ -281,7 +295,7 @@ function textOf(plan: FetchPlan, report: Report, told: Told): string[] {
         ? "would fetch"
         : unpacked !== undefined
         ? "unpacked"
-        : outcome === "written" && report.keptIn !== undefined
+        : outcome === "written" && isUndone
         ? "downloaded"
         : outcome,
       size === undefined ? "" : formatBytes(size),
@@ -305,7 +319,7 @@ function textOf(plan: FetchPlan, report: Report, told: Told): string[] {
       ? []
       : dryRun
       ? [`would be ${mode === "packed" ? "" : "unpacked "}in ${outputDir}`]
-      : [report.keptIn === undefined ? `in ${outputDir}` : `nothing in ${outputDir}`]),
+      : [isUndone ? `nothing in ${outputDir}` : `in ${outputDir}`]),
   ];
 }
 
