@@ -75,3 +75,33 @@ test("fetch --list: without --output-dir none is named", async (d) => {
   const { out } = await runs(0, list);
   assert.match(out, /^2 files, [^\n]*: 2 to write\n$/m);
 });
+
+test("list: a checksum without its archive is a warning, and in the document", async (d) => {
+  const list = ["list", ...d.from];
+  const { missing: none } = await runJson(0, list);
+  assert.deepEqual(none, []);
+  await Deno.remove(join(d.run, GONE));
+  const { err, out } = await runs(0, list);
+  assert.equal(err, `warning: ${GONE} is missing: there is only its checksum\n`);
+  assert.match(out, /^ +\d+ B {2}fft_lib_gfx942\.tar\.zst\.sha256sum$/m);
+  const { missing } = await runJson(0, list);
+  assert.deepEqual(missing, [{ path: GONE, kind: "artifact" }]);
+  assert.equal((await runs(0, [...list, "--kind", "checksum"])).err, "");
+});
+
+testWithManifest("list: a file that a part tells of and that is gone is a warning", async (d) => {
+  const list = ["list", ...d.from];
+  const { files } = await runJson(0, list);
+  const told = files.find(({ path }: { path: string }) => path === GONE);
+  for (const name of [GONE, `${GONE}.sha256sum`]) await Deno.remove(join(d.run, name));
+  const { err } = await runs(0, list);
+  assert.equal(
+    err,
+    [GONE, `${GONE}.sha256sum`].map((name) =>
+      `warning: ${name} is missing: the outputs manifest, part p, tells of it\n`
+    ).join(""),
+  );
+  const { missing } = await runJson(0, [...list, "--kind", "artifact"]);
+  const { size, sha256 } = told;
+  assert.deepEqual(missing, [{ path: GONE, kind: "artifact", size, sha256, parts: ["p"] }]);
+});
