@@ -54,12 +54,14 @@ export function fetchCommand(context: Context): Command {
         "directory is as it was, and what was downloaded is kept beside it for the next try.",
     )
     .addArgument(
-      new Argument("[include...]", "globs of archives to fetch, such as 'blas_*' (default: all)"),
+      new Argument("[include...]", "globs of artifacts to fetch, such as 'blas_*' (default: all)"),
     )
     .option(OUTPUT_DIR, "the directory that gets the files (required)", nonEmpty)
     .addHelpText(
       "after",
       `
+Globs are compared with the name of the archive and with that without .tar.zst or .tar.xz.
+
 Each archive is unpacked below DIR/NAME, NAME being its own up to the first dot; what was there is
 replaced. With --flatten all of them make one tree, without the directories that each lists in its
 artifact_manifest.txt; with --bootstrap they make one tree with them. Of a file that several have,
