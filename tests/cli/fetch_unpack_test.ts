@@ -215,6 +215,17 @@ test("fetch: without a checksum there is a warning, with --require-checksums a r
   assert.match(refusal, /base_run_generic\.tar\.zst: it has no \.sha256sum beside it/);
 });
 
+test("fetch: a file where an archive's directory goes: exit 1 before anything changes", async (d) => {
+  await writeTree(d.out, { "blas_lib_gfx942": "mine", "base_run_generic/old": "old" });
+  const before = await snapshot(d.out);
+  await refused(d.args, [join(d.out, "blas_lib_gfx942"), "a file is where a directory"], {
+    code: 1,
+  });
+  assert.deepEqual(await snapshot(d.out), before);
+  assert.deepEqual(await entries(d.dir), ["out", "staging"]);
+  await runs(0, [...d.args, BASE]);
+});
+
 test("fetch --keep-archives: they lie beside what was unpacked, and serve the next fetch", async (d) => {
   await runs(0, [...d.args, "--keep-archives"]);
   assert.deepEqual(

@@ -62,10 +62,10 @@ export function fetchCommand(context: Context): Command {
       `
 Globs are compared with the name of the archive and with that without .tar.zst or .tar.xz.
 
-Each archive is unpacked below DIR/NAME, NAME being its own up to the first dot; what was there is
-replaced. With --flatten all of them make one tree, without the directories that each lists in its
-artifact_manifest.txt; with --bootstrap they make one tree with them. Of a file that several have,
-the one of the archive whose name comes last stays.
+Each archive is unpacked below DIR/NAME, NAME being its own up to the first dot; a directory that is
+there is replaced, a file is in the way. With --flatten all of them make one tree, without the
+directories that each lists in its artifact_manifest.txt; with --bootstrap they make one tree with
+them. Of a file that several have, the one of the archive whose name comes last stays.
 
 Exits with 6 if an archive is not what its checksum says or is refused, with 7 if one is missing or
 the run is not complete though --require-complete asks for it, with 3 if the run has nothing that
