@@ -36,8 +36,12 @@ export interface FoundArtifact {
   readonly archive?: ArtifactObject;
   /** The checksum beside the archive. */
   readonly sidecar?: ArtifactObject;
-  /** An archive that is missing, and the part of the manifest that names it. */
-  readonly gone?: { readonly location: OutputLocation; readonly part: string };
+  /** An archive that is missing, what the manifest tells of it, and in which part. */
+  readonly gone?: {
+    readonly location: OutputLocation;
+    readonly size: number;
+    readonly part: string;
+  };
 }
 
 /** What is in one place. */
@@ -136,7 +140,11 @@ function choose(name: string, { typed, flat, told }: Places, root: RunOutputRoot
   const place = (isFlat ? flat : typed) ?? {};
   if (place.archive !== undefined || told.length === 0) return { name, ...place };
   const [{ file, parts }] = told;
-  return { name, ...place, gone: { location: root.file(file.path), part: parts[0] } };
+  return {
+    name,
+    ...place,
+    gone: { location: root.file(file.path), size: file.size, part: parts[0] },
+  };
 }
 
 /** Whether the manifest tells of one, and tells of the other nothing or something older. */

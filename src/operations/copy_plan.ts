@@ -11,10 +11,11 @@ import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import type { CallOptions, StorageBackend } from "../storage/backend.ts";
-import { pathFilter } from "../storage/path_filter.ts";
 import { SMALL_CONCURRENCY } from "../storage/transfer.ts";
 import { readSidecar } from "./fetch_artifacts.ts";
 import { isCurrent, joinListing, noOutputs } from "./list_outputs.ts";
+import { nameFilter, namesOf } from "./name_filter.ts";
+import { sidecarBase } from "./pair_sidecars.ts";
 import { readOutputs, type RunManifest } from "./read_manifest.ts";
 import { type ArtifactSelection, checkSelection, selectArtifacts } from "./select_artifacts.ts";
 import { SIDECAR_SUFFIX } from "./sidecar.ts";
@@ -186,18 +187,21 @@ function choose(
   paths: readonly string[],
   { include, exclude, ...selection }: PlanCopyOptions,
 ): ReadonlySet<string> {
-  const filter = pathFilter({ include, exclude });
-  const staying = pathFilter({ exclude });
+  const filter = nameFilter({ include, exclude });
+  const staying = nameFilter({ exclude });
   const names = hasArtifactSelection(selection)
     ? new Set(selectArtifacts(artifactNames(paths), selection))
     : undefined;
   const chosen = new Set<string>();
   for (const path of paths) {
     // Each is shown to the filter, so that a pattern is not called unmatched for another reason.
-    const matches = filter.matches(path);
+    const matches = filter.matches(namesOf(path));
     const isWanted = names === undefined ||
       names.has(nameOf(path)) && classify(path) === "artifact";
-    if (matches && isWanted) chosen.add(path);
+    // A checksum without its file would tell of one that is missing.
+    const base = sidecarBase(path);
+    const isAlone = base !== undefined && !staying.matches(namesOf(base));
+    if (matches && isWanted && !isAlone) chosen.add(path);
   }
   const unmatched = filter.unmatched();
   if (unmatched.length > 0) {
@@ -205,7 +209,7 @@ function choose(
     throw nothing(`None of the ${paths.length} outputs matches ${patterns}`);
   }
   for (const path of paths) {
-    if (!path.endsWith(SIDECAR_SUFFIX) || !staying.matches(path)) continue;
+    if (!path.endsWith(SIDECAR_SUFFIX) || !staying.matches([path])) continue;
     if (chosen.has(path.slice(0, -SIDECAR_SUFFIX.length))) chosen.add(path);
   }
   if (chosen.size > 0) return chosen;
