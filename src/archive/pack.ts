@@ -113,7 +113,10 @@ export async function* packIn(
  * @param times Times that replace their own.
  * @returns The bytes.
  */
-export function packedLength(members: Iterable<ArchiveMember>, times: TimeOptions = {}): number {
+export function packedLength(
+  members: Iterable<ArchiveMember>,
+  times: Pick<PackOptions, "modified" | "notAfter"> = {},
+): number {
   let length = END_MARKER;
   for (const record of tarRecords(members, times)) length += recordLength(record);
   return length;
