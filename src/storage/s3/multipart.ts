@@ -224,12 +224,14 @@ function etagOf(parts: readonly Part[]): string | undefined {
  * @param session The connection.
  * @param location The object that was to be.
  * @param uploadId The upload. That it is gone already is no error.
+ * @param continues Whether the next upload of the same bytes from here continues one that stays.
  * @returns Whether it is gone; if not, a notice says so.
  */
 export async function abortUpload(
   session: Session,
   location: OutputLocation,
   uploadId: string,
+  continues = false,
 ): Promise<boolean> {
   const controller = new AbortController();
   const timer = setTimeout(
@@ -253,7 +255,7 @@ export async function abortUpload(
     session.notice(
       `An unfinished upload of ${location.s3Uri} stays on the server (${
         (error as Error).message
-      }): ` +
+      }): ${continues ? "run the same command again: it continues; " : ""}` +
         "'run-outputs stale-uploads --abort' removes it",
     );
     return false;

@@ -167,6 +167,11 @@ export class UploadJournal implements Disposable {
     this.#try((journal) => journal.append(part));
   }
 
+  /** Whether the next process finds here what the server has got. */
+  get isKept(): boolean {
+    return this.#journal !== undefined && !this.#broken;
+  }
+
   /** Removes the journal: the upload is completed, or gone. */
   async remove(): Promise<void> {
     await this.#journal?.remove().catch((error) => noticeWithout(this.#session, error));

@@ -80,8 +80,9 @@ export async function uploadInParts(
     const modified = new Date();
     return { location, size: source.size, etag: bareEtag(etag), modified, sha256, contentType };
   } catch (error) {
-    // An upload that could not be removed stays in the journal, for the next attempt to remove.
-    if (await abortUpload(session, location, uploadId)) await journal.remove();
+    // An upload that could not be removed stays in the journal, for the next attempt to continue.
+    const isGone = await abortUpload(session, location, uploadId, journal.isKept);
+    if (isGone) await journal.remove();
     throw error;
   }
 }
