@@ -26,6 +26,7 @@ import {
 } from "../storage/transfer.ts";
 import { ArchiveSource, type ArchiveSourceOptions, type FetchResult } from "./archive_source.ts";
 import { type ArtifactObject, artifactsOfRun, type FoundArtifact } from "./artifacts_of_run.ts";
+import { whatToCheck } from "./list_outputs.ts";
 import { readOutputs, type RunManifest } from "./read_manifest.ts";
 import { type ArtifactSelection, checkSelection, selectArtifacts } from "./select_artifacts.ts";
 import { MAX_SIDECAR_BYTES, parseSidecar, SIDECAR_SUFFIX } from "./sidecar.ts";
@@ -90,8 +91,8 @@ export async function planFetch(
   if (archives.length === 0 && missing.length === 0) {
     throw new RunOutputsError(
       "not_found",
-      `No artifacts of run ${root.runId} for ${root.platform} below ${show(root.root())}: check ` +
-        `--run-id, --platform and --repo`,
+      `No artifacts of run ${root.runId} for ${root.platform} below ${show(root.root())}: ` +
+        whatToCheck(root, show(root.root())),
     );
   }
   const selected = selectArtifacts([...archives, ...missing].sort(), options);
