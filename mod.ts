@@ -362,7 +362,9 @@ export {
   type ListedOutput,
   listOutputs,
   listRun,
+  type ListRunOptions,
   type ManifestDifferences,
+  type MissingOutput,
   type RunOutput,
 } from "./src/operations/list_outputs.ts";
 export {

@@ -10,7 +10,7 @@ import { quote, RunOutputsError } from "../layout/error.ts";
 import { BadArchive } from "./bad_archive.ts";
 import { applySteps, isHalfDone, type Step } from "./commit.ts";
 import { archiveFormat } from "./decompress.ts";
-import { diskPath, type DiskRules, kindOf, ownPlace } from "./disk_view.ts";
+import { conflictAt, diskPath, type DiskRules, kindOf, ownPlace } from "./disk_view.ts";
 import { diskName, foldCase } from "./member_path.ts";
 import { mergeTree } from "./merge.ts";
 import { compileLzma } from "./liblzma.ts";
@@ -126,8 +126,12 @@ export class Unpacker implements AsyncDisposable {
    * Starts what the unpacking needs while the first archive is still on its way.
    *
    * @param jobs The archives that will be added; they need not be there yet.
+   * @throws {RunOutputsError} `conflict`, if a file is where the directory of one has to be.
    */
   prepare(jobs: readonly UnpackJob[]): void {
+    if (this.#options.mode === "extract") {
+      for (const { name } of jobs) throwIfFile(this.#directoryOf(name));
+    }
     if (jobs.length === 0 || this.#options.signal?.aborted) return;
     this.#pool.prepare(jobs.length, dirname(resolve(jobs[0].path)));
     if (jobs.some(({ name }) => archiveFormat(name) === "xz")) {
@@ -216,7 +220,7 @@ export class Unpacker implements AsyncDisposable {
     const { mode, onEvent, limits } = this.#options;
     const { style } = this.#rules;
     const format = archiveFormat(name);
-    const short = name.slice(0, name.indexOf("."));
+    const short = shortName(name);
     if (format === undefined || short === "" || basename(name) !== name) {
       throw new RunOutputsError(
         "invalid",
@@ -263,7 +267,7 @@ export class Unpacker implements AsyncDisposable {
         makeLinks: (links) => makeLinks(tree, links, style),
       });
       const seconds = (performance.now() - started) / 1000;
-      const directory = mode === "extract" ? join(this.#outputDir, own) : this.#outputDir;
+      const directory = mode === "extract" ? this.#directoryOf(name) : this.#outputDir;
       const staged = describe(name, tree, directory, seconds, result);
       this.#staged.set(name, staged);
       return publicPart(staged);
@@ -275,6 +279,11 @@ export class Unpacker implements AsyncDisposable {
       this.#options.signal?.throwIfAborted();
       throw error instanceof BadArchive ? refusal(name, error) : diskError("read", path, error);
     }
+  }
+
+  /** Where an archive is unpacked in mode `extract`: below its name up to the first dot. */
+  #directoryOf(name: string): string {
+    return join(this.#outputDir, diskName(shortName(name), this.#rules.style));
   }
 
   /** Removes what is left of archives in the staging directory. */
@@ -291,6 +300,7 @@ export class Unpacker implements AsyncDisposable {
 
   #planReplace(staged: readonly Staged[], saved: string): Step[] {
     return staged.map(({ tree, directory }, i) => {
+      throwIfFile(directory);
       const there = kindOf(directory) !== undefined;
       return { from: tree, to: directory, saved: there ? join(saved, String(i)) : undefined };
     });
@@ -333,6 +343,17 @@ export class Unpacker implements AsyncDisposable {
       removed.add(inTarget);
       if (kindOf(join(merged, inMerged)) === undefined) Deno.mkdirSync(join(merged, inMerged));
     }
+  }
+}
+
+function shortName(name: string): string {
+  return name.slice(0, name.indexOf("."));
+}
+
+/** What is unpacked replaces a directory of its name, not something that was never unpacked. */
+function throwIfFile(directory: string): void {
+  if (kindOf(directory) === "file") {
+    throw conflictAt(directory, "a file is where a directory is needed; move it away");
   }
 }
 

@@ -65,7 +65,7 @@ export function commandTest(
         `Cannot test ${short(commit.sha)}: '${program}' ended with ${
           killer ?? `exit code ${code}`
         }; ` +
-          "nothing is said of the commit, 'run-outputs bisect run' goes on with it",
+          "nothing is said of the commit, the same command goes on with it",
       );
     }
     const verdict = code === 0 ? "good" : code === SKIP ? "skip" : "bad";

@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { Io } from "./io.ts";
+import type { MessageIo } from "./io.ts";
 
 /** Handed to every command. */
 export interface Context {
   /** The world around. */
-  readonly io: Io;
+  readonly io: MessageIo;
   /** Ends the program with this exit code once the command has returned. */
   setExitCode(code: number): void;
   /**

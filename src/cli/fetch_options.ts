@@ -178,5 +178,7 @@ export function byteSize(value: string): number {
   const [, digits, unit] = /^(\d{1,12})([KMGT]?)$/i.exec(value) ?? [];
   const bytes = Number(digits) * (UNITS[unit?.toUpperCase()] ?? NaN);
   if (bytes >= 1 && Number.isSafeInteger(bytes)) return bytes;
-  throw new InvalidArgumentError("Expected a size: a whole number, with K, M, G or T behind it.");
+  throw new InvalidArgumentError(
+    "Expected a whole number from 1 on, or one with K, M, G or T: 50G.",
+  );
 }

@@ -39,6 +39,17 @@ export interface Io {
   onInterrupt(callback: () => void): () => void;
 }
 
+/** A world whose messages can be made more of, once it is known which command runs. */
+export interface MessageIo extends Io {
+  /**
+   * Makes the commands that a message names whole.
+   *
+   * @param text The message.
+   * @returns What to write in its place.
+   */
+  complete?(text: string): string;
+}
+
 /** What whoever has claimed standard error gets. */
 export interface StderrClaim {
   /** Writes to it. */

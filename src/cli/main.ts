@@ -25,7 +25,8 @@ import { verifyCommand } from "./commands/verify.ts";
 import type { Context } from "./context.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
 import { resolveHelp } from "./help.ts";
-import { type Io, withEnv } from "./io.ts";
+import { completeHints, type Invocation, invocationOf } from "./hints.ts";
+import { type Io, type MessageIo, withEnv } from "./io.ts";
 import { isOnRunner, labelled } from "./output.ts";
 import { guarded } from "./redact.ts";
 
@@ -37,9 +38,11 @@ import { guarded } from "./redact.ts";
  * @returns The exit code.
  */
 export async function main(args: readonly string[], world: Io): Promise<number> {
-  let io: Io;
+  let invocation: Invocation | undefined;
+  let io: MessageIo;
   try {
-    io = guarded(world);
+    const complete = (text: string) => invocation ? completeHints(text, invocation) : text;
+    io = { ...guarded(world), complete };
   } catch (error) {
     // What may not look at the environment does not know its secrets either.
     return reportError(error, args, withEnv(world, () => undefined));
@@ -53,7 +56,8 @@ export async function main(args: readonly string[], world: Io): Promise<number> 
   };
   const run = async (): Promise<number> => {
     try {
-      const program = createProgram(context);
+      const program = createProgram(context)
+        .hook("preAction", (_, command) => void (invocation = invocationOf(command)));
       await program.parseAsync([...resolveHelp(program, args)], { from: "user" });
       return exitCode;
     } catch (error) {
@@ -128,7 +132,7 @@ function configure(command: Command, io: Io): void {
   for (const child of command.commands) configure(child, io);
 }
 
-function reportError(error: unknown, args: readonly string[], io: Io): number {
+function reportError(error: unknown, args: readonly string[], io: MessageIo): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.done;
     // Without a command commander prints the help and has nothing more to say.
@@ -160,8 +164,9 @@ function printError(
   message: string,
   exitCode: number,
   args: readonly string[],
-  io: Io,
+  io: MessageIo,
 ): void {
+  message = io.complete?.(message) ?? message;
   io.stderr(`${labelled("error", escapeUnprintable(message), isOnRunner(io))}\n`);
   if (!wantsJson(args)) return;
   const document = {

@@ -293,14 +293,17 @@ export function nonEmpty(value: string): string {
  * Reads a whole number in a range.
  *
  * @param min The least.
- * @param max The greatest.
+ * @param max The greatest; `Number.MAX_SAFE_INTEGER`, if there is none that matters.
+ * @param unit What is counted, for the message.
  * @returns A reader for commander.
  */
-export function wholeNumber(min: number, max: number): (value: string) => number {
+export function wholeNumber(min: number, max: number, unit?: string): (value: string) => number {
+  const what = unit === undefined ? "a whole number" : `a whole number of ${unit}`;
+  const range = max < Number.MAX_SAFE_INTEGER ? `from ${min} to ${max}` : `from ${min} on`;
   return (value) => {
     const number = /^\d+$/.test(value) ? Number(value) : NaN;
     if (number >= min && number <= max) return number;
-    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
+    throw new InvalidArgumentError(`Expected ${what} ${range}.`);
   };
 }
 
@@ -336,6 +339,6 @@ export function age(text: string): Age {
  * @returns A reader for commander that returns bytes.
  */
 function mebibytes(min: number, max: number): (value: string) => number {
-  const read = wholeNumber(min, max);
+  const read = wholeNumber(min, max, "MiB");
   return (value) => read(value) * 1024 * 1024;
 }

@@ -7,7 +7,7 @@
 
 import { workflowCommand } from "../github/workflow_command.ts";
 import { escapeUnprintable } from "../layout/error.ts";
-import type { Io } from "./io.ts";
+import type { Io, MessageIo } from "./io.ts";
 
 export { formatBytes, plural } from "../layout/words.ts";
 
@@ -41,7 +41,7 @@ export class Output {
   readonly quiet: boolean;
   /** Whether decisions are explained. */
   readonly verbose: boolean;
-  readonly #io: Io;
+  readonly #io: MessageIo;
   readonly #color: boolean;
   readonly #onRunner: boolean;
 
@@ -51,7 +51,7 @@ export class Output {
    * @param io Where to write.
    * @param options How.
    */
-  constructor(io: Io, options: OutputOptions = {}) {
+  constructor(io: MessageIo, options: OutputOptions = {}) {
     this.#io = io;
     this.json = options.json ?? false;
     this.quiet = options.quiet ?? false;
@@ -69,7 +69,7 @@ export class Output {
    */
   result(json: () => { readonly schema: string }, text: () => Iterable<string>): void {
     if (this.json) this.#io.stdout(`${JSON.stringify(json(), null, 2)}\n`);
-    else this.#io.stdout([...text()].map((line) => `${printable(line)}\n`).join(""));
+    else this.#io.stdout([...text()].map((line) => `${this.#printable(line)}\n`).join(""));
   }
 
   /**
@@ -87,7 +87,7 @@ export class Output {
    * @param text One line.
    */
   note(text: string): void {
-    if (!this.quiet) this.#io.stderr(`note: ${printable(text)}\n`);
+    if (!this.quiet) this.#io.stderr(`note: ${this.#printable(text)}\n`);
   }
 
   /**
@@ -96,7 +96,7 @@ export class Output {
    * @param text One line.
    */
   warn(text: string): void {
-    this.#io.stderr(`${labelled("warning", printable(text), this.#onRunner)}\n`);
+    this.#io.stderr(`${labelled("warning", this.#printable(text), this.#onRunner)}\n`);
   }
 
   /**
@@ -105,7 +105,7 @@ export class Output {
    * @param text One line.
    */
   error(text: string): void {
-    this.#io.stderr(`${labelled("error", printable(text), this.#onRunner)}\n`);
+    this.#io.stderr(`${labelled("error", this.#printable(text), this.#onRunner)}\n`);
   }
 
   /**
@@ -131,6 +131,10 @@ export class Output {
     if (!this.#color) return text;
     const code = { green: 32, yellow: 33, red: 31, dim: 2, bold: 1 }[color];
     return `\x1b[${code}m${text}\x1b[0m`;
+  }
+
+  #printable(text: string): string {
+    return printable(this.#io.complete?.(text) ?? text);
   }
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Compression } from "../layout/artifact_name.ts";
 import { quote, RunOutputsError } from "../layout/error.ts";
 import type { PackArtifactsOptions } from "../operations/upload_artifacts.ts";
@@ -20,6 +20,7 @@ export interface PackingOptions {
 }
 
 const LEVEL = "--level <number>";
+const LEVELS = "zst 1 to 19 (default: 3), xz 0 to 7 (default: 6)";
 
 /** The last second that a `Date` can tell. */
 const LAST_SECOND = 8_640_000_000_000;
@@ -33,13 +34,13 @@ const LAST_SECOND = 8_640_000_000_000;
  */
 export function withPackingOptions(command: Command, workDirStandard: string): Command {
   return command
+    .hook("preAction", (_, self) => checkLevel(self.opts<PackingOptions>()))
     .addOption(
       new Option("--compression <name>", "what artifact directories become: .tar.zst or .tar.xz")
         .choices(["zst", "xz"]).default("zst"),
     )
     .addOption(
-      new Option(LEVEL, "how hard to compress: zst 1 to 19 (default: 3), xz 0 to 7 (default: 6)")
-        .argParser(wholeNumber(0, 19)),
+      new Option(LEVEL, `how hard to compress: ${LEVELS}`).argParser(anyLevel),
     )
     .addOption(
       new Option(
@@ -57,22 +58,12 @@ export function withPackingOptions(command: Command, workDirStandard: string): C
  * @param options The values.
  * @param io The environment, for `$SOURCE_DATE_EPOCH`.
  * @returns What the operations take.
- * @throws {RunOutputsError} `invalid`, for a level that the compression does not have, or a date
- * that is none.
+ * @throws {RunOutputsError} `invalid`, for a date that is none.
  */
-export async function packingOptions(
+export function packingOptions(
   { compression, level, mtime, workDir }: PackingOptions,
   io: Pick<Io, "env">,
-): Promise<PackArtifactsOptions> {
-  const { COMPRESSION_LEVELS } = await import("../archive/compression.ts");
-  const { min, max } = COMPRESSION_LEVELS[compression];
-  if (level !== undefined && (level < min || level > max)) {
-    throw new RunOutputsError(
-      "invalid",
-      `option '${LEVEL}' argument '${level}' is invalid. With --compression ${compression}, ` +
-        `expected a whole number from ${min} to ${max}.`,
-    );
-  }
+): PackArtifactsOptions {
   if (mtime !== undefined) return { compression, level, workDir, modified: date(mtime) };
   const epoch = io.env("SOURCE_DATE_EPOCH") || undefined;
   if (epoch === undefined) return { compression, level, workDir };
@@ -83,6 +74,25 @@ export async function packingOptions(
     );
   }
   return { compression, level, workDir, notAfter: date(Number(epoch)) };
+}
+
+/** A level of some compression: which one it is for may not have been read yet. */
+function anyLevel(value: string): number {
+  if (/^\d{1,9}$/.test(value)) return Number(value);
+  throw new InvalidArgumentError(`Expected a whole number: ${LEVELS}.`);
+}
+
+/** Each compression has its own levels, and `--compression` may come after `--level`. */
+async function checkLevel({ compression, level }: PackingOptions): Promise<void> {
+  if (level === undefined) return;
+  const { COMPRESSION_LEVELS } = await import("../archive/compression.ts");
+  const { min, max } = COMPRESSION_LEVELS[compression];
+  if (level >= min && level <= max) return;
+  throw new RunOutputsError(
+    "invalid",
+    `option '${LEVEL}' argument '${level}' is invalid. With --compression ${compression}, ` +
+      `expected a whole number from ${min} to ${max}.`,
+  );
 }
 
 function date(seconds: number): Date {

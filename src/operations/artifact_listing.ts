@@ -5,6 +5,7 @@
  */
 
 import { ArtifactName } from "../layout/artifact_name.ts";
+import type { Layout } from "../layout/output_paths.ts";
 import { RunOutputRoot } from "../layout/run_output_root.ts";
 import type { ObjectInfo, StorageBackend } from "../storage/backend.ts";
 import { SIDECAR_SUFFIX } from "./sidecar.ts";
@@ -28,28 +29,59 @@ export async function listArtifacts(
   root: RunOutputRoot,
   signal: AbortSignal | undefined,
 ): Promise<ArtifactObjects> {
-  const { bucket, externalRepo, runId, platform } = root;
   const objects = new Map<string, ObjectInfo>();
-  // Both are waited for, also where one fails: nothing is under way after the call.
-  const layouts = await Promise.allSettled((["typed", "flat"] as const).map(async (layout) => {
-    const dir = new RunOutputRoot({ bucket, externalRepo, runId, platform, layout }).artifactsDir();
-    // Only what lies in the directory itself: a file of a subdirectory is something else.
-    const found: [string, ObjectInfo][] = [];
-    for await (const info of backend.list(dir, { recursive: false, signal })) {
-      const { name } = info.location;
-      if (isArtifact(name)) found.push([name, info]);
-    }
-    return found;
-  }));
-  for (const listed of layouts) {
-    if (listed.status === "rejected") throw listed.reason;
+  const listed = await ofBothLayouts((layout) =>
+    Array.fromAsync(listLayout(backend, root, layout, signal))
+  );
+  for (const infos of listed) {
     // An archive and its checksum come from one place, whatever the other one has.
     const taken = new Set(objects.keys());
-    for (const [name, info] of listed.value) {
-      if (!taken.has(archiveOf(name))) objects.set(name, info);
+    for (const info of infos) {
+      if (!taken.has(archiveOf(info.location.name))) objects.set(info.location.name, info);
     }
   }
   return objects;
+}
+
+/** The layouts, in the order in which their places are believed. */
+export const LAYOUTS: readonly Layout[] = ["typed", "flat"];
+
+/**
+ * Does something for both layouts at once, and waits for both, also where one fails: nothing is
+ * under way after the call.
+ *
+ * @param get What is done for a layout.
+ * @returns What came of it, in the order of {@linkcode LAYOUTS}.
+ * @throws The first failure.
+ */
+export async function ofBothLayouts<T>(get: (layout: Layout) => Promise<T>): Promise<T[]> {
+  const settled = await Promise.allSettled(LAYOUTS.map(get));
+  return settled.map((result) => {
+    if (result.status === "rejected") throw result.reason;
+    return result.value;
+  });
+}
+
+/**
+ * Lists the archives and checksums in one layout's place.
+ *
+ * @param backend The storage.
+ * @param root The run; its `layout` is not looked at.
+ * @param layout The layout.
+ * @param signal Stops the listing.
+ * @returns Their objects, in the storage's order.
+ */
+export async function* listLayout(
+  backend: StorageBackend,
+  { bucket, externalRepo, runId, platform }: RunOutputRoot,
+  layout: Layout,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ObjectInfo> {
+  const dir = new RunOutputRoot({ bucket, externalRepo, runId, platform, layout }).artifactsDir();
+  // Only what lies in the directory itself: a file of a subdirectory is something else.
+  for await (const info of backend.list(dir, { recursive: false, signal })) {
+    if (isArtifact(info.location.name)) yield info;
+  }
 }
 
 /**

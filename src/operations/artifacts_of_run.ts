@@ -6,10 +6,11 @@
  */
 
 import type { OutputLocation } from "../layout/output_location.ts";
-import { RunOutputRoot } from "../layout/run_output_root.ts";
+import type { Layout } from "../layout/output_paths.ts";
+import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import type { MergedFile } from "../runs/merge_parts.ts";
 import type { CallOptions, StorageBackend } from "../storage/backend.ts";
-import { archiveOf, isArtifact } from "./artifact_listing.ts";
+import { archiveOf, isArtifact, LAYOUTS, listLayout, ofBothLayouts } from "./artifact_listing.ts";
 import { isCurrent } from "./list_outputs.ts";
 import type { RunManifest } from "./read_manifest.ts";
 
@@ -35,8 +36,12 @@ export interface FoundArtifact {
   readonly archive?: ArtifactObject;
   /** The checksum beside the archive. */
   readonly sidecar?: ArtifactObject;
-  /** An archive that is missing, and the part of the manifest that names it. */
-  readonly gone?: { readonly location: OutputLocation; readonly part: string };
+  /** An archive that is missing, what the manifest tells of it, and in which part. */
+  readonly gone?: {
+    readonly location: OutputLocation;
+    readonly size: number;
+    readonly part: string;
+  };
 }
 
 /** What is in one place. */
@@ -51,8 +56,6 @@ interface Places {
   flat?: Place;
   readonly told: MergedFile[];
 }
-
-const LAYOUTS = ["typed", "flat"] as const;
 
 /**
  * Finds the artifacts of a run. One that is in both places is taken from where the part of the
@@ -81,15 +84,13 @@ export async function artifactsOfRun(
     const places = placesOf(found, name);
     if (name === archiveOf(name)) places.told.push(file);
   }
-  const there = LAYOUTS.map((layout) =>
+  const there = await ofBothLayouts(async (layout) =>
     manifest.complete
-      ? Promise.resolve([...toldObjects(root, layout, told)])
-      : Array.fromAsync(listedObjects(backend, root, layout, { manifest, told, signal }))
+      ? [...toldObjects(root, layout, told)]
+      : await Array.fromAsync(listedObjects(backend, root, layout, { manifest, told, signal }))
   );
-  // Both are waited for, also where one fails: nothing is under way after the call.
-  for (const [i, objects] of (await Promise.allSettled(there)).entries()) {
-    if (objects.status === "rejected") throw objects.reason;
-    for (const object of objects.value) {
+  for (const [i, objects] of there.entries()) {
+    for (const object of objects) {
       const { name } = object.location;
       const place = placesOf(found, name)[LAYOUTS[i]] ??= {};
       if (name === archiveOf(name)) place.archive = object;
@@ -102,7 +103,7 @@ export async function artifactsOfRun(
 /** What the manifest tells of one layout's place. */
 function* toldObjects(
   root: RunOutputRoot,
-  layout: typeof LAYOUTS[number],
+  layout: Layout,
   told: ReadonlyMap<string, MergedFile>,
 ): Generator<ArtifactObject> {
   for (const [path, file] of told) {
@@ -116,18 +117,14 @@ function* toldObjects(
 async function* listedObjects(
   backend: StorageBackend,
   root: RunOutputRoot,
-  layout: typeof LAYOUTS[number],
+  layout: Layout,
   { manifest, told, signal }: CallOptions & {
     readonly manifest: RunManifest;
     readonly told: ReadonlyMap<string, MergedFile>;
   },
 ): AsyncGenerator<ArtifactObject> {
-  const { bucket, externalRepo, runId, platform } = root;
-  const dir = new RunOutputRoot({ bucket, externalRepo, runId, platform, layout }).artifactsDir();
-  // Only what lies in the directory itself: a file of a subdirectory is something else.
-  for await (const info of backend.list(dir, { recursive: false, signal })) {
+  for await (const info of listLayout(backend, root, layout, signal)) {
     const { location, size } = info;
-    if (!isArtifact(location.name)) continue;
     const file = told.get(location.relativeTo(root.root())!);
     yield file !== undefined && isCurrent(manifest, file, info)
       ? { location, size, sha256: file.file.sha256, told: file }
@@ -143,7 +140,11 @@ function choose(name: string, { typed, flat, told }: Places, root: RunOutputRoot
   const place = (isFlat ? flat : typed) ?? {};
   if (place.archive !== undefined || told.length === 0) return { name, ...place };
   const [{ file, parts }] = told;
-  return { name, ...place, gone: { location: root.file(file.path), part: parts[0] } };
+  return {
+    name,
+    ...place,
+    gone: { location: root.file(file.path), size: file.size, part: parts[0] },
+  };
 }
 
 /** Whether the manifest tells of one, and tells of the other nothing or something older. */

@@ -11,9 +11,11 @@ import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import type { CallOptions, StorageBackend } from "../storage/backend.ts";
-import { pathFilter } from "../storage/path_filter.ts";
+import { SMALL_CONCURRENCY } from "../storage/transfer.ts";
 import { readSidecar } from "./fetch_artifacts.ts";
 import { isCurrent, joinListing, noOutputs } from "./list_outputs.ts";
+import { nameFilter, namesOf } from "./name_filter.ts";
+import { sidecarBase } from "./pair_sidecars.ts";
 import { readOutputs, type RunManifest } from "./read_manifest.ts";
 import { type ArtifactSelection, checkSelection, selectArtifacts } from "./select_artifacts.ts";
 import { SIDECAR_SUFFIX } from "./sidecar.ts";
@@ -76,9 +78,6 @@ export interface PlanCopyOptions extends ArtifactSelection, CallOptions {
   /** Where a location is, for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
 }
-
-/** How many checksums are read at once. */
-const CONCURRENCY = 16;
 
 /**
  * Finds out what there is to copy of a run: by a listing, to which the manifest adds hashes and types;
@@ -144,7 +143,7 @@ export async function planCopy(
       signal?.throwIfAborted();
       obstacles.push({ path: file.path, location: file.location, error: error as Error });
     }
-  }, { concurrency: CONCURRENCY });
+  }, { concurrency: SMALL_CONCURRENCY });
   files.sort((a, b) => compareKeys(a.path, b.path));
   return { from, manifest, whole, files, obstacles };
 }
@@ -188,18 +187,21 @@ function choose(
   paths: readonly string[],
   { include, exclude, ...selection }: PlanCopyOptions,
 ): ReadonlySet<string> {
-  const filter = pathFilter({ include, exclude });
-  const staying = pathFilter({ exclude });
+  const filter = nameFilter({ include, exclude });
+  const staying = nameFilter({ exclude });
   const names = hasArtifactSelection(selection)
     ? new Set(selectArtifacts(artifactNames(paths), selection))
     : undefined;
   const chosen = new Set<string>();
   for (const path of paths) {
     // Each is shown to the filter, so that a pattern is not called unmatched for another reason.
-    const matches = filter.matches(path);
+    const matches = filter.matches(namesOf(path));
     const isWanted = names === undefined ||
       names.has(nameOf(path)) && classify(path) === "artifact";
-    if (matches && isWanted) chosen.add(path);
+    // A checksum without its file would tell of one that is missing.
+    const base = sidecarBase(path);
+    const isAlone = base !== undefined && !staying.matches(namesOf(base));
+    if (matches && isWanted && !isAlone) chosen.add(path);
   }
   const unmatched = filter.unmatched();
   if (unmatched.length > 0) {
@@ -207,7 +209,7 @@ function choose(
     throw nothing(`None of the ${paths.length} outputs matches ${patterns}`);
   }
   for (const path of paths) {
-    if (!path.endsWith(SIDECAR_SUFFIX) || !staying.matches(path)) continue;
+    if (!path.endsWith(SIDECAR_SUFFIX) || !staying.matches([path])) continue;
     if (chosen.has(path.slice(0, -SIDECAR_SUFFIX.length))) chosen.add(path);
   }
   if (chosen.size > 0) return chosen;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import pMap from "p-map";
 import { ArtifactName } from "../layout/artifact_name.ts";
 import { RunOutputsError } from "../layout/error.ts";
@@ -20,7 +20,7 @@ import {
 } from "../storage/download.ts";
 import {
   concurrencyFor,
-  DEFAULT_CONCURRENCY,
+  SMALL_CONCURRENCY,
   transferAll,
   type TransferResult,
 } from "../storage/transfer.ts";
@@ -29,6 +29,7 @@ import { type ArtifactObject, artifactsOfRun, type FoundArtifact } from "./artif
 import { readOutputs, type RunManifest } from "./read_manifest.ts";
 import { type ArtifactSelection, checkSelection, selectArtifacts } from "./select_artifacts.ts";
 import { MAX_SIDECAR_BYTES, parseSidecar, SIDECAR_SUFFIX } from "./sidecar.ts";
+import { missingDirs, removeEmpty } from "./work_dir.ts";
 
 /** Which artifacts, and where to. */
 export interface FetchOptions extends ArtifactSelection, DownloadOptions {
@@ -77,7 +78,7 @@ export async function planFetch(
   root: RunOutputRoot,
   options: FetchOptions,
 ): Promise<FetchPlan> {
-  const { outputDir, signal, concurrency = DEFAULT_CONCURRENCY, requireChecksums } = options;
+  const { outputDir, signal, concurrency = SMALL_CONCURRENCY, requireChecksums } = options;
   const show = options.show ?? String;
   checkSelection(options);
   const manifest = options.manifest ?? await readOutputs(backend, root, { show, signal });
@@ -101,7 +102,7 @@ export async function planFetch(
     const artifact = artifacts.get(name)!;
     const { archive, sidecar } = artifact;
     if (archive === undefined) return failures.push(missingArchive(artifact, outputDir, show));
-    const path = join(outputDir, Deno.build.os === "windows" ? encodeWindowsName(name) : name);
+    const path = pathIn(outputDir, name);
     const conflict = conflictOf(archive);
     if (conflict !== undefined) warnings.push(conflict);
     try {
@@ -173,21 +174,15 @@ export async function fetchPacked(
   plan: FetchPlan,
   options: FetchPackedOptions = {},
 ): Promise<FetchResult[]> {
-  const { show } = options;
-  using source = new ArchiveSource(backend, {
-    segment: segmentFor(plan.items, options.concurrency),
-    ...options,
-  });
-  const results = await transferAll<DownloadItem, FetchResult>(
-    plan.items,
-    async (item) => {
-      const result = await source.place(item);
-      return [explainFetched(result, item, show)];
-    },
-    (item, error) => explainFetched(downloadFailure(item, error), item, show),
-    { ...options, concurrency: concurrencyFor(plan.items, options.concurrency) },
-  );
-  return [...plan.failures, ...results];
+  const { dryRun = false } = options;
+  const dirs = dryRun ? [] : [...new Set(plan.items.map(({ path }) => dirname(path)))];
+  const missing = (await Promise.all(dirs.map(missingDirs))).flat();
+  try {
+    return [...plan.failures, ...await fetchItems(backend, plan, options)];
+  } finally {
+    // Where nothing came into them, there is no trace of the attempt.
+    await removeEmpty(missing);
+  }
 }
 
 /** Options of {@linkcode fetchPacked}. */
@@ -227,6 +222,27 @@ export async function readSidecar(
   return parseSidecar(text, show(info.location));
 }
 
+async function fetchItems(
+  backend: StorageBackend,
+  plan: FetchPlan,
+  options: FetchPackedOptions,
+): Promise<FetchResult[]> {
+  const { show } = options;
+  using source = new ArchiveSource(backend, {
+    segment: segmentFor(plan.items, options.concurrency),
+    ...options,
+  });
+  return await transferAll<DownloadItem, FetchResult>(
+    plan.items,
+    async (item) => {
+      const result = await source.place(item);
+      return [explainFetched(result, item, show)];
+    },
+    (item, error) => explainFetched(downloadFailure(item, error), item, show),
+    { ...options, concurrency: concurrencyFor(plan.items, options.concurrency) },
+  );
+}
+
 /** Whether an artifact is missing: in the other compression it need not be there. */
 function isMissing(name: string, artifacts: ReadonlyMap<string, FoundArtifact>): boolean {
   if (artifacts.get(name)!.archive !== undefined) return false;
@@ -234,18 +250,22 @@ function isMissing(name: string, artifacts: ReadonlyMap<string, FoundArtifact>):
   return artifacts.get(zst)?.archive === undefined;
 }
 
+function pathIn(outputDir: string, name: string): string {
+  return join(outputDir, Deno.build.os === "windows" ? encodeWindowsName(name) : name);
+}
+
 function missingArchive(
   { name, sidecar, gone }: FoundArtifact,
   outputDir: string,
   show: (location: OutputLocation) => string,
 ): TransferResult {
-  const location = gone?.location ?? sidecar!.location;
+  const location = gone?.location ?? sidecar!.location.parent.join(name);
   const reason = gone === undefined
-    ? `there is only its checksum, ${show(location)}`
+    ? `there is only its checksum, ${show(sidecar!.location)}`
     : `the outputs manifest, part ${gone.part}, tells of ${show(location)}`;
   const error = new RunOutputsError("not_found", `The archive ${name} is missing: ${reason}`);
-  const path = join(outputDir, name);
-  return { location, path, size: sidecar?.size, outcome: "failed", warnings: [], error };
+  const path = pathIn(outputDir, name);
+  return { location, path, size: gone?.size, outcome: "failed", warnings: [], error };
 }
 
 /** What parts of the manifest say against each other. */

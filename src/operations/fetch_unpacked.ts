@@ -13,7 +13,7 @@ import { concurrencyFor, transferAll } from "../storage/transfer.ts";
 import { ArchiveSource, type FetchedArchive, type FetchResult } from "./archive_source.ts";
 import { explainFetched, type FetchPackedOptions, type FetchPlan } from "./fetch_artifacts.ts";
 import { findPlaces, putArchives } from "./keep_archives.ts";
-import { makeWorkDir } from "./work_dir.ts";
+import { makeWorkDir, missingDirs, removeEmpty } from "./work_dir.ts";
 
 /** Options of {@linkcode fetchUnpacked}. */
 export interface FetchUnpackedOptions extends FetchPackedOptions {
@@ -32,6 +32,8 @@ export interface FetchUnpackedOptions extends FetchPackedOptions {
   readonly workers?: number;
   /** Told how many bytes more were unpacked of an archive. */
   readonly onUnpacked?: (name: string, bytes: number) => void;
+  /** Told where archives stay for the next try, also where nothing is returned. */
+  readonly onKept?: (dir: string) => void;
 }
 
 /** What a phase took: the time from its first begin to its last end, and what it moved. */
@@ -48,7 +50,7 @@ export interface UnpackedReport {
   readonly results: readonly FetchResult[];
   /** What was unpacked, by the archive's name; nothing, if anything failed. */
   readonly unpacked: ReadonlyMap<string, Unpacked>;
-  /** Where archives stay for the next try, if anything failed. */
+  /** Where archives stay for the next try, if anything failed and there are any. */
   readonly keptIn?: string;
   /** The download. */
   readonly downloading: FetchPhase;
@@ -73,18 +75,20 @@ export async function fetchUnpacked(
   plan: FetchPlan,
   options: FetchUnpackedOptions,
 ): Promise<UnpackedReport> {
-  const { outputDir, mode, limits, workers, keepArchives, signal, onUnpacked } = options;
+  const { outputDir, mode, limits, workers, keepArchives, signal, onUnpacked, onKept } = options;
   // Again before the commit: what is in the way now should not cost a download.
   if (keepArchives) await findPlaces(plan.items);
+  const missing = await missingDirs(outputDir);
   const workDir = await makeWorkDir(outputDir);
   const clock = new Clock();
   let done = false;
-  let report: Omit<UnpackedReport, "downloading" | "unpacking">;
+  let keptIn: string | undefined;
+  let report: Pick<UnpackedReport, "results" | "unpacked">;
   try {
     await using unpacker = await Unpacker.open({
       mode,
       outputDir,
-      stagingDir: join(workDir, "staging"),
+      stagingDir: join(workDir, STAGING),
       limits,
       workers,
       signal,
@@ -94,11 +98,13 @@ export async function fetchUnpacked(
     done = report.results.every(({ outcome }) => outcome !== "failed");
   } finally {
     if (done) await removeAll(workDir);
-    else await removeIfEmpty(workDir);
+    else if (await hasArchives(workDir)) onKept?.(keptIn = workDir);
+    else await removeEmpty([workDir, ...missing]);
   }
   const archives = report.results.filter(({ origin }) => origin === "network");
   return {
     ...report,
+    keptIn,
     downloading: { seconds: clock.downloading, bytes: sum(archives.map(({ size }) => size)) },
     unpacking: {
       seconds: clock.unpacking,
@@ -106,6 +112,9 @@ export async function fetchUnpacked(
     },
   };
 }
+
+/** The directory for what is unpacked, in the working directory. */
+const STAGING = "staging";
 
 /** What the parts of one fetch share. */
 interface Shared {
@@ -119,7 +128,7 @@ async function fetchInto(
   plan: FetchPlan,
   options: FetchUnpackedOptions,
   { unpacker, workDir, clock }: Shared,
-): Promise<Omit<UnpackedReport, "downloading" | "unpacking">> {
+): Promise<Pick<UnpackedReport, "results" | "unpacked">> {
   const { outputDir, keepArchives = false, show, signal } = options;
   using source = new ArchiveSource(backend, {
     segment: segmentFor(plan.items, options.concurrency),
@@ -180,7 +189,7 @@ async function fetchInto(
     const place = new Map(plan.items.map(({ location }, i) => [location.s3Uri, i]));
     results.sort((a, b) => place.get(a.location.s3Uri)! - place.get(b.location.s3Uri)!);
     const all = [...plan.failures, ...results.map((result) => withRefusal(result, refused))];
-    if (failed) return { results: all, unpacked: new Map(), keptIn: workDir };
+    if (failed) return { results: all, unpacked: new Map() };
 
     const places = keepArchives ? await findPlaces(plan.items) : undefined;
     await clock.unpack(() => unpacker.commit(order));
@@ -265,9 +274,15 @@ async function removeAll(dir: string): Promise<void> {
   });
 }
 
-async function removeIfEmpty(dir: string): Promise<void> {
-  // What is in it is for the next try.
-  await Deno.remove(dir).catch(() => {});
+/** Whether something was downloaded, all of it or a part. */
+async function hasArchives(workDir: string): Promise<boolean> {
+  try {
+    for await (const { name } of Deno.readDir(workDir)) if (name !== STAGING) return true;
+    return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw diskError("read", workDir, error);
+  }
 }
 
 function sum(numbers: readonly (number | undefined)[]): number {

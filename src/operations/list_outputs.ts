@@ -66,6 +66,26 @@ export interface RunOutput {
   readonly parts: readonly string[];
 }
 
+/** An output that a run tells of and that is not there. */
+export interface MissingOutput {
+  /** Its path relative to the run's prefix. */
+  readonly path: string;
+  /** What it was. */
+  readonly kind: OutputKind;
+  /** Its size in bytes, if the manifest tells of it. */
+  readonly size?: number;
+  /** Its SHA-256, if the manifest tells of it. */
+  readonly sha256?: string;
+  /** The parts of the manifest that tell of it; none, if only the checksum beside it does. */
+  readonly parts: readonly string[];
+}
+
+/** Options of {@linkcode listRun}. */
+export interface ListRunOptions extends CallOptions {
+  /** Told of files that the manifest tells of and the listing lacks. */
+  readonly onMissing?: (missing: MissingOutput) => void;
+}
+
 /**
  * The outputs of a run, in the order of their keys: by the manifest alone where that is complete,
  * else by a listing to which the manifest adds what it knows. Nothing of it sits in memory but what
@@ -74,7 +94,7 @@ export interface RunOutput {
  * @param backend The storage.
  * @param root The run.
  * @param manifest The run's manifest.
- * @param options A signal.
+ * @param options A signal, and who is told what is missing.
  * @returns The outputs.
  *
  * @example
@@ -93,11 +113,16 @@ export async function* listRun(
   backend: StorageBackend,
   root: OutputPaths,
   manifest: RunManifest,
-  options: CallOptions = {},
+  { onMissing, ...options }: ListRunOptions = {},
 ): AsyncGenerator<RunOutput> {
   if (manifest.complete) return yield* listManifest(root, manifest);
   for await (const { path, told, info } of joinListing(backend, root, manifest, options)) {
-    if (info === undefined) continue;
+    if (info === undefined) {
+      const { file, parts } = told!;
+      const { size, sha256 } = file;
+      onMissing?.({ path, kind: classify(path), size, sha256, parts });
+      continue;
+    }
     const { location, size, etag, modified } = info;
     const known = told !== undefined && isCurrent(manifest, told, info) ? told : undefined;
     const sha256 = info.sha256 ?? known?.file.sha256;

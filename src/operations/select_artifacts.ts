@@ -9,6 +9,7 @@ import { invalid, RunOutputsError } from "../layout/error.ts";
 import { expandFamily } from "../layout/gpu_families.ts";
 import { GPU_FAMILIES, type GpuFamilies } from "../layout/gpu_families_data.ts";
 import { pathFilter, type PathFilterOptions } from "../storage/path_filter.ts";
+import { nameFilter, namesOf } from "./name_filter.ts";
 
 /** Which artifacts. What is not given does not restrict. */
 export interface ArtifactSelection extends PathFilterOptions {
@@ -27,7 +28,8 @@ export interface ArtifactSelection extends PathFilterOptions {
 }
 
 /**
- * Chooses artifacts. Of one in both compressions the `.tar.zst` is taken.
+ * Chooses artifacts. Of one in both compressions the `.tar.zst` is taken. A pattern is compared with
+ * the name of the archive and with the artifact's own, which has no ending.
  *
  * @param names The file names of archives; all of them are artifacts.
  * @param selection Which ones.
@@ -63,10 +65,10 @@ export function selectArtifacts(
     throw nothing(`is a component ${component}`, "components", known);
   }
 
-  const filter = pathFilter(selection);
+  const filter = nameFilter(selection);
   const chosen = archives.filter(({ name, artifact }) =>
     // Each is shown to the filter, so that a pattern is not called unmatched for another reason.
-    filter.matches(name) &&
+    filter.matches(namesOf(name)) &&
     (components.length === 0 || components.includes(artifact.component)) &&
     (targets.length === 0 || artifact.target === "generic" ||
       targets.some(({ wanted }) => wanted.some((target) => artifact.matchesTarget(target))))

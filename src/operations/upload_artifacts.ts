@@ -11,9 +11,10 @@ import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import { type NamedEntry, readDirectory, segmentOf } from "../storage/disk_name.ts";
-import { pathFilter, type PathFilterOptions } from "../storage/path_filter.ts";
+import type { PathFilterOptions } from "../storage/path_filter.ts";
 import { fileItem, textItem, type UploadItem } from "../storage/upload.ts";
 import { checkArtifactDir, checkReadyArchive, looksLikeArchive } from "./artifact_checks.ts";
+import { type NameFilter, nameFilter, namesOf } from "./name_filter.ts";
 import { formatSidecar, MAX_SIDECAR_BYTES, parseSidecar, SIDECAR_SUFFIX } from "./sidecar.ts";
 import { ARTIFACT_MANIFEST, packItem, UploadPlanner } from "./upload_plan.ts";
 
@@ -65,10 +66,9 @@ export async function planArtifacts(
   const packed = new Set<string>();
 
   for (const { name, path } of archives) {
-    const { dirName } = ArtifactName.parse(name);
     // A pattern can name the artifact by its directory, whose place the archive takes.
-    if (!filter.matches(name, dirName)) continue;
-    packed.add(dirName);
+    if (!filter.matches(namesOf(name))) continue;
+    packed.add(ArtifactName.parse(name).dirName);
     const sidecar = entries.get(name + SIDECAR_SUFFIX)?.path;
     await planArchive(root, { name, path, sidecar }, planner);
   }
@@ -77,7 +77,7 @@ export async function planArtifacts(
     const { path } = entry;
     if (entry.isDirectory) await planDirectory(root, entry, options, filter, packed, planner);
     else if (!isArchiveOrSidecar(entry, entries)) {
-      if (!filter.matches(entry.name)) continue;
+      if (!filter.matches([entry.name])) continue;
       if (entry.isSymlink) planner.note(path, "a symbolic link");
       else if (looksLikeArchive(entry.name)) planner.warn(path, MISNAMED);
       else planner.note(path, "not an artifact");
@@ -88,25 +88,6 @@ export async function planArtifacts(
 
 /** Why an archive is left out. */
 const MISNAMED = "is not uploaded: an artifact is called NAME_COMPONENT_TARGET.tar.zst or .tar.xz";
-
-/** The choice of things that can have more than one name. */
-interface NameFilter {
-  /** Whether one of the names is included and none excluded. */
-  matches(...names: readonly string[]): boolean;
-  unmatched(): string[];
-}
-
-function nameFilter({ include, exclude }: PathFilterOptions): NameFilter {
-  const included = pathFilter({ include });
-  const kept = pathFilter({ exclude });
-  return {
-    matches: (...names) =>
-      names.every(kept.matches) &&
-      // Each is asked, so that every pattern that matches is known as used.
-      names.filter(included.matches).length > 0,
-    unmatched: included.unmatched,
-  };
-}
 
 /** Something in the artifacts' directory, its name as part of a key. */
 interface Entry extends NamedEntry {
@@ -193,13 +174,13 @@ async function planDirectory(
 ): Promise<void> {
   const artifact = ArtifactName.tryParseDirName(dirName);
   if (artifact === undefined) {
-    if (filter.matches(dirName)) planner.note(path, "not named like an artifact");
+    if (filter.matches([dirName])) planner.note(path, "not named like an artifact");
     return;
   }
   const { compression = "zst", level, modified, notAfter, signal } = options;
   const name = artifact.withCompression(compression).fileName;
   // A pattern can be meant for the directory or for the archive it becomes.
-  if (!filter.matches(dirName, name)) return;
+  if (!filter.matches([dirName, name])) return;
   if (packed.has(artifact.dirName)) {
     planner.note(path, "its archive is there and is uploaded in its place");
     return;

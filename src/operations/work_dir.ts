@@ -48,6 +48,39 @@ export async function removeWorkDir(outputDir: string): Promise<void> {
   });
 }
 
+/**
+ * The directories of a path that are not there yet, for {@linkcode removeEmpty}.
+ *
+ * @param path A directory.
+ * @returns The directory and what is above it, as far as they are missing, the deepest first.
+ * @throws {RunOutputsError} What the disk says.
+ */
+export async function missingDirs(path: string): Promise<string[]> {
+  const missing: string[] = [];
+  for (let at = resolve(path); dirname(at) !== at; at = dirname(at)) {
+    try {
+      await Deno.lstat(at);
+      break;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw diskError("read", at, error);
+      missing.push(at);
+    }
+  }
+  return missing;
+}
+
+/**
+ * Removes directories as far as nothing is in them.
+ *
+ * @param dirs The directories, each before the one that it is in.
+ */
+export async function removeEmpty(dirs: readonly string[]): Promise<void> {
+  for (const dir of dirs) {
+    // What is in it is wanted; one that is not there is as it should be.
+    await Deno.remove(dir).catch(() => {});
+  }
+}
+
 function placesOf(target: string): { readonly inside: string; readonly beside: string } {
   return {
     inside: join(target, ".run-outputs-fetch"),

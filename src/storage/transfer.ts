@@ -62,7 +62,7 @@ export interface TransferOptions {
 export const DEFAULT_CONCURRENCY = 8;
 
 /** Where nobody says otherwise and all files are small, it is the answers that take the time. */
-const SMALL_CONCURRENCY = 64;
+export const SMALL_CONCURRENCY = 64;
 
 /** Up to how many bytes a file is small. */
 const SMALL = 1024 * 1024;

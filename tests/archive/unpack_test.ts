@@ -327,6 +327,18 @@ for (
   });
 }
 
+Deno.test("Unpacker: extract: conflict: a file where an archive's directory goes stays", async () => {
+  await using dir = await tempDir();
+  await writeTree(dir.path, { "out/b": "mine", "out/a/old": "old" });
+  const archives = { "a.tar": [{ name: "new", content: "" }], "b.tar": [] };
+  await rejectsWith(
+    unpack(dir.path, archives, { mode: "extract" }),
+    "conflict",
+    join(dir.path, "out", "b"),
+  );
+  assert.deepEqual(await readTree(join(dir.path, "out")), { "a/old": "old", "b": "mine" });
+});
+
 Deno.test("Unpacker: an abort ends everything and leaves nothing", async () => {
   await using dir = await tempDir();
   const controller = new AbortController();

@@ -156,6 +156,43 @@ test("fetch: a refused archive: exit 6, nothing appears", async (d) => {
   assert.match(tooMany, /members/);
 });
 
+test("fetch: where the only archive is refused, it is told where it is kept", async (d) => {
+  const { err, out } = await runs(6, [...d.args, BLAS, "--max-members", "2"]);
+  assert.match(err, /kept in .*\.out\.run-outputs-fetch for the next try\n$/);
+  assert.match(out, /^nothing in /m);
+  assert.deepEqual(await entries(d.dir), [".out.run-outputs-fetch", "staging"]);
+  const { kept_in } = await runJson(6, [...d.args, BLAS, "--max-members", "2"]);
+  assert.deepEqual(await entries(kept_in), [BLAS]);
+});
+
+test("fetch: archives that stay because the target is in the way are told of", async (d) => {
+  await writeTree(d.out, { "lib/libblas.so/mine": "a directory" });
+  const { err } = await runs(1, [...d.args, "--flatten"]);
+  assert.match(
+    err,
+    /^note: [^\n]*kept in [^\n]*\.out\.run-outputs-fetch for the next try\nerror: /m,
+  );
+});
+
+test("fetch: where nothing is kept, nothing is left: no work directory, no output directory", async (d) => {
+  for (const name of [BASE, BLAS]) await damage(join(d.run, name));
+  const deep = join(d.dir, "deep", "out");
+  for (const more of [[], ["--no-extract"], ["--cache-dir", join(d.dir, "cache")]]) {
+    const { err, out } = await runs(6, [...d.args, "-o", deep, ...more]);
+    assert(!err.includes("kept in"), err);
+    assert.match(out, /^nothing in /m);
+    assert((await entries(d.dir)).every((name) => name === "staging" || name === "cache"));
+  }
+});
+
+test("fetch: a directory that was there stays, with nothing in it", async (d) => {
+  for (const name of [BASE, BLAS]) await damage(join(d.run, name));
+  await Deno.mkdir(d.out);
+  await runs(6, d.args);
+  await runs(6, [...d.args, "--no-extract"]);
+  assert.deepEqual(await entries(d.dir), ["out", "staging"]);
+});
+
 test("fetch: a missing archive: exit 7, nothing appears", async (d) => {
   await Deno.remove(join(d.run, BASE));
   await runs(7, d.args);
@@ -176,6 +213,17 @@ test("fetch: without a checksum there is a warning, with --require-checksums a r
   assert.match(err, /^warning: base_run_generic\.tar\.zst has no \.sha256sum beside it[^\n]*\n$/);
   const { err: refusal } = await runs(6, [...d.args, "--require-checksums"]);
   assert.match(refusal, /base_run_generic\.tar\.zst: it has no \.sha256sum beside it/);
+});
+
+test("fetch: a file where an archive's directory goes: exit 1 before anything changes", async (d) => {
+  await writeTree(d.out, { "blas_lib_gfx942": "mine", "base_run_generic/old": "old" });
+  const before = await snapshot(d.out);
+  await refused(d.args, [join(d.out, "blas_lib_gfx942"), "a file is where a directory"], {
+    code: 1,
+  });
+  assert.deepEqual(await snapshot(d.out), before);
+  assert.deepEqual(await entries(d.dir), ["out", "staging"]);
+  await runs(0, [...d.args, BASE]);
 });
 
 test("fetch --keep-archives: they lie beside what was unpacked, and serve the next fetch", async (d) => {

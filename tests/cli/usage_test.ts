@@ -31,7 +31,7 @@ const CASES: readonly Case[] = [
   [["upload", "build", ...G], 2, ["--run-id"]],
   [["upload", "build", ...G, ...O, "--build-dir", "nope"], 3, ["build directory", "'nope'"]],
   [["upload", "build", ...G, ...O, "--job-status", "fine"], 2, ["--job-status", "'fine'"]],
-  [["upload", "artifacts", "stage", ...O, "--level", "99"], 2, ["--level", "'99'", "0 to 19"]],
+  [["upload", "artifacts", "stage", ...O, "--level", "99"], 2, ["--level", "'99'", "1 to 19"]],
   [["upload", "artifacts", "nope", ...O], 3, ["'nope'"]],
   [["upload", "artifacts", "", ...O], 2, ["dir"]],
   [["upload", "logs", "stage", ...O], 2, ["--artifact-group"]],

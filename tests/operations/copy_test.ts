@@ -226,6 +226,15 @@ Deno.test("copy: a selection gets parts with just its files; its checksums come 
   assert.deepEqual((await partOf(to, PARTS[1])).files.map(({ path }) => path), [B, B + SUM]);
 });
 
+Deno.test("copy: an artifact goes by its own name too, and takes its checksum along or with it", async () => {
+  const own = A.replace(".tar.zst", "");
+  const { from, to } = await inMemory();
+  const { outcomes } = await copy(from, to, { include: [own] });
+  assert.deepEqual(Object.keys(outcomes).sort(), [A, A + SUM, PARTS[0]]);
+  const others = Object.keys((await copy(from, to, { exclude: [own] })).outcomes);
+  assert.deepEqual(others.filter((path) => path.startsWith(own)), []);
+});
+
 async function partOf(to: RunPlace, path: string) {
   const { files, ...head } = parsePart((await read(to))[path], path);
   return { head, files };

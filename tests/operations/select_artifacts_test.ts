@@ -37,6 +37,18 @@ Deno.test("selectArtifacts(): a group is its target and what is generic", () => 
   );
 });
 
+Deno.test("selectArtifacts(): a pattern may be an artifact's name, without the archive's ending", () => {
+  assert.equal(
+    choose({ include: ["blas_lib_gfx94X-dcgpu", "fft_*_gfx1100"] }),
+    "blas_lib_gfx94X-dcgpu.tar.zst fft_lib_gfx1100.tar.xz",
+  );
+  assert.equal(
+    choose({ include: ["b*_lib_*"], exclude: ["*_generic"] }),
+    "blas_lib_gfx94X-dcgpu.tar.zst",
+  );
+  throwsWith(() => choose({ include: ["blas_lib"] }), "not_found", "'blas_lib'");
+});
+
 Deno.test("selectArtifacts(): GPUs match by what stands before the colon, in any case", () => {
   for (const target of ["gfx942", "GFX942", "gfx942:xnack+", "gfx942:sramecc-"]) {
     assert.equal(

@@ -50,7 +50,7 @@ export function bisectStartCommand(context: Context): Command {
         "middle one of those that have any, and prints their directory.",
     )
     .addArgument(
-      new Argument("[include...]", "globs of archives to fetch, such as 'blas_*' (default: all)"),
+      new Argument("[include...]", "globs of artifacts to fetch, such as 'blas_*' (default: all)"),
     )
     .option(GOOD, "a commit without the trouble: a SHA, a branch, a tag (required)", nonEmpty)
     .option(BAD, "a later one that has it (required)", nonEmpty)

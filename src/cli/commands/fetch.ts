@@ -10,7 +10,11 @@ import type { Unpacked } from "../../archive/unpack.ts";
 import { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { FetchResult } from "../../operations/archive_source.ts";
 import type { FetchPlan } from "../../operations/fetch_artifacts.ts";
-import type { FetchPhase, UnpackedReport } from "../../operations/fetch_unpacked.ts";
+import type {
+  FetchPhase,
+  FetchUnpackedOptions,
+  UnpackedReport,
+} from "../../operations/fetch_unpacked.ts";
 import type { ContentCache } from "../../storage/content_cache.ts";
 import type { Context } from "../context.ts";
 import { exitCodeOfResults } from "../exit_codes.ts";
@@ -50,16 +54,18 @@ export function fetchCommand(context: Context): Command {
         "directory is as it was, and what was downloaded is kept beside it for the next try.",
     )
     .addArgument(
-      new Argument("[include...]", "globs of archives to fetch, such as 'blas_*' (default: all)"),
+      new Argument("[include...]", "globs of artifacts to fetch, such as 'blas_*' (default: all)"),
     )
     .option(OUTPUT_DIR, "the directory that gets the files (required)", nonEmpty)
     .addHelpText(
       "after",
       `
-Each archive is unpacked below DIR/NAME, NAME being its own up to the first dot; what was there is
-replaced. With --flatten all of them make one tree, without the directories that each lists in its
-artifact_manifest.txt; with --bootstrap they make one tree with them. Of a file that several have,
-the one of the archive whose name comes last stays.
+Globs are compared with the name of the archive and with that without .tar.zst or .tar.xz.
+
+Each archive is unpacked below DIR/NAME, NAME being its own up to the first dot; a directory that is
+there is replaced, a file is in the way. With --flatten all of them make one tree, without the
+directories that each lists in its artifact_manifest.txt; with --bootstrap they make one tree with
+them. Of a file that several have, the one of the archive whose name comes last stays.
 
 Exits with 6 if an archive is not what its checksum says or is refused, with 7 if one is missing or
 the run is not complete though --require-complete asks for it, with 3 if the run has nothing that
@@ -80,6 +86,7 @@ Examples:
       const signal = context.interruption();
       const mode = fetchMode(options, (name) => self.getOptionValueSource(name) === "cli");
       const dryRun = options.dryRun || options.list || false;
+      const leavesArchives = !options.list && (mode === "packed" || options.keepArchives === true);
       const outputDir = options.list
         ? options.outputDir ?? "."
         : required(options.outputDir, OUTPUT_DIR);
@@ -118,22 +125,29 @@ Examples:
         io: context.io,
         quiet,
       };
+      let keptIn: string | undefined;
+      const tellKept = () => {
+        if (keptIn === undefined) return;
+        output.note(
+          `nothing was unpacked; what was downloaded is kept in ${keptIn} for the next try`,
+        );
+      };
       const report = await withProgress(progress, async (listener) => {
         const onWait = (name: string) =>
           output.note(`another process is downloading ${name}: waiting for it`);
+        const onKept = (dir: string) => void (keptIn = dir);
         const common = { dryRun, concurrency, cache, onWait, show, signal, ...listener };
-        return await execute(storage, plan, { ...common, mode, outputDir, options });
+        return await execute(storage, plan, { ...common, onKept, mode, outputDir, options });
+      }).catch((error) => {
+        tellKept();
+        throw error;
       });
       const seconds = (performance.now() - began) / 1000;
 
       for (const warning of plan.warnings) output.warn(warning);
       const { results } = report;
       tellTrouble(results, output);
-      if (report.keptIn !== undefined && results.some(({ origin }) => origin !== undefined)) {
-        output.note(
-          `nothing was unpacked; what was downloaded is kept in ${report.keptIn} for the next try`,
-        );
-      }
+      tellKept();
       output.result(
         () => ({
           schema: "run-outputs.fetch/1",
@@ -141,16 +155,25 @@ Examples:
           ...describeRoot(roots[0]),
           found: found && foundJson(found),
           staging_dir: storage.dir,
-          output_dir: resolve(outputDir),
+          output_dir: options.outputDir && resolve(options.outputDir),
           manifest: manifestJson(manifests[0]),
           mode,
           seconds,
           phases: { download: report.downloading, unpack: report.unpacking },
           kept_in: report.keptIn && resolve(report.keptIn),
-          ...withDetails(roots, plan, report),
+          ...withDetails(roots, plan, report, leavesArchives),
         }),
         () =>
-          textOf(plan, report, { roots, found, output, mode, outputDir, dryRun, seconds, storage }),
+          textOf(plan, report, {
+            roots,
+            found,
+            output,
+            mode,
+            outputDir: options.outputDir,
+            dryRun,
+            seconds,
+            storage,
+          }),
       );
       context.setExitCode(exitCodeOfResults(results));
     },
@@ -170,6 +193,7 @@ async function execute(
     & { readonly mode: FetchMode; readonly outputDir: string }
     & { readonly options: FetchCommandOptions }
     & Pick<ProgressListener, "onUnpacked">
+    & Pick<FetchUnpackedOptions, "onKept">
     & Parameters<typeof import("../../operations/fetch_artifacts.ts").fetchPacked>[2],
 ): Promise<Report> {
   if (mode === "packed" || common.dryRun) {
@@ -201,9 +225,18 @@ async function openCache(
 }
 
 /** The files of the JSON document, each with where it came from and what was unpacked of it. */
-function withDetails(roots: readonly RunOutputRoot[], plan: FetchPlan, report: Report) {
+function withDetails(
+  roots: readonly RunOutputRoot[],
+  plan: FetchPlan,
+  report: Report,
+  leavesArchives: boolean,
+) {
   const prefixes = roots.map((root) => root.root());
-  const reported = reportedLocations(prefixes, report.results, ({ path }) => resolve(path));
+  const reported = reportedLocations(
+    prefixes,
+    report.results,
+    ({ path }) => leavesArchives ? resolve(path) : undefined,
+  );
   const details = inOrder(report.results) as FetchResult[];
   const verified = verifiedKeys(plan);
   return {
@@ -236,7 +269,8 @@ interface Told {
   readonly found: PlannedFetch["found"];
   readonly output: Output;
   readonly mode: FetchMode;
-  readonly outputDir: string;
+  /** As the user named it; nothing, where a list is all that is wanted. */
+  readonly outputDir: string | undefined;
   readonly dryRun: boolean;
   readonly seconds: number;
   readonly storage: OpenStorage;
@@ -246,6 +280,8 @@ function textOf(plan: FetchPlan, report: Report, told: Told): string[] {
   const { roots, found, mode, outputDir, dryRun, storage } = told;
   const prefixes = roots.map((root) => root.root());
   const results = inOrder(report.results) as FetchResult[];
+  const failed = results.filter(({ outcome }) => outcome === "failed").length;
+  const isUndone = mode === "packed" ? failed === results.length : failed > 0;
   const rows = results.map((result) => {
     const { outcome, size, location, origin, resumed } = result;
     const from = outcome === "planned"
@@ -261,7 +297,7 @@ function textOf(plan: FetchPlan, report: Report, told: Told): string[] {
         ? "would fetch"
         : unpacked !== undefined
         ? "unpacked"
-        : outcome === "written" && report.keptIn !== undefined
+        : outcome === "written" && isUndone
         ? "downloaded"
         : outcome,
       size === undefined ? "" : formatBytes(size),
@@ -281,11 +317,11 @@ function textOf(plan: FetchPlan, report: Report, told: Told): string[] {
     `${summaryLine(results)}${verified === 0 ? "" : `; ${verified} verified`}`,
     ...(dryRun ? [] : phaseLine("downloaded", downloading)),
     ...(dryRun ? [] : phaseLine("unpacked", unpacking)),
-    dryRun
-      ? `would be ${mode === "packed" ? "" : "unpacked "}in ${outputDir}`
-      : report.keptIn === undefined
-      ? `in ${outputDir}`
-      : `nothing in ${outputDir}`,
+    ...(outputDir === undefined
+      ? []
+      : dryRun
+      ? [`would be ${mode === "packed" ? "" : "unpacked "}in ${outputDir}`]
+      : [isUndone ? `nothing in ${outputDir}` : `in ${outputDir}`]),
   ];
 }
 

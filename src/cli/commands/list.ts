@@ -8,7 +8,7 @@ import { Command, Option } from "commander";
 import { OUTPUT_KINDS, type OutputKind } from "../../layout/classify.ts";
 import { invalid } from "../../layout/error.ts";
 import { nearest } from "../../layout/nearest.ts";
-import type { RunOutput } from "../../operations/list_outputs.ts";
+import type { MissingOutput, RunOutput } from "../../operations/list_outputs.ts";
 import type { Context } from "../context.ts";
 import { otherPlace } from "../fetch_sources.ts";
 import { manifestJson, readRunManifest } from "../run_manifest.ts";
@@ -31,7 +31,8 @@ export function listCommand(context: Context): Command {
     .summary("list the outputs of a run")
     .description(
       "Lists the outputs of a run by kind, with their sizes. Where the run's own manifest is " +
-        "complete it is what is read; else the storage is listed.",
+        "complete it is what is read; else the storage is listed, and a file that the manifest or " +
+        "a checksum tells of and that is not there is a warning.",
     )
     .addOption(
       new Option(
@@ -59,20 +60,32 @@ Examples:
     const { listRun, noOutputs } = await import("../../operations/list_outputs.ts");
     const from = { storage, output, signal };
     let manifest = await readRunManifest(options, root, from);
-    let all = await Array.fromAsync(listRun(storage.backend, root, manifest, { signal }));
+    const told: MissingOutput[] = [];
+    const onMissing = (one: MissingOutput) => void told.push(one);
+    const read = () => listRun(storage.backend, root, manifest, { signal, onMissing });
+    let all = await Array.fromAsync(read());
     if (all.length === 0) {
       const place = await otherPlace(root, options, { ...from, io: context.io });
       looked = place.looked;
       if (place.other !== undefined) {
         root = place.other;
         manifest = await readRunManifest(options, root, from);
-        all = await Array.fromAsync(listRun(storage.backend, root, manifest, { signal }));
+        all = await Array.fromAsync(read());
       }
     }
     if (all.length === 0) {
       throw noOutputs(root, [storage.show(root.root()), ...looked].join(", "));
     }
-    const outputs = kinds === undefined ? all : all.filter(({ kind }) => kinds.has(kind));
+    const { missingFiles } = await import("../../operations/missing_files.ts");
+    const isWanted = ({ kind }: { readonly kind: OutputKind }) => kinds?.has(kind) ?? true;
+    const missing = missingFiles(all, told).filter(isWanted);
+    for (const { path, parts } of missing) {
+      const who = parts.length === 0
+        ? "there is only its checksum"
+        : `the outputs manifest, part ${parts[0]}, tells of it`;
+      output.warn(`${path} is missing: ${who}`);
+    }
+    const outputs = all.filter(isWanted);
     if (outputs.length === 0) {
       const { RunOutputsError } = await import("../../layout/error.ts");
       throw new RunOutputsError(
@@ -100,6 +113,10 @@ Examples:
           s3_uri: location.s3Uri,
           https_url: location.httpsUrl,
           local_path: storage.dir === undefined ? undefined : storage.show(location),
+        })),
+        missing: missing.map(({ parts, ...one }) => ({
+          ...one,
+          parts: parts.length === 0 ? undefined : parts,
         })),
       }),
       () => [

@@ -50,7 +50,7 @@ Examples:
       async (root, planner, signal) => {
         const { planArtifacts } = await import("../../operations/upload_artifacts.ts");
         const { include, exclude } = options;
-        const packing = await packingOptions(options, context.io);
+        const packing = packingOptions(options, context.io);
         return await planArtifacts(
           root,
           { artifactsDir, include, exclude, ...packing, signal },

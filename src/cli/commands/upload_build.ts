@@ -58,7 +58,7 @@ Examples:
         async (root, planner, signal) => {
           const { planBuild } = await import("../../operations/upload_build.ts");
           const { buildDir, jobStatus } = options;
-          const packing = await packingOptions(options, context.io);
+          const packing = packingOptions(options, context.io);
           await planBuild(
             root,
             { artifactGroup, buildDir, jobStatus, ...packing, signal },

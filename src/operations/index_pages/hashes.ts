@@ -10,7 +10,11 @@ import pMap from "p-map";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { RunOutputsError } from "../../layout/error.ts";
 import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
-import type { TransferResult } from "../../storage/transfer.ts";
+import {
+  DEFAULT_CONCURRENCY,
+  SMALL_CONCURRENCY,
+  type TransferResult,
+} from "../../storage/transfer.ts";
 import { MAX_SIDECAR_BYTES, parseSidecar } from "../sidecar.ts";
 import { keyOfLink } from "./links.ts";
 import type { IndexEntry, IndexPage } from "./page.ts";
@@ -106,7 +110,11 @@ export class Hashes {
       entry.files === undefined && this.of(entry) === undefined &&
       (entry.sidecar !== undefined || needed)
     );
-    await pMap(unknown, (entry) => this.#ask(backend, entry, options), { concurrency: 16 });
+    // A checksum is one small answer; without one, all of the file may have to be read.
+    const small = unknown.every(({ sidecar }) => sidecar !== undefined);
+    await pMap(unknown, (entry) => this.#ask(backend, entry, options), {
+      concurrency: small ? SMALL_CONCURRENCY : DEFAULT_CONCURRENCY,
+    });
   }
 
   async #ask(backend: StorageBackend, entry: IndexEntry, options: CallOptions): Promise<void> {

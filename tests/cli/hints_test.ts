@@ -1,0 +1,83 @@
+/** Commands in messages: whole, so that they work as they stand. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { completeHints, type Invocation } from "../../src/cli/hints.ts";
+import { run, runJson, runs } from "../support/command_line.ts";
+import { putArchives, RUN } from "../support/staging.ts";
+import { tempDir } from "../support/temp_dir.ts";
+
+function invocation(
+  command: string,
+  options: Readonly<Record<string, string | undefined>>,
+): Invocation {
+  return { command: command.split(" "), options: new Map(Object.entries(options)) };
+}
+
+const complete = (hint: string, command: string, options: Record<string, string | undefined>) =>
+  completeHints(`no: '${hint}' helps`, invocation(command, options));
+
+Deno.test("hints: options that name run and storage are repeated, others are not", () => {
+  assert.equal(
+    complete("run-outputs list --kind artifact", "fetch", {
+      "output-dir": "out",
+      "run-id": "1",
+      platform: "linux",
+      "staging-dir": "my dir",
+      "no-sign-request": undefined,
+    }),
+    'no: \'run-outputs list --kind artifact --staging-dir "my dir" --run-id 1 --platform linux ' +
+      "--no-sign-request' helps",
+  );
+  const upload = { "output-dir": "out", "run-github-repo": "a/b" };
+  assert.equal(
+    complete("run-outputs index --force", "upload files", upload),
+    "no: 'run-outputs index --force --staging-dir out --repo a/b' helps",
+  );
+  assert.equal(
+    complete("run-outputs stale-uploads --abort", "upload files", { ...upload, region: "x" }),
+    "no: 'run-outputs stale-uploads --abort --repo a/b --region x' helps",
+  );
+  assert.equal(
+    complete("run-outputs bisect reset", "bisect next", { "state-dir": "b", platform: "linux" }),
+    "no: 'run-outputs bisect reset --state-dir b' helps",
+  );
+});
+
+Deno.test("hints: of a copy, what is listed is its source", () => {
+  const options = { "source-run-id": "1", "run-id": "2", "from-staging": "s", bucket: "b" };
+  assert.equal(
+    complete("run-outputs list", "copy", options),
+    "no: 'run-outputs list --staging-dir s --run-id 1' helps",
+  );
+  assert.equal(
+    complete("run-outputs index --force", "copy", options),
+    "no: 'run-outputs index --force --run-id 2 --bucket b' helps",
+  );
+});
+
+Deno.test("hints: what is whole already, and other text, stays as it is", () => {
+  const fetch = invocation("fetch", { "run-id": "1" });
+  for (const text of ["'run-outputs list --run-id 1'", "'run-outputs help' lists all", "list"]) {
+    assert.equal(completeHints(text, fetch), text);
+  }
+});
+
+Deno.test("fetch: the command that it names works as it stands", async () => {
+  await using temp = await tempDir();
+  const staging = join(temp.path, "staging");
+  await putArchives(join(staging, "123-linux"), ["blas_lib_gfx942.tar.zst"]);
+  const args = ["fetch", "nope_*", `--staging-dir=${staging}`, ...RUN, "--output-dir", "out"];
+  const { err } = await runs(3, args);
+  const [, hint] = /'run-outputs ([^']+)' shows them/.exec(err)!;
+  assert.match((await runs(0, hint.split(" "))).out, /blas_lib_gfx942/);
+  const { error } = await runJson(3, args);
+  assert(error.message.includes(`'run-outputs ${hint}'`), error.message);
+});
+
+Deno.test("bisect: the command that it names has the state's directory", async () => {
+  await using temp = await tempDir();
+  const state = join(temp.path, "state");
+  const { err } = await run(["bisect", "next", "--state-dir", state]);
+  assert(err.includes(`--bad COMMIT --state-dir ${state}'`), err);
+});
