@@ -14,6 +14,7 @@ import { createHash } from "node:crypto";
 import { RunOutputsError } from "../../layout/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { CallOptions, ObjectInfo } from "../backend.ts";
+import { wantsNoQuotes } from "./condition.ts";
 import { S3Failure } from "./errors.ts";
 import { bareEtag } from "./object_info.ts";
 import { statObject } from "./read.ts";
@@ -134,6 +135,25 @@ export interface Completion {
  * `ifMatch` if something else is.
  */
 export async function completeUpload(
+  session: Session,
+  location: OutputLocation,
+  uploadId: string,
+  parts: readonly Part[],
+  expected: Completion,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const complete = () => tryComplete(session, location, uploadId, parts, expected, signal);
+  try {
+    return await complete();
+  } catch (error) {
+    const { ifMatch } = expected;
+    if (ifMatch === undefined) throw error;
+    if (!await wantsNoQuotes(session, location, ifMatch, error, signal)) throw error;
+    return await complete();
+  }
+}
+
+async function tryComplete(
   session: Session,
   location: OutputLocation,
   uploadId: string,
