@@ -28,17 +28,23 @@ import {
   type OutputFile,
 } from "../runs/manifest.ts";
 import { claimPart } from "../runs/part_claim.ts";
-import { pendingOf } from "../runs/unfinished_part.ts";
 import type { ObjectInfo, StorageBackend } from "../storage/backend.ts";
 import { bytesSource } from "../storage/byte_source.ts";
 import { contentType } from "../storage/content_type.ts";
 import { type StreamedSource, streamedSource } from "../storage/streamed_source.ts";
 import type { TransferResult } from "../storage/transfer.ts";
 import { WatchedWrites } from "../storage/watched_writes.ts";
-import { filesOf, type RunIn, uniteWith } from "./part_files.ts";
+import {
+  goOnFrom,
+  isSamePart,
+  type PartContent,
+  type PartToBe,
+  type WithdrawnPart,
+} from "./part_content.ts";
+import type { RunIn } from "./part_files.ts";
 import { putContended } from "./put_contended.ts";
 import { readExpected, readPart, type StoredPart } from "./read_manifest.ts";
-import { type PartContent, UnfinishedMark } from "./unfinished_mark.ts";
+import { UnfinishedMark } from "./unfinished_mark.ts";
 
 /** Options of {@linkcode PartUpload}. */
 export interface PartUploadOptions {
@@ -106,11 +112,8 @@ export class PartUpload {
   readonly #root: RunOutputRoot;
   readonly #options: PartUploadOptions;
   readonly #location: OutputLocation;
-  /**
-   * The part that was taken away because what it tells was going to change, and what had been left
-   * undone by then. Its files are in the mark.
-   */
-  #withdrawn?: { readonly head: ManifestHead; readonly pending: readonly string[] };
+  /** The part that was taken away because what it tells was going to change. */
+  #withdrawn?: WithdrawnPart;
   /** What earlier uploads have left undone. */
   readonly #mark: UnfinishedMark;
 
@@ -262,7 +265,9 @@ export class PartUpload {
         const content = await this.#goOn(there, mark, ours, unitesAll);
         if (content instanceof Error) return { refusal: content };
         pending = content.pending;
-        if (there !== undefined && await this.#isSame(there, content)) return { there: there.info };
+        if (there && await isSamePart(this.#run, there, content, this.#options)) {
+          return { there: there.info };
+        }
         await source?.[Symbol.asyncDispose]();
         source = await streamedSource(() => streamPartText(content.head, content.files), signal);
         return { there: info, source };
@@ -324,28 +329,8 @@ export class PartUpload {
     ours: PartContent,
     unitesAll = false,
   ): Promise<PartToBe | RunOutputsError> {
-    let { head, files } = ours;
-    const pending = new Set<string>();
-    const claim = (before: ManifestHead) => unitesAll ? "unite" : claimPart(before, ours.head);
-    // Whose the part was that was taken away counts, unless another one has come in its place.
-    if (there === undefined && this.#withdrawn !== undefined) {
-      const claimed = claim(this.#withdrawn.head);
-      if (claimed instanceof Error) return claimed;
-    }
-    for (const before of [there, mark]) {
-      if (before === undefined) continue;
-      const claimed = claim(before.head);
-      if (claimed instanceof Error) return claimed;
-      head = { ...head, ...unknownOf(before.head) };
-      if (claimed === "replace") continue;
-      const pages = new Set([...before.head.pages ?? [], ...head.pages ?? []]);
-      if (pages.size > 0) head = { ...head, pages: [...pages].sort() };
-      files = await uniteWith(this.#run, before, files, this.#options);
-      // A mark of this upload's own tells of what it has yet to do itself.
-      for (const path of this.#withdrawn?.pending ?? pendingOf(before.head)) pending.add(path);
-    }
-    if (pending.size > 0) { for await (const { path } of files) pending.delete(path); }
-    return { head, files, pending: [...pending] };
+    const before = { there, mark, withdrawn: this.#withdrawn, unitesAll };
+    return await goOnFrom(this.#run, before, ours, this.#options);
   }
 
   /** The part that is there. One that is broken can only be written over. */
@@ -371,19 +356,6 @@ export class PartUpload {
       options,
       onFile,
     );
-  }
-
-  /** Whether a part tells what is to be told, if not at the same time. */
-  async #isSame(there: StoredPart, ours: PartContent): Promise<boolean> {
-    const hashOf = async (head: ManifestHead, files: PartContent["files"]) => {
-      const hash = createHash("sha256");
-      for await (const piece of streamPartText({ ...head, created_at: "" }, files)) {
-        hash.update(piece);
-      }
-      return hash.digest("hex");
-    };
-    const theirs = filesOf(this.#backend, there, this.#options);
-    return await hashOf(there.head, theirs) === await hashOf(ours.head, ours.files);
   }
 
   async #settle(pending: readonly string[]): Promise<void> {
@@ -439,16 +411,4 @@ function isBroken(error: unknown): error is RunOutputsError {
 
 function isUnmade({ outcome, sha256 }: TransferResult): boolean {
   return outcome === "planned" && sha256 === undefined;
-}
-
-/** What a part is to tell, and the paths that have to come before it tells all. */
-interface PartToBe extends PartContent {
-  readonly pending: readonly string[];
-}
-
-/** Members of a part that this version does not know. */
-function unknownOf(head: ManifestHead): Partial<ManifestHead> {
-  const { schema: _1, layout: _2, run: _3, part: _4, created_at: _5, tool: _6, ...more } = head;
-  const { writer: _7, pages: _8, pending: _9, ...unknown } = more;
-  return unknown;
 }

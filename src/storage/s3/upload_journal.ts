@@ -144,7 +144,9 @@ export class UploadJournal implements Disposable {
     }
     const there = await this.#partsOnServer(uploadId, signal);
     if (there === undefined) return undefined;
-    const parts = (notes as Part[]).filter(({ number, etag }) => there.get(number) === etag);
+    const parts = (notes as (Part | null)[]).filter((part): part is Part =>
+      typeof part?.etag === "string" && there.get(part.number) === part.etag
+    );
     return { uploadId, parts: [...new Map(parts.map((part) => [part.number, part])).values()] };
   }
 
