@@ -15,7 +15,7 @@ import {
   SMALL_CONCURRENCY,
   type TransferResult,
 } from "../../storage/transfer.ts";
-import { MAX_SIDECAR_BYTES, parseSidecar } from "../sidecar.ts";
+import { readSidecar } from "../sidecar.ts";
 import { keyOfLink } from "./links.ts";
 import type { IndexEntry, IndexPage } from "./page.ts";
 
@@ -124,7 +124,7 @@ export class Hashes {
     if (answer === undefined) {
       answer = sidecar === undefined
         ? hashOf(backend, target, options)
-        : readSidecar(backend, sidecar, options);
+        : sidecarHash(backend, sidecar, options);
       this.#asking.set(question, answer);
     }
     const sha256 = await answer;
@@ -138,18 +138,13 @@ const ROW =
   /<tr class="f" data-sha256="([0-9a-f]{64})"><td><a href="([^"#]+)[^>]*>[^<]*<\/a><\/td><td class="n" data-v="(\d+)">[^<]*<\/td><td class="t" data-v="(\d+)">/g;
 
 /** A checksum that is broken or gone is not the page's to tell. */
-async function readSidecar(
+async function sidecarHash(
   backend: StorageBackend,
   location: OutputLocation,
   { signal }: CallOptions,
 ): Promise<string | undefined> {
   try {
-    await using body = await backend.read(location, { signal });
-    if (body.info.size > MAX_SIDECAR_BYTES) return undefined;
-    const decoder = new TextDecoder();
-    let text = "";
-    for await (const chunk of body) text += decoder.decode(chunk, { stream: true });
-    return parseSidecar(text, location.s3Uri);
+    return await readSidecar(backend, { location }, String, signal);
   } catch (error) {
     return unlessGone(error);
   }
