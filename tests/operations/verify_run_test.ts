@@ -7,8 +7,9 @@ import { RunOutputRoot } from "../../src/layout/run_output_root.ts";
 import { diffRuns } from "../../src/operations/diff_runs.ts";
 import type { JoinedOutput } from "../../src/operations/list_outputs.ts";
 import { pairSidecars } from "../../src/operations/pair_sidecars.ts";
-import { NO_MANIFEST } from "../../src/operations/read_manifest.ts";
-import { isRepairable, repairFiles } from "../../src/operations/repair_run.ts";
+import { NO_MANIFEST, readOutputs } from "../../src/operations/read_manifest.ts";
+import { isRepairable, repairFiles, type RepairPlace } from "../../src/operations/repair_run.ts";
+import type { VerifiedFile } from "../../src/operations/verified_file.ts";
 import { verifyRun } from "../../src/operations/verify_run.ts";
 import { RunOutputsError } from "../../src/layout/error.ts";
 import type { StorageBackend } from "../../src/storage/backend.ts";
@@ -16,7 +17,7 @@ import { bytesSource } from "../../src/storage/byte_source.ts";
 import { LocalBackend } from "../../src/storage/local.ts";
 import { MemoryBackend } from "../../src/storage/memory.ts";
 import { createS3Backend } from "../../src/storage/s3/s3_backend.ts";
-import { noise, sha256 } from "../support/bytes.ts";
+import { collect, noise, sha256 } from "../support/bytes.ts";
 import { startFaultProxy } from "../support/fault_proxy.ts";
 import { manifestPart, outputFile, putPart } from "../support/manifest.ts";
 import { memoryS3, testOptions } from "../support/s3_subject.ts";
@@ -309,4 +310,134 @@ Deno.test("diffRuns(): ETags of S3 decide where no hash is known, if they can", 
     ),
     Object.fromEntries(Object.entries(pairs).map(([path, [, , verdict]]) => [path, verdict])),
   );
+});
+
+/** A place that is repaired from, with these files. */
+async function copyOf(files: Readonly<Record<string, string>>): Promise<RepairPlace> {
+  const backend = new MemoryBackend();
+  for (const [path, text] of Object.entries(files)) {
+    await backend.write(ROOT.file(path), bytesSource(text));
+  }
+  return { backend, root: ROOT };
+}
+
+/** Repairs what a verification finds wrong; tells what became of each file. */
+async function repaired(
+  backend: StorageBackend,
+  files: readonly VerifiedFile[],
+  from: RepairPlace,
+) {
+  const results = await repairFiles(files.filter(isRepairable), { backend, root: ROOT }, from);
+  return Object.fromEntries(
+    results.map(({ location, outcome, error }) => [
+      location.relativeTo(ROOT.root()),
+      [
+        outcome,
+        (error as RunOutputsError | undefined)?.code,
+      ].filter(Boolean).join(" "),
+    ]),
+  );
+}
+
+async function textOf(backend: StorageBackend, path: string): Promise<string> {
+  await using body = await backend.read(ROOT.file(path));
+  return new TextDecoder().decode(await collect(body));
+}
+
+Deno.test("repairFiles(): what was written since the verification stays", async () => {
+  const backend = new MemoryBackend();
+  const put = (path: string, text: string) => backend.write(ROOT.file(path), bytesSource(text));
+  await put("wrong.txt", "bad!");
+  const files = ["wrong.txt", "gone.txt"].map((path) => outputFile(path, "good"));
+  await putPart(backend, ROOT, manifestPart("p", files));
+  const found = await Array.fromAsync(verifyRun(backend, ROOT));
+  await put("wrong.txt", "new!");
+  await put("gone.txt", "new!");
+  const from = await copyOf({ "wrong.txt": "good", "gone.txt": "good" });
+  assert.deepEqual(await repaired(backend, found, from), {
+    "gone.txt": "failed conflict",
+    "wrong.txt": "failed conflict",
+  });
+  assert.equal(await textOf(backend, "wrong.txt"), "new!");
+  assert.equal(await textOf(backend, "gone.txt"), "new!");
+});
+
+Deno.test("repairFiles(): what the manifest tells of otherwise by now is left as it is", async () => {
+  const backend = new MemoryBackend();
+  const put = async (text: string) => {
+    await backend.write(ROOT.file("x.txt"), bytesSource(text));
+    await putPart(backend, ROOT, manifestPart("p", [outputFile("x.txt", text)]));
+  };
+  await put("old");
+  const manifest = await readOutputs(backend, ROOT);
+  await put("new");
+  const found = await Array.fromAsync(verifyRun(backend, ROOT, { manifest }));
+  assert.equal(verdictsOf(found)["x.txt"], "wrong-hash bytes integrity");
+  const from = await copyOf({ "x.txt": "old" });
+  assert.deepEqual(await repaired(backend, found, from), { "x.txt": "failed conflict" });
+  assert.equal(await textOf(backend, "x.txt"), "new");
+});
+
+Deno.test("repairFiles(): so is what the checksum beside it tells of otherwise by now", async () => {
+  const backend = new MemoryBackend();
+  const put = (path: string, text: string) => backend.write(ROOT.file(path), bytesSource(text));
+  await put(A, "new");
+  await put(`${A}.sha256sum`, sha256("old"));
+  const found = await Array.fromAsync(verifyRun(backend, ROOT));
+  await put(`${A}.sha256sum`, sha256("new"));
+  const from = await copyOf({ [A]: "old" });
+  assert.deepEqual(await repaired(backend, found, from), { [A]: "failed conflict" });
+  assert.equal(await textOf(backend, A), "new");
+  await put(`${A}.sha256sum`, sha256("old"));
+  assert.deepEqual(await repaired(backend, found, from), { [A]: "written" });
+});
+
+Deno.test("repairFiles(): a checksum is put in place only if it is of the file beside it", async () => {
+  const sum = `${A}.sha256sum`;
+  for (const broken of ["GARBAGE", sha256("another")]) {
+    for (const told of [undefined, "a"]) {
+      const backend = new MemoryBackend();
+      const put = (path: string, text: string) => backend.write(ROOT.file(path), bytesSource(text));
+      await put(A, "a");
+      await put(sum, broken);
+      if (told !== undefined) {
+        await putPart(backend, ROOT, manifestPart("p", [outputFile(A, told)]));
+      } else if (broken !== "GARBAGE") continue;
+      const found = await Array.fromAsync(verifyRun(backend, ROOT));
+      assert.deepEqual(found.filter(isRepairable).map(({ path }) => path), [sum]);
+      for (const copy of ["GARBAGE", "", sha256("another"), "x".repeat(5000)]) {
+        const from = await copyOf({ [sum]: copy });
+        assert.deepEqual(await repaired(backend, found, from), { [sum]: "failed integrity" });
+        assert.equal(await textOf(backend, sum), broken);
+      }
+      const from = await copyOf({ [sum]: `${sha256("a")}\n` });
+      assert.deepEqual(await repaired(backend, found, from), { [sum]: "written" });
+      assert.equal(await textOf(backend, sum), `${sha256("a")}\n`);
+    }
+  }
+});
+
+Deno.test("repairFiles(): a checksum that the manifest tells of, and that is another file's, stays", async () => {
+  const backend = new MemoryBackend();
+  const [sum, wrong] = [`${A}.sha256sum`, sha256("another")];
+  await backend.write(ROOT.file(A), bytesSource("a"));
+  await backend.write(ROOT.file(sum), bytesSource(wrong));
+  await putPart(backend, ROOT, manifestPart("p", [outputFile(A, "a"), outputFile(sum, wrong)]));
+  const found = await Array.fromAsync(verifyRun(backend, ROOT));
+  for (const copy of [wrong, sha256("a")]) {
+    const from = await copyOf({ [sum]: copy });
+    assert.deepEqual(await repaired(backend, found, from), { [sum]: "failed integrity" });
+    assert.equal(await textOf(backend, sum), wrong);
+  }
+});
+
+Deno.test("repairFiles(): a broken checksum beside a broken file, both told by the copy", async () => {
+  const backend = new MemoryBackend();
+  const sum = `${A}.sha256sum`;
+  await backend.write(ROOT.file(A), bytesSource("b"));
+  await backend.write(ROOT.file(sum), bytesSource("GARBAGE"));
+  await putPart(backend, ROOT, manifestPart("p", [outputFile(A, "a")]));
+  const found = await Array.fromAsync(verifyRun(backend, ROOT));
+  const from = await copyOf({ [A]: "a", [sum]: sha256("a") });
+  assert.deepEqual(await repaired(backend, found, from), { [A]: "written", [sum]: "written" });
 });
