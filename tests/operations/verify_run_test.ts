@@ -275,13 +275,41 @@ Deno.test("verifyRun(): what goes wrong on the way is not the file's fault", asy
   }
 });
 
-Deno.test("diffRuns(): ETags of S3 decide where no hash is known, if they can", async () => {
+Deno.test("diffRuns(): only files of these kinds, and no other is read", async () => {
+  const inner = new MemoryBackend();
+  const side = (runId: number) => RunOutputRoot.forLocal({ runId, platform: "linux" });
+  const reads: string[] = [];
+  // A storage with nothing on record.
+  const backend = changed(inner, {
+    async *list(...args) {
+      for await (const { sha256: _, ...info } of inner.list(...args)) yield info;
+    },
+    stat: async (...args) => ({ ...await inner.stat(...args), sha256: undefined }),
+    read: (location, ...rest) => {
+      reads.push(location.key);
+      return inner.read(location, ...rest);
+    },
+  });
+  for (const id of [1, 2]) {
+    await inner.write(side(id).file("logs/g/x.log"), bytesSource(`${id}`));
+    await inner.write(side(id).file("notes.txt"), bytesSource(`${id}`));
+  }
+  const found = await Array.fromAsync(diffRuns(
+    { backend, root: side(1), manifest: NO_MANIFEST },
+    { backend, root: side(2), manifest: NO_MANIFEST },
+    { kinds: new Set(["log"]), read: true },
+  ));
+  assert.deepEqual(found.map(({ path, change }) => `${change} ${path}`), ["changed logs/g/x.log"]);
+  assert.deepEqual(reads.sort(), ["1-linux/logs/g/x.log", "2-linux/logs/g/x.log"]);
+});
+
+Deno.test("diffRuns(): equal ETags of S3 are of equal files; others tell nothing", async () => {
   const etag = (text: string) => text.repeat(32).slice(0, 32);
   const pairs: Readonly<Record<string, readonly [string, string, string]>> = {
     "equal": [etag("a"), etag("a"), "same etag"],
-    "other": [etag("a"), etag("b"), "changed etag"],
+    "other": [etag("a"), etag("b"), "unsure size"],
     "parts": [`${etag("a")}-2`, `${etag("a")}-2`, "same etag"],
-    "other parts": [`${etag("a")}-2`, `${etag("b")}-2`, "changed etag"],
+    "other parts": [`${etag("a")}-2`, `${etag("b")}-2`, "unsure size"],
     "parts of another size": [`${etag("a")}-2`, `${etag("a")}-3`, "unsure size"],
     "parts and whole": [`${etag("a")}-2`, etag("b"), "unsure size"],
     "no S3": ["12-3-4", "12-3-4", "unsure size"],
