@@ -166,8 +166,8 @@ export async function renewParts(
 }
 
 /** Whether what a file should be is told, and is not what is there and is wrong all the same. */
-function isVouchedFor({ expected, sha256 }: VerifiedFile): boolean {
-  return expected !== undefined && expected.sha256 !== sha256;
+function isVouchedFor({ verdict, expected, sha256 }: VerifiedFile): boolean {
+  return verdict !== "failed" && expected !== undefined && expected.sha256 !== sha256;
 }
 
 /** An object as the bytes of another one. */

@@ -151,7 +151,7 @@ export function comparedFile(
  * @returns The result.
  */
 export function failedFile(
-  subject: Subject & Pick<VerifiedFile, "etag">,
+  subject: Subject & Pick<VerifiedFile, "etag" | "expected">,
   cause: unknown,
   show: Show,
 ): VerifiedFile {

@@ -112,22 +112,26 @@ export class FileVerifier {
     const { quick, show, signal } = this.#options;
     const { told, info } = sidecar;
     const isNeeded = !quick || file?.told === undefined;
-    if (info === undefined || info.size > MAX_SIDECAR_BYTES || !isNeeded) {
-      return { result: await this.#file(sidecar) };
-    }
+    // Where nothing else tells of the two, a file of that name has to be a checksum.
+    const isProof = file !== undefined && (told === undefined || file.told === undefined);
+    const isRead = isNeeded && info !== undefined &&
+      (info.size <= MAX_SIDECAR_BYTES || (isProof && (told?.file.size ?? info.size) === info.size));
+    if (!isRead) return { result: await this.#file(sidecar) };
     const subject = this.#subject(sidecar);
+    const expected = told && expectedOf(told);
     let etag: string | undefined = info.etag;
     try {
       const { text, ...content } = await this.#readSidecar(subject, info);
       etag = content.etag;
       const digest = digestOf(text);
-      const expected = told && expectedOf(told);
       if (expected !== undefined) {
         const found = { ...content, checkedBy: "bytes" } as const;
         const result = comparedFile(subject, expected, found, show);
-        return { result, digest: result.error === undefined ? digest : undefined };
+        if (result.error !== undefined) return { result };
+        if (isProof) parseSidecar(text, show(info.location));
+        return { result, digest };
       }
-      if (digest === undefined && file !== undefined) parseSidecar(text, show(info.location));
+      if (isProof) parseSidecar(text, show(info.location));
       const verdict = this.#hasManifest ? "extra" : digest === undefined ? "unchecked" : "ok";
       const reason = verdict === "unchecked" ? "nothing tells its hash" : undefined;
       const checkedBy = verdict === "ok" ? "bytes" : undefined;
@@ -135,7 +139,7 @@ export class FileVerifier {
       return { result: { ...subject, ...content, verdict, checkedBy, reason }, digest, alone };
     } catch (error) {
       signal?.throwIfAborted();
-      return { result: failedFile({ ...subject, etag }, error, show) };
+      return { result: failedFile({ ...subject, etag, expected }, error, show) };
     }
   }
 

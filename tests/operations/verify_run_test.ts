@@ -469,3 +469,31 @@ Deno.test("repairFiles(): a broken checksum beside a broken file, both told by t
   const from = await copyOf({ [A]: "a", [sum]: sha256("a") });
   assert.deepEqual(await repaired(backend, found, from), { [A]: "written", [sum]: "written" });
 });
+
+Deno.test("verifyRun(): a checksum that is too long, or none, vouches for nothing", async () => {
+  const sum = `${A}.sha256sum`;
+  const long = `${sha256("a")}  ${A}\n`.padEnd(4097, "\n");
+  for (const content of [long, "GARBAGE"]) {
+    // Nothing told of either; of the checksum alone; of both, where the manifest vouches for them.
+    for (
+      const told of [[], [outputFile(sum, content)], [outputFile(sum, content), outputFile(A, "a")]]
+    ) {
+      for (const quick of [false, true]) {
+        const backend = new MemoryBackend();
+        await backend.write(ROOT.file(A), bytesSource("a"));
+        await backend.write(ROOT.file(sum), bytesSource(content));
+        if (told.length > 0) await putPart(backend, ROOT, manifestPart("p", told));
+        const found = await Array.fromAsync(verifyRun(backend, ROOT, { quick }));
+        const by = quick ? "record" : "bytes";
+        const what = `${content.length} ${told.length} ${quick}`;
+        const expected = told.length === 2 ? `ok ${by}` : "failed integrity";
+        assert.equal(verdictsOf(found)[sum], expected, what);
+      }
+    }
+  }
+  // A list of checksums is of other files.
+  const backend = new MemoryBackend();
+  await backend.write(ROOT.file("all.sha256sum"), bytesSource(long));
+  const [alone] = await Array.fromAsync(verifyRun(backend, ROOT));
+  assert.deepEqual([alone.verdict, alone.error], ["unchecked", undefined]);
+});
