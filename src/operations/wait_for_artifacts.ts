@@ -13,8 +13,13 @@ export interface WaitOptions extends FindOptions {
   readonly timeout?: number;
   /** How long to wait before looking again, in milliseconds. Default: 1 minute. */
   readonly interval?: number;
-  /** Told before each pause what is missing still. */
-  readonly onWait?: (result: FindResult) => void;
+  /**
+   * What else is not there yet, asked where all artifacts are that were asked for: in words, of one
+   * line. Default: nothing.
+   */
+  readonly lacking?: (result: FindResult) => Promise<string | undefined>;
+  /** Told before each pause what is missing still, and what {@linkcode lacking} has said. */
+  readonly onWait?: (result: FindResult, lacking: string | undefined) => void;
   /** Milliseconds since 1970. Default: the system's clock. */
   readonly now?: () => number;
   /** Waits. Default: by a timer. */
@@ -60,10 +65,12 @@ export async function waitForArtifacts(options: WaitOptions): Promise<FindResult
   const { selector } = options;
   // What a ref names can move on; it is the commit of the beginning that is waited for.
   const same = "commit" in selector || "ref" in selector ? { commit: result.asked } : selector;
-  while (result.missing.length > 0 && result.pending.length > 0) {
+  while (result.pending.length > 0) {
+    const lacking = result.missing.length > 0 ? undefined : await options.lacking?.(result);
+    if (result.missing.length === 0 && lacking === undefined) break;
     const left = end - now();
     if (left <= 0) return { ...result, timedOut: true };
-    onWait?.(result);
+    onWait?.(result, lacking);
     await pause(Math.min(interval, left), signal);
     result = await findArtifacts({ ...options, selector: same, fresh: true });
   }
