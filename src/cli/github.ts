@@ -144,6 +144,7 @@ async function found(
     timeout: timeout?.milliseconds,
     interval: interval?.milliseconds,
     lacking,
+    onTrouble: ({ message }) => output.note(`${message}; waiting all the same`),
     onWait: ({ pending, missing }, lacking) => {
       const what = lacking ?? (missing[0] === undefined ? "artifacts" : missing.join(", "));
       output.note(

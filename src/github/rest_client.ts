@@ -35,6 +35,10 @@ export class RestClient implements GithubClient {
     this.requests = this.#session.requests;
   }
 
+  get isAnonymous(): boolean | undefined {
+    return this.#session.isAnonymous;
+  }
+
   workflowRun(
     repository: string,
     runId: string | number,
