@@ -265,6 +265,7 @@ export {
   DEFAULT_WORKFLOW,
   type FoundGroup,
   type FoundRun,
+  type RefusableRun,
   type RejectedRun,
   type RunSearch,
   searchCommit,
