@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type Json, refused, runJson, runs } from "../support/command_line.ts";
+import { makeNamesOutsideUtf8, takesAnyName } from "../support/odd_names.ts";
 import { snapshot } from "../support/snapshot.ts";
 import { BUILD_KEYS, BUILD_PAGES, BUILD_PART, makeBuild, RUN } from "../support/staging.ts";
 import { readTree, tempDir, writeTree } from "../support/temp_dir.ts";
@@ -193,4 +194,20 @@ test("export: what is missing or wrong leaves no file", async ({ staging, at }) 
     code: 3,
   });
   await assert.rejects(Deno.stat(at("run.tar")), Deno.errors.NotFound);
+});
+
+Deno.test({
+  name: "copy: 7 for a whole run with files whose names no copy can have; a selection has none",
+  ignore: !takesAnyName,
+  fn: async () => {
+    await using temp = await tempDir();
+    const [staging, mirror] = ["staging", "mirror"].map((name) => join(temp.path, name));
+    await writeTree(staging, { "123-linux/logs/g/x.log": "x" });
+    await makeNamesOutsideUtf8(join(staging, "123-linux"));
+    const args = ["copy", "--from-staging", staging, "--to-staging", mirror, ...RUN];
+    const { err } = await runs(7, args);
+    assert.match(err, /^error: Could not copy all of .*: 2 names are passed over$/m);
+    assert.deepEqual(await readTree(mirror), { "123-linux/logs/g/x.log": "x" });
+    await runs(0, [...args, "logs/**"]);
+  },
 });
