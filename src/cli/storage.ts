@@ -10,6 +10,7 @@ import { pathToFileURL } from "node:url";
 import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
+import { plural } from "../layout/words.ts";
 import type { StorageBackend } from "../storage/backend.ts";
 import type { S3Backend } from "../storage/s3/s3_backend.ts";
 import type { Io } from "./io.ts";
@@ -32,6 +33,11 @@ export interface OpenStorage extends Disposable {
   /** The local directory it is in, if it is in one. */
   readonly dir?: string;
   /**
+   * Of a local directory: how many files its lists had to leave out, for their names. Each was told
+   * as a warning.
+   */
+  passedOver?(): number;
+  /**
    * Where a location is, for people.
    *
    * @param location The location.
@@ -45,6 +51,29 @@ export interface OpenStorage extends Disposable {
    * @returns A URL: of the server, or of a file.
    */
   url(location: OutputLocation): string;
+}
+
+/**
+ * Tells as a failure that lists had to leave files out: what was done with them is not all.
+ *
+ * @param storage The storage that was listed.
+ * @param verb What is not done with all of it: `copy`.
+ * @param where What was listed, for people.
+ * @param output Where to.
+ * @returns How many files or directories were left out.
+ */
+export function tellPassedOver(
+  { passedOver }: OpenStorage,
+  verb: string,
+  where: string,
+  output: Output,
+): number {
+  const count = passedOver?.() ?? 0;
+  if (count > 0) {
+    const verbed = count === 1 ? "is passed over" : "are passed over";
+    output.error(`Could not ${verb} all of ${where}: ${plural(count, "name")} ${verbed}`);
+  }
+  return count;
 }
 
 /**
@@ -183,10 +212,16 @@ export function stagingDirOf(
 
 async function openLocal(dir: string, output: Output): Promise<OpenStorage> {
   const { LocalBackend } = await import("../storage/local.ts");
-  const backend = new LocalBackend(dir, { onNotice: (message) => output.warn(message) });
+  let passedOver = 0;
+  const onNotice = (message: string) => {
+    passedOver++;
+    output.warn(message);
+  };
+  const backend = new LocalBackend(dir, { onNotice });
   return {
     backend,
     dir: backend.stagingDir,
+    passedOver: () => passedOver,
     show: (location) => location.localPath(backend.stagingDir),
     url: (location) => pathToFileURL(location.localPath(backend.stagingDir)).href,
     [Symbol.dispose]: () => {},

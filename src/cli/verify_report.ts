@@ -92,19 +92,19 @@ export class VerifyReport {
  * The exit code of a verification.
  *
  * @param report What was found.
- * @param missingParts How many parts the run lacks.
+ * @param missing How many parts the run lacks, and files whose names no list has.
  * @param repairs What became of the problems, if they were repaired.
  * @returns 6, if anything has wrong bytes; 7, if anything is missing; else as for any set of files.
  */
 export function exitCodeOfVerify(
   report: VerifyReport,
-  missingParts: number,
+  missing: number,
   repairs: Repairs,
 ): number {
   const left = report.problems.filter(({ path }) => repairs?.get(path)?.outcome !== "written");
-  if (left.length === 0) return missingParts > 0 ? EXIT.incomplete : EXIT.done;
+  if (left.length === 0) return missing > 0 ? EXIT.incomplete : EXIT.done;
   const { ok, extra } = report.counts;
-  const some = ok + extra > 0 || left.length < report.problems.length || missingParts > 0;
+  const some = ok + extra > 0 || left.length < report.problems.length || missing > 0;
   return exitCodeOfResults(
     left.map(({ location, path, error }) => ({
       location,

@@ -6,6 +6,7 @@ import { type StreamedMember, tarStream } from "../../src/archive/tar_stream.ts"
 import { bytesSource } from "../../src/storage/byte_source.ts";
 import { collect, sha256 } from "../support/bytes.ts";
 import { type Json, refused, runJson, runs } from "../support/command_line.ts";
+import { makeNamesOutsideUtf8, takesAnyName } from "../support/odd_names.ts";
 import { snapshot } from "../support/snapshot.ts";
 import { BUILD_KEYS, BUILD_PAGES, BUILD_PART, makeBuild, RUN } from "../support/staging.ts";
 import { readTree, tempDir, writeTree } from "../support/temp_dir.ts";
@@ -243,4 +244,20 @@ test("export: what is missing or wrong leaves no file", async ({ staging, at }) 
     code: 3,
   });
   await assert.rejects(Deno.stat(at("run.tar")), Deno.errors.NotFound);
+});
+
+Deno.test({
+  name: "copy: 7 for a whole run with files whose names no copy can have; a selection has none",
+  ignore: !takesAnyName,
+  fn: async () => {
+    await using temp = await tempDir();
+    const [staging, mirror] = ["staging", "mirror"].map((name) => join(temp.path, name));
+    await writeTree(staging, { "123-linux/logs/g/x.log": "x" });
+    await makeNamesOutsideUtf8(join(staging, "123-linux"));
+    const args = ["copy", "--from-staging", staging, "--to-staging", mirror, ...RUN];
+    const { err } = await runs(7, args);
+    assert.match(err, /^error: Could not copy all of .*: 2 names are passed over$/m);
+    assert.deepEqual(await readTree(mirror), { "123-linux/logs/g/x.log": "x" });
+    await runs(0, [...args, "logs/**"]);
+  },
 });

@@ -7,6 +7,7 @@ import { type ErrorCode, RunOutputsError } from "../../src/layout/error.ts";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import type { Verdict, VerifiedFile } from "../../src/operations/verified_file.ts";
 import { refused, run, runJson, runs } from "../support/command_line.ts";
+import { makeNamesOutsideUtf8, takesAnyName } from "../support/odd_names.ts";
 import { BUILD_KEYS, BUILD_PART, makeBuild, putArchives, RUN } from "../support/staging.ts";
 import { startS3Server } from "../support/s3_server.ts";
 import { snapshot } from "../support/snapshot.ts";
@@ -109,6 +110,24 @@ test("verify: 7 for what is missing, files or parts; 3 for what is not there", a
   const elsewhere = ["--staging-dir", staged.staging, "--platform", "linux", "--run-id", "9"];
   await refused(["verify", ...elsewhere], ["run 9", "9-linux"], { code: 3 });
   await refused(["verify", join(staged.dir, "nope")], ["directory", "nope"], { code: 3 });
+});
+
+Deno.test({
+  name: "verify: 7 for files whose names no list has; wrong bytes count more",
+  ignore: !takesAnyName,
+  fn: async () => {
+    await using temp = await tempDir();
+    const archive = "a_lib_generic.tar.zst";
+    await putArchives(temp.path, [archive]);
+    await makeNamesOutsideUtf8(temp.path);
+    const { err } = await runs(7, ["verify", temp.path]);
+    assert.equal(err.match(/^warning: Passing over /gm)?.length, 2);
+    assert.match(err, /^error: Could not verify all of .*: 2 names are passed over$/m);
+    const document = await runJson(7, ["verify", temp.path]);
+    assert.deepEqual([document.passed_over, document.counts.ok], [2, 2]);
+    await Deno.writeTextFile(join(temp.path, archive), "?");
+    await runs(6, ["verify", temp.path]);
+  },
 });
 
 test("verify: a manifest that can't be read ends it; --no-manifest goes by the checksums", async (staged) => {

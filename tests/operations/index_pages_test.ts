@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import { RunOutputRoot } from "../../src/layout/run_output_root.ts";
 import { directoryPages } from "../../src/operations/index_pages/directory_pages.ts";
+import { FileTree } from "../../src/operations/index_pages/file_tree.ts";
 import { Hashes } from "../../src/operations/index_pages/hashes.ts";
 import { keyOfLink, relativeLink } from "../../src/operations/index_pages/links.ts";
 import { type IndexPage, isOurs, MARK_WITHIN } from "../../src/operations/index_pages/page.ts";
@@ -322,4 +323,49 @@ Deno.test("Hashes: what a page tells is read back, for files that are still the 
       assert.equal(hashes.of(entry), undefined, entry.name);
     }
   }
+});
+
+Deno.test("FileTree: what is below and in a directory, whatever is called like it", () => {
+  const names = fc.constantFrom<string[]>("a", "a-b", "a.b", "a0", "b", "\u{1F600}", "\uFF5E");
+  const path = fc.array(names, { minLength: 1, maxLength: 3 }).map((parts) => parts.join("/"));
+  const dir = fc.array(names, { maxLength: 2 });
+  fc.assert(fc.property(fc.uniqueArray(path), dir, fc.array(names), (paths, at, left) => {
+    const top = at.reduce((above, name) => above.join(name), ROOT.root());
+    const files = paths.map(fileOf(ROOT));
+    const tree = new FileTree(files, ({ name }) => name === "b");
+    const inside = (location: OutputLocation) => location.relativeTo(top) || undefined;
+    const keys = (some: readonly { readonly location: OutputLocation }[]) =>
+      some.map(({ location }) => location.key).sort();
+    const rows = files.filter(({ location }) => location.name !== "b" && inside(location));
+    assert.deepEqual(keys(tree.below(top)), keys(rows));
+    assert.deepEqual(
+      keys(tree.below(top, { except: left })),
+      keys(rows.filter(({ location }) => {
+        const [first, ...rest] = inside(location)!.split("/");
+        return rest.length === 0 || !left.includes(first);
+      })),
+    );
+    const dirs = files.map(({ location }) => /^(.*?)\//.exec(inside(location) ?? "")?.[1]);
+    assert.deepEqual(
+      tree.directories(top),
+      [...new Set(dirs.filter((name) => name !== undefined))].sort(),
+    );
+  }));
+});
+
+Deno.test("runPages(): many directories don't make it look at each file once for each", () => {
+  let looks = 0;
+  const paths = Array.from({ length: 400 }, (_, i) => [`logs/g${i}/x.log`, `python/g${i}/x.whl`]);
+  const files = paths.flat().map((path, i) => {
+    const { location, ...file } = fileOf(ROOT)(path, i);
+    return {
+      ...file,
+      get location() {
+        looks++;
+        return location;
+      },
+    };
+  });
+  assert(runPages(ROOT, runTree(ROOT, files)).length > 800);
+  assert(looks < 200 * files.length, `${looks} looks at ${files.length} files`);
 });

@@ -16,6 +16,7 @@ import { withProgress } from "../progress.ts";
 import { manifestJson, readRunManifest } from "../run_manifest.ts";
 import { describeRoot, FOREIGN_PAGE, writeIndex } from "../run_upload.ts";
 import { checkSelectionOptions, selectionOf } from "../selection.ts";
+import { tellPassedOver } from "../storage.ts";
 import { reportedFiles, resultLines, summaryLine, tellTrouble } from "../transfer_report.ts";
 
 /** Builds the command. */
@@ -113,7 +114,10 @@ Examples:
           from.show(source.root()),
         ],
       );
-      context.setExitCode(exitCodeOfResults(results));
+      // A mirror that lacks a file is none.
+      const lacking = plan.whole &&
+        tellPassedOver(from, "copy", from.show(source.root()), output) > 0;
+      context.setExitCode(exitCodeOfResults(results, lacking));
     },
   );
 }

@@ -12,6 +12,7 @@ import { manifestJson } from "../run_manifest.ts";
 import { concurrency, list, noManifest, nonEmpty, withReadOptions } from "../options.ts";
 import { Output } from "../output.ts";
 import { withProgress } from "../progress.ts";
+import { tellPassedOver } from "../storage.ts";
 import { tellTrouble } from "../transfer_report.ts";
 import {
   checkedSummary,
@@ -114,6 +115,7 @@ Examples:
 
       const repairs = await repair(report, subject, { context, options, output, signal });
       tellVerified(report, repairs, manifest.missing, output);
+      const passedOver = tellPassedOver(storage, "verify", where, output);
       tellTrouble([...repairs?.values() ?? []], output);
       const lines = [
         ...verifyLines(report, repairs, output),
@@ -131,12 +133,13 @@ Examples:
             strict,
             dry_run: options.dryRun ?? false,
             manifest: manifestJson(manifest),
+            passed_over: passedOver,
             ...verifyJson(report, repairs),
           }),
           () => lines,
         );
       }
-      context.setExitCode(exitCodeOfVerify(report, manifest.missing.length, repairs));
+      context.setExitCode(exitCodeOfVerify(report, manifest.missing.length + passedOver, repairs));
     },
   );
 }

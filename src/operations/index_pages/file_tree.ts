@@ -12,7 +12,6 @@ export class FileTree {
   /** The files that can be rows, in the order of their keys. */
   readonly files: readonly IndexedFile[];
   readonly #all: readonly IndexedFile[];
-  readonly #below = new Map<string, readonly IndexedFile[]>();
 
   /**
    * Creates a tree.
@@ -30,15 +29,24 @@ export class FileTree {
    * The files below a directory.
    *
    * @param dir The directory.
+   * @param options Which of the directories in it are left out, with all that is below them.
    * @returns They, in the order of their keys.
    */
-  below(dir: OutputLocation): readonly IndexedFile[] {
-    let found = this.#below.get(dir.key);
-    if (found === undefined) {
-      found = this.files.filter(({ location }) => location.relativeTo(dir) !== undefined);
-      this.#below.set(dir.key, found);
+  below(
+    dir: OutputLocation,
+    { except = [] }: { readonly except?: Iterable<string> } = {},
+  ): readonly IndexedFile[] {
+    const rows = this.files;
+    const files: IndexedFile[] = [];
+    const [start, end] = rangeOf(rows, dir);
+    const left = [...except].map((name) => rangeOf(rows, dir.join(name))).sort(([a], [b]) => a - b);
+    let at = start;
+    for (const [from, to] of left) {
+      for (; at < from; at++) files.push(rows[at]);
+      at = Math.max(at, to);
     }
-    return found;
+    for (; at < end; at++) files.push(rows[at]);
+    return files;
   }
 
   /**
@@ -48,13 +56,46 @@ export class FileTree {
    * @returns They, in order.
    */
   directories(dir: OutputLocation): string[] {
-    const names = new Set<string>();
-    for (const { location } of this.#all) {
-      const path = location.relativeTo(dir);
-      if (path?.includes("/")) names.add(path.slice(0, path.indexOf("/")));
+    const names: string[] = [];
+    const [start, end] = rangeOf(this.#all, dir);
+    for (let at = start; at < end;) {
+      const path = this.#all[at].location.relativeTo(dir)!;
+      const slash = path.indexOf("/");
+      if (slash < 0) {
+        at++;
+        continue;
+      }
+      const name = path.slice(0, slash);
+      names.push(name);
+      at = rangeOf(this.#all, dir.join(name), at)[1];
     }
-    return [...names].sort(compare);
+    return names.sort(compare);
   }
+}
+
+/** From where to where files that are in order stand below a directory. */
+function rangeOf(
+  files: readonly IndexedFile[],
+  { key }: OutputLocation,
+  start = 0,
+): readonly [number, number] {
+  if (key === "") return [0, files.length];
+  const first = indexOf(files, `${key}/`, start);
+  return [first, indexOf(files, `${key}${AFTER_SLASH}`, first)];
+}
+
+/** The character after the slash: whatever is below a directory comes before it. */
+const AFTER_SLASH = "0";
+
+/** Where the first file stands whose key is not before a key. */
+function indexOf(files: readonly IndexedFile[], key: string, start: number): number {
+  let [low, high] = [start, files.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (files[middle].location.key < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /**

@@ -45,9 +45,7 @@ export function pythonPages(
   const rows = groups.map((group) =>
     directoryEntry(`${group}/`, root.pythonIndex(group), files.below(dir.join(group)))
   ).sort(byPath);
-  const inGroups = (file: IndexedFile) =>
-    groups.some((group) => file.location.relativeTo(dir.join(group)) !== undefined);
-  const own = files.below(dir).filter((file) => !inGroups(file));
+  const own = files.below(dir, { except: groups });
   const top: ListPage = {
     kind: "list",
     location,

@@ -123,7 +123,7 @@ function runPage(root: RunOutputRoot, files: FileTree, parts: readonly Part[]): 
     directoryEntry(title, pages[0].location, files.below(dir))
   );
   const own = files.below(root.root())
-    .filter((file) => !parts.some(({ dir }) => file.location.relativeTo(dir) !== undefined));
+    .filter((file) => !parts.some(({ dir }) => file.location.relativeTo(dir)));
   const artifacts = artifactEntries(own, root.root());
   const listed = new Set(artifacts.flatMap(({ target, sidecar }) => [target.key, sidecar?.key]));
   const rest = fileEntries(own.filter((file) => !listed.has(file.location.key)), root.root());
@@ -245,9 +245,7 @@ function page(options: PageOptions, files: FileTree): ListPage {
   const rows = directories.map(({ covers, location }) =>
     directoryEntry(`${covers.relativeTo(dir)}/`, location, files.below(covers))
   );
-  const own = files.below(dir).filter((file) =>
-    !directories.some(({ covers }) => file.location.relativeTo(covers) !== undefined)
-  );
+  const own = files.below(dir, { except: directories.map(({ covers }) => covers.name) });
   const entries = [...rows.sort(byPath), ...fileEntries(own, dir)];
   return { kind: "list", location, covers: dir, title, above, sections: [{ entries }] };
 }
