@@ -292,12 +292,8 @@ export {
   type PlanCopyOptions,
   type RunPlace,
 } from "./src/operations/copy_plan.ts";
-export {
-  type CopyOptions,
-  type CopyReport,
-  executeCopy,
-  type WithheldPart,
-} from "./src/operations/copy_run.ts";
+export type { WithheldPart } from "./src/operations/copy_parts.ts";
+export { type CopyOptions, type CopyReport, executeCopy } from "./src/operations/copy_run.ts";
 export type {
   ArchiveSourceOptions,
   FetchOrigin,
@@ -388,7 +384,9 @@ export {
   planStage,
   type PlanStageOptions,
 } from "./src/operations/upload_build.ts";
+export type { StillToCome } from "./src/operations/unfinished_mark.ts";
 export {
+  type CopiedContent,
   PartUpload,
   type PartUploadOptions,
   type UploadedFiles,

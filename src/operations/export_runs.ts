@@ -169,8 +169,8 @@ async function manifestItems(
     const copied = await copiedPart(from, part, { there, failed: new Set() }, { show, signal });
     if (copied === undefined) continue;
     const { name } = part.info.location;
-    if (typeof copied === "string") {
-      throw new RunOutputsError("incomplete", `Cannot export the part ${name}: ${copied}`);
+    if ("reason" in copied) {
+      throw new RunOutputsError("incomplete", `Cannot export the part ${name}: ${copied.reason}`);
     }
     if (copied.untrue > 0) {
       onNote?.(`${name} has told of other content of ${copied.untrue} of its files; left out`);

@@ -28,7 +28,7 @@ import {
   type OutputFile,
 } from "../runs/manifest.ts";
 import { claimPart } from "../runs/part_claim.ts";
-import { pendingOf } from "../runs/unfinished_part.ts";
+import { pendingOf, unlistedOf } from "../runs/unfinished_part.ts";
 import type { ObjectInfo, StorageBackend } from "../storage/backend.ts";
 import { bytesSource } from "../storage/byte_source.ts";
 import { contentType } from "../storage/content_type.ts";
@@ -38,7 +38,12 @@ import { WatchedWrites } from "../storage/watched_writes.ts";
 import { filesOf, type RunIn, uniteWith } from "./part_files.ts";
 import { putContended } from "./put_contended.ts";
 import { readExpected, readPart, type StoredPart } from "./read_manifest.ts";
-import { type PartContent, UnfinishedMark } from "./unfinished_mark.ts";
+import {
+  namedPaths,
+  type PartContent,
+  type StillToCome,
+  UnfinishedMark,
+} from "./unfinished_mark.ts";
 
 /** Options of {@linkcode PartUpload}. */
 export interface PartUploadOptions {
@@ -63,6 +68,21 @@ export interface PartUploadOptions {
   readonly keepBytes?: number;
   /** Stops what is under way. */
   readonly signal?: AbortSignal;
+}
+
+/** What a copy has put there of a part. */
+export interface CopiedContent {
+  /**
+   * All of the part but the files, as the run that was copied has it: its `run` and `writer` go on
+   * telling who made them. Default: as the part was before.
+   */
+  readonly head?: ManifestHead;
+  /** What is there now of its files, in the order of the paths. */
+  readonly files?: readonly OutputFile[];
+  /** What became of other files that the part told of before. */
+  readonly replaced?: readonly TransferResult[];
+  /** The paths of all files that are there now. */
+  readonly there?: ReadonlySet<string>;
 }
 
 /** Up to how many bytes of a part are kept. */
@@ -113,6 +133,8 @@ export class PartUpload {
   #withdrawn?: { readonly head: ManifestHead; readonly pending: readonly string[] };
   /** What earlier uploads have left undone. */
   readonly #mark: UnfinishedMark;
+  /** Whether it is files of other jobs that are written: their part stays theirs. */
+  #copies = false;
 
   /**
    * Names the part. Nothing is read or written yet.
@@ -133,6 +155,11 @@ export class PartUpload {
   /** The part's name. */
   get name(): string {
     return this.#options.part;
+  }
+
+  /** Whether the part that was there has been taken away. */
+  get isWithdrawn(): boolean {
+    return this.#withdrawn !== undefined;
   }
 
   /**
@@ -162,6 +189,17 @@ export class PartUpload {
       if (!hashes.differs(this.#pathOf(location) ?? "", sha256)) return;
       await (withdrawing ??= this.#withdraw([...planned, location], there));
     });
+  }
+
+  /**
+   * As {@linkcode PartUpload.begin}, for files that are copied: whose part it is does not matter.
+   *
+   * @param planned What of it is going to be copied.
+   * @returns The storage to copy to.
+   */
+  async beginCopied(planned: readonly OutputLocation[]): Promise<StorageBackend> {
+    this.#copies = true;
+    return await this.begin(planned);
   }
 
   /**
@@ -224,9 +262,15 @@ export class PartUpload {
       if (there !== undefined && claimPart(there.head, ours.head) instanceof Error) return;
       const content = await this.#goOn(undefined, mark, ours);
       if (content instanceof Error) return;
-      // What is nowhere in the run, nothing in this attempt makes up for.
-      const paths = failed.map(({ location, path }) => this.#pathOf(location) || path);
-      await this.#mark.write(content, [...content.pending, ...paths]);
+      const lost = failed.map((one) => ({ ...one, inRun: this.#pathOf(one.location) }));
+      const isUnlisted = (one: typeof lost[number]) => one.unlisted || !one.inRun;
+      await this.#mark.write(content, {
+        pending: [
+          ...content.pending,
+          ...lost.flatMap((one) => isUnlisted(one) ? [] : [one.inRun!]),
+        ],
+        unlisted: [...content.unlisted, ...lost.filter(isUnlisted).map(({ path }) => path)],
+      });
     } catch (error) {
       this.#mark.note("can't be written: later uploads of this part pass for all of it", error);
     }
@@ -236,19 +280,52 @@ export class PartUpload {
    * Writes the part as another run has it, for files that were copied from there. What else a part
    * of this name has told of is kept, as far as it is still there: a copy removes nothing.
    *
-   * @param head All but the files; its `run` and `writer` go on telling who made them.
-   * @param files What is there now, in the order of the paths.
+   * @param copied What is there now.
    * @returns What became of the part.
    */
-  async endCopied(head: ManifestHead, files: readonly OutputFile[]): Promise<TransferResult> {
-    return await this.#put("the outputs manifest", () => Promise.resolve({ head, files }), true);
+  async endCopied(copied: CopiedContent): Promise<TransferResult> {
+    this.#copies = true;
+    return await this.#put("the outputs manifest", () => this.#copied(copied), copied.there);
+  }
+
+  /**
+   * Leaves a mark in place of a copied part, because not all of it is there. Trouble with it is a
+   * note.
+   *
+   * @param copied What is there.
+   * @param toCome What is not.
+   */
+  async withholdCopied(copied: CopiedContent, toCome: StillToCome): Promise<void> {
+    if (!this.#backend.writes) return;
+    this.#copies = true;
+    try {
+      const mark = await this.#mark.read();
+      const content = await this.#goOn(undefined, mark, await this.#copied(copied)) as PartToBe;
+      const head = { ...content.head, tool: this.#options.tool };
+      await this.#mark.write({ ...content, head }, {
+        pending: [...content.pending, ...toCome.pending],
+        unlisted: [...content.unlisted, ...toCome.unlisted],
+      });
+    } catch (error) {
+      this.#mark.note("can't be written: later uploads of this part pass for all of it", error);
+    }
+  }
+
+  /** What a copy has to tell: of files that no copied part tells of, what is there now. */
+  async #copied({ head, files = [], replaced = [] }: CopiedContent): Promise<PartContent> {
+    const ours = await this.#describe(replaced, []);
+    const told = new Set(files.map(({ path }) => path));
+    return {
+      head: head ?? this.#withdrawn?.head ?? ownHead(await this.#mark.read()) ?? ours.head,
+      files: inOrder([...files, ...ours.files.filter(({ path }) => !told.has(path))]),
+    };
   }
 
   /** Writes the part, with what stays of the one from before. */
   async #put(
     path: string,
     describe: () => Promise<PartContent>,
-    unitesAll = false,
+    there: ReadonlySet<string> = new Set(),
   ): Promise<TransferResult> {
     const { signal } = this.#options;
     const location = this.#location;
@@ -258,17 +335,22 @@ export class PartUpload {
       const result = await putContended(this.#backend, { location, path, signal }, async () => {
         const ours = await describe();
         const mark = await this.#mark.read();
-        const { part: there, info } = await this.#find();
-        const content = await this.#goOn(there, mark, ours, unitesAll);
+        const { part, info } = await this.#find();
+        const content = await this.#goOn(part, mark, ours);
         if (content instanceof Error) return { refusal: content };
-        pending = content.pending;
-        if (there !== undefined && await this.#isSame(there, content)) return { there: there.info };
+        pending = content.pending.filter((path) => !there.has(path));
+        if (part !== undefined && await this.#isSame(part, content)) return { there: part.info };
         await source?.[Symbol.asyncDispose]();
         source = await streamedSource(() => streamPartText(content.head, content.files), signal);
         return { there: info, source };
       });
-      if (result.outcome !== "failed") await this.#settle(pending);
-      return result;
+      if (result.outcome === "failed") return result;
+      await this.#settle(pending);
+      if (pending.length === 0) return result;
+      const warning =
+        `the part ${this.name} of the outputs manifest counts as missing: an upload ` +
+        `of it has failed; still to come: ${namedPaths(pending)}`;
+      return { ...result, warnings: [...result.warnings, warning] };
     } finally {
       await source?.[Symbol.asyncDispose]();
     }
@@ -278,7 +360,7 @@ export class PartUpload {
   async #describe(
     results: readonly TransferResult[],
     pages: readonly OutputLocation[],
-  ): Promise<PartContent> {
+  ): Promise<PartContent & { readonly files: readonly OutputFile[] }> {
     const { part, run, tool, writer, now = () => new Date() } = this.#options;
     const { runId: run_id, platform, layout } = this.#root;
     const pathOf = (location: OutputLocation) => this.#pathOf(location)!;
@@ -322,10 +404,11 @@ export class PartUpload {
     there: StoredPart | undefined,
     mark: StoredPart | undefined,
     ours: PartContent,
-    unitesAll = false,
+    unitesAll = this.#copies,
   ): Promise<PartToBe | RunOutputsError> {
     let { head, files } = ours;
-    const pending = new Set<string>();
+    const pending = new Set<string>(this.#mark.unread);
+    const unlisted = mark === undefined ? [] : unlistedOf(mark.head);
     const claim = (before: ManifestHead) => unitesAll ? "unite" : claimPart(before, ours.head);
     // Whose the part was that was taken away counts, unless another one has come in its place.
     if (there === undefined && this.#withdrawn !== undefined) {
@@ -341,11 +424,13 @@ export class PartUpload {
       const pages = new Set([...before.head.pages ?? [], ...head.pages ?? []]);
       if (pages.size > 0) head = { ...head, pages: [...pages].sort() };
       files = await uniteWith(this.#run, before, files, this.#options);
+      // What an earlier attempt has left undone does not matter to the one that is copied.
+      if (unitesAll && claimPart(before.head, ours.head) === "replace") continue;
       // A mark of this upload's own tells of what it has yet to do itself.
       for (const path of this.#withdrawn?.pending ?? pendingOf(before.head)) pending.add(path);
     }
     if (pending.size > 0) { for await (const { path } of files) pending.delete(path); }
-    return { head, files, pending: [...pending] };
+    return { head, files, pending: [...pending], unlisted };
   }
 
   /** The part that is there. One that is broken can only be written over. */
@@ -416,9 +501,13 @@ export class PartUpload {
       // What is another job's stays that job's.
       const all = await this.#goOn(there, mark, ours, true) as PartToBe;
       content = { ...all, head: (mark ?? there)!.head };
+    } else if (this.#copies) {
+      const { run, writer } = (there ?? mark ?? ours).head;
+      content = { ...content, head: { ...content.head, run, writer } };
     }
     const paths = planned.map((location) => this.#pathOf(location)!);
-    await this.#mark.write(content, [...content.pending, ...paths]);
+    const { pending, unlisted } = content;
+    await this.#mark.write(content, { pending: [...pending, ...paths], unlisted });
     this.#withdrawn = { head: (there ?? content).head, pending: content.pending };
     if (cause !== undefined) onNote?.(`${cause.message}: it is replaced`);
     try {
@@ -441,14 +530,19 @@ function isUnmade({ outcome, sha256 }: TransferResult): boolean {
   return outcome === "planned" && sha256 === undefined;
 }
 
-/** What a part is to tell, and the paths that have to come before it tells all. */
-interface PartToBe extends PartContent {
-  readonly pending: readonly string[];
+/** What a part is to tell, and what has to come before it tells all. */
+type PartToBe = PartContent & StillToCome;
+
+/** The head of a part of which a mark has the files. */
+function ownHead(mark: StoredPart | undefined): ManifestHead | undefined {
+  if (mark === undefined) return undefined;
+  const { pending: _1, unlisted: _2, ...head } = mark.head;
+  return head as ManifestHead;
 }
 
 /** Members of a part that this version does not know. */
 function unknownOf(head: ManifestHead): Partial<ManifestHead> {
   const { schema: _1, layout: _2, run: _3, part: _4, created_at: _5, tool: _6, ...more } = head;
-  const { writer: _7, pages: _8, pending: _9, ...unknown } = more;
+  const { writer: _7, pages: _8, pending: _9, unlisted: _10, ...unknown } = more;
   return unknown;
 }

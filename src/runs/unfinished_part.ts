@@ -3,7 +3,8 @@
  * everything there: `manifests/outputs/{part}.incomplete`.
  *
  * It is written like a part: its `files` are those that are there and that no part tells of, its
- * `pending` the paths of those that are still to come.
+ * `pending` the paths of those that are still to come, its `unlisted` what could not be read and so
+ * has no paths in the run.
  *
  * @module
  */
@@ -39,6 +40,19 @@ export function unfinishedPartOf(name: string): string | undefined {
  * @returns Paths relative to the run's prefix.
  */
 export function pendingOf(head: ManifestHead): readonly string[] {
-  const { pending } = head as { readonly pending?: unknown };
-  return Array.isArray(pending) ? pending.map(String) : [];
+  return strings(head.pending);
+}
+
+/**
+ * What could not be read: nobody knows which files it stands for.
+ *
+ * @param head All of a mark but its files.
+ * @returns Paths where the upload ran.
+ */
+export function unlistedOf(head: ManifestHead): readonly string[] {
+  return strings(head.unlisted);
+}
+
+function strings(list: unknown): readonly string[] {
+  return Array.isArray(list) ? list.map(String) : [];
 }

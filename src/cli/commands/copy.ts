@@ -5,6 +5,7 @@
  */
 
 import { Argument, Command } from "commander";
+import config from "../../../deno.json" with { type: "json" };
 import { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { CopyPlan } from "../../operations/copy_plan.ts";
 import type { Context } from "../context.ts";
@@ -75,6 +76,7 @@ Examples:
           executeCopy(plan, { backend: to.backend, root: target }, {
             ifExists,
             concurrency,
+            tool: `run-outputs/${config.version}`,
             showSource: from.show,
             show: to.show,
             onNote: (note) => output.note(note),

@@ -5,6 +5,7 @@
  */
 
 import { Argument, Command, Option } from "commander";
+import config from "../../../deno.json" with { type: "json" };
 import { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { CopyReport } from "../../operations/copy_run.ts";
 import type { ExportArchive } from "../../operations/export_archive.ts";
@@ -159,6 +160,7 @@ async function importRun(
       executeCopy(plan, { backend: storage.backend, root: target }, {
         ifExists,
         concurrency,
+        tool: `run-outputs/${config.version}`,
         verifyDryRun: true,
         showSource,
         show: storage.show,
