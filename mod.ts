@@ -384,6 +384,7 @@ export {
   planStage,
   type PlanStageOptions,
 } from "./src/operations/upload_build.ts";
+export type { PartAuthor } from "./src/operations/part_content.ts";
 export type { StillToCome } from "./src/operations/unfinished_mark.ts";
 export {
   type CopiedContent,

@@ -12,30 +12,27 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
-import { classify } from "../layout/classify.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import { addExpected, formatExpected } from "../runs/expected_parts.ts";
 import { FileHashes } from "../runs/file_hashes.ts";
 import { inOrder, streamPartText } from "../runs/format_part.ts";
-import {
-  MANIFEST_SCHEMA,
-  type ManifestHead,
-  type ManifestRun,
-  type ManifestWriter,
-  type OutputFile,
-} from "../runs/manifest.ts";
+import type { ManifestHead, OutputFile } from "../runs/manifest.ts";
 import { claimPart } from "../runs/part_claim.ts";
-import { pendingOf, unlistedOf } from "../runs/unfinished_part.ts";
 import type { ObjectInfo, StorageBackend } from "../storage/backend.ts";
 import { bytesSource } from "../storage/byte_source.ts";
-import { contentType } from "../storage/content_type.ts";
 import { type StreamedSource, streamedSource } from "../storage/streamed_source.ts";
 import type { TransferResult } from "../storage/transfer.ts";
 import { WatchedWrites } from "../storage/watched_writes.ts";
-import { filesOf, type RunIn, uniteWith } from "./part_files.ts";
+import {
+  describePart,
+  isSamePart,
+  ownHead,
+  type PartAuthor,
+  type PartToBe,
+  takeOver,
+} from "./part_content.ts";
 import { putContended } from "./put_contended.ts";
 import { readExpected, readPart, type StoredPart } from "./read_manifest.ts";
 import {
@@ -46,17 +43,7 @@ import {
 } from "./unfinished_mark.ts";
 
 /** Options of {@linkcode PartUpload}. */
-export interface PartUploadOptions {
-  /** The part's name. */
-  readonly part: string;
-  /** Which run it is, as far as it is known. */
-  readonly run: Omit<ManifestRun, "run_id" | "platform">;
-  /** What writes it, such as `run-outputs/1.0.0`. */
-  readonly tool: string;
-  /** Which job writes it. */
-  readonly writer?: ManifestWriter;
-  /** What time it is. Default: now. */
-  readonly now?: () => Date;
+export interface PartUploadOptions extends PartAuthor {
   /** Where a location is, for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
   /** Told, in one line, what a person should know. */
@@ -66,8 +53,6 @@ export interface PartUploadOptions {
    * read anew each time they are needed. Default: 4 MiB.
    */
   readonly keepBytes?: number;
-  /** Stops what is under way. */
-  readonly signal?: AbortSignal;
 }
 
 /** What a copy has put there of a part. */
@@ -321,6 +306,24 @@ export class PartUpload {
     };
   }
 
+  /** What this upload has to tell. */
+  async #describe(results: readonly TransferResult[], pages: readonly OutputLocation[]) {
+    return await describePart(this.#backend, this.#root, results, pages, this.#options);
+  }
+
+  /** Takes over what stays from the part from before, and from the mark of what was left undone. */
+  async #goOn(
+    part: StoredPart | undefined,
+    mark: StoredPart | undefined,
+    ours: PartContent,
+    unitesAll = this.#copies,
+  ): Promise<PartToBe | RunOutputsError> {
+    const before = { part, mark, withdrawn: this.#withdrawn, unread: this.#mark.unread };
+    const { show, signal } = this.#options;
+    const run = { backend: this.#backend, root: this.#root };
+    return await takeOver(run, before, ours, { unitesAll, show, signal });
+  }
+
   /** Writes the part, with what stays of the one from before. */
   async #put(
     path: string,
@@ -339,7 +342,8 @@ export class PartUpload {
         const content = await this.#goOn(part, mark, ours);
         if (content instanceof Error) return { refusal: content };
         pending = content.pending.filter((path) => !there.has(path));
-        if (part !== undefined && await this.#isSame(part, content)) return { there: part.info };
+        const isSame = part && await isSamePart(this.#backend, part, content, this.#options);
+        if (isSame) return { there: part.info };
         await source?.[Symbol.asyncDispose]();
         source = await streamedSource(() => streamPartText(content.head, content.files), signal);
         return { there: info, source };
@@ -354,83 +358,6 @@ export class PartUpload {
     } finally {
       await source?.[Symbol.asyncDispose]();
     }
-  }
-
-  /** What this upload has to tell. */
-  async #describe(
-    results: readonly TransferResult[],
-    pages: readonly OutputLocation[],
-  ): Promise<PartContent & { readonly files: readonly OutputFile[] }> {
-    const { part, run, tool, writer, now = () => new Date() } = this.#options;
-    const { runId: run_id, platform, layout } = this.#root;
-    const pathOf = (location: OutputLocation) => this.#pathOf(location)!;
-    const paths = new Set(pages.map(pathOf));
-    const files: OutputFile[] = [];
-    for (const result of results) {
-      const path = pathOf(result.location);
-      if (paths.has(path)) continue;
-      const { size, sha256 } = await this.#content(result);
-      const { name } = result.location;
-      files.push({ path, kind: classify(path), size, sha256, content_type: contentType(name) });
-    }
-    const head: ManifestHead = {
-      schema: MANIFEST_SCHEMA,
-      layout,
-      run: { ...run, run_id, platform },
-      part,
-      created_at: now().toISOString(),
-      tool,
-      ...(writer === undefined ? {} : { writer }),
-      ...(paths.size === 0 ? {} : { pages: [...paths].sort() }),
-    };
-    return { head, files: inOrder(files) };
-  }
-
-  /** Size and hash of what is there; of a file that was left alone they need not be known. */
-  async #content({ location, size, sha256 }: TransferResult) {
-    if (size !== undefined && sha256 !== undefined) return { size, sha256 };
-    await using body = await this.#backend.read(location, { signal: this.#options.signal });
-    const hash = createHash("sha256");
-    let bytes = 0;
-    for await (const chunk of body) {
-      hash.update(chunk);
-      bytes += chunk.length;
-    }
-    return { size: bytes, sha256: hash.digest("hex") };
-  }
-
-  /** Takes over what stays from the part from before, and from the mark of what was left undone. */
-  async #goOn(
-    there: StoredPart | undefined,
-    mark: StoredPart | undefined,
-    ours: PartContent,
-    unitesAll = this.#copies,
-  ): Promise<PartToBe | RunOutputsError> {
-    let { head, files } = ours;
-    const pending = new Set<string>(this.#mark.unread);
-    const unlisted = mark === undefined ? [] : unlistedOf(mark.head);
-    const claim = (before: ManifestHead) => unitesAll ? "unite" : claimPart(before, ours.head);
-    // Whose the part was that was taken away counts, unless another one has come in its place.
-    if (there === undefined && this.#withdrawn !== undefined) {
-      const claimed = claim(this.#withdrawn.head);
-      if (claimed instanceof Error) return claimed;
-    }
-    for (const before of [there, mark]) {
-      if (before === undefined) continue;
-      const claimed = claim(before.head);
-      if (claimed instanceof Error) return claimed;
-      head = { ...head, ...unknownOf(before.head) };
-      if (claimed === "replace") continue;
-      const pages = new Set([...before.head.pages ?? [], ...head.pages ?? []]);
-      if (pages.size > 0) head = { ...head, pages: [...pages].sort() };
-      files = await uniteWith(this.#run, before, files, this.#options);
-      // What an earlier attempt has left undone does not matter to the one that is copied.
-      if (unitesAll && claimPart(before.head, ours.head) === "replace") continue;
-      // A mark of this upload's own tells of what it has yet to do itself.
-      for (const path of this.#withdrawn?.pending ?? pendingOf(before.head)) pending.add(path);
-    }
-    if (pending.size > 0) { for await (const { path } of files) pending.delete(path); }
-    return { head, files, pending: [...pending], unlisted };
   }
 
   /** The part that is there. One that is broken can only be written over. */
@@ -458,25 +385,8 @@ export class PartUpload {
     );
   }
 
-  /** Whether a part tells what is to be told, if not at the same time. */
-  async #isSame(there: StoredPart, ours: PartContent): Promise<boolean> {
-    const hashOf = async (head: ManifestHead, files: PartContent["files"]) => {
-      const hash = createHash("sha256");
-      for await (const piece of streamPartText({ ...head, created_at: "" }, files)) {
-        hash.update(piece);
-      }
-      return hash.digest("hex");
-    };
-    const theirs = filesOf(this.#backend, there, this.#options);
-    return await hashOf(there.head, theirs) === await hashOf(ours.head, ours.files);
-  }
-
   async #settle(pending: readonly string[]): Promise<void> {
     if (this.#backend.writes) await this.#mark.settle((await this.#describe([], [])).head, pending);
-  }
-
-  get #run(): RunIn {
-    return { backend: this.#backend, root: this.#root };
   }
 
   /** Whether the files of a part, or of a mark, are kept in memory. */
@@ -528,21 +438,4 @@ function isBroken(error: unknown): error is RunOutputsError {
 
 function isUnmade({ outcome, sha256 }: TransferResult): boolean {
   return outcome === "planned" && sha256 === undefined;
-}
-
-/** What a part is to tell, and what has to come before it tells all. */
-type PartToBe = PartContent & StillToCome;
-
-/** The head of a part of which a mark has the files. */
-function ownHead(mark: StoredPart | undefined): ManifestHead | undefined {
-  if (mark === undefined) return undefined;
-  const { pending: _1, unlisted: _2, ...head } = mark.head;
-  return head as ManifestHead;
-}
-
-/** Members of a part that this version does not know. */
-function unknownOf(head: ManifestHead): Partial<ManifestHead> {
-  const { schema: _1, layout: _2, run: _3, part: _4, created_at: _5, tool: _6, ...more } = head;
-  const { writer: _7, pages: _8, pending: _9, unlisted: _10, ...unknown } = more;
-  return unknown;
 }
