@@ -210,6 +210,7 @@ export {
   type PartFiles,
 } from "./src/runs/merge_parts.ts";
 export { defaultPartName, type PartSubject } from "./src/runs/part_name.ts";
+export type { StillToCome, UnfinishedPart } from "./src/runs/unfinished_part.ts";
 
 // GitHub
 export {
@@ -385,7 +386,6 @@ export {
   type PlanStageOptions,
 } from "./src/operations/upload_build.ts";
 export type { PartAuthor } from "./src/operations/part_content.ts";
-export type { StillToCome } from "./src/operations/unfinished_mark.ts";
 export {
   type CopiedContent,
   PartUpload,

@@ -10,7 +10,7 @@
 import type { ManifestHead, OutputFile } from "../runs/manifest.ts";
 import { plural } from "../layout/words.ts";
 import { inOrder } from "../runs/format_part.ts";
-import { pendingOf, unlistedOf } from "../runs/unfinished_part.ts";
+import { pendingOf, type StillToCome, unlistedOf } from "../runs/unfinished_part.ts";
 import {
   type ReadOutputsOptions,
   readPart,
@@ -18,7 +18,7 @@ import {
   type RunPart,
 } from "./read_manifest.ts";
 import type { RunPlace } from "./copy_plan.ts";
-import { type StillToCome, UnfinishedMark } from "./unfinished_mark.ts";
+import { UnfinishedMark } from "./unfinished_mark.ts";
 
 /** What is known of a file's content. */
 export interface KnownContent {

@@ -19,13 +19,13 @@ import {
   type OutputFile,
 } from "../runs/manifest.ts";
 import { claimPart } from "../runs/part_claim.ts";
-import { pendingOf, unlistedOf } from "../runs/unfinished_part.ts";
+import { pendingOf, type StillToCome, unlistedOf } from "../runs/unfinished_part.ts";
 import type { StorageBackend } from "../storage/backend.ts";
 import { contentType } from "../storage/content_type.ts";
 import type { TransferResult } from "../storage/transfer.ts";
 import { filesOf, type RunIn, uniteWith } from "./part_files.ts";
 import type { ReadOutputsOptions, StoredPart } from "./read_manifest.ts";
-import type { PartContent, StillToCome } from "./unfinished_mark.ts";
+import type { PartContent } from "./unfinished_mark.ts";
 
 /** What a part is to tell, and what has to come before it tells all. */
 export type PartToBe = PartContent & StillToCome;

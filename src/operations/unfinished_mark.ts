@@ -10,7 +10,12 @@ import type { OutputLocation } from "../layout/output_location.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import { streamPartText } from "../runs/format_part.ts";
 import type { ManifestHead } from "../runs/manifest.ts";
-import { pendingOf, unfinishedName, unlistedOf } from "../runs/unfinished_part.ts";
+import {
+  pendingOf,
+  type StillToCome,
+  unfinishedName,
+  unlistedOf,
+} from "../runs/unfinished_part.ts";
 import type { ObjectInfo, StorageBackend } from "../storage/backend.ts";
 import { streamedSource } from "../storage/streamed_source.ts";
 import { type FileStream, without } from "./part_files.ts";
@@ -22,14 +27,6 @@ export interface PartContent {
   readonly head: ManifestHead;
   /** The files in the order of their paths. */
   readonly files: FileStream;
-}
-
-/** What has not come yet. */
-export interface StillToCome {
-  /** Paths in the run. */
-  readonly pending: readonly string[];
-  /** What could not be read where the upload ran, so that it has no paths in the run. */
-  readonly unlisted: readonly string[];
 }
 
 /** Options of {@linkcode UnfinishedMark}. */
@@ -175,18 +172,4 @@ export class UnfinishedMark {
       return undefined;
     }
   }
-}
-
-/** How many paths a message tells. */
-const NAMED = 5;
-
-/**
- * Paths for a message: the first few.
- *
- * @param paths The paths.
- * @returns `a, b, …, and 3 more`.
- */
-export function namedPaths(paths: readonly string[]): string {
-  const more = paths.length > NAMED ? `, and ${paths.length - NAMED} more` : "";
-  return `${paths.slice(0, NAMED).join(", ")}${more}`;
 }

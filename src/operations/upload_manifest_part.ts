@@ -20,6 +20,7 @@ import { FileHashes } from "../runs/file_hashes.ts";
 import { inOrder, streamPartText } from "../runs/format_part.ts";
 import type { ManifestHead, OutputFile } from "../runs/manifest.ts";
 import { claimPart } from "../runs/part_claim.ts";
+import { describeUnfinished, type StillToCome } from "../runs/unfinished_part.ts";
 import type { ObjectInfo, StorageBackend } from "../storage/backend.ts";
 import { bytesSource } from "../storage/byte_source.ts";
 import { type StreamedSource, streamedSource } from "../storage/streamed_source.ts";
@@ -35,12 +36,7 @@ import {
 } from "./part_content.ts";
 import { putContended } from "./put_contended.ts";
 import { readExpected, readPart, type StoredPart } from "./read_manifest.ts";
-import {
-  namedPaths,
-  type PartContent,
-  type StillToCome,
-  UnfinishedMark,
-} from "./unfinished_mark.ts";
+import { type PartContent, UnfinishedMark } from "./unfinished_mark.ts";
 
 /** Options of {@linkcode PartUpload}. */
 export interface PartUploadOptions extends PartAuthor {
@@ -351,9 +347,8 @@ export class PartUpload {
       if (result.outcome === "failed") return result;
       await this.#settle(pending);
       if (pending.length === 0) return result;
-      const warning =
-        `the part ${this.name} of the outputs manifest counts as missing: an upload ` +
-        `of it has failed; still to come: ${namedPaths(pending)}`;
+      const left = describeUnfinished({ part: this.name, pending, unlisted: [] });
+      const warning = `the part counts as missing: ${left}`;
       return { ...result, warnings: [...result.warnings, warning] };
     } finally {
       await source?.[Symbol.asyncDispose]();

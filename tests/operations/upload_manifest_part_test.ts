@@ -428,7 +428,10 @@ Deno.test("PartUpload: an upload after which the part still counts as missing sa
   await failingJob(backend, {}, ["b", "c", "d", "e", "f", "g"], FIRST);
   const { outcome, warnings } = await job(backend, { a: "1" }, FIRST);
   assert.equal(outcome, "written");
-  assert.match(warnings.join(), /the part p .* still to come: b, c, d, e, f, and 1 more$/);
+  assert.match(
+    warnings.join(),
+    /counts as missing: .* part p .* still to come: b, c, d, e, f, and 1 more$/,
+  );
 });
 
 Deno.test("PartUpload: a mark of any length is read", async () => {

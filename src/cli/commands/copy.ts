@@ -14,7 +14,7 @@ import { exitCodeOfResults } from "../exit_codes.ts";
 import { list } from "../options.ts";
 import { Output, plural } from "../output.ts";
 import { withProgress } from "../progress.ts";
-import { manifestJson, readRunManifest } from "../run_manifest.ts";
+import { manifestJson, readRunManifest, tellUnfinished } from "../run_manifest.ts";
 import { describeRoot, FOREIGN_PAGE, writeIndex } from "../run_upload.ts";
 import { checkSelectionOptions, selectionOf } from "../selection.ts";
 import { reportedFiles, resultLines, summaryLine, tellTrouble } from "../transfer_report.ts";
@@ -92,6 +92,7 @@ Examples:
       const results = [...copied.results, ...index.results];
       for (const page of index.kept) output.note(`skipped '${to.show(page)}': ${FOREIGN_PAGE}`);
       tellTrouble(results, output);
+      await tellUnfinished(manifest, (message) => output.warn(`at the source ${message}`));
       for (const { part, reason } of copied.withheld) {
         output.warn(`the part ${part} of the outputs manifest is not written: ${reason}`);
       }

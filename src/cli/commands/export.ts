@@ -13,7 +13,7 @@ import type { Context } from "../context.ts";
 import { noManifest, type ReadCommandOptions, withReadOptions } from "../options.ts";
 import { formatBytes, Output, plural } from "../output.ts";
 import { withProgress } from "../progress.ts";
-import { readRunManifest } from "../run_manifest.ts";
+import { readRunManifest, tellUnfinished } from "../run_manifest.ts";
 import { type RunOptions, runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
 import {
@@ -88,6 +88,7 @@ Examples:
       const plans: CopyPlan[] = [];
       for (const root of roots) {
         const manifest = await readRunManifest(options, root, { storage, output, signal });
+        await tellUnfinished(manifest, (message) => output.warn(message));
         plans.push(await planCopy({ backend, root }, { ...selection, manifest, show, signal }));
       }
       const onNote = (note: string) => output.note(note);
