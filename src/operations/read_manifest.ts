@@ -180,6 +180,7 @@ export async function readOutputs(
     files: () =>
       mergeSorted(parts.map(({ head, info, files }): PartFiles => ({
         ...head,
+        modified: info.modified,
         files: files ?? streamFiles(backend, info, options),
       }))),
   };

@@ -525,3 +525,34 @@ async function manifests(backend: StorageBackend): Promise<Record<string, string
   }
   return texts;
 }
+
+Deno.test("PartUpload: the part of a runner whose clock is ahead is not believed before a later one", async () => {
+  for (const wholeSeconds of [false, true]) {
+    const inner = new MemoryBackend();
+    const stored = (minute: number) => new Date(Date.UTC(2026, 10, 20, 12, minute));
+    const times: Record<string, Date> = { "one.json": stored(1), "two.json": stored(2) };
+    const exact = wholeSeconds ? 0 : 250;
+    const list = inner.list.bind(inner);
+    inner.list = async function* (prefix, options) {
+      for await (const info of list(prefix, options)) {
+        const time = times[info.location.name];
+        yield time === undefined ? info : { ...info, modified: new Date(time.getTime() + exact) };
+      }
+    };
+    const ahead = () => new Date(stored(1).getTime() + 3 * 60_000);
+    await job(inner, { a: "first" }, { part: "one", now: ahead });
+    await job(inner, { a: "later" }, { part: "two", now: () => stored(2) });
+    const [{ parts, file }] = await Array.fromAsync((await readOutputs(inner, ROOT)).files());
+    assert.deepEqual([parts, file.sha256], [["two"], sha("later")]);
+    // In a copy all parts are stored later, in any order.
+    times["one.json"] = stored(60);
+    times["two.json"] = stored(59);
+    await putPart(
+      inner,
+      ROOT,
+      manifestPart("one", [outputFile("a", "1")], { created_at: stored(1).toISOString() }),
+    );
+    const [copied] = await Array.fromAsync((await readOutputs(inner, ROOT)).files());
+    assert.deepEqual(copied.parts, ["two"]);
+  }
+});
