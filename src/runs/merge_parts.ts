@@ -123,16 +123,20 @@ export async function* mergeSorted(parts: readonly PartFiles[]): AsyncGenerator<
 function newestFirst<P extends Pick<PartFiles, "part" | "created_at" | "modified">>(
   parts: readonly P[],
 ): (P & { readonly written: number })[] {
-  return parts.map((part) => ({ ...part, written: writtenAt(part) }))
-    .sort((a, b) => b.written - a.written || compareKeys(a.part, b.part));
+  return parts.map((part) => ({ ...part, ...writtenAt(part) }))
+    .sort((a, b) =>
+      b.written - a.written || Number(a.isAhead) - Number(b.isAhead) || b.created - a.created ||
+      compareKeys(a.part, b.part)
+    );
 }
 
-function writtenAt({ created_at, modified }: Pick<PartFiles, "created_at" | "modified">): number {
+/** When a part was written; of one whose clock was ahead, the time by which it was stored. */
+function writtenAt({ created_at, modified }: Pick<PartFiles, "created_at" | "modified">) {
   const created = Date.parse(created_at);
-  if (modified === undefined) return created;
-  const stored = modified.getTime();
+  const stored = modified?.getTime() ?? created;
   // Some storages tell whole seconds only: the part was stored at some time in that one.
-  return Math.min(created, stored % 1000 === 0 ? stored + 999 : stored);
+  const isAhead = created > (stored % 1000 === 0 ? stored + 999 : stored);
+  return { created, isAhead, written: isAhead ? stored : created };
 }
 
 /** What is said of one path, by the part that is believed first. */
