@@ -210,6 +210,7 @@ export {
   type PartFiles,
 } from "./src/runs/merge_parts.ts";
 export { defaultPartName, type PartSubject } from "./src/runs/part_name.ts";
+export type { StillToCome, UnfinishedPart } from "./src/runs/unfinished_part.ts";
 
 // GitHub
 export {
@@ -293,12 +294,8 @@ export {
   type PlanCopyOptions,
   type RunPlace,
 } from "./src/operations/copy_plan.ts";
-export {
-  type CopyOptions,
-  type CopyReport,
-  executeCopy,
-  type WithheldPart,
-} from "./src/operations/copy_run.ts";
+export type { WithheldPart } from "./src/operations/copy_parts.ts";
+export { type CopyOptions, type CopyReport, executeCopy } from "./src/operations/copy_run.ts";
 export type {
   ArchiveSourceOptions,
   FetchOrigin,
@@ -389,7 +386,9 @@ export {
   planStage,
   type PlanStageOptions,
 } from "./src/operations/upload_build.ts";
+export type { PartAuthor } from "./src/operations/part_content.ts";
 export {
+  type CopiedContent,
   PartUpload,
   type PartUploadOptions,
   type UploadedFiles,

@@ -99,8 +99,8 @@ export async function readIfWanted(
  * @returns Its members; nothing, if the run has none.
  */
 export function manifestJson(manifest: RunManifest): Record<string, unknown> | undefined {
-  if (manifest.objects.length === 0) return undefined;
-  const { parts, expected, missing, complete } = manifest;
+  const { parts, expected, missing, marks, complete } = manifest;
+  if (manifest.objects.length + marks.length === 0) return undefined;
   return {
     complete,
     parts: parts.map(({ head, count }) => ({
@@ -112,7 +112,23 @@ export function manifestJson(manifest: RunManifest): Record<string, unknown> | u
     })),
     expected,
     missing,
+    unfinished: marks,
   };
+}
+
+/**
+ * Tells which parts of a manifest an upload has not finished, and what is still to come.
+ *
+ * @param manifest The run's manifest.
+ * @param tell Told of each, in one line.
+ */
+export async function tellUnfinished(
+  { marks }: RunManifest,
+  tell: (message: string) => void,
+): Promise<void> {
+  if (marks.length === 0) return;
+  const { describeUnfinished } = await import("../runs/unfinished_part.ts");
+  for (const mark of marks) tell(describeUnfinished(mark));
 }
 
 /** Explains, where the user asked for that, what the manifest tells and in what a listing differs. */

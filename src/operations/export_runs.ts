@@ -23,12 +23,13 @@ import {
   exportIndexText,
 } from "../runs/export_index.ts";
 import { partText } from "../runs/format_part.ts";
+import { unfinishedName } from "../runs/unfinished_part.ts";
 import { writeFileAtomic } from "../storage/atomic_file.ts";
 import type { ByteSource, CallOptions, Chunks, ObjectInfo } from "../storage/backend.ts";
 import { bytesSource, piecesSource } from "../storage/byte_source.ts";
 import { contentType } from "../storage/content_type.ts";
 import type { TransferEvent } from "../storage/transfer.ts";
-import { copiedPart, type KnownContent } from "./copied_parts.ts";
+import { copiedPart, type KnownContent, unfinishedPart } from "./copied_parts.ts";
 import { hashObject } from "./copy_files.ts";
 import type { CopyFile, CopyPlan } from "./copy_plan.ts";
 
@@ -162,16 +163,24 @@ async function manifestItems(
     const file = { path, size, sha256, content_type: contentType(path) };
     made.push({ file, location, open: (signal) => source.open(undefined, signal) });
   };
+  for (const name of manifest.unfinished) {
+    onNote?.(`the part ${name} is left out: an upload of it has failed`);
+    if (!whole) continue;
+    const state = { there, failed: new Set<string>() };
+    const left = await unfinishedPart(from, name, manifest.part(name), state, { show, signal });
+    if (left === undefined) continue;
+    const { pending, unlisted, files } = left;
+    const head = { ...left.head, pending, unlisted };
+    const location = from.root.outputsManifestDir().join(unfinishedName(name));
+    add(location, piecesSource(() => partText(head, files)));
+  }
   for (const part of manifest.parts) {
-    if (manifest.unfinished.includes(part.head.part)) {
-      onNote?.(`the part ${part.head.part} is left out: an upload of it has failed`);
-      continue;
-    }
+    if (manifest.unfinished.includes(part.head.part)) continue;
     const copied = await copiedPart(from, part, { there, failed: new Set() }, { show, signal });
     if (copied === undefined) continue;
     const { name } = part.info.location;
-    if (typeof copied === "string") {
-      throw new RunOutputsError("incomplete", `Cannot export the part ${name}: ${copied}`);
+    if ("reason" in copied) {
+      throw new RunOutputsError("incomplete", `Cannot export the part ${name}: ${copied.reason}`);
     }
     if (copied.untrue > 0) {
       onNote?.(`${name} has told of other content of ${copied.untrue} of its files; left out`);

@@ -14,7 +14,13 @@ import { type ExpectedParts, parseExpected } from "../runs/expected_parts.ts";
 import { broken, type ManifestHead, type OutputFile, twice } from "../runs/manifest.ts";
 import { type MergedFile, mergeSorted, type PartFiles } from "../runs/merge_parts.ts";
 import { PartReader } from "../runs/part_reader.ts";
-import { unfinishedName, unfinishedPartOf } from "../runs/unfinished_part.ts";
+import {
+  pendingOf,
+  unfinishedName,
+  type UnfinishedPart,
+  unfinishedPartOf,
+  unlistedOf,
+} from "../runs/unfinished_part.ts";
 import type { CallOptions, ObjectInfo, StorageBackend } from "../storage/backend.ts";
 
 /** Options of {@linkcode readOutputs}. */
@@ -50,6 +56,8 @@ export interface RunManifest {
   readonly missing: readonly string[];
   /** The parts of which an upload has failed, and none has made up for that. */
   readonly unfinished: readonly string[];
+  /** What is still to come of each of them. */
+  readonly marks: readonly UnfinishedPart[];
   /**
    * Whether the parts tell of the whole run: it names the parts it has when it is complete, and all
    * are there. If not, there can be files that no part tells of: a listing shows them.
@@ -83,6 +91,7 @@ export const NO_MANIFEST: RunManifest = {
   objects: [],
   missing: [],
   unfinished: [],
+  marks: [],
   complete: false,
   pages: [],
   part: () => undefined,
@@ -91,7 +100,7 @@ export const NO_MANIFEST: RunManifest = {
 
 /**
  * Reads the outputs manifest of a run: one listing of `manifests/outputs/` and one request for each
- * part.
+ * part and each mark.
  *
  * @param backend The storage.
  * @param root The run; its `layout` is not looked at.
@@ -121,7 +130,7 @@ export async function readOutputs(
   const dir = root.outputsManifestDir();
   const expectedAt = root.expectedParts();
   const objects: ObjectInfo[] = [];
-  const unfinished: string[] = [];
+  const marked: { readonly part: string; readonly info: ObjectInfo }[] = [];
   let hasExpected = false;
   for await (const info of backend.list(dir, { recursive: false, signal })) {
     const { name, key } = info.location;
@@ -129,7 +138,7 @@ export async function readOutputs(
     else if (isPart(name)) objects.push(info);
     else {
       const part = unfinishedPartOf(name);
-      if (part !== undefined) unfinished.push(part);
+      if (part !== undefined) marked.push({ part, info });
     }
   }
   const isKept = keep(objects, keepBytes);
@@ -146,6 +155,12 @@ export async function readOutputs(
     { concurrency: CONCURRENCY },
   ) as [StoredExpected | undefined, ...(StoredPart | undefined)[]];
   const parts = read.filter((part) => part !== undefined);
+  const marks = (await pMap(
+    marked,
+    ({ part, info }) => readMark(backend, part, info, options),
+    { concurrency: CONCURRENCY },
+  )).filter((mark) => mark !== undefined);
+  const unfinished = marks.map(({ part }) => part);
 
   const names = new Map(parts.map(({ head, info, count }) => [head.part, { head, info, count }]));
   const missing = (expected?.list.parts ?? []).filter((name) =>
@@ -159,11 +174,13 @@ export async function readOutputs(
     expected: expected?.list.parts,
     missing,
     unfinished,
+    marks,
     complete: expected !== undefined && expected.list.parts.length > 0 && missing.length === 0,
     pages: [...pages].sort(compareKeys),
     files: () =>
       mergeSorted(parts.map(({ head, info, files }): PartFiles => ({
         ...head,
+        modified: info.modified,
         files: files ?? streamFiles(backend, info, options),
       }))),
   };
@@ -252,6 +269,23 @@ export async function readPart(
     if (second !== undefined) throw twice(second.path, name);
   }
   return { head, info: body.info, count: reader.count, files };
+}
+
+/** Reads what a mark tells; nothing, if it has gone meanwhile. */
+async function readMark(
+  backend: StorageBackend,
+  part: string,
+  info: ObjectInfo,
+  options: ReadOutputsOptions,
+): Promise<UnfinishedPart | undefined> {
+  try {
+    const mark = await readPart(backend, info, false, options);
+    return mark && { part, pending: pendingOf(mark.head), unlisted: unlistedOf(mark.head) };
+  } catch (error) {
+    // Whatever it tells, its part is not all there.
+    if (!(error instanceof RunOutputsError) || !/integrity|failed/.test(error.code)) throw error;
+    return { part, pending: [], unlisted: [], unread: error.message };
+  }
 }
 
 /** Reads the files of a part once more; it must be the version that was checked. */

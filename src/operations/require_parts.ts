@@ -6,6 +6,7 @@
 
 import { RunOutputsError } from "../layout/error.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
+import { describeUnfinished } from "../runs/unfinished_part.ts";
 import type { RunManifest } from "./read_manifest.ts";
 
 /**
@@ -14,8 +15,8 @@ import type { RunManifest } from "./read_manifest.ts";
  * @param manifest The manifest.
  * @param root The run.
  * @param parts The parts to insist on. Default: those that the run itself expects.
- * @throws {RunOutputsError} `incomplete`, naming each part that is missing; also if nobody says
- * which parts there have to be.
+ * @throws {RunOutputsError} `incomplete`, naming each part that is missing, or of which an upload has
+ * failed and what is still to come of it; also if nobody says which parts there have to be.
  *
  * @example
  * ```ts
@@ -44,13 +45,17 @@ export function requireParts(
     );
   }
   const wanted = parts.length === 0 ? manifest.expected! : [...new Set(parts)];
+  const marks = manifest.marks.filter(({ part }) => wanted.includes(part));
   const missing = wanted.filter((part) =>
-    manifest.part(part) === undefined || manifest.unfinished.includes(part)
+    manifest.part(part) === undefined && !manifest.unfinished.includes(part)
   );
-  if (missing.length === 0) return;
-  throw new RunOutputsError(
-    "incomplete",
-    `${run} is not complete: ${missing.length} of its ${wanted.length} parts ` +
-      `${missing.length === 1 ? "is" : "are"} missing: ${missing.join(", ")}`,
-  );
+  if (missing.length + marks.length === 0) return;
+  const reasons = marks.map(describeUnfinished);
+  if (missing.length > 0) {
+    reasons.unshift(
+      `${missing.length} of its ${wanted.length} parts ${missing.length === 1 ? "is" : "are"} ` +
+        `missing: ${missing.join(", ")}`,
+    );
+  }
+  throw new RunOutputsError("incomplete", `${run} is not complete: ${reasons.join("; ")}`);
 }

@@ -10,7 +10,12 @@ import type { OutputLocation } from "../layout/output_location.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import { streamPartText } from "../runs/format_part.ts";
 import type { ManifestHead } from "../runs/manifest.ts";
-import { unfinishedName } from "../runs/unfinished_part.ts";
+import {
+  pendingOf,
+  type StillToCome,
+  unfinishedName,
+  unlistedOf,
+} from "../runs/unfinished_part.ts";
 import type { ObjectInfo, StorageBackend } from "../storage/backend.ts";
 import { streamedSource } from "../storage/streamed_source.ts";
 import type { PartContent } from "./part_content.ts";
@@ -36,8 +41,11 @@ export class UnfinishedMark {
   readonly #backend: StorageBackend;
   readonly #location: OutputLocation;
   readonly #options: UnfinishedMarkOptions;
+  /** Its path in the run. */
+  readonly #path: string;
   #found?: Promise<StoredPart | undefined>;
   #isThere = false;
+  #isBroken = false;
 
   /**
    * Names the mark. Nothing is read or written yet.
@@ -49,32 +57,62 @@ export class UnfinishedMark {
   constructor(backend: StorageBackend, root: RunOutputRoot, options: UnfinishedMarkOptions) {
     this.#backend = backend;
     this.#location = root.outputsManifestDir().join(unfinishedName(options.part));
+    this.#path = this.#location.relativeTo(root.root())!;
     this.#options = options;
+  }
+
+  /**
+   * What a mark that can't be read stands for, once it was looked for: its own path, which no upload
+   * puts there. So something is still to come until a later attempt starts anew.
+   */
+  get unread(): readonly string[] {
+    return this.#isBroken ? [this.#path] : [];
   }
 
   /**
    * Reads what earlier uploads have left undone.
    *
-   * @returns The mark; nothing, if there is none, or a broken one.
+   * @returns The mark; nothing, if there is none, or one that can't be read, which is a note.
    */
   read(): Promise<StoredPart | undefined> {
     return this.#found ??= this.#read();
   }
 
   /**
+   * What earlier uploads have left undone.
+   *
+   * @returns What is still to come; nothing, if there is no mark.
+   */
+  async stillToCome(): Promise<StillToCome | undefined> {
+    const mark = await this.read();
+    if (mark === undefined) {
+      return this.#isBroken ? { pending: this.unread, unlisted: [] } : undefined;
+    }
+    return { pending: pendingOf(mark.head), unlisted: unlistedOf(mark.head) };
+  }
+
+  /**
    * Leaves a mark.
    *
    * @param content What is there, and no part tells of.
-   * @param paths What is still to come: the mark does not tell what these files are.
+   * @param toCome What is still to come: the mark does not tell what these files are.
    */
-  async write({ head, files }: PartContent, paths: readonly string[]): Promise<void> {
+  async write(
+    { head, files }: PartContent,
+    { pending: paths, unlisted }: StillToCome,
+  ): Promise<void> {
     const { signal } = this.#options;
     const pending = new Set(paths);
-    const marked = { ...head, pending: [...pending].sort() };
+    const marked = {
+      ...head,
+      pending: [...pending].sort(),
+      ...(unlisted.length === 0 ? {} : { unlisted: [...new Set(unlisted)].sort() }),
+    };
     const told = without(files, pending);
     await using source = await streamedSource(() => streamPartText(marked, told), signal);
     await this.#backend.write(this.#location, source, { contentType: "application/json", signal });
     this.#isThere = true;
+    this.#isBroken = false;
     this.#found = undefined;
   }
 
@@ -88,7 +126,7 @@ export class UnfinishedMark {
   async settle(head: ManifestHead, pending: readonly string[]): Promise<void> {
     if (!this.#isThere) return;
     try {
-      if (pending.length > 0) await this.write({ head, files: [] }, pending);
+      if (pending.length > 0) await this.write({ head, files: [] }, { pending, unlisted: [] });
       else await this.#backend.delete(this.#location, { signal: this.#options.signal });
     } catch (error) {
       this.note("can't be taken away: the part counts as missing until it is", error);
@@ -118,11 +156,13 @@ export class UnfinishedMark {
       this.#isThere ||= mark !== undefined;
       return mark;
     } catch (error) {
-      if (error instanceof RunOutputsError && error.code === "integrity") this.#isThere = true;
-      else {
+      if (!(error instanceof RunOutputsError) || error.code !== "integrity") {
         this.#found = undefined;
         throw error;
       }
+      this.#isThere = this.#isBroken = true;
+      this.note("can't be read: what an upload has left undone is not known", error);
+      return undefined;
     }
   }
 }

@@ -161,7 +161,7 @@ function partsOf({ jobStatus = "success", signal }: BuildJob, planner: UploadPla
       const missing = error instanceof RunOutputsError && error.code === "not_found";
       if (missing && jobStatus !== "success") {
         planner.note(path, `not there, and the job's status is ${jobStatus}`);
-      } else planner.fail(location, path, error as Error);
+      } else planner.fail(location, path, error as Error, true);
     }
   };
 }

@@ -77,7 +77,7 @@ export async function planFiles(
   }
   if (failures.length > 0 && failures.length === options.paths.length) throw allFailed(failures);
   for (const { path, error } of failures) {
-    planner.fail(to.join(nameOf(path)), path, error);
+    planner.fail(to.join(nameOf(path)), path, error, true);
   }
   const [clash] = planner.clashes;
   if (clash !== undefined) {

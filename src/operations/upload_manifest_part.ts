@@ -12,52 +12,35 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
-import { classify } from "../layout/classify.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import { addExpected, formatExpected } from "../runs/expected_parts.ts";
 import { FileHashes } from "../runs/file_hashes.ts";
 import { inOrder, streamPartText } from "../runs/format_part.ts";
-import {
-  MANIFEST_SCHEMA,
-  type ManifestHead,
-  type ManifestRun,
-  type ManifestWriter,
-  type OutputFile,
-} from "../runs/manifest.ts";
+import type { ManifestHead, OutputFile } from "../runs/manifest.ts";
 import { claimPart } from "../runs/part_claim.ts";
+import { describeUnfinished, type StillToCome } from "../runs/unfinished_part.ts";
 import type { ObjectInfo, StorageBackend } from "../storage/backend.ts";
 import { bytesSource } from "../storage/byte_source.ts";
-import { contentType } from "../storage/content_type.ts";
 import { type StreamedSource, streamedSource } from "../storage/streamed_source.ts";
 import type { TransferResult } from "../storage/transfer.ts";
 import { WatchedWrites } from "../storage/watched_writes.ts";
 import {
-  goOnFrom,
+  describePart,
   isSamePart,
+  ownHead,
+  type PartAuthor,
   type PartContent,
   type PartToBe,
-  type WithdrawnPart,
+  takeOver,
 } from "./part_content.ts";
-import type { RunIn } from "./part_files.ts";
 import { putContended } from "./put_contended.ts";
 import { readExpected, readPart, type StoredPart } from "./read_manifest.ts";
 import { UnfinishedMark } from "./unfinished_mark.ts";
 
 /** Options of {@linkcode PartUpload}. */
-export interface PartUploadOptions {
-  /** The part's name. */
-  readonly part: string;
-  /** Which run it is, as far as it is known. */
-  readonly run: Omit<ManifestRun, "run_id" | "platform">;
-  /** What writes it, such as `run-outputs/1.0.0`. */
-  readonly tool: string;
-  /** Which job writes it. */
-  readonly writer?: ManifestWriter;
-  /** What time it is. Default: now. */
-  readonly now?: () => Date;
+export interface PartUploadOptions extends PartAuthor {
   /** Where a location is, for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
   /** Told, in one line, what a person should know. */
@@ -67,8 +50,21 @@ export interface PartUploadOptions {
    * read anew each time they are needed. Default: 4 MiB.
    */
   readonly keepBytes?: number;
-  /** Stops what is under way. */
-  readonly signal?: AbortSignal;
+}
+
+/** What a copy has put there of a part. */
+export interface CopiedContent {
+  /**
+   * All of the part but the files, as the run that was copied has it: its `run` and `writer` go on
+   * telling who made them. Default: as the part was before.
+   */
+  readonly head?: ManifestHead;
+  /** What is there now of its files, in the order of the paths. */
+  readonly files?: readonly OutputFile[];
+  /** What became of other files that the part told of before. */
+  readonly replaced?: readonly TransferResult[];
+  /** The paths of all files that are there now. */
+  readonly there?: ReadonlySet<string>;
 }
 
 /** Up to how many bytes of a part are kept. */
@@ -112,10 +108,15 @@ export class PartUpload {
   readonly #root: RunOutputRoot;
   readonly #options: PartUploadOptions;
   readonly #location: OutputLocation;
-  /** The part that was taken away because what it tells was going to change. */
-  #withdrawn?: WithdrawnPart;
+  /**
+   * The part that was taken away because what it tells was going to change, and what had been left
+   * undone by then. Its files are in the mark.
+   */
+  #withdrawn?: { readonly head: ManifestHead; readonly pending: readonly string[] };
   /** What earlier uploads have left undone. */
   readonly #mark: UnfinishedMark;
+  /** Whether it is files of other jobs that are written: their part stays theirs. */
+  #copies = false;
 
   /**
    * Names the part. Nothing is read or written yet.
@@ -136,6 +137,11 @@ export class PartUpload {
   /** The part's name. */
   get name(): string {
     return this.#options.part;
+  }
+
+  /** Whether the part that was there has been taken away. */
+  get isWithdrawn(): boolean {
+    return this.#withdrawn !== undefined;
   }
 
   /**
@@ -165,6 +171,17 @@ export class PartUpload {
       if (!hashes.differs(this.#pathOf(location) ?? "", sha256)) return;
       await (withdrawing ??= this.#withdraw([...planned, location], there));
     });
+  }
+
+  /**
+   * As {@linkcode PartUpload.begin}, for files that are copied: whose part it is does not matter.
+   *
+   * @param planned What of it is going to be copied.
+   * @returns The storage to copy to.
+   */
+  async beginCopied(planned: readonly OutputLocation[]): Promise<StorageBackend> {
+    this.#copies = true;
+    return await this.begin(planned);
   }
 
   /**
@@ -227,9 +244,15 @@ export class PartUpload {
       if (there !== undefined && claimPart(there.head, ours.head) instanceof Error) return;
       const content = await this.#goOn(undefined, mark, ours);
       if (content instanceof Error) return;
-      // What is nowhere in the run, nothing in this attempt makes up for.
-      const paths = failed.map(({ location, path }) => this.#pathOf(location) || path);
-      await this.#mark.write(content, [...content.pending, ...paths]);
+      const lost = failed.map((one) => ({ ...one, inRun: this.#pathOf(one.location) }));
+      const isUnlisted = (one: typeof lost[number]) => one.unlisted || !one.inRun;
+      await this.#mark.write(content, {
+        pending: [
+          ...content.pending,
+          ...lost.flatMap((one) => isUnlisted(one) ? [] : [one.inRun!]),
+        ],
+        unlisted: [...content.unlisted, ...lost.filter(isUnlisted).map(({ path }) => path)],
+      });
     } catch (error) {
       this.#mark.note("can't be written: later uploads of this part pass for all of it", error);
     }
@@ -239,19 +262,70 @@ export class PartUpload {
    * Writes the part as another run has it, for files that were copied from there. What else a part
    * of this name has told of is kept, as far as it is still there: a copy removes nothing.
    *
-   * @param head All but the files; its `run` and `writer` go on telling who made them.
-   * @param files What is there now, in the order of the paths.
+   * @param copied What is there now.
    * @returns What became of the part.
    */
-  async endCopied(head: ManifestHead, files: readonly OutputFile[]): Promise<TransferResult> {
-    return await this.#put("the outputs manifest", () => Promise.resolve({ head, files }), true);
+  async endCopied(copied: CopiedContent): Promise<TransferResult> {
+    this.#copies = true;
+    return await this.#put("the outputs manifest", () => this.#copied(copied), copied.there);
+  }
+
+  /**
+   * Leaves a mark in place of a copied part, because not all of it is there. Trouble with it is a
+   * note.
+   *
+   * @param copied What is there.
+   * @param toCome What is not.
+   */
+  async withholdCopied(copied: CopiedContent, toCome: StillToCome): Promise<void> {
+    if (!this.#backend.writes) return;
+    this.#copies = true;
+    try {
+      const mark = await this.#mark.read();
+      const content = await this.#goOn(undefined, mark, await this.#copied(copied)) as PartToBe;
+      const head = { ...content.head, tool: this.#options.tool };
+      await this.#mark.write({ ...content, head }, {
+        pending: [...content.pending, ...toCome.pending],
+        unlisted: [...content.unlisted, ...toCome.unlisted],
+      });
+    } catch (error) {
+      this.#mark.note("can't be written: later uploads of this part pass for all of it", error);
+    }
+  }
+
+  /** What a copy has to tell: of files that no copied part tells of, what is there now. */
+  async #copied({ head, files = [], replaced = [] }: CopiedContent): Promise<PartContent> {
+    const ours = await this.#describe(replaced, []);
+    const told = new Set(files.map(({ path }) => path));
+    return {
+      head: head ?? this.#withdrawn?.head ?? ownHead(await this.#mark.read()) ?? ours.head,
+      files: inOrder([...files, ...ours.files.filter(({ path }) => !told.has(path))]),
+    };
+  }
+
+  /** What this upload has to tell. */
+  async #describe(results: readonly TransferResult[], pages: readonly OutputLocation[]) {
+    return await describePart(this.#backend, this.#root, results, pages, this.#options);
+  }
+
+  /** Takes over what stays from the part from before, and from the mark of what was left undone. */
+  async #goOn(
+    part: StoredPart | undefined,
+    mark: StoredPart | undefined,
+    ours: PartContent,
+    unitesAll = this.#copies,
+  ): Promise<PartToBe | RunOutputsError> {
+    const before = { part, mark, withdrawn: this.#withdrawn, unread: this.#mark.unread };
+    const { show, signal } = this.#options;
+    const run = { backend: this.#backend, root: this.#root };
+    return await takeOver(run, before, ours, { unitesAll, show, signal });
   }
 
   /** Writes the part, with what stays of the one from before. */
   async #put(
     path: string,
     describe: () => Promise<PartContent>,
-    unitesAll = false,
+    there: ReadonlySet<string> = new Set(),
   ): Promise<TransferResult> {
     const { signal } = this.#options;
     const location = this.#location;
@@ -261,76 +335,25 @@ export class PartUpload {
       const result = await putContended(this.#backend, { location, path, signal }, async () => {
         const ours = await describe();
         const mark = await this.#mark.read();
-        const { part: there, info } = await this.#find();
-        const content = await this.#goOn(there, mark, ours, unitesAll);
+        const { part, info } = await this.#find();
+        const content = await this.#goOn(part, mark, ours);
         if (content instanceof Error) return { refusal: content };
-        pending = content.pending;
-        if (there && await isSamePart(this.#run, there, content, this.#options)) {
-          return { there: there.info };
-        }
+        pending = content.pending.filter((path) => !there.has(path));
+        const isSame = part && await isSamePart(this.#backend, part, content, this.#options);
+        if (isSame) return { there: part.info };
         await source?.[Symbol.asyncDispose]();
         source = await streamedSource(() => streamPartText(content.head, content.files), signal);
         return { there: info, source };
       });
-      if (result.outcome !== "failed") await this.#settle(pending);
-      return result;
+      if (result.outcome === "failed") return result;
+      await this.#settle(pending);
+      if (pending.length === 0) return result;
+      const left = describeUnfinished({ part: this.name, pending, unlisted: [] });
+      const warning = `the part counts as missing: ${left}`;
+      return { ...result, warnings: [...result.warnings, warning] };
     } finally {
       await source?.[Symbol.asyncDispose]();
     }
-  }
-
-  /** What this upload has to tell. */
-  async #describe(
-    results: readonly TransferResult[],
-    pages: readonly OutputLocation[],
-  ): Promise<PartContent> {
-    const { part, run, tool, writer, now = () => new Date() } = this.#options;
-    const { runId: run_id, platform, layout } = this.#root;
-    const pathOf = (location: OutputLocation) => this.#pathOf(location)!;
-    const paths = new Set(pages.map(pathOf));
-    const files: OutputFile[] = [];
-    for (const result of results) {
-      const path = pathOf(result.location);
-      if (paths.has(path)) continue;
-      const { size, sha256 } = await this.#content(result);
-      const { name } = result.location;
-      files.push({ path, kind: classify(path), size, sha256, content_type: contentType(name) });
-    }
-    const head: ManifestHead = {
-      schema: MANIFEST_SCHEMA,
-      layout,
-      run: { ...run, run_id, platform },
-      part,
-      created_at: now().toISOString(),
-      tool,
-      ...(writer === undefined ? {} : { writer }),
-      ...(paths.size === 0 ? {} : { pages: [...paths].sort() }),
-    };
-    return { head, files: inOrder(files) };
-  }
-
-  /** Size and hash of what is there; of a file that was left alone they need not be known. */
-  async #content({ location, size, sha256 }: TransferResult) {
-    if (size !== undefined && sha256 !== undefined) return { size, sha256 };
-    await using body = await this.#backend.read(location, { signal: this.#options.signal });
-    const hash = createHash("sha256");
-    let bytes = 0;
-    for await (const chunk of body) {
-      hash.update(chunk);
-      bytes += chunk.length;
-    }
-    return { size: bytes, sha256: hash.digest("hex") };
-  }
-
-  /** Takes over what stays from the part from before, and from the mark of what was left undone. */
-  async #goOn(
-    there: StoredPart | undefined,
-    mark: StoredPart | undefined,
-    ours: PartContent,
-    unitesAll = false,
-  ): Promise<PartToBe | RunOutputsError> {
-    const before = { there, mark, withdrawn: this.#withdrawn, unitesAll };
-    return await goOnFrom(this.#run, before, ours, this.#options);
   }
 
   /** The part that is there. One that is broken can only be written over. */
@@ -362,10 +385,6 @@ export class PartUpload {
     if (this.#backend.writes) await this.#mark.settle((await this.#describe([], [])).head, pending);
   }
 
-  get #run(): RunIn {
-    return { backend: this.#backend, root: this.#root };
-  }
-
   /** Whether the files of a part, or of a mark, are kept in memory. */
   readonly #isKept = ({ size }: ObjectInfo): boolean =>
     size <= (this.#options.keepBytes ?? KEEP_BYTES);
@@ -388,9 +407,13 @@ export class PartUpload {
       // What is another job's stays that job's.
       const all = await this.#goOn(there, mark, ours, true) as PartToBe;
       content = { ...all, head: (mark ?? there)!.head };
+    } else if (this.#copies) {
+      const { run, writer } = (there ?? mark ?? ours).head;
+      content = { ...content, head: { ...content.head, run, writer } };
     }
     const paths = planned.map((location) => this.#pathOf(location)!);
-    await this.#mark.write(content, [...content.pending, ...paths]);
+    const { pending, unlisted } = content;
+    await this.#mark.write(content, { pending: [...pending, ...paths], unlisted });
     this.#withdrawn = { head: (there ?? content).head, pending: content.pending };
     if (cause !== undefined) onNote?.(`${cause.message}: it is replaced`);
     try {

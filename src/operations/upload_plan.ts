@@ -156,9 +156,11 @@ export class UploadPlanner {
    * @param location Where it should go.
    * @param path What.
    * @param error Why not.
+   * @param unlisted Whether it can be a directory, of which files nobody knows.
    */
-  fail(location: OutputLocation, path: string, error: Error): void {
-    this.#failures.push({ location, path, outcome: "failed", warnings: [], error });
+  fail(location: OutputLocation, path: string, error: Error, unlisted = false): void {
+    const failure = { location, path, outcome: "failed", warnings: [], error } as const;
+    this.#failures.push(unlisted ? { ...failure, unlisted } : failure);
   }
 
   /**
@@ -184,7 +186,7 @@ export class UploadPlanner {
       try {
         location = to.join(relativePath);
       } catch (error) {
-        this.fail(to, path, error as Error);
+        this.fail(to, path, error as Error, true);
         continue;
       }
       this.add(fileItem(location, path, { size }), options.when?.(relativePath));
@@ -194,7 +196,7 @@ export class UploadPlanner {
       this.note(join(dir, relativePath), reason);
     }
     for (const { relativePath, error } of tree.unreadable) {
-      this.fail(placeOf(to, relativePath), join(dir, relativePath), error);
+      this.fail(placeOf(to, relativePath), join(dir, relativePath), error, true);
     }
     return filter.unmatched();
   }

@@ -1,12 +1,12 @@
 /**
- * A JSON object read in pieces: its members one by one and, of one of them that is a list, its
+ * A JSON object read in pieces: its members one by one and, of some of them that are lists, their
  * elements one by one. What has been handed out is not kept, so a list of any length is read in
  * the memory of its longest element.
  *
  * @module
  */
 
-/** What was read: a member, that the streamed list begins, or one of its elements. */
+/** What was read: a member, that a streamed list begins, or one of its elements. */
 export type JsonMember =
   | { readonly name: string; readonly value: unknown }
   | { readonly name: string; readonly begins: true }
@@ -41,7 +41,7 @@ type Expected =
 
 /** Reads one object. Errors are `SyntaxError`s. */
 export class JsonMembers {
-  readonly #streamed: string;
+  readonly #streamed: readonly string[];
   /** What has come and is not done with. */
   #text = "";
   /** Where in it the next character is to be looked at. */
@@ -57,9 +57,9 @@ export class JsonMembers {
   /**
    * Creates a reader.
    *
-   * @param streamed The member whose elements are handed out one by one, if it is a list.
+   * @param streamed The members whose elements are handed out one by one, if they are lists.
    */
-  constructor(streamed: string) {
+  constructor(...streamed: readonly string[]) {
     this.#streamed = streamed;
   }
 
@@ -117,7 +117,7 @@ export class JsonMembers {
       case "colon":
         return this.#take(char === Char.Colon, "value");
       case "value":
-        if (char === Char.OpenList && this.#name === this.#streamed) {
+        if (char === Char.OpenList && this.#streamed.includes(this.#name)) {
           this.#index = 0;
           found.push({ name: this.#name, begins: true });
           return this.#take(true, "first element");

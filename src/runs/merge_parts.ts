@@ -2,7 +2,9 @@
  * The merge of a run's parts into one list of files.
  *
  * Two parts may name the same file: two jobs wrote the same bytes, or one replaced what the other
- * had written. The last one to write is believed, and that they differ is told.
+ * had written. The last one to write is believed, and that they differ is told. When a part was
+ * written its `created_at` tells, but not later than the storage's own time of it: a part is made
+ * before it is stored, so a later time is that of a clock which is ahead.
  *
  * @module
  */
@@ -26,7 +28,7 @@ export interface MergedFile {
   readonly file: OutputFile;
   /** The parts that name it so, that one first. */
   readonly parts: readonly string[];
-  /** When that one was written, in milliseconds since 1970. */
+  /** When that one was written, as far as it can be believed, in milliseconds since 1970. */
   readonly written: number;
   /** What other parts say, of another hash or size; empty where all agree. */
   readonly conflicts: readonly FileClaim[];
@@ -38,6 +40,8 @@ export interface PartFiles {
   readonly part: string;
   /** When it was written, in ISO 8601. */
   readonly created_at: string;
+  /** When it was stored, by the storage's clock, where that is known. */
+  readonly modified?: Date;
   /** Its files. */
   readonly files: AsyncIterable<OutputFile> | Iterable<OutputFile>;
 }
@@ -116,11 +120,23 @@ export async function* mergeSorted(parts: readonly PartFiles[]): AsyncGenerator<
 }
 
 /** Puts parts in the order in which they are believed: the last written first. */
-function newestFirst<P extends { readonly part: string; readonly created_at: string }>(
+function newestFirst<P extends Pick<PartFiles, "part" | "created_at" | "modified">>(
   parts: readonly P[],
 ): (P & { readonly written: number })[] {
-  return parts.map((part) => ({ ...part, written: Date.parse(part.created_at) }))
-    .sort((a, b) => b.written - a.written || compareKeys(a.part, b.part));
+  return parts.map((part) => ({ ...part, ...writtenAt(part) }))
+    .sort((a, b) =>
+      b.written - a.written || Number(a.isAhead) - Number(b.isAhead) || b.created - a.created ||
+      compareKeys(a.part, b.part)
+    );
+}
+
+/** When a part was written; of one whose clock was ahead, the time by which it was stored. */
+function writtenAt({ created_at, modified }: Pick<PartFiles, "created_at" | "modified">) {
+  const created = Date.parse(created_at);
+  const stored = modified?.getTime() ?? created;
+  // Some storages tell whole seconds only: the part was stored at some time in that one.
+  const isAhead = created > (stored % 1000 === 0 ? stored + 999 : stored);
+  return { created, isAhead, written: isAhead ? stored : created };
 }
 
 /** What is said of one path, by the part that is believed first. */

@@ -17,11 +17,14 @@ import {
   twice,
 } from "./manifest.ts";
 
+/** Members that are lists and can be long: of a part its pages, of a mark what is still to come. */
+const LISTS = ["pages", "pending", "unlisted"];
+
 /** Reads one part, piece by piece. */
 export class PartReader {
   readonly #name: string;
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
-  readonly #members = new JsonMembers("files");
+  readonly #members = new JsonMembers("files", ...LISTS);
   readonly #head: Record<string, unknown> = {};
   #hasFiles = false;
   #isSorted = true;
@@ -80,27 +83,33 @@ export class PartReader {
     const files: OutputFile[] = [];
     for (const member of this.#parse(() => this.#members.push(decode(this.#decoder)))) {
       if ("begins" in member) {
-        if (this.#hasFiles) throw broken(this.#name, "it has files twice");
-        this.#hasFiles = true;
+        if (member.name !== "files") this.#add(member.name, []);
+        else if (this.#hasFiles) throw broken(this.#name, "it has files twice");
+        else this.#hasFiles = true;
+      } else if ("index" in member && member.name !== "files") {
+        (this.#head[member.name] as unknown[]).push(member.element);
       } else if ("index" in member) {
         const file = this.#checkFile(member.element, member.index);
         if (file !== undefined) files.push(file);
       } else if (member.name === "files") {
         throw broken(this.#name, "files is not a list");
       } else {
-        if (Object.hasOwn(this.#head, member.name)) {
-          throw broken(this.#name, `it has ${quote(member.name)} twice`);
-        }
-        Object.defineProperty(this.#head, member.name, {
-          value: member.value,
-          enumerable: true,
-          configurable: true,
-          writable: true,
-        });
+        this.#add(member.name, member.value);
         if (member.name === "schema") checkSchema(member.value, this.#name);
       }
     }
     return files;
+  }
+
+  /** Adds a member that is no file. */
+  #add(name: string, value: unknown): void {
+    if (Object.hasOwn(this.#head, name)) throw broken(this.#name, `it has ${quote(name)} twice`);
+    Object.defineProperty(this.#head, name, {
+      value,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
   }
 
   #checkFile(value: unknown, index: number): OutputFile | undefined {

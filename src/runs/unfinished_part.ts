@@ -3,14 +3,34 @@
  * everything there: `manifests/outputs/{part}.incomplete`.
  *
  * It is written like a part: its `files` are those that are there and that no part tells of, its
- * `pending` the paths of those that are still to come.
+ * `pending` the paths of those that are still to come, its `unlisted` what could not be read and so
+ * has no paths in the run.
  *
  * @module
  */
 
 import type { ManifestHead } from "./manifest.ts";
 
+/** What has not come yet. */
+export interface StillToCome {
+  /** Paths in the run. */
+  readonly pending: readonly string[];
+  /** What could not be read where the upload ran, so that it has no paths in the run. */
+  readonly unlisted: readonly string[];
+}
+
+/** A part of which an upload has failed, and none has made up for that. */
+export interface UnfinishedPart extends StillToCome {
+  /** The part's name. */
+  readonly part: string;
+  /** Why the mark can't be read: then nobody knows what is still to come. */
+  readonly unread?: string;
+}
+
 const SUFFIX = ".incomplete";
+
+/** How many paths a message tells. */
+const NAMED = 5;
 
 /**
  * The name of a part's mark.
@@ -39,6 +59,45 @@ export function unfinishedPartOf(name: string): string | undefined {
  * @returns Paths relative to the run's prefix.
  */
 export function pendingOf(head: ManifestHead): readonly string[] {
-  const { pending } = head as { readonly pending?: unknown };
-  return Array.isArray(pending) ? pending.map(String) : [];
+  return strings(head.pending);
+}
+
+/**
+ * What could not be read: nobody knows which files it stands for.
+ *
+ * @param head All of a mark but its files.
+ * @returns Paths where the upload ran.
+ */
+export function unlistedOf(head: ManifestHead): readonly string[] {
+  return strings(head.unlisted);
+}
+
+function strings(list: unknown): readonly string[] {
+  return Array.isArray(list) ? list.map(String) : [];
+}
+
+/**
+ * What a mark tells, for a message.
+ *
+ * @param mark The mark.
+ * @returns `an upload of the part p has failed; still to come: a, b, …, and 3 more`
+ */
+export function describeUnfinished({ part, pending, unlisted, unread }: UnfinishedPart): string {
+  return [
+    `an upload of the part ${part} has failed`,
+    ...(unread === undefined ? [] : [`what is still to come is not known: ${unread}`]),
+    ...(pending.length === 0 ? [] : [`still to come: ${namedPaths(pending)}`]),
+    ...(unlisted.length === 0 ? [] : [`it could not read ${namedPaths(unlisted)}`]),
+  ].join("; ");
+}
+
+/**
+ * Paths for a message: the first few.
+ *
+ * @param paths The paths.
+ * @returns `a, b, …, and 3 more`.
+ */
+export function namedPaths(paths: readonly string[]): string {
+  const more = paths.length > NAMED ? `, and ${paths.length - NAMED} more` : "";
+  return `${paths.slice(0, NAMED).join(", ")}${more}`;
 }

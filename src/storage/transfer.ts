@@ -40,6 +40,11 @@ export interface TransferResult {
   readonly warnings: readonly string[];
   /** Why it failed. */
   readonly error?: Error;
+  /**
+   * Of a failure: whether it stands for files that are not known, such as those of a directory that
+   * can't be read; `location` is where they would be.
+   */
+  readonly unlisted?: boolean;
 }
 
 /** What happens during a transfer, for progress. */

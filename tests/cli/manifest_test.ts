@@ -289,7 +289,10 @@ test("fetch: what a failed upload has put there is not hidden by the next one of
   const files = upload("files", join(d.dir, "f2"), "--to", "y", "--output-dir", d.staging);
   await run(0, files);
   await run(0, artifactsOf(d, "art2"));
-  assert.match((await fetch(7)).err, /missing: build/);
+  assert.match(
+    (await fetch(7)).err,
+    /an upload of the part build has failed; still to come: b_lib_generic\.tar\.zst$/m,
+  );
 
   await Deno.writeTextFile(checksum, right);
   await run(0, artifactsOf(d, "art"));
@@ -350,4 +353,77 @@ test("on S3: a complete run is fetched without a listing and without its checksu
   const full = await requests("--no-manifest");
   assert.equal(full.filter((request) => request.includes(".sha256sum")).length, 12);
   assert(full.length >= lean.length + 11, `${full.length} and ${lean.length} requests`);
+});
+
+test("upload: what could not be read is made up for by the same upload, once that is there", async (d) => {
+  await makeBuild(d.build);
+  const artifacts = join(d.build, "artifacts");
+  await Deno.rename(artifacts, join(d.dir, "away"));
+  const args = buildOf(d, "--part", "p", "--expect-parts", "p");
+  const env = jobEnv("build", "runner 1");
+  await runs(7, args, env);
+  const mark = await readPart(d.root, "manifests/outputs/p.incomplete");
+  assert.deepEqual([mark.pending, mark.unlisted], [[], [artifacts]]);
+  await Deno.rename(join(d.dir, "away"), artifacts);
+  await runs(0, args, env);
+  assert.deepEqual(await fileNames(join(d.root, "manifests/outputs")), ["expected.json", "p.json"]);
+
+  const files = (...names: string[]) =>
+    upload("files", ...names.map((name) => join(d.dir, name)), "--part", "q", "--to", "notes", ...[
+      "--output-dir",
+      d.staging,
+    ]);
+  await writeTree(d.dir, { "a.txt": "a", "b.txt": "b" });
+  await runs(7, files("a.txt", "mistyped.txt"), env);
+  await runs(0, files("a.txt", "b.txt"), env);
+  assert.deepEqual(await partNames(d.root), ["expected", "p", "q"]);
+  const names = await fileNames(join(d.root, "manifests/outputs"));
+  assert(!names.includes("q.incomplete"));
+});
+
+test("a failed upload without a part is told: verify, list, copy and export", async (d) => {
+  await writeTree(d.dir, { "in/a.txt": "a", "in/b.txt": "b" });
+  await Deno.mkdir(join(d.root, "x/b.txt"), { recursive: true });
+  await writeTree(join(d.root, "x/b.txt"), { "in-the-way.txt": "" });
+  const args = upload(
+    "files",
+    join(d.dir, "in"),
+    "--to",
+    "x",
+    "--part",
+    "p",
+    "--no-index",
+    "--output-dir",
+    d.staging,
+  );
+  await runs(7, args);
+  const failed = /an upload of the part p has failed; still to come: x\/b\.txt$/m;
+  const at = ["--staging-dir", d.staging, ...RUN];
+  const unfinished = [{ part: "p", pending: ["x/b.txt"], unlisted: [] }];
+
+  const verified = await runs(7, ["verify", ...at, "--json"]);
+  assert.match(verified.err, failed);
+  assert.deepEqual(JSON.parse(verified.out).manifest.unfinished, unfinished);
+  const listed = await runs(0, ["list", ...at, "--json"]);
+  assert.match(listed.err, failed);
+  assert.deepEqual(JSON.parse(listed.out).manifest.unfinished, unfinished);
+
+  const mirror = join(d.dir, "mirror");
+  const copied = await runs(0, [
+    "copy",
+    "--from-staging",
+    d.staging,
+    "--to-staging",
+    mirror,
+    ...RUN,
+  ]);
+  assert.match(copied.err, failed);
+  const tar = join(d.dir, "run.tar");
+  assert.match((await runs(0, ["export", tar, ...at])).err, failed);
+  const imported = join(d.dir, "imported");
+  assert.match((await runs(0, ["import", tar, "--output-dir", imported])).err, /part p .* failed/);
+  for (const dir of [mirror, imported]) {
+    const { err } = await runs(7, ["verify", "--staging-dir", dir, ...RUN]);
+    assert.match(err, failed);
+  }
 });

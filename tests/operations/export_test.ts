@@ -217,6 +217,8 @@ Deno.test("import: whatever byte is altered, nothing wrong is written", async ()
       assert.equal((error as { code?: string }).code, "integrity", `${at}: ${error}`);
     }
     for (const [uri, content] of Object.entries(await contents(to))) {
+      // A mark only tells what is not there.
+      if (uri.endsWith(".incomplete")) continue;
       // In the index a name that is altered is another name, but then the member is not there.
       const hash = (text: string | undefined) => text?.split(" ")[0];
       assert.equal(hash(content), hash(expected[uri]), `${at}: ${uri}`);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { RunOutputRoot } from "../../src/layout/run_output_root.ts";
-import { readOutputs } from "../../src/operations/read_manifest.ts";
+import { readOutputs, readPart } from "../../src/operations/read_manifest.ts";
 import { requireParts } from "../../src/operations/require_parts.ts";
 import { PartUpload, type PartUploadOptions } from "../../src/operations/upload_manifest_part.ts";
 import { formatPart } from "../../src/runs/format_part.ts";
@@ -401,6 +401,72 @@ Deno.test("PartUpload: a mark that can't be taken away is told, and goes on coun
   assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, ["p"]);
 });
 
+Deno.test("PartUpload: what had no path in the run is made up for by an upload that goes well", async () => {
+  const backend = new MemoryBackend();
+  const lost: TransferResult = {
+    location: ROOT.root(),
+    path: "build/artifacts",
+    outcome: "failed",
+    warnings: [],
+    error: new Error("not there"),
+  };
+  const unlisted = { ...lost, location: ROOT.logDir("g"), path: "build/logs", unlisted: true };
+  const part = new PartUpload(backend, ROOT, { part: "p", tool: "t", run: {}, ...FIRST });
+  await part.withhold([lost, unlisted]);
+  const { head } = (await readPart(backend, { location: MARK }, true))!;
+  assert.deepEqual([head.pending, head.unlisted], [[], ["build/artifacts", "build/logs"]]);
+  await failingJob(backend, {}, [], FIRST);
+  const again = (await readPart(backend, { location: MARK }, true))!;
+  assert.deepEqual(again.head.unlisted, head.unlisted, "another that failed makes up for nothing");
+  const { outcome, warnings } = await job(backend, { a: "1" }, FIRST);
+  assert.deepEqual([outcome, warnings], ["written", []]);
+  await assert.rejects(backend.stat(MARK), { code: "not_found" });
+});
+
+Deno.test("PartUpload: an upload after which the part still counts as missing says so", async () => {
+  const backend = new MemoryBackend();
+  await failingJob(backend, {}, ["b", "c", "d", "e", "f", "g"], FIRST);
+  const { outcome, warnings } = await job(backend, { a: "1" }, FIRST);
+  assert.equal(outcome, "written");
+  assert.match(
+    warnings.join(),
+    /counts as missing: .* part p .* still to come: b, c, d, e, f, and 1 more$/,
+  );
+});
+
+Deno.test("PartUpload: a mark of any length is read", async () => {
+  const backend = new MemoryBackend();
+  await job(backend, { "a/0": "1", keep: "1" }, FIRST);
+  const killed = new PartUpload(backend, ROOT, {
+    part: "p",
+    tool: "t",
+    run: { run_attempt: 1 },
+    writer: ONE,
+  });
+  const name = (i: number) => ROOT.file(`a/${"long".repeat(50)}/${i}`);
+  const planned = Array.from({ length: 22_000 }, (_, i) => name(i));
+  const storage = await killed.begin([...planned, ROOT.file("a/0")]);
+  await upload(storage, [textItem(ROOT.file("a/0"), "2", "")]);
+  assert((await backend.stat(MARK)).size > 4 * 1024 * 1024);
+  await job(backend, { "a/0": "2" }, FIRST);
+  assert.deepEqual(await files(backend), { "a/0": sha("2"), keep: sha("1") });
+  assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, ["p"]);
+});
+
+Deno.test("PartUpload: a mark that can't be read goes on counting until a later attempt", async () => {
+  const backend = new MemoryBackend();
+  await backend.write(MARK, bytesSource("{"));
+  const notes: string[] = [];
+  const onNote = (note: string) => notes.push(note);
+  const { warnings } = await job(backend, { a: "1" }, { ...FIRST, onNote });
+  assert.match(notes.join("\n"), /p\.incomplete can't be read: what .* is not known/);
+  assert.match(warnings.join(), /still to come: manifests\/outputs\/p\.incomplete$/);
+  await job(backend, { b: "1" }, FIRST);
+  assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, ["p"]);
+  await job(backend, { b: "1" }, { ...FIRST, attempt: 2 });
+  assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, []);
+});
+
 Deno.test("PartUpload: a part that can't be read now stops the upload before its first file", async () => {
   const inner = new MemoryBackend();
   await job(inner, { a: "1" }, FIRST);
@@ -459,3 +525,34 @@ async function manifests(backend: StorageBackend): Promise<Record<string, string
   }
   return texts;
 }
+
+Deno.test("PartUpload: the part of a runner whose clock is ahead is not believed before a later one", async () => {
+  for (const wholeSeconds of [false, true]) {
+    const inner = new MemoryBackend();
+    const stored = (minute: number) => new Date(Date.UTC(2026, 10, 20, 12, minute));
+    const times: Record<string, Date> = { "one.json": stored(1), "two.json": stored(2) };
+    const exact = wholeSeconds ? 0 : 250;
+    const list = inner.list.bind(inner);
+    inner.list = async function* (prefix, options) {
+      for await (const info of list(prefix, options)) {
+        const time = times[info.location.name];
+        yield time === undefined ? info : { ...info, modified: new Date(time.getTime() + exact) };
+      }
+    };
+    const ahead = () => new Date(stored(1).getTime() + 3 * 60_000);
+    await job(inner, { a: "first" }, { part: "one", now: ahead });
+    await job(inner, { a: "later" }, { part: "two", now: () => stored(2) });
+    const [{ parts, file }] = await Array.fromAsync((await readOutputs(inner, ROOT)).files());
+    assert.deepEqual([parts, file.sha256], [["two"], sha("later")]);
+    // In a copy all parts are stored later, in any order.
+    times["one.json"] = stored(60);
+    times["two.json"] = stored(59);
+    await putPart(
+      inner,
+      ROOT,
+      manifestPart("one", [outputFile("a", "1")], { created_at: stored(1).toISOString() }),
+    );
+    const [copied] = await Array.fromAsync((await readOutputs(inner, ROOT)).files());
+    assert.deepEqual(copied.parts, ["two"]);
+  }
+});

@@ -5,6 +5,7 @@
  */
 
 import { Argument, Command } from "commander";
+import config from "../../../deno.json" with { type: "json" };
 import { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { CopyPlan } from "../../operations/copy_plan.ts";
 import type { Context } from "../context.ts";
@@ -13,7 +14,7 @@ import { exitCodeOfResults } from "../exit_codes.ts";
 import { list } from "../options.ts";
 import { Output, plural } from "../output.ts";
 import { withProgress } from "../progress.ts";
-import { manifestJson, readRunManifest } from "../run_manifest.ts";
+import { manifestJson, readRunManifest, tellUnfinished } from "../run_manifest.ts";
 import { describeRoot, FOREIGN_PAGE, writeIndex } from "../run_upload.ts";
 import { checkSelectionOptions, selectionOf } from "../selection.ts";
 import { tellPassedOver } from "../storage.ts";
@@ -76,6 +77,7 @@ Examples:
           executeCopy(plan, { backend: to.backend, root: target }, {
             ifExists,
             concurrency,
+            tool: `run-outputs/${config.version}`,
             showSource: from.show,
             show: to.show,
             onNote: (note) => output.note(note),
@@ -91,6 +93,7 @@ Examples:
       const results = [...copied.results, ...index.results];
       for (const page of index.kept) output.note(`skipped '${to.show(page)}': ${FOREIGN_PAGE}`);
       tellTrouble(results, output);
+      await tellUnfinished(manifest, (message) => output.warn(`at the source ${message}`));
       for (const { part, reason } of copied.withheld) {
         output.warn(`the part ${part} of the outputs manifest is not written: ${reason}`);
       }

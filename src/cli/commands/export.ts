@@ -15,7 +15,7 @@ import { noManifest, type ReadCommandOptions, withReadOptions } from "../options
 import { formatBytes, Output, plural } from "../output.ts";
 import { presentRoot } from "../present_root.ts";
 import { withProgress } from "../progress.ts";
-import { readRunManifest } from "../run_manifest.ts";
+import { readRunManifest, tellUnfinished } from "../run_manifest.ts";
 import { type RunOptions, runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
 import {
@@ -97,6 +97,7 @@ Examples:
         const root = await presentRoot(rules[i], run, reading);
         roots.push(root);
         const manifest = await readRunManifest(options, root, { storage, output, signal });
+        await tellUnfinished(manifest, (message) => output.warn(message));
         plans.push(await planCopy({ backend, root }, { ...selection, manifest, show, signal }));
       }
       const onNote = (note: string) => output.note(note);

@@ -5,6 +5,7 @@
  */
 
 import { Argument, Command, Option } from "commander";
+import config from "../../../deno.json" with { type: "json" };
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { CopyPlan } from "../../operations/copy_plan.ts";
@@ -162,6 +163,7 @@ async function importRun(
       executeCopy(plan, { backend: storage.backend, root: target }, {
         ifExists,
         concurrency,
+        tool: `run-outputs/${config.version}`,
         verifyDryRun: true,
         showSource,
         show: storage.show,

@@ -11,7 +11,7 @@ import { nearest } from "../../layout/nearest.ts";
 import type { MissingOutput, RunOutput } from "../../operations/list_outputs.ts";
 import type { Context } from "../context.ts";
 import { otherPlace } from "../fetch_sources.ts";
-import { manifestJson, readRunManifest } from "../run_manifest.ts";
+import { manifestJson, readRunManifest, tellUnfinished } from "../run_manifest.ts";
 import { list, noManifest, type ReadCommandOptions, withReadOptions } from "../options.ts";
 import { columns, formatBytes, Output, plural } from "../output.ts";
 import { runRoot } from "../run_root.ts";
@@ -85,6 +85,7 @@ Examples:
         : `the outputs manifest, part ${parts[0]}, tells of it`;
       output.warn(`${path} is missing: ${who}`);
     }
+    await tellUnfinished(manifest, (message) => output.warn(message));
     const outputs = all.filter(isWanted);
     if (outputs.length === 0) {
       const { RunOutputsError } = await import("../../layout/error.ts");

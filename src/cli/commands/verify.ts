@@ -8,7 +8,7 @@ import { Argument, Command, Option } from "commander";
 import { RunOutputsError } from "../../layout/error.ts";
 import type { VerifiedFile } from "../../operations/verified_file.ts";
 import type { Context } from "../context.ts";
-import { manifestJson } from "../run_manifest.ts";
+import { manifestJson, tellUnfinished } from "../run_manifest.ts";
 import { concurrency, list, noManifest, nonEmpty, withReadOptions } from "../options.ts";
 import { Output } from "../output.ts";
 import { withProgress } from "../progress.ts";
@@ -65,8 +65,8 @@ export function verifyCommand(context: Context): Command {
 Without DIR the run is in storage, and --repair uploads again, from --from. With DIR --repair
 fetches again, from the run in storage that --run-id and the other options name.
 
-Exits with 6 if a file has wrong bytes, with 7 if one or a part of the manifest is missing, with 3
-if there is nothing, or nothing to hold it against.
+Exits with 6 if a file has wrong bytes, with 7 if one or a part of the manifest is missing or an
+upload of a part has failed, with 3 if there is nothing, or nothing to hold it against.
 
 Examples:
   run-outputs verify --staging-dir ./staging --run-id 12345
@@ -110,11 +110,15 @@ Examples:
           sums?.add(file);
         }
       });
-      throwIfNothing(report, { total, where, quick, missing: manifest.missing.length, strict });
+      const { unfinished } = manifest;
+      const missing = manifest.missing.filter((part) => !unfinished.includes(part));
+      const lacking = missing.length + unfinished.length;
+      throwIfNothing(report, { total, where, quick, missing: lacking, strict });
       sums?.flush();
 
       const repairs = await repair(report, subject, { context, options, output, signal });
-      tellVerified(report, repairs, manifest.missing, output);
+      tellVerified(report, repairs, missing, output);
+      await tellUnfinished(manifest, (message) => output.error(`Unfinished: ${message}`));
       const passedOver = tellPassedOver(storage, "verify", where, output);
       tellTrouble([...repairs?.values() ?? []], output);
       const lines = [
@@ -139,7 +143,7 @@ Examples:
           () => lines,
         );
       }
-      context.setExitCode(exitCodeOfVerify(report, manifest.missing.length + passedOver, repairs));
+      context.setExitCode(exitCodeOfVerify(report, lacking + passedOver, repairs));
     },
   );
 }
