@@ -103,8 +103,9 @@ Deno.test({
     assert.deepEqual([schema, error.code], ["run-outputs.bisect-loop/1", "denied"]);
     assert.equal(loop, told.stdout);
 
-    const { stdout, stderr } = await shell(b.dir, told.stdout, b.env);
+    const { code, stdout, stderr } = await shell(b.dir, told.stdout, b.env);
     assert.match(stdout, /^\w{40} is the first bad commit\n {2}change 5\n/, stderr);
+    assert.equal(code, 0);
     for (const [number, times] of Object.entries(b.world.asked())) assert.equal(times, 1, number);
   },
 });
@@ -119,8 +120,9 @@ Deno.test({
       ["bisect", "run", ...b.at, "--", "sh", "-c", "kill -SEGV $$"],
       b.env,
     );
-    const { stdout } = await shell(b.dir, told.stdout, b.env);
-    assert.equal(stdout, "stopped: the command ended with 139\n");
+    const { code, stdout, stderr } = await shell(b.dir, told.stdout, b.env);
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(stderr, /^stopped: the command ended with 139; nothing is said of the commit$/m);
     const log = await finish(["bisect", "log", "--json", ...b.at], b.env);
     assert.deepEqual(JSON.parse(log.stdout).log, []);
   },
