@@ -169,7 +169,7 @@ export {
   type ListMembersOptions,
 } from "./src/archive/members.ts";
 export type { PackCompression } from "./src/archive/compression.ts";
-export { pack, type PackOptions } from "./src/archive/pack.ts";
+export { pack, packedLength, type PackOptions } from "./src/archive/pack.ts";
 export type { PathStyle } from "./src/archive/member_path.ts";
 export {
   UNPACK_LIMITS,
@@ -266,6 +266,7 @@ export {
   DEFAULT_WORKFLOW,
   type FoundGroup,
   type FoundRun,
+  type RefusableRun,
   type RejectedRun,
   type RunSearch,
   searchCommit,

@@ -210,7 +210,7 @@ export class Extractor implements TarHandler, Disposable {
 
   #begin(member: TarMember): void {
     if (++this.#members > this.#options.maxMembers) {
-      throw new BadArchive(`it has more than ${this.#options.maxMembers} members`);
+      throw new BadArchive(`it has more than ${this.#options.maxMembers} members (--max-members)`);
     }
     const segments = memberSegments(member.name);
     if (this.#map === undefined) return this.#startManifest(segments, member);

@@ -17,7 +17,13 @@ import { compileLzma } from "./liblzma.ts";
 import type { ArchiveMember } from "./members.ts";
 import { PackPool } from "./pack_pool.ts";
 import { cutTar, readPiece } from "./tar_pieces.ts";
-import { type TarRecord, tarRecord, type TimeOptions } from "./tar_records.ts";
+import {
+  END_MARKER,
+  recordLength,
+  type TarRecord,
+  tarRecord,
+  type TimeOptions,
+} from "./tar_records.ts";
 import { XzJoiner } from "./xz_join.ts";
 
 /** Options of {@linkcode pack}. */
@@ -30,6 +36,8 @@ export interface PackOptions {
   readonly modified?: Date;
   /** The latest time of a member: later ones become it, as `SOURCE_DATE_EPOCH` asks. */
   readonly notAfter?: Date;
+  /** Told how many bytes more, before compression, are done. */
+  readonly onPacked?: (bytes: number) => void;
   /** Stops the packing. */
   readonly signal?: AbortSignal;
 }
@@ -81,22 +89,41 @@ export async function* packIn(
   members: Iterable<ArchiveMember>,
   options: PackOptions,
 ): AsyncGenerator<Uint8Array> {
-  const { compression, signal } = options;
+  const { compression } = options;
   const level = checkLevel(options);
   const records = tarRecords(members, options);
-  if (compression === "gz") yield* packGzip(records, level, signal);
+  if (compression === "gz") yield* packGzip(records, level, options);
   else if (compression === "zst") {
     checkZstd();
-    yield* compressPieces(pool, records, { compression, level, size: FRAME }, signal);
+    yield* compressPieces(pool, records, { compression, level, size: FRAME }, options);
   } else {
     const joiner = new XzJoiner();
     const size = blockSize(level);
-    for await (const file of compressPieces(pool, records, { compression, level, size }, signal)) {
+    for await (const file of compressPieces(pool, records, { compression, level, size }, options)) {
       yield* joiner.add(file);
     }
     yield joiner.finish();
   }
 }
+
+/**
+ * How many bytes an archive has before it is compressed.
+ *
+ * @param members What goes in.
+ * @param times Times that replace their own.
+ * @returns The bytes.
+ */
+export function packedLength(
+  members: Iterable<ArchiveMember>,
+  times: Pick<PackOptions, "modified" | "notAfter"> = {},
+): number {
+  let length = END_MARKER;
+  for (const record of tarRecords(members, times)) length += recordLength(record);
+  return length;
+}
+
+/** Who is told how far it is, and who stops it. */
+type WatchOptions = Pick<PackOptions, "signal" | "onPacked">;
 
 function* tarRecords(
   members: Iterable<ArchiveMember>,
@@ -141,14 +168,14 @@ async function* compressPieces(
   pool: PackPool,
   records: Iterable<TarRecord>,
   { compression, level, size }: Cut,
-  signal: AbortSignal | undefined,
+  { signal, onPacked }: WatchOptions,
 ): AsyncGenerator<Uint8Array> {
   signal?.throwIfAborted();
   const lzmaModule = compression === "xz" ? await compileLzma() : undefined;
   const left = new AbortController();
   const stop = signal === undefined ? left.signal : AbortSignal.any([signal, left.signal]);
   const pieces = cutTar(records, size);
-  const underWay: Promise<Uint8Array>[] = [];
+  const underWay: { readonly bytes: Promise<Uint8Array>; readonly length: number }[] = [];
   using _membership = pool.join();
   try {
     for (let ended = false;;) {
@@ -158,18 +185,20 @@ async function* compressPieces(
         else {
           const bytes = pool.run({ piece, compression, level, lzmaModule }, stop);
           bytes.catch(() => {/* told when its turn comes */});
-          underWay.push(bytes);
+          underWay.push({ bytes, length: piece.length });
         }
       }
       const next = underWay.shift();
       if (next === undefined) break;
-      yield await next;
+      const bytes = await next.bytes;
+      onPacked?.(next.length);
+      yield bytes;
       signal?.throwIfAborted();
     }
     signal?.throwIfAborted();
   } finally {
     left.abort();
-    await Promise.allSettled(underWay);
+    await Promise.allSettled(underWay.map(({ bytes }) => bytes));
   }
 }
 
@@ -177,10 +206,10 @@ async function* compressPieces(
 async function* packGzip(
   records: Iterable<TarRecord>,
   level: number,
-  signal: AbortSignal | undefined,
+  { signal, onPacked }: WatchOptions,
 ): AsyncGenerator<Uint8Array> {
   signal?.throwIfAborted();
-  const source = Readable.from(tarBytes(records), { objectMode: false });
+  const source = Readable.from(tarBytes(records, onPacked), { objectMode: false });
   const gzip = zlib.createGzip({ level, chunkSize: GZIP_OUTPUT });
   // Errors arrive in the loop; the callback only keeps them from being thrown twice.
   for await (const chunk of pipeline(source, gzip, () => {})) {
@@ -190,9 +219,13 @@ async function* packGzip(
   signal?.throwIfAborted();
 }
 
-function* tarBytes(records: Iterable<TarRecord>): Generator<Uint8Array> {
+function* tarBytes(
+  records: Iterable<TarRecord>,
+  onPacked: WatchOptions["onPacked"],
+): Generator<Uint8Array> {
   for (const piece of cutTar(records, GZIP_INPUT)) {
     // gzip keeps what it is given until it gets to it, so each piece has a buffer of its own.
     yield* readPiece(piece, new Uint8Array(piece.length));
+    onPacked?.(piece.length);
   }
 }

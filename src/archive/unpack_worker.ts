@@ -43,11 +43,13 @@ async function unpack(task: UnpackTask): Promise<void> {
   const sink = (bytes: Uint8Array) => {
     total += bytes.length;
     if (total > limits.maxBytes) {
-      throw new BadArchive(`it unpacks to more than ${limits.maxBytes} bytes`);
+      throw new BadArchive(
+        `it unpacks to more than ${limits.maxBytes} bytes (--max-unpacked-size)`,
+      );
     }
     if (total > limits.ratioFrom && total > size * limits.maxRatio) {
       throw new BadArchive(
-        `it unpacks to more than ${limits.maxRatio} times its own size of ${size} bytes`,
+        `it unpacks to more than ${limits.maxRatio} times its own size of ${size} bytes (--max-ratio)`,
       );
     }
     reader.push(bytes);

@@ -13,7 +13,16 @@ import { short } from "./bisect_report.ts";
 const SKIP = 125;
 
 /** From here on an exit code says that the command itself came to harm. */
-const HARM = 128;
+const HARM = 126;
+
+/** The exit codes of a shell that could not run what it was told to. */
+const NOT_RUN = [126, 127];
+
+/** How long to read on when the command has ended: what it has started may print for ever. */
+const REST = 500;
+
+/** How long a command that is to end has for it, in milliseconds. */
+const GRACE = 1000;
 
 /**
  * Whether this program may start another one. Nobody is asked for it.
@@ -53,19 +62,17 @@ export function commandTest(
     } catch (error) {
       throw cannotStart(program, error);
     }
-    const stop = () => end(child);
-    signal?.addEventListener("abort", stop, { once: true });
-    const [status] = await Promise.all([child.status, pass(child.stdout, onOutput)]);
-    signal?.removeEventListener("abort", stop);
-    signal?.throwIfAborted();
-    const { code, signal: killer } = status;
+    const { code, signal: killer } = await finish(child, onOutput, signal);
     if (killer !== null || code >= HARM || code < 0) {
+      const why = NOT_RUN.includes(code)
+        ? ": something was not found or can't be run (where that is the commit's fault, let it end " +
+          "with another one)"
+        : "";
       throw new RunOutputsError(
         "failed",
         `Cannot test ${short(commit.sha)}: '${program}' ended with ${
           killer ?? `exit code ${code}`
-        }; ` +
-          "nothing is said of the commit, the same command goes on with it",
+        }${why}; nothing is said of the commit, the same command goes on with it`,
       );
     }
     const verdict = code === 0 ? "good" : code === SKIP ? "skip" : "bad";
@@ -83,17 +90,53 @@ function cannotStart(program: string, cause: unknown): RunOutputsError {
   return new RunOutputsError("failed", `Cannot run '${program}': ${reason}`, options);
 }
 
-function end(child: Deno.ChildProcess): void {
+/** Waits for the end of the command, not for that of what it has started. */
+async function finish(
+  child: Deno.ChildProcess,
+  onOutput: (text: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<Deno.CommandStatus> {
+  const reader = child.stdout.getReader();
+  const reading = pass(reader, onOutput);
+  // It is waited for below; until then a failure must not look as if nobody cared.
+  reading.catch(() => {});
+  const timers: ReturnType<typeof setTimeout>[] = [];
+  const later = (ms: number, act: () => void) => timers.push(setTimeout(act, ms));
+  const close = () => void reader.cancel().catch(() => {});
+  const stop = () => {
+    close();
+    end(child, "SIGTERM");
+    later(GRACE, () => end(child, "SIGKILL"));
+  };
+  signal?.addEventListener("abort", stop, { once: true });
   try {
-    child.kill("SIGTERM");
+    const status = await child.status;
+    later(REST, close);
+    await reading;
+    signal?.throwIfAborted();
+    return status;
+  } finally {
+    timers.forEach(clearTimeout);
+    signal?.removeEventListener("abort", stop);
+  }
+}
+
+function end(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
   } catch {
     // It has just ended.
   }
 }
 
 async function pass(
-  stream: ReadableStream<Uint8Array>,
+  reader: ReadableStreamDefaultReader<Uint8Array>,
   onOutput: (text: string) => void,
 ): Promise<void> {
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) onOutput(text);
+  const decoder = new TextDecoder();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    onOutput(decoder.decode(value, { stream: true }));
+  }
 }

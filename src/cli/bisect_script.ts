@@ -43,7 +43,7 @@ export function logLines(
 }
 
 /**
- * Writes the loop that does what `bisect run` does.
+ * Writes the loop that does what `bisect run` does, its exit code included.
  *
  * @param test The command that tests, and its arguments.
  * @param stateDir Where the bisect is kept.
@@ -58,18 +58,24 @@ export function loopLines(
   const bisect = (verb: string, ...more: string[]) =>
     command([verb, ...more, ...where(stateDir)], program);
   return [
-    `while dir=$(${bisect("next")}); do`,
+    `while dir=$(${bisect("next")}); code=$?; [ "$code" -eq 0 ]; do`,
     `  ${bisect("prefetch", "--quiet")} 2>/dev/null & prefetch=$!`,
     `  RUN_OUTPUTS_DIR=$dir ${test.map(quoted).join(" ")} >&2`,
     "  code=$?",
     "  kill $prefetch 2>/dev/null; wait $prefetch 2>/dev/null",
     '  if [ "$code" -eq 0 ]; then verdict=good',
     '  elif [ "$code" -eq 125 ]; then verdict=skip',
-    '  elif [ "$code" -lt 128 ]; then verdict=bad',
-    '  else dir="stopped: the command ended with $code"; break; fi',
-    `  ${bisect("$verdict", "--no-fetch")} || break`,
+    '  elif [ "$code" -lt 126 ]; then verdict=bad',
+    '  else echo "stopped: the command ended with $code; nothing is said of the commit" >&2',
+    "    dir= code=1; break; fi",
+    `  ${bisect("$verdict", "--no-fetch")} || { code=$?; dir=; break; }`,
     "done",
-    'echo "$dir"',
+    'if [ -n "$dir" ]; then',
+    '  echo "$dir"',
+    "  # With 3 and a result 'next' says that the first bad commit is found.",
+    '  if [ "$code" -eq 3 ]; then code=0; fi',
+    "fi",
+    '(exit "$code")',
   ];
 }
 

@@ -24,6 +24,7 @@ import {
   withS3Options,
 } from "./options.ts";
 import type { Output, OutputOptions } from "./output.ts";
+import { presentRoot } from "./present_root.ts";
 import { type RunOptions, runRoot } from "./run_root.ts";
 import { type SelectionOptions, WHICH, withSelectionOptions } from "./selection.ts";
 import {
@@ -114,16 +115,19 @@ export interface CopyEnds extends Disposable {
  * not tell which of the two ends it means.
  * @param io The environment.
  * @param output Where to explain.
+ * @param signal Stops the search for the source, if it is not where today's rules put it.
  * @returns The ends; to be disposed of.
- * @throws {RunOutputsError} `invalid`, if both are the same, or an option is no good.
+ * @throws {RunOutputsError} `invalid`, if both are the same, or an option is no good; `not_found`, if
+ * the source is nowhere.
  */
 export async function openEnds(
   options: CopyCommandOptions,
   io: Io,
   output: Output,
+  signal: AbortSignal,
 ): Promise<CopyEnds> {
   const { fromStaging, toStaging } = options;
-  const source = runRoot(
+  const named = runRoot(
     sourceOptions(options),
     {
       reading: true,
@@ -141,24 +145,21 @@ export async function openEnds(
     io,
     output,
   );
-  throwIfSame({ source, target, fromStaging, toStaging });
-  const to = await openForUpload({ ...options, outputDir: toStaging }, target.root(), io, output);
-  if (fromStaging === undefined && toStaging === undefined) {
-    return { source, target, from: to, to, [Symbol.dispose]: () => to[Symbol.dispose]() };
-  }
-  try {
-    const from = fromStaging === undefined
+  throwIfSame({ source: named, target, fromStaging, toStaging });
+  using opened = new DisposableStack();
+  const to = opened.use(
+    await openForUpload({ ...options, outputDir: toStaging }, target.root(), io, output),
+  );
+  const from = fromStaging === undefined && toStaging === undefined ? to : opened.use(
+    fromStaging === undefined
       ? await openS3(options, io, output)
-      : await openForReading({ stagingDir: fromStaging }, io, output);
-    const dispose = () => {
-      from[Symbol.dispose]();
-      to[Symbol.dispose]();
-    };
-    return { source, target, from, to, [Symbol.dispose]: dispose };
-  } catch (error) {
-    to[Symbol.dispose]();
-    throw error;
-  }
+      : await openForReading({ stagingDir: fromStaging }, io, output),
+  );
+  const reading = { storage: from, io, output, signal };
+  const source = await presentRoot(named, sourceOptions(options), reading);
+  throwIfSame({ source, target, fromStaging, toStaging });
+  const stack = opened.move();
+  return { source, target, from, to, [Symbol.dispose]: () => stack.dispose() };
 }
 
 /** The options of the run that is written: a copy in a directory has the name of its source. */

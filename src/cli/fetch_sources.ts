@@ -11,7 +11,7 @@ import { resolveRepository } from "../layout/workflow_run.ts";
 import type { FetchOptions, FetchPlan } from "../operations/fetch_artifacts.ts";
 import type { SourceRun } from "../operations/fetch_found.ts";
 import type { RunManifest } from "../operations/read_manifest.ts";
-import type { FindSelector } from "../operations/find_artifacts.ts";
+import type { FindResult, FindSelector } from "../operations/find_artifacts.ts";
 import type { FetchCommandOptions } from "./fetch_options.ts";
 import { explainPlaces, type Found, search } from "./github.ts";
 import type { Io } from "./io.ts";
@@ -19,6 +19,7 @@ import type { Output } from "./output.ts";
 import { type ManifestOptions, readRunManifest } from "./run_manifest.ts";
 import { namedRepository, type RunOptions } from "./run_root.ts";
 import type { OpenStorage } from "./storage.ts";
+import { checkPart } from "./upload_part.ts";
 
 /** What commands that read have at hand. */
 export interface Reading {
@@ -85,6 +86,7 @@ async function planAt(
 ): Promise<PlannedFetch> {
   const { planFetch } = await import("../operations/fetch_artifacts.ts");
   const manifest = await readRunManifest(options, root, reading);
+  warnUnfinished(manifest, root, reading.output);
   const plan = await planFetch(reading.storage.backend, root, { ...fetching, manifest });
   return { plan, roots: [root], manifests: [manifest] };
 }
@@ -107,7 +109,10 @@ export async function planFoundRuns(
 ): Promise<PlannedFetch> {
   const { nothingFits } = await import("../operations/find_artifacts.ts");
   const { planFoundFetch, sourceRuns } = await import("../operations/fetch_found.ts");
-  const found = await search({ ...reading, options, selector, selection: fetching });
+  const lacking = options.requireComplete
+    ? (result: FindResult) => lackingParts(result, options, reading)
+    : undefined;
+  const found = await search({ ...reading, options, selector, selection: fetching, lacking });
   const { asked, result } = found;
   if (result.missing.length > 0) throw nothingFits(result, asked);
   const sources = sourceRuns(result.groups);
@@ -129,6 +134,7 @@ export async function planFoundRuns(
     fetching,
     async (root) => {
       const manifest = await readRunManifest(options, root, reading);
+      warnUnfinished(manifest, root, output);
       manifests.push(manifest);
       return manifest;
     },
@@ -139,6 +145,34 @@ export async function planFoundRuns(
     manifests,
     found: { ...found, sources },
   };
+}
+
+/** What `--require-complete` finds missing in the runs that were found, for who waits for it. */
+async function lackingParts(
+  { groups }: FindResult,
+  { part }: FetchCommandOptions,
+  { storage: { backend, show }, signal }: Reading,
+): Promise<string | undefined> {
+  const { readOutputs } = await import("../operations/read_manifest.ts");
+  const { requireParts } = await import("../operations/require_parts.ts");
+  for (const root of new Set(groups.map(({ root }) => root))) {
+    for (const name of part ?? []) checkPart("--part", name, root);
+    try {
+      requireParts(await readOutputs(backend, root, { show, signal }), root, part);
+    } catch (error) {
+      if (!(error instanceof RunOutputsError) || error.code !== "incomplete") throw error;
+      return `all parts (${error.message})`;
+    }
+  }
+}
+
+/** Tells that files of a run can be missing or old. */
+function warnUnfinished({ unfinished }: RunManifest, { runId }: RunOutputRoot, output: Output) {
+  if (unfinished.length === 0) return;
+  output.warn(
+    `an upload of ${unfinished.join(", ")} of run ${runId} has failed: some of it can be missing ` +
+      "(--require-complete insists on all)",
+  );
 }
 
 /**

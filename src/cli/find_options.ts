@@ -64,7 +64,11 @@ export function withFindOptions(command: Command): Command {
     .addOption(add("--require-successful-run", "only runs that ended with success"))
     .addOption(add("--wait", "wait for a run in progress to have what is asked for"))
     .addOption(add("--timeout <time>", "wait no longer: 90m, 6h (default: 2h)").argParser(age))
-    .addOption(add("--interval <time>", "how often to look (default: 60s)").argParser(age));
+    .addOption(
+      add("--interval <time>", "how often to look (default: 60s, without a token 90s)").argParser(
+        age,
+      ),
+    );
 }
 
 /** The options that are of no use unless GitHub is asked. */

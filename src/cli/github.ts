@@ -12,6 +12,7 @@ import type { FindOptions, FindResult, FindSelector } from "../operations/find_a
 import type { RunSearch } from "../operations/search_runs.ts";
 import type { TriedPlace } from "../operations/locate_run.ts";
 import type { ArtifactSelection } from "../operations/select_artifacts.ts";
+import type { WaitOptions } from "../operations/wait_for_artifacts.ts";
 import type { FindCommandOptions } from "./find_options.ts";
 import type { Io } from "./io.ts";
 import type { Output } from "./output.ts";
@@ -62,6 +63,8 @@ export interface FindCommand {
   readonly io: Io;
   /** Where decisions are explained. */
   readonly output: Output;
+  /** What a run that is waited for has to have besides. */
+  readonly lacking?: WaitOptions["lacking"];
   /** Stops the search. */
   readonly signal: AbortSignal;
 }
@@ -103,7 +106,7 @@ export async function search(command: FindCommand): Promise<Found> {
     signal,
     onCommit: (sha, search) => explainSearch(sha, search, output),
   };
-  const result = await found(asked, options, output);
+  const result = await found(asked, command);
   const isOneCommit = "commit" in selector || "ref" in selector;
   if (result.missing.length === 0 || !isOneCommit || options.nearestAncestor) {
     return { asked, result };
@@ -129,8 +132,7 @@ function ownReleaseType(selector: FindSelector, io: Io): string | undefined {
 
 async function found(
   asked: FindOptions,
-  { wait, timeout, interval }: FindCommandOptions,
-  output: Output,
+  { options: { wait, timeout, interval }, lacking, output }: FindCommand,
 ): Promise<FindResult> {
   if (!wait) {
     const { findArtifacts } = await import("../operations/find_artifacts.ts");
@@ -141,8 +143,10 @@ async function found(
     ...asked,
     timeout: timeout?.milliseconds,
     interval: interval?.milliseconds,
-    onWait: ({ pending, missing }) => {
-      const what = missing[0] === undefined ? "artifacts" : missing.join(", ");
+    lacking,
+    onTrouble: ({ message }) => output.note(`${message}; waiting all the same`),
+    onWait: ({ pending, missing }, lacking) => {
+      const what = lacking ?? (missing[0] === undefined ? "artifacts" : missing.join(", "));
       output.note(
         `waiting for ${what}: run ${pending.map(({ id }) => id).join(", ")} has not ended`,
       );

@@ -13,6 +13,8 @@ import type { Command } from "commander";
 export interface Invocation {
   /** The command's words, without the program's name: `["upload", "artifacts"]`. */
   readonly command: readonly string[];
+  /** The arguments behind them. */
+  readonly args: readonly string[];
   /** The options that were given, by their names: `--run-id` is `run-id`. A flag has no value. */
   readonly options: ReadonlyMap<string, string | undefined>;
 }
@@ -58,7 +60,7 @@ export function invocationOf(command: Command): Invocation {
     if (typeof value === "string") options.set(name, value);
     else if (value === !option.negate) options.set(name, undefined);
   }
-  return { command: words, options };
+  return { command: words, args: command.args, options };
 }
 
 /**
@@ -81,13 +83,21 @@ export function completeHints(text: string, invocation: Invocation): string {
 }
 
 /** The options as a command that reads a run calls them. */
-function renamed({ command: [first], options }: Invocation, hint: string): Invocation["options"] {
+function renamed(
+  { command: [first], args, options }: Invocation,
+  hint: string,
+): Invocation["options"] {
   const called = new Map(options);
   const rename = (from: string, to: string) => {
     if (options.has(from)) called.set(to, options.get(from));
   };
   if (!options.has("repo")) rename("run-github-repo", "repo");
   if (first === "upload") rename("output-dir", "staging-dir");
+  if (first === "export" && args.length === 2) {
+    const [, runId, platform] = /^(.*?)(?:-(linux|windows))?$/s.exec(args[1])!;
+    called.set("run-id", runId);
+    if (platform !== undefined) called.set("platform", platform);
+  }
   if (first !== "copy") return called;
   // A copy lists what it reads, and makes pages of what it writes.
   if (hint !== "list") rename("to-staging", "staging-dir");

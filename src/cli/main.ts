@@ -194,6 +194,8 @@ function oneLine(text: string): string {
   return text.trim().replace(/\s*\n\s*/g, " ");
 }
 
+const ENDED_AT_ONCE = "ended at once; run the same command again: it continues";
+
 const SHOW_CURSOR = "\u001b[?25h";
 
 /** The user's wish to stop: the first one aborts, the second one does not wait for cleaning up. */
@@ -215,6 +217,8 @@ class Interruption {
       if (this.happened) {
         // A bar hides the cursor, and nothing of ours runs any more that would show it.
         if (this.#io.stderrIsTerminal) this.#io.stderr(`${SHOW_CURSOR}\n`);
+        // Parts of large files stay on the server and on the disk, with their journals.
+        this.#io.stderr(`${labelled("error", ENDED_AT_ONCE, isOnRunner(this.#io))}\n`);
         this.#end(EXIT.interrupted);
       }
       this.happened = true;

@@ -56,24 +56,33 @@ function setLine(snapshot: TransferSnapshot, width: number): string {
 }
 
 function details(snapshot: TransferSnapshot): string[] {
-  const { bytes, totalBytes, sizesKnown, speed, secondsLeft, unpacked } = snapshot;
+  const { bytes, totalBytes, sizesKnown, speed, secondsLeft, made, unpacked } = snapshot;
   return [
     sizesKnown ? `${formatBytes(bytes)} of ${formatBytes(totalBytes)}` : formatBytes(bytes),
     `${formatBytes(Math.round(speed))}/s`,
     ...(secondsLeft === undefined ? [] : [`${formatDuration(secondsLeft)} left`]),
+    ...(made === 0 ? [] : [`packed ${formatBytes(made)}`]),
     ...(unpacked === 0 ? [] : [`unpacked ${formatBytes(unpacked)}`]),
   ];
 }
 
-function fileLine({ path, size, bytes }: ActiveFile): string {
+function fileLine({ path, size, bytes, made, madeFrom }: ActiveFile): string {
   const name = escapeUnprintable(
     path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1),
   );
+  if (size === undefined && bytes === 0 && madeFrom !== undefined) {
+    return barLine(name, made, madeFrom, "packed ");
+  }
   if (size === undefined) {
     return `${" ".repeat(12)}      ${name}  ${bytes === 0 ? "being made" : formatBytes(bytes)}`;
   }
-  const done = share(bytes, size);
-  return `${bar(done, 12)} ${percent(done)} ${name}  ${formatBytes(bytes)} of ${formatBytes(size)}`;
+  return barLine(name, bytes, size);
+}
+
+function barLine(name: string, bytes: number, of: number, verb = ""): string {
+  const done = share(bytes, of);
+  const numbers = `${formatBytes(bytes)} of ${formatBytes(of)}`;
+  return `${bar(done, 12)} ${percent(done)} ${name}  ${verb}${numbers}`;
 }
 
 function share(part: number, whole: number): number {

@@ -196,15 +196,20 @@ function whyNoPart(
 }
 
 function throwIfNothing(
-  { items, last = [], failures }: UploadPlan,
+  { items, last = [], failures, notes, warnings = [] }: UploadPlan,
   unmatched: readonly string[],
 ): void {
   if (items.length + last.length + failures.length > 0) return;
+  const [passed, ...more] = [
+    ...warnings.map(({ path, reason }) => `'${path}' ${reason}`),
+    ...notes.map(({ path, reason }) => `'${path}' is skipped: ${reason}`),
+  ];
+  const others = more.length === 0 ? "" : ` (and ${more.length} more)`;
   throw new RunOutputsError(
     "not_found",
     unmatched.length > 0
       ? `Nothing to upload: no file matches ${unmatched.map((p) => `'${p}'`).join(", ")}`
-      : "Nothing to upload: no file was found",
+      : `Nothing to upload: ${passed === undefined ? "no file was found" : passed + others}`,
   );
 }
 

@@ -18,6 +18,10 @@ export interface PlannedFile {
 export interface ActiveFile extends PlannedFile {
   /** How many of its bytes are done. */
   readonly bytes: number;
+  /** How many bytes of what it is made from are done. */
+  readonly made: number;
+  /** How many bytes it is made from, where that is known. */
+  readonly madeFrom?: number;
 }
 
 /** How far a transfer is at one moment. */
@@ -38,6 +42,8 @@ export interface TransferSnapshot {
   readonly secondsLeft?: number;
   /** What is under way, what began first comes first. */
   readonly active: readonly ActiveFile[];
+  /** How many bytes of what files are made from are done. */
+  readonly made: number;
   /** How many bytes were unpacked. */
   readonly unpacked: number;
 }
@@ -50,6 +56,8 @@ interface Counted {
   readonly path: string;
   readonly size?: number;
   bytes: number;
+  made: number;
+  madeFrom?: number;
 }
 
 /** Adds up what happens. */
@@ -65,6 +73,7 @@ export class TransferState {
   #totalBytes = 0;
   #unknown = 0;
   #moved = 0;
+  #made = 0;
   #unpacked = 0;
 
   /**
@@ -90,6 +99,7 @@ export class TransferState {
   /** Takes an event. Cheap: it comes with each piece of a file. */
   apply(event: TransferEvent): void {
     if (event.type === "bytes") this.#move(event.path, event.bytes);
+    else if (event.type === "made") this.#make(event.path, event.bytes, event.of);
     else if (event.type === "start") this.#start(event.path, event.size);
     else this.#finish(event.result.path, event.result.size);
   }
@@ -124,6 +134,7 @@ export class TransferState {
       speed,
       secondsLeft: sizesKnown && speed > 0 ? left / speed : undefined,
       active: [...this.#active.values()].flat(),
+      made: this.#made,
       unpacked: this.#unpacked,
     };
   }
@@ -139,7 +150,7 @@ export class TransferState {
     const waiting = this.#waiting.get(key);
     const size = waiting === undefined ? told : shift(this.#waiting, key);
     if (waiting === undefined) this.#count(size);
-    push(this.#active, key, { path, size, bytes: 0 });
+    push(this.#active, key, { path, size, bytes: 0, made: 0 });
   }
 
   #move(path: string, bytes: number): void {
@@ -147,6 +158,14 @@ export class TransferState {
     this.#bytes += bytes;
     const file = this.#active.get(this.#keyOf(path))?.at(-1);
     if (file !== undefined) file.bytes += bytes;
+  }
+
+  #make(path: string, bytes: number, of: number | undefined): void {
+    this.#made += bytes;
+    const file = this.#active.get(this.#keyOf(path))?.at(-1);
+    if (file === undefined) return;
+    file.made += bytes;
+    file.madeFrom = of;
   }
 
   #finish(path: string, told: number | undefined): void {

@@ -6,7 +6,7 @@
  */
 
 import { RunOutputsError } from "../layout/error.ts";
-import type { CommitInfo, WorkflowRunInfo } from "./client.ts";
+import type { CommitInfo, Comparison, WorkflowRunInfo } from "./client.ts";
 
 /** The part of a workflow run that is read. */
 interface RunAnswer {
@@ -36,6 +36,34 @@ interface CommitAnswer {
   readonly html_url?: string;
 }
 
+/** The part of a comparison that is read. */
+interface ComparisonAnswer {
+  readonly status: Comparison["status"];
+  readonly merge_base_commit: { readonly sha: string };
+  readonly total_commits: number;
+  readonly commits: readonly CommitAnswer[];
+}
+
+/** One page of a comparison. */
+export interface ComparisonPage extends Comparison {
+  /** How many commits all pages have together. */
+  readonly total: number;
+}
+
+/**
+ * Reads a list of workflow runs.
+ *
+ * @param answer GitHub's answer.
+ * @returns The runs.
+ * @throws {RunOutputsError} `failed`, if it is none.
+ */
+export function readRuns(
+  { workflow_runs: runs }: { readonly workflow_runs: readonly RunAnswer[] },
+): WorkflowRunInfo[] {
+  if (!Array.isArray(runs)) throw unexpected("a list of workflow runs");
+  return runs.map(readRun);
+}
+
 /**
  * Reads a workflow run.
  *
@@ -44,7 +72,10 @@ interface CommitAnswer {
  * @throws {RunOutputsError} `failed`, if it lacks what everything depends on.
  */
 export function readRun(run: RunAnswer): WorkflowRunInfo {
-  if (!/^\d+$/.test(String(run?.id)) || !run.repository?.full_name || !run.created_at) {
+  if (
+    !/^\d+$/.test(String(run?.id)) || !run.repository?.full_name || !isSha(run.head_sha) ||
+    Number.isNaN(Date.parse(run.created_at))
+  ) {
     throw unexpected("a workflow run");
   }
   return {
@@ -70,9 +101,11 @@ export function readRun(run: RunAnswer): WorkflowRunInfo {
  * @returns The commit.
  * @throws {RunOutputsError} `failed`, if it lacks what everything depends on.
  */
-export function readCommit({ sha, commit, parents, html_url: url = "" }: CommitAnswer): CommitInfo {
+export function readCommit(answer: CommitAnswer): CommitInfo {
+  const { sha, commit, parents, html_url: url = "" } = answer ?? {};
   if (
-    !/^[0-9a-f]{40}$/.test(sha) || typeof commit?.message !== "string" || !Array.isArray(parents)
+    !isSha(sha) || typeof commit?.message !== "string" || !Array.isArray(parents) ||
+    !parents.every((parent) => isSha(parent?.sha))
   ) {
     throw unexpected("a commit");
   }
@@ -84,6 +117,54 @@ export function readCommit({ sha, commit, parents, html_url: url = "" }: CommitA
     parents: parents.map(({ sha }) => sha),
     url,
   };
+}
+
+/**
+ * Reads a list of commits.
+ *
+ * @param answer GitHub's answer.
+ * @returns The commits.
+ * @throws {RunOutputsError} `failed`, if it is none.
+ */
+export function readCommits(answer: readonly CommitAnswer[]): CommitInfo[] {
+  if (!Array.isArray(answer)) throw unexpected("a list of commits");
+  return answer.map(readCommit);
+}
+
+/**
+ * Reads a page of a comparison.
+ *
+ * @param answer GitHub's answer.
+ * @returns What it tells; the commits are those of this page.
+ * @throws {RunOutputsError} `failed`, if it is none.
+ */
+export function readComparison(answer: ComparisonAnswer): ComparisonPage {
+  const { status, merge_base_commit: base, total_commits: total, commits } = answer;
+  if (
+    !STATUSES.includes(status) || !isSha(base?.sha) || !Number.isInteger(total) ||
+    !Array.isArray(commits)
+  ) {
+    throw unexpected("a comparison");
+  }
+  return { status, mergeBase: base.sha, total, commits: readCommits(commits) };
+}
+
+const STATUSES: readonly Comparison["status"][] = ["ahead", "behind", "diverged", "identical"];
+
+/**
+ * Reads the head of a pull request.
+ *
+ * @param answer GitHub's answer.
+ * @returns The head's SHA.
+ * @throws {RunOutputsError} `failed`, if it is none.
+ */
+export function readPullHead({ head }: { readonly head: { readonly sha: string } }): string {
+  if (!isSha(head?.sha)) throw unexpected("a pull request");
+  return head.sha;
+}
+
+function isSha(text: unknown): boolean {
+  return typeof text === "string" && /^[0-9a-f]{40}$/.test(text);
 }
 
 function unexpected(what: string): RunOutputsError {

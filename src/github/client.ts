@@ -101,6 +101,11 @@ export interface CommitsOptions extends GithubCallOptions {
 export interface GithubClient {
   /** How much has been asked so far. */
   readonly requests: GithubRequests;
+  /**
+   * Whether it asks without a token, which GitHub allows 60 requests an hour; `undefined` before the
+   * first question.
+   */
+  readonly isAnonymous?: boolean;
 
   /**
    * Looks up a workflow run.

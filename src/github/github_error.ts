@@ -83,6 +83,9 @@ export function githubError(error: unknown, context: GithubErrorContext): Error 
   return make("failed", `${host} answers ${status} (${said})`);
 }
 
+/** Limits end within the hour; what is said to end after so many milliseconds is no time to tell. */
+const LONG = 24 * 60 * 60 * 1000;
+
 const HINT = "; a private repository needs a token in $GH_TOKEN";
 
 /** What a used up limit of requests says; `undefined`, if it is none. */
@@ -103,6 +106,8 @@ function limitOf(
   const which = number === undefined ? "the limit of requests" : `the limit of ${number} requests`;
   const until = end === undefined
     ? "for some minutes"
+    : end - now > LONG
+    ? "for more than a day"
     : `until ${new Date(end).toISOString().replace(/\.\d+Z$/, "Z")} (${forHowLong(end - now)})`;
   const remedy = hasToken
     ? "try again then"

@@ -4,9 +4,17 @@
  * @module
  */
 
-import { quote } from "../layout/error.ts";
+import { quote, RunOutputsError } from "../layout/error.ts";
 import { checkRepository } from "../layout/validate.ts";
-import { readCommit, readRun } from "./answers.ts";
+import {
+  type ComparisonPage,
+  readCommit,
+  readCommits,
+  readComparison,
+  readPullHead,
+  readRun,
+  readRuns,
+} from "./answers.ts";
 import type {
   CommitInfo,
   CommitsOptions,
@@ -33,6 +41,10 @@ export class RestClient implements GithubClient {
   constructor(options: GithubOptions & { readonly apiUrl: string }) {
     this.#session = new RestSession(options);
     this.requests = this.#session.requests;
+  }
+
+  get isAnonymous(): boolean | undefined {
+    return this.#session.isAnonymous;
   }
 
   workflowRun(
@@ -82,7 +94,7 @@ export class RestClient implements GithubClient {
             page,
           }),
       );
-      for await (const { workflow_runs } of pages) runs.push(...workflow_runs.map(readRun));
+      for await (const page of pages) runs.push(...readRuns(page));
       // GitHub's own order is by what it found first; a page can also shift while it is read.
       const distinct = [...new Map(runs.map((run) => [run.id, run])).values()].sort(newestFirst);
       for (const run of distinct) {
@@ -162,8 +174,7 @@ export class RestClient implements GithubClient {
     );
     let told = 0;
     for await (const page of pages) {
-      for (const data of page) {
-        const commit = readCommit(data);
+      for (const commit of readCommits(page)) {
         this.#memory.set(`commit ${repository} ${commit.sha}`, Promise.resolve(commit));
         yield commit;
         if (++told >= limit) return;
@@ -184,8 +195,8 @@ export class RestClient implements GithubClient {
       notFound: "one of them is not there, or they have nothing in common: check them, and --repo",
     };
     return this.#once(`compare ${repository} ${basehead}`, options, async () => {
-      const commits: CommitInfo[] = [];
-      let first: Pick<Comparison, "status" | "mergeBase"> | undefined;
+      const bySha = new Map<string, CommitInfo>();
+      let first: ComparisonPage | undefined;
       const pages = this.#session.pages(
         question,
         options,
@@ -197,11 +208,18 @@ export class RestClient implements GithubClient {
             page,
           }),
       );
-      for await (const { status, merge_base_commit, commits: some } of pages) {
-        first ??= { status, mergeBase: merge_base_commit.sha };
-        commits.push(...some.map(readCommit));
+      for await (const answer of pages) {
+        const page = readComparison(answer);
+        first ??= page;
+        for (const commit of page.commits) bySha.set(commit.sha, commit);
       }
-      return { ...first!, commits };
+      const { status, mergeBase, total } = first!;
+      if (bySha.size >= total) return { status, mergeBase, commits: [...bySha.values()] };
+      throw new RunOutputsError(
+        "failed",
+        `Cannot ${question.action} of ${repository} on GitHub: only ${bySha.size} of ${total} ` +
+          "commits came; try again",
+      );
     });
   }
 
@@ -220,7 +238,7 @@ export class RestClient implements GithubClient {
           pull_number: Number(number),
         }),
     );
-    return data.head.sha;
+    return readPullHead(data);
   }
 
   /** Asks once per client: who asks again gets the same answer, or the same promise of it. */

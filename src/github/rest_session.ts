@@ -59,6 +59,8 @@ export interface Answer<T> {
 export class RestSession {
   /** How much has been asked so far. */
   readonly requests = { sent: 0, counted: 0 };
+  /** Whether no token is sent; `undefined` until that is known. */
+  isAnonymous: boolean | undefined;
   readonly #options: GithubOptions & { readonly apiUrl: string };
   #connection: Promise<Connection> | undefined;
 
@@ -155,6 +157,7 @@ export class RestSession {
     const given = this.#options.token;
     const found = typeof given === "function" ? await given() : given;
     const token = found ? checkToken(found, "the client's options") : undefined;
+    this.isAnonymous = token === undefined;
     const { createOctokit } = await import("./octokit.ts");
     const octokit = createOctokit({ apiUrl, token, maxWait, second, onNote });
     return { octokit, hasToken: token !== undefined };

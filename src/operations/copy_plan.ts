@@ -12,13 +12,12 @@ import type { OutputLocation } from "../layout/output_location.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import type { CallOptions, StorageBackend } from "../storage/backend.ts";
 import { SMALL_CONCURRENCY } from "../storage/transfer.ts";
-import { readSidecar } from "./fetch_artifacts.ts";
 import { isCurrent, joinListing, noOutputs } from "./list_outputs.ts";
 import { nameFilter, namesOf } from "./name_filter.ts";
 import { sidecarBase } from "./pair_sidecars.ts";
 import { readOutputs, type RunManifest } from "./read_manifest.ts";
 import { type ArtifactSelection, checkSelection, selectArtifacts } from "./select_artifacts.ts";
-import { SIDECAR_SUFFIX } from "./sidecar.ts";
+import { readSidecar, SIDECAR_SUFFIX } from "./sidecar.ts";
 
 /** A run, and the storage that it is in. */
 export interface RunPlace {

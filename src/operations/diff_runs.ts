@@ -26,6 +26,8 @@ export interface DiffSide {
 
 /** Options of {@linkcode diffRuns}. */
 export interface DiffRunsOptions extends CallOptions {
+  /** Only files of these kinds. Default: all. */
+  readonly kinds?: ReadonlySet<OutputKind>;
   /** Read the files that could not be told apart otherwise. Default: they are `unsure`. */
   readonly read?: boolean;
   /** How many files whose hash is not known are asked for at once. Default: 32. */
@@ -66,12 +68,12 @@ type Pair = Pick<DiffedFile, "path" | "a" | "b">;
  * Index pages and the manifests of the runs are left out: each run has its own.
  *
  * Files of other sizes differ. Of the same size, hashes decide: those of the manifest, or those the
- * storage has on record. Where one is not known ETags do, if both are S3's and made in the same
- * way; else the two are `unsure`.
+ * storage has on record. Where one is not known, equal ETags of S3 tell that the two are the same;
+ * else they are `unsure`.
  *
  * @param a The first run.
  * @param b The second run.
- * @param options Concurrency, a signal.
+ * @param options Of which kinds, whether files are read, concurrency, a signal.
  * @returns All paths, `same` ones too.
  * @throws {RunOutputsError} Where a run can't be listed, or its manifest not be read.
  *
@@ -94,10 +96,10 @@ export async function* diffRuns(
   b: DiffSide,
   options: DiffRunsOptions = {},
 ): AsyncGenerator<DiffedFile> {
-  const { signal, read = false, concurrency = 32 } = options;
+  const { signal, kinds, read = false, concurrency = 32 } = options;
   const stop = new AbortController();
   const ended = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
-  const pairs = join(await outputsOf(a, ended), await outputsOf(b, ended));
+  const pairs = join(await outputsOf(a, kinds, ended), await outputsOf(b, kinds, ended));
   const compare = (pair: Pair) => comparePair(pair, [a, b], read, ended);
   try {
     yield* pMapIterable(pairs, compare, { concurrency, backpressure: 4 * concurrency });
@@ -107,13 +109,18 @@ export async function* diffRuns(
 }
 
 /** The outputs that are compared. */
-async function outputsOf(side: DiffSide, signal: AbortSignal): Promise<AsyncGenerator<RunOutput>> {
+async function outputsOf(
+  side: DiffSide,
+  kinds: ReadonlySet<OutputKind> | undefined,
+  signal: AbortSignal,
+): Promise<AsyncGenerator<RunOutput>> {
   const { backend, root } = side;
   const manifest = side.manifest ?? await readOutputs(backend, root, { signal });
   const pages = new Set(manifest.pages);
   return (async function* () {
     for await (const output of listRun(backend, root, manifest, { signal })) {
       const { kind, path } = output;
+      if (kinds !== undefined && !kinds.has(kind)) continue;
       if (kind !== "index" && kind !== "outputs-manifest" && !pages.has(path)) yield output;
     }
   })();
@@ -163,8 +170,9 @@ async function comparePair(
   const [askedA, askedB] = await Promise.all([ask(a, sideA, signal), ask(b, sideB, signal)]);
   const asked = byHash(askedA, askedB);
   if (asked !== undefined) return asked;
-  const change = compareEtags(askedA.etag, askedB.etag);
-  if (change !== undefined) return { path, kind, change, comparedBy: "etag", a: askedA, b: askedB };
+  if (haveEqualEtags(askedA, askedB)) {
+    return { path, kind, change: "same", comparedBy: "etag", a: askedA, b: askedB };
+  }
   if (read) {
     const [readA, readB] = await Promise.all([
       hash(askedA, sideA, signal),
@@ -209,15 +217,9 @@ async function ask(
 const S3_ETAG = /^[0-9a-f]{32}(-\d+)?$/;
 
 /**
- * Compares two files of the same size by their ETags. Equal ones are of the same content. Others
- * tell of other content only if both are of as many parts.
+ * Whether the ETags of two files of the same size tell that they are the same. Other ETags tell
+ * nothing: the same bytes have others in parts of another size, and each time with a key of KMS.
  */
-function compareEtags(
-  a: string | undefined,
-  b: string | undefined,
-): "same" | "changed" | undefined {
-  const [foundA, foundB] = [S3_ETAG.exec(a ?? ""), S3_ETAG.exec(b ?? "")];
-  if (foundA === null || foundB === null) return undefined;
-  if (a === b) return "same";
-  return foundA[1] === foundB[1] ? "changed" : undefined;
+function haveEqualEtags({ etag: a }: RunOutput, { etag: b }: RunOutput): boolean {
+  return a === b && S3_ETAG.test(a ?? "");
 }

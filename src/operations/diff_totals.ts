@@ -61,7 +61,7 @@ export class DiffTotals {
     });
   }
 
-  /** Whether the runs differ, as far as that is known. */
+  /** Whether the runs differ, as far as that is known: files that are `unsure` can differ, too. */
   get differs(): boolean {
     const { added, removed, changed } = this.all.changes;
     return added + removed + changed > 0;

@@ -12,6 +12,7 @@ import pMap from "p-map";
 import { BadArchive } from "../archive/bad_archive.ts";
 import { type StreamedMember, tarStream } from "../archive/tar_stream.ts";
 import { compareKeys } from "../layout/compare_keys.ts";
+import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import { addExpected, formatExpected } from "../runs/expected_parts.ts";
@@ -270,6 +271,31 @@ export interface WriteExportOptions extends ExportOptions {
 }
 
 /**
+ * Fails if the file of an export is there already: a look before runs of many gigabytes are read.
+ *
+ * @param path The file.
+ * @param options Whether it may be replaced.
+ * @throws {RunOutputsError} `conflict`, if it exists and must not be replaced, or is a directory.
+ */
+export async function checkExportFile(
+  path: string,
+  { replace = false }: Pick<WriteExportOptions, "replace"> = {},
+): Promise<void> {
+  let stat: Deno.FileInfo;
+  try {
+    stat = await Deno.lstat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw diskError("write", path, error);
+  }
+  if (replace && !stat.isDirectory) return;
+  const reason = stat.isDirectory
+    ? "it is a directory, expected a file"
+    : "it exists; --force replaces it";
+  throw new RunOutputsError("conflict", `Cannot write '${path}': ${reason}`);
+}
+
+/**
  * Writes an export into a file, which appears only once all of it is there.
  *
  * @param plan What goes in.
@@ -284,6 +310,7 @@ export async function writeExport(
   path: string,
   options: WriteExportOptions = {},
 ): Promise<{ readonly size: number; readonly sha256: string }> {
+  await checkExportFile(path, options);
   const { size, sha256 } = await writeFileAtomic(path, exportChunks(plan, options), {
     ifAbsent: !options.replace,
     signal: options.signal,

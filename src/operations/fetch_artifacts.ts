@@ -26,9 +26,10 @@ import {
 } from "../storage/transfer.ts";
 import { ArchiveSource, type ArchiveSourceOptions, type FetchResult } from "./archive_source.ts";
 import { type ArtifactObject, artifactsOfRun, type FoundArtifact } from "./artifacts_of_run.ts";
+import { whatToCheck } from "./list_outputs.ts";
 import { readOutputs, type RunManifest } from "./read_manifest.ts";
 import { type ArtifactSelection, checkSelection, selectArtifacts } from "./select_artifacts.ts";
-import { MAX_SIDECAR_BYTES, parseSidecar, SIDECAR_SUFFIX } from "./sidecar.ts";
+import { readSidecar, SIDECAR_SUFFIX } from "./sidecar.ts";
 import { missingDirs, removeEmpty } from "./work_dir.ts";
 
 /** Which artifacts, and where to. */
@@ -90,8 +91,8 @@ export async function planFetch(
   if (archives.length === 0 && missing.length === 0) {
     throw new RunOutputsError(
       "not_found",
-      `No artifacts of run ${root.runId} for ${root.platform} below ${show(root.root())}: check ` +
-        `--run-id, --platform and --repo`,
+      `No artifacts of run ${root.runId} for ${root.platform} below ${show(root.root())}: ` +
+        whatToCheck(root, show(root.root())),
     );
   }
   const selected = selectArtifacts([...archives, ...missing].sort(), options);
@@ -189,37 +190,6 @@ export async function fetchPacked(
 export interface FetchPackedOptions extends ArchiveSourceOptions {
   /** Where a location is, for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
-}
-
-/**
- * Reads the checksum beside an archive.
- *
- * @param backend The storage.
- * @param info The checksum's object.
- * @param show Where a location is, for messages.
- * @param signal Stops the reading.
- * @returns The digest, 64 hex digits in lower case.
- * @throws {RunOutputsError} `integrity`, if it is no checksum.
- */
-export async function readSidecar(
-  backend: StorageBackend,
-  info: Pick<ArtifactObject, "location" | "size">,
-  show: (location: OutputLocation) => string,
-  signal: AbortSignal | undefined,
-): Promise<string> {
-  if (info.size > MAX_SIDECAR_BYTES) {
-    throw new RunOutputsError(
-      "integrity",
-      `Cannot read the checksum ${
-        show(info.location)
-      }: it has ${info.size} bytes, a checksum has 64`,
-    );
-  }
-  await using body = await backend.read(info.location, { signal });
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of body) text += decoder.decode(chunk, { stream: true });
-  return parseSidecar(text, show(info.location));
 }
 
 async function fetchItems(

@@ -288,7 +288,21 @@ export async function compareListing(
 export function noOutputs(root: RunOutputRoot, where: string): RunOutputsError {
   return new RunOutputsError(
     "not_found",
-    `No outputs of run ${root.runId} for ${root.platform} in ${where}: check --run-id, ` +
-      `--platform and --repo`,
+    `No outputs of run ${root.runId} for ${root.platform} in ${where}: ${whatToCheck(root, where)}`,
   );
+}
+
+/**
+ * What to try where a run is not.
+ *
+ * @param root The run.
+ * @param where The places that were looked at, for people.
+ * @returns The end of a message.
+ */
+export function whatToCheck(root: RunOutputRoot, where: string): string {
+  const { name } = root.root();
+  const isTwice = where.split(/[\\/,]/).some((one, i, all) => one === name && all[i + 1] === name);
+  return isTwice
+    ? `the staging directory has to be the one that ${name} is in`
+    : "check --run-id, --platform and --repo";
 }

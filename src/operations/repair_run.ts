@@ -18,6 +18,7 @@ import type {
 import { contentType } from "../storage/content_type.ts";
 import { transferAll, type TransferOptions, type TransferResult } from "../storage/transfer.ts";
 import type { RunPart } from "./read_manifest.ts";
+import { RepairEvidence } from "./repair_evidence.ts";
 import type { VerifiedFile } from "./verified_file.ts";
 
 /** Where a run is. */
@@ -38,8 +39,13 @@ export interface RepairOptions extends TransferOptions {
 
 /**
  * Puts good copies in the place of files that are missing or wrong. Only what has the hash that the
- * file should have is put there; what was there stays until then. A file whose hash nothing tells,
- * such as a broken checksum, is taken as it is.
+ * file should have is put there; what was there stays until then. A checksum whose hash nothing
+ * tells is put there only if it is that of the file beside it.
+ *
+ * Only what was verified is replaced. What tells of the files is read once more first: a file that
+ * was written since, or that the manifest or its checksum tells of otherwise by now, stays as it is,
+ * and fails with `conflict`. An upload that is under way meanwhile can't be seen: it tells of its
+ * files last.
  *
  * An artifact is looked for in the other layout's place too: an archive that was fetched into a
  * directory lies in no `artifacts/`.
@@ -50,6 +56,7 @@ export interface RepairOptions extends TransferOptions {
  * @param options Dry run, concurrency, progress, a signal.
  * @returns What became of each, in their order: `written`, or `failed` with the reason.
  * @throws The signal's reason, after files under way have been cleaned up.
+ * @throws {RunOutputsError} What stops the whole: a manifest that can't be read any more.
  *
  * @example
  * ```ts
@@ -85,19 +92,25 @@ export async function repairFiles(
   options: RepairOptions = {},
 ): Promise<TransferResult[]> {
   const { onEvent, signal, dryRun = false } = options;
+  const evidence = await RepairEvidence.read(files, to, signal);
   const repair = async (file: VerifiedFile): Promise<TransferResult[]> => {
-    const { path, expected } = file;
+    const { path, expected, etag } = file;
     const location = to.root.file(path);
     onEvent?.({ type: "start", path, size: expected?.size });
+    await evidence.confirm(file);
     const copy = await findCopy(path, from, signal);
+    const source = isVouchedFor(file)
+      ? objectSource(from.backend, copy)
+      : await evidence.checksum(path, from, copy);
     const result = { location, path, size: copy.size, sha256: expected?.sha256, warnings: [] };
     if (dryRun) {
       const planned = { ...result, outcome: "planned" } as const;
       onEvent?.({ type: "finish", result: planned });
       return [planned];
     }
-    const written = await to.backend.write(location, objectSource(from.backend, copy), {
-      sha256: expected?.sha256 ?? copy.sha256,
+    const written = await to.backend.write(location, source, {
+      ...etag === undefined ? { ifAbsent: true } : { ifMatch: etag },
+      sha256: expected?.sha256,
       contentType: expected?.contentType ?? contentType(location.name),
       onBytes: (bytes) => onEvent?.({ type: "bytes", path, bytes }),
       signal,
@@ -150,6 +163,11 @@ export async function renewParts(
       signal,
     });
   }
+}
+
+/** Whether what a file should be is told, and is not what is there and is wrong all the same. */
+function isVouchedFor({ verdict, expected, sha256 }: VerifiedFile): boolean {
+  return verdict !== "failed" && expected !== undefined && expected.sha256 !== sha256;
 }
 
 /** An object as the bytes of another one. */

@@ -33,6 +33,11 @@ export interface SearchOptions extends ArtifactSelection {
   readonly requireSingleRun?: boolean;
   /** Only runs that ended with success. */
   readonly requireSuccessfulRun?: boolean;
+  /**
+   * Why a run is not taken for a group though it has archives of it, in one line; `undefined`: it
+   * is. Default: it is.
+   */
+  readonly refuse?: (found: RefusableRun) => Promise<string | undefined>;
   /** The release type. Default: CI. Nothing of the environment is looked at. */
   readonly releaseType?: string;
   /** Look in this bucket alone. */
@@ -41,6 +46,16 @@ export interface SearchOptions extends ArtifactSelection {
   readonly fresh?: boolean;
   /** Stops the search. */
   readonly signal?: AbortSignal;
+}
+
+/** A run that has archives of a group. */
+export interface RefusableRun {
+  /** The run. */
+  readonly run: WorkflowRunInfo;
+  /** Where its outputs are. */
+  readonly root: RunOutputRoot;
+  /** The group's or GPU's name; `undefined`, if all artifacts are asked for. */
+  readonly group: string | undefined;
 }
 
 /** A run that has something of what is asked for. */
@@ -150,7 +165,12 @@ export async function searchRuns(
       continue;
     }
     const objects = await listArtifacts(options.backend, root, signal);
-    const verdicts = [...missing].map((group) => ({ group, ...judge(objects, group, options) }));
+    const verdicts: (Verdict & Pick<RefusableRun, "group">)[] = [];
+    for (const group of missing) {
+      const verdict = judge(objects, group, options);
+      const refusal = verdict.archives && await options.refuse?.({ run, root, group });
+      verdicts.push({ group, ...(refusal === undefined ? verdict : { reason: refusal }) });
+    }
     const lacking = verdicts.filter(({ reason }) => reason !== undefined);
     for (const { group, reason } of lacking) reject(reason!, group, tried);
     if (requireSingleRun && lacking.length > 0) continue;

@@ -5,6 +5,8 @@
  */
 
 import { RunOutputsError } from "../layout/error.ts";
+import type { OutputLocation } from "../layout/output_location.ts";
+import type { ObjectInfo, StorageBackend } from "../storage/backend.ts";
 
 /** What the name of a sidecar adds to that of its archive. */
 export const SIDECAR_SUFFIX = ".sha256sum";
@@ -39,6 +41,64 @@ export function parseSidecar(text: string, name: string): string {
   return token.toLowerCase();
 }
 
+/** A sidecar as it is in storage. */
+export interface SidecarContent {
+  /** Its object. */
+  readonly info: ObjectInfo;
+  /** Its bytes. */
+  readonly bytes: Uint8Array;
+  /** Its text, for {@linkcode parseSidecar}. */
+  readonly text: string;
+}
+
+/**
+ * Reads a file that is to be a sidecar, whatever is in it.
+ *
+ * @param backend The storage.
+ * @param sidecar Where it is.
+ * @param show Where a location is, for messages.
+ * @param signal Stops the reading.
+ * @returns Its content.
+ * @throws {RunOutputsError} `integrity`, if it is too long for a sidecar; `not_found`.
+ */
+export async function readSidecarContent(
+  backend: StorageBackend,
+  { location }: Pick<ObjectInfo, "location">,
+  show: (location: OutputLocation) => string,
+  signal: AbortSignal | undefined,
+): Promise<SidecarContent> {
+  await using body = await backend.read(location, { signal });
+  const { info } = body;
+  if (info.size > MAX_SIDECAR_BYTES) throw tooLong(show(location), info.size);
+  const bytes = new Uint8Array(info.size);
+  let at = 0;
+  for await (const chunk of body) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return { info, bytes, text: new TextDecoder().decode(bytes) };
+}
+
+/**
+ * Reads the sidecar beside an archive.
+ *
+ * @param backend The storage.
+ * @param sidecar Where it is.
+ * @param show Where a location is, for messages.
+ * @param signal Stops the reading.
+ * @returns The digest, 64 hex digits in lower case.
+ * @throws {RunOutputsError} `integrity`, if it is no checksum; `not_found`.
+ */
+export async function readSidecar(
+  backend: StorageBackend,
+  sidecar: Pick<ObjectInfo, "location">,
+  show: (location: OutputLocation) => string,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const { text } = await readSidecarContent(backend, sidecar, show, signal);
+  return parseSidecar(text, show(sidecar.location));
+}
+
 /**
  * The text of a sidecar.
  *
@@ -47,4 +107,9 @@ export function parseSidecar(text: string, name: string): string {
  */
 export function formatSidecar(sha256: string): string {
   return `${sha256}\n`;
+}
+
+function tooLong(name: string, size: number): RunOutputsError {
+  const message = `Cannot read the checksum '${name}': it has ${size} bytes, a checksum has 64`;
+  return new RunOutputsError("integrity", message);
 }

@@ -7,7 +7,7 @@
 
 import { join, resolve } from "node:path";
 import { type ArchiveMember, ARTIFACT_MANIFEST } from "../archive/members.ts";
-import { pack, type PackOptions } from "../archive/pack.ts";
+import { pack, packedLength, type PackOptions } from "../archive/pack.ts";
 import { diskError } from "../layout/disk_error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { StorageBackend } from "../storage/backend.ts";
@@ -231,7 +231,7 @@ function placeOf(to: OutputLocation, relativePath: string): OutputLocation {
 }
 
 /** Options of {@linkcode packItem}. */
-export interface PackItemOptions extends Omit<PackOptions, "signal"> {
+export interface PackItemOptions extends Omit<PackOptions, "signal" | "onPacked"> {
   /** Where it goes. */
   readonly location: OutputLocation;
   /** What it is made from, for people: a directory. */
@@ -256,7 +256,9 @@ export function packItem(options: PackItemOptions): UploadItem {
     location,
     path,
     followUp,
-    open: (signal) => spool(workDir, pack(members, { ...packing, signal }), signal),
+    madeFrom: packedLength(members, packing),
+    open: (signal, onPacked) =>
+      spool(workDir, pack(members, { ...packing, onPacked, signal }), signal),
     check: async (signal) => {
       for (const member of members) {
         signal?.throwIfAborted();

@@ -63,6 +63,8 @@ export interface VerifiedFile {
   readonly size?: number;
   /** Its SHA-256, where its bytes were read or the storage has it on record. */
   readonly sha256?: string;
+  /** An opaque mark of the version that was looked at; nothing, if it is not there. */
+  readonly etag?: string;
   /** The parts of the manifest that name it, the one that is believed first. */
   readonly parts: readonly string[];
   /** Parts of the manifest that tell of other content than the one that is believed. */
@@ -101,6 +103,8 @@ export interface FoundContent {
   readonly size: number;
   /** The SHA-256. */
   readonly sha256?: string;
+  /** The mark of its version. */
+  readonly etag: string;
   /** How it was found. */
   readonly checkedBy: CheckedBy;
 }
@@ -146,7 +150,11 @@ export function comparedFile(
  * @param show Shows where it is.
  * @returns The result.
  */
-export function failedFile(subject: Subject, cause: unknown, show: Show): VerifiedFile {
+export function failedFile(
+  subject: Subject & Pick<VerifiedFile, "etag" | "expected">,
+  cause: unknown,
+  show: Show,
+): VerifiedFile {
   const code: ErrorCode = cause instanceof RunOutputsError ? cause.code : "failed";
   const message = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
   const error = new RunOutputsError(

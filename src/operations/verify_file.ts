@@ -15,7 +15,7 @@ import type { TransferEvent } from "../storage/transfer.ts";
 import type { JoinedOutput } from "./list_outputs.ts";
 import { type FileAndSidecar, sidecarBase } from "./pair_sidecars.ts";
 import type { RunManifest } from "./read_manifest.ts";
-import { MAX_SIDECAR_BYTES, parseSidecar } from "./sidecar.ts";
+import { MAX_SIDECAR_BYTES, parseSidecar, readSidecarContent } from "./sidecar.ts";
 import {
   comparedFile,
   type ExpectedFile,
@@ -112,28 +112,34 @@ export class FileVerifier {
     const { quick, show, signal } = this.#options;
     const { told, info } = sidecar;
     const isNeeded = !quick || file?.told === undefined;
-    if (info === undefined || info.size > MAX_SIDECAR_BYTES || !isNeeded) {
-      return { result: await this.#file(sidecar) };
-    }
+    // Where nothing else tells of the two, a file of that name has to be a checksum.
+    const isProof = file !== undefined && (told === undefined || file.told === undefined);
+    const isRead = isNeeded && info !== undefined &&
+      (info.size <= MAX_SIDECAR_BYTES || (isProof && (told?.file.size ?? info.size) === info.size));
+    if (!isRead) return { result: await this.#file(sidecar) };
     const subject = this.#subject(sidecar);
+    const expected = told && expectedOf(told);
+    let etag: string | undefined = info.etag;
     try {
-      const { size, sha256, text } = await this.#read(subject, info, { keep: true });
+      const { text, ...content } = await this.#readSidecar(subject, info);
+      etag = content.etag;
       const digest = digestOf(text);
-      const expected = told && expectedOf(told);
       if (expected !== undefined) {
-        const found = { size, sha256, checkedBy: "bytes" } as const;
+        const found = { ...content, checkedBy: "bytes" } as const;
         const result = comparedFile(subject, expected, found, show);
-        return { result, digest: result.error === undefined ? digest : undefined };
+        if (result.error !== undefined) return { result };
+        if (isProof) parseSidecar(text, show(info.location));
+        return { result, digest };
       }
-      if (digest === undefined && file !== undefined) parseSidecar(text, show(info.location));
+      if (isProof) parseSidecar(text, show(info.location));
       const verdict = this.#hasManifest ? "extra" : digest === undefined ? "unchecked" : "ok";
       const reason = verdict === "unchecked" ? "nothing tells its hash" : undefined;
       const checkedBy = verdict === "ok" ? "bytes" : undefined;
       const alone = text.trim().split("\n").length === 1;
-      return { result: { ...subject, verdict, checkedBy, size, sha256, reason }, digest, alone };
+      return { result: { ...subject, ...content, verdict, checkedBy, reason }, digest, alone };
     } catch (error) {
       signal?.throwIfAborted();
-      return { result: failedFile(subject, error, show) };
+      return { result: failedFile({ ...subject, etag, expected }, error, show) };
     }
   }
 
@@ -168,9 +174,9 @@ export class FileVerifier {
     told: MergedFile | undefined,
   ): Promise<VerifiedFile> {
     const { quick, times, show, signal, manifest } = this.#options;
-    const { size } = info;
+    const { size, etag } = info;
     if (expected.size !== undefined && expected.size !== size) {
-      return comparedFile(subject, expected, { size, checkedBy: "size" }, show);
+      return comparedFile(subject, expected, { size, etag, checkedBy: "size" }, show);
     }
     if (!quick) {
       let content = await this.#read(subject, info);
@@ -183,21 +189,21 @@ export class FileVerifier {
     const sha256 = info.sha256 ??
       (await this.#backend.stat(info.location, { signal })).sha256;
     if (sha256 !== undefined) {
-      return comparedFile(subject, expected, { size, sha256, checkedBy: "record" }, show);
+      return comparedFile(subject, expected, { size, sha256, etag, checkedBy: "record" }, show);
     }
     const unchecked = (reason: string) =>
-      ({ ...subject, verdict: "unchecked", expected, size, reason }) as const;
+      ({ ...subject, verdict: "unchecked", expected, size, etag, reason }) as const;
     if (told === undefined) return unchecked("without its bytes nothing can be said of it");
     const part = manifest.part(told.parts[0]);
     if (times && part !== undefined && isModifiedAfter(info.modified, part.info.modified)) {
       return unchecked(`it was written after ${expected.by}, which tells of it`);
     }
-    return comparedFile(subject, expected, { size, checkedBy: "size" }, show);
+    return comparedFile(subject, expected, { size, etag, checkedBy: "size" }, show);
   }
 
-  #untold(subject: Subject, { size, sha256 }: ObjectInfo): VerifiedFile {
+  #untold(subject: Subject, { size, sha256, etag }: ObjectInfo): VerifiedFile {
     const { kind, path } = subject;
-    const result = { ...subject, size, sha256 };
+    const result = { ...subject, size, sha256, etag };
     if (kind === "index" || kind === "outputs-manifest" || this.#pages.has(path)) {
       return { ...result, verdict: "made" };
     }
@@ -205,26 +211,32 @@ export class FileVerifier {
     return { ...result, verdict: "unchecked", reason: "nothing tells its hash" };
   }
 
-  /** Reads a file; one that is to be kept as text is short. */
   async #read(
     { path }: Subject,
     { location }: ObjectInfo,
-    { keep = false, again = false }: { readonly keep?: boolean; readonly again?: boolean } = {},
+    { again = false }: { readonly again?: boolean } = {},
   ) {
     const { onEvent, signal } = this.#options;
     await using body = await this.#backend.read(location, { signal });
     if (!again) onEvent?.({ type: "start", path, size: body.info.size });
     const hash = createHash("sha256");
-    const decoder = new TextDecoder();
-    let text = "";
     let size = 0;
     for await (const chunk of body) {
       hash.update(chunk);
       size += chunk.length;
-      if (keep) text += decoder.decode(chunk, { stream: true });
       if (!again) onEvent?.({ type: "bytes", path, bytes: chunk.length });
     }
-    return { size, sha256: hash.digest("hex"), text };
+    return { size, sha256: hash.digest("hex"), etag: body.info.etag };
+  }
+
+  async #readSidecar({ path }: Subject, object: ObjectInfo) {
+    const { show, onEvent, signal } = this.#options;
+    onEvent?.({ type: "start", path, size: object.size });
+    const { bytes, text, info } = await readSidecarContent(this.#backend, object, show, signal);
+    const size = bytes.length;
+    onEvent?.({ type: "bytes", path, bytes: size });
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    return { size, sha256, etag: info.etag, text };
   }
 
   #subject({ path, told }: Pick<JoinedOutput, "path" | "told">): Subject {

@@ -58,7 +58,8 @@ const schema = z.looseObject({
       path: z.string().min(1),
       size: z.int().min(0),
       sha256: z.string().regex(/^[0-9a-f]{64}$/),
-      content_type: z.string().min(1),
+      // What a header of HTTP takes: nothing else could be written to S3.
+      content_type: z.string().regex(/^[\x20-\x7e]+$/),
     })),
   })),
 });

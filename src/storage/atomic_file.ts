@@ -182,32 +182,37 @@ export interface TemporaryFile {
  * @returns The file; closing and removing it is the caller's.
  */
 export async function createTemporary(directory: string): Promise<TemporaryFile> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await tryCreate(directory);
+    } catch (error) {
+      // Deleting an object takes empty directories with it, at any time.
+      if (!(error instanceof Deno.errors.NotFound) || attempt === MAX_ATTEMPTS) throw error;
+      cleaned.delete(directory);
+    }
+  }
+}
+
+/** How often a directory is made anew that others take away. */
+const MAX_ATTEMPTS = 100;
+
+async function tryCreate(directory: string): Promise<TemporaryFile> {
   if (!cleaned.has(directory)) {
     await Deno.mkdir(directory, { recursive: true });
     await removeAbandoned(directory);
     cleaned.add(directory);
   }
-  for (;;) {
-    const path = join(directory, TEMPORARY_PREFIX + crypto.randomUUID());
-    let file: Deno.FsFile;
-    try {
-      file = await Deno.open(path, { read: true, write: true, createNew: true });
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      // Deleting an object takes empty directories with it, at any time.
-      await Deno.mkdir(directory, { recursive: true });
-      continue;
-    }
-    try {
-      // Where a file system has no locks, nothing there is ever taken for abandoned.
-      await file.lock(true).catch(() => {});
-      // Between the two calls another process could take the file for an abandoned one.
-      await Deno.lstat(path);
-      return { path, file };
-    } catch (error) {
-      file.close();
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+  const path = join(directory, TEMPORARY_PREFIX + crypto.randomUUID());
+  const file = await Deno.open(path, { read: true, write: true, createNew: true });
+  try {
+    // Where a file system has no locks, nothing there is ever taken for abandoned.
+    await file.lock(true).catch(() => {});
+    // Between the two calls another process could take the file for an abandoned one.
+    await Deno.lstat(path);
+    return { path, file };
+  } catch (error) {
+    file.close();
+    throw error;
   }
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { resolve } from "node:path";
+import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import { writeFileAtomic } from "./atomic_file.ts";
 import type { ObjectBody, StorageBackend } from "./backend.ts";
@@ -55,7 +56,8 @@ export interface DownloadOptions extends TransferOptions {
  *
  * A large object is collected in `NAME.part`, with what is there in `NAME.part.journal`. After a
  * kill or a failure both stay, and the next download of the same version continues. Where one of the
- * two names is that of another item, or of somebody else's file, one stream does without them.
+ * two names is that of another item, or of somebody else's file, or too long for the disk, one stream
+ * does without them.
  *
  * @param backend The storage.
  * @param items The objects.
@@ -189,14 +191,15 @@ async function downloadOne(
   const { segment = SEGMENT } = options;
   const release = await shared.streams.acquire(1, signal);
   let body: ObjectBody;
+  let isLarge = false;
   try {
     // The first bytes come with the object's headers; for most objects they are all there is.
     const range = alone || segment === Infinity ? undefined : { start: 0, end: segment };
     body = await backend.read(location, { range, signal });
-    const isSmall = alone || body.info.size <= Math.min(segment, SEGMENT);
-    if (isSmall) return await downloadSmall(body, item, onBytes, signal);
+    isLarge = !alone && body.info.size > Math.min(segment, SEGMENT);
+    if (!isLarge) return await downloadSmall(body, item, onBytes, signal);
   } finally {
-    release();
+    if (!isLarge) release();
   }
   const { info } = body;
   const large = {
@@ -208,7 +211,7 @@ async function downloadOne(
     ...shared,
     onBytes,
   };
-  const loaded = await downloadLarge(backend, { ...large, signal }, body);
+  const loaded = await downloadLarge(backend, { ...large, signal }, { body, release });
   if (loaded !== undefined) {
     return {
       location,
@@ -222,12 +225,13 @@ async function downloadOne(
   }
   // Another process is at work on the same file, and may fail; or what is beside it is not ours.
   // So this is downloaded on its own.
-  return await downloadSmall(
-    await backend.read(location, { ifMatch: info.etag, signal }),
-    item,
-    onBytes,
-    signal,
-  );
+  const releaseOwn = await shared.streams.acquire(1, signal);
+  try {
+    const whole = await backend.read(location, { ifMatch: info.etag, signal });
+    return await downloadSmall(whole, item, onBytes, signal);
+  } finally {
+    releaseOwn();
+  }
 }
 
 /** Downloads an object by one stream into a temporary file. */
@@ -261,6 +265,8 @@ async function isWhole(
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof Deno.errors.NotFound) return false;
+    // Somebody has put something else there meanwhile.
+    if (error instanceof RunOutputsError && error.code === "integrity") return false;
     throw diskError("read", path, error);
   }
 }

@@ -25,7 +25,7 @@ export function partNames(path: string): { readonly part: string; readonly journ
 
 /**
  * Whether a download may use the names beside a file: nothing is there, or what an earlier download
- * has left. Somebody else's file is not touched.
+ * has left. Somebody else's file is not touched; names that are too long for the disk can't be used.
  *
  * @param path The file.
  * @returns Whether both names may be written.
@@ -63,6 +63,10 @@ async function ownerOf(journal: string): Promise<"ours" | "nobody's" | "another'
       : "another's";
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return "nobody's";
+    // Where a journal can't be, there is none of ours, and none can be made.
+    if (error instanceof Error && "code" in error && error.code === "ENAMETOOLONG") {
+      return "another's";
+    }
     // Windows lets nobody read what another process has locked, as each download does its journal.
     if (Deno.build.os === "windows") return "ours";
     throw error;

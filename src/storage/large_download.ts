@@ -54,6 +54,14 @@ export interface LargeDownload {
   readonly signal: AbortSignal | undefined;
 }
 
+/** A body that was opened before it was known what for, and what gives its stream's permit back. */
+export interface OpenedStream {
+  /** The body. */
+  readonly body: ObjectBody;
+  /** To be called once it is read, or disposed of. */
+  readonly release: () => void;
+}
+
 /** What was downloaded. */
 export interface LargeDownloaded {
   /** The SHA-256 of the file, 64 hex digits. */
@@ -75,7 +83,8 @@ interface Header {
  *
  * @param backend The storage.
  * @param task What to download.
- * @param first The body of the first segment, if it has been opened already; it is disposed of.
+ * @param first The body of the first segment, if it has been opened already; it is disposed of, and
+ * its permit given back.
  * @returns The hash and what was there; `undefined`, if another process is downloading the same
  * file into the same `NAME.part`, or somebody else's file has that name.
  * @throws {RunOutputsError} `integrity`, if the bytes do not have the hash: then nothing of them
@@ -84,9 +93,9 @@ interface Header {
 export async function downloadLarge(
   backend: StorageBackend,
   task: LargeDownload,
-  first?: ObjectBody,
+  first?: OpenedStream,
 ): Promise<LargeDownloaded | undefined> {
-  await using opened = new DisposableBody(first, Math.min(task.segment, task.info.size));
+  await using opened = new FirstStream(first, Math.min(task.segment, task.info.size));
   const { path, signal } = task;
   const { part, journal: journalPath } = partNames(path);
   try {
@@ -154,18 +163,19 @@ async function fetchMissing(
   journal: Journal,
   done: readonly ByteRange[],
   hasher: FileHasher,
-  opened: DisposableBody,
+  opened: FirstStream,
 ): Promise<void> {
   const { location, info, streams, onBytes } = task;
   const missing = segments(done, info.size, task.segment);
+  // Nobody reads it: the rest can take long, and somebody else could have its stream.
+  if (!opened.fits(missing[0])) await opened[Symbol.asyncDispose]();
   const controller = new AbortController();
   const { signal } = controller;
   const forward = () => controller.abort(task.signal?.reason);
   task.signal?.addEventListener("abort", forward, { once: true });
   if (task.signal?.aborted) forward();
 
-  async function fetchOne(range: ByteRange): Promise<void> {
-    const ready = opened.take(range);
+  async function fetchOne(range: ByteRange, ready: ObjectBody | undefined): Promise<void> {
     await using body = ready ??
       await backend.read(location, { range, ifMatch: info.etag, signal });
     using file = await Deno.open(part, { write: true });
@@ -209,8 +219,9 @@ async function fetchMissing(
   try {
     for (const range of missing) {
       while (running.size >= SEGMENTS_AT_ONCE) await Promise.race(running);
-      const release = await streams.acquire(1, signal);
-      const one: Promise<void> = fetchOne(range)
+      const ready = opened.take(range);
+      const release = ready?.release ?? await streams.acquire(1, signal);
+      const one: Promise<void> = fetchOne(range, ready?.body)
         .catch((error) => controller.abort(error))
         .finally(() => {
           release();
@@ -252,30 +263,41 @@ function merge(ranges: readonly ByteRange[]): ByteRange[] {
 }
 
 function isRange(note: unknown, size: number): note is ByteRange {
-  const { start, end } = note as ByteRange;
+  const { start, end } = (note ?? {}) as ByteRange;
   return Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start < end &&
     end <= size;
 }
 
-/** A body that was opened before it was known what for: used for its range, or disposed of. */
-class DisposableBody implements AsyncDisposable {
-  #body: ObjectBody | undefined;
+/** What was opened before it was known what for: used for its range, or disposed of. */
+class FirstStream implements AsyncDisposable {
+  #stream: OpenedStream | undefined;
   readonly #size: number;
 
-  constructor(body: ObjectBody | undefined, size: number) {
-    this.#body = body;
+  constructor(stream: OpenedStream | undefined, size: number) {
+    this.#stream = stream;
     this.#size = size;
   }
 
-  /** The body, if it is that of the object's first segment and nobody has it yet. */
-  take(range: ByteRange): ObjectBody | undefined {
-    if (range.start !== 0 || range.end !== this.#size) return;
-    const body = this.#body;
-    this.#body = undefined;
-    return body;
+  /** Whether a range is that of the object's first segment. */
+  fits(range: ByteRange | undefined): boolean {
+    return range?.start === 0 && range.end === this.#size;
+  }
+
+  /** The stream, if it is that of the range and nobody has it yet. */
+  take(range: ByteRange): OpenedStream | undefined {
+    if (!this.fits(range)) return undefined;
+    const stream = this.#stream;
+    this.#stream = undefined;
+    return stream;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#body?.[Symbol.asyncDispose]();
+    const stream = this.#stream;
+    this.#stream = undefined;
+    try {
+      await stream?.body[Symbol.asyncDispose]();
+    } finally {
+      stream?.release();
+    }
   }
 }

@@ -50,6 +50,14 @@ export interface TransferResult {
 /** What happens during a transfer, for progress. */
 export type TransferEvent =
   | { readonly type: "start"; readonly path: string; readonly size?: number }
+  /** Of what is made before it is transferred: so many bytes more of what it is made from. */
+  | {
+    readonly type: "made";
+    readonly path: string;
+    readonly bytes: number;
+    /** How many bytes it is made from, where that is known. */
+    readonly of?: number;
+  }
   | { readonly type: "bytes"; readonly path: string; readonly bytes: number }
   | { readonly type: "finish"; readonly result: TransferResult };
 

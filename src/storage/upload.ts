@@ -33,8 +33,16 @@ export interface UploadItem {
   readonly sha256?: string;
   /** The content type; by the location's name if not given. */
   readonly contentType?: string;
-  /** Makes the bytes available; what it returns is disposed of after the upload. */
-  open(signal?: AbortSignal): Promise<ByteSource & Partial<AsyncDisposable>>;
+  /** How many bytes it is made from, where it is made when its turn comes. */
+  readonly madeFrom?: number;
+  /**
+   * Makes the bytes available; what it returns is disposed of after the upload. `onMade` is told how
+   * many bytes more of what it is made from are done.
+   */
+  open(
+    signal?: AbortSignal,
+    onMade?: (bytes: number) => void,
+  ): Promise<ByteSource & Partial<AsyncDisposable>>;
   /** What a dry run checks in place of `open`, where `open` is costly. */
   check?(signal?: AbortSignal): Promise<void>;
   /**
@@ -159,7 +167,9 @@ async function uploadOne(
     if (existing) return skipped(item, existing, undefined);
     return { location, path, outcome: "planned", size: item.size, warnings: [] };
   }
-  await using source = disposable(await item.open(signal));
+  const onMade = (bytes: number) =>
+    options.onEvent?.({ type: "made", path, bytes, of: item.madeFrom });
+  await using source = disposable(await item.open(signal, onMade));
   // To skip what others write meanwhile, a list is too old where the storage does not watch over it.
   const isListed = ifExists === "replace" || backend.enforcesAbsence === true;
   if (isListed && await vacancies.isFree(location, signal)) {

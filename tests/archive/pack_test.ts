@@ -4,12 +4,12 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
 import { type ArchiveMember, ARTIFACT_MANIFEST, listMembers } from "../../src/archive/members.ts";
-import { pack, type PackOptions } from "../../src/archive/pack.ts";
+import { pack, packedLength, type PackOptions } from "../../src/archive/pack.ts";
 import { collect, noise } from "../support/bytes.ts";
 import { rejectsWith } from "../support/errors.ts";
 import { takesAnyName } from "../support/odd_names.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
-import { unpack } from "../support/unpack.ts";
+import { decode, unpack } from "../support/unpack.ts";
 
 const onWindows = Deno.build.os === "windows";
 const TIME = new Date("2026-03-04T05:06:07Z");
@@ -136,6 +136,20 @@ Deno.test("pack(): a higher level makes fewer bytes of the same members", async 
   }
   assert(sizes[1] < sizes[0], sizes.join(" "));
 });
+
+for (const compression of ["zst", "xz", "gz"] as const) {
+  Deno.test(`pack(): ${compression}: onPacked adds up to what packedLength() tells`, async () => {
+    await using temp = await tempDir();
+    const long = `${"long/".repeat(60)}name`;
+    await writeTree(temp.path, { ...FILES, [long]: "pax", "big": noise(9_000_000) });
+    const members = await listMembers(temp.path);
+    let packed = 0;
+    const onPacked = (bytes: number) => void (packed += bytes);
+    const archive = await collect(pack(members, { compression, level: 1, onPacked }));
+    assert.equal(packed, (await decode(archive, compression)).length);
+    assert.equal(packedLength(members), packed);
+  });
+}
 
 Deno.test("pack(): no members make an empty archive", async () => {
   assert.deepEqual(await unpack(await collect(pack([], { compression: "zst" })), "zst"), []);

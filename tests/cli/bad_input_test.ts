@@ -215,4 +215,10 @@ Deno.test("missing input: a directory without files exits with 3", async () => {
     code: 3,
   });
   await refused(["upload", "artifacts", empty, ...out], ["Nothing to upload"], { code: 3 });
+  await Deno.mkdir(join(empty, "artifacts"));
+  await refused(
+    ["upload", "artifacts", empty, ...out],
+    [`Nothing to upload: '${join(empty, "artifacts")}' is skipped: not named like an artifact`],
+    { code: 3 },
+  );
 });

@@ -111,7 +111,7 @@ test(
     );
     assert.match(lines[1], /change 5 \(multi_arch_ci\.yml has no run for it\)$/);
     assert.match(lines[2], /change 6 \(bad\)$/);
-    const json = await runJson(3, ["bisect", "next", ...s.at], s.env);
+    const json = await runJson(7, ["bisect", "next", ...s.at], s.env);
     assert.equal(json.status, "suspects");
     assert.deepEqual(json.suspects.map((one: { reason: string }) => one.reason.slice(0, 9)), [
       "nothing f",

@@ -2,6 +2,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { type StreamedMember, tarStream } from "../../src/archive/tar_stream.ts";
+import { bytesSource } from "../../src/storage/byte_source.ts";
+import { collect, sha256 } from "../support/bytes.ts";
 import { type Json, refused, runJson, runs } from "../support/command_line.ts";
 import { snapshot } from "../support/snapshot.ts";
 import { BUILD_KEYS, BUILD_PAGES, BUILD_PART, makeBuild, RUN } from "../support/staging.ts";
@@ -140,7 +143,10 @@ test("export and import: a run in one file; the file is never half there", async
   const exported = await runJson(0, [...args, "123-linux"]);
   assert.equal(exported.size, (await Deno.stat(file)).size);
   assert.deepEqual(exported.runs[0].files, dry.runs[0].files);
-  await refused([...args, ...RUN], ["run.tar", "exists"], { code: 1 });
+  await refused([...args, ...RUN], ["run.tar", "exists; --force replaces it"], { code: 1 });
+  await refused([...args, ...RUN, "--dry-run"], ["run.tar", "exists"], { code: 1 });
+  // Before anything is looked for: of a run that is not there nothing is said.
+  await refused([...args, "7", ...LINUX], ["run.tar", "exists"], { code: 1 });
   const again = await runJson(0, [...args, "123", ...LINUX, "--force"]);
   assert.equal(again.sha256, exported.sha256);
 
@@ -178,6 +184,50 @@ test("import: a file that is cut or altered exits with 6", async ({ staging, at 
   const tree = await readTree(at("out/123-linux"));
   assert(!("logs/g/deep/er/test.log" in tree) && "logs/g/build.log" in tree);
 });
+
+test("import: a run that can't be read is found before anything of the others is written", async ({ at }) => {
+  const file = at("runs.tar");
+  const into = ["import", file, "--output-dir", at("out")];
+  const first = { prefix: "1-linux", files: { "a.txt": "a" } };
+  const broken = { "a.txt": "a", "manifests/outputs/p.json": "{broken" };
+  await craftExport(file, [first, { prefix: "2-linux", files: broken }]);
+  await refused(into, ["2-linux/manifests/outputs/p.json"], { code: 6 });
+  await assert.rejects(Deno.stat(at("out")), Deno.errors.NotFound);
+
+  for (const type of ["text/html\r\nx-evil: 1", "text/plé"]) {
+    await craftExport(file, [first], type);
+    await refused(into, ["Cannot read the export", "content_type"], { code: 6 });
+  }
+});
+
+/** Writes an export that `export` would not make. */
+async function craftExport(
+  path: string,
+  runs: readonly { readonly prefix: string; readonly files: Readonly<Record<string, string>> }[],
+  type = "text/plain",
+): Promise<void> {
+  const described = ([path, text]: [string, string]) => {
+    return { path, size: text.length, sha256: sha256(text), content_type: type };
+  };
+  const index = JSON.stringify({
+    schema: "run-outputs.export/1",
+    tool: "test",
+    runs: runs.map(({ prefix, files }) => {
+      return { bucket: "suite", prefix, files: Object.entries(files).map(described) };
+    }),
+  });
+  const members: readonly [string, string][] = [
+    ["run-outputs.export.json", index],
+    ...runs.flatMap(({ prefix, files }) =>
+      Object.entries(files).map(([path, text]): [string, string] => [`${prefix}/${path}`, text])
+    ),
+  ];
+  const chunks = tarStream(members.map(([name, text]): StreamedMember => {
+    const bytes = new TextEncoder().encode(text);
+    return { name, size: bytes.length, open: () => bytesSource(bytes).open() };
+  }));
+  await Deno.writeFile(path, await collect(chunks));
+}
 
 test("export: what is missing or wrong leaves no file", async ({ staging, at }) => {
   const log = join(staging, "123-linux/logs/g/build.log");

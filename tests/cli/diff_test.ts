@@ -104,6 +104,23 @@ test("diff: what no hash is known of is compared by size, and that is said; --re
   assert.deepEqual(read.counts, { same: 11, added: 1, removed: 2, changed: 2, unsure: 0 });
 });
 
+Deno.test("diff --exit-code: files that nothing but their bytes tells apart are read", async () => {
+  await using temp = await tempDir();
+  await writeTree(temp.path, {
+    "1-linux/logs/g/x.log": "aaaa",
+    "1-linux/logs/g/y.txt": "same",
+    "2-linux/logs/g/x.log": "bbbb",
+    "2-linux/logs/g/y.txt": "same",
+    "3-linux/logs/g/x.log": "aaaa",
+    "3-linux/logs/g/y.txt": "same",
+  });
+  const args = ["--staging-dir", temp.path, ...LINUX];
+  assert.equal((await runJson(0, ["diff", "1", "2", ...args])).counts.unsure, 2);
+  const document = await runJson(1, ["diff", "1", "2", ...args, "--exit-code"]);
+  assert.deepEqual([document.counts.changed, document.counts.same], [1, 1]);
+  await runs(0, ["diff", "1", "3", ...args, "--exit-code"]);
+});
+
 test("diff: runs of other places, by options for the second", async (staging, dir) => {
   const other = join(dir, "other");
   await Deno.mkdir(other);

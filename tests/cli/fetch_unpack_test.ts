@@ -153,7 +153,7 @@ test("fetch: a refused archive: exit 6, nothing appears", async (d) => {
   await assert.rejects(Deno.stat(d.out), Deno.errors.NotFound);
   await runs(0, [...d.args, "--exclude", "evil_*"]);
   const { err: tooMany } = await runs(6, [...d.args, BLAS, "--max-members", "2"]);
-  assert.match(tooMany, /members/);
+  assert.match(tooMany, /members \(--max-members\)/);
 });
 
 test("fetch: where the only archive is refused, it is told where it is kept", async (d) => {

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { RunOutputRoot } from "../../src/layout/run_output_root.ts";
+import { unfinishedName } from "../../src/runs/unfinished_part.ts";
+import { bytesSource } from "../../src/storage/byte_source.ts";
 import { LocalBackend } from "../../src/storage/local.ts";
 import { refused, runJson, runs } from "../support/command_line.ts";
 import type { TestRun } from "../support/github_answers.ts";
 import { type GithubServer, refusal, sha, startGithub } from "../support/github_server.ts";
+import { manifestPart, outputFile, putExpected, putPart } from "../support/manifest.ts";
 import { contentOf, putRun } from "../support/run_storage.ts";
 import { readTree, tempDir } from "../support/temp_dir.ts";
 
@@ -256,6 +260,38 @@ Deno.test("fetch --wait: waits for the run in progress, and tells that it does",
   assert.match(err, /note: waiting for artifacts: run 5 has not ended/);
   assert.match(err, /note: run 5 has not ended and may get more/);
   assert.match(out, /2 written/);
+});
+
+Deno.test("fetch --wait --require-complete: waits for the parts of the run too", async () => {
+  await using w = await world([testRun(5, 1, { status: "in_progress" })], { "5-linux": BLAS });
+  const backend = new LocalBackend(`${w.path}/s`);
+  const root = RunOutputRoot.fromWorkflowRun({ runId: 5, platform: "linux" });
+  await putExpected(backend, root, ["a", "b"]);
+  await putPart(backend, root, manifestPart("a", [outputFile(BLAS[0])]));
+  const args = ["fetch", "--commit", sha(1), ...w.from, "--list", "--require-complete"];
+  const quiet = [...args, "-q"];
+  await refused(quiet, ["1 of its 2 parts is missing: b"], { env: w.env, code: 7 });
+  const late = [...quiet, "--wait", "--timeout", "1s", "--interval", "1s"];
+  await refused(late, ["1 of its 2 parts is missing: b"], { env: w.env, code: 7 });
+  // The part comes while GitHub is asked for the second time.
+  w.server.troubles.push(() => undefined, async () => {
+    await putPart(backend, root, manifestPart("b", []));
+    return undefined;
+  });
+  const { err } = await runs(0, [...args, "--wait", "--interval", "1s"], w.env);
+  assert.match(err, /note: waiting for all parts \(Run 5 .* missing: b\): run 5 has not ended/);
+});
+
+Deno.test("fetch: a run of which an upload has failed is taken with a warning", async () => {
+  const ended = { status: "completed", conclusion: "failure" };
+  await using w = await world([testRun(5, 1, ended)], { "5-linux": BLAS });
+  const root = RunOutputRoot.fromWorkflowRun({ runId: 5, platform: "linux" });
+  const mark = root.outputsManifestDir().join(unfinishedName("build.gfx942"));
+  await new LocalBackend(`${w.path}/s`).write(mark, bytesSource("{}"));
+  for (const run of [["--commit", sha(1)], ["--run-id", "5"]]) {
+    const { err } = await runs(0, ["fetch", ...run, ...w.from, "--list"], w.env);
+    assert.match(err, /^warning: an upload of build\.gfx942 of run 5 has failed: /m);
+  }
 });
 
 Deno.test("list, fetch: another run is found where the rules of its time put it; GitHub is not asked", async () => {

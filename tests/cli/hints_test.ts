@@ -11,7 +11,12 @@ function invocation(
   command: string,
   options: Readonly<Record<string, string | undefined>>,
 ): Invocation {
-  return { command: command.split(" "), options: new Map(Object.entries(options)) };
+  const [words, args = ""] = command.split(": ");
+  return {
+    command: words.split(" "),
+    args: args.split(" "),
+    options: new Map(Object.entries(options)),
+  };
 }
 
 const complete = (hint: string, command: string, options: Record<string, string | undefined>) =>
@@ -54,6 +59,16 @@ Deno.test("hints: of a copy, what is listed is its source", () => {
     complete("run-outputs index --force", "copy", options),
     "no: 'run-outputs index --force --run-id 2 --bucket b' helps",
   );
+});
+
+Deno.test("hints: of an export, what is listed is its one run", () => {
+  const hint = (args: string) => complete("run-outputs list", `export: ${args}`, { region: "x" });
+  assert.equal(
+    hint("runs.tar 12-linux"),
+    "no: 'run-outputs list --run-id 12 --platform linux --region x' helps",
+  );
+  assert.equal(hint("runs.tar 12"), "no: 'run-outputs list --run-id 12 --region x' helps");
+  assert.equal(hint("runs.tar 12 13"), "no: 'run-outputs list --region x' helps");
 });
 
 Deno.test("hints: what is whole already, and other text, stays as it is", () => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { runJson, runs } from "../support/command_line.ts";
+import { refused, runJson, runs } from "../support/command_line.ts";
 import { putArchives, RUN } from "../support/staging.ts";
 import { tempDir } from "../support/temp_dir.ts";
 
@@ -104,4 +104,11 @@ testWithManifest("list: a file that a part tells of and that is gone is a warnin
   const { missing } = await runJson(0, [...list, "--kind", "artifact"]);
   const { size, sha256 } = told;
   assert.deepEqual(missing, [{ path: GONE, kind: "artifact", size, sha256, parts: ["p"] }]);
+});
+
+test("list, fetch: a run's own directory as the staging directory is noticed", async (d) => {
+  const from = ["--staging-dir", d.run, ...RUN];
+  const text = "the staging directory has to be the one that 123-linux is in";
+  await refused(["list", ...from], [text], { code: 3 });
+  await refused(["fetch", ...from, "--list"], [text], { code: 3 });
 });

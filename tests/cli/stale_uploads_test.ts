@@ -1,10 +1,13 @@
 /** `run-outputs stale-uploads`, in process: what it refuses, and what fails. The rest is in the suite. */
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { CreateMultipartUploadCommand, S3Client } from "@aws-sdk/client-s3";
 import { parseDocument, refused, run, runs } from "../support/command_line.ts";
+import { noise } from "../support/bytes.ts";
 import { startFaultProxy } from "../support/fault_proxy.ts";
 import { startS3Server } from "../support/s3_server.ts";
+import { tempDir, writeTree } from "../support/temp_dir.ts";
 
 const ARGS = ["stale-uploads", "--run-id", "7", "--platform", "linux", "--bucket", "suite"];
 const KEYS = { AWS_ACCESS_KEY_ID: "key", AWS_SECRET_ACCESS_KEY: "secret" };
@@ -68,4 +71,30 @@ Deno.test("stale-uploads: what could not be removed is told, and the code is 7",
 
   proxy.set();
   assert.match((await runs(0, args, env)).out, /1 removed/);
+});
+
+Deno.test("upload: where parts stay on the server, it is told how to go on", async () => {
+  await using server = await startS3Server();
+  await using proxy = startFaultProxy(server.url);
+  await using temp = await tempDir();
+  await writeTree(temp.path, { "in/big.log": noise(20 * 1024 * 1024) });
+  const args = ["upload", "files", join(temp.path, "in"), "--to", "logs", ...ARGS.slice(1)];
+  const without = { ...KEYS, AWS_ENDPOINT_URL_S3: proxy.url, AWS_MAX_ATTEMPTS: "1" };
+  const env = { ...without, XDG_STATE_HOME: temp.path };
+  const fault = { kind: "status", status: 503 } as const;
+  const fails = (method: string, path: string) =>
+    method === "DELETE" || path.includes("partNumber=2");
+
+  for (const [journal, continues] of [[without, false], [env, true]] as const) {
+    proxy.set({ when: fails, fault, times: Infinity });
+    const { err } = await run([...args, "--part-size", "5"], journal);
+    const [notice] = err.match(/^warning: An unfinished upload of .*$/m) ?? [""];
+    assert.match(notice, /stays on the server.*'run-outputs stale-uploads --abort/);
+    assert.equal(notice.includes("run the same command again: it continues"), continues, err);
+  }
+  proxy.set();
+  assert.match(
+    (await runs(0, [...args, "--part-size", "5"], env)).out,
+    /^written .* logs\/big\.log$/m,
+  );
 });

@@ -40,7 +40,11 @@ Deno.test("TransferState: bytes, speed and what is left", () => {
     sizesKnown: true,
     speed: 1000,
     secondsLeft: 3,
-    active: [{ path: "d/a", size: 1000, bytes: 0 }, { path: "d/b", size: 3000, bytes: 1000 }],
+    active: [
+      { path: "d/a", size: 1000, bytes: 0, made: 0 },
+      { path: "d/b", size: 3000, bytes: 1000, made: 0 },
+    ],
+    made: 0,
     unpacked: 0,
   });
 });
@@ -145,4 +149,16 @@ Deno.test("barLines(): the set, then the files under way; none wider than the te
 Deno.test("barLines(): what has no size yet is being made; a name can't steer the terminal", () => {
   const lines = barLines(after([{ path: "a\u001b[2J" }], [start("a\u001b[2J")]), 80);
   assert.match(lines[1], /^ {18}a\\u001b\[2J {2}being made$/);
+});
+
+Deno.test("barLines(): what is packed first shows how far that is", () => {
+  const made = (bytes: number): TransferEvent => ({ type: "made", path: "d/a", bytes, of: 4000 });
+  const packing = [start("d/a"), made(500), made(500)];
+  const snapshot = after([{ path: "d/a" }], packing);
+  const [set, file] = barLines(snapshot, 100);
+  assert(set.endsWith("  packed 1.0 kB"), set);
+  assert.equal(file, "███░░░░░░░░░  25% a  packed 1.0 kB of 4.0 kB");
+  assert(plainLine("uploaded", snapshot).endsWith(", packed 1.0 kB"));
+  const [, sent] = barLines(after([{ path: "d/a" }], [...packing, bytes("d/a", 7)]), 100);
+  assert.match(sent, /^ {18}a {2}7 B$/);
 });

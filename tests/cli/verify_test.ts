@@ -153,6 +153,17 @@ Deno.test("verify DIR: archives and their checksums; a directory without any tel
   await refused(["verify", temp.path, "--quick", "--kind", "other"], ["--quick"], { code: 3 });
 });
 
+Deno.test("verify: 6 for a checksum that is too long for one", async () => {
+  await using temp = await tempDir();
+  const names = ["a_lib_generic.tar.zst", "b_lib_generic.tar.zst"];
+  await putArchives(temp.path, names);
+  const sum = `${names[0]}.sha256sum`;
+  await Deno.writeTextFile(join(temp.path, sum), "\n".repeat(5000), { append: true });
+  const document = await runJson(6, ["verify", temp.path]);
+  assert.deepEqual(verdicts(document), { [names[0]]: "unchecked", [sum]: "failed" });
+  assert.match(document.files[1].error.message, /it has \d+ bytes, a checksum has 64$/);
+});
+
 test("verify --repair --from: uploads again what is wrong, and nothing else", async (staged) => {
   await damage(staged);
   const repair = ["verify", ...staged.args, "--repair", "--from", staged.copy];

@@ -71,6 +71,16 @@ Deno.test("find, fetch, list on S3: a run of the first buckets, its fork's, and 
   const before = github.requests.length;
   const listed = await finish(["list", "--run-id", "2", "--platform", "linux", "--json"], env);
   assert.equal(JSON.parse(listed.stdout).bucket, "therock-artifacts-external");
+  const file = `${dir.path}/run.tar`;
+  const exported = await finish(["export", file, "2-linux", "--json"], env);
+  assert.equal(exported.code, 0, exported.stderr);
+  assert.equal(JSON.parse(exported.stdout).runs[0].count, 2 * NAMES.length, "with checksums");
+  const mirror = `${dir.path}/mirror`;
+  const copying = ["copy", "--source-run-id", "1", "--platform", "linux", "--to-staging", mirror];
+  const copied = await finish([...copying, "--no-index"], env);
+  assert.equal(copied.code, 0, copied.stderr);
+  const mirrored = Object.keys(await readTree(`${mirror}/1-linux`));
+  assert.deepEqual(mirrored.filter((name) => !name.endsWith("sum")), NAMES);
   const none = await finish(["list", "--run-id", "9", "--platform", "linux"], env);
   assert.equal(none.code, 3, none.stderr);
   assert.equal(github.requests.length, before);

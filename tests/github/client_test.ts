@@ -110,6 +110,91 @@ Deno.test("github: a comparison has all commits between, the oldest first", asyn
   assert.equal((await github.compare(REPO, sha(1), sha(5))).status, "behind");
 });
 
+Deno.test("github: a comparison of which commits are missing is refused", async () => {
+  const commits = Array.from({ length: 151 }, (_, i) => ({ sha: sha(150 - i) }));
+  await using server = startGithub({ commits });
+  const github = open(server, {
+    async fetch(input, init) {
+      const { status, headers, body } = await fetch(input, init);
+      const kept = [...headers].filter(([name]) => name !== "link");
+      return new Response(body, { status, headers: kept });
+    },
+  });
+  const comparison = github.compare(REPO, sha(0), sha(150));
+  await rejectsWith(comparison, "failed", "only 100 of 150 commits");
+  assert.equal((await github.compare(REPO, sha(0), sha(100))).commits.length, 100);
+});
+
+Deno.test("github: answers of another shape are told in one line", async () => {
+  let body: unknown;
+  const github = open({ url: "http://127.0.0.1:9" } as GithubServer, {
+    fetch: () => Promise.resolve(Response.json(body)),
+  });
+  const run = {
+    id: 1,
+    repository: { full_name: REPO },
+    created_at: date(0),
+    head_sha: sha(1),
+  };
+  const commit = { sha: sha(1), commit: { message: "x" }, parents: [] };
+  const comparison = {
+    status: "ahead",
+    merge_base_commit: commit,
+    total_commits: 1,
+    commits: [commit],
+  };
+  const ask = {
+    "a workflow run": () => github.workflowRun(REPO, 1, { fresh: true }),
+    "a list of workflow runs": () => github.runsOfCommit(REPO, sha(1), WORKFLOW),
+    "a commit": () => github.commit(REPO, "main"),
+    "a list of commits": () => Array.fromAsync(github.commits(REPO)),
+    "a comparison": () => github.compare(REPO, "a", "b"),
+    "a pull request": () => github.commit(REPO, "pull/1"),
+  };
+  const refuse = async (what: keyof typeof ask, answer: unknown, told: string = what) => {
+    body = answer;
+    await rejectsWith(ask[what](), "failed", `GitHub's answer: it is not ${told}`);
+  };
+  for (const what of Object.keys(ask) as (keyof typeof ask)[]) await refuse(what, {});
+  for (const what of ["a list of workflow runs", "a comparison"] as const) await refuse(what, []);
+  await refuse("a list of workflow runs", { workflow_runs: null });
+  await refuse("a list of workflow runs", { workflow_runs: [null] }, "a workflow run");
+  for (
+    const wrong of [{ head_sha: undefined }, { created_at: "yesterday" }, { repository: null }]
+  ) await refuse("a workflow run", { ...run, ...wrong });
+  for (const parents of [null, [null], [{}], ["x"]]) {
+    await refuse("a commit", { ...commit, parents });
+    await refuse("a list of commits", [{ ...commit, parents }], "a commit");
+  }
+  await refuse("a commit", { ...commit, commit: null });
+  for (
+    const wrong of [
+      { status: "unheard of" },
+      { merge_base_commit: null },
+      { total_commits: "1" },
+      { commits: null },
+    ]
+  ) await refuse("a comparison", { ...comparison, ...wrong });
+  await refuse("a comparison", { ...comparison, commits: [null] }, "a commit");
+  await refuse("a pull request", { head: { sha: "main" } });
+  body = comparison;
+  assert.equal((await github.compare(REPO, "a", "b")).commits.length, 1);
+});
+
+Deno.test("github: a limit that ends at no time that there is", async () => {
+  for (
+    const [status, headers] of [
+      [429, { "retry-after": "1e99" }],
+      [429, { "retry-after": "Infinity" }],
+      [403, { "x-ratelimit-remaining": "0", "x-ratelimit-reset": "99999999999999999" }],
+    ] as const
+  ) {
+    const fetch = () => Promise.resolve(refusal(status, "API rate limit exceeded", headers));
+    const asked = openGithub({ second: 1, fetch }).workflowRun(REPO, 1);
+    await rejectsWith(asked, "transient", "is used up for more than a day: ");
+  }
+});
+
 Deno.test("github: a commit by short SHA, branch with a slash, tag, and pull request", async () => {
   const commits = [{ sha: sha(1) }, { sha: sha(2) }, { sha: sha(3) }];
   await using server = startGithub({

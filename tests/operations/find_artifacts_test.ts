@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { openGithub } from "../../src/github/client.ts";
+import type { RunOutputsError } from "../../src/layout/error.ts";
 import {
   findArtifacts,
   type FindOptions,
@@ -8,7 +9,7 @@ import {
   withNearest,
 } from "../../src/operations/find_artifacts.ts";
 import { planFoundFetch, sourceRuns } from "../../src/operations/fetch_found.ts";
-import { waitForArtifacts } from "../../src/operations/wait_for_artifacts.ts";
+import { waitForArtifacts, type WaitOptions } from "../../src/operations/wait_for_artifacts.ts";
 import { MemoryBackend } from "../../src/storage/memory.ts";
 import { rejectsWith } from "../support/errors.ts";
 import type { TestRun } from "../support/github_answers.ts";
@@ -244,7 +245,8 @@ Deno.test("waitForArtifacts(): until the run has it, looking again each time", a
 
 Deno.test("waitForArtifacts(): ends when no run is in progress, or the time is over", async () => {
   await using w = await world({ runs: [run(1, 1, { status: "queued" })] });
-  const asked = w.options({ commit: sha(1) });
+  const github = openGithub({ apiUrl: w.server.url, second: 1, token: "a-token-of-a-test" });
+  const asked = w.options({ commit: sha(1) }, { github });
   let now = 0;
   const waits: number[] = [];
   const clock = {
@@ -264,6 +266,67 @@ Deno.test("waitForArtifacts(): ends when no run is in progress, or the time is o
   const ending = { ...clock, onWait: () => w.server.state.runs = [run(1, 1)] };
   const ended = await waitForArtifacts({ ...asked, ...ending });
   assert.deepEqual([waits.length, ended.missing, ended.pending], [1, [undefined], []]);
+});
+
+Deno.test("waitForArtifacts(): an outage does not end it, but is told at the end of the time", async () => {
+  await using w = await world({ runs: [run(1, 1, { status: "queued" })] });
+  const github = openGithub({ apiUrl: w.server.url, second: 1, token: "a-token-of-a-test" });
+  const outage = () => new Response("", { status: 502 });
+  let now = 0;
+  const told: string[] = [];
+  const waiting = {
+    ...w.options({ ref: sha(1).slice(0, 8) }, { github }),
+    now: () => now,
+    pause: async (ms: number) => {
+      now += ms;
+      // Each look asks four times.
+      if (now <= 120_000) w.server.troubles.push(outage, outage, outage, outage);
+      else if (now === 180_000) await putRun(w.backend, "therock-ci-artifacts/1-linux", BLAS);
+    },
+    onWait: () => told.push("waiting"),
+    onTrouble: ({ code }: RunOutputsError) => told.push(code),
+  };
+  w.server.state.commits = [{ sha: sha(1) }];
+  const result = await waitForArtifacts(waiting);
+  assert.deepEqual(told, ["waiting", "transient", "transient"]);
+  assert.equal(result.groups[0].run.id, "1");
+
+  await w.backend.delete(result.groups[0].archives[0].location);
+  now = 0;
+  const late = waitForArtifacts({ ...waiting, requireArtifacts: [/blas/], timeout: 120_000 });
+  await rejectsWith(late, "transient", "502");
+  w.server.troubles.push(outage, outage, outage, outage);
+  await rejectsWith(waitForArtifacts(waiting), "transient", "502");
+  const pause = () => Promise.resolve(void (w.server.state.tokens = []));
+  const denied = waitForArtifacts({ ...waiting, requireArtifacts: [/blas/], pause });
+  await rejectsWith(denied, "unauthenticated");
+  assert.deepEqual(told.slice(3), ["waiting", "transient", "waiting"]);
+});
+
+Deno.test("waitForArtifacts(): without a token it looks so seldom that the limit suffices", async () => {
+  const commits = [{ sha: sha(1) }, { sha: sha(2) }];
+  await using w = await world({ commits, runs: [run(1, 1, { status: "queued" })] });
+  const waits: number[] = [];
+  const wait = async (selector: FindSelector, more: Partial<WaitOptions> = {}) => {
+    waits.length = 0;
+    let now = 0;
+    await waitForArtifacts({
+      ...w.options(selector),
+      timeout: 600_000,
+      now: () => now,
+      pause: (ms) => {
+        now += ms;
+        waits.push(ms);
+        return Promise.resolve();
+      },
+      ...more,
+    });
+    return waits.slice(0, 2);
+  };
+  assert.deepEqual(await wait({ commit: sha(1) }), [90_000, 90_000]);
+  // The list of commits, and the runs of each.
+  assert.deepEqual(await wait({ latestOf: "main" }), [270_000, 270_000]);
+  assert.deepEqual(await wait({ commit: sha(1) }, { interval: 20_000 }), [20_000, 20_000]);
 });
 
 Deno.test("waitForArtifacts(): an abort ends it", async () => {

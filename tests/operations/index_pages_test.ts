@@ -306,13 +306,20 @@ Deno.test("Hashes: what a page tells is read back, for files that are still the 
   for (const path of Object.values(GOLDEN)) {
     const page = at(pagesOf(EVERYTHING), path);
     if (page.kind !== "list") continue;
-    const hashes = new Hashes();
-    hashes.learn(page.location, renderPage(page, HASHES));
+    const hashes = new Hashes([]);
+    hashes.learn(page.location, renderPage(page, HASHES), new Date(10_000));
     for (const entry of page.sections.flatMap(({ entries }) => entries)) {
+      if (entry.sidecar !== undefined) {
+        assert.equal(hashes.of(entry), undefined, entry.name);
+        hashes.listed({ location: entry.sidecar, etag: "1", modified: new Date(9000) });
+      }
       const expected = entry.files === undefined ? HASHES(entry) : undefined;
       assert.equal(hashes.of(entry), expected, entry.name);
       assert.equal(hashes.of({ ...entry, size: 1 }), undefined);
       assert.equal(hashes.of({ ...entry, modified: new Date(0) }), undefined);
+      if (entry.sidecar === undefined) continue;
+      hashes.listed({ location: entry.sidecar, etag: "2", modified: new Date(10_000) });
+      assert.equal(hashes.of(entry), undefined, entry.name);
     }
   }
 });

@@ -2,8 +2,16 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { formatSidecar, parseSidecar } from "../../src/operations/sidecar.ts";
-import { throwsWith } from "../support/errors.ts";
+import { OutputLocation } from "../../src/layout/output_location.ts";
+import {
+  formatSidecar,
+  MAX_SIDECAR_BYTES,
+  parseSidecar,
+  readSidecar,
+} from "../../src/operations/sidecar.ts";
+import { bytesSource } from "../../src/storage/byte_source.ts";
+import { MemoryBackend } from "../../src/storage/memory.ts";
+import { rejectsWith, throwsWith } from "../support/errors.ts";
 
 const DIGEST = "0123456789abcdef".repeat(4);
 
@@ -47,4 +55,18 @@ Deno.test("parseSidecar(): reads what formatSidecar() writes", () => {
   fc.assert(fc.property(digest, (digits) => {
     assert.equal(parseSidecar(formatSidecar(digits.join("")), "x"), digits.join(""));
   }));
+});
+
+Deno.test("readSidecar(): the checksum that is there; what is too long for one is not read", async () => {
+  const backend = new MemoryBackend();
+  const [good, long] = ["good", "long"].map((name) =>
+    new OutputLocation("bucket", `${name}.sha256sum`)
+  );
+  await backend.write(good, bytesSource(`${DIGEST}  good\n`));
+  await backend.write(long, bytesSource(`${DIGEST}  good\n`.padEnd(MAX_SIDECAR_BYTES + 1, "\n")));
+  const read = (location: OutputLocation) =>
+    readSidecar(backend, { location }, () => "there", undefined);
+  assert.equal(await read(good), DIGEST);
+  await rejectsWith(read(long), "integrity", "'there'", `${MAX_SIDECAR_BYTES + 1} bytes`);
+  await rejectsWith(read(new OutputLocation("bucket", "none.sha256sum")), "not_found");
 });

@@ -401,3 +401,23 @@ test("planBuild(): no build directory is not_found, a file in its place invalid"
   await rejectsWith(plan("no"), "not_found", "no");
   await rejectsWith(plan("file"), "invalid", "file");
 });
+
+test(
+  "executeUpload(): the packing of an artifact is told in the bytes of its tree",
+  async (dir, planner) => {
+    await makeBuild(dir);
+    await planArtifacts(ROOT, { artifactsDir: join(dir, "artifacts") }, planner);
+    const made = new Map<string, number>();
+    const plan = planner.plan();
+    await executeUpload(new MemoryBackend(), plan, {
+      onEvent(event) {
+        if (event.type !== "made") return;
+        made.set(event.path, (made.get(event.path) ?? 0) + event.bytes);
+        assert(event.of! >= made.get(event.path)!);
+      },
+    });
+    const directories = plan.items.filter(({ madeFrom }) => madeFrom !== undefined);
+    assert.deepEqual(made, new Map(directories.map(({ path, madeFrom }) => [path, madeFrom])));
+    assert.equal(made.size, 2);
+  },
+);

@@ -7,8 +7,9 @@ import { RunOutputRoot } from "../../src/layout/run_output_root.ts";
 import { diffRuns } from "../../src/operations/diff_runs.ts";
 import type { JoinedOutput } from "../../src/operations/list_outputs.ts";
 import { pairSidecars } from "../../src/operations/pair_sidecars.ts";
-import { NO_MANIFEST } from "../../src/operations/read_manifest.ts";
-import { isRepairable, repairFiles } from "../../src/operations/repair_run.ts";
+import { NO_MANIFEST, readOutputs } from "../../src/operations/read_manifest.ts";
+import { isRepairable, repairFiles, type RepairPlace } from "../../src/operations/repair_run.ts";
+import type { VerifiedFile } from "../../src/operations/verified_file.ts";
 import { verifyRun } from "../../src/operations/verify_run.ts";
 import { RunOutputsError } from "../../src/layout/error.ts";
 import type { StorageBackend } from "../../src/storage/backend.ts";
@@ -16,7 +17,7 @@ import { bytesSource } from "../../src/storage/byte_source.ts";
 import { LocalBackend } from "../../src/storage/local.ts";
 import { MemoryBackend } from "../../src/storage/memory.ts";
 import { createS3Backend } from "../../src/storage/s3/s3_backend.ts";
-import { noise, sha256 } from "../support/bytes.ts";
+import { collect, noise, sha256 } from "../support/bytes.ts";
 import { startFaultProxy } from "../support/fault_proxy.ts";
 import { manifestPart, outputFile, putPart } from "../support/manifest.ts";
 import { memoryS3, testOptions } from "../support/s3_subject.ts";
@@ -274,13 +275,41 @@ Deno.test("verifyRun(): what goes wrong on the way is not the file's fault", asy
   }
 });
 
-Deno.test("diffRuns(): ETags of S3 decide where no hash is known, if they can", async () => {
+Deno.test("diffRuns(): only files of these kinds, and no other is read", async () => {
+  const inner = new MemoryBackend();
+  const side = (runId: number) => RunOutputRoot.forLocal({ runId, platform: "linux" });
+  const reads: string[] = [];
+  // A storage with nothing on record.
+  const backend = changed(inner, {
+    async *list(...args) {
+      for await (const { sha256: _, ...info } of inner.list(...args)) yield info;
+    },
+    stat: async (...args) => ({ ...await inner.stat(...args), sha256: undefined }),
+    read: (location, ...rest) => {
+      reads.push(location.key);
+      return inner.read(location, ...rest);
+    },
+  });
+  for (const id of [1, 2]) {
+    await inner.write(side(id).file("logs/g/x.log"), bytesSource(`${id}`));
+    await inner.write(side(id).file("notes.txt"), bytesSource(`${id}`));
+  }
+  const found = await Array.fromAsync(diffRuns(
+    { backend, root: side(1), manifest: NO_MANIFEST },
+    { backend, root: side(2), manifest: NO_MANIFEST },
+    { kinds: new Set(["log"]), read: true },
+  ));
+  assert.deepEqual(found.map(({ path, change }) => `${change} ${path}`), ["changed logs/g/x.log"]);
+  assert.deepEqual(reads.sort(), ["1-linux/logs/g/x.log", "2-linux/logs/g/x.log"]);
+});
+
+Deno.test("diffRuns(): equal ETags of S3 are of equal files; others tell nothing", async () => {
   const etag = (text: string) => text.repeat(32).slice(0, 32);
   const pairs: Readonly<Record<string, readonly [string, string, string]>> = {
     "equal": [etag("a"), etag("a"), "same etag"],
-    "other": [etag("a"), etag("b"), "changed etag"],
+    "other": [etag("a"), etag("b"), "unsure size"],
     "parts": [`${etag("a")}-2`, `${etag("a")}-2`, "same etag"],
-    "other parts": [`${etag("a")}-2`, `${etag("b")}-2`, "changed etag"],
+    "other parts": [`${etag("a")}-2`, `${etag("b")}-2`, "unsure size"],
     "parts of another size": [`${etag("a")}-2`, `${etag("a")}-3`, "unsure size"],
     "parts and whole": [`${etag("a")}-2`, etag("b"), "unsure size"],
     "no S3": ["12-3-4", "12-3-4", "unsure size"],
@@ -309,4 +338,162 @@ Deno.test("diffRuns(): ETags of S3 decide where no hash is known, if they can", 
     ),
     Object.fromEntries(Object.entries(pairs).map(([path, [, , verdict]]) => [path, verdict])),
   );
+});
+
+/** A place that is repaired from, with these files. */
+async function copyOf(files: Readonly<Record<string, string>>): Promise<RepairPlace> {
+  const backend = new MemoryBackend();
+  for (const [path, text] of Object.entries(files)) {
+    await backend.write(ROOT.file(path), bytesSource(text));
+  }
+  return { backend, root: ROOT };
+}
+
+/** Repairs what a verification finds wrong; tells what became of each file. */
+async function repaired(
+  backend: StorageBackend,
+  files: readonly VerifiedFile[],
+  from: RepairPlace,
+) {
+  const results = await repairFiles(files.filter(isRepairable), { backend, root: ROOT }, from);
+  return Object.fromEntries(
+    results.map(({ location, outcome, error }) => [
+      location.relativeTo(ROOT.root()),
+      [
+        outcome,
+        (error as RunOutputsError | undefined)?.code,
+      ].filter(Boolean).join(" "),
+    ]),
+  );
+}
+
+async function textOf(backend: StorageBackend, path: string): Promise<string> {
+  await using body = await backend.read(ROOT.file(path));
+  return new TextDecoder().decode(await collect(body));
+}
+
+Deno.test("repairFiles(): what was written since the verification stays", async () => {
+  const backend = new MemoryBackend();
+  const put = (path: string, text: string) => backend.write(ROOT.file(path), bytesSource(text));
+  await put("wrong.txt", "bad!");
+  const files = ["wrong.txt", "gone.txt"].map((path) => outputFile(path, "good"));
+  await putPart(backend, ROOT, manifestPart("p", files));
+  const found = await Array.fromAsync(verifyRun(backend, ROOT));
+  await put("wrong.txt", "new!");
+  await put("gone.txt", "new!");
+  const from = await copyOf({ "wrong.txt": "good", "gone.txt": "good" });
+  assert.deepEqual(await repaired(backend, found, from), {
+    "gone.txt": "failed conflict",
+    "wrong.txt": "failed conflict",
+  });
+  assert.equal(await textOf(backend, "wrong.txt"), "new!");
+  assert.equal(await textOf(backend, "gone.txt"), "new!");
+});
+
+Deno.test("repairFiles(): what the manifest tells of otherwise by now is left as it is", async () => {
+  const backend = new MemoryBackend();
+  const put = async (text: string) => {
+    await backend.write(ROOT.file("x.txt"), bytesSource(text));
+    await putPart(backend, ROOT, manifestPart("p", [outputFile("x.txt", text)]));
+  };
+  await put("old");
+  const manifest = await readOutputs(backend, ROOT);
+  await put("new");
+  const found = await Array.fromAsync(verifyRun(backend, ROOT, { manifest }));
+  assert.equal(verdictsOf(found)["x.txt"], "wrong-hash bytes integrity");
+  const from = await copyOf({ "x.txt": "old" });
+  assert.deepEqual(await repaired(backend, found, from), { "x.txt": "failed conflict" });
+  assert.equal(await textOf(backend, "x.txt"), "new");
+});
+
+Deno.test("repairFiles(): so is what the checksum beside it tells of otherwise by now", async () => {
+  const backend = new MemoryBackend();
+  const put = (path: string, text: string) => backend.write(ROOT.file(path), bytesSource(text));
+  await put(A, "new");
+  await put(`${A}.sha256sum`, sha256("old"));
+  const found = await Array.fromAsync(verifyRun(backend, ROOT));
+  await put(`${A}.sha256sum`, sha256("new"));
+  const from = await copyOf({ [A]: "old" });
+  assert.deepEqual(await repaired(backend, found, from), { [A]: "failed conflict" });
+  assert.equal(await textOf(backend, A), "new");
+  await put(`${A}.sha256sum`, sha256("old"));
+  assert.deepEqual(await repaired(backend, found, from), { [A]: "written" });
+});
+
+Deno.test("repairFiles(): a checksum is put in place only if it is of the file beside it", async () => {
+  const sum = `${A}.sha256sum`;
+  for (const broken of ["GARBAGE", sha256("another")]) {
+    for (const told of [undefined, "a"]) {
+      const backend = new MemoryBackend();
+      const put = (path: string, text: string) => backend.write(ROOT.file(path), bytesSource(text));
+      await put(A, "a");
+      await put(sum, broken);
+      if (told !== undefined) {
+        await putPart(backend, ROOT, manifestPart("p", [outputFile(A, told)]));
+      } else if (broken !== "GARBAGE") continue;
+      const found = await Array.fromAsync(verifyRun(backend, ROOT));
+      assert.deepEqual(found.filter(isRepairable).map(({ path }) => path), [sum]);
+      for (const copy of ["GARBAGE", "", sha256("another"), "x".repeat(5000)]) {
+        const from = await copyOf({ [sum]: copy });
+        assert.deepEqual(await repaired(backend, found, from), { [sum]: "failed integrity" });
+        assert.equal(await textOf(backend, sum), broken);
+      }
+      const from = await copyOf({ [sum]: `${sha256("a")}\n` });
+      assert.deepEqual(await repaired(backend, found, from), { [sum]: "written" });
+      assert.equal(await textOf(backend, sum), `${sha256("a")}\n`);
+    }
+  }
+});
+
+Deno.test("repairFiles(): a checksum that the manifest tells of, and that is another file's, stays", async () => {
+  const backend = new MemoryBackend();
+  const [sum, wrong] = [`${A}.sha256sum`, sha256("another")];
+  await backend.write(ROOT.file(A), bytesSource("a"));
+  await backend.write(ROOT.file(sum), bytesSource(wrong));
+  await putPart(backend, ROOT, manifestPart("p", [outputFile(A, "a"), outputFile(sum, wrong)]));
+  const found = await Array.fromAsync(verifyRun(backend, ROOT));
+  for (const copy of [wrong, sha256("a")]) {
+    const from = await copyOf({ [sum]: copy });
+    assert.deepEqual(await repaired(backend, found, from), { [sum]: "failed integrity" });
+    assert.equal(await textOf(backend, sum), wrong);
+  }
+});
+
+Deno.test("repairFiles(): a broken checksum beside a broken file, both told by the copy", async () => {
+  const backend = new MemoryBackend();
+  const sum = `${A}.sha256sum`;
+  await backend.write(ROOT.file(A), bytesSource("b"));
+  await backend.write(ROOT.file(sum), bytesSource("GARBAGE"));
+  await putPart(backend, ROOT, manifestPart("p", [outputFile(A, "a")]));
+  const found = await Array.fromAsync(verifyRun(backend, ROOT));
+  const from = await copyOf({ [A]: "a", [sum]: sha256("a") });
+  assert.deepEqual(await repaired(backend, found, from), { [A]: "written", [sum]: "written" });
+});
+
+Deno.test("verifyRun(): a checksum that is too long, or none, vouches for nothing", async () => {
+  const sum = `${A}.sha256sum`;
+  const long = `${sha256("a")}  ${A}\n`.padEnd(4097, "\n");
+  for (const content of [long, "GARBAGE"]) {
+    // Nothing told of either; of the checksum alone; of both, where the manifest vouches for them.
+    for (
+      const told of [[], [outputFile(sum, content)], [outputFile(sum, content), outputFile(A, "a")]]
+    ) {
+      for (const quick of [false, true]) {
+        const backend = new MemoryBackend();
+        await backend.write(ROOT.file(A), bytesSource("a"));
+        await backend.write(ROOT.file(sum), bytesSource(content));
+        if (told.length > 0) await putPart(backend, ROOT, manifestPart("p", told));
+        const found = await Array.fromAsync(verifyRun(backend, ROOT, { quick }));
+        const by = quick ? "record" : "bytes";
+        const what = `${content.length} ${told.length} ${quick}`;
+        const expected = told.length === 2 ? `ok ${by}` : "failed integrity";
+        assert.equal(verdictsOf(found)[sum], expected, what);
+      }
+    }
+  }
+  // A list of checksums is of other files.
+  const backend = new MemoryBackend();
+  await backend.write(ROOT.file("all.sha256sum"), bytesSource(long));
+  const [alone] = await Array.fromAsync(verifyRun(backend, ROOT));
+  assert.deepEqual([alone.verdict, alone.error], ["unchecked", undefined]);
 });

@@ -357,3 +357,62 @@ Deno.test("reportSubject(): the run's pages and the report's own, even of one na
     "rccl/index_rccl.html",
   ]);
 });
+
+const A = "a_lib_generic.tar.zst";
+/** The hash that a page shows for a file. */
+const hashIn = (html: string, name: string) =>
+  new RegExp(`data-sha256="([0-9a-f]+)"><td><a href="[^"]*${name}(?:#[^"]*)?"`).exec(html)?.[1];
+
+/** A wrong checksum, with the pages that tell it. */
+async function wrongSum(): Promise<MemoryBackend> {
+  const backend = new MemoryBackend();
+  await put(backend, A);
+  await backend.write(ROOT.file(`${A}.sha256sum`), bytesSource(sha256("wrong")));
+  await writeIndexPages(backend, SUBJECT);
+  assert.equal(hashIn(await text(backend, "index.html"), A), sha256("wrong"));
+  return backend;
+}
+
+Deno.test("writeIndexPages(): all pages tell the checksum that is there now", async () => {
+  const backend = await wrongSum();
+  await backend.write(ROOT.file(`${A}.sha256sum`), bytesSource(sha256(A)));
+  const dry = await writeIndexPages(new DryRunBackend(backend), SUBJECT);
+  assert.equal(outcomes(dry.results)["index.html"], "planned");
+  const { results } = await writeIndexPages(backend, SUBJECT);
+  assert.equal(outcomes(results)["index.html"], "written");
+  assert.equal(hashIn(await text(backend, "index.html"), A), sha256(A));
+  const again = await writeIndexPages(new DryRunBackend(backend), SUBJECT);
+  assert.equal(outcomes(again.results)["index.html"], "unchanged");
+  // It is no checksum any more: no page tells what it was.
+  await backend.write(ROOT.file(`${A}.sha256sum`), bytesSource("?"));
+  await writeIndexPages(backend, SUBJECT);
+  assert.equal(hashIn(await text(backend, "index.html"), A), undefined);
+});
+
+Deno.test("writeIndexPages(): of an upload, a checksum that is younger than the page is asked for", async () => {
+  const backend = await wrongSum();
+  let uploaded = await put(backend, "b_lib_generic.tar.zst");
+  await writeIndexPages(backend, SUBJECT, { uploaded });
+  assert.equal(hashIn(await text(backend, "index.html"), A), sha256("wrong"));
+  await backend.write(ROOT.file(`${A}.sha256sum`), bytesSource(sha256(A)));
+  uploaded = await put(backend, "c_lib_generic.tar.zst");
+  await writeIndexPages(backend, SUBJECT, { uploaded });
+  assert.equal(hashIn(await text(backend, "index.html"), A), sha256(A));
+});
+
+Deno.test("writeIndexPages(): what pip reads is hashed anew, though size and time are the same", async () => {
+  await using dir = await tempDir();
+  const backend = new LocalBackend(dir.path);
+  const wheel = "python/x-1.0-py3-none-any.whl";
+  const file = `${dir.path}/1-linux/${wheel}`;
+  const time = new Date("2026-01-01T00:00:00Z");
+  await put(backend, wheel);
+  const hash = async () =>
+    /whl#sha256=([0-9a-f]+)/.exec(await text(backend, "python/simple/x/index.html"))?.[1];
+  for (const content of ["old", "new"]) {
+    await Deno.writeTextFile(file, content);
+    await Deno.utime(file, time, time);
+    await writeIndexPages(backend, SUBJECT);
+    assert.equal(await hash(), sha256(content));
+  }
+});

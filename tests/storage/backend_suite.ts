@@ -96,6 +96,7 @@ export function backendSuite(
     const bytes = noise(5_000_011);
     const written = await s.backend.write(s.at("1-linux/big.bin"), inPieces(bytes, 65_537));
     assert.equal(written.sha256, sha256(bytes));
+    assert.equal(written.etag, (await s.backend.stat(s.at("1-linux/big.bin"))).etag);
     assert.equal(sha256(await s.bytes("1-linux/big.bin")), sha256(bytes));
   });
 

@@ -338,3 +338,28 @@ Deno.test({
     await rejectsWith(list(new LocalBackend(temp.path), "1-linux"), "failed", "Cannot list");
   },
 });
+
+Deno.test("local: a write goes through while deletes take its empty directories away", async () => {
+  await using temp = await tempDir();
+  const backend = new LocalBackend(temp.path);
+  let done = false;
+  // What a delete does when it has removed the last file of a directory, over and over.
+  const removing = Promise.all(Array.from({ length: 4 }, async () => {
+    while (!done) {
+      for (const dir of ["1-linux/a/b/c", "1-linux/a/b", "1-linux/a"]) {
+        await Deno.remove(join(temp.path, dir)).catch(() => {});
+      }
+    }
+  }));
+  try {
+    for (let round = 0; round < 300; round++) {
+      // Each directory is looked through for what is left in it when it is first written to.
+      const location = at(`1-linux/a/b/c/${round}/d/e`);
+      await backend.write(location, bytesSource("new"));
+      await backend.delete(location);
+    }
+  } finally {
+    done = true;
+    await removing;
+  }
+});

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { OutputLocation } from "../../src/layout/output_location.ts";
+import { bytesSource } from "../../src/storage/byte_source.ts";
 import { createS3Backend } from "../../src/storage/s3/s3_backend.ts";
 import { ResponseChecksum } from "../../src/storage/s3/response_checksum.ts";
 import { collect, noise } from "../support/bytes.ts";
@@ -58,4 +59,14 @@ Deno.test("s3: a checksum of an object's parts, or of a kind that is not compute
   crc.update(new TextEncoder().encode("hel"));
   crc.update(new TextEncoder().encode("lo\n"));
   crc.verify(at);
+});
+
+Deno.test("s3: a content type that no header can carry is refused before anything is sent", async () => {
+  await using server = await memoryS3();
+  using backend = await createS3Backend(testOptions(server.url));
+  for (const contentType of ["text/html\r\nx-evil: 1", "text/plé", ""]) {
+    const written = backend.write(at, bytesSource(noise(10)), { contentType });
+    await rejectsWith(written, "invalid", "content type");
+  }
+  await rejectsWith(backend.stat(at), "not_found");
 });

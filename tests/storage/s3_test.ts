@@ -19,14 +19,27 @@ backendSuite("s3, a lenient server", () => memoryS3({}, { lenient: true }), {
   numRuns: 5,
 });
 
-Deno.test("s3, a server that compares etags without quotes: ifMatch writes and refuses all the same", async () => {
-  await using s = await memoryS3({}, { bareEtags: true });
+for (const multipartThreshold of [1, 1_000_000]) {
+  const how = multipartThreshold === 1 ? "in parts" : "at once";
+  Deno.test(`s3, a server that compares etags without quotes: ifMatch writes ${how} and refuses all the same`, async () => {
+    await using s = await memoryS3({ multipartThreshold }, { bareEtags: true });
+    const location = new OutputLocation(s.bucket, "1-linux/a");
+    const write = (text: string, ifMatch?: string) =>
+      s.backend.write(location, bytesSource(text), { ifMatch });
+    const first = await write("one");
+    const second = await write("two", first.etag);
+    await rejectsWith(write("three", first.etag), "conflict");
+    const third = await write("four", second.etag);
+    assert.equal((await s.backend.stat(location)).etag, third.etag);
+    const left = s.backend.listStaleUploads(new OutputLocation(s.bucket, ""));
+    assert.deepEqual(await Array.fromAsync(left), []);
+  });
+}
+
+Deno.test("s3, a server that tells no etag of what was made of parts: it is told all the same", async () => {
+  await using s = await memoryS3({ multipartThreshold: 1 }, { unnamedParts: true });
   const location = new OutputLocation(s.bucket, "1-linux/a");
-  const write = (text: string, ifMatch?: string) =>
-    s.backend.write(location, bytesSource(text), { ifMatch });
-  const first = await write("one");
-  const second = await write("two", first.etag);
-  await rejectsWith(write("three", first.etag), "conflict");
-  const third = await write("four", second.etag);
-  assert.equal((await s.backend.stat(location)).etag, third.etag);
+  const { etag } = await s.backend.write(location, bytesSource("one"));
+  assert.equal((await s.backend.stat(location)).etag, etag);
+  await s.backend.write(location, bytesSource("two"), { ifMatch: etag });
 });

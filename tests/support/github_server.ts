@@ -43,7 +43,7 @@ export interface GithubState {
 }
 
 /** What one request is answered with in place of the right answer; `undefined`: the right one. */
-export type Trouble = (request: Request) => Response | Promise<Response> | undefined;
+export type Trouble = (request: Request) => Response | Promise<Response | undefined> | undefined;
 
 /** A running server. */
 export interface GithubServer extends AsyncDisposable {

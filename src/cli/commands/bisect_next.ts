@@ -24,7 +24,8 @@ export function bisectNextCommand(context: Context): Command {
     .addHelpText(
       "after",
       `
-Exits with 3 if nothing is left to test.
+Exits with 3 if the first bad commit is found, with 7 if several can't be told apart: then nothing
+is left to test.
 
 Examples:
   run-outputs bisect next
@@ -38,8 +39,8 @@ Examples:
       const { Bisect } = await import("../../operations/bisect/bisect.ts");
       const bisect = await Bisect.open(parts);
       const step = await bisect.next({ signal });
-      await tellNext(step, bisect.state, output);
-      if (step.kind !== "test") context.setExitCode(EXIT.notFound);
+      const code = await tellNext(step, bisect.state, output);
+      context.setExitCode(step.kind === "found" ? EXIT.notFound : code);
     });
   });
 }

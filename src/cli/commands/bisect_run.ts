@@ -27,9 +27,9 @@ export function bisectRunCommand(context: Context): Command {
     .addHelpText(
       "after",
       `
-The command's exit code says what the commit is: 0 good, 125 can't be tested, any other up to 127
-bad. A higher one, or a signal, stops the bisect; it can go on later. What the command prints goes
-to standard error.
+The command's exit code says what the commit is: 0 good, 125 can't be tested, any other up to 124
+bad. A higher one, or a signal, stops the bisect; it can go on later. 126 and 127 are a shell's for
+what it can't run or find. What the command prints goes to standard error.
 
 Running a command needs the permission to (deno run --allow-run); the executable does not have it.
 Then this prints a shell's loop that does the same, and exits with 4.

@@ -55,7 +55,7 @@ Examples:
       const signal = context.interruption();
       checkSelectionOptions(options);
       const selection = await selectionOf(options, include.flatMap((item) => list(item)));
-      using ends = await openEnds(options, context.io, output);
+      using ends = await openEnds(options, context.io, output, signal);
       const { source, target, from, to } = ends;
       const { planCopy } = await import("../../operations/copy_plan.ts");
       const { executeCopy } = await import("../../operations/copy_run.ts");

@@ -66,7 +66,7 @@ export function diffCommand(context: Context): Command {
         .default("text"),
     )
     .option("--read", "read files that can't be told apart otherwise")
-    .option("--exit-code", "exit with 1 if the runs differ")
+    .option("--exit-code", "exit with 1 if the runs differ; implies --read")
     .addOption(noManifest())
     .addHelpText(
       "after",
@@ -109,8 +109,9 @@ Examples:
 
       const totals = new DiffTotals();
       const files: DiffedFile[] = [];
-      for await (const file of diffRuns(a, b, { read: options.read, signal })) {
-        if (kinds !== undefined && !kinds.has(file.kind)) continue;
+      // An exit code of 0 has to mean that the two are the same, not that nobody looked.
+      const read = options.read || options.exitCode;
+      for await (const file of diffRuns(a, b, { kinds, read, signal })) {
         totals.add(file);
         if (file.change !== "same") files.push(file);
       }

@@ -6,12 +6,14 @@
 
 import { Argument, Command, Option } from "commander";
 import config from "../../../deno.json" with { type: "json" };
+import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { CopyPlan } from "../../operations/copy_plan.ts";
 import type { ExportPlan } from "../../operations/export_runs.ts";
 import { requireComplete } from "../copy_options.ts";
 import type { Context } from "../context.ts";
 import { noManifest, type ReadCommandOptions, withReadOptions } from "../options.ts";
 import { formatBytes, Output, plural } from "../output.ts";
+import { presentRoot } from "../present_root.ts";
 import { withProgress } from "../progress.ts";
 import { readRunManifest, tellUnfinished } from "../run_manifest.ts";
 import { type RunOptions, runRoot } from "../run_root.ts";
@@ -77,16 +79,23 @@ Examples:
       const selection = await selectionOf(options, options.include ?? []);
       const onDisk = stagingDirOf(options, context.io) !== undefined;
       const named = runs.length === 0 ? [options] : runs.map((name) => runOptions(name, options));
-      const roots = named.map((run) => {
-        return runRoot(run, { reading: true, onDisk }, context.io, output);
-      });
+      const purpose = { reading: true, onDisk };
+      const rules = named.map((run) => runRoot(run, purpose, context.io, output));
+      const { checkExportFile, planExport, writeExport } = await import(
+        "../../operations/export_runs.ts"
+      );
+      const { dryRun = false, force: replace, quiet = false } = options;
+      await checkExportFile(file, { replace });
       using storage = await openForReading(options, context.io, output);
       const { planCopy } = await import("../../operations/copy_plan.ts");
-      const { planExport, writeExport } = await import("../../operations/export_runs.ts");
       const { backend, show } = storage;
 
+      const reading = { storage, io: context.io, output, signal };
+      const roots: RunOutputRoot[] = [];
       const plans: CopyPlan[] = [];
-      for (const root of roots) {
+      for (const [i, run] of named.entries()) {
+        const root = await presentRoot(rules[i], run, reading);
+        roots.push(root);
         const manifest = await readRunManifest(options, root, { storage, output, signal });
         await tellUnfinished(manifest, (message) => output.warn(message));
         plans.push(await planCopy({ backend, root }, { ...selection, manifest, show, signal }));
@@ -94,7 +103,6 @@ Examples:
       const onNote = (note: string) => output.note(note);
       const tool = `run-outputs/${config.version}`;
       const plan = await planExport(plans, { tool, show, onNote, signal });
-      const { dryRun = false, force: replace, quiet = false } = options;
       const items = plan.runs.flatMap(({ items }) => items);
       const files = items.map((item) => ({ path: show(item.location), size: item.file.size }));
       const progress = { verb: "exported", files, io: context.io, quiet };

@@ -6,15 +6,9 @@
 
 import { basename, resolve } from "node:path";
 import { Argument, Command } from "commander";
-import type { Unpacked } from "../../archive/unpack.ts";
 import { RunOutputRoot } from "../../layout/run_output_root.ts";
-import type { FetchResult } from "../../operations/archive_source.ts";
 import type { FetchPlan } from "../../operations/fetch_artifacts.ts";
-import type {
-  FetchPhase,
-  FetchUnpackedOptions,
-  UnpackedReport,
-} from "../../operations/fetch_unpacked.ts";
+import type { FetchUnpackedOptions } from "../../operations/fetch_unpacked.ts";
 import type { ContentCache } from "../../storage/content_cache.ts";
 import type { Context } from "../context.ts";
 import { exitCodeOfResults } from "../exit_codes.ts";
@@ -25,24 +19,19 @@ import {
   OUTPUT_DIR,
   withFetchOptions,
 } from "../fetch_options.ts";
-import { planFoundRuns, planNamedRun, type PlannedFetch } from "../fetch_sources.ts";
+import { fetchedFiles, fetchedLines, type FetchReport } from "../fetch_report.ts";
+import { planFoundRuns, planNamedRun } from "../fetch_sources.ts";
 import { findSelector, refuseFinding, withFindOptions } from "../find_options.ts";
-import { foundJson, foundLines } from "../find_report.ts";
+import { foundJson } from "../find_report.ts";
 import { manifestJson } from "../run_manifest.ts";
 import { list, nonEmpty, required, withReadOptions } from "../options.ts";
-import { columns, formatBytes, Output } from "../output.ts";
+import { Output } from "../output.ts";
 import { type ProgressListener, withProgress } from "../progress.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
 import { selectionOf } from "../selection.ts";
 import { checkOutputDir, openForReading, type OpenStorage, stagingDirOf } from "../storage.ts";
-import {
-  inOrder,
-  relativeToAny,
-  reportedLocations,
-  summaryLine,
-  tellTrouble,
-} from "../transfer_report.ts";
+import { tellTrouble } from "../transfer_report.ts";
 
 /** Builds the command. */
 export function fetchCommand(context: Context): Command {
@@ -161,30 +150,17 @@ Examples:
           seconds,
           phases: { download: report.downloading, unpack: report.unpacking },
           kept_in: report.keptIn && resolve(report.keptIn),
-          ...withDetails(roots, plan, report, leavesArchives),
+          ...fetchedFiles(roots, plan, report, leavesArchives),
         }),
-        () =>
-          textOf(plan, report, {
-            roots,
-            found,
-            output,
-            mode,
-            outputDir: options.outputDir,
-            dryRun,
-            seconds,
-            storage,
-          }),
+        () => {
+          const told = { roots, found, mode, outputDir: options.outputDir, dryRun, storage };
+          return fetchedLines(plan, report, told);
+        },
       );
       context.setExitCode(exitCodeOfResults(results));
     },
   );
 }
-
-/** What was done, packed or unpacked. */
-type Report = Pick<UnpackedReport, "results" | "unpacked" | "keptIn"> & {
-  readonly downloading?: FetchPhase;
-  readonly unpacking?: FetchPhase;
-};
 
 async function execute(
   { backend }: OpenStorage,
@@ -195,7 +171,7 @@ async function execute(
     & Pick<ProgressListener, "onUnpacked">
     & Pick<FetchUnpackedOptions, "onKept">
     & Parameters<typeof import("../../operations/fetch_artifacts.ts").fetchPacked>[2],
-): Promise<Report> {
+): Promise<FetchReport> {
   if (mode === "packed" || common.dryRun) {
     const { fetchPacked } = await import("../../operations/fetch_artifacts.ts");
     const began = performance.now();
@@ -222,112 +198,4 @@ async function openCache(
   const cache = await ContentCache.open(dir, { maxBytes, onNote: (note) => output.warn(note) });
   if (!cache.writable) output.note(`the cache ${dir} can only be read: nothing is added to it`);
   return cache;
-}
-
-/** The files of the JSON document, each with where it came from and what was unpacked of it. */
-function withDetails(
-  roots: readonly RunOutputRoot[],
-  plan: FetchPlan,
-  report: Report,
-  leavesArchives: boolean,
-) {
-  const prefixes = roots.map((root) => root.root());
-  const reported = reportedLocations(
-    prefixes,
-    report.results,
-    ({ path }) => leavesArchives ? resolve(path) : undefined,
-  );
-  const details = inOrder(report.results) as FetchResult[];
-  const verified = verifiedKeys(plan);
-  return {
-    ...reported,
-    files: reported.files.map((file, i) => {
-      const { location, origin, resumed, outcome } = details[i];
-      return {
-        ...file,
-        verified: outcome !== "failed" && outcome !== "planned" && verified.has(location.key),
-        origin,
-        resumed_bytes: resumed,
-        unpacked: unpackedJson(report.unpacked.get(location.name)),
-      };
-    }),
-  };
-}
-
-function unpackedJson(unpacked: Unpacked | undefined) {
-  if (unpacked === undefined) return undefined;
-  const { directory, members, files, bytes, seconds } = unpacked;
-  return { directory: resolve(directory), members, files, bytes, seconds };
-}
-
-function verifiedKeys(plan: FetchPlan): ReadonlySet<string> {
-  return new Set(plan.items.filter(({ sha256 }) => sha256).map(({ location }) => location.key));
-}
-
-interface Told {
-  readonly roots: readonly RunOutputRoot[];
-  readonly found: PlannedFetch["found"];
-  readonly output: Output;
-  readonly mode: FetchMode;
-  /** As the user named it; nothing, where a list is all that is wanted. */
-  readonly outputDir: string | undefined;
-  readonly dryRun: boolean;
-  readonly seconds: number;
-  readonly storage: OpenStorage;
-}
-
-function textOf(plan: FetchPlan, report: Report, told: Told): string[] {
-  const { roots, found, mode, outputDir, dryRun, storage } = told;
-  const prefixes = roots.map((root) => root.root());
-  const results = inOrder(report.results) as FetchResult[];
-  const failed = results.filter(({ outcome }) => outcome === "failed").length;
-  const isUndone = mode === "packed" ? failed === results.length : failed > 0;
-  const rows = results.map((result) => {
-    const { outcome, size, location, origin, resumed } = result;
-    const from = outcome === "planned"
-      ? `<- ${storage.show(location)}`
-      : origin === "cache"
-      ? "from the cache"
-      : resumed !== undefined
-      ? `${formatBytes(resumed)} were there`
-      : "";
-    const unpacked = report.unpacked.get(location.name);
-    return [
-      outcome === "planned"
-        ? "would fetch"
-        : unpacked !== undefined
-        ? "unpacked"
-        : outcome === "written" && isUndone
-        ? "downloaded"
-        : outcome,
-      size === undefined ? "" : formatBytes(size),
-      relativeToAny(prefixes, location),
-      from,
-    ];
-  });
-  const keys = verifiedKeys(plan);
-  const verified =
-    results.filter(({ outcome, location }) =>
-      (outcome === "written" || outcome === "unchanged") && keys.has(location.key)
-    ).length;
-  const { downloading, unpacking } = report;
-  return [
-    ...columns(rows, [1]).map((line) => line.trimEnd()),
-    ...(found === undefined ? [] : foundLines(found)),
-    `${summaryLine(results)}${verified === 0 ? "" : `; ${verified} verified`}`,
-    ...(dryRun ? [] : phaseLine("downloaded", downloading)),
-    ...(dryRun ? [] : phaseLine("unpacked", unpacking)),
-    ...(outputDir === undefined
-      ? []
-      : dryRun
-      ? [`would be ${mode === "packed" ? "" : "unpacked "}in ${outputDir}`]
-      : [isUndone ? `nothing in ${outputDir}` : `in ${outputDir}`]),
-  ];
-}
-
-function phaseLine(verb: string, phase: FetchPhase | undefined): string[] {
-  if (phase === undefined || phase.bytes === 0) return [];
-  const { bytes, seconds } = phase;
-  const speed = seconds < 0.01 ? "" : ` (${formatBytes(Math.round(bytes / seconds))}/s)`;
-  return [`${verb} ${formatBytes(bytes)} in ${seconds.toFixed(1)} s${speed}`];
 }

@@ -6,9 +6,10 @@
 
 import { Argument, Command, Option } from "commander";
 import config from "../../../deno.json" with { type: "json" };
+import type { OutputLocation } from "../../layout/output_location.ts";
 import { RunOutputRoot } from "../../layout/run_output_root.ts";
+import type { CopyPlan } from "../../operations/copy_plan.ts";
 import type { CopyReport } from "../../operations/copy_run.ts";
-import type { ExportArchive } from "../../operations/export_archive.ts";
 import type { IfExists } from "../../storage/upload.ts";
 import type { TransferResult } from "../../storage/transfer.ts";
 import type { Context } from "../context.ts";
@@ -87,12 +88,17 @@ Examples:
       );
       if (targets.length === 0) return nothing(file, output);
       using storage = await openForUpload(options, targets[0].root(), context.io, output);
+      const { planCopy } = await import("../../operations/copy_plan.ts");
+      const show = ({ key }: { readonly key: string }) => `${archive.path}: ${key}`;
+      // All of them before the first is written: one that is broken must not be found half way.
+      const plans: CopyPlan[] = [];
+      for (const root of archive.roots) {
+        plans.push(await planCopy({ backend: archive, root }, { show, signal }));
+      }
       const reports: CopyReport[] = [];
-      for (const [i, source] of archive.roots.entries()) {
-        const target = targets[i];
-        reports.push(
-          await importRun({ archive, source, target, storage }, options, context, output),
-        );
+      for (const [i, plan] of plans.entries()) {
+        const to = { storage, target: targets[i], showSource: show };
+        reports.push(await importRun(plan, to, options, context, output));
       }
       const all = reports.flatMap(({ results }) => results);
       tellTrouble(all, output);
@@ -129,25 +135,22 @@ Examples:
   );
 }
 
-/** What is imported, and where to. */
-interface OneRun {
-  readonly archive: ExportArchive;
-  readonly source: RunOutputRoot;
+/** Where a run is imported to. */
+interface ImportTarget {
   readonly target: RunOutputRoot;
   readonly storage: OpenStorage;
+  /** Where a file of the export is, for messages. */
+  readonly showSource: (location: OutputLocation) => string;
 }
 
 async function importRun(
-  { archive, source, target, storage }: OneRun,
+  plan: CopyPlan,
+  { target, storage, showSource }: ImportTarget,
   { ifExists, concurrency, quiet = false }: ImportCommandOptions,
   { io, interruption }: Context,
   output: Output,
 ): Promise<CopyReport> {
-  const { planCopy } = await import("../../operations/copy_plan.ts");
   const { executeCopy } = await import("../../operations/copy_run.ts");
-  const signal = interruption();
-  const showSource = ({ key }: { readonly key: string }) => `${archive.path}: ${key}`;
-  const plan = await planCopy({ backend: archive, root: source }, { show: showSource, signal });
   const progress = {
     verb: "imported",
     files: plan.files.map(({ location, size }) => ({ path: showSource(location), size })),
@@ -166,7 +169,7 @@ async function importRun(
         show: storage.show,
         onNote: (note) => output.note(note),
         onEvent,
-        signal,
+        signal: interruption(),
       }),
   );
 }

@@ -65,7 +65,12 @@ Examples:
       });
       const where = storage.show(subject.prefix);
       if (results.length === 0) {
-        throw new RunOutputsError("not_found", `Nothing to list: there are no files in ${where}`);
+        // Pages are written: that is not done in a place that nobody has named.
+        const hint = storage.dir === undefined ? "; --bucket names another place" : "";
+        throw new RunOutputsError(
+          "not_found",
+          `Nothing to list: there are no files in ${where}${hint}`,
+        );
       }
       for (const page of kept) output.warn(`kept '${storage.show(page)}': ${FOREIGN_PAGE}`);
       tellTrouble(results, output);

@@ -21,20 +21,26 @@ import {
 } from "../fetch_unpacked.ts";
 import {
   DEFAULT_WORKFLOW,
+  type RefusableRun,
   type RunSearch,
   searchCommit,
   type SearchOptions,
 } from "../search_runs.ts";
+import { readOutputs, type RunManifest } from "../read_manifest.ts";
 import { commitDirectory, discardCommit } from "./directories.ts";
 import type { BisectCallOptions, BisectSource } from "./source.ts";
 import type { BisectArtifacts, BisectRun } from "./state.ts";
 import type { BisectCommit } from "./suspects.ts";
+import { undoneParts } from "./undone_parts.ts";
 
 /** How many archives are brought near at once, while something else is measured perhaps. */
 const PREFETCHES = 2;
 
+/** Why a run in progress is not taken. */
+const NOT_ENDED = "it has not ended";
+
 /** Which artifacts, where they are, and where to. */
-export interface BisectArtifactOptions extends Omit<SearchOptions, "signal"> {
+export interface BisectArtifactOptions extends Omit<SearchOptions, "signal" | "refuse"> {
   /** The directory that gets a directory for each commit. */
   readonly outputDir: string;
   /** How archives are unpacked. */
@@ -66,6 +72,9 @@ export interface BisectArtifactOptions extends Omit<SearchOptions, "signal"> {
  * Makes a source of artifacts for {@linkcode Bisect}: found as `findArtifacts` does, fetched as
  * `fetchUnpacked` does, each commit into a directory of its own.
  *
+ * What a run lacks would look like the commit's fault. So a run counts only if it has ended, and its
+ * manifest, if it has one, tells of nothing undone that may be of what is asked for.
+ *
  * @param options Which artifacts, where they are, and where to.
  * @returns The source.
  */
@@ -96,7 +105,8 @@ class ArtifactSource implements BisectSource {
   }
 
   async find({ sha }: BisectCommit, { signal }: BisectCallOptions): Promise<BisectArtifacts> {
-    const search = await searchCommit(sha, { ...this.#options, signal });
+    const refuse = this.#refusal(signal);
+    const search = await searchCommit(sha, { ...this.#options, refuse, signal });
     this.#options.onSearch?.(sha, search);
     if (search.missing.length > 0) return { status: "no", reason: this.#whyNot(search) };
     const runs = sourceRuns(search.groups).map(({ run, root, groups }): BisectRun => {
@@ -144,10 +154,30 @@ class ArtifactSource implements BisectSource {
     return await planFoundFetch(backend, sources, { ...this.#options, outputDir, signal });
   }
 
+  /** Refuses runs that may lack something of a group; it reads the manifest of each run once. */
+  #refusal(signal: AbortSignal | undefined): (found: RefusableRun) => Promise<string | undefined> {
+    const manifests = new Map<string, Promise<RunManifest>>();
+    const { backend, show } = this.#options;
+    return async ({ run, root, group }) => {
+      if (run.status !== "completed") return NOT_ENDED;
+      const reading = manifests.get(run.id) ?? readOutputs(backend, root, { show, signal });
+      manifests.set(run.id, reading);
+      try {
+        const undone = undoneParts(await reading, group);
+        return undone.length === 0 ? undefined : `it is not whole: ${undone.join("; ")}`;
+      } catch (error) {
+        if (error instanceof RunOutputsError && error.code === "integrity") return error.message;
+        throw error;
+      }
+    };
+  }
+
   #whyNot({ missing, rejected, pending }: RunSearch): string {
     const { workflow = DEFAULT_WORKFLOW } = this.#options;
     const last = rejected.at(-1);
-    const pended = pending.length === 0 ? "" : `; run ${pending[0].id} has not ended`;
+    const pended = pending.length === 0 || last?.reason === NOT_ENDED
+      ? ""
+      : `; run ${pending[0].id} has not ended`;
     if (last === undefined) return `${workflow} has no run for it`;
     const what = missing[0] === undefined ? "" : `nothing for ${missing.join(", ")}; `;
     return `${what}run ${last.run.id}: ${last.reason}${pended}`;

@@ -10,40 +10,50 @@ import pMap from "p-map";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { RunOutputsError } from "../../layout/error.ts";
 import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
+import { isModifiedAfter } from "../../storage/modified.ts";
 import {
   DEFAULT_CONCURRENCY,
   SMALL_CONCURRENCY,
   type TransferResult,
 } from "../../storage/transfer.ts";
-import { MAX_SIDECAR_BYTES, parseSidecar } from "../sidecar.ts";
+import { readSidecar, SIDECAR_SUFFIX } from "../sidecar.ts";
 import { keyOfLink } from "./links.ts";
 import type { IndexEntry, IndexPage } from "./page.ts";
 
-/** What is remembered of a file. */
-interface Known {
+/** What a page tells of a file. */
+interface Told {
   readonly sha256: string;
-  readonly size: number | undefined;
-  /** In milliseconds, where the page told it. */
-  readonly modified?: number;
+  readonly size: number;
+  /** When the file was written, in milliseconds. */
+  readonly modified: number;
+  /** When the page was written. */
+  readonly at: Date;
 }
 
 /** Hashes of files, by key. */
 export class Hashes {
-  readonly #uploaded = new Map<string, Known & { readonly etag: string }>();
+  readonly #uploaded = new Map<string, Pick<TransferResult, "sha256" | "size" | "etag">>();
   /** Those of uploads that others have replaced: maybe within the second that a page tells. */
-  readonly #replaced = new Map<string, string>();
-  readonly #told = new Map<string, Known>();
-  readonly #asked = new Map<string, Known>();
+  readonly #replaced = new Map<string, string | undefined>();
+  readonly #told = new Map<string, Told>();
+  /** The checksums that were listed. */
+  readonly #sidecars = new Map<string, Pick<ObjectInfo, "etag" | "modified">>();
+  /** Answers, by question. */
+  readonly #asked = new Map<string, string>();
   /** Questions under way: several pages list the same file. */
   readonly #asking = new Map<string, Promise<string | undefined>>();
+  /** Whether what can be asked is asked, whatever pages tell. */
+  readonly #isAnew: boolean;
 
   /**
    * Creates the memory.
    *
-   * @param results What was just uploaded.
+   * @param results What was just uploaded. If not given, what pages tell counts only where nothing
+   * else tells the hash.
    */
-  constructor(results: readonly TransferResult[] = []) {
-    for (const { location, outcome, sha256, size, etag } of results) {
+  constructor(results?: readonly TransferResult[]) {
+    this.#isAnew = results === undefined;
+    for (const { location, outcome, sha256, size, etag } of results ?? []) {
       if (outcome === "failed" || outcome === "planned") continue;
       if (sha256 === undefined || etag === undefined) continue;
       this.#uploaded.set(location.key, { sha256, size, etag });
@@ -52,11 +62,12 @@ export class Hashes {
 
   /**
    * Forgets what was uploaded where something else is listed: another job has replaced it, and its
-   * file can be of the same size.
+   * file can be of the same size. Remembers which checksums there are.
    *
    * @param file The file, as storage lists it.
    */
-  listed({ location: { key }, etag }: Pick<ObjectInfo, "location" | "etag">): void {
+  listed({ location: { key }, etag, modified }: Omit<ObjectInfo, "size">): void {
+    if (key.endsWith(SIDECAR_SUFFIX)) this.#sidecars.set(key, { etag, modified });
     const uploaded = this.#uploaded.get(key);
     if (uploaded === undefined || uploaded.etag === etag) return;
     this.#uploaded.delete(key);
@@ -69,12 +80,13 @@ export class Hashes {
    *
    * @param page Where it is.
    * @param text The page.
+   * @param at When it was written.
    */
-  learn(page: OutputLocation, text: string): void {
+  learn(page: OutputLocation, text: string, at: Date): void {
     for (const [, sha256, link, size, modified] of text.matchAll(ROW)) {
       const key = keyOfLink(page, link);
       if (key === undefined || this.#replaced.get(key) === sha256) continue;
-      this.#told.set(key, { sha256, size: Number(size), modified: Number(modified) });
+      this.#told.set(key, { sha256, size: Number(size), modified: Number(modified), at });
     }
   }
 
@@ -82,15 +94,11 @@ export class Hashes {
    * The hash of a row's file.
    *
    * @param entry The row.
-   * @returns The hash, if what is remembered is of this size and time.
+   * @returns The hash, if what is known is of this size and time.
    */
-  readonly of = ({ target, size, modified, files }: IndexEntry): string | undefined => {
-    if (files !== undefined) return undefined;
-    const isIt = (known: Known | undefined) =>
-      known !== undefined && known.size === size &&
-      (known.modified === undefined || known.modified === modified?.getTime());
-    return [this.#uploaded, this.#asked, this.#told]
-      .map((hashes) => hashes.get(target.key)).find(isIt)?.sha256;
+  readonly of = (entry: IndexEntry): string | undefined => {
+    if (entry.files !== undefined) return undefined;
+    return this.#fresh(entry) ?? this.#remembered(entry)?.sha256;
   };
 
   /**
@@ -107,8 +115,8 @@ export class Hashes {
       : page.entries;
     const needed = page.kind === "simple" || page.forPip === true;
     const unknown = entries.filter((entry) =>
-      entry.files === undefined && this.of(entry) === undefined &&
-      (entry.sidecar !== undefined || needed)
+      entry.files === undefined && (entry.sidecar !== undefined || needed) &&
+      this.#fresh(entry) === undefined && !this.#isSettled(entry)
     );
     // A checksum is one small answer; without one, all of the file may have to be read.
     const small = unknown.every(({ sidecar }) => sidecar !== undefined);
@@ -118,18 +126,45 @@ export class Hashes {
   }
 
   async #ask(backend: StorageBackend, entry: IndexEntry, options: CallOptions): Promise<void> {
-    const { target, sidecar, size, modified } = entry;
-    const question = `${target.key}\0${size}\0${modified?.getTime()}`;
+    const { target, sidecar } = entry;
+    const question = this.#question(entry);
     let answer = this.#asking.get(question);
     if (answer === undefined) {
       answer = sidecar === undefined
         ? hashOf(backend, target, options)
-        : readSidecar(backend, sidecar, options);
+        : sidecarHash(backend, sidecar, options);
       this.#asking.set(question, answer);
     }
     const sha256 = await answer;
-    if (sha256 === undefined) return;
-    this.#asked.set(target.key, { sha256, size, modified: modified?.getTime() });
+    if (sha256 !== undefined) this.#asked.set(question, sha256);
+  }
+
+  /** What stands for a file, and the checksum beside it, as they are listed. */
+  #question({ target, size, modified, sidecar }: IndexEntry): string {
+    const version = sidecar && this.#sidecars.get(sidecar.key)?.etag;
+    return [target.key, size, modified?.getTime(), version].join("\0");
+  }
+
+  /** The hash of a row's file as it was uploaded or asked for just now. */
+  #fresh(entry: IndexEntry): string | undefined {
+    const uploaded = this.#uploaded.get(entry.target.key);
+    return uploaded?.size === entry.size && uploaded?.sha256 ||
+      this.#asked.get(this.#question(entry));
+  }
+
+  /** What a page tells of a row's file, unless the checksum beside it has to be asked. */
+  #remembered(entry: IndexEntry): Told | undefined {
+    const { target, size, modified, sidecar } = entry;
+    const told = this.#told.get(target.key);
+    if (told === undefined || told.size !== size || told.modified !== modified?.getTime()) return;
+    return sidecar === undefined || this.#isSettled(entry, told) ? told : undefined;
+  }
+
+  /** Whether the page that tells of a file is younger than what it tells it by. */
+  #isSettled(entry: IndexEntry, told = this.#remembered(entry)): boolean {
+    const { sidecar, modified } = entry;
+    const by = sidecar === undefined ? modified : this.#sidecars.get(sidecar.key)?.modified;
+    return !this.#isAnew && told !== undefined && by !== undefined && isModifiedAfter(told.at, by);
   }
 }
 
@@ -138,18 +173,13 @@ const ROW =
   /<tr class="f" data-sha256="([0-9a-f]{64})"><td><a href="([^"#]+)[^>]*>[^<]*<\/a><\/td><td class="n" data-v="(\d+)">[^<]*<\/td><td class="t" data-v="(\d+)">/g;
 
 /** A checksum that is broken or gone is not the page's to tell. */
-async function readSidecar(
+async function sidecarHash(
   backend: StorageBackend,
   location: OutputLocation,
   { signal }: CallOptions,
 ): Promise<string | undefined> {
   try {
-    await using body = await backend.read(location, { signal });
-    if (body.info.size > MAX_SIDECAR_BYTES) return undefined;
-    const decoder = new TextDecoder();
-    let text = "";
-    for await (const chunk of body) text += decoder.decode(chunk, { stream: true });
-    return parseSidecar(text, location.s3Uri);
+    return await readSidecar(backend, { location }, String, signal);
   } catch (error) {
     return unlessGone(error);
   }

@@ -28,7 +28,8 @@ import type { IndexSubject } from "./subjects.ts";
 export interface WriteIndexOptions {
   /**
    * What was just uploaded: only pages that can tell of it are written, and its hashes are known.
-   * All pages if not given.
+   * If not given, all pages are written, with the hashes that checksum files and the storage tell
+   * now.
    */
   readonly uploaded?: readonly TransferResult[];
   /** Whether pages that something else made are replaced. Default: they are kept. */
@@ -166,7 +167,7 @@ class Writer {
       const start = await this.#text(info, { end, ifMatch });
       if (!isOurs(start.slice(0, MARK_WITHIN))) return { etag: ifMatch };
       const text = end === info.size ? start : await this.#text(info, { end: info.size, ifMatch });
-      this.#hashes.learn(location, text);
+      this.#hashes.learn(location, text, info.modified);
       return { etag: ifMatch, text };
     } catch (error) {
       signal?.throwIfAborted();
@@ -197,7 +198,7 @@ class Writer {
     before: ReadonlyMap<string, Existing | undefined>,
   ): Promise<Step> {
     const { location } = page;
-    const { force = false, signal } = this.#options;
+    const { uploaded, force = false, signal } = this.#options;
     const { writes } = this.#backend;
     const existing = before.get(location.key);
     if (existing?.error !== undefined) {
@@ -210,7 +211,10 @@ class Writer {
       return "settled";
     }
     try {
-      if (writes) await this.#hashes.complete(this.#backend, page, { signal });
+      // What an upload would write is not there to be asked for.
+      if (writes || uploaded === undefined) {
+        await this.#hashes.complete(this.#backend, page, { signal });
+      }
       const text = renderPage(page, this.#hashes.of);
       const source = bytesSource(text);
       if (existing?.text === text) {

@@ -14,6 +14,7 @@ import { createHash } from "node:crypto";
 import { RunOutputsError } from "../../layout/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { CallOptions, ObjectInfo } from "../backend.ts";
+import { wantsNoQuotes } from "./condition.ts";
 import { S3Failure } from "./errors.ts";
 import { bareEtag } from "./object_info.ts";
 import { statObject } from "./read.ts";
@@ -129,11 +130,30 @@ export interface Completion {
  * @param parts All parts, in their order.
  * @param expected What the object has to be.
  * @param signal The caller's.
- * @returns The object's etag as the server gives it.
+ * @returns The object's etag, without quotes.
  * @throws {RunOutputsError} `conflict`, with `ifAbsent` if something is there by now, with
  * `ifMatch` if something else is.
  */
 export async function completeUpload(
+  session: Session,
+  location: OutputLocation,
+  uploadId: string,
+  parts: readonly Part[],
+  expected: Completion,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const complete = () => tryComplete(session, location, uploadId, parts, expected, signal);
+  try {
+    return await complete();
+  } catch (error) {
+    const { ifMatch } = expected;
+    if (ifMatch === undefined) throw error;
+    if (!await wantsNoQuotes(session, location, ifMatch, error, signal)) throw error;
+    return await complete();
+  }
+}
+
+async function tryComplete(
   session: Session,
   location: OutputLocation,
   uploadId: string,
@@ -163,8 +183,9 @@ export async function completeUpload(
         { abortSignal: signal },
       );
     });
-    if (ETag !== undefined) return ETag;
-    throw new RunOutputsError("failed", `Cannot write '${location}': it came without an ETag`);
+    // Ceph tells an empty one.
+    return bareEtag(ETag ?? "") || etagOf(parts) ||
+      (await statObject(session, location, { signal })).etag;
   } catch (error) {
     if (attempts < 2 || !(error instanceof RunOutputsError) || error.code !== "conflict") {
       throw error;
@@ -224,12 +245,14 @@ function etagOf(parts: readonly Part[]): string | undefined {
  * @param session The connection.
  * @param location The object that was to be.
  * @param uploadId The upload. That it is gone already is no error.
+ * @param continues Whether the next upload of the same bytes from here continues one that stays.
  * @returns Whether it is gone; if not, a notice says so.
  */
 export async function abortUpload(
   session: Session,
   location: OutputLocation,
   uploadId: string,
+  continues = false,
 ): Promise<boolean> {
   const controller = new AbortController();
   const timer = setTimeout(
@@ -253,7 +276,7 @@ export async function abortUpload(
     session.notice(
       `An unfinished upload of ${location.s3Uri} stays on the server (${
         (error as Error).message
-      }): ` +
+      }): ${continues ? "run the same command again: it continues; " : ""}` +
         "'run-outputs stale-uploads --abort' removes it",
     );
     return false;

@@ -144,7 +144,9 @@ export class UploadJournal implements Disposable {
     }
     const there = await this.#partsOnServer(uploadId, signal);
     if (there === undefined) return undefined;
-    const parts = (notes as Part[]).filter(({ number, etag }) => there.get(number) === etag);
+    const parts = (notes as (Part | null)[]).filter((part): part is Part =>
+      typeof part?.etag === "string" && there.get(part.number) === part.etag
+    );
     return { uploadId, parts: [...new Map(parts.map((part) => [part.number, part])).values()] };
   }
 
@@ -165,6 +167,11 @@ export class UploadJournal implements Disposable {
    */
   note(part: Part): void {
     this.#try((journal) => journal.append(part));
+  }
+
+  /** Whether the next process finds here what the server has got. */
+  get isKept(): boolean {
+    return this.#journal !== undefined && !this.#broken;
   }
 
   /** Removes the journal: the upload is completed, or gone. */

@@ -11,7 +11,7 @@ import { RunOutputsError } from "../../layout/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteRange, ByteSource, ObjectInfo, WriteOptions } from "../backend.ts";
 import { abortUpload, completeUpload, createUpload, type Part, partSizeFor } from "./multipart.ts";
-import { bareEtag, SHA256_METADATA } from "./object_info.ts";
+import { SHA256_METADATA } from "./object_info.ts";
 import { readExactly, wrongSize } from "./read_source.ts";
 import type { FileDigest } from "../hash/file_hash.ts";
 import type { PieceHasher } from "../hash/hashers.ts";
@@ -78,10 +78,11 @@ export async function uploadInParts(
     }, signal);
     await journal.remove();
     const modified = new Date();
-    return { location, size: source.size, etag: bareEtag(etag), modified, sha256, contentType };
+    return { location, size: source.size, etag, modified, sha256, contentType };
   } catch (error) {
-    // An upload that could not be removed stays in the journal, for the next attempt to remove.
-    if (await abortUpload(session, location, uploadId)) await journal.remove();
+    // An upload that could not be removed stays in the journal, for the next attempt to continue.
+    const isGone = await abortUpload(session, location, uploadId, journal.isKept);
+    if (isGone) await journal.remove();
     throw error;
   }
 }

@@ -43,6 +43,10 @@ export async function writeObject(
 ): Promise<ObjectInfo> {
   options.signal?.throwIfAborted();
   if (location.key === "") throw invalid("key", location.key, "the name of an object");
+  const { contentType = UNKNOWN_TYPE } = options;
+  if (!/^[\x20-\x7e]+$/.test(contentType)) {
+    throw invalid("content type", contentType, "printable ASCII, such as text/plain");
+  }
   await session.transport.requireCredentials("write", location);
   const { ifAbsent, ifMatch, signal } = options;
   if (ifAbsent === true) await conflictIfThere(session, location, signal);

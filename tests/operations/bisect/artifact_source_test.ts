@@ -15,6 +15,8 @@ import type { ReadOptions } from "../../../src/storage/backend.ts";
 import { bytesSource } from "../../../src/storage/byte_source.ts";
 import { ContentCache } from "../../../src/storage/content_cache.ts";
 import { MemoryBackend } from "../../../src/storage/memory.ts";
+import { unfinishedName } from "../../../src/runs/unfinished_part.ts";
+import { manifestPart, putExpected, putPart } from "../../support/manifest.ts";
 import { ARCHIVE, bisectWorld, numberIn } from "../../support/bisect_world.ts";
 import { rejectsWith } from "../../support/errors.ts";
 import { sha } from "../../support/github_server.ts";
@@ -54,6 +56,8 @@ async function setting() {
   };
   return {
     backend,
+    state: world.server.state,
+    apiUrl: world.server.url,
     outputDir,
     options,
     source: bisectArtifacts(options),
@@ -88,6 +92,48 @@ Deno.test("bisectArtifacts(): where a commit's artifacts are, or why there are n
   assert.equal(await reason(s.source, 3), "multi_arch_ci.yml has no run for it");
   const other = bisectArtifacts({ ...s.options, artifactGroups: ["gfx942", "gfx1151"] });
   assert.match(await reason(other, 1), /^nothing for gfx1151; run 1001: .*its targets are gfx942$/);
+});
+
+Deno.test("bisectArtifacts(): a run that may lack something is none", async () => {
+  await using s = await setting();
+  const artifactGroups = ["gfx942"];
+  const reason = async (more: Partial<BisectArtifactOptions> = {}) => {
+    const source = bisectArtifacts({
+      ...s.options,
+      artifactGroups,
+      github: openGithub({ apiUrl: s.apiUrl, second: 1 }),
+      ...more,
+    });
+    const found = await source.find(commit(1), {});
+    return found.status === "no" ? found.reason : "";
+  };
+  const { runs = [] } = s.state;
+  s.state.runs = runs.map((run) => ({ ...run, status: "in_progress", conclusion: null }));
+  assert.equal(await reason(), "nothing for gfx942; run 1001: it has not ended");
+  s.state.runs = runs;
+  assert.equal(await reason(), "");
+
+  const root = RunOutputRoot.fromWorkflowRun({ runId: 1001, platform: "linux" });
+  const mark = (part: string) => root.outputsManifestDir().join(unfinishedName(part));
+  await s.backend.write(mark("build.gfx1151"), bytesSource("{}"));
+  assert.equal(await reason(), "", "another GPU's");
+  await s.backend.write(mark("build.gfx94X-dcgpu"), bytesSource("{}"));
+  const failed = /run 1001: it is not whole: an upload of the part build\.gfx94X-dcgpu has failed$/;
+  assert.match(await reason(), failed);
+  assert.match(await reason({ artifactGroups: [] }), /build\.gfx1151 has failed; an upload/);
+  await s.backend.delete(mark("build.gfx94X-dcgpu"));
+
+  await putPart(s.backend, root, manifestPart("logs", []));
+  await putExpected(s.backend, root, ["logs", "build.gfx110X-all", "stage.math-libs"]);
+  assert.match(await reason(), /it is not whole: the part stage\.math-libs is missing$/);
+  // A run of the same commit that has all of it is taken in its place.
+  s.state.runs = [...runs, { id: 2001, sha: sha(1), createdAt: "2026-05-31T00:00:00Z" }];
+  const second = RunOutputRoot.fromWorkflowRun({ runId: 2001, platform: "linux" });
+  await s.backend.copy(root.artifact(ARCHIVE), second.artifact(ARCHIVE));
+  assert.equal(await reason(), "");
+  s.state.runs = runs;
+  await s.backend.write(root.outputsManifest("logs"), bytesSource("{"));
+  assert.match(await reason(), /run 1001: Cannot read .*logs\.json/);
 });
 
 Deno.test("bisectArtifacts(): a directory for each commit, until it is discarded", async () => {
