@@ -37,7 +37,7 @@ import {
 } from "./part_content.ts";
 import { putContended } from "./put_contended.ts";
 import { readExpected, readPart, type StoredPart } from "./read_manifest.ts";
-import { type PartContent, UnfinishedMark } from "./unfinished_mark.ts";
+import { UnfinishedMark } from "./unfinished_mark.ts";
 
 /** Options of {@linkcode PartUpload}. */
 export interface PartUploadOptions extends PartAuthor {
