@@ -18,16 +18,9 @@ import {
 } from "../runs/unfinished_part.ts";
 import type { ObjectInfo, StorageBackend } from "../storage/backend.ts";
 import { streamedSource } from "../storage/streamed_source.ts";
-import { type FileStream, without } from "./part_files.ts";
+import type { PartContent } from "./part_content.ts";
+import { without } from "./part_files.ts";
 import { readPart, type StoredPart } from "./read_manifest.ts";
-
-/** What a part tells. */
-export interface PartContent {
-  /** All but the files. */
-  readonly head: ManifestHead;
-  /** The files in the order of their paths. */
-  readonly files: FileStream;
-}
 
 /** Options of {@linkcode UnfinishedMark}. */
 export interface UnfinishedMarkOptions {
