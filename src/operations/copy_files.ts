@@ -4,10 +4,10 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { ByteRange, ByteSource, ObjectInfo, StorageBackend } from "../storage/backend.ts";
+import { sha256Of } from "../storage/hash/sha256_of.ts";
 import {
   concurrencyFor,
   transferAll,
@@ -182,9 +182,7 @@ export async function hashObject(
 ): Promise<string> {
   await using body = await backend.read(location, { signal });
   if (body.info.sha256 !== undefined) return body.info.sha256;
-  const hash = createHash("sha256");
-  for await (const chunk of body) hash.update(chunk);
-  return hash.digest("hex");
+  return await sha256Of(body);
 }
 
 /** Refuses a file that is not what is told of it. */

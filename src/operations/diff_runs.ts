@@ -4,13 +4,13 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import { pMapIterable } from "p-map";
 import { classify, type OutputKind } from "../layout/classify.ts";
 import { compareKeys } from "../layout/compare_keys.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputPaths } from "../layout/output_paths.ts";
 import type { CallOptions, StorageBackend } from "../storage/backend.ts";
+import { sha256Of } from "../storage/hash/sha256_of.ts";
 import { listRun, type RunOutput } from "./list_outputs.ts";
 import { readOutputs, type RunManifest } from "./read_manifest.ts";
 
@@ -190,10 +190,8 @@ async function hash(
   signal: AbortSignal,
 ): Promise<RunOutput> {
   if (output.sha256 !== undefined) return output;
-  const digest = createHash("sha256");
   await using body = await backend.read(output.location, { signal });
-  for await (const chunk of body) digest.update(chunk);
-  return { ...output, sha256: digest.digest("hex") };
+  return { ...output, sha256: await sha256Of(body) };
 }
 
 /** Asks the storage for what is not known of a file. */

@@ -5,12 +5,12 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { OutputPaths } from "../layout/output_paths.ts";
 import type { ByteSource, ObjectInfo, StorageBackend } from "../storage/backend.ts";
 import { bytesSource } from "../storage/byte_source.ts";
+import { sha256Of } from "../storage/hash/sha256_of.ts";
 import { sidecarBase } from "./pair_sidecars.ts";
 import { readOutputs } from "./read_manifest.ts";
 import { parseSidecar, readSidecar, readSidecarContent, SIDECAR_SUFFIX } from "./sidecar.ts";
@@ -137,8 +137,6 @@ export class RepairEvidence {
     const { backend, root } = this.#place;
     const signal = this.#signal;
     await using body = await backend.read(root.file(path), { signal });
-    const hash = createHash("sha256");
-    for await (const chunk of body) hash.update(chunk);
-    return hash.digest("hex");
+    return await sha256Of(body);
   }
 }

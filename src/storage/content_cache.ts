@@ -6,10 +6,10 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import { diskError } from "../layout/disk_error.ts";
 import { invalid, type RunOutputsError } from "../layout/error.ts";
 import { readFile } from "./byte_source.ts";
+import { sha256Of } from "./hash/sha256_of.ts";
 import { Evictor, removeEntry } from "./cache_eviction.ts";
 import {
   type CachedFile,
@@ -190,7 +190,9 @@ export class ContentCache {
         try {
           const { size } = pin.stat;
           const rightSize = key.size === undefined || size === key.size;
-          if ((!verify && rightSize) || await hashOf(path, signal) === sha256) {
+          if (
+            (!verify && rightSize) || await sha256Of(readFile(path, undefined, signal)) === sha256
+          ) {
             if (!rightSize) throw otherSize(key, `${size} bytes`);
             await this.#used(sha256);
             return this.#hold(sha256, pin, "cache");
@@ -274,10 +276,4 @@ export class ContentCache {
       this.#onNote(diskError("remove what is used least from the cache", this.dir, error).message);
     }
   }
-}
-
-async function hashOf(path: string, signal: AbortSignal | undefined): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of readFile(path, undefined, signal)) hash.update(chunk);
-  return hash.digest("hex");
 }

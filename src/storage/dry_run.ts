@@ -4,7 +4,6 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import type { OutputLocation } from "../layout/output_location.ts";
 import { invalid, RunOutputsError } from "../layout/error.ts";
 import type {
@@ -17,6 +16,7 @@ import type {
   StorageBackend,
   WriteOptions,
 } from "./backend.ts";
+import { sha256Of } from "./hash/sha256_of.ts";
 
 /** What a dry run would have done. */
 export interface DryRunEvent {
@@ -151,9 +151,7 @@ async function checkSource(
     for await (const _ of source.open({ start: 0, end: Math.min(1, source.size) }, signal)) break;
     return;
   }
-  const hash = createHash("sha256");
-  for await (const chunk of source.open(undefined, signal)) hash.update(chunk);
-  const actual = hash.digest("hex");
+  const actual = await sha256Of(source.open(undefined, signal));
   if (actual === sha256) return;
   throw new RunOutputsError(
     "integrity",

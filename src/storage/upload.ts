@@ -4,10 +4,10 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
-import type { ByteSource, Chunks, ObjectInfo, StorageBackend, WriteOptions } from "./backend.ts";
+import type { ByteSource, ObjectInfo, StorageBackend, WriteOptions } from "./backend.ts";
+import { sha256Of } from "./hash/sha256_of.ts";
 import { bytesSource, fileSource } from "./byte_source.ts";
 import { contentType } from "./content_type.ts";
 import {
@@ -191,7 +191,7 @@ async function uploadOne(
   const warnings: string[] = [];
   let { sha256 } = source;
   if (existing !== undefined) {
-    sha256 ??= await hash(source.open(undefined, signal));
+    sha256 ??= await sha256Of(source.open(undefined, signal));
     checkHash(item, sha256);
     if (existing.size === source.size && existing.sha256 === sha256) {
       const { size } = source;
@@ -293,7 +293,7 @@ async function lookUp(
       const info = await backend.stat(location, { signal });
       if (wanted === "size" || info.sha256 !== undefined) return info;
       await using body = await backend.read(location, { ifMatch: info.etag, signal });
-      return { ...info, sha256: await hash(body) };
+      return { ...info, sha256: await sha256Of(body) };
     } catch (error) {
       if (!(error instanceof RunOutputsError)) throw error;
       if (error.code === "not_found") return undefined;
@@ -301,12 +301,6 @@ async function lookUp(
       if (error.code !== "conflict" || look === MAX_LOOKS) throw error;
     }
   }
-}
-
-async function hash(chunks: Chunks): Promise<string> {
-  const digest = createHash("sha256");
-  for await (const chunk of chunks) digest.update(chunk);
-  return digest.digest("hex");
 }
 
 function checkHash(item: UploadItem, sha256: string): void {

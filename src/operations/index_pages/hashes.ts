@@ -5,17 +5,13 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import pMap from "p-map";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { RunOutputsError } from "../../layout/error.ts";
 import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
+import { sha256Of } from "../../storage/hash/sha256_of.ts";
 import { isModifiedAfter } from "../../storage/modified.ts";
-import {
-  DEFAULT_CONCURRENCY,
-  SMALL_CONCURRENCY,
-  type TransferResult,
-} from "../../storage/transfer.ts";
+import { SMALL_CONCURRENCY, type TransferResult } from "../../storage/transfer.ts";
 import { readSidecar, SIDECAR_SUFFIX } from "../sidecar.ts";
 import { keyOfLink } from "./links.ts";
 import type { IndexEntry, IndexPage } from "./page.ts";
@@ -121,7 +117,7 @@ export class Hashes {
     // A checksum is one small answer; without one, all of the file may have to be read.
     const small = unknown.every(({ sidecar }) => sidecar !== undefined);
     await pMap(unknown, (entry) => this.#ask(backend, entry, options), {
-      concurrency: small ? SMALL_CONCURRENCY : DEFAULT_CONCURRENCY,
+      concurrency: small ? SMALL_CONCURRENCY : HASHED_AT_ONCE,
     });
   }
 
@@ -168,6 +164,9 @@ export class Hashes {
   }
 }
 
+/** How many files without a checksum are asked for at once. */
+const HASHED_AT_ONCE = 16;
+
 /** A row with a hash, as it is rendered: hash, link, size, time. */
 const ROW =
   /<tr class="f" data-sha256="([0-9a-f]{64})"><td><a href="([^"#]+)[^>]*>[^<]*<\/a><\/td><td class="n" data-v="(\d+)">[^<]*<\/td><td class="t" data-v="(\d+)">/g;
@@ -194,9 +193,7 @@ async function hashOf(
     const { sha256 } = await backend.stat(location, { signal });
     if (sha256 !== undefined) return sha256;
     await using body = await backend.read(location, { signal });
-    const hash = createHash("sha256");
-    for await (const chunk of body) hash.update(chunk);
-    return hash.digest("hex");
+    return await sha256Of(body);
   } catch (error) {
     return unlessGone(error);
   }
