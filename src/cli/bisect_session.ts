@@ -6,7 +6,6 @@
 
 import { basename } from "node:path";
 import type { GithubClient } from "../github/client.ts";
-import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { BisectParts } from "../operations/bisect/bisect.ts";
 import type { BisectSource } from "../operations/bisect/source.ts";
@@ -14,10 +13,12 @@ import type { BisectState } from "../operations/bisect/state.ts";
 import type { BisectStore } from "../operations/bisect/store.ts";
 import type { ContentCache } from "../storage/content_cache.ts";
 import { type BisectFetchOptions, readBisectArgs } from "./bisect_options.ts";
+import { unpackLimits } from "./fetch_options.ts";
 import { explainSearch, openGithubClient } from "./github.ts";
 import type { Io } from "./io.ts";
 import type { Output } from "./output.ts";
 import { withProgress } from "./progress.ts";
+import { readFamilies } from "./selection.ts";
 import { openForReading } from "./storage.ts";
 
 /** What a command has of the world. */
@@ -99,7 +100,7 @@ export async function openBisectSource(
       repository: options.repo,
       platform: options.platform!,
       mode: options.flatten ? "flatten" : options.bootstrap ? "bootstrap" : "extract",
-      limits: limitsOf(options),
+      limits: unpackLimits(options),
       cache: await openCache(options, output),
       onSearch: (sha, search) => explainSearch(sha, search, output),
       onWait: (name) => output.note(`another process is downloading ${name}: waiting for it`),
@@ -189,21 +190,6 @@ function withoutStagingDir(io: Io): Io {
     env: (name) => name === "THEROCK_LOCAL_STAGING_DIR" ? undefined : io.env(name),
     onInterrupt: (callback) => io.onInterrupt(callback),
   };
-}
-
-async function readFamilies(file: string | undefined) {
-  if (file === undefined) return undefined;
-  const { parseGpuFamilies } = await import("../layout/gpu_families.ts");
-  const text = await Deno.readTextFile(file).catch((error) => {
-    throw diskError("read", file, error);
-  });
-  return parseGpuFamilies(text, file);
-}
-
-function limitsOf({ maxMembers, maxUnpackedSize: maxBytes, maxRatio }: BisectFetchOptions) {
-  return Object.fromEntries(
-    Object.entries({ maxMembers, maxBytes, maxRatio }).filter(([, value]) => value !== undefined),
-  );
 }
 
 async function openCache(

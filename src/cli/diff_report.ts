@@ -4,7 +4,7 @@
  * @module
  */
 
-import { escapeMarkdown } from "../github/step_summary.ts";
+import { escapeMarkdown, markdownTable } from "../github/step_summary.ts";
 import type { DiffedFile } from "../operations/diff_runs.ts";
 import type { DiffSums, DiffTotals } from "../operations/diff_totals.ts";
 import { columns, formatBytes, type Output, plural } from "./output.ts";
@@ -147,13 +147,4 @@ function sizesOf({ a, b }: DiffedFile): string {
 
 function signed(bytes: number): string {
   return bytes < 0 ? `-${formatBytes(-bytes)}` : `+${formatBytes(bytes)}`;
-}
-
-function markdownTable(
-  head: readonly string[],
-  line: string,
-  rows: readonly (readonly string[])[],
-): string {
-  const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return [row(head), line, ...rows.map(row)].join("\n");
 }

@@ -5,6 +5,7 @@
  */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { UnpackLimits } from "../archive/unpack_options.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { FindCommandOptions } from "./find_options.ts";
 import {
@@ -158,6 +159,23 @@ export function fetchMode(
     );
   }
   return mode;
+}
+
+/**
+ * The limits that were given.
+ *
+ * @param options The values of the options.
+ * @returns Just those.
+ */
+export function unpackLimits(
+  { maxMembers, maxUnpackedSize: maxBytes, maxRatio }: Pick<
+    FetchCommandOptions,
+    "maxMembers" | "maxUnpackedSize" | "maxRatio"
+  >,
+): Partial<UnpackLimits> {
+  return Object.fromEntries(
+    Object.entries({ maxMembers, maxBytes, maxRatio }).filter(([, value]) => value !== undefined),
+  );
 }
 
 const UNITS: Readonly<Record<string, number>> = {

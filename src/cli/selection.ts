@@ -7,6 +7,7 @@
 import { type Command, Option } from "commander";
 import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
+import type { GpuFamilies } from "../layout/gpu_families_data.ts";
 import type { ArtifactSelection } from "../operations/select_artifacts.ts";
 import { list, nonEmpty } from "./options.ts";
 
@@ -92,7 +93,14 @@ export async function selectionOf(
   };
 }
 
-async function readFamilies(file: string | undefined) {
+/**
+ * Reads the families of `--families-file`.
+ *
+ * @param file The file, if one was given.
+ * @returns The families; nothing, if there is no file.
+ * @throws {RunOutputsError} If it can't be read, or is none.
+ */
+export async function readFamilies(file: string | undefined): Promise<GpuFamilies | undefined> {
   if (file === undefined) return undefined;
   const { parseGpuFamilies } = await import("../layout/gpu_families.ts");
   const text = await Deno.readTextFile(file).catch((error) => {

@@ -53,7 +53,7 @@ export function renderStepSummary(summary: StepSummary): string {
   const { title, where, rows, commands = [], failures } = summary;
   const blocks = [`### ${escapeMarkdown(title)}`];
   if (rows.length > 0) {
-    blocks.push(table(
+    blocks.push(markdownTable(
       ["Output", "Files", "Size"],
       "|:--|--:|--:|",
       rows.map(({ name, url, files, bytes }) => [
@@ -71,7 +71,7 @@ export function renderStepSummary(summary: StepSummary): string {
       : `${failures.length} files are missing`;
     blocks.push(
       `**${missing}:**`,
-      table(
+      markdownTable(
         ["File", "Why"],
         "|:--|:--|",
         shown.map(({ path, reason }) => [escapeMarkdown(path), escapeMarkdown(reason)]),
@@ -84,7 +84,15 @@ export function renderStepSummary(summary: StepSummary): string {
   return blocks.join("\n\n") + "\n\n";
 }
 
-function table(
+/**
+ * A table.
+ *
+ * @param head The titles of its columns.
+ * @param line What stands below them: how each is aligned.
+ * @param rows The rows; what their cells have is escaped.
+ * @returns Its Markdown.
+ */
+export function markdownTable(
   head: readonly string[],
   line: string,
   rows: readonly (readonly string[])[],

@@ -12,7 +12,6 @@ import pMap from "p-map";
 import { BadArchive } from "../archive/bad_archive.ts";
 import { type StreamedMember, tarStream } from "../archive/tar_stream.ts";
 import { compareKeys } from "../layout/compare_keys.ts";
-import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import { addExpected, formatExpected } from "../runs/expected_parts.ts";
@@ -29,6 +28,7 @@ import type { ByteSource, CallOptions, Chunks, ObjectInfo } from "../storage/bac
 import { bytesSource, piecesSource } from "../storage/byte_source.ts";
 import { contentType } from "../storage/content_type.ts";
 import type { TransferEvent } from "../storage/transfer.ts";
+import { look } from "../storage/look.ts";
 import { copiedPart, type KnownContent, unfinishedPart } from "./copied_parts.ts";
 import { hashObject } from "./copy_files.ts";
 import type { CopyFile, CopyPlan } from "./copy_plan.ts";
@@ -281,14 +281,8 @@ export async function checkExportFile(
   path: string,
   { replace = false }: Pick<WriteExportOptions, "replace"> = {},
 ): Promise<void> {
-  let stat: Deno.FileInfo;
-  try {
-    stat = await Deno.lstat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw diskError("write", path, error);
-  }
-  if (replace && !stat.isDirectory) return;
+  const stat = await look(path, "write");
+  if (stat === undefined || (replace && !stat.isDirectory)) return;
   const reason = stat.isDirectory
     ? "it is a directory, expected a file"
     : "it exists; --force replaces it";

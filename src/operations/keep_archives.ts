@@ -11,6 +11,7 @@ import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import type { DownloadItem } from "../storage/download.ts";
 import { placeFile } from "../storage/place_file.ts";
+import { look } from "../storage/look.ts";
 import type { FetchedArchive } from "./archive_source.ts";
 
 /** What stands where an archive goes, by the archive's S3 URI. */
@@ -78,15 +79,6 @@ export async function putArchives(
     }
   }
   return warnings;
-}
-
-async function look(path: string): Promise<Deno.FileInfo | undefined> {
-  try {
-    return await Deno.lstat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw diskError("read", path, error);
-  }
 }
 
 /** Two files that have been there one after the other differ in it, also with the same content. */

@@ -6,6 +6,7 @@
 
 import { basename, dirname, join, resolve } from "node:path";
 import { diskError } from "../layout/disk_error.ts";
+import { look } from "../storage/look.ts";
 
 /**
  * Makes the working directory of an output directory: beside it, on the same file system, and the
@@ -58,13 +59,8 @@ export async function removeWorkDir(outputDir: string): Promise<void> {
 export async function missingDirs(path: string): Promise<string[]> {
   const missing: string[] = [];
   for (let at = resolve(path); dirname(at) !== at; at = dirname(at)) {
-    try {
-      await Deno.lstat(at);
-      break;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw diskError("read", at, error);
-      missing.push(at);
-    }
+    if (await look(at) !== undefined) break;
+    missing.push(at);
   }
   return missing;
 }

@@ -9,6 +9,7 @@
 import { z } from "zod";
 import { quote, RunOutputsError } from "../layout/error.ts";
 import { checkSegment } from "../layout/validate.ts";
+import { parseJson } from "./parse_json.ts";
 
 /** The schema that this version writes, and reads. */
 export const EXPECTED_SCHEMA = "run-outputs.expected-parts/1";
@@ -34,33 +35,22 @@ const schema = z.looseObject({ schema: z.literal(EXPECTED_SCHEMA), parts: z.arra
  * @throws {RunOutputsError} `integrity`, if it is none; `failed`, if its schema is a newer one.
  */
 export function parseExpected(text: string, name: string): ExpectedParts {
-  let value: { readonly schema?: unknown } | null;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw broken(name, `it is not JSON (${(cause as Error).message})`, cause);
-  }
-  const found = value?.schema;
-  if (found !== EXPECTED_SCHEMA && /^run-outputs\.expected-parts\/[1-9]\d{0,8}$/.test(`${found}`)) {
-    throw new RunOutputsError(
-      "failed",
+  const list: ExpectedParts = parseJson(text, {
+    id: EXPECTED_SCHEMA,
+    schema,
+    broken: (reason, cause) => broken(name, reason, cause),
+    newer: (found) =>
       `Cannot read the expected parts '${name}': their schema is ${quote(found)}, this version ` +
-        `reads ${EXPECTED_SCHEMA}: use a newer run-outputs`,
-    );
-  }
-  const result = schema.safeParse(value);
-  if (!result.success) {
-    const [issue] = result.error.issues;
-    throw broken(name, `${issue.path.map(String).join(".") || "it"}: ${issue.message}`);
-  }
-  for (const part of result.data.parts) {
+      `reads ${EXPECTED_SCHEMA}: use a newer run-outputs`,
+  });
+  for (const part of list.parts) {
     try {
       checkSegment("part", part);
     } catch (error) {
       throw broken(name, (error as Error).message, error);
     }
   }
-  return value as ExpectedParts;
+  return list;
 }
 
 /**

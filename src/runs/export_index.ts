@@ -7,6 +7,7 @@
 
 import { z } from "zod";
 import { quote, RunOutputsError } from "../layout/error.ts";
+import { parseJson } from "./parse_json.ts";
 import { RunOutputRoot } from "../layout/run_output_root.ts";
 import { checkKey } from "../layout/validate.ts";
 
@@ -84,26 +85,14 @@ export function exportedRoot({ bucket, prefix }: ExportedRun): RunOutputRoot {
  * @throws {RunOutputsError} `integrity`, if it is none; `failed`, if its schema is a newer one.
  */
 export function parseExportIndex(text: string, name: string): ExportIndex {
-  let value: { readonly schema?: unknown } | null;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw broken(name, `it is not JSON (${(cause as Error).message})`, cause);
-  }
-  const found = value?.schema;
-  if (found !== EXPORT_SCHEMA && /^run-outputs\.export\/[1-9]\d{0,8}$/.test(`${found}`)) {
-    throw new RunOutputsError(
-      "failed",
+  const index = parseJson(text, {
+    id: EXPORT_SCHEMA,
+    schema,
+    broken: (reason, cause) => broken(name, reason, cause),
+    newer: (found) =>
       `Cannot read the export '${name}': its schema is ${quote(found)}, this version reads ` +
-        `${EXPORT_SCHEMA}: use a newer run-outputs`,
-    );
-  }
-  const result = schema.safeParse(value);
-  if (!result.success) {
-    const [issue] = result.error.issues;
-    throw broken(name, `${issue.path.map(String).join(".") || "it"}: ${issue.message}`);
-  }
-  const index = result.data as ExportIndex;
+      `${EXPORT_SCHEMA}: use a newer run-outputs`,
+  }) as ExportIndex;
   const seen = new Set<string>();
   for (const run of index.runs) {
     for (const key of [run.prefix, ...run.files.map(({ path }) => `${run.prefix}/${path}`)]) {

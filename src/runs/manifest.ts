@@ -13,6 +13,7 @@
 
 import { z } from "zod";
 import { quote, RunOutputsError } from "../layout/error.ts";
+import { reasonOf } from "./parse_json.ts";
 import type { Layout } from "../layout/output_paths.ts";
 import type { Platform } from "../layout/run_output_root.ts";
 import { checkKey } from "../layout/validate.ts";
@@ -283,10 +284,4 @@ function checkPath(path: string, member: string, name: string): void {
   } catch (error) {
     throw broken(name, (error as Error).message, error);
   }
-}
-
-function reasonOf(error: z.ZodError, at: readonly PropertyKey[] = []): string {
-  const [issue] = error.issues;
-  const member = [...at, ...issue.path].map(String).join(".");
-  return `${member === "" ? "it" : member}: ${issue.message}`;
 }

@@ -17,6 +17,7 @@ import {
   type FetchMode,
   fetchMode,
   OUTPUT_DIR,
+  unpackLimits,
   withFetchOptions,
 } from "../fetch_options.ts";
 import { fetchedFiles, fetchedLines, type FetchReport } from "../fetch_report.ts";
@@ -182,10 +183,8 @@ async function execute(
     return { results, unpacked: new Map(), downloading: { seconds, bytes } };
   }
   const { fetchUnpacked } = await import("../../operations/fetch_unpacked.ts");
-  const { maxMembers, maxUnpackedSize: maxBytes, maxRatio, keepArchives } = options;
-  const limits = Object.fromEntries(
-    Object.entries({ maxMembers, maxBytes, maxRatio }).filter(([, value]) => value !== undefined),
-  );
+  const { keepArchives } = options;
+  const limits = unpackLimits(options);
   return await fetchUnpacked(backend, plan, { ...common, mode, outputDir, keepArchives, limits });
 }
 

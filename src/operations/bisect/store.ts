@@ -9,6 +9,7 @@ import { diskError } from "../../layout/disk_error.ts";
 import { RunOutputsError } from "../../layout/error.ts";
 import { isTemporary, writeFileAtomic } from "../../storage/atomic_file.ts";
 import { type LockedFile, lockFile, removeLock } from "../../storage/file_lock.ts";
+import { look } from "../../storage/look.ts";
 import { type BisectState, parseBisectState } from "./state.ts";
 
 /** The file with the state. */
@@ -85,7 +86,7 @@ export async function openBisectStore(
   const path = resolve(dir);
   // Not even a lock is left where there is no bisect.
   if (options.create) await makeDirectory(path);
-  else if (!await exists(join(path, STATE))) throw noBisect(dir);
+  else if (await look(join(path, STATE)) === undefined) throw noBisect(dir);
   return new DirectoryStore(path, await lockWithin(path, options));
 }
 
@@ -192,16 +193,6 @@ async function makeDirectory(path: string): Promise<void> {
 
 async function isOurIgnore(path: string, name: string): Promise<boolean> {
   return name === IGNORE && await Deno.readTextFile(path).catch(() => "") === IGNORE_ALL;
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.lstat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw diskError("read", path, error);
-  }
 }
 
 async function lockWithin(
