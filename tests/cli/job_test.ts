@@ -8,20 +8,12 @@ import { assertGolden } from "../support/golden.ts";
 import { startFaultProxy } from "../support/fault_proxy.ts";
 import { makeJob } from "../support/job.ts";
 import { startS3Server } from "../support/s3_server.ts";
-import { KEYS } from "../support/s3_subject.ts";
+import { s3Env } from "../support/s3_subject.ts";
 import { fileNames, snapshot } from "../support/snapshot.ts";
 import { BUILD_KEYS, makeBuild, MANIFEST_PATH, RUN } from "../support/staging.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 
 const GROUP = ["--artifact-group", "g"];
-
-/** The environment of a test's S3 server. */
-const s3Env = (url: string) => ({
-  AWS_ENDPOINT_URL_S3: url,
-  AWS_ACCESS_KEY_ID: KEYS.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey,
-  AWS_REGION: "us-east-1",
-});
 
 Deno.test("upload build in a job: outputs, a summary with links, its mirror, a group of lines", async () => {
   await using dir = await tempDir();

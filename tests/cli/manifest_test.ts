@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type Json, refused, runJson, runs } from "../support/command_line.ts";
 import { makeJob } from "../support/job.ts";
 import { startS3Server } from "../support/s3_server.ts";
-import { KEYS } from "../support/s3_subject.ts";
+import { s3Env } from "../support/s3_subject.ts";
 import { fileNames, snapshot } from "../support/snapshot.ts";
 import {
   BUILD_KEYS,
@@ -61,13 +61,6 @@ function jobEnv(job: string, runner: string, attempt = 1): Record<string, string
     RUNNER_NAME: runner,
   };
 }
-
-const s3Env = (url: string) => ({
-  AWS_ENDPOINT_URL_S3: url,
-  AWS_ACCESS_KEY_ID: KEYS.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey,
-  AWS_REGION: "us-east-1",
-});
 
 test("upload build: its part tells of every file, and of the pages", async (d) => {
   await makeBuild(d.build);

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import type { StorageBackend } from "../../src/storage/backend.ts";
 import { bisectWorld, NUMBER, numberIn, numberOf } from "../support/bisect_world.ts";
 import { sha } from "../support/github_server.ts";
+import { type memoryS3, s3Env } from "../support/s3_subject.ts";
 import { tempDir } from "../support/temp_dir.ts";
 import { finishMayRun, NOBODY } from "./processes.ts";
 
@@ -19,6 +20,17 @@ export interface BisectStorage extends AsyncDisposable {
   readonly bucket?: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+}
+
+/** A bucket on a test server as such a storage; it disposes of its server with itself. */
+export function onS3(subject: Awaited<ReturnType<typeof memoryS3>>): BisectStorage {
+  return {
+    backend: subject.backend,
+    bucket: subject.bucket,
+    args: ["--bucket", subject.bucket],
+    env: s3Env(subject.url),
+    [Symbol.asyncDispose]: () => subject[Symbol.asyncDispose](),
+  };
 }
 
 const COUNT = 19;

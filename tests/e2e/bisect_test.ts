@@ -5,9 +5,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LocalBackend } from "../../src/storage/local.ts";
 import { bisectWorld, NUMBER, numberIn, numberOf } from "../support/bisect_world.ts";
-import { KEYS, memoryS3 } from "../support/s3_subject.ts";
+import { memoryS3 } from "../support/s3_subject.ts";
 import { tempDir } from "../support/temp_dir.ts";
-import { bisectSuite } from "./bisect_suite.ts";
+import { bisectSuite, onS3 } from "./bisect_suite.ts";
 import { finish, finishMayRun, NOBODY, startMayRun } from "./processes.ts";
 
 bisectSuite("on a disk", async (dir) => {
@@ -21,21 +21,7 @@ bisectSuite("on a disk", async (dir) => {
   };
 });
 
-bisectSuite("on S3", async () => {
-  const subject = await memoryS3();
-  return {
-    backend: subject.backend,
-    bucket: subject.bucket,
-    args: ["--bucket", subject.bucket],
-    env: {
-      AWS_ENDPOINT_URL_S3: subject.url,
-      AWS_ACCESS_KEY_ID: KEYS.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey,
-      AWS_REGION: "us-east-1",
-    },
-    [Symbol.asyncDispose]: () => subject[Symbol.asyncDispose](),
-  };
-});
+bisectSuite("on S3", async () => onS3(await memoryS3()));
 
 /** A bisect that has begun, of commits 1 to 12; from 5 on they are bad. */
 async function begun() {

@@ -21,6 +21,7 @@ import { sha256 } from "../support/bytes.ts";
 import { rejectsWith } from "../support/errors.ts";
 import { manifestPart, outputFile, putExpected, putPart } from "../support/manifest.ts";
 import { memoryS3 } from "../support/s3_subject.ts";
+import { putFiles } from "../support/run_storage.ts";
 import { tempDir } from "../support/temp_dir.ts";
 
 const FROM = new RunOutputRoot({ bucket: "suite", runId: 1, platform: "linux" });
@@ -36,15 +37,6 @@ const FILES: Readonly<Record<string, string>> = {
   "logs/g/build.log": "built\n",
   "index.html": "<p>page</p>",
 };
-
-async function put(
-  { backend, root }: RunPlace,
-  files: Readonly<Record<string, string>>,
-): Promise<void> {
-  for (const [path, text] of Object.entries(files)) {
-    await backend.write(root.file(path), bytesSource(text), { contentType: "text/x-own" });
-  }
-}
 
 async function read({ backend, root }: RunPlace): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
@@ -76,7 +68,7 @@ async function copy(
 
 /** A run with two parts that it expects, and a page. */
 async function putRun(from: RunPlace): Promise<void> {
-  await put(from, FILES);
+  await putFiles(from, FILES);
   const { backend, root } = from;
   const file = (path: string) => outputFile(path, FILES[path], { content_type: "text/x-told" });
   await putPart(
@@ -160,10 +152,10 @@ for (const [name, open] of Object.entries(PAIRS)) {
     const [source, target, resource] = await open();
     await using _ = resource;
     const [from, to] = [{ backend: source, root: FROM }, { backend: target, root: TO }];
-    await put(from, FILES);
+    await putFiles(from, FILES);
     await copy(from, to);
     assert.deepEqual(await read(to), await read(from));
-    await put(from, { "logs/g/build.log": "built again\n" });
+    await putFiles(from, { "logs/g/build.log": "built again\n" });
     const again = await copy(from, to);
     assert.deepEqual(
       Object.entries(again.outcomes).filter(([, outcome]) => outcome === "written"),
@@ -182,7 +174,7 @@ for (const [name, open] of Object.entries(PAIRS)) {
     const [from, to] = [{ backend: source, root: FROM }, { backend: target, root: TO }];
     await putRun(from);
     const other = { "logs/g/build.log": "of another run\n" };
-    await put(to, other);
+    await putFiles(to, other);
 
     const dry = new DryRunBackend(target);
     const planned = await copy(
@@ -286,7 +278,7 @@ Deno.test("copy: a page that only the manifest tells of may be gone", async () =
 
 Deno.test("copy: a file that is not what is told of it is refused", async () => {
   const { backend, from, to } = await inMemory();
-  await put(from, { [A]: "archive x" });
+  await putFiles(from, { [A]: "archive x" });
   const inside = await copy(from, to);
   assert.equal(inside.outcomes[A], "failed");
   const [{ error }] = inside.results.filter(({ outcome }) => outcome === "failed");
@@ -296,7 +288,12 @@ Deno.test("copy: a file that is not what is told of it is refused", async () => 
   assert.equal(streamed.outcomes[A], "failed");
   // A directory has no hashes on record: the bytes are held against the checksum beside them.
   const old = { backend: new LocalBackend(dir.path), root: FROM };
-  await put(old, { [A]: "archive x", [A + SUM]: FILES[A + SUM], [B]: "b", [B + SUM]: "nonsense" });
+  await putFiles(old, {
+    [A]: "archive x",
+    [A + SUM]: FILES[A + SUM],
+    [B]: "b",
+    [B + SUM]: "nonsense",
+  });
   const elsewhere = await copy(old, { backend, root: TO });
   assert.equal(elsewhere.outcomes[A], "failed");
   assert.equal(elsewhere.outcomes[B], "failed");
@@ -310,7 +307,7 @@ Deno.test("copy: a file that is not what is told of it is refused", async () => 
 
 Deno.test("copy: onto a run that tells otherwise: the copied part is believed, others are kept", async () => {
   const { backend, from, to } = await inMemory();
-  await put(to, { [A]: "its own", "own.txt": "own\n" });
+  await putFiles(to, { [A]: "its own", "own.txt": "own\n" });
   const mine = manifestPart("mine", [outputFile(A, "its own"), outputFile("own.txt", "own\n")], {
     created_at: "2026-11-21T12:00:00.000Z",
   });
@@ -330,7 +327,7 @@ Deno.test("copy: onto a run that tells otherwise: the copied part is believed, o
 Deno.test("copy: a part from an earlier copy is gone before what it tells of changes", async () => {
   const { backend, from, to } = await inMemory();
   await copy(from, to);
-  await put(from, { "logs/g/build.log": "other\n" });
+  await putFiles(from, { "logs/g/build.log": "other\n" });
   await putPart(backend, FROM, manifestPart("one", [outputFile("logs/g/build.log", "other\n")]));
   await backend.delete(FROM.file(B));
   await backend.delete(FROM.file(B + SUM));
@@ -351,7 +348,7 @@ Deno.test("copy: a part from an earlier copy is gone before what it tells of cha
 
 Deno.test("copy: what no part tells of is in a copy of the whole run", async () => {
   const { from, to } = await inMemory();
-  await put(from, { "retention-summary.json": "{}" });
+  await putFiles(from, { "retention-summary.json": "{}" });
   const { outcomes } = await copy(from, to);
   assert.equal(outcomes["retention-summary.json"], "written");
 });
@@ -359,9 +356,9 @@ Deno.test("copy: what no part tells of is in a copy of the whole run", async () 
 Deno.test("copy: over a broken part, and where the manifest may not be listed", async () => {
   for (const isDenied of [false, true]) {
     const { backend, from, to } = await inMemory();
-    await put(to, { [PARTS[0]]: "{" });
+    await putFiles(to, { [PARTS[0]]: "{" });
     const target = new MemoryBackend();
-    await put({ backend: target, root: TO }, { [PARTS[0]]: "{" });
+    await putFiles({ backend: target, root: TO }, { [PARTS[0]]: "{" });
     const list = target.list.bind(target);
     target.list = (prefix, options) => {
       if (isDenied) throw new RunOutputsError("denied", "not allowed to list");
@@ -380,7 +377,7 @@ async function putPart1(
   { backend, root }: RunPlace,
   files: Readonly<Record<string, string>>,
 ): Promise<void> {
-  await put({ backend, root }, files);
+  await putFiles({ backend, root }, files);
   const told = Object.entries(files).map(([path, text]) => outputFile(path, text));
   await putPart(backend, root, manifestPart("p", told, { run: runOf(root) }));
   await putExpected(backend, root, ["p"]);
@@ -471,7 +468,7 @@ for (const isKnown of [true, false]) {
   Deno.test(`copy: what ${whose} of the source tells of does not break the target's part`, async () => {
     const from = { backend: new MemoryBackend(), root: FROM };
     const to = { backend: new MemoryBackend(), root: TO };
-    await put(from, { "x.txt": "new x" });
+    await putFiles(from, { "x.txt": "new x" });
     if (isKnown) {
       await putPart(from.backend, FROM, manifestPart("q", [outputFile("x.txt", "new x")]));
     }
@@ -492,7 +489,7 @@ Deno.test("copy: another part that was taken away comes back with the copy that 
   const from = { backend: new MemoryBackend(), root: FROM };
   const backend = new MemoryBackend();
   const to = { backend, root: TO };
-  await put(from, { "x.txt": "new x" });
+  await putFiles(from, { "x.txt": "new x" });
   await putPart1(to, { "x.txt": "x", "z.txt": "z" });
   const { withheld } = await copy(from, { backend: failing(backend, "/x.txt"), root: TO });
   assert.deepEqual(withheld, [

@@ -16,6 +16,7 @@ import { MemoryBackend } from "../../src/storage/memory.ts";
 import { collect, noise, sha256 } from "../support/bytes.ts";
 import { rejection, rejectsWith } from "../support/errors.ts";
 import { manifestPart, outputFile, putExpected, putPart } from "../support/manifest.ts";
+import { putFiles } from "../support/run_storage.ts";
 import { readTree, tempDir } from "../support/temp_dir.ts";
 
 const LINUX = new RunOutputRoot({ bucket: "suite", runId: 1, platform: "linux" });
@@ -35,20 +36,11 @@ const FILES: Readonly<Record<string, string>> = {
   [LONG]: "long\n",
 };
 
-async function put(
-  { backend, root }: RunPlace,
-  files: Readonly<Record<string, string>>,
-): Promise<void> {
-  for (const [path, text] of Object.entries(files)) {
-    await backend.write(root.file(path), bytesSource(text), { contentType: "text/x-own" });
-  }
-}
-
 /** Two runs, one with a manifest and one without, in memory, and a directory for files. */
 async function twoRuns() {
   const backend = new MemoryBackend();
   const places = [{ backend, root: LINUX }, { backend, root: WINDOWS }];
-  for (const place of places) await put(place, FILES);
+  for (const place of places) await putFiles(place, FILES);
   const files = [A, `${A}.sha256sum`, LONG].map((path) => outputFile(path, FILES[path]));
   await putPart(backend, LINUX, manifestPart("one", files, { pages: ["index.html"] }));
   await putExpected(backend, LINUX, ["one"]);
@@ -141,7 +133,7 @@ Deno.test("export: a selection has parts that tell of it, and does not claim to 
 Deno.test("export: a file that is not what is told of it makes no file", async () => {
   const { backend, places, dir, file } = await twoRuns();
   await using _ = dir;
-  await put(places[0], { [A]: "archive x" });
+  await putFiles(places[0], { [A]: "archive x" });
   await rejectsWith(write(places, file), "integrity", "it has sha256", A);
   await backend.delete(LINUX.file(A));
   await backend.delete(LINUX.expectedParts());
@@ -263,7 +255,7 @@ function read(file: Deno.FsFile) {
 Deno.test("import: a stopped one is continued, into a directory too", async () => {
   const { places, dir, file } = await twoRuns();
   await using _ = dir;
-  await put(places[1], { "big.bin": "x".repeat(100_000) });
+  await putFiles(places[1], { "big.bin": "x".repeat(100_000) });
   await write([places[1]], file);
   const to = new LocalBackend(join(dir.path, "out"));
   const archive = await ExportArchive.open(file);

@@ -14,6 +14,7 @@ import type { StorageBackend } from "../../src/storage/backend.ts";
 import { MemoryBackend } from "../../src/storage/memory.ts";
 import type { TransferResult } from "../../src/storage/transfer.ts";
 import { textItem, upload, type UploadOptions } from "../../src/storage/upload.ts";
+import { changed } from "../support/changed_backend.ts";
 import { collect } from "../support/bytes.ts";
 import { manifestPart, outputFile, putPart } from "../support/manifest.ts";
 
@@ -179,14 +180,7 @@ function hooked(
   after: (key: string) => Promise<void> = () => Promise.resolve(),
 ): StorageBackend {
   const seen = new Set<string>();
-  return {
-    name: inner.name,
-    writes: true,
-    stat: (...args) => inner.stat(...args),
-    list: (...args) => inner.list(...args),
-    read: (...args) => inner.read(...args),
-    copy: (...args) => inner.copy(...args),
-    delete: (...args) => inner.delete(...args),
+  return changed(inner, {
     async write(location, source, options) {
       const isFirst = !seen.has(location.key);
       seen.add(location.key);
@@ -195,7 +189,7 @@ function hooked(
       if (isFirst) await after(location.key);
       return info;
     },
-  };
+  });
 }
 
 Deno.test("PartUpload: before a file that it tells of is replaced, a part is taken away", async () => {
@@ -223,10 +217,9 @@ Deno.test("PartUpload: a part that can't be taken away does not stop the upload"
   const backend = new MemoryBackend();
   await job(backend, { a: "1" }, { attempt: 1, writer: ONE });
   const notes: string[] = [];
-  const denied: StorageBackend = {
-    ...hooked(backend, () => Promise.resolve()),
+  const denied = changed(backend, {
     delete: () => Promise.reject(new RunOutputsError("denied", "not allowed")),
-  };
+  });
   const onNote = (note: string) => notes.push(note);
   const { outcome } = await job(denied, { a: "2" }, { attempt: 1, writer: ONE, onNote });
   assert.equal(outcome, "written");
@@ -237,10 +230,9 @@ Deno.test("PartUpload: a part that can't be taken away does not stop the upload"
 Deno.test("PartUpload: the same bytes again leave the part where it is", async () => {
   const inner = new MemoryBackend();
   await job(inner, { a: "1" }, { attempt: 1, writer: ONE });
-  const backend: StorageBackend = {
-    ...hooked(inner, () => Promise.resolve()),
+  const backend = changed(inner, {
     delete: () => Promise.reject(new Error("deleted")),
-  };
+  });
   const onNote = (note: string) => assert.fail(note);
   await job(backend, { a: "1", b: "new" }, { attempt: 1, writer: ONE, onNote });
   assert.deepEqual(await files(inner), { a: sha("1"), b: sha("new") });
@@ -391,10 +383,9 @@ Deno.test("PartUpload: another job's upload does not pass for what the failed on
 Deno.test("PartUpload: a mark that can't be taken away is told, and goes on counting", async () => {
   const backend = new MemoryBackend();
   await failingJob(backend, {}, ["b"], FIRST);
-  const denied: StorageBackend = {
-    ...hooked(backend, () => Promise.resolve()),
+  const denied = changed(backend, {
     delete: () => Promise.reject(new RunOutputsError("denied", "not allowed")),
-  };
+  });
   const notes: string[] = [];
   await job(denied, { b: "1" }, { ...FIRST, onNote: (note) => notes.push(note) });
   assert.match(notes.join("\n"), /p\.incomplete can't be taken away.*not allowed/);

@@ -17,6 +17,7 @@ import { bytesSource } from "../../src/storage/byte_source.ts";
 import { LocalBackend } from "../../src/storage/local.ts";
 import { MemoryBackend } from "../../src/storage/memory.ts";
 import { createS3Backend } from "../../src/storage/s3/s3_backend.ts";
+import { changed } from "../support/changed_backend.ts";
 import { collect, noise, sha256 } from "../support/bytes.ts";
 import { startFaultProxy } from "../support/fault_proxy.ts";
 import { manifestPart, outputFile, putPart } from "../support/manifest.ts";
@@ -44,21 +45,6 @@ verifySuite("s3", () => memoryS3());
 
 const ROOT = RunOutputRoot.forLocal({ runId: 123, platform: "linux" });
 const A = "a_lib_generic.tar.zst";
-
-/** A storage whose calls can be made to do something else. */
-function changed(inner: StorageBackend, changes: Partial<StorageBackend>): StorageBackend {
-  return {
-    name: inner.name,
-    writes: true,
-    stat: (...args) => inner.stat(...args),
-    list: (...args) => inner.list(...args),
-    read: (...args) => inner.read(...args),
-    write: (...args) => inner.write(...args),
-    copy: (...args) => inner.copy(...args),
-    delete: (...args) => inner.delete(...args),
-    ...changes,
-  };
-}
 
 Deno.test("pairSidecars(): whatever stands between a file and its checksum", async () => {
   const paths = [

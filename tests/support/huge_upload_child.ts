@@ -7,7 +7,7 @@
 
 import { readOutputs } from "../../src/operations/read_manifest.ts";
 import { PartUpload } from "../../src/operations/upload_manifest_part.ts";
-import type { StorageBackend } from "../../src/storage/backend.ts";
+import { changed } from "./changed_backend.ts";
 import { LocalBackend } from "../../src/storage/local.ts";
 import { spool } from "../../src/storage/spool.ts";
 import { textItem, upload } from "../../src/storage/upload.ts";
@@ -22,18 +22,12 @@ const local = new LocalBackend(`${dir}/storage`);
   await using source = await spool(dir, body);
   await local.write(root.outputsManifest("part-0"), source);
 }
-const backend: StorageBackend = {
+const backend = changed(local, {
   name: "huge",
-  writes: true,
   enforcesAbsence: true,
-  stat: (...args) => local.stat(...args),
-  read: (...args) => local.read(...args),
-  write: (...args) => local.write(...args),
-  copy: (...args) => local.copy(...args),
-  delete: (...args) => local.delete(...args),
   list: (prefix, options) =>
     prefix.equals(root.root()) ? huge.list(prefix, options) : local.list(prefix, options),
-};
+});
 
 /** Adds texts to the part; how many files it has then, and what became of it. */
 async function add(texts: Readonly<Record<string, string>>): Promise<[number, string]> {

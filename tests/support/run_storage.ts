@@ -6,6 +6,7 @@
 
 import { bytesSource } from "../../src/storage/byte_source.ts";
 import type { StorageBackend } from "../../src/storage/backend.ts";
+import type { RunPlace } from "../../src/operations/copy_plan.ts";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import { sha256 } from "./bytes.ts";
 
@@ -33,5 +34,15 @@ export async function putRun(
     await put(name, bytes);
     if (!/\.tar\.(?:zst|xz)$/.test(name)) continue;
     await put(`${name}.sha256sum`, new TextEncoder().encode(`${sha256(bytes)}\n`));
+  }
+}
+
+/** Puts files into a run, all of one content type that nothing would guess. */
+export async function putFiles(
+  { backend, root }: RunPlace,
+  files: Readonly<Record<string, string>>,
+): Promise<void> {
+  for (const [path, text] of Object.entries(files)) {
+    await backend.write(root.file(path), bytesSource(text), { contentType: "text/x-own" });
   }
 }

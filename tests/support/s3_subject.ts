@@ -16,6 +16,16 @@ import { type S3ServerOptions, startS3Server } from "./s3_server.ts";
 /** What every test server accepts. */
 export const KEYS = { accessKeyId: "TESTACCESSKEY", secretAccessKey: "TESTSECRETKEY0123456789" };
 
+/** The environment of a command that works on a test server. */
+export function s3Env(url: string) {
+  return {
+    AWS_ENDPOINT_URL_S3: url,
+    AWS_ACCESS_KEY_ID: KEYS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey,
+    AWS_REGION: "us-east-1",
+  };
+}
+
 /** Options for a server on loopback: nothing of this machine's environment, short pauses. */
 export function testOptions(endpointUrl: string, more: S3BackendOptions = {}): S3BackendOptions {
   return {
