@@ -138,7 +138,7 @@ export type {
   StaticCredentials,
 } from "./src/storage/s3/settings.ts";
 export { isModifiedAfter } from "./src/storage/modified.ts";
-export { MemoryBackend } from "./src/storage/memory.ts";
+export { MemoryBackend, type MemoryBackendOptions } from "./src/storage/memory.ts";
 export { type PathFilter, pathFilter, type PathFilterOptions } from "./src/storage/path_filter.ts";
 export type {
   TransferEvent,

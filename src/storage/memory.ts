@@ -26,6 +26,12 @@ interface Entry {
   readonly bytes: Uint8Array;
 }
 
+/** Options of {@linkcode MemoryBackend}. */
+export interface MemoryBackendOptions {
+  /** What time it is when something is written. Default: the system's clock. */
+  readonly now?: () => Date;
+}
+
 /**
  * Storage in memory. It keeps buckets apart and records hashes, as S3 does.
  *
@@ -47,7 +53,17 @@ export class MemoryBackend implements StorageBackend {
   /** Nothing comes between a look and a write. */
   readonly enforcesAbsence = true;
   readonly #objects = new Map<string, Entry>();
+  readonly #now: () => Date;
   #version = 0;
+
+  /**
+   * Makes a storage in which nothing is yet.
+   *
+   * @param options The clock.
+   */
+  constructor({ now = () => new Date() }: MemoryBackendOptions = {}) {
+    this.#now = now;
+  }
 
   /** {@inheritDoc StorageBackend.stat} */
   async stat(location: OutputLocation, options: CallOptions = {}): Promise<ObjectInfo> {
@@ -162,7 +178,7 @@ export class MemoryBackend implements StorageBackend {
       location,
       size: bytes.length,
       etag: `${++this.#version}`,
-      modified: new Date(),
+      modified: this.#now(),
       sha256,
       contentType,
     };

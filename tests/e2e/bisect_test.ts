@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LocalBackend } from "../../src/storage/local.ts";
 import { bisectWorld, NUMBER, numberIn, numberOf } from "../support/bisect_world.ts";
+import { kill } from "../support/kill.ts";
 import { memoryS3 } from "../support/s3_subject.ts";
 import { tempDir } from "../support/temp_dir.ts";
 import { bisectSuite, onS3 } from "./bisect_suite.ts";
@@ -214,16 +215,16 @@ Deno.test("bisect: killed at any time, it goes on to the right end", async () =>
   const usual = performance.now() - took;
   assert.equal(begin.code, 0, begin.stderr);
   // Each step is killed once, from its beginning to a little after its usual end.
-  const kill = async (words: string[], part: number) => {
+  const isKilled = async (words: string[], part: number) => {
     const program = startMayRun(["bisect", ...words, ...b.at], "null", b.env);
-    const timer = setTimeout(() => program.kill("SIGKILL"), usual * part);
+    const timer = setTimeout(() => kill(program), usual * part);
     const { success } = await program.status;
     clearTimeout(timer);
     return !success;
   };
   let kills = 0;
   for (let step = 0;; step++) {
-    if (await kill(["next"], 0.2 + 0.15 * (step % 7))) kills++;
+    if (await isKilled(["next"], 0.2 + 0.15 * (step % 7))) kills++;
     const { code, stdout, stderr } = await finish(["bisect", "next", ...b.at], b.env);
     if (code === 3) {
       assert.match(stdout, /is the first bad commit\n {2}change 5\n/);
@@ -231,7 +232,7 @@ Deno.test("bisect: killed at any time, it goes on to the right end", async () =>
     }
     assert.equal(code, 0, stderr);
     const verdict = await numberIn(stdout.trimEnd()) >= 5 ? "bad" : "good";
-    if (await kill([verdict], 0.3 + 0.15 * (step % 5))) kills++;
+    if (await isKilled([verdict], 0.3 + 0.15 * (step % 5))) kills++;
     // Whether it was said before the kill is in the log; it is never said of another commit.
     const log = JSON.parse((await finish(["bisect", "log", "--json", ...b.at], b.env)).stdout).log;
     for (const { sha, verdict } of log) assert.equal(verdict, numberOf(sha) >= 5 ? "bad" : "good");

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { likeArchive, noise } from "../support/bytes.ts";
+import { kill } from "../support/kill.ts";
 import { putArchives } from "../support/staging.ts";
 import { readTree, tempDir } from "../support/temp_dir.ts";
 import { finish, start } from "./processes.ts";
@@ -33,7 +34,7 @@ Deno.test("a killed export leaves no file, a killed import only whole ones, and 
   const exporting = ["export", out, "--staging-dir", at("staging"), ...RUN];
   const first = start(exporting);
   while ((await namesBelow(at("file"))).length === 0) await pause();
-  first.kill("SIGKILL");
+  kill(first);
   await first.status;
   const left = await namesBelow(at("file"));
   assert(left.length <= 1);
@@ -52,7 +53,7 @@ Deno.test("a killed export leaves no file, a killed import only whole ones, and 
     let ended = false;
     victim.status.then(() => ended = true);
     while (!ended && (await namesBelow(at("lab"))).length < count) await pause();
-    if (!ended) victim.kill("SIGKILL");
+    kill(victim);
     await victim.status;
     for (const [path, content] of Object.entries(await readTree(at("lab")))) {
       if (!path.includes(".run-outputs-tmp-")) assert(content === whole[path], path);

@@ -6,6 +6,7 @@ import { listMembers } from "../../src/archive/members.ts";
 import { pack } from "../../src/archive/pack.ts";
 import { writeFileAtomic } from "../../src/storage/atomic_file.ts";
 import { noise } from "../support/bytes.ts";
+import { kill } from "../support/kill.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 import { finish, start } from "./processes.ts";
 
@@ -50,15 +51,7 @@ for (const [mode, cached, permissions] of WAYS) {
     for (let i = 0; i < KILLS; i++) {
       // From the start of the program to a little after its usual end.
       const program = start(fetch(now === first ? "2" : "1"), "null", {}, [permissions]);
-      const kill = () => {
-        try {
-          program.kill("SIGKILL");
-        } catch (error) {
-          // It has just ended.
-          if (!(error instanceof TypeError)) throw error;
-        }
-      };
-      const timer = setTimeout(kill, took * (0.2 + 0.9 * i / KILLS));
+      const timer = setTimeout(() => kill(program), took * (0.2 + 0.9 * i / KILLS));
       const { success } = await program.status;
       clearTimeout(timer);
       if (!success) kills++;

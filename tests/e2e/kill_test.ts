@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { zstdDecompressSync } from "node:zlib";
 import { noise, sha256 } from "../support/bytes.ts";
+import { kill } from "../support/kill.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 import { finish, start } from "./processes.ts";
 
@@ -83,7 +84,7 @@ for (const moment of [0, 1, 3, 8]) {
           ? (await leftovers(buildDir, runDir)).length > 0
           : (await names(runDir)).filter((name) => name.endsWith(".zst")).length >= moment;
       while (!ended && !await begun()) await new Promise((resolve) => setTimeout(resolve, 1));
-      if (!ended) child.kill("SIGKILL");
+      kill(child);
       assert.equal((await status).signal, "SIGKILL", "it was killed in the middle");
 
       assert(await assertWhole(runDir) < ARTIFACTS, "it had not finished");

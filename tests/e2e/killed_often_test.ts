@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { kill } from "../support/kill.ts";
 import { fileNames } from "../support/snapshot.ts";
 import { tempDir } from "../support/temp_dir.ts";
 import { finish, start } from "./processes.ts";
@@ -35,7 +36,7 @@ Deno.test("upload build: killed at any moment, every file is whole and a next ru
     let ended = false;
     const status = program.status.finally(() => ended = true);
     while (!ended && !await moment()) await new Promise((resolve) => setTimeout(resolve, 1));
-    if (!ended) program.kill("SIGKILL");
+    kill(program);
     if ((await status).code !== 0) kills++;
     assert.deepEqual(
       await checkWhole(staging).catch((error) => {

@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { startFaultProxy } from "../support/fault_proxy.ts";
+import { kill } from "../support/kill.ts";
 import { putArchives, RUN } from "../support/staging.ts";
 import { readTree, tempDir } from "../support/temp_dir.ts";
 import type { Target } from "./pipeline_suite.ts";
@@ -74,7 +75,7 @@ export function matrixSuite(name: string, open: () => Promise<Target>): void {
     const status = victim.status.finally(() => ended = true);
     while (proxy.count === 0 && !ended) await new Promise((resolve) => setTimeout(resolve, 5));
     assert.equal(ended, false, "it ended before it was killed");
-    victim.kill("SIGKILL");
+    kill(victim);
     await status;
     for (const { code, stderr } of await running) assert.equal(code, 0, stderr);
 

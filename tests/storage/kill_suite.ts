@@ -11,6 +11,7 @@ import { readFile } from "../../src/storage/byte_source.ts";
 import type { TransferResult } from "../../src/storage/transfer.ts";
 import { createS3Backend, type S3Backend } from "../../src/storage/s3/s3_backend.ts";
 import { startFaultProxy } from "../support/fault_proxy.ts";
+import { kill } from "../support/kill.ts";
 import { testOptions } from "../support/s3_subject.ts";
 import { tempDir } from "../support/temp_dir.ts";
 import type { OpenServer } from "./fault_suite.ts";
@@ -134,7 +135,7 @@ async function killAfter(args: readonly string[], bytes: number): Promise<void> 
     moved += Number(line.slice(6));
     if (moved < bytes || killed) continue;
     killed = true;
-    process.kill("SIGKILL");
+    kill(process);
   }
   await process.status;
 }
