@@ -11,11 +11,11 @@ import type { BisectParts } from "../operations/bisect/bisect.ts";
 import type { BisectSource } from "../operations/bisect/source.ts";
 import type { BisectState } from "../operations/bisect/state.ts";
 import type { BisectStore } from "../operations/bisect/store.ts";
-import type { ContentCache } from "../storage/content_cache.ts";
-import { type BisectFetchOptions, readBisectArgs } from "./bisect_options.ts";
+import { readBisectArgs } from "./bisect_options.ts";
 import { unpackLimits } from "./fetch_options.ts";
 import { explainSearch, openGithubClient } from "./github.ts";
 import type { Io } from "./io.ts";
+import { openCache } from "./open_cache.ts";
 import type { Output } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { readFamilies } from "./selection.ts";
@@ -190,13 +190,4 @@ function withoutStagingDir(io: Io): Io {
     env: (name) => name === "THEROCK_LOCAL_STAGING_DIR" ? undefined : io.env(name),
     onInterrupt: (callback) => io.onInterrupt(callback),
   };
-}
-
-async function openCache(
-  { cacheDir, cacheSize: maxBytes }: BisectFetchOptions,
-  output: Output,
-): Promise<ContentCache | undefined> {
-  if (cacheDir === undefined) return undefined;
-  const { ContentCache } = await import("../storage/content_cache.ts");
-  return await ContentCache.open(cacheDir, { maxBytes, onNote: (note) => output.warn(note) });
 }

@@ -127,7 +127,7 @@ export function fetchedLines(
   return [
     ...columns(rows, [1]).map((line) => line.trimEnd()),
     ...(found === undefined ? [] : foundLines(found)),
-    `${summaryLine(results)}${verified === 0 ? "" : `; ${verified} verified`}`,
+    `${summaryLine(results, "to fetch")}${verified === 0 ? "" : `; ${verified} verified`}`,
     ...(dryRun ? [] : phaseLine("downloaded", downloading)),
     ...(dryRun ? [] : phaseLine("unpacked", unpacking)),
     ...(outputDir === undefined

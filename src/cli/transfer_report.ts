@@ -174,12 +174,13 @@ export function locationLines(
  * The sum of a report in one line.
  *
  * @param results What became of each file.
+ * @param planned What is to come of those that are planned.
  * @returns `12 files, 3.4 MB: 10 written, 2 unchanged`.
  */
-export function summaryLine(results: readonly TransferResult[]): string {
+export function summaryLine(results: readonly TransferResult[], planned = "to write"): string {
   const counts = countOutcomes(results);
   const parts = OUTCOMES.filter((outcome) => counts[outcome] > 0)
-    .map((outcome) => `${counts[outcome]} ${outcome === "planned" ? "to write" : outcome}`);
+    .map((outcome) => `${counts[outcome]} ${outcome === "planned" ? planned : outcome}`);
   const unknown = countUnknown(results);
   const more = unknown === 0 ? "" : ` and ${unknown} of unknown size`;
   const total = `${plural(results.length, "file")}, ${formatBytes(sumBytes(results))}${more}`;

@@ -73,7 +73,7 @@ test("fetch --list: without --output-dir none is named", async (d) => {
   const list = ["fetch", ...d.from, "--list"];
   assert.equal((await runJson(0, list)).output_dir, undefined);
   const { out } = await runs(0, list);
-  assert.match(out, /^2 files, [^\n]*: 2 to write\n$/m);
+  assert.match(out, /^2 files, [^\n]*: 2 to fetch\n$/m);
 });
 
 test("list: a checksum without its archive is a warning, and in the document", async (d) => {

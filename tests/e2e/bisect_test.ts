@@ -208,6 +208,20 @@ Deno.test({
   },
 });
 
+Deno.test("bisect: of a cache that can only be read there is a note, and it goes on", async () => {
+  await using b = await begun();
+  assert.equal((await finish(b.start, b.env)).code, 0);
+  const state = b.at[1];
+  const isAllowed = ["--allow-read", "--allow-env", "--allow-net", "--allow-sys"];
+  const { code, stdout, stderr } = await finish(["bisect", "bad", ...b.at], b.env, [
+    ...isAllowed,
+    `--allow-write=${state}`,
+  ]);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /^note: the cache [^\n]*cache can only be read: nothing is added to it$/m);
+  assert(await numberIn(stdout.trimEnd()) < 12);
+});
+
 Deno.test("bisect: killed at any time, it goes on to the right end", async () => {
   await using b = await begun();
   const took = performance.now();

@@ -9,7 +9,6 @@ import { Argument, Command } from "commander";
 import { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { FetchPlan } from "../../operations/fetch_artifacts.ts";
 import type { FetchUnpackedOptions } from "../../operations/fetch_unpacked.ts";
-import type { ContentCache } from "../../storage/content_cache.ts";
 import type { Context } from "../context.ts";
 import { exitCodeOfResults } from "../exit_codes.ts";
 import {
@@ -25,6 +24,7 @@ import { planFoundRuns, planNamedRun } from "../fetch_sources.ts";
 import { findSelector, refuseFinding, withFindOptions } from "../find_options.ts";
 import { foundJson } from "../find_report.ts";
 import { manifestJson } from "../run_manifest.ts";
+import { openCache } from "../open_cache.ts";
 import { list, nonEmpty, required, withReadOptions } from "../options.ts";
 import { Output } from "../output.ts";
 import { type ProgressListener, withProgress } from "../progress.ts";
@@ -103,9 +103,7 @@ Examples:
       const { plan, roots, manifests, found } = source instanceof RunOutputRoot
         ? await planNamedRun(source, options, fetching, reading)
         : await planFoundRuns(source, options, fetching, reading);
-      const cache = options.cacheDir === undefined || dryRun
-        ? undefined
-        : await openCache(options.cacheDir, options.cacheSize, output);
+      const cache = dryRun ? undefined : await openCache(options, output);
       const began = performance.now();
       // Archives are downloaded under other directories than they are planned for.
       const progress = {
@@ -186,15 +184,4 @@ async function execute(
   const { keepArchives } = options;
   const limits = unpackLimits(options);
   return await fetchUnpacked(backend, plan, { ...common, mode, outputDir, keepArchives, limits });
-}
-
-async function openCache(
-  dir: string,
-  maxBytes: number | undefined,
-  output: Output,
-): Promise<ContentCache> {
-  const { ContentCache } = await import("../../storage/content_cache.ts");
-  const cache = await ContentCache.open(dir, { maxBytes, onNote: (note) => output.warn(note) });
-  if (!cache.writable) output.note(`the cache ${dir} can only be read: nothing is added to it`);
-  return cache;
 }
