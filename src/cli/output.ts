@@ -8,6 +8,7 @@
 import { workflowCommand } from "../github/workflow_command.ts";
 import { escapeUnprintable } from "../layout/error.ts";
 import type { Io, MessageIo } from "./io.ts";
+import { jsonText } from "./json_text.ts";
 
 export { formatBytes, plural } from "../layout/words.ts";
 
@@ -32,6 +33,9 @@ function printable(line: string): string {
   return line.split(/(\u001b\[\d*m)/)
     .map((text, i) => i % 2 === 1 ? text : escapeUnprintable(text)).join("");
 }
+
+/** About how many characters are written at once. */
+const PIECE = 256 * 1024;
 
 /** Writes a command's output. */
 export class Output {
@@ -68,8 +72,23 @@ export class Output {
    * @param text The lines for people.
    */
   result(json: () => { readonly schema: string }, text: () => Iterable<string>): void {
-    if (this.json) this.#io.stdout(`${JSON.stringify(json(), null, 2)}\n`);
-    else this.#io.stdout([...text()].map((line) => `${this.#printable(line)}\n`).join(""));
+    this.#write(this.json ? jsonText(json()) : this.#lines(text()));
+  }
+
+  *#lines(lines: Iterable<string>): Generator<string> {
+    for (const line of lines) yield `${this.#printable(line)}\n`;
+  }
+
+  /** Writes a text that may be longer than a string can be. */
+  #write(pieces: Iterable<string>): void {
+    let gathered = "";
+    for (const piece of pieces) {
+      gathered += piece;
+      if (gathered.length < PIECE) continue;
+      this.#io.stdout(gathered);
+      gathered = "";
+    }
+    if (gathered !== "") this.#io.stdout(gathered);
   }
 
   /**

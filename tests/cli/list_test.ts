@@ -2,6 +2,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { RunOutputRoot } from "../../src/layout/run_output_root.ts";
+import { LocalBackend } from "../../src/storage/local.ts";
+import { manifestPart, outputFile, putExpected, putPart } from "../support/manifest.ts";
 import { refused, runJson, runs } from "../support/command_line.ts";
 import { makeBuild, RUN, UPLOADED_KEYS } from "../support/staging.ts";
 import { snapshot } from "../support/snapshot.ts";
@@ -98,4 +101,24 @@ Deno.test({
     assert.match(out, /good/);
     assert.match(err, /^warning: Passing over "[^\n\t]*tab\\there": [^\n\t]+\n$/);
   },
+});
+
+Deno.test("list: a run of very many files", async () => {
+  await using temp = await tempDir();
+  const backend = new LocalBackend(temp.path);
+  const root = new RunOutputRoot({ bucket: "therock-ci-artifacts", runId: 123, platform: "linux" });
+  const one = outputFile("x");
+  const count = 150_000;
+  const files = Array.from({ length: count }, (_, i) => ({
+    ...one,
+    path: `logs/g/${String(i).padStart(6, "0")}.log`,
+  }));
+  await putPart(backend, root, manifestPart("p", files));
+  await putExpected(backend, root, ["p"]);
+  const args = ["list", "--staging-dir", temp.path, ...RUN];
+  const { out } = await runs(0, args);
+  assert.match(out, new RegExp(`^log: ${count} files, `));
+  assert.equal(out.split("\n").length, count + 6);
+  const document = await runJson(0, args);
+  assert.equal(document.files.length, count + 2);
 });

@@ -103,7 +103,9 @@ Examples:
         manifest: manifestJson(manifest),
         count: outputs.length,
         bytes: sum(outputs),
-        files: outputs.map(({ path, kind, location, size, modified, etag, sha256, parts }) => ({
+        files: outputs.values().map((
+          { path, kind, location, size, modified, etag, sha256, parts },
+        ) => ({
           path,
           kind,
           size,
@@ -120,11 +122,11 @@ Examples:
           parts: parts.length === 0 ? undefined : parts,
         })),
       }),
-      () => [
-        ...byKind(outputs, output),
-        `${plural(outputs.length, "file")}, ${formatBytes(sum(outputs))}, in ` +
-        storage.show(root.root()),
-      ],
+      function* () {
+        yield* byKind(outputs, output);
+        const where = storage.show(root.root());
+        yield `${plural(outputs.length, "file")}, ${formatBytes(sum(outputs))}, in ${where}`;
+      },
     );
   });
 }
@@ -147,21 +149,18 @@ export function checkKinds(names: readonly string[] | undefined): Set<OutputKind
   }));
 }
 
-function byKind(outputs: readonly RunOutput[], output: Output): string[] {
-  const lines: string[] = [];
+function* byKind(outputs: readonly RunOutput[], output: Output): Generator<string> {
+  const groups = Map.groupBy(outputs, ({ kind }) => kind);
   for (const kind of OUTPUT_KINDS) {
-    const some = outputs.filter((one) => one.kind === kind);
-    if (some.length === 0) continue;
+    const some = groups.get(kind);
+    if (some === undefined) continue;
     const title = `${kind}: ${plural(some.length, "file")}, ${formatBytes(sum(some))}`;
-    lines.push(output.paint(title, "bold"));
-    lines.push(
-      ...columns(
-        some.map(({ path, size }) => [size === undefined ? "" : `  ${formatBytes(size)}`, path]),
-        [0],
-      ),
+    yield output.paint(title, "bold");
+    yield* columns(
+      some.map(({ path, size }) => [size === undefined ? "" : `  ${formatBytes(size)}`, path]),
+      [0],
     );
   }
-  return lines;
 }
 
 function sum(outputs: readonly RunOutput[]): number {

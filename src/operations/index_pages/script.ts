@@ -70,7 +70,7 @@ export const SCRIPT = `
             : (isNaN(a.key) ? -1 : a.key) - (isNaN(b.key) ? -1 : b.key);
           return down ? -order : order;
         });
-        body.append(...keyed.map(({ row }) => row));
+        for (const { row } of keyed) body.append(row);
       });
     });
   }
