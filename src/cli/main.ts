@@ -29,6 +29,7 @@ import { completeHints, type Invocation, invocationOf } from "./hints.ts";
 import { type Io, type MessageIo, withEnv } from "./io.ts";
 import { isOnRunner, labelled } from "./output.ts";
 import { guarded } from "./redact.ts";
+import { explainUnknown } from "./unknown_word.ts";
 
 /**
  * Runs a command line.
@@ -54,10 +55,10 @@ export async function main(args: readonly string[], world: Io): Promise<number> 
     setExitCode: (code) => exitCode = code,
     interruption: () => interruption.signal(),
   };
+  const program = createProgram(context)
+    .hook("preAction", (_, command) => void (invocation = invocationOf(command)));
   const run = async (): Promise<number> => {
     try {
-      const program = createProgram(context)
-        .hook("preAction", (_, command) => void (invocation = invocationOf(command)));
       await program.parseAsync([...resolveHelp(program, args)], { from: "user" });
       return exitCode;
     } catch (error) {
@@ -66,7 +67,7 @@ export async function main(args: readonly string[], world: Io): Promise<number> 
         printError("interrupted", message, EXIT.interrupted, args, io);
         return EXIT.interrupted;
       }
-      return reportError(error, args, io);
+      return reportError(explainUnknown(program, args, error), args, io);
     }
   };
   try {
