@@ -131,7 +131,7 @@ for (const mode of ["flatten", "bootstrap"] as const) {
         }),
         { numRuns: 60 },
       );
-      assert(committed > 5, `${committed} were good, or nothing was shown`);
+      assert(committed > 0, "all were refused, so nothing was shown");
     },
   });
 }
