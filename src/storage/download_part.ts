@@ -6,6 +6,8 @@
  * @module
  */
 
+import { isNameTooLong } from "../layout/disk_error.ts";
+
 /** What the first line of a download's journal has as its schema. */
 export const DOWNLOAD_SCHEMA = "run-outputs.download/1";
 
@@ -64,9 +66,7 @@ async function ownerOf(journal: string): Promise<"ours" | "nobody's" | "another'
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return "nobody's";
     // Where a journal can't be, there is none of ours, and none can be made.
-    if (error instanceof Error && "code" in error && error.code === "ENAMETOOLONG") {
-      return "another's";
-    }
+    if (isNameTooLong(error)) return "another's";
     // Windows lets nobody read what another process has locked, as each download does its journal.
     if (Deno.build.os === "windows") return "ours";
     throw error;
