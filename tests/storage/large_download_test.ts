@@ -111,10 +111,13 @@ for (const length of [240, 245, 250, 255]) {
       await using dir = await tempDir();
       const key = "n".repeat(length);
       const backend = await counted(key);
-      const path = join(dir.path, key);
-      const [result] = await download(backend, [{ location: at(key), path }], { segment: 100 });
-      assert.equal(result.outcome, "written", result.error?.message);
-      assert.deepEqual(await readTree(dir.path), { [key]: CONTENT });
+      // Into a directory that is there, and into one that is not.
+      for (const above of [".", "new"]) {
+        const path = join(dir.path, above, key);
+        const [result] = await download(backend, [{ location: at(key), path }], { segment: 100 });
+        assert.equal(result.outcome, "written", result.error?.message);
+      }
+      assert.deepEqual(await readTree(dir.path), { [key]: CONTENT, [`new/${key}`]: CONTENT });
     },
   });
 }
@@ -144,4 +147,25 @@ Deno.test("Downloader: a file that gets shorter while it is looked at is not who
   await Deno.lstat(path);
   Deno.truncateSync(path, 10);
   assert.equal(await whole, false);
+});
+
+Deno.test("download(): a large object comes while others take its empty directory away", async () => {
+  await using dir = await tempDir();
+  const backend = await counted("large");
+  let done = false;
+  // What a fetch does that has made the directory and got nothing into it, over and over.
+  const removing = (async () => {
+    while (!done) await Deno.remove(join(dir.path, "new")).catch(() => {});
+  })();
+  try {
+    for (let round = 0; round < 100; round++) {
+      const path = join(dir.path, "new", "large");
+      const [result] = await download(backend, [{ location: at("large"), path }], { segment: 100 });
+      assert.equal(result.outcome, "written", result.error?.message);
+      await Deno.remove(path);
+    }
+  } finally {
+    done = true;
+    await removing;
+  }
 });
