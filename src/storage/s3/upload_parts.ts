@@ -57,7 +57,10 @@ export async function uploadInParts(
     ContentType: contentType,
     Metadata: { [SHA256_METADATA]: sha256 },
     ...(checksums && { ChecksumAlgorithm: "SHA256" }),
-  }, signal);
+  }, signal).catch(async (error) => {
+    await journal.removeUnused();
+    throw error;
+  });
   try {
     if (continued === undefined) journal.begin(uploadId, identity);
     const parts = await sendParts(session, location, source, {
