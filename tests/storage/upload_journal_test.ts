@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import { bytesSource } from "../../src/storage/byte_source.ts";
-import { createUpload } from "../../src/storage/s3/multipart.ts";
+import { createUpload } from "../../src/storage/s3/create_upload.ts";
 import { createS3Backend } from "../../src/storage/s3/s3_backend.ts";
 import { Session } from "../../src/storage/s3/session.ts";
 import { readSettings } from "../../src/storage/s3/settings.ts";

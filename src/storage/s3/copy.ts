@@ -9,15 +9,8 @@ import { RunOutputsError } from "../../layout/error.ts";
 import { type OutputLocation, uriEncodeKey } from "../../layout/output_location.ts";
 import type { ObjectInfo, WriteOptions } from "../backend.ts";
 import { conflictIfThere } from "./condition.ts";
-import {
-  abortUpload,
-  completeUpload,
-  createUpload,
-  type NewUpload,
-  type Part,
-  partSizeFor,
-  whatIsThere,
-} from "./multipart.ts";
+import { createUpload, type NewUpload } from "./create_upload.ts";
+import { abortUpload, completeUpload, type Part, partSizeFor, whatIsThere } from "./multipart.ts";
 import { statObject } from "./read.ts";
 import type { Session } from "./session.ts";
 
@@ -122,6 +115,8 @@ async function copyInParts(
   const controller = new AbortController();
   const stop = () => controller.abort(options.signal?.reason);
   options.signal?.addEventListener("abort", stop, { once: true });
+  // Also while the upload was begun.
+  if (options.signal?.aborted) stop();
   let next = 0;
   const worker = async () => {
     for (let i = next++; i < count; i = next++) {

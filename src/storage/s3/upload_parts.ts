@@ -10,7 +10,8 @@ import { crc32 } from "node:zlib";
 import { RunOutputsError } from "../../layout/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteRange, ByteSource, ObjectInfo, WriteOptions } from "../backend.ts";
-import { abortUpload, completeUpload, createUpload, type Part, partSizeFor } from "./multipart.ts";
+import { createUpload } from "./create_upload.ts";
+import { abortUpload, completeUpload, type Part, partSizeFor } from "./multipart.ts";
 import { SHA256_METADATA } from "./object_info.ts";
 import { readExactly, wrongSize } from "./read_source.ts";
 import type { FileDigest } from "../hash/file_hash.ts";
@@ -117,6 +118,8 @@ async function sendParts(
   const { signal } = controller;
   const forward = () => controller.abort(outer?.reason);
   outer?.addEventListener("abort", forward, { once: true });
+  // Also while the upload was begun.
+  if (outer?.aborted) forward();
   const whole = crcs === undefined;
   using pieces = session.hashers.pieces();
   const sending = new Set<Promise<void>>();
