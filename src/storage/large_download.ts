@@ -13,6 +13,7 @@ import { diskError, isNameTooLong } from "../layout/disk_error.ts";
 import { DOWNLOAD_SCHEMA, maySpread, partNames } from "./download_part.ts";
 import type { FileHasher, Hashers } from "./hash/hashers.ts";
 import { Journal } from "./journal.ts";
+import type { LinkedController } from "./linked_controller.ts";
 import type { Semaphore } from "./semaphore.ts";
 import { againIfVanished } from "./vanished.ts";
 
@@ -53,6 +54,8 @@ export interface LargeDownload {
   readonly onBytes: (bytes: number) => void;
   /** Stops the download; what is there stays for the next one. */
   readonly signal: AbortSignal | undefined;
+  /** Follows that signal. A segment that fails stops the others by it, one opened before included. */
+  readonly segments: LinkedController;
 }
 
 /** A body that was opened before it was known what for, and what gives its stream's permit back. */
@@ -178,15 +181,11 @@ async function fetchMissing(
   hasher: FileHasher,
   opened: FirstStream,
 ): Promise<void> {
-  const { location, info, streams, onBytes } = task;
+  const { location, info, streams, onBytes, segments: controller } = task;
   const missing = segments(done, info.size, task.segment);
   // Nobody reads it: the rest can take long, and somebody else could have its stream.
   if (!opened.fits(missing[0])) await opened[Symbol.asyncDispose]();
-  const controller = new AbortController();
   const { signal } = controller;
-  const forward = () => controller.abort(task.signal?.reason);
-  task.signal?.addEventListener("abort", forward, { once: true });
-  if (task.signal?.aborted) forward();
 
   async function fetchOne(range: ByteRange, ready: ObjectBody | undefined): Promise<void> {
     await using body = ready ??
@@ -246,7 +245,6 @@ async function fetchMissing(
     controller.abort(error);
   } finally {
     await Promise.all(running);
-    task.signal?.removeEventListener("abort", forward);
   }
   signal.throwIfAborted();
 }

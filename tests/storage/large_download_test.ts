@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { RunOutputsError } from "../../src/layout/error.ts";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import type { ObjectBody, ReadOptions } from "../../src/storage/backend.ts";
 import { bytesSource } from "../../src/storage/byte_source.ts";
@@ -168,4 +169,45 @@ Deno.test("download(): a large object comes while others take its empty director
     done = true;
     await removing;
   }
+});
+
+/** A storage that is stuck at an object's first bytes, and refuses the others. */
+class Stuck extends MemoryBackend {
+  /** Whether it was told to stop. */
+  stopped = false;
+  #reads = 0;
+
+  override async read(location: OutputLocation, options?: ReadOptions): Promise<ObjectBody> {
+    if (this.#reads++ > 0) throw new RunOutputsError("denied", "Cannot read it: access denied");
+    const body = await super.read(location, options);
+    const next = async (): Promise<IteratorResult<Uint8Array>> => {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 10_000);
+        const stop = () => {
+          this.stopped = true;
+          clearTimeout(timer);
+          resolve();
+        };
+        if (options!.signal!.aborted) stop();
+        else options!.signal!.addEventListener("abort", stop);
+      });
+      throw new Error("stopped");
+    };
+    return {
+      info: body.info,
+      [Symbol.asyncIterator]: () => ({ next }),
+      [Symbol.asyncDispose]: () => body[Symbol.asyncDispose](),
+    };
+  }
+}
+
+Deno.test("download(): a segment that is refused stops the first one too", async () => {
+  await using dir = await tempDir();
+  const backend = new Stuck();
+  await backend.write(at("large"), bytesSource(CONTENT));
+  const items = [{ location: at("large"), path: join(dir.path, "large") }];
+  const { signal } = new AbortController();
+  const [result] = await download(backend, items, { segment: 100, signal });
+  assert.equal(result.error?.message, "Cannot read it: access denied");
+  assert(backend.stopped, "the first one was waited for");
 });

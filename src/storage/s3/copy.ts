@@ -8,6 +8,7 @@ import { CopyObjectCommand, UploadPartCopyCommand } from "@aws-sdk/client-s3";
 import { RunOutputsError } from "../../layout/error.ts";
 import { type OutputLocation, uriEncodeKey } from "../../layout/output_location.ts";
 import type { ObjectInfo, WriteOptions } from "../backend.ts";
+import { LinkedController } from "../linked_controller.ts";
 import { conflictIfThere } from "./condition.ts";
 import { createUpload, type NewUpload } from "./create_upload.ts";
 import { abortUpload, completeUpload, type Part, partSizeFor, whatIsThere } from "./multipart.ts";
@@ -112,11 +113,7 @@ async function copyInParts(
   const count = Math.ceil(source.size / size);
   const parts: Part[] = new Array(count);
   // One part's failure stops the others; all have ended before the upload is removed.
-  const controller = new AbortController();
-  const stop = () => controller.abort(options.signal?.reason);
-  options.signal?.addEventListener("abort", stop, { once: true });
-  // Also while the upload was begun.
-  if (options.signal?.aborted) stop();
+  using controller = new LinkedController(options.signal);
   let next = 0;
   const worker = async () => {
     for (let i = next++; i < count; i = next++) {
@@ -166,8 +163,6 @@ async function copyInParts(
   } catch (error) {
     await abortUpload(session, to, uploadId);
     throw error;
-  } finally {
-    options.signal?.removeEventListener("abort", stop);
   }
 }
 
