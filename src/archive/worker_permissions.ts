@@ -22,5 +22,18 @@ const ALL = ["read", "write", "net", "env", "sys", "run", "ffi"] as const;
 export function areWorkersNarrowed(): boolean {
   if (!import.meta.url.startsWith("file:")) return false;
   if (Deno.mainModule !== new URL("../../cli.ts", import.meta.url).href) return false;
-  return ALL.some((name) => Deno.permissions.querySync({ name }).state !== "granted");
+  return isFenced();
+}
+
+/**
+ * Whether this thread has not been given all permissions, or something is kept from it: what
+ * `--deny-*` names is, also with `-A`.
+ *
+ * @returns `true` if there is anything that it may not do.
+ */
+export function isFenced(): boolean {
+  return ALL.some((name) => {
+    const { state, partial } = Deno.permissions.querySync({ name });
+    return state !== "granted" || partial;
+  });
 }

@@ -240,18 +240,17 @@ export class WorkerPool implements Disposable {
 function startWorker(readable: string, writable: string, narrow: boolean): PooledWorker {
   const url = new URL("./unpack_worker.ts", import.meta.url).href;
   if (!narrow) return { worker: new Worker(url, { type: "module" }), readable: undefined };
-  const permissions: Deno.PermissionOptionsObject = {
-    read: [readable, writable],
-    write: [writable],
-    env: false,
-    ffi: false,
-    import: false,
-    net: false,
-    run: false,
-    sys: false,
+  const start = (files: Pick<Deno.PermissionOptionsObject, "read" | "write">) => {
+    const others = { env: false, ffi: false, import: false, net: false, run: false, sys: false };
+    return new Worker(url, { type: "module", deno: { permissions: { ...files, ...others } } });
   };
-  const options: WorkerOptions = { type: "module", deno: { permissions } };
-  return { worker: new Worker(url, options), readable };
+  try {
+    return { worker: start({ read: [readable, writable], write: [writable] }), readable };
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    // A directory in which something is kept from this thread is not to be had as a whole.
+    return { worker: start({ read: "inherit", write: "inherit" }), readable: undefined };
+  }
 }
 
 /** The blocks of an .xz file, if it has several that are worth sharing. */

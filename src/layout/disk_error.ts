@@ -73,6 +73,17 @@ export function isDiskFull(error: unknown): boolean {
   return false;
 }
 
+/**
+ * Whether a failure is that a file system has no names as long as the one that was asked for. Then
+ * nothing with it can be there.
+ *
+ * @param error What was thrown.
+ * @returns `true`, if a shorter name would help.
+ */
+export function isNameTooLong(error: unknown): boolean {
+  return codeOf(error) === "ENAMETOOLONG";
+}
+
 /** The code of a file system's error, whichever interface threw it. */
 function codeOf(error: unknown): string | undefined {
   if (error instanceof Error && "code" in error && typeof error.code === "string") {

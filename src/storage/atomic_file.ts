@@ -14,6 +14,7 @@ import { basename, dirname, join } from "node:path";
 import { RunOutputsError } from "../layout/error.ts";
 import type { Chunks } from "./backend.ts";
 import { diskError } from "../layout/disk_error.ts";
+import { againIfVanished } from "./vanished.ts";
 
 /** What the name of every temporary file starts with. No object can have such a name. */
 export const TEMPORARY_PREFIX = ".run-outputs-tmp-";
@@ -182,19 +183,15 @@ export interface TemporaryFile {
  * @returns The file; closing and removing it is the caller's.
  */
 export async function createTemporary(directory: string): Promise<TemporaryFile> {
-  for (let attempt = 1;; attempt++) {
+  return await againIfVanished(async () => {
     try {
       return await tryCreate(directory);
     } catch (error) {
-      // Deleting an object takes empty directories with it, at any time.
-      if (!(error instanceof Deno.errors.NotFound) || attempt === MAX_ATTEMPTS) throw error;
       cleaned.delete(directory);
+      throw error;
     }
-  }
+  });
 }
-
-/** How often a directory is made anew that others take away. */
-const MAX_ATTEMPTS = 100;
 
 async function tryCreate(directory: string): Promise<TemporaryFile> {
   if (!cleaned.has(directory)) {

@@ -5,6 +5,7 @@
  */
 
 import { join } from "node:path";
+import { isNameTooLong } from "../layout/disk_error.ts";
 import { decodeWindowsName } from "../layout/local_name.ts";
 
 /**
@@ -64,7 +65,8 @@ function lstat(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.lstatSync(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    // U+FFFD takes three bytes, what it stands for may be one.
+    if (error instanceof Deno.errors.NotFound || isNameTooLong(error)) return undefined;
     throw error;
   }
 }

@@ -13,6 +13,7 @@ import { diskError } from "../layout/disk_error.ts";
 import { partNames } from "./download_part.ts";
 import { Hashers } from "./hash/hashers.ts";
 import { downloadLarge, type LargeDownload, SEGMENT } from "./large_download.ts";
+import { LinkedController } from "./linked_controller.ts";
 import { Semaphore } from "./semaphore.ts";
 import {
   concurrencyFor,
@@ -189,13 +190,14 @@ async function downloadOne(
   }
   const onBytes = (bytes: number) => onEvent?.({ type: "bytes", path, bytes });
   const { segment = SEGMENT } = options;
+  using segments = new LinkedController(signal);
   const release = await shared.streams.acquire(1, signal);
   let body: ObjectBody;
   let isLarge = false;
   try {
     // The first bytes come with the object's headers; for most objects they are all there is.
     const range = alone || segment === Infinity ? undefined : { start: 0, end: segment };
-    body = await backend.read(location, { range, signal });
+    body = await backend.read(location, { range, signal: segments.signal });
     isLarge = !alone && body.info.size > Math.min(segment, SEGMENT);
     if (!isLarge) return await downloadSmall(body, item, onBytes, signal);
   } finally {
@@ -210,8 +212,10 @@ async function downloadOne(
     segment,
     ...shared,
     onBytes,
+    signal,
+    segments,
   };
-  const loaded = await downloadLarge(backend, { ...large, signal }, { body, release });
+  const loaded = await downloadLarge(backend, large, { body, release });
   if (loaded !== undefined) {
     return {
       location,

@@ -6,11 +6,20 @@
  * @module
  */
 
+import { basename } from "node:path";
+import { isNameTooLong } from "../layout/disk_error.ts";
+
 /** What the first line of a download's journal has as its schema. */
 export const DOWNLOAD_SCHEMA = "run-outputs.download/1";
 
 /** So much of a journal is read to see whose it is. */
 const LOOK = 256;
+
+/**
+ * No disk takes longer names; some count bytes. Windows says of a longer one that it is no name, and
+ * not that it is too long.
+ */
+const MAX_NAME = 255;
 
 /**
  * The names that the download of a file needs beside it.
@@ -51,6 +60,7 @@ export async function isUnfinished(path: string): Promise<boolean> {
 }
 
 async function ownerOf(journal: string): Promise<"ours" | "nobody's" | "another's"> {
+  if (basename(journal).length > MAX_NAME) return "another's";
   try {
     if (!(await Deno.lstat(journal)).isFile) return "another's";
     using file = await Deno.open(journal);
@@ -64,9 +74,7 @@ async function ownerOf(journal: string): Promise<"ours" | "nobody's" | "another'
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return "nobody's";
     // Where a journal can't be, there is none of ours, and none can be made.
-    if (error instanceof Error && "code" in error && error.code === "ENAMETOOLONG") {
-      return "another's";
-    }
+    if (isNameTooLong(error)) return "another's";
     // Windows lets nobody read what another process has locked, as each download does its journal.
     if (Deno.build.os === "windows") return "ours";
     throw error;

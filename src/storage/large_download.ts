@@ -9,11 +9,13 @@ import { dirname } from "node:path";
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { ByteRange, ObjectBody, ObjectInfo, StorageBackend } from "./backend.ts";
-import { diskError } from "../layout/disk_error.ts";
+import { diskError, isNameTooLong } from "../layout/disk_error.ts";
 import { DOWNLOAD_SCHEMA, maySpread, partNames } from "./download_part.ts";
 import type { FileHasher, Hashers } from "./hash/hashers.ts";
 import { Journal } from "./journal.ts";
+import type { LinkedController } from "./linked_controller.ts";
 import type { Semaphore } from "./semaphore.ts";
+import { againIfVanished } from "./vanished.ts";
 
 const MiB = 1024 * 1024;
 
@@ -52,6 +54,8 @@ export interface LargeDownload {
   readonly onBytes: (bytes: number) => void;
   /** Stops the download; what is there stays for the next one. */
   readonly signal: AbortSignal | undefined;
+  /** Follows that signal. A segment that fails stops the others by it, one opened before included. */
+  readonly segments: LinkedController;
 }
 
 /** A body that was opened before it was known what for, and what gives its stream's permit back. */
@@ -97,11 +101,10 @@ export async function downloadLarge(
 ): Promise<LargeDownloaded | undefined> {
   await using opened = new FirstStream(first, Math.min(task.segment, task.info.size));
   const { path, signal } = task;
-  const { part, journal: journalPath } = partNames(path);
+  const { part } = partNames(path);
   try {
-    await Deno.mkdir(dirname(path), { recursive: true });
     if (!await maySpread(path)) return undefined;
-    using journal = await Journal.open(journalPath);
+    using journal = await againIfVanished(() => openJournal(path));
     if (journal === undefined) return undefined;
     const done = await takeUp(journal, part, task);
     const resumed = done.reduce((sum, { start, end }) => sum + end - start, 0);
@@ -130,6 +133,19 @@ export async function downloadLarge(
   } catch (error) {
     signal?.throwIfAborted();
     throw diskError("write", path, error);
+  }
+}
+
+/** The journal beside a file; `undefined`, if another process has it, or the name is too long. */
+async function openJournal(path: string): Promise<Journal | undefined> {
+  try {
+    // At once one after the other: who takes empty directories away has little time in between.
+    Deno.mkdirSync(dirname(path), { recursive: true });
+    return await Journal.open(partNames(path).journal);
+  } catch (error) {
+    // In a directory that is not there yet, no name is too long.
+    if (isNameTooLong(error)) return undefined;
+    throw error;
   }
 }
 
@@ -165,15 +181,11 @@ async function fetchMissing(
   hasher: FileHasher,
   opened: FirstStream,
 ): Promise<void> {
-  const { location, info, streams, onBytes } = task;
+  const { location, info, streams, onBytes, segments: controller } = task;
   const missing = segments(done, info.size, task.segment);
   // Nobody reads it: the rest can take long, and somebody else could have its stream.
   if (!opened.fits(missing[0])) await opened[Symbol.asyncDispose]();
-  const controller = new AbortController();
   const { signal } = controller;
-  const forward = () => controller.abort(task.signal?.reason);
-  task.signal?.addEventListener("abort", forward, { once: true });
-  if (task.signal?.aborted) forward();
 
   async function fetchOne(range: ByteRange, ready: ObjectBody | undefined): Promise<void> {
     await using body = ready ??
@@ -233,7 +245,6 @@ async function fetchMissing(
     controller.abort(error);
   } finally {
     await Promise.all(running);
-    task.signal?.removeEventListener("abort", forward);
   }
   signal.throwIfAborted();
 }

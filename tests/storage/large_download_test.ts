@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { RunOutputsError } from "../../src/layout/error.ts";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import type { ObjectBody, ReadOptions } from "../../src/storage/backend.ts";
 import { bytesSource } from "../../src/storage/byte_source.ts";
@@ -111,10 +112,13 @@ for (const length of [240, 245, 250, 255]) {
       await using dir = await tempDir();
       const key = "n".repeat(length);
       const backend = await counted(key);
-      const path = join(dir.path, key);
-      const [result] = await download(backend, [{ location: at(key), path }], { segment: 100 });
-      assert.equal(result.outcome, "written", result.error?.message);
-      assert.deepEqual(await readTree(dir.path), { [key]: CONTENT });
+      // Into a directory that is there, and into one that is not.
+      for (const above of [".", "new"]) {
+        const path = join(dir.path, above, key);
+        const [result] = await download(backend, [{ location: at(key), path }], { segment: 100 });
+        assert.equal(result.outcome, "written", result.error?.message);
+      }
+      assert.deepEqual(await readTree(dir.path), { [key]: CONTENT, [`new/${key}`]: CONTENT });
     },
   });
 }
@@ -144,4 +148,66 @@ Deno.test("Downloader: a file that gets shorter while it is looked at is not who
   await Deno.lstat(path);
   Deno.truncateSync(path, 10);
   assert.equal(await whole, false);
+});
+
+Deno.test("download(): a large object comes while others take its empty directory away", async () => {
+  await using dir = await tempDir();
+  const backend = await counted("large");
+  let done = false;
+  // What a fetch does that has made the directory and got nothing into it, over and over.
+  const removing = (async () => {
+    while (!done) await Deno.remove(join(dir.path, "new")).catch(() => {});
+  })();
+  try {
+    for (let round = 0; round < 100; round++) {
+      const path = join(dir.path, "new", "large");
+      const [result] = await download(backend, [{ location: at("large"), path }], { segment: 100 });
+      assert.equal(result.outcome, "written", result.error?.message);
+      await Deno.remove(path);
+    }
+  } finally {
+    done = true;
+    await removing;
+  }
+});
+
+/** A storage that is stuck at an object's first bytes, and refuses the others. */
+class Stuck extends MemoryBackend {
+  /** Whether it was told to stop. */
+  stopped = false;
+  #reads = 0;
+
+  override async read(location: OutputLocation, options?: ReadOptions): Promise<ObjectBody> {
+    if (this.#reads++ > 0) throw new RunOutputsError("denied", "Cannot read it: access denied");
+    const body = await super.read(location, options);
+    const next = async (): Promise<IteratorResult<Uint8Array>> => {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 10_000);
+        const stop = () => {
+          this.stopped = true;
+          clearTimeout(timer);
+          resolve();
+        };
+        if (options!.signal!.aborted) stop();
+        else options!.signal!.addEventListener("abort", stop);
+      });
+      throw new Error("stopped");
+    };
+    return {
+      info: body.info,
+      [Symbol.asyncIterator]: () => ({ next }),
+      [Symbol.asyncDispose]: () => body[Symbol.asyncDispose](),
+    };
+  }
+}
+
+Deno.test("download(): a segment that is refused stops the first one too", async () => {
+  await using dir = await tempDir();
+  const backend = new Stuck();
+  await backend.write(at("large"), bytesSource(CONTENT));
+  const items = [{ location: at("large"), path: join(dir.path, "large") }];
+  const { signal } = new AbortController();
+  const [result] = await download(backend, items, { segment: 100, signal });
+  assert.equal(result.error?.message, "Cannot read it: access denied");
+  assert(backend.stopped, "the first one was waited for");
 });

@@ -7,6 +7,7 @@ import { Session } from "../../src/storage/s3/session.ts";
 import { readSettings, type S3BackendOptions } from "../../src/storage/s3/settings.ts";
 import { UploadJournal } from "../../src/storage/s3/upload_journal.ts";
 import { rejectsWith } from "../support/errors.ts";
+import { startFaultProxy } from "../support/fault_proxy.ts";
 import { memoryS3, testOptions } from "../support/s3_subject.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 
@@ -175,6 +176,40 @@ Deno.test("s3: a list that is a page of HTML, empty or cut is no empty list", as
     using backend = await createS3Backend(testOptions(server.url, quick));
     await rejectsWith(Array.fromAsync(backend.list(at)), "transient", "not an S3 server");
   }
+});
+
+Deno.test("s3: a delete that a page of HTML answers is not done, one without a body is", async () => {
+  await using server = await memoryS3();
+  await server.backend.write(at, bytesSource("hello"));
+  await using proxy = startFaultProxy(server.url);
+  using backend = await createS3Backend(testOptions(proxy.url, quick));
+  const when = (method: string) => method === "DELETE";
+  proxy.set({ when, fault: { kind: "html" }, times: 2 });
+  await rejectsWith(backend.delete(at), "transient", "not an S3 server");
+  assert.equal((await server.backend.stat(at)).size, 5);
+  proxy.set({ when, fault: { kind: "html" } });
+  await backend.delete(at);
+  assert.deepEqual(await Array.fromAsync(server.backend.list(at.parent)), []);
+});
+
+Deno.test("s3: an upload whose removal a page of HTML answers stays in the journal, and a notice says so", async () => {
+  await using temp = await tempDir();
+  await using server = await memoryS3();
+  await using proxy = startFaultProxy(server.url);
+  const notices: string[] = [];
+  using backend = await createS3Backend(testOptions(proxy.url, {
+    ...quick,
+    multipartThreshold: 1,
+    journalDir: temp.path,
+    onNotice: (message) => notices.push(message),
+  }));
+  proxy.set(
+    { when: (method) => method === "DELETE", fault: { kind: "html" }, times: 2 },
+    { when: (method) => method === "PUT", fault: { kind: "status", status: 403 } },
+  );
+  await rejectsWith(backend.write(at, bytesSource("hello")), "denied");
+  assert.match(notices.join("\n"), /^An unfinished upload of s3:\/\/suite\/1-linux\/a stays .*$/);
+  assert.equal((await Array.fromAsync(Deno.readDir(temp.path))).length, 1);
 });
 
 Deno.test("s3: a server that refuses checksum headers is served without them", async () => {

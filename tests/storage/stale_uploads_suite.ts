@@ -13,7 +13,7 @@ import {
   listUnfinishedUploads,
 } from "../../src/operations/stale_uploads.ts";
 import { bytesSource } from "../../src/storage/byte_source.ts";
-import { createUpload } from "../../src/storage/s3/multipart.ts";
+import { createUpload } from "../../src/storage/s3/create_upload.ts";
 import { createS3Backend, type S3Backend } from "../../src/storage/s3/s3_backend.ts";
 import { Session } from "../../src/storage/s3/session.ts";
 import { readSettings } from "../../src/storage/s3/settings.ts";

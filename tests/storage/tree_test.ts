@@ -6,7 +6,11 @@ import { TEMPORARY_PREFIX } from "../../src/storage/atomic_file.ts";
 import { pathFilter } from "../../src/storage/path_filter.ts";
 import { listTree } from "../../src/storage/tree.ts";
 import { rejectsWith } from "../support/errors.ts";
-import { makeNamesOutsideUtf8, takesAnyName } from "../support/odd_names.ts";
+import {
+  makeLongNameOutsideUtf8,
+  makeNamesOutsideUtf8,
+  takesAnyName,
+} from "../support/odd_names.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 
 Deno.test("listTree(): all files with sizes, in the order of their paths' bytes", async () => {
@@ -178,5 +182,23 @@ Deno.test({
     for (const { error } of unreadable) {
       assert.match(error.message, /the name of a file beside it is not UTF-8$/);
     }
+  },
+});
+
+Deno.test({
+  name:
+    "listTree(): a name that is not UTF-8, and told as one too long for a disk, hides no others",
+  ignore: !takesAnyName,
+  fn: async () => {
+    await using temp = await tempDir();
+    await writeTree(temp.path, { "a": "a", "z": "z" });
+    await makeLongNameOutsideUtf8(temp.path);
+    const { files, unreadable } = await listTree(temp.path);
+    assert.deepEqual(files.map(({ relativePath }) => relativePath), ["a", "z"]);
+    assert.deepEqual(
+      unreadable.map(({ relativePath }) => relativePath),
+      ["\ufffd".repeat(100)],
+    );
+    assert.match(unreadable[0].error.message, /its name is not UTF-8$/);
   },
 });

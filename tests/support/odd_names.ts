@@ -16,3 +16,13 @@ export async function makeNamesOutsideUtf8(dir: string): Promise<void> {
   const { success } = await new Deno.Command("sh", { args: ["-c", script, "sh", dir] }).output();
   assert(success, `no files were made in ${dir}`);
 }
+
+/**
+ * Makes a file whose name is 100 bytes `\xff`: Deno tells each as three, and no disk has a name of
+ * 300.
+ */
+export async function makeLongNameOutsideUtf8(dir: string): Promise<void> {
+  const script = `cd "$1" && echo x > "$(printf '\\377%.0s' $(seq 100))"`;
+  const { success } = await new Deno.Command("sh", { args: ["-c", script, "sh", dir] }).output();
+  assert(success, `no file was made in ${dir}`);
+}

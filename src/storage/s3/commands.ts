@@ -102,10 +102,10 @@ export class Commands implements Disposable {
       const { s3Code, message } = await failureOf(response, text);
       throw new S3Failure(500, s3Code, message);
     }
-    // Answers to DELETE and to a bucket's creation have nothing in them.
-    if (method === "GET" || method === "POST" || "x-amz-copy-source" in headers) {
-      checkXml(response, text);
-    }
+    // Answers to DELETE and to a bucket's creation have nothing in them. What some proxy answers in
+    // the server's place has: then nothing is deleted.
+    const hasXml = method === "GET" || method === "POST" || "x-amz-copy-source" in headers;
+    if (hasXml || (method === "DELETE" && text.trim() !== "")) checkXml(response, text);
     return sdkResponse(response, text);
   }
 }

@@ -8,16 +8,10 @@ import { CopyObjectCommand, UploadPartCopyCommand } from "@aws-sdk/client-s3";
 import { RunOutputsError } from "../../layout/error.ts";
 import { type OutputLocation, uriEncodeKey } from "../../layout/output_location.ts";
 import type { ObjectInfo, WriteOptions } from "../backend.ts";
+import { LinkedController } from "../linked_controller.ts";
 import { conflictIfThere } from "./condition.ts";
-import {
-  abortUpload,
-  completeUpload,
-  createUpload,
-  type NewUpload,
-  type Part,
-  partSizeFor,
-  whatIsThere,
-} from "./multipart.ts";
+import { createUpload, type NewUpload } from "./create_upload.ts";
+import { abortUpload, completeUpload, type Part, partSizeFor, whatIsThere } from "./multipart.ts";
 import { statObject } from "./read.ts";
 import type { Session } from "./session.ts";
 
@@ -119,9 +113,7 @@ async function copyInParts(
   const count = Math.ceil(source.size / size);
   const parts: Part[] = new Array(count);
   // One part's failure stops the others; all have ended before the upload is removed.
-  const controller = new AbortController();
-  const stop = () => controller.abort(options.signal?.reason);
-  options.signal?.addEventListener("abort", stop, { once: true });
+  using controller = new LinkedController(options.signal);
   let next = 0;
   const worker = async () => {
     for (let i = next++; i < count; i = next++) {
@@ -171,8 +163,6 @@ async function copyInParts(
   } catch (error) {
     await abortUpload(session, to, uploadId);
     throw error;
-  } finally {
-    options.signal?.removeEventListener("abort", stop);
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Multipart uploads: their begin and end, and what is left of those that never ended.
+ * Multipart uploads: their end, and what is left of those that never ended.
  *
  * @module
  */
@@ -7,7 +7,6 @@
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
-  CreateMultipartUploadCommand,
   ListMultipartUploadsCommand,
 } from "@aws-sdk/client-s3";
 import { createHash } from "node:crypto";
@@ -35,24 +34,6 @@ export interface Part {
   readonly sha256?: string;
 }
 
-/** What is said of an object when its upload begins, by the SDK's names. */
-export interface NewUpload {
-  /** Its content type. */
-  readonly ContentType?: string;
-  /** Its metadata. */
-  readonly Metadata?: Record<string, string>;
-  /** The kind of checksum that comes with each part. */
-  readonly ChecksumAlgorithm?: "SHA256";
-  /** How long caches may keep it. */
-  readonly CacheControl?: string;
-  /** Whether browsers show or save it. */
-  readonly ContentDisposition?: string;
-  /** How its bytes are encoded. */
-  readonly ContentEncoding?: string;
-  /** Its language. */
-  readonly ContentLanguage?: string;
-}
-
 /** A multipart upload that was begun and neither completed nor removed. */
 export interface StaleUpload {
   /** The bucket. */
@@ -78,30 +59,6 @@ export function partSizeFor(size: number, wanted: number, maxParts: number): num
   if (size <= wanted * maxParts) return wanted;
   const needed = Math.ceil(size / maxParts);
   return needed > MiB ? Math.ceil(needed / MiB) * MiB : needed;
-}
-
-/**
- * Begins an upload.
- *
- * @param session The connection.
- * @param location The object.
- * @param input Content type, metadata, the kind of checksums.
- * @param signal The caller's.
- * @returns The server's name of the upload.
- */
-export async function createUpload(
-  session: Session,
-  location: OutputLocation,
-  input: NewUpload,
-  signal: AbortSignal | undefined,
-): Promise<string> {
-  const { UploadId } = await session.command("write", location, signal, (client) =>
-    client.send(
-      new CreateMultipartUploadCommand({ ...input, Bucket: location.bucket, Key: location.key }),
-      { abortSignal: signal },
-    ));
-  if (UploadId !== undefined) return UploadId;
-  throw new RunOutputsError("failed", `Cannot write '${location}': the server named no upload`);
 }
 
 /** What the completed object has to be. */

@@ -64,11 +64,14 @@ export class UploadJournal implements Disposable {
   readonly #location: OutputLocation;
   readonly #journal: Journal | undefined;
   #broken = false;
+  /** Whether it tells of an upload that may be on the server. */
+  #tells: boolean;
 
   private constructor(session: Session, location: OutputLocation, journal: Journal | undefined) {
     this.#session = session;
     this.#location = location;
     this.#journal = journal;
+    this.#tells = uploadIdOf(journal) !== undefined;
   }
 
   /**
@@ -135,11 +138,11 @@ export class UploadJournal implements Disposable {
     identity: UploadIdentity,
     signal: AbortSignal | undefined,
   ): Promise<ContinuedUpload | undefined> {
-    const [header, ...notes] = this.#journal?.entries ?? [];
-    const { uploadId } = (header ?? {}) as { readonly uploadId?: string };
+    const uploadId = uploadIdOf(this.#journal);
     if (uploadId === undefined) return undefined;
+    const [header, ...notes] = this.#journal!.entries;
     if (JSON.stringify(header) !== JSON.stringify(toHeader(uploadId, identity))) {
-      await abortUpload(this.#session, this.#location, uploadId);
+      this.#tells = !await abortUpload(this.#session, this.#location, uploadId);
       return undefined;
     }
     const there = await this.#partsOnServer(uploadId, signal);
@@ -157,6 +160,7 @@ export class UploadJournal implements Disposable {
    * @param identity What it is of.
    */
   begin(uploadId: string, identity: UploadIdentity): void {
+    this.#tells = true;
     this.#try((journal) => journal.restart(toHeader(uploadId, identity)));
   }
 
@@ -177,6 +181,11 @@ export class UploadJournal implements Disposable {
   /** Removes the journal: the upload is completed, or gone. */
   async remove(): Promise<void> {
     await this.#journal?.remove().catch((error) => noticeWithout(this.#session, error));
+  }
+
+  /** Removes the journal if it tells of nothing that is on the server. */
+  async removeUnused(): Promise<void> {
+    if (!this.#tells) await this.remove();
   }
 
   /** Lets other processes have it. */
@@ -206,12 +215,15 @@ export class UploadJournal implements Disposable {
       for await (const { number, etag } of parts) etags.set(number, quoted(etag));
       return etags;
     } catch (error) {
-      if (isNoSuchUpload(error)) return undefined;
+      if (isNoSuchUpload(error)) {
+        this.#tells = false;
+        return undefined;
+      }
       // A server that can't list parts leaves nothing to continue, only something to remove.
       const unable = error instanceof RunOutputsError &&
         (error.code === "not_found" || error.code === "failed");
       if (!unable) throw error;
-      await abortUpload(this.#session, this.#location, uploadId);
+      this.#tells = !await abortUpload(this.#session, this.#location, uploadId);
       return undefined;
     }
   }
@@ -242,6 +254,11 @@ async function mentions(path: string, uploadId: string): Promise<boolean> {
     if (Deno.build.os !== "windows" || error instanceof Deno.errors.NotFound) throw error;
     return true;
   }
+}
+
+/** The upload that a journal is of. */
+function uploadIdOf(journal: Journal | undefined): string | undefined {
+  return (journal?.entries[0] as { readonly uploadId?: string } | null | undefined)?.uploadId;
 }
 
 function toHeader(uploadId: string, identity: UploadIdentity): Record<string, unknown> {

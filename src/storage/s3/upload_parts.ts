@@ -10,7 +10,9 @@ import { crc32 } from "node:zlib";
 import { RunOutputsError } from "../../layout/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteRange, ByteSource, ObjectInfo, WriteOptions } from "../backend.ts";
-import { abortUpload, completeUpload, createUpload, type Part, partSizeFor } from "./multipart.ts";
+import { LinkedController } from "../linked_controller.ts";
+import { createUpload } from "./create_upload.ts";
+import { abortUpload, completeUpload, type Part, partSizeFor } from "./multipart.ts";
 import { SHA256_METADATA } from "./object_info.ts";
 import { readExactly, wrongSize } from "./read_source.ts";
 import type { FileDigest } from "../hash/file_hash.ts";
@@ -57,7 +59,10 @@ export async function uploadInParts(
     ContentType: contentType,
     Metadata: { [SHA256_METADATA]: sha256 },
     ...(checksums && { ChecksumAlgorithm: "SHA256" }),
-  }, signal);
+  }, signal).catch(async (error) => {
+    await journal.removeUnused();
+    throw error;
+  });
   try {
     if (continued === undefined) journal.begin(uploadId, identity);
     const parts = await sendParts(session, location, source, {
@@ -110,10 +115,8 @@ async function sendParts(
   const { onBytes, onResumed, signal: outer } = plan.options;
   const count = Math.ceil(source.size / partSize);
   const parts: Part[] = new Array(count);
-  const controller = new AbortController();
+  using controller = new LinkedController(outer);
   const { signal } = controller;
-  const forward = () => controller.abort(outer?.reason);
-  outer?.addEventListener("abort", forward, { once: true });
   const whole = crcs === undefined;
   using pieces = session.hashers.pieces();
   const sending = new Set<Promise<void>>();
@@ -193,8 +196,6 @@ async function sendParts(
     controller.abort(error);
     await Promise.all(sending);
     throw signal.reason;
-  } finally {
-    outer?.removeEventListener("abort", forward);
   }
 }
 
