@@ -112,7 +112,7 @@ export class Unpacker implements AsyncDisposable {
    */
   static async open(options: UnpackOptions): Promise<Unpacker> {
     options.signal?.throwIfAborted();
-    const staging = await Staging.open(options.stagingDir);
+    const staging = await Staging.open(options.stagingDir, options.onLeft);
     try {
       const outputDir = await realOutputDir(options.outputDir, staging.path);
       return new Unpacker(options, outputDir, staging);
@@ -273,9 +273,7 @@ export class Unpacker implements AsyncDisposable {
       return publicPart(staged);
     } catch (error) {
       this.#taken.delete(key);
-      await Deno.remove(tree, { recursive: true }).catch(
-        () => {/* removed in the end, with all */},
-      );
+      await this.#staging.discard(tree).catch(() => {/* removed in the end, with all */});
       this.#options.signal?.throwIfAborted();
       throw error instanceof BadArchive ? refusal(name, error) : diskError("read", path, error);
     }
@@ -294,7 +292,8 @@ export class Unpacker implements AsyncDisposable {
     }
     const left = ["saved", "merged"].map((name) => join(this.#staging.path, name));
     for (const path of [...left, ...staged.map(({ tree }) => tree)]) {
-      await Deno.remove(path, { recursive: true }).catch(() => {/* mostly it is not there */});
+      // What can't even be moved aside is told in the end, or in the way of the next commit.
+      await this.#staging.discard(path).catch(() => {});
     }
   }
 

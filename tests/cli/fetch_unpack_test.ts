@@ -1,31 +1,15 @@
 /** `run-outputs fetch` with unpacking, a cache and failures: all of it, or nothing. */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { listMembers } from "../../src/archive/members.ts";
-import { pack } from "../../src/archive/pack.ts";
-import { writeFileAtomic } from "../../src/storage/atomic_file.ts";
+import { basename, join } from "node:path";
 import { noise, sha256 } from "../support/bytes.ts";
 import { refused, runJson, runs } from "../support/command_line.ts";
 import { fileNames, snapshot } from "../support/snapshot.ts";
-import { putArchives, RUN } from "../support/staging.ts";
+import { putArchives, putPacked, RUN } from "../support/staging.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 
 const BLAS = "blas_lib_gfx942.tar.zst";
 const BASE = "base_run_generic.tar.zst";
-
-/** Packs a tree, its checksum beside it. */
-async function putPacked(run: string, name: string, tree: Record<string, string>): Promise<void> {
-  await using temp = await tempDir();
-  await writeTree(temp.path, tree);
-  await Deno.mkdir(run, { recursive: true });
-  const members = await listMembers(temp.path, { first: "artifact_manifest.txt" });
-  const { sha256 } = await writeFileAtomic(
-    join(run, name),
-    pack(members, { compression: "zst" }),
-  );
-  await Deno.writeTextFile(join(run, `${name}.sha256sum`), `${sha256}\n`);
-}
 
 interface Dirs {
   readonly dir: string;
@@ -70,6 +54,26 @@ async function entries(dir: string): Promise<string[]> {
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;
   }
+}
+
+/** Lets no file of a name be removed, nor what it is in; gives the real thing back. */
+function refuseToRemove(name: string): Disposable {
+  const remove = Deno.remove;
+  const holds = (path: string): boolean =>
+    basename(path) === name ||
+    Deno.lstatSync(path).isDirectory &&
+      [...Deno.readDirSync(path)].some((entry) => holds(join(path, entry.name)));
+  Deno.remove = async (path, options) => {
+    if (await exists(path) && holds(String(path))) {
+      throw new Deno.errors.PermissionDenied("held by another user");
+    }
+    await remove(path, options);
+  };
+  return { [Symbol.dispose]: () => void (Deno.remove = remove) };
+}
+
+async function exists(path: string | URL): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
 }
 
 async function damage(path: string): Promise<void> {
@@ -286,6 +290,22 @@ test("fetch --keep-archives: an archive that can't be put there is a warning, th
   assert.match(base.warnings[0], /base_run_generic\.tar\.zst': .*permissions.*is in place$/);
   assert.deepEqual(blas.warnings, []);
   assert.deepEqual(await fileNames(d.out), [...UNPACKED, BLAS].sort());
+  assert.deepEqual(await entries(d.dir), ["out", "staging"]);
+});
+
+test("fetch: what can't be removed in the end is a warning, and is in no other fetch's way", async (d) => {
+  await writeTree(d.out, { "base_run_generic/held": "old" });
+  {
+    using _held = refuseToRemove("held");
+    for (let i = 0; i < 3; i++) {
+      const { err } = await runs(0, d.args);
+      assert.match(err, /^warning: Cannot remove '[^\n]*\.out\.run-outputs-fetch[^\n]*is in place/);
+      assert.equal(err.split("\n").length, 2, err);
+      assert.deepEqual(await fileNames(d.out), UNPACKED);
+    }
+  }
+  const { err } = await runs(0, d.args);
+  assert.equal(err, "");
   assert.deepEqual(await entries(d.dir), ["out", "staging"]);
 });
 

@@ -133,8 +133,9 @@ Examples:
       const seconds = (performance.now() - began) / 1000;
 
       for (const warning of plan.warnings) output.warn(warning);
-      const { results } = report;
+      const { results, warnings = [] } = report;
       tellTrouble(results, output);
+      for (const warning of warnings) output.warn(warning);
       tellKept();
       output.result(
         () => ({
