@@ -85,7 +85,7 @@ export async function fetchUnpacked(
   const workDir = await makeWorkDir(outputDir);
   const clock = new Clock();
   const left: string[] = [];
-  let done = false;
+  let [opened, done] = [false, false];
   let keptIn: string | undefined;
   let report: Pick<UnpackedReport, "results" | "unpacked">;
   try {
@@ -99,13 +99,15 @@ export async function fetchUnpacked(
       onEvent: ({ name, bytes }) => onUnpacked?.(name, bytes),
       onLeft: ({ message }) => left.push(message),
     });
+    opened = true;
     report = await fetchInto(backend, plan, options, { unpacker, workDir, clock });
     done = report.results.every(({ outcome }) => outcome !== "failed");
     // While the place is still ours: the next one may begin as soon as the unpacker has ended.
     if (done) left.push(...await removeArchives(workDir));
   } finally {
     if (done) await removeEmpty([workDir]);
-    else if (await hasArchives(workDir)) onKept?.(keptIn = workDir);
+    // Where another process has the place, what is there is its own.
+    else if (opened && await hasArchives(workDir)) onKept?.(keptIn = workDir);
     else await removeEmpty([workDir, ...missing]);
   }
   const archives = report.results.filter(({ origin }) => origin === "network");

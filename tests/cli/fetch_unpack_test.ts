@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
+import { Unpacker } from "../../src/archive/unpack.ts";
 import { noise, sha256 } from "../support/bytes.ts";
 import { refused, runJson, runs } from "../support/command_line.ts";
 import { fileNames, snapshot } from "../support/snapshot.ts";
@@ -176,6 +177,20 @@ test("fetch: archives that stay because the target is in the way are told of", a
     err,
     /^note: [^\n]*kept in [^\n]*\.out\.run-outputs-fetch for the next try\nerror: /m,
   );
+});
+
+test("fetch: what another process has downloaded to the same place is not told of as kept", async (d) => {
+  const work = join(d.dir, ".out.run-outputs-fetch");
+  await writeTree(work, { [BLAS]: "half of it" });
+  {
+    await using _other = await Unpacker.open({
+      mode: "extract",
+      outputDir: d.out,
+      stagingDir: join(work, "staging"),
+    });
+    await refused(d.args, ["another process is unpacking to the same place"], { code: 1 });
+  }
+  assert.deepEqual(await fileNames(work), [BLAS]);
 });
 
 test("fetch: where nothing is kept, nothing is left: no work directory, no output directory", async (d) => {
