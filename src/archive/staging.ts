@@ -21,18 +21,21 @@ export class Staging implements AsyncDisposable {
   readonly path: string;
   /** The permission bits that new files do not get in it. */
   readonly umask: number;
+  /** Who files belong to that are made in it; nobody, where the system has no such thing. */
+  readonly user: number | null;
   /** Whether the disk takes names that differ only in case for one. */
   readonly caseless: boolean;
   readonly #lock: Deno.FsFile;
   readonly #onLeft: ((error: Error) => void) | undefined;
 
   private constructor(
-    of: Pick<Staging, "path" | "umask" | "caseless">,
+    of: Pick<Staging, "path" | "umask" | "user" | "caseless">,
     lock: Deno.FsFile,
     onLeft?: (error: Error) => void,
   ) {
     this.path = of.path;
     this.umask = of.umask;
+    this.user = of.user;
     this.caseless = of.caseless;
     this.#lock = lock;
     this.#onLeft = onLeft;
@@ -56,10 +59,10 @@ export class Staging implements AsyncDisposable {
       await clear(path);
       const probe = join(path, "probe");
       await Deno.mkdir(probe);
-      const mode = (await Deno.lstat(probe)).mode ?? 0o755;
+      const { mode, uid: user } = await Deno.lstat(probe);
       const caseless = await Deno.lstat(join(path, "PROBE")).then(() => true, () => false);
       await Deno.remove(probe);
-      return new Staging({ path, umask: ~mode & 0o777, caseless }, lock, onLeft);
+      return new Staging({ path, umask: ~(mode ?? 0o755) & 0o777, user, caseless }, lock, onLeft);
     } catch (error) {
       lock?.close();
       throw diskError("write", directory, error);

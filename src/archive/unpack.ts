@@ -16,7 +16,7 @@ import { mergeTree } from "./merge.ts";
 import { compileLzma } from "./liblzma.ts";
 import { makeLinks } from "./staged_links.ts";
 import { Staging } from "./staging.ts";
-import { missingDirectories, realOutputDir } from "./target.ts";
+import { checkWritable, missingDirectories, realOutputDir } from "./target.ts";
 import { Union } from "./union.ts";
 import {
   RATIO_FROM,
@@ -126,11 +126,18 @@ export class Unpacker implements AsyncDisposable {
    * Starts what the unpacking needs while the first archive is still on its way.
    *
    * @param jobs The archives that will be added; they need not be there yet.
-   * @throws {RunOutputsError} `conflict`, if a file is where the directory of one has to be.
+   * @throws {RunOutputsError} `conflict`, if a file is where the directory of one has to be;
+   * `denied`, if the target can't be changed.
    */
   prepare(jobs: readonly UnpackJob[]): void {
+    const { user } = this.#staging;
+    checkWritable(this.#outputDir, user);
     if (this.#options.mode === "extract") {
-      for (const { name } of jobs) throwIfFile(this.#directoryOf(name));
+      for (const { name } of jobs) {
+        throwIfFile(this.#directoryOf(name));
+        // Only who may change a directory may move it away.
+        checkWritable(this.#directoryOf(name), user);
+      }
     }
     if (jobs.length === 0 || this.#options.signal?.aborted) return;
     this.#pool.prepare(jobs.length, dirname(resolve(jobs[0].path)));

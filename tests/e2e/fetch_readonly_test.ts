@@ -56,3 +56,22 @@ test("fetch: what an earlier one left without write permission is in nobody's wa
   assert.equal(code, 0);
   assert.deepEqual(await names(f.dir), ["out", "staging"]);
 });
+
+test("fetch: a place that can't be written is refused before anything is downloaded", async (f) => {
+  for (
+    const [place, more] of [[f.out, []], [f.out, ["--flatten"]], [join(f.out, NAME), []]] as const
+  ) {
+    await Deno.mkdir(place, { recursive: true });
+    await Deno.chmod(place, 0o555);
+    const { code, stdout, stderr } = await finishOrdinary([...f.args, ...more]);
+    await Deno.chmod(place, 0o755);
+    assert.equal(
+      stderr,
+      `error: Cannot write to '${place}': the file system's permissions do not allow it\n`,
+    );
+    assert.deepEqual([code, stdout], [4, ""]);
+    assert.deepEqual(await names(f.dir), ["out", "staging"], "nothing was downloaded");
+  }
+  assert.deepEqual(await names(f.out), [NAME]);
+  assert.equal((await finishOrdinary(f.args)).code, 0);
+});
