@@ -368,6 +368,7 @@ export {
 export {
   type AbortUnfinishedOptions,
   abortUnfinishedUploads,
+  type ListUnfinishedOptions,
   listUnfinishedUploads,
   type UnfinishedUpload,
   type UploadRemoval,

@@ -4,12 +4,16 @@
  * @module
  */
 
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { diskError } from "../layout/disk_error.ts";
 import { RunOutputsError } from "../layout/error.ts";
 import { isHalfDone, recover } from "./commit.ts";
+import { removeTree } from "./remove_tree.ts";
 
 const LOCK = "lock";
+
+/** What can't be removed: it is in nobody's way under such a name. */
+const LEFT = /^left-\d+$/;
 
 /** A staging directory that nobody else uses. */
 export class Staging implements AsyncDisposable {
@@ -17,15 +21,24 @@ export class Staging implements AsyncDisposable {
   readonly path: string;
   /** The permission bits that new files do not get in it. */
   readonly umask: number;
+  /** Who files belong to that are made in it; nobody, where the system has no such thing. */
+  readonly user: number | null;
   /** Whether the disk takes names that differ only in case for one. */
   readonly caseless: boolean;
   readonly #lock: Deno.FsFile;
+  readonly #onLeft: ((error: Error) => void) | undefined;
 
-  private constructor(path: string, lock: Deno.FsFile, umask: number, caseless: boolean) {
-    this.path = path;
+  private constructor(
+    of: Pick<Staging, "path" | "umask" | "user" | "caseless">,
+    lock: Deno.FsFile,
+    onLeft?: (error: Error) => void,
+  ) {
+    this.path = of.path;
+    this.umask = of.umask;
+    this.user = of.user;
+    this.caseless = of.caseless;
     this.#lock = lock;
-    this.umask = umask;
-    this.caseless = caseless;
+    this.#onLeft = onLeft;
   }
 
   /**
@@ -33,10 +46,11 @@ export class Staging implements AsyncDisposable {
    * taken back, its files removed.
    *
    * @param directory Where.
-   * @returns The directory, with nothing in it.
+   * @param onLeft Told in the end of what can't be removed. It stays, and the next one tries again.
+   * @returns The directory, with nothing in it that is in the way.
    * @throws {RunOutputsError} `conflict`, if another process uses it; or what the disk says.
    */
-  static async open(directory: string): Promise<Staging> {
+  static async open(directory: string, onLeft?: (error: Error) => void): Promise<Staging> {
     let lock: Deno.FsFile | undefined;
     try {
       lock = await takeLock(directory);
@@ -45,26 +59,40 @@ export class Staging implements AsyncDisposable {
       await clear(path);
       const probe = join(path, "probe");
       await Deno.mkdir(probe);
-      const mode = (await Deno.lstat(probe)).mode ?? 0o755;
+      const { mode, uid: user } = await Deno.lstat(probe);
       const caseless = await Deno.lstat(join(path, "PROBE")).then(() => true, () => false);
       await Deno.remove(probe);
-      return new Staging(path, lock, ~mode & 0o777, caseless);
+      return new Staging({ path, umask: ~(mode ?? 0o755) & 0o777, user, caseless }, lock, onLeft);
     } catch (error) {
       lock?.close();
       throw diskError("write", directory, error);
     }
   }
 
+  /**
+   * Removes what is in the directory under a name, or at least makes the name free.
+   *
+   * @param path What to remove; it need not be there.
+   * @throws {RunOutputsError} What the disk says, if neither can be done.
+   */
+  async discard(path: string): Promise<void> {
+    await discard(path).catch((error) => {
+      throw diskError("remove", path, error);
+    });
+  }
+
   /** Removes the directory, unless there is something in it that the next one has to take back. */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       if (await isHalfDone(this.path)) return;
-      await clear(this.path);
+      const left = await clear(this.path);
+      if (left !== undefined) return this.#onLeft?.(left);
       // The lock goes last, and with it the right to be here.
       await Deno.remove(join(this.path, LOCK));
       await Deno.remove(this.path);
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw diskError("remove", this.path, error);
+      if (error instanceof Deno.errors.NotFound) return;
+      this.#onLeft?.(diskError("remove", this.path, error));
     } finally {
       this.#lock.close();
     }
@@ -99,9 +127,30 @@ async function takeLock(directory: string): Promise<Deno.FsFile> {
   }
 }
 
-/** Removes everything but the lock. */
-async function clear(directory: string): Promise<void> {
-  for await (const { name } of Deno.readDir(directory)) {
-    if (name !== LOCK) await Deno.remove(join(directory, name), { recursive: true });
+/** Removes everything but the lock; tells of the first thing that can't be removed and has to stay. */
+async function clear(directory: string): Promise<Error | undefined> {
+  let left: Error | undefined;
+  for (const { name } of await Array.fromAsync(Deno.readDir(directory))) {
+    if (name !== LOCK) left ??= await discard(join(directory, name));
+  }
+  return left;
+}
+
+/** Removes a path or, where that can't be done, gives it another name; tells why it is still there. */
+async function discard(path: string): Promise<Error | undefined> {
+  try {
+    await removeTree(path);
+  } catch (error) {
+    const left = LEFT.test(basename(path)) ? path : await moveAside(path);
+    return diskError("remove", left, error);
+  }
+}
+
+async function moveAside(path: string): Promise<string> {
+  for (let i = 1;; i++) {
+    const left = join(dirname(path), `left-${i}`);
+    if (await Deno.lstat(left).then(() => true, () => false)) continue;
+    await Deno.rename(path, left);
+    return left;
   }
 }

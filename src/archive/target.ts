@@ -49,6 +49,31 @@ export async function realOutputDir(outputDir: string, stagingDir: string): Prom
 }
 
 /**
+ * Refuses a directory that is there and that nothing can be put into or taken out of.
+ *
+ * @param directory The directory; it need not be there, or can be a link.
+ * @param user Who this process makes files as; nobody, where the system has no such thing.
+ * @throws {RunOutputsError} `denied`; or what else the disk says.
+ */
+export function checkWritable(directory: string, user: number | null): void {
+  try {
+    const { isDirectory, uid, mode } = Deno.lstatSync(directory);
+    if (!isDirectory || mode === null) return;
+    // As a rule a look is enough: the directory stays just as it is.
+    if (uid === user && (mode & 0o200) !== 0) return;
+    const probe = join(directory, ".run-outputs-probe");
+    try {
+      Deno.mkdirSync(probe);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    }
+    Deno.removeSync(probe);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw diskError("write to", directory, error);
+  }
+}
+
+/**
  * The steps that make a directory and what is missing above it.
  *
  * @param directory The directory.

@@ -99,9 +99,9 @@ export class Union {
         if (there === undefined) steps.push({ from, to });
         else if (kind === "directory" && there === "directory") walk(path);
         else if (kind === "directory") {
-          throw conflictAt(to, "a file is where a directory is needed");
+          throw conflictAt(to, "a file is where a directory is needed; move it away");
         } else if (there === "directory") {
-          throw conflictAt(to, `a directory is where a ${kind} is needed`);
+          throw conflictAt(to, `a directory is where a ${kind} is needed; move it away`);
         } else steps.push({ from, to, saved: save() });
       }
     };

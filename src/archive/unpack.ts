@@ -16,7 +16,7 @@ import { mergeTree } from "./merge.ts";
 import { compileLzma } from "./liblzma.ts";
 import { makeLinks } from "./staged_links.ts";
 import { Staging } from "./staging.ts";
-import { missingDirectories, realOutputDir } from "./target.ts";
+import { checkWritable, missingDirectories, realOutputDir } from "./target.ts";
 import { Union } from "./union.ts";
 import {
   RATIO_FROM,
@@ -112,7 +112,7 @@ export class Unpacker implements AsyncDisposable {
    */
   static async open(options: UnpackOptions): Promise<Unpacker> {
     options.signal?.throwIfAborted();
-    const staging = await Staging.open(options.stagingDir);
+    const staging = await Staging.open(options.stagingDir, options.onLeft);
     try {
       const outputDir = await realOutputDir(options.outputDir, staging.path);
       return new Unpacker(options, outputDir, staging);
@@ -126,11 +126,18 @@ export class Unpacker implements AsyncDisposable {
    * Starts what the unpacking needs while the first archive is still on its way.
    *
    * @param jobs The archives that will be added; they need not be there yet.
-   * @throws {RunOutputsError} `conflict`, if a file is where the directory of one has to be.
+   * @throws {RunOutputsError} `conflict`, if a file is where the directory of one has to be;
+   * `denied`, if the target can't be changed.
    */
   prepare(jobs: readonly UnpackJob[]): void {
+    const { user } = this.#staging;
+    checkWritable(this.#outputDir, user);
     if (this.#options.mode === "extract") {
-      for (const { name } of jobs) throwIfFile(this.#directoryOf(name));
+      for (const { name } of jobs) {
+        throwIfFile(this.#directoryOf(name));
+        // Only who may change a directory may move it away.
+        checkWritable(this.#directoryOf(name), user);
+      }
     }
     if (jobs.length === 0 || this.#options.signal?.aborted) return;
     this.#pool.prepare(jobs.length, dirname(resolve(jobs[0].path)));
@@ -273,9 +280,7 @@ export class Unpacker implements AsyncDisposable {
       return publicPart(staged);
     } catch (error) {
       this.#taken.delete(key);
-      await Deno.remove(tree, { recursive: true }).catch(
-        () => {/* removed in the end, with all */},
-      );
+      await this.#staging.discard(tree).catch(() => {/* removed in the end, with all */});
       this.#options.signal?.throwIfAborted();
       throw error instanceof BadArchive ? refusal(name, error) : diskError("read", path, error);
     }
@@ -294,7 +299,8 @@ export class Unpacker implements AsyncDisposable {
     }
     const left = ["saved", "merged"].map((name) => join(this.#staging.path, name));
     for (const path of [...left, ...staged.map(({ tree }) => tree)]) {
-      await Deno.remove(path, { recursive: true }).catch(() => {/* mostly it is not there */});
+      // What can't even be moved aside is told in the end, or in the way of the next commit.
+      await this.#staging.discard(path).catch(() => {});
     }
   }
 

@@ -60,6 +60,11 @@ export interface UnpackOptions {
   readonly style?: PathStyle;
   /** Whether workers get permissions of their own. Default: where that is certain to work. */
   readonly narrowWorkers?: boolean;
+  /**
+   * Told in the end what of the staging directory can't be removed, and why. The target is as it
+   * should be all the same; the next unpacker with this staging directory tries again.
+   */
+  readonly onLeft?: (error: Error) => void;
   /** Told of progress. */
   readonly onEvent?: (event: UnpackEvent) => void;
   /** Ends the work. */

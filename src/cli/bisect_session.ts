@@ -109,7 +109,9 @@ export async function openBisectSource(
         // Archives are downloaded under other directories than they are planned for.
         const progress = { verb: "fetched", files: plan.items, keyOf: basename, io };
         const report = await withProgress({ ...progress, quiet: output.quiet }, fetch);
-        for (const { warnings } of report.results) warnings.forEach((text) => output.warn(text));
+        for (const { warnings } of [...report.results, report]) {
+          warnings.forEach((text) => output.warn(text));
+        }
         return report;
       },
     });

@@ -54,7 +54,8 @@ export interface CopyCommandOptions extends RunOptions, S3Options, SelectionOpti
   readonly requireComplete?: boolean;
 }
 
-const SOURCE = "Options that name the source (default: as for the run that is written):";
+const SOURCE =
+  "Options that name the source (default: as for the run that is written, but for --bucket):";
 
 /** `--require-complete`, of what takes all there is of a run. */
 export function requireComplete(): Option {
@@ -80,7 +81,10 @@ export function withCopyOptions(command: Command): Command {
     .addOption(source("--source-repo <owner/name>", "its repository"))
     .addOption(source("--source-release-type <type>", "its release type"))
     .addOption(
-      source("--source-bucket <name>", "its bucket (default: the one that the rules give)"),
+      source(
+        "--source-bucket <name>",
+        "its bucket (default: the one that the rules give, not --bucket)",
+      ),
     );
   withRunNameOptions(command)
     .addOption(storage("--from-staging <dir>", "copy from this local directory, not from S3"))
@@ -108,7 +112,8 @@ export interface CopyEnds extends Disposable {
 }
 
 /**
- * Opens both ends of a copy. What is not said of the source is as for the run that is written. A
+ * Opens both ends of a copy. What is not said of the source is as for the run that is written, but
+ * for the bucket, which the rules give. A
  * copy into a directory has the source's own name, where no other is said.
  *
  * @param options The values of the options. `$THEROCK_LOCAL_STAGING_DIR` is not looked at: it would

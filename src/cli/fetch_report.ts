@@ -19,6 +19,7 @@ import { inOrder, relativeToAny, reportedLocations, summaryLine } from "./transf
 
 /** What was done, packed or unpacked. */
 export type FetchReport = Pick<UnpackedReport, "results" | "unpacked" | "keptIn"> & {
+  readonly warnings?: UnpackedReport["warnings"];
   readonly downloading?: FetchPhase;
   readonly unpacking?: FetchPhase;
 };

@@ -64,14 +64,14 @@ export function invocationOf(command: Command): Invocation {
 }
 
 /**
- * Adds to the commands in a message what was given.
+ * Adds to the commands in a message what was given, and names the option that it is about.
  *
  * @param text The message; commands stand in it as `'run-outputs list --kind log'`.
  * @param invocation What was given.
  * @returns The message. What its commands have already is not added.
  */
 export function completeHints(text: string, invocation: Invocation): string {
-  return text.replace(HINT, (_, command: string, more: string) => {
+  return rightBucket(text, invocation).replace(HINT, (_, command: string, more: string) => {
     const options = renamed(invocation, command);
     const added = TAKEN[command].flatMap((name) => {
       if (!options.has(name) || ` ${more} `.includes(` --${name} `)) return [];
@@ -80,6 +80,23 @@ export function completeHints(text: string, invocation: Invocation): string {
     });
     return `'${["run-outputs", `${command}${more}`, ...added].join(" ")}'`;
   });
+}
+
+/** Of a command with two buckets, the option that names the one that a message is about. */
+function rightBucket(text: string, { command: [command], options }: Invocation): string {
+  const [, bucket] = /\bs3:\/\/([^/']+)/.exec(text) ?? [];
+  if (bucket === undefined || options.get("bucket") === bucket) return text;
+  const isOther = command === "diff"
+    ? options.get("bucket-b") === bucket
+    : command === "copy" && isSource(bucket, options);
+  const flag = command === "diff" ? "--bucket-b" : "--source-bucket";
+  return isOther ? text.replace(/\bcheck --bucket(?![\w-])/, `check ${flag}`) : text;
+}
+
+/** Whether a copy reads a bucket, rather than to write it; not called for the one of --bucket. */
+function isSource(bucket: string, options: Invocation["options"]): boolean {
+  if (options.has("source-bucket")) return options.get("source-bucket") === bucket;
+  return !options.has("from-staging") && (options.has("to-staging") || options.has("bucket"));
 }
 
 /** The options as a command that reads a run calls them. */

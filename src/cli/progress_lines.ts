@@ -56,11 +56,18 @@ function setLine(snapshot: TransferSnapshot, width: number): string {
 }
 
 function details(snapshot: TransferSnapshot): string[] {
-  const { bytes, totalBytes, sizesKnown, speed, secondsLeft, made, unpacked } = snapshot;
+  const { files, totalFiles, bytes, totalBytes, sizesKnown } = snapshot;
+  const { speed, secondsLeft, made, unpacked } = snapshot;
+  const done = sizesKnown
+    ? `${formatBytes(bytes)} of ${formatBytes(totalBytes)}`
+    : formatBytes(bytes);
+  const isAll = files === totalFiles;
+  // The network has nothing more to do: its speed would tell nothing.
+  if (isAll && unpacked > 0) return [done, `unpacking: ${formatBytes(unpacked)} so far`];
   return [
-    sizesKnown ? `${formatBytes(bytes)} of ${formatBytes(totalBytes)}` : formatBytes(bytes),
+    done,
     `${formatBytes(Math.round(speed))}/s`,
-    ...(secondsLeft === undefined ? [] : [`${formatDuration(secondsLeft)} left`]),
+    ...(secondsLeft === undefined || isAll ? [] : [`${formatDuration(secondsLeft)} left`]),
     ...(made === 0 ? [] : [`packed ${formatBytes(made)}`]),
     ...(unpacked === 0 ? [] : [`unpacked ${formatBytes(unpacked)}`]),
   ];

@@ -210,6 +210,45 @@ export function stagingDirOf(
   return options.stagingDir ?? (io.env("THEROCK_LOCAL_STAGING_DIR") || undefined);
 }
 
+/** The options that mean nothing where a run is read from a directory. */
+const S3_ONLY = [
+  ["bucket", "--bucket"],
+  ["bucketB", "--bucket-b"],
+  ["endpointUrl", "--endpoint-url"],
+  ["region", "--region"],
+  ["profile", "--profile"],
+  ["signRequest", "--no-sign-request"],
+] as const;
+
+/**
+ * Tells which of the options that were given have no effect because `$THEROCK_LOCAL_STAGING_DIR` is
+ * set: whoever gives them does not think of it.
+ *
+ * @param options The values of the options.
+ * @param io The environment.
+ * @param output Where to.
+ */
+export function tellUnused(
+  options:
+    & S3Options
+    & { readonly stagingDir?: string; readonly bucket?: string; readonly bucketB?: string },
+  io: Io,
+  output: Output,
+): void {
+  const dir = stagingDirOf(options, io);
+  if (dir === undefined || options.stagingDir !== undefined) return;
+  const unused = S3_ONLY.flatMap(([name, flag]) => {
+    const value = options[name];
+    return value === undefined || value === true ? [] : [flag];
+  });
+  if (unused.length === 0) return;
+  const has = unused.length === 1 ? "has" : "have";
+  output.note(
+    `'${dir}' ($THEROCK_LOCAL_STAGING_DIR) is used: ${unused.join(" and ")} ${has} no effect ` +
+      "there; unset the variable, or give --staging-dir",
+  );
+}
+
 async function openLocal(dir: string, output: Output): Promise<OpenStorage> {
   const { LocalBackend } = await import("../storage/local.ts");
   let passedOver = 0;

@@ -5,6 +5,7 @@
  */
 
 import { escapeUnprintable, RunOutputsError } from "../layout/error.ts";
+import { networkReason, shorten } from "../layout/network_reason.ts";
 
 /** What the message of an error needs to know. */
 export interface GithubErrorContext {
@@ -53,9 +54,9 @@ export function githubError(error: unknown, context: GithubErrorContext): Error 
 
   if (!isRequestError(error)) return make("failed", firstLine(error.message));
   if (error.response === undefined) {
-    const reason = firstLine(
-      error.cause instanceof RunOutputsError ? error.cause.message : error.message,
-    );
+    const reason = error.cause instanceof RunOutputsError
+      ? firstLine(error.cause.message)
+      : networkReason(error);
     return make("transient", `${host} can't be reached (${reason}): check the network`);
   }
   const { status, response } = error;
@@ -131,5 +132,5 @@ function messageOf(data: unknown): string | undefined {
 
 function firstLine(text: string): string {
   const [line] = text.split("\n");
-  return line.length > 200 ? `${line.slice(0, 199)}…` : line.replace(/\.$/, "");
+  return shorten(line, 200).replace(/\.$/, "");
 }

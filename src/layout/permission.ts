@@ -17,6 +17,10 @@ const TO: Readonly<Record<string, string>> = {
   import: "import",
 };
 
+/** Permissions to read and write are not enough there: what is in it can give all others. */
+const ALL = "Deno opens what is below /dev, /proc and /sys only for programs with all " +
+  "permissions: use another directory, or 'deno run -A'";
+
 const ENV = "look at the environment variable";
 
 /**
@@ -30,6 +34,7 @@ export function missingPermission(error: unknown): string | undefined {
     if (!(at instanceof Deno.errors.NotCapable)) continue;
     const [, kind = "", of] = /^Requires (\w+) access(?: to ("[^"]*"|[^,\n]+))?/.exec(at.message) ??
       [];
+    if (kind === "all" && of !== undefined) return ALL;
     if (!Object.hasOwn(TO, kind)) return "a permission of Deno's sandbox is missing";
     const what = of === undefined
       ? TO[kind]

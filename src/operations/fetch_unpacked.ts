@@ -5,6 +5,7 @@
  */
 
 import { basename, join } from "node:path";
+import { removeTree } from "../archive/remove_tree.ts";
 import { type Unpacked, Unpacker, type UnpackLimits, type UnpackMode } from "../archive/unpack.ts";
 import { diskError } from "../layout/disk_error.ts";
 import type { StorageBackend } from "../storage/backend.ts";
@@ -50,6 +51,8 @@ export interface UnpackedReport {
   readonly results: readonly FetchResult[];
   /** What was unpacked, by the archive's name; nothing, if anything failed. */
   readonly unpacked: ReadonlyMap<string, Unpacked>;
+  /** What a person should know of the whole: what can't be removed, though it is not needed. */
+  readonly warnings: readonly string[];
   /** Where archives stay for the next try, if anything failed and there are any. */
   readonly keptIn?: string;
   /** The download. */
@@ -81,7 +84,8 @@ export async function fetchUnpacked(
   const missing = await missingDirs(outputDir);
   const workDir = await makeWorkDir(outputDir);
   const clock = new Clock();
-  let done = false;
+  const left: string[] = [];
+  let [opened, done] = [false, false];
   let keptIn: string | undefined;
   let report: Pick<UnpackedReport, "results" | "unpacked">;
   try {
@@ -93,17 +97,25 @@ export async function fetchUnpacked(
       workers,
       signal,
       onEvent: ({ name, bytes }) => onUnpacked?.(name, bytes),
+      onLeft: ({ message }) => left.push(message),
     });
+    opened = true;
     report = await fetchInto(backend, plan, options, { unpacker, workDir, clock });
     done = report.results.every(({ outcome }) => outcome !== "failed");
+    // While the place is still ours: the next one may begin as soon as the unpacker has ended.
+    if (done) left.push(...await removeArchives(workDir));
   } finally {
-    if (done) await removeAll(workDir);
-    else if (await hasArchives(workDir)) onKept?.(keptIn = workDir);
+    if (done) await removeEmpty([workDir]);
+    // Where another process has the place, what is there is its own.
+    else if (opened && await hasArchives(workDir)) onKept?.(keptIn = workDir);
     else await removeEmpty([workDir, ...missing]);
   }
   const archives = report.results.filter(({ origin }) => origin === "network");
   return {
     ...report,
+    warnings: left.map((message) =>
+      `${message}; ${done ? "what was fetched is in place, and " : ""}the next fetch tries again`
+    ),
     keptIn,
     downloading: { seconds: clock.downloading, bytes: sum(archives.map(({ size }) => size)) },
     unpacking: {
@@ -268,10 +280,15 @@ function withRefusal(result: FetchResult, refused: ReadonlyMap<string, Error>): 
   return { location, path, size, sha256, warnings, outcome: "failed", error };
 }
 
-async function removeAll(dir: string): Promise<void> {
-  await Deno.remove(dir, { recursive: true }).catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw diskError("remove", dir, error);
-  });
+/** Removes what was downloaded; tells what can't be removed, and why. */
+async function removeArchives(workDir: string): Promise<string[]> {
+  const left: string[] = [];
+  for (const { name } of await Array.fromAsync(Deno.readDir(workDir))) {
+    if (name === STAGING) continue;
+    const path = join(workDir, name);
+    await removeTree(path).catch((error) => left.push(diskError("remove", path, error).message));
+  }
+  return left;
 }
 
 /** Whether something was downloaded, all of it or a part. */

@@ -33,23 +33,30 @@ export interface AbortUnfinishedOptions extends CallOptions {
   readonly dryRun?: boolean;
 }
 
+/** Options of {@linkcode listUnfinishedUploads}. */
+export interface ListUnfinishedOptions extends StaleUploadOptions {
+  /** Told of each upload that is left out because it was begun later than `before`. */
+  readonly onYounger?: (upload: StaleUpload) => void;
+}
+
 /**
  * Lists the multipart uploads of a run that were begun and not ended.
  *
  * @param backend The storage.
  * @param root The run; its `layout` is not looked at.
  * @param options Up to which age; a signal.
- * @returns The uploads, in the order of their keys; those that end meanwhile are left out.
+ * @returns The uploads that are old enough, in the order of their keys; those that end meanwhile are left out.
  * @throws {RunOutputsError} What the server says.
  */
 export async function listUnfinishedUploads(
   backend: S3Backend,
   root: RunOutputRoot,
-  options: StaleUploadOptions = {},
+  { before, onYounger, signal }: ListUnfinishedOptions = {},
 ): Promise<UnfinishedUpload[]> {
-  const uploads = backend.listStaleUploads(root.root(), options);
+  const uploads = backend.listStaleUploads(root.root(), { signal });
   const found = await pMap(uploads, async (upload) => {
-    const details = await backend.describeStaleUpload(upload, options);
+    if (before !== undefined && upload.initiated >= before) return void onYounger?.(upload);
+    const details = await backend.describeStaleUpload(upload, { signal });
     return details && { ...upload, ...details };
   }, { concurrency: DEFAULT_CONCURRENCY });
   return found.filter((upload) => upload !== undefined);

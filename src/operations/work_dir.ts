@@ -5,6 +5,7 @@
  */
 
 import { basename, dirname, join, resolve } from "node:path";
+import { removeTree } from "../archive/remove_tree.ts";
 import { diskError } from "../layout/disk_error.ts";
 import { look } from "../storage/look.ts";
 
@@ -44,8 +45,8 @@ export async function makeWorkDir(outputDir: string): Promise<string> {
  */
 export async function removeWorkDir(outputDir: string): Promise<void> {
   const { beside } = placesOf(await realPath(outputDir));
-  await Deno.remove(beside, { recursive: true }).catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw diskError("remove", beside, error);
+  await removeTree(beside).catch((error) => {
+    throw diskError("remove", beside, error);
   });
 }
 

@@ -303,15 +303,25 @@ Deno.test("Unpacker: names as Windows has them, and those that it can't tell apa
 });
 
 for (
-  const [title, first, second] of [
+  const [title, first, second, text = "directory"] of [
     ["a file and a directory of two archives", [
       { name: "s/x", content: "file" },
     ], [{ name: "s/x/y", content: "below" }]],
     ["a directory and a file of two archives", [
       { name: "s/x/y", content: "below" },
     ], [{ name: "s/x", content: "file" }]],
-    ["a file in place of a directory of the target", [{ name: "s/dir", content: "" }], []],
-    ["a directory in place of a file of the target", [{ name: "s/file/x", content: "" }], []],
+    [
+      "a file in place of a directory of the target",
+      [{ name: "s/dir", content: "" }],
+      [],
+      "a directory is where a file is needed; move it away",
+    ],
+    [
+      "a directory in place of a file of the target",
+      [{ name: "s/file/x", content: "" }],
+      [],
+      "a file is where a directory is needed; move it away",
+    ],
   ] as const
 ) {
   Deno.test(`Unpacker: conflict: ${title}; the target is as before`, async () => {
@@ -321,7 +331,7 @@ for (
       "a.tar": [manifest("s"), { name: "s/new", content: "new" }, ...first],
       "b.tar": [manifest("s"), ...second],
     };
-    await rejectsWith(unpack(dir.path, archives), "conflict", "directory");
+    await rejectsWith(unpack(dir.path, archives), "conflict", text);
     assert.deepEqual(await readTree(join(dir.path, "out")), { "dir/kept": "kept", "file": "kept" });
     assert.equal(await Deno.lstat(join(dir.path, "out.staging")).catch(() => "gone"), "gone");
   });

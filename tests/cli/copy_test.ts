@@ -152,6 +152,9 @@ test("export and import: a run in one file; the file is never half there", async
   assert.equal(again.sha256, exported.sha256);
 
   await refused(["import", file], ["--output-dir <dir> or --bucket <name>"]);
+  await refused(["import", file, "--output-dir", at("out"), "--bucket", "lab"], [
+    "Cannot use --bucket with --output-dir",
+  ]);
   const before = await snapshot(at("."));
   const planned = await runJson(0, ["import", file, "--output-dir", at("out"), "--dry-run"]);
   assert.equal(planned.runs[0].counts.planned, 20);

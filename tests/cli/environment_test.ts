@@ -99,3 +99,30 @@ Deno.test("environment: what may not be looked at is one line, without Deno's ow
   );
   assert(!io.err.includes("--allow"), io.err);
 });
+
+for (
+  const [args, text] of [
+    [["list", "--bucket", "lab"], "--bucket has no effect"],
+    [["list", "--bucket", "lab", "--no-sign-request"], "--bucket and --no-sign-request have no"],
+    [["fetch", "--list", "--endpoint-url", "http://lab"], "--endpoint-url has no effect"],
+    [["export", "x.tar", "1-linux", "-n", "--profile", "me"], "--profile has no effect"],
+    [["verify", "--region", "here"], "--region has no effect"],
+    [["diff", "1", "1", "--bucket-b", "lab"], "--bucket-b has no effect"],
+    [["index", "-n", "--bucket", "lab"], "--bucket has no effect"],
+  ] as const
+) {
+  Deno.test(`environment: THEROCK_LOCAL_STAGING_DIR rules: ${args.join(" ")}: it is told`, async () => {
+    await using temp = await tempDir();
+    await putArchives(join(temp.path, "1-linux"), ["a_lib_generic.tar.xz"]);
+    const run = args[0] === "diff" || args[0] === "export" ? [] : ["--run-id", "1"];
+    if (args[0] !== "export") run.push("--platform", "linux");
+    const env = { THEROCK_LOCAL_STAGING_DIR: temp.path };
+    const { err } = await runs(0, [...args, ...run], env);
+    const [line] = err.split("\n");
+    assert(line.startsWith(`note: '${temp.path}' ($THEROCK_LOCAL_STAGING_DIR) is used: `), err);
+    assert(line.includes(text), err);
+    assert.match(line, /unset the variable, or give --staging-dir$/);
+    const named = await runs(0, [...args, ...run, "--staging-dir", temp.path], env);
+    assert(!named.err.includes("THEROCK"), named.err);
+  });
+}

@@ -1,31 +1,16 @@
 /** `run-outputs fetch` with unpacking, a cache and failures: all of it, or nothing. */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { listMembers } from "../../src/archive/members.ts";
-import { pack } from "../../src/archive/pack.ts";
-import { writeFileAtomic } from "../../src/storage/atomic_file.ts";
+import { basename, join } from "node:path";
+import { Unpacker } from "../../src/archive/unpack.ts";
 import { noise, sha256 } from "../support/bytes.ts";
 import { refused, runJson, runs } from "../support/command_line.ts";
 import { fileNames, snapshot } from "../support/snapshot.ts";
-import { putArchives, RUN } from "../support/staging.ts";
+import { putArchives, putPacked, RUN } from "../support/staging.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 
 const BLAS = "blas_lib_gfx942.tar.zst";
 const BASE = "base_run_generic.tar.zst";
-
-/** Packs a tree, its checksum beside it. */
-async function putPacked(run: string, name: string, tree: Record<string, string>): Promise<void> {
-  await using temp = await tempDir();
-  await writeTree(temp.path, tree);
-  await Deno.mkdir(run, { recursive: true });
-  const members = await listMembers(temp.path, { first: "artifact_manifest.txt" });
-  const { sha256 } = await writeFileAtomic(
-    join(run, name),
-    pack(members, { compression: "zst" }),
-  );
-  await Deno.writeTextFile(join(run, `${name}.sha256sum`), `${sha256}\n`);
-}
 
 interface Dirs {
   readonly dir: string;
@@ -70,6 +55,26 @@ async function entries(dir: string): Promise<string[]> {
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;
   }
+}
+
+/** Lets no file of a name be removed, nor what it is in; gives the real thing back. */
+function refuseToRemove(name: string): Disposable {
+  const remove = Deno.remove;
+  const holds = (path: string): boolean =>
+    basename(path) === name ||
+    Deno.lstatSync(path).isDirectory &&
+      [...Deno.readDirSync(path)].some((entry) => holds(join(path, entry.name)));
+  Deno.remove = async (path, options) => {
+    if (await exists(path) && holds(String(path))) {
+      throw new Deno.errors.PermissionDenied("held by another user");
+    }
+    await remove(path, options);
+  };
+  return { [Symbol.dispose]: () => void (Deno.remove = remove) };
+}
+
+async function exists(path: string | URL): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
 }
 
 async function damage(path: string): Promise<void> {
@@ -172,6 +177,20 @@ test("fetch: archives that stay because the target is in the way are told of", a
     err,
     /^note: [^\n]*kept in [^\n]*\.out\.run-outputs-fetch for the next try\nerror: /m,
   );
+});
+
+test("fetch: what another process has downloaded to the same place is not told of as kept", async (d) => {
+  const work = join(d.dir, ".out.run-outputs-fetch");
+  await writeTree(work, { [BLAS]: "half of it" });
+  {
+    await using _other = await Unpacker.open({
+      mode: "extract",
+      outputDir: d.out,
+      stagingDir: join(work, "staging"),
+    });
+    await refused(d.args, ["another process is unpacking to the same place"], { code: 1 });
+  }
+  assert.deepEqual(await fileNames(work), [BLAS]);
 });
 
 test("fetch: where nothing is kept, nothing is left: no work directory, no output directory", async (d) => {
@@ -286,6 +305,22 @@ test("fetch --keep-archives: an archive that can't be put there is a warning, th
   assert.match(base.warnings[0], /base_run_generic\.tar\.zst': .*permissions.*is in place$/);
   assert.deepEqual(blas.warnings, []);
   assert.deepEqual(await fileNames(d.out), [...UNPACKED, BLAS].sort());
+  assert.deepEqual(await entries(d.dir), ["out", "staging"]);
+});
+
+test("fetch: what can't be removed in the end is a warning, and is in no other fetch's way", async (d) => {
+  await writeTree(d.out, { "base_run_generic/held": "old" });
+  {
+    using _held = refuseToRemove("held");
+    for (let i = 0; i < 3; i++) {
+      const { err } = await runs(0, d.args);
+      assert.match(err, /^warning: Cannot remove '[^\n]*\.out\.run-outputs-fetch[^\n]*is in place/);
+      assert.equal(err.split("\n").length, 2, err);
+      assert.deepEqual(await fileNames(d.out), UNPACKED);
+    }
+  }
+  const { err } = await runs(0, d.args);
+  assert.equal(err, "");
   assert.deepEqual(await entries(d.dir), ["out", "staging"]);
 });
 

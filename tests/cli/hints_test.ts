@@ -71,6 +71,30 @@ Deno.test("hints: of an export, what is listed is its one run", () => {
   assert.equal(hint("runs.tar 12 13"), "no: 'run-outputs list --region x' helps");
 });
 
+for (
+  const [command, options, bucket, flag] of [
+    ["copy", { bucket: "lab", "run-id": "2" }, "therock-ci-artifacts", "--source-bucket"],
+    ["copy", { bucket: "lab" }, "lab", "--bucket"],
+    ["copy", { "source-bucket": "lab" }, "lab", "--source-bucket"],
+    ["copy", { "source-bucket": "lab" }, "therock-ci-artifacts", "--bucket"],
+    ["copy", { bucket: "lab", "source-bucket": "far" }, "far", "--source-bucket"],
+    ["copy", { "to-staging": "here" }, "therock-ci-artifacts", "--source-bucket"],
+    ["copy", { "from-staging": "here" }, "therock-ci-artifacts", "--bucket"],
+    ["diff", { "bucket-b": "lab" }, "lab", "--bucket-b"],
+    ["diff", { "bucket-b": "lab" }, "other", "--bucket"],
+    ["list", { bucket: "lab" }, "lab", "--bucket"],
+  ] as const
+) {
+  const given = JSON.stringify(options);
+  Deno.test(`hints: ${command} ${given}: of '${bucket}', what to check is ${flag}`, () => {
+    const message = `Cannot list 's3://${bucket}/1-linux/': no such bucket; check `;
+    assert.equal(
+      completeHints(`${message}--bucket and --endpoint-url`, invocation(command, options)),
+      `${message}${flag} and --endpoint-url`,
+    );
+  });
+}
+
 Deno.test("hints: what is whole already, and other text, stays as it is", () => {
   const fetch = invocation("fetch", { "run-id": "1" });
   for (const text of ["'run-outputs list --run-id 1'", "'run-outputs help' lists all", "list"]) {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { refused, runJson, runs } from "../support/command_line.ts";
 import { putArchives, RUN } from "../support/staging.ts";
-import { tempDir } from "../support/temp_dir.ts";
+import { tempDir, writeTree } from "../support/temp_dir.ts";
 
 const HERE = "blas_lib_gfx942.tar.zst";
 const GONE = "fft_lib_gfx942.tar.zst";
@@ -112,3 +112,17 @@ test("list, fetch: a run's own directory as the staging directory is noticed", a
   await refused(["list", ...from], [text], { code: 3 });
   await refused(["fetch", ...from, "--list"], [text], { code: 3 });
 });
+
+for (const platform of ["linux", "windows"]) {
+  Deno.test(`list, fetch, verify: a run id that ends in -${platform}: the hint says where that goes`, async () => {
+    await using temp = await tempDir();
+    await writeTree(temp.path, { "123-linux/logs/a.log": "a" });
+    const run = ["--staging-dir", temp.path, "--run-id", `123-${platform}`, "--platform", "linux"];
+    for (const args of [["list"], ["verify"], ["fetch", "-o", join(temp.path, "out")]]) {
+      await refused([...args, ...run], [
+        `123-${platform}-linux`,
+        `the platform is not part of the id: --run-id 123 --platform ${platform}`,
+      ], { code: 3 });
+    }
+  });
+}

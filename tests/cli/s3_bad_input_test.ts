@@ -87,8 +87,10 @@ Deno.test("bad input: no permission: one line of each file, exit 4", async () =>
 
 for (
   const [title, endpoint, texts] of [
-    ["nobody listens", undefined, ["refused", "--endpoint-url", "HTTPS_PROXY"]],
-    ["the host has no address", "http://nowhere.invalid", ["dns", "nowhere.invalid"]],
+    ["nobody listens", undefined, ["connection refused (127", "--endpoint-url", "HTTPS_PROXY"]],
+    ["the host has no address", "http://nowhere.invalid", [
+      "the host can't be found (nowhere.invalid)",
+    ]],
   ] as const
 ) {
   Deno.test(`bad input: ${title}: one line of each command, exit 5`, async () => {

@@ -128,6 +128,21 @@ Deno.test("plainLine(): files, bytes, speed, what is left", () => {
   }
 });
 
+Deno.test("plainLine(), barLines(): once all is downloaded, it is told that it unpacks", () => {
+  const events = ["d/a", "d/b"].flatMap((path) => [start(path), finish(path)]);
+  const snapshot = { ...after(AB, events), speed: 0, secondsLeft: 0 };
+  assert.equal(plainLine("fetched", snapshot), "fetched 2 of 2 files, 4.0 kB of 4.0 kB, 0 B/s");
+  const unpacking = { ...snapshot, unpacked: 7000 };
+  assert.equal(
+    plainLine("fetched", unpacking),
+    "fetched 2 of 2 files, 4.0 kB of 4.0 kB, unpacking: 7.0 kB so far",
+  );
+  assert.match(
+    barLines(unpacking, 120)[0],
+    / 2 of 2 files {2}4\.0 kB of 4\.0 kB {2}unpacking: 7\.0 kB/,
+  );
+});
+
 Deno.test("barLines(): the set, then the files under way; none wider than the terminal", () => {
   const planned = Array.from({ length: 12 }, (_, i) => ({ path: `d/f${i}`, size: 100 }));
   const events = planned.map(({ path, size }) => start(path, size));

@@ -76,6 +76,18 @@ test("verify: a run as it was uploaded, in storage and as a directory", async (s
   assert.deepEqual(quick.checked_by, { bytes: 0, record: 0, size: BUILD_KEYS.length });
 });
 
+test("verify: the examples of its help do what they say, on a run and its copy", async (staged) => {
+  const { out } = await runs(0, ["verify", "--help"]);
+  const examples = [...out.matchAll(/^ {2}run-outputs (verify .*\.\/.*)$/gm)].map(([, line]) =>
+    line
+  );
+  assert(examples.length >= 4, out);
+  for (const line of examples) {
+    const args = line.replaceAll("12345", "123").replaceAll("./", `${staged.dir}/`).split(" ");
+    await runs(0, [...args, ...args.includes("--run-id") ? ["--platform", "linux"] : []]);
+  }
+});
+
 test("verify: one row for each bad file, its reason, and the sums; 6 for wrong bytes", async (staged) => {
   await damage(staged);
   const before = await snapshot(staged.dir);
@@ -167,7 +179,11 @@ Deno.test("verify DIR: archives and their checksums; a directory without any tel
   });
   const plain = join(temp.path, "plain");
   await writeTree(plain, { "x.txt": "x" });
-  await refused(["verify", plain], ["no outputs manifest and no .sha256sum"], { code: 3 });
+  await refused(["verify", plain], [
+    "no outputs manifest and no .sha256sum",
+    "a fetch leaves no checksums: verify the run",
+    "archives with their .sha256sum beside them",
+  ], { code: 3 });
   await runs(6, ["verify", plain, "--strict"]);
   await refused(["verify", temp.path, "--quick", "--kind", "other"], ["--quick"], { code: 3 });
 });

@@ -38,9 +38,11 @@ function startWith(
   args: readonly string[],
   streams: "null" | "piped",
   env: Readonly<Record<string, string>>,
+  by: readonly string[] = [],
 ): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", ...permissions, CLI, ...args],
+  const [program, ...words] = [...by, Deno.execPath(), "run", "-q", ...permissions, CLI, ...args];
+  return new Deno.Command(program, {
+    args: words,
     env: {
       NO_COLOR: "1",
       GITHUB_ACTIONS: "",
@@ -79,6 +81,36 @@ export async function finishMayRun(
   env: Readonly<Record<string, string>> = {},
 ): Promise<Finished> {
   return await finished(startMayRun(args, "piped", env));
+}
+
+/**
+ * What starts a program for which the permissions of files hold also if root runs the tests; nothing,
+ * where there is no such thing.
+ */
+const ORDINARY: readonly string[] | undefined = Deno.build.os === "windows"
+  ? undefined
+  : Deno.uid() !== 0
+  ? []
+  : hasSetpriv()
+  ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+  : undefined;
+
+/** Whether {@linkcode finishOrdinary} can be used. */
+export const canBeOrdinary = ORDINARY !== undefined;
+
+/** Runs the program to its end, as a user who is bound by the permissions of files. */
+export async function finishOrdinary(args: readonly string[]): Promise<Finished> {
+  return await finished(startWith(["-P"], args, "piped", {}, ORDINARY));
+}
+
+function hasSetpriv(): boolean {
+  try {
+    return new Deno.Command("setpriv", { args: ["--version"], stdout: "null" }).outputSync()
+      .success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 async function finished(program: Deno.ChildProcess): Promise<Finished> {

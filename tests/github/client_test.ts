@@ -344,7 +344,11 @@ Deno.test("github: no network, no answer, a cut answer", async () => {
   const gone = startGithub();
   await gone[Symbol.asyncDispose]();
   const { host } = new URL(gone.url);
-  await rejectsWith(open(gone).workflowRun(REPO, 1), "transient", host, "check the network");
+  await rejectsWith(
+    open(gone).workflowRun(REPO, 1),
+    "transient",
+    `${host} can't be reached (connection refused): check the network`,
+  );
 
   const { promise, resolve } = Promise.withResolvers<void>();
   const late = async () => {

@@ -28,6 +28,17 @@ for (
   });
 }
 
+Deno.test("missingPermission(): what Deno opens for programs with all permissions alone", {
+  permissions: { read: true },
+  ignore: Deno.build.os !== "linux",
+}, () => {
+  assert.equal(
+    missingPermission(thrownBy(() => Deno.readFileSync("/dev/shm/x"))),
+    "Deno opens what is below /dev, /proc and /sys only for programs with all permissions: use " +
+      "another directory, or 'deno run -A'",
+  );
+});
+
 Deno.test("missingPermission(): net", { permissions: "none" }, async () => {
   const error = await fetch("http://127.0.0.1:8099/").catch((error) => error);
   assert.equal(

@@ -106,6 +106,16 @@ Deno.test("s3, errors: no network is told with host and what to check", async ()
   await rejectsWith(backend.stat(at), "transient", "refused", url.slice(7), "--endpoint-url");
 });
 
+Deno.test("s3, errors: a server without TLS is told as that, with what to try", async () => {
+  await using server = stub(() => new Response());
+  using backend = await createS3Backend(testOptions(server.url.replace("http", "https"), quick));
+  await rejectsWith(
+    backend.stat(at),
+    "transient",
+    `the server does not speak TLS (${server.url.slice(7)}); try http:// in --endpoint-url`,
+  );
+});
+
 Deno.test("s3, errors: without credentials a write is refused before anything is sent", async () => {
   const seen: string[] = [];
   await using server = stub(({ method, headers }) => {

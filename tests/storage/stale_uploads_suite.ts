@@ -146,7 +146,12 @@ export function staleUploadsSuite(name: string, open: OpenServer): void {
     assert.equal((await runJson(0, [...c.args, "--abort"], c.env)).count, 0);
     await c.begin("7-linux/a.bin");
     const { out } = await runs(0, [...c.args, "--older-than", "24h", "--abort"], c.env);
-    assert.match(out, /^no unfinished uploads older than 24h/);
+    assert.match(
+      out,
+      /^no unfinished uploads older than 24h, in s3:\S+; 1 younger \(--older-than 0s lists all\)\n$/,
+    );
+    const young = await runJson(0, [...c.args, "--older-than", "24h"], c.env);
+    assert.deepEqual([young.count, young.younger], [0, 1]);
     assert.deepEqual(await c.keys(), ["7-linux/a.bin"]);
   });
 

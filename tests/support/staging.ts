@@ -5,8 +5,11 @@
  */
 
 import { join } from "node:path";
+import { listMembers } from "../../src/archive/members.ts";
+import { pack } from "../../src/archive/pack.ts";
+import { writeFileAtomic } from "../../src/storage/atomic_file.ts";
 import { likeArchive, noise, sha256 } from "./bytes.ts";
-import { writeTree } from "./temp_dir.ts";
+import { tempDir, writeTree } from "./temp_dir.ts";
 
 /** The options that name the run of all these tests. */
 export const RUN = ["--run-id", "123", "--platform", "linux"] as const;
@@ -71,6 +74,23 @@ export const BUILD_PART = "manifests/outputs/build.g.json";
 
 /** All that `upload build --artifact-group g` makes of {@linkcode makeBuild}. */
 export const UPLOADED_KEYS: readonly string[] = [...BUILD_KEYS, ...BUILD_PAGES, BUILD_PART].sort();
+
+/** Packs a tree into a directory, its checksum beside it. */
+export async function putPacked(
+  dir: string,
+  name: string,
+  tree: Record<string, string>,
+): Promise<void> {
+  await using temp = await tempDir();
+  await writeTree(temp.path, tree);
+  await Deno.mkdir(dir, { recursive: true });
+  const members = await listMembers(temp.path, { first: "artifact_manifest.txt" });
+  const { sha256 } = await writeFileAtomic(
+    join(dir, name),
+    pack(members, { compression: "zst" }),
+  );
+  await Deno.writeTextFile(join(dir, `${name}.sha256sum`), `${sha256}\n`);
+}
 
 /** 1,000 bytes that begin like the archive of the name. */
 function packed(name: string): Uint8Array {

@@ -27,7 +27,7 @@ import {
 import type { Context } from "../context.ts";
 import { list, nonEmpty, required } from "../options.ts";
 import { Output, plural } from "../output.ts";
-import { checkOutputDir } from "../storage.ts";
+import { checkOutputDir, tellUnused } from "../storage.ts";
 
 /** The values of the command's options. */
 interface Options extends BisectFetchOptions, BisectOptions {
@@ -81,6 +81,7 @@ Examples:
       const good = required(options.good, GOOD);
       const bad = required(options.bad, BAD);
       checkBisectOptions(options);
+      tellUnused(options, io, output);
       const given = { ...options, include: include.flatMap((item) => list(item)) };
       const chosen = settled(given, options.stateDir, io);
       await checkOutputDir(chosen.outputDir);

@@ -26,7 +26,7 @@ import { Output } from "../output.ts";
 import { presentRoot } from "../present_root.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
-import { openForReading, type OpenStorage, stagingDirOf } from "../storage.ts";
+import { openForReading, type OpenStorage, stagingDirOf, tellUnused } from "../storage.ts";
 import { checkKinds } from "./list.ts";
 
 const FORMATS = ["text", "json", "markdown"] as const;
@@ -104,6 +104,7 @@ Examples:
         }),
         ...options.repoB === undefined ? {} : { runGithubRepo: undefined },
       };
+      tellUnused(options, context.io, output);
       using a = await openRun(runA, options, context, output, signal);
       using b = await openRun(runB, optionsB, context, output, signal);
 

@@ -31,7 +31,13 @@ import { type ProgressListener, withProgress } from "../progress.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
 import { selectionOf } from "../selection.ts";
-import { checkOutputDir, openForReading, type OpenStorage, stagingDirOf } from "../storage.ts";
+import {
+  checkOutputDir,
+  openForReading,
+  type OpenStorage,
+  stagingDirOf,
+  tellUnused,
+} from "../storage.ts";
 import { tellTrouble } from "../transfer_report.ts";
 
 /** Builds the command. */
@@ -40,8 +46,9 @@ export function fetchCommand(context: Context): Command {
     .summary("download artifacts of a run, verify and unpack them")
     .description(
       "Downloads artifacts of a run, holds each against its checksum and unpacks it. Nothing " +
-        "appears in the output directory before all of it is there: if anything fails, the " +
-        "directory is as it was, and what was downloaded is kept beside it for the next try.",
+        "appears in the output directory before all of it is there, but with --no-extract: if " +
+        "anything fails, the directory is as it was, and what was downloaded is kept beside it " +
+        "for the next try.",
     )
     .addArgument(
       new Argument("[include...]", "globs of artifacts to fetch, such as 'blas_*' (default: all)"),
@@ -56,6 +63,9 @@ Each archive is unpacked below DIR/NAME, NAME being its own up to the first dot;
 there is replaced, a file is in the way. With --flatten all of them make one tree, without the
 directories that each lists in its artifact_manifest.txt; with --bootstrap they make one tree with
 them. Of a file that several have, the one of the archive whose name comes last stays.
+
+With --no-extract each archive appears once it is whole and verified, and stays if another one
+fails. A large one that is unfinished is NAME.part; the next try continues it.
 
 Exits with 6 if an archive is not what its checksum says or is refused, with 7 if one is missing or
 the run is not complete though --require-complete asks for it, with 3 if the run has nothing that
@@ -87,6 +97,7 @@ Examples:
         runRoot(options, { reading: true, onDisk }, context.io, output);
       await checkOutputDir(outputDir);
       const selection = await selectionOf(options, include.flatMap((item) => list(item)));
+      tellUnused(options, context.io, output);
       using storage = await openForReading(options, context.io, output);
       const { show } = storage;
 
@@ -133,8 +144,9 @@ Examples:
       const seconds = (performance.now() - began) / 1000;
 
       for (const warning of plan.warnings) output.warn(warning);
-      const { results } = report;
+      const { results, warnings = [] } = report;
       tellTrouble(results, output);
+      for (const warning of warnings) output.warn(warning);
       tellKept();
       output.result(
         () => ({

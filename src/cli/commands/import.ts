@@ -6,6 +6,7 @@
 
 import { Argument, Command, Option } from "commander";
 import config from "../../../deno.json" with { type: "json" };
+import { RunOutputsError } from "../../layout/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { CopyPlan } from "../../operations/copy_plan.ts";
@@ -81,6 +82,9 @@ Examples:
       const { bucket, outputDir, dryRun = false } = options;
       // Which bucket is written to must not be decided by a file from elsewhere.
       required(bucket ?? outputDir, "--output-dir <dir> or --bucket <name>: where the runs go");
+      if (bucket !== undefined && outputDir !== undefined) {
+        throw new RunOutputsError("invalid", "Cannot use --bucket with --output-dir: choose one");
+      }
       const { ExportArchive } = await import("../../operations/export_archive.ts");
       const archive = await ExportArchive.open(file, { signal });
       const targets = archive.roots.map((root) =>

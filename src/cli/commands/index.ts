@@ -16,7 +16,7 @@ import { nonEmpty, type ReadCommandOptions, withReadOptions } from "../options.t
 import { Output } from "../output.ts";
 import { runRoot } from "../run_root.ts";
 import { FOREIGN_PAGE } from "../run_upload.ts";
-import { openForUpload, type OpenStorage, stagingDirOf } from "../storage.ts";
+import { openForUpload, type OpenStorage, stagingDirOf, tellUnused } from "../storage.ts";
 import { locationLines, reportedLocations, summaryLine, tellTrouble } from "../transfer_report.ts";
 
 /** The values of the command's options. */
@@ -102,6 +102,7 @@ async function runTarget(
   const { runSubject } = await import("../../operations/index_pages/subjects.ts");
   const outputDir = stagingDirOf(options, io);
   const onDisk = outputDir !== undefined;
+  tellUnused(options, io, output);
   const root = runRoot(options, { reading: true, onDisk }, io, output);
   const storage = await openForUpload({ ...options, outputDir }, root.root(), io, output);
   return { subject: runSubject(root), storage };

@@ -61,7 +61,9 @@ Examples:
     const { backend } = storage;
     const now = Date.now();
     const before = new Date(now - olderThan.milliseconds);
-    const uploads = await listUnfinishedUploads(backend, root, { before, signal });
+    let younger = 0;
+    const onYounger = () => void younger++;
+    const uploads = await listUnfinishedUploads(backend, root, { before, onYounger, signal });
     const removals = abort
       ? await abortUnfinishedUploads(backend, uploads, { dryRun, signal })
       : undefined;
@@ -74,6 +76,7 @@ Examples:
         ...describeRoot(root),
         older_than_seconds: olderThan.milliseconds / 1000,
         count: uploads.length,
+        younger,
         bytes: sum(uploads),
         uploads: uploads.map((upload, i) => ({
           key: upload.key,
@@ -89,7 +92,8 @@ Examples:
       }),
       () => [
         ...lines(uploads, removals, now, root),
-        summary(uploads, removals, olderThan, root),
+        summary(uploads, removals, olderThan, root) +
+        (younger === 0 ? "" : `; ${younger} younger (--older-than 0s lists all)`),
       ],
     );
     context.setExitCode(

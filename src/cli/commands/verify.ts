@@ -62,6 +62,9 @@ export function verifyCommand(context: Context): Command {
     .addHelpText(
       "after",
       `
+DIR is a copy of a run, or holds archives with their .sha256sum beside them. What a fetch has made
+has no checksums.
+
 Without DIR the run is in storage, and --repair uploads again, from --from. With DIR --repair
 fetches again, from the run in storage that --run-id and the other options name.
 
@@ -71,8 +74,8 @@ upload of a part has failed, with 3 if there is nothing, or nothing to hold it a
 Examples:
   run-outputs verify --staging-dir ./staging --run-id 12345
   run-outputs verify --run-id 12345 --platform linux --quick
-  run-outputs verify ./artifacts
-  run-outputs verify ./artifacts --repair --staging-dir ./staging --run-id 12345
+  run-outputs verify ./mirror/12345-linux
+  run-outputs verify ./mirror/12345-linux --repair --staging-dir ./staging --run-id 12345
   run-outputs verify --repair --from ./staging/12345-linux --staging-dir ./mirror --run-id 12345
   run-outputs verify --staging-dir ./staging --run-id 12345 --kind artifact --print-sums`,
     );
@@ -113,7 +116,8 @@ Examples:
       const { unfinished } = manifest;
       const missing = manifest.missing.filter((part) => !unfinished.includes(part));
       const lacking = missing.length + unfinished.length;
-      throwIfNothing(report, { total, where, quick, missing: lacking, strict });
+      const isDirectory = dir !== undefined;
+      throwIfNothing(report, { total, where, isDirectory, quick, missing: lacking, strict });
       sums?.flush();
 
       const repairs = await repair(report, subject, { context, options, output, signal });
@@ -206,9 +210,10 @@ function partsToRenew(report: VerifyReport, repairs: NonNullable<Repairs>): stri
 /** A verification that has looked at nothing must not look like one that has found nothing. */
 function throwIfNothing(
   report: VerifyReport,
-  { total, where, quick, missing, strict }: {
+  { total, where, isDirectory, quick, missing, strict }: {
     readonly total: number;
     readonly where: string;
+    readonly isDirectory: boolean;
     readonly quick: boolean;
     readonly missing: number;
     readonly strict: boolean;
@@ -220,10 +225,17 @@ function throwIfNothing(
   if (report.count === 0) {
     throw nothing(`Nothing to verify: none of the ${total} files in ${where} is of that kind`);
   }
+  if (quick) {
+    throw nothing(
+      `Cannot verify ${where} with --quick: neither sizes nor hashes of its files are told`,
+    );
+  }
+  const remedy = isDirectory
+    ? "; a fetch leaves no checksums: verify the run that it was from, or a directory of archives " +
+      "with their .sha256sum beside them"
+    : "";
   throw nothing(
-    quick
-      ? `Cannot verify ${where} with --quick: neither sizes nor hashes of its files are told`
-      : `Cannot verify ${where}: no outputs manifest and no .sha256sum tells of its files`,
+    `Cannot verify ${where}: no outputs manifest and no .sha256sum tells of its files${remedy}`,
   );
 }
 

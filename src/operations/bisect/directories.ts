@@ -5,6 +5,7 @@
  */
 
 import { join } from "node:path";
+import { removeTree } from "../../archive/remove_tree.ts";
 import { diskError } from "../../layout/disk_error.ts";
 import { removeWorkDir } from "../work_dir.ts";
 
@@ -56,7 +57,7 @@ export async function discardAllCommits(outputDir: string): Promise<void> {
 }
 
 async function removeAll(directory: string): Promise<void> {
-  await Deno.remove(directory, { recursive: true }).catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw diskError("remove", directory, error);
+  await removeTree(directory).catch((error) => {
+    throw diskError("remove", directory, error);
   });
 }

@@ -5,6 +5,7 @@
  */
 
 import { type ErrorCode, RunOutputsError } from "../../layout/error.ts";
+import { networkReason, networkText, shorten } from "../../layout/network_reason.ts";
 import { missingPermission } from "../../layout/permission.ts";
 import type { RetryAdvice } from "../retry.ts";
 import { StalledError } from "./watchdog.ts";
@@ -166,6 +167,8 @@ function explain(context: S3Context, error: unknown): Explanation {
     const reason = networkReason(error as Error);
     const advice = /certificate/i.test(reason)
       ? "AWS_CA_BUNDLE names a file of certificates to trust beside those of the runtime"
+      : reason.endsWith("speak TLS")
+      ? "try http:// in --endpoint-url"
       : `check the network${
         isConnectError(error) ? ", --endpoint-url and HTTPS_PROXY" : ""
       } and try again`;
@@ -282,7 +285,7 @@ export function isSlowDown(error: unknown): boolean {
 
 function isConnectError(error: unknown): boolean {
   return error instanceof Error &&
-    /\(connect\)|dns error|refused|unreachable|certificate|blocked/i.test(detail(error));
+    /\(connect\)|dns error|refused|unreachable|certificate|blocked/i.test(networkText(error));
 }
 
 function isNetworkError(error: unknown): boolean {
@@ -292,22 +295,8 @@ function isNetworkError(error: unknown): boolean {
     error instanceof Deno.errors.ConnectionRefused || error instanceof Deno.errors.BadResource;
 }
 
-/** The reason inside the runtime's message, without the URL and the classes before it. */
-function networkReason(error: Error): string {
-  return oneLine(detail(error))
-    .replace(/^error sending request for url \(\S*\): /, "")
-    .replace(/https?:\/\/\S+/g, "…")
-    .replace(/^client error \(\w+\): /, "");
-}
-
-/** `fetch` says no more than "fetch failed"; its cause has the rest. */
-function detail(error: Error): string {
-  return error.cause instanceof Error ? error.cause.message : error.message;
-}
-
 function oneLine(text: string): string {
-  const line = text.replace(/\s+/g, " ").trim();
-  return line.length > 200 ? `${line.slice(0, 199)}…` : line;
+  return shorten(text, 200);
 }
 
 /** The text of the first element of a name. Error documents are flat, and nothing else is read. */

@@ -1,0 +1,60 @@
+/**
+ * What to tell of a request that got no answer, in few words: the runtime's own text is a chain of
+ * messages with the whole URL in it.
+ *
+ * @module
+ */
+
+/** What a person calls it, by what the runtimes and systems say. */
+const KNOWN: readonly (readonly [RegExp, string])[] = [
+  [/\bdns error\b|failed to lookup address|ENOTFOUND|EAI_AGAIN/i, "the host can't be found"],
+  [/\bactively refused\b|connection refused|ECONNREFUSED/i, "connection refused"],
+  [/\b(?:network|host) is unreachable|unreachable (?:network|host)/i, "the network is unreachable"],
+  [/InvalidContentType|wrong version number/, "the server does not speak TLS"],
+  [/connection reset|ECONNRESET|forcibly closed/i, "the connection was reset"],
+];
+
+/**
+ * Says why a request got no answer.
+ *
+ * @param error What `fetch` threw; it may have the reason in its cause.
+ * @returns A clause, without the URL.
+ */
+export function networkReason(error: Error): string {
+  const text = networkText(error);
+  const known = KNOWN.find(([pattern]) => pattern.test(text));
+  if (known !== undefined) return known[1];
+  const reason = text
+    .replace(/^error sending request(?: for url \(\S*\))?: /, "")
+    .replace(/^client error \(\w+\): /, "")
+    .replace(/^fetch failed: /i, "")
+    .replace(/https?:\/\/\S+/g, "…");
+  return shorten(reason, 200);
+}
+
+/**
+ * The runtime's own text. `fetch` says no more than "fetch failed"; its last cause has the rest.
+ *
+ * @param error What was thrown.
+ * @returns The text.
+ */
+export function networkText(error: Error): string {
+  let last = error;
+  while (last.cause instanceof Error) last = last.cause;
+  return last.message;
+}
+
+/**
+ * Makes one line of a text, and cuts it between two words where it is too long.
+ *
+ * @param text The text.
+ * @param length How many characters it may have.
+ * @returns The line.
+ */
+export function shorten(text: string, length: number): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  if (line.length <= length) return line;
+  const cut = line.slice(0, length - 1);
+  const end = line[cut.length] === " " ? cut.length : cut.lastIndexOf(" ");
+  return `${(end > 0 ? cut.slice(0, end) : cut).replace(/[\s:;,(]+$/, "")}…`;
+}

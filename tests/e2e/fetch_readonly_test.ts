@@ -1,0 +1,77 @@
+/** A fetch by a user who may not change everything: directories without write permission. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { putPacked } from "../support/staging.ts";
+import { tempDir, writeTree } from "../support/temp_dir.ts";
+import { canBeOrdinary, finishOrdinary } from "./processes.ts";
+
+const NAME = "blas_lib_gfx942";
+
+interface Fetch {
+  readonly dir: string;
+  readonly out: string;
+  readonly args: readonly string[];
+}
+
+function test(name: string, fn: (fetch: Fetch) => Promise<void>): void {
+  Deno.test({
+    name,
+    ignore: !canBeOrdinary,
+    fn: async () => {
+      await using temp = await tempDir();
+      const staging = join(temp.path, "staging");
+      await putPacked(join(staging, "1-linux"), `${NAME}.tar.zst`, {
+        "artifact_manifest.txt": "s\n",
+        "s/lib/libblas.so": "blas",
+      });
+      const out = join(temp.path, "out");
+      const run = ["--staging-dir", staging, "--run-id", "1", "--platform", "linux"];
+      await fn({ dir: temp.path, out, args: ["fetch", "-q", ...run, "-o", out] });
+    },
+  });
+}
+
+async function names(dir: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(dir), ({ name }) => name)).sort();
+}
+
+test("fetch: an old tree with directories that are not writable is replaced and removed", async (f) => {
+  await writeTree(join(f.out, NAME), { "s/locked/deep/old": "old", "s/locked/old": "old" });
+  await Deno.chmod(join(f.out, NAME, "s", "locked", "deep"), 0o000);
+  await Deno.chmod(join(f.out, NAME, "s", "locked"), 0o555);
+  const { code, stderr } = await finishOrdinary(f.args);
+  assert.equal(stderr, "");
+  assert.equal(code, 0);
+  assert.deepEqual(await names(join(f.out, NAME, "s")), ["lib"]);
+  assert.deepEqual(await names(f.dir), ["out", "staging"]);
+});
+
+test("fetch: what an earlier one left without write permission is in nobody's way", async (f) => {
+  const work = join(f.dir, ".out.run-outputs-fetch", "staging");
+  await writeTree(work, { "saved/0/locked/old": "old" });
+  await Deno.chmod(join(work, "saved", "0", "locked"), 0o555);
+  const { code, stderr } = await finishOrdinary(f.args);
+  assert.equal(stderr, "");
+  assert.equal(code, 0);
+  assert.deepEqual(await names(f.dir), ["out", "staging"]);
+});
+
+test("fetch: a place that can't be written is refused before anything is downloaded", async (f) => {
+  for (
+    const [place, more] of [[f.out, []], [f.out, ["--flatten"]], [join(f.out, NAME), []]] as const
+  ) {
+    await Deno.mkdir(place, { recursive: true });
+    await Deno.chmod(place, 0o555);
+    const { code, stdout, stderr } = await finishOrdinary([...f.args, ...more]);
+    await Deno.chmod(place, 0o755);
+    assert.equal(
+      stderr,
+      `error: Cannot write to '${place}': the file system's permissions do not allow it\n`,
+    );
+    assert.deepEqual([code, stdout], [4, ""]);
+    assert.deepEqual(await names(f.dir), ["out", "staging"], "nothing was downloaded");
+  }
+  assert.deepEqual(await names(f.out), [NAME]);
+  assert.equal((await finishOrdinary(f.args)).code, 0);
+});
