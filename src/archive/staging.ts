@@ -131,7 +131,9 @@ async function takeLock(directory: string): Promise<Deno.FsFile> {
 async function clear(directory: string): Promise<Error | undefined> {
   let left: Error | undefined;
   for (const { name } of await Array.fromAsync(Deno.readDir(directory))) {
-    if (name !== LOCK) left ??= await discard(join(directory, name));
+    if (name === LOCK) continue;
+    const stays = await discard(join(directory, name));
+    left ??= stays;
   }
   return left;
 }

@@ -14,10 +14,14 @@ interface Fetch {
   readonly args: readonly string[];
 }
 
-function test(name: string, fn: (fetch: Fetch) => Promise<void>): void {
+function test(
+  name: string,
+  fn: (fetch: Fetch) => Promise<void>,
+  ignore: boolean = !canBeOrdinary,
+): void {
   Deno.test({
     name,
-    ignore: !canBeOrdinary,
+    ignore,
     fn: async () => {
       await using temp = await tempDir();
       const staging = join(temp.path, "staging");
@@ -75,3 +79,27 @@ test("fetch: a place that can't be written is refused before anything is downloa
   assert.deepEqual(await names(f.out), [NAME]);
   assert.equal((await finishOrdinary(f.args)).code, 0);
 });
+
+const NOBODY_ID = 65534;
+
+test(
+  "fetch: what is somebody else's and can't be removed is a warning, and in nobody's way",
+  async (f) => {
+    const work = join(f.dir, ".out.run-outputs-fetch", "staging");
+    for (const name of ["merged", "saved"]) {
+      await writeTree(join(work, name), { file: "theirs" });
+      await Deno.chown(join(work, name), NOBODY_ID, NOBODY_ID);
+    }
+    for (const more of [[], ["--flatten"]]) {
+      const { code, stderr } = await finishOrdinary([...f.args, ...more]);
+      assert.match(
+        stderr,
+        /^warning: Cannot remove '[^\n]*left-\d'[^\n]*; what was fetched is in place, and[^\n]*\n$/,
+      );
+      assert.equal(code, 0);
+      assert.deepEqual(await names(work), ["left-1", "left-2", "lock"]);
+    }
+    assert.deepEqual(await names(f.out), [NAME, "lib"]);
+  },
+  !canBeOrdinary || Deno.uid() !== 0,
+);

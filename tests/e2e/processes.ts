@@ -83,16 +83,18 @@ export async function finishMayRun(
   return await finished(startMayRun(args, "piped", env));
 }
 
+const WITHOUT_CAPABILITIES = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"];
+
 /**
  * What starts a program for which the permissions of files hold also if root runs the tests; nothing,
- * where there is no such thing.
+ * where that can't be had.
  */
 const ORDINARY: readonly string[] | undefined = Deno.build.os === "windows"
   ? undefined
   : Deno.uid() !== 0
   ? []
-  : hasSetpriv()
-  ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+  : works([...WITHOUT_CAPABILITIES, "true"])
+  ? WITHOUT_CAPABILITIES
   : undefined;
 
 /** Whether {@linkcode finishOrdinary} can be used. */
@@ -103,10 +105,9 @@ export async function finishOrdinary(args: readonly string[]): Promise<Finished>
   return await finished(startWith(["-P"], args, "piped", {}, ORDINARY));
 }
 
-function hasSetpriv(): boolean {
+function works([program, ...args]: readonly string[]): boolean {
   try {
-    return new Deno.Command("setpriv", { args: ["--version"], stdout: "null" }).outputSync()
-      .success;
+    return new Deno.Command(program, { args, stdout: "null", stderr: "null" }).outputSync().success;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
