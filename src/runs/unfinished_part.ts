@@ -1,10 +1,10 @@
 /**
- * The mark that an upload leaves beside the parts of the outputs manifest if it has not put
- * everything there: `manifests/outputs/{part}.incomplete`.
+ * The mark that stands beside the parts of the outputs manifest while an upload has not put
+ * everything there, be it under way, killed or failed: `manifests/outputs/{part}.incomplete`.
  *
  * It is written like a part: its `files` are those that are there and that no part tells of, its
  * `pending` the paths of those that are still to come, its `unlisted` what could not be read and so
- * has no paths in the run.
+ * has no paths in the run. One that is `finished` stands for none, where nothing may be deleted.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface StillToCome {
   readonly unlisted: readonly string[];
 }
 
-/** A part of which an upload has failed, and none has made up for that. */
+/** A part of which an upload has not finished, and none has made up for that. */
 export interface UnfinishedPart extends StillToCome {
   /** The part's name. */
   readonly part: string;
@@ -70,6 +70,27 @@ export function pendingOf(head: ManifestHead): readonly string[] {
  */
 export function unlistedOf(head: ManifestHead): readonly string[] {
   return strings(head.unlisted);
+}
+
+/**
+ * What stands in place of a mark that can't be deleted.
+ *
+ * @param head All of the mark but its files.
+ * @returns The head of one without files.
+ */
+export function finishedMark(head: ManifestHead): ManifestHead {
+  const { pending: _1, unlisted: _2, pages: _3, ...rest } = head;
+  return { ...rest, finished: true } as ManifestHead;
+}
+
+/**
+ * Whether what a mark was of is there by now.
+ *
+ * @param head All of the mark but its files.
+ * @returns Whether it counts as none.
+ */
+export function isFinished(head: ManifestHead): boolean {
+  return head.finished === true;
 }
 
 function strings(list: unknown): readonly string[] {
