@@ -69,6 +69,12 @@ export class UnfinishedMark {
     this.#options = options;
   }
 
+  /** Where it is, for messages. */
+  toString(): string {
+    const { show = String } = this.#options;
+    return show(this.#location);
+  }
+
   /**
    * What a mark that can't be read stands for, once it was looked for: its own path, which no upload
    * puts there. So something is still to come until a later attempt starts anew.
@@ -188,9 +194,9 @@ export class UnfinishedMark {
    * @throws The signal's reason.
    */
   note(trouble: string, error: unknown): void {
-    const { show = String, onNote, signal } = this.#options;
+    const { onNote, signal } = this.#options;
     signal?.throwIfAborted();
-    onNote?.(`${show(this.#location)} ${trouble} (${(error as Error).message})`);
+    onNote?.(`${this} ${trouble} (${(error as Error).message})`);
   }
 
   async #read(): Promise<StoredPart | undefined> {

@@ -332,7 +332,7 @@ export class PartUpload {
       await this.#settle(pending);
       if (pending.length === 0) return result;
       const left = describeUnfinished({ part: this.name, pending, unlisted: [] });
-      const warning = `the part counts as missing: ${left}`;
+      const warning = `the part counts as missing (delete ${this.#mark} if that is all): ${left}`;
       return { ...result, warnings: [...result.warnings, warning] };
     } finally {
       await source?.[Symbol.asyncDispose]();

@@ -29,6 +29,11 @@ export interface UnfinishedPart extends StillToCome {
 
 const SUFFIX = ".incomplete";
 
+/** What the mark of an upload means to who reads the run, behind the upload's name. */
+export const NOT_FINISHED =
+  "is not finished (running, killed or failed): files can be missing or " +
+  "from two uploads until it has been run again";
+
 /** How many paths a message tells. */
 const NAMED = 5;
 
@@ -101,11 +106,11 @@ function strings(list: unknown): readonly string[] {
  * What a mark tells, for a message.
  *
  * @param mark The mark.
- * @returns `an upload of the part p has failed; still to come: a, b, …, and 3 more`
+ * @returns `an upload of the part p is not finished (…): …; still to come: a, b, …, and 3 more`
  */
 export function describeUnfinished({ part, pending, unlisted, unread }: UnfinishedPart): string {
   return [
-    `an upload of the part ${part} has failed`,
+    `an upload of the part ${part} ${NOT_FINISHED}`,
     ...(unread === undefined ? [] : [`what is still to come is not known: ${unread}`]),
     ...(pending.length === 0 ? [] : [`still to come: ${namedPaths(pending)}`]),
     ...(unlisted.length === 0 ? [] : [`it could not read ${namedPaths(unlisted)}`]),

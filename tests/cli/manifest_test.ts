@@ -284,7 +284,7 @@ test("fetch: what a failed upload has put there is not hidden by the next one of
   await run(0, artifactsOf(d, "art2"));
   assert.match(
     (await fetch(7)).err,
-    /an upload of the part build has failed; still to come: b_lib_generic\.tar\.zst$/m,
+    /an upload of the part build is not finished \(.*\): .*; still to come: b_lib_generic\.tar\.zst$/m,
   );
 
   await Deno.writeTextFile(checksum, right);
@@ -390,7 +390,8 @@ test("a failed upload without a part is told: verify, list, copy and export", as
     d.staging,
   );
   await runs(7, args);
-  const failed = /an upload of the part p has failed; still to come: x\/b\.txt$/m;
+  const failed =
+    /an upload of the part p is not finished \(running, killed or failed\): .*; still to come: x\/b\.txt$/m;
   const at = ["--staging-dir", d.staging, ...RUN];
   const unfinished = [{ part: "p", pending: ["x/b.txt"], unlisted: [] }];
 
@@ -414,7 +415,10 @@ test("a failed upload without a part is told: verify, list, copy and export", as
   const tar = join(d.dir, "run.tar");
   assert.match((await runs(0, ["export", tar, ...at])).err, failed);
   const imported = join(d.dir, "imported");
-  assert.match((await runs(0, ["import", tar, "--output-dir", imported])).err, /part p .* failed/);
+  assert.match(
+    (await runs(0, ["import", tar, "--output-dir", imported])).err,
+    /part p .* not finished/,
+  );
   for (const dir of [mirror, imported]) {
     const { err } = await runs(7, ["verify", "--staging-dir", dir, ...RUN]);
     assert.match(err, failed);

@@ -563,7 +563,7 @@ Deno.test("PartUpload: an upload after which the part still counts as missing sa
   assert.equal(outcome, "written");
   assert.match(
     warnings.join(),
-    /counts as missing: .* part p .* still to come: b, c, d, e, f, and 1 more$/,
+    /missing \(delete s3:.*p\.incomplete if that is all\): .* part p .* still to come: b, c, d, e, f, and 1 more$/,
   );
 });
 
