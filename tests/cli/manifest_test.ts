@@ -294,6 +294,29 @@ test("fetch: what a failed upload has put there is not hidden by the next one of
   assert.deepEqual(archives.sort(), ["a", "b", "c"].map(name));
 });
 
+test("upload: what was refused counts for the name of the part, so that its mark is settled", async (d) => {
+  const artifact = "foo_lib_generic.tar.zst";
+  const outputs = () => fileNames(join(d.root, "manifests/outputs"));
+  await writeTree(join(d.dir, "art"), { [artifact]: "no archive" });
+  await runs(6, artifactsOf(d, "art"));
+  const [mark] = await outputs();
+  await putArchives(join(d.dir, "art"), [artifact]);
+  await runs(0, artifactsOf(d, "art"));
+  assert.deepEqual(await outputs(), [mark.replace(/incomplete$/, "json")]);
+
+  // A file that can't be found, and is there the next time.
+  const files = (...names: string[]) =>
+    upload("files", ...names.map((name) => join(d.dir, name)), "--to", "x", ...[
+      "--output-dir",
+      d.staging,
+    ]);
+  await writeTree(d.dir, { "a.txt": "a" });
+  await runs(7, files("a.txt", "b.txt"));
+  await writeTree(d.dir, { "b.txt": "b" });
+  await runs(0, files("a.txt", "b.txt"));
+  assert(!(await outputs()).some((name) => name.endsWith(".incomplete")));
+});
+
 test("a broken part: list and fetch name it, exit 6; --no-manifest goes on without", async (d) => {
   await twoParts(d);
   const path = join(d.root, "manifests/outputs/two.json");

@@ -179,7 +179,7 @@ Deno.test("upload artifacts: a sidecar that does not match fails its archive alo
   assert.deepEqual(Object.keys(await readTree(`${dir.path}/s`)), [
     "7-linux/good_lib_generic.tar.zst",
     "7-linux/good_lib_generic.tar.zst.sha256sum",
-    "7-linux/manifests/outputs/artifacts.69149d57.incomplete",
+    "7-linux/manifests/outputs/artifacts.aa61ec6d.incomplete",
   ]);
   assert.equal(ran.stderr.trim().split("\n").length, 2, ran.stderr);
 });
