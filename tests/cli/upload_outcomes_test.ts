@@ -311,7 +311,11 @@ test("upload artifacts: what is wrong with an artifact is a failure, not wrong u
     assert(outputs.every((name) => name.endsWith(".incomplete")), outputs.join());
   };
   await writeTree(artifacts, { "x_lib_generic/stage/x": "x" });
-  await fails("Cannot pack", "it has no artifact_manifest.txt");
+  await fails(
+    "Cannot pack",
+    "it has no artifact_manifest.txt, so it is not a whole artifact: list its directories there, one " +
+      "relative path a line",
+  );
   await writeTree(artifacts, { "x_lib_generic/artifact_manifest.txt": "../x\n" });
   await fails("Cannot pack", "line 1");
   if (Deno.build.os === "windows") return;
