@@ -338,3 +338,28 @@ test("upload: a file that is none, a name that fits not and a broken manifest ex
   const files = ["upload", "files", socket, "--to", "x", ...to];
   await failsOnDisk(files, "it is not a regular file");
 });
+
+for (const status of ["failure", "cancelled"]) {
+  test(`upload build, stage: after ${status} an empty or missing build directory is no error`, async (d) => {
+    const empty = join(d.dir, "empty");
+    await Deno.mkdir(empty);
+    for (const dir of [empty, join(d.dir, "missing")]) {
+      const stage = [
+        ...["upload", "stage", "--stage", "s", "--build-dir", dir],
+        ...["--output-dir", d.staging, ...RUN],
+      ];
+      for (const args of [stage, build(dir, d.staging)]) {
+        const { out, err } = await runs(0, [...args, "--job-status", status, "--json"]);
+        assert.match(
+          err,
+          new RegExp(`^note: skipped '${dir}.*: not there, .* status is ${status}$`, "m"),
+        );
+        const { files, notes } = JSON.parse(out);
+        assert.deepEqual(files, []);
+        assert(notes.length > 0);
+      }
+    }
+    await assert.rejects(Deno.stat(d.staging), Deno.errors.NotFound);
+    await refused(build(join(d.dir, "missing"), d.staging), ["missing"], { code: 3 });
+  });
+}
