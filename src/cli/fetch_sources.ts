@@ -86,7 +86,7 @@ async function planAt(
 ): Promise<PlannedFetch> {
   const { planFetch } = await import("../operations/fetch_artifacts.ts");
   const manifest = await readRunManifest(options, root, reading);
-  warnUnfinished(manifest, root, reading.output);
+  await warnUnfinished(manifest, root, reading.output);
   const plan = await planFetch(reading.storage.backend, root, { ...fetching, manifest });
   return { plan, roots: [root], manifests: [manifest] };
 }
@@ -134,7 +134,7 @@ export async function planFoundRuns(
     fetching,
     async (root) => {
       const manifest = await readRunManifest(options, root, reading);
-      warnUnfinished(manifest, root, output);
+      await warnUnfinished(manifest, root, output);
       manifests.push(manifest);
       return manifest;
     },
@@ -167,11 +167,16 @@ async function lackingParts(
 }
 
 /** Tells that files of a run can be missing or old. */
-function warnUnfinished({ unfinished }: RunManifest, { runId }: RunOutputRoot, output: Output) {
+async function warnUnfinished(
+  { unfinished }: RunManifest,
+  { runId }: RunOutputRoot,
+  output: Output,
+): Promise<void> {
   if (unfinished.length === 0) return;
+  const { NOT_FINISHED } = await import("../runs/unfinished_part.ts");
   output.warn(
-    `an upload of ${unfinished.join(", ")} of run ${runId} has failed: some of it can be missing ` +
-      "(--require-complete insists on all)",
+    `an upload of ${unfinished.join(", ")} of run ${runId} ${NOT_FINISHED} (--require-complete ` +
+      "refuses such a run)",
   );
 }
 

@@ -90,7 +90,8 @@ export async function runUpload(
   let unmatched: readonly string[] = [];
   try {
     unmatched = await plan(root, planner, signal) ?? [];
-    throwIfNothing(planner.plan(), unmatched);
+    // After a job that did not succeed nothing has to be there.
+    if ((options.jobStatus ?? "success") === "success") throwIfNothing(planner.plan(), unmatched);
   } catch (error) {
     signal.throwIfAborted();
     await tell([failure(root.root(), "the upload", error as Error)]);
@@ -133,7 +134,7 @@ export async function runUpload(
     : [];
   if (reason !== undefined) {
     output.explain(`part ${part.name} is not written: ${reason}`);
-    await part.withhold(report.results);
+    if (report.results.length > 0) await part.withhold(report.results);
   }
   const results = [...expected, ...report.results, ...index.results, ...manifest];
   const notes = [

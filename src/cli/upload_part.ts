@@ -85,8 +85,12 @@ export async function openPart(
 ): Promise<PartUpload> {
   const { PartUpload } = await import("../operations/upload_manifest_part.ts");
   const { defaultPartName } = await import("../runs/part_name.ts");
-  const { items, last = [] } = planned;
-  const paths = [...items, ...last].map(({ location }) => location.relativeTo(root.root())!);
+  const { items, last = [], failures } = planned;
+  // What was refused too: the next upload, which has it, goes on with the same part.
+  const named = [...items, ...last, ...failures].map(({ location }) =>
+    location.relativeTo(root.root())!
+  );
+  const paths = new Set(named.filter((path) => path !== ""));
   const part = options.part ?? defaultPartName(subject, paths, io.env("GITHUB_JOB") || undefined);
   output.explain(
     `part ${part} of the outputs manifest: by ${

@@ -32,7 +32,11 @@ export async function checkArtifactDir(
 ): Promise<string[]> {
   const [manifest, ...content] = members;
   if (manifest?.name !== ARTIFACT_MANIFEST || manifest.type !== "file") {
-    throw cannotPack(dir, `it has no ${ARTIFACT_MANIFEST}, so it is not a whole artifact`);
+    throw cannotPack(
+      dir,
+      `it has no ${ARTIFACT_MANIFEST}, so it is not a whole artifact: list its directories there, ` +
+        "one relative path a line",
+    );
   }
   const listed = parseManifest(await readManifest(dir, manifest), dir);
   if (listed.length === 0) {

@@ -110,7 +110,7 @@ export async function copiedPart(
 }
 
 /**
- * What is there at a copy of a part of which an upload has failed at the source.
+ * What is there at a copy of a part of which an upload is not finished at the source.
  *
  * @param from The run that was copied.
  * @param name The part's name.

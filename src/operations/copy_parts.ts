@@ -208,7 +208,7 @@ async function endOwn(
   }
   for (const name of manifest.unfinished) {
     const content = await unfinishedPart(from, name, manifest.part(name), state, { show, signal });
-    await withhold(name, "an upload of it has failed at the source", content);
+    await withhold(name, "an upload of it is not finished at the source", content);
   }
   return { results, withheld };
 }

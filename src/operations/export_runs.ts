@@ -164,7 +164,7 @@ async function manifestItems(
     made.push({ file, location, open: (signal) => source.open(undefined, signal) });
   };
   for (const name of manifest.unfinished) {
-    onNote?.(`the part ${name} is left out: an upload of it has failed`);
+    onNote?.(`the part ${name} is left out: an upload of it is not finished`);
     if (!whole) continue;
     const state = { there, failed: new Set<string>() };
     const left = await unfinishedPart(from, name, manifest.part(name), state, { show, signal });

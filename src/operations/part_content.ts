@@ -53,6 +53,42 @@ export interface PartAuthor {
   readonly signal?: AbortSignal;
 }
 
+/** Options of `PartUpload`. */
+export interface PartUploadOptions extends PartAuthor {
+  /** Where a location is, for messages. Default: its S3 URI. */
+  readonly show?: (location: OutputLocation) => string;
+  /** Told, in one line, what a person should know. */
+  readonly onNote?: (note: string) => void;
+  /**
+   * Up to how many bytes of a part from before are kept in memory; the files of a larger one are
+   * read anew each time they are needed. Default: 4 MiB.
+   */
+  readonly keepBytes?: number;
+}
+
+/** What an upload has put there, and the pages that tell of it. */
+export interface UploadedFiles {
+  /** What became of each file; none has failed. */
+  readonly results: readonly TransferResult[];
+  /** What became of each index page. */
+  readonly pages?: readonly TransferResult[];
+}
+
+/** What a copy has put there of a part. */
+export interface CopiedContent {
+  /**
+   * All of the part but the files, as the run that was copied has it: its `run` and `writer` go on
+   * telling who made them. Default: as the part was before.
+   */
+  readonly head?: ManifestHead;
+  /** What is there now of its files, in the order of the paths. */
+  readonly files?: readonly OutputFile[];
+  /** What became of other files that the part told of before. */
+  readonly replaced?: readonly TransferResult[];
+  /** The paths of all files that are there now. */
+  readonly there?: ReadonlySet<string>;
+}
+
 /**
  * What an upload has to tell.
  *
@@ -94,6 +130,24 @@ export async function describePart(
   return { head, files: inOrder(files) };
 }
 
+/**
+ * What has not come of an upload.
+ *
+ * @param root The run.
+ * @param failed What became of the files that are not there.
+ * @returns The paths of those that have one in the run, and what the others are made from.
+ */
+export function lostFiles(root: RunOutputRoot, failed: readonly TransferResult[]): StillToCome {
+  const pending: string[] = [];
+  const unlisted: string[] = [];
+  for (const { location, path, unlisted: isUnlisted } of failed) {
+    const inRun = location.relativeTo(root.root());
+    if (isUnlisted || !inRun) unlisted.push(path);
+    else pending.push(inRun);
+  }
+  return { pending, unlisted };
+}
+
 /** Size and hash of what is there; of a file that was left alone they need not be known. */
 async function contentOf(
   backend: StorageBackend,
@@ -111,14 +165,24 @@ async function contentOf(
   return { size: bytes, sha256: hash.digest("hex") };
 }
 
+/** What an upload has added to the mark, of paths in the run. */
+export interface BegunUpload {
+  /** What it is going to put there. */
+  readonly planned: ReadonlySet<string>;
+  /** What was still to come before. */
+  readonly before: ReadonlySet<string>;
+}
+
 /** What there is of a part. */
 export interface PartBefore {
   /** The part that is there. */
   readonly part?: StoredPart;
   /** The mark beside it. */
   readonly mark?: StoredPart;
-  /** What the upload itself has taken away, and what had been left undone by then. */
-  readonly withdrawn?: { readonly head: ManifestHead; readonly pending: readonly string[] };
+  /** The head of the one that the upload itself has taken away. */
+  readonly withdrawn?: ManifestHead;
+  /** What the mark tells since the upload has begun to write. */
+  readonly begun?: BegunUpload;
   /** What a mark that can't be read stands for. */
   readonly unread: readonly string[];
 }
@@ -140,7 +204,7 @@ export interface TakeOverOptions extends ReadOutputsOptions {
  */
 export async function takeOver(
   run: RunIn,
-  { part, mark, withdrawn, unread }: PartBefore,
+  { part, mark, withdrawn, begun, unread }: PartBefore,
   ours: PartContent,
   { unitesAll, ...options }: TakeOverOptions,
 ): Promise<PartToBe | RunOutputsError> {
@@ -150,7 +214,7 @@ export async function takeOver(
   const claim = (before: ManifestHead) => unitesAll ? "unite" : claimPart(before, ours.head);
   // Whose the part was that was taken away counts, unless another one has come in its place.
   if (part === undefined && withdrawn !== undefined) {
-    const claimed = claim(withdrawn.head);
+    const claimed = claim(withdrawn);
     if (claimed instanceof Error) return claimed;
   }
   for (const before of [part, mark]) {
@@ -165,10 +229,15 @@ export async function takeOver(
     // What an earlier attempt has left undone does not matter to the one that is copied.
     if (unitesAll && claimPart(before.head, ours.head) === "replace") continue;
     unlisted = unlistedOf(before.head);
-    // A mark of this upload's own tells of what it has yet to do itself.
-    for (const path of withdrawn?.pending ?? pendingOf(before.head)) pending.add(path);
+    for (const path of pendingOf(before.head)) {
+      // What the upload has added is what it has yet to do itself.
+      if (!begun?.planned.has(path) || begun.before.has(path)) pending.add(path);
+    }
   }
-  if (pending.size > 0) { for await (const { path } of files) pending.delete(path); }
+  if (pending.size > 0) {
+    for await (const { path } of files) pending.delete(path);
+    for (const page of head.pages ?? []) pending.delete(page);
+  }
   return { head, files, pending: [...pending], unlisted };
 }
 

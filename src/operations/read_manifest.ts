@@ -15,6 +15,7 @@ import { broken, type ManifestHead, type OutputFile, twice } from "../runs/manif
 import { type MergedFile, mergeSorted, type PartFiles } from "../runs/merge_parts.ts";
 import { PartReader } from "../runs/part_reader.ts";
 import {
+  isFinished,
   pendingOf,
   unfinishedName,
   type UnfinishedPart,
@@ -52,9 +53,9 @@ export interface RunManifest {
   readonly objects: readonly ObjectInfo[];
   /** The names of the parts that a complete run has, if the run tells them. */
   readonly expected?: readonly string[];
-  /** Which of them are not there, or not all of it: an upload of it has failed since. */
+  /** Which of them are not there, or not all of it: an upload of it has not finished. */
   readonly missing: readonly string[];
-  /** The parts of which an upload has failed, and none has made up for that. */
+  /** The parts of which an upload is under way, was killed or has failed; none has made up for it. */
   readonly unfinished: readonly string[];
   /** What is still to come of each of them. */
   readonly marks: readonly UnfinishedPart[];
@@ -271,7 +272,7 @@ export async function readPart(
   return { head, info: body.info, count: reader.count, files };
 }
 
-/** Reads what a mark tells; nothing, if it has gone meanwhile. */
+/** Reads what a mark tells; nothing, if it has gone meanwhile, or stands for none. */
 async function readMark(
   backend: StorageBackend,
   part: string,
@@ -280,7 +281,8 @@ async function readMark(
 ): Promise<UnfinishedPart | undefined> {
   try {
     const mark = await readPart(backend, info, false, options);
-    return mark && { part, pending: pendingOf(mark.head), unlisted: unlistedOf(mark.head) };
+    if (mark === undefined || isFinished(mark.head)) return undefined;
+    return { part, pending: pendingOf(mark.head), unlisted: unlistedOf(mark.head) };
   } catch (error) {
     // Whatever it tells, its part is not all there.
     if (!(error instanceof RunOutputsError) || !/integrity|failed/.test(error.code)) throw error;

@@ -15,8 +15,8 @@ import type { RunManifest } from "./read_manifest.ts";
  * @param manifest The manifest.
  * @param root The run.
  * @param parts The parts to insist on. Default: those that the run itself expects.
- * @throws {RunOutputsError} `incomplete`, naming each part that is missing, or of which an upload has
- * failed and what is still to come of it; also if nobody says which parts there have to be.
+ * @throws {RunOutputsError} `incomplete`, naming each part that is missing, or of which an upload is
+ * not finished and what is still to come of it; also if nobody says which parts there have to be.
  *
  * @example
  * ```ts

@@ -8,15 +8,18 @@
 import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
-import { streamPartText } from "../runs/format_part.ts";
+import { partText, streamPartText } from "../runs/format_part.ts";
 import type { ManifestHead } from "../runs/manifest.ts";
 import {
+  finishedMark,
+  isFinished,
   pendingOf,
   type StillToCome,
   unfinishedName,
   unlistedOf,
 } from "../runs/unfinished_part.ts";
-import type { ObjectInfo, StorageBackend } from "../storage/backend.ts";
+import type { ByteSource, ObjectInfo, StorageBackend } from "../storage/backend.ts";
+import { bytesSource } from "../storage/byte_source.ts";
 import { streamedSource } from "../storage/streamed_source.ts";
 import type { PartContent } from "./part_content.ts";
 import { without } from "./part_files.ts";
@@ -36,6 +39,9 @@ export interface UnfinishedMarkOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What becomes of a part whose mark can't be taken away. */
+const STAYS = "can't be taken away: the part counts as missing until it is";
+
 /** The mark beside one part, as one upload sees it. */
 export class UnfinishedMark {
   readonly #backend: StorageBackend;
@@ -44,6 +50,8 @@ export class UnfinishedMark {
   /** Its path in the run. */
   readonly #path: string;
   #found?: Promise<StoredPart | undefined>;
+  /** The etag of the mark that this upload has written. */
+  #written?: string;
   #isThere = false;
   #isBroken = false;
 
@@ -59,6 +67,12 @@ export class UnfinishedMark {
     this.#location = root.outputsManifestDir().join(unfinishedName(options.part));
     this.#path = this.#location.relativeTo(root.root())!;
     this.#options = options;
+  }
+
+  /** Where it is, for messages. */
+  toString(): string {
+    const { show = String } = this.#options;
+    return show(this.#location);
   }
 
   /**
@@ -110,7 +124,7 @@ export class UnfinishedMark {
     };
     const told = without(files, pending);
     await using source = await streamedSource(() => streamPartText(marked, told), signal);
-    await this.#backend.write(this.#location, source, { contentType: "application/json", signal });
+    await this.#put(source);
     this.#isThere = true;
     this.#isBroken = false;
     this.#found = undefined;
@@ -127,10 +141,49 @@ export class UnfinishedMark {
     if (!this.#isThere) return;
     try {
       if (pending.length > 0) await this.write({ head, files: [] }, { pending, unlisted: [] });
-      else await this.#backend.delete(this.#location, { signal: this.#options.signal });
+      else await this.#takeAway(head);
     } catch (error) {
-      this.note("can't be taken away: the part counts as missing until it is", error);
+      this.note(STAYS, error);
     }
+  }
+
+  /**
+   * Takes the mark away if nobody but this upload has written it: what it tells is another job's to
+   * tell. Trouble with it is a note.
+   */
+  async retract(): Promise<void> {
+    try {
+      this.#found = undefined;
+      const mark = await this.read();
+      if (mark !== undefined && mark.info.etag === this.#written) await this.#takeAway(mark.head);
+    } catch (error) {
+      this.note(STAYS, error);
+    }
+  }
+
+  /** Deletes the mark; where that is not allowed, one that says so stands in its place. */
+  async #takeAway(head: ManifestHead): Promise<void> {
+    const { signal } = this.#options;
+    try {
+      await this.#backend.delete(this.#location, { signal });
+    } catch (error) {
+      signal?.throwIfAborted();
+      try {
+        await this.#put(bytesSource([...partText(finishedMark(head), [])].join("")));
+      } catch {
+        signal?.throwIfAborted();
+        throw error;
+      }
+    }
+    this.#isThere = false;
+    this.#found = undefined;
+  }
+
+  async #put(source: ByteSource): Promise<void> {
+    const { signal } = this.#options;
+    const contentType = "application/json";
+    const { etag } = await this.#backend.write(this.#location, source, { contentType, signal });
+    this.#written = etag;
   }
 
   /**
@@ -141,9 +194,9 @@ export class UnfinishedMark {
    * @throws The signal's reason.
    */
   note(trouble: string, error: unknown): void {
-    const { show = String, onNote, signal } = this.#options;
+    const { onNote, signal } = this.#options;
     signal?.throwIfAborted();
-    onNote?.(`${show(this.#location)} ${trouble} (${(error as Error).message})`);
+    onNote?.(`${this} ${trouble} (${(error as Error).message})`);
   }
 
   async #read(): Promise<StoredPart | undefined> {
@@ -153,7 +206,8 @@ export class UnfinishedMark {
         show,
         signal,
       });
-      this.#isThere ||= mark !== undefined;
+      if (mark === undefined || isFinished(mark.head)) return undefined;
+      this.#isThere = true;
       return mark;
     } catch (error) {
       if (!(error instanceof RunOutputsError) || error.code !== "integrity") {

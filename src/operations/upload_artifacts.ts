@@ -154,7 +154,7 @@ async function planArchive(
       written.sha256 === undefined || written.sha256 === sha256
         ? [fileItem(root.artifactSidecar(name), sidecar)]
         : made(written);
-    planner.add(fileItem(location, path, { size, sha256, followUp }));
+    planner.add(fileItem(location, path, { size, sha256, sha256From: sidecar, followUp }));
   } catch (error) {
     planner.fail(location, path, diskError("read", sidecar ?? path, error));
   }

@@ -57,7 +57,8 @@ export const BUILD_OUTPUTS = {
  * @param root The run.
  * @param options The build.
  * @param planner Where to add its outputs.
- * @throws {RunOutputsError} `not_found`, if there is no such build directory.
+ * @throws {RunOutputsError} `not_found`, if there is no such build directory after a job that
+ * succeeded.
  */
 export async function planBuild(
   root: RunOutputRoot,
@@ -68,7 +69,7 @@ export async function planBuild(
   const { workDir = buildDir, signal } = options;
   const at = (name: keyof typeof BUILD_OUTPUTS) => join(buildDir, BUILD_OUTPUTS[name]);
   root.logDir(group); // a bad group is told before a missing directory
-  await checkDirectory(buildDir);
+  if (!await hasDirectory(options, planner)) return;
   const part = partsOf(options, planner);
   await part(
     at("artifacts"),
@@ -103,7 +104,8 @@ export interface PlanStageOptions extends BuildJob {
  * @param root The run.
  * @param options The stage.
  * @param planner Where to add its outputs.
- * @throws {RunOutputsError} `not_found`, if there is no such build directory.
+ * @throws {RunOutputsError} `not_found`, if there is no such build directory after a job that
+ * succeeded.
  */
 export async function planStage(
   root: RunOutputRoot,
@@ -113,7 +115,7 @@ export async function planStage(
   const { stage, amdgpuFamily } = options;
   const group = { stage, amdgpuFamily };
   root.logDir(group);
-  await checkDirectory(options.buildDir);
+  if (!await hasDirectory(options, planner)) return;
   await planBuildLogs(root, { ...options, group }, planner);
 }
 
@@ -158,24 +160,39 @@ function partsOf({ jobStatus = "success", signal }: BuildJob, planner: UploadPla
       await plan();
     } catch (error) {
       signal?.throwIfAborted();
-      const missing = error instanceof RunOutputsError && error.code === "not_found";
-      if (missing && jobStatus !== "success") {
-        planner.note(path, `not there, and the job's status is ${jobStatus}`);
-      } else planner.fail(location, path, error as Error, true);
+      if (isMissing(error) && jobStatus !== "success") noteMissing(path, jobStatus, planner);
+      else planner.fail(location, path, error as Error, true);
     }
   };
 }
 
-async function checkDirectory(buildDir: string): Promise<void> {
-  const stat = await Deno.stat(buildDir).catch((error) => {
-    throw diskError("read the build directory", buildDir, error);
-  });
-  if (!stat.isDirectory) {
-    throw new RunOutputsError(
-      "invalid",
-      `Cannot read the build '${buildDir}': it is not a directory`,
-    );
+/** Whether there is a build; that there is none after a job that did not succeed is a note. */
+async function hasDirectory(
+  { buildDir, jobStatus = "success" }: BuildJob,
+  planner: UploadPlanner,
+): Promise<boolean> {
+  let stat: Deno.FileInfo;
+  try {
+    stat = await Deno.stat(buildDir);
+  } catch (cause) {
+    const error = diskError("read the build directory", buildDir, cause);
+    if (!isMissing(error) || jobStatus === "success") throw error;
+    noteMissing(buildDir, jobStatus, planner);
+    return false;
   }
+  if (stat.isDirectory) return true;
+  throw new RunOutputsError(
+    "invalid",
+    `Cannot read the build '${buildDir}': it is not a directory`,
+  );
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof RunOutputsError && error.code === "not_found";
+}
+
+function noteMissing(path: string, jobStatus: JobStatus, planner: UploadPlanner): void {
+  planner.note(path, `not there, and the job's status is ${jobStatus}`);
 }
 
 /** All `.ninja_log` files of the build as one archive, their names relative to the build. */

@@ -6,8 +6,9 @@
  * is taken away first, so that no reader is told what is no longer so, whatever becomes of this
  * upload.
  *
- * An upload that fails leaves a mark instead, so that the next one of the same part does not pass
- * for all there is.
+ * Before its first file an upload leaves a mark of what is to come. One that ends well takes it
+ * away; one that fails or is killed does not, so that neither the run nor the next upload of the
+ * same part passes for all there is.
  *
  * @module
  */
@@ -25,58 +26,28 @@ import type { ObjectInfo, StorageBackend } from "../storage/backend.ts";
 import { bytesSource } from "../storage/byte_source.ts";
 import { type StreamedSource, streamedSource } from "../storage/streamed_source.ts";
 import type { TransferResult } from "../storage/transfer.ts";
-import { WatchedWrites } from "../storage/watched_writes.ts";
 import {
+  type BegunUpload,
+  type CopiedContent,
   describePart,
   isSamePart,
+  lostFiles,
   ownHead,
-  type PartAuthor,
   type PartContent,
   type PartToBe,
+  type PartUploadOptions,
   takeOver,
+  type UploadedFiles,
 } from "./part_content.ts";
 import { putContended } from "./put_contended.ts";
 import { readExpected, readPart, type StoredPart } from "./read_manifest.ts";
 import { UnfinishedMark } from "./unfinished_mark.ts";
+import { watchedPart } from "./watched_part.ts";
 
-/** Options of {@linkcode PartUpload}. */
-export interface PartUploadOptions extends PartAuthor {
-  /** Where a location is, for messages. Default: its S3 URI. */
-  readonly show?: (location: OutputLocation) => string;
-  /** Told, in one line, what a person should know. */
-  readonly onNote?: (note: string) => void;
-  /**
-   * Up to how many bytes of a part from before are kept in memory; the files of a larger one are
-   * read anew each time they are needed. Default: 4 MiB.
-   */
-  readonly keepBytes?: number;
-}
-
-/** What a copy has put there of a part. */
-export interface CopiedContent {
-  /**
-   * All of the part but the files, as the run that was copied has it: its `run` and `writer` go on
-   * telling who made them. Default: as the part was before.
-   */
-  readonly head?: ManifestHead;
-  /** What is there now of its files, in the order of the paths. */
-  readonly files?: readonly OutputFile[];
-  /** What became of other files that the part told of before. */
-  readonly replaced?: readonly TransferResult[];
-  /** The paths of all files that are there now. */
-  readonly there?: ReadonlySet<string>;
-}
+export type { CopiedContent, PartUploadOptions, UploadedFiles };
 
 /** Up to how many bytes of a part are kept. */
 const KEEP_BYTES = 4 * 1024 * 1024;
-
-/** What an upload has put there, and the pages that tell of it. */
-export interface UploadedFiles {
-  /** What became of each file; none has failed. */
-  readonly results: readonly TransferResult[];
-  /** What became of each index page. */
-  readonly pages?: readonly TransferResult[];
-}
 
 /**
  * The part of one upload, from before its first file to after its last.
@@ -109,11 +80,13 @@ export class PartUpload {
   readonly #options: PartUploadOptions;
   readonly #location: OutputLocation;
   /**
-   * The part that was taken away because what it tells was going to change, and what had been left
-   * undone by then. Its files are in the mark.
+   * The head of the part that was taken away because what it tells was going to change. Its files
+   * are in the mark.
    */
-  #withdrawn?: { readonly head: ManifestHead; readonly pending: readonly string[] };
-  /** What earlier uploads have left undone. */
+  #withdrawn?: ManifestHead;
+  /** What the mark tells since this upload has begun to write. */
+  #begun?: BegunUpload;
+  /** What earlier uploads have left undone, and what this one has yet to do. */
   readonly #mark: UnfinishedMark;
   /** Whether it is files of other jobs that are written: their part stays theirs. */
   #copies = false;
@@ -148,28 +121,33 @@ export class PartUpload {
    * Looks whether the part is there from before.
    *
    * @param planned What is going to be uploaded.
-   * @returns The storage to upload to: before it replaces what that part tells of, it takes the
-   * part away.
+   * @returns The storage to upload to: before its first write it leaves a mark of what is to come,
+   * and before it replaces what the part from before tells of, it takes that away.
    * @throws {RunOutputsError} If the part can't be read. One that is broken is taken away before
    * the first write.
    */
   async begin(planned: readonly OutputLocation[] = []): Promise<StorageBackend> {
     if (!this.#backend.writes) return this.#backend;
-    let withdrawing: Promise<void> | undefined;
     let there: StoredPart | undefined;
+    let broken: Error | undefined;
     const hashes = new FileHashes();
     try {
       there = await this.#read(({ path, sha256 }) => hashes.add(path, sha256));
-      if (there === undefined) return this.#backend;
     } catch (error) {
       if (!isBroken(error)) throw error;
-      return new WatchedWrites(this.#backend, async (location) => {
-        await (withdrawing ??= this.#withdraw([...planned, location], undefined, error));
-      });
+      broken = error;
     }
-    return new WatchedWrites(this.#backend, async (location, { sha256 }) => {
-      if (!hashes.differs(this.#pathOf(location) ?? "", sha256)) return;
-      await (withdrawing ??= this.#withdraw([...planned, location], there));
+    // Which of the parts of a copy a file belongs to is not known here.
+    const announces = !this.#copies;
+    if (!announces && there === undefined && broken === undefined) return this.#backend;
+    return watchedPart(this.#backend, {
+      changes: (location, { sha256 }) =>
+        broken !== undefined ||
+        there !== undefined && hashes.differs(this.#pathOf(location) ?? "", sha256),
+      withdraw: (location) => this.#withdraw([...planned, location], there, broken),
+      ...(announces && {
+        announce: (location) => this.#announce([...planned, location], there),
+      }),
     });
   }
 
@@ -221,8 +199,9 @@ export class PartUpload {
     }
     const result = await this.#put(path, () => this.#describe(results, present));
     const { error } = result;
-    if (result.outcome === "failed" && (error as RunOutputsError).code !== "conflict") {
-      await this.withhold(results);
+    if (result.outcome === "failed") {
+      if ((error as RunOutputsError).code !== "conflict") await this.withhold(results);
+      else await this.#retract();
     }
     return result;
   }
@@ -241,17 +220,15 @@ export class PartUpload {
       const mark = await this.#mark.read();
       const { part: there } = await this.#find();
       // Another job's part is none of ours, and what that job has left undone neither.
-      if (there !== undefined && claimPart(there.head, ours.head) instanceof Error) return;
+      if (there !== undefined && claimPart(there.head, ours.head) instanceof Error) {
+        return await this.#retract();
+      }
       const content = await this.#goOn(undefined, mark, ours);
       if (content instanceof Error) return;
-      const lost = failed.map((one) => ({ ...one, inRun: this.#pathOf(one.location) }));
-      const isUnlisted = (one: typeof lost[number]) => one.unlisted || !one.inRun;
+      const lost = lostFiles(this.#root, failed);
       await this.#mark.write(content, {
-        pending: [
-          ...content.pending,
-          ...lost.flatMap((one) => isUnlisted(one) ? [] : [one.inRun!]),
-        ],
-        unlisted: [...content.unlisted, ...lost.filter(isUnlisted).map(({ path }) => path)],
+        pending: [...content.pending, ...lost.pending],
+        unlisted: [...content.unlisted, ...lost.unlisted],
       });
     } catch (error) {
       this.#mark.note("can't be written: later uploads of this part pass for all of it", error);
@@ -298,7 +275,7 @@ export class PartUpload {
     const ours = await this.#describe(replaced, []);
     const told = new Set(files.map(({ path }) => path));
     return {
-      head: head ?? this.#withdrawn?.head ?? ownHead(await this.#mark.read()) ?? ours.head,
+      head: head ?? this.#withdrawn ?? ownHead(await this.#mark.read()) ?? ours.head,
       files: inOrder([...files, ...ours.files.filter(({ path }) => !told.has(path))]),
     };
   }
@@ -315,7 +292,13 @@ export class PartUpload {
     ours: PartContent,
     unitesAll = this.#copies,
   ): Promise<PartToBe | RunOutputsError> {
-    const before = { part, mark, withdrawn: this.#withdrawn, unread: this.#mark.unread };
+    const before = {
+      part,
+      mark,
+      withdrawn: this.#withdrawn,
+      begun: this.#begun,
+      unread: this.#mark.unread,
+    };
     const { show, signal } = this.#options;
     const run = { backend: this.#backend, root: this.#root };
     return await takeOver(run, before, ours, { unitesAll, show, signal });
@@ -349,7 +332,7 @@ export class PartUpload {
       await this.#settle(pending);
       if (pending.length === 0) return result;
       const left = describeUnfinished({ part: this.name, pending, unlisted: [] });
-      const warning = `the part counts as missing: ${left}`;
+      const warning = `the part counts as missing (delete ${this.#mark} if that is all): ${left}`;
       return { ...result, warnings: [...result.warnings, warning] };
     } finally {
       await source?.[Symbol.asyncDispose]();
@@ -371,18 +354,17 @@ export class PartUpload {
 
   async #read(onFile?: (file: OutputFile) => void): Promise<StoredPart | undefined> {
     const { show, signal } = this.#options;
-    const options = { show, signal };
-    return await readPart(
-      this.#backend,
-      { location: this.#location },
-      this.#isKept,
-      options,
-      onFile,
-    );
+    const at = { location: this.#location };
+    return await readPart(this.#backend, at, this.#isKept, { show, signal }, onFile);
   }
 
   async #settle(pending: readonly string[]): Promise<void> {
     if (this.#backend.writes) await this.#mark.settle((await this.#describe([], [])).head, pending);
+  }
+
+  /** Takes this upload's own mark away; one that has the files of another's part stays. */
+  async #retract(): Promise<void> {
+    if (this.#begun !== undefined && this.#withdrawn === undefined) await this.#mark.retract();
   }
 
   /** Whether the files of a part, or of a mark, are kept in memory. */
@@ -391,6 +373,32 @@ export class PartUpload {
 
   #pathOf(location: OutputLocation): string | undefined {
     return location.relativeTo(this.#root.root());
+  }
+
+  /**
+   * Leaves a mark of what is to come. Trouble with it is none of the upload's: only if that is killed
+   * is there less to be seen.
+   */
+  async #announce(
+    planned: readonly OutputLocation[],
+    there: StoredPart | undefined,
+  ): Promise<void> {
+    try {
+      const ours = await this.#describe([], []);
+      // What is another job's stays that job's: this upload will be refused.
+      if (there !== undefined && claimPart(there.head, ours.head) instanceof Error) return;
+      const content = await this.#goOn(undefined, await this.#mark.read(), ours);
+      if (!(content instanceof Error)) await this.#markBegun(content, planned);
+    } catch {
+      this.#options.signal?.throwIfAborted();
+    }
+  }
+
+  async #markBegun(content: PartToBe, planned: readonly OutputLocation[]): Promise<void> {
+    const paths = planned.map((location) => this.#pathOf(location)!);
+    const { pending, unlisted } = content;
+    await this.#mark.write(content, { pending: [...pending, ...paths], unlisted });
+    this.#begun = { planned: new Set(paths), before: new Set(pending) };
   }
 
   /** Takes the part away; a mark has its files, so that they are told again. */
@@ -411,10 +419,8 @@ export class PartUpload {
       const { run, writer } = (there ?? mark ?? ours).head;
       content = { ...content, head: { ...content.head, run, writer } };
     }
-    const paths = planned.map((location) => this.#pathOf(location)!);
-    const { pending, unlisted } = content;
-    await this.#mark.write(content, { pending: [...pending, ...paths], unlisted });
-    this.#withdrawn = { head: (there ?? content).head, pending: content.pending };
+    await this.#markBegun(content, planned);
+    this.#withdrawn = (there ?? content).head;
     if (cause !== undefined) onNote?.(`${cause.message}: it is replaced`);
     try {
       await this.#backend.delete(this.#location, { signal });

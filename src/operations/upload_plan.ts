@@ -9,6 +9,7 @@ import { join, resolve } from "node:path";
 import { type ArchiveMember, ARTIFACT_MANIFEST } from "../archive/members.ts";
 import { pack, packedLength, type PackOptions } from "../archive/pack.ts";
 import { diskError } from "../layout/disk_error.ts";
+import { RunOutputsError } from "../layout/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { StorageBackend } from "../storage/backend.ts";
 import { type PathFilter, pathFilter, type PathFilterOptions } from "../storage/path_filter.ts";
@@ -151,7 +152,8 @@ export class UploadPlanner {
   }
 
   /**
-   * Tells that something should be uploaded and can't be.
+   * Tells that something should be uploaded and can't be. That what is on disk is wrong is no wrong
+   * input of the caller: the rest is uploaded.
    *
    * @param location Where it should go.
    * @param path What.
@@ -159,7 +161,9 @@ export class UploadPlanner {
    * @param unlisted Whether it can be a directory, of which files nobody knows.
    */
   fail(location: OutputLocation, path: string, error: Error, unlisted = false): void {
-    const failure = { location, path, outcome: "failed", warnings: [], error } as const;
+    const isInput = error instanceof RunOutputsError && error.code === "invalid";
+    const failed = isInput ? new RunOutputsError("failed", error.message, { cause: error }) : error;
+    const failure = { location, path, outcome: "failed", warnings: [], error: failed } as const;
     this.#failures.push(unlisted ? { ...failure, unlisted } : failure);
   }
 

@@ -28,7 +28,8 @@ const MAX_LENGTH = 200;
  * The name of an upload's part.
  *
  * @param subject What the upload is of.
- * @param paths The files it is going to put there, relative to the run's prefix.
+ * @param paths The files it is to put there, those that it can't put there too, relative to the run's
+ * prefix.
  * @param job The job's id in its workflow file, if there is a job.
  * @returns `{job}.{command}.{of}`, and a hash of the paths where options do not tell uploads apart.
  *

@@ -1,10 +1,10 @@
 /**
- * The mark that an upload leaves beside the parts of the outputs manifest if it has not put
- * everything there: `manifests/outputs/{part}.incomplete`.
+ * The mark that stands beside the parts of the outputs manifest while an upload has not put
+ * everything there, be it under way, killed or failed: `manifests/outputs/{part}.incomplete`.
  *
  * It is written like a part: its `files` are those that are there and that no part tells of, its
  * `pending` the paths of those that are still to come, its `unlisted` what could not be read and so
- * has no paths in the run.
+ * has no paths in the run. One that is `finished` stands for none, where nothing may be deleted.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface StillToCome {
   readonly unlisted: readonly string[];
 }
 
-/** A part of which an upload has failed, and none has made up for that. */
+/** A part of which an upload has not finished, and none has made up for that. */
 export interface UnfinishedPart extends StillToCome {
   /** The part's name. */
   readonly part: string;
@@ -28,6 +28,11 @@ export interface UnfinishedPart extends StillToCome {
 }
 
 const SUFFIX = ".incomplete";
+
+/** What the mark of an upload means to who reads the run, behind the upload's name. */
+export const NOT_FINISHED =
+  "is not finished (running, killed or failed): files can be missing or " +
+  "from two uploads until it has been run again";
 
 /** How many paths a message tells. */
 const NAMED = 5;
@@ -72,6 +77,27 @@ export function unlistedOf(head: ManifestHead): readonly string[] {
   return strings(head.unlisted);
 }
 
+/**
+ * What stands in place of a mark that can't be deleted.
+ *
+ * @param head All of the mark but its files.
+ * @returns The head of one without files.
+ */
+export function finishedMark(head: ManifestHead): ManifestHead {
+  const { pending: _1, unlisted: _2, pages: _3, ...rest } = head;
+  return { ...rest, finished: true } as ManifestHead;
+}
+
+/**
+ * Whether what a mark was of is there by now.
+ *
+ * @param head All of the mark but its files.
+ * @returns Whether it counts as none.
+ */
+export function isFinished(head: ManifestHead): boolean {
+  return head.finished === true;
+}
+
 function strings(list: unknown): readonly string[] {
   return Array.isArray(list) ? list.map(String) : [];
 }
@@ -80,11 +106,11 @@ function strings(list: unknown): readonly string[] {
  * What a mark tells, for a message.
  *
  * @param mark The mark.
- * @returns `an upload of the part p has failed; still to come: a, b, …, and 3 more`
+ * @returns `an upload of the part p is not finished (…): …; still to come: a, b, …, and 3 more`
  */
 export function describeUnfinished({ part, pending, unlisted, unread }: UnfinishedPart): string {
   return [
-    `an upload of the part ${part} has failed`,
+    `an upload of the part ${part} ${NOT_FINISHED}`,
     ...(unread === undefined ? [] : [`what is still to come is not known: ${unread}`]),
     ...(pending.length === 0 ? [] : [`still to come: ${namedPaths(pending)}`]),
     ...(unlisted.length === 0 ? [] : [`it could not read ${namedPaths(unlisted)}`]),

@@ -45,14 +45,14 @@ export function bytesSource(content: Uint8Array | string): ByteSource {
  *
  * @param path The file.
  * @returns The source.
- * @throws {RunOutputsError} `not_found`, `denied` or `failed`, if it can't be looked at;
- * `invalid`, if it is not a regular file.
+ * @throws {RunOutputsError} `not_found` or `denied`, if it can't be looked at; `failed`,
+ * if it is not a regular file.
  */
 // deno-lint-ignore require-await -- what it throws is to be a rejection
 export async function fileSource(path: string): Promise<ByteSource> {
   const info = lookAt(path);
   if (!info.isFile) {
-    throw new RunOutputsError("invalid", `Cannot read '${path}': it is not a regular file`);
+    throw new RunOutputsError("failed", `Cannot read '${path}': it is not a regular file`);
   }
   return {
     size: info.size,

@@ -31,6 +31,8 @@ export interface UploadItem {
   readonly size?: number;
   /** The SHA-256 that the bytes must have, 64 hex digits in lower case. */
   readonly sha256?: string;
+  /** What tells that hash, for messages: a path on disk. */
+  readonly sha256From?: string;
   /** The content type; by the location's name if not given. */
   readonly contentType?: string;
   /** How many bytes it is made from, where it is made when its turn comes. */
@@ -71,7 +73,9 @@ export interface UploadOptions extends TransferOptions {
 export function fileItem(
   location: OutputLocation,
   path: string,
-  more: Partial<Pick<UploadItem, "size" | "sha256" | "contentType" | "followUp">> = {},
+  more: Partial<
+    Pick<UploadItem, "size" | "sha256" | "sha256From" | "contentType" | "followUp">
+  > = {},
 ): UploadItem {
   return { location, path, ...more, open: () => fileSource(path) };
 }
@@ -225,13 +229,16 @@ async function send(
 ): Promise<TransferResult> {
   const { location, path } = item;
   let resumed: number | undefined;
-  const written = await backend.write(location, source, {
+  const writing = backend.write(location, source, {
     sha256: sha256 ?? item.sha256,
     contentType: item.contentType ?? contentType(location.name),
     ifAbsent,
     onBytes: (bytes) => onEvent?.({ type: "bytes", path, bytes }),
     onResumed: (bytes) => resumed = bytes,
     signal,
+  });
+  const written = await writing.catch((error) => {
+    throw withItsSource(item, error);
   });
   const { size } = written;
   const etag = markOf(backend, written);
@@ -305,10 +312,19 @@ async function lookUp(
 
 function checkHash(item: UploadItem, sha256: string): void {
   if (item.sha256 === undefined || item.sha256 === sha256) return;
-  throw new RunOutputsError(
+  const error = new RunOutputsError(
     "integrity",
     `Cannot upload '${item.path}': it has sha256 ${sha256}, expected ${item.sha256}`,
   );
+  throw withItsSource(item, error);
+}
+
+/** An error of wrong bytes that names what tells which are right. */
+function withItsSource({ sha256From }: UploadItem, error: unknown): unknown {
+  const isWrong = error instanceof RunOutputsError && error.code === "integrity";
+  if (!isWrong || sha256From === undefined) return error;
+  const message = `${error.message} (the checksum is from '${sha256From}')`;
+  return new RunOutputsError("integrity", message, { cause: error });
 }
 
 function disposable(source: ByteSource & Partial<AsyncDisposable>): ByteSource & AsyncDisposable {

@@ -284,7 +284,7 @@ test("fetch: what a failed upload has put there is not hidden by the next one of
   await run(0, artifactsOf(d, "art2"));
   assert.match(
     (await fetch(7)).err,
-    /an upload of the part build has failed; still to come: b_lib_generic\.tar\.zst$/m,
+    /an upload of the part build is not finished \(.*\): .*; still to come: b_lib_generic\.tar\.zst$/m,
   );
 
   await Deno.writeTextFile(checksum, right);
@@ -292,6 +292,29 @@ test("fetch: what a failed upload has put there is not hidden by the next one of
   await fetch(0);
   const archives = (await fileNames(fetched)).filter((file) => file.endsWith(".tar.zst"));
   assert.deepEqual(archives.sort(), ["a", "b", "c"].map(name));
+});
+
+test("upload: what was refused counts for the name of the part, so that its mark is settled", async (d) => {
+  const artifact = "foo_lib_generic.tar.zst";
+  const outputs = () => fileNames(join(d.root, "manifests/outputs"));
+  await writeTree(join(d.dir, "art"), { [artifact]: "no archive" });
+  await runs(6, artifactsOf(d, "art"));
+  const [mark] = await outputs();
+  await putArchives(join(d.dir, "art"), [artifact]);
+  await runs(0, artifactsOf(d, "art"));
+  assert.deepEqual(await outputs(), [mark.replace(/incomplete$/, "json")]);
+
+  // A file that can't be found, and is there the next time.
+  const files = (...names: string[]) =>
+    upload("files", ...names.map((name) => join(d.dir, name)), "--to", "x", ...[
+      "--output-dir",
+      d.staging,
+    ]);
+  await writeTree(d.dir, { "a.txt": "a" });
+  await runs(7, files("a.txt", "b.txt"));
+  await writeTree(d.dir, { "b.txt": "b" });
+  await runs(0, files("a.txt", "b.txt"));
+  assert(!(await outputs()).some((name) => name.endsWith(".incomplete")));
 });
 
 test("a broken part: list and fetch name it, exit 6; --no-manifest goes on without", async (d) => {
@@ -390,7 +413,8 @@ test("a failed upload without a part is told: verify, list, copy and export", as
     d.staging,
   );
   await runs(7, args);
-  const failed = /an upload of the part p has failed; still to come: x\/b\.txt$/m;
+  const failed =
+    /an upload of the part p is not finished \(running, killed or failed\): .*; still to come: x\/b\.txt$/m;
   const at = ["--staging-dir", d.staging, ...RUN];
   const unfinished = [{ part: "p", pending: ["x/b.txt"], unlisted: [] }];
 
@@ -414,7 +438,10 @@ test("a failed upload without a part is told: verify, list, copy and export", as
   const tar = join(d.dir, "run.tar");
   assert.match((await runs(0, ["export", tar, ...at])).err, failed);
   const imported = join(d.dir, "imported");
-  assert.match((await runs(0, ["import", tar, "--output-dir", imported])).err, /part p .* failed/);
+  assert.match(
+    (await runs(0, ["import", tar, "--output-dir", imported])).err,
+    /part p .* not finished/,
+  );
   for (const dir of [mirror, imported]) {
     const { err } = await runs(7, ["verify", "--staging-dir", dir, ...RUN]);
     assert.match(err, failed);

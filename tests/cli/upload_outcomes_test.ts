@@ -295,3 +295,71 @@ Deno.test("upload files: two files for one place are refused, one file named twi
   await refused(["upload", "files", join(temp.path, "a"), b, ...rest], [a, b], { code: 2 });
   await runs(0, ["upload", "files", a, a, ...rest]);
 });
+
+/** Runs an upload of which nothing succeeds, because of what it finds on disk. */
+async function failsOnDisk(args: readonly string[], ...texts: string[]): Promise<void> {
+  const { err } = await runs(1, args);
+  for (const text of texts) assert(err.includes(text), `${text} is not in: ${err}`);
+}
+
+test("upload artifacts: what is wrong with an artifact is a failure, not wrong usage", async (d) => {
+  const artifacts = join(d.dir, "a");
+  const args = ["upload", "artifacts", artifacts, "--output-dir", d.staging, ...RUN];
+  const fails = async (...texts: string[]) => {
+    await failsOnDisk(args, ...texts);
+    const outputs = await fileNames(join(d.root, "manifests/outputs"));
+    assert(outputs.every((name) => name.endsWith(".incomplete")), outputs.join());
+  };
+  await writeTree(artifacts, { "x_lib_generic/stage/x": "x" });
+  await fails(
+    "Cannot pack",
+    "it has no artifact_manifest.txt, so it is not a whole artifact: list its directories there, one " +
+      "relative path a line",
+  );
+  await writeTree(artifacts, { "x_lib_generic/artifact_manifest.txt": "../x\n" });
+  await fails("Cannot pack", "line 1");
+  if (Deno.build.os === "windows") return;
+  await writeTree(artifacts, { "x_lib_generic/artifact_manifest.txt": "stage\n" });
+  using _ = Deno.listen({ transport: "unix", path: join(artifacts, "x_lib_generic/stage/s") });
+  await fails("Cannot pack", "neither a file, a directory nor a link");
+});
+
+test("upload: a file that is none, a name that fits not and a broken manifest exit with 1", async (d) => {
+  const to = ["--output-dir", d.staging, ...RUN];
+  await writeTree(d.dir, { "t/odd.tar.gz": "x" });
+  await failsOnDisk(["upload", "tarballs", join(d.dir, "t"), ...to], "does not begin with");
+  await writeTree(d.dir, { "b/base/aux-overlay/build/therock_manifest.json": "{" });
+  await Deno.mkdir(join(d.dir, "b/logs"));
+  await Deno.mkdir(join(d.dir, "b/artifacts"));
+  await failsOnDisk(build(join(d.dir, "b"), d.staging), "it is not JSON");
+  if (Deno.build.os === "windows") return;
+  const socket = join(d.dir, "s");
+  using _ = Deno.listen({ transport: "unix", path: socket });
+  const files = ["upload", "files", socket, "--to", "x", ...to];
+  await failsOnDisk(files, "it is not a regular file");
+});
+
+for (const status of ["failure", "cancelled"]) {
+  test(`upload build, stage: after ${status} an empty or missing build directory is no error`, async (d) => {
+    const empty = join(d.dir, "empty");
+    await Deno.mkdir(empty);
+    for (const dir of [empty, join(d.dir, "missing")]) {
+      const stage = [
+        ...["upload", "stage", "--stage", "s", "--build-dir", dir],
+        ...["--output-dir", d.staging, ...RUN],
+      ];
+      for (const args of [stage, build(dir, d.staging)]) {
+        const { out, err } = await runs(0, [...args, "--job-status", status, "--json"]);
+        assert.match(
+          err,
+          new RegExp(`^note: skipped '${dir}.*: not there, .* status is ${status}$`, "m"),
+        );
+        const { files, notes } = JSON.parse(out);
+        assert.deepEqual(files, []);
+        assert(notes.length > 0);
+      }
+    }
+    await assert.rejects(Deno.stat(d.staging), Deno.errors.NotFound);
+    await refused(build(join(d.dir, "missing"), d.staging), ["missing"], { code: 3 });
+  });
+}

@@ -3,6 +3,8 @@ import { main } from "../../src/cli/main.ts";
 import { makeBuildTree } from "../support/build_tree.ts";
 import { likeArchive } from "../support/bytes.ts";
 import { FakeIo, run } from "../support/fake_io.ts";
+import { startS3Server } from "../support/s3_server.ts";
+import { s3Env } from "../support/s3_subject.ts";
 import { readTree, tempDir, writeTree } from "../support/temp_dir.ts";
 
 const RUN = ["--run-id", "7", "--platform", "linux"];
@@ -179,9 +181,20 @@ Deno.test("upload artifacts: a sidecar that does not match fails its archive alo
   assert.deepEqual(Object.keys(await readTree(`${dir.path}/s`)), [
     "7-linux/good_lib_generic.tar.zst",
     "7-linux/good_lib_generic.tar.zst.sha256sum",
-    "7-linux/manifests/outputs/artifacts.69149d57.incomplete",
+    "7-linux/manifests/outputs/artifacts.aa61ec6d.incomplete",
   ]);
   assert.equal(ran.stderr.trim().split("\n").length, 2, ran.stderr);
+  const from = `'${dir.path}/a/bad_lib_generic.tar.zst.sha256sum'`;
+  assert.match(ran.stderr, new RegExp(`expected 0{64} \\(the checksum is from ${from}\\)$`, "m"));
+  const dry = await run([...args, "--dry-run"]);
+  assert.equal(dry.code, 6);
+  assert(dry.stderr.includes(from), dry.stderr);
+
+  await using server = await startS3Server();
+  const s3 = ["upload", "artifacts", `${dir.path}/a`, ...RUN, NO_INDEX, "--bucket", "suite"];
+  const onS3 = await run(s3, s3Env(server.url));
+  assert.equal(onS3.code, 6);
+  assert(onS3.stderr.includes(`(the checksum is from ${from})`), onS3.stderr);
 });
 
 Deno.test("upload logs: links are skipped with a note, raw ccache logs are left out", async () => {

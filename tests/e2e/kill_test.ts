@@ -99,6 +99,43 @@ for (const moment of [0, 1, 3, 8]) {
 }
 
 Deno.test({
+  name: "kill -9 of a first upload: fetch, list and verify tell, until the next one has ended",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using dir = await tempDir();
+    const buildDir = `${dir.path}/build`;
+    await makeBuild(buildDir, 1);
+    const staging = `${dir.path}/staging`;
+    const runDir = `${staging}/7-linux`;
+    const upload = ["upload", "artifacts", `${buildDir}/artifacts`, ...RUN];
+    const args = [...upload, "--output-dir", staging, "--concurrency", "1"];
+    const child = start(args);
+    let ended = false;
+    const status = child.status.finally(() => ended = true);
+    const begun = async () => (await names(runDir)).some((name) => name.endsWith(".zst"));
+    while (!ended && !await begun()) await new Promise((resolve) => setTimeout(resolve, 1));
+    kill(child);
+    assert.equal((await status).signal, "SIGKILL", "it was killed in the middle");
+
+    const at = ["--staging-dir", staging, ...RUN];
+    const fetch = ["fetch", ...at, "--no-extract", "--output-dir", `${dir.path}/out`];
+    const verify = ["verify", ...at];
+    const reads: [number, string[]][] = [[0, fetch], [0, ["list", ...at]], [7, verify]];
+    for (const [code, read] of reads) {
+      const result = await finish(read);
+      assert.equal(result.code, code, result.stderr);
+      assert.match(result.stderr, /an upload of (?:the part )?artifacts\.[0-9a-f]{8} /);
+    }
+    const again = await finish(args);
+    assert.equal(again.code, 0, again.stderr);
+    for (const [, read] of reads) {
+      const result = await finish(read);
+      assert.deepEqual([result.code, result.stderr.includes("upload of")], [0, false]);
+    }
+  },
+});
+
+Deno.test({
   name: "SIGINT: exit code 130, one line, nothing half done, a second run completes",
   ignore: Deno.build.os === "windows",
   fn: async () => {
@@ -110,7 +147,8 @@ Deno.test({
     const args = [...upload, "--output-dir", `${dir.path}/staging`, "--concurrency", "2"];
     const child = start(args, "piped");
     const output = child.output();
-    while ((await names(runDir)).length === 0) await new Promise((r) => setTimeout(r, 1));
+    const begun = async () => (await names(runDir)).some((name) => name.endsWith(".zst"));
+    while (!await begun()) await new Promise((r) => setTimeout(r, 1));
     child.kill("SIGINT");
     const { code, stderr, stdout } = await output;
     assert.equal(code, 130);
@@ -118,8 +156,11 @@ Deno.test({
     assert.equal(stdout.length, 0);
     assert(await assertWhole(runDir) < ARTIFACTS);
     assert.deepEqual(await leftovers(buildDir, runDir), []);
+    const outputs = `${runDir}/manifests/outputs`;
+    assert.deepEqual(await names(outputs), ["build.g.incomplete"]);
     assert.equal((await finish(args)).code, 0);
     assert.equal(await assertWhole(runDir), ARTIFACTS);
+    assert.deepEqual(await names(outputs), ["build.g.json"]);
   },
 });
 
@@ -133,6 +174,8 @@ Deno.test("two uploads of one build at once: both succeed, every file is whole",
   for (const { code, stderr } of runs) assert.equal(code, 0, stderr);
   assert.equal(await assertWhole(`${dir.path}/staging/7-linux`), ARTIFACTS);
   assert.deepEqual(await leftovers(buildDir, `${dir.path}/staging/7-linux`), []);
+  const outputs = `${dir.path}/staging/7-linux/manifests/outputs`;
+  assert.deepEqual(await names(outputs), ["build.g.json"]);
 });
 
 Deno.test("two uploads of different builds at once: a mixture of archive and checksum is told", async () => {

@@ -81,18 +81,27 @@ export function matrixSuite(name: string, open: () => Promise<Target>): void {
 
     const nine = await list();
     assert.deepEqual(nine.manifest.missing, [parts[KILLED]]);
+    assert.deepEqual(nine.manifest.unfinished, [
+      { part: parts[KILLED], pending: names(KILLED), unlisted: [] },
+    ]);
     assert.deepEqual(nine.manifest.parts.map(({ part }: { part: string }) => part).sort(), [
       ...others.map((i) => parts[i]),
     ]);
     assert.deepEqual(nine.told, pathsOf(others));
     const refused = await fetch("nine");
     assert.equal(refused.code, 7, refused.stderr);
-    assert.match(refused.stderr, new RegExp(`1 of its 10 parts is missing: ${parts[KILLED]}\\n$`));
+    assert.match(
+      refused.stderr,
+      new RegExp(
+        `upload of the part ${parts[KILLED]} .*still to come: ${names(KILLED).join(", ")}`,
+      ),
+    );
 
     const again = await finish(args(KILLED), env(KILLED, 2));
     assert.equal(again.code, 0, again.stderr);
     const ten = await list();
     assert.equal(ten.manifest.complete, true);
+    assert.deepEqual(ten.manifest.unfinished, []);
     assert.deepEqual(ten.told, pathsOf(numbers));
     const fetched = await fetch("ten");
     assert.equal(fetched.code, 0, fetched.stderr);

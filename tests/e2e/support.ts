@@ -69,7 +69,7 @@ export async function checkWhole(staging: string): Promise<string[]> {
         const sidecar = await Deno.readTextFile(join(staging, `${name}.sha256sum`));
         if (sidecar !== `${sha256(bytes)}\n`) wrong.push(name);
       }
-    } else if (name.endsWith(".json")) JSON.parse(new TextDecoder().decode(bytes));
+    } else if (/\.(?:json|incomplete)$/.test(name)) JSON.parse(new TextDecoder().decode(bytes));
     else if (name.endsWith(".log")) {
       const lines = new TextDecoder().decode(bytes).split("\n");
       assert.equal(lines.length, name.endsWith("build.log") ? 50_001 : 11, name);

@@ -61,7 +61,7 @@ for (
     });
     assert.deepEqual(keys, ["b_lib_generic.tar.zst"]);
     assert.equal(failures.length, 1);
-    assert.match(failures[0], /^invalid: Cannot pack '\/a_lib_generic': /);
+    assert.match(failures[0], /^failed: Cannot pack '\/a_lib_generic': /);
     for (const text of says) assert(failures[0].includes(text), `${text}: ${failures[0]}`);
   });
 }

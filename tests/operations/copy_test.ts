@@ -535,7 +535,7 @@ for (const hasPart of [true, false]) {
     await new PartUpload(from.backend, FROM, job).withhold([...results, lost]);
     const { withheld } = await copy(from, to);
     assert.deepEqual(withheld, [
-      { part: "p", reason: "an upload of it has failed at the source" },
+      { part: "p", reason: "an upload of it is not finished at the source" },
     ]);
     const { head: _, ...mark } = await markOf(to);
     const paths = hasPart ? ["a.txt", "x.txt"] : ["x.txt"];

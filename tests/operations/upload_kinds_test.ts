@@ -225,7 +225,7 @@ test("planTarballs(): the directory's own, of the run's platform", async (dir, p
   assert.deepEqual(noted(plan, dir), ["deeper", "readme.md"]);
   assert.deepEqual(
     plan.failures.map(({ location, error }) => [location.name, (error as { code?: string }).code]),
-    [["therock-dist-windows-gfx94X-dcgpu-7.0.tar.gz", "invalid"]],
+    [["therock-dist-windows-gfx94X-dcgpu-7.0.tar.gz", "failed"]],
   );
   for (const name of ["deeper/x", "no"]) {
     await Deno.mkdir(join(dir, "deeper/x"), { recursive: true });

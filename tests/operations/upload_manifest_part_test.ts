@@ -361,6 +361,130 @@ Deno.test("PartUpload: and by a killed one, until all that it was to put there h
   assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, []);
 });
 
+/** An upload that is killed after its first files. */
+async function killedJob(
+  backend: StorageBackend,
+  files: Readonly<Record<string, string>>,
+  planned: readonly string[],
+  options: Partial<PartUploadOptions> & { attempt: number } = FIRST,
+): Promise<PartUpload> {
+  const { attempt, ...rest } = options;
+  const run = { run_attempt: attempt };
+  const killed = new PartUpload(backend, ROOT, { part: "p", tool: "test", run, ...rest });
+  const items = Object.entries(files).map(([path, text]) => textItem(ROOT.file(path), text, path));
+  await upload(await killed.begin(planned.map((path) => ROOT.file(path))), items);
+  return killed;
+}
+
+const unfinished = async (backend: StorageBackend) => (await readOutputs(backend, ROOT)).unfinished;
+
+Deno.test("PartUpload: before the first file of a part that is not there yet there is a mark", async () => {
+  const inner = new MemoryBackend();
+  const marks: unknown[] = [];
+  const backend = hooked(inner, async (key) => {
+    if (/\/[ab]$/.test(key)) marks.push((await readOutputs(inner, ROOT)).marks);
+  });
+  await killedJob(backend, { a: "1", b: "1" }, ["a", "b", "c"]);
+  const mark = { part: "p", pending: ["a", "b", "c"], unlisted: [] };
+  assert.deepEqual(marks, [[mark], [mark]]);
+  // Killed here: the next one of the same goes on, and takes the mark away.
+  assert.equal((await job(inner, { a: "1", b: "1", c: "1" }, FIRST)).outcome, "written");
+  assert.deepEqual(await unfinished(inner), []);
+  await assert.rejects(inner.stat(MARK), { code: "not_found" });
+});
+
+Deno.test("PartUpload: while files are added to a part there is a mark, and the part stays", async () => {
+  const backend = new MemoryBackend();
+  await job(backend, { a: "1" }, FIRST);
+  await killedJob(backend, { b: "1" }, ["b", "c"]);
+  const there = await readOutputs(backend, ROOT);
+  assert.deepEqual([there.parts.length, there.unfinished], [1, ["p"]]);
+  await job(backend, { b: "1", c: "1" }, FIRST);
+  assert.deepEqual(await unfinished(backend), []);
+  assert.deepEqual(await files(backend), { a: sha("1"), b: sha("1"), c: sha("1") });
+});
+
+Deno.test("PartUpload: where all is there already, nothing but the part is written", async () => {
+  const inner = new MemoryBackend();
+  await inner.write(ROOT.file("a"), bytesSource("1"));
+  const written: string[] = [];
+  const backend = hooked(inner, (key) => Promise.resolve(void written.push(key)));
+  await job(backend, { a: "1" }, FIRST);
+  await job(backend, { a: "1" }, FIRST);
+  assert.deepEqual(written, [ROOT.outputsManifest("p").key]);
+});
+
+Deno.test("PartUpload: a mark that can't be written does not stop the upload", async () => {
+  const inner = new MemoryBackend();
+  const backend = changed(inner, {
+    write(location, ...rest) {
+      if (location.equals(MARK)) throw new RunOutputsError("denied", "not allowed");
+      return inner.write(location, ...rest);
+    },
+  });
+  const onNote = (note: string) => assert.fail(note);
+  assert.equal((await job(backend, { a: "1" }, { ...FIRST, onNote })).outcome, "written");
+});
+
+Deno.test("PartUpload: another job that takes the name leaves the mark of the first alone", async () => {
+  const backend = new MemoryBackend();
+  const one = await killedJob(backend, { a: "1" }, ["a"]);
+  const { error } = await job(backend, { b: "1" }, { attempt: 1, writer: TWO });
+  assert.equal((error as RunOutputsError).code, "conflict");
+  assert.deepEqual((await readOutputs(backend, ROOT)).marks, [
+    { part: "p", pending: ["a"], unlisted: [] },
+  ]);
+  const results = await upload(backend, [textItem(ROOT.file("a"), "1", "a")]);
+  assert.equal((await one.end({ results })).outcome, "written");
+  assert.deepEqual(await unfinished(backend), []);
+  assert.deepEqual(await files(backend), { a: sha("1") });
+});
+
+Deno.test("PartUpload: who is refused at the end takes its own mark away", async () => {
+  for (const fails of [false, true]) {
+    const backend = new MemoryBackend();
+    const two = await killedJob(backend, { b: "1" }, ["b"], { attempt: 1, writer: TWO });
+    // The first had begun before, and has written its part meanwhile.
+    await putPart(
+      backend,
+      ROOT,
+      manifestPart("p", [outputFile("a")], {
+        writer: ONE,
+        run: { ...manifestPart("p", []).run, run_id: "123", run_attempt: 1 },
+      }),
+    );
+    if (fails) await two.withhold([]);
+    else assert.equal((await two.end({ results: [] })).outcome, "failed");
+    assert.deepEqual(await unfinished(backend), []);
+  }
+});
+
+Deno.test("PartUpload: who is refused leaves the mark that has what it took from another's part", async () => {
+  const backend = new MemoryBackend();
+  await job(backend, { a: "1", b: "1" }, FIRST);
+  const two = { attempt: 1, writer: TWO };
+  const refused = await job(backend, { a: "2", c: "2" }, two);
+  assert.equal((refused.error as RunOutputsError).code, "conflict");
+  assert.deepEqual(await unfinished(backend), ["p"]);
+  await job(backend, { a: "1", c: "1" }, FIRST);
+  assert.deepEqual(await files(backend), { a: sha("1"), b: sha("1"), c: sha("1") });
+  assert.deepEqual(await unfinished(backend), []);
+});
+
+Deno.test("PartUpload: of two uploads of one job at once, who ends first leaves the other's mark", async () => {
+  const backend = new MemoryBackend();
+  const begin = (path: string) => killedJob(backend, { [path]: "1" }, [path]);
+  const [one, two] = [await begin("a"), await begin("b")];
+  const ended = async (part: PartUpload, path: string) => {
+    const results = await upload(backend, [textItem(ROOT.file(path), "1", path)]);
+    assert.equal((await part.end({ results })).outcome, "written");
+    return (await readOutputs(backend, ROOT)).marks.flatMap(({ pending }) => pending);
+  };
+  assert.deepEqual(await ended(one, "a"), ["b"]);
+  assert.deepEqual(await ended(two, "b"), []);
+  assert.deepEqual(await files(backend), { a: sha("1"), b: sha("1") });
+});
+
 Deno.test("PartUpload: a later attempt starts anew, and clears the mark", async () => {
   const backend = new MemoryBackend();
   await failingJob(backend, { a: "1" }, ["b"], FIRST);
@@ -380,11 +504,29 @@ Deno.test("PartUpload: another job's upload does not pass for what the failed on
   assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, ["p"]);
 });
 
+Deno.test("PartUpload: where nothing may be deleted, a mark is written over", async () => {
+  const inner = new MemoryBackend();
+  const denied = () => Promise.reject(new RunOutputsError("denied", "not allowed"));
+  const backend = changed(inner, { delete: denied });
+  const onNote = (note: string) => assert.fail(note);
+  assert.equal((await job(backend, { a: "1" }, { ...FIRST, onNote })).outcome, "written");
+  assert.deepEqual(await unfinished(inner), []);
+  // What is written over tells of nothing to those that come after.
+  assert.deepEqual((await job(backend, { b: "1" }, { ...FIRST, onNote })).warnings, []);
+  assert.deepEqual(await unfinished(inner), []);
+  await killedJob(backend, { c: "1" }, ["c", "d"]);
+  assert.deepEqual(await unfinished(inner), ["p"]);
+});
+
 Deno.test("PartUpload: a mark that can't be taken away is told, and goes on counting", async () => {
   const backend = new MemoryBackend();
   await failingJob(backend, {}, ["b"], FIRST);
   const denied = changed(backend, {
     delete: () => Promise.reject(new RunOutputsError("denied", "not allowed")),
+    write(location, ...rest) {
+      if (location.equals(MARK)) throw new RunOutputsError("denied", "not allowed");
+      return backend.write(location, ...rest);
+    },
   });
   const notes: string[] = [];
   await job(denied, { b: "1" }, { ...FIRST, onNote: (note) => notes.push(note) });
@@ -421,7 +563,7 @@ Deno.test("PartUpload: an upload after which the part still counts as missing sa
   assert.equal(outcome, "written");
   assert.match(
     warnings.join(),
-    /counts as missing: .* part p .* still to come: b, c, d, e, f, and 1 more$/,
+    /missing \(delete s3:.*p\.incomplete if that is all\): .* part p .* still to come: b, c, d, e, f, and 1 more$/,
   );
 });
 

@@ -138,8 +138,8 @@ test(
     await planArtifacts(ROOT, { artifactsDir: dir }, planner);
     assert.deepEqual(keys(planner.plan()), ["c_lib_generic.tar.zst"]);
     assert.deepEqual(failed(planner.plan()), [
-      [join(dir, "a_lib_generic"), "invalid"],
-      [join(dir, "b_lib_generic"), "invalid"],
+      [join(dir, "a_lib_generic"), "failed"],
+      [join(dir, "b_lib_generic"), "failed"],
     ]);
   },
 );
@@ -379,7 +379,7 @@ test("planBuild(): after a failed job, what is broken is still a failure", async
   await makeBuild(dir);
   await Deno.writeTextFile(join(dir, MANIFEST_PATH), "{");
   await planBuild(ROOT, { buildDir: dir, artifactGroup: "g", jobStatus: "failure" }, planner);
-  assert.deepEqual(failed(planner.plan()), [[join(dir, MANIFEST_PATH), "invalid"]]);
+  assert.deepEqual(failed(planner.plan()), [[join(dir, MANIFEST_PATH), "failed"]]);
 });
 
 test("planBuild(): archives wait in the work directory, if one is given", async (dir, planner) => {

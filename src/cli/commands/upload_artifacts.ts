@@ -34,6 +34,9 @@ export function uploadArtifactsCommand(context: Context): Command {
     .addHelpText(
       "after",
       `
+An artifact's directory holds artifact_manifest.txt, which lists directories beside it, one relative
+path a line (such as math/stage), and what is in those: the files that are unpacked again.
+
 Examples:
   run-outputs upload artifacts build/artifacts --output-dir ./staging --run-id 12345
   run-outputs upload artifacts build/artifacts --include 'blas_*' --output-dir ./staging --dry-run

@@ -69,7 +69,7 @@ Without DIR the run is in storage, and --repair uploads again, from --from. With
 fetches again, from the run in storage that --run-id and the other options name.
 
 Exits with 6 if a file has wrong bytes, with 7 if one or a part of the manifest is missing or an
-upload of a part has failed, with 3 if there is nothing, or nothing to hold it against.
+upload of a part is not finished, with 3 if there is nothing, or nothing to hold it against.
 
 Examples:
   run-outputs verify --staging-dir ./staging --run-id 12345

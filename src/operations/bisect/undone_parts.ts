@@ -21,7 +21,7 @@ export function undoneParts(
   group: string | undefined,
 ): string[] {
   const undone = new Map(missing.map((part) => [part, `the part ${part} is missing`]));
-  for (const part of unfinished) undone.set(part, `an upload of the part ${part} has failed`);
+  for (const part of unfinished) undone.set(part, `an upload of the part ${part} is not finished`);
   return [...undone].filter(([part]) => mayHave(part, group)).map(([, phrase]) => phrase);
 }
 

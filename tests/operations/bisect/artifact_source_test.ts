@@ -118,9 +118,10 @@ Deno.test("bisectArtifacts(): a run that may lack something is none", async () =
   await s.backend.write(mark("build.gfx1151"), bytesSource("{}"));
   assert.equal(await reason(), "", "another GPU's");
   await s.backend.write(mark("build.gfx94X-dcgpu"), bytesSource("{}"));
-  const failed = /run 1001: it is not whole: an upload of the part build\.gfx94X-dcgpu has failed$/;
+  const failed =
+    /run 1001: it is not whole: an upload of the part build\.gfx94X-dcgpu is not finished$/;
   assert.match(await reason(), failed);
-  assert.match(await reason({ artifactGroups: [] }), /build\.gfx1151 has failed; an upload/);
+  assert.match(await reason({ artifactGroups: [] }), /build\.gfx1151 is not finished; an upload/);
   await s.backend.delete(mark("build.gfx94X-dcgpu"));
 
   await putPart(s.backend, root, manifestPart("logs", []));
