@@ -19,6 +19,17 @@ export interface FetchResult extends TransferResult {
   readonly origin?: FetchOrigin;
 }
 
+/**
+ * How much was downloaded: without what was there from before, in a cache or of an earlier try.
+ *
+ * @param results What became of the archives.
+ * @returns Bytes.
+ */
+export function downloadedBytes(results: readonly FetchResult[]): number {
+  return results.filter(({ origin }) => origin === "network")
+    .reduce((sum, { size = 0, resumed = 0 }) => sum + size - resumed, 0);
+}
+
 /** An archive on disk that may be read until it is disposed of. */
 export interface FetchedArchive extends AsyncDisposable {
   /** Where it is. Not to be changed. */

@@ -11,7 +11,12 @@ import { diskError } from "../layout/disk_error.ts";
 import type { StorageBackend } from "../storage/backend.ts";
 import { downloadFailure, type DownloadItem, segmentFor } from "../storage/download.ts";
 import { concurrencyFor, transferAll } from "../storage/transfer.ts";
-import { ArchiveSource, type FetchedArchive, type FetchResult } from "./archive_source.ts";
+import {
+  ArchiveSource,
+  downloadedBytes,
+  type FetchedArchive,
+  type FetchResult,
+} from "./archive_source.ts";
 import { explainFetched, type FetchPackedOptions, type FetchPlan } from "./fetch_artifacts.ts";
 import { findPlaces, putArchives } from "./keep_archives.ts";
 import { makeWorkDir, missingDirs, removeEmpty } from "./work_dir.ts";
@@ -110,14 +115,13 @@ export async function fetchUnpacked(
     else if (opened && await hasArchives(workDir)) onKept?.(keptIn = workDir);
     else await removeEmpty([workDir, ...missing]);
   }
-  const archives = report.results.filter(({ origin }) => origin === "network");
   return {
     ...report,
     warnings: left.map((message) =>
       `${message}; ${done ? "what was fetched is in place, and " : ""}the next fetch tries again`
     ),
     keptIn,
-    downloading: { seconds: clock.downloading, bytes: sum(archives.map(({ size }) => size)) },
+    downloading: { seconds: clock.downloading, bytes: downloadedBytes(report.results) },
     unpacking: {
       seconds: clock.unpacking,
       bytes: sum([...report.unpacked.values()].map(({ bytes }) => bytes)),

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import { RunOutputRoot } from "../../src/layout/run_output_root.ts";
+import { downloadedBytes } from "../../src/operations/archive_source.ts";
 import { type FetchOptions, fetchPacked, planFetch } from "../../src/operations/fetch_artifacts.ts";
 import { listOutputs, noOutputs } from "../../src/operations/list_outputs.ts";
 import type { StorageBackend } from "../../src/storage/backend.ts";
@@ -281,4 +282,16 @@ test("list: each file of the run with path and kind, in the order of the keys", 
   const error = noOutputs(nobody, "there");
   assert.equal(error.code, "not_found");
   assert.match(error.message, /run 9 .*there/);
+});
+
+Deno.test("downloadedBytes(): what a cache or an earlier try had does not count", () => {
+  const one = { location: ROOT.root(), path: "x", outcome: "written", warnings: [] } as const;
+  const results = [
+    { ...one, size: 10, origin: "network" } as const,
+    { ...one, size: 100, resumed: 70, origin: "network" } as const,
+    { ...one, size: 1000, origin: "cache" } as const,
+    { ...one, size: 10_000, origin: "disk" } as const,
+    { ...one, outcome: "failed", size: 100_000 } as const,
+  ];
+  assert.equal(downloadedBytes(results), 40);
 });

@@ -188,9 +188,9 @@ async function execute(
     const began = performance.now();
     const results = await fetchPacked(backend, plan, common);
     const seconds = (performance.now() - began) / 1000;
-    const loaded = results.filter(({ origin }) => origin === "network");
-    const bytes = loaded.reduce((sum, { size }) => sum + (size ?? 0), 0);
-    return { results, unpacked: new Map(), downloading: { seconds, bytes } };
+    const { downloadedBytes } = await import("../../operations/archive_source.ts");
+    const downloading = { seconds, bytes: downloadedBytes(results) };
+    return { results, unpacked: new Map(), downloading };
   }
   const { fetchUnpacked } = await import("../../operations/fetch_unpacked.ts");
   const { keepArchives } = options;
