@@ -49,6 +49,9 @@ export type { CopiedContent, PartUploadOptions, UploadedFiles };
 /** Up to how many bytes of a part are kept. */
 const KEEP_BYTES = 4 * 1024 * 1024;
 
+/** What follows from a mark that can't be written. */
+const NOTHING_TELLS = "can't be written, so nothing tells that this upload is not finished";
+
 /**
  * The part of one upload, from before its first file to after its last.
  *
@@ -231,7 +234,7 @@ export class PartUpload {
         unlisted: [...content.unlisted, ...lost.unlisted],
       });
     } catch (error) {
-      this.#mark.note("can't be written: later uploads of this part pass for all of it", error);
+      this.#mark.note(NOTHING_TELLS, error);
     }
   }
 
@@ -266,7 +269,7 @@ export class PartUpload {
         unlisted: [...content.unlisted, ...toCome.unlisted],
       });
     } catch (error) {
-      this.#mark.note("can't be written: later uploads of this part pass for all of it", error);
+      this.#mark.note(NOTHING_TELLS, error);
     }
   }
 
