@@ -26,6 +26,13 @@ export interface S3Options {
   readonly partSize?: number;
 }
 
+/** The options that say where a command reads from. */
+interface ReadOptions extends S3Options {
+  readonly stagingDir?: string;
+  readonly bucket?: string;
+  readonly bucketB?: string;
+}
+
 /** An open storage. */
 export interface OpenStorage extends Disposable {
   /** The storage. */
@@ -121,7 +128,7 @@ export async function checkOutputDir(dir: string): Promise<string> {
 }
 
 /**
- * The storage that a command reads from.
+ * The storage that a command reads from. A note tells of options that have no effect there.
  *
  * @param options The value of `--staging-dir` and the options for S3.
  * @param io The environment, for `$THEROCK_LOCAL_STAGING_DIR` and what the AWS SDK reads.
@@ -131,7 +138,17 @@ export async function checkOutputDir(dir: string): Promise<string> {
  * options is no good.
  */
 export async function openForReading(
-  options: S3Options & { readonly stagingDir?: string },
+  options: ReadOptions,
+  io: Io,
+  output: Output,
+): Promise<OpenStorage> {
+  tellUnused(options, io, output);
+  return await openToRead(options, io, output);
+}
+
+/** As {@linkcode openForReading}, without the note. */
+export async function openToRead(
+  options: ReadOptions,
   io: Io,
   output: Output,
 ): Promise<OpenStorage> {
@@ -228,13 +245,7 @@ const S3_ONLY = [
  * @param io The environment.
  * @param output Where to.
  */
-export function tellUnused(
-  options:
-    & S3Options
-    & { readonly stagingDir?: string; readonly bucket?: string; readonly bucketB?: string },
-  io: Io,
-  output: Output,
-): void {
+export function tellUnused(options: ReadOptions, io: Io, output: Output): void {
   const dir = stagingDirOf(options, io);
   if (dir === undefined || options.stagingDir !== undefined) return;
   const unused = S3_ONLY.flatMap(([name, flag]) => {

@@ -21,7 +21,6 @@ import {
   openForUpload,
   type OpenStorage,
   stagingDirOf,
-  tellUnused,
 } from "./storage.ts";
 
 /** The values of the command's options. */
@@ -89,7 +88,6 @@ export async function openSubject(
     const described = { directory: storage.dir };
     if (!repair) return finish(storage, { root, manifest, where: dir, described });
     const run = rootOf();
-    tellUnused(options, io, output);
     const source = opened.use(await openForReading(options, io, output));
     const { backend, show } = source;
     const reading = { storage: source, io, output, signal };
@@ -97,7 +95,6 @@ export async function openSubject(
     return finish(storage, { root, manifest, where: dir, described, from });
   }
   const named = rootOf();
-  tellUnused(options, io, output);
   const copy = options.from === undefined
     ? undefined
     : await openDirectory(options.from, "copy", output);

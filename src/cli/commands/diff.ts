@@ -26,7 +26,7 @@ import { Output } from "../output.ts";
 import { presentRoot } from "../present_root.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
-import { openForReading, type OpenStorage, stagingDirOf, tellUnused } from "../storage.ts";
+import { type OpenStorage, openToRead, stagingDirOf, tellUnused } from "../storage.ts";
 import { checkKinds } from "./list.ts";
 
 const FORMATS = ["text", "json", "markdown"] as const;
@@ -168,7 +168,7 @@ async function openRun(
   const onDisk = stagingDirOf(options, io) !== undefined;
   const named = runRoot({ ...options, runId }, { reading: true, onDisk }, io, output);
   using opened = new DisposableStack();
-  const storage: OpenStorage = opened.use(await openForReading(options, io, output));
+  const storage: OpenStorage = opened.use(await openToRead(options, io, output));
   const root = await presentRoot(named, options, { storage, io, output, signal });
   const manifest = await readRunManifest(options, root, { storage, output, signal });
   const where = storage.show(root.root());

@@ -25,7 +25,7 @@ import {
   type SelectionOptions,
   withSelectionOptions,
 } from "../selection.ts";
-import { openForReading, stagingDirOf, tellUnused } from "../storage.ts";
+import { openForReading, stagingDirOf } from "../storage.ts";
 
 /** The values of the command's options. */
 interface ExportCommandOptions extends ReadCommandOptions, SelectionOptions {
@@ -86,7 +86,6 @@ Examples:
       );
       const { dryRun = false, force: replace, quiet = false } = options;
       await checkExportFile(file, { replace });
-      tellUnused(options, context.io, output);
       using storage = await openForReading(options, context.io, output);
       const { planCopy } = await import("../../operations/copy_plan.ts");
       const { backend, show } = storage;

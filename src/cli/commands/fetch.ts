@@ -31,13 +31,7 @@ import { type ProgressListener, withProgress } from "../progress.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
 import { selectionOf } from "../selection.ts";
-import {
-  checkOutputDir,
-  openForReading,
-  type OpenStorage,
-  stagingDirOf,
-  tellUnused,
-} from "../storage.ts";
+import { checkOutputDir, openForReading, type OpenStorage, stagingDirOf } from "../storage.ts";
 import { tellTrouble } from "../transfer_report.ts";
 
 /** Builds the command. */
@@ -97,7 +91,6 @@ Examples:
         runRoot(options, { reading: true, onDisk }, context.io, output);
       await checkOutputDir(outputDir);
       const selection = await selectionOf(options, include.flatMap((item) => list(item)));
-      tellUnused(options, context.io, output);
       using storage = await openForReading(options, context.io, output);
       const { show } = storage;
 

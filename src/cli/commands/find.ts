@@ -18,7 +18,7 @@ import { findJson, findLines } from "../find_report.ts";
 import { search } from "../github.ts";
 import { nonEmpty, type ReadCommandOptions, withReadOptions } from "../options.ts";
 import { Output } from "../output.ts";
-import { openForReading, tellUnused } from "../storage.ts";
+import { openForReading } from "../storage.ts";
 
 /** The values of the command's options. */
 interface Options extends FindCommandOptions, ReadCommandOptions {
@@ -75,7 +75,6 @@ Examples:
           "Missing option: give one of --commit, --ref, --run-id, --latest or --branch",
         );
       }
-      tellUnused(options, context.io, output);
       using storage = await openForReading(options, io, output);
       const found = await search({
         options,

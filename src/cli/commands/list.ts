@@ -16,7 +16,7 @@ import { list, noManifest, type ReadCommandOptions, withReadOptions } from "../o
 import { columns, formatBytes, Output, plural } from "../output.ts";
 import { runRoot } from "../run_root.ts";
 import { describeRoot } from "../run_upload.ts";
-import { openForReading, stagingDirOf, tellUnused } from "../storage.ts";
+import { openForReading, stagingDirOf } from "../storage.ts";
 
 /** The values of the command's options. */
 interface ListCommandOptions extends ReadCommandOptions {
@@ -56,7 +56,6 @@ Examples:
     const onDisk = stagingDirOf(options, context.io) !== undefined;
     let looked: readonly string[] = [];
     let root = runRoot(options, { reading: true, onDisk }, context.io, output);
-    tellUnused(options, context.io, output);
     using storage = await openForReading(options, context.io, output);
     const { listRun, noOutputs } = await import("../../operations/list_outputs.ts");
     const from = { storage, output, signal };
