@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { likeArchive, noise } from "../support/bytes.ts";
-import { kill } from "../support/kill.ts";
+import { kill, killWhen } from "../support/kill.ts";
 import { putArchives } from "../support/staging.ts";
 import { readTree, tempDir } from "../support/temp_dir.ts";
 import { finish, start } from "./processes.ts";
@@ -50,11 +50,7 @@ Deno.test("a killed export leaves no file, a killed import only whole ones, and 
   const importing = ["import", out, "--output-dir", at("lab"), "--concurrency", "1"];
   for (const count of [1, 3, 5]) {
     const victim = start(importing);
-    let ended = false;
-    victim.status.then(() => ended = true);
-    while (!ended && (await namesBelow(at("lab"))).length < count) await pause();
-    kill(victim);
-    await victim.status;
+    await killWhen(victim, async () => (await namesBelow(at("lab"))).length >= count);
     for (const [path, content] of Object.entries(await readTree(at("lab")))) {
       if (!path.includes(".run-outputs-tmp-")) assert(content === whole[path], path);
     }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { zstdDecompressSync } from "node:zlib";
 import { noise, sha256 } from "../support/bytes.ts";
-import { kill } from "../support/kill.ts";
+import { killWhen } from "../support/kill.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 import { finish, start } from "./processes.ts";
 
@@ -77,15 +77,11 @@ for (const moment of [0, 1, 3, 8]) {
       const args = [...upload, "--output-dir", staging, "--concurrency", "2"];
 
       const child = start(args);
-      let ended = false;
-      const status = child.status.finally(() => ended = true);
       const begun = async () =>
         moment === 0
           ? (await leftovers(buildDir, runDir)).length > 0
           : (await names(runDir)).filter((name) => name.endsWith(".zst")).length >= moment;
-      while (!ended && !await begun()) await new Promise((resolve) => setTimeout(resolve, 1));
-      kill(child);
-      assert.equal((await status).signal, "SIGKILL", "it was killed in the middle");
+      assert.equal((await killWhen(child, begun)).signal, "SIGKILL", "it was killed in the middle");
 
       assert(await assertWhole(runDir) < ARTIFACTS, "it had not finished");
       const second = await finish([...args, "--json"]);
@@ -110,12 +106,8 @@ Deno.test({
     const upload = ["upload", "artifacts", `${buildDir}/artifacts`, ...RUN];
     const args = [...upload, "--output-dir", staging, "--concurrency", "1"];
     const child = start(args);
-    let ended = false;
-    const status = child.status.finally(() => ended = true);
     const begun = async () => (await names(runDir)).some((name) => name.endsWith(".zst"));
-    while (!ended && !await begun()) await new Promise((resolve) => setTimeout(resolve, 1));
-    kill(child);
-    assert.equal((await status).signal, "SIGKILL", "it was killed in the middle");
+    assert.equal((await killWhen(child, begun)).signal, "SIGKILL", "it was killed in the middle");
 
     const at = ["--staging-dir", staging, ...RUN];
     const fetch = ["fetch", ...at, "--no-extract", "--output-dir", `${dir.path}/out`];

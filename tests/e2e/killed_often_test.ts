@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { kill } from "../support/kill.ts";
+import { killWhen } from "../support/kill.ts";
 import { fileNames } from "../support/snapshot.ts";
 import { tempDir } from "../support/temp_dir.ts";
 import { finish, start } from "./processes.ts";
@@ -33,11 +33,7 @@ Deno.test("upload build: killed at any moment, every file is whole and a next ru
   ];
   for (const moment of moments) {
     const program = start(slowUpload(build, staging, "--concurrency", "2"));
-    let ended = false;
-    const status = program.status.finally(() => ended = true);
-    while (!ended && !await moment()) await new Promise((resolve) => setTimeout(resolve, 1));
-    kill(program);
-    if ((await status).code !== 0) kills++;
+    if ((await killWhen(program, moment)).code !== 0) kills++;
     assert.deepEqual(
       await checkWhole(staging).catch((error) => {
         if (error instanceof Deno.errors.NotFound) return [];
