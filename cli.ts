@@ -9,6 +9,6 @@
  */
 
 import { main } from "./src/cli/main.ts";
-import { systemIo } from "./src/cli/io.ts";
+import { systemIo } from "./src/cli/terminal/io.ts";
 
 if (import.meta.main) Deno.exit(await main(Deno.args, systemIo()));

@@ -29,7 +29,7 @@ export {
   quote,
   RunOutputsError,
   type RunOutputsErrorOptions,
-} from "./src/layout/error.ts";
+} from "./src/errors/error.ts";
 export { decodeWindowsName, encodeWindowsName } from "./src/layout/local_name.ts";
 export {
   type LocalPathOptions,
@@ -113,24 +113,28 @@ export type {
   WriteOptions,
 } from "./src/storage/backend.ts";
 export { bytesSource, fileSource } from "./src/storage/byte_source.ts";
-export type { ProduceContent } from "./src/storage/cache_making.ts";
-export type { CachedFile, ContentKey } from "./src/storage/cached_file.ts";
+export type { ProduceContent } from "./src/storage/cache/making.ts";
+export type { CachedFile, ContentKey } from "./src/storage/cache/cached_file.ts";
 export {
   ContentCache,
   type ContentCacheOptions,
   DEFAULT_CACHE_BYTES,
   type TakeOptions,
-} from "./src/storage/content_cache.ts";
+} from "./src/storage/cache/content_cache.ts";
 export { contentType } from "./src/storage/content_type.ts";
-export { download, type DownloadItem, type DownloadOptions } from "./src/storage/download.ts";
+export {
+  download,
+  type DownloadItem,
+  type DownloadOptions,
+} from "./src/storage/transfer/download.ts";
 export { DryRunBackend, type DryRunEvent } from "./src/storage/dry_run.ts";
-export { LocalBackend, type LocalBackendOptions } from "./src/storage/local.ts";
-export type { Placement, PlaceOptions } from "./src/storage/place_file.ts";
+export { LocalBackend, type LocalBackendOptions } from "./src/storage/local/local.ts";
+export type { Placement, PlaceOptions } from "./src/storage/local/place_file.ts";
 export { openS3 } from "./src/storage/open_s3.ts";
 export type { RetryPolicy } from "./src/storage/retry.ts";
 export type { StaleUpload, StaleUploadOptions } from "./src/storage/s3/multipart.ts";
 export type { StaleUploadDetails, StaleUploadState } from "./src/storage/s3/stale_uploads.ts";
-export type { S3Backend } from "./src/storage/s3/s3_backend.ts";
+export type { S3Backend } from "./src/storage/s3/backend.ts";
 export type {
   Env,
   S3BackendOptions,
@@ -139,19 +143,23 @@ export type {
 } from "./src/storage/s3/settings.ts";
 export { isModifiedAfter } from "./src/storage/modified.ts";
 export { MemoryBackend, type MemoryBackendOptions } from "./src/storage/memory.ts";
-export { type PathFilter, pathFilter, type PathFilterOptions } from "./src/storage/path_filter.ts";
+export {
+  type PathFilter,
+  pathFilter,
+  type PathFilterOptions,
+} from "./src/storage/transfer/path_filter.ts";
 export type {
   TransferEvent,
   TransferOptions,
   TransferOutcome,
   TransferResult,
-} from "./src/storage/transfer.ts";
+} from "./src/storage/transfer/transfer.ts";
 export {
   listTree,
   type ListTreeOptions,
   type TreeFile,
   type TreeListing,
-} from "./src/storage/tree.ts";
+} from "./src/storage/transfer/tree.ts";
 export {
   fileItem,
   type IfExists,
@@ -159,7 +167,7 @@ export {
   upload,
   type UploadItem,
   type UploadOptions,
-} from "./src/storage/upload.ts";
+} from "./src/storage/transfer/upload.ts";
 
 // Archives
 export {
@@ -167,10 +175,10 @@ export {
   ARTIFACT_MANIFEST,
   listMembers,
   type ListMembersOptions,
-} from "./src/archive/members.ts";
-export type { PackCompression } from "./src/archive/compression.ts";
-export { pack, packedLength, type PackOptions } from "./src/archive/pack.ts";
-export type { PathStyle } from "./src/archive/member_path.ts";
+} from "./src/archive/tar/members.ts";
+export type { PackCompression } from "./src/archive/compression/format.ts";
+export { pack, packedLength, type PackOptions } from "./src/archive/pack/pack.ts";
+export type { PathStyle } from "./src/archive/tar/member_path.ts";
 export {
   UNPACK_LIMITS,
   type Unpacked,
@@ -180,7 +188,7 @@ export {
   type UnpackLimits,
   type UnpackMode,
   type UnpackOptions,
-} from "./src/archive/unpack.ts";
+} from "./src/archive/unpack/unpack.ts";
 
 // Runs
 export {
@@ -234,7 +242,7 @@ export {
 export { findToken, type FindTokenOptions } from "./src/github/settings.ts";
 
 // Operations
-export { ExportArchive } from "./src/operations/export_archive.ts";
+export { ExportArchive } from "./src/operations/copy/export_archive.ts";
 export {
   exportChunks,
   type ExportItem,
@@ -244,7 +252,7 @@ export {
   type PlanExportOptions,
   writeExport,
   type WriteExportOptions,
-} from "./src/operations/export_runs.ts";
+} from "./src/operations/copy/export.ts";
 export {
   DEFAULT_MAX_COMMITS,
   findArtifacts,
@@ -253,15 +261,15 @@ export {
   type FindSelector,
   nothingFits,
   withNearest,
-} from "./src/operations/find_artifacts.ts";
-export { planFoundFetch, type SourceRun, sourceRuns } from "./src/operations/fetch_found.ts";
-export { waitForArtifacts, type WaitOptions } from "./src/operations/wait_for_artifacts.ts";
+} from "./src/operations/find/find.ts";
+export { planFoundFetch, type SourceRun, sourceRuns } from "./src/operations/fetch/found.ts";
+export { waitForArtifacts, type WaitOptions } from "./src/operations/fetch/wait.ts";
 export {
   type LocatedRun,
   locateRun,
   type LocateRunOptions,
   type TriedPlace,
-} from "./src/operations/locate_run.ts";
+} from "./src/operations/find/locate_run.ts";
 export {
   DEFAULT_WORKFLOW,
   type FoundGroup,
@@ -272,20 +280,20 @@ export {
   searchCommit,
   type SearchOptions,
   searchRuns,
-} from "./src/operations/search_runs.ts";
+} from "./src/operations/find/search_runs.ts";
 export {
   type FetchOptions,
   fetchPacked,
   type FetchPackedOptions,
   type FetchPlan,
   planFetch,
-} from "./src/operations/fetch_artifacts.ts";
+} from "./src/operations/fetch/fetch.ts";
 export {
   type FetchPhase,
   fetchUnpacked,
   type FetchUnpackedOptions,
   type UnpackedReport,
-} from "./src/operations/fetch_unpacked.ts";
+} from "./src/operations/fetch/unpacked.ts";
 export {
   type CopyFile,
   type CopyObstacle,
@@ -293,21 +301,21 @@ export {
   planCopy,
   type PlanCopyOptions,
   type RunPlace,
-} from "./src/operations/copy_plan.ts";
-export type { WithheldPart } from "./src/operations/copy_parts.ts";
-export { type CopyOptions, type CopyReport, executeCopy } from "./src/operations/copy_run.ts";
+} from "./src/operations/copy/plan.ts";
+export type { WithheldPart } from "./src/operations/copy/parts.ts";
+export { type CopyOptions, type CopyReport, executeCopy } from "./src/operations/copy/run.ts";
 export type {
   ArchiveSourceOptions,
   FetchOrigin,
   FetchResult,
-} from "./src/operations/archive_source.ts";
+} from "./src/operations/fetch/archive_source.ts";
 export {
   NO_MANIFEST,
   readOutputs,
   type ReadOutputsOptions,
   type RunManifest,
   type RunPart,
-} from "./src/operations/read_manifest.ts";
+} from "./src/operations/manifest/read.ts";
 export {
   type ComparedBy,
   type DiffedFile,
@@ -315,24 +323,24 @@ export {
   type DiffRunsOptions,
   type DiffSide,
   type FileChange,
-} from "./src/operations/diff_runs.ts";
-export { type DiffSums, DiffTotals, type FileSum } from "./src/operations/diff_totals.ts";
+} from "./src/operations/diff/diff.ts";
+export { type DiffSums, DiffTotals, type FileSum } from "./src/operations/diff/totals.ts";
 export {
   isRepairable,
   renewParts,
   repairFiles,
   type RepairOptions,
   type RepairPlace,
-} from "./src/operations/repair_run.ts";
+} from "./src/operations/verify/repair.ts";
 export type {
   CheckedBy,
   ExpectedFile,
   Verdict,
   VerifiedFile,
-} from "./src/operations/verified_file.ts";
-export { verifyRun, type VerifyRunOptions } from "./src/operations/verify_run.ts";
-export { requireParts } from "./src/operations/require_parts.ts";
-export { type ArtifactSelection, selectArtifacts } from "./src/operations/select_artifacts.ts";
+} from "./src/operations/verify/verified_file.ts";
+export { verifyRun, type VerifyRunOptions } from "./src/operations/verify/run.ts";
+export { requireParts } from "./src/operations/manifest/require_parts.ts";
+export { type ArtifactSelection, selectArtifacts } from "./src/operations/artifacts/select.ts";
 export {
   directorySubject,
   type IndexSubject,
@@ -364,7 +372,7 @@ export {
   type ManifestDifferences,
   type MissingOutput,
   type RunOutput,
-} from "./src/operations/list_outputs.ts";
+} from "./src/operations/manifest/list_outputs.ts";
 export {
   type AbortUnfinishedOptions,
   abortUnfinishedUploads,
@@ -373,12 +381,12 @@ export {
   type UnfinishedUpload,
   type UploadRemoval,
 } from "./src/operations/stale_uploads.ts";
-export { formatSidecar, parseSidecar } from "./src/operations/sidecar.ts";
+export { formatSidecar, parseSidecar } from "./src/operations/artifacts/sidecar.ts";
 export {
   type PackArtifactsOptions,
   planArtifacts,
   type PlanArtifactsOptions,
-} from "./src/operations/upload_artifacts.ts";
+} from "./src/operations/upload/artifacts.ts";
 export {
   type BuildJob,
   type JobStatus,
@@ -386,23 +394,23 @@ export {
   type PlanBuildOptions,
   planStage,
   type PlanStageOptions,
-} from "./src/operations/upload_build.ts";
-export type { PartAuthor } from "./src/operations/part_content.ts";
+} from "./src/operations/upload/build.ts";
+export type { PartAuthor } from "./src/operations/manifest/part_content.ts";
 export {
   type CopiedContent,
   PartUpload,
   type PartUploadOptions,
   type UploadedFiles,
-} from "./src/operations/upload_manifest_part.ts";
-export { planFiles, type PlanFilesOptions } from "./src/operations/upload_files.ts";
-export { planLogs, type PlanLogsOptions } from "./src/operations/upload_logs.ts";
+} from "./src/operations/manifest/write_part.ts";
+export { planFiles, type PlanFilesOptions } from "./src/operations/upload/files.ts";
+export { planLogs, type PlanLogsOptions } from "./src/operations/upload/logs.ts";
 export {
   planManifest,
   type PlanManifestOptions,
   planPytorchManifest,
   type PlanPytorchManifestOptions,
-} from "./src/operations/upload_manifest.ts";
-export { planPackages, type PlanPackagesOptions } from "./src/operations/upload_packages.ts";
+} from "./src/operations/upload/manifest.ts";
+export { planPackages, type PlanPackagesOptions } from "./src/operations/upload/packages.ts";
 export {
   type AddTreeOptions,
   executeUpload,
@@ -410,10 +418,10 @@ export {
   type UploadPlan,
   UploadPlanner,
   type UploadReport,
-} from "./src/operations/upload_plan.ts";
-export { planPython, type PlanPythonOptions } from "./src/operations/upload_python.ts";
-export { planTarballs, type PlanTarballsOptions } from "./src/operations/upload_tarballs.ts";
-export { planTestReport, type PlanTestReportOptions } from "./src/operations/upload_test_report.ts";
+} from "./src/operations/upload/plan.ts";
+export { planPython, type PlanPythonOptions } from "./src/operations/upload/python.ts";
+export { planTarballs, type PlanTarballsOptions } from "./src/operations/upload/tarballs.ts";
+export { planTestReport, type PlanTestReportOptions } from "./src/operations/upload/test_report.ts";
 
 // Bisect
 export {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { MessageIo } from "./io.ts";
+import type { MessageIo } from "./terminal/io.ts";
 
 /** Handed to every command. */
 export interface Context {

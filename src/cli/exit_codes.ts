@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type ErrorCode, RunOutputsError } from "../layout/error.ts";
-import type { TransferResult } from "../storage/transfer.ts";
+import { type ErrorCode, RunOutputsError } from "../errors/error.ts";
+import type { TransferResult } from "../storage/transfer/transfer.ts";
 
 /** What each exit code means. */
 export const EXIT = {

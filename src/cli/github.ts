@@ -6,16 +6,16 @@
 
 import { join } from "node:path";
 import type { GithubClient, WorkflowRunInfo } from "../github/client.ts";
-import { RunOutputsError } from "../layout/error.ts";
+import { RunOutputsError } from "../errors/error.ts";
 import { resolveRepository } from "../layout/workflow_run.ts";
-import type { FindOptions, FindResult, FindSelector } from "../operations/find_artifacts.ts";
-import type { RunSearch } from "../operations/search_runs.ts";
-import type { TriedPlace } from "../operations/locate_run.ts";
-import type { ArtifactSelection } from "../operations/select_artifacts.ts";
-import type { WaitOptions } from "../operations/wait_for_artifacts.ts";
-import type { FindCommandOptions } from "./find_options.ts";
-import type { Io } from "./io.ts";
-import type { Output } from "./output.ts";
+import type { FindOptions, FindResult, FindSelector } from "../operations/find/find.ts";
+import type { RunSearch } from "../operations/find/search_runs.ts";
+import type { TriedPlace } from "../operations/find/locate_run.ts";
+import type { ArtifactSelection } from "../operations/artifacts/select.ts";
+import type { WaitOptions } from "../operations/fetch/wait.ts";
+import type { FindCommandOptions } from "./commands/find/options.ts";
+import type { Io } from "./terminal/io.ts";
+import type { Output } from "./terminal/output.ts";
 import { namedRepository, type RunOptions, thisPlatform } from "./run_root.ts";
 import type { OpenStorage } from "./storage.ts";
 
@@ -111,7 +111,7 @@ export async function search(command: FindCommand): Promise<Found> {
   if (result.missing.length === 0 || !isOneCommit || options.nearestAncestor) {
     return { asked, result };
   }
-  const { withNearest } = await import("../operations/find_artifacts.ts");
+  const { withNearest } = await import("../operations/find/find.ts");
   try {
     return { asked, result: await withNearest(result, asked) };
   } catch (error) {
@@ -135,10 +135,10 @@ async function found(
   { options: { wait, timeout, interval }, lacking, output }: FindCommand,
 ): Promise<FindResult> {
   if (!wait) {
-    const { findArtifacts } = await import("../operations/find_artifacts.ts");
+    const { findArtifacts } = await import("../operations/find/find.ts");
     return await findArtifacts(asked);
   }
-  const { waitForArtifacts } = await import("../operations/wait_for_artifacts.ts");
+  const { waitForArtifacts } = await import("../operations/fetch/wait.ts");
   return await waitForArtifacts({
     ...asked,
     timeout: timeout?.milliseconds,

@@ -5,7 +5,7 @@
  */
 
 import type { Command } from "commander";
-import { RunOutputsError } from "../layout/error.ts";
+import { RunOutputsError } from "../errors/error.ts";
 import { nearest } from "../layout/nearest.ts";
 
 /**

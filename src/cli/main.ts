@@ -7,28 +7,28 @@
 
 import { Command, CommanderError } from "commander";
 import config from "../../deno.json" with { type: "json" };
-import { escapeUnprintable, RunOutputsError } from "../layout/error.ts";
-import { missingPermission } from "../layout/permission.ts";
-import { bisectCommand } from "./commands/bisect.ts";
-import { copyCommand } from "./commands/copy.ts";
-import { exportCommand } from "./commands/export.ts";
-import { fetchCommand } from "./commands/fetch.ts";
-import { findCommand } from "./commands/find.ts";
-import { importCommand } from "./commands/import.ts";
+import { escapeUnprintable, RunOutputsError } from "../errors/error.ts";
+import { missingPermission } from "../errors/permission.ts";
+import { bisectCommand } from "./commands/bisect/bisect.ts";
+import { copyCommand } from "./commands/copy/copy.ts";
+import { exportCommand } from "./commands/copy/export.ts";
+import { fetchCommand } from "./commands/fetch/fetch.ts";
+import { findCommand } from "./commands/find/find.ts";
+import { importCommand } from "./commands/copy/import.ts";
 import { indexCommand } from "./commands/index.ts";
 import { listCommand } from "./commands/list.ts";
 import { pathCommand } from "./commands/path.ts";
-import { uploadCommand } from "./commands/upload.ts";
+import { uploadCommand } from "./commands/upload/upload.ts";
 import { staleUploadsCommand } from "./commands/stale_uploads.ts";
-import { diffCommand } from "./commands/diff.ts";
-import { verifyCommand } from "./commands/verify.ts";
+import { diffCommand } from "./commands/diff/diff.ts";
+import { verifyCommand } from "./commands/verify/verify.ts";
 import type { Context } from "./context.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
 import { resolveHelp } from "./help.ts";
 import { completeHints, type Invocation, invocationOf } from "./hints.ts";
-import { type Io, type MessageIo, withEnv } from "./io.ts";
-import { isOnRunner, labelled } from "./output.ts";
-import { guarded } from "./redact.ts";
+import { type Io, type MessageIo, withEnv } from "./terminal/io.ts";
+import { isOnRunner, labelled } from "./terminal/output.ts";
+import { guarded } from "./terminal/redact.ts";
 import { explainUnknown } from "./unknown_word.ts";
 
 /**

@@ -5,8 +5,8 @@
  */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { RunOutputsError } from "../layout/error.ts";
-import type { OutputOptions } from "./output.ts";
+import { RunOutputsError } from "../errors/error.ts";
+import type { OutputOptions } from "./terminal/output.ts";
 import type { RunOptions } from "./run_root.ts";
 import type { S3Options } from "./storage.ts";
 

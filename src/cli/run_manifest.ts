@@ -4,14 +4,14 @@
  * @module
  */
 
-import { RunOutputsError } from "../layout/error.ts";
+import { RunOutputsError } from "../errors/error.ts";
 import type { OutputPaths } from "../layout/output_paths.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
-import type { RunManifest } from "../operations/read_manifest.ts";
+import type { RunManifest } from "../operations/manifest/read.ts";
 import type { StorageBackend } from "../storage/backend.ts";
-import { type Output, plural } from "./output.ts";
+import { type Output, plural } from "./terminal/output.ts";
 import type { OpenStorage } from "./storage.ts";
-import { checkPart } from "./upload_part.ts";
+import { checkPart } from "./commands/upload/part.ts";
 
 /** The values of the options for the outputs manifest. */
 export interface ManifestOptions {
@@ -55,7 +55,7 @@ export async function readRunManifest(
   if (!isWanted) return manifest;
   await explainManifest(backend, root, manifest, { output, signal });
   if (requireComplete) {
-    const { requireParts } = await import("../operations/require_parts.ts");
+    const { requireParts } = await import("../operations/manifest/require_parts.ts");
     requireParts(manifest, root, parts);
   }
   return manifest;
@@ -81,7 +81,7 @@ export async function readIfWanted(
   root: OutputPaths,
   { backend, show, signal }: ReadFromOptions,
 ): Promise<RunManifest> {
-  const { NO_MANIFEST, readOutputs } = await import("../operations/read_manifest.ts");
+  const { NO_MANIFEST, readOutputs } = await import("../operations/manifest/read.ts");
   if (!isWanted) return NO_MANIFEST;
   try {
     return await readOutputs(backend, root, { show, signal });
@@ -152,7 +152,7 @@ async function explainManifest(
   output.explain(
     `outputs manifest: ${plural(parts.length, "part")}, ${plural(files, "file")}; ${state}`,
   );
-  const { compareListing } = await import("../operations/list_outputs.ts");
+  const { compareListing } = await import("../operations/manifest/list_outputs.ts");
   const found = await compareListing(backend, root, manifest, { signal });
   const counts = (["extra", "missing", "changed", "conflicting"] as const)
     .filter((what) => found[what] > 0).map((what) => `${found[what]} ${what}`);

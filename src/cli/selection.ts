@@ -5,10 +5,10 @@
  */
 
 import { type Command, Option } from "commander";
-import { diskError } from "../layout/disk_error.ts";
-import { RunOutputsError } from "../layout/error.ts";
+import { diskError } from "../errors/disk.ts";
+import { RunOutputsError } from "../errors/error.ts";
 import type { GpuFamilies } from "../layout/gpu_families_data.ts";
-import type { ArtifactSelection } from "../operations/select_artifacts.ts";
+import type { ArtifactSelection } from "../operations/artifacts/select.ts";
 import { list, nonEmpty } from "./options.ts";
 
 /** The heading of these options. */

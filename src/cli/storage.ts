@@ -7,14 +7,14 @@
 
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { diskError } from "../layout/disk_error.ts";
-import { RunOutputsError } from "../layout/error.ts";
+import { diskError } from "../errors/disk.ts";
+import { RunOutputsError } from "../errors/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import { plural } from "../layout/words.ts";
 import type { StorageBackend } from "../storage/backend.ts";
-import type { S3Backend } from "../storage/s3/s3_backend.ts";
-import type { Io } from "./io.ts";
-import type { Output } from "./output.ts";
+import type { S3Backend } from "../storage/s3/backend.ts";
+import type { Io } from "./terminal/io.ts";
+import type { Output } from "./terminal/output.ts";
 
 /** The values of the options for S3. */
 export interface S3Options {
@@ -261,7 +261,7 @@ export function tellUnused(options: ReadOptions, io: Io, output: Output): void {
 }
 
 async function openLocal(dir: string, output: Output): Promise<OpenStorage> {
-  const { LocalBackend } = await import("../storage/local.ts");
+  const { LocalBackend } = await import("../storage/local/local.ts");
   let passedOver = 0;
   const onNotice = (message: string) => {
     passedOver++;

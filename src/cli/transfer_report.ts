@@ -5,11 +5,11 @@
  */
 
 import { classify } from "../layout/classify.ts";
-import { RunOutputsError } from "../layout/error.ts";
+import { RunOutputsError } from "../errors/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
-import type { TransferOutcome, TransferResult } from "../storage/transfer.ts";
-import { columns, formatBytes, type Output, plural } from "./output.ts";
+import type { TransferOutcome, TransferResult } from "../storage/transfer/transfer.ts";
+import { columns, formatBytes, type Output, plural } from "./terminal/output.ts";
 
 /** One file in the JSON form of a report. */
 export interface ReportedFile {

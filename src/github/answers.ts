@@ -5,7 +5,7 @@
  * @module
  */
 
-import { RunOutputsError } from "../layout/error.ts";
+import { RunOutputsError } from "../errors/error.ts";
 import type { CommitInfo, Comparison, WorkflowRunInfo } from "./client.ts";
 
 /** The part of a workflow run that is read. */

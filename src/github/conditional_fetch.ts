@@ -6,7 +6,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { RunOutputsError } from "../layout/error.ts";
+import { RunOutputsError } from "../errors/error.ts";
 import type { CachedResponse, ResponseCache } from "./response_cache.ts";
 
 /** Options of {@linkcode conditionalFetch}. */

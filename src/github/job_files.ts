@@ -5,8 +5,8 @@
  */
 
 import { join } from "node:path";
-import { diskError } from "../layout/disk_error.ts";
-import { RunOutputsError } from "../layout/error.ts";
+import { diskError } from "../errors/disk.ts";
+import { RunOutputsError } from "../errors/error.ts";
 
 /** Where the runner wants things; not set outside of a job. */
 export interface JobEnvironment {

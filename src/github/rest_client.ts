@@ -4,7 +4,7 @@
  * @module
  */
 
-import { quote, RunOutputsError } from "../layout/error.ts";
+import { quote, RunOutputsError } from "../errors/error.ts";
 import { checkRepository } from "../layout/validate.ts";
 import {
   type ComparisonPage,

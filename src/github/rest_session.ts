@@ -4,11 +4,11 @@
  * @module
  */
 
-import { RunOutputsError } from "../layout/error.ts";
+import { RunOutputsError } from "../errors/error.ts";
 import { checkRepository } from "../layout/validate.ts";
 import type { GithubCallOptions, GithubOptions } from "./client.ts";
 import { conditionalFetch } from "./conditional_fetch.ts";
-import { githubError } from "./github_error.ts";
+import { githubError } from "./error.ts";
 import type { Octokit } from "./octokit.ts";
 import { checkToken } from "./settings.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { invalid, quote, RunOutputsError } from "../layout/error.ts";
+import { invalid, quote, RunOutputsError } from "../errors/error.ts";
 
 /** GitHub's own API. */
 const GITHUB = "https://api.github.com";

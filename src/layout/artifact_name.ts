@@ -4,7 +4,7 @@
  * @module
  */
 
-import { invalid } from "./error.ts";
+import { invalid } from "../errors/error.ts";
 import { checkSegment } from "./validate.ts";
 
 /** How an archive is compressed. */

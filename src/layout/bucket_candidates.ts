@@ -6,7 +6,7 @@
  */
 
 import { type BucketChoice, type BucketRules, selectBucket } from "./buckets.ts";
-import { RunOutputsError } from "./error.ts";
+import { RunOutputsError } from "../errors/error.ts";
 
 /** What is known of the run. */
 export interface BucketCandidatesQuestion {

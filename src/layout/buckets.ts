@@ -5,7 +5,7 @@
  * @module
  */
 
-import { invalid } from "./error.ts";
+import { invalid } from "../errors/error.ts";
 import { checkRepository } from "./validate.ts";
 
 /**

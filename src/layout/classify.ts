@@ -8,7 +8,7 @@
  */
 
 import { ArtifactName } from "./artifact_name.ts";
-import { invalid } from "./error.ts";
+import { invalid } from "../errors/error.ts";
 import { checkKey } from "./validate.ts";
 
 /**

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { quote, RunOutputsError } from "./error.ts";
+import { quote, RunOutputsError } from "../errors/error.ts";
 
 /** An argument of a command. */
 export interface CmakeArgument {

@@ -5,7 +5,7 @@
  */
 
 import { type CmakeCommand, parseCmake } from "./cmake.ts";
-import { invalid, quote, RunOutputsError } from "./error.ts";
+import { invalid, quote, RunOutputsError } from "../errors/error.ts";
 import { GPU_FAMILIES, type GpuFamilies } from "./gpu_families_data.ts";
 import { nearest } from "./nearest.ts";
 

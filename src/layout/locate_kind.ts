@@ -4,7 +4,7 @@
  * @module
  */
 
-import { invalid, quote, RunOutputsError } from "./error.ts";
+import { invalid, quote, RunOutputsError } from "../errors/error.ts";
 import { nearest } from "./nearest.ts";
 import type { OutputLocation } from "./output_location.ts";
 import type { OutputPaths } from "./output_paths.ts";

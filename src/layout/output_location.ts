@@ -4,7 +4,7 @@
  * @module
  */
 
-import { invalid } from "./error.ts";
+import { invalid } from "../errors/error.ts";
 import { encodeWindowsName } from "./local_name.ts";
 import { checkBucket, checkKey } from "./validate.ts";
 

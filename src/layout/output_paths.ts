@@ -5,7 +5,7 @@
  * @module
  */
 
-import { invalid } from "./error.ts";
+import { invalid } from "../errors/error.ts";
 import type { OutputLocation } from "./output_location.ts";
 import { checkKey, checkSegment } from "./validate.ts";
 

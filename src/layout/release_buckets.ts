@@ -4,7 +4,7 @@
  * @module
  */
 
-import { invalid } from "./error.ts";
+import { invalid } from "../errors/error.ts";
 
 /** What is released to a bucket of its own. */
 export type ReleaseArtifactType = "tarball" | "python" | "packages";

@@ -5,7 +5,7 @@
  */
 
 import { type BucketQuestion, selectBucket } from "./buckets.ts";
-import { invalid } from "./error.ts";
+import { invalid } from "../errors/error.ts";
 import { OutputLocation } from "./output_location.ts";
 import { type Layout, OutputPaths } from "./output_paths.ts";
 import { checkBucket, checkSegment } from "./validate.ts";

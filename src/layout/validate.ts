@@ -4,7 +4,7 @@
  * @module
  */
 
-import { invalid } from "./error.ts";
+import { invalid } from "../errors/error.ts";
 
 /** S3's limit for a key, in bytes of UTF-8. */
 const MAX_KEY_BYTES = 1024;

@@ -7,8 +7,8 @@
 
 import type { BucketQuestion, BucketRules } from "./buckets.ts";
 import { NEWEST_BUCKET_RULES } from "./buckets.ts";
-import { invalid, quote, RunOutputsError } from "./error.ts";
-import { missingPermission } from "./permission.ts";
+import { invalid, quote, RunOutputsError } from "../errors/error.ts";
+import { missingPermission } from "../errors/permission.ts";
 import { checkRepository } from "./validate.ts";
 
 /** Environment variables; unset ones are absent or `undefined`. */

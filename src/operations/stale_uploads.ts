@@ -9,9 +9,9 @@ import pMap from "p-map";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import type { CallOptions } from "../storage/backend.ts";
 import type { StaleUpload, StaleUploadOptions } from "../storage/s3/multipart.ts";
-import type { S3Backend } from "../storage/s3/s3_backend.ts";
+import type { S3Backend } from "../storage/s3/backend.ts";
 import type { StaleUploadDetails } from "../storage/s3/stale_uploads.ts";
-import { DEFAULT_CONCURRENCY } from "../storage/transfer.ts";
+import { DEFAULT_CONCURRENCY } from "../storage/transfer/transfer.ts";
 
 /** An unfinished upload of a run, with all that is known of it. */
 export interface UnfinishedUpload extends StaleUpload, StaleUploadDetails {}

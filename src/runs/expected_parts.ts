@@ -7,7 +7,7 @@
  */
 
 import { z } from "zod";
-import { quote, RunOutputsError } from "../layout/error.ts";
+import { quote, RunOutputsError } from "../errors/error.ts";
 import { checkSegment } from "../layout/validate.ts";
 import { parseJson } from "./parse_json.ts";
 

@@ -6,7 +6,7 @@
  */
 
 import { z } from "zod";
-import { quote, RunOutputsError } from "../layout/error.ts";
+import { quote, RunOutputsError } from "../errors/error.ts";
 import { parseJson } from "./parse_json.ts";
 import { RunOutputRoot } from "../layout/run_output_root.ts";
 import { checkKey } from "../layout/validate.ts";

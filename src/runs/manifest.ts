@@ -12,7 +12,7 @@
  */
 
 import { z } from "zod";
-import { quote, RunOutputsError } from "../layout/error.ts";
+import { quote, RunOutputsError } from "../errors/error.ts";
 import { reasonOf } from "./parse_json.ts";
 import type { Layout } from "../layout/output_paths.ts";
 import type { Platform } from "../layout/run_output_root.ts";

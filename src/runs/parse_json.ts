@@ -6,7 +6,7 @@
  */
 
 import type { z } from "zod";
-import { RunOutputsError } from "../layout/error.ts";
+import { RunOutputsError } from "../errors/error.ts";
 
 /** What a document has to be, and what is said of one that is not. */
 export interface DocumentKind<T> {

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { quote, RunOutputsError } from "../layout/error.ts";
+import { quote, RunOutputsError } from "../errors/error.ts";
 import type { ManifestHead } from "./manifest.ts";
 
 /**

@@ -5,7 +5,7 @@
  */
 
 import { compareKeys } from "../layout/compare_keys.ts";
-import { quote, RunOutputsError } from "../layout/error.ts";
+import { quote, RunOutputsError } from "../errors/error.ts";
 import { JsonMembers } from "./json_members.ts";
 import {
   broken,

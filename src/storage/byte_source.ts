@@ -5,9 +5,9 @@
  */
 
 import { createHash } from "node:crypto";
-import { RunOutputsError } from "../layout/error.ts";
+import { RunOutputsError } from "../errors/error.ts";
 import type { ByteRange, ByteSource, Chunks } from "./backend.ts";
-import { diskError } from "../layout/disk_error.ts";
+import { diskError } from "../errors/disk.ts";
 
 /** How much is read from a disk at once. Bigger reads are no faster; smaller ones are. */
 const CHUNK = 1024 * 1024;

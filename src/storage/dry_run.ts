@@ -5,7 +5,7 @@
  */
 
 import type { OutputLocation } from "../layout/output_location.ts";
-import { invalid, RunOutputsError } from "../layout/error.ts";
+import { invalid, RunOutputsError } from "../errors/error.ts";
 import type {
   ByteSource,
   CallOptions,

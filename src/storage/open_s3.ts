@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { S3Backend } from "./s3/s3_backend.ts";
+import type { S3Backend } from "./s3/backend.ts";
 import type { S3BackendOptions } from "./s3/settings.ts";
 
 /**
@@ -24,6 +24,6 @@ import type { S3BackendOptions } from "./s3/settings.ts";
  * ```
  */
 export async function openS3(options: S3BackendOptions = {}): Promise<S3Backend> {
-  const { createS3Backend } = await import("./s3/s3_backend.ts");
+  const { createS3Backend } = await import("./s3/backend.ts");
   return await createS3Backend(options);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { invalid } from "../layout/error.ts";
+import { invalid } from "../errors/error.ts";
 import type { ByteRange } from "./backend.ts";
 
 /**

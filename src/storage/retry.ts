@@ -7,7 +7,7 @@
  * @module
  */
 
-import { RunOutputsError } from "../layout/error.ts";
+import { RunOutputsError } from "../errors/error.ts";
 import { pause } from "./pause.ts";
 
 /** How something is tried again. */

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
-import { listMembers } from "../../src/archive/members.ts";
-import { pack } from "../../src/archive/pack.ts";
-import { Unpacker } from "../../src/archive/unpack.ts";
+import { listMembers } from "../../src/archive/tar/members.ts";
+import { pack } from "../../src/archive/pack/pack.ts";
+import { Unpacker } from "../../src/archive/unpack/unpack.ts";
 import { collect, noise } from "../support/bytes.ts";
 import { type DiskEntry, diskTree } from "../support/disk_tree.ts";
 import { tempDir } from "../support/temp_dir.ts";

@@ -47,7 +47,7 @@ Deno.test("Unpacker: narrow workers unpack also where something beside the archi
     content: "unpacked",
   });
   await Deno.writeFile(join(dir.path, "a_lib_x.tar.gz"), await compress(bytes, ".gz"));
-  const program = `import { Unpacker } from ${source("unpack.ts")};
+  const program = `import { Unpacker } from ${source("unpack/unpack.ts")};
     await using unpacker = await Unpacker.open({
       mode: "flatten", outputDir: "out", stagingDir: "staging", workers: 1, narrowWorkers: true,
     });

@@ -7,7 +7,7 @@
  */
 
 import { basename } from "node:path";
-import { Unpacker } from "../../src/archive/unpack.ts";
+import { Unpacker } from "../../src/archive/unpack/unpack.ts";
 
 const [workers, outputDir, ...paths] = Deno.args;
 await using unpacker = await Unpacker.open({

@@ -20,10 +20,10 @@ import { parseArgs } from "node:util";
 import { CreateBucketCommand, DeleteBucketCommand } from "@aws-sdk/client-s3";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import { readFile } from "../../src/storage/byte_source.ts";
-import { createS3Backend } from "../../src/storage/s3/s3_backend.ts";
+import { createS3Backend } from "../../src/storage/s3/backend.ts";
 import { Session } from "../../src/storage/s3/session.ts";
 import { readSettings } from "../../src/storage/s3/settings.ts";
-import { fileItem, textItem, upload } from "../../src/storage/upload.ts";
+import { fileItem, textItem, upload } from "../../src/storage/transfer/upload.ts";
 
 const { values } = parseArgs({
   args: Deno.args,

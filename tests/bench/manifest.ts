@@ -7,8 +7,12 @@
  * @module
  */
 
-import { compareListing, listOutputs, listRun } from "../../src/operations/list_outputs.ts";
-import { readOutputs } from "../../src/operations/read_manifest.ts";
+import {
+  compareListing,
+  listOutputs,
+  listRun,
+} from "../../src/operations/manifest/list_outputs.ts";
+import { readOutputs } from "../../src/operations/manifest/read.ts";
 import { inOrder, partText } from "../../src/runs/format_part.ts";
 import { parsePart } from "../../src/runs/manifest.ts";
 import { piecesSource } from "../../src/storage/byte_source.ts";

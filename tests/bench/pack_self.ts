@@ -6,9 +6,9 @@
  * @module
  */
 
-import { ARTIFACT_MANIFEST, listMembers } from "../../src/archive/members.ts";
-import { packIn } from "../../src/archive/pack.ts";
-import { PackPool } from "../../src/archive/pack_pool.ts";
+import { ARTIFACT_MANIFEST, listMembers } from "../../src/archive/tar/members.ts";
+import { packIn } from "../../src/archive/pack/pack.ts";
+import { PackPool } from "../../src/archive/pack/pool.ts";
 
 const [compression, workers, dir, archive] = Deno.args;
 if (compression !== "zst" && compression !== "xz") throw new TypeError(compression);

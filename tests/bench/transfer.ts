@@ -16,7 +16,7 @@
 
 import { CreateBucketCommand, DeleteBucketCommand } from "@aws-sdk/client-s3";
 import { OutputLocation } from "../../src/layout/output_location.ts";
-import { createS3Backend } from "../../src/storage/s3/s3_backend.ts";
+import { createS3Backend } from "../../src/storage/s3/backend.ts";
 import { Session } from "../../src/storage/s3/session.ts";
 import { readSettings } from "../../src/storage/s3/settings.ts";
 

@@ -6,9 +6,9 @@
  */
 
 import { OutputLocation } from "../../src/layout/output_location.ts";
-import { download } from "../../src/storage/download.ts";
-import { createS3Backend } from "../../src/storage/s3/s3_backend.ts";
-import { fileItem, upload } from "../../src/storage/upload.ts";
+import { download } from "../../src/storage/transfer/download.ts";
+import { createS3Backend } from "../../src/storage/s3/backend.ts";
+import { fileItem, upload } from "../../src/storage/transfer/upload.ts";
 
 const [direction, dir, bucket, prefix, list] = Deno.args;
 const lines = list === undefined ? [] : Deno.readTextFileSync(list).trimEnd().split("\n");

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { LocalBackend } from "../../src/storage/local.ts";
+import { LocalBackend } from "../../src/storage/local/local.ts";
 import { bisectWorld, NUMBER, numberIn, numberOf } from "../support/bisect_world.ts";
 import { kill } from "../support/kill.ts";
 import { memoryS3 } from "../support/s3_subject.ts";

@@ -1,7 +1,7 @@
 /** A cache that several processes share. */
 
 import assert from "node:assert/strict";
-import { ContentCache } from "../../src/storage/content_cache.ts";
+import { ContentCache } from "../../src/storage/cache/content_cache.ts";
 import { sha256 } from "../support/bytes.ts";
 import { startCacheProcess, startCacheReader } from "../support/cache_process.ts";
 import { fileNames } from "../support/snapshot.ts";

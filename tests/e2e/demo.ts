@@ -9,7 +9,7 @@
 
 import { join, resolve } from "node:path";
 import { RunOutputRoot } from "../../mod.ts";
-import { systemIo } from "../../src/cli/io.ts";
+import { systemIo } from "../../src/cli/terminal/io.ts";
 import { main } from "../../src/cli/main.ts";
 import { makeBuildTree } from "../support/build_tree.ts";
 

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { listMembers } from "../../src/archive/members.ts";
-import { pack } from "../../src/archive/pack.ts";
-import { writeFileAtomic } from "../../src/storage/atomic_file.ts";
+import { listMembers } from "../../src/archive/tar/members.ts";
+import { pack } from "../../src/archive/pack/pack.ts";
+import { writeFileAtomic } from "../../src/storage/local/atomic_file.ts";
 import { noise } from "../support/bytes.ts";
 import { kill } from "../support/kill.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";

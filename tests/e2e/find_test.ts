@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createS3Backend } from "../../src/storage/s3/s3_backend.ts";
+import { createS3Backend } from "../../src/storage/s3/backend.ts";
 import { sha, startGithub } from "../support/github_server.ts";
 import { putRun } from "../support/run_storage.ts";
 import { KEYS, testOptions } from "../support/s3_subject.ts";

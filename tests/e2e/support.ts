@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { TEMPORARY_PREFIX } from "../../src/storage/atomic_file.ts";
+import { TEMPORARY_PREFIX } from "../../src/storage/local/atomic_file.ts";
 import { noise, sha256 } from "../support/bytes.ts";
 import { fileNames } from "../support/snapshot.ts";
 import { writeTree } from "../support/temp_dir.ts";

@@ -18,8 +18,8 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { RunOutputsError } from "../../src/layout/error.ts";
-import { Unpacker, type UnpackMode } from "../../src/archive/unpack.ts";
+import { RunOutputsError } from "../../src/errors/error.ts";
+import { Unpacker, type UnpackMode } from "../../src/archive/unpack/unpack.ts";
 import { concat, noise } from "../support/bytes.ts";
 import { diskTree } from "../support/disk_tree.ts";
 import { compress, gnuLong, pax, tar, type TarPart, xzBlocks } from "../support/tar_builder.ts";

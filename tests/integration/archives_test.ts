@@ -7,7 +7,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { Unpacker } from "../../src/archive/unpack.ts";
+import { Unpacker } from "../../src/archive/unpack/unpack.ts";
 import { noise } from "../support/bytes.ts";
 import { type DiskEntry, diskTree } from "../support/disk_tree.ts";
 import { rejectsWith } from "../support/errors.ts";

@@ -6,8 +6,8 @@
  */
 
 import assert from "node:assert/strict";
-import { ContentCache } from "../../src/storage/content_cache.ts";
-import { placeFile } from "../../src/storage/place_file.ts";
+import { ContentCache } from "../../src/storage/cache/content_cache.ts";
+import { placeFile } from "../../src/storage/local/place_file.ts";
 import { noise, sha256 } from "../support/bytes.ts";
 import { rejectsWith } from "../support/errors.ts";
 import { canMount, smallDisk } from "../support/small_disk.ts";

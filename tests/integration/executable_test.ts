@@ -8,7 +8,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { LocalBackend } from "../../src/storage/local.ts";
+import { LocalBackend } from "../../src/storage/local/local.ts";
 import { bisectWorld } from "../support/bisect_world.ts";
 import { makeBuildTree } from "../support/build_tree.ts";
 import { tempDir } from "../support/temp_dir.ts";

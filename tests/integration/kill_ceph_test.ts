@@ -1,4 +1,4 @@
-import { killSuite } from "../storage/kill_suite.ts";
+import { killSuite } from "../storage/s3/kill_suite.ts";
 import { realS3, realServer } from "../support/s3_subject.ts";
 
 if (realServer() !== undefined) {

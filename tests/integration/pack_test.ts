@@ -7,9 +7,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { COMPRESSION_LEVELS } from "../../src/archive/compression.ts";
-import { ARTIFACT_MANIFEST, listMembers } from "../../src/archive/members.ts";
-import { pack, type PackOptions } from "../../src/archive/pack.ts";
+import { COMPRESSION_LEVELS } from "../../src/archive/compression/format.ts";
+import { ARTIFACT_MANIFEST, listMembers } from "../../src/archive/tar/members.ts";
+import { pack, type PackOptions } from "../../src/archive/pack/pack.ts";
 import { noise } from "../support/bytes.ts";
 import { type DiskEntry, diskTree } from "../support/disk_tree.ts";
 import { tempDir } from "../support/temp_dir.ts";

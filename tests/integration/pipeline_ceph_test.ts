@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { RunOutputRoot } from "../../src/layout/run_output_root.ts";
 import { runSubject } from "../../src/operations/index_pages/subjects.ts";
 import { writeIndexPages } from "../../src/operations/index_pages/write_pages.ts";
-import { textItem, upload } from "../../src/storage/upload.ts";
+import { textItem, upload } from "../../src/storage/transfer/upload.ts";
 import { collect } from "../support/bytes.ts";
 import { pipelineSuite } from "../e2e/pipeline_suite.ts";
 import { realS3, realServer } from "../support/s3_subject.ts";

@@ -1,8 +1,8 @@
 import { realS3, realServer } from "../support/s3_subject.ts";
-import { faultSuite } from "../storage/fault_suite.ts";
+import { faultSuite } from "../storage/s3/fault_suite.ts";
 import { backendSuite } from "../storage/backend_suite.ts";
-import { encodedSuite } from "../storage/encoded_suite.ts";
-import { staleUploadsSuite } from "../storage/stale_uploads_suite.ts";
+import { encodedSuite } from "../storage/s3/encoded_suite.ts";
+import { staleUploadsSuite } from "../storage/s3/stale_uploads_suite.ts";
 
 if (realServer() !== undefined) {
   backendSuite("ceph", () => realS3(), { withoutConditionalWrite: true, numRuns: 10 });

@@ -1,7 +1,7 @@
 /** What the tests of the layout share. */
 
 import { strict as assert } from "node:assert";
-import { RunOutputsError } from "../../src/layout/error.ts";
+import { RunOutputsError } from "../../src/errors/error.ts";
 
 /** Reads a file of expected outputs. */
 export function conformance<T>(name: string): T {

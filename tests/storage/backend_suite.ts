@@ -9,7 +9,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
-import { RunOutputsError } from "../../src/layout/error.ts";
+import { RunOutputsError } from "../../src/errors/error.ts";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import type {
   ByteSource,

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import { bytesSource } from "../../src/storage/byte_source.ts";
 import { DryRunBackend, type DryRunEvent } from "../../src/storage/dry_run.ts";
-import { LocalBackend } from "../../src/storage/local.ts";
+import { LocalBackend } from "../../src/storage/local/local.ts";
 import { collect, sha256 } from "../support/bytes.ts";
 import { rejectsWith } from "../support/errors.ts";
 import { snapshot } from "../support/snapshot.ts";

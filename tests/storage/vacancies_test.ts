@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import type { ByteSource, StorageBackend, WriteOptions } from "../../src/storage/backend.ts";
 import { MemoryBackend } from "../../src/storage/memory.ts";
-import { type IfExists, textItem, upload } from "../../src/storage/upload.ts";
+import { type IfExists, textItem, upload } from "../../src/storage/transfer/upload.ts";
 
 /** A storage that replaces what came after the caller had looked. */
 function careless(memory: MemoryBackend): StorageBackend {

@@ -6,8 +6,8 @@
  */
 
 import { join } from "node:path";
-import { listMembers } from "../../src/archive/members.ts";
-import { pack } from "../../src/archive/pack.ts";
+import { listMembers } from "../../src/archive/tar/members.ts";
+import { pack } from "../../src/archive/pack/pack.ts";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import type { StorageBackend } from "../../src/storage/backend.ts";
 import { bytesSource } from "../../src/storage/byte_source.ts";

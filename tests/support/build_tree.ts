@@ -7,9 +7,9 @@
 
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { listMembers } from "../../src/archive/members.ts";
-import { pack } from "../../src/archive/pack.ts";
-import { writeFileAtomic } from "../../src/storage/atomic_file.ts";
+import { listMembers } from "../../src/archive/tar/members.ts";
+import { pack } from "../../src/archive/pack/pack.ts";
+import { writeFileAtomic } from "../../src/storage/local/atomic_file.ts";
 import { fileSource } from "../../src/storage/byte_source.ts";
 
 /** Options of {@linkcode makeBuildTree}. */

@@ -11,7 +11,7 @@
  * @module
  */
 
-import { ContentCache } from "../../src/storage/content_cache.ts";
+import { ContentCache } from "../../src/storage/cache/content_cache.ts";
 import { sha256 } from "./bytes.ts";
 
 const [dir, maxBytes, ...contents] = Deno.args;

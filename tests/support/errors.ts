@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { type ErrorCode, RunOutputsError } from "../../src/layout/error.ts";
+import { type ErrorCode, RunOutputsError } from "../../src/errors/error.ts";
 
 /** Asserts that a call fails with a code, and that each text stands in the message. */
 export async function rejectsWith(

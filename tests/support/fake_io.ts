@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Io } from "../../src/cli/io.ts";
+import type { Io } from "../../src/cli/terminal/io.ts";
 import { main } from "../../src/cli/main.ts";
 
 /** What a command line said and how it ended. */

@@ -7,7 +7,7 @@
 
 import { RunOutputRoot } from "../../src/layout/run_output_root.ts";
 import type { OutputLocation } from "../../src/layout/output_location.ts";
-import { RunOutputsError } from "../../src/layout/error.ts";
+import { RunOutputsError } from "../../src/errors/error.ts";
 import { partText } from "../../src/runs/format_part.ts";
 import type { ManifestHead, OutputFile } from "../../src/runs/manifest.ts";
 import type { ObjectInfo, StorageBackend } from "../../src/storage/backend.ts";

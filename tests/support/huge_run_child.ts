@@ -4,8 +4,8 @@
  * @module
  */
 
-import { compareListing, listRun } from "../../src/operations/list_outputs.ts";
-import { readOutputs } from "../../src/operations/read_manifest.ts";
+import { compareListing, listRun } from "../../src/operations/manifest/list_outputs.ts";
+import { readOutputs } from "../../src/operations/manifest/read.ts";
 import { hugeRun } from "./huge_run.ts";
 
 const count = Number(Deno.args[0]);

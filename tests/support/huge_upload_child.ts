@@ -5,12 +5,12 @@
  * @module
  */
 
-import { readOutputs } from "../../src/operations/read_manifest.ts";
-import { PartUpload } from "../../src/operations/upload_manifest_part.ts";
+import { readOutputs } from "../../src/operations/manifest/read.ts";
+import { PartUpload } from "../../src/operations/manifest/write_part.ts";
 import { changed } from "./changed_backend.ts";
-import { LocalBackend } from "../../src/storage/local.ts";
-import { spool } from "../../src/storage/spool.ts";
-import { textItem, upload } from "../../src/storage/upload.ts";
+import { LocalBackend } from "../../src/storage/local/local.ts";
+import { spool } from "../../src/storage/local/spool.ts";
+import { textItem, upload } from "../../src/storage/transfer/upload.ts";
 import { filesOf, hugeRun } from "./huge_run.ts";
 
 const count = Number(Deno.args[0]);

@@ -5,9 +5,9 @@
  * @module
  */
 
-import { diffRuns } from "../../src/operations/diff_runs.ts";
-import { readOutputs } from "../../src/operations/read_manifest.ts";
-import { verifyRun } from "../../src/operations/verify_run.ts";
+import { diffRuns } from "../../src/operations/diff/diff.ts";
+import { readOutputs } from "../../src/operations/manifest/read.ts";
+import { verifyRun } from "../../src/operations/verify/run.ts";
 import type { StorageBackend } from "../../src/storage/backend.ts";
 import { hugeRun } from "./huge_run.ts";
 

@@ -6,7 +6,7 @@
 
 import { bytesSource } from "../../src/storage/byte_source.ts";
 import type { StorageBackend } from "../../src/storage/backend.ts";
-import type { RunPlace } from "../../src/operations/copy_plan.ts";
+import type { RunPlace } from "../../src/operations/copy/plan.ts";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import { sha256 } from "./bytes.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { OutputLocation } from "../../src/layout/output_location.ts";
-import { createS3Backend } from "../../src/storage/s3/s3_backend.ts";
+import { createS3Backend } from "../../src/storage/s3/backend.ts";
 import type { Target } from "../e2e/pipeline_suite.ts";
 import { s3Env, testOptions } from "./s3_subject.ts";
 

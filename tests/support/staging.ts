@@ -5,9 +5,9 @@
  */
 
 import { join } from "node:path";
-import { listMembers } from "../../src/archive/members.ts";
-import { pack } from "../../src/archive/pack.ts";
-import { writeFileAtomic } from "../../src/storage/atomic_file.ts";
+import { listMembers } from "../../src/archive/tar/members.ts";
+import { pack } from "../../src/archive/pack/pack.ts";
+import { writeFileAtomic } from "../../src/storage/local/atomic_file.ts";
 import { likeArchive, noise, sha256 } from "./bytes.ts";
 import { tempDir, writeTree } from "./temp_dir.ts";
 

@@ -5,8 +5,8 @@
  */
 
 import zlib from "node:zlib";
-import { compileLzma, Lzma } from "../../src/archive/liblzma.ts";
-import { readXzIndex } from "../../src/archive/xz_index.ts";
+import { compileLzma, Lzma } from "../../src/archive/compression/liblzma.ts";
+import { readXzIndex } from "../../src/archive/compression/xz_index.ts";
 import { concat } from "./bytes.ts";
 
 /** A member, each field as it is to stand in the archive. */

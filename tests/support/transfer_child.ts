@@ -8,10 +8,10 @@
  */
 
 import { OutputLocation } from "../../src/layout/output_location.ts";
-import { download } from "../../src/storage/download.ts";
-import { createS3Backend } from "../../src/storage/s3/s3_backend.ts";
-import type { TransferEvent } from "../../src/storage/transfer.ts";
-import { fileItem, upload } from "../../src/storage/upload.ts";
+import { download } from "../../src/storage/transfer/download.ts";
+import { createS3Backend } from "../../src/storage/s3/backend.ts";
+import type { TransferEvent } from "../../src/storage/transfer/transfer.ts";
+import { fileItem, upload } from "../../src/storage/transfer/upload.ts";
 import { testOptions } from "./s3_subject.ts";
 
 const [direction, url, uri, path, journalDir, part, sha256] = Deno.args;

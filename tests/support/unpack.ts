@@ -8,8 +8,8 @@
 import { Readable } from "node:stream";
 import zlib from "node:zlib";
 import { extract } from "tar-stream";
-import { compileLzma, Lzma } from "../../src/archive/liblzma.ts";
-import type { PackCompression } from "../../src/archive/compression.ts";
+import { compileLzma, Lzma } from "../../src/archive/compression/liblzma.ts";
+import type { PackCompression } from "../../src/archive/compression/format.ts";
 import { concat } from "./bytes.ts";
 
 /** One member of an archive, as it stands there. */

@@ -6,16 +6,16 @@
 
 import { basename, dirname, resolve } from "node:path";
 import { Argument, Command, Option } from "commander";
-import { RunOutputsError } from "../../layout/error.ts";
+import { RunOutputsError } from "../../errors/error.ts";
 import { OutputLocation } from "../../layout/output_location.ts";
 import { RunOutputRoot, type RunPrefix } from "../../layout/run_output_root.ts";
 import type { IndexSubject } from "../../operations/index_pages/subjects.ts";
 import type { Context } from "../context.ts";
 import { exitCodeOfResults } from "../exit_codes.ts";
 import { nonEmpty, type ReadCommandOptions, withReadOptions } from "../options.ts";
-import { Output } from "../output.ts";
+import { Output } from "../terminal/output.ts";
 import { runRoot } from "../run_root.ts";
-import { FOREIGN_PAGE } from "../run_upload.ts";
+import { FOREIGN_PAGE } from "./upload/run.ts";
 import { openForUpload, type OpenStorage, stagingDirOf, tellUnused } from "../storage.ts";
 import { locationLines, reportedLocations, summaryLine, tellTrouble } from "../transfer_report.ts";
 

@@ -6,16 +6,16 @@
 
 import { Command, Option } from "commander";
 import { OUTPUT_KINDS, type OutputKind } from "../../layout/classify.ts";
-import { invalid } from "../../layout/error.ts";
+import { invalid } from "../../errors/error.ts";
 import { nearest } from "../../layout/nearest.ts";
-import type { MissingOutput, RunOutput } from "../../operations/list_outputs.ts";
+import type { MissingOutput, RunOutput } from "../../operations/manifest/list_outputs.ts";
 import type { Context } from "../context.ts";
-import { otherPlace } from "../fetch_sources.ts";
+import { otherPlace } from "./fetch/sources.ts";
 import { manifestJson, readRunManifest, tellUnfinished } from "../run_manifest.ts";
 import { list, noManifest, type ReadCommandOptions, withReadOptions } from "../options.ts";
-import { columns, formatBytes, Output, plural } from "../output.ts";
+import { columns, formatBytes, Output, plural } from "../terminal/output.ts";
 import { runRoot } from "../run_root.ts";
-import { describeRoot } from "../run_upload.ts";
+import { describeRoot } from "./upload/run.ts";
 import { openForReading, stagingDirOf } from "../storage.ts";
 
 /** The values of the command's options. */
@@ -57,7 +57,7 @@ Examples:
     let looked: readonly string[] = [];
     let root = runRoot(options, { reading: true, onDisk }, context.io, output);
     using storage = await openForReading(options, context.io, output);
-    const { listRun, noOutputs } = await import("../../operations/list_outputs.ts");
+    const { listRun, noOutputs } = await import("../../operations/manifest/list_outputs.ts");
     const from = { storage, output, signal };
     let manifest = await readRunManifest(options, root, from);
     const told: MissingOutput[] = [];
@@ -76,7 +76,7 @@ Examples:
     if (all.length === 0) {
       throw noOutputs(root, [storage.show(root.root()), ...looked].join(", "));
     }
-    const { missingFiles } = await import("../../operations/missing_files.ts");
+    const { missingFiles } = await import("../../operations/verify/missing_files.ts");
     const isWanted = ({ kind }: { readonly kind: OutputKind }) => kinds?.has(kind) ?? true;
     const missing = missingFiles(all, told).filter(isWanted);
     for (const { path, parts } of missing) {
@@ -88,7 +88,7 @@ Examples:
     await tellUnfinished(manifest, (message) => output.warn(message));
     const outputs = all.filter(isWanted);
     if (outputs.length === 0) {
-      const { RunOutputsError } = await import("../../layout/error.ts");
+      const { RunOutputsError } = await import("../../errors/error.ts");
       throw new RunOutputsError(
         "not_found",
         `None of the ${all.length} outputs of run ${root.runId} is of kind ` +

@@ -5,7 +5,7 @@
  */
 
 import { Argument, Command, Option } from "commander";
-import { RunOutputsError } from "../../layout/error.ts";
+import { RunOutputsError } from "../../errors/error.ts";
 import { locateKind } from "../../layout/locate_kind.ts";
 import { PATH_KINDS } from "../../layout/path_kinds.ts";
 import { RunOutputRoot } from "../../layout/run_output_root.ts";
@@ -16,9 +16,9 @@ import {
   withOutputOptions,
   withRunOptions,
 } from "../options.ts";
-import { columns, Output } from "../output.ts";
+import { columns, Output } from "../terminal/output.ts";
 import { runRoot } from "../run_root.ts";
-import { describeRoot } from "../run_upload.ts";
+import { describeRoot } from "./upload/run.ts";
 import { stagingDirOf } from "../storage.ts";
 
 const FORMATS = ["s3", "https", "key", "local", "json"] as const;

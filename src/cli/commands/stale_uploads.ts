@@ -10,9 +10,9 @@ import type { UnfinishedUpload, UploadRemoval } from "../../operations/stale_upl
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit_codes.ts";
 import { type Age, age, type ReadCommandOptions, withS3ReadOptions } from "../options.ts";
-import { columns, formatAge, formatBytes, Output, plural } from "../output.ts";
+import { columns, formatAge, formatBytes, Output, plural } from "../terminal/output.ts";
 import { runRoot } from "../run_root.ts";
-import { describeRoot } from "../run_upload.ts";
+import { describeRoot } from "./upload/run.ts";
 import { openUploads } from "../storage.ts";
 
 /** The values of the command's options. */

@@ -5,28 +5,28 @@
  */
 
 import pMap from "p-map";
-import type { UnpackLimits, UnpackMode } from "../../archive/unpack.ts";
-import { RunOutputsError } from "../../layout/error.ts";
+import type { UnpackLimits, UnpackMode } from "../../archive/unpack/unpack.ts";
+import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { RunOutputRoot } from "../../layout/run_output_root.ts";
-import type { ContentCache } from "../../storage/content_cache.ts";
-import type { TransferResult } from "../../storage/transfer.ts";
-import { ArchiveSource } from "../archive_source.ts";
-import type { FetchPlan } from "../fetch_artifacts.ts";
-import { planFoundFetch, sourceRuns } from "../fetch_found.ts";
+import type { ContentCache } from "../../storage/cache/content_cache.ts";
+import type { TransferResult } from "../../storage/transfer/transfer.ts";
+import { ArchiveSource } from "../fetch/archive_source.ts";
+import type { FetchPlan } from "../fetch/fetch.ts";
+import { planFoundFetch, sourceRuns } from "../fetch/found.ts";
 import {
   fetchUnpacked,
   type FetchUnpackedOptions,
   type UnpackedReport,
-} from "../fetch_unpacked.ts";
+} from "../fetch/unpacked.ts";
 import {
   DEFAULT_WORKFLOW,
   type RefusableRun,
   type RunSearch,
   searchCommit,
   type SearchOptions,
-} from "../search_runs.ts";
-import { readOutputs, type RunManifest } from "../read_manifest.ts";
+} from "../find/search_runs.ts";
+import { readOutputs, type RunManifest } from "../manifest/read.ts";
 import { commitDirectory, discardCommit } from "./directories.ts";
 import type { BisectCallOptions, BisectSource } from "./source.ts";
 import type { BisectArtifacts, BisectRun } from "./state.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { invalid, RunOutputsError } from "../../layout/error.ts";
+import { invalid, RunOutputsError } from "../../errors/error.ts";
 import { prefetchNext, type PrefetchOptions } from "./prefetch.ts";
 import type {
   BisectCallOptions,

@@ -5,9 +5,9 @@
  */
 
 import { join } from "node:path";
-import { removeTree } from "../../archive/remove_tree.ts";
-import { diskError } from "../../layout/disk_error.ts";
-import { removeWorkDir } from "../work_dir.ts";
+import { removeTree } from "../../archive/unpack/remove_tree.ts";
+import { diskError } from "../../errors/disk.ts";
+import { removeWorkDir } from "../fetch/work_dir.ts";
 
 /** How many digits of a SHA name a directory. */
 const DIGITS = 12;

@@ -5,7 +5,7 @@
  */
 
 import type { CommitInfo, GithubClient } from "../../github/client.ts";
-import { RunOutputsError } from "../../layout/error.ts";
+import { RunOutputsError } from "../../errors/error.ts";
 import type { BisectEnd } from "./state.ts";
 import { type BisectCommit, short, surveyBisect } from "./suspects.ts";
 

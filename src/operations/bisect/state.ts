@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import { RunOutputsError } from "../../layout/error.ts";
+import { RunOutputsError } from "../../errors/error.ts";
 import {
   type BisectCommit,
   type BisectFacts,

@@ -5,11 +5,11 @@
  */
 
 import { join, resolve } from "node:path";
-import { diskError } from "../../layout/disk_error.ts";
-import { RunOutputsError } from "../../layout/error.ts";
-import { isTemporary, writeFileAtomic } from "../../storage/atomic_file.ts";
-import { type LockedFile, lockFile, removeLock } from "../../storage/file_lock.ts";
-import { look } from "../../storage/look.ts";
+import { diskError } from "../../errors/disk.ts";
+import { RunOutputsError } from "../../errors/error.ts";
+import { isTemporary, writeFileAtomic } from "../../storage/local/atomic_file.ts";
+import { type LockedFile, lockFile, removeLock } from "../../storage/local/file_lock.ts";
+import { look } from "../../storage/transfer/look.ts";
 import { type BisectState, parseBisectState } from "./state.ts";
 
 /** The file with the state. */

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { RunOutputsError } from "../../layout/error.ts";
+import { RunOutputsError } from "../../errors/error.ts";
 
 /** What a test says of a commit; `skip`: nothing. */
 export type BisectVerdict = "good" | "bad" | "skip";

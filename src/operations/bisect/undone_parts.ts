@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { RunManifest } from "../read_manifest.ts";
+import type { RunManifest } from "../manifest/read.ts";
 
 /**
  * The parts of a run that are undone and may have artifacts of a group.

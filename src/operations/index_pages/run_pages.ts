@@ -9,7 +9,7 @@ import { ArtifactName } from "../../layout/artifact_name.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { NativePackageType } from "../../layout/output_paths.ts";
 import { RunOutputRoot } from "../../layout/run_output_root.ts";
-import { SIDECAR_SUFFIX } from "../sidecar.ts";
+import { SIDECAR_SUFFIX } from "../artifacts/sidecar.ts";
 import { byPath, directoryEntry, fileEntries, FileTree } from "./file_tree.ts";
 import type { IndexedFile, IndexEntry, IndexPage, IndexSection, ListPage } from "./page.ts";
 import { pythonPages } from "./python_pages.ts";

@@ -11,14 +11,14 @@
  */
 
 import pMap from "p-map";
-import { RunOutputsError } from "../../layout/error.ts";
+import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
 import { compareKeys } from "../../layout/compare_keys.ts";
 import { contentType } from "../../storage/content_type.ts";
 import { pause } from "../../storage/pause.ts";
-import type { TransferResult } from "../../storage/transfer.ts";
+import type { TransferResult } from "../../storage/transfer/transfer.ts";
 import { Hashes } from "./hashes.ts";
 import { type IndexedFile, type IndexPage, isOurs, MARK_WITHIN } from "./page.ts";
 import { renderPage } from "./render.ts";

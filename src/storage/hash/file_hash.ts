@@ -6,7 +6,7 @@
 
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { RunOutputsError } from "../../layout/error.ts";
+import { RunOutputsError } from "../../errors/error.ts";
 import type { ByteRange } from "../backend.ts";
 
 /** What is read at once. */

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { diskError } from "../../layout/disk_error.ts";
-import { RunOutputsError } from "../../layout/error.ts";
+import { diskError } from "../../errors/disk.ts";
+import { RunOutputsError } from "../../errors/error.ts";
 import type { ByteRange } from "../backend.ts";
 import { type FileDigest, FileHash } from "./file_hash.ts";
-import { type HashAnswer, type HashRequest, HashServer } from "./hash_server.ts";
+import { type HashAnswer, type HashRequest, HashServer } from "./server.ts";
 
 /** More threads than these find no network to keep them busy. */
 const MAX_THREADS = 4;
@@ -184,7 +184,7 @@ class HashThread implements Disposable {
 
   constructor() {
     try {
-      this.#worker = new Worker(new URL("./hash_worker.ts", import.meta.url), { type: "module" });
+      this.#worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     } catch {
       // Not every runtime and permission set has workers; the work is the same without.
       this.#serveHere();

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { RunOutputsError } from "../../layout/error.ts";
+import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { statObject } from "./read.ts";
 import type { Session } from "./session.ts";

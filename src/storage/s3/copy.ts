@@ -5,7 +5,7 @@
  */
 
 import { CopyObjectCommand, UploadPartCopyCommand } from "@aws-sdk/client-s3";
-import { RunOutputsError } from "../../layout/error.ts";
+import { RunOutputsError } from "../../errors/error.ts";
 import { type OutputLocation, uriEncodeKey } from "../../layout/output_location.ts";
 import type { ObjectInfo, WriteOptions } from "../backend.ts";
 import { LinkedController } from "../linked_controller.ts";

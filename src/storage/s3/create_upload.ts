@@ -6,7 +6,7 @@
  */
 
 import { CreateMultipartUploadCommand } from "@aws-sdk/client-s3";
-import { RunOutputsError } from "../../layout/error.ts";
+import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { S3Failure } from "./errors.ts";
 import type { Session } from "./session.ts";

@@ -5,7 +5,7 @@
  */
 
 import { defaultProvider } from "@aws-sdk/credential-provider-node";
-import { RunOutputsError } from "../../layout/error.ts";
+import { RunOutputsError } from "../../errors/error.ts";
 import { s3Error } from "./errors.ts";
 import {
   requestHandler,

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { type ErrorCode, RunOutputsError } from "../../layout/error.ts";
-import { networkReason, networkText, shorten } from "../../layout/network_reason.ts";
-import { missingPermission } from "../../layout/permission.ts";
+import { type ErrorCode, RunOutputsError } from "../../errors/error.ts";
+import { networkReason, networkText, shorten } from "../../errors/network.ts";
+import { missingPermission } from "../../errors/permission.ts";
 import type { RetryAdvice } from "../retry.ts";
 import { StalledError } from "./watchdog.ts";
 

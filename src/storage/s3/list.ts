@@ -5,7 +5,7 @@
  */
 
 import { ListObjectsV2Command } from "@aws-sdk/client-s3";
-import { RunOutputsError } from "../../layout/error.ts";
+import { RunOutputsError } from "../../errors/error.ts";
 import { OutputLocation } from "../../layout/output_location.ts";
 import type { ListOptions, ObjectInfo } from "../backend.ts";
 import { bareEtag } from "./object_info.ts";

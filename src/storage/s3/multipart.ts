@@ -10,7 +10,7 @@ import {
   ListMultipartUploadsCommand,
 } from "@aws-sdk/client-s3";
 import { createHash } from "node:crypto";
-import { RunOutputsError } from "../../layout/error.ts";
+import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { CallOptions, ObjectInfo } from "../backend.ts";
 import { wantsNoQuotes } from "./condition.ts";

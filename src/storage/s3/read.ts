@@ -4,7 +4,7 @@
  * @module
  */
 
-import { RunOutputsError } from "../../layout/error.ts";
+import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteRange, CallOptions, ObjectBody, ObjectInfo, ReadOptions } from "../backend.ts";
 import { clipRange } from "../range.ts";

@@ -10,7 +10,7 @@
 
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { RunOutputsError } from "../../layout/error.ts";
+import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 
 /** The header that asks for checksums. */

@@ -7,7 +7,7 @@
 
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { OutputLocation } from "../../layout/output_location.ts";
-import { AdaptiveLimit } from "../adaptive_limit.ts";
+import { AdaptiveLimit } from "../transfer/adaptive_limit.ts";
 import { Hashers } from "../hash/hashers.ts";
 import { Retrier, type RetrySeries } from "../retry.ts";
 import { Semaphore } from "../semaphore.ts";

@@ -6,8 +6,8 @@
  */
 
 import { loadSharedConfigFiles } from "@smithy/core/config";
-import { invalid, RunOutputsError } from "../../layout/error.ts";
-import { diskError } from "../../layout/disk_error.ts";
+import { invalid, RunOutputsError } from "../../errors/error.ts";
+import { diskError } from "../../errors/disk.ts";
 import type { RetryPolicy } from "../retry.ts";
 
 /** Where the buckets of the system that is served are. */

@@ -6,7 +6,7 @@
 
 import { createHash, createHmac } from "node:crypto";
 import { SignatureV4 } from "@smithy/signature-v4";
-import { RunOutputsError } from "../../layout/error.ts";
+import { RunOutputsError } from "../../errors/error.ts";
 import { type OutputLocation, uriEncodeKey } from "../../layout/output_location.ts";
 import { Credentials } from "./credentials.ts";
 import { describeSkew, failureOf, isSkewed, type S3Context, s3Error, S3Failure } from "./errors.ts";

@@ -11,10 +11,10 @@
 
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
-import { RunOutputsError } from "../../layout/error.ts";
+import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
-import { diskError } from "../../layout/disk_error.ts";
-import { Journal } from "../journal.ts";
+import { diskError } from "../../errors/disk.ts";
+import { Journal } from "../transfer/journal.ts";
 import { listParts } from "./list_parts.ts";
 import { abortUpload, isNoSuchUpload, type Part } from "./multipart.ts";
 import type { Session } from "./session.ts";

@@ -9,7 +9,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { invalid, RunOutputsError } from "../../layout/error.ts";
+import { invalid, RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteSource, ObjectInfo, WriteOptions } from "../backend.ts";
 import { conflictIfThere, conflictUnlessMatch, wantsNoQuotes } from "./condition.ts";

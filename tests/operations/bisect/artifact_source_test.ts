@@ -13,7 +13,7 @@ import type { OutputLocation } from "../../../src/layout/output_location.ts";
 import { RunOutputRoot } from "../../../src/layout/run_output_root.ts";
 import type { ReadOptions } from "../../../src/storage/backend.ts";
 import { bytesSource } from "../../../src/storage/byte_source.ts";
-import { ContentCache } from "../../../src/storage/content_cache.ts";
+import { ContentCache } from "../../../src/storage/cache/content_cache.ts";
 import { MemoryBackend } from "../../../src/storage/memory.ts";
 import { unfinishedName } from "../../../src/runs/unfinished_part.ts";
 import { manifestPart, putExpected, putPart } from "../../support/manifest.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { RunOutputsError } from "../../../src/layout/error.ts";
+import { RunOutputsError } from "../../../src/errors/error.ts";
 import { Bisect, resetBisect } from "../../../src/operations/bisect/bisect.ts";
 import { prefetchNext } from "../../../src/operations/bisect/prefetch.ts";
 import type {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { TEMPORARY_PREFIX } from "../../../src/storage/atomic_file.ts";
+import { TEMPORARY_PREFIX } from "../../../src/storage/local/atomic_file.ts";
 import { Bisect } from "../../../src/operations/bisect/bisect.ts";
 import { openBisectStore, readBisectState } from "../../../src/operations/bisect/store.ts";
 import { rejectsWith } from "../../support/errors.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { RunOutputsError } from "../../../src/layout/error.ts";
+import { RunOutputsError } from "../../../src/errors/error.ts";
 import type { BisectSource } from "../../../src/operations/bisect/source.ts";
 import { type BisectState, parseBisectState } from "../../../src/operations/bisect/state.ts";
 import type { BisectStore } from "../../../src/operations/bisect/store.ts";

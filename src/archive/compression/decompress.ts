@@ -1,0 +1,161 @@
+/**
+ * From a compressed file to the bytes of its tar archive: xz, zstd, gzip, or none.
+ *
+ * Runs in a worker: what `node:zlib` throws on broken zstd data is thrown at nobody, and has to be
+ * caught where there is nothing else that could throw.
+ *
+ * @module
+ */
+
+import type { Transform } from "node:stream";
+import zlib from "node:zlib";
+import { RunOutputsError } from "../../errors/error.ts";
+import { BadArchive } from "../tar/bad_archive.ts";
+import type { ByteSink, Lzma } from "./liblzma.ts";
+import { ZstdFrames } from "./zstd_frames.ts";
+
+/** How an archive is compressed. */
+export type ArchiveFormat = "xz" | "zst" | "gz" | "tar";
+
+/** What is read of a file at once. */
+const INPUT_CHUNK = 256 * 1024;
+
+/** With pieces of this size, zstd is nearly twice as fast as with Node's default. */
+const OUTPUT_CHUNK = 512 * 1024;
+
+/**
+ * How an archive is compressed, by its name.
+ *
+ * @param name Its file name.
+ * @returns The compression, or `undefined` if it is not the name of a tar archive.
+ */
+export function archiveFormat(name: string): ArchiveFormat | undefined {
+  const match = /\.(?:tar\.(xz|zst|gz)|(tgz|tar))$/.exec(name);
+  return (match?.[2] === "tgz" ? "gz" : match?.[1] ?? match?.[2]) as ArchiveFormat | undefined;
+}
+
+/**
+ * Decompresses a file from where it stands to its end.
+ *
+ * @param file The open file.
+ * @param format How it is compressed.
+ * @param sink Takes the bytes; what it throws ends the work.
+ * @param loadLzma Gives liblzma, for xz.
+ * @param verified Whether the file's hash is known to be right, so that xz need not check its own.
+ * @throws {BadArchive} If the file is broken, incomplete, or something follows.
+ * @throws {RunOutputsError} `failed`, if this runtime has no zstd.
+ */
+export async function decompress(
+  file: Deno.FsFile,
+  format: ArchiveFormat,
+  sink: ByteSink,
+  loadLzma: () => Promise<Lzma>,
+  verified: boolean = false,
+): Promise<void> {
+  const buffer = new Uint8Array(INPUT_CHUNK);
+  const read = () => {
+    const count = file.readSync(buffer);
+    return count === null ? undefined : buffer.subarray(0, count);
+  };
+  if (format === "xz") {
+    using decoder = (await loadLzma()).decoder({ ignoreCheck: verified });
+    for (let bytes = read(); bytes !== undefined; bytes = read()) decoder.push(bytes, sink);
+    decoder.finish(sink);
+  } else if (format === "zst") await decompressZstd(read, sink);
+  else if (format === "gz") {
+    using decoder = new NodeDecoder(zlib.createGunzip({ chunkSize: OUTPUT_CHUNK }), "gzip", sink);
+    for (let bytes = read(); bytes !== undefined; bytes = read()) await decoder.push(bytes);
+    await decoder.finish();
+  } else for (let bytes = read(); bytes !== undefined; bytes = read()) sink(bytes);
+}
+
+async function decompressZstd(read: () => Uint8Array | undefined, sink: ByteSink): Promise<void> {
+  if (typeof zlib.createZstdDecompress !== "function") {
+    throw new RunOutputsError(
+      "failed",
+      `Cannot unpack zstd: Deno ${Deno.version.deno} does not have it, Deno 2.9.6 does`,
+    );
+  }
+  const frames = new ZstdFrames();
+  let decoder: NodeDecoder | undefined;
+  try {
+    for (let bytes = read(); bytes !== undefined; bytes = read()) {
+      for (const piece of frames.push(bytes)) {
+        decoder ??= new NodeDecoder(
+          zlib.createZstdDecompress({ chunkSize: OUTPUT_CHUNK }),
+          "zstd",
+          sink,
+        );
+        await decoder.push(piece.bytes);
+        if (!piece.last) continue;
+        await decoder.finish();
+        decoder[Symbol.dispose]();
+        decoder = undefined;
+      }
+    }
+    frames.finish();
+  } finally {
+    decoder?.[Symbol.dispose]();
+  }
+}
+
+/**
+ * Gives a buffer's memory back at once, if the decoder has filled it and so is done with it. Left to
+ * the garbage collector, buffers pile up to 60 MB a thread, and each new one is memory that the
+ * system has to clear first: a third of the time.
+ */
+function free({ buffer, byteOffset, length }: Uint8Array<ArrayBuffer>): void {
+  if (byteOffset + length === buffer.byteLength) buffer.transfer(0);
+}
+
+/** A decoder of `node:zlib`, driven piece by piece. */
+class NodeDecoder implements Disposable {
+  readonly #stream: Transform;
+  readonly #failed: Promise<never>;
+  readonly #ended: Promise<void>;
+  readonly #onUncaught: (event: ErrorEvent) => void;
+
+  constructor(stream: Transform, what: string, sink: ByteSink) {
+    this.#stream = stream;
+    const failed = Promise.withResolvers<never>();
+    failed.promise.catch(() => {/* told by push() and finish() */});
+    this.#failed = failed.promise;
+    const corrupt = (error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      failed.reject(new BadArchive(`its ${what} data is corrupt or incomplete (${reason})`));
+    };
+    this.#onUncaught = (event) => {
+      event.preventDefault();
+      corrupt(event.error);
+    };
+    globalThis.addEventListener("error", this.#onUncaught);
+    stream.on("error", corrupt);
+    stream.on("data", (bytes: Uint8Array<ArrayBuffer>) => {
+      try {
+        sink(bytes);
+        free(bytes);
+      } catch (error) {
+        failed.reject(error);
+        stream.destroy();
+      }
+    });
+    this.#ended = new Promise((resolve) => stream.once("end", resolve));
+  }
+
+  /** Hands in a piece; when it comes back, the piece's buffer is free again. */
+  async push(bytes: Uint8Array): Promise<void> {
+    const written = new Promise<void>((resolve) => this.#stream.write(bytes, () => resolve()));
+    await Promise.race([this.#failed, written]);
+  }
+
+  /** Waits until everything has gone to the sink. */
+  async finish(): Promise<void> {
+    this.#stream.end();
+    await Promise.race([this.#failed, this.#ended]);
+  }
+
+  [Symbol.dispose](): void {
+    globalThis.removeEventListener("error", this.#onUncaught);
+    this.#stream.destroy();
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * Where the frames of a .zst file begin and end (RFC 8878, section 3).
+ *
+ * `node:zlib` ends without a word when a frame is truncated, and drops a second frame that comes in
+ * the same piece as the end of the first. So the file is cut into its frames here, and each gets a
+ * decoder of its own.
+ *
+ * @module
+ */
+
+import { BadArchive } from "../tar/bad_archive.ts";
+
+/** A part of a frame. */
+export interface FramePiece {
+  /** Bytes of the frame: a view of what was handed in. */
+  readonly bytes: Uint8Array;
+  /** Whether the frame ends with them. */
+  readonly last: boolean;
+}
+
+/** The largest window a decoder takes without being asked to: that of `zstd --ultra -22`. */
+const MAX_WINDOW = 128 * 1024 * 1024;
+const MAX_BLOCK = 128 * 1024;
+
+/** What the next bytes are. */
+type Expected =
+  | "magic"
+  | "header"
+  | "skippable size"
+  | "block"
+  | "content"
+  | "checksum"
+  | "skipped";
+
+/** Cuts one file. */
+export class ZstdFrames {
+  #expected: Expected = "magic";
+  /** Of what is expected, how much is missing. */
+  #missing = 4;
+  /** The header that is being gathered. */
+  readonly #header = new Uint8Array(18);
+  #length = 0;
+  #lastBlock = false;
+  #checksum = false;
+
+  /**
+   * Cuts a piece of the file.
+   *
+   * @param bytes The piece, of any size.
+   * @returns The parts of frames in it; a frame without content is left out.
+   * @throws {BadArchive} If it is not zstd.
+   */
+  push(bytes: Uint8Array): FramePiece[] {
+    const pieces: FramePiece[] = [];
+    // Where the bytes begin that belong to a frame and are in no piece yet; -1 between frames.
+    let start = this.#inFrame() ? 0 : -1;
+    for (let at = 0; at < bytes.length;) {
+      const count = Math.min(this.#missing, bytes.length - at);
+      if (this.#expected !== "content" && this.#expected !== "skipped") {
+        for (let i = 0; i < count; i++) this.#header[this.#length++] = bytes[at + i];
+      }
+      at += count;
+      this.#missing -= count;
+      if (this.#missing > 0) break;
+      const ended = this.#advance();
+      if (ended && start >= 0) pieces.push({ bytes: bytes.subarray(start, at), last: true });
+      if (ended) start = -1;
+      else if (start < 0 && this.#inFrame()) {
+        start = at;
+        pieces.push({ bytes: this.#header.slice(0, 4), last: false });
+      }
+    }
+    if (start >= 0 && start < bytes.length) {
+      pieces.push({ bytes: bytes.subarray(start), last: false });
+    }
+    return pieces;
+  }
+
+  /**
+   * Tells that there is no more.
+   *
+   * @throws {BadArchive} If the last frame is not complete.
+   */
+  finish(): void {
+    if (this.#expected !== "magic" || this.#missing !== 4) {
+      throw new BadArchive("its zstd data ends too early, or something follows it");
+    }
+  }
+
+  /** Whether what comes next belongs to a frame with content, of which the magic number has come. */
+  #inFrame(): boolean {
+    return this.#expected === "header" || this.#expected === "block" ||
+      this.#expected === "content" || this.#expected === "checksum";
+  }
+
+  /** Reads what was gathered; returns whether the frame ends here. */
+  #advance(): boolean {
+    const header = this.#header;
+    const view = new DataView(header.buffer);
+    switch (this.#expected) {
+      case "magic": {
+        const magic = view.getUint32(0, true);
+        if (magic === 0xfd2fb528) return this.#expect("header", 1);
+        if ((magic & 0xfffffff0) >>> 0 === 0x184d2a50) return this.#expect("skippable size", 4);
+        throw new BadArchive("it is not a zstd file, or something follows its zstd data");
+      }
+      case "skippable size":
+        return this.#expect("skipped", view.getUint32(4, true));
+      case "header": {
+        const rest = headerSize(header[4]) - (this.#length - 4);
+        if (rest > 0) return this.#expect("header", rest);
+        this.#checksum = (header[4] & 0x04) !== 0;
+        checkFrame(view);
+        return this.#block();
+      }
+      case "block": {
+        const value = header[0] | header[1] << 8 | header[2] << 16;
+        const [type, size] = [value >> 1 & 3, value >> 3];
+        if (type === 3 || size > MAX_BLOCK) throw new BadArchive("its zstd data is corrupt");
+        this.#lastBlock = (value & 1) !== 0;
+        return this.#expect("content", type === 1 ? 1 : size);
+      }
+      case "content":
+        if (!this.#lastBlock) return this.#block();
+        return this.#checksum ? this.#expect("checksum", 4) : this.#end();
+      case "checksum":
+      case "skipped":
+        return this.#end();
+    }
+  }
+
+  #expect(what: Expected, count: number): boolean {
+    this.#expected = what;
+    this.#missing = count;
+    return count === 0 ? this.#advance() : false;
+  }
+
+  #block(): boolean {
+    this.#length = 0;
+    return this.#expect("block", 3);
+  }
+
+  #end(): boolean {
+    this.#length = 0;
+    this.#expected = "magic";
+    this.#missing = 4;
+    return true;
+  }
+}
+
+/** How long a frame's header is, without the magic number, by its first byte. */
+function headerSize(descriptor: number): number {
+  const single = (descriptor & 0x20) !== 0;
+  const dictionary = [0, 1, 2, 4][descriptor & 3];
+  const content = [single ? 1 : 0, 2, 4, 8][descriptor >> 6];
+  return 1 + (single ? 0 : 1) + dictionary + content;
+}
+
+function checkFrame(view: DataView): void {
+  const descriptor = view.getUint8(4);
+  if ((descriptor & 0x08) !== 0) throw new BadArchive("its zstd data is of an unknown version");
+  const single = (descriptor & 0x20) !== 0;
+  const dictionaryAt = single ? 5 : 6;
+  const dictionary = [0, 1, 2, 4][descriptor & 3];
+  for (let i = 0; i < dictionary; i++) {
+    if (view.getUint8(dictionaryAt + i) !== 0) throw new BadArchive("it needs a zstd dictionary");
+  }
+  if (single) return;
+  const window = view.getUint8(5);
+  const base = 2 ** (10 + (window >> 3));
+  if (base + base / 8 * (window & 7) > MAX_WINDOW) {
+    throw new BadArchive(
+      `decoding it would take more than ${MAX_WINDOW / 1024 ** 2} MiB of memory`,
+    );
+  }
+}

@@ -1,0 +1,231 @@
+/**
+ * Making archives, as streams of bytes.
+ *
+ * The tar archive is cut into pieces by the position of their bytes. Each becomes a zstd frame or a
+ * block of an .xz file of its own, so all cores compress at once, and the same members make the
+ * same bytes, however many workers there are and whichever is the fastest.
+ *
+ * @module
+ */
+
+import { pipeline, Readable } from "node:stream";
+import zlib from "node:zlib";
+import { RunOutputsError } from "../../errors/error.ts";
+import type { PieceCompression } from "../compression/compress_piece.ts";
+import { COMPRESSION_LEVELS, type PackCompression } from "../compression/format.ts";
+import { compileLzma } from "../compression/liblzma.ts";
+import type { ArchiveMember } from "../tar/members.ts";
+import { PackPool } from "./pool.ts";
+import { cutTar, readPiece } from "../tar/pieces.ts";
+import {
+  END_MARKER,
+  recordLength,
+  type TarRecord,
+  tarRecord,
+  type TimeOptions,
+} from "../tar/records.ts";
+import { XzJoiner } from "../compression/xz_join.ts";
+
+/** Options of {@linkcode pack}. */
+export interface PackOptions {
+  /** How to compress. */
+  readonly compression: PackCompression;
+  /** The level; the compression's own default if not given (zstd 3, xz 6, gzip 6). */
+  readonly level?: number;
+  /** The time that every member gets in place of its own. */
+  readonly modified?: Date;
+  /** The latest time of a member: later ones become it, as `SOURCE_DATE_EPOCH` asks. */
+  readonly notAfter?: Date;
+  /** Told how many bytes more, before compression, are done. */
+  readonly onPacked?: (bytes: number) => void;
+  /** Stops the packing. */
+  readonly signal?: AbortSignal;
+}
+
+const MIB = 1024 * 1024;
+
+/** Of so many bytes a zstd frame is made. */
+const FRAME = 8 * MIB;
+
+/** What is handed to gzip at once. */
+const GZIP_INPUT = MIB;
+
+/** Pieces of this size come from gzip; smaller ones take more time. */
+const GZIP_OUTPUT = 512 * 1024;
+
+const sharedPool = new PackPool();
+
+/**
+ * Makes an archive, with a worker on each core for zstd and xz. Archives that are made at the same
+ * time share the workers.
+ *
+ * The same members with the same content, modes and times make the same bytes: owners are left
+ * out, and gzip's header carries no time.
+ *
+ * @param members What goes in, in this order.
+ * @param options Compression, level, times, a signal.
+ * @returns The archive's bytes. Leaving the loop early stops the work and closes all files.
+ * @throws {RunOutputsError} While the bytes are asked for: `integrity`, if a file changes its size
+ * meanwhile; `invalid`, for a level that the compression does not have; `failed`, if this runtime
+ * has no zstd; or what the disk says.
+ */
+export function pack(
+  members: Iterable<ArchiveMember>,
+  options: PackOptions,
+): AsyncGenerator<Uint8Array> {
+  return packIn(sharedPool, members, options);
+}
+
+/**
+ * Makes an archive with certain workers.
+ *
+ * @param pool The workers.
+ * @param members What goes in, in this order.
+ * @param options Compression, level, times, a signal.
+ * @returns The archive's bytes.
+ */
+export async function* packIn(
+  pool: PackPool,
+  members: Iterable<ArchiveMember>,
+  options: PackOptions,
+): AsyncGenerator<Uint8Array> {
+  const { compression } = options;
+  const level = checkLevel(options);
+  const records = tarRecords(members, options);
+  if (compression === "gz") yield* packGzip(records, level, options);
+  else if (compression === "zst") {
+    checkZstd();
+    yield* compressPieces(pool, records, { compression, level, size: FRAME }, options);
+  } else {
+    const joiner = new XzJoiner();
+    const size = blockSize(level);
+    for await (const file of compressPieces(pool, records, { compression, level, size }, options)) {
+      yield* joiner.add(file);
+    }
+    yield joiner.finish();
+  }
+}
+
+/**
+ * How many bytes an archive has before it is compressed.
+ *
+ * @param members What goes in.
+ * @param times Times that replace their own.
+ * @returns The bytes.
+ */
+export function packedLength(
+  members: Iterable<ArchiveMember>,
+  times: Pick<PackOptions, "modified" | "notAfter"> = {},
+): number {
+  let length = END_MARKER;
+  for (const record of tarRecords(members, times)) length += recordLength(record);
+  return length;
+}
+
+/** Who is told how far it is, and who stops it. */
+type WatchOptions = Pick<PackOptions, "signal" | "onPacked">;
+
+function* tarRecords(
+  members: Iterable<ArchiveMember>,
+  times: TimeOptions,
+): Generator<TarRecord> {
+  for (const member of members) yield tarRecord(member, times);
+}
+
+function checkLevel({ compression, level }: PackOptions): number {
+  const { min, max, standard } = COMPRESSION_LEVELS[compression];
+  if (level === undefined) return standard;
+  if (Number.isInteger(level) && level >= min && level <= max) return level;
+  throw new RunOutputsError(
+    "invalid",
+    `Cannot pack with ${compression} level ${level}: expected a whole number from ${min} to ${max}`,
+  );
+}
+
+function checkZstd(): void {
+  if (typeof zlib.createZstdCompress === "function") return;
+  throw new RunOutputsError(
+    "failed",
+    `Cannot compress with zstd: Deno ${Deno.version.deno} does not have it, Deno 2.9.6 does`,
+  );
+}
+
+/** Three dictionaries, as `xz -T` has it; for small dictionaries no less than for the usual one. */
+function blockSize(level: number): number {
+  return level <= 6 ? 24 * MIB : 48 * MIB;
+}
+
+/** How pieces are made. */
+interface Cut {
+  readonly compression: PieceCompression;
+  readonly level: number;
+  /** The size of a piece. */
+  readonly size: number;
+}
+
+/** The compressed pieces of an archive, in their order. */
+async function* compressPieces(
+  pool: PackPool,
+  records: Iterable<TarRecord>,
+  { compression, level, size }: Cut,
+  { signal, onPacked }: WatchOptions,
+): AsyncGenerator<Uint8Array> {
+  signal?.throwIfAborted();
+  const lzmaModule = compression === "xz" ? await compileLzma() : undefined;
+  const left = new AbortController();
+  const stop = signal === undefined ? left.signal : AbortSignal.any([signal, left.signal]);
+  const pieces = cutTar(records, size);
+  const underWay: { readonly bytes: Promise<Uint8Array>; readonly length: number }[] = [];
+  using _membership = pool.join();
+  try {
+    for (let ended = false;;) {
+      while (!ended && underWay.length < pool.share()) {
+        const { value: piece, done } = pieces.next();
+        if (done) ended = true;
+        else {
+          const bytes = pool.run({ piece, compression, level, lzmaModule }, stop);
+          bytes.catch(() => {/* told when its turn comes */});
+          underWay.push({ bytes, length: piece.length });
+        }
+      }
+      const next = underWay.shift();
+      if (next === undefined) break;
+      const bytes = await next.bytes;
+      onPacked?.(next.length);
+      yield bytes;
+      signal?.throwIfAborted();
+    }
+    signal?.throwIfAborted();
+  } finally {
+    left.abort();
+    await Promise.allSettled(underWay.map(({ bytes }) => bytes));
+  }
+}
+
+/** One stream of gzip, made in this thread: browsers read no more than one. */
+async function* packGzip(
+  records: Iterable<TarRecord>,
+  level: number,
+  { signal, onPacked }: WatchOptions,
+): AsyncGenerator<Uint8Array> {
+  signal?.throwIfAborted();
+  const source = Readable.from(tarBytes(records, onPacked), { objectMode: false });
+  const gzip = zlib.createGzip({ level, chunkSize: GZIP_OUTPUT });
+  // Errors arrive in the loop; the callback only keeps them from being thrown twice.
+  for await (const chunk of pipeline(source, gzip, () => {})) {
+    signal?.throwIfAborted();
+    yield chunk;
+  }
+  signal?.throwIfAborted();
+}
+
+function* tarBytes(
+  records: Iterable<TarRecord>,
+  onPacked: WatchOptions["onPacked"],
+): Generator<Uint8Array> {
+  for (const piece of cutTar(records, GZIP_INPUT)) {
+    // gzip keeps what it is given until it gets to it, so each piece has a buffer of its own.
+    yield* readPiece(piece, new Uint8Array(piece.length));
+    onPacked?.(piece.length);
+  }
+}

@@ -1,0 +1,250 @@
+/**
+ * Workers that compress, shared by all archives that are made at the same time.
+ *
+ * @module
+ */
+
+import { type ErrorCode, RunOutputsError } from "../../errors/error.ts";
+import { compressPiece, freeBuffers, type PieceTask } from "../compression/compress_piece.ts";
+import { areWorkersNarrowed } from "../worker_permissions.ts";
+
+/** What a worker says: that it has started, and what came of each task. */
+export type FromPackWorker =
+  | { readonly type: "ready" }
+  | { readonly type: "done"; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly type: "failed"; readonly code: ErrorCode; readonly message: string };
+
+/** Options of {@linkcode PackPool}. */
+export interface PackPoolOptions {
+  /** How many workers there may be; with 0, this thread does it all. Default: one per core. */
+  readonly size?: number;
+  /** Starts a worker. Default: `pack_worker.ts`, with permission to read alone where possible. */
+  readonly start?: () => Worker;
+}
+
+/** A smaller piece is compressed here sooner than a worker starts. */
+const SMALL = 256 * 1024;
+
+/** A worker that did not even start: this thread can do its work. */
+class NotStarted extends Error {}
+
+/** Workers, which live as long as somebody is a member, and the queue before them. */
+export class PackPool {
+  readonly #size: number;
+  readonly #start: () => Worker;
+  readonly #idle: PackWorker[] = [];
+  readonly #waiting: ((worker: PackWorker | undefined) => void)[] = [];
+  #count = 0;
+  #members = 0;
+  /** Why there are no workers, if none could be started. */
+  #withoutWorkers: boolean;
+  #here: Promise<unknown> = Promise.resolve();
+
+  /**
+   * Creates a pool without workers; they are started when there is work.
+   *
+   * @param options How many, and how they are started.
+   */
+  constructor(options: PackPoolOptions = {}) {
+    this.#size = options.size ?? navigator.hardwareConcurrency;
+    this.#start = options.start ?? startWorker;
+    this.#withoutWorkers = this.#size === 0;
+  }
+
+  /**
+   * Becomes a member. When the last one leaves, all workers end.
+   *
+   * @returns To be disposed of.
+   */
+  join(): Disposable {
+    this.#members++;
+    return {
+      [Symbol.dispose]: () => {
+        this.#members--;
+        if (this.#members > 0) return;
+        for (const idle of this.#idle.splice(0)) this.#end(idle);
+        freeBuffers();
+      },
+    };
+  }
+
+  /**
+   * How many pieces a member may have under way, those that nobody has taken yet included: so
+   * that all workers are busy, and memory stays bounded by their number.
+   *
+   * @returns At least 1.
+   */
+  share(): number {
+    if (this.#withoutWorkers) return 1;
+    return Math.ceil((this.#size + 1) / Math.max(this.#members, 1));
+  }
+
+  /**
+   * Compresses a piece as soon as a worker is free, or in this thread if there are none.
+   *
+   * @param task The piece, and how.
+   * @param signal Gives up; a worker that is at it is ended.
+   * @returns The compressed bytes.
+   * @throws {RunOutputsError} What the disk says; that a file has changed its size; or `failed`, if a
+   * worker breaks down.
+   */
+  async run(task: PieceTask, signal: AbortSignal): Promise<Uint8Array> {
+    signal.throwIfAborted();
+    if (this.#withoutWorkers || task.piece.length <= SMALL) {
+      return await this.#runHere(task, signal);
+    }
+    const worker = await this.#take(signal);
+    if (worker !== undefined) {
+      let usable = false;
+      try {
+        const bytes = await worker.run(task, signal);
+        usable = true;
+        return bytes;
+      } catch (error) {
+        usable = worker.usable;
+        if (!(error instanceof NotStarted)) throw error;
+        this.#goWithout();
+      } finally {
+        this.#giveBack(worker, usable);
+      }
+    }
+    return await this.#runHere(task, signal);
+  }
+
+  /** One at a time: another one would need as much memory, and be no faster. */
+  #runHere(task: PieceTask, signal: AbortSignal): Promise<Uint8Array> {
+    const pause = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      signal.throwIfAborted();
+    };
+    const result = this.#here.then(() => compressPiece(task, pause));
+    this.#here = result.catch(() => {/* told to whoever asked for it */});
+    return result;
+  }
+
+  /** A worker, or `undefined` if there are none. */
+  async #take(signal: AbortSignal): Promise<PackWorker | undefined> {
+    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+      if (idle.usable) return idle;
+      this.#end(idle);
+    }
+    if (this.#count === this.#size) {
+      const { promise, resolve, reject } = Promise.withResolvers<PackWorker | undefined>();
+      const giveUp = () => {
+        const at = this.#waiting.indexOf(resolve);
+        // One without a place has just been given a worker, which it gives back at once.
+        if (at >= 0) this.#waiting.splice(at, 1);
+        reject(signal.reason);
+      };
+      this.#waiting.push(resolve);
+      signal.addEventListener("abort", giveUp);
+      try {
+        return await promise;
+      } finally {
+        signal.removeEventListener("abort", giveUp);
+      }
+    }
+    return this.#startOne();
+  }
+
+  #startOne(): PackWorker | undefined {
+    try {
+      const worker = new PackWorker(this.#start());
+      this.#count++;
+      return worker;
+    } catch {
+      this.#goWithout();
+      return undefined;
+    }
+  }
+
+  /** Such as in a runtime that has no workers, or may not load their code. */
+  #goWithout(): void {
+    this.#withoutWorkers = true;
+    for (const resolve of this.#waiting.splice(0)) resolve(undefined);
+  }
+
+  #giveBack(worker: PackWorker, usable: boolean): void {
+    if (!usable || this.#members === 0) this.#end(worker);
+    else {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#idle.push(worker);
+      else next(worker);
+      return;
+    }
+    // Who waits for the one that has ended gets a new one.
+    if (this.#members > 0 && this.#waiting.length > 0) this.#waiting.shift()!(this.#startOne());
+  }
+
+  #end(worker: PackWorker): void {
+    worker.terminate();
+    this.#count--;
+  }
+}
+
+/** One worker, which has one task at a time. */
+class PackWorker {
+  readonly #worker: Worker;
+  #ready = false;
+  #broken = false;
+
+  constructor(worker: Worker) {
+    this.#worker = worker;
+  }
+
+  /** Whether it can take another task. */
+  get usable(): boolean {
+    return !this.#broken;
+  }
+
+  async run(task: PieceTask, signal: AbortSignal): Promise<Uint8Array> {
+    signal.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+    const breakDown = (error: unknown) => {
+      this.#broken = true;
+      reject(error);
+    };
+    const onAbort = () => breakDown(signal.reason);
+    const worker = this.#worker;
+    worker.onmessage = ({ data }: MessageEvent<FromPackWorker>) => {
+      if (data.type === "ready") this.#ready = true;
+      else if (data.type === "done") resolve(data.bytes);
+      else reject(new RunOutputsError(data.code, data.message));
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      const failure = `Cannot pack: a worker failed: ${event.message}`;
+      breakDown(this.#ready ? new RunOutputsError("failed", failure) : new NotStarted());
+    };
+    worker.onmessageerror = () => {
+      breakDown(new RunOutputsError("failed", "Cannot pack: a worker can't be understood"));
+    };
+    signal.addEventListener("abort", onAbort);
+    try {
+      worker.postMessage(task);
+      return await promise;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  terminate(): void {
+    this.#worker.terminate();
+  }
+}
+
+function startWorker(): Worker {
+  const url = new URL("./worker.ts", import.meta.url).href;
+  if (!areWorkersNarrowed()) return new Worker(url, { type: "module" });
+  const permissions: Deno.PermissionOptionsObject = {
+    read: "inherit",
+    write: false,
+    env: false,
+    ffi: false,
+    import: false,
+    net: false,
+    run: false,
+    sys: false,
+  };
+  return new Worker(url, { type: "module", deno: { permissions } });
+}

@@ -1,0 +1,29 @@
+/**
+ * The worker that compresses pieces of archives, one at a time. It reads the files itself, so only
+ * what it has made of them goes to another thread.
+ *
+ * @module
+ */
+
+/// <reference lib="deno.worker" />
+
+import { RunOutputsError } from "../../errors/error.ts";
+import { compressPiece, type PieceTask } from "../compression/compress_piece.ts";
+import type { FromPackWorker } from "./pool.ts";
+
+self.addEventListener("message", async ({ data }: MessageEvent<PieceTask>) => {
+  try {
+    const bytes = await compressPiece(data);
+    post({ type: "done", bytes }, [bytes.buffer]);
+  } catch (error) {
+    const code = error instanceof RunOutputsError ? error.code : "failed";
+    const message = error instanceof Error ? error.message : String(error);
+    post({ type: "failed", code, message });
+  }
+});
+
+post({ type: "ready" });
+
+function post(message: FromPackWorker, transfer: Transferable[] = []): void {
+  self.postMessage(message, transfer);
+}

@@ -1,0 +1,291 @@
+/**
+ * Reads a tar archive that is handed in piece by piece: ustar, pax and GNU's own format.
+ *
+ * It is synchronous and holds no content, so content goes from the decoder's buffer straight to
+ * whoever writes it. What it does not know for certain is an error and not a guess: a member that
+ * is passed over, or unpacked as something else, would be noticed much later.
+ *
+ * @module
+ */
+
+import { quote } from "../../errors/error.ts";
+import { BadArchive } from "./bad_archive.ts";
+import {
+  BLOCK,
+  decodeText,
+  isZero,
+  readHeader,
+  readPax,
+  readPaxNumber,
+  type TarHeader,
+} from "./header.ts";
+
+/** One member of an archive. */
+export interface TarMember {
+  /** Its name as it stands, nothing of it checked. */
+  readonly name: string;
+  /** What it is. */
+  readonly type: "file" | "directory" | "symlink" | "hardlink";
+  /** How many bytes of content follow; 0 for all but files. */
+  readonly size: number;
+  /** The mode: permissions and the three bits above them. */
+  readonly mode: number;
+  /** When it was changed, in seconds since 1970, with a fraction if the archive has one. */
+  readonly modified: number;
+  /** Where a link points, as it stands; empty for what is no link. */
+  readonly target: string;
+}
+
+/** What is told of an archive, in its order. */
+export interface TarHandler {
+  /** A member begins. */
+  member(member: TarMember): void;
+  /** Bytes of its content; they are valid only until this returns. */
+  data(bytes: Uint8Array): void;
+  /** All of its content has come. */
+  end(): void;
+}
+
+/** Headers that belong to the next member are held in memory, so they have a limit. */
+const MAX_EXTENSION = 1024 * 1024;
+
+const TYPES: Readonly<Record<string, TarMember["type"]>> = {
+  "0": "file",
+  "7": "file",
+  "1": "hardlink",
+  "2": "symlink",
+  "5": "directory",
+};
+
+const REFUSED: Readonly<Record<string, string>> = {
+  "3": "it is a character device",
+  "4": "it is a block device",
+  "6": "it is a named pipe",
+  "S": "it is a sparse file; pack it without --sparse",
+  "M": "it is the rest of a file in another volume",
+  "D": "it is a directory of an incremental backup",
+};
+
+/** Names and values that replace those of the next header. */
+interface Extensions {
+  name?: string;
+  target?: string;
+  size?: number;
+  modified?: number;
+}
+
+/** A reader of one archive. */
+export class TarReader {
+  readonly #handler: TarHandler;
+  /** A header, or the rest of one, that did not come in one piece. */
+  readonly #partial = new Uint8Array(BLOCK);
+  #partialLength = 0;
+  /** The content of the current member that has not come yet, and the padding behind it. */
+  #content = 0;
+  #padding = 0;
+  /** Where an extension is gathered; its type. */
+  #extension: { readonly type: string; readonly bytes: Uint8Array; length: number } | undefined;
+  #next: Extensions = {};
+  #pending = false;
+  #modifiedOfAll: number | undefined;
+  #zeroBlocks = 0;
+  #current: string | undefined;
+
+  /**
+   * Creates a reader.
+   *
+   * @param handler Is told of the members.
+   */
+  constructor(handler: TarHandler) {
+    this.#handler = handler;
+  }
+
+  /**
+   * Reads a piece.
+   *
+   * @param bytes The piece, of any size. Nothing of it is kept.
+   * @throws {BadArchive} If it is no tar archive, a broken one, or has a member of a refused type.
+   */
+  push(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length;) {
+      if (this.#content > 0) {
+        const piece = bytes.subarray(at, at + this.#content);
+        at += piece.length;
+        this.#content -= piece.length;
+        this.#take(piece);
+      } else if (this.#padding > 0) {
+        const count = Math.min(this.#padding, bytes.length - at);
+        at += count;
+        this.#padding -= count;
+      } else if (this.#zeroBlocks >= 2) {
+        if (!isZero(at === 0 ? bytes : bytes.subarray(at))) {
+          throw new BadArchive("something follows the end marker");
+        }
+        return;
+      } else if (this.#partialLength === 0 && bytes.length - at >= BLOCK) {
+        this.#block(bytes.subarray(at, at + BLOCK));
+        at += BLOCK;
+      } else {
+        const piece = bytes.subarray(at, at + BLOCK - this.#partialLength);
+        this.#partial.set(piece, this.#partialLength);
+        this.#partialLength += piece.length;
+        at += piece.length;
+        if (this.#partialLength < BLOCK) return;
+        this.#partialLength = 0;
+        this.#block(this.#partial);
+      }
+    }
+  }
+
+  /**
+   * Passes over what is left of the member that has just begun, for who can go elsewhere in the
+   * archive: so many bytes must not be pushed.
+   *
+   * @returns How many bytes of content and padding are passed over.
+   */
+  skip(): number {
+    // What belongs to the next member has to be read.
+    if (this.#extension !== undefined) return 0;
+    const count = this.#content + this.#padding;
+    if (this.#content > 0) this.#handler.end();
+    this.#content = this.#padding = 0;
+    return count;
+  }
+
+  /**
+   * Tells that there is no more.
+   *
+   * @throws {BadArchive} If the archive is not complete.
+   */
+  finish(): void {
+    if (this.#zeroBlocks >= 2) return;
+    if (this.#content > 0 || this.#padding > 0) {
+      throw new BadArchive("it ends in the middle of this member", this.#current);
+    }
+    throw new BadArchive(
+      this.#partialLength > 0
+        ? "it ends in the middle of a header"
+        : "it ends without the end marker, so something is missing",
+    );
+  }
+
+  #block(block: Uint8Array): void {
+    const header = readHeader(block);
+    if (header === undefined) {
+      if (this.#pending) throw new BadArchive("a header for the next member is the last one");
+      this.#zeroBlocks++;
+      return;
+    }
+    if (this.#zeroBlocks === 1) throw new BadArchive("half an end marker stands between members");
+    if ("xgLK".includes(header.type)) this.#startExtension(header);
+    else this.#startMember(header);
+  }
+
+  #startExtension({ type, size, name }: TarHeader): void {
+    if (size === 0 || size > MAX_EXTENSION) {
+      throw new BadArchive(`a header for the next member has ${size} bytes`, name);
+    }
+    this.#current = name;
+    this.#extension = { type, bytes: new Uint8Array(size), length: 0 };
+    this.#expect(size);
+  }
+
+  #startMember(header: TarHeader): void {
+    const extensions = this.#next;
+    this.#next = {};
+    this.#pending = false;
+    const name = extensions.name ?? header.name;
+    const size = extensions.size ?? header.size;
+    if (header.type in REFUSED) throw new BadArchive(REFUSED[header.type], name);
+    if (!(header.type in TYPES)) {
+      throw new BadArchive(`it is of the unknown type ${quote(header.type)}`, name);
+    }
+    // Before ustar, a slash at the end was what told a directory.
+    const slash = TYPES[header.type] === "file" && name.endsWith("/");
+    const type = slash ? "directory" : TYPES[header.type];
+    if (type !== "file" && size !== 0) {
+      throw new BadArchive(`it is a ${type} with ${size} bytes of content`, name);
+    }
+    this.#current = name;
+    this.#handler.member({
+      name,
+      type,
+      size,
+      mode: header.mode,
+      modified: extensions.modified ?? this.#modifiedOfAll ?? header.modified,
+      target: type === "file" || type === "directory" ? "" : extensions.target ?? header.target,
+    });
+    this.#expect(size);
+    if (size === 0) this.#handler.end();
+  }
+
+  #expect(size: number): void {
+    this.#content = size;
+    this.#padding = (BLOCK - size % BLOCK) % BLOCK;
+  }
+
+  #take(piece: Uint8Array): void {
+    const extension = this.#extension;
+    if (extension === undefined) {
+      this.#handler.data(piece);
+      if (this.#content === 0) this.#handler.end();
+      return;
+    }
+    extension.bytes.set(piece, extension.length);
+    extension.length += piece.length;
+    if (this.#content > 0) return;
+    this.#extension = undefined;
+    this.#extend(extension.type, extension.bytes);
+  }
+
+  #extend(type: string, bytes: Uint8Array): void {
+    if (type === "g") return this.#extendAll(readPax(bytes));
+    this.#pending = true;
+    if (type === "x") {
+      const records = readPax(bytes);
+      refuseSparse(records, records.get("path"));
+      this.#set("name", records.get("path"));
+      this.#set("target", records.get("linkpath"));
+      const size = records.get("size");
+      if (size) this.#set("size", readPaxNumber("size", size));
+      const modified = records.get("mtime");
+      if (modified) this.#set("modified", readPaxNumber("mtime", modified));
+      return;
+    }
+    const end = bytes.indexOf(0);
+    const what = type === "L" ? "a long name" : "a long link target";
+    // GNU tar ends it with one NUL; more of them, or text behind it, is something else.
+    if (end >= 0 && !isZero(bytes.subarray(end))) throw new BadArchive(`${what} has a NUL byte`);
+    this.#set(
+      type === "L" ? "name" : "target",
+      decodeText(end < 0 ? bytes : bytes.subarray(0, end), what),
+    );
+  }
+
+  #set<K extends keyof Extensions>(key: K, value: Extensions[K]): void {
+    if (value === undefined || value === "") return;
+    if (this.#next[key] !== undefined) {
+      throw new BadArchive(`two headers tell the ${key} of the next member`, this.#next.name);
+    }
+    this.#next[key] = value;
+  }
+
+  #extendAll(records: Map<string, string>): void {
+    refuseSparse(records, undefined);
+    for (const key of ["path", "linkpath", "size"]) {
+      if (records.get(key)) throw new BadArchive(`a global pax header sets the ${key} of all`);
+    }
+    const modified = records.get("mtime");
+    if (modified !== undefined) {
+      this.#modifiedOfAll = modified === "" ? undefined : readPaxNumber("mtime", modified);
+    }
+  }
+}
+
+function refuseSparse(records: Map<string, string>, name: string | undefined): void {
+  for (const key of records.keys()) {
+    if (key.startsWith("GNU.sparse.") || key.startsWith("SCHILY.real")) {
+      throw new BadArchive(REFUSED.S, records.get("GNU.sparse.name") ?? name);
+    }
+  }
+}

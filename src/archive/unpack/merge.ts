@@ -1,0 +1,88 @@
+/**
+ * Several unpacked trees become one, before the target changes.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { diskError } from "../../errors/disk.ts";
+import { quote, RunOutputsError } from "../../errors/error.ts";
+import { BadArchive } from "../tar/bad_archive.ts";
+import { type DiskRules, foldedNames, type Kind, kindOf, readLink } from "./disk_view.ts";
+import { type LinkLookup, resolveLinks } from "./link_model.ts";
+import { foldCase } from "../tar/member_path.ts";
+
+/**
+ * Moves all that is in one tree into another. Files and links replace those of the same name;
+ * directories become one, also through a link that stays in the tree.
+ *
+ * @param source The tree that is moved; what remains of it are directories.
+ * @param target The tree that it is moved into.
+ * @param archive Whose tree it is, for messages.
+ * @param rules How names are on this disk.
+ * @param below The place in the target that it is moved to.
+ * @throws {RunOutputsError} `conflict`, if a file and a directory have the same name.
+ */
+export function mergeTree(
+  source: string,
+  target: string,
+  archive: string,
+  rules: DiskRules,
+  below = "",
+): void {
+  const linkAt: LinkLookup = (path) => readLink(join(target, path), rules.style);
+
+  function merge(from: string, into: string): void {
+    const names = foldedNames(join(target, into), rules);
+    for (const { name } of Deno.readDirSync(from)) {
+      const [path, place] = [join(from, name), into === "" ? name : `${into}/${name}`];
+      const other = names.get(foldCase(name));
+      if (other !== undefined && other !== name) {
+        throw conflict(
+          archive,
+          place,
+          `differs only in case from ${quote(other)} of another archive`,
+        );
+      }
+      const [kind, there] = [kindOf(path)!, kindOf(join(target, place))];
+      if (there === undefined || kind !== "directory" && there !== "directory") {
+        Deno.renameSync(path, join(target, place));
+      } else if (kind === "directory") merge(path, directoryAt(place, there));
+      else throw conflict(archive, place, `is a ${kind}, and a directory in another archive`);
+    }
+  }
+
+  /** The directory's own path; one that a link leads to and that is not there is made. */
+  function directoryAt(place: string, kind: Kind): string {
+    if (kind === "directory") return place;
+    if (kind === "file") {
+      throw conflict(archive, place, "is a directory, and a file in another archive");
+    }
+    let own: string[] | undefined;
+    try {
+      own = resolveLinks(place.split("/"), [], linkAt, true);
+    } catch (error) {
+      if (!(error instanceof BadArchive)) throw error;
+    }
+    if (own === undefined) {
+      throw conflict(archive, place, "is a directory, and a link in another archive");
+    }
+    const path = own.join("/");
+    const found = kindOf(join(target, path));
+    if (found === undefined) Deno.mkdirSync(join(target, path), { recursive: true });
+    else if (found !== "directory") {
+      throw conflict(archive, place, "is a directory, and a link to a file in another archive");
+    }
+    return path;
+  }
+
+  try {
+    merge(source, below);
+  } catch (error) {
+    throw diskError("write", target, error);
+  }
+}
+
+function conflict(archive: string, path: string, reason: string): RunOutputsError {
+  return new RunOutputsError("conflict", `Cannot unpack '${archive}': ${quote(path)} ${reason}`);
+}

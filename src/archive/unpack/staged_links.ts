@@ -1,0 +1,55 @@
+/**
+ * Makes the symbolic links of an unpacked tree, when all else of it is there.
+ *
+ * Deno lets nobody make links whose access to the disk is limited to some directories, and so this
+ * is not done by the worker that unpacks.
+ *
+ * @module
+ */
+
+import fs from "node:fs";
+import { join } from "node:path";
+import { diskError } from "../../errors/disk.ts";
+import { RunOutputsError } from "../../errors/error.ts";
+import type { ExtractedLink } from "./extract.ts";
+import { diskLink, diskName, type PathStyle } from "../tar/member_path.ts";
+
+/**
+ * Makes links whose places and texts were checked before.
+ *
+ * @param root The directory of the tree.
+ * @param links The links.
+ * @param style Whose rules names follow.
+ * @throws {RunOutputsError} What the disk says; `denied` where Windows does not allow links.
+ */
+export function makeLinks(root: string, links: readonly ExtractedLink[], style: PathStyle): void {
+  for (const { path, text, modified } of links) {
+    const full = join(root, ...path.split("/").map((name) => diskName(name, style)));
+    try {
+      const target = diskLink(text, style);
+      if (style === "windows") {
+        // Windows wants to know what is behind a link; dangling ones are taken for files.
+        fs.symlinkSync(target, full, isDirectory(join(full, "..", target)) ? "dir" : "file");
+      } else fs.symlinkSync(target, full);
+      fs.lutimesSync(full, modified, modified);
+    } catch (error) {
+      if (style === "windows" && (error as { code?: string }).code === "EPERM") {
+        throw new RunOutputsError(
+          "denied",
+          `Cannot make the symbolic link '${full}': Windows allows it only to administrators ` +
+            `and in Developer Mode; turn that on in the system settings`,
+          { cause: error },
+        );
+      }
+      throw diskError("write", full, error);
+    }
+  }
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return fs.statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}

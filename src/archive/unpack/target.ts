@@ -1,0 +1,88 @@
+/**
+ * The directory that archives are unpacked to: where it really is, and what has to be made.
+ *
+ * @module
+ */
+
+import { basename, dirname, join, resolve } from "node:path";
+import { diskError } from "../../errors/disk.ts";
+import { RunOutputsError } from "../../errors/error.ts";
+import type { Step } from "./commit.ts";
+import { kindOf } from "./disk_view.ts";
+
+/**
+ * The target's real path. It need not exist; what is above it decides where it will be.
+ *
+ * @param outputDir The target, as the user named it.
+ * @param stagingDir The directory beside it, which exists.
+ * @returns The path with all links followed.
+ * @throws {RunOutputsError} `conflict`, if it is no directory; `invalid`, if the two are on
+ * different file systems.
+ */
+export async function realOutputDir(outputDir: string, stagingDir: string): Promise<string> {
+  let existing = resolve(outputDir);
+  const missing: string[] = [];
+  while (kindOf(existing) === undefined && dirname(existing) !== existing) {
+    missing.unshift(basename(existing));
+    existing = dirname(existing);
+  }
+  try {
+    existing = await Deno.realPath(existing);
+    const [target, staging] = [await Deno.stat(existing), await Deno.stat(stagingDir)];
+    if (!target.isDirectory) {
+      throw new RunOutputsError(
+        "conflict",
+        `Cannot unpack to '${outputDir}': '${existing}' is not a directory`,
+      );
+    }
+    if (target.dev !== staging.dev) {
+      throw new RunOutputsError(
+        "invalid",
+        `Cannot unpack to '${outputDir}' by way of '${stagingDir}': expected two directories of ` +
+          `one file system`,
+      );
+    }
+  } catch (error) {
+    throw diskError("read", existing, error);
+  }
+  return join(existing, ...missing);
+}
+
+/**
+ * Refuses a directory that is there and that nothing can be put into or taken out of.
+ *
+ * @param directory The directory; it need not be there, or can be a link.
+ * @param user Who this process makes files as; nobody, where the system has no such thing.
+ * @throws {RunOutputsError} `denied`; or what else the disk says.
+ */
+export function checkWritable(directory: string, user: number | null): void {
+  try {
+    const { isDirectory, uid, mode } = Deno.lstatSync(directory);
+    if (!isDirectory || mode === null) return;
+    // As a rule a look is enough: the directory stays just as it is.
+    if (uid === user && (mode & 0o200) !== 0) return;
+    const probe = join(directory, ".run-outputs-probe");
+    try {
+      Deno.mkdirSync(probe);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    }
+    Deno.removeSync(probe);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw diskError("write to", directory, error);
+  }
+}
+
+/**
+ * The steps that make a directory and what is missing above it.
+ *
+ * @param directory The directory.
+ * @returns The steps; none if it is there.
+ */
+export function missingDirectories(directory: string): Step[] {
+  const steps: Step[] = [];
+  for (let path = directory; kindOf(path) === undefined; path = dirname(path)) {
+    steps.unshift({ to: path, directory: true });
+  }
+  return steps;
+}

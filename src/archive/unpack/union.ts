@@ -1,0 +1,187 @@
+/**
+ * A merged tree becomes part of a target directory: what that takes, and all that can be wrong with
+ * it, is found before the target changes.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { quote } from "../../errors/error.ts";
+import { BadArchive } from "../tar/bad_archive.ts";
+import type { Step } from "./commit.ts";
+import {
+  conflictAt,
+  type DiskRules,
+  foldedNames,
+  type Kind,
+  kindOf,
+  readLink,
+} from "./disk_view.ts";
+import { checkLink, type LinkLookup, resolveLinks } from "./link_model.ts";
+import { foldCase } from "../tar/member_path.ts";
+import { mergeTree } from "./merge.ts";
+
+/** A merged tree and the target that it is to be a part of, seen as if it already were. */
+export class Union {
+  readonly #merged: string;
+  readonly #target: string;
+  readonly #rules: DiskRules;
+  /** Paths of the target that are taken away, and so are not there. */
+  readonly #removed: ReadonlySet<string>;
+
+  /**
+   * Creates the view.
+   *
+   * @param merged The merged tree.
+   * @param target The target; it need not exist.
+   * @param removed Paths of the target that are taken away.
+   * @param rules How names are on this disk.
+   */
+  constructor(merged: string, target: string, removed: ReadonlySet<string>, rules: DiskRules) {
+    this.#merged = merged;
+    this.#target = target;
+    this.#removed = removed;
+    this.#rules = rules;
+  }
+
+  /** The text of a link: the merged tree's, or the target's where the merged tree has nothing. */
+  readonly linkAt: LinkLookup = (path) => {
+    const merged = this.#mergedKind(path);
+    if (merged === "symlink") return readLink(join(this.#merged, path), this.#rules.style);
+    if (merged === "file") return undefined;
+    return this.#targetKind(path) === "symlink"
+      ? readLink(join(this.#target, path), this.#rules.style)
+      : undefined;
+  };
+
+  /**
+   * Moves what the merged tree has below a directory that is a link in the target to where that
+   * link leads, so that afterwards the same paths mean the same places in both.
+   *
+   * @throws {RunOutputsError} `conflict`, if such a link leads out of the target, or to no
+   * directory.
+   */
+  followTargetLinks(): void {
+    // Each round moves one tree to where no link is on the way; more rounds than links is a circle.
+    for (let rounds = 0; rounds < 10_000; rounds++) {
+      const path = this.#findLinked("");
+      if (path === undefined) return;
+      this.#follow(path);
+    }
+    throw conflictAt(this.#target, "its links lead in circles");
+  }
+
+  /**
+   * What has to be done to put the merged tree into the target.
+   *
+   * @param savedDir Where to what is replaced goes.
+   * @returns The steps.
+   * @throws {RunOutputsError} `conflict`, if a file and a directory have the same name.
+   */
+  plan(savedDir: string): Step[] {
+    const steps: Step[] = [];
+    const save = () => join(savedDir, String(steps.length));
+    for (const path of this.#removed) {
+      if (kindOf(join(this.#target, path)) === undefined) continue;
+      steps.push({ to: join(this.#target, path), saved: save() });
+    }
+    const walk = (above: string) => {
+      const names = foldedNames(join(this.#target, above), this.#rules);
+      for (const { name } of Deno.readDirSync(join(this.#merged, above))) {
+        const path = above === "" ? name : `${above}/${name}`;
+        const [from, to] = [join(this.#merged, path), join(this.#target, path)];
+        const kind = kindOf(from)!;
+        const there = this.#targetKind(path);
+        const other = names.get(foldCase(name)) ?? name;
+        if (other !== name && this.#targetKind(join(above, other)) !== undefined) {
+          throw conflictAt(to, `differs only in case from ${quote(other)}, which is there`);
+        }
+        if (there === undefined) steps.push({ from, to });
+        else if (kind === "directory" && there === "directory") walk(path);
+        else if (kind === "directory") {
+          throw conflictAt(to, "a file is where a directory is needed; move it away");
+        } else if (there === "directory") {
+          throw conflictAt(to, `a directory is where a ${kind} is needed; move it away`);
+        } else steps.push({ from, to, saved: save() });
+      }
+    };
+    walk("");
+    return steps;
+  }
+
+  /**
+   * Checks that links stay in the target, now that it is known what they will meet there.
+   *
+   * @param links The places of the archive's links.
+   * @throws {BadArchive} If one leads out.
+   */
+  checkLinks(links: Iterable<string>): void {
+    const known = new Map<string, string | undefined>();
+    const linkAt: LinkLookup = (path) => {
+      if (!known.has(path)) known.set(path, this.linkAt(path));
+      return known.get(path);
+    };
+    for (const link of links) {
+      const names = link.split("/");
+      let parent: string[] | undefined;
+      try {
+        parent = resolveLinks(names.slice(0, -1), [], linkAt, true);
+      } catch (error) {
+        throw error instanceof BadArchive ? new BadArchive(error.message, link) : error;
+      }
+      if (parent === undefined) continue;
+      const place = [...parent, names[names.length - 1]];
+      const text = linkAt(place.join("/"));
+      if (text !== undefined) checkLink(place, text, linkAt);
+    }
+  }
+
+  /** The first directory of the merged tree that is a link in the target. */
+  #findLinked(above: string): string | undefined {
+    for (const { name, isDirectory } of Deno.readDirSync(join(this.#merged, above))) {
+      if (!isDirectory) continue;
+      const path = above === "" ? name : `${above}/${name}`;
+      const there = this.#targetKind(path);
+      if (there === "symlink") return path;
+      const below = there === "directory" ? this.#findLinked(path) : undefined;
+      if (below !== undefined) return below;
+    }
+    return undefined;
+  }
+
+  #follow(path: string): void {
+    const full = join(this.#target, path);
+    let own: string[] | undefined;
+    try {
+      own = resolveLinks(path.split("/"), [], this.linkAt, true);
+    } catch (error) {
+      if (!(error instanceof BadArchive)) throw error;
+      throw conflictAt(
+        full,
+        "a directory is needed, and there is a link that leads out of the target",
+      );
+    }
+    if (own === undefined) throw conflictAt(full, "there is a link that leads in circles");
+    const place = own.join("/");
+    const kind = this.#mergedKind(place) ?? this.#targetKind(place);
+    if (kind !== undefined && kind !== "directory") {
+      throw conflictAt(full, "a directory is needed, and there is a link to a file");
+    }
+    const aside = `${this.#merged}-followed`;
+    Deno.renameSync(join(this.#merged, path), aside);
+    Deno.mkdirSync(join(this.#merged, place), { recursive: true });
+    mergeTree(aside, this.#merged, "the archives", this.#rules, place);
+    Deno.removeSync(aside, { recursive: true });
+  }
+
+  #mergedKind(path: string): Kind | undefined {
+    return kindOf(join(this.#merged, path));
+  }
+
+  #targetKind(path: string): Kind | undefined {
+    for (const removed of this.#removed) {
+      if (path === removed || path.startsWith(`${removed}/`)) return undefined;
+    }
+    return kindOf(join(this.#target, path));
+  }
+}

@@ -1,0 +1,389 @@
+/**
+ * Unpacking archives into a directory: all of them or none, and nothing outside of it.
+ *
+ * @module
+ */
+
+import { basename, dirname, join, resolve } from "node:path";
+import { diskError } from "../../errors/disk.ts";
+import { quote, RunOutputsError } from "../../errors/error.ts";
+import { BadArchive } from "../tar/bad_archive.ts";
+import { applySteps, isHalfDone, type Step } from "./commit.ts";
+import { archiveFormat } from "../compression/decompress.ts";
+import { conflictAt, diskPath, type DiskRules, kindOf, ownPlace } from "./disk_view.ts";
+import { diskName, foldCase } from "../tar/member_path.ts";
+import { mergeTree } from "./merge.ts";
+import { compileLzma } from "../compression/liblzma.ts";
+import { makeLinks } from "./staged_links.ts";
+import { Staging } from "./staging.ts";
+import { checkWritable, missingDirectories, realOutputDir } from "./target.ts";
+import { Union } from "./union.ts";
+import {
+  RATIO_FROM,
+  UNPACK_LIMITS,
+  type Unpacked,
+  type UnpackJob,
+  type UnpackOptions,
+} from "./options.ts";
+import { type TaskResult, WorkerPool } from "./worker_pool.ts";
+
+export {
+  UNPACK_LIMITS,
+  type Unpacked,
+  type UnpackEvent,
+  type UnpackJob,
+  type UnpackLimits,
+  type UnpackMode,
+  type UnpackOptions,
+} from "./options.ts";
+
+interface Staged extends Unpacked {
+  /** Its tree. */
+  readonly tree: string;
+  readonly relpaths: readonly string[];
+  readonly links: readonly string[];
+}
+
+/**
+ * Unpacks archives beside a directory, and then moves all of them into it at once.
+ *
+ * Nothing outside of the directory is written or linked to, whatever an archive has in it. Until
+ * {@linkcode Unpacker.commit} the directory is not touched; if that fails, it is as it was before.
+ *
+ * @example
+ * ```ts
+ * import { listMembers, pack, Unpacker } from "@therock/run-outputs";
+ *
+ * const dir = await Deno.makeTempDir();
+ * await Deno.mkdir(`${dir}/in/math/stage`, { recursive: true });
+ * await Deno.writeTextFile(`${dir}/in/artifact_manifest.txt`, "math/stage\n");
+ * await Deno.writeTextFile(`${dir}/in/math/stage/libm.so`, "code");
+ * const name = "math_lib_generic.tar.zst";
+ * using archive = await Deno.create(`${dir}/${name}`);
+ * for await (const bytes of pack(await listMembers(`${dir}/in`), { compression: "zst" })) {
+ *   await archive.write(bytes);
+ * }
+ *
+ * await using unpacker = await Unpacker.open({
+ *   mode: "flatten",
+ *   outputDir: `${dir}/out`,
+ *   stagingDir: `${dir}/out.unpacking`,
+ * });
+ * await unpacker.add({ path: `${dir}/${name}`, name });
+ * await unpacker.commit();
+ * console.assert(await Deno.readTextFile(`${dir}/out/libm.so`) === "code");
+ * ```
+ */
+export class Unpacker implements AsyncDisposable {
+  readonly #options: UnpackOptions;
+  readonly #outputDir: string;
+  readonly #staging: Staging;
+  readonly #pool: WorkerPool;
+  readonly #rules: DiskRules;
+  readonly #staged = new Map<string, Staged>();
+  /** Names that are being unpacked or are unpacked already, by what appears in the target. */
+  readonly #taken = new Map<string, string>();
+  readonly #running = new Set<Promise<unknown>>();
+  /** Directories that mode `bootstrap` has emptied. */
+  readonly #emptied = new Set<string>();
+  readonly #onAbort: () => void;
+  #count = 0;
+
+  private constructor(options: UnpackOptions, outputDir: string, staging: Staging) {
+    const { style = Deno.build.os === "windows" ? "windows" : "posix", signal } = options;
+    this.#options = options;
+    this.#outputDir = outputDir;
+    this.#staging = staging;
+    this.#rules = { style, caseless: staging.caseless || style === "windows" };
+    const workers = Math.max(1, options.workers ?? navigator.hardwareConcurrency);
+    this.#pool = new WorkerPool(workers, staging.path, options.narrowWorkers);
+    this.#onAbort = () => this.#pool.stop(signal!.reason);
+    signal?.addEventListener("abort", this.#onAbort);
+  }
+
+  /**
+   * Makes the staging directory. If a run before was killed while it changed the target, that is
+   * taken back first.
+   *
+   * @param options Where to, and how.
+   * @returns The unpacker; `await using` ends its workers and removes what was not committed.
+   * @throws {RunOutputsError} `conflict`, if another process unpacks to the same place, or
+   * `outputDir` is a file; `invalid`, if the two directories are on different file systems.
+   */
+  static async open(options: UnpackOptions): Promise<Unpacker> {
+    options.signal?.throwIfAborted();
+    const staging = await Staging.open(options.stagingDir, options.onLeft);
+    try {
+      const outputDir = await realOutputDir(options.outputDir, staging.path);
+      return new Unpacker(options, outputDir, staging);
+    } catch (error) {
+      await staging[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /**
+   * Starts what the unpacking needs while the first archive is still on its way.
+   *
+   * @param jobs The archives that will be added; they need not be there yet.
+   * @throws {RunOutputsError} `conflict`, if a file is where the directory of one has to be;
+   * `denied`, if the target can't be changed.
+   */
+  prepare(jobs: readonly UnpackJob[]): void {
+    const { user } = this.#staging;
+    checkWritable(this.#outputDir, user);
+    if (this.#options.mode === "extract") {
+      for (const { name } of jobs) {
+        throwIfFile(this.#directoryOf(name));
+        // Only who may change a directory may move it away.
+        checkWritable(this.#directoryOf(name), user);
+      }
+    }
+    if (jobs.length === 0 || this.#options.signal?.aborted) return;
+    this.#pool.prepare(jobs.length, dirname(resolve(jobs[0].path)));
+    if (jobs.some(({ name }) => archiveFormat(name) === "xz")) {
+      compileLzma().catch(() => {/* told by who needs it */});
+    }
+  }
+
+  /**
+   * Unpacks an archive, without touching the target. Waits if all workers are busy.
+   *
+   * @param job The archive.
+   * @returns What it has.
+   * @throws {RunOutputsError} `integrity`, if it is broken or refused: the message names archive,
+   * member and reason; `invalid`, if its name is none of an archive, or another one's; otherwise
+   * what the disk says.
+   */
+  async add(job: UnpackJob): Promise<Unpacked> {
+    this.#options.signal?.throwIfAborted();
+    const work = this.#add(job);
+    this.#running.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#running.delete(work);
+    }
+  }
+
+  /**
+   * Moves what was unpacked into the target: all of it or, if anything fails, nothing.
+   *
+   * @param names The archives, in the order in which later ones replace files of earlier ones.
+   * Default: all that were added, in the order in which they were.
+   * @returns The archives that are in the target now.
+   * @throws {RunOutputsError} `conflict`, if a file and a directory of the same name meet;
+   * `integrity`, if links of several archives together lead out of the target; otherwise what the
+   * disk says. The target is as before then, and the archives have to be added anew. Only where that
+   * fails too, as the message says, the next unpacker with the same staging directory restores it.
+   */
+  async commit(names: readonly string[] = [...this.#taken.values()]): Promise<Unpacked[]> {
+    const { mode, signal } = this.#options;
+    signal?.throwIfAborted();
+    if (await isHalfDone(this.#staging.path)) {
+      throw new RunOutputsError(
+        "failed",
+        `Cannot unpack to '${this.#outputDir}': something failed before and is still to be taken ` +
+          `back; the next run into the same directory takes it back`,
+      );
+    }
+    const staged = names.map((name) => {
+      const found = this.#staged.get(name);
+      if (found !== undefined) return found;
+      throw new RunOutputsError("invalid", `Cannot commit ${quote(name)}: it was not unpacked`);
+    });
+    const saved = join(this.#staging.path, "saved");
+    try {
+      await Deno.mkdir(saved, { recursive: true });
+      const planned = mode === "extract"
+        ? this.#planReplace(staged, saved)
+        : await this.#planMerge(staged, saved);
+      await applySteps(this.#staging.path, [...missingDirectories(this.#outputDir), ...planned], {
+        signal,
+      });
+    } catch (error) {
+      // Who has given up has to hear too of what is left half done.
+      if (!await isHalfDone(this.#staging.path)) signal?.throwIfAborted();
+      throw diskError("unpack to", this.#outputDir, error);
+    } finally {
+      // Also after an error: what was merged can't be taken apart.
+      if (!await isHalfDone(this.#staging.path)) await this.#forget(staged);
+    }
+    for (const { relpaths } of staged) {
+      for (const relpath of relpaths) this.#emptied.add(relpath);
+    }
+    return staged.map(publicPart);
+  }
+
+  /** Ends the workers and removes what was not committed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#pool[Symbol.dispose]();
+    await Promise.allSettled(this.#running);
+    await this.#staging[Symbol.asyncDispose]();
+  }
+
+  async #add({ path, name, verified = false }: UnpackJob): Promise<Unpacked> {
+    const { mode, onEvent, limits } = this.#options;
+    const { style } = this.#rules;
+    const format = archiveFormat(name);
+    const short = shortName(name);
+    if (format === undefined || short === "" || basename(name) !== name) {
+      throw new RunOutputsError(
+        "invalid",
+        `Cannot unpack ${
+          quote(name)
+        }: expected a name with .tar.zst, .tar.xz or .tar.gz at its end`,
+      );
+    }
+    const own = diskName(short, style);
+    const key = mode !== "extract" ? name : this.#rules.caseless ? foldCase(own) : own;
+    const other = this.#taken.get(key);
+    if (other !== undefined) {
+      throw new RunOutputsError(
+        "invalid",
+        other === name
+          ? `Cannot unpack ${quote(name)}: it was added before`
+          : `Cannot unpack ${quote(name)}: ${quote(other)} is unpacked to the same directory`,
+      );
+    }
+    this.#taken.set(key, name);
+    const tree = join(this.#staging.path, "archives", String(this.#count++));
+    try {
+      // Without a pause: archives come to the workers in the order in which they are added.
+      Deno.mkdirSync(tree, { recursive: true });
+      const { size } = Deno.statSync(path);
+      let started = performance.now();
+      const result = await this.#pool.run({
+        type: "unpack",
+        path: resolve(path),
+        format,
+        verified,
+        limits: { ...UNPACK_LIMITS, ...limits, ratioFrom: RATIO_FROM },
+        extractor: {
+          root: tree,
+          mode,
+          style,
+          caseless: this.#rules.caseless,
+          umask: this.#staging.umask,
+        },
+      }, {
+        size,
+        onStart: () => started = performance.now(),
+        onProgress: (bytes) => onEvent?.({ name, bytes }),
+        makeLinks: (links) => makeLinks(tree, links, style),
+      });
+      const seconds = (performance.now() - started) / 1000;
+      const directory = mode === "extract" ? this.#directoryOf(name) : this.#outputDir;
+      const staged = describe(name, tree, directory, seconds, result);
+      this.#staged.set(name, staged);
+      return publicPart(staged);
+    } catch (error) {
+      this.#taken.delete(key);
+      await this.#staging.discard(tree).catch(() => {/* removed in the end, with all */});
+      this.#options.signal?.throwIfAborted();
+      throw error instanceof BadArchive ? refusal(name, error) : diskError("read", path, error);
+    }
+  }
+
+  /** Where an archive is unpacked in mode `extract`: below its name up to the first dot. */
+  #directoryOf(name: string): string {
+    return join(this.#outputDir, diskName(shortName(name), this.#rules.style));
+  }
+
+  /** Removes what is left of archives in the staging directory. */
+  async #forget(staged: readonly Staged[]): Promise<void> {
+    for (const { name } of staged) {
+      this.#staged.delete(name);
+      for (const [key, taken] of this.#taken) if (taken === name) this.#taken.delete(key);
+    }
+    const left = ["saved", "merged"].map((name) => join(this.#staging.path, name));
+    for (const path of [...left, ...staged.map(({ tree }) => tree)]) {
+      // What can't even be moved aside is told in the end, or in the way of the next commit.
+      await this.#staging.discard(path).catch(() => {});
+    }
+  }
+
+  #planReplace(staged: readonly Staged[], saved: string): Step[] {
+    return staged.map(({ tree, directory }, i) => {
+      throwIfFile(directory);
+      const there = kindOf(directory) !== undefined;
+      return { from: tree, to: directory, saved: there ? join(saved, String(i)) : undefined };
+    });
+  }
+
+  async #planMerge(staged: readonly Staged[], saved: string): Promise<Step[]> {
+    const { mode, signal } = this.#options;
+    const merged = join(this.#staging.path, "merged");
+    await Deno.mkdir(merged);
+    for (const { tree, name } of staged) {
+      mergeTree(tree, merged, name, this.#rules);
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      signal?.throwIfAborted();
+    }
+    const removed = new Set<string>();
+    if (mode === "bootstrap") this.#prepareBootstrap(staged, merged, removed);
+    const union = new Union(merged, this.#outputDir, removed, this.#rules);
+    union.followTargetLinks();
+    for (const { name, links } of staged) {
+      try {
+        union.checkLinks(links.map((link) => diskPath(link, this.#rules.style)));
+      } catch (error) {
+        throw error instanceof BadArchive ? refusal(name, error) : error;
+      }
+    }
+    return union.plan(saved);
+  }
+
+  /** Marks the listed paths as prebuilt, and for removal what is there now. */
+  #prepareBootstrap(staged: readonly Staged[], merged: string, removed: Set<string>): void {
+    const { style } = this.#rules;
+    for (const relpath of new Set(staged.flatMap(({ relpaths }) => relpaths))) {
+      const path = diskPath(relpath, style);
+      const inMerged = ownPlace(merged, path, style);
+      Deno.mkdirSync(dirname(join(merged, inMerged)), { recursive: true });
+      touchNew(join(merged, `${inMerged}.prebuilt`));
+      if (this.#emptied.has(relpath)) continue;
+      const inTarget = ownPlace(this.#outputDir, path, style);
+      if (kindOf(join(this.#outputDir, inTarget)) === undefined) continue;
+      removed.add(inTarget);
+      if (kindOf(join(merged, inMerged)) === undefined) Deno.mkdirSync(join(merged, inMerged));
+    }
+  }
+}
+
+function shortName(name: string): string {
+  return name.slice(0, name.indexOf("."));
+}
+
+/** What is unpacked replaces a directory of its name, not something that was never unpacked. */
+function throwIfFile(directory: string): void {
+  if (kindOf(directory) === "file") {
+    throw conflictAt(directory, "a file is where a directory is needed; move it away");
+  }
+}
+
+function describe(
+  name: string,
+  tree: string,
+  directory: string,
+  seconds: number,
+  { extracted, links }: TaskResult,
+): Staged {
+  return { name, tree, directory, seconds, links, ...extracted };
+}
+
+function publicPart({ name, members, files, bytes, seconds, directory }: Staged): Unpacked {
+  return { name, members, files, bytes, seconds, directory };
+}
+
+function refusal(name: string, { member, message }: BadArchive): RunOutputsError {
+  const where = member === undefined ? "" : ` member ${quote(member)}:`;
+  return new RunOutputsError("integrity", `Cannot unpack '${name}':${where} ${message}`);
+}
+
+/** Makes an empty file in place of any other one, and not through a link. */
+function touchNew(path: string): void {
+  if ((kindOf(path) ?? "directory") !== "directory") Deno.removeSync(path);
+  Deno.openSync(path, { write: true, createNew: true }).close();
+}

@@ -1,0 +1,93 @@
+/**
+ * The worker that unpacks archives, one at a time: reads, decodes and writes in one thread, because
+ * handing bytes from one to another costs more than it gains.
+ *
+ * @module
+ */
+
+/// <reference lib="deno.worker" />
+
+import { diskError } from "../../errors/disk.ts";
+import { RunOutputsError } from "../../errors/error.ts";
+import { BadArchive } from "../tar/bad_archive.ts";
+import { decompress } from "../compression/decompress.ts";
+import { Extractor } from "./extract.ts";
+import { Lzma } from "../compression/liblzma.ts";
+import { decodeShared, helpDecode } from "../compression/parallel_xz.ts";
+import { TarReader } from "../tar/reader.ts";
+import type { FromWorker, HelpTask, ToWorker, UnpackTask } from "./worker_messages.ts";
+
+/** Progress is told each time that so many bytes were unpacked. */
+const PROGRESS_STEP = 4 * 1024 * 1024;
+
+let lzma: Promise<Lzma> | undefined;
+let linksMade: (() => void) | undefined;
+
+function post(message: FromWorker): void {
+  self.postMessage(message);
+}
+
+self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
+  if (data.type === "links made") linksMade?.();
+  else (data.type === "help" ? help(data) : unpack(data)).catch((error) => fail(error, data.path));
+});
+
+async function unpack(task: UnpackTask): Promise<void> {
+  const { path, format, verified, limits, lzmaModule, shared } = task;
+  using file = Deno.openSync(path);
+  const size = file.statSync().size;
+  using extractor = new Extractor({ ...task.extractor, maxMembers: limits.maxMembers });
+  const reader = new TarReader(extractor);
+  let total = 0;
+  let told = 0;
+  const sink = (bytes: Uint8Array) => {
+    total += bytes.length;
+    if (total > limits.maxBytes) {
+      throw new BadArchive(
+        `it unpacks to more than ${limits.maxBytes} bytes (--max-unpacked-size)`,
+      );
+    }
+    if (total > limits.ratioFrom && total > size * limits.maxRatio) {
+      throw new BadArchive(
+        `it unpacks to more than ${limits.maxRatio} times its own size of ${size} bytes (--max-ratio)`,
+      );
+    }
+    reader.push(bytes);
+    if (total - told < PROGRESS_STEP) return;
+    post({ type: "progress", bytes: total - told });
+    told = total;
+  };
+  if (shared === undefined) {
+    await decompress(file, format, sink, () => loadLzma(lzmaModule!), verified);
+  } else decodeShared(file, shared, await loadLzma(lzmaModule!), sink);
+  reader.finish();
+  post({ type: "progress", bytes: total - told });
+  const links = extractor.links();
+  if (links.length > 0) {
+    const made = new Promise<void>((resolve) => linksMade = resolve);
+    post({ type: "links", links });
+    await made;
+  }
+  post({ type: "done", extracted: extractor.finish(), links: links.map(({ path }) => path) });
+}
+
+async function help({ path, shared, lzmaModule }: HelpTask): Promise<void> {
+  const lzma = await loadLzma(lzmaModule);
+  using file = Deno.openSync(path);
+  helpDecode(file, shared, lzma);
+  post({ type: "helped" });
+}
+
+function loadLzma(module: WebAssembly.Module): Promise<Lzma> {
+  return lzma ??= Lzma.load(module);
+}
+
+function fail(error: unknown, path: string): void {
+  if (error instanceof BadArchive) {
+    post({ type: "bad", reason: error.message, member: error.member });
+    return;
+  }
+  const told = diskError("unpack", path, error);
+  const code = told instanceof RunOutputsError ? told.code : "failed";
+  post({ type: "failed", code, message: told.message });
+}

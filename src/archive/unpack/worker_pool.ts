@@ -1,0 +1,282 @@
+/**
+ * Workers that unpack: as many as asked for, started when they are needed, each with access to
+ * the directory of its archive and the one it writes to, and to nothing else.
+ *
+ * @module
+ */
+
+import { dirname } from "node:path";
+import { RunOutputsError } from "../../errors/error.ts";
+import { BadArchive } from "../tar/bad_archive.ts";
+import type { Extracted, ExtractedLink } from "./extract.ts";
+import { compileLzma } from "../compression/liblzma.ts";
+import { areWorkersNarrowed } from "../worker_permissions.ts";
+import { shareBlocks, type SharedBlocks } from "../compression/parallel_xz.ts";
+import type { FromWorker, HelpTask, ToWorker, UnpackTask } from "./worker_messages.ts";
+import { readXzIndex } from "../compression/xz_index.ts";
+
+/** What is done while a task runs. */
+export interface TaskOptions {
+  /** The size of the archive in bytes: of those that wait, the largest is next. */
+  readonly size: number;
+  /** Makes the links of what was unpacked. */
+  readonly makeLinks: (links: readonly ExtractedLink[]) => void;
+  /** Told when a worker takes the task. */
+  readonly onStart?: () => void;
+  /** Told of bytes that were unpacked. */
+  readonly onProgress?: (bytes: number) => void;
+}
+
+/** What came of a task. */
+export interface TaskResult {
+  /** What was unpacked. */
+  readonly extracted: Extracted;
+  /** The places of its symbolic links. */
+  readonly links: readonly string[];
+}
+
+interface PooledWorker {
+  readonly worker: Worker;
+  /** The directory it may read, or `undefined` if it may read what this thread may. */
+  readonly readable: string | undefined;
+}
+
+/** Some workers, and a queue before them. */
+export class WorkerPool implements Disposable {
+  readonly #size: number;
+  readonly #writable: string;
+  readonly #narrow: boolean;
+  readonly #idle: PooledWorker[] = [];
+  readonly #busy = new Map<PooledWorker, (error: unknown) => void>();
+  readonly #waiting: { readonly size: number; readonly start: () => void }[] = [];
+  #running = 0;
+  #stopped: { readonly reason: unknown } | undefined;
+
+  /**
+   * Creates a pool without workers.
+   *
+   * @param size How many workers there may be.
+   * @param writable The directory they may write to.
+   * @param narrow Whether they get permissions of their own; see {@linkcode areWorkersNarrowed}.
+   */
+  constructor(size: number, writable: string, narrow: boolean = areWorkersNarrowed()) {
+    this.#size = size;
+    this.#writable = writable;
+    this.#narrow = narrow;
+  }
+
+  /**
+   * Starts workers before there is work, so that the first archives don't wait for them.
+   *
+   * @param count How many archives will come, at most.
+   * @param readable The directory that they will be in.
+   */
+  prepare(count: number, readable: string): void {
+    const most = Math.min(count, this.#size);
+    while (this.#idle.length + this.#busy.size < most) {
+      this.#idle.push(startWorker(readable, this.#writable, this.#narrow));
+    }
+  }
+
+  /**
+   * Runs a task as soon as a worker is free. If others have nothing to do then, and the archive is
+   * of a kind that several can decode, they help.
+   *
+   * @param task The task.
+   * @param options What is done meanwhile.
+   * @returns What came of it.
+   * @throws {BadArchive} If the archive is refused.
+   * @throws {RunOutputsError} What the disk says; or the reason of {@linkcode stop}.
+   */
+  async run(
+    task: Omit<UnpackTask, "lzmaModule" | "shared">,
+    options: TaskOptions,
+  ): Promise<TaskResult> {
+    if (this.#running < this.#size) this.#running++;
+    else {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#waiting.push({ size: options.size, start: resolve });
+      await promise;
+    }
+    try {
+      this.#throwIfStopped();
+      options.onStart?.();
+      if (task.format !== "xz") return await this.#unpack(task, options);
+      const lzmaModule = await compileLzma();
+      this.#throwIfStopped();
+      const helpers = this.#size - this.#running;
+      const shared = helpers === 0 ? undefined : readBlocks(task, helpers + 1);
+      if (shared === undefined) return await this.#unpack({ ...task, lzmaModule }, options);
+      const help: HelpTask = { type: "help", path: task.path, lzmaModule, shared };
+      const [result] = await Promise.all([
+        this.#unpack({ ...task, lzmaModule, shared }, options),
+        ...Array.from({ length: helpers }, () => this.#help(help)),
+      ]);
+      return result;
+    } finally {
+      this.#release();
+    }
+  }
+
+  /**
+   * Ends all workers, at once.
+   *
+   * @param reason What their tasks and all later ones are rejected with.
+   */
+  stop(reason: unknown): void {
+    this.#stopped ??= { reason };
+    for (const { worker } of this.#idle.splice(0)) worker.terminate();
+    for (const [{ worker }, reject] of this.#busy) {
+      worker.terminate();
+      reject(reason);
+    }
+  }
+
+  /** Ends all workers. */
+  [Symbol.dispose](): void {
+    this.stop(new RunOutputsError("failed", "Cannot unpack: the unpacking was ended before"));
+  }
+
+  #throwIfStopped(): void {
+    if (this.#stopped !== undefined) throw this.#stopped.reason;
+  }
+
+  /**
+   * Gives the place of a task that has ended to the next one: the largest, because one that is begun
+   * last keeps all others waiting.
+   */
+  #release(): void {
+    let next = -1;
+    for (const [i, { size }] of this.#waiting.entries()) {
+      if (next < 0 || size > this.#waiting[next].size) next = i;
+    }
+    if (next >= 0) this.#waiting.splice(next, 1)[0].start();
+    else this.#running--;
+  }
+
+  async #help(task: HelpTask): Promise<void> {
+    this.#running++;
+    try {
+      await this.#runNow<void>(task, (data, _worker, resolve) => {
+        if (data.type === "helped") resolve();
+      });
+    } catch (error) {
+      // Whoever waits for a block of this one would wait for ever.
+      this.stop(error);
+      throw error;
+    } finally {
+      this.#release();
+    }
+  }
+
+  async #unpack(task: UnpackTask, { makeLinks, onProgress }: TaskOptions): Promise<TaskResult> {
+    return await this.#runNow<TaskResult>(task, (data, worker, resolve) => {
+      switch (data.type) {
+        case "progress":
+          onProgress?.(data.bytes);
+          break;
+        case "links": {
+          makeLinks(data.links);
+          const message: ToWorker = { type: "links made" };
+          worker.postMessage(message);
+          break;
+        }
+        case "done":
+          resolve({ extracted: data.extracted, links: data.links });
+      }
+    });
+  }
+
+  async #runNow<T>(
+    task: UnpackTask | HelpTask,
+    receive: (data: FromWorker, worker: Worker, resolve: (result: T) => void) => void,
+  ): Promise<T> {
+    const pooled = this.#take(dirname(task.path));
+    const { worker } = pooled;
+    let whole = false;
+    try {
+      const result = await new Promise<T>((resolve, reject) => {
+        this.#busy.set(pooled, reject);
+        worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+          try {
+            whole = data.type === "bad" || data.type === "failed";
+            if (data.type === "bad") throw new BadArchive(data.reason, data.member);
+            if (data.type === "failed") throw new RunOutputsError(data.code, data.message);
+            receive(data, worker, resolve);
+          } catch (error) {
+            reject(error);
+          }
+        };
+        worker.onerror = (event) => {
+          event.preventDefault();
+          reject(new RunOutputsError("failed", `Cannot unpack: a worker failed: ${event.message}`));
+        };
+        worker.onmessageerror = () => {
+          reject(new RunOutputsError("failed", "Cannot unpack: a worker can't be understood"));
+        };
+        const message: ToWorker = task;
+        worker.postMessage(message);
+      });
+      whole = true;
+      return result;
+    } finally {
+      this.#busy.delete(pooled);
+      // One that failed in an unknown way is not used again.
+      if (whole && this.#stopped === undefined) this.#idle.push(pooled);
+      else worker.terminate();
+    }
+  }
+
+  #take(directory: string): PooledWorker {
+    const fit = this.#idle.findIndex(({ readable }) => (readable ?? directory) === directory);
+    if (fit >= 0) return this.#idle.splice(fit, 1)[0];
+    // Its place is taken by one that may read another directory.
+    if (this.#idle.length + this.#busy.size >= this.#size) this.#idle.shift()?.worker.terminate();
+    return startWorker(directory, this.#writable, this.#narrow);
+  }
+}
+
+/** Starts a worker with as few permissions as possible. */
+function startWorker(readable: string, writable: string, narrow: boolean): PooledWorker {
+  const url = new URL("./worker.ts", import.meta.url).href;
+  if (!narrow) return { worker: new Worker(url, { type: "module" }), readable: undefined };
+  const start = (files: Pick<Deno.PermissionOptionsObject, "read" | "write">) => {
+    const others = { env: false, ffi: false, import: false, net: false, run: false, sys: false };
+    return new Worker(url, { type: "module", deno: { permissions: { ...files, ...others } } });
+  };
+  try {
+    return { worker: start({ read: [readable, writable], write: [writable] }), readable };
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    // A directory in which something is kept from this thread is not to be had as a whole.
+    return { worker: start({ read: "inherit", write: "inherit" }), readable: undefined };
+  }
+}
+
+/** The blocks of an .xz file, if it has several that are worth sharing. */
+function readBlocks(
+  { path, verified }: Pick<UnpackTask, "path" | "verified">,
+  decoders: number,
+): SharedBlocks | undefined {
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(path);
+  } catch {
+    // Whoever unpacks it finds out as well, and tells.
+    return undefined;
+  }
+  using _closing = file;
+  const readAt = (offset: number, length: number) => {
+    const bytes = new Uint8Array(length);
+    file.seekSync(offset, Deno.SeekMode.Start);
+    let at = 0;
+    while (at < length) {
+      const count = file.readSync(bytes.subarray(at));
+      if (count === null) break;
+      at += count;
+    }
+    return bytes.subarray(0, at);
+  };
+  const index = readXzIndex(readAt, file.statSync().size);
+  return index === undefined ? undefined : shareBlocks(index, decoders, verified);
+}

@@ -1,0 +1,233 @@
+/**
+ * The options of `run-outputs bisect start`, and how they are kept for the commands that go on with
+ * it: as a command line that gives the same again, wherever and whenever it is read.
+ *
+ * @module
+ */
+
+import { Command, CommanderError, Option } from "commander";
+import { resolve } from "node:path";
+import { RunOutputsError } from "../../../errors/error.ts";
+import { resolveRepository } from "../../../layout/workflow_run.ts";
+import { type FetchCommandOptions, withFetchOptions } from "../fetch/options.ts";
+import { type FindCommandOptions, withFindOptions, withGroupOptions } from "../find/options.ts";
+import { cacheDir } from "../../github.ts";
+import type { Io } from "../../terminal/io.ts";
+import { list, nonEmpty, withOutputOptions, withReadOptions } from "../../options.ts";
+import type { OutputOptions } from "../../terminal/output.ts";
+import { namedRepository, thisPlatform } from "../../run_root.ts";
+import { stagingDirOf } from "../../storage.ts";
+
+/** The values of the options that say what is fetched for each commit, from where and how. */
+export interface BisectFetchOptions
+  extends Omit<FetchCommandOptions, "cacheDir" | "manifest">, FindCommandOptions {
+  /** The globs of archives. */
+  readonly include?: readonly string[];
+  /** `false` with `--no-cache`. */
+  readonly cacheDir?: string;
+  readonly cache?: boolean;
+  readonly amdgpuTarget?: readonly string[];
+}
+
+/** The value of the option that all commands of a bisect take. */
+export interface BisectOptions extends OutputOptions {
+  readonly stateDir: string;
+}
+
+/** Where a bisect is kept, if nobody says otherwise. */
+export const STATE_DIR = ".run-outputs-bisect";
+
+/** The directory in it that has those of the commits, if nobody says otherwise. */
+export const COMMITS = "commits";
+
+/** The options of other commands that `bisect start` takes too, with the same meaning. */
+const TAKEN: ReadonlySet<string> = new Set([
+  "--exclude",
+  "--artifact-group",
+  "--amdgpu-targets",
+  "--amdgpu-target",
+  "--expand-families",
+  "--families-file",
+  "--components",
+  "--workflow",
+  "--require-artifact",
+  "--require-single-run",
+  "--require-successful-run",
+  "--flatten",
+  "--bootstrap",
+  "--require-checksums",
+  "--max-members",
+  "--max-unpacked-size",
+  "--max-ratio",
+  "--cache-size",
+  "--concurrency",
+  "--platform",
+  "--repo",
+  "--run-github-repo",
+  "--release-type",
+  "--bucket",
+  "--staging-dir",
+  "--endpoint-url",
+  "--region",
+  "--profile",
+  "--no-sign-request",
+]);
+
+/** Those whose values are paths. */
+const PATHS: ReadonlySet<string> = new Set(["outputDir", "familiesFile", "cacheDir", "stagingDir"]);
+
+/** Adds the options that say what is fetched, from where and how. */
+export function withBisectFetchOptions(command: Command): Command {
+  command.addOption(
+    new Option(
+      "-o, --output-dir <dir>",
+      "the directory that gets a directory for each commit (default: commits in --state-dir)",
+    ).argParser(nonEmpty),
+  );
+  const donors = [withFetchOptions, withFindOptions, withGroupOptions, withReadOptions]
+    .flatMap((withOptions) => withOptions(new Command()).options);
+  const added = new Set<string>();
+  for (const option of donors) {
+    const name = option.long!;
+    if (!TAKEN.has(name) || added.has(name)) continue;
+    added.add(name);
+    command.addOption(option);
+  }
+  return command
+    .addOption(
+      new Option(
+        "--cache-dir <dir>",
+        "keep archives and GitHub's answers here (default: ${XDG_CACHE_HOME:-~/.cache}/run-outputs)",
+      ).argParser(nonEmpty).helpGroup("Options for the cache:"),
+    )
+    .addOption(
+      new Option("--no-cache", "keep no archives, and fetch none ahead")
+        .helpGroup("Options for the cache:"),
+    );
+}
+
+/** Adds the options that all commands of a bisect take. */
+export function withBisectOptions(command: Command): Command {
+  return withOutputOptions(
+    command.addOption(
+      new Option("--state-dir <dir>", "where the bisect is kept").default(STATE_DIR)
+        .argParser(nonEmpty),
+    ),
+  );
+}
+
+/**
+ * Checks options that exclude each other.
+ *
+ * @param options The values.
+ * @throws {RunOutputsError} `invalid`, naming both.
+ */
+export function checkBisectOptions(options: BisectFetchOptions): void {
+  const { flatten, bootstrap, cache, cacheDir, cacheSize, familiesFile, expandFamilies } = options;
+  const pairs: [unknown, string, unknown, string][] = [
+    [flatten, "--flatten", bootstrap, "--bootstrap"],
+    [cache === false, "--no-cache", cacheDir, "--cache-dir"],
+    [cache === false, "--no-cache", cacheSize, "--cache-size"],
+  ];
+  for (const [one, flag, other, otherFlag] of pairs) {
+    if (one && other) {
+      throw new RunOutputsError("invalid", `Cannot use ${flag} with ${otherFlag}: choose one`);
+    }
+  }
+  if (familiesFile !== undefined && !expandFamilies) {
+    throw new RunOutputsError("invalid", "Cannot use --families-file without --expand-families");
+  }
+}
+
+/**
+ * Fixes what depends on where and when a command runs: directories, the repository, the platform,
+ * the cache.
+ *
+ * @param options The values.
+ * @param stateDir The bisect's directory.
+ * @param io The environment.
+ * @returns The same, with nothing left to the environment but what servers and credentials need.
+ */
+export function settled(
+  options: BisectFetchOptions,
+  stateDir: string,
+  io: Io,
+): BisectFetchOptions & { readonly outputDir: string; readonly repo: string } {
+  const all: BisectFetchOptions = {
+    ...options,
+    outputDir: options.outputDir ?? resolve(stateDir, COMMITS),
+    stagingDir: stagingDirOf(options, io),
+    cacheDir: options.cache === false ? undefined : options.cacheDir ?? cacheDir(io),
+  };
+  const paths = Object.entries(all)
+    .map(([name, value]) => [name, PATHS.has(name) && value ? resolve(`${value}`) : value]);
+  return {
+    ...Object.fromEntries(paths),
+    repo: resolveRepository(namedRepository(options), {
+      GITHUB_REPOSITORY: io.env("GITHUB_REPOSITORY"),
+    }),
+    runGithubRepo: undefined,
+    platform: options.platform ?? thisPlatform(),
+  };
+}
+
+/**
+ * Writes options as a command line.
+ *
+ * @param options The values.
+ * @returns Arguments from which {@linkcode readBisectArgs} makes the same values.
+ */
+export function bisectArgs(options: BisectFetchOptions): string[] {
+  const values = options as unknown as Readonly<Record<string, unknown>>;
+  const args: string[] = [];
+  for (const option of withBisectFetchOptions(new Command()).options) {
+    const value = values[option.attributeName()];
+    if (value === undefined) continue;
+    if (option.negate) {
+      if (value === false) args.push(option.long!);
+    } else if (value === true) args.push(option.long!);
+    else if (value !== false) {
+      for (const one of Array.isArray(value) ? value : [value]) {
+        args.push(option.long!, text(one, option));
+      }
+    }
+  }
+  const { include = [] } = options;
+  return include.length === 0 ? args : [...args, "--", ...include];
+}
+
+/**
+ * Reads what {@linkcode bisectArgs} has written.
+ *
+ * @param args The arguments.
+ * @returns The values.
+ * @throws {RunOutputsError} `integrity`, if they are none.
+ */
+export function readBisectArgs(
+  args: readonly string[],
+): BisectFetchOptions & { readonly outputDir: string; readonly repo: string } {
+  const command = withBisectFetchOptions(new Command("start").argument("[include...]"))
+    .exitOverride().configureOutput({ outputError: () => {} });
+  try {
+    command.parse([...args], { from: "user" });
+  } catch (cause) {
+    if (!(cause instanceof CommanderError)) throw cause;
+    throw new RunOutputsError(
+      "integrity",
+      `Cannot read the options of the bisect: ${cause.message}; 'run-outputs bisect reset' ` +
+        "removes it",
+      { cause },
+    );
+  }
+  return { ...command.opts(), include: command.args.flatMap((item) => list(item)) } as
+    & BisectFetchOptions
+    & { readonly outputDir: string; readonly repo: string };
+}
+
+function text(value: unknown, option: Option): string {
+  if (value instanceof RegExp) return value.source;
+  if (typeof value !== "number" || !option.flags.includes("<size>")) return String(value);
+  // Sizes are read with at most twelve digits.
+  const power = [4, 3, 2, 1].find((power) => value >= 1e12 && value % 1024 ** power === 0) ?? 0;
+  return `${value / 1024 ** power}${["", "K", "M", "G", "T"][power]}`;
+}

@@ -1,0 +1,76 @@
+/**
+ * `run-outputs bisect prefetch`
+ *
+ * @module
+ */
+
+import { Command } from "commander";
+import { RunOutputsError } from "../../../errors/error.ts";
+import type { BisectArtifacts } from "../../../operations/bisect/state.ts";
+import { type BisectOptions, withBisectOptions } from "./options.ts";
+import { argsOf, openBisectSource, withBisectStore } from "./session.ts";
+import type { Context } from "../../context.ts";
+import { Output, plural } from "../../terminal/output.ts";
+
+/** Builds the command. */
+export function bisectPrefetchCommand(context: Context): Command {
+  const command = new Command("prefetch")
+    .summary("fetch ahead, while a commit is tested")
+    .description(
+      "Fetches the archives of both commits that can be next into the cache, while the one that " +
+        "was fetched is tested: 'bisect good' and 'bisect bad' are faster then. It can be " +
+        "interrupted at any time, and never fails for what it can't fetch.",
+    )
+    .addHelpText(
+      "after",
+      `
+'bisect run' does this by itself.
+
+Examples:
+  run-outputs bisect prefetch
+  run-outputs bisect prefetch --quiet --state-dir ./bisect`,
+    );
+  return withBisectOptions(command).action(async (options: BisectOptions) => {
+    const output = new Output(context.io, options);
+    const world = { io: context.io, output, signal: context.interruption() };
+    const { signal } = world;
+    const { readBisectState } = await import("../../../operations/bisect/store.ts");
+    const { prefetchNext } = await import("../../../operations/bisect/prefetch.ts");
+    const state = await readBisectState(options.stateDir);
+    using opened = await openBisectSource(argsOf(state), world);
+    const found: Record<string, BisectArtifacts> = {};
+    const fetched: string[] = [];
+    await prefetchNext(state, opened.source, {
+      signal,
+      onFound: ({ sha }, artifacts) => void (found[sha] = artifacts),
+      onFetched: ({ sha }) => void fetched.push(sha),
+    });
+    await remember(options.stateDir, state.started_at, found);
+    signal.throwIfAborted();
+    output.result(
+      () => ({ schema: "run-outputs.bisect-prefetch/1", fetched }),
+      () => [`fetched ${plural(fetched.length, "commit")} ahead`],
+    );
+  });
+}
+
+/** Keeps what was found, so that nobody asks again; unless somebody else works on it for long. */
+async function remember(
+  stateDir: string,
+  startedAt: string,
+  found: Readonly<Record<string, BisectArtifacts>>,
+): Promise<void> {
+  if (Object.keys(found).length === 0) return;
+  const { signal } = new AbortController();
+  try {
+    await withBisectStore(stateDir, { signal }, async (store) => {
+      const state = await store.read();
+      if (state?.started_at !== startedAt) return;
+      await store.write({ ...state, artifacts: { ...found, ...state.artifacts } });
+    });
+  } catch (error) {
+    const isGone = error instanceof RunOutputsError &&
+      (error.code === "conflict" || error.code === "not_found");
+    if (!isGone) throw error;
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * `run-outputs bisect reset`
+ *
+ * @module
+ */
+
+import { Command } from "commander";
+import { resolve } from "node:path";
+import { RunOutputsError } from "../../../errors/error.ts";
+import type { BisectState } from "../../../operations/bisect/state.ts";
+import { type BisectOptions, COMMITS, readBisectArgs, withBisectOptions } from "./options.ts";
+import { argsOf, withBisectStore } from "./session.ts";
+import type { Context } from "../../context.ts";
+import { Output } from "../../terminal/output.ts";
+
+/** Builds the command. */
+export function bisectResetCommand(context: Context): Command {
+  const command = new Command("reset")
+    .summary("end it: remove what it knows, and its directories")
+    .description(
+      "Ends a bisect: removes what it knows and the directories of its commits. The cache stays.",
+    )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  run-outputs bisect reset
+  run-outputs bisect reset --state-dir ./bisect`,
+    );
+  return withBisectOptions(command).action(async (options: BisectOptions) => {
+    const output = new Output(context.io, options);
+    const { stateDir } = options;
+    const commits = resolve(stateDir, COMMITS);
+    const world = { signal: context.interruption() };
+    const { commitDirectory, discardAllCommits, discardCommit } = await import(
+      "../../../operations/bisect/directories.ts"
+    );
+    const { resetBisect } = await import("../../../operations/bisect/bisect.ts");
+    const removed: string[] = [];
+    await withBisectStore(stateDir, world, async (store) => {
+      const state = await readable(store, output);
+      if (state === undefined) {
+        await discardAllCommits(commits);
+        await store.remove();
+        return;
+      }
+      const { outputDir } = readBisectArgs(argsOf(state));
+      await resetBisect(store, {
+        async discard(sha) {
+          await discardCommit(outputDir, sha);
+          removed.push(commitDirectory(outputDir, sha));
+        },
+      });
+    });
+    // What is not empty has something of somebody else's.
+    for (const dir of [commits, stateDir]) await Deno.remove(dir).catch(() => {});
+    output.result(
+      () => ({ schema: "run-outputs.bisect-reset/1", state_dir: resolve(stateDir), removed }),
+      () => [`removed the bisect in ${stateDir}`],
+    );
+  });
+}
+
+/** The state, if it can be read; one that can't be must not keep itself from being removed. */
+async function readable(
+  store: { read(): Promise<BisectState | undefined> },
+  output: Output,
+): Promise<BisectState | undefined> {
+  try {
+    const state = await store.read();
+    if (state !== undefined) readBisectArgs(argsOf(state));
+    return state;
+  } catch (error) {
+    if (!(error instanceof RunOutputsError)) throw error;
+    output.warn(`${error.message}; what it has put into an --output-dir stays`);
+    return undefined;
+  }
+}

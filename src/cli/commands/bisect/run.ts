@@ -1,0 +1,88 @@
+/**
+ * `run-outputs bisect run`: the one part of the program that starts others.
+ *
+ * @module
+ */
+
+import { Argument, Command } from "commander";
+import { type BisectOptions, withBisectOptions } from "./options.ts";
+import { exitCodeOfStep, nameOf, tellNext, tellTest } from "./report.ts";
+import { commandTest, mayRun } from "./command.ts";
+import { loopLines } from "./script.ts";
+import { withBisectParts } from "./session.ts";
+import type { Context } from "../../context.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { Output } from "../../terminal/output.ts";
+
+/** Builds the command. */
+export function bisectRunCommand(context: Context): Command {
+  const command = new Command("run")
+    .summary("test commit after commit with a command")
+    .description(
+      "Runs a command for each commit to test, with the directory of its artifacts in " +
+        "$RUN_OUTPUTS_DIR, until the first bad commit is found. Meanwhile the artifacts of both " +
+        "commits that can be next are fetched into the cache.",
+    )
+    .addArgument(new Argument("<command...>", "the command and its arguments, after '--'"))
+    .addHelpText(
+      "after",
+      `
+The command's exit code says what the commit is: 0 good, 125 can't be tested, any other up to 124
+bad. A higher one, or a signal, stops the bisect; it can go on later. 126 and 127 are a shell's for
+what it can't run or find. What the command prints goes to standard error.
+
+Running a command needs the permission to (deno run --allow-run); the executable does not have it.
+Then this prints a shell's loop that does the same, and exits with 4.
+
+Examples:
+  run-outputs bisect run -- ./test.sh
+  run-outputs bisect run -- sh -c '"$RUN_OUTPUTS_DIR/bin/rocminfo" | grep gfx942'`,
+    );
+  return withBisectOptions(command).action(async (test: string[], options: BisectOptions) => {
+    const output = new Output(context.io, options);
+    const world = { io: context.io, output, signal: context.interruption() };
+    const { signal } = world;
+    const { readBisectState } = await import("../../../operations/bisect/store.ts");
+    await readBisectState(options.stateDir);
+    if (!await mayRun(test[0])) {
+      return tellLoop(test, options.stateDir, output, context);
+    }
+    await withBisectParts(options.stateDir, world, async (parts) => {
+      const { Bisect } = await import("../../../operations/bisect/bisect.ts");
+      const bisect = await Bisect.open(parts);
+      const run = commandTest(test, (text) => context.io.stderr(text));
+      const ending = await bisect.run(async (step, call) => {
+        tellTest(step.commit, step.survey, output);
+        return await run(step, call);
+      }, {
+        signal,
+        onVerdict: ({ commit }, verdict) => output.note(`${nameOf(commit)}: ${verdict}`),
+      });
+      await tellNext(ending, bisect.state, output);
+      context.setExitCode(exitCodeOfStep(ending));
+    });
+  });
+}
+
+function tellLoop(
+  test: readonly string[],
+  stateDir: string,
+  output: Output,
+  context: Context,
+): void {
+  const message = `Cannot run '${test[0]}': this program may not run others; this loop in a ` +
+    "shell does the same";
+  output.error(message);
+  // The executable knows where it is; what starts the sources is known to the user alone.
+  const program = Deno.build.standalone ? Deno.execPath() : undefined;
+  const loop = loopLines(test, stateDir, program);
+  output.result(
+    () => ({
+      schema: "run-outputs.bisect-loop/1",
+      loop: `${loop.join("\n")}\n`,
+      error: { code: "denied", message },
+    }),
+    () => loop,
+  );
+  context.setExitCode(EXIT.notAllowed);
+}

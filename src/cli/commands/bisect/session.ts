@@ -1,0 +1,195 @@
+/**
+ * A bisect as the commands work on it: its directory, locked, and where its artifacts are from.
+ *
+ * @module
+ */
+
+import { basename } from "node:path";
+import type { GithubClient } from "../../../github/client.ts";
+import { RunOutputsError } from "../../../errors/error.ts";
+import type { BisectParts } from "../../../operations/bisect/bisect.ts";
+import type { BisectSource } from "../../../operations/bisect/source.ts";
+import type { BisectState } from "../../../operations/bisect/state.ts";
+import type { BisectStore } from "../../../operations/bisect/store.ts";
+import { readBisectArgs } from "./options.ts";
+import { unpackLimits } from "../fetch/options.ts";
+import { explainSearch, openGithubClient } from "../../github.ts";
+import type { Io } from "../../terminal/io.ts";
+import { openCache } from "../fetch/open_cache.ts";
+import type { Output } from "../../terminal/output.ts";
+import { withProgress } from "../../terminal/progress.ts";
+import { readFamilies } from "../../selection.ts";
+import { openForReading } from "../../storage.ts";
+
+/** What a command has of the world. */
+export interface SessionWorld {
+  /** The environment. */
+  readonly io: Io;
+  /** Where notes go. */
+  readonly output: Output;
+  /** Stops everything. */
+  readonly signal: AbortSignal;
+}
+
+/** What of the settings is in the state. */
+interface Settings {
+  readonly args: readonly string[];
+}
+
+/**
+ * The settings of a bisect, for its state.
+ *
+ * @param args The options it was started with.
+ * @returns The settings.
+ */
+export function bisectSettings(args: readonly string[]): Readonly<Record<string, unknown>> {
+  return { args } satisfies Settings;
+}
+
+/**
+ * The arguments that a bisect was started with.
+ *
+ * @param state The bisect.
+ * @returns The arguments of `bisect start`, without the ends.
+ * @throws {RunOutputsError} `integrity`, if the state has none.
+ */
+export function argsOf({ settings }: BisectState): readonly string[] {
+  const { args } = settings as Partial<Settings>;
+  if (Array.isArray(args) && args.every((arg) => typeof arg === "string")) return args;
+  throw new RunOutputsError(
+    "integrity",
+    "Cannot read the options of the bisect: settings.args is no list of texts; 'run-outputs " +
+      "bisect reset' removes it",
+  );
+}
+
+/** Where the artifacts of a bisect are from. */
+export interface OpenSource extends Disposable {
+  /** The source. */
+  readonly source: BisectSource;
+  /** Who tells it of runs. */
+  readonly github: GithubClient;
+}
+
+/**
+ * Opens where the artifacts of a bisect are from, as its options say.
+ *
+ * @param args The options, as {@linkcode argsOf} has them.
+ * @param world The world.
+ * @returns The source; to be disposed of.
+ * @throws {RunOutputsError} What keeps storage or cache from being opened.
+ */
+export async function openBisectSource(
+  args: readonly string[],
+  { io, output, signal }: SessionWorld,
+): Promise<OpenSource> {
+  const options = readBisectArgs(args);
+  const { bisectArtifacts } = await import("../../../operations/bisect/artifact_source.ts");
+  const storage = await openForReading(options, withoutStagingDir(io), output);
+  try {
+    const github = await openGithubClient({ cacheDir: options.cacheDir, signal }, io, output);
+    const source = bisectArtifacts({
+      ...options,
+      artifactGroups: options.artifactGroup,
+      amdgpuTargets: [...options.amdgpuTargets ?? [], ...options.amdgpuTarget ?? []],
+      families: await readFamilies(options.familiesFile),
+      requireArtifacts: options.requireArtifact,
+      github,
+      backend: storage.backend,
+      show: storage.show,
+      repository: options.repo,
+      platform: options.platform!,
+      mode: options.flatten ? "flatten" : options.bootstrap ? "bootstrap" : "extract",
+      limits: unpackLimits(options),
+      cache: await openCache(options, output),
+      onSearch: (sha, search) => explainSearch(sha, search, output),
+      onWait: (name) => output.note(`another process is downloading ${name}: waiting for it`),
+      during: async (plan, fetch) => {
+        plan.warnings.forEach((text) => output.warn(text));
+        // Archives are downloaded under other directories than they are planned for.
+        const progress = { verb: "fetched", files: plan.items, keyOf: basename, io };
+        const report = await withProgress({ ...progress, quiet: output.quiet }, fetch);
+        for (const { warnings } of [...report.results, report]) {
+          warnings.forEach((text) => output.warn(text));
+        }
+        return report;
+      },
+    });
+    return { source, github, [Symbol.dispose]: () => storage[Symbol.dispose]() };
+  } catch (error) {
+    storage[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/**
+ * Opens the directory of a bisect, and where its artifacts are from.
+ *
+ * @param stateDir The directory.
+ * @param world The world.
+ * @param use What is done with it.
+ * @returns What `use` returns.
+ * @throws {RunOutputsError} `not_found`, if there is no bisect; what `use` throws.
+ */
+export async function withBisectParts<T>(
+  stateDir: string,
+  world: SessionWorld,
+  use: (parts: BisectParts, state: BisectState) => Promise<T>,
+): Promise<T> {
+  return await withBisectStore(stateDir, world, async (store) => {
+    const { noBisect } = await import("../../../operations/bisect/store.ts");
+    const state = await store.read();
+    if (state === undefined) throw noBisect(stateDir);
+    using opened = await openBisectSource(argsOf(state), world);
+    return await use(partsOf(store, opened.source, world.output), state);
+  });
+}
+
+/**
+ * Opens the directory of a bisect.
+ *
+ * @param stateDir The directory.
+ * @param world The world.
+ * @param use What is done with it.
+ * @param create Make the directory if there is none.
+ * @returns What `use` returns.
+ */
+export async function withBisectStore<T>(
+  stateDir: string,
+  { signal }: Pick<SessionWorld, "signal">,
+  use: (store: BisectStore) => Promise<T>,
+  create = false,
+): Promise<T> {
+  const { openBisectStore } = await import("../../../operations/bisect/store.ts");
+  using store = await openBisectStore(stateDir, { create, signal });
+  return await use(store);
+}
+
+/**
+ * What a bisect works with.
+ *
+ * @param store Where its state is.
+ * @param source Where its artifacts are from.
+ * @param output Where is told which commits have none.
+ * @returns The parts.
+ */
+export function partsOf(store: BisectStore, source: BisectSource, output: Output): BisectParts {
+  return {
+    store,
+    source,
+    onLacking: ({ sha, title }, reason) =>
+      output.note(`${sha.slice(0, 10)} can't be tested: ${reason} (${title})`),
+  };
+}
+
+/** A staging directory that this command's environment names is not the one of the bisect. */
+function withoutStagingDir(io: Io): Io {
+  return {
+    stdout: (text) => io.stdout(text),
+    stderr: (text) => io.stderr(text),
+    stderrIsTerminal: io.stderrIsTerminal,
+    stdoutIsTerminal: io.stdoutIsTerminal,
+    env: (name) => name === "THEROCK_LOCAL_STAGING_DIR" ? undefined : io.env(name),
+    onInterrupt: (callback) => io.onInterrupt(callback),
+  };
+}

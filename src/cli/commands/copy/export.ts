@@ -1,0 +1,149 @@
+/**
+ * `run-outputs export`
+ *
+ * @module
+ */
+
+import { Argument, Command, Option } from "commander";
+import config from "../../../../deno.json" with { type: "json" };
+import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
+import type { CopyPlan } from "../../../operations/copy/plan.ts";
+import type { ExportPlan } from "../../../operations/copy/export.ts";
+import { requireComplete } from "./options.ts";
+import type { Context } from "../../context.ts";
+import { noManifest, type ReadCommandOptions, withReadOptions } from "../../options.ts";
+import { formatBytes, Output, plural } from "../../terminal/output.ts";
+import { presentRoot } from "./present_root.ts";
+import { withProgress } from "../../terminal/progress.ts";
+import { readRunManifest, tellUnfinished } from "../../run_manifest.ts";
+import { type RunOptions, runRoot } from "../../run_root.ts";
+import { describeRoot } from "../upload/run.ts";
+import {
+  checkSelectionOptions,
+  chosen,
+  selectionOf,
+  type SelectionOptions,
+  withSelectionOptions,
+} from "../../selection.ts";
+import { openForReading, stagingDirOf } from "../../storage.ts";
+
+/** The values of the command's options. */
+interface ExportCommandOptions extends ReadCommandOptions, SelectionOptions {
+  readonly include?: readonly string[];
+  readonly force?: boolean;
+  readonly dryRun?: boolean;
+  /** `false` with `--no-manifest`. */
+  readonly manifest: boolean;
+  readonly requireComplete?: boolean;
+}
+
+/** Builds the command. */
+export function exportCommand(context: Context): Command {
+  const command = new Command("export")
+    .summary("put runs into one file, to be carried where no network leads")
+    .description(
+      "Writes one or more runs into a tar file: an index with the SHA-256 of every file, then the " +
+        "files, each below its run's prefix. Each is held against its hash on the way; the file " +
+        "appears only once it is complete. 'run-outputs import' reads it.",
+    )
+    .addArgument(new Argument("<file>", "the tar file to write"))
+    .addArgument(
+      new Argument("[runs...]", "run ids, with -linux or -windows behind for that platform's run"),
+    );
+  withSelectionOptions(
+    command.addOption(
+      chosen("--include <globs>", "only outputs that match (repeat, or use commas)"),
+    ),
+    "outputs",
+  )
+    .addOption(requireComplete())
+    .addOption(noManifest())
+    .addOption(new Option("-f, --force", "replace the file, if it exists"))
+    .addOption(new Option("-n, --dry-run", "print what would be exported, write nothing"))
+    .addHelpText(
+      "after",
+      `
+Exits with 6 if a file is not what its hash says, with 7 if one is missing; then there is no tar
+file.
+
+Examples:
+  run-outputs export runs.tar 12345-linux 12345-windows
+  run-outputs export run.tar --staging-dir ./staging --run-id 12345
+  run-outputs export libs.tar 12345 --components lib --staging-dir ./staging`,
+    );
+  return withReadOptions(command).action(
+    async (file: string, runs: string[], options: ExportCommandOptions) => {
+      const output = new Output(context.io, options);
+      const signal = context.interruption();
+      checkSelectionOptions(options);
+      const selection = await selectionOf(options, options.include ?? []);
+      const onDisk = stagingDirOf(options, context.io) !== undefined;
+      const named = runs.length === 0 ? [options] : runs.map((name) => runOptions(name, options));
+      const purpose = { reading: true, onDisk };
+      const rules = named.map((run) => runRoot(run, purpose, context.io, output));
+      const { checkExportFile, planExport, writeExport } = await import(
+        "../../../operations/copy/export.ts"
+      );
+      const { dryRun = false, force: replace, quiet = false } = options;
+      await checkExportFile(file, { replace });
+      using storage = await openForReading(options, context.io, output);
+      const { planCopy } = await import("../../../operations/copy/plan.ts");
+      const { backend, show } = storage;
+
+      const reading = { storage, io: context.io, output, signal };
+      const roots: RunOutputRoot[] = [];
+      const plans: CopyPlan[] = [];
+      for (const [i, run] of named.entries()) {
+        const root = await presentRoot(rules[i], run, reading);
+        roots.push(root);
+        const manifest = await readRunManifest(options, root, { storage, output, signal });
+        await tellUnfinished(manifest, (message) => output.warn(message));
+        plans.push(await planCopy({ backend, root }, { ...selection, manifest, show, signal }));
+      }
+      const onNote = (note: string) => output.note(note);
+      const tool = `run-outputs/${config.version}`;
+      const plan = await planExport(plans, { tool, show, onNote, signal });
+      const items = plan.runs.flatMap(({ items }) => items);
+      const files = items.map((item) => ({ path: show(item.location), size: item.file.size }));
+      const progress = { verb: "exported", files, io: context.io, quiet };
+      const written = dryRun ? undefined : await withProgress(
+        progress,
+        ({ onEvent }) => writeExport(plan, file, { replace, show, onEvent, signal }),
+      );
+      output.result(
+        () => ({
+          schema: "run-outputs.export-result/1",
+          dry_run: dryRun,
+          file,
+          size: written?.size,
+          sha256: written?.sha256,
+          runs: plan.runs.map(({ items }, i) => ({
+            ...describeRoot(roots[i]),
+            count: items.length,
+            bytes: bytesOf(items),
+            files: items.map((item) => item.file),
+          })),
+        }),
+        () => [
+          ...plan.runs.map(({ prefix, items }) =>
+            `${prefix}: ${plural(items.length, "file")}, ${formatBytes(bytesOf(items))}`
+          ),
+          written === undefined
+            ? `would be in ${file}`
+            : `in ${file}: ${formatBytes(written.size)}, sha256 ${written.sha256}`,
+        ],
+      );
+    },
+  );
+}
+
+/** The options of one run that is named by its id, or by its id and its platform. */
+function runOptions(name: string, options: RunOptions): RunOptions {
+  const [, runId, platform] = /^(.+)-(linux|windows)$/.exec(name) ?? [];
+  if (runId === undefined) return { ...options, runId: name };
+  return { ...options, runId, platform: platform as "linux" | "windows" };
+}
+
+function bytesOf(items: ExportPlan["runs"][number]["items"]): number {
+  return items.reduce((sum, { file }) => sum + file.size, 0);
+}

@@ -1,0 +1,190 @@
+/**
+ * `run-outputs import`
+ *
+ * @module
+ */
+
+import { Argument, Command, Option } from "commander";
+import config from "../../../../deno.json" with { type: "json" };
+import { RunOutputsError } from "../../../errors/error.ts";
+import type { OutputLocation } from "../../../layout/output_location.ts";
+import { RunOutputRoot } from "../../../layout/run_output_root.ts";
+import type { CopyPlan } from "../../../operations/copy/plan.ts";
+import type { CopyReport } from "../../../operations/copy/run.ts";
+import type { IfExists } from "../../../storage/transfer/upload.ts";
+import type { TransferResult } from "../../../storage/transfer/transfer.ts";
+import type { Context } from "../../context.ts";
+import { exitCodeOfResults } from "../../exit_codes.ts";
+import {
+  concurrency,
+  dryRun,
+  ifExists,
+  nonEmpty,
+  partSize,
+  required,
+  STORAGE,
+  withOutputOptions,
+  withS3Options,
+} from "../../options.ts";
+import { Output, type OutputOptions, plural } from "../../terminal/output.ts";
+import { withProgress } from "../../terminal/progress.ts";
+import { describeRoot } from "../upload/run.ts";
+import { openForUpload, type OpenStorage, type S3Options } from "../../storage.ts";
+import { reportedFiles, resultLines, summaryLine, tellTrouble } from "../../transfer_report.ts";
+
+/** The values of the command's options. */
+interface ImportCommandOptions extends S3Options, OutputOptions {
+  readonly outputDir?: string;
+  readonly bucket?: string;
+  readonly ifExists?: IfExists;
+  readonly concurrency?: number;
+  readonly dryRun?: boolean;
+}
+
+/** Builds the command. */
+export function importCommand(context: Context): Command {
+  const command = new Command("import")
+    .summary("put the runs of an export into a directory or a bucket")
+    .description(
+      "Reads what 'run-outputs export' has written, and puts its runs into a directory or on S3, " +
+        "each file whole and with the SHA-256 that the index tells, or not at all. What is there " +
+        "already is not written again: a second run continues. One of --output-dir and --bucket is " +
+        "required.",
+    )
+    .addArgument(new Argument("<file>", "the tar file"))
+    .addOption(
+      new Option("--output-dir <dir>", "write to this local directory, not to S3")
+        .argParser(nonEmpty).helpGroup(STORAGE),
+    )
+    .addOption(
+      new Option("--bucket <name>", "write to this bucket")
+        .argParser(nonEmpty).helpGroup(STORAGE),
+    )
+    .addOption(ifExists())
+    .addOption(concurrency())
+    .addOption(dryRun())
+    .addHelpText(
+      "after",
+      `
+Exits with 6, before anything is written, if the file is cut short, has other members than its index
+tells of, or is no export; with 6 too if a file is not what its hash says: that one is not written.
+A dry run checks every hash.
+
+Examples:
+  run-outputs import runs.tar --output-dir ./staging
+  run-outputs import runs.tar --output-dir ./staging --dry-run
+  run-outputs import runs.tar --bucket lab-artifacts --endpoint-url https://s3.lab.example`,
+    );
+  return withOutputOptions(withS3Options(command).addOption(partSize())).action(
+    async (file: string, options: ImportCommandOptions) => {
+      const output = new Output(context.io, options);
+      const signal = context.interruption();
+      const { bucket, outputDir, dryRun = false } = options;
+      // Which bucket is written to must not be decided by a file from elsewhere.
+      required(bucket ?? outputDir, "--output-dir <dir> or --bucket <name>: where the runs go");
+      if (bucket !== undefined && outputDir !== undefined) {
+        throw new RunOutputsError("invalid", "Cannot use --bucket with --output-dir: choose one");
+      }
+      const { ExportArchive } = await import("../../../operations/copy/export_archive.ts");
+      const archive = await ExportArchive.open(file, { signal });
+      const targets = archive.roots.map((root) =>
+        bucket === undefined ? root : inBucket(root, bucket)
+      );
+      if (targets.length === 0) return nothing(file, output);
+      using storage = await openForUpload(options, targets[0].root(), context.io, output);
+      const { planCopy } = await import("../../../operations/copy/plan.ts");
+      const show = ({ key }: { readonly key: string }) => `${archive.path}: ${key}`;
+      // All of them before the first is written: one that is broken must not be found half way.
+      const plans: CopyPlan[] = [];
+      for (const root of archive.roots) {
+        plans.push(await planCopy({ backend: archive, root }, { show, signal }));
+      }
+      const reports: CopyReport[] = [];
+      for (const [i, plan] of plans.entries()) {
+        const to = { storage, target: targets[i], showSource: show };
+        reports.push(await importRun(plan, to, options, context, output));
+      }
+      const all = reports.flatMap(({ results }) => results);
+      tellTrouble(all, output);
+      for (const { part, reason } of reports.flatMap(({ withheld }) => withheld)) {
+        output.warn(`the part ${part} of the outputs manifest is not written: ${reason}`);
+      }
+      const local = ({ location }: TransferResult) => {
+        return storage.dir === undefined ? undefined : storage.show(location);
+      };
+      output.result(
+        () => ({
+          schema: "run-outputs.import/1",
+          dry_run: dryRun,
+          file,
+          output_dir: storage.dir,
+          runs: reports.map(({ results, withheld }, i) => ({
+            ...describeRoot(targets[i]),
+            withheld,
+            ...reportedFiles(targets[i], results, local),
+          })),
+        }),
+        () =>
+          reports.flatMap(({ results }, i) => [
+            ...output.group(
+              plural(results.length, "file"),
+              resultLines(targets[i], results, output),
+            ),
+            summaryLine(results),
+            `${dryRun ? "would be in" : "in"} ${storage.show(targets[i].root())}`,
+          ]),
+      );
+      context.setExitCode(exitCodeOfResults(all));
+    },
+  );
+}
+
+/** Where a run is imported to. */
+interface ImportTarget {
+  readonly target: RunOutputRoot;
+  readonly storage: OpenStorage;
+  /** Where a file of the export is, for messages. */
+  readonly showSource: (location: OutputLocation) => string;
+}
+
+async function importRun(
+  plan: CopyPlan,
+  { target, storage, showSource }: ImportTarget,
+  { ifExists, concurrency, quiet = false }: ImportCommandOptions,
+  { io, interruption }: Context,
+  output: Output,
+): Promise<CopyReport> {
+  const { executeCopy } = await import("../../../operations/copy/run.ts");
+  const progress = {
+    verb: "imported",
+    files: plan.files.map(({ location, size }) => ({ path: showSource(location), size })),
+    io,
+    quiet,
+  };
+  return await withProgress(
+    progress,
+    ({ onEvent }) =>
+      executeCopy(plan, { backend: storage.backend, root: target }, {
+        ifExists,
+        concurrency,
+        tool: `run-outputs/${config.version}`,
+        verifyDryRun: true,
+        showSource,
+        show: storage.show,
+        onNote: (note) => output.note(note),
+        onEvent,
+        signal: interruption(),
+      }),
+  );
+}
+
+function inBucket({ externalRepo, runId, platform, layout }: RunOutputRoot, bucket: string) {
+  return new RunOutputRoot({ bucket, externalRepo, runId, platform, layout });
+}
+
+function nothing(file: string, output: Output): void {
+  output.result(
+    () => ({ schema: "run-outputs.import/1", file, runs: [] }),
+    () => [`${file} has no runs`],
+  );
+}

@@ -1,0 +1,200 @@
+/**
+ * `run-outputs diff`
+ *
+ * @module
+ */
+
+import { Argument, Command, Option } from "commander";
+import { RunOutputsError } from "../../../errors/error.ts";
+import type { Platform, RunOutputRoot } from "../../../layout/run_output_root.ts";
+import type { DiffedFile, DiffSide } from "../../../operations/diff/diff.ts";
+import type { DiffSums } from "../../../operations/diff/totals.ts";
+import type { RunOutput } from "../../../operations/manifest/list_outputs.ts";
+import type { RunManifest } from "../../../operations/manifest/read.ts";
+import type { Context } from "../../context.ts";
+import { diffLines, diffMarkdown } from "./report.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { manifestJson, readRunManifest } from "../../run_manifest.ts";
+import {
+  list,
+  noManifest,
+  nonEmpty,
+  type ReadCommandOptions,
+  withReadTwoOptions,
+} from "../../options.ts";
+import { Output } from "../../terminal/output.ts";
+import { presentRoot } from "../copy/present_root.ts";
+import { runRoot } from "../../run_root.ts";
+import { describeRoot } from "../upload/run.ts";
+import { type OpenStorage, openToRead, stagingDirOf, tellUnused } from "../../storage.ts";
+import { checkKinds } from "../list.ts";
+
+const FORMATS = ["text", "json", "markdown"] as const;
+
+/** The values of the command's options. */
+interface DiffCommandOptions extends Omit<ReadCommandOptions, "runId"> {
+  readonly kind?: readonly string[];
+  /** `false` with `--no-manifest`. */
+  readonly manifest: boolean;
+  readonly format: typeof FORMATS[number];
+  readonly read?: boolean;
+  readonly exitCode?: boolean;
+  readonly platformB?: Platform;
+  readonly repoB?: string;
+  readonly releaseTypeB?: string;
+  readonly bucketB?: string;
+  readonly stagingDirB?: string;
+}
+
+/** Builds the command. */
+export function diffCommand(context: Context): Command {
+  const run = (name: string) => new Argument(`<${name}>`, "the id of a run").argParser(nonEmpty);
+  const command = new Command("diff")
+    .summary("compare the outputs of two runs")
+    .description(
+      "Compares the outputs of two runs: which files came, went and changed, and how much larger " +
+        "the run became. Index pages and the manifests of the runs are left out.",
+    )
+    .addArgument(run("run_a"))
+    .addArgument(run("run_b"))
+    .addOption(
+      new Option("--kind <names>", "only files of these kinds (repeat, or use commas): see list")
+        .argParser(list),
+    )
+    .addOption(
+      new Option("--format <name>", "markdown is for a step summary").choices(FORMATS)
+        .default("text"),
+    )
+    .option("--read", "read files that can't be told apart otherwise")
+    .option("--exit-code", "exit with 1 if the runs differ; implies --read")
+    .addOption(noManifest())
+    .addHelpText(
+      "after",
+      `
+Files are compared by SHA-256, where it is not known by ETag, else by size; how many were is told.
+
+Examples:
+  run-outputs diff 12345 12346 --staging-dir ./staging
+  run-outputs diff 12345 12346 --platform linux --kind artifact,package
+  run-outputs diff 12345 777 --platform linux --repo-b someone/TheRock
+  run-outputs diff 12345 12346 --format markdown --staging-dir ./staging`,
+    );
+  return withReadTwoOptions(command).action(
+    async (runA: string, runB: string, options: DiffCommandOptions) => {
+      const { format } = options;
+      if (options.json && format === "markdown") {
+        throw new RunOutputsError("invalid", "Cannot use --json with --format markdown");
+      }
+      const output = new Output(context.io, {
+        ...options,
+        json: options.json || format === "json",
+      });
+      const signal = context.interruption();
+      const kinds = checkKinds(options.kind);
+      const { diffRuns } = await import("../../../operations/diff/diff.ts");
+      const { DiffTotals } = await import("../../../operations/diff/totals.ts");
+      const optionsB = {
+        ...options,
+        ...given({
+          platform: options.platformB,
+          repo: options.repoB,
+          releaseType: options.releaseTypeB,
+          bucket: options.bucketB,
+          stagingDir: options.stagingDirB,
+        }),
+        ...options.repoB === undefined ? {} : { runGithubRepo: undefined },
+      };
+      tellUnused(options, context.io, output);
+      using a = await openRun(runA, options, context, output, signal);
+      using b = await openRun(runB, optionsB, context, output, signal);
+
+      const totals = new DiffTotals();
+      const files: DiffedFile[] = [];
+      // An exit code of 0 has to mean that the two are the same, not that nobody looked.
+      const read = options.read || options.exitCode;
+      for await (const file of diffRuns(a, b, { kinds, read, signal })) {
+        totals.add(file);
+        if (file.change !== "same") files.push(file);
+      }
+      const report = { nameA: a.where, nameB: b.where, totals, files };
+      if (format === "markdown") context.io.stdout(diffMarkdown(report));
+      else {
+        output.result(
+          () => ({
+            schema: "run-outputs.diff/1",
+            a: a.described,
+            b: b.described,
+            differs: totals.differs,
+            counts: totals.all.changes,
+            bytes: bytesJson(totals.all),
+            compared_by: totals.comparedBy,
+            kinds: totals.kinds.map(([kind, sums]) => ({
+              kind,
+              counts: sums.changes,
+              bytes: bytesJson(sums),
+            })),
+            files: files.map(({ path, kind, change, comparedBy, a, b }) => ({
+              path,
+              kind,
+              change,
+              compared_by: comparedBy,
+              a: sideJson(a),
+              b: sideJson(b),
+            })),
+          }),
+          () => diffLines(report, output),
+        );
+      }
+      context.setExitCode(options.exitCode && totals.differs ? EXIT.failed : EXIT.done);
+    },
+  );
+}
+
+/** One of the two runs, open. */
+interface OpenRun extends DiffSide, Disposable {
+  readonly root: RunOutputRoot;
+  readonly manifest: RunManifest;
+  readonly where: string;
+  readonly described: Readonly<Record<string, unknown>>;
+}
+
+async function openRun(
+  runId: string,
+  options: DiffCommandOptions,
+  { io }: Context,
+  output: Output,
+  signal: AbortSignal,
+): Promise<OpenRun> {
+  const onDisk = stagingDirOf(options, io) !== undefined;
+  const named = runRoot({ ...options, runId }, { reading: true, onDisk }, io, output);
+  using opened = new DisposableStack();
+  const storage: OpenStorage = opened.use(await openToRead(options, io, output));
+  const root = await presentRoot(named, options, { storage, io, output, signal });
+  const manifest = await readRunManifest(options, root, { storage, output, signal });
+  const where = storage.show(root.root());
+  const described = {
+    ...describeRoot(root),
+    staging_dir: storage.dir,
+    manifest: manifestJson(manifest),
+  };
+  const stack = opened.move();
+  const { backend } = storage;
+  return { backend, root, manifest, where, described, [Symbol.dispose]: () => stack.dispose() };
+}
+
+function bytesJson({ a, b }: DiffSums) {
+  return { a: a.bytes, b: b.bytes, difference: b.bytes - a.bytes };
+}
+
+function sideJson(file: RunOutput | undefined) {
+  if (file === undefined) return undefined;
+  const { size, sha256, etag, modified } = file;
+  return { size, sha256, etag, modified: modified?.toISOString() };
+}
+
+/** The members that have a value. */
+function given<T extends object>(value: T): Partial<T> {
+  return Object.fromEntries(
+    Object.entries(value).filter(([, member]) => member !== undefined),
+  ) as Partial<T>;
+}

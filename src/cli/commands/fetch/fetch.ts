@@ -1,0 +1,192 @@
+/**
+ * `run-outputs fetch`
+ *
+ * @module
+ */
+
+import { basename, resolve } from "node:path";
+import { Argument, Command } from "commander";
+import { RunOutputRoot } from "../../../layout/run_output_root.ts";
+import type { FetchPlan } from "../../../operations/fetch/fetch.ts";
+import type { FetchUnpackedOptions } from "../../../operations/fetch/unpacked.ts";
+import type { Context } from "../../context.ts";
+import { exitCodeOfResults } from "../../exit_codes.ts";
+import {
+  type FetchCommandOptions,
+  type FetchMode,
+  fetchMode,
+  OUTPUT_DIR,
+  unpackLimits,
+  withFetchOptions,
+} from "./options.ts";
+import { fetchedFiles, fetchedLines, type FetchReport } from "./report.ts";
+import { planFoundRuns, planNamedRun } from "./sources.ts";
+import { findSelector, refuseFinding, withFindOptions } from "../find/options.ts";
+import { foundJson } from "../find/report.ts";
+import { manifestJson } from "../../run_manifest.ts";
+import { openCache } from "./open_cache.ts";
+import { list, nonEmpty, required, withReadOptions } from "../../options.ts";
+import { Output } from "../../terminal/output.ts";
+import { type ProgressListener, withProgress } from "../../terminal/progress.ts";
+import { runRoot } from "../../run_root.ts";
+import { describeRoot } from "../upload/run.ts";
+import { selectionOf } from "../../selection.ts";
+import { checkOutputDir, openForReading, type OpenStorage, stagingDirOf } from "../../storage.ts";
+import { tellTrouble } from "../../transfer_report.ts";
+
+/** Builds the command. */
+export function fetchCommand(context: Context): Command {
+  const command = new Command("fetch")
+    .summary("download artifacts of a run, verify and unpack them")
+    .description(
+      "Downloads artifacts of a run, holds each against its checksum and unpacks it. Nothing " +
+        "appears in the output directory before all of it is there, but with --no-extract: if " +
+        "anything fails, the directory is as it was, and what was downloaded is kept beside it " +
+        "for the next try.",
+    )
+    .addArgument(
+      new Argument("[include...]", "globs of artifacts to fetch, such as 'blas_*' (default: all)"),
+    )
+    .option(OUTPUT_DIR, "the directory that gets the files (required)", nonEmpty)
+    .addHelpText(
+      "after",
+      `
+Globs are compared with the name of the archive and with that without .tar.zst or .tar.xz.
+
+Each archive is unpacked below DIR/NAME, NAME being its own up to the first dot; a directory that is
+there is replaced, a file is in the way. With --flatten all of them make one tree, without the
+directories that each lists in its artifact_manifest.txt; with --bootstrap they make one tree with
+them. Of a file that several have, the one of the archive whose name comes last stays.
+
+With --no-extract each archive appears once it is whole and verified, and stays if another one
+fails. A large one that is unfinished is NAME.part; the next try continues it.
+
+Exits with 6 if an archive is not what its checksum says or is refused, with 7 if one is missing or
+the run is not complete though --require-complete asks for it, with 3 if the run has nothing that
+matches.
+
+Examples:
+  run-outputs fetch --staging-dir ./staging --run-id 12345 --output-dir ./artifacts
+  run-outputs fetch --run-id 12345 --artifact-group gfx94X-dcgpu --components lib,run --flatten \\
+    --output-dir ./rocm --cache-dir ~/.cache/run-outputs
+  run-outputs fetch --commit 1a2b3c4d --artifact-group gfx94X-dcgpu --output-dir ./artifacts
+  run-outputs fetch --run-id 12345 --list 'blas_*' --exclude '*_dbg_*'
+  run-outputs fetch --no-extract '*_lib_*' --exclude '*_generic.*' --staging-dir ./staging \\
+    --run-id 12345 --output-dir ./archives`,
+    );
+  return withReadOptions(withFindOptions(withFetchOptions(command))).action(
+    async (include: string[], options: FetchCommandOptions, self: Command) => {
+      const output = new Output(context.io, options);
+      const signal = context.interruption();
+      const mode = fetchMode(options, (name) => self.getOptionValueSource(name) === "cli");
+      const dryRun = options.dryRun || options.list || false;
+      const leavesArchives = !options.list && (mode === "packed" || options.keepArchives === true);
+      const outputDir = options.list
+        ? options.outputDir ?? "."
+        : required(options.outputDir, OUTPUT_DIR);
+      const onDisk = stagingDirOf(options, context.io) !== undefined;
+      const selector = findSelector(options);
+      if (selector === undefined) refuseFinding(options);
+      const source = selector ??
+        runRoot(options, { reading: true, onDisk }, context.io, output);
+      await checkOutputDir(outputDir);
+      const selection = await selectionOf(options, include.flatMap((item) => list(item)));
+      using storage = await openForReading(options, context.io, output);
+      const { show } = storage;
+
+      const { concurrency, quiet = false } = options;
+      const fetching = {
+        ...selection,
+        requireChecksums: options.requireChecksums,
+        outputDir,
+        concurrency,
+        show,
+        signal,
+      };
+      const reading = { storage, io: context.io, output, signal };
+      const { plan, roots, manifests, found } = source instanceof RunOutputRoot
+        ? await planNamedRun(source, options, fetching, reading)
+        : await planFoundRuns(source, options, fetching, reading);
+      const cache = dryRun ? undefined : await openCache(options, output);
+      const began = performance.now();
+      // Archives are downloaded under other directories than they are planned for.
+      const progress = {
+        verb: "fetched",
+        files: plan.items,
+        keyOf: basename,
+        io: context.io,
+        quiet,
+      };
+      let keptIn: string | undefined;
+      const tellKept = () => {
+        if (keptIn === undefined) return;
+        output.note(
+          `nothing was unpacked; what was downloaded is kept in ${keptIn} for the next try`,
+        );
+      };
+      const report = await withProgress(progress, async (listener) => {
+        const onWait = (name: string) =>
+          output.note(`another process is downloading ${name}: waiting for it`);
+        const onKept = (dir: string) => void (keptIn = dir);
+        const common = { dryRun, concurrency, cache, onWait, show, signal, ...listener };
+        return await execute(storage, plan, { ...common, onKept, mode, outputDir, options });
+      }).catch((error) => {
+        tellKept();
+        throw error;
+      });
+      const seconds = (performance.now() - began) / 1000;
+
+      for (const warning of plan.warnings) output.warn(warning);
+      const { results, warnings = [] } = report;
+      tellTrouble(results, output);
+      for (const warning of warnings) output.warn(warning);
+      tellKept();
+      output.result(
+        () => ({
+          schema: "run-outputs.fetch/1",
+          dry_run: dryRun,
+          ...describeRoot(roots[0]),
+          found: found && foundJson(found),
+          staging_dir: storage.dir,
+          output_dir: options.outputDir && resolve(options.outputDir),
+          manifest: manifestJson(manifests[0]),
+          mode,
+          seconds,
+          phases: { download: report.downloading, unpack: report.unpacking },
+          kept_in: report.keptIn && resolve(report.keptIn),
+          ...fetchedFiles(roots, plan, report, leavesArchives),
+        }),
+        () => {
+          const told = { roots, found, mode, outputDir: options.outputDir, dryRun, storage };
+          return fetchedLines(plan, report, told);
+        },
+      );
+      context.setExitCode(exitCodeOfResults(results));
+    },
+  );
+}
+
+async function execute(
+  { backend }: OpenStorage,
+  plan: FetchPlan,
+  { mode, outputDir, options, ...common }:
+    & { readonly mode: FetchMode; readonly outputDir: string }
+    & { readonly options: FetchCommandOptions }
+    & Pick<ProgressListener, "onUnpacked">
+    & Pick<FetchUnpackedOptions, "onKept">
+    & Parameters<typeof import("../../../operations/fetch/fetch.ts").fetchPacked>[2],
+): Promise<FetchReport> {
+  if (mode === "packed" || common.dryRun) {
+    const { fetchPacked } = await import("../../../operations/fetch/fetch.ts");
+    const began = performance.now();
+    const results = await fetchPacked(backend, plan, common);
+    const seconds = (performance.now() - began) / 1000;
+    const { downloadedBytes } = await import("../../../operations/fetch/archive_source.ts");
+    const downloading = { seconds, bytes: downloadedBytes(results) };
+    return { results, unpacked: new Map(), downloading };
+  }
+  const { fetchUnpacked } = await import("../../../operations/fetch/unpacked.ts");
+  const { keepArchives } = options;
+  const limits = unpackLimits(options);
+  return await fetchUnpacked(backend, plan, { ...common, mode, outputDir, keepArchives, limits });
+}

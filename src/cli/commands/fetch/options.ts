@@ -1,0 +1,202 @@
+/**
+ * The options of `run-outputs fetch`, and what their values mean.
+ *
+ * @module
+ */
+
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { UnpackLimits } from "../../../archive/unpack/options.ts";
+import { RunOutputsError } from "../../../errors/error.ts";
+import type { FindCommandOptions } from "../find/options.ts";
+import {
+  concurrency,
+  noManifest,
+  nonEmpty,
+  type ReadCommandOptions,
+  wholeNumber,
+} from "../../options.ts";
+import {
+  checkSelectionOptions,
+  chosen,
+  type SelectionOptions,
+  WHICH,
+  withSelectionOptions,
+} from "../../selection.ts";
+
+/** The values of the command's options. */
+export interface FetchCommandOptions
+  extends ReadCommandOptions, FindCommandOptions, SelectionOptions {
+  readonly runId?: string;
+  readonly outputDir?: string;
+  /** `true` unless `--no-extract`; `undefined` is never. */
+  readonly extract: boolean;
+  readonly flatten?: boolean;
+  readonly bootstrap?: boolean;
+  readonly keepArchives?: boolean;
+  readonly requireChecksums?: boolean;
+  readonly list?: boolean;
+  /** `false` with `--no-manifest`. */
+  readonly manifest: boolean;
+  readonly requireComplete?: boolean;
+  readonly part?: readonly string[];
+  readonly cacheDir?: string;
+  readonly cacheSize?: number;
+  readonly maxMembers?: number;
+  readonly maxUnpackedSize?: number;
+  readonly maxRatio?: number;
+  readonly concurrency?: number;
+  readonly dryRun?: boolean;
+}
+
+/** What is done with the archives once they are there. */
+export type FetchMode = "extract" | "flatten" | "bootstrap" | "packed";
+
+/** `--output-dir`, as in the help. */
+export const OUTPUT_DIR = "-o, --output-dir <dir>";
+
+const WHAT = "Options for unpacking:";
+const CACHE = "Options for the cache:";
+
+/** Adds the options. */
+export function withFetchOptions(command: Command): Command {
+  return withSelectionOptions(command, "archives")
+    .addOption(new Option("--list", "print what would be taken, and end").helpGroup(WHICH))
+    .addOption(
+      new Option(
+        "--require-complete",
+        "fetch nothing unless all parts of the run's manifest are there that the run expects",
+      ).helpGroup(WHICH),
+    )
+    .addOption(chosen("--part <names>", "with --require-complete: these parts, not the run's own"))
+    .addOption(noManifest())
+    .addOption(new Option("--extract").hideHelp())
+    .addOption(
+      new Option("--no-extract", "leave the archives packed, in the output directory")
+        .helpGroup(WHAT),
+    )
+    .addOption(
+      new Option("--flatten", "merge all archives into one tree, without their first directories")
+        .helpGroup(WHAT),
+    )
+    .addOption(
+      new Option("--bootstrap", "unpack for a build: mark what is unpacked as .prebuilt")
+        .helpGroup(WHAT),
+    )
+    .addOption(
+      new Option("--keep-archives", "leave the archives in the output directory too")
+        .helpGroup(WHAT),
+    )
+    .addOption(
+      new Option("--require-checksums", "refuse archives without a checksum").helpGroup(WHAT),
+    )
+    .addOption(
+      new Option("--max-members <number>", "refuse archives with more members (default: 1000000)")
+        .argParser(wholeNumber(1, Number.MAX_SAFE_INTEGER)).helpGroup(WHAT),
+    )
+    .addOption(
+      new Option("--max-unpacked-size <size>", "refuse larger ones (default: 128G)")
+        .argParser(byteSize).helpGroup(WHAT),
+    )
+    .addOption(
+      new Option("--max-ratio <number>", "refuse what is compressed better (default: 500)")
+        .argParser(wholeNumber(1, Number.MAX_SAFE_INTEGER)).helpGroup(WHAT),
+    )
+    .addOption(
+      new Option(
+        "--cache-dir <dir>",
+        "keep archives by their checksum for the next fetch, such as in " +
+          "${XDG_CACHE_HOME:-~/.cache}/run-outputs (default: no cache)",
+      ).argParser(nonEmpty).helpGroup(CACHE),
+    )
+    .addOption(
+      new Option("--cache-size <size>", "what is used least is removed above (default: 50G)")
+        .argParser(byteSize).helpGroup(CACHE),
+    )
+    .addOption(concurrency())
+    .addOption(new Option("-n, --dry-run", "print what would be fetched, write nothing"));
+}
+
+/**
+ * What is to be done with the archives.
+ *
+ * @param options The values.
+ * @param given Whether an option was given, by its name in `options`.
+ * @returns The mode.
+ * @throws {RunOutputsError} `invalid`, if options exclude each other.
+ */
+export function fetchMode(
+  options: FetchCommandOptions,
+  given: (name: string) => boolean,
+): FetchMode {
+  const modes: [boolean, FetchMode, string][] = [
+    [options.extract === false, "packed", "--no-extract"],
+    [options.extract === true && given("extract"), "extract", "--extract"],
+    [options.flatten === true, "flatten", "--flatten"],
+    [options.bootstrap === true, "bootstrap", "--bootstrap"],
+  ];
+  const [first, second] = modes.filter(([isAsked]) => isAsked);
+  if (second !== undefined) {
+    throw new RunOutputsError("invalid", `Cannot use ${first[2]} with ${second[2]}: choose one`);
+  }
+  const mode = first?.[1] ?? "extract";
+  const unpackingOnly = ["keepArchives", "maxMembers", "maxUnpackedSize", "maxRatio"] as const;
+  const useless = unpackingOnly.find((name) => mode === "packed" && options[name] !== undefined);
+  if (useless !== undefined) {
+    const flag = useless.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    throw new RunOutputsError("invalid", `Cannot use --${flag} with --no-extract: choose one`);
+  }
+  checkSelectionOptions(options);
+  if (options.cacheSize !== undefined && options.cacheDir === undefined) {
+    throw new RunOutputsError("invalid", "Cannot use --cache-size without --cache-dir");
+  }
+  if (options.part !== undefined && !options.requireComplete) {
+    throw new RunOutputsError("invalid", "Cannot use --part without --require-complete");
+  }
+  if (options.requireComplete && !options.manifest) {
+    throw new RunOutputsError(
+      "invalid",
+      "Cannot use --require-complete with --no-manifest: choose one",
+    );
+  }
+  return mode;
+}
+
+/**
+ * The limits that were given.
+ *
+ * @param options The values of the options.
+ * @returns Just those.
+ */
+export function unpackLimits(
+  { maxMembers, maxUnpackedSize: maxBytes, maxRatio }: Pick<
+    FetchCommandOptions,
+    "maxMembers" | "maxUnpackedSize" | "maxRatio"
+  >,
+): Partial<UnpackLimits> {
+  return Object.fromEntries(
+    Object.entries({ maxMembers, maxBytes, maxRatio }).filter(([, value]) => value !== undefined),
+  );
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  K: 1024,
+  M: 1024 ** 2,
+  G: 1024 ** 3,
+  T: 1024 ** 4,
+};
+
+/**
+ * Reads a number of bytes, as `50G`.
+ *
+ * @param value The number, with K, M, G or T behind it for powers of 1024.
+ * @returns The bytes.
+ */
+export function byteSize(value: string): number {
+  const [, digits, unit] = /^(\d{1,12})([KMGT]?)$/i.exec(value) ?? [];
+  const bytes = Number(digits) * (UNITS[unit?.toUpperCase()] ?? NaN);
+  if (bytes >= 1 && Number.isSafeInteger(bytes)) return bytes;
+  throw new InvalidArgumentError(
+    "Expected a whole number from 1 on, or one with K, M, G or T: 50G.",
+  );
+}

@@ -1,0 +1,157 @@
+/**
+ * The report of a fetch, as text and as JSON.
+ *
+ * @module
+ */
+
+import { resolve } from "node:path";
+import type { Unpacked } from "../../../archive/unpack/unpack.ts";
+import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
+import type { FetchResult } from "../../../operations/fetch/archive_source.ts";
+import type { FetchPlan } from "../../../operations/fetch/fetch.ts";
+import type { FetchPhase, UnpackedReport } from "../../../operations/fetch/unpacked.ts";
+import type { FetchMode } from "./options.ts";
+import type { PlannedFetch } from "./sources.ts";
+import { foundLines } from "../find/report.ts";
+import { columns, formatBytes } from "../../terminal/output.ts";
+import type { OpenStorage } from "../../storage.ts";
+import { inOrder, relativeToAny, reportedLocations, summaryLine } from "../../transfer_report.ts";
+
+/** What was done, packed or unpacked. */
+export type FetchReport = Pick<UnpackedReport, "results" | "unpacked" | "keptIn"> & {
+  readonly warnings?: UnpackedReport["warnings"];
+  readonly downloading?: FetchPhase;
+  readonly unpacking?: FetchPhase;
+};
+
+/** What else the text of a report is made of. */
+export interface FetchTold {
+  /** The runs that were fetched from. */
+  readonly roots: readonly RunOutputRoot[];
+  /** What GitHub told of them. */
+  readonly found: PlannedFetch["found"];
+  /** What was done with the archives. */
+  readonly mode: FetchMode;
+  /** As the user named it; nothing, where a list is all that is wanted. */
+  readonly outputDir: string | undefined;
+  /** Whether nothing was written. */
+  readonly dryRun: boolean;
+  /** Where they were fetched from. */
+  readonly storage: OpenStorage;
+}
+
+/**
+ * The files of the JSON document, each with where it came from and what was unpacked of it.
+ *
+ * @param roots The runs that were fetched from.
+ * @param plan The plan.
+ * @param report What was done.
+ * @param leavesArchives Whether archives are left on the disk, and so have a path.
+ * @returns Members of the document.
+ */
+export function fetchedFiles(
+  roots: readonly RunOutputRoot[],
+  plan: FetchPlan,
+  report: FetchReport,
+  leavesArchives: boolean,
+) {
+  const prefixes = roots.map((root) => root.root());
+  const reported = reportedLocations(
+    prefixes,
+    report.results,
+    ({ path }) => leavesArchives ? resolve(path) : undefined,
+  );
+  const details = inOrder(report.results) as FetchResult[];
+  const verified = verifiedKeys(plan);
+  return {
+    ...reported,
+    files: reported.files.map((file, i) => {
+      const { location, origin, resumed, outcome } = details[i];
+      return {
+        ...file,
+        verified: outcome !== "failed" && outcome !== "planned" && verified.has(location.key),
+        origin,
+        resumed_bytes: resumed,
+        unpacked: unpackedJson(report.unpacked.get(location.name)),
+      };
+    }),
+  };
+}
+
+/**
+ * The text form of a report.
+ *
+ * @param plan The plan.
+ * @param report What was done.
+ * @param told What else is told.
+ * @returns The lines.
+ */
+export function fetchedLines(
+  plan: FetchPlan,
+  report: FetchReport,
+  told: FetchTold,
+): string[] {
+  const { roots, found, mode, outputDir, dryRun, storage } = told;
+  const prefixes = roots.map((root) => root.root());
+  const results = inOrder(report.results) as FetchResult[];
+  const failed = results.filter(({ outcome }) => outcome === "failed").length;
+  const isUndone = mode === "packed" ? failed === results.length : failed > 0;
+  const rows = results.map((result) => {
+    const { outcome, size, location, origin, resumed } = result;
+    const from = outcome === "planned"
+      ? `<- ${storage.show(location)}`
+      : origin === "cache"
+      ? "from the cache"
+      : resumed !== undefined
+      ? `${formatBytes(resumed)} were there`
+      : "";
+    const unpacked = report.unpacked.get(location.name);
+    return [
+      outcome === "planned"
+        ? "would fetch"
+        : unpacked !== undefined
+        ? "unpacked"
+        : outcome === "written" && isUndone
+        ? "downloaded"
+        : outcome,
+      size === undefined ? "" : formatBytes(size),
+      relativeToAny(prefixes, location),
+      from,
+    ];
+  });
+  const keys = verifiedKeys(plan);
+  const verified =
+    results.filter(({ outcome, location }) =>
+      (outcome === "written" || outcome === "unchanged") && keys.has(location.key)
+    ).length;
+  const { downloading, unpacking } = report;
+  return [
+    ...columns(rows, [1]).map((line) => line.trimEnd()),
+    ...(found === undefined ? [] : foundLines(found)),
+    `${summaryLine(results, "to fetch")}${verified === 0 ? "" : `; ${verified} verified`}`,
+    ...(dryRun ? [] : phaseLine("downloaded", downloading)),
+    ...(dryRun ? [] : phaseLine("unpacked", unpacking)),
+    ...(outputDir === undefined
+      ? []
+      : dryRun
+      ? [`would be ${mode === "packed" ? "" : "unpacked "}in ${outputDir}`]
+      : [isUndone ? `nothing in ${outputDir}` : `in ${outputDir}`]),
+  ];
+}
+
+function unpackedJson(unpacked: Unpacked | undefined) {
+  if (unpacked === undefined) return undefined;
+  const { directory, members, files, bytes, seconds } = unpacked;
+  return { directory: resolve(directory), members, files, bytes, seconds };
+}
+
+function verifiedKeys(plan: FetchPlan): ReadonlySet<string> {
+  return new Set(plan.items.filter(({ sha256 }) => sha256).map(({ location }) => location.key));
+}
+
+function phaseLine(verb: string, phase: FetchPhase | undefined): string[] {
+  if (phase === undefined || phase.bytes === 0) return [];
+  const { bytes, seconds } = phase;
+  const speed = seconds < 0.01 ? "" : ` (${formatBytes(Math.round(bytes / seconds))}/s)`;
+  return [`${verb} ${formatBytes(bytes)} in ${seconds.toFixed(1)} s${speed}`];
+}

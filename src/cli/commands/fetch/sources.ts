@@ -1,0 +1,235 @@
+/**
+ * Where a command that reads gets its run from: the one that its options name, wherever the rules of
+ * its time have put it, or those that a search on GitHub finds.
+ *
+ * @module
+ */
+
+import { RunOutputsError } from "../../../errors/error.ts";
+import { RunOutputRoot } from "../../../layout/run_output_root.ts";
+import { resolveRepository } from "../../../layout/workflow_run.ts";
+import type { FetchOptions, FetchPlan } from "../../../operations/fetch/fetch.ts";
+import type { SourceRun } from "../../../operations/fetch/found.ts";
+import type { RunManifest } from "../../../operations/manifest/read.ts";
+import type { FindResult, FindSelector } from "../../../operations/find/find.ts";
+import type { FetchCommandOptions } from "./options.ts";
+import { explainPlaces, type Found, search } from "../../github.ts";
+import type { Io } from "../../terminal/io.ts";
+import type { Output } from "../../terminal/output.ts";
+import { type ManifestOptions, readRunManifest } from "../../run_manifest.ts";
+import { namedRepository, type RunOptions } from "../../run_root.ts";
+import type { OpenStorage } from "../../storage.ts";
+import { checkPart } from "../upload/part.ts";
+
+/** What commands that read have at hand. */
+export interface Reading {
+  /** The storage. */
+  readonly storage: OpenStorage;
+  /** The environment. */
+  readonly io: Io;
+  /** Where decisions are explained. */
+  readonly output: Output;
+  /** Stops everything. */
+  readonly signal: AbortSignal;
+}
+
+/** A plan, and the runs that it takes from. */
+export interface PlannedFetch {
+  /** The plan. */
+  readonly plan: FetchPlan;
+  /** The roots of the runs, the newest run first. */
+  readonly roots: readonly RunOutputRoot[];
+  /** What each of them tells of itself. */
+  readonly manifests: readonly RunManifest[];
+  /** What GitHub was asked for, and the runs it told of, if it was asked. */
+  readonly found?: Found & { readonly sources: readonly SourceRun[] };
+}
+
+/**
+ * Plans a fetch from the run that the options name.
+ *
+ * @param root The run, where today's rules put it.
+ * @param options The values of the command's options.
+ * @param fetching Which artifacts, and where to.
+ * @param reading The storage.
+ * @returns The plan.
+ * @throws {RunOutputsError} `not_found`, if the run has nothing, or nothing that matches.
+ */
+export async function planNamedRun(
+  root: RunOutputRoot,
+  options: RunOptions & ManifestOptions,
+  fetching: FetchOptions,
+  reading: Reading,
+): Promise<PlannedFetch> {
+  try {
+    return await planAt(root, options, fetching, reading);
+  } catch (error) {
+    // Where nothing is, no part of the manifest is either.
+    if (!(error instanceof RunOutputsError) || !/^(?:not_found|incomplete)$/.test(error.code)) {
+      throw error;
+    }
+    const { other, looked } = await otherPlace(root, options, reading);
+    if (other !== undefined) return await planAt(other, options, fetching, reading);
+    if (looked.length === 0) throw error;
+    const where = looked.join(", ");
+    throw new RunOutputsError("not_found", `${error.message}; nothing is in ${where} either`, {
+      cause: error,
+    });
+  }
+}
+
+async function planAt(
+  root: RunOutputRoot,
+  options: ManifestOptions,
+  fetching: FetchOptions,
+  reading: Reading,
+): Promise<PlannedFetch> {
+  const { planFetch } = await import("../../../operations/fetch/fetch.ts");
+  const manifest = await readRunManifest(options, root, reading);
+  await warnUnfinished(manifest, root, reading.output);
+  const plan = await planFetch(reading.storage.backend, root, { ...fetching, manifest });
+  return { plan, roots: [root], manifests: [manifest] };
+}
+
+/**
+ * Plans a fetch from the runs that a search on GitHub finds.
+ *
+ * @param selector What names the commit.
+ * @param options The values of the command's options.
+ * @param fetching Which artifacts, and where to.
+ * @param reading The storage.
+ * @returns The plan.
+ * @throws {RunOutputsError} `not_found`, if no run has all that is asked for.
+ */
+export async function planFoundRuns(
+  selector: FindSelector,
+  options: FetchCommandOptions,
+  fetching: FetchOptions,
+  reading: Reading,
+): Promise<PlannedFetch> {
+  const { nothingFits } = await import("../../../operations/find/find.ts");
+  const { planFoundFetch, sourceRuns } = await import("../../../operations/fetch/found.ts");
+  const lacking = options.requireComplete
+    ? (result: FindResult) => lackingParts(result, options, reading)
+    : undefined;
+  const found = await search({ ...reading, options, selector, selection: fetching, lacking });
+  const { asked, result } = found;
+  if (result.missing.length > 0) throw nothingFits(result, asked);
+  const sources = sourceRuns(result.groups);
+  const { output } = reading;
+  for (const { run } of sources) {
+    if (run.status === "completed") continue;
+    output.note(
+      `run ${run.id} has not ended and may get more: --require-artifact names what has to be there`,
+    );
+  }
+  if (sources.length > 1) {
+    const parts = sources.map(({ run, groups }) => `${groups.join(", ")} of run ${run.id}`);
+    output.note(`no run has all groups: taking ${parts.join("; ")}`);
+  }
+  const manifests: RunManifest[] = [];
+  const plan = await planFoundFetch(
+    reading.storage.backend,
+    sources,
+    fetching,
+    async (root) => {
+      const manifest = await readRunManifest(options, root, reading);
+      await warnUnfinished(manifest, root, output);
+      manifests.push(manifest);
+      return manifest;
+    },
+  );
+  return {
+    plan,
+    roots: sources.map(({ root }) => root),
+    manifests,
+    found: { ...found, sources },
+  };
+}
+
+/** What `--require-complete` finds missing in the runs that were found, for who waits for it. */
+async function lackingParts(
+  { groups }: FindResult,
+  { part }: FetchCommandOptions,
+  { storage: { backend, show }, signal }: Reading,
+): Promise<string | undefined> {
+  const { readOutputs } = await import("../../../operations/manifest/read.ts");
+  const { requireParts } = await import("../../../operations/manifest/require_parts.ts");
+  for (const root of new Set(groups.map(({ root }) => root))) {
+    for (const name of part ?? []) checkPart("--part", name, root);
+    try {
+      requireParts(await readOutputs(backend, root, { show, signal }), root, part);
+    } catch (error) {
+      if (!(error instanceof RunOutputsError) || error.code !== "incomplete") throw error;
+      return `all parts (${error.message})`;
+    }
+  }
+}
+
+/** Tells that files of a run can be missing or old. */
+async function warnUnfinished(
+  { unfinished }: RunManifest,
+  { runId }: RunOutputRoot,
+  output: Output,
+): Promise<void> {
+  if (unfinished.length === 0) return;
+  const { NOT_FINISHED } = await import("../../../runs/unfinished_part.ts");
+  output.warn(
+    `an upload of ${unfinished.join(", ")} of run ${runId} ${NOT_FINISHED} (--require-complete ` +
+      "refuses such a run)",
+  );
+}
+
+/**
+ * Looks for a run that is not where today's rules put it. GitHub is not asked: all times and forks
+ * are tried, which are few places.
+ *
+ * @param root Where today's rules put it; nothing was found there.
+ * @param options The values of the options that name the run.
+ * @param reading The storage.
+ * @returns Another place that holds it, or the places that do not. There are none of either if it is
+ * this job's own run, whose place is certain, if the user named the bucket, and if the place that
+ * was asked holds something after all.
+ */
+export async function otherPlace(
+  root: RunOutputRoot,
+  options: RunOptions,
+  { storage, io, output, signal }: Reading,
+): Promise<{ readonly other?: RunOutputRoot; readonly looked: readonly string[] }> {
+  if (options.bucket !== undefined || io.env("GITHUB_RUN_ID") === root.runId) return { looked: [] };
+  const { locateRun } = await import("../../../operations/find/locate_run.ts");
+  const { runId, platform, layout } = root;
+  try {
+    const { root: found, tried } = await locateRun({
+      backend: storage.backend,
+      runId,
+      platform,
+      repository: resolveRepository(namedRepository(options), {
+        GITHUB_REPOSITORY: io.env("GITHUB_REPOSITORY"),
+      }),
+      releaseType: options.releaseType,
+      signal,
+    });
+    explainPlaces(runId, tried, output);
+    const shown = (place: RunOutputRoot) => storage.show(place.root());
+    if (found === undefined) {
+      const places = tried.map(({ bucket, prefix }) =>
+        shown(
+          new RunOutputRoot({ bucket, ...RunOutputRoot.parsePrefix(prefix) }),
+        )
+      );
+      return { looked: [...new Set(places)].filter((place) => place !== shown(root)) };
+    }
+    if (shown(found) === shown(root)) return { looked: [] };
+    const { bucket, externalRepo } = found;
+    return {
+      other: new RunOutputRoot({ bucket, externalRepo, runId, platform, layout }),
+      looked: [],
+    };
+  } catch (error) {
+    // The user asked for a place that could be looked at; of this one they are told.
+    if (!(error instanceof RunOutputsError) || !/^(?:denied|unauth)/.test(error.code)) throw error;
+    output.note(`the run may be elsewhere: ${error.message}`);
+    return { looked: [] };
+  }
+}

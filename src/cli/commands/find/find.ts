@@ -1,0 +1,107 @@
+/**
+ * `run-outputs find`
+ *
+ * @module
+ */
+
+import { Command, Option } from "commander";
+import { RunOutputsError } from "../../../errors/error.ts";
+import type { Context } from "../../context.ts";
+import { EXIT } from "../../exit_codes.ts";
+import {
+  type FindCommandOptions,
+  findSelector,
+  withFindOptions,
+  withGroupOptions,
+} from "./options.ts";
+import { findJson, findLines } from "./report.ts";
+import { search } from "../../github.ts";
+import { nonEmpty, type ReadCommandOptions, withReadOptions } from "../../options.ts";
+import { Output } from "../../terminal/output.ts";
+import { openForReading } from "../../storage.ts";
+
+/** The values of the command's options. */
+interface Options extends FindCommandOptions, ReadCommandOptions {
+  readonly runId?: string;
+  readonly artifactGroup?: readonly string[];
+  readonly amdgpuTargets?: readonly string[];
+  readonly amdgpuTarget?: readonly string[];
+  readonly expandFamilies?: boolean;
+  readonly cacheDir?: string;
+}
+
+/** Builds the command. */
+export function findCommand(context: Context): Command {
+  const command = new Command("find")
+    .summary("find the run that has the artifacts of a commit")
+    .description(
+      "Asks GitHub for the runs of a commit, and storage for what they have. Where several runs " +
+        "of a commit have parts of what is asked for, each group comes from the newest run that " +
+        "has it.",
+    )
+    .addOption(
+      new Option(
+        "--cache-dir <dir>",
+        "keep GitHub's answers here (default: ${XDG_CACHE_HOME:-~/.cache}/run-outputs)",
+      ).argParser(nonEmpty).helpGroup("Options for the cache:"),
+    )
+    .addHelpText(
+      "after",
+      `
+One of --commit, --ref, --run-id, --latest and --branch says which commit. GitHub is asked with
+$GH_TOKEN, else $GITHUB_TOKEN, else without a token, which it allows 60 times an hour.
+
+Exits with 3 if no run has all that is asked for.
+
+Examples:
+  run-outputs find --commit 1a2b3c4d --artifact-group gfx94X-dcgpu
+  run-outputs find --ref pull/1234 --artifact-group gfx94X-dcgpu --wait --timeout 6h
+  run-outputs find --branch main --artifact-group gfx94X-dcgpu --require-artifact '^blas_lib_'
+  run-outputs find --run-id 12345 --repo ROCm/rocm-libraries --json`,
+    );
+  withReadOptions(withGroupOptions(withFindOptions(command)));
+  // Elsewhere this job's own run is meant if none is named; here that would be a guess.
+  command.options.find(({ long }) => long === "--run-id")!.description = "this run";
+  return command.action(
+    async (options: Options) => {
+      const { io } = context;
+      const output = new Output(io, options);
+      const signal = context.interruption();
+      const { runId, artifactGroup, amdgpuTargets = [], amdgpuTarget = [] } = options;
+      const selector = findSelector(options) ?? (runId === undefined ? undefined : { runId });
+      if (selector === undefined) {
+        throw new RunOutputsError(
+          "invalid",
+          "Missing option: give one of --commit, --ref, --run-id, --latest or --branch",
+        );
+      }
+      using storage = await openForReading(options, io, output);
+      const found = await search({
+        options,
+        selector,
+        selection: {
+          artifactGroups: artifactGroup,
+          amdgpuTargets: [...amdgpuTargets, ...amdgpuTarget],
+          expandFamilies: options.expandFamilies,
+        },
+        storage,
+        io,
+        output,
+        signal,
+      });
+      const { asked, result } = found;
+      const { nothingFits } = await import("../../../operations/find/find.ts");
+      const error = result.missing.length === 0 ? undefined : nothingFits(result, asked);
+      if (error !== undefined) output.error(error.message);
+      output.result(
+        () => ({
+          schema: "run-outputs.find/1",
+          ...findJson(found, storage),
+          error: error && { code: error.code, message: error.message },
+        }),
+        () => findLines(result, storage, output),
+      );
+      if (error !== undefined) context.setExitCode(EXIT.notFound);
+    },
+  );
+}

@@ -1,0 +1,65 @@
+/**
+ * `run-outputs upload artifacts`
+ *
+ * @module
+ */
+
+import { Argument, Command, Option } from "commander";
+import type { Context } from "../../context.ts";
+import { list, nonEmpty, withUploadOptions } from "../../options.ts";
+import { runUpload, type UploadCommandOptions } from "./run.ts";
+import { type PackingOptions, packingOptions, withPackingOptions } from "./options.ts";
+
+/** The values of the command's options. */
+interface UploadArtifactsOptions extends UploadCommandOptions, PackingOptions {
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+}
+
+/** Builds the command. */
+export function uploadArtifactsCommand(context: Context): Command {
+  const command = new Command("artifacts")
+    .summary("upload archives and artifact directories with their checksums")
+    .description(
+      "Uploads artifacts. Directories NAME_COMPONENT_TARGET become archives, on all cores; archives " +
+        "go as they are, and each gets its .sha256sum. A checksum that is there already is held " +
+        "against its archive first. The same files, modes and times make the same bytes.",
+    )
+    .addArgument(new Argument("<dir>", "the directory with artifacts").argParser(nonEmpty))
+    .addOption(
+      new Option("--include <globs>", "only artifacts that match (repeat, or use commas)")
+        .argParser(list),
+    )
+    .addOption(new Option("--exclude <globs>", "not those that match").argParser(list))
+    .addHelpText(
+      "after",
+      `
+An artifact's directory holds artifact_manifest.txt, which lists directories beside it, one relative
+path a line (such as math/stage), and what is in those: the files that are unpacked again.
+
+Examples:
+  run-outputs upload artifacts build/artifacts --output-dir ./staging --run-id 12345
+  run-outputs upload artifacts build/artifacts --include 'blas_*' --output-dir ./staging --dry-run
+  run-outputs upload artifacts build/artifacts --compression xz --mtime 1767225600 --run-id 12345`,
+    );
+  return withUploadOptions(withPackingOptions(command, "the artifacts' directory")).action((
+    artifactsDir: string,
+    options: UploadArtifactsOptions,
+  ) =>
+    runUpload(
+      context,
+      options,
+      { command: "artifacts", ambiguous: true },
+      async (root, planner, signal) => {
+        const { planArtifacts } = await import("../../../operations/upload/artifacts.ts");
+        const { include, exclude } = options;
+        const packing = packingOptions(options, context.io);
+        return await planArtifacts(
+          root,
+          { artifactsDir, include, exclude, ...packing, signal },
+          planner,
+        );
+      },
+    )
+  );
+}

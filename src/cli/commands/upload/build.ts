@@ -1,0 +1,71 @@
+/**
+ * `run-outputs upload build`
+ *
+ * @module
+ */
+
+import { Command } from "commander";
+import type { JobStatus } from "../../../operations/upload/build.ts";
+import type { Context } from "../../context.ts";
+import { required, withUploadOptions } from "../../options.ts";
+import { runUpload, type UploadCommandOptions } from "./run.ts";
+import {
+  ARTIFACT_GROUP,
+  artifactGroup,
+  buildDir,
+  jobStatus,
+  type PackingOptions,
+  packingOptions,
+  withPackingOptions,
+} from "./options.ts";
+
+/** The values of the command's options. */
+interface UploadBuildOptions extends UploadCommandOptions, PackingOptions {
+  readonly artifactGroup?: string;
+  readonly buildDir: string;
+  readonly jobStatus: JobStatus;
+}
+
+/** Builds the command. */
+export function uploadBuildCommand(context: Context): Command {
+  const command = new Command("build")
+    .summary("upload all that a build leaves")
+    .description(
+      "Uploads all that a build leaves: artifacts with checksums, logs, ninja's and ccache's logs " +
+        "as one archive each, and the manifest.",
+    )
+    .addOption(artifactGroup(" (required)"))
+    .addOption(buildDir())
+    .addOption(jobStatus())
+    .addHelpText(
+      "after",
+      `
+Reads, below the build directory: artifacts/, logs/, logs/ccache/, every .ninja_log, and
+base/aux-overlay/build/therock_manifest.json.
+
+Examples:
+  run-outputs upload build --artifact-group gfx94X-dcgpu --output-dir ./staging --run-id 12345
+  run-outputs upload build --artifact-group gfx94X-dcgpu --build-dir out --job-status failure \\
+    --output-dir ./staging --dry-run`,
+    );
+  return withUploadOptions(withPackingOptions(command, "the build directory")).action(
+    (options: UploadBuildOptions) => {
+      const artifactGroup = required(options.artifactGroup, ARTIFACT_GROUP);
+      return runUpload(
+        context,
+        options,
+        { command: "build", of: [artifactGroup] },
+        async (root, planner, signal) => {
+          const { planBuild } = await import("../../../operations/upload/build.ts");
+          const { buildDir, jobStatus } = options;
+          const packing = packingOptions(options, context.io);
+          await planBuild(
+            root,
+            { artifactGroup, buildDir, jobStatus, ...packing, signal },
+            planner,
+          );
+        },
+      );
+    },
+  );
+}

@@ -1,0 +1,63 @@
+/**
+ * `run-outputs upload files`
+ *
+ * @module
+ */
+
+import { Argument, Command, Option } from "commander";
+import type { Context } from "../../context.ts";
+import { list, nonEmpty, required, withUploadOptions } from "../../options.ts";
+import { runUpload, type UploadCommandOptions } from "./run.ts";
+
+/** The values of the command's options. */
+interface UploadFilesOptions extends UploadCommandOptions {
+  readonly to?: string;
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+}
+
+const TO = "--to <path>";
+
+/** Builds the command. */
+export function uploadFilesCommand(context: Context): Command {
+  const command = new Command("files")
+    .summary("upload any files to any place of a run")
+    .description(
+      "Uploads files: a file to TO/its-name, the content of a directory to TO/. Symbolic links " +
+        "are not followed. A path that can't be read stops no other, and an output directory " +
+        "inside of a directory is left out.",
+    )
+    .addArgument(
+      new Argument("<paths...>", "files and directories")
+        .argParser((path: string, before: string[] = []) => [...before, nonEmpty(path)]),
+    )
+    .addOption(
+      new Option(TO, "the path in the run, such as reports; '' for the run's root (required)"),
+    )
+    .addOption(
+      new Option("--include <globs>", "only files that match (repeat, or use commas)")
+        .argParser(list),
+    )
+    .addOption(new Option("--exclude <globs>", "not files that match").argParser(list))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  run-outputs upload files report.html --to logs/reports --output-dir ./staging --run-id 12345
+  run-outputs upload files build/reports --to logs/reports --include '*.html' \\
+    --output-dir ./staging --run-id 12345`,
+    );
+  return withUploadOptions(command).action((paths: string[], options: UploadFilesOptions) => {
+    const to = required(options.to, TO);
+    return runUpload(
+      context,
+      options,
+      { command: "files", of: [to], ambiguous: true },
+      async (root, planner, signal) => {
+        const { planFiles } = await import("../../../operations/upload/files.ts");
+        const { include, exclude } = options;
+        return await planFiles(root, { paths, to, include, exclude, signal }, planner);
+      },
+    );
+  });
+}

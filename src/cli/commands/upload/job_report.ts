@@ -1,0 +1,191 @@
+/**
+ * What an upload tells the job of GitHub Actions that it runs in: outputs of the step, and a
+ * summary of what there is and what is missing.
+ *
+ * @module
+ */
+
+import { appendStepSummary, type JobEnvironment, setOutputs } from "../../../github/job_files.ts";
+import { renderStepSummary, type SummaryRow } from "../../../github/step_summary.ts";
+import { classify, type OutputKind } from "../../../layout/classify.ts";
+import type { OutputLocation } from "../../../layout/output_location.ts";
+import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
+import type { JobStatus } from "../../../operations/upload/build.ts";
+import type { TransferResult } from "../../../storage/transfer/transfer.ts";
+import { inOrder } from "../../transfer_report.ts";
+
+/** What an upload did. */
+export interface JobReport {
+  /** The run. */
+  readonly root: RunOutputRoot;
+  /** What became of each file, index pages among them. */
+  readonly results: readonly TransferResult[];
+  /** How the job ended before the upload, if that is known. */
+  readonly jobStatus?: JobStatus;
+  /** Whether it went to a server, so that links lead somewhere. */
+  readonly linked: boolean;
+  /** Where a location can be looked at. */
+  readonly url: (location: OutputLocation) => string;
+  /** Where it all is, for people. */
+  readonly where: string;
+  /** Takes secrets out of a text. */
+  readonly redact: (text: string) => string;
+}
+
+/**
+ * Tells the job.
+ *
+ * @param report What the upload did.
+ * @param env Where the job wants to be told; nothing happens outside of a job.
+ * @throws {RunOutputsError} What the disk says.
+ */
+export async function tellJob(report: JobReport, env: JobEnvironment): Promise<void> {
+  await setOutputs(stepOutputs(report), env);
+  await appendStepSummary(report.redact(stepSummary(report)), env);
+}
+
+/**
+ * The outputs of the step.
+ *
+ * @param report What the upload did.
+ * @returns Values by name; several manifests are several lines.
+ */
+export function stepOutputs(report: JobReport): Record<string, string> {
+  const { root, url, redact } = report;
+  const all = present(report);
+  const files = all.filter(({ kind }) => kind !== "index" && kind !== "outputs-manifest");
+  const page = pageOf(report, files.map(({ result }) => result));
+  const manifests = files.filter(({ kind }) => kind === "manifest");
+  const outputsManifest = all.find(({ kind, result }) =>
+    kind === "outputs-manifest" && !result.location.equals(root.expectedParts())
+  );
+  const values = {
+    "prefix": root.prefix,
+    "bucket": root.bucket,
+    "s3-uri": root.root().s3Uri,
+    "index-url": page === undefined ? "" : url(page),
+    "manifest": manifests.map(({ result }) => url(result.location)).join("\n"),
+    "outputs-manifest": outputsManifest === undefined ? "" : url(outputsManifest.result.location),
+    "count": `${files.length}`,
+    "bytes": `${sum(files)}`,
+  };
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, redact(value)]));
+}
+
+/**
+ * The summary of the step.
+ *
+ * @param report What the upload did.
+ * @returns Markdown.
+ */
+export function stepSummary(report: JobReport): string {
+  const { root, results, where } = report;
+  const failures = inOrder(results.filter(({ outcome }) => outcome === "failed"));
+  return renderStepSummary({
+    title: `Outputs of run ${root.runId}, ${root.platform}`,
+    where,
+    rows: summaryRows(report),
+    commands: commands(report),
+    failures: failures.map(({ location, error }) => ({
+      path: location.relativeTo(root.root()) || ".",
+      reason: error?.message ?? "unknown reason",
+    })),
+  });
+}
+
+/** A file that is there. */
+interface Present {
+  readonly result: TransferResult;
+  readonly path: string;
+  readonly kind: OutputKind;
+}
+
+function present({ root, results }: JobReport): Present[] {
+  return inOrder(results).filter(({ outcome }) => outcome !== "failed").map((result) => {
+    const path = result.location.relativeTo(root.root())!;
+    return { result, path, kind: classify(path) };
+  });
+}
+
+/** Kinds that are one row each, with the page that lists them. */
+const GROUPS: readonly { readonly name: string; readonly kinds: readonly OutputKind[] }[] = [
+  { name: "Artifacts", kinds: ["artifact"] },
+  { name: "Logs", kinds: ["log", "report"] },
+  { name: "Python packages", kinds: ["python"] },
+  { name: "Native packages", kinds: ["package"] },
+  { name: "Tarballs", kinds: ["tarball"] },
+  { name: "Other files", kinds: ["other", "retention"] },
+];
+
+/** Files that people want a link to of their own. */
+const SINGLED_OUT: readonly { readonly name: string; readonly pattern: RegExp }[] = [
+  { name: "Build observability", pattern: /\/(?:build_observability|build_time_analysis)\.html$/ },
+  {
+    name: "Build profile",
+    pattern: /^logs\/[^/]+\/(?:(?!therock-build-prof\/)[^/]+\/)?comp-summary\.html$/,
+  },
+];
+
+function summaryRows(report: JobReport): SummaryRow[] {
+  const { url, linked, jobStatus = "success" } = report;
+  const files = present(report);
+  const link = (location: OutputLocation | undefined) =>
+    linked && location !== undefined ? url(location) : undefined;
+  const rows = GROUPS.flatMap(({ name, kinds }) => {
+    const found = files.filter(({ kind }) => kinds.includes(kind));
+    if (found.length === 0) return [];
+    const page = pageOf(report, found.map(({ result }) => result));
+    // What a job that failed leaves is not what anyone should install.
+    const dead = name === "Artifacts" && jobStatus !== "success";
+    return [{
+      name,
+      url: dead ? undefined : link(page),
+      files: found.length,
+      bytes: sum(found),
+    }];
+  });
+  const single = ({ result, path }: Present, name: string): SummaryRow => ({
+    name: name === "" ? path : name,
+    url: link(result.location),
+    files: 1,
+    bytes: result.size ?? 0,
+  });
+  const singled = SINGLED_OUT.flatMap(({ name, pattern }) =>
+    files.filter(({ path }) => pattern.test(path)).map((file) => single(file, name))
+  );
+  const manifests = files.filter(({ kind }) => kind === "manifest");
+  const named = manifests.map((file) => single(file, manifests.length === 1 ? "Manifest" : ""));
+  return [...rows.slice(0, 2), ...singled, ...named, ...rows.slice(2)];
+}
+
+/** The innermost index page that all of some files are below. */
+function pageOf(
+  { results }: JobReport,
+  files: readonly TransferResult[],
+): OutputLocation | undefined {
+  if (files.length === 0) return undefined;
+  let best: OutputLocation | undefined;
+  let depth = 0;
+  for (const { location, outcome } of results) {
+    if (outcome === "failed" || !/^index[^/]*\.html$/.test(location.name)) continue;
+    const dir = location.key.slice(0, -location.name.length);
+    if (dir.length < depth || !files.every((file) => file.location.key.startsWith(dir))) continue;
+    // A page with a name of its own was asked for by that name.
+    if (dir.length === depth && location.name === "index.html" && best !== undefined) continue;
+    best = location;
+    depth = dir.length;
+  }
+  return best;
+}
+
+/** How to go on with packages. */
+function commands(report: JobReport): string[] {
+  if (!report.linked) return [];
+  const python = present(report).filter(({ kind }) => kind === "python");
+  const page = pageOf(report, python.map(({ result }) => result));
+  return page === undefined ? [] : [`pip install --pre --find-links ${report.url(page)} PACKAGE`];
+}
+
+function sum(files: readonly Present[]): number {
+  return files.reduce((bytes, { result }) => bytes + (result.size ?? 0), 0);
+}

@@ -1,0 +1,61 @@
+/**
+ * `run-outputs upload logs`
+ *
+ * @module
+ */
+
+import { Argument, Command, Option } from "commander";
+import type { Context } from "../../context.ts";
+import { list, nonEmpty, required, withUploadOptions } from "../../options.ts";
+import { runUpload, type UploadCommandOptions } from "./run.ts";
+import { ARTIFACT_GROUP, artifactGroup } from "./options.ts";
+
+/** The values of the command's options. */
+interface UploadLogsOptions extends UploadCommandOptions {
+  readonly artifactGroup?: string;
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+}
+
+/** Builds the command. */
+export function uploadLogsCommand(context: Context): Command {
+  const command = new Command("logs")
+    .summary("upload a directory of logs")
+    .description(
+      "Uploads a directory of logs to logs/GROUP/. The raw logs of ccache below ccache/ are left " +
+        "out; 'upload build' sends them as one archive.",
+    )
+    .addArgument(new Argument("<dir>", "the directory of logs").argParser(nonEmpty))
+    .addOption(artifactGroup(" (required)"))
+    .addOption(
+      new Option(
+        "--include <globs>",
+        "only files that match, such as '*.log' (repeat, or use commas)",
+      ).argParser(list),
+    )
+    .addOption(new Option("--exclude <globs>", "not files that match").argParser(list))
+    .addHelpText(
+      "after",
+      `
+Globs: a pattern without '/' is compared with the file's name, wherever it is; one with '/' with the
+path below the directory; 'dir/' is all below dir. The same on every system and storage.
+
+Examples:
+  run-outputs upload logs build/logs --artifact-group gfx94X-dcgpu --output-dir ./staging
+  run-outputs upload logs build/logs --artifact-group gfx94X-dcgpu --exclude 'cache/' \\
+    --output-dir ./staging --dry-run`,
+    );
+  return withUploadOptions(command).action((logsDir: string, options: UploadLogsOptions) => {
+    const group = required(options.artifactGroup, ARTIFACT_GROUP);
+    return runUpload(
+      context,
+      options,
+      { command: "logs", of: [group], ambiguous: true },
+      async (root, planner, signal) => {
+        const { planLogs } = await import("../../../operations/upload/logs.ts");
+        const { include, exclude } = options;
+        return await planLogs(root, { logsDir, group, include, exclude, signal }, planner);
+      },
+    );
+  });
+}

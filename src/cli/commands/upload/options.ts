@@ -1,0 +1,131 @@
+/**
+ * The options of uploads that make archives or belong to an artifact group.
+ *
+ * @module
+ */
+
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { Compression } from "../../../layout/artifact_name.ts";
+import { quote, RunOutputsError } from "../../../errors/error.ts";
+import type { PackArtifactsOptions } from "../../../operations/upload/artifacts.ts";
+import type { Io } from "../../terminal/io.ts";
+import { nonEmpty, wholeNumber } from "../../options.ts";
+
+/** The values of the options for artifacts that are packed. */
+export interface PackingOptions {
+  readonly compression: Compression;
+  readonly level?: number;
+  readonly mtime?: number;
+  readonly workDir?: string;
+}
+
+const LEVEL = "--level <number>";
+const LEVELS = "zst 1 to 19 (default: 3), xz 0 to 7 (default: 6)";
+
+/** The last second that a `Date` can tell. */
+const LAST_SECOND = 8_640_000_000_000;
+
+/**
+ * Adds the options for artifacts that are packed.
+ *
+ * @param command The command.
+ * @param workDirStandard Where archives wait if `--work-dir` is not given.
+ * @returns The command.
+ */
+export function withPackingOptions(command: Command, workDirStandard: string): Command {
+  return command
+    .hook("preAction", (_, self) => checkLevel(self.opts<PackingOptions>()))
+    .addOption(
+      new Option("--compression <name>", "what artifact directories become: .tar.zst or .tar.xz")
+        .choices(["zst", "xz"]).default("zst"),
+    )
+    .addOption(
+      new Option(LEVEL, `how hard to compress: ${LEVELS}`).argParser(anyLevel),
+    )
+    .addOption(
+      new Option(
+        "--mtime <seconds>",
+        "the time of all that is packed, in seconds since 1970 (default: each file's own, but " +
+          "none after $SOURCE_DATE_EPOCH)",
+      ).argParser(wholeNumber(0, LAST_SECOND)),
+    )
+    .addOption(workDir(workDirStandard));
+}
+
+/**
+ * Reads the options for artifacts that are packed.
+ *
+ * @param options The values.
+ * @param io The environment, for `$SOURCE_DATE_EPOCH`.
+ * @returns What the operations take.
+ * @throws {RunOutputsError} `invalid`, for a date that is none.
+ */
+export function packingOptions(
+  { compression, level, mtime, workDir }: PackingOptions,
+  io: Pick<Io, "env">,
+): PackArtifactsOptions {
+  if (mtime !== undefined) return { compression, level, workDir, modified: date(mtime) };
+  const epoch = io.env("SOURCE_DATE_EPOCH") || undefined;
+  if (epoch === undefined) return { compression, level, workDir };
+  if (!/^\d{1,13}$/.test(epoch) || Number(epoch) > LAST_SECOND) {
+    throw new RunOutputsError(
+      "invalid",
+      `Cannot use SOURCE_DATE_EPOCH ${quote(epoch)}: expected seconds since 1970, as in 1767225600`,
+    );
+  }
+  return { compression, level, workDir, notAfter: date(Number(epoch)) };
+}
+
+/** A level of some compression: which one it is for may not have been read yet. */
+function anyLevel(value: string): number {
+  if (/^\d{1,9}$/.test(value)) return Number(value);
+  throw new InvalidArgumentError(`Expected a whole number: ${LEVELS}.`);
+}
+
+/** Each compression has its own levels, and `--compression` may come after `--level`. */
+async function checkLevel({ compression, level }: PackingOptions): Promise<void> {
+  if (level === undefined) return;
+  const { COMPRESSION_LEVELS } = await import("../../../archive/compression/format.ts");
+  const { min, max } = COMPRESSION_LEVELS[compression];
+  if (level >= min && level <= max) return;
+  throw new RunOutputsError(
+    "invalid",
+    `option '${LEVEL}' argument '${level}' is invalid. With --compression ${compression}, ` +
+      `expected a whole number from ${min} to ${max}.`,
+  );
+}
+
+function date(seconds: number): Date {
+  return new Date(seconds * 1000);
+}
+
+/** `--work-dir` */
+export function workDir(standard: string): Option {
+  return new Option(
+    "--work-dir <dir>",
+    `where archives wait until they are uploaded (default: ${standard})`,
+  ).argParser(nonEmpty);
+}
+
+/** `--build-dir` */
+export function buildDir(): Option {
+  return new Option("--build-dir <dir>", "the build directory")
+    .argParser(nonEmpty).default("build");
+}
+
+/** `--job-status` */
+export function jobStatus(): Option {
+  return new Option(
+    "--job-status <status>",
+    "how the job ended; after failure or cancelled, missing parts are no error",
+  ).choices(["success", "failure", "cancelled"]).default("success");
+}
+
+/** The flags of the option, for messages. */
+export const ARTIFACT_GROUP = "--artifact-group <name>";
+
+/** `--artifact-group` */
+export function artifactGroup(more = ""): Option {
+  return new Option(ARTIFACT_GROUP, `the artifact group, such as gfx94X-dcgpu${more}`)
+    .argParser(nonEmpty);
+}

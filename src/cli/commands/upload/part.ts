@@ -1,0 +1,150 @@
+/**
+ * The part of the outputs manifest that an upload of the command line writes: its name, and what
+ * the environment tells of the job.
+ *
+ * @module
+ */
+
+import config from "../../../../deno.json" with { type: "json" };
+import { RunOutputsError } from "../../../errors/error.ts";
+import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
+import { headCommit, resolveRepository } from "../../../layout/workflow_run.ts";
+import type { PartUpload, PartUploadOptions } from "../../../operations/manifest/write_part.ts";
+import type { UploadPlan } from "../../../operations/upload/plan.ts";
+import type { PartSubject } from "../../../runs/part_name.ts";
+import type { Context } from "../../context.ts";
+import type { Io } from "../../terminal/io.ts";
+import type { Output } from "../../terminal/output.ts";
+import type { RunOptions } from "../../run_root.ts";
+import type { OpenStorage } from "../../storage.ts";
+
+/** The values of the options for the outputs manifest. */
+export interface PartOptions extends RunOptions {
+  readonly part?: string;
+  readonly expectParts?: readonly string[];
+}
+
+/**
+ * Checks names of parts before anything is done.
+ *
+ * @param options The values of the options.
+ * @param root The run.
+ * @throws {RunOutputsError} `invalid`, naming the option and the value.
+ */
+export function checkPartOptions({ part, expectParts = [] }: PartOptions, root: RunOutputRoot) {
+  if (part !== undefined) checkPart("--part", part, root);
+  for (const name of expectParts) checkPart("--expect-parts", name, root);
+}
+
+/**
+ * Checks the name of a part.
+ *
+ * @param option The option that it was given with.
+ * @param name The name.
+ * @param root The run.
+ * @throws {RunOutputsError} `invalid`, naming both.
+ */
+export function checkPart(option: string, name: string, root: RunOutputRoot): void {
+  try {
+    root.outputsManifest(name);
+  } catch (error) {
+    if (!(error instanceof RunOutputsError)) throw error;
+    const message = error.message.replace(/^Invalid part/, `Invalid ${option}`);
+    throw new RunOutputsError("invalid", message, { cause: error });
+  }
+}
+
+/** What an upload's part is made of. */
+export interface OpenPartOptions {
+  /** What is uploaded. */
+  readonly subject: PartSubject;
+  /** The plan of the upload. */
+  readonly planned: UploadPlan;
+  /** The run. */
+  readonly root: RunOutputRoot;
+  /** The storage. */
+  readonly storage: OpenStorage;
+  /** Where notes go. */
+  readonly output: Output;
+  /** Stops what is under way. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The part of an upload.
+ *
+ * @param context The main program.
+ * @param options The values of the command's options.
+ * @param upload The upload.
+ * @returns The part, of which nothing is written yet.
+ */
+export async function openPart(
+  { io }: Context,
+  options: PartOptions,
+  { subject, planned, root, storage, output, signal }: OpenPartOptions,
+): Promise<PartUpload> {
+  const { PartUpload } = await import("../../../operations/manifest/write_part.ts");
+  const { defaultPartName } = await import("../../../runs/part_name.ts");
+  const { items, last = [], failures } = planned;
+  // What was refused too: the next upload, which has it, goes on with the same part.
+  const named = [...items, ...last, ...failures].map(({ location }) =>
+    location.relativeTo(root.root())!
+  );
+  const paths = new Set(named.filter((path) => path !== ""));
+  const part = options.part ?? defaultPartName(subject, paths, io.env("GITHUB_JOB") || undefined);
+  output.explain(
+    `part ${part} of the outputs manifest: by ${
+      options.part === undefined ? "job, command and what is uploaded" : "--part"
+    }`,
+  );
+  return new PartUpload(storage.backend, root, {
+    part,
+    tool: `run-outputs/${config.version}`,
+    ...jobOf(options, root, io),
+    show: storage.show,
+    onNote: (note) => output.note(note),
+    signal,
+  });
+}
+
+/** What this job knows of the run and of itself; nothing of a run that is not its own. */
+function jobOf(
+  options: RunOptions,
+  root: RunOutputRoot,
+  io: Io,
+): Pick<PartUploadOptions, "run" | "writer"> {
+  const env = (name: string) => io.env(name) || undefined;
+  const named = options.repo ?? options.runGithubRepo ?? env("GITHUB_REPOSITORY");
+  const repository = named && resolveRepository(named);
+  if (env("GITHUB_RUN_ID") !== root.runId) return { run: given({ repository }) };
+  const attempt = Number(env("GITHUB_RUN_ATTEMPT"));
+  const commit = headCommit(
+    {
+      GITHUB_SHA: env("GITHUB_SHA"),
+      GITHUB_EVENT_NAME: env("GITHUB_EVENT_NAME"),
+      GITHUB_EVENT_PATH: env("GITHUB_EVENT_PATH"),
+    },
+    Deno.readTextFileSync,
+  );
+  return {
+    run: given({
+      repository,
+      run_attempt: Number.isSafeInteger(attempt) && attempt > 0 ? attempt : undefined,
+      commit,
+      workflow: workflowFile(env("GITHUB_WORKFLOW_REF")) ?? env("GITHUB_WORKFLOW"),
+    }),
+    writer: given({ job: env("GITHUB_JOB"), runner: env("RUNNER_NAME") }),
+  };
+}
+
+/** `ci.yml` of `OWNER/NAME/.github/workflows/ci.yml@refs/heads/main`. */
+function workflowFile(ref: string | undefined): string | undefined {
+  return /\/([^/@]+\.ya?ml)@/.exec(ref ?? "")?.[1];
+}
+
+/** The members that have a value. */
+function given<T extends object>(value: T): Partial<T> {
+  return Object.fromEntries(
+    Object.entries(value).filter(([, member]) => member !== undefined),
+  ) as Partial<T>;
+}

@@ -1,0 +1,64 @@
+/**
+ * `run-outputs upload python`
+ *
+ * @module
+ */
+
+import { Argument, Command, Option } from "commander";
+import { RunOutputsError } from "../../../errors/error.ts";
+import type { Context } from "../../context.ts";
+import { nonEmpty, withUploadOptions } from "../../options.ts";
+import { runUpload, type UploadCommandOptions } from "./run.ts";
+import { ARTIFACT_GROUP, artifactGroup } from "./options.ts";
+
+/** The values of the command's options. */
+interface UploadPythonOptions extends UploadCommandOptions {
+  readonly artifactGroup?: string;
+  readonly multiarch?: boolean;
+}
+
+const MULTIARCH = "--multiarch";
+
+/** Builds the command. */
+export function uploadPythonCommand(context: Context): Command {
+  const command = new Command("python")
+    .summary("upload Python packages with an index for pip")
+    .description(
+      "Uploads wheels and source distributions to python/GROUP/ or, of a multi-arch build, to " +
+        "python/: those of one GPU family, in a directory named after it, to python/FAMILY/. " +
+        "Where DIR has a dist/, that is what is uploaded.",
+    )
+    .addArgument(new Argument("<dir>", "the directory with packages").argParser(nonEmpty))
+    .addOption(artifactGroup("; of a single-arch build"))
+    .addOption(new Option(MULTIARCH, "the packages are of a multi-arch build"))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  run-outputs upload python packages --artifact-group gfx110X-all --output-dir ./staging
+  run-outputs upload python packages --multiarch --output-dir ./staging --run-id 12345 --dry-run
+
+pip takes packages from the page that is made, or from simple/ beside it:
+  pip install --pre rocm --find-links URL/python/gfx110X-all/index.html
+  pip install --pre rocm --index-url URL/python/gfx110X-all/simple/`,
+    );
+  return withUploadOptions(command).action((packagesDir: string, options: UploadPythonOptions) => {
+    const { artifactGroup, multiarch = false } = options;
+    if (multiarch === (artifactGroup !== undefined)) {
+      throw new RunOutputsError(
+        "invalid",
+        multiarch
+          ? `Cannot take ${ARTIFACT_GROUP} and ${MULTIARCH} together: give one of them`
+          : `Missing option ${ARTIFACT_GROUP}, or ${MULTIARCH} for a multi-arch build`,
+      );
+    }
+    return runUpload(context, options, {
+      command: "python",
+      of: [artifactGroup],
+      ambiguous: true,
+    }, async (root, planner, signal) => {
+      const { planPython } = await import("../../../operations/upload/python.ts");
+      await planPython(root, { packagesDir, artifactGroup, signal }, planner);
+    });
+  });
+}

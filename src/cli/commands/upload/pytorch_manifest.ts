@@ -1,0 +1,63 @@
+/**
+ * `run-outputs upload pytorch-manifest`
+ *
+ * @module
+ */
+
+import { Argument, Command, Option } from "commander";
+import type { Context } from "../../context.ts";
+import { nonEmpty, required, withUploadOptions } from "../../options.ts";
+import { runUpload, type UploadCommandOptions } from "./run.ts";
+
+/** The values of the command's options. */
+interface UploadPytorchManifestOptions extends UploadCommandOptions {
+  readonly amdgpuFamily?: string;
+  readonly pythonVersion?: string;
+  readonly ref?: string;
+}
+
+const FAMILY = "--amdgpu-family <name>";
+const PYTHON = "--python-version <version>";
+const REF = "--ref <ref>";
+
+/** Builds the command. */
+export function uploadPytorchManifestCommand(context: Context): Command {
+  const command = new Command("pytorch-manifest")
+    .summary("upload the manifest of a PyTorch build")
+    .description(
+      "Uploads a manifest, which has to be JSON, to " +
+        "manifests/FAMILY/therock-manifest_torch_pyVERSION_REF.json.",
+    )
+    .addArgument(new Argument("<file>", "the manifest").argParser(nonEmpty))
+    .addOption(new Option(FAMILY, "the GPU family (required)").argParser(nonEmpty))
+    .addOption(
+      new Option(PYTHON, "the Python version, such as 3.12 or py3.12 (required)")
+        .argParser(nonEmpty),
+    )
+    .addOption(
+      new Option(REF, "PyTorch's git ref, such as release/2.9 (required); / becomes -")
+        .argParser(nonEmpty),
+    )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  run-outputs upload pytorch-manifest manifest.json --amdgpu-family gfx94X-dcgpu \\
+    --python-version 3.12 --ref release/2.9 --output-dir ./staging --run-id 12345`,
+    );
+  return withUploadOptions(command).action((
+    file: string,
+    options: UploadPytorchManifestOptions,
+  ) => {
+    const amdgpuFamily = required(options.amdgpuFamily, FAMILY);
+    const pythonVersion = required(options.pythonVersion, PYTHON);
+    const ref = required(options.ref, REF);
+    return runUpload(context, options, {
+      command: "pytorch-manifest",
+      of: [amdgpuFamily, pythonVersion, ref],
+    }, async (root, planner) => {
+      const { planPytorchManifest } = await import("../../../operations/upload/manifest.ts");
+      await planPytorchManifest(root, { file, amdgpuFamily, pythonVersion, ref }, planner);
+    });
+  });
+}

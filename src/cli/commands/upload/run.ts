@@ -1,0 +1,290 @@
+/**
+ * What all commands below `upload` have in common: choose the run and the storage, plan, execute,
+ * report.
+ *
+ * @module
+ */
+
+import { RunOutputsError } from "../../../errors/error.ts";
+import type { OutputLocation } from "../../../layout/output_location.ts";
+import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
+import type { IndexSubject } from "../../../operations/index_pages/subjects.ts";
+import type { IndexReport } from "../../../operations/index_pages/write_pages.ts";
+import type { JobStatus } from "../../../operations/upload/build.ts";
+import type { UploadPlan, UploadPlanner } from "../../../operations/upload/plan.ts";
+import type { PartSubject } from "../../../runs/part_name.ts";
+import type { TransferResult } from "../../../storage/transfer/transfer.ts";
+import type { IfExists } from "../../../storage/transfer/upload.ts";
+import type { Context } from "../../context.ts";
+import { EXIT, exitCodeOfResults, isNothingFound } from "../../exit_codes.ts";
+import { Output, type OutputOptions, plural } from "../../terminal/output.ts";
+import { withProgress } from "../../terminal/progress.ts";
+import { type RunOptions, runRoot } from "../../run_root.ts";
+import { redactor } from "../../terminal/redact.ts";
+import { openForUpload, type OpenStorage, type S3Options } from "../../storage.ts";
+import { checkPartOptions, openPart } from "./part.ts";
+import {
+  inOrder,
+  type Reported,
+  reportedFiles,
+  resultLines,
+  summaryLine,
+  tellTrouble,
+} from "../../transfer_report.ts";
+
+/** Why an index page stays as it is. */
+export const FOREIGN_PAGE =
+  "something else made this page; 'run-outputs index --force' replaces it";
+
+/** The values of the options that every upload takes. */
+export interface UploadCommandOptions extends RunOptions, OutputOptions, S3Options {
+  readonly outputDir?: string;
+  readonly ifExists?: IfExists;
+  readonly concurrency?: number;
+  readonly dryRun?: boolean;
+  /** `false` with `--no-index`. */
+  readonly index?: boolean;
+  /** The part of the outputs manifest that the upload writes. */
+  readonly part?: string;
+  /** The parts that a complete run has. */
+  readonly expectParts?: readonly string[];
+  /** How the job ended, of uploads that ask. */
+  readonly jobStatus?: JobStatus;
+}
+
+/**
+ * Runs an upload.
+ *
+ * @param context The main program.
+ * @param options The command's options.
+ * @param subject What is uploaded, for the name of its part of the outputs manifest.
+ * @param plan Adds what is to be uploaded; returns patterns that matched nothing, if there can be
+ * any.
+ * @param subjectOf What the index pages are made for, if it is not just the run.
+ */
+export async function runUpload(
+  context: Context,
+  options: UploadCommandOptions,
+  subject: PartSubject,
+  plan: (
+    root: RunOutputRoot,
+    planner: UploadPlanner,
+    signal: AbortSignal,
+  ) => Promise<readonly string[] | void>,
+  subjectOf?: (root: RunOutputRoot) => Promise<IndexSubject>,
+): Promise<void> {
+  const output = new Output(context.io, options);
+  const signal = context.interruption();
+  const onDisk = options.outputDir !== undefined;
+  const root = runRoot(options, { reading: false, onDisk }, context.io, output);
+  checkPartOptions(options, root);
+  using storage = await openForUpload(options, root.root(), context.io, output);
+  const { executeUpload, UploadPlanner } = await import("../../../operations/upload/plan.ts");
+
+  const { ifExists, concurrency, quiet = false, dryRun = false } = options;
+  const tell = (results: readonly TransferResult[]) =>
+    dryRun ? undefined : tellTheJob(results, root, storage, options, context, output);
+
+  const { dir, show } = storage;
+  const planner = new UploadPlanner({ output: dir === undefined ? dir : { dir, pathOf: show } });
+  let unmatched: readonly string[] = [];
+  try {
+    unmatched = await plan(root, planner, signal) ?? [];
+    // After a job that did not succeed nothing has to be there.
+    if ((options.jobStatus ?? "success") === "success") throwIfNothing(planner.plan(), unmatched);
+  } catch (error) {
+    signal.throwIfAborted();
+    await tell([failure(root.root(), "the upload", error as Error)]);
+    throw error;
+  }
+  const planned = planner.plan();
+  const part = await openPart(context, options, {
+    subject,
+    planned,
+    root,
+    storage,
+    output,
+    signal,
+  });
+  const { expectParts = [] } = options;
+  const expected = expectParts.length === 0 ? [] : [await part.expect(expectParts)];
+  const backend = await part.begin(
+    [...planned.items, ...planned.last ?? []].map(({ location }) => location),
+  );
+  const progress = {
+    verb: "uploaded",
+    files: [...planned.items, ...planned.last ?? []],
+    io: context.io,
+    quiet,
+  };
+  const began = performance.now();
+  const report = await withProgress(
+    progress,
+    ({ onEvent }) =>
+      executeUpload(backend, planned, { ifExists, concurrency, show, signal, onEvent }),
+  );
+  const seconds = (performance.now() - began) / 1000;
+
+  const index = options.index === false
+    ? { results: [], kept: [] }
+    : await writeIndex(storage, root, report.results, signal, subjectOf);
+  const reason = whyNoPart(report.results, unmatched, options.jobStatus);
+  const manifest = reason === undefined
+    ? [await part.end({ results: report.results, pages: index.results })]
+    : [];
+  if (reason !== undefined) {
+    output.explain(`part ${part.name} is not written: ${reason}`);
+    if (report.results.length > 0) await part.withhold(report.results);
+  }
+  const results = [...expected, ...report.results, ...index.results, ...manifest];
+  const notes = [
+    ...report.notes,
+    ...index.kept.map((page) => ({ path: storage.show(page), reason: FOREIGN_PAGE })),
+  ];
+  for (const { path, reason } of notes) output.note(`skipped '${path}': ${reason}`);
+  const { warnings } = report;
+  for (const { path, reason } of warnings) output.warn(`'${path}' ${reason}`);
+  tellTrouble(results, output);
+  for (const pattern of unmatched) output.error(`no file matches '${pattern}'`);
+  output.result(
+    () => ({
+      schema: "run-outputs.upload/1",
+      dry_run: dryRun,
+      ...describeRoot(root),
+      output_dir: storage.dir,
+      seconds,
+      part: { name: part.name, withheld: reason },
+      ...withSources(
+        reportedFiles(root, results, ({ location }) => dir === undefined ? dir : show(location)),
+        results,
+      ),
+      notes,
+      warnings,
+      unmatched,
+    }),
+    () => [
+      ...output.group(plural(results.length, "file"), resultLines(root, results, output)),
+      summaryLine(results),
+      `${dryRun ? "would be in" : "in"} ${storage.show(root.root())}`,
+    ],
+  );
+  await tell(results);
+  // That the list of expected parts is there does not make an upload that failed a part of one.
+  const counted = results.filter((result) =>
+    !expected.includes(result) || result.outcome === "failed"
+  );
+  context.setExitCode(
+    isNothingFound(counted) ? EXIT.notFound : exitCodeOfResults(counted, unmatched.length > 0),
+  );
+}
+
+/** Each file of the JSON document with where its bytes come from. */
+function withSources(reported: Reported, results: readonly TransferResult[]) {
+  const sources = inOrder(results);
+  return { ...reported, files: reported.files.map((f, i) => ({ ...f, source: sources[i].path })) };
+}
+
+/** Why an upload does not count as complete. */
+function whyNoPart(
+  results: readonly TransferResult[],
+  unmatched: readonly string[],
+  jobStatus: JobStatus = "success",
+): string | undefined {
+  const failed = results.filter(({ outcome }) => outcome === "failed").length;
+  if (failed > 0) return `${plural(failed, "file")} failed`;
+  if (unmatched.length > 0) return "a pattern matched nothing";
+  return jobStatus === "success" ? undefined : `the job's status is ${jobStatus}`;
+}
+
+function throwIfNothing(
+  { items, last = [], failures, notes, warnings = [] }: UploadPlan,
+  unmatched: readonly string[],
+): void {
+  if (items.length + last.length + failures.length > 0) return;
+  const [passed, ...more] = [
+    ...warnings.map(({ path, reason }) => `'${path}' ${reason}`),
+    ...notes.map(({ path, reason }) => `'${path}' is skipped: ${reason}`),
+  ];
+  const others = more.length === 0 ? "" : ` (and ${more.length} more)`;
+  throw new RunOutputsError(
+    "not_found",
+    unmatched.length > 0
+      ? `Nothing to upload: no file matches ${unmatched.map((p) => `'${p}'`).join(", ")}`
+      : `Nothing to upload: ${passed === undefined ? "no file was found" : passed + others}`,
+  );
+}
+
+/** Outputs and summary of a job's step. Without them the upload is as good as with them. */
+async function tellTheJob(
+  results: readonly TransferResult[],
+  root: RunOutputRoot,
+  storage: OpenStorage,
+  { jobStatus }: UploadCommandOptions,
+  { io }: Context,
+  output: Output,
+): Promise<void> {
+  const env = {
+    githubOutput: io.env("GITHUB_OUTPUT") || undefined,
+    githubStepSummary: io.env("GITHUB_STEP_SUMMARY") || undefined,
+    runnerTemp: io.env("RUNNER_TEMP") || undefined,
+  };
+  if (env.githubOutput === undefined && env.githubStepSummary === undefined) return;
+  const { tellJob } = await import("./job_report.ts");
+  const report = {
+    root,
+    results,
+    jobStatus,
+    linked: storage.dir === undefined,
+    url: storage.url,
+    where: storage.show(root.root()),
+    redact: redactor((name) => io.env(name) || undefined),
+  };
+  try {
+    await tellJob(report, env);
+  } catch (error) {
+    if (!(error instanceof RunOutputsError)) throw error;
+    output.warn(error.message);
+  }
+}
+
+function failure(location: OutputLocation, path: string, error: Error): TransferResult {
+  return { location, path, outcome: "failed", warnings: [], error };
+}
+
+/** Writes the pages that tell of what was uploaded; trouble with that is one more failed file. */
+export async function writeIndex(
+  { backend, show }: OpenStorage,
+  root: RunOutputRoot,
+  uploaded: readonly TransferResult[],
+  signal: AbortSignal,
+  subjectOf?: (root: RunOutputRoot) => Promise<IndexSubject>,
+): Promise<IndexReport> {
+  if (uploaded.every(({ outcome }) => outcome === "failed")) return { results: [], kept: [] };
+  const { runSubject } = await import("../../../operations/index_pages/subjects.ts");
+  const { writeIndexPages } = await import("../../../operations/index_pages/write_pages.ts");
+  try {
+    const subject = await subjectOf?.(root) ?? runSubject(root);
+    return await writeIndexPages(backend, subject, { uploaded, show, signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    const failed = failure(root.runIndex(), "the index pages", error as Error);
+    return { results: [failed], kept: [] };
+  }
+}
+
+/**
+ * A run in the JSON form of results.
+ *
+ * @param root The run.
+ * @returns Its members.
+ */
+export function describeRoot(root: RunOutputRoot): Record<string, string> {
+  return {
+    run_id: root.runId,
+    platform: root.platform,
+    layout: root.layout,
+    bucket: root.bucket,
+    prefix: root.prefix,
+    s3_uri: root.root().s3Uri,
+  };
+}

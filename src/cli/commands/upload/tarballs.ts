@@ -1,0 +1,39 @@
+/**
+ * `run-outputs upload tarballs`
+ *
+ * @module
+ */
+
+import { Argument, Command } from "commander";
+import type { Context } from "../../context.ts";
+import { nonEmpty, withUploadOptions } from "../../options.ts";
+import { runUpload, type UploadCommandOptions } from "./run.ts";
+
+/** Builds the command. */
+export function uploadTarballsCommand(context: Context): Command {
+  const command = new Command("tarballs")
+    .summary("upload distributions of everything in one file")
+    .description(
+      "Uploads the .tar.gz files of a directory to tarballs/. Their names have to begin with " +
+        "therock-dist- and the run's platform.",
+    )
+    .addArgument(new Argument("<dir>", "the directory with tarballs").argParser(nonEmpty))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  run-outputs upload tarballs ./tarballs --output-dir ./staging --run-id 12345
+  run-outputs upload tarballs ./tarballs --platform windows --output-dir ./staging --dry-run`,
+    );
+  return withUploadOptions(command).action((tarballsDir: string, options: UploadCommandOptions) =>
+    runUpload(
+      context,
+      options,
+      { command: "tarballs", ambiguous: true },
+      async (root, planner, signal) => {
+        const { planTarballs } = await import("../../../operations/upload/tarballs.ts");
+        await planTarballs(root, { tarballsDir, signal }, planner);
+      },
+    )
+  );
+}

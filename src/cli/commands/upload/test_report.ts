@@ -1,0 +1,74 @@
+/**
+ * `run-outputs upload test-report`
+ *
+ * @module
+ */
+
+import { Argument, Command, Option } from "commander";
+import type { Context } from "../../context.ts";
+import { list, nonEmpty, required, withUploadOptions } from "../../options.ts";
+import { runUpload, type UploadCommandOptions } from "./run.ts";
+
+/** The values of the command's options. */
+interface UploadTestReportOptions extends UploadCommandOptions {
+  readonly to?: string;
+  readonly indexFileName: string;
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+}
+
+const TO = "--to <path>";
+
+/** Builds the command. */
+export function uploadTestReportCommand(context: Context): Command {
+  const command = new Command("test-report")
+    .summary("upload a test's report")
+    .description(
+      "Uploads the HTML pages of a test's report to logs/TO/, and makes a page that lists them.",
+    )
+    .addArgument(new Argument("<dir>", "the directory of the report").argParser(nonEmpty))
+    .addOption(
+      new Option(TO, "the path below logs/, such as gfx950-dcgpu (required)").argParser(nonEmpty),
+    )
+    .addOption(
+      new Option("--index-file-name <name>", "the page that lists the report")
+        .argParser(nonEmpty).default("index.html"),
+    )
+    .addOption(
+      new Option("--include <globs>", "these files (default: *.html; repeat, or use commas)")
+        .argParser(list),
+    )
+    .addOption(new Option("--exclude <globs>", "not files that match").argParser(list))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  run-outputs upload test-report reports --to gfx950-dcgpu --output-dir ./staging
+  run-outputs upload test-report reports --to gfx950-dcgpu --index-file-name index_rccl.html \\
+    --output-dir ./staging --run-id 12345
+  run-outputs upload test-report reports --to gfx950-dcgpu --include '*.html,*.css' \\
+    --output-dir ./staging --run-id 12345`,
+    );
+  return withUploadOptions(command).action(
+    (reportDir: string, options: UploadTestReportOptions) => {
+      const subfolder = required(options.to, TO);
+      const { indexFileName, include, exclude } = options;
+      return runUpload(context, options, {
+        command: "test-report",
+        of: [subfolder],
+        ambiguous: true,
+      }, async (root, planner, signal) => {
+        const { planTestReport } = await import("../../../operations/upload/test_report.ts");
+        root.testReport(subfolder, indexFileName); // a bad name is told before a missing directory
+        return await planTestReport(
+          root,
+          { reportDir, subfolder, include, exclude, signal },
+          planner,
+        );
+      }, async (root) => {
+        const { reportSubject } = await import("../../../operations/index_pages/subjects.ts");
+        return reportSubject(root, subfolder, indexFileName);
+      });
+    },
+  );
+}

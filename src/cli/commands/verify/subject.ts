@@ -1,0 +1,144 @@
+/**
+ * What `verify` works on: a run in storage or a directory, and where it is repaired from.
+ *
+ * @module
+ */
+
+import { RunOutputsError } from "../../../errors/error.ts";
+import { RunDirectory } from "../../../layout/run_directory.ts";
+import type { RunManifest } from "../../../operations/manifest/read.ts";
+import type { RepairPlace } from "../../../operations/verify/repair.ts";
+import type { Context } from "../../context.ts";
+import type { ReadCommandOptions } from "../../options.ts";
+import type { Output } from "../../terminal/output.ts";
+import { presentRoot } from "../copy/present_root.ts";
+import { readIfWanted, readRunManifest } from "../../run_manifest.ts";
+import { runRoot } from "../../run_root.ts";
+import { describeRoot } from "../upload/run.ts";
+import {
+  openDirectory,
+  openForReading,
+  openForUpload,
+  type OpenStorage,
+  stagingDirOf,
+} from "../../storage.ts";
+
+/** The values of the command's options. */
+export interface VerifyCommandOptions extends ReadCommandOptions {
+  readonly kind?: readonly string[];
+  /** `false` with `--no-manifest`. */
+  readonly manifest: boolean;
+  readonly quick?: boolean;
+  readonly strict?: boolean;
+  readonly repair?: boolean;
+  readonly from?: string;
+  readonly dryRun?: boolean;
+  readonly printSums?: boolean;
+  readonly concurrency?: number;
+}
+
+/** What is verified. */
+export interface VerifySubject extends RepairPlace, Disposable {
+  readonly storage: OpenStorage;
+  readonly manifest: RunManifest;
+  /** Where it is, for people. */
+  readonly where: string;
+  /** Its members of the JSON form. */
+  readonly described: Readonly<Record<string, unknown>>;
+  /** Where it is repaired from. */
+  readonly from?: RepairPlace;
+}
+
+/**
+ * Opens what is verified and, to repair it, what it is repaired from.
+ *
+ * @param dir The directory, if it is one.
+ * @param options The command's options.
+ * @param context The environment.
+ * @param output Where to explain.
+ * @param signal Stops the reading of the manifest.
+ * @returns What is verified. Dispose of it.
+ * @throws {RunOutputsError} `not_found`, if a directory is not there; `integrity` or `failed`, if
+ * the manifest can't be read; `unauthenticated`, if a run can't be repaired for want of credentials.
+ */
+export async function openSubject(
+  dir: string | undefined,
+  options: VerifyCommandOptions,
+  { io }: Context,
+  output: Output,
+  signal: AbortSignal,
+): Promise<VerifySubject> {
+  const { manifest: isWanted, repair } = options;
+  const stagingDir = stagingDirOf(options, io);
+  using opened = new DisposableStack();
+  const rootOf = () =>
+    runRoot(options, { reading: true, onDisk: stagingDir !== undefined }, io, output);
+  const finish = (
+    storage: OpenStorage,
+    found: Omit<VerifySubject, keyof OpenStorage | "storage">,
+  ): VerifySubject => {
+    const { backend, show } = storage;
+    const stack = opened.move();
+    return { backend, show, storage, ...found, [Symbol.dispose]: () => stack.dispose() };
+  };
+  if (dir !== undefined) {
+    const storage = opened.use(await openDirectory(dir, "directory", output));
+    const root = new RunDirectory();
+    const manifest = await readIfWanted(isWanted, root, { ...storage, signal });
+    const described = { directory: storage.dir };
+    if (!repair) return finish(storage, { root, manifest, where: dir, described });
+    const run = rootOf();
+    const source = opened.use(await openForReading(options, io, output));
+    const { backend, show } = source;
+    const reading = { storage: source, io, output, signal };
+    const from = { backend, show, root: await presentRoot(run, options, reading) };
+    return finish(storage, { root, manifest, where: dir, described, from });
+  }
+  const named = rootOf();
+  const copy = options.from === undefined
+    ? undefined
+    : await openDirectory(options.from, "copy", output);
+  const from = copy && { backend: copy.backend, show: copy.show, root: new RunDirectory() };
+  const storage = opened.use(
+    repair && stagingDir === undefined
+      ? await openForUpload(options, named.root(), io, output)
+      : await openForReading(options, io, output),
+  );
+  const root = await presentRoot(named, options, { storage, io, output, signal });
+  const manifest = await readRunManifest(options, root, { storage, output, signal });
+  const described = { ...describeRoot(root), staging_dir: storage.dir };
+  return finish(storage, { root, manifest, where: storage.show(root.root()), described, from });
+}
+
+/**
+ * Refuses options that do not go together.
+ *
+ * @param dir The directory to verify, if it is one.
+ * @param options The command's options.
+ * @param isGiven Whether an option stands on the command line.
+ * @throws {RunOutputsError} `invalid`, naming the option.
+ */
+export function checkOptions(
+  dir: string | undefined,
+  { repair, from, dryRun, printSums, json }: VerifyCommandOptions,
+  isGiven: (name: string) => boolean,
+): void {
+  const refuse = (message: string) => {
+    throw new RunOutputsError("invalid", message);
+  };
+  if (printSums && json) refuse("Cannot use --print-sums with --json: the list is text");
+  if (printSums && repair) refuse("Cannot use --print-sums with --repair: repair first");
+  if (dryRun && !repair) refuse("Cannot use --dry-run without --repair: nothing is written");
+  if (from !== undefined && !repair) refuse("Cannot use --from without --repair");
+  if (from !== undefined && dir !== undefined) {
+    refuse(`Cannot use --from with a directory: '${dir}' is repaired from the run in storage`);
+  }
+  if (repair && dir === undefined && from === undefined) {
+    refuse("Missing option --from <dir>: a run in storage is repaired from a directory");
+  }
+  if (dir === undefined || repair) return;
+  for (const [name, flag] of [["runId", "--run-id"], ["stagingDir", "--staging-dir"]] as const) {
+    if (!isGiven(name)) continue;
+    refuse(`Cannot use ${flag} with a directory but for --repair: '${dir}' is what is verified`);
+  }
+}

@@ -1,0 +1,263 @@
+/**
+ * `run-outputs verify`
+ *
+ * @module
+ */
+
+import { Argument, Command, Option } from "commander";
+import { RunOutputsError } from "../../../errors/error.ts";
+import type { VerifiedFile } from "../../../operations/verify/verified_file.ts";
+import type { Context } from "../../context.ts";
+import { manifestJson, tellUnfinished } from "../../run_manifest.ts";
+import { concurrency, list, noManifest, nonEmpty, withReadOptions } from "../../options.ts";
+import { Output } from "../../terminal/output.ts";
+import { withProgress } from "../../terminal/progress.ts";
+import { tellPassedOver } from "../../storage.ts";
+import { tellTrouble } from "../../transfer_report.ts";
+import {
+  checkedSummary,
+  exitCodeOfVerify,
+  type Repairs,
+  tellVerified,
+  verifyJson,
+  verifyLines,
+  VerifyReport,
+  verifySummary,
+} from "./report.ts";
+import {
+  checkOptions,
+  openSubject,
+  type VerifyCommandOptions,
+  type VerifySubject,
+} from "./subject.ts";
+import { checkKinds } from "../list.ts";
+
+/** Builds the command. */
+export function verifyCommand(context: Context): Command {
+  const command = new Command("verify")
+    .summary("hold every file of a run against its manifest and checksums")
+    .description(
+      "Holds every file of a run, or of a directory on disk, against the outputs manifest and the " +
+        ".sha256sum files: what is missing, what has another size, what has other content.",
+    )
+    .addArgument(
+      new Argument("[dir]", "a directory that holds a run, or archives with their checksums")
+        .argParser(nonEmpty),
+    )
+    .option("--quick", "go by sizes and recorded hashes; read no file")
+    .option("--strict", "files that nothing tells of are wrong too")
+    .addOption(
+      new Option("--kind <names>", "only files of these kinds (repeat, or use commas): see list")
+        .argParser(list),
+    )
+    .option("--print-sums", "print the list of verified files for sha256sum -c, no report")
+    .option("--repair", "replace what is wrong or missing, and nothing else")
+    .addOption(
+      new Option("--from <dir>", "to repair a run in storage: a directory with its files")
+        .argParser(nonEmpty),
+    )
+    .option("-n, --dry-run", "with --repair: print what would be replaced")
+    .addOption(noManifest())
+    .addOption(concurrency("how many files at once (default: 16, with --quick 32)"))
+    .addHelpText(
+      "after",
+      `
+DIR is a copy of a run, or holds archives with their .sha256sum beside them. What a fetch has made
+has no checksums.
+
+Without DIR the run is in storage, and --repair uploads again, from --from. With DIR --repair
+fetches again, from the run in storage that --run-id and the other options name.
+
+Exits with 6 if a file has wrong bytes, with 7 if one or a part of the manifest is missing or an
+upload of a part is not finished, with 3 if there is nothing, or nothing to hold it against.
+
+Examples:
+  run-outputs verify --staging-dir ./staging --run-id 12345
+  run-outputs verify --run-id 12345 --platform linux --quick
+  run-outputs verify ./mirror/12345-linux
+  run-outputs verify ./mirror/12345-linux --repair --staging-dir ./staging --run-id 12345
+  run-outputs verify --repair --from ./staging/12345-linux --staging-dir ./mirror --run-id 12345
+  run-outputs verify --staging-dir ./staging --run-id 12345 --kind artifact --print-sums`,
+    );
+  return withReadOptions(command).action(
+    async (dir: string | undefined, options: VerifyCommandOptions, self: Command) => {
+      checkOptions(dir, options, (name) => self.getOptionValueSource(name) === "cli");
+      const output = new Output(context.io, options);
+      const signal = context.interruption();
+      const kinds = checkKinds(options.kind);
+      using subject = await openSubject(dir, options, context, output, signal);
+      const { storage, root, manifest, where } = subject;
+      const { quick = false, strict = false, printSums = false } = options;
+      const { verifyRun } = await import("../../../operations/verify/run.ts");
+      const { checksumLine } = await import("../../../runs/checksum_lines.ts");
+
+      const report = new VerifyReport(strict);
+      const sums = printSums ? new Sums(context, checksumLine) : undefined;
+      let total = 0;
+      const { io } = context;
+      const shown = { verb: "verified", files: [], io, quiet: options.quiet ?? false };
+      await withProgress(shown, async ({ onEvent }) => {
+        const files = verifyRun(storage.backend, root, {
+          manifest,
+          quick,
+          times: dir === undefined,
+          concurrency: options.concurrency,
+          show: storage.show,
+          onEvent,
+          signal,
+        });
+        for await (const file of files) {
+          total++;
+          if (kinds !== undefined && !kinds.has(file.kind)) continue;
+          report.add(file);
+          sums?.add(file);
+        }
+      });
+      const { unfinished } = manifest;
+      const missing = manifest.missing.filter((part) => !unfinished.includes(part));
+      const lacking = missing.length + unfinished.length;
+      const isDirectory = dir !== undefined;
+      throwIfNothing(report, { total, where, isDirectory, quick, missing: lacking, strict });
+      sums?.flush();
+
+      const repairs = await repair(report, subject, { context, options, output, signal });
+      tellVerified(report, repairs, missing, output);
+      await tellUnfinished(manifest, (message) => output.error(`Unfinished: ${message}`));
+      const passedOver = tellPassedOver(storage, "verify", where, output);
+      tellTrouble([...repairs?.values() ?? []], output);
+      const lines = [
+        ...verifyLines(report, repairs, output),
+        verifySummary(report),
+        checkedSummary(report),
+        `in ${where}`,
+      ];
+      if (printSums) { for (const line of lines.slice(-3)) output.note(line); }
+      else {
+        output.result(
+          () => ({
+            schema: "run-outputs.verify/1",
+            ...subject.described,
+            quick,
+            strict,
+            dry_run: options.dryRun ?? false,
+            manifest: manifestJson(manifest),
+            passed_over: passedOver,
+            ...verifyJson(report, repairs),
+          }),
+          () => lines,
+        );
+      }
+      context.setExitCode(exitCodeOfVerify(report, lacking + passedOver, repairs));
+    },
+  );
+}
+
+/** Repairs what can be repaired, if that is wanted. */
+async function repair(
+  report: VerifyReport,
+  { from, backend, root, show, manifest }: VerifySubject,
+  { context, options, output, signal }: {
+    readonly context: Context;
+    readonly options: VerifyCommandOptions;
+    readonly output: Output;
+    readonly signal: AbortSignal;
+  },
+): Promise<Repairs> {
+  if (from === undefined) return undefined;
+  const { isRepairable, renewParts, repairFiles } = await import(
+    "../../../operations/verify/repair.ts"
+  );
+  const files = report.problems.filter(isRepairable);
+  if (manifest.missing.length > 0) {
+    output.note("parts of the outputs manifest are not repaired: an upload writes them");
+  }
+  const { dryRun, concurrency, quiet = false } = options;
+  const shown = { verb: "repaired", files: files.map(planned), io: context.io, quiet };
+  const results = await withProgress(
+    shown,
+    ({ onEvent }) =>
+      repairFiles(files, { backend, root, show }, from, { dryRun, concurrency, onEvent, signal }),
+  );
+  const repairs = new Map(results.map((result, i) => [files[i].path, result]));
+  // What only its size vouches for must not be vouched for anew.
+  if (!dryRun && !options.quick && options.kind === undefined) {
+    const parts = partsToRenew(report, repairs).flatMap((name) => manifest.part(name) ?? []);
+    await renewParts({ backend, root }, parts, { signal }).catch((error) => {
+      signal.throwIfAborted();
+      output.warn(`the outputs manifest is older than what was repaired: ${error.message}`);
+    });
+  }
+  return repairs;
+}
+
+/** A file that is to be repaired, for the progress: its own size is the wrong one. */
+function planned({ path, expected }: VerifiedFile) {
+  return { path, size: expected?.size };
+}
+
+/** The parts that tell of repaired files, and of none that is still wrong. */
+function partsToRenew(report: VerifyReport, repairs: NonNullable<Repairs>): string[] {
+  const wanted = new Set<string>();
+  const wrong = new Set<string>();
+  for (const { path, parts } of report.problems) {
+    const set = repairs.get(path)?.outcome === "written" ? wanted : wrong;
+    for (const part of parts) set.add(part);
+  }
+  for (const { conflicts } of report.conflicts) for (const part of conflicts) wrong.add(part);
+  return [...wanted].filter((part) => !wrong.has(part));
+}
+
+/** A verification that has looked at nothing must not look like one that has found nothing. */
+function throwIfNothing(
+  report: VerifyReport,
+  { total, where, isDirectory, quick, missing, strict }: {
+    readonly total: number;
+    readonly where: string;
+    readonly isDirectory: boolean;
+    readonly quick: boolean;
+    readonly missing: number;
+    readonly strict: boolean;
+  },
+): void {
+  if (report.checked > 0 || missing > 0 || (strict && report.problems.length > 0)) return;
+  const nothing = (message: string) => new RunOutputsError("not_found", message);
+  if (total === 0) throw nothing(`Nothing to verify: there are no files in ${where}`);
+  if (report.count === 0) {
+    throw nothing(`Nothing to verify: none of the ${total} files in ${where} is of that kind`);
+  }
+  if (quick) {
+    throw nothing(
+      `Cannot verify ${where} with --quick: neither sizes nor hashes of its files are told`,
+    );
+  }
+  const remedy = isDirectory
+    ? "; a fetch leaves no checksums: verify the run that it was from, or a directory of archives " +
+      "with their .sha256sum beside them"
+    : "";
+  throw nothing(
+    `Cannot verify ${where}: no outputs manifest and no .sha256sum tells of its files${remedy}`,
+  );
+}
+
+/** Prints a list of checksums, piece by piece. */
+class Sums {
+  readonly #context: Context;
+  readonly #line: (sha256: string, path: string) => string;
+  #text = "";
+
+  constructor(context: Context, line: (sha256: string, path: string) => string) {
+    this.#context = context;
+    this.#line = line;
+  }
+
+  add({ verdict, checkedBy, path, sha256, expected }: VerifiedFile): void {
+    if (checkedBy === undefined || (verdict !== "ok" && verdict !== "extra")) return;
+    this.#text += this.#line(expected?.sha256 ?? sha256!, path);
+    if (this.#text.length > 64 * 1024) this.flush();
+  }
+
+  flush(): void {
+    this.#context.io.stdout(this.#text);
+    this.#text = "";
+  }
+}

@@ -1,0 +1,313 @@
+/**
+ * The export of runs into one archive that can be carried where no network leads.
+ *
+ * The archive is a plain tar file: an index comes first, which tells of every file its size and its
+ * hash, then the files, each below its run's prefix. The same runs make the same bytes.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import pMap from "p-map";
+import { BadArchive } from "../../archive/tar/bad_archive.ts";
+import { type StreamedMember, tarStream } from "../../archive/tar/stream.ts";
+import { compareKeys } from "../../layout/compare_keys.ts";
+import { RunOutputsError } from "../../errors/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import { addExpected, formatExpected } from "../../runs/expected_parts.ts";
+import {
+  EXPORT_INDEX,
+  EXPORT_SCHEMA,
+  type ExportedFile,
+  exportIndexText,
+} from "../../runs/export_index.ts";
+import { partText } from "../../runs/format_part.ts";
+import { unfinishedName } from "../../runs/unfinished_part.ts";
+import { writeFileAtomic } from "../../storage/local/atomic_file.ts";
+import type { ByteSource, CallOptions, Chunks, ObjectInfo } from "../../storage/backend.ts";
+import { bytesSource, piecesSource } from "../../storage/byte_source.ts";
+import { contentType } from "../../storage/content_type.ts";
+import type { TransferEvent } from "../../storage/transfer/transfer.ts";
+import { look } from "../../storage/transfer/look.ts";
+import { copiedPart, type KnownContent, unfinishedPart } from "./copied_parts.ts";
+import { hashObject } from "./files.ts";
+import type { CopyFile, CopyPlan } from "./plan.ts";
+
+/** Options of {@linkcode planExport}. */
+export interface PlanExportOptions extends CallOptions {
+  /** What makes the export, such as `run-outputs/1.0.0`. */
+  readonly tool: string;
+  /** Where a location is, for messages. Default: its S3 URI. */
+  readonly show?: (location: OutputLocation) => string;
+  /** Told, in one line, what a person should know. */
+  readonly onNote?: (note: string) => void;
+}
+
+/** A file that goes into an export. */
+export interface ExportItem {
+  /** What the index tells of it. */
+  readonly file: ExportedFile;
+  /** Where it is, or would be: parts of the manifest are made for what is exported. */
+  readonly location: OutputLocation;
+  /** Opens its bytes. */
+  open(signal?: AbortSignal): Chunks;
+}
+
+/** What goes into an export. */
+export interface ExportPlan {
+  /** What makes it. */
+  readonly tool: string;
+  /** The runs, and their files in the order of their paths. */
+  readonly runs: readonly {
+    readonly bucket: string;
+    readonly prefix: string;
+    readonly items: readonly ExportItem[];
+  }[];
+}
+
+/** How many files are looked at at once. */
+const CONCURRENCY = 16;
+
+/** How many names a message tells. */
+const NAMED = 5;
+
+/**
+ * Finds out what goes into an export: of every file its size and hash. A file whose hash is told
+ * neither by the manifest, nor by a checksum, nor by the storage, is read for it.
+ *
+ * @param plans What to take of each run.
+ * @param options Who makes it; a signal.
+ * @returns The plan.
+ * @throws {RunOutputsError} `incomplete`, if a file can't be taken; `invalid`, if two runs have the
+ * same prefix; `integrity`, if a file is not what is told of it.
+ */
+export async function planExport(
+  plans: readonly CopyPlan[],
+  options: PlanExportOptions,
+): Promise<ExportPlan> {
+  const prefixes = new Set<string>();
+  const runs: ExportPlan["runs"][number][] = [];
+  for (const plan of plans) {
+    const { bucket, prefix } = plan.from.root;
+    if (prefixes.has(prefix)) {
+      throw new RunOutputsError("invalid", `Cannot export the run ${prefix} twice: name it once`);
+    }
+    prefixes.add(prefix);
+    throwIfHindered(plan);
+    const files = await pMap(plan.files, (file) => lookAt(plan, file, options), {
+      concurrency: CONCURRENCY,
+      stopOnError: true,
+    });
+    const items = [...files.filter((item) => item !== undefined)];
+    items.push(...await manifestItems(plan, items, options));
+    items.sort((a, b) => compareKeys(a.file.path, b.file.path));
+    runs.push({ bucket, prefix, items });
+  }
+  return { tool: options.tool, runs };
+}
+
+function throwIfHindered({ from, obstacles }: CopyPlan): void {
+  if (obstacles.length === 0) return;
+  const reasons = obstacles.slice(0, NAMED).map(({ error }) => error.message).join("; ");
+  const more = obstacles.length > NAMED ? "; …" : "";
+  const isWrong = obstacles.some(({ error }) =>
+    error instanceof RunOutputsError && error.code === "integrity"
+  );
+  throw new RunOutputsError(
+    isWrong ? "integrity" : "incomplete",
+    `Cannot export the run ${from.root.prefix}: ${reasons}${more}`,
+  );
+}
+
+/** Completes what is known of a file; nothing, if it is a page that is gone. */
+async function lookAt(
+  { from: { backend } }: CopyPlan,
+  { path, location, size, sha256, contentType: type }: CopyFile,
+  { show = String, onNote, signal }: PlanExportOptions,
+): Promise<ExportItem | undefined> {
+  let info: ObjectInfo | undefined;
+  if (size === undefined || sha256 === undefined || type === undefined) {
+    try {
+      info = await backend.stat(location, { signal });
+    } catch (error) {
+      const isPage = size === undefined && sha256 === undefined;
+      if (!isPage || !(error instanceof RunOutputsError) || error.code !== "not_found") throw error;
+      onNote?.(`skipped '${show(location)}': the page is not there`);
+      return undefined;
+    }
+  }
+  const file: ExportedFile = {
+    path,
+    size: size ?? info!.size,
+    sha256: sha256 ?? info?.sha256 ?? await hashObject(backend, location, signal),
+    content_type: type ?? info?.contentType ?? contentType(path),
+  };
+  const open = async function* (signal?: AbortSignal) {
+    await using body = await backend.read(location, { signal });
+    yield* body;
+  };
+  return { file, location, open };
+}
+
+/** The outputs manifest of what is exported. */
+async function manifestItems(
+  { from, manifest, whole }: CopyPlan,
+  items: readonly ExportItem[],
+  { show, onNote, signal }: PlanExportOptions,
+): Promise<ExportItem[]> {
+  const there = new Map<string, KnownContent>(items.map(({ file }) => [file.path, file]));
+  const made: ExportItem[] = [];
+  const add = (location: OutputLocation, source: ByteSource & { readonly sha256: string }) => {
+    const { size, sha256 } = source;
+    const path = location.relativeTo(from.root.root())!;
+    const file = { path, size, sha256, content_type: contentType(path) };
+    made.push({ file, location, open: (signal) => source.open(undefined, signal) });
+  };
+  for (const name of manifest.unfinished) {
+    onNote?.(`the part ${name} is left out: an upload of it is not finished`);
+    if (!whole) continue;
+    const state = { there, failed: new Set<string>() };
+    const left = await unfinishedPart(from, name, manifest.part(name), state, { show, signal });
+    if (left === undefined) continue;
+    const { pending, unlisted, files } = left;
+    const head = { ...left.head, pending, unlisted };
+    const location = from.root.outputsManifestDir().join(unfinishedName(name));
+    add(location, piecesSource(() => partText(head, files)));
+  }
+  for (const part of manifest.parts) {
+    if (manifest.unfinished.includes(part.head.part)) continue;
+    const copied = await copiedPart(from, part, { there, failed: new Set() }, { show, signal });
+    if (copied === undefined) continue;
+    const { name } = part.info.location;
+    if ("reason" in copied) {
+      throw new RunOutputsError("incomplete", `Cannot export the part ${name}: ${copied.reason}`);
+    }
+    if (copied.untrue > 0) {
+      onNote?.(`${name} has told of other content of ${copied.untrue} of its files; left out`);
+    }
+    add(part.info.location, piecesSource(() => partText(copied.head, copied.files)));
+  }
+  if (whole && manifest.expected !== undefined) {
+    const text = formatExpected(addExpected(undefined, manifest.expected));
+    const sha256 = createHash("sha256").update(text).digest("hex");
+    add(from.root.expectedParts(), { ...bytesSource(text), sha256 });
+  }
+  return made;
+}
+
+/** Options of {@linkcode exportChunks}. */
+export interface ExportOptions extends CallOptions {
+  /** Told of what happens. */
+  readonly onEvent?: (event: TransferEvent) => void;
+  /** Where a location is, for messages. Default: its S3 URI. */
+  readonly show?: (location: OutputLocation) => string;
+}
+
+/**
+ * Makes an export. Each file is held against its hash when it passes.
+ *
+ * @param plan What goes in.
+ * @param options Progress, a signal.
+ * @returns The archive; a chunk is valid only until the next one is asked for.
+ * @throws {RunOutputsError} `integrity`, if a file is not what is told of it.
+ */
+export async function* exportChunks(
+  { tool, runs }: ExportPlan,
+  options: ExportOptions = {},
+): AsyncGenerator<Uint8Array> {
+  const index = {
+    schema: EXPORT_SCHEMA,
+    tool,
+    runs: runs.map(({ items, ...run }) => ({ ...run, files: items.map(({ file }) => file) })),
+  };
+  const text = piecesSource(() => exportIndexText(index));
+  const members = function* (): Generator<StreamedMember> {
+    yield { name: EXPORT_INDEX, size: text.size, open: () => text.open() };
+    for (const { prefix, items } of runs) {
+      for (const item of items) {
+        const { path, size } = item.file;
+        yield { name: `${prefix}/${path}`, size, open: () => checked(item, options) };
+      }
+    }
+  };
+  try {
+    yield* tarStream(members());
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    if (!(error instanceof BadArchive)) throw error;
+    const message = `Cannot export '${error.member}': ${error.message}`;
+    throw new RunOutputsError("integrity", message, { cause: error });
+  }
+}
+
+async function* checked(
+  { file: { size, sha256 }, location, open }: ExportItem,
+  { onEvent, show = String, signal }: ExportOptions,
+): AsyncGenerator<Uint8Array> {
+  const path = show(location);
+  onEvent?.({ type: "start", path, size });
+  const hash = createHash("sha256");
+  for await (const chunk of open(signal)) {
+    signal?.throwIfAborted();
+    hash.update(chunk);
+    onEvent?.({ type: "bytes", path, bytes: chunk.length });
+    yield chunk;
+  }
+  const actual = hash.digest("hex");
+  if (actual !== sha256) {
+    throw new RunOutputsError(
+      "integrity",
+      `Cannot export '${path}': it has sha256 ${actual}, the run tells of ${sha256}`,
+    );
+  }
+  const result = { location, path, outcome: "written", size, sha256, warnings: [] } as const;
+  onEvent?.({ type: "finish", result });
+}
+
+/** Options of {@linkcode writeExport}. */
+export interface WriteExportOptions extends ExportOptions {
+  /** Whether a file that is there may be replaced. Default: no. */
+  readonly replace?: boolean;
+}
+
+/**
+ * Fails if the file of an export is there already: a look before runs of many gigabytes are read.
+ *
+ * @param path The file.
+ * @param options Whether it may be replaced.
+ * @throws {RunOutputsError} `conflict`, if it exists and must not be replaced, or is a directory.
+ */
+export async function checkExportFile(
+  path: string,
+  { replace = false }: Pick<WriteExportOptions, "replace"> = {},
+): Promise<void> {
+  const stat = await look(path, "write");
+  if (stat === undefined || (replace && !stat.isDirectory)) return;
+  const reason = stat.isDirectory
+    ? "it is a directory, expected a file"
+    : "it exists; --force replaces it";
+  throw new RunOutputsError("conflict", `Cannot write '${path}': ${reason}`);
+}
+
+/**
+ * Writes an export into a file, which appears only once all of it is there.
+ *
+ * @param plan What goes in.
+ * @param path The file.
+ * @param options Whether it may be replaced; progress, a signal.
+ * @returns The size and hash of the file.
+ * @throws {RunOutputsError} `conflict`, if the file exists; `integrity`, if one of the runs' files
+ * is not what is told of it; or what the disk says. Then there is no file.
+ */
+export async function writeExport(
+  plan: ExportPlan,
+  path: string,
+  options: WriteExportOptions = {},
+): Promise<{ readonly size: number; readonly sha256: string }> {
+  await checkExportFile(path, options);
+  const { size, sha256 } = await writeFileAtomic(path, exportChunks(plan, options), {
+    ifAbsent: !options.replace,
+    signal: options.signal,
+  });
+  return { size, sha256 };
+}

@@ -1,0 +1,305 @@
+/**
+ * An export as a storage that can only be read: whatever reads runs can read them there.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { BadArchive } from "../../archive/tar/bad_archive.ts";
+import { type PlacedMember, tarMembers } from "../../archive/tar/stream.ts";
+import { compareKeys } from "../../layout/compare_keys.ts";
+import { diskError } from "../../errors/disk.ts";
+import { quote, RunOutputsError } from "../../errors/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import {
+  EXPORT_INDEX,
+  type ExportedFile,
+  exportedRoot,
+  type ExportIndex,
+  parseExportIndex,
+} from "../../runs/export_index.ts";
+import type {
+  ByteRange,
+  CallOptions,
+  ListOptions,
+  ObjectBody,
+  ObjectInfo,
+  ReadOptions,
+  StorageBackend,
+} from "../../storage/backend.ts";
+import { readFile } from "../../storage/byte_source.ts";
+import { clipRange } from "../../storage/range.ts";
+
+/** An index is held in memory, so it has a limit. */
+const MAX_INDEX = 512 * 1024 * 1024;
+
+/** A file of an export. */
+interface Entry {
+  readonly info: ObjectInfo;
+  /** Where its bytes begin in the archive. */
+  readonly offset: number;
+}
+
+/**
+ * An export, opened and looked through: that it has what its index tells of, all of it and nothing
+ * else. The bytes themselves are held against their hashes when they are read.
+ */
+export class ExportArchive implements StorageBackend {
+  /** What kind of storage this is. */
+  readonly name = "export";
+  /** Nothing can be written. */
+  readonly writes = false;
+  /** The runs that it carries. */
+  readonly roots: readonly RunOutputRoot[];
+  /** The archive. */
+  readonly path: string;
+  readonly #entries: ReadonlyMap<string, Entry>;
+
+  private constructor(
+    path: string,
+    roots: readonly RunOutputRoot[],
+    entries: ReadonlyMap<string, Entry>,
+  ) {
+    this.path = path;
+    this.roots = roots;
+    this.#entries = entries;
+  }
+
+  /**
+   * Opens an export and looks through it.
+   *
+   * @param path The archive.
+   * @param options A signal.
+   * @returns The export.
+   * @throws {RunOutputsError} `integrity`, if it is none, is cut short, or has other members than
+   * its index tells of; `failed`, if its schema is a newer one; or what the disk says.
+   *
+   * @example
+   * ```ts
+   * import {
+   *   bytesSource,
+   *   ExportArchive,
+   *   listRun,
+   *   MemoryBackend,
+   *   planCopy,
+   *   planExport,
+   *   readOutputs,
+   *   RunOutputRoot,
+   *   writeExport,
+   * } from "@therock/run-outputs";
+   *
+   * const root = RunOutputRoot.forLocal({ platform: "linux" });
+   * const storage = new MemoryBackend();
+   * await storage.write(root.file("logs/build.log"), bytesSource("built\n"));
+   * const dir = await Deno.makeTempDir();
+   * const plan = await planExport([await planCopy({ backend: storage, root })], { tool: "example" });
+   * await writeExport(plan, `${dir}/runs.tar`);
+   *
+   * const archive = await ExportArchive.open(`${dir}/runs.tar`);
+   * const [run] = archive.roots;
+   * for await (const { path, sha256 } of listRun(archive, run, await readOutputs(archive, run))) {
+   *   console.log(path, sha256);
+   * }
+   * await Deno.remove(dir, { recursive: true });
+   * ```
+   */
+  static async open(path: string, { signal }: CallOptions = {}): Promise<ExportArchive> {
+    try {
+      using file = await Deno.open(path);
+      const { size, isFile } = await file.stat();
+      if (!isFile) throw new BadArchive("it is not a regular file");
+      const members = tarMembers(size, (start, end) => {
+        signal?.throwIfAborted();
+        return readAt(file, start, end);
+      });
+      const index = await readIndex(await members.next(), file, path);
+      const roots = index.runs.map(exportedRoot);
+      return new ExportArchive(path, roots, await place(index, roots, members));
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error instanceof BadArchive)) throw diskError("read", path, error);
+      const member = error.member === undefined ? "" : `${quote(error.member)}: `;
+      throw new RunOutputsError(
+        "integrity",
+        `Cannot read the export '${path}': ${member}${error.message}`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** {@inheritDoc StorageBackend.stat} */
+  stat(location: OutputLocation, { signal }: CallOptions = {}): Promise<ObjectInfo> {
+    signal?.throwIfAborted();
+    const entry = this.#entries.get(location.s3Uri);
+    return entry === undefined
+      ? Promise.reject(this.#notFound(location))
+      : Promise.resolve(entry.info);
+  }
+
+  /** {@inheritDoc StorageBackend.list} */
+  async *list(
+    prefix: OutputLocation,
+    { recursive = true, signal }: ListOptions = {},
+  ): AsyncGenerator<ObjectInfo> {
+    const found: ObjectInfo[] = [];
+    for (const { info } of this.#entries.values()) {
+      const path = info.location.relativeTo(prefix);
+      if (path && (recursive || !path.includes("/"))) found.push(info);
+    }
+    found.sort((a, b) => compareKeys(a.location.key, b.location.key));
+    for (const info of found) {
+      signal?.throwIfAborted();
+      yield info;
+    }
+  }
+
+  /** {@inheritDoc StorageBackend.read} */
+  read(location: OutputLocation, options: ReadOptions = {}): Promise<ObjectBody> {
+    options.signal?.throwIfAborted();
+    const entry = this.#entries.get(location.s3Uri);
+    if (entry === undefined) return Promise.reject(this.#notFound(location));
+    const { info } = entry;
+    if (options.ifMatch !== undefined && options.ifMatch !== info.etag) {
+      const message = `Cannot read '${location}': it has changed`;
+      return Promise.reject(new RunOutputsError("conflict", message));
+    }
+    const { start, end } = clipRange(options.range, info.size);
+    const chunks = this.#read(entry, { start, end }, options.signal);
+    return Promise.resolve({
+      info,
+      [Symbol.asyncIterator]: () => chunks,
+      [Symbol.asyncDispose]: async () => {
+        await chunks.return(undefined);
+      },
+    });
+  }
+
+  /** Can't be done. */
+  write(location: OutputLocation): Promise<ObjectInfo> {
+    return Promise.reject(this.#readOnly(location));
+  }
+
+  /** Can't be done. */
+  copy(_: OutputLocation, to: OutputLocation): Promise<ObjectInfo> {
+    return Promise.reject(this.#readOnly(to));
+  }
+
+  /** Can't be done. */
+  delete(location: OutputLocation): Promise<void> {
+    return Promise.reject(this.#readOnly(location));
+  }
+
+  /** Reads from the archive; of a file that is read as a whole the hash is checked. */
+  async *#read(
+    { info, offset }: Entry,
+    { start, end }: ByteRange,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Uint8Array> {
+    const isWhole = start === 0 && end === info.size;
+    const hash = createHash("sha256");
+    let left = end - start;
+    const range = { start: offset + start, end: offset + end };
+    for await (const chunk of readFile(this.path, range, signal)) {
+      if (isWhole) hash.update(chunk);
+      left -= chunk.length;
+      yield chunk;
+    }
+    const sha256 = hash.digest("hex");
+    if (left === 0 && (!isWhole || sha256 === info.sha256)) return;
+    throw new RunOutputsError(
+      "integrity",
+      left > 0
+        ? `Cannot read '${info.location.key}' in '${this.path}': it ended ${left} bytes early`
+        : `Cannot read '${info.location.key}' in '${this.path}': it has sha256 ${sha256}, the ` +
+          `export tells of ${info.sha256}`,
+    );
+  }
+
+  #notFound(location: OutputLocation): RunOutputsError {
+    const message = `Cannot read '${location}': the export '${this.path}' has no such object`;
+    return new RunOutputsError("not_found", message);
+  }
+
+  #readOnly(location: OutputLocation): RunOutputsError {
+    return new RunOutputsError("denied", `Cannot write '${location}': an export can only be read`);
+  }
+}
+
+async function readAt(file: Deno.FsFile, start: number, end: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(end - start);
+  await file.seek(start, Deno.SeekMode.Start);
+  for (let at = 0; at < bytes.length;) {
+    const count = await file.read(bytes.subarray(at));
+    if (count === null) throw new BadArchive("it has become shorter while it was read");
+    at += count;
+  }
+  return bytes;
+}
+
+async function readIndex(
+  first: IteratorResult<PlacedMember>,
+  file: Deno.FsFile,
+  path: string,
+): Promise<ExportIndex> {
+  if (first.done || first.value.member.name !== EXPORT_INDEX || !isFile(first.value)) {
+    throw new BadArchive(`it does not begin with ${EXPORT_INDEX}, so it is no export`);
+  }
+  const { member: { size }, offset } = first.value;
+  if (size > MAX_INDEX) throw new BadArchive(`its index has ${size} bytes`);
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(
+      await readAt(file, offset, offset + size),
+    );
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    throw new BadArchive("its index is not UTF-8");
+  }
+  return parseExportIndex(text, path);
+}
+
+/** Finds each file of the index in the archive; nothing else may be there. */
+async function place(
+  { runs }: ExportIndex,
+  roots: readonly RunOutputRoot[],
+  members: AsyncIterable<PlacedMember>,
+): Promise<Map<string, Entry>> {
+  const wanted = new Map<string, { readonly file: ExportedFile; readonly at: OutputLocation }>();
+  for (const [i, { prefix, files }] of runs.entries()) {
+    const root = roots[i].root();
+    for (const file of files) {
+      wanted.set(`${prefix}/${file.path}`, { file, at: root.join(file.path) });
+    }
+  }
+  const entries = new Map<string, Entry>();
+  for await (const placed of members) {
+    const { member: { name, size, type }, offset } = placed;
+    const found = wanted.get(name);
+    if (found === undefined) throw new BadArchive("its index does not tell of it", name);
+    if (!isFile(placed)) throw new BadArchive(`it is a ${type}, not a file`, name);
+    const { file, at } = found;
+    if (size !== file.size) {
+      throw new BadArchive(`it has ${size} bytes, its index tells of ${file.size}`, name);
+    }
+    wanted.delete(name);
+    entries.set(at.s3Uri, {
+      info: {
+        location: at,
+        size,
+        etag: file.sha256,
+        // All at the same time: what the manifest tells of a file is so.
+        modified: new Date(0),
+        sha256: file.sha256,
+        contentType: file.content_type,
+      },
+      offset,
+    });
+  }
+  for (const name of wanted.keys()) throw new BadArchive("it is missing", name);
+  return entries;
+}
+
+function isFile({ member: { type } }: PlacedMember): boolean {
+  return type === "file";
+}

@@ -1,0 +1,221 @@
+/**
+ * How one file of a run is copied: by the storage that has it, or as a stream into another one.
+ *
+ * @module
+ */
+
+import { RunOutputsError } from "../../errors/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import type { ByteRange, ByteSource, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
+import { sha256Of } from "../../storage/hash/sha256_of.ts";
+import {
+  concurrencyFor,
+  transferAll,
+  type TransferOptions,
+  type TransferResult,
+} from "../../storage/transfer/transfer.ts";
+import type { IfExists, UploadItem } from "../../storage/transfer/upload.ts";
+import { Vacancies } from "../../storage/vacancies.ts";
+import type { CopyFile } from "./plan.ts";
+
+/** Options for the files of a copy. */
+export interface CopyFilesOptions extends TransferOptions {
+  /** What to do where other content is. */
+  readonly ifExists: IfExists;
+  /** Whether a dry run reads all bytes. */
+  readonly verifyDryRun?: boolean;
+  /** Where a location of the source is, for messages. */
+  readonly showSource: (location: OutputLocation) => string;
+}
+
+/**
+ * Copies files inside a storage. No bytes are read: whether a file is there already is told by the
+ * hashes on record, or else by the etags; where neither tells, it is copied again.
+ *
+ * @param backend The storage.
+ * @param files The files.
+ * @param target Where each goes, by its path.
+ * @param options What to do where something exists, concurrency, progress, a signal.
+ * @returns What became of each.
+ */
+export async function copyOnServer(
+  backend: StorageBackend,
+  files: readonly CopyFile[],
+  target: (path: string) => OutputLocation,
+  options: CopyFilesOptions,
+): Promise<TransferResult[]> {
+  const vacancies = new Vacancies(backend, files.map(({ path }) => target(path)));
+  const { showSource, onEvent } = options;
+  const concurrency = concurrencyFor(files, options.concurrency);
+  return await transferAll(files, async (file) => {
+    onEvent?.({ type: "start", path: showSource(file.location), size: file.size });
+    const result = await copyOne(backend, file, target(file.path), vacancies, options);
+    onEvent?.({ type: "finish", result });
+    return [result];
+  }, (file, error): TransferResult => ({
+    location: target(file.path),
+    path: showSource(file.location),
+    outcome: "failed",
+    size: file.size,
+    warnings: [],
+    error,
+  }), { ...options, concurrency });
+}
+
+async function copyOne(
+  backend: StorageBackend,
+  file: CopyFile,
+  location: OutputLocation,
+  vacancies: Vacancies,
+  { ifExists, showSource, onEvent, signal }: CopyFilesOptions,
+): Promise<TransferResult> {
+  const path = showSource(file.location);
+  const source = await backend.stat(file.location, { signal });
+  checkSource(file, source, path);
+  const { size } = source;
+  const sha256 = source.sha256 ?? file.sha256;
+  const isListed = ifExists === "replace" || backend.enforcesAbsence === true;
+  const there = isListed && await vacancies.isFree(location, signal)
+    ? undefined
+    : await statIfThere(backend, location, signal);
+  const warnings: string[] = [];
+  if (there !== undefined) {
+    if (ifExists === "skip") {
+      const { size, sha256 } = there;
+      return { location, path, outcome: "skipped", size, sha256, warnings };
+    }
+    let same = isSame(source, there, sha256);
+    if (same === undefined && ifExists === "fail") {
+      const ours = sha256 ?? await hashObject(backend, file.location, signal);
+      same = await hashObject(backend, location, signal) === ours;
+    }
+    if (same) return { location, path, outcome: "unchanged", size, sha256, warnings };
+    if (ifExists === "fail") {
+      throw new RunOutputsError(
+        "conflict",
+        `Cannot copy '${path}' to ${location}: other content is there; --if-exists replace ` +
+          "overwrites it",
+      );
+    }
+    if (same === false) warnings.push(`${location} had other content: it is replaced`);
+  }
+  const copied = await backend.copy(file.location, location, {
+    sha256,
+    ifAbsent: ifExists === "fail" && there === undefined,
+    onBytes: (bytes) => onEvent?.({ type: "bytes", path, bytes }),
+    signal,
+  });
+  const outcome = backend.writes ? "written" : "planned";
+  return { location, path, outcome, size, sha256: copied.sha256 ?? sha256, warnings };
+}
+
+/**
+ * A file of another storage as an item to upload. All its bytes come from one version, and are held
+ * against the hash that is known of them.
+ *
+ * @param from The storage that has it.
+ * @param file The file.
+ * @param location Where it goes.
+ * @param options How to show where it is; what a dry run does.
+ * @returns The item.
+ */
+export function streamedItem(
+  from: StorageBackend,
+  file: CopyFile,
+  location: OutputLocation,
+  { showSource, verifyDryRun = false }: CopyFilesOptions,
+): UploadItem {
+  const path = showSource(file.location);
+  const look = async (signal?: AbortSignal) => {
+    const info = await from.stat(file.location, { signal });
+    checkSource(file, info, path);
+    return info;
+  };
+  const { size, sha256 } = file;
+  const item = {
+    location,
+    path,
+    size,
+    sha256,
+    contentType: file.contentType,
+    async open(signal?: AbortSignal): Promise<ByteSource> {
+      const info = await look(signal);
+      // Only the storage may know it; the upload asks after it has opened.
+      item.contentType ??= info.contentType;
+      return {
+        size: info.size,
+        sha256: info.sha256 ?? sha256,
+        open: (range, signal) => readVersion(from, info, range, signal),
+      };
+    },
+    ...(verifyDryRun ? {} : {
+      async check(signal?: AbortSignal) {
+        await look(signal);
+      },
+    }),
+  };
+  return item;
+}
+
+async function* readVersion(
+  backend: StorageBackend,
+  { location, etag }: ObjectInfo,
+  range: ByteRange | undefined,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  await using body = await backend.read(location, { range, ifMatch: etag, signal });
+  yield* body;
+}
+
+/**
+ * The hash of an object: the one on record, or else that of its bytes.
+ *
+ * @param backend The storage.
+ * @param location The object.
+ * @param signal Stops the reading.
+ * @returns Its SHA-256, 64 hex digits.
+ */
+export async function hashObject(
+  backend: StorageBackend,
+  location: OutputLocation,
+  signal?: AbortSignal,
+): Promise<string> {
+  await using body = await backend.read(location, { signal });
+  if (body.info.sha256 !== undefined) return body.info.sha256;
+  return await sha256Of(body);
+}
+
+/** Refuses a file that is not what is told of it. */
+function checkSource(file: CopyFile, info: ObjectInfo, path: string): void {
+  const wrong = file.size !== undefined && file.size !== info.size
+    ? `it has ${info.size} bytes, the run tells of ${file.size}`
+    : file.sha256 !== undefined && info.sha256 !== undefined && file.sha256 !== info.sha256
+    ? `it has sha256 ${info.sha256}, its checksum says ${file.sha256}`
+    : undefined;
+  if (wrong === undefined) return;
+  throw new RunOutputsError("integrity", `Cannot copy '${path}': ${wrong}; upload it again`);
+}
+
+/** Whether two objects have the same content; `undefined`, where that takes reading them. */
+function isSame(
+  source: ObjectInfo,
+  there: ObjectInfo,
+  sha256: string | undefined,
+): boolean | undefined {
+  if (source.size !== there.size) return false;
+  if (sha256 !== undefined && there.sha256 !== undefined) return sha256 === there.sha256;
+  return source.etag === there.etag ? true : undefined;
+}
+
+async function statIfThere(
+  backend: StorageBackend,
+  location: OutputLocation,
+  signal: AbortSignal | undefined,
+): Promise<ObjectInfo | undefined> {
+  try {
+    return await backend.stat(location, { signal });
+  } catch (error) {
+    if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,295 @@
+/**
+ * The parts of the outputs manifest at the place that a run is copied to, from before the copy's
+ * first file to after its last.
+ *
+ * The copied run's own parts are written there, each if all it tells of is there. What else the
+ * manifest there tells of a file that is replaced is taken away before that, and told anew after.
+ *
+ * @module
+ */
+
+import { RunOutputsError } from "../../errors/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import type { StorageBackend } from "../../storage/backend.ts";
+import type { TransferResult } from "../../storage/transfer/transfer.ts";
+import {
+  type CopiedFiles,
+  copiedPart,
+  type KnownContent,
+  otherClaims,
+  unfinishedPart,
+  type WithheldContent,
+} from "./copied_parts.ts";
+import { hashObject } from "./files.ts";
+import type { CopyPlan, RunPlace } from "./plan.ts";
+import { NO_MANIFEST, readOutputs, type RunManifest } from "../manifest/read.ts";
+import { UnfinishedMark } from "../manifest/unfinished_mark.ts";
+import { PartUpload } from "../manifest/write_part.ts";
+
+/** Options of {@linkcode beginParts}. */
+export interface CopyPartsOptions {
+  /** What copies, such as `run-outputs/1.0.0`. */
+  readonly tool: string;
+  /** Where a location of the source is, for messages. */
+  readonly showSource?: (location: OutputLocation) => string;
+  /** Where a location of the copy is, for messages. */
+  readonly show?: (location: OutputLocation) => string;
+  /** What time it is. */
+  readonly now?: () => Date;
+  /** Told, in one line, what a person should know. */
+  readonly onNote?: (note: string) => void;
+  /** Stops what is under way. */
+  readonly signal?: AbortSignal;
+}
+
+/** A part of the manifest that the copy does not get. */
+export interface WithheldPart {
+  /** Its name. */
+  readonly part: string;
+  /** Why, as a part of a sentence. */
+  readonly reason: string;
+}
+
+/** The parts of a copy, while its files are under way. */
+export interface CopyParts {
+  /** The storage to copy to: it takes parts away before it replaces what they tell of. */
+  readonly backend: StorageBackend;
+  /** Writes them. */
+  end(
+    results: readonly TransferResult[],
+  ): Promise<{ results: TransferResult[]; withheld: WithheldPart[] }>;
+}
+
+/**
+ * Looks which parts the copy will have, and which of those that are there already tell of what it
+ * replaces.
+ *
+ * @param plan The copy.
+ * @param to Where to.
+ * @param options Who copies; a signal.
+ * @returns The parts.
+ */
+export async function beginParts(
+  plan: CopyPlan,
+  to: RunPlace,
+  options: CopyPartsOptions,
+): Promise<CopyParts> {
+  const { show, signal } = options;
+  const there = await readThere(to, options);
+  const planned = new Set([...plan.files, ...plan.obstacles].map(({ path }) => path));
+  const ours = await partsNaming(plan.manifest, planned, false);
+  const theirs = await partsNaming(there ?? NO_MANIFEST, planned, true);
+  for (const { head } of plan.manifest.parts) {
+    if (!ours.has(head.part)) ours.set(head.part, []);
+  }
+  let { backend } = to;
+  const uploads = new Map<string, PartUpload>();
+  for (const name of new Set([...ours.keys(), ...theirs.keys()])) {
+    const upload = openPart({ backend, root: to.root }, name, options);
+    uploads.set(name, upload);
+    if (there !== undefined && there.part(name) === undefined) continue;
+    const paths = new Set([...ours.get(name) ?? [], ...theirs.get(name) ?? []]);
+    backend = await upload.beginCopied([...paths].map((path) => to.root.root().join(path)));
+  }
+  const uploadOf = (name: string) =>
+    uploads.get(name) ?? openPart({ backend: to.backend, root: to.root }, name, options);
+  return {
+    backend,
+    async end(results) {
+      const state = await stateOf(results, to, signal);
+      const names = new Set(plan.manifest.parts.map(({ head }) => head.part));
+      const copy: Ending = { plan, to, there: there ?? NO_MANIFEST, state, options, results };
+      const ended = await endOwn(copy, uploadOf, theirs);
+      for (const [name, paths] of theirs) {
+        const upload = uploads.get(name)!;
+        if (names.has(name) || !upload.isWithdrawn) continue;
+        await endOther(copy, upload, paths, ended);
+      }
+      // What a copy that was killed has taken away.
+      for (const name of copy.there.unfinished) {
+        if (names.has(name) || plan.manifest.unfinished.includes(name)) continue;
+        const options = { part: name, show, isKept: () => false, signal };
+        const mark = await new UnfinishedMark(to.backend, to.root, options).stillToCome();
+        if (mark === undefined || mark.pending.length === 0 || mark.unlisted.length > 0) continue;
+        if (!mark.pending.every((path) => state.there.has(path))) continue;
+        await endOther(copy, uploadOf(name), mark.pending, ended);
+      }
+      return ended;
+    },
+  };
+}
+
+/**
+ * One part at the copy.
+ *
+ * @param place Where to.
+ * @param part Its name.
+ * @param options Who copies.
+ * @returns The part, of which nothing is written yet.
+ */
+export function openPart(
+  { backend, root }: RunPlace,
+  part: string,
+  { tool, show, now, onNote, signal }: CopyPartsOptions,
+): PartUpload {
+  return new PartUpload(backend, root, { part, run: {}, tool, show, now, onNote, signal });
+}
+
+/** A copy whose files are there. */
+interface Ending {
+  readonly plan: CopyPlan;
+  readonly to: RunPlace;
+  readonly there: RunManifest;
+  readonly state: CopiedFiles;
+  readonly results: readonly TransferResult[];
+  readonly options: CopyPartsOptions;
+}
+
+/** What became of the parts. */
+interface Ended {
+  readonly results: TransferResult[];
+  readonly withheld: WithheldPart[];
+}
+
+/** Writes the parts that the run has which was copied. */
+async function endOwn(
+  copy: Ending,
+  uploadOf: (name: string) => PartUpload,
+  theirs: ReadonlyMap<string, readonly string[]>,
+): Promise<Ended> {
+  const { plan: { from, manifest, whole }, there, state, options } = copy;
+  const { showSource: show, onNote, now = () => new Date(), signal } = options;
+  const results: TransferResult[] = [];
+  const withheld: WithheldPart[] = [];
+  const others = await otherClaims(there, state.there);
+  const present = new Set(state.there.keys());
+  const withhold = async (part: string, reason: string, content?: WithheldContent) => {
+    withheld.push({ part, reason });
+    const upload = uploadOf(part);
+    if (content === undefined) return;
+    // What was not to be copied does not come with this selection.
+    const pending = whole ? content.pending : content.pending.filter((p) => state.failed.has(p));
+    const unlisted = whole ? content.unlisted : [];
+    if (!whole && pending.length === 0 && !upload.isWithdrawn) return;
+    await upload.withholdCopied(content, { pending, unlisted });
+  };
+  for (const part of manifest.parts) {
+    const name = part.head.part;
+    if (manifest.unfinished.includes(name)) continue;
+    const upload = uploadOf(name);
+    const replaced = upload.isWithdrawn ? resultsOf(copy, theirs.get(name) ?? []) : [];
+    const made = await copiedPart(from, part, state, { show, signal });
+    if (made === undefined) {
+      if (upload.isWithdrawn) {
+        await endOther(copy, upload, theirs.get(name)!, { results, withheld });
+      }
+      continue;
+    }
+    if ("reason" in made) {
+      await withhold(name, made.reason, made.content);
+      continue;
+    }
+    const { files, untrue } = made;
+    if (untrue > 0) {
+      onNote?.(
+        `the part ${name} has told of other content of ${untrue} of its files; left out`,
+      );
+    }
+    // Where a part there could not be taken away, the one that was written last is believed.
+    const written = Date.parse(made.head.created_at);
+    const claims = files.flatMap(({ path }) => others.get(path) ?? [])
+      .filter((claim) => claim.part !== name && claim.written >= written);
+    const latest = claims.reduce((time, claim) => Math.max(time, claim.written + 1), 0);
+    const head = claims.length === 0 ? made.head : {
+      ...made.head,
+      created_at: new Date(Math.max(now().getTime(), latest)).toISOString(),
+    };
+    results.push(await upload.endCopied({ head, files, replaced, there: present }));
+  }
+  for (const name of manifest.unfinished) {
+    const content = await unfinishedPart(from, name, manifest.part(name), state, { show, signal });
+    await withhold(name, "an upload of it is not finished at the source", content);
+  }
+  return { results, withheld };
+}
+
+/** Tells anew what a part that the copied run has not tells of files that were replaced. */
+async function endOther(
+  copy: Ending,
+  upload: PartUpload,
+  paths: readonly string[],
+  { results, withheld }: Ended,
+): Promise<void> {
+  const { state } = copy;
+  const pending = paths.filter((path) => !state.there.has(path));
+  const replaced = resultsOf(copy, paths);
+  if (pending.length > 0) {
+    const reason = `it was taken away, and ${pending[0]} could not be replaced`;
+    withheld.push({ part: upload.name, reason });
+    return await upload.withholdCopied({ replaced }, { pending, unlisted: [] });
+  }
+  results.push(await upload.endCopied({ replaced, there: new Set(state.there.keys()) }));
+}
+
+/** What became of some of the files, those that are there. */
+function resultsOf(
+  { results, to }: Ending,
+  paths: readonly string[],
+): TransferResult[] {
+  const wanted = new Set(paths);
+  return results.filter(({ location, outcome }) =>
+    outcome !== "failed" && wanted.has(location.relativeTo(to.root.root())!)
+  );
+}
+
+/**
+ * The manifest that is at the copy already. A broken one, and one that who may write can't list, is
+ * dealt with part by part.
+ */
+async function readThere(
+  to: RunPlace,
+  { show, signal }: CopyPartsOptions,
+): Promise<RunManifest | undefined> {
+  try {
+    return await readOutputs(to.backend, to.root, { show, signal });
+  } catch (error) {
+    if (!(error instanceof RunOutputsError) || !/integrity|denied/.test(error.code)) throw error;
+    return undefined;
+  }
+}
+
+/** Which parts tell of some of the paths, and of which. */
+async function partsNaming(
+  manifest: RunManifest,
+  paths: ReadonlySet<string>,
+  withConflicts: boolean,
+): Promise<Map<string, string[]>> {
+  const found = new Map<string, string[]>();
+  for await (const { file: { path }, parts, conflicts } of manifest.files()) {
+    if (!paths.has(path)) continue;
+    const others = withConflicts ? conflicts.map(({ part }) => part) : [];
+    for (const part of [...parts, ...others]) {
+      const some = found.get(part);
+      if (some === undefined) found.set(part, [path]);
+      else some.push(path);
+    }
+  }
+  return found;
+}
+
+/** What is there now; of a file that was left alone it has to be looked up. */
+async function stateOf(
+  results: readonly TransferResult[],
+  { backend, root }: RunPlace,
+  signal: AbortSignal | undefined,
+): Promise<CopiedFiles> {
+  const there = new Map<string, KnownContent>();
+  const failed = new Set<string>();
+  for (const { location, outcome, size, sha256 } of results) {
+    const path = location.relativeTo(root.root())!;
+    if (outcome === "failed") failed.add(path);
+    else if (outcome !== "skipped" || sha256 !== undefined) there.set(path, { size, sha256 });
+    else there.set(path, { size, sha256: await hashObject(backend, location, signal) });
+  }
+  return { there, failed };
+}

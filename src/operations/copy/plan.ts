@@ -1,0 +1,249 @@
+/**
+ * What there is to copy of a run: which files, and what is known of each without reading it.
+ *
+ * @module
+ */
+
+import pMap from "p-map";
+import { classify, type OutputKind } from "../../layout/classify.ts";
+import { compareKeys } from "../../layout/compare_keys.ts";
+import { RunOutputsError } from "../../errors/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
+import { SMALL_CONCURRENCY } from "../../storage/transfer/transfer.ts";
+import { isCurrent, joinListing, noOutputs } from "../manifest/list_outputs.ts";
+import { nameFilter, namesOf } from "../artifacts/name_filter.ts";
+import { sidecarBase } from "../artifacts/pair_sidecars.ts";
+import { readOutputs, type RunManifest } from "../manifest/read.ts";
+import { type ArtifactSelection, checkSelection, selectArtifacts } from "../artifacts/select.ts";
+import { readSidecar, SIDECAR_SUFFIX } from "../artifacts/sidecar.ts";
+
+/** A run, and the storage that it is in. */
+export interface RunPlace {
+  /** The storage. */
+  readonly backend: StorageBackend;
+  /** The run. */
+  readonly root: RunOutputRoot;
+}
+
+/** A file to copy, with what is known of it. */
+export interface CopyFile {
+  /** Its path relative to the run's prefix. */
+  readonly path: string;
+  /** What it is. */
+  readonly kind: OutputKind;
+  /** Where it is. */
+  readonly location: OutputLocation;
+  /** Its size in bytes. */
+  readonly size?: number;
+  /** The SHA-256 that it has to have: by the manifest, by the checksum beside it. */
+  readonly sha256?: string;
+  /** Its content type, if the manifest tells it. */
+  readonly contentType?: string;
+}
+
+/** A file that should be copied and can't be. */
+export interface CopyObstacle {
+  /** Its path relative to the run's prefix. */
+  readonly path: string;
+  /** Where it is, or should be. */
+  readonly location: OutputLocation;
+  /** What is wrong. */
+  readonly error: Error;
+}
+
+/** What a copy will take. */
+export interface CopyPlan {
+  /** Where from. */
+  readonly from: RunPlace;
+  /** The run's manifest; its parts are written by the copy itself, last. */
+  readonly manifest: RunManifest;
+  /** Whether it is all of the run, and not a selection. */
+  readonly whole: boolean;
+  /** The files, in the order of their paths; those of the manifest are not among them. */
+  readonly files: readonly CopyFile[];
+  /** What can't be copied: files that a part names and that are gone, broken checksums. */
+  readonly obstacles: readonly CopyObstacle[];
+}
+
+/** Options of {@linkcode planCopy}: patterns go by paths relative to the run's prefix. */
+export interface PlanCopyOptions extends ArtifactSelection, CallOptions {
+  /**
+   * The run's manifest, where it has been read already; `NO_MANIFEST` to go without: then none is
+   * copied either. Default: it is read.
+   */
+  readonly manifest?: RunManifest;
+  /** Where a location is, for messages. Default: its S3 URI. */
+  readonly show?: (location: OutputLocation) => string;
+}
+
+/**
+ * Finds out what there is to copy of a run: by a listing, to which the manifest adds hashes and types;
+ * of a selection by the manifest alone, where that is complete. With groups, targets or components only artifacts are taken. The checksum beside an
+ * archive goes with it.
+ *
+ * @param from The run.
+ * @param options Which files.
+ * @returns The plan.
+ * @throws {RunOutputsError} `not_found`, if the run has no outputs, or a pattern, target or component
+ * chooses none; what `readOutputs` throws of a broken manifest.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   bytesSource,
+ *   executeCopy,
+ *   MemoryBackend,
+ *   planCopy,
+ *   RunOutputRoot,
+ * } from "@therock/run-outputs";
+ *
+ * const backend = new MemoryBackend();
+ * const root = RunOutputRoot.forLocal({ runId: 1, platform: "linux" });
+ * await backend.write(root.file("logs/build.log"), bytesSource("built\n"));
+ * const plan = await planCopy({ backend, root });
+ * const to = { backend, root: RunOutputRoot.forLocal({ runId: 2, platform: "linux" }) };
+ * const { results } = await executeCopy(plan, to);
+ * console.assert(results[0].location.key === "2-linux/logs/build.log");
+ * ```
+ */
+export async function planCopy(
+  from: RunPlace,
+  options: PlanCopyOptions = {},
+): Promise<CopyPlan> {
+  checkSelection(options);
+  const { backend, root } = from;
+  const { signal, show = String } = options;
+  const manifest = options.manifest ?? await readOutputs(backend, root, { show, signal });
+  const found: CopyFile[] = [];
+  const gone: CopyObstacle[] = [];
+  const whole = isWhole(options);
+  for await (const one of outputsOf(from, manifest, { whole, signal })) {
+    if ("error" in one) gone.push(one);
+    else if (one.kind !== "outputs-manifest") found.push(one);
+  }
+  if (found.length + gone.length === 0) throw noOutputs(root, show(root.root()));
+  const chosen = choose([...found, ...gone].map(({ path }) => path), options);
+  const files: CopyFile[] = [];
+  const obstacles = gone.filter(({ path }) => chosen.has(path));
+  const sidecars = new Map(
+    found.filter(({ path }) => path.endsWith(SIDECAR_SUFFIX)).map((file) => [file.path, file]),
+  );
+  await pMap(found.filter(({ path }) => chosen.has(path)), async (file) => {
+    const sidecar = file.sha256 === undefined && file.kind === "artifact"
+      ? sidecars.get(file.path + SIDECAR_SUFFIX)
+      : undefined;
+    if (sidecar === undefined) return files.push(file);
+    try {
+      const at = { location: sidecar.location, size: sidecar.size ?? 0 };
+      files.push({ ...file, sha256: await readSidecar(backend, at, show, signal) });
+    } catch (error) {
+      signal?.throwIfAborted();
+      obstacles.push({ path: file.path, location: file.location, error: error as Error });
+    }
+  }, { concurrency: SMALL_CONCURRENCY });
+  files.sort((a, b) => compareKeys(a.path, b.path));
+  return { from, manifest, whole, files, obstacles };
+}
+
+/** What a run has, by its manifest or by a listing; a file that is only told of is an obstacle. */
+async function* outputsOf(
+  { backend, root }: RunPlace,
+  manifest: RunManifest,
+  { whole, signal }: CallOptions & { readonly whole: boolean },
+): AsyncGenerator<CopyFile | CopyObstacle> {
+  const at = (path: string) => ({ path, kind: classify(path), location: root.root().join(path) });
+  // A mirror has what other tools have put there, too.
+  if (manifest.complete && !whole) {
+    const pages = new Set(manifest.pages);
+    for await (const { file } of manifest.files()) {
+      const { path, size, sha256, content_type: contentType } = file;
+      pages.delete(path);
+      yield { ...at(path), size, sha256, contentType };
+    }
+    for (const path of pages) yield at(path);
+    return;
+  }
+  for await (const { path, told, info } of joinListing(backend, root, manifest, { signal })) {
+    if (info === undefined) {
+      const { location } = at(path);
+      yield { path, location, error: missing(location, told!.parts[0]) };
+      continue;
+    }
+    const known = told !== undefined && isCurrent(manifest, told, info) ? told.file : undefined;
+    yield {
+      ...at(path),
+      size: info.size,
+      sha256: known?.sha256,
+      contentType: known?.content_type,
+    };
+  }
+}
+
+/** Which paths are wanted. */
+function choose(
+  paths: readonly string[],
+  { include, exclude, ...selection }: PlanCopyOptions,
+): ReadonlySet<string> {
+  const filter = nameFilter({ include, exclude });
+  const staying = nameFilter({ exclude });
+  const names = hasArtifactSelection(selection)
+    ? new Set(selectArtifacts(artifactNames(paths), selection))
+    : undefined;
+  const chosen = new Set<string>();
+  for (const path of paths) {
+    // Each is shown to the filter, so that a pattern is not called unmatched for another reason.
+    const matches = filter.matches(namesOf(path));
+    const isWanted = names === undefined ||
+      names.has(nameOf(path)) && classify(path) === "artifact";
+    // A checksum without its file would tell of one that is missing.
+    const base = sidecarBase(path);
+    const isAlone = base !== undefined && !staying.matches(namesOf(base));
+    if (matches && isWanted && !isAlone) chosen.add(path);
+  }
+  const unmatched = filter.unmatched();
+  if (unmatched.length > 0) {
+    const patterns = unmatched.map((pattern) => `'${pattern}'`).join(", ");
+    throw nothing(`None of the ${paths.length} outputs matches ${patterns}`);
+  }
+  for (const path of paths) {
+    if (!path.endsWith(SIDECAR_SUFFIX) || !staying.matches([path])) continue;
+    if (chosen.has(path.slice(0, -SIDECAR_SUFFIX.length))) chosen.add(path);
+  }
+  if (chosen.size > 0) return chosen;
+  throw nothing(
+    `None of the ${paths.length} outputs is left after patterns, targets and components`,
+  );
+}
+
+function isWhole(options: PlanCopyOptions): boolean {
+  const { include = [], exclude = [] } = options;
+  return include.length + exclude.length === 0 && !hasArtifactSelection(options);
+}
+
+function hasArtifactSelection(
+  { artifactGroups = [], amdgpuTargets = [], components = [] }: ArtifactSelection,
+): boolean {
+  return artifactGroups.length + amdgpuTargets.length + components.length > 0;
+}
+
+function artifactNames(paths: readonly string[]): string[] {
+  const names = paths.filter((path) => classify(path) === "artifact").map(nameOf);
+  return [...new Set(names)].sort();
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+function nothing(reason: string): RunOutputsError {
+  return new RunOutputsError("not_found", `${reason}: 'run-outputs list' shows them`);
+}
+
+function missing(location: OutputLocation, part: string): RunOutputsError {
+  return new RunOutputsError(
+    "not_found",
+    `${location.name} is missing: the outputs manifest, part ${part}, tells of ${location}`,
+  );
+}

@@ -1,0 +1,87 @@
+/**
+ * Archives that stay in the directory that they are unpacked to.
+ *
+ * Whether there is a place for them is found out before anything is unpacked there. After it there
+ * are only warnings: what was fetched is in place.
+ *
+ * @module
+ */
+
+import { diskError } from "../../errors/disk.ts";
+import { RunOutputsError } from "../../errors/error.ts";
+import type { DownloadItem } from "../../storage/transfer/download.ts";
+import { placeFile } from "../../storage/local/place_file.ts";
+import { look } from "../../storage/transfer/look.ts";
+import type { FetchedArchive } from "./archive_source.ts";
+
+/** What stands where an archive goes, by the archive's S3 URI. */
+export type ArchivePlaces = ReadonlyMap<
+  string,
+  { readonly path: string; readonly there?: string }
+>;
+
+/**
+ * Looks at the places of archives.
+ *
+ * @param items The archives.
+ * @returns What is there.
+ * @throws {RunOutputsError} `conflict`, if one is taken by a directory; or what the disk says.
+ */
+export async function findPlaces(items: readonly DownloadItem[]): Promise<ArchivePlaces> {
+  const places = new Map<string, { path: string; there?: string }>();
+  for (const { location, path } of items) {
+    const info = await look(path);
+    if (info?.isDirectory) {
+      throw new RunOutputsError(
+        "conflict",
+        `Cannot keep '${path}': a directory with this name is in the way; move it away or fetch ` +
+          `without --keep-archives`,
+      );
+    }
+    places.set(location.s3Uri, { path, there: info && identity(info) });
+  }
+  return places;
+}
+
+/**
+ * Puts archives beside what was unpacked from them.
+ *
+ * @param held The archives; those that are not in the cache are moved.
+ * @param places What {@linkcode findPlaces} found before they were unpacked: what came there since
+ * is of an archive, and stays.
+ * @param outputDir The directory.
+ * @returns Why archives are not there, by their S3 URI.
+ */
+export async function putArchives(
+  held: readonly FetchedArchive[],
+  places: ArchivePlaces,
+  outputDir: string,
+): Promise<ReadonlyMap<string, string>> {
+  const warnings = new Map<string, string>();
+  for (const { file, result } of held) {
+    const { s3Uri } = result.location;
+    const { path, there } = places.get(s3Uri)!;
+    try {
+      const info = await look(path);
+      if (info !== undefined && identity(info) !== there) {
+        throw new RunOutputsError(
+          "conflict",
+          `Cannot keep '${path}': something of this name was unpacked`,
+        );
+      }
+      if (file === path) continue;
+      await Deno.mkdir(outputDir, { recursive: true });
+      if (result.origin === "cache") await placeFile(file, path);
+      else await Deno.rename(file, path).catch(() => placeFile(file, path));
+    } catch (error) {
+      const { message } = diskError("keep", path, error);
+      warnings.set(s3Uri, `${message}; what is in the archive is in place`);
+    }
+  }
+  return warnings;
+}
+
+/** Two files that have been there one after the other differ in it, also with the same content. */
+function identity({ dev, ino, size, mtime }: Deno.FileInfo): string {
+  return [dev, ino, size, mtime?.getTime()].join(":");
+}

@@ -1,0 +1,362 @@
+/**
+ * The download of a run's artifacts and their unpacking into one directory: all of them or none.
+ *
+ * @module
+ */
+
+import { basename, join } from "node:path";
+import { removeTree } from "../../archive/unpack/remove_tree.ts";
+import {
+  type Unpacked,
+  Unpacker,
+  type UnpackLimits,
+  type UnpackMode,
+} from "../../archive/unpack/unpack.ts";
+import { diskError } from "../../errors/disk.ts";
+import type { StorageBackend } from "../../storage/backend.ts";
+import { downloadFailure, type DownloadItem, segmentFor } from "../../storage/transfer/download.ts";
+import { concurrencyFor, transferAll } from "../../storage/transfer/transfer.ts";
+import {
+  ArchiveSource,
+  downloadedBytes,
+  type FetchedArchive,
+  type FetchResult,
+} from "./archive_source.ts";
+import { explainFetched, type FetchPackedOptions, type FetchPlan } from "./fetch.ts";
+import { findPlaces, putArchives } from "./keep_archives.ts";
+import { makeWorkDir, missingDirs, removeEmpty } from "./work_dir.ts";
+
+/** Options of {@linkcode fetchUnpacked}. */
+export interface FetchUnpackedOptions extends FetchPackedOptions {
+  /** How archives are unpacked. */
+  readonly mode: UnpackMode;
+  /** The directory that they are unpacked to. */
+  readonly outputDir: string;
+  /**
+   * Put the archives into the directory too. A directory in the way is an error before anything
+   * changes; what goes wrong after the unpacking is a warning. Default: they are removed in the end.
+   */
+  readonly keepArchives?: boolean;
+  /** When an archive is refused because it is too large. */
+  readonly limits?: Partial<UnpackLimits>;
+  /** How many archives are unpacked at once. Default: one for each processor. */
+  readonly workers?: number;
+  /** Told how many bytes more were unpacked of an archive. */
+  readonly onUnpacked?: (name: string, bytes: number) => void;
+  /** Told where archives stay for the next try, also where nothing is returned. */
+  readonly onKept?: (dir: string) => void;
+}
+
+/** What a phase took: the time from its first begin to its last end, and what it moved. */
+export interface FetchPhase {
+  /** Seconds. */
+  readonly seconds: number;
+  /** Bytes. */
+  readonly bytes: number;
+}
+
+/** What a fetch with unpacking did. */
+export interface UnpackedReport {
+  /** What became of each archive, failures of the plan included. */
+  readonly results: readonly FetchResult[];
+  /** What was unpacked, by the archive's name; nothing, if anything failed. */
+  readonly unpacked: ReadonlyMap<string, Unpacked>;
+  /** What a person should know of the whole: what can't be removed, though it is not needed. */
+  readonly warnings: readonly string[];
+  /** Where archives stay for the next try, if anything failed and there are any. */
+  readonly keptIn?: string;
+  /** The download. */
+  readonly downloading: FetchPhase;
+  /** The unpacking, which runs beside the download. */
+  readonly unpacking: FetchPhase;
+}
+
+/**
+ * Downloads the archives of a plan, verifies and unpacks each as it comes, and moves everything into
+ * the directory once all is there. If anything fails the directory is as it was before, and the
+ * archives that were downloaded stay beside it, where the next call finds them.
+ *
+ * @param backend The storage.
+ * @param plan The plan.
+ * @param options Where to and how, concurrency, progress, a cache, a signal.
+ * @returns What became of each archive.
+ * @throws {RunOutputsError} What keeps everything from beginning, or from being moved into place;
+ * the signal's reason.
+ */
+export async function fetchUnpacked(
+  backend: StorageBackend,
+  plan: FetchPlan,
+  options: FetchUnpackedOptions,
+): Promise<UnpackedReport> {
+  const { outputDir, mode, limits, workers, keepArchives, signal, onUnpacked, onKept } = options;
+  // Again before the commit: what is in the way now should not cost a download.
+  if (keepArchives) await findPlaces(plan.items);
+  const missing = await missingDirs(outputDir);
+  const workDir = await makeWorkDir(outputDir);
+  const clock = new Clock();
+  const left: string[] = [];
+  let [opened, done] = [false, false];
+  let keptIn: string | undefined;
+  let report: Pick<UnpackedReport, "results" | "unpacked">;
+  try {
+    await using unpacker = await Unpacker.open({
+      mode,
+      outputDir,
+      stagingDir: join(workDir, STAGING),
+      limits,
+      workers,
+      signal,
+      onEvent: ({ name, bytes }) => onUnpacked?.(name, bytes),
+      onLeft: ({ message }) => left.push(message),
+    });
+    opened = true;
+    report = await fetchInto(backend, plan, options, { unpacker, workDir, clock });
+    done = report.results.every(({ outcome }) => outcome !== "failed");
+    // While the place is still ours: the next one may begin as soon as the unpacker has ended.
+    if (done) left.push(...await removeArchives(workDir));
+  } finally {
+    if (done) await removeEmpty([workDir]);
+    // Where another process has the place, what is there is its own.
+    else if (opened && await hasArchives(workDir)) onKept?.(keptIn = workDir);
+    else await removeEmpty([workDir, ...missing]);
+  }
+  return {
+    ...report,
+    warnings: left.map((message) =>
+      `${message}; ${done ? "what was fetched is in place, and " : ""}the next fetch tries again`
+    ),
+    keptIn,
+    downloading: { seconds: clock.downloading, bytes: downloadedBytes(report.results) },
+    unpacking: {
+      seconds: clock.unpacking,
+      bytes: sum([...report.unpacked.values()].map(({ bytes }) => bytes)),
+    },
+  };
+}
+
+/** The directory for what is unpacked, in the working directory. */
+const STAGING = "staging";
+
+/** What the parts of one fetch share. */
+interface Shared {
+  readonly unpacker: Unpacker;
+  readonly workDir: string;
+  readonly clock: Clock;
+}
+
+async function fetchInto(
+  backend: StorageBackend,
+  plan: FetchPlan,
+  options: FetchUnpackedOptions,
+  { unpacker, workDir, clock }: Shared,
+): Promise<Pick<UnpackedReport, "results" | "unpacked">> {
+  const { outputDir, keepArchives = false, show, signal } = options;
+  using source = new ArchiveSource(backend, {
+    segment: segmentFor(plan.items, options.concurrency),
+    ...options,
+  });
+  const held: FetchedArchive[] = [];
+  const unpacked = new Map<string, Unpacked>();
+  const unpacking: Promise<void>[] = [];
+  const refused = new Map<string, Error>();
+  let failed = plan.failures.length > 0;
+  try {
+    const order = plan.items.map(({ location }) => location.name);
+    unpacker.prepare(plan.items.map(({ location: { name }, path }) => ({
+      name,
+      path: join(workDir, basename(path)),
+    })));
+    using headStart = new HeadStart(options.workers ?? navigator.hardwareConcurrency);
+    // The largest first: one that begins last would keep all processors but its own waiting.
+    const bySize = plan.items.toSorted((a, b) => (b.size ?? 0) - (a.size ?? 0));
+    const results = await transferAll<DownloadItem, FetchResult>(
+      bySize,
+      async (item) => {
+        await headStart.turn();
+        const archive = await clock.download(() => getArchive(source, item, workDir, options));
+        headStart.end();
+        held.push(archive);
+        // Once something has failed nothing will be moved into place; what is left to download is
+        // for the next try.
+        if (!failed) {
+          unpacking.push(clock.unpack(async () => {
+            const { name } = item.location;
+            try {
+              unpacked.set(
+                name,
+                await unpacker.add({
+                  path: archive.file,
+                  name,
+                  verified: item.sha256 !== undefined,
+                }),
+              );
+            } catch (error) {
+              failed = true;
+              refused.set(item.location.key, error as Error);
+            }
+          }));
+        }
+        return [explainFetched(archive.result, item, show)];
+      },
+      (item, error) => {
+        headStart.end();
+        failed = true;
+        return explainFetched(downloadFailure(item, error), item, show);
+      },
+      { ...options, concurrency: concurrencyFor(plan.items, options.concurrency) },
+    );
+    await Promise.all(unpacking);
+    signal?.throwIfAborted();
+    const place = new Map(plan.items.map(({ location }, i) => [location.s3Uri, i]));
+    results.sort((a, b) => place.get(a.location.s3Uri)! - place.get(b.location.s3Uri)!);
+    const all = [...plan.failures, ...results.map((result) => withRefusal(result, refused))];
+    if (failed) return { results: all, unpacked: new Map() };
+
+    const places = keepArchives ? await findPlaces(plan.items) : undefined;
+    await clock.unpack(() => unpacker.commit(order));
+    if (places === undefined) return { results: all, unpacked };
+    const warnings = await putArchives(held, places, outputDir);
+    return { results: all.map((result) => withWarning(result, warnings)), unpacked };
+  } finally {
+    await Promise.allSettled(unpacking);
+    for (const archive of held) await archive[Symbol.asyncDispose]();
+  }
+}
+
+/** For how long at most the first archives have the line to themselves, in milliseconds. */
+const HEAD_START = 250;
+
+/**
+ * Lets as many archives as there are workers begin before the others: all at once, they would all be
+ * there at the end, and the workers idle until then.
+ */
+class HeadStart implements Disposable {
+  readonly #over = Promise.withResolvers<void>();
+  readonly #timer = setTimeout(() => this.#over.resolve(), HEAD_START);
+  #left: number;
+
+  constructor(first: number) {
+    this.#left = first;
+  }
+
+  /** Waits, unless it is one of the first. */
+  async turn(): Promise<void> {
+    if (this.#left-- <= 0) await this.#over.promise;
+  }
+
+  /** One of the first is there: now the others. */
+  end(): void {
+    this.#over.resolve();
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.end();
+  }
+}
+
+/** An archive: from the output directory, if an earlier fetch kept it there, or from the source. */
+async function getArchive(
+  source: ArchiveSource,
+  item: DownloadItem,
+  workDir: string,
+  { onEvent }: FetchUnpackedOptions,
+): Promise<FetchedArchive> {
+  if (await source.has(item)) {
+    const { location, path, size, sha256 } = item;
+    const there = { location, path, size, sha256, outcome: "unchanged", warnings: [] } as const;
+    const result = { ...there, origin: "disk" } as const;
+    onEvent?.({ type: "finish", result });
+    return {
+      file: path,
+      result,
+      async [Symbol.asyncDispose]() {},
+    };
+  }
+  const archive = await source.get({ ...item, path: join(workDir, basename(item.path)) });
+  return { ...archive, result: { ...archive.result, path: item.path } };
+}
+
+function withWarning(result: FetchResult, warnings: ReadonlyMap<string, string>): FetchResult {
+  const warning = warnings.get(result.location.s3Uri);
+  return warning === undefined ? result : { ...result, warnings: [...result.warnings, warning] };
+}
+
+function withRefusal(result: FetchResult, refused: ReadonlyMap<string, Error>): FetchResult {
+  const error = refused.get(result.location.key);
+  if (error === undefined) return result;
+  const { location, path, size, sha256, warnings } = result;
+  return { location, path, size, sha256, warnings, outcome: "failed", error };
+}
+
+/** Removes what was downloaded; tells what can't be removed, and why. */
+async function removeArchives(workDir: string): Promise<string[]> {
+  const left: string[] = [];
+  for (const { name } of await Array.fromAsync(Deno.readDir(workDir))) {
+    if (name === STAGING) continue;
+    const path = join(workDir, name);
+    await removeTree(path).catch((error) => left.push(diskError("remove", path, error).message));
+  }
+  return left;
+}
+
+/** Whether something was downloaded, all of it or a part. */
+async function hasArchives(workDir: string): Promise<boolean> {
+  try {
+    for await (const { name } of Deno.readDir(workDir)) if (name !== STAGING) return true;
+    return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw diskError("read", workDir, error);
+  }
+}
+
+function sum(numbers: readonly (number | undefined)[]): number {
+  return numbers.reduce<number>((total, number) => total + (number ?? 0), 0);
+}
+
+/** Measures two phases that overlap. */
+class Clock {
+  #download: Span | undefined;
+  #unpack: Span | undefined;
+
+  /** Seconds from the first download's begin to the last one's end. */
+  get downloading(): number {
+    return secondsOf(this.#download);
+  }
+
+  /** Seconds from the first unpacking's begin to the end of the last step. */
+  get unpacking(): number {
+    return secondsOf(this.#unpack);
+  }
+
+  async download<T>(work: () => Promise<T>): Promise<T> {
+    return await measure(this.#download ??= newSpan(), work);
+  }
+
+  async unpack<T>(work: () => Promise<T>): Promise<T> {
+    return await measure(this.#unpack ??= newSpan(), work);
+  }
+}
+
+interface Span {
+  readonly begin: number;
+  end: number;
+}
+
+function newSpan(): Span {
+  const begin = performance.now();
+  return { begin, end: begin };
+}
+
+async function measure<T>(span: Span, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } finally {
+    span.end = performance.now();
+  }
+}
+
+function secondsOf(span: Span | undefined): number {
+  return span === undefined ? 0 : (span.end - span.begin) / 1000;
+}

@@ -1,0 +1,234 @@
+/**
+ * Which runs of a commit have the artifacts that are asked for.
+ *
+ * @module
+ */
+
+import type { GithubClient, WorkflowRunInfo } from "../../github/client.ts";
+import { RunOutputsError } from "../../errors/error.ts";
+import type { Platform, RunOutputRoot } from "../../layout/run_output_root.ts";
+import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
+import { archiveNames, type ArtifactObjects, listArtifacts } from "../artifacts/listing.ts";
+import { locateRun, type TriedPlace } from "./locate_run.ts";
+import { type ArtifactSelection, checkSelection, selectArtifacts } from "../artifacts/select.ts";
+
+/** The workflow that builds, unless another is named. */
+export const DEFAULT_WORKFLOW = "multi_arch_ci.yml";
+
+/** What a run must have, and where to look for it. */
+export interface SearchOptions extends ArtifactSelection {
+  /** Who is asked about runs. */
+  readonly github: GithubClient;
+  /** The storage that holds their outputs. */
+  readonly backend: StorageBackend;
+  /** The repository, like `ROCm/TheRock`. */
+  readonly repository: string;
+  /** The system the runs build for. */
+  readonly platform: Platform;
+  /** The workflow's file name. Default: {@linkcode DEFAULT_WORKFLOW}. */
+  readonly workflow?: string;
+  /** Each group must have an archive that each of these matches, by its file name. */
+  readonly requireArtifacts?: readonly RegExp[];
+  /** One run must have all groups. Default: each comes from the newest run that has it. */
+  readonly requireSingleRun?: boolean;
+  /** Only runs that ended with success. */
+  readonly requireSuccessfulRun?: boolean;
+  /**
+   * Why a run is not taken for a group though it has archives of it, in one line; `undefined`: it
+   * is. Default: it is.
+   */
+  readonly refuse?: (found: RefusableRun) => Promise<string | undefined>;
+  /** The release type. Default: CI. Nothing of the environment is looked at. */
+  readonly releaseType?: string;
+  /** Look in this bucket alone. */
+  readonly bucket?: string;
+  /** Ask GitHub again, whatever it answered before. */
+  readonly fresh?: boolean;
+  /** Stops the search. */
+  readonly signal?: AbortSignal;
+}
+
+/** A run that has archives of a group. */
+export interface RefusableRun {
+  /** The run. */
+  readonly run: WorkflowRunInfo;
+  /** Where its outputs are. */
+  readonly root: RunOutputRoot;
+  /** The group's or GPU's name; `undefined`, if all artifacts are asked for. */
+  readonly group: string | undefined;
+}
+
+/** A run that has something of what is asked for. */
+export interface FoundRun {
+  /** The run. */
+  readonly run: WorkflowRunInfo;
+  /** Where its outputs are. */
+  readonly root: RunOutputRoot;
+  /** The places that were asked for it. */
+  readonly tried: readonly TriedPlace[];
+}
+
+/** A group of artifacts, and the run that has it. */
+export interface FoundGroup extends FoundRun {
+  /** The group's or GPU's name; `undefined`, if all artifacts were asked for. */
+  readonly group: string | undefined;
+  /** The archives that were asked for, generic ones among them. */
+  readonly archives: readonly ObjectInfo[];
+}
+
+/** A run that was not taken, as a whole or for one group. */
+export interface RejectedRun {
+  /** The run. */
+  readonly run: WorkflowRunInfo;
+  /** The group it was not taken for; `undefined`: for any. */
+  readonly group: string | undefined;
+  /** Why, in one line. */
+  readonly reason: string;
+  /** The places that were asked for it, if any were. */
+  readonly tried: readonly TriedPlace[];
+}
+
+/** What the runs of a commit have. */
+export interface RunSearch {
+  /** The groups that were found. */
+  readonly groups: readonly FoundGroup[];
+  /** The names of the others; `undefined` in it is "any artifacts". */
+  readonly missing: readonly (string | undefined)[];
+  /** The runs that were not taken, in the order in which they were looked at. */
+  readonly rejected: readonly RejectedRun[];
+  /** Runs that have not ended: they may have later what is missing now. */
+  readonly pending: readonly WorkflowRunInfo[];
+}
+
+/**
+ * Looks for what is asked for in the runs of a commit, the newest first.
+ *
+ * @param sha The commit's full SHA.
+ * @param options What is asked for.
+ * @returns What was found, and what was not.
+ * @throws {RunOutputsError} What GitHub and storage say; that nothing fits is a result.
+ *
+ * @example
+ * ```ts
+ * import { MemoryBackend, openGithub, searchCommit } from "@therock/run-outputs";
+ *
+ * const answer = { total_count: 0, workflow_runs: [] };
+ * const { groups, missing } = await searchCommit("0123456789012345678901234567890123456789", {
+ *   github: openGithub({ fetch: () => Promise.resolve(Response.json(answer)) }),
+ *   backend: new MemoryBackend(),
+ *   repository: "ROCm/TheRock",
+ *   platform: "linux",
+ *   amdgpuTargets: ["gfx942"],
+ * });
+ * console.assert(groups.length === 0 && missing[0] === "gfx942");
+ * ```
+ */
+export async function searchCommit(sha: string, options: SearchOptions): Promise<RunSearch> {
+  const { github, repository, workflow = DEFAULT_WORKFLOW, signal, fresh } = options;
+  const runs = await github.runsOfCommit(repository, sha, { workflow, signal, fresh });
+  return await searchRuns(runs, options);
+}
+
+/**
+ * Looks for what is asked for in some runs.
+ *
+ * @param runs The runs, the likeliest first.
+ * @param options What is asked for.
+ * @returns What was found, and what was not.
+ * @throws {RunOutputsError} What storage says.
+ */
+export async function searchRuns(
+  runs: readonly WorkflowRunInfo[],
+  options: SearchOptions,
+): Promise<RunSearch> {
+  checkSelection(options);
+  const { requireSingleRun = false, requireSuccessfulRun = false, signal } = options;
+  const groups = new Map<string | undefined, FoundGroup>();
+  const missing = new Set(groupsOf(options));
+  const rejected: RejectedRun[] = [];
+  for (const run of runs) {
+    if (missing.size === 0) break;
+    signal?.throwIfAborted();
+    const reject = (
+      reason: string,
+      group?: string,
+      tried: readonly TriedPlace[] = [],
+    ) => rejected.push({ run, group, reason, tried });
+
+    if (requireSuccessfulRun && run.conclusion !== "success") {
+      reject(`it ended with ${run.conclusion ?? "nothing yet"}, not with success`);
+      continue;
+    }
+    const { root, tried } = await locateRun({ ...options, runId: run.id, workflowRun: run });
+    if (root === undefined) {
+      reject(nothingOf(tried, options), undefined, tried);
+      continue;
+    }
+    const objects = await listArtifacts(options.backend, root, signal);
+    const verdicts: (Verdict & Pick<RefusableRun, "group">)[] = [];
+    for (const group of missing) {
+      const verdict = judge(objects, group, options);
+      const refusal = verdict.archives && await options.refuse?.({ run, root, group });
+      verdicts.push({ group, ...(refusal === undefined ? verdict : { reason: refusal }) });
+    }
+    const lacking = verdicts.filter(({ reason }) => reason !== undefined);
+    for (const { group, reason } of lacking) reject(reason!, group, tried);
+    if (requireSingleRun && lacking.length > 0) continue;
+    for (const { group, archives } of verdicts) {
+      if (archives === undefined) continue;
+      groups.set(group, { group, run, root, tried, archives });
+      missing.delete(group);
+    }
+  }
+  return {
+    groups: groupsOf(options).flatMap((group) => groups.get(group) ?? []),
+    missing: [...missing],
+    rejected,
+    pending: runs.filter(({ status }) => status !== "completed"),
+  };
+}
+
+function nothingOf(
+  tried: readonly TriedPlace[],
+  { platform, releaseType }: SearchOptions,
+): string {
+  const buckets = [...new Set(tried.map(({ bucket }) => bucket))].join(", ");
+  const hint = releaseType === undefined ? "; a release's need --release-type" : "";
+  return `nothing of it for ${platform} is in ${buckets}${hint}`;
+}
+
+/** The groups that are asked for, each once; one without a name if none is. */
+function groupsOf({ artifactGroups = [], amdgpuTargets = [] }: ArtifactSelection) {
+  const named: (string | undefined)[] = [...new Set([...artifactGroups, ...amdgpuTargets])];
+  return named.length === 0 ? [undefined] : named;
+}
+
+interface Verdict {
+  readonly archives?: readonly ObjectInfo[];
+  readonly reason?: string;
+}
+
+/** Whether a run has a group. */
+function judge(
+  objects: ArtifactObjects,
+  group: string | undefined,
+  options: SearchOptions,
+): Verdict {
+  const names = archiveNames(objects).sort();
+  if (names.length === 0) return { reason: "it has no artifacts" };
+  const artifactGroups = group === undefined ? [] : [group];
+  let chosen: string[];
+  try {
+    chosen = selectArtifacts(names, { ...options, artifactGroups, amdgpuTargets: [] });
+  } catch (error) {
+    if (!(error instanceof RunOutputsError) || error.code !== "not_found") throw error;
+    return { reason: error.message };
+  }
+  for (const pattern of options.requireArtifacts ?? []) {
+    // A pattern with the flag g or y would remember where it was.
+    const test = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ""));
+    if (chosen.some((name) => test.test(name))) continue;
+    return { reason: `none of its ${chosen.length} archives matches ${pattern}` };
+  }
+  return { archives: chosen.map((name) => objects.get(name)!) };
+}

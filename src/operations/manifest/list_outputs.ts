@@ -1,0 +1,312 @@
+/**
+ * The outputs of a run: as they are in storage, and as the run tells of them.
+ *
+ * @module
+ */
+
+import { classify, type OutputKind } from "../../layout/classify.ts";
+import { compareKeys } from "../../layout/compare_keys.ts";
+import { RunOutputsError } from "../../errors/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import type { OutputPaths } from "../../layout/output_paths.ts";
+import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import type { MergedFile } from "../../runs/merge_parts.ts";
+import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
+import { isModifiedAfter } from "../../storage/modified.ts";
+import type { RunManifest } from "./read.ts";
+
+/** One output of a run. */
+export interface ListedOutput {
+  /** Its path relative to the run's prefix. */
+  readonly path: string;
+  /** What it is. */
+  readonly kind: OutputKind;
+  /** What storage knows of it. */
+  readonly info: ObjectInfo;
+}
+
+/**
+ * Lists the outputs of a run as a stream, in the order of their keys.
+ *
+ * @param backend The storage.
+ * @param root The run.
+ * @param options A signal.
+ * @returns The outputs.
+ */
+export async function* listOutputs(
+  backend: StorageBackend,
+  root: OutputPaths,
+  options: CallOptions = {},
+): AsyncGenerator<ListedOutput> {
+  const prefix = root.root();
+  for await (const info of backend.list(prefix, options)) {
+    const path = info.location.relativeTo(prefix);
+    if (path === undefined) continue;
+    yield { path, kind: classify(path), info };
+  }
+}
+
+/** One output of a run, with what is known of it. */
+export interface RunOutput {
+  /** Its path relative to the run's prefix. */
+  readonly path: string;
+  /** What it is. */
+  readonly kind: OutputKind;
+  /** Where it is. */
+  readonly location: OutputLocation;
+  /** Its size in bytes; not known of index pages, where only the manifest tells of them. */
+  readonly size?: number;
+  /** Its SHA-256, where the storage has it on record or the manifest tells it. */
+  readonly sha256?: string;
+  /** An opaque mark of its version, where it was listed. */
+  readonly etag?: string;
+  /** When it was last written, where it was listed. */
+  readonly modified?: Date;
+  /** The parts of the manifest that tell of it. */
+  readonly parts: readonly string[];
+}
+
+/** An output that a run tells of and that is not there. */
+export interface MissingOutput {
+  /** Its path relative to the run's prefix. */
+  readonly path: string;
+  /** What it was. */
+  readonly kind: OutputKind;
+  /** Its size in bytes, if the manifest tells of it. */
+  readonly size?: number;
+  /** Its SHA-256, if the manifest tells of it. */
+  readonly sha256?: string;
+  /** The parts of the manifest that tell of it; none, if only the checksum beside it does. */
+  readonly parts: readonly string[];
+}
+
+/** Options of {@linkcode listRun}. */
+export interface ListRunOptions extends CallOptions {
+  /** Told of files that the manifest tells of and the listing lacks. */
+  readonly onMissing?: (missing: MissingOutput) => void;
+}
+
+/**
+ * The outputs of a run, in the order of their keys: by the manifest alone where that is complete,
+ * else by a listing to which the manifest adds what it knows. Nothing of it sits in memory but what
+ * the manifest keeps.
+ *
+ * @param backend The storage.
+ * @param root The run.
+ * @param manifest The run's manifest.
+ * @param options A signal, and who is told what is missing.
+ * @returns The outputs.
+ *
+ * @example
+ * ```ts
+ * import { listRun, MemoryBackend, readOutputs, RunOutputRoot } from "@therock/run-outputs";
+ *
+ * const root = RunOutputRoot.forLocal({ platform: "linux" });
+ * const storage = new MemoryBackend();
+ * const manifest = await readOutputs(storage, root);
+ * for await (const { path, size, sha256 } of listRun(storage, root, manifest)) {
+ *   console.log(path, size, sha256);
+ * }
+ * ```
+ */
+export async function* listRun(
+  backend: StorageBackend,
+  root: OutputPaths,
+  manifest: RunManifest,
+  { onMissing, ...options }: ListRunOptions = {},
+): AsyncGenerator<RunOutput> {
+  if (manifest.complete) return yield* listManifest(root, manifest);
+  for await (const { path, told, info } of joinListing(backend, root, manifest, options)) {
+    if (info === undefined) {
+      const { file, parts } = told!;
+      const { size, sha256 } = file;
+      onMissing?.({ path, kind: classify(path), size, sha256, parts });
+      continue;
+    }
+    const { location, size, etag, modified } = info;
+    const known = told !== undefined && isCurrent(manifest, told, info) ? told : undefined;
+    const sha256 = info.sha256 ?? known?.file.sha256;
+    const parts = known?.parts ?? [];
+    yield { path, kind: classify(path), location, size, sha256, etag, modified, parts };
+  }
+}
+
+/** The outputs by the manifest alone: its files, the index pages, and the manifest itself. */
+async function* listManifest(
+  root: OutputPaths,
+  manifest: RunManifest,
+): AsyncGenerator<RunOutput> {
+  const prefix = root.root();
+  const ofInfo = (info: ObjectInfo): RunOutput => {
+    const { location, size, sha256, etag, modified } = info;
+    const path = location.relativeTo(prefix)!;
+    return { path, kind: classify(path), location, size, sha256, etag, modified, parts: [] };
+  };
+  const others: RunOutput[] = [
+    ...manifest.pages.map((path): RunOutput => ({
+      path,
+      kind: classify(path),
+      location: prefix.join(path),
+      parts: [],
+    })),
+    ...manifest.objects.map(ofInfo),
+  ].sort((a, b) => compareKeys(a.path, b.path));
+  let next = 0;
+  for await (const { file, parts } of manifest.files()) {
+    const { path, size, sha256 } = file;
+    for (; next < others.length && compareKeys(others[next].path, path) <= 0; next++) {
+      if (others[next].path !== path) yield others[next];
+    }
+    yield { path, kind: classify(path), location: prefix.join(path), size, sha256, parts };
+  }
+  yield* others.slice(next);
+}
+
+/** A path of a run: what its manifest tells of it, and what is there. */
+export interface JoinedOutput {
+  /** The path relative to the run's prefix. */
+  readonly path: string;
+  /** What the manifest tells; nothing, if no part names it. */
+  readonly told?: MergedFile;
+  /** What is there; nothing, if nothing is. */
+  readonly info?: ObjectInfo;
+}
+
+/**
+ * Holds a run's manifest against a listing: every path that one of the two has, in the order of
+ * keys. Both arrive as streams.
+ *
+ * @param backend The storage.
+ * @param root The run.
+ * @param manifest The run's manifest.
+ * @param options A signal.
+ * @returns The paths.
+ */
+export async function* joinListing(
+  backend: StorageBackend,
+  root: OutputPaths,
+  manifest: RunManifest,
+  options: CallOptions = {},
+): AsyncGenerator<JoinedOutput> {
+  const files = manifest.files();
+  try {
+    let next = await files.next();
+    for await (const { path, info } of listOutputs(backend, root, options)) {
+      for (; !next.done && compareKeys(next.value.file.path, path) < 0; next = await files.next()) {
+        yield { path: next.value.file.path, told: next.value };
+      }
+      if (!next.done && next.value.file.path === path) {
+        yield { path, told: next.value, info };
+        next = await files.next();
+      } else yield { path, info };
+    }
+    for (; !next.done; next = await files.next()) {
+      yield { path: next.value.file.path, told: next.value };
+    }
+  } finally {
+    await files.return(undefined);
+  }
+}
+
+/**
+ * Whether what the manifest tells of a file is so: it is as large, and was not written after the
+ * part that tells of it, which is the last of its upload.
+ *
+ * @param manifest The run's manifest.
+ * @param told What it tells of the file.
+ * @param info What is there.
+ * @returns `false`, if something else has written there since.
+ */
+export function isCurrent(manifest: RunManifest, told: MergedFile, info: ObjectInfo): boolean {
+  const part = manifest.part(told.parts[0]);
+  return part !== undefined && told.file.size === info.size &&
+    !isModifiedAfter(info.modified, part.info.modified);
+}
+
+/** In what a manifest and a listing differ. */
+export interface ManifestDifferences {
+  /** How many files the manifest tells of. */
+  readonly told: number;
+  /** How many files are there that no part tells of; index pages and the parts are not meant to be. */
+  readonly extra: number;
+  /** How many files a part tells of that are not there. */
+  readonly missing: number;
+  /** How many files are there, but were written after the part that tells of them, or differ in size. */
+  readonly changed: number;
+  /** How many files parts tell different things of. */
+  readonly conflicting: number;
+  /** The first few of them, each with what is wrong. */
+  readonly examples: readonly string[];
+}
+
+/** How many differences are named. */
+const EXAMPLES = 8;
+
+/**
+ * Counts in what a run's manifest and a listing differ.
+ *
+ * @param backend The storage.
+ * @param root The run.
+ * @param manifest The run's manifest.
+ * @param options A signal.
+ * @returns The counts.
+ */
+export async function compareListing(
+  backend: StorageBackend,
+  root: OutputPaths,
+  manifest: RunManifest,
+  options: CallOptions = {},
+): Promise<ManifestDifferences> {
+  const pages = new Set(manifest.pages);
+  const counts = { told: 0, extra: 0, missing: 0, changed: 0, conflicting: 0 };
+  const examples: string[] = [];
+  const count = (what: Exclude<keyof typeof counts, "told">, path: string) => {
+    counts[what]++;
+    if (examples.length < EXAMPLES) examples.push(`${path} (${what})`);
+  };
+  for await (const { path, told, info } of joinListing(backend, root, manifest, options)) {
+    if (told === undefined) {
+      const kind = classify(path);
+      if (kind !== "index" && kind !== "outputs-manifest" && !pages.has(path)) count("extra", path);
+      continue;
+    }
+    counts.told++;
+    if (told.conflicts.length > 0) count("conflicting", path);
+    if (info === undefined) count("missing", path);
+    else if (!isCurrent(manifest, told, info)) count("changed", path);
+  }
+  return { ...counts, examples };
+}
+
+/**
+ * The error of a run that has no outputs where it was looked for.
+ *
+ * @param root The run.
+ * @param where The place, for people: a URI or a directory.
+ * @returns An error with code `not_found`.
+ */
+export function noOutputs(root: RunOutputRoot, where: string): RunOutputsError {
+  return new RunOutputsError(
+    "not_found",
+    `No outputs of run ${root.runId} for ${root.platform} in ${where}: ${whatToCheck(root, where)}`,
+  );
+}
+
+/**
+ * What to try where a run is not.
+ *
+ * @param root The run.
+ * @param where The places that were looked at, for people.
+ * @returns The end of a message.
+ */
+export function whatToCheck(root: RunOutputRoot, where: string): string {
+  const [, id, platform] = /^(.+)-(linux|windows)$/.exec(root.runId) ?? [];
+  if (id !== undefined) {
+    return `the platform is not part of the id: --run-id ${id} --platform ${platform}`;
+  }
+  const { name } = root.root();
+  const isTwice = where.split(/[\\/,]/).some((one, i, all) => one === name && all[i + 1] === name);
+  return isTwice
+    ? `the staging directory has to be the one that ${name} is in`
+    : "check --run-id, --platform and --repo";
+}

@@ -1,0 +1,61 @@
+/**
+ * The demand that a run be complete.
+ *
+ * @module
+ */
+
+import { RunOutputsError } from "../../errors/error.ts";
+import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import { describeUnfinished } from "../../runs/unfinished_part.ts";
+import type { RunManifest } from "./read.ts";
+
+/**
+ * Insists on parts of a run's manifest.
+ *
+ * @param manifest The manifest.
+ * @param root The run.
+ * @param parts The parts to insist on. Default: those that the run itself expects.
+ * @throws {RunOutputsError} `incomplete`, naming each part that is missing, or of which an upload is
+ * not finished and what is still to come of it; also if nobody says which parts there have to be.
+ *
+ * @example
+ * ```ts
+ * import { MemoryBackend, readOutputs, requireParts, RunOutputRoot } from "@therock/run-outputs";
+ *
+ * const root = RunOutputRoot.forLocal({ platform: "linux" });
+ * const manifest = await readOutputs(new MemoryBackend(), root);
+ * try {
+ *   requireParts(manifest, root, ["build.gfx94X-dcgpu"]);
+ * } catch (error) {
+ *   console.log((error as Error).message); // which are missing
+ * }
+ * ```
+ */
+export function requireParts(
+  manifest: RunManifest,
+  root: RunOutputRoot,
+  parts: readonly string[] = [],
+): void {
+  const run = `Run ${root.runId} for ${root.platform}`;
+  if (parts.length === 0 && (manifest.expected ?? []).length === 0) {
+    throw new RunOutputsError(
+      "incomplete",
+      `${run} does not tell which parts it has when it is complete: name them with --part, or ` +
+        "upload with --expect-parts",
+    );
+  }
+  const wanted = parts.length === 0 ? manifest.expected! : [...new Set(parts)];
+  const marks = manifest.marks.filter(({ part }) => wanted.includes(part));
+  const missing = wanted.filter((part) =>
+    manifest.part(part) === undefined && !manifest.unfinished.includes(part)
+  );
+  if (missing.length + marks.length === 0) return;
+  const reasons = marks.map(describeUnfinished);
+  if (missing.length > 0) {
+    reasons.unshift(
+      `${missing.length} of its ${wanted.length} parts ${missing.length === 1 ? "is" : "are"} ` +
+        `missing: ${missing.join(", ")}`,
+    );
+  }
+  throw new RunOutputsError("incomplete", `${run} is not complete: ${reasons.join("; ")}`);
+}

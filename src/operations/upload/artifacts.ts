@@ -1,0 +1,231 @@
+/**
+ * The upload of a build's artifacts.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { listMembers } from "../../archive/tar/members.ts";
+import { ArtifactName, type Compression } from "../../layout/artifact_name.ts";
+import { diskError } from "../../errors/disk.ts";
+import { RunOutputsError } from "../../errors/error.ts";
+import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import { type NamedEntry, readDirectory, segmentOf } from "../../storage/local/disk_name.ts";
+import type { PathFilterOptions } from "../../storage/transfer/path_filter.ts";
+import { fileItem, textItem, type UploadItem } from "../../storage/transfer/upload.ts";
+import { checkArtifactDir, checkReadyArchive, looksLikeArchive } from "./artifact_checks.ts";
+import { type NameFilter, nameFilter, namesOf } from "../artifacts/name_filter.ts";
+import {
+  formatSidecar,
+  MAX_SIDECAR_BYTES,
+  parseSidecar,
+  SIDECAR_SUFFIX,
+} from "../artifacts/sidecar.ts";
+import { ARTIFACT_MANIFEST, packItem, UploadPlanner } from "./plan.ts";
+
+/** How artifacts that are directories are packed. */
+export interface PackArtifactsOptions {
+  /** What they become: `.tar.zst` or `.tar.xz`. Default: `zst`. */
+  readonly compression?: Compression;
+  /** The level. Default: the compression's own, zstd 3, xz 6. */
+  readonly level?: number;
+  /** The time that all that is packed gets in place of its own. */
+  readonly modified?: Date;
+  /** The latest time of what is packed: later ones become it. */
+  readonly notAfter?: Date;
+  /** Where archives wait until they are uploaded. Default: the artifacts' directory. */
+  readonly workDir?: string;
+}
+
+/** Options of {@linkcode planArtifacts}. */
+export interface PlanArtifactsOptions extends PathFilterOptions, PackArtifactsOptions {
+  /** The directory with archives and artifact directories, as a build leaves it. */
+  readonly artifactsDir: string;
+  /** Whether names are encoded as Windows needs it, and so decoded. Default: on Windows. */
+  readonly encodedNames?: boolean;
+  /** Stops the planning. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Plans the upload of artifacts: directories `{name}_{component}_{target}` become archives, archives
+ * go as they are, and each gets its `.sha256sum`. A sidecar that is there
+ * already is held against its archive: a wrong one fails both.
+ *
+ * @param root The run.
+ * @param options Where the artifacts are, and which of them.
+ * @param planner Where to add them.
+ * @returns The include patterns that matched nothing.
+ * @throws {RunOutputsError} `not_found`, if the directory does not exist.
+ */
+export async function planArtifacts(
+  root: RunOutputRoot,
+  options: PlanArtifactsOptions,
+  planner: UploadPlanner = new UploadPlanner(),
+): Promise<string[]> {
+  const { artifactsDir, signal } = options;
+  const filter = nameFilter(options);
+  const entries = await readEntries(artifactsDir, options.encodedNames, planner);
+  const archives = [...entries.values()]
+    .filter((entry) => entry.isFile && ArtifactName.tryParse(entry.name) !== undefined);
+  const packed = new Set<string>();
+
+  for (const { name, path } of archives) {
+    // A pattern can name the artifact by its directory, whose place the archive takes.
+    if (!filter.matches(namesOf(name))) continue;
+    packed.add(ArtifactName.parse(name).dirName);
+    const sidecar = entries.get(name + SIDECAR_SUFFIX)?.path;
+    await planArchive(root, { name, path, sidecar }, planner);
+  }
+  for (const entry of entries.values()) {
+    signal?.throwIfAborted();
+    const { path } = entry;
+    if (entry.isDirectory) await planDirectory(root, entry, options, filter, packed, planner);
+    else if (!isArchiveOrSidecar(entry, entries)) {
+      if (!filter.matches([entry.name])) continue;
+      if (entry.isSymlink) planner.note(path, "a symbolic link");
+      else if (looksLikeArchive(entry.name)) planner.warn(path, MISNAMED);
+      else planner.note(path, "not an artifact");
+    }
+  }
+  return filter.unmatched();
+}
+
+/** Why an archive is left out. */
+const MISNAMED = "is not uploaded: an artifact is called NAME_COMPONENT_TARGET.tar.zst or .tar.xz";
+
+/** Something in the artifacts' directory, its name as part of a key. */
+interface Entry extends NamedEntry {
+  readonly path: string;
+}
+
+async function readEntries(
+  dir: string,
+  encodedNames: boolean | undefined,
+  planner: UploadPlanner,
+): Promise<ReadonlyMap<string, Entry>> {
+  try {
+    const entries = (await readDirectory(dir)).map((entry) => ({
+      ...entry,
+      name: segmentOf(entry.name, encodedNames),
+      path: join(dir, entry.name),
+    }));
+    entries.sort((a, b) => a.name < b.name ? -1 : 1);
+    for (const { path, misread } of entries) {
+      if (misread !== undefined) planner.warn(path, `is not uploaded: ${misread}`);
+    }
+    const readable = entries.filter(({ misread }) => misread === undefined);
+    return new Map(readable.map((entry) => [entry.name, entry]));
+  } catch (error) {
+    throw diskError("list the artifacts in", dir, error);
+  }
+}
+
+function isArchiveOrSidecar(
+  entry: Deno.DirEntry,
+  entries: ReadonlyMap<string, Entry>,
+): boolean {
+  if (!entry.isFile) return false;
+  if (entry.name.startsWith(".")) return true;
+  if (ArtifactName.tryParse(entry.name) !== undefined) return true;
+  if (!entry.name.endsWith(SIDECAR_SUFFIX)) return false;
+  return entries.has(entry.name.slice(0, -SIDECAR_SUFFIX.length));
+}
+
+async function planArchive(
+  root: RunOutputRoot,
+  { name, path, sidecar }: {
+    readonly name: string;
+    readonly path: string;
+    readonly sidecar: string | undefined;
+  },
+  planner: UploadPlanner,
+): Promise<void> {
+  const location = root.artifact(name);
+  try {
+    const { compression } = ArtifactName.parse(name);
+    const size = await checkReadyArchive(path, compression!);
+    if (sidecar === undefined) {
+      planner.add(fileItem(location, path, { size, followUp: madeSidecar(root, name) }));
+      return;
+    }
+    if ((await Deno.stat(sidecar)).size > MAX_SIDECAR_BYTES) {
+      throw new RunOutputsError("integrity", tooLong(sidecar));
+    }
+    const sha256 = parseSidecar(await Deno.readTextFile(sidecar), sidecar);
+    const made = madeSidecar(root, name)!;
+    // Where another archive is and stays, as asked, our sidecar would be a wrong one.
+    const followUp: UploadItem["followUp"] = (written) =>
+      written.sha256 === undefined || written.sha256 === sha256
+        ? [fileItem(root.artifactSidecar(name), sidecar)]
+        : made(written);
+    planner.add(fileItem(location, path, { size, sha256, sha256From: sidecar, followUp }));
+  } catch (error) {
+    planner.fail(location, path, diskError("read", sidecar ?? path, error));
+  }
+}
+
+function tooLong(path: string): string {
+  return `Cannot read the checksum in '${path}': it has over ${MAX_SIDECAR_BYTES} bytes`;
+}
+
+async function planDirectory(
+  root: RunOutputRoot,
+  { name: dirName, path }: Entry,
+  options: PlanArtifactsOptions,
+  filter: NameFilter,
+  packed: ReadonlySet<string>,
+  planner: UploadPlanner,
+): Promise<void> {
+  const artifact = ArtifactName.tryParseDirName(dirName);
+  if (artifact === undefined) {
+    if (filter.matches([dirName])) planner.note(path, "not named like an artifact");
+    return;
+  }
+  const { compression = "zst", level, modified, notAfter, signal } = options;
+  const name = artifact.withCompression(compression).fileName;
+  // A pattern can be meant for the directory or for the archive it becomes.
+  if (!filter.matches([dirName, name])) return;
+  if (packed.has(artifact.dirName)) {
+    planner.note(path, "its archive is there and is uploaded in its place");
+    return;
+  }
+  const location = root.artifact(name);
+  try {
+    const members = await listMembers(path, { first: ARTIFACT_MANIFEST, signal });
+    for (const warning of await checkArtifactDir(path, members)) planner.warn(path, warning);
+    planner.add(packItem({
+      location,
+      path,
+      members,
+      compression,
+      level,
+      modified,
+      notAfter,
+      workDir: options.workDir ?? options.artifactsDir,
+      followUp: madeSidecar(root, name),
+    }));
+  } catch (error) {
+    signal?.throwIfAborted();
+    planner.fail(location, path, error as Error);
+  }
+}
+
+/** What {@linkcode formatSidecar} makes. */
+const SIDECAR_BYTES = 65;
+
+/** The sidecar of an archive that has none, once the archive's hash is known. */
+function madeSidecar(root: RunOutputRoot, name: string): UploadItem["followUp"] {
+  const location = root.artifactSidecar(name);
+  const path = `sha256 of ${name}`;
+  return ({ sha256 }) => {
+    if (sha256 !== undefined) return [textItem(location, formatSidecar(sha256), path)];
+    return [{
+      location,
+      path,
+      size: SIDECAR_BYTES,
+      check: () => Promise.resolve(),
+      open: () => Promise.reject(new TypeError(`The hash of ${name} is not known yet`)),
+    }];
+  };
+}

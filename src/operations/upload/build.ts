@@ -1,0 +1,250 @@
+/**
+ * The upload of all that a build, or a stage of a multi-arch build, leaves at the end of its job.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { type ArchiveMember, listMembers, lookAt } from "../../archive/tar/members.ts";
+import { diskError } from "../../errors/disk.ts";
+import { RunOutputsError } from "../../errors/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import type { LogGroup } from "../../layout/output_paths.ts";
+import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import { pathFilter } from "../../storage/transfer/path_filter.ts";
+import { listTree } from "../../storage/transfer/tree.ts";
+import { type PackArtifactsOptions, planArtifacts } from "./artifacts.ts";
+import { planLogs } from "./logs.ts";
+import { planManifest } from "./manifest.ts";
+import { packItem, UploadPlanner } from "./plan.ts";
+
+/** How the build's job ended. A build that did not succeed is not expected to be complete. */
+export type JobStatus = "success" | "failure" | "cancelled";
+
+/** What is known of a job that has built something. */
+export interface BuildJob {
+  /** The build directory. */
+  readonly buildDir: string;
+  /** How the job ended. Default: `success`. */
+  readonly jobStatus?: JobStatus;
+  /** Where archives wait until they are uploaded. Default: the build directory. */
+  readonly workDir?: string;
+  /** Stops the planning. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of {@linkcode planBuild}. */
+export interface PlanBuildOptions extends BuildJob, Omit<PackArtifactsOptions, "workDir"> {
+  /** The artifact group, like `gfx94X-dcgpu`. */
+  readonly artifactGroup: string;
+}
+
+/** Where a build leaves its outputs, relative to the build directory. */
+export const BUILD_OUTPUTS = {
+  artifacts: "artifacts",
+  logs: "logs",
+  ccacheLogs: "logs/ccache",
+  manifest: "base/aux-overlay/build/therock_manifest.json",
+} as const;
+
+/**
+ * Plans the upload of a build: artifacts with their checksums, logs, ninja's and ccache's logs as
+ * one archive each, and the manifest.
+ *
+ * Whatever is missing is told: as a failure after a build that succeeded, as a note after one that
+ * did not. Everything else is uploaded all the same.
+ *
+ * @param root The run.
+ * @param options The build.
+ * @param planner Where to add its outputs.
+ * @throws {RunOutputsError} `not_found`, if there is no such build directory after a job that
+ * succeeded.
+ */
+export async function planBuild(
+  root: RunOutputRoot,
+  options: PlanBuildOptions,
+  planner: UploadPlanner = new UploadPlanner(),
+): Promise<void> {
+  const { buildDir, artifactGroup: group, compression, level, modified, notAfter } = options;
+  const { workDir = buildDir, signal } = options;
+  const at = (name: keyof typeof BUILD_OUTPUTS) => join(buildDir, BUILD_OUTPUTS[name]);
+  root.logDir(group); // a bad group is told before a missing directory
+  if (!await hasDirectory(options, planner)) return;
+  const part = partsOf(options, planner);
+  await part(
+    at("artifacts"),
+    root.artifactsDir(),
+    () =>
+      planArtifacts(root, {
+        artifactsDir: at("artifacts"),
+        ...{ compression, level, modified, notAfter, workDir, signal },
+      }, planner),
+  );
+  await planBuildLogs(root, { ...options, group }, planner);
+  await part(
+    at("manifest"),
+    root.manifest(group),
+    () => planManifest(root, { file: at("manifest"), artifactGroup: group }, planner),
+  );
+}
+
+/** Options of {@linkcode planStage}. */
+export interface PlanStageOptions extends BuildJob {
+  /** The stage, like `math-libs`. */
+  readonly stage: string;
+  /** The GPU family the stage was built for; none or empty for a generic stage. */
+  readonly amdgpuFamily?: string;
+}
+
+/**
+ * Plans the upload of what a stage of a multi-arch build leaves for people to read: its logs,
+ * ninja's and ccache's as one archive each. A stage's artifacts are in its build directory beside
+ * those it was built from, so they are uploaded on their own.
+ *
+ * @param root The run.
+ * @param options The stage.
+ * @param planner Where to add its outputs.
+ * @throws {RunOutputsError} `not_found`, if there is no such build directory after a job that
+ * succeeded.
+ */
+export async function planStage(
+  root: RunOutputRoot,
+  options: PlanStageOptions,
+  planner: UploadPlanner = new UploadPlanner(),
+): Promise<void> {
+  const { stage, amdgpuFamily } = options;
+  const group = { stage, amdgpuFamily };
+  root.logDir(group);
+  if (!await hasDirectory(options, planner)) return;
+  await planBuildLogs(root, { ...options, group }, planner);
+}
+
+async function planBuildLogs(
+  root: RunOutputRoot,
+  options: BuildJob & { readonly group: LogGroup },
+  planner: UploadPlanner,
+): Promise<void> {
+  const { buildDir, group, signal } = options;
+  const workDir = options.workDir ?? buildDir;
+  const logsDir = join(buildDir, BUILD_OUTPUTS.logs);
+  const ccacheDir = join(buildDir, BUILD_OUTPUTS.ccacheLogs);
+  const part = partsOf(options, planner);
+  // The archives before the tree: a file of the same name that is already there gives way.
+  await part(
+    buildDir,
+    root.ninjaLogs(group),
+    () => planNinjaLogs(root, buildDir, group, workDir, planner, signal),
+  );
+  await part(
+    ccacheDir,
+    root.ccacheLogs(group),
+    () => planCcacheLogs(root, ccacheDir, group, workDir, planner, signal),
+  );
+  await part(
+    logsDir,
+    root.logDir(group),
+    () => planLogs(root, { logsDir, group, signal }, planner),
+  );
+}
+
+/** Plans one part of a build; trouble with it stays its own. */
+type PlanPart = (
+  path: string,
+  location: OutputLocation,
+  plan: () => Promise<unknown>,
+) => Promise<void>;
+
+function partsOf({ jobStatus = "success", signal }: BuildJob, planner: UploadPlanner): PlanPart {
+  return async (path, location, plan) => {
+    try {
+      await plan();
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (isMissing(error) && jobStatus !== "success") noteMissing(path, jobStatus, planner);
+      else planner.fail(location, path, error as Error, true);
+    }
+  };
+}
+
+/** Whether there is a build; that there is none after a job that did not succeed is a note. */
+async function hasDirectory(
+  { buildDir, jobStatus = "success" }: BuildJob,
+  planner: UploadPlanner,
+): Promise<boolean> {
+  let stat: Deno.FileInfo;
+  try {
+    stat = await Deno.stat(buildDir);
+  } catch (cause) {
+    const error = diskError("read the build directory", buildDir, cause);
+    if (!isMissing(error) || jobStatus === "success") throw error;
+    noteMissing(buildDir, jobStatus, planner);
+    return false;
+  }
+  if (stat.isDirectory) return true;
+  throw new RunOutputsError(
+    "invalid",
+    `Cannot read the build '${buildDir}': it is not a directory`,
+  );
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof RunOutputsError && error.code === "not_found";
+}
+
+function noteMissing(path: string, jobStatus: JobStatus, planner: UploadPlanner): void {
+  planner.note(path, `not there, and the job's status is ${jobStatus}`);
+}
+
+/** All `.ninja_log` files of the build as one archive, their names relative to the build. */
+async function planNinjaLogs(
+  root: RunOutputRoot,
+  buildDir: string,
+  group: LogGroup,
+  workDir: string,
+  planner: UploadPlanner,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const filter = pathFilter({ include: [".ninja_log"] });
+  const { files, unreadable } = await listTree(buildDir, { filter, signal });
+  for (const { relativePath, error } of unreadable) {
+    // The logs and artifacts tell of their own.
+    if (/^(?:logs|artifacts)\//.test(`${relativePath}/`)) continue;
+    planner.fail(root.ninjaLogs(group), join(buildDir, relativePath), error);
+  }
+  if (files.length === 0) return;
+  const members: ArchiveMember[] = [];
+  for (const { relativePath, path } of files) {
+    try {
+      members.push(await lookAt(relativePath, path));
+    } catch (error) {
+      planner.fail(root.ninjaLogs(group), path, diskError("read", path, error));
+    }
+  }
+  if (members.length === 0) return;
+  const path = join(buildDir, "**", ".ninja_log");
+  planner.add(
+    packItem({ location: root.ninjaLogs(group), path, members, compression: "gz", workDir }),
+  );
+}
+
+/** The raw logs of ccache as one archive; there are none in a build without ccache. */
+async function planCcacheLogs(
+  root: RunOutputRoot,
+  path: string,
+  group: LogGroup,
+  workDir: string,
+  planner: UploadPlanner,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let members;
+  try {
+    members = await listMembers(path, { signal });
+  } catch (error) {
+    if (error instanceof RunOutputsError && error.code === "not_found") return;
+    throw error;
+  }
+  if (members.length === 0) return;
+  planner.add(
+    packItem({ location: root.ccacheLogs(group), path, members, compression: "zst", workDir }),
+  );
+}

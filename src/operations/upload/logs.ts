@@ -1,0 +1,62 @@
+/**
+ * The upload of a build's logs.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { diskError } from "../../errors/disk.ts";
+import type { LogGroup } from "../../layout/output_paths.ts";
+import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import { pathFilter, type PathFilterOptions } from "../../storage/transfer/path_filter.ts";
+import { fileItem } from "../../storage/transfer/upload.ts";
+import { UploadPlanner } from "./plan.ts";
+
+/** Options of {@linkcode planLogs}. */
+export interface PlanLogsOptions extends PathFilterOptions {
+  /** The directory of logs. */
+  readonly logsDir: string;
+  /** Whose logs they are. */
+  readonly group: LogGroup;
+  /** Stops the planning. */
+  readonly signal?: AbortSignal;
+}
+
+/** The raw logs of ccache reach 800 MB; they are uploaded only as one compressed archive. */
+export const RAW_CCACHE_LOGS = "ccache/";
+
+/**
+ * Plans the upload of logs: the tree as it is, but for the raw logs of ccache, and copies of the
+ * build profile's summary at a place that can be linked to.
+ *
+ * @param root The run.
+ * @param options Which logs.
+ * @param planner Where to add them.
+ * @returns The include patterns that matched nothing.
+ * @throws {RunOutputsError} `not_found`, if the directory does not exist.
+ */
+export async function planLogs(
+  root: RunOutputRoot,
+  options: PlanLogsOptions,
+  planner: UploadPlanner = new UploadPlanner(),
+): Promise<string[]> {
+  const { logsDir, group, include, signal } = options;
+  const exclude = [...options.exclude ?? [], RAW_CCACHE_LOGS];
+  const dir = root.logDir(group);
+  const filter = pathFilter({ include, exclude });
+  for (const format of ["html", "md"] as const) {
+    const nested = root.buildProfSummary(group, format).relativeTo(dir);
+    const path = join(logsDir, nested!);
+    if (!filter.matches(nested!)) continue;
+    try {
+      if (!(await Deno.lstat(path)).isFile) continue;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+        continue;
+      }
+      throw diskError("read", path, error);
+    }
+    planner.add(fileItem(root.compSummary(group, format), path));
+  }
+  return await planner.addTree(logsDir, dir, { include, exclude, signal });
+}

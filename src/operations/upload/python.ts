@@ -1,0 +1,93 @@
+/**
+ * The upload of Python packages.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { diskError } from "../../errors/disk.ts";
+import { RunOutputsError } from "../../errors/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import { readDirectory } from "../../storage/local/disk_name.ts";
+import { fileItem } from "../../storage/transfer/upload.ts";
+import { parseDistribution } from "../index_pages/distribution.ts";
+import { UploadPlanner } from "./plan.ts";
+
+/** Options of {@linkcode planPython}. */
+export interface PlanPythonOptions {
+  /** The directory of packages, or one with a `dist/` in it that holds them. */
+  readonly packagesDir: string;
+  /**
+   * The artifact group of a single-arch build. None for a multi-arch build, whose packages are in
+   * the directory itself and, those of one GPU family, in a directory named after it.
+   */
+  readonly artifactGroup?: string;
+  /** Stops the planning. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Plans the upload of Python packages: wheels and source distributions, nothing else.
+ *
+ * @param root The run.
+ * @param options Where the packages are, and whose.
+ * @param planner Where to add them.
+ * @throws {RunOutputsError} `not_found`, if there is no such directory or no package in it.
+ */
+export async function planPython(
+  root: RunOutputRoot,
+  options: PlanPythonOptions,
+  planner: UploadPlanner = new UploadPlanner(),
+): Promise<void> {
+  const { packagesDir, artifactGroup } = options;
+  const to = root.pythonPackages(artifactGroup);
+  const dist = join(packagesDir, "dist");
+  const dir = await isDirectory(dist) ? dist : packagesDir;
+  const families = await planDirectory(dir, to, planner, options);
+  for (const family of artifactGroup === undefined ? families : []) {
+    await planDirectory(join(dir, family), root.pythonPackages(family), planner, options);
+  }
+  if (planner.plan().items.length > 0) return;
+  throw new RunOutputsError(
+    "not_found",
+    `Cannot upload Python packages from '${dir}': there is no .whl, .tar.gz or .zip of a package`,
+  );
+}
+
+/** Adds the packages of one directory; returns its directories that can be GPU families. */
+async function planDirectory(
+  dir: string,
+  to: OutputLocation,
+  planner: UploadPlanner,
+  { signal, artifactGroup }: PlanPythonOptions,
+): Promise<string[]> {
+  const families: string[] = [];
+  const entries = await readDirectory(dir).catch((error) => {
+    throw diskError("list the Python packages in", dir, error);
+  });
+  entries.sort((a, b) => a.name < b.name ? -1 : 1);
+  const atTop = artifactGroup === undefined && to.name === "python";
+  for (const entry of entries) {
+    signal?.throwIfAborted();
+    if (entry.name.startsWith(".")) continue;
+    const path = join(dir, entry.name);
+    if (entry.misread !== undefined) planner.warn(path, `is not uploaded: ${entry.misread}`);
+    else if (entry.isFile && parseDistribution(entry.name) !== undefined) {
+      planner.add(fileItem(to.join(entry.name), path, { size: (await Deno.stat(path)).size }));
+    } else if (entry.isDirectory && atTop) families.push(entry.name);
+    else planner.note(path, entry.isSymlink ? "a symbolic link" : "not a Python package");
+  }
+  return families;
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isDirectory;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return false;
+    }
+    throw diskError("read", path, error);
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * The upload of tarballs: distributions of everything in one file.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { diskError } from "../../errors/disk.ts";
+import { RunOutputsError } from "../../errors/error.ts";
+import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import { readDirectory } from "../../storage/local/disk_name.ts";
+import { fileItem } from "../../storage/transfer/upload.ts";
+import { UploadPlanner } from "./plan.ts";
+
+/** Options of {@linkcode planTarballs}. */
+export interface PlanTarballsOptions {
+  /** The directory of tarballs. */
+  readonly tarballsDir: string;
+  /** Stops the planning. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Plans the upload of the tarballs of a directory, not of those below it.
+ *
+ * One that is named for another platform fails: it would not be found where it is looked for.
+ *
+ * @param root The run.
+ * @param options Where the tarballs are.
+ * @param planner Where to add them.
+ * @throws {RunOutputsError} `not_found`, if there is no such directory or no tarball in it.
+ */
+export async function planTarballs(
+  root: RunOutputRoot,
+  options: PlanTarballsOptions,
+  planner: UploadPlanner = new UploadPlanner(),
+): Promise<void> {
+  const { tarballsDir, signal } = options;
+  const entries = await readDirectory(tarballsDir).catch((error) => {
+    throw diskError("list the tarballs in", tarballsDir, error);
+  });
+  entries.sort((a, b) => a.name < b.name ? -1 : 1);
+  const start = `therock-dist-${root.platform}-`;
+  let found = 0;
+  for (const { name, isFile, isSymlink, misread } of entries) {
+    signal?.throwIfAborted();
+    if (name.startsWith(".")) continue;
+    const path = join(tarballsDir, name);
+    if (misread !== undefined) {
+      planner.warn(path, `is not uploaded: ${misread}`);
+      continue;
+    }
+    if (!isFile || !name.endsWith(".tar.gz")) {
+      planner.note(path, isSymlink ? "a symbolic link" : "not a .tar.gz file");
+      continue;
+    }
+    found++;
+    const location = root.tarball(name);
+    if (name.startsWith(start)) {
+      planner.add(fileItem(location, path, { size: (await Deno.stat(path)).size }));
+    } else {
+      const message = `Cannot upload '${path}': its name does not begin with ${start}`;
+      planner.fail(location, path, new RunOutputsError("invalid", message));
+    }
+  }
+  if (found > 0) return;
+  throw new RunOutputsError(
+    "not_found",
+    `Cannot upload tarballs from '${tarballsDir}': there is no .tar.gz file in it`,
+  );
+}

@@ -1,0 +1,269 @@
+/**
+ * The verification of one file and the checksum beside it.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { classify } from "../../layout/classify.ts";
+import { RunOutputsError } from "../../errors/error.ts";
+import type { OutputPaths } from "../../layout/output_paths.ts";
+import type { MergedFile } from "../../runs/merge_parts.ts";
+import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
+import { isModifiedAfter } from "../../storage/modified.ts";
+import type { TransferEvent } from "../../storage/transfer/transfer.ts";
+import type { JoinedOutput } from "../manifest/list_outputs.ts";
+import { type FileAndSidecar, sidecarBase } from "../artifacts/pair_sidecars.ts";
+import type { RunManifest } from "../manifest/read.ts";
+import { MAX_SIDECAR_BYTES, parseSidecar, readSidecarContent } from "../artifacts/sidecar.ts";
+import {
+  comparedFile,
+  type ExpectedFile,
+  failedFile,
+  missingFile,
+  type Show,
+  type Subject,
+  type VerifiedFile,
+} from "./verified_file.ts";
+
+/** What files are verified with. */
+export interface FileVerifierOptions {
+  /** The run's manifest. */
+  readonly manifest: RunManifest;
+  /** Go by sizes and recorded hashes. */
+  readonly quick: boolean;
+  /** Whether the times of writing tell anything: those of a copy do not. */
+  readonly times: boolean;
+  /** Shows where a location is. */
+  readonly show: Show;
+  /** Told of what happens. */
+  readonly onEvent?: (event: TransferEvent) => void;
+  /** Stops the verification. */
+  readonly signal?: AbortSignal;
+}
+
+/** A checksum that was read. */
+interface ReadSidecar {
+  readonly result: VerifiedFile;
+  /** What it tells of the file it is of. */
+  readonly digest?: string;
+  /** Whether that is all it holds; a list of checksums is of other files. */
+  readonly alone?: boolean;
+}
+
+/** Verifies files of one run. */
+export class FileVerifier {
+  readonly #backend: StorageBackend;
+  readonly #root: OutputPaths;
+  readonly #options: FileVerifierOptions;
+  readonly #pages: ReadonlySet<string>;
+
+  /**
+   * Creates a verifier.
+   *
+   * @param backend The storage.
+   * @param root The run.
+   * @param options How.
+   */
+  constructor(backend: StorageBackend, root: OutputPaths, options: FileVerifierOptions) {
+    this.#backend = backend;
+    this.#root = root;
+    this.#options = options;
+    this.#pages = new Set(options.manifest.pages);
+  }
+
+  /**
+   * Verifies a file and the checksum beside it. Whatever goes wrong is a result.
+   *
+   * @param pair The two.
+   * @returns The results, of the file first.
+   * @throws The signal's reason.
+   */
+  async verify({ file, sidecar }: FileAndSidecar): Promise<VerifiedFile[]> {
+    if (sidecar === undefined) return file === undefined ? [] : [await this.#file(file)];
+    const read = await this.#sidecar(sidecar, file);
+    if (file === undefined) {
+      if (read.digest === undefined || !read.alone) return [read.result];
+      const path = sidecarBase(sidecar.path)!;
+      const expected = { sha256: read.digest, by: sidecar.path };
+      return [missingFile(this.#subject({ path }), expected, this.#options.show), read.result];
+    }
+    const result = await this.#file(file, read.digest);
+    return [result, this.#agree(result, sidecar, read)];
+  }
+
+  /** A checksum that is as it is told can still be another file's. */
+  #agree(file: VerifiedFile, sidecar: JoinedOutput, read: ReadSidecar): VerifiedFile {
+    const { digest, result } = read;
+    const isStandard = file.expected?.by === sidecar.path;
+    if (digest === undefined || isStandard || file.sha256 === undefined) return result;
+    if (file.error !== undefined || result.error !== undefined) return result;
+    if (digest === file.sha256) return result;
+    const { show } = this.#options;
+    const error = new RunOutputsError(
+      "integrity",
+      `Wrong checksum: ${show(result.location)} tells sha256 ${digest}, the file beside it has ` +
+        file.sha256,
+    );
+    return { ...result, verdict: "wrong-hash", error };
+  }
+
+  async #sidecar(sidecar: JoinedOutput, file: JoinedOutput | undefined): Promise<ReadSidecar> {
+    const { quick, show, signal } = this.#options;
+    const { told, info } = sidecar;
+    const isNeeded = !quick || file?.told === undefined;
+    // Where nothing else tells of the two, a file of that name has to be a checksum.
+    const isProof = file !== undefined && (told === undefined || file.told === undefined);
+    const isRead = isNeeded && info !== undefined &&
+      (info.size <= MAX_SIDECAR_BYTES || (isProof && (told?.file.size ?? info.size) === info.size));
+    if (!isRead) return { result: await this.#file(sidecar) };
+    const subject = this.#subject(sidecar);
+    const expected = told && expectedOf(told);
+    let etag: string | undefined = info.etag;
+    try {
+      const { text, ...content } = await this.#readSidecar(subject, info);
+      etag = content.etag;
+      const digest = digestOf(text);
+      if (expected !== undefined) {
+        const found = { ...content, checkedBy: "bytes" } as const;
+        const result = comparedFile(subject, expected, found, show);
+        if (result.error !== undefined) return { result };
+        if (isProof) parseSidecar(text, show(info.location));
+        return { result, digest };
+      }
+      if (isProof) parseSidecar(text, show(info.location));
+      const verdict = this.#hasManifest ? "extra" : digest === undefined ? "unchecked" : "ok";
+      const reason = verdict === "unchecked" ? "nothing tells its hash" : undefined;
+      const checkedBy = verdict === "ok" ? "bytes" : undefined;
+      const alone = text.trim().split("\n").length === 1;
+      return { result: { ...subject, ...content, verdict, checkedBy, reason }, digest, alone };
+    } catch (error) {
+      signal?.throwIfAborted();
+      return { result: failedFile({ ...subject, etag, expected }, error, show) };
+    }
+  }
+
+  async #file(file: JoinedOutput, digest?: string): Promise<VerifiedFile> {
+    const { show, signal } = this.#options;
+    const subject = this.#subject(file);
+    const { told, info } = file;
+    const expected: ExpectedFile | undefined = told !== undefined
+      ? expectedOf(told)
+      : digest === undefined
+      ? undefined
+      : { sha256: digest, by: `${file.path}.sha256sum` };
+    if (info === undefined) return missingFile(subject, expected!, show);
+    if (expected === undefined) return this.#untold(subject, info);
+    try {
+      const result = await this.#compare(subject, expected, info, told);
+      const isExtra = result.verdict === "ok" && told === undefined && this.#hasManifest;
+      return isExtra ? { ...result, verdict: "extra" } : result;
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (error instanceof RunOutputsError && error.code === "not_found") {
+        return missingFile(subject, expected, show);
+      }
+      return failedFile(subject, error, show);
+    }
+  }
+
+  async #compare(
+    subject: Subject,
+    expected: ExpectedFile,
+    info: ObjectInfo,
+    told: MergedFile | undefined,
+  ): Promise<VerifiedFile> {
+    const { quick, times, show, signal, manifest } = this.#options;
+    const { size, etag } = info;
+    if (expected.size !== undefined && expected.size !== size) {
+      return comparedFile(subject, expected, { size, etag, checkedBy: "size" }, show);
+    }
+    if (!quick) {
+      let content = await this.#read(subject, info);
+      // A byte that was lost on the way is not the file's: it is wrong only if it is so again.
+      if (content.sha256 !== expected.sha256) {
+        content = await this.#read(subject, info, { again: true });
+      }
+      return comparedFile(subject, expected, { ...content, checkedBy: "bytes" }, show);
+    }
+    const sha256 = info.sha256 ??
+      (await this.#backend.stat(info.location, { signal })).sha256;
+    if (sha256 !== undefined) {
+      return comparedFile(subject, expected, { size, sha256, etag, checkedBy: "record" }, show);
+    }
+    const unchecked = (reason: string) =>
+      ({ ...subject, verdict: "unchecked", expected, size, etag, reason }) as const;
+    if (told === undefined) return unchecked("without its bytes nothing can be said of it");
+    const part = manifest.part(told.parts[0]);
+    if (times && part !== undefined && isModifiedAfter(info.modified, part.info.modified)) {
+      return unchecked(`it was written after ${expected.by}, which tells of it`);
+    }
+    return comparedFile(subject, expected, { size, etag, checkedBy: "size" }, show);
+  }
+
+  #untold(subject: Subject, { size, sha256, etag }: ObjectInfo): VerifiedFile {
+    const { kind, path } = subject;
+    const result = { ...subject, size, sha256, etag };
+    if (kind === "index" || kind === "outputs-manifest" || this.#pages.has(path)) {
+      return { ...result, verdict: "made" };
+    }
+    if (this.#hasManifest) return { ...result, verdict: "extra" };
+    return { ...result, verdict: "unchecked", reason: "nothing tells its hash" };
+  }
+
+  async #read(
+    { path }: Subject,
+    { location }: ObjectInfo,
+    { again = false }: { readonly again?: boolean } = {},
+  ) {
+    const { onEvent, signal } = this.#options;
+    await using body = await this.#backend.read(location, { signal });
+    if (!again) onEvent?.({ type: "start", path, size: body.info.size });
+    const hash = createHash("sha256");
+    let size = 0;
+    for await (const chunk of body) {
+      hash.update(chunk);
+      size += chunk.length;
+      if (!again) onEvent?.({ type: "bytes", path, bytes: chunk.length });
+    }
+    return { size, sha256: hash.digest("hex"), etag: body.info.etag };
+  }
+
+  async #readSidecar({ path }: Subject, object: ObjectInfo) {
+    const { show, onEvent, signal } = this.#options;
+    onEvent?.({ type: "start", path, size: object.size });
+    const { bytes, text, info } = await readSidecarContent(this.#backend, object, show, signal);
+    const size = bytes.length;
+    onEvent?.({ type: "bytes", path, bytes: size });
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    return { size, sha256, etag: info.etag, text };
+  }
+
+  #subject({ path, told }: Pick<JoinedOutput, "path" | "told">): Subject {
+    return {
+      path,
+      kind: classify(path),
+      location: this.#root.file(path),
+      parts: told?.parts ?? [],
+      conflicts: told?.conflicts.map(({ part }) => part) ?? [],
+    };
+  }
+
+  get #hasManifest(): boolean {
+    return this.#options.manifest.parts.length > 0;
+  }
+}
+
+function expectedOf({ file, parts }: MergedFile): ExpectedFile {
+  const { size, sha256, content_type: contentType } = file;
+  return { size, sha256, contentType, by: `the part ${parts[0]} of the outputs manifest` };
+}
+
+function digestOf(text: string): string | undefined {
+  try {
+    return parseSidecar(text, "");
+  } catch {
+    // Not every file of that name is a checksum of ours; who needs one tells so.
+    return undefined;
+  }
+}

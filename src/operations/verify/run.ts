@@ -1,0 +1,128 @@
+/**
+ * The verification of a run's files against what tells of them: the outputs manifest, and the
+ * `.sha256sum` files.
+ *
+ * @module
+ */
+
+import { pMapIterable } from "p-map";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import type { OutputPaths } from "../../layout/output_paths.ts";
+import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
+import type { TransferEvent } from "../../storage/transfer/transfer.ts";
+import { joinListing } from "../manifest/list_outputs.ts";
+import { type FileAndSidecar, pairSidecars } from "../artifacts/pair_sidecars.ts";
+import { readOutputs, type RunManifest } from "../manifest/read.ts";
+import type { VerifiedFile } from "./verified_file.ts";
+import { FileVerifier } from "./file.ts";
+
+/** Options of {@linkcode verifyRun}. */
+export interface VerifyRunOptions extends CallOptions {
+  /**
+   * The run's manifest, where it has been read already; `NO_MANIFEST` to go by the checksums beside
+   * the files alone. Default: it is read.
+   */
+  readonly manifest?: RunManifest;
+  /** Go by sizes and by the hashes that the storage has on record, without reading the files. */
+  readonly quick?: boolean;
+  /**
+   * Whether a file that was written after the part which tells of it is suspicious, where nothing
+   * but sizes is compared. Not so in a copy, whose times are those of the copying. Default: `true`.
+   */
+  readonly times?: boolean;
+  /** How many files are read at once. Default: 16; with `quick`, 32. */
+  readonly concurrency?: number;
+  /** Where a location is, for messages. Default: its S3 URI. */
+  readonly show?: (location: OutputLocation) => string;
+  /** Told of what happens: of each file that is read, and of each result. */
+  readonly onEvent?: (event: TransferEvent) => void;
+}
+
+/** For how many files more than those under way results may wait for one that takes long. */
+const AHEAD = 8;
+
+/**
+ * Verifies the files of a run: all that its manifest tells of and all that are there, each once.
+ * They come as a stream, nearly in the order of their paths; none is held in memory longer than it
+ * takes, so a run of any length can be verified.
+ *
+ * A file that the manifest names has to be as it says; another one, as the `.sha256sum` beside it
+ * says. A `.sha256sum` has to agree with its file, and one without a file is a file missing.
+ *
+ * @param backend The storage.
+ * @param root The run; `new RunDirectory()` for a directory that holds just that.
+ * @param options How, and how thoroughly.
+ * @returns The files. What is wrong with one is a result, never thrown.
+ * @throws {RunOutputsError} What stops the whole: a run that can't be listed, a manifest that can't
+ * be read.
+ *
+ * @example
+ * ```ts
+ * import { bytesSource, MemoryBackend, RunOutputRoot, verifyRun } from "@therock/run-outputs";
+ *
+ * const root = RunOutputRoot.forLocal({ platform: "linux" });
+ * const storage = new MemoryBackend();
+ * await storage.write(root.file("a_lib_generic.tar.zst"), bytesSource("not what it was"));
+ * await storage.write(
+ *   root.file("a_lib_generic.tar.zst.sha256sum"),
+ *   bytesSource("0".repeat(64)),
+ * );
+ * const bad = [];
+ * for await (const { path, verdict, error } of verifyRun(storage, root)) {
+ *   if (error !== undefined) bad.push(`${verdict} ${path}`);
+ * }
+ * console.assert(bad.join() === "wrong-hash a_lib_generic.tar.zst");
+ * ```
+ */
+export async function* verifyRun(
+  backend: StorageBackend,
+  root: OutputPaths,
+  options: VerifyRunOptions = {},
+): AsyncGenerator<VerifiedFile> {
+  const { signal, quick = false, times = true, show = String, onEvent } = options;
+  const { concurrency = quick ? 32 : 16 } = options;
+  const manifest = options.manifest ?? await readOutputs(backend, root, { show, signal });
+  // Who stops asking ends what is under way.
+  const stop = new AbortController();
+  const ended = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+  const verifier = new FileVerifier(backend, root, {
+    manifest,
+    quick,
+    times,
+    show,
+    onEvent,
+    signal: ended,
+  });
+  const underWay = new Set<Promise<unknown>>();
+  const verify = async (pair: FileAndSidecar): Promise<readonly VerifiedFile[]> => {
+    const verifying = verifier.verify(pair).catch((error) => {
+      if (ended.aborted) return [];
+      throw error;
+    });
+    underWay.add(verifying);
+    try {
+      const results = await verifying;
+      for (const result of results) onEvent?.({ type: "finish", result: asTransfer(result) });
+      return results;
+    } finally {
+      underWay.delete(verifying);
+    }
+  };
+  try {
+    const pairs = pairSidecars(joinListing(backend, root, manifest, { signal: ended }));
+    const backpressure = concurrency * AHEAD;
+    for await (const results of pMapIterable(pairs, verify, { concurrency, backpressure })) {
+      signal?.throwIfAborted();
+      yield* results;
+    }
+    signal?.throwIfAborted();
+  } finally {
+    stop.abort();
+    await Promise.allSettled(underWay);
+  }
+}
+
+function asTransfer({ location, path, size, error }: VerifiedFile) {
+  const outcome = error === undefined ? "unchanged" as const : "failed" as const;
+  return { location, path, size, outcome, warnings: [], error };
+}

@@ -1,0 +1,16 @@
+/**
+ * The hashing thread.
+ *
+ * @module
+ */
+
+import { type HashAnswer, type HashRequest, HashServer } from "./server.ts";
+
+/** What a worker's global scope has; the types of a page don't know it. */
+const scope = self as unknown as {
+  onmessage: (event: MessageEvent<HashRequest>) => void;
+  postMessage(answer: HashAnswer, transfer?: Transferable[]): void;
+};
+const server = new HashServer((answer, transfer) => scope.postMessage(answer, transfer));
+scope.onmessage = ({ data }) => server.receive(data);
+scope.postMessage({ type: "ready" });

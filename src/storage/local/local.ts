@@ -1,0 +1,422 @@
+/**
+ * The local driver: a staging directory on a disk.
+ *
+ * An object's path is the staging directory with the object's key; the bucket is no part of it.
+ * Only regular files are objects. Symbolic links below the staging directory are neither listed
+ * nor followed, so nothing outside of it is read or written; the staging directory itself may be
+ * one.
+ *
+ * @module
+ */
+
+import { dirname, join, resolve } from "node:path";
+import { invalid, quote, RunOutputsError } from "../../errors/error.ts";
+import { decodeWindowsName, encodeWindowsName } from "../../layout/local_name.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import { isTemporary, writeFileAtomic } from "./atomic_file.ts";
+import type {
+  ByteRange,
+  ByteSource,
+  CallOptions,
+  ListOptions,
+  ObjectBody,
+  ObjectInfo,
+  ReadOptions,
+  StorageBackend,
+  WriteOptions,
+} from "../backend.ts";
+import { readFile } from "../byte_source.ts";
+import { compareKeys } from "../../layout/compare_keys.ts";
+import { contentType } from "../content_type.ts";
+import { diskError } from "../../errors/disk.ts";
+import { type NamedEntry, readDirectory } from "./disk_name.ts";
+import { isUnfinished } from "./download_part.ts";
+import { clipRange } from "../range.ts";
+
+/** Options of {@linkcode LocalBackend}. */
+export interface LocalBackendOptions {
+  /**
+   * Whether names are encoded as Windows needs it. Default: on Windows. A disk that is carried
+   * from one system to the other needs the same setting on both.
+   */
+  readonly encodeNames?: boolean;
+  /**
+   * Told, in one line, of what a list has to leave out because no key has such a name: one with
+   * control characters, or that is not UTF-8. Each is told once. Default: the list fails.
+   */
+  readonly onNotice?: (message: string) => void;
+}
+
+/**
+ * Storage in a staging directory.
+ *
+ * @example
+ * ```ts
+ * import { bytesSource, LocalBackend, OutputLocation } from "@therock/run-outputs";
+ *
+ * const dir = await Deno.makeTempDir();
+ * const backend = new LocalBackend(dir);
+ * const location = new OutputLocation("local", "local-linux/a.log");
+ * await backend.write(location, bytesSource("hello\n"));
+ * console.assert(await Deno.readTextFile(`${dir}/local-linux/a.log`) === "hello\n");
+ * await Deno.remove(dir, { recursive: true });
+ * ```
+ */
+export class LocalBackend implements StorageBackend {
+  /** What kind of storage this is. */
+  readonly name = "local";
+  /** Writing has an effect. */
+  readonly writes = true;
+  /** By a hard link, where the file system has them. */
+  readonly enforcesAbsence = true;
+  /** The staging directory, as an absolute path. */
+  readonly stagingDir: string;
+  readonly #encode: boolean;
+  readonly #onNotice: ((message: string) => void) | undefined;
+  readonly #told = new Set<string>();
+
+  /**
+   * Creates a driver. The directory need not exist: it is made by the first write, and reads as
+   * empty before.
+   *
+   * @param stagingDir The staging directory.
+   * @param options How names are kept on disk.
+   * @throws {RunOutputsError} `invalid`, if the directory's name is empty.
+   */
+  constructor(stagingDir: string, options: LocalBackendOptions = {}) {
+    if (stagingDir === "") throw invalid("staging directory", stagingDir, "a directory");
+    this.stagingDir = resolve(stagingDir);
+    this.#encode = options.encodeNames ?? Deno.build.os === "windows";
+    this.#onNotice = options.onNotice;
+  }
+
+  /** {@inheritDoc StorageBackend.stat} */
+  async stat(location: OutputLocation, options: CallOptions = {}): Promise<ObjectInfo> {
+    options.signal?.throwIfAborted();
+    const path = this.#path(location);
+    try {
+      await this.#stayInside(path);
+      const stat = await Deno.lstat(path);
+      if (!stat.isFile) throw notFound("read", path);
+      return info(location, stat);
+    } catch (error) {
+      throw asMissing("read", path, error);
+    }
+  }
+
+  /** {@inheritDoc StorageBackend.list} */
+  async *list(prefix: OutputLocation, options: ListOptions = {}): AsyncGenerator<ObjectInfo> {
+    const path = this.#path(prefix);
+    try {
+      await this.#stayInside(path);
+      const stat = await (prefix.key === "" ? Deno.stat(path) : Deno.lstat(path));
+      if (!stat.isDirectory) return;
+    } catch (error) {
+      if (isMissing(error)) return;
+      throw diskError("list", path, error);
+    }
+    yield* this.#walk(prefix, path, options);
+  }
+
+  /** {@inheritDoc StorageBackend.read} */
+  async read(location: OutputLocation, options: ReadOptions = {}): Promise<ObjectBody> {
+    options.signal?.throwIfAborted();
+    const path = this.#path(location);
+    let file: Deno.FsFile | undefined;
+    try {
+      await this.#stayInside(path);
+      if (!(await Deno.lstat(path)).isFile) throw notFound("read", path);
+      file = await Deno.open(path);
+      const found = info(location, await file.stat());
+      if (options.ifMatch !== undefined && options.ifMatch !== found.etag) {
+        throw new RunOutputsError("conflict", `Cannot read '${path}': it has changed`);
+      }
+      return new FileBody(path, file, found, clipRange(options.range, found.size), options.signal);
+    } catch (error) {
+      file?.close();
+      throw asMissing("read", path, error);
+    }
+  }
+
+  /** {@inheritDoc StorageBackend.write} */
+  async write(
+    location: OutputLocation,
+    source: ByteSource,
+    options: WriteOptions = {},
+  ): Promise<ObjectInfo> {
+    options.signal?.throwIfAborted();
+    const path = this.#writable(location);
+    await this.#stayInside(path).catch((error) => {
+      throw diskError("write", path, error);
+    });
+    const { sha256, stat } = await writeFileAtomic(path, source.open(undefined, options.signal), {
+      size: source.size,
+      sha256: options.sha256,
+      ifAbsent: Boolean(options.ifAbsent),
+      // Between this and the rename is a gap of microseconds, in which another writer is not seen.
+      condition: options.ifMatch === undefined
+        ? undefined
+        : () => this.#insistOn(location, options.ifMatch!),
+      onBytes: options.onBytes,
+      signal: options.signal,
+    });
+    return { ...info(location, stat), sha256 };
+  }
+
+  /** {@inheritDoc StorageBackend.checkWrite} */
+  async checkWrite(location: OutputLocation, options: CallOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    const path = this.#writable(location);
+    try {
+      await this.#stayInside(path);
+      const stat = await Deno.lstat(path);
+      if (stat.isDirectory) throw new Deno.errors.IsADirectory();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw diskError("write", path, error);
+    }
+  }
+
+  /** {@inheritDoc StorageBackend.copy} */
+  async copy(
+    from: OutputLocation,
+    to: OutputLocation,
+    options: WriteOptions = {},
+  ): Promise<ObjectInfo> {
+    const found = await this.stat(from, options);
+    const target = this.#writable(to);
+    if (this.#path(from) === target) {
+      if (options.ifAbsent) {
+        throw new RunOutputsError("conflict", `Cannot write '${target}': it exists`);
+      }
+      return { ...found, location: to };
+    }
+    await this.#stayInside(target).catch((error) => {
+      throw diskError("write", target, error);
+    });
+    await using body = await this.read(from, { ifMatch: found.etag, signal: options.signal });
+    const { sha256, stat } = await writeFileAtomic(target, body, {
+      ...options,
+      sha256: undefined,
+      ifAbsent: Boolean(options.ifAbsent),
+    });
+    return { ...info(to, stat), sha256 };
+  }
+
+  /** {@inheritDoc StorageBackend.delete} */
+  async delete(location: OutputLocation, options: CallOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    const path = this.#writable(location);
+    try {
+      await this.#stayInside(path);
+      if (!(await Deno.lstat(path)).isFile) return;
+      await Deno.remove(path);
+    } catch (error) {
+      if (isMissing(error)) return;
+      throw diskError("delete", path, error);
+    }
+    await this.#removeEmptyAbove(path);
+  }
+
+  async #insistOn(location: OutputLocation, etag: string): Promise<void> {
+    const now = await this.stat(location).catch((error) => {
+      if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
+      throw error;
+    });
+    if (now?.etag === etag) return;
+    const path = this.#path(location);
+    throw new RunOutputsError("conflict", `Cannot write '${path}': what was there has changed`);
+  }
+
+  /** The path of a location. */
+  #path(location: OutputLocation): string {
+    const names = location.key === "" ? [] : location.key.split("/");
+    return join(this.stagingDir, ...(this.#encode ? names.map(encodeWindowsName) : names));
+  }
+
+  /** The path of a location that can be an object. */
+  #writable(location: OutputLocation): string {
+    if (location.key === "" || isTemporary(location.name)) {
+      throw invalid("key", location.key, "the name of an object, not one reserved for our own use");
+    }
+    return this.#path(location);
+  }
+
+  /**
+   * Refuses a path that leads through a symbolic link below the staging directory. Parts that do
+   * not exist yet can't be links.
+   */
+  async #stayInside(path: string): Promise<void> {
+    for (let dir = dirname(path); dir.length > this.stagingDir.length; dir = dirname(dir)) {
+      const stat = await Deno.lstat(dir).catch((error) => {
+        if (isMissing(error)) return undefined;
+        throw error;
+      });
+      if (stat?.isSymlink) {
+        throw new RunOutputsError(
+          "denied",
+          `Cannot use '${path}': '${dir}' is a symbolic link, which could lead out of the ` +
+            `staging directory`,
+        );
+      }
+    }
+  }
+
+  async *#walk(
+    above: OutputLocation,
+    path: string,
+    options: ListOptions,
+  ): AsyncGenerator<ObjectInfo> {
+    const { signal, recursive = true } = options;
+    const entries: (NamedEntry & { readonly key: string })[] = [];
+    try {
+      for (const entry of await readDirectory(path, signal)) {
+        signal?.throwIfAborted();
+        if (isTemporary(entry.name)) continue;
+        if (!(entry.isFile || (entry.isDirectory && recursive))) continue;
+        const readable = entry.isFile && entry.misread === undefined;
+        if (readable && await isUnfinished(join(path, entry.name))) continue;
+        entries.push({ ...entry, key: this.#encode ? decode(entry.name) : entry.name });
+      }
+    } catch (error) {
+      if (isMissing(error)) return;
+      throw diskError("list", path, error);
+    }
+    // Below a directory all keys continue with "/", so that is what its name sorts with.
+    entries.sort((a, b) =>
+      compareKeys(a.isDirectory ? `${a.key}/` : a.key, b.isDirectory ? `${b.key}/` : b.key)
+    );
+    for (const { key, name, isDirectory, misread } of entries) {
+      signal?.throwIfAborted();
+      const inside = join(path, name);
+      const location = this.#joinKey(above, key, inside, misread);
+      if (location === undefined) continue;
+      if (isDirectory) {
+        yield* this.#walk(location, inside, options);
+        continue;
+      }
+      let found: ObjectInfo;
+      try {
+        found = info(location, Deno.lstatSync(inside));
+      } catch (error) {
+        if (isMissing(error)) continue;
+        throw diskError("list", inside, error);
+      }
+      yield found;
+    }
+  }
+
+  /** The location of a name; nothing, if no key has such a name and that could be told. */
+  #joinKey(
+    above: OutputLocation,
+    name: string,
+    path: string,
+    misread: NamedEntry["misread"],
+  ): OutputLocation | undefined {
+    let reason: string | undefined = misread;
+    try {
+      const location = above.join(name);
+      if (misread === undefined) return location;
+    } catch (error) {
+      reason ??= (error as Error).message;
+    }
+    // To leave it out without a word would be a lie.
+    if (this.#onNotice === undefined) {
+      throw new RunOutputsError("failed", `Cannot list ${quote(path)}: ${reason}`);
+    }
+    if (!this.#told.has(path)) this.#onNotice(`Passing over ${quote(path)}: ${reason}`);
+    this.#told.add(path);
+    return undefined;
+  }
+
+  /** Removes the directories above a deleted object that are empty now: keys have none. */
+  async #removeEmptyAbove(path: string): Promise<void> {
+    for (let dir = dirname(path); dir.length > this.stagingDir.length; dir = dirname(dir)) {
+      try {
+        await Deno.remove(dir);
+      } catch {
+        // It is not empty, or somebody else was faster. Either way there is nothing left to do.
+        return;
+      }
+    }
+  }
+}
+
+/** A file that is being read. */
+class FileBody implements ObjectBody {
+  readonly info: ObjectInfo;
+  readonly #path: string;
+  readonly #range: ByteRange;
+  readonly #signal: AbortSignal | undefined;
+  #file: Deno.FsFile | undefined;
+
+  constructor(
+    path: string,
+    file: Deno.FsFile,
+    found: ObjectInfo,
+    range: ByteRange,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#path = path;
+    this.#file = file;
+    this.info = found;
+    this.#range = range;
+    this.#signal = signal;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    const file = this.#file;
+    if (file === undefined) {
+      throw new RunOutputsError("failed", `Cannot read '${this.#path}': it was read before`);
+    }
+    this.#file = undefined;
+    let left = this.#range.end - this.#range.start;
+    for await (const chunk of readFile({ file, path: this.#path }, this.#range, this.#signal)) {
+      left -= chunk.length;
+      yield chunk;
+    }
+    if (left > 0) {
+      throw new RunOutputsError(
+        "integrity",
+        `Cannot read '${this.#path}': it ended ${left} bytes early`,
+      );
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#file?.close();
+    this.#file = undefined;
+    return Promise.resolve();
+  }
+}
+
+function info(location: OutputLocation, stat: Deno.FileInfo): ObjectInfo {
+  const modified = stat.mtime ?? new Date(0);
+  // Every write makes a new file, so the inode tells apart what size and time can't.
+  const etag = `${stat.ino ?? 0}-${stat.size.toString(36)}-${modified.getTime().toString(36)}`;
+  return {
+    location,
+    size: stat.size,
+    etag,
+    modified,
+    contentType: contentType(location.name),
+  };
+}
+
+/** The key's segment of a name on disk; a name that we did not encode stands for itself. */
+function decode(name: string): string {
+  const segment = decodeWindowsName(name);
+  return encodeWindowsName(segment) === name ? segment : name;
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+}
+
+function notFound(action: string, path: string, cause?: unknown): RunOutputsError {
+  return new RunOutputsError("not_found", `Cannot ${action} '${path}': no such file`, { cause });
+}
+
+/** A path through something that is no directory is as missing as any other. */
+function asMissing(action: string, path: string, error: unknown): Error {
+  return isMissing(error) ? notFound(action, path, error) : diskError(action, path, error);
+}

@@ -1,0 +1,110 @@
+/**
+ * The files of a directory tree on disk, as relative paths: what an upload of a tree plans with.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { isTemporary } from "../local/atomic_file.ts";
+import { isUnfinished } from "../local/download_part.ts";
+import type { PathFilter } from "./path_filter.ts";
+import { readDirectory, segmentOf } from "../local/disk_name.ts";
+import { compareKeys } from "../../layout/compare_keys.ts";
+import { diskError } from "../../errors/disk.ts";
+import { RunOutputsError } from "../../errors/error.ts";
+
+/** One file of a tree. */
+export interface TreeFile {
+  /** Its path relative to the tree as part of a key, with `/` on every system. */
+  readonly relativePath: string;
+  /** Its path on disk. */
+  readonly path: string;
+  /** Its size in bytes. */
+  readonly size: number;
+}
+
+/** What a tree holds beside its files. */
+export interface TreeListing {
+  /** The chosen files, in the order of their relative paths. */
+  readonly files: readonly TreeFile[];
+  /** What was passed over, and why: symbolic links, devices. */
+  readonly skipped: readonly { readonly relativePath: string; readonly reason: string }[];
+  /** What could not be looked at: a directory without permission, a file that vanished. */
+  readonly unreadable: readonly { readonly relativePath: string; readonly error: Error }[];
+}
+
+/** Options of {@linkcode listTree}. */
+export interface ListTreeOptions {
+  /** Which files are wanted; all by default. */
+  readonly filter?: PathFilter;
+  /** Whether names are encoded as Windows needs it, and so decoded. Default: on Windows. */
+  readonly encodedNames?: boolean;
+  /** Stops the walk. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Lists the files of a directory and all below it.
+ *
+ * Symbolic links are not followed: a link would be uploaded as a second copy, or lead out of the
+ * tree. They are told in `skipped`, unless the filter leaves them out anyway. The directory itself
+ * may be a link.
+ *
+ * @param root The directory.
+ * @param options A filter and a signal.
+ * @returns The files, what was skipped and what could not be read.
+ * @throws {RunOutputsError} `not_found` or another code of the disk, if the directory itself can't
+ * be read.
+ */
+export async function listTree(
+  root: string,
+  options: ListTreeOptions = {},
+): Promise<TreeListing> {
+  const { filter, encodedNames, signal } = options;
+  const files: TreeFile[] = [];
+  const skipped: { relativePath: string; reason: string }[] = [];
+  const unreadable: { relativePath: string; error: Error }[] = [];
+
+  async function walk(dir: string, above: string): Promise<void> {
+    for (const entry of await readDirectory(dir, signal)) {
+      signal?.throwIfAborted();
+      const relativePath = above + segmentOf(entry.name, encodedNames);
+      const path = join(dir, entry.name);
+      try {
+        if (entry.misread !== undefined) throw misread(path, entry.misread);
+        if (entry.isDirectory) {
+          await walk(path, `${relativePath}/`);
+          continue;
+        }
+        if (filter !== undefined && !filter.matches(relativePath)) continue;
+        if (isTemporary(entry.name) || (entry.isFile && await isUnfinished(path))) {
+          skipped.push({ relativePath, reason: "a temporary file of ours" });
+        } else if (entry.isFile) {
+          files.push({ relativePath, path, size: Deno.lstatSync(path).size });
+        } else skipped.push({ relativePath, reason: kindOf(entry) });
+      } catch (error) {
+        signal?.throwIfAborted();
+        unreadable.push({ relativePath, error: diskError("read", path, error) });
+      }
+    }
+  }
+
+  try {
+    await walk(root, "");
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw diskError("list", root, error);
+  }
+  for (const list of [files, skipped, unreadable]) {
+    list.sort((a, b) => compareKeys(a.relativePath, b.relativePath));
+  }
+  return { files, skipped, unreadable };
+}
+
+function misread(path: string, reason: string): RunOutputsError {
+  return new RunOutputsError("invalid", `Cannot read '${path}': ${reason}`);
+}
+
+function kindOf(entry: Deno.DirEntry): string {
+  return entry.isSymlink ? "a symbolic link" : "not a regular file";
+}

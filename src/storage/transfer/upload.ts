@@ -1,0 +1,338 @@
+/**
+ * The upload of files into a storage.
+ *
+ * @module
+ */
+
+import { RunOutputsError } from "../../errors/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import type { ByteSource, ObjectInfo, StorageBackend, WriteOptions } from "../backend.ts";
+import { sha256Of } from "../hash/sha256_of.ts";
+import { bytesSource, fileSource } from "../byte_source.ts";
+import { contentType } from "../content_type.ts";
+import {
+  concurrencyFor,
+  transferAll,
+  type TransferOptions,
+  type TransferResult,
+} from "./transfer.ts";
+import { Vacancies } from "../vacancies.ts";
+
+/** What to do where something is already. Content that is the same is never sent again. */
+export type IfExists = "replace" | "skip" | "fail";
+
+/** One file to upload. */
+export interface UploadItem {
+  /** Where to. */
+  readonly location: OutputLocation;
+  /** Where the bytes come from, for people: a path on disk, or what they are made from. */
+  readonly path: string;
+  /** The size in bytes, where it is known before the bytes are there. */
+  readonly size?: number;
+  /** The SHA-256 that the bytes must have, 64 hex digits in lower case. */
+  readonly sha256?: string;
+  /** What tells that hash, for messages: a path on disk. */
+  readonly sha256From?: string;
+  /** The content type; by the location's name if not given. */
+  readonly contentType?: string;
+  /** How many bytes it is made from, where it is made when its turn comes. */
+  readonly madeFrom?: number;
+  /**
+   * Makes the bytes available; what it returns is disposed of after the upload. `onMade` is told how
+   * many bytes more of what it is made from are done.
+   */
+  open(
+    signal?: AbortSignal,
+    onMade?: (bytes: number) => void,
+  ): Promise<ByteSource & Partial<AsyncDisposable>>;
+  /** What a dry run checks in place of `open`, where `open` is costly. */
+  check?(signal?: AbortSignal): Promise<void>;
+  /**
+   * What to upload once this is there: a checksum beside its archive. In a dry run the hash of
+   * bytes that are still to be made is not known.
+   */
+  followUp?(written: { readonly sha256?: string }): readonly UploadItem[];
+}
+
+/** Options of {@linkcode upload}. */
+export interface UploadOptions extends TransferOptions {
+  /** What to do where something else is already. Default: `replace`, with a warning. */
+  readonly ifExists?: IfExists;
+  /** Where a location is, for messages. Default: its S3 URI. */
+  readonly show?: (location: OutputLocation) => string;
+}
+
+/**
+ * A file on disk as an item to upload.
+ *
+ * @param location Where to.
+ * @param path The file.
+ * @param more A hash to insist on, a content type, what follows.
+ * @returns The item.
+ */
+export function fileItem(
+  location: OutputLocation,
+  path: string,
+  more: Partial<
+    Pick<UploadItem, "size" | "sha256" | "sha256From" | "contentType" | "followUp">
+  > = {},
+): UploadItem {
+  return { location, path, ...more, open: () => fileSource(path) };
+}
+
+/**
+ * A short text as an item to upload.
+ *
+ * @param location Where to.
+ * @param text The content.
+ * @param path What the text was made from, for people.
+ * @returns The item.
+ */
+export function textItem(location: OutputLocation, text: string, path: string): UploadItem {
+  const source = bytesSource(text);
+  return { location, path, size: source.size, open: () => Promise.resolve(source) };
+}
+
+/**
+ * Uploads files, each one whole or not at all. A failure of one does not stop the others.
+ *
+ * @param backend The storage.
+ * @param items The files.
+ * @param options What to do where something exists, concurrency, progress, a signal.
+ * @returns What became of each, in the order of the items, what followed one right behind it.
+ * @throws The signal's reason, after files under way have been cleaned up.
+ *
+ * @example
+ * ```ts
+ * import { MemoryBackend, OutputLocation, textItem, upload } from "@therock/run-outputs";
+ *
+ * const to = new OutputLocation("local", "local-linux/a.txt");
+ * const backend = new MemoryBackend();
+ * const first = await upload(backend, [textItem(to, "hello\n", "a greeting")]);
+ * const second = await upload(backend, [textItem(to, "hello\n", "a greeting")]);
+ * console.assert(first[0].outcome === "written" && second[0].outcome === "unchanged");
+ * ```
+ */
+export async function upload(
+  backend: StorageBackend,
+  items: Iterable<UploadItem>,
+  options: UploadOptions = {},
+): Promise<TransferResult[]> {
+  const { show = String } = options;
+  async function withFollowUps(item: UploadItem): Promise<readonly TransferResult[]> {
+    options.onEvent?.({ type: "start", path: item.path, size: item.size });
+    const result = await uploadOne(backend, item, vacancies, options);
+    options.onEvent?.({ type: "finish", result });
+    const results = [result];
+    for (const next of item.followUp?.({ sha256: result.sha256 }) ?? []) {
+      try {
+        results.push(...await withFollowUps(next));
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        const failure = failed(next, error as Error);
+        options.onEvent?.({ type: "finish", result: failure });
+        results.push(failure);
+      }
+    }
+    if (results.length > 1 && result.etag !== undefined) {
+      try {
+        const conflict = await replacedMeanwhile(backend, result, options);
+        if (conflict !== undefined) results[0] = failed(item, conflict);
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        // All is there: only whether it has stayed could not be seen.
+        const unseen = `Cannot see whether ${show(result.location)} was replaced meanwhile: ` +
+          (error as Error).message;
+        results[0] = { ...result, warnings: [...result.warnings, unseen] };
+      }
+    }
+    return results;
+  }
+  const all = [...items];
+  const vacancies = new Vacancies(backend, all.map(({ location }) => location));
+  const concurrency = concurrencyFor(all, options.concurrency);
+  return await transferAll(all, withFollowUps, failed, { ...options, concurrency });
+}
+
+async function uploadOne(
+  backend: StorageBackend,
+  item: UploadItem,
+  vacancies: Vacancies,
+  options: UploadOptions,
+): Promise<TransferResult> {
+  const { location, path } = item;
+  const { ifExists = "replace", show = String, signal } = options;
+  // What nobody will compare with need not be hashed.
+  const wanted = ifExists === "skip" && item.followUp === undefined ? "size" : "sha256";
+  if (!backend.writes && item.check !== undefined) {
+    await item.check(signal);
+    await backend.checkWrite?.(location, { signal });
+    const existing = ifExists === "skip" && await lookUp(backend, location, wanted, signal);
+    if (existing) return skipped(item, existing, undefined);
+    return { location, path, outcome: "planned", size: item.size, warnings: [] };
+  }
+  const onMade = (bytes: number) =>
+    options.onEvent?.({ type: "made", path, bytes, of: item.madeFrom });
+  await using source = disposable(await item.open(signal, onMade));
+  // To skip what others write meanwhile, a list is too old where the storage does not watch over it.
+  const isListed = ifExists === "replace" || backend.enforcesAbsence === true;
+  if (isListed && await vacancies.isFree(location, signal)) {
+    try {
+      const ifAbsent = ifExists === "fail" ? true : "seen";
+      return await send(backend, item, source, { sha256: source.sha256, ifAbsent }, options);
+    } catch (error) {
+      if (!(error instanceof RunOutputsError) || error.code !== "conflict") throw error;
+      // Another upload was there in between: what it has put there is dealt with as what was
+      // there before.
+      signal?.throwIfAborted();
+    }
+  }
+  const existing = await lookUp(backend, location, wanted, signal);
+  if (existing !== undefined && ifExists === "skip") {
+    return skipped(item, existing, markOf(backend, existing));
+  }
+
+  const warnings: string[] = [];
+  let { sha256 } = source;
+  if (existing !== undefined) {
+    sha256 ??= await sha256Of(source.open(undefined, signal));
+    checkHash(item, sha256);
+    if (existing.size === source.size && existing.sha256 === sha256) {
+      const { size } = source;
+      const etag = markOf(backend, existing);
+      return { location, path, outcome: "unchanged", size, sha256, etag, warnings };
+    }
+    if (ifExists === "fail") {
+      throw new RunOutputsError(
+        "conflict",
+        `Cannot upload '${path}' to ${show(location)}: other content is there (sha256 ` +
+          `${existing.sha256}, this has ${sha256}); --if-exists replace overwrites it`,
+      );
+    }
+    warnings.push(
+      `${show(location)} had other content: sha256 ${existing.sha256} is replaced by ${sha256}`,
+    );
+  }
+  const ifAbsent = ifExists === "fail";
+  return await send(backend, item, source, { sha256, ifAbsent, warnings }, options);
+}
+
+/** Hands the bytes to the storage. */
+async function send(
+  backend: StorageBackend,
+  item: UploadItem,
+  source: ByteSource,
+  { sha256, ifAbsent, warnings = [] }:
+    & Pick<WriteOptions, "sha256" | "ifAbsent">
+    & { readonly warnings?: readonly string[] },
+  { onEvent, signal }: UploadOptions,
+): Promise<TransferResult> {
+  const { location, path } = item;
+  let resumed: number | undefined;
+  const writing = backend.write(location, source, {
+    sha256: sha256 ?? item.sha256,
+    contentType: item.contentType ?? contentType(location.name),
+    ifAbsent,
+    onBytes: (bytes) => onEvent?.({ type: "bytes", path, bytes }),
+    onResumed: (bytes) => resumed = bytes,
+    signal,
+  });
+  const written = await writing.catch((error) => {
+    throw withItsSource(item, error);
+  });
+  const { size } = written;
+  const etag = markOf(backend, written);
+  const outcome = backend.writes ? "written" : "planned";
+  const continued = resumed === undefined ? {} : { resumed };
+  return { location, path, outcome, size, sha256: written.sha256, etag, warnings, ...continued };
+}
+
+/** In a dry run nothing is there to be replaced. */
+function markOf(backend: StorageBackend, { etag }: ObjectInfo): string | undefined {
+  return backend.writes ? etag : undefined;
+}
+
+/**
+ * Notices that another upload has put other content under an object whose checksum we have just
+ * written: the two must not stay together unsaid.
+ */
+async function replacedMeanwhile(
+  backend: StorageBackend,
+  ours: TransferResult,
+  { show = String, signal }: UploadOptions,
+): Promise<RunOutputsError | undefined> {
+  const now = await lookUp(backend, ours.location, "size", signal);
+  if (now?.etag === ours.etag) return undefined;
+  const theirs = now && (await lookUp(backend, ours.location, "sha256", signal))?.sha256;
+  if (theirs === ours.sha256) return undefined;
+  return new RunOutputsError(
+    "conflict",
+    `Another upload has replaced ${show(ours.location)} meanwhile: sha256 ${ours.sha256} became ` +
+      `${theirs ?? "nothing"}; upload once more when it is done`,
+  );
+}
+
+function skipped(
+  { location, path }: UploadItem,
+  { size, sha256 }: ObjectInfo,
+  etag: string | undefined,
+): TransferResult {
+  return { location, path, outcome: "skipped", size, sha256, etag, warnings: [] };
+}
+
+function failed(item: UploadItem, error: Error): TransferResult {
+  const { location, path, size } = item;
+  return { location, path, outcome: "failed", size, warnings: [], error };
+}
+
+/** How often an object that keeps changing under our eyes is looked at again. */
+const MAX_LOOKS = 5;
+
+/** What is at a location, with its hash where that is wanted; `undefined` if nothing is. */
+async function lookUp(
+  backend: StorageBackend,
+  location: OutputLocation,
+  wanted: "size" | "sha256",
+  signal: AbortSignal | undefined,
+): Promise<ObjectInfo | undefined> {
+  for (let look = 1;; look++) {
+    try {
+      const info = await backend.stat(location, { signal });
+      if (wanted === "size" || info.sha256 !== undefined) return info;
+      await using body = await backend.read(location, { ifMatch: info.etag, signal });
+      return { ...info, sha256: await sha256Of(body) };
+    } catch (error) {
+      if (!(error instanceof RunOutputsError)) throw error;
+      if (error.code === "not_found") return undefined;
+      // Another upload came between the two calls.
+      if (error.code !== "conflict" || look === MAX_LOOKS) throw error;
+    }
+  }
+}
+
+function checkHash(item: UploadItem, sha256: string): void {
+  if (item.sha256 === undefined || item.sha256 === sha256) return;
+  const error = new RunOutputsError(
+    "integrity",
+    `Cannot upload '${item.path}': it has sha256 ${sha256}, expected ${item.sha256}`,
+  );
+  throw withItsSource(item, error);
+}
+
+/** An error of wrong bytes that names what tells which are right. */
+function withItsSource({ sha256From }: UploadItem, error: unknown): unknown {
+  const isWrong = error instanceof RunOutputsError && error.code === "integrity";
+  if (!isWrong || sha256From === undefined) return error;
+  const message = `${error.message} (the checksum is from '${sha256From}')`;
+  return new RunOutputsError("integrity", message, { cause: error });
+}
+
+function disposable(source: ByteSource & Partial<AsyncDisposable>): ByteSource & AsyncDisposable {
+  return {
+    size: source.size,
+    sha256: source.sha256,
+    path: source.path,
+    open: (range, signal) => source.open(range, signal),
+    [Symbol.asyncDispose]: async () => await source[Symbol.asyncDispose]?.(),
+  };
+}

@@ -1,0 +1,129 @@
+/** Names and links of archives, without a disk: also those of Windows. */
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { BadArchive } from "../../../src/archive/tar/bad_archive.ts";
+import { LinkModel, resolveLinks } from "../../../src/archive/unpack/link_model.ts";
+import {
+  diskLink,
+  diskName,
+  linkSegments,
+  mapByManifest,
+  memberSegments,
+  readManifest,
+} from "../../../src/archive/tar/member_path.ts";
+
+const bad = (call: () => unknown, reason: RegExp) =>
+  assert.throws(call, (error) => error instanceof BadArchive && reason.test(error.message));
+
+Deno.test("memberSegments(): no name leads out, whatever it is", () => {
+  const part = fc.constantFrom("..", ".", "", "a", "C:", "\\", "~", "\0", "😀");
+  const name = fc.oneof(fc.string(), fc.array(part).map((parts) => parts.join("/")));
+  fc.assert(fc.property(name, (name) => {
+    try {
+      for (const segment of memberSegments(name)) {
+        assert(segment !== "" && segment !== "." && segment !== "..");
+        assert(!/[/\0]/.test(segment));
+        assert.match(diskName(segment, "windows"), /^[^<>:"|?*\\/\p{Cc}]+$/u);
+      }
+    } catch (error) {
+      assert(error instanceof BadArchive, String(error));
+    }
+  }));
+});
+
+Deno.test("diskLink(): on Windows with its separator, and its names encoded", () => {
+  assert.equal(diskLink("../a:b/./c", "posix"), "../a:b/./c");
+  assert.equal(diskLink("../a:b/./c", "windows"), "..\\a%3Ab\\c");
+  assert.equal(diskLink(".", "windows"), ".");
+  bad(() => linkSegments("c:/x"), /Windows/);
+});
+
+Deno.test("mapByManifest(): the first listed path that is a prefix, by whole names", () => {
+  const relpaths = readManifest("a/b/c\na\n\n x/y \n");
+  const map = (name: string, strip: boolean) => mapByManifest(relpaths, strip)(name.split("/"));
+  assert.deepEqual(map("a/b/c/d", true), ["d"]);
+  assert.deepEqual(map("a/b/d", true), ["b", "d"]);
+  assert.deepEqual(map("a/b/c/d", false), ["a", "b", "c", "d"]);
+  assert.deepEqual(map("x", true), "ancestor");
+  assert.deepEqual(map("x/yy", true), undefined);
+  assert.deepEqual(map("x/y", true), []);
+});
+
+Deno.test("LinkModel: a disk without case: names that differ only in case are refused", () => {
+  for (
+    const [first, second] of [["Lib/a", "lib/b"], ["lib/A", "lib/a"], ["é", "É"], ["e\u0301", "é"]]
+  ) {
+    const model = new LinkModel(true);
+    model.place(first.split("/"), () => {});
+    bad(() => model.place(second.split("/"), () => {}), /only in case/);
+    const exact = new LinkModel(false);
+    exact.place(first.split("/"), () => {});
+    exact.place(second.split("/"), () => {});
+  }
+});
+
+Deno.test("LinkModel: no order of links and members writes outside, or leaves a link that leads out", () => {
+  const segment = fc.constantFrom("a", "b", "c");
+  const path = fc.array(segment, { minLength: 1, maxLength: 4 });
+  const target = fc.array(fc.oneof(segment, fc.constant("..")), { minLength: 1, maxLength: 5 });
+  const member = fc.oneof(
+    fc.record({ path, type: fc.constant("link"), target }),
+    fc.record({ path, type: fc.constantFrom("file", "directory"), target }),
+  );
+  fc.assert(
+    fc.property(fc.array(member, { maxLength: 8 }), (members) => {
+      const model = new LinkModel(false);
+      const made = new Set<string>();
+      try {
+        for (const { path, type, target } of members) {
+          const place = model.place(path, (directory) => void made.add(directory));
+          assert(!place.split("/").includes(".."));
+          for (let at = place.indexOf("/"); at >= 0; at = place.indexOf("/", at + 1)) {
+            assert.equal(model.linkAt(place.slice(0, at)), undefined, "no link is on the way");
+            assert(model.isDirectory(place.slice(0, at)));
+          }
+          if (model.isDirectory(place)) continue;
+          if (type === "link") model.addLink(place, target.join("/"));
+          else if (type === "directory" && model.linkAt(place) === undefined) {
+            model.addDirectory(place);
+          } else model.removeLink(place);
+        }
+        model.checkLinks();
+      } catch (error) {
+        assert(error instanceof BadArchive, String(error));
+        return;
+      }
+      // The same once more, in the plainest way: every link, step by step from the root.
+      for (const link of model.links.keys()) {
+        assert.doesNotThrow(() => walk(link.split("/"), model.links));
+      }
+    }),
+    { numRuns: 5000 },
+  );
+});
+
+/** Goes a way as a system does, and throws when it leaves the root. */
+function walk(way: readonly string[], links: ReadonlyMap<string, string>, depth = 0): string[] {
+  let here: string[] = [];
+  for (const [i, name] of way.entries()) {
+    if (name === "..") {
+      if (here.length === 0) throw new Error("out");
+      here = here.slice(0, -1);
+      continue;
+    }
+    const text = links.get([...here, name].join("/"));
+    if (text === undefined) here = [...here, name];
+    else if (depth > 40) return here;
+    else return walk([...here, ...text.split("/"), ...way.slice(i + 1)], links, depth + 1);
+  }
+  return here;
+}
+
+Deno.test("resolveLinks(): circles end", () => {
+  const links = new Map([["a", "b/x"], ["b", "a/y"], ["s", "s"]]);
+  const linkAt = (path: string) => links.get(path);
+  assert.equal(resolveLinks(["a", "f"], [], linkAt, true), undefined);
+  assert.equal(resolveLinks(["s"], [], linkAt, true), undefined);
+  assert.deepEqual(resolveLinks(["s"], [], linkAt, false), ["s"]);
+});

@@ -1,0 +1,252 @@
+/** Uploads in a job of GitHub Actions: what the job is told, and what nobody is. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { redactor } from "../../../../src/cli/terminal/redact.ts";
+import { runs } from "../../../support/command_line.ts";
+import { assertGolden } from "../../../support/golden.ts";
+import { startFaultProxy } from "../../../support/fault_proxy.ts";
+import { makeJob } from "../../../support/job.ts";
+import { startS3Server } from "../../../support/s3_server.ts";
+import { s3Env } from "../../../support/s3_subject.ts";
+import { fileNames, snapshot } from "../../../support/snapshot.ts";
+import { BUILD_KEYS, makeBuild, MANIFEST_PATH, RUN } from "../../../support/staging.ts";
+import { tempDir, writeTree } from "../../../support/temp_dir.ts";
+
+const GROUP = ["--artifact-group", "g"];
+
+Deno.test("upload build in a job: outputs, a summary with links, its mirror, a group of lines", async () => {
+  await using dir = await tempDir();
+  await using server = await startS3Server();
+  const build = join(dir.path, "build");
+  await makeBuild(build);
+  await writeTree(build, { "logs/build_observability.html": "<p>", "logs/notes & more.txt": "" });
+  const job = await makeJob(join(dir.path, "job"));
+  const args = ["upload", "build", ...GROUP, "--build-dir", build, "--bucket", "suite", ...RUN];
+  const { out, err } = await runs(0, args, { ...job.env, ...s3Env(server.url) });
+  assert.equal(err, "");
+  const { outputs, summary, mirror } = await job.told();
+  const base = `${server.url}/suite/123-linux`;
+  const { bytes, ...rest } = outputs;
+  assert(Number(bytes) > 5000, bytes);
+  assert.deepEqual(rest, {
+    "prefix": "123-linux",
+    "bucket": "suite",
+    "s3-uri": "s3://suite/123-linux",
+    "index-url": `${base}/index.html`,
+    "manifest": `${base}/manifests/g/therock_manifest.json`,
+    "outputs-manifest": `${base}/manifests/outputs/build.g.json`,
+    "count": `${BUILD_KEYS.length + 2}`,
+  });
+  assert.equal(mirror, summary);
+  const stable = summary.replaceAll(server.url, "https://host").replace(/[\d.]+ k?B/g, "N B");
+  await assertGolden("github/upload_build.md", stable);
+  for (const [, link] of summary.matchAll(/\]\(([^)]+)\)/g)) {
+    const answer = await fetch(link);
+    await answer.body?.cancel();
+    assert.equal(answer.status, 200, link);
+  }
+  const lines = out.trimEnd().split("\n");
+  assert.equal(lines[0], "::group::22 files");
+  assert.equal(lines.indexOf("::endgroup::"), 23);
+  assert.equal(lines.length, 26);
+});
+
+Deno.test("upload build in a job that failed: no link to artifacts, none that is dead", async () => {
+  await using dir = await tempDir();
+  await using server = await startS3Server();
+  const build = join(dir.path, "build");
+  await makeBuild(build);
+  await Deno.remove(join(build, MANIFEST_PATH));
+  const job = await makeJob(join(dir.path, "job"));
+  const args = ["upload", "build", ...GROUP, "--build-dir", build, "--bucket", "suite", ...RUN];
+  await runs(0, [...args, "--job-status", "failure"], { ...job.env, ...s3Env(server.url) });
+  const { summary } = await job.told();
+  const links = [...summary.matchAll(/\[([^\]]+)\]\(/g)].map(([, name]) => name);
+  assert.deepEqual(links, ["Logs", "Build profile"]);
+  assert.match(summary, /^\| Artifacts \| 3 \|/m);
+});
+
+Deno.test("upload in a job: several manifests are several lines of one output", async () => {
+  await using dir = await tempDir();
+  await writeTree(dir.path, { "m/a.json": "{}", "m/b.json": "{}" });
+  const job = await makeJob(join(dir.path, "job"));
+  const staging = join(dir.path, "staging");
+  const args = ["upload", "files", join(dir.path, "m"), "--to", "manifests/g", ...RUN];
+  await runs(0, [...args, "--output-dir", staging], job.env);
+  const { outputs, summary } = await job.told();
+  assert.deepEqual(outputs.manifest.split("\n").map((url) => url.replace(/.*\//, "")), [
+    "a.json",
+    "b.json",
+  ]);
+  assert.match(outputs["index-url"], /^file:\/\/\/.*123-linux\/manifests\/index\.html$/);
+  assert(!summary.includes("]("), "on a disk nothing is linked");
+});
+
+Deno.test("upload python in a job: how to install from there", async () => {
+  await using dir = await tempDir();
+  await using server = await startS3Server();
+  await writeTree(dir.path, { "p/rocm-7.0.tar.gz": "x" });
+  const job = await makeJob(join(dir.path, "job"));
+  const args = ["upload", "python", join(dir.path, "p"), ...GROUP, "--bucket", "suite", ...RUN];
+  await runs(0, args, { ...job.env, ...s3Env(server.url) });
+  const { outputs, summary } = await job.told();
+  const page = `${server.url}/suite/123-linux/python/g/index.html`;
+  assert.equal(outputs["index-url"], page);
+  assert(summary.includes(`\npip install --pre --find-links ${page} PACKAGE\n`), summary);
+});
+
+Deno.test("upload in a job: what is missing is in the summary and marked in the log", async () => {
+  await using dir = await tempDir();
+  const build = join(dir.path, "build");
+  await makeBuild(build);
+  await Deno.remove(join(build, MANIFEST_PATH));
+  const job = await makeJob(join(dir.path, "job"));
+  const args = ["upload", "build", ...GROUP, "--build-dir", build, ...RUN];
+  const { err } = await runs(7, [...args, "--output-dir", join(dir.path, "s")], job.env);
+  assert.match(err, /^::error::Cannot read the manifest [^\n]*\n$/);
+  const { outputs, summary } = await job.told();
+  assert.equal(outputs.manifest, "");
+  assert.match(summary, /^\*\*1 file is missing:\*\*$/m);
+  assert.match(summary, /^\| manifests\/g\/therock\\_manifest\.json \| Cannot read the manifest/m);
+});
+
+Deno.test("upload in a job: one file unreadable: the rest is there, exit 7, the summary says so", async () => {
+  await using dir = await tempDir();
+  const build = join(dir.path, "build");
+  await makeBuild(build);
+  // Whoever runs this, a directory can't be read as a file.
+  await Deno.remove(join(build, MANIFEST_PATH));
+  await Deno.mkdir(join(build, MANIFEST_PATH));
+  const job = await makeJob(join(dir.path, "job"));
+  const args = ["upload", "build", ...GROUP, "--build-dir", build, ...RUN];
+  const { out } = await runs(7, [...args, "--output-dir", join(dir.path, "s")], job.env);
+  assert.match(out, /17 written, 1 failed/);
+  const { summary } = await job.told();
+  assert.match(summary, /^\| manifests\/g\/therock\\_manifest\.json \| .*is a directory/m);
+});
+
+Deno.test("upload in a job: one file rejected: the rest is there, exit 7, the summary says so", async () => {
+  await using dir = await tempDir();
+  await using server = await startS3Server();
+  await using proxy = startFaultProxy(server.url);
+  proxy.set({
+    when: (method, path) => method === "PUT" && path.endsWith("/logs/g/build.log"),
+    times: 1000,
+    fault: { kind: "status", status: 403 },
+  });
+  const build = join(dir.path, "build");
+  await makeBuild(build);
+  const job = await makeJob(join(dir.path, "job"));
+  const args = ["upload", "build", ...GROUP, "--build-dir", build, "--bucket", "suite", ...RUN];
+  const { out, err } = await runs(7, args, { ...job.env, ...s3Env(proxy.url) });
+  assert.match(err, /^::error::[^\n]*logs\/g\/build\.log[^\n]*\n$/);
+  assert.match(out, /18 written, 1 failed/);
+  const { summary, outputs } = await job.told();
+  assert.match(summary, /^\| logs\/g\/build\.log \| Cannot write/m);
+  assert.equal(outputs.count, `${BUILD_KEYS.length - 1}`);
+  const page = await fetch(`${server.url}/suite/123-linux/logs/g/index.html`);
+  assert(!(await page.text()).includes(">build.log<"), "what is not there is not listed");
+});
+
+Deno.test("upload in a job: pages that can't be listed are one more failure, exit 7", async () => {
+  await using dir = await tempDir();
+  await using server = await startS3Server();
+  await using proxy = startFaultProxy(server.url);
+  proxy.set({
+    when: (method, path) => method === "GET" && path.includes("list-type=2"),
+    times: 1000,
+    fault: { kind: "status", status: 403 },
+  });
+  await writeTree(dir.path, { "a.txt": "a" });
+  const job = await makeJob(join(dir.path, "job"));
+  const args = ["upload", "files", join(dir.path, "a.txt"), "--to", "x", "--bucket", "suite"];
+  const env = { ...job.env, ...s3Env(proxy.url) };
+  const { out } = await runs(7, [...args, ...RUN], env);
+  assert.match(out, /2 written, 1 failed/);
+  assert.match((await job.told()).summary, /^\| index\.html \| /m);
+  await runs(0, [...args, ...RUN, "--no-index"], env);
+});
+
+Deno.test("upload in a job: where nothing could be planned, the summary says so too", async () => {
+  await using dir = await tempDir();
+  const job = await makeJob(join(dir.path, "job"));
+  const args = ["upload", "build", ...GROUP, "--build-dir", join(dir.path, "no"), ...RUN];
+  const { err } = await runs(3, [...args, "--output-dir", join(dir.path, "s")], job.env);
+  assert.match(err, /^::error::[^\n]*\n$/);
+  const { outputs, summary } = await job.told();
+  assert.equal(outputs.count, "0");
+  assert.match(summary, /Cannot read the build directory/);
+});
+
+Deno.test("upload in a job: a dry run tells nothing", async () => {
+  await using dir = await tempDir();
+  await writeTree(dir.path, { "a.txt": "a" });
+  const job = await makeJob(join(dir.path, "job"));
+  const before = await snapshot(dir.path);
+  const args = ["upload", "files", join(dir.path, "a.txt"), "--to", "x", ...RUN, "--dry-run"];
+  await runs(0, [...args, "--output-dir", join(dir.path, "s")], job.env);
+  assert.deepEqual(await snapshot(dir.path), before);
+});
+
+Deno.test("upload in a job: a summary that can't be written is a warning, the upload is done", async () => {
+  await using dir = await tempDir();
+  await writeTree(dir.path, { "a.txt": "a" });
+  const env = { GITHUB_ACTIONS: "true", GITHUB_STEP_SUMMARY: join(dir.path, "no", "s.md") };
+  const args = ["upload", "files", join(dir.path, "a.txt"), "--to", "x", ...RUN];
+  const { err } = await runs(0, [...args, "--output-dir", join(dir.path, "s")], env);
+  assert.match(err, /^::warning::Cannot write [^\n]*s\.md[^\n]*\n$/);
+  assert((await fileNames(join(dir.path, "s"))).includes("123-linux/x/a.txt"));
+});
+
+Deno.test("upload: no secret of the environment is printed, wherever it stands", async () => {
+  await using dir = await tempDir();
+  const secret = "wJalrXUtnFEMIbPxRfiCYSECRET";
+  const job = await makeJob(join(dir.path, "job"));
+  const env = { ...job.env, AWS_SECRET_ACCESS_KEY: secret };
+  const args = ["upload", "files", join(dir.path, secret), "--to", "x", ...RUN];
+  const { out, err } = await runs(3, [...args, "--output-dir", dir.path, "--json"], env);
+  const { summary } = await job.told();
+  for (const text of [out, err, summary]) {
+    assert(!text.includes(secret), text);
+    assert(text.includes("***"), text);
+  }
+});
+
+for (
+  const [text, clean] of [
+    [
+      "GET https://h/k?X-Amz-Signature=abc&x=1 failed",
+      "GET https://h/k?X-Amz-Signature=***&x=1 failed",
+    ],
+    [
+      "'https://h/k?a=1&X-Amz-Credential=AK%2Fx&X-Amz-Security-Token=t'",
+      "'https://h/k?a=1&X-Amz-Credential=***&X-Amz-Security-Token=***'",
+    ],
+    ["https://h/k?AWSAccessKeyId=A&Signature=s%3D", "https://h/k?AWSAccessKeyId=***&Signature=***"],
+    ["http://user:pass@proxy:3128 is stuck", "http://***@proxy:3128 is stuck"],
+    ["GET https://ghp_whatever123@github.com/x", "GET https://***@github.com/x"],
+    ["'https://user:p/ss@host/' and more", "'https://***@host/' and more"],
+    ["https://user:p@ss@host/ https://u:a@b/c@h/", "https://***@host/ https://***@h/"],
+    ["s3://bucket/a:b@c/d", "s3://bucket/a:b@c/d"],
+    ["http://127.0.0.1:9000/b/a@c http://h:1/@s", "http://127.0.0.1:9000/b/a@c http://h:1/@s"],
+    ["http://[::1]:9000/b/a@c file:///a:b@c", "http://[::1]:9000/b/a@c file:///a:b@c"],
+    ["https://h:80, mail a@b", "https://h:80, mail a@b"],
+    ["long ghs_0123456789_and_its_rest", "long ***"],
+    ["x=FwoG%2Fabc%2Bdef%20%28g%3D%3D&y", "x=***&y"],
+    ["x=FwoG%2fabc%2bdef%20(g%3d%3d&y", "x=***&y"],
+    ["x=FwoG/abc+def%20(g==&y x=FwoG%2Fabc%2Bdef+%28g%3D%3D&y", "x=***&y x=***&y"],
+    ["the token ghs_0123456789 is here", "the token *** is here"],
+    ["short", "short"],
+  ] as const
+) {
+  Deno.test(`redactor(): ${text}`, () => {
+    const env: Record<string, string> = {
+      GH_TOKEN: "short",
+      GITHUB_TOKEN: "ghs_0123456789",
+      ACTIONS_RUNTIME_TOKEN: "ghs_0123456789_and_its_rest",
+      AWS_SESSION_TOKEN: "FwoG/abc+def (g==",
+    };
+    assert.equal(redactor((name) => env[name])(text), clean);
+  });
+}

@@ -1,0 +1,29 @@
+/** Documents in pieces. */
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { jsonText } from "../../../src/cli/terminal/json_text.ts";
+
+Deno.test("jsonText(): the same text as in one piece", () => {
+  const value = fc.oneof(
+    fc.jsonValue(),
+    fc.array(fc.oneof(fc.jsonValue(), fc.constant(undefined))),
+    fc.constant(undefined),
+    fc.date({ noInvalidDate: true }),
+    fc.constant('a\nb\u2028"c\\'),
+  );
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), value), (document) => {
+      assert.equal([...jsonText(document)].join(""), `${JSON.stringify(document, null, 2)}\n`);
+    }),
+    { numRuns: 500, examples: [[{}], [{ a: [], b: [undefined], c: {}, d: [[], {}] }]] },
+  );
+});
+
+Deno.test("jsonText(): each item of a list is a piece, so that none is longer than a string", () => {
+  const files = Array.from({ length: 1000 }, (_, i) => ({ path: `logs/${i}.log`, parts: ["a"] }));
+  const pieces = [...jsonText({ schema: "x", files: files.values() })];
+  assert.equal(pieces.join(""), `${JSON.stringify({ schema: "x", files }, null, 2)}\n`);
+  assert(pieces.length > files.length);
+  assert(Math.max(...pieces.map(({ length }) => length)) < 100);
+});

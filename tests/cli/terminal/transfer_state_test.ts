@@ -1,0 +1,179 @@
+/** Progress as numbers and as lines. */
+
+import assert from "node:assert/strict";
+import { barLines, plainLine } from "../../../src/cli/terminal/progress_lines.ts";
+import { type PlannedFile, TransferState } from "../../../src/cli/terminal/transfer_state.ts";
+import { OutputLocation } from "../../../src/layout/output_location.ts";
+import type { TransferEvent, TransferOutcome } from "../../../src/storage/transfer/transfer.ts";
+
+const start = (path: string, size?: number): TransferEvent => ({ type: "start", path, size });
+const bytes = (path: string, bytes: number): TransferEvent => ({ type: "bytes", path, bytes });
+const finish = (
+  path: string,
+  size?: number,
+  outcome: TransferOutcome = "written",
+): TransferEvent => ({
+  type: "finish",
+  result: { location: new OutputLocation("bucket", "k"), path, size, outcome, warnings: [] },
+});
+
+/** A state after events; one second has gone by. */
+function after(
+  planned: readonly PlannedFile[],
+  events: readonly TransferEvent[],
+  keyOf?: (path: string) => string,
+) {
+  const state = new TransferState(planned, 0, keyOf);
+  for (const event of events) state.apply(event);
+  return state.at(1000);
+}
+
+const AB = [{ path: "d/a", size: 1000 }, { path: "d/b", size: 3000 }];
+
+Deno.test("TransferState: bytes, speed and what is left", () => {
+  const snapshot = after(AB, [start("d/a", 1000), start("d/b", 3000), bytes("d/b", 1000)]);
+  assert.deepEqual(snapshot, {
+    files: 0,
+    totalFiles: 2,
+    bytes: 1000,
+    totalBytes: 4000,
+    sizesKnown: true,
+    speed: 1000,
+    secondsLeft: 3,
+    active: [
+      { path: "d/a", size: 1000, bytes: 0, made: 0 },
+      { path: "d/b", size: 3000, bytes: 1000, made: 0 },
+    ],
+    made: 0,
+    unpacked: 0,
+  });
+});
+
+Deno.test("TransferState: at the end everything is done, whatever became of the files", () => {
+  const { files, bytes: done, totalBytes, active } = after(AB, [
+    ...[start("d/a", 1000), finish("d/a", 1000, "unchanged")],
+    ...[start("d/b", 3000), bytes("d/b", 500), finish("d/b", 3000, "failed")],
+  ]);
+  assert.deepEqual([files, done, totalBytes, active], [2, 4000, 4000, []]);
+});
+
+Deno.test("TransferState: a file that was there ends without a beginning", () => {
+  const { files, totalFiles, bytes: done } = after(AB, [finish("d/a", 1000, "unchanged")]);
+  assert.deepEqual([files, totalFiles, done], [1, 2, 1000]);
+});
+
+Deno.test("TransferState: a size that comes later, and a checksum that nobody planned", () => {
+  const planned = [{ path: "dir" }, AB[0]];
+  const before = after(planned, [start("dir"), bytes("dir", 70)]);
+  assert.deepEqual([before.sizesKnown, before.secondsLeft], [false, undefined]);
+  const later = after(planned, [
+    ...[start("dir"), bytes("dir", 70), finish("dir", 70)],
+    ...[start("sha256", 65), bytes("sha256", 65), finish("sha256", 65)],
+  ]);
+  assert.deepEqual(
+    [later.files, later.totalFiles, later.bytes, later.totalBytes, later.sizesKnown],
+    [2, 3, 135, 1135, true],
+  );
+});
+
+Deno.test("TransferState: one file for two places is two files", () => {
+  const planned = [AB[0], AB[0]];
+  const one = [start("d/a", 1000), bytes("d/a", 1000), finish("d/a", 1000)];
+  for (const events of [[...one, ...one], [one[0], one[0], one[1], one[1], one[2], one[2]]]) {
+    const { files, totalFiles, bytes: done, totalBytes, active } = after(planned, events);
+    assert.deepEqual([files, totalFiles, done, totalBytes, active], [2, 2, 2000, 2000, []]);
+  }
+});
+
+Deno.test("TransferState: a retry counts back", () => {
+  const { bytes: done, speed } = after(AB, [
+    ...[start("d/a", 1000), bytes("d/a", 600), bytes("d/a", -600), bytes("d/a", 100)],
+  ]);
+  assert.deepEqual([done, speed], [100, 100]);
+});
+
+Deno.test("TransferState: another path of the same file, by its key", () => {
+  const keyOf = (path: string) => path.replace(/^.*\//, "");
+  const snapshot = after(AB, [start("work/a", 1000), finish("else/a", 1000)], keyOf);
+  assert.deepEqual([snapshot.files, snapshot.totalFiles, snapshot.active], [1, 2, []]);
+});
+
+Deno.test("TransferState: the speed is that of late, not of the whole", () => {
+  const state = new TransferState([{ path: "a", size: 1e9 }], 0);
+  state.apply(start("a", 1e9));
+  state.apply(bytes("a", 1e6));
+  for (let second = 1; second <= 20; second++) assert(state.at(second * 1000).speed >= 0);
+  assert.equal(state.at(21_000).speed, 0);
+  state.apply(bytes("a", 8e6));
+  assert.equal(state.at(22_000).speed, 1e6);
+});
+
+Deno.test("plainLine(): files, bytes, speed, what is left", () => {
+  const snapshot = after(AB, [...[start("d/a", 1000), bytes("d/a", 1000)], finish("d/a", 1000)]);
+  assert.equal(
+    plainLine("uploaded", snapshot),
+    "uploaded 1 of 2 files, 1.0 kB of 4.0 kB, 1.0 kB/s, 3 s left",
+  );
+  assert.equal(
+    plainLine("fetched", {
+      ...snapshot,
+      sizesKnown: false,
+      secondsLeft: undefined,
+      unpacked: 5000,
+    }),
+    "fetched 1 of 2 files, 1.0 kB, 1.0 kB/s, unpacked 5.0 kB",
+  );
+  for (const [seconds, text] of [[59.2, "1:00"], [200, "3:20"], [3725, "1:02:05"]] as const) {
+    assert(plainLine("x", { ...snapshot, secondsLeft: seconds }).endsWith(`, ${text} left`), text);
+  }
+});
+
+Deno.test("plainLine(), barLines(): once all is downloaded, it is told that it unpacks", () => {
+  const events = ["d/a", "d/b"].flatMap((path) => [start(path), finish(path)]);
+  const snapshot = { ...after(AB, events), speed: 0, secondsLeft: 0 };
+  assert.equal(plainLine("fetched", snapshot), "fetched 2 of 2 files, 4.0 kB of 4.0 kB, 0 B/s");
+  const unpacking = { ...snapshot, unpacked: 7000 };
+  assert.equal(
+    plainLine("fetched", unpacking),
+    "fetched 2 of 2 files, 4.0 kB of 4.0 kB, unpacking: 7.0 kB so far",
+  );
+  assert.match(
+    barLines(unpacking, 120)[0],
+    / 2 of 2 files {2}4\.0 kB of 4\.0 kB {2}unpacking: 7\.0 kB/,
+  );
+});
+
+Deno.test("barLines(): the set, then the files under way; none wider than the terminal", () => {
+  const planned = Array.from({ length: 12 }, (_, i) => ({ path: `d/f${i}`, size: 100 }));
+  const events = planned.map(({ path, size }) => start(path, size));
+  const lines = barLines(after(planned, [...events, bytes("d/f0", 50)]), 100);
+  assert.equal(lines.length, 10);
+  assert.equal(
+    lines[0],
+    "█" + "░".repeat(23) + "   4%  0 of 12 files  50 B of 1.2 kB  50 B/s  23 s left",
+  );
+  assert.equal(lines[1], "██████░░░░░░  50% f0  50 B of 100 B");
+  assert.equal(lines[9], "and 4 more");
+  const large = { ...after(AB, []), totalBytes: 999.9e9, bytes: 123.4e9, speed: 123.4e6 };
+  assert(barLines({ ...large, secondsLeft: 7000 }, 80)[0].endsWith(" left"), "it fits");
+  for (const width of [1, 20, 80]) {
+    for (const line of barLines(after(planned, events), width)) assert([...line].length <= width);
+  }
+});
+
+Deno.test("barLines(): what has no size yet is being made; a name can't steer the terminal", () => {
+  const lines = barLines(after([{ path: "a\u001b[2J" }], [start("a\u001b[2J")]), 80);
+  assert.match(lines[1], /^ {18}a\\u001b\[2J {2}being made$/);
+});
+
+Deno.test("barLines(): what is packed first shows how far that is", () => {
+  const made = (bytes: number): TransferEvent => ({ type: "made", path: "d/a", bytes, of: 4000 });
+  const packing = [start("d/a"), made(500), made(500)];
+  const snapshot = after([{ path: "d/a" }], packing);
+  const [set, file] = barLines(snapshot, 100);
+  assert(set.endsWith("  packed 1.0 kB"), set);
+  assert.equal(file, "███░░░░░░░░░  25% a  packed 1.0 kB of 4.0 kB");
+  assert(plainLine("uploaded", snapshot).endsWith(", packed 1.0 kB"));
+  const [, sent] = barLines(after([{ path: "d/a" }], [...packing, bytes("d/a", 7)]), 100);
+  assert.match(sent, /^ {18}a {2}7 B$/);
+});

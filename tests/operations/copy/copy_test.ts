@@ -1,0 +1,606 @@
+/** Copies of runs: inside one storage, between two, of runs with a manifest and without. */
+
+import assert from "node:assert/strict";
+import { RunOutputsError } from "../../../src/errors/error.ts";
+import { RunOutputRoot } from "../../../src/layout/run_output_root.ts";
+import { copyOnServer } from "../../../src/operations/copy/files.ts";
+import {
+  planCopy,
+  type PlanCopyOptions,
+  type RunPlace,
+} from "../../../src/operations/copy/plan.ts";
+import { type CopyOptions, executeCopy } from "../../../src/operations/copy/run.ts";
+import { NO_MANIFEST, readOutputs, readPart } from "../../../src/operations/manifest/read.ts";
+import { PartUpload } from "../../../src/operations/manifest/write_part.ts";
+import { verifyRun } from "../../../src/operations/verify/run.ts";
+import { parsePart } from "../../../src/runs/manifest.ts";
+import type { StorageBackend } from "../../../src/storage/backend.ts";
+import { bytesSource } from "../../../src/storage/byte_source.ts";
+import { DryRunBackend } from "../../../src/storage/dry_run.ts";
+import { LocalBackend } from "../../../src/storage/local/local.ts";
+import { MemoryBackend } from "../../../src/storage/memory.ts";
+import type { TransferResult } from "../../../src/storage/transfer/transfer.ts";
+import { textItem, upload } from "../../../src/storage/transfer/upload.ts";
+import { sha256 } from "../../support/bytes.ts";
+import { rejectsWith } from "../../support/errors.ts";
+import { manifestPart, outputFile, putExpected, putPart } from "../../support/manifest.ts";
+import { memoryS3 } from "../../support/s3_subject.ts";
+import { putFiles } from "../../support/run_storage.ts";
+import { tempDir } from "../../support/temp_dir.ts";
+
+const FROM = new RunOutputRoot({ bucket: "suite", runId: 1, platform: "linux" });
+const TO = new RunOutputRoot({ bucket: "suite", runId: 2, platform: "linux" });
+const A = "a_lib_generic.tar.zst";
+const B = "b_dev_gfx942.tar.xz";
+const SUM = ".sha256sum";
+const FILES: Readonly<Record<string, string>> = {
+  [A]: "archive a",
+  [A + SUM]: `${sha256("archive a")}\n`,
+  [B]: "archive b",
+  [B + SUM]: `${sha256("archive b")}\n`,
+  "logs/g/build.log": "built\n",
+  "index.html": "<p>page</p>",
+};
+
+async function read({ backend, root }: RunPlace): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for await (const { location } of backend.list(root.root())) {
+    await using body = await backend.read(location);
+    const bytes = await new Response(new Blob(await Array.fromAsync(body, (b) => b.slice())))
+      .text();
+    found[location.relativeTo(root.root())!] = bytes;
+  }
+  return found;
+}
+
+async function copy(
+  from: RunPlace,
+  to: RunPlace,
+  options: PlanCopyOptions & CopyOptions = {},
+) {
+  const plan = await planCopy(from, options);
+  const notes: string[] = [];
+  const { results, withheld } = await executeCopy(plan, to, {
+    ...options,
+    onNote: (note) => notes.push(note),
+  });
+  const outcomes = Object.fromEntries(results.map(({ location, outcome }) => {
+    return [location.relativeTo(to.root.root())!, outcome as string];
+  }));
+  return { outcomes, results, withheld, notes };
+}
+
+/** A run with two parts that it expects, and a page. */
+async function putRun(from: RunPlace): Promise<void> {
+  await putFiles(from, FILES);
+  const { backend, root } = from;
+  const file = (path: string) => outputFile(path, FILES[path], { content_type: "text/x-told" });
+  await putPart(
+    backend,
+    root,
+    manifestPart("one", [file(A), file(A + SUM), file("logs/g/build.log")], {
+      run: { run_id: "1", platform: "linux", run_attempt: 3, newer: "kept" },
+      pages: ["index.html"],
+    }),
+  );
+  await putPart(backend, root, manifestPart("two", [file(B), file(B + SUM)]));
+  await putExpected(backend, root, ["one", "two"]);
+}
+
+const PARTS = ["one.json", "two.json"].map((name) => `manifests/outputs/${name}`);
+const EXPECTED = "manifests/outputs/expected.json";
+
+/** Storages to copy between: a name, and how both are opened. */
+const PAIRS: Readonly<
+  Record<string, () => Promise<[StorageBackend, StorageBackend, AsyncDisposable]>>
+> = {
+  "inside memory": () => {
+    const backend = new MemoryBackend();
+    return Promise.resolve([backend, backend, { async [Symbol.asyncDispose]() {} }]);
+  },
+  "inside S3": async () => {
+    const subject = await memoryS3();
+    return [subject.backend, subject.backend, subject];
+  },
+  "inside a directory": async () => {
+    const dir = await tempDir();
+    const backend = new LocalBackend(dir.path);
+    return [backend, backend, dir];
+  },
+  "from memory to a directory": async () => {
+    const dir = await tempDir();
+    return [new MemoryBackend(), new LocalBackend(dir.path), dir];
+  },
+  "from S3 to a directory": async () => {
+    const [subject, dir] = [await memoryS3(), await tempDir()];
+    return [subject.backend, new LocalBackend(dir.path), {
+      async [Symbol.asyncDispose]() {
+        await subject[Symbol.asyncDispose]();
+        await dir[Symbol.asyncDispose]();
+      },
+    }];
+  },
+  "from a directory to S3": async () => {
+    const [subject, dir] = [await memoryS3(), await tempDir()];
+    return [new LocalBackend(dir.path), subject.backend, {
+      async [Symbol.asyncDispose]() {
+        await subject[Symbol.asyncDispose]();
+        await dir[Symbol.asyncDispose]();
+      },
+    }];
+  },
+};
+
+for (const [name, open] of Object.entries(PAIRS)) {
+  Deno.test(`copy ${name}: all of a run, its manifest included, and once more`, async () => {
+    const [source, target, resource] = await open();
+    await using _ = resource;
+    const [from, to] = [{ backend: source, root: FROM }, { backend: target, root: TO }];
+    await putRun(from);
+    const first = await copy(from, to);
+    assert.deepEqual(new Set(Object.values(first.outcomes)), new Set(["written"]));
+    const before = await read(from);
+    // The test writes its list in another form than we do.
+    const list = { [EXPECTED]: JSON.stringify(JSON.parse(before[EXPECTED]), null, 2) + "\n" };
+    assert.deepEqual(await read(to), { ...before, ...list });
+    const manifest = await readOutputs(target, TO);
+    assert.equal(manifest.complete, true);
+    assert.equal(manifest.part("one")!.head.run.run_id, "1");
+
+    const second = await copy(from, to);
+    assert.deepEqual(new Set(Object.values(second.outcomes)), new Set(["unchanged"]));
+    assert.deepEqual(Object.keys(second.outcomes).sort(), Object.keys(before).sort());
+  });
+
+  Deno.test(`copy ${name}: of a run without manifest; only what has changed is copied again`, async () => {
+    const [source, target, resource] = await open();
+    await using _ = resource;
+    const [from, to] = [{ backend: source, root: FROM }, { backend: target, root: TO }];
+    await putFiles(from, FILES);
+    await copy(from, to);
+    assert.deepEqual(await read(to), await read(from));
+    await putFiles(from, { "logs/g/build.log": "built again\n" });
+    const again = await copy(from, to);
+    assert.deepEqual(
+      Object.entries(again.outcomes).filter(([, outcome]) => outcome === "written"),
+      [
+        ["logs/g/build.log", "written"],
+      ],
+    );
+    const warnings = again.results.flatMap(({ warnings }) => warnings);
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0], /build\.log had other content/);
+  });
+
+  Deno.test(`copy ${name}: --if-exists and a dry run leave what is there`, async () => {
+    const [source, target, resource] = await open();
+    await using _ = resource;
+    const [from, to] = [{ backend: source, root: FROM }, { backend: target, root: TO }];
+    await putRun(from);
+    const other = { "logs/g/build.log": "of another run\n" };
+    await putFiles(to, other);
+
+    const dry = new DryRunBackend(target);
+    const planned = await copy(
+      { backend: source === target ? dry : source, root: FROM },
+      { backend: dry, root: TO },
+    );
+    assert.deepEqual(await read(to), other);
+    assert.deepEqual(new Set(Object.values(planned.outcomes)), new Set(["planned"]));
+    assert.equal(Object.keys(planned.outcomes).length, Object.keys(await read(from)).length);
+
+    const failed = await copy(from, to, { ifExists: "fail" });
+    assert.equal(failed.outcomes["logs/g/build.log"], "failed");
+    assert.deepEqual(failed.withheld.map(({ part }) => part), ["one"]);
+    assert.deepEqual((await readOutputs(target, TO)).missing, ["one"]);
+
+    const skipped = await copy(from, to, { ifExists: "skip" });
+    assert.equal(skipped.outcomes["logs/g/build.log"], "skipped");
+    assert.equal((await read(to))["logs/g/build.log"], "of another run\n");
+    // The part tells of what is there, and of nothing else.
+    const part = parsePart((await read(to))[PARTS[0]], "one");
+    assert.deepEqual(part.files.map(({ path }) => path), [A, A + SUM]);
+  });
+}
+
+async function inMemory() {
+  const backend = new MemoryBackend();
+  const [from, to] = [{ backend, root: FROM }, { backend, root: TO }];
+  await putRun(from);
+  return { backend, from, to };
+}
+
+Deno.test("copy: a selection gets parts with just its files; its checksums come along", async () => {
+  const { from, to } = await inMemory();
+  const { outcomes } = await copy(from, to, { include: ["*.tar.zst", "logs/"] });
+  assert.deepEqual(Object.keys(outcomes).sort(), [A, A + SUM, "logs/g/build.log", PARTS[0]]);
+  const { head, files } = await partOf(to, PARTS[0]);
+  assert.deepEqual(files.map(({ path }) => path), [A, A + SUM, "logs/g/build.log"]);
+  assert.deepEqual(head.run, { run_id: "1", platform: "linux", run_attempt: 3, newer: "kept" });
+  assert.equal(head.pages, undefined);
+
+  // A second selection adds to what the part tells; nothing has removed the first.
+  await copy(from, to, { components: ["lib"], exclude: ["*.sha256sum"] });
+  await copy(from, to, { amdgpuTargets: ["gfx942"] });
+  assert.deepEqual((await partOf(to, PARTS[0])).files.length, 3);
+  assert.deepEqual((await partOf(to, PARTS[1])).files.map(({ path }) => path), [B, B + SUM]);
+});
+
+Deno.test("copy: an artifact goes by its own name too, and takes its checksum along or with it", async () => {
+  const own = A.replace(".tar.zst", "");
+  const { from, to } = await inMemory();
+  const { outcomes } = await copy(from, to, { include: [own] });
+  assert.deepEqual(Object.keys(outcomes).sort(), [A, A + SUM, PARTS[0]]);
+  const others = Object.keys((await copy(from, to, { exclude: [own] })).outcomes);
+  assert.deepEqual(others.filter((path) => path.startsWith(own)), []);
+});
+
+async function partOf(to: RunPlace, path: string) {
+  const { files, ...head } = parsePart((await read(to))[path], path);
+  return { head, files };
+}
+
+Deno.test("copy: a selection that chooses nothing is an error", async () => {
+  const { from } = await inMemory();
+  await rejectsWith(planCopy(from, { include: ["x*"] }), "not_found", "'x*'");
+  await rejectsWith(planCopy(from, { exclude: ["**"] }), "not_found", "is left");
+  await rejectsWith(planCopy(from, { components: ["doc"] }), "not_found", "component doc");
+  await rejectsWith(planCopy({ ...from, root: TO }), "not_found", "No outputs of run 2");
+});
+
+Deno.test("copy: content types are those of the source, or what the manifest tells", async () => {
+  const { backend, from, to } = await inMemory();
+  await copy(from, to);
+  assert.equal((await backend.stat(TO.file(A))).contentType, "text/x-own");
+  const other = new MemoryBackend();
+  await copy(from, { backend: other, root: TO });
+  assert.equal((await other.stat(TO.file(A))).contentType, "text/x-told");
+  assert.equal((await other.stat(TO.file("index.html"))).contentType, "text/x-own");
+});
+
+Deno.test("copy: what a part names and is gone fails, and its part is withheld", async () => {
+  for (const selection of [{}, { exclude: ["x"] }]) {
+    const { backend, from, to } = await inMemory();
+    await backend.delete(FROM.file(B));
+    const { outcomes, results, withheld } = await copy(from, to, selection);
+    assert.equal(outcomes[B], "failed");
+    assert.deepEqual(withheld, [{ part: "two", reason: "1 file of it could not be copied" }]);
+    const [failure] = results.filter(({ outcome }) => outcome === "failed");
+    assert.equal((failure.error as { code?: string }).code, "not_found");
+    assert.deepEqual((await readOutputs(backend, TO)).parts.map(({ head }) => head.part), ["one"]);
+  }
+});
+
+Deno.test("copy: a page that only the manifest tells of may be gone", async () => {
+  const { backend, from, to } = await inMemory();
+  await backend.delete(FROM.file("index.html"));
+  const { outcomes, notes } = await copy(from, to, { include: ["*.html", "*.zst"] });
+  assert.deepEqual(Object.keys(outcomes).sort(), [A, A + SUM, PARTS[0]]);
+  assert.deepEqual(notes, [`skipped '${FROM.file("index.html")}': the page is not there`]);
+  assert.equal((await partOf(to, PARTS[0])).head.pages, undefined);
+});
+
+Deno.test("copy: a file that is not what is told of it is refused", async () => {
+  const { backend, from, to } = await inMemory();
+  await putFiles(from, { [A]: "archive x" });
+  const inside = await copy(from, to);
+  assert.equal(inside.outcomes[A], "failed");
+  const [{ error }] = inside.results.filter(({ outcome }) => outcome === "failed");
+  assert.match(error!.message, /its checksum says .*; upload it again$/);
+  await using dir = await tempDir();
+  const streamed = await copy(from, { backend: new LocalBackend(dir.path), root: TO });
+  assert.equal(streamed.outcomes[A], "failed");
+  // A directory has no hashes on record: the bytes are held against the checksum beside them.
+  const old = { backend: new LocalBackend(dir.path), root: FROM };
+  await putFiles(old, {
+    [A]: "archive x",
+    [A + SUM]: FILES[A + SUM],
+    [B]: "b",
+    [B + SUM]: "nonsense",
+  });
+  const elsewhere = await copy(old, { backend, root: TO });
+  assert.equal(elsewhere.outcomes[A], "failed");
+  assert.equal(elsewhere.outcomes[B], "failed");
+  assert.deepEqual(
+    elsewhere.results.flatMap(({ error }) =>
+      error === undefined ? [] : [(error as { code?: string }).code]
+    ),
+    ["integrity", "integrity"],
+  );
+});
+
+Deno.test("copy: onto a run that tells otherwise: the copied part is believed, others are kept", async () => {
+  const { backend, from, to } = await inMemory();
+  await putFiles(to, { [A]: "its own", "own.txt": "own\n" });
+  const mine = manifestPart("mine", [outputFile(A, "its own"), outputFile("own.txt", "own\n")], {
+    created_at: "2026-11-21T12:00:00.000Z",
+  });
+  await putPart(backend, TO, mine);
+  const now = () => new Date("2026-11-22T00:00:00Z");
+  await copy(from, to, { now });
+  const merged = await Array.fromAsync((await readOutputs(backend, TO)).files());
+  const a = merged.find(({ file }) => file.path === A)!;
+  assert(a.parts.includes("one"));
+  assert.deepEqual(a.conflicts, []);
+  assert.equal(a.file.sha256, sha256("archive a"));
+  assert(merged.some(({ file }) => file.path === "own.txt"));
+  const again = await copy(from, to, { now: () => new Date("2026-11-23T00:00:00Z") });
+  assert.deepEqual(new Set(Object.values(again.outcomes)), new Set(["unchanged"]));
+});
+
+Deno.test("copy: a part from an earlier copy is gone before what it tells of changes", async () => {
+  const { backend, from, to } = await inMemory();
+  await copy(from, to);
+  await putFiles(from, { "logs/g/build.log": "other\n" });
+  await putPart(backend, FROM, manifestPart("one", [outputFile("logs/g/build.log", "other\n")]));
+  await backend.delete(FROM.file(B));
+  await backend.delete(FROM.file(B + SUM));
+  await backend.delete(FROM.file(PARTS[1]));
+  const seen: boolean[] = [];
+  const plan = await planCopy(from);
+  await executeCopy(plan, to, {
+    onEvent: async (event) => {
+      if (event.type !== "bytes" || !event.path.endsWith("build.log")) return;
+      seen.push(await backend.stat(TO.file(PARTS[0])).then(() => true, () => false));
+    },
+  });
+  await Promise.resolve();
+  assert.deepEqual(seen, [false]);
+  const { files } = await partOf(to, PARTS[0]);
+  assert.equal(files.find(({ path }) => path === "logs/g/build.log")!.sha256, sha256("other\n"));
+});
+
+Deno.test("copy: what no part tells of is in a copy of the whole run", async () => {
+  const { from, to } = await inMemory();
+  await putFiles(from, { "retention-summary.json": "{}" });
+  const { outcomes } = await copy(from, to);
+  assert.equal(outcomes["retention-summary.json"], "written");
+});
+
+Deno.test("copy: over a broken part, and where the manifest may not be listed", async () => {
+  for (const isDenied of [false, true]) {
+    const { backend, from, to } = await inMemory();
+    await putFiles(to, { [PARTS[0]]: "{" });
+    const target = new MemoryBackend();
+    await putFiles({ backend: target, root: TO }, { [PARTS[0]]: "{" });
+    const list = target.list.bind(target);
+    target.list = (prefix, options) => {
+      if (isDenied) throw new RunOutputsError("denied", "not allowed to list");
+      return list(prefix, options);
+    };
+    for (const place of [to, { backend: target, root: TO }]) {
+      const { outcomes } = await copy(from, place);
+      assert.equal(outcomes[PARTS[0]], "written");
+    }
+    assert.equal((await readOutputs(backend, TO)).complete, true);
+  }
+});
+
+/** A run that expects one part, `p`, with these files, and tells what is in its manifest. */
+async function putPart1(
+  { backend, root }: RunPlace,
+  files: Readonly<Record<string, string>>,
+): Promise<void> {
+  await putFiles({ backend, root }, files);
+  const told = Object.entries(files).map(([path, text]) => outputFile(path, text));
+  await putPart(backend, root, manifestPart("p", told, { run: runOf(root) }));
+  await putExpected(backend, root, ["p"]);
+}
+
+const runOf = ({ runId, platform }: RunOutputRoot) => ({ run_id: runId, platform, run_attempt: 1 });
+
+async function toldOf({ backend, root }: RunPlace) {
+  const manifest = await readOutputs(backend, root);
+  const files = await Array.fromAsync(manifest.files());
+  const { complete, unfinished } = manifest;
+  return { complete, unfinished, paths: files.map(({ file }) => file.path), files };
+}
+
+/** The mark of the part `p`; it has to be one that can be read. */
+async function markOf({ backend, root }: RunPlace) {
+  const location = root.outputsManifestDir().join("p.incomplete");
+  const { head, files } = (await readPart(backend, { location }, true))!;
+  return { pending: head.pending, paths: files!.map(({ path }) => path), head };
+}
+
+/** A storage that fails to write one path. */
+function failing(backend: MemoryBackend, path: string): StorageBackend {
+  return new Proxy(backend, {
+    get(_, name) {
+      const value = Reflect.get(backend, name);
+      if (typeof value !== "function") return value;
+      return (...args: unknown[]) => {
+        if (name === "write" && String(args[0]).endsWith(path)) {
+          throw new RunOutputsError("denied", "not allowed");
+        }
+        return value.apply(backend, args);
+      };
+    },
+  });
+}
+
+Deno.test("copy: one that failed over a part leaves a mark that is read, and the next one mends all", async () => {
+  const from = { backend: new MemoryBackend(), root: FROM };
+  const backend = new MemoryBackend();
+  const to = { backend, root: TO };
+  await putPart1(from, { "x.txt": "new x", "y.txt": "new y" });
+  await putPart1(to, { "x.txt": "x", "z.txt": "z" });
+  const failed = await copy(from, { backend: failing(backend, "y.txt"), root: TO }, {
+    tool: "t/1",
+  });
+  assert.equal(failed.outcomes["y.txt"], "failed");
+  const { head, ...mark } = await markOf(to);
+  assert.deepEqual(mark, { pending: ["y.txt"], paths: ["x.txt", "z.txt"] });
+  assert.equal(head.tool, "t/1");
+  const between = await toldOf(to);
+  assert.deepEqual([between.complete, between.unfinished], [false, ["p"]]);
+  assert.equal((await copy(from, to)).outcomes["y.txt"], "written");
+  const { files: _, ...whole } = await toldOf(to);
+  const paths = ["x.txt", "y.txt", "z.txt"];
+  assert.deepEqual(whole, { complete: true, unfinished: [], paths });
+});
+
+Deno.test("copy: one that was killed over a part has marked all that was to come", async () => {
+  const from = { backend: new MemoryBackend(), root: FROM };
+  const to = { backend: new MemoryBackend(), root: TO };
+  await putPart1(from, { "x.txt": "new x", "y.txt": "new y" });
+  await putPart1(to, { "x.txt": "x", "y.txt": "y", "z.txt": "z" });
+  const controller = new AbortController();
+  await assert.rejects(copy(from, to, {
+    concurrency: 1,
+    signal: controller.signal,
+    onEvent: (event) => {
+      if (event.type === "finish") controller.abort(new Error("killed"));
+    },
+  }));
+  const { head, ...mark } = await markOf(to);
+  assert.deepEqual(mark, { pending: ["x.txt", "y.txt"], paths: ["z.txt"] });
+  assert.deepEqual(head.run, runOf(TO), "whose part it was goes on being told");
+  // A step of the target's own job does not pass for all of it.
+  const run = { run_attempt: 1 };
+  const upload = new PartUpload(to.backend, TO, { part: "p", run, tool: "t" });
+  await upload.end({ results: [] });
+  assert.equal((await toldOf(to)).complete, false);
+  await copy(from, to);
+  const whole = await toldOf(to);
+  assert.equal(whole.complete, true);
+  assert.deepEqual(whole.paths, ["x.txt", "y.txt", "z.txt"]);
+});
+
+for (const isKnown of [true, false]) {
+  const whose = isKnown ? "another part" : "no part";
+  Deno.test(`copy: what ${whose} of the source tells of does not break the target's part`, async () => {
+    const from = { backend: new MemoryBackend(), root: FROM };
+    const to = { backend: new MemoryBackend(), root: TO };
+    await putFiles(from, { "x.txt": "new x" });
+    if (isKnown) {
+      await putPart(from.backend, FROM, manifestPart("q", [outputFile("x.txt", "new x")]));
+    }
+    await putPart1(to, { "x.txt": "x", "z.txt": "z" });
+    await copy(from, to, isKnown ? {} : { manifest: NO_MANIFEST });
+    const { complete, files } = await toldOf(to);
+    assert.equal(complete, true);
+    assert.deepEqual(files.map(({ file, conflicts }) => [file.path, file.sha256, conflicts]), [
+      ["x.txt", sha256("new x"), []],
+      ["z.txt", sha256("z"), []],
+    ]);
+    const verified = await Array.fromAsync(verifyRun(to.backend, TO));
+    assert.deepEqual(verified.flatMap(({ error }) => error ?? []), []);
+  });
+}
+
+Deno.test("copy: another part that was taken away comes back with the copy that makes up for it", async () => {
+  const from = { backend: new MemoryBackend(), root: FROM };
+  const backend = new MemoryBackend();
+  const to = { backend, root: TO };
+  await putFiles(from, { "x.txt": "new x" });
+  await putPart1(to, { "x.txt": "x", "z.txt": "z" });
+  const { withheld } = await copy(from, { backend: failing(backend, "/x.txt"), root: TO });
+  assert.deepEqual(withheld, [
+    { part: "p", reason: "it was taken away, and x.txt could not be replaced" },
+  ]);
+  assert.deepEqual((await markOf(to)).paths, ["z.txt"]);
+  assert.equal((await toldOf(to)).complete, false);
+  await copy(from, to);
+  const { complete, files } = await toldOf(to);
+  assert.equal(complete, true);
+  assert.deepEqual(files.map(({ file }) => file.sha256), [sha256("new x"), sha256("z")]);
+});
+
+Deno.test("copy: a part that changes at the source meanwhile is withheld until the next copy", async () => {
+  const from = { backend: new MemoryBackend(), root: FROM };
+  const to = { backend: new MemoryBackend(), root: TO };
+  await putPart1(from, { "x.txt": "x" });
+  const plan = await planCopy(from);
+  await putPart1(from, { "x.txt": "x", "new.txt": "n" });
+  const { withheld } = await executeCopy(plan, to);
+  assert.deepEqual(withheld, [{ part: "p", reason: "it has changed at the source meanwhile" }]);
+  assert.equal((await toldOf(to)).complete, false);
+  await copy(from, to);
+  const { complete, paths } = await toldOf(to);
+  assert.deepEqual([complete, paths], [true, ["new.txt", "x.txt"]]);
+});
+
+for (const hasPart of [true, false]) {
+  Deno.test(`copy: a failed upload at the source is one at the copy (${hasPart ? "with" : "without"} a part)`, async () => {
+    const from = { backend: new MemoryBackend(), root: FROM };
+    const to = { backend: new MemoryBackend(), root: TO };
+    if (hasPart) await putPart1(from, { "a.txt": "a" });
+    const job = { part: "p", run: { run_attempt: 1 }, tool: "t" };
+    const results = await upload(from.backend, [textItem(FROM.file("x.txt"), "x", "")]);
+    const error = new Error("broken");
+    const lost: TransferResult = {
+      location: FROM.file("y.txt"),
+      path: "y",
+      outcome: "failed",
+      warnings: [],
+      error,
+    };
+    await new PartUpload(from.backend, FROM, job).withhold([...results, lost]);
+    const { withheld } = await copy(from, to);
+    assert.deepEqual(withheld, [
+      { part: "p", reason: "an upload of it is not finished at the source" },
+    ]);
+    const { head: _, ...mark } = await markOf(to);
+    const paths = hasPart ? ["a.txt", "x.txt"] : ["x.txt"];
+    assert.deepEqual(mark, { pending: ["y.txt"], paths });
+    const y = await upload(from.backend, [textItem(FROM.file("y.txt"), "y", "")]);
+    await new PartUpload(from.backend, FROM, job).end({ results: y });
+    await copy(from, to);
+    const { unfinished, paths: told } = await toldOf(to);
+    assert.deepEqual([unfinished, told], [[], [...paths, "y.txt"]]);
+  });
+}
+
+Deno.test("copy: to itself is refused", async () => {
+  const { from } = await inMemory();
+  const plan = await planCopy(from);
+  await rejectsWith(executeCopy(plan, from), "invalid", "to itself");
+});
+
+Deno.test("copy: an interrupted copy is continued", async () => {
+  const { from, to } = await inMemory();
+  const controller = new AbortController();
+  const plan = await planCopy(from);
+  await assert.rejects(
+    executeCopy(plan, to, {
+      concurrency: 1,
+      signal: controller.signal,
+      onEvent: (event) => {
+        if (event.type === "finish") controller.abort(new Error("enough"));
+      },
+    }),
+    /enough/,
+  );
+  const first = Object.keys(await read(to));
+  assert.equal(first.length, 2, "the list of parts and one file");
+  const { outcomes } = await copy(from, to);
+  for (const path of first) assert.equal(outcomes[path], "unchanged");
+  assert.deepEqual(Object.keys(await read(to)), Object.keys(await read(from)));
+});
+
+Deno.test("copyOnServer(): without hashes and etags that tell, it copies again, or reads to refuse", async () => {
+  const inner = new MemoryBackend();
+  const mute = new Proxy(inner, {
+    get(backend, name) {
+      if (name === "stat") {
+        return async (...args: Parameters<MemoryBackend["stat"]>) => ({
+          ...await backend.stat(...args),
+          sha256: undefined,
+        });
+      }
+      const value = Reflect.get(backend, name);
+      return typeof value === "function" ? value.bind(backend) : value;
+    },
+  });
+  await inner.write(FROM.file("a.txt"), bytesSource("same"));
+  await inner.write(TO.file("a.txt"), bytesSource("same"));
+  const files = [{ path: "a.txt", kind: "other" as const, location: FROM.file("a.txt") }];
+  const target = (path: string) => TO.file(path);
+  const outcome = async (ifExists: "replace" | "fail") => {
+    const [result] = await copyOnServer(mute, files, target, { ifExists, showSource: String });
+    return [result.outcome, result.warnings.length];
+  };
+  assert.deepEqual(await outcome("replace"), ["written", 0]);
+  assert.deepEqual(await outcome("fail"), ["unchanged", 0]);
+});

@@ -1,0 +1,205 @@
+/**
+ * A process that is killed in the middle of a transfer, and the next one that continues.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { OutputLocation } from "../../../src/layout/output_location.ts";
+import { readFile } from "../../../src/storage/byte_source.ts";
+import type { TransferResult } from "../../../src/storage/transfer/transfer.ts";
+import { createS3Backend, type S3Backend } from "../../../src/storage/s3/backend.ts";
+import { startFaultProxy } from "../../support/fault_proxy.ts";
+import { kill } from "../../support/kill.ts";
+import { testOptions } from "../../support/s3_subject.ts";
+import { tempDir } from "../../support/temp_dir.ts";
+import type { OpenServer } from "./fault_suite.ts";
+
+/** Options of {@linkcode killSuite}. */
+export interface KillSuiteOptions {
+  /** The size of the object in bytes. */
+  readonly size: number;
+  /** How often a transfer is killed, each time at another moment. */
+  readonly times: number;
+  /** The size of a part, in bytes. */
+  readonly partSize: number;
+  /** The server lists uploads and parts, so that an upload is continued and none is left. */
+  readonly listsUploads?: boolean;
+}
+
+const CHILD = new URL("../../support/transfer_child.ts", import.meta.url).pathname;
+
+/** Registers the tests for a server. */
+export function killSuite(name: string, open: OpenServer, options: KillSuiteOptions): void {
+  const { size, times, partSize } = options;
+
+  for (const direction of ["up", "down"] as const) {
+    Deno.test(`${name}: kill -9 at ${times} moments of a transfer ${direction}`, async () => {
+      await using server = await open();
+      await using proxy = startFaultProxy(server.url);
+      await using dir = await tempDir();
+      const source = `${dir.path}/source`;
+      const sha256 = await makeFile(source, size);
+      const root = new OutputLocation(server.bucket, "");
+      let resumedInAll = 0;
+      let again = 0;
+      for (let i = 0; i < times; i++) {
+        const at = new OutputLocation(server.bucket, `1-linux/kill-${i}`);
+        using whole = await createS3Backend(testOptions(server.url, { partSize }));
+        if (direction === "down") await put(whole, at, source, size);
+        const path = direction === "up" ? source : `${dir.path}/target-${i}`;
+        const command = [direction, proxy.url, at.s3Uri, path, `${dir.path}/journals`, partSize];
+        // Between the first bytes and the last ones, and now and then before or after.
+        const moment = size * (0.02 + Math.random() * 0.9);
+        proxy.set();
+        await killAfter(command.map(String), moment);
+        if (direction === "down") assert.deepEqual(await exists(path), false, "it appeared early");
+        else if (await isThere(server.backend, at)) {
+          assert.equal(await hashOf(server.backend, at), sha256);
+        }
+        proxy.set();
+        const result = await finish(command.map(String));
+        assert(["written", "unchanged"].includes(result.outcome), JSON.stringify(result));
+        resumedInAll += result.resumed ?? 0;
+        if (direction === "up") {
+          again += proxy.bytesUp;
+          assert.equal(await hashOf(server.backend, at), sha256);
+          if (options.listsUploads) {
+            const left = await Array.fromAsync(server.backend.listStaleUploads(root));
+            assert.deepEqual(left, []);
+          }
+        } else {
+          assert.equal(await hashFile(path), sha256);
+          again += size - (result.resumed ?? 0);
+          assert.equal(await exists(`${path}.part`), false);
+          assert.equal(await exists(`${path}.part.journal`), false);
+          await Deno.remove(path);
+        }
+        await server.backend.delete(at);
+      }
+      console.log(
+        `${name}, ${direction}: ${times} kills of ${size} bytes; continued ` +
+          `${(resumedInAll / times / size * 100).toFixed(0)} %, sent after the kill ` +
+          `${(again / times / size * 100).toFixed(0)} % of the object on average`,
+      );
+      const continues = direction === "down" || options.listsUploads;
+      if (continues) assert(resumedInAll > 0, "nothing was continued");
+    });
+  }
+}
+
+/** Registers the test of a file that is repaired between the kill and the next upload. */
+export function repairSuite(name: string, open: OpenServer, partSize: number): void {
+  Deno.test(`${name}: an upload that is continued takes no part of a file that was another then`, async () => {
+    await using server = await open();
+    await using proxy = startFaultProxy(server.url);
+    await using dir = await tempDir();
+    const source = `${dir.path}/source`;
+    const size = 4 * partSize;
+    const sha256 = await makeFile(source, size);
+    const bytes = await Deno.readFile(source);
+    const at = new OutputLocation(server.bucket, "1-linux/repaired");
+    const command = ["up", proxy.url, at.s3Uri, source, `${dir.path}/journals`, `${partSize}`];
+    // With and without a hash that is known before: a checksum's, or one that is made of the file.
+    for (const known of [[sha256], []]) {
+      const damaged = bytes.slice();
+      damaged[5] ^= 1;
+      await Deno.writeFile(source, damaged);
+      await killAfter([...command, sha256], 1.5 * partSize);
+      assert.equal(await isThere(server.backend, at), false);
+      await Deno.writeFile(source, bytes);
+      const result = await finish([...command, ...known]);
+      assert.equal(result.outcome, "written", JSON.stringify(result));
+      assert.equal(await hashOf(server.backend, at), sha256);
+      await server.backend.delete(at);
+    }
+  });
+}
+
+function child(args: readonly string[]): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", CHILD, ...args],
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+}
+
+/** Starts a transfer and kills it once it has moved so many bytes. */
+async function killAfter(args: readonly string[], bytes: number): Promise<void> {
+  const process = child(args);
+  let moved = 0;
+  let killed = false;
+  for await (const line of lines(process.stdout)) {
+    if (!line.startsWith("bytes ")) continue;
+    moved += Number(line.slice(6));
+    if (moved < bytes || killed) continue;
+    killed = true;
+    kill(process);
+  }
+  await process.status;
+}
+
+/** Runs a transfer to its end. */
+async function finish(args: readonly string[]): Promise<TransferResult> {
+  const process = child(args);
+  let result: TransferResult | undefined;
+  for await (const line of lines(process.stdout)) {
+    if (line.startsWith("result ")) result = JSON.parse(line.slice(7));
+  }
+  await process.status;
+  assert(result !== undefined);
+  return result;
+}
+
+async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of stream) {
+    const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = parts.pop()!;
+    yield* parts;
+  }
+}
+
+async function put(
+  backend: S3Backend,
+  location: OutputLocation,
+  path: string,
+  size: number,
+): Promise<void> {
+  await backend.write(location, { size, open: (range, signal) => readFile(path, range, signal) });
+}
+
+async function makeFile(path: string, size: number): Promise<string> {
+  const hash = createHash("sha256");
+  using file = await Deno.open(path, { write: true, create: true });
+  const block = new Uint8Array(65_536);
+  for (let left = size; left > 0; left -= block.length) {
+    const piece = crypto.getRandomValues(block).subarray(0, Math.min(left, block.length));
+    hash.update(piece);
+    await file.write(piece);
+  }
+  return hash.digest("hex");
+}
+
+async function hashFile(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of readFile(path)) hash.update(chunk);
+  return hash.digest("hex");
+}
+
+async function hashOf(backend: S3Backend, location: OutputLocation): Promise<string> {
+  const hash = createHash("sha256");
+  await using body = await backend.read(location);
+  for await (const chunk of body) hash.update(chunk);
+  return hash.digest("hex");
+}
+
+async function isThere(backend: S3Backend, location: OutputLocation): Promise<boolean> {
+  return await backend.stat(location).then(() => true, () => false);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
+}

@@ -1,0 +1,124 @@
+/** A bucket in another region than the one that was assumed: each way in which a server says so. */
+
+import assert from "node:assert/strict";
+import { OutputLocation } from "../../../src/layout/output_location.ts";
+import { bytesSource } from "../../../src/storage/byte_source.ts";
+import { createS3Backend, type S3Backend } from "../../../src/storage/s3/backend.ts";
+import { rejectsWith } from "../../support/errors.ts";
+import { testOptions } from "../../support/s3_subject.ts";
+
+const HOME = "eu-west-1";
+const at = new OutputLocation("some-bucket", "1-linux/a");
+
+interface Seen {
+  readonly method: string;
+  readonly host: string;
+  readonly region: string;
+}
+
+/** Amazon with one bucket, without a network; tells what it was asked. */
+function amazon(refuse: (method: string) => Response): { fetch: typeof fetch; seen: Seen[] } {
+  const seen: Seen[] = [];
+  return {
+    seen,
+    fetch: (input, init) => {
+      const { method = "GET", headers } = init!;
+      const { host } = new URL(`${input}`);
+      const authorization = new Headers(headers).get("authorization")!;
+      const region = /Credential=[^/]+\/\d+\/([^/]+)/.exec(authorization)![1];
+      seen.push({ method, host, region });
+      return Promise.resolve(region === HOME ? accept(method, `${input}`) : refuse(method));
+    },
+  };
+}
+
+function accept(method: string, url: string): Response {
+  const headers = { etag: '"1"', "last-modified": new Date(0).toUTCString() };
+  if (url.includes("list-type")) {
+    return new Response("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>");
+  }
+  if (method === "DELETE") return new Response(null, { status: 204 });
+  if (method === "HEAD") {
+    return new Response(null, { headers: { ...headers, "content-length": "5" } });
+  }
+  return new Response(method === "GET" ? byteStream("hello") : "", {
+    headers: { ...headers, "content-length": method === "GET" ? "5" : "0" },
+  });
+}
+
+/** As the bodies of real answers are. */
+function byteStream(text: string): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream({
+    type: "bytes",
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode(text));
+      controller.close();
+    },
+  });
+}
+
+function refusal(status: number, code: string, more: string, headers: HeadersInit = {}) {
+  return (method: string) =>
+    new Response(
+      method === "HEAD" ? null : `<Error><Code>${code}</Code><Message>No</Message>${more}</Error>`,
+      { status, headers },
+    );
+}
+
+const CALLS: Readonly<Record<string, (backend: S3Backend) => Promise<unknown>>> = {
+  stat: (backend) => backend.stat(at),
+  read: async (backend) => {
+    await using body = await backend.read(at);
+    for await (const chunk of body) assert.equal(new TextDecoder().decode(chunk), "hello");
+  },
+  list: (backend) => Array.fromAsync(backend.list(at)),
+  write: (backend) => backend.write(at, bytesSource("hello")),
+  delete: (backend) => backend.delete(at),
+};
+
+const header = { "x-amz-bucket-region": HOME };
+const REFUSALS = {
+  "301 with a header": refusal(301, "PermanentRedirect", "", header),
+  "307 with a header": refusal(307, "TemporaryRedirect", "", header),
+  "400 with a header": refusal(400, "AuthorizationHeaderMalformed", "", header),
+  "400 with the region in the body": refusal(
+    400,
+    "AuthorizationHeaderMalformed",
+    `<Region>${HOME}</Region>`,
+  ),
+};
+
+for (const [how, refuse] of Object.entries(REFUSALS)) {
+  for (const [name, call] of Object.entries(CALLS)) {
+    Deno.test(`s3, region: ${name}() follows a bucket that is elsewhere: ${how}`, async () => {
+      const { fetch, seen } = amazon(refuse);
+      using backend = await createS3Backend(testOptions("", { endpointUrl: undefined, fetch }));
+      await call(backend);
+      assert.deepEqual(seen[0].host, "some-bucket.s3.us-east-1.amazonaws.com");
+      assert.deepEqual(seen.at(-1)!.host, `some-bucket.s3.${HOME}.amazonaws.com`);
+      const before = seen.length;
+      for (const again of Object.values(CALLS)) await again(backend);
+      for (const { host, region } of seen.slice(before)) {
+        assert.equal(region, HOME, "it is remembered");
+        assert.equal(host, `some-bucket.s3.${HOME}.amazonaws.com`);
+      }
+    });
+  }
+}
+
+Deno.test("s3, region: a server that sends on and on is not followed for ever", async () => {
+  let count = 0;
+  const { fetch, seen } = amazon(() =>
+    refusal(301, "PermanentRedirect", "", { "x-amz-bucket-region": `region-${++count}` })("GET")
+  );
+  using backend = await createS3Backend(testOptions("", { endpointUrl: undefined, fetch }));
+  await rejectsWith(backend.list(at)[Symbol.asyncIterator]().next(), "failed", "PermanentRedirect");
+  assert(seen.length < 5, `${seen.length} requests`);
+});
+
+Deno.test("s3, region: a redirect that names no region is one line with what to try", async () => {
+  const { fetch } = amazon(refusal(301, "PermanentRedirect", ""));
+  using backend = await createS3Backend(testOptions("", { endpointUrl: undefined, fetch }));
+  await rejectsWith(backend.stat(at), "failed", "--region");
+  await rejectsWith(CALLS.read(backend), "failed", "--region");
+});

@@ -1,0 +1,68 @@
+/** The journal of an upload in parts, as another process finds it. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { OutputLocation } from "../../../src/layout/output_location.ts";
+import { bytesSource } from "../../../src/storage/byte_source.ts";
+import { createUpload } from "../../../src/storage/s3/create_upload.ts";
+import { createS3Backend } from "../../../src/storage/s3/backend.ts";
+import { Session } from "../../../src/storage/s3/session.ts";
+import { readSettings } from "../../../src/storage/s3/settings.ts";
+import { UploadJournal } from "../../../src/storage/s3/upload_journal.ts";
+import { rejectsWith } from "../../support/errors.ts";
+import { memoryS3, testOptions } from "../../support/s3_subject.ts";
+import { tempDir } from "../../support/temp_dir.ts";
+
+const at = new OutputLocation("suite", "1-linux/a");
+
+Deno.test("UploadJournal: lines that tell of no part are passed over", async () => {
+  await using temp = await tempDir();
+  await using s3 = await memoryS3();
+  using session = new Session(await readSettings(testOptions(s3.url, { journalDir: temp.path })));
+  const uploadId = await createUpload(session, at, {}, undefined);
+  const identity = { size: 1, partSize: 1, sha256: "", contentType: "", checksums: false };
+  {
+    using journal = await UploadJournal.open(session, at);
+    journal.begin(uploadId, identity);
+  }
+  const [{ name }] = await Array.fromAsync(Deno.readDir(temp.path));
+  await Deno.writeTextFile(join(temp.path, name), 'null\n7\n"x"\n', { append: true });
+  using journal = await UploadJournal.open(session, at);
+  assert.deepEqual(await journal.takeUp(identity, undefined), { uploadId, parts: [] });
+});
+
+const refuse = () =>
+  Promise.resolve(new Response("<Error><Code>AccessDenied</Code></Error>", { status: 403 }));
+
+Deno.test("UploadJournal: an upload that the server does not begin leaves none", async () => {
+  await using temp = await tempDir();
+  const options = testOptions("http://127.0.0.1:9", { journalDir: temp.path });
+  using backend = await createS3Backend({ ...options, multipartThreshold: 1, fetch: refuse });
+  await rejectsWith(backend.write(at, bytesSource("hello")), "denied");
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(temp.path)), []);
+});
+
+Deno.test("UploadJournal: one of an upload that stays on the server is kept where the next is refused", async () => {
+  await using temp = await tempDir();
+  await using s3 = await memoryS3();
+  const options = testOptions(s3.url, { journalDir: temp.path });
+  using session = new Session(await readSettings(options));
+  const uploadId = await createUpload(session, at, {}, undefined);
+  {
+    using journal = await UploadJournal.open(session, at);
+    const identity = { size: 1, partSize: 1, sha256: "", contentType: "", checksums: false };
+    journal.begin(uploadId, identity);
+  }
+  // It is of other bytes, and neither can it be removed nor another one be begun.
+  using refused = await createS3Backend({ ...options, multipartThreshold: 1, fetch: refuse });
+  await rejectsWith(refused.write(at, bytesSource("hello")), "denied");
+  using found = await UploadJournal.find(session, at, uploadId);
+  assert.equal(found?.state, "resumable");
+  // Where it can be removed, it is.
+  found[Symbol.dispose]();
+  const refuseNew: typeof fetch = (input, init) =>
+    `${input}`.includes("?uploads") ? refuse() : fetch(input, init);
+  using half = await createS3Backend({ ...options, multipartThreshold: 1, fetch: refuseNew });
+  await rejectsWith(half.write(at, bytesSource("hello")), "denied");
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(temp.path)), []);
+});

@@ -1,0 +1,213 @@
+/** Large downloads where something is beside them, left of them, or in their way. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { RunOutputsError } from "../../../src/errors/error.ts";
+import { OutputLocation } from "../../../src/layout/output_location.ts";
+import type { ObjectBody, ReadOptions } from "../../../src/storage/backend.ts";
+import { bytesSource } from "../../../src/storage/byte_source.ts";
+import { download, Downloader } from "../../../src/storage/transfer/download.ts";
+import { Journal } from "../../../src/storage/transfer/journal.ts";
+import { LocalBackend } from "../../../src/storage/local/local.ts";
+import { MemoryBackend } from "../../../src/storage/memory.ts";
+import { noise, sha256 } from "../../support/bytes.ts";
+import { readTree, tempDir, writeTree } from "../../support/temp_dir.ts";
+
+const at = (key: string) => new OutputLocation("bucket", `1-linux/${key}`);
+const CONTENT = "x".repeat(1000);
+
+/** A storage that knows how many of its bodies are open. */
+class Counted extends MemoryBackend {
+  open = 0;
+  /** How many were open at each read, that one included. */
+  readonly seen: number[] = [];
+
+  override async read(location: OutputLocation, options?: ReadOptions): Promise<ObjectBody> {
+    const body = await super.read(location, options);
+    this.seen.push(++this.open);
+    return {
+      info: body.info,
+      [Symbol.asyncIterator]: () => body[Symbol.asyncIterator](),
+      [Symbol.asyncDispose]: () => {
+        this.open--;
+        return body[Symbol.asyncDispose]();
+      },
+    };
+  }
+}
+
+async function counted(...keys: readonly string[]): Promise<Counted> {
+  const backend = new Counted();
+  for (const key of keys) await backend.write(at(key), bytesSource(CONTENT));
+  return backend;
+}
+
+Deno.test("download(): what was opened before it was known what is missing is not kept open", async () => {
+  await using dir = await tempDir();
+  const backend = new Counted();
+  const bytes = noise(40 * 1024 ** 2, 3);
+  await backend.write(at("large"), bytesSource(bytes));
+  const path = join(dir.path, "large");
+  const { etag, size } = await backend.stat(at("large"));
+  const source = at("large").s3Uri;
+  const header = { schema: "run-outputs.download/1", source, etag, size };
+  const notes = [header, { start: 0, end: 1_000_000 }].map((line) => `${JSON.stringify(line)}\n`);
+  await Deno.writeTextFile(`${path}.part.journal`, notes.join(""));
+  await Deno.writeFile(`${path}.part`, bytes);
+  const [result] = await download(backend, [{ location: at("large"), path }], {
+    segment: Infinity,
+  });
+  assert.equal(result.outcome, "written", result.error?.message);
+  assert.equal(result.resumed, 1_000_000);
+  assert.equal(result.sha256, sha256(bytes));
+  assert.deepEqual(backend.seen, [1, 1]);
+  assert.equal(backend.open, 0);
+});
+
+Deno.test("Downloader: no more streams than allowed, also where another process is at work on the files", async () => {
+  await using dir = await tempDir();
+  const keys = ["a", "b", "c"];
+  const backend = await counted(...keys);
+  const journals = await Promise.all(
+    keys.map((key) => Journal.open(join(dir.path, `${key}.part.journal`))),
+  );
+  using downloader = new Downloader(backend, { concurrency: 1, segment: 100 });
+  const results = await Promise.all(
+    keys.map((key) => downloader.get({ location: at(key), path: join(dir.path, key) })),
+  );
+  for (const journal of journals) {
+    await journal!.remove();
+    journal![Symbol.dispose]();
+  }
+  assert.deepEqual(results.map(({ outcome }) => outcome), ["written", "written", "written"]);
+  assert.deepEqual(await readTree(dir.path), Object.fromEntries(keys.map((k) => [k, CONTENT])));
+  assert.equal(Math.max(...backend.seen), 1);
+});
+
+Deno.test("download(): lines of a journal that are no ranges are passed over", async () => {
+  await using dir = await tempDir();
+  const backend = await counted("large");
+  const { etag, size } = await backend.stat(at("large"));
+  const source = at("large").s3Uri;
+  const header = { schema: "run-outputs.download/1", source, etag, size };
+  const lines = [header, null, 7, "x", { start: -1, end: 5 }, { start: 0, end: 100 }];
+  await writeTree(dir.path, {
+    "large.part": CONTENT,
+    "large.part.journal": lines.map((line) => `${JSON.stringify(line)}\n`).join(""),
+  });
+  const path = join(dir.path, "large");
+  const [result] = await download(backend, [{ location: at("large"), path }], { segment: 100 });
+  assert.equal(result.outcome, "written", result.error?.message);
+  assert.equal(result.resumed, 100);
+});
+
+// Other systems count characters, or have other bounds.
+const boundedNames = Deno.build.os === "linux";
+
+for (const length of [240, 245, 250, 255]) {
+  Deno.test({
+    name: `download(): a large object whose name has ${length} bytes`,
+    ignore: !boundedNames,
+    fn: async () => {
+      await using dir = await tempDir();
+      const key = "n".repeat(length);
+      const backend = await counted(key);
+      // Into a directory that is there, and into one that is not.
+      for (const above of [".", "new"]) {
+        const path = join(dir.path, above, key);
+        const [result] = await download(backend, [{ location: at(key), path }], { segment: 100 });
+        assert.equal(result.outcome, "written", result.error?.message);
+      }
+      assert.deepEqual(await readTree(dir.path), { [key]: CONTENT, [`new/${key}`]: CONTENT });
+    },
+  });
+}
+
+Deno.test({
+  name: "local: a file 'NAME.part' is listed, however long its name is",
+  ignore: !boundedNames,
+  fn: async () => {
+    await using dir = await tempDir();
+    const key = `${"n".repeat(250)}.part`;
+    await writeTree(dir.path, { [`1-linux/${key}`]: "x" });
+    const found = await Array.fromAsync(
+      new LocalBackend(dir.path).list(new OutputLocation("bucket", "")),
+    );
+    assert.deepEqual(found.map(({ location }) => location.name), [key]);
+  },
+});
+
+Deno.test("Downloader: a file that gets shorter while it is looked at is not whole", async () => {
+  await using dir = await tempDir();
+  const bytes = noise(5_000_000);
+  const path = join(dir.path, "a");
+  await Deno.writeFile(path, bytes);
+  using downloader = new Downloader(new MemoryBackend());
+  const whole = downloader.has({ location: at("a"), path, sha256: sha256(bytes) });
+  // Its size has been looked at by now, and the thread that hashes it is only being started.
+  await Deno.lstat(path);
+  Deno.truncateSync(path, 10);
+  assert.equal(await whole, false);
+});
+
+Deno.test("download(): a large object comes while others take its empty directory away", async () => {
+  await using dir = await tempDir();
+  const backend = await counted("large");
+  let done = false;
+  // What a fetch does that has made the directory and got nothing into it, over and over.
+  const removing = (async () => {
+    while (!done) await Deno.remove(join(dir.path, "new")).catch(() => {});
+  })();
+  try {
+    for (let round = 0; round < 100; round++) {
+      const path = join(dir.path, "new", "large");
+      const [result] = await download(backend, [{ location: at("large"), path }], { segment: 100 });
+      assert.equal(result.outcome, "written", result.error?.message);
+      await Deno.remove(path);
+    }
+  } finally {
+    done = true;
+    await removing;
+  }
+});
+
+/** A storage that is stuck at an object's first bytes, and refuses the others. */
+class Stuck extends MemoryBackend {
+  /** Whether it was told to stop. */
+  stopped = false;
+  #reads = 0;
+
+  override async read(location: OutputLocation, options?: ReadOptions): Promise<ObjectBody> {
+    if (this.#reads++ > 0) throw new RunOutputsError("denied", "Cannot read it: access denied");
+    const body = await super.read(location, options);
+    const next = async (): Promise<IteratorResult<Uint8Array>> => {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 10_000);
+        const stop = () => {
+          this.stopped = true;
+          clearTimeout(timer);
+          resolve();
+        };
+        if (options!.signal!.aborted) stop();
+        else options!.signal!.addEventListener("abort", stop);
+      });
+      throw new Error("stopped");
+    };
+    return {
+      info: body.info,
+      [Symbol.asyncIterator]: () => ({ next }),
+      [Symbol.asyncDispose]: () => body[Symbol.asyncDispose](),
+    };
+  }
+}
+
+Deno.test("download(): a segment that is refused stops the first one too", async () => {
+  await using dir = await tempDir();
+  const backend = new Stuck();
+  await backend.write(at("large"), bytesSource(CONTENT));
+  const items = [{ location: at("large"), path: join(dir.path, "large") }];
+  const { signal } = new AbortController();
+  const [result] = await download(backend, items, { segment: 100, signal });
+  assert.equal(result.error?.message, "Cannot read it: access denied");
+  assert(backend.stopped, "the first one was waited for");
+});

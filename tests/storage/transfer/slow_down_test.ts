@@ -1,0 +1,95 @@
+/** How many requests are under way before a server asks to slow down, after it, and later. */
+
+import assert from "node:assert/strict";
+import { OutputLocation } from "../../../src/layout/output_location.ts";
+import { AdaptiveLimit } from "../../../src/storage/transfer/adaptive_limit.ts";
+import { bytesSource } from "../../../src/storage/byte_source.ts";
+import { createS3Backend } from "../../../src/storage/s3/backend.ts";
+import { type FaultProxy, startFaultProxy } from "../../support/fault_proxy.ts";
+import { memoryS3, testOptions } from "../../support/s3_subject.ts";
+
+/** Waits until as many requests are at the proxy, and for a while for one more. */
+async function active(proxy: FaultProxy, expected: number): Promise<number> {
+  const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  for (let i = 0; i < 1000 && proxy.active !== expected; i++) await wait(10);
+  await wait(100);
+  return proxy.active;
+}
+
+for (const status of [503, 429]) {
+  Deno.test(`s3: after ${status} half as many requests are under way, which grows back`, async () => {
+    await using server = await memoryS3();
+    await using proxy = startFaultProxy(server.url);
+    using backend = await createS3Backend(testOptions(proxy.url, {
+      maxRequests: 16,
+      retry: { maxAttempts: 10, baseDelay: 1, maxDelay: 5 },
+    }));
+    let next = 0;
+    const write = (count: number) =>
+      Promise.all(
+        Array.from({ length: count }, () =>
+          backend.write(new OutputLocation("suite", `1-linux/${next++}`), bytesSource("x"))),
+      );
+
+    // All is well: as many as are allowed, and no more.
+    let release = proxy.hold();
+    const first = write(60);
+    assert.equal(await active(proxy, 16), 16);
+
+    // All 16 are refused, which is one complaint; then the 8 that follow.
+    for (const [refused, after] of [[16, 8], [8, 4]]) {
+      const fault = { kind: "status", status } as const;
+      proxy.set({ fault, times: refused });
+      const go = release;
+      release = proxy.hold();
+      go();
+      assert.equal(await active(proxy, after), after);
+      assert.equal(proxy.count, refused, "all of them were refused");
+    }
+
+    // Nobody complains any more: four good ones for each that is allowed, and there is one more.
+    release();
+    await first;
+    assert.equal(await active(proxy, 0), 0);
+    release = proxy.hold();
+    const second = write(40);
+    // 60 good requests: 16 at 4, 20 at 5, 24 at 6.
+    assert.equal(await active(proxy, 7), 7);
+    release();
+    await second;
+    await write(500);
+    release = proxy.hold();
+    const last = write(40);
+    assert.equal(await active(proxy, 16), 16);
+    release();
+    await last;
+  });
+}
+
+Deno.test("AdaptiveLimit: a complaint about a call from before the last halving changes nothing", async () => {
+  const limit = new AdaptiveLimit(16);
+  const complaints: (() => void)[] = [];
+  const ends: (() => void)[] = [];
+  const begin = () =>
+    limit.run((slowDown) => {
+      complaints.push(slowDown);
+      return new Promise<void>((resolve) => ends.push(resolve));
+    });
+  const running = Array.from({ length: 4 }, begin);
+  complaints[0]();
+  assert.equal(limit.limit, 8);
+  for (const complain of complaints) complain();
+  assert.equal(limit.limit, 8);
+  running.push(begin());
+  complaints[4]();
+  assert.equal(limit.limit, 4);
+  for (const end of ends) end();
+  await Promise.all(running);
+  for (const expected of [2, 1, 1]) {
+    const call = begin();
+    complaints.at(-1)!();
+    ends.at(-1)!();
+    await call;
+    assert.equal(limit.limit, expected, "never none");
+  }
+});

@@ -1,0 +1,96 @@
+/** The loop that keeps a bounded number of transfers going. */
+
+import assert from "node:assert/strict";
+import { OutputLocation } from "../../../src/layout/output_location.ts";
+import {
+  DEFAULT_CONCURRENCY,
+  transferAll,
+  type TransferEvent,
+  type TransferResult,
+} from "../../../src/storage/transfer/transfer.ts";
+
+const result = (path: string, more: Partial<TransferResult> = {}): TransferResult => ({
+  location: new OutputLocation("bucket", path),
+  path,
+  outcome: "written",
+  warnings: [],
+  ...more,
+});
+const failure = (path: string, error: Error) => result(path, { outcome: "failed", error });
+
+Deno.test("transferAll(): keeps the order of the items, whichever is done first", async () => {
+  const done: string[] = [];
+  let releaseFirst = () => {};
+  const first = new Promise<void>((resolve) => releaseFirst = resolve);
+  const results = await transferAll(
+    ["a", "b"],
+    async (path) => {
+      if (path === "a") await first;
+      done.push(path);
+      releaseFirst();
+      return [result(path), result(`${path}.sha256sum`)];
+    },
+    failure,
+    {},
+  );
+  assert.deepEqual(done, ["b", "a"]);
+  assert.deepEqual(results.map(({ path }) => path), [
+    "a",
+    "a.sha256sum",
+    "b",
+    "b.sha256sum",
+  ]);
+});
+
+Deno.test("transferAll(): what is thrown becomes a result, even if it is no Error", async () => {
+  const events: TransferEvent[] = [];
+  const results = await transferAll(
+    ["a", "b"],
+    (path) => {
+      if (path === "a") return Promise.reject("a text");
+      return Promise.resolve([result(path)]);
+    },
+    failure,
+    { onEvent: (event) => events.push(event) },
+  );
+  assert.deepEqual(results.map(({ outcome }) => outcome), ["failed", "written"]);
+  assert.match(results[0].error!.message, /a text/);
+  assert.deepEqual(events.map(({ type }) => type), ["finish"]);
+});
+
+Deno.test("transferAll(): runs the default number at once where nobody says otherwise", async () => {
+  let now = 0;
+  let most = 0;
+  await transferAll(
+    Array.from({ length: 30 }, (_, i) => `f${i}`),
+    async (path) => {
+      most = Math.max(most, ++now);
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      now--;
+      return [result(path)];
+    },
+    failure,
+    {},
+  );
+  assert.equal(most, DEFAULT_CONCURRENCY);
+});
+
+Deno.test("transferAll(): after an abort waits for what is under way, then rejects", async () => {
+  const controller = new AbortController();
+  const ended: string[] = [];
+  await assert.rejects(
+    transferAll(
+      ["a", "b", "c", "d"],
+      async (path) => {
+        if (path === "a") controller.abort(new Error("enough"));
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        ended.push(path);
+        return [result(path)];
+      },
+      failure,
+      { concurrency: 2, signal: controller.signal },
+    ),
+    /enough/,
+  );
+  assert.deepEqual(ended, ["a"]);
+});
