@@ -128,6 +128,7 @@ export {
   type DownloadOptions,
 } from "./src/storage/transfer/download.ts";
 export { DryRunBackend, type DryRunEvent } from "./src/storage/dry_run.ts";
+export { ForwardingBackend } from "./src/storage/forwarding.ts";
 export { LocalBackend, type LocalBackendOptions } from "./src/storage/local/local.ts";
 export type { Placement, PlaceOptions } from "./src/storage/local/place_file.ts";
 export { openS3 } from "./src/storage/open_s3.ts";
@@ -229,10 +230,10 @@ export {
   type GithubClient,
   type GithubOptions,
   type GithubRequests,
-  openGithub,
   type RunsOfCommitOptions,
   type WorkflowRunInfo,
 } from "./src/github/client.ts";
+export { openGithub } from "./src/github/open.ts";
 export {
   type CachedResponse,
   diskResponseCache,

@@ -6,9 +6,7 @@
 
 import assert from "node:assert/strict";
 import { dirname, join, relative } from "node:path/posix";
-import { fileURLToPath } from "node:url";
-
-const ROOT = fileURLToPath(new URL("../", import.meta.url)).replaceAll("\\", "/");
+import { circles, importGraph, importsOf, ROOT, sources } from "./support/import_graph.ts";
 
 /** What each layer may import, beside itself. Arrows point down only. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -26,34 +24,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Packages that must not be loaded to print a path or a help text. */
 const HEAVY =
   /^(?:@aws-sdk\/|@smithy\/|@octokit\/|tar-stream$|node-liblzma|cli-progress$|hono|zod)/;
-
-interface Import {
-  readonly specifier: string;
-  readonly dynamic: boolean;
-  readonly typeOnly: boolean;
-}
-
-async function sources(dir: string): Promise<string[]> {
-  const found: string[] = [];
-  for await (const entry of Deno.readDir(join(ROOT, dir))) {
-    const path = join(dir, entry.name);
-    if (entry.isDirectory) found.push(...await sources(path));
-    else if (entry.name.endsWith(".ts")) found.push(path);
-  }
-  return found.sort();
-}
-
-async function importsOf(path: string): Promise<Import[]> {
-  const text = (await Deno.readTextFile(join(ROOT, path))).replace(/\/\*[\s\S]*?\*\//g, "");
-  const found: Import[] = [];
-  for (const match of text.matchAll(/^(import|export)(\s+type)?\b[^;"]*?\bfrom\s+"([^"]+)"/gm)) {
-    found.push({ specifier: match[3], dynamic: false, typeOnly: match[2] !== undefined });
-  }
-  for (const match of text.matchAll(/\bimport\(\s*"([^"]+)"\s*\)/g)) {
-    found.push({ specifier: match[1], dynamic: true, typeOnly: false });
-  }
-  return found;
-}
 
 const layerOf = (path: string) => path.split("/")[1];
 
@@ -73,6 +43,24 @@ Deno.test("architecture: arrows point down only", async () => {
     }
   }
   assert.deepEqual(wrong, []);
+});
+
+Deno.test("architecture: no files import each other in a circle, for types neither", async () => {
+  const graph = await importGraph(["mod.ts", "cli.ts", ...await sources("src")]);
+  assert(graph.get("cli.ts")!.has("src/cli/main.ts"), "the imports were read");
+  assert.deepEqual(circles(graph), []);
+});
+
+Deno.test("architecture: circles are found", () => {
+  const graph = new Map(Object.entries({
+    a: ["b"],
+    b: ["c", "d"],
+    c: ["a"],
+    d: ["e"],
+    e: ["f"],
+    f: ["e", "a-package"],
+  }));
+  assert.deepEqual(circles(graph), [["a", "b", "c"], ["e", "f"]]);
 });
 
 Deno.test("architecture: layout imports nothing but itself and errors", async () => {

@@ -33,7 +33,7 @@ export async function openGithubClient(
   io: Io,
   output: Output,
 ): Promise<GithubClient> {
-  const { openGithub } = await import("../github/client.ts");
+  const { openGithub } = await import("../github/open.ts");
   const { diskResponseCache } = await import("../github/response_cache.ts");
   const { findToken } = await import("../github/settings.ts");
   const env = (name: string) => io.env(name) || undefined;

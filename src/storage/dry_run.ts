@@ -9,14 +9,12 @@ import { invalid, RunOutputsError } from "../errors/error.ts";
 import type {
   ByteSource,
   CallOptions,
-  ListOptions,
-  ObjectBody,
   ObjectInfo,
-  ReadOptions,
   StorageBackend,
   WriteOptions,
 } from "./backend.ts";
-import { sha256Of } from "./hash/sha256_of.ts";
+import { ForwardingBackend } from "./forwarding.ts";
+import { sha256Of } from "./sha256_of.ts";
 
 /** What a dry run would have done. */
 export interface DryRunEvent {
@@ -39,14 +37,7 @@ export interface DryRunEvent {
  * console.assert(seen[0] === "local-linux/a.log");
  * ```
  */
-export class DryRunBackend implements StorageBackend {
-  /** What kind of storage is wrapped. */
-  readonly name: string;
-  /** Writing has no effect. */
-  readonly writes = false;
-  /** What does not happen replaces nothing. */
-  readonly enforcesAbsence = true;
-  readonly #inner: StorageBackend;
+export class DryRunBackend extends ForwardingBackend {
   readonly #onEvent: (event: DryRunEvent) => void;
   readonly #show: (location: OutputLocation) => string;
 
@@ -62,29 +53,23 @@ export class DryRunBackend implements StorageBackend {
     onEvent: (event: DryRunEvent) => void = () => {},
     show: (location: OutputLocation) => string = String,
   ) {
-    this.name = inner.name;
-    this.#inner = inner;
+    super(inner);
     this.#onEvent = onEvent;
     this.#show = show;
   }
 
-  /** {@inheritDoc StorageBackend.stat} */
-  stat(location: OutputLocation, options?: CallOptions): Promise<ObjectInfo> {
-    return this.#inner.stat(location, options);
+  /** Writing has no effect. */
+  override get writes(): boolean {
+    return false;
   }
 
-  /** {@inheritDoc StorageBackend.list} */
-  list(prefix: OutputLocation, options?: ListOptions): AsyncIterable<ObjectInfo> {
-    return this.#inner.list(prefix, options);
-  }
-
-  /** {@inheritDoc StorageBackend.read} */
-  read(location: OutputLocation, options?: ReadOptions): Promise<ObjectBody> {
-    return this.#inner.read(location, options);
+  /** What does not happen replaces nothing. */
+  override get enforcesAbsence(): boolean {
+    return true;
   }
 
   /** Does what `write` would check: the name, the conditions, that the source can be read, its hash. */
-  async write(
+  override async write(
     location: OutputLocation,
     source: ByteSource,
     options: WriteOptions = {},
@@ -96,25 +81,25 @@ export class DryRunBackend implements StorageBackend {
   }
 
   /** {@inheritDoc StorageBackend.checkWrite} */
-  async checkWrite(location: OutputLocation, options: CallOptions = {}): Promise<void> {
+  override async checkWrite(location: OutputLocation, options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
-    await this.#inner.checkWrite?.(location, options);
+    await super.checkWrite(location, options);
   }
 
   /** Does what `copy` would check: the names, `ifAbsent`, and that there is something to copy. */
-  async copy(
+  override async copy(
     from: OutputLocation,
     to: OutputLocation,
     options: WriteOptions = {},
   ): Promise<ObjectInfo> {
-    const info = await this.#inner.stat(from, options);
+    const info = await this.inner.stat(from, options);
     await this.#check(to, { ...options, ifMatch: undefined });
     this.#onEvent({ action: "copy", location: to });
     return planned(to, info.size, info.sha256, options.contentType ?? info.contentType);
   }
 
   /** Tells what would be deleted. */
-  delete(location: OutputLocation, options: CallOptions = {}): Promise<void> {
+  override delete(location: OutputLocation, options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     this.#onEvent({ action: "delete", location });
     return Promise.resolve();
@@ -123,9 +108,9 @@ export class DryRunBackend implements StorageBackend {
   async #check(location: OutputLocation, options: WriteOptions): Promise<void> {
     options.signal?.throwIfAborted();
     if (location.key === "") throw invalid("key", location.key, "the name of an object");
-    await this.#inner.checkWrite?.(location, options);
+    await super.checkWrite(location, options);
     if (options.ifAbsent !== true && options.ifMatch === undefined) return;
-    const there = await this.#inner.stat(location, options).catch((error) => {
+    const there = await this.inner.stat(location, options).catch((error) => {
       if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
       throw error;
     });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type GithubOptions, openGithub } from "../../src/github/client.ts";
+import type { GithubOptions } from "../../src/github/client.ts";
+import { openGithub } from "../../src/github/open.ts";
 import type { CachedResponse, ResponseCache } from "../../src/github/response_cache.ts";
 import { rejectsWith } from "../support/errors.ts";
 import { type GithubServer, refusal, sha, startGithub } from "../support/github_server.ts";

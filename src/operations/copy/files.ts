@@ -7,7 +7,7 @@
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteRange, ByteSource, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
-import { sha256Of } from "../../storage/hash/sha256_of.ts";
+import { sha256Of } from "../../storage/sha256_of.ts";
 import {
   concurrencyFor,
   transferAll,

@@ -10,7 +10,7 @@ import { compareKeys } from "../../layout/compare_keys.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
-import { sha256Of } from "../../storage/hash/sha256_of.ts";
+import { sha256Of } from "../../storage/sha256_of.ts";
 import { listRun, type RunOutput } from "../manifest/list_outputs.ts";
 import { readOutputs, type RunManifest } from "../manifest/read.ts";
 

@@ -9,7 +9,7 @@ import pMap from "p-map";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
-import { sha256Of } from "../../storage/hash/sha256_of.ts";
+import { sha256Of } from "../../storage/sha256_of.ts";
 import { isModifiedAfter } from "../../storage/modified.ts";
 import { SMALL_CONCURRENCY, type TransferResult } from "../../storage/transfer/transfer.ts";
 import { readSidecar, SIDECAR_SUFFIX } from "../artifacts/sidecar.ts";

@@ -10,7 +10,7 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import type { ByteSource, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
-import { sha256Of } from "../../storage/hash/sha256_of.ts";
+import { sha256Of } from "../../storage/sha256_of.ts";
 import { sidecarBase } from "../artifacts/pair_sidecars.ts";
 import { readOutputs } from "../manifest/read.ts";
 import {

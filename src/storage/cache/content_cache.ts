@@ -9,7 +9,7 @@
 import { diskError } from "../../errors/disk.ts";
 import { invalid, type RunOutputsError } from "../../errors/error.ts";
 import { readFile } from "../byte_source.ts";
-import { sha256Of } from "../hash/sha256_of.ts";
+import { sha256Of } from "../sha256_of.ts";
 import { Evictor, removeEntry } from "./eviction.ts";
 import {
   type CachedFile,

@@ -7,6 +7,7 @@
 import { defaultProvider } from "@aws-sdk/credential-provider-node";
 import { RunOutputsError } from "../../errors/error.ts";
 import { s3Error } from "./errors.ts";
+import type { RawRequest, S3Response } from "./request.ts";
 import {
   requestHandler,
   requestUrl,
@@ -15,7 +16,6 @@ import {
   sdkResponse,
 } from "./sdk_request.ts";
 import type { S3Settings, StaticCredentials } from "./settings.ts";
-import type { RawRequest, S3Response } from "./transport.ts";
 import { StalledError } from "./watchdog.ts";
 
 type SdkHandler = NonNullable<

@@ -12,7 +12,7 @@ import { s3Error, S3Failure } from "./errors.ts";
 import { objectInfo } from "./object_info.ts";
 import { ASK_FOR_CHECKSUM, ResponseChecksum } from "./response_checksum.ts";
 import type { Session } from "./session.ts";
-import type { S3Response } from "./transport.ts";
+import type { S3Response } from "./request.ts";
 
 /**
  * How many bytes of a body are handed on at once. A connection gives some 100 KiB at a time; larger

@@ -14,7 +14,8 @@ import { Semaphore } from "../semaphore.ts";
 import { Commands } from "./commands.ts";
 import { isSlowDown, retryAdvice } from "./errors.ts";
 import type { S3Settings } from "./settings.ts";
-import { type S3Request, type S3Response, Transport } from "./transport.ts";
+import type { S3Request, S3Response } from "./request.ts";
+import { Transport } from "./transport.ts";
 
 /** A backend's connection to its server. */
 export class Session implements Disposable {

@@ -10,6 +10,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import { type OutputLocation, uriEncodeKey } from "../../layout/output_location.ts";
 import { Credentials } from "./credentials.ts";
 import { describeSkew, failureOf, isSkewed, type S3Context, s3Error, S3Failure } from "./errors.ts";
+import type { RawRequest, S3Request, S3Response } from "./request.ts";
 import { HOME_REGION, type S3Settings, type StaticCredentials } from "./settings.ts";
 import { Watchdog } from "./watchdog.ts";
 
@@ -24,44 +25,6 @@ const PIECE = 256 * 1024;
 
 /** As much of a body may still be in the system's buffers once all of it is handed over. */
 const BUFFERED = 4 * 1024 * 1024;
-
-/** One request about an object. */
-export interface S3Request {
-  /** What is being done, for messages: `read`, `write`. */
-  readonly action: string;
-  /** The method. */
-  readonly method: "GET" | "HEAD" | "PUT";
-  /** The object. */
-  readonly location: OutputLocation;
-  /** The parameters of the query, not encoded. */
-  readonly query?: Readonly<Record<string, string>>;
-  /** Headers beside those of signing. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** The body. */
-  readonly body?: Uint8Array<ArrayBuffer>;
-  /** The SHA-256 of the body, in hex: the server refuses other bytes. */
-  readonly payloadSha256?: string;
-}
-
-/** An answer with status 2xx whose body is still to be read, under a watchdog. */
-export interface S3Response extends Disposable {
-  /** The answer. */
-  readonly response: Response;
-  /** The watchdog that covers the body. */
-  readonly watchdog: Watchdog;
-}
-
-/** A request as the SDK's commands make it. */
-export interface RawRequest {
-  /** The method. */
-  readonly method: string;
-  /** The URL. */
-  readonly url: string;
-  /** All headers, signature included. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** The body. */
-  readonly body?: Uint8Array<ArrayBuffer> | string;
-}
 
 /** Sends requests: each once, whatever comes of it. Retries are made above. */
 export class Transport implements Disposable {

@@ -17,9 +17,9 @@ import { SHA256_METADATA } from "./object_info.ts";
 import { readExactly, wrongSize } from "./read_source.ts";
 import type { FileDigest } from "../hash/file_hash.ts";
 import type { PieceHasher } from "../hash/hashers.ts";
+import { checkHash, sendBody, UNKNOWN_TYPE } from "./send_body.ts";
 import type { Session } from "./session.ts";
 import { UploadJournal } from "./upload_journal.ts";
-import { checkHash, sendBody, UNKNOWN_TYPE } from "./write.ts";
 
 /**
  * Uploads an object in parts. Either it is there whole at the end, or nothing is, and no part of

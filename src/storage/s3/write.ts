@@ -14,15 +14,13 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteSource, ObjectInfo, WriteOptions } from "../backend.ts";
 import { conflictIfThere, conflictUnlessMatch, wantsNoQuotes } from "./condition.ts";
 import { S3Failure } from "./errors.ts";
-import { bareEtag, SHA256_METADATA } from "./object_info.ts";
+import { SHA256_METADATA } from "./object_info.ts";
 import { readExactly } from "./read_source.ts";
 import { statObject } from "./read.ts";
+import { checkHash, isUncertain, sendBody, UNKNOWN_TYPE } from "./send_body.ts";
 import type { Session } from "./session.ts";
-import type { S3Request } from "./transport.ts";
+import type { S3Request } from "./request.ts";
 import { uploadInParts } from "./upload_parts.ts";
-
-/** The content type of what has none. */
-export const UNKNOWN_TYPE = "application/octet-stream";
 
 /**
  * Writes an object.
@@ -106,89 +104,6 @@ async function put(
   }
 }
 
-/** What the server says of a body that it has taken. */
-export interface Sent {
-  /** The etag, without quotes. */
-  readonly etag: string;
-  /** The server's time. */
-  readonly date: Date;
-}
-
-/** Marks an error that came after an attempt whose outcome is not known. */
-const uncertain = new WeakSet<Error>();
-
-/**
- * Sends a body, again where that can help, with a checksum header where the server takes it.
- *
- * @param session The connection.
- * @param request The request.
- * @param checksum The body's SHA-256 in base64.
- * @param signal The caller's.
- * @returns What the server says.
- * @throws {RunOutputsError} What went wrong in the end.
- */
-export async function sendBody(
-  session: Session,
-  request: S3Request,
-  checksum: string,
-  signal: AbortSignal | undefined,
-): Promise<Sent> {
-  const { headers } = request;
-  let attempts = 0;
-  for (;;) {
-    const withChecksum = session.checksums;
-    try {
-      return await session.request(
-        (attempt) => {
-          attempts = attempt;
-          return withChecksum
-            ? { ...request, headers: { ...headers, "x-amz-checksum-sha256": checksum } }
-            : request;
-        },
-        signal,
-        async (answer) => {
-          using _ = answer;
-          const { response } = answer;
-          const etag = response.headers.get("etag");
-          const text = await response.text();
-          if (etag === null || text !== "") {
-            throw notS3(request, session, response.status);
-          }
-          const date = Date.parse(response.headers.get("date") ?? "");
-          return { etag: bareEtag(etag), date: new Date(Number.isNaN(date) ? Date.now() : date) };
-        },
-      );
-    } catch (error) {
-      if (withChecksum && refusesChecksums(error)) {
-        session.checksums = false;
-        continue;
-      }
-      if (attempts > 1 && error instanceof Error) uncertain.add(error);
-      throw error;
-    }
-  }
-}
-
-/**
- * Fails if bytes do not have the hash that was expected.
- *
- * @param location Where they were to go.
- * @param actual Their hash.
- * @param expected The hash that the caller insists on, if any.
- * @throws {RunOutputsError} `integrity`.
- */
-export function checkHash(
-  location: OutputLocation,
-  actual: string,
-  expected: string | undefined,
-): void {
-  if (expected === undefined || expected === actual) return;
-  throw new RunOutputsError(
-    "integrity",
-    `Cannot write '${location}': the bytes have sha256 ${actual}, expected ${expected}`,
-  );
-}
-
 /**
  * After a conditional write whose answer was lost, the next attempt is a conflict with ourselves:
  * if what is there has our hash, it is what we wanted to be there.
@@ -202,7 +117,7 @@ async function ours(
 ): Promise<ObjectInfo | undefined> {
   if (!ifAbsent && ifMatch === undefined) return undefined;
   if (!(error instanceof RunOutputsError) || error.code !== "conflict") return undefined;
-  if (!uncertain.has(error)) return undefined;
+  if (!isUncertain(error)) return undefined;
   const info = await statObject(session, location, { signal });
   return info.sha256 === sha256 ? info : undefined;
 }
@@ -212,22 +127,4 @@ function goneIsConflict(error: unknown): unknown {
   if (!(error instanceof RunOutputsError) || !(error.cause instanceof S3Failure)) return error;
   if (error.cause.s3Code !== "NoSuchKey") return error;
   return new RunOutputsError("conflict", error.message, { cause: error });
-}
-
-/** Whether a server's refusal is about the checksum header, which not every server knows. */
-function refusesChecksums(error: unknown): boolean {
-  if (!(error instanceof RunOutputsError) || !(error.cause instanceof S3Failure)) return false;
-  const { status, s3Code, message } = error.cause;
-  return status === 501 || s3Code === "NotImplemented" ||
-    (status === 400 && !/mismatch|digest/i.test(s3Code) && /checksum/i.test(message));
-}
-
-function notS3({ location }: S3Request, session: Session, status: number): RunOutputsError {
-  const cause = new S3Failure(299, "", `status ${status} without an ETag`);
-  return new RunOutputsError(
-    "transient",
-    `Cannot write '${location}': what answered for ${session.transport.host(location.bucket)} is ` +
-      "not an S3 server; check --endpoint-url and proxies",
-    { cause },
-  );
 }

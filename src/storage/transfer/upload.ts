@@ -7,7 +7,7 @@
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteSource, ObjectInfo, StorageBackend, WriteOptions } from "../backend.ts";
-import { sha256Of } from "../hash/sha256_of.ts";
+import { sha256Of } from "../sha256_of.ts";
 import { bytesSource, fileSource } from "../byte_source.ts";
 import { contentType } from "../content_type.ts";
 import {

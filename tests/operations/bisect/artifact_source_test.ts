@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { openGithub } from "../../../src/github/client.ts";
+import { openGithub } from "../../../src/github/open.ts";
 import {
   type BisectArtifactOptions,
   bisectArtifacts,

@@ -1,7 +1,7 @@
 /** Which commits a bisect is about, as GitHub tells them. */
 
 import assert from "node:assert/strict";
-import { openGithub } from "../../../src/github/client.ts";
+import { openGithub } from "../../../src/github/open.ts";
 import { bisectRange } from "../../../src/operations/bisect/range.ts";
 import { rejectsWith } from "../../support/errors.ts";
 import {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { openGithub } from "../../../src/github/client.ts";
+import { openGithub } from "../../../src/github/open.ts";
 import type { RunOutputsError } from "../../../src/errors/error.ts";
 import {
   findArtifacts,

@@ -18,7 +18,7 @@ import { createS3Backend, type S3Backend } from "../../../src/storage/s3/backend
 import { Session } from "../../../src/storage/s3/session.ts";
 import { readSettings } from "../../../src/storage/s3/settings.ts";
 import { UploadJournal } from "../../../src/storage/s3/upload_journal.ts";
-import { sendBody } from "../../../src/storage/s3/write.ts";
+import { sendBody } from "../../../src/storage/s3/send_body.ts";
 import { runJson, runs } from "../../support/command_line.ts";
 import { testOptions } from "../../support/s3_subject.ts";
 import { tempDir } from "../../support/temp_dir.ts";

@@ -5,7 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
-import type { Chunks } from "../backend.ts";
+import type { Chunks } from "./backend.ts";
 
 /**
  * Reads a stream to its end, for its hash.
