@@ -14,20 +14,20 @@ import { missingPermission } from "./permission.ts";
 /** What a file system says, by its code, and what a person can do about it. */
 const BY_CODE: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   ENOENT: ["not_found", "no such file or directory"],
-  EACCES: ["denied", "the file system's permissions do not allow it"],
-  EPERM: ["denied", "the file system's permissions do not allow it"],
+  EACCES: ["denied", "permission denied"],
+  EPERM: ["denied", "permission denied"],
   EROFS: ["denied", "the file system is read-only"],
-  EEXIST: ["conflict", "something with this name exists"],
-  EISDIR: ["conflict", "a directory with this name is in the way"],
-  ENOTEMPTY: ["conflict", "a directory with this name is in the way"],
-  ENOTDIR: ["conflict", "a file stands where a directory is needed"],
+  EEXIST: ["conflict", "it already exists"],
+  EISDIR: ["conflict", "a directory of this name already exists"],
+  ENOTEMPTY: ["conflict", "a directory of this name already exists"],
+  ENOTDIR: ["conflict", "part of the path is not a directory"],
   ENAMETOOLONG: ["invalid", "the name is too long for this file system"],
-  ENOSPC: ["failed", "no space left on the disk"],
-  EDQUOT: ["failed", "the disk quota is used up"],
+  ENOSPC: ["failed", "no space left on device"],
+  EDQUOT: ["failed", "disk quota exceeded"],
   EFBIG: ["failed", "the file is too large for this file system"],
   EMFILE: ["failed", "too many open files: lower --concurrency or raise the limit (ulimit -n)"],
   ELOOP: ["failed", "too many levels of symbolic links"],
-  EIO: ["failed", "the disk reports an input/output error"],
+  EIO: ["failed", "input/output error of the disk"],
 };
 
 /**

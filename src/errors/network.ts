@@ -7,11 +7,11 @@
 
 /** What a person calls it, by what the runtimes and systems say. */
 const KNOWN: readonly (readonly [RegExp, string])[] = [
-  [/\bdns error\b|failed to lookup address|ENOTFOUND|EAI_AGAIN/i, "the host can't be found"],
+  [/\bdns error\b|failed to lookup address|ENOTFOUND|EAI_AGAIN/i, "host not found"],
   [/\bactively refused\b|connection refused|ECONNREFUSED/i, "connection refused"],
-  [/\b(?:network|host) is unreachable|unreachable (?:network|host)/i, "the network is unreachable"],
+  [/\b(?:network|host) is unreachable|unreachable (?:network|host)/i, "network unreachable"],
   [/InvalidContentType|wrong version number/, "the server does not speak TLS"],
-  [/connection reset|ECONNRESET|forcibly closed/i, "the connection was reset"],
+  [/connection reset|ECONNRESET|forcibly closed/i, "connection reset"],
 ];
 
 /**

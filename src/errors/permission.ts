@@ -10,18 +10,18 @@ const TO: Readonly<Record<string, string>> = {
   read: "read",
   write: "write",
   net: "connect to",
-  env: "look at the environment",
-  sys: "ask the system for",
+  env: "read the environment",
+  sys: "read system information",
   run: "run",
   ffi: "load",
   import: "import",
 };
 
 /** Permissions to read and write are not enough there: what is in it can give all others. */
-const ALL = "Deno opens what is below /dev, /proc and /sys only for programs with all " +
+const ALL = "Deno opens files in /dev, /proc and /sys only with all " +
   "permissions: use another directory, or 'deno run -A'";
 
-const ENV = "look at the environment variable";
+const ENV = "read the environment variable";
 
 /**
  * Says which permission is missing for what.
@@ -35,7 +35,7 @@ export function missingPermission(error: unknown): string | undefined {
     const [, kind = "", of] = /^Requires (\w+) access(?: to ("[^"]*"|[^,\n]+))?/.exec(at.message) ??
       [];
     if (kind === "all" && of !== undefined) return ALL;
-    if (!Object.hasOwn(TO, kind)) return "a permission of Deno's sandbox is missing";
+    if (!Object.hasOwn(TO, kind)) return "Deno's sandbox denied access";
     const what = of === undefined
       ? TO[kind]
       : kind === "env"

@@ -107,7 +107,7 @@ export class DryRunBackend extends ForwardingBackend {
 
   async #check(location: OutputLocation, options: WriteOptions): Promise<void> {
     options.signal?.throwIfAborted();
-    if (location.key === "") throw invalid("key", location.key, "the name of an object");
+    if (location.key === "") throw invalid("key", location.key, "an object name");
     await super.checkWrite(location, options);
     if (options.ifAbsent !== true && options.ifMatch === undefined) return;
     const there = await this.inner.stat(location, options).catch((error) => {
@@ -115,12 +115,15 @@ export class DryRunBackend extends ForwardingBackend {
       throw error;
     });
     if (options.ifAbsent && there !== undefined) {
-      throw new RunOutputsError("conflict", `Cannot write '${this.#show(location)}': it exists`);
+      throw new RunOutputsError(
+        "conflict",
+        `Cannot write '${this.#show(location)}': it already exists`,
+      );
     }
     if (options.ifMatch !== undefined && there?.etag !== options.ifMatch) {
       throw new RunOutputsError(
         "conflict",
-        `Cannot write '${this.#show(location)}': it has changed`,
+        `Cannot write '${this.#show(location)}': it was changed by another write`,
       );
     }
   }
@@ -140,7 +143,7 @@ async function checkSource(
   if (actual === sha256) return;
   throw new RunOutputsError(
     "integrity",
-    `Cannot write '${where}': the bytes have sha256 ${actual}, expected ${sha256}`,
+    `Cannot write '${where}': checksum mismatch (expected ${sha256}, got ${actual})`,
   );
 }
 

@@ -122,7 +122,7 @@ export class MemoryBackend implements StorageBackend {
     if (options.sha256 !== undefined && options.sha256 !== sha256) {
       throw new RunOutputsError(
         "integrity",
-        `Cannot write '${location}': the bytes have sha256 ${sha256}, expected ${options.sha256}`,
+        `Cannot write '${location}': checksum mismatch (expected ${options.sha256}, got ${sha256})`,
       );
     }
     this.#checkWritable(location, options);
@@ -158,13 +158,16 @@ export class MemoryBackend implements StorageBackend {
   }
 
   #checkWritable(location: OutputLocation, { ifAbsent, ifMatch }: WriteOptions): void {
-    if (location.key === "") throw invalid("key", location.key, "the name of an object");
+    if (location.key === "") throw invalid("key", location.key, "an object name");
     const there = this.#objects.get(location.s3Uri);
     if (ifAbsent && there !== undefined) {
-      throw new RunOutputsError("conflict", `Cannot write '${location}': it exists`);
+      throw new RunOutputsError("conflict", `Cannot write '${location}': it already exists`);
     }
     if (ifMatch !== undefined && there?.info.etag !== ifMatch) {
-      throw new RunOutputsError("conflict", `Cannot write '${location}': it has changed`);
+      throw new RunOutputsError(
+        "conflict",
+        `Cannot write '${location}': it was changed by another write`,
+      );
     }
   }
 

@@ -55,8 +55,8 @@ const REFUSALS = [
   ["a wrong secret key", 403, "SignatureDoesNotMatch", 4, ["secret access key"]],
   ["a token that has expired", 400, "ExpiredToken", 4, ["has expired", "renew"]],
   ["a token that is none", 400, "InvalidToken", 4, ["token is not valid", "renew"]],
-  ["a server in trouble", 500, "InternalError", 5, ["has trouble", "try again"]],
-  ["a server that is asked too much", 503, "SlowDown", 5, ["slow down", "try again"]],
+  ["a server in trouble", 500, "InternalError", 5, ["server error", "try again"]],
+  ["a server that is asked too much", 503, "SlowDown", 5, ["too many requests", "try again"]],
 ] as const;
 
 for (const [title, status, s3Code, code, texts] of REFUSALS) {
@@ -89,7 +89,7 @@ for (
   const [title, endpoint, texts] of [
     ["nobody listens", undefined, ["connection refused (127", "--endpoint-url", "HTTPS_PROXY"]],
     ["the host has no address", "http://nowhere.invalid", [
-      "the host can't be found (nowhere.invalid)",
+      "host not found (nowhere.invalid)",
     ]],
   ] as const
 ) {

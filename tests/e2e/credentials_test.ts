@@ -86,13 +86,13 @@ const PROFILES: readonly (readonly [string, string, Env, readonly string[]])[] =
     "a program to ask, which can't be started",
     "[default]\ncredential_process = /bin/echo {}\n",
     {},
-    ["credential_process", "may start none"],
+    ["credential_process", "may not start programs"],
   ],
   [
     "a program, by name",
     "[profile tool]\ncredential_process = /bin/echo {}\n",
     { AWS_PROFILE: "tool" },
-    ["credential_process", "may start none"],
+    ["credential_process", "may not start programs"],
   ],
   [
     "an SSO session that nobody has signed in to",
@@ -106,7 +106,7 @@ const PROFILES: readonly (readonly [string, string, Env, readonly string[]])[] =
     "a role without a source",
     "[default]\nrole_arn = arn:aws:iam::123456789012:role/test\nsource_profile = other\n",
     {},
-    ["nothing comes of role_arn"],
+    ["role_arn gave no credentials"],
   ],
   [
     "a service that can't be reached",

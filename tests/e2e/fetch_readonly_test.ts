@@ -71,7 +71,7 @@ test("fetch: a place that can't be written is refused before anything is downloa
     await Deno.chmod(place, 0o755);
     assert.equal(
       stderr,
-      `error: Cannot write to '${place}': the file system's permissions do not allow it\n`,
+      `error: Cannot write to '${place}': permission denied\n`,
     );
     assert.deepEqual([code, stdout], [4, ""]);
     assert.deepEqual(await names(f.dir), ["out", "staging"], "nothing was downloaded");

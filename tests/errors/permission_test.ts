@@ -15,9 +15,9 @@ for (
   const [name, call, expected] of [
     ["read", () => Deno.readFileSync("x"), 'read "x"'],
     ["write", () => Deno.writeTextFileSync("x", ""), 'write "x"'],
-    ["env", () => Deno.env.get("X"), 'look at the environment variable "X"'],
-    ["all of env", () => Deno.env.toObject(), "look at the environment"],
-    ["sys", () => Deno.osRelease(), 'ask the system for "osRelease"'],
+    ["env", () => Deno.env.get("X"), 'read the environment variable "X"'],
+    ["all of env", () => Deno.env.toObject(), "read the environment"],
+    ["sys", () => Deno.osRelease(), 'read system information "osRelease"'],
   ] as const
 ) {
   Deno.test(`missingPermission(): ${name}`, { permissions: "none" }, () => {
@@ -34,7 +34,7 @@ Deno.test("missingPermission(): what Deno opens for programs with all permission
 }, () => {
   assert.equal(
     missingPermission(thrownBy(() => Deno.readFileSync("/dev/shm/x"))),
-    "Deno opens what is below /dev, /proc and /sys only for programs with all permissions: use " +
+    "Deno opens files in /dev, /proc and /sys only with all permissions: use " +
       "another directory, or 'deno run -A'",
   );
 });
@@ -52,6 +52,6 @@ Deno.test("missingPermission(): other errors are none of it, other texts are sho
   assert.equal(missingPermission(undefined), undefined);
   assert.equal(
     missingPermission(new Deno.errors.NotCapable("who knows, run again with --allow-all")),
-    "a permission of Deno's sandbox is missing",
+    "Deno's sandbox denied access",
   );
 });

@@ -66,7 +66,7 @@ Deno.test({
       cache.take(large.key, large.make),
       "failed",
       disk.path,
-      "no space left on the disk",
+      "no space left on device",
     );
     assert.equal(sha256(await Deno.readFile(held.path)), used.key.sha256);
     const left = (await fileNames(disk.path)).filter((name) => !name.endsWith(".used"));
@@ -84,7 +84,7 @@ Deno.test({
     await large.make(`${dir.path}/large`);
     await Deno.writeTextFile(`${disk.path}/target`, "old");
     const placed = placeFile(`${dir.path}/large`, `${disk.path}/target`);
-    await rejectsWith(placed, "failed", `${disk.path}/target`, "no space left on the disk");
+    await rejectsWith(placed, "failed", `${disk.path}/target`, "no space left on device");
     assert.deepEqual(await fileNames(disk.path), ["target"]);
     assert.equal(await Deno.readTextFile(`${disk.path}/target`), "old");
   },

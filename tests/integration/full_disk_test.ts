@@ -50,7 +50,7 @@ Deno.test({
       const { summary, outputs } = await job.told();
       assert.match(summary, /^\| big\\_lib\\_generic\.tar\.zst \| [^\n]*no space left/m);
       assert.equal(outputs.count, "4");
-      assert.match(stderr, /^::error::[^\n]*big_lib_generic[^\n]*no space left on the disk\n$/);
+      assert.match(stderr, /^::error::[^\n]*big_lib_generic[^\n]*no space left on device\n$/);
       assert.deepEqual(Object.keys(await readTree(`${disk.path}/s/7-linux`)), [
         "a_lib_generic.tar.zst",
         "a_lib_generic.tar.zst.sha256sum",
@@ -88,7 +88,7 @@ for (const from of ["a staging directory", "S3"]) {
       args.push("--concurrency", "1");
       const { code, stderr } = await finish(args, env);
       assert.equal(code, 7, stderr);
-      assert.match(stderr, /^error: [^\n]*big_lib_generic[^\n]*no space left on the disk\n$/);
+      assert.match(stderr, /^error: [^\n]*big_lib_generic[^\n]*no space left on device\n$/);
       const tree = Object.keys(await readTree(`${disk.path}/out`));
       assert.deepEqual(tree, ["a_lib_generic.tar.zst", "c_lib_generic.tar.zst"]);
     },
@@ -108,7 +108,7 @@ Deno.test({
     const args = ["upload", "artifacts", `${dir.path}/a`, ...RUN, "--work-dir", disk.path];
     const { code, stderr } = await finish([...args, "--output-dir", `${dir.path}/s`]);
     assert.equal(code, 1, stderr);
-    assert.match(stderr, /^error: [^\n]*no space left on the disk\n$/);
+    assert.match(stderr, /^error: [^\n]*no space left on device\n$/);
     assert.deepEqual(await Array.fromAsync(Deno.readDir(disk.path)), []);
   },
 });

@@ -54,5 +54,5 @@ Deno.test("upload: what comes while others are made is skipped, if so asked", as
 Deno.test("upload: what comes while others are made is not replaced without a word", async () => {
   const { outcome, warnings } = await uploadBesideAnother("replace", 3200);
   assert.equal(outcome, "written");
-  assert.match(warnings.join(), /had other content/);
+  assert.match(warnings.join(), /replaced \(content changed/);
 });

@@ -70,7 +70,7 @@ export async function listMembers(
       const inside = join(path, entry);
       // A listing tells a name that is not UTF-8 as another one, and that other can be there too.
       if (entry === names[i - 1]) {
-        throw cannotPack(inside, "the name of a file beside it is not UTF-8");
+        throw cannotPack(inside, "the name of a file next to it is not UTF-8");
       }
       const member = await lookAt(name, inside, firstNames);
       members.push(member);

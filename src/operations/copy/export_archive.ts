@@ -210,7 +210,7 @@ export class ExportArchive implements StorageBackend {
     throw new RunOutputsError(
       "integrity",
       left > 0
-        ? `Cannot read '${info.location.key}' in '${this.path}': it ended ${left} bytes early`
+        ? `Cannot read '${info.location.key}' in '${this.path}': it ended ${left} bytes too early`
         : `Cannot read '${info.location.key}' in '${this.path}': it has sha256 ${sha256}, the ` +
           `export tells of ${info.sha256}`,
     );

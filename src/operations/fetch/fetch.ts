@@ -149,7 +149,7 @@ export function explainFetched(
   const isMismatch = error instanceof RunOutputsError && error.code === "integrity" &&
     item.sha256 !== undefined;
   if (!isMismatch) return result;
-  const actual = /have sha256 ([0-9a-f]{64})/.exec(error.message)?.[1];
+  const actual = /got ([0-9a-f]{64})/.exec(error.message)?.[1];
   const reason = actual === undefined
     ? error.message
     : `it has sha256 ${actual}, its checksum or the manifest says ${item.sha256}; upload it again`;

@@ -117,8 +117,8 @@ export function checkKey({ sha256, size }: ContentKey): void {
 export function otherSize({ sha256, size }: ContentKey, actual: string): RunOutputsError {
   return new RunOutputsError(
     "integrity",
-    `Cannot take sha256 ${shortDigest(sha256)} into the cache: got ${actual}, expected ` +
-      (size === undefined ? "one" : `${size} bytes`),
+    `Cannot add sha256 ${shortDigest(sha256)} to the cache: got ${actual}, expected ` +
+      (size === undefined ? "a file" : `${size} bytes`),
   );
 }
 

@@ -128,7 +128,7 @@ export class ContentCache {
    */
   async find(key: ContentKey, options: TakeOptions = {}): Promise<CachedFile | undefined> {
     checkKey(key);
-    return await this.#find(key, options, (damage) => this.#note(key, `${damage}: it is not used`));
+    return await this.#find(key, options, (damage) => this.#note(key, `${damage}: ignored`));
   }
 
   /**
@@ -197,7 +197,7 @@ export class ContentCache {
             await this.#used(sha256);
             return this.#hold(sha256, pin, "cache");
           }
-          damage = `has other bytes than its name tells (${size} of them)`;
+          damage = `has a checksum mismatch (${size} bytes)`;
         } catch (error) {
           pin[Symbol.dispose]();
           throw error;
@@ -243,7 +243,7 @@ export class ContentCache {
 
   /** Removes a damaged content, unless somebody reads it: then the new one takes its place. */
   async #removeDamaged(key: ContentKey, damage: string): Promise<void> {
-    this.#note(key, `${damage}: it is made again`);
+    this.#note(key, `${damage}: rebuilding it`);
     const path = this.#layout.entry(key.sha256);
     if (await removeEntry(this.#layout, key.sha256)) return;
     // Whatever else is in the way is told when the new one can't take its place.
@@ -273,7 +273,9 @@ export class ContentCache {
     try {
       await run();
     } catch (error) {
-      this.#onNote(diskError("remove what is used least from the cache", this.dir, error).message);
+      this.#onNote(
+        diskError("remove the least recently used files from the cache", this.dir, error).message,
+      );
     }
   }
 }

@@ -147,7 +147,7 @@ export class Making implements Disposable {
         throw new RunOutputsError(
           "failed",
           `Cannot add sha256 ${shortDigest(sha256)} to the cache '${this.#layout.dir}': no space ` +
-            `left on the disk, and nothing in the cache that nobody uses`,
+            `left on device, and everything in the cache is in use`,
           { cause: error },
         );
       }

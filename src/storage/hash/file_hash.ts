@@ -110,7 +110,7 @@ export class FileHash implements Disposable {
   #wrongSize(than: "fewer" | "more"): RunOutputsError {
     return new RunOutputsError(
       "integrity",
-      `Cannot read '${this.#path}': it has ${than} bytes than it had; did the file change?`,
+      `Cannot read '${this.#path}': it changed while it was read (${than} bytes than before)`,
     );
   }
 

@@ -194,7 +194,7 @@ class HashThread implements Disposable {
     this.#worker.onerror = (event) => {
       event.preventDefault();
       if (this.#early !== undefined) this.#serveHere();
-      else this.#end(new RunOutputsError("failed", `A hashing thread ended: ${event.message}`));
+      else this.#end(new RunOutputsError("failed", `A hash worker failed: ${event.message}`));
     };
   }
 
@@ -227,7 +227,7 @@ class HashThread implements Disposable {
   [Symbol.dispose](): void {
     this.#worker?.terminate();
     this.#server?.[Symbol.dispose]();
-    this.#end(new RunOutputsError("failed", "The hashing was given up"));
+    this.#end(new RunOutputsError("failed", "The hash workers were stopped"));
   }
 
   #serveHere(): void {

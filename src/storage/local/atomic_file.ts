@@ -138,8 +138,8 @@ function check(path: string, written: Content, expected: AtomicWriteOptions): vo
   if (expected.sha256 !== undefined && written.sha256 !== expected.sha256) {
     throw new RunOutputsError(
       "integrity",
-      `Cannot write '${path}': the bytes have sha256 ${written.sha256}, ` +
-        `expected ${expected.sha256}`,
+      `Cannot write '${path}': checksum mismatch (expected ${expected.sha256}, ` +
+        `got ${written.sha256})`,
     );
   }
 }
@@ -161,7 +161,7 @@ async function linkInPlace(temporary: string, path: string): Promise<void> {
 }
 
 function exists(path: string, cause: unknown): RunOutputsError {
-  return new RunOutputsError("conflict", `Cannot write '${path}': it exists`, { cause });
+  return new RunOutputsError("conflict", `Cannot write '${path}': it already exists`, { cause });
 }
 
 /** Directories that this process has looked through for what killed ones left. */

@@ -24,7 +24,7 @@ export interface NamedEntry extends Deno.DirEntry {
   /**
    * Why it can't be reached by its name: on disk that is not UTF-8, and a listing tells another one.
    */
-  readonly misread?: "its name is not UTF-8" | "the name of a file beside it is not UTF-8";
+  readonly misread?: "its name is not UTF-8" | "the name of a file next to it is not UTF-8";
 }
 
 /**
@@ -53,7 +53,7 @@ export async function readDirectory(dir: string, signal?: AbortSignal): Promise<
       else {
         const misread = own === undefined
           ? "its name is not UTF-8"
-          : "the name of a file beside it is not UTF-8";
+          : "the name of a file next to it is not UTF-8";
         entries.push({ ...entry, misread });
       }
     }

@@ -148,8 +148,8 @@ async function tryLock(file: Deno.FsFile, exclusive: boolean, path: string): Pro
   } catch (cause) {
     throw new RunOutputsError(
       "failed",
-      `Cannot lock '${path}': ${(cause as Error).message}; choose a directory on a file system ` +
-        `with locks, a local disk`,
+      `Cannot lock '${path}': ${(cause as Error).message}; choose a directory on a file ` +
+        `system that supports locks, such as a local disk`,
       { cause },
     );
   }

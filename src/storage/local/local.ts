@@ -186,7 +186,7 @@ export class LocalBackend implements StorageBackend {
     const target = this.#writable(to);
     if (this.#path(from) === target) {
       if (options.ifAbsent) {
-        throw new RunOutputsError("conflict", `Cannot write '${target}': it exists`);
+        throw new RunOutputsError("conflict", `Cannot write '${target}': it already exists`);
       }
       return { ...found, location: to };
     }
@@ -224,7 +224,10 @@ export class LocalBackend implements StorageBackend {
     });
     if (now?.etag === etag) return;
     const path = this.#path(location);
-    throw new RunOutputsError("conflict", `Cannot write '${path}': what was there has changed`);
+    throw new RunOutputsError(
+      "conflict",
+      `Cannot write '${path}': it was changed by another write`,
+    );
   }
 
   /** The path of a location. */
@@ -236,7 +239,7 @@ export class LocalBackend implements StorageBackend {
   /** The path of a location that can be an object. */
   #writable(location: OutputLocation): string {
     if (location.key === "" || isTemporary(location.name)) {
-      throw invalid("key", location.key, "the name of an object, not one reserved for our own use");
+      throw invalid("key", location.key, "an object name that is not reserved for temporary files");
     }
     return this.#path(location);
   }
@@ -254,7 +257,7 @@ export class LocalBackend implements StorageBackend {
       if (stat?.isSymlink) {
         throw new RunOutputsError(
           "denied",
-          `Cannot use '${path}': '${dir}' is a symbolic link, which could lead out of the ` +
+          `Cannot use '${path}': '${dir}' is a symbolic link, which could point outside the ` +
             `staging directory`,
         );
       }
@@ -323,7 +326,7 @@ export class LocalBackend implements StorageBackend {
     if (this.#onNotice === undefined) {
       throw new RunOutputsError("failed", `Cannot list ${quote(path)}: ${reason}`);
     }
-    if (!this.#told.has(path)) this.#onNotice(`Passing over ${quote(path)}: ${reason}`);
+    if (!this.#told.has(path)) this.#onNotice(`Skipped ${quote(path)}: ${reason}`);
     this.#told.add(path);
     return undefined;
   }
@@ -366,7 +369,7 @@ class FileBody implements ObjectBody {
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     const file = this.#file;
     if (file === undefined) {
-      throw new RunOutputsError("failed", `Cannot read '${this.#path}': it was read before`);
+      throw new RunOutputsError("failed", `Cannot read '${this.#path}': it can be read only once`);
     }
     this.#file = undefined;
     let left = this.#range.end - this.#range.start;
@@ -377,7 +380,7 @@ class FileBody implements ObjectBody {
     if (left > 0) {
       throw new RunOutputsError(
         "integrity",
-        `Cannot read '${this.#path}': it ended ${left} bytes early`,
+        `Cannot read '${this.#path}': it ended ${left} bytes too early`,
       );
     }
   }

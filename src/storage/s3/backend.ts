@@ -199,5 +199,5 @@ export async function createS3Backend(options: S3BackendOptions = {}): Promise<S
 }
 
 function checkObject(location: OutputLocation): void {
-  if (location.key === "") throw invalid("key", location.key, "the name of an object");
+  if (location.key === "") throw invalid("key", location.key, "an object name");
 }

@@ -132,5 +132,5 @@ function checkXml(response: Response, text: string): void {
   ) {
     return;
   }
-  throw new S3Failure(response.status, "", isS3 ? "its XML is cut" : "a page in place of XML");
+  throw new S3Failure(response.status, "", isS3 ? "truncated XML" : "not XML");
 }

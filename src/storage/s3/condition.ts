@@ -34,13 +34,13 @@ export async function conflictIfThere(
     if (!(error instanceof RunOutputsError) || error.code !== "not_found") throw error;
     if (session.settings.endpoint !== undefined) {
       session.notice(
-        `${session.settings.endpoint.host} may not enforce that nothing is overwritten: of two ` +
-          "uploads to the same place at the same moment, both could succeed",
+        `${session.settings.endpoint.host} may not support conditional writes: two ` +
+          "uploads of the same object at the same time could both succeed",
       );
     }
     return;
   }
-  throw new RunOutputsError("conflict", `Cannot write '${location}': it exists`);
+  throw new RunOutputsError("conflict", `Cannot write '${location}': it already exists`);
 }
 
 /**
@@ -92,5 +92,8 @@ export async function conflictUnlessMatch(
     throw error;
   });
   if (now?.etag === etag) return;
-  throw new RunOutputsError("conflict", `Cannot write '${location}': what was there has changed`);
+  throw new RunOutputsError(
+    "conflict",
+    `Cannot write '${location}': it was changed by another write`,
+  );
 }

@@ -80,8 +80,8 @@ export async function copyObject(
   if (copied.size === source.size) return copied;
   throw new RunOutputsError(
     "conflict",
-    `Cannot copy '${from}' to '${to}': ${copied.size} bytes are there, ${source.size} were ` +
-      "copied; another write came in between",
+    `Cannot copy '${from}' to '${to}': got ${copied.size} bytes, expected ${source.size}; ` +
+      "another upload has replaced it, try again",
   );
 }
 
@@ -137,7 +137,10 @@ async function copyInParts(
           ),
       );
       if (CopyPartResult?.ETag === undefined) {
-        throw new RunOutputsError("failed", `Cannot copy '${from}': a part came without an ETag`);
+        throw new RunOutputsError(
+          "failed",
+          `Cannot copy '${from}': the server sent a part without an ETag`,
+        );
       }
       parts[i] = { number: i + 1, etag: CopyPartResult.ETag };
       options.onBytes?.(end - start);

@@ -61,15 +61,18 @@ export async function createUpload(
     } catch (error) {
       if (signal?.aborted && !(error instanceof S3Failure)) {
         session.notice(
-          `An unfinished upload of ${location.s3Uri} may stay on the server (it did not say ` +
-            "whether it began one): 'run-outputs stale-uploads --abort' removes it",
+          `An unfinished upload of ${location.s3Uri} may be left on the server (no ` +
+            "response); 'run-outputs stale-uploads --abort' removes it",
         );
       }
       throw error;
     }
   });
   if (UploadId !== undefined) return UploadId;
-  throw new RunOutputsError("failed", `Cannot write '${location}': the server named no upload`);
+  throw new RunOutputsError(
+    "failed",
+    `Cannot write '${location}': the server returned no upload ID`,
+  );
 }
 
 /** Aborts some time after another signal. To be disposed of. */

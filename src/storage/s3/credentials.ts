@@ -152,7 +152,7 @@ export class Credentials {
       throw new RunOutputsError(
         "unauthenticated",
         `Cannot get credentials: ${reason(error, signs)}; set AWS_ACCESS_KEY_ID and ` +
-          "AWS_SECRET_ACCESS_KEY or --profile, or use --no-sign-request for what is public",
+          "AWS_SECRET_ACCESS_KEY or --profile, or use --no-sign-request for public data",
         { cause: error },
       );
     }
@@ -190,8 +190,8 @@ function isNone(error: unknown): boolean {
 function reason(error: unknown, signs: readonly string[]): string {
   if (isNone(error)) {
     return signs.includes("credential_process")
-      ? "the profile names a program to ask (credential_process), and this one may start none"
-      : `nothing comes of ${signs.join(", ")}`;
+      ? "the profile uses credential_process, and run-outputs may not start programs"
+      : `${signs.join(", ")} gave no credentials`;
   }
   return (error instanceof Error ? error.message : String(error)).replace(/\s+/g, " ").trim();
 }

@@ -82,40 +82,46 @@ export async function failureOf(response: Response, body?: string): Promise<S3Fa
 /** What S3 calls a request that is signed with a clock that is off. */
 const SKEWED = "RequestTimeTooSkewed";
 
-const NEW_KEYS = "renew the credentials, or use --no-sign-request for what is public";
+const NEW_KEYS = "renew the credentials, or use --no-sign-request for public data";
 
 /** What S3 says by name, what it stands for here, and what to try. */
 const BY_S3_CODE: Readonly<Record<string, readonly [ErrorCode, string]>> = {
-  NoSuchBucket: ["not_found", "there is no such bucket; check --bucket and --endpoint-url"],
+  NoSuchBucket: ["not_found", "no such bucket; check --bucket and --endpoint-url"],
   NoSuchKey: ["not_found", "no such object"],
   NoSuchUpload: ["conflict", "the multipart upload was completed or removed by someone else"],
-  AccessDenied: ["denied", "access denied; check what the credentials' role may do"],
+  AccessDenied: ["denied", "access denied; check the permissions of the credentials' role"],
   AllAccessDisabled: ["denied", "all access to this bucket is disabled"],
   AccountProblem: ["denied", "the account has a problem that prevents the operation"],
-  InvalidAccessKeyId: ["unauthenticated", `the server does not know the access key; ${NEW_KEYS}`],
+  InvalidAccessKeyId: ["unauthenticated", `unknown access key; ${NEW_KEYS}`],
   SignatureDoesNotMatch: [
     "unauthenticated",
-    "the server does not accept the signature; check the secret access key",
+    "the server rejected the signature; check the secret access key",
   ],
   ExpiredToken: ["unauthenticated", `the session token has expired; ${NEW_KEYS}`],
   InvalidToken: ["unauthenticated", `the session token is not valid; ${NEW_KEYS}`],
   TokenRefreshRequired: ["unauthenticated", `the session token has expired; ${NEW_KEYS}`],
-  [SKEWED]: ["unauthenticated", "this machine's clock is off; set it and try again"],
-  PreconditionFailed: ["conflict", "it exists, or is not the version that was asked for"],
-  ConditionalRequestConflict: ["conflict", "another write to it is under way"],
-  BadDigest: ["integrity", "the bytes that arrived are not those that were sent"],
-  XAmzContentSHA256Mismatch: ["integrity", "the bytes that arrived are not those that were sent"],
-  XAmzContentChecksumMismatch: ["integrity", "the bytes that arrived are not those that were sent"],
-  InvalidDigest: ["integrity", "the bytes that arrived are not those that were sent"],
-  IncompleteBody: ["integrity", "fewer bytes arrived than were sent"],
+  [SKEWED]: ["unauthenticated", "this machine's clock is wrong; set it and try again"],
+  PreconditionFailed: ["conflict", "it already exists, or is another version than requested"],
+  ConditionalRequestConflict: ["conflict", "another write to it is in progress"],
+  BadDigest: ["integrity", "checksum mismatch; the server received other bytes than were sent"],
+  XAmzContentSHA256Mismatch: [
+    "integrity",
+    "checksum mismatch; the server received other bytes than were sent",
+  ],
+  XAmzContentChecksumMismatch: [
+    "integrity",
+    "checksum mismatch; the server received other bytes than were sent",
+  ],
+  InvalidDigest: ["integrity", "checksum mismatch; the server received other bytes than were sent"],
+  IncompleteBody: ["integrity", "the server received fewer bytes than were sent"],
   EntityTooLarge: ["invalid", "it is larger than the server allows; check --part-size"],
   EntityTooSmall: ["invalid", "a part is smaller than the server allows; raise --part-size"],
   KeyTooLongError: ["invalid", "the key is longer than the server allows"],
-  InvalidBucketName: ["invalid", "this is no name of a bucket; check --bucket"],
-  RequestTimeout: ["transient", "the server waited too long for our bytes"],
-  SlowDown: ["transient", "the server asks to slow down; try again later, or less --concurrency"],
-  OperationAborted: ["transient", "another operation on it is under way"],
-  QuotaExceeded: ["failed", "the quota is used up"],
+  InvalidBucketName: ["invalid", "invalid bucket name; check --bucket"],
+  RequestTimeout: ["transient", "the server timed out waiting for data"],
+  SlowDown: ["transient", "too many requests; try again later, or lower --concurrency"],
+  OperationAborted: ["transient", "another operation on it is in progress"],
+  QuotaExceeded: ["failed", "quota exceeded"],
 };
 
 /** What altered or short bytes are: worth another attempt, as a network's fault would be. */
@@ -160,13 +166,13 @@ function explain(context: S3Context, error: unknown): Explanation {
   const permission = missingPermission(error);
   if (permission !== undefined) return { code: "denied", reason: permission };
   if (error instanceof StalledError) {
-    return { code: "transient", reason: `${context.host} is stuck: ${error.message}` };
+    return { code: "transient", reason: `${context.host} stopped responding: ${error.message}` };
   }
   // `fetch` throws TypeErrors for all that goes wrong on the way.
   if (error instanceof TypeError || isNetworkError(error)) {
     const reason = networkReason(error as Error);
     const advice = /certificate/i.test(reason)
-      ? "AWS_CA_BUNDLE names a file of certificates to trust beside those of the runtime"
+      ? "set AWS_CA_BUNDLE to a file of additional trusted certificates"
       : reason.endsWith("speak TLS")
       ? "try http:// in --endpoint-url"
       : `check the network${
@@ -194,8 +200,8 @@ function explainFailure(
   if (status === 403 && !signed && (s3Code === "" || s3Code === "AccessDenied")) {
     return {
       code: "unauthenticated",
-      reason: "access denied, and the request was not signed: there are no credentials, or " +
-        "--no-sign-request was given",
+      reason: "access denied to an unsigned request; set credentials, or remove " +
+        "--no-sign-request",
     };
   }
   const known = BY_S3_CODE[s3Code];
@@ -207,7 +213,7 @@ function explainFailure(
   if (status >= 301 && status <= 308) {
     return {
       code: "failed",
-      reason: `the bucket is elsewhere, ${told}; give its region with --region`,
+      reason: `the bucket is in another region, ${told}; set --region`,
     };
   }
   if (status === 404) return { code: "not_found", reason: "no such object" };
@@ -215,16 +221,16 @@ function explainFailure(
   if (status === 401) return { code: "unauthenticated", reason: told };
   if (status === 412 || status === 409) return { code: "conflict", reason: told };
   if (status === 429 || (status >= 500 && status !== 501)) {
-    return { code: "transient", reason: `the server has trouble: ${told}; try again later` };
+    return { code: "transient", reason: `server error: ${told}; try again later` };
   }
   if (status < 300) {
     return {
       code: "transient",
-      reason: `what answered is not an S3 server's answer to ${action}: ${told}; check ` +
+      reason: `the response to ${action} is not from an S3 server: ${told}; check ` +
         "--endpoint-url and proxies",
     };
   }
-  return { code: "failed", reason: `the server refuses: ${told}` };
+  return { code: "failed", reason: `the server rejected the request: ${told}` };
 }
 
 /**

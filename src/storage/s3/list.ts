@@ -45,13 +45,13 @@ export async function* listObjects(
       const location = locationOf(session, prefix.bucket, Key);
       if (location === undefined) continue;
       if (Size === undefined || ETag === undefined || LastModified === undefined) {
-        throw incomplete(prefix, `'${Key}' comes without size, ETag or date`);
+        throw incomplete(prefix, `'${Key}' has no size, ETag or date`);
       }
       yield { location, size: Size, etag: bareEtag(ETag), modified: LastModified };
     }
     token = page.NextContinuationToken;
     if (page.IsTruncated && (token === undefined || token === ContinuationToken)) {
-      throw incomplete(prefix, "there are more objects, but no way on to them");
+      throw incomplete(prefix, "there are more objects, but no token for the next page");
     }
     if (!page.IsTruncated) token = undefined;
   } while (token !== undefined);
@@ -62,7 +62,7 @@ function locationOf(session: Session, bucket: string, key: string): OutputLocati
   try {
     return new OutputLocation(bucket, key);
   } catch (error) {
-    session.notice(`Passing over an object of ${bucket}: ${(error as Error).message}`);
+    session.notice(`Skipped an object of ${bucket}: ${(error as Error).message}`);
     return undefined;
   }
 }
@@ -70,7 +70,7 @@ function locationOf(session: Session, bucket: string, key: string): OutputLocati
 function incomplete(prefix: OutputLocation, reason: string): RunOutputsError {
   return new RunOutputsError(
     "failed",
-    `Cannot list '${prefix}': the server's list is not to be ` +
-      `trusted, ${reason}`,
+    `Cannot list '${prefix}': the server's list is ` +
+      `incomplete, ${reason}`,
   );
 }

@@ -213,7 +213,7 @@ export async function abortUpload(
 ): Promise<boolean> {
   const controller = new AbortController();
   const timer = setTimeout(
-    () => controller.abort(new Error("the server did not answer in time")),
+    () => controller.abort(new Error("the server did not respond in time")),
     ABORT_TIMEOUT,
   );
   const { signal } = controller;
@@ -231,9 +231,9 @@ export async function abortUpload(
   } catch (error) {
     if (isNoSuchUpload(error)) return true;
     session.notice(
-      `An unfinished upload of ${location.s3Uri} stays on the server (${
+      `An unfinished upload of ${location.s3Uri} is left on the server (${
         (error as Error).message
-      }): ${continues ? "run the same command again: it continues; " : ""}` +
+      }); ${continues ? "run the same command again to resume it; " : ""}` +
         "'run-outputs stale-uploads --abort' removes it",
     );
     return false;

@@ -27,7 +27,7 @@ export function objectInfo(location: OutputLocation, response: Response): Object
   const length = headers.get("content-length");
   const size = Number(range?.[3] ?? (response.status === 206 ? NaN : length ?? NaN));
   if (etag === null || Number.isNaN(modified) || !Number.isSafeInteger(size)) {
-    throw new S3Failure(response.status, "", "an answer without an object's ETag, date and size");
+    throw new S3Failure(response.status, "", "a response without an object's ETag, date and size");
   }
   const sha256 = headers.get(`x-amz-meta-${SHA256_METADATA}`)?.toLowerCase();
   return {

@@ -150,7 +150,7 @@ function checkAnswer(response: Response, { start, end }: ByteRange, ranged: bool
   throw new S3Failure(
     299,
     "",
-    `${length} bytes (status ${response.status}) in place of bytes ${start} to ${end}`,
+    `${length} bytes (status ${response.status}), expected bytes ${start} to ${end}`,
   );
 }
 
@@ -206,7 +206,10 @@ class S3Body implements ObjectBody {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     if (this.#begun) {
-      throw new RunOutputsError("failed", `Cannot read '${this.#location}': it was read before`);
+      throw new RunOutputsError(
+        "failed",
+        `Cannot read '${this.#location}': it can be read only once`,
+      );
     }
     this.#begun = true;
     let { start } = this.#range;
@@ -250,7 +253,7 @@ class S3Body implements ObjectBody {
       if (error instanceof RunOutputsError && error.code === "conflict") {
         throw new RunOutputsError(
           "conflict",
-          `Cannot read '${this.#location}': it was replaced while it was read; try again`,
+          `Cannot read '${this.#location}': it was replaced while it was being read; try again`,
           { cause: error },
         );
       }

@@ -76,8 +76,8 @@ export class ResponseChecksum {
     if (actual === this.#expected) return;
     throw new RunOutputsError(
       "integrity",
-      `Cannot read '${location}': the bytes have ${this.#kind} ${actual}, the server says ` +
-        `${this.#expected} (base64); try again`,
+      `Cannot read '${location}': checksum mismatch (expected ${this.#kind} ${this.#expected}, ` +
+        `got ${actual}, in base64); try again`,
     );
   }
 }

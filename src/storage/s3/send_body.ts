@@ -103,7 +103,7 @@ export function checkHash(
   if (expected === undefined || expected === actual) return;
   throw new RunOutputsError(
     "integrity",
-    `Cannot write '${location}': the bytes have sha256 ${actual}, expected ${expected}`,
+    `Cannot write '${location}': checksum mismatch (expected ${expected}, got ${actual})`,
   );
 }
 
@@ -119,8 +119,10 @@ function notS3({ location }: S3Request, session: Session, status: number): RunOu
   const cause = new S3Failure(299, "", `status ${status} without an ETag`);
   return new RunOutputsError(
     "transient",
-    `Cannot write '${location}': what answered for ${session.transport.host(location.bucket)} is ` +
-      "not an S3 server; check --endpoint-url and proxies",
+    `Cannot write '${location}': the response of ${
+      session.transport.host(location.bucket)
+    } is not from ` +
+      "an S3 server; check --endpoint-url and proxies",
     { cause },
   );
 }

@@ -170,7 +170,7 @@ export async function readSettings(options: S3BackendOptions): Promise<S3Setting
         Math.min(2 * partSize, DEFAULTS.maxMultipartThreshold),
       ),
     ),
-    maxParts: positive("maximum of parts", options.maxParts ?? DEFAULTS.maxParts),
+    maxParts: positive("maximum number of parts", options.maxParts ?? DEFAULTS.maxParts),
     copyLimit: positive("copy limit", options.copyLimit ?? DEFAULTS.copyLimit),
     maxBytesInMemory: positive(
       "bytes in memory",
@@ -195,7 +195,7 @@ async function readProfile(name: string | undefined, env: Env): Promise<Profile>
       "profile",
       name,
       known.length === 0
-        ? "a profile of ~/.aws/config or ~/.aws/credentials, which have none"
+        ? "a profile of ~/.aws/config or ~/.aws/credentials (none defined there)"
         : `one of ${known.join(", ")}`,
     );
   }
@@ -219,12 +219,12 @@ async function readCaBundle(path: string | undefined): Promise<string | undefine
     const reason = diskError("read", path, error);
     throw new RunOutputsError(
       reason instanceof RunOutputsError ? reason.code : "failed",
-      `${reason.message} (the certificates that AWS_CA_BUNDLE names)`,
+      `${reason.message} (from AWS_CA_BUNDLE)`,
       { cause: error },
     );
   }
   if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
-  throw invalid("AWS_CA_BUNDLE", path, "a file of certificates in PEM");
+  throw invalid("AWS_CA_BUNDLE", path, "a file of PEM certificates");
 }
 
 function whenSupported(name: string, value: string | undefined): boolean {
@@ -242,5 +242,5 @@ function maxAttempts(value: string | undefined): number | undefined {
 
 function positive(field: string, value: unknown): number {
   if (typeof value === "number" && Number.isSafeInteger(value) && value > 0) return value;
-  throw invalid(field, value, "a whole number above 0");
+  throw invalid(field, value, "a whole number greater than 0");
 }

@@ -167,8 +167,8 @@ export class Transport implements Disposable {
     throw new RunOutputsError(
       "unauthenticated",
       this.#settings.noSignRequest
-        ? `Cannot ${action} '${location}': requests are not signed; leave out --no-sign-request`
-        : `Cannot ${action} '${location}': there are no AWS credentials; set AWS_ACCESS_KEY_ID ` +
+        ? `Cannot ${action} '${location}': requests are not signed; remove --no-sign-request`
+        : `Cannot ${action} '${location}': no AWS credentials found; set AWS_ACCESS_KEY_ID ` +
           "and AWS_SECRET_ACCESS_KEY, or --profile",
     );
   }
@@ -232,7 +232,7 @@ export class Transport implements Disposable {
   #correctClock(skew: number): void {
     if (Math.abs(skew - this.#clockOffset) < 60_000) return;
     this.#clockOffset = skew;
-    this.#settings.onNotice?.(`Signing with the server's time: ${describeSkew(skew)}`);
+    this.#settings.onNotice?.(`Signing requests with the server's time: ${describeSkew(skew)}`);
   }
 
   /** Whether the failure tells a region that is news to us. */

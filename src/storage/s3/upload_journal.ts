@@ -241,7 +241,7 @@ function pathOf(session: Session, { bucket, s3Uri }: OutputLocation): string | u
 /** Once for the directory, not for each object in it. */
 function noticeWithout(session: Session, error: unknown): void {
   const { message } = diskError("write", session.settings.journalDir!, error);
-  session.notice(`${message}; an upload that is killed can't be continued`);
+  session.notice(`${message}; an interrupted upload can't be resumed`);
 }
 
 /** Whether a journal is of an upload, as far as can be seen without its lock. */

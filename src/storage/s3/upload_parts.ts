@@ -255,7 +255,7 @@ function rangeOf(index: number, partSize: number, size: number): ByteRange {
 function changed(location: OutputLocation): RunOutputsError {
   return new RunOutputsError(
     "integrity",
-    `Cannot write '${location}': its bytes changed while they were sent; try again when nobody ` +
-      "writes to the file",
+    `Cannot write '${location}': the file changed while it was sent; try again when nothing ` +
+      "writes to it",
   );
 }

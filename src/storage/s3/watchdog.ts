@@ -12,7 +12,7 @@ export class StalledError extends Error {
    * @param ms For how long nothing moved.
    */
   constructor(ms: number) {
-    super(`nothing moved for ${Math.round(ms / 1000)} s`);
+    super(`no data for ${Math.round(ms / 1000)} s`);
     this.name = "StalledError";
   }
 }

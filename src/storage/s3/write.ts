@@ -40,7 +40,7 @@ export async function writeObject(
   options: WriteOptions = {},
 ): Promise<ObjectInfo> {
   options.signal?.throwIfAborted();
-  if (location.key === "") throw invalid("key", location.key, "the name of an object");
+  if (location.key === "") throw invalid("key", location.key, "an object name");
   const { contentType = UNKNOWN_TYPE } = options;
   if (!/^[\x20-\x7e]+$/.test(contentType)) {
     throw invalid("content type", contentType, "printable ASCII, such as text/plain");

@@ -122,7 +122,7 @@ export async function downloadLarge(
       await journal.remove();
       throw new RunOutputsError(
         "integrity",
-        `Cannot write '${path}': the bytes have sha256 ${sha256}, expected ${task.sha256}; ` +
+        `Cannot write '${path}': checksum mismatch (expected ${task.sha256}, got ${sha256}); ` +
           "download it again",
       );
     }
@@ -222,7 +222,7 @@ async function fetchMissing(
     if (start === range.end) return;
     throw new RunOutputsError(
       "integrity",
-      `Cannot read '${location}': got ${start - range.start} bytes from ${range.start} on, ` +
+      `Cannot read '${location}': got ${start - range.start} bytes from byte ${range.start}, ` +
         `expected ${range.end - range.start}`,
     );
   }

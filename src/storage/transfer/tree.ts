@@ -78,7 +78,7 @@ export async function listTree(
         }
         if (filter !== undefined && !filter.matches(relativePath)) continue;
         if (isTemporary(entry.name) || (entry.isFile && await isUnfinished(path))) {
-          skipped.push({ relativePath, reason: "a temporary file of ours" });
+          skipped.push({ relativePath, reason: "a temporary file of run-outputs" });
         } else if (entry.isFile) {
           files.push({ relativePath, path, size: Deno.lstatSync(path).size });
         } else skipped.push({ relativePath, reason: kindOf(entry) });

@@ -141,7 +141,8 @@ export async function upload(
       } catch (error) {
         options.signal?.throwIfAborted();
         // All is there: only whether it has stayed could not be seen.
-        const unseen = `Cannot see whether ${show(result.location)} was replaced meanwhile: ` +
+        const unseen =
+          `Cannot check whether another upload has replaced ${show(result.location)}: ` +
           (error as Error).message;
         results[0] = { ...result, warnings: [...result.warnings, unseen] };
       }
@@ -205,12 +206,14 @@ async function uploadOne(
     if (ifExists === "fail") {
       throw new RunOutputsError(
         "conflict",
-        `Cannot upload '${path}' to ${show(location)}: other content is there (sha256 ` +
-          `${existing.sha256}, this has ${sha256}); --if-exists replace overwrites it`,
+        `Cannot upload '${path}' to ${
+          show(location)
+        }: it already exists with different content (sha256 ` +
+          `${existing.sha256}, new ${sha256}); use --if-exists replace to overwrite it`,
       );
     }
     warnings.push(
-      `${show(location)} had other content: sha256 ${existing.sha256} is replaced by ${sha256}`,
+      `${show(location)} replaced (content changed: sha256 was ${existing.sha256}, is ${sha256})`,
     );
   }
   const ifAbsent = ifExists === "fail";
@@ -267,8 +270,8 @@ async function replacedMeanwhile(
   if (theirs === ours.sha256) return undefined;
   return new RunOutputsError(
     "conflict",
-    `Another upload has replaced ${show(ours.location)} meanwhile: sha256 ${ours.sha256} became ` +
-      `${theirs ?? "nothing"}; upload once more when it is done`,
+    `Another upload has replaced ${show(ours.location)}: expected sha256 ${ours.sha256}, found ` +
+      `${theirs ?? "no object"}; run the upload again when the other has finished`,
   );
 }
 
@@ -314,7 +317,7 @@ function checkHash(item: UploadItem, sha256: string): void {
   if (item.sha256 === undefined || item.sha256 === sha256) return;
   const error = new RunOutputsError(
     "integrity",
-    `Cannot upload '${item.path}': it has sha256 ${sha256}, expected ${item.sha256}`,
+    `Cannot upload '${item.path}': checksum mismatch (expected ${item.sha256}, got ${sha256})`,
   );
   throw withItsSource(item, error);
 }

@@ -259,7 +259,7 @@ Deno.test({
     await refused(
       await make("two", `echo x > "$(printf 'a\\377')" && echo y > "$(printf 'a\\357\\277\\275')"`),
       "a\ufffd",
-      "the name of a file beside it is not UTF-8",
+      "the name of a file next to it is not UTF-8",
     );
     await refused(
       await make("link", `ln -s "$(printf 'to\\377')" l`),

@@ -99,7 +99,7 @@ Deno.test({
     await writeTree(temp.path, { "123-linux/good": "g", "123-linux/tab\there": "t" });
     const { out, err } = await runs(0, ["list", "--staging-dir", temp.path, ...RUN]);
     assert.match(out, /good/);
-    assert.match(err, /^warning: Passing over "[^\n\t]*tab\\there": [^\n\t]+\n$/);
+    assert.match(err, /^warning: Skipped "[^\n\t]*tab\\there": [^\n\t]+\n$/);
   },
 });
 

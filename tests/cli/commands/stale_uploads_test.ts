@@ -57,7 +57,10 @@ Deno.test("stale-uploads: what could not be removed is told, and the code is 7",
 
   proxy.set({ when: (method, path) => isDelete(method) && path.includes("/b?"), fault });
   const { out, err } = await runs(7, args, env);
-  assert.match(err, /^warning: [^\n]*7-linux\/b stays on the server[^\n]*slow down[^\n]*\n$/);
+  assert.match(
+    err,
+    /^warning: [^\n]*7-linux\/b is left on the server[^\n]*too many requests[^\n]*\n$/,
+  );
   assert.match(out, /^failed .* b$/m);
   assert.match(out, /^3 unfinished uploads, 0 B, 2 removed, 1 failed, older than 0s/m);
 
@@ -89,8 +92,8 @@ Deno.test("upload: where parts stay on the server, it is told how to go on", asy
     proxy.set({ when: fails, fault, times: Infinity });
     const { err } = await run([...args, "--part-size", "5"], journal);
     const [notice] = err.match(/^warning: An unfinished upload of .*$/m) ?? [""];
-    assert.match(notice, /stays on the server.*'run-outputs stale-uploads --abort/);
-    assert.equal(notice.includes("run the same command again: it continues"), continues, err);
+    assert.match(notice, /is left on the server.*'run-outputs stale-uploads --abort/);
+    assert.equal(notice.includes("run the same command again to resume it"), continues, err);
   }
   proxy.set();
   assert.match(

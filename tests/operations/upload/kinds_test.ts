@@ -279,7 +279,7 @@ Deno.test({
         told.map(({ path, reason }) => [path.slice(temp.path.length + 1), reason]),
         [
           ["a\ufffd.log", "is not uploaded: its name is not UTF-8"],
-          ["d\ufffd", "is not uploaded: the name of a file beside it is not UTF-8"],
+          ["d\ufffd", "is not uploaded: the name of a file next to it is not UTF-8"],
         ],
       );
     }

@@ -96,10 +96,10 @@ Deno.test("find(): what is not there is undefined, what is there comes without b
 
 for (
   const [what, damage, told] of [
-    ["other bytes of the same size", "A CONTENT", "other bytes"],
-    ["a truncated file", "a con", "other bytes than its name tells (5 of them)"],
-    ["an empty file", "", "other bytes than its name tells (0 of them)"],
-    ["a longer file", `${TEXT}!`, "other bytes than its name tells (10 of them)"],
+    ["other bytes of the same size", "A CONTENT", "checksum mismatch"],
+    ["a truncated file", "a con", "checksum mismatch (5 bytes)"],
+    ["an empty file", "", "checksum mismatch (0 bytes)"],
+    ["a longer file", `${TEXT}!`, "checksum mismatch (10 bytes)"],
   ]
 ) {
   Deno.test(`take(): ${what} is noticed, told and made again`, async () => {
@@ -116,8 +116,8 @@ for (
     await t.use(TEXT, 1);
     assert.deepEqual(t.made, [TEXT, TEXT]);
     assert.equal(t.notes.length, 2);
-    assert(t.notes[0].includes(told) && t.notes[0].endsWith("it is not used"), t.notes[0]);
-    assert(t.notes[1].includes(told) && t.notes[1].endsWith("it is made again"), t.notes[1]);
+    assert(t.notes[0].includes(told) && t.notes[0].endsWith(": ignored"), t.notes[0]);
+    assert(t.notes[1].includes(told) && t.notes[1].endsWith(": rebuilding it"), t.notes[1]);
   });
 }
 
@@ -144,7 +144,7 @@ Deno.test("take(): a link or an empty directory in place of a content goes", asy
   await using t = await testCache();
   await Deno.mkdir(entry(t.dir), { recursive: true });
   await t.use(TEXT, 1);
-  assert.match(t.notes.join(), /is not a regular file: it is made again$/);
+  assert.match(t.notes.join(), /is not a regular file: rebuilding it$/);
   await Deno.remove(entry(t.dir));
   await Deno.writeTextFile(`${t.outside}/same`, TEXT);
   await Deno.symlink(`${t.outside}/same`, entry(t.dir));
@@ -158,7 +158,7 @@ Deno.test("take(): a link or an empty directory in place of a content goes", asy
 Deno.test("take(): a directory with something in it is told in one line, and stays", async () => {
   await using t = await testCache();
   await Deno.mkdir(`${entry(t.dir)}/mine`, { recursive: true });
-  await rejectsWith(t.take(TEXT), "conflict", t.dir, "a directory with this name is in the way");
+  await rejectsWith(t.take(TEXT), "conflict", t.dir, "a directory of this name already exists");
   assert(await exists(`${entry(t.dir)}/mine`));
 });
 

@@ -308,7 +308,7 @@ Deno.test({
     const named = notices.map((text) => text.replace(temp.path, "")).sort();
     assert.equal(named.length, 4, named.join("\n"));
     for (const name of ["a\ufffd.log", "d\ufffd", "line\\nbreak", "tab\\there"]) {
-      const [told] = named.filter((text) => text.startsWith(`Passing over "/1-linux/${name}": `));
+      const [told] = named.filter((text) => text.startsWith(`Skipped "/1-linux/${name}": `));
       assert(told !== undefined, `${name}: ${named}`);
       assert(!told.includes("\n") && !told.includes("\t"), told);
     }
@@ -332,8 +332,8 @@ Deno.test({
       "1-linux/d\ufffd/in",
     ]);
     assert.deepEqual(notices.map((text) => text.replace(temp.path, "")), [
-      'Passing over "/1-linux/a\ufffd.log": the name of a file beside it is not UTF-8',
-      'Passing over "/1-linux/d\ufffd": the name of a file beside it is not UTF-8',
+      'Skipped "/1-linux/a\ufffd.log": the name of a file next to it is not UTF-8',
+      'Skipped "/1-linux/d\ufffd": the name of a file next to it is not UTF-8',
     ]);
     await rejectsWith(list(new LocalBackend(temp.path), "1-linux"), "failed", "Cannot list");
   },

@@ -96,7 +96,7 @@ test("no answer comes, and a notice says what may stay", async (input, init) => 
   assert.equal(c.notices.length, 1, c.notices.join("\n"));
   assert.match(
     c.notices[0],
-    /^An unfinished upload of s3:\/\/suite\/2-linux\/b may stay .* --abort/,
+    /^An unfinished upload of s3:\/\/suite\/2-linux\/b may be left .* --abort/,
   );
   assert.deepEqual(await Array.fromAsync(Deno.readDir(c.journalDir)), []);
 });

@@ -87,7 +87,7 @@ for (const hours of [1, -1]) {
     assert.equal((await s3.backend.stat(listed[0].location)).size, 5);
     await s3.backend.delete(listed[0].location);
     const off = `clock is 60 minutes ${hours > 0 ? "behind" : "ahead of"} the server's`;
-    assert.deepEqual(notices, [`Signing with the server's time: this machine's ${off}`]);
+    assert.deepEqual(notices, [`Signing requests with the server's time: this machine's ${off}`]);
   });
 }
 
@@ -184,7 +184,7 @@ Deno.test("s3: a list that is a page of HTML, empty or cut is no empty list", as
   for (const body of ["<html><body>hi</body></html>", "", "<ListBucketResult><Name>a</Name>"]) {
     await using server = stub(() => new Response(body));
     using backend = await createS3Backend(testOptions(server.url, quick));
-    await rejectsWith(Array.fromAsync(backend.list(at)), "transient", "not an S3 server");
+    await rejectsWith(Array.fromAsync(backend.list(at)), "transient", "not from an S3 server");
   }
 });
 
@@ -195,7 +195,7 @@ Deno.test("s3: a delete that a page of HTML answers is not done, one without a b
   using backend = await createS3Backend(testOptions(proxy.url, quick));
   const when = (method: string) => method === "DELETE";
   proxy.set({ when, fault: { kind: "html" }, times: 2 });
-  await rejectsWith(backend.delete(at), "transient", "not an S3 server");
+  await rejectsWith(backend.delete(at), "transient", "not from an S3 server");
   assert.equal((await server.backend.stat(at)).size, 5);
   proxy.set({ when, fault: { kind: "html" } });
   await backend.delete(at);
@@ -218,7 +218,10 @@ Deno.test("s3: an upload whose removal a page of HTML answers stays in the journ
     { when: (method) => method === "PUT", fault: { kind: "status", status: 403 } },
   );
   await rejectsWith(backend.write(at, bytesSource("hello")), "denied");
-  assert.match(notices.join("\n"), /^An unfinished upload of s3:\/\/suite\/1-linux\/a stays .*$/);
+  assert.match(
+    notices.join("\n"),
+    /^An unfinished upload of s3:\/\/suite\/1-linux\/a is left .*$/,
+  );
   assert.equal((await Array.fromAsync(Deno.readDir(temp.path))).length, 1);
 });
 
@@ -294,7 +297,7 @@ Deno.test("s3: where no journal can be made, uploads in parts go on without, and
     assert.equal(size, 5);
   }
   assert.equal(notices.length, 1, notices.join("\n"));
-  assert.match(notices[0], /^Cannot write '.*uploads': .*; an upload that is killed can't be/);
+  assert.match(notices[0], /^Cannot write '.*uploads': .*; an interrupted upload can't be/);
 });
 
 Deno.test("s3: a journal that can't be written any more does not fail its upload", async () => {
@@ -357,11 +360,11 @@ Deno.test("s3: a list goes over all pages", async () => {
 for (
   const [name, options, text] of [
     ["endpoint URL", { endpointUrl: "localhost:9000" }, "http://HOST"],
-    ["part size", { partSize: 0 }, "above 0"],
+    ["part size", { partSize: 0 }, "greater than 0"],
     [
       "AWS_MAX_ATTEMPTS",
       { env: (n: string) => n === "AWS_MAX_ATTEMPTS" ? "many" : undefined },
-      "above 0",
+      "greater than 0",
     ],
     ["profile", { profile: "nobody-has-this" }, "nobody-has-this"],
   ] as [string, S3BackendOptions, string][]

@@ -133,7 +133,7 @@ export function faultSuite(name: string, open: OpenServer, options: FaultSuiteOp
       assert(proxy.count > 0, "the fault did not happen");
       if (fault.kind === "flip") {
         // No server says that a byte was altered on its way down: the recorded hash does.
-        oneLine(result.error, ["integrity"], "sha256");
+        oneLine(result.error, ["integrity"], "checksum mismatch");
         assert.deepEqual(await names(dir), ["from.bin"]);
         const [again] = await download(backend, [{ location: at, path }]);
         assert.equal(again.outcome, "written", again.error?.message);

@@ -180,7 +180,7 @@ Deno.test({
       "d\ufffd",
     ]);
     for (const { error } of unreadable) {
-      assert.match(error.message, /the name of a file beside it is not UTF-8$/);
+      assert.match(error.message, /the name of a file next to it is not UTF-8$/);
     }
   },
 });

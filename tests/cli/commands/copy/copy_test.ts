@@ -94,7 +94,7 @@ test("copy: what fails is told, and the exit code says it", async (dirs) => {
   const log = join(staging, "123-linux/logs/g/build.log");
   await writeTree(at("out/123-linux"), { "logs/g/build.log": "of others\n" });
   const { err } = await runs(7, [...args, "--if-exists", "fail"]);
-  assert.match(err, /^error: Cannot upload .*build\.log.*other content is there/m);
+  assert.match(err, /^error: Cannot upload .*build\.log.*different content/m);
   assert.match(err, /^warning: the part build\.g of the outputs manifest is not written: 1 file/m);
   await Deno.writeTextFile(log, "bu1lt\n");
   const utimes = new Date("2026-01-01T00:00:00Z");

@@ -204,7 +204,7 @@ test("upload --if-exists fail: other content exits with 1 and stays; the same is
   assert.match((await runs(0, args)).out, /^unchanged .* x\/a.txt$/m);
   await Deno.writeTextFile(join(d.dir, "a.txt"), "two");
   const { err } = await runs(1, args);
-  assert.match(err, /^error: [^\n]*other content[^\n]*\n$/);
+  assert.match(err, /^error: [^\n]*different content[^\n]*\n$/);
   assert.equal(await Deno.readTextFile(join(d.root, "x", "a.txt")), "one");
 });
 

@@ -137,7 +137,7 @@ Deno.test({
     await putArchives(temp.path, [archive]);
     await makeNamesOutsideUtf8(temp.path);
     const { err } = await runs(7, ["verify", temp.path]);
-    assert.equal(err.match(/^warning: Passing over /gm)?.length, 2);
+    assert.equal(err.match(/^warning: Skipped /gm)?.length, 2);
     assert.match(err, /^error: Could not verify all of .*: 2 names are passed over$/m);
     const document = await runJson(7, ["verify", temp.path]);
     assert.deepEqual([document.passed_over, document.counts.ok], [2, 2]);
