@@ -5,44 +5,73 @@
  */
 
 import assert from "node:assert/strict";
-import { dirname, join, relative } from "node:path/posix";
+import { dirname, join } from "node:path/posix";
 import { circles, importGraph, importsOf, ROOT, sources } from "./support/import_graph.ts";
-
-/** What each layer may import, beside itself. Arrows point down only. */
-const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  errors: [],
-  layout: ["errors"],
-  storage: ["layout", "errors"],
-  archive: ["layout", "errors"],
-  github: ["layout", "errors"],
-  runs: ["layout", "errors"],
-  operations: ["runs", "archive", "github", "storage", "layout", "errors"],
-  service: ["operations", "runs", "archive", "github", "storage", "layout", "errors"],
-  cli: ["operations", "runs", "archive", "github", "storage", "layout", "errors"],
-};
+import { expandRooms, roomOf, ROOMS } from "./support/rooms.ts";
 
 /** Packages that must not be loaded to print a path or a help text. */
 const HEAVY =
   /^(?:@aws-sdk\/|@smithy\/|@octokit\/|tar-stream$|node-liblzma|cli-progress$|hono|zod)/;
 
-const layerOf = (path: string) => path.split("/")[1];
-
-Deno.test("architecture: arrows point down only", async () => {
-  const files = await sources("src");
-  assert(files.length > 40, "the sources were found");
-  const wrong: string[] = [];
-  for (const file of files) {
-    const allowed = MAY_IMPORT[layerOf(file)];
-    assert(allowed !== undefined, `${file} is in no layer`);
-    for (const { specifier } of await importsOf(file)) {
-      if (!specifier.startsWith(".")) continue;
-      const target = relative(ROOT, join(ROOT, dirname(file), specifier));
-      if (target === "deno.json") continue;
-      const layer = layerOf(target);
-      if (layer !== layerOf(file) && !allowed.includes(layer)) wrong.push(`${file} -> ${target}`);
+/** The arrows between rooms that the sources have, each with the imports that make it. */
+async function arrows(): Promise<Map<string, string[]>> {
+  const found = new Map<string, string[]>();
+  for (const [file, targets] of await importGraph(await sources("src"))) {
+    for (const target of targets) {
+      const arrow = `${roomOf(file)} -> ${roomOf(target)}`;
+      if (roomOf(file) === roomOf(target)) continue;
+      found.set(arrow, [...found.get(arrow) ?? [], `${file} -> ${target}`]);
     }
   }
+  return found;
+}
+
+const ALLOWED = new Map(Object.entries(ROOMS).map(([room, text]) => [room, expandRooms(text)]));
+
+Deno.test("architecture: a room imports what the table lets it import", async () => {
+  const files = await sources("src");
+  assert(files.length > 40, "the sources were found");
+  const homeless = files.filter((file) => !ALLOWED.has(roomOf(file)));
+  assert.deepEqual(homeless, [], "a new room gets a line in tests/support/rooms.ts");
+  const wrong = [...await arrows()].filter(([arrow]) => {
+    const [from, to] = arrow.split(" -> ");
+    return !ALLOWED.get(from)!.includes(to);
+  });
   assert.deepEqual(wrong, []);
+});
+
+Deno.test("architecture: the table has no circle and names only rooms that are there", async () => {
+  assert.deepEqual(circles(ALLOWED), []);
+  const rooms = new Set((await sources("src")).map(roomOf));
+  assert.deepEqual([...ALLOWED.keys()].filter((room) => !rooms.has(room)), []);
+  assert.deepEqual([...ALLOWED.values()].flat().filter((room) => !rooms.has(room)), []);
+});
+
+Deno.test("architecture: floors import downwards only", () => {
+  const floors = [
+    ["errors"],
+    ["layout"],
+    ["storage", "archive", "github", "runs"],
+    ["operations"],
+    ["service", "cli"],
+  ];
+  const floorOf = (room: string) => floors.findIndex((names) => names.includes(room.split("/")[0]));
+  for (const [room, targets] of ALLOWED) {
+    for (const target of targets) {
+      const isSame = room.split("/")[0] === target.split("/")[0];
+      assert(isSame || floorOf(target) < floorOf(room), `${room} -> ${target}`);
+    }
+  }
+});
+
+Deno.test("architecture: the documentation shows the table of rooms", async () => {
+  const docs = await Deno.readTextFile(join(ROOT, "docs/architecture.md"));
+  const rows = docs.matchAll(/^\| `src\/([^`]+)`\s*\| ([^|]+?)\s*\| ([^|]*?)\s*\|$/gm);
+  const shown = [...rows].map(([, room, , text]) => [room, text === "nothing" ? "" : text]);
+  assert.deepEqual(
+    shown,
+    Object.entries(ROOMS).map(([room, text]) => [room, text.replaceAll(" ", ", ")]),
+  );
 });
 
 Deno.test("architecture: no files import each other in a circle, for types neither", async () => {
@@ -63,11 +92,16 @@ Deno.test("architecture: circles are found", () => {
   assert.deepEqual(circles(graph), [["a", "b", "c"], ["e", "f"]]);
 });
 
-Deno.test("architecture: layout imports nothing but itself and errors", async () => {
-  for (const file of [...await sources("src/layout"), ...await sources("src/errors")]) {
+Deno.test("architecture: layout, errors and runs do nothing but compute", async () => {
+  const files = (await Promise.all(["src/layout", "src/errors", "src/runs"].map(sources))).flat();
+  for (const file of files) {
     for (const { specifier } of await importsOf(file)) {
-      assert.match(specifier, /^\.\/|^\.\.\/errors\//, `${file} imports ${specifier}`);
+      assert.match(specifier, /^\.\.?\/|^zod$|^node:crypto$/, `${file} imports ${specifier}`);
     }
+    const code = (await Deno.readTextFile(join(ROOT, file))).replace(/\/\*[\s\S]*?\*\//g, "");
+    // What the runtime's errors are and which system this is are constants.
+    const effect = /\bDeno\.(?!errors\b|build\b)\w+|\bfetch\(|\bDate\.now\b|\bconsole\./.exec(code);
+    assert.equal(effect?.[0], undefined, file);
   }
 });
 
@@ -124,3 +158,39 @@ Deno.test("architecture: the documentation of the layout names every kind of pat
     assert.match(docs, new RegExp(`^\\| \`${name}[ \`]`, "m"), `docs/layout.md lacks ${name}`);
   }
 });
+
+Deno.test("documentation: every source file that it names is there", async () => {
+  const docs = [];
+  for await (const { name } of Deno.readDir(join(ROOT, "docs"))) {
+    if (name.endsWith(".md")) docs.push(`docs/${name}`);
+  }
+  const missing: string[] = [];
+  let count = 0;
+  for (const doc of ["README.md", ...docs]) {
+    // A name without a directory is in the root, or in the directory that its paragraph or row
+    // has named last.
+    for (const block of (await Deno.readTextFile(join(ROOT, doc))).split(/\n\n|\n(?=\|)/)) {
+      let dir = "";
+      for (const [, name] of block.matchAll(/`((?:[\w.-]+\/)*(?:[\w.-]+\.ts)?)`/g)) {
+        if (!/^(?:src|tests)\/|\.ts$/.test(name)) continue;
+        count++;
+        const places = name.includes("/") ? [name] : [join(dir, name), name];
+        if (name.includes("/")) dir = dirname(`${name}.`);
+        const found = await Promise.all(places.map((place) => exists(join(ROOT, place))));
+        if (!found.includes(true)) missing.push(`${doc}: ${name}`);
+      }
+    }
+  }
+  assert(count > 80, `${count} names were found`);
+  assert.deepEqual(missing, []);
+});
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

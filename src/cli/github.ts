@@ -13,7 +13,7 @@ import type { RunSearch } from "../operations/find/search_runs.ts";
 import type { TriedPlace } from "../operations/find/locate_run.ts";
 import type { ArtifactSelection } from "../operations/artifacts/select.ts";
 import type { WaitOptions } from "../operations/fetch/wait.ts";
-import type { FindCommandOptions } from "./commands/find/options.ts";
+import type { FindCommandOptions } from "./find_options.ts";
 import type { Io } from "./terminal/io.ts";
 import type { Output } from "./terminal/output.ts";
 import { namedRepository, type RunOptions, thisPlatform } from "./run_root.ts";

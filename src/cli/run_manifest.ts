@@ -11,7 +11,6 @@ import type { RunManifest } from "../operations/manifest/read.ts";
 import type { StorageBackend } from "../storage/backend.ts";
 import { type Output, plural } from "./terminal/output.ts";
 import type { OpenStorage } from "./storage.ts";
-import { checkPart } from "./commands/upload/part.ts";
 
 /** The values of the options for the outputs manifest. */
 export interface ManifestOptions {
@@ -161,4 +160,22 @@ async function explainManifest(
       ? "outputs manifest: the listing agrees with it"
       : `outputs manifest: the listing differs: ${counts.join(", ")}: ${found.examples.join(", ")}`,
   );
+}
+
+/**
+ * Checks the name of a part.
+ *
+ * @param option The option that it was given with.
+ * @param name The name.
+ * @param root The run.
+ * @throws {RunOutputsError} `invalid`, naming both.
+ */
+export function checkPart(option: string, name: string, root: RunOutputRoot): void {
+  try {
+    root.outputsManifest(name);
+  } catch (error) {
+    if (!(error instanceof RunOutputsError)) throw error;
+    const message = error.message.replace(/^Invalid part/, `Invalid ${option}`);
+    throw new RunOutputsError("invalid", message, { cause: error });
+  }
 }

@@ -115,3 +115,20 @@ export function thisPlatform(): Platform {
     `Missing platform: give --platform linux or windows (this system, ${os}, has no runs)`,
   );
 }
+
+/**
+ * A run in the JSON form of results.
+ *
+ * @param root The run.
+ * @returns Its members.
+ */
+export function describeRoot(root: RunOutputRoot): Record<string, string> {
+  return {
+    run_id: root.runId,
+    platform: root.platform,
+    layout: root.layout,
+    bucket: root.bucket,
+    prefix: root.prefix,
+    s3_uri: root.root().s3Uri,
+  };
+}

@@ -4,18 +4,17 @@
  * @module
  */
 
+import { otherPlace } from "../present_root.ts";
+import { describeRoot } from "../run_root.ts";
+import { checkKinds } from "../kinds.ts";
 import { Command, Option } from "commander";
 import { OUTPUT_KINDS, type OutputKind } from "../../layout/classify.ts";
-import { invalid } from "../../errors/error.ts";
-import { nearest } from "../../layout/nearest.ts";
 import type { MissingOutput, RunOutput } from "../../operations/manifest/list_outputs.ts";
 import type { Context } from "../context.ts";
-import { otherPlace } from "./fetch/sources.ts";
 import { manifestJson, readRunManifest, tellUnfinished } from "../run_manifest.ts";
 import { list, noManifest, type ReadCommandOptions, withReadOptions } from "../options.ts";
 import { columns, formatBytes, Output, plural } from "../terminal/output.ts";
 import { runRoot } from "../run_root.ts";
-import { describeRoot } from "./upload/run.ts";
 import { openForReading, stagingDirOf } from "../storage.ts";
 
 /** The values of the command's options. */
@@ -129,24 +128,6 @@ Examples:
       },
     );
   });
-}
-
-/**
- * The kinds that `--kind` names.
- *
- * @param names The option's values.
- * @returns The kinds; nothing, if all are wanted.
- * @throws {RunOutputsError} `invalid`, if one of them is none.
- */
-export function checkKinds(names: readonly string[] | undefined): Set<OutputKind> | undefined {
-  if (names === undefined) return undefined;
-  return new Set(names.map((name) => {
-    const kind = OUTPUT_KINDS.find((kind) => kind === name);
-    if (kind !== undefined) return kind;
-    const meant = nearest(name, OUTPUT_KINDS);
-    const remedy = meant === undefined ? "" : `; did you mean '${meant}'?`;
-    throw invalid("--kind", name, `one of ${OUTPUT_KINDS.join(", ")}${remedy}`);
-  }));
 }
 
 function* byKind(outputs: readonly RunOutput[], output: Output): Generator<string> {

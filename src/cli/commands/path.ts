@@ -4,6 +4,7 @@
  * @module
  */
 
+import { describeRoot } from "../run_root.ts";
 import { Argument, Command, Option } from "commander";
 import { RunOutputsError } from "../../errors/error.ts";
 import { locateKind } from "../../layout/locate_kind.ts";
@@ -18,7 +19,6 @@ import {
 } from "../options.ts";
 import { columns, Output } from "../terminal/output.ts";
 import { runRoot } from "../run_root.ts";
-import { describeRoot } from "./upload/run.ts";
 import { stagingDirOf } from "../storage.ts";
 
 const FORMATS = ["s3", "https", "key", "local", "json"] as const;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { describeRoot } from "../run_root.ts";
 import { Command, Option } from "commander";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { UnfinishedUpload, UploadRemoval } from "../../operations/stale_uploads.ts";
@@ -12,7 +13,6 @@ import { EXIT } from "../exit_codes.ts";
 import { type Age, age, type ReadCommandOptions, withS3ReadOptions } from "../options.ts";
 import { columns, formatAge, formatBytes, Output, plural } from "../terminal/output.ts";
 import { runRoot } from "../run_root.ts";
-import { describeRoot } from "./upload/run.ts";
 import { openUploads } from "../storage.ts";
 
 /** The values of the command's options. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { realPath } from "../../storage/local/real_path.ts";
 import { basename, dirname, join, resolve } from "node:path";
 import { removeTree } from "../../archive/unpack/remove_tree.ts";
 import { diskError } from "../../errors/disk.ts";
@@ -83,23 +84,6 @@ function placesOf(target: string): { readonly inside: string; readonly beside: s
     inside: join(target, ".run-outputs-fetch"),
     beside: join(dirname(target), `.${basename(target)}.run-outputs-fetch`),
   };
-}
-
-/**
- * The path without links; what is not there is kept as it is.
- *
- * @param path The path.
- * @returns The absolute path.
- * @throws {RunOutputsError} What the disk says.
- */
-export async function realPath(path: string): Promise<string> {
-  path = resolve(path);
-  try {
-    return await Deno.realPath(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw diskError("read", path, error);
-    return dirname(path) === path ? path : join(await realPath(dirname(path)), basename(path));
-  }
 }
 
 /** Whether a directory is, or will be, on its parent's file system. */

@@ -4,11 +4,11 @@
  * @module
  */
 
+import { realPath } from "../../storage/local/real_path.ts";
 import { join, relative, sep } from "node:path";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { PathFilter } from "../../storage/transfer/path_filter.ts";
-import { realPath } from "../fetch/work_dir.ts";
 
 /** Where an upload writes, if that is on a disk. */
 export interface LocalOutput {

@@ -10,7 +10,7 @@ import { resolve } from "node:path";
 import { RunOutputsError } from "../../../errors/error.ts";
 import { resolveRepository } from "../../../layout/workflow_run.ts";
 import { type FetchCommandOptions, withFetchOptions } from "../fetch/options.ts";
-import { type FindCommandOptions, withFindOptions, withGroupOptions } from "../find/options.ts";
+import { type FindCommandOptions, withFindOptions, withGroupOptions } from "../../find_options.ts";
 import { cacheDir } from "../../github.ts";
 import type { Io } from "../../terminal/io.ts";
 import { list, nonEmpty, withOutputOptions, withReadOptions } from "../../options.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { describeRoot } from "../../run_root.ts";
 import { Argument, Command } from "commander";
 import config from "../../../../deno.json" with { type: "json" };
 import { RunOutputRoot } from "../../../layout/run_output_root.ts";
@@ -15,7 +16,7 @@ import { list } from "../../options.ts";
 import { Output, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { manifestJson, readRunManifest, tellUnfinished } from "../../run_manifest.ts";
-import { describeRoot, FOREIGN_PAGE, writeIndex } from "../upload/run.ts";
+import { FOREIGN_PAGE, writeIndex } from "../upload/run.ts";
 import { checkSelectionOptions, selectionOf } from "../../selection.ts";
 import { tellPassedOver } from "../../storage.ts";
 import { reportedFiles, resultLines, summaryLine, tellTrouble } from "../../transfer_report.ts";

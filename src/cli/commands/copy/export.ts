@@ -4,6 +4,7 @@
  * @module
  */
 
+import { describeRoot } from "../../run_root.ts";
 import { Argument, Command, Option } from "commander";
 import config from "../../../../deno.json" with { type: "json" };
 import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
@@ -13,11 +14,10 @@ import { requireComplete } from "./options.ts";
 import type { Context } from "../../context.ts";
 import { noManifest, type ReadCommandOptions, withReadOptions } from "../../options.ts";
 import { formatBytes, Output, plural } from "../../terminal/output.ts";
-import { presentRoot } from "./present_root.ts";
+import { presentRoot } from "../../present_root.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { readRunManifest, tellUnfinished } from "../../run_manifest.ts";
 import { type RunOptions, runRoot } from "../../run_root.ts";
-import { describeRoot } from "../upload/run.ts";
 import {
   checkSelectionOptions,
   chosen,

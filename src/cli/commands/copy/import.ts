@@ -4,6 +4,7 @@
  * @module
  */
 
+import { describeRoot } from "../../run_root.ts";
 import { Argument, Command, Option } from "commander";
 import config from "../../../../deno.json" with { type: "json" };
 import { RunOutputsError } from "../../../errors/error.ts";
@@ -28,7 +29,6 @@ import {
 } from "../../options.ts";
 import { Output, type OutputOptions, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
-import { describeRoot } from "../upload/run.ts";
 import { openForUpload, type OpenStorage, type S3Options } from "../../storage.ts";
 import { reportedFiles, resultLines, summaryLine, tellTrouble } from "../../transfer_report.ts";
 

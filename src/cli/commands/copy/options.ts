@@ -24,7 +24,7 @@ import {
   withS3Options,
 } from "../../options.ts";
 import type { Output, OutputOptions } from "../../terminal/output.ts";
-import { presentRoot } from "./present_root.ts";
+import { presentRoot } from "../../present_root.ts";
 import { type RunOptions, runRoot } from "../../run_root.ts";
 import { type SelectionOptions, WHICH, withSelectionOptions } from "../../selection.ts";
 import {

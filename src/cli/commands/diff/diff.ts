@@ -4,6 +4,8 @@
  * @module
  */
 
+import { describeRoot } from "../../run_root.ts";
+import { checkKinds } from "../../kinds.ts";
 import { Argument, Command, Option } from "commander";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { Platform, RunOutputRoot } from "../../../layout/run_output_root.ts";
@@ -23,11 +25,9 @@ import {
   withReadTwoOptions,
 } from "../../options.ts";
 import { Output } from "../../terminal/output.ts";
-import { presentRoot } from "../copy/present_root.ts";
+import { presentRoot } from "../../present_root.ts";
 import { runRoot } from "../../run_root.ts";
-import { describeRoot } from "../upload/run.ts";
 import { type OpenStorage, openToRead, stagingDirOf, tellUnused } from "../../storage.ts";
-import { checkKinds } from "../list.ts";
 
 const FORMATS = ["text", "json", "markdown"] as const;
 

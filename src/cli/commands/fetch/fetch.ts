@@ -4,6 +4,7 @@
  * @module
  */
 
+import { describeRoot } from "../../run_root.ts";
 import { basename, resolve } from "node:path";
 import { Argument, Command } from "commander";
 import { RunOutputRoot } from "../../../layout/run_output_root.ts";
@@ -21,7 +22,7 @@ import {
 } from "./options.ts";
 import { fetchedFiles, fetchedLines, type FetchReport } from "./report.ts";
 import { planFoundRuns, planNamedRun } from "./sources.ts";
-import { findSelector, refuseFinding, withFindOptions } from "../find/options.ts";
+import { findSelector, refuseFinding, withFindOptions } from "../../find_options.ts";
 import { foundJson } from "../find/report.ts";
 import { manifestJson } from "../../run_manifest.ts";
 import { openCache } from "./open_cache.ts";
@@ -29,7 +30,6 @@ import { list, nonEmpty, required, withReadOptions } from "../../options.ts";
 import { Output } from "../../terminal/output.ts";
 import { type ProgressListener, withProgress } from "../../terminal/progress.ts";
 import { runRoot } from "../../run_root.ts";
-import { describeRoot } from "../upload/run.ts";
 import { selectionOf } from "../../selection.ts";
 import { checkOutputDir, openForReading, type OpenStorage, stagingDirOf } from "../../storage.ts";
 import { tellTrouble } from "../../transfer_report.ts";

@@ -7,7 +7,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { UnpackLimits } from "../../../archive/unpack/options.ts";
 import { RunOutputsError } from "../../../errors/error.ts";
-import type { FindCommandOptions } from "../find/options.ts";
+import type { FindCommandOptions } from "../../find_options.ts";
 import {
   concurrency,
   noManifest,

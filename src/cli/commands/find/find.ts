@@ -13,7 +13,7 @@ import {
   findSelector,
   withFindOptions,
   withGroupOptions,
-} from "./options.ts";
+} from "../../find_options.ts";
 import { findJson, findLines } from "./report.ts";
 import { search } from "../../github.ts";
 import { nonEmpty, type ReadCommandOptions, withReadOptions } from "../../options.ts";

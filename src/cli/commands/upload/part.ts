@@ -5,8 +5,8 @@
  * @module
  */
 
+import { checkPart } from "../../run_manifest.ts";
 import config from "../../../../deno.json" with { type: "json" };
-import { RunOutputsError } from "../../../errors/error.ts";
 import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import { headCommit, resolveRepository } from "../../../layout/workflow_run.ts";
 import type { PartUpload, PartUploadOptions } from "../../../operations/manifest/write_part.ts";
@@ -34,24 +34,6 @@ export interface PartOptions extends RunOptions {
 export function checkPartOptions({ part, expectParts = [] }: PartOptions, root: RunOutputRoot) {
   if (part !== undefined) checkPart("--part", part, root);
   for (const name of expectParts) checkPart("--expect-parts", name, root);
-}
-
-/**
- * Checks the name of a part.
- *
- * @param option The option that it was given with.
- * @param name The name.
- * @param root The run.
- * @throws {RunOutputsError} `invalid`, naming both.
- */
-export function checkPart(option: string, name: string, root: RunOutputRoot): void {
-  try {
-    root.outputsManifest(name);
-  } catch (error) {
-    if (!(error instanceof RunOutputsError)) throw error;
-    const message = error.message.replace(/^Invalid part/, `Invalid ${option}`);
-    throw new RunOutputsError("invalid", message, { cause: error });
-  }
 }
 
 /** What an upload's part is made of. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { describeRoot } from "../../run_root.ts";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { OutputLocation } from "../../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
@@ -270,21 +271,4 @@ export async function writeIndex(
     const failed = failure(root.runIndex(), "the index pages", error as Error);
     return { results: [failed], kept: [] };
   }
-}
-
-/**
- * A run in the JSON form of results.
- *
- * @param root The run.
- * @returns Its members.
- */
-export function describeRoot(root: RunOutputRoot): Record<string, string> {
-  return {
-    run_id: root.runId,
-    platform: root.platform,
-    layout: root.layout,
-    bucket: root.bucket,
-    prefix: root.prefix,
-    s3_uri: root.root().s3Uri,
-  };
 }

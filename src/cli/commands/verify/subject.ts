@@ -4,6 +4,7 @@
  * @module
  */
 
+import { describeRoot } from "../../run_root.ts";
 import { RunOutputsError } from "../../../errors/error.ts";
 import { RunDirectory } from "../../../layout/run_directory.ts";
 import type { RunManifest } from "../../../operations/manifest/read.ts";
@@ -11,10 +12,9 @@ import type { RepairPlace } from "../../../operations/verify/repair.ts";
 import type { Context } from "../../context.ts";
 import type { ReadCommandOptions } from "../../options.ts";
 import type { Output } from "../../terminal/output.ts";
-import { presentRoot } from "../copy/present_root.ts";
+import { presentRoot } from "../../present_root.ts";
 import { readIfWanted, readRunManifest } from "../../run_manifest.ts";
 import { runRoot } from "../../run_root.ts";
-import { describeRoot } from "../upload/run.ts";
 import {
   openDirectory,
   openForReading,

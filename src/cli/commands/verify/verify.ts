@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkKinds } from "../../kinds.ts";
 import { Argument, Command, Option } from "commander";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { VerifiedFile } from "../../../operations/verify/verified_file.ts";
@@ -30,7 +31,6 @@ import {
   type VerifyCommandOptions,
   type VerifySubject,
 } from "./subject.ts";
-import { checkKinds } from "../list.ts";
 
 /** Builds the command. */
 export function verifyCommand(context: Context): Command {

@@ -5,9 +5,9 @@
  */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { RunOutputsError } from "../../../errors/error.ts";
-import type { FindSelector } from "../../../operations/find/find.ts";
-import { type Age, age, list, nonEmpty, wholeNumber } from "../../options.ts";
+import { RunOutputsError } from "../errors/error.ts";
+import type { FindSelector } from "../operations/find/find.ts";
+import { type Age, age, list, nonEmpty, wholeNumber } from "./options.ts";
 
 /** The values of the options. */
 export interface FindCommandOptions {

@@ -1,0 +1,25 @@
+/**
+ * A path without its links.
+ *
+ * @module
+ */
+
+import { basename, dirname, join, resolve } from "node:path";
+import { diskError } from "../../errors/disk.ts";
+
+/**
+ * The path without links; what is not there is kept as it is.
+ *
+ * @param path The path.
+ * @returns The absolute path.
+ * @throws {RunOutputsError} What the disk says.
+ */
+export async function realPath(path: string): Promise<string> {
+  path = resolve(path);
+  try {
+    return await Deno.realPath(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw diskError("read", path, error);
+    return dirname(path) === path ? path : join(await realPath(dirname(path)), basename(path));
+  }
+}

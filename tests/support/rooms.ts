@@ -1,0 +1,77 @@
+/**
+ * The rooms of `src` and which of them may import which. A room is a directory; files in a directory
+ * below it are another room. `docs/architecture.md` shows the same table.
+ *
+ * @module
+ */
+
+import { dirname } from "node:path/posix";
+
+/** Every room with what it may import beside itself. `a/{b,c}` stands for `a/b` and `a/c`. */
+export const ROOMS: Readonly<Record<string, string>> = {
+  "errors": "",
+  "layout": "errors",
+  "runs": "errors layout",
+  "github": "errors layout",
+  "storage": "errors layout",
+  "storage/local": "errors layout storage",
+  "storage/hash": "errors storage",
+  "storage/transfer": "errors layout storage storage/{hash,local}",
+  "storage/cache": "errors storage storage/local",
+  "storage/s3": "errors layout storage storage/{hash,transfer}",
+  "storage/open_s3.ts": "errors storage storage/s3",
+  "archive": "errors",
+  "archive/tar": "errors layout",
+  "archive/compression": "errors archive/tar",
+  "archive/pack": "errors archive archive/{compression,tar}",
+  "archive/unpack": "errors archive archive/{compression,tar}",
+  "operations": "errors layout storage storage/{s3,transfer}",
+  "operations/manifest": "errors layout runs storage storage/transfer",
+  "operations/artifacts": "errors layout runs storage storage/transfer operations/manifest",
+  "operations/index_pages": "errors layout storage storage/transfer operations/artifacts",
+  "operations/upload": "errors layout storage storage/{local,transfer} archive/{pack,tar} " +
+    "operations/{artifacts,index_pages}",
+  "operations/find": "errors layout github storage operations/artifacts",
+  "operations/fetch": "errors layout storage storage/{cache,local,transfer} archive/unpack " +
+    "operations/{artifacts,find,manifest}",
+  "operations/verify": "errors layout runs storage storage/transfer " +
+    "operations/{artifacts,manifest}",
+  "operations/diff": "errors layout storage operations/manifest",
+  "operations/copy": "errors layout runs storage storage/{local,transfer} archive/tar " +
+    "operations/{artifacts,manifest}",
+  "operations/bisect": "errors layout github storage/{cache,local,transfer} archive/unpack " +
+    "operations/{fetch,find,manifest}",
+  "cli/terminal": "errors layout github storage/transfer",
+  "cli": "errors layout runs github storage storage/open_s3.ts storage/{local,s3,transfer} " +
+    "operations/{artifacts,fetch,find,manifest} cli/terminal",
+  "cli/commands": "errors layout operations operations/{index_pages,manifest,verify} " +
+    "cli cli/terminal cli/commands/upload",
+  "cli/commands/upload": "errors layout runs github storage/transfer archive/compression " +
+    "operations/{index_pages,manifest,upload} cli cli/terminal",
+  "cli/commands/find": "errors layout github operations/{fetch,find} cli cli/terminal",
+  "cli/commands/fetch": "errors layout runs storage/cache archive/unpack " +
+    "operations/{fetch,find,manifest} cli cli/terminal cli/commands/find",
+  "cli/commands/verify": "errors layout runs storage/transfer operations/{manifest,verify} " +
+    "cli cli/terminal",
+  "cli/commands/diff": "errors layout github operations/{diff,manifest} cli cli/terminal",
+  "cli/commands/copy": "errors layout storage/transfer operations/copy cli cli/terminal " +
+    "cli/commands/upload",
+  "cli/commands/bisect": "errors layout github operations/{artifacts,bisect} cli cli/terminal " +
+    "cli/commands/fetch",
+  "cli/main.ts": "errors cli cli/terminal cli/commands " +
+    "cli/commands/{bisect,copy,diff,fetch,find,upload,verify}",
+};
+
+/** The room that a file below `src` is in: its directory, or itself where it is a room of its own. */
+export function roomOf(file: string): string {
+  const path = file.replace(/^src\//, "");
+  return Object.hasOwn(ROOMS, path) ? path : dirname(path);
+}
+
+/** The rooms that an entry of {@linkcode ROOMS} names. */
+export function expandRooms(text: string): string[] {
+  return text.split(" ").filter((word) => word !== "").flatMap((word) => {
+    const [, before, names] = /^(.*)\{(.*)\}$/.exec(word) ?? [];
+    return names === undefined ? [word] : names.split(",").map((name) => before + name);
+  });
+}
