@@ -19,6 +19,8 @@
  * );
  * ```
  *
+ * As the main module this is the program, `run-outputs`: `deno run -A jsr:@therock/run-outputs --help`.
+ *
  * @module
  */
 
@@ -472,3 +474,6 @@ export {
   type BisectVerdict,
   surveyBisect,
 } from "./src/operations/bisect/suspects.ts";
+
+// The command line is loaded only when this module is the program, not when a program imports it.
+if (import.meta.main) await (await import("./cli.ts")).run();

@@ -20,9 +20,20 @@ const ALL = ["read", "write", "net", "env", "sys", "run", "ffi"] as const;
  * @returns `true` if workers get permissions of their own.
  */
 export function areWorkersNarrowed(): boolean {
-  if (!import.meta.url.startsWith("file:")) return false;
-  if (Deno.mainModule !== new URL("../../cli.ts", import.meta.url).href) return false;
-  return isFenced();
+  return isOwnProgram(Deno.mainModule) && isFenced();
+}
+
+/**
+ * Whether a main module is this package's program, run from files: then its `deno.json` is in
+ * effect.
+ *
+ * @param mainModule The URL of the main module.
+ * @param here The URL of this module.
+ * @returns `true` for `cli.ts` and `mod.ts` of this package.
+ */
+export function isOwnProgram(mainModule: string, here: string = import.meta.url): boolean {
+  return here.startsWith("file:") &&
+    ["cli.ts", "mod.ts"].some((name) => mainModule === new URL(`../../${name}`, here).href);
 }
 
 /**

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isOwnProgram } from "../../src/archive/worker_permissions.ts";
 import { compress, tar } from "../support/tar_builder.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 
@@ -38,6 +39,16 @@ for (
     assert.equal(await run(dir.path, program, permissions), `${expected}`);
   });
 }
+
+Deno.test("isOwnProgram(): cli.ts and mod.ts of this package, run from files", () => {
+  const root = new URL("../../", import.meta.url).href;
+  assert.equal(isOwnProgram(`${root}cli.ts`), true);
+  assert.equal(isOwnProgram(`${root}mod.ts`), true);
+  assert.equal(isOwnProgram(`${root}tests/cli.ts`), false);
+  assert.equal(isOwnProgram("file:///elsewhere/mod.ts"), false);
+  const published = "https://jsr.io/@therock/run-outputs/0.1.0/";
+  assert.equal(isOwnProgram(`${published}mod.ts`, `${published}src/archive/x.ts`), false);
+});
 
 Deno.test("Unpacker: narrow workers unpack also where something beside the archives is denied", async () => {
   await using dir = await tempDir();
