@@ -105,6 +105,12 @@ export async function finishOrdinary(args: readonly string[]): Promise<Finished>
   return await finished(startWith(["-P"], args, "piped", {}, ORDINARY));
 }
 
+/** Runs the program to its end, with a umask in octal digits. */
+export async function finishWithUmask(umask: string, args: readonly string[]): Promise<Finished> {
+  const by = ["sh", "-c", `umask ${umask} && exec "$@"`, "sh"];
+  return await finished(startWith(["-P"], args, "piped", {}, by));
+}
+
 function works([program, ...args]: readonly string[]): boolean {
   try {
     return new Deno.Command(program, { args, stdout: "null", stderr: "null" }).outputSync().success;

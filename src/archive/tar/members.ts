@@ -7,9 +7,18 @@
 import { basename, join } from "node:path";
 import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
+import {
+  ARTIFACT_MANIFEST,
+  checkManifestSize,
+  leadsToRelpath,
+  parseManifest,
+  type Relpath,
+  relpathOf,
+} from "./artifact_manifest.ts";
+import { BadArchive } from "./bad_archive.ts";
+import type { Segments } from "./member_path.ts";
 
-/** The name of the file that comes first in an artifact archive and lists its directories. */
-export const ARTIFACT_MANIFEST = "artifact_manifest.txt";
+export { ARTIFACT_MANIFEST };
 
 /** One member of an archive that is to be made. */
 export interface ArchiveMember {
@@ -53,33 +62,111 @@ export async function listMembers(
   dir: string,
   options: ListMembersOptions = {},
 ): Promise<ArchiveMember[]> {
-  const members: ArchiveMember[] = [];
-  const firstNames = new Map<string, string>();
+  return await walk(dir, options, (segments) => ({ name: segments.join("/"), linkGroup: "" }));
+}
 
-  async function walk(path: string, above: string): Promise<void> {
-    const names: string[] = [];
-    for await (const entry of Deno.readDir(path)) names.push(entry.name);
-    names.sort();
-    if (above === "" && options.first !== undefined && names.includes(options.first)) {
-      names.splice(names.indexOf(options.first), 1);
-      names.unshift(options.first);
+/** The members of an artifact. */
+export interface ArtifactMembers {
+  /** What goes in: the manifest, and what is below the paths that it lists. */
+  readonly members: readonly ArchiveMember[];
+  /** The paths that the manifest lists. */
+  readonly relpaths: readonly Relpath[];
+  /** What is beside them, by its path in the directory; of a directory only itself. */
+  readonly leftOut: readonly string[];
+}
+
+/**
+ * Lists what goes into the archive of an artifact: `artifact_manifest.txt` and what is below the
+ * paths that it lists. Readers of the live system refuse anything else, a directory above a listed
+ * path and the listed directory itself included.
+ *
+ * @param dir The artifact's directory.
+ * @param options A signal.
+ * @returns The members, the manifest first, and what is left out.
+ * @throws {BadArchive} If there is no manifest, or a line of it can't be used.
+ * @throws {RunOutputsError} As {@linkcode listMembers}.
+ */
+export async function listArtifactMembers(
+  dir: string,
+  options: Pick<ListMembersOptions, "signal"> = {},
+): Promise<ArtifactMembers> {
+  const relpaths = await readManifest(join(dir, ARTIFACT_MANIFEST));
+  const leftOut: string[] = [];
+  const members = await walk(dir, { ...options, first: ARTIFACT_MANIFEST }, (segments, type) => {
+    const name = segments.join("/");
+    // No member is a hard link to the manifest: that is not a part of the unpacked content.
+    if (name === ARTIFACT_MANIFEST) return { name, linkGroup: name };
+    const relpath = relpathOf(relpaths, segments);
+    if (relpath !== undefined) {
+      const below = segments.slice(relpath.segments.length).join("/");
+      // Flattening can give two names under two paths the same place, so links stay within one.
+      return { name: `${relpath.text}/${below}`, linkGroup: relpath.text };
     }
-    for (const [i, entry] of names.entries()) {
+    if (type === "directory" && leadsToRelpath(relpaths, segments)) return "descend";
+    leftOut.push(name);
+    return "leave out";
+  });
+  return { members, relpaths, leftOut };
+}
+
+async function readManifest(path: string): Promise<Relpath[]> {
+  try {
+    const { isFile, size } = await Deno.lstat(path);
+    if (!isFile) throw new Deno.errors.NotFound();
+    checkManifestSize(size);
+    return parseManifest(await Deno.readFile(path));
+  } catch (error) {
+    if (error instanceof BadArchive) throw new BadArchive(error.message, ARTIFACT_MANIFEST);
+    if (!(error instanceof Deno.errors.NotFound)) throw diskError("read", path, error);
+    throw new BadArchive(`it has no ${ARTIFACT_MANIFEST}`);
+  }
+}
+
+/** What becomes of something in a directory. */
+type Choice =
+  | {
+    /** Its name in the archive. */
+    readonly name: string;
+    /** Files that have several names become hard links where both are in the same group. */
+    readonly linkGroup: string;
+  }
+  | "descend"
+  | "leave out";
+
+async function walk(
+  dir: string,
+  options: ListMembersOptions,
+  choose: (segments: Segments, type: "directory" | "other") => Choice,
+): Promise<ArchiveMember[]> {
+  const members: ArchiveMember[] = [];
+  const groups = new Map<string, Map<string, string>>();
+
+  async function walkInto(path: string, above: Segments): Promise<void> {
+    const entries = await Array.fromAsync(Deno.readDir(path));
+    entries.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+    const first = entries.findIndex(({ name }) => name === options.first);
+    if (above.length === 0 && first > 0) entries.unshift(...entries.splice(first, 1));
+    for (const [i, { name: entry, isDirectory }] of entries.entries()) {
       options.signal?.throwIfAborted();
-      const name = above + entry;
       const inside = join(path, entry);
       // A listing tells a name that is not UTF-8 as another one, and that other can be there too.
-      if (entry === names[i - 1]) {
+      if (entry === entries[i - 1]?.name) {
         throw cannotPack(inside, "the name of a file next to it is not UTF-8");
       }
-      const member = await lookAt(name, inside, firstNames);
-      members.push(member);
-      if (member.type === "directory") await walk(inside, `${name}/`);
+      const segments = [...above, entry];
+      const choice = choose(segments, isDirectory ? "directory" : "other");
+      if (choice === "leave out") continue;
+      if (choice !== "descend") {
+        const { name, linkGroup } = choice;
+        if (!groups.has(linkGroup)) groups.set(linkGroup, new Map());
+        members.push(await lookAt(name, inside, groups.get(linkGroup)));
+      }
+      if (isDirectory) await walkInto(inside, segments);
     }
   }
 
   try {
-    await walk(dir, "");
+    await walkInto(dir, []);
   } catch (error) {
     options.signal?.throwIfAborted();
     throw diskError("read", dir, error);

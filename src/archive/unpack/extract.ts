@@ -11,18 +11,21 @@
 import { join } from "node:path";
 import { diskError } from "../../errors/disk.ts";
 import { quote } from "../../errors/error.ts";
+import {
+  ARTIFACT_MANIFEST,
+  checkManifestSize,
+  mapByManifest,
+  parseManifest,
+} from "../tar/artifact_manifest.ts";
 import { BadArchive } from "../tar/bad_archive.ts";
 import { LinkModel } from "./link_model.ts";
 import {
   diskName,
-  mapByManifest,
   type MapMember,
   memberSegments,
   type PathStyle,
-  readManifest,
   type Segments,
 } from "../tar/member_path.ts";
-import { ARTIFACT_MANIFEST } from "../tar/members.ts";
 import type { TarHandler, TarMember } from "../tar/reader.ts";
 
 /**
@@ -58,8 +61,8 @@ export interface ExtractedLink {
   readonly path: string;
   /** Its text, as it stands in the archive. */
   readonly text: string;
-  /** When it was changed, in seconds since 1970. */
-  readonly modified: number;
+  /** When it was changed, in seconds since 1970; `undefined` leaves it the present time. */
+  readonly modified: number | undefined;
 }
 
 /** What was unpacked. */
@@ -74,24 +77,24 @@ export interface Extracted {
   readonly relpaths: readonly string[];
 }
 
-/** As much as a manifest of thousands of paths has. */
-const MAX_MANIFEST = 1024 * 1024;
-
 const EXECUTABLE = 0o111;
+
+/** The modes of plain extraction: no set-user-ID and the like, and nothing that others may write. */
+const KEPT_MODE = 0o755;
 
 /** Takes what a {@linkcode TarReader} tells, and writes it. */
 export class Extractor implements TarHandler, Disposable {
   readonly #options: ExtractorOptions;
   readonly #model: LinkModel;
   /** Times of links, by their paths. */
-  readonly #linkTimes = new Map<string, number>();
+  readonly #linkTimes = new Map<string, number | undefined>();
   /** What directories get at the end: what is written into them changes their time. */
   readonly #directories = new Map<string, Pick<TarMember, "mode" | "modified">>();
   #map: MapMember | undefined;
   #relpaths: readonly Segments[] = [];
   #manifest: { readonly bytes: Uint8Array; length: number } | undefined;
   #file:
-    | { readonly file: Deno.FsFile; readonly path: string; readonly modified: number }
+    | { readonly file: Deno.FsFile; readonly path: string; readonly modified: number | undefined }
     | undefined;
   #member = "";
   #members = 0;
@@ -149,7 +152,7 @@ export class Extractor implements TarHandler, Disposable {
     } else if (this.#file !== undefined) {
       const { file, path, modified } = this.#file;
       try {
-        file.utimeSync(modified, modified);
+        if (modified !== undefined) file.utimeSync(modified, modified);
       } catch (error) {
         throw diskError("write", path, error);
       }
@@ -170,7 +173,7 @@ export class Extractor implements TarHandler, Disposable {
     return Array.from(this.#model.links, ([path, text]) => ({
       path,
       text,
-      modified: this.#linkTimes.get(path) ?? 0,
+      modified: this.#linkTimes.get(path),
     }));
   }
 
@@ -180,15 +183,12 @@ export class Extractor implements TarHandler, Disposable {
    * @returns What was unpacked.
    */
   finish(): Extracted {
-    const { mode: unpackMode, umask, style } = this.#options;
     // From below: what is set on a directory above must not be in the way.
     for (const [path, { mode, modified }] of [...this.#directories].reverse()) {
       const full = this.#full(path);
       try {
-        if (unpackMode === "extract" && style === "posix") {
-          // Its owner can always change what is in it: it will be moved, and replaced later.
-          Deno.chmodSync(full, (mode & 0o777 & ~umask) | 0o700);
-        }
+        // Its owner can always change what is in it: it will be moved, and replaced later.
+        if (this.#options.style === "posix") Deno.chmodSync(full, (mode & KEPT_MODE) | 0o700);
         Deno.utimeSync(full, modified, modified);
       } catch (error) {
         throw diskError("write", full, error);
@@ -244,43 +244,40 @@ export class Extractor implements TarHandler, Disposable {
     if (segments.join("/") !== ARTIFACT_MANIFEST || type !== "file") {
       throw new BadArchive(`the first member has to be the file ${ARTIFACT_MANIFEST}`);
     }
-    if (size > MAX_MANIFEST) {
-      throw new BadArchive(`it has ${size} bytes, more than a list of paths`);
-    }
+    checkManifestSize(size);
     this.#manifest = { bytes: new Uint8Array(size), length: 0 };
   }
 
   #useManifest(bytes: Uint8Array): void {
-    let text: string;
-    try {
-      text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    } catch {
-      throw new BadArchive("it is not UTF-8");
-    }
-    this.#relpaths = readManifest(text);
-    this.#map = mapByManifest(this.#relpaths, this.#options.mode === "flatten");
+    const relpaths = parseManifest(bytes);
+    this.#relpaths = relpaths.map(({ segments }) => segments);
+    this.#map = mapByManifest(relpaths, this.#options.mode === "flatten");
   }
 
   #startFile(path: string, { mode, modified }: TarMember): void {
     const full = this.#full(path);
     this.#model.removeLink(path);
-    const options = {
-      write: true,
-      createNew: true,
-      // The system takes the umask off. Set-user-ID and the like are never given.
-      mode: this.#options.mode === "extract" ? mode & 0o777 : 0o666 | (mode & EXECUTABLE),
-    };
+    const { umask, style } = this.#options;
+    const own = this.#keepsMetadata ? mode & KEPT_MODE : (0o666 & ~umask) | (mode & EXECUTABLE);
     try {
-      this.#file = { file: openNew(full, options), path: full, modified };
+      const file = openNew(full, { write: true, createNew: true, mode: own });
+      this.#file = { file, path: full, modified: this.#keepsMetadata ? modified : undefined };
+      // The system takes the umask off.
+      if ((own & umask) !== 0 && style === "posix") Deno.chmodSync(full, own);
     } catch (error) {
       throw diskError("write", full, error);
     }
     this.#files++;
   }
 
-  #symlink(path: string, text: string, modified: number): void {
+  /** Whether members get the archive's modes and times. */
+  get #keepsMetadata(): boolean {
+    return this.#options.mode === "extract";
+  }
+
+  #symlink(path: string, text: string, modified: number | undefined): void {
     this.#model.addLink(path, text);
-    this.#linkTimes.set(path, modified);
+    this.#linkTimes.set(path, this.#keepsMetadata ? modified : undefined);
     this.#unlink(this.#full(path));
   }
 
@@ -335,7 +332,7 @@ export class Extractor implements TarHandler, Disposable {
         this.#model.addDirectory(path);
       }
     }
-    if (own !== "") this.#directories.set(own, { mode, modified });
+    if (own !== "" && this.#keepsMetadata) this.#directories.set(own, { mode, modified });
   }
 
   #makeDirectory(path: string): void {

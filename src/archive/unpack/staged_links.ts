@@ -31,7 +31,7 @@ export function makeLinks(root: string, links: readonly ExtractedLink[], style: 
         // Windows wants to know what is behind a link; dangling ones are taken for files.
         fs.symlinkSync(target, full, isDirectory(join(full, "..", target)) ? "dir" : "file");
       } else fs.symlinkSync(target, full);
-      fs.lutimesSync(full, modified, modified);
+      if (modified !== undefined) fs.lutimesSync(full, modified, modified);
     } catch (error) {
       if (style === "windows" && (error as { code?: string }).code === "EPERM") {
         throw new RunOutputsError(

@@ -4,102 +4,78 @@
  * @module
  */
 
+import {
+  ARTIFACT_MANIFEST,
+  type ArtifactMembers,
+  listArtifactMembers,
+} from "../../archive/tar/members.ts";
 import { BadArchive } from "../../archive/tar/bad_archive.ts";
-import { memberSegments, type Segments } from "../../archive/tar/member_path.ts";
-import { type ArchiveMember, ARTIFACT_MANIFEST } from "../../archive/tar/members.ts";
 import type { Compression } from "../../layout/artifact_name.ts";
 import { diskError } from "../../errors/disk.ts";
 import { quote, RunOutputsError } from "../../errors/error.ts";
 
-/** A list of directories; anything longer is something else. */
-const MAX_MANIFEST = 1024 * 1024;
+/** What goes into an artifact's archive. */
+export interface CheckedArtifact extends Pick<ArtifactMembers, "members"> {
+  /** What a person should know, so that it reads after the directory's path; mostly nothing. */
+  readonly warnings: readonly string[];
+}
 
 /**
- * Holds a directory against its `artifact_manifest.txt`.
+ * Lists what goes into the archive of an artifact, and checks that it can be unpacked again.
  *
  * A component that has no files is a directory with a manifest of blank lines and nothing else:
  * builds make them.
  *
  * @param dir The artifact's directory.
- * @param members What is in it, the manifest first.
- * @returns What a person should know, so that it reads after the path; mostly nothing.
+ * @param signal Stops the work.
+ * @returns The members, the manifest first, and warnings.
  * @throws {RunOutputsError} `invalid`, if the manifest is missing or leads elsewhere, naming the
  * directory and the line; or what the disk says.
  */
 export async function checkArtifactDir(
   dir: string,
-  members: readonly ArchiveMember[],
-): Promise<string[]> {
-  const [manifest, ...content] = members;
-  if (manifest?.name !== ARTIFACT_MANIFEST || manifest.type !== "file") {
-    throw cannotPack(
-      dir,
-      `it has no ${ARTIFACT_MANIFEST}, so it is not a whole artifact: list its directories there, ` +
-        "one relative path a line",
-    );
-  }
-  const listed = parseManifest(await readManifest(dir, manifest), dir);
-  if (listed.length === 0) {
-    if (content.length === 0) {
-      return [`is an empty artifact: its ${ARTIFACT_MANIFEST} lists nothing, and nothing is there`];
+  signal?: AbortSignal,
+): Promise<CheckedArtifact> {
+  const { members, relpaths, leftOut } = await listArtifact(dir, signal);
+  if (relpaths.length === 0) {
+    if (leftOut.length === 0) {
+      const empty = `is an empty artifact: its ${ARTIFACT_MANIFEST} lists nothing, and nothing ` +
+        "is there";
+      return { members, warnings: [empty] };
     }
     throw cannotPack(
       dir,
-      `its ${ARTIFACT_MANIFEST} has only empty lines, and ${quote(content[0].name)} is there`,
+      `its ${ARTIFACT_MANIFEST} has only empty lines, and ${quote(leftOut[0])} is there`,
     );
   }
-  const stray = content.find(({ name, type }) => {
-    const segments = name.split("/");
-    return !listed.some((path) =>
-      startsWith(segments, path) || (type === "directory" && startsWith(path, segments))
-    );
-  });
-  if (stray === undefined) return [];
-  return [
-    `has ${quote(stray.name)}, which is under no path that its ${ARTIFACT_MANIFEST} lists: ` +
-    "'fetch --flatten' and '--bootstrap' will refuse it",
-  ];
+  if (leftOut.length === 0) return { members, warnings: [] };
+  const more = leftOut.length === 1 ? "" : ` and ${leftOut.length - 1} more`;
+  return {
+    members,
+    warnings: [
+      `is packed without ${quote(leftOut[0])}${more}: not in a directory that its ` +
+      `${ARTIFACT_MANIFEST} lists`,
+    ],
+  };
 }
 
-async function readManifest(dir: string, { path, size }: ArchiveMember): Promise<string> {
-  if (size > MAX_MANIFEST) {
-    throw cannotPack(dir, `its ${ARTIFACT_MANIFEST} has ${size} bytes, more than a list of paths`);
-  }
-  const bytes = await Deno.readFile(path).catch((error) => {
-    throw diskError("read", path, error);
-  });
+async function listArtifact(dir: string, signal?: AbortSignal): Promise<ArtifactMembers> {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    throw cannotPack(dir, `its ${ARTIFACT_MANIFEST} is not UTF-8`);
+    return await listArtifactMembers(dir, { signal });
+  } catch (error) {
+    if (!(error instanceof BadArchive)) throw error;
+    throw cannotPack(
+      dir,
+      error.member === undefined
+        ? `it has no ${ARTIFACT_MANIFEST}, so it is not a whole artifact: list its directories ` +
+          "there, one relative path a line"
+        : `its ${error.member} can't be used: ${error.message}`,
+    );
   }
-}
-
-function parseManifest(text: string, dir: string): Segments[] {
-  return text.split("\n").flatMap((raw, i) => {
-    const line = raw.trim();
-    if (line === "") return [];
-    try {
-      const segments = memberSegments(line);
-      if (segments.length === 0) throw new BadArchive("it is the whole directory");
-      return [segments];
-    } catch (error) {
-      if (!(error instanceof BadArchive)) throw error;
-      const reason = error.message.replace(/^its name/, "it");
-      throw cannotPack(
-        dir,
-        `line ${i + 1} of its ${ARTIFACT_MANIFEST}, ${quote(line)}, can't be used: ${reason}`,
-      );
-    }
-  });
 }
 
 function cannotPack(dir: string, reason: string): RunOutputsError {
   return new RunOutputsError("invalid", `Cannot pack '${dir}': ${reason}`);
-}
-
-function startsWith(segments: Segments, prefix: Segments): boolean {
-  return prefix.length <= segments.length && prefix.every((name, i) => name === segments[i]);
 }
 
 /** What the formats call themselves, and how their files begin. */

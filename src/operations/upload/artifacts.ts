@@ -5,7 +5,6 @@
  */
 
 import { join } from "node:path";
-import { listMembers } from "../../archive/tar/members.ts";
 import { ArtifactName, type Compression } from "../../layout/artifact_name.ts";
 import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
@@ -21,7 +20,7 @@ import {
   parseSidecar,
   SIDECAR_SUFFIX,
 } from "../artifacts/sidecar.ts";
-import { ARTIFACT_MANIFEST, packItem, UploadPlanner } from "./plan.ts";
+import { packItem, UploadPlanner } from "./plan.ts";
 
 /** How artifacts that are directories are packed. */
 export interface PackArtifactsOptions {
@@ -192,8 +191,8 @@ async function planDirectory(
   }
   const location = root.artifact(name);
   try {
-    const members = await listMembers(path, { first: ARTIFACT_MANIFEST, signal });
-    for (const warning of await checkArtifactDir(path, members)) planner.warn(path, warning);
+    const { members, warnings } = await checkArtifactDir(path, signal);
+    for (const warning of warnings) planner.warn(path, warning);
     planner.add(packItem({
       location,
       path,

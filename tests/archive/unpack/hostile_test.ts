@@ -293,7 +293,7 @@ const FLATTENED: readonly Case[] = [
   ["a link as manifest", [link("artifact_manifest.txt", "a")], /first member has to be/],
   ["a manifest that leads up", [list("../a"), file("a/f")], /upwards/],
   ["a manifest with an absolute path", [list("/a"), file("a/f")], /absolute/],
-  ["a manifest that lists everything", [list("."), file("a/f")], /everything/],
+  ["a manifest that lists everything", [list("."), file("a/f")], /whole directory/],
   ["a manifest that is not UTF-8", [{
     name: "artifact_manifest.txt",
     content: new Uint8Array([0xff]),
@@ -306,7 +306,7 @@ const FLATTENED: readonly Case[] = [
     [list("a"), file("ab/f")],
     /under no path/,
   ],
-  ["a listed path that is a file", [list("a"), file("a")], /target directory itself/],
+  ["a listed path that is a file", [list("a"), file("a")], /under no path/],
   ["a hard link to what is not listed", [list("a"), hard("a/h", "b/f")], /under no path/],
   ["a link that stays inside only before", [list("a/b"), link("a/b/l", "../../c")], /leads out/],
   ["an absolute name", [list("a"), file("/a/f")], /absolute/],

@@ -221,7 +221,7 @@ Deno.test({
       "self": "-> self",
     });
     const { mtime } = await Deno.lstat(join(dir.path, "out/lib64"));
-    assert.equal(mtime!.getTime(), 1_600_000_000_000);
+    assert(mtime! > new Date(1_600_000_000_000), "it has the present time");
   },
 });
 

@@ -75,12 +75,15 @@ Deno.test("planArtifacts(): an artifact without files is packed, with a warning"
   assert.match(warnings.join(), /^\/a_lib_generic is an empty artifact/);
 });
 
-Deno.test("planArtifacts(): a file under no listed path is a warning", async () => {
+Deno.test("planArtifacts(): a file under no listed path is left out, with a warning", async () => {
   const files = { [MANIFEST]: "x/stage/\n./other\n", "a_lib_generic/x/stage/f": "f" };
   assert.deepEqual((await plan(files)).warnings, []);
   const { keys, warnings } = await plan({ ...files, "a_lib_generic/x/stray": "s" });
   assert.deepEqual(keys, ["a_lib_generic.tar.zst"]);
-  assert.match(warnings.join(), /^\/a_lib_generic has "x\/stray", which is under no path/);
+  assert.match(
+    warnings.join(),
+    /^\/a_lib_generic is packed without "x\/stray": not in a directory/,
+  );
 });
 
 for (

@@ -1,0 +1,111 @@
+/**
+ * `artifact_manifest.txt`: the directories that an artifact consists of, and what they cover. One
+ * rule for those who pack and those who unpack. Pure.
+ *
+ * @module
+ */
+
+import { quote } from "../../errors/error.ts";
+import { BadArchive } from "./bad_archive.ts";
+import { type MapMember, memberSegments, type Segments } from "./member_path.ts";
+
+/** The name of the file that comes first in an artifact archive and lists its directories. */
+export const ARTIFACT_MANIFEST = "artifact_manifest.txt";
+
+/** The largest manifest, in bytes: anything longer is not a list of directories. */
+export const MAX_MANIFEST = 1024 * 1024;
+
+/** One line of a manifest. */
+export interface Relpath {
+  /** The line without surrounding blanks. Names of members begin with it and a slash. */
+  readonly text: string;
+  /** The path, taken apart. */
+  readonly segments: Segments;
+}
+
+/**
+ * Reads a manifest: one relative path a line.
+ *
+ * @param bytes Its content.
+ * @returns The paths in their order; blank lines are ignored.
+ * @throws {BadArchive} If it is too long or not UTF-8, or a path is not below the artifact.
+ */
+export function parseManifest(bytes: Uint8Array): Relpath[] {
+  checkManifestSize(bytes.length);
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new BadArchive("it is not UTF-8");
+  }
+  return text.split("\n").flatMap((raw, i) => {
+    const line = raw.trim();
+    if (line === "") return [];
+    try {
+      const segments = memberSegments(line);
+      if (segments.length === 0) throw new BadArchive("it is the whole directory");
+      return [{ text: line, segments }];
+    } catch (error) {
+      if (!(error instanceof BadArchive)) throw error;
+      const reason = error.message.replace(/^its name/, "it");
+      throw new BadArchive(`line ${i + 1}, ${quote(line)}: ${reason}`);
+    }
+  });
+}
+
+/**
+ * Refuses a manifest that is too long, before it is read.
+ *
+ * @param size Its size in bytes.
+ * @throws {BadArchive} If it is too long.
+ */
+export function checkManifestSize(size: number): void {
+  if (size > MAX_MANIFEST) throw new BadArchive(`it has ${size} bytes, more than a list of paths`);
+}
+
+/**
+ * The listed path that a member is below: the first one whose directory it is in.
+ *
+ * @param relpaths The manifest's paths.
+ * @param segments The member's place. A listed directory itself is not below itself.
+ * @returns The path, or `undefined` if no listed path covers the member.
+ */
+export function relpathOf(
+  relpaths: readonly Relpath[],
+  segments: Segments,
+): Relpath | undefined {
+  return relpaths.find((relpath) =>
+    relpath.segments.length < segments.length && startsWith(segments, relpath.segments)
+  );
+}
+
+/**
+ * Whether a directory is a listed one, or above a listed one.
+ *
+ * @param relpaths The manifest's paths.
+ * @param segments The directory's place.
+ * @returns `true`, if something below it can be below a listed path.
+ */
+export function leadsToRelpath(relpaths: readonly Relpath[], segments: Segments): boolean {
+  return relpaths.some((relpath) => startsWith(relpath.segments, segments));
+}
+
+/**
+ * How the members of an archive are mapped by its manifest.
+ *
+ * @param relpaths The manifest's paths.
+ * @param strip Whether the first one that is a prefix is taken off.
+ * @returns The mapping: `"ancestor"` for a listed path itself and for what is above one, so it is
+ * not part of the content; `undefined` for what is under no listed path.
+ */
+export function mapByManifest(relpaths: readonly Relpath[], strip: boolean): MapMember {
+  return (segments) => {
+    const relpath = relpathOf(relpaths, segments);
+    if (relpath !== undefined) return strip ? segments.slice(relpath.segments.length) : segments;
+    return leadsToRelpath(relpaths, segments) ? "ancestor" : undefined;
+  };
+}
+
+function startsWith(segments: Segments, prefix: Segments): boolean {
+  return prefix.length <= segments.length && prefix.every((name, i) => name === segments[i]);
+}
