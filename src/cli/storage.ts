@@ -302,7 +302,7 @@ export async function openS3(
     noSignRequest: signRequest === false,
     partSize,
     env: (name) => io.env(name) || undefined,
-    journalDir: stateDir(io),
+    journalDir: stateDir(io, "uploads"),
     onNotice: (message) => output.warn(message),
     onRetry: (error) => output.explain(`trying again: ${error.message}`),
   });
@@ -322,14 +322,18 @@ export async function openS3(
 }
 
 /**
- * Where a killed upload leaves what the next one needs to continue it: the user's own directory for
- * such things, if there is one.
+ * Where a killed transfer leaves what the next one needs to continue it: the user's own directory
+ * for such things, if there is one.
+ *
+ * @param io The environment.
+ * @param kind Of which transfers.
+ * @returns The directory; `undefined` if the user has none.
  */
-function stateDir(io: Io): string | undefined {
+export function stateDir(io: Io, kind: "uploads" | "fetches"): string | undefined {
   const windows = Deno.build.os === "windows";
   const home = io.env("HOME") || undefined;
   const base = windows
     ? io.env("LOCALAPPDATA") || undefined
     : io.env("XDG_STATE_HOME") || (home && join(home, ".local", "state"));
-  return base && join(base, "run-outputs", "uploads");
+  return base && join(base, "run-outputs", kind);
 }

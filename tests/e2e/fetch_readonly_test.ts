@@ -40,6 +40,16 @@ async function names(dir: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(dir), ({ name }) => name)).sort();
 }
 
+/** The staging directory of the next fetch: one that fails leaves its archive, and so its place. */
+async function stagingOf(f: Fetch): Promise<string> {
+  const { code } = await finishOrdinary([...f.args, "--max-members", "1"]);
+  assert.equal(code, 6);
+  const [work] = (await names(f.dir)).filter((name) => name.startsWith(".out.run-outputs-fetch-"));
+  const staging = join(f.dir, work, "staging");
+  await Deno.mkdir(staging, { mode: 0o700 });
+  return staging;
+}
+
 test("fetch: an old tree with directories that are not writable is replaced and removed", async (f) => {
   await writeTree(join(f.out, NAME), { "s/locked/deep/old": "old", "s/locked/old": "old" });
   await Deno.chmod(join(f.out, NAME, "s", "locked", "deep"), 0o000);
@@ -52,7 +62,7 @@ test("fetch: an old tree with directories that are not writable is replaced and 
 });
 
 test("fetch: what an earlier one left without write permission is in nobody's way", async (f) => {
-  const work = join(f.dir, ".out.run-outputs-fetch", "staging");
+  const work = await stagingOf(f);
   await writeTree(work, { "saved/0/locked/old": "old" });
   await Deno.chmod(join(work, "saved", "0", "locked"), 0o555);
   const { code, stderr } = await finishOrdinary(f.args);
@@ -85,7 +95,7 @@ const NOBODY_ID = 65534;
 test(
   "fetch: what is somebody else's and can't be removed is a warning, and in nobody's way",
   async (f) => {
-    const work = join(f.dir, ".out.run-outputs-fetch", "staging");
+    const work = await stagingOf(f);
     for (const name of ["merged", "saved"]) {
       await writeTree(join(work, name), { file: "theirs" });
       await Deno.chown(join(work, name), NOBODY_ID, NOBODY_ID);

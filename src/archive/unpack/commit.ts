@@ -2,36 +2,23 @@
  * Changes a target directory by renames, as a whole or not at all.
  *
  * What replaces something moves that aside first. All moves stand in a journal before the first one
- * is made, and from it and from what is on the disk each can be taken back: after an error, and
- * after the process was killed, by the next one. Removing the journal is what makes them final.
+ * is made, and can be undone from it: after an error at once, after a kill by the next process.
+ * Removing the journal is what makes them final.
  *
  * @module
  */
 
-import { join } from "node:path";
 import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
-
-/** One change. */
-export interface Step {
-  /** What changes: a path in the target. */
-  readonly to: string;
-  /** What comes there; nothing if it is only taken away. */
-  readonly from?: string;
-  /** Where to what is there now goes; not given if nothing is there. */
-  readonly saved?: string;
-  /** Whether an empty directory is made there, in place of something that comes from elsewhere. */
-  readonly directory?: boolean;
-}
-
-const JOURNAL = "journal.json";
+import { type CommitPlace, journalPath, type Step, writeJournal } from "./journal.ts";
+import { describeUndone, undo } from "./undo.ts";
 
 /** After so many steps, others get their turn. */
 const STEPS_AT_ONCE = 200;
 
 /** Options of {@linkcode applySteps}. */
 export interface ApplyOptions {
-  /** Takes everything back. */
+  /** Undoes everything. */
   readonly signal?: AbortSignal;
   /** Called before each move. What it throws is treated as a failure of the disk. */
   readonly beforeMove?: (from: string, to: string) => void;
@@ -40,27 +27,20 @@ export interface ApplyOptions {
 /**
  * Makes all changes or, if one fails, none.
  *
- * @param stagingDir Where the journal is written.
+ * @param place The directories: real paths on one file system.
  * @param steps The changes, in their order.
  * @param options A signal.
- * @throws {RunOutputsError} What the disk says; everything is as it was then. If taking back fails
- * too, the journal is left, for {@linkcode recover}.
+ * @throws {RunOutputsError} What the disk says; everything is as it was then. If undoing fails too,
+ * the journal is left, for `recover`.
  */
 export async function applySteps(
-  stagingDir: string,
+  place: CommitPlace,
   steps: readonly Step[],
   options: ApplyOptions = {},
 ): Promise<void> {
   const { signal } = options;
-  const journal = join(stagingDir, JOURNAL);
   signal?.throwIfAborted();
-  try {
-    // A journal is whole or not there: half of one would hide what has to be taken back.
-    await Deno.writeTextFile(`${journal}.new`, JSON.stringify({ steps }));
-    await Deno.rename(`${journal}.new`, journal);
-  } catch (error) {
-    throw diskError("write", journal, error);
-  }
+  const journal = await writeJournal(place, steps);
   try {
     for (let i = 0; i < steps.length; i++) {
       applyStep(steps[i], options);
@@ -69,55 +49,29 @@ export async function applySteps(
         signal?.throwIfAborted();
       }
     }
-    await Deno.remove(journal);
+    await Deno.remove(journalPath(place.stagingDir));
   } catch (error) {
-    takeBack(stagingDir, steps, error);
-    await Deno.remove(journal);
-    throw error;
-  }
-}
-
-/**
- * Takes back what a killed process left half done.
- *
- * @param stagingDir Where its journal is, if there is one.
- * @returns Whether there was something to take back.
- * @throws {RunOutputsError} What the disk says.
- */
-export async function recover(stagingDir: string): Promise<boolean> {
-  const journal = join(stagingDir, JOURNAL);
-  let text: string;
-  try {
-    text = await Deno.readTextFile(journal);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw diskError("read", journal, error);
-  }
-  let steps: readonly Step[];
-  try {
-    steps = JSON.parse(text).steps;
-  } catch (cause) {
+    const undone = undo(place, journal, error);
+    await Deno.remove(journalPath(place.stagingDir));
+    if (undone.left.length === 0) throw error;
+    const { message } = error as Error;
     throw new RunOutputsError(
       "failed",
-      `Cannot take back what a killed process left half done: '${journal}' is damaged; what it ` +
-        `replaced is in '${join(stagingDir, "saved")}'`,
-      { cause },
+      `${message}. ${describeUndone(place.outputDir, undone)}`,
+      { cause: error },
     );
   }
-  takeBack(stagingDir, steps);
-  await Deno.remove(journal);
-  return true;
 }
 
 /**
- * Whether changes have still to be taken back. What is in the staging directory then must stay: it
- * may be the only copy of what was replaced, and what is new has to find its way back there.
+ * Whether changes have still to be undone. What is in the staging directory then must stay: it may
+ * be the only copy of what was replaced, and what is new has to find its way back there.
  *
  * @param stagingDir Where the journal would be.
  * @returns `true` also if that can't be found out.
  */
 export async function isHalfDone(stagingDir: string): Promise<boolean> {
-  return await Deno.lstat(join(stagingDir, JOURNAL)).then(
+  return await Deno.lstat(journalPath(stagingDir)).then(
     () => true,
     (error) => !(error instanceof Deno.errors.NotFound),
   );
@@ -134,56 +88,5 @@ function applyStep({ to, from, saved, directory }: Step, { beforeMove }: ApplyOp
     if (directory) Deno.mkdirSync(to);
   } catch (error) {
     throw diskError("replace", to, error);
-  }
-}
-
-/**
- * Takes steps back, whichever of them were made; what is back already stays. One that can't be taken
- * back keeps none of the others from it.
- */
-function takeBack(stagingDir: string, steps: readonly Step[], reason?: unknown): void {
-  const errors: Error[] = [];
-  for (const step of steps.toReversed()) {
-    try {
-      takeStepBack(step);
-    } catch (error) {
-      errors.push(diskError("restore", step.to, error));
-    }
-  }
-  if (errors.length === 0) return;
-  const [{ message }] = errors;
-  throw new RunOutputsError(
-    "failed",
-    `${message}${errors.length === 1 ? "" : ` (and ${errors.length - 1} more)`}; what was ` +
-      `replaced is kept in '${stagingDir}', the next run into the same directory takes it back`,
-    { cause: reason === undefined ? errors[0] : new AggregateError([reason, ...errors]) },
-  );
-}
-
-function takeStepBack({ to, from, saved, directory }: Step): void {
-  if (from !== undefined && !exists(from) && exists(to)) Deno.renameSync(to, from);
-  if (directory) removeEmpty(to);
-  if (saved === undefined || !exists(saved)) return;
-  // What another step brought there could not be moved back: in its place, what is old would be
-  // taken for it the next time.
-  if (exists(to)) throw new Deno.errors.AlreadyExists();
-  Deno.renameSync(saved, to);
-}
-
-function removeEmpty(path: string): void {
-  try {
-    if (Deno.lstatSync(path).isDirectory) Deno.removeSync(path);
-  } catch {
-    // It was not made, or somebody has put something there meanwhile, which stays.
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw diskError("read", path, error);
   }
 }

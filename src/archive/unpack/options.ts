@@ -65,6 +65,11 @@ export interface UnpackOptions {
    * should be all the same; the next unpacker with this staging directory tries again.
    */
   readonly onLeft?: (error: Error) => void;
+  /**
+   * Told, in one line, that an earlier run was killed while it changed the target: how many changes
+   * were undone, and what someone has changed since and was left as it is.
+   */
+  readonly onUndone?: (text: string) => void;
   /** Told of progress. */
   readonly onEvent?: (event: UnpackEvent) => void;
   /** Ends the work. */

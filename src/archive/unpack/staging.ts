@@ -7,18 +7,32 @@
 import { basename, dirname, join } from "node:path";
 import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
-import { isHalfDone, recover } from "./commit.ts";
+import { isHalfDone } from "./commit.ts";
 import { removeTree } from "./remove_tree.ts";
+import { describeUndone, isKept, recover } from "./undo.ts";
 
 const LOCK = "lock";
 
+/** Where workers may write. The journal is not there. */
+const ARCHIVES = "archives";
+
 /** What can't be removed: it is in nobody's way under such a name. */
 const LEFT = /^left-\d+$/;
+
+/** Options of {@linkcode Staging.open}. */
+export interface StagingOptions {
+  /** Told in the end of what can't be removed. It stays, and the next one tries again. */
+  readonly onLeft?: (error: Error) => void;
+  /** Told in one line that changes of a killed process were undone. */
+  readonly onUndone?: (text: string) => void;
+}
 
 /** A staging directory that nobody else uses. */
 export class Staging implements AsyncDisposable {
   /** Where it is: a real path. */
   readonly path: string;
+  /** The directory in it that workers may write to. */
+  readonly archives: string;
   /** The permission bits that new files do not get in it. */
   readonly umask: number;
   /** Who files belong to that are made in it; nobody, where the system has no such thing. */
@@ -29,11 +43,12 @@ export class Staging implements AsyncDisposable {
   readonly #onLeft: ((error: Error) => void) | undefined;
 
   private constructor(
-    of: Pick<Staging, "path" | "umask" | "user" | "caseless">,
+    of: DiskFacts & Pick<Staging, "path">,
     lock: Deno.FsFile,
     onLeft?: (error: Error) => void,
   ) {
     this.path = of.path;
+    this.archives = join(of.path, ARCHIVES);
     this.umask = of.umask;
     this.user = of.user;
     this.caseless = of.caseless;
@@ -43,26 +58,30 @@ export class Staging implements AsyncDisposable {
 
   /**
    * Makes the directory or takes over what a killed process left: its changes to the target are
-   * taken back, its files removed.
+   * undone, its files removed.
    *
    * @param directory Where.
-   * @param onLeft Told in the end of what can't be removed. It stays, and the next one tries again.
+   * @param outputDir The target, as a real path.
+   * @param options Who is told of what.
    * @returns The directory, with nothing in it that is in the way.
-   * @throws {RunOutputsError} `conflict`, if another process uses it; or what the disk says.
+   * @throws {RunOutputsError} `conflict`, if another process uses it, if it is a link, or if other
+   * users own it or may write to it; or what the disk says.
    */
-  static async open(directory: string, onLeft?: (error: Error) => void): Promise<Staging> {
+  static async open(
+    directory: string,
+    outputDir: string,
+    { onLeft, onUndone }: StagingOptions = {},
+  ): Promise<Staging> {
     let lock: Deno.FsFile | undefined;
     try {
-      lock = await takeLock(directory);
+      const claimed = await claim(directory);
+      lock = claimed.lock;
       const path = await Deno.realPath(directory);
-      await recover(path);
+      const undone = await recover({ stagingDir: path, outputDir });
+      if (undone !== undefined) onUndone?.(describeUndone(outputDir, undone));
       await clear(path);
-      const probe = join(path, "probe");
-      await Deno.mkdir(probe);
-      const { mode, uid: user } = await Deno.lstat(probe);
-      const caseless = await Deno.lstat(join(path, "PROBE")).then(() => true, () => false);
-      await Deno.remove(probe);
-      return new Staging({ path, umask: ~(mode ?? 0o755) & 0o777, user, caseless }, lock, onLeft);
+      await Deno.mkdir(join(path, ARCHIVES));
+      return new Staging({ path, ...claimed.rules }, lock, onLeft);
     } catch (error) {
       lock?.close();
       throw diskError("write", directory, error);
@@ -87,6 +106,7 @@ export class Staging implements AsyncDisposable {
       if (await isHalfDone(this.path)) return;
       const left = await clear(this.path);
       if (left !== undefined) return this.#onLeft?.(left);
+      if (await hasKept(this.path)) return;
       // The lock goes last, and with it the right to be here.
       await Deno.remove(join(this.path, LOCK));
       await Deno.remove(this.path);
@@ -99,43 +119,106 @@ export class Staging implements AsyncDisposable {
   }
 }
 
-async function takeLock(directory: string): Promise<Deno.FsFile> {
+/** Makes the directory for this user alone, or checks that it is no link to another one. */
+async function makePrivate(directory: string): Promise<void> {
+  await Deno.mkdir(dirname(directory), { recursive: true });
+  try {
+    await Deno.mkdir(directory, { mode: 0o700 });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    if ((await Deno.lstat(directory)).isDirectory) return;
+    throw new RunOutputsError(
+      "conflict",
+      `Cannot unpack by way of '${directory}': it is not a directory; delete it`,
+    );
+  }
+}
+
+/** Refuses a directory that another user owns, or that other users may write to. */
+async function checkOwner(directory: string, user: number | null): Promise<void> {
+  const { uid, mode, isDirectory } = await Deno.lstat(directory);
+  const isOurs = isDirectory && (user === null || uid === user && ((mode ?? 0) & 0o022) === 0);
+  if (isOurs) return;
+  throw new RunOutputsError(
+    "conflict",
+    `Cannot unpack by way of '${directory}': other users own it or may write to it; delete it, ` +
+      `or choose another directory`,
+  );
+}
+
+/** What the system does with new files in a directory. */
+type DiskFacts = Pick<Staging, "umask" | "user" | "caseless">;
+
+async function probe(directory: string): Promise<DiskFacts> {
+  const name = `probe-${crypto.randomUUID()}`;
+  const path = join(directory, name);
+  await Deno.mkdir(path);
+  const { mode, uid: user } = await Deno.lstat(path);
+  const other = join(directory, name.toUpperCase());
+  const caseless = await Deno.lstat(other).then(() => true, () => false);
+  await Deno.remove(path);
+  return { umask: ~(mode ?? 0o755) & 0o777, user, caseless };
+}
+
+/** Makes a directory and locks it, or one that is there and can be nobody else's. */
+async function claim(directory: string): Promise<{ lock: Deno.FsFile; rules: DiskFacts }> {
   for (;;) {
-    await Deno.mkdir(directory, { recursive: true });
-    const path = join(directory, LOCK);
-    let file: Deno.FsFile;
+    await makePrivate(directory);
     try {
-      file = await Deno.open(path, { write: true, create: true });
+      const rules = await probe(directory);
+      // Before anything in it is believed or removed.
+      await checkOwner(directory, rules.user);
+      const lock = await takeLock(directory);
+      if (lock !== undefined) return { lock, rules };
     } catch (error) {
       // Another process has just finished and removed the directory.
-      if (error instanceof Deno.errors.NotFound) continue;
-      throw error;
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
-    // Runtimes before 2.9 have no `tryLock`, some file systems no locks: nobody is kept out there.
-    const locked = await file.tryLock?.(true).catch(() => true) ?? true;
-    if (!locked) {
-      file.close();
-      throw new RunOutputsError(
-        "conflict",
-        `Cannot unpack: another process is unpacking to the same place, by way of '${directory}'; ` +
-          `wait for it or choose another directory`,
-      );
-    }
-    const [mine, there] = [await file.stat(), await Deno.lstat(path).catch(() => undefined)];
-    if (there !== undefined && mine.ino === there.ino) return file;
-    file.close();
   }
+}
+
+/** Locks a directory; `undefined` if it was removed meanwhile. */
+async function takeLock(directory: string): Promise<Deno.FsFile | undefined> {
+  const path = join(directory, LOCK);
+  // To open a pipe would wait for somebody at its other end.
+  const found = await Deno.lstat(path).catch(() => undefined);
+  if (found !== undefined && !found.isFile) {
+    throw new RunOutputsError(
+      "conflict",
+      `Cannot unpack by way of '${directory}': '${path}' is not a file; delete the directory`,
+    );
+  }
+  const file = await Deno.open(path, { write: true, create: true });
+  // Runtimes before 2.9 have no `tryLock`, some file systems no locks: nobody is kept out there.
+  const locked = await file.tryLock?.(true).catch(() => true) ?? true;
+  if (!locked) {
+    file.close();
+    throw new RunOutputsError(
+      "conflict",
+      `Cannot unpack: another process is unpacking to the same place, by way of '${directory}'; ` +
+        `wait for it or choose another directory`,
+    );
+  }
+  const [mine, there] = [await file.stat(), await Deno.lstat(path).catch(() => undefined)];
+  if (there !== undefined && mine.ino === there.ino) return file;
+  file.close();
+  return undefined;
 }
 
 /** Removes everything but the lock; tells of the first thing that can't be removed and has to stay. */
 async function clear(directory: string): Promise<Error | undefined> {
   let left: Error | undefined;
   for (const { name } of await Array.fromAsync(Deno.readDir(directory))) {
-    if (name === LOCK) continue;
+    if (name === LOCK || isKept(name)) continue;
     const stays = await discard(join(directory, name));
     left ??= stays;
   }
   return left;
+}
+
+async function hasKept(directory: string): Promise<boolean> {
+  for await (const { name } of Deno.readDir(directory)) if (isKept(name)) return true;
+  return false;
 }
 
 /** Removes a path or, where that can't be done, gives it another name; tells why it is still there. */

@@ -7,19 +7,17 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
-import type { Step } from "./commit.ts";
+import type { Step } from "./journal.ts";
 import { kindOf } from "./disk_view.ts";
 
 /**
  * The target's real path. It need not exist; what is above it decides where it will be.
  *
  * @param outputDir The target, as the user named it.
- * @param stagingDir The directory beside it, which exists.
  * @returns The path with all links followed.
- * @throws {RunOutputsError} `conflict`, if it is no directory; `invalid`, if the two are on
- * different file systems.
+ * @throws {RunOutputsError} `conflict`, if it is no directory; or what the disk says.
  */
-export async function realOutputDir(outputDir: string, stagingDir: string): Promise<string> {
+export async function realOutputDir(outputDir: string): Promise<string> {
   let existing = resolve(outputDir);
   const missing: string[] = [];
   while (kindOf(existing) === undefined && dirname(existing) !== existing) {
@@ -28,24 +26,39 @@ export async function realOutputDir(outputDir: string, stagingDir: string): Prom
   }
   try {
     existing = await Deno.realPath(existing);
-    const [target, staging] = [await Deno.stat(existing), await Deno.stat(stagingDir)];
-    if (!target.isDirectory) {
+    if (!(await Deno.stat(existing)).isDirectory) {
       throw new RunOutputsError(
         "conflict",
         `Cannot unpack to '${outputDir}': '${existing}' is not a directory`,
-      );
-    }
-    if (target.dev !== staging.dev) {
-      throw new RunOutputsError(
-        "invalid",
-        `Cannot unpack to '${outputDir}' by way of '${stagingDir}': expected two directories of ` +
-          `one file system`,
       );
     }
   } catch (error) {
     throw diskError("read", existing, error);
   }
   return join(existing, ...missing);
+}
+
+/**
+ * Refuses a staging directory from which nothing can be renamed into the target.
+ *
+ * @param outputDir The target's real path; it need not exist.
+ * @param stagingDir The staging directory, which exists.
+ * @throws {RunOutputsError} `invalid`, if the two are on different file systems.
+ */
+export async function checkSameDisk(outputDir: string, stagingDir: string): Promise<void> {
+  let existing = outputDir;
+  while (kindOf(existing) === undefined) existing = dirname(existing);
+  try {
+    const [target, staging] = [await Deno.stat(existing), await Deno.stat(stagingDir)];
+    if (target.dev === staging.dev) return;
+  } catch (error) {
+    throw diskError("read", existing, error);
+  }
+  throw new RunOutputsError(
+    "invalid",
+    `Cannot unpack to '${outputDir}' by way of '${stagingDir}': expected two directories of one ` +
+      `file system`,
+  );
 }
 
 /**

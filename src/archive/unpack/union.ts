@@ -8,7 +8,7 @@
 import { join } from "node:path";
 import { quote } from "../../errors/error.ts";
 import { BadArchive } from "../tar/bad_archive.ts";
-import type { Step } from "./commit.ts";
+import type { Step } from "./journal.ts";
 import {
   conflictAt,
   type DiskRules,

@@ -8,15 +8,16 @@ import { basename, dirname, join, resolve } from "node:path";
 import { diskError } from "../../errors/disk.ts";
 import { quote, RunOutputsError } from "../../errors/error.ts";
 import { BadArchive } from "../tar/bad_archive.ts";
-import { applySteps, isHalfDone, type Step } from "./commit.ts";
+import { applySteps, isHalfDone } from "./commit.ts";
 import { archiveFormat } from "../compression/decompress.ts";
 import { conflictAt, diskPath, type DiskRules, kindOf, ownPlace } from "./disk_view.ts";
 import { diskName, foldCase } from "../tar/member_path.ts";
+import type { Step } from "./journal.ts";
 import { mergeTree } from "./merge.ts";
 import { compileLzma } from "../compression/liblzma.ts";
 import { makeLinks } from "./staged_links.ts";
 import { Staging } from "./staging.ts";
-import { checkWritable, missingDirectories, realOutputDir } from "./target.ts";
+import { checkSameDisk, checkWritable, missingDirectories, realOutputDir } from "./target.ts";
 import { Union } from "./union.ts";
 import {
   RATIO_FROM,
@@ -96,7 +97,7 @@ export class Unpacker implements AsyncDisposable {
     this.#staging = staging;
     this.#rules = { style, caseless: staging.caseless || style === "windows" };
     const workers = Math.max(1, options.workers ?? navigator.hardwareConcurrency);
-    this.#pool = new WorkerPool(workers, staging.path, options.narrowWorkers);
+    this.#pool = new WorkerPool(workers, staging.archives, options.narrowWorkers);
     this.#onAbort = () => this.#pool.stop(signal!.reason);
     signal?.addEventListener("abort", this.#onAbort);
   }
@@ -112,9 +113,10 @@ export class Unpacker implements AsyncDisposable {
    */
   static async open(options: UnpackOptions): Promise<Unpacker> {
     options.signal?.throwIfAborted();
-    const staging = await Staging.open(options.stagingDir, options.onLeft);
+    const outputDir = await realOutputDir(options.outputDir);
+    const staging = await Staging.open(options.stagingDir, outputDir, options);
     try {
-      const outputDir = await realOutputDir(options.outputDir, staging.path);
+      await checkSameDisk(outputDir, staging.path);
       return new Unpacker(options, outputDir, staging);
     } catch (error) {
       await staging[Symbol.asyncDispose]();
@@ -198,9 +200,8 @@ export class Unpacker implements AsyncDisposable {
       const planned = mode === "extract"
         ? this.#planReplace(staged, saved)
         : await this.#planMerge(staged, saved);
-      await applySteps(this.#staging.path, [...missingDirectories(this.#outputDir), ...planned], {
-        signal,
-      });
+      const place = { stagingDir: this.#staging.path, outputDir: this.#outputDir };
+      await applySteps(place, [...missingDirectories(this.#outputDir), ...planned], { signal });
     } catch (error) {
       // Who has given up has to hear too of what is left half done.
       if (!await isHalfDone(this.#staging.path)) signal?.throwIfAborted();
@@ -248,7 +249,7 @@ export class Unpacker implements AsyncDisposable {
       );
     }
     this.#taken.set(key, name);
-    const tree = join(this.#staging.path, "archives", String(this.#count++));
+    const tree = join(this.#staging.archives, String(this.#count++));
     try {
       // Without a pause: archives come to the workers in the order in which they are added.
       Deno.mkdirSync(tree, { recursive: true });

@@ -53,6 +53,10 @@ export interface BisectArtifactOptions extends Omit<SearchOptions, "signal" | "r
   readonly concurrency?: number;
   /** Where archives are kept. Without it nothing is brought near. */
   readonly cache?: ContentCache;
+  /** As in {@linkcode FetchUnpackedOptions}. */
+  readonly recordsDir?: string;
+  /** As in {@linkcode FetchUnpackedOptions}. */
+  readonly onNote?: (text: string) => void;
   /** Where a location is, for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
   /** Told, in one line, that another process is downloading the same archive. */
@@ -138,7 +142,8 @@ class ArtifactSource implements BisectSource {
   }
 
   async discard(sha: string): Promise<void> {
-    await discardCommit(this.#options.outputDir, sha);
+    const { outputDir, recordsDir } = this.#options;
+    await discardCommit(outputDir, sha, recordsDir);
   }
 
   async #plan(

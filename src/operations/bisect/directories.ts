@@ -13,7 +13,9 @@ import { removeWorkDir } from "../fetch/work_dir.ts";
 const DIGITS = 12;
 
 /** A directory of ours, or what a fetch has left beside it. */
-const OURS = new RegExp(`^(?:[0-9a-f]{${DIGITS}}|\\.[0-9a-f]{${DIGITS}}\\.run-outputs-fetch)$`);
+const OURS = new RegExp(
+  `^(?:[0-9a-f]{${DIGITS}}|\\.[0-9a-f]{${DIGITS}}\\.run-outputs-fetch-[0-9a-f]+)$`,
+);
 
 /**
  * The directory of a commit.
@@ -31,12 +33,17 @@ export function commitDirectory(outputDir: string, sha: string): string {
  *
  * @param outputDir The one that all share.
  * @param sha The commit.
+ * @param recordsDir Where fetches record what they leave.
  * @throws {RunOutputsError} What the disk says.
  */
-export async function discardCommit(outputDir: string, sha: string): Promise<void> {
+export async function discardCommit(
+  outputDir: string,
+  sha: string,
+  recordsDir?: string,
+): Promise<void> {
   const directory = commitDirectory(outputDir, sha);
   await removeAll(directory);
-  await removeWorkDir(directory);
+  await removeWorkDir(directory, recordsDir);
 }
 
 /**

@@ -24,7 +24,7 @@ import {
 } from "./archive_source.ts";
 import { explainFetched, type FetchPackedOptions, type FetchPlan } from "./fetch.ts";
 import { findPlaces, putArchives } from "./keep_archives.ts";
-import { makeWorkDir, missingDirs, removeEmpty } from "./work_dir.ts";
+import { missingDirs, openWorkDir, removeEmpty, STAGING } from "./work_dir.ts";
 
 /** Options of {@linkcode fetchUnpacked}. */
 export interface FetchUnpackedOptions extends FetchPackedOptions {
@@ -45,6 +45,13 @@ export interface FetchUnpackedOptions extends FetchPackedOptions {
   readonly onUnpacked?: (name: string, bytes: number) => void;
   /** Told where archives stay for the next try, also where nothing is returned. */
   readonly onKept?: (dir: string) => void;
+  /**
+   * Where it is recorded, for this user alone, what an interrupted fetch has left and where the next
+   * one finds it. Default: nowhere; the next one starts again.
+   */
+  readonly recordsDir?: string;
+  /** Told in one line what was undone of an interrupted fetch, or is left of one. */
+  readonly onNote?: (text: string) => void;
 }
 
 /** What a phase took: the time from its first begin to its last end, and what it moved. */
@@ -74,7 +81,8 @@ export interface UnpackedReport {
 /**
  * Downloads the archives of a plan, verifies and unpacks each as it comes, and moves everything into
  * the directory once all is there. If anything fails the directory is as it was before, and the
- * archives that were downloaded stay beside it, where the next call finds them.
+ * archives that were downloaded stay beside it, where the next call with the same `recordsDir` finds
+ * them.
  *
  * @param backend The storage.
  * @param plan The plan.
@@ -88,37 +96,42 @@ export async function fetchUnpacked(
   plan: FetchPlan,
   options: FetchUnpackedOptions,
 ): Promise<UnpackedReport> {
-  const { outputDir, mode, limits, workers, keepArchives, signal, onUnpacked, onKept } = options;
+  const { outputDir, mode, limits, workers, keepArchives, signal, onUnpacked, onKept, onNote } =
+    options;
   // Again before the commit: what is in the way now should not cost a download.
   if (keepArchives) await findPlaces(plan.items);
   const missing = await missingDirs(outputDir);
-  const workDir = await makeWorkDir(outputDir);
   const clock = new Clock();
   const left: string[] = [];
   let [opened, done] = [false, false];
   let keptIn: string | undefined;
   let report: Pick<UnpackedReport, "results" | "unpacked">;
   try {
-    await using unpacker = await Unpacker.open({
-      mode,
-      outputDir,
-      stagingDir: join(workDir, STAGING),
-      limits,
-      workers,
-      signal,
-      onEvent: ({ name, bytes }) => onUnpacked?.(name, bytes),
-      onLeft: ({ message }) => left.push(message),
-    });
-    opened = true;
-    report = await fetchInto(backend, plan, options, { unpacker, workDir, clock });
-    done = report.results.every(({ outcome }) => outcome !== "failed");
-    // While the place is still ours: the next one may begin as soon as the unpacker has ended.
-    if (done) left.push(...await removeArchives(workDir));
+    await using work = await openWorkDir(outputDir, options);
+    const workDir = work.path;
+    try {
+      await using unpacker = await Unpacker.open({
+        mode,
+        outputDir,
+        stagingDir: join(workDir, STAGING),
+        limits,
+        workers,
+        signal,
+        onEvent: ({ name, bytes }) => onUnpacked?.(name, bytes),
+        onLeft: ({ message }) => left.push(message),
+        onUndone: onNote,
+      });
+      opened = true;
+      report = await fetchInto(backend, plan, options, { unpacker, workDir, clock });
+      done = report.results.every(({ outcome }) => outcome !== "failed");
+      // While the place is still ours: the next one may begin as soon as the unpacker has ended.
+      if (done) left.push(...await removeArchives(workDir));
+    } finally {
+      // Where another process has the place, what is there is its own.
+      if (!done && opened && work.lasts && await hasArchives(workDir)) onKept?.(keptIn = workDir);
+    }
   } finally {
-    if (done) await removeEmpty([workDir]);
-    // Where another process has the place, what is there is its own.
-    else if (opened && await hasArchives(workDir)) onKept?.(keptIn = workDir);
-    else await removeEmpty([workDir, ...missing]);
+    if (!done) await removeEmpty(missing);
   }
   return {
     ...report,
@@ -133,9 +146,6 @@ export async function fetchUnpacked(
     },
   };
 }
-
-/** The directory for what is unpacked, in the working directory. */
-const STAGING = "staging";
 
 /** What the parts of one fetch share. */
 interface Shared {

@@ -1,54 +1,109 @@
 /**
  * Where a fetch keeps what is not to be seen in its output directory yet.
  *
+ * The directory has a random name, and which one belongs to an output directory is recorded in the
+ * user's own state directory. So whatever lies beside or inside the output, from an archive or
+ * from another user, is never taken for ours.
+ *
  * @module
  */
 
-import { realPath } from "../../storage/local/real_path.ts";
+import { createHash } from "node:crypto";
 import { basename, dirname, join, resolve } from "node:path";
 import { removeTree } from "../../archive/unpack/remove_tree.ts";
 import { diskError } from "../../errors/disk.ts";
+import { RunOutputsError } from "../../errors/error.ts";
+import { bytesSource } from "../../storage/byte_source.ts";
+import { writeFileAtomic } from "../../storage/local/atomic_file.ts";
+import { type LockedFile, removeLock, tryLockFile } from "../../storage/local/file_lock.ts";
+import { realPath } from "../../storage/local/real_path.ts";
 import { look } from "../../storage/transfer/look.ts";
 
+/** The end of the name of each working directory, but for its random part. */
+const NAME = "run-outputs-fetch";
+
+/** Options of {@linkcode openWorkDir}. */
+export interface WorkDirOptions {
+  /** Where it is recorded which directory is whose. Default: nowhere, nothing is continued. */
+  readonly recordsDir?: string;
+  /** Told in one line what else lies there and may be deleted. */
+  readonly onNote?: (text: string) => void;
+}
+
+/** A working directory that no other fetch of this user has. Dispose of it. */
+export interface WorkDir extends AsyncDisposable {
+  /** Where it is. */
+  readonly path: string;
+  /** Whether the next fetch into the same output directory gets the same one. */
+  readonly lasts: boolean;
+}
+
+/** Which directory belongs to an output directory. */
+interface WorkRecord {
+  readonly output: string;
+  readonly directory: string;
+  /** The directory's device and inode. */
+  readonly identity: string;
+}
+
 /**
- * Makes the working directory of an output directory: beside it, on the same file system, and the
- * same one each time, so that the next fetch finds what this one leaves. Where there can be none
- * beside it (a mounted volume, a parent that can't be written to) it is inside.
+ * Opens the working directory of an output directory: the one that an earlier fetch has left, else
+ * a new one, beside the output and on the same file system. Where there can be none beside it (a
+ * mounted volume, a parent that can't be written to) it is inside.
  *
- * @param outputDir The output directory; it need not be there.
- * @returns The working directory.
- * @throws {RunOutputsError} What the disk says.
+ * @param outputDir The output directory; it need not exist.
+ * @param options Where it is recorded.
+ * @returns The directory. In the end it is removed if it is empty, or if it does not last.
+ * @throws {RunOutputsError} `conflict`, if another fetch into the same directory is in progress; or
+ * what the disk says.
  */
-export async function makeWorkDir(outputDir: string): Promise<string> {
+export async function openWorkDir(
+  outputDir: string,
+  { recordsDir, onNote }: WorkDirOptions = {},
+): Promise<WorkDir> {
   const target = await realPath(outputDir);
-  const { inside, beside } = placesOf(target);
+  const record = recordsDir && await Record.lock(target, recordsDir, onNote);
+  if (!record) {
+    const path = await makeWorkDir(outputDir, target);
+    return { path, lasts: false, [Symbol.asyncDispose]: () => removeUnlessKept(path) };
+  }
   try {
-    if (dirname(target) !== target && await onOneFileSystem(target)) {
-      try {
-        await Deno.mkdir(beside, { recursive: true });
-        return beside;
-      } catch {
-        // Whatever keeps it from being there; inside, an error is told.
-      }
+    let path = await record.read();
+    if (path === undefined) {
+      await noteOthers(target, onNote);
+      path = await makeWorkDir(outputDir, target);
+      await record.write(path);
     }
-    await Deno.mkdir(inside, { recursive: true });
-    return inside;
+    return { path, lasts: true, [Symbol.asyncDispose]: () => record.close() };
   } catch (error) {
-    throw diskError("write to", outputDir, error);
+    await record.close();
+    throw error;
   }
 }
 
 /**
- * Removes what a fetch has left beside an output directory that is not wanted any more.
+ * Removes what a fetch has left of an output directory that is not wanted any more.
  *
  * @param outputDir The output directory.
- * @throws {RunOutputsError} What the disk says.
+ * @param recordsDir Where it is recorded.
+ * @throws {RunOutputsError} `conflict`, if a fetch is in progress; or what the disk says.
  */
-export async function removeWorkDir(outputDir: string): Promise<void> {
-  const { beside } = placesOf(await realPath(outputDir));
-  await removeTree(beside).catch((error) => {
-    throw diskError("remove", beside, error);
-  });
+export async function removeWorkDir(
+  outputDir: string,
+  recordsDir: string | undefined,
+): Promise<void> {
+  const record = recordsDir && await Record.lock(await realPath(outputDir), recordsDir);
+  if (!record) return;
+  try {
+    const path = await record.read();
+    if (path !== undefined) {
+      await removeTree(path).catch((error) => {
+        throw diskError("remove", path, error);
+      });
+    }
+  } finally {
+    await record.close();
+  }
 }
 
 /**
@@ -79,11 +134,149 @@ export async function removeEmpty(dirs: readonly string[]): Promise<void> {
   }
 }
 
-function placesOf(target: string): { readonly inside: string; readonly beside: string } {
+/** The record of an output directory, locked. */
+class Record {
+  readonly #target: string;
+  readonly #file: string;
+  readonly #lockFile: string;
+  readonly #lock: LockedFile;
+
+  private constructor(target: string, file: string, lockFile: string, lock: LockedFile) {
+    this.#target = target;
+    this.#file = file;
+    this.#lockFile = lockFile;
+    this.#lock = lock;
+  }
+
+  /** Nothing, where the state directory can't be used: that is no reason not to fetch. */
+  static async lock(
+    target: string,
+    recordsDir: string,
+    onNote?: (text: string) => void,
+  ): Promise<Record | undefined> {
+    const id = createHash("sha256").update(target).digest("hex").slice(0, 32);
+    const file = join(recordsDir, `${id}.json`);
+    const lockFile = `${file}.lock`;
+    let lock: LockedFile | undefined;
+    try {
+      await Deno.mkdir(recordsDir, { recursive: true, mode: 0o700 });
+      lock = await tryLockFile(lockFile, { create: true });
+    } catch (error) {
+      const { message } = diskError("write to", recordsDir, error);
+      onNote?.(`${message}; if this fetch is interrupted, the next one starts again`);
+      return undefined;
+    }
+    if (lock === undefined) {
+      throw new RunOutputsError(
+        "conflict",
+        `Cannot fetch into '${target}': another process is unpacking to the same place; wait for ` +
+          `it or choose another directory`,
+      );
+    }
+    return new Record(target, file, lockFile, lock);
+  }
+
+  /** The directory, if it is still the one that was recorded. */
+  async read(): Promise<string | undefined> {
+    let record: unknown;
+    try {
+      record = JSON.parse(await Deno.readTextFile(this.#file));
+    } catch (error) {
+      // Half of one is none: the directory that it told of is noted as another one's.
+      if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return undefined;
+      throw diskError("read", this.#file, error);
+    }
+    const { output, directory, identity } = record as Partial<WorkRecord>;
+    if (output !== this.#target || typeof directory !== "string") return undefined;
+    const info = await look(directory);
+    return info?.isDirectory && identityOf(info) === identity ? directory : undefined;
+  }
+
+  async write(directory: string): Promise<void> {
+    const identity = identityOf(await Deno.lstat(directory));
+    const record: WorkRecord = { output: this.#target, directory, identity };
+    await writeFileAtomic(this.#file, bytesSource(JSON.stringify(record)).open());
+  }
+
+  /** Removes the directory if it is empty, with its record, and lets others in. */
+  async close(): Promise<void> {
+    try {
+      const directory = await this.read();
+      if (directory !== undefined) await removeEmpty([directory]);
+      if (await this.read() === undefined) {
+        await Deno.remove(this.#file).catch(() => {/* one that tells of nothing does no harm */});
+        await removeLock(this.#lockFile, this.#lock);
+      }
+    } finally {
+      this.#lock[Symbol.dispose]();
+    }
+  }
+}
+
+/** Makes a new directory, for this user alone. */
+async function makeWorkDir(outputDir: string, target: string): Promise<string> {
+  const random = crypto.randomUUID().replaceAll("-", "").slice(0, 12);
+  const { inside, beside } = placesOf(target, random);
+  try {
+    if (dirname(target) !== target && await onOneFileSystem(target)) {
+      try {
+        await Deno.mkdir(dirname(target), { recursive: true });
+        await Deno.mkdir(beside, { mode: 0o700 });
+        return beside;
+      } catch {
+        // If it is the disk, the same goes wrong inside, and is reported there.
+      }
+    }
+    await Deno.mkdir(target, { recursive: true });
+    await Deno.mkdir(inside, { mode: 0o700 });
+    return inside;
+  } catch (error) {
+    throw diskError("write to", outputDir, error);
+  }
+}
+
+/** Removes a directory that nobody will find again, unless it has what the user may need. */
+async function removeUnlessKept(path: string): Promise<void> {
+  const staging = await look(join(path, STAGING));
+  if (staging !== undefined) return;
+  await removeTree(path).catch(() => {/* what was fetched is in place all the same */});
+}
+
+/** The directory for what is unpacked, in the working directory. */
+export const STAGING = "staging";
+
+/** Tells of working directories that are not recorded here. */
+async function noteOthers(target: string, onNote?: (text: string) => void): Promise<void> {
+  if (onNote === undefined) return;
+  for (const place of Object.values(placesOf(target, ""))) {
+    try {
+      for await (const { name } of Deno.readDir(dirname(place))) {
+        if (!name.startsWith(basename(place)) || name === basename(place)) continue;
+        onNote(
+          `'${
+            join(dirname(place), name)
+          }' is left by another user's fetch, or by one whose record ` +
+            `is gone; delete it if none is in progress`,
+        );
+      }
+    } catch {
+      // What can't be listed can't be told.
+    }
+  }
+}
+
+function placesOf(
+  target: string,
+  random: string,
+): { readonly inside: string; readonly beside: string } {
   return {
-    inside: join(target, ".run-outputs-fetch"),
-    beside: join(dirname(target), `.${basename(target)}.run-outputs-fetch`),
+    inside: join(target, `.${NAME}-${random}`),
+    beside: join(dirname(target), `.${basename(target)}.${NAME}-${random}`),
   };
+}
+
+function identityOf({ dev, ino }: Deno.FileInfo): string {
+  return `${dev}:${ino}`;
 }
 
 /** Whether a directory is, or will be, on its parent's file system. */

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { applySteps, recover, type Step } from "../../../src/archive/unpack/commit.ts";
+import { applySteps } from "../../../src/archive/unpack/commit.ts";
+import { type CommitPlace, type Step, writeJournal } from "../../../src/archive/unpack/journal.ts";
+import { recover } from "../../../src/archive/unpack/undo.ts";
 import { Unpacker, type UnpackMode } from "../../../src/archive/unpack/unpack.ts";
 import { rejection, rejectsWith } from "../../support/errors.ts";
 import { compress, tar, type TarPart } from "../../support/tar_builder.ts";
@@ -23,10 +25,27 @@ async function prepare(dir: string): Promise<readonly Step[]> {
   return [
     { to: at("out/gone"), saved: at("staging/saved/0") },
     { to: at("out/dir"), from: at("staging/new/dir"), saved: at("staging/saved/1") },
-    { to: at("out/made"), directory: true },
-    { to: at("out/made/fresh"), from: at("staging/new/fresh") },
+    { to: at("out/fresh"), from: at("staging/new/fresh") },
     { to: at("out/file"), from: at("staging/new/file"), saved: at("staging/saved/2") },
   ];
+}
+
+/** The directories that these steps are between. */
+const placeIn = (dir: string): CommitPlace => ({
+  stagingDir: join(dir, "staging"),
+  outputDir: join(dir, "out"),
+});
+
+/** What a process leaves that was killed after so many moves: its journal, and what it moved. */
+async function leave(place: CommitPlace, steps: readonly Step[], moves = Infinity): Promise<void> {
+  await writeJournal(place, steps);
+  for (const { to, from, saved, directory } of steps) {
+    for (const [source, at] of [[saved === undefined ? undefined : to, saved], [from, to]]) {
+      if (source === undefined || moves-- <= 0) continue;
+      await Deno.rename(source, at!);
+    }
+    if (directory && moves > 0) await Deno.mkdir(to);
+  }
 }
 
 const target = async (dir: string) =>
@@ -36,62 +55,184 @@ const target = async (dir: string) =>
 const AFTER = {
   "out/dir": "a file now",
   "out/file/below": "a directory now",
+  "out/fresh": "new",
   "out/kept": "kept",
-  "out/made/fresh": "new",
 };
 const MOVES = 6;
 
 Deno.test("applySteps(): all changes are made, and there is nothing to take back", async () => {
   await using dir = await tempDir();
-  const staging = join(dir.path, "staging");
+  const place = placeIn(dir.path);
   let moves = 0;
-  await applySteps(staging, await prepare(dir.path), { beforeMove: () => void moves++ });
+  await applySteps(place, await prepare(dir.path), { beforeMove: () => void moves++ });
   assert.equal(moves, MOVES);
   assert.deepEqual(await target(dir.path), AFTER);
-  assert.equal(await recover(staging), false);
+  assert.equal(await recover(place), undefined);
 });
 
 for (let failing = 0; failing < MOVES; failing++) {
   Deno.test(`applySteps(): if move ${failing} fails, everything is as before`, async () => {
     await using dir = await tempDir();
-    const staging = join(dir.path, "staging");
+    const place = placeIn(dir.path);
     let moves = 0;
-    const failed = applySteps(staging, await prepare(dir.path), {
+    const failed = applySteps(place, await prepare(dir.path), {
       beforeMove() {
         if (moves++ === failing) throw new Deno.errors.PermissionDenied("no");
       },
     });
     await rejectsWith(failed, "denied", join(dir.path, "out"));
     assert.deepEqual(await target(dir.path), BEFORE);
-    assert(!(await Deno.lstat(join(dir.path, "out/made")).catch(() => false)));
-    assert.equal(await recover(staging), false, "no journal is left");
+    assert.equal(await recover(place), undefined, "no journal is left");
   });
 
   Deno.test(`recover(): killed before move ${failing}, everything is as before`, async () => {
     await using dir = await tempDir();
-    const staging = join(dir.path, "staging");
-    const steps = await prepare(dir.path);
-    // What a process leaves that was killed: its journal, and the moves that it made.
-    await Deno.writeTextFile(join(staging, "journal.json"), JSON.stringify({ steps }));
-    let moves = 0;
-    for (const { to, from, saved, directory } of steps) {
-      for (const [source, place] of [[saved === undefined ? undefined : to, saved], [from, to]]) {
-        if (source === undefined || moves++ >= failing) continue;
-        await Deno.rename(source, place!);
-      }
-      if (directory && moves < failing) await Deno.mkdir(to);
-    }
-    assert.equal(await recover(staging), true);
+    const place = placeIn(dir.path);
+    await leave(place, await prepare(dir.path), failing);
+    assert.deepEqual((await recover(place))?.left, []);
     assert.deepEqual(await target(dir.path), BEFORE);
-    assert.equal(await recover(staging), false);
+    assert.equal(await recover(place), undefined);
   });
 }
 
+Deno.test("recover(): directories that were made for the target are removed, if empty", async () => {
+  for (const kept of [false, true]) {
+    await using dir = await tempDir();
+    const place = { stagingDir: join(dir.path, "staging"), outputDir: join(dir.path, "a/b/out") };
+    await writeTree(dir.path, { "staging/new": "new" });
+    await leave(place, [
+      ...["a", "a/b", "a/b/out"].map((path) => ({ to: join(dir.path, path), directory: true })),
+      { to: join(place.outputDir, "new"), from: join(place.stagingDir, "new") },
+    ]);
+    if (kept) await Deno.writeTextFile(join(dir.path, "a/mine"), "mine");
+    assert.equal((await recover(place))?.count, 1);
+    const names = await Array.fromAsync(Deno.readDir(dir.path), ({ name }) => name);
+    assert.deepEqual(names.sort(), kept ? ["a", "staging"] : ["staging"]);
+  }
+});
+
 Deno.test("recover(): a journal that is damaged is told, and where the old files are", async () => {
   await using dir = await tempDir();
-  await Deno.writeTextFile(join(dir.path, "journal.json"), '{"steps": [');
-  await rejectsWith(recover(dir.path), "failed", "damaged", join(dir.path, "saved"));
+  const place = placeIn(dir.path);
+  await writeTree(place.stagingDir, { "journal.json": '{"steps": [' });
+  await rejectsWith(recover(place), "failed", "damaged", join(place.stagingDir, "saved"));
 });
+
+for (
+  const [field, path] of [
+    ["to", "../victim/new"],
+    ["to", "/etc/cron.d/x"],
+    ["to", "dir/../../victim/new"],
+    ["to", "a//b"],
+    ["to", ""],
+    ["to", 7],
+    ["from", "../victim/secret"],
+    ["saved", "../../victim/secret"],
+    ["saved", "."],
+    ["saved", { toString: "x" }],
+  ] as const
+) {
+  Deno.test(`recover(): a journal with ${field} ${JSON.stringify(path)} is refused, and nothing moves`, async () => {
+    await using dir = await tempDir();
+    const place = placeIn(dir.path);
+    await writeTree(dir.path, { "victim/secret": "s", "staging/saved/0": "old", "out/a": "new" });
+    const step = { to: "a", from: "new/a", saved: "saved/0", [field]: path };
+    await Deno.writeTextFile(
+      join(place.stagingDir, "journal.json"),
+      JSON.stringify({
+        schema: "run-outputs.unpack-journal/2",
+        output_dir: place.outputDir,
+        steps: [{ to: "a", saved: "saved/0" }, step],
+      }),
+    );
+    const before = await readTree(dir.path);
+    await rejectsWith(recover(place), "failed", "leads elsewhere", place.outputDir);
+    assert.deepEqual(await readTree(dir.path), before);
+  });
+}
+
+Deno.test("recover(): a journal for another target is refused", async () => {
+  await using dir = await tempDir();
+  const place = placeIn(dir.path);
+  await leave(place, await prepare(dir.path));
+  const after = await readTree(dir.path);
+  const elsewhere = { ...place, outputDir: join(dir.path, "elsewhere") };
+  await rejectsWith(recover(elsewhere), "failed", `it is for '${place.outputDir}'`);
+  assert.deepEqual(await readTree(dir.path), after);
+});
+
+Deno.test("recover(): a link that came on the way is not followed", async () => {
+  await using dir = await tempDir();
+  const place = placeIn(dir.path);
+  await writeTree(dir.path, { "out/d/f": "old", "staging/new": "new", "victim/f": "theirs" });
+  await Deno.mkdir(join(place.stagingDir, "saved"));
+  await leave(place, [{
+    to: join(place.outputDir, "d/f"),
+    from: join(place.stagingDir, "new"),
+    saved: join(place.stagingDir, "saved/0"),
+  }]);
+  await Deno.remove(join(place.outputDir, "d"), { recursive: true });
+  await Deno.symlink("../victim", join(place.outputDir, "d"));
+  const undone = await recover(place);
+  assert.deepEqual(undone?.left, [join(place.outputDir, "d/f")]);
+  assert.equal(await Deno.readTextFile(join(dir.path, "victim/f")), "theirs");
+  assert.equal(await Deno.readTextFile(join(undone!.keptIn!, "0")), "old");
+});
+
+/** What somebody does to the target after the kill; what is left then, and what it has. */
+const CHANGES: Record<string, readonly [(out: string) => Promise<void>, string, string]> = {
+  "a file is written": [
+    (out) => Deno.writeTextFile(join(out, "dir"), "mine"),
+    "dir",
+    "mine",
+  ],
+  "a file is replaced by another one": [
+    async (out) => {
+      await Deno.writeTextFile(join(out, "mine"), "mine");
+      await Deno.rename(join(out, "mine"), join(out, "dir"));
+    },
+    "dir",
+    "mine",
+  ],
+  "a file deep in a new directory is written": [
+    (out) => Deno.writeTextFile(join(out, "file/below"), "mine"),
+    "file/below",
+    "mine",
+  ],
+  "a file is added to a new directory": [
+    (out) => Deno.writeTextFile(join(out, "file/added"), "mine"),
+    "file/added",
+    "mine",
+  ],
+  "a directory is made where one was removed": [
+    (out) => writeTree(join(out, "gone"), { mine: "mine" }),
+    "gone/mine",
+    "mine",
+  ],
+};
+
+for (const [what, [change, path, text]] of Object.entries(CHANGES)) {
+  Deno.test(`recover(): ${what}: it stays, the rest is undone, and the earlier version is kept`, async () => {
+    await using dir = await tempDir();
+    const place = placeIn(dir.path);
+    await leave(place, await prepare(dir.path));
+    // Later by the clock of the disk.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await change(place.outputDir);
+    const undone = await recover(place);
+    assert.equal(await Deno.readTextFile(join(place.outputDir, path)), text);
+    const top = path.split("/")[0];
+    assert.deepEqual(undone?.left, [join(place.outputDir, top)]);
+    const others = (tree: Record<string, string>) =>
+      Object.fromEntries(
+        Object.entries(tree).filter(([name]) => name.split("/")[1] !== top),
+      );
+    assert.deepEqual(others(await target(dir.path)), others(BEFORE));
+    const kept = Object.values(await readTree(undone!.keptIn!));
+    assert.deepEqual(kept, ["old"]);
+    assert.equal(await recover(place), undefined);
+  });
+}
 
 /** Runs a program that unpacks and is killed while it changes the target. */
 async function killedCommit(dir: string, mode: UnpackMode, moves: number): Promise<void> {
@@ -227,7 +368,7 @@ for (const mode of ["extract", "flatten", "bootstrap"] as const) {
       const error = await rejection(unpacker.commit());
       assert.equal(error.code, "failed");
       assert(error.message.includes(await Deno.realPath(stagingDir)), error.message);
-      assert.match(error.message, /next run into the same directory takes it back$/);
+      assert.match(error.message, /next run into the same directory restores it$/);
       if (mode !== "flatten") {
         // It would save over what is saved.
         await rejectsWith(unpacker.commit([]), "failed", "takes it back");
@@ -243,7 +384,8 @@ for (const mode of ["extract", "flatten", "bootstrap"] as const) {
 
 Deno.test("applySteps(): what can't be taken back after an abort is told, and kept", async () => {
   await using dir = await tempDir();
-  const staging = join(dir.path, "staging");
+  const place = placeIn(dir.path);
+  const staging = place.stagingDir;
   await Deno.mkdir(join(staging, "saved"), { recursive: true });
   const out = join(dir.path, "out");
   await writeTree(out, Object.fromEntries(Array.from({ length: 400 }, (_, i) => [`${i}`, "old"])));
@@ -255,23 +397,17 @@ Deno.test("applySteps(): what can't be taken back after an abort is told, and ke
   setTimeout(() => aborting.abort(), 0);
   {
     using _refusing = refuseRenames((from) => from.includes("saved"));
-    const failed = applySteps(staging, steps, { signal: aborting.signal });
+    const failed = applySteps(place, steps, { signal: aborting.signal });
     await rejectsWith(failed, "failed", staging);
   }
-  assert.equal(await recover(staging), true);
+  assert.equal((await recover(place))?.count, 200);
   assert.equal(Object.keys(await readTree(out)).length, 400);
 });
 
 Deno.test("recover(): one change that can't be taken back keeps no other one from it", async () => {
   await using dir = await tempDir();
-  const staging = join(dir.path, "staging");
-  const steps = await prepare(dir.path);
-  await Deno.writeTextFile(join(staging, "journal.json"), JSON.stringify({ steps }));
-  for (const { to, from, saved, directory } of steps) {
-    if (saved !== undefined) await Deno.rename(to, saved);
-    if (from !== undefined) await Deno.rename(from, to);
-    if (directory) await Deno.mkdir(to);
-  }
+  const place = placeIn(dir.path);
+  await leave(place, await prepare(dir.path));
   {
     let refusals = 0;
     const rename = Deno.renameSync;
@@ -280,28 +416,78 @@ Deno.test("recover(): one change that can't be taken back keeps no other one fro
       if (refusals++ === 0) throw new Deno.errors.PermissionDenied("held by another process");
       rename(from, to);
     };
-    await rejectsWith(recover(staging), "failed", join(dir.path, "out/file"), staging);
+    await rejectsWith(recover(place), "failed", join(dir.path, "out/file"), place.stagingDir);
   }
   const { "out/file/below": held, ...rest } = await target(dir.path);
   assert.equal(held, "a directory now");
   const { "out/file": _, ...others } = BEFORE;
   assert.deepEqual(rest, others);
-  assert.equal(await recover(staging), true);
+  assert.deepEqual((await recover(place))?.left, []);
   assert.deepEqual(await target(dir.path), BEFORE);
 });
 
 Deno.test("recover(): nothing old is put on what stands in its place, to be taken for new next time", async () => {
   await using dir = await tempDir();
   const at = (...path: string[]) => join(dir.path, ...path);
-  await writeTree(dir.path, { "out/s": "new", "staging/saved/0": "old" });
-  const steps: Step[] = [
+  const place = placeIn(dir.path);
+  await writeTree(dir.path, { "out/s": "old", "staging/new/s": "new", "staging/saved/x": "" });
+  await leave(place, [
     { to: at("out/s"), saved: at("staging/saved/0") },
     { to: at("out/s"), from: at("staging/new/s") },
-  ];
-  await Deno.writeTextFile(at("staging/journal.json"), JSON.stringify({ steps }));
+  ]);
+  await Deno.remove(at("staging/new"), { recursive: true });
   // There is no directory to move the new one back to.
-  await rejectsWith(recover(at("staging")), "failed", at("out/s"));
+  await rejectsWith(recover(place), "failed", at("out/s"));
   await Deno.mkdir(at("staging/new"));
-  assert.equal(await recover(at("staging")), true);
+  assert.deepEqual((await recover(place))?.left, []);
   assert.equal(await Deno.readTextFile(at("out/s")), "old");
+});
+
+/** An unpacker into `out` by way of `staging`. */
+const opening = (dir: string) =>
+  Unpacker.open({
+    mode: "extract",
+    outputDir: join(dir, "out"),
+    stagingDir: join(dir, "staging"),
+  });
+
+Deno.test("Unpacker.open(): what was undone is reported", async () => {
+  await using dir = await tempDir();
+  const place = placeIn(await Deno.realPath(dir.path));
+  await leave(place, await prepare(place.outputDir.slice(0, -4)));
+  const notes: string[] = [];
+  await using _unpacker = await Unpacker.open({
+    mode: "extract",
+    ...place,
+    onUndone: (text) => void notes.push(text),
+  });
+  assert.equal(notes.length, 1);
+  assert.match(notes[0], /^An earlier run was interrupted .*: 4 changes were undone$/);
+});
+
+Deno.test({
+  name: "Unpacker.open(): a staging directory that may not be ours is refused, and nothing changes",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const plants: Record<string, (dir: string) => Promise<unknown>> = {
+      "is not a directory": (dir) => Deno.symlink("victim", join(dir, "staging")),
+      "may write to it": async (dir) => {
+        await Deno.mkdir(join(dir, "staging"));
+        await Deno.chmod(join(dir, "staging"), 0o777);
+      },
+      "is not a file": async (dir) => {
+        await Deno.mkdir(join(dir, "staging"), { mode: 0o700 });
+        const made = await new Deno.Command("mkfifo", { args: [join(dir, "staging/lock")] })
+          .output();
+        assert(made.success);
+      },
+    };
+    for (const [reason, plant] of Object.entries(plants)) {
+      await using dir = await tempDir();
+      await writeTree(dir.path, { "victim/secret": "s", "victim/saved/0": "s" });
+      await plant(dir.path);
+      await rejectsWith(opening(dir.path), "conflict", reason, join(dir.path, "staging"));
+      assert.deepEqual(await readTree(join(dir.path, "victim")), { "secret": "s", "saved/0": "s" });
+    }
+  },
 });

@@ -10,6 +10,7 @@ import { RunOutputsError } from "../../../errors/error.ts";
 import type { BisectState } from "../../../operations/bisect/state.ts";
 import { type BisectOptions, COMMITS, readBisectArgs, withBisectOptions } from "./options.ts";
 import { argsOf, withBisectStore } from "./session.ts";
+import { stateDir as userStateDir } from "../../storage.ts";
 import type { Context } from "../../context.ts";
 import { Output } from "../../terminal/output.ts";
 
@@ -47,7 +48,7 @@ Examples:
       const { outputDir } = readBisectArgs(argsOf(state));
       await resetBisect(store, {
         async discard(sha) {
-          await discardCommit(outputDir, sha);
+          await discardCommit(outputDir, sha, userStateDir(context.io, "fetches"));
           removed.push(commitDirectory(outputDir, sha));
         },
       });

@@ -31,7 +31,13 @@ import { Output } from "../../terminal/output.ts";
 import { type ProgressListener, withProgress } from "../../terminal/progress.ts";
 import { runRoot } from "../../run_root.ts";
 import { selectionOf } from "../../selection.ts";
-import { checkOutputDir, openForReading, type OpenStorage, stagingDirOf } from "../../storage.ts";
+import {
+  checkOutputDir,
+  openForReading,
+  type OpenStorage,
+  stagingDirOf,
+  stateDir,
+} from "../../storage.ts";
 import { tellTrouble } from "../../transfer_report.ts";
 
 /** Builds the command. */
@@ -129,7 +135,10 @@ Examples:
           output.note(`another process is downloading ${name}: waiting for it`);
         const onKept = (dir: string) => void (keptIn = dir);
         const common = { dryRun, concurrency, cache, onWait, show, signal, ...listener };
-        return await execute(storage, plan, { ...common, onKept, mode, outputDir, options });
+        const recordsDir = stateDir(context.io, "fetches");
+        const onNote = (text: string) => output.warn(text);
+        const unpacking = { onKept, onNote, recordsDir, mode, outputDir, options };
+        return await execute(storage, plan, { ...common, ...unpacking });
       }).catch((error) => {
         tellKept();
         throw error;
@@ -173,7 +182,7 @@ async function execute(
     & { readonly mode: FetchMode; readonly outputDir: string }
     & { readonly options: FetchCommandOptions }
     & Pick<ProgressListener, "onUnpacked">
-    & Pick<FetchUnpackedOptions, "onKept">
+    & Pick<FetchUnpackedOptions, "onKept" | "onNote" | "recordsDir">
     & Parameters<typeof import("../../../operations/fetch/fetch.ts").fetchPacked>[2],
 ): Promise<FetchReport> {
   if (mode === "packed" || common.dryRun) {

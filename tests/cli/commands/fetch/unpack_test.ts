@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
 import { Unpacker } from "../../../../src/archive/unpack/unpack.ts";
+import { openWorkDir } from "../../../../src/operations/fetch/work_dir.ts";
 import { noise, sha256 } from "../../../support/bytes.ts";
 import { refused, runJson, runs } from "../../../support/command_line.ts";
 import { fileNames, snapshot } from "../../../support/snapshot.ts";
@@ -17,11 +18,15 @@ interface Dirs {
   readonly run: string;
   readonly out: string;
   readonly args: readonly string[];
+  /** An environment with a directory for the state of interrupted fetches. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 function test(name: string, fn: (dirs: Dirs) => Promise<void>): void {
   Deno.test(name, async () => {
     await using temp = await tempDir();
+    await using state = await tempDir();
+    const env = { XDG_STATE_HOME: state.path, LOCALAPPDATA: state.path };
     const staging = join(temp.path, "staging");
     const run = join(staging, "123-linux");
     const out = join(temp.path, "out");
@@ -35,7 +40,7 @@ function test(name: string, fn: (dirs: Dirs) => Promise<void>): void {
       "base/stage/bin/tool": "tool",
     });
     const args = ["fetch", "--staging-dir", staging, "--output-dir", out, ...RUN];
-    await fn({ dir: temp.path, run, out, args });
+    await fn({ dir: temp.path, run, out, args, env });
   });
 }
 
@@ -130,20 +135,20 @@ test("fetch --json: where each file came from, and what was unpacked of it", asy
 });
 
 test("fetch: a damaged archive: exit 6, the target as it was, the rest kept for the next try", async (d) => {
-  await runs(0, d.args);
+  await runs(0, d.args, d.env);
   const before = await snapshot(d.out);
   await damage(join(d.run, BLAS));
-  const { err, out } = await runs(6, d.args);
+  const { err, out } = await runs(6, d.args, d.env);
   assert.match(
     err,
     /^error: Cannot fetch .*blas_lib_gfx942\.tar\.zst: it has sha256 \w+, its che/m,
   );
-  assert.match(err, /kept in .*\.out\.run-outputs-fetch for the next try\n$/);
+  assert.match(err, /kept in .*\.out\.run-outputs-fetch-\w+ for the next try\n$/);
   assert.match(out, /nothing in /);
   assert.deepEqual(await snapshot(d.out), before);
   // Repaired; what was downloaded is not downloaded again.
   await damage(join(d.run, BLAS));
-  const { files } = await runJson(0, d.args);
+  const { files } = await runJson(0, d.args, d.env);
   const origins = Object.fromEntries(
     files.map(({ path, origin }: { path: string; origin: string }) => [path, origin]),
   );
@@ -162,35 +167,90 @@ test("fetch: a refused archive: exit 6, nothing appears", async (d) => {
 });
 
 test("fetch: where the only archive is refused, it is told where it is kept", async (d) => {
-  const { err, out } = await runs(6, [...d.args, BLAS, "--max-members", "2"]);
-  assert.match(err, /kept in .*\.out\.run-outputs-fetch for the next try\n$/);
+  const { err, out } = await runs(6, [...d.args, BLAS, "--max-members", "2"], d.env);
+  assert.match(err, /kept in .*\.out\.run-outputs-fetch-\w+ for the next try\n$/);
   assert.match(out, /^nothing in /m);
-  assert.deepEqual(await entries(d.dir), [".out.run-outputs-fetch", "staging"]);
-  const { kept_in } = await runJson(6, [...d.args, BLAS, "--max-members", "2"]);
+  const [work, ...others] = await entries(d.dir);
+  assert.match(work, /^\.out\.run-outputs-fetch-[0-9a-f]{12}$/);
+  assert.deepEqual(others, ["staging"]);
+  const { kept_in } = await runJson(6, [...d.args, BLAS, "--max-members", "2"], d.env);
   assert.deepEqual(await entries(kept_in), [BLAS]);
 });
 
 test("fetch: archives that stay because the target is in the way are told of", async (d) => {
   await writeTree(d.out, { "lib/libblas.so/mine": "a directory" });
-  const { err } = await runs(1, [...d.args, "--flatten"]);
+  const { err } = await runs(1, [...d.args, "--flatten"], d.env);
   assert.match(
     err,
-    /^note: [^\n]*kept in [^\n]*\.out\.run-outputs-fetch for the next try\nerror: /m,
+    /^note: [^\n]*kept in [^\n]*\.out\.run-outputs-fetch-\w+ for the next try\nerror: /m,
   );
 });
 
-test("fetch: what another process has downloaded to the same place is not told of as kept", async (d) => {
-  const work = join(d.dir, ".out.run-outputs-fetch");
-  await writeTree(work, { [BLAS]: "half of it" });
+test("fetch: what another process has downloaded to the same place is not reported as kept", async (d) => {
+  // The first one fails and leaves what it has downloaded.
+  const { kept_in: work } = await runJson(6, [...d.args, BLAS, "--max-members", "2"], d.env);
   {
     await using _other = await Unpacker.open({
       mode: "extract",
       outputDir: d.out,
       stagingDir: join(work, "staging"),
     });
-    await refused(d.args, ["another process is unpacking to the same place"], { code: 1 });
+    const { err } = await runs(1, d.args, d.env);
+    assert.match(err, /^error: [^\n]*another process is unpacking to the same place[^\n]*\n$/);
   }
   assert.deepEqual(await fileNames(work), [BLAS]);
+});
+
+test("fetch: two fetches into one directory at the same time: the second one is refused", async (d) => {
+  const recordsDir = join(d.env.XDG_STATE_HOME, "run-outputs", "fetches");
+  await using _first = await openWorkDir(d.out, { recordsDir });
+  const { err } = await runs(1, d.args, d.env);
+  assert.match(err, /^error: [^\n]*another process is unpacking to the same place[^\n]*\n$/);
+});
+
+test("fetch: without a directory for its state it works, and leaves nothing", async (d) => {
+  const { err } = await runs(6, [...d.args, BLAS, "--max-members", "2"]);
+  assert.doesNotMatch(err, /kept in/);
+  assert.deepEqual(await entries(d.dir), ["staging"]);
+  // A state directory that can't be made is one line, and no reason not to fetch.
+  const file = join(d.env.XDG_STATE_HOME, "file");
+  await Deno.writeTextFile(file, "");
+  const { err: noted } = await runs(0, d.args, { XDG_STATE_HOME: file, LOCALAPPDATA: file });
+  assert.match(noted, /^warning: Cannot write to [^\n]*the next one starts again\n$/);
+  assert.deepEqual(await fileNames(d.out), UNPACKED);
+  assert.deepEqual(await entries(d.dir), ["out", "staging"]);
+});
+
+test("fetch: what an archive or another user has put under our names is never used", async (d) => {
+  await writeTree(d.dir, {
+    "victim/precious": "theirs",
+    ".out.run-outputs-fetch/staging/journal.json": "{}",
+    [`.out.run-outputs-fetch-012345678901/${BASE}`]: "another archive",
+    "out/.run-outputs-fetch-012345678901/staging/saved/0": "theirs",
+  });
+  await Deno.symlink("victim", join(d.dir, ".out.run-outputs-fetch-abcdefabcdef"));
+  const { err } = await runs(0, d.args, d.env);
+  const notes = err.split("\n").filter((line) => line !== "");
+  assert.equal(notes.length, 3, err);
+  for (const note of notes) assert.match(note, /^warning: .*run-outputs-fetch-\w{12}' is left by /);
+  assert.equal(await Deno.readTextFile(join(d.dir, "victim/precious")), "theirs");
+  assert.deepEqual(await entries(d.dir), [
+    ".out.run-outputs-fetch",
+    ".out.run-outputs-fetch-012345678901",
+    ".out.run-outputs-fetch-abcdefabcdef",
+    "out",
+    "staging",
+    "victim",
+  ]);
+});
+
+test("fetch: a working directory that was exchanged is not the one that is recorded", async (d) => {
+  const { kept_in: work } = await runJson(6, [...d.args, BLAS, "--max-members", "2"], d.env);
+  await Deno.rename(work, `${work}-moved`);
+  await writeTree(d.dir, { "victim/precious": "theirs" });
+  await Deno.symlink("victim", work);
+  await runs(0, d.args, d.env);
+  assert.deepEqual(await entries(join(d.dir, "victim")), ["precious"]);
 });
 
 test("fetch: where nothing is kept, nothing is left: no work directory, no output directory", async (d) => {
@@ -313,13 +373,16 @@ test("fetch: what can't be removed in the end is a warning, and is in no other f
   {
     using _held = refuseToRemove("held");
     for (let i = 0; i < 3; i++) {
-      const { err } = await runs(0, d.args);
-      assert.match(err, /^warning: Cannot remove '[^\n]*\.out\.run-outputs-fetch[^\n]*is in place/);
+      const { err } = await runs(0, d.args, d.env);
+      assert.match(
+        err,
+        /^warning: Cannot remove '[^\n]*\.out\.run-outputs-fetch-\w+[^\n]*is in place/,
+      );
       assert.equal(err.split("\n").length, 2, err);
       assert.deepEqual(await fileNames(d.out), UNPACKED);
     }
   }
-  const { err } = await runs(0, d.args);
+  const { err } = await runs(0, d.args, d.env);
   assert.equal(err, "");
   assert.deepEqual(await entries(d.dir), ["out", "staging"]);
 });
