@@ -7,7 +7,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { RunOutputsError } from "../errors/error.ts";
 import type { FindSelector } from "../operations/find/find.ts";
-import { type Age, age, list, nonEmpty, wholeNumber } from "./options.ts";
+import { type Age, age, names, nonEmpty, wholeNumber } from "./options.ts";
 
 /** The values of the options. */
 export interface FindCommandOptions {
@@ -44,8 +44,7 @@ export function withFindOptions(command: Command): Command {
         .argParser(nonEmpty),
     )
     .addOption(
-      add("--workflow <file>", "runs of this workflow (default: multi_arch_ci.yml)")
-        .argParser(nonEmpty),
+      add("--workflow <file>", "runs of this workflow (default: multi_arch_ci.yml)"),
     )
     .addOption(
       add("--max-commits <number>", "look at so many commits (default: 50)")
@@ -142,9 +141,8 @@ function refuseAlone(
 
 function regexes(value: string, previous: readonly RegExp[] = []): readonly RegExp[] {
   try {
-    return [...previous, new RegExp(nonEmpty(value))];
+    return [...previous, new RegExp(value)];
   } catch (error) {
-    if (error instanceof InvalidArgumentError) throw error;
     throw new InvalidArgumentError((error as Error).message);
   }
 }
@@ -152,7 +150,7 @@ function regexes(value: string, previous: readonly RegExp[] = []): readonly RegE
 /** `--artifact-group` and `--amdgpu-targets` of `find`. */
 export function withGroupOptions(command: Command): Command {
   const add = (flags: string, text: string) =>
-    new Option(flags, text).argParser(list).helpGroup("Options that choose artifacts:");
+    new Option(flags, text).argParser(names).helpGroup("Options that choose artifacts:");
   return command
     .addOption(
       add("--artifact-group <names>", "of these groups, such as gfx94X-dcgpu, and generic ones"),

@@ -16,7 +16,7 @@ import type { WaitOptions } from "../operations/fetch/wait.ts";
 import type { FindCommandOptions } from "./find_options.ts";
 import type { Io } from "./terminal/io.ts";
 import type { Output } from "./terminal/output.ts";
-import { namedRepository, type RunOptions, thisPlatform } from "./run_root.ts";
+import { namedRepository, platformOf, type RunOptions } from "./run_root.ts";
 import type { OpenStorage } from "./storage.ts";
 
 /**
@@ -94,7 +94,7 @@ export async function search(command: FindCommand): Promise<Found> {
     repository: resolveRepository(namedRepository(options), {
       GITHUB_REPOSITORY: io.env("GITHUB_REPOSITORY"),
     }),
-    platform: options.platform ?? thisPlatform(),
+    platform: platformOf(options, io),
     workflow: options.workflow,
     maxCommits: options.maxCommits,
     nearestAncestor: options.nearestAncestor,

@@ -23,6 +23,7 @@ import { staleUploadsCommand } from "./commands/stale_uploads.ts";
 import { diffCommand } from "./commands/diff/diff.ts";
 import { verifyCommand } from "./commands/verify/verify.ts";
 import type { Context } from "./context.ts";
+import { ignoreEmptyValues } from "./empty_values.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
 import { resolveHelp } from "./help.ts";
 import { completeHints, type Invocation, invocationOf } from "./hints.ts";
@@ -130,6 +131,7 @@ function configure(command: Command, io: Io): void {
     getOutHelpWidth: () => 100,
     getErrHelpWidth: () => 100,
   });
+  ignoreEmptyValues(command);
   for (const child of command.commands) configure(child, io);
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { RunOutputsError } from "../errors/error.ts";
+import { invalid, RunOutputsError } from "../errors/error.ts";
 import type { OutputOptions } from "./terminal/output.ts";
 import type { RunOptions } from "./run_root.ts";
 import type { S3Options } from "./storage.ts";
@@ -35,8 +35,11 @@ export function withRunOptions(command: Command, layoutMatters = true): Command 
 export function withRunNameOptions(command: Command): Command {
   return withPlace(
     command.addOption(
-      new Option("--run-id <id>", "the run (default: $GITHUB_RUN_ID, else 'local' on a disk)")
-        .argParser(nonEmpty).helpGroup(RUN),
+      new Option(
+        "--run-id <id>",
+        "the run (default: $THEROCK_RUN_ID, else $GITHUB_RUN_ID, else 'local' on a disk)",
+      )
+        .helpGroup(RUN),
     ),
   );
 }
@@ -56,7 +59,10 @@ function withLayout(command: Command, layoutMatters: boolean): Command {
 function withPlace(command: Command): Command {
   return command
     .addOption(
-      new Option("--platform <name>", "linux or windows (default: this system)")
+      new Option(
+        "--platform <name>",
+        "linux or windows (default: $THEROCK_PLATFORM, else this system)",
+      )
         .choices(["linux", "windows"]).helpGroup(RUN),
     )
     .addOption(
@@ -97,15 +103,16 @@ export function withS3Options(command: Command): Command {
       new Option(
         "--endpoint-url <url>",
         "an S3 server (default: $AWS_ENDPOINT_URL_S3, else Amazon's)",
-      ).argParser(nonEmpty).helpGroup(S3),
+      ).helpGroup(S3),
     )
     .addOption(
-      new Option("--region <name>", "its region (default: $AWS_REGION, else us-east-2)")
-        .argParser(nonEmpty).helpGroup(S3),
+      new Option("--region <name>", "its region (default: $AWS_REGION, else us-east-2)").helpGroup(
+        S3,
+      ),
     )
     .addOption(
       new Option("--profile <name>", "a profile of ~/.aws/config (default: $AWS_PROFILE)")
-        .argParser(nonEmpty).helpGroup(S3),
+        .helpGroup(S3),
     )
     .addOption(
       new Option("--no-sign-request", "read public objects without credentials").helpGroup(S3),
@@ -119,7 +126,10 @@ export function withUploadOptions(command: Command): Command {
       withS3Options(
         command
           .addOption(
-            new Option("--output-dir <dir>", "write to this local directory, not to S3")
+            new Option(
+              "--output-dir <dir>",
+              "write to this local directory, not to S3 (default: $THEROCK_LOCAL_STAGING_DIR)",
+            )
               .argParser(nonEmpty).helpGroup(STORAGE),
           )
           .addOption(ifExists())
@@ -129,13 +139,13 @@ export function withUploadOptions(command: Command): Command {
               "--part <name>",
               "the part of the outputs manifest that tells of this upload (default: by job, " +
                 "command and what is uploaded)",
-            ).argParser(nonEmpty).helpGroup(STORAGE),
+            ).helpGroup(STORAGE),
           )
           .addOption(
             new Option(
               "--expect-parts <names>",
               "the parts that the run has when it is complete (repeat, or use commas)",
-            ).argParser(list).helpGroup(STORAGE),
+            ).argParser(names).helpGroup(STORAGE),
           )
           .addOption(
             new Option("--no-index", "leave the index pages as they are").helpGroup(STORAGE),
@@ -167,7 +177,7 @@ export function withReadOptions(command: Command): Command {
 /** Adds the options of a command that reads two runs, which its arguments name. */
 export function withReadTwoOptions(command: Command): Command {
   const other = (flags: string, what: string) =>
-    new Option(flags, `${what} of run_b, where it is another`).argParser(nonEmpty).helpGroup(RUN);
+    new Option(flags, `${what} of run_b, where it is another`).helpGroup(RUN);
   return withOutputOptions(
     withS3Options(
       withRunPlaceOptions(
@@ -178,7 +188,7 @@ export function withReadTwoOptions(command: Command): Command {
         .addOption(other("--repo-b <owner/name>", "the repository"))
         .addOption(other("--release-type-b <type>", "the release type"))
         .addOption(other("--bucket-b <name>", "the bucket"))
-        .addOption(other("--staging-dir-b <dir>", "the local directory")),
+        .addOption(other("--staging-dir-b <dir>", "the local directory").argParser(nonEmpty)),
     ),
   );
 }
@@ -241,27 +251,55 @@ export function concurrency(
     .argParser(wholeNumber(1, 1000)).helpGroup(STORAGE);
 }
 
-/** `--include` and `--exclude` share this: the option can be repeated, or be one list. */
+/**
+ * Reads a list of globs: the option can be repeated, or have items between `,` or `;`. Blanks around
+ * an item do not belong to it; blanks in it do.
+ *
+ * @param value The option's value.
+ * @param previous What was given before.
+ * @returns All items.
+ */
 export function list(value: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, ...splitList(value)];
 }
 
+/** Reads a list of names as {@linkcode list} does; they have no blanks, so these part them too. */
+export function names(value: string, previous: readonly string[] = []): readonly string[] {
+  return list(value.trim().replace(/\s+/g, ","), previous);
+}
+
 /**
- * Splits a list at its commas; those inside `{…}` belong to a glob.
+ * Reads globs that are arguments, each of which can be a list.
+ *
+ * @param args The arguments.
+ * @returns All globs.
+ * @throws {RunOutputsError} `invalid`, for an argument without any: what is left out by mistake must
+ * not mean everything.
+ */
+export function globs(args: readonly string[]): readonly string[] {
+  return args.flatMap((arg) => {
+    const items = splitList(arg);
+    if (items.length === 0) throw invalid("pattern", arg, "a glob, such as 'blas_*'");
+    return items;
+  });
+}
+
+/**
+ * Splits a list at `,` and `;`. Those inside `{…}` and behind a backslash belong to a glob.
  *
  * @param value The list.
- * @returns Its items; empty ones are kept, for whoever checks them.
+ * @returns Its items without blanks around them; empty ones are left out.
  */
 export function splitList(value: string): string[] {
   const items = [""];
   let depth = 0;
-  for (const character of value) {
+  for (const [character] of value.matchAll(/\\.|./gsu)) {
     if (character === "{") depth++;
     if (character === "}" && depth > 0) depth--;
-    if (character === "," && depth === 0) items.push("");
+    if (/^[,;]$/.test(character) && depth === 0) items.push("");
     else items[items.length - 1] += character;
   }
-  return items;
+  return items.map((item) => item.trim()).filter((item) => item !== "");
 }
 
 /**
@@ -279,13 +317,15 @@ export function required<T>(value: T | undefined, flags: string): T {
 }
 
 /**
- * Reads a value that must not be empty: an unset variable in a script makes one.
+ * Reads a value that must not be empty: an unset variable in a script makes one. It is for arguments,
+ * and for options without which a command works on another run, or on S3 in place of a directory.
+ * All other options count as not given.
  *
  * @param value The value.
  * @returns The value.
  */
 export function nonEmpty(value: string): string {
-  if (value === "") throw new InvalidArgumentError("It is empty.");
+  if (value.trim() === "") throw new InvalidArgumentError("It is empty.");
   return value;
 }
 

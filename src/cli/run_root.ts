@@ -48,14 +48,15 @@ export function runRoot(
   output: Output,
 ): RunOutputRoot {
   const jobsRunId = io.env("GITHUB_RUN_ID") || undefined;
-  const runId = options.runId ?? jobsRunId ?? (purpose.onDisk ? "local" : undefined);
+  const runId = options.runId ?? (io.env("THEROCK_RUN_ID") || undefined) ?? jobsRunId ??
+    (purpose.onDisk ? "local" : undefined);
   if (runId === undefined) {
     throw new RunOutputsError(
       "invalid",
-      "Missing run id: give --run-id ID (outside of a GitHub job there is no $GITHUB_RUN_ID)",
+      "Missing run id: give --run-id ID (neither $THEROCK_RUN_ID nor $GITHUB_RUN_ID is set)",
     );
   }
-  const platform = options.platform ?? thisPlatform();
+  const platform = platformOf(options, io);
   const question = describeRun({
     runId,
     repository: namedRepository(options),
@@ -102,12 +103,19 @@ export function namedRepository({ repo, runGithubRepo }: RunOptions): string | u
 }
 
 /**
- * The platform of the system that this runs on.
+ * The platform that is meant.
  *
- * @returns The platform.
- * @throws {RunOutputsError} `invalid`, if no run builds for this system.
+ * @param options The value of `--platform`.
+ * @param io The environment.
+ * @returns That platform, else `$THEROCK_PLATFORM`, else the one of the system that this runs on.
+ * @throws {RunOutputsError} `invalid`, if `$THEROCK_PLATFORM` is none, or no run builds for this
+ * system.
  */
-export function thisPlatform(): Platform {
+export function platformOf({ platform }: Pick<RunOptions, "platform">, io: Io): Platform {
+  if (platform !== undefined) return platform;
+  const named = io.env("THEROCK_PLATFORM") || undefined;
+  if (named === "linux" || named === "windows") return named;
+  if (named !== undefined) throw invalid("$THEROCK_PLATFORM", named, "linux or windows");
   const { os } = Deno.build;
   if (os === "linux" || os === "windows") return os;
   throw new RunOutputsError(

@@ -9,7 +9,7 @@ import { diskError } from "../errors/disk.ts";
 import { RunOutputsError } from "../errors/error.ts";
 import type { GpuFamilies } from "../layout/gpu_families_data.ts";
 import type { ArtifactSelection } from "../operations/artifacts/select.ts";
-import { list, nonEmpty } from "./options.ts";
+import { list, names } from "./options.ts";
 
 /** The heading of these options. */
 export const WHICH = "Options that choose artifacts:";
@@ -47,15 +47,16 @@ export function withSelectionOptions(command: Command, excluded: string): Comman
     )
     .addOption(
       new Option("--families-file <file>", "a CMake file that lists families and their GPUs")
-        .argParser(nonEmpty).helpGroup(WHICH),
+        .helpGroup(WHICH),
     )
     .addOption(chosen("--components <names>", "these components: lib, run, dev, dbg, doc, test"));
 }
 
 /** An option that takes a list. */
 export function chosen(flags: string, text: string): Option {
-  const parse = (value: string, previous?: readonly string[]) => list(nonEmpty(value), previous);
-  return new Option(flags, text).argParser(parse).helpGroup(WHICH);
+  return new Option(flags, text).argParser(flags.includes("<globs>") ? list : names).helpGroup(
+    WHICH,
+  );
 }
 
 /**

@@ -31,6 +31,7 @@ interface ReadOptions extends S3Options {
   readonly stagingDir?: string;
   readonly bucket?: string;
   readonly bucketB?: string;
+  readonly sourceBucket?: string;
 }
 
 /** An open storage. */
@@ -227,10 +228,32 @@ export function stagingDirOf(
   return options.stagingDir ?? (io.env("THEROCK_LOCAL_STAGING_DIR") || undefined);
 }
 
-/** The options that mean nothing where a run is read from a directory. */
+/**
+ * The directory that an upload writes to in place of S3. What is tried locally, with
+ * `$THEROCK_LOCAL_STAGING_DIR`, must not upload for real. A note tells of options that have no
+ * effect there.
+ *
+ * @param options The value of `--output-dir` and the options for S3.
+ * @param io The environment.
+ * @param output Where the note goes.
+ * @returns The directory, if there is one.
+ */
+export function outputDirOf(
+  { outputDir: stagingDir, ...options }:
+    & Omit<ReadOptions, "stagingDir">
+    & { readonly outputDir?: string },
+  io: Io,
+  output: Output,
+): string | undefined {
+  tellUnused({ ...options, stagingDir }, io, output, "--output-dir");
+  return stagingDirOf({ stagingDir }, io);
+}
+
+/** The options that mean nothing where a run is in a directory. */
 const S3_ONLY = [
   ["bucket", "--bucket"],
   ["bucketB", "--bucket-b"],
+  ["sourceBucket", "--source-bucket"],
   ["endpointUrl", "--endpoint-url"],
   ["region", "--region"],
   ["profile", "--profile"],
@@ -244,8 +267,14 @@ const S3_ONLY = [
  * @param options The values of the options.
  * @param io The environment.
  * @param output Where to.
+ * @param flag The option that names a directory.
  */
-export function tellUnused(options: ReadOptions, io: Io, output: Output): void {
+export function tellUnused(
+  options: ReadOptions,
+  io: Io,
+  output: Output,
+  flag = "--staging-dir",
+): void {
   const dir = stagingDirOf(options, io);
   if (dir === undefined || options.stagingDir !== undefined) return;
   const unused = S3_ONLY.flatMap(([name, flag]) => {
@@ -256,7 +285,7 @@ export function tellUnused(options: ReadOptions, io: Io, output: Output): void {
   const has = unused.length === 1 ? "has" : "have";
   output.note(
     `'${dir}' ($THEROCK_LOCAL_STAGING_DIR) is used: ${unused.join(" and ")} ${has} no effect ` +
-      "there; unset the variable, or give --staging-dir",
+      `there; unset the variable, or give ${flag}`,
   );
 }
 

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { main } from "../../src/cli/main.ts";
-import { runJson, runs } from "../support/command_line.ts";
+import { refused, runJson, runs } from "../support/command_line.ts";
 import { FakeIo } from "../support/fake_io.ts";
-import { putArchives } from "../support/staging.ts";
+import { makeBuild, putArchives } from "../support/staging.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 
 const JOB = {
@@ -75,13 +75,100 @@ Deno.test("environment: RELEASE_TYPE of this job says nothing of another run", a
   }
 });
 
-Deno.test("environment: THEROCK_LOCAL_STAGING_DIR is not where an upload writes", async () => {
+Deno.test("environment: THEROCK_LOCAL_STAGING_DIR is where an upload writes", async () => {
   await using temp = await tempDir();
   await writeTree(temp.path, { "in/a.txt": "a" });
-  const env = { THEROCK_LOCAL_STAGING_DIR: join(temp.path, "staging") };
-  const upload = ["upload", "files", join(temp.path, "in"), "--to", "x", "--run-id", "1"];
-  const { err } = await runs(2, [...upload, "--endpoint-url", "nowhere"], env);
-  assert.match(err, /endpoint URL "nowhere"/, "it went to S3");
+  const staging = join(temp.path, "staging");
+  const env = { THEROCK_LOCAL_STAGING_DIR: staging };
+  const upload = ["upload", "files", join(temp.path, "in"), "--to", "x", "--platform", "linux"];
+  const { out, err } = await runs(0, upload, env);
+  assert(out.includes(join(staging, "local-linux")), out);
+  assert.equal(err, "");
+  // Whoever names a bucket would not expect that nothing goes there.
+  const told = await runs(0, [...upload, "--bucket", "lab", "--region", "here"], env);
+  assert.equal(
+    told.err,
+    `note: '${staging}' ($THEROCK_LOCAL_STAGING_DIR) is used: --bucket and --region have no ` +
+      "effect there; unset the variable, or give --output-dir\n",
+  );
+  const named = join(temp.path, "named");
+  assert.equal((await runJson(0, [...upload, "--output-dir", named], env)).output_dir, named);
+});
+
+Deno.test("environment: THEROCK_LOCAL_STAGING_DIR is each end of a copy that no option names", async () => {
+  await using temp = await tempDir();
+  const [staging, other] = [join(temp.path, "staging"), join(temp.path, "other")];
+  await putArchives(join(staging, "1-linux"), ["a_lib_generic.tar.xz"]);
+  await putArchives(join(other, "1-linux"), ["b_lib_generic.tar.xz"]);
+  const env = { THEROCK_LOCAL_STAGING_DIR: staging };
+  const copy = ["copy", "--platform", "linux", "--source-run-id", "1"];
+  const inside = await runJson(0, [...copy, "--run-id", "2", "--endpoint-url", "nowhere"], env);
+  assert.deepEqual([inside.source.staging_dir, inside.output_dir], [staging, staging]);
+  const into = await runJson(0, [...copy, "--run-id", "2", "--from-staging", other], env);
+  assert.deepEqual([into.source.staging_dir, into.output_dir], [other, staging]);
+  const out = await runJson(0, [...copy, "--run-id", "2", "--to-staging", other], env);
+  assert.deepEqual([out.source.staging_dir, out.output_dir], [staging, other]);
+  for (
+    const [args, text] of [
+      [["--bucket", "lab"], "--bucket has no"],
+      [["--from-staging", other, "--bucket", "lab"], "--bucket has no"],
+      [["--to-staging", other, "--source-bucket", "lab"], "--source-bucket has no"],
+    ] as const
+  ) {
+    const { err } = await runs(0, [...copy, "--run-id", "2", ...args], env);
+    assert(err.includes(text), err);
+  }
+});
+
+Deno.test("environment: THEROCK_LOCAL_STAGING_DIR is where an import writes", async () => {
+  await using temp = await tempDir();
+  const [from, staging] = [join(temp.path, "from"), join(temp.path, "staging")];
+  await putArchives(join(from, "1-linux"), ["a_lib_generic.tar.xz"]);
+  const tar = join(temp.path, "x.tar");
+  await runs(0, ["export", tar, "1-linux", "--staging-dir", from]);
+  const env = { THEROCK_LOCAL_STAGING_DIR: staging };
+  assert.equal((await runJson(0, ["import", tar], env)).output_dir, staging);
+  const { err } = await runs(0, ["import", tar, "--bucket", "lab"], env);
+  assert(err.includes("--bucket has no effect"), err);
+});
+
+Deno.test("environment: THEROCK_RUN_ID and THEROCK_PLATFORM come before the job's own", async () => {
+  const env = { ...JOB, THEROCK_RUN_ID: "77", THEROCK_PLATFORM: "windows" };
+  const prefix = async (args: string[], env: Record<string, string>) =>
+    (await runJson(0, ["path", "root", ...args], env)).prefix;
+  assert.equal(await prefix([], env), "77-windows");
+  assert.equal(await prefix(["--run-id", "8", "--platform", "linux"], env), "8-linux");
+  assert.equal(
+    await prefix(["--platform", "linux"], { ...JOB, THEROCK_RUN_ID: "", THEROCK_PLATFORM: "" }),
+    "123-linux",
+  );
+  await refused(["path", "root"], ["$THEROCK_PLATFORM", '"mac"', "linux or windows"], {
+    env: { ...JOB, THEROCK_PLATFORM: "mac" },
+  });
+});
+
+Deno.test("environment: ARTIFACT_GROUP and BUILD_DIR stand for options that are not given", async () => {
+  await using temp = await tempDir();
+  const build = join(temp.path, "out");
+  await makeBuild(build);
+  const env = { ARTIFACT_GROUP: "gfx1-all", BUILD_DIR: build };
+  const to = ["--output-dir", join(temp.path, "s"), "--platform", "linux"];
+  const paths = async (args: string[], given = env) =>
+    (await runJson(0, [...args, ...to], given)).files.map((file: { path: string }) => file.path);
+  const inGroup = (path: string) => path.startsWith("logs/gfx1-all/");
+  assert((await paths(["upload", "build"])).some(inGroup));
+  assert((await paths(["upload", "logs", join(build, "logs")])).some(inGroup));
+  assert(!(await paths(["upload", "build", "--artifact-group", "g"])).some(inGroup));
+  const stage = await paths(["upload", "stage", "--stage", "s"]);
+  assert(stage.includes("logs/s/build.log"), `${stage}`);
+  await refused(["upload", "build", ...to], ["Missing option --artifact-group"], {
+    env: { ...env, ARTIFACT_GROUP: "" },
+  });
+  await refused(["upload", "stage", "--stage", "s", ...to], ["'build'"], { code: 3 });
+  await writeTree(temp.path, { "dist/a-1.0-py3-none-any.whl": "x" });
+  const python = ["upload", "python", join(temp.path, "dist"), "--no-index"];
+  assert((await paths(python)).includes("python/gfx1-all/a-1.0-py3-none-any.whl"));
+  assert((await paths([...python, "--multiarch"])).includes("python/a-1.0-py3-none-any.whl"));
 });
 
 Deno.test("environment: what may not be looked at is one line, without Deno's own advice", async () => {

@@ -42,7 +42,7 @@ const CASES: readonly Case[] = [
   [["upload", "artifacts", "nope", ...O], 3, ["'nope'"]],
   [["upload", "artifacts", "", ...O], 2, ["dir"]],
   [["upload", "logs", "stage", ...O], 2, ["--artifact-group"]],
-  [["upload", "logs", "stage", ...O, ...G, "--include", ""], 2, ["include pattern", '""']],
+  [["upload", "logs", "stage", ...O, "--artifact-group", ""], 2, ["--artifact-group"]],
   [["upload", "logs", "stage", ...O, ...G, "--exclude", "../x"], 2, ["exclude pattern", "../x"]],
   [["upload", "logs", "stage", ...O, ...G, "--include", "zz"], 3, ["Nothing to upload", "'zz'"]],
   [["upload", "files", "stage", ...O], 2, ["--to"]],
@@ -124,7 +124,7 @@ const CASES: readonly Case[] = [
   [["path", "artifact", "a", "b", "--run-id", "1"], 2, ['"b"']],
   [["path", "artifact", "a/b", "--run-id", "1"], 2, ["artifact file name", '"a/b"']],
   [["path", "root", "--platform", "linux"], 2, ["--run-id"]],
-  [["path", "root", "--run-id", ""], 2, ["--run-id"]],
+  [["path", "root", "--run-id", ""], 2, ["Missing run id", "--run-id"]],
   [["path", "root", "--run-id", "1", "--format", "xml"], 2, ["--format", "'xml'", "https"]],
   [
     ["path", "root", "--run-id", "1", "--repo", "a/b", "--run-github-repo", "c/d"],

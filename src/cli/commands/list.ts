@@ -12,7 +12,7 @@ import { OUTPUT_KINDS, type OutputKind } from "../../layout/classify.ts";
 import type { MissingOutput, RunOutput } from "../../operations/manifest/list_outputs.ts";
 import type { Context } from "../context.ts";
 import { manifestJson, readRunManifest, tellUnfinished } from "../run_manifest.ts";
-import { list, noManifest, type ReadCommandOptions, withReadOptions } from "../options.ts";
+import { names, noManifest, type ReadCommandOptions, withReadOptions } from "../options.ts";
 import { columns, formatBytes, Output, plural } from "../terminal/output.ts";
 import { runRoot } from "../run_root.ts";
 import { openForReading, stagingDirOf } from "../storage.ts";
@@ -37,7 +37,7 @@ export function listCommand(context: Context): Command {
       new Option(
         "--kind <names>",
         `only these kinds (repeat, or use commas): ${OUTPUT_KINDS.join(", ")}`,
-      ).argParser(list),
+      ).argParser(names),
     )
     .addOption(noManifest())
     .addHelpText(

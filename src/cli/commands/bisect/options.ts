@@ -13,9 +13,9 @@ import { type FetchCommandOptions, withFetchOptions } from "../fetch/options.ts"
 import { type FindCommandOptions, withFindOptions, withGroupOptions } from "../../find_options.ts";
 import { cacheDir } from "../../github.ts";
 import type { Io } from "../../terminal/io.ts";
-import { list, nonEmpty, withOutputOptions, withReadOptions } from "../../options.ts";
+import { globs, withOutputOptions, withReadOptions } from "../../options.ts";
 import type { OutputOptions } from "../../terminal/output.ts";
-import { namedRepository, thisPlatform } from "../../run_root.ts";
+import { namedRepository, platformOf } from "../../run_root.ts";
 import { stagingDirOf } from "../../storage.ts";
 
 /** The values of the options that say what is fetched for each commit, from where and how. */
@@ -82,7 +82,7 @@ export function withBisectFetchOptions(command: Command): Command {
     new Option(
       "-o, --output-dir <dir>",
       "the directory that gets a directory for each commit (default: commits in --state-dir)",
-    ).argParser(nonEmpty),
+    ),
   );
   const donors = [withFetchOptions, withFindOptions, withGroupOptions, withReadOptions]
     .flatMap((withOptions) => withOptions(new Command()).options);
@@ -98,7 +98,7 @@ export function withBisectFetchOptions(command: Command): Command {
       new Option(
         "--cache-dir <dir>",
         "keep archives and GitHub's answers here (default: ${XDG_CACHE_HOME:-~/.cache}/run-outputs)",
-      ).argParser(nonEmpty).helpGroup("Options for the cache:"),
+      ).helpGroup("Options for the cache:"),
     )
     .addOption(
       new Option("--no-cache", "keep no archives, and fetch none ahead")
@@ -110,8 +110,7 @@ export function withBisectFetchOptions(command: Command): Command {
 export function withBisectOptions(command: Command): Command {
   return withOutputOptions(
     command.addOption(
-      new Option("--state-dir <dir>", "where the bisect is kept").default(STATE_DIR)
-        .argParser(nonEmpty),
+      new Option("--state-dir <dir>", "where the bisect is kept").default(STATE_DIR),
     ),
   );
 }
@@ -167,7 +166,7 @@ export function settled(
       GITHUB_REPOSITORY: io.env("GITHUB_REPOSITORY"),
     }),
     runGithubRepo: undefined,
-    platform: options.platform ?? thisPlatform(),
+    platform: platformOf(options, io),
   };
 }
 
@@ -219,7 +218,7 @@ export function readBisectArgs(
       { cause },
     );
   }
-  return { ...command.opts(), include: command.args.flatMap((item) => list(item)) } as
+  return { ...command.opts(), include: globs(command.args) } as
     & BisectFetchOptions
     & { readonly outputDir: string; readonly repo: string };
 }

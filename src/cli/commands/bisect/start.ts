@@ -25,7 +25,7 @@ import {
   withBisectStore,
 } from "./session.ts";
 import type { Context } from "../../context.ts";
-import { list, nonEmpty, required } from "../../options.ts";
+import { globs, required } from "../../options.ts";
 import { Output, plural } from "../../terminal/output.ts";
 import { checkOutputDir, tellUnused } from "../../storage.ts";
 
@@ -52,8 +52,8 @@ export function bisectStartCommand(context: Context): Command {
     .addArgument(
       new Argument("[include...]", "globs of artifacts to fetch, such as 'blas_*' (default: all)"),
     )
-    .option(GOOD, "a commit without the trouble: a SHA, a branch, a tag (required)", nonEmpty)
-    .option(BAD, "a later one that has it (required)", nonEmpty)
+    .option(GOOD, "a commit without the trouble: a SHA, a branch, a tag (required)")
+    .option(BAD, "a later one that has it (required)")
     .addOption(
       new Option("--first-parent", "only commits of the branch itself, not those merged into it"),
     )
@@ -82,7 +82,7 @@ Examples:
       const bad = required(options.bad, BAD);
       checkBisectOptions(options);
       tellUnused(options, io, output);
-      const given = { ...options, include: include.flatMap((item) => list(item)) };
+      const given = { ...options, include: globs(include) };
       const chosen = settled(given, options.stateDir, io);
       await checkOutputDir(chosen.outputDir);
       const args = bisectArgs(chosen);

@@ -12,7 +12,7 @@ import type { CopyPlan } from "../../../operations/copy/plan.ts";
 import type { Context } from "../../context.ts";
 import { type CopyCommandOptions, openEnds, withCopyOptions } from "./options.ts";
 import { exitCodeOfResults } from "../../exit_codes.ts";
-import { list } from "../../options.ts";
+import { globs } from "../../options.ts";
 import { Output, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { manifestJson, readRunManifest, tellUnfinished } from "../../run_manifest.ts";
@@ -56,7 +56,7 @@ Examples:
       const output = new Output(context.io, options);
       const signal = context.interruption();
       checkSelectionOptions(options);
-      const selection = await selectionOf(options, include.flatMap((item) => list(item)));
+      const selection = await selectionOf(options, globs(include));
       using ends = await openEnds(options, context.io, output, signal);
       const { source, target, from, to } = ends;
       const { planCopy } = await import("../../../operations/copy/plan.ts");

@@ -29,7 +29,7 @@ import {
 } from "../../options.ts";
 import { Output, type OutputOptions, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
-import { openForUpload, type OpenStorage, type S3Options } from "../../storage.ts";
+import { openForUpload, type OpenStorage, outputDirOf, type S3Options } from "../../storage.ts";
 import { reportedFiles, resultLines, summaryLine, tellTrouble } from "../../transfer_report.ts";
 
 /** The values of the command's options. */
@@ -53,12 +53,14 @@ export function importCommand(context: Context): Command {
     )
     .addArgument(new Argument("<file>", "the tar file"))
     .addOption(
-      new Option("--output-dir <dir>", "write to this local directory, not to S3")
+      new Option(
+        "--output-dir <dir>",
+        "write to this local directory, not to S3 (default: $THEROCK_LOCAL_STAGING_DIR)",
+      )
         .argParser(nonEmpty).helpGroup(STORAGE),
     )
     .addOption(
-      new Option("--bucket <name>", "write to this bucket")
-        .argParser(nonEmpty).helpGroup(STORAGE),
+      new Option("--bucket <name>", "write to this bucket").helpGroup(STORAGE),
     )
     .addOption(ifExists())
     .addOption(concurrency())
@@ -79,19 +81,26 @@ Examples:
     async (file: string, options: ImportCommandOptions) => {
       const output = new Output(context.io, options);
       const signal = context.interruption();
-      const { bucket, outputDir, dryRun = false } = options;
-      // Which bucket is written to must not be decided by a file from elsewhere.
-      required(bucket ?? outputDir, "--output-dir <dir> or --bucket <name>: where the runs go");
-      if (bucket !== undefined && outputDir !== undefined) {
+      const { dryRun = false } = options;
+      if (options.bucket !== undefined && options.outputDir !== undefined) {
         throw new RunOutputsError("invalid", "Cannot use --bucket with --output-dir: choose one");
       }
+      const outputDir = outputDirOf(options, context.io, output);
+      const bucket = outputDir === undefined ? options.bucket : undefined;
+      // Which bucket is written to must not be decided by a file from elsewhere.
+      required(outputDir ?? bucket, "--output-dir <dir> or --bucket <name>: where the runs go");
       const { ExportArchive } = await import("../../../operations/copy/export_archive.ts");
       const archive = await ExportArchive.open(file, { signal });
       const targets = archive.roots.map((root) =>
         bucket === undefined ? root : inBucket(root, bucket)
       );
       if (targets.length === 0) return nothing(file, output);
-      using storage = await openForUpload(options, targets[0].root(), context.io, output);
+      using storage = await openForUpload(
+        { ...options, outputDir },
+        targets[0].root(),
+        context.io,
+        output,
+      );
       const { planCopy } = await import("../../../operations/copy/plan.ts");
       const show = ({ key }: { readonly key: string }) => `${archive.path}: ${key}`;
       // All of them before the first is written: one that is broken must not be found half way.

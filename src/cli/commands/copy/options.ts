@@ -33,6 +33,8 @@ import {
   openS3,
   type OpenStorage,
   type S3Options,
+  stagingDirOf,
+  tellUnused,
 } from "../../storage.ts";
 
 /** The values of the command's options. */
@@ -67,8 +69,7 @@ export function requireComplete(): Option {
 
 /** Adds the options. */
 export function withCopyOptions(command: Command): Command {
-  const source = (flags: string, text: string) =>
-    new Option(flags, text).argParser(nonEmpty).helpGroup(SOURCE);
+  const source = (flags: string, text: string) => new Option(flags, text).helpGroup(SOURCE);
   const storage = (flags: string, text: string) =>
     new Option(flags, text).argParser(nonEmpty).helpGroup(STORAGE);
   withSelectionOptions(command, "outputs")
@@ -87,8 +88,18 @@ export function withCopyOptions(command: Command): Command {
       ),
     );
   withRunNameOptions(command)
-    .addOption(storage("--from-staging <dir>", "copy from this local directory, not from S3"))
-    .addOption(storage("--to-staging <dir>", "copy into this local directory, not to S3"))
+    .addOption(
+      storage(
+        "--from-staging <dir>",
+        "copy from this local directory, not from S3 (default: $THEROCK_LOCAL_STAGING_DIR)",
+      ),
+    )
+    .addOption(
+      storage(
+        "--to-staging <dir>",
+        "copy into this local directory, not to S3 (default: $THEROCK_LOCAL_STAGING_DIR)",
+      ),
+    )
     .addOption(ifExists())
     .addOption(concurrency())
     .addOption(noManifest())
@@ -116,8 +127,8 @@ export interface CopyEnds extends Disposable {
  * for the bucket, which the rules give. A
  * copy into a directory has the source's own name, where no other is said.
  *
- * @param options The values of the options. `$THEROCK_LOCAL_STAGING_DIR` is not looked at: it would
- * not tell which of the two ends it means.
+ * @param options The values of the options. `$THEROCK_LOCAL_STAGING_DIR` is each end that no option
+ * puts elsewhere.
  * @param io The environment.
  * @param output Where to explain.
  * @param signal Stops the search for the source, if it is not where today's rules put it.
@@ -131,7 +142,7 @@ export async function openEnds(
   output: Output,
   signal: AbortSignal,
 ): Promise<CopyEnds> {
-  const { fromStaging, toStaging } = options;
+  const { fromStaging, toStaging } = stagingDirs(options, io, output);
   const named = runRoot(
     sourceOptions(options),
     {
@@ -142,7 +153,7 @@ export async function openEnds(
     output,
   );
   const target = runRoot(
-    targetOptions(options),
+    targetOptions({ ...options, toStaging }),
     {
       reading: false,
       onDisk: toStaging !== undefined,
@@ -165,6 +176,25 @@ export async function openEnds(
   throwIfSame({ source, target, fromStaging, toStaging });
   const stack = opened.move();
   return { source, target, from, to, [Symbol.dispose]: () => stack.dispose() };
+}
+
+/** The directories that the copy reads and writes, where they are not on S3. */
+function stagingDirs(
+  options: CopyCommandOptions,
+  io: Io,
+  output: Output,
+): Pick<CopyCommandOptions, "fromStaging" | "toStaging"> {
+  const { bucket, sourceBucket } = options;
+  const fromStaging = stagingDirOf({ stagingDir: options.fromStaging }, io);
+  const toStaging = stagingDirOf({ stagingDir: options.toStaging }, io);
+  const unused = options.fromStaging !== undefined
+    ? { bucket, stagingDir: options.toStaging }
+    : options.toStaging !== undefined
+    ? { sourceBucket }
+    : options;
+  const flag = options.fromStaging === undefined ? "--from-staging" : "--to-staging";
+  tellUnused(unused, io, output, flag);
+  return { fromStaging, toStaging };
 }
 
 /** The options of the run that is written: a copy in a directory has the name of its source. */

@@ -18,7 +18,7 @@ import { diffLines, diffMarkdown } from "./report.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { manifestJson, readRunManifest } from "../../run_manifest.ts";
 import {
-  list,
+  names,
   noManifest,
   nonEmpty,
   type ReadCommandOptions,
@@ -59,7 +59,7 @@ export function diffCommand(context: Context): Command {
     .addArgument(run("run_b"))
     .addOption(
       new Option("--kind <names>", "only files of these kinds (repeat, or use commas): see list")
-        .argParser(list),
+        .argParser(names),
     )
     .addOption(
       new Option("--format <name>", "markdown is for a step summary").choices(FORMATS)

@@ -26,7 +26,7 @@ import { findSelector, refuseFinding, withFindOptions } from "../../find_options
 import { foundJson } from "../find/report.ts";
 import { manifestJson } from "../../run_manifest.ts";
 import { openCache } from "./open_cache.ts";
-import { list, nonEmpty, required, withReadOptions } from "../../options.ts";
+import { globs, required, withReadOptions } from "../../options.ts";
 import { Output } from "../../terminal/output.ts";
 import { type ProgressListener, withProgress } from "../../terminal/progress.ts";
 import { runRoot } from "../../run_root.ts";
@@ -53,7 +53,7 @@ export function fetchCommand(context: Context): Command {
     .addArgument(
       new Argument("[include...]", "globs of artifacts to fetch, such as 'blas_*' (default: all)"),
     )
-    .option(OUTPUT_DIR, "the directory that gets the files (required)", nonEmpty)
+    .option(OUTPUT_DIR, "the directory that gets the files (required)")
     .addHelpText(
       "after",
       `
@@ -96,7 +96,7 @@ Examples:
       const source = selector ??
         runRoot(options, { reading: true, onDisk }, context.io, output);
       await checkOutputDir(outputDir);
-      const selection = await selectionOf(options, include.flatMap((item) => list(item)));
+      const selection = await selectionOf(options, globs(include));
       using storage = await openForReading(options, context.io, output);
       const { show } = storage;
 

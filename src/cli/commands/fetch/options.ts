@@ -8,13 +8,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { UnpackLimits } from "../../../archive/unpack/options.ts";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { FindCommandOptions } from "../../find_options.ts";
-import {
-  concurrency,
-  noManifest,
-  nonEmpty,
-  type ReadCommandOptions,
-  wholeNumber,
-} from "../../options.ts";
+import { concurrency, noManifest, type ReadCommandOptions, wholeNumber } from "../../options.ts";
 import {
   checkSelectionOptions,
   chosen,
@@ -106,7 +100,7 @@ export function withFetchOptions(command: Command): Command {
         "--cache-dir <dir>",
         "keep archives by their checksum for the next fetch, such as in " +
           "${XDG_CACHE_HOME:-~/.cache}/run-outputs (default: no cache)",
-      ).argParser(nonEmpty).helpGroup(CACHE),
+      ).helpGroup(CACHE),
     )
     .addOption(
       new Option("--cache-size <size>", "what is used least is removed above (default: 50G)")

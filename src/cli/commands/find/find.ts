@@ -16,7 +16,7 @@ import {
 } from "../../find_options.ts";
 import { findJson, findLines } from "./report.ts";
 import { search } from "../../github.ts";
-import { nonEmpty, type ReadCommandOptions, withReadOptions } from "../../options.ts";
+import { type ReadCommandOptions, withReadOptions } from "../../options.ts";
 import { Output } from "../../terminal/output.ts";
 import { openForReading } from "../../storage.ts";
 
@@ -43,7 +43,7 @@ export function findCommand(context: Context): Command {
       new Option(
         "--cache-dir <dir>",
         "keep GitHub's answers here (default: ${XDG_CACHE_HOME:-~/.cache}/run-outputs)",
-      ).argParser(nonEmpty).helpGroup("Options for the cache:"),
+      ).helpGroup("Options for the cache:"),
     )
     .addHelpText(
       "after",

@@ -7,22 +7,23 @@
 import { Command } from "commander";
 import type { JobStatus } from "../../../operations/upload/build.ts";
 import type { Context } from "../../context.ts";
-import { required, withUploadOptions } from "../../options.ts";
+import { withUploadOptions } from "../../options.ts";
 import { runUpload, type UploadCommandOptions } from "./run.ts";
 import {
-  ARTIFACT_GROUP,
-  artifactGroup,
   buildDir,
+  buildDirOf,
+  groupRequired,
   jobStatus,
   type PackingOptions,
   packingOptions,
+  requiredGroup,
   withPackingOptions,
 } from "./options.ts";
 
 /** The values of the command's options. */
 interface UploadBuildOptions extends UploadCommandOptions, PackingOptions {
   readonly artifactGroup?: string;
-  readonly buildDir: string;
+  readonly buildDir?: string;
   readonly jobStatus: JobStatus;
 }
 
@@ -34,7 +35,7 @@ export function uploadBuildCommand(context: Context): Command {
       "Uploads all that a build leaves: artifacts with checksums, logs, ninja's and ccache's logs " +
         "as one archive each, and the manifest.",
     )
-    .addOption(artifactGroup(" (required)"))
+    .addOption(groupRequired())
     .addOption(buildDir())
     .addOption(jobStatus())
     .addHelpText(
@@ -50,14 +51,15 @@ Examples:
     );
   return withUploadOptions(withPackingOptions(command, "the build directory")).action(
     (options: UploadBuildOptions) => {
-      const artifactGroup = required(options.artifactGroup, ARTIFACT_GROUP);
+      const artifactGroup = requiredGroup(options, context.io);
       return runUpload(
         context,
         options,
         { command: "build", of: [artifactGroup] },
         async (root, planner, signal) => {
           const { planBuild } = await import("../../../operations/upload/build.ts");
-          const { buildDir, jobStatus } = options;
+          const { jobStatus } = options;
+          const buildDir = buildDirOf(options, context.io);
           const packing = packingOptions(options, context.io);
           await planBuild(
             root,

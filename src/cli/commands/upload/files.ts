@@ -32,7 +32,7 @@ export function uploadFilesCommand(context: Context): Command {
         .argParser((path: string, before: string[] = []) => [...before, nonEmpty(path)]),
     )
     .addOption(
-      new Option(TO, "the path in the run, such as reports; '' for the run's root (required)"),
+      new Option(TO, "the path in the run, such as reports; . for the run's root (required)"),
     )
     .addOption(
       new Option("--include <globs>", "only files that match (repeat, or use commas)")
@@ -48,7 +48,8 @@ Examples:
     --output-dir ./staging --run-id 12345`,
     );
   return withUploadOptions(command).action((paths: string[], options: UploadFilesOptions) => {
-    const to = required(options.to, TO);
+    const named = required(options.to, TO);
+    const to = named === "." ? "" : named;
     return runUpload(
       context,
       options,

@@ -6,9 +6,9 @@
 
 import { Argument, Command, Option } from "commander";
 import type { Context } from "../../context.ts";
-import { list, nonEmpty, required, withUploadOptions } from "../../options.ts";
+import { list, nonEmpty, withUploadOptions } from "../../options.ts";
 import { runUpload, type UploadCommandOptions } from "./run.ts";
-import { ARTIFACT_GROUP, artifactGroup } from "./options.ts";
+import { groupRequired, requiredGroup } from "./options.ts";
 
 /** The values of the command's options. */
 interface UploadLogsOptions extends UploadCommandOptions {
@@ -26,7 +26,7 @@ export function uploadLogsCommand(context: Context): Command {
         "out; 'upload build' sends them as one archive.",
     )
     .addArgument(new Argument("<dir>", "the directory of logs").argParser(nonEmpty))
-    .addOption(artifactGroup(" (required)"))
+    .addOption(groupRequired())
     .addOption(
       new Option(
         "--include <globs>",
@@ -46,7 +46,7 @@ Examples:
     --output-dir ./staging --dry-run`,
     );
   return withUploadOptions(command).action((logsDir: string, options: UploadLogsOptions) => {
-    const group = required(options.artifactGroup, ARTIFACT_GROUP);
+    const group = requiredGroup(options, context.io);
     return runUpload(
       context,
       options,

@@ -9,7 +9,7 @@ import type { Compression } from "../../../layout/artifact_name.ts";
 import { quote, RunOutputsError } from "../../../errors/error.ts";
 import type { PackArtifactsOptions } from "../../../operations/upload/artifacts.ts";
 import type { Io } from "../../terminal/io.ts";
-import { nonEmpty, wholeNumber } from "../../options.ts";
+import { required, wholeNumber } from "../../options.ts";
 
 /** The values of the options for artifacts that are packed. */
 export interface PackingOptions {
@@ -104,13 +104,20 @@ export function workDir(standard: string): Option {
   return new Option(
     "--work-dir <dir>",
     `where archives wait until they are uploaded (default: ${standard})`,
-  ).argParser(nonEmpty);
+  );
 }
 
 /** `--build-dir` */
 export function buildDir(): Option {
-  return new Option("--build-dir <dir>", "the build directory")
-    .argParser(nonEmpty).default("build");
+  return new Option("--build-dir <dir>", "the build directory (default: $BUILD_DIR, else build)");
+}
+
+/** The value of {@linkcode buildDir}, or what stands for it. */
+export function buildDirOf(
+  { buildDir }: { readonly buildDir?: string },
+  io: Pick<Io, "env">,
+): string {
+  return buildDir ?? (io.env("BUILD_DIR") || "build");
 }
 
 /** `--job-status` */
@@ -126,6 +133,25 @@ export const ARTIFACT_GROUP = "--artifact-group <name>";
 
 /** `--artifact-group` */
 export function artifactGroup(more = ""): Option {
-  return new Option(ARTIFACT_GROUP, `the artifact group, such as gfx94X-dcgpu${more}`)
-    .argParser(nonEmpty);
+  return new Option(ARTIFACT_GROUP, `the artifact group, such as gfx94X-dcgpu${more}`);
+}
+
+/** `--artifact-group`, where {@linkcode requiredGroup} reads it. */
+export function groupRequired(): Option {
+  return artifactGroup(" (required; default: $ARTIFACT_GROUP)");
+}
+
+/**
+ * The artifact group of an upload that needs one.
+ *
+ * @param options The value of the option.
+ * @param io The environment.
+ * @returns That group, else `$ARTIFACT_GROUP`.
+ * @throws {RunOutputsError} `invalid`, if there is neither.
+ */
+export function requiredGroup(
+  { artifactGroup }: { readonly artifactGroup?: string },
+  io: Pick<Io, "env">,
+): string {
+  return required(artifactGroup ?? (io.env("ARTIFACT_GROUP") || undefined), ARTIFACT_GROUP);
 }

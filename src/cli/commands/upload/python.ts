@@ -29,7 +29,7 @@ export function uploadPythonCommand(context: Context): Command {
         "Where DIR has a dist/, that is what is uploaded.",
     )
     .addArgument(new Argument("<dir>", "the directory with packages").argParser(nonEmpty))
-    .addOption(artifactGroup("; of a single-arch build"))
+    .addOption(artifactGroup(", of a single-arch build (default: $ARTIFACT_GROUP)"))
     .addOption(new Option(MULTIARCH, "the packages are of a multi-arch build"))
     .addHelpText(
       "after",
@@ -43,7 +43,9 @@ pip takes packages from the page that is made, or from simple/ beside it:
   pip install --pre rocm --index-url URL/python/gfx110X-all/simple/`,
     );
   return withUploadOptions(command).action((packagesDir: string, options: UploadPythonOptions) => {
-    const { artifactGroup, multiarch = false } = options;
+    const { multiarch = false } = options;
+    const named = context.io.env("ARTIFACT_GROUP") || undefined;
+    const artifactGroup = options.artifactGroup ?? (multiarch ? undefined : named);
     if (multiarch === (artifactGroup !== undefined)) {
       throw new RunOutputsError(
         "invalid",

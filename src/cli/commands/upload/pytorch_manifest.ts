@@ -29,14 +29,12 @@ export function uploadPytorchManifestCommand(context: Context): Command {
         "manifests/FAMILY/therock-manifest_torch_pyVERSION_REF.json.",
     )
     .addArgument(new Argument("<file>", "the manifest").argParser(nonEmpty))
-    .addOption(new Option(FAMILY, "the GPU family (required)").argParser(nonEmpty))
+    .addOption(new Option(FAMILY, "the GPU family (required)"))
     .addOption(
-      new Option(PYTHON, "the Python version, such as 3.12 or py3.12 (required)")
-        .argParser(nonEmpty),
+      new Option(PYTHON, "the Python version, such as 3.12 or py3.12 (required)"),
     )
     .addOption(
-      new Option(REF, "PyTorch's git ref, such as release/2.9 (required); / becomes -")
-        .argParser(nonEmpty),
+      new Option(REF, "PyTorch's git ref, such as release/2.9 (required); / becomes -"),
     )
     .addHelpText(
       "after",

@@ -22,7 +22,7 @@ import { Output, type OutputOptions, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { type RunOptions, runRoot } from "../../run_root.ts";
 import { redactor } from "../../terminal/redact.ts";
-import { openForUpload, type OpenStorage, type S3Options } from "../../storage.ts";
+import { openForUpload, type OpenStorage, outputDirOf, type S3Options } from "../../storage.ts";
 import { checkPartOptions, openPart } from "./part.ts";
 import {
   inOrder,
@@ -76,10 +76,12 @@ export async function runUpload(
 ): Promise<void> {
   const output = new Output(context.io, options);
   const signal = context.interruption();
-  const onDisk = options.outputDir !== undefined;
+  const outputDir = outputDirOf(options, context.io, output);
+  const onDisk = outputDir !== undefined;
   const root = runRoot(options, { reading: false, onDisk }, context.io, output);
   checkPartOptions(options, root);
-  using storage = await openForUpload(options, root.root(), context.io, output);
+  const opening = { ...options, outputDir };
+  using storage = await openForUpload(opening, root.root(), context.io, output);
   const { executeUpload, UploadPlanner } = await import("../../../operations/upload/plan.ts");
 
   const { ifExists, concurrency, quiet = false, dryRun = false } = options;

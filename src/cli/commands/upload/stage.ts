@@ -7,15 +7,15 @@
 import { Command, Option } from "commander";
 import type { JobStatus } from "../../../operations/upload/build.ts";
 import type { Context } from "../../context.ts";
-import { nonEmpty, required, withUploadOptions } from "../../options.ts";
+import { required, withUploadOptions } from "../../options.ts";
 import { runUpload, type UploadCommandOptions } from "./run.ts";
-import { buildDir, jobStatus, workDir } from "./options.ts";
+import { buildDir, buildDirOf, jobStatus, workDir } from "./options.ts";
 
 /** The values of the command's options. */
 interface UploadStageOptions extends UploadCommandOptions {
   readonly stage?: string;
   readonly amdgpuFamily?: string;
-  readonly buildDir: string;
+  readonly buildDir?: string;
   readonly jobStatus: JobStatus;
   readonly workDir?: string;
 }
@@ -32,12 +32,12 @@ export function uploadStageCommand(context: Context): Command {
         "uploaded by 'upload artifacts'.",
     )
     .addOption(
-      new Option(STAGE, "the stage, such as math-libs (required)").argParser(nonEmpty),
+      new Option(STAGE, "the stage, such as math-libs (required)"),
     )
     .addOption(
       new Option(
         "--amdgpu-family <name>",
-        "the GPU family it was built for, such as gfx1151; empty or not given: a generic stage",
+        "the GPU family it was built for, such as gfx1151; not given: a generic stage",
       ),
     )
     .addOption(buildDir())
@@ -61,7 +61,8 @@ Examples:
       { command: "stage", of: [stage, options.amdgpuFamily] },
       async (root, planner, signal) => {
         const { planStage } = await import("../../../operations/upload/build.ts");
-        const { amdgpuFamily, buildDir, jobStatus, workDir } = options;
+        const { amdgpuFamily, jobStatus, workDir } = options;
+        const buildDir = buildDirOf(options, context.io);
         await planStage(
           root,
           { stage, amdgpuFamily, buildDir, jobStatus, workDir, signal },

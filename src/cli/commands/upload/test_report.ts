@@ -28,11 +28,12 @@ export function uploadTestReportCommand(context: Context): Command {
     )
     .addArgument(new Argument("<dir>", "the directory of the report").argParser(nonEmpty))
     .addOption(
-      new Option(TO, "the path below logs/, such as gfx950-dcgpu (required)").argParser(nonEmpty),
+      new Option(TO, "the path below logs/, such as gfx950-dcgpu (required)"),
     )
     .addOption(
-      new Option("--index-file-name <name>", "the page that lists the report")
-        .argParser(nonEmpty).default("index.html"),
+      new Option("--index-file-name <name>", "the page that lists the report").default(
+        "index.html",
+      ),
     )
     .addOption(
       new Option("--include <globs>", "these files (default: *.html; repeat, or use commas)")

@@ -10,7 +10,7 @@ import { RunOutputsError } from "../../../errors/error.ts";
 import type { VerifiedFile } from "../../../operations/verify/verified_file.ts";
 import type { Context } from "../../context.ts";
 import { manifestJson, tellUnfinished } from "../../run_manifest.ts";
-import { concurrency, list, noManifest, nonEmpty, withReadOptions } from "../../options.ts";
+import { concurrency, names, noManifest, nonEmpty, withReadOptions } from "../../options.ts";
 import { Output } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { tellPassedOver } from "../../storage.ts";
@@ -48,13 +48,12 @@ export function verifyCommand(context: Context): Command {
     .option("--strict", "files that nothing tells of are wrong too")
     .addOption(
       new Option("--kind <names>", "only files of these kinds (repeat, or use commas): see list")
-        .argParser(list),
+        .argParser(names),
     )
     .option("--print-sums", "print the list of verified files for sha256sum -c, no report")
     .option("--repair", "replace what is wrong or missing, and nothing else")
     .addOption(
-      new Option("--from <dir>", "to repair a run in storage: a directory with its files")
-        .argParser(nonEmpty),
+      new Option("--from <dir>", "to repair a run in storage: a directory with its files"),
     )
     .option("-n, --dry-run", "with --repair: print what would be replaced")
     .addOption(noManifest())

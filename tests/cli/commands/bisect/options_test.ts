@@ -12,8 +12,10 @@ import { loopLines } from "../../../../src/cli/commands/bisect/script.ts";
 import { FakeIo } from "../../../support/fake_io.ts";
 
 const word = fc.string({ minLength: 1, unit: "grapheme" })
-  .filter((text) => !/[,{}]/.test(text) && !text.startsWith("-"));
-const words = fc.array(word, { minLength: 1, maxLength: 3 });
+  .filter((text) => !/[,;{}\\]/.test(text) && !text.startsWith("-"));
+const words = (pattern: RegExp) =>
+  fc.array(word.filter((text) => pattern.test(text)), { minLength: 1, maxLength: 3 });
+const names = words(/^\S+$/);
 const number = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
 
 Deno.test("bisectArgs(): what is written is read as the same", () => {
@@ -21,9 +23,9 @@ Deno.test("bisectArgs(): what is written is read as the same", () => {
     fc.record({
       outputDir: word,
       repo: word,
-      include: words,
-      artifactGroup: words,
-      amdgpuTarget: words,
+      include: words(/^\S(?:.*\S)?$/s),
+      artifactGroup: names,
+      amdgpuTarget: names,
       expandFamilies: fc.constant(true),
       flatten: fc.constant(true),
       requireSingleRun: fc.constant(true),

@@ -184,11 +184,11 @@ test("upload manifest: one that is not JSON is refused and nothing is written", 
   await assert.rejects(Deno.stat(d.staging), Deno.errors.NotFound);
 });
 
-test("upload files: files by name, directories by content, '' for the run's root", async (d) => {
+test("upload files: files by name, directories by content, '.' for the run's root", async (d) => {
   await writeTree(d.dir, { "in/a.txt": "a", "in/b/c.txt": "c", "one.txt": "1" });
   const args = ["upload", "files", join(d.dir, "in"), join(d.dir, "one.txt")];
   await runs(0, [...args, "--no-index", "--to", "x/y", "--output-dir", d.staging, ...RUN]);
-  await runs(0, [...args, "--no-index", "--to", "", "--output-dir", d.staging, ...RUN]);
+  await runs(0, [...args, "--no-index", "--to", ".", "--output-dir", d.staging, ...RUN]);
   const names = ["a.txt", "b/c.txt", "one.txt"];
   assert.deepEqual(
     (await fileNames(d.root)).filter((name) => !name.startsWith("manifests/outputs/files.")),

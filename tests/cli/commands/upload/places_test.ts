@@ -142,10 +142,10 @@ test("upload --dry-run: what is in the way is seen, as by the real run", async (
 test("upload files: a page of the run's own is refused, its place too", async (dir) => {
   await writeTree(join(dir, "rep"), { "index.html": "mine", "a.txt": "a" });
   const args = ["upload", "files", join(dir, "rep"), "--output-dir", join(dir, "s"), ...RUN];
-  const { err } = await runs(2, [...args, "--to", ""]);
+  const { err } = await runs(2, [...args, "--to", "."]);
   assert.match(err, /^error: Cannot upload '.*index\.html' to .*: that is a page of the run's own/);
   await assert.rejects(Deno.stat(join(dir, "s")), Deno.errors.NotFound);
-  await runs(0, [...args, "--to", "", "--exclude", "index.html"]);
+  await runs(0, [...args, "--to", ".", "--exclude", "index.html"]);
   await runs(0, [...args, "--to", "reports"]);
 });
 

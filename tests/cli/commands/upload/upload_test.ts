@@ -137,7 +137,7 @@ for (const status of ["failure", "cancelled"]) {
 Deno.test("upload: other content is replaced with a warning that names both hashes", async () => {
   await using dir = await tempDir();
   const file = `${dir.path}/a.log`;
-  const args = ["upload", "files", file, "--to", "", ...RUN, "--output-dir", `${dir.path}/s`];
+  const args = ["upload", "files", file, "--to", ".", ...RUN, "--output-dir", `${dir.path}/s`];
   await Deno.writeTextFile(file, "one");
   await run(args);
   await Deno.writeTextFile(file, "two");

@@ -1,0 +1,91 @@
+/** Options whose value is empty, of all commands; lists in all their forms. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Command, Option } from "commander";
+import { createProgram } from "../../src/cli/main.ts";
+import { globs, list, names, splitList } from "../../src/cli/options.ts";
+import { refused, runJson, runs } from "../support/command_line.ts";
+import { FakeIo } from "../support/fake_io.ts";
+import { putArchives } from "../support/staging.ts";
+import { tempDir } from "../support/temp_dir.ts";
+
+/** Without these a command would work on another run, or on S3 in place of a directory. */
+const REFUSED = /^--(?:branch|commit|output-dir|ref|(?:from|to)-staging|staging-dir(?:-b)?)$/;
+
+/** Options of such a name that mean something else: they are required, or have a default. */
+const OTHER = ["fetch --output-dir", "start --output-dir", "pytorch-manifest --ref"];
+
+function isRefused({ command, option }: { command: Command; option: Option }): boolean {
+  return REFUSED.test(option.long!) && !OTHER.includes(`${command.name()} ${option.long}`);
+}
+
+function program(): Command {
+  const context = {
+    io: new FakeIo(),
+    setExitCode() {},
+    interruption: () => new AbortController().signal,
+  };
+  return createProgram(context);
+}
+
+/** Every option with a value, of every command. */
+function* optionsOf(command: Command): Generator<{ command: Command; option: Option }> {
+  for (const option of command.options) if (option.required) yield { command, option };
+  for (const child of command.commands) yield* optionsOf(child);
+}
+
+for (const form of ["--option ''", "--option=", "--option ' '"]) {
+  Deno.test(`empty value: ${form} is an option that was not given, of all commands`, () => {
+    let count = 0;
+    for (const { command, option } of optionsOf(program())) {
+      const long = option.long!;
+      const args = form.endsWith("=") ? [`${long}=`] : [long, form.endsWith("' '") ? " " : ""];
+      const key = option.attributeName();
+      const before: unknown = command.getOptionValue(key);
+      const label = `${command.name()} ${long}`;
+      count++;
+      if (isRefused({ command, option })) {
+        assert.throws(() => command.parseOptions(args), /It is empty\.$/, label);
+        continue;
+      }
+      command.parseOptions(args);
+      assert.notEqual(command.getOptionValueSource(key), "cli", label);
+      assert.equal(command.getOptionValue(key), before, label);
+    }
+    assert(count > 150, `${count}`);
+  });
+}
+
+Deno.test("empty value: separators alone are an empty list, not a list of nothing", async () => {
+  await using temp = await tempDir();
+  await putArchives(join(temp.path, "1-linux"), ["a_lib_generic.tar.xz", "b_dbg_gfx942.tar.xz"]);
+  const from = ["--staging-dir", temp.path, "--run-id", "1", "--platform", "linux"];
+  for (const empty of ["", " ", ",", " ; ", ",,"]) {
+    const options = ["--artifact-group", "--amdgpu-targets", "--components", "--exclude"];
+    const args = options.map((name) => `${name}=${empty}`);
+    const { files } = await runJson(0, ["fetch", "--list", ...args, ...from]);
+    assert.equal(files.length, 2, JSON.stringify(empty));
+    assert.equal((await runJson(0, ["list", `--kind=${empty}`, ...from])).count, 4);
+  }
+  for (const empty of ["", " ", ","]) {
+    await refused(["fetch", "--list", empty, ...from], ["pattern", JSON.stringify(empty)]);
+  }
+});
+
+Deno.test("empty value: a default and the job's own values hold", async () => {
+  const env = { GITHUB_RUN_ID: "123", RELEASE_TYPE: "nightly" };
+  const args = ["path", "root", "--run-id=", "--platform=linux", "--release-type", "", "--format="];
+  const { out } = await runs(0, [...args, "--repo", "", "--bucket", "", "--layout", ""], env);
+  assert.equal(out, "s3://therock-nightly-artifacts/123-linux\n");
+});
+
+Deno.test("lists: commas, semicolons and blanks; what belongs to a glob stays", () => {
+  for (const value of ["a,b", "a;b", " a , b ;", "a b", "a\n  b\n", ",a;;b,"]) {
+    assert.deepEqual(names(value), ["a", "b"], JSON.stringify(value));
+  }
+  assert.deepEqual(list("x y.log, z*", ["w"]), ["w", "x y.log", "z*"]);
+  assert.deepEqual(splitList("{a,b;c}_*;d"), ["{a,b;c}_*", "d"]);
+  assert.deepEqual(splitList("a\\,b,c\\;d"), ["a\\,b", "c\\;d"]);
+  assert.deepEqual(globs(["a,b", "c"]), ["a", "b", "c"]);
+});
