@@ -7,6 +7,7 @@ import { listMembers } from "../../src/archive/tar/members.ts";
 import { pack } from "../../src/archive/pack/pack.ts";
 import { Unpacker } from "../../src/archive/unpack/unpack.ts";
 import { collect, noise } from "../support/bytes.ts";
+import { cases } from "../support/cases.ts";
 import { type DiskEntry, diskTree } from "../support/disk_tree.ts";
 import { tempDir } from "../support/temp_dir.ts";
 
@@ -97,7 +98,7 @@ Deno.test({
         );
         for (const used of [tree, directory, path]) await Deno.remove(used, { recursive: true });
       }),
-      { numRuns: 300 },
+      { numRuns: cases(300) },
     );
   },
 });

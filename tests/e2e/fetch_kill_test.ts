@@ -6,11 +6,12 @@ import { listMembers } from "../../src/archive/tar/members.ts";
 import { pack } from "../../src/archive/pack/pack.ts";
 import { writeFileAtomic } from "../../src/storage/local/atomic_file.ts";
 import { noise } from "../support/bytes.ts";
+import { cases } from "../support/cases.ts";
 import { kill } from "../support/kill.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 import { finish, start } from "./processes.ts";
 
-const KILLS = 20;
+const KILLS = cases(20, 6);
 const ARCHIVES = 6;
 
 /** With permissions as few as possible, which its workers divide, and with all. */

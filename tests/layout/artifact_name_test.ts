@@ -2,6 +2,7 @@ import { strict as assert } from "node:assert";
 import fc from "fast-check";
 import { ArtifactName, COMPONENTS, preferZst } from "../../src/layout/artifact_name.ts";
 import { assertInvalid, conformance } from "./support.ts";
+import { cases } from "../support/cases.ts";
 
 Deno.test("ArtifactName.tryParse(): all conformance rows", () => {
   const rows = Object.entries(conformance<Record<string, string[] | null>>("artifact_names"));
@@ -50,7 +51,7 @@ Deno.test("ArtifactName.parse(): whatever is given, it is refused or reads back"
       if (artifact === undefined) assertInvalid(() => ArtifactName.parse(text));
       else assert.equal(artifact.fileName, text.replace(/\n$/, ""));
     }),
-    { numRuns: 1000 },
+    { numRuns: cases(1000) },
   );
 });
 

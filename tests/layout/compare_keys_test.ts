@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { compareKeys } from "../../src/layout/compare_keys.ts";
+import { cases } from "../support/cases.ts";
 
 function compareBytes(a: string, b: string): number {
   const encoder = new TextEncoder();
@@ -26,7 +27,7 @@ Deno.test("compareKeys(): the same as comparing the bytes of UTF-8", () => {
         assert.equal(Math.sign(compareKeys(x, y)), Math.sign(compareBytes(x, y)));
       }
     }),
-    { numRuns: 500 },
+    { numRuns: cases(500) },
   );
 });
 

@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
 import { decodeWindowsName, encodeWindowsName } from "../../src/layout/local_name.ts";
+import { cases } from "../support/cases.ts";
 
 /** Segments of the characters where the encoding has work to do. */
 const segment = fc.oneof(
@@ -20,7 +21,7 @@ const segment = fc.oneof(
 Deno.test("encodeWindowsName(): decodes back, so no two names collide", () => {
   fc.assert(
     fc.property(segment, (name) => assert.equal(decodeWindowsName(encodeWindowsName(name)), name)),
-    { numRuns: 2000 },
+    { numRuns: cases(2000) },
   );
 });
 
@@ -35,7 +36,7 @@ Deno.test("encodeWindowsName(): the name is one that Windows accepts", () => {
         /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\.|$)/i,
       );
     }),
-    { numRuns: 2000 },
+    { numRuns: cases(2000) },
   );
 });
 

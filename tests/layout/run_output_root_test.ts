@@ -5,6 +5,7 @@ import { PATH_KINDS } from "../../src/layout/path_kinds.ts";
 import { locateKind } from "../../src/layout/locate_kind.ts";
 import { RunOutputRoot, type RunOutputRootOptions } from "../../src/layout/run_output_root.ts";
 import { assertInvalid, conformance } from "./support.ts";
+import { cases } from "../support/cases.ts";
 
 const OPTIONS = { bucket: "therock-ci-artifacts", runId: 1, platform: "linux" } as const;
 const flat = new RunOutputRoot(OPTIONS);
@@ -242,7 +243,7 @@ Deno.test("PATH_KINDS: no string leads out of the run", async (t) => {
             for (const name of key.split("/")) assert(!["", ".", ".."].includes(name), key);
           },
         ),
-        { numRuns: 300 },
+        { numRuns: cases(300) },
       );
       assert(located > 0, "every string was refused");
     });

@@ -20,6 +20,7 @@ import type {
 import { bytesSource } from "../../src/storage/byte_source.ts";
 import { compareKeys } from "../../src/layout/compare_keys.ts";
 import { collect, noise, sha256 } from "../support/bytes.ts";
+import { cases } from "../support/cases.ts";
 import { rejectsWith } from "../support/errors.ts";
 
 /** A storage to test. */
@@ -501,7 +502,7 @@ export function backendSuite(
         assert.deepEqual(await s.list(base), [...model.keys()].sort(compareKeys));
         for (const [at, content] of model) assert.equal(await s.text(at), content);
       }),
-      { numRuns: options.numRuns ?? 50 },
+      { numRuns: cases(options.numRuns ?? 50) },
     );
   });
 }

@@ -10,6 +10,7 @@ import {
   type XzDecoderOptions,
 } from "../../../src/archive/compression/liblzma.ts";
 import { concat, noise } from "../../support/bytes.ts";
+import { cases } from "../../support/cases.ts";
 
 const lzma = await Lzma.load(await compileLzma());
 
@@ -60,7 +61,7 @@ Deno.test("xz: what is compressed comes back, whatever the pieces", () => {
         assert.deepEqual(decompress(compress(bytes, 0, one), { step: two }), bytes);
       },
     ),
-    { numRuns: 200 },
+    { numRuns: cases(200) },
   );
 });
 

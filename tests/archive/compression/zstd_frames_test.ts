@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { BadArchive } from "../../../src/archive/tar/bad_archive.ts";
 import { ZstdFrames } from "../../../src/archive/compression/zstd_frames.ts";
 import { concat, noise } from "../../support/bytes.ts";
+import { cases } from "../../support/cases.ts";
 
 /** The frames of a file that comes in pieces. */
 function cut(bytes: Uint8Array, step = bytes.length || 1): Uint8Array[] {
@@ -63,7 +64,7 @@ Deno.test("ZstdFrames: frames come out as they went in, one by one, whatever the
       const found = frames.map((frame) => zlib.zstdDecompressSync(frame));
       assert(Buffer.concat(found).equals(concat(expected)));
     }),
-    { numRuns: 300 },
+    { numRuns: cases(300) },
   );
 });
 

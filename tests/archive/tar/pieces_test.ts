@@ -14,6 +14,7 @@ import {
   tarRecord,
 } from "../../../src/archive/tar/records.ts";
 import { concat, noise } from "../../support/bytes.ts";
+import { cases } from "../../support/cases.ts";
 import { tempDir, writeTree } from "../../support/temp_dir.ts";
 import { untar } from "../../support/unpack.ts";
 
@@ -80,7 +81,7 @@ Deno.test("cutTar(), readPiece(): whatever the sizes of pieces and buffers, the 
         assert.deepEqual(concat(cut), whole);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: cases(60) },
   );
 });
 

@@ -7,6 +7,7 @@ import { pack } from "tar-stream";
 import { BadArchive } from "../../../src/archive/tar/bad_archive.ts";
 import { type TarMember, TarReader } from "../../../src/archive/tar/reader.ts";
 import { concat } from "../../support/bytes.ts";
+import { cases } from "../../support/cases.ts";
 import { END, gnuLong, pax, tar, type TarPart, tarPart } from "../../support/tar_builder.ts";
 
 interface Read extends TarMember {
@@ -93,7 +94,7 @@ Deno.test("TarReader: what tar-stream packs is read, whatever the pieces", async
         })),
       );
     }),
-    { numRuns: 2000 },
+    { numRuns: cases(2000) },
   );
 });
 
@@ -280,6 +281,6 @@ Deno.test("TarReader: any bytes are read or refused, and never crash it", () => 
         assert(error instanceof BadArchive, String(error));
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: cases(2000) },
   );
 });

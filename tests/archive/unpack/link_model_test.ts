@@ -11,6 +11,7 @@ import {
   linkSegments,
   memberSegments,
 } from "../../../src/archive/tar/member_path.ts";
+import { cases } from "../../support/cases.ts";
 
 const bad = (call: () => unknown, reason: RegExp) =>
   assert.throws(call, (error) => error instanceof BadArchive && reason.test(error.message));
@@ -99,7 +100,7 @@ Deno.test("LinkModel: no order of links and members writes outside, or leaves a 
         assert.doesNotThrow(() => walk(link.split("/"), model.links));
       }
     }),
-    { numRuns: 5000 },
+    { numRuns: cases(5000) },
   );
 });
 

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { RunOutputsError } from "../../../src/errors/error.ts";
 import { Unpacker } from "../../../src/archive/unpack/unpack.ts";
+import { cases } from "../../support/cases.ts";
 import { type DiskEntry, diskTree } from "../../support/disk_tree.ts";
 import { tar, type TarPart } from "../../support/tar_builder.ts";
 import { tempDir, writeTree } from "../../support/temp_dir.ts";
@@ -129,7 +130,7 @@ for (const mode of ["flatten", "bootstrap"] as const) {
             assert(walk(out, path.split("/"), tree) !== undefined, `${path} -> ${text}`);
           }
         }),
-        { numRuns: 60 },
+        { numRuns: cases(60) },
       );
       assert(committed > 0, "all were refused, so nothing was shown");
     },

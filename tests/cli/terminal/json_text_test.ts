@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { jsonText } from "../../../src/cli/terminal/json_text.ts";
+import { cases } from "../../support/cases.ts";
 
 Deno.test("jsonText(): the same text as in one piece", () => {
   const value = fc.oneof(
@@ -16,7 +17,7 @@ Deno.test("jsonText(): the same text as in one piece", () => {
     fc.property(fc.dictionary(fc.string(), value), (document) => {
       assert.equal([...jsonText(document)].join(""), `${JSON.stringify(document, null, 2)}\n`);
     }),
-    { numRuns: 500, examples: [[{}], [{ a: [], b: [undefined], c: {}, d: [[], {}] }]] },
+    { numRuns: cases(500), examples: [[{}], [{ a: [], b: [undefined], c: {}, d: [[], {}] }]] },
   );
 });
 

@@ -9,6 +9,7 @@ import {
   checkVerdict,
   surveyBisect,
 } from "../../../src/operations/bisect/suspects.ts";
+import { cases } from "../../support/cases.ts";
 import { throwsWith } from "../../support/errors.ts";
 
 /** A history: of each commit the indices of its parents, all of them smaller. */
@@ -126,7 +127,7 @@ Deno.test("bisect: in a line, whatever lacks artifacts or is skipped", () => {
         assert(telling.length <= Math.ceil(Math.log2(length)) + gaps);
       },
     ),
-    { numRuns: 500 },
+    { numRuns: cases(500) },
   );
 });
 
@@ -164,7 +165,7 @@ Deno.test("bisect: with branches and merges the answer is all that no test can t
         assert(tested.length <= last);
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: cases(1000) },
   );
 });
 

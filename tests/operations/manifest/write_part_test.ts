@@ -14,6 +14,7 @@ import type { StorageBackend } from "../../../src/storage/backend.ts";
 import { MemoryBackend } from "../../../src/storage/memory.ts";
 import type { TransferResult } from "../../../src/storage/transfer/transfer.ts";
 import { textItem, upload, type UploadOptions } from "../../../src/storage/transfer/upload.ts";
+import { cases } from "../../support/cases.ts";
 import { changed } from "../../support/changed_backend.ts";
 import { collect } from "../../support/bytes.ts";
 import { manifestPart, outputFile, putPart } from "../../support/manifest.ts";
@@ -651,7 +652,7 @@ Deno.test("PartUpload: a part that is read as a stream becomes the same text", a
         assert.deepEqual(streamed, kept);
       }
     }),
-    { numRuns: 150 },
+    { numRuns: cases(150) },
   );
 });
 

@@ -8,6 +8,7 @@ import { LocalBackend } from "../../../src/storage/local/local.ts";
 import { MemoryBackend } from "../../../src/storage/memory.ts";
 import { pathFilter } from "../../../src/storage/transfer/path_filter.ts";
 import { listTree } from "../../../src/storage/transfer/tree.ts";
+import { cases } from "../../support/cases.ts";
 import { throwsWith } from "../../support/errors.ts";
 import { tempDir } from "../../support/temp_dir.ts";
 
@@ -139,6 +140,6 @@ Deno.test("pathFilter(): the same answer on a tree, on a disk's listing and in m
       const tree = await listTree(`${temp.path}/1-linux`, { filter });
       assert.deepEqual(tree.files.map(({ relativePath }) => relativePath), inMemory);
     }),
-    { numRuns: 60 },
+    { numRuns: cases(60) },
   );
 });
