@@ -1,20 +1,20 @@
 /**
- * What a command gets from the main program.
+ * What the main program passes to a command.
  *
  * @module
  */
 
 import type { MessageIo } from "./terminal/io.ts";
 
-/** Handed to every command. */
+/** Passed to every command. */
 export interface Context {
-  /** The world around. */
+  /** Streams, environment and signals. */
   readonly io: MessageIo;
-  /** Ends the program with this exit code once the command has returned. */
+  /** Sets the exit code of the program for when the command returns. */
   setExitCode(code: number): void;
   /**
-   * A signal that aborts when the user interrupts. The first interruption cleans up, a second one
-   * ends the program at once.
+   * A signal that aborts when the user interrupts. After the first interruption the command cleans
+   * up; the second one exits at once.
    */
   interruption(): AbortSignal;
 }

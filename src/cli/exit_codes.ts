@@ -1,5 +1,5 @@
 /**
- * The exit codes. They are stable: scripts decide by them.
+ * The exit codes. They are stable, because scripts depend on them.
  *
  * @module
  */
@@ -43,10 +43,10 @@ export function exitCodeOf(error: unknown): number {
 }
 
 /**
- * Whether nothing of what was looked for exists.
+ * Whether none of the requested files exists.
  *
- * @param results What became of each file.
- * @returns `true`, if there are results and all of them failed because of that.
+ * @param results The result of each file.
+ * @returns `true`, if there are results and all of them failed as not found.
  */
 export function isNothingFound(results: readonly TransferResult[]): boolean {
   return results.length > 0 &&
@@ -56,11 +56,11 @@ export function isNothingFound(results: readonly TransferResult[]): boolean {
 /**
  * The exit code of a transfer of many files.
  *
- * Wrong bytes count most. Otherwise, what succeeded makes the rest a part that is missing; where
- * nothing did, and for one and the same reason, that reason's code tells more.
+ * A checksum mismatch takes precedence. If some files succeeded, the result is incomplete. If all
+ * failed for the same reason, it is the code of that reason.
  *
- * @param results What became of each file.
- * @param unmatched Whether a pattern that was asked for matched nothing.
+ * @param results The result of each file.
+ * @param unmatched Whether a given pattern matched nothing.
  * @returns The code.
  */
 export function exitCodeOfResults(

@@ -1,5 +1,5 @@
 /**
- * GitHub for commands: who asks, where answers are kept, and the search for runs with its report.
+ * GitHub for commands: the client and its cache, and the search for runs with its report.
  *
  * @module
  */
@@ -20,13 +20,13 @@ import { namedRepository, platformOf, type RunOptions } from "./run_root.ts";
 import type { OpenStorage } from "./storage.ts";
 
 /**
- * Creates a client of GitHub; nothing is asked yet.
+ * Creates a GitHub client. It sends no request yet.
  *
  * @param options The value of `--cache-dir`; a signal.
  * @param io The environment.
- * @param output Where notes go.
+ * @param output Receives notes.
  * @returns The client.
- * @throws {RunOutputsError} `invalid`, if `$GITHUB_API_URL` is none.
+ * @throws {RunOutputsError} `invalid`, if `$GITHUB_API_URL` is not a URL.
  */
 export async function openGithubClient(
   options: { readonly cacheDir?: string; readonly signal?: AbortSignal },
@@ -49,11 +49,11 @@ export async function openGithubClient(
   });
 }
 
-/** What a search on GitHub needs of a command. */
+/** What a search on GitHub needs from a command. */
 export interface FindCommand {
   /** The values of the options. */
   readonly options: FindCommandOptions & RunOptions & { readonly cacheDir?: string };
-  /** What names the commit. */
+  /** Selects the commit. */
   readonly selector: FindSelector;
   /** Which artifacts. */
   readonly selection: ArtifactSelection;
@@ -61,28 +61,29 @@ export interface FindCommand {
   readonly storage: OpenStorage;
   /** The environment. */
   readonly io: Io;
-  /** Where decisions are explained. */
+  /** Receives explanations of decisions. */
   readonly output: Output;
-  /** What a run that is waited for has to have besides. */
+  /** What else `--wait` waits for. */
   readonly lacking?: WaitOptions["lacking"];
-  /** Stops the search. */
+  /** Aborts the search. */
   readonly signal: AbortSignal;
 }
 
-/** A search that was done, and what it asked for. */
+/** A finished search and its request. */
 export interface Found {
-  /** What it asked for. */
+  /** The request. */
   readonly asked: FindOptions;
-  /** What it found. */
+  /** The result. */
   readonly result: FindResult;
 }
 
 /**
- * Searches as a command's options say, waits if they say so, and explains each decision.
+ * Searches for the runs that a command's options describe, waits with `--wait`, and explains each
+ * decision.
  *
- * @param command What the command was given.
- * @returns The search; its result may lack something, and then names the nearest commit.
- * @throws {RunOutputsError} What GitHub and storage say.
+ * @param command What the search needs.
+ * @returns The search. If the result lacks something, it names the nearest commit that does not.
+ * @throws {RunOutputsError} Errors of GitHub and of the storage.
  */
 export async function search(command: FindCommand): Promise<Found> {
   const { options, selector, selection, storage, io, output, signal } = command;
@@ -116,15 +117,15 @@ export async function search(command: FindCommand): Promise<Found> {
     return { asked, result: await withNearest(result, asked) };
   } catch (error) {
     if (!(error instanceof RunOutputsError)) throw error;
-    // Without a run it is most likely the commit that is wrong, and GitHub has just said so.
+    // Without any run the commit itself is most likely wrong, and this error says so.
     if (error.code === "not_found" && result.rejected.length === 0) throw error;
-    // What was asked for is known not to be there; only the hint is missing.
-    output.note(`the commits before could not be looked at: ${error.message}`);
+    // The result is known; only the hint is missing.
+    output.note(`could not check the previous commits: ${error.message}`);
     return { asked, result };
   }
 }
 
-/** This job's release type says something of this job's run alone. */
+/** This job's release type, which applies to its own run only. */
 function ownReleaseType(selector: FindSelector, io: Io): string | undefined {
   const isOwn = "runId" in selector && io.env("GITHUB_RUN_ID") === String(selector.runId);
   return isOwn ? io.env("RELEASE_TYPE") : undefined;
@@ -144,22 +145,22 @@ async function found(
     timeout: timeout?.milliseconds,
     interval: interval?.milliseconds,
     lacking,
-    onTrouble: ({ message }) => output.note(`${message}; waiting all the same`),
+    onTrouble: ({ message }) => output.note(`${message}; still waiting`),
     onWait: ({ pending, missing }, lacking) => {
       const what = lacking ?? (missing[0] === undefined ? "artifacts" : missing.join(", "));
       output.note(
-        `waiting for ${what}: run ${pending.map(({ id }) => id).join(", ")} has not ended`,
+        `waiting for ${what}: run ${pending.map(({ id }) => id).join(", ")} is in progress`,
       );
     },
   });
 }
 
 /**
- * Explains what the runs of a commit have.
+ * Explains which runs of a commit were accepted and rejected.
  *
  * @param sha The commit.
- * @param search What was found.
- * @param output Where to explain.
+ * @param search The result of the search.
+ * @param output Receives the explanation.
  */
 export function explainSearch(sha: string, { groups, rejected }: RunSearch, output: Output): void {
   const explained = new Set<string>();
@@ -171,24 +172,24 @@ export function explainSearch(sha: string, { groups, rejected }: RunSearch, outp
   for (const { run, group, reason, tried } of rejected) {
     places(run, tried);
     const what = group === undefined ? "" : ` for ${group}`;
-    output.explain(`commit ${sha.slice(0, 10)}: run ${run.id} not taken${what}: ${reason}`);
+    output.explain(`commit ${sha.slice(0, 10)}: run ${run.id} rejected${what}: ${reason}`);
   }
   for (const { run, group, tried } of groups) {
     places(run, tried);
     const what = group === undefined ? "" : ` for ${group}`;
-    output.explain(`commit ${sha.slice(0, 10)}: run ${run.id} taken${what}`);
+    output.explain(`commit ${sha.slice(0, 10)}: run ${run.id} accepted${what}`);
   }
   if (groups.length + rejected.length === 0) {
-    output.explain(`commit ${sha.slice(0, 10)}: no run of the workflow`);
+    output.explain(`commit ${sha.slice(0, 10)}: no runs of the workflow`);
   }
 }
 
 /**
- * Explains where a run was looked for.
+ * Explains in which locations a run was searched for.
  *
  * @param runId The run's id.
- * @param tried The places.
- * @param output Where to explain.
+ * @param tried The locations.
+ * @param output Receives the explanation.
  */
 export function explainPlaces(
   runId: string,
@@ -203,10 +204,10 @@ export function explainPlaces(
 }
 
 /**
- * The user's own directory for what can be had again.
+ * The user's cache directory.
  *
  * @param io The environment.
- * @returns The directory; `undefined`, if the environment names none.
+ * @returns The directory; `undefined`, if the environment does not name one.
  */
 export function cacheDir(io: Io): string | undefined {
   const windows = Deno.build.os === "windows";

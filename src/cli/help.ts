@@ -1,5 +1,5 @@
 /**
- * `run-outputs help COMMAND…`, for commands of groups too.
+ * `run-outputs help COMMAND…`, also for subcommands.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { nearest } from "../layout/nearest.ts";
  *
  * @param program The program.
  * @param args Its arguments.
- * @returns The arguments, changed if they ask for help.
+ * @returns The arguments, rewritten if they request help.
  * @throws {RunOutputsError} `invalid`, if there is no such command.
  */
 export function resolveHelp(program: Command, args: readonly string[]): readonly string[] {
@@ -50,7 +50,7 @@ function unknownCommand(command: Command, word: string): RunOutputsError {
     : `${group.name()} ${word}`;
   const way = command.parent === null ? "help" : `help ${command.name()}`;
   const remedy = meant === undefined
-    ? `: 'run-outputs ${way}' lists all`
+    ? `: 'run-outputs ${way}' lists all commands`
     : ` (Did you mean ${meant}?)`;
   return new RunOutputsError("invalid", `unknown command '${word}'${remedy}`);
 }

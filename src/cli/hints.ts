@@ -1,21 +1,22 @@
 /**
- * Commands that messages name: with the options that the user gave, so that they work as they stand.
+ * Completes commands in messages with the options that the user gave, so that they can be copied
+ * and run.
  *
- * Whoever makes a message knows what helps, as in `'run-outputs list' shows them`, but not how the
- * run and the storage were named on the command line.
+ * Code that writes a message, such as `'run-outputs list' shows them`, does not know how the run and
+ * the storage were named on the command line.
  *
  * @module
  */
 
 import type { Command } from "commander";
 
-/** A command line, as far as hints repeat it. */
+/** The parts of a command line that hints can repeat. */
 export interface Invocation {
   /** The command's words, without the program's name: `["upload", "artifacts"]`. */
   readonly command: readonly string[];
-  /** The arguments behind them. */
+  /** The arguments after them. */
   readonly args: readonly string[];
-  /** The options that were given, by their names: `--run-id` is `run-id`. A flag has no value. */
+  /** The given options by name: `--run-id` is `run-id`. A flag has no value. */
   readonly options: ReadonlyMap<string, string | undefined>;
 }
 
@@ -32,7 +33,7 @@ const ON_S3 = [
   "no-sign-request",
 ];
 
-/** What hints may name, and which options it takes over. */
+/** The commands that hints may name, with the options that are copied to them. */
 const TAKEN: Readonly<Record<string, readonly string[]>> = {
   list: ["staging-dir", ...ON_S3],
   index: ["staging-dir", ...ON_S3],
@@ -43,10 +44,10 @@ const TAKEN: Readonly<Record<string, readonly string[]>> = {
 const HINT = new RegExp(`'run-outputs (${Object.keys(TAKEN).join("|")})\\b([^']*)'`, "g");
 
 /**
- * Reads off a command what was given to it.
+ * Reads the words, arguments and options of a parsed command.
  *
- * @param command The command that runs.
- * @returns Its words, and the options that hints can repeat.
+ * @param command The command.
+ * @returns What hints can repeat of it.
  */
 export function invocationOf(command: Command): Invocation {
   const words: string[] = [];
@@ -64,11 +65,11 @@ export function invocationOf(command: Command): Invocation {
 }
 
 /**
- * Adds to the commands in a message what was given, and names the option that it is about.
+ * Adds the given options to the commands in a message, and corrects the name of its bucket option.
  *
- * @param text The message; commands stand in it as `'run-outputs list --kind log'`.
- * @param invocation What was given.
- * @returns The message. What its commands have already is not added.
+ * @param text The message, with commands such as `'run-outputs list --kind log'`.
+ * @param invocation The user's command line.
+ * @returns The message. Options that a command has already are not added.
  */
 export function completeHints(text: string, invocation: Invocation): string {
   return rightBucket(text, invocation).replace(HINT, (_, command: string, more: string) => {
@@ -82,7 +83,7 @@ export function completeHints(text: string, invocation: Invocation): string {
   });
 }
 
-/** Of a command with two buckets, the option that names the one that a message is about. */
+/** Names the right bucket option in a message of a command with two buckets. */
 function rightBucket(text: string, { command: [command], options }: Invocation): string {
   const [, bucket] = /\bs3:\/\/([^/']+)/.exec(text) ?? [];
   if (bucket === undefined || options.get("bucket") === bucket) return text;
@@ -93,13 +94,13 @@ function rightBucket(text: string, { command: [command], options }: Invocation):
   return isOther ? text.replace(/\bcheck --bucket(?![\w-])/, `check ${flag}`) : text;
 }
 
-/** Whether a copy reads a bucket, rather than to write it; not called for the one of --bucket. */
+/** Whether a bucket is the source of a copy. Not called for the value of --bucket. */
 function isSource(bucket: string, options: Invocation["options"]): boolean {
   if (options.has("source-bucket")) return options.get("source-bucket") === bucket;
   return !options.has("from-staging") && (options.has("to-staging") || options.has("bucket"));
 }
 
-/** The options as a command that reads a run calls them. */
+/** The options under the names that they have in a command that reads a run. */
 function renamed(
   { command: [first], args, options }: Invocation,
   hint: string,
@@ -116,7 +117,7 @@ function renamed(
     if (platform !== undefined) called.set("platform", platform);
   }
   if (first !== "copy") return called;
-  // A copy lists what it reads, and makes pages of what it writes.
+  // For a copy, `list` is about the source and `index` about the destination.
   if (hint !== "list") rename("to-staging", "staging-dir");
   else {
     rename("from-staging", "staging-dir");
@@ -128,7 +129,7 @@ function renamed(
   return called;
 }
 
-/** A value as a shell takes it for one word, in a text between single quotes. */
+/** A value quoted as one word of a shell, inside of a text in single quotes. */
 function shellWord(value: string): string {
   return /^[\w@%+=:,./-]+$/.test(value) ? value : `"${value.replace(/["\\$`]/g, "\\$&")}"`;
 }

@@ -1,6 +1,6 @@
 /**
- * The main program: reads the arguments, runs the command, turns whatever happens into output and
- * an exit code.
+ * The main program: parses the arguments, runs the command, and turns the result or the error into
+ * output and an exit code.
  *
  * @module
  */
@@ -36,7 +36,7 @@ import { explainUnknown } from "./unknown_word.ts";
  * Runs a command line.
  *
  * @param args The arguments, without the program's name.
- * @param world The world around.
+ * @param world Streams, environment and signals.
  * @returns The exit code.
  */
 export async function main(args: readonly string[], world: Io): Promise<number> {
@@ -46,7 +46,7 @@ export async function main(args: readonly string[], world: Io): Promise<number> 
     const complete = (text: string) => invocation ? completeHints(text, invocation) : text;
     io = { ...guarded(world), complete };
   } catch (error) {
-    // What may not look at the environment does not know its secrets either.
+    // Without permission to read the environment, there are no known secrets to redact.
     return reportError(error, args, withEnv(world, () => undefined));
   }
   const interruption = new Interruption(world);
@@ -64,7 +64,7 @@ export async function main(args: readonly string[], world: Io): Promise<number> 
       return exitCode;
     } catch (error) {
       if (interruption.happened) {
-        const message = "interrupted; what was done stays, a second run continues";
+        const message = "interrupted; finished files stay, run the same command again to resume";
         printError("interrupted", message, EXIT.interrupted, args, io);
         return EXIT.interrupted;
       }
@@ -81,13 +81,13 @@ export async function main(args: readonly string[], world: Io): Promise<number> 
 /**
  * Builds the program: all commands with their options.
  *
- * @param context What the commands get.
+ * @param context Passed to the commands.
  * @returns The program.
  */
 export function createProgram(context: Context): Command {
   const { io } = context;
   const program = new Command("run-outputs")
-    .description("The outputs of CI workflow runs: where each belongs, how it gets there and back.")
+    .description("Upload, find, download and verify the outputs of CI workflow runs.")
     .version(config.version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print help")
     .helpCommand("help [command...]", "print a command's help")
@@ -101,8 +101,8 @@ Examples:
   run-outputs find --commit 1a2b3c4d --artifact-group gfx94X-dcgpu
   run-outputs fetch 'blas_*' --staging-dir ./staging --run-id 12345 --output-dir ./artifacts
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 nothing found, 4 not allowed, 5 network,
-6 wrong bytes, 7 incomplete, 130 interrupted.`,
+Exit codes: 0 success, 1 failure, 2 usage error, 3 not found, 4 access denied, 5 network error,
+6 checksum mismatch, 7 incomplete, 130 interrupted.`,
     );
   program.addCommand(pathCommand(context));
   program.addCommand(uploadCommand(context));
@@ -121,12 +121,12 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 nothing found, 4 not allowed, 5 network
   return program;
 }
 
-/** Settings that commander does not hand down to subcommands that are added whole. */
+/** Settings that commander does not pass on to subcommands added with `addCommand`. */
 function configure(command: Command, io: Io): void {
   command.exitOverride().configureOutput({
     writeOut: (text) => io.stdout(text),
     writeErr: (text) => io.stderr(text),
-    // Errors are printed in one place, as one line: reportError().
+    // reportError() prints all errors, as one line each.
     outputError: () => {},
     getOutHelpWidth: () => 100,
     getErrHelpWidth: () => 100,
@@ -138,20 +138,22 @@ function configure(command: Command, io: Io): void {
 function reportError(error: unknown, args: readonly string[], io: MessageIo): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.done;
-    // Without a command commander prints the help and has nothing more to say.
+    // Without a command, commander has printed the help already.
     if (error.code === "commander.help") return EXIT.usage;
     printError("invalid", oneLine(error.message.replace(/^error: /, "")), EXIT.usage, args, io);
     return EXIT.usage;
   }
   const permission = error instanceof RunOutputsError ? undefined : missingPermission(error);
   if (permission !== undefined) {
-    error = new RunOutputsError("denied", `Cannot go on: ${permission}`, { cause: error });
+    error = new RunOutputsError("denied", `Cannot run the command: ${permission}`, {
+      cause: error,
+    });
   }
   const exitCode = exitCodeOf(error);
   const message = error instanceof Error ? oneLine(error.message) : String(error);
   const code = error instanceof RunOutputsError ? error.code : "failed";
   printError(code, message, exitCode, args, io);
-  // Of wrong usage the line has said it all.
+  // A usage error needs no stack.
   if (error instanceof RunOutputsError && error.code === "invalid") return exitCode;
   if (
     !(error instanceof RunOutputsError) ||
@@ -179,29 +181,29 @@ function printError(
   io.stdout(`${JSON.stringify(document, null, 2)}\n`);
 }
 
-/** Whether errors are a document too; asked of the bare arguments, which may be the error. */
+/** Whether to print errors as JSON too. Reads raw arguments, because parsing may have failed. */
 function wantsJson(args: readonly string[]): boolean {
   const options = ownOptions(args);
   if (options.includes("--json") || options.includes("--format=json")) return true;
   return options.some((arg, i) => arg === "--format" && options[i + 1] === "json");
 }
 
-/** What stands before `--`: behind it are names, or another program's options. */
+/** The arguments before `--`. After it come names, or options of another program. */
 function ownOptions(args: readonly string[]): readonly string[] {
   const end = args.indexOf("--");
   return end < 0 ? args : args.slice(0, end);
 }
 
-/** Commander puts its suggestion on a line of its own. */
+/** Joins lines: commander prints its suggestion on a separate line. */
 function oneLine(text: string): string {
   return text.trim().replace(/\s*\n\s*/g, " ");
 }
 
-const ENDED_AT_ONCE = "ended at once; run the same command again: it continues";
+const ENDED_AT_ONCE = "stopped without cleaning up; run the same command again to resume";
 
 const SHOW_CURSOR = "\u001b[?25h";
 
-/** The user's wish to stop: the first one aborts, the second one does not wait for cleaning up. */
+/** Interruptions by the user. The first one aborts; the second one exits without cleaning up. */
 class Interruption {
   happened = false;
   readonly second: Promise<number>;
@@ -218,9 +220,9 @@ class Interruption {
   signal(): AbortSignal {
     this.#stop ??= this.#io.onInterrupt(() => {
       if (this.happened) {
-        // A bar hides the cursor, and nothing of ours runs any more that would show it.
+        // The progress bars hide the cursor, and nothing else will show it again.
         if (this.#io.stderrIsTerminal) this.#io.stderr(`${SHOW_CURSOR}\n`);
-        // Parts of large files stay on the server and on the disk, with their journals.
+        // Parts of large files remain on the server and on disk, with their journals.
         this.#io.stderr(`${labelled("error", ENDED_AT_ONCE, isOnRunner(this.#io))}\n`);
         this.#end(EXIT.interrupted);
       }

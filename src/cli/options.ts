@@ -1,5 +1,5 @@
 /**
- * The options that several commands share, and how their values are read.
+ * Options that several commands share, and the parsers of their values.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export const RUN = "Options that name the run:";
 /** The heading of the options for storage. */
 export const STORAGE = "Options for storage:";
 /** The heading of the options for S3. */
-const S3 = "Options for S3 (and all that the AWS SDK reads from environment and ~/.aws):";
+const S3 = "Options for S3 (the AWS SDK's environment variables and ~/.aws also apply):";
 /** The heading of the options for output. */
 const OUTPUT = "Options for output:";
 
@@ -23,35 +23,35 @@ const OUTPUT = "Options for output:";
  * Adds the options that name a run.
  *
  * @param command The command.
- * @param layoutMatters Whether it makes a difference to the command which layout is named. Where
- * both are read, the option is taken and not shown.
+ * @param layoutMatters Whether the layout matters to the command. Commands that read both layouts
+ * accept the option but don't show it in the help.
  * @returns The command.
  */
 export function withRunOptions(command: Command, layoutMatters = true): Command {
   return withLayout(withRunNameOptions(command), layoutMatters);
 }
 
-/** Adds the options that name a run, for commands that leave its files where they are in it. */
+/** Adds the options that name a run, for commands that keep the layout of its files. */
 export function withRunNameOptions(command: Command): Command {
   return withPlace(
     command.addOption(
       new Option(
         "--run-id <id>",
-        "the run (default: $THEROCK_RUN_ID, else $GITHUB_RUN_ID, else 'local' on a disk)",
+        "the run (default: $THEROCK_RUN_ID, then $GITHUB_RUN_ID; for a local directory 'local')",
       )
         .helpGroup(RUN),
     ),
   );
 }
 
-/** Adds the options that name a run, but for its id. */
+/** Adds the options that name a run, except for its id. */
 function withRunPlaceOptions(command: Command, layoutMatters: boolean): Command {
   return withLayout(withPlace(command), layoutMatters);
 }
 
 function withLayout(command: Command, layoutMatters: boolean): Command {
   return command.addOption(
-    new Option("--layout <name>", "flat: artifacts at the root; typed: below artifacts/")
+    new Option("--layout <name>", "flat: artifacts at the root; typed: under artifacts/")
       .choices(["flat", "typed"]).default("flat").hideHelp(!layoutMatters).helpGroup(RUN),
   );
 }
@@ -79,7 +79,7 @@ function withPlace(command: Command): Command {
       ).helpGroup(RUN),
     )
     .addOption(
-      new Option("--bucket <name>", "this bucket in place of the one that the rules give")
+      new Option("--bucket <name>", "the bucket (default: the default bucket for the run)")
         .helpGroup(RUN),
     );
 }
@@ -88,10 +88,10 @@ function withPlace(command: Command): Command {
 export function withOutputOptions(command: Command): Command {
   return command
     .addOption(new Option("--json", "print one JSON document").helpGroup(OUTPUT))
-    .addOption(new Option("-q, --quiet", "no progress, no notes").helpGroup(OUTPUT))
+    .addOption(new Option("-q, --quiet", "don't show progress and notes").helpGroup(OUTPUT))
     .addOption(new Option("-v, --verbose", "explain decisions").helpGroup(OUTPUT))
     .addOption(
-      new Option("--color <when>", "colours (default: on a terminal, unless NO_COLOR is set)")
+      new Option("--color <when>", "use colours (default: on a terminal, unless NO_COLOR is set)")
         .choices(["auto", "always", "never"]).helpGroup(OUTPUT),
     );
 }
@@ -102,16 +102,16 @@ export function withS3Options(command: Command): Command {
     .addOption(
       new Option(
         "--endpoint-url <url>",
-        "an S3 server (default: $AWS_ENDPOINT_URL_S3, else Amazon's)",
+        "the S3 server (default: $AWS_ENDPOINT_URL_S3, else Amazon)",
       ).helpGroup(S3),
     )
     .addOption(
-      new Option("--region <name>", "its region (default: $AWS_REGION, else us-east-2)").helpGroup(
+      new Option("--region <name>", "the region (default: $AWS_REGION, else us-east-2)").helpGroup(
         S3,
       ),
     )
     .addOption(
-      new Option("--profile <name>", "a profile of ~/.aws/config (default: $AWS_PROFILE)")
+      new Option("--profile <name>", "a profile in ~/.aws/config (default: $AWS_PROFILE)")
         .helpGroup(S3),
     )
     .addOption(
@@ -128,7 +128,7 @@ export function withUploadOptions(command: Command): Command {
           .addOption(
             new Option(
               "--output-dir <dir>",
-              "write to this local directory, not to S3 (default: $THEROCK_LOCAL_STAGING_DIR)",
+              "upload to this local directory instead of S3 (default: $THEROCK_LOCAL_STAGING_DIR)",
             )
               .argParser(nonEmpty).helpGroup(STORAGE),
           )
@@ -137,18 +137,18 @@ export function withUploadOptions(command: Command): Command {
           .addOption(
             new Option(
               "--part <name>",
-              "the part of the outputs manifest that tells of this upload (default: by job, " +
-                "command and what is uploaded)",
+              "the name of this upload's part of the outputs manifest (default: from the job, the " +
+                "command and its options)",
             ).helpGroup(STORAGE),
           )
           .addOption(
             new Option(
               "--expect-parts <names>",
-              "the parts that the run has when it is complete (repeat, or use commas)",
+              "the parts that a complete run has (repeatable, or comma-separated)",
             ).argParser(names).helpGroup(STORAGE),
           )
           .addOption(
-            new Option("--no-index", "leave the index pages as they are").helpGroup(STORAGE),
+            new Option("--no-index", "don't regenerate the index pages").helpGroup(STORAGE),
           )
           .addOption(dryRun()),
       ).addOption(partSize()),
@@ -156,7 +156,7 @@ export function withUploadOptions(command: Command): Command {
   );
 }
 
-/** The values of the options that every command that reads a run takes. */
+/** The values of the options that all commands for reading a run take. */
 export interface ReadCommandOptions extends RunOptions, OutputOptions, S3Options {
   /** The local directory to read from. */
   readonly stagingDir?: string;
@@ -167,21 +167,21 @@ export function withReadOptions(command: Command): Command {
   return withOutputOptions(
     withRunOptions(
       withS3Options(
-        command.addOption(stagingDir("read the run from this local directory, not from S3")),
+        command.addOption(stagingDir("read the run from this local directory instead of S3")),
       ),
       false,
     ),
   );
 }
 
-/** Adds the options of a command that reads two runs, which its arguments name. */
+/** Adds the options of a command that reads two runs, named by its arguments. */
 export function withReadTwoOptions(command: Command): Command {
   const other = (flags: string, what: string) =>
-    new Option(flags, `${what} of run_b, where it is another`).helpGroup(RUN);
+    new Option(flags, `${what} of run_b, if different`).helpGroup(RUN);
   return withOutputOptions(
     withS3Options(
       withRunPlaceOptions(
-        command.addOption(stagingDir("read the runs from this local directory, not from S3")),
+        command.addOption(stagingDir("read the runs from this local directory instead of S3")),
         false,
       )
         .addOption(other("--platform-b <name>", "the platform").choices(["linux", "windows"]))
@@ -194,8 +194,8 @@ export function withReadTwoOptions(command: Command): Command {
 }
 
 /**
- * Adds the options of a command that reads a run where it can only be on S3. `--staging-dir` is
- * among them, so that it is refused with its reason.
+ * Adds the options of a command that works on S3 only. They include `--staging-dir`, so that the
+ * command can reject it with a reason.
  */
 export function withS3ReadOptions(command: Command): Command {
   return withOutputOptions(
@@ -216,7 +216,7 @@ export function stagingDir(description: string): Option {
 
 /** `--no-manifest` */
 export function noManifest(): Option {
-  return new Option("--no-manifest", "go by what the storage lists, not by the run's own manifest")
+  return new Option("--no-manifest", "ignore the run's manifest and list the storage")
     .helpGroup(STORAGE);
 }
 
@@ -224,14 +224,14 @@ export function noManifest(): Option {
 export function ifExists(): Option {
   return new Option(
     "--if-exists <what>",
-    "what to do where other content is: replace, skip or fail; the same content is never sent " +
-      "again",
+    "if the file exists with different content: replace, skip or fail; identical files are always " +
+      "skipped",
   ).choices(["replace", "skip", "fail"]).default("replace").helpGroup(STORAGE);
 }
 
-/** `--dry-run`, of what writes into a storage. */
+/** `--dry-run`, for commands that write to a storage. */
 export function dryRun(): Option {
-  return new Option("-n, --dry-run", "do all checks, print what would be written, write nothing")
+  return new Option("-n, --dry-run", "do all checks and print what would be written")
     .helpGroup(STORAGE);
 }
 
@@ -239,42 +239,41 @@ export function dryRun(): Option {
 export function partSize(): Option {
   return new Option(
     "--part-size <MiB>",
-    "the size of a part; files of two parts, but 16 to 64 MiB, go in parts (default: 8)",
+    "the part size of multipart uploads, used from two parts, at least 16 MiB, on (default: 8)",
   ).argParser(mebibytes(5, 5120)).helpGroup(S3);
 }
 
 /** `--concurrency` */
 export function concurrency(
-  description = "how many files at once (default: 8, or 64 small ones)",
+  description = "the number of concurrent transfers (default: 8, or 64 for small files)",
 ): Option {
   return new Option("--concurrency <number>", description)
     .argParser(wholeNumber(1, 1000)).helpGroup(STORAGE);
 }
 
 /**
- * Reads a list of globs: the option can be repeated, or have items between `,` or `;`. Blanks around
- * an item do not belong to it; blanks in it do.
+ * Reads a list of globs. The option can be repeated, and items are separated by `,` or `;`. Blanks
+ * around an item are dropped.
  *
  * @param value The option's value.
- * @param previous What was given before.
+ * @param previous The items of earlier occurrences.
  * @returns All items.
  */
 export function list(value: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, ...splitList(value)];
 }
 
-/** Reads a list of names as {@linkcode list} does; they have no blanks, so these part them too. */
+/** Reads a list of names like {@linkcode list}. Blanks separate names too. */
 export function names(value: string, previous: readonly string[] = []): readonly string[] {
   return list(value.trim().replace(/\s+/g, ","), previous);
 }
 
 /**
- * Reads globs that are arguments, each of which can be a list.
+ * Reads glob arguments, each of which can be a list.
  *
  * @param args The arguments.
  * @returns All globs.
- * @throws {RunOutputsError} `invalid`, for an argument without any: what is left out by mistake must
- * not mean everything.
+ * @throws {RunOutputsError} `invalid`, for an empty argument, which must not select everything.
  */
 export function globs(args: readonly string[]): readonly string[] {
   return args.flatMap((arg) => {
@@ -285,10 +284,10 @@ export function globs(args: readonly string[]): readonly string[] {
 }
 
 /**
- * Splits a list at `,` and `;`. Those inside `{…}` and behind a backslash belong to a glob.
+ * Splits a list at `,` and `;`, except inside `{…}` and after a backslash.
  *
  * @param value The list.
- * @returns Its items without blanks around them; empty ones are left out.
+ * @returns Its items, trimmed and without empty ones.
  */
 export function splitList(value: string): string[] {
   const items = [""];
@@ -303,8 +302,8 @@ export function splitList(value: string): string[] {
 }
 
 /**
- * The value of an option that has to be there. Commander's own check would come before the one for
- * mistyped options, and name the wrong trouble.
+ * The value of a required option. Commander's own check runs before the one for mistyped options
+ * and would report the wrong problem.
  *
  * @param value The value.
  * @param flags The option, as in the help.
@@ -317,9 +316,9 @@ export function required<T>(value: T | undefined, flags: string): T {
 }
 
 /**
- * Reads a value that must not be empty: an unset variable in a script makes one. It is for arguments,
- * and for options without which a command works on another run, or on S3 in place of a directory.
- * All other options count as not given.
+ * Reads a value that must not be empty, as it is with an unset variable in a script. For arguments,
+ * and for options without which a command would use another run, or S3 instead of a directory. All
+ * other empty options count as not given.
  *
  * @param value The value.
  * @returns The value.
@@ -332,14 +331,14 @@ export function nonEmpty(value: string): string {
 /**
  * Reads a whole number in a range.
  *
- * @param min The least.
- * @param max The greatest; `Number.MAX_SAFE_INTEGER`, if there is none that matters.
- * @param unit What is counted, for the message.
- * @returns A reader for commander.
+ * @param min The minimum.
+ * @param max The maximum; `Number.MAX_SAFE_INTEGER` for no limit.
+ * @param unit The unit, for the message.
+ * @returns A parser for commander.
  */
 export function wholeNumber(min: number, max: number, unit?: string): (value: string) => number {
   const what = unit === undefined ? "a whole number" : `a whole number of ${unit}`;
-  const range = max < Number.MAX_SAFE_INTEGER ? `from ${min} to ${max}` : `from ${min} on`;
+  const range = max < Number.MAX_SAFE_INTEGER ? `from ${min} to ${max}` : `of at least ${min}`;
   return (value) => {
     const number = /^\d+$/.test(value) ? Number(value) : NaN;
     if (number >= min && number <= max) return number;
@@ -347,21 +346,21 @@ export function wholeNumber(min: number, max: number, unit?: string): (value: st
   };
 }
 
-/** An age, as a person gives it. */
+/** A duration, as the user wrote it. */
 export interface Age {
-  /** How it was written. */
+  /** The original text. */
   readonly text: string;
-  /** How long it is. */
+  /** Its length. */
   readonly milliseconds: number;
 }
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
 /**
- * Reads an age: a whole number and its unit.
+ * Reads a duration: a whole number and a unit.
  *
- * @param text `90m`, `24h`, `7d`.
- * @returns The age.
+ * @param text Such as `90m`, `24h`, `7d`.
+ * @returns The duration.
  */
 export function age(text: string): Age {
   const [, number, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
@@ -374,9 +373,9 @@ export function age(text: string): Age {
 /**
  * Reads a number of mebibytes.
  *
- * @param min The least.
- * @param max The greatest.
- * @returns A reader for commander that returns bytes.
+ * @param min The minimum.
+ * @param max The maximum.
+ * @returns A parser for commander that returns bytes.
  */
 function mebibytes(min: number, max: number): (value: string) => number {
   const read = wholeNumber(min, max, "MiB");

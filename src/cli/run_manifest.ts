@@ -1,5 +1,5 @@
 /**
- * The outputs manifest for commands that read a run: how they get it, and what they say of it.
+ * The outputs manifest for commands that read a run: reading it and reporting on it.
  *
  * @module
  */
@@ -20,25 +20,25 @@ export interface ManifestOptions {
   readonly part?: readonly string[];
 }
 
-/** What a run is read from, and where to tell of it. */
+/** How to read a run and where to report. */
 export interface ReadRunOptions {
   /** The storage. */
   readonly storage: OpenStorage;
-  /** Where to explain. */
+  /** Receives explanations. */
   readonly output: Output;
-  /** Stops the reading. */
+  /** Aborts the reading. */
   readonly signal: AbortSignal;
 }
 
 /**
- * The manifest of a run, as the options want it.
+ * Reads the manifest of a run as the options require.
  *
  * @param options The values of the command's options.
  * @param root The run.
  * @param from The storage.
- * @returns The manifest; one without parts, if the run has none or none is wanted.
- * @throws {RunOutputsError} `incomplete`, if parts are missing that have to be there; `integrity` or
- * `failed`, if a part can't be read.
+ * @returns The manifest; it has no parts if the run has none, or with `--no-manifest`.
+ * @throws {RunOutputsError} `incomplete`, if required parts are missing; `integrity` or `failed`, if
+ * a part can't be read.
  */
 export async function readRunManifest(
   { manifest: isWanted, requireComplete, part: parts }: ManifestOptions,
@@ -60,19 +60,19 @@ export async function readRunManifest(
   return manifest;
 }
 
-/** What a manifest is read from. */
+/** How to read a manifest. */
 export interface ReadFromOptions extends Pick<OpenStorage, "backend" | "show"> {
-  /** Stops the reading. */
+  /** Aborts the reading. */
   readonly signal: AbortSignal;
 }
 
 /**
- * The manifest of a run, or of a directory that holds one.
+ * Reads the manifest of a run, or of a directory that holds one.
  *
  * @param isWanted `false` with `--no-manifest`.
  * @param root The run.
  * @param from The storage.
- * @returns The manifest; one without parts, if there is none or none is wanted.
+ * @returns The manifest; it has no parts if there are none, or if it is not wanted.
  * @throws {RunOutputsError} `integrity` or `failed`, if a part can't be read.
  */
 export async function readIfWanted(
@@ -86,7 +86,7 @@ export async function readIfWanted(
     return await readOutputs(backend, root, { show, signal });
   } catch (error) {
     if (!(error instanceof RunOutputsError) || !/integrity|failed/.test(error.code)) throw error;
-    const message = `${error.message} (--no-manifest goes by the listing)`;
+    const message = `${error.message} (--no-manifest ignores the manifest)`;
     throw new RunOutputsError(error.code, message, { cause: error });
   }
 }
@@ -95,7 +95,7 @@ export async function readIfWanted(
  * The manifest in the JSON form of results.
  *
  * @param manifest The run's manifest.
- * @returns Its members; nothing, if the run has none.
+ * @returns Its members; `undefined`, if the run has no manifest.
  */
 export function manifestJson(manifest: RunManifest): Record<string, unknown> | undefined {
   const { parts, expected, missing, marks, complete } = manifest;
@@ -116,10 +116,10 @@ export function manifestJson(manifest: RunManifest): Record<string, unknown> | u
 }
 
 /**
- * Tells which parts of a manifest an upload has not finished, and what is still to come.
+ * Reports the incomplete parts of a manifest with their pending files.
  *
  * @param manifest The run's manifest.
- * @param tell Told of each, in one line.
+ * @param tell Receives one line for each.
  */
 export async function tellUnfinished(
   { marks }: RunManifest,
@@ -130,7 +130,7 @@ export async function tellUnfinished(
   for (const mark of marks) tell(describeUnfinished(mark));
 }
 
-/** Explains, where the user asked for that, what the manifest tells and in what a listing differs. */
+/** With `-v`, explains the manifest and its differences from a listing. */
 async function explainManifest(
   backend: StorageBackend,
   root: RunOutputRoot,
@@ -139,15 +139,15 @@ async function explainManifest(
 ): Promise<void> {
   if (!output.verbose) return;
   if (manifest.objects.length === 0) {
-    return output.explain("outputs manifest: the run has none; the storage is listed");
+    return output.explain("outputs manifest: none; listing the storage");
   }
   const { parts, missing, complete } = manifest;
   const files = parts.reduce((sum, { count }) => sum + count, 0);
   const state = complete
-    ? "complete, so it is what is read"
+    ? "complete, used instead of a listing"
     : missing.length > 0
-    ? `lacks ${missing.join(", ")}, so the storage is listed`
-    : "does not tell which parts there will be, so the storage is listed";
+    ? `missing ${missing.join(", ")}; listing the storage`
+    : "expected parts unknown; listing the storage";
   output.explain(
     `outputs manifest: ${plural(parts.length, "part")}, ${plural(files, "file")}; ${state}`,
   );
@@ -157,7 +157,7 @@ async function explainManifest(
     .filter((what) => found[what] > 0).map((what) => `${found[what]} ${what}`);
   output.explain(
     counts.length === 0
-      ? "outputs manifest: the listing agrees with it"
+      ? "outputs manifest: matches the listing"
       : `outputs manifest: the listing differs: ${counts.join(", ")}: ${found.examples.join(", ")}`,
   );
 }

@@ -1,5 +1,5 @@
 /**
- * Which run a command is about, from its options and the environment.
+ * Determines the run of a command from its options and the environment.
  *
  * @module
  */
@@ -23,21 +23,21 @@ export interface RunOptions {
   readonly layout?: Layout;
 }
 
-/** What a command does with the run. */
+/** How a command uses the run. */
 export interface RunPurpose {
-  /** Whether it reads what is there, or writes. */
+  /** Whether it reads the run or writes it. */
   readonly reading: boolean;
-  /** Whether the run is in a local directory, where a run without an id is called `local`. */
+  /** Whether the run is in a local directory. There, the default id is `local`. */
   readonly onDisk: boolean;
 }
 
 /**
- * Decides which run is meant.
+ * Determines the run.
  *
  * @param options The command's options.
- * @param purpose What the run is for.
+ * @param purpose How the run is used.
  * @param io The environment.
- * @param output Where to explain.
+ * @param output Receives the explanation.
  * @returns The root of the run's outputs.
  * @throws {RunOutputsError} `invalid`, naming the option or variable and its value.
  */
@@ -66,7 +66,7 @@ export function runRoot(
       GITHUB_RUN_ID: jobsRunId,
       GITHUB_EVENT_NAME: io.env("GITHUB_EVENT_NAME"),
       GITHUB_EVENT_PATH: io.env("GITHUB_EVENT_PATH"),
-      // This job's release type says something of this job's run alone.
+      // This job's release type applies to its own run only.
       RELEASE_TYPE: purpose.reading && jobsRunId !== runId ? undefined : io.env("RELEASE_TYPE"),
     },
     readTextFile: Deno.readTextFileSync,
@@ -83,17 +83,17 @@ export function runRoot(
   output.explain(
     options.bucket === undefined
       ? `bucket ${bucket}, prefix ${root.prefix}: ${why}`
-      : `bucket ${options.bucket}: by --bucket; prefix ${root.prefix}: ${why}`,
+      : `bucket ${options.bucket} (--bucket), prefix ${root.prefix}: ${why}`,
   );
   return root;
 }
 
 /**
- * The repository that the user named, by either option.
+ * The repository given by either option.
  *
  * @param options The command's options.
- * @returns The repository; `undefined`, if none was named.
- * @throws {RunOutputsError} `invalid`, if the options name two.
+ * @returns The repository; `undefined`, if none is given.
+ * @throws {RunOutputsError} `invalid`, if the two options differ.
  */
 export function namedRepository({ repo, runGithubRepo }: RunOptions): string | undefined {
   if (repo !== undefined && runGithubRepo !== undefined && repo !== runGithubRepo) {
@@ -120,7 +120,7 @@ export function platformOf({ platform }: Pick<RunOptions, "platform">, io: Io): 
   if (os === "linux" || os === "windows") return os;
   throw new RunOutputsError(
     "invalid",
-    `Missing platform: give --platform linux or windows (this system, ${os}, has no runs)`,
+    `Missing platform: give --platform linux or windows (there are no runs for this system, ${os})`,
   );
 }
 

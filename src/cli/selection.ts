@@ -1,5 +1,5 @@
 /**
- * The options that choose artifacts: for all commands that take some of a run.
+ * The options that select artifacts, for all commands that work on a part of a run.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { ArtifactSelection } from "../operations/artifacts/select.ts";
 import { list, names } from "./options.ts";
 
 /** The heading of these options. */
-export const WHICH = "Options that choose artifacts:";
+export const WHICH = "Options that select artifacts:";
 
 /** The values of the options. */
 export interface SelectionOptions {
@@ -28,31 +28,36 @@ export interface SelectionOptions {
  * Adds the options.
  *
  * @param command The command.
- * @param excluded What `--exclude` leaves out, in the plural.
+ * @param excluded What `--exclude` excludes, in the plural.
  * @returns The command.
  */
 export function withSelectionOptions(command: Command, excluded: string): Command {
   return command
     .addOption(
-      chosen("--exclude <globs>", `not ${excluded} that match (repeat, or use commas)`),
+      chosen("--exclude <globs>", `exclude matching ${excluded} (repeatable, or comma-separated)`),
     )
     .addOption(
-      chosen("--artifact-group <names>", "of these groups, such as gfx94X-dcgpu, and generic ones"),
+      chosen(
+        "--artifact-group <names>",
+        "artifacts of these groups, such as gfx94X-dcgpu, and generic",
+      ),
     )
     .addOption(
-      chosen("--amdgpu-targets <names>", "for these GPUs or families, and generic ones"),
+      chosen("--amdgpu-targets <names>", "artifacts for these GPUs or families, and generic"),
     )
     .addOption(
-      new Option("--expand-families", "take those of a family's GPUs too").helpGroup(WHICH),
+      new Option("--expand-families", "include artifacts for each GPU of a family").helpGroup(
+        WHICH,
+      ),
     )
     .addOption(
-      new Option("--families-file <file>", "a CMake file that lists families and their GPUs")
+      new Option("--families-file <file>", "a CMake file that defines families and their GPUs")
         .helpGroup(WHICH),
     )
-    .addOption(chosen("--components <names>", "these components: lib, run, dev, dbg, doc, test"));
+    .addOption(chosen("--components <names>", "components: lib, run, dev, dbg, doc, test"));
 }
 
-/** An option that takes a list. */
+/** A selection option that takes a list. */
 export function chosen(flags: string, text: string): Option {
   return new Option(flags, text).argParser(flags.includes("<globs>") ? list : names).helpGroup(
     WHICH,
@@ -60,7 +65,7 @@ export function chosen(flags: string, text: string): Option {
 }
 
 /**
- * Refuses options that mean nothing together.
+ * Rejects options that can't be combined.
  *
  * @param options The values.
  * @throws {RunOutputsError} `invalid`, naming them.
@@ -71,12 +76,12 @@ export function checkSelectionOptions({ familiesFile, expandFamilies }: Selectio
 }
 
 /**
- * What the options choose.
+ * The selection that the options describe.
  *
  * @param options The values.
- * @param include The patterns that paths have to match; none for all.
- * @returns The selection; a families file is read.
- * @throws {RunOutputsError} What the disk or the file says.
+ * @param include The patterns that paths must match; empty for all.
+ * @returns The selection, with the families file read.
+ * @throws {RunOutputsError} If the families file can't be read or is invalid.
  */
 export async function selectionOf(
   options: SelectionOptions,
@@ -97,9 +102,9 @@ export async function selectionOf(
 /**
  * Reads the families of `--families-file`.
  *
- * @param file The file, if one was given.
- * @returns The families; nothing, if there is no file.
- * @throws {RunOutputsError} If it can't be read, or is none.
+ * @param file The file, if given.
+ * @returns The families; `undefined` without a file.
+ * @throws {RunOutputsError} If the file can't be read or is invalid.
  */
 export async function readFamilies(file: string | undefined): Promise<GpuFamilies | undefined> {
   if (file === undefined) return undefined;

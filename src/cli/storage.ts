@@ -1,6 +1,6 @@
 /**
- * Which storage a command works on, from its options and the environment: a local directory where
- * one is named, else S3.
+ * Opens the storage of a command, from its options and the environment: a local directory if one is
+ * given, otherwise S3.
  *
  * @module
  */
@@ -41,34 +41,34 @@ export interface OpenStorage extends Disposable {
   /** The local directory it is in, if it is in one. */
   readonly dir?: string;
   /**
-   * Of a local directory: how many files its lists had to leave out, for their names. Each was told
-   * as a warning.
+   * How many files the listings of a local directory skipped because of their names. A warning
+   * reports each.
    */
   passedOver?(): number;
   /**
-   * Where a location is, for people.
+   * Formats a location for messages.
    *
    * @param location The location.
    * @returns A path on disk, or an S3 URI.
    */
   show(location: OutputLocation): string;
   /**
-   * Where a location can be looked at in a browser.
+   * The URL of a location, for a browser.
    *
    * @param location The location.
-   * @returns A URL: of the server, or of a file.
+   * @returns An HTTPS URL, or a `file:` URL.
    */
   url(location: OutputLocation): string;
 }
 
 /**
- * Tells as a failure that lists had to leave files out: what was done with them is not all.
+ * Reports an error if listings skipped files, because the result is then incomplete.
  *
  * @param storage The storage that was listed.
- * @param verb What is not done with all of it: `copy`.
- * @param where What was listed, for people.
- * @param output Where to.
- * @returns How many files or directories were left out.
+ * @param verb What could not be done to all of it, such as `copy`.
+ * @param where What was listed, for the message.
+ * @param output Receives the message.
+ * @returns How many files or directories were skipped.
  */
 export function tellPassedOver(
   { passedOver }: OpenStorage,
@@ -78,8 +78,7 @@ export function tellPassedOver(
 ): number {
   const count = passedOver?.() ?? 0;
   if (count > 0) {
-    const verbed = count === 1 ? "is passed over" : "are passed over";
-    output.error(`Could not ${verb} all of ${where}: ${plural(count, "name")} ${verbed}`);
+    output.error(`Could not ${verb} all of ${where}: ${plural(count, "file")} skipped, see above`);
   }
   return count;
 }
@@ -88,12 +87,12 @@ export function tellPassedOver(
  * The storage that an upload writes to.
  *
  * @param options The values of `--output-dir`, `--dry-run` and the options for S3.
- * @param root The run that is written.
+ * @param root The destination run.
  * @param io The environment.
- * @param output Where notices of the storage go.
+ * @param output Receives notices of the storage.
  * @returns The storage.
- * @throws {RunOutputsError} `invalid`, if one of the options is no good; `unauthenticated`, if
- * there are no credentials to write with; whatever else stops every write.
+ * @throws {RunOutputsError} `invalid`, if an option is invalid; `unauthenticated`, without
+ * credentials for writing; or any other error that would fail every write.
  */
 export async function openForUpload(
   options: S3Options & { readonly outputDir?: string; readonly dryRun?: boolean },
@@ -110,11 +109,11 @@ export async function openForUpload(
 }
 
 /**
- * Refuses an output directory that is a file, or below one. It need not be there.
+ * Rejects an output directory that is a file, or inside of one. It need not exist.
  *
  * @param dir The directory.
  * @returns The directory.
- * @throws {RunOutputsError} `invalid`; or what else the disk says.
+ * @throws {RunOutputsError} `invalid`, or an error of the disk.
  */
 export async function checkOutputDir(dir: string): Promise<string> {
   const stat = await Deno.stat(dir).catch((error) => {
@@ -129,14 +128,14 @@ export async function checkOutputDir(dir: string): Promise<string> {
 }
 
 /**
- * The storage that a command reads from. A note tells of options that have no effect there.
+ * The storage that a command reads from. A note reports options that have no effect.
  *
  * @param options The value of `--staging-dir` and the options for S3.
- * @param io The environment, for `$THEROCK_LOCAL_STAGING_DIR` and what the AWS SDK reads.
- * @param output Where notices of the storage go.
+ * @param io The environment, for `$THEROCK_LOCAL_STAGING_DIR` and the AWS SDK's variables.
+ * @param output Receives notices of the storage.
  * @returns The storage.
- * @throws {RunOutputsError} `not_found`, if the directory does not exist; `invalid`, if one of the
- * options is no good.
+ * @throws {RunOutputsError} `not_found`, if the directory does not exist; `invalid`, if an option is
+ * invalid.
  */
 export async function openForReading(
   options: ReadOptions,
@@ -147,7 +146,7 @@ export async function openForReading(
   return await openToRead(options, io, output);
 }
 
-/** As {@linkcode openForReading}, without the note. */
+/** Like {@linkcode openForReading}, without the note. */
 export async function openToRead(
   options: ReadOptions,
   io: Io,
@@ -159,13 +158,13 @@ export async function openToRead(
 }
 
 /**
- * A directory on disk that is there already.
+ * Opens an existing local directory.
  *
  * @param dir The directory.
  * @param what What it is, for messages.
- * @param output Where notices of the storage go.
+ * @param output Receives notices of the storage.
  * @returns The storage.
- * @throws {RunOutputsError} `not_found`, if it does not exist; `invalid`, if it is no directory.
+ * @throws {RunOutputsError} `not_found`, if it does not exist; `invalid`, if it is not a directory.
  */
 export async function openDirectory(
   dir: string,
@@ -182,15 +181,15 @@ export async function openDirectory(
 }
 
 /**
- * S3, for a command about what is in no list of objects.
+ * Opens S3 for a command about unfinished uploads.
  *
- * @param options The options for S3, and the value of `--staging-dir`, which is refused.
+ * @param options The options for S3, and the value of `--staging-dir`, which is rejected.
  * @param io The environment.
- * @param output Where notices of the storage go.
- * @param changed The run, if something of it is to be removed.
+ * @param output Receives notices of the storage.
+ * @param changed The run, if the command deletes unfinished uploads.
  * @returns The storage.
- * @throws {RunOutputsError} `invalid`, if one of the options is no good; `unauthenticated`, if
- * there are no credentials to remove with.
+ * @throws {RunOutputsError} `invalid`, if an option is invalid; `unauthenticated`, without
+ * credentials for deleting.
  */
 export async function openUploads(
   options: S3Options & { readonly stagingDir?: string },
@@ -205,21 +204,21 @@ export async function openUploads(
       : ["--staging-dir", "leave it out"];
     throw new RunOutputsError(
       "invalid",
-      `Cannot look for unfinished uploads in '${dir}' (${named}): only S3 has them, a local ` +
-        `directory is cleaned by the next upload; ${remedy}`,
+      `Cannot list unfinished uploads of '${dir}' (${named}): only S3 has them, and in a local ` +
+        `directory the next upload cleans up; ${remedy}`,
     );
   }
   return await openS3(options, io, output, async (backend) => {
-    if (changed !== undefined) await backend.requireCredentials(changed, "remove uploads below");
+    if (changed !== undefined) await backend.requireCredentials(changed, "delete uploads under");
   });
 }
 
 /**
- * The staging directory that the user named.
+ * The staging directory from the option or the environment.
  *
  * @param options The value of `--staging-dir`.
  * @param io The environment.
- * @returns The directory, if there is one.
+ * @returns The directory, if one is given.
  */
 export function stagingDirOf(
   options: { readonly stagingDir?: string },
@@ -229,13 +228,12 @@ export function stagingDirOf(
 }
 
 /**
- * The directory that an upload writes to in place of S3. What is tried locally, with
- * `$THEROCK_LOCAL_STAGING_DIR`, must not upload for real. A note tells of options that have no
- * effect there.
+ * The local directory that an upload writes to instead of S3. With `$THEROCK_LOCAL_STAGING_DIR` set
+ * for a local trial, nothing must be uploaded to S3. A note reports options that have no effect.
  *
  * @param options The value of `--output-dir` and the options for S3.
  * @param io The environment.
- * @param output Where the note goes.
+ * @param output Receives the note.
  * @returns The directory, if there is one.
  */
 export function outputDirOf(
@@ -249,7 +247,7 @@ export function outputDirOf(
   return stagingDirOf({ stagingDir }, io);
 }
 
-/** The options that mean nothing where a run is in a directory. */
+/** Options that have no effect when a run is in a local directory. */
 const S3_ONLY = [
   ["bucket", "--bucket"],
   ["bucketB", "--bucket-b"],
@@ -261,12 +259,12 @@ const S3_ONLY = [
 ] as const;
 
 /**
- * Tells which of the options that were given have no effect because `$THEROCK_LOCAL_STAGING_DIR` is
- * set: whoever gives them does not think of it.
+ * Reports options that have no effect because `$THEROCK_LOCAL_STAGING_DIR` is set. The user may not
+ * remember the variable.
  *
  * @param options The values of the options.
  * @param io The environment.
- * @param output Where to.
+ * @param output Receives the note.
  * @param flag The option that names a directory.
  */
 export function tellUnused(
@@ -284,8 +282,8 @@ export function tellUnused(
   if (unused.length === 0) return;
   const has = unused.length === 1 ? "has" : "have";
   output.note(
-    `'${dir}' ($THEROCK_LOCAL_STAGING_DIR) is used: ${unused.join(" and ")} ${has} no effect ` +
-      `there; unset the variable, or give ${flag}`,
+    `${unused.join(" and ")} ${has} no effect: '${dir}' ($THEROCK_LOCAL_STAGING_DIR) is used; ` +
+      `unset the variable to use S3, or give ${flag}`,
   );
 }
 
@@ -308,12 +306,12 @@ async function openLocal(dir: string, output: Output): Promise<OpenStorage> {
 }
 
 /**
- * S3.
+ * Opens S3.
  *
  * @param options The options for S3.
  * @param io The environment.
- * @param output Where notices of the storage go.
- * @param check Is asked first; it throws if the storage is of no use.
+ * @param output Receives notices of the storage.
+ * @param check Called first; throws if the storage can't be used.
  * @returns The storage.
  */
 export async function openS3(
@@ -333,10 +331,10 @@ export async function openS3(
     env: (name) => io.env(name) || undefined,
     journalDir: stateDir(io, "uploads"),
     onNotice: (message) => output.warn(message),
-    onRetry: (error) => output.explain(`trying again: ${error.message}`),
+    onRetry: (error) => output.explain(`retrying: ${error.message}`),
   });
   try {
-    // One line, not one for each file.
+    // Report such an error once, not once per file.
     await check?.(backend);
   } catch (error) {
     backend[Symbol.dispose]();
@@ -351,12 +349,12 @@ export async function openS3(
 }
 
 /**
- * Where a killed transfer leaves what the next one needs to continue it: the user's own directory
- * for such things, if there is one.
+ * The directory for journals, with which the next transfer resumes a killed one: in the user's
+ * state directory, if there is one.
  *
  * @param io The environment.
- * @param kind Of which transfers.
- * @returns The directory; `undefined` if the user has none.
+ * @param kind The kind of transfers.
+ * @returns The directory; `undefined`, if the environment does not name one.
  */
 export function stateDir(io: Io, kind: "uploads" | "fetches"): string | undefined {
   const windows = Deno.build.os === "windows";

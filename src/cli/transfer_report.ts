@@ -1,5 +1,5 @@
 /**
- * The report of a transfer, as text and as JSON: uploads and fetches end with one.
+ * The report of an upload, fetch or copy, as text and as JSON.
  *
  * @module
  */
@@ -34,10 +34,10 @@ const OUTCOMES: readonly TransferOutcome[] = [
 ];
 
 /**
- * Puts results in the order of their paths.
+ * Sorts results by path.
  *
  * @param results The results.
- * @returns The same, sorted.
+ * @returns The sorted results.
  */
 export function inOrder(results: readonly TransferResult[]): TransferResult[] {
   return results.toSorted((a, b) =>
@@ -49,8 +49,8 @@ export function inOrder(results: readonly TransferResult[]): TransferResult[] {
  * The JSON form of results.
  *
  * @param root The run.
- * @param results What became of each file.
- * @param localPath Where a file is, or would be, on this disk, if it is to be on it.
+ * @param results The result of each file.
+ * @param localPath Returns the local path of a file, if it is on this disk or would be.
  * @returns Counts, bytes and files.
  */
 export function reportedFiles(
@@ -65,17 +65,17 @@ export function reportedFiles(
 export interface Reported {
   readonly counts: Record<TransferOutcome, number>;
   readonly bytes: number;
-  /** How many files are not in `bytes` because their size is not known yet; only in dry runs. */
+  /** The number of files with unknown sizes, not counted in `bytes`; only in dry runs. */
   readonly unknown_sizes?: number;
   readonly files: ReportedFile[];
 }
 
 /**
- * The JSON form of results below any place, or below several.
+ * The JSON form of results under one prefix or several.
  *
- * @param prefix The place that paths are relative to.
- * @param results What became of each file.
- * @param localPath Where a file is, or would be, on this disk, if it is to be on it.
+ * @param prefix The prefixes that paths are relative to.
+ * @param results The result of each file.
+ * @param localPath Returns the local path of a file, if it is on this disk or would be.
  * @returns Counts, bytes and files.
  */
 export function reportedLocations(
@@ -110,11 +110,11 @@ export function reportedLocations(
 }
 
 /**
- * The path of a location below the first prefix that it is below.
+ * The path of a location relative to the first prefix that contains it.
  *
  * @param prefixes The prefixes.
  * @param location The location.
- * @returns The path; `.` for a prefix itself, or what is below none.
+ * @returns The path; `.` for a prefix itself, or a location outside of all.
  */
 export function relativeToAny(
   prefixes: readonly OutputLocation[],
@@ -128,10 +128,10 @@ export function relativeToAny(
 }
 
 /**
- * The text form of results: a line for each file, the failed ones told on standard error.
+ * The text form of results: one line per file. Reasons of failures go to standard error.
  *
  * @param root The run.
- * @param results What became of each file.
+ * @param results The result of each file.
  * @param output For colours.
  * @returns The lines.
  */
@@ -144,10 +144,10 @@ export function resultLines(
 }
 
 /**
- * The text form of results below any place.
+ * The text form of results under a prefix.
  *
- * @param prefix The place that paths are relative to.
- * @param results What became of each file.
+ * @param prefix The prefix that paths are relative to.
+ * @param results The result of each file.
  * @param output For colours.
  * @returns The lines.
  */
@@ -160,7 +160,7 @@ export function locationLines(
     result.outcome === "planned" ? "would write" : result.outcome,
     result.size === undefined ? "" : formatBytes(result.size),
     result.location.relativeTo(prefix) || ".",
-    // Of a failed one there may be nothing but the directory it should be in.
+    // The location of a failed file may be only its directory.
     ...(["planned", "failed"].includes(result.outcome) ? [`<- ${result.path}`] : []),
   ]);
   const color = { failed: "red", unchanged: "dim", skipped: "dim" } as const;
@@ -171,10 +171,10 @@ export function locationLines(
 }
 
 /**
- * The sum of a report in one line.
+ * The totals of a report in one line.
  *
- * @param results What became of each file.
- * @param planned What is to come of those that are planned.
+ * @param results The result of each file.
+ * @param planned The word for planned files.
  * @returns `12 files, 3.4 MB: 10 written, 2 unchanged`.
  */
 export function summaryLine(results: readonly TransferResult[], planned = "to write"): string {
@@ -188,10 +188,10 @@ export function summaryLine(results: readonly TransferResult[], planned = "to wr
 }
 
 /**
- * Tells warnings and failures, each in one line.
+ * Reports warnings and failures, one line each.
  *
- * @param results What became of each file.
- * @param output Where to.
+ * @param results The result of each file.
+ * @param output Receives the lines.
  */
 export function tellTrouble(results: readonly TransferResult[], output: Output): void {
   for (const result of inOrder(results)) {
@@ -211,7 +211,7 @@ function countOutcomes(results: readonly TransferResult[]): Record<TransferOutco
   return counts;
 }
 
-/** Files that a dry run would have to make to know their size. */
+/** The number of planned files whose size is only known once they are packed. */
 function countUnknown(results: readonly TransferResult[]): number {
   return results.filter(({ outcome, size }) => outcome === "planned" && size === undefined).length;
 }

@@ -1,22 +1,21 @@
 /**
- * What an option or a command that there is not was meant to be.
+ * Suggestions for unknown options and commands.
  *
  * @module
  */
 
 import { type Command, CommanderError } from "commander";
 
-/** Options that name a directory with runs: which of them a command has depends on what it does. */
+/** Options that name a directory with runs. Each command has some of them. */
 const DIRECTORIES = ["--staging-dir", "--output-dir", "--from-staging", "--to-staging"];
 
 /**
- * Adds to commander's error what to use in place of an unknown option or command, where it does not
- * say so.
+ * Adds a suggestion to commander's error about an unknown option or command, if it has none.
  *
  * @param program The program.
  * @param args Its arguments.
  * @param error What was thrown.
- * @returns The error; of something unknown, one with what was meant, or with where all are listed.
+ * @returns The error. For an unknown word, it suggests another one, or names the help.
  */
 export function explainUnknown(
   program: Command,
@@ -27,7 +26,7 @@ export function explainUnknown(
   const command = commandOf(program, args);
   const explained = (remedy: string) =>
     new CommanderError(error.exitCode, error.code, `${error.message}${remedy}`);
-  const toHelp = () => explained(`: '${wayTo(command).join(" ")} --help' lists all`);
+  const toHelp = () => explained(`: see '${wayTo(command).join(" ")} --help'`);
   if (error.code === "commander.unknownCommand") return toHelp();
   const option = /unknown option '(-[^'=]+)/.exec(error.message)?.[1];
   if (option === undefined) return error;
@@ -43,7 +42,7 @@ function meantBy(option: string, command: Command): string[] {
   );
 }
 
-/** The command that arguments name; the program itself, if they name none. */
+/** The command that the arguments name, or the program itself. */
 function commandOf(program: Command, args: readonly string[]): Command {
   let command = program;
   for (const arg of args) {

@@ -74,7 +74,7 @@ const CASES: readonly (readonly [readonly string[], ...string[]])[] = [
   [[...XZ, "--level", "8"], "--level", "'8'", "--compression xz", "from 0 to 7"],
   [[...XZ, "--level", "best"], "--level", "'best'", "whole number: zst 1 to 19"],
   [[...UPLOAD, ...RUN, "--part-size", "1"], "--part-size", "'1'", "MiB from 5 to 5120"],
-  [[...FETCH, "--max-ratio", "x"], "--max-ratio", "'x'", "whole number from 1 on"],
+  [[...FETCH, "--max-ratio", "x"], "--max-ratio", "'x'", "whole number of at least 1"],
   [[...BUILD, "--artifact-group", "g", "--compression", "gz"], "--compression", "'gz'", "zst, xz"],
   [[...XZ, "--mtime", "yesterday"], "--mtime", "'yesterday'", "whole number"],
   [[...XZ, "--mtime", "-1"], "--mtime", "'-1'"],

@@ -182,7 +182,7 @@ Deno.test("environment: what may not be looked at is one line, without Deno's ow
   assert.equal(await main(["path", "root", "--run-id", "1", "--platform", "linux"], io), 4);
   assert.match(
     io.err,
-    /^error: Cannot go on: the permission to look at [^\n]+ is missing[^\n]*\n$/,
+    /^error: Cannot run the command: the permission to look at [^\n]+ is missing[^\n]*\n$/,
   );
   assert(!io.err.includes("--allow"), io.err);
 });
@@ -206,9 +206,10 @@ for (
     const env = { THEROCK_LOCAL_STAGING_DIR: temp.path };
     const { err } = await runs(0, [...args, ...run], env);
     const [line] = err.split("\n");
-    assert(line.startsWith(`note: '${temp.path}' ($THEROCK_LOCAL_STAGING_DIR) is used: `), err);
+    assert.match(line, /^note: --\S/);
+    assert(line.includes(`: '${temp.path}' ($THEROCK_LOCAL_STAGING_DIR) is used; `), err);
     assert(line.includes(text), err);
-    assert.match(line, /unset the variable, or give --staging-dir$/);
+    assert.match(line, /unset the variable to use S3, or give --staging-dir$/);
     const named = await runs(0, [...args, ...run, "--staging-dir", temp.path], env);
     assert(!named.err.includes("THEROCK"), named.err);
   });

@@ -97,7 +97,9 @@ for (
 
 Deno.test("hints: what is whole already, and other text, stays as it is", () => {
   const fetch = invocation("fetch", { "run-id": "1" });
-  for (const text of ["'run-outputs list --run-id 1'", "'run-outputs help' lists all", "list"]) {
+  for (
+    const text of ["'run-outputs list --run-id 1'", "'run-outputs help' lists all commands", "list"]
+  ) {
     assert.equal(completeHints(text, fetch), text);
   }
 });

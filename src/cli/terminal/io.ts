@@ -1,5 +1,5 @@
 /**
- * What the command line has of the world around it, handed in so that tests can hand in another.
+ * Streams, environment and signals of the process, passed in so that tests can replace them.
  *
  * @module
  */
@@ -12,45 +12,45 @@ export interface Io {
   stdout(text: string): void;
   /** Writes to standard error: everything else. */
   stderr(text: string): void;
-  /** Whether standard error is a terminal that can show a moving bar. */
+  /** Whether standard error is a terminal that can show progress bars. */
   readonly stderrIsTerminal: boolean;
-  /** How many columns the terminal of standard error has, where that can be told. */
+  /** The width of the terminal in columns, if known. */
   readonly stderrWidth?: () => number | undefined;
   /**
-   * Hands all further text for standard error to one writer, who shows it among its own. Not every
-   * world can do that.
+   * Redirects all further text for standard error to one writer, which shows it with its own text.
+   * Not all implementations support it.
    */
   readonly claimStderr?: (take: (text: string) => void) => StderrClaim;
   /** Whether standard output is a terminal that can show colours. */
   readonly stdoutIsTerminal: boolean;
   /**
-   * A variable of the environment.
+   * Reads an environment variable.
    *
    * @param name Its name.
    * @returns Its value; `undefined` if it is not set.
    */
   env(name: string): string | undefined;
   /**
-   * Calls back when the user interrupts the program.
+   * Registers a callback for interruptions by the user.
    *
    * @param callback Called at each interruption.
-   * @returns Stops the listening.
+   * @returns A function that removes the callback.
    */
   onInterrupt(callback: () => void): () => void;
 }
 
-/** A world whose messages can be made more of, once it is known which command runs. */
+/** An {@linkcode Io} that completes messages once it is known which command runs. */
 export interface MessageIo extends Io {
   /**
-   * Makes the commands that a message names whole.
+   * Completes the commands in a message with the user's options.
    *
    * @param text The message.
-   * @returns What to write in its place.
+   * @returns The text to write.
    */
   complete?(text: string): string;
 }
 
-/** What whoever has claimed standard error gets. */
+/** Exclusive access to standard error. */
 export interface StderrClaim {
   /** Writes to it. */
   write(text: string): void;
@@ -58,7 +58,7 @@ export interface StderrClaim {
   release(): void;
 }
 
-/** The real world. */
+/** The streams, environment and signals of this process. */
 export function systemIo(): Io {
   const encoder = new TextEncoder();
   return {
@@ -81,11 +81,11 @@ export function systemIo(): Io {
 }
 
 /**
- * The same world with another environment.
+ * Replaces the environment.
  *
- * @param io The world.
- * @param env What a variable's value is.
- * @returns The world.
+ * @param io The streams and signals.
+ * @param env Reads a variable.
+ * @returns The same, with the other environment.
  */
 export function withEnv(io: Io, env: Io["env"]): Io {
   return {
@@ -99,21 +99,21 @@ export function withEnv(io: Io, env: Io["env"]): Io {
   };
 }
 
-/** Writes all of a text; a reader that has gone, as in `… | head`, is no error of ours. */
+/** Writes a text completely. A closed pipe, as in `… | head`, is not an error. */
 function writeAll(stream: Pick<typeof Deno.stdout, "writeSync">, bytes: Uint8Array): void {
   for (let offset = 0; offset < bytes.length;) {
     try {
       offset += stream.writeSync(bytes.subarray(offset));
     } catch (error) {
       if (error instanceof Deno.errors.BrokenPipe) return;
-      // Whoever shares the stream may have made it one that does not wait: then we do.
+      // Another process may have made the shared stream non-blocking, so wait here.
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAIT);
     }
   }
 }
 
-/** The terminal can be another one's than standard error's; then nobody knows. */
+/** The width of the terminal. `consoleSize` throws if no stream is a terminal. */
 function stderrWidth(): number | undefined {
   try {
     return Deno.consoleSize().columns || undefined;
@@ -122,7 +122,7 @@ function stderrWidth(): number | undefined {
   }
 }
 
-/** How long to wait for a stream that is full, in milliseconds. */
+/** How long to wait for a full stream, in milliseconds. */
 const WAIT = 5;
 
 function writeOut(bytes: Uint8Array): void {
@@ -137,6 +137,6 @@ function writeErr(bytes: Uint8Array): void {
   try {
     writeAll(Deno.stderr, bytes);
   } catch {
-    // There is nobody left to tell; the exit code still says it.
+    // The error can't be reported; the exit code still shows it.
   }
 }

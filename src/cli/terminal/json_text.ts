@@ -1,16 +1,15 @@
 /**
- * A JSON document as text, in pieces: one with a row for each of a million files is longer than a
- * string can be.
+ * Formats a JSON document in pieces: with a row for each of a million files, it exceeds the maximum
+ * length of a string.
  *
  * @module
  */
 
 /**
- * Formats a document as `JSON.stringify(document, null, 2)` does, and ends its last line.
+ * Formats a document like `JSON.stringify(document, null, 2)`, with a final line break.
  *
- * @param document An object. Its members may be lists of any length, also ones that are made while
- * they are read: each item is a piece of its own.
- * @returns The text, in pieces that end where an item does.
+ * @param document An object. Its members may be iterables of any length, also lazy ones.
+ * @returns The text, one piece per item.
  */
 export function* jsonText(document: object): Generator<string> {
   const members = Object.entries(document).filter(([, value]) => value !== undefined);
@@ -33,8 +32,8 @@ function* listText(items: Iterable<unknown>): Generator<string> {
   yield before === "[" ? "[]" : "\n  ]";
 }
 
-/** The text of a value whose first line stands somewhere already. */
+/** The text of a value, indented except for the first line. */
 function indented(value: unknown, indent: string): string {
-  // In a string of JSON no line ends.
+  // JSON strings contain no raw line breaks.
   return JSON.stringify(value, null, 2).replaceAll("\n", `\n${indent}`);
 }

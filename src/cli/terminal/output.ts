@@ -1,5 +1,5 @@
 /**
- * What a command says: results on standard output, as text or as one JSON document; everything
+ * The output of a command: results on standard output, as text or as one JSON document; everything
  * else on standard error.
  *
  * @module
@@ -12,9 +12,9 @@ import { jsonText } from "./json_text.ts";
 
 export { formatBytes, plural } from "../../layout/words.ts";
 
-/** The options that every command takes for its output. */
+/** The values of the output options, which all commands have. */
 export interface OutputOptions {
-  /** One JSON document in place of text. */
+  /** One JSON document instead of text. */
   readonly json?: boolean;
   /** No progress and no notes. */
   readonly quiet?: boolean;
@@ -25,8 +25,8 @@ export interface OutputOptions {
 }
 
 /**
- * A line as it may be shown: names of files can have line breaks, which would begin a line of their
- * own (on a runner, a command to it), and what steers a terminal. Colours are our own.
+ * Escapes control characters except our own colours. A line break in a file name would start a new
+ * line (on a runner, a workflow command), and escape sequences would control the terminal.
  */
 function printable(line: string): string {
   // deno-lint-ignore no-control-regex
@@ -34,14 +34,14 @@ function printable(line: string): string {
     .map((text, i) => i % 2 === 1 ? text : escapeUnprintable(text)).join("");
 }
 
-/** About how many characters are written at once. */
+/** The approximate number of characters per write. */
 const PIECE = 256 * 1024;
 
 /** Writes a command's output. */
 export class Output {
   /** Whether the result is one JSON document. */
   readonly json: boolean;
-  /** Whether notes and progress are unwanted. */
+  /** Whether notes and progress are turned off. */
   readonly quiet: boolean;
   /** Whether decisions are explained. */
   readonly verbose: boolean;
@@ -66,10 +66,10 @@ export class Output {
   }
 
   /**
-   * Prints a result: one of the two, as asked for.
+   * Prints a result as JSON or as text.
    *
-   * @param json The document; it has a `schema`.
-   * @param text The lines for people.
+   * @param json Returns the document, which has a `schema`.
+   * @param text Returns the lines of text.
    */
   result(json: () => { readonly schema: string }, text: () => Iterable<string>): void {
     this.#write(this.json ? jsonText(json()) : this.#lines(text()));
@@ -79,7 +79,7 @@ export class Output {
     for (const line of lines) yield `${this.#printable(line)}\n`;
   }
 
-  /** Writes a text that may be longer than a string can be. */
+  /** Writes a text that may exceed the maximum length of a string. */
   #write(pieces: Iterable<string>): void {
     let gathered = "";
     for (const piece of pieces) {
@@ -92,7 +92,7 @@ export class Output {
   }
 
   /**
-   * Explains a decision, where the user asked for that.
+   * Explains a decision, with `--verbose`.
    *
    * @param text One line.
    */
@@ -101,7 +101,7 @@ export class Output {
   }
 
   /**
-   * Tells something that needs no action.
+   * Reports something that needs no action.
    *
    * @param text One line.
    */
@@ -110,7 +110,7 @@ export class Output {
   }
 
   /**
-   * Tells something that went well but may not be what was meant.
+   * Reports something that may not be what the user wants.
    *
    * @param text One line.
    */
@@ -119,7 +119,7 @@ export class Output {
   }
 
   /**
-   * Tells a failure.
+   * Reports a failure.
    *
    * @param text One line.
    */
@@ -128,11 +128,11 @@ export class Output {
   }
 
   /**
-   * Makes lines foldable, where a runner shows them.
+   * Makes lines collapsible in the log of a runner.
    *
-   * @param title What they are.
+   * @param title The title of the group.
    * @param lines The lines.
-   * @returns They, between the runner's marks.
+   * @returns The lines; on a runner, between its group commands.
    */
   group(title: string, lines: readonly string[]): string[] {
     if (!this.#onRunner) return [...lines];
@@ -140,11 +140,11 @@ export class Output {
   }
 
   /**
-   * Marks a word with a colour, where colours are wanted.
+   * Colours a text, if colours are on.
    *
-   * @param text The word.
+   * @param text The text.
    * @param color Its colour.
-   * @returns The word, with escape sequences or without.
+   * @returns The text, with escape sequences or without.
    */
   paint(text: string, color: "green" | "yellow" | "red" | "dim" | "bold"): string {
     if (!this.#color) return text;
@@ -168,9 +168,9 @@ export function isOnRunner(io: Io): boolean {
 }
 
 /**
- * An age for people, in the largest unit that fits.
+ * Formats an age in the largest unit that fits.
  *
- * @param milliseconds The age; a clock that is behind makes it negative, which reads as 0.
+ * @param milliseconds The age; a negative one, from a slow clock, is shown as 0.
  * @returns A whole number and a unit.
  */
 export function formatAge(milliseconds: number): string {
@@ -182,11 +182,11 @@ export function formatAge(milliseconds: number): string {
 }
 
 /**
- * A message with what kind it is, in the form that a runner marks or the one for people.
+ * Labels a message as an error or a warning, as text or as a workflow command.
  *
  * @param kind The kind.
  * @param text The message.
- * @param onRunner Whether a runner reads it.
+ * @param onRunner Whether to use a workflow command.
  * @returns One line.
  */
 export function labelled(kind: "error" | "warning", text: string, onRunner: boolean): string {
@@ -194,11 +194,11 @@ export function labelled(kind: "error" | "warning", text: string, onRunner: bool
 }
 
 /**
- * Lines up columns.
+ * Aligns columns.
  *
  * @param rows The cells; the last one of a row is not padded.
- * @param right The columns that are set flush right.
- * @returns A line for each row.
+ * @param right The indexes of right-aligned columns.
+ * @returns One line per row.
  */
 export function columns(
   rows: readonly (readonly string[])[],

@@ -1,8 +1,6 @@
 /**
- * Progress of a transfer: bars on a terminal, a plain line every few seconds elsewhere.
- *
- * Events only change numbers. What is shown is made of them a few times a second, however many
- * pieces the files come in.
+ * Shows the progress of a transfer: bars on a terminal, a plain line every few seconds elsewhere.
+ * Events only update numbers; the display is redrawn at a fixed rate.
  *
  * @module
  */
@@ -12,50 +10,50 @@ import type { Io } from "./io.ts";
 import { barLines, plainLine } from "./progress_lines.ts";
 import { type PlannedFile, TransferState } from "./transfer_state.ts";
 
-/** How often a plain line comes, in milliseconds. */
+/** The interval between plain lines, in milliseconds. */
 const LINE_INTERVAL = 5000;
 
-/** How often the bars are drawn, in a second. */
+/** The redraw rate of the bars, per second. */
 const BARS_PER_SECOND = 8;
 
-/** Of a terminal that does not tell. */
+/** The width of a terminal that does not report one. */
 const STANDARD_WIDTH = 80;
 
-/** What is transferred, and how it is shown. */
+/** What is transferred, and how to show it. */
 export interface ProgressOptions {
-  /** What happens to the files, for the line: `uploaded`. */
+  /** What is done to the files, for the plain line, such as `uploaded`. */
   readonly verb: string;
   /** The files. */
   readonly files: readonly PlannedFile[];
-  /** What of a path tells files apart. Default: all of it. */
+  /** Returns the identifying part of a path. Default: the whole path. */
   readonly keyOf?: (path: string) => string;
-  /** Where to show it. */
+  /** Receives the display. */
   readonly io: Io;
   /** Show nothing. */
   readonly quiet: boolean;
-  /** Time, for tests. */
+  /** Replaced in tests. */
   readonly clock?: Clock;
 }
 
-/** Time. */
+/** A clock with a timer. */
 export interface Clock {
-  /** Milliseconds since whenever. */
+  /** The time in milliseconds, from any start. */
   now(): number;
   /**
-   * Calls back again and again.
+   * Calls a function repeatedly.
    *
-   * @param milliseconds How often.
-   * @param tick Called.
-   * @returns Stops it.
+   * @param milliseconds The interval.
+   * @param tick The function.
+   * @returns A function that stops the calls.
    */
   every(milliseconds: number, tick: () => void): () => void;
 }
 
-/** What a transfer tells. */
+/** Receives the progress of a transfer. */
 export interface ProgressListener {
-  /** Of files. */
+  /** Receives events of files. */
   readonly onEvent: (event: TransferEvent) => void;
-  /** How many bytes more were unpacked. */
+  /** Receives the number of additional bytes that were unpacked. */
   readonly onUnpacked: (name: string, bytes: number) => void;
 }
 
@@ -68,11 +66,11 @@ const SYSTEM_CLOCK: Clock = {
 };
 
 /**
- * Runs a transfer and shows how far it is; afterwards the terminal is as before.
+ * Runs a transfer, shows its progress, and restores the terminal.
  *
- * @param options What is transferred, and how it is shown.
- * @param transfer The transfer; it tells what happens.
- * @returns What the transfer returns.
+ * @param options What is transferred, and how to show it.
+ * @param transfer Runs the transfer and reports its progress.
+ * @returns The result of the transfer.
  */
 export async function withProgress<T>(
   { verb, files, keyOf, io, quiet, clock = SYSTEM_CLOCK }: ProgressOptions,
@@ -94,13 +92,13 @@ export async function withProgress<T>(
   }
 }
 
-/** Shows bars until it is stopped; other text for the terminal comes above them. */
+/** Shows bars until stopped. Other text for the terminal appears above them. */
 async function showBars(state: TransferState, io: Io, clock: Clock): Promise<() => void> {
   const { default: cliProgress } = await import("cli-progress");
   let write = (text: string) => io.stderr(text);
   const width = () => io.stderrWidth?.() ?? STANDARD_WIDTH;
   const bars = new cliProgress.MultiBar({
-    // Made by us; the package knows how to draw it over what was there.
+    // We format the line; the package draws it over the previous one.
     format: (_options: unknown, _params: unknown, { line }: { line: string }) => line,
     stream: {
       isTTY: true,
@@ -113,7 +111,7 @@ async function showBars(state: TransferState, io: Io, clock: Clock): Promise<() 
     hideCursor: true,
     clearOnComplete: true,
     linewrap: true,
-    // Text above moves the lines down.
+    // Text above the bars moves them down.
     forceRedraw: true,
   });
   const slots: ReturnType<typeof bars.create>[] = [];
@@ -127,7 +125,7 @@ async function showBars(state: TransferState, io: Io, clock: Clock): Promise<() 
   draw();
   bars.on("update-pre", draw);
   return () => {
-    // What was logged last is still to be shown.
+    // Show text that was logged since the last redraw.
     bars.update();
     bars.stop();
     claim?.release();

@@ -1,5 +1,5 @@
 /**
- * Progress as text: lines of a terminal, and the one line for everything else. Pure.
+ * Formats progress as text: bars for a terminal, one line for a log. Pure.
  *
  * @module
  */
@@ -8,17 +8,17 @@ import { escapeUnprintable } from "../../errors/error.ts";
 import { formatBytes } from "./output.ts";
 import type { ActiveFile, TransferSnapshot } from "./transfer_state.ts";
 
-/** How many files under way are shown at most. */
+/** The maximum number of files shown. */
 const MOST_FILES = 8;
 
-/** How many columns the numbers of the set take. */
+/** The columns that the numbers of the total line need. */
 const NUMBERS = 76;
 
 /**
- * The lines for a terminal: the set, then the files that are under way.
+ * The lines for a terminal: the total, then the files in progress.
  *
- * @param snapshot How far it is.
- * @param width How many columns the terminal has.
+ * @param snapshot The progress.
+ * @param width The width of the terminal in columns.
  * @returns The lines; none is wider.
  */
 export function barLines(snapshot: TransferSnapshot, width: number): string[] {
@@ -33,10 +33,10 @@ export function barLines(snapshot: TransferSnapshot, width: number): string[] {
 }
 
 /**
- * The line for who has no terminal.
+ * The line for a log.
  *
- * @param verb What happens to the files: `uploaded`.
- * @param snapshot How far it is.
+ * @param verb What is done to the files, such as `uploaded`.
+ * @param snapshot The progress.
  * @returns One line.
  */
 export function plainLine(verb: string, snapshot: TransferSnapshot): string {
@@ -46,7 +46,7 @@ export function plainLine(verb: string, snapshot: TransferSnapshot): string {
 
 function setLine(snapshot: TransferSnapshot, width: number): string {
   const { files, totalFiles, bytes, totalBytes, sizesKnown } = snapshot;
-  // While sizes are not known, the number of files tells more.
+  // While sizes are unknown, use the number of files.
   const done = sizesKnown ? share(bytes, totalBytes) : share(files, totalFiles);
   return [
     `${bar(done, Math.min(24, Math.max(8, width - NUMBERS)))} ${percent(done)}`,
@@ -62,7 +62,7 @@ function details(snapshot: TransferSnapshot): string[] {
     ? `${formatBytes(bytes)} of ${formatBytes(totalBytes)}`
     : formatBytes(bytes);
   const isAll = files === totalFiles;
-  // The network has nothing more to do: its speed would tell nothing.
+  // All downloads are finished, so the speed is meaningless.
   if (isAll && unpacked > 0) return [done, `unpacking: ${formatBytes(unpacked)} so far`];
   return [
     done,
@@ -81,7 +81,7 @@ function fileLine({ path, size, bytes, made, madeFrom }: ActiveFile): string {
     return barLine(name, made, madeFrom, "packed ");
   }
   if (size === undefined) {
-    return `${" ".repeat(12)}      ${name}  ${bytes === 0 ? "being made" : formatBytes(bytes)}`;
+    return `${" ".repeat(12)}      ${name}  ${bytes === 0 ? "packing" : formatBytes(bytes)}`;
   }
   return barLine(name, bytes, size);
 }

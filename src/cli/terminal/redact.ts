@@ -1,6 +1,6 @@
 /**
- * What must not be printed, whatever message it got into: the secrets of the environment, the
- * signatures of URLs, users and passwords in URLs.
+ * Redacts secrets in everything that is printed: secrets from the environment, signatures in URLs,
+ * and users and passwords in URLs.
  *
  * @module
  */
@@ -18,21 +18,21 @@ const SECRETS = [
   "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
 ] as const;
 
-/** What is shorter is no secret, and stands in too many words. */
+/** Shorter values are not secrets, and would match in ordinary words. */
 const MIN_SECRET = 8;
 
-/** Parameters of URLs that let whoever has them in. */
+/** URL parameters that grant access. */
 const SIGNED =
   /([?&;](?:X-Amz-(?:Signature|Credential|Security-Token)|AWSAccessKeyId|Signature|sig|token|access_token)=)[^&;#\s"'<>)\]]+/gi;
 
 /**
- * What stands before a host: a user, a token or both. A password can hold `/` and `@` where nobody
- * has encoded it, so one goes to the last `@`. What follows a colon can also be a port and a path.
+ * The user information before a host: a user, a token or both. An unencoded password can contain `/`
+ * and `@`, so it extends to the last `@`. A colon can also be followed by a port and a path.
  */
 const USER_INFO = /(\b[a-z][a-z0-9+.-]*:\/\/)(?:[^/\s:@"'<>[]*:(?!\d+\/)[^\s"'<>]*|[^/\s"'<>]+)@/gi;
 
 /**
- * Makes a function that takes secrets out of a text.
+ * Creates a function that redacts secrets in a text.
  *
  * @param env The environment.
  * @returns The function.
@@ -42,7 +42,7 @@ export function redactor(env: (name: string) => string | undefined): (text: stri
     .filter((value) => value !== undefined)
     .filter((value) => value.length >= MIN_SECRET)
     .flatMap(formsOf);
-  // One can be the beginning of another, whose rest must not stay.
+  // Longest first: a secret can be a prefix of another, whose rest must not remain.
   const secrets = [...new Set(known)].sort((a, b) => b.length - a.length);
   return (text) => {
     let clean = text;
@@ -52,10 +52,10 @@ export function redactor(env: (name: string) => string | undefined): (text: stri
 }
 
 /**
- * Streams that no secret gets through.
+ * Redacts secrets on all streams.
  *
- * @param io The world around.
- * @returns The same, its streams guarded.
+ * @param io The streams and the environment.
+ * @returns The same, with redacting streams.
  */
 export function guarded(io: Io): Io {
   const redact = redactor((name) => io.env(name) || undefined);
@@ -76,7 +76,7 @@ export function guarded(io: Io): Io {
   };
 }
 
-/** A secret as it stands, and as it stands in URLs. */
+/** A secret in its raw form and in its encodings in URLs. */
 function formsOf(secret: string): string[] {
   const whole = secret.toWellFormed();
   const component = encodeURIComponent(whole);

@@ -1,5 +1,5 @@
 /**
- * How far a transfer is: events add up to numbers. Pure; who shows them asks now and then.
+ * The progress of a transfer in numbers, computed from its events. Pure.
  *
  * @module
  */
@@ -8,50 +8,50 @@ import type { TransferEvent } from "../../storage/transfer/transfer.ts";
 
 /** A file of a plan. */
 export interface PlannedFile {
-  /** What the events call it. */
+  /** Its name in events. */
   readonly path: string;
-  /** Its size in bytes, where it is known. */
+  /** Its size in bytes, if known. */
   readonly size?: number;
 }
 
-/** A file that is under way. */
+/** A file in progress. */
 export interface ActiveFile extends PlannedFile {
-  /** How many of its bytes are done. */
+  /** The bytes transferred so far. */
   readonly bytes: number;
-  /** How many bytes of what it is made from are done. */
+  /** The bytes of its sources packed so far. */
   readonly made: number;
-  /** How many bytes it is made from, where that is known. */
+  /** The total bytes of its sources, if known. */
   readonly madeFrom?: number;
 }
 
-/** How far a transfer is at one moment. */
+/** The progress of a transfer at one moment. */
 export interface TransferSnapshot {
-  /** How many files have ended, well or not. */
+  /** The number of files that succeeded or failed. */
   readonly files: number;
-  /** How many there are. */
+  /** The number of all files. */
   readonly totalFiles: number;
-  /** How many bytes are done, those that were there already counted. */
+  /** The bytes transferred, including those of existing files. */
   readonly bytes: number;
-  /** How many there are; more, if `sizesKnown` is `false`. */
+  /** The bytes of all files; a lower bound, if `sizesKnown` is `false`. */
   readonly totalBytes: number;
   /** Whether the size of every file is known. */
   readonly sizesKnown: boolean;
-  /** Bytes per second of late. */
+  /** The recent speed in bytes per second. */
   readonly speed: number;
-  /** Seconds that are left at this speed, where that can be told. */
+  /** The seconds left at this speed, if known. */
   readonly secondsLeft?: number;
-  /** What is under way, what began first comes first. */
+  /** The files in progress, in the order of their start. */
   readonly active: readonly ActiveFile[];
-  /** How many bytes of what files are made from are done. */
+  /** The bytes of sources packed. */
   readonly made: number;
-  /** How many bytes were unpacked. */
+  /** The bytes unpacked. */
   readonly unpacked: number;
 }
 
-/** Over how many milliseconds the speed is measured. */
+/** The time over which the speed is measured, in milliseconds. */
 const SPEED_WINDOW = 8000;
 
-/** A file under way, as it is counted. */
+/** A file in progress, with mutable counters. */
 interface Counted {
   readonly path: string;
   readonly size?: number;
@@ -60,10 +60,10 @@ interface Counted {
   madeFrom?: number;
 }
 
-/** Adds up what happens. */
+/** Counts the events of a transfer. */
 export class TransferState {
   readonly #keyOf: (path: string) => string;
-  /** Of planned files that have not begun, by key; one file can go to several places. */
+  /** The sizes of files that have not started, by key. One file can have several destinations. */
   readonly #waiting = new Map<string, (number | undefined)[]>();
   readonly #active = new Map<string, Counted[]>();
   readonly #samples: { readonly time: number; readonly moved: number }[];
@@ -77,11 +77,11 @@ export class TransferState {
   #unpacked = 0;
 
   /**
-   * Creates the state at the beginning.
+   * Creates the initial state.
    *
-   * @param planned The files. More can come: an archive brings its checksum.
+   * @param planned The files. Events can add more, such as the checksum file of an archive.
    * @param now The time, in milliseconds.
-   * @param keyOf What of a path tells files apart. Default: all of it.
+   * @param keyOf Returns the identifying part of a path. Default: the whole path.
    */
   constructor(
     planned: readonly PlannedFile[],
@@ -96,7 +96,7 @@ export class TransferState {
     this.#samples = [{ time: now, moved: 0 }];
   }
 
-  /** Takes an event. Cheap: it comes with each piece of a file. */
+  /** Counts an event. Must be cheap: there is one per chunk of a file. */
   apply(event: TransferEvent): void {
     if (event.type === "bytes") this.#move(event.path, event.bytes);
     else if (event.type === "made") this.#make(event.path, event.bytes, event.of);
@@ -104,13 +104,13 @@ export class TransferState {
     else this.#finish(event.result.path, event.result.size);
   }
 
-  /** Takes how many bytes more were unpacked. */
+  /** Counts additional unpacked bytes. */
   addUnpacked(bytes: number): void {
     this.#unpacked += bytes;
   }
 
   /**
-   * How far it is.
+   * The progress at a time.
    *
    * @param now The time, in milliseconds.
    * @returns The numbers.
@@ -170,7 +170,7 @@ export class TransferState {
 
   #finish(path: string, told: number | undefined): void {
     const key = this.#keyOf(path);
-    // What is there already ends without a beginning.
+    // Existing files finish without a start event.
     if (!this.#active.has(key)) this.#start(path, told);
     const { size, bytes } = shift(this.#active, key)!;
     this.#files++;
@@ -179,7 +179,7 @@ export class TransferState {
       this.#unknown--;
       this.#totalBytes += expected;
     }
-    // What was there already, or failed, is done with too.
+    // Existing and failed files count as done too.
     this.#bytes += expected - bytes;
   }
 }

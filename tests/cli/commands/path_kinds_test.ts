@@ -56,7 +56,7 @@ Deno.test("path --layout typed: artifacts go below artifacts/, logs stay", async
 Deno.test("path --bucket: takes the bucket as it is, and -v says why", async () => {
   const { out, err } = await runs(0, ["path", "root", ...RUN, "--bucket", "my-bucket", "-v"]);
   assert.equal(out, "s3://my-bucket/123-linux\n");
-  assert.match(err, /^bucket my-bucket: by --bucket/);
+  assert.match(err, /^bucket my-bucket \(--bucket\)/);
 });
 
 Deno.test("path: what begins with '-' is an argument after '--'", async () => {

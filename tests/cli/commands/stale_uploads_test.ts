@@ -30,7 +30,7 @@ Deno.test("stale-uploads: --abort without credentials exits with 4, and nothing 
   const env = { ...KEYS, AWS_ENDPOINT_URL_S3: server.url };
   for (const more of [[], ["--dry-run"]]) {
     await refused([...ARGS, "--abort", "--no-sign-request", ...more], [
-      "remove uploads below 's3://suite/7-linux'",
+      "delete uploads under 's3://suite/7-linux'",
       "--no-sign-request",
     ], { env, code: 4 });
   }

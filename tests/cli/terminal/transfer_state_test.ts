@@ -161,9 +161,9 @@ Deno.test("barLines(): the set, then the files under way; none wider than the te
   }
 });
 
-Deno.test("barLines(): what has no size yet is being made; a name can't steer the terminal", () => {
+Deno.test("barLines(): what has no size yet is packing; a name can't steer the terminal", () => {
   const lines = barLines(after([{ path: "a\u001b[2J" }], [start("a\u001b[2J")]), 80);
-  assert.match(lines[1], /^ {18}a\\u001b\[2J {2}being made$/);
+  assert.match(lines[1], /^ {18}a\\u001b\[2J {2}packing$/);
 });
 
 Deno.test("barLines(): what is packed first shows how far that is", () => {

@@ -120,7 +120,7 @@ export async function planFoundRuns(
   for (const { run } of sources) {
     if (run.status === "completed") continue;
     output.note(
-      `run ${run.id} has not ended and may get more: --require-artifact names what has to be there`,
+      `run ${run.id} is in progress and may add artifacts; use --require-artifact to require one`,
     );
   }
   if (sources.length > 1) {

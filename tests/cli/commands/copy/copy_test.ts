@@ -107,7 +107,7 @@ test("copy: what fails is told, and the exit code says it", async (dirs) => {
   );
   const broken = join(staging, "123-linux", BUILD_PART);
   await Deno.writeTextFile(broken, "{");
-  assert.match((await runs(6, args)).err, /--no-manifest goes by the listing/);
+  assert.match((await runs(6, args)).err, /--no-manifest ignores the manifest/);
   assert.equal((await runJson(0, [...args, "--no-manifest"])).manifest, undefined);
 });
 
@@ -259,7 +259,7 @@ Deno.test({
     await makeNamesOutsideUtf8(join(staging, "123-linux"));
     const args = ["copy", "--from-staging", staging, "--to-staging", mirror, ...RUN];
     const { err } = await runs(7, args);
-    assert.match(err, /^error: Could not copy all of .*: 2 names are passed over$/m);
+    assert.match(err, /^error: Could not copy all of .*: 2 files skipped, see above$/m);
     assert.deepEqual(await readTree(mirror), { "123-linux/logs/g/x.log": "x" });
     await runs(0, [...args, "logs/**"]);
   },

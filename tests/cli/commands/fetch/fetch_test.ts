@@ -112,7 +112,10 @@ test("fetch: a second interruption ends at once, and the terminal has its cursor
   io.interrupt();
   assert.equal(await running, 130);
   assert(io.err.includes("\u001b[?25h"), io.err);
-  assert.match(io.err, /^error: ended at once; run the same command again: it continues$/m);
+  assert.match(
+    io.err,
+    /^error: stopped without cleaning up; run the same command again to resume$/m,
+  );
   // The program would be gone now; here its work ends by itself, at some time.
   for (let tries = 0; !io.err.includes("interrupted"); tries++) {
     assert(tries < 1000, io.err);

@@ -128,7 +128,7 @@ Deno.test("find: -v explains each place and each run", async () => {
     /run 5: holds in bucket therock-artifacts, prefix 5-linux: .*2025-11-11T16:18:48Z/,
   );
   assert.match(err, /run 5: not_asked in bucket therock-ci-artifacts/);
-  assert.match(err, /commit [0-9a-f]{10}: run 5 taken/);
+  assert.match(err, /commit [0-9a-f]{10}: run 5 accepted/);
 });
 
 Deno.test("find: the latest of a branch; RELEASE_TYPE of this job says nothing of another run", async () => {
@@ -257,8 +257,8 @@ Deno.test("fetch --wait: waits for the run in progress, and tells that it does",
     },
   );
   const { err, out } = await runs(0, [...args, "--wait", "--interval", "1s"], w.env);
-  assert.match(err, /note: waiting for artifacts: run 5 has not ended/);
-  assert.match(err, /note: run 5 has not ended and may get more/);
+  assert.match(err, /note: waiting for artifacts: run 5 is in progress/);
+  assert.match(err, /note: run 5 is in progress and may add artifacts/);
   assert.match(out, /2 written/);
 });
 
@@ -279,7 +279,7 @@ Deno.test("fetch --wait --require-complete: waits for the parts of the run too",
     return undefined;
   });
   const { err } = await runs(0, [...args, "--wait", "--interval", "1s"], w.env);
-  assert.match(err, /note: waiting for all parts \(Run 5 .* missing: b\): run 5 has not ended/);
+  assert.match(err, /note: waiting for all parts \(Run 5 .* missing: b\): run 5 is in progress/);
 });
 
 Deno.test("fetch: a run of which an upload is not finished is taken with a warning", async () => {

@@ -220,7 +220,7 @@ test("list: of a complete run by the manifest, with hashes and the parts that te
   assert.deepEqual(file.parts, ["two"]);
   const { out, err } = await runs(0, read("list", d, "-v"));
   assert(!out.includes("stray.txt"), out);
-  assert.match(err, /^outputs manifest: 2 parts, 4 files; complete, so it is what is read$/m);
+  assert.match(err, /^outputs manifest: 2 parts, 4 files; complete, used instead of a listing$/m);
   assert.match(err, /^outputs manifest: the listing differs: 1 extra: stray\.txt \(extra\)$/m);
   const listed = await runs(0, read("list", d, "--no-manifest", "-v"));
   assert(listed.out.includes("stray.txt"));
@@ -232,9 +232,9 @@ test("list: without the list of expected parts the storage is listed", async (d)
   await writeTree(d.root, { "stray.txt": "x" });
   const { out, err } = await runs(0, read("list", d, "-v"));
   assert(out.includes("stray.txt"));
-  assert.match(err, /does not tell which parts there will be, so the storage is listed$/m);
+  assert.match(err, /expected parts unknown; listing the storage$/m);
   await Deno.remove(join(d.root, "manifests"), { recursive: true });
-  assert.match((await runs(0, read("list", d, "-v"))).err, /the run has none/);
+  assert.match((await runs(0, read("list", d, "-v"))).err, /manifest: none; listing/);
 });
 
 test("fetch --require-complete: exits with 7 and names what is missing, fetches nothing", async (d) => {

@@ -138,7 +138,7 @@ Deno.test({
     await makeNamesOutsideUtf8(temp.path);
     const { err } = await runs(7, ["verify", temp.path]);
     assert.equal(err.match(/^warning: Skipped /gm)?.length, 2);
-    assert.match(err, /^error: Could not verify all of .*: 2 names are passed over$/m);
+    assert.match(err, /^error: Could not verify all of .*: 2 files skipped, see above$/m);
     const document = await runJson(7, ["verify", temp.path]);
     assert.deepEqual([document.passed_over, document.counts.ok], [2, 2]);
     await Deno.writeTextFile(join(temp.path, archive), "?");
