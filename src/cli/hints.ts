@@ -83,6 +83,48 @@ export function completeHints(text: string, invocation: Invocation): string {
   });
 }
 
+/** Commands that read a run, and the option that says of which release type it is. */
+const READERS: Readonly<Record<string, string>> = {
+  bisect: "release-type",
+  copy: "source-release-type",
+  diff: "release-type",
+  export: "release-type",
+  fetch: "release-type",
+  find: "release-type",
+  index: "release-type",
+  list: "release-type",
+  verify: "release-type",
+};
+
+/**
+ * What to try where a run was not found and the job's own release type was not used: it says nothing
+ * of other runs.
+ *
+ * @param message What was not found.
+ * @param invocation What was given.
+ * @param env Reads the environment.
+ * @returns The end of a message; empty, if that is not what is wrong.
+ */
+export function releaseTypeHint(
+  message: string,
+  { command: [command], options }: Invocation,
+  env: (name: string) => string | undefined,
+): string {
+  const type = env("RELEASE_TYPE") || "ci";
+  const flag = Object.hasOwn(READERS, command) ? READERS[command] : undefined;
+  if (flag === undefined || type === "ci" || !/\b(?:runs?|commits?) /i.test(message)) return "";
+  if (options.has(flag) || options.has("release-type")) return "";
+  const own = env("GITHUB_RUN_ID") || undefined;
+  const id = options.get(command === "copy" ? "source-run-id" : "run-id") ?? env("THEROCK_RUN_ID");
+  const isOther = id
+    ? id !== own
+    : ["commit", "ref", "latest", "branch"].some((o) => options.has(o));
+  const isNamedByArgument = command === "diff" || command === "export" || command === "bisect";
+  if (!isOther && !isNamedByArgument) return "";
+  return `; $RELEASE_TYPE (${type}) was not used, because it is that of this job's own run: try ` +
+    `--${flag} ${shellWord(type)}`;
+}
+
 /** Names the right bucket option in a message of a command with two buckets. */
 function rightBucket(text: string, { command: [command], options }: Invocation): string {
   const [, bucket] = /\bs3:\/\/([^/']+)/.exec(text) ?? [];

@@ -26,7 +26,7 @@ import type { Context } from "./context.ts";
 import { ignoreEmptyValues } from "./empty_values.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
 import { resolveHelp } from "./help.ts";
-import { completeHints, type Invocation, invocationOf } from "./hints.ts";
+import { completeHints, type Invocation, invocationOf, releaseTypeHint } from "./hints.ts";
 import { type Io, type MessageIo, withEnv } from "./terminal/io.ts";
 import { isOnRunner, labelled } from "./terminal/output.ts";
 import { guarded } from "./terminal/redact.ts";
@@ -68,7 +68,7 @@ export async function main(args: readonly string[], world: Io): Promise<number> 
         printError("interrupted", message, EXIT.interrupted, args, io);
         return EXIT.interrupted;
       }
-      return reportError(explainUnknown(program, args, error), args, io);
+      return reportError(explainUnknown(program, args, error), args, io, invocation);
     }
   };
   try {
@@ -135,7 +135,12 @@ function configure(command: Command, io: Io): void {
   for (const child of command.commands) configure(child, io);
 }
 
-function reportError(error: unknown, args: readonly string[], io: MessageIo): number {
+function reportError(
+  error: unknown,
+  args: readonly string[],
+  io: MessageIo,
+  invocation?: Invocation,
+): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.done;
     // Without a command, commander has printed the help already.
@@ -150,8 +155,11 @@ function reportError(error: unknown, args: readonly string[], io: MessageIo): nu
     });
   }
   const exitCode = exitCodeOf(error);
-  const message = error instanceof Error ? oneLine(error.message) : String(error);
+  const said = error instanceof Error ? oneLine(error.message) : String(error);
   const code = error instanceof RunOutputsError ? error.code : "failed";
+  const message = code === "not_found" && invocation !== undefined
+    ? said + releaseTypeHint(said, invocation, (name) => io.env(name))
+    : said;
   printError(code, message, exitCode, args, io);
   // A usage error needs no stack.
   if (error instanceof RunOutputsError && error.code === "invalid") return exitCode;

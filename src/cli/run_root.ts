@@ -61,6 +61,7 @@ export function runRoot(
     runId,
     repository: namedRepository(options),
     releaseType: options.releaseType,
+    uploading: !purpose.reading,
     env: {
       GITHUB_REPOSITORY: io.env("GITHUB_REPOSITORY"),
       GITHUB_RUN_ID: jobsRunId,

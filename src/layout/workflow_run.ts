@@ -33,8 +33,15 @@ export interface RunOriginOptions {
    * else `ROCm/TheRock`.
    */
   readonly repository?: string;
-  /** The release type. Default: `RELEASE_TYPE` if this is this job's own run, else CI. */
+  /**
+   * The release type. Default: `RELEASE_TYPE` if this is this job's own run or `uploading`, else CI.
+   */
   readonly releaseType?: string;
+  /**
+   * Whether outputs are uploaded to the run: then `RELEASE_TYPE` counts for any run, as packaging jobs
+   * upload to the run of their build under their own release type. Default: `false`.
+   */
+  readonly uploading?: boolean;
   /** Which bucket rules. Default: the newest. */
   readonly rules?: BucketRules;
   /** This job's environment. Default: none of the variables is set. */
@@ -70,7 +77,8 @@ export function resolveRepository(
  * With a `workflowRun` all comes from it and the arguments. Without, the run is taken for this
  * job's own if its id is `GITHUB_RUN_ID` or that is unset: then whether it is a fork's comes from
  * the event file, and the release type from `RELEASE_TYPE`. The environment never tells of another
- * run: that one counts as a CI run that is not a fork's, unless arguments say otherwise.
+ * run: that one counts as a CI run that is not a fork's, unless arguments say otherwise, or outputs
+ * are uploaded to it, which happens under the job's own release type.
  *
  * @param options What is known.
  * @returns The question to ask.
@@ -101,7 +109,7 @@ export function describeRun(options: RunOriginOptions): BucketQuestion {
   const repository = resolveRepository(options.repository, env);
   const own = !env.GITHUB_RUN_ID || env.GITHUB_RUN_ID === String(options.runId);
   const fork = own && isForkEvent(env, rules, options.readTextFile);
-  if (own && releaseType === undefined && env.RELEASE_TYPE !== undefined) {
+  if ((own || options.uploading) && releaseType === undefined && env.RELEASE_TYPE !== undefined) {
     const releaseTypeName = "RELEASE_TYPE";
     return { repository, fork, releaseType: env.RELEASE_TYPE, releaseTypeName, rules };
   }

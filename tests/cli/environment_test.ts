@@ -75,6 +75,48 @@ Deno.test("environment: RELEASE_TYPE of this job says nothing of another run", a
   }
 });
 
+Deno.test("environment: an upload to another run goes to the bucket of RELEASE_TYPE", async () => {
+  await using temp = await tempDir();
+  await writeTree(temp.path, { "in/a.txt": "a" });
+  const upload = ["upload", "files", join(temp.path, "in"), "--to", "x", "--run-id", "7"];
+  upload.push("--platform", "linux", "--output-dir", join(temp.path, "staging"));
+  assert.equal(await bucketOf(upload, JOB), "therock-nightly-artifacts");
+  assert.equal(await bucketOf([...upload, "--release-type", "ci"], JOB), "therock-ci-artifacts");
+  assert.equal(await bucketOf(upload, { RELEASE_TYPE: "dev" }), "therock-dev-artifacts");
+  const copy = ["copy", "--source-run-id", "7", "--run-id", "8", "--platform", "linux"];
+  copy.push("--from-staging", join(temp.path, "staging"), "--to-staging", join(temp.path, "t"));
+  const copied = await runJson(0, copy, JOB);
+  assert.equal(copied.bucket, "therock-nightly-artifacts");
+  assert.equal(copied.source.bucket, "therock-ci-artifacts");
+});
+
+Deno.test("environment: where another run is not found, RELEASE_TYPE is named as not used", async () => {
+  await using temp = await tempDir();
+  await putArchives(join(temp.path, "123-linux"), ["a_lib_generic.tar.xz"]);
+  const from = ["--staging-dir", temp.path, "--platform", "linux"];
+  const hint =
+    "; $RELEASE_TYPE (nightly) was not used, because it is that of this job's own run: " +
+    "try --release-type nightly";
+  const verify = ["verify", ...from, "--run-id", "7"];
+  const cases: readonly (readonly string[])[] = [
+    ["list", ...from, "--run-id", "7"],
+    ["fetch", "-o", join(temp.path, "o"), ...from, "--run-id", "7"],
+    verify,
+    ["export", join(temp.path, "x.tar"), "7", ...from],
+    ["diff", "7", "8", ...from],
+  ];
+  for (const args of cases) await refused(args, [`${hint}\n`], { code: 3, env: JOB });
+  const copy = ["copy", "--source-run-id", "7", "--run-id", "9", "--platform", "linux"];
+  copy.push("--from-staging", temp.path, "--to-staging", temp.path);
+  await refused(copy, ["try --source-release-type nightly"], { code: 3, env: JOB });
+  const nothing = async (args: readonly string[], env: Record<string, string>) =>
+    assert(!(await runs(3, args, env)).err.includes("RELEASE_TYPE"));
+  await nothing([...verify, "--release-type", "dev"], JOB);
+  await nothing(verify, { ...JOB, RELEASE_TYPE: "ci" });
+  await nothing(verify, { ...JOB, GITHUB_RUN_ID: "7" });
+  await nothing(["verify", "--staging-dir", join(temp.path, "no"), "--run-id", "7"], JOB);
+});
+
 Deno.test("environment: THEROCK_LOCAL_STAGING_DIR is where an upload writes", async () => {
   await using temp = await tempDir();
   await writeTree(temp.path, { "in/a.txt": "a" });

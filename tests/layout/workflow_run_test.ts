@@ -1,7 +1,11 @@
 import { strict as assert } from "node:assert";
-import type { BucketRules } from "../../src/layout/buckets.ts";
+import { type BucketRules, selectBucket } from "../../src/layout/buckets.ts";
 import { type FromWorkflowRunOptions, RunOutputRoot } from "../../src/layout/run_output_root.ts";
-import type { WorkflowEnvironment, WorkflowRun } from "../../src/layout/workflow_run.ts";
+import {
+  describeRun,
+  type WorkflowEnvironment,
+  type WorkflowRun,
+} from "../../src/layout/workflow_run.ts";
 import { assertInvalid, assertInvalidError, conformance } from "./support.ts";
 
 interface RootRow {
@@ -106,6 +110,17 @@ Deno.test("RunOutputRoot.fromWorkflowRun(): RELEASE_TYPE of this job does not le
     bucketOf({ runId: 1, env: JOB, workflowRun: { headRepository: "ROCm/TheRock" } }),
     "therock-ci-artifacts",
   );
+});
+
+Deno.test("describeRun(): RELEASE_TYPE counts for an upload to another run", () => {
+  const env = { GITHUB_RUN_ID: "1", RELEASE_TYPE: "nightly" };
+  const bucketOf = (more: object) => selectBucket(describeRun({ runId: 2, env, ...more })).bucket;
+  assert.equal(bucketOf({ uploading: true }), "therock-nightly-artifacts");
+  assert.equal(bucketOf({ uploading: true, releaseType: "dev" }), "therock-dev-artifacts");
+  assert.equal(bucketOf({ uploading: false }), "therock-ci-artifacts");
+  assert.equal(bucketOf({}), "therock-ci-artifacts");
+  const bad = { uploading: true, env: { ...env, RELEASE_TYPE: "nope" } };
+  assert.throws(() => bucketOf(bad), /Invalid RELEASE_TYPE "nope"/);
 });
 
 Deno.test("RunOutputRoot.fromWorkflowRun(): a bad RELEASE_TYPE does not harm the look-up of another run", () => {
