@@ -64,7 +64,8 @@ const DAY = 24 * 60 * 60 * 1000;
  *
  * @example
  * ```ts
- * import { diskResponseCache, openGithub } from "@therock/run-outputs";
+ * import { openGithub } from "@therock/run-outputs";
+ * import { diskResponseCache } from "@therock/run-outputs/github";
  *
  * const github = openGithub({ cache: diskResponseCache("/home/me/.cache/run-outputs") });
  * console.assert(github.requests.sent === 0);

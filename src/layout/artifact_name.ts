@@ -37,7 +37,7 @@ export interface ArtifactNameParts {
  *
  * @example
  * ```ts
- * import { ArtifactName } from "@therock/run-outputs";
+ * import { ArtifactName } from "@therock/run-outputs/layout";
  *
  * const artifact = ArtifactName.parse("rccl_test_gfx942:xnack+.tar.zst");
  * console.assert(artifact.component === "test" && artifact.baseTarget === "gfx942");
@@ -194,7 +194,7 @@ export class ArtifactName implements ArtifactNameParts {
  *
  * @example
  * ```ts
- * import { preferZst } from "@therock/run-outputs";
+ * import { preferZst } from "@therock/run-outputs/layout";
  *
  * const names = preferZst(["a_lib_generic.tar.xz", "a_lib_generic.tar.zst", "b_lib_generic.tar.xz"]);
  * console.assert(names.join() === "a_lib_generic.tar.zst,b_lib_generic.tar.xz");

@@ -71,7 +71,7 @@ const ERAS: readonly Era[] = [
  *
  * @example
  * ```ts
- * import { bucketCandidates } from "@therock/run-outputs";
+ * import { bucketCandidates } from "@therock/run-outputs/layout";
  *
  * const places = bucketCandidates({
  *   repositories: ["ROCm/TheRock"],

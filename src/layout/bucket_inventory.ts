@@ -56,7 +56,7 @@ export const BUCKETS: readonly BucketInfo[] = [
  *
  * @example
  * ```ts
- * import { bucketInfo } from "@therock/run-outputs";
+ * import { bucketInfo } from "@therock/run-outputs/layout";
  *
  * console.assert(bucketInfo("therock-dev-artifacts")?.region === "us-east-2");
  * ```

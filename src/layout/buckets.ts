@@ -114,7 +114,7 @@ const RULES: Readonly<Record<BucketRules, Rules>> = {
  *
  * @example
  * ```ts
- * import { selectBucket } from "@therock/run-outputs";
+ * import { selectBucket } from "@therock/run-outputs/layout";
  *
  * const choice = selectBucket({ repository: "ROCm/rocm-libraries", fork: false });
  * console.assert(choice.bucket === "therock-ci-artifacts-external");

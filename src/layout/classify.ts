@@ -79,7 +79,7 @@ const DIRECTORIES: ReadonlyMap<string, OutputKind> = new Map([
  *
  * @example
  * ```ts
- * import { classify } from "@therock/run-outputs";
+ * import { classify } from "@therock/run-outputs/layout";
  *
  * console.assert(classify("blas_lib_gfx94X.tar.xz") === "artifact");
  * console.assert(classify("logs/gfx94X-dcgpu/build.log") === "log");

@@ -22,7 +22,7 @@ const COMMAND = "therock_add_amdgpu_target";
  *
  * @example
  * ```ts
- * import { expandFamily } from "@therock/run-outputs";
+ * import { expandFamily } from "@therock/run-outputs/layout";
  *
  * console.assert(expandFamily("gfx110X-dgpu").join() === "gfx1100,gfx1101,gfx1102");
  * ```

@@ -23,7 +23,7 @@ const REFUSED = /[<>:"|?*\\\u0000-\u001f]|%(?=[0-9A-Fa-f]{2})/g;
  *
  * @example
  * ```ts
- * import { encodeWindowsName } from "@therock/run-outputs";
+ * import { encodeWindowsName } from "@therock/run-outputs/layout";
  *
  * console.assert(encodeWindowsName("gfx942:xnack+") === "gfx942%3Axnack+");
  * ```

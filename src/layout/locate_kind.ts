@@ -22,7 +22,8 @@ import { PATH_KINDS, type PathKind } from "./path_kinds.ts";
  *
  * @example
  * ```ts
- * import { locateKind, RunOutputRoot } from "@therock/run-outputs";
+ * import { RunOutputRoot } from "@therock/run-outputs";
+ * import { locateKind } from "@therock/run-outputs/layout";
  *
  * const root = RunOutputRoot.forLocal({ platform: "linux" });
  * console.assert(locateKind(root, "manifest", ["g"]).key === root.manifest("g").key);

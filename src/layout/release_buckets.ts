@@ -60,7 +60,7 @@ const PRODUCTS: readonly string[] = ["core", "pytorch", "jax"];
  *
  * @example
  * ```ts
- * import { releaseBucket } from "@therock/run-outputs";
+ * import { releaseBucket } from "@therock/run-outputs/layout";
  *
  * const bucket = releaseBucket({ releaseType: "nightly-bkc", type: "python" });
  * console.assert(bucket === "therock-nightly-python");
@@ -81,7 +81,7 @@ export function releaseBucket(question: ReleaseBucketQuestion): string {
  *
  * @example
  * ```ts
- * import { releaseRepository } from "@therock/run-outputs";
+ * import { releaseRepository } from "@therock/run-outputs/layout";
  *
  * const repository = releaseRepository({ releaseType: "prerelease", product: "jax" });
  * console.assert(repository.url === "https://rc.repo.amd.com/rocm/whl-next/");

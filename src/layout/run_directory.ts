@@ -13,7 +13,8 @@ import { type Layout, OutputPaths } from "./output_paths.ts";
  *
  * @example
  * ```ts
- * import { LocalBackend, readOutputs, RunDirectory } from "@therock/run-outputs";
+ * import { LocalBackend, readOutputs } from "@therock/run-outputs";
+ * import { RunDirectory } from "@therock/run-outputs/layout";
  *
  * const dir = await Deno.makeTempDir();
  * const manifest = await readOutputs(new LocalBackend(dir), new RunDirectory());

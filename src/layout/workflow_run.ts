@@ -86,7 +86,7 @@ export function resolveRepository(
  *
  * @example
  * ```ts
- * import { describeRun, selectBucket } from "@therock/run-outputs";
+ * import { describeRun, selectBucket } from "@therock/run-outputs/layout";
  *
  * const env = { GITHUB_RUN_ID: "1", RELEASE_TYPE: "nightly" };
  * const own = selectBucket(describeRun({ runId: 1, env }));

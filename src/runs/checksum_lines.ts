@@ -14,7 +14,7 @@
  *
  * @example
  * ```ts
- * import { checksumLine } from "@therock/run-outputs";
+ * import { checksumLine } from "@therock/run-outputs/runs";
  *
  * const digest = "0".repeat(64);
  * console.assert(checksumLine(digest, "logs/a.log") === `${digest}  logs/a.log\n`);

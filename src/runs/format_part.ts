@@ -62,7 +62,7 @@ function end(count: number): string {
  *
  * @example
  * ```ts
- * import { formatPart, parsePart } from "@therock/run-outputs";
+ * import { formatPart, parsePart } from "@therock/run-outputs/runs";
  *
  * const part = {
  *   schema: "run-outputs.manifest/1",

@@ -163,7 +163,7 @@ export function manifestJsonSchema(): Record<string, unknown> {
  *
  * @example
  * ```ts
- * import { parsePart } from "@therock/run-outputs";
+ * import { parsePart } from "@therock/run-outputs/runs";
  *
  * const part = parsePart(JSON.stringify({
  *   schema: "run-outputs.manifest/1",

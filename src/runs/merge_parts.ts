@@ -54,7 +54,7 @@ export interface PartFiles {
  *
  * @example
  * ```ts
- * import { mergeParts, parsePart } from "@therock/run-outputs";
+ * import { mergeParts, parsePart } from "@therock/run-outputs/runs";
  *
  * const part = (name: string, created_at: string, sha256: string) =>
  *   parsePart(JSON.stringify({

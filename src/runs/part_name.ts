@@ -35,7 +35,7 @@ const MAX_LENGTH = 200;
  *
  * @example
  * ```ts
- * import { defaultPartName } from "@therock/run-outputs";
+ * import { defaultPartName } from "@therock/run-outputs/runs";
  *
  * const name = defaultPartName({ command: "build", of: ["gfx94X-dcgpu"] }, [], "linux");
  * console.assert(name === "linux.build.gfx94X-dcgpu");

@@ -32,7 +32,7 @@ const OWN: ReadonlyMap<string, string> = new Map([
  *
  * @example
  * ```ts
- * import { contentType } from "@therock/run-outputs";
+ * import { contentType } from "@therock/run-outputs/storage";
  *
  * console.assert(contentType("build.LOG") === "text/plain");
  * console.assert(contentType("blas_lib_gfx94X.tar.zst") === "application/zstd");

@@ -25,7 +25,8 @@ import type {
  *
  * @example
  * ```ts
- * import { ForwardingBackend, MemoryBackend, OutputLocation } from "@therock/run-outputs";
+ * import { MemoryBackend, OutputLocation } from "@therock/run-outputs";
+ * import { ForwardingBackend } from "@therock/run-outputs/storage";
  *
  * class CountsDeletes extends ForwardingBackend {
  *   deletes = 0;

@@ -11,15 +11,6 @@
  * @param time When the one was written.
  * @param other When the other was.
  * @returns `false` also where they can't be told apart.
- *
- * @example
- * ```ts
- * import { isModifiedAfter } from "@therock/run-outputs";
- *
- * const listed = new Date("2026-11-20T12:00:00.123Z");
- * console.assert(!isModifiedAfter(listed, new Date("2026-11-20T12:00:00Z")));
- * console.assert(isModifiedAfter(listed, new Date("2026-11-20T12:00:00.122Z")));
- * ```
  */
 export function isModifiedAfter(time: Date, other: Date): boolean {
   const unit = [time, other].some((date) => date.getTime() % 1000 === 0) ? 1000 : 1;

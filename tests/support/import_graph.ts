@@ -64,6 +64,26 @@ export async function importGraph(
   return graph;
 }
 
+/** What is loaded before a file's own code runs: all that it imports other than by `import(…)`. */
+export async function loadedBy(
+  file: string,
+): Promise<{ readonly files: readonly string[]; readonly packages: readonly string[] }> {
+  const files = new Set<string>();
+  const packages = new Set<string>();
+  const queue = [file];
+  for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
+    if (files.has(at)) continue;
+    files.add(at);
+    for (const { specifier, dynamic, typeOnly } of await importsOf(at)) {
+      if (dynamic || typeOnly) continue;
+      const target = targetOf(at, specifier);
+      if (target !== undefined) queue.push(target);
+      else if (!specifier.startsWith(".")) packages.add(specifier);
+    }
+  }
+  return { files: [...files].sort(), packages: [...packages].sort() };
+}
+
 /**
  * The groups of nodes of which each can be reached from each other, by Tarjan's algorithm.
  *

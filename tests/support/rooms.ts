@@ -11,8 +11,11 @@ import { dirname } from "node:path/posix";
 export const ROOMS: Readonly<Record<string, string>> = {
   "errors": "",
   "layout": "errors",
+  "layout/mod.ts": "errors layout",
   "runs": "errors layout",
+  "runs/mod.ts": "errors layout runs",
   "github": "errors layout",
+  "github/mod.ts": "errors layout github",
   "storage": "errors layout",
   "storage/local": "errors layout storage",
   "storage/hash": "errors storage",
@@ -20,11 +23,14 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "storage/cache": "errors storage storage/local",
   "storage/s3": "errors layout storage storage/{hash,transfer}",
   "storage/open_s3.ts": "errors storage storage/s3",
+  "storage/mod.ts": "errors layout storage storage/open_s3.ts " +
+    "storage/{cache,local,s3,transfer}",
   "archive": "errors",
   "archive/tar": "errors layout",
   "archive/compression": "errors archive/tar",
   "archive/pack": "errors archive archive/{compression,tar}",
   "archive/unpack": "errors archive archive/{compression,tar}",
+  "archive/mod.ts": "archive/{compression,pack,tar,unpack}",
   "operations": "errors layout storage storage/{s3,transfer}",
   "operations/manifest": "errors layout runs storage storage/transfer",
   "operations/artifacts": "errors layout runs storage storage/transfer operations/manifest",
@@ -41,6 +47,9 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "operations/{artifacts,manifest}",
   "operations/bisect": "errors layout github storage/{cache,local,transfer} archive/unpack " +
     "operations/{fetch,find,manifest}",
+  "operations/mod.ts": "errors layout runs github storage storage/{cache,local,s3,transfer} " +
+    "archive/unpack operations " +
+    "operations/{artifacts,bisect,copy,diff,fetch,find,index_pages,manifest,upload,verify}",
   "cli/terminal": "errors layout github storage/transfer",
   "cli": "errors layout runs github storage storage/open_s3.ts storage/{local,s3,transfer} " +
     "operations/{artifacts,fetch,find,manifest} cli/terminal",

@@ -53,7 +53,7 @@ interface Staged extends Unpacked {
  *
  * @example
  * ```ts
- * import { listMembers, pack, Unpacker } from "@therock/run-outputs";
+ * import { listMembers, pack, Unpacker } from "@therock/run-outputs/archive";
  *
  * const dir = await Deno.makeTempDir();
  * await Deno.mkdir(`${dir}/in/math/stage`, { recursive: true });

@@ -39,7 +39,7 @@ export interface ArtifactSelection extends PathFilterOptions {
  *
  * @example
  * ```ts
- * import { selectArtifacts } from "@therock/run-outputs";
+ * import { selectArtifacts } from "@therock/run-outputs/operations";
  *
  * const names = ["blas_lib_gfx942.tar.xz", "blas_dev_gfx942.tar.xz", "core_lib_generic.tar.zst"];
  * const chosen = selectArtifacts(names, { amdgpuTargets: ["GFX942:xnack+"], components: ["lib"] });

@@ -24,7 +24,7 @@ export const MAX_SIDECAR_BYTES = 4096;
  *
  * @example
  * ```ts
- * import { parseSidecar } from "@therock/run-outputs";
+ * import { parseSidecar } from "@therock/run-outputs/operations";
  *
  * const digest = "0".repeat(64);
  * console.assert(parseSidecar(`${digest}  a_lib_generic.tar.zst\n`, "example") === digest);

@@ -71,7 +71,7 @@ export interface RunBisectOptions extends BisectCallOptions {
  *
  * @example
  * ```ts
- * import { Bisect, type BisectSource, openBisectStore } from "@therock/run-outputs";
+ * import { Bisect, type BisectSource, openBisectStore } from "@therock/run-outputs/operations";
  *
  * const sha = (index: number) => `${index}`.repeat(40);
  * const commits = [1, 2, 3, 4].map((index) => (

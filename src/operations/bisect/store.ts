@@ -69,7 +69,7 @@ export interface OpenBisectStoreOptions {
  *
  * @example
  * ```ts
- * import { openBisectStore } from "@therock/run-outputs";
+ * import { openBisectStore } from "@therock/run-outputs/operations";
  *
  * const dir = await Deno.makeTempDir();
  * {

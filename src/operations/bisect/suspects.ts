@@ -60,7 +60,7 @@ export interface BisectSurvey {
  *
  * @example
  * ```ts
- * import { type BisectCommit, surveyBisect } from "@therock/run-outputs";
+ * import { type BisectCommit, surveyBisect } from "@therock/run-outputs/operations";
  *
  * const commits: BisectCommit[] = ["a", "b", "c", "d"].map((sha, i, all) => (
  *   { sha, parents: i === 0 ? [] : [all[i - 1]], title: "", date: "" }

@@ -77,17 +77,8 @@ export class ExportArchive implements StorageBackend {
    *
    * @example
    * ```ts
-   * import {
-   *   bytesSource,
-   *   ExportArchive,
-   *   listRun,
-   *   MemoryBackend,
-   *   planCopy,
-   *   planExport,
-   *   readOutputs,
-   *   RunOutputRoot,
-   *   writeExport,
-   * } from "@therock/run-outputs";
+   * import { bytesSource, listRun, MemoryBackend, planCopy, readOutputs, RunOutputRoot } from "@therock/run-outputs";
+   * import { ExportArchive, planExport, writeExport } from "@therock/run-outputs/operations";
    *
    * const root = RunOutputRoot.forLocal({ platform: "linux" });
    * const storage = new MemoryBackend();

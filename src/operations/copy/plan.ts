@@ -91,13 +91,7 @@ export interface PlanCopyOptions extends ArtifactSelection, CallOptions {
  *
  * @example
  * ```ts
- * import {
- *   bytesSource,
- *   executeCopy,
- *   MemoryBackend,
- *   planCopy,
- *   RunOutputRoot,
- * } from "@therock/run-outputs";
+ * import { bytesSource, executeCopy, MemoryBackend, planCopy, RunOutputRoot } from "@therock/run-outputs";
  *
  * const backend = new MemoryBackend();
  * const root = RunOutputRoot.forLocal({ runId: 1, platform: "linux" });

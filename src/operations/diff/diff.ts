@@ -79,7 +79,8 @@ type Pair = Pick<DiffedFile, "path" | "a" | "b">;
  *
  * @example
  * ```ts
- * import { bytesSource, diffRuns, MemoryBackend, RunOutputRoot } from "@therock/run-outputs";
+ * import { bytesSource, MemoryBackend, RunOutputRoot } from "@therock/run-outputs";
+ * import { diffRuns } from "@therock/run-outputs/operations";
  *
  * const backend = new MemoryBackend();
  * const run = (runId: number) => RunOutputRoot.forLocal({ runId, platform: "linux" });

@@ -53,7 +53,8 @@ const ANONYMOUS_INTERVAL = 90 * 1000;
  *
  * @example
  * ```ts
- * import { MemoryBackend, openGithub, waitForArtifacts } from "@therock/run-outputs";
+ * import { MemoryBackend, openGithub } from "@therock/run-outputs";
+ * import { waitForArtifacts } from "@therock/run-outputs/operations";
  *
  * const answer = { total_count: 0, workflow_runs: [] };
  * const result = await waitForArtifacts({

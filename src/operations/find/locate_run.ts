@@ -63,7 +63,8 @@ export interface LocatedRun {
  *
  * @example
  * ```ts
- * import { bytesSource, locateRun, MemoryBackend, RunOutputRoot } from "@therock/run-outputs";
+ * import { bytesSource, MemoryBackend, RunOutputRoot } from "@therock/run-outputs";
+ * import { locateRun } from "@therock/run-outputs/operations";
  *
  * const backend = new MemoryBackend();
  * const old = new RunOutputRoot({ bucket: "therock-artifacts", runId: 1, platform: "linux" });

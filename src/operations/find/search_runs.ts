@@ -110,7 +110,8 @@ export interface RunSearch {
  *
  * @example
  * ```ts
- * import { MemoryBackend, openGithub, searchCommit } from "@therock/run-outputs";
+ * import { MemoryBackend, openGithub } from "@therock/run-outputs";
+ * import { searchCommit } from "@therock/run-outputs/operations";
  *
  * const answer = { total_count: 0, workflow_runs: [] };
  * const { groups, missing } = await searchCommit("0123456789012345678901234567890123456789", {

@@ -20,7 +20,8 @@ import type { RunManifest } from "./read.ts";
  *
  * @example
  * ```ts
- * import { MemoryBackend, readOutputs, requireParts, RunOutputRoot } from "@therock/run-outputs";
+ * import { MemoryBackend, readOutputs, RunOutputRoot } from "@therock/run-outputs";
+ * import { requireParts } from "@therock/run-outputs/operations";
  *
  * const root = RunOutputRoot.forLocal({ platform: "linux" });
  * const manifest = await readOutputs(new MemoryBackend(), root);

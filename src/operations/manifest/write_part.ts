@@ -57,14 +57,7 @@ const NOTHING_TELLS = "can't be written, so nothing tells that this upload is no
  *
  * @example
  * ```ts
- * import {
- *   executeUpload,
- *   MemoryBackend,
- *   PartUpload,
- *   readOutputs,
- *   RunOutputRoot,
- *   textItem,
- * } from "@therock/run-outputs";
+ * import { executeUpload, MemoryBackend, PartUpload, readOutputs, RunOutputRoot, textItem } from "@therock/run-outputs";
  *
  * const root = RunOutputRoot.forLocal({ platform: "linux" });
  * const storage = new MemoryBackend();

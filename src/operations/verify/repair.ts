@@ -64,16 +64,9 @@ export interface RepairOptions extends TransferOptions {
  *
  * @example
  * ```ts
- * import {
- *   bytesSource,
- *   MemoryBackend,
- *   PartUpload,
- *   repairFiles,
- *   RunOutputRoot,
- *   textItem,
- *   upload,
- *   verifyRun,
- * } from "@therock/run-outputs";
+ * import { bytesSource, MemoryBackend, PartUpload, RunOutputRoot, textItem, verifyRun } from "@therock/run-outputs";
+ * import { repairFiles } from "@therock/run-outputs/operations";
+ * import { upload } from "@therock/run-outputs/storage";
  *
  * const root = RunOutputRoot.forLocal({ platform: "linux" });
  * const [storage, copy] = [new MemoryBackend(), new MemoryBackend()];

@@ -43,7 +43,7 @@ export interface PathFilter {
  *
  * @example
  * ```ts
- * import { pathFilter } from "@therock/run-outputs";
+ * import { pathFilter } from "@therock/run-outputs/storage";
  *
  * const filter = pathFilter({ include: ["*.log"], exclude: ["ccache/"] });
  * console.assert(filter.matches("stage/build.log"));

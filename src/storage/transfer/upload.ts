@@ -104,7 +104,8 @@ export function textItem(location: OutputLocation, text: string, path: string): 
  *
  * @example
  * ```ts
- * import { MemoryBackend, OutputLocation, textItem, upload } from "@therock/run-outputs";
+ * import { MemoryBackend, OutputLocation, textItem } from "@therock/run-outputs";
+ * import { upload } from "@therock/run-outputs/storage";
  *
  * const to = new OutputLocation("local", "local-linux/a.txt");
  * const backend = new MemoryBackend();

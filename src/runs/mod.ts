@@ -1,0 +1,40 @@
+/**
+ * The formats that a run writes about itself: parts of the outputs manifest, the list of expected
+ * parts, the index of an export.
+ *
+ * @example Read the parts that a run says it will have
+ * ```ts
+ * import { addExpected, formatExpected, parseExpected } from "@therock/run-outputs/runs";
+ *
+ * const text = formatExpected(addExpected(undefined, ["build", "tests"]));
+ * console.assert(parseExpected(text, "expected.json").parts.length === 2);
+ * ```
+ *
+ * @module
+ */
+
+export { type ErrorCode, RunOutputsError, type RunOutputsErrorOptions } from "../errors/error.ts";
+export type { Layout } from "../layout/output_paths.ts";
+export type { Platform } from "../layout/run_output_root.ts";
+export { checksumLine } from "./checksum_lines.ts";
+export {
+  addExpected,
+  EXPECTED_SCHEMA,
+  type ExpectedParts,
+  formatExpected,
+  parseExpected,
+} from "./expected_parts.ts";
+export { EXPORT_SCHEMA, type ExportedFile, type ExportedRun } from "./export_index.ts";
+export { formatPart } from "./format_part.ts";
+export {
+  MANIFEST_SCHEMA,
+  type ManifestHead,
+  type ManifestPart,
+  type ManifestRun,
+  type ManifestWriter,
+  type OutputFile,
+  parsePart,
+} from "./manifest.ts";
+export { type FileClaim, type MergedFile, mergeParts, type PartFiles } from "./merge_parts.ts";
+export { defaultPartName, type PartSubject } from "./part_name.ts";
+export type { StillToCome, UnfinishedPart } from "./unfinished_part.ts";
