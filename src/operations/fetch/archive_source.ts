@@ -80,12 +80,19 @@ export class ArchiveSource implements Disposable {
    */
   async get(item: DownloadItem): Promise<FetchedArchive> {
     const cached = await this.#cached(item);
-    if (cached !== undefined) {
+    if (cached !== undefined && !cached.shared) {
       return {
         file: cached.path,
         result: this.#finished(resultOf(item, cached)),
         [Symbol.asyncDispose]: () => cached[Symbol.asyncDispose](),
       };
+    }
+    if (cached !== undefined) {
+      // What is unpacked is opened by its name, later: it has to be what was hashed.
+      await using _release = cached;
+      await cached.place(item.path, { signal: this.#options.signal });
+      const result = this.#finished(resultOf(item, cached));
+      return { file: item.path, result, async [Symbol.asyncDispose]() {} };
     }
     const result = await this.#downloader.get(item);
     return { file: item.path, result: withOrigin(result), async [Symbol.asyncDispose]() {} };

@@ -6,6 +6,8 @@
 
 import { invalid, RunOutputsError } from "../../errors/error.ts";
 import { isDigest } from "./layout.ts";
+import { readFile } from "../byte_source.ts";
+import { writeFileAtomic } from "../local/atomic_file.ts";
 import type { LockedFile } from "../local/file_lock.ts";
 import { placeFile, type Placement, type PlaceOptions } from "../local/place_file.ts";
 
@@ -21,6 +23,11 @@ export interface ContentKey {
 export interface CachedFile extends AsyncDisposable {
   /** Where it is. To be read, never to be written or moved. */
   readonly path: string;
+  /**
+   * Whether another user owns it or a directory above it, or may write there. Then its content can
+   * change after it was hashed: only what {@linkcode CachedFile.place} makes of it is certain.
+   */
+  readonly shared: boolean;
   /** The SHA-256 of its bytes. */
   readonly sha256: string;
   /** How many bytes it has. */
@@ -34,8 +41,9 @@ export interface CachedFile extends AsyncDisposable {
    *
    * @param target The file to make; directories above it are made as needed.
    * @param options A hard link instead of a copy; a signal.
-   * @returns What was made. A copy shares its blocks with the cache where the file system can.
-   * @throws {RunOutputsError} What the disk says.
+   * @returns What was made. A copy shares its blocks with the cache where the file system can. Of a
+   * shared file it is always a copy, hashed while it is made.
+   * @throws {RunOutputsError} `integrity`, if a shared file has changed; what the disk says.
    */
   place(target: string, options?: PlaceOptions): Promise<Placement>;
   /**
@@ -49,6 +57,8 @@ export interface CachedFile extends AsyncDisposable {
 export interface Held {
   /** Where the file is. */
   readonly path: string;
+  /** Whether other users can change it. */
+  readonly shared: boolean;
   /** The SHA-256 of its bytes. */
   readonly sha256: string;
   /** The shared lock that keeps it there. */
@@ -70,7 +80,7 @@ export interface Held {
  * @returns The file; disposing of it a second time does nothing.
  */
 export function hold(held: Held): CachedFile {
-  const { path, sha256, pin, origin, resumed } = held;
+  const { path, shared, sha256, pin, origin, resumed } = held;
   const { size } = pin.stat;
   let released = false;
   const release = async () => {
@@ -81,11 +91,17 @@ export function hold(held: Held): CachedFile {
   };
   return {
     path,
+    shared,
     sha256,
     size,
     origin,
     ...(resumed !== undefined && { resumed }),
-    place: (target, options) => placeFile(path, target, options),
+    place: async (target, options = {}) => {
+      if (!shared) return await placeFile(path, target, options);
+      const { signal } = options;
+      await writeFileAtomic(target, readFile(path, undefined, signal), { sha256, size, signal });
+      return "copy";
+    },
     discard: async () => {
       await release();
       await held.onDiscard();

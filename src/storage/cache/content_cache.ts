@@ -21,6 +21,8 @@ import {
 } from "./cached_file.ts";
 import { addError, Making, type ProduceContent } from "./making.ts";
 import { CacheLayout } from "./layout.ts";
+import { isOursAlone } from "./trust.ts";
+import { ownUser } from "../local/own_user.ts";
 import { type LockedFile, lockFile } from "../local/file_lock.ts";
 
 /** How many bytes a cache may have if nobody says otherwise: 50 GiB, two or three runs. */
@@ -75,11 +77,19 @@ export class ContentCache {
   readonly writable: boolean;
   /** Why it is not writable: what the disk said. */
   readonly #refusal: unknown;
+  /** Who this process makes files as, where it can make any. */
+  readonly #user: number | null;
   readonly #layout: CacheLayout;
   readonly #evictor: Evictor;
   readonly #onNote: (note: string) => void;
 
-  private constructor(layout: CacheLayout, options: ContentCacheOptions, refusal?: unknown) {
+  private constructor(
+    layout: CacheLayout,
+    options: ContentCacheOptions,
+    user: number | null,
+    refusal?: unknown,
+  ) {
+    this.#user = user;
     this.dir = layout.dir;
     this.writable = refusal === undefined;
     this.#refusal = refusal;
@@ -108,11 +118,11 @@ export class ContentCache {
       await Deno.mkdir(layout.makings, { recursive: true });
       // This tells whether there are locks, too; where there are none nothing would be safe.
       using _lock = await lockFile(layout.evictionLock, { create: true, shared: true });
-      return new ContentCache(layout, options);
+      return new ContentCache(layout, options, await ownUser(layout.makings));
     } catch (error) {
       const made = diskError("use the cache", dir, error) as RunOutputsError;
       const isThere = await Deno.stat(layout.entries).then((stat) => stat.isDirectory, () => false);
-      if (made.code === "denied" && isThere) return new ContentCache(layout, options, error);
+      if (made.code === "denied" && isThere) return new ContentCache(layout, options, null, error);
       throw made;
     }
   }
@@ -223,6 +233,7 @@ export class ContentCache {
   ): CachedFile {
     return hold({
       path: this.#layout.entry(sha256),
+      shared: !isOursAlone(this.#layout.entry(sha256), this.dir, this.#user),
       sha256,
       pin,
       origin,

@@ -44,7 +44,10 @@ export async function maySpread(path: string): Promise<boolean> {
   const { part, journal } = partNames(path);
   const owner = await ownerOf(journal);
   // One that has begun this moment has an empty journal, and nothing else yet.
-  return owner === "ours" || (owner === "nobody's" && !await exists(part));
+  if (owner === "another's") return false;
+  const there = await look(part);
+  // A link is not ours: what it leads to would be overwritten.
+  return there === undefined || owner === "ours" && there.isFile;
 }
 
 /**
@@ -81,12 +84,11 @@ async function ownerOf(journal: string): Promise<"ours" | "nobody's" | "another'
   }
 }
 
-async function exists(path: string): Promise<boolean> {
+async function look(path: string): Promise<Deno.FileInfo | undefined> {
   try {
-    await Deno.lstat(path);
-    return true;
+    return await Deno.lstat(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
 }

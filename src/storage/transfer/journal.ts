@@ -25,7 +25,7 @@ export class Journal implements Disposable {
    *
    * @param path Its file; the directory has to be there.
    * @param options `create: false` to make none: then a missing one is an error.
-   * @returns The journal; `undefined`, if another process is at work on it.
+   * @returns The journal; `undefined`, if another process is at work on it, or no file has its name.
    * @throws What the disk says.
    */
   static async open(
@@ -33,6 +33,9 @@ export class Journal implements Disposable {
     { create = true }: { readonly create?: boolean } = {},
   ): Promise<Journal | undefined> {
     for (;;) {
+      // A link would lead elsewhere, and to open a pipe would wait for its other end. Without a pause:
+      // others may remove the directory as long as it is empty.
+      if (!isFileOrMissing(path)) return undefined;
       const file = await Deno.open(path, { read: true, write: true, create });
       try {
         if (!await lock(file)) {
@@ -102,9 +105,18 @@ async function lock(file: Deno.FsFile): Promise<boolean> {
   return await file.tryLock?.(true).catch(() => false) ?? false;
 }
 
+function isFileOrMissing(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return true;
+    throw error;
+  }
+}
+
 async function stat(path: string): Promise<Deno.FileInfo | undefined> {
   try {
-    return await Deno.stat(path);
+    return await Deno.lstat(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

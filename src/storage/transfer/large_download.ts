@@ -14,6 +14,7 @@ import { DOWNLOAD_SCHEMA, maySpread, partNames } from "../local/download_part.ts
 import type { FileHasher, Hashers } from "../hash/hashers.ts";
 import { Journal } from "./journal.ts";
 import type { LinkedController } from "../linked_controller.ts";
+import { ownUser } from "../local/own_user.ts";
 import type { Semaphore } from "../semaphore.ts";
 import { againIfVanished } from "../vanished.ts";
 
@@ -106,7 +107,7 @@ export async function downloadLarge(
     if (!await maySpread(path)) return undefined;
     using journal = await againIfVanished(() => openJournal(path));
     if (journal === undefined) return undefined;
-    const done = await takeUp(journal, part, task);
+    const { done, identity } = await takeUp(journal, part, task);
     const resumed = done.reduce((sum, { start, end }) => sum + end - start, 0);
     if (resumed > 0) task.onBytes(resumed);
 
@@ -114,7 +115,7 @@ export async function downloadLarge(
     {
       using hasher = task.hashers.file(part);
       for (const range of done) hasher.there(range);
-      await fetchMissing(backend, task, part, journal, done, hasher, opened);
+      await fetchMissing(backend, task, { part, identity }, journal, done, hasher, opened);
       ({ sha256 } = await hasher.finish(task.info.size, signal));
     }
     if (task.sha256 !== undefined && task.sha256 !== sha256) {
@@ -127,6 +128,7 @@ export async function downloadLarge(
       );
     }
     signal?.throwIfAborted();
+    checkPart(part, identity, await Deno.lstat(part));
     await Deno.rename(part, path);
     await journal.remove();
     return { sha256, resumed };
@@ -149,8 +151,12 @@ async function openJournal(path: string): Promise<Journal | undefined> {
   }
 }
 
-/** What an earlier process left that is of the same version; else everything starts anew. */
-async function takeUp(journal: Journal, part: string, task: LargeDownload): Promise<ByteRange[]> {
+/** What an earlier process left that is of the same version; else everything starts again. */
+async function takeUp(
+  journal: Journal,
+  part: string,
+  task: LargeDownload,
+): Promise<{ readonly done: ByteRange[]; readonly identity: string }> {
   const { info, location } = task;
   const header: Header = {
     schema: DOWNLOAD_SCHEMA,
@@ -160,22 +166,44 @@ async function takeUp(journal: Journal, part: string, task: LargeDownload): Prom
   };
   const [found, ...notes] = journal.entries;
   if (JSON.stringify(found) === JSON.stringify(header)) {
-    const there = await Deno.stat(part).then(
-      (stat) => stat.isFile && stat.size === info.size,
-      () => false,
-    );
-    if (there) return merge(notes.filter((note) => isRange(note, info.size)));
+    const there = await Deno.lstat(part).catch(() => undefined);
+    if (there?.isFile && there.size === info.size && await isOurs(there, part, task.path)) {
+      const done = merge(notes.filter((note) => isRange(note, info.size)));
+      return { done, identity: identityOf(there) };
+    }
   }
   journal.restart(header);
-  using file = await Deno.open(part, { write: true, create: true, truncate: true });
+  // A new file: what has the name now may be a link by the time it is opened.
+  await Deno.remove(part).catch(() => {/* as a rule there is none */});
+  using file = await Deno.open(part, { write: true, createNew: true });
   await file.truncate(info.size);
-  return [];
+  return { done: [], identity: identityOf(await file.stat()) };
+}
+
+/** Whether this user has made both files: another one could put anything into them. */
+async function isOurs({ uid }: Deno.FileInfo, part: string, path: string): Promise<boolean> {
+  const user = await ownUser(dirname(part));
+  const journal = await Deno.lstat(partNames(path).journal);
+  return user === null || (uid === user && journal.uid === user);
+}
+
+function identityOf({ dev, ino }: Deno.FileInfo): string {
+  return `${dev}:${ino}`;
+}
+
+/** Refuses what is not the file that the download has begun with. */
+function checkPart(part: string, identity: string, info: Deno.FileInfo): void {
+  if (info.isFile && identityOf(info) === identity) return;
+  throw new RunOutputsError(
+    "conflict",
+    `Cannot write '${part}': something else has this name now; download it again`,
+  );
 }
 
 async function fetchMissing(
   backend: StorageBackend,
   task: LargeDownload,
-  part: string,
+  { part, identity }: { readonly part: string; readonly identity: string },
   journal: Journal,
   done: readonly ByteRange[],
   hasher: FileHasher,
@@ -191,6 +219,7 @@ async function fetchMissing(
     await using body = ready ??
       await backend.read(location, { range, ifMatch: info.etag, signal });
     using file = await Deno.open(part, { write: true });
+    checkPart(part, identity, await file.stat());
     await file.seek(range.start, Deno.SeekMode.Start);
     let { start } = range;
     let told = start;

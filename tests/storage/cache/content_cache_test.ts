@@ -361,3 +361,28 @@ Deno.test("open(): files of others in the directory are left alone", async () =>
   const mine = { "eviction.lock": "", "sha256/notes": "mine" };
   assert.deepEqual(await readTree(`${t.dir}/v1`), mine);
 });
+
+Deno.test({
+  name: "take(): what other users can change is shared: placed as a copy that is hashed",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    for (const [what, shared] of [["v1", true], ["v1/sha256", true], ["", true], [null, false]]) {
+      await using t = await testCache();
+      await t.use(TEXT, 1);
+      for (const dir of ["", "v1", "v1/sha256"]) await Deno.chmod(`${t.dir}/${dir}`, 0o755);
+      await Deno.chmod(entry(t.dir).slice(0, -65), 0o755);
+      if (what !== null) await Deno.chmod(`${t.dir}/${what}`, 0o1777);
+      await using file = await t.take(TEXT);
+      assert.equal(file.shared, shared, `${what}`);
+      const place = `${t.outside}/placed`;
+      assert.equal(await file.place(place, { hardLink: true }), shared ? "copy" : "hardlink");
+      await Deno.remove(place);
+      // Its owner changes it after it was verified.
+      await Deno.chmod(file.path, 0o644);
+      await Deno.writeTextFile(file.path, "A CONTENT");
+      if (!shared) continue;
+      await rejectsWith(file.place(place), "integrity", place);
+      assert(!await exists(place));
+    }
+  },
+});

@@ -211,3 +211,72 @@ Deno.test("download(): a segment that is refused stops the first one too", async
   assert.equal(result.error?.message, "Cannot read it: access denied");
   assert(backend.stopped, "the first one was waited for");
 });
+
+Deno.test("download(): a link under the name of the part or of its journal is not followed", async () => {
+  for (const planted of ["large.part", "large.part.journal"]) {
+    await using dir = await tempDir();
+    const backend = await counted("large");
+    const { etag, size } = await backend.stat(at("large"));
+    const header = { schema: "run-outputs.download/1", source: at("large").s3Uri, etag, size };
+    const notes = [header, { start: 0, end: 900 }].map((line) => `${JSON.stringify(line)}\n`);
+    await writeTree(dir.path, {
+      "large.part": "y".repeat(size),
+      "large.part.journal": notes.join(""),
+    });
+    // What it leads to looks just like what an earlier download has left.
+    await Deno.rename(join(dir.path, planted), join(dir.path, "precious"));
+    await Deno.symlink("precious", join(dir.path, planted));
+    const before = await Deno.readTextFile(join(dir.path, "precious"));
+    const path = join(dir.path, "large");
+    const [result] = await download(backend, [{ location: at("large"), path }], { segment: 100 });
+    assert.equal(result.outcome, "written", result.error?.message);
+    assert.equal(await Deno.readTextFile(path), CONTENT);
+    assert.equal(await Deno.readTextFile(join(dir.path, "precious")), before);
+  }
+});
+
+Deno.test("download(): a link that comes in place of the part meanwhile is not written to", async () => {
+  await using dir = await tempDir();
+  const backend = await counted("large");
+  const path = join(dir.path, "large");
+  await writeTree(dir.path, { precious: "p".repeat(CONTENT.length) });
+  const read = backend.read.bind(backend);
+  let swapped = false;
+  backend.read = async (location, options) => {
+    const part = await Deno.lstat(`${path}.part`).catch(() => undefined);
+    if (part !== undefined && !swapped) {
+      swapped = true;
+      Deno.removeSync(`${path}.part`);
+      Deno.symlinkSync("precious", `${path}.part`);
+    }
+    return await read(location, options);
+  };
+  const [result] = await download(backend, [{ location: at("large"), path }], { segment: 100 });
+  assert.equal(result.outcome, "failed");
+  assert.match(result.error!.message, /large\.part': something else has this name now/);
+  assert.match(await Deno.readTextFile(join(dir.path, "precious")), /^p+$/);
+});
+
+Deno.test({
+  name: "download(): what another user has left as a part is not continued",
+  ignore: Deno.build.os === "windows" || Deno.uid() !== 0,
+  fn: async () => {
+    await using dir = await tempDir();
+    const backend = await counted("large");
+    const { etag, size } = await backend.stat(at("large"));
+    const header = { schema: "run-outputs.download/1", source: at("large").s3Uri, etag, size };
+    const notes = [header, { start: 0, end: 900 }].map((line) => `${JSON.stringify(line)}\n`);
+    await writeTree(dir.path, {
+      "large.part": "y".repeat(size),
+      "large.part.journal": notes.join(""),
+    });
+    for (const name of ["large.part", "large.part.journal"]) {
+      await Deno.chown(join(dir.path, name), 65534, 65534);
+    }
+    const path = join(dir.path, "large");
+    const [result] = await download(backend, [{ location: at("large"), path }], { segment: 100 });
+    assert.equal(result.outcome, "written", result.error?.message);
+    assert.equal(result.resumed, undefined);
+    assert.equal(await Deno.readTextFile(path), CONTENT);
+  },
+});
