@@ -42,7 +42,16 @@ export function diskError(action: string, path: string, error: unknown): Error {
   if (error instanceof RunOutputsError) return error;
   if (error instanceof DOMException) return error;
   const [code, reason] = explain(action, error);
-  return new RunOutputsError(code, `Cannot ${action} '${path}': ${reason}`, { cause: error });
+  return new RunOutputsError(code, `Cannot ${action} '${shortPath(path)}': ${reason}`, {
+    cause: error,
+  });
+}
+
+/** A path that fits into a line: of a long one, its beginning and its end. */
+function shortPath(path: string): string {
+  const chars = [...path];
+  if (chars.length <= 300) return path;
+  return `${chars.slice(0, 100).join("")}…${chars.slice(-150).join("")}`;
 }
 
 function explain(action: string, error: unknown): readonly [ErrorCode, string] {

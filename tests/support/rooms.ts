@@ -35,7 +35,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "operations/manifest": "errors layout runs storage storage/transfer",
   "operations/artifacts": "errors layout runs storage storage/transfer operations/manifest",
   "operations/index_pages": "errors layout storage storage/transfer operations/artifacts",
-  "operations/upload": "errors layout storage storage/{local,transfer} archive/{pack,tar} " +
+  "operations/upload": "errors layout storage storage/{local,transfer} archive/{pack,tar,unpack} " +
     "operations/{artifacts,index_pages}",
   "operations/find": "errors layout github storage operations/artifacts",
   "operations/fetch": "errors layout storage storage/{cache,local,transfer} archive/unpack " +

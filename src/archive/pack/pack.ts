@@ -13,6 +13,7 @@ import zlib from "node:zlib";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { PieceCompression } from "../compression/compress_piece.ts";
 import { COMPRESSION_LEVELS, type PackCompression } from "../compression/format.ts";
+import { ratioPadding } from "../compression/ratio.ts";
 import { compileLzma } from "../compression/liblzma.ts";
 import type { ArchiveMember } from "../tar/members.ts";
 import { PackPool } from "./pool.ts";
@@ -92,18 +93,39 @@ export async function* packIn(
   const { compression } = options;
   const level = checkLevel(options);
   const records = tarRecords(members, options);
-  if (compression === "gz") yield* packGzip(records, level, options);
-  else if (compression === "zst") {
-    checkZstd();
-    yield* compressPieces(pool, records, { compression, level, size: FRAME }, options);
-  } else {
-    const joiner = new XzJoiner();
-    const size = blockSize(level);
-    for await (const file of compressPieces(pool, records, { compression, level, size }, options)) {
-      yield* joiner.add(file);
-    }
-    yield joiner.finish();
+  if (compression === "gz") return yield* packGzip(records, level, options);
+  let [packed, unpacked] = [0, 0];
+  const onPacked = (bytes: number) => {
+    unpacked += bytes;
+    options.onPacked?.(bytes);
+  };
+  for await (
+    const bytes of packPieces(pool, records, compression, level, { ...options, onPacked })
+  ) {
+    packed += bytes.length;
+    yield bytes;
   }
+  const padding = ratioPadding(compression, packed, unpacked);
+  if (padding.length > 0) yield padding;
+}
+
+async function* packPieces(
+  pool: PackPool,
+  records: Iterable<TarRecord>,
+  compression: PieceCompression,
+  level: number,
+  options: WatchOptions,
+): AsyncGenerator<Uint8Array> {
+  if (compression === "zst") {
+    checkZstd();
+    return yield* compressPieces(pool, records, { compression, level, size: FRAME }, options);
+  }
+  const joiner = new XzJoiner();
+  const size = blockSize(level);
+  for await (const file of compressPieces(pool, records, { compression, level, size }, options)) {
+    yield* joiner.add(file);
+  }
+  yield joiner.finish();
 }
 
 /**

@@ -6,6 +6,7 @@
 
 import { quote } from "../../errors/error.ts";
 import { encodeWindowsName } from "../../layout/local_name.ts";
+import { isReservedName } from "../../layout/reserved_names.ts";
 import { BadArchive } from "./bad_archive.ts";
 
 /** Whose rules names have to follow on disk. */
@@ -18,19 +19,36 @@ export type Segments = readonly string[];
 export type MapMember = (segments: Segments) => Segments | "ancestor" | undefined;
 
 /**
+ * The longest name of one file or directory, in bytes of UTF-8: that of common file systems.
+ */
+export const MAX_NAME_BYTES = 255;
+
+/**
+ * The longest path of a member, and the longest text of a link, in bytes of UTF-8. Linux takes
+ * 4,095, and the directory that is unpacked to has to fit as well.
+ */
+export const MAX_PATH_BYTES = 3072;
+
+/** The most directories on the way to a member: many times what real ones have. */
+export const MAX_SEGMENTS = 256;
+
+/**
  * Takes the name of a member apart.
  *
  * `./` and doubled slashes are passed over, as every tar does.
  *
  * @param name The name as it stands in the archive.
  * @returns Its segments; none for the root itself.
- * @throws {BadArchive} If it is absolute, has `..` in it, or is empty.
+ * @throws {BadArchive} If it is absolute, has `..` in it, is empty or too long, or is one that our
+ * own working files have.
  */
 export function memberSegments(name: string): string[] {
   if (name === "") throw new BadArchive("a member has no name");
+  refuseLong(name, "its name");
   refuseAbsolute(name, "its name");
-  const segments = name.split("/").filter((segment) => segment !== "" && segment !== ".");
+  const segments = splitPath(name);
   if (segments.includes("..")) throw new BadArchive("its name leads upwards by '..'", name);
+  refuseReserved(segments, "its name");
   return segments;
 }
 
@@ -39,12 +57,49 @@ export function memberSegments(name: string): string[] {
  *
  * @param text The text as it stands in the archive.
  * @returns Its segments, with `..` where it has them; none for `.`.
- * @throws {BadArchive} If it is absolute or empty.
+ * @throws {BadArchive} If it is absolute, empty or too long, or leads to our own working files.
  */
 export function linkSegments(text: string): string[] {
   if (text === "") throw new BadArchive("it is a link to nothing");
+  refuseLong(text, "its target");
   refuseAbsolute(text, `its target ${quote(text)}`);
-  return text.split("/").filter((segment) => segment !== "" && segment !== ".");
+  const segments = splitPath(text);
+  refuseReserved(segments, `its target ${quote(text)}`);
+  return segments;
+}
+
+function splitPath(path: string): string[] {
+  return path.split("/").filter((segment) => segment !== "" && segment !== ".");
+}
+
+function refuseLong(path: string, what: string): void {
+  if (byteLength(path, MAX_PATH_BYTES) > MAX_PATH_BYTES) {
+    throw new BadArchive(`${what} is longer than ${MAX_PATH_BYTES} bytes`);
+  }
+  const names = path.split("/");
+  if (names.length > MAX_SEGMENTS) {
+    throw new BadArchive(`${what} has more than ${MAX_SEGMENTS} parts`);
+  }
+  if (names.some((name) => byteLength(name, MAX_NAME_BYTES) > MAX_NAME_BYTES)) {
+    throw new BadArchive(`a part of ${what} is longer than ${MAX_NAME_BYTES} bytes`);
+  }
+}
+
+/** The bytes of a text in UTF-8; a text that can't have more than a limit is not looked at. */
+function byteLength(text: string, limit: number): number {
+  return text.length * 3 <= limit || text.length > limit
+    ? text.length
+    : encoder.encode(text).length;
+}
+
+const encoder = new TextEncoder();
+
+function refuseReserved(segments: Segments, what: string): void {
+  const reserved = segments.find(isReservedName);
+  if (reserved === undefined) return;
+  throw new BadArchive(
+    `${what} has ${quote(reserved)} in it, a name reserved for working files of run-outputs`,
+  );
 }
 
 function refuseAbsolute(path: string, what: string): void {

@@ -42,6 +42,8 @@ export interface TarHandler {
   member(member: TarMember): void;
   /** Bytes of its content; they are valid only until this returns. */
   data(bytes: Uint8Array): void;
+  /** A hole of its content, which reads as zeros. */
+  hole(length: number): void;
   /** All of its content has come. */
   end(): void;
 }

@@ -65,7 +65,12 @@ export async function* tarMembers(
   read: (start: number, end: number) => Promise<Uint8Array>,
 ): AsyncGenerator<PlacedMember> {
   let begun: TarMember | undefined;
-  const reader = new TarReader({ member: (member) => begun = member, data() {}, end() {} });
+  const reader = new TarReader({
+    member: (member) => begun = member,
+    data() {},
+    hole() {},
+    end() {},
+  });
   for (let at = 0; at < size;) {
     const end = Math.min(at + BLOCK, size);
     reader.push(await read(at, end));

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { diskError } from "../../errors/disk.ts";
 import { quote, RunOutputsError } from "../../errors/error.ts";
 import { BadArchive } from "../tar/bad_archive.ts";
-import { type LinkLookup, resolveLinks } from "./link_model.ts";
+import { type LinkLookup, LinkWork, resolveLinks } from "./link_model.ts";
 import { diskName, foldCase, type PathStyle } from "../tar/member_path.ts";
 
 /** What is at a path. */
@@ -34,16 +34,16 @@ export interface DiskRules {
 export function ownPlace(root: string, path: string, style: PathStyle): string {
   const names = path.split("/");
   const linkAt: LinkLookup = (other) => readLink(join(root, other), style);
-  let parent: string[] | undefined;
+  let parent: string | undefined;
   try {
-    parent = resolveLinks(names.slice(0, -1), [], linkAt, true);
+    parent = resolveLinks(names.slice(0, -1), "", linkAt, true, new LinkWork());
   } catch (error) {
     if (!(error instanceof BadArchive)) throw error;
   }
   if (parent === undefined) {
     throw conflictAt(join(root, path), "a link on the way leads out of the target, or in circles");
   }
-  return [...parent, names[names.length - 1]].join("/");
+  return join(parent, names[names.length - 1]);
 }
 
 /**

@@ -1,15 +1,13 @@
 /**
- * Writes the members of one archive below a directory that was empty before.
+ * The rules by which the members of one archive are unpacked: where each belongs, and which are
+ * refused. The same rules tell before an upload whether an archive could be unpacked.
  *
- * Everything is synchronous and goes from the decoder's buffer to the file. Symbolic links are not
- * made here: they are collected, and made when all else is written, so that no write can go
- * through one.
+ * Symbolic links are not made here: they are collected, and made when all else is written, so that
+ * no write can go through one.
  *
  * @module
  */
 
-import { join } from "node:path";
-import { diskError } from "../../errors/disk.ts";
 import { quote } from "../../errors/error.ts";
 import {
   ARTIFACT_MANIFEST,
@@ -18,15 +16,10 @@ import {
   parseManifest,
 } from "../tar/artifact_manifest.ts";
 import { BadArchive } from "../tar/bad_archive.ts";
-import { LinkModel } from "./link_model.ts";
-import {
-  diskName,
-  type MapMember,
-  memberSegments,
-  type PathStyle,
-  type Segments,
-} from "../tar/member_path.ts";
+import { type MapMember, memberSegments, type Segments } from "../tar/member_path.ts";
 import type { TarHandler, TarMember } from "../tar/reader.ts";
+import { LinkModel } from "./link_model.ts";
+import type { MemberMetadata, TreeWriter } from "./tree_writer.ts";
 
 /**
  * How archives are unpacked.
@@ -41,18 +34,14 @@ export type UnpackMode = "extract" | "flatten" | "bootstrap";
 
 /** What {@linkcode Extractor} needs to know. */
 export interface ExtractorOptions {
-  /** The directory, which exists and is empty. */
-  readonly root: string;
-  /** How its names are mapped. */
+  /** How names are mapped. */
   readonly mode: UnpackMode;
-  /** Whose rules names follow. */
-  readonly style: PathStyle;
   /** Whether the disk takes names that differ only in case for one. */
   readonly caseless: boolean;
-  /** The permission bits that new files and directories do not get. */
-  readonly umask: number;
-  /** How many members may come. */
+  /** How many members may come, and how many directories more may be made for them. */
   readonly maxMembers: number;
+  /** How many bytes files may have together, holes included. */
+  readonly maxBytes: number;
 }
 
 /** A symbolic link that is to be made. */
@@ -77,37 +66,34 @@ export interface Extracted {
   readonly relpaths: readonly string[];
 }
 
-const EXECUTABLE = 0o111;
-
-/** The modes of plain extraction: no set-user-ID and the like, and nothing that others may write. */
-const KEPT_MODE = 0o755;
-
 /** Takes what a {@linkcode TarReader} tells, and writes it. */
 export class Extractor implements TarHandler, Disposable {
   readonly #options: ExtractorOptions;
+  readonly #tree: TreeWriter;
   readonly #model: LinkModel;
   /** Times of links, by their paths. */
-  readonly #linkTimes = new Map<string, number | undefined>();
+  readonly #linkTimes = new Map<string, number>();
   /** What directories get at the end: what is written into them changes their time. */
-  readonly #directories = new Map<string, Pick<TarMember, "mode" | "modified">>();
+  readonly #directories = new Map<string, MemberMetadata>();
   #map: MapMember | undefined;
   #relpaths: readonly Segments[] = [];
   #manifest: { readonly bytes: Uint8Array; length: number } | undefined;
-  #file:
-    | { readonly file: Deno.FsFile; readonly path: string; readonly modified: number | undefined }
-    | undefined;
+  #inFile = false;
   #member = "";
   #members = 0;
+  #made = 0;
   #files = 0;
   #bytes = 0;
 
   /**
    * Creates an extractor.
    *
-   * @param options Where to, and how.
+   * @param options By which rules.
+   * @param tree Where to.
    */
-  constructor(options: ExtractorOptions) {
+  constructor(options: ExtractorOptions, tree: TreeWriter) {
     this.#options = options;
+    this.#tree = tree;
     this.#model = new LinkModel(options.caseless);
     if (options.mode === "extract") this.#map = (segments) => segments;
   }
@@ -115,11 +101,7 @@ export class Extractor implements TarHandler, Disposable {
   /** Begins a member. */
   member(member: TarMember): void {
     this.#member = member.name;
-    try {
-      this.#begin(member);
-    } catch (error) {
-      throw this.#named(error);
-    }
+    this.#naming(() => this.#begin(member));
   }
 
   /** Writes a piece of its content. */
@@ -127,38 +109,24 @@ export class Extractor implements TarHandler, Disposable {
     if (this.#manifest !== undefined) {
       this.#manifest.bytes.set(bytes, this.#manifest.length);
       this.#manifest.length += bytes.length;
-    } else if (this.#file !== undefined) {
-      const { file, path } = this.#file;
-      try {
-        for (let at = 0; at < bytes.length;) {
-          at += file.writeSync(at === 0 ? bytes : bytes.subarray(at));
-        }
-      } catch (error) {
-        throw diskError("write", path, error);
-      }
-      this.#bytes += bytes.length;
-    }
+    } else if (this.#inFile) this.#naming(() => this.#tree.write(bytes));
+  }
+
+  /** Leaves a hole in its content. */
+  hole(length: number): void {
+    if (this.#manifest !== undefined) this.#manifest.length += length;
+    else if (this.#inFile) this.#naming(() => this.#tree.hole(length));
   }
 
   /** Ends a member. */
   end(): void {
-    if (this.#manifest !== undefined) {
-      try {
-        this.#useManifest(this.#manifest.bytes);
-      } catch (error) {
-        throw this.#named(error);
-      }
-      this.#manifest = undefined;
-    } else if (this.#file !== undefined) {
-      const { file, path, modified } = this.#file;
-      try {
-        if (modified !== undefined) file.utimeSync(modified, modified);
-      } catch (error) {
-        throw diskError("write", path, error);
-      }
-      this.#file = undefined;
-      file.close();
-    }
+    const manifest = this.#manifest;
+    this.#naming(() => {
+      if (manifest !== undefined) this.#useManifest(manifest.bytes);
+      else if (this.#inFile) this.#tree.closeFile();
+    });
+    this.#manifest = undefined;
+    this.#inFile = false;
   }
 
   /**
@@ -173,7 +141,7 @@ export class Extractor implements TarHandler, Disposable {
     return Array.from(this.#model.links, ([path, text]) => ({
       path,
       text,
-      modified: this.#linkTimes.get(path),
+      modified: this.#options.mode === "extract" ? this.#linkTimes.get(path) : undefined,
     }));
   }
 
@@ -184,15 +152,8 @@ export class Extractor implements TarHandler, Disposable {
    */
   finish(): Extracted {
     // From below: what is set on a directory above must not be in the way.
-    for (const [path, { mode, modified }] of [...this.#directories].reverse()) {
-      const full = this.#full(path);
-      try {
-        // Its owner can always change what is in it: it will be moved, and replaced later.
-        if (this.#options.style === "posix") Deno.chmodSync(full, (mode & KEPT_MODE) | 0o700);
-        Deno.utimeSync(full, modified, modified);
-      } catch (error) {
-        throw diskError("write", full, error);
-      }
+    for (const [path, metadata] of [...this.#directories].reverse()) {
+      this.#tree.finishDirectory(path, metadata);
     }
     return {
       members: this.#members,
@@ -204,14 +165,11 @@ export class Extractor implements TarHandler, Disposable {
 
   /** Closes the file that an error left open. */
   [Symbol.dispose](): void {
-    this.#file?.file.close();
-    this.#file = undefined;
+    this.#tree[Symbol.dispose]();
   }
 
   #begin(member: TarMember): void {
-    if (++this.#members > this.#options.maxMembers) {
-      throw new BadArchive(`it has more than ${this.#options.maxMembers} members (--max-members)`);
-    }
+    if (++this.#members > this.#options.maxMembers) throw tooMany(this.#options.maxMembers);
     const segments = memberSegments(member.name);
     if (this.#map === undefined) return this.#startManifest(segments, member);
     const place = this.#mapped(segments, member);
@@ -254,31 +212,19 @@ export class Extractor implements TarHandler, Disposable {
     this.#map = mapByManifest(relpaths, this.#options.mode === "flatten");
   }
 
-  #startFile(path: string, { mode, modified }: TarMember): void {
-    const full = this.#full(path);
+  #startFile(path: string, member: TarMember): void {
+    this.#bytes += member.size;
+    if (this.#bytes > this.#options.maxBytes) throw tooLarge(this.#options.maxBytes);
     this.#model.removeLink(path);
-    const { umask, style } = this.#options;
-    const own = this.#keepsMetadata ? mode & KEPT_MODE : (0o666 & ~umask) | (mode & EXECUTABLE);
-    try {
-      const file = openNew(full, { write: true, createNew: true, mode: own });
-      this.#file = { file, path: full, modified: this.#keepsMetadata ? modified : undefined };
-      // The system takes the umask off.
-      if ((own & umask) !== 0 && style === "posix") Deno.chmodSync(full, own);
-    } catch (error) {
-      throw diskError("write", full, error);
-    }
+    this.#tree.openFile(path, member);
+    this.#inFile = true;
     this.#files++;
   }
 
-  /** Whether members get the archive's modes and times. */
-  get #keepsMetadata(): boolean {
-    return this.#options.mode === "extract";
-  }
-
-  #symlink(path: string, text: string, modified: number | undefined): void {
+  #symlink(path: string, text: string, modified: number): void {
     this.#model.addLink(path, text);
-    this.#linkTimes.set(path, this.#keepsMetadata ? modified : undefined);
-    this.#unlink(this.#full(path));
+    this.#linkTimes.set(path, modified);
+    this.#tree.remove(path);
   }
 
   #hardlink(path: string, member: TarMember): void {
@@ -300,24 +246,9 @@ export class Extractor implements TarHandler, Disposable {
     if (text !== undefined) {
       return this.#symlink(path, text, this.#linkTimes.get(target) ?? member.modified);
     }
-    const [from, to] = [this.#full(target), this.#full(path)];
-    let stat: Deno.FileInfo;
-    try {
-      stat = Deno.lstatSync(from);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw diskError("read", from, error);
-      throw new BadArchive(`${of} did not come before`);
-    }
-    if (!stat.isFile) throw new BadArchive(`${of} is no file`);
     this.#files++;
-    if (from === to) return;
+    this.#tree.link(target, path);
     this.#model.removeLink(path);
-    this.#unlink(to);
-    try {
-      Deno.linkSync(from, to);
-    } catch (error) {
-      throw diskError("write", to, error);
-    }
   }
 
   #directory(path: string, { mode, modified }: TarMember): void {
@@ -332,48 +263,35 @@ export class Extractor implements TarHandler, Disposable {
         this.#model.addDirectory(path);
       }
     }
-    if (own !== "" && this.#keepsMetadata) this.#directories.set(own, { mode, modified });
+    if (own !== "") this.#directories.set(own, { mode, modified });
   }
 
   #makeDirectory(path: string): void {
-    const full = this.#full(path);
+    if (++this.#made > this.#options.maxMembers) throw tooMany(this.#options.maxMembers);
+    this.#tree.makeDirectory(path);
+  }
+
+  /** Runs a part of the work on a member; what it refuses has the member's name. */
+  #naming(work: () => void): void {
     try {
-      Deno.mkdirSync(full);
+      work();
     } catch (error) {
-      if (error instanceof Deno.errors.AlreadyExists) {
-        throw new BadArchive(`the file ${quote(path)} is where a directory should be`);
-      }
-      throw diskError("write", full, error);
+      if (!(error instanceof BadArchive) || error.member !== undefined) throw error;
+      throw new BadArchive(error.message, this.#member);
     }
-  }
-
-  #unlink(full: string): void {
-    try {
-      Deno.removeSync(full);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw diskError("write", full, error);
-    }
-  }
-
-  #full(path: string): string {
-    const { root, style } = this.#options;
-    if (style === "posix") return `${root}/${path}`;
-    return join(root, ...path.split("/").map((name) => diskName(name, style)));
-  }
-
-  #named(error: unknown): unknown {
-    if (!(error instanceof BadArchive) || error.member !== undefined) return error;
-    return new BadArchive(error.message, this.#member);
   }
 }
 
-/** Opens a file that is not there. One that is, from a member of the same name, goes first. */
-function openNew(path: string, options: Deno.OpenOptions): Deno.FsFile {
-  try {
-    return Deno.openSync(path, options);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-    Deno.removeSync(path);
-    return Deno.openSync(path, options);
-  }
+function tooMany(most: number): BadArchive {
+  return new BadArchive(`it has more than ${most} members (--max-members)`);
+}
+
+/**
+ * The reason to refuse an archive that is too large.
+ *
+ * @param most How many bytes it may have.
+ * @returns The reason.
+ */
+export function tooLarge(most: number): BadArchive {
+  return new BadArchive(`it unpacks to more than ${most} bytes (--max-unpacked-size)`);
 }

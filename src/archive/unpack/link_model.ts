@@ -18,40 +18,88 @@ const MAX_LINKS = 40;
 /** The text of a link at a path, `undefined` for anything else. */
 export type LinkLookup = (path: string) => string | undefined;
 
+/** What a step costs beside the characters of its path, and what one through a link does. */
+const STEP = 64;
+const LINK_STEP = 512;
+
+/** A second or two of steps; real archives need less than a hundredth. */
+const MAX_WORK = 400_000_000;
+
+/** Counts the work of following links, so that a small archive can't ask for much of it. */
+export class LinkWork {
+  #left: number;
+
+  /**
+   * Creates a counter.
+   *
+   * @param limit How much work there may be, in characters of paths. Only tests give one.
+   */
+  constructor(limit: number = MAX_WORK) {
+    this.#left = limit;
+  }
+
+  /**
+   * Counts a step.
+   *
+   * @param path The path or text that is looked at.
+   * @param step What the step costs beside its characters.
+   * @throws {BadArchive} If it is one too many.
+   */
+  spend(path: string, step: number = STEP): void {
+    this.#left -= step + path.length;
+    if (this.#left < 0) throw new BadArchive("following its links would take too long");
+  }
+}
+
 /**
  * Follows the links on the way to a path, and at its end if asked.
  *
  * @param segments Where to, with `..` as in a link's text.
- * @param start Where from: a directory's own path, with no link in it.
+ * @param start Where from: a directory's own path, with no link in it; empty for the root.
  * @param linkAt Tells the text of a link.
  * @param last Whether a link at the end is followed too.
+ * @param work Counts the steps.
  * @returns The path with no link on the way, or `undefined` where links go in circles.
- * @throws {BadArchive} If it leads out of the root.
+ * @throws {BadArchive} If it leads out of the root, or takes too many steps.
  */
 export function resolveLinks(
   segments: Segments,
-  start: Segments,
+  start: string,
   linkAt: LinkLookup,
   last: boolean,
-): string[] | undefined {
-  const path = [...start];
+  work: LinkWork,
+): string | undefined {
+  let at = start;
   const rest = segments.toReversed();
   let links = 0;
   while (rest.length > 0) {
     const segment = rest.pop()!;
+    work.spend(at);
     if (segment === "..") {
-      if (path.length === 0) throw new BadArchive("it leads out of the target directory");
-      path.pop();
+      if (at === "") throw new BadArchive("it leads out of the target directory");
+      at = parentOf(at);
       continue;
     }
-    path.push(segment);
-    const text = rest.length > 0 || last ? linkAt(path.join("/")) : undefined;
-    if (text === undefined) continue;
+    const path = below(at, segment);
+    const text = rest.length > 0 || last ? linkAt(path) : undefined;
+    if (text === undefined) {
+      at = path;
+      continue;
+    }
     if (++links > MAX_LINKS) return undefined;
-    path.pop();
+    work.spend(text, LINK_STEP);
     rest.push(...linkSegments(text).reverse());
   }
-  return path;
+  return at;
+}
+
+/** The directory that a path is in; empty for the root. */
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(path.lastIndexOf("/"), 0));
+}
+
+function below(directory: string, name: string): string {
+  return directory === "" ? name : `${directory}/${name}`;
 }
 
 /**
@@ -60,17 +108,18 @@ export function resolveLinks(
  * @param path Where the link is, with no link on the way.
  * @param text Its text.
  * @param linkAt Tells the text of other links.
+ * @param work Counts the steps.
  * @throws {BadArchive} If it leads out of the root. Where it leads to need not exist.
  */
-export function checkLink(path: Segments, text: string, linkAt: LinkLookup): void {
+export function checkLink(path: string, text: string, linkAt: LinkLookup, work: LinkWork): void {
   try {
-    resolveLinks(linkSegments(text), path.slice(0, -1), linkAt, true);
+    resolveLinks(linkSegments(text), parentOf(path), linkAt, true, work);
   } catch (error) {
     if (!(error instanceof BadArchive)) throw error;
     const reason = error.message.startsWith("it leads")
       ? `it is a link to ${quote(text)}, which leads out of the target directory`
       : error.message;
-    throw new BadArchive(reason, path.join("/"));
+    throw new BadArchive(reason, path);
   }
 }
 
@@ -78,8 +127,12 @@ export function checkLink(path: Segments, text: string, linkAt: LinkLookup): voi
 export class LinkModel {
   readonly #directories = new Set<string>([""]);
   readonly #links = new Map<string, string>();
-  /** Parents that were resolved before, until a link changes. */
+  /**
+   * Parents that were resolved before, until a link is replaced. A new link changes none of them:
+   * the way to each is made of directories, and no link may take a directory's place.
+   */
   readonly #resolved = new Map<string, string>();
+  readonly #work: LinkWork;
   /** By its folded form, each path as it was first written; only where case does not count. */
   readonly #folded: Map<string, string> | undefined;
 
@@ -88,8 +141,10 @@ export class LinkModel {
    *
    * @param caseless Whether the disk takes names that differ only in case for one: such members
    * are refused, because one of them would replace the other.
+   * @param work Counts the work of following links.
    */
-  constructor(caseless: boolean) {
+  constructor(caseless: boolean, work: LinkWork = new LinkWork()) {
+    this.#work = work;
     this.#folded = caseless ? new Map() : undefined;
   }
 
@@ -107,15 +162,8 @@ export class LinkModel {
    * @throws {BadArchive} If the way leads out, in circles, or through what is no directory.
    */
   place(segments: Segments, onDirectory: (path: string) => void): string {
-    const parent = segments.slice(0, -1);
-    const key = parent.join("/");
-    let resolved = this.#resolved.get(key);
-    if (resolved === undefined) {
-      resolved = this.#directory(parent, onDirectory);
-      this.#resolved.set(key, resolved);
-    }
-    const name = segments[segments.length - 1];
-    const path = resolved === "" ? name : `${resolved}/${name}`;
+    const parent = this.#directory(segments.slice(0, -1), onDirectory);
+    const path = below(parent, segments[segments.length - 1]);
     this.#refuseCollision(path);
     return path;
   }
@@ -137,9 +185,9 @@ export class LinkModel {
 
   /** Notes a link at a path that {@linkcode place} gave, if it stays inside. */
   addLink(path: string, text: string): void {
-    checkLink(path.split("/"), text, (other) => this.#links.get(other));
+    this.removeLink(path);
+    checkLink(path, text, this.#linkAt, this.#work);
     this.#links.set(path, text);
-    this.#resolved.clear();
   }
 
   /** Notes that something else is there now. */
@@ -154,8 +202,7 @@ export class LinkModel {
    * @returns The directory's own path, or `undefined` if it leads to none.
    */
   linkedDirectory(path: string): string | undefined {
-    const target = resolveLinks(path.split("/"), [], (other) => this.#links.get(other), true);
-    const own = target?.join("/");
+    const own = resolveLinks(path.split("/"), "", this.#linkAt, true, this.#work);
     return own !== undefined && this.#directories.has(own) ? own : undefined;
   }
 
@@ -167,21 +214,48 @@ export class LinkModel {
    */
   checkLinks(): void {
     for (const [path, text] of this.#links) {
-      checkLink(path.split("/"), text, (other) => this.#links.get(other));
+      checkLink(path, text, this.#linkAt, this.#work);
     }
   }
 
+  readonly #linkAt: LinkLookup = (path) => this.#links.get(path);
+
+  /** Where a directory really is. Of what was resolved before, only the rest is walked. */
   #directory(segments: Segments, onDirectory: (path: string) => void): string {
-    const way = resolveLinks(segments, [], (path) => this.#links.get(path), true);
-    if (way === undefined) throw new BadArchive("the links on the way to it go in circles");
-    for (let depth = 1; depth <= way.length; depth++) {
-      const path = way.slice(0, depth).join("/");
-      if (this.#directories.has(path)) continue;
-      this.#refuseCollision(path);
-      onDirectory(path);
-      this.#directories.add(path);
+    let key = segments.join("/");
+    let depth = segments.length;
+    let own = "";
+    for (; depth > 0; depth--, key = parentOf(key)) {
+      const known = this.#resolved.get(key);
+      if (known !== undefined) {
+        own = known;
+        break;
+      }
+      this.#work.spend(key);
     }
-    return way.join("/");
+    for (const name of segments.slice(depth)) {
+      const way = resolveLinks([name], own, this.#linkAt, true, this.#work);
+      if (way === undefined) throw new BadArchive("the links on the way to it go in circles");
+      this.#make(way, onDirectory);
+      own = way;
+      key = below(key, name);
+      this.#resolved.set(key, own);
+    }
+    return own;
+  }
+
+  /** Makes a directory and what is missing above it. */
+  #make(path: string, onDirectory: (path: string) => void): void {
+    const missing: string[] = [];
+    for (let at = path; !this.#directories.has(at); at = parentOf(at)) {
+      this.#work.spend(at);
+      missing.push(at);
+    }
+    for (const at of missing.reverse()) {
+      this.#refuseCollision(at);
+      onDirectory(at);
+      this.#directories.add(at);
+    }
   }
 
   #refuseCollision(path: string): void {

@@ -9,7 +9,7 @@ import { diskError } from "../../errors/disk.ts";
 import { quote, RunOutputsError } from "../../errors/error.ts";
 import { BadArchive } from "../tar/bad_archive.ts";
 import { type DiskRules, foldedNames, type Kind, kindOf, readLink } from "./disk_view.ts";
-import { type LinkLookup, resolveLinks } from "./link_model.ts";
+import { type LinkLookup, LinkWork, resolveLinks } from "./link_model.ts";
 import { foldCase } from "../tar/member_path.ts";
 
 /**
@@ -31,6 +31,7 @@ export function mergeTree(
   below = "",
 ): void {
   const linkAt: LinkLookup = (path) => readLink(join(target, path), rules.style);
+  const work = new LinkWork();
 
   function merge(from: string, into: string): void {
     const names = foldedNames(join(target, into), rules);
@@ -58,16 +59,15 @@ export function mergeTree(
     if (kind === "file") {
       throw conflict(archive, place, "is a directory, and a file in another archive");
     }
-    let own: string[] | undefined;
+    let path: string | undefined;
     try {
-      own = resolveLinks(place.split("/"), [], linkAt, true);
+      path = resolveLinks(place.split("/"), "", linkAt, true, work);
     } catch (error) {
       if (!(error instanceof BadArchive)) throw error;
     }
-    if (own === undefined) {
+    if (path === undefined) {
       throw conflict(archive, place, "is a directory, and a link in another archive");
     }
-    const path = own.join("/");
     const found = kindOf(join(target, path));
     if (found === undefined) Deno.mkdirSync(join(target, path), { recursive: true });
     else if (found !== "directory") {

@@ -5,6 +5,7 @@
  */
 
 import type { UnpackMode } from "./extract.ts";
+import { MAX_RATIO, RATIO_FROM } from "../compression/ratio.ts";
 import type { PathStyle } from "../tar/member_path.ts";
 
 export type { UnpackMode };
@@ -17,20 +18,23 @@ export interface UnpackLimits {
   readonly maxBytes: number;
   /**
    * Bytes that it unpacks to for each of its own. Default: 500; real ones have 3 to 20, bombs
-   * 1,000 and more. Looked at from 64 MiB on, because a few zeros compress as well.
+   * 1,000 and more.
    */
   readonly maxRatio: number;
+  /**
+   * Up to so many bytes, an archive may have any ratio. Default: 512 MiB; small archives of sparse
+   * data are real.
+   */
+  readonly ratioFrom: number;
 }
 
 /** The limits that hold unless others are given. */
 export const UNPACK_LIMITS: UnpackLimits = {
   maxMembers: 1_000_000,
   maxBytes: 128 * 1024 ** 3,
-  maxRatio: 500,
+  maxRatio: MAX_RATIO,
+  ratioFrom: RATIO_FROM,
 };
-
-/** An archive that unpacks to less may have any ratio. */
-export const RATIO_FROM = 64 * 1024 ** 2;
 
 /** Progress of an unpacking. */
 export interface UnpackEvent {

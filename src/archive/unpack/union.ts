@@ -17,7 +17,7 @@ import {
   kindOf,
   readLink,
 } from "./disk_view.ts";
-import { checkLink, type LinkLookup, resolveLinks } from "./link_model.ts";
+import { checkLink, type LinkLookup, LinkWork, resolveLinks } from "./link_model.ts";
 import { foldCase } from "../tar/member_path.ts";
 import { mergeTree } from "./merge.ts";
 
@@ -28,6 +28,7 @@ export class Union {
   readonly #rules: DiskRules;
   /** Paths of the target that are taken away, and so are not there. */
   readonly #removed: ReadonlySet<string>;
+  readonly #work = new LinkWork();
 
   /**
    * Creates the view.
@@ -123,16 +124,16 @@ export class Union {
     };
     for (const link of links) {
       const names = link.split("/");
-      let parent: string[] | undefined;
+      let parent: string | undefined;
       try {
-        parent = resolveLinks(names.slice(0, -1), [], linkAt, true);
+        parent = resolveLinks(names.slice(0, -1), "", linkAt, true, this.#work);
       } catch (error) {
         throw error instanceof BadArchive ? new BadArchive(error.message, link) : error;
       }
       if (parent === undefined) continue;
-      const place = [...parent, names[names.length - 1]];
-      const text = linkAt(place.join("/"));
-      if (text !== undefined) checkLink(place, text, linkAt);
+      const place = join(parent, names[names.length - 1]);
+      const text = linkAt(place);
+      if (text !== undefined) checkLink(place, text, linkAt, this.#work);
     }
   }
 
@@ -151,9 +152,9 @@ export class Union {
 
   #follow(path: string): void {
     const full = join(this.#target, path);
-    let own: string[] | undefined;
+    let place: string | undefined;
     try {
-      own = resolveLinks(path.split("/"), [], this.linkAt, true);
+      place = resolveLinks(path.split("/"), "", this.linkAt, true, this.#work);
     } catch (error) {
       if (!(error instanceof BadArchive)) throw error;
       throw conflictAt(
@@ -161,8 +162,7 @@ export class Union {
         "a directory is needed, and there is a link that leads out of the target",
       );
     }
-    if (own === undefined) throw conflictAt(full, "there is a link that leads in circles");
-    const place = own.join("/");
+    if (place === undefined) throw conflictAt(full, "there is a link that leads in circles");
     const kind = this.#mergedKind(place) ?? this.#targetKind(place);
     if (kind !== undefined && kind !== "directory") {
       throw conflictAt(full, "a directory is needed, and there is a link to a file");

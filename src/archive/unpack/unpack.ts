@@ -19,13 +19,7 @@ import { makeLinks } from "./staged_links.ts";
 import { Staging } from "./staging.ts";
 import { checkSameDisk, checkWritable, missingDirectories, realOutputDir } from "./target.ts";
 import { Union } from "./union.ts";
-import {
-  RATIO_FROM,
-  UNPACK_LIMITS,
-  type Unpacked,
-  type UnpackJob,
-  type UnpackOptions,
-} from "./options.ts";
+import { UNPACK_LIMITS, type Unpacked, type UnpackJob, type UnpackOptions } from "./options.ts";
 import { type TaskResult, WorkerPool } from "./worker_pool.ts";
 
 export {
@@ -260,14 +254,9 @@ export class Unpacker implements AsyncDisposable {
         path: resolve(path),
         format,
         verified,
-        limits: { ...UNPACK_LIMITS, ...limits, ratioFrom: RATIO_FROM },
-        extractor: {
-          root: tree,
-          mode,
-          style,
-          caseless: this.#rules.caseless,
-          umask: this.#staging.umask,
-        },
+        limits: { ...UNPACK_LIMITS, ...limits },
+        extractor: { mode, caseless: this.#rules.caseless },
+        tree: { root: tree, style, umask: this.#staging.umask, keepMetadata: mode === "extract" },
       }, {
         size,
         onStart: () => started = performance.now(),

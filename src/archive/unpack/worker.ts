@@ -11,10 +11,11 @@ import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import { BadArchive } from "../tar/bad_archive.ts";
 import { decompress } from "../compression/decompress.ts";
-import { Extractor } from "./extract.ts";
+import { Extractor, tooLarge } from "./extract.ts";
 import { Lzma } from "../compression/liblzma.ts";
 import { decodeShared, helpDecode } from "../compression/parallel_xz.ts";
 import { TarReader } from "../tar/reader.ts";
+import { DiskTree } from "./tree_writer.ts";
 import type { FromWorker, HelpTask, ToWorker, UnpackTask } from "./worker_messages.ts";
 
 /** Progress is told each time that so many bytes were unpacked. */
@@ -36,17 +37,13 @@ async function unpack(task: UnpackTask): Promise<void> {
   const { path, format, verified, limits, lzmaModule, shared } = task;
   using file = Deno.openSync(path);
   const size = file.statSync().size;
-  using extractor = new Extractor({ ...task.extractor, maxMembers: limits.maxMembers });
+  using extractor = new Extractor({ ...task.extractor, ...limits }, new DiskTree(task.tree));
   const reader = new TarReader(extractor);
   let total = 0;
   let told = 0;
   const sink = (bytes: Uint8Array) => {
     total += bytes.length;
-    if (total > limits.maxBytes) {
-      throw new BadArchive(
-        `it unpacks to more than ${limits.maxBytes} bytes (--max-unpacked-size)`,
-      );
-    }
+    if (total > limits.maxBytes) throw tooLarge(limits.maxBytes);
     if (total > limits.ratioFrom && total > size * limits.maxRatio) {
       throw new BadArchive(
         `it unpacks to more than ${limits.maxRatio} times its own size of ${size} bytes (--max-ratio)`,

@@ -8,18 +8,8 @@ import type { ErrorCode } from "../../errors/error.ts";
 import type { ArchiveFormat } from "../compression/decompress.ts";
 import type { SharedBlocks } from "../compression/parallel_xz.ts";
 import type { Extracted, ExtractedLink, ExtractorOptions } from "./extract.ts";
-
-/** How much an archive may become before it is refused. */
-export interface WorkerLimits {
-  /** Members, directories and links included. */
-  readonly maxMembers: number;
-  /** Bytes of the whole tar archive. */
-  readonly maxBytes: number;
-  /** Those bytes for each byte of the archive. */
-  readonly maxRatio: number;
-  /** Below so many bytes, the ratio is not looked at. */
-  readonly ratioFrom: number;
-}
+import type { UnpackLimits } from "./options.ts";
+import type { DiskTreeOptions } from "./tree_writer.ts";
 
 /** One archive to unpack. */
 export interface UnpackTask {
@@ -30,10 +20,12 @@ export interface UnpackTask {
   readonly format: ArchiveFormat;
   /** Whether its hash is known to be right. */
   readonly verified: boolean;
-  /** Where to, and how. */
-  readonly extractor: Omit<ExtractorOptions, "maxMembers">;
+  /** By which rules. */
+  readonly extractor: Omit<ExtractorOptions, keyof UnpackLimits>;
+  /** The directory on disk. */
+  readonly tree: DiskTreeOptions;
   /** When to stop. */
-  readonly limits: WorkerLimits;
+  readonly limits: UnpackLimits;
   /** liblzma, for an .xz file. */
   readonly lzmaModule?: WebAssembly.Module;
   /** The file's blocks, if other workers help. */

@@ -9,6 +9,7 @@ import {
   type ArtifactMembers,
   listArtifactMembers,
 } from "../../archive/tar/members.ts";
+import { checkMembers } from "../../archive/unpack/check_members.ts";
 import { BadArchive } from "../../archive/tar/bad_archive.ts";
 import type { Compression } from "../../layout/artifact_name.ts";
 import { diskError } from "../../errors/disk.ts";
@@ -36,7 +37,8 @@ export async function checkArtifactDir(
   dir: string,
   signal?: AbortSignal,
 ): Promise<CheckedArtifact> {
-  const { members, relpaths, leftOut } = await listArtifact(dir, signal);
+  const artifact = await listArtifact(dir, signal);
+  const { members, relpaths, leftOut } = artifact;
   if (relpaths.length === 0) {
     if (leftOut.length === 0) {
       const empty = `is an empty artifact: its ${ARTIFACT_MANIFEST} lists nothing, and nothing ` +
@@ -47,6 +49,12 @@ export async function checkArtifactDir(
       dir,
       `its ${ARTIFACT_MANIFEST} has only empty lines, and ${quote(leftOut[0])} is there`,
     );
+  }
+  try {
+    checkMembers(artifact);
+  } catch (error) {
+    if (!(error instanceof BadArchive)) throw error;
+    throw cannotPack(dir, `fetch would reject ${quote(error.member ?? "it")}: ${error.message}`);
   }
   if (leftOut.length === 0) return { members, warnings: [] };
   const more = leftOut.length === 1 ? "" : ` and ${leftOut.length - 1} more`;

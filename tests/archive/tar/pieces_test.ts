@@ -39,6 +39,7 @@ function read(members: readonly ArchiveMember[]): TarMember[] {
   const reader = new TarReader({
     member: (member) => seen.push(member),
     data: () => {},
+    hole: () => {},
     end: () => {},
   });
   for (const member of members) reader.push(encodeHeaders(tarRecord(member)));

@@ -26,6 +26,7 @@ function read(bytes: Uint8Array, step = bytes.length || 1): Read[] {
       parts = [];
     },
     data: (piece) => void parts.push(piece.slice()),
+    hole: () => {},
     end() {
       members.push({ ...current!, content: concat(parts) });
       current = undefined;

@@ -54,6 +54,33 @@ const ESCAPES: readonly Case[] = [
   ["a network path of Windows", [file("\\\\server\\share")], /Windows/],
   ["a NUL in a name", [pax({ path: "good\0/../../evil" }), file("x")], /NUL/],
   ["no name", [file("")], /no name/],
+  ["a name of a million parts", [pax({ path: "a/".repeat(500_000) }), file("x")], /longer than/],
+  ["a name of 300 parts", [pax({ path: "a/".repeat(300) }), file("x")], /more than 256 parts/],
+  ["a part of 256 bytes", [pax({ path: `a/${"n".repeat(256)}` }), file("x")], /longer than 255/],
+  ["a link of 4,000 bytes", [pax({ linkpath: "a/".repeat(2000) }), link("l", "x")], /longer than/],
+  [
+    "our own journal",
+    [file(".run-outputs-fetch/staging/journal.json")],
+    /reserved for working files/,
+  ],
+  ["our own directory", [dir("a/.sub.run-outputs-fetch")], /reserved for working files/],
+  [
+    "our own directory, another case",
+    [dir(".SUB.Run-Outputs-Fetch")],
+    /reserved for working files/,
+  ],
+  ["a link as our own", [link(".sub.run-outputs-fetch", "d")], /reserved for working files/],
+  ["a hard link as our own", [file("f"), hard(".run-outputs-tmp-1", "f")], /reserved for working/],
+  [
+    "a link to our own",
+    [link("l", "a/../.out.run-outputs-fetch/staging")],
+    /reserved for working files/,
+  ],
+  ["more directories than members may be", [
+    ...Array.from({ length: 8 }, (_, i) => pax({ path: `${`${i}/`.repeat(200)}f` })).flatMap(
+      (part) => [part, file("x")],
+    ),
+  ], /more than 1000 members/],
   ["the target itself as a file", [file("./")], {}],
   ["the target itself as a link", [link(".", "x")], /target directory itself/],
   ["an absolute link", [link("l", "/etc/passwd")], /absolute/],
@@ -269,7 +296,7 @@ const BROKEN: readonly Case[] = [
   [
     "a file that tells exabytes",
     [{ name: "f", size: "77777777777\0" }],
-    /something follows|middle/,
+    /100000000 bytes/,
   ],
   ["a pax header that tells gigabytes", [{ name: "p", type: "x", size: "10000000000\0" }], /bytes/],
   [
@@ -316,9 +343,9 @@ const FLATTENED: readonly Case[] = [
   ], { f: "f" }],
 ];
 
-const limits = { maxMembers: 10, maxBytes: 100_000_000 };
+const limits = { maxMembers: 10, maxBytes: 100_000_000, ratioFrom: 64 * 1024 ** 2 };
 const GROUPS: readonly (readonly [string, readonly Case[], Partial<UnpackOptions>])[] = [
-  ["escapes", ESCAPES, {}],
+  ["escapes", ESCAPES, { limits: { maxMembers: 1000 } }],
   ["oddities", KEPT, {}],
   ["broken bytes", BROKEN, { limits }],
   ["manifests", FLATTENED, { mode: "flatten" }],

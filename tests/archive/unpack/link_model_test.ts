@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { BadArchive } from "../../../src/archive/tar/bad_archive.ts";
-import { LinkModel, resolveLinks } from "../../../src/archive/unpack/link_model.ts";
+import { LinkModel, LinkWork, resolveLinks } from "../../../src/archive/unpack/link_model.ts";
 import { mapByManifest, parseManifest } from "../../../src/archive/tar/artifact_manifest.ts";
 import {
   diskLink,
@@ -30,6 +30,33 @@ Deno.test("memberSegments(): no name leads out, whatever it is", () => {
       assert(error instanceof BadArchive, String(error));
     }
   }));
+});
+
+Deno.test("memberSegments(), linkSegments(): what is too long is refused before it is taken apart", () => {
+  const long = /is longer than 3072 bytes/;
+  for (
+    const path of [
+      "a/".repeat(500_000),
+      "a".repeat(1_000_000),
+      "é".repeat(1600),
+      `${"ü/".repeat(1100)}`,
+    ]
+  ) {
+    bad(() => memberSegments(path), long);
+    bad(() => linkSegments(path), long);
+  }
+  bad(() => memberSegments("a/".repeat(300)), /more than 256 parts/);
+  bad(() => memberSegments(`x/${"é".repeat(128)}`), /a part of its name is longer than 255 bytes/);
+  assert.equal(memberSegments(`x/${"é".repeat(127)}`).length, 2);
+});
+
+Deno.test("memberSegments(), linkSegments(): names of our own working files are refused", () => {
+  for (const name of [".run-outputs-fetch", ".sub.run-outputs-fetch", ".run-outputs-tmp-1"]) {
+    for (const path of [name, `a/${name}/staging`, `./${name.toUpperCase()}`]) {
+      bad(() => memberSegments(path), /reserved for working files/);
+      bad(() => linkSegments(path), /reserved for working files/);
+    }
+  }
 });
 
 Deno.test("diskLink(): on Windows with its separator, and its names encoded", () => {
@@ -124,7 +151,41 @@ function walk(way: readonly string[], links: ReadonlyMap<string, string>, depth 
 Deno.test("resolveLinks(): circles end", () => {
   const links = new Map([["a", "b/x"], ["b", "a/y"], ["s", "s"]]);
   const linkAt = (path: string) => links.get(path);
-  assert.equal(resolveLinks(["a", "f"], [], linkAt, true), undefined);
-  assert.equal(resolveLinks(["s"], [], linkAt, true), undefined);
-  assert.deepEqual(resolveLinks(["s"], [], linkAt, false), ["s"]);
+  const work = new LinkWork();
+  assert.equal(resolveLinks(["a", "f"], "", linkAt, true, work), undefined);
+  assert.equal(resolveLinks(["s"], "", linkAt, true, work), undefined);
+  assert.equal(resolveLinks(["s"], "", linkAt, false, work), "s");
+});
+
+/** Counts steps, and refuses none. */
+class Counted extends LinkWork {
+  steps = 0;
+  override spend(): void {
+    this.steps++;
+  }
+}
+
+Deno.test("LinkModel: members of known directories take a few steps, however deep they are", () => {
+  const work = new Counted();
+  const model = new LinkModel(false, work);
+  const deep = Array.from({ length: 200 }, (_, i) => `d${i}`);
+  model.place([...deep, "first"], () => {});
+  const once = work.steps;
+  assert(once < 1000, `${once}`);
+  for (let i = 0; i < 1000; i++) {
+    model.addLink(model.place([...deep, `l${i}`], () => {}), "first");
+    model.place([...deep, `f${i}`], () => {});
+  }
+  assert(work.steps - once < 5 * 1000, `${work.steps - once}`);
+});
+
+Deno.test("LinkModel: links that lead through many others, again and again, are refused", () => {
+  const model = new LinkModel(false);
+  for (let i = 1; i <= 39; i++) model.addLink(`l${i}`, i === 39 ? "d" : `l${i + 1}`);
+  bad(() => {
+    for (let i = 0; i < 1_000_000; i++) {
+      model.addLink("x", "l1/../l1");
+      model.place(["l1", "f"], () => {});
+    }
+  }, /^following its links would take too long$/);
 });

@@ -436,3 +436,26 @@ Deno.test("Unpacker: of the archives that wait for a worker the largest is next"
   await Promise.all([first, ...jobs.slice(1).map((job) => unpacker.add(job))]);
   assert.deepEqual(started, ["a", "d", "c", "b"].map((short) => `${short}_lib_x.tar.gz`));
 });
+
+Deno.test({
+  name: "Unpacker: a name that is too long for the disk refuses the archive, in a short line",
+  ignore: onWindows,
+  fn: async () => {
+    await using dir = await tempDir();
+    const deep = join(dir.path, ...Array.from({ length: 6 }, () => "d".repeat(250)));
+    await Deno.mkdir(deep, { recursive: true });
+    const options = { outputDir: join(deep, "out"), stagingDir: join(deep, "staging") };
+    const path = `${`${"n".repeat(250)}/`.repeat(12)}f`;
+    const records = `${path.length + 11} path=${path}\n`;
+    const archives = {
+      "a.tar.zst": [{ name: "pax", type: "x", content: records }, { name: "cut" }],
+    };
+    const error = await unpack(dir.path, archives, { mode: "extract", ...options }).then(
+      () => assert.fail("it was unpacked"),
+      (error) => error,
+    );
+    assert.equal(error.code, "integrity", error.message);
+    assert.match(error.message, /its name is too long for this file system$/);
+    assert(error.message.length < 300, error.message);
+  },
+});

@@ -87,6 +87,55 @@ Deno.test("planArtifacts(): a file under no listed path is left out, with a warn
 });
 
 for (
+  const [title, links, says] of [
+    ["absolute", { l: "/opt/rocm" }, /"x\/stage\/l": its target "\/opt\/rocm" is absolute$/],
+    ["out of the artifact", { l: "../../../etc" }, /"x\/stage\/l": .* leads out of the target/],
+    ["out of the flattened tree", { l: "../../y" }, /leads out .* \(with --flatten\)$/],
+    ["out by another one", { d: ".", l: "d/../../../../x" }, /leads out/],
+    ["to a working directory of ours", { l: ".out.run-outputs-fetch/staging" }, /reserved/],
+    ["of too many bytes", { l: "a/".repeat(1600) }, /longer than 3072 bytes/],
+  ] as const
+) {
+  Deno.test({
+    name: `planArtifacts(): a link ${title} fails its artifact, as fetch would refuse it`,
+    ignore: Deno.build.os === "windows",
+    fn: async () => {
+      await using temp = await tempDir();
+      const stage = "a_lib_generic/x/stage";
+      await writeTree(temp.path, { [MANIFEST]: "x/stage\n", [`${stage}/f`]: "f", ...GOOD });
+      for (const [name, text] of Object.entries(links)) {
+        await Deno.symlink(text, join(temp.path, stage, name));
+      }
+      const planner = new UploadPlanner();
+      await planArtifacts(ROOT, { artifactsDir: temp.path }, planner);
+      const { items, failures } = planner.plan();
+      assert.deepEqual(items.map(({ location }) => location.name), ["b_lib_generic.tar.zst"]);
+      assert.equal(failures.length, 1);
+      assert.match(failures[0].error!.message, says);
+    },
+  });
+}
+
+for (
+  const [title, path, says] of [
+    ["too long", `x/stage/${`${"d".repeat(200)}/`.repeat(16)}f`, /longer than 3072 bytes/],
+    ["reserved for our own files", "x/stage/.sub.run-outputs-fetch/journal.json", /reserved/],
+    ["of two kinds in the flattened tree", "y/stage/f/g", /a directory should be \(with --flatten/],
+  ] as const
+) {
+  Deno.test(`planArtifacts(): a name ${title} fails its artifact, as fetch would refuse it`, async () => {
+    const { keys, failures } = await plan({
+      [MANIFEST]: "x/stage\ny/stage\n",
+      "a_lib_generic/x/stage/f": "f",
+      [`a_lib_generic/${path}`]: "",
+      ...GOOD,
+    });
+    assert.deepEqual(keys, ["b_lib_generic.tar.zst"]);
+    assert.match(failures.join(), says);
+  });
+}
+
+for (
   const [name, content, says] of [
     ["a_lib_generic.tar.zst", "", "it is empty"],
     ["a_lib_generic.tar.xz", "", "it is empty"],

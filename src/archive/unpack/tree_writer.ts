@@ -1,0 +1,257 @@
+/**
+ * Where the members of an archive are written: below a directory of the disk, or nowhere, if all
+ * that is asked is whether they could be.
+ *
+ * Everything is synchronous and goes from the decoder's buffer to the file.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { diskError, isNameTooLong } from "../../errors/disk.ts";
+import { quote } from "../../errors/error.ts";
+import { BadArchive } from "../tar/bad_archive.ts";
+import { diskName, type PathStyle } from "../tar/member_path.ts";
+
+/** The mode and the time that the archive tells of a member. */
+export interface MemberMetadata {
+  /** The permission bits. */
+  readonly mode: number;
+  /** In seconds since 1970. */
+  readonly modified: number;
+}
+
+/**
+ * Writes files and directories. Paths are those of the archive, with `/`, and no link is on the way.
+ * What is broken or in the way is a {@linkcode BadArchive}.
+ */
+export interface TreeWriter extends Disposable {
+  /** Makes a directory in a directory that is there. */
+  makeDirectory(path: string): void;
+  /** Gives a directory its mode and time, when nothing will be written into it any more. */
+  finishDirectory(path: string, metadata: MemberMetadata): void;
+  /** Opens a new file; another one of its name goes first. */
+  openFile(path: string, metadata: MemberMetadata): void;
+  /** Writes to the open file. */
+  write(bytes: Uint8Array): void;
+  /** Leaves a hole in the open file, which reads as zeros. */
+  hole(length: number): void;
+  /** Closes the open file. */
+  closeFile(): void;
+  /** Removes a file, if it is there. */
+  remove(path: string): void;
+  /** Gives a file another name; another file of that name goes first. */
+  link(from: string, to: string): void;
+}
+
+/** What {@linkcode DiskTree} needs to know. */
+export interface DiskTreeOptions {
+  /** The directory, which exists and is empty. */
+  readonly root: string;
+  /** Whose rules names follow. */
+  readonly style: PathStyle;
+  /** The permission bits that new files and directories do not get. */
+  readonly umask: number;
+  /** Whether files and directories get the archive's modes and times. */
+  readonly keepMetadata: boolean;
+}
+
+const EXECUTABLE = 0o111;
+
+/** The modes of plain extraction: no set-user-ID and the like, and nothing that others may write. */
+const KEPT_MODE = 0o755;
+
+/** Writes to the disk. */
+export class DiskTree implements TreeWriter {
+  readonly #options: DiskTreeOptions;
+  #file:
+    | {
+      readonly file: Deno.FsFile;
+      readonly path: string;
+      readonly modified: number;
+      /** The size that it will have, if it ends with a hole. */
+      end: number | undefined;
+    }
+    | undefined;
+
+  /**
+   * Creates a writer.
+   *
+   * @param options Where to, and how.
+   */
+  constructor(options: DiskTreeOptions) {
+    this.#options = options;
+  }
+
+  makeDirectory(path: string): void {
+    const full = this.#full(path);
+    try {
+      Deno.mkdirSync(full);
+    } catch (error) {
+      if (error instanceof Deno.errors.AlreadyExists) throw fileInTheWay(path);
+      throw writeError(full, error);
+    }
+  }
+
+  finishDirectory(path: string, { mode, modified }: MemberMetadata): void {
+    if (!this.#options.keepMetadata) return;
+    const full = this.#full(path);
+    try {
+      // Its owner can always change what is in it: it will be moved, and replaced later.
+      if (this.#options.style === "posix") Deno.chmodSync(full, (mode & KEPT_MODE) | 0o700);
+      Deno.utimeSync(full, modified, modified);
+    } catch (error) {
+      throw writeError(full, error);
+    }
+  }
+
+  openFile(path: string, { mode, modified }: MemberMetadata): void {
+    const full = this.#full(path);
+    const { umask, style, keepMetadata } = this.#options;
+    const own = keepMetadata ? mode & KEPT_MODE : (0o666 & ~umask) | (mode & EXECUTABLE);
+    try {
+      const file = openNew(full, { write: true, createNew: true, mode: own });
+      this.#file = { file, path: full, modified, end: undefined };
+      // The system takes the umask off.
+      if ((own & umask) !== 0 && style === "posix") Deno.chmodSync(full, own);
+    } catch (error) {
+      throw writeError(full, error);
+    }
+  }
+
+  write(bytes: Uint8Array): void {
+    const { file, path } = this.#file!;
+    this.#file!.end = undefined;
+    try {
+      for (let at = 0; at < bytes.length;) {
+        at += file.writeSync(at === 0 ? bytes : bytes.subarray(at));
+      }
+    } catch (error) {
+      throw writeError(path, error);
+    }
+  }
+
+  hole(length: number): void {
+    const { file, path } = this.#file!;
+    try {
+      this.#file!.end = file.seekSync(length, Deno.SeekMode.Current);
+    } catch (error) {
+      throw writeError(path, error);
+    }
+  }
+
+  closeFile(): void {
+    const { file, path, modified, end } = this.#file!;
+    try {
+      if (end !== undefined) file.truncateSync(end);
+      if (this.#options.keepMetadata) file.utimeSync(modified, modified);
+    } catch (error) {
+      throw writeError(path, error);
+    }
+    this.#file = undefined;
+    file.close();
+  }
+
+  remove(path: string): void {
+    const full = this.#full(path);
+    try {
+      Deno.removeSync(full);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw writeError(full, error);
+    }
+  }
+
+  link(from: string, to: string): void {
+    const [source, target] = [this.#full(from), this.#full(to)];
+    let stat: Deno.FileInfo;
+    try {
+      stat = Deno.lstatSync(source);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw diskError("read", source, error);
+      throw notBefore(from);
+    }
+    if (!stat.isFile) throw noFile(from);
+    if (from === to) return;
+    this.remove(to);
+    try {
+      Deno.linkSync(source, target);
+    } catch (error) {
+      throw writeError(target, error);
+    }
+  }
+
+  /** Closes the file that an error left open. */
+  [Symbol.dispose](): void {
+    this.#file?.file.close();
+    this.#file = undefined;
+  }
+
+  #full(path: string): string {
+    const { root, style } = this.#options;
+    if (style === "posix") return `${root}/${path}`;
+    return join(root, ...path.split("/").map((name) => diskName(name, style)));
+  }
+}
+
+/** Writes nothing, and finds what a disk would find. */
+export class ImaginedTree implements TreeWriter {
+  readonly #entries = new Map<string, "file" | "directory">();
+
+  makeDirectory(path: string): void {
+    if (this.#entries.has(path)) throw fileInTheWay(path);
+    this.#entries.set(path, "directory");
+  }
+
+  finishDirectory(): void {}
+
+  openFile(path: string): void {
+    this.#entries.set(path, "file");
+  }
+
+  write(): void {}
+
+  hole(): void {}
+
+  closeFile(): void {}
+
+  remove(path: string): void {
+    this.#entries.delete(path);
+  }
+
+  link(from: string, to: string): void {
+    const kind = this.#entries.get(from);
+    if (kind === undefined) throw notBefore(from);
+    if (kind !== "file") throw noFile(from);
+    this.#entries.set(to, "file");
+  }
+
+  [Symbol.dispose](): void {}
+}
+
+function fileInTheWay(path: string): BadArchive {
+  return new BadArchive(`the file ${quote(path)} is where a directory should be`);
+}
+
+function notBefore(path: string): BadArchive {
+  return new BadArchive(`the target of its hard link, ${quote(path)}, did not come before`);
+}
+
+function noFile(path: string): BadArchive {
+  return new BadArchive(`the target of its hard link, ${quote(path)}, is no file`);
+}
+
+function writeError(path: string, error: unknown): Error {
+  if (isNameTooLong(error)) return new BadArchive("its name is too long for this file system");
+  return diskError("write", path, error);
+}
+
+/** Opens a file that is not there. One that is, from a member of the same name, goes first. */
+function openNew(path: string, options: Deno.OpenOptions): Deno.FsFile {
+  try {
+    return Deno.openSync(path, options);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    Deno.removeSync(path);
+    return Deno.openSync(path, options);
+  }
+}
