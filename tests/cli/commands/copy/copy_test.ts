@@ -99,7 +99,7 @@ test("copy: what fails is told, and the exit code says it", async (dirs) => {
   await Deno.writeTextFile(log, "bu1lt\n");
   const utimes = new Date("2026-01-01T00:00:00Z");
   await Deno.utime(log, utimes, utimes);
-  assert.match((await runs(6, args)).err, /^error: .*sha256/m);
+  assert.match((await runs(6, args)).err, /^error: .*checksum mismatch/m);
   await Deno.remove(log);
   assert.match(
     (await runs(7, args)).err,
