@@ -8,6 +8,7 @@ import { type ErrorCode, RunOutputsError } from "../../errors/error.ts";
 import { networkReason, networkText, shorten } from "../../errors/network.ts";
 import { missingPermission } from "../../errors/permission.ts";
 import type { RetryAdvice } from "../retry.ts";
+import { isRegion } from "./settings.ts";
 import { StalledError } from "./watchdog.ts";
 
 /** An answer that is not the one that was wanted. */
@@ -72,8 +73,10 @@ export interface S3Context {
 export async function failureOf(response: Response, body?: string): Promise<S3Failure> {
   const text = body ?? await response.text().catch(() => "");
   const { headers } = response;
+  const region = headers.get("x-amz-bucket-region") || tag(text, "Region");
   return new S3Failure(response.status, tag(text, "Code"), tag(text, "Message"), {
-    region: headers.get("x-amz-bucket-region") || tag(text, "Region") || undefined,
+    // It becomes part of a host name, to which credentials are sent.
+    region: isRegion(region) ? region : undefined,
     retryAfter: retryAfter(headers.get("retry-after")),
     skew: skew(headers.get("date")),
   });

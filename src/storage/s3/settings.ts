@@ -139,6 +139,7 @@ export async function readSettings(options: S3BackendOptions): Promise<S3Setting
   const shared = await readProfile(profile, env);
   const endpoint = options.endpointUrl ?? env("AWS_ENDPOINT_URL_S3") ?? env("AWS_ENDPOINT_URL") ??
     shared.endpoint_url;
+  readRegion([[`sso_region of profile '${profile ?? "default"}'`, shared.sso_region]]);
   const partSize = positive("part size", options.partSize ?? DEFAULTS.partSize);
   return {
     ...options,
@@ -146,8 +147,12 @@ export async function readSettings(options: S3BackendOptions): Promise<S3Setting
     profile,
     shared,
     endpoint: endpoint === undefined ? undefined : parseEndpoint(endpoint),
-    region: options.region ?? env("AWS_REGION") ?? env("AWS_DEFAULT_REGION") ?? shared.region ??
-      HOME_REGION,
+    region: readRegion([
+      ["region", options.region],
+      ["AWS_REGION", env("AWS_REGION")],
+      ["AWS_DEFAULT_REGION", env("AWS_DEFAULT_REGION")],
+      [`region of profile '${profile ?? "default"}'`, shared.region],
+    ]) ?? HOME_REGION,
     regionIsExplicit: options.region !== undefined,
     caBundle: await readCaBundle(env("AWS_CA_BUNDLE") ?? shared.ca_bundle),
     requestChecksums: whenSupported(
@@ -179,6 +184,26 @@ export async function readSettings(options: S3BackendOptions): Promise<S3Setting
     maxRequests: positive("number of requests", options.maxRequests ?? DEFAULTS.maxRequests),
     stallTimeout: positive("stall timeout", options.stallTimeout ?? DEFAULTS.stallTimeout),
   };
+}
+
+/**
+ * Whether a text can be the name of a region. A region becomes a label of a host name, so a
+ * character more could name another host.
+ *
+ * @param text The text.
+ * @returns `true` for names such as `us-east-2`.
+ */
+export function isRegion(text: string): boolean {
+  return /^[a-z0-9-]{1,63}$/.test(text);
+}
+
+/** The first region that is given. */
+function readRegion(
+  sources: readonly (readonly [source: string, value: string | undefined])[],
+): string | undefined {
+  const [source, value] = sources.find(([, value]) => value) ?? [];
+  if (value === undefined || isRegion(value)) return value;
+  throw invalid(source!, value, "lower-case letters, digits and '-', such as us-east-2");
 }
 
 type Profile = Readonly<Record<string, string | undefined>>;

@@ -1,11 +1,13 @@
 /** A bucket in another region than the one that was assumed: each way in which a server says so. */
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { OutputLocation } from "../../../src/layout/output_location.ts";
 import { bytesSource } from "../../../src/storage/byte_source.ts";
 import { createS3Backend, type S3Backend } from "../../../src/storage/s3/backend.ts";
 import { rejectsWith } from "../../support/errors.ts";
 import { testOptions } from "../../support/s3_subject.ts";
+import { tempDir } from "../../support/temp_dir.ts";
 
 const HOME = "eu-west-1";
 const at = new OutputLocation("some-bucket", "1-linux/a");
@@ -122,3 +124,84 @@ Deno.test("s3, region: a redirect that names no region is one line with what to 
   await rejectsWith(backend.stat(at), "failed", "--region");
   await rejectsWith(CALLS.read(backend), "failed", "--region");
 });
+
+/** What a server that is not to be trusted names as a region, to be sent there. */
+const NO_REGIONS = [
+  "eu-west-1.evil.example#",
+  "us-east-1:8443/",
+  "evil.example/",
+  "a@evil.example/",
+  "EU-WEST-1",
+  "eu-west-1\u0000",
+  "eu west",
+  "..",
+  "x".repeat(64),
+];
+
+for (const named of NO_REGIONS) {
+  Deno.test(`s3, region: what is no region's name is ignored: ${JSON.stringify(named)}`, async () => {
+    const inBody = refusal(400, "AuthorizationHeaderMalformed", `<Region>${named}</Region>`);
+    const printable = /^[\x20-\x7e]*$/.test(named);
+    const inHeader = refusal(301, "PermanentRedirect", "", {
+      "x-amz-bucket-region": printable ? named : "%00",
+      location: "https://evil.example/",
+    });
+    for (const refuse of [inBody, inHeader]) {
+      for (const call of Object.values(CALLS)) {
+        const { fetch, seen } = amazon(refuse);
+        using backend = await createS3Backend(testOptions("", { endpointUrl: undefined, fetch }));
+        await rejectsWith(call(backend), "failed");
+        for (const { host } of seen) assert.equal(host, "some-bucket.s3.us-east-1.amazonaws.com");
+      }
+    }
+  });
+
+  Deno.test(`s3, region: one that the user gives is refused: ${JSON.stringify(named)}`, async () => {
+    const { fetch, seen } = amazon(() => new Response());
+    const base = testOptions("", { endpointUrl: undefined, fetch, region: undefined });
+    await rejectsWith(createS3Backend({ ...base, region: named }), "invalid", "Invalid region");
+    for (const variable of ["AWS_REGION", "AWS_DEFAULT_REGION"]) {
+      const env = (name: string) => name === variable ? named : undefined;
+      await rejectsWith(createS3Backend({ ...base, env }), "invalid", `Invalid ${variable}`);
+    }
+    assert.equal(seen.length, 0);
+  });
+}
+
+Deno.test("s3, region: one of a profile that is none is refused, with the profile's name", async () => {
+  await using dir = await tempDir();
+  for (const setting of ["region", "sso_region"]) {
+    const config = join(dir.path, setting);
+    const env = (name: string) => name === "AWS_CONFIG_FILE" ? config : undefined;
+    await Deno.writeTextFile(config, `[profile p]\n${setting} = evil.example/\n`);
+    await rejectsWith(
+      createS3Backend({ profile: "p", env }),
+      "invalid",
+      `Invalid ${setting} of profile 'p'`,
+    );
+  }
+});
+
+Deno.test("s3, redirect: no request follows a Location to another host", async () => {
+  const asked: string[] = [];
+  await using evil = serve(() => new Response("evil"));
+  await using server = serve((request) => {
+    asked.push(request.method);
+    return new Response(null, { status: 307, headers: { location: `${evil.url}/stolen` } });
+  });
+  using backend = await createS3Backend(testOptions(server.url));
+  for (const call of Object.values(CALLS)) await rejectsWith(call(backend), "failed");
+  assert.deepEqual(evil.paths, []);
+  assert(asked.length >= Object.keys(CALLS).length);
+});
+
+/** A server on loopback that tells what it was asked. */
+function serve(handler: (request: Request) => Response) {
+  const paths: string[] = [];
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+    paths.push(new URL(request.url).pathname);
+    return handler(request);
+  });
+  const url = `http://127.0.0.1:${server.addr.port}`;
+  return { url, paths, [Symbol.asyncDispose]: () => server.shutdown() };
+}
