@@ -102,7 +102,9 @@ export { openGithub } from "./src/github/open.ts";
 export { findToken } from "./src/github/settings.ts";
 
 // Operations
-export type { ArtifactSelection } from "./src/operations/artifacts/select.ts";
+export type { NameFilterOptions } from "./src/operations/artifacts/name_filter.ts";
+export type { NamePattern, SearchPattern } from "./src/operations/artifacts/name_pattern.ts";
+export type { ArtifactSelection } from "./src/operations/artifacts/selection.ts";
 export {
   type CopyPlan,
   planCopy,

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { RunOutputsError } from "../errors/error.ts";
 import type { FindSelector } from "../operations/find/find.ts";
-import { type Age, age, names, nonEmpty, wholeNumber } from "./options.ts";
+import { type Age, age, nonEmpty, wholeNumber } from "./options.ts";
 
 /** The values of the options. */
 export interface FindCommandOptions {
@@ -19,7 +19,7 @@ export interface FindCommandOptions {
   readonly workflow?: string;
   readonly maxCommits?: number;
   readonly nearestAncestor?: boolean;
-  readonly requireArtifact?: readonly RegExp[];
+  readonly requireArtifact?: readonly string[];
   readonly requireSingleRun?: boolean;
   readonly requireSuccessfulRun?: boolean;
   readonly wait?: boolean;
@@ -55,7 +55,7 @@ export function withFindOptions(command: Command): Command {
     )
     .addOption(
       add("--require-artifact <regex>", "only runs with such an archive (can be repeated)")
-        .argParser(regexes),
+        .argParser(repeated),
     )
     .addOption(
       add("--require-single-run", "one run must have all groups, not several runs together"),
@@ -139,26 +139,6 @@ function refuseAlone(
   throw new RunOutputsError("invalid", `Cannot use --${flag} without ${needed.join(" or ")}`);
 }
 
-function regexes(value: string, previous: readonly RegExp[] = []): readonly RegExp[] {
-  try {
-    return [...previous, new RegExp(value)];
-  } catch (error) {
-    throw new InvalidArgumentError((error as Error).message);
-  }
-}
-
-/** `--artifact-group` and `--amdgpu-targets` of `find`. */
-export function withGroupOptions(command: Command): Command {
-  const add = (flags: string, text: string) =>
-    new Option(flags, text).argParser(names).helpGroup("Options that choose artifacts:");
-  return command
-    .addOption(
-      add("--artifact-group <names>", "of these groups, such as gfx94X-dcgpu, and generic ones"),
-    )
-    .addOption(add("--amdgpu-targets <names>", "for these GPUs or families, and generic ones"))
-    .addOption(add("--amdgpu-target <names>", "the same").hideHelp())
-    .addOption(
-      new Option("--expand-families", "take those of a family's GPUs too")
-        .helpGroup("Options that choose artifacts:"),
-    );
+function repeated(value: string, previous: readonly string[] = []): readonly string[] {
+  return [...previous, value];
 }

@@ -11,12 +11,13 @@ import { resolveRepository } from "../layout/workflow_run.ts";
 import type { FindOptions, FindResult, FindSelector } from "../operations/find/find.ts";
 import type { RunSearch } from "../operations/find/search_runs.ts";
 import type { TriedPlace } from "../operations/find/locate_run.ts";
-import type { ArtifactSelection } from "../operations/artifacts/select.ts";
+import type { ArtifactSelection } from "../operations/artifacts/selection.ts";
 import type { WaitOptions } from "../operations/fetch/wait.ts";
 import type { FindCommandOptions } from "./find_options.ts";
 import type { Io } from "./terminal/io.ts";
 import type { Output } from "./terminal/output.ts";
 import { namedRepository, platformOf, type RunOptions } from "./run_root.ts";
+import { searchPatterns } from "./selection.ts";
 import type { OpenStorage } from "./storage.ts";
 
 /**
@@ -99,7 +100,7 @@ export async function search(command: FindCommand): Promise<Found> {
     workflow: options.workflow,
     maxCommits: options.maxCommits,
     nearestAncestor: options.nearestAncestor,
-    requireArtifacts: options.requireArtifact,
+    requireArtifacts: await searchPatterns("--require-artifact", options.requireArtifact ?? []),
     requireSingleRun: options.requireSingleRun,
     requireSuccessfulRun: options.requireSuccessfulRun,
     releaseType: options.releaseType ?? ownReleaseType(selector, io),

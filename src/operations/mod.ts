@@ -60,7 +60,11 @@ export {
 } from "../layout/output_paths.ts";
 export { type Platform, RunOutputRoot } from "../layout/run_output_root.ts";
 export type { WorkflowRun } from "../layout/workflow_run.ts";
-export { type ArtifactSelection, selectArtifacts } from "./artifacts/select.ts";
+export { linearPattern } from "./artifacts/linear_pattern.ts";
+export type { NameFilterOptions } from "./artifacts/name_filter.ts";
+export type { NamePattern, SearchPattern } from "./artifacts/name_pattern.ts";
+export { type ArtifactChoice, selectArtifacts } from "./artifacts/select.ts";
+export type { ArtifactSelection } from "./artifacts/selection.ts";
 export { formatSidecar, parseSidecar } from "./artifacts/sidecar.ts";
 export { type BisectArtifactOptions, bisectArtifacts } from "./bisect/artifact_source.ts";
 export {

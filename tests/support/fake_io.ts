@@ -23,6 +23,8 @@ export class FakeIo implements Io {
   readonly stdoutIsTerminal: boolean = false;
   out = "";
   err = "";
+  /** What is on standard input. */
+  input = "";
   readonly #env: Readonly<Record<string, string>>;
   readonly #callbacks = new Set<() => void>();
 
@@ -40,6 +42,10 @@ export class FakeIo implements Io {
 
   env(name: string): string | undefined {
     return this.#env[name];
+  }
+
+  readStdin(): Promise<string> {
+    return Promise.resolve(this.input);
   }
 
   onInterrupt(callback: () => void): () => void {

@@ -30,6 +30,8 @@ export interface Io {
    * @returns Its value; `undefined` if it is not set.
    */
   env(name: string): string | undefined;
+  /** Reads all of standard input. */
+  readStdin(): Promise<string>;
   /**
    * Registers a callback for interruptions by the user.
    *
@@ -68,6 +70,10 @@ export function systemIo(): Io {
     stderrWidth,
     stdoutIsTerminal: Deno.stdout.isTerminal(),
     env: (name) => Deno.env.get(name),
+    readStdin: () =>
+      new Response(Deno.stdin.readable).text().catch((error) => {
+        throw diskError("read", "standard input", error);
+      }),
     onInterrupt(callback) {
       const signals: Deno.Signal[] = Deno.build.os === "windows"
         ? ["SIGINT", "SIGBREAK"]
@@ -95,6 +101,7 @@ export function withEnv(io: Io, env: Io["env"]): Io {
     stderrWidth: io.stderrWidth,
     stdoutIsTerminal: io.stdoutIsTerminal,
     env,
+    readStdin: () => io.readStdin(),
     onInterrupt: (callback) => io.onInterrupt(callback),
   };
 }

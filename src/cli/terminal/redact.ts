@@ -72,6 +72,7 @@ export function guarded(io: Io): Io {
     },
     stdoutIsTerminal: io.stdoutIsTerminal,
     env: (name) => io.env(name),
+    readStdin: () => io.readStdin(),
     onInterrupt: (callback) => io.onInterrupt(callback),
   };
 }

@@ -1,55 +1,101 @@
 /**
- * The choice by globs of artifacts, which go by the name of their archive and by their own.
+ * The choice of outputs by patterns. An artifact goes by the name of its archive and by its own.
  *
  * @module
  */
 
 import { ArtifactName } from "../../layout/artifact_name.ts";
-import { pathFilter, type PathFilterOptions } from "../../storage/transfer/path_filter.ts";
+import { pathFilter } from "../../storage/transfer/path_filter.ts";
+import { type NamePattern, patternText, searcher } from "./name_pattern.ts";
 
-/** A compiled choice of things that can have more than one name. */
+/** Patterns that choose outputs by their path or name. */
+export interface NameFilterOptions {
+  /** An output has to match one of these. Default: every output does. */
+  readonly include?: readonly NamePattern[];
+  /** An output must match none of these; they win over `include`. */
+  readonly exclude?: readonly NamePattern[];
+}
+
+/** A compiled choice of outputs. */
 export interface NameFilter {
   /**
-   * Whether something is chosen.
+   * Whether an output is chosen.
    *
-   * @param names All its names, or paths that end in them.
-   * @returns `true`, if one of them is included and none excluded.
+   * @param path Its path relative to the run's prefix, or its name.
+   * @returns `true`, if it is included and not excluded.
    */
-  matches(names: readonly string[]): boolean;
-  /** The include patterns that no name has matched so far, excluded ones counted, in their order. */
+  matches(path: string): boolean;
+  /** The include patterns that nothing has matched so far, excluded ones counted, in their order. */
   unmatched(): string[];
 }
 
 /**
- * Compiles globs.
+ * Compiles patterns.
+ *
+ * A glob is compared with the path of an output, and of an artifact also with that of its directory,
+ * which has no `.tar.zst` or `.tar.xz`. One without wildcards may leave out the target too:
+ * `blas_lib` is `blas_lib_gfx942.tar.zst` and those for other targets. A regular expression is
+ * searched in the same paths.
  *
  * @param options The patterns.
  * @returns The filter.
- * @throws {RunOutputsError} `invalid`, if a pattern is none.
+ * @throws {RunOutputsError} `invalid`, if a glob is none.
  */
-export function nameFilter({ include, exclude }: PathFilterOptions): NameFilter {
-  const included = pathFilter({ include });
-  const kept = pathFilter({ exclude });
+export function nameFilter({ include = [], exclude = [] }: NameFilterOptions): NameFilter {
+  const included = include.map((pattern) => ({
+    pattern,
+    matches: compile("include", pattern),
+    used: false,
+  }));
+  const excluded = exclude.map((pattern) => compile("exclude", pattern));
   return {
-    matches(names) {
+    matches(path) {
+      const names = namesOf(path);
+      let chosen = included.length === 0;
       // Each is asked, so that every pattern that matches is known as used.
-      const isIncluded = names.filter(included.matches).length > 0;
-      return isIncluded && names.every(kept.matches);
+      for (const item of included) {
+        if (item.matches(names)) chosen = item.used = true;
+      }
+      return chosen && !excluded.some((matches) => matches(names));
     },
-    unmatched: included.unmatched,
+    unmatched: () =>
+      included.filter(({ used }) => !used).map(({ pattern }) => patternText(pattern)),
   };
 }
 
-/**
- * What patterns may call an output: an artifact also by its name without `.tar.zst` or `.tar.xz`,
- * as its directory is called.
- *
- * @param path The path of an output, or a file name.
- * @returns The path, and for an artifact's archive the path of its directory.
- */
-export function namesOf(path: string): readonly string[] {
-  const slash = path.lastIndexOf("/") + 1;
-  const artifact = ArtifactName.tryParse(path.slice(slash));
-  if (artifact?.compression === undefined) return [path];
-  return [path, path.slice(0, slash) + artifact.dirName];
+/** What patterns may call an output. */
+interface Names {
+  /** Its path; of an artifact's archive that of its directory, too. */
+  readonly full: readonly string[];
+  /** Of an artifact, its path without the target. */
+  readonly short: readonly string[];
 }
+
+function namesOf(path: string): Names {
+  const slash = path.lastIndexOf("/") + 1;
+  const dir = path.slice(0, slash);
+  const archive = ArtifactName.tryParse(path.slice(slash));
+  const artifact = archive ?? (slash === 0 ? ArtifactName.tryParseDirName(path) : undefined);
+  if (artifact === undefined) return { full: [path], short: [] };
+  return {
+    full: archive === undefined ? [path] : [path, dir + artifact.dirName],
+    short: [`${dir}${artifact.name}_${artifact.component}`],
+  };
+}
+
+function compile(
+  kind: "include" | "exclude",
+  pattern: NamePattern,
+): (names: Names) => boolean {
+  if (typeof pattern !== "string") {
+    const test = searcher(pattern);
+    return ({ full }) => full.some(test);
+  }
+  const filter = pathFilter({ [kind]: [pattern] });
+  const matches = (path: string) => filter.matches(path) === (kind === "include");
+  const isPlain = !WILDCARD.test(pattern);
+  return ({ full, short }) => full.some(matches) || isPlain && short.some(matches);
+}
+
+/** What makes a glob of a name. */
+const WILDCARD = /[*?[{(\\]/;

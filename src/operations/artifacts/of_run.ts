@@ -1,6 +1,6 @@
 /**
  * Which artifacts a run has, and where: in the typed layout's place, in the flat one's, or some in
- * each; by the run's manifest where that is complete, else by listing both places.
+ * each. Both places are listed; the run's manifest adds what it knows.
  *
  * @module
  */
@@ -84,10 +84,9 @@ export async function artifactsOfRun(
     const places = placesOf(found, name);
     if (name === archiveOf(name)) places.told.push(file);
   }
-  const there = await ofBothLayouts(async (layout) =>
-    manifest.complete
-      ? [...toldObjects(root, layout, told)]
-      : await Array.fromAsync(listedObjects(backend, root, layout, { manifest, told, signal }))
+  // A complete manifest, too, does not know what another tool has put beside it.
+  const there = await ofBothLayouts((layout) =>
+    Array.fromAsync(listedObjects(backend, root, layout, { manifest, told, signal }))
   );
   for (const [i, objects] of there.entries()) {
     for (const object of objects) {
@@ -98,19 +97,6 @@ export async function artifactsOfRun(
     }
   }
   return new Map([...found].map(([name, places]) => [name, choose(name, places, root)]));
-}
-
-/** What the manifest tells of one layout's place. */
-function* toldObjects(
-  root: RunOutputRoot,
-  layout: Layout,
-  told: ReadonlyMap<string, MergedFile>,
-): Generator<ArtifactObject> {
-  for (const [path, file] of told) {
-    if (path.startsWith("artifacts/") !== (layout === "typed")) continue;
-    const { size, sha256 } = file.file;
-    yield { location: root.file(path), size, sha256, told: file };
-  }
 }
 
 /** What is in one layout's place, and what the manifest tells of that. */

@@ -5,129 +5,150 @@
  */
 
 import { ArtifactName, preferZst } from "../../layout/artifact_name.ts";
-import { invalid, RunOutputsError } from "../../errors/error.ts";
-import { expandFamily } from "../../layout/gpu_families.ts";
-import { GPU_FAMILIES, type GpuFamilies } from "../../layout/gpu_families_data.ts";
-import { pathFilter, type PathFilterOptions } from "../../storage/transfer/path_filter.ts";
-import { nameFilter, namesOf } from "./name_filter.ts";
+import { RunOutputsError } from "../../errors/error.ts";
+import { nameFilter } from "./name_filter.ts";
+import { type ArtifactRequest, GENERIC, requestsOf } from "./requests.ts";
+import type { ArtifactSelection } from "./selection.ts";
+import { unmatchedError } from "./unmatched.ts";
 
-/** Which artifacts. What is not given does not restrict. */
-export interface ArtifactSelection extends PathFilterOptions {
-  /**
-   * Artifact groups, such as `gfx94X-dcgpu`: the artifacts of that target, and the generic ones.
-   */
-  readonly artifactGroups?: readonly string[];
-  /** GPUs or families, such as `gfx942`: as artifact groups; what follows a `:` is not compared. */
-  readonly amdgpuTargets?: readonly string[];
-  /** Take the artifacts of a family's GPUs too, where a group or target is a family. */
-  readonly expandFamilies?: boolean;
-  /** What is in a family. Default: the families that this version knows. */
-  readonly families?: GpuFamilies;
-  /** Components, such as `lib`. */
-  readonly components?: readonly string[];
+/** What a selection chooses. */
+export interface ArtifactChoice {
+  /** The chosen names, in the order in which they were given. */
+  readonly names: readonly string[];
+  /** What a person should know of it: groups and targets without artifacts of their own. */
+  readonly notes: readonly string[];
+}
+
+/** An archive, and what its name says. */
+interface Archive {
+  readonly name: string;
+  readonly artifact: ArtifactName;
 }
 
 /**
- * Chooses artifacts. Of one in both compressions the `.tar.zst` is taken. A pattern is compared with
- * the name of the archive and with the artifact's own, which has no ending.
+ * Chooses artifacts. Of one in both compressions the `.tar.zst` is taken. With groups or targets,
+ * generic artifacts are taken beside those for any of them; groups and targets without artifacts of
+ * their own are noted. A run that has only generic artifacts so far gives those.
+ *
+ * A glob is compared with the name of the archive and with the artifact's own, which has no ending;
+ * one without wildcards may leave out the target too.
  *
  * @param names The file names of archives; all of them are artifacts.
  * @param selection Which ones.
- * @returns The chosen names, in the order of `names`.
- * @throws {RunOutputsError} `not_found`, if a pattern, a group, a target or a component chooses
- * nothing, or all of them together do; `invalid`, if a pattern is none or a family is not known.
+ * @returns The chosen names, and what to note.
+ * @throws {RunOutputsError} `not_found`: the run has artifacts for some GPUs, but for none of the
+ * groups and targets (with `requireEach`: not for each of them); a component or, unless
+ * `allowNoMatch`, a pattern chooses nothing; all of them together do. `invalid`: a pattern or a
+ * target is none.
  *
  * @example
  * ```ts
  * import { selectArtifacts } from "@therock/run-outputs/operations";
  *
- * const names = ["blas_lib_gfx942.tar.xz", "blas_dev_gfx942.tar.xz", "core_lib_generic.tar.zst"];
- * const chosen = selectArtifacts(names, { amdgpuTargets: ["GFX942:xnack+"], components: ["lib"] });
- * console.assert(chosen.join() === "blas_lib_gfx942.tar.xz,core_lib_generic.tar.zst");
+ * const archives = ["blas_lib_gfx942.tar.xz", "blas_dev_gfx942.tar.xz", "core_lib_generic.tar.zst"];
+ * const selection = { amdgpuTargets: ["GFX942:xnack+", "gfx1100"], components: ["lib"] };
+ * const { names, notes } = selectArtifacts(archives, selection);
+ * console.assert(names.join() === "blas_lib_gfx942.tar.xz,core_lib_generic.tar.zst");
+ * console.assert(notes[0].includes("gfx1100"));
  * ```
  */
 export function selectArtifacts(
   names: readonly string[],
   selection: ArtifactSelection,
-): string[] {
+): ArtifactChoice {
   const archives = preferZst(names).map((name) => ({ name, artifact: ArtifactName.parse(name) }));
-  const targets = requestedTargets(selection);
-  for (const { asked, wanted } of targets) {
-    if (archives.some(({ artifact }) => wanted.some((target) => artifact.matchesTarget(target)))) {
-      continue;
-    }
-    throw nothing(`is for ${asked}`, "targets", archives.map(({ artifact }) => artifact.target));
-  }
+  const requests = requestsOf(selection);
+  const notes = missingRequests(requests, archives, selection);
   const components = selection.components ?? [];
   for (const component of components) {
     if (archives.some(({ artifact }) => artifact.component === component)) continue;
     const known = archives.map(({ artifact }) => artifact.component);
-    throw nothing(`is a component ${component}`, "components", known);
+    throw notFound(`No artifact has the component ${component}: there are ${listed(known)}`);
   }
 
   const filter = nameFilter(selection);
   const chosen = archives.filter(({ name, artifact }) =>
     // Each is shown to the filter, so that a pattern is not called unmatched for another reason.
-    filter.matches(namesOf(name)) &&
+    filter.matches(name) &&
     (components.length === 0 || components.includes(artifact.component)) &&
-    (targets.length === 0 || artifact.target === "generic" ||
-      targets.some(({ wanted }) => wanted.some((target) => artifact.matchesTarget(target))))
+    (requests.length === 0 || artifact.target === GENERIC ||
+      requests.some((request) => isFor(artifact, request)))
   );
   const unmatched = filter.unmatched();
-  if (unmatched.length > 0) {
-    throw new RunOutputsError(
-      "not_found",
-      `None of the ${archives.length} artifacts matches ${
-        unmatched.map((pattern) => `'${pattern}'`).join(", ")
-      }: 'run-outputs list --kind artifact' shows them`,
-    );
+  if (unmatched.length > 0 && !selection.allowNoMatch) {
+    throw unmatchedError(unmatched, selection.include ?? [], archives.map(({ name }) => name), {
+      what: "artifacts",
+      command: "run-outputs list --kind artifact",
+    });
   }
   if (chosen.length === 0 && archives.length > 0) {
-    throw new RunOutputsError(
-      "not_found",
-      `None of the ${archives.length} artifacts is left after patterns, targets and components: ` +
-        "'run-outputs list --kind artifact' shows them",
+    throw notFound(
+      `None of the ${archives.length} artifacts matches all of the given patterns, groups, targets ` +
+        "and components: 'run-outputs list --kind artifact' shows them",
     );
   }
-  return chosen.map(({ name }) => name);
+  return { names: chosen.map(({ name }) => name), notes };
 }
 
 /**
  * Checks a selection before there is anything to choose from.
  *
  * @param selection The selection.
- * @throws {RunOutputsError} `invalid`, if a pattern or a target is none, or a family is not known.
+ * @throws {RunOutputsError} `invalid`, if a pattern or a target is none.
  */
 export function checkSelection(selection: ArtifactSelection): void {
-  pathFilter(selection);
-  requestedTargets(selection);
+  nameFilter(selection);
+  requestsOf(selection);
 }
 
-interface RequestedTarget {
-  /** As the user said it. */
-  readonly asked: string;
-  /** What artifacts may be for. */
-  readonly wanted: readonly string[];
-}
-
-function requestedTargets(selection: ArtifactSelection): RequestedTarget[] {
-  const { expandFamilies = false, families = GPU_FAMILIES } = selection;
-  const asked = [...selection.artifactGroups ?? [], ...selection.amdgpuTargets ?? []];
-  return asked.map((target) => {
-    if (target === "" || target.includes("_") || target.includes("/")) {
-      throw invalid("GPU target", target, "a GPU or a family, such as gfx942 or gfx94X-dcgpu");
+/** What to note of groups and targets without artifacts of their own; throws if that is an error. */
+function missingRequests(
+  requests: readonly ArtifactRequest[],
+  archives: readonly Archive[],
+  selection: ArtifactSelection,
+): string[] {
+  const isMissing = (request: ArtifactRequest) =>
+    !archives.some(({ artifact }) => isFor(artifact, request));
+  const specific = requests.filter(({ name }) => name !== GENERIC);
+  const isStrict = selection.requireEach || specific.length === 0;
+  // Beside others, generic artifacts are taken where there are any.
+  const missing = (isStrict ? requests : specific).filter(isMissing);
+  if (missing.length === 0) return [];
+  const what = `No artifact is for ${missing.map(({ asked }) => asked.join(" or ")).join(", ")}`;
+  const targets = archives.map(({ artifact }) => artifact.target);
+  if (!isStrict) {
+    if (missing.length < specific.length) {
+      return [`${what}: taking those for the others, and generic ones`];
     }
-    if (!expandFamilies || target === "generic") return { asked: target, wanted: [target] };
-    const [base] = target.split(":");
-    return { asked: target, wanted: [target, ...expandFamily(base, families)] };
-  });
+    if (archives.length > 0 && targets.every((target) => target === GENERIC)) {
+      return [`${what}: the run has only generic ones, which are taken`];
+    }
+  }
+  throw notFound(`${what}: there are artifacts for ${listed(targets)}${expandHint()}`);
+
+  function expandHint(): string {
+    if (selection.expandFamilies) return "";
+    const expanded = requestsOf({ ...selection, expandFamilies: true })
+      .filter(({ name }) => missing.some((request) => request.name === name));
+    const more = archives.filter(({ artifact }) =>
+      expanded.some((request) => isFor(artifact, request))
+    ).map(({ artifact }) => artifact.target);
+    return more.length === 0 ? "" : `; --expand-families takes those for ${listed(more)}`;
+  }
 }
 
-function nothing(reason: string, what: string, known: readonly string[]): RunOutputsError {
-  const distinct = [...new Set(known)].sort();
+function isFor(artifact: ArtifactName, { wanted }: ArtifactRequest): boolean {
+  return wanted.some((target) => artifact.matchesTarget(target));
+}
+
+/** Distinct names, not too many of them. */
+function listed(names: readonly string[]): string {
+  const distinct = [...new Set(names)].sort();
+  if (distinct.length === 0) return "nothing";
   const more = distinct.length > 8 ? `, … (${distinct.length})` : "";
-  return new RunOutputsError(
-    "not_found",
-    `No artifact of the run ${reason}: its ${what} are ${distinct.slice(0, 8).join(", ")}${more}`,
-  );
+  return `${distinct.slice(0, 8).join(", ")}${more}`;
+}
+
+function notFound(message: string): RunOutputsError {
+  return new RunOutputsError("not_found", message);
 }

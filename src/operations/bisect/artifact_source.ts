@@ -163,12 +163,12 @@ class ArtifactSource implements BisectSource {
   #refusal(signal: AbortSignal | undefined): (found: RefusableRun) => Promise<string | undefined> {
     const manifests = new Map<string, Promise<RunManifest>>();
     const { backend, show } = this.#options;
-    return async ({ run, root, group }) => {
+    return async ({ run, root, wanted }) => {
       if (run.status !== "completed") return NOT_ENDED;
       const reading = manifests.get(run.id) ?? readOutputs(backend, root, { show, signal });
       manifests.set(run.id, reading);
       try {
-        const undone = undoneParts(await reading, group);
+        const undone = undoneParts(await reading, wanted);
         return undone.length === 0 ? undefined : `it is not whole: ${undone.join("; ")}`;
       } catch (error) {
         if (error instanceof RunOutputsError && error.code === "integrity") return error.message;

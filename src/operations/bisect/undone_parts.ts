@@ -13,21 +13,21 @@ import type { RunManifest } from "../manifest/read.ts";
  * it, so the name tells that a part is another one's.
  *
  * @param manifest The manifest.
- * @param group The group's or GPU's name; `undefined`: any.
+ * @param wanted What artifacts of the group may be for: families and GPUs; none for any.
  * @returns A phrase for each; none, if the run has all that it tells of.
  */
 export function undoneParts(
   { missing, unfinished }: Pick<RunManifest, "missing" | "unfinished">,
-  group: string | undefined,
+  wanted: readonly string[],
 ): string[] {
   const undone = new Map(missing.map((part) => [part, `the part ${part} is missing`]));
   for (const part of unfinished) undone.set(part, `an upload of the part ${part} is not finished`);
-  return [...undone].filter(([part]) => mayHave(part, group)).map(([, phrase]) => phrase);
+  return [...undone].filter(([part]) => mayHave(part, wanted)).map(([, phrase]) => phrase);
 }
 
 /** Whether the names do not say that the part is of other GPUs. */
-function mayHave(part: string, group: string | undefined): boolean {
-  const [ours, theirs] = [gpusIn(group ?? ""), gpusIn(part)];
+function mayHave(part: string, wanted: readonly string[]): boolean {
+  const [ours, theirs] = [wanted.flatMap(gpusIn), gpusIn(part)];
   if (ours.length === 0 || theirs.length === 0) return true;
   return ours.some((a) => theirs.some((b) => areAlike(a, b)));
 }

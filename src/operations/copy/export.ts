@@ -24,7 +24,7 @@ import {
 import { partText } from "../../runs/format_part.ts";
 import { unfinishedName } from "../../runs/unfinished_part.ts";
 import { writeFileAtomic } from "../../storage/local/atomic_file.ts";
-import type { ByteSource, CallOptions, Chunks, ObjectInfo } from "../../storage/backend.ts";
+import type { ByteSource, CallOptions, Chunks } from "../../storage/backend.ts";
 import { bytesSource, piecesSource } from "../../storage/byte_source.ts";
 import { contentType } from "../../storage/content_type.ts";
 import type { TransferEvent } from "../../storage/transfer/transfer.ts";
@@ -98,7 +98,7 @@ export async function planExport(
       concurrency: CONCURRENCY,
       stopOnError: true,
     });
-    const items = [...files.filter((item) => item !== undefined)];
+    const items = [...files];
     items.push(...await manifestItems(plan, items, options));
     items.sort((a, b) => compareKeys(a.file.path, b.file.path));
     runs.push({ bucket, prefix, items });
@@ -119,26 +119,18 @@ function throwIfHindered({ from, obstacles }: CopyPlan): void {
   );
 }
 
-/** Completes what is known of a file; nothing, if it is a page that is gone. */
+/** Completes what is known of a file. */
 async function lookAt(
   { from: { backend } }: CopyPlan,
   { path, location, size, sha256, contentType: type }: CopyFile,
-  { show = String, onNote, signal }: PlanExportOptions,
-): Promise<ExportItem | undefined> {
-  let info: ObjectInfo | undefined;
-  if (size === undefined || sha256 === undefined || type === undefined) {
-    try {
-      info = await backend.stat(location, { signal });
-    } catch (error) {
-      const isPage = size === undefined && sha256 === undefined;
-      if (!isPage || !(error instanceof RunOutputsError) || error.code !== "not_found") throw error;
-      onNote?.(`skipped '${show(location)}': the page is not there`);
-      return undefined;
-    }
-  }
+  { signal }: PlanExportOptions,
+): Promise<ExportItem> {
+  const info = sha256 === undefined || type === undefined
+    ? await backend.stat(location, { signal })
+    : undefined;
   const file: ExportedFile = {
     path,
-    size: size ?? info!.size,
+    size,
     sha256: sha256 ?? info?.sha256 ?? await hashObject(backend, location, signal),
     content_type: type ?? info?.contentType ?? contentType(path),
   };

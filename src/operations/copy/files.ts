@@ -187,7 +187,7 @@ export async function hashObject(
 
 /** Refuses a file that is not what is told of it. */
 function checkSource(file: CopyFile, info: ObjectInfo, path: string): void {
-  const wrong = file.size !== undefined && file.size !== info.size
+  const wrong = file.size !== info.size
     ? `it has ${info.size} bytes, the run tells of ${file.size}`
     : file.sha256 !== undefined && info.sha256 !== undefined && file.sha256 !== info.sha256
     ? `it has sha256 ${info.sha256}, its checksum says ${file.sha256}`

@@ -13,11 +13,13 @@ import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
 import { SMALL_CONCURRENCY } from "../../storage/transfer/transfer.ts";
 import { isCurrent, joinListing, noOutputs } from "../manifest/list_outputs.ts";
-import { nameFilter, namesOf } from "../artifacts/name_filter.ts";
+import { nameFilter } from "../artifacts/name_filter.ts";
 import { sidecarBase } from "../artifacts/pair_sidecars.ts";
 import { readOutputs, type RunManifest } from "../manifest/read.ts";
-import { type ArtifactSelection, checkSelection, selectArtifacts } from "../artifacts/select.ts";
+import { checkSelection, selectArtifacts } from "../artifacts/select.ts";
+import type { ArtifactSelection } from "../artifacts/selection.ts";
 import { readSidecar, SIDECAR_SUFFIX } from "../artifacts/sidecar.ts";
+import { unmatchedError } from "../artifacts/unmatched.ts";
 
 /** A run, and the storage that it is in. */
 export interface RunPlace {
@@ -36,7 +38,7 @@ export interface CopyFile {
   /** Where it is. */
   readonly location: OutputLocation;
   /** Its size in bytes. */
-  readonly size?: number;
+  readonly size: number;
   /** The SHA-256 that it has to have: by the manifest, by the checksum beside it. */
   readonly sha256?: string;
   /** Its content type, if the manifest tells it. */
@@ -65,6 +67,8 @@ export interface CopyPlan {
   readonly files: readonly CopyFile[];
   /** What can't be copied: files that a part names and that are gone, broken checksums. */
   readonly obstacles: readonly CopyObstacle[];
+  /** What a person should know of the choice: groups and targets without artifacts of their own. */
+  readonly notes: readonly string[];
 }
 
 /** Options of {@linkcode planCopy}: patterns go by paths relative to the run's prefix. */
@@ -79,9 +83,9 @@ export interface PlanCopyOptions extends ArtifactSelection, CallOptions {
 }
 
 /**
- * Finds out what there is to copy of a run: by a listing, to which the manifest adds hashes and types;
- * of a selection by the manifest alone, where that is complete. With groups, targets or components only artifacts are taken. The checksum beside an
- * archive goes with it.
+ * Finds out what there is to copy of a run: by a listing, to which the manifest adds hashes and
+ * types. With groups, targets or components only artifacts are taken. The checksum beside an archive
+ * goes with it.
  *
  * @param from The run.
  * @param options Which files.
@@ -113,12 +117,12 @@ export async function planCopy(
   const found: CopyFile[] = [];
   const gone: CopyObstacle[] = [];
   const whole = isWhole(options);
-  for await (const one of outputsOf(from, manifest, { whole, signal })) {
+  for await (const one of outputsOf(from, manifest, { signal })) {
     if ("error" in one) gone.push(one);
     else if (one.kind !== "outputs-manifest") found.push(one);
   }
   if (found.length + gone.length === 0) throw noOutputs(root, show(root.root()));
-  const chosen = choose([...found, ...gone].map(({ path }) => path), options);
+  const { chosen, notes } = choose([...found, ...gone].map(({ path }) => path), options);
   const files: CopyFile[] = [];
   const obstacles = gone.filter(({ path }) => chosen.has(path));
   const sidecars = new Map(
@@ -130,7 +134,7 @@ export async function planCopy(
       : undefined;
     if (sidecar === undefined) return files.push(file);
     try {
-      const at = { location: sidecar.location, size: sidecar.size ?? 0 };
+      const at = { location: sidecar.location, size: sidecar.size };
       files.push({ ...file, sha256: await readSidecar(backend, at, show, signal) });
     } catch (error) {
       signal?.throwIfAborted();
@@ -138,27 +142,16 @@ export async function planCopy(
     }
   }, { concurrency: SMALL_CONCURRENCY });
   files.sort((a, b) => compareKeys(a.path, b.path));
-  return { from, manifest, whole, files, obstacles };
+  return { from, manifest, whole, files, obstacles, notes };
 }
 
-/** What a run has, by its manifest or by a listing; a file that is only told of is an obstacle. */
+/** What a run has; a file that only its manifest tells of is an obstacle. */
 async function* outputsOf(
   { backend, root }: RunPlace,
   manifest: RunManifest,
-  { whole, signal }: CallOptions & { readonly whole: boolean },
+  { signal }: CallOptions,
 ): AsyncGenerator<CopyFile | CopyObstacle> {
   const at = (path: string) => ({ path, kind: classify(path), location: root.root().join(path) });
-  // A mirror has what other tools have put there, too.
-  if (manifest.complete && !whole) {
-    const pages = new Set(manifest.pages);
-    for await (const { file } of manifest.files()) {
-      const { path, size, sha256, content_type: contentType } = file;
-      pages.delete(path);
-      yield { ...at(path), size, sha256, contentType };
-    }
-    for (const path of pages) yield at(path);
-    return;
-  }
   for await (const { path, told, info } of joinListing(backend, root, manifest, { signal })) {
     if (info === undefined) {
       const { location } = at(path);
@@ -178,38 +171,43 @@ async function* outputsOf(
 /** Which paths are wanted. */
 function choose(
   paths: readonly string[],
-  { include, exclude, ...selection }: PlanCopyOptions,
-): ReadonlySet<string> {
+  { include = [], exclude, ...selection }: PlanCopyOptions,
+): { readonly chosen: ReadonlySet<string>; readonly notes: readonly string[] } {
   const filter = nameFilter({ include, exclude });
   const staying = nameFilter({ exclude });
-  const names = hasArtifactSelection(selection)
-    ? new Set(selectArtifacts(artifactNames(paths), selection))
+  const choice = hasArtifactSelection(selection)
+    ? selectArtifacts(artifactNames(paths), selection)
     : undefined;
+  const names = choice && new Set(choice.names);
   const chosen = new Set<string>();
   for (const path of paths) {
     // Each is shown to the filter, so that a pattern is not called unmatched for another reason.
-    const matches = filter.matches(namesOf(path));
+    const matches = filter.matches(path);
     const isWanted = names === undefined ||
       names.has(nameOf(path)) && classify(path) === "artifact";
     // A checksum without its file would tell of one that is missing.
     const base = sidecarBase(path);
-    const isAlone = base !== undefined && !staying.matches(namesOf(base));
+    const isAlone = base !== undefined && !staying.matches(base);
     if (matches && isWanted && !isAlone) chosen.add(path);
   }
   const unmatched = filter.unmatched();
-  if (unmatched.length > 0) {
-    const patterns = unmatched.map((pattern) => `'${pattern}'`).join(", ");
-    throw nothing(`None of the ${paths.length} outputs matches ${patterns}`);
+  if (unmatched.length > 0 && !selection.allowNoMatch) {
+    throw unmatchedError(unmatched, include, paths, { what: "outputs", command: LIST });
   }
   for (const path of paths) {
-    if (!path.endsWith(SIDECAR_SUFFIX) || !staying.matches([path])) continue;
+    if (!path.endsWith(SIDECAR_SUFFIX) || !staying.matches(path)) continue;
     if (chosen.has(path.slice(0, -SIDECAR_SUFFIX.length))) chosen.add(path);
   }
-  if (chosen.size > 0) return chosen;
-  throw nothing(
-    `None of the ${paths.length} outputs is left after patterns, targets and components`,
+  if (chosen.size > 0) return { chosen, notes: choice?.notes ?? [] };
+  throw new RunOutputsError(
+    "not_found",
+    `None of the ${paths.length} outputs matches all of the given patterns, groups, targets and ` +
+      `components: '${LIST}' shows them`,
   );
 }
+
+/** The command that shows what there is. */
+const LIST = "run-outputs list";
 
 function isWhole(options: PlanCopyOptions): boolean {
   const { include = [], exclude = [] } = options;
@@ -229,10 +227,6 @@ function artifactNames(paths: readonly string[]): string[] {
 
 function nameOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
-}
-
-function nothing(reason: string): RunOutputsError {
-  return new RunOutputsError("not_found", `${reason}: 'run-outputs list' shows them`);
 }
 
 function missing(location: OutputLocation, part: string): RunOutputsError {

@@ -9,7 +9,6 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { TransferOptions, TransferResult } from "../../storage/transfer/transfer.ts";
 import { type IfExists, upload } from "../../storage/transfer/upload.ts";
-import type { KnownContent } from "./copied_parts.ts";
 import { copyOnServer, streamedItem } from "./files.ts";
 import { beginParts, type CopyPartsOptions, openPart, type WithheldPart } from "./parts.ts";
 import type { CopyPlan, RunPlace } from "./plan.ts";
@@ -61,7 +60,7 @@ export async function executeCopy(
   options: CopyOptions = {},
 ): Promise<CopyReport> {
   const { from, files, obstacles } = plan;
-  const { showSource = String, ifExists = "replace", onNote } = options;
+  const { showSource = String, ifExists = "replace" } = options;
   if (from.backend === to.backend && from.root.root().equals(to.root.root())) {
     throw new RunOutputsError(
       "invalid",
@@ -82,14 +81,6 @@ export async function executeCopy(
     options,
   );
 
-  const optional = new Set(
-    files.filter(isTold).map(({ path }) => target(path).key),
-  );
-  const results = copied.filter((result) => {
-    const isGone = optional.has(result.location.key) && isNotFound(result.error);
-    if (isGone) onNote?.(`skipped '${result.path}': the page is not there`);
-    return !isGone;
-  });
   const hindered = obstacles.map(({ path, location, error }): TransferResult => {
     return {
       location: target(path),
@@ -99,7 +90,7 @@ export async function executeCopy(
       error,
     };
   });
-  const done = [...hindered, ...results];
+  const done = [...hindered, ...copied];
   const written = await parts.end(done);
   return {
     results: [...expected, ...done, ...written.results],
@@ -115,13 +106,4 @@ async function writeExpected(
 ): Promise<TransferResult[]> {
   if (!whole || manifest.expected === undefined) return [];
   return [await openPart(to, "expected-parts", options).expect(manifest.expected)];
-}
-
-/** Whether it is a page that only the manifest tells of: nobody promises that it is there. */
-function isTold({ size, sha256 }: KnownContent): boolean {
-  return size === undefined && sha256 === undefined;
-}
-
-function isNotFound(error: Error | undefined): boolean {
-  return error instanceof RunOutputsError && error.code === "not_found";
 }

@@ -10,6 +10,7 @@ import { ArtifactName } from "../../layout/artifact_name.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import { encodeWindowsName } from "../../layout/local_name.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
+import { plural } from "../../layout/words.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
 import {
@@ -28,7 +29,8 @@ import { ArchiveSource, type ArchiveSourceOptions, type FetchResult } from "./ar
 import { type ArtifactObject, artifactsOfRun, type FoundArtifact } from "../artifacts/of_run.ts";
 import { whatToCheck } from "../manifest/list_outputs.ts";
 import { readOutputs, type RunManifest } from "../manifest/read.ts";
-import { type ArtifactSelection, checkSelection, selectArtifacts } from "../artifacts/select.ts";
+import { checkSelection, selectArtifacts } from "../artifacts/select.ts";
+import type { ArtifactSelection } from "../artifacts/selection.ts";
 import { readSidecar, SIDECAR_SUFFIX } from "../artifacts/sidecar.ts";
 import { missingDirs, removeEmpty } from "./work_dir.ts";
 
@@ -55,6 +57,8 @@ export interface FetchPlan {
   readonly failures: readonly TransferResult[];
   /** What a person should know of archives that are to be downloaded. */
   readonly warnings: readonly string[];
+  /** What a person should know of the choice, and needs no action. */
+  readonly notes: readonly string[];
   /** How many artifacts the run has in all. */
   readonly available: number;
 }
@@ -71,8 +75,8 @@ export interface FetchPlan {
  * @param root The run; its `layout` is not looked at.
  * @param options Which artifacts, and where to.
  * @returns The plan.
- * @throws {RunOutputsError} `not_found`, if the run has no artifacts at all, or a pattern, target or
- * component matches none.
+ * @throws {RunOutputsError} `not_found`, if the run has no artifacts at all, or what
+ * {@linkcode selectArtifacts} throws.
  */
 export async function planFetch(
   backend: StorageBackend,
@@ -95,7 +99,8 @@ export async function planFetch(
         whatToCheck(root, show(root.root())),
     );
   }
-  const selected = selectArtifacts([...archives, ...missing].sort(), options);
+  const choice = selectArtifacts([...archives, ...missing].sort(), options);
+  const selected = choice.names;
   const failures: TransferResult[] = [];
   const warnings: string[] = [];
   const items: DownloadItem[] = [];
@@ -123,7 +128,8 @@ export async function planFetch(
     }
   }, { concurrency });
   items.sort((a, b) => a.path < b.path ? -1 : 1);
-  return { items, failures, warnings: warnings.sort(), available: archives.length };
+  const notes = [...choice.notes, ...untold(selected, artifacts, manifest)];
+  return { items, failures, warnings: warnings.sort(), notes, available: archives.length };
 }
 
 /**
@@ -211,6 +217,26 @@ async function fetchItems(
     (item, error) => explainFetched(downloadFailure(item, error), item, show),
     { ...options, concurrency: concurrencyFor(plan.items, options.concurrency) },
   );
+}
+
+/** What to note of archives that a complete manifest does not have, or has with other content. */
+function untold(
+  names: readonly string[],
+  artifacts: ReadonlyMap<string, FoundArtifact>,
+  { complete }: RunManifest,
+): string[] {
+  if (!complete) return [];
+  const others = names.filter((name) => {
+    const { archive } = artifacts.get(name)!;
+    return archive !== undefined && archive.told === undefined;
+  });
+  if (others.length === 0) return [];
+  const count = plural(others.length, "archive");
+  const named = others.length > 1 ? `${others[0]}, …` : others[0];
+  return [
+    `${count} not in the outputs manifest, or replaced after it was written (${named}): ` +
+    "fetched as the storage has it",
+  ];
 }
 
 /** Whether an artifact is missing: in the other compression it need not be there. */

@@ -7,6 +7,7 @@
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { DownloadItem } from "../../storage/transfer/download.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
+import { narrowSelection } from "../artifacts/requests.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
 import { type FetchOptions, type FetchPlan, planFetch } from "./fetch.ts";
 import type { RunManifest } from "../manifest/read.ts";
@@ -41,7 +42,8 @@ export function sourceRuns(groups: readonly FoundGroup[]): SourceRun[] {
  *
  * @param backend The storage.
  * @param sources The runs, the newest first.
- * @param options Which artifacts, and where to; its groups and targets are those of the runs.
+ * @param options Which artifacts, and where to, as the search was asked for them. Families stand for
+ * their GPUs, as in the search.
  * @param manifestOf Reads a run's manifest. Default: as {@linkcode planFetch} reads it.
  * @returns The plan.
  * @throws {RunOutputsError} What {@linkcode planFetch} throws.
@@ -55,13 +57,15 @@ export async function planFoundFetch(
   const items = new Map<string, DownloadItem>();
   const failures = new Map<string, TransferResult>();
   const warnings: string[] = [];
+  const notes: string[] = [];
   let available = 0;
   for (const { root, groups } of sources) {
     const manifest = await manifestOf?.(root);
-    const chosen = { ...options, manifest, artifactGroups: groups, amdgpuTargets: [] };
-    const plan = await planFetch(backend, root, chosen);
+    const only = narrowSelection(options, groups);
+    const plan = await planFetch(backend, root, { ...only, expandFamilies: true, manifest });
     available += plan.available;
     warnings.push(...plan.warnings);
+    notes.push(...plan.notes);
     const taken = new Set([...items.keys(), ...failures.keys()].map(artifactOf));
     for (const item of plan.items) {
       if (!taken.has(artifactOf(item.path))) items.set(item.path, item);
@@ -71,7 +75,7 @@ export async function planFoundFetch(
     }
   }
   const sorted = [...items.values()].sort((a, b) => a.path < b.path ? -1 : 1);
-  return { items: sorted, failures: [...failures.values()], warnings, available };
+  return { items: sorted, failures: [...failures.values()], warnings, notes, available };
 }
 
 /** An artifact is the same in both compressions. */

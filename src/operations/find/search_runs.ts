@@ -10,12 +10,19 @@ import type { Platform, RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { archiveNames, type ArtifactObjects, listArtifacts } from "../artifacts/listing.ts";
 import { locateRun, type TriedPlace } from "./locate_run.ts";
-import { type ArtifactSelection, checkSelection, selectArtifacts } from "../artifacts/select.ts";
+import { searcher, type SearchPattern } from "../artifacts/name_pattern.ts";
+import { type ArtifactRequest, narrowSelection, requestsOf } from "../artifacts/requests.ts";
+import { checkSelection, selectArtifacts } from "../artifacts/select.ts";
+import type { ArtifactSelection } from "../artifacts/selection.ts";
 
 /** The workflow that builds, unless another is named. */
 export const DEFAULT_WORKFLOW = "multi_arch_ci.yml";
 
-/** What a run must have, and where to look for it. */
+/**
+ * What a run must have, and where to look for it. Families stand for their GPUs, whatever
+ * `expandFamilies` says. A group or a target is there if the run has artifacts of its own for it:
+ * generic ones prove nothing.
+ */
 export interface SearchOptions extends ArtifactSelection {
   /** Who is asked about runs. */
   readonly github: GithubClient;
@@ -28,7 +35,7 @@ export interface SearchOptions extends ArtifactSelection {
   /** The workflow's file name. Default: {@linkcode DEFAULT_WORKFLOW}. */
   readonly workflow?: string;
   /** Each group must have an archive that each of these matches, by its file name. */
-  readonly requireArtifacts?: readonly RegExp[];
+  readonly requireArtifacts?: readonly SearchPattern[];
   /** One run must have all groups. Default: each comes from the newest run that has it. */
   readonly requireSingleRun?: boolean;
   /** Only runs that ended with success. */
@@ -56,6 +63,8 @@ export interface RefusableRun {
   readonly root: RunOutputRoot;
   /** The group's or GPU's name; `undefined`, if all artifacts are asked for. */
   readonly group: string | undefined;
+  /** What its artifacts may be for: the group, its GPUs, the targets beside it. */
+  readonly wanted: readonly string[];
 }
 
 /** A run that has something of what is asked for. */
@@ -144,8 +153,9 @@ export async function searchRuns(
 ): Promise<RunSearch> {
   checkSelection(options);
   const { requireSingleRun = false, requireSuccessfulRun = false, signal } = options;
+  const asked = askedOf(options);
   const groups = new Map<string | undefined, FoundGroup>();
-  const missing = new Set(groupsOf(options));
+  const missing = new Set(asked.keys());
   const rejected: RejectedRun[] = [];
   for (const run of runs) {
     if (missing.size === 0) break;
@@ -169,7 +179,8 @@ export async function searchRuns(
     const verdicts: (Verdict & Pick<RefusableRun, "group">)[] = [];
     for (const group of missing) {
       const verdict = judge(objects, group, options);
-      const refusal = verdict.archives && await options.refuse?.({ run, root, group });
+      const wanted = asked.get(group)?.wanted ?? [];
+      const refusal = verdict.archives && await options.refuse?.({ run, root, group, wanted });
       verdicts.push({ group, ...(refusal === undefined ? verdict : { reason: refusal }) });
     }
     const lacking = verdicts.filter(({ reason }) => reason !== undefined);
@@ -182,7 +193,7 @@ export async function searchRuns(
     }
   }
   return {
-    groups: groupsOf(options).flatMap((group) => groups.get(group) ?? []),
+    groups: [...asked.keys()].flatMap((group) => groups.get(group) ?? []),
     missing: [...missing],
     rejected,
     pending: runs.filter(({ status }) => status !== "completed"),
@@ -198,10 +209,13 @@ function nothingOf(
   return `nothing of it for ${platform} is in ${buckets}${hint}`;
 }
 
-/** The groups that are asked for, each once; one without a name if none is. */
-function groupsOf({ artifactGroups = [], amdgpuTargets = [] }: ArtifactSelection) {
-  const named: (string | undefined)[] = [...new Set([...artifactGroups, ...amdgpuTargets])];
-  return named.length === 0 ? [undefined] : named;
+/** What is asked for, by its name; nothing without a name, if that is any artifacts. */
+function askedOf(
+  selection: ArtifactSelection,
+): ReadonlyMap<string | undefined, ArtifactRequest | undefined> {
+  const requests = requestsOf({ ...selection, expandFamilies: true });
+  if (requests.length === 0) return new Map([[undefined, undefined]]);
+  return new Map(requests.map((request) => [request.name, request]));
 }
 
 interface Verdict {
@@ -217,19 +231,18 @@ function judge(
 ): Verdict {
   const names = archiveNames(objects).sort();
   if (names.length === 0) return { reason: "it has no artifacts" };
-  const artifactGroups = group === undefined ? [] : [group];
-  let chosen: string[];
+  const only = narrowSelection(options, group === undefined ? [] : [group]);
+  let chosen: readonly string[];
   try {
-    chosen = selectArtifacts(names, { ...options, artifactGroups, amdgpuTargets: [] });
+    const strict = { ...only, expandFamilies: true, requireEach: true };
+    chosen = selectArtifacts(names, strict).names;
   } catch (error) {
     if (!(error instanceof RunOutputsError) || error.code !== "not_found") throw error;
     return { reason: error.message };
   }
   for (const pattern of options.requireArtifacts ?? []) {
-    // A pattern with the flag g or y would remember where it was.
-    const test = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ""));
-    if (chosen.some((name) => test.test(name))) continue;
-    return { reason: `none of its ${chosen.length} archives matches ${pattern}` };
+    if (chosen.some(searcher(pattern))) continue;
+    return { reason: `none of its ${chosen.length} archives matches /${pattern.source}/` };
   }
   return { archives: chosen.map((name) => objects.get(name)!) };
 }

@@ -87,9 +87,9 @@ export interface ListRunOptions extends CallOptions {
 }
 
 /**
- * The outputs of a run, in the order of their keys: by the manifest alone where that is complete,
- * else by a listing to which the manifest adds what it knows. Nothing of it sits in memory but what
- * the manifest keeps.
+ * The outputs of a run, in the order of their keys. Where its manifest is complete, by that and by a
+ * listing of the top level, where another tool can have put archives beside it; else by a listing of
+ * everything. Nothing of it sits in memory but the top level and what the manifest keeps.
  *
  * @param backend The storage.
  * @param root The run.
@@ -115,51 +115,67 @@ export async function* listRun(
   manifest: RunManifest,
   { onMissing, ...options }: ListRunOptions = {},
 ): AsyncGenerator<RunOutput> {
-  if (manifest.complete) return yield* listManifest(root, manifest);
-  for await (const { path, told, info } of joinListing(backend, root, manifest, options)) {
-    if (info === undefined) {
-      const { file, parts } = told!;
-      const { size, sha256 } = file;
-      onMissing?.({ path, kind: classify(path), size, sha256, parts });
+  const outputs: AsyncGenerator<TopLevelOutput> = manifest.complete
+    ? joinTopLevel(backend, root, manifest, options)
+    : joinListing(backend, root, manifest, options);
+  for await (const { path, told, info, isListed = true } of outputs) {
+    const kind = classify(path);
+    if (info !== undefined) {
+      const { location, size, etag, modified } = info;
+      const known = told !== undefined && isCurrent(manifest, told, info) ? told : undefined;
+      const sha256 = info.sha256 ?? known?.file.sha256;
+      const parts = known?.parts ?? [];
+      yield { path, kind, location, size, sha256, etag, modified, parts };
       continue;
     }
-    const { location, size, etag, modified } = info;
-    const known = told !== undefined && isCurrent(manifest, told, info) ? told : undefined;
-    const sha256 = info.sha256 ?? known?.file.sha256;
-    const parts = known?.parts ?? [];
-    yield { path, kind: classify(path), location, size, sha256, etag, modified, parts };
+    const { size, sha256 } = told?.file ?? {};
+    const parts = told?.parts ?? [];
+    if (isListed) onMissing?.({ path, kind, size, sha256, parts });
+    else yield { path, kind, location: root.root().join(path), size, sha256, parts };
   }
 }
 
-/** The outputs by the manifest alone: its files, the index pages, and the manifest itself. */
-async function* listManifest(
+/** A path of a complete manifest, or of the top level. */
+interface TopLevelOutput extends JoinedOutput {
+  /** Whether it would be in the listing if it were there. */
+  readonly isListed?: boolean;
+}
+
+/**
+ * Brings a complete manifest together with a listing of the top level: the run's own directory and
+ * `artifacts/`, without what is below them. The manifest's own objects and the index pages are among
+ * the paths.
+ */
+async function* joinTopLevel(
+  backend: StorageBackend,
   root: OutputPaths,
   manifest: RunManifest,
-): AsyncGenerator<RunOutput> {
+  { signal }: CallOptions,
+): AsyncGenerator<TopLevelOutput> {
   const prefix = root.root();
-  const ofInfo = (info: ObjectInfo): RunOutput => {
-    const { location, size, sha256, etag, modified } = info;
-    const path = location.relativeTo(prefix)!;
-    return { path, kind: classify(path), location, size, sha256, etag, modified, parts: [] };
-  };
-  const others: RunOutput[] = [
-    ...manifest.pages.map((path): RunOutput => ({
-      path,
-      kind: classify(path),
-      location: prefix.join(path),
-      parts: [],
-    })),
-    ...manifest.objects.map(ofInfo),
-  ].sort((a, b) => compareKeys(a.path, b.path));
-  let next = 0;
-  for await (const { file, parts } of manifest.files()) {
-    const { path, size, sha256 } = file;
-    for (; next < others.length && compareKeys(others[next].path, path) <= 0; next++) {
-      if (others[next].path !== path) yield others[next];
+  const there = new Map<string, ObjectInfo>();
+  for (const dir of [prefix, prefix.join("artifacts")]) {
+    for await (const info of backend.list(dir, { recursive: false, signal })) {
+      there.set(info.location.relativeTo(prefix)!, info);
     }
-    yield { path, kind: classify(path), location: prefix.join(path), size, sha256, parts };
   }
-  yield* others.slice(next);
+  for (const info of manifest.objects) there.set(info.location.relativeTo(prefix)!, info);
+  const isListed = (path: string) => /^(?:artifacts\/)?[^/]*$/.test(path);
+  const pages = manifest.pages.filter((path) => !isListed(path));
+  const others = [...new Set([...there.keys(), ...pages])].sort(compareKeys);
+  let next = 0;
+  for await (const told of manifest.files()) {
+    const { path } = told.file;
+    for (; next < others.length && compareKeys(others[next], path) <= 0; next++) {
+      if (others[next] !== path) yield other(others[next]);
+    }
+    yield { path, told, info: there.get(path), isListed: isListed(path) };
+  }
+  yield* others.slice(next).map(other);
+
+  function other(path: string): TopLevelOutput {
+    return { path, info: there.get(path), isListed: false };
+  }
 }
 
 /** A path of a run: what its manifest tells of it, and what is there. */

@@ -13,7 +13,7 @@ import { type NamedEntry, readDirectory, segmentOf } from "../../storage/local/d
 import type { PathFilterOptions } from "../../storage/transfer/path_filter.ts";
 import { fileItem, textItem, type UploadItem } from "../../storage/transfer/upload.ts";
 import { checkArtifactDir, checkReadyArchive, looksLikeArchive } from "./artifact_checks.ts";
-import { type NameFilter, nameFilter, namesOf } from "../artifacts/name_filter.ts";
+import { type NameFilter, nameFilter } from "../artifacts/name_filter.ts";
 import {
   formatSidecar,
   MAX_SIDECAR_BYTES,
@@ -71,7 +71,7 @@ export async function planArtifacts(
 
   for (const { name, path } of archives) {
     // A pattern can name the artifact by its directory, whose place the archive takes.
-    if (!filter.matches(namesOf(name))) continue;
+    if (!filter.matches(name)) continue;
     packed.add(ArtifactName.parse(name).dirName);
     const sidecar = entries.get(name + SIDECAR_SUFFIX)?.path;
     await planArchive(root, { name, path, sidecar }, planner);
@@ -81,7 +81,7 @@ export async function planArtifacts(
     const { path } = entry;
     if (entry.isDirectory) await planDirectory(root, entry, options, filter, packed, planner);
     else if (!isArchiveOrSidecar(entry, entries)) {
-      if (!filter.matches([entry.name])) continue;
+      if (!filter.matches(entry.name)) continue;
       if (entry.isSymlink) planner.note(path, "a symbolic link");
       else if (looksLikeArchive(entry.name)) planner.warn(path, MISNAMED);
       else planner.note(path, "not an artifact");
@@ -178,13 +178,13 @@ async function planDirectory(
 ): Promise<void> {
   const artifact = ArtifactName.tryParseDirName(dirName);
   if (artifact === undefined) {
-    if (filter.matches([dirName])) planner.note(path, "not named like an artifact");
+    if (filter.matches(dirName)) planner.note(path, "not named like an artifact");
     return;
   }
   const { compression = "zst", level, modified, notAfter, signal } = options;
   const name = artifact.withCompression(compression).fileName;
   // A pattern can be meant for the directory or for the archive it becomes.
-  if (!filter.matches([dirName, name])) return;
+  if (!filter.matches(name)) return;
   if (packed.has(artifact.dirName)) {
     planner.note(path, "its archive is there and is uploaded in its place");
     return;

@@ -2,11 +2,10 @@
 
 import assert from "node:assert/strict";
 import { parseGpuFamilies } from "../../../src/layout/gpu_families.ts";
-import {
-  type ArtifactSelection,
-  selectArtifacts,
-} from "../../../src/operations/artifacts/select.ts";
-import { throwsWith } from "../../support/errors.ts";
+import { linearPattern } from "../../../src/operations/artifacts/linear_pattern.ts";
+import { selectArtifacts } from "../../../src/operations/artifacts/select.ts";
+import type { ArtifactSelection } from "../../../src/operations/artifacts/selection.ts";
+import { errorOf, throwsWith } from "../../support/errors.ts";
 
 const NAMES = [
   "base_lib_generic.tar.zst",
@@ -19,11 +18,11 @@ const NAMES = [
   "rccl_test_gfx942:xnack-.tar.zst",
 ];
 
-const choose = (selection: ArtifactSelection) => selectArtifacts(NAMES, selection).join(" ");
+const choose = (selection: ArtifactSelection) => selectArtifacts(NAMES, selection).names.join(" ");
 
 Deno.test("selectArtifacts(): all of them, .tar.zst where both compressions are there", () => {
   assert.deepEqual(
-    selectArtifacts(NAMES, {}),
+    selectArtifacts(NAMES, {}).names,
     NAMES.filter((n) => n !== "base_run_generic.tar.xz"),
   );
 });
@@ -49,7 +48,16 @@ Deno.test("selectArtifacts(): a pattern may be an artifact's name, without the a
     choose({ include: ["b*_lib_*"], exclude: ["*_generic"] }),
     "blas_lib_gfx94X-dcgpu.tar.zst",
   );
-  throwsWith(() => choose({ include: ["blas_lib"] }), "not_found", "'blas_lib'");
+  assert.equal(choose({ include: ["blas_lib"] }), "blas_lib_gfx94X-dcgpu.tar.zst");
+  assert.equal(
+    choose({ include: ["rccl_test", "base_run"], exclude: ["rccl_test_gfx942:xnack-"] }),
+    "base_run_generic.tar.zst rccl_test_gfx942:xnack+.tar.zst",
+  );
+  assert.equal(
+    choose({ exclude: ["rccl_test", "base_run", "blas_dev"] }),
+    "base_lib_generic.tar.zst blas_lib_gfx94X-dcgpu.tar.zst fft_lib_gfx1100.tar.xz",
+  );
+  throwsWith(() => choose({ include: ["*_libs"] }), "not_found", "'*_libs'");
 });
 
 Deno.test("selectArtifacts(): GPUs match by what stands before the colon, in any case", () => {
@@ -83,10 +91,11 @@ Deno.test("selectArtifacts(): a family is its GPUs too, where that is asked for"
     choose({ amdgpuTargets: ["mine"], expandFamilies: true, families, components: ["lib"] }),
     "base_lib_generic.tar.zst fft_lib_gfx1100.tar.xz",
   );
-  throwsWith(
-    () => choose({ amdgpuTargets: ["gfx94X-dcgp"], expandFamilies: true }),
-    "invalid",
-    "gfx94X-dcgpu",
+  const unknown = { amdgpuTargets: ["gfx94X-dcgp", "mine"], components: ["lib"] };
+  assert.equal(
+    choose({ ...unknown, expandFamilies: true, families }),
+    "base_lib_generic.tar.zst fft_lib_gfx1100.tar.xz",
+    "a family that is not known is not expanded",
   );
 });
 
@@ -110,4 +119,183 @@ Deno.test("selectArtifacts(): a pattern whose matches are excluded is no pattern
     choose({ include: ["fft_*", "blas_*"], exclude: ["blas_*"] }),
     "fft_lib_gfx1100.tar.xz",
   );
+});
+
+/** One row: what is asked for, and what it has to choose, or a text of the error. */
+type Row = readonly [string, ArtifactSelection, readonly string[], string, RegExp?];
+
+const SPLIT = ["core_lib_generic.tar.zst", "blas_lib_gfx942.tar.zst", "fft_lib_gfx1100.tar.zst"];
+const ASAN = ["core_lib_generic.tar.zst", "blas_lib_gfx950-dcgpu.tar.zst"];
+const FIRST = ["core_lib_generic.tar.zst", "core_dev_generic.tar.zst"];
+
+/**
+ * The rules of the live tools. Each source is a sentence of "Contracts of the live tools, Selection"
+ * (August 2026) or of "Outputs under the prefix".
+ */
+const RULES: readonly Row[] = [
+  [
+    "Something requested that has no archive is no error",
+    { artifactGroups: ["gfx942", "gfx1201"] },
+    SPLIT,
+    "core_lib_generic blas_lib_gfx942",
+    /No artifact is for gfx1201/,
+  ],
+  [
+    "Something requested that has no archive is no error: a first stage has generic ones alone",
+    { artifactGroups: ["gfx94X-dcgpu"], amdgpuTargets: ["gfx942"] },
+    FIRST,
+    "core_lib_generic core_dev_generic",
+    /gfx94X-dcgpu or gfx942: the run has only generic ones/,
+  ],
+  [
+    "An artifact matches if its target, before the first `:`, is one of all those names",
+    { artifactGroups: ["gfx94X-dcgpu"], amdgpuTargets: ["GFX942:xnack+"] },
+    SPLIT,
+    "core_lib_generic blas_lib_gfx942",
+  ],
+  [
+    "expansion of families to GPUs on request",
+    { artifactGroups: ["gfx94X-dcgpu"], expandFamilies: true },
+    SPLIT,
+    "core_lib_generic blas_lib_gfx942",
+  ],
+  [
+    "expansion of families to GPUs on request: not otherwise",
+    { artifactGroups: ["gfx94X-dcgpu"] },
+    SPLIT,
+    "not_found: gfx94X-dcgpu, gfx1100, --expand-families takes those for gfx942",
+  ],
+  [
+    "A group can be a family with a variant, archives carry the plain family",
+    { artifactGroups: ["gfx950-dcgpu-asan"] },
+    ASAN,
+    "core_lib_generic blas_lib_gfx950-dcgpu",
+  ],
+  [
+    "A group can be a family with a variant, archives carry GPUs",
+    { artifactGroups: ["gfx950-dcgpu-asan"], amdgpuTargets: ["gfx950"] },
+    ["core_lib_generic.tar.zst", "blas_lib_gfx950.tar.zst"],
+    "core_lib_generic blas_lib_gfx950",
+  ],
+  [
+    "A group can be a family with a variant, expanded",
+    { artifactGroups: ["gfx950-dcgpu-asan"], expandFamilies: true },
+    ["core_lib_generic.tar.zst", "blas_lib_gfx950.tar.zst"],
+    "core_lib_generic blas_lib_gfx950",
+  ],
+  [
+    "each with `generic`",
+    { artifactGroups: ["generic"] },
+    SPLIT,
+    "core_lib_generic",
+  ],
+  [
+    "Generic archives alone don't prove a group, where they are asked for too",
+    { artifactGroups: ["generic", "gfx1201"] },
+    SPLIT,
+    "not_found: gfx1201",
+  ],
+  [
+    "An artifact is for one GPU, not for the others of its family",
+    { amdgpuTargets: ["gfx950"] },
+    ["blas_lib_gfx942.tar.zst"],
+    "not_found: gfx950, gfx942",
+  ],
+  [
+    "requireEach: each of all",
+    { artifactGroups: ["gfx942"], amdgpuTargets: ["gfx1100"], requireEach: true },
+    SPLIT,
+    "core_lib_generic blas_lib_gfx942 fft_lib_gfx1100",
+  ],
+  [
+    "requireEach: each of all, one is not there",
+    { artifactGroups: ["gfx94X-dcgpu", "gfx1201"], amdgpuTargets: ["gfx942"], requireEach: true },
+    SPLIT,
+    "not_found: for gfx1201: there are",
+  ],
+  [
+    "requireEach: a target given beside a group stands for it: one of them has to be there",
+    {
+      artifactGroups: ["gfx94X-dcgpu", "gfx110X-all"],
+      amdgpuTargets: ["gfx942", "gfx1100"],
+      requireEach: true,
+    },
+    SPLIT,
+    "core_lib_generic blas_lib_gfx942 fft_lib_gfx1100",
+  ],
+  [
+    "requireEach: generic archives alone prove nothing",
+    { artifactGroups: ["gfx94X-dcgpu"], requireEach: true },
+    FIRST,
+    "not_found: gfx94X-dcgpu",
+  ],
+];
+
+for (const [rule, selection, names, expected, note] of RULES) {
+  Deno.test(`selectArtifacts(): ${rule}`, () => {
+    const select = () => selectArtifacts(names, selection);
+    if (expected.startsWith("not_found: ")) {
+      const texts = expected.slice("not_found: ".length).split(", ");
+      return throwsWith(select, "not_found", ...texts);
+    }
+    const chosen = select();
+    const fileNames = expected.split(" ").map((name) => `${name}.tar.zst`);
+    assert.deepEqual(chosen.names.toSorted(), fileNames.toSorted());
+    assert.equal(chosen.notes.length, note === undefined ? 0 : 1, chosen.notes.join());
+    if (note !== undefined) assert.match(chosen.notes[0], note);
+  });
+}
+
+Deno.test("selectArtifacts(): patterns that are searched, not anchored, in both names", () => {
+  const search = (...texts: string[]) => texts.map((text) => linearPattern(text));
+  assert.equal(
+    choose({ include: search("blas_(dev|lib)", "^fft"), exclude: search("dev_") }),
+    "blas_lib_gfx94X-dcgpu.tar.zst fft_lib_gfx1100.tar.xz",
+  );
+  assert.equal(
+    choose({ include: search("_generic$") }),
+    "base_lib_generic.tar.zst base_run_generic.tar.zst",
+  );
+  assert.equal(choose({ include: [/^FFT/gi] }), "fft_lib_gfx1100.tar.xz");
+  throwsWith(() => choose({ include: search("^blass") }), "not_found", "did you mean '^blas'?");
+  throwsWith(() => linearPattern("(?=a)"), "invalid", "lookaround", "(?=");
+  throwsWith(() => linearPattern("(a"), "invalid", "(a");
+  throwsWith(() => linearPattern(""), "invalid");
+});
+
+Deno.test("selectArtifacts(): a searched pattern can't hang", () => {
+  const names = [`${"a".repeat(200)}-_lib_generic.tar.zst`];
+  // With backtracking this takes longer than the world has been there.
+  const include = [linearPattern("^(a|a)*(a|aa)+$")];
+  throwsWith(() => selectArtifacts(names, { include }), "not_found", "^(a|a)*");
+});
+
+Deno.test("selectArtifacts(): patterns may match nothing where that is allowed, but not all of them", () => {
+  const include = ["nope_*", "fft_*", "blas_nope"];
+  throwsWith(() => choose({ include }), "not_found", "'nope_*', 'blas_nope'");
+  assert.equal(choose({ include, allowNoMatch: true }), "fft_lib_gfx1100.tar.xz");
+  throwsWith(() => choose({ include: ["nope_*"], allowNoMatch: true }), "not_found", "None of");
+});
+
+Deno.test("selectArtifacts(): the error of a pattern names one that would match", () => {
+  const rows = [
+    ["blas", "blas_*"],
+    ["*_lib", "*_lib_*"],
+    ["blass_*", "blas_*"],
+    ["fft_libs", "fft_lib"],
+    ["base_run_generik.tar.zst", "base_run_generic.tar.zst"],
+    ["94X", "*94X*"],
+    ["rccl-test", "rccl_test"],
+  ];
+  for (const [pattern, meant] of rows) {
+    throwsWith(
+      () => choose({ include: [pattern] }),
+      "not_found",
+      `'${pattern}'`,
+      `did you mean '${meant}'?`,
+    );
+    assert.notEqual(choose({ include: [meant] }), "");
+  }
+  const nothing = errorOf(() => choose({ include: ["something-else"] })).message;
+  assert(!nothing.includes("did you mean"), nothing);
 });

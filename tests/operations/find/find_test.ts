@@ -91,7 +91,7 @@ Deno.test("findArtifacts(): groups of several runs, each from the newest that ha
     2: FFT,
     3: BLAS,
   });
-  const asked = { artifactGroups: ["gfx1151"], amdgpuTargets: ["GFX942:xnack+"] };
+  const asked = { amdgpuTargets: ["gfx1151", "GFX942:xnack+"] };
   const { groups, rejected } = await w.find({ commit: sha(1) }, asked);
   assert.deepEqual(groups.map(({ group, run }) => [group, run.id]), [
     ["gfx1151", "2"],
@@ -99,7 +99,7 @@ Deno.test("findArtifacts(): groups of several runs, each from the newest that ha
   ]);
   assert.deepEqual(groups[0].archives.map(({ location }) => location.name).sort(), [...FFT].sort());
   assert.deepEqual(rejected.map(({ run, group }) => [run.id, group]), [["3", "gfx1151"]]);
-  assert.match(rejected[0].reason, /gfx1151.*targets are generic, gfx942/);
+  assert.match(rejected[0].reason, /gfx1151.*artifacts for generic, gfx942/);
 
   const single = await w.find({ commit: sha(1) }, { ...asked, requireSingleRun: true });
   assert.deepEqual(single.groups.map(({ run }) => run.id), ["1", "1"]);
@@ -107,7 +107,7 @@ Deno.test("findArtifacts(): groups of several runs, each from the newest that ha
   // The generic ones of both runs are the same artifacts: the newest run's are taken.
   const sources = sourceRuns(groups);
   assert.deepEqual(sources.map(({ run }) => run.id), ["3", "2"]);
-  const plan = await planFoundFetch(w.backend, sources, { outputDir: "out" });
+  const plan = await planFoundFetch(w.backend, sources, { ...asked, outputDir: "out" });
   assert.deepEqual(plan.items.map(({ location }) => location.key), [
     "3-linux/blas_lib_gfx942.tar.zst",
     "3-linux/core_lib_generic.tar.zst",
@@ -115,6 +115,107 @@ Deno.test("findArtifacts(): groups of several runs, each from the newest that ha
   ]);
   const place = "therock-ci-artifacts/3-linux";
   assert.equal(plan.items[1].sha256, sha256(contentOf(place, "core_lib_generic.tar.zst")));
+});
+
+/**
+ * What is asked for, what the newest and an older run have, and which of them has it. The rules are
+ * those of "Contracts of the live tools, Selection": expansion of families "always in `find`"; "a
+ * target given beside a group stands for it: one of them has to be there"; "Generic archives alone
+ * don't prove a group"; "A group can be a family with a variant".
+ */
+const SEARCHES: readonly {
+  readonly rule: string;
+  readonly asked: Partial<FindOptions>;
+  readonly newest: readonly string[];
+  readonly found: string | undefined;
+}[] = [
+  {
+    rule: "a family is its GPUs",
+    asked: { artifactGroups: ["gfx94X-dcgpu"] },
+    newest: BLAS,
+    found: "2",
+  },
+  {
+    rule: "a target that is a family is its GPUs",
+    asked: { amdgpuTargets: ["gfx94x-DCGPU"] },
+    newest: BLAS,
+    found: "2",
+  },
+  {
+    rule: "a target stands for its group",
+    asked: { artifactGroups: ["some-group"], amdgpuTargets: ["gfx942"] },
+    newest: BLAS,
+    found: "2",
+  },
+  {
+    rule: "a group counts without the target beside it",
+    asked: { artifactGroups: ["gfx94X-dcgpu"], amdgpuTargets: ["gfx942"] },
+    newest: ["blas_lib_gfx94X-dcgpu.tar.zst"],
+    found: "2",
+  },
+  {
+    rule: "a GPU that the table does not know belongs to the family of its name",
+    asked: { artifactGroups: ["gfx94X-dcgpu", "gfx1151"], amdgpuTargets: ["gfx949"] },
+    newest: ["blas_lib_gfx949.tar.zst", ...FFT],
+    found: "2",
+  },
+  {
+    rule: "a variant of a family is the family",
+    asked: { artifactGroups: ["gfx94X-dcgpu-asan"] },
+    newest: BLAS,
+    found: "2",
+  },
+  {
+    rule: "generic archives prove nothing",
+    asked: { artifactGroups: ["gfx94X-dcgpu"] },
+    newest: ["core_lib_generic.tar.zst"],
+    found: "1",
+  },
+  {
+    rule: "two groups, of which the newest has one",
+    asked: { artifactGroups: ["gfx94X-dcgpu", "gfx110X-all"], requireSingleRun: true },
+    newest: BLAS,
+    found: undefined,
+  },
+  {
+    rule: "another family's GPU is not the group's",
+    asked: { artifactGroups: ["gfx110X-all"] },
+    newest: BLAS,
+    found: undefined,
+  },
+];
+
+for (const { rule, asked, newest, found } of SEARCHES) {
+  Deno.test(`findArtifacts(): ${rule}`, async () => {
+    const runs = [run(1, 1), run(2, 2)];
+    await using w = await world({ runs }, { 1: BLAS, 2: newest });
+    const { groups, missing } = await w.find({ commit: sha(1) }, asked);
+    assert.equal(groups[0]?.run.id, found);
+    assert.equal(missing.length === 0, found !== undefined);
+    if (found === undefined) return;
+    // A fetch takes what the search has found.
+    const options = { ...asked, outputDir: "out" };
+    const { items } = await planFoundFetch(w.backend, sourceRuns(groups), options);
+    const names = groups.flatMap(({ archives }) => archives.map(({ location }) => location.name));
+    assert.deepEqual(
+      items.map(({ location }) => location.name).sort(),
+      [...new Set(names)].sort(),
+    );
+  });
+}
+
+Deno.test("findArtifacts(): the latest commit is the newest whose archives are named after GPUs", async () => {
+  const commits = [{ sha: sha(2) }, { sha: sha(1) }];
+  const runs = [run(2, 2, { sha: sha(2) }), run(1, 1)];
+  await using w = await world({ commits, runs }, {
+    1: ["blas_lib_gfx94X-dcgpu.tar.zst"],
+    2: BLAS,
+  });
+  const { commit } = await w.find({ latestOf: null }, { artifactGroups: ["gfx94X-dcgpu"] });
+  assert.equal(commit, sha(2));
+  const waiting = w.options({ commit: sha(2) }, { artifactGroups: ["gfx94X-dcgpu"] });
+  const waited = await waitForArtifacts({ ...waiting, timeout: 0 });
+  assert.equal(waited.groups[0].run.id, "2");
 });
 
 Deno.test("findArtifacts(): an index page proves nothing", async () => {

@@ -135,7 +135,7 @@ Deno.test("a run of today: hashes come from the manifest, the checksums beside a
   );
 });
 
-Deno.test("a complete run is not listed at all", async () => {
+Deno.test("of a complete run only the top level is listed", async () => {
   const run = new Run();
   const files = { ...archive(A, "a"), [B]: "b", "logs/g/x.log": "x" };
   await run.put({ ...files, "index.html": "<html>", "unknown.txt": "?" });
@@ -143,21 +143,64 @@ Deno.test("a complete run is not listed at all", async () => {
   await run.expect("build.g");
   // No checksum beside it is needed: the manifest has it.
   assert.deepEqual(await run.fetch(true), { [A]: "a", [B]: "b" });
-  assert.deepEqual(run.calls.filter((call) => !call.startsWith("read")), [
-    "list manifests/outputs",
-  ]);
+  const lists = ["list", "list artifacts", "list manifests/outputs"];
+  assert.deepEqual(run.calls.filter((call) => !call.startsWith("read")).toSorted(), lists);
   run.calls.length = 0;
   assert.deepEqual(await run.list(), {
     [A]: "artifact,build.g",
     [A + SUM]: "checksum,build.g",
     [B]: "artifact,build.g",
     "index.html": "index",
+    "unknown.txt": "other",
     "logs/g/x.log": "log,build.g",
     "logs/index.html": "index",
     "manifests/outputs/build.g.json": "outputs-manifest",
     "manifests/outputs/expected.json": "outputs-manifest",
   });
-  assert.deepEqual(run.calls.filter((call) => call.startsWith("list")), ["list manifests/outputs"]);
+  assert.deepEqual(run.calls.toSorted(), [
+    ...lists,
+    "read manifests/outputs/build.g.json",
+    "read manifests/outputs/expected.json",
+  ]);
+});
+
+Deno.test("what another tool puts beside a complete manifest is listed and fetched", async () => {
+  for (const dir of ["", "artifacts/"]) {
+    const run = new Run();
+    const [a, b, c] = [A, B, "c_lib_gfx1100.tar.zst"].map((name) => dir + name);
+    const files = { ...archive(a, "a"), ...archive(b, "b"), "logs/g/x.log": "x" };
+    await run.put(files);
+    await later();
+    await run.tell("build.g", files);
+    await run.expect("build.g");
+    await later();
+    // One archive more, one in place of another; the checksum is wrong for neither.
+    await run.put({ ...archive(c, "c"), ...archive(b, "B"), "logs/g/y.log": "y" });
+    assert.deepEqual(await run.fetch(true), { [A]: "a", [B]: "B", [c.slice(dir.length)]: "c" });
+    const { notes } = await planFetch(run.backend, ROOT, { outputDir: "out" });
+    assert.deepEqual(notes.length, 1);
+    assert.match(notes[0], /^2 archives not in the outputs manifest, or replaced .*b_lib_gfx942/);
+
+    const listed = await run.list();
+    assert.equal(listed[a], "artifact,build.g");
+    assert.equal(listed[b], "artifact", "what the manifest says of it is not so any more");
+    assert.equal(listed[c], "artifact");
+    assert.equal(listed[c + SUM], "checksum");
+    assert.equal(listed["logs/g/y.log"], undefined, "only the top level is listed");
+  }
+});
+
+Deno.test("list: an archive of a complete run that is gone is missing", async () => {
+  const run = new Run();
+  await run.put(archive(A, "a"));
+  await run.tell("build.g", { ...archive(A, "a"), [B]: "b", "logs/g/x.log": "x" });
+  await run.expect("build.g");
+  const missing: string[] = [];
+  const manifest = await readOutputs(run.inner, ROOT);
+  const onMissing = ({ path }: { readonly path: string }) => void missing.push(path);
+  const all = await Array.fromAsync(listRun(run.inner, ROOT, manifest, { onMissing }));
+  assert.deepEqual(missing, [B]);
+  assert(all.some(({ path }) => path === "logs/g/x.log"));
 });
 
 Deno.test("a run that lacks a part is listed; what its parts tell is used all the same", async () => {
@@ -311,7 +354,7 @@ for (const { name, there, flat, typed, taken } of MIXES) {
       assert.deepEqual(await run.fetch(true), { [A]: taken });
       assert.deepEqual(
         run.calls.filter((call) => /^list(?: artifacts)?$/.test(call)),
-        complete ? [] : ["list artifacts", "list"],
+        ["list artifacts", "list"],
       );
     });
   }

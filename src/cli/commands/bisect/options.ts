@@ -10,10 +10,10 @@ import { resolve } from "node:path";
 import { RunOutputsError } from "../../../errors/error.ts";
 import { resolveRepository } from "../../../layout/workflow_run.ts";
 import { type FetchCommandOptions, withFetchOptions } from "../fetch/options.ts";
-import { type FindCommandOptions, withFindOptions, withGroupOptions } from "../../find_options.ts";
+import { type FindCommandOptions, withFindOptions } from "../../find_options.ts";
 import { cacheDir } from "../../github.ts";
 import type { Io } from "../../terminal/io.ts";
-import { globs, withOutputOptions, withReadOptions } from "../../options.ts";
+import { withOutputOptions, withReadOptions } from "../../options.ts";
 import type { OutputOptions } from "../../terminal/output.ts";
 import { namedRepository, platformOf } from "../../run_root.ts";
 import { stagingDirOf } from "../../storage.ts";
@@ -26,7 +26,6 @@ export interface BisectFetchOptions
   /** `false` with `--no-cache`. */
   readonly cacheDir?: string;
   readonly cache?: boolean;
-  readonly amdgpuTarget?: readonly string[];
 }
 
 /** The value of the option that all commands of a bisect take. */
@@ -49,6 +48,9 @@ const TAKEN: ReadonlySet<string> = new Set([
   "--expand-families",
   "--families-file",
   "--components",
+  "--patterns-from",
+  "--regex",
+  "--allow-no-match",
   "--workflow",
   "--require-artifact",
   "--require-single-run",
@@ -84,7 +86,7 @@ export function withBisectFetchOptions(command: Command): Command {
       "the directory that gets a directory for each commit (default: commits in --state-dir)",
     ),
   );
-  const donors = [withFetchOptions, withFindOptions, withGroupOptions, withReadOptions]
+  const donors = [withFetchOptions, withFindOptions, withReadOptions]
     .flatMap((withOptions) => withOptions(new Command()).options);
   const added = new Set<string>();
   for (const option of donors) {
@@ -122,7 +124,7 @@ export function withBisectOptions(command: Command): Command {
  * @throws {RunOutputsError} `invalid`, naming both.
  */
 export function checkBisectOptions(options: BisectFetchOptions): void {
-  const { flatten, bootstrap, cache, cacheDir, cacheSize, familiesFile, expandFamilies } = options;
+  const { flatten, bootstrap, cache, cacheDir, cacheSize } = options;
   const pairs: [unknown, string, unknown, string][] = [
     [flatten, "--flatten", bootstrap, "--bootstrap"],
     [cache === false, "--no-cache", cacheDir, "--cache-dir"],
@@ -132,9 +134,6 @@ export function checkBisectOptions(options: BisectFetchOptions): void {
     if (one && other) {
       throw new RunOutputsError("invalid", `Cannot use ${flag} with ${otherFlag}: choose one`);
     }
-  }
-  if (familiesFile !== undefined && !expandFamilies) {
-    throw new RunOutputsError("invalid", "Cannot use --families-file without --expand-families");
   }
 }
 
@@ -218,13 +217,12 @@ export function readBisectArgs(
       { cause },
     );
   }
-  return { ...command.opts(), include: globs(command.args) } as
+  return { ...command.opts(), include: command.args } as
     & BisectFetchOptions
     & { readonly outputDir: string; readonly repo: string };
 }
 
 function text(value: unknown, option: Option): string {
-  if (value instanceof RegExp) return value.source;
   if (typeof value !== "number" || !option.flags.includes("<size>")) return String(value);
   // Sizes are read with at most twelve digits.
   const power = [4, 3, 2, 1].find((power) => value >= 1e12 && value % 1024 ** power === 0) ?? 0;

@@ -18,7 +18,7 @@ import type { Io } from "../../terminal/io.ts";
 import { openCache } from "../fetch/open_cache.ts";
 import type { Output } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
-import { readFamilies } from "../../selection.ts";
+import { searchPatterns, selectionOf } from "../../selection.ts";
 import { openForReading, stateDir } from "../../storage.ts";
 
 /** What a command has of the world. */
@@ -90,10 +90,8 @@ export async function openBisectSource(
     const github = await openGithubClient({ cacheDir: options.cacheDir, signal }, io, output);
     const source = bisectArtifacts({
       ...options,
-      artifactGroups: options.artifactGroup,
-      amdgpuTargets: [...options.amdgpuTargets ?? [], ...options.amdgpuTarget ?? []],
-      families: await readFamilies(options.familiesFile),
-      requireArtifacts: options.requireArtifact,
+      ...await selectionOf(options, options.include ?? [], { io, output }),
+      requireArtifacts: await searchPatterns("--require-artifact", options.requireArtifact ?? []),
       github,
       backend: storage.backend,
       show: storage.show,
@@ -107,6 +105,7 @@ export async function openBisectSource(
       onSearch: (sha, search) => explainSearch(sha, search, output),
       onWait: (name) => output.note(`another process is downloading ${name}: waiting for it`),
       during: async (plan, fetch) => {
+        plan.notes.forEach((text) => output.note(text));
         plan.warnings.forEach((text) => output.warn(text));
         // Archives are downloaded under other directories than they are planned for.
         const progress = { verb: "fetched", files: plan.items, keyOf: basename, io };
@@ -192,6 +191,7 @@ function withoutStagingDir(io: Io): Io {
     stderrIsTerminal: io.stderrIsTerminal,
     stdoutIsTerminal: io.stdoutIsTerminal,
     env: (name) => name === "THEROCK_LOCAL_STAGING_DIR" ? undefined : io.env(name),
+    readStdin: () => io.readStdin(),
     onInterrupt: (callback) => io.onInterrupt(callback),
   };
 }

@@ -25,8 +25,9 @@ import {
   withBisectStore,
 } from "./session.ts";
 import type { Context } from "../../context.ts";
-import { globs, required } from "../../options.ts";
+import { required } from "../../options.ts";
 import { Output, plural } from "../../terminal/output.ts";
+import { includePatterns, searchPatterns, selectionOf } from "../../selection.ts";
 import { checkOutputDir, tellUnused } from "../../storage.ts";
 
 /** The values of the command's options. */
@@ -82,12 +83,14 @@ Examples:
       const bad = required(options.bad, BAD);
       checkBisectOptions(options);
       tellUnused(options, io, output);
-      const given = { ...options, include: globs(include) };
+      const patterns = await includePatterns(options, include, io);
+      const given = { ...options, include: patterns, patternsFrom: undefined };
       const chosen = settled(given, options.stateDir, io);
       await checkOutputDir(chosen.outputDir);
       const args = bisectArgs(chosen);
-      const { checkSelection } = await import("../../../operations/artifacts/select.ts");
-      checkSelection({ ...chosen, artifactGroups: chosen.artifactGroup });
+      // What is wrong with them is said before anything is made.
+      await selectionOf(chosen, patterns, { io });
+      await searchPatterns("--require-artifact", chosen.requireArtifact ?? []);
 
       await withBisectStore(options.stateDir, world, async (store) => {
         const { checkVacant } = await import("../../../operations/bisect/store.ts");

@@ -12,7 +12,6 @@ import type { CopyPlan } from "../../../operations/copy/plan.ts";
 import type { Context } from "../../context.ts";
 import { type CopyCommandOptions, openEnds, withCopyOptions } from "./options.ts";
 import { exitCodeOfResults } from "../../exit_codes.ts";
-import { globs } from "../../options.ts";
 import { Output, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { manifestJson, readRunManifest, tellUnfinished } from "../../run_manifest.ts";
@@ -56,7 +55,7 @@ Examples:
       const output = new Output(context.io, options);
       const signal = context.interruption();
       checkSelectionOptions(options);
-      const selection = await selectionOf(options, globs(include));
+      const selection = await selectionOf(options, include, { io: context.io, output });
       using ends = await openEnds(options, context.io, output, signal);
       const { source, target, from, to } = ends;
       const { planCopy } = await import("../../../operations/copy/plan.ts");
@@ -65,6 +64,7 @@ Examples:
       const manifest = await readRunManifest(options, source, { storage: from, output, signal });
       const place = { backend: from.backend, root: source };
       const plan = await planCopy(place, { ...selection, manifest, show: from.show, signal });
+      for (const note of plan.notes) output.note(note);
       const { ifExists, concurrency, quiet = false, dryRun = false } = options;
       const progress = {
         verb: "copied",

@@ -20,7 +20,7 @@ import { readRunManifest, tellUnfinished } from "../../run_manifest.ts";
 import { type RunOptions, runRoot } from "../../run_root.ts";
 import {
   checkSelectionOptions,
-  chosen,
+  patterns,
   selectionOf,
   type SelectionOptions,
   withSelectionOptions,
@@ -52,7 +52,7 @@ export function exportCommand(context: Context): Command {
     );
   withSelectionOptions(
     command.addOption(
-      chosen("--include <globs>", "only outputs that match (repeat, or use commas)"),
+      patterns("--include <globs>", "only outputs that match"),
     ),
     "outputs",
   )
@@ -76,7 +76,10 @@ Examples:
       const output = new Output(context.io, options);
       const signal = context.interruption();
       checkSelectionOptions(options);
-      const selection = await selectionOf(options, options.include ?? []);
+      const selection = await selectionOf(options, options.include ?? [], {
+        io: context.io,
+        output,
+      });
       const onDisk = stagingDirOf(options, context.io) !== undefined;
       const named = runs.length === 0 ? [options] : runs.map((name) => runOptions(name, options));
       const purpose = { reading: true, onDisk };
@@ -102,6 +105,7 @@ Examples:
       }
       const onNote = (note: string) => output.note(note);
       const tool = `run-outputs/${config.version}`;
+      for (const note of plans.flatMap(({ notes }) => notes)) output.note(note);
       const plan = await planExport(plans, { tool, show, onNote, signal });
       const items = plan.runs.flatMap(({ items }) => items);
       const files = items.map((item) => ({ path: show(item.location), size: item.file.size }));

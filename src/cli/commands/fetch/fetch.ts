@@ -26,11 +26,11 @@ import { findSelector, refuseFinding, withFindOptions } from "../../find_options
 import { foundJson } from "../find/report.ts";
 import { manifestJson } from "../../run_manifest.ts";
 import { openCache } from "./open_cache.ts";
-import { globs, required, withReadOptions } from "../../options.ts";
+import { required, withReadOptions } from "../../options.ts";
 import { Output } from "../../terminal/output.ts";
 import { type ProgressListener, withProgress } from "../../terminal/progress.ts";
 import { runRoot } from "../../run_root.ts";
-import { selectionOf } from "../../selection.ts";
+import { checkSelectionOptions, selectionOf } from "../../selection.ts";
 import {
   checkOutputDir,
   openForReading,
@@ -57,7 +57,11 @@ export function fetchCommand(context: Context): Command {
     .addHelpText(
       "after",
       `
-Globs are compared with the name of the archive and with that without .tar.zst or .tar.xz.
+Globs are compared with the archive's name, with or without .tar.zst or .tar.xz. One without
+wildcards may leave out the target too: core-hip_lib.
+
+With groups or targets, artifacts for any of them are fetched, and generic ones. A target beside its
+group stands for it. With --commit, --ref, --latest or --branch families are always expanded.
 
 Each archive is unpacked below DIR/NAME, NAME being its own up to the first dot; a directory that is
 there is replaced, a file is in the way. With --flatten all of them make one tree, without the
@@ -77,6 +81,7 @@ Examples:
     --output-dir ./rocm --cache-dir ~/.cache/run-outputs
   run-outputs fetch --commit 1a2b3c4d --artifact-group gfx94X-dcgpu --output-dir ./artifacts
   run-outputs fetch --run-id 12345 --list 'blas_*' --exclude '*_dbg_*'
+  run-outputs fetch --run-id 12345 --list --regex '^(blas|fft)_(lib|run)_' --allow-no-match
   run-outputs fetch --no-extract '*_lib_*' --exclude '*_generic.*' --staging-dir ./staging \\
     --run-id 12345 --output-dir ./archives`,
     );
@@ -92,11 +97,14 @@ Examples:
         : required(options.outputDir, OUTPUT_DIR);
       const onDisk = stagingDirOf(options, context.io) !== undefined;
       const selector = findSelector(options);
-      if (selector === undefined) refuseFinding(options);
+      if (selector === undefined) {
+        refuseFinding(options);
+        checkSelectionOptions(options);
+      }
       const source = selector ??
         runRoot(options, { reading: true, onDisk }, context.io, output);
       await checkOutputDir(outputDir);
-      const selection = await selectionOf(options, globs(include));
+      const selection = await selectionOf(options, include, { io: context.io, output });
       using storage = await openForReading(options, context.io, output);
       const { show } = storage;
 
@@ -145,6 +153,7 @@ Examples:
       });
       const seconds = (performance.now() - began) / 1000;
 
+      for (const note of plan.notes) output.note(note);
       for (const warning of plan.warnings) output.warn(warning);
       const { results, warnings = [] } = report;
       tellTrouble(results, output);

@@ -9,13 +9,7 @@ import type { UnpackLimits } from "../../../archive/unpack/options.ts";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { FindCommandOptions } from "../../find_options.ts";
 import { concurrency, noManifest, type ReadCommandOptions, wholeNumber } from "../../options.ts";
-import {
-  checkSelectionOptions,
-  chosen,
-  type SelectionOptions,
-  WHICH,
-  withSelectionOptions,
-} from "../../selection.ts";
+import { chosen, type SelectionOptions, WHICH, withSelectionOptions } from "../../selection.ts";
 
 /** The values of the command's options. */
 export interface FetchCommandOptions
@@ -139,7 +133,6 @@ export function fetchMode(
     const flag = useless.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     throw new RunOutputsError("invalid", `Cannot use --${flag} with --no-extract: choose one`);
   }
-  checkSelectionOptions(options);
   if (options.cacheSize !== undefined && options.cacheDir === undefined) {
     throw new RunOutputsError("invalid", "Cannot use --cache-size without --cache-dir");
   }

@@ -8,25 +8,17 @@ import { Command, Option } from "commander";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { Context } from "../../context.ts";
 import { EXIT } from "../../exit_codes.ts";
-import {
-  type FindCommandOptions,
-  findSelector,
-  withFindOptions,
-  withGroupOptions,
-} from "../../find_options.ts";
+import { type FindCommandOptions, findSelector, withFindOptions } from "../../find_options.ts";
 import { findJson, findLines } from "./report.ts";
 import { search } from "../../github.ts";
 import { type ReadCommandOptions, withReadOptions } from "../../options.ts";
 import { Output } from "../../terminal/output.ts";
+import { type GroupOptions, selectionOf, withGroupOptions } from "../../selection.ts";
 import { openForReading } from "../../storage.ts";
 
 /** The values of the command's options. */
-interface Options extends FindCommandOptions, ReadCommandOptions {
+interface Options extends FindCommandOptions, ReadCommandOptions, GroupOptions {
   readonly runId?: string;
-  readonly artifactGroup?: readonly string[];
-  readonly amdgpuTargets?: readonly string[];
-  readonly amdgpuTarget?: readonly string[];
-  readonly expandFamilies?: boolean;
   readonly cacheDir?: string;
 }
 
@@ -59,7 +51,7 @@ Examples:
   run-outputs find --branch main --artifact-group gfx94X-dcgpu --require-artifact '^blas_lib_'
   run-outputs find --run-id 12345 --repo ROCm/rocm-libraries --json`,
     );
-  withReadOptions(withGroupOptions(withFindOptions(command)));
+  withReadOptions(withGroupOptions(withFindOptions(command), true));
   // Elsewhere this job's own run is meant if none is named; here that would be a guess.
   command.options.find(({ long }) => long === "--run-id")!.description = "this run";
   return command.action(
@@ -67,7 +59,7 @@ Examples:
       const { io } = context;
       const output = new Output(io, options);
       const signal = context.interruption();
-      const { runId, artifactGroup, amdgpuTargets = [], amdgpuTarget = [] } = options;
+      const { runId } = options;
       const selector = findSelector(options) ?? (runId === undefined ? undefined : { runId });
       if (selector === undefined) {
         throw new RunOutputsError(
@@ -75,15 +67,12 @@ Examples:
           "Missing option: give one of --commit, --ref, --run-id, --latest or --branch",
         );
       }
+      const selection = await selectionOf(options, [], { io, output });
       using storage = await openForReading(options, io, output);
       const found = await search({
         options,
         selector,
-        selection: {
-          artifactGroups: artifactGroup,
-          amdgpuTargets: [...amdgpuTargets, ...amdgpuTarget],
-          expandFamilies: options.expandFamilies,
-        },
+        selection,
         storage,
         io,
         output,

@@ -1,0 +1,77 @@
+/**
+ * What to say of patterns that match nothing: what each may have been meant to be.
+ *
+ * @module
+ */
+
+import { RunOutputsError } from "../../errors/error.ts";
+import { nearest } from "../../layout/nearest.ts";
+import { nameFilter } from "./name_filter.ts";
+import { type NamePattern, patternText } from "./name_pattern.ts";
+
+/** Among how many names a pattern that matches is looked for. */
+const MAX_NAMES = 10_000;
+
+/** Longer patterns are no typos of a name. */
+const MAX_LENGTH = 255;
+
+/**
+ * The error of patterns that match nothing.
+ *
+ * @param unmatched Their texts.
+ * @param include All include patterns.
+ * @param names The paths or file names that there are.
+ * @param words What they are, and the command that lists them.
+ * @returns An error with code `not_found`. It names for each pattern one that matches, where one is
+ * near.
+ */
+export function unmatchedError(
+  unmatched: readonly string[],
+  include: readonly NamePattern[],
+  names: readonly string[],
+  { what, command }: { readonly what: string; readonly command: string },
+): RunOutputsError {
+  const patterns = unmatched.map((text) => `'${text}'`).join(", ");
+  const near = include.filter((pattern) => unmatched.includes(patternText(pattern)))
+    .flatMap((pattern) => suggest(pattern, names.slice(0, MAX_NAMES)) ?? []);
+  const hint = near.length === 0
+    ? ""
+    : ` (did you mean ${[...new Set(near)].map((text) => `'${text}'`).join(", ")}?)`;
+  return new RunOutputsError(
+    "not_found",
+    `None of the ${names.length} ${what} matches ${patterns}${hint}: '${command}' shows them`,
+  );
+}
+
+/** A pattern that is near and matches something. */
+function suggest(pattern: NamePattern, names: readonly string[]): string | undefined {
+  if (typeof pattern === "string") {
+    if (pattern.length > MAX_LENGTH) return undefined;
+    return [`${pattern}_*`, `*${pattern}*`, ...corrected(pattern, names)]
+      .find((candidate) => names.some(nameFilter({ include: [candidate] }).matches));
+  }
+  // Of other expressions nobody knows which of their letters stand for themselves.
+  const [, start, text, end] = /^(\^?)([\w.:-]+)(\$?)$/.exec(pattern.source) ?? [];
+  if (text === undefined) return undefined;
+  const found = corrected(text, names)
+    .find((candidate) => names.some((name) => name.includes(candidate)));
+  return found && `${start}${found}${end}`;
+}
+
+/** The text with each word of it as it is in the names, and the nearest name as a whole. */
+function corrected(text: string, names: readonly string[]): string[] {
+  const stems = names.map((name) => basename(name).replace(/\.tar\.(?:zst|xz)$/, ""));
+  const words = new Set(stems.flatMap((stem) => stem.split("_")));
+  const correct = (word: string) => words.has(word) ? word : nearest(word, words) ?? word;
+  const shorts = stems.map((stem) => stem.replace(/_[^_]*$/, ""));
+  const whole = nearest(text, new Set([...shorts, ...stems, ...names]));
+  return [text.replace(WORD, correct), ...whole === undefined ? [] : [whole]]
+    .filter((candidate) => candidate !== text);
+}
+
+/** A word of a name, such as the `blas` of `blas_lib_*`. */
+const WORD = /[A-Za-z0-9][A-Za-z0-9.:+-]*/g;
+
+function basename(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
