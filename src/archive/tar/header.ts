@@ -97,7 +97,11 @@ export function readPax(bytes: Uint8Array): Map<string, string> {
     const key = decodeText(bytes.subarray(space + 1, equals), "a key of its pax header");
     // Other programs' own keys may have any bytes, and mean nothing here.
     if (KNOWN_KEYS.has(key) || key.startsWith("GNU.sparse.") || key.startsWith("SCHILY.real")) {
-      records.set(key, decodeText(bytes.subarray(equals + 1, end - 1), `the pax header's ${key}`));
+      const value = decodeText(bytes.subarray(equals + 1, end - 1), `the pax header's ${key}`);
+      // The oldest form of a sparse map is told number by number.
+      const numbers = key === "GNU.sparse.offset" || key === "GNU.sparse.numbytes";
+      const before = numbers ? records.get("GNU.sparse.map") : undefined;
+      records.set(numbers ? "GNU.sparse.map" : key, before ? `${before},${value}` : value);
     }
     at = end;
   }
@@ -175,8 +179,22 @@ function checkSum(block: Uint8Array): void {
   }
 }
 
-/** A number in octal digits or, with the highest bit set, in base 256. */
-function readNumber(block: Uint8Array, offset: number, length: number, what: string): number {
+/**
+ * Reads a number in octal digits or, with the highest bit set, in base 256.
+ *
+ * @param block The block.
+ * @param offset Where it begins.
+ * @param length How many bytes it has.
+ * @param what What it is, for the message.
+ * @returns The number.
+ * @throws {BadArchive} If it is none.
+ */
+export function readNumber(
+  block: Uint8Array,
+  offset: number,
+  length: number,
+  what: string,
+): number {
   const first = block[offset];
   if (first === 0x80 || first === 0xff) {
     let value = first === 0xff ? -1 : 0;

@@ -19,6 +19,7 @@ import {
   readPaxNumber,
   type TarHeader,
 } from "./header.ts";
+import { HeaderMap, readSparse, SparseContent, type SparseHeader, TextMap } from "./sparse.ts";
 
 /** One member of an archive. */
 export interface TarMember {
@@ -26,7 +27,7 @@ export interface TarMember {
   readonly name: string;
   /** What it is. */
   readonly type: "file" | "directory" | "symlink" | "hardlink";
-  /** How many bytes of content follow; 0 for all but files. */
+  /** How many bytes of content it has, holes included; 0 for all but files. */
   readonly size: number;
   /** The mode: permissions and the three bits above them. */
   readonly mode: number;
@@ -34,6 +35,8 @@ export interface TarMember {
   readonly modified: number;
   /** Where a link points, as it stands; empty for what is no link. */
   readonly target: string;
+  /** Whether it has holes, which the archive does not store. */
+  readonly sparse?: boolean;
 }
 
 /** What is told of an archive, in its order. */
@@ -54,6 +57,7 @@ const MAX_EXTENSION = 1024 * 1024;
 const TYPES: Readonly<Record<string, TarMember["type"]>> = {
   "0": "file",
   "7": "file",
+  "S": "file",
   "1": "hardlink",
   "2": "symlink",
   "5": "directory",
@@ -63,7 +67,6 @@ const REFUSED: Readonly<Record<string, string>> = {
   "3": "it is a character device",
   "4": "it is a block device",
   "6": "it is a named pipe",
-  "S": "it is a sparse file; pack it without --sparse",
   "M": "it is the rest of a file in another volume",
   "D": "it is a directory of an incremental backup",
 };
@@ -74,6 +77,7 @@ interface Extensions {
   target?: string;
   size?: number;
   modified?: number;
+  sparse?: SparseHeader;
 }
 
 /** A reader of one archive. */
@@ -91,6 +95,11 @@ export class TarReader {
   #pending = false;
   #modifiedOfAll: number | undefined;
   #zeroBlocks = 0;
+  /** A header of GNU tar's sparse format, of whose map not all has come. */
+  #headerMap: { readonly header: TarHeader; readonly map: HeaderMap } | undefined;
+  /** A map that stands before the content, and what is done when it has come. */
+  #textMap: { readonly map: TextMap; readonly start: () => void } | undefined;
+  #sparse: SparseContent | undefined;
   #current: string | undefined;
 
   /**
@@ -150,6 +159,7 @@ export class TarReader {
     if (this.#extension !== undefined) return 0;
     const count = this.#content + this.#padding;
     if (this.#content > 0) this.#handler.end();
+    this.#sparse = undefined;
     this.#content = this.#padding = 0;
     return count;
   }
@@ -172,6 +182,11 @@ export class TarReader {
   }
 
   #block(block: Uint8Array): void {
+    if (this.#headerMap !== undefined) {
+      const { header, map } = this.#headerMap;
+      map.add(block);
+      return map.more ? undefined : this.#startMember(header, map);
+    }
     const header = readHeader(block);
     if (header === undefined) {
       if (this.#pending) throw new BadArchive("a header for the next member is the last one");
@@ -180,7 +195,11 @@ export class TarReader {
     }
     if (this.#zeroBlocks === 1) throw new BadArchive("half an end marker stands between members");
     if ("xgLK".includes(header.type)) this.#startExtension(header);
-    else this.#startMember(header);
+    else if (header.type === "S") {
+      const map = this.#naming(header.name, () => new HeaderMap(block));
+      if (map.more) this.#headerMap = { header, map };
+      else this.#startMember(header, map);
+    } else this.#startMember(header);
   }
 
   #startExtension({ type, size, name }: TarHeader): void {
@@ -192,12 +211,14 @@ export class TarReader {
     this.#expect(size);
   }
 
-  #startMember(header: TarHeader): void {
+  #startMember(header: TarHeader, headerMap?: HeaderMap): void {
     const extensions = this.#next;
     this.#next = {};
     this.#pending = false;
-    const name = extensions.name ?? header.name;
-    const size = extensions.size ?? header.size;
+    this.#headerMap = undefined;
+    const sparse: SparseHeader | undefined = headerMap ?? extensions.sparse;
+    const name = sparse?.name ?? extensions.name ?? header.name;
+    const stored = extensions.size ?? header.size;
     if (header.type in REFUSED) throw new BadArchive(REFUSED[header.type], name);
     if (!(header.type in TYPES)) {
       throw new BadArchive(`it is of the unknown type ${quote(header.type)}`, name);
@@ -205,20 +226,56 @@ export class TarReader {
     // Before ustar, a slash at the end was what told a directory.
     const slash = TYPES[header.type] === "file" && name.endsWith("/");
     const type = slash ? "directory" : TYPES[header.type];
-    if (type !== "file" && size !== 0) {
-      throw new BadArchive(`it is a ${type} with ${size} bytes of content`, name);
+    if (type !== "file" && stored !== 0) {
+      throw new BadArchive(`it is a ${type} with ${stored} bytes of content`, name);
+    }
+    if (type !== "file" && sparse !== undefined) {
+      throw new BadArchive(`it is a ${type} with holes`, name);
     }
     this.#current = name;
-    this.#handler.member({
+    const member: TarMember = {
       name,
       type,
-      size,
+      size: sparse?.size ?? stored,
       mode: header.mode,
       modified: extensions.modified ?? this.#modifiedOfAll ?? header.modified,
       target: type === "file" || type === "directory" ? "" : extensions.target ?? header.target,
-    });
-    this.#expect(size);
-    if (size === 0) this.#handler.end();
+      ...(sparse === undefined ? {} : { sparse: true }),
+    };
+    this.#expect(stored);
+    if (sparse === undefined) this.#handler.member(member);
+    else if (sparse.map !== undefined) this.#startSparse(member, sparse.map, stored);
+    else {
+      const map = new TextMap();
+      if (stored === 0) throw new BadArchive("its sparse map is missing", name);
+      this.#textMap = {
+        map,
+        start: () => this.#startSparse(member, map.map, stored - map.length),
+      };
+    }
+    if (stored === 0) this.#end();
+  }
+
+  #startSparse(member: TarMember, map: readonly number[], stored: number): void {
+    this.#sparse = this.#naming(
+      member.name,
+      () => new SparseContent(map, member.size, stored, this.#handler),
+    );
+    this.#handler.member(member);
+  }
+
+  #end(): void {
+    this.#sparse?.finish();
+    this.#sparse = undefined;
+    this.#handler.end();
+  }
+
+  #naming<T>(name: string, work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw error instanceof BadArchive ? new BadArchive(error.message, name) : error;
+    }
   }
 
   #expect(size: number): void {
@@ -229,9 +286,7 @@ export class TarReader {
   #take(piece: Uint8Array): void {
     const extension = this.#extension;
     if (extension === undefined) {
-      this.#handler.data(piece);
-      if (this.#content === 0) this.#handler.end();
-      return;
+      return this.#takeContent(piece);
     }
     extension.bytes.set(piece, extension.length);
     extension.length += piece.length;
@@ -240,12 +295,29 @@ export class TarReader {
     this.#extend(extension.type, extension.bytes);
   }
 
+  #takeContent(piece: Uint8Array): void {
+    if (this.#textMap !== undefined) {
+      const { map, start } = this.#textMap;
+      piece = piece.subarray(this.#naming(this.#current!, () => map.push(piece)));
+      if (!map.done && this.#content === 0) {
+        throw new BadArchive("its sparse map is not complete", this.#current);
+      }
+      if (!map.done) return;
+      this.#textMap = undefined;
+      start();
+    }
+    if (this.#sparse === undefined) this.#handler.data(piece);
+    else this.#sparse.push(piece);
+    if (this.#content === 0) this.#end();
+  }
+
   #extend(type: string, bytes: Uint8Array): void {
     if (type === "g") return this.#extendAll(readPax(bytes));
     this.#pending = true;
     if (type === "x") {
       const records = readPax(bytes);
-      refuseSparse(records, records.get("path"));
+      const name = records.get("GNU.sparse.name") ?? records.get("path") ?? "";
+      this.#set("sparse", this.#naming(name, () => readSparse(records)));
       this.#set("name", records.get("path"));
       this.#set("target", records.get("linkpath"));
       const size = records.get("size");
@@ -273,21 +345,15 @@ export class TarReader {
   }
 
   #extendAll(records: Map<string, string>): void {
-    refuseSparse(records, undefined);
+    if (readSparse(records) !== undefined) {
+      throw new BadArchive("a global pax header makes all files sparse");
+    }
     for (const key of ["path", "linkpath", "size"]) {
       if (records.get(key)) throw new BadArchive(`a global pax header sets the ${key} of all`);
     }
     const modified = records.get("mtime");
     if (modified !== undefined) {
       this.#modifiedOfAll = modified === "" ? undefined : readPaxNumber("mtime", modified);
-    }
-  }
-}
-
-function refuseSparse(records: Map<string, string>, name: string | undefined): void {
-  for (const key of records.keys()) {
-    if (key.startsWith("GNU.sparse.") || key.startsWith("SCHILY.real")) {
-      throw new BadArchive(REFUSED.S, records.get("GNU.sparse.name") ?? name);
     }
   }
 }

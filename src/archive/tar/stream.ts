@@ -78,6 +78,7 @@ export async function* tarMembers(
     if (begun === undefined) continue;
     const member: TarMember = begun;
     begun = undefined;
+    if (member.sparse) throw new BadArchive("it is a sparse file", member.name);
     const offset = at;
     at += reader.skip();
     if (at > size) throw new BadArchive("it ends in the middle of this member", member.name);

@@ -205,12 +205,42 @@ Deno.test("TarReader: a size in a pax header is that of the content", () => {
 });
 
 const one: TarPart = { name: "x" };
+/** A sparse file of nine bytes, in the format whose map stands in the header. */
+const holes = { "GNU.sparse.size": "9" };
+
 const REFUSED: readonly (readonly [string, readonly TarPart[], RegExp, string?])[] = [
   ["a character device", [{ name: "x", type: "3" }], /character device/, "x"],
   ["a block device", [{ name: "x", type: "4" }], /block device/, "x"],
   ["a named pipe", [{ name: "x", type: "6" }], /named pipe/, "x"],
-  ["a sparse file of GNU tar", [{ name: "x", type: "S", magic: "gnu" }], /sparse/, "x"],
-  ["a sparse file of pax", [pax({ "GNU.sparse.major": "1", path: "p" }), one], /sparse/, "p"],
+  ["a sparse file of another tar", [{ name: "x", type: "S" }], /sparse file in an unknown/, "x"],
+  ["a sparse file without a size", [pax({ "GNU.sparse.major": "1", path: "p" }), one], /size/, "p"],
+  ["a sparse file of the future", [
+    pax({ "GNU.sparse.major": "2", "GNU.sparse.size": "9" }),
+    one,
+  ], /unknown version "2.0"/],
+  ["a sparse map with a word", [pax({ ...holes, "GNU.sparse.map": "0,x" }), one], /number "x"/],
+  ["a sparse map of half a part", [pax({ ...holes, "GNU.sparse.map": "0" }), one], /map is wrong/],
+  ["sparse parts that overlap", [
+    pax({ ...holes, "GNU.sparse.map": "0,1,0,1" }),
+    { name: "x", content: "ab" },
+  ], /map is wrong/],
+  ["a sparse part behind the end", [
+    pax({ ...holes, "GNU.sparse.map": "9,1" }),
+    one,
+  ], /map is wrong/],
+  ["a sparse map of less than the content", [
+    pax({ ...holes, "GNU.sparse.map": "0,0" }),
+    { name: "x", content: "ab" },
+  ], /does not fit/],
+  ["a sparse map that does not come", [
+    pax({ "GNU.sparse.major": "1", "GNU.sparse.realsize": "9" }),
+    { name: "x", content: "3\n1\n" },
+  ], /not complete/],
+  ["a sparse map of a billion parts", [
+    pax({ "GNU.sparse.major": "1", "GNU.sparse.realsize": "9" }),
+    { name: "x", content: "1000000000\n" },
+  ], /more than 1000000 parts/],
+  ["all files sparse", [pax({ "GNU.sparse.size": "0" }, "g"), one], /makes all files sparse/],
   ["a sparse file of star", [pax({ "SCHILY.realsize": "9" }), one], /sparse/],
   ["a part of another volume", [{ name: "x", type: "M" }], /volume/, "x"],
   ["a directory of an incremental backup", [{ name: "x", type: "D" }], /incremental/, "x"],

@@ -148,7 +148,16 @@ const ESCAPES: readonly Case[] = [
   ],
   ["a device", [{ name: "null", type: "3" }], /character device/],
   ["a named pipe", [{ name: "pipe", type: "6" }], /named pipe/],
-  ["a sparse file", [{ name: "s", type: "S", magic: "gnu" }], /sparse/],
+  ["a sparse file that fills the disk", [
+    pax({ "GNU.sparse.size": "9007199254740991", "GNU.sparse.map": "0,1" }),
+    file("s", "x"),
+  ], /bytes \(--max-unpacked-size\)/],
+  ["a sparse file in place of a link", [
+    file("f", "1"),
+    link("l", "f"),
+    pax({ "GNU.sparse.name": "../l", "GNU.sparse.size": "3", "GNU.sparse.map": "2,1" }),
+    file("l", "x"),
+  ], /upwards/],
 ];
 
 const KEPT: readonly Case[] = [
@@ -164,6 +173,14 @@ const KEPT: readonly Case[] = [
     file("l", "2"),
   ], { f: "1", l: "2" }],
   ["a link that replaces a file", [file("l", "1"), link("l", "f")], { l: "-> f" }],
+  ["sparse files: holes are zeros, at the end too", [
+    pax({ "GNU.sparse.name": "s", "GNU.sparse.size": "4", "GNU.sparse.map": "1,1,3,0" }),
+    file("GNUSparseFile.0/s", "x"),
+    pax({ "GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "3" }),
+    file("t", "1\n2\n1\n".padEnd(512, "\0") + "y"),
+    pax({ "GNU.sparse.name": "h", "GNU.sparse.size": "2", "GNU.sparse.map": "2,0" }),
+    file("h"),
+  ], { h: "\0\0", s: "\0x\0\0", t: "\0\0y" }],
   ["odd names", [file("a\nb", "1"), file(" ", "2"), file("-rf", "3"), file("a\\b", "4")], {
     " ": "2",
     "-rf": "3",

@@ -362,7 +362,7 @@ test("fetch --keep-archives: an archive that can't be put there is a warning, th
   const [base, blas] = files;
   assert.equal(base.outcome, "written");
   assert.equal(base.warnings.length, 1);
-  assert.match(base.warnings[0], /base_run_generic\.tar\.zst': .*permissions.*is in place$/);
+  assert.match(base.warnings[0], /base_run_generic\.tar\.zst': .*permission denied.*is in place$/);
   assert.deepEqual(blas.warnings, []);
   assert.deepEqual(await fileNames(d.out), [...UNPACKED, BLAS].sort());
   assert.deepEqual(await entries(d.dir), ["out", "staging"]);
