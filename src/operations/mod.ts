@@ -251,6 +251,7 @@ export {
   planPytorchManifest,
   type PlanPytorchManifestOptions,
 } from "./upload/manifest.ts";
+export type { Closing, ClosingReport } from "./repository/closing.ts";
 export { planPackages, type PlanPackagesOptions } from "./upload/packages.ts";
 export {
   type AddTreeOptions,

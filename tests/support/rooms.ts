@@ -29,14 +29,17 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "archive/tar": "errors layout",
   "archive/compression": "errors archive/tar",
   "archive/pack": "errors archive archive/{compression,tar}",
+  "archive/packages": "errors archive/{compression,tar}",
   "archive/unpack": "errors archive archive/{compression,tar}",
   "archive/mod.ts": "archive/{compression,pack,tar,unpack}",
   "operations": "errors layout storage storage/{s3,transfer}",
   "operations/manifest": "errors layout runs storage storage/transfer",
   "operations/artifacts": "errors layout runs storage storage/transfer operations/manifest",
   "operations/index_pages": "errors layout storage storage/transfer operations/artifacts",
+  "operations/repository": "errors layout storage storage/transfer " +
+    "archive/{compression,packages,tar} operations/manifest",
   "operations/upload": "errors layout storage storage/{local,transfer} archive/{pack,tar,unpack} " +
-    "operations/{artifacts,index_pages}",
+    "operations/{artifacts,index_pages,repository}",
   "operations/find": "errors layout github storage operations/artifacts",
   "operations/fetch": "errors layout storage storage/{cache,local,transfer} archive/unpack " +
     "operations/{artifacts,find,manifest}",
@@ -49,7 +52,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "operations/{fetch,find,manifest}",
   "operations/mod.ts": "errors layout runs github storage storage/{cache,local,s3,transfer} " +
     "archive/unpack operations " +
-    "operations/{artifacts,bisect,copy,diff,fetch,find,index_pages,manifest,upload,verify}",
+    "operations/{artifacts,bisect,copy,diff,fetch,find,index_pages,manifest,repository,upload,verify}",
   "cli/terminal": "errors layout github storage/transfer",
   "cli": "errors layout runs github storage storage/open_s3.ts storage/{local,s3,transfer} " +
     "operations/{artifacts,fetch,find,manifest} cli/terminal",

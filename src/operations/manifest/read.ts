@@ -179,12 +179,23 @@ export async function readOutputs(
     complete: expected !== undefined && expected.list.parts.length > 0 && missing.length === 0,
     pages: [...pages].sort(compareKeys),
     files: () =>
-      mergeSorted(parts.map(({ head, info, files }): PartFiles => ({
-        ...head,
-        modified: info.modified,
-        files: files ?? streamFiles(backend, info, options),
-      }))),
+      withoutPages(
+        pages,
+        mergeSorted(parts.map(({ head, info, files }): PartFiles => ({
+          ...head,
+          modified: info.modified,
+          files: files ?? streamFiles(backend, info, options),
+        }))),
+      ),
   };
+}
+
+/** What an upload has made of the files of several has no hash that an earlier one could tell. */
+async function* withoutPages(
+  pages: ReadonlySet<string>,
+  files: AsyncGenerator<MergedFile>,
+): AsyncGenerator<MergedFile> {
+  for await (const merged of files) if (!pages.has(merged.file.path)) yield merged;
 }
 
 /** A list of expected parts, as it is in storage. */

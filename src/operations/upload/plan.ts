@@ -19,13 +19,14 @@ import {
 } from "../../storage/transfer/path_filter.ts";
 import { spool } from "../../storage/local/spool.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
-import { listTree } from "../../storage/transfer/tree.ts";
+import { listTree, type TreeFile } from "../../storage/transfer/tree.ts";
 import {
   fileItem,
   upload,
   type UploadItem,
   type UploadOptions,
 } from "../../storage/transfer/upload.ts";
+import type { Closing } from "../repository/closing.ts";
 import { leavingOut, type LocalOutput, outputWithin } from "./own_output.ts";
 
 export { ARTIFACT_MANIFEST };
@@ -47,6 +48,8 @@ export interface UploadPlan {
    * a package repository's metadata.
    */
   readonly last?: readonly UploadItem[];
+  /** What will be written when all that is there: it is made by what storage has by then. */
+  readonly closing?: Closing;
   /** What will not, and need not. */
   readonly notes: readonly PlanNote[];
   /** What may not be as it was meant; the reason reads after the path. */
@@ -59,6 +62,8 @@ export interface UploadPlan {
 export interface UploadReport {
   /** What became of each file, failures of the plan included. */
   readonly results: readonly TransferResult[];
+  /** Those of `results` that each upload of the run brings up to date. */
+  readonly shared: readonly TransferResult[];
   /** What was passed over. */
   readonly notes: readonly PlanNote[];
   /** What may not be as it was meant; the reason reads after the path. */
@@ -80,8 +85,17 @@ export async function executeUpload(
 ): Promise<UploadReport> {
   const results = await upload(backend, plan.items, options);
   const last = plan.last === undefined ? [] : await upload(backend, plan.last, options);
+  const uploaded = [...plan.failures, ...results, ...last];
+  const closed = await plan.closing?.run(backend, uploaded, options);
   const { notes, warnings = [] } = plan;
-  return { results: [...plan.failures, ...results, ...last], notes, warnings };
+  if (closed === undefined) return { results: uploaded, shared: [], notes, warnings };
+  const { shared } = closed;
+  return {
+    results: [...uploaded, ...closed.results, ...shared],
+    shared,
+    notes: [...notes, ...closed.notes],
+    warnings,
+  };
 }
 
 /** Options of {@linkcode UploadPlanner.addTree}. */
@@ -107,6 +121,7 @@ export class UploadPlanner {
   readonly #notes: PlanNote[] = [];
   readonly #warnings: PlanNote[] = [];
   readonly #failures: TransferResult[] = [];
+  #closing: Closing | undefined;
 
   /**
    * Creates a planner.
@@ -133,6 +148,15 @@ export class UploadPlanner {
     }
     this.note(item.path, `'${first.path}' is uploaded to ${key} in its place`);
     if (resolve(item.path) !== resolve(first.path)) this.#clashes.push([first, item]);
+  }
+
+  /**
+   * Says what comes after all files.
+   *
+   * @param closing What is written then.
+   */
+  close(closing: Closing): void {
+    this.#closing = closing;
   }
 
   /** Files of different paths that were added for one place, in pairs; the second was left out. */
@@ -191,10 +215,8 @@ export class UploadPlanner {
     to: OutputLocation,
     options: AddTreeOptions = {},
   ): Promise<string[]> {
-    const chosen = pathFilter(options);
-    const { filter, own } = await this.#withoutOutput(dir, to, chosen);
-    const tree = await listTree(dir, { filter, signal: options.signal });
-    for (const { relativePath, path, size } of tree.files) {
+    const { files, unmatched } = await this.findTree(dir, to, options);
+    for (const { relativePath, path, size } of files) {
       let location: OutputLocation;
       try {
         location = to.join(relativePath);
@@ -204,6 +226,27 @@ export class UploadPlanner {
       }
       this.add(fileItem(location, path, { size }), options.when?.(relativePath));
     }
+    return unmatched;
+  }
+
+  /**
+   * Finds the files of a directory, and adds none: notes tell what is skipped, failures what can't be
+   * read.
+   *
+   * @param dir The directory on disk.
+   * @param to Where its content goes.
+   * @param options Which files, and a signal.
+   * @returns The files, and the include patterns that matched nothing.
+   * @throws {RunOutputsError} As {@linkcode UploadPlanner.addTree}.
+   */
+  async findTree(
+    dir: string,
+    to: OutputLocation,
+    options: PathFilterOptions & Pick<AddTreeOptions, "signal"> = {},
+  ): Promise<{ readonly files: readonly TreeFile[]; readonly unmatched: string[] }> {
+    const chosen = pathFilter(options);
+    const { filter, own } = await this.#withoutOutput(dir, to, chosen);
+    const tree = await listTree(dir, { filter, signal: options.signal });
     if (own?.passed) this.note(join(dir, own.path), "the output directory");
     for (const { relativePath, reason } of tree.skipped) {
       this.note(join(dir, relativePath), reason);
@@ -211,7 +254,7 @@ export class UploadPlanner {
     for (const { relativePath, error } of tree.unreadable) {
       this.fail(placeOf(to, relativePath), join(dir, relativePath), error, true);
     }
-    return filter.unmatched();
+    return { files: tree.files, unmatched: filter.unmatched() };
   }
 
   /** Leaves out what this upload, or one before it, has written inside of the tree. */
@@ -227,6 +270,7 @@ export class UploadPlanner {
     return {
       items: [...this.#items.values()].filter((item) => !this.#last.has(item)),
       last: [...this.#last],
+      ...(this.#closing === undefined ? {} : { closing: this.#closing }),
       notes: [...this.#notes],
       warnings: [...this.#warnings],
       failures: [...this.#failures],

@@ -35,6 +35,8 @@ export interface UploadItem {
   readonly sha256From?: string;
   /** The content type; by the location's name if not given. */
   readonly contentType?: string;
+  /** Whether what is there stays, whatever it is, where `ifExists` would replace it. */
+  readonly keepsExisting?: boolean;
   /** How many bytes it is made from, where it is made when its turn comes. */
   readonly madeFrom?: number;
   /**
@@ -163,7 +165,9 @@ async function uploadOne(
   options: UploadOptions,
 ): Promise<TransferResult> {
   const { location, path } = item;
-  const { ifExists = "replace", show = String, signal } = options;
+  const { show = String, signal } = options;
+  const asked = options.ifExists ?? "replace";
+  const ifExists = asked === "replace" && item.keepsExisting ? "skip" : asked;
   // What nobody will compare with need not be hashed.
   const wanted = ifExists === "skip" && item.followUp === undefined ? "size" : "sha256";
   if (!backend.writes && item.check !== undefined) {

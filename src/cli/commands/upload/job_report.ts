@@ -13,6 +13,7 @@ import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import type { JobStatus } from "../../../operations/upload/build.ts";
 import type { TransferResult } from "../../../storage/transfer/transfer.ts";
 import { inOrder } from "../../transfer_report.ts";
+import { installCommands, packageRepository, type PublishedRepository } from "./package_report.ts";
 
 /** What an upload did. */
 export interface JobReport {
@@ -68,6 +69,7 @@ export function stepOutputs(report: JobReport): Record<string, string> {
     "outputs-manifest": outputsManifest === undefined ? "" : url(outputsManifest.result.location),
     "count": `${files.length}`,
     "bytes": `${sum(files)}`,
+    ...packageOutputs(report),
   };
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, redact(value)]));
 }
@@ -183,9 +185,35 @@ function commands(report: JobReport): string[] {
   if (!report.linked) return [];
   const python = present(report).filter(({ kind }) => kind === "python");
   const page = pageOf(report, python.map(({ result }) => result));
-  return page === undefined ? [] : [`pip install --pre --find-links ${report.url(page)} PACKAGE`];
+  return [
+    ...page === undefined ? [] : [`pip install --pre --find-links ${report.url(page)} PACKAGE`],
+    ...repositories(report).flatMap(installCommands),
+  ];
 }
 
 function sum(files: readonly Present[]): number {
   return files.reduce((bytes, { result }) => bytes + (result.size ?? 0), 0);
+}
+
+/** The package repositories that the upload has written to. */
+function repositories(report: JobReport): PublishedRepository[] {
+  const paths = present(report).map(({ path }) => path);
+  return (["deb", "rpm"] as const).flatMap((type) => {
+    const found = packageRepository(report.root, type, paths);
+    return found === undefined ? [] : [{ ...found, url: report.url(found.location) }];
+  });
+}
+
+/** Where packages can be installed from, and where the logs of their making are listed. */
+function packageOutputs(report: JobReport): Record<string, string> {
+  const [repository] = repositories(report);
+  if (repository === undefined) return {};
+  const logs = report.results.find(({ location, outcome }) =>
+    outcome !== "failed" &&
+    location.equals(report.root.nativeLinuxPackagesLogIndex(repository.type))
+  );
+  return {
+    "package_repository_url": repository.url,
+    "packaging_logs_url": logs === undefined ? "" : report.url(logs.location),
+  };
 }

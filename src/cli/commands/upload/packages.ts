@@ -20,20 +20,29 @@ const TYPE = "--pkg-type <type>";
 /** Builds the command. */
 export function uploadPackagesCommand(context: Context): Command {
   const command = new Command("packages")
-    .summary("upload an APT or DNF repository with its logs")
+    .summary("upload packages, or an APT or DNF repository, with their logs")
     .description(
-      "Uploads a package repository to packages/TYPE/, its metadata after its packages, and its " +
-        "logs/ to logs/packaging/TYPE/. Build notes (*.txt) and pages of other tools " +
-        "(index.html) are left out.",
+      "Uploads .deb or .rpm files and makes a repository of them in packages/TYPE/. If the run has " +
+        "one, the packages are added to it: a package that is there by name stays, and two jobs " +
+        "can do this at once. A directory that is a repository already (with dists/ or repodata/) " +
+        "is uploaded as it is, its metadata after its packages. logs/ in the directory goes to " +
+        "logs/packaging/TYPE/. Build notes (*.txt) and pages of other tools (index.html) are left " +
+        "out.",
     )
-    .addArgument(new Argument("<dir>", "the directory of the repository").argParser(nonEmpty))
+    .addArgument(
+      new Argument("<dir>", "the directory of the packages or the repository").argParser(nonEmpty),
+    )
     .addOption(new Option(TYPE, "deb or rpm (required)").choices(["deb", "rpm"]))
     .addHelpText(
       "after",
       `
 Examples:
   run-outputs upload packages output/packages --pkg-type deb --output-dir ./staging
-  run-outputs upload packages output/packages --pkg-type rpm --output-dir ./staging --dry-run`,
+  run-outputs upload packages output/packages --pkg-type rpm --output-dir ./staging --dry-run
+
+apt and dnf take packages from there:
+  echo 'deb [trusted=yes] URL/packages/deb stable main' > /etc/apt/sources.list.d/rocm.list
+  dnf --repofrompath=rocm,URL/packages/rpm/x86_64 --nogpgcheck install PACKAGE`,
     );
   return withUploadOptions(command).action(
     (packagesDir: string, options: UploadPackagesOptions) => {
@@ -44,7 +53,8 @@ Examples:
         { command: "packages", of: [type], ambiguous: true },
         async (root, planner, signal) => {
           const { planPackages } = await import("../../../operations/upload/packages.ts");
-          await planPackages(root, { packagesDir, type, signal }, planner);
+          const jobType = options.releaseType ?? (context.io.env("RELEASE_TYPE") || undefined);
+          await planPackages(root, { packagesDir, type, jobType, signal }, planner);
         },
       );
     },

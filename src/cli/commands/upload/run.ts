@@ -111,9 +111,10 @@ export async function runUpload(
   });
   const { expectParts = [] } = options;
   const expected = expectParts.length === 0 ? [] : [await part.expect(expectParts)];
-  const backend = await part.begin(
-    [...planned.items, ...planned.last ?? []].map(({ location }) => location),
-  );
+  const backend = await part.begin([
+    ...[...planned.items, ...planned.last ?? []].map(({ location }) => location),
+    ...planned.closing?.locations ?? [],
+  ]);
   const progress = {
     verb: "uploaded",
     files: [...planned.items, ...planned.last ?? []],
@@ -133,11 +134,15 @@ export async function runUpload(
     : await writeIndex(storage, root, report.results, signal, subjectOf);
   const reason = whyNoPart(report.results, unmatched, options.jobStatus);
   const manifest = reason === undefined
-    ? [await part.end({ results: report.results, pages: index.results })]
+    ? [await part.end({ results: report.results, pages: [...index.results, ...report.shared] })]
     : [];
   if (reason !== undefined) {
     output.explain(`part ${part.name} is not written: ${reason}`);
-    if (report.results.length > 0) await part.withhold(report.results);
+    // What each upload brings up to date is told as a page, or as missing.
+    const told = report.results.filter((result) =>
+      result.outcome === "failed" || !report.shared.includes(result)
+    );
+    if (told.length > 0) await part.withhold(told);
   }
   const results = [...expected, ...report.results, ...index.results, ...manifest];
   const notes = [

@@ -1,0 +1,49 @@
+/**
+ * The bytes of a package, of which only the first few are read: packages have several GB.
+ *
+ * @module
+ */
+
+import { BadArchive } from "../tar/bad_archive.ts";
+
+/** A package whose bytes can be read from anywhere. */
+export interface PackageBytes {
+  /** How many bytes it has. */
+  readonly size: number;
+  /** Opens a part of it; a chunk is valid only until the next one is asked for. */
+  open(
+    range: { readonly start: number; readonly end: number },
+    signal?: AbortSignal,
+  ): AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Reads a part of a package into memory.
+ *
+ * @param source The package.
+ * @param start Where the part begins.
+ * @param length How many bytes it has.
+ * @param what What it is, for messages: `the RPM header`.
+ * @param signal Stops the reading.
+ * @returns The bytes.
+ * @throws {BadArchive} If the package ends before.
+ */
+export async function readPart(
+  source: PackageBytes,
+  start: number,
+  length: number,
+  what: string,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  const incomplete = new BadArchive(`it ends in the middle of ${what}`);
+  if (start + length > source.size) throw incomplete;
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for await (const chunk of source.open({ start, end: start + length }, signal)) {
+    const piece = chunk.subarray(0, length - at);
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  if (at < length) throw incomplete;
+  return bytes;
+}

@@ -1,0 +1,234 @@
+/**
+ * The packages that an upload adds to a repository: what each says of itself, and which of those that
+ * are there the metadata has to tell of.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import pMap from "p-map";
+import { BadArchive } from "../../archive/tar/bad_archive.ts";
+import { RunOutputsError } from "../../errors/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import type { ByteSource, CallOptions, StorageBackend } from "../../storage/backend.ts";
+import { fileSource } from "../../storage/byte_source.ts";
+import type { TransferResult } from "../../storage/transfer/transfer.ts";
+import type { UploadItem } from "../../storage/transfer/upload.ts";
+import type { RepositoryOptions } from "./stored_bytes.ts";
+
+/** The hashes of a package, which are computed while its bytes are read once. */
+export interface PackageHashes {
+  readonly size: number;
+  readonly md5: string;
+  readonly sha1: string;
+  readonly sha256: string;
+}
+
+/** A kind of packages: what a repository needs to know of one. */
+export interface PackageFormat<Entry> {
+  /**
+   * Reads what a package says of itself. It is complete before the bytes are hashed.
+   *
+   * @param source The package.
+   * @param location Where it is, or will be.
+   * @param signal Stops the reading.
+   * @returns Makes its entry once its hashes are known.
+   * @throws {BadArchive} If it is broken, or not for this repository.
+   */
+  read(
+    source: ByteSource,
+    location: OutputLocation,
+    signal?: AbortSignal,
+  ): Promise<(hashes: PackageHashes) => Entry>;
+}
+
+/** How many packages that nobody tells of are read at once. */
+const READ_AT_ONCE = 4;
+
+/** How many packages are looked at once. */
+const LOOKED_AT_ONCE = 16;
+
+/** The packages of one upload. */
+export class PackageFiles<Entry> {
+  readonly #format: PackageFormat<Entry>;
+  readonly #ours = new Map<string, { readonly entry: Entry; readonly sha256: string }>();
+  /** Entries of packages that another upload has put there, by key and etag. */
+  readonly #theirs = new Map<string, { readonly entry: Entry; readonly sha256: string }>();
+
+  /**
+   * Creates the list.
+   *
+   * @param format Reads a package.
+   */
+  constructor(format: PackageFormat<Entry>) {
+    this.#format = format;
+  }
+
+  /**
+   * A package as an item to upload: it is read and hashed when its turn comes. One that is there by
+   * name stays.
+   *
+   * @param location Where to.
+   * @param path The file.
+   * @param size Its size in bytes.
+   * @returns The item.
+   */
+  item(location: OutputLocation, path: string, size: number): UploadItem {
+    return {
+      location,
+      path,
+      size,
+      keepsExisting: true,
+      open: async (signal) => {
+        const source = await fileSource(path);
+        const { entry, sha256 } = await this.#describe(
+          source,
+          location,
+          `upload '${path}'`,
+          signal,
+        );
+        this.#ours.set(location.key, { entry, sha256 });
+        return { ...source, sha256 };
+      },
+    };
+  }
+
+  /** Reads and hashes a package. */
+  async #describe(
+    source: ByteSource,
+    location: OutputLocation,
+    what: string,
+    signal: AbortSignal | undefined,
+  ): Promise<{ entry: Entry; sha256: string }> {
+    try {
+      const entryOf = await this.#format.read(source, location, signal);
+      const hashes = await hashPackage(source, signal);
+      return { entry: entryOf(hashes), sha256: hashes.sha256 };
+    } catch (error) {
+      if (!(error instanceof BadArchive)) throw error;
+      throw new RunOutputsError(
+        "failed",
+        `Cannot ${what}: ${error.message}. Build the package again`,
+        { cause: error },
+      );
+    }
+  }
+
+  /**
+   * Whether a package of the upload is in storage.
+   *
+   * @param results What became of the upload's files.
+   * @returns Whether one is.
+   */
+  hasCome(results: readonly TransferResult[]): boolean {
+    return results.some(({ location, outcome }) =>
+      outcome !== "failed" && this.#ours.has(location.key)
+    );
+  }
+
+  /**
+   * Decides what the metadata has to tell of the upload's packages. A package that is in storage
+   * already and in the metadata stays as it is there; one that no metadata tells of, because its
+   * upload has not come to that, is read from storage unless it has our bytes.
+   *
+   * @param backend The storage.
+   * @param results What became of the packages.
+   * @param listed What the metadata that is there tells of a package; nothing, if it does not.
+   * @param options How to show locations; a signal.
+   * @returns The entries to add, and the packages of other content that are kept.
+   */
+  async missing(
+    backend: StorageBackend,
+    results: readonly TransferResult[],
+    listed: (location: OutputLocation) => { readonly sha256?: string } | undefined,
+    { show = String, signal }: RepositoryOptions,
+  ): Promise<{ readonly entries: readonly Entry[]; readonly kept: readonly OutputLocation[] }> {
+    const entries: Entry[] = [];
+    const kept: OutputLocation[] = [];
+    const unknown: OutputLocation[] = [];
+    for (const { location, outcome, sha256 } of results) {
+      const ours = this.#ours.get(location.key);
+      if (ours === undefined || outcome === "failed") continue;
+      const there = listed(location);
+      if (there !== undefined) {
+        if (there.sha256 !== undefined && there.sha256 !== ours.sha256) kept.push(location);
+      } else if (sha256 === ours.sha256) entries.push(ours.entry);
+      else unknown.push(location);
+    }
+    const read = await pMap(unknown, async (location) => {
+      const ours = this.#ours.get(location.key)!;
+      const { entry, sha256 } = await this.#stored(backend, location, { show, signal });
+      if (sha256 === ours.sha256) return ours.entry;
+      kept.push(location);
+      return entry;
+    }, { concurrency: READ_AT_ONCE });
+    return { entries: [...entries, ...read], kept };
+  }
+
+  /** Reads a package in storage, once. */
+  async #stored(
+    backend: StorageBackend,
+    location: OutputLocation,
+    { show = String, signal }: RepositoryOptions,
+  ) {
+    const { size, etag } = await backend.stat(location, { signal });
+    const key = `${location.key}\0${etag}`;
+    const source: ByteSource = {
+      size,
+      async *open(range) {
+        await using body = await backend.read(location, { range, ifMatch: etag, signal });
+        yield* body;
+      },
+    };
+    const what = `add ${show(location)} to the repository`;
+    const found = this.#theirs.get(key) ?? await this.#describe(source, location, what, signal);
+    this.#theirs.set(key, found);
+    return found;
+  }
+
+  /**
+   * What became of the packages, corrected where the storage can't refuse a write to a place that
+   * another upload has just written to: what is there then is that one's.
+   *
+   * @param backend The storage.
+   * @param results What became of the packages when they were written.
+   * @param options A signal.
+   * @returns The results.
+   */
+  async settled(
+    backend: StorageBackend,
+    results: readonly TransferResult[],
+    { signal }: CallOptions,
+  ): Promise<readonly TransferResult[]> {
+    if (backend.enforcesAbsence || !backend.writes) return results;
+    return await pMap(results, async (result) => {
+      if (result.outcome !== "written") return result;
+      const { etag, size } = await backend.stat(result.location, { signal });
+      if (etag === result.etag) return result;
+      return { ...result, outcome: "skipped" as const, etag, size, sha256: undefined };
+    }, { concurrency: LOOKED_AT_ONCE });
+  }
+}
+
+/** All hashes of a package in one pass. */
+async function hashPackage(
+  source: ByteSource,
+  signal: AbortSignal | undefined,
+): Promise<PackageHashes> {
+  const hashes = {
+    md5: createHash("md5"),
+    sha1: createHash("sha1"),
+    sha256: createHash("sha256"),
+  };
+  let size = 0;
+  for await (const chunk of source.open(undefined, signal)) {
+    size += chunk.length;
+    for (const hash of Object.values(hashes)) hash.update(chunk);
+  }
+  return {
+    size,
+    md5: hashes.md5.digest("hex"),
+    sha1: hashes.sha1.digest("hex"),
+    sha256: hashes.sha256.digest("hex"),
+  };
+}

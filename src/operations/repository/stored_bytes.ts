@@ -1,0 +1,168 @@
+/**
+ * The small files of a package repository: read whole, with a limit, and written if they are not
+ * there yet.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { joined } from "../../archive/compression/in_memory.ts";
+import { RunOutputsError } from "../../errors/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
+import { bytesSource } from "../../storage/byte_source.ts";
+import { contentType } from "../../storage/content_type.ts";
+import type { TransferResult } from "../../storage/transfer/transfer.ts";
+
+/** What a file of metadata may have, compressed or not. */
+export const MAX_METADATA = 512 * 1024 * 1024;
+
+/** How locations are shown, and what stops the work. */
+export interface RepositoryOptions extends CallOptions {
+  /** Where a location is, for messages. Default: its S3 URI. */
+  readonly show?: (location: OutputLocation) => string;
+}
+
+/** A file that was read. */
+export interface StoredBytes {
+  readonly bytes: Uint8Array;
+  readonly info: ObjectInfo;
+}
+
+/**
+ * Reads a file.
+ *
+ * @param backend The storage.
+ * @param location The file.
+ * @param options How to show it; a signal.
+ * @returns Its bytes; nothing, if it is not there.
+ * @throws {RunOutputsError} `integrity`, if it is too large.
+ */
+export async function readStored(
+  backend: StorageBackend,
+  location: OutputLocation,
+  { show = String, signal }: RepositoryOptions,
+): Promise<StoredBytes | undefined> {
+  const body = await unlessAbsent(backend.read(location, { signal }));
+  if (body === undefined) return undefined;
+  await using _ = body;
+  if (body.info.size > MAX_METADATA) {
+    throw new RunOutputsError(
+      "integrity",
+      `Cannot read ${show(location)}: it has ${body.info.size} bytes, expected at most ` +
+        `${MAX_METADATA}`,
+    );
+  }
+  const pieces: Uint8Array[] = [];
+  for await (const chunk of body) pieces.push(chunk.slice());
+  return { bytes: joined(pieces), info: body.info };
+}
+
+/**
+ * What is known of a file.
+ *
+ * @param backend The storage.
+ * @param location The file.
+ * @param options A signal.
+ * @returns What is known; nothing, if it is not there.
+ */
+export async function statStored(
+  backend: StorageBackend,
+  location: OutputLocation,
+  { signal }: CallOptions,
+): Promise<ObjectInfo | undefined> {
+  return await unlessAbsent(backend.stat(location, { signal }));
+}
+
+/** A file that is to be there. */
+export interface FileToBe {
+  readonly location: OutputLocation;
+  /** What it is made from, for people. */
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly sha256: string;
+}
+
+/**
+ * Writes a file whose name is its hash, unless it is there.
+ *
+ * @param backend The storage.
+ * @param file The file.
+ * @param options A signal.
+ * @returns What became of it.
+ */
+export async function putByHash(
+  backend: StorageBackend,
+  file: FileToBe,
+  { signal }: CallOptions,
+): Promise<TransferResult> {
+  const { location, path, bytes, sha256 } = file;
+  const there = await statStored(backend, location, { signal });
+  if (there?.size === bytes.length) {
+    const { size, etag } = there;
+    return { location, path, outcome: "unchanged", size, sha256, etag, warnings: [] };
+  }
+  return await put(backend, file, {}, { signal });
+}
+
+/**
+ * Writes a file, unless it is as it should be.
+ *
+ * @param backend The storage.
+ * @param file The file.
+ * @param there What was there when its content was decided; another writer may have come since.
+ * @param options A signal.
+ * @returns What became of it.
+ * @throws {RunOutputsError} `conflict`, if another writer was faster.
+ */
+export async function putShared(
+  backend: StorageBackend,
+  file: FileToBe,
+  there: StoredBytes | undefined,
+  { signal }: CallOptions,
+): Promise<TransferResult> {
+  const { location, path, bytes, sha256 } = file;
+  if (there !== undefined && sha256Of(there.bytes) === sha256) {
+    const { size, etag } = there.info;
+    return { location, path, outcome: "unchanged", size, sha256, etag, warnings: [] };
+  }
+  const condition = there === undefined
+    ? { ifAbsent: true } as const
+    : { ifMatch: there.info.etag };
+  return await put(backend, { location, path, bytes, sha256 }, condition, { signal });
+}
+
+async function put(
+  backend: StorageBackend,
+  { location, path, bytes, sha256 }: FileToBe,
+  condition: { readonly ifAbsent?: boolean; readonly ifMatch?: string },
+  { signal }: CallOptions,
+): Promise<TransferResult> {
+  const { size, etag } = await backend.write(location, bytesSource(bytes), {
+    ...condition,
+    contentType: contentType(location.name),
+    sha256,
+    signal,
+  });
+  const outcome = backend.writes ? "written" : "planned";
+  return { location, path, outcome, size, sha256, etag, warnings: [] };
+}
+
+/**
+ * The SHA-256 of bytes.
+ *
+ * @param bytes The bytes.
+ * @returns 64 hex digits.
+ */
+export function sha256Of(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+async function unlessAbsent<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
+    throw error;
+  }
+}
