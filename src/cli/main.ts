@@ -19,6 +19,7 @@ import { indexCommand } from "./commands/index.ts";
 import { listCommand } from "./commands/list.ts";
 import { pathCommand } from "./commands/path.ts";
 import { uploadCommand } from "./commands/upload/upload.ts";
+import { stagesCommand } from "./commands/stages.ts";
 import { staleUploadsCommand } from "./commands/stale_uploads.ts";
 import { diffCommand } from "./commands/diff/diff.ts";
 import { verifyCommand } from "./commands/verify/verify.ts";
@@ -116,6 +117,7 @@ Exit codes: 0 success, 1 failure, 2 usage error, 3 not found, 4 access denied, 5
   program.addCommand(exportCommand(context));
   program.addCommand(importCommand(context));
   program.addCommand(indexCommand(context));
+  program.addCommand(stagesCommand(context));
   program.addCommand(staleUploadsCommand(context));
   configure(program, io);
   return program;

@@ -36,6 +36,13 @@ export {
   selectBucket,
 } from "./buckets.ts";
 export { classify, OUTPUT_KINDS, type OutputKind } from "./classify.ts";
+export {
+  ALL_STAGES,
+  type BuildStage,
+  type BuildTopology,
+  findStages,
+  parseBuildTopology,
+} from "./build_topology.ts";
 export { expandFamily, parseGpuFamilies } from "./gpu_families.ts";
 export { GPU_FAMILIES, type GpuFamilies } from "./gpu_families_data.ts";
 export { decodeWindowsName, encodeWindowsName } from "./local_name.ts";

@@ -224,7 +224,7 @@ Deno.test("environment: what may not be looked at is one line, without Deno's ow
   assert.equal(await main(["path", "root", "--run-id", "1", "--platform", "linux"], io), 4);
   assert.match(
     io.err,
-    /^error: Cannot run the command: the permission to look at [^\n]+ is missing[^\n]*\n$/,
+    /^error: Cannot run the command: the permission to read [^\n]+ is missing[^\n]*\n$/,
   );
   assert(!io.err.includes("--allow"), io.err);
 });

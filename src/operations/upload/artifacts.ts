@@ -40,6 +40,8 @@ export interface PackArtifactsOptions {
 export interface PlanArtifactsOptions extends PathFilterOptions, PackArtifactsOptions {
   /** The directory with archives and artifact directories, as a build leaves it. */
   readonly artifactsDir: string;
+  /** The names of artifacts, like `blas`, that are uploaded. Default: all. */
+  readonly artifactNames?: ReadonlySet<string>;
   /** Whether names are encoded as Windows needs it, and so decoded. Default: on Windows. */
   readonly encodedNames?: boolean;
   /** Stops the planning. */
@@ -71,7 +73,7 @@ export async function planArtifacts(
 
   for (const { name, path } of archives) {
     // A pattern can name the artifact by its directory, whose place the archive takes.
-    if (!filter.matches(name)) continue;
+    if (!isWanted(ArtifactName.parse(name), options) || !filter.matches(name)) continue;
     packed.add(ArtifactName.parse(name).dirName);
     const sidecar = entries.get(name + SIDECAR_SUFFIX)?.path;
     await planArchive(root, { name, path, sidecar }, planner);
@@ -88,6 +90,11 @@ export async function planArtifacts(
     }
   }
   return filter.unmatched();
+}
+
+/** Whether an artifact is one of those that are asked for by name. */
+function isWanted({ name }: ArtifactName, { artifactNames }: PlanArtifactsOptions): boolean {
+  return artifactNames?.has(name) ?? true;
 }
 
 /** Why an archive is left out. */
@@ -181,6 +188,7 @@ async function planDirectory(
     if (filter.matches(dirName)) planner.note(path, "not named like an artifact");
     return;
   }
+  if (!isWanted(artifact, options)) return;
   const { compression = "zst", level, modified, notAfter, signal } = options;
   const name = artifact.withCompression(compression).fileName;
   // A pattern can be meant for the directory or for the archive it becomes.

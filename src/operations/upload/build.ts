@@ -90,16 +90,26 @@ export async function planBuild(
 
 /** Options of {@linkcode planStage}. */
 export interface PlanStageOptions extends BuildJob {
+  /**
+   * The artifacts that go too: `names` has what the stage produces; without it all go. The build
+   * directory has artifacts that the stage was built from beside its own. Default: none.
+   */
+  readonly artifacts?:
+    & Omit<PackArtifactsOptions, "workDir">
+    & { readonly names?: ReadonlySet<string> };
   /** The stage, like `math-libs`. */
   readonly stage: string;
   /** The GPU family the stage was built for; none or empty for a generic stage. */
   readonly amdgpuFamily?: string;
 }
 
+/** The stage that also uploads the run's own manifest: the first one that has it. */
+const MANIFEST_STAGE = "compiler-runtime";
+
 /**
- * Plans the upload of what a stage of a multi-arch build leaves for people to read: its logs,
- * ninja's and ccache's as one archive each. A stage's artifacts are in its build directory beside
- * those it was built from, so they are uploaded on their own.
+ * Plans the upload of what a stage of a multi-arch build leaves: its logs, ninja's and ccache's as one
+ * archive each, and those artifacts that are asked for. The stage `compiler-runtime` uploads the run's
+ * `therock_manifest.json` as well.
  *
  * @param root The run.
  * @param options The stage.
@@ -116,7 +126,22 @@ export async function planStage(
   const group = { stage, amdgpuFamily };
   root.logDir(group);
   if (!await hasDirectory(options, planner)) return;
+  const { buildDir, workDir = buildDir, artifacts, signal } = options;
+  const part = partsOf(options, planner);
+  if (artifacts !== undefined && artifacts.names?.size !== 0) {
+    const { names: artifactNames, ...packing } = artifacts;
+    const artifactsDir = join(buildDir, BUILD_OUTPUTS.artifacts);
+    await part(
+      artifactsDir,
+      root.artifactsDir(),
+      () =>
+        planArtifacts(root, { ...packing, artifactsDir, artifactNames, workDir, signal }, planner),
+    );
+  }
   await planBuildLogs(root, { ...options, group }, planner);
+  if (stage !== MANIFEST_STAGE) return;
+  const file = join(buildDir, BUILD_OUTPUTS.manifest);
+  await part(file, root.manifestRoot(), () => planManifest(root, { file }, planner));
 }
 
 async function planBuildLogs(

@@ -6,7 +6,8 @@
 
 import { Argument, Command, Option } from "commander";
 import type { Context } from "../../context.ts";
-import { list, nonEmpty, withUploadOptions } from "../../options.ts";
+import { list, names, nonEmpty, withUploadOptions } from "../../options.ts";
+import { artifactsOfStages, topology } from "../../topology.ts";
 import { runUpload, type UploadCommandOptions } from "./run.ts";
 import { type PackingOptions, packingOptions, withPackingOptions } from "./options.ts";
 
@@ -14,6 +15,8 @@ import { type PackingOptions, packingOptions, withPackingOptions } from "./optio
 interface UploadArtifactsOptions extends UploadCommandOptions, PackingOptions {
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
+  readonly stage?: readonly string[];
+  readonly topology?: string;
 }
 
 /** Builds the command. */
@@ -31,6 +34,10 @@ export function uploadArtifactsCommand(context: Context): Command {
         .argParser(list),
     )
     .addOption(new Option("--exclude <globs>", "not those that match").argParser(list))
+    .addOption(
+      new Option("--stage <names>", "only what these stages of the build produce").argParser(names),
+    )
+    .addOption(topology())
     .addHelpText(
       "after",
       `
@@ -40,6 +47,7 @@ path a line (such as math/stage), and what is in those: the files that are unpac
 Examples:
   run-outputs upload artifacts build/artifacts --output-dir ./staging --run-id 12345
   run-outputs upload artifacts build/artifacts --include 'blas_*' --output-dir ./staging --dry-run
+  run-outputs upload artifacts build/artifacts --stage math-libs --topology BUILD_TOPOLOGY.toml
   run-outputs upload artifacts build/artifacts --compression xz --mtime 1767225600 --run-id 12345`,
     );
   return withUploadOptions(withPackingOptions(command, "the artifacts' directory")).action((
@@ -52,11 +60,12 @@ Examples:
       { command: "artifacts", ambiguous: true },
       async (root, planner, signal) => {
         const { planArtifacts } = await import("../../../operations/upload/artifacts.ts");
-        const { include, exclude } = options;
+        const { include, exclude, stage = [], topology } = options;
+        const artifactNames = await artifactsOfStages(stage, topology, "produces");
         const packing = packingOptions(options, context.io);
         return await planArtifacts(
           root,
-          { artifactsDir, include, exclude, ...packing, signal },
+          { artifactsDir, include, exclude, artifactNames, ...packing, signal },
           planner,
         );
       },

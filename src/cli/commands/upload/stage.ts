@@ -9,15 +9,23 @@ import type { JobStatus } from "../../../operations/upload/build.ts";
 import type { Context } from "../../context.ts";
 import { required, withUploadOptions } from "../../options.ts";
 import { runUpload, type UploadCommandOptions } from "./run.ts";
-import { buildDir, buildDirOf, jobStatus, workDir } from "./options.ts";
+import { artifactsOfStages, topology } from "../../topology.ts";
+import {
+  buildDir,
+  buildDirOf,
+  jobStatus,
+  type PackingOptions,
+  packingOptions,
+  withPackingOptions,
+} from "./options.ts";
 
 /** The values of the command's options. */
-interface UploadStageOptions extends UploadCommandOptions {
+interface UploadStageOptions extends UploadCommandOptions, PackingOptions {
   readonly stage?: string;
   readonly amdgpuFamily?: string;
   readonly buildDir?: string;
   readonly jobStatus: JobStatus;
-  readonly workDir?: string;
+  readonly topology?: string;
 }
 
 const STAGE = "--stage <name>";
@@ -25,11 +33,11 @@ const STAGE = "--stage <name>";
 /** Builds the command. */
 export function uploadStageCommand(context: Context): Command {
   const command = new Command("stage")
-    .summary("upload the logs of a multi-arch build's stage")
+    .summary("upload logs and artifacts of a multi-arch build's stage")
     .description(
-      "Uploads what a stage of a multi-arch build leaves to read: logs, and ninja's and ccache's " +
-        "logs as one archive each, to logs/STAGE/ or logs/STAGE/FAMILY/. Its artifacts are " +
-        "uploaded by 'upload artifacts'.",
+      "Uploads the logs of a stage, with one archive for ninja logs and one for ccache logs, to " +
+        "logs/STAGE/ or logs/STAGE/FAMILY/. With --topology it also uploads the artifacts that the " +
+        "stage produces. The stage compiler-runtime also uploads the run's manifest.",
     )
     .addOption(
       new Option(STAGE, "the stage, such as math-libs (required)"),
@@ -42,33 +50,42 @@ export function uploadStageCommand(context: Context): Command {
     )
     .addOption(buildDir())
     .addOption(jobStatus())
-    .addOption(workDir("the build directory"))
+    .addOption(topology("; its artifacts are uploaded too, of the stage 'all' every artifact"))
     .addHelpText(
       "after",
       `
-Reads, below the build directory: logs/, logs/ccache/ and every .ninja_log.
+Reads, below the build directory: logs/, logs/ccache/ and every .ninja_log; with --topology also
+artifacts/, and of the stage compiler-runtime base/aux-overlay/build/therock_manifest.json.
 
 Examples:
   run-outputs upload stage --stage foundation --output-dir ./staging --run-id 12345
   run-outputs upload stage --stage math-libs --amdgpu-family gfx1151 --build-dir out \\
-    --job-status failure --output-dir ./staging --dry-run`,
+    --job-status failure --output-dir ./staging --dry-run
+  run-outputs upload stage --stage math-libs --topology BUILD_TOPOLOGY.toml --output-dir ./staging`,
     );
-  return withUploadOptions(command).action((options: UploadStageOptions) => {
-    const stage = required(options.stage, STAGE);
-    return runUpload(
-      context,
-      options,
-      { command: "stage", of: [stage, options.amdgpuFamily] },
-      async (root, planner, signal) => {
-        const { planStage } = await import("../../../operations/upload/build.ts");
-        const { amdgpuFamily, jobStatus, workDir } = options;
-        const buildDir = buildDirOf(options, context.io);
-        await planStage(
-          root,
-          { stage, amdgpuFamily, buildDir, jobStatus, workDir, signal },
-          planner,
-        );
-      },
-    );
-  });
+  return withUploadOptions(withPackingOptions(command, "the build directory")).action(
+    (options: UploadStageOptions) => {
+      const stage = required(options.stage, STAGE);
+      return runUpload(
+        context,
+        options,
+        { command: "stage", of: [stage, options.amdgpuFamily] },
+        async (root, planner, signal) => {
+          const { planStage } = await import("../../../operations/upload/build.ts");
+          const { amdgpuFamily, jobStatus, topology } = options;
+          const buildDir = buildDirOf(options, context.io);
+          const { workDir, ...packing } = packingOptions(options, context.io);
+          const artifacts = topology === undefined ? undefined : {
+            ...packing,
+            names: await artifactsOfStages([stage], topology, "produces"),
+          };
+          await planStage(
+            root,
+            { stage, amdgpuFamily, buildDir, jobStatus, workDir, artifacts, signal },
+            planner,
+          );
+        },
+      );
+    },
+  );
 }

@@ -1,0 +1,53 @@
+/**
+ * The options for stages of a multi-arch build, and the artifacts that they mean.
+ *
+ * @module
+ */
+
+import { Option } from "commander";
+import { diskError } from "../errors/disk.ts";
+import type { BuildTopology } from "../layout/build_topology.ts";
+
+/** Where a build has its topology. */
+const STANDARD = "BUILD_TOPOLOGY.toml";
+
+/** `--topology` */
+export function topology(more = ` (default: ${STANDARD})`): Option {
+  return new Option("--topology <file>", `the build's topology, which has its stages${more}`);
+}
+
+/**
+ * Reads a build's topology.
+ *
+ * @param file The value of `--topology`.
+ * @returns The topology.
+ * @throws {RunOutputsError} `invalid`, if it is none; what the disk says.
+ */
+export async function readTopology(file = STANDARD): Promise<BuildTopology> {
+  const { parseBuildTopology } = await import("../layout/build_topology.ts");
+  const text = await Deno.readTextFile(file).catch((error) => {
+    throw diskError("read the build topology (--topology)", file, error);
+  });
+  return parseBuildTopology(text, file);
+}
+
+/**
+ * The names of the artifacts that stages need or produce.
+ *
+ * @param stages The names of the stages; none means no limit, as does `all`.
+ * @param file The value of `--topology`; it is not read where there is no limit.
+ * @param what Whether those that they need, or those that they produce.
+ * @returns The names; `undefined` for no limit.
+ * @throws {RunOutputsError} `invalid`, if there is no such stage, or the file is no topology; what the
+ * disk says.
+ */
+export async function artifactsOfStages(
+  stages: readonly string[],
+  file: string | undefined,
+  what: "needs" | "produces",
+): Promise<ReadonlySet<string> | undefined> {
+  const { ALL_STAGES, findStages } = await import("../layout/build_topology.ts");
+  if (stages.length === 0 || stages.includes(ALL_STAGES)) return undefined;
+  const found = findStages(await readTopology(file), stages);
+  return new Set(found.flatMap((stage) => stage[what]));
+}
