@@ -7,9 +7,10 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { Unpacker } from "../../src/archive/unpack/unpack.ts";
+import { Unpacker, type UnpackOptions } from "../../src/archive/unpack/unpack.ts";
 import { noise } from "../support/bytes.ts";
 import { type DiskEntry, diskTree } from "../support/disk_tree.ts";
+import { rejectsWith } from "../support/errors.ts";
 import { tempDir } from "../support/temp_dir.ts";
 
 async function available(program: string): Promise<boolean> {
@@ -127,8 +128,13 @@ const COMPRESSIONS: Readonly<Record<string, readonly string[]>> = {
   ".gz": ["gzip", "-k"],
 };
 
-async function unpack(dir: string, name: string): Promise<Record<string, DiskEntry>> {
+async function unpack(
+  dir: string,
+  name: string,
+  options: Pick<UnpackOptions, "limits"> = {},
+): Promise<Record<string, DiskEntry>> {
   await using unpacker = await Unpacker.open({
+    ...options,
     mode: "extract",
     outputDir: join(dir, "ours"),
     stagingDir: join(dir, "staging"),
@@ -224,6 +230,28 @@ for (const [program, ...args] of SPARSE) {
       assert.deepEqual(ours, comparable(await diskTree(tree)));
       const { blocks } = await Deno.stat(join(dir.path, "ours/a/many"));
       assert(blocks! * 512 < 3_000_000, `holes take no space: ${blocks}`);
+    },
+  });
+}
+
+for (const [long, needed] of [[28, 256], [31, 2048]] as const) {
+  Deno.test({
+    name: `archives compressed by zstd --long=${long}: refused with the option that takes them`,
+    ignore: !await available("zstd"),
+    fn: async () => {
+      await using dir = await tempDir();
+      await makeTree(join(dir.path, "tree"), { long: true });
+      await run(dir.path, "tar", ...TOOLS["GNU tar"].pack("gnu"));
+      // From a pipe, so that zstd does not know how little comes.
+      await run(dir.path, "sh", "-c", `cat a.tar | zstd -q --long=${long} > a.tar.zst`);
+      await rejectsWith(
+        unpack(dir.path, "a.tar.zst"),
+        "integrity",
+        `decoding it takes ${needed} MiB of memory (--max-memory ${needed}M)`,
+      );
+      const plain = await unpack(dir.path, "a.tar");
+      const limits = { maxMemory: needed * 1024 ** 2 };
+      assert.deepEqual(await unpack(dir.path, "a.tar.zst", { limits }), plain);
     },
   });
 }

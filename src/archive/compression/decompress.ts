@@ -12,7 +12,7 @@ import zlib from "node:zlib";
 import { RunOutputsError } from "../../errors/error.ts";
 import { BadArchive } from "../tar/bad_archive.ts";
 import type { ByteSink, Lzma } from "./liblzma.ts";
-import { ZstdFrames } from "./zstd_frames.ts";
+import { MAX_MEMORY, ZstdFrames } from "./zstd_frames.ts";
 
 /** How an archive is compressed. */
 export type ArchiveFormat = "xz" | "zst" | "gz" | "tar";
@@ -34,6 +34,14 @@ export function archiveFormat(name: string): ArchiveFormat | undefined {
   return (match?.[2] === "tgz" ? "gz" : match?.[1] ?? match?.[2]) as ArchiveFormat | undefined;
 }
 
+/** Options of {@linkcode decompress}. */
+export interface DecompressOptions {
+  /** Whether the file's hash is known to be right, so that xz need not check its own. */
+  readonly verified?: boolean;
+  /** How many bytes of memory zstd may take. */
+  readonly maxMemory?: number;
+}
+
 /**
  * Decompresses a file from where it stands to its end.
  *
@@ -41,7 +49,7 @@ export function archiveFormat(name: string): ArchiveFormat | undefined {
  * @param format How it is compressed.
  * @param sink Takes the bytes; what it throws ends the work.
  * @param loadLzma Gives liblzma, for xz.
- * @param verified Whether the file's hash is known to be right, so that xz need not check its own.
+ * @param options Whether the hash is known, and the memory for zstd.
  * @throws {BadArchive} If the file is broken, incomplete, or something follows.
  * @throws {RunOutputsError} `failed`, if this runtime has no zstd.
  */
@@ -50,7 +58,7 @@ export async function decompress(
   format: ArchiveFormat,
   sink: ByteSink,
   loadLzma: () => Promise<Lzma>,
-  verified: boolean = false,
+  { verified = false, maxMemory = MAX_MEMORY }: DecompressOptions = {},
 ): Promise<void> {
   const buffer = new Uint8Array(INPUT_CHUNK);
   const read = () => {
@@ -61,7 +69,7 @@ export async function decompress(
     using decoder = (await loadLzma()).decoder({ ignoreCheck: verified });
     for (let bytes = read(); bytes !== undefined; bytes = read()) decoder.push(bytes, sink);
     decoder.finish(sink);
-  } else if (format === "zst") await decompressZstd(read, sink);
+  } else if (format === "zst") await decompressZstd(read, sink, maxMemory);
   else if (format === "gz") {
     using decoder = new NodeDecoder(zlib.createGunzip({ chunkSize: OUTPUT_CHUNK }), "gzip", sink);
     for (let bytes = read(); bytes !== undefined; bytes = read()) await decoder.push(bytes);
@@ -69,20 +77,27 @@ export async function decompress(
   } else for (let bytes = read(); bytes !== undefined; bytes = read()) sink(bytes);
 }
 
-async function decompressZstd(read: () => Uint8Array | undefined, sink: ByteSink): Promise<void> {
+async function decompressZstd(
+  read: () => Uint8Array | undefined,
+  sink: ByteSink,
+  maxMemory: number,
+): Promise<void> {
   if (typeof zlib.createZstdDecompress !== "function") {
     throw new RunOutputsError(
       "failed",
       `Cannot unpack zstd: Deno ${Deno.version.deno} does not have it, Deno 2.9.6 does`,
     );
   }
-  const frames = new ZstdFrames();
+  const frames = new ZstdFrames(maxMemory);
+  // What is larger than the limit is refused before; the decoder's own limit is a power of two.
+  const windowLog = Math.min(31, Math.max(27, Math.ceil(Math.log2(maxMemory))));
+  const params = { [zlib.constants.ZSTD_d_windowLogMax]: windowLog };
   let decoder: NodeDecoder | undefined;
   try {
     for (let bytes = read(); bytes !== undefined; bytes = read()) {
       for (const piece of frames.push(bytes)) {
         decoder ??= new NodeDecoder(
-          zlib.createZstdDecompress({ chunkSize: OUTPUT_CHUNK }),
+          zlib.createZstdDecompress({ chunkSize: OUTPUT_CHUNK, params }),
           "zstd",
           sink,
         );

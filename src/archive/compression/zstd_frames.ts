@@ -18,8 +18,11 @@ export interface FramePiece {
   readonly last: boolean;
 }
 
-/** The largest window a decoder takes without being asked to: that of `zstd --ultra -22`. */
-const MAX_WINDOW = 128 * 1024 * 1024;
+/** The memory that decoding may take: the window of `zstd --ultra -22`. */
+export const MAX_MEMORY = 128 * 1024 * 1024;
+
+/** The largest window that any decoder has: that of `zstd --long=31`. */
+const MAX_WINDOW = 2 ** 31;
 const MAX_BLOCK = 128 * 1024;
 
 /** What the next bytes are. */
@@ -42,6 +45,16 @@ export class ZstdFrames {
   #length = 0;
   #lastBlock = false;
   #checksum = false;
+  readonly #maxMemory: number;
+
+  /**
+   * Creates a cutter.
+   *
+   * @param maxMemory How many bytes of memory decoding may take.
+   */
+  constructor(maxMemory: number = MAX_MEMORY) {
+    this.#maxMemory = maxMemory;
+  }
 
   /**
    * Cuts a piece of the file.
@@ -110,7 +123,7 @@ export class ZstdFrames {
         const rest = headerSize(header[4]) - (this.#length - 4);
         if (rest > 0) return this.#expect("header", rest);
         this.#checksum = (header[4] & 0x04) !== 0;
-        checkFrame(view);
+        checkFrame(view, this.#maxMemory);
         return this.#block();
       }
       case "block": {
@@ -156,7 +169,7 @@ function headerSize(descriptor: number): number {
   return 1 + (single ? 0 : 1) + dictionary + content;
 }
 
-function checkFrame(view: DataView): void {
+function checkFrame(view: DataView, maxMemory: number): void {
   const descriptor = view.getUint8(4);
   if ((descriptor & 0x08) !== 0) throw new BadArchive("its zstd data is of an unknown version");
   const single = (descriptor & 0x20) !== 0;
@@ -165,12 +178,27 @@ function checkFrame(view: DataView): void {
   for (let i = 0; i < dictionary; i++) {
     if (view.getUint8(dictionaryAt + i) !== 0) throw new BadArchive("it needs a zstd dictionary");
   }
-  if (single) return;
-  const window = view.getUint8(5);
-  const base = 2 ** (10 + (window >> 3));
-  if (base + base / 8 * (window & 7) > MAX_WINDOW) {
-    throw new BadArchive(
-      `decoding it would take more than ${MAX_WINDOW / 1024 ** 2} MiB of memory`,
-    );
-  }
+  const window = single
+    ? contentSize(view, descriptor >> 6, dictionaryAt + dictionary)
+    : windowSize(view.getUint8(5));
+  if (window <= maxMemory && window <= MAX_WINDOW) return;
+  const needed = Math.ceil(window / 1024 ** 2);
+  throw new BadArchive(
+    window > MAX_WINDOW
+      ? `decoding it takes ${needed} MiB of memory, more than any decoder has`
+      : `decoding it takes ${needed} MiB of memory (--max-memory ${needed}M)`,
+  );
+}
+
+function windowSize(descriptor: number): number {
+  const base = 2 ** (10 + (descriptor >> 3));
+  return base + base / 8 * (descriptor & 7);
+}
+
+/** A frame of one segment has a window as large as its content. */
+function contentSize(view: DataView, flag: number, at: number): number {
+  if (flag === 0) return view.getUint8(at);
+  if (flag === 1) return view.getUint16(at, true) + 256;
+  if (flag === 2) return view.getUint32(at, true);
+  return Number(view.getBigUint64(at, true));
 }

@@ -6,6 +6,7 @@
 
 import type { UnpackMode } from "./extract.ts";
 import { MAX_RATIO, RATIO_FROM } from "../compression/ratio.ts";
+import { MAX_MEMORY } from "../compression/zstd_frames.ts";
 import type { PathStyle } from "../tar/member_path.ts";
 
 export type { UnpackMode };
@@ -26,6 +27,11 @@ export interface UnpackLimits {
    * data are real.
    */
   readonly ratioFrom: number;
+  /**
+   * Bytes of memory that decoding zstd takes: the window it was compressed with. Default: 128 MiB,
+   * which is enough for all but `zstd --long=28` to `--long=31`.
+   */
+  readonly maxMemory: number;
 }
 
 /** The limits that hold unless others are given. */
@@ -34,6 +40,7 @@ export const UNPACK_LIMITS: UnpackLimits = {
   maxBytes: 128 * 1024 ** 3,
   maxRatio: MAX_RATIO,
   ratioFrom: RATIO_FROM,
+  maxMemory: MAX_MEMORY,
 };
 
 /** Progress of an unpacking. */

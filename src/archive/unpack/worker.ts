@@ -55,7 +55,8 @@ async function unpack(task: UnpackTask): Promise<void> {
     told = total;
   };
   if (shared === undefined) {
-    await decompress(file, format, sink, () => loadLzma(lzmaModule!), verified);
+    const options = { verified, maxMemory: limits.maxMemory };
+    await decompress(file, format, sink, () => loadLzma(lzmaModule!), options);
   } else decodeShared(file, shared, await loadLzma(lzmaModule!), sink);
   reader.finish();
   post({ type: "progress", bytes: total - told });

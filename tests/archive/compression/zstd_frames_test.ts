@@ -93,3 +93,19 @@ Deno.test("ZstdFrames: garbage, a window of gigabytes, a dictionary are refused"
   assert.throws(() => cut(new Uint8Array([...magic, 0x08, 0x00, 1, 0, 0, 0])), /version/);
   assert.throws(() => cut(new Uint8Array([...magic, 0x20, 0x01, 0x07, 0, 0, 0])), /corrupt/);
 });
+
+Deno.test("ZstdFrames: the memory that a frame needs is told, and can be allowed", () => {
+  const magic = [0x28, 0xb5, 0x2f, 0xfd];
+  const window = new Uint8Array([...magic, 0x00, (28 - 10) << 3, 1, 0, 0]);
+  const segment = new Uint8Array([...magic, 0xa0, 0, 0, 0, 0x10, 1, 0, 0]);
+  for (const frame of [window, segment]) {
+    assert.throws(
+      () => new ZstdFrames().push(frame),
+      /takes 256 MiB of memory \(--max-memory 256M\)/,
+    );
+    assert.throws(() => new ZstdFrames(2 ** 28 - 1).push(frame), /--max-memory/);
+    assert.doesNotThrow(() => new ZstdFrames(2 ** 28).push(frame));
+  }
+  const larger = new Uint8Array([...magic, 0x00, (32 - 10) << 3, 1, 0, 0]);
+  assert.throws(() => new ZstdFrames(2 ** 40).push(larger), /more than any decoder has/);
+});

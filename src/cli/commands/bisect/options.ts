@@ -61,6 +61,7 @@ const TAKEN: ReadonlySet<string> = new Set([
   "--max-members",
   "--max-unpacked-size",
   "--max-ratio",
+  "--max-memory",
   "--cache-size",
   "--concurrency",
   "--platform",

@@ -32,6 +32,7 @@ export interface FetchCommandOptions
   readonly maxMembers?: number;
   readonly maxUnpackedSize?: number;
   readonly maxRatio?: number;
+  readonly maxMemory?: number;
   readonly concurrency?: number;
   readonly dryRun?: boolean;
 }
@@ -90,6 +91,10 @@ export function withFetchOptions(command: Command): Command {
         .argParser(wholeNumber(1, Number.MAX_SAFE_INTEGER)).helpGroup(WHAT),
     )
     .addOption(
+      new Option("--max-memory <size>", "reject .zst archives that need more (default: 128M)")
+        .argParser(byteSize).helpGroup(WHAT),
+    )
+    .addOption(
       new Option(
         "--cache-dir <dir>",
         "keep archives by their checksum for the next fetch, such as in " +
@@ -127,7 +132,13 @@ export function fetchMode(
     throw new RunOutputsError("invalid", `Cannot use ${first[2]} with ${second[2]}: choose one`);
   }
   const mode = first?.[1] ?? "extract";
-  const unpackingOnly = ["keepArchives", "maxMembers", "maxUnpackedSize", "maxRatio"] as const;
+  const unpackingOnly = [
+    "keepArchives",
+    "maxMembers",
+    "maxUnpackedSize",
+    "maxRatio",
+    "maxMemory",
+  ] as const;
   const useless = unpackingOnly.find((name) => mode === "packed" && options[name] !== undefined);
   if (useless !== undefined) {
     const flag = useless.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
@@ -155,13 +166,14 @@ export function fetchMode(
  * @returns Just those.
  */
 export function unpackLimits(
-  { maxMembers, maxUnpackedSize: maxBytes, maxRatio }: Pick<
+  { maxMembers, maxUnpackedSize: maxBytes, maxRatio, maxMemory }: Pick<
     FetchCommandOptions,
-    "maxMembers" | "maxUnpackedSize" | "maxRatio"
+    "maxMembers" | "maxUnpackedSize" | "maxRatio" | "maxMemory"
   >,
 ): Partial<UnpackLimits> {
   return Object.fromEntries(
-    Object.entries({ maxMembers, maxBytes, maxRatio }).filter(([, value]) => value !== undefined),
+    Object.entries({ maxMembers, maxBytes, maxRatio, maxMemory })
+      .filter(([, value]) => value !== undefined),
   );
 }
 
