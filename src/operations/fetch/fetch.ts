@@ -128,7 +128,7 @@ export async function planFetch(
     }
   }, { concurrency });
   items.sort((a, b) => a.path < b.path ? -1 : 1);
-  const notes = [...choice.notes, ...untold(selected, artifacts, manifest)];
+  const notes = [...choice.notes, ...untold(items, artifacts, manifest)];
   return { items, failures, warnings: warnings.sort(), notes, available: archives.length };
 }
 
@@ -221,15 +221,15 @@ async function fetchItems(
 
 /** What to note of archives that a complete manifest does not have, or has with other content. */
 function untold(
-  names: readonly string[],
+  items: readonly DownloadItem[],
   artifacts: ReadonlyMap<string, FoundArtifact>,
   { complete }: RunManifest,
 ): string[] {
   if (!complete) return [];
-  const others = names.filter((name) => {
-    const { archive } = artifacts.get(name)!;
-    return archive !== undefined && archive.told === undefined;
-  });
+  const others = items.filter(({ location, sha256 }) => {
+    const { told, formerSha256 } = artifacts.get(location.name)!.archive!;
+    return told === undefined && (sha256 === undefined || sha256 !== formerSha256);
+  }).map(({ location }) => location.name);
   if (others.length === 0) return [];
   const count = plural(others.length, "archive");
   const named = others.length > 1 ? `${others[0]}, …` : others[0];

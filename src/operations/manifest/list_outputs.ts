@@ -122,7 +122,7 @@ export async function* listRun(
     const kind = classify(path);
     if (info !== undefined) {
       const { location, size, etag, modified } = info;
-      const known = told !== undefined && isCurrent(manifest, told, info) ? told : undefined;
+      const known = told !== undefined && isAsTold(manifest, told, info) ? told : undefined;
       const sha256 = info.sha256 ?? known?.file.sha256;
       const parts = known?.parts ?? [];
       yield { path, kind, location, size, sha256, etag, modified, parts };
@@ -133,6 +133,16 @@ export async function* listRun(
     if (isListed) onMissing?.({ path, kind, size, sha256, parts });
     else yield { path, kind, location: root.root().join(path), size, sha256, parts };
   }
+}
+
+/**
+ * Whether a list may say of a file what the manifest says. A complete manifest is believed also of a
+ * newer file if nothing contradicts it: a copy that was continued has such files.
+ */
+function isAsTold(manifest: RunManifest, told: MergedFile, info: ObjectInfo): boolean {
+  const { size, sha256 } = told.file;
+  return isCurrent(manifest, told, info) ||
+    manifest.complete && info.size === size && (info.sha256 ?? sha256) === sha256;
 }
 
 /** A path of a complete manifest, or of the top level. */

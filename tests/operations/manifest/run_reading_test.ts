@@ -175,8 +175,8 @@ Deno.test("what another tool puts beside a complete manifest is listed and fetch
     await run.expect("build.g");
     await later();
     // One archive more, one in place of another; the checksum is wrong for neither.
-    await run.put({ ...archive(c, "c"), ...archive(b, "B"), "logs/g/y.log": "y" });
-    assert.deepEqual(await run.fetch(true), { [A]: "a", [B]: "B", [c.slice(dir.length)]: "c" });
+    await run.put({ ...archive(c, "c"), ...archive(b, "BB"), "logs/g/y.log": "y" });
+    assert.deepEqual(await run.fetch(true), { [A]: "a", [B]: "BB", [c.slice(dir.length)]: "c" });
     const { notes } = await planFetch(run.backend, ROOT, { outputDir: "out" });
     assert.deepEqual(notes.length, 1);
     assert.match(notes[0], /^2 archives not in the outputs manifest, or replaced .*b_lib_gfx942/);
@@ -188,6 +188,22 @@ Deno.test("what another tool puts beside a complete manifest is listed and fetch
     assert.equal(listed[c + SUM], "checksum");
     assert.equal(listed["logs/g/y.log"], undefined, "only the top level is listed");
   }
+});
+
+Deno.test("of a complete run, an archive that was put there again is as its manifest says", async () => {
+  const run = new Run();
+  await run.put(archive(A, "a"));
+  await later();
+  await run.tell("build.g", archive(A, "a"));
+  await run.expect("build.g");
+  await later();
+  await run.put({ [A]: "a" });
+  assert.equal((await run.list())[A], "artifact,build.g");
+  assert.deepEqual((await planFetch(run.backend, ROOT, { outputDir: "out" })).notes, []);
+  // As many other bytes, from a tool that knows no manifest: its own checksum counts.
+  await run.put(archive(A, "b"));
+  assert.deepEqual(await run.fetch(true), { [A]: "b" });
+  assert.equal((await planFetch(run.backend, ROOT, { outputDir: "out" })).notes.length, 1);
 });
 
 Deno.test("list: an archive of a complete run that is gone is missing", async () => {
