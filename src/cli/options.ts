@@ -148,6 +148,12 @@ export function withUploadOptions(command: Command): Command {
             ).argParser(names).helpGroup(STORAGE),
           )
           .addOption(
+            new Option(
+              "--index",
+              "regenerate the index pages (default, but for buckets that the server indexes)",
+            ).helpGroup(STORAGE),
+          )
+          .addOption(
             new Option("--no-index", "don't regenerate the index pages").helpGroup(STORAGE),
           )
           .addOption(dryRun()),

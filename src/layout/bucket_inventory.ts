@@ -21,6 +21,11 @@ export interface BucketInfo {
   readonly releaseType: string;
   /** Whether only old runs are in it. */
   readonly retired: boolean;
+  /**
+   * Whether a function of the server writes the `index.html` of each directory after uploads, over
+   * any page that is there.
+   */
+  readonly serverIndex: boolean;
 }
 
 const REGION = "us-east-2";
@@ -78,6 +83,7 @@ function current(
     type,
     releaseType,
     retired: false,
+    serverIndex: true,
   });
 }
 
@@ -89,5 +95,6 @@ function retired(name: string): BucketInfo {
     type: "artifacts",
     releaseType: "ci",
     retired: true,
+    serverIndex: false,
   });
 }

@@ -25,6 +25,8 @@ export interface JobReport {
   readonly jobStatus?: JobStatus;
   /** Whether it went to a server, so that links lead somewhere. */
   readonly linked: boolean;
+  /** Whether the server writes the index pages: `index.html` of each directory with files. */
+  readonly serverIndexed?: boolean;
   /** Where a location can be looked at. */
   readonly url: (location: OutputLocation) => string;
   /** Where it all is, for people. */
@@ -162,10 +164,11 @@ function summaryRows(report: JobReport): SummaryRow[] {
 
 /** The innermost index page that all of some files are below. */
 function pageOf(
-  { results }: JobReport,
+  { root, results, serverIndexed = false }: JobReport,
   files: readonly TransferResult[],
 ): OutputLocation | undefined {
   if (files.length === 0) return undefined;
+  if (serverIndexed) return commonDirectory(root, files).join("index.html");
   let best: OutputLocation | undefined;
   let depth = 0;
   for (const { location, outcome } of results) {
@@ -180,13 +183,31 @@ function pageOf(
   return best;
 }
 
+/** The innermost directory that all of some files are in or below. */
+function commonDirectory(root: RunOutputRoot, files: readonly TransferResult[]): OutputLocation {
+  let dir = files[0].location.parent;
+  while (files.some(({ location }) => location.relativeTo(dir) === undefined)) dir = dir.parent;
+  return dir.relativeTo(root.root()) === undefined ? root.root() : dir;
+}
+
+/** The pages that pip finds packages on. */
+function findLinks(report: JobReport): OutputLocation[] {
+  const python = present(report).filter(({ kind }) => kind === "python")
+    .map(({ result }) => result);
+  const page = pageOf(report, python);
+  if (page === undefined) return [];
+  if (!report.serverIndexed) return [page];
+  // The server's page of a directory lists what is directly in it.
+  const dirs = new Map(python.map(({ location: { parent } }) => [parent.key, parent]));
+  return [...dirs.values()].map((dir) => dir.join("index.html"));
+}
+
 /** How to go on with packages. */
 function commands(report: JobReport): string[] {
   if (!report.linked) return [];
-  const python = present(report).filter(({ kind }) => kind === "python");
-  const page = pageOf(report, python.map(({ result }) => result));
+  const pages = findLinks(report).map((page) => `--find-links ${report.url(page)}`);
   return [
-    ...page === undefined ? [] : [`pip install --pre --find-links ${report.url(page)} PACKAGE`],
+    ...pages.length === 0 ? [] : [`pip install --pre ${pages.join(" ")} PACKAGE`],
     ...repositories(report).flatMap(installCommands),
   ];
 }
@@ -208,12 +229,14 @@ function repositories(report: JobReport): PublishedRepository[] {
 function packageOutputs(report: JobReport): Record<string, string> {
   const [repository] = repositories(report);
   if (repository === undefined) return {};
-  const logs = report.results.find(({ location, outcome }) =>
+  const dir = report.root.nativeLinuxPackagesLogDir(repository.type);
+  const page = report.root.nativeLinuxPackagesLogIndex(repository.type);
+  const hasPage = report.results.some(({ location, outcome }) =>
     outcome !== "failed" &&
-    location.equals(report.root.nativeLinuxPackagesLogIndex(repository.type))
+    (report.serverIndexed ? location.relativeTo(dir) !== undefined : location.equals(page))
   );
   return {
     "package_repository_url": repository.url,
-    "packaging_logs_url": logs === undefined ? "" : report.url(logs.location),
+    "packaging_logs_url": hasPage ? report.url(page) : "",
   };
 }

@@ -40,7 +40,8 @@ Examples:
 
 pip takes packages from the page that is made, or from simple/ beside it:
   pip install --pre rocm --find-links URL/python/gfx110X-all/index.html
-  pip install --pre rocm --index-url URL/python/gfx110X-all/simple/`,
+  pip install --pre rocm --index-url URL/python/gfx110X-all/simple/
+Buckets that the server indexes have no simple/: there, take --find-links.`,
     );
   return withUploadOptions(command).action((packagesDir: string, options: UploadPythonOptions) => {
     const { multiarch = false } = options;

@@ -7,6 +7,7 @@
 
 import { describeRoot } from "../../run_root.ts";
 import { RunOutputsError } from "../../../errors/error.ts";
+import { bucketInfo } from "../../../layout/bucket_inventory.ts";
 import type { OutputLocation } from "../../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import type { IndexSubject } from "../../../operations/index_pages/subjects.ts";
@@ -43,7 +44,7 @@ export interface UploadCommandOptions extends RunOptions, OutputOptions, S3Optio
   readonly ifExists?: IfExists;
   readonly concurrency?: number;
   readonly dryRun?: boolean;
-  /** `false` with `--no-index`. */
+  /** `true` with `--index`, `false` with `--no-index`. */
   readonly index?: boolean;
   /** The part of the outputs manifest that the upload writes. */
   readonly part?: string;
@@ -129,7 +130,8 @@ export async function runUpload(
   );
   const seconds = (performance.now() - began) / 1000;
 
-  const index = options.index === false
+  const isServers = isServerIndexed(root, storage, options);
+  const index = options.index === false || isServers
     ? { results: [], kept: [] }
     : await writeIndex(storage, root, report.results, signal, subjectOf);
   const reason = whyNoPart(report.results, unmatched, options.jobStatus);
@@ -222,15 +224,35 @@ function throwIfNothing(
   );
 }
 
+/**
+ * Whether the index pages are left to the server: it would replace ours. Another server than
+ * Amazon's has no such function, whatever its bucket is called.
+ *
+ * @param root The run.
+ * @param storage Where it goes.
+ * @param options The value of `--index` or `--no-index`.
+ * @returns Whether the pages are the server's.
+ */
+export function isServerIndexed(
+  root: RunOutputRoot,
+  { dir, url }: Pick<OpenStorage, "dir" | "url">,
+  { index }: Pick<UploadCommandOptions, "index">,
+): boolean {
+  if (index === true || dir !== undefined) return false;
+  const page = root.runIndex();
+  return bucketInfo(root.bucket)?.serverIndex === true && url(page) === page.httpsUrl;
+}
+
 /** Outputs and summary of a job's step. Without them the upload is as good as with them. */
 async function tellTheJob(
   results: readonly TransferResult[],
   root: RunOutputRoot,
   storage: OpenStorage,
-  { jobStatus }: UploadCommandOptions,
+  options: UploadCommandOptions,
   { io }: Context,
   output: Output,
 ): Promise<void> {
+  const { jobStatus } = options;
   const env = {
     githubOutput: io.env("GITHUB_OUTPUT") || undefined,
     githubStepSummary: io.env("GITHUB_STEP_SUMMARY") || undefined,
@@ -243,6 +265,7 @@ async function tellTheJob(
     results,
     jobStatus,
     linked: storage.dir === undefined,
+    serverIndexed: isServerIndexed(root, storage, options),
     url: storage.url,
     where: storage.show(root.root()),
     redact: redactor((name) => io.env(name) || undefined),
