@@ -50,8 +50,8 @@ export function diskError(action: string, path: string, error: unknown): Error {
 /** A path that fits into a line: of a long one, its beginning and its end. */
 function shortPath(path: string): string {
   const chars = [...path];
-  if (chars.length <= 300) return path;
-  return `${chars.slice(0, 100).join("")}…${chars.slice(-150).join("")}`;
+  if (chars.length <= 200) return path;
+  return `${chars.slice(0, 60).join("")}…${chars.slice(-120).join("")}`;
 }
 
 function explain(action: string, error: unknown): readonly [ErrorCode, string] {

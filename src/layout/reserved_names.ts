@@ -7,7 +7,8 @@
 
 /**
  * Whether a file or directory name is one that run-outputs uses for working files:
- * `.run-outputs-…`, such as `.run-outputs-tmp-1a2b`, and `….run-outputs-fetch`.
+ * `.run-outputs-…`, such as `.run-outputs-tmp-1a2b`, and `….run-outputs-fetch`,
+ * with a random part behind it or not.
  *
  * Some disks ignore case, the form of accented letters and invisible characters, so names that
  * differ in those alone count as the same.
@@ -20,5 +21,5 @@ export function isReservedName(name: string): boolean {
   if (!name.includes("-") && !/[^\x20-\x7e]/.test(name)) return false;
   const plain = name.replace(/[\p{Default_Ignorable_Code_Point}\p{Cc}]/gu, "").normalize("NFKC")
     .toLowerCase();
-  return plain.startsWith(".run-outputs-") || /\.run-outputs-fetch[. ]*$/.test(plain);
+  return plain.startsWith(".run-outputs-") || /\.run-outputs-fetch(?:-.*|[. ]*)$/s.test(plain);
 }

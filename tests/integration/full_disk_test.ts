@@ -112,3 +112,29 @@ Deno.test({
     assert.deepEqual(await Array.fromAsync(Deno.readDir(disk.path)), []);
   },
 });
+
+Deno.test({
+  name: "full disk: a member larger than the disk is one short line, and leaves nothing",
+  ignore: !canMount,
+  fn: async () => {
+    await using dir = await tempDir();
+    await using disk = await smallDisk();
+    const deep = `stage/${"d".repeat(200)}/${"e".repeat(200)}/large`;
+    await writeTree(`${dir.path}/a/x_lib_generic`, {
+      "artifact_manifest.txt": "stage\n",
+      [deep]: "the same line again and again\n".repeat(1_000_000),
+    });
+    const out = ["--output-dir", `${dir.path}/s`];
+    const up = await finish(["upload", "artifacts", `${dir.path}/a`, ...RUN, ...out]);
+    assert.equal(up.code, 0, up.stderr);
+    const args = ["fetch", "--staging-dir", `${dir.path}/s`, ...RUN, "-o", `${disk.path}/out`];
+    const { code, stderr } = await finish(args);
+    assert.equal(code, 1, stderr);
+    const errors = stderr.split("\n").filter((line) => line.startsWith("error: "));
+    assert.equal(errors.length, 1, stderr);
+    assert.match(errors[0], /\/large': no space left on device$/);
+    assert(errors[0].length < 350, errors[0]);
+    const files = Object.keys(await readTree(disk.path)).filter((path) => path.includes("large"));
+    assert.deepEqual(files, []);
+  },
+});

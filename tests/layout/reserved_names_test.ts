@@ -10,6 +10,7 @@ for (
     ".run-outputs-fetch",
     ".out.run-outputs-fetch",
     "out.run-outputs-fetch",
+    ".out.run-outputs-fetch-f3e7951d0a4e",
     ".run-outputs-bisect",
     ".run-outputs-probe",
     ".RUN-Outputs-Fetch",
