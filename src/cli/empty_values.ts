@@ -1,5 +1,5 @@
 /**
- * Options without a value. Workflows hand in every input that they have, as in
+ * Empty option values. Workflows pass every input they have, as in
  * `--amdgpu-targets "${{ inputs.targets }}"`, and most of them are empty.
  *
  * @module
@@ -9,8 +9,8 @@ import type { Command, Option } from "commander";
 import { list, names, nonEmpty } from "./options.ts";
 
 /**
- * Makes an option with an empty value one that was not given: its default holds, and a required one
- * is missing. Options whose reader is {@linkcode nonEmpty} refuse an empty value instead.
+ * Treats options with an empty value as not given: the default applies, and a required option is
+ * missing. Options with the parser {@linkcode nonEmpty} reject an empty value instead.
  *
  * @param command A command with all its options.
  */
@@ -26,7 +26,7 @@ export function ignoreEmptyValues(command: Command): void {
   };
 }
 
-/** How commander tells itself of each option that it reads; its types have only `on`. */
+/** The event commander emits for each parsed option; its types declare only `on`. */
 interface Emitter {
   emit(event: string, ...values: unknown[]): boolean;
 }

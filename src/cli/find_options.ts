@@ -1,5 +1,5 @@
 /**
- * The options of commands that find runs by commit, and what their values mean.
+ * The options of commands that find runs by commit, and the meaning of their values.
  *
  * @module
  */
@@ -33,44 +33,50 @@ const FIND = "Options that find the run on GitHub:";
 export function withFindOptions(command: Command): Command {
   const add = (flags: string, text: string) => new Option(flags, text).helpGroup(FIND);
   return command
-    .addOption(add("--commit <sha>", "of this commit: a full or short SHA").argParser(nonEmpty))
+    .addOption(add("--commit <sha>", "a run of this commit: full or short SHA").argParser(nonEmpty))
     .addOption(
-      add("--ref <ref>", "of this branch's, tag's or pull request's (pull/N) commit")
+      add("--ref <ref>", "a run of this branch, tag or pull request (pull/N)")
         .argParser(nonEmpty),
     )
-    .addOption(add("--latest", "of the latest commit that has what is asked for"))
+    .addOption(add("--latest", "a run of the latest commit that has everything requested"))
     .addOption(
-      add("--branch <name>", "the latest of this branch (default: the repository's own)")
+      add("--branch <name>", "the branch for --latest (default: the repository's default)")
         .argParser(nonEmpty),
     )
     .addOption(
-      add("--workflow <file>", "runs of this workflow (default: multi_arch_ci.yml)"),
+      add("--workflow <file>", "the workflow (default: multi_arch_ci.yml)"),
     )
     .addOption(
-      add("--max-commits <number>", "look at so many commits (default: 50)")
+      add("--max-commits <number>", "the maximum number of commits to check (default: 50)")
         .argParser(wholeNumber(1, 10_000)),
     )
     .addOption(
-      add("--nearest-ancestor", "take the nearest commit before that has what is asked for"),
+      add(
+        "--nearest-ancestor",
+        "else use the nearest earlier commit that has everything requested",
+      ),
     )
     .addOption(
-      add("--require-artifact <regex>", "only runs with such an archive (can be repeated)")
+      add("--require-artifact <regex>", "require a matching archive (repeatable)")
         .argParser(repeated),
     )
     .addOption(
-      add("--require-single-run", "one run must have all groups, not several runs together"),
+      add("--require-single-run", "require one run that has all groups"),
     )
-    .addOption(add("--require-successful-run", "only runs that ended with success"))
-    .addOption(add("--wait", "wait for a run in progress to have what is asked for"))
-    .addOption(add("--timeout <time>", "wait no longer: 90m, 6h (default: 2h)").argParser(age))
+    .addOption(add("--require-successful-run", "require a successful run"))
+    .addOption(add("--wait", "wait until a run in progress has everything requested"))
     .addOption(
-      add("--interval <time>", "how often to look (default: 60s, without a token 90s)").argParser(
-        age,
-      ),
+      add("--timeout <time>", "the maximum wait, such as 90m, 6h (default: 2h)").argParser(age),
+    )
+    .addOption(
+      add("--interval <time>", "the time between checks (default: 60s, without a token 90s)")
+        .argParser(
+          age,
+        ),
     );
 }
 
-/** The options that are of no use unless GitHub is asked. */
+/** The options that need a search on GitHub. */
 const FINDING = [
   "workflow",
   "maxCommits",
@@ -84,11 +90,11 @@ const FINDING = [
 ] as const;
 
 /**
- * What the user named the run by, on GitHub.
+ * How the user selected the commit on GitHub.
  *
  * @param options The values.
- * @returns What names the commit; `undefined`, if GitHub is not to be asked.
- * @throws {RunOutputsError} `invalid`, if options exclude each other, or lack one that they need.
+ * @returns The selector; `undefined`, without a search on GitHub.
+ * @throws {RunOutputsError} `invalid`, if options can't be combined, or need another one.
  */
 export function findSelector(options: FindCommandOptions): FindSelector | undefined {
   const { commit, ref, branch, latest, runId } = options;
@@ -119,7 +125,7 @@ export function findSelector(options: FindCommandOptions): FindSelector | undefi
 }
 
 /**
- * Refuses options that only make sense where GitHub is asked.
+ * Rejects options that need a search on GitHub.
  *
  * @param options The values.
  * @throws {RunOutputsError} `invalid`, naming the option.

@@ -1,5 +1,5 @@
 /**
- * The kinds of outputs that an option names.
+ * Parses `--kind`, which selects kinds of outputs.
  *
  * @module
  */
@@ -12,8 +12,8 @@ import { nearest } from "../layout/nearest.ts";
  * The kinds that `--kind` names.
  *
  * @param names The option's values.
- * @returns The kinds; nothing, if all are wanted.
- * @throws {RunOutputsError} `invalid`, if one of them is none.
+ * @returns The kinds; `undefined` for all.
+ * @throws {RunOutputsError} `invalid`, if one does not exist.
  */
 export function checkKinds(names: readonly string[] | undefined): Set<OutputKind> | undefined {
   if (names === undefined) return undefined;

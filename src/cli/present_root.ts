@@ -1,6 +1,6 @@
 /**
- * Where a run that is to be read is: where the rules put it or, if nothing is there, where they put
- * it once.
+ * Finds the location of a run for reading: by today's rules or, if nothing is there, by earlier
+ * rules.
  *
  * @module
  */
@@ -14,26 +14,26 @@ import type { Output } from "./terminal/output.ts";
 import { namedRepository, type RunOptions } from "./run_root.ts";
 import type { OpenStorage } from "./storage.ts";
 
-/** What a run is looked for in. */
+/** How to find a run. */
 export interface PresentRootOptions {
   /** The storage. */
   readonly storage: OpenStorage;
   /** The environment. */
   readonly io: Io;
-  /** Where to explain. */
+  /** Receives explanations. */
   readonly output: Output;
-  /** Stops the search. */
+  /** Aborts the search. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Looks for a run.
+ * Finds a run.
  *
- * @param root Where today's rules put it.
+ * @param root Its location by today's rules.
  * @param options The values of the options that name the run.
  * @param reading The storage.
- * @returns Where it is.
- * @throws {RunOutputsError} `not_found`, naming all places that were looked at.
+ * @returns Its actual location.
+ * @throws {RunOutputsError} `not_found`, naming all locations that were tried.
  */
 export async function presentRoot(
   root: RunOutputRoot,
@@ -49,15 +49,14 @@ export async function presentRoot(
 }
 
 /**
- * Looks for a run that is not where today's rules put it. GitHub is not asked: all times and forks
- * are tried, which are few places.
+ * Finds a run that is not at its location by today's rules. It tries the locations of all periods
+ * and forks, which are few, without querying GitHub.
  *
- * @param root Where today's rules put it; nothing was found there.
+ * @param root Its location by today's rules, where nothing was found.
  * @param options The values of the options that name the run.
  * @param reading The storage.
- * @returns Another place that holds it, or the places that do not. There are none of either if it is
- * this job's own run, whose place is certain, if the user named the bucket, and if the place that
- * was asked holds something after all.
+ * @returns The location that has it, or the locations that do not. Neither, if it is this job's own
+ * run, if the user gave the bucket, or if the first location has something after all.
  */
 export async function otherPlace(
   root: RunOutputRoot,
@@ -95,9 +94,9 @@ export async function otherPlace(
       looked: [],
     };
   } catch (error) {
-    // The user asked for a place that could be looked at; of this one they are told.
+    // The requested location was readable; report that this one is not.
     if (!(error instanceof RunOutputsError) || !/^(?:denied|unauth)/.test(error.code)) throw error;
-    output.note(`the run may be elsewhere: ${error.message}`);
+    output.note(`the run may be in another location: ${error.message}`);
     return { looked: [] };
   }
 }

@@ -211,7 +211,7 @@ Deno.test("missing input: a directory without files exits with 3", async () => {
   await Deno.mkdir(join(empty, "artifacts"));
   await refused(
     ["upload", "artifacts", empty, ...out],
-    [`Nothing to upload: '${join(empty, "artifacts")}' is skipped: not named like an artifact`],
+    [`Nothing to upload: skipped '${join(empty, "artifacts")}': not named like an artifact`],
     { code: 3 },
   );
 });

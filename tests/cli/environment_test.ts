@@ -130,8 +130,8 @@ Deno.test("environment: THEROCK_LOCAL_STAGING_DIR is where an upload writes", as
   const told = await runs(0, [...upload, "--bucket", "lab", "--region", "here"], env);
   assert.equal(
     told.err,
-    `note: '${staging}' ($THEROCK_LOCAL_STAGING_DIR) is used: --bucket and --region have no ` +
-      "effect there; unset the variable, or give --output-dir\n",
+    `note: --bucket and --region have no effect: '${staging}' ($THEROCK_LOCAL_STAGING_DIR) is ` +
+      "used; unset the variable to use S3, or give --output-dir\n",
   );
   const named = join(temp.path, "named");
   assert.equal((await runJson(0, [...upload, "--output-dir", named], env)).output_dir, named);

@@ -84,7 +84,7 @@ Deno.test({
     const command = ["--", "sh", "-c", `${isBad} || exit 3 # it's quoted`];
     const told = await finish(["bisect", "run", ...b.at, ...command], b.env);
     assert.equal(told.code, 4);
-    assert.match(told.stderr, /^error: Cannot run 'sh': this program may not run others[^\n]*\n$/);
+    assert.match(told.stderr, /^error: Cannot run 'sh': no permission to run programs[^\n]*\n$/);
     const asJson = await finish(["bisect", "run", "--json", ...b.at, ...command], b.env);
     const { schema, loop, error } = JSON.parse(asJson.stdout);
     assert.deepEqual([schema, error.code], ["run-outputs.bisect-loop/1", "denied"]);
@@ -109,7 +109,7 @@ Deno.test({
     );
     const { code, stdout, stderr } = await shell(b.dir, told.stdout, b.env);
     assert.deepEqual([code, stdout], [1, ""]);
-    assert.match(stderr, /^stopped: the command ended with 139; nothing is said of the commit$/m);
+    assert.match(stderr, /^stopped: the command ended with 139; the commit is not marked$/m);
     const log = await finish(["bisect", "log", "--json", ...b.at], b.env);
     assert.deepEqual(JSON.parse(log.stdout).log, []);
   },
@@ -155,7 +155,7 @@ Deno.test({
       const [command, code, text] of [
         [["sh", "-c", "exit 128"], 1, "ended with exit code 128"],
         [["sh", "-c", "kill -SEGV $$"], 1, "ended with SIGSEGV"],
-        [["no-such-program"], 2, "there is no such program"],
+        [["no-such-program"], 2, "program not found"],
       ] as const
     ) {
       const ran = await run(...command);
@@ -218,7 +218,7 @@ Deno.test("bisect: of a cache that can only be read there is a note, and it goes
     `--allow-write=${state}`,
   ]);
   assert.equal(code, 0, stderr);
-  assert.match(stderr, /^note: the cache [^\n]*cache can only be read: nothing is added to it$/m);
+  assert.match(stderr, /^note: the cache [^\n]*cache is read-only: nothing is added to it$/m);
   assert(await numberIn(stdout.trimEnd()) < 12);
 });
 

@@ -142,6 +142,6 @@ test("bisect run: it may not run programs, and prints the loop to use instead", 
   assert.equal(started.code, 0, started.stderr);
   const { code, stdout, stderr } = await bisect("run", "./test.sh");
   assert.equal(code, 4, stderr);
-  assert.match(stderr, /^error: Cannot run '.\/test.sh': this program may not run others/);
+  assert.match(stderr, /^error: Cannot run '.\/test.sh': no permission to run programs/);
   assert(stdout.startsWith(`while dir=$(${EXECUTABLE} bisect next`), stdout);
 });

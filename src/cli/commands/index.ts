@@ -30,15 +30,14 @@ export function indexCommand(context: Context): Command {
   const command = new Command("index")
     .summary("write index pages for a run or a directory")
     .description(
-      "Writes the index pages of a run anew, from what is there, or those of a local directory. " +
-        "Uploads do that by themselves. In a directory with Python packages the page is one for " +
-        "pip, and simple/ is made too.",
+      "Regenerates the index pages of a run, or of a local directory, from its contents. Uploads do " +
+        "this automatically. For a directory with Python packages, writes a page for pip and simple/.",
     )
     .addArgument(
-      new Argument("[dir]", "a local directory, in place of a run").argParser(nonEmpty),
+      new Argument("[dir]", "a local directory instead of a run").argParser(nonEmpty),
     )
-    .addOption(new Option("--force", "replace pages that something else has made"))
-    .addOption(new Option("-n, --dry-run", "print what would be written, write nothing"))
+    .addOption(new Option("--force", "replace pages written by other tools"))
+    .addOption(new Option("-n, --dry-run", "print what would be written"))
     .addHelpText(
       "after",
       `
@@ -65,11 +64,11 @@ Examples:
       });
       const where = storage.show(subject.prefix);
       if (results.length === 0) {
-        // Pages are written: that is not done in a place that nobody has named.
-        const hint = storage.dir === undefined ? "; --bucket names another place" : "";
+        // This command writes, so it does not search other buckets.
+        const hint = storage.dir === undefined ? "; use --bucket for another bucket" : "";
         throw new RunOutputsError(
           "not_found",
-          `Nothing to list: there are no files in ${where}${hint}`,
+          `Nothing to list: no files in ${where}${hint}`,
         );
       }
       for (const page of kept) output.warn(`kept '${storage.show(page)}': ${FOREIGN_PAGE}`);
@@ -88,7 +87,7 @@ Examples:
   );
 }
 
-/** What the pages are for, and where. */
+/** What the pages list, and their storage. */
 interface Target {
   readonly subject: IndexSubject;
   readonly storage: OpenStorage;
@@ -127,7 +126,7 @@ async function directoryTarget(
   return { subject, storage };
 }
 
-/** A directory called like a run is one. */
+/** Parses the name of a directory as a run's prefix, if it is one. */
 function tryRunPrefix(name: string): RunPrefix | undefined {
   try {
     return RunOutputRoot.parsePrefix(name);

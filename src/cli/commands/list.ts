@@ -29,14 +29,14 @@ export function listCommand(context: Context): Command {
   const command = new Command("list")
     .summary("list the outputs of a run")
     .description(
-      "Lists the outputs of a run by kind, with their sizes. Where the run's own manifest is " +
-        "complete it is what is read; else the storage is listed, and a file that the manifest or " +
-        "a checksum tells of and that is not there is a warning.",
+      "Lists the outputs of a run by kind, with their sizes. Reads the run's manifest if it is " +
+        "complete; otherwise lists the storage and warns of files that are missing according to the " +
+        "manifest or a checksum file.",
     )
     .addOption(
       new Option(
         "--kind <names>",
-        `only these kinds (repeat, or use commas): ${OUTPUT_KINDS.join(", ")}`,
+        `only these kinds (repeatable, or comma-separated): ${OUTPUT_KINDS.join(", ")}`,
       ).argParser(names),
     )
     .addOption(noManifest())
@@ -80,8 +80,8 @@ Examples:
     const missing = missingFiles(all, told).filter(isWanted);
     for (const { path, parts } of missing) {
       const who = parts.length === 0
-        ? "there is only its checksum"
-        : `the outputs manifest, part ${parts[0]}, tells of it`;
+        ? "only its checksum file exists"
+        : `listed in manifest part ${parts[0]}`;
       output.warn(`${path} is missing: ${who}`);
     }
     await tellUnfinished(manifest, (message) => output.warn(message));
@@ -90,7 +90,7 @@ Examples:
       const { RunOutputsError } = await import("../../errors/error.ts");
       throw new RunOutputsError(
         "not_found",
-        `None of the ${all.length} outputs of run ${root.runId} is of kind ` +
+        `None of the ${all.length} outputs of run ${root.runId} has kind ` +
           [...kinds!].join(" or "),
       );
     }

@@ -36,13 +36,13 @@ export function pathCommand(context: Context): Command {
     .description(
       "Prints where one output of a run is, or would be. Needs no network and no credentials.",
     )
-    .addArgument(new Argument("[kind]", "what kind of output; --list shows them all"))
-    .addArgument(new Argument("[args...]", "what the kind takes: a group, a file name, …"))
+    .addArgument(new Argument("[kind]", "the kind of output, see --list"))
+    .addArgument(new Argument("[args...]", "the arguments of the kind: a group, a file name, …"))
     .addOption(
-      new Option("--format <name>", "how to print it").choices(FORMATS).default("s3"),
+      new Option("--format <name>", "the output format").choices(FORMATS).default("s3"),
     )
-    .addOption(new Option("--list", "print the kinds of outputs and what they take"))
-    .addOption(stagingDir("for --format local: the directory that the path is in"))
+    .addOption(new Option("--list", "print all kinds of outputs with their arguments"))
+    .addOption(stagingDir("for --format local: the staging directory"))
     .addHelpText(
       "after",
       `
@@ -65,7 +65,7 @@ Examples:
           "Missing argument KIND: 'path --list' shows the kinds",
         );
       }
-      // A mistyped kind is told before a missing run id.
+      // Report a mistyped kind before a missing run id.
       locateKind(RunOutputRoot.forLocal({ platform: "linux" }), kind, args);
       const dir = stagingDirOf(options, context.io);
       const { format } = options;

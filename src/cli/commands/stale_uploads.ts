@@ -25,25 +25,25 @@ interface StaleUploadsOptions extends ReadCommandOptions {
 /** Builds the command. */
 export function staleUploadsCommand(context: Context): Command {
   const command = new Command("stale-uploads")
-    .summary("list and remove what killed uploads of a run left on S3")
+    .summary("list and delete unfinished uploads of a run on S3")
     .description(
-      "Lists the multipart uploads of a run that were begun and never ended. Their parts are in no\n" +
-        "list of objects, and are paid for.",
+      "Lists the unfinished multipart uploads of a run, left by killed processes. Their parts are not\n" +
+        "in any listing, but cost storage.",
     )
     .addOption(
-      new Option("--older-than <time>", "only those begun before, as in 90m, 24h, 7d")
+      new Option("--older-than <time>", "only uploads older than this, such as 90m, 24h, 7d")
         .argParser(age).default(age("24h"), "24h"),
     )
-    .addOption(new Option("--abort", "remove those that are listed, with their parts"))
-    .addOption(new Option("-n, --dry-run", "with --abort: print what would be removed"))
+    .addOption(new Option("--abort", "delete the listed uploads with their parts"))
+    .addOption(new Option("-n, --dry-run", "with --abort: print what would be deleted"))
     .addHelpText(
       "after",
       `
-'resumable' are uploads that the next upload of the same file from this machine continues. One
-that a process of this machine is at work on is 'active', and is not removed. Of other machines
-nothing is known: what is young may be somebody's who is at work.
+'resumable': the next upload of the same file from this machine resumes it. 'active': in use by a
+process of this machine; it is not deleted. The state on other machines is unknown: a young upload
+may be in progress there.
 
-Exits with 0 if there are none, with 7 if some could not be removed.
+Exits with 0 if there are none, with 7 if some could not be deleted.
 
 Examples:
   run-outputs stale-uploads --run-id 12345 --platform linux
@@ -68,7 +68,7 @@ Examples:
       ? await abortUnfinishedUploads(backend, uploads, { dryRun, signal })
       : undefined;
 
-    if (!abort && uploads.length > 0) output.note("--abort removes them");
+    if (!abort && uploads.length > 0) output.note("use --abort to delete them");
     output.result(
       () => ({
         schema: "run-outputs.stale-uploads/1",
@@ -122,8 +122,8 @@ function lines(
 }
 
 const WORDS: Readonly<Record<UploadRemoval["outcome"], string>> = {
-  aborted: "removed",
-  would_abort: "would remove",
+  aborted: "deleted",
+  would_abort: "would delete",
   active: "left alone",
   failed: "failed",
 };

@@ -62,7 +62,7 @@ Deno.test("stale-uploads: what could not be removed is told, and the code is 7",
     /^warning: [^\n]*7-linux\/b is left on the server[^\n]*too many requests[^\n]*\n$/,
   );
   assert.match(out, /^failed .* b$/m);
-  assert.match(out, /^3 unfinished uploads, 0 B, 2 removed, 1 failed, older than 0s/m);
+  assert.match(out, /^3 unfinished uploads, 0 B, 2 deleted, 1 failed, older than 0s/m);
 
   proxy.set({ when: isDelete, fault, times: Infinity });
   const again = await run([...args, "--json"], env);
@@ -73,7 +73,7 @@ Deno.test("stale-uploads: what could not be removed is told, and the code is 7",
   ]);
 
   proxy.set();
-  assert.match((await runs(0, args, env)).out, /1 removed/);
+  assert.match((await runs(0, args, env)).out, /1 deleted/);
 });
 
 Deno.test("upload: where parts stay on the server, it is told how to go on", async () => {

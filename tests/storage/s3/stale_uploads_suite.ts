@@ -137,7 +137,7 @@ export function staleUploadsSuite(name: string, open: OpenServer): void {
     const { out, err } = await runs(0, c.args, c.env);
     assert.match(out, /^\d+ s +5 parts +15\.0 kB .*a\.bin$/m);
     assert.match(out, /^3 unfinished uploads, 16\.0 kB, older than 0s, in s3:\/\/.*\/7-linux$/m);
-    assert.equal(err, "note: --abort removes them\n");
+    assert.equal(err, "note: use --abort to delete them\n");
   });
 
   test("none is no failure; what is younger than a day is not listed", async (c) => {
@@ -167,8 +167,8 @@ export function staleUploadsSuite(name: string, open: OpenServer): void {
     ]);
     assert.equal((await c.keys()).length, 3);
     const { out, err } = await runs(0, [...c.args, "--abort"], c.env);
-    assert.match(out, /^removed +\d+ s +2 parts +3\.0 kB .*a\.bin$/m);
-    assert.match(out, /^2 unfinished uploads, 4\.0 kB, 2 removed, older than 0s/m);
+    assert.match(out, /^deleted +\d+ s +2 parts +3\.0 kB .*a\.bin$/m);
+    assert.match(out, /^2 unfinished uploads, 4\.0 kB, 2 deleted, older than 0s/m);
     assert.equal(err, "");
     assert.deepEqual(await c.keys(), ["7-linux-old/a.bin"]);
   });

@@ -1,5 +1,5 @@
 /**
- * `run-outputs bisect`: the group of the commands that look for the first bad commit.
+ * `run-outputs bisect`: the parent of the commands that find the first bad commit.
  *
  * @module
  */
@@ -17,10 +17,10 @@ import { bisectVerdictCommand } from "./verdict.ts";
 /** Builds the command. */
 export function bisectCommand(context: Context): Command {
   return new Command("bisect")
-    .summary("find the commit that broke something, by the artifacts of commits")
+    .summary("find the commit that broke something, using CI artifacts")
     .description(
-      "Finds the first bad commit between a good and a bad one, as git bisect does, but with what " +
-        "CI has built: nothing is compiled. Commits without artifacts are passed over.",
+      "Finds the first bad commit between a good and a bad one, like git bisect, but with artifacts " +
+        "built by CI: nothing is compiled. Commits without artifacts are skipped.",
     )
     .addCommand(bisectStartCommand(context))
     .addCommand(bisectVerdictCommand("good", context))

@@ -1,5 +1,5 @@
 /**
- * The command that `run-outputs bisect run` tests commits with.
+ * Runs the user's test command for `run-outputs bisect run`.
  *
  * @module
  */
@@ -12,23 +12,23 @@ import { short } from "./report.ts";
 /** The exit code that says that a commit can't be tested. */
 const SKIP = 125;
 
-/** From here on an exit code says that the command itself came to harm. */
+/** From this exit code on, the command itself failed. */
 const HARM = 126;
 
-/** The exit codes of a shell that could not run what it was told to. */
+/** The exit codes of a shell that could not run a command. */
 const NOT_RUN = [126, 127];
 
-/** How long to read on when the command has ended: what it has started may print for ever. */
+/** How long to read output after the command ended, in milliseconds: its children may continue. */
 const REST = 500;
 
-/** How long a command that is to end has for it, in milliseconds. */
+/** How long an aborted command has to exit, in milliseconds. */
 const GRACE = 1000;
 
 /**
- * Whether this program may start another one. Nobody is asked for it.
+ * Whether this process has the permission to run a program. It never prompts.
  *
  * @param program The program.
- * @returns Whether that was granted.
+ * @returns Whether the permission is granted.
  */
 export async function mayRun(program: string): Promise<boolean> {
   const { state } = await Deno.permissions.query({ name: "run", command: program });
@@ -36,12 +36,12 @@ export async function mayRun(program: string): Promise<boolean> {
 }
 
 /**
- * Makes a test of a command.
+ * Creates a test that runs a command.
  *
  * @param command The command and its arguments.
- * @param onOutput Gets what it prints on standard output: our own is for the result.
- * @returns The test. It fails with `failed`, if the command came to harm; `invalid`, if there is no
- * such command.
+ * @param onOutput Receives its standard output, because ours is for the result.
+ * @returns The test. It fails with `failed`, if the command itself failed; `invalid`, if the command
+ * does not exist.
  */
 export function commandTest(
   command: readonly string[],
@@ -65,14 +65,14 @@ export function commandTest(
     const { code, signal: killer } = await finish(child, onOutput, signal);
     if (killer !== null || code >= HARM || code < 0) {
       const why = NOT_RUN.includes(code)
-        ? ": something was not found or can't be run (where that is the commit's fault, let it end " +
-          "with another one)"
+        ? ": a program was not found or can't be run (if that is the commit's fault, exit with " +
+          "another code)"
         : "";
       throw new RunOutputsError(
         "failed",
         `Cannot test ${short(commit.sha)}: '${program}' ended with ${
           killer ?? `exit code ${code}`
-        }${why}; nothing is said of the commit, the same command goes on with it`,
+        }${why}; the commit is not marked, run the same command again to continue`,
       );
     }
     const verdict = code === 0 ? "good" : code === SKIP ? "skip" : "bad";
@@ -83,14 +83,14 @@ export function commandTest(
 function cannotStart(program: string, cause: unknown): RunOutputsError {
   const options = { cause };
   if (cause instanceof Deno.errors.NotFound) {
-    const message = `Cannot run '${program}': there is no such program; check its path`;
+    const message = `Cannot run '${program}': program not found; check its path`;
     return new RunOutputsError("invalid", message, options);
   }
   const reason = (cause as Error).message.split("\n")[0];
   return new RunOutputsError("failed", `Cannot run '${program}': ${reason}`, options);
 }
 
-/** Waits for the end of the command, not for that of what it has started. */
+/** Waits for the command to exit, but not for its children. */
 async function finish(
   child: Deno.ChildProcess,
   onOutput: (text: string) => void,
@@ -98,7 +98,7 @@ async function finish(
 ): Promise<Deno.CommandStatus> {
   const reader = child.stdout.getReader();
   const reading = pass(reader, onOutput);
-  // It is waited for below; until then a failure must not look as if nobody cared.
+  // It is awaited below; avoid an unhandled rejection until then.
   reading.catch(() => {});
   const timers: ReturnType<typeof setTimeout>[] = [];
   const later = (ms: number, act: () => void) => timers.push(setTimeout(act, ms));
@@ -125,7 +125,7 @@ function end(child: Deno.ChildProcess, signal: Deno.Signal): void {
   try {
     child.kill(signal);
   } catch {
-    // It has just ended.
+    // It has already exited.
   }
 }
 

@@ -15,10 +15,10 @@ import { Output } from "../../terminal/output.ts";
 /** Builds the command. */
 export function bisectLogCommand(context: Context): Command {
   const command = new Command("log")
-    .summary("print what was said so far")
+    .summary("print the verdicts so far")
     .description(
-      "Prints what was said so far, as a shell's script that says it again: keep it, change what " +
-        "was wrong, 'bisect reset', and run it.",
+      "Prints the verdicts so far as a shell script that repeats them. To correct a mistake, save " +
+        "and edit it, run 'bisect reset', and run the script.",
     )
     .addHelpText(
       "after",

@@ -17,15 +17,14 @@ export function bisectNextCommand(context: Context): Command {
   const command = new Command("next")
     .summary("print the directory of the commit to test")
     .description(
-      "Prints the directory of the commit to test, and fetches its artifacts if they are not there: " +
-        "after an interruption, or to see it again. If nothing is left to test it prints the first " +
-        "bad commit.",
+      "Prints the directory of the commit to test, and fetches its artifacts if needed. Use it after " +
+        "an interruption. If nothing is left to test, it prints the first bad commit.",
     )
     .addHelpText(
       "after",
       `
-Exits with 3 if the first bad commit is found, with 7 if several can't be told apart: then nothing
-is left to test.
+Exits with 3 if the first bad commit is found, with 7 if several remain possible and nothing is left
+to test.
 
 Examples:
   run-outputs bisect next

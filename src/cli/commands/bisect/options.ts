@@ -1,6 +1,6 @@
 /**
- * The options of `run-outputs bisect start`, and how they are kept for the commands that go on with
- * it: as a command line that gives the same again, wherever and whenever it is read.
+ * The options of `run-outputs bisect start`, and their storage for the later commands, as a command
+ * line with the same meaning in any directory and at any time.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import type { OutputOptions } from "../../terminal/output.ts";
 import { namedRepository, platformOf } from "../../run_root.ts";
 import { stagingDirOf } from "../../storage.ts";
 
-/** The values of the options that say what is fetched for each commit, from where and how. */
+/** The values of the options for fetching the artifacts of each commit. */
 export interface BisectFetchOptions
   extends Omit<FetchCommandOptions, "cacheDir" | "manifest">, FindCommandOptions {
   /** The globs of archives. */
@@ -33,13 +33,13 @@ export interface BisectOptions extends OutputOptions {
   readonly stateDir: string;
 }
 
-/** Where a bisect is kept, if nobody says otherwise. */
+/** The default of `--state-dir`. */
 export const STATE_DIR = ".run-outputs-bisect";
 
-/** The directory in it that has those of the commits, if nobody says otherwise. */
+/** The directory in it for the commits, by default. */
 export const COMMITS = "commits";
 
-/** The options of other commands that `bisect start` takes too, with the same meaning. */
+/** The options that `bisect start` shares with other commands. */
 const TAKEN: ReadonlySet<string> = new Set([
   "--exclude",
   "--artifact-group",
@@ -76,15 +76,15 @@ const TAKEN: ReadonlySet<string> = new Set([
   "--no-sign-request",
 ]);
 
-/** Those whose values are paths. */
+/** The options whose values are paths. */
 const PATHS: ReadonlySet<string> = new Set(["outputDir", "familiesFile", "cacheDir", "stagingDir"]);
 
-/** Adds the options that say what is fetched, from where and how. */
+/** Adds the options for fetching. */
 export function withBisectFetchOptions(command: Command): Command {
   command.addOption(
     new Option(
       "-o, --output-dir <dir>",
-      "the directory that gets a directory for each commit (default: commits in --state-dir)",
+      "the parent of the directories of commits (default: commits in --state-dir)",
     ),
   );
   const donors = [withFetchOptions, withFindOptions, withReadOptions]
@@ -100,26 +100,26 @@ export function withBisectFetchOptions(command: Command): Command {
     .addOption(
       new Option(
         "--cache-dir <dir>",
-        "keep archives and GitHub's answers here (default: ${XDG_CACHE_HOME:-~/.cache}/run-outputs)",
+        "cache archives and GitHub's responses here (default: ${XDG_CACHE_HOME:-~/.cache}/run-outputs)",
       ).helpGroup("Options for the cache:"),
     )
     .addOption(
-      new Option("--no-cache", "keep no archives, and fetch none ahead")
+      new Option("--no-cache", "don't cache archives, and don't prefetch")
         .helpGroup("Options for the cache:"),
     );
 }
 
-/** Adds the options that all commands of a bisect take. */
+/** Adds the options that all bisect commands have. */
 export function withBisectOptions(command: Command): Command {
   return withOutputOptions(
     command.addOption(
-      new Option("--state-dir <dir>", "where the bisect is kept").default(STATE_DIR),
+      new Option("--state-dir <dir>", "the directory for the bisect's state").default(STATE_DIR),
     ),
   );
 }
 
 /**
- * Checks options that exclude each other.
+ * Rejects options that can't be combined.
  *
  * @param options The values.
  * @throws {RunOutputsError} `invalid`, naming both.
@@ -139,13 +139,13 @@ export function checkBisectOptions(options: BisectFetchOptions): void {
 }
 
 /**
- * Fixes what depends on where and when a command runs: directories, the repository, the platform,
- * the cache.
+ * Resolves what depends on the place and time of a command: directories, repository, platform and
+ * cache.
  *
  * @param options The values.
  * @param stateDir The bisect's directory.
  * @param io The environment.
- * @returns The same, with nothing left to the environment but what servers and credentials need.
+ * @returns The resolved options. Only server and credential settings still depend on the environment.
  */
 export function settled(
   options: BisectFetchOptions,
@@ -174,7 +174,7 @@ export function settled(
  * Writes options as a command line.
  *
  * @param options The values.
- * @returns Arguments from which {@linkcode readBisectArgs} makes the same values.
+ * @returns Arguments that {@linkcode readBisectArgs} parses to the same values.
  */
 export function bisectArgs(options: BisectFetchOptions): string[] {
   const values = options as unknown as Readonly<Record<string, unknown>>;
@@ -196,11 +196,11 @@ export function bisectArgs(options: BisectFetchOptions): string[] {
 }
 
 /**
- * Reads what {@linkcode bisectArgs} has written.
+ * Parses the arguments of {@linkcode bisectArgs}.
  *
  * @param args The arguments.
  * @returns The values.
- * @throws {RunOutputsError} `integrity`, if they are none.
+ * @throws {RunOutputsError} `integrity`, if they are invalid.
  */
 export function readBisectArgs(
   args: readonly string[],
@@ -214,7 +214,7 @@ export function readBisectArgs(
     throw new RunOutputsError(
       "integrity",
       `Cannot read the options of the bisect: ${cause.message}; 'run-outputs bisect reset' ` +
-        "removes it",
+        "deletes it",
       { cause },
     );
   }

@@ -15,11 +15,11 @@ import { Output, plural } from "../../terminal/output.ts";
 /** Builds the command. */
 export function bisectPrefetchCommand(context: Context): Command {
   const command = new Command("prefetch")
-    .summary("fetch ahead, while a commit is tested")
+    .summary("download the next commits while one is tested")
     .description(
-      "Fetches the archives of both commits that can be next into the cache, while the one that " +
-        "was fetched is tested: 'bisect good' and 'bisect bad' are faster then. It can be " +
-        "interrupted at any time, and never fails for what it can't fetch.",
+      "Downloads the archives of both possible next commits into the cache while you test the " +
+        "current one, to make 'bisect good' and 'bisect bad' faster. You can interrupt it at any " +
+        "time. Downloads that fail are not an error.",
     )
     .addHelpText(
       "after",
@@ -49,12 +49,12 @@ Examples:
     signal.throwIfAborted();
     output.result(
       () => ({ schema: "run-outputs.bisect-prefetch/1", fetched }),
-      () => [`fetched ${plural(fetched.length, "commit")} ahead`],
+      () => [`prefetched ${plural(fetched.length, "commit")}`],
     );
   });
 }
 
-/** Keeps what was found, so that nobody asks again; unless somebody else works on it for long. */
+/** Saves what was found, unless another process keeps the bisect locked. */
 async function remember(
   stateDir: string,
   startedAt: string,

@@ -1,5 +1,5 @@
 /**
- * What the commands of a bisect print: the commit to test, or the end.
+ * The report of the bisect commands: the commit to test, or the result.
  *
  * @module
  */
@@ -13,12 +13,11 @@ import { EXIT } from "../../exit_codes.ts";
 import { columns, type Output, plural } from "../../terminal/output.ts";
 
 /**
- * Prints what comes next: of a test the directory, of an end the first bad commit or the commits
- * that can be it.
+ * Prints the next step: the directory to test, or the first bad commit, or the remaining suspects.
  *
- * @param step What comes next; `undefined`, if nothing is to be fetched now.
+ * @param step The next step; `undefined` with `--no-fetch`.
  * @param state The bisect.
- * @param output Where to.
+ * @param output Receives the report.
  * @returns The exit code.
  */
 export async function tellNext(
@@ -46,20 +45,20 @@ export async function tellNext(
 }
 
 /**
- * Says which commit is tested, and how far the bisect is.
+ * Reports which commit is tested, and the progress.
  *
  * @param commit The commit.
- * @param survey How far it is.
- * @param output Where to.
+ * @param survey The progress.
+ * @param output Receives the note.
  */
 export function tellTest(commit: BisectCommit, survey: BisectSurvey, output: Output): void {
   output.note(`${howFar(survey)}; now ${nameOf(commit)}`);
 }
 
 /**
- * How far a bisect is, in words.
+ * The progress of a bisect in words.
  *
- * @param survey How far it is.
+ * @param survey The progress.
  * @returns A part of a sentence.
  */
 export function howFar({ suspects, testable, steps }: BisectSurvey): string {
@@ -70,10 +69,10 @@ export function howFar({ suspects, testable, steps }: BisectSurvey): string {
 }
 
 /**
- * The exit code of what comes next.
+ * The exit code of a step.
  *
- * @param step What comes next.
- * @returns 7 of an end with several commits.
+ * @param step The step.
+ * @returns 7, if the bisect ended with several suspects; else 0.
  */
 export function exitCodeOfStep(step: BisectStep): number {
   return step.kind === "suspects" ? EXIT.incomplete : EXIT.done;
@@ -99,9 +98,9 @@ function headJson(status: BisectStep["kind"] | "pending", state: BisectState) {
 }
 
 /**
- * The JSON form of how far a bisect is.
+ * The JSON form of the progress.
  *
- * @param survey How far it is.
+ * @param survey The progress.
  * @returns Members of a document.
  */
 function surveyJson({ suspects, testable, steps }: BisectSurvey) {
@@ -109,7 +108,7 @@ function surveyJson({ suspects, testable, steps }: BisectSurvey) {
 }
 
 /**
- * The JSON form of what a bisect is about.
+ * The JSON form of the range of a bisect.
  *
  * @param state The bisect.
  * @returns Members of a document.
@@ -120,9 +119,9 @@ export function endsJson(state: BisectState) {
 }
 
 /**
- * The end of a bisect, for people.
+ * The result of a bisect as text.
  *
- * @param ending The end.
+ * @param ending The result.
  * @param state The bisect.
  * @returns The lines.
  */
@@ -136,7 +135,7 @@ export function endingLines({ kind, suspects }: BisectEnding, state: BisectState
     ];
   }
   return [
-    `The first bad commit is one of these ${suspects.length}; no test can tell them apart:`,
+    `The first bad commit is one of these ${suspects.length}; no available test can narrow it down:`,
     ...columns(
       suspects.map((commit) => {
         const why = whyUntested(commit, state);
@@ -146,12 +145,12 @@ export function endingLines({ kind, suspects }: BisectEnding, state: BisectState
   ];
 }
 
-/** A commit, for people. */
+/** A commit as text. */
 export function nameOf({ sha, title }: BisectCommit): string {
   return `${short(sha)} ${title}`;
 }
 
-/** A SHA, for people. */
+/** An abbreviated SHA. */
 export function short(sha: string): string {
   return sha.slice(0, 10);
 }
@@ -160,7 +159,7 @@ function commitJson({ sha, title, date, url }: BisectCommit) {
   return { sha, title, date, url };
 }
 
-/** A commit that can be the first bad one, and why it was not tested. */
+/** The JSON form of a suspect, and why it was not tested. */
 export function suspectJson(commit: BisectCommit, state: BisectState) {
   return { ...commitJson(commit), reason: whyUntested(commit, state) || undefined };
 }

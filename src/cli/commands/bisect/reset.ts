@@ -17,9 +17,9 @@ import { Output } from "../../terminal/output.ts";
 /** Builds the command. */
 export function bisectResetCommand(context: Context): Command {
   const command = new Command("reset")
-    .summary("end it: remove what it knows, and its directories")
+    .summary("end the bisect and delete its state and directories")
     .description(
-      "Ends a bisect: removes what it knows and the directories of its commits. The cache stays.",
+      "Ends a bisect: deletes its state and the directories of its commits. The cache is kept.",
     )
     .addHelpText(
       "after",
@@ -53,16 +53,16 @@ Examples:
         },
       });
     });
-    // What is not empty has something of somebody else's.
+    // A directory that is not empty contains files of others: keep it.
     for (const dir of [commits, stateDir]) await Deno.remove(dir).catch(() => {});
     output.result(
       () => ({ schema: "run-outputs.bisect-reset/1", state_dir: resolve(stateDir), removed }),
-      () => [`removed the bisect in ${stateDir}`],
+      () => [`deleted the bisect in ${stateDir}`],
     );
   });
 }
 
-/** The state, if it can be read; one that can't be must not keep itself from being removed. */
+/** The state, if it can be read. An unreadable state must not prevent the reset. */
 async function readable(
   store: { read(): Promise<BisectState | undefined> },
   output: Output,
@@ -73,7 +73,7 @@ async function readable(
     return state;
   } catch (error) {
     if (!(error instanceof RunOutputsError)) throw error;
-    output.warn(`${error.message}; what it has put into an --output-dir stays`);
+    output.warn(`${error.message}; files in an --output-dir are kept`);
     return undefined;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * `run-outputs bisect run`: the one part of the program that starts others.
+ * `run-outputs bisect run`: the only command that runs other programs.
  *
  * @module
  */
@@ -17,22 +17,22 @@ import { Output } from "../../terminal/output.ts";
 /** Builds the command. */
 export function bisectRunCommand(context: Context): Command {
   const command = new Command("run")
-    .summary("test commit after commit with a command")
+    .summary("test all commits with a command")
     .description(
       "Runs a command for each commit to test, with the directory of its artifacts in " +
-        "$RUN_OUTPUTS_DIR, until the first bad commit is found. Meanwhile the artifacts of both " +
-        "commits that can be next are fetched into the cache.",
+        "$RUN_OUTPUTS_DIR, until the first bad commit is found. Meanwhile, it downloads the " +
+        "artifacts of both possible next commits into the cache.",
     )
     .addArgument(new Argument("<command...>", "the command and its arguments, after '--'"))
     .addHelpText(
       "after",
       `
-The command's exit code says what the commit is: 0 good, 125 can't be tested, any other up to 124
-bad. A higher one, or a signal, stops the bisect; it can go on later. 126 and 127 are a shell's for
-what it can't run or find. What the command prints goes to standard error.
+The command's exit code is the verdict: 0 is good, 125 can't be tested, any other code up to 124 is
+bad. A higher code or a signal stops the bisect; you can continue it later. A shell returns 126 and
+127 for commands that it can't run or find. The command's output goes to standard error.
 
-Running a command needs the permission to (deno run --allow-run); the executable does not have it.
-Then this prints a shell's loop that does the same, and exits with 4.
+Running a command needs permission (deno run --allow-run), which the executable does not have. In
+that case this prints a shell loop that does the same, and exits with 4.
 
 Examples:
   run-outputs bisect run -- ./test.sh
@@ -70,10 +70,10 @@ function tellLoop(
   output: Output,
   context: Context,
 ): void {
-  const message = `Cannot run '${test[0]}': this program may not run others; this loop in a ` +
-    "shell does the same";
+  const message = `Cannot run '${test[0]}': no permission to run programs; run this shell loop ` +
+    "instead";
   output.error(message);
-  // The executable knows where it is; what starts the sources is known to the user alone.
+  // The executable knows its own path. How the sources are run is only known to the user.
   const program = Deno.build.standalone ? Deno.execPath() : undefined;
   const loop = loopLines(test, stateDir, program);
   output.result(

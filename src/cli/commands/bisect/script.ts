@@ -1,6 +1,6 @@
 /**
- * A bisect as text for a shell: what was said so far, to be said again; and the loop that does what
- * `bisect run` does, where this program may not run others.
+ * Shell scripts for a bisect: one that repeats the verdicts so far, and a loop that does the same as
+ * `bisect run` without the permission to run programs.
  *
  * @module
  */
@@ -12,11 +12,11 @@ import { argsOf } from "./session.ts";
 import { endingLines, nameOf } from "./report.ts";
 
 /**
- * Writes what was said so far as commands. A shell that runs them makes the same bisect.
+ * Writes the verdicts so far as commands. Running them repeats the bisect.
  *
  * @param state The bisect.
- * @param ending Its end, if it is over.
- * @param stateDir Where it is kept.
+ * @param ending Its result, if it has ended.
+ * @param stateDir Its state directory.
  * @returns The lines.
  */
 export function logLines(
@@ -43,11 +43,11 @@ export function logLines(
 }
 
 /**
- * Writes the loop that does what `bisect run` does, its exit code included.
+ * Writes a loop that does the same as `bisect run`, with the same exit code.
  *
- * @param test The command that tests, and its arguments.
- * @param stateDir Where the bisect is kept.
- * @param program This program, as a shell finds it.
+ * @param test The test command and its arguments.
+ * @param stateDir The state directory.
+ * @param program The command that runs this program.
  * @returns The lines.
  */
 export function loopLines(
@@ -66,13 +66,13 @@ export function loopLines(
     '  if [ "$code" -eq 0 ]; then verdict=good',
     '  elif [ "$code" -eq 125 ]; then verdict=skip',
     '  elif [ "$code" -lt 126 ]; then verdict=bad',
-    '  else echo "stopped: the command ended with $code; nothing is said of the commit" >&2',
+    '  else echo "stopped: the command ended with $code; the commit is not marked" >&2',
     "    dir= code=1; break; fi",
     `  ${bisect("$verdict", "--no-fetch")} || { code=$?; dir=; break; }`,
     "done",
     'if [ -n "$dir" ]; then',
     '  echo "$dir"',
-    "  # With 3 and a result 'next' says that the first bad commit is found.",
+    "  # 'next' exits with 3 if the first bad commit is found.",
     '  if [ "$code" -eq 3 ]; then code=0; fi',
     "fi",
     '(exit "$code")',
@@ -92,7 +92,7 @@ function comment(text: string): string {
   return `# ${text}`;
 }
 
-/** A word as a POSIX shell reads it. */
+/** A word quoted for a POSIX shell. */
 function quoted(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word) && !/^\w+=/.test(word)) return word;
   return `'${word.replaceAll("'", `'\\''`)}'`;

@@ -1,5 +1,5 @@
 /**
- * A bisect as the commands work on it: its directory, locked, and where its artifacts are from.
+ * Opens a bisect for a command: its locked state directory, and the source of its artifacts.
  *
  * @module
  */
@@ -21,17 +21,17 @@ import { withProgress } from "../../terminal/progress.ts";
 import { searchPatterns, selectionOf } from "../../selection.ts";
 import { openForReading, stateDir } from "../../storage.ts";
 
-/** What a command has of the world. */
+/** What a command passes to a session. */
 export interface SessionWorld {
   /** The environment. */
   readonly io: Io;
-  /** Where notes go. */
+  /** Receives notes. */
   readonly output: Output;
-  /** Stops everything. */
+  /** Aborts everything. */
   readonly signal: AbortSignal;
 }
 
-/** What of the settings is in the state. */
+/** The settings in the state. */
 interface Settings {
   readonly args: readonly string[];
 }
@@ -39,7 +39,7 @@ interface Settings {
 /**
  * The settings of a bisect, for its state.
  *
- * @param args The options it was started with.
+ * @param args The options of `bisect start`.
  * @returns The settings.
  */
 export function bisectSettings(args: readonly string[]): Readonly<Record<string, unknown>> {
@@ -47,10 +47,10 @@ export function bisectSettings(args: readonly string[]): Readonly<Record<string,
 }
 
 /**
- * The arguments that a bisect was started with.
+ * The arguments of `bisect start`.
  *
  * @param state The bisect.
- * @returns The arguments of `bisect start`, without the ends.
+ * @returns The arguments, without the good and bad commits.
  * @throws {RunOutputsError} `integrity`, if the state has none.
  */
 export function argsOf({ settings }: BisectState): readonly string[] {
@@ -58,26 +58,26 @@ export function argsOf({ settings }: BisectState): readonly string[] {
   if (Array.isArray(args) && args.every((arg) => typeof arg === "string")) return args;
   throw new RunOutputsError(
     "integrity",
-    "Cannot read the options of the bisect: settings.args is no list of texts; 'run-outputs " +
-      "bisect reset' removes it",
+    "Cannot read the options of the bisect: settings.args is not a list of strings; 'run-outputs " +
+      "bisect reset' deletes it",
   );
 }
 
-/** Where the artifacts of a bisect are from. */
+/** The source of a bisect's artifacts. */
 export interface OpenSource extends Disposable {
   /** The source. */
   readonly source: BisectSource;
-  /** Who tells it of runs. */
+  /** The GitHub client that it uses. */
   readonly github: GithubClient;
 }
 
 /**
- * Opens where the artifacts of a bisect are from, as its options say.
+ * Opens the source of a bisect's artifacts.
  *
- * @param args The options, as {@linkcode argsOf} has them.
- * @param world The world.
- * @returns The source; to be disposed of.
- * @throws {RunOutputsError} What keeps storage or cache from being opened.
+ * @param args The options, from {@linkcode argsOf}.
+ * @param world The environment.
+ * @returns The source. Dispose of it.
+ * @throws {RunOutputsError} If the storage or the cache can't be opened.
  */
 export async function openBisectSource(
   args: readonly string[],
@@ -107,7 +107,7 @@ export async function openBisectSource(
       during: async (plan, fetch) => {
         plan.notes.forEach((text) => output.note(text));
         plan.warnings.forEach((text) => output.warn(text));
-        // Archives are downloaded under other directories than they are planned for.
+        // Archives are downloaded to other directories than planned.
         const progress = { verb: "fetched", files: plan.items, keyOf: basename, io };
         const report = await withProgress({ ...progress, quiet: output.quiet }, fetch);
         for (const { warnings } of [...report.results, report]) {
@@ -124,11 +124,11 @@ export async function openBisectSource(
 }
 
 /**
- * Opens the directory of a bisect, and where its artifacts are from.
+ * Opens the state directory of a bisect and the source of its artifacts.
  *
  * @param stateDir The directory.
- * @param world The world.
- * @param use What is done with it.
+ * @param world The environment.
+ * @param use Works with them.
  * @returns What `use` returns.
  * @throws {RunOutputsError} `not_found`, if there is no bisect; what `use` throws.
  */
@@ -147,12 +147,12 @@ export async function withBisectParts<T>(
 }
 
 /**
- * Opens the directory of a bisect.
+ * Opens the state directory of a bisect.
  *
  * @param stateDir The directory.
- * @param world The world.
- * @param use What is done with it.
- * @param create Make the directory if there is none.
+ * @param world The environment.
+ * @param use Works with it.
+ * @param create Whether to create the directory if it does not exist.
  * @returns What `use` returns.
  */
 export async function withBisectStore<T>(
@@ -167,11 +167,11 @@ export async function withBisectStore<T>(
 }
 
 /**
- * What a bisect works with.
+ * Combines what a bisect works with.
  *
- * @param store Where its state is.
- * @param source Where its artifacts are from.
- * @param output Where is told which commits have none.
+ * @param store Its state.
+ * @param source The source of its artifacts.
+ * @param output Receives notes about commits without artifacts.
  * @returns The parts.
  */
 export function partsOf(store: BisectStore, source: BisectSource, output: Output): BisectParts {
@@ -183,7 +183,7 @@ export function partsOf(store: BisectStore, source: BisectSource, output: Output
   };
 }
 
-/** A staging directory that this command's environment names is not the one of the bisect. */
+/** Hides `$THEROCK_LOCAL_STAGING_DIR`: the bisect keeps the one of `bisect start`. */
 function withoutStagingDir(io: Io): Io {
   return {
     stdout: (text) => io.stdout(text),

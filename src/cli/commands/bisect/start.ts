@@ -45,28 +45,28 @@ const BAD = "--bad <commit>";
 /** Builds the command. */
 export function bisectStartCommand(context: Context): Command {
   const command = new Command("start")
-    .summary("begin, and fetch the artifacts of the middle commit")
+    .summary("start a bisect and fetch the artifacts of the middle commit")
     .description(
-      "Asks GitHub for the commits between a good and a bad one, fetches the artifacts of the " +
-        "middle one of those that have any, and prints their directory.",
+      "Queries GitHub for the commits between a good and a bad one, fetches the artifacts of the " +
+        "middle commit that has any, and prints their directory.",
     )
     .addArgument(
       new Argument("[include...]", "globs of artifacts to fetch, such as 'blas_*' (default: all)"),
     )
-    .option(GOOD, "a commit without the trouble: a SHA, a branch, a tag (required)")
-    .option(BAD, "a later one that has it (required)")
+    .option(GOOD, "a good commit: a SHA, a branch, a tag (required)")
+    .option(BAD, "a later, bad commit (required)")
     .addOption(
-      new Option("--first-parent", "only commits of the branch itself, not those merged into it"),
+      new Option("--first-parent", "only commits of the branch itself, not of merged branches"),
     )
-    .addOption(new Option("--no-fetch", "fetch nothing: 'bisect next' does"))
+    .addOption(new Option("--no-fetch", "don't fetch yet; 'bisect next' does"))
     .addHelpText(
       "after",
       `
-Test what is in the directory, then say 'run-outputs bisect good', 'bad' or 'skip'; or let
-'run-outputs bisect run' do it all. All that was said is in --state-dir, so it can be interrupted at
-any time. The artifacts of commits that were tested are removed; the cache keeps the archives.
+Test the contents of the directory, then run 'run-outputs bisect good', 'bad' or 'skip'. Or let
+'run-outputs bisect run' do everything. The state is kept in --state-dir, so you can interrupt the
+bisect at any time. The artifacts of tested commits are deleted; the cache keeps the archives.
 
-Exits with 7 if several commits are left that can't be told apart.
+Exits with 7 if several commits remain possible.
 
 Examples:
   run-outputs bisect start --good v1.0 --bad main --artifact-group gfx94X-dcgpu
@@ -98,7 +98,7 @@ Examples:
         try {
           await begin(store, world, args, { ...options, good, bad, repo: chosen.repo }, context);
         } catch (error) {
-          // A bisect that has not begun leaves nothing.
+          // A bisect that did not start leaves nothing behind.
           if (await store.read() === undefined) await store.remove();
           throw error;
         }

@@ -19,35 +19,33 @@ interface Options extends BisectOptions {
 }
 
 const MEANS: Readonly<Record<BisectVerdict, string>> = {
-  good: "it does not have the trouble",
-  bad: "it has the trouble",
-  skip: "it can't be tested",
+  good: "good",
+  bad: "bad",
+  skip: "untestable",
 };
 
 /**
  * Builds one of the commands.
  *
- * @param verdict What it says.
+ * @param verdict The verdict.
  * @param context The context.
  * @returns The command.
  */
 export function bisectVerdictCommand(verdict: BisectVerdict, context: Context): Command {
   const command = new Command(verdict)
-    .summary(`say of a commit that ${MEANS[verdict]}`)
+    .summary(`mark a commit as ${MEANS[verdict]}`)
     .description(
-      `Says of the commit that was fetched that ${
-        MEANS[verdict]
-      }, fetches the next one and prints ` +
-        "its directory; or prints the first bad commit.",
+      `Marks the current commit as ${MEANS[verdict]}, then fetches the next one and prints its ` +
+        "directory, or prints the first bad commit.",
     )
     .addArgument(
-      new Argument("[commit...]", "of these commits in place of the one that was fetched"),
+      new Argument("[commit...]", "mark these commits instead of the current one"),
     )
-    .addOption(new Option("--no-fetch", "only say it: 'bisect next' fetches"))
+    .addOption(new Option("--no-fetch", "don't fetch yet; 'bisect next' does"))
     .addHelpText(
       "after",
       `
-Exits with 7 if several commits are left that can't be told apart.
+Exits with 7 if several commits remain possible.
 
 Examples:
   run-outputs bisect ${verdict}

@@ -25,10 +25,9 @@ export function copyCommand(context: Context): Command {
   const command = new Command("copy")
     .summary("copy a run's outputs to another run, bucket or directory")
     .description(
-      "Copies the outputs of a run, all of them or some, with their checksums, their content types " +
-        "and the run's manifest. S3 copies by itself; into and out of a directory the bytes are " +
-        "held against their hashes. What is there already is not copied again: a second run " +
-        "continues.",
+      "Copies all or selected outputs of a run, with checksum files, content types and the manifest. " +
+        "Inside S3 the server copies; all other copies verify checksums. Existing files are skipped, " +
+        "so a repeated copy resumes.",
     )
     .addArgument(
       new Argument("[include...]", "globs of paths in the run, such as 'blas_*' (default: all)"),
@@ -36,13 +35,13 @@ export function copyCommand(context: Context): Command {
     .addHelpText(
       "after",
       `
-With a group, targets or components only artifacts are copied. The checksum beside an archive goes
-with it. The parts of the manifest come last, each if all it tells of was copied; a selection gets
-parts that tell of just its files. A copy into a directory keeps the run's own name, where no other
-is said.
+With a group, targets or components, only artifacts are copied. The checksum file of an archive is
+copied with it. The parts of the manifest are written last, each if all its files were copied; a
+selection gets parts with just its files. A copy to a directory keeps the run's name unless you give
+another.
 
-Exits with 6 if a file is not what its checksum says, with 7 if one is missing or failed, with 3 if
-the run has nothing that matches.
+Exits with 6 on a checksum mismatch, with 7 if a file is missing or failed, with 3 if nothing
+matches.
 
 Examples:
   run-outputs copy --source-run-id 12345 --run-id 67890
@@ -87,7 +86,7 @@ Examples:
           }),
       );
       const shown = inLayoutOf(plan, target);
-      // A mirror has the pages of its source; those of a selection would tell of other files.
+      // A full copy has the pages of its source. For a selection these would list other files.
       const index = plan.whole || options.index === false
         ? { results: [], kept: [] }
         : await writeIndex(to, shown, copied.results, signal);
@@ -96,7 +95,7 @@ Examples:
       tellTrouble(results, output);
       await tellUnfinished(manifest, (message) => output.warn(`at the source ${message}`));
       for (const { part, reason } of copied.withheld) {
-        output.warn(`the part ${part} of the outputs manifest is not written: ${reason}`);
+        output.warn(`manifest part ${part} not written: ${reason}`);
       }
       output.result(
         () => ({
@@ -118,7 +117,7 @@ Examples:
           from.show(source.root()),
         ],
       );
-      // A mirror that lacks a file is none.
+      // A full copy without a file is incomplete.
       const lacking = plan.whole &&
         tellPassedOver(from, "copy", from.show(source.root()), output) > 0;
       context.setExitCode(exitCodeOfResults(results, lacking));
@@ -126,7 +125,7 @@ Examples:
   );
 }
 
-/** The run, in the layout that what is copied has. */
+/** The run, in the layout of the copied files. */
 function inLayoutOf({ files }: CopyPlan, root: RunOutputRoot): RunOutputRoot {
   const { bucket, externalRepo, runId, platform } = root;
   const isTyped = files.some(({ path }) => path.startsWith("artifacts/"));

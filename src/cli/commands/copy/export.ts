@@ -40,15 +40,15 @@ interface ExportCommandOptions extends ReadCommandOptions, SelectionOptions {
 /** Builds the command. */
 export function exportCommand(context: Context): Command {
   const command = new Command("export")
-    .summary("put runs into one file, to be carried where no network leads")
+    .summary("write runs to one file, for a machine without a network")
     .description(
-      "Writes one or more runs into a tar file: an index with the SHA-256 of every file, then the " +
-        "files, each below its run's prefix. Each is held against its hash on the way; the file " +
-        "appears only once it is complete. 'run-outputs import' reads it.",
+      "Writes one or more runs to a tar file: an index with the SHA-256 of every file, then the " +
+        "files under the prefixes of their runs. Verifies each checksum. The tar file appears when " +
+        "it is complete. 'run-outputs import' reads it.",
     )
     .addArgument(new Argument("<file>", "the tar file to write"))
     .addArgument(
-      new Argument("[runs...]", "run ids, with -linux or -windows behind for that platform's run"),
+      new Argument("[runs...]", "run ids, optionally with -linux or -windows for the platform"),
     );
   withSelectionOptions(
     command.addOption(
@@ -58,13 +58,12 @@ export function exportCommand(context: Context): Command {
   )
     .addOption(requireComplete())
     .addOption(noManifest())
-    .addOption(new Option("-f, --force", "replace the file, if it exists"))
-    .addOption(new Option("-n, --dry-run", "print what would be exported, write nothing"))
+    .addOption(new Option("-f, --force", "replace an existing file"))
+    .addOption(new Option("-n, --dry-run", "print what would be exported"))
     .addHelpText(
       "after",
       `
-Exits with 6 if a file is not what its hash says, with 7 if one is missing; then there is no tar
-file.
+Exits with 6 on a checksum mismatch, with 7 if a file is missing; then no tar file is written.
 
 Examples:
   run-outputs export runs.tar 12345-linux 12345-windows
@@ -141,7 +140,7 @@ Examples:
   );
 }
 
-/** The options of one run that is named by its id, or by its id and its platform. */
+/** The options for one run, given as its id or as id and platform. */
 function runOptions(name: string, options: RunOptions): RunOptions {
   const [, runId, platform] = /^(.+)-(linux|windows)$/.exec(name) ?? [];
   if (runId === undefined) return { ...options, runId: name };

@@ -44,23 +44,22 @@ interface ImportCommandOptions extends S3Options, OutputOptions {
 /** Builds the command. */
 export function importCommand(context: Context): Command {
   const command = new Command("import")
-    .summary("put the runs of an export into a directory or a bucket")
+    .summary("import the runs of an export into a directory or a bucket")
     .description(
-      "Reads what 'run-outputs export' has written, and puts its runs into a directory or on S3, " +
-        "each file whole and with the SHA-256 that the index tells, or not at all. What is there " +
-        "already is not written again: a second run continues. One of --output-dir and --bucket is " +
-        "required.",
+      "Imports the runs of a file written by 'run-outputs export' into a directory or to S3. " +
+        "Verifies the SHA-256 of each file. Existing files are skipped, so a repeated import " +
+        "resumes. One of --output-dir and --bucket is required.",
     )
     .addArgument(new Argument("<file>", "the tar file"))
     .addOption(
       new Option(
         "--output-dir <dir>",
-        "write to this local directory, not to S3 (default: $THEROCK_LOCAL_STAGING_DIR)",
+        "import into this local directory (default: $THEROCK_LOCAL_STAGING_DIR)",
       )
         .argParser(nonEmpty).helpGroup(STORAGE),
     )
     .addOption(
-      new Option("--bucket <name>", "write to this bucket").helpGroup(STORAGE),
+      new Option("--bucket <name>", "import into this bucket").helpGroup(STORAGE),
     )
     .addOption(ifExists())
     .addOption(concurrency())
@@ -68,9 +67,9 @@ export function importCommand(context: Context): Command {
     .addHelpText(
       "after",
       `
-Exits with 6, before anything is written, if the file is cut short, has other members than its index
-tells of, or is no export; with 6 too if a file is not what its hash says: that one is not written.
-A dry run checks every hash.
+Exits with 6 before writing anything if the tar file is truncated, does not match its index, or is
+not an export. Exits with 6 too on a checksum mismatch; that file is not written. A dry run verifies
+every checksum.
 
 Examples:
   run-outputs import runs.tar --output-dir ./staging
@@ -87,7 +86,7 @@ Examples:
       }
       const outputDir = outputDirOf(options, context.io, output);
       const bucket = outputDir === undefined ? options.bucket : undefined;
-      // Which bucket is written to must not be decided by a file from elsewhere.
+      // The archive must not decide which bucket is written to.
       required(outputDir ?? bucket, "--output-dir <dir> or --bucket <name>: where the runs go");
       const { ExportArchive } = await import("../../../operations/copy/export_archive.ts");
       const archive = await ExportArchive.open(file, { signal });
@@ -103,7 +102,7 @@ Examples:
       );
       const { planCopy } = await import("../../../operations/copy/plan.ts");
       const show = ({ key }: { readonly key: string }) => `${archive.path}: ${key}`;
-      // All of them before the first is written: one that is broken must not be found half way.
+      // Plan all runs before writing the first, so that a damaged one is found in time.
       const plans: CopyPlan[] = [];
       for (const root of archive.roots) {
         plans.push(await planCopy({ backend: archive, root }, { show, signal }));
@@ -116,7 +115,7 @@ Examples:
       const all = reports.flatMap(({ results }) => results);
       tellTrouble(all, output);
       for (const { part, reason } of reports.flatMap(({ withheld }) => withheld)) {
-        output.warn(`the part ${part} of the outputs manifest is not written: ${reason}`);
+        output.warn(`manifest part ${part} not written: ${reason}`);
       }
       const local = ({ location }: TransferResult) => {
         return storage.dir === undefined ? undefined : storage.show(location);
@@ -152,7 +151,7 @@ Examples:
 interface ImportTarget {
   readonly target: RunOutputRoot;
   readonly storage: OpenStorage;
-  /** Where a file of the export is, for messages. */
+  /** Formats the location of a file in the export, for messages. */
   readonly showSource: (location: OutputLocation) => string;
 }
 

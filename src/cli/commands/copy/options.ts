@@ -1,5 +1,5 @@
 /**
- * The options of `run-outputs copy`: where from and where to, and what that means.
+ * The options of `run-outputs copy`, and opening its source and destination.
  *
  * @module
  */
@@ -57,13 +57,13 @@ export interface CopyCommandOptions extends RunOptions, S3Options, SelectionOpti
 }
 
 const SOURCE =
-  "Options that name the source (default: as for the run that is written, but for --bucket):";
+  "Options that name the source run (default: as for the destination, except for --bucket):";
 
-/** `--require-complete`, of what takes all there is of a run. */
+/** `--require-complete`, for commands that copy a run. */
 export function requireComplete(): Option {
   return new Option(
     "--require-complete",
-    "do nothing unless all parts of the run's manifest are there that the run expects",
+    "do nothing unless all expected parts of the run's manifest exist",
   ).helpGroup(WHICH);
 }
 
@@ -74,7 +74,7 @@ export function withCopyOptions(command: Command): Command {
     new Option(flags, text).argParser(nonEmpty).helpGroup(STORAGE);
   withSelectionOptions(command, "outputs")
     .addOption(requireComplete())
-    .addOption(source("--source-run-id <id>", "the run that is copied"))
+    .addOption(source("--source-run-id <id>", "the run to copy"))
     .addOption(
       new Option("--source-platform <name>", "linux or windows").choices(["linux", "windows"])
         .helpGroup(SOURCE),
@@ -84,57 +84,57 @@ export function withCopyOptions(command: Command): Command {
     .addOption(
       source(
         "--source-bucket <name>",
-        "its bucket (default: the one that the rules give, not --bucket)",
+        "its bucket (default: the default bucket for the run, not --bucket)",
       ),
     );
   withRunNameOptions(command)
     .addOption(
       storage(
         "--from-staging <dir>",
-        "copy from this local directory, not from S3 (default: $THEROCK_LOCAL_STAGING_DIR)",
+        "copy from this local directory instead of S3 (default: $THEROCK_LOCAL_STAGING_DIR)",
       ),
     )
     .addOption(
       storage(
         "--to-staging <dir>",
-        "copy into this local directory, not to S3 (default: $THEROCK_LOCAL_STAGING_DIR)",
+        "copy to this local directory instead of S3 (default: $THEROCK_LOCAL_STAGING_DIR)",
       ),
     )
     .addOption(ifExists())
     .addOption(concurrency())
     .addOption(noManifest())
     .addOption(
-      new Option("--no-index", "make no index pages for a selection").helpGroup(STORAGE),
+      new Option("--no-index", "don't write index pages for a selection").helpGroup(STORAGE),
     )
     .addOption(dryRun());
   return withOutputOptions(withS3Options(command).addOption(partSize()));
 }
 
-/** Both ends of a copy. */
+/** The source and destination of a copy. */
 export interface CopyEnds extends Disposable {
-  /** The run that is copied. */
+  /** The source run. */
   readonly source: RunOutputRoot;
-  /** The run that is written. */
+  /** The destination run. */
   readonly target: RunOutputRoot;
   /** The storage that is read. */
   readonly from: OpenStorage;
-  /** The storage that is written; the same backend, where that can copy by itself. */
+  /** The storage that is written; the same object, if both are in the same storage. */
   readonly to: OpenStorage;
 }
 
 /**
- * Opens both ends of a copy. What is not said of the source is as for the run that is written, but
- * for the bucket, which the rules give. A
- * copy into a directory has the source's own name, where no other is said.
+ * Opens the source and the destination of a copy. Source options default to those of the
+ * destination, except for the bucket, which defaults to that of the source run. A copy to a
+ * directory keeps the name of its source by default.
  *
- * @param options The values of the options. `$THEROCK_LOCAL_STAGING_DIR` is each end that no option
- * puts elsewhere.
+ * @param options The values of the options. `$THEROCK_LOCAL_STAGING_DIR` is the default for both
+ * ends.
  * @param io The environment.
- * @param output Where to explain.
- * @param signal Stops the search for the source, if it is not where today's rules put it.
- * @returns The ends; to be disposed of.
- * @throws {RunOutputsError} `invalid`, if both are the same, or an option is no good; `not_found`, if
- * the source is nowhere.
+ * @param output Receives explanations.
+ * @param signal Aborts the search for the source.
+ * @returns Both ends. Dispose of them.
+ * @throws {RunOutputsError} `invalid`, if both are the same, or an option is invalid; `not_found`,
+ * if the source does not exist.
  */
 export async function openEnds(
   options: CopyCommandOptions,
@@ -178,7 +178,7 @@ export async function openEnds(
   return { source, target, from, to, [Symbol.dispose]: () => stack.dispose() };
 }
 
-/** The directories that the copy reads and writes, where they are not on S3. */
+/** The local directories that the copy reads and writes, if any. */
 function stagingDirs(
   options: CopyCommandOptions,
   io: Io,
@@ -197,7 +197,7 @@ function stagingDirs(
   return { fromStaging, toStaging };
 }
 
-/** The options of the run that is written: a copy in a directory has the name of its source. */
+/** The options of the destination run. A copy to a directory has the name of its source. */
 function targetOptions(options: CopyCommandOptions): RunOptions {
   const { toStaging, sourceRunId, sourceRepo, sourcePlatform, runGithubRepo } = options;
   const platform = options.platform ?? sourcePlatform;
@@ -206,7 +206,7 @@ function targetOptions(options: CopyCommandOptions): RunOptions {
   return { ...options, platform, runId: options.runId ?? sourceRunId, repo };
 }
 
-/** The options of the source in the place of those of the run that is written. */
+/** The options of the source run. */
 function sourceOptions(options: CopyCommandOptions): RunOptions {
   const { repo, runGithubRepo } = options;
   return {
@@ -229,7 +229,7 @@ function throwIfSame(
   if (!isSamePlace || source.prefix !== target.prefix) return;
   throw new RunOutputsError(
     "invalid",
-    `Cannot copy the run ${source.prefix} to itself: name another run with --source-run-id, or ` +
-      "another place with --source-bucket, --from-staging or --to-staging",
+    `Cannot copy the run ${source.prefix} to itself: give another run with --source-run-id, or ` +
+      "another location with --source-bucket, --from-staging or --to-staging",
   );
 }

@@ -52,26 +52,29 @@ export function diffCommand(context: Context): Command {
   const command = new Command("diff")
     .summary("compare the outputs of two runs")
     .description(
-      "Compares the outputs of two runs: which files came, went and changed, and how much larger " +
-        "the run became. Index pages and the manifests of the runs are left out.",
+      "Compares the outputs of two runs: added, removed and changed files, and the change in size. " +
+        "Index pages and manifests are skipped.",
     )
     .addArgument(run("run_a"))
     .addArgument(run("run_b"))
     .addOption(
-      new Option("--kind <names>", "only files of these kinds (repeat, or use commas): see list")
+      new Option(
+        "--kind <names>",
+        "only these kinds (repeatable, or comma-separated), see 'list'",
+      )
         .argParser(names),
     )
     .addOption(
-      new Option("--format <name>", "markdown is for a step summary").choices(FORMATS)
+      new Option("--format <name>", "the format; markdown for a step summary").choices(FORMATS)
         .default("text"),
     )
-    .option("--read", "read files that can't be told apart otherwise")
+    .option("--read", "read files that can't be compared otherwise")
     .option("--exit-code", "exit with 1 if the runs differ; implies --read")
     .addOption(noManifest())
     .addHelpText(
       "after",
       `
-Files are compared by SHA-256, where it is not known by ETag, else by size; how many were is told.
+Files are compared by SHA-256; if it is not known, by ETag, then by size. The report counts each.
 
 Examples:
   run-outputs diff 12345 12346 --staging-dir ./staging
@@ -110,7 +113,7 @@ Examples:
 
       const totals = new DiffTotals();
       const files: DiffedFile[] = [];
-      // An exit code of 0 has to mean that the two are the same, not that nobody looked.
+      // Exit code 0 must mean that the runs are the same, so compare every file.
       const read = options.read || options.exitCode;
       for await (const file of diffRuns(a, b, { kinds, read, signal })) {
         totals.add(file);

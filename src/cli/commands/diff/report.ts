@@ -9,27 +9,27 @@ import type { DiffedFile } from "../../../operations/diff/diff.ts";
 import type { DiffSums, DiffTotals } from "../../../operations/diff/totals.ts";
 import { columns, formatBytes, type Output, plural } from "../../terminal/output.ts";
 
-/** What a comparison found. */
+/** The result of a comparison. */
 export interface DiffReport {
-  /** The first run, for people. */
+  /** The first run, for messages. */
   readonly nameA: string;
-  /** The second run, for people. */
+  /** The second run, for messages. */
   readonly nameB: string;
-  /** The sums. */
+  /** The totals. */
   readonly totals: DiffTotals;
-  /** The files that are not the same, in the order of their paths. */
+  /** The files that differ or are unsure, sorted by path. */
   readonly files: readonly DiffedFile[];
 }
 
-/** More would bury the rest, and a summary can have 1 MiB. */
+/** The maximum number of rows. A step summary is limited to 1 MiB. */
 const MAX_ROWS = 200;
 
 const COLORS = { added: "green", removed: "red", changed: "yellow" } as const;
 
 /**
- * The text form: a line for each file that differs, the sums by kind, and the sum.
+ * The text form: one line per different file, totals by kind, and the total.
  *
- * @param report What was found.
+ * @param report The result.
  * @param output For colours.
  * @returns The lines.
  */
@@ -57,7 +57,7 @@ export function diffLines({ nameA, nameB, totals, files }: DiffReport, output: O
 /**
  * The Markdown form, for `$GITHUB_STEP_SUMMARY`.
  *
- * @param report What was found.
+ * @param report The result.
  * @returns Markdown that ends with an empty line, so that another summary can follow.
  */
 export function diffMarkdown({ nameA, nameB, totals, files }: DiffReport): string {
@@ -97,9 +97,9 @@ export function diffMarkdown({ nameA, nameB, totals, files }: DiffReport): strin
 }
 
 /**
- * The sum in one line.
+ * The total in one line.
  *
- * @param totals The sums.
+ * @param totals The totals.
  * @returns `1 added, 2 changed, 10 the same; 3.4 MB -> 3.5 MB (+0.1 MB)`.
  */
 export function sumLine({ all: { a, b, changes } }: DiffTotals): string {
@@ -111,11 +111,11 @@ function doubtLine({ all: { changes }, comparedBy }: DiffTotals): string[] {
   const lines: string[] = [];
   if (comparedBy.etag > 0) {
     const count = plural(comparedBy.etag, "file");
-    lines.push(`${count} compared by ETag: no hash is known of them`);
+    lines.push(`${count} compared by ETag, because no hash is known`);
   }
   if (changes.unsure > 0) {
     const count = plural(changes.unsure, "file");
-    lines.push(`${count} of the same size could not be compared any further: --read reads them`);
+    lines.push(`${count} of the same size not compared further; use --read to compare the content`);
   }
   return lines;
 }

@@ -45,35 +45,33 @@ export function fetchCommand(context: Context): Command {
   const command = new Command("fetch")
     .summary("download artifacts of a run, verify and unpack them")
     .description(
-      "Downloads artifacts of a run, holds each against its checksum and unpacks it. Nothing " +
-        "appears in the output directory before all of it is there, but with --no-extract: if " +
-        "anything fails, the directory is as it was, and what was downloaded is kept beside it " +
-        "for the next try.",
+      "Downloads artifacts of a run, verifies each checksum and unpacks them. The output directory " +
+        "changes only when everything is ready (except with --no-extract): if anything fails, it " +
+        "stays as it was, and the downloads are kept next to it for the next fetch.",
     )
     .addArgument(
       new Argument("[include...]", "globs of artifacts to fetch, such as 'blas_*' (default: all)"),
     )
-    .option(OUTPUT_DIR, "the directory that gets the files (required)")
+    .option(OUTPUT_DIR, "the directory for the files (required)")
     .addHelpText(
       "after",
       `
-Globs are compared with the archive's name, with or without .tar.zst or .tar.xz. One without
-wildcards may leave out the target too: core-hip_lib.
+Globs match the name of an archive, with or without .tar.zst or .tar.xz. Without wildcards, the
+target may be left out too: core-hip_lib.
 
-With groups or targets, artifacts for any of them are fetched, and generic ones. A target beside its
-group stands for it. With --commit, --ref, --latest or --branch families are always expanded.
+With groups or targets, artifacts for any of them and generic ones are fetched. A target given with
+its group replaces it. --commit, --ref, --latest and --branch always expand families.
 
-Each archive is unpacked below DIR/NAME, NAME being its own up to the first dot; a directory that is
-there is replaced, a file is in the way. With --flatten all of them make one tree, without the
-directories that each lists in its artifact_manifest.txt; with --bootstrap they make one tree with
-them. Of a file that several have, the one of the archive whose name comes last stays.
+Each archive is unpacked to DIR/NAME, its name up to the first dot. An existing directory is
+replaced; an existing file is an error. With --flatten all archives are merged into one tree,
+without the directories listed in their artifact_manifest.txt; with --bootstrap into one tree with
+them. If several archives have the same file, the one with the last name wins.
 
-With --no-extract each archive appears once it is whole and verified, and stays if another one
-fails. A large one that is unfinished is NAME.part; the next try continues it.
+With --no-extract each archive appears when it is downloaded and verified, and stays if another one
+fails. A large partial download is NAME.part; the next fetch resumes it.
 
-Exits with 6 if an archive is not what its checksum says or is refused, with 7 if one is missing or
-the run is not complete though --require-complete asks for it, with 3 if the run has nothing that
-matches.
+Exits with 6 if an archive has a checksum mismatch or is rejected, with 7 if one is missing or the
+run is incomplete with --require-complete, with 3 if nothing matches.
 
 Examples:
   run-outputs fetch --staging-dir ./staging --run-id 12345 --output-dir ./artifacts
@@ -123,7 +121,7 @@ Examples:
         : await planFoundRuns(source, options, fetching, reading);
       const cache = dryRun ? undefined : await openCache(options, output);
       const began = performance.now();
-      // Archives are downloaded under other directories than they are planned for.
+      // Archives are downloaded to other directories than planned.
       const progress = {
         verb: "fetched",
         files: plan.items,
@@ -135,7 +133,7 @@ Examples:
       const tellKept = () => {
         if (keptIn === undefined) return;
         output.note(
-          `nothing was unpacked; what was downloaded is kept in ${keptIn} for the next try`,
+          `nothing was unpacked; the downloads are kept in ${keptIn} for the next fetch`,
         );
       };
       const report = await withProgress(progress, async (listener) => {

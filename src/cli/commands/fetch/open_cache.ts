@@ -1,5 +1,5 @@
 /**
- * Opens the cache that an option names.
+ * Opens the cache given by `--cache-dir`.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Output } from "../../terminal/output.ts";
 export interface CacheOptions {
   /** Its directory. Without one there is no cache. */
   readonly cacheDir?: string;
-  /** How large it may be, in bytes. */
+  /** Its maximum size in bytes. */
   readonly cacheSize?: number;
 }
 
@@ -19,8 +19,8 @@ export interface CacheOptions {
  * Opens the cache.
  *
  * @param options The values of the command's options.
- * @param output Where a person is told what the cache can't do.
- * @returns The cache, if one is wanted.
+ * @param output Receives notes about the cache.
+ * @returns The cache, if one is given.
  * @throws {RunOutputsError} If it can't be used.
  */
 export async function openCache(
@@ -34,7 +34,7 @@ export async function openCache(
     onNote: (note) => output.warn(note),
   });
   if (!cache.writable) {
-    output.note(`the cache ${cacheDir} can only be read: nothing is added to it`);
+    output.note(`the cache ${cacheDir} is read-only: nothing is added to it`);
   }
   return cache;
 }

@@ -1,5 +1,5 @@
 /**
- * The options of `run-outputs fetch`, and what their values mean.
+ * The options of `run-outputs fetch`, and the meaning of their values.
  *
  * @module
  */
@@ -37,7 +37,7 @@ export interface FetchCommandOptions
   readonly dryRun?: boolean;
 }
 
-/** What is done with the archives once they are there. */
+/** What to do with the downloaded archives. */
 export type FetchMode = "extract" | "flatten" | "bootstrap" | "packed";
 
 /** `--output-dir`, as in the help. */
@@ -49,45 +49,51 @@ const CACHE = "Options for the cache:";
 /** Adds the options. */
 export function withFetchOptions(command: Command): Command {
   return withSelectionOptions(command, "archives")
-    .addOption(new Option("--list", "print what would be taken, and end").helpGroup(WHICH))
+    .addOption(new Option("--list", "only print the selected archives").helpGroup(WHICH))
     .addOption(
       new Option(
         "--require-complete",
-        "fetch nothing unless all parts of the run's manifest are there that the run expects",
+        "fetch nothing unless all expected parts of the run's manifest exist",
       ).helpGroup(WHICH),
     )
-    .addOption(chosen("--part <names>", "with --require-complete: these parts, not the run's own"))
+    .addOption(chosen("--part <names>", "with --require-complete: require these parts instead"))
     .addOption(noManifest())
     .addOption(new Option("--extract").hideHelp())
     .addOption(
-      new Option("--no-extract", "leave the archives packed, in the output directory")
+      new Option("--no-extract", "don't unpack the archives")
         .helpGroup(WHAT),
     )
     .addOption(
-      new Option("--flatten", "merge all archives into one tree, without their first directories")
+      new Option("--flatten", "merge all archives into one tree, without their top directories")
         .helpGroup(WHAT),
     )
     .addOption(
-      new Option("--bootstrap", "unpack for a build: mark what is unpacked as .prebuilt")
+      new Option("--bootstrap", "unpack for a build: mark the unpacked directories as .prebuilt")
         .helpGroup(WHAT),
     )
     .addOption(
-      new Option("--keep-archives", "leave the archives in the output directory too")
+      new Option("--keep-archives", "keep the archives in the output directory too")
         .helpGroup(WHAT),
     )
     .addOption(
-      new Option("--require-checksums", "refuse archives without a checksum").helpGroup(WHAT),
+      new Option("--require-checksums", "reject archives without a checksum").helpGroup(WHAT),
     )
     .addOption(
-      new Option("--max-members <number>", "refuse archives with more members (default: 1000000)")
+      new Option("--max-members <number>", "reject archives with more members (default: 1000000)")
         .argParser(wholeNumber(1, Number.MAX_SAFE_INTEGER)).helpGroup(WHAT),
     )
     .addOption(
-      new Option("--max-unpacked-size <size>", "refuse larger ones (default: 128G)")
+      new Option(
+        "--max-unpacked-size <size>",
+        "reject archives above this unpacked size (default: 128G)",
+      )
         .argParser(byteSize).helpGroup(WHAT),
     )
     .addOption(
-      new Option("--max-ratio <number>", "refuse what is compressed better (default: 500)")
+      new Option(
+        "--max-ratio <number>",
+        "reject archives above this compression ratio (default: 500)",
+      )
         .argParser(wholeNumber(1, Number.MAX_SAFE_INTEGER)).helpGroup(WHAT),
     )
     .addOption(
@@ -97,25 +103,25 @@ export function withFetchOptions(command: Command): Command {
     .addOption(
       new Option(
         "--cache-dir <dir>",
-        "keep archives by their checksum for the next fetch, such as in " +
+        "cache archives by checksum in this directory, such as " +
           "${XDG_CACHE_HOME:-~/.cache}/run-outputs (default: no cache)",
       ).helpGroup(CACHE),
     )
     .addOption(
-      new Option("--cache-size <size>", "what is used least is removed above (default: 50G)")
+      new Option("--cache-size <size>", "the maximum size of the cache (default: 50G)")
         .argParser(byteSize).helpGroup(CACHE),
     )
     .addOption(concurrency())
-    .addOption(new Option("-n, --dry-run", "print what would be fetched, write nothing"));
+    .addOption(new Option("-n, --dry-run", "print what would be fetched"));
 }
 
 /**
- * What is to be done with the archives.
+ * What to do with the archives.
  *
  * @param options The values.
  * @param given Whether an option was given, by its name in `options`.
  * @returns The mode.
- * @throws {RunOutputsError} `invalid`, if options exclude each other.
+ * @throws {RunOutputsError} `invalid`, if options can't be combined.
  */
 export function fetchMode(
   options: FetchCommandOptions,
@@ -160,10 +166,10 @@ export function fetchMode(
 }
 
 /**
- * The limits that were given.
+ * The limits given by options.
  *
  * @param options The values of the options.
- * @returns Just those.
+ * @returns Only the given limits.
  */
 export function unpackLimits(
   { maxMembers, maxUnpackedSize: maxBytes, maxRatio, maxMemory }: Pick<
@@ -186,9 +192,9 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 
 /**
- * Reads a number of bytes, as `50G`.
+ * Reads a size, such as `50G`.
  *
- * @param value The number, with K, M, G or T behind it for powers of 1024.
+ * @param value The number of bytes; K, M, G or T after it is a power of 1024.
  * @returns The bytes.
  */
 export function byteSize(value: string): number {
@@ -196,6 +202,6 @@ export function byteSize(value: string): number {
   const bytes = Number(digits) * (UNITS[unit?.toUpperCase()] ?? NaN);
   if (bytes >= 1 && Number.isSafeInteger(bytes)) return bytes;
   throw new InvalidArgumentError(
-    "Expected a whole number from 1 on, or one with K, M, G or T: 50G.",
+    "Expected a whole number of at least 1, optionally with K, M, G or T: 50G.",
   );
 }

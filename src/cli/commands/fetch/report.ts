@@ -17,36 +17,36 @@ import { columns, formatBytes } from "../../terminal/output.ts";
 import type { OpenStorage } from "../../storage.ts";
 import { inOrder, relativeToAny, reportedLocations, summaryLine } from "../../transfer_report.ts";
 
-/** What was done, packed or unpacked. */
+/** The results of a fetch, packed or unpacked. */
 export type FetchReport = Pick<UnpackedReport, "results" | "unpacked" | "keptIn"> & {
   readonly warnings?: UnpackedReport["warnings"];
   readonly downloading?: FetchPhase;
   readonly unpacking?: FetchPhase;
 };
 
-/** What else the text of a report is made of. */
+/** What else the text of a report needs. */
 export interface FetchTold {
   /** The runs that were fetched from. */
   readonly roots: readonly RunOutputRoot[];
-  /** What GitHub told of them. */
+  /** The search on GitHub, if there was one. */
   readonly found: PlannedFetch["found"];
   /** What was done with the archives. */
   readonly mode: FetchMode;
-  /** As the user named it; nothing, where a list is all that is wanted. */
+  /** The directory as the user wrote it; `undefined` for `--list`. */
   readonly outputDir: string | undefined;
   /** Whether nothing was written. */
   readonly dryRun: boolean;
-  /** Where they were fetched from. */
+  /** The storage of the runs. */
   readonly storage: OpenStorage;
 }
 
 /**
- * The files of the JSON document, each with where it came from and what was unpacked of it.
+ * The files of the JSON document, with their origin and what was unpacked.
  *
  * @param roots The runs that were fetched from.
  * @param plan The plan.
- * @param report What was done.
- * @param leavesArchives Whether archives are left on the disk, and so have a path.
+ * @param report The results.
+ * @param leavesArchives Whether archives stay on disk and so have a path.
  * @returns Members of the document.
  */
 export function fetchedFiles(
@@ -82,8 +82,8 @@ export function fetchedFiles(
  * The text form of a report.
  *
  * @param plan The plan.
- * @param report What was done.
- * @param told What else is told.
+ * @param report The results.
+ * @param told What else the text needs.
  * @returns The lines.
  */
 export function fetchedLines(
@@ -103,7 +103,7 @@ export function fetchedLines(
       : origin === "cache"
       ? "from the cache"
       : resumed !== undefined
-      ? `${formatBytes(resumed)} were there`
+      ? `resumed at ${formatBytes(resumed)}`
       : "";
     const unpacked = report.unpacked.get(location.name);
     return [

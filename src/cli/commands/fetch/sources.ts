@@ -1,6 +1,6 @@
 /**
- * Where a command that reads gets its run from: the one that its options name, wherever the rules of
- * its time have put it, or those that a search on GitHub finds.
+ * The source runs of a fetch: the run that the options name, in the bucket of its time, or the runs
+ * that a search on GitHub finds.
  *
  * @module
  */
@@ -21,39 +21,39 @@ import { type ManifestOptions, readRunManifest } from "../../run_manifest.ts";
 import type { RunOptions } from "../../run_root.ts";
 import type { OpenStorage } from "../../storage.ts";
 
-/** What commands that read have at hand. */
+/** What commands that read a run need. */
 export interface Reading {
   /** The storage. */
   readonly storage: OpenStorage;
   /** The environment. */
   readonly io: Io;
-  /** Where decisions are explained. */
+  /** Receives explanations of decisions. */
   readonly output: Output;
-  /** Stops everything. */
+  /** Aborts everything. */
   readonly signal: AbortSignal;
 }
 
-/** A plan, and the runs that it takes from. */
+/** A plan and its source runs. */
 export interface PlannedFetch {
   /** The plan. */
   readonly plan: FetchPlan;
   /** The roots of the runs, the newest run first. */
   readonly roots: readonly RunOutputRoot[];
-  /** What each of them tells of itself. */
+  /** Their manifests. */
   readonly manifests: readonly RunManifest[];
-  /** What GitHub was asked for, and the runs it told of, if it was asked. */
+  /** The search on GitHub and the runs that it found, if there was one. */
   readonly found?: Found & { readonly sources: readonly SourceRun[] };
 }
 
 /**
  * Plans a fetch from the run that the options name.
  *
- * @param root The run, where today's rules put it.
+ * @param root The run, at its location by today's rules.
  * @param options The values of the command's options.
- * @param fetching Which artifacts, and where to.
+ * @param fetching The selection and the destination.
  * @param reading The storage.
  * @returns The plan.
- * @throws {RunOutputsError} `not_found`, if the run has nothing, or nothing that matches.
+ * @throws {RunOutputsError} `not_found`, if the run does not exist or nothing matches.
  */
 export async function planNamedRun(
   root: RunOutputRoot,
@@ -64,7 +64,7 @@ export async function planNamedRun(
   try {
     return await planAt(root, options, fetching, reading);
   } catch (error) {
-    // Where nothing is, no part of the manifest is either.
+    // A run that does not exist has no manifest either.
     if (!(error instanceof RunOutputsError) || !/^(?:not_found|incomplete)$/.test(error.code)) {
       throw error;
     }
@@ -72,7 +72,7 @@ export async function planNamedRun(
     if (other !== undefined) return await planAt(other, options, fetching, reading);
     if (looked.length === 0) throw error;
     const where = looked.join(", ");
-    throw new RunOutputsError("not_found", `${error.message}; nothing is in ${where} either`, {
+    throw new RunOutputsError("not_found", `${error.message}; also not found in ${where}`, {
       cause: error,
     });
   }
@@ -94,12 +94,12 @@ async function planAt(
 /**
  * Plans a fetch from the runs that a search on GitHub finds.
  *
- * @param selector What names the commit.
+ * @param selector Selects the commit.
  * @param options The values of the command's options.
- * @param fetching Which artifacts, and where to.
+ * @param fetching The selection and the destination.
  * @param reading The storage.
  * @returns The plan.
- * @throws {RunOutputsError} `not_found`, if no run has all that is asked for.
+ * @throws {RunOutputsError} `not_found`, if no run has everything requested.
  */
 export async function planFoundRuns(
   selector: FindSelector,
@@ -125,7 +125,7 @@ export async function planFoundRuns(
   }
   if (sources.length > 1) {
     const parts = sources.map(({ run, groups }) => `${groups.join(", ")} of run ${run.id}`);
-    output.note(`no run has all groups: taking ${parts.join("; ")}`);
+    output.note(`no single run has all groups; using ${parts.join("; ")}`);
   }
   const manifests: RunManifest[] = [];
   const plan = await planFoundFetch(
@@ -147,7 +147,7 @@ export async function planFoundRuns(
   };
 }
 
-/** What `--require-complete` finds missing in the runs that were found, for who waits for it. */
+/** What `--require-complete` finds missing in the found runs, for `--wait`. */
 async function lackingParts(
   { groups }: FindResult,
   { part }: FetchCommandOptions,
@@ -166,7 +166,7 @@ async function lackingParts(
   }
 }
 
-/** Tells that files of a run can be missing or old. */
+/** Warns that files of a run may be missing or outdated. */
 async function warnUnfinished(
   { unfinished }: RunManifest,
   { runId }: RunOutputRoot,
@@ -176,6 +176,6 @@ async function warnUnfinished(
   const { NOT_FINISHED } = await import("../../../runs/unfinished_part.ts");
   output.warn(
     `an upload of ${unfinished.join(", ")} of run ${runId} ${NOT_FINISHED} (--require-complete ` +
-      "refuses such a run)",
+      "rejects such a run)",
   );
 }

@@ -27,23 +27,22 @@ export function findCommand(context: Context): Command {
   const command = new Command("find")
     .summary("find the run that has the artifacts of a commit")
     .description(
-      "Asks GitHub for the runs of a commit, and storage for what they have. Where several runs " +
-        "of a commit have parts of what is asked for, each group comes from the newest run that " +
-        "has it.",
+      "Queries GitHub for the runs of a commit, and lists their artifacts in storage. If a commit " +
+        "has several runs, each group comes from the newest run that has it.",
     )
     .addOption(
       new Option(
         "--cache-dir <dir>",
-        "keep GitHub's answers here (default: ${XDG_CACHE_HOME:-~/.cache}/run-outputs)",
+        "cache GitHub's responses here (default: ${XDG_CACHE_HOME:-~/.cache}/run-outputs)",
       ).helpGroup("Options for the cache:"),
     )
     .addHelpText(
       "after",
       `
-One of --commit, --ref, --run-id, --latest and --branch says which commit. GitHub is asked with
-$GH_TOKEN, else $GITHUB_TOKEN, else without a token, which it allows 60 times an hour.
+Select the commit with one of --commit, --ref, --run-id, --latest and --branch. The GitHub token is
+$GH_TOKEN, then $GITHUB_TOKEN. Without a token GitHub allows 60 requests an hour.
 
-Exits with 3 if no run has all that is asked for.
+Exits with 3 if no run has everything requested.
 
 Examples:
   run-outputs find --commit 1a2b3c4d --artifact-group gfx94X-dcgpu
@@ -52,7 +51,7 @@ Examples:
   run-outputs find --run-id 12345 --repo ROCm/rocm-libraries --json`,
     );
   withReadOptions(withGroupOptions(withFindOptions(command), true));
-  // Elsewhere this job's own run is meant if none is named; here that would be a guess.
+  // Other commands default to this job's own run; here that would be a guess.
   command.options.find(({ long }) => long === "--run-id")!.description = "this run";
   return command.action(
     async (options: Options) => {

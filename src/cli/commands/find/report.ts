@@ -43,7 +43,7 @@ export function findJson({ asked, result }: Found, storage: OpenStorage) {
 }
 
 /**
- * A run as GitHub tells of it, in JSON.
+ * The JSON form of a run on GitHub.
  *
  * @param run The run.
  * @returns Its fields.
@@ -100,7 +100,7 @@ function placesJson(tried: readonly TriedPlace[]) {
 }
 
 /**
- * What a fetch tells in JSON of the runs that were found for it.
+ * The JSON form of the runs that a fetch found.
  *
  * @param found The search, and the runs.
  * @returns Its fields.
@@ -122,16 +122,16 @@ export function foundJson({ asked, result, sources }: Found & Sources) {
 }
 
 /**
- * What a fetch tells in text of the runs that were found for it.
+ * The text form of the runs that a fetch found.
  *
  * @param found The search, and the runs.
- * @returns A line for each run.
+ * @returns One line per run.
  */
 export function foundLines({ result, sources }: Found & Sources): string[] {
   return sources.map(({ run }) => `of commit ${result.commit}, run ${run.id}, ${state(run)}`);
 }
 
-/** The runs that a fetch takes from. */
+/** The source runs of a fetch. */
 interface Sources {
   readonly sources: readonly SourceRun[];
 }
@@ -164,7 +164,7 @@ export function findLines(result: FindResult, storage: OpenStorage, output: Outp
       ),
     );
   }
-  if (rejected.length > 0) lines.push("not taken:");
+  if (rejected.length > 0) lines.push("rejected:");
   for (const { run, group, reason } of rejected) {
     const what = group === undefined ? "" : ` for ${group}`;
     lines.push(`  run ${run.id}, ${state(run)}${what}: ${reason}`);

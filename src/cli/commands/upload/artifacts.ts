@@ -24,25 +24,25 @@ export function uploadArtifactsCommand(context: Context): Command {
   const command = new Command("artifacts")
     .summary("upload archives and artifact directories with their checksums")
     .description(
-      "Uploads artifacts. Directories NAME_COMPONENT_TARGET become archives, on all cores; archives " +
-        "go as they are, and each gets its .sha256sum. A checksum that is there already is held " +
-        "against its archive first. The same files, modes and times make the same bytes.",
+      "Uploads artifacts, each with its .sha256sum. Directories NAME_COMPONENT_TARGET are packed on " +
+        "all cores; archives are uploaded as they are. An existing .sha256sum is verified first. The " +
+        "same files, modes and times produce the same bytes.",
     )
     .addArgument(new Argument("<dir>", "the directory with artifacts").argParser(nonEmpty))
     .addOption(
-      new Option("--include <globs>", "only artifacts that match (repeat, or use commas)")
+      new Option("--include <globs>", "only artifacts that match (repeatable, or comma-separated)")
         .argParser(list),
     )
-    .addOption(new Option("--exclude <globs>", "not those that match").argParser(list))
+    .addOption(new Option("--exclude <globs>", "exclude matching artifacts").argParser(list))
     .addOption(
-      new Option("--stage <names>", "only what these stages of the build produce").argParser(names),
+      new Option("--stage <names>", "only artifacts that these stages produce").argParser(names),
     )
     .addOption(topology())
     .addHelpText(
       "after",
       `
-An artifact's directory holds artifact_manifest.txt, which lists directories beside it, one relative
-path a line (such as math/stage), and what is in those: the files that are unpacked again.
+An artifact directory contains artifact_manifest.txt, which lists directories with one relative path
+per line (such as math/stage), and these directories.
 
 Examples:
   run-outputs upload artifacts build/artifacts --output-dir ./staging --run-id 12345

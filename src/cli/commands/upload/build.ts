@@ -30,10 +30,10 @@ interface UploadBuildOptions extends UploadCommandOptions, PackingOptions {
 /** Builds the command. */
 export function uploadBuildCommand(context: Context): Command {
   const command = new Command("build")
-    .summary("upload all that a build leaves")
+    .summary("upload all outputs of a build")
     .description(
-      "Uploads all that a build leaves: artifacts with checksums, logs, ninja's and ccache's logs " +
-        "as one archive each, and the manifest.",
+      "Uploads all outputs of a build: artifacts with checksums, logs, ninja and ccache logs as one " +
+        "archive each, and the manifest.",
     )
     .addOption(groupRequired())
     .addOption(buildDir())
@@ -41,7 +41,7 @@ export function uploadBuildCommand(context: Context): Command {
     .addHelpText(
       "after",
       `
-Reads, below the build directory: artifacts/, logs/, logs/ccache/, every .ninja_log, and
+Reads, in the build directory: artifacts/, logs/, logs/ccache/, every .ninja_log, and
 base/aux-overlay/build/therock_manifest.json.
 
 Examples:

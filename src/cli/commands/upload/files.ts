@@ -21,11 +21,11 @@ const TO = "--to <path>";
 /** Builds the command. */
 export function uploadFilesCommand(context: Context): Command {
   const command = new Command("files")
-    .summary("upload any files to any place of a run")
+    .summary("upload any files to any path of a run")
     .description(
-      "Uploads files: a file to TO/its-name, the content of a directory to TO/. Symbolic links " +
-        "are not followed. A path that can't be read stops no other, and an output directory " +
-        "inside of a directory is left out.",
+      "Uploads a file to TO/its-name, the contents of a directory to TO/. Symbolic links are not " +
+        "followed. A path that can't be read does not stop the others. An output directory inside " +
+        "of a directory is skipped.",
     )
     .addArgument(
       new Argument("<paths...>", "files and directories")
@@ -35,10 +35,10 @@ export function uploadFilesCommand(context: Context): Command {
       new Option(TO, "the path in the run, such as reports; . for the run's root (required)"),
     )
     .addOption(
-      new Option("--include <globs>", "only files that match (repeat, or use commas)")
+      new Option("--include <globs>", "only files that match (repeatable, or comma-separated)")
         .argParser(list),
     )
-    .addOption(new Option("--exclude <globs>", "not files that match").argParser(list))
+    .addOption(new Option("--exclude <globs>", "exclude matching files").argParser(list))
     .addHelpText(
       "after",
       `

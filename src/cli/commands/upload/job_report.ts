@@ -1,6 +1,6 @@
 /**
- * What an upload tells the job of GitHub Actions that it runs in: outputs of the step, and a
- * summary of what there is and what is missing.
+ * The report of an upload to its GitHub Actions job: step outputs, and a step summary of uploaded and
+ * missing files.
  *
  * @module
  */
@@ -15,32 +15,32 @@ import type { TransferResult } from "../../../storage/transfer/transfer.ts";
 import { inOrder } from "../../transfer_report.ts";
 import { installCommands, packageRepository, type PublishedRepository } from "./package_report.ts";
 
-/** What an upload did. */
+/** The results of an upload. */
 export interface JobReport {
   /** The run. */
   readonly root: RunOutputRoot;
-  /** What became of each file, index pages among them. */
+  /** The result of each file, including index pages. */
   readonly results: readonly TransferResult[];
-  /** How the job ended before the upload, if that is known. */
+  /** The result of the job before the upload, if known. */
   readonly jobStatus?: JobStatus;
-  /** Whether it went to a server, so that links lead somewhere. */
+  /** Whether it was uploaded to a server, so that links work. */
   readonly linked: boolean;
   /** Whether the server writes the index pages: `index.html` of each directory with files. */
   readonly serverIndexed?: boolean;
-  /** Where a location can be looked at. */
+  /** The URL of a location. */
   readonly url: (location: OutputLocation) => string;
-  /** Where it all is, for people. */
+  /** The location of the run, for messages. */
   readonly where: string;
-  /** Takes secrets out of a text. */
+  /** Redacts secrets in a text. */
   readonly redact: (text: string) => string;
 }
 
 /**
- * Tells the job.
+ * Writes step outputs and step summary.
  *
- * @param report What the upload did.
- * @param env Where the job wants to be told; nothing happens outside of a job.
- * @throws {RunOutputsError} What the disk says.
+ * @param report The results of the upload.
+ * @param env The files of the job; nothing happens outside of a job.
+ * @throws {RunOutputsError} If a file can't be written.
  */
 export async function tellJob(report: JobReport, env: JobEnvironment): Promise<void> {
   await setOutputs(stepOutputs(report), env);
@@ -50,8 +50,8 @@ export async function tellJob(report: JobReport, env: JobEnvironment): Promise<v
 /**
  * The outputs of the step.
  *
- * @param report What the upload did.
- * @returns Values by name; several manifests are several lines.
+ * @param report The results of the upload.
+ * @returns Values by name; several manifests are on several lines.
  */
 export function stepOutputs(report: JobReport): Record<string, string> {
   const { root, url, redact } = report;
@@ -79,7 +79,7 @@ export function stepOutputs(report: JobReport): Record<string, string> {
 /**
  * The summary of the step.
  *
- * @param report What the upload did.
+ * @param report The results of the upload.
  * @returns Markdown.
  */
 export function stepSummary(report: JobReport): string {
@@ -97,7 +97,7 @@ export function stepSummary(report: JobReport): string {
   });
 }
 
-/** A file that is there. */
+/** A file that exists after the upload. */
 interface Present {
   readonly result: TransferResult;
   readonly path: string;
@@ -111,7 +111,7 @@ function present({ root, results }: JobReport): Present[] {
   });
 }
 
-/** Kinds that are one row each, with the page that lists them. */
+/** Groups of kinds with one row each, linked to their index page. */
 const GROUPS: readonly { readonly name: string; readonly kinds: readonly OutputKind[] }[] = [
   { name: "Artifacts", kinds: ["artifact"] },
   { name: "Logs", kinds: ["log", "report"] },
@@ -121,7 +121,7 @@ const GROUPS: readonly { readonly name: string; readonly kinds: readonly OutputK
   { name: "Other files", kinds: ["other", "retention"] },
 ];
 
-/** Files that people want a link to of their own. */
+/** Files with their own row. */
 const SINGLED_OUT: readonly { readonly name: string; readonly pattern: RegExp }[] = [
   { name: "Build observability", pattern: /\/(?:build_observability|build_time_analysis)\.html$/ },
   {
@@ -139,7 +139,7 @@ function summaryRows(report: JobReport): SummaryRow[] {
     const found = files.filter(({ kind }) => kinds.includes(kind));
     if (found.length === 0) return [];
     const page = pageOf(report, found.map(({ result }) => result));
-    // What a job that failed leaves is not what anyone should install.
+    // Nobody should install the artifacts of a failed job.
     const dead = name === "Artifacts" && jobStatus !== "success";
     return [{
       name,
@@ -162,7 +162,7 @@ function summaryRows(report: JobReport): SummaryRow[] {
   return [...rows.slice(0, 2), ...singled, ...named, ...rows.slice(2)];
 }
 
-/** The innermost index page that all of some files are below. */
+/** The innermost index page above all the given files. */
 function pageOf(
   { root, results, serverIndexed = false }: JobReport,
   files: readonly TransferResult[],
@@ -175,7 +175,7 @@ function pageOf(
     if (outcome === "failed" || !/^index[^/]*\.html$/.test(location.name)) continue;
     const dir = location.key.slice(0, -location.name.length);
     if (dir.length < depth || !files.every((file) => file.location.key.startsWith(dir))) continue;
-    // A page with a name of its own was asked for by that name.
+    // Prefer a page with a custom name: the user requested it.
     if (dir.length === depth && location.name === "index.html" && best !== undefined) continue;
     best = location;
     depth = dir.length;
@@ -183,7 +183,7 @@ function pageOf(
   return best;
 }
 
-/** The innermost directory that all of some files are in or below. */
+/** The innermost directory that contains all the given files. */
 function commonDirectory(root: RunOutputRoot, files: readonly TransferResult[]): OutputLocation {
   let dir = files[0].location.parent;
   while (files.some(({ location }) => location.relativeTo(dir) === undefined)) dir = dir.parent;
@@ -202,7 +202,7 @@ function findLinks(report: JobReport): OutputLocation[] {
   return [...dirs.values()].map((dir) => dir.join("index.html"));
 }
 
-/** How to go on with packages. */
+/** Commands that install the uploaded packages. */
 function commands(report: JobReport): string[] {
   if (!report.linked) return [];
   const pages = findLinks(report).map((page) => `--find-links ${report.url(page)}`);

@@ -22,23 +22,23 @@ export function uploadLogsCommand(context: Context): Command {
   const command = new Command("logs")
     .summary("upload a directory of logs")
     .description(
-      "Uploads a directory of logs to logs/GROUP/. The raw logs of ccache below ccache/ are left " +
-        "out; 'upload build' sends them as one archive.",
+      "Uploads a directory of logs to logs/GROUP/. The raw ccache logs in ccache/ are skipped; " +
+        "'upload build' uploads them as one archive.",
     )
     .addArgument(new Argument("<dir>", "the directory of logs").argParser(nonEmpty))
     .addOption(groupRequired())
     .addOption(
       new Option(
         "--include <globs>",
-        "only files that match, such as '*.log' (repeat, or use commas)",
+        "only files that match, such as '*.log' (repeatable, or comma-separated)",
       ).argParser(list),
     )
-    .addOption(new Option("--exclude <globs>", "not files that match").argParser(list))
+    .addOption(new Option("--exclude <globs>", "exclude matching files").argParser(list))
     .addHelpText(
       "after",
       `
-Globs: a pattern without '/' is compared with the file's name, wherever it is; one with '/' with the
-path below the directory; 'dir/' is all below dir. The same on every system and storage.
+Globs: a pattern without '/' matches file names in any directory. A pattern with '/' matches paths
+relative to DIR. 'dir/' matches everything in dir. This is the same on every system and storage.
 
 Examples:
   run-outputs upload logs build/logs --artifact-group gfx94X-dcgpu --output-dir ./staging

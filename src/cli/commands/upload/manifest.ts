@@ -20,8 +20,8 @@ export function uploadManifestCommand(context: Context): Command {
   const command = new Command("manifest")
     .summary("upload a build's therock_manifest.json")
     .description(
-      "Uploads a manifest, which has to be JSON, to manifests/GROUP/therock_manifest.json; " +
-        "without a group to manifests/therock_manifest.json, the run's own.",
+      "Uploads a build manifest (JSON) to manifests/GROUP/therock_manifest.json. Without a group, " +
+        "uploads it to manifests/therock_manifest.json, the manifest of the run.",
     )
     .addArgument(new Argument("<file>", "the manifest").argParser(nonEmpty))
     .addOption(artifactGroup())

@@ -1,5 +1,5 @@
 /**
- * The options of uploads that make archives or belong to an artifact group.
+ * The options of uploads that pack archives or belong to an artifact group.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { PackArtifactsOptions } from "../../../operations/upload/artifacts.
 import type { Io } from "../../terminal/io.ts";
 import { required, wholeNumber } from "../../options.ts";
 
-/** The values of the options for artifacts that are packed. */
+/** The values of the options for packing. */
 export interface PackingOptions {
   readonly compression: Compression;
   readonly level?: number;
@@ -22,43 +22,43 @@ export interface PackingOptions {
 const LEVEL = "--level <number>";
 const LEVELS = "zst 1 to 19 (default: 3), xz 0 to 7 (default: 6)";
 
-/** The last second that a `Date` can tell. */
+/** The last second that a `Date` can represent. */
 const LAST_SECOND = 8_640_000_000_000;
 
 /**
- * Adds the options for artifacts that are packed.
+ * Adds the options for packing.
  *
  * @param command The command.
- * @param workDirStandard Where archives wait if `--work-dir` is not given.
+ * @param workDirStandard The default of `--work-dir`.
  * @returns The command.
  */
 export function withPackingOptions(command: Command, workDirStandard: string): Command {
   return command
     .hook("preAction", (_, self) => checkLevel(self.opts<PackingOptions>()))
     .addOption(
-      new Option("--compression <name>", "what artifact directories become: .tar.zst or .tar.xz")
+      new Option("--compression <name>", "the compression for artifact directories")
         .choices(["zst", "xz"]).default("zst"),
     )
     .addOption(
-      new Option(LEVEL, `how hard to compress: ${LEVELS}`).argParser(anyLevel),
+      new Option(LEVEL, `the compression level: ${LEVELS}`).argParser(anyLevel),
     )
     .addOption(
       new Option(
         "--mtime <seconds>",
-        "the time of all that is packed, in seconds since 1970 (default: each file's own, but " +
-          "none after $SOURCE_DATE_EPOCH)",
+        "the modification time of all packed files, in seconds since 1970 (default: their own, but " +
+          "no later than $SOURCE_DATE_EPOCH)",
       ).argParser(wholeNumber(0, LAST_SECOND)),
     )
     .addOption(workDir(workDirStandard));
 }
 
 /**
- * Reads the options for artifacts that are packed.
+ * Reads the options for packing.
  *
  * @param options The values.
  * @param io The environment, for `$SOURCE_DATE_EPOCH`.
- * @returns What the operations take.
- * @throws {RunOutputsError} `invalid`, for a date that is none.
+ * @returns The options for the operations.
+ * @throws {RunOutputsError} `invalid`, for an invalid time.
  */
 export function packingOptions(
   { compression, level, mtime, workDir }: PackingOptions,
@@ -76,13 +76,13 @@ export function packingOptions(
   return { compression, level, workDir, notAfter: date(Number(epoch)) };
 }
 
-/** A level of some compression: which one it is for may not have been read yet. */
+/** Reads a level of any compression: `--compression` may not be parsed yet. */
 function anyLevel(value: string): number {
   if (/^\d{1,9}$/.test(value)) return Number(value);
   throw new InvalidArgumentError(`Expected a whole number: ${LEVELS}.`);
 }
 
-/** Each compression has its own levels, and `--compression` may come after `--level`. */
+/** Checks the level once `--compression` is known, which may come after `--level`. */
 async function checkLevel({ compression, level }: PackingOptions): Promise<void> {
   if (level === undefined) return;
   const { COMPRESSION_LEVELS } = await import("../../../archive/compression/format.ts");
@@ -103,7 +103,7 @@ function date(seconds: number): Date {
 export function workDir(standard: string): Option {
   return new Option(
     "--work-dir <dir>",
-    `where archives wait until they are uploaded (default: ${standard})`,
+    `the directory for archives until they are uploaded (default: ${standard})`,
   );
 }
 
@@ -124,7 +124,7 @@ export function buildDirOf(
 export function jobStatus(): Option {
   return new Option(
     "--job-status <status>",
-    "how the job ended; after failure or cancelled, missing parts are no error",
+    "the result of the job; after failure or cancelled, missing files are not an error",
   ).choices(["success", "failure", "cancelled"]).default("success");
 }
 

@@ -1,6 +1,6 @@
 /**
- * What an upload of packages tells of the repository: where it is, and how `apt` and `dnf` install
- * from there.
+ * Reports the repository of an upload of packages: its location, and how `apt` and `dnf` install from
+ * it.
  *
  * @module
  */

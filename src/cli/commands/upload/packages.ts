@@ -22,12 +22,12 @@ export function uploadPackagesCommand(context: Context): Command {
   const command = new Command("packages")
     .summary("upload packages, or an APT or DNF repository, with their logs")
     .description(
-      "Uploads .deb or .rpm files and makes a repository of them in packages/TYPE/. If the run has " +
-        "one, the packages are added to it: a package that is there by name stays, and two jobs " +
-        "can do this at once. A directory that is a repository already (with dists/ or repodata/) " +
-        "is uploaded as it is, its metadata after its packages. logs/ in the directory goes to " +
-        "logs/packaging/TYPE/. Build notes (*.txt) and pages of other tools (index.html) are left " +
-        "out.",
+      "Uploads .deb or .rpm files and creates a repository from them in packages/TYPE/. If the run " +
+        "has one, the packages are added to it: an existing package of the same name is kept, and " +
+        "several jobs can do this at once. A directory that is a repository already (with dists/ or " +
+        "repodata/) is uploaded as it is, its metadata after its packages. Its logs/ go to " +
+        "logs/packaging/TYPE/. Build notes (*.txt) and pages of other tools (index.html) are " +
+        "skipped.",
     )
     .addArgument(
       new Argument("<dir>", "the directory of the packages or the repository").argParser(nonEmpty),
@@ -40,7 +40,7 @@ Examples:
   run-outputs upload packages output/packages --pkg-type deb --output-dir ./staging
   run-outputs upload packages output/packages --pkg-type rpm --output-dir ./staging --dry-run
 
-apt and dnf take packages from there:
+apt and dnf install from there:
   echo 'deb [trusted=yes] URL/packages/deb stable main' > /etc/apt/sources.list.d/rocm.list
   dnf --repofrompath=rocm,URL/packages/rpm/x86_64 --nogpgcheck install PACKAGE`,
     );

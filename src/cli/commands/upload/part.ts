@@ -1,6 +1,6 @@
 /**
- * The part of the outputs manifest that an upload of the command line writes: its name, and what
- * the environment tells of the job.
+ * The part of the outputs manifest that an upload writes: its name, and the facts about the job from
+ * the environment.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export interface PartOptions extends RunOptions {
 }
 
 /**
- * Checks names of parts before anything is done.
+ * Checks the names of parts before anything else.
  *
  * @param options The values of the options.
  * @param root The run.
@@ -36,7 +36,7 @@ export function checkPartOptions({ part, expectParts = [] }: PartOptions, root: 
   for (const name of expectParts) checkPart("--expect-parts", name, root);
 }
 
-/** What an upload's part is made of. */
+/** What an upload's part needs. */
 export interface OpenPartOptions {
   /** What is uploaded. */
   readonly subject: PartSubject;
@@ -46,19 +46,19 @@ export interface OpenPartOptions {
   readonly root: RunOutputRoot;
   /** The storage. */
   readonly storage: OpenStorage;
-  /** Where notes go. */
+  /** Receives notes. */
   readonly output: Output;
-  /** Stops what is under way. */
+  /** Aborts the upload. */
   readonly signal: AbortSignal;
 }
 
 /**
- * The part of an upload.
+ * Creates the part of an upload.
  *
  * @param context The main program.
  * @param options The values of the command's options.
  * @param upload The upload.
- * @returns The part, of which nothing is written yet.
+ * @returns The part; nothing is written yet.
  */
 export async function openPart(
   { io }: Context,
@@ -68,15 +68,15 @@ export async function openPart(
   const { PartUpload } = await import("../../../operations/manifest/write_part.ts");
   const { defaultPartName } = await import("../../../runs/part_name.ts");
   const { items, last = [], failures } = planned;
-  // What was refused too: the next upload, which has it, goes on with the same part.
+  // Include rejected files, so that the next upload, which has them, uses the same part.
   const named = [...items, ...last, ...failures].map(({ location }) =>
     location.relativeTo(root.root())!
   );
   const paths = new Set(named.filter((path) => path !== ""));
   const part = options.part ?? defaultPartName(subject, paths, io.env("GITHUB_JOB") || undefined);
   output.explain(
-    `part ${part} of the outputs manifest: by ${
-      options.part === undefined ? "job, command and what is uploaded" : "--part"
+    `part ${part} of the outputs manifest: name from ${
+      options.part === undefined ? "job, command and options" : "--part"
     }`,
   );
   return new PartUpload(storage.backend, root, {
@@ -89,7 +89,7 @@ export async function openPart(
   });
 }
 
-/** What this job knows of the run and of itself; nothing of a run that is not its own. */
+/** The facts about the run and the job from the environment; none for another run. */
 function jobOf(
   options: RunOptions,
   root: RunOutputRoot,

@@ -24,9 +24,9 @@ export function uploadPythonCommand(context: Context): Command {
   const command = new Command("python")
     .summary("upload Python packages with an index for pip")
     .description(
-      "Uploads wheels and source distributions to python/GROUP/ or, of a multi-arch build, to " +
-        "python/: those of one GPU family, in a directory named after it, to python/FAMILY/. " +
-        "Where DIR has a dist/, that is what is uploaded.",
+      "Uploads wheels and source distributions to python/GROUP/, for a multi-arch build to python/. " +
+        "There, the packages of a GPU family, in a directory with its name, go to python/FAMILY/. " +
+        "If DIR contains dist/, that directory is uploaded.",
     )
     .addArgument(new Argument("<dir>", "the directory with packages").argParser(nonEmpty))
     .addOption(artifactGroup(", of a single-arch build (default: $ARTIFACT_GROUP)"))
@@ -38,7 +38,7 @@ Examples:
   run-outputs upload python packages --artifact-group gfx110X-all --output-dir ./staging
   run-outputs upload python packages --multiarch --output-dir ./staging --run-id 12345 --dry-run
 
-pip takes packages from the page that is made, or from simple/ beside it:
+pip installs from the generated page, or from simple/ next to it:
   pip install --pre rocm --find-links URL/python/gfx110X-all/index.html
   pip install --pre rocm --index-url URL/python/gfx110X-all/simple/
 Buckets that the server indexes have no simple/: there, take --find-links.`,

@@ -25,7 +25,7 @@ export function uploadPytorchManifestCommand(context: Context): Command {
   const command = new Command("pytorch-manifest")
     .summary("upload the manifest of a PyTorch build")
     .description(
-      "Uploads a manifest, which has to be JSON, to " +
+      "Uploads a manifest (JSON) to " +
         "manifests/FAMILY/therock-manifest_torch_pyVERSION_REF.json.",
     )
     .addArgument(new Argument("<file>", "the manifest").argParser(nonEmpty))

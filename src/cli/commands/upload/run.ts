@@ -1,6 +1,5 @@
 /**
- * What all commands below `upload` have in common: choose the run and the storage, plan, execute,
- * report.
+ * The common steps of all `upload` commands: choose the run and the storage, plan, execute, report.
  *
  * @module
  */
@@ -34,11 +33,10 @@ import {
   tellTrouble,
 } from "../../transfer_report.ts";
 
-/** Why an index page stays as it is. */
-export const FOREIGN_PAGE =
-  "something else made this page; 'run-outputs index --force' replaces it";
+/** Why an index page is not replaced. */
+export const FOREIGN_PAGE = "another tool wrote this page; 'run-outputs index --force' replaces it";
 
-/** The values of the options that every upload takes. */
+/** The values of the options that all uploads have. */
 export interface UploadCommandOptions extends RunOptions, OutputOptions, S3Options {
   readonly outputDir?: string;
   readonly ifExists?: IfExists;
@@ -50,7 +48,7 @@ export interface UploadCommandOptions extends RunOptions, OutputOptions, S3Optio
   readonly part?: string;
   /** The parts that a complete run has. */
   readonly expectParts?: readonly string[];
-  /** How the job ended, of uploads that ask. */
+  /** The result of the job, for uploads with that option. */
   readonly jobStatus?: JobStatus;
 }
 
@@ -60,9 +58,8 @@ export interface UploadCommandOptions extends RunOptions, OutputOptions, S3Optio
  * @param context The main program.
  * @param options The command's options.
  * @param subject What is uploaded, for the name of its part of the outputs manifest.
- * @param plan Adds what is to be uploaded; returns patterns that matched nothing, if there can be
- * any.
- * @param subjectOf What the index pages are made for, if it is not just the run.
+ * @param plan Plans the files; returns patterns that matched nothing, if any.
+ * @param subjectOf Which index pages to regenerate, if not those of the run.
  */
 export async function runUpload(
   context: Context,
@@ -94,7 +91,7 @@ export async function runUpload(
   let unmatched: readonly string[] = [];
   try {
     unmatched = await plan(root, planner, signal) ?? [];
-    // After a job that did not succeed nothing has to be there.
+    // After a failed job, missing files are not an error.
     if ((options.jobStatus ?? "success") === "success") throwIfNothing(planner.plan(), unmatched);
   } catch (error) {
     signal.throwIfAborted();
@@ -139,8 +136,8 @@ export async function runUpload(
     ? [await part.end({ results: report.results, pages: [...index.results, ...report.shared] })]
     : [];
   if (reason !== undefined) {
-    output.explain(`part ${part.name} is not written: ${reason}`);
-    // What each upload brings up to date is told as a page, or as missing.
+    output.explain(`part ${part.name} not written: ${reason}`);
+    // Files that each upload updates are listed as pages, or as missing.
     const told = report.results.filter((result) =>
       result.outcome === "failed" || !report.shared.includes(result)
     );
@@ -179,7 +176,7 @@ export async function runUpload(
     ],
   );
   await tell(results);
-  // That the list of expected parts is there does not make an upload that failed a part of one.
+  // A written list of expected parts does not make a failed upload a partial success.
   const counted = results.filter((result) =>
     !expected.includes(result) || result.outcome === "failed"
   );
@@ -188,13 +185,13 @@ export async function runUpload(
   );
 }
 
-/** Each file of the JSON document with where its bytes come from. */
+/** Adds its source to each file of the JSON document. */
 function withSources(reported: Reported, results: readonly TransferResult[]) {
   const sources = inOrder(results);
   return { ...reported, files: reported.files.map((f, i) => ({ ...f, source: sources[i].path })) };
 }
 
-/** Why an upload does not count as complete. */
+/** The reason not to write a part, if there is one. */
 function whyNoPart(
   results: readonly TransferResult[],
   unmatched: readonly string[],
@@ -213,14 +210,14 @@ function throwIfNothing(
   if (items.length + last.length + failures.length > 0) return;
   const [passed, ...more] = [
     ...warnings.map(({ path, reason }) => `'${path}' ${reason}`),
-    ...notes.map(({ path, reason }) => `'${path}' is skipped: ${reason}`),
+    ...notes.map(({ path, reason }) => `skipped '${path}': ${reason}`),
   ];
   const others = more.length === 0 ? "" : ` (and ${more.length} more)`;
   throw new RunOutputsError(
     "not_found",
     unmatched.length > 0
       ? `Nothing to upload: no file matches ${unmatched.map((p) => `'${p}'`).join(", ")}`
-      : `Nothing to upload: ${passed === undefined ? "no file was found" : passed + others}`,
+      : `Nothing to upload: ${passed === undefined ? "no files found" : passed + others}`,
   );
 }
 
@@ -282,7 +279,7 @@ function failure(location: OutputLocation, path: string, error: Error): Transfer
   return { location, path, outcome: "failed", warnings: [], error };
 }
 
-/** Writes the pages that tell of what was uploaded; trouble with that is one more failed file. */
+/** Regenerates the index pages for what was uploaded. An error counts as one failed file. */
 export async function writeIndex(
   { backend, show }: OpenStorage,
   root: RunOutputRoot,

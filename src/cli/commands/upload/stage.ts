@@ -54,8 +54,8 @@ export function uploadStageCommand(context: Context): Command {
     .addHelpText(
       "after",
       `
-Reads, below the build directory: logs/, logs/ccache/ and every .ninja_log; with --topology also
-artifacts/, and of the stage compiler-runtime base/aux-overlay/build/therock_manifest.json.
+Reads, in the build directory: logs/, logs/ccache/ and every .ninja_log; with --topology also
+artifacts/; for the stage compiler-runtime also base/aux-overlay/build/therock_manifest.json.
 
 Examples:
   run-outputs upload stage --stage foundation --output-dir ./staging --run-id 12345

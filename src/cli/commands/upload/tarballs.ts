@@ -12,9 +12,9 @@ import { runUpload, type UploadCommandOptions } from "./run.ts";
 /** Builds the command. */
 export function uploadTarballsCommand(context: Context): Command {
   const command = new Command("tarballs")
-    .summary("upload distributions of everything in one file")
+    .summary("upload distribution tarballs")
     .description(
-      "Uploads the .tar.gz files of a directory to tarballs/. Their names have to begin with " +
+      "Uploads the .tar.gz files of a directory to tarballs/. Their names must start with " +
         "therock-dist- and the run's platform.",
     )
     .addArgument(new Argument("<dir>", "the directory with tarballs").argParser(nonEmpty))

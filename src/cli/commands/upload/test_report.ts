@@ -22,13 +22,13 @@ const TO = "--to <path>";
 /** Builds the command. */
 export function uploadTestReportCommand(context: Context): Command {
   const command = new Command("test-report")
-    .summary("upload a test's report")
+    .summary("upload a test report")
     .description(
-      "Uploads the HTML pages of a test's report to logs/TO/, and makes a page that lists them.",
+      "Uploads the HTML pages of a test report to logs/TO/, and writes an index page.",
     )
     .addArgument(new Argument("<dir>", "the directory of the report").argParser(nonEmpty))
     .addOption(
-      new Option(TO, "the path below logs/, such as gfx950-dcgpu (required)"),
+      new Option(TO, "the path in logs/, such as gfx950-dcgpu (required)"),
     )
     .addOption(
       new Option("--index-file-name <name>", "the page that lists the report").default(
@@ -36,10 +36,13 @@ export function uploadTestReportCommand(context: Context): Command {
       ),
     )
     .addOption(
-      new Option("--include <globs>", "these files (default: *.html; repeat, or use commas)")
+      new Option(
+        "--include <globs>",
+        "these files (default: *.html; repeatable, or comma-separated)",
+      )
         .argParser(list),
     )
-    .addOption(new Option("--exclude <globs>", "not files that match").argParser(list))
+    .addOption(new Option("--exclude <globs>", "exclude matching files").argParser(list))
     .addHelpText(
       "after",
       `
@@ -60,7 +63,7 @@ Examples:
         ambiguous: true,
       }, async (root, planner, signal) => {
         const { planTestReport } = await import("../../../operations/upload/test_report.ts");
-        root.testReport(subfolder, indexFileName); // a bad name is told before a missing directory
+        root.testReport(subfolder, indexFileName); // report a bad name before a missing directory
         return await planTestReport(
           root,
           { reportDir, subfolder, include, exclude, signal },

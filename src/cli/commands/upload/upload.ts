@@ -1,5 +1,5 @@
 /**
- * `run-outputs upload`: the group of all uploads.
+ * `run-outputs upload`: the parent of all upload commands.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import { uploadTestReportCommand } from "./test_report.ts";
 export function uploadCommand(context: Context): Command {
   return new Command("upload")
     .summary("upload outputs of a run")
-    .description("Uploads outputs of a run. What is there already with the same content is kept.")
+    .description("Uploads outputs of a run. Existing files with the same content are skipped.")
     .helpCommand("help [command]", "print a command's help")
     .addCommand(uploadBuildCommand(context))
     .addCommand(uploadStageCommand(context))

@@ -10,60 +10,60 @@ import type { TransferResult } from "../../../storage/transfer/transfer.ts";
 import { EXIT, exitCodeOfResults } from "../../exit_codes.ts";
 import { columns, formatBytes, type Output, plural } from "../../terminal/output.ts";
 
-/** How each verdict reads, in the order of a summary. */
+/** The words for each verdict, in the order of the summary. */
 const WORDS: Readonly<Record<Verdict, string>> = {
-  "ok": "as told",
+  "ok": "OK",
   "missing": "missing",
-  "wrong-size": "of wrong size",
-  "wrong-hash": "of wrong content",
+  "wrong-size": "with size mismatch",
+  "wrong-hash": "with checksum mismatch",
   "failed": "failed",
   "extra": "extra",
   "unchecked": "not checked",
-  "made": "made anew by each upload",
+  "made": "skipped (index pages and manifest, regenerated on upload)",
 };
 
 const VERDICTS = Object.keys(WORDS) as readonly Verdict[];
 
-/** What became of files that were repaired, by their paths; nothing, if none were to be. */
+/** The results of repairs by path; `undefined` without `--repair`. */
 export type Repairs = ReadonlyMap<string, TransferResult> | undefined;
 
-/** How many names a note has. */
+/** The maximum number of names in a note. */
 const NAMES = 5;
 
-/** Collects what a verification finds: counts of everything, and what is not as told. */
+/** Collects the results of a verification: counts of all files, and the files with problems. */
 export class VerifyReport {
-  /** How many files stand how. */
+  /** The number of files per verdict. */
   readonly counts = Object.fromEntries(VERDICTS.map((verdict) => [verdict, 0])) as Record<
     Verdict,
     number
   >;
-  /** How many files were held against what. */
+  /** The number of files per way of verification. */
   readonly checkedBy: Record<CheckedBy, number> = { bytes: 0, record: 0, size: 0 };
-  /** Files that are not as told. */
+  /** Files with problems. */
   readonly problems: VerifiedFile[] = [];
-  /** Files that are `extra` or `unchecked`, where that is no problem. */
+  /** Files that are `extra` or `unchecked`, without `--strict`. */
   readonly others: VerifiedFile[] = [];
-  /** Files that parts of the manifest tell different things of. */
+  /** Files that parts of the manifest list with different content. */
   readonly conflicts: VerifiedFile[] = [];
-  /** How many bytes the files have that are there. */
+  /** The total size of the existing files. */
   bytes = 0;
   readonly #strict: boolean;
 
   /**
    * Creates a report.
    *
-   * @param strict Whether what nothing tells of is a problem too.
+   * @param strict Whether `extra` and `unchecked` files are problems too.
    */
   constructor(strict: boolean) {
     this.#strict = strict;
   }
 
-  /** How many files there are. */
+  /** The number of files. */
   get count(): number {
     return VERDICTS.reduce((sum, verdict) => sum + this.counts[verdict], 0);
   }
 
-  /** How many files were held against anything. */
+  /** The number of files that were checked. */
   get checked(): number {
     const { bytes, record, size } = this.checkedBy;
     return bytes + record + size + this.counts.missing + this.counts.failed;
@@ -72,7 +72,7 @@ export class VerifyReport {
   /**
    * Adds a file.
    *
-   * @param file What was found out about it.
+   * @param file The result of its verification.
    */
   add(file: VerifiedFile): void {
     const { verdict, checkedBy, size = 0, conflicts } = file;
@@ -91,10 +91,10 @@ export class VerifyReport {
 /**
  * The exit code of a verification.
  *
- * @param report What was found.
- * @param missing How many parts the run lacks, and files whose names no list has.
- * @param repairs What became of the problems, if they were repaired.
- * @returns 6, if anything has wrong bytes; 7, if anything is missing; else as for any set of files.
+ * @param report The results.
+ * @param missing The number of missing parts and of files that listings skip.
+ * @param repairs The results of repairs, if any.
+ * @returns 6 for a checksum mismatch; 7, if anything is missing; else as for any set of files.
  */
 export function exitCodeOfVerify(
   report: VerifyReport,
@@ -118,12 +118,12 @@ export function exitCodeOfVerify(
 }
 
 /**
- * Tells on standard error what is wrong, and what could not be checked.
+ * Reports problems and unchecked files on standard error.
  *
- * @param report What was found.
- * @param repairs What became of the problems, if they were repaired.
- * @param missing The parts that the run lacks.
- * @param output Where to.
+ * @param report The results.
+ * @param repairs The results of repairs, if any.
+ * @param missing The missing parts.
+ * @param output Receives the messages.
  */
 export function tellVerified(
   report: VerifyReport,
@@ -133,16 +133,16 @@ export function tellVerified(
 ): void {
   for (const { path, parts, conflicts } of report.conflicts) {
     output.warn(
-      `${path}: the part ${parts[0]} of the outputs manifest tells of other content than ` +
-        `${conflicts.join(", ")}; it was written last and is believed`,
+      `${path}: manifest part ${parts[0]} lists different content than ` +
+        `${conflicts.join(", ")}; using ${parts[0]}, which was written last`,
     );
   }
   for (const { path, error } of inOrder(report.problems)) {
-    if (repairs?.get(path)?.outcome === "written") output.warn(`${error!.message}; it is repaired`);
+    if (repairs?.get(path)?.outcome === "written") output.warn(`${error!.message}; repaired`);
     else output.error(error!.message);
   }
   for (const part of missing) {
-    output.error(`Missing: the part ${part} of the outputs manifest, which the run expects`);
+    output.error(`Missing: part ${part} of the outputs manifest (listed in expected.json)`);
   }
   const note = (verdict: Verdict, text: string) => {
     const some = report.others.filter((file) => file.verdict === verdict);
@@ -154,15 +154,15 @@ export function tellVerified(
         (more > 0 ? `, and ${more} more (-v)` : ""),
     );
   };
-  note("extra", "that no part of the outputs manifest names");
-  note("unchecked", "that could not be checked");
+  note("extra", "not listed in the outputs manifest");
+  note("unchecked", "not checked, no known checksum");
 }
 
 /**
- * The text form: a line for each file that is wrong.
+ * The text form: one line per file with a problem.
  *
- * @param report What was found.
- * @param repairs What became of the problems, if they were repaired.
+ * @param report The results.
+ * @param repairs The results of repairs, if any.
  * @param output For colours.
  * @returns The lines.
  */
@@ -188,10 +188,10 @@ const REPAIRED: Readonly<Partial<Record<TransferResult["outcome"], string>>> = {
 };
 
 /**
- * The sum of a verification in one line.
+ * The totals of a verification in one line.
  *
- * @param report What was found.
- * @returns `12 files, 3.4 MB: 10 as told, 1 missing, 1 extra`.
+ * @param report The results.
+ * @returns `12 files, 3.4 MB: 10 OK, 1 missing, 1 extra`.
  */
 export function verifySummary(report: VerifyReport): string {
   const parts = VERDICTS.filter((verdict) => report.counts[verdict] > 0)
@@ -200,23 +200,23 @@ export function verifySummary(report: VerifyReport): string {
 }
 
 /**
- * What was held against what, in one line.
+ * How files were verified, in one line.
  *
- * @param report What was found.
- * @returns `10 by their bytes`.
+ * @param report The results.
+ * @returns `10 verified by SHA-256`.
  */
 export function checkedSummary({ checkedBy }: VerifyReport): string {
-  const words = { bytes: "their bytes", record: "the hash on record", size: "their size alone" };
+  const words = { bytes: "SHA-256", record: "the recorded hash", size: "size only" };
   const parts = (["bytes", "record", "size"] as const).filter((by) => checkedBy[by] > 0)
-    .map((by) => `${checkedBy[by]} by ${words[by]}`);
-  return `checked: ${parts.join(", ") || "none"}`;
+    .map((by) => `${checkedBy[by]} verified by ${words[by]}`);
+  return parts.join(", ") || "none verified";
 }
 
 /**
- * The JSON form of what was found: counts, and each file that is not as told or was not checked.
+ * The JSON form of the results: counts, and each file with a problem or without a check.
  *
- * @param report What was found.
- * @param repairs What became of the problems, if they were repaired.
+ * @param report The results.
+ * @param repairs The results of repairs, if any.
  * @returns Its members.
  */
 export function verifyJson(report: VerifyReport, repairs: Repairs) {
@@ -260,7 +260,7 @@ function inOrder(files: readonly VerifiedFile[]): VerifiedFile[] {
 
 function strictError({ path, verdict, reason }: VerifiedFile): RunOutputsError {
   const message = verdict === "extra"
-    ? `Extra: ${path}, which no part of the outputs manifest names`
+    ? `Extra: ${path} is not listed in the outputs manifest`
     : `Not checked: ${path}: ${reason}`;
   return new RunOutputsError("integrity", message);
 }

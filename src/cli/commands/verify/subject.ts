@@ -1,5 +1,5 @@
 /**
- * What `verify` works on: a run in storage or a directory, and where it is repaired from.
+ * What `verify` verifies: a run in storage or a directory, and the source of repairs.
  *
  * @module
  */
@@ -41,25 +41,25 @@ export interface VerifyCommandOptions extends ReadCommandOptions {
 export interface VerifySubject extends RepairPlace, Disposable {
   readonly storage: OpenStorage;
   readonly manifest: RunManifest;
-  /** Where it is, for people. */
+  /** Where it is, for messages. */
   readonly where: string;
   /** Its members of the JSON form. */
   readonly described: Readonly<Record<string, unknown>>;
-  /** Where it is repaired from. */
+  /** The source of repairs. */
   readonly from?: RepairPlace;
 }
 
 /**
- * Opens what is verified and, to repair it, what it is repaired from.
+ * Opens what is verified and, with `--repair`, the source of repairs.
  *
- * @param dir The directory, if it is one.
+ * @param dir The directory, if given.
  * @param options The command's options.
  * @param context The environment.
- * @param output Where to explain.
- * @param signal Stops the reading of the manifest.
+ * @param output Receives explanations.
+ * @param signal Aborts the reading of the manifest.
  * @returns What is verified. Dispose of it.
- * @throws {RunOutputsError} `not_found`, if a directory is not there; `integrity` or `failed`, if
- * the manifest can't be read; `unauthenticated`, if a run can't be repaired for want of credentials.
+ * @throws {RunOutputsError} `not_found`, if a directory does not exist; `integrity` or `failed`, if
+ * the manifest can't be read; `unauthenticated`, without the credentials for a repair.
  */
 export async function openSubject(
   dir: string | undefined,
@@ -111,11 +111,11 @@ export async function openSubject(
 }
 
 /**
- * Refuses options that do not go together.
+ * Rejects options that can't be combined.
  *
- * @param dir The directory to verify, if it is one.
+ * @param dir The directory to verify, if given.
  * @param options The command's options.
- * @param isGiven Whether an option stands on the command line.
+ * @param isGiven Whether an option is on the command line.
  * @throws {RunOutputsError} `invalid`, naming the option.
  */
 export function checkOptions(
@@ -139,6 +139,6 @@ export function checkOptions(
   if (dir === undefined || repair) return;
   for (const [name, flag] of [["runId", "--run-id"], ["stagingDir", "--staging-dir"]] as const) {
     if (!isGiven(name)) continue;
-    refuse(`Cannot use ${flag} with a directory but for --repair: '${dir}' is what is verified`);
+    refuse(`Cannot use ${flag} with a directory except for --repair: '${dir}' is verified`);
   }
 }

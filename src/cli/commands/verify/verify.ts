@@ -35,40 +35,43 @@ import {
 /** Builds the command. */
 export function verifyCommand(context: Context): Command {
   const command = new Command("verify")
-    .summary("hold every file of a run against its manifest and checksums")
+    .summary("verify every file of a run against its manifest and checksums")
     .description(
-      "Holds every file of a run, or of a directory on disk, against the outputs manifest and the " +
-        ".sha256sum files: what is missing, what has another size, what has other content.",
+      "Verifies every file of a run, or of a local directory, against the outputs manifest and the " +
+        ".sha256sum files. Reports missing files, size mismatches and checksum mismatches.",
     )
     .addArgument(
-      new Argument("[dir]", "a directory that holds a run, or archives with their checksums")
+      new Argument(
+        "[dir]",
+        "a directory with the files of a run, or with archives and .sha256sum files",
+      )
         .argParser(nonEmpty),
     )
-    .option("--quick", "go by sizes and recorded hashes; read no file")
-    .option("--strict", "files that nothing tells of are wrong too")
+    .option("--quick", "compare sizes and recorded hashes, without reading files")
+    .option("--strict", "files without a known checksum are errors")
     .addOption(
-      new Option("--kind <names>", "only files of these kinds (repeat, or use commas): see list")
+      new Option("--kind <names>", "only these kinds (repeatable, or comma-separated), see 'list'")
         .argParser(names),
     )
-    .option("--print-sums", "print the list of verified files for sha256sum -c, no report")
-    .option("--repair", "replace what is wrong or missing, and nothing else")
+    .option("--print-sums", "print verified files for sha256sum -c instead of the report")
+    .option("--repair", "replace damaged and missing files")
     .addOption(
-      new Option("--from <dir>", "to repair a run in storage: a directory with its files"),
+      new Option("--from <dir>", "repair a run in storage from this directory with its files"),
     )
     .option("-n, --dry-run", "with --repair: print what would be replaced")
     .addOption(noManifest())
-    .addOption(concurrency("how many files at once (default: 16, with --quick 32)"))
+    .addOption(concurrency("the number of concurrent files (default: 16, with --quick 32)"))
     .addHelpText(
       "after",
       `
-DIR is a copy of a run, or holds archives with their .sha256sum beside them. What a fetch has made
-has no checksums.
+DIR is a copy of a run, or a directory of archives with their .sha256sum files. The output directory
+of a fetch has no checksums to verify.
 
-Without DIR the run is in storage, and --repair uploads again, from --from. With DIR --repair
-fetches again, from the run in storage that --run-id and the other options name.
+Without DIR, the run in storage is verified, and --repair uploads files again, from --from. With
+DIR, --repair downloads files again, from the run given by --run-id and the other options.
 
-Exits with 6 if a file has wrong bytes, with 7 if one or a part of the manifest is missing or an
-upload of a part is not finished, with 3 if there is nothing, or nothing to hold it against.
+Exits with 6 on a checksum mismatch, with 7 if a file or a part of the manifest is missing or
+incomplete, with 3 if there are no files or no known checksums.
 
 Examples:
   run-outputs verify --staging-dir ./staging --run-id 12345
@@ -151,7 +154,7 @@ Examples:
   );
 }
 
-/** Repairs what can be repaired, if that is wanted. */
+/** With `--repair`, repairs what can be repaired. */
 async function repair(
   report: VerifyReport,
   { from, backend, root, show, manifest }: VerifySubject,
@@ -168,7 +171,9 @@ async function repair(
   );
   const files = report.problems.filter(isRepairable);
   if (manifest.missing.length > 0) {
-    output.note("parts of the outputs manifest are not repaired: an upload writes them");
+    output.note(
+      "missing parts of the outputs manifest are not repaired; upload again to write them",
+    );
   }
   const { dryRun, concurrency, quiet = false } = options;
   const shown = { verb: "repaired", files: files.map(planned), io: context.io, quiet };
@@ -178,23 +183,23 @@ async function repair(
       repairFiles(files, { backend, root, show }, from, { dryRun, concurrency, onEvent, signal }),
   );
   const repairs = new Map(results.map((result, i) => [files[i].path, result]));
-  // What only its size vouches for must not be vouched for anew.
+  // Files verified by size only must not get a newer part.
   if (!dryRun && !options.quick && options.kind === undefined) {
     const parts = partsToRenew(report, repairs).flatMap((name) => manifest.part(name) ?? []);
     await renewParts({ backend, root }, parts, { signal }).catch((error) => {
       signal.throwIfAborted();
-      output.warn(`the outputs manifest is older than what was repaired: ${error.message}`);
+      output.warn(`the outputs manifest is older than the repaired files: ${error.message}`);
     });
   }
   return repairs;
 }
 
-/** A file that is to be repaired, for the progress: its own size is the wrong one. */
+/** A file to repair, for the progress. Its current size may be wrong. */
 function planned({ path, expected }: VerifiedFile) {
   return { path, size: expected?.size };
 }
 
-/** The parts that tell of repaired files, and of none that is still wrong. */
+/** The parts that list repaired files, and no file that is still damaged. */
 function partsToRenew(report: VerifyReport, repairs: NonNullable<Repairs>): string[] {
   const wanted = new Set<string>();
   const wrong = new Set<string>();
@@ -206,7 +211,7 @@ function partsToRenew(report: VerifyReport, repairs: NonNullable<Repairs>): stri
   return [...wanted].filter((part) => !wrong.has(part));
 }
 
-/** A verification that has looked at nothing must not look like one that has found nothing. */
+/** Fails a verification that checked nothing, which must not look like a successful one. */
 function throwIfNothing(
   report: VerifyReport,
   { total, where, isDirectory, quick, missing, strict }: {
@@ -220,25 +225,25 @@ function throwIfNothing(
 ): void {
   if (report.checked > 0 || missing > 0 || (strict && report.problems.length > 0)) return;
   const nothing = (message: string) => new RunOutputsError("not_found", message);
-  if (total === 0) throw nothing(`Nothing to verify: there are no files in ${where}`);
+  if (total === 0) throw nothing(`Nothing to verify: no files in ${where}`);
   if (report.count === 0) {
-    throw nothing(`Nothing to verify: none of the ${total} files in ${where} is of that kind`);
+    throw nothing(`Nothing to verify: none of the ${total} files in ${where} has that kind`);
   }
   if (quick) {
     throw nothing(
-      `Cannot verify ${where} with --quick: neither sizes nor hashes of its files are told`,
+      `Cannot verify ${where} with --quick: no recorded sizes or hashes; verify without --quick`,
     );
   }
   const remedy = isDirectory
-    ? "; a fetch leaves no checksums: verify the run that it was from, or a directory of archives " +
-      "with their .sha256sum beside them"
+    ? "; a fetch leaves no checksums: verify the run itself, or a directory of archives with their " +
+      ".sha256sum files"
     : "";
   throw nothing(
-    `Cannot verify ${where}: no outputs manifest and no .sha256sum tells of its files${remedy}`,
+    `Cannot verify ${where}: no outputs manifest and no .sha256sum for its files${remedy}`,
   );
 }
 
-/** Prints a list of checksums, piece by piece. */
+/** Prints a list of checksums in pieces. */
 class Sums {
   readonly #context: Context;
   readonly #line: (sha256: string, path: string) => string;

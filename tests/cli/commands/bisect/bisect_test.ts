@@ -206,7 +206,7 @@ test("bisect: a state that is broken is one line, and can be reset", async (s) =
     }
   }
   const { err } = await runs(0, ["bisect", "reset", ...s.at], s.env);
-  assert.match(err, /^warning: Cannot read [^\n]*--output-dir stays\n$/);
+  assert.match(err, /^warning: Cannot read [^\n]*--output-dir are kept\n$/);
   await assert.rejects(Deno.stat(out.trimEnd()), Deno.errors.NotFound);
   await assert.rejects(Deno.stat(s.state), Deno.errors.NotFound);
 });

@@ -47,12 +47,12 @@ test("commandTest(): the exit code is the verdict", async (dir) => {
 
 test("commandTest(): a command that could not run, or was killed, says nothing", async (dir) => {
   const run = (script: string) => sh(script)(step(dir), {});
-  await rejectsWith(run("no-such-program"), "failed", "127", "can't be run", "nothing is said");
-  await rejectsWith(run("/"), "failed", "126", "can't be run", "nothing is said");
-  await rejectsWith(run("exit 128"), "failed", "exit code 128", "nothing is said");
-  await rejectsWith(run("kill -9 $$"), "failed", "SIGKILL", "nothing is said");
+  await rejectsWith(run("no-such-program"), "failed", "127", "can't be run", "not marked");
+  await rejectsWith(run("/"), "failed", "126", "can't be run", "not marked");
+  await rejectsWith(run("exit 128"), "failed", "exit code 128", "not marked");
+  await rejectsWith(run("kill -9 $$"), "failed", "SIGKILL", "not marked");
   const missing = commandTest(["./no-such-program"], () => {})(step(dir), {});
-  await rejectsWith(missing, "invalid", "no such program");
+  await rejectsWith(missing, "invalid", "program not found");
 });
 
 test("commandTest(): what it leaves running is not waited for", async (dir) => {

@@ -90,6 +90,6 @@ test("the loop: a command that could not run, or was killed, says nothing", asyn
   ) {
     const ran = await loop(command);
     assert.deepEqual([ran.code, ran.out, ran.said], [1, "", ""]);
-    assert.match(ran.err, new RegExp(`stopped: the command ended with ${code}; nothing is said`));
+    assert.match(ran.err, new RegExp(`stopped: the command ended with ${code}; the commit is not`));
   }
 });

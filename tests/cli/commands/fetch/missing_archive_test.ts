@@ -82,7 +82,7 @@ test("list: a checksum without its archive is a warning, and in the document", a
   assert.deepEqual(none, []);
   await Deno.remove(join(d.run, GONE));
   const { err, out } = await runs(0, list);
-  assert.equal(err, `warning: ${GONE} is missing: there is only its checksum\n`);
+  assert.equal(err, `warning: ${GONE} is missing: only its checksum file exists\n`);
   assert.match(out, /^ +\d+ B {2}fft_lib_gfx942\.tar\.zst\.sha256sum$/m);
   const { missing } = await runJson(0, list);
   assert.deepEqual(missing, [{ path: GONE, kind: "artifact" }]);
@@ -98,7 +98,7 @@ testWithManifest("list: a file that a part tells of and that is gone is a warnin
   assert.equal(
     err,
     [GONE, `${GONE}.sha256sum`].map((name) =>
-      `warning: ${name} is missing: the outputs manifest, part p, tells of it\n`
+      `warning: ${name} is missing: listed in manifest part p\n`
     ).join(""),
   );
   const { missing } = await runJson(0, [...list, "--kind", "artifact"]);

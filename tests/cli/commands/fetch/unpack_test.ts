@@ -143,7 +143,7 @@ test("fetch: a damaged archive: exit 6, the target as it was, the rest kept for 
     err,
     /^error: Cannot fetch .*blas_lib_gfx942\.tar\.zst: it has sha256 \w+, its che/m,
   );
-  assert.match(err, /kept in .*\.out\.run-outputs-fetch-\w+ for the next try\n$/);
+  assert.match(err, /kept in .*\.out\.run-outputs-fetch-\w+ for the next fetch\n$/);
   assert.match(out, /nothing in /);
   assert.deepEqual(await snapshot(d.out), before);
   // Repaired; what was downloaded is not downloaded again.
@@ -168,7 +168,7 @@ test("fetch: a refused archive: exit 6, nothing appears", async (d) => {
 
 test("fetch: where the only archive is refused, it is told where it is kept", async (d) => {
   const { err, out } = await runs(6, [...d.args, BLAS, "--max-members", "2"], d.env);
-  assert.match(err, /kept in .*\.out\.run-outputs-fetch-\w+ for the next try\n$/);
+  assert.match(err, /kept in .*\.out\.run-outputs-fetch-\w+ for the next fetch\n$/);
   assert.match(out, /^nothing in /m);
   const [work, ...others] = await entries(d.dir);
   assert.match(work, /^\.out\.run-outputs-fetch-[0-9a-f]{12}$/);
@@ -182,7 +182,7 @@ test("fetch: archives that stay because the target is in the way are told of", a
   const { err } = await runs(1, [...d.args, "--flatten"], d.env);
   assert.match(
     err,
-    /^note: [^\n]*kept in [^\n]*\.out\.run-outputs-fetch-\w+ for the next try\nerror: /m,
+    /^note: [^\n]*kept in [^\n]*\.out\.run-outputs-fetch-\w+ for the next fetch\nerror: /m,
   );
 });
 

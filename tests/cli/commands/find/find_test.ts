@@ -105,7 +105,7 @@ Deno.test("find: nothing that fits exits with 3, tells why and what is nearest",
   const { err, out } = await runs(3, args, w.env);
   assert.match(err, /^error: No artifacts for gfx1151 for linux of [^\n]*\n$/);
   assert.match(err, new RegExp(`${sha(3).slice(0, 10)}, 2 before, has them: --nearest-ancestor`));
-  assert.match(out, /not taken:\n {2}run 6, .*no artifacts\n {2}run 5, .*gfx1151/);
+  assert.match(out, /rejected:\n {2}run 6, .*no artifacts\n {2}run 5, .*gfx1151/);
 
   const json = await runJson(3, args, w.env);
   assert.equal(json.found, false);
@@ -229,7 +229,7 @@ Deno.test("fetch --commit: downloads from the runs that have it, and tells which
   );
 
   const { out, err } = await runs(0, [...args, ...groups], w.env);
-  assert.match(err, /note: no run has all groups: taking gfx942 of run 6; gfx1151 of run 5/);
+  assert.match(err, /note: no single run has all groups; using gfx942 of run 6; gfx1151 of run 5/);
   assert.match(out, new RegExp(`of commit ${sha(1)}, run 6, attempt 1, success`));
 
   await refused([...args, ...groups, "--require-single-run"], ["run 5", "gfx942"], {
@@ -293,7 +293,7 @@ Deno.test("fetch: a run of which an upload is not finished is taken with a warni
     const warning = new RegExp(
       "^warning: an upload of build\\.gfx942 of run 5 is not finished \\(running, killed or failed\\): " +
         "files can be missing or from two uploads until it has been run again " +
-        "\\(--require-complete refuses such a run\\)$",
+        "\\(--require-complete rejects such a run\\)$",
       "m",
     );
     assert.match(err, warning);

@@ -1,0 +1,101 @@
+/**
+ * Plain English: texts that people read say things in the field's words (docs/glossary.md).
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { ROOT } from "./support/import_graph.ts";
+
+/** What is in plain English already, comments included. Add a room once it is. */
+const CLEAN = ["README.md", "docs", "tests/testdata/help", "src/cli"];
+
+/** Files in them that are not yet. */
+const NOT_YET: readonly string[] = [];
+
+/** Odd phrases, with what to write. A blank is also a line break, of a comment or of a string. */
+const ODD: readonly (readonly [RegExp, string])[] = [
+  [phrase("(?:hold|holds|held|holding)(?: \\S+){0,3} against"), "verify, compare with"],
+  [phrase("(?:is|are|was|were) told"), "is reported"],
+  [phrase("as told"), "OK, as expected"],
+  [phrase("tells? of"), "lists, reports"],
+  [phrase("under way"), "in progress"],
+  [phrase("anew"), "again; rebuild, regenerate"],
+  [phrase("(?:pass|passes|passed|passing) over"), "skip"],
+  [phrase("from before"), "earlier"],
+  [phrase("wrong bytes"), "checksum mismatch"],
+  [phrase("(?:go|goes) by"), "use"],
+  [phrase("cannot go on"), "name what failed"],
+  [phrase("asks? first"), "checks first"],
+  [phrase("what there is"), "contents"],
+  [phrase("what is there(?: already)?"), "existing files"],
+  [phrase("(?:take|takes|taken) away"), "delete"],
+  [phrase("at work on"), "in use by, in progress"],
+  [phrase("is no good"), "is invalid"],
+  [phrase("in place of"), "instead of"],
+  [phrase("(?:is|are) asked for"), "requested"],
+  [phrase("for people"), "for messages, as text"],
+  [phrase("where to explain"), "receives explanations"],
+  [phrase("what became of"), "the result of"],
+];
+
+Deno.test("words: help, README, docs and cleaned rooms are in plain English", async () => {
+  const found: string[] = [];
+  let files = 0;
+  for await (const file of textFiles()) {
+    files++;
+    const text = await Deno.readTextFile(join(ROOT, file));
+    for (const { line, words, write } of oddPhrases(text)) {
+      found.push(`${file}:${line}: '${words}'; write: ${write}`);
+    }
+  }
+  assert(files > 80, `only ${files} files were found`);
+  assert.deepEqual(found, []);
+});
+
+Deno.test("words: a phrase is found across lines of a comment and of a string", () => {
+  const lines = [
+    "const a = 1;",
+    "// The archive is held",
+    '// against it, "and made " +',
+    '"anew".',
+  ];
+  const found = oddPhrases(lines.join("\n")).map(({ line, words }) => `${line}: ${words}`);
+  assert.deepEqual(found, ["2: held against", "4: anew"]);
+  assert.deepEqual(oddPhrases("An upload in progress verifies each checksum."), []);
+});
+
+interface OddPhrase {
+  readonly line: number;
+  readonly words: string;
+  readonly write: string;
+}
+
+function oddPhrases(text: string): OddPhrase[] {
+  return ODD.flatMap(([pattern, write]) =>
+    [...text.matchAll(pattern)].map(({ index, 0: words }) => ({
+      line: text.slice(0, index).split("\n").length,
+      words: words.replace(/[\s*/"'`+]+/g, " "),
+      write,
+    }))
+  );
+}
+
+/** A pattern for words that may stand on several lines of prose, of a comment or of a string. */
+function phrase(words: string): RegExp {
+  return new RegExp(`\\b${words.replaceAll(" ", "[\\s*/\"'`+]+")}\\b`, "gi");
+}
+
+async function* textFiles(): AsyncGenerator<string> {
+  for (const path of CLEAN) {
+    for await (const file of filesBelow(path)) {
+      if (/\.(?:md|txt|ts)$/.test(file) && !NOT_YET.includes(file)) yield file;
+    }
+  }
+}
+
+async function* filesBelow(path: string): AsyncGenerator<string> {
+  if ((await Deno.stat(join(ROOT, path))).isFile) return yield path;
+  for await (const { name } of Deno.readDir(join(ROOT, path))) yield* filesBelow(`${path}/${name}`);
+}
