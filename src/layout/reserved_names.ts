@@ -21,5 +21,5 @@ export function isReservedName(name: string): boolean {
   if (!name.includes("-") && !/[^\x20-\x7e]/.test(name)) return false;
   const plain = name.replace(/[\p{Default_Ignorable_Code_Point}\p{Cc}]/gu, "").normalize("NFKC")
     .toLowerCase();
-  return plain.startsWith(".run-outputs-") || /\.run-outputs-fetch(?:-.*|[. ]*)$/s.test(plain);
+  return plain.startsWith(".run-outputs-") || /\.run-outputs-fetch[. ]*(?:-|$)/.test(plain);
 }
