@@ -23,7 +23,7 @@ export interface PlanLogsOptions extends PathFilterOptions {
 }
 
 /** The raw logs of ccache reach 800 MB; they are uploaded only as one compressed archive. */
-export const RAW_CCACHE_LOGS = "ccache/";
+export const RAW_CCACHE_LOGS = "**/ccache/";
 
 /**
  * Plans the upload of logs: the tree as it is, but for the raw logs of ccache, and copies of the

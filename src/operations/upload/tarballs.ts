@@ -40,7 +40,7 @@ export async function planTarballs(
     throw diskError("list the tarballs in", tarballsDir, error);
   });
   entries.sort((a, b) => a.name < b.name ? -1 : 1);
-  const start = `therock-dist-${root.platform}-`;
+  const other = `therock-dist-${root.platform === "linux" ? "windows" : "linux"}-`;
   let found = 0;
   for (const { name, isFile, isSymlink, misread } of entries) {
     signal?.throwIfAborted();
@@ -56,10 +56,10 @@ export async function planTarballs(
     }
     found++;
     const location = root.tarball(name);
-    if (name.startsWith(start)) {
+    if (!name.startsWith(other)) {
       planner.add(fileItem(location, path, { size: (await Deno.stat(path)).size }));
     } else {
-      const message = `Cannot upload '${path}': its name does not begin with ${start}`;
+      const message = `Cannot upload '${path}': it is for another platform than ${root.platform}`;
       planner.fail(location, path, new RunOutputsError("invalid", message));
     }
   }

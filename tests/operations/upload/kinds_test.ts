@@ -216,27 +216,36 @@ test("planPackages(): without packages a note, without files not_found", async (
   }
 });
 
-test("planTarballs(): the directory's own, of the run's platform", async (dir, planner) => {
-  await writeTree(dir, {
-    "therock-dist-linux-gfx94X-dcgpu-7.0.tar.gz": "",
-    "therock-dist-windows-gfx94X-dcgpu-7.0.tar.gz": "",
-    "readme.md": "",
-    "deeper/therock-dist-linux-gfx94X-dcgpu-7.1.tar.gz": "",
-  });
-  await planTarballs(ROOT, { tarballsDir: dir }, planner);
-  const plan = planner.plan();
-  assert.deepEqual(keys(plan), ["tarballs/therock-dist-linux-gfx94X-dcgpu-7.0.tar.gz"]);
-  assert.deepEqual(noted(plan, dir), ["deeper", "readme.md"]);
-  assert.deepEqual(
-    plan.failures.map(({ location, error }) => [location.name, (error as { code?: string }).code]),
-    [["therock-dist-windows-gfx94X-dcgpu-7.0.tar.gz", "failed"]],
-  );
-  for (const name of ["deeper/x", "no"]) {
-    await Deno.mkdir(join(dir, "deeper/x"), { recursive: true });
-    const tarballsDir = join(dir, name);
-    await rejectsWith(planTarballs(ROOT, { tarballsDir }), "not_found", name);
-  }
-});
+test(
+  "planTarballs(): the directory's own, but for those of the other platform",
+  async (dir, planner) => {
+    await writeTree(dir, {
+      "therock-dist-linux-gfx94X-dcgpu-7.0.tar.gz": "",
+      "therock-dist-windows-gfx94X-dcgpu-7.0.tar.gz": "",
+      "readme.md": "",
+      "rocm-sdk-7.0.tar.gz": "",
+      "deeper/therock-dist-linux-gfx94X-dcgpu-7.1.tar.gz": "",
+    });
+    await planTarballs(ROOT, { tarballsDir: dir }, planner);
+    const plan = planner.plan();
+    assert.deepEqual(keys(plan), [
+      "tarballs/rocm-sdk-7.0.tar.gz",
+      "tarballs/therock-dist-linux-gfx94X-dcgpu-7.0.tar.gz",
+    ]);
+    assert.deepEqual(noted(plan, dir), ["deeper", "readme.md"]);
+    assert.deepEqual(
+      plan.failures.map((
+        { location, error },
+      ) => [location.name, (error as { code?: string }).code]),
+      [["therock-dist-windows-gfx94X-dcgpu-7.0.tar.gz", "failed"]],
+    );
+    for (const name of ["deeper/x", "no"]) {
+      await Deno.mkdir(join(dir, "deeper/x"), { recursive: true });
+      const tarballsDir = join(dir, name);
+      await rejectsWith(planTarballs(ROOT, { tarballsDir }), "not_found", name);
+    }
+  },
+);
 
 test("planTestReport(): its pages, or what is asked for", async (dir, planner) => {
   await writeTree(dir, { "a.html": "", "deep/b.html": "", "style.css": "", "raw.xml": "" });

@@ -226,7 +226,7 @@ test(
       "a.log": "",
       "deep/b.log": "",
       "ccache/raw.log": "",
-      "deep/ccache/kept.log": "",
+      "deep/ccache/raw.log": "",
       "therock-build-prof/comp-summary.html": "",
       "therock-build-prof/other.txt": "",
     });
@@ -236,7 +236,6 @@ test(
       "logs/g/comp-summary.html",
       "logs/g/a.log",
       "logs/g/deep/b.log",
-      "logs/g/deep/ccache/kept.log",
       "logs/g/therock-build-prof/comp-summary.html",
       "logs/g/therock-build-prof/other.txt",
     ]);

@@ -22,7 +22,7 @@ export function uploadLogsCommand(context: Context): Command {
   const command = new Command("logs")
     .summary("upload a directory of logs")
     .description(
-      "Uploads a directory of logs to logs/GROUP/. The raw ccache logs in ccache/ are skipped; " +
+      "Uploads a directory of logs to logs/GROUP/. Raw ccache logs (any ccache/) are skipped; " +
         "'upload build' uploads them as one archive.",
     )
     .addArgument(new Argument("<dir>", "the directory of logs").argParser(nonEmpty))

@@ -14,8 +14,8 @@ export function uploadTarballsCommand(context: Context): Command {
   const command = new Command("tarballs")
     .summary("upload distribution tarballs")
     .description(
-      "Uploads the .tar.gz files of a directory to tarballs/. Their names must start with " +
-        "therock-dist- and the run's platform.",
+      "Uploads the .tar.gz files of a directory to tarballs/. One that is named therock-dist- with " +
+        "another platform than the run's is an error.",
     )
     .addArgument(new Argument("<dir>", "the directory with tarballs").argParser(nonEmpty))
     .addHelpText(
