@@ -118,11 +118,11 @@ export function checkSelectionOptions({ familiesFile, expandFamilies }: Selectio
   throw new RunOutputsError("invalid", "Cannot use --families-file without --expand-families");
 }
 
-/** What a command has at hand. */
+/** What the selection needs from a command. */
 export interface SelectionWorld {
   /** Standard input. */
   readonly io: Io;
-  /** Where families that nobody knows are noted, if they are to be. */
+  /** Receives notes about unknown families, if given. */
   readonly output?: Output;
 }
 

@@ -59,8 +59,8 @@ export function fetchCommand(context: Context): Command {
 Globs match the name of an archive, with or without .tar.zst or .tar.xz. Without wildcards, the
 target may be left out too: core-hip_lib.
 
-With groups or targets, artifacts for any of them and generic ones are fetched. A target given with
-its group replaces it. --commit, --ref, --latest and --branch always expand families.
+With groups or targets, artifacts for any of them and generic ones are fetched. A target is an
+alternative to its group. --commit, --ref, --latest and --branch always expand families.
 
 Each archive is unpacked to DIR/NAME, its name up to the first dot. An existing directory is
 replaced; an existing file is an error. With --flatten all archives are merged into one tree,

@@ -112,7 +112,7 @@ export function buildDir(): Option {
   return new Option("--build-dir <dir>", "the build directory (default: $BUILD_DIR, else build)");
 }
 
-/** The value of {@linkcode buildDir}, or what stands for it. */
+/** The value of {@linkcode buildDir}, or its default. */
 export function buildDirOf(
   { buildDir }: { readonly buildDir?: string },
   io: Pick<Io, "env">,
