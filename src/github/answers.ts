@@ -168,5 +168,5 @@ function isSha(text: unknown): boolean {
 }
 
 function unexpected(what: string): RunOutputsError {
-  return new RunOutputsError("failed", `Cannot read GitHub's answer: it is not ${what}`);
+  return new RunOutputsError("failed", `Cannot read GitHub's response: it is not ${what}`);
 }

@@ -91,7 +91,7 @@ async function send(
   const silence = new AbortController();
   const timer = setTimeout(() => {
     const seconds = timeout / 1000;
-    silence.abort(new RunOutputsError("transient", `no answer within ${seconds} s`));
+    silence.abort(new RunOutputsError("transient", `no response within ${seconds} s`));
   }, timeout);
   const signal = init.signal ? AbortSignal.any([init.signal, silence.signal]) : silence.signal;
   try {

@@ -57,7 +57,7 @@ export function githubError(error: unknown, context: GithubErrorContext): Error 
     const reason = error.cause instanceof RunOutputsError
       ? firstLine(error.cause.message)
       : networkReason(error);
-    return make("transient", `${host} can't be reached (${reason}): check the network`);
+    return make("transient", `cannot connect to ${host} (${reason}): check the network`);
   }
   const { status, response } = error;
   const said = messageOf(response.data) ?? `status ${status}`;
@@ -65,7 +65,7 @@ export function githubError(error: unknown, context: GithubErrorContext): Error 
   if (limit !== undefined) return make("transient", limit);
   switch (status) {
     case 401:
-      return make("unauthenticated", `the token is not accepted (${said}): check $GH_TOKEN`);
+      return make("unauthenticated", `the token was rejected (${said}): check $GH_TOKEN`);
     case 403:
       return make(
         "denied",
@@ -104,7 +104,9 @@ function limitOf(
   const reset = Number(headers["x-ratelimit-reset"]);
   const end = after > 0 ? now + after * 1000 : isPrimary && reset > 0 ? reset * 1000 : undefined;
   const number = isPrimary && !isSecondary ? headers["x-ratelimit-limit"] : undefined;
-  const which = number === undefined ? "the limit of requests" : `the limit of ${number} requests`;
+  const which = number === undefined
+    ? "rate limit exceeded"
+    : `rate limit of ${number} requests exceeded`;
   const until = end === undefined
     ? "for some minutes"
     : end - now > LONG
@@ -112,8 +114,8 @@ function limitOf(
     : `until ${new Date(end).toISOString().replace(/\.\d+Z$/, "Z")} (${forHowLong(end - now)})`;
   const remedy = hasToken
     ? "try again then"
-    : "set $GH_TOKEN, which allows many more, or try again then";
-  return `${which} is used up ${until}: ${remedy}`;
+    : "set $GH_TOKEN for a higher limit, or try again then";
+  return `${which} ${until}: ${remedy}`;
 }
 
 function forHowLong(milliseconds: number): string {

@@ -36,11 +36,17 @@ export function formatOutputs(
 ): string {
   return Object.entries(outputs).map(([name, value]) => {
     if (!/^[A-Za-z_][\w-]*$/.test(name)) {
-      throw new RunOutputsError("invalid", `Cannot set the output '${name}': it is no name`);
+      throw new RunOutputsError(
+        "invalid",
+        `Cannot set the output '${name}': it is not a valid name`,
+      );
     }
     if (!/[\r\n]/.test(value)) return `${name}=${value}\n`;
     if (value.includes(delimiter)) {
-      throw new RunOutputsError("invalid", `Cannot set the output '${name}': it has the delimiter`);
+      throw new RunOutputsError(
+        "invalid",
+        `Cannot set the output '${name}': its value contains the delimiter`,
+      );
     }
     return `${name}<<${delimiter}\n${value}\n${delimiter}\n`;
   }).join("");
@@ -77,8 +83,8 @@ export async function appendStepSummary(markdown: string, env: JobEnvironment): 
   if (before + new TextEncoder().encode(markdown).length > MAX_SUMMARY) {
     throw new RunOutputsError(
       "invalid",
-      `Cannot write the step summary '${githubStepSummary}': it would have over ${MAX_SUMMARY} ` +
-        "bytes, GitHub's limit",
+      `Cannot write the step summary '${githubStepSummary}': it would exceed GitHub's limit of ` +
+        `${MAX_SUMMARY} bytes`,
     );
   }
   await append(githubStepSummary, markdown);

@@ -57,7 +57,7 @@ export function createOctokit(options: OctokitOptions): Octokit {
   const { apiUrl, token, maxWait, second, onNote } = options;
   const waitFor = (limit: string) => (seconds: number, _: unknown, __: unknown, count: number) => {
     if (seconds > maxWait || count >= MAX_WAITS) return false;
-    onNote(`GitHub's ${limit} is reached: waiting ${seconds} s, as it asks`);
+    onNote(`GitHub's ${limit} exceeded: waiting ${seconds} s`);
     return true;
   };
   const silent = () => {};
@@ -75,8 +75,8 @@ export function createOctokit(options: OctokitOptions): Octokit {
     throttle: {
       Bottleneck: Queue,
       retryAfterBaseValue: second,
-      onRateLimit: waitFor("limit of requests an hour"),
-      onSecondaryRateLimit: waitFor("limit of requests at a time"),
+      onRateLimit: waitFor("hourly rate limit"),
+      onSecondaryRateLimit: waitFor("secondary rate limit"),
     },
   });
 }

@@ -114,7 +114,7 @@ class DiskResponseCache implements ResponseCache {
       this.#broken = true;
       await Deno.remove(temporary).catch(() => {});
       const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
-      this.#options.onNote?.(`answers of GitHub can't be kept in ${this.#dir}: ${reason}`);
+      this.#options.onNote?.(`Cannot cache GitHub's responses in '${this.#dir}': ${reason}`);
     }
   }
 

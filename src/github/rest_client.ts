@@ -78,7 +78,7 @@ export class RestClient implements GithubClient {
     const question = {
       action: `read the runs of ${workflow} for ${headSha.slice(0, 10)}`,
       repository,
-      notFound: `there is no such repository or workflow: check --repo and --workflow`,
+      notFound: `no such repository or workflow: check --repo and --workflow`,
     };
     return this.#once(`runs ${repository} ${headSha} ${workflow}`, options, async () => {
       const runs: WorkflowRunInfo[] = [];
@@ -117,8 +117,8 @@ export class RestClient implements GithubClient {
         action: `read the commit ${quote(ref)}`,
         repository,
         notFound: isHex(asked)
-          ? "no commit, or more than one, begins with it: give more digits, and check --repo"
-          : "there is no such commit, branch or tag: check it, and --repo",
+          ? "no commit, or more than one, starts with it: give more digits, and check --repo"
+          : "no such commit, branch or tag: check it, and --repo",
       };
       const { data } = await this.#session.ask(
         question,
@@ -158,7 +158,7 @@ export class RestClient implements GithubClient {
     const question = {
       action: `read the commits of ${start === undefined ? "the default branch" : quote(start)}`,
       repository,
-      notFound: "there is no such repository, branch or commit: check it, and --repo",
+      notFound: "no such repository, branch or commit: check it, and --repo",
     };
     const perPage = Math.min(PER_PAGE, limit);
     const pages = this.#session.pages(
@@ -192,7 +192,8 @@ export class RestClient implements GithubClient {
     const question = {
       action: `compare ${quote(base)} and ${quote(head)}`,
       repository,
-      notFound: "one of them is not there, or they have nothing in common: check them, and --repo",
+      notFound:
+        "one of them does not exist, or they have no common ancestor: check them, and --repo",
     };
     return this.#once(`compare ${repository} ${basehead}`, options, async () => {
       const bySha = new Map<string, CommitInfo>();
@@ -217,8 +218,8 @@ export class RestClient implements GithubClient {
       if (bySha.size >= total) return { status, mergeBase, commits: [...bySha.values()] };
       throw new RunOutputsError(
         "failed",
-        `Cannot ${question.action} of ${repository} on GitHub: only ${bySha.size} of ${total} ` +
-          "commits came; try again",
+        `Cannot ${question.action} of ${repository} on GitHub: got only ${bySha.size} of ${total} ` +
+          "commits; try again",
       );
     });
   }

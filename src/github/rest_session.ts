@@ -129,7 +129,7 @@ export class RestSession {
     }
     throw new RunOutputsError(
       "failed",
-      `Cannot ${question.action} of ${repository}: ${apiUrl} does not answer in JSON; check ` +
+      `Cannot ${question.action} of ${repository}: the response of ${apiUrl} is not JSON; check ` +
         "$GITHUB_API_URL",
     );
   }

@@ -136,5 +136,5 @@ function distance(instant: number, { from, until }: Era): number {
 
 function reasonOf(era: Era, eras: readonly Era[], createdAt: string | undefined): string {
   if (createdAt === undefined) return "";
-  return era === eras[0] ? ` (created ${createdAt})` : ", which are not those of its time";
+  return era === eras[0] ? ` (created ${createdAt})` : ", not the rules of its time";
 }

@@ -131,7 +131,7 @@ export function selectBucket(question: BucketQuestion): BucketChoice {
   const main = repository === MAIN_REPOSITORY && !question.fork;
   const ownPrefix = main ? "" : `${repository.replace("/", "-")}/`;
   const run = `${question.fork ? "fork's run" : "run"} of ${repository}`;
-  const why = (reason: string) => `${reason}, by the rules of ${name}`;
+  const why = (reason: string) => `${reason}, by the bucket rules of ${name}`;
 
   const releaseType = question.releaseType ?? rules.ci;
   if (releaseType !== rules.ci) {

@@ -37,7 +37,7 @@ export function expandFamily(family: string, families: GpuFamilies = GPU_FAMILIE
   throw invalid(
     "GPU family",
     family,
-    `a family or GPU that is known${meant === undefined ? "" : `, like ${meant}`}`,
+    `a known family or GPU${meant === undefined ? "" : `, like ${meant}`}`,
   );
 }
 

@@ -301,7 +301,7 @@ export abstract class OutputPaths {
   outputsManifest(part: string): OutputLocation {
     checkSegment("part", part);
     if (part === "therock_manifest" || part === "expected") {
-      throw invalid("part", part, "a name that is not another file's of that directory");
+      throw invalid("part", part, "a name that no other file of that directory has");
     }
     return this.outputsManifestDir().join(`${part}.json`);
   }

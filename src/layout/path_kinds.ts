@@ -52,7 +52,7 @@ const optional = (name: string, summary: string): PathKindArgument => ({
 
 const ARTIFACT_GROUP = arg("artifact-group", "artifact group, like gfx94X-dcgpu");
 const GROUP = arg("group", "artifact group, or stage of a multi-arch build");
-const STAGE_FAMILY = optional("amdgpu-family", "GPU family, of a stage that is built for each");
+const STAGE_FAMILY = optional("amdgpu-family", "GPU family, for stages that are built per family");
 const ARCHIVE = arg("file-name", "file name of the archive");
 const PACKAGE_TYPE = arg("type", "deb or rpm");
 const FORMAT = arg("format", "html or md");
@@ -71,7 +71,7 @@ export const PATH_KINDS: readonly PathKind[] = Object.freeze([
     ["logs/gfx94X-dcgpu/build.log"],
     (root, [path]) => root.file(path),
   ),
-  kind("run-index", "page that says what the run has", [], [], (root) => root.runIndex()),
+  kind("run-index", "index page of the run", [], [], (root) => root.runIndex()),
   kind("artifacts-dir", "directory of the artifacts", [], [], (root) => root.artifactsDir()),
   kind(
     "artifact",
@@ -90,7 +90,7 @@ export const PATH_KINDS: readonly PathKind[] = Object.freeze([
   kind(
     "artifact-index",
     "page that lists the artifacts",
-    [optional("artifact-group", "artifact group, for its page of before April 2026")],
+    [optional("artifact-group", "artifact group, for its page before April 2026")],
     [],
     (root, [group]) => root.artifactIndex(group),
   ),
@@ -140,21 +140,21 @@ export const PATH_KINDS: readonly PathKind[] = Object.freeze([
   ),
   kind(
     "build-observability",
-    "report on where a build's time went",
+    "build time report",
     [GROUP, STAGE_FAMILY],
     ["gfx94X-dcgpu"],
     (root, [group, family]) => root.buildObservability(logs(group, family)),
   ),
   kind(
     "build-time-analysis",
-    "the same report under its earlier name",
+    "build time report under its earlier name",
     [GROUP, STAGE_FAMILY],
     ["gfx94X-dcgpu"],
     (root, [group, family]) => root.buildTimeAnalysis(logs(group, family)),
   ),
   kind(
     "comp-summary",
-    "build profiler's summary, the copy that links point to",
+    "build profiler's summary, copy for direct links",
     [GROUP, FORMAT, STAGE_FAMILY],
     ["gfx94X-dcgpu", "html"],
     (root, [group, format, family]) =>
@@ -162,7 +162,7 @@ export const PATH_KINDS: readonly PathKind[] = Object.freeze([
   ),
   kind(
     "build-prof-summary",
-    "build profiler's summary where it is written",
+    "build profiler's summary, original",
     [GROUP, FORMAT, STAGE_FAMILY],
     ["gfx94X-dcgpu", "md"],
     (root, [group, format, family]) =>
@@ -227,7 +227,7 @@ export const PATH_KINDS: readonly PathKind[] = Object.freeze([
   ),
   kind(
     "expected-parts",
-    "list of the parts that a complete run has",
+    "list of the run's expected parts",
     [],
     [],
     (root) => root.expectedParts(),
@@ -288,7 +288,7 @@ export const PATH_KINDS: readonly PathKind[] = Object.freeze([
   kind("tarballs-index", "page that lists the tarballs", [], [], (root) => root.tarballsIndex()),
   kind(
     "tarball",
-    "distribution of everything in one file",
+    "tarball of the whole distribution",
     [arg("file-name", "file name")],
     ["therock-dist-linux-multiarch-7.13.0.tar.gz"],
     (root, [name]) => root.tarball(name),

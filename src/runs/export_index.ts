@@ -96,7 +96,7 @@ export function parseExportIndex(text: string, name: string): ExportIndex {
   const seen = new Set<string>();
   for (const run of index.runs) {
     for (const key of [run.prefix, ...run.files.map(({ path }) => `${run.prefix}/${path}`)]) {
-      if (seen.has(key)) throw broken(name, `it names ${quote(key)} twice`);
+      if (seen.has(key)) throw broken(name, `it lists ${quote(key)} twice`);
       seen.add(key);
     }
     try {

@@ -108,12 +108,12 @@ const fileSchema = z.looseObject({
   size: z.int().min(0).meta({ description: "In bytes." }),
   sha256: z.string().regex(/^[0-9a-f]{64}$/).meta({ description: "64 hex digits in lower case." }),
   content_type: z.string().min(1),
-}).meta({ id: "file", description: "A file that the upload has put there, or found there." });
+}).meta({ id: "file", description: "A file that the upload wrote, or found unchanged." });
 
 const headShape = {
   schema: z.literal(MANIFEST_SCHEMA),
   layout: z.enum(["flat", "typed"]).meta({
-    description: "Where the artifacts are: at the run's root, or below artifacts/.",
+    description: "Where the artifacts are: at the run's root, or under artifacts/.",
   }),
   run: z.looseObject({
     repository: z.string().regex(/^[^/]+\/[^/]+$/).optional().meta({ description: "OWNER/NAME" }),
@@ -123,11 +123,13 @@ const headShape = {
     commit: z.string().min(1).optional().meta({ description: "The commit that was built." }),
     workflow: z.string().min(1).optional().meta({ description: "The workflow's file." }),
   }),
-  part: z.string().min(1).meta({ description: "The name of the file that holds this, but .json." }),
+  part: z.string().min(1).meta({ description: "The part's name: this file's name without .json." }),
   created_at: z.iso.datetime({ offset: true }),
-  tool: z.string().min(1).meta({ description: "What has written it, and its version." }),
+  tool: z.string().min(1).meta({ description: "The program that wrote it, and its version." }),
   writer: z.looseObject({
-    job: z.string().optional().meta({ description: "The job's id: one for all of a matrix." }),
+    job: z.string().optional().meta({
+      description: "The job's id; all jobs of a matrix share it.",
+    }),
     runner: z.string().optional().meta({ description: "The runner's name." }),
   }).optional(),
   pages: z.array(path()).optional().meta({
@@ -140,7 +142,7 @@ const headSchema = z.looseObject(headShape);
 
 const partSchema = z.looseObject({ ...headShape, files: z.array(fileSchema) }).meta({
   title: MANIFEST_SCHEMA,
-  description: "What one upload has put into a run. Other members are allowed and kept.",
+  description: "The files of one upload to a run. Other members are allowed and kept.",
 });
 
 /**
@@ -276,7 +278,7 @@ export function broken(name: string, reason: string, cause?: unknown): RunOutput
  * @returns An error with code `integrity`.
  */
 export function twice(path: string, name: string): RunOutputsError {
-  return broken(name, `it names ${quote(path)} twice`);
+  return broken(name, `it lists ${quote(path)} twice`);
 }
 
 function checkPath(path: string, member: string, name: string): void {

@@ -40,8 +40,10 @@ export function claimPart(there: ManifestHead, ours: ManifestHead): PartClaim | 
   ].filter((word) => word !== "").join(" ");
   return new RunOutputsError(
     "conflict",
-    `Cannot write the part ${quote(ours.part)} of the outputs manifest: ${who} has written it; ` +
-      "give each upload a --part of its own",
+    `Cannot write the part ${
+      quote(ours.part)
+    } of the outputs manifest: ${who} has already written it; ` +
+      "give each upload its own --part",
   );
 }
 

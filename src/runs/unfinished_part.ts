@@ -31,8 +31,8 @@ const SUFFIX = ".incomplete";
 
 /** What the mark of an upload means to who reads the run, behind the upload's name. */
 export const NOT_FINISHED =
-  "is not finished (running, killed or failed): files can be missing or " +
-  "from two uploads until it has been run again";
+  "is incomplete (in progress, killed or failed): files can be missing or " +
+  "from two uploads until it is run again";
 
 /** How many paths a message tells. */
 const NAMED = 5;
@@ -110,9 +110,9 @@ function strings(list: unknown): readonly string[] {
  */
 export function describeUnfinished({ part, pending, unlisted, unread }: UnfinishedPart): string {
   return [
-    `an upload of the part ${part} ${NOT_FINISHED}`,
-    ...(unread === undefined ? [] : [`what is still to come is not known: ${unread}`]),
-    ...(pending.length === 0 ? [] : [`still to come: ${namedPaths(pending)}`]),
+    `the upload of part ${part} ${NOT_FINISHED}`,
+    ...(unread === undefined ? [] : [`its pending files are unknown: ${unread}`]),
+    ...(pending.length === 0 ? [] : [`pending: ${namedPaths(pending)}`]),
     ...(unlisted.length === 0 ? [] : [`it could not read ${namedPaths(unlisted)}`]),
   ].join("; ");
 }

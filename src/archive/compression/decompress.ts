@@ -85,7 +85,7 @@ async function decompressZstd(
   if (typeof zlib.createZstdDecompress !== "function") {
     throw new RunOutputsError(
       "failed",
-      `Cannot unpack zstd: Deno ${Deno.version.deno} does not have it, Deno 2.9.6 does`,
+      `Cannot unpack zstd: Deno ${Deno.version.deno} does not support it; use Deno 2.9.6 or newer`,
     );
   }
   const frames = new ZstdFrames(maxMemory);

@@ -36,7 +36,7 @@ function decompressZstd(bytes: Uint8Array, limit: number): Uint8Array {
   if (typeof zlib.zstdDecompressSync !== "function") {
     throw new RunOutputsError(
       "failed",
-      `Cannot unpack zstd: Deno ${Deno.version.deno} does not have it, Deno 2.9.6 does`,
+      `Cannot unpack zstd: Deno ${Deno.version.deno} does not support it; use Deno 2.9.6 or newer`,
     );
   }
   // The decoder ends silently at the end of the first frame, and at an incomplete one.

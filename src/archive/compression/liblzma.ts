@@ -290,7 +290,7 @@ export class XzEncoder implements Disposable {
 }
 
 function outOfMemory(): RunOutputsError {
-  return new RunOutputsError("failed", "Cannot run liblzma: its 256 MB of memory do not suffice");
+  return new RunOutputsError("failed", "Cannot run liblzma: 256 MB of memory are not enough");
 }
 
 function defect(code: number): Error {
@@ -298,15 +298,15 @@ function defect(code: number): Error {
     case LZMA_FORMAT_ERROR:
       return new BadArchive("it is not an xz file");
     case LZMA_DATA_ERROR:
-      return new BadArchive("its xz data is corrupt, or something follows it");
+      return new BadArchive("its xz data is corrupt, or unexpected data follows it");
     case LZMA_BUF_ERROR:
-      return new BadArchive("its xz data ends too early");
+      return new BadArchive("its xz data is truncated");
     case LZMA_OPTIONS_ERROR:
     case LZMA_UNSUPPORTED_CHECK:
-      return new BadArchive("its xz data uses a filter or a check that liblzma does not know");
+      return new BadArchive("its xz data uses a filter or a check that liblzma does not support");
     case LZMA_MEMLIMIT_ERROR:
       return new BadArchive(
-        `decoding it would take more than ${XZ_MEMORY_LIMIT / 1024 ** 2} MiB of memory`,
+        `decoding it needs more than ${XZ_MEMORY_LIMIT / 1024 ** 2} MiB of memory`,
       );
     case LZMA_MEM_ERROR:
       return outOfMemory();

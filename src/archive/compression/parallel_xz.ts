@@ -169,7 +169,7 @@ function decodeBlock(
   let decoded = 0;
   const bounded: ByteSink = (bytes) => {
     decoded += bytes.length;
-    if (decoded > size) throw new BadArchive("its xz data is not as its index tells");
+    if (decoded > size) throw new BadArchive("its xz data does not match its index");
     sink(bytes);
   };
   using decoder = lzma.decoder({ ignoreCheck: verified });
@@ -178,7 +178,7 @@ function decodeBlock(
   const buffer = new Uint8Array(256 * 1024);
   for (let left = length; left > 0;) {
     const count = file.readSync(buffer.subarray(0, Math.min(left, buffer.length)));
-    if (count === null) throw new BadArchive("its xz data ends too early");
+    if (count === null) throw new BadArchive("its xz data is truncated");
     decoder.push(buffer.subarray(0, count), bounded);
     left -= count;
   }

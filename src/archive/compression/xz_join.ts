@@ -36,7 +36,7 @@ export class XzJoiner {
     const oldHeader = (file[STREAM_HEADER] + 1) * 4;
     const flags = file[STREAM_HEADER + 1];
     if (index?.blocks.length !== 1 || block === undefined || flags !== 0) {
-      throw new TypeError("liblzma has made something else than a stream of one block");
+      throw new TypeError("liblzma did not produce a stream of one block");
     }
     const compressed = block.unpadded - oldHeader - CHECK;
     const filter = file.subarray(STREAM_HEADER + 2, STREAM_HEADER + 2 + LZMA2_FLAGS);

@@ -96,7 +96,7 @@ export class ZstdFrames {
    */
   finish(): void {
     if (this.#expected !== "magic" || this.#missing !== 4) {
-      throw new BadArchive("its zstd data ends too early, or something follows it");
+      throw new BadArchive("its zstd data is truncated, or unexpected data follows it");
     }
   }
 
@@ -115,7 +115,7 @@ export class ZstdFrames {
         const magic = view.getUint32(0, true);
         if (magic === 0xfd2fb528) return this.#expect("header", 1);
         if ((magic & 0xfffffff0) >>> 0 === 0x184d2a50) return this.#expect("skippable size", 4);
-        throw new BadArchive("it is not a zstd file, or something follows its zstd data");
+        throw new BadArchive("it is not a zstd file, or unexpected data follows its zstd data");
       }
       case "skippable size":
         return this.#expect("skipped", view.getUint32(4, true));
@@ -171,7 +171,7 @@ function headerSize(descriptor: number): number {
 
 function checkFrame(view: DataView, maxMemory: number): void {
   const descriptor = view.getUint8(4);
-  if ((descriptor & 0x08) !== 0) throw new BadArchive("its zstd data is of an unknown version");
+  if ((descriptor & 0x08) !== 0) throw new BadArchive("its zstd data has an unknown version");
   const single = (descriptor & 0x20) !== 0;
   const dictionaryAt = single ? 5 : 6;
   const dictionary = [0, 1, 2, 4][descriptor & 3];

@@ -168,7 +168,7 @@ function checkZstd(): void {
   if (typeof zlib.createZstdCompress === "function") return;
   throw new RunOutputsError(
     "failed",
-    `Cannot compress with zstd: Deno ${Deno.version.deno} does not have it, Deno 2.9.6 does`,
+    `Cannot compress with zstd: Deno ${Deno.version.deno} does not support it; use Deno 2.9.6 or newer`,
   );
 }
 

@@ -217,7 +217,7 @@ class PackWorker {
       breakDown(this.#ready ? new RunOutputsError("failed", failure) : new NotStarted());
     };
     worker.onmessageerror = () => {
-      breakDown(new RunOutputsError("failed", "Cannot pack: a worker can't be understood"));
+      breakDown(new RunOutputsError("failed", "Cannot pack: unexpected message from a worker"));
     };
     signal.addEventListener("abort", onAbort);
     try {

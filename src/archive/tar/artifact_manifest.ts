@@ -43,7 +43,7 @@ export function parseManifest(bytes: Uint8Array): Relpath[] {
     if (line === "") return [];
     try {
       const segments = memberSegments(line);
-      if (segments.length === 0) throw new BadArchive("it is the whole directory");
+      if (segments.length === 0) throw new BadArchive("it names the whole directory");
       return [{ text: line, segments }];
     } catch (error) {
       if (!(error instanceof BadArchive)) throw error;
@@ -60,7 +60,9 @@ export function parseManifest(bytes: Uint8Array): Relpath[] {
  * @throws {BadArchive} If it is too long.
  */
 export function checkManifestSize(size: number): void {
-  if (size > MAX_MANIFEST) throw new BadArchive(`it has ${size} bytes, more than a list of paths`);
+  if (size > MAX_MANIFEST) {
+    throw new BadArchive(`it has ${size} bytes, too many for a list of paths`);
+  }
 }
 
 /**

@@ -12,7 +12,7 @@ export class BadArchive extends Error {
   /**
    * Creates an error.
    *
-   * @param reason What is wrong, as a part of a sentence: "it ends in the middle of a header".
+   * @param reason What is wrong, as a part of a sentence: "the archive ends in the middle of a header".
    * @param member The name of the member.
    */
   constructor(reason: string, member?: string) {

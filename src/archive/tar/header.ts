@@ -88,13 +88,13 @@ export function readPax(bytes: Uint8Array): Map<string, string> {
     const length = /^[1-9]\d*$/.test(digits) ? Number(digits) : 0;
     const end = at + length;
     if (end > bytes.length || end < space + 3 || bytes[end - 1] !== 0x0a) {
-      throw new BadArchive("a record of its pax header has a wrong length");
+      throw new BadArchive("a pax header record has the wrong length");
     }
     const equals = bytes.indexOf(0x3d, space);
     if (equals < 0 || equals >= end || equals === space + 1) {
-      throw new BadArchive("a record of its pax header has no key");
+      throw new BadArchive("a pax header record has no key");
     }
-    const key = decodeText(bytes.subarray(space + 1, equals), "a key of its pax header");
+    const key = decodeText(bytes.subarray(space + 1, equals), "a pax header key");
     // Other programs' own keys may have any bytes, and mean nothing here.
     if (KNOWN_KEYS.has(key) || key.startsWith("GNU.sparse.") || key.startsWith("SCHILY.real")) {
       const value = decodeText(bytes.subarray(equals + 1, end - 1), `the pax header's ${key}`);
@@ -123,7 +123,7 @@ export function readPaxNumber(key: "size" | "mtime", value: string): number {
   const form = key === "size" ? /^\d{1,16}$/ : /^-?\d{1,15}(?:\.\d*)?$/;
   const number = Number(value);
   if (!form.test(value) || number > Number.MAX_SAFE_INTEGER) {
-    throw new BadArchive(`the pax header's ${key} ${quote(value)} is no number`);
+    throw new BadArchive(`the pax header's ${key} ${quote(value)} is not a number`);
   }
   return number;
 }
@@ -175,7 +175,7 @@ function checkSum(block: Uint8Array): void {
   }
   const told = readNumber(block, 148, 8, "checksum");
   if (told !== unsigned && told !== signed) {
-    throw new BadArchive("a header has a wrong checksum, or what stands there is none");
+    throw new BadArchive("a header has an invalid checksum");
   }
 }
 
@@ -212,7 +212,7 @@ export function readNumber(
   let value = 0;
   for (let i = start; i < end; i++) {
     const digit = block[i] - 0x30;
-    if (digit < 0 || digit > 7) throw new BadArchive(`a header's ${what} is no number`);
+    if (digit < 0 || digit > 7) throw new BadArchive(`a header's ${what} is not a number`);
     value = value * 8 + digit;
   }
   return value;

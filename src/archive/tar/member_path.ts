@@ -47,7 +47,7 @@ export function memberSegments(name: string): string[] {
   refuseLong(name, "its name");
   refuseAbsolute(name, "its name");
   const segments = splitPath(name);
-  if (segments.includes("..")) throw new BadArchive("its name leads upwards by '..'", name);
+  if (segments.includes("..")) throw new BadArchive("its name contains '..'", name);
   refuseReserved(segments, "its name");
   return segments;
 }
@@ -60,7 +60,7 @@ export function memberSegments(name: string): string[] {
  * @throws {BadArchive} If it is absolute, empty or too long, or leads to our own working files.
  */
 export function linkSegments(text: string): string[] {
-  if (text === "") throw new BadArchive("it is a link to nothing");
+  if (text === "") throw new BadArchive("its link target is empty");
   refuseLong(text, "its target");
   refuseAbsolute(text, `its target ${quote(text)}`);
   const segments = splitPath(text);
@@ -106,7 +106,7 @@ function refuseAbsolute(path: string, what: string): void {
   if (path.includes("\0")) throw new BadArchive(`${what} has a NUL byte`);
   if (path.startsWith("/")) throw new BadArchive(`${what} is absolute`);
   if (/^(?:[A-Za-z]:(?:[\\/]|$)|\\\\)/.test(path)) {
-    throw new BadArchive(`${what} is an absolute one of Windows`);
+    throw new BadArchive(`${what} is an absolute Windows path`);
   }
 }
 

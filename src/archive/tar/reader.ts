@@ -130,7 +130,7 @@ export class TarReader {
         this.#padding -= count;
       } else if (this.#zeroBlocks >= 2) {
         if (!isZero(at === 0 ? bytes : bytes.subarray(at))) {
-          throw new BadArchive("something follows the end marker");
+          throw new BadArchive("unexpected data after the end marker");
         }
         return;
       } else if (this.#partialLength === 0 && bytes.length - at >= BLOCK) {
@@ -172,12 +172,12 @@ export class TarReader {
   finish(): void {
     if (this.#zeroBlocks >= 2) return;
     if (this.#content > 0 || this.#padding > 0) {
-      throw new BadArchive("it ends in the middle of this member", this.#current);
+      throw new BadArchive("the archive ends in the middle of this member", this.#current);
     }
     throw new BadArchive(
       this.#partialLength > 0
-        ? "it ends in the middle of a header"
-        : "it ends without the end marker, so something is missing",
+        ? "the archive ends in the middle of a header"
+        : "the end marker is missing, so the archive is incomplete",
     );
   }
 
@@ -189,11 +189,11 @@ export class TarReader {
     }
     const header = readHeader(block);
     if (header === undefined) {
-      if (this.#pending) throw new BadArchive("a header for the next member is the last one");
+      if (this.#pending) throw new BadArchive("the archive ends after an extended header");
       this.#zeroBlocks++;
       return;
     }
-    if (this.#zeroBlocks === 1) throw new BadArchive("half an end marker stands between members");
+    if (this.#zeroBlocks === 1) throw new BadArchive("there is half an end marker between members");
     if ("xgLK".includes(header.type)) this.#startExtension(header);
     else if (header.type === "S") {
       const map = this.#naming(header.name, () => new HeaderMap(block));
@@ -204,7 +204,7 @@ export class TarReader {
 
   #startExtension({ type, size, name }: TarHeader): void {
     if (size === 0 || size > MAX_EXTENSION) {
-      throw new BadArchive(`a header for the next member has ${size} bytes`, name);
+      throw new BadArchive(`an extended header is too large (${size} bytes)`, name);
     }
     this.#current = name;
     this.#extension = { type, bytes: new Uint8Array(size), length: 0 };
@@ -221,7 +221,7 @@ export class TarReader {
     const stored = extensions.size ?? header.size;
     if (header.type in REFUSED) throw new BadArchive(REFUSED[header.type], name);
     if (!(header.type in TYPES)) {
-      throw new BadArchive(`it is of the unknown type ${quote(header.type)}`, name);
+      throw new BadArchive(`it has the unknown type ${quote(header.type)}`, name);
     }
     // Before ustar, a slash at the end was what told a directory.
     const slash = TYPES[header.type] === "file" && name.endsWith("/");
@@ -339,7 +339,10 @@ export class TarReader {
   #set<K extends keyof Extensions>(key: K, value: Extensions[K]): void {
     if (value === undefined || value === "") return;
     if (this.#next[key] !== undefined) {
-      throw new BadArchive(`two headers tell the ${key} of the next member`, this.#next.name);
+      throw new BadArchive(
+        `two extended headers set the ${key} of the next member`,
+        this.#next.name,
+      );
     }
     this.#next[key] = value;
   }
@@ -349,7 +352,9 @@ export class TarReader {
       throw new BadArchive("a global pax header makes all files sparse");
     }
     for (const key of ["path", "linkpath", "size"]) {
-      if (records.get(key)) throw new BadArchive(`a global pax header sets the ${key} of all`);
+      if (records.get(key)) {
+        throw new BadArchive(`a global pax header sets the ${key} of all members`);
+      }
     }
     const modified = records.get("mtime");
     if (modified !== undefined) {

@@ -38,7 +38,7 @@ export async function* tarStream(
       if (left < 0) break;
       yield chunk;
     }
-    if (left !== 0) throw new BadArchive(`it does not have ${size} bytes any more`, name);
+    if (left !== 0) throw new BadArchive(`its size changed (expected ${size} bytes)`, name);
     if (padded(size) > size) yield new Uint8Array(padded(size) - size);
   }
   yield new Uint8Array(END_MARKER);
@@ -81,7 +81,9 @@ export async function* tarMembers(
     if (member.sparse) throw new BadArchive("it is a sparse file", member.name);
     const offset = at;
     at += reader.skip();
-    if (at > size) throw new BadArchive("it ends in the middle of this member", member.name);
+    if (at > size) {
+      throw new BadArchive("the archive ends in the middle of this member", member.name);
+    }
     yield { member, offset };
   }
   reader.finish();

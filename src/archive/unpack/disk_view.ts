@@ -41,7 +41,10 @@ export function ownPlace(root: string, path: string, style: PathStyle): string {
     if (!(error instanceof BadArchive)) throw error;
   }
   if (parent === undefined) {
-    throw conflictAt(join(root, path), "a link on the way leads out of the target, or in circles");
+    throw conflictAt(
+      join(root, path),
+      "a link in its path points outside the target, or is circular",
+    );
   }
   return join(parent, names[names.length - 1]);
 }

@@ -180,7 +180,9 @@ export class Extractor implements TarHandler, Disposable {
     }
     const path = this.#model.place(place, (directory) => this.#makeDirectory(directory));
     if (member.type === "directory") return this.#directory(path, member);
-    if (this.#model.isDirectory(path)) throw new BadArchive("a directory is where it should be");
+    if (this.#model.isDirectory(path)) {
+      throw new BadArchive("a directory already exists at its path");
+    }
     if (member.type === "symlink") this.#symlink(path, member.target, member.modified);
     else if (member.type === "hardlink") this.#hardlink(path, member);
     else this.#startFile(path, member);
@@ -191,7 +193,7 @@ export class Extractor implements TarHandler, Disposable {
     const place = this.#map!(segments);
     if (place === "ancestor" && type === "directory") return undefined;
     if (place === undefined || place === "ancestor") {
-      throw new BadArchive(`it is under no path that ${ARTIFACT_MANIFEST} lists`);
+      throw new BadArchive(`it is under no path listed in ${ARTIFACT_MANIFEST}`);
     }
     return place;
   }
@@ -200,7 +202,7 @@ export class Extractor implements TarHandler, Disposable {
     // What `tar -C DIR -c .` packs first.
     if (segments.length === 0 && type === "directory") return;
     if (segments.join("/") !== ARTIFACT_MANIFEST || type !== "file") {
-      throw new BadArchive(`the first member has to be the file ${ARTIFACT_MANIFEST}`);
+      throw new BadArchive(`the first member must be the file ${ARTIFACT_MANIFEST}`);
     }
     checkManifestSize(size);
     this.#manifest = { bytes: new Uint8Array(size), length: 0 };
@@ -234,11 +236,11 @@ export class Extractor implements TarHandler, Disposable {
       const place = this.#mapped(memberSegments(member.target), member);
       if (place === undefined || place.length === 0) throw new BadArchive("it is a directory");
       target = this.#model.place(place, () => {
-        throw new BadArchive("no such member came before");
+        throw new BadArchive("no earlier member has this name");
       });
     } catch (error) {
       throw error instanceof BadArchive
-        ? new BadArchive(`${of} can't be used: ${error.message}`)
+        ? new BadArchive(`${of} is invalid: ${error.message}`)
         : error;
     }
     // A second name of a link is a link with the same text.
@@ -256,7 +258,9 @@ export class Extractor implements TarHandler, Disposable {
     if (!this.#model.isDirectory(path)) {
       if (this.#model.linkAt(path) !== undefined) {
         const linked = this.#model.linkedDirectory(path);
-        if (linked === undefined) throw new BadArchive("a link is where this directory should be");
+        if (linked === undefined) {
+          throw new BadArchive("a link already exists at this directory's path");
+        }
         own = linked;
       } else {
         this.#makeDirectory(path);

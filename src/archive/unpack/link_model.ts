@@ -76,7 +76,7 @@ export function resolveLinks(
     const segment = rest.pop()!;
     work.spend(at);
     if (segment === "..") {
-      if (at === "") throw new BadArchive("it leads out of the target directory");
+      if (at === "") throw new BadArchive("it points outside the target directory");
       at = parentOf(at);
       continue;
     }
@@ -116,8 +116,8 @@ export function checkLink(path: string, text: string, linkAt: LinkLookup, work: 
     resolveLinks(linkSegments(text), parentOf(path), linkAt, true, work);
   } catch (error) {
     if (!(error instanceof BadArchive)) throw error;
-    const reason = error.message.startsWith("it leads")
-      ? `it is a link to ${quote(text)}, which leads out of the target directory`
+    const reason = error.message.startsWith("it points outside")
+      ? `it is a link to ${quote(text)}, which points outside the target directory`
       : error.message;
     throw new BadArchive(reason, path);
   }
@@ -235,7 +235,7 @@ export class LinkModel {
     }
     for (const name of segments.slice(depth)) {
       const way = resolveLinks([name], own, this.#linkAt, true, this.#work);
-      if (way === undefined) throw new BadArchive("the links on the way to it go in circles");
+      if (way === undefined) throw new BadArchive("the links in its path are circular");
       this.#make(way, onDirectory);
       own = way;
       key = below(key, name);
@@ -265,7 +265,7 @@ export class LinkModel {
     if (other === undefined) this.#folded.set(folded, path);
     else if (other !== path) {
       throw new BadArchive(
-        `it differs from ${quote(other)} only in case: this disk takes them for one`,
+        `it differs from ${quote(other)} only in case, and this file system ignores case`,
       );
     }
   }

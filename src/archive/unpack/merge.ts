@@ -49,7 +49,7 @@ export function mergeTree(
       if (there === undefined || kind !== "directory" && there !== "directory") {
         Deno.renameSync(path, join(target, place));
       } else if (kind === "directory") merge(path, directoryAt(place, there));
-      else throw conflict(archive, place, `is a ${kind}, and a directory in another archive`);
+      else throw conflict(archive, place, `is a ${kind} here and a directory in another archive`);
     }
   }
 
@@ -57,7 +57,7 @@ export function mergeTree(
   function directoryAt(place: string, kind: Kind): string {
     if (kind === "directory") return place;
     if (kind === "file") {
-      throw conflict(archive, place, "is a directory, and a file in another archive");
+      throw conflict(archive, place, "is a directory here and a file in another archive");
     }
     let path: string | undefined;
     try {
@@ -66,12 +66,12 @@ export function mergeTree(
       if (!(error instanceof BadArchive)) throw error;
     }
     if (path === undefined) {
-      throw conflict(archive, place, "is a directory, and a link in another archive");
+      throw conflict(archive, place, "is a directory here and a link in another archive");
     }
     const found = kindOf(join(target, path));
     if (found === undefined) Deno.mkdirSync(join(target, path), { recursive: true });
     else if (found !== "directory") {
-      throw conflict(archive, place, "is a directory, and a link to a file in another archive");
+      throw conflict(archive, place, "is a directory here and a link to a file in another archive");
     }
     return path;
   }

@@ -129,7 +129,7 @@ async function makePrivate(directory: string): Promise<void> {
     if ((await Deno.lstat(directory)).isDirectory) return;
     throw new RunOutputsError(
       "conflict",
-      `Cannot unpack by way of '${directory}': it is not a directory; delete it`,
+      `Cannot unpack through '${directory}': it is not a directory; delete it`,
     );
   }
 }
@@ -141,7 +141,7 @@ async function checkOwner(directory: string, user: number | null): Promise<void>
   if (isOurs) return;
   throw new RunOutputsError(
     "conflict",
-    `Cannot unpack by way of '${directory}': other users own it or may write to it; delete it, ` +
+    `Cannot unpack through '${directory}': other users own it or may write to it; delete it, ` +
       `or choose another directory`,
   );
 }
@@ -185,7 +185,7 @@ async function takeLock(directory: string): Promise<Deno.FsFile | undefined> {
   if (found !== undefined && !found.isFile) {
     throw new RunOutputsError(
       "conflict",
-      `Cannot unpack by way of '${directory}': '${path}' is not a file; delete the directory`,
+      `Cannot unpack through '${directory}': '${path}' is not a file; delete the directory`,
     );
   }
   const file = await Deno.open(path, { write: true, create: true });
@@ -195,7 +195,7 @@ async function takeLock(directory: string): Promise<Deno.FsFile | undefined> {
     file.close();
     throw new RunOutputsError(
       "conflict",
-      `Cannot unpack: another process is unpacking to the same place, by way of '${directory}'; ` +
+      `Cannot unpack: another process is unpacking to the same directory, through '${directory}'; ` +
         `wait for it or choose another directory`,
     );
   }

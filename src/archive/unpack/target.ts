@@ -56,7 +56,7 @@ export async function checkSameDisk(outputDir: string, stagingDir: string): Prom
   }
   throw new RunOutputsError(
     "invalid",
-    `Cannot unpack to '${outputDir}' by way of '${stagingDir}': expected two directories of one ` +
+    `Cannot unpack to '${outputDir}' through '${stagingDir}': both must be on the same ` +
       `file system`,
   );
 }

@@ -229,11 +229,11 @@ export class ImaginedTree implements TreeWriter {
 }
 
 function fileInTheWay(path: string): BadArchive {
-  return new BadArchive(`the file ${quote(path)} is where a directory should be`);
+  return new BadArchive(`the file ${quote(path)} exists where a directory is needed`);
 }
 
 function notBefore(path: string): BadArchive {
-  return new BadArchive(`the target of its hard link, ${quote(path)}, did not come before`);
+  return new BadArchive(`the target of its hard link, ${quote(path)}, is not an earlier member`);
 }
 
 function noFile(path: string): BadArchive {

@@ -69,7 +69,7 @@ export class Union {
       if (path === undefined) return;
       this.#follow(path);
     }
-    throw conflictAt(this.#target, "its links lead in circles");
+    throw conflictAt(this.#target, "its links are circular");
   }
 
   /**
@@ -95,14 +95,14 @@ export class Union {
         const there = this.#targetKind(path);
         const other = names.get(foldCase(name)) ?? name;
         if (other !== name && this.#targetKind(join(above, other)) !== undefined) {
-          throw conflictAt(to, `differs only in case from ${quote(other)}, which is there`);
+          throw conflictAt(to, `differs only in case from ${quote(other)}, which already exists`);
         }
         if (there === undefined) steps.push({ from, to });
         else if (kind === "directory" && there === "directory") walk(path);
         else if (kind === "directory") {
-          throw conflictAt(to, "a file is where a directory is needed; move it away");
+          throw conflictAt(to, "a file exists where a directory is needed; move it away");
         } else if (there === "directory") {
-          throw conflictAt(to, `a directory is where a ${kind} is needed; move it away`);
+          throw conflictAt(to, `a directory exists where a ${kind} is needed; move it away`);
         } else steps.push({ from, to, saved: save() });
       }
     };
@@ -159,13 +159,13 @@ export class Union {
       if (!(error instanceof BadArchive)) throw error;
       throw conflictAt(
         full,
-        "a directory is needed, and there is a link that leads out of the target",
+        "a directory is needed, but a link that points outside the target exists",
       );
     }
-    if (place === undefined) throw conflictAt(full, "there is a link that leads in circles");
+    if (place === undefined) throw conflictAt(full, "a circular link exists there");
     const kind = this.#mergedKind(place) ?? this.#targetKind(place);
     if (kind !== undefined && kind !== "directory") {
-      throw conflictAt(full, "a directory is needed, and there is a link to a file");
+      throw conflictAt(full, "a directory is needed, but a link to a file exists");
     }
     const aside = `${this.#merged}-followed`;
     Deno.renameSync(join(this.#merged, path), aside);

@@ -179,8 +179,8 @@ export class Unpacker implements AsyncDisposable {
     if (await isHalfDone(this.#staging.path)) {
       throw new RunOutputsError(
         "failed",
-        `Cannot unpack to '${this.#outputDir}': something failed before and is still to be taken ` +
-          `back; the next run into the same directory takes it back`,
+        `Cannot unpack to '${this.#outputDir}': an earlier failure is not rolled back yet; ` +
+          `the next run into the same directory rolls it back`,
       );
     }
     const staged = names.map((name) => {
@@ -238,7 +238,7 @@ export class Unpacker implements AsyncDisposable {
       throw new RunOutputsError(
         "invalid",
         other === name
-          ? `Cannot unpack ${quote(name)}: it was added before`
+          ? `Cannot unpack ${quote(name)}: it was already added`
           : `Cannot unpack ${quote(name)}: ${quote(other)} is unpacked to the same directory`,
       );
     }
@@ -349,7 +349,7 @@ function shortName(name: string): string {
 /** What is unpacked replaces a directory of its name, not something that was never unpacked. */
 function throwIfFile(directory: string): void {
   if (kindOf(directory) === "file") {
-    throw conflictAt(directory, "a file is where a directory is needed; move it away");
+    throw conflictAt(directory, "a file exists where a directory is needed; move it away");
   }
 }
 

@@ -134,7 +134,7 @@ export class WorkerPool implements Disposable {
 
   /** Ends all workers. */
   [Symbol.dispose](): void {
-    this.stop(new RunOutputsError("failed", "Cannot unpack: the unpacking was ended before"));
+    this.stop(new RunOutputsError("failed", "Cannot unpack: the unpacker was stopped"));
   }
 
   #throwIfStopped(): void {
@@ -212,7 +212,7 @@ export class WorkerPool implements Disposable {
           reject(new RunOutputsError("failed", `Cannot unpack: a worker failed: ${event.message}`));
         };
         worker.onmessageerror = () => {
-          reject(new RunOutputsError("failed", "Cannot unpack: a worker can't be understood"));
+          reject(new RunOutputsError("failed", "Cannot unpack: unexpected message from a worker"));
         };
         const message: ToWorker = task;
         worker.postMessage(message);

@@ -35,7 +35,7 @@ export function parseSidecar(text: string, name: string): string {
   if (token === undefined) {
     throw new RunOutputsError(
       "integrity",
-      `Cannot read the checksum in '${name}': expected 64 hex digits at its beginning`,
+      `Cannot read the checksum in '${name}': expected 64 hex digits at its start`,
     );
   }
   return token.toLowerCase();
@@ -110,6 +110,7 @@ export function formatSidecar(sha256: string): string {
 }
 
 function tooLong(name: string, size: number): RunOutputsError {
-  const message = `Cannot read the checksum '${name}': it has ${size} bytes, a checksum has 64`;
+  const message =
+    `Cannot read the checksum '${name}': it is too large (${size} bytes, expected about 64)`;
   return new RunOutputsError("integrity", message);
 }

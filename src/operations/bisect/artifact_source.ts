@@ -37,7 +37,7 @@ import { undoneParts } from "./undone_parts.ts";
 const PREFETCHES = 2;
 
 /** Why a run in progress is not taken. */
-const NOT_ENDED = "it has not ended";
+const NOT_ENDED = "it has not finished";
 
 /** Which artifacts, where they are, and where to. */
 export interface BisectArtifactOptions extends Omit<SearchOptions, "signal" | "refuse"> {
@@ -169,7 +169,7 @@ class ArtifactSource implements BisectSource {
       manifests.set(run.id, reading);
       try {
         const undone = undoneParts(await reading, wanted);
-        return undone.length === 0 ? undefined : `it is not whole: ${undone.join("; ")}`;
+        return undone.length === 0 ? undefined : `it is incomplete: ${undone.join("; ")}`;
       } catch (error) {
         if (error instanceof RunOutputsError && error.code === "integrity") return error.message;
         throw error;
@@ -182,7 +182,7 @@ class ArtifactSource implements BisectSource {
     const last = rejected.at(-1);
     const pended = pending.length === 0 || last?.reason === NOT_ENDED
       ? ""
-      : `; run ${pending[0].id} has not ended`;
+      : `; run ${pending[0].id} has not finished`;
     if (last === undefined) return `${workflow} has no run for it`;
     const what = missing[0] === undefined ? "" : `nothing for ${missing.join(", ")}; `;
     return `${what}run ${last.run.id}: ${last.reason}${pended}`;

@@ -287,17 +287,17 @@ export class Bisect {
     throw new RunOutputsError(
       "conflict",
       next !== undefined
-        ? "No commit is there to be tested: 'run-outputs bisect next' fetches it"
-        : `The bisect is over: ${
+        ? "No commit is ready to be tested: 'run-outputs bisect next' fetches one"
+        : `The bisect is finished: ${
           suspects.length === 1
             ? `${short(suspects[0].sha)} is the first bad commit`
-            : `${suspects.length} commits can't be told apart`
+            : `${suspects.length} commits can't be distinguished`
         }; 'run-outputs bisect reset' ends it`,
     );
   }
 
   #resolve(text: string): string {
-    const expected = "4 to 40 digits of the SHA of one of the bisect's commits";
+    const expected = "4 to 40 digits of the SHA of a commit in the bisect";
     if (!/^[0-9a-f]{4,40}$/i.test(text)) throw invalid("commit", text, expected);
     const matching = this.#state.commits.filter(({ sha }) => sha.startsWith(text.toLowerCase()));
     if (matching.length === 1) return matching[0].sha;

@@ -59,12 +59,12 @@ export async function bisectRange(options: BisectRangeOptions): Promise<BisectRa
   };
   if (status === "identical") refuse("they are the same commit");
   if (status === "behind") {
-    refuse("the bad one is before the good one; to find what mended something, exchange them");
+    refuse("the bad commit is an ancestor of the good one; to find a fix, swap them");
   }
   if (status === "diverged") {
     refuse(
-      `the bad one does not contain the good one; both contain ${mergeBase}: test that, and give ` +
-        `it as --good if it is good`,
+      `the good commit is not an ancestor of the bad one; test their merge base ${mergeBase}, and ` +
+        `use it as --good if it is good`,
     );
   }
   const kept = firstParent ? mainLine(commits, bad.sha) : commits;
@@ -84,7 +84,7 @@ function checkConnected({ commits, bad }: BisectRange): void {
   if (isThere && surveyBisect(facts).suspects.length === commits.length) return;
   throw new RunOutputsError(
     "failed",
-    `Cannot read GitHub's answer: ${commits.length} commits, not all of them before ` +
+    `Cannot read GitHub's response: not all of its ${commits.length} commits are ancestors of ` +
       `${short(bad.sha)}`,
   );
 }
@@ -97,7 +97,7 @@ async function resolve(
     return await github.resolveCommit(repository, ends[end], { signal });
   } catch (error) {
     if (!(error instanceof RunOutputsError) || error.code === "transient") throw error;
-    throw new RunOutputsError(error.code, `The ${end} end: ${error.message}`, { cause: error });
+    throw new RunOutputsError(error.code, `The ${end} commit: ${error.message}`, { cause: error });
   }
 }
 

@@ -136,7 +136,7 @@ export function parseBisectState(text: string, name: string): BisectState {
   const broken = (why: string, cause?: unknown) =>
     new RunOutputsError(
       "integrity",
-      `Cannot read the bisect in '${name}': ${why}; 'run-outputs bisect reset' removes it`,
+      `Cannot read the bisect in '${name}': ${why}; 'run-outputs bisect reset' deletes it`,
       { cause },
     );
   let value: unknown;
@@ -149,8 +149,8 @@ export function parseBisectState(text: string, name: string): BisectState {
   if (typeof named === "string" && /^run-outputs\.bisect\/(?!1$)\d+$/.test(named)) {
     throw new RunOutputsError(
       "failed",
-      `Cannot read the bisect in '${name}': its schema is ${named}, this version knows ` +
-        `${BISECT_SCHEMA}; take a newer version, or 'run-outputs bisect reset' to begin anew`,
+      `Cannot read the bisect in '${name}': its schema is ${named}, this version reads ` +
+        `${BISECT_SCHEMA}; use a newer version, or 'run-outputs bisect reset' to start again`,
     );
   }
   const { data, error } = schema.safeParse(value);

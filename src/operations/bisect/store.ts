@@ -99,7 +99,7 @@ export async function openBisectStore(
 export function noBisect(dir: string): RunOutputsError {
   return new RunOutputsError(
     "not_found",
-    `There is no bisect in '${dir}': 'run-outputs bisect start --good COMMIT --bad COMMIT' begins one`,
+    `No bisect in '${dir}': 'run-outputs bisect start --good COMMIT --bad COMMIT' starts one`,
   );
 }
 
@@ -113,8 +113,8 @@ export async function checkVacant(store: BisectStore): Promise<void> {
   if (await store.read() === undefined) return;
   throw new RunOutputsError(
     "conflict",
-    `Cannot start a bisect: one is under way in '${store.name}'; 'run-outputs bisect next' goes ` +
-      "on with it, 'run-outputs bisect reset' ends it",
+    `Cannot start a bisect: one is in progress in '${store.name}'; 'run-outputs bisect next' ` +
+      "continues it, 'run-outputs bisect reset' ends it",
   );
 }
 
@@ -211,7 +211,7 @@ async function lockWithin(
     if (impatience.signal.aborted) {
       throw new RunOutputsError(
         "conflict",
-        `Cannot work on the bisect in '${dir}': another process does; wait for it, or end it`,
+        `Cannot use the bisect in '${dir}': another process is using it; wait for it, or stop it`,
       );
     }
     throw diskError("lock", dir, error);

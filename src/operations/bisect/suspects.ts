@@ -74,7 +74,7 @@ export function surveyBisect(facts: BisectFacts): BisectSurvey {
   const graph = new CommitGraph(facts.commits);
   const among = suspectsOf(graph, facts);
   if (among.size === 0) {
-    throw new RunOutputsError("integrity", "What was said of the commits contradicts itself");
+    throw new RunOutputsError("integrity", "The verdicts on the commits contradict each other");
   }
   const suspects = [...among].sort((a, b) => a - b);
   const canTest = (index: number) => {
@@ -125,8 +125,10 @@ export function checkVerdict(facts: BisectFacts, sha: string, verdict: BisectVer
   if (why === undefined) return;
   throw new RunOutputsError(
     "conflict",
-    `Cannot mark ${short(sha)} as ${verdict}: ${why}; 'run-outputs bisect log' shows what was ` +
-      "said so far",
+    `Cannot mark ${
+      short(sha)
+    } as ${verdict}: ${why}; 'run-outputs bisect log' shows the verdicts ` +
+      "so far",
   );
 }
 
@@ -152,7 +154,7 @@ function contradiction(
       ? `it contains ${short(other)}, which is bad`
       : `${short(other)}, which contains it, is good`;
   }
-  return "then no commit could be the first bad one";
+  return "no commit could then be the first bad one";
 }
 
 /**
@@ -196,7 +198,7 @@ class CommitGraph {
   indexOf(sha: string): number {
     const index = this.#indices.get(sha);
     if (index !== undefined) return index;
-    throw new RunOutputsError("integrity", `The commit ${short(sha)} is none of the bisect's`);
+    throw new RunOutputsError("integrity", `Commit ${short(sha)} is not part of the bisect`);
   }
 
   /** A commit and all before it. */

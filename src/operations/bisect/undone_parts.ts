@@ -21,7 +21,7 @@ export function undoneParts(
   wanted: readonly string[],
 ): string[] {
   const undone = new Map(missing.map((part) => [part, `the part ${part} is missing`]));
-  for (const part of unfinished) undone.set(part, `an upload of the part ${part} is not finished`);
+  for (const part of unfinished) undone.set(part, `the part ${part} is incomplete`);
   return [...undone].filter(([part]) => mayHave(part, wanted)).map(([, phrase]) => phrase);
 }
 

@@ -79,7 +79,7 @@ export async function copiedPart(
   options: ReadOutputsOptions,
 ): Promise<CopiedPart | NoPart | undefined> {
   const read = await readPart(backend, part.info, true, options);
-  if (read === undefined) return { reason: "it has gone from the source meanwhile" };
+  if (read === undefined) return { reason: "it was deleted from the source while it was read" };
   const all = read.files!;
   const taken = all.filter(({ path }) => there.has(path));
   const files = taken.filter((file) => agrees(file, there.get(file.path)!));
@@ -87,7 +87,7 @@ export async function copiedPart(
     const kept = new Set(files);
     const pending = all.filter((file) => !kept.has(file)).map(({ path }) => path);
     const content = { head: read.head, files, pending, unlisted: [] };
-    return { reason: "it has changed at the source meanwhile", content };
+    return { reason: "it changed in the source while it was read", content };
   }
   const lost = all.filter(({ path }) => failed.has(path)).map(({ path }) => path);
   if (lost.length > 0) {

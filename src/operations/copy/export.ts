@@ -156,7 +156,7 @@ async function manifestItems(
     made.push({ file, location, open: (signal) => source.open(undefined, signal) });
   };
   for (const name of manifest.unfinished) {
-    onNote?.(`the part ${name} is left out: an upload of it is not finished`);
+    onNote?.(`part ${name} is left out: it is incomplete`);
     if (!whole) continue;
     const state = { there, failed: new Set<string>() };
     const left = await unfinishedPart(from, name, manifest.part(name), state, { show, signal });
@@ -175,7 +175,9 @@ async function manifestItems(
       throw new RunOutputsError("incomplete", `Cannot export the part ${name}: ${copied.reason}`);
     }
     if (copied.untrue > 0) {
-      onNote?.(`${name} has told of other content of ${copied.untrue} of its files; left out`);
+      onNote?.(
+        `${name} lists different content for ${copied.untrue} of its files; they are left out`,
+      );
     }
     add(part.info.location, piecesSource(() => partText(copied.head, copied.files)));
   }
@@ -249,7 +251,7 @@ async function* checked(
   if (actual !== sha256) {
     throw new RunOutputsError(
       "integrity",
-      `Cannot export '${path}': it has sha256 ${actual}, the run tells of ${sha256}`,
+      `Cannot export '${path}': checksum mismatch (expected ${sha256}, got ${actual})`,
     );
   }
   const result = { location, path, outcome: "written", size, sha256, warnings: [] } as const;
@@ -277,7 +279,7 @@ export async function checkExportFile(
   if (stat === undefined || (replace && !stat.isDirectory)) return;
   const reason = stat.isDirectory
     ? "it is a directory, expected a file"
-    : "it exists; --force replaces it";
+    : "it already exists; --force replaces it";
   throw new RunOutputsError("conflict", `Cannot write '${path}': ${reason}`);
 }
 

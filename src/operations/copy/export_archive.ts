@@ -202,8 +202,8 @@ export class ExportArchive implements StorageBackend {
       "integrity",
       left > 0
         ? `Cannot read '${info.location.key}' in '${this.path}': it ended ${left} bytes too early`
-        : `Cannot read '${info.location.key}' in '${this.path}': it has sha256 ${sha256}, the ` +
-          `export tells of ${info.sha256}`,
+        : `Cannot read '${info.location.key}' in '${this.path}': checksum mismatch ` +
+          `(expected ${info.sha256}, got ${sha256})`,
     );
   }
 
@@ -213,7 +213,7 @@ export class ExportArchive implements StorageBackend {
   }
 
   #readOnly(location: OutputLocation): RunOutputsError {
-    return new RunOutputsError("denied", `Cannot write '${location}': an export can only be read`);
+    return new RunOutputsError("denied", `Cannot write '${location}': an export is read-only`);
   }
 }
 
@@ -222,7 +222,7 @@ async function readAt(file: Deno.FsFile, start: number, end: number): Promise<Ui
   await file.seek(start, Deno.SeekMode.Start);
   for (let at = 0; at < bytes.length;) {
     const count = await file.read(bytes.subarray(at));
-    if (count === null) throw new BadArchive("it has become shorter while it was read");
+    if (count === null) throw new BadArchive("it was truncated while it was read");
     at += count;
   }
   return bytes;
@@ -234,10 +234,10 @@ async function readIndex(
   path: string,
 ): Promise<ExportIndex> {
   if (first.done || first.value.member.name !== EXPORT_INDEX || !isFile(first.value)) {
-    throw new BadArchive(`it does not begin with ${EXPORT_INDEX}, so it is no export`);
+    throw new BadArchive(`it does not start with ${EXPORT_INDEX}, so it is not an export`);
   }
   const { member: { size }, offset } = first.value;
-  if (size > MAX_INDEX) throw new BadArchive(`its index has ${size} bytes`);
+  if (size > MAX_INDEX) throw new BadArchive(`its index is too large (${size} bytes)`);
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(
@@ -267,11 +267,11 @@ async function place(
   for await (const placed of members) {
     const { member: { name, size, type }, offset } = placed;
     const found = wanted.get(name);
-    if (found === undefined) throw new BadArchive("its index does not tell of it", name);
+    if (found === undefined) throw new BadArchive("it is not listed in the index", name);
     if (!isFile(placed)) throw new BadArchive(`it is a ${type}, not a file`, name);
     const { file, at } = found;
     if (size !== file.size) {
-      throw new BadArchive(`it has ${size} bytes, its index tells of ${file.size}`, name);
+      throw new BadArchive(`it has ${size} bytes, the index says ${file.size}`, name);
     }
     wanted.delete(name);
     entries.set(at.s3Uri, {

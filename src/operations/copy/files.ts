@@ -93,11 +93,11 @@ async function copyOne(
     if (ifExists === "fail") {
       throw new RunOutputsError(
         "conflict",
-        `Cannot copy '${path}' to ${location}: other content is there; --if-exists replace ` +
-          "overwrites it",
+        `Cannot copy '${path}' to ${location}: it already exists with different content; --if-exists ` +
+          "replace overwrites it",
       );
     }
-    if (same === false) warnings.push(`${location} had other content: it is replaced`);
+    if (same === false) warnings.push(`${location} had other content; replacing it`);
   }
   const copied = await backend.copy(file.location, location, {
     sha256,
@@ -188,9 +188,9 @@ export async function hashObject(
 /** Refuses a file that is not what is told of it. */
 function checkSource(file: CopyFile, info: ObjectInfo, path: string): void {
   const wrong = file.size !== info.size
-    ? `it has ${info.size} bytes, the run tells of ${file.size}`
+    ? `it has ${info.size} bytes, expected ${file.size}`
     : file.sha256 !== undefined && info.sha256 !== undefined && file.sha256 !== info.sha256
-    ? `it has sha256 ${info.sha256}, its checksum says ${file.sha256}`
+    ? `checksum mismatch (expected ${file.sha256}, got ${info.sha256})`
     : undefined;
   if (wrong === undefined) return;
   throw new RunOutputsError("integrity", `Cannot copy '${path}': ${wrong}; upload it again`);

@@ -192,7 +192,7 @@ async function endOwn(
     const { files, untrue } = made;
     if (untrue > 0) {
       onNote?.(
-        `the part ${name} has told of other content of ${untrue} of its files; left out`,
+        `part ${name} lists different content for ${untrue} of its files; they are left out`,
       );
     }
     // Where a part there could not be taken away, the one that was written last is believed.
@@ -208,7 +208,7 @@ async function endOwn(
   }
   for (const name of manifest.unfinished) {
     const content = await unfinishedPart(from, name, manifest.part(name), state, { show, signal });
-    await withhold(name, "an upload of it is not finished at the source", content);
+    await withhold(name, "it is incomplete in the source", content);
   }
   return { results, withheld };
 }
@@ -224,7 +224,7 @@ async function endOther(
   const pending = paths.filter((path) => !state.there.has(path));
   const replaced = resultsOf(copy, paths);
   if (pending.length > 0) {
-    const reason = `it was taken away, and ${pending[0]} could not be replaced`;
+    const reason = `it was deleted, and ${pending[0]} could not be replaced`;
     withheld.push({ part: upload.name, reason });
     return await upload.withholdCopied({ replaced }, { pending, unlisted: [] });
   }

@@ -232,6 +232,6 @@ function nameOf(path: string): string {
 function missing(location: OutputLocation, part: string): RunOutputsError {
   return new RunOutputsError(
     "not_found",
-    `${location.name} is missing: the outputs manifest, part ${part}, tells of ${location}`,
+    `${location.name} is missing: manifest part ${part} lists ${location}`,
   );
 }

@@ -95,7 +95,7 @@ export async function planFetch(
   if (archives.length === 0 && missing.length === 0) {
     throw new RunOutputsError(
       "not_found",
-      `No artifacts of run ${root.runId} for ${root.platform} below ${show(root.root())}: ` +
+      `No artifacts of run ${root.runId} for ${root.platform} in ${show(root.root())}: ` +
         whatToCheck(root, show(root.root())),
     );
   }
@@ -117,8 +117,8 @@ export async function planFetch(
       if (sha256 === undefined && requireChecksums) {
         throw new RunOutputsError(
           "integrity",
-          `Cannot fetch ${show(archive.location)}: it has no ${SIDECAR_SUFFIX} beside it, and ` +
-            "--require-checksums asks for one",
+          `Cannot fetch ${show(archive.location)}: it has no ${SIDECAR_SUFFIX} file, and ` +
+            "--require-checksums needs one",
         );
       }
       items.push({ location: archive.location, path, size: archive.size, sha256 });
@@ -148,7 +148,7 @@ export function explainFetched(
   const { location, error } = result;
   if (error === undefined) {
     if (item.sha256 !== undefined) return result;
-    const warning = `${location.name} has no ${SIDECAR_SUFFIX} beside it: its content could not ` +
+    const warning = `${location.name} has no ${SIDECAR_SUFFIX} file: its content could not ` +
       "be verified";
     return { ...result, warnings: [...result.warnings, warning] };
   }
@@ -158,7 +158,7 @@ export function explainFetched(
   const actual = /got ([0-9a-f]{64})/.exec(error.message)?.[1];
   const reason = actual === undefined
     ? error.message
-    : `it has sha256 ${actual}, its checksum or the manifest says ${item.sha256}; upload it again`;
+    : `checksum mismatch (expected ${item.sha256}, got ${actual}); upload it again`;
   return {
     ...result,
     error: new RunOutputsError("integrity", `Cannot fetch ${show(location)}: ${reason}`, {
@@ -257,8 +257,8 @@ function missingArchive(
 ): TransferResult {
   const location = gone?.location ?? sidecar!.location.parent.join(name);
   const reason = gone === undefined
-    ? `there is only its checksum, ${show(sidecar!.location)}`
-    : `the outputs manifest, part ${gone.part}, tells of ${show(location)}`;
+    ? `only its checksum file exists, ${show(sidecar!.location)}`
+    : `manifest part ${gone.part} lists ${show(location)}`;
   const error = new RunOutputsError("not_found", `The archive ${name} is missing: ${reason}`);
   const path = pathIn(outputDir, name);
   return { location, path, size: gone?.size, outcome: "failed", warnings: [], error };
@@ -268,8 +268,8 @@ function missingArchive(
 function conflictOf({ location, told }: ArtifactObject): string | undefined {
   if (told === undefined || told.conflicts.length === 0) return undefined;
   const others = told.conflicts.map(({ part }) => part).join(", ");
-  return `${location.name}: the part ${told.parts[0]} of the outputs manifest tells of other ` +
-    `content than ${others}; it was written last and is believed`;
+  return `${location.name}: manifest part ${told.parts[0]} lists different content ` +
+    `than ${others}; the newest one, ${told.parts[0]}, is used`;
 }
 
 function failure(info: ArtifactObject, path: string, error: Error): TransferResult {

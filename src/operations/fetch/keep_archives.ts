@@ -34,7 +34,7 @@ export async function findPlaces(items: readonly DownloadItem[]): Promise<Archiv
     if (info?.isDirectory) {
       throw new RunOutputsError(
         "conflict",
-        `Cannot keep '${path}': a directory with this name is in the way; move it away or fetch ` +
+        `Cannot keep '${path}': a directory of this name already exists; move it away or fetch ` +
           `without --keep-archives`,
       );
     }
@@ -66,7 +66,7 @@ export async function putArchives(
       if (info !== undefined && identity(info) !== there) {
         throw new RunOutputsError(
           "conflict",
-          `Cannot keep '${path}': something of this name was unpacked`,
+          `Cannot keep '${path}': a file of this name was unpacked`,
         );
       }
       if (file === path) continue;
@@ -75,7 +75,7 @@ export async function putArchives(
       else await Deno.rename(file, path).catch(() => placeFile(file, path));
     } catch (error) {
       const { message } = diskError("keep", path, error);
-      warnings.set(s3Uri, `${message}; what is in the archive is in place`);
+      warnings.set(s3Uri, `${message}; its content is in place`);
     }
   }
   return warnings;

@@ -136,7 +136,7 @@ export async function fetchUnpacked(
   return {
     ...report,
     warnings: left.map((message) =>
-      `${message}; ${done ? "what was fetched is in place, and " : ""}the next fetch tries again`
+      `${message}; ${done ? "the fetched files are in place, and " : ""}the next fetch tries again`
     ),
     keptIn,
     downloading: { seconds: clock.downloading, bytes: downloadedBytes(report.results) },

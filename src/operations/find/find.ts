@@ -156,11 +156,11 @@ export function nothingFits(result: FindResult, options: FindOptions): RunOutput
     : `${reasons.join("; ")}${more > 0 ? `; and ${more} more (-v)` : ""}`;
   const hints = [
     ...(nearest === undefined ? [] : [
-      `${nearest.commit.sha.slice(0, 10)}, ${nearest.distance} before, has them: ` +
+      `${nearest.commit.sha.slice(0, 10)}, ${nearest.distance} commits before, has them: ` +
       "--nearest-ancestor takes it",
     ]),
     ...(pending.length === 0 ? [] : [
-      `run ${pending[0].id} has not ended: ` +
+      `run ${pending[0].id} has not finished: ` +
       (result.timedOut ? "--timeout can wait longer" : "--wait waits for it"),
     ]),
   ];
@@ -187,13 +187,13 @@ async function resolveSelector(
     throw invalid(
       "commit",
       selector.commit,
-      "4 to 40 digits of a SHA; --ref takes branches and tags",
+      "4 to 40 digits of a SHA; use --ref for branches and tags",
     );
   }
   const sha = await github.resolveCommit(repository, commit, { signal, fresh });
   // GitHub takes a branch or a tag of that name as well.
   if (sha.startsWith(commit)) return sha;
-  throw invalid("commit", commit, "a SHA; a branch or a tag of that name is for --ref");
+  throw invalid("commit", commit, "a SHA; use --ref for branches and tags");
 }
 
 /** Looks at a commit and those before it, until one has all; `undefined`, if there is none. */

@@ -88,16 +88,16 @@ export async function locateRun(options: LocateRunOptions): Promise<LocatedRun> 
   for (const { root, why } of placesOf(options)) {
     const place = { bucket: root.bucket, prefix: root.prefix, why };
     if (found !== undefined) {
-      const reason = `not asked: ${found.bucket} holds the run`;
+      const reason = `not checked: ${found.bucket} has the run`;
       tried.push({ ...place, outcome: "not_asked", reason });
       continue;
     }
     try {
       if (await holdsObjects(backend, root, signal)) {
         found = root;
-        tried.push({ ...place, outcome: "holds", reason: "it holds objects of the run" });
+        tried.push({ ...place, outcome: "holds", reason: "it has objects of the run" });
       } else {
-        tried.push({ ...place, outcome: "empty", reason: "it holds nothing of the run" });
+        tried.push({ ...place, outcome: "empty", reason: "it has no objects of the run" });
       }
     } catch (error) {
       if (!(error instanceof RunOutputsError) || !PASSED_OVER.has(error.code)) throw error;
@@ -141,7 +141,7 @@ function inBucket(bucket: string, choices: readonly BucketChoice[]): BucketChoic
     byPrefix.set(choice.externalRepo, {
       ...choice,
       bucket,
-      why: `${choice.why}; the bucket given`,
+      why: `${choice.why}; in the given bucket`,
     });
   }
   return [...byPrefix.values()];

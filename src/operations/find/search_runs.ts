@@ -167,7 +167,7 @@ export async function searchRuns(
     ) => rejected.push({ run, group, reason, tried });
 
     if (requireSuccessfulRun && run.conclusion !== "success") {
-      reject(`it ended with ${run.conclusion ?? "nothing yet"}, not with success`);
+      reject(`it ended with ${run.conclusion ?? "nothing yet"}, not success`);
       continue;
     }
     const { root, tried } = await locateRun({ ...options, runId: run.id, workflowRun: run });
@@ -205,8 +205,8 @@ function nothingOf(
   { platform, releaseType }: SearchOptions,
 ): string {
   const buckets = [...new Set(tried.map(({ bucket }) => bucket))].join(", ");
-  const hint = releaseType === undefined ? "; a release's need --release-type" : "";
-  return `nothing of it for ${platform} is in ${buckets}${hint}`;
+  const hint = releaseType === undefined ? "; release runs need --release-type" : "";
+  return `no outputs of it for ${platform} in ${buckets}${hint}`;
 }
 
 /** What is asked for, by its name; nothing without a name, if that is any artifacts. */

@@ -76,7 +76,7 @@ ${wayUp(page)}
 ${page.forPip ? INSTALLATION : ""}
 <div class="tools" hidden>${FILTER}<output></output></div>
 <main>
-${entries.length === 0 ? markup`<p class="none">There is nothing here.</p>` : ""}
+${entries.length === 0 ? markup`<p class="none">This directory is empty.</p>` : ""}
 ${page.sections.map((section) => listSection(page, section, hashOf, hashes))}
 </main>
 <script>${raw(SCRIPT)}</script>
@@ -100,7 +100,7 @@ function wayUp({ above, location }: ListPage): Html | string {
     markup`<a href="${relativeLink(location, target)}">${name}</a><i>/</i>`
   );
   const here = location.key.split("/").at(-2);
-  return markup`<nav aria-label="The way up">${links}${here}</nav>`;
+  return markup`<nav aria-label="Breadcrumb">${links}${here}</nav>`;
 }
 
 function summary(entries: readonly IndexEntry[]): string {
@@ -113,7 +113,7 @@ function summary(entries: readonly IndexEntry[]): string {
     if (modified !== undefined && modified > (newest ?? 0)) newest = modified;
   }
   const parts = [count(files), formatBytes(bytes)];
-  if (newest !== undefined) parts.push(`newest of ${minutes(newest)} UTC`);
+  if (newest !== undefined) parts.push(`last modified ${minutes(newest)} UTC`);
   return parts.join(" · ");
 }
 

@@ -266,7 +266,7 @@ class Writer {
     size?: number,
     sha256?: string,
   ): void {
-    const path = `the list of ${location.key.split("/").slice(0, -1).join("/") || "."}/`;
+    const path = `index page of ${location.key.split("/").slice(0, -1).join("/") || "."}/`;
     this.#results.set(location.key, { location, path, outcome, size, sha256, warnings: [] });
   }
 
@@ -294,9 +294,7 @@ function busy(
 ): RunOutputsError {
   return new RunOutputsError(
     "conflict",
-    `Cannot finish ${
-      show(location)
-    }: its files changed ${MAX_ROUNDS} times while it was written; ` +
-      "'run-outputs index' makes it anew",
+    `Cannot write ${show(location)}: its files changed ${MAX_ROUNDS} times while it was written; ` +
+      "'run-outputs index' regenerates it",
   );
 }

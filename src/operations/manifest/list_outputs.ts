@@ -328,11 +328,11 @@ export function noOutputs(root: RunOutputRoot, where: string): RunOutputsError {
 export function whatToCheck(root: RunOutputRoot, where: string): string {
   const [, id, platform] = /^(.+)-(linux|windows)$/.exec(root.runId) ?? [];
   if (id !== undefined) {
-    return `the platform is not part of the id: --run-id ${id} --platform ${platform}`;
+    return `the platform is not part of the id; use --run-id ${id} --platform ${platform}`;
   }
   const { name } = root.root();
   const isTwice = where.split(/[\\/,]/).some((one, i, all) => one === name && all[i + 1] === name);
   return isTwice
-    ? `the staging directory has to be the one that ${name} is in`
+    ? `the staging directory must be the one that contains ${name}`
     : "check --run-id, --platform and --repo";
 }

@@ -103,6 +103,6 @@ function isFaster(error: unknown): boolean {
 function busy(location: OutputLocation): RunOutputsError {
   return new RunOutputsError(
     "conflict",
-    `Cannot write '${location}': other uploads have replaced it ${MAX_ROUNDS} times meanwhile`,
+    `Cannot write '${location}': other uploads replaced it ${MAX_ROUNDS} times; try again later`,
   );
 }

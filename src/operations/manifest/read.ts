@@ -225,7 +225,7 @@ export async function readExpected(
   if (body === undefined) return undefined;
   await using _ = body;
   if (body.info.size > MAX_EXPECTED_BYTES) {
-    throw broken(show(location), `it has ${body.info.size} bytes`);
+    throw broken(show(location), `it is too large (${body.info.size} bytes)`);
   }
   const decoder = new TextDecoder();
   let text = "";
@@ -271,7 +271,7 @@ export async function readPart(
   }
   const head = reader.end();
   if (![`${head.part}.json`, unfinishedName(head.part)].includes(location.name)) {
-    throw broken(name, `it calls itself the part ${JSON.stringify(head.part)}`);
+    throw broken(name, `its name does not match its part ${JSON.stringify(head.part)}`);
   }
   // Files that are in no order can't be merged as a stream.
   if (!reader.isSorted) {

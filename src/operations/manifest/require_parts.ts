@@ -41,7 +41,7 @@ export function requireParts(
   if (parts.length === 0 && (manifest.expected ?? []).length === 0) {
     throw new RunOutputsError(
       "incomplete",
-      `${run} does not tell which parts it has when it is complete: name them with --part, or ` +
+      `${run} has no list of expected parts: name them with --part, or ` +
         "upload with --expect-parts",
     );
   }
@@ -58,5 +58,5 @@ export function requireParts(
         `missing: ${missing.join(", ")}`,
     );
   }
-  throw new RunOutputsError("incomplete", `${run} is not complete: ${reasons.join("; ")}`);
+  throw new RunOutputsError("incomplete", `${run} is incomplete: ${reasons.join("; ")}`);
 }

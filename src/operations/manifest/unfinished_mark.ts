@@ -40,7 +40,7 @@ export interface UnfinishedMarkOptions {
 }
 
 /** What becomes of a part whose mark can't be taken away. */
-const STAYS = "can't be taken away: the part counts as missing until it is";
+const STAYS = "can't be deleted: the part is incomplete until it is";
 
 /** The mark beside one part, as one upload sees it. */
 export class UnfinishedMark {
@@ -215,7 +215,7 @@ export class UnfinishedMark {
         throw error;
       }
       this.#isThere = this.#isBroken = true;
-      this.note("can't be read: what an upload has left undone is not known", error);
+      this.note("can't be read: the pending files of an earlier upload are unknown", error);
       return undefined;
     }
   }

@@ -50,7 +50,7 @@ export type { CopiedContent, PartUploadOptions, UploadedFiles };
 const KEEP_BYTES = 4 * 1024 * 1024;
 
 /** What follows from a mark that can't be written. */
-const NOTHING_TELLS = "can't be written, so nothing tells that this upload is not finished";
+const NOTHING_TELLS = "can't be written, so nothing shows that this upload is in progress";
 
 /**
  * The part of one upload, from before its first file to after its last.
@@ -328,7 +328,8 @@ export class PartUpload {
       await this.#settle(pending);
       if (pending.length === 0) return result;
       const left = describeUnfinished({ part: this.name, pending, unlisted: [] });
-      const warning = `the part counts as missing (delete ${this.#mark} if that is all): ${left}`;
+      const warning =
+        `the part is incomplete (delete ${this.#mark} if nothing is missing): ${left}`;
       return { ...result, warnings: [...result.warnings, warning] };
     } finally {
       await source?.[Symbol.asyncDispose]();
@@ -343,7 +344,7 @@ export class PartUpload {
       return { part, info: part?.info };
     } catch (error) {
       if (!isBroken(error)) throw error;
-      onNote?.(`${error.message}: it is replaced`);
+      onNote?.(`${error.message}; replacing it`);
       return { info: await this.#backend.stat(this.#location, { signal }) };
     }
   }
@@ -417,14 +418,14 @@ export class PartUpload {
     }
     await this.#markBegun(content, planned);
     this.#withdrawn = (there ?? content).head;
-    if (cause !== undefined) onNote?.(`${cause.message}: it is replaced`);
+    if (cause !== undefined) onNote?.(`${cause.message}; replacing it`);
     try {
       await this.#backend.delete(this.#location, { signal });
     } catch (error) {
       signal?.throwIfAborted();
       onNote?.(
-        `${show(this.#location)} can't be taken away while its files change: until this upload ` +
-          `has ended it tells of those from before (${(error as Error).message})`,
+        `${show(this.#location)} can't be deleted while its files change: until this upload ` +
+          `ends, it lists the earlier files (${(error as Error).message})`,
       );
     }
   }

@@ -75,9 +75,9 @@ async function listArtifact(dir: string, signal?: AbortSignal): Promise<Artifact
     throw cannotPack(
       dir,
       error.member === undefined
-        ? `it has no ${ARTIFACT_MANIFEST}, so it is not a whole artifact: list its directories ` +
-          "there, one relative path a line"
-        : `its ${error.member} can't be used: ${error.message}`,
+        ? `it has no ${ARTIFACT_MANIFEST}, so it is not a complete artifact: list its directories ` +
+          "there, one relative path per line"
+        : `its ${error.member} is invalid: ${error.message}`,
     );
   }
 }
@@ -127,7 +127,7 @@ export async function checkReadyArchive(path: string, compression: Compression):
   throw new RunOutputsError(
     "integrity",
     `Cannot upload '${path}': it is ` +
-      (size === 0 ? "empty" : `no ${name} archive, though its name ends in .tar.${compression}`),
+      (size === 0 ? "empty" : `not a ${name} archive, but its name ends in .tar.${compression}`),
   );
 }
 

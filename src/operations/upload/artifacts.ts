@@ -98,7 +98,7 @@ function isWanted({ name }: ArtifactName, { artifactNames }: PlanArtifactsOption
 }
 
 /** Why an archive is left out. */
-const MISNAMED = "is not uploaded: an artifact is called NAME_COMPONENT_TARGET.tar.zst or .tar.xz";
+const MISNAMED = "is not uploaded: artifacts are named NAME_COMPONENT_TARGET.tar.zst or .tar.xz";
 
 /** Something in the artifacts' directory, its name as part of a key. */
 interface Entry extends NamedEntry {
@@ -172,7 +172,7 @@ async function planArchive(
 }
 
 function tooLong(path: string): string {
-  return `Cannot read the checksum in '${path}': it has over ${MAX_SIDECAR_BYTES} bytes`;
+  return `Cannot read the checksum in '${path}': it is larger than ${MAX_SIDECAR_BYTES} bytes`;
 }
 
 async function planDirectory(
@@ -194,7 +194,7 @@ async function planDirectory(
   // A pattern can be meant for the directory or for the archive it becomes.
   if (!filter.matches(name)) return;
   if (packed.has(artifact.dirName)) {
-    planner.note(path, "its archive is there and is uploaded in its place");
+    planner.note(path, "its archive exists and is uploaded instead");
     return;
   }
   const location = root.artifact(name);

@@ -217,7 +217,7 @@ function isMissing(error: unknown): boolean {
 }
 
 function noteMissing(path: string, jobStatus: JobStatus, planner: UploadPlanner): void {
-  planner.note(path, `not there, and the job's status is ${jobStatus}`);
+  planner.note(path, `not found, and the job's status is ${jobStatus}`);
 }
 
 /** All `.ninja_log` files of the build as one archive, their names relative to the build. */

@@ -71,7 +71,7 @@ export async function planFiles(
     if (!OWN_PAGES.has(location.relativeTo(root.root()) ?? "")) continue;
     throw new RunOutputsError(
       "invalid",
-      `Cannot upload '${path}' to ${location}: that is a page of the run's own; choose another ` +
+      `Cannot upload '${path}' to ${location}: that is an index page of the run; choose another ` +
         "--to, or --exclude it",
     );
   }

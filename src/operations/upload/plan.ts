@@ -146,7 +146,7 @@ export class UploadPlanner {
       if (when === "last") this.#last.add(item);
       return;
     }
-    this.note(item.path, `'${first.path}' is uploaded to ${key} in its place`);
+    this.note(item.path, `'${first.path}' is uploaded to ${key} instead`);
     if (resolve(item.path) !== resolve(first.path)) this.#clashes.push([first, item]);
   }
 

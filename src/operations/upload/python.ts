@@ -51,7 +51,7 @@ export async function planPython(
   if (planner.plan().items.length > 0) return;
   throw new RunOutputsError(
     "not_found",
-    `Cannot upload Python packages from '${dir}': there is no .whl, .tar.gz or .zip of a package`,
+    `Cannot upload Python packages from '${dir}': it has no .whl, .tar.gz or .zip package`,
   );
 }
 

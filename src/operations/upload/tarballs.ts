@@ -66,6 +66,6 @@ export async function planTarballs(
   if (found > 0) return;
   throw new RunOutputsError(
     "not_found",
-    `Cannot upload tarballs from '${tarballsDir}': there is no .tar.gz file in it`,
+    `Cannot upload tarballs from '${tarballsDir}': it has no .tar.gz file`,
   );
 }

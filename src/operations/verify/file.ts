@@ -102,7 +102,7 @@ export class FileVerifier {
     const { show } = this.#options;
     const error = new RunOutputsError(
       "integrity",
-      `Wrong checksum: ${show(result.location)} tells sha256 ${digest}, the file beside it has ` +
+      `Checksum mismatch: ${show(result.location)} says sha256 ${digest}, but its file has ` +
         file.sha256,
     );
     return { ...result, verdict: "wrong-hash", error };
@@ -133,7 +133,7 @@ export class FileVerifier {
       }
       if (isProof) parseSidecar(text, show(info.location));
       const verdict = this.#hasManifest ? "extra" : digest === undefined ? "unchecked" : "ok";
-      const reason = verdict === "unchecked" ? "nothing tells its hash" : undefined;
+      const reason = verdict === "unchecked" ? "no checksum is recorded for it" : undefined;
       const checkedBy = verdict === "ok" ? "bytes" : undefined;
       const alone = text.trim().split("\n").length === 1;
       return { result: { ...subject, ...content, verdict, checkedBy, reason }, digest, alone };
@@ -193,10 +193,10 @@ export class FileVerifier {
     }
     const unchecked = (reason: string) =>
       ({ ...subject, verdict: "unchecked", expected, size, etag, reason }) as const;
-    if (told === undefined) return unchecked("without its bytes nothing can be said of it");
+    if (told === undefined) return unchecked("it can only be verified by its content");
     const part = manifest.part(told.parts[0]);
     if (times && part !== undefined && isModifiedAfter(info.modified, part.info.modified)) {
-      return unchecked(`it was written after ${expected.by}, which tells of it`);
+      return unchecked(`it is newer than ${expected.by}, which lists it`);
     }
     return comparedFile(subject, expected, { size, etag, checkedBy: "size" }, show);
   }
@@ -208,7 +208,7 @@ export class FileVerifier {
       return { ...result, verdict: "made" };
     }
     if (this.#hasManifest) return { ...result, verdict: "extra" };
-    return { ...result, verdict: "unchecked", reason: "nothing tells its hash" };
+    return { ...result, verdict: "unchecked", reason: "no checksum is recorded for it" };
   }
 
   async #read(
@@ -256,7 +256,7 @@ export class FileVerifier {
 
 function expectedOf({ file, parts }: MergedFile): ExpectedFile {
   const { size, sha256, content_type: contentType } = file;
-  return { size, sha256, contentType, by: `the part ${parts[0]} of the outputs manifest` };
+  return { size, sha256, contentType, by: `manifest part ${parts[0]}` };
 }
 
 function digestOf(text: string): string | undefined {

@@ -91,7 +91,7 @@ export class RepairEvidence {
     else if (expected.by === sidecar) now = await this.#digest(sidecar);
     else return;
     if (now === expected.sha256) return;
-    throw new RunOutputsError("conflict", `${expected.by} does not tell that content any more`);
+    throw new RunOutputsError("conflict", `${expected.by} no longer lists that content`);
   }
 
   /**
@@ -106,7 +106,7 @@ export class RepairEvidence {
   async checksum(path: string, from: Place, { location }: ObjectInfo): Promise<ByteSource> {
     const base = sidecarBase(path);
     if (base === undefined) {
-      throw new RunOutputsError("failed", "nothing tells what it should be");
+      throw new RunOutputsError("failed", "no checksum is recorded for it");
     }
     const { show = String } = from;
     const { bytes, text } = await readSidecarContent(
@@ -120,7 +120,7 @@ export class RepairEvidence {
     if (digest !== sha256) {
       throw new RunOutputsError(
         "integrity",
-        `${show(location)} tells sha256 ${digest}, the file that it is of has ${sha256}`,
+        `${show(location)} says sha256 ${digest}, but its file has ${sha256}`,
       );
     }
     return bytesSource(bytes);

@@ -92,7 +92,7 @@ export type Subject = Pick<VerifiedFile, "path" | "kind" | "location" | "parts" 
 export function missingFile(subject: Subject, expected: ExpectedFile, show: Show): VerifiedFile {
   const error = new RunOutputsError(
     "not_found",
-    `Missing: ${show(subject.location)}, of which ${expected.by} tells`,
+    `Missing: ${show(subject.location)}, listed in ${expected.by}`,
   );
   return { ...subject, verdict: "missing", expected, error };
 }
@@ -129,14 +129,14 @@ export function comparedFile(
   const where = show(subject.location);
   if (expected.size !== undefined && expected.size !== size) {
     const error = integrity(
-      `Wrong size: ${where} has ${plural(size, "byte")}, ${expected.by} tells ${expected.size}`,
+      `Size mismatch: ${where} has ${plural(size, "byte")}, ${expected.by} says ${expected.size}`,
     );
     return { ...result, verdict: "wrong-size", error };
   }
   if (sha256 === undefined || sha256 === expected.sha256) return { ...result, verdict: "ok" };
   const recorded = found.checkedBy === "record" ? " on record" : "";
   const error = integrity(
-    `Wrong content: ${where} has sha256 ${sha256}${recorded}, ${expected.by} tells ` +
+    `Checksum mismatch: ${where} has sha256 ${sha256}${recorded}, ${expected.by} says ` +
       expected.sha256,
   );
   return { ...result, verdict: "wrong-hash", error };
@@ -159,7 +159,7 @@ export function failedFile(
   const message = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
   const error = new RunOutputsError(
     code,
-    `Could not check ${show(subject.location)}: ${message}`,
+    `Could not verify ${show(subject.location)}: ${message}`,
     { cause },
   );
   return { ...subject, verdict: "failed", error };

@@ -324,7 +324,7 @@ for (
       "a directory in place of a file of the target",
       [{ name: "s/file/x", content: "" }],
       [],
-      "a file is where a directory is needed; move it away",
+      "a file exists where a directory is needed; move it away",
     ],
   ] as const
 ) {

@@ -513,7 +513,7 @@ Deno.test("copy: a part that changes at the source meanwhile is withheld until t
   const plan = await planCopy(from);
   await putPart1(from, { "x.txt": "x", "new.txt": "n" });
   const { withheld } = await executeCopy(plan, to);
-  assert.deepEqual(withheld, [{ part: "p", reason: "it has changed at the source meanwhile" }]);
+  assert.deepEqual(withheld, [{ part: "p", reason: "it changed in the source while it was read" }]);
   assert.equal((await toldOf(to)).complete, false);
   await copy(from, to);
   const { complete, paths } = await toldOf(to);
@@ -538,7 +538,7 @@ for (const hasPart of [true, false]) {
     await new PartUpload(from.backend, FROM, job).withhold([...results, lost]);
     const { withheld } = await copy(from, to);
     assert.deepEqual(withheld, [
-      { part: "p", reason: "an upload of it is not finished at the source" },
+      { part: "p", reason: "it is incomplete in the source" },
     ]);
     const { head: _, ...mark } = await markOf(to);
     const paths = hasPart ? ["a.txt", "x.txt"] : ["x.txt"];
