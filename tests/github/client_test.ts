@@ -154,7 +154,7 @@ Deno.test("github: answers of another shape are told in one line", async () => {
   };
   const refuse = async (what: keyof typeof ask, answer: unknown, told: string = what) => {
     body = answer;
-    await rejectsWith(ask[what](), "failed", `GitHub's answer: it is not ${told}`);
+    await rejectsWith(ask[what](), "failed", `GitHub's response: it is not ${told}`);
   };
   for (const what of Object.keys(ask) as (keyof typeof ask)[]) await refuse(what, {});
   for (const what of ["a list of workflow runs", "a comparison"] as const) await refuse(what, []);
@@ -192,7 +192,7 @@ Deno.test("github: a limit that ends at no time that there is", async () => {
   ) {
     const fetch = () => Promise.resolve(refusal(status, "API rate limit exceeded", headers));
     const asked = openGithub({ second: 1, fetch }).workflowRun(REPO, 1);
-    await rejectsWith(asked, "transient", "is used up for more than a day: ");
+    await rejectsWith(asked, "transient", "exceeded for more than a day: ");
   }
 });
 
@@ -317,14 +317,14 @@ Deno.test("github: a limit that ends soon is waited for", async () => {
   const github = open(server, { onNote: (note) => notes.push(note) });
   assert.equal((await github.workflowRun(REPO, 1)).id, "1");
   assert.equal(server.requests.length, 3);
-  assert.match(notes[0], /limit of requests at a time is reached: waiting 2 s/);
-  assert.match(notes[1], /limit of requests an hour/);
+  assert.match(notes[0], /secondary rate limit exceeded: waiting 2 s/);
+  assert.match(notes[1], /hourly rate limit/);
 
   server.troubles.push(secondary, secondary, secondary, secondary);
   await rejectsWith(
     open(server).workflowRun(REPO, 1),
     "transient",
-    "limit of requests is used up until",
+    "rate limit exceeded until",
   );
   server.troubles.length = 0;
   server.troubles.push(() => refusal(429, "Too many", { "retry-after": "900" }));
@@ -348,7 +348,7 @@ Deno.test("github: no network, no answer, a cut answer", async () => {
   await rejectsWith(
     open(gone).workflowRun(REPO, 1),
     "transient",
-    `${host} can't be reached (connection refused): check the network`,
+    `cannot connect to ${host} (connection refused): check the network`,
   );
 
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -358,12 +358,12 @@ Deno.test("github: no network, no answer, a cut answer", async () => {
   };
   server.troubles.push(late, late, late, late);
   const slow = open(server, { timeout: 20 });
-  await rejectsWith(slow.workflowRun(REPO, 1), "transient", "no answer within 0.02 s");
+  await rejectsWith(slow.workflowRun(REPO, 1), "transient", "no response within 0.02 s");
   resolve();
 
   const cut = () => new Response('{"id": 1', { headers: { "content-type": "application/json" } });
   server.troubles.push(cut);
-  await rejectsWith(open(server).workflowRun(REPO, 1), "failed", "does not answer in JSON");
+  await rejectsWith(open(server).workflowRun(REPO, 1), "failed", "is not JSON");
   server.troubles.push(() => Response.json({ hello: "world" }));
   await rejectsWith(open(server).workflowRun(REPO, 1), "failed", "not a workflow run");
 });

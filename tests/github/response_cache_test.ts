@@ -70,7 +70,7 @@ Deno.test("response cache: a directory that can't be used is told once and stops
   await cache.write(OTHER, entry("{}"));
   assert.equal(await cache.read(KEY), undefined);
   assert.equal(notes.length, 1);
-  assert.match(notes[0], /answers of GitHub can't be kept in /);
+  assert.match(notes[0], /Cannot cache GitHub's responses in /);
 });
 
 Deno.test("response cache: what nobody has asked for goes after a time", async () => {

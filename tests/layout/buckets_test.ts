@@ -86,7 +86,7 @@ Deno.test("selectBucket(): says why in one line", () => {
   assert.equal(
     why,
     "CI fork's run of ROCm/TheRock created 2025-01-01T00:00:00Z, not after 2025-11-11T16:18:48Z, " +
-      "by the rules of 2026-03",
+      "by the bucket rules of 2026-03",
   );
 });
 

@@ -74,7 +74,7 @@ for (const [name, read] of READERS) {
       [changed((part) => part.files[0].sha256 = "abc"), /files\.0\.sha256/],
       [changed((part) => part.files[0].sha256 = "A".repeat(64)), /files\.0\.sha256/],
       [changed((part) => part.pages = ["../x"]), /pages/],
-      [changed((part) => part.files = [GOOD.files[1], GOOD.files[1]]), /names "a.txt" twice/],
+      [changed((part) => part.files = [GOOD.files[1], GOOD.files[1]]), /lists "a.txt" twice/],
     ];
     for (const [text, reason] of table) {
       const error = errorOf(() => read(text));

@@ -97,7 +97,7 @@ async function copyOne(
           "replace overwrites it",
       );
     }
-    if (same === false) warnings.push(`${location} had other content; replacing it`);
+    if (same === false) warnings.push(`${location} replaced (content changed)`);
   }
   const copied = await backend.copy(file.location, location, {
     sha256,

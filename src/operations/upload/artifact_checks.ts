@@ -127,7 +127,7 @@ export async function checkReadyArchive(path: string, compression: Compression):
   throw new RunOutputsError(
     "integrity",
     `Cannot upload '${path}': it is ` +
-      (size === 0 ? "empty" : `not a ${name} archive, but its name ends in .tar.${compression}`),
+      (size === 0 ? "empty" : `not in ${name} format, but its name ends in .tar.${compression}`),
   );
 }
 

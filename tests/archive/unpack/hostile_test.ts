@@ -120,9 +120,9 @@ const ESCAPES: readonly Case[] = [
   ["a file through links in circles", [link("a", "b"), link("b", "a"), file("a/x")], /circles/],
   ["a hard link that leads up", [hard("h", "../outside/kept")], /upwards/],
   ["a hard link to an absolute name", [hard("h", "/etc/passwd")], /absolute/],
-  ["a hard link to what does not come", [hard("h", "nothing")], /did not come before/],
-  ["a hard link to what comes later", [hard("h", "f"), file("f")], /did not come before/],
-  ["a hard link to a directory", [dir("d"), hard("h", "d")], /is no file/],
+  ["a hard link to what does not come", [hard("h", "nothing")], /is not an earlier member/],
+  ["a hard link to what comes later", [hard("h", "f"), file("f")], /is not an earlier member/],
+  ["a hard link to a directory", [dir("d"), hard("h", "d")], /is not a file/],
   ["a hard link below what is not there", [hard("h", "d/f")], /no such member/],
   ["a hard link to a link that leads out", [link("l", "../x"), hard("h", "l")], /leads out/],
   ["a hard link to a link, where its text leads out", [
@@ -134,8 +134,8 @@ const ESCAPES: readonly Case[] = [
   ["a file in place of a directory", [file("d/f"), file("d")], /a directory is where/],
   ["a link in place of a directory", [file("d/f"), link("d", "..")], /a directory is where/],
   ["a link in place of a directory, inside", [file("d/f"), link("d", "e")], /a directory is where/],
-  ["a directory in place of a file", [file("f"), dir("f")], /is where a directory should be/],
-  ["a file below a file", [file("f"), file("f/g")], /is where a directory should be/],
+  ["a directory in place of a file", [file("f"), dir("f")], /exists where a directory is needed/],
+  ["a file below a file", [file("f"), file("f/g")], /exists where a directory is needed/],
   [
     "a directory in place of a link to a file",
     [file("f"), link("l", "f"), dir("l")],

@@ -318,7 +318,7 @@ for (
       "a file in place of a directory of the target",
       [{ name: "s/dir", content: "" }],
       [],
-      "a directory is where a file is needed; move it away",
+      "a directory exists where a file is needed; move it away",
     ],
     [
       "a directory in place of a file of the target",

@@ -112,7 +112,7 @@ Deno.test("bisectArtifacts(): a run that may lack something is none", async () =
   };
   const { runs = [] } = s.state;
   s.state.runs = runs.map((run) => ({ ...run, status: "in_progress", conclusion: null }));
-  assert.equal(await reason(), "nothing for gfx942; run 1001: it has not ended");
+  assert.equal(await reason(), "nothing for gfx942; run 1001: it has not finished");
   s.state.runs = runs;
   assert.equal(await reason(), "");
 
@@ -121,15 +121,14 @@ Deno.test("bisectArtifacts(): a run that may lack something is none", async () =
   await s.backend.write(mark("build.gfx1151"), bytesSource("{}"));
   assert.equal(await reason(), "", "another GPU's");
   await s.backend.write(mark("build.gfx94X-dcgpu"), bytesSource("{}"));
-  const failed =
-    /run 1001: it is not whole: an upload of the part build\.gfx94X-dcgpu is not finished$/;
+  const failed = /run 1001: it is incomplete: the part build\.gfx94X-dcgpu is incomplete$/;
   assert.match(await reason(), failed);
-  assert.match(await reason({ artifactGroups: [] }), /build\.gfx1151 is not finished; an upload/);
+  assert.match(await reason({ artifactGroups: [] }), /build\.gfx1151 is incomplete; the part/);
   await s.backend.delete(mark("build.gfx94X-dcgpu"));
 
   await putPart(s.backend, root, manifestPart("logs", []));
   await putExpected(s.backend, root, ["logs", "build.gfx110X-all", "stage.math-libs"]);
-  assert.match(await reason(), /it is not whole: the part stage\.math-libs is missing$/);
+  assert.match(await reason(), /it is incomplete: the part stage\.math-libs is missing$/);
   // A run of the same commit that has all of it is taken in its place.
   s.state.runs = [...runs, { id: 2001, sha: sha(1), createdAt: "2026-05-31T00:00:00Z" }];
   const second = RunOutputRoot.fromWorkflowRun({ runId: 2001, platform: "linux" });

@@ -123,18 +123,18 @@ Deno.test("Bisect: what can't be used at all is passed over, with its reason", a
 Deno.test("Bisect: a verdict needs a commit that is there to be tested, or a name", async () => {
   const p = parts();
   const bisect = await Bisect.start(p, lineFrom(8));
-  await rejectsWith(bisect.mark("good"), "conflict", "'run-outputs bisect next' fetches it");
+  await rejectsWith(bisect.mark("good"), "conflict", "'run-outputs bisect next' fetches one");
   await bisect.mark("good", [sha(3), sha(2)]);
   await bisect.mark("bad", [sha(5).toUpperCase()]);
   await isTest(bisect, 4);
   // Said of another one, it is not said of this one; what was there is looked for anew.
   await bisect.mark("skip", [sha(4)]);
-  await rejectsWith(bisect.mark("bad"), "conflict", "over: 2 commits can't be told apart");
+  await rejectsWith(bisect.mark("bad"), "conflict", "finished: 2 commits can't be distinguished");
   await bisect.mark("good", [sha(4)]);
   await rejectsWith(
     bisect.mark("bad"),
     "conflict",
-    `over: ${sha(5).slice(0, 10)} is the first bad`,
+    `finished: ${sha(5).slice(0, 10)} is the first bad`,
   );
 });
 
@@ -143,7 +143,7 @@ Deno.test("Bisect: of several verdicts either all are said or none", async () =>
   const bisect = await Bisect.start(p, lineFrom(8));
   await rejectsWith(bisect.mark("good", [sha(3), sha(8)]), "conflict", "is marked as bad");
   await rejectsWith(bisect.mark("bad", [sha(3), "zzzz"]), "invalid", '"zzzz"');
-  await rejectsWith(bisect.mark("bad", [sha(99)]), "invalid", "one of the bisect's commits");
+  await rejectsWith(bisect.mark("bad", [sha(99)]), "invalid", "a commit in the bisect");
   await rejectsWith(bisect.mark("bad", ["0000"]), "invalid", "more digits of its SHA");
   await rejectsWith(bisect.mark("bad", ["000"]), "invalid", "4 to 40 digits");
   assert.deepEqual((await Bisect.open(p)).state.log, []);
@@ -237,7 +237,7 @@ Deno.test("Bisect: one at a time in a store, until it is reset", async () => {
   const p = parts();
   await rejectsWith(Bisect.open(p), "not_found", "bisect start");
   const bisect = await Bisect.start(p, lineFrom(8));
-  await rejectsWith(Bisect.start(p, lineFrom(8)), "conflict", "one is under way");
+  await rejectsWith(Bisect.start(p, lineFrom(8)), "conflict", "one is in progress");
   await isTest(bisect, 4);
   await resetBisect(p.store, p.source);
   assert.deepEqual([...p.source.directories], []);

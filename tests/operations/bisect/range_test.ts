@@ -46,8 +46,8 @@ Deno.test("bisectRange(): ends that can't be are refused, and why", async () => 
   const refuse = (good: number, bad: number, ...texts: string[]) =>
     rejectsWith(range(server, sha(good), sha(bad)), "invalid", ...texts);
   await refuse(3, 3, "they are the same commit");
-  await refuse(4, 2, "the bad one is before the good one");
-  await rejectsWith(range(server, "nope", "main"), "not_found", "The good end:", "nope");
+  await refuse(4, 2, "the bad commit is an ancestor of the good one");
+  await rejectsWith(range(server, "nope", "main"), "not_found", "The good commit:", "nope");
   await rejectsWith(range(server, sha(1), "nope"), "not_found", "The bad end:", "nope");
 });
 
@@ -59,7 +59,7 @@ Deno.test("bisectRange(): ends on two branches are told with what both contain",
   await rejectsWith(
     range(server, sha(3), sha(5)),
     "invalid",
-    `both contain ${sha(2)}: test that, and give it as --good if it is good`,
+    `test their merge base ${sha(2)}, and use it as --good if it is good`,
   );
 });
 
@@ -79,5 +79,5 @@ Deno.test("bisectRange(): --first-parent leaves out what was merged", async () =
 Deno.test("bisectRange(): commits that do not hang together are not taken for a history", async () => {
   const commits = history(5)!.map(({ sha }) => ({ sha }));
   await using server = startGithub({ commits });
-  await rejectsWith(range(server, sha(0), sha(5)), "failed", "not all of them before");
+  await rejectsWith(range(server, sha(0), sha(5)), "failed", "not all of its");
 });

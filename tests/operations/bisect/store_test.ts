@@ -90,8 +90,11 @@ Deno.test("openBisectStore(): a state that is broken is one line that says where
       [JSON.stringify({ ...state, commits: [] }), "commits"],
       [JSON.stringify({ ...state, artifacts: { [sha]: { status: "maybe" } } }), `artifacts.${sha}`],
       [JSON.stringify({ ...state, log: [said("fine", 0)] }), "log.0.verdict"],
-      [JSON.stringify({ ...state, log: [said("bad", 0), said("good", 1)] }), "contradicts itself"],
-      [JSON.stringify({ ...state, bad: state.good }), "none of the bisect's"],
+      [
+        JSON.stringify({ ...state, log: [said("bad", 0), said("good", 1)] }),
+        "contradict each other",
+      ],
+      [JSON.stringify({ ...state, bad: state.good }), "not part of the bisect"],
     ]
   ) {
     await Deno.writeTextFile(path, text);
@@ -99,7 +102,7 @@ Deno.test("openBisectStore(): a state that is broken is one line that says where
       readBisectState(temp.path),
       "integrity",
       path,
-      "'run-outputs bisect reset' removes it",
+      "'run-outputs bisect reset' deletes it",
       ...texts,
     );
   }

@@ -138,7 +138,7 @@ Deno.test("export: a file that is not what is told of it makes no file", async (
   const { backend, places, dir, file } = await twoRuns();
   await using _ = dir;
   await putFiles(places[0], { [A]: "archive x" });
-  await rejectsWith(write(places, file), "integrity", "it has sha256", A);
+  await rejectsWith(write(places, file), "integrity", "checksum mismatch", A);
   await backend.delete(LINUX.file(A));
   await backend.delete(LINUX.expectedParts());
   await rejectsWith(write(places, file), "incomplete", `${A} is missing`);
@@ -240,7 +240,7 @@ Deno.test("import: an altered file alone is not written, and neither is the part
   const { results, withheld } = await importAll(file, into);
   const failed = results.filter(({ outcome }) => outcome === "failed");
   assert.deepEqual(failed.map(({ location }) => location.name), [A]);
-  assert.match(failed[0].error!.message, /sha256/);
+  assert.match(failed[0].error!.message, /checksum mismatch/);
   assert.deepEqual(withheld, ["one"]);
   const tree = await readTree(join(dir.path, "out/1-linux"));
   assert(!(A in tree) && !("manifests/outputs/one.json" in tree));
@@ -342,7 +342,7 @@ const HOSTILE: Readonly<
     indexOf({ x: "x" }),
     { "1-linux/x": "x", "1-linux/y": "y" },
     "integrity",
-    "does not tell of it",
+    "it is not listed in the index",
   ],
   "a missing member": [
     indexOf({ x: "x", y: "y" }),
@@ -384,7 +384,7 @@ Deno.test("ExportArchive: links in the place of files, other archives and other 
   await Deno.writeFile(file, noise(3000));
   await rejectsWith(ExportArchive.open(file), "integrity", "x.tar");
   await Deno.writeFile(file, await collect(tarStream([])));
-  await rejectsWith(ExportArchive.open(file), "integrity", "it is no export");
+  await rejectsWith(ExportArchive.open(file), "integrity", "it is not an export");
   await rejectsWith(ExportArchive.open(dir.path), "integrity", "not a regular file");
   await rejectsWith(ExportArchive.open(join(dir.path, "gone")), "not_found", "gone");
 });

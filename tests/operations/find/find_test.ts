@@ -304,7 +304,10 @@ Deno.test("findArtifacts(): an ancestor is told, and taken only if wanted", asyn
   assert.equal(hinted.nearest?.distance, 3);
   const { message, code } = nothingFits(hinted, options);
   assert.equal(code, "not_found");
-  assert.match(message, new RegExp(`${sha(4).slice(0, 10)}, 3 before, .*--nearest-ancestor`));
+  assert.match(
+    message,
+    new RegExp(`${sha(4).slice(0, 10)}, 3 commits before, .*--nearest-ancestor`),
+  );
   assert.match(message, /--workflow/);
 
   const taken = await findArtifacts({ ...options, nearestAncestor: true });
@@ -365,8 +368,8 @@ Deno.test("waitForArtifacts(): ends when no run is in progress, or the time is o
   };
   const late = await waitForArtifacts({ ...asked, ...clock, timeout: 150_000 });
   assert.deepEqual(waits, [60_000, 60_000, 30_000]);
-  assert.match(nothingFits(late, asked).message, /run 1 has not ended: --timeout/);
-  assert.match(late.rejected[0].reason, /linux is in therock-ci-artifacts, .*--release-type/);
+  assert.match(nothingFits(late, asked).message, /run 1 has not finished: --timeout/);
+  assert.match(late.rejected[0].reason, /linux in therock-ci-artifacts, .*--release-type/);
 
   waits.length = 0;
   const ending = { ...clock, onWait: () => w.server.state.runs = [run(1, 1)] };

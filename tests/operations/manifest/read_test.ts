@@ -84,10 +84,10 @@ Deno.test("readOutputs(): a part that is read again must be the one that was che
 Deno.test("readOutputs(): a broken part is an error that names it", async () => {
   const broken: readonly (readonly [string, RegExp])[] = [
     ["{", /not JSON/],
-    [JSON.stringify(manifestPart("other", [])), /calls itself the part "other"/],
+    [JSON.stringify(manifestPart("other", [])), /does not match its part "other"/],
     [
       JSON.stringify(manifestPart("b", [outputFile("x"), outputFile("a"), outputFile("x")])),
-      /names "x" twice/,
+      /lists "x" twice/,
     ],
   ];
   for (const [text, reason] of broken) {

@@ -307,8 +307,8 @@ Deno.test("parts that contradict each other: the last written is believed, and i
   await run.tell("two", { [A]: "two" }, at(2));
   assert.deepEqual(await run.fetch(), {
     [A]: "two",
-    warnings: `${A}: the part two of the outputs manifest tells of other content than one; ` +
-      "it was written last and is believed",
+    warnings: `${A}: manifest part two lists different content than one; ` +
+      "the newest one, two, is used",
   });
 });
 

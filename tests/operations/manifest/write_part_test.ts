@@ -137,7 +137,7 @@ Deno.test("PartUpload: two jobs of one attempt that take one name notice", async
   assert.equal((error as RunOutputsError).code, "conflict");
   assert.match(
     error!.message,
-    /part "p".*job "build" on runner "runner 1" in attempt 1 has written it; give each .* --part/,
+    /part "p".*job "build" on runner "runner 1" in attempt 1 has already written it; give each upload its own --part/,
   );
   assert.equal(await text(backend), before);
   const late = await job(backend, { b: "1" }, { attempt: 1, writer: { job: "other" } });
@@ -224,7 +224,7 @@ Deno.test("PartUpload: a part that can't be taken away does not stop the upload"
   const onNote = (note: string) => notes.push(note);
   const { outcome } = await job(denied, { a: "2" }, { attempt: 1, writer: ONE, onNote });
   assert.equal(outcome, "written");
-  assert.match(notes.join("\n"), /p\.json can't be taken away.*not allowed/);
+  assert.match(notes.join("\n"), /p\.json can't be deleted.*not allowed/);
   assert.deepEqual(await files(backend), { a: sha("2") });
 });
 
@@ -259,7 +259,7 @@ Deno.test("PartUpload: a part of a newer schema is left alone, a broken one is r
   const notes: string[] = [];
   const onNote = (note: string) => notes.push(note);
   assert.equal((await job(backend, { a: "1" }, { onNote })).outcome, "written");
-  assert.match(notes.join("\n"), /not JSON.*replaced/);
+  assert.match(notes.join("\n"), /not JSON.*replacing/);
   assert.deepEqual(await files(backend), { a: sha("1") });
 });
 
@@ -531,7 +531,7 @@ Deno.test("PartUpload: a mark that can't be taken away is told, and goes on coun
   });
   const notes: string[] = [];
   await job(denied, { b: "1" }, { ...FIRST, onNote: (note) => notes.push(note) });
-  assert.match(notes.join("\n"), /p\.incomplete can't be taken away.*not allowed/);
+  assert.match(notes.join("\n"), /p\.incomplete can't be deleted.*not allowed/);
   assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, ["p"]);
 });
 
@@ -564,7 +564,7 @@ Deno.test("PartUpload: an upload after which the part still counts as missing sa
   assert.equal(outcome, "written");
   assert.match(
     warnings.join(),
-    /missing \(delete s3:.*p\.incomplete if that is all\): .* part p .* still to come: b, c, d, e, f, and 1 more$/,
+    /incomplete \(delete s3:.*p\.incomplete if nothing is missing\): .* part p .* pending: b, c, d, e, f, and 1 more$/,
   );
 });
 
@@ -593,8 +593,8 @@ Deno.test("PartUpload: a mark that can't be read goes on counting until a later 
   const notes: string[] = [];
   const onNote = (note: string) => notes.push(note);
   const { warnings } = await job(backend, { a: "1" }, { ...FIRST, onNote });
-  assert.match(notes.join("\n"), /p\.incomplete can't be read: what .* is not known/);
-  assert.match(warnings.join(), /still to come: manifests\/outputs\/p\.incomplete$/);
+  assert.match(notes.join("\n"), /p\.incomplete can't be read: the pending files .* are unknown/);
+  assert.match(warnings.join(), /pending: manifests\/outputs\/p\.incomplete$/);
   await job(backend, { b: "1" }, FIRST);
   assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, ["p"]);
   await job(backend, { b: "1" }, { ...FIRST, attempt: 2 });

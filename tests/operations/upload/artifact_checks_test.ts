@@ -46,14 +46,14 @@ const GOOD = { "b_lib_generic/artifact_manifest.txt": "stage\n", "b_lib_generic/
 
 for (
   const [title, manifest, ...says] of [
-    ["'..'", "stage\n../x\n", "line 2", '"../x"', "upwards"],
-    ["'..' inside", "stage/../../x", "line 1", "upwards"],
+    ["'..'", "stage\n../x\n", "line 2", '"../x"', "it contains '..'"],
+    ["'..' inside", "stage/../../x", "line 1", "it contains '..'"],
     ["an absolute path", "\n/etc\n", "line 2", '"/etc"', "it is absolute"],
     ["a drive", "C:\\x\n", "line 1", "Windows"],
     ["itself", "./\n", "line 1", "the whole directory"],
     ["nothing", "\n \n\r\n", "only empty lines", '"stage"'],
     ["what is not UTF-8", new Uint8Array([0xff, 0xfe, 0x41]), "not UTF-8"],
-    ["far too much", "x".repeat(1024 * 1024 + 1), "more than a list"],
+    ["far too much", "x".repeat(1024 * 1024 + 1), "too many for a list"],
   ] as const
 ) {
   Deno.test(`planArtifacts(): a manifest with ${title} fails its directory alone`, async () => {
@@ -139,10 +139,10 @@ for (
   const [name, content, says] of [
     ["a_lib_generic.tar.zst", "", "it is empty"],
     ["a_lib_generic.tar.xz", "", "it is empty"],
-    ["a_lib_generic.tar.zst", "<html>", "no zstd archive"],
-    ["a_lib_generic.tar.zst", likeArchive("xz", "x"), "no zstd archive"],
-    ["a_lib_generic.tar.xz", likeArchive("zst", "x"), "no xz archive"],
-    ["a_lib_generic.tar.xz", likeArchive("xz", "").subarray(0, 5), "no xz archive"],
+    ["a_lib_generic.tar.zst", "<html>", "not in zstd format"],
+    ["a_lib_generic.tar.zst", likeArchive("xz", "x"), "not in zstd format"],
+    ["a_lib_generic.tar.xz", likeArchive("zst", "x"), "not in xz format"],
+    ["a_lib_generic.tar.xz", likeArchive("xz", "").subarray(0, 5), "not in xz format"],
   ] as const
 ) {
   Deno.test(`planArtifacts(): ${name} of ${content.length} bytes: ${says}`, async () => {

@@ -170,7 +170,7 @@ test("bisect start: what can't be is refused before anything is kept", async (s)
 
   await runs(0, s.start, s.env);
   const before = await Deno.readTextFile(join(s.state, "bisect.json"));
-  await refuse(s.start, ["one is under way", "bisect reset"], 1);
+  await refuse(s.start, ["one is in progress", "bisect reset"], 1);
   assert.equal(await Deno.readTextFile(join(s.state, "bisect.json")), before);
 });
 

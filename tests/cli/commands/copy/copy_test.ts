@@ -103,7 +103,7 @@ test("copy: what fails is told, and the exit code says it", async (dirs) => {
   await Deno.remove(log);
   assert.match(
     (await runs(7, args)).err,
-    /build\.log is missing: the outputs manifest, part build\.g/,
+    /build\.log is missing: manifest part build\.g/,
   );
   const broken = join(staging, "123-linux", BUILD_PART);
   await Deno.writeTextFile(broken, "{");

@@ -108,7 +108,7 @@ testWithManifest("list: a file that a part tells of and that is gone is a warnin
 
 test("list, fetch: a run's own directory as the staging directory is noticed", async (d) => {
   const from = ["--staging-dir", d.run, ...RUN];
-  const text = "the staging directory has to be the one that 123-linux is in";
+  const text = "the staging directory must be the one that contains 123-linux";
   await refused(["list", ...from], [text], { code: 3 });
   await refused(["fetch", ...from, "--list"], [text], { code: 3 });
 });
@@ -121,7 +121,7 @@ for (const platform of ["linux", "windows"]) {
     for (const args of [["list"], ["verify"], ["fetch", "-o", join(temp.path, "out")]]) {
       await refused([...args, ...run], [
         `123-${platform}-linux`,
-        `the platform is not part of the id: --run-id 123 --platform ${platform}`,
+        `the platform is not part of the id; use --run-id 123 --platform ${platform}`,
       ], { code: 3 });
     }
   });

@@ -286,7 +286,7 @@ test("fetch: what a failed upload has put there is not hidden by the next one of
   await run(0, artifactsOf(d, "art2"));
   assert.match(
     (await fetch(7)).err,
-    /an upload of the part build is not finished \(.*\): .*; still to come: b_lib_generic\.tar\.zst$/m,
+    /the upload of part build is incomplete \(.*\): .*; pending: b_lib_generic\.tar\.zst$/m,
   );
 
   await Deno.writeTextFile(checksum, right);
@@ -416,7 +416,7 @@ test("a failed upload without a part is told: verify, list, copy and export", as
   );
   await runs(7, args);
   const failed =
-    /an upload of the part p is not finished \(running, killed or failed\): .*; still to come: x\/b\.txt$/m;
+    /the upload of part p is incomplete \(in progress, killed or failed\): .*; pending: x\/b\.txt$/m;
   const at = ["--staging-dir", d.staging, ...RUN];
   const unfinished = [{ part: "p", pending: ["x/b.txt"], unlisted: [] }];
 
@@ -442,7 +442,7 @@ test("a failed upload without a part is told: verify, list, copy and export", as
   const imported = join(d.dir, "imported");
   assert.match(
     (await runs(0, ["import", tar, "--output-dir", imported])).err,
-    /part p .* not finished/,
+    /part p .*incomplete/,
   );
   for (const dir of [mirror, imported]) {
     const { err } = await runs(7, ["verify", "--staging-dir", dir, ...RUN]);
