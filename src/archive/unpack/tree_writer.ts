@@ -237,7 +237,7 @@ function notBefore(path: string): BadArchive {
 }
 
 function noFile(path: string): BadArchive {
-  return new BadArchive(`the target of its hard link, ${quote(path)}, is no file`);
+  return new BadArchive(`the target of its hard link, ${quote(path)}, is not a file`);
 }
 
 function writeError(path: string, error: unknown): Error {

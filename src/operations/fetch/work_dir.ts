@@ -169,7 +169,7 @@ class Record {
     if (lock === undefined) {
       throw new RunOutputsError(
         "conflict",
-        `Cannot fetch into '${target}': another process is unpacking to the same place; wait for ` +
+        `Cannot fetch into '${target}': another process is unpacking to the same directory; wait for ` +
           `it or choose another directory`,
       );
     }

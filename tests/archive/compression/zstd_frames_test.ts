@@ -84,8 +84,8 @@ Deno.test("ZstdFrames: truncated anywhere is refused", () => {
 
 Deno.test("ZstdFrames: garbage, a window of gigabytes, a dictionary are refused", () => {
   const bytes = compress(noise(300_000), true);
-  assert.throws(() => cut(concat([bytes, noise(8)])), /something follows/);
-  assert.throws(() => cut(concat([bytes, new Uint8Array(8)])), /something follows/);
+  assert.throws(() => cut(concat([bytes, noise(8)])), /data (?:follows|after the end)/);
+  assert.throws(() => cut(concat([bytes, new Uint8Array(8)])), /data (?:follows|after the end)/);
   assert.throws(() => cut(noise(100)), /not a zstd file/);
   const magic = [0x28, 0xb5, 0x2f, 0xfd];
   assert.throws(() => cut(new Uint8Array([...magic, 0x00, 0xff, 0, 0, 0])), /memory/);

@@ -371,7 +371,7 @@ for (const mode of ["extract", "flatten", "bootstrap"] as const) {
       assert.match(error.message, /next run into the same directory restores it$/);
       if (mode !== "flatten") {
         // It would save over what is saved.
-        await rejectsWith(unpacker.commit([]), "failed", "takes it back");
+        await rejectsWith(unpacker.commit([]), "failed", "rolls it back");
       }
     }
     assert.notDeepEqual(await readTree(outputDir), before, "the test's disk refuses too early");

@@ -89,9 +89,9 @@ Deno.test("planArtifacts(): a file under no listed path is left out, with a warn
 for (
   const [title, links, says] of [
     ["absolute", { l: "/opt/rocm" }, /"x\/stage\/l": its target "\/opt\/rocm" is absolute$/],
-    ["out of the artifact", { l: "../../../etc" }, /"x\/stage\/l": .* leads out of the target/],
-    ["out of the flattened tree", { l: "../../y" }, /leads out .* \(with --flatten\)$/],
-    ["out by another one", { d: ".", l: "d/../../../../x" }, /leads out/],
+    ["out of the artifact", { l: "../../../etc" }, /"x\/stage\/l": .* points outside the target/],
+    ["out of the flattened tree", { l: "../../y" }, /points outside .* \(with --flatten\)$/],
+    ["out by another one", { d: ".", l: "d/../../../../x" }, /points outside/],
     ["to a working directory of ours", { l: ".out.run-outputs-fetch/staging" }, /reserved/],
     ["of too many bytes", { l: "a/".repeat(1600) }, /longer than 3072 bytes/],
   ] as const
@@ -120,7 +120,7 @@ for (
   const [title, path, says] of [
     ["too long", `x/stage/${`${"d".repeat(200)}/`.repeat(16)}f`, /longer than 3072 bytes/],
     ["reserved for our own files", "x/stage/.sub.run-outputs-fetch/journal.json", /reserved/],
-    ["of two kinds in the flattened tree", "y/stage/f/g", /a directory should be \(with --flatten/],
+    ["of two kinds in the flattened tree", "y/stage/f/g", /a directory is needed \(with --flatten/],
   ] as const
 ) {
   Deno.test(`planArtifacts(): a name ${title} fails its artifact, as fetch would refuse it`, async () => {

@@ -141,7 +141,7 @@ test("fetch: a damaged archive: exit 6, the target as it was, the rest kept for 
   const { err, out } = await runs(6, d.args, d.env);
   assert.match(
     err,
-    /^error: Cannot fetch .*blas_lib_gfx942\.tar\.zst: it has sha256 \w+, its che/m,
+    /^error: Cannot fetch .*blas_lib_gfx942\.tar\.zst: checksum mismatch \(expected \w+, got/m,
   );
   assert.match(err, /kept in .*\.out\.run-outputs-fetch-\w+ for the next fetch\n$/);
   assert.match(out, /nothing in /);
@@ -196,7 +196,7 @@ test("fetch: what another process has downloaded to the same place is not report
       stagingDir: join(work, "staging"),
     });
     const { err } = await runs(1, d.args, d.env);
-    assert.match(err, /^error: [^\n]*another process is unpacking to the same place[^\n]*\n$/);
+    assert.match(err, /^error: [^\n]*another process is unpacking to the same directory[^\n]*\n$/);
   }
   assert.deepEqual(await fileNames(work), [BLAS]);
 });
@@ -205,7 +205,7 @@ test("fetch: two fetches into one directory at the same time: the second one is 
   const recordsDir = join(d.env.XDG_STATE_HOME, "run-outputs", "fetches");
   await using _first = await openWorkDir(d.out, { recordsDir });
   const { err } = await runs(1, d.args, d.env);
-  assert.match(err, /^error: [^\n]*another process is unpacking to the same place[^\n]*\n$/);
+  assert.match(err, /^error: [^\n]*another process is unpacking to the same directory[^\n]*\n$/);
 });
 
 test("fetch: without a directory for its state it works, and leaves nothing", async (d) => {
@@ -289,15 +289,15 @@ test("fetch: a wrong or empty checksum: exit 6, nothing appears", async (d) => {
 test("fetch: without a checksum there is a warning, with --require-checksums a refusal", async (d) => {
   await Deno.remove(join(d.run, `${BASE}.sha256sum`));
   const { err } = await runs(0, d.args);
-  assert.match(err, /^warning: base_run_generic\.tar\.zst has no \.sha256sum beside it[^\n]*\n$/);
+  assert.match(err, /^warning: base_run_generic\.tar\.zst has no \.sha256sum file[^\n]*\n$/);
   const { err: refusal } = await runs(6, [...d.args, "--require-checksums"]);
-  assert.match(refusal, /base_run_generic\.tar\.zst: it has no \.sha256sum beside it/);
+  assert.match(refusal, /base_run_generic\.tar\.zst: it has no \.sha256sum file/);
 });
 
 test("fetch: a file where an archive's directory goes: exit 1 before anything changes", async (d) => {
   await writeTree(d.out, { "blas_lib_gfx942": "mine", "base_run_generic/old": "old" });
   const before = await snapshot(d.out);
-  await refused(d.args, [join(d.out, "blas_lib_gfx942"), "a file is where a directory"], {
+  await refused(d.args, [join(d.out, "blas_lib_gfx942"), "a file exists where a directory"], {
     code: 1,
   });
   assert.deepEqual(await snapshot(d.out), before);
@@ -376,7 +376,7 @@ test("fetch: what can't be removed in the end is a warning, and is in no other f
       const { err } = await runs(0, d.args, d.env);
       assert.match(
         err,
-        /^warning: Cannot remove '[^\n]*\.out\.run-outputs-fetch-\w+[^\n]*is in place/,
+        /^warning: Cannot remove '[^\n]*\.out\.run-outputs-fetch-\w+[^\n]*in place/,
       );
       assert.equal(err.split("\n").length, 2, err);
       assert.deepEqual(await fileNames(d.out), UNPACKED);
