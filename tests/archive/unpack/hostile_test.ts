@@ -369,7 +369,7 @@ const FLATTENED: readonly Case[] = [
     name: "artifact_manifest.txt",
     content: new Uint8Array([0xff]),
   }], /UTF-8/],
-  ["a manifest of 2 MB", [file("artifact_manifest.txt", "a\n".repeat(1e6))], /more than a list/],
+  ["a manifest of 2 MB", [file("artifact_manifest.txt", "a\n".repeat(1e6))], /too many for a list/],
   ["a member that is not listed", [list("a"), file("b/f")], /under no path/],
   ["a member beside a listed path", [list("a/b"), file("a/f")], /under no path/],
   [

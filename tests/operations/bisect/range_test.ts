@@ -48,7 +48,7 @@ Deno.test("bisectRange(): ends that can't be are refused, and why", async () => 
   await refuse(3, 3, "they are the same commit");
   await refuse(4, 2, "the bad commit is an ancestor of the good one");
   await rejectsWith(range(server, "nope", "main"), "not_found", "The good commit:", "nope");
-  await rejectsWith(range(server, sha(1), "nope"), "not_found", "The bad end:", "nope");
+  await rejectsWith(range(server, sha(1), "nope"), "not_found", "The bad commit:", "nope");
 });
 
 Deno.test("bisectRange(): ends on two branches are told with what both contain", async () => {

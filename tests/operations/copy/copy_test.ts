@@ -285,7 +285,7 @@ Deno.test("copy: a file that is not what is told of it is refused", async () => 
   const inside = await copy(from, to);
   assert.equal(inside.outcomes[A], "failed");
   const [{ error }] = inside.results.filter(({ outcome }) => outcome === "failed");
-  assert.match(error!.message, /its checksum says .*; upload it again$/);
+  assert.match(error!.message, /checksum mismatch .*; upload it again$/);
   await using dir = await tempDir();
   const streamed = await copy(from, { backend: new LocalBackend(dir.path), root: TO });
   assert.equal(streamed.outcomes[A], "failed");
@@ -496,7 +496,7 @@ Deno.test("copy: another part that was taken away comes back with the copy that 
   await putPart1(to, { "x.txt": "x", "z.txt": "z" });
   const { withheld } = await copy(from, { backend: failing(backend, "/x.txt"), root: TO });
   assert.deepEqual(withheld, [
-    { part: "p", reason: "it was taken away, and x.txt could not be replaced" },
+    { part: "p", reason: "it was deleted, and x.txt could not be replaced" },
   ]);
   assert.deepEqual((await markOf(to)).paths, ["z.txt"]);
   assert.equal((await toldOf(to)).complete, false);

@@ -282,7 +282,7 @@ Deno.test("of two packages of one name, in two directories, one is uploaded with
     [join("y", "a.deb")]: deb("rocm-a"),
   });
   assert.deepEqual(failures(report), []);
-  assert.match(report.notes[0].reason, /is uploaded to .*pool\/main\/a\.deb in its place/);
+  assert.match(report.notes[0].reason, /is uploaded to .*pool\/main\/a\.deb instead/);
 });
 
 /** A storage whose answers take a moment, so that writers come between each other. */
