@@ -29,7 +29,8 @@ import { EXIT, exitCodeOf } from "./exit_codes.ts";
 import { resolveHelp } from "./help.ts";
 import { completeHints, type Invocation, invocationOf, releaseTypeHint } from "./hints.ts";
 import { type Io, type MessageIo, withEnv } from "./terminal/io.ts";
-import { isOnRunner, labelled } from "./terminal/output.ts";
+import { jsonText } from "./terminal/json_text.ts";
+import { printLabelled } from "./terminal/output.ts";
 import { guarded } from "./terminal/redact.ts";
 import { explainUnknown } from "./unknown_word.ts";
 
@@ -169,7 +170,7 @@ function reportError(
     !(error instanceof RunOutputsError) ||
     ownOptions(args).some((arg) => /^(-v|--verbose)$/.test(arg))
   ) {
-    for (let at: unknown = error; at instanceof Error; at = at.cause) io.stderr(`${at.stack}\n`);
+    for (let at: unknown = error; at instanceof Error; at = at.cause) io.stderr(stackText(at));
   }
   return exitCode;
 }
@@ -182,13 +183,18 @@ function printError(
   io: MessageIo,
 ): void {
   message = io.complete?.(message) ?? message;
-  io.stderr(`${labelled("error", escapeUnprintable(message), isOnRunner(io))}\n`);
+  printLabelled(io, "error", escapeUnprintable(message));
   if (!wantsJson(args)) return;
   const document = {
     schema: "run-outputs.error/1",
     error: { code, message, exit_code: exitCode },
   };
-  io.stdout(`${JSON.stringify(document, null, 2)}\n`);
+  for (const piece of jsonText(document)) io.stdout(piece);
+}
+
+/** A stack begins with its error's message, which can hold anything. */
+function stackText({ stack = "" }: Error): string {
+  return stack.split("\n").map((line) => `${escapeUnprintable(line)}\n`).join("");
 }
 
 /** Whether to print errors as JSON too. Reads raw arguments, because parsing may have failed. */
@@ -233,7 +239,7 @@ class Interruption {
         // The progress bars hide the cursor, and nothing else will show it again.
         if (this.#io.stderrIsTerminal) this.#io.stderr(`${SHOW_CURSOR}\n`);
         // Parts of large files remain on the server and on disk, with their journals.
-        this.#io.stderr(`${labelled("error", ENDED_AT_ONCE, isOnRunner(this.#io))}\n`);
+        printLabelled(this.#io, "error", ENDED_AT_ONCE);
         this.#end(EXIT.interrupted);
       }
       this.happened = true;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { escapeUnprintable } from "../errors/error.ts";
 import { formatBytes, plural } from "../layout/words.ts";
 
 /** A row: one output, or all of one kind. */
@@ -108,8 +109,7 @@ export function markdownTable(
  * @returns Markdown that shows it.
  */
 export function escapeMarkdown(text: string): string {
-  return text
-    .replace(/[\r\n]+/g, " ")
+  return escapeUnprintable(text.replace(/[\r\n]+/g, " "))
     .replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;")
     .replace(/[\\`*_[\]|~]/g, "\\$&");
 }

@@ -5,6 +5,7 @@
  */
 
 import { diskError } from "../../errors/disk.ts";
+import type { WorkflowCommandName } from "../../github/workflow_command.ts";
 
 /** Streams, environment and interruption. */
 export interface Io {
@@ -12,6 +13,15 @@ export interface Io {
   stdout(text: string): void;
   /** Writes to standard error: everything else. */
   stderr(text: string): void;
+  /**
+   * Writes a command for the runner, as a line. On a runner it is the only way to write one: what
+   * looks like a command in other text is escaped.
+   *
+   * @param stream Where to.
+   * @param name The command.
+   * @param message Its message.
+   */
+  command?(stream: "stdout" | "stderr", name: WorkflowCommandName, message?: string): void;
   /** Whether standard error is a terminal that can show progress bars. */
   readonly stderrIsTerminal: boolean;
   /** The width of the terminal in columns, if known. */
@@ -97,6 +107,7 @@ export function withEnv(io: Io, env: Io["env"]): Io {
   return {
     stdout: (text) => io.stdout(text),
     stderr: (text) => io.stderr(text),
+    command: io.command && ((...command) => io.command!(...command)),
     stderrIsTerminal: io.stderrIsTerminal,
     stderrWidth: io.stderrWidth,
     stdoutIsTerminal: io.stdoutIsTerminal,
@@ -104,6 +115,16 @@ export function withEnv(io: Io, env: Io["env"]): Io {
     readStdin: () => io.readStdin(),
     onInterrupt: (callback) => io.onInterrupt(callback),
   };
+}
+
+/**
+ * Whether this runs in a job of GitHub Actions.
+ *
+ * @param io The environment.
+ * @returns `true` on a runner.
+ */
+export function isOnRunner(io: Io): boolean {
+  return io.env("GITHUB_ACTIONS") === "true";
 }
 
 /** Writes a text completely. A closed pipe, as in `… | head`, is not an error. */

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { escapeUnprintable } from "../../errors/error.ts";
+
 /**
  * Formats a document like `JSON.stringify(document, null, 2)`, with a final line break.
  *
@@ -15,7 +17,7 @@ export function* jsonText(document: object): Generator<string> {
   const members = Object.entries(document).filter(([, value]) => value !== undefined);
   if (members.length === 0) return yield "{}\n";
   for (const [i, [name, value]] of members.entries()) {
-    yield `${i === 0 ? "{" : ","}\n  ${JSON.stringify(name)}: `;
+    yield `${i === 0 ? "{" : ","}\n  ${indented(name, "")}: `;
     if (typeof value === "object" && value !== null && Symbol.iterator in value) {
       yield* listText(value as Iterable<unknown>);
     } else yield indented(value, "  ");
@@ -32,8 +34,11 @@ function* listText(items: Iterable<unknown>): Generator<string> {
   yield before === "[" ? "[]" : "\n  ]";
 }
 
-/** The text of a value, indented except for the first line. */
+/**
+ * The text of a value, indented except for the first line. JSON allows characters in strings that
+ * control a terminal, such as U+009B: these are escaped.
+ */
 function indented(value: unknown, indent: string): string {
   // JSON strings contain no raw line breaks.
-  return JSON.stringify(value, null, 2).replaceAll("\n", `\n${indent}`);
+  return JSON.stringify(value, null, 2).split("\n").map(escapeUnprintable).join(`\n${indent}`);
 }

@@ -5,9 +5,9 @@
  * @module
  */
 
-import { workflowCommand } from "../../github/workflow_command.ts";
+import { workflowCommand, type WorkflowCommandName } from "../../github/workflow_command.ts";
 import { escapeUnprintable } from "../../errors/error.ts";
-import type { Io, MessageIo } from "./io.ts";
+import { type Io, isOnRunner, type MessageIo } from "./io.ts";
 import { jsonText } from "./json_text.ts";
 
 export { formatBytes, plural } from "../../layout/words.ts";
@@ -24,14 +24,19 @@ export interface OutputOptions {
   readonly color?: string;
 }
 
-/**
- * Escapes control characters except our own colours. A line break in a file name would start a new
- * line (on a runner, a workflow command), and escape sequences would control the terminal.
- */
-function printable(line: string): string {
-  // deno-lint-ignore no-control-regex
-  return line.split(/(\u001b\[\d*m)/)
-    .map((text, i) => i % 2 === 1 ? text : escapeUnprintable(text)).join("");
+/** A command for the runner. */
+export interface Command {
+  /** Its name. */
+  readonly command: WorkflowCommandName;
+  /** Its message. */
+  readonly message?: string;
+}
+
+/** A line of a result. */
+export type Line = string | Command;
+
+function isCommand(line: Line): line is Command {
+  return typeof line !== "string";
 }
 
 /** The approximate number of characters per write. */
@@ -47,7 +52,8 @@ export class Output {
   readonly verbose: boolean;
   readonly #io: MessageIo;
   readonly #color: boolean;
-  readonly #onRunner: boolean;
+  /** Begins a colour inside a text. Nobody can know it, so no name can bring colours along. */
+  readonly #mark = crypto.randomUUID();
 
   /**
    * Creates an output.
@@ -60,7 +66,6 @@ export class Output {
     this.json = options.json ?? false;
     this.quiet = options.quiet ?? false;
     this.verbose = options.verbose ?? false;
-    this.#onRunner = isOnRunner(io);
     this.#color = options.color === "always" ||
       (options.color !== "never" && io.stdoutIsTerminal && !io.env("NO_COLOR"));
   }
@@ -71,24 +76,29 @@ export class Output {
    * @param json Returns the document, which has a `schema`.
    * @param text Returns the lines of text.
    */
-  result(json: () => { readonly schema: string }, text: () => Iterable<string>): void {
+  result(json: () => { readonly schema: string }, text: () => Iterable<Line>): void {
     this.#write(this.json ? jsonText(json()) : this.#lines(text()));
   }
 
-  *#lines(lines: Iterable<string>): Generator<string> {
-    for (const line of lines) yield `${this.#printable(line)}\n`;
+  *#lines(lines: Iterable<Line>): Generator<Line> {
+    for (const line of lines) yield isCommand(line) ? line : `${this.#printable(line)}\n`;
   }
 
   /** Writes a text that may exceed the maximum length of a string. */
-  #write(pieces: Iterable<string>): void {
+  #write(pieces: Iterable<Line>): void {
     let gathered = "";
-    for (const piece of pieces) {
-      gathered += piece;
-      if (gathered.length < PIECE) continue;
-      this.#io.stdout(gathered);
+    const flush = () => {
+      if (gathered !== "") this.#io.stdout(gathered);
       gathered = "";
+    };
+    for (const piece of pieces) {
+      if (isCommand(piece)) {
+        flush();
+        printCommand(this.#io, "stdout", piece);
+      } else gathered += piece;
+      if (gathered.length >= PIECE) flush();
     }
-    if (gathered !== "") this.#io.stdout(gathered);
+    flush();
   }
 
   /**
@@ -97,7 +107,7 @@ export class Output {
    * @param text One line.
    */
   explain(text: string): void {
-    if (this.verbose) this.#io.stderr(`${printable(text)}\n`);
+    if (this.verbose) this.#io.stderr(`${this.#printable(text)}\n`);
   }
 
   /**
@@ -115,7 +125,7 @@ export class Output {
    * @param text One line.
    */
   warn(text: string): void {
-    this.#io.stderr(`${labelled("warning", this.#printable(text), this.#onRunner)}\n`);
+    printLabelled(this.#io, "warning", this.#printable(text));
   }
 
   /**
@@ -124,7 +134,7 @@ export class Output {
    * @param text One line.
    */
   error(text: string): void {
-    this.#io.stderr(`${labelled("error", this.#printable(text), this.#onRunner)}\n`);
+    printLabelled(this.#io, "error", this.#printable(text));
   }
 
   /**
@@ -134,9 +144,9 @@ export class Output {
    * @param lines The lines.
    * @returns The lines; on a runner, between its group commands.
    */
-  group(title: string, lines: readonly string[]): string[] {
-    if (!this.#onRunner) return [...lines];
-    return [workflowCommand("group", title), ...lines, workflowCommand("endgroup")];
+  group(title: string, lines: readonly string[]): Line[] {
+    if (!isOnRunner(this.#io)) return [...lines];
+    return [{ command: "group", message: title }, ...lines, { command: "endgroup" }];
   }
 
   /**
@@ -144,27 +154,29 @@ export class Output {
    *
    * @param text The text.
    * @param color Its colour.
-   * @returns The text, with escape sequences or without.
+   * @returns The text, marked for {@linkcode result} and the messages to colour it.
    */
   paint(text: string, color: "green" | "yellow" | "red" | "dim" | "bold"): string {
     if (!this.#color) return text;
     const code = { green: 32, yellow: 33, red: 31, dim: 2, bold: 1 }[color];
-    return `\x1b[${code}m${text}\x1b[0m`;
+    return `${this.#mark}${code};${text}${this.#mark}0;`;
   }
 
+  /**
+   * Escapes control characters except our own colours. A line break in a file name would start a
+   * new line, and an escape sequence would control the terminal.
+   */
   #printable(text: string): string {
-    return printable(this.#io.complete?.(text) ?? text);
+    const line = this.#io.complete?.(text) ?? text;
+    const [first, ...colored] = line.split(this.#mark);
+    return [
+      escapeUnprintable(first),
+      ...colored.map((piece) => {
+        const end = piece.indexOf(";");
+        return `\x1b[${piece.slice(0, end)}m${escapeUnprintable(piece.slice(end + 1))}`;
+      }),
+    ].join("");
   }
-}
-
-/**
- * Whether this runs in a job of GitHub Actions.
- *
- * @param io The environment.
- * @returns `true` on a runner.
- */
-export function isOnRunner(io: Io): boolean {
-  return io.env("GITHUB_ACTIONS") === "true";
 }
 
 /**
@@ -182,15 +194,20 @@ export function formatAge(milliseconds: number): string {
 }
 
 /**
- * Labels a message as an error or a warning, as text or as a workflow command.
+ * Prints a message as an error or a warning, as text or as a workflow command.
  *
+ * @param io Where to print it, on standard error.
  * @param kind The kind.
- * @param text The message.
- * @param onRunner Whether to use a workflow command.
- * @returns One line.
+ * @param text The message, one line.
  */
-export function labelled(kind: "error" | "warning", text: string, onRunner: boolean): string {
-  return onRunner ? workflowCommand(kind, text) : `${kind}: ${text}`;
+export function printLabelled(io: Io, kind: "error" | "warning", text: string): void {
+  if (isOnRunner(io)) printCommand(io, "stderr", { command: kind, message: text });
+  else io.stderr(`${kind}: ${text}\n`);
+}
+
+function printCommand(io: Io, stream: "stdout" | "stderr", { command, message }: Command): void {
+  if (io.command !== undefined) io.command(stream, command, message);
+  else io[stream](`${workflowCommand(command, message)}\n`);
 }
 
 /**

@@ -1,11 +1,13 @@
 /**
- * Redacts secrets in everything that is printed: secrets from the environment, signatures in URLs,
- * and users and passwords in URLs.
+ * Guards everything that is printed. Secrets are redacted: secrets from the environment, signatures
+ * in URLs, and users and passwords in URLs. On a runner of GitHub Actions, text that looks like a
+ * workflow command is escaped: names of files, messages of servers and logs come from others.
  *
  * @module
  */
 
-import type { Io } from "./io.ts";
+import { withoutCommands, workflowCommand } from "../../github/workflow_command.ts";
+import { type Io, isOnRunner } from "./io.ts";
 
 /** Variables that hold secrets. */
 const SECRETS = [
@@ -52,18 +54,26 @@ export function redactor(env: (name: string) => string | undefined): (text: stri
 }
 
 /**
- * Redacts secrets on all streams.
+ * Redacts secrets on all streams and, on a runner, escapes what looks like a workflow command.
  *
  * @param io The streams and the environment.
- * @returns The same, with redacting streams.
+ * @returns The same, with guarded streams.
  */
 export function guarded(io: Io): Io {
   const redact = redactor((name) => io.env(name) || undefined);
+  const inert = isOnRunner(io)
+    ? { stdout: withoutCommands(), stderr: withoutCommands() }
+    : { stdout: same, stderr: same };
   const write = (text: string) => io.stderr(text);
   let take = write;
   return {
-    stdout: (text) => io.stdout(redact(text)),
-    stderr: (text) => take(redact(text)),
+    stdout: (text) => io.stdout(inert.stdout(redact(text))),
+    stderr: (text) => take(inert.stderr(redact(text))),
+    command(stream, name, message) {
+      const text = inert[stream](redact(message ?? ""));
+      inert[stream]("\n");
+      io[stream](`${workflowCommand(name, text)}\n`);
+    },
     stderrIsTerminal: io.stderrIsTerminal,
     stderrWidth: io.stderrWidth,
     claimStderr: (taker) => {
@@ -75,6 +85,10 @@ export function guarded(io: Io): Io {
     readStdin: () => io.readStdin(),
     onInterrupt: (callback) => io.onInterrupt(callback),
   };
+}
+
+function same(text: string): string {
+  return text;
 }
 
 /** A secret in its raw form and in its encodings in URLs. */

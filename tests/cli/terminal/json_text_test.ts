@@ -5,17 +5,24 @@ import fc from "fast-check";
 import { jsonText } from "../../../src/cli/terminal/json_text.ts";
 import { cases } from "../../support/cases.ts";
 
-Deno.test("jsonText(): the same text as in one piece", () => {
+Deno.test("jsonText(): the text of JSON.stringify(), less what would steer a terminal", () => {
   const value = fc.oneof(
     fc.jsonValue(),
     fc.array(fc.oneof(fc.jsonValue(), fc.constant(undefined))),
     fc.constant(undefined),
     fc.date({ noInvalidDate: true }),
-    fc.constant('a\nb\u2028"c\\'),
+    fc.constant('a\nb\u2028"c\\\u009b\u202e'),
   );
   fc.assert(
     fc.property(fc.dictionary(fc.string(), value), (document) => {
-      assert.equal([...jsonText(document)].join(""), `${JSON.stringify(document, null, 2)}\n`);
+      const text = [...jsonText(document)].join("");
+      const plain = `${JSON.stringify(document, null, 2)}\n`;
+      assert.doesNotMatch(text.replaceAll("\n", ""), /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_C}]/u);
+      const expected = plain.replace(
+        /[\u007f-\u009f\u2028\u2029\p{Cs}\p{Bidi_C}]/gu,
+        (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+      );
+      assert.equal(text, expected);
     }),
     { numRuns: cases(500), examples: [[{}], [{ a: [], b: [undefined], c: {}, d: [[], {}] }]] },
   );

@@ -14,7 +14,7 @@ import type { BisectStore } from "../../../operations/bisect/store.ts";
 import { readBisectArgs } from "./options.ts";
 import { unpackLimits } from "../fetch/options.ts";
 import { explainSearch, openGithubClient } from "../../github.ts";
-import type { Io } from "../../terminal/io.ts";
+import { type Io, withEnv } from "../../terminal/io.ts";
 import { openCache } from "../fetch/open_cache.ts";
 import type { Output } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
@@ -185,13 +185,8 @@ export function partsOf(store: BisectStore, source: BisectSource, output: Output
 
 /** Hides `$THEROCK_LOCAL_STAGING_DIR`: the bisect keeps the one of `bisect start`. */
 function withoutStagingDir(io: Io): Io {
-  return {
-    stdout: (text) => io.stdout(text),
-    stderr: (text) => io.stderr(text),
-    stderrIsTerminal: io.stderrIsTerminal,
-    stdoutIsTerminal: io.stdoutIsTerminal,
-    env: (name) => name === "THEROCK_LOCAL_STAGING_DIR" ? undefined : io.env(name),
-    readStdin: () => io.readStdin(),
-    onInterrupt: (callback) => io.onInterrupt(callback),
-  };
+  return withEnv(
+    io,
+    (name) => name === "THEROCK_LOCAL_STAGING_DIR" ? undefined : io.env(name),
+  );
 }

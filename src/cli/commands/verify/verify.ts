@@ -11,7 +11,8 @@ import type { VerifiedFile } from "../../../operations/verify/verified_file.ts";
 import type { Context } from "../../context.ts";
 import { manifestJson, tellUnfinished } from "../../run_manifest.ts";
 import { concurrency, names, noManifest, nonEmpty, withReadOptions } from "../../options.ts";
-import { Output } from "../../terminal/output.ts";
+import { isOnRunner } from "../../terminal/io.ts";
+import { Output, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { tellPassedOver } from "../../storage.ts";
 import { tellTrouble } from "../../transfer_report.ts";
@@ -121,6 +122,7 @@ Examples:
       const isDirectory = dir !== undefined;
       throwIfNothing(report, { total, where, isDirectory, quick, missing: lacking, strict });
       sums?.flush();
+      sums?.tellEscaped(output);
 
       const repairs = await repair(report, subject, { context, options, output, signal });
       tellVerified(report, repairs, missing, output);
@@ -247,6 +249,8 @@ function throwIfNothing(
 class Sums {
   readonly #context: Context;
   readonly #line: (sha256: string, path: string) => string;
+  /** How many names look like a command of the runner, which standard output escapes. */
+  #commands = 0;
   #text = "";
 
   constructor(context: Context, line: (sha256: string, path: string) => string) {
@@ -257,11 +261,21 @@ class Sums {
   add({ verdict, checkedBy, path, sha256, expected }: VerifiedFile): void {
     if (checkedBy === undefined || (verdict !== "ok" && verdict !== "extra")) return;
     this.#text += this.#line(expected?.sha256 ?? sha256!, path);
+    if (path.includes("##[")) this.#commands++;
     if (this.#text.length > 64 * 1024) this.flush();
   }
 
   flush(): void {
     this.#context.io.stdout(this.#text);
     this.#text = "";
+  }
+
+  /** Reports that sha256sum will not find some of the files under the names in the list. */
+  tellEscaped(output: Output): void {
+    if (this.#commands === 0 || !isOnRunner(this.#context.io)) return;
+    output.warn(
+      `${plural(this.#commands, "file name")} in the list contain '##[', which the runner would ` +
+        "take for a command: written as '##\\u005b', sha256sum -c does not find them",
+    );
   }
 }
