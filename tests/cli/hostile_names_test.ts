@@ -96,7 +96,7 @@ const LINES: Readonly<
   "upload packages": {
     echo: true,
     lines: ({ dir, at }) => [
-      ["upload", "packages", join(dir, "files"), "--pkg-type", "deb", ...at],
+      ["upload", "packages", join(dir, "debs"), "--pkg-type", "deb", ...at],
     ],
   },
   "upload tarballs": {
@@ -181,6 +181,13 @@ const LINES: Readonly<
       ["index", ...reading(at), "-v"],
     ],
   },
+  "stages": {
+    echo: true,
+    lines: ({ dir }) => [
+      ["stages", "--topology", join(dir, "topology.toml")],
+      ["stages", NAME, "--topology", join(dir, "topology.toml")],
+    ],
+  },
   "stale-uploads": {
     echo: true,
     lines: () => [[
@@ -243,7 +250,14 @@ Deno.test("on a runner: no command lets a name, a message or a log through as a 
   const odd = { [NAME]: "x", [LEADING]: "x", [ODD]: "x", [`::dir/${NAME}`]: "x" };
   await writeTree(join(dir, "build/logs"), odd);
   await writeTree(join(dir, "files"), odd);
-  await writeTree(dir, { [NAME]: "x", "m.json": "{}" });
+  await writeTree(join(dir, "debs"), { [`${NAME}.deb`]: "!<arch>\n" });
+  await writeTree(dir, {
+    [NAME]: "x",
+    "m.json": "{}",
+    "topology.toml": `[build_stages."${NAME}"]\nartifact_groups = ["g"]\n` +
+      `[artifact_groups.g]\ntype = "generic"\n` +
+      `[artifacts."${LEADING}\\u009b${NAME}"]\nartifact_group = "g"\n`,
+  });
   await Deno.symlink("nowhere", join(dir, "build/logs", `l${NAME}`));
   await Deno.writeFile(join(dir, "build/logs", "c\u009b##[x]\x1b[31m"), noise(10, 1));
   await putPacked(join(dir, "build/artifacts"), ART, {
