@@ -83,6 +83,31 @@ export async function finishMayRun(
   return await finished(startMayRun(args, "piped", env));
 }
 
+/**
+ * Runs the program to its end with no environment but what is given: what a service or a container
+ * may have.
+ */
+export async function finishBare(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<Finished> {
+  const program = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "-P", CLI, ...args],
+    clearEnv: true,
+    // The runtime's own cache, which it looks for in the home.
+    env: { DENO_DIR: await denoDir(), DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1", ...env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  return await finished(program);
+}
+
+async function denoDir(): Promise<string> {
+  const info = new Deno.Command(Deno.execPath(), { args: ["info", "--json"], stderr: "null" });
+  return JSON.parse(new TextDecoder().decode((await info.output()).stdout)).denoDir;
+}
+
 const WITHOUT_CAPABILITIES = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"];
 
 /**

@@ -5,10 +5,10 @@
  * @module
  */
 
-import { loadSharedConfigFiles } from "@smithy/core/config";
 import { invalid, RunOutputsError } from "../../errors/error.ts";
 import { diskError } from "../../errors/disk.ts";
 import type { RetryPolicy } from "../retry.ts";
+import { type Profile, readProfile } from "./shared_config.ts";
 
 /** Where the buckets of the system that is served are. */
 export const HOME_REGION = "us-east-2";
@@ -137,8 +137,7 @@ export async function readSettings(options: S3BackendOptions): Promise<S3Setting
   const env: Env = options.env ?? ((name) => Deno.env.get(name) || undefined);
   const profile = options.profile ?? env("AWS_PROFILE");
   const shared = await readProfile(profile, env);
-  const endpoint = options.endpointUrl ?? env("AWS_ENDPOINT_URL_S3") ?? env("AWS_ENDPOINT_URL") ??
-    shared.endpoint_url;
+  const endpoint = options.endpointUrl ?? configuredEndpoint(env, shared);
   readRegion([[`sso_region of profile '${profile ?? "default"}'`, shared.sso_region]]);
   const partSize = positive("part size", options.partSize ?? DEFAULTS.partSize);
   return {
@@ -206,25 +205,12 @@ function readRegion(
   throw invalid(source!, value, "lower-case letters, digits and '-', such as us-east-2");
 }
 
-type Profile = Readonly<Record<string, string | undefined>>;
-
-async function readProfile(name: string | undefined, env: Env): Promise<Profile> {
-  const { configFile, credentialsFile } = await loadSharedConfigFiles({
-    configFilepath: env("AWS_CONFIG_FILE"),
-    filepath: env("AWS_SHARED_CREDENTIALS_FILE"),
-  });
-  const found = name ?? "default";
-  if (name !== undefined && !(found in configFile) && !(found in credentialsFile)) {
-    const known = [...new Set([...Object.keys(configFile), ...Object.keys(credentialsFile)])];
-    throw invalid(
-      "profile",
-      name,
-      known.length === 0
-        ? "a profile of ~/.aws/config or ~/.aws/credentials (none defined there)"
-        : `one of ${known.join(", ")}`,
-    );
-  }
-  return { ...configFile[found], ...credentialsFile[found] };
+/** The server that environment or profile name, unless they also say to ignore that. */
+function configuredEndpoint(env: Env, shared: Profile): string | undefined {
+  const ignored = env("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") ??
+    shared.ignore_configured_endpoint_urls;
+  if (ignored?.toLowerCase() === "true") return undefined;
+  return env("AWS_ENDPOINT_URL_S3") ?? env("AWS_ENDPOINT_URL") ?? shared.endpoint_url;
 }
 
 function parseEndpoint(value: string): URL {

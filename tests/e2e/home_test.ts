@@ -1,0 +1,75 @@
+/** Without a home, as services and containers start programs: there is no profile, and no error. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { createS3Backend } from "../../src/storage/s3/backend.ts";
+import { sha, startGithub } from "../support/github_server.ts";
+import { putRun } from "../support/run_storage.ts";
+import { KEYS, testOptions } from "../support/s3_subject.ts";
+import { startS3Server } from "../support/s3_server.ts";
+import { tempDir, writeTree } from "../support/temp_dir.ts";
+import { finishBare } from "./processes.ts";
+
+const HOMES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  unset: {},
+  empty: { HOME: "" },
+};
+
+const BUCKET = ["--bucket", "suite", "--platform", "linux"];
+
+for (const [how, home] of Object.entries(HOMES)) {
+  Deno.test(`home ${how}: S3 commands and find work with what the environment gives`, async () => {
+    await using s3 = await startS3Server();
+    await using dir = await tempDir();
+    await writeTree(dir.path, { "a.log": "log\n" });
+    await (await fetch(`${s3.url}/therock-ci-artifacts`, { method: "PUT" })).body?.cancel();
+    using backend = await createS3Backend(testOptions(s3.url));
+    await putRun(backend, "therock-ci-artifacts/3-linux", ["core_lib_generic.tar.zst"]);
+    await using github = startGithub({
+      runs: [{ id: 3, sha: sha(3), createdAt: "2026-10-01T00:00:00Z" }],
+    });
+    const server = { ...home, AWS_ENDPOINT_URL_S3: s3.url, AWS_EC2_METADATA_DISABLED: "true" };
+    const keys = {
+      ...server,
+      AWS_ACCESS_KEY_ID: KEYS.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey,
+    };
+    const finish = async (args: readonly string[], env: Readonly<Record<string, string>>) => {
+      const ran = await finishBare(args, env);
+      assert.equal(ran.code, 0, `${args.join(" ")}: ${ran.stderr}`);
+      return ran.stdout;
+    };
+    const upload = ["upload", "files", join(dir.path, "a.log"), "--to", "logs"];
+    await finish([...upload, "--run-id", "7", ...BUCKET], keys);
+    // Without keys nothing is signed; with the option, nobody looks for any.
+    const list = ["list", "--run-id", "7", ...BUCKET];
+    assert.match(await finish(list, server), /logs\/a\.log/);
+    assert.match(await finish([...list, "--no-sign-request"], keys), /logs\/a\.log/);
+    const copy = ["copy", "--source-run-id", "7", "--run-id", "8", "--source-bucket", "suite"];
+    await finish([...copy, ...BUCKET], keys);
+    await finish(["stale-uploads", "--run-id", "7", ...BUCKET], keys);
+    const found = await finish(["find", "--commit", sha(3), "--platform", "linux"], {
+      ...server,
+      GITHUB_API_URL: github.url,
+    });
+    assert.match(found, /therock-ci-artifacts\/3-linux/);
+  });
+}
+
+Deno.test("home unset: $AWS_CONFIG_FILE still has the profiles, and a missing one is named", async () => {
+  await using s3 = await startS3Server();
+  await using dir = await tempDir();
+  await writeTree(dir.path, {
+    "config": `[profile p]\naws_access_key_id = PROFILE\naws_secret_access_key = secret\n` +
+      `endpoint_url = ${s3.url}\n`,
+    "a.log": "log\n",
+  });
+  const upload = ["upload", "files", join(dir.path, "a.log"), "--to", "logs", "--run-id", "7"];
+  const env = { AWS_CONFIG_FILE: join(dir.path, "config") };
+  const ran = await finishBare([...upload, ...BUCKET, "--profile", "p"], env);
+  assert.equal(ran.code, 0, ran.stderr);
+  assert.deepEqual([...new Set(s3.signers)], ["PROFILE"]);
+  const missing = await finishBare([...upload, ...BUCKET, "--profile", "q"], {});
+  assert.match(missing.stderr, /^error: Invalid profile "q"[^\n]*HOME[^\n]*\n$/);
+  assert.equal(missing.code, 2);
+});
