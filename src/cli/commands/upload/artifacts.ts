@@ -47,7 +47,8 @@ per line (such as math/stage), and these directories.
 Examples:
   run-outputs upload artifacts build/artifacts --output-dir ./staging --run-id 12345
   run-outputs upload artifacts build/artifacts --include 'blas_*' --output-dir ./staging --dry-run
-  run-outputs upload artifacts build/artifacts --stage math-libs --topology BUILD_TOPOLOGY.toml
+  run-outputs upload artifacts build/artifacts --stage math-libs --topology BUILD_TOPOLOGY.toml \\
+    --output-dir ./staging --run-id 12345
   run-outputs upload artifacts build/artifacts --compression xz --mtime 1767225600 --run-id 12345`,
     );
   return withUploadOptions(withPackingOptions(command, "the artifacts' directory")).action((
