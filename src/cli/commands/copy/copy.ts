@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isServerIndexed } from "../../server_index.ts";
 import { describeRoot } from "../../run_root.ts";
 import { Argument, Command } from "commander";
 import config from "../../../../deno.json" with { type: "json" };
@@ -87,7 +88,8 @@ Examples:
       );
       const shown = inLayoutOf(plan, target);
       // A full copy has the pages of its source. For a selection these would list other files.
-      const index = plan.whole || options.index === false
+      const index = plan.whole || options.index === false ||
+          isServerIndexed(target, to, options)
         ? { results: [], kept: [] }
         : await writeIndex(to, shown, copied.results, signal);
       const results = [...copied.results, ...index.results];

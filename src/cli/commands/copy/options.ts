@@ -49,7 +49,7 @@ export interface CopyCommandOptions extends RunOptions, S3Options, SelectionOpti
   readonly ifExists?: IfExists;
   readonly concurrency?: number;
   readonly dryRun?: boolean;
-  /** `false` with `--no-index`. */
+  /** `true` with `--index`, `false` with `--no-index`. */
   readonly index?: boolean;
   /** `false` with `--no-manifest`. */
   readonly manifest: boolean;
@@ -103,6 +103,12 @@ export function withCopyOptions(command: Command): Command {
     .addOption(ifExists())
     .addOption(concurrency())
     .addOption(noManifest())
+    .addOption(
+      new Option(
+        "--index",
+        "write index pages for a selection (default, but for buckets that the server indexes)",
+      ).helpGroup(STORAGE),
+    )
     .addOption(
       new Option("--no-index", "don't write index pages for a selection").helpGroup(STORAGE),
     )

@@ -4,9 +4,9 @@
  * @module
  */
 
+import { isServerIndexed } from "../../server_index.ts";
 import { describeRoot } from "../../run_root.ts";
 import { RunOutputsError } from "../../../errors/error.ts";
-import { bucketInfo } from "../../../layout/bucket_inventory.ts";
 import type { OutputLocation } from "../../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import type { IndexSubject } from "../../../operations/index_pages/subjects.ts";
@@ -219,25 +219,6 @@ function throwIfNothing(
       ? `Nothing to upload: no file matches ${unmatched.map((p) => `'${p}'`).join(", ")}`
       : `Nothing to upload: ${passed === undefined ? "no files found" : passed + others}`,
   );
-}
-
-/**
- * Whether the index pages are left to the server: it would replace ours. Another server than
- * Amazon's has no such function, whatever its bucket is called.
- *
- * @param root The run.
- * @param storage Where it goes.
- * @param options The value of `--index` or `--no-index`.
- * @returns Whether the pages are the server's.
- */
-export function isServerIndexed(
-  root: RunOutputRoot,
-  { dir, url }: Pick<OpenStorage, "dir" | "url">,
-  { index }: Pick<UploadCommandOptions, "index">,
-): boolean {
-  if (index === true || dir !== undefined) return false;
-  const page = root.runIndex();
-  return bucketInfo(root.bucket)?.serverIndex === true && url(page) === page.httpsUrl;
 }
 
 /** Outputs and summary of a job's step. Without them the upload is as good as with them. */

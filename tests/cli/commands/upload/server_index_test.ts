@@ -6,7 +6,7 @@ import {
   stepOutputs,
   stepSummary,
 } from "../../../../src/cli/commands/upload/job_report.ts";
-import { isServerIndexed } from "../../../../src/cli/commands/upload/run.ts";
+import { isServerIndexed } from "../../../../src/cli/server_index.ts";
 import type { OutputLocation } from "../../../../src/layout/output_location.ts";
 import { RunOutputRoot } from "../../../../src/layout/run_output_root.ts";
 
