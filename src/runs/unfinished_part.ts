@@ -29,6 +29,9 @@ export interface UnfinishedPart extends StillToCome {
 
 const SUFFIX = ".incomplete";
 
+/** The name of the mark of a copy, which is of files and not of a part. */
+const COPY_MARK = /^copy\.[0-9a-f]{12}$/;
+
 /** What the mark of an upload means to who reads the run, behind the upload's name. */
 export const NOT_FINISHED =
   "is incomplete (in progress, killed or failed): files can be missing or " +
@@ -55,6 +58,36 @@ export function unfinishedName(part: string): string {
  */
 export function unfinishedPartOf(name: string): string | undefined {
   return name.endsWith(SUFFIX) ? name.slice(0, -SUFFIX.length) : undefined;
+}
+
+/**
+ * The name that the mark of a copy has in place of a part's.
+ *
+ * @param hash The hash of the paths that are copied, in hex digits.
+ * @returns The name.
+ */
+export function copyMarkName(hash: string): string {
+  return `copy.${hash.slice(0, 12)}`;
+}
+
+/**
+ * Whether a mark is that of a copy.
+ *
+ * @param part The name in it.
+ * @returns `false`, if it is the mark of a part.
+ */
+export function isCopyMark(part: string): boolean {
+  return COPY_MARK.test(part);
+}
+
+/**
+ * What has not finished, for messages.
+ *
+ * @param part The name in a mark.
+ * @returns `the upload of part p`, or `a copy to this run`.
+ */
+export function unfinishedWork(part: string): string {
+  return isCopyMark(part) ? "a copy to this run" : `the upload of part ${part}`;
 }
 
 /**
@@ -110,7 +143,7 @@ function strings(list: unknown): readonly string[] {
  */
 export function describeUnfinished({ part, pending, unlisted, unread }: UnfinishedPart): string {
   return [
-    `the upload of part ${part} ${NOT_FINISHED}`,
+    `${unfinishedWork(part)} ${NOT_FINISHED}`,
     ...(unread === undefined ? [] : [`its pending files are unknown: ${unread}`]),
     ...(pending.length === 0 ? [] : [`pending: ${namedPaths(pending)}`]),
     ...(unlisted.length === 0 ? [] : [`it could not read ${namedPaths(unlisted)}`]),

@@ -48,7 +48,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "operations/diff": "errors layout storage operations/manifest",
   "operations/copy": "errors layout runs storage storage/{local,transfer} archive/tar " +
     "operations/{artifacts,manifest}",
-  "operations/bisect": "errors layout github storage/{cache,local,transfer} archive/unpack " +
+  "operations/bisect": "errors layout runs github storage/{cache,local,transfer} archive/unpack " +
     "operations/{fetch,find,manifest}",
   "operations/mod.ts": "errors layout runs github storage storage/{cache,local,s3,transfer} " +
     "archive/unpack operations " +

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isCopyMark } from "../../runs/unfinished_part.ts";
 import type { RunManifest } from "../manifest/read.ts";
 
 /**
@@ -21,7 +22,12 @@ export function undoneParts(
   wanted: readonly string[],
 ): string[] {
   const undone = new Map(missing.map((part) => [part, `the part ${part} is missing`]));
-  for (const part of unfinished) undone.set(part, `the part ${part} is incomplete`);
+  for (const part of unfinished) {
+    undone.set(
+      part,
+      `${isCopyMark(part) ? "a copy to this run" : `the part ${part}`} is incomplete`,
+    );
+  }
   return [...undone].filter(([part]) => mayHave(part, wanted)).map(([, phrase]) => phrase);
 }
 

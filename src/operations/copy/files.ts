@@ -14,9 +14,10 @@ import {
   type TransferOptions,
   type TransferResult,
 } from "../../storage/transfer/transfer.ts";
-import type { IfExists, UploadItem } from "../../storage/transfer/upload.ts";
+import { type IfExists, upload, type UploadItem } from "../../storage/transfer/upload.ts";
 import { Vacancies } from "../../storage/vacancies.ts";
 import type { CopyFile } from "./plan.ts";
+import { failedCopy, pairs, withLeftSidecars } from "./pairs.ts";
 
 /** Options for the files of a copy. */
 export interface CopyFilesOptions extends TransferOptions {
@@ -45,21 +46,61 @@ export async function copyOnServer(
   options: CopyFilesOptions,
 ): Promise<TransferResult[]> {
   const vacancies = new Vacancies(backend, files.map(({ path }) => target(path)));
-  const { showSource, onEvent } = options;
+  const { showSource, onEvent, signal } = options;
   const concurrency = concurrencyFor(files, options.concurrency);
-  return await transferAll(files, async (file) => {
+  const copyFile = async (file: CopyFile): Promise<TransferResult> => {
     onEvent?.({ type: "start", path: showSource(file.location), size: file.size });
     const result = await copyOne(backend, file, target(file.path), vacancies, options);
     onEvent?.({ type: "finish", result });
-    return [result];
-  }, (file, error): TransferResult => ({
-    location: target(file.path),
-    path: showSource(file.location),
-    outcome: "failed",
-    size: file.size,
-    warnings: [],
-    error,
-  }), { ...options, concurrency });
+    return result;
+  };
+  const failure = (file: CopyFile, error: Error) => failedCopy(file, target, showSource, error);
+  const copied = await transferAll(
+    pairs(files),
+    async ({ file, sidecar }) => {
+      const results = [await copyFile(file)];
+      if (sidecar === undefined) return results;
+      try {
+        results.push(await copyFile(sidecar));
+      } catch (error) {
+        signal?.throwIfAborted();
+        const result = failure(sidecar, error as Error);
+        onEvent?.({ type: "finish", result });
+        results.push(result);
+      }
+      return results;
+    },
+    ({ file }, error) => failure(file, error),
+    { ...options, concurrency },
+  );
+  return withLeftSidecars(files, copied, target, options);
+}
+
+/**
+ * Copies files into another storage, as streams.
+ *
+ * @param from The storage that has them.
+ * @param backend The storage that they go to.
+ * @param files The files.
+ * @param target Where each goes, by its path.
+ * @param options What to do where something exists, concurrency, progress, a signal.
+ * @returns What became of each.
+ */
+export async function copyThrough(
+  from: StorageBackend,
+  backend: StorageBackend,
+  files: readonly CopyFile[],
+  target: (path: string) => OutputLocation,
+  options: CopyFilesOptions,
+): Promise<TransferResult[]> {
+  const itemOf = (file: CopyFile) => streamedItem(from, file, target(file.path), options);
+  const items = pairs(files).map(({ file, sidecar }): UploadItem => {
+    const item = itemOf(file);
+    return sidecar === undefined
+      ? item
+      : Object.assign(item, { followUp: () => [itemOf(sidecar)] });
+  });
+  return withLeftSidecars(files, await upload(backend, items, options), target, options);
 }
 
 async function copyOne(
@@ -119,7 +160,7 @@ async function copyOne(
  * @param options How to show where it is; what a dry run does.
  * @returns The item.
  */
-export function streamedItem(
+function streamedItem(
   from: StorageBackend,
   file: CopyFile,
   location: OutputLocation,

@@ -10,6 +10,7 @@
 
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
+import { isCopyMark } from "../../runs/unfinished_part.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
 import {
@@ -54,6 +55,8 @@ export interface WithheldPart {
 export interface CopyParts {
   /** The storage to copy to: it takes parts away before it replaces what they tell of. */
   readonly backend: StorageBackend;
+  /** The names of the marks that were there before. */
+  readonly unfinished: readonly string[];
   /** Writes them. */
   end(
     results: readonly TransferResult[],
@@ -95,6 +98,7 @@ export async function beginParts(
     uploads.get(name) ?? openPart({ backend: to.backend, root: to.root }, name, options);
   return {
     backend,
+    unfinished: there?.unfinished ?? [],
     async end(results) {
       const state = await stateOf(results, to, signal);
       const names = new Set(plan.manifest.parts.map(({ head }) => head.part));
@@ -107,6 +111,7 @@ export async function beginParts(
       }
       // What a copy that was killed has taken away.
       for (const name of copy.there.unfinished) {
+        if (isCopyMark(name)) continue;
         if (names.has(name) || plan.manifest.unfinished.includes(name)) continue;
         const options = { part: name, show, isKept: () => false, signal };
         const mark = await new UnfinishedMark(to.backend, to.root, options).stillToCome();
@@ -164,7 +169,7 @@ async function endOwn(
   const others = await otherClaims(there, state.there);
   const present = new Set(state.there.keys());
   const withhold = async (part: string, reason: string, content?: WithheldContent) => {
-    withheld.push({ part, reason });
+    if (!isCopyMark(part)) withheld.push({ part, reason });
     const upload = uploadOf(part);
     if (content === undefined) return;
     // What was not to be copied does not come with this selection.

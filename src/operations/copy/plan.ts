@@ -142,7 +142,50 @@ export async function planCopy(
     }
   }, { concurrency: SMALL_CONCURRENCY });
   files.sort((a, b) => compareKeys(a.path, b.path));
-  return { from, manifest, whole, files, obstacles, notes };
+  return { from, manifest, whole, ...withoutAloneSidecars(files, obstacles, show), notes };
+}
+
+/** The checksum beside a file that can't be copied stays behind with it. */
+function withoutAloneSidecars(
+  files: readonly CopyFile[],
+  obstacles: readonly CopyObstacle[],
+  show: (location: OutputLocation) => string,
+): Pick<CopyPlan, "files" | "obstacles"> {
+  const bases = new Map(obstacles.map((obstacle) => [obstacle.path, obstacle]));
+  const baseOf = ({ path }: CopyFile) => bases.get(sidecarBase(path) ?? "");
+  const alone = files.filter((file) => baseOf(file) !== undefined);
+  return {
+    files: files.filter((file) => baseOf(file) === undefined),
+    obstacles: [
+      ...obstacles,
+      ...alone.map((file): CopyObstacle => {
+        const { location, error } = baseOf(file)!;
+        const { path } = file;
+        return { path, location: file.location, error: notCopied(file, show, location, error) };
+      }),
+    ],
+  };
+}
+
+/**
+ * The error of a checksum whose file was not copied.
+ *
+ * @param sidecar The checksum.
+ * @param show Shows where a location is.
+ * @param base The file.
+ * @param error Why that was not copied.
+ * @returns An error with the same code.
+ */
+export function notCopied(
+  { location }: Pick<CopyFile, "location">,
+  show: (location: OutputLocation) => string,
+  base: OutputLocation,
+  error: unknown,
+): RunOutputsError {
+  return new RunOutputsError(
+    error instanceof RunOutputsError ? error.code : "failed",
+    `Cannot copy '${show(location)}': ${base.name} was not copied`,
+  );
 }
 
 /** What a run has; a file that only its manifest tells of is an obstacle. */

@@ -8,8 +8,9 @@
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { TransferOptions, TransferResult } from "../../storage/transfer/transfer.ts";
-import { type IfExists, upload } from "../../storage/transfer/upload.ts";
-import { copyOnServer, streamedItem } from "./files.ts";
+import type { IfExists } from "../../storage/transfer/upload.ts";
+import { copyOnServer, copyThrough } from "./files.ts";
+import { CopyMark } from "./mark.ts";
 import { beginParts, type CopyPartsOptions, openPart, type WithheldPart } from "./parts.ts";
 import type { CopyPlan, RunPlace } from "./plan.ts";
 
@@ -45,7 +46,7 @@ export interface CopyReport {
 /**
  * Copies what a plan says. Where both places are the same storage it copies by itself, and nothing
  * of it passes through here. What is the same already is not copied again, so that a second run
- * continues the first. The parts of the manifest come last, each if all it tells of is there; a
+ * continues the first. The checksum beside a file comes after the file. The parts of the manifest come last, each if all it tells of is there; a
  * selection gets parts with just its files.
  *
  * @param plan The plan.
@@ -68,18 +69,18 @@ export async function executeCopy(
     );
   }
   const { tool = DEFAULT_TOOL } = options;
-  const parts = await beginParts(plan, to, { ...options, tool });
-  const expected = await writeExpected(plan, to, { ...options, tool });
+  const mark = new CopyMark(plan, to, { ...options, tool });
+  const place = { ...to, backend: mark.backend };
+  const parts = await beginParts(plan, place, { ...options, tool });
+  const expected = await writeExpected(plan, place, { ...options, tool });
 
   // A local storage would read all bytes too: then they can as well be compared.
   const onServer = from.backend === to.backend && to.backend.name !== "local";
   const common = { ...options, ifExists, showSource };
   const target = (path: string) => to.root.root().join(path);
-  const copied = onServer ? await copyOnServer(parts.backend, files, target, common) : await upload(
-    parts.backend,
-    files.map((file) => streamedItem(from.backend, file, target(file.path), common)),
-    options,
-  );
+  const copied = onServer
+    ? await copyOnServer(parts.backend, files, target, common)
+    : await copyThrough(from.backend, parts.backend, files, target, common);
 
   const hindered = obstacles.map(({ path, location, error }): TransferResult => {
     return {
@@ -92,6 +93,7 @@ export async function executeCopy(
   });
   const done = [...hindered, ...copied];
   const written = await parts.end(done);
+  await mark.settle(done, parts.unfinished);
   return {
     results: [...expected, ...done, ...written.results],
     withheld: written.withheld,

@@ -15,6 +15,7 @@ import { broken, type ManifestHead, type OutputFile, twice } from "../../runs/ma
 import { type MergedFile, mergeSorted, type PartFiles } from "../../runs/merge_parts.ts";
 import { PartReader } from "../../runs/part_reader.ts";
 import {
+  isCopyMark,
   isFinished,
   pendingOf,
   unfinishedName,
@@ -176,7 +177,8 @@ export async function readOutputs(
     missing,
     unfinished,
     marks,
-    complete: expected !== undefined && expected.list.parts.length > 0 && missing.length === 0,
+    complete: expected !== undefined && expected.list.parts.length > 0 && missing.length === 0 &&
+      !unfinished.some(isCopyMark),
     pages: [...pages].sort(compareKeys),
     files: () =>
       withoutPages(

@@ -6,7 +6,7 @@
 
 import { RunOutputsError } from "../../errors/error.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
-import { describeUnfinished } from "../../runs/unfinished_part.ts";
+import { describeUnfinished, isCopyMark } from "../../runs/unfinished_part.ts";
 import type { RunManifest } from "./read.ts";
 
 /**
@@ -46,7 +46,9 @@ export function requireParts(
     );
   }
   const wanted = parts.length === 0 ? manifest.expected! : [...new Set(parts)];
-  const marks = manifest.marks.filter(({ part }) => wanted.includes(part));
+  const marks = manifest.marks.filter(({ part }) =>
+    wanted.includes(part) || parts.length === 0 && isCopyMark(part)
+  );
   const missing = wanted.filter((part) =>
     manifest.part(part) === undefined && !manifest.unfinished.includes(part)
   );

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { RunOutputsError } from "../../../src/errors/error.ts";
+import type { OutputLocation } from "../../../src/layout/output_location.ts";
 import { RunOutputRoot } from "../../../src/layout/run_output_root.ts";
 import { copyOnServer } from "../../../src/operations/copy/files.ts";
 import {
@@ -14,7 +15,8 @@ import { NO_MANIFEST, readOutputs, readPart } from "../../../src/operations/mani
 import { PartUpload } from "../../../src/operations/manifest/write_part.ts";
 import { verifyRun } from "../../../src/operations/verify/run.ts";
 import { parsePart } from "../../../src/runs/manifest.ts";
-import type { StorageBackend } from "../../../src/storage/backend.ts";
+import type { ObjectInfo, StorageBackend } from "../../../src/storage/backend.ts";
+import { ForwardingBackend } from "../../../src/storage/forwarding.ts";
 import { bytesSource } from "../../../src/storage/byte_source.ts";
 import { DryRunBackend } from "../../../src/storage/dry_run.ts";
 import { LocalBackend } from "../../../src/storage/local/local.ts";
@@ -68,6 +70,32 @@ async function copy(
     return [location.relativeTo(to.root.root())!, outcome as string];
   }));
   return { outcomes, results, withheld, notes };
+}
+
+/** A storage that notes which files of the target are there, in this order, and fails some. */
+function inOrderOfEnds(
+  backend: StorageBackend,
+  order: string[],
+  fails: (path: string) => boolean,
+): StorageBackend {
+  class Noting extends ForwardingBackend {
+    async #noting(location: OutputLocation, write: () => Promise<ObjectInfo>) {
+      const path = location.relativeTo(TO.root())!;
+      if (fails(path)) throw new RunOutputsError("denied", "not allowed");
+      // Checksums are short: without an order they would be there first.
+      if (!path.endsWith(SUM)) await new Promise((resolve) => setTimeout(resolve, 5));
+      const info = await write();
+      order.push(path);
+      return info;
+    }
+    override write(...args: Parameters<ForwardingBackend["write"]>) {
+      return this.#noting(args[0], () => super.write(...args));
+    }
+    override copy(...args: Parameters<ForwardingBackend["copy"]>) {
+      return this.#noting(args[1], () => super.copy(...args));
+    }
+  }
+  return new Noting(backend);
 }
 
 /** A run with two parts that it expects, and a page. */
@@ -172,6 +200,57 @@ for (const [name, open] of Object.entries(PAIRS)) {
     assert.match(warnings[0], /build\.log.* replaced/);
   });
 
+  Deno.test(`copy ${name}: a checksum comes after its file, and stays behind with it`, async () => {
+    const [source, target, resource] = await open();
+    await using _ = resource;
+    const order: string[] = [];
+    let failing = "";
+    const ordered = inOrderOfEnds(target, order, (path) => path.endsWith(failing));
+    const from = { backend: source === target ? ordered : source, root: FROM };
+    const to = { backend: ordered, root: TO };
+    await putFiles({ backend: source, root: FROM }, FILES);
+    failing = A;
+    const first = await copy(from, to, { concurrency: 64 });
+    assert.deepEqual([first.outcomes[A], first.outcomes[A + SUM]], ["failed", "failed"]);
+    assert.equal(first.outcomes[B + SUM], "written");
+    assert(!order.includes(A + SUM) && order.indexOf(B) < order.indexOf(B + SUM));
+    failing = "nothing";
+    await copy(from, to, { concurrency: 64 });
+    assert(order.indexOf(A) < order.indexOf(A + SUM));
+  });
+
+  Deno.test(`copy ${name}: what is not there is marked until a copy has put it there`, async () => {
+    const [source, target, resource] = await open();
+    await using _ = resource;
+    let failing = "logs/g/build.log";
+    const at = inOrderOfEnds(target, [], (path) => path === failing);
+    const from = { backend: source === target ? at : source, root: FROM };
+    const to = { backend: at, root: TO };
+    await putFiles({ backend: source, root: FROM }, FILES);
+    const seen: (readonly string[])[] = [];
+    const marksOf = async () => (await readOutputs(target, TO)).marks;
+    const plan = await planCopy(from);
+    const stop = new AbortController();
+    await assert.rejects(executeCopy(plan, to, {
+      concurrency: 1,
+      signal: stop.signal,
+      onEvent: ({ type }) => {
+        if (type === "finish") stop.abort(new Error("stopped"));
+      },
+    }));
+    seen.push(...(await marksOf()).map(({ pending }) => pending));
+    assert.deepEqual(seen, [Object.keys(FILES).sort()]);
+    // A selection makes up for its own files alone.
+    await copy(from, to, { include: [A] });
+    assert.deepEqual((await marksOf()).map(({ pending }) => pending), seen);
+    await copy(from, to);
+    assert.deepEqual((await marksOf()).map(({ pending }) => pending), [[failing]]);
+    failing = "";
+    await copy(from, to);
+    assert.deepEqual(await marksOf(), []);
+    assert.deepEqual(Object.keys(await read(to)).sort(), Object.keys(FILES).sort());
+  });
+
   Deno.test(`copy ${name}: --if-exists and a dry run leave what is there`, async () => {
     const [source, target, resource] = await open();
     await using _ = resource;
@@ -264,7 +343,7 @@ Deno.test("copy: what a part names and is gone fails, and its part is withheld",
     await backend.delete(FROM.file(B));
     const { outcomes, results, withheld } = await copy(from, to, selection);
     assert.equal(outcomes[B], "failed");
-    assert.deepEqual(withheld, [{ part: "two", reason: "1 file of it could not be copied" }]);
+    assert.deepEqual(withheld, [{ part: "two", reason: "2 files of it could not be copied" }]);
     const [failure] = results.filter(({ outcome }) => outcome === "failed");
     assert.equal((failure.error as { code?: string }).code, "not_found");
     assert.deepEqual((await readOutputs(backend, TO)).parts.map(({ head }) => head.part), ["one"]);
@@ -304,7 +383,7 @@ Deno.test("copy: a file that is not what is told of it is refused", async () => 
     elsewhere.results.flatMap(({ error }) =>
       error === undefined ? [] : [(error as { code?: string }).code]
     ),
-    ["integrity", "integrity"],
+    ["integrity", "integrity", "integrity", "integrity"],
   );
 });
 
@@ -572,9 +651,11 @@ Deno.test("copy: an interrupted copy is continued", async () => {
     /enough/,
   );
   const first = Object.keys(await read(to));
-  assert.equal(first.length, 2, "the list of parts and one file");
+  assert.equal(first.length, 3, "the list of parts, the mark and one file");
   const { outcomes } = await copy(from, to);
-  for (const path of first) assert.equal(outcomes[path], "unchanged");
+  for (const path of first.filter((path) => !path.endsWith(".incomplete"))) {
+    assert.equal(outcomes[path], "unchanged");
+  }
   assert.deepEqual(Object.keys(await read(to)), Object.keys(await read(from)));
 });
 

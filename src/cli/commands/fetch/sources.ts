@@ -173,9 +173,11 @@ async function warnUnfinished(
   output: Output,
 ): Promise<void> {
   if (unfinished.length === 0) return;
-  const { NOT_FINISHED } = await import("../../../runs/unfinished_part.ts");
+  const { NOT_FINISHED, unfinishedWork } = await import("../../../runs/unfinished_part.ts");
   output.warn(
-    `an upload of ${unfinished.join(", ")} of run ${runId} ${NOT_FINISHED} (--require-complete ` +
+    `run ${runId}: ${
+      unfinished.map(unfinishedWork).join(", ")
+    } ${NOT_FINISHED} (--require-complete ` +
       "rejects such a run)",
   );
 }

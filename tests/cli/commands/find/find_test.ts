@@ -291,7 +291,7 @@ Deno.test("fetch: a run of which an upload is not finished is taken with a warni
   for (const run of [["--commit", sha(1)], ["--run-id", "5"]]) {
     const { err } = await runs(0, ["fetch", ...run, ...w.from, "--list"], w.env);
     const warning = new RegExp(
-      "^warning: an upload of build\\.gfx942 of run 5 is not finished \\(running, killed or failed\\): " +
+      "^warning: run 5: an upload of the part build\\.gfx942 is not finished \\(running, killed or failed\\): " +
         "files can be missing or from two uploads until it has been run again " +
         "\\(--require-complete rejects such a run\\)$",
       "m",

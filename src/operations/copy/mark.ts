@@ -1,0 +1,130 @@
+/**
+ * The mark of a copy that has not put everything there: so that a run of which a copy or an import
+ * was killed does not pass for a complete one, whether parts of a manifest name its files or not.
+ *
+ * It stands beside the marks of uploads, has their form, and is deleted last of all.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import type { ManifestHead } from "../../runs/manifest.ts";
+import { copyMarkName, isCopyMark } from "../../runs/unfinished_part.ts";
+import type { StorageBackend } from "../../storage/backend.ts";
+import type { TransferResult } from "../../storage/transfer/transfer.ts";
+import { WatchedWrites } from "../../storage/watched_writes.ts";
+import { describePart } from "../manifest/part_content.ts";
+import type { RunManifest } from "../manifest/read.ts";
+import { UnfinishedMark } from "../manifest/unfinished_mark.ts";
+import type { CopyPartsOptions } from "./parts.ts";
+import type { CopyPlan, RunPlace } from "./plan.ts";
+
+/** The mark of one copy. */
+export class CopyMark {
+  /** The storage to copy to: before its first write the mark is there. */
+  readonly backend: StorageBackend;
+  readonly #to: RunPlace;
+  readonly #name: string;
+  readonly #planned: readonly string[];
+  readonly #manifest: RunManifest;
+  readonly #options: CopyPartsOptions;
+  readonly #mark: UnfinishedMark;
+  #announcing?: Promise<void>;
+
+  /**
+   * Names the mark. Nothing is written yet.
+   *
+   * @param plan What is going to be copied: the same files have the same mark.
+   * @param to Where to.
+   * @param options Who copies; a signal.
+   */
+  constructor(plan: CopyPlan, to: RunPlace, options: CopyPartsOptions) {
+    this.#to = to;
+    this.#planned = [...plan.files, ...plan.obstacles].map(({ path }) => path).sort();
+    const hash = createHash("sha256").update([to.root.root(), ...this.#planned].join("\n"));
+    this.#name = copyMarkName(hash.digest("hex"));
+    this.#manifest = plan.manifest;
+    this.#options = options;
+    this.#mark = this.#open(this.#name);
+    this.backend = to.backend.writes
+      ? new WatchedWrites(to.backend, () => this.#announcing ??= this.#announce())
+      : to.backend;
+  }
+
+  /**
+   * Once everything else is written: deletes the mark, unless files are not there, and those of
+   * earlier copies of which all is there by now. Trouble with one is a note, and it goes on counting.
+   *
+   * @param results What became of each file.
+   * @param before The names of the marks that were there before the copy.
+   */
+  async settle(results: readonly TransferResult[], before: readonly string[]): Promise<void> {
+    if (!this.#to.backend.writes) return;
+    const there = new Set<string>();
+    const failed = new Set<string>();
+    for (const { location, outcome } of results) {
+      const path = location.relativeTo(this.#to.root.root())!;
+      (outcome === "failed" ? failed : there).add(path);
+    }
+    for (const name of before) {
+      // What is not finished at the source is not here either.
+      if (name === this.#name || !isCopyMark(name)) continue;
+      if (this.#manifest.unfinished.includes(name)) continue;
+      const mark = this.#open(name);
+      await this.#trying(mark, async () => {
+        const left = await mark.stillToCome();
+        if (left === undefined || left.pending.some((path) => !there.has(path))) return;
+        await mark.settle(await this.#head(name), []);
+      });
+    }
+    await this.#trying(this.#mark, async () => {
+      const left = await this.#untold(new Set(this.#planned.filter((path) => failed.has(path))));
+      const head = await this.#head(this.#name);
+      if (left.length > 0) await this.#mark.write({ head, files: [] }, toCome(left));
+      else if (await this.#mark.read() !== undefined) await this.#mark.settle(head, []);
+    });
+  }
+
+  /** Those of some paths that no part names: the mark of a part tells of the others. */
+  async #untold(paths: Set<string>): Promise<readonly string[]> {
+    if (paths.size > 0) {
+      for await (const { file } of this.#manifest.files()) paths.delete(file.path);
+    }
+    return [...paths];
+  }
+
+  /** Trouble with the mark does not stop the copy: only if that is killed is there less to be seen. */
+  async #announce(): Promise<void> {
+    try {
+      const head = await this.#head(this.#name);
+      await this.#mark.write({ head, files: [] }, toCome(this.#planned));
+    } catch {
+      this.#options.signal?.throwIfAborted();
+    }
+  }
+
+  async #trying(mark: UnfinishedMark, settle: () => Promise<void>): Promise<void> {
+    try {
+      await settle();
+    } catch (error) {
+      mark.note("could not be written", error);
+    }
+  }
+
+  #open(part: string): UnfinishedMark {
+    const { backend, root } = this.#to;
+    const { show, onNote, signal } = this.#options;
+    return new UnfinishedMark(backend, root, { part, show, onNote, isKept: () => false, signal });
+  }
+
+  async #head(part: string): Promise<ManifestHead> {
+    const { backend, root }: { backend: StorageBackend; root: RunOutputRoot } = this.#to;
+    const { tool, now } = this.#options;
+    return (await describePart(backend, root, [], [], { part, run: {}, tool, now })).head;
+  }
+}
+
+function toCome(pending: readonly string[]) {
+  return { pending, unlisted: [] };
+}

@@ -1,0 +1,95 @@
+/**
+ * Files and the checksums beside them, in the order in which a copy writes them.
+ *
+ * @module
+ */
+
+import type { OutputLocation } from "../../layout/output_location.ts";
+import type { TransferOptions, TransferResult } from "../../storage/transfer/transfer.ts";
+import { sidecarBase } from "../artifacts/pair_sidecars.ts";
+import { type CopyFile, notCopied } from "./plan.ts";
+
+/** Shows where a location of the source is. */
+type Show = (location: OutputLocation) => string;
+
+/** A file, and the checksum beside it. */
+export interface Pair {
+  /** The file. */
+  readonly file: CopyFile;
+  /** The `.sha256sum` beside it. */
+  readonly sidecar?: CopyFile;
+}
+
+/**
+ * Brings files and their checksums together: a checksum in storage has to mean that its file is
+ * whole, so it comes after that.
+ *
+ * @param files The files.
+ * @returns Each file once, those that are checksums of others beside these.
+ */
+export function pairs(files: readonly CopyFile[]): Pair[] {
+  const sidecars = new Map<string, CopyFile>();
+  const paths = new Set(files.map(({ path }) => path));
+  for (const file of files) {
+    const base = sidecarBase(file.path);
+    if (base !== undefined && paths.has(base)) sidecars.set(base, file);
+  }
+  const followers = new Set(sidecars.values());
+  return files.filter((file) => !followers.has(file))
+    .map((file) => ({ file, sidecar: sidecars.get(file.path) }));
+}
+
+/**
+ * Adds the checksums that were left where they are, because their files could not be copied.
+ *
+ * @param files What was to be copied.
+ * @param results What became of it.
+ * @param target Where each goes, by its path.
+ * @param options How to show where a file is; who is told.
+ * @returns What became of all of it.
+ */
+export function withLeftSidecars(
+  files: readonly CopyFile[],
+  results: readonly TransferResult[],
+  target: (path: string) => OutputLocation,
+  { showSource, onEvent }: Pick<TransferOptions, "onEvent"> & { readonly showSource: Show },
+): TransferResult[] {
+  const done = new Map(results.map((result) => [result.location.key, result]));
+  const left = files.filter(({ path }) => !done.has(target(path).key)).map((file) => {
+    const { location, error } = done.get(target(sidecarBase(file.path)!).key)!;
+    const result = failedCopy(
+      file,
+      target,
+      showSource,
+      notCopied(file, showSource, location, error),
+    );
+    onEvent?.({ type: "finish", result });
+    return result;
+  });
+  return [...results, ...left];
+}
+
+/**
+ * The result of a file that could not be copied.
+ *
+ * @param file The file.
+ * @param target Where each goes, by its path.
+ * @param showSource Shows where it is.
+ * @param error Why.
+ * @returns The result.
+ */
+export function failedCopy(
+  { path, location, size }: CopyFile,
+  target: (path: string) => OutputLocation,
+  showSource: Show,
+  error: Error,
+): TransferResult {
+  return {
+    location: target(path),
+    path: showSource(location),
+    outcome: "failed",
+    size,
+    warnings: [],
+    error,
+  };
+}
