@@ -11,7 +11,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
 import { sha256Of } from "../../storage/sha256_of.ts";
-import { listRun, type RunOutput } from "../manifest/list_outputs.ts";
+import { isCurrent, joinListing, type RunOutput } from "../manifest/list_outputs.ts";
 import { readOutputs, type RunManifest } from "../manifest/read.ts";
 
 /** One of the two runs. */
@@ -67,9 +67,10 @@ type Pair = Pick<DiffedFile, "path" | "a" | "b">;
  *
  * Index pages and the manifests of the runs are left out: each run has its own.
  *
- * Files of other sizes differ. Of the same size, hashes decide: those of the manifest, or those the
- * storage has on record. Where one is not known, equal ETags of S3 tell that the two are the same;
- * else they are `unsure`.
+ * Files of other sizes differ. Of the same size, hashes decide: those of the manifest, if the file
+ * was not written after the part, or those the storage has on record. Where one is not known, equal
+ * ETags of S3 tell that the two are the same; else they are `unsure`. With `read`, those are read,
+ * and files whose hashes agree while their ETags are two MD5s.
  *
  * @param a The first run.
  * @param b The second run.
@@ -119,10 +120,16 @@ async function outputsOf(
   const manifest = side.manifest ?? await readOutputs(backend, root, { signal });
   const pages = new Set(manifest.pages);
   return (async function* () {
-    for await (const output of listRun(backend, root, manifest, { signal })) {
-      const { kind, path } = output;
+    // Always by a listing: what the manifest tells of a file that was replaced since is not so.
+    for await (const { path, told, info } of joinListing(backend, root, manifest, { signal })) {
+      if (info === undefined) continue;
+      const kind = classify(path);
       if (kinds !== undefined && !kinds.has(kind)) continue;
-      if (kind !== "index" && kind !== "outputs-manifest" && !pages.has(path)) yield output;
+      if (kind === "index" || kind === "outputs-manifest" || pages.has(path)) continue;
+      const known = told !== undefined && isCurrent(manifest, told, info) ? told : undefined;
+      const sha256 = info.sha256 ?? known?.file.sha256;
+      const { location, size, etag, modified } = info;
+      yield { path, kind, location, size, sha256, etag, modified, parts: known?.parts ?? [] };
     }
   })();
 }
@@ -167,20 +174,23 @@ async function comparePair(
     return { path, kind, change, comparedBy: "hash", a, b };
   };
   const known = byHash(a, b);
-  if (known !== undefined) return known;
+  const readBoth = async (a: RunOutput, b: RunOutput) => {
+    const [readA, readB] = await Promise.all([hash(a, sideA, signal), hash(b, sideB, signal)]);
+    return byHash(readA, readB)!;
+  };
+  const decided = async (known: DiffedFile) => {
+    const { change, a, b } = known;
+    if (!read || change !== "same" || !haveOtherMd5s(a!, b!)) return known;
+    return await readBoth({ ...a!, sha256: undefined }, { ...b!, sha256: undefined });
+  };
+  if (known !== undefined) return await decided(known);
   const [askedA, askedB] = await Promise.all([ask(a, sideA, signal), ask(b, sideB, signal)]);
   const asked = byHash(askedA, askedB);
-  if (asked !== undefined) return asked;
+  if (asked !== undefined) return await decided(asked);
   if (haveEqualEtags(askedA, askedB)) {
     return { path, kind, change: "same", comparedBy: "etag", a: askedA, b: askedB };
   }
-  if (read) {
-    const [readA, readB] = await Promise.all([
-      hash(askedA, sideA, signal),
-      hash(askedB, sideB, signal),
-    ]);
-    return byHash(readA, readB)!;
-  }
+  if (read) return await readBoth(askedA, askedB);
   return { path, kind, change: "unsure", comparedBy: "size", a: askedA, b: askedB };
 }
 
@@ -221,4 +231,12 @@ const S3_ETAG = /^[0-9a-f]{32}(-\d+)?$/;
  */
 function haveEqualEtags({ etag: a }: RunOutput, { etag: b }: RunOutput): boolean {
   return a === b && S3_ETAG.test(a ?? "");
+}
+
+/**
+ * Whether the ETags of two files are not the same MD5, so that a hash on record of one of them may be
+ * that of other content. With a key of KMS an ETag only looks like an MD5: such files are read too.
+ */
+function haveOtherMd5s({ etag: a }: RunOutput, { etag: b }: RunOutput): boolean {
+  return a !== b && [a, b].every((etag) => /^[0-9a-f]{32}$/.test(etag ?? ""));
 }

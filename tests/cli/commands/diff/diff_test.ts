@@ -121,6 +121,20 @@ Deno.test("diff --exit-code: files that nothing but their bytes tells apart are 
   await runs(0, ["diff", "1", "3", ...args, "--exit-code"]);
 });
 
+test("diff --exit-code: a file that was replaced after its manifest is read", async (staging) => {
+  await Deno.remove(join(staging, "2-linux"), { recursive: true });
+  const copying = ["copy", "--from-staging", staging, "--to-staging", staging, ...LINUX];
+  await runs(0, [...copying, "--source-run-id", "1", "--run-id", "2", "-q"]);
+  const args = ["diff", "1", "2", "--staging-dir", staging, ...LINUX, "--exit-code"];
+  await runs(0, args);
+  const log = join(staging, "2-linux/logs/g/build.log");
+  const { size } = await Deno.stat(log);
+  await Deno.writeTextFile(log, "x".repeat(size));
+  const later = new Date(Date.now() + 60_000);
+  await Deno.utime(log, later, later);
+  assert.equal((await runJson(1, args)).counts.changed, 1);
+});
+
 test("diff: runs of other places, by options for the second", async (staging, dir) => {
   const other = join(dir, "other");
   await Deno.mkdir(other);
