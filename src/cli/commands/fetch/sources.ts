@@ -174,10 +174,8 @@ async function warnUnfinished(
 ): Promise<void> {
   if (unfinished.length === 0) return;
   const { NOT_FINISHED, unfinishedWork } = await import("../../../runs/unfinished_part.ts");
+  const works = unfinished.map(unfinishedWork).join(", ");
   output.warn(
-    `run ${runId}: ${
-      unfinished.map(unfinishedWork).join(", ")
-    } ${NOT_FINISHED} (--require-complete ` +
-      "rejects such a run)",
+    `run ${runId}: ${works} ${NOT_FINISHED} (--require-complete rejects such a run)`,
   );
 }

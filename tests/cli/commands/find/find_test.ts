@@ -291,8 +291,8 @@ Deno.test("fetch: a run of which an upload is not finished is taken with a warni
   for (const run of [["--commit", sha(1)], ["--run-id", "5"]]) {
     const { err } = await runs(0, ["fetch", ...run, ...w.from, "--list"], w.env);
     const warning = new RegExp(
-      "^warning: run 5: an upload of the part build\\.gfx942 is not finished \\(running, killed or failed\\): " +
-        "files can be missing or from two uploads until it has been run again " +
+      "^warning: run 5: the upload of part build\\.gfx942 is incomplete \\(in progress, killed or failed\\): " +
+        "files can be missing or from two uploads until it is run again " +
         "\\(--require-complete rejects such a run\\)$",
       "m",
     );
