@@ -12,13 +12,17 @@ import type { OutputLocation } from "../../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import type { JobStatus } from "../../../operations/upload/build.ts";
 import type { TransferResult } from "../../../storage/transfer/transfer.ts";
+import type { PartSubject } from "../../../runs/part_name.ts";
 import { inOrder } from "../../transfer_report.ts";
 import { installCommands, packageRepository, type PublishedRepository } from "./package_report.ts";
+import { type Published, pythonOutputs, tarballNote, tarballOutputs } from "./published_outputs.ts";
 
 /** The results of an upload. */
 export interface JobReport {
   /** The run. */
   readonly root: RunOutputRoot;
+  /** What is uploaded: some commands set outputs of their own. */
+  readonly subject: PartSubject;
   /** The result of each file, including index pages. */
   readonly results: readonly TransferResult[];
   /** The result of the job before the upload, if known. */
@@ -40,11 +44,16 @@ export interface JobReport {
  *
  * @param report The results of the upload.
  * @param env The files of the job; nothing happens outside of a job.
+ * @returns A note, if an output that other jobs read could not be set.
  * @throws {RunOutputsError} If a file can't be written.
  */
-export async function tellJob(report: JobReport, env: JobEnvironment): Promise<void> {
+export async function tellJob(
+  report: JobReport,
+  env: JobEnvironment,
+): Promise<string | undefined> {
   await setOutputs(stepOutputs(report), env);
   await appendStepSummary(report.redact(stepSummary(report)), env);
+  return report.subject.command === "tarballs" ? tarballNote(publishedOf(report)) : undefined;
 }
 
 /**
@@ -72,6 +81,7 @@ export function stepOutputs(report: JobReport): Record<string, string> {
     "count": `${files.length}`,
     "bytes": `${sum(files)}`,
     ...packageOutputs(report),
+    ...ownOutputs(report),
   };
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, redact(value)]));
 }
@@ -229,14 +239,43 @@ function repositories(report: JobReport): PublishedRepository[] {
 function packageOutputs(report: JobReport): Record<string, string> {
   const [repository] = repositories(report);
   if (repository === undefined) return {};
-  const dir = report.root.nativeLinuxPackagesLogDir(repository.type);
   const page = report.root.nativeLinuxPackagesLogIndex(repository.type);
-  const hasPage = report.results.some(({ location, outcome }) =>
-    outcome !== "failed" &&
-    (report.serverIndexed ? location.relativeTo(dir) !== undefined : location.equals(page))
-  );
   return {
     "package_repository_url": repository.url,
-    "packaging_logs_url": hasPage ? report.url(page) : "",
+    "packaging_logs_url": hasPage(report, page) ? report.url(page) : "",
   };
+}
+
+/** The outputs of single commands. */
+function ownOutputs(report: JobReport): Record<string, string> {
+  const { command, of = [] } = report.subject;
+  const published = publishedOf(report);
+  if (command === "python") return pythonOutputs(published, of[0] === undefined);
+  return command === "tarballs" ? tarballOutputs(published) : {};
+}
+
+function publishedOf(report: JobReport): Published {
+  const { root, results, url } = report;
+  return {
+    root,
+    paths: inOrder(results).map(({ location }) => location.relativeTo(root.root())!)
+      .filter((path) => path !== "" && classify(path) !== "index"),
+    exists: (file) => results.some((result) => succeeded(result) && result.location.equals(file)),
+    hasPage: (page) => hasPage(report, page),
+    url,
+  };
+}
+
+/** Whether the upload has written an index page, or the server will. */
+function hasPage({ results, serverIndexed = false }: JobReport, page: OutputLocation): boolean {
+  return results.some((result) =>
+    succeeded(result) &&
+    (serverIndexed
+      ? result.location.relativeTo(page.parent) !== undefined
+      : result.location.equals(page))
+  );
+}
+
+function succeeded({ outcome }: TransferResult): boolean {
+  return outcome !== "failed";
 }

@@ -84,7 +84,7 @@ export async function runUpload(
 
   const { ifExists, concurrency, quiet = false, dryRun = false } = options;
   const tell = (results: readonly TransferResult[]) =>
-    dryRun ? undefined : tellTheJob(results, root, storage, options, context, output);
+    dryRun ? undefined : tellTheJob(results, subject, root, storage, options, context, output);
 
   const { dir, show } = storage;
   const planner = new UploadPlanner({ output: dir === undefined ? dir : { dir, pathOf: show } });
@@ -224,6 +224,7 @@ function throwIfNothing(
 /** Outputs and summary of a job's step. Without them the upload is as good as with them. */
 async function tellTheJob(
   results: readonly TransferResult[],
+  subject: PartSubject,
   root: RunOutputRoot,
   storage: OpenStorage,
   options: UploadCommandOptions,
@@ -240,6 +241,7 @@ async function tellTheJob(
   const { tellJob } = await import("./job_report.ts");
   const report = {
     root,
+    subject,
     results,
     jobStatus,
     linked: storage.dir === undefined,
@@ -249,7 +251,8 @@ async function tellTheJob(
     redact: redactor((name) => io.env(name) || undefined),
   };
   try {
-    await tellJob(report, env);
+    const note = await tellJob(report, env);
+    if (note !== undefined) output.note(note);
   } catch (error) {
     if (!(error instanceof RunOutputsError)) throw error;
     output.warn(error.message);

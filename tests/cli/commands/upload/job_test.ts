@@ -96,6 +96,119 @@ Deno.test("upload python in a job: how to install from there", async () => {
   assert(summary.includes(`\npip install --pre --find-links ${page} PACKAGE\n`), summary);
 });
 
+for (
+  const { what, group, files, page, split } of [
+    {
+      what: "of one group",
+      group: GROUP,
+      files: ["rocm-7.0.tar.gz"],
+      page: "/g/index.html",
+      split: "false",
+    },
+    {
+      what: "multi-arch",
+      group: ["--multiarch"],
+      files: ["rocm-7.0.tar.gz", "device_gfx942-1.0-py3-none-any.whl"],
+      page: "/index.html",
+      split: "true",
+    },
+    {
+      what: "multi-arch, by family",
+      group: ["--multiarch"],
+      files: ["gfx942/rocm-7.0.tar.gz", "gfx1151/rocm-7.0.tar.gz"],
+      page: "",
+      split: "false",
+    },
+    {
+      what: "multi-arch, by family beside common ones",
+      group: ["--multiarch"],
+      files: ["rocm-7.0.tar.gz", "gfx1151/device-7.0.tar.gz"],
+      page: "",
+      split: "false",
+    },
+  ]
+) {
+  Deno.test(`upload python in a job: package_find_links_url and kpack_split, ${what}`, async () => {
+    await using dir = await tempDir();
+    await using server = await startS3Server();
+    await writeTree(dir.path, Object.fromEntries(files.map((file) => [`p/${file}`, "x"])));
+    const args = ["upload", "python", join(dir.path, "p"), ...group, ...RUN];
+    const job = await makeJob(join(dir.path, "job"));
+    await runs(0, [...args, "--bucket", "suite"], { ...job.env, ...s3Env(server.url) });
+    const { outputs } = await job.told();
+    const base = `${server.url}/suite/123-linux/python`;
+    assert.equal(outputs.package_find_links_url, `${base}${page}`);
+    assert.equal(outputs.kpack_split, split);
+    const families = files.filter((file) => file.includes("/")).map((file) => file.split("/")[0]);
+    const pages = families.length === 0 || page !== ""
+      ? [outputs.package_find_links_url]
+      : families.map((family) => `${outputs.package_find_links_url}/${family}/index.html`);
+    for (const page of pages) {
+      const answer = await fetch(page);
+      assert((await answer.text()).includes("-7.0.tar.gz"), page);
+    }
+
+    const local = await makeJob(join(dir.path, "local"));
+    await runs(0, [...args, "--output-dir", join(dir.path, "s")], local.env);
+    const onDisk = (await local.told()).outputs.package_find_links_url;
+    assert(onDisk.startsWith("file:///") && onDisk.endsWith(`/s/123-linux/python${page}`), onDisk);
+    const bare = await makeJob(join(dir.path, "bare"));
+    await runs(0, [...args, "--output-dir", join(dir.path, "t"), "--no-index"], bare.env);
+    assert.equal(
+      (await bare.told()).outputs.package_find_links_url,
+      "",
+      "a page that is not there",
+    );
+  });
+}
+
+Deno.test("upload tarballs in a job: tarball_urls has the first multi-arch distribution", async () => {
+  await using dir = await tempDir();
+  await using server = await startS3Server();
+  const multiarch = "therock-dist-linux-multiarch-";
+  await writeTree(dir.path, {
+    [`t/${multiarch}7.1.tar.gz`]: "x",
+    [`t/${multiarch}7.0+a.tar.gz`]: "x",
+    [`t/${multiarch}7.0+a.zip`]: "x",
+    [`t/${multiarch}tests-6.0.tar.gz`]: "x",
+    [`t/${multiarch}hpc-6.0.tar.gz`]: "x",
+    "t/therock-dist-linux-gfx942-7.0.tar.gz": "x",
+    "t/a.tar.gz": "x",
+    "u/therock-dist-linux-gfx942-7.0.tar.gz": "x",
+    [`u/${multiarch}tests-6.0.tar.gz`]: "x",
+  });
+  const job = await makeJob(join(dir.path, "job"));
+  const args = (from: string) => ["upload", "tarballs", join(dir.path, from), ...RUN];
+  const s3 = ["--bucket", "suite"];
+  const { err } = await runs(0, [...args("t"), ...s3], { ...job.env, ...s3Env(server.url) });
+  assert(!err.includes("tarball_urls"), err);
+  const { outputs } = await job.told();
+  const url = `${server.url}/suite/123-linux/tarballs/${multiarch}7.0%2Ba.tar.gz`;
+  assert.equal(outputs.tarball_urls, `{"multiarch":"${url}"}`);
+  const answer = await fetch(url);
+  assert.equal(await answer.text(), "x");
+
+  const other = await makeJob(join(dir.path, "other"));
+  const without = await runs(0, [...args("u"), "--output-dir", join(dir.path, "s")], other.env);
+  assert.match(
+    without.err,
+    /^note: output tarball_urls not set: .*'therock-dist-linux-multiarch-…'/m,
+  );
+  assert.equal((await other.told()).outputs.tarball_urls, undefined);
+});
+
+Deno.test("upload in a job: outputs of single commands are not those of others", async () => {
+  await using dir = await tempDir();
+  await writeTree(dir.path, { "p/rocm-7.0.tar.gz": "x" });
+  const job = await makeJob(join(dir.path, "job"));
+  const args = ["upload", "files", join(dir.path, "p"), "--to", "python/g", ...RUN];
+  await runs(0, [...args, "--output-dir", join(dir.path, "s")], job.env);
+  const { outputs } = await job.told();
+  for (const name of ["package_find_links_url", "kpack_split", "tarball_urls"]) {
+    assert.equal(outputs[name], undefined, name);
+  }
+});
+
 Deno.test("upload in a job: what is missing is in the summary and marked in the log", async () => {
   await using dir = await tempDir();
   const build = join(dir.path, "build");

@@ -34,6 +34,7 @@ for (
 
 const report = (...paths: readonly string[]): JobReport => ({
   root: ROOT,
+  subject: { command: "files" },
   results: paths.map((path) => ({
     location: ROOT.file(path),
     path,
@@ -74,3 +75,18 @@ Deno.test("a server-indexed bucket: the packaging logs have the server's page", 
   assert.equal(outputs.packaging_logs_url, `${BASE}/logs/packaging/deb/index.html`);
   assert.equal(outputs.package_repository_url, `${BASE}/packages/deb`);
 });
+
+for (
+  const [what, group, page, split, ...paths] of [
+    ["of one group", "gfx1151", "/gfx1151/index.html", "false", "gfx1151/a-1.0-py3-none-any.whl"],
+    ["multi-arch", undefined, "/index.html", "true", "a-1.0-py3-none-any.whl"],
+    ["by family", undefined, "", "false", "gfx1151/a-1.0.tar.gz", "gfx942/a-1.0.tar.gz"],
+  ] as const
+) {
+  Deno.test(`a server-indexed bucket: package_find_links_url of packages ${what}`, () => {
+    const python = report(...paths.map((path) => `python/${path}`));
+    const outputs = stepOutputs({ ...python, subject: { command: "python", of: [group] } });
+    assert.equal(outputs.package_find_links_url, `${BASE}/python${page}`);
+    assert.equal(outputs.kpack_split, split);
+  });
+}
