@@ -42,13 +42,13 @@ export {
   type Layout,
   type NativePackageType,
   OutputPaths,
+  type Platform,
   type StageLogs,
   type SummaryFormat,
 } from "./src/layout/output_paths.ts";
 export {
   type ForLocalOptions,
   type FromWorkflowRunOptions,
-  type Platform,
   RunOutputRoot,
 } from "./src/layout/run_output_root.ts";
 export type { WorkflowEnvironment, WorkflowRun } from "./src/layout/workflow_run.ts";

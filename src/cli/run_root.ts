@@ -7,7 +7,8 @@
 import { selectBucket } from "../layout/buckets.ts";
 import { invalid, RunOutputsError } from "../errors/error.ts";
 import type { Layout } from "../layout/output_paths.ts";
-import { type Platform, RunOutputRoot } from "../layout/run_output_root.ts";
+import type { Platform } from "../layout/output_paths.ts";
+import { RunOutputRoot } from "../layout/run_output_root.ts";
 import { describeRun } from "../layout/workflow_run.ts";
 import type { Io } from "./terminal/io.ts";
 import type { Output } from "./terminal/output.ts";

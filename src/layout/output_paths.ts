@@ -15,6 +15,9 @@ import { checkKey, checkSegment } from "./validate.ts";
  */
 export type Layout = "flat" | "typed";
 
+/** The system a run builds for. */
+export type Platform = "linux" | "windows";
+
 /** The package formats of native Linux packages. */
 export type NativePackageType = "deb" | "rpm";
 
@@ -36,10 +39,12 @@ export type LogGroup = string | StageLogs;
 export interface PytorchManifestName {
   /** The GPU family, like `gfx94X-dcgpu`. */
   readonly amdgpuFamily: string;
-  /** The Python version, like `3.12`; a leading `py` is dropped. */
-  readonly pythonVersion: string;
   /** The git ref that was built, like `release/2.9`; each `/` becomes `-`. */
   readonly ref: string;
+  /**
+   * The Python version, like `3.12`, for the name that earlier jobs used; a leading `py` is dropped.
+   */
+  readonly pythonVersion?: string;
 }
 
 /**
@@ -52,6 +57,9 @@ export interface PytorchManifestName {
 export abstract class OutputPaths {
   /** Which layout the run uses. */
   abstract readonly layout: Layout;
+
+  /** The system the run builds for; nothing if it is not known. */
+  abstract readonly platform: Platform | undefined;
 
   /** The run's prefix: the directory of all its outputs. */
   abstract root(): OutputLocation;
@@ -273,17 +281,19 @@ export abstract class OutputPaths {
   }
 
   /**
-   * A PyTorch build's manifest:
-   * `manifests/{amdgpuFamily}/therock-manifest_torch_py{pythonVersion}_{ref}.json`.
+   * A PyTorch build's manifest: `manifests/{amdgpuFamily}/therock-manifest_torch_{platform}_{ref}.json`,
+   * of earlier jobs `…/therock-manifest_torch_py{pythonVersion}_{ref}.json`.
    *
-   * @param name What names it.
+   * @param name What names it; with a Python version, the earlier name.
    */
-  pytorchManifest(name: PytorchManifestName): OutputLocation {
-    const family = checkSegment("amdgpu family", name.amdgpuFamily);
-    const version = checkSegment("python version", name.pythonVersion).replace(/^py/, "");
-    if (version === "") throw invalid("python version", name.pythonVersion, "one like 3.12");
-    const ref = checkSegment("ref", checkRelative("ref", name.ref).replaceAll("/", "-"));
-    return this.manifestsDir().join(`${family}/therock-manifest_torch_py${version}_${ref}.json`);
+  pytorchManifest({ amdgpuFamily, pythonVersion, ref }: PytorchManifestName): OutputLocation {
+    const family = checkSegment("amdgpu family", amdgpuFamily);
+    const of = pythonVersion === undefined
+      ? this.platform
+      : `py${checkPythonVersion(pythonVersion)}`;
+    if (of === undefined) throw invalid("platform", of, "that of a run");
+    const name = checkSegment("ref", checkRelative("ref", ref).replaceAll("/", "-"));
+    return this.manifestsDir().join(`${family}/therock-manifest_torch_${of}_${name}.json`);
   }
 
   /** The directory of the outputs manifests: `manifests/outputs/`. */
@@ -408,6 +418,13 @@ export abstract class OutputPaths {
 function checkRelative(field: string, path: string): string {
   if (checkKey(field, path) === "") throw invalid(field, path, "at least one name");
   return path;
+}
+
+/** Without its leading `py`. */
+function checkPythonVersion(version: string): string {
+  const bare = checkSegment("python version", version).replace(/^py/, "");
+  if (/^\d/.test(bare)) return bare;
+  throw invalid("python version", version, "one like 3.12");
 }
 
 function checkFormat(format: string): string {

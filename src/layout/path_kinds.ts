@@ -204,11 +204,11 @@ export const PATH_KINDS: readonly PathKind[] = Object.freeze([
     "manifest of a PyTorch build",
     [
       arg("amdgpu-family", "GPU family"),
-      arg("python-version", "Python version, like 3.12"),
       arg("ref", "git ref that was built"),
+      optional("python-version", "Python version, like 3.12, for the name of earlier jobs"),
     ],
-    ["gfx94X-dcgpu", "3.12", "release/2.9"],
-    (root, [amdgpuFamily, pythonVersion, ref]) =>
+    ["gfx94X-dcgpu", "release/2.9"],
+    (root, [amdgpuFamily, ref, pythonVersion]) =>
       root.pytorchManifest({ amdgpuFamily, pythonVersion, ref }),
   ),
   kind(

@@ -26,6 +26,9 @@ export class RunDirectory extends OutputPaths {
   /** Which layout the run uses. */
   readonly layout: Layout = "flat";
 
+  /** Not known of a directory. */
+  readonly platform: undefined = undefined;
+
   /** The directory itself. */
   root(): OutputLocation {
     return new OutputLocation("local", "");

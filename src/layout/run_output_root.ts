@@ -7,7 +7,7 @@
 import { type BucketQuestion, selectBucket } from "./buckets.ts";
 import { invalid } from "../errors/error.ts";
 import { OutputLocation } from "./output_location.ts";
-import { type Layout, OutputPaths } from "./output_paths.ts";
+import { type Layout, OutputPaths, type Platform } from "./output_paths.ts";
 import { checkBucket, checkSegment } from "./validate.ts";
 import {
   describeRun,
@@ -15,9 +15,6 @@ import {
   type RunOriginOptions,
   type WorkflowRun,
 } from "./workflow_run.ts";
-
-/** The systems that runs build for. */
-export type Platform = "linux" | "windows";
 
 /** A run's prefix, taken apart. */
 export interface RunPrefix {

@@ -54,11 +54,12 @@ export {
   type LogGroup,
   type NativePackageType,
   OutputPaths,
+  type Platform,
   type PytorchManifestName,
   type StageLogs,
   type SummaryFormat,
 } from "../layout/output_paths.ts";
-export { type Platform, RunOutputRoot } from "../layout/run_output_root.ts";
+export { RunOutputRoot } from "../layout/run_output_root.ts";
 export type { WorkflowRun } from "../layout/workflow_run.ts";
 export { linearPattern } from "./artifacts/linear_pattern.ts";
 export type { NameFilterOptions } from "./artifacts/name_filter.ts";

@@ -15,7 +15,7 @@ import { z } from "zod";
 import { quote, RunOutputsError } from "../errors/error.ts";
 import { reasonOf } from "./parse_json.ts";
 import type { Layout } from "../layout/output_paths.ts";
-import type { Platform } from "../layout/run_output_root.ts";
+import type { Platform } from "../layout/output_paths.ts";
 import { checkKey } from "../layout/validate.ts";
 
 /** The schema that this version writes, and reads. */

@@ -15,7 +15,7 @@
 
 export { type ErrorCode, RunOutputsError, type RunOutputsErrorOptions } from "../errors/error.ts";
 export type { Layout } from "../layout/output_paths.ts";
-export type { Platform } from "../layout/run_output_root.ts";
+export type { Platform } from "../layout/output_paths.ts";
 export { checksumLine } from "./checksum_lines.ts";
 export {
   addExpected,

@@ -32,6 +32,7 @@ const PATHS: Record<string, OutputKind> = {
   "manifests/g/therock_manifest.json": "manifest",
   "manifests/outputs/therock_manifest.json": "manifest",
   "manifests/g/therock-manifest_torch_py3.12_main.json": "manifest",
+  "manifests/g/therock-manifest_torch_windows_main.json": "manifest",
   "manifests/outputs/build-g.json": "outputs-manifest",
   "manifests/outputs/build-g.incomplete": "outputs-manifest",
   "manifests/outputs/deeper/build-g.json": "manifest",

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { OutputPaths } from "../../src/layout/output_paths.ts";
 import { PATH_KINDS } from "../../src/layout/path_kinds.ts";
 import { locateKind } from "../../src/layout/locate_kind.ts";
+import { RunDirectory } from "../../src/layout/run_directory.ts";
 import { RunOutputRoot, type RunOutputRootOptions } from "../../src/layout/run_output_root.ts";
 import { assertInvalid, conformance } from "./support.ts";
 import { cases } from "../support/cases.ts";
@@ -82,18 +83,33 @@ Deno.test("RunOutputRoot: outputs that the conformance rows leave out", () => {
   for (const [key, path] of paths) assert.equal(key, `1-linux/${path}`);
 });
 
-Deno.test("RunOutputRoot.pytorchManifest(): drops 'py' of the version and the slashes of the ref", () => {
+Deno.test("RunOutputRoot.pytorchManifest(): the platform's name, without the slashes of the ref", () => {
+  const name = { amdgpuFamily: "gfx94X-dcgpu", ref: "users/me/x" };
+  const dir = "manifests/gfx94X-dcgpu";
+  const file = (system: string) => `${dir}/therock-manifest_torch_${system}_users-me-x.json`;
+  assert.equal(flat.pytorchManifest(name).key, `1-linux/${file("linux")}`);
+  const windows = RunOutputRoot.forLocal({ runId: "1", platform: "windows" });
+  assert.equal(windows.pytorchManifest(name).key, `1-windows/${file("windows")}`);
+  assertInvalid(() => flat.pytorchManifest({ ...name, ref: "" }), "ref");
+  assertInvalid(() => flat.pytorchManifest({ ...name, ref: "a//b" }), "ref");
+  assertInvalid(() => new RunDirectory().pytorchManifest(name), "platform");
+  const earlier = { ...name, pythonVersion: "3.12" };
+  assert.equal(new RunDirectory().pytorchManifest(earlier).key, file("py3.12"));
+});
+
+Deno.test("RunOutputRoot.pytorchManifest(): the earlier name drops 'py' of the version", () => {
   const name = { amdgpuFamily: "gfx94X-dcgpu", ref: "users/me/x" };
   const key = "1-linux/manifests/gfx94X-dcgpu/therock-manifest_torch_py3.12_users-me-x.json";
   assert.equal(flat.pytorchManifest({ ...name, pythonVersion: "3.12" }).key, key);
   assert.equal(flat.pytorchManifest({ ...name, pythonVersion: "py3.12" }).key, key);
-  assertInvalid(
-    () => flat.pytorchManifest({ ...name, pythonVersion: "py" }),
-    "python version",
-    `"py"`,
-  );
-  assertInvalid(() => flat.pytorchManifest({ ...name, pythonVersion: "3.12", ref: "" }), "ref");
-  assertInvalid(() => flat.pytorchManifest({ ...name, pythonVersion: "3.12", ref: "a//b" }), "ref");
+  for (const pythonVersion of ["py", "", "main", "release/2.9"]) {
+    const quoted = JSON.stringify(pythonVersion);
+    assertInvalid(
+      () => flat.pytorchManifest({ ...name, pythonVersion }),
+      "python version",
+      quoted,
+    );
+  }
 });
 
 Deno.test("RunOutputRoot: the typed layout moves the artifacts, and nothing else", () => {
@@ -218,15 +234,16 @@ Deno.test("PATH_KINDS: no string leads out of the run", async (t) => {
     fc.array(fc.constantFrom("..", ".", "/", "\\", "a", "%2e", "\u0000", "deb", "html", " "), {
       maxLength: 6,
     }).map((parts) => parts.join("")),
-    fc.constantFrom("html", "md", "deb", "rpm", "ok", "a/b", "__proto__"),
+    fc.constantFrom("html", "md", "deb", "rpm", "3.12", "ok", "a/b", "__proto__"),
   );
   for (const kind of PATH_KINDS) {
+    const minLength = kind.args.filter(({ required }) => required).length;
     await t.step(kind.name, () => {
       let located = 0;
       fc.assert(
         fc.property(
           root,
-          fc.array(text, { minLength: kind.args.length, maxLength: kind.args.length }),
+          fc.array(text, { minLength, maxLength: kind.args.length }),
           (root, args) => {
             let key: string;
             try {
@@ -239,7 +256,7 @@ Deno.test("PATH_KINDS: no string leads out of the run", async (t) => {
             }
             located++;
             assert(key === root.prefix || key.startsWith(`${root.prefix}/`), key);
-            if (kind.args.length > 0) assert.notEqual(key, root.prefix);
+            if (minLength > 0) assert.notEqual(key, root.prefix);
             for (const name of key.split("/")) assert(!["", ".", ".."].includes(name), key);
           },
         ),

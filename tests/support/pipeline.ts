@@ -66,14 +66,7 @@ export function pipelineUploads(dir: string): PipelineUpload[] {
   const linux = ["--run-id", "123", "--platform", "linux"];
   const windows = ["--run-id", "123", "--platform", "windows"];
   const multiarch = ["--run-id", "456", "--platform", "linux"];
-  const torch = [
-    "--amdgpu-family",
-    "gfx1151",
-    "--python-version",
-    "py3.12",
-    "--ref",
-    "release/2.9",
-  ];
+  const torch = ["--amdgpu-family", "gfx1151", "--ref", "release/2.9"];
   const family = ["--stage", "math-libs", "--amdgpu-family", "gfx1151", "--build-dir", at("stage")];
   return [
     ["build", ["build", "--artifact-group", "g", "--build-dir", at("build"), ...linux]],
@@ -99,6 +92,10 @@ export function pipelineUploads(dir: string): PipelineUpload[] {
     ["logs", ["logs", at("build/logs"), "--artifact-group", "other", ...linux]],
     ["manifest of the run", ["manifest", at("torch.json"), ...multiarch]],
     ["pytorch-manifest", ["pytorch-manifest", at("torch.json"), ...torch, ...multiarch]],
+    [
+      "pytorch-manifest, earlier name",
+      ["pytorch-manifest", at("torch.json"), ...torch, "--python-version", "py3.12", ...multiarch],
+    ],
     ["python, single-arch", ["python", at("wheels"), "--artifact-group", "gfx110X-all", ...linux]],
     ["python, multi-arch", ["python", at("multiarch"), "--multiarch", ...multiarch]],
     ["packages, deb", ["packages", at("deb"), "--pkg-type", "deb", ...multiarch]],

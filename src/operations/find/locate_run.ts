@@ -7,7 +7,8 @@
 import { bucketCandidates } from "../../layout/bucket_candidates.ts";
 import type { BucketChoice } from "../../layout/buckets.ts";
 import { RunOutputsError } from "../../errors/error.ts";
-import { type Platform, RunOutputRoot } from "../../layout/run_output_root.ts";
+import type { Platform } from "../../layout/output_paths.ts";
+import { RunOutputRoot } from "../../layout/run_output_root.ts";
 import { describeRun, type WorkflowRun } from "../../layout/workflow_run.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
 

@@ -6,7 +6,8 @@
 
 import type { GithubClient, WorkflowRunInfo } from "../../github/client.ts";
 import { RunOutputsError } from "../../errors/error.ts";
-import type { Platform, RunOutputRoot } from "../../layout/run_output_root.ts";
+import type { Platform } from "../../layout/output_paths.ts";
+import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { archiveNames, type ArtifactObjects, listArtifacts } from "../artifacts/listing.ts";
 import { locateRun, type TriedPlace } from "./locate_run.ts";

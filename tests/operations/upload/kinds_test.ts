@@ -154,9 +154,12 @@ for (
 
 test("planPytorchManifest(): to the place its name tells, if it is JSON", async (dir, planner) => {
   await writeTree(dir, { "m.json": "{}", "bad.json": "{" });
-  const name = { amdgpuFamily: "gfx94X-dcgpu", pythonVersion: "py3.12", ref: "release/2.9" };
-  await planPytorchManifest(ROOT, { file: join(dir, "m.json"), ...name }, planner);
+  const name = { amdgpuFamily: "gfx94X-dcgpu", ref: "release/2.9" };
+  const options = { file: join(dir, "m.json"), ...name };
+  await planPytorchManifest(ROOT, options, planner);
+  await planPytorchManifest(ROOT, { ...options, pythonVersion: "py3.12" }, planner);
   assert.deepEqual(keys(planner.plan()), [
+    "manifests/gfx94X-dcgpu/therock-manifest_torch_linux_release-2.9.json",
     "manifests/gfx94X-dcgpu/therock-manifest_torch_py3.12_release-2.9.json",
   ]);
   const plan = (file: string, ref: string) =>

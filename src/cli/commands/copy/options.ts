@@ -8,7 +8,7 @@ import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
-import type { Platform } from "../../../layout/run_output_root.ts";
+import type { Platform } from "../../../layout/output_paths.ts";
 import type { IfExists } from "../../../storage/transfer/upload.ts";
 import type { Io } from "../../terminal/io.ts";
 import {

@@ -26,12 +26,13 @@ export function uploadPytorchManifestCommand(context: Context): Command {
     .summary("upload the manifest of a PyTorch build")
     .description(
       "Uploads a manifest (JSON) to " +
-        "manifests/FAMILY/therock-manifest_torch_pyVERSION_REF.json.",
+        "manifests/FAMILY/therock-manifest_torch_PLATFORM_REF.json. Earlier jobs named it " +
+        "therock-manifest_torch_pyVERSION_REF.json; --python-version selects that name.",
     )
     .addArgument(new Argument("<file>", "the manifest").argParser(nonEmpty))
     .addOption(new Option(FAMILY, "the GPU family (required)"))
     .addOption(
-      new Option(PYTHON, "the Python version, such as 3.12 or py3.12 (required)"),
+      new Option(PYTHON, "use the earlier name, with this Python version, such as 3.12 or py3.12"),
     )
     .addOption(
       new Option(REF, "PyTorch's git ref, such as release/2.9 (required); / becomes -"),
@@ -41,15 +42,15 @@ export function uploadPytorchManifestCommand(context: Context): Command {
       `
 Examples:
   run-outputs upload pytorch-manifest manifest.json --amdgpu-family gfx94X-dcgpu \\
-    --python-version 3.12 --ref release/2.9 --output-dir ./staging --run-id 12345`,
+    --ref release/2.9 --output-dir ./staging --run-id 12345`,
     );
   return withUploadOptions(command).action((
     file: string,
     options: UploadPytorchManifestOptions,
   ) => {
     const amdgpuFamily = required(options.amdgpuFamily, FAMILY);
-    const pythonVersion = required(options.pythonVersion, PYTHON);
     const ref = required(options.ref, REF);
+    const { pythonVersion } = options;
     return runUpload(context, options, {
       command: "pytorch-manifest",
       of: [amdgpuFamily, pythonVersion, ref],
