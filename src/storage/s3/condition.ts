@@ -12,6 +12,7 @@
 
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
+import { S3Failure } from "./errors.ts";
 import { statObject } from "./read.ts";
 import type { Session } from "./session.ts";
 
@@ -28,45 +29,128 @@ export async function conflictIfThere(
   location: OutputLocation,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  if (await isThere(session, location, signal)) throw exists(location);
+  const { endpoint } = session.settings;
+  if (endpoint === undefined || !session.conditions) return;
+  session.notice(
+    `${endpoint.host} may not support conditional writes: two uploads of the same object at the ` +
+      "same time could both succeed",
+  );
+}
+
+async function isThere(
+  session: Session,
+  location: OutputLocation,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
   try {
     await statObject(session, location, { signal });
+    return true;
   } catch (error) {
-    if (!(error instanceof RunOutputsError) || error.code !== "not_found") throw error;
-    if (session.settings.endpoint !== undefined) {
-      session.notice(
-        `${session.settings.endpoint.host} may not support conditional writes: two ` +
-          "uploads of the same object at the same time could both succeed",
-      );
-    }
-    return;
+    if (error instanceof RunOutputsError && error.code === "not_found") return false;
+    throw error;
   }
-  throw new RunOutputsError("conflict", `Cannot write '${location}': it already exists`);
+}
+
+function exists(location: OutputLocation): RunOutputsError {
+  return new RunOutputsError("conflict", `Cannot write '${location}': it already exists`);
+}
+
+/** What has to hold when something is written. */
+export interface Condition {
+  /** Whether nothing may be there. */
+  readonly ifAbsent?: boolean | "seen";
+  /** The etag of what has to be there, without quotes. */
+  readonly ifMatch?: string;
+}
+
+/** The headers of a condition. */
+export interface ConditionHeaders {
+  /** `If-None-Match`. */
+  readonly ifNoneMatch?: "*";
+  /** `If-Match`. */
+  readonly ifMatch?: string;
 }
 
 /**
- * Finds out, after a refusal, whether the server compares etags without their quotes: Ceph's
- * gateway does so when it writes, against the standard, and never finds a quoted one. The session
- * remembers.
+ * Writes on a condition, in the form that the server knows. Where it knows none, the condition is
+ * looked at once more and the write is made without: the session remembers, and a notice says so.
  *
  * @param session The connection.
  * @param location The object.
- * @param etag The etag that was asked for.
- * @param error The refusal.
+ * @param condition What has to hold.
  * @param signal The caller's.
- * @returns Whether the write has to be tried without quotes.
+ * @param send Writes, with the headers that it is given.
+ * @returns What `send` returns.
+ * @throws {RunOutputsError} What `send` throws; `conflict`, if the condition does not hold.
  */
-export async function wantsNoQuotes(
+export async function withCondition<T>(
   session: Session,
   location: OutputLocation,
-  etag: string,
+  condition: Condition,
+  signal: AbortSignal | undefined,
+  send: (headers: ConditionHeaders) => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    const headers = headersOf(session, location, condition);
+    try {
+      return await send(headers);
+    } catch (error) {
+      if (!await isRelaxed(session, location, condition, headers, error, signal)) throw error;
+    }
+  }
+}
+
+function headersOf(
+  session: Session,
+  { bucket }: OutputLocation,
+  { ifAbsent, ifMatch }: Condition,
+): ConditionHeaders {
+  if (!session.conditions) return {};
+  return {
+    ...(ifAbsent && { ifNoneMatch: "*" as const }),
+    ...(ifMatch !== undefined && !session.unmatchable.has(bucket) && {
+      ifMatch: session.bareEtags ? ifMatch : `"${ifMatch}"`,
+    }),
+  };
+}
+
+/** Whether there is another form of the condition to try, after a refusal of one. */
+async function isRelaxed(
+  session: Session,
+  location: OutputLocation,
+  { ifAbsent, ifMatch }: Condition,
+  sent: ConditionHeaders,
   error: unknown,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  if (session.bareEtags || session.settings.endpoint === undefined) return false;
-  if (!(error instanceof RunOutputsError) || error.code !== "conflict") return false;
+  if (sent.ifNoneMatch === undefined && sent.ifMatch === undefined) return false;
+  if (!(error instanceof RunOutputsError) || session.settings.endpoint === undefined) return false;
+  const { host } = session.settings.endpoint;
+  if (error.cause instanceof S3Failure && error.cause.status === 501) {
+    if (ifMatch !== undefined) await conflictUnlessMatch(session, location, ifMatch, signal);
+    else if (await isThere(session, location, signal)) throw exists(location);
+    session.conditions = false;
+    session.notice(
+      `${host} knows no conditional writes: two uploads of the same object at the same time ` +
+        "could both succeed",
+    );
+    return true;
+  }
+  if (ifMatch === undefined || error.code !== "conflict") return false;
   const now = await statObject(session, location, { signal }).catch(() => undefined);
-  if (now?.etag !== etag) return false;
-  session.bareEtags = true;
+  if (now?.etag !== ifMatch) return false;
+  // Ceph's gateway compares etags without their quotes when it writes, against the standard.
+  if (sent.ifMatch !== ifMatch) {
+    session.bareEtags = true;
+    return true;
+  }
+  // In a versioned bucket it refuses them all.
+  session.unmatchable.add(location.bucket);
+  session.notice(
+    `${host} rejects If-Match for the current version in ${location.bucket}: two uploads of the ` +
+      "same object at the same time could both succeed",
+  );
   return true;
 }
 

@@ -9,7 +9,8 @@ import { RunOutputsError } from "../../errors/error.ts";
 import { type OutputLocation, uriEncodeKey } from "../../layout/output_location.ts";
 import type { ObjectInfo, WriteOptions } from "../backend.ts";
 import { LinkedController } from "../linked_controller.ts";
-import { conflictIfThere } from "./condition.ts";
+import { conflictIfThere, withCondition } from "./condition.ts";
+import { wantsChecksum } from "./checksum_support.ts";
 import { createUpload, type NewUpload } from "./create_upload.ts";
 import { abortUpload, completeUpload, type Part, partSizeFor, whatIsThere } from "./multipart.ts";
 import { statObject } from "./read.ts";
@@ -55,20 +56,31 @@ export async function copyObject(
       ? {}
       : { ...await metadataOf(session, from, signal), ContentType: contentType };
     let attempts = 0;
-    await session.command("copy", to, signal, (client, attempt) => {
-      attempts = attempt;
-      return client.send(
-        new CopyObjectCommand({
-          Bucket: to.bucket,
-          Key: to.key,
-          CopySource,
-          CopySourceIfMatch,
-          ...(ifAbsent === true && { IfNoneMatch: "*" }),
-          ...replaced,
-          MetadataDirective: "ContentType" in replaced ? "REPLACE" : "COPY",
-        }),
-        { abortSignal: signal },
-      );
+    const send = (IfNoneMatch: "*" | undefined, ChecksumAlgorithm?: "SHA256") =>
+      session.command("copy", to, signal, (client, attempt) => {
+        attempts = attempt;
+        return client.send(
+          new CopyObjectCommand({
+            Bucket: to.bucket,
+            Key: to.key,
+            CopySource,
+            CopySourceIfMatch,
+            IfNoneMatch,
+            ChecksumAlgorithm,
+            ...replaced,
+            MetadataDirective: "ContentType" in replaced ? "REPLACE" : "COPY",
+          }),
+          { abortSignal: signal },
+        );
+      });
+    const condition = { ifAbsent: ifAbsent === true };
+    await withCondition(session, to, condition, signal, async ({ ifNoneMatch }) => {
+      try {
+        return await send(ifNoneMatch);
+      } catch (error) {
+        if (!wantsChecksum(error)) throw error;
+        return await send(ifNoneMatch, "SHA256");
+      }
     }).catch(async (error) => {
       const uncertain = attempts > 1 && error instanceof RunOutputsError &&
         error.code === "conflict";

@@ -23,6 +23,8 @@ export class S3Failure extends Error {
   readonly retryAfter?: number;
   /** How far the server's clock is ahead of ours, in milliseconds. */
   readonly skew?: number;
+  /** The class of storage that the object is in. */
+  readonly storageClass?: string;
 
   /**
    * Creates a failure.
@@ -36,8 +38,7 @@ export class S3Failure extends Error {
     status: number,
     s3Code: string,
     message: string,
-    details: { readonly region?: string; readonly retryAfter?: number; readonly skew?: number } =
-      {},
+    details: Partial<Pick<S3Failure, "region" | "retryAfter" | "skew" | "storageClass">> = {},
   ) {
     super(message);
     this.name = "S3Failure";
@@ -46,6 +47,7 @@ export class S3Failure extends Error {
     this.region = details.region;
     this.retryAfter = details.retryAfter;
     this.skew = details.skew;
+    this.storageClass = details.storageClass;
   }
 }
 
@@ -79,6 +81,7 @@ export async function failureOf(response: Response, body?: string): Promise<S3Fa
     region: isRegion(region) ? region : undefined,
     retryAfter: retryAfter(headers.get("retry-after")),
     skew: skew(headers.get("date")),
+    storageClass: tag(text, "StorageClass") || undefined,
   });
 }
 
@@ -92,7 +95,6 @@ const BY_S3_CODE: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   NoSuchBucket: ["not_found", "no such bucket; check --bucket and --endpoint-url"],
   NoSuchKey: ["not_found", "no such object"],
   NoSuchUpload: ["conflict", "the multipart upload was completed or removed by someone else"],
-  AccessDenied: ["denied", "access denied; check the permissions of the credentials' role"],
   AllAccessDisabled: ["denied", "all access to this bucket is disabled"],
   AccountProblem: ["denied", "the account has a problem that prevents the operation"],
   InvalidAccessKeyId: ["unauthenticated", `unknown access key; ${NEW_KEYS}`],
@@ -207,6 +209,13 @@ function explainFailure(
         "--no-sign-request",
     };
   }
+  if (s3Code === "AccessDenied" || (status === 403 && s3Code === "")) {
+    return { code: "denied", reason: describeDenial(action, failure.message) };
+  }
+  if (s3Code === "InvalidObjectState") {
+    const where = failure.storageClass === undefined ? "" : ` (${failure.storageClass})`;
+    return { code: "failed", reason: `it is archived${where}; restore it first, then try again` };
+  }
   const known = BY_S3_CODE[s3Code];
   if (known !== undefined) {
     return { code: known[0], reason: known[1], retryable: ALTERED.has(s3Code) || undefined };
@@ -234,6 +243,26 @@ function explainFailure(
     };
   }
   return { code: "failed", reason: `the server rejected the request: ${told}` };
+}
+
+/** Which permissions a call takes, by what is being done. */
+const NEEDED: Readonly<Record<string, string>> = {
+  read: "s3:GetObject (and s3:ListBucket, without which a missing object is denied)",
+  write: "s3:PutObject",
+  list: "s3:ListBucket",
+  copy: "s3:PutObject, and s3:GetObject for the source",
+  delete: "s3:DeleteObject",
+};
+
+/** The server's own reason, where it gives one: it names the policy. */
+function describeDenial(action: string, message: string): string {
+  if (!/^(?:access ?denied\.?)?$/i.test(message.trim())) {
+    return `access denied: ${shorten(message, 600)}`;
+  }
+  const needed = NEEDED[action];
+  return needed === undefined
+    ? "access denied; check the permissions of the role"
+    : `access denied; the role needs ${needed}`;
 }
 
 /**

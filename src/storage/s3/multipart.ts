@@ -13,7 +13,7 @@ import { createHash } from "node:crypto";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { CallOptions, ObjectInfo } from "../backend.ts";
-import { wantsNoQuotes } from "./condition.ts";
+import { type ConditionHeaders, withCondition } from "./condition.ts";
 import { S3Failure } from "./errors.ts";
 import { bareEtag } from "./object_info.ts";
 import { statObject } from "./read.ts";
@@ -99,15 +99,13 @@ export async function completeUpload(
   expected: Completion,
   signal: AbortSignal | undefined,
 ): Promise<string> {
-  const complete = () => tryComplete(session, location, uploadId, parts, expected, signal);
-  try {
-    return await complete();
-  } catch (error) {
-    const { ifMatch } = expected;
-    if (ifMatch === undefined) throw error;
-    if (!await wantsNoQuotes(session, location, ifMatch, error, signal)) throw error;
-    return await complete();
-  }
+  return await withCondition(
+    session,
+    location,
+    expected,
+    signal,
+    (on) => tryComplete(session, location, uploadId, parts, expected, on, signal),
+  );
 }
 
 async function tryComplete(
@@ -116,6 +114,7 @@ async function tryComplete(
   uploadId: string,
   parts: readonly Part[],
   expected: Completion,
+  on: ConditionHeaders,
   signal: AbortSignal | undefined,
 ): Promise<string> {
   let attempts = 0;
@@ -127,8 +126,8 @@ async function tryComplete(
           Bucket: location.bucket,
           Key: location.key,
           UploadId: uploadId,
-          IfNoneMatch: expected.ifAbsent ? "*" : undefined,
-          IfMatch: expected.ifMatch === undefined ? undefined : session.quoted(expected.ifMatch),
+          IfNoneMatch: on.ifNoneMatch,
+          IfMatch: on.ifMatch,
           MultipartUpload: {
             Parts: parts.map(({ number, etag, sha256 }) => ({
               PartNumber: number,

@@ -16,16 +16,23 @@ export const SHA256_METADATA = "sha256";
  *
  * @param location The object.
  * @param response The answer.
+ * @param sizeElsewhere Its size, where the answer does not tell.
  * @returns What is known of it.
  * @throws {S3Failure} If the answer is not about an object: a proxy's page, a portal's.
  */
-export function objectInfo(location: OutputLocation, response: Response): ObjectInfo {
+export function objectInfo(
+  location: OutputLocation,
+  response: Response,
+  sizeElsewhere?: number,
+): ObjectInfo {
   const { headers } = response;
   const etag = headers.get("etag");
   const modified = Date.parse(headers.get("last-modified") ?? "");
   const range = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers.get("content-range") ?? "");
   const length = headers.get("content-length");
-  const size = Number(range?.[3] ?? (response.status === 206 ? NaN : length ?? NaN));
+  const size = Number(
+    range?.[3] ?? (response.status === 206 ? NaN : length ?? sizeElsewhere ?? NaN),
+  );
   if (etag === null || Number.isNaN(modified) || !Number.isSafeInteger(size)) {
     throw new S3Failure(response.status, "", "a response without an object's ETag, date and size");
   }

@@ -8,6 +8,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteRange, CallOptions, ObjectBody, ObjectInfo, ReadOptions } from "../backend.ts";
 import { clipRange } from "../range.ts";
+import { refusesChecksums } from "./checksum_support.ts";
 import { s3Error, S3Failure } from "./errors.ts";
 import { objectInfo } from "./object_info.ts";
 import { ASK_FOR_CHECKSUM, ResponseChecksum } from "./response_checksum.ts";
@@ -93,9 +94,14 @@ async function open(
   const call = () => openOnce(session, location, range, etag, signal);
   const series = session.retries(signal);
   for (;;) {
+    const asked = range === undefined && session.responseChecksums;
     try {
       return await call();
     } catch (error) {
+      if (asked && refusesChecksums(error)) {
+        session.responseChecksums = false;
+        continue;
+      }
       await series.failed(error);
     }
   }
@@ -111,7 +117,7 @@ async function openOnce(
   const headers: Record<string, string> = {};
   if (range !== undefined) headers.range = `bytes=${range.start}-${range.end - 1}`;
   if (etag !== undefined) headers["if-match"] = `"${etag}"`;
-  if (range === undefined && session.settings.responseChecksums) {
+  if (range === undefined && session.responseChecksums) {
     Object.assign(headers, ASK_FOR_CHECKSUM);
   }
   // The place in the row of requests is given back when the headers are there: who reads one
@@ -124,8 +130,14 @@ async function openOnce(
   // Who opens a body may take its time before reading it.
   answer.watchdog.rest();
   try {
+    // Some gateways don't tell the length of a whole body; they do in an answer to HEAD.
+    const { headers } = answer.response;
+    const isUnmeasured = headers.has("etag") && !headers.has("content-length");
+    const size = answer.response.status === 200 && isUnmeasured
+      ? (await statObject(session, location, { signal })).size
+      : undefined;
     return checked(session, location, () => {
-      const info = objectInfo(location, answer.response);
+      const info = objectInfo(location, answer.response, size);
       const expected = clipRange(range, info.size);
       checkAnswer(answer.response, expected, range !== undefined);
       if (etag !== undefined && info.etag !== etag) {
@@ -143,7 +155,8 @@ async function openOnce(
 /** Refuses an answer with other bytes than those that were asked for. */
 function checkAnswer(response: Response, { start, end }: ByteRange, ranged: boolean): void {
   const expected = `bytes ${start}-${end - 1}/`;
-  const length = Number(response.headers.get("content-length") ?? NaN);
+  // A body without a length is counted while it is read.
+  const length = Number(response.headers.get("content-length") ?? end - start);
   const isRange = response.headers.get("content-range")?.startsWith(expected) ?? false;
   const fits = ranged ? response.status === 206 && isRange : response.status === 200;
   if (fits && length === end - start) return;

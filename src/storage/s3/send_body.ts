@@ -5,6 +5,7 @@
  */
 
 import { RunOutputsError } from "../../errors/error.ts";
+import { refusesChecksums, wantsChecksum } from "./checksum_support.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { S3Failure } from "./errors.ts";
 import { bareEtag } from "./object_info.ts";
@@ -43,8 +44,10 @@ export async function sendBody(
 ): Promise<Sent> {
   const { headers } = request;
   let attempts = 0;
+  let wanted = false;
+  let dropped = false;
   for (;;) {
-    const withChecksum = session.checksums;
+    const withChecksum = session.checksums || wanted;
     try {
       return await session.request(
         (attempt) => {
@@ -67,8 +70,15 @@ export async function sendBody(
         },
       );
     } catch (error) {
-      if (withChecksum && refusesChecksums(error)) {
+      if (withChecksum && !wanted && refusesChecksums(error)) {
         session.checksums = false;
+        dropped = true;
+        continue;
+      }
+      // It was not the checksum that the server does not know.
+      if (dropped && refusesChecksums(error)) session.checksums = true;
+      if (!withChecksum && wantsChecksum(error)) {
+        wanted = true;
         continue;
       }
       if (attempts > 1 && error instanceof Error) uncertain.add(error);
@@ -105,14 +115,6 @@ export function checkHash(
     "integrity",
     `Cannot write '${location}': checksum mismatch (expected ${expected}, got ${actual})`,
   );
-}
-
-/** Whether a server's refusal is about the checksum header, which not every server knows. */
-function refusesChecksums(error: unknown): boolean {
-  if (!(error instanceof RunOutputsError) || !(error.cause instanceof S3Failure)) return false;
-  const { status, s3Code, message } = error.cause;
-  return status === 501 || s3Code === "NotImplemented" ||
-    (status === 400 && !/mismatch|digest/i.test(s3Code) && /checksum/i.test(message));
 }
 
 function notS3({ location }: S3Request, session: Session, status: number): RunOutputsError {

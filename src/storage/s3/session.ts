@@ -31,8 +31,14 @@ export class Session implements Disposable {
   readonly surveys = new Semaphore(1);
   /** Whether the server takes checksum headers, as far as is known. */
   checksums: boolean;
+  /** Whether answers with whole objects are asked for a checksum, as far as the server knows it. */
+  responseChecksums: boolean;
+  /** Whether the server knows conditional writes, as far as is known. */
+  conditions = true;
   /** Whether the server compares the etags of conditional writes without quotes. */
   bareEtags = false;
+  /** The buckets in which a write with the right etag was refused. */
+  readonly unmatchable = new Set<string>();
   readonly #retrier: Retrier;
   readonly #limit: AdaptiveLimit;
   readonly #commands: Commands;
@@ -49,19 +55,10 @@ export class Session implements Disposable {
     this.transport = new Transport(settings);
     this.memory = new Semaphore(settings.maxBytesInMemory);
     this.checksums = settings.requestChecksums;
+    this.responseChecksums = settings.responseChecksums;
     this.#retrier = new Retrier(settings.retry, retryAdvice);
     this.#limit = new AdaptiveLimit(settings.maxRequests);
     this.#commands = new Commands(settings, this.transport);
-  }
-
-  /**
-   * An etag as the server wants it in the condition of a write.
-   *
-   * @param etag The etag, without quotes.
-   * @returns The header's value.
-   */
-  quoted(etag: string): string {
-    return this.bareEtags ? etag : `"${etag}"`;
   }
 
   /**

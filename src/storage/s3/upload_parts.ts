@@ -11,6 +11,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteRange, ByteSource, ObjectInfo, WriteOptions } from "../backend.ts";
 import { LinkedController } from "../linked_controller.ts";
+import { refusesChecksums } from "./checksum_support.ts";
 import { createUpload } from "./create_upload.ts";
 import { abortUpload, completeUpload, type Part, partSizeFor } from "./multipart.ts";
 import { SHA256_METADATA } from "./object_info.ts";
@@ -50,21 +51,24 @@ export async function uploadInParts(
     : undefined;
   const sha256 = surveyed?.sha256 ?? options.sha256!;
   const contentType = options.contentType ?? UNKNOWN_TYPE;
-  const checksums = session.checksums;
-  const identity = { size: source.size, partSize, sha256, contentType, checksums };
+  const identity = {
+    size: source.size,
+    partSize,
+    sha256,
+    contentType,
+    checksums: session.checksums,
+  };
 
   using journal = await UploadJournal.open(session, location);
   const continued = await journal.takeUp(identity, signal);
-  const uploadId = continued?.uploadId ?? await createUpload(session, location, {
-    ContentType: contentType,
-    Metadata: { [SHA256_METADATA]: sha256 },
-    ...(checksums && { ChecksumAlgorithm: "SHA256" }),
-  }, signal).catch(async (error) => {
-    await journal.removeUnused();
-    throw error;
-  });
+  const { uploadId, checksums } = continued === undefined
+    ? await beginUpload(session, location, contentType, sha256, signal).catch(async (error) => {
+      await journal.removeUnused();
+      throw error;
+    })
+    : { uploadId: continued.uploadId, checksums: identity.checksums };
   try {
-    if (continued === undefined) journal.begin(uploadId, identity);
+    if (continued === undefined) journal.begin(uploadId, { ...identity, checksums });
     const parts = await sendParts(session, location, source, {
       uploadId,
       partSize,
@@ -89,6 +93,30 @@ export async function uploadInParts(
     const isGone = await abortUpload(session, location, uploadId, journal.isKept);
     if (isGone) await journal.remove();
     throw error;
+  }
+}
+
+/** Begins an upload, with checksums of its parts if the server takes them. */
+async function beginUpload(
+  session: Session,
+  location: OutputLocation,
+  contentType: string,
+  sha256: string,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly uploadId: string; readonly checksums: boolean }> {
+  for (;;) {
+    const { checksums } = session;
+    const input = {
+      ContentType: contentType,
+      Metadata: { [SHA256_METADATA]: sha256 },
+      ...(checksums && { ChecksumAlgorithm: "SHA256" as const }),
+    };
+    try {
+      return { uploadId: await createUpload(session, location, input, signal), checksums };
+    } catch (error) {
+      if (!checksums || !refusesChecksums(error)) throw error;
+      session.checksums = false;
+    }
   }
 }
 

@@ -12,7 +12,7 @@ import { createHash } from "node:crypto";
 import { invalid, RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteSource, ObjectInfo, WriteOptions } from "../backend.ts";
-import { conflictIfThere, conflictUnlessMatch, wantsNoQuotes } from "./condition.ts";
+import { conflictIfThere, conflictUnlessMatch, withCondition } from "./condition.ts";
 import { S3Failure } from "./errors.ts";
 import { SHA256_METADATA } from "./object_info.ts";
 import { readExactly } from "./read_source.ts";
@@ -80,22 +80,22 @@ async function put(
       headers: {
         "content-type": contentType,
         [`x-amz-meta-${SHA256_METADATA}`]: sha256,
-        ...(ifAbsent && { "if-none-match": "*" }),
       },
     };
-    const send = () => {
+    const condition = { ifAbsent, ifMatch };
+    const { etag, date } = await withCondition(session, location, condition, signal, async (on) => {
       const headers = {
         ...request.headers,
-        ...(ifMatch !== undefined && { "if-match": session.quoted(ifMatch) }),
+        ...(on.ifNoneMatch !== undefined && { "if-none-match": on.ifNoneMatch }),
+        ...(on.ifMatch !== undefined && { "if-match": on.ifMatch }),
       };
-      return sendBody(session, { ...request, headers }, digest.toString("base64"), signal);
-    };
-    const { etag, date } = await send().catch(async (error) => {
-      const info = await ours(session, location, sha256, error, options);
-      if (info !== undefined) return { etag: info.etag, date: info.modified };
-      if (ifMatch === undefined) throw error;
-      if (await wantsNoQuotes(session, location, ifMatch, error, signal)) return await send();
-      throw goneIsConflict(error);
+      const conditional = { ...request, headers };
+      return await sendBody(session, conditional, digest.toString("base64"), signal)
+        .catch(async (error) => {
+          const info = await ours(session, location, sha256, error, options);
+          if (info !== undefined) return { etag: info.etag, date: info.modified };
+          throw ifMatch === undefined ? error : goneIsConflict(error);
+        });
     });
     onBytes?.(body.length);
     return { location, size: body.length, etag, modified: date, sha256, contentType };

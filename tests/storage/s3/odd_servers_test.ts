@@ -1,0 +1,187 @@
+/** Servers and buckets that leave out, or insist on, what others don't. */
+
+import assert from "node:assert/strict";
+import { OutputLocation } from "../../../src/layout/output_location.ts";
+import { bytesSource } from "../../../src/storage/byte_source.ts";
+import { createS3Backend, type S3Backend } from "../../../src/storage/s3/backend.ts";
+import type { S3BackendOptions } from "../../../src/storage/s3/settings.ts";
+import { collect, noise } from "../../support/bytes.ts";
+import { rejectsWith } from "../../support/errors.ts";
+import {
+  archived,
+  locked,
+  noChecksums,
+  noConditions,
+  noLengths,
+  noMatch,
+  type Oddity,
+  refusal,
+  startOddServer,
+} from "../../support/odd_server.ts";
+import { memoryS3, testOptions } from "../../support/s3_subject.ts";
+import { putForeign } from "./encoded_suite.ts";
+
+const at = new OutputLocation("suite", "1-linux/a");
+const to = new OutputLocation("suite", "2-linux/a");
+const PARTS = { partSize: 5 * 1024 * 1024, multipartThreshold: 5 * 1024 * 1024 };
+const SMALL = noise(1000);
+const LARGE = noise(6 * 1024 * 1024);
+
+/** A backend that talks to an odd server, one that talks to the server behind it, and notices. */
+async function world(oddity: Oddity, more: S3BackendOptions = {}) {
+  const stack = new AsyncDisposableStack();
+  const plain = stack.use(await memoryS3(PARTS));
+  const front = stack.use(startOddServer(plain.url, oddity));
+  const notices: string[] = [];
+  const backend = stack.use(
+    await createS3Backend(testOptions(front.url, {
+      ...PARTS,
+      onNotice: (line) => notices.push(line),
+      ...more,
+    })),
+  );
+  return {
+    backend,
+    plain,
+    front,
+    notices,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+async function content(backend: S3Backend, location: OutputLocation): Promise<Uint8Array> {
+  await using body = await backend.read(location);
+  return await collect(body);
+}
+
+Deno.test("s3, 501 to conditions: writes and copies are made without, after a look, with one notice", async () => {
+  await using w = await world(noConditions);
+  for (const [bytes, n] of [[SMALL, 1], [LARGE, 2]] as const) {
+    const one = new OutputLocation("suite", `1-linux/${n}`);
+    const { etag } = await w.backend.write(one, bytesSource(bytes), { ifAbsent: "seen" });
+    assert.deepEqual(await content(w.plain.backend, one), bytes);
+    await rejectsWith(w.backend.write(one, bytesSource("x"), { ifAbsent: true }), "conflict");
+    await rejectsWith(w.backend.write(one, bytesSource("x"), { ifMatch: "0" }), "conflict");
+    await w.backend.write(one, bytesSource("new"), { ifMatch: etag });
+    assert.equal(new TextDecoder().decode(await content(w.plain.backend, one)), "new");
+    await w.backend.copy(one, new OutputLocation("suite", `2-linux/${n}`), { ifAbsent: true });
+  }
+  assert.equal(w.notices.filter((line) => line.includes("no conditional writes")).length, 1);
+  assert.equal(w.front.refused, 2, "without its checksum, then without its condition");
+  const last = w.front.requests.findLast(({ method, headers }) =>
+    method === "PUT" && !headers.has("x-amz-copy-source")
+  );
+  assert(last?.headers.has("x-amz-checksum-sha256"), "checksums were not the reason");
+});
+
+Deno.test("s3, 501 to conditions: what appeared since the first look is not replaced", async () => {
+  const theirs = bytesSource("theirs");
+  let plain: S3Backend | undefined;
+  let wrote: Promise<unknown> = Promise.resolve();
+  await using w = await world({
+    before(request) {
+      const refused = noConditions.before!(request);
+      if (refused !== undefined && plain !== undefined) wrote = plain.write(at, theirs);
+      return refused;
+    },
+    after: async (_, response) => {
+      await wrote;
+      return response;
+    },
+  });
+  plain = w.plain.backend;
+  // The look after the refusal is answered by a server that has the other object by then.
+  await rejectsWith(w.backend.write(at, bytesSource(SMALL), { ifAbsent: true }), "conflict");
+  assert.equal(new TextDecoder().decode(await content(plain, at)), "theirs");
+});
+
+Deno.test("s3, 412 though the etag is right: the write goes through after a look, with one notice", async () => {
+  await using w = await world(noMatch);
+  for (const bytes of [SMALL, LARGE]) {
+    const { etag } = await w.backend.write(at, bytesSource("old"));
+    await w.backend.write(at, bytesSource(bytes), { ifMatch: etag });
+    assert.deepEqual(await content(w.plain.backend, at), bytes);
+    await rejectsWith(w.backend.write(at, bytesSource("x"), { ifMatch: etag }), "conflict");
+  }
+  assert.equal(w.notices.filter((line) => line.includes("If-Match")).length, 1);
+});
+
+Deno.test("s3, no checksum headers: uploads, uploads in parts and downloads do without", async () => {
+  await using w = await world(noChecksums);
+  // Without a hash in the metadata the server's checksum would be asked for.
+  await putForeign(w.plain.url, to, { Body: SMALL });
+  assert.deepEqual(await content(w.backend, to), SMALL);
+  assert.deepEqual(await content(w.backend, to), SMALL);
+  assert.equal(w.front.refused, 1);
+  await w.backend.write(at, bytesSource(LARGE));
+  assert.deepEqual(await content(w.plain.backend, at), LARGE);
+  await w.backend.write(at, bytesSource(SMALL));
+  assert.deepEqual(await content(w.plain.backend, at), SMALL);
+  assert.equal(w.front.refused, 2);
+});
+
+Deno.test("s3, archived objects: one line says to restore it, exit code 'failed'", async () => {
+  await using w = await world(archived("1-linux"));
+  await w.plain.backend.write(at, bytesSource(SMALL));
+  await rejectsWith(w.backend.read(at), "failed", "DEEP_ARCHIVE", "restore it first", at.s3Uri);
+  await rejectsWith(w.backend.copy(at, to), "failed", "DEEP_ARCHIVE", "restore it first");
+});
+
+Deno.test("s3, bodies without a length: whole objects and ranges are read", async () => {
+  await using w = await world(noLengths);
+  await w.plain.backend.write(at, bytesSource(LARGE));
+  assert.deepEqual(await content(w.backend, at), LARGE);
+  await using body = await w.backend.read(at, { range: { start: 10, end: 3_000_000 } });
+  assert.deepEqual(await collect(body), LARGE.subarray(10, 3_000_000));
+  await w.backend.requireAccess(at);
+});
+
+Deno.test("s3, bodies without a length: one that is cut short is an error, or read to its end", async () => {
+  await using w = await world({
+    after: async (request, response) => {
+      if (request.method !== "GET") return response;
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      const headers = new Headers(response.headers);
+      headers.delete("content-length");
+      const { status } = response;
+      const short = new Response(bytes.subarray(0, bytes.length - 1)).body!;
+      return new Response(short.pipeThrough(new TransformStream()), { status, headers });
+    },
+  }, { retry: { maxAttempts: 2, baseDelay: 1 } });
+  await w.plain.backend.write(at, bytesSource(noise(1)));
+  await rejectsWith(content(w.backend, at), "transient", "too short");
+});
+
+for (const requestChecksums of ["when_supported", "when_required"]) {
+  Deno.test(`s3, Object Lock: writes and copies have the checksum it wants (${requestChecksums})`, async () => {
+    const env = (name: string) =>
+      name === "AWS_REQUEST_CHECKSUM_CALCULATION" ? requestChecksums : undefined;
+    await using w = await world(locked, { env });
+    await w.backend.write(at, bytesSource(SMALL));
+    await w.backend.copy(at, to);
+    assert.deepEqual(await content(w.plain.backend, to), SMALL);
+    await w.backend.copy(at, to, { contentType: "text/plain" });
+    assert.equal((await w.plain.backend.stat(to)).contentType, "text/plain");
+    await w.backend.write(at, bytesSource(LARGE));
+    assert.deepEqual(await content(w.plain.backend, at), LARGE);
+  });
+}
+
+const REASON = "User: arn:aws:sts::123456789012:assumed-role/ci/i-0123456789abcdef0 is not " +
+  'authorized to perform: s3:PutObject on resource: "arn:aws:s3:::suite/1-linux/a" with an ' +
+  "explicit deny in a resource-based policy";
+
+Deno.test("s3, denied: the server's own reason is shown, else the permission that it takes", async () => {
+  for (const [message, texts] of [[REASON, [REASON]], ["Access Denied", undefined]] as const) {
+    await using w = await world({ before: () => refusal(403, "AccessDenied", message) });
+    const { backend } = w;
+    const denied = async (call: Promise<unknown>, ...permissions: string[]) =>
+      await rejectsWith(call, "denied", "access denied", ...texts ?? permissions);
+    await denied(backend.write(at, bytesSource(SMALL)), "s3:PutObject");
+    await denied(backend.write(at, bytesSource(LARGE)), "s3:PutObject");
+    await denied(backend.stat(at), "s3:GetObject", "s3:ListBucket");
+    await denied(backend.read(at), "s3:GetObject", "s3:ListBucket");
+    await denied(Array.fromAsync(backend.list(at)), "s3:ListBucket");
+    await denied(backend.delete(at), "s3:DeleteObject");
+  }
+});
