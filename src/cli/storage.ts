@@ -86,7 +86,8 @@ export function tellPassedOver(
 /**
  * The storage that an upload writes to.
  *
- * @param options The values of `--output-dir`, `--dry-run` and the options for S3.
+ * @param options The values of `--output-dir`, `--dry-run` and the options for S3; whether files are
+ * replaced, so that the permission to write is enough.
  * @param root The destination run.
  * @param io The environment.
  * @param output Receives notices of the storage.
@@ -95,17 +96,43 @@ export function tellPassedOver(
  * credentials for writing; or any other error that would fail every write.
  */
 export async function openForUpload(
-  options: S3Options & { readonly outputDir?: string; readonly dryRun?: boolean },
+  options: S3Options & {
+    readonly outputDir?: string;
+    readonly dryRun?: boolean;
+    readonly replaces?: boolean;
+  },
   root: OutputLocation,
   io: Io,
   output: Output,
 ): Promise<OpenStorage> {
   const storage = options.outputDir === undefined
-    ? await openS3(options, io, output, (backend) => backend.requireAccess(root))
+    ? await openS3ForUpload(options, root, io, output)
     : await openLocal(await checkOutputDir(options.outputDir), output);
   if (!options.dryRun) return storage;
   const { DryRunBackend } = await import("../storage/dry_run.ts");
   return { ...storage, backend: new DryRunBackend(storage.backend, undefined, storage.show) };
+}
+
+async function openS3ForUpload(
+  options: S3Options & { readonly replaces?: boolean },
+  root: OutputLocation,
+  io: Io,
+  output: Output,
+): Promise<OpenStorage> {
+  const storage = await openS3(options, io, output, (backend) => backend.requireAccess(root));
+  if (!options.replaces) return storage;
+  const { UnseenBackend } = await import("../storage/unseen.ts");
+  let isTold = false;
+  const backend = new UnseenBackend(storage.backend, (error) => {
+    if (!isTold) {
+      output.note(
+        `not checked what is already there: ${error.message}; existing files that can't be read ` +
+          "are replaced without a comparison",
+      );
+    }
+    isTold = true;
+  });
+  return { ...storage, backend };
 }
 
 /**

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { RunOutputsError } from "../../errors/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
 import { compareKeys } from "../../layout/compare_keys.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import type { OutputFile } from "../../runs/manifest.ts";
@@ -86,17 +88,29 @@ async function findCurrent(
   const bits = new Uint8Array(Math.ceil(all / 8));
   const others = new Cursor(ours, ({ path }) => path);
   let listed: Cursor<ObjectInfo> | undefined;
+  let lists = true;
+  async function find(path: string): Promise<ObjectInfo | undefined> {
+    if (!lists) return await statIfThere(backend, root.root().join(path), signal);
+    listed ??= new Cursor(
+      backend.list(root.root(), { signal }),
+      ({ location }) => location.relativeTo(root.root())!,
+    );
+    try {
+      return await listed.goTo(path);
+    } catch (error) {
+      // Who may upload need not be allowed to list.
+      if (!(error instanceof RunOutputsError) || error.code !== "denied") throw error;
+      lists = false;
+      return await find(path);
+    }
+  }
   let count = 0;
   let index = -1;
   try {
     for await (const { path, size } of theirs) {
       index++;
       if (await others.goTo(path) !== undefined) continue;
-      listed ??= new Cursor(
-        backend.list(root.root(), { signal }),
-        ({ location }) => location.relativeTo(root.root())!,
-      );
-      const there = await listed.goTo(path);
+      const there = await find(path);
       if (there?.size !== size || isModifiedAfter(there.modified, info.modified)) continue;
       bits[index >> 3] |= 1 << (index & 7);
       count++;
@@ -105,6 +119,19 @@ async function findCurrent(
   } finally {
     await others.close();
     await listed?.close();
+  }
+}
+
+async function statIfThere(
+  backend: StorageBackend,
+  location: OutputLocation,
+  signal: AbortSignal | undefined,
+): Promise<ObjectInfo | undefined> {
+  try {
+    return await backend.stat(location, { signal });
+  } catch (error) {
+    if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
+    throw error;
   }
 }
 

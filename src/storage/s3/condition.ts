@@ -119,7 +119,7 @@ function headersOf(
 async function isRelaxed(
   session: Session,
   location: OutputLocation,
-  { ifAbsent, ifMatch }: Condition,
+  { ifMatch }: Condition,
   sent: ConditionHeaders,
   error: unknown,
   signal: AbortSignal | undefined,

@@ -76,23 +76,23 @@ Deno.test("s3, 501 to conditions: writes and copies are made without, after a lo
 
 Deno.test("s3, 501 to conditions: what appeared since the first look is not replaced", async () => {
   const theirs = bytesSource("theirs");
-  let plain: S3Backend | undefined;
-  let wrote: Promise<unknown> = Promise.resolve();
-  await using w = await world({
-    before(request) {
-      const refused = noConditions.before!(request);
-      if (refused !== undefined && plain !== undefined) wrote = plain.write(at, theirs);
-      return refused;
-    },
-    after: async (_, response) => {
-      await wrote;
+  await using plain = await memoryS3();
+  let isThere = false;
+  await using front = startOddServer(plain.url, {
+    before: noConditions.before,
+    // The other upload comes between the first look and the write.
+    async after({ method }, response) {
+      if (method === "HEAD" && !isThere) {
+        isThere = true;
+        await plain.backend.write(at, theirs);
+      }
       return response;
     },
   });
-  plain = w.plain.backend;
-  // The look after the refusal is answered by a server that has the other object by then.
-  await rejectsWith(w.backend.write(at, bytesSource(SMALL), { ifAbsent: true }), "conflict");
-  assert.equal(new TextDecoder().decode(await content(plain, at)), "theirs");
+  using backend = await createS3Backend(testOptions(front.url));
+  await rejectsWith(backend.write(at, bytesSource(SMALL), { ifAbsent: true }), "conflict");
+  assert(front.refused > 0);
+  assert.equal(new TextDecoder().decode(await content(plain.backend, at)), "theirs");
 });
 
 Deno.test("s3, 412 though the etag is right: the write goes through after a look, with one notice", async () => {

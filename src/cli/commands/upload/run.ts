@@ -78,7 +78,8 @@ export async function runUpload(
   const onDisk = outputDir !== undefined;
   const root = runRoot(options, { reading: false, onDisk }, context.io, output);
   checkPartOptions(options, root);
-  const opening = { ...options, outputDir };
+  const replaces = (options.ifExists ?? "replace") === "replace";
+  const opening = { ...options, outputDir, replaces };
   using storage = await openForUpload(opening, root.root(), context.io, output);
   const { executeUpload, UploadPlanner } = await import("../../../operations/upload/plan.ts");
 
@@ -279,7 +280,14 @@ export async function writeIndex(
     return await writeIndexPages(backend, subject, { uploaded, show, signal });
   } catch (error) {
     signal.throwIfAborted();
-    const failed = failure(root.runIndex(), "the index pages", error as Error);
+    const failed = failure(root.runIndex(), "the index pages", withoutIndex(error as Error));
     return { results: [failed], kept: [] };
   }
+}
+
+/** Says how to do without index pages, for a role that may not list. */
+function withoutIndex(error: Error): Error {
+  if (!(error instanceof RunOutputsError) || error.code !== "denied") return error;
+  const message = `${error.message}; --no-index leaves them out`;
+  return new RunOutputsError("denied", message, { cause: error });
 }

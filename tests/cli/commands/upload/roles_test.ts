@@ -1,0 +1,76 @@
+/** Uploads by roles with as little as they need, and buckets that others pay for or encrypt. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { OutputLocation } from "../../../../src/layout/output_location.ts";
+import { createS3Backend } from "../../../../src/storage/s3/backend.ts";
+import { run, runs } from "../../../support/command_line.ts";
+import { noListBucket, type Oddity, putOnly, startOddServer } from "../../../support/odd_server.ts";
+import { s3Env, testOptions } from "../../../support/s3_subject.ts";
+import { startS3Server } from "../../../support/s3_server.ts";
+import { tempDir, writeTree } from "../../../support/temp_dir.ts";
+
+const RUN = ["--run-id", "7", "--platform", "linux", "--bucket", "suite"];
+
+async function world(oddity: Oddity) {
+  const stack = new AsyncDisposableStack();
+  const dir = stack.use(await tempDir());
+  const s3 = stack.use(await startS3Server());
+  const front = stack.use(startOddServer(s3.url, oddity));
+  const backend = stack.use(await createS3Backend(testOptions(s3.url)));
+  await writeTree(dir.path, { "in/a.log": "a\n", "in/b.log": "b\n" });
+  return {
+    dir: dir.path,
+    env: s3Env(front.url),
+    all: s3Env(s3.url),
+    upload: ["upload", "files", join(dir.path, "in"), "--to", "logs", ...RUN],
+    keys: async () => {
+      const found = await Array.fromAsync(backend.list(new OutputLocation("suite", "7-linux")));
+      return found.map(({ location }) => location.name).sort();
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+const ROLES = { "GetObject and PutObject": noListBucket, "PutObject alone": putOnly };
+
+for (const [role, oddity] of Object.entries(ROLES)) {
+  Deno.test(`upload, ${role}: done without an index, with one note, and again`, async () => {
+    await using w = await world(oddity);
+    for (const content of ["a\n", "a\n", "new\n"]) {
+      await writeTree(w.dir, { "in/a.log": content });
+      const { err } = await runs(0, [...w.upload, "--no-index"], w.env);
+      const notes = err.split("\n").filter((line) => line.includes("not checked what is"));
+      assert.equal(notes.length, 1, err);
+      assert.match(notes[0], /s3:GetObject.*s3:ListBucket/);
+      // Whoever may read finds a whole run.
+      await runs(0, ["verify", ...RUN], w.all);
+    }
+    assert((await w.keys()).includes("a.log"));
+  });
+
+  Deno.test(`upload, ${role}: index pages name the permission to list, and the way without`, async () => {
+    await using w = await world(oddity);
+    const { err } = await runs(7, w.upload, w.env);
+    assert.match(err, /s3:ListBucket.*--no-index/);
+    assert((await w.keys()).includes("a.log"), "the files are there all the same");
+  });
+
+  for (const ifExists of ["skip", "fail"]) {
+    Deno.test(`upload, ${role}: --if-exists ${ifExists} needs to look, and says so`, async () => {
+      await using w = await world(oddity);
+      const { code, err } = await run([...w.upload, "--no-index", "--if-exists", ifExists], w.env);
+      assert.equal(code, 4, err);
+      assert.match(err, /access denied.*s3:GetObject.*s3:ListBucket/);
+    });
+  }
+}
+
+Deno.test("upload, GetObject and PutObject: what was there is compared, as far as it can be read", async () => {
+  await using w = await world(noListBucket);
+  await runs(0, [...w.upload, "--no-index"], w.all);
+  await writeTree(w.dir, { "in/a.log": "new\n" });
+  const { err, out } = await runs(0, [...w.upload, "--no-index"], w.env);
+  assert.match(err, /a\.log replaced \(content changed/);
+  assert.match(out, /unchanged/);
+});
