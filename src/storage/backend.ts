@@ -35,6 +35,11 @@ export interface ByteSource {
   /** The file on disk whose bytes these are, where they are just that. */
   readonly path?: string;
   /**
+   * What has become of the file that the bytes come from since the source was made, where that can
+   * be seen.
+   */
+  changed?(): "grew" | "shrank" | "changed" | undefined;
+  /**
    * Opens the bytes. It can be called again, for a retry or a part.
    *
    * @param range The part to read; all of it by default.

@@ -39,30 +39,97 @@ export function bytesSource(content: Uint8Array | string): ByteSource {
   };
 }
 
+/** Options of {@linkcode fileSource}. */
+export interface FileSourceOptions {
+  /**
+   * Whether the file may grow, as a log does: then its bytes are those that it has now. Default: no,
+   * and reading a file that has grown fails.
+   */
+  readonly mayGrow?: boolean;
+}
+
 /**
- * A file on disk as a source. Its size is that of now: a file that is cut or grows later yields
- * another number of bytes, which the writing notices.
+ * A file on disk as a source. Its size is that of now.
  *
  * @param path The file.
- * @returns The source.
+ * @param options Whether it may grow.
+ * @returns The source. Reading it throws `failed`, naming the file, if that is shorter by then, or
+ * longer and may not be.
  * @throws {RunOutputsError} `not_found` or `denied`, if it can't be looked at; `failed`,
  * if it is not a regular file.
  */
 // deno-lint-ignore require-await -- what it throws is to be a rejection
-export async function fileSource(path: string): Promise<ByteSource> {
+export async function fileSource(
+  path: string,
+  { mayGrow = false }: FileSourceOptions = {},
+): Promise<ByteSource> {
   const info = lookAt(path);
   if (!info.isFile) {
     throw new RunOutputsError("failed", `Cannot read '${path}': it is not a regular file`);
   }
-  return {
-    size: info.size,
-    path,
-    open: (range?: ByteRange, signal?: AbortSignal) =>
-      // A small file is read at once, with room for one byte more: that shows whether it has grown.
-      range === undefined && info.size < CHUNK
-        ? readWhole(path, info.size + 1, signal)
-        : readFile(path, range, signal),
+  const { size } = info;
+  const changed = () => {
+    try {
+      return changeOf(info, Deno.statSync(path));
+    } catch {
+      // It has gone, or is out of reach: it is not what it was.
+      return "changed";
+    }
   };
+  return {
+    size,
+    // A file that grows is not just the bytes that it had.
+    path: mayGrow ? undefined : path,
+    changed,
+    async *open({ start, end }: ByteRange = { start: 0, end: size }, signal?: AbortSignal) {
+      let left = end - start;
+      // A small file is read at once, with room for one byte more: that shows whether it has grown.
+      const isWhole = left === size && size < CHUNK;
+      const chunks = isWhole
+        ? readWhole(path, mayGrow ? size : size + 1, signal)
+        : readFile(path, { start, end }, signal);
+      for await (const chunk of chunks) {
+        left -= chunk.length;
+        if (left < 0) throw changedError(path, "grew");
+        yield chunk;
+      }
+      if (left > 0) throw changedError(path, "shrank");
+      if (!isWhole && !mayGrow && end === size && changed() === "grew") {
+        throw changedError(path, "grew");
+      }
+    },
+  };
+}
+
+/** What has become of a file. */
+function changeOf(before: Deno.FileInfo, now: Deno.FileInfo): ReturnType<Changed> {
+  if (now.size > before.size) return "grew";
+  if (now.size < before.size) return "shrank";
+  const isSame = now.mtime?.getTime() === before.mtime?.getTime() && now.ino === before.ino;
+  return isSame ? undefined : "changed";
+}
+
+type Changed = NonNullable<ByteSource["changed"]>;
+
+/**
+ * The error of a file that was written to while it was read.
+ *
+ * @param path The file.
+ * @param how What has become of it.
+ * @param cause How that was noticed, if by another error.
+ * @returns An error with code `failed`: nothing is corrupt.
+ */
+export function changedError(
+  path: string,
+  how: NonNullable<ReturnType<Changed>>,
+  cause?: unknown,
+): RunOutputsError {
+  return new RunOutputsError(
+    "failed",
+    `Cannot upload '${path}': it ${how} while it was read; run the upload again when nothing ` +
+      "writes to it",
+    { cause },
+  );
 }
 
 /** Not in another thread: to get there and back takes twenty times as long as the look itself. */

@@ -166,7 +166,8 @@ function expectEnd(file: Deno.FsFile, { path }: TarRecord): void {
 
 function changed(path: string): RunOutputsError {
   return new RunOutputsError(
-    "integrity",
-    `Cannot pack '${path}': its size changed while it was read`,
+    "failed",
+    `Cannot pack '${path}': its size changed while it was read; run the upload again when nothing ` +
+      "writes to it",
   );
 }

@@ -8,7 +8,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteSource, ObjectInfo, StorageBackend, WriteOptions } from "../backend.ts";
 import { sha256Of } from "../sha256_of.ts";
-import { bytesSource, fileSource } from "../byte_source.ts";
+import { bytesSource, changedError, fileSource } from "../byte_source.ts";
 import { contentType } from "../content_type.ts";
 import {
   concurrencyFor,
@@ -17,6 +17,9 @@ import {
   type TransferResult,
 } from "./transfer.ts";
 import { Vacancies } from "../vacancies.ts";
+
+/** Names of files that are often written to while they are uploaded. */
+const GROWING = /(?:\.(?:log|out|err)|_log)$/;
 
 /** What to do where something is already. Content that is the same is never sent again. */
 export type IfExists = "replace" | "skip" | "fail";
@@ -37,6 +40,11 @@ export interface UploadItem {
   readonly contentType?: string;
   /** Whether what is there stays, whatever it is, where `ifExists` would replace it. */
   readonly keepsExisting?: boolean;
+  /**
+   * Whether it is a file that may grow meanwhile, as a log does: what it had at first is uploaded,
+   * with a warning.
+   */
+  readonly mayGrow?: boolean;
   /** How many bytes it is made from, where it is made when its turn comes. */
   readonly madeFrom?: number;
   /**
@@ -79,7 +87,8 @@ export function fileItem(
     Pick<UploadItem, "size" | "sha256" | "sha256From" | "contentType" | "followUp">
   > = {},
 ): UploadItem {
-  return { location, path, ...more, open: () => fileSource(path) };
+  const mayGrow = more.sha256 === undefined && GROWING.test(location.name);
+  return { location, path, ...more, mayGrow, open: () => fileSource(path, { mayGrow }) };
 }
 
 /**
@@ -165,11 +174,10 @@ async function uploadOne(
   options: UploadOptions,
 ): Promise<TransferResult> {
   const { location, path } = item;
-  const { show = String, signal } = options;
+  const { signal } = options;
   const asked = options.ifExists ?? "replace";
   const ifExists = asked === "replace" && item.keepsExisting ? "skip" : asked;
-  // What nobody will compare with need not be hashed.
-  const wanted = ifExists === "skip" && item.followUp === undefined ? "size" : "sha256";
+  const wanted = hashWanted(item, ifExists);
   if (!backend.writes && item.check !== undefined) {
     await item.check(signal);
     await backend.checkWrite?.(location, { signal });
@@ -180,6 +188,31 @@ async function uploadOne(
   const onMade = (bytes: number) =>
     options.onEvent?.({ type: "made", path, bytes, of: item.madeFrom });
   await using source = disposable(await item.open(signal, onMade));
+  try {
+    const result = await uploadBytes(backend, item, source, vacancies, { ...options, ifExists });
+    if (!item.mayGrow || source.changed?.() !== "grew") return result;
+    const grown =
+      `'${path}' grew during the upload: only its first ${source.size} bytes are uploaded`;
+    return { ...result, warnings: [...result.warnings, grown] };
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!(error instanceof RunOutputsError) || error.code !== "integrity") throw error;
+    const how = source.changed?.();
+    throw how === undefined ? error : changedError(path, how, error);
+  }
+}
+
+/** Uploads what an item has opened. */
+async function uploadBytes(
+  backend: StorageBackend,
+  item: UploadItem,
+  source: ByteSource,
+  vacancies: Vacancies,
+  options: UploadOptions & { readonly ifExists: IfExists },
+): Promise<TransferResult> {
+  const { location, path } = item;
+  const { show = String, ifExists, signal } = options;
+  const wanted = hashWanted(item, ifExists);
   // To skip what others write meanwhile, a list is too old where the storage does not watch over it.
   const isListed = ifExists === "replace" || backend.enforcesAbsence === true;
   if (isListed && await vacancies.isFree(location, signal)) {
@@ -223,6 +256,11 @@ async function uploadOne(
   }
   const ifAbsent = ifExists === "fail";
   return await send(backend, item, source, { sha256, ifAbsent, warnings }, options);
+}
+
+/** What nobody will compare with need not be hashed. */
+function hashWanted({ followUp }: UploadItem, ifExists: IfExists): "size" | "sha256" {
+  return ifExists === "skip" && followUp === undefined ? "size" : "sha256";
 }
 
 /** Hands the bytes to the storage. */
@@ -340,6 +378,7 @@ function disposable(source: ByteSource & Partial<AsyncDisposable>): ByteSource &
     size: source.size,
     sha256: source.sha256,
     path: source.path,
+    changed: () => source.changed?.(),
     open: (range, signal) => source.open(range, signal),
     [Symbol.asyncDispose]: async () => await source[Symbol.asyncDispose]?.(),
   };
