@@ -265,6 +265,7 @@ export {
 export { planPython, type PlanPythonOptions } from "./upload/python.ts";
 export { planTarballs, type PlanTarballsOptions } from "./upload/tarballs.ts";
 export { planTestReport, type PlanTestReportOptions } from "./upload/test_report.ts";
+export { removeLeft } from "./verify/remove_left.ts";
 export {
   isRepairable,
   renewParts,
@@ -275,6 +276,7 @@ export {
 export { verifyRun, type VerifyRunOptions } from "./verify/run.ts";
 export type { CheckedBy, ExpectedFile, Verdict, VerifiedFile } from "./verify/verified_file.ts";
 export type { ExportedFile } from "../runs/export_index.ts";
+export type { LeftFile } from "../runs/left_files.ts";
 export type { ManifestHead, ManifestRun, ManifestWriter, OutputFile } from "../runs/manifest.ts";
 export type { FileClaim, MergedFile } from "../runs/merge_parts.ts";
 export type { StillToCome, UnfinishedPart } from "../runs/unfinished_part.ts";

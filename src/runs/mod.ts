@@ -37,4 +37,5 @@ export {
 } from "./manifest.ts";
 export { type FileClaim, type MergedFile, mergeParts, type PartFiles } from "./merge_parts.ts";
 export { defaultPartName, type PartSubject } from "./part_name.ts";
+export type { LeftFile } from "./left_files.ts";
 export type { StillToCome, UnfinishedPart } from "./unfinished_part.ts";

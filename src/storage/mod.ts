@@ -31,7 +31,7 @@ export type {
   StorageBackend,
   WriteOptions,
 } from "./backend.ts";
-export { bytesSource, fileSource } from "./byte_source.ts";
+export { bytesSource, fileSource, type FileSourceOptions } from "./byte_source.ts";
 export type { CachedFile, ContentKey } from "./cache/cached_file.ts";
 export {
   ContentCache,

@@ -18,6 +18,7 @@ import {
   type ManifestWriter,
   type OutputFile,
 } from "../../runs/manifest.ts";
+import { type LeftFile, leftOf } from "../../runs/left_files.ts";
 import { claimPart } from "../../runs/part_claim.ts";
 import { pendingOf, type StillToCome, unlistedOf } from "../../runs/unfinished_part.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
@@ -211,6 +212,7 @@ export async function takeOver(
   let { head, files } = ours;
   let unlisted: readonly string[] = [];
   const pending = new Set(unread);
+  const left = new Map<string, LeftFile>();
   const claim = (before: ManifestHead) => unitesAll ? "unite" : claimPart(before, ours.head);
   // Whose the part was that was taken away counts, unless another one has come in its place.
   if (part === undefined && withdrawn !== undefined) {
@@ -222,7 +224,14 @@ export async function takeOver(
     const claimed = claim(before.head);
     if (claimed instanceof Error) return claimed;
     head = { ...head, ...unknownOf(before.head) };
-    if (claimed === "replace") continue;
+    for (const file of leftOf(before.head)) left.set(file.path, file);
+    if (claimed === "replace") {
+      const { run_attempt } = before.head.run;
+      for await (const { path, size, sha256 } of filesOf(run.backend, before, options)) {
+        left.set(path, { path, size, sha256, run_attempt });
+      }
+      continue;
+    }
     const pages = new Set([...before.head.pages ?? [], ...head.pages ?? []]);
     if (pages.size > 0) head = { ...head, pages: [...pages].sort() };
     files = await uniteWith(run, before, files, options);
@@ -234,10 +243,12 @@ export async function takeOver(
       if (!begun?.planned.has(path) || begun.before.has(path)) pending.add(path);
     }
   }
-  if (pending.size > 0) {
-    for await (const { path } of files) pending.delete(path);
-    for (const page of head.pages ?? []) pending.delete(page);
+  if (pending.size + left.size > 0) {
+    const there = (path: string) => [pending, left].forEach((paths) => paths.delete(path));
+    for await (const { path } of files) there(path);
+    for (const page of head.pages ?? []) there(page);
   }
+  if (left.size > 0) head = { ...head, left: [...left.values()] };
   return { head, files, pending: [...pending], unlisted };
 }
 
@@ -281,6 +292,6 @@ export function ownHead(mark: StoredPart | undefined): ManifestHead | undefined 
 /** Members of a part that this version does not know. */
 function unknownOf(head: ManifestHead): Partial<ManifestHead> {
   const { schema: _1, layout: _2, run: _3, part: _4, created_at: _5, tool: _6, ...more } = head;
-  const { writer: _7, pages: _8, pending: _9, unlisted: _10, ...unknown } = more;
+  const { writer: _7, pages: _8, pending: _9, unlisted: _10, left: _11, ...unknown } = more;
   return unknown;
 }

@@ -11,6 +11,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import { type ExpectedParts, parseExpected } from "../../runs/expected_parts.ts";
+import { type LeftFile, leftOf } from "../../runs/left_files.ts";
 import { broken, type ManifestHead, type OutputFile, twice } from "../../runs/manifest.ts";
 import { type MergedFile, mergeSorted, type PartFiles } from "../../runs/merge_parts.ts";
 import { PartReader } from "../../runs/part_reader.ts";
@@ -67,6 +68,8 @@ export interface RunManifest {
   readonly complete: boolean;
   /** The index pages that the parts name: paths relative to the run's prefix, sorted. */
   readonly pages: readonly string[];
+  /** The files that earlier attempts of the run have left, by path: no part has them any more. */
+  readonly left: ReadonlyMap<string, LeftFile>;
   /**
    * A part.
    *
@@ -96,6 +99,7 @@ export const NO_MANIFEST: RunManifest = {
   marks: [],
   complete: false,
   pages: [],
+  left: new Map(),
   part: () => undefined,
   async *files() {},
 };
@@ -180,6 +184,7 @@ export async function readOutputs(
     complete: expected !== undefined && expected.list.parts.length > 0 && missing.length === 0 &&
       !unfinished.some(isCopyMark),
     pages: [...pages].sort(compareKeys),
+    left: new Map(parts.flatMap(({ head }) => leftOf(head).map((file) => [file.path, file]))),
     files: () =>
       withoutPages(
         pages,

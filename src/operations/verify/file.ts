@@ -79,7 +79,19 @@ export class FileVerifier {
    * @returns The results, of the file first.
    * @throws The signal's reason.
    */
-  async verify({ file, sidecar }: FileAndSidecar): Promise<VerifiedFile[]> {
+  async verify(pair: FileAndSidecar): Promise<VerifiedFile[]> {
+    const { left } = this.#options.manifest;
+    return (await this.#verify(pair)).map((result) => {
+      const { verdict, path, size } = result;
+      const known = verdict === "extra" ? left.get(path) : undefined;
+      if (known === undefined || known.size !== size) return result;
+      const { run_attempt: attempt } = known;
+      const which = attempt === undefined ? "an earlier attempt" : `attempt ${attempt}`;
+      return { ...result, verdict: "left", reason: `left by ${which} of the run` };
+    });
+  }
+
+  async #verify({ file, sidecar }: FileAndSidecar): Promise<VerifiedFile[]> {
     if (sidecar === undefined) return file === undefined ? [] : [await this.#file(file)];
     const read = await this.#sidecar(sidecar, file);
     if (file === undefined) {

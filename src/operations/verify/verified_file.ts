@@ -17,6 +17,7 @@ import { plural } from "../../layout/words.ts";
  * - `wrong-size`, `wrong-hash`: it is there with other content.
  * - `failed`: it could not be checked; `error` tells why.
  * - `extra`: no part of the run's manifest names it.
+ * - `left`: no part names it any more, but one says that an earlier attempt of the run has left it.
  * - `unchecked`: nothing tells what it should be.
  * - `made`: an index page or a part of the manifest, which uploads make anew and nothing tells of.
  */
@@ -27,6 +28,7 @@ export type Verdict =
   | "wrong-hash"
   | "failed"
   | "extra"
+  | "left"
   | "unchecked"
   | "made";
 
@@ -71,7 +73,7 @@ export interface VerifiedFile {
   readonly conflicts: readonly string[];
   /** Of a file that is wrong, missing or failed: one line that says so. */
   readonly error?: RunOutputsError;
-  /** Of one that is `unchecked`: why, so that it reads after the path. */
+  /** Of one that is `unchecked` or `left`: why, so that it reads after the path. */
   readonly reason?: string;
 }
 

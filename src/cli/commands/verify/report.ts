@@ -18,6 +18,7 @@ const WORDS: Readonly<Record<Verdict, string>> = {
   "wrong-hash": "with checksum mismatch",
   "failed": "failed",
   "extra": "extra",
+  "left": "left by an earlier attempt",
   "unchecked": "not checked",
   "made": "skipped (index pages and manifest, regenerated on upload)",
 };
@@ -81,6 +82,7 @@ export class VerifyReport {
     if (checkedBy !== undefined) this.checkedBy[checkedBy]++;
     if (conflicts.length > 0) this.conflicts.push(file);
     if (file.error !== undefined) this.problems.push(file);
+    else if (verdict === "left") this.others.push(file);
     else if (verdict === "extra" || verdict === "unchecked") {
       if (this.#strict) this.problems.push({ ...file, error: strictError(file) });
       else this.others.push(file);
@@ -124,12 +126,14 @@ export function exitCodeOfVerify(
  * @param repairs The results of repairs, if any.
  * @param missing The missing parts.
  * @param output Receives the messages.
+ * @param removes Whether files of earlier attempts are deleted.
  */
 export function tellVerified(
   report: VerifyReport,
   repairs: Repairs,
   missing: readonly string[],
   output: Output,
+  removes = false,
 ): void {
   for (const { path, parts, conflicts } of report.conflicts) {
     output.warn(
@@ -155,6 +159,8 @@ export function tellVerified(
     );
   };
   note("extra", "not listed in the outputs manifest");
+  const hint = removes ? "" : "; 'verify --remove-left' deletes them";
+  note("left", `left by an earlier attempt of the run${hint}`);
   note("unchecked", "not checked, no known checksum");
 }
 

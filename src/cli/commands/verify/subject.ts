@@ -32,6 +32,7 @@ export interface VerifyCommandOptions extends ReadCommandOptions {
   readonly strict?: boolean;
   readonly repair?: boolean;
   readonly from?: string;
+  readonly removeLeft?: boolean;
   readonly dryRun?: boolean;
   readonly printSums?: boolean;
   readonly concurrency?: number;
@@ -68,7 +69,7 @@ export async function openSubject(
   output: Output,
   signal: AbortSignal,
 ): Promise<VerifySubject> {
-  const { manifest: isWanted, repair } = options;
+  const { manifest: isWanted, repair, removeLeft } = options;
   const stagingDir = stagingDirOf(options, io);
   using opened = new DisposableStack();
   const rootOf = () =>
@@ -100,7 +101,7 @@ export async function openSubject(
     : await openDirectory(options.from, "copy", output);
   const from = copy && { backend: copy.backend, show: copy.show, root: new RunDirectory() };
   const storage = opened.use(
-    repair && stagingDir === undefined
+    (repair || removeLeft) && stagingDir === undefined
       ? await openForUpload(options, named.root(), io, output)
       : await openForReading(options, io, output),
   );
@@ -120,7 +121,7 @@ export async function openSubject(
  */
 export function checkOptions(
   dir: string | undefined,
-  { repair, from, dryRun, printSums, json }: VerifyCommandOptions,
+  { repair, removeLeft, from, dryRun, printSums, json, manifest }: VerifyCommandOptions,
   isGiven: (name: string) => boolean,
 ): void {
   const refuse = (message: string) => {
@@ -128,7 +129,13 @@ export function checkOptions(
   };
   if (printSums && json) refuse("Cannot use --print-sums with --json: the list is text");
   if (printSums && repair) refuse("Cannot use --print-sums with --repair: repair first");
-  if (dryRun && !repair) refuse("Cannot use --dry-run without --repair: nothing is written");
+  if (dryRun && !repair && !removeLeft) {
+    refuse("Cannot use --dry-run without --repair or --remove-left: nothing is written");
+  }
+  if (removeLeft && printSums) refuse("Cannot use --remove-left with --print-sums: choose one");
+  if (removeLeft && !manifest) {
+    refuse("Cannot use --remove-left with --no-manifest: the manifest lists these files");
+  }
   if (from !== undefined && !repair) refuse("Cannot use --from without --repair");
   if (from !== undefined && dir !== undefined) {
     refuse(`Cannot use --from with a directory: '${dir}' is repaired from the run in storage`);

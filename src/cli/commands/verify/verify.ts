@@ -7,6 +7,7 @@
 import { checkKinds } from "../../kinds.ts";
 import { Argument, Command, Option } from "commander";
 import { RunOutputsError } from "../../../errors/error.ts";
+import type { TransferResult } from "../../../storage/transfer/transfer.ts";
 import type { VerifiedFile } from "../../../operations/verify/verified_file.ts";
 import type { Context } from "../../context.ts";
 import { manifestJson, tellUnfinished } from "../../run_manifest.ts";
@@ -59,7 +60,8 @@ export function verifyCommand(context: Context): Command {
     .addOption(
       new Option("--from <dir>", "repair a run in storage from this directory with its files"),
     )
-    .option("-n, --dry-run", "with --repair: print what would be replaced")
+    .option("--remove-left", "delete files that an earlier attempt of the run left")
+    .option("-n, --dry-run", "with --repair or --remove-left: print what would be done")
     .addOption(noManifest())
     .addOption(concurrency("the number of concurrent files (default: 16, with --quick 32)"))
     .addHelpText(
@@ -125,10 +127,13 @@ Examples:
       sums?.tellEscaped(output);
 
       const repairs = await repair(report, subject, { context, options, output, signal });
-      tellVerified(report, repairs, missing, output);
+      const removed = options.removeLeft
+        ? await removeLeftFiles(report, subject, { options, output, signal })
+        : [];
+      tellVerified(report, repairs, missing, output, options.removeLeft);
       await tellUnfinished(manifest, (message) => output.error(`Unfinished: ${message}`));
       const passedOver = tellPassedOver(storage, "verify", where, output);
-      tellTrouble([...repairs?.values() ?? []], output);
+      tellTrouble([...repairs?.values() ?? [], ...removed], output);
       const lines = [
         ...verifyLines(report, repairs, output),
         verifySummary(report),
@@ -146,14 +151,38 @@ Examples:
             dry_run: options.dryRun ?? false,
             manifest: manifestJson(manifest),
             passed_over: passedOver,
+            ...options.removeLeft && { removed: removed.filter(isDone).map(({ path }) => path) },
             ...verifyJson(report, repairs),
           }),
           () => lines,
         );
       }
-      context.setExitCode(exitCodeOfVerify(report, lacking + passedOver, repairs));
+      const stayed = removed.filter((result) => !isDone(result)).length;
+      context.setExitCode(exitCodeOfVerify(report, lacking + passedOver + stayed, repairs));
     },
   );
+}
+
+/** With `--remove-left`, deletes what earlier attempts have left. */
+async function removeLeftFiles(
+  report: VerifyReport,
+  place: VerifySubject,
+  { options: { dryRun, concurrency }, output, signal }: {
+    readonly options: VerifyCommandOptions;
+    readonly output: Output;
+    readonly signal: AbortSignal;
+  },
+): Promise<TransferResult[]> {
+  const { removeLeft } = await import("../../../operations/verify/remove_left.ts");
+  const results = await removeLeft(report.others, place, { dryRun, concurrency, signal });
+  for (const { path } of results.filter(isDone)) {
+    output.note(`${dryRun ? "would delete" : "deleted"} ${path}`);
+  }
+  return results;
+}
+
+function isDone({ outcome }: TransferResult): boolean {
+  return outcome !== "failed";
 }
 
 /** With `--repair`, repairs what can be repaired. */

@@ -388,3 +388,42 @@ Deno.test("exitCodeOfVerify(): wrong bytes count most; a reason alone is told by
   assert.equal(codeOf([wrong], 1, repaired("written")), 7);
   assert.equal(codeOf([wrong], 0, repaired("planned")), 6);
 });
+
+Deno.test("verify: files that an earlier attempt left are told apart, and --remove-left deletes them", async () => {
+  await using temp = await tempDir();
+  const [files, staging] = ["files", "staging"].map((name) => join(temp.path, name));
+  const attempt = async (number: number, tree: Record<string, string>) => {
+    await writeTree(files, tree);
+    const env = { GITHUB_RUN_ATTEMPT: `${number}`, GITHUB_RUN_ID: "123", GITHUB_JOB: "test" };
+    const upload = ["upload", "files", files, "--to", "reports", "--part", "p", "-q"];
+    await runs(0, [...upload, "--output-dir", staging, ...RUN], env);
+    await Deno.remove(files, { recursive: true });
+  };
+  await attempt(1, { "a.txt": "a", "b.txt": "b", "c.txt": "c" });
+  // Another content: the part of attempt 1 is withdrawn before it is replaced.
+  await attempt(2, { "a.txt": "a of 2" });
+  await attempt(3, { "a.txt": "a of 2", "c.txt": "c" });
+  const run = join(staging, "123-linux");
+  await writeTree(run, { "reports/unknown.txt": "?" });
+  const args = ["verify", "--staging-dir", staging, ...RUN];
+  const found = async (code: number, ...more: string[]) => {
+    const { files } = await runJson(code, [...args, ...more]);
+    return files.map(({ path, verdict, reason }: Record<string, string>) =>
+      [path, verdict, reason].join(" ").trim()
+    );
+  };
+  const left = "reports/b.txt left left by attempt 1 of the run";
+  assert.deepEqual(await found(0), [left, "reports/unknown.txt extra"]);
+  assert.deepEqual(await found(6, "--strict"), [left, "reports/unknown.txt extra"]);
+  await Deno.remove(join(run, "reports/unknown.txt"));
+  const { err } = await runs(0, [...args, "--strict"]);
+  assert.match(err, /1 file left by an earlier attempt of the run; 'verify --remove-left' .*: rep/);
+  const before = await snapshot(staging);
+  const dry = await runs(0, [...args, "--remove-left", "--dry-run"]);
+  assert.match(dry.err, /would delete reports\/b\.txt/);
+  assert.deepEqual(await snapshot(staging), before);
+  assert.deepEqual((await runJson(0, [...args, "--remove-left"])).removed, ["reports/b.txt"]);
+  assert.deepEqual(await found(0), []);
+  await Deno.stat(join(run, "reports/c.txt"));
+  await refused([...args, "--remove-left", "--no-manifest"], ["--remove-left"]);
+});

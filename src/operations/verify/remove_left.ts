@@ -1,0 +1,46 @@
+/**
+ * The removal of files that an earlier attempt of a run has left.
+ *
+ * @module
+ */
+
+import { RunOutputsError } from "../../errors/error.ts";
+import { transferAll, type TransferResult } from "../../storage/transfer/transfer.ts";
+import type { RepairOptions, RepairPlace } from "./repair.ts";
+import type { VerifiedFile } from "./verified_file.ts";
+
+/**
+ * Deletes the files that an earlier attempt of a run has left: those of the verdict `left`, if they
+ * are still what was verified.
+ *
+ * @param files The files, as the verification told of them; others are not touched.
+ * @param place The run.
+ * @param options Dry run, concurrency, a signal.
+ * @returns What became of each: `written` for one that is deleted, `planned` in a dry run, or `failed`
+ * with the reason.
+ * @throws The signal's reason.
+ */
+export async function removeLeft(
+  files: readonly VerifiedFile[],
+  { backend, show = String }: RepairPlace,
+  options: RepairOptions = {},
+): Promise<TransferResult[]> {
+  const { dryRun = false, signal } = options;
+  const left = files.filter(({ verdict }) => verdict === "left");
+  const remove = async (
+    { location, path, etag, size }: VerifiedFile,
+  ): Promise<TransferResult[]> => {
+    const now = await backend.stat(location, { signal });
+    if (now.etag !== etag) {
+      throw new RunOutputsError("conflict", "it was replaced since it was verified");
+    }
+    if (!dryRun) await backend.delete(location, { signal });
+    return [{ location, path, size, outcome: dryRun ? "planned" : "written", warnings: [] }];
+  };
+  return await transferAll(left, remove, ({ location, path, size }, cause): TransferResult => {
+    const code = cause instanceof RunOutputsError ? cause.code : "failed";
+    const message = `Cannot delete ${show(location)}: ${cause.message}`;
+    const error = new RunOutputsError(code, message, { cause });
+    return { location, path, size, outcome: "failed", warnings: [], error };
+  }, options);
+}
