@@ -82,7 +82,14 @@ export function checkBucket(field: string, value: string): string {
     typeof value !== "string" || !/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(value) ||
     value.includes("..") || /^\d+\.\d+\.\d+\.\d+$/.test(value)
   ) {
-    throw invalid(field, value, "a bucket's name: 3 to 63 of a-z, 0-9, '-' and '.'");
+    const named = /^s3:\/\/([a-z0-9.-]+)(?:\/|$)/.exec(value)?.[1];
+    throw invalid(
+      field,
+      value,
+      named === undefined
+        ? "a bucket's name: 3 to 63 of a-z, 0-9, '-' and '.'"
+        : `the bucket's name alone: ${named}`,
+    );
   }
   return value;
 }

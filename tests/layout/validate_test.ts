@@ -34,6 +34,9 @@ Deno.test("checkBucket(): refuses names that S3 cannot have", () => {
   for (const bad of ["", "ab", "A-b", "a_b", "-ab", "a..b", "192.168.0.1", "a".repeat(64)]) {
     assertInvalid(() => checkBucket("bucket", bad), "bucket");
   }
+  for (const uri of ["s3://name", "s3://name/", "s3://name/1-linux/a"]) {
+    assertInvalid(() => checkBucket("bucket", uri), "the bucket's name alone: name");
+  }
   assert.equal(checkBucket("bucket", "therock-ci-artifacts"), "therock-ci-artifacts");
 });
 

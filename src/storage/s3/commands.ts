@@ -64,11 +64,14 @@ export class Commands implements Disposable {
   }
 
   #create(region: string, credentials: StaticCredentials | undefined): S3Client {
-    const { endpoint } = this.#settings;
+    const { endpoint, variant } = this.#settings;
     return new S3Client({
       region,
       endpoint: endpoint?.href,
       forcePathStyle: endpoint !== undefined,
+      // The SDK takes no variant of a server that is named.
+      useFipsEndpoint: endpoint === undefined && variant.fips,
+      useDualstackEndpoint: endpoint === undefined && variant.dualStack,
       maxAttempts: 1,
       systemClockOffset: this.#transport.clockOffset,
       requestChecksumCalculation: "WHEN_REQUIRED",

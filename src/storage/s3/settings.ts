@@ -8,6 +8,7 @@
 import { invalid, RunOutputsError } from "../../errors/error.ts";
 import { diskError } from "../../errors/disk.ts";
 import type { RetryPolicy } from "../retry.ts";
+import { amazonDomain, type HostVariant } from "./amazon_host.ts";
 import { type Profile, readProfile } from "./shared_config.ts";
 
 /** Where the buckets of the system that is served are. */
@@ -97,6 +98,8 @@ export interface S3Settings extends S3BackendOptions {
   readonly shared: Readonly<Record<string, string | undefined>>;
   /** The server that was named, if any. */
   readonly endpoint?: URL;
+  /** Which of Amazon's hosts is asked, if no server was named. */
+  readonly variant: { readonly fips: boolean; readonly dualStack: boolean };
   /** Whether the region was asked for by the option, and so stands above what we know. */
   readonly regionIsExplicit: boolean;
   /** The region to start with. */
@@ -140,18 +143,20 @@ export async function readSettings(options: S3BackendOptions): Promise<S3Setting
   const endpoint = options.endpointUrl ?? configuredEndpoint(env, shared);
   readRegion([[`sso_region of profile '${profile ?? "default"}'`, shared.sso_region]]);
   const partSize = positive("part size", options.partSize ?? DEFAULTS.partSize);
+  const region = readRegion([
+    ["region", options.region],
+    ["AWS_REGION", env("AWS_REGION")],
+    ["AWS_DEFAULT_REGION", env("AWS_DEFAULT_REGION")],
+    [`region of profile '${profile ?? "default"}'`, shared.region],
+  ]) ?? HOME_REGION;
   return {
     ...options,
     env,
     profile,
     shared,
     endpoint: endpoint === undefined ? undefined : parseEndpoint(endpoint),
-    region: readRegion([
-      ["region", options.region],
-      ["AWS_REGION", env("AWS_REGION")],
-      ["AWS_DEFAULT_REGION", env("AWS_DEFAULT_REGION")],
-      [`region of profile '${profile ?? "default"}'`, shared.region],
-    ]) ?? HOME_REGION,
+    region,
+    variant: readVariant(env, shared, region),
     regionIsExplicit: options.region !== undefined,
     caBundle: await readCaBundle(env("AWS_CA_BUNDLE") ?? shared.ca_bundle),
     requestChecksums: whenSupported(
@@ -203,6 +208,21 @@ function readRegion(
   const [source, value] = sources.find(([, value]) => value) ?? [];
   if (value === undefined || isRegion(value)) return value;
   throw invalid(source!, value, "lower-case letters, digits and '-', such as us-east-2");
+}
+
+function readVariant(env: Env, shared: Profile, region: string): HostVariant {
+  const fips = isTrue("AWS_USE_FIPS_ENDPOINT", env, shared.use_fips_endpoint);
+  const dualStack = isTrue("AWS_USE_DUALSTACK_ENDPOINT", env, shared.use_dualstack_endpoint);
+  if (fips && amazonDomain(region) === "amazonaws.com.cn") {
+    throw invalid("AWS_USE_FIPS_ENDPOINT", "true", `false: ${region} has no FIPS endpoints`);
+  }
+  return { fips, dualStack };
+}
+
+function isTrue(name: string, env: Env, configured: string | undefined): boolean {
+  const value = env(name) ?? configured ?? "false";
+  if (!/^(?:true|false)$/i.test(value)) throw invalid(name, value, "true or false");
+  return value.toLowerCase() === "true";
 }
 
 /** The server that environment or profile name, unless they also say to ignore that. */

@@ -8,6 +8,7 @@ import { createHash, createHmac } from "node:crypto";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { RunOutputsError } from "../../errors/error.ts";
 import { type OutputLocation, uriEncodeKey } from "../../layout/output_location.ts";
+import { amazonDomain, amazonHost } from "./amazon_host.ts";
 import { Credentials } from "./credentials.ts";
 import { describeSkew, failureOf, isSkewed, type S3Context, s3Error, S3Failure } from "./errors.ts";
 import type { RawRequest, S3Request, S3Response } from "./request.ts";
@@ -68,7 +69,8 @@ export class Transport implements Disposable {
    * @returns Its URL, without anything secret.
    */
   publicUrl(location: OutputLocation): string {
-    if (this.#settings.endpoint === undefined) return location.httpsUrl;
+    const isPlain = amazonDomain(this.region(location.bucket)) === "amazonaws.com";
+    if (this.#settings.endpoint === undefined && isPlain) return location.httpsUrl;
     const { origin, pathname } = this.#url(location.bucket, location.key);
     return origin + pathname;
   }
@@ -242,6 +244,8 @@ export class Transport implements Disposable {
       s3Code === "AuthorizationHeaderMalformed" ||
       s3Code === "IllegalLocationConstraintException" || s3Code === "PermanentRedirect";
     if (!elsewhere || region === undefined || region === this.region(bucket)) return false;
+    // Credentials are of one part of Amazon; another one has no use for them.
+    if (amazonDomain(region) !== amazonDomain(this.region(bucket))) return false;
     this.#regions.set(bucket, region);
     return true;
   }
@@ -252,7 +256,7 @@ export class Transport implements Disposable {
     if (endpoint !== undefined) {
       return new URL(`${endpoint.href.replace(/\/+$/, "")}/${bucket}${path}`);
     }
-    const host = `s3.${this.region(bucket)}.amazonaws.com`;
+    const host = amazonHost(this.region(bucket), this.#settings.variant);
     // The certificate's wildcard covers one label.
     return bucket.includes(".")
       ? new URL(`https://${host}/${bucket}${path}`)
