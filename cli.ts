@@ -9,6 +9,7 @@
  */
 
 import { main } from "./src/cli/main.ts";
+import { proxyChanges } from "./src/cli/proxies.ts";
 import { systemIo } from "./src/cli/terminal/io.ts";
 
 /**
@@ -17,6 +18,11 @@ import { systemIo } from "./src/cli/terminal/io.ts";
  * @returns Never.
  */
 export async function run(): Promise<never> {
+  const changes = proxyChanges((name) => Deno.env.get(name));
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === undefined) Deno.env.delete(name);
+    else Deno.env.set(name, value);
+  }
   Deno.exit(await main(Deno.args, systemIo()));
 }
 

@@ -122,6 +122,23 @@ for (const scheme of ["https", "http"] as const) {
   });
 }
 
+for (const hosts of ["*", "127.0.0.1:PORT", "example.com *"]) {
+  Deno.test(`network: NO_PROXY=${hosts} is understood as by other programs`, async () => {
+    await using w = await world();
+    const ended = startProxy({ names: {} });
+    await ended[Symbol.asyncDispose]();
+    const { port } = new URL(w.s3.url);
+    const ran = await finish(LIST, {
+      ...w.env,
+      AWS_ENDPOINT_URL_S3: w.s3.url,
+      HTTP_PROXY: `http://127.0.0.1:${ended.port}`,
+      NO_PROXY: hosts.replace("PORT", port),
+    });
+    assert.equal(ran.code, 3, ran.stderr);
+    assert(w.s3.requests.length > 0);
+  });
+}
+
 Deno.test("network: a proxy that lets nobody through, or is not there, is one line, exit 5", async () => {
   await using w = await world();
   const { port } = w.tls;
@@ -133,7 +150,9 @@ Deno.test("network: a proxy that lets nobody through, or is not there, is one li
   for (const proxy of [ended, closed, unknowing]) {
     const ran = await finish(LIST, { ...env, HTTPS_PROXY: `http://127.0.0.1:${proxy.port}` });
     assert.match(ran.stderr, ONE_LINE);
-    assert.match(ran.stderr, /HTTPS_PROXY/);
+    // The server can't be blamed for what its proxy does.
+    const named = `the proxy 127.0.0.1:${proxy.port} of $HTTPS_PROXY`;
+    assert(ran.stderr.includes(named) && ran.stderr.includes(`${S3} to NO_PROXY`), ran.stderr);
     assert.equal(ran.code, 5, ran.stderr);
   }
 });

@@ -8,6 +8,7 @@ import { type ErrorCode, RunOutputsError } from "../../errors/error.ts";
 import { networkReason, networkText, shorten } from "../../errors/network.ts";
 import { missingPermission } from "../../errors/permission.ts";
 import type { RetryAdvice } from "../retry.ts";
+import type { Proxy } from "./proxy.ts";
 import { isRegion } from "./settings.ts";
 import { StalledError } from "./watchdog.ts";
 
@@ -59,6 +60,8 @@ export interface S3Context {
   readonly target: string;
   /** The server's host. */
   readonly host: string;
+  /** The proxy that requests to the host go through, if any. */
+  readonly proxy?: Proxy;
   /** Whether the request carried a signature. */
   readonly signed: boolean;
   /** How far its time was ahead of our clock, in milliseconds. Default: 0. */
@@ -176,6 +179,14 @@ function explain(context: S3Context, error: unknown): Explanation {
   // `fetch` throws TypeErrors for all that goes wrong on the way.
   if (error instanceof TypeError || isNetworkError(error)) {
     const reason = networkReason(error as Error);
+    const { proxy, host } = context;
+    if (proxy !== undefined && isConnectError(error) && !/certificate/i.test(reason)) {
+      return {
+        code: "transient",
+        reason: `${reason} (the proxy ${proxy.host} of $${proxy.variable}); check it, or add ` +
+          `${host.replace(/:\d+$/, "")} to NO_PROXY`,
+      };
+    }
     const advice = /certificate/i.test(reason)
       ? "set AWS_CA_BUNDLE to a file of additional trusted certificates"
       : reason.endsWith("speak TLS")
@@ -183,7 +194,7 @@ function explain(context: S3Context, error: unknown): Explanation {
       : `check the network${
         isConnectError(error) ? ", --endpoint-url and HTTPS_PROXY" : ""
       } and try again`;
-    return { code: "transient", reason: `${reason} (${context.host}); ${advice}` };
+    return { code: "transient", reason: `${reason} (${host}); ${advice}` };
   }
   if (error instanceof Error && /credential/i.test(error.name)) {
     return { code: "unauthenticated", reason: `no usable credentials: ${oneLine(error.message)}` };

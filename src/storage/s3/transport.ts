@@ -11,6 +11,7 @@ import { type OutputLocation, uriEncodeKey } from "../../layout/output_location.
 import { amazonDomain, amazonHost } from "./amazon_host.ts";
 import { Credentials } from "./credentials.ts";
 import { describeSkew, failureOf, isSkewed, type S3Context, s3Error, S3Failure } from "./errors.ts";
+import { proxyFor } from "./proxy.ts";
 import type { RawRequest, S3Request, S3Response } from "./request.ts";
 import { HOME_REGION, type S3Settings, type StaticCredentials } from "./settings.ts";
 import { Watchdog } from "./watchdog.ts";
@@ -150,8 +151,10 @@ export class Transport implements Disposable {
           }
         }
         const target = location.s3Uri;
-        const host = this.host(location.bucket);
-        const context: S3Context = { action, target, host, signed, clockOffset };
+        const url = this.#url(location.bucket, "");
+        const proxy = proxyFor(url, this.#settings.env);
+        const { host } = url;
+        const context: S3Context = { action, target, host, proxy, signed, clockOffset };
         throw s3Error(context, error, signal);
       }
     }
