@@ -1,5 +1,5 @@
 /**
- * Index pages that the bucket's server writes after each upload, in place of ours.
+ * Index pages that the bucket's server writes after each upload, replacing ours.
  *
  * @module
  */

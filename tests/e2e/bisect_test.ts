@@ -195,7 +195,10 @@ Deno.test({
     }
     const busy = await finish(["bisect", "good", ...b.at], b.env);
     assert.equal(busy.code, 1);
-    assert.match(busy.stderr, /^error: Cannot work on [^\n]*another process does[^\n]*\n$/);
+    assert.match(
+      busy.stderr,
+      /^error: Cannot use the bisect [^\n]*another process is using it[^\n]*\n$/,
+    );
     program.kill("SIGINT");
     const { code } = await program.output();
     assert.equal(code, 130);

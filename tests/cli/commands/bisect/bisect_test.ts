@@ -104,7 +104,10 @@ test(
   async (s) => {
     const { out, err } = await runs(0, s.start, s.env);
     assert.equal(await numberIn(out.trimEnd()), 3);
-    assert.match(err, /note: \w{10} can't be tested: .*run 1004: nothing of it .*\(change 4\)\n/);
+    assert.match(
+      err,
+      /note: \w{10} can't be tested: .*run 1004: no outputs of it .*\(change 4\)\n/,
+    );
     const { err: told } = await runs(0, ["bisect", "good", ...s.at], s.env);
     const { out: end } = await runs(7, ["bisect", "bad", sha(6), ...s.at], s.env);
     assert.match(told, /can't be tested: multi_arch_ci\.yml has no run for it \(change 5\)\n/);
@@ -112,7 +115,7 @@ test(
     assert.match(title, /^The first bad commit is one of these 3;/);
     assert.match(
       lines[0],
-      new RegExp(`^  ${sha(4).slice(0, 10)}  change 4 \\(.*run 1004: nothing of it`),
+      new RegExp(`^  ${sha(4).slice(0, 10)}  change 4 \\(.*run 1004: no outputs of it`),
     );
     assert.match(lines[1], /change 5 \(multi_arch_ci\.yml has no run for it\)$/);
     assert.match(lines[2], /change 6 \(bad\)$/);
@@ -153,8 +156,8 @@ test("bisect start: what can't be is refused before anything is kept", async (s)
   const refuse = (args: readonly string[], texts: string[], code = 2) =>
     refused(args, texts, { code, env: s.env });
   await refuse(args("main", "main"), ["same commit"]);
-  await refuse(args("main", "v1"), ["is before the good one"]);
-  await refuse(args("nope", "main"), ["The good end", "nope"], 3);
+  await refuse(args("main", "v1"), ["is an ancestor of the good one"]);
+  await refuse(args("nope", "main"), ["The good commit", "nope"], 3);
   await refuse(args("", "main"), ["--good"]);
   await refuse(s.start.filter((arg) => !["--bad", "main"].includes(arg)), ["--bad <commit>"]);
   await refuse([...s.start, "--flatten", "--bootstrap"], ["--flatten", "--bootstrap"]);
