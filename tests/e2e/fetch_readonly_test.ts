@@ -104,7 +104,7 @@ test(
       const { code, stderr } = await finishOrdinary([...f.args, ...more]);
       assert.match(
         stderr,
-        /^warning: Cannot remove '[^\n]*left-\d'[^\n]*; what was fetched is in place, and[^\n]*\n$/,
+        /^warning: Cannot remove '[^\n]*left-\d'[^\n]*; the fetched files are in place, and[^\n]*\n$/,
       );
       assert.equal(code, 0);
       assert.deepEqual(await names(work), ["left-1", "left-2", "lock"]);

@@ -116,7 +116,7 @@ Deno.test({
     for (const [code, read] of reads) {
       const result = await finish(read);
       assert.equal(result.code, code, result.stderr);
-      assert.match(result.stderr, /an upload of (?:the part )?artifacts\.[0-9a-f]{8} /);
+      assert.match(result.stderr, /upload of (?:part )?artifacts\.[0-9a-f]{8} /);
     }
     const again = await finish(args);
     assert.equal(again.code, 0, again.stderr);

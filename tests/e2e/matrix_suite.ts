@@ -93,7 +93,7 @@ export function matrixSuite(name: string, open: () => Promise<Target>): void {
     assert.match(
       refused.stderr,
       new RegExp(
-        `upload of the part ${parts[KILLED]} .*pending: ${names(KILLED).join(", ")}`,
+        `upload of part ${parts[KILLED]} .*pending: ${names(KILLED).join(", ")}`,
       ),
     );
 

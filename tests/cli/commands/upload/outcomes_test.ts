@@ -313,8 +313,8 @@ test("upload artifacts: what is wrong with an artifact is a failure, not wrong u
   await writeTree(artifacts, { "x_lib_generic/stage/x": "x" });
   await fails(
     "Cannot pack",
-    "it has no artifact_manifest.txt, so it is not a whole artifact: list its directories there, one " +
-      "relative path a line",
+    "it has no artifact_manifest.txt, so it is not a complete artifact: list its directories there, one " +
+      "relative path per line",
   );
   await writeTree(artifacts, { "x_lib_generic/artifact_manifest.txt": "../x\n" });
   await fails("Cannot pack", "line 1");
@@ -352,7 +352,7 @@ for (const status of ["failure", "cancelled"]) {
         const { out, err } = await runs(0, [...args, "--job-status", status, "--json"]);
         assert.match(
           err,
-          new RegExp(`^note: skipped '${dir}.*: not there, .* status is ${status}$`, "m"),
+          new RegExp(`^note: skipped '${dir}.*: not found, .* status is ${status}$`, "m"),
         );
         const { files, notes } = JSON.parse(out);
         assert.deepEqual(files, []);

@@ -143,7 +143,10 @@ test("upload files: a page of the run's own is refused, its place too", async (d
   await writeTree(join(dir, "rep"), { "index.html": "mine", "a.txt": "a" });
   const args = ["upload", "files", join(dir, "rep"), "--output-dir", join(dir, "s"), ...RUN];
   const { err } = await runs(2, [...args, "--to", "."]);
-  assert.match(err, /^error: Cannot upload '.*index\.html' to .*: that is a page of the run's own/);
+  assert.match(
+    err,
+    /^error: Cannot upload '.*index\.html' to .*: that is an index page of the run/,
+  );
   await assert.rejects(Deno.stat(join(dir, "s")), Deno.errors.NotFound);
   await runs(0, [...args, "--to", ".", "--exclude", "index.html"]);
   await runs(0, [...args, "--to", "reports"]);
