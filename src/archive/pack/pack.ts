@@ -66,7 +66,7 @@ const sharedPool = new PackPool();
  * @param members What goes in, in this order.
  * @param options Compression, level, times, a signal.
  * @returns The archive's bytes. Leaving the loop early stops the work and closes all files.
- * @throws {RunOutputsError} While the bytes are asked for: `integrity`, if a file changes its size
+ * @throws {RunOutputsError} While the bytes are asked for: `failed`, if a file changes its size
  * meanwhile; `invalid`, for a level that the compression does not have; `failed`, if this runtime
  * has no zstd; or what the disk says.
  */

@@ -65,7 +65,7 @@ export function* cutTar(records: Iterable<TarRecord>, size: number): Generator<T
  * @param piece The piece.
  * @param buffer Is filled again and again.
  * @returns Full buffers, and a last one that may be not; each is valid until the next is asked for.
- * @throws {RunOutputsError} `integrity`, if a file does not have its size any more; or what the disk
+ * @throws {RunOutputsError} `failed`, if a file does not have its size any more; or what the disk
  * says.
  */
 export function* readPiece(piece: TarPiece, buffer: Uint8Array): Generator<Uint8Array> {
