@@ -4,12 +4,32 @@
  * @module
  */
 
-import { Option } from "commander";
+import { type Command, Option } from "commander";
 import { diskError } from "../errors/disk.ts";
 import type { BuildTopology } from "../layout/build_topology.ts";
+import { chosen, WHICH } from "./selection.ts";
 
 /** Where a build has its topology. */
 const STANDARD = "BUILD_TOPOLOGY.toml";
+
+/** The values of the options that select artifacts by stage. */
+export interface StageOptions {
+  readonly stage?: readonly string[];
+  readonly topology?: string;
+}
+
+/**
+ * Adds `--stage` and `--topology` to a command that selects artifacts of a run.
+ *
+ * @param command The command.
+ * @param what What the stages do with the artifacts: `need` or `produce`.
+ * @returns The command.
+ */
+export function withStageOptions(command: Command, what: "need" | "produce"): Command {
+  return command
+    .addOption(chosen("--stage <names>", `artifacts that these stages of a build ${what}`))
+    .addOption(topology().helpGroup(WHICH));
+}
 
 /** `--topology` */
 export function topology(more = ` (default: ${STANDARD})`): Option {

@@ -28,7 +28,8 @@ interface Archive {
 /**
  * Chooses artifacts. Of one in both compressions the `.tar.zst` is taken. With groups or targets,
  * generic artifacts are taken beside those for any of them; groups and targets without artifacts of
- * their own are noted. A run that has only generic artifacts so far gives those.
+ * their own are noted. A run that has only generic artifacts so far gives those. With names, groups
+ * and targets are looked for among the artifacts of these names.
  *
  * A glob is compared with the name of the archive and with the artifact's own, which has no ending;
  * one without wildcards may leave out the target too.
@@ -38,8 +39,8 @@ interface Archive {
  * @returns The chosen names, and what to note.
  * @throws {RunOutputsError} `not_found`: the run has artifacts for some GPUs, but for none of the
  * groups and targets (with `requireEach`: not for each of them); a component or, unless
- * `allowNoMatch`, a pattern chooses nothing; all of them together do. `invalid`: a pattern or a
- * target is none.
+ * `allowNoMatch`, a pattern chooses nothing; the run has none of the names; all of them together
+ * choose nothing. `invalid`: a pattern or a target is none.
  *
  * @example
  * ```ts
@@ -58,7 +59,8 @@ export function selectArtifacts(
 ): ArtifactChoice {
   const archives = preferZst(names).map((name) => ({ name, artifact: ArtifactName.parse(name) }));
   const requests = requestsOf(selection);
-  const notes = missingRequests(requests, archives, selection);
+  const named = archivesNamed(archives, selection);
+  const notes = missingRequests(requests, named, archives, selection);
   const components = selection.components ?? [];
   for (const component of components) {
     if (archives.some(({ artifact }) => artifact.component === component)) continue;
@@ -70,6 +72,7 @@ export function selectArtifacts(
   const chosen = archives.filter(({ name, artifact }) =>
     // Each is shown to the filter, so that a pattern is not called unmatched for another reason.
     filter.matches(name) &&
+    (selection.artifactNames?.has(artifact.name) ?? true) &&
     (components.length === 0 || components.includes(artifact.component)) &&
     (requests.length === 0 || artifact.target === GENERIC ||
       requests.some((request) => isFor(artifact, request)))
@@ -83,8 +86,8 @@ export function selectArtifacts(
   }
   if (chosen.length === 0 && archives.length > 0) {
     throw notFound(
-      `None of the ${archives.length} artifacts matches all of the given patterns, groups, targets ` +
-        "and components: 'run-outputs list --kind artifact' shows them",
+      `None of the ${archives.length} artifacts matches all of the given patterns, stages, groups, ` +
+        "targets and components: 'run-outputs list --kind artifact' shows them",
     );
   }
   return { names: chosen.map(({ name }) => name), notes };
@@ -101,16 +104,40 @@ export function checkSelection(selection: ArtifactSelection): void {
   requestsOf(selection);
 }
 
-/** What to note of groups and targets without artifacts of their own; throws if that is an error. */
+/** The archives of the names that are selected. */
+function archivesNamed(
+  archives: readonly Archive[],
+  { artifactNames }: ArtifactSelection,
+): readonly Archive[] {
+  if (artifactNames === undefined) return archives;
+  const named = archives.filter(({ artifact }) => artifactNames.has(artifact.name));
+  if (named.length > 0 || archives.length === 0 || artifactNames.size === 0) return named;
+  const has = listed(archives.map(({ artifact }) => artifact.name));
+  throw notFound(`The run has none of the artifacts ${listed([...artifactNames])}: it has ${has}`);
+}
+
+/**
+ * What to note of groups and targets without artifacts of their own; throws if that is an error.
+ *
+ * @param requests The groups and targets.
+ * @param named The archives of the selected names.
+ * @param all All archives of the run.
+ * @param selection The selection.
+ * @returns The notes.
+ */
 function missingRequests(
   requests: readonly ArtifactRequest[],
-  archives: readonly Archive[],
+  named: readonly Archive[],
+  all: readonly Archive[],
   selection: ArtifactSelection,
 ): string[] {
-  const isMissing = (request: ArtifactRequest) =>
-    !archives.some(({ artifact }) => isFor(artifact, request));
   const specific = requests.filter(({ name }) => name !== GENERIC);
   const isStrict = selection.requireEach || specific.length === 0;
+  const isGeneric = named.every(({ artifact }) => artifact.target === GENERIC);
+  // A stage can need generic artifacts alone: then others must show that the run has the group.
+  const archives = isStrict && isGeneric ? all : named;
+  const isMissing = (request: ArtifactRequest) =>
+    !archives.some(({ artifact }) => isFor(artifact, request));
   // Beside others, generic artifacts are taken where there are any.
   const missing = (isStrict ? requests : specific).filter(isMissing);
   if (missing.length === 0) return [];
@@ -120,8 +147,9 @@ function missingRequests(
     if (missing.length < specific.length) {
       return [`${what}: taking those for the others, and generic ones`];
     }
-    if (archives.length > 0 && targets.every((target) => target === GENERIC)) {
-      return [`${what}: the run has only generic ones, which are taken`];
+    if (archives.length > 0 && isGeneric) {
+      const who = selection.artifactNames === undefined ? "the run has" : "the stage has";
+      return [`${what}: ${who} only generic ones, which are taken`];
     }
   }
   throw notFound(`${what}: there are artifacts for ${listed(targets)}${expandHint()}`);

@@ -10,6 +10,11 @@ import type { NameFilterOptions } from "./name_filter.ts";
 /** Which artifacts. What is not given does not restrict. */
 export interface ArtifactSelection extends NameFilterOptions {
   /**
+   * The artifacts' own names, such as `blas` of `blas_lib_gfx942.tar.zst`: those that a stage of the
+   * build needs or produces. A run may lack some of them, but not all.
+   */
+  readonly artifactNames?: ReadonlySet<string>;
+  /**
    * Artifact groups, such as `gfx94X-dcgpu`: the artifacts for that family, and the generic ones. Of
    * a variant such as `gfx950-dcgpu-asan` those for the family without the suffix, too.
    */

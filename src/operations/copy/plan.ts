@@ -84,7 +84,7 @@ export interface PlanCopyOptions extends ArtifactSelection, CallOptions {
 
 /**
  * Finds out what there is to copy of a run: by a listing, to which the manifest adds hashes and
- * types. With groups, targets or components only artifacts are taken. The checksum beside an archive
+ * types. With names, groups, targets or components only artifacts are taken. The checksum beside an archive
  * goes with it.
  *
  * @param from The run.
@@ -219,7 +219,7 @@ function choose(
   const filter = nameFilter({ include, exclude });
   const staying = nameFilter({ exclude });
   const choice = hasArtifactSelection(selection)
-    ? selectArtifacts(artifactNames(paths), selection)
+    ? selectArtifacts(archivesAmong(paths), selection)
     : undefined;
   const names = choice && new Set(choice.names);
   const chosen = new Set<string>();
@@ -244,8 +244,8 @@ function choose(
   if (chosen.size > 0) return { chosen, notes: choice?.notes ?? [] };
   throw new RunOutputsError(
     "not_found",
-    `None of the ${paths.length} outputs matches all of the given patterns, groups, targets and ` +
-      `components: '${LIST}' shows them`,
+    `None of the ${paths.length} outputs matches all of the given patterns, stages, groups, targets ` +
+      `and components: '${LIST}' shows them`,
   );
 }
 
@@ -258,12 +258,13 @@ function isWhole(options: PlanCopyOptions): boolean {
 }
 
 function hasArtifactSelection(
-  { artifactGroups = [], amdgpuTargets = [], components = [] }: ArtifactSelection,
+  { artifactNames, artifactGroups = [], amdgpuTargets = [], components = [] }: ArtifactSelection,
 ): boolean {
-  return artifactGroups.length + amdgpuTargets.length + components.length > 0;
+  return artifactNames !== undefined ||
+    artifactGroups.length + amdgpuTargets.length + components.length > 0;
 }
 
-function artifactNames(paths: readonly string[]): string[] {
+function archivesAmong(paths: readonly string[]): string[] {
   const names = paths.filter((path) => classify(path) === "artifact").map(nameOf);
   return [...new Set(names)].sort();
 }

@@ -246,6 +246,89 @@ for (const [rule, selection, names, expected, note] of RULES) {
   });
 }
 
+/** What of these a stage that needs the names is given. */
+const STAGES:
+  readonly (readonly [string, readonly string[], ArtifactSelection, string, RegExp?])[] = [
+    [
+      "all components and targets of a name",
+      ["blas", "base"],
+      {},
+      "base_lib_generic base_run_generic blas_dev_gfx94X-dcgpu blas_lib_gfx94X-dcgpu",
+    ],
+    ["the run need not have all of them", ["fft", "later"], {}, "fft_lib_gfx1100"],
+    ["a name is not the beginning of another one", ["bl", "fft"], {}, "fft_lib_gfx1100"],
+    [
+      "the run has none of them",
+      ["later", "la"],
+      {},
+      "not_found: none of the artifacts la, later, base, blas, fft, rccl",
+    ],
+    ["none at all", [], {}, "not_found: None of the 7"],
+    [
+      "beside a group",
+      ["base", "blas", "fft"],
+      { artifactGroups: ["gfx94X-dcgpu"] },
+      "base_lib_generic base_run_generic blas_dev_gfx94X-dcgpu blas_lib_gfx94X-dcgpu",
+    ],
+    [
+      "beside components",
+      ["base", "blas"],
+      { components: ["lib"] },
+      "base_lib_generic blas_lib_gfx94X-dcgpu",
+    ],
+    [
+      "a component that only others have",
+      ["fft"],
+      { components: ["dev"] },
+      "not_found: None of the 7",
+    ],
+    [
+      "beside patterns",
+      ["base", "blas"],
+      { include: ["*_lib_*"], exclude: ["base_*"] },
+      "blas_lib_gfx94X-dcgpu",
+    ],
+    ["a pattern that only others match is no mistyped one", ["base"], {
+      include: ["base_lib", "fft_*"],
+    }, "base_lib_generic"],
+    [
+      "generic ones alone, though others have other GPUs",
+      ["base"],
+      { artifactGroups: ["gfx120X-all"] },
+      "base_lib_generic base_run_generic",
+      /gfx120X-all: the stage has only generic ones/,
+    ],
+    ["a group that none of them is for, though others are", ["base", "fft"], {
+      artifactGroups: ["gfx94X-dcgpu"],
+    }, "not_found: gfx94X-dcgpu, generic, gfx1100"],
+    ["requireEach: others show that the run has the group", ["base"], {
+      artifactGroups: ["gfx94X-dcgpu"],
+      requireEach: true,
+    }, "base_lib_generic base_run_generic"],
+    ["requireEach: no other has the group", ["base"], {
+      artifactGroups: ["gfx120X-all"],
+      requireEach: true,
+    }, "not_found: gfx120X-all"],
+    ["requireEach: the stage's own have to be for the group", ["base", "fft"], {
+      artifactGroups: ["gfx94X-dcgpu"],
+      requireEach: true,
+    }, "not_found: gfx94X-dcgpu"],
+  ];
+
+for (const [rule, artifactNames, selection, expected, note] of STAGES) {
+  Deno.test(`selectArtifacts(): by artifact names: ${rule}`, () => {
+    const select = () =>
+      selectArtifacts(NAMES, { ...selection, artifactNames: new Set(artifactNames) });
+    if (expected.startsWith("not_found: ")) {
+      return throwsWith(select, "not_found", ...expected.slice("not_found: ".length).split(", "));
+    }
+    const { names, notes } = select();
+    assert.equal(names.map((name) => name.replace(/\.tar\..*/, "")).join(" "), expected);
+    assert.equal(notes.length, note === undefined ? 0 : 1, notes.join());
+    if (note !== undefined) assert.match(notes[0], note);
+  });
+}
+
 Deno.test("selectArtifacts(): patterns that are searched, not anchored, in both names", () => {
   const search = (...texts: string[]) => texts.map((text) => linearPattern(text));
   assert.equal(

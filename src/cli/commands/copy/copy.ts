@@ -8,6 +8,7 @@ import { isServerIndexed } from "../../server_index.ts";
 import { describeRoot } from "../../run_root.ts";
 import { Argument, Command } from "commander";
 import config from "../../../../deno.json" with { type: "json" };
+import { RunOutputsError } from "../../../errors/error.ts";
 import { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import type { CopyPlan } from "../../../operations/copy/plan.ts";
 import type { Context } from "../../context.ts";
@@ -19,6 +20,7 @@ import { manifestJson, readRunManifest, tellUnfinished } from "../../run_manifes
 import { FOREIGN_PAGE, writeIndex } from "../upload/run.ts";
 import { checkSelectionOptions, selectionOf } from "../../selection.ts";
 import { tellPassedOver } from "../../storage.ts";
+import { artifactsOfStages } from "../../topology.ts";
 import { reportedFiles, resultLines, summaryLine, tellTrouble } from "../../transfer_report.ts";
 
 /** Builds the command. */
@@ -36,7 +38,8 @@ export function copyCommand(context: Context): Command {
     .addHelpText(
       "after",
       `
-With a group, targets or components, only artifacts are copied. The checksum file of an archive is
+With a stage, group, targets or components, only artifacts are copied: with --stage, those that the
+stages produce ('run-outputs stages' lists them; all: everything in the run). The checksum file of an archive is
 copied with it. The parts of the manifest are written last, each if all its files were copied; a
 selection gets parts with just its files. A copy to a directory keeps the run's name unless you give
 another.
@@ -47,6 +50,7 @@ matches.
 Examples:
   run-outputs copy --source-run-id 12345 --run-id 67890
   run-outputs copy 'blas_*' --source-run-id 12345 --run-id 67890 --source-repo ROCm/rocm-libraries
+  run-outputs copy --stage compiler-runtime,math-libs --source-run-id 12345 --run-id 67890
   run-outputs copy --source-run-id 12345 --to-staging ./mirror
   run-outputs copy --from-staging ./mirror --run-id 12345 --bucket lab-artifacts`,
     );
@@ -55,7 +59,16 @@ Examples:
       const output = new Output(context.io, options);
       const signal = context.interruption();
       checkSelectionOptions(options);
-      const selection = await selectionOf(options, include, { io: context.io, output });
+      const selection = {
+        ...await selectionOf(options, include, { io: context.io, output }),
+        artifactNames: await artifactsOfStages(options.stage ?? [], options.topology, "produces"),
+      };
+      if (selection.artifactNames?.size === 0) {
+        throw new RunOutputsError(
+          "not_found",
+          `Nothing to copy: stage ${options.stage!.join(", ")} produces no artifacts`,
+        );
+      }
       using ends = await openEnds(options, context.io, output, signal);
       const { source, target, from, to } = ends;
       const { planCopy } = await import("../../../operations/copy/plan.ts");

@@ -27,6 +27,7 @@ import type { Output, OutputOptions } from "../../terminal/output.ts";
 import { presentRoot } from "../../present_root.ts";
 import { type RunOptions, runRoot } from "../../run_root.ts";
 import { type SelectionOptions, WHICH, withSelectionOptions } from "../../selection.ts";
+import { type StageOptions, withStageOptions } from "../../topology.ts";
 import {
   openForReading,
   openForUpload,
@@ -38,7 +39,8 @@ import {
 } from "../../storage.ts";
 
 /** The values of the command's options. */
-export interface CopyCommandOptions extends RunOptions, S3Options, SelectionOptions, OutputOptions {
+export interface CopyCommandOptions
+  extends RunOptions, S3Options, SelectionOptions, StageOptions, OutputOptions {
   readonly sourceRunId?: string;
   readonly sourcePlatform?: Platform;
   readonly sourceRepo?: string;
@@ -72,7 +74,7 @@ export function withCopyOptions(command: Command): Command {
   const source = (flags: string, text: string) => new Option(flags, text).helpGroup(SOURCE);
   const storage = (flags: string, text: string) =>
     new Option(flags, text).argParser(nonEmpty).helpGroup(STORAGE);
-  withSelectionOptions(command, "outputs")
+  withStageOptions(withSelectionOptions(command, "outputs"), "produce")
     .addOption(requireComplete())
     .addOption(source("--source-run-id <id>", "the run to copy"))
     .addOption(

@@ -20,7 +20,7 @@ import {
   unpackLimits,
   withFetchOptions,
 } from "./options.ts";
-import { fetchedFiles, fetchedLines, type FetchReport } from "./report.ts";
+import { fetchedFiles, fetchedLines, type FetchReport, nothingFetched } from "./report.ts";
 import { planFoundRuns, planNamedRun } from "./sources.ts";
 import { findSelector, refuseFinding, withFindOptions } from "../../find_options.ts";
 import { foundJson } from "../find/report.ts";
@@ -38,6 +38,7 @@ import {
   stagingDirOf,
   stateDir,
 } from "../../storage.ts";
+import { artifactsOfStages } from "../../topology.ts";
 import { tellTrouble } from "../../transfer_report.ts";
 
 /** Builds the command. */
@@ -60,7 +61,8 @@ Globs match the name of an archive, with or without .tar.zst or .tar.xz. Without
 target may be left out too: core-hip_lib.
 
 With groups or targets, artifacts for any of them and generic ones are fetched. A target is an
-alternative to its group. --commit, --ref, --latest and --branch always expand families.
+alternative to its group. With --stage, those of the artifacts that the stage needs are fetched
+('run-outputs stages' lists them; all: no limit). --commit, --ref, --latest and --branch always expand families.
 
 Each archive is unpacked to DIR/NAME, its name up to the first dot. An existing directory is
 replaced; an existing file is an error. With --flatten all archives are merged into one tree,
@@ -78,6 +80,8 @@ Examples:
   run-outputs fetch --run-id 12345 --artifact-group gfx94X-dcgpu --components lib,run --flatten \\
     --output-dir ./rocm --cache-dir ~/.cache/run-outputs
   run-outputs fetch --commit 1a2b3c4d --artifact-group gfx94X-dcgpu --output-dir ./artifacts
+  run-outputs fetch --run-id 12345 --stage math-libs --artifact-group gfx94X-dcgpu --bootstrap \\
+    --topology TheRock/BUILD_TOPOLOGY.toml --output-dir build
   run-outputs fetch --run-id 12345 --list 'blas_*' --exclude '*_dbg_*'
   run-outputs fetch --run-id 12345 --list --regex '^(blas|fft)_(lib|run)_' --allow-no-match
   run-outputs fetch --no-extract '*_lib_*' --exclude '*_generic.*' --staging-dir ./staging \\
@@ -102,7 +106,15 @@ Examples:
       const source = selector ??
         runRoot(options, { reading: true, onDisk }, context.io, output);
       await checkOutputDir(outputDir);
-      const selection = await selectionOf(options, include, { io: context.io, output });
+      const selection = {
+        ...await selectionOf(options, include, { io: context.io, output }),
+        artifactNames: await artifactsOfStages(options.stage ?? [], options.topology, "needs"),
+      };
+      if (selection.artifactNames?.size === 0) {
+        output.note(`stage ${options.stage!.join(", ")} needs no artifacts: nothing to fetch`);
+        const root = source instanceof RunOutputRoot ? source : undefined;
+        return output.result(() => nothingFetched(root, { ...options, mode, dryRun }), () => []);
+      }
       using storage = await openForReading(options, context.io, output);
       const { show } = storage;
 

@@ -10,10 +10,11 @@ import { RunOutputsError } from "../../../errors/error.ts";
 import type { FindCommandOptions } from "../../find_options.ts";
 import { concurrency, noManifest, type ReadCommandOptions, wholeNumber } from "../../options.ts";
 import { chosen, type SelectionOptions, WHICH, withSelectionOptions } from "../../selection.ts";
+import { type StageOptions, withStageOptions } from "../../topology.ts";
 
 /** The values of the command's options. */
 export interface FetchCommandOptions
-  extends ReadCommandOptions, FindCommandOptions, SelectionOptions {
+  extends ReadCommandOptions, FindCommandOptions, SelectionOptions, StageOptions {
   readonly runId?: string;
   readonly outputDir?: string;
   /** `true` unless `--no-extract`; `undefined` is never. */
@@ -48,7 +49,7 @@ const CACHE = "Options for the cache:";
 
 /** Adds the options. */
 export function withFetchOptions(command: Command): Command {
-  return withSelectionOptions(command, "archives")
+  return withStageOptions(withSelectionOptions(command, "archives"), "need")
     .addOption(new Option("--list", "only print the selected archives").helpGroup(WHICH))
     .addOption(
       new Option(

@@ -14,6 +14,7 @@ import type { FetchMode } from "./options.ts";
 import type { PlannedFetch } from "./sources.ts";
 import { foundLines } from "../find/report.ts";
 import { columns, formatBytes } from "../../terminal/output.ts";
+import { describeRoot } from "../../run_root.ts";
 import type { OpenStorage } from "../../storage.ts";
 import { inOrder, relativeToAny, reportedLocations, summaryLine } from "../../transfer_report.ts";
 
@@ -75,6 +76,27 @@ export function fetchedFiles(
         unpacked: unpackedJson(report.unpacked.get(location.name)),
       };
     }),
+  };
+}
+
+/**
+ * The JSON document of a fetch by stage that needs nothing, so that no run is looked up.
+ *
+ * @param root The run, if one is named.
+ * @param told How the fetch was requested.
+ * @returns The document.
+ */
+export function nothingFetched(
+  root: RunOutputRoot | undefined,
+  { mode, outputDir, dryRun }: { readonly outputDir?: string } & Pick<FetchTold, "mode" | "dryRun">,
+) {
+  return {
+    schema: "run-outputs.fetch/1",
+    dry_run: dryRun,
+    ...root && describeRoot(root),
+    output_dir: outputDir && resolve(outputDir),
+    mode,
+    ...reportedLocations([], []),
   };
 }
 
