@@ -10,6 +10,7 @@ import config from "../../deno.json" with { type: "json" };
 import { escapeUnprintable, RunOutputsError } from "../errors/error.ts";
 import { missingPermission } from "../errors/permission.ts";
 import { bisectCommand } from "./commands/bisect/bisect.ts";
+import { bucketCommand } from "./commands/bucket.ts";
 import { copyCommand } from "./commands/copy/copy.ts";
 import { exportCommand } from "./commands/copy/export.ts";
 import { fetchCommand } from "./commands/fetch/fetch.ts";
@@ -107,6 +108,7 @@ Exit codes: 0 success, 1 failure, 2 usage error, 3 not found, 4 access denied, 5
 6 checksum mismatch, 7 incomplete, 130 interrupted.`,
     );
   program.addCommand(pathCommand(context));
+  program.addCommand(bucketCommand(context));
   program.addCommand(uploadCommand(context));
   program.addCommand(listCommand(context));
   program.addCommand(findCommand(context));

@@ -28,7 +28,8 @@ export interface BucketInfo {
   readonly serverIndex: boolean;
 }
 
-const REGION = "us-east-2";
+/** The AWS region of all these buckets. */
+export const HOME_REGION = "us-east-2";
 
 /**
  * Every bucket of the system, those of old runs last.
@@ -78,7 +79,7 @@ function current(
 ): BucketInfo {
   return Object.freeze({
     name,
-    region: REGION,
+    region: HOME_REGION,
     role: role === null ? null : `arn:aws:iam::692859939525:role/${role}`,
     type,
     releaseType,
@@ -90,7 +91,7 @@ function current(
 function retired(name: string): BucketInfo {
   return Object.freeze({
     name,
-    region: REGION,
+    region: HOME_REGION,
     role: null,
     type: "artifacts",
     releaseType: "ci",

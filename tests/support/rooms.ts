@@ -56,7 +56,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "cli/terminal": "errors layout github storage/transfer",
   "cli": "errors layout runs github storage storage/open_s3.ts storage/{local,s3,transfer} " +
     "operations/{artifacts,fetch,find,manifest} cli/terminal",
-  "cli/commands": "errors layout operations operations/{index_pages,manifest,verify} " +
+  "cli/commands": "errors layout github operations operations/{index_pages,manifest,verify} " +
     "cli cli/terminal cli/commands/upload",
   "cli/commands/upload": "errors layout runs github storage/transfer archive/compression " +
     "operations/{index_pages,manifest,upload} cli cli/terminal",

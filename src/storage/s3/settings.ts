@@ -7,12 +7,10 @@
 
 import { invalid, RunOutputsError } from "../../errors/error.ts";
 import { diskError } from "../../errors/disk.ts";
+import { HOME_REGION } from "../../layout/bucket_inventory.ts";
 import type { RetryPolicy } from "../retry.ts";
 import { amazonDomain, type HostVariant } from "./amazon_host.ts";
 import { type Profile, readProfile } from "./shared_config.ts";
-
-/** Where the buckets of the system that is served are. */
-export const HOME_REGION = "us-east-2";
 
 const MiB = 1024 * 1024;
 

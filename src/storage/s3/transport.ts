@@ -13,7 +13,8 @@ import { Credentials } from "./credentials.ts";
 import { describeSkew, failureOf, isSkewed, type S3Context, s3Error, S3Failure } from "./errors.ts";
 import { proxyFor } from "./proxy.ts";
 import type { RawRequest, S3Request, S3Response } from "./request.ts";
-import { HOME_REGION, type S3Settings, type StaticCredentials } from "./settings.ts";
+import { HOME_REGION } from "../../layout/bucket_inventory.ts";
+import type { S3Settings, StaticCredentials } from "./settings.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** The hash in the signature of a request without a body. */

@@ -38,11 +38,11 @@ export function copyCommand(context: Context): Command {
     .addHelpText(
       "after",
       `
-With a stage, group, targets or components, only artifacts are copied: with --stage, those that the
-stages produce ('run-outputs stages' lists them; all: everything in the run). The checksum file of an archive is
-copied with it. The parts of the manifest are written last, each if all its files were copied; a
-selection gets parts with just its files. A copy to a directory keeps the run's name unless you give
-another.
+With a stage, group, targets or components, only artifacts are copied; with --stage, those that the
+stages produce ('run-outputs stages' lists them, --stage all copies everything). The checksum file
+of an archive is copied with it. The parts of the manifest are written last, each if all its files
+were copied; a selection gets parts with just its files. A copy to a directory keeps the run's name
+unless you give another.
 
 Exits with 6 on a checksum mismatch, with 7 if a file is missing or failed, with 3 if nothing
 matches.

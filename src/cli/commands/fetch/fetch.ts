@@ -61,8 +61,10 @@ Globs match the name of an archive, with or without .tar.zst or .tar.xz. Without
 target may be left out too: core-hip_lib.
 
 With groups or targets, artifacts for any of them and generic ones are fetched. A target is an
-alternative to its group. With --stage, those of the artifacts that the stage needs are fetched
-('run-outputs stages' lists them; all: no limit). --commit, --ref, --latest and --branch always expand families.
+alternative to its group. --commit, --ref, --latest and --branch always expand families.
+
+With --stage, only artifacts that the stage needs are fetched ('run-outputs stages' lists them,
+--stage all fetches everything). If it needs none, nothing is fetched, and the exit code is 0.
 
 Each archive is unpacked to DIR/NAME, its name up to the first dot. An existing directory is
 replaced; an existing file is an error. With --flatten all archives are merged into one tree,
