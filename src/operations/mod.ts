@@ -307,4 +307,5 @@ export type {
   TransferOutcome,
   TransferResult,
 } from "../storage/transfer/transfer.ts";
+export type { TreeFile } from "../storage/transfer/tree.ts";
 export type { IfExists, UploadItem, UploadOptions } from "../storage/transfer/upload.ts";
