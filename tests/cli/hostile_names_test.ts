@@ -183,9 +183,21 @@ const LINES: Readonly<
   },
   "stages": {
     echo: true,
-    lines: ({ dir }) => [
+    lines: ({ dir, at }) => [
       ["stages", "--topology", join(dir, "topology.toml")],
       ["stages", NAME, "--topology", join(dir, "topology.toml")],
+      [
+        ...["fetch", "--list", "--stage", NAME, "--topology", join(dir, "topology.toml")],
+        ...reading(at),
+      ],
+    ],
+  },
+  "bucket": {
+    echo: true,
+    lines: () => [
+      ["bucket", "--run-id", "1", "--platform", "linux", "--repo", NAME],
+      ["bucket", "--run-id", "1", "--platform", "linux", "--bucket", NAME],
+      ["bucket", "--run-id", NAME, "--platform", "linux"],
     ],
   },
   "stale-uploads": {
