@@ -73,8 +73,10 @@ export function readRuns(
  */
 export function readRun(run: RunAnswer): WorkflowRunInfo {
   if (
-    !/^\d+$/.test(String(run?.id)) || !run.repository?.full_name || !isSha(run.head_sha) ||
-    Number.isNaN(Date.parse(run.created_at))
+    !isRunId(run?.id) || !isRepository(run.repository?.full_name) ||
+    !(run.head_repository?.full_name === undefined ||
+      isRepository(run.head_repository.full_name)) ||
+    !isSha(run.head_sha) || !isDate(run.created_at)
   ) {
     throw unexpected("a workflow run");
   }
@@ -84,13 +86,13 @@ export function readRun(run: RunAnswer): WorkflowRunInfo {
     headRepository: run.head_repository?.full_name ?? null,
     createdAt: run.created_at,
     headSha: run.head_sha,
-    headBranch: run.head_branch,
-    event: run.event,
-    status: run.status,
-    conclusion: run.conclusion,
-    attempt: run.run_attempt ?? 1,
-    workflowPath: run.path,
-    url: run.html_url,
+    headBranch: textOr(run.head_branch, null),
+    event: textOr(run.event, ""),
+    status: textOr(run.status, null),
+    conclusion: textOr(run.conclusion, null),
+    attempt: Number.isSafeInteger(run.run_attempt) ? run.run_attempt! : 1,
+    workflowPath: textOr(run.path, ""),
+    url: textOr(run.html_url, ""),
   };
 }
 
@@ -111,11 +113,11 @@ export function readCommit(answer: CommitAnswer): CommitInfo {
   }
   return {
     sha,
-    date: commit.committer?.date ?? commit.author?.date ?? "",
-    title: commit.message.split("\n")[0],
-    author: commit.author?.name ?? "",
+    date: textOr(commit.committer?.date ?? commit.author?.date, ""),
+    title: commit.message.split("\n", 1)[0],
+    author: textOr(commit.author?.name, ""),
     parents: parents.map(({ sha }) => sha),
-    url,
+    url: textOr(url, ""),
   };
 }
 
@@ -141,7 +143,7 @@ export function readCommits(answer: readonly CommitAnswer[]): CommitInfo[] {
 export function readComparison(answer: ComparisonAnswer): ComparisonPage {
   const { status, merge_base_commit: base, total_commits: total, commits } = answer;
   if (
-    !STATUSES.includes(status) || !isSha(base?.sha) || !Number.isInteger(total) ||
+    !STATUSES.includes(status) || !isSha(base?.sha) || !Number.isSafeInteger(total) || total < 0 ||
     !Array.isArray(commits)
   ) {
     throw unexpected("a comparison");
@@ -165,6 +167,23 @@ export function readPullHead({ head }: { readonly head: { readonly sha: string }
 
 function isSha(text: unknown): boolean {
   return typeof text === "string" && /^[0-9a-f]{40}$/.test(text);
+}
+
+function isRunId(id: unknown): boolean {
+  return (typeof id === "number" || typeof id === "bigint") && /^[1-9]\d{0,15}$/.test(`${id}`);
+}
+
+function isDate(text: unknown): boolean {
+  return typeof text === "string" && !Number.isNaN(Date.parse(text));
+}
+
+function isRepository(name: unknown): boolean {
+  return typeof name === "string" && /^[\w.-]+\/[\w.-]+$/.test(name);
+}
+
+/** What a server that is not GitHub's own may leave out, or have something else in place of. */
+function textOr<T>(value: unknown, other: T): string | T {
+  return typeof value === "string" ? value : other;
 }
 
 function unexpected(what: string): RunOutputsError {

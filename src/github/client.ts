@@ -203,12 +203,14 @@ export interface GithubOptions {
   readonly cache?: ResponseCache;
   /** Milliseconds since 1970. Default: the system's clock. */
   readonly now?: () => number;
-  /** Told when a request is repeated, or the cache does not work: one line. */
+  /** Told when a request is repeated, an answer ignored, or the cache does not work: one line. */
   readonly onNote?: (text: string) => void;
   /** How long to wait for a whole answer, in milliseconds. Default: 60 s. */
   readonly timeout?: number;
   /** The longest wait that GitHub may ask for, in seconds; beyond it is an error. Default: 60. */
   readonly maxWait?: number;
+  /** The most pages of one list; more are an error. Default: 1000, which is 100,000 commits. */
+  readonly maxPages?: number;
   /** How long a second of waiting between attempts is, in milliseconds. Default: 1000. */
   readonly second?: number;
   /** Stops every call. */

@@ -9,6 +9,17 @@ import { createHash } from "node:crypto";
 import { RunOutputsError } from "../errors/error.ts";
 import type { CachedResponse, ResponseCache } from "./response_cache.ts";
 
+/** The most bytes of one answer; GitHub's largest, comparisons with patches, have some 10 MB. */
+const MAX_BYTES = 64 * 1024 * 1024;
+
+/** The most redirects of one request. GitHub sends one, for a repository that was renamed. */
+const MAX_REDIRECTS = 5;
+
+/** An answer that is not accepted, whatever it says. Octokit does not repeat what has this name. */
+export class RefusedAnswer extends Error {
+  override readonly name = "AbortError";
+}
+
 /** Options of {@linkcode conditionalFetch}. */
 export interface ConditionalFetchOptions {
   /** How requests are sent. */
@@ -74,6 +85,8 @@ export function conditionalFetch(options: ConditionalFetchOptions): typeof fetch
     // They tell of the bytes that came, not of the text.
     rest.delete("content-encoding");
     rest.delete("content-length");
+    // Octokit waits as long as this says, negative times too.
+    if (!/^\d+$/.test(rest.get("retry-after") ?? "0")) rest.delete("retry-after");
     return new Response(NO_BODY.has(response.status) ? null : body, {
       status: response.status,
       headers: rest,
@@ -95,15 +108,50 @@ async function send(
   }, timeout);
   const signal = init.signal ? AbortSignal.any([init.signal, silence.signal]) : silence.signal;
   try {
-    const response = await fetch(url, { ...init, signal });
-    return { response, body: await response.text() };
+    const response = await followed(url, { ...init, signal }, fetch);
+    return { response, body: await bodyOf(response, url) };
   } catch (error) {
+    // An answer without an end is left where it is.
+    silence.abort();
     // By this name Octokit knows that nothing is to be tried again, whatever the caller's reason.
     if (init.signal?.aborted) throw new DOMException("aborted", "AbortError");
     throw error;
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Follows redirects on the same server only: the token is for nobody else. */
+async function followed(url: string, init: RequestInit, fetch_: typeof fetch): Promise<Response> {
+  for (let at = url, redirects = 0;; redirects++) {
+    const response = await fetch_(at, { ...init, redirect: "manual" });
+    const location = response.headers.get("location");
+    if (!REDIRECTS.has(response.status) || location === null) return response;
+    await response.body?.cancel();
+    const target = URL.parse(location, at);
+    const { host, origin } = new URL(url);
+    if (target?.origin !== origin || redirects === MAX_REDIRECTS) {
+      const where = target?.origin === origin ? "in circles" : `to ${target?.host ?? "no URL"}`;
+      throw new RefusedAnswer(`${host} redirects ${where}; check $GITHUB_API_URL`);
+    }
+    at = target.href;
+  }
+}
+
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 307, 308]);
+
+async function bodyOf(response: Response, url: string): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length;
+    if (size > MAX_BYTES) {
+      throw new RefusedAnswer(`the answer of ${new URL(url).host} is larger than 64 MiB`);
+    }
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 function answer({ headers, body }: CachedResponse): Response {

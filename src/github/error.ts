@@ -5,6 +5,7 @@
  */
 
 import { escapeUnprintable, RunOutputsError } from "../errors/error.ts";
+import { RefusedAnswer } from "./conditional_fetch.ts";
 import { networkReason, shorten } from "../errors/network.ts";
 
 /** What the message of an error needs to know. */
@@ -52,6 +53,7 @@ export function githubError(error: unknown, context: GithubErrorContext): Error 
       { cause: error },
     );
 
+  if (error instanceof RefusedAnswer) return make("failed", firstLine(error.message));
   if (!isRequestError(error)) return make("failed", firstLine(error.message));
   if (error.response === undefined) {
     const reason = error.cause instanceof RunOutputsError

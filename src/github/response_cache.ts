@@ -149,6 +149,8 @@ function parseEntry(text: string): CachedResponse | undefined {
     typeof headers === "object" && headers !== null &&
     Object.values(headers).every((value) => typeof value === "string");
   if (!isWhole) return undefined;
+  // What no header can be is none of an answer either; this throws.
+  new Headers({ ...headers, "if-none-match": etag });
   // A truncated or altered body that is still text would otherwise be an answer nobody gave.
   JSON.parse(body);
   return { etag, checkedAt, maxAge, headers, body };

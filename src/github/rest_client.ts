@@ -27,20 +27,25 @@ import type {
   WorkflowRunInfo,
 } from "./client.ts";
 import { checkFullSha, checkRef, checkRunNumber, checkWorkflow, isHex } from "./names.ts";
-import { RestSession } from "./rest_session.ts";
+import { type Question, RestSession } from "./rest_session.ts";
 
 /** The most that GitHub puts on one page. */
 const PER_PAGE = 100;
+
+/** On how many pages the runs of a commit can be. */
+const MAX_RUN_PAGES = 10;
 
 /** See {@linkcode GithubClient}. */
 export class RestClient implements GithubClient {
   readonly requests: GithubRequests;
   readonly #session: RestSession;
   readonly #memory = new Map<string, Promise<unknown>>();
+  readonly #onNote: (text: string) => void;
 
   constructor(options: GithubOptions & { readonly apiUrl: string }) {
     this.#session = new RestSession(options);
     this.requests = this.#session.requests;
+    this.#onNote = options.onNote ?? (() => {});
   }
 
   get isAnonymous(): boolean | undefined {
@@ -64,7 +69,9 @@ export class RestClient implements GithubClient {
             run_id: Number(id),
           }),
       );
-      return readRun(data);
+      const run = readRun(data);
+      if (run.id === id) return run;
+      throw otherThanAsked(question, `run ${run.id}`);
     });
   }
 
@@ -93,8 +100,23 @@ export class RestClient implements GithubClient {
             per_page: PER_PAGE,
             page,
           }),
+        (answer) => ({ items: readRuns(answer) }),
+        ({ id }) => id,
       );
-      for await (const page of pages) runs.push(...readRuns(page));
+      let looked = 0;
+      let asked = 0;
+      for await (const { items } of pages) {
+        looked += items.length;
+        runs.push(...items.filter((run) => run.headSha === headSha));
+        // GitHub itself tells of no more than so many runs of a commit.
+        if (++asked === MAX_RUN_PAGES) break;
+      }
+      if (runs.length < looked) {
+        this.#onNote(
+          `${looked - runs.length} of ${looked} runs of ${workflow} are of other commits than ` +
+            `${headSha.slice(0, 10)}; they are ignored`,
+        );
+      }
       // GitHub's own order is by what it found first; a page can also shift while it is read.
       const distinct = [...new Map(runs.map((run) => [run.id, run])).values()].sort(newestFirst);
       for (const run of distinct) {
@@ -132,6 +154,9 @@ export class RestClient implements GithubClient {
           }),
       );
       const commit = readCommit(data);
+      if (pull === undefined && asked.length === 40 && isHex(asked) && !isSame(commit.sha, asked)) {
+        throw otherThanAsked(question, `commit ${commit.sha}`);
+      }
       this.#memory.set(`commit ${repository} ${commit.sha}`, Promise.resolve(commit));
       return commit;
     });
@@ -171,10 +196,12 @@ export class RestClient implements GithubClient {
           per_page: perPage,
           page,
         }),
+      (answer) => ({ items: readCommits(answer) }),
+      ({ sha }) => sha,
     );
     let told = 0;
-    for await (const page of pages) {
-      for (const commit of readCommits(page)) {
+    for await (const { items } of pages) {
+      for (const commit of items) {
         this.#memory.set(`commit ${repository} ${commit.sha}`, Promise.resolve(commit));
         yield commit;
         if (++told >= limit) return;
@@ -208,11 +235,16 @@ export class RestClient implements GithubClient {
             per_page: PER_PAGE,
             page,
           }),
+        (answer) => {
+          const page = readComparison(answer);
+          return { ...page, items: page.commits };
+        },
+        ({ sha }) => sha,
       );
-      for await (const answer of pages) {
-        const page = readComparison(answer);
+      for await (const page of pages) {
         first ??= page;
         for (const commit of page.commits) bySha.set(commit.sha, commit);
+        if (bySha.size >= first.total) break;
       }
       const { status, mergeBase, total } = first!;
       if (bySha.size >= total) return { status, mergeBase, commits: [...bySha.values()] };
@@ -253,6 +285,19 @@ export class RestClient implements GithubClient {
     });
     return answer;
   }
+}
+
+function isSame(sha: string, asked: string): boolean {
+  return sha === asked.toLowerCase();
+}
+
+/** A proxy's cache that mixes things up, or no GitHub. */
+function otherThanAsked({ action, repository }: Question, what: string): RunOutputsError {
+  return new RunOutputsError(
+    "failed",
+    `Cannot ${action} of ${repository}: GitHub's answer is about ${what}; check ` +
+      "$GITHUB_API_URL and proxies",
+  );
 }
 
 function newestFirst(a: WorkflowRunInfo, b: WorkflowRunInfo): number {

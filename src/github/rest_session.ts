@@ -18,6 +18,9 @@ const TIMEOUT = 60_000;
 /** The default of {@linkcode GithubOptions.maxWait}. */
 const MAX_WAIT = 60;
 
+/** The default of {@linkcode GithubOptions.maxPages}. */
+const MAX_PAGES = 1000;
+
 /** How long a request that is aborted has to end by itself, in milliseconds. */
 const GRACE = 500;
 
@@ -55,6 +58,12 @@ export interface Answer<T> {
   readonly headers: { readonly link?: string };
 }
 
+/** A page of a list. */
+export interface Page {
+  /** What is on it. */
+  readonly items: readonly unknown[];
+}
+
 /** Sends questions; it connects when the first one comes. */
 export class RestSession {
   /** How much has been asked so far. */
@@ -79,22 +88,45 @@ export class RestSession {
    * @param question What it is about.
    * @param options A signal.
    * @param request Asks for a page.
-   * @returns The bodies; the next page is asked for when it is needed.
+   * @param read Reads a page.
+   * @param idOf What an item of a page is known by.
+   * @returns The pages; the next one is asked for when it is needed.
+   * @throws {RunOutputsError} `failed`, if a page only repeats earlier ones, or they have no end.
    */
-  async *pages<T extends object>(
+  async *pages<T extends object, P extends Page>(
     question: Question,
     options: GithubCallOptions,
     request: (octokit: Octokit, common: Common, page: number) => Promise<Answer<T>>,
-  ): AsyncGenerator<T> {
-    for (let page = 1;; page++) {
+    read: (answer: T) => P,
+    idOf: (item: P["items"][number]) => string,
+  ): AsyncGenerator<P> {
+    const { maxPages = MAX_PAGES } = this.#options;
+    const known = new Set<string>();
+    for (let number = 1; number <= maxPages; number++) {
       const { data, headers } = await this.ask(
         question,
         options,
-        (octokit, common) => request(octokit, common, page),
+        (octokit, common) => request(octokit, common, number),
       );
-      yield data;
-      if (!/;\s*rel="?next"?/.test(headers.link ?? "")) return;
+      const page = read(data);
+      const before = known.size;
+      for (const item of page.items as readonly P["items"][number][]) known.add(idOf(item));
+      if (page.items.length > 0 && known.size === before) {
+        throw this.#endless(question, `page ${number} repeats earlier pages`);
+      }
+      yield page;
+      if (page.items.length === 0 || !/;\s*rel="?next"?/.test(headers.link ?? "")) return;
     }
+    throw this.#endless(question, `there are more than ${maxPages} pages`);
+  }
+
+  #endless({ action, repository }: Question, reason: string): RunOutputsError {
+    const { host } = new URL(this.#options.apiUrl);
+    return new RunOutputsError(
+      "failed",
+      `Cannot ${action} of ${repository}: ${reason} of the answer of ${host}; check ` +
+        "$GITHUB_API_URL and proxies",
+    );
   }
 
   /**

@@ -6,6 +6,8 @@
  * @module
  */
 
+import { MAX_DEPTH } from "./parse_json.ts";
+
 /** What was read: a member, that a streamed list begins, or one of its elements. */
 export type JsonMember =
   | { readonly name: string; readonly value: unknown }
@@ -170,8 +172,9 @@ export class JsonMembers {
           if (this.#depth === 0) return this.#finish(at + 1, found);
         }
       } else if (char === Char.Quote) this.#inString = true;
-      else if (char === Char.OpenObject || char === Char.OpenList) this.#depth++;
-      else if (char === Char.CloseObject || char === Char.CloseList) {
+      else if (char === Char.OpenObject || char === Char.OpenList) {
+        if (++this.#depth > MAX_DEPTH) throw new SyntaxError(`nested more than ${MAX_DEPTH} times`);
+      } else if (char === Char.CloseObject || char === Char.CloseList) {
         // Of a number or a word the end is what follows it.
         if (this.#depth === 0) return this.#finish(at, found);
         if (--this.#depth === 0) return this.#finish(at + 1, found);

@@ -13,7 +13,7 @@
 
 import { z } from "zod";
 import { quote, RunOutputsError } from "../errors/error.ts";
-import { reasonOf } from "./parse_json.ts";
+import { notJson, parseText, reasonOf } from "./parse_json.ts";
 import type { Layout } from "../layout/output_paths.ts";
 import type { Platform } from "../layout/output_paths.ts";
 import { checkKey } from "../layout/validate.ts";
@@ -138,7 +138,12 @@ const headShape = {
   }),
 };
 
-const headSchema = z.looseObject(headShape);
+/** A mark (`unfinished_part.ts`) has more members than a part. */
+const headSchema = z.looseObject({
+  ...headShape,
+  pending: z.array(path()).optional(),
+  unlisted: z.array(z.string()).optional(),
+});
 
 const partSchema = z.looseObject({ ...headShape, files: z.array(fileSchema) }).meta({
   title: MANIFEST_SCHEMA,
@@ -183,9 +188,9 @@ export function manifestJsonSchema(): Record<string, unknown> {
 export function parsePart(text: string, name: string): ManifestPart {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseText(text);
   } catch (cause) {
-    throw broken(name, `it is not JSON (${(cause as Error).message})`, cause);
+    throw broken(name, notJson(cause), cause);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw broken(name, "it is not a JSON object");
@@ -214,7 +219,9 @@ export function checkHead(value: Record<string, unknown>, name: string): Manifes
   checkSchema(value.schema, name);
   const result = headSchema.safeParse(value);
   if (!result.success) throw broken(name, reasonOf(result.error));
-  for (const page of result.data.pages ?? []) checkPath(page, "pages", name);
+  for (const member of ["pages", "pending"] as const) {
+    for (const path of result.data[member] ?? []) checkPath(path, member, name);
+  }
   return value as unknown as ManifestHead;
 }
 
@@ -243,8 +250,7 @@ export function checkFile(value: unknown, index: number, name: string): OutputFi
  */
 export function checkSchema(schema: unknown, name: string): void {
   if (schema === MANIFEST_SCHEMA) return;
-  const version = /^run-outputs\.manifest\/([1-9]\d{0,8})$/.exec(String(schema))?.[1];
-  if (version === undefined) {
+  if (typeof schema !== "string" || !/^run-outputs\.manifest\/[1-9]\d{0,8}$/.test(schema)) {
     throw broken(name, `its schema is ${quote(schema)}, expected ${MANIFEST_SCHEMA}`);
   }
   throw new RunOutputsError(

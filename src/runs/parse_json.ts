@@ -6,7 +6,11 @@
  */
 
 import type { z } from "zod";
-import { RunOutputsError } from "../errors/error.ts";
+import { escapeUnprintable, RunOutputsError } from "../errors/error.ts";
+import { shorten } from "../errors/network.ts";
+
+/** How deeply values may be nested: what writes them again calls itself for each level. */
+export const MAX_DEPTH = 100;
 
 /** What a document has to be, and what is said of one that is not. */
 export interface DocumentKind<T> {
@@ -31,17 +35,48 @@ export interface DocumentKind<T> {
 export function parseJson<T>(text: string, { id, schema, broken, newer }: DocumentKind<T>): T {
   let value: { readonly schema?: unknown } | null;
   try {
-    value = JSON.parse(text);
+    value = parseText(text) as typeof value;
   } catch (cause) {
-    throw broken(`it is not JSON (${(cause as Error).message})`, cause);
+    throw broken(notJson(cause), cause);
   }
   const found = value?.schema;
-  if (found !== id && isVersionOf(id, `${found}`)) {
+  if (typeof found === "string" && found !== id && isVersionOf(id, found)) {
     throw new RunOutputsError("failed", newer(found));
   }
   const { data, error } = schema.safeParse(value);
   if (error !== undefined) throw broken(reasonOf(error));
   return data;
+}
+
+/**
+ * Reads JSON of others.
+ *
+ * @param text The text.
+ * @returns The value.
+ * @throws {SyntaxError} If it is not JSON, or nested more than {@linkcode MAX_DEPTH} times.
+ */
+export function parseText(text: string): unknown {
+  let depth = 0;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
+    if (token === "[" || token === "{") depth++;
+    else if (token === "]" || token === "}") depth--;
+    if (depth > MAX_DEPTH) throw new SyntaxError(`nested more than ${MAX_DEPTH} times`);
+  }
+  return JSON.parse(text);
+}
+
+/**
+ * Says that a text is not JSON.
+ *
+ * @param error What the parser says, which may have some of the text in it.
+ * @returns The reason, in one line.
+ */
+export function notJson(error: unknown): string {
+  return `it is not JSON (${printable((error as Error).message)})`;
+}
+
+function printable(text: string): string {
+  return escapeUnprintable(shorten(text, 200));
 }
 
 /**
@@ -54,7 +89,7 @@ export function parseJson<T>(text: string, { id, schema, broken, newer }: Docume
 export function reasonOf(error: z.ZodError, at: readonly PropertyKey[] = []): string {
   const [issue] = error.issues;
   const member = [...at, ...issue.path].map(String).join(".");
-  return `${member === "" ? "it" : member}: ${issue.message}`;
+  return printable(`${member === "" ? "it" : member}: ${issue.message}`);
 }
 
 /** Whether two schemas are of one name: versions are numbers from 1 on. */

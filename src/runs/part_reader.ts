@@ -7,6 +7,7 @@
 import { compareKeys } from "../layout/compare_keys.ts";
 import { quote, RunOutputsError } from "../errors/error.ts";
 import { JsonMembers } from "./json_members.ts";
+import { notJson } from "./parse_json.ts";
 import {
   broken,
   checkFile,
@@ -133,7 +134,7 @@ export class PartReader {
       return parse();
     } catch (error) {
       if (error instanceof RunOutputsError) throw error;
-      throw broken(this.#name, `it is not JSON (${(error as Error).message})`, error);
+      throw broken(this.#name, notJson(error), error);
     }
   }
 }

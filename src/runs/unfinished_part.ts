@@ -131,8 +131,9 @@ export function isFinished(head: ManifestHead): boolean {
   return head.finished === true;
 }
 
+/** What was read is a list of texts, if it is there: `checkHead` has seen to that. */
 function strings(list: unknown): readonly string[] {
-  return Array.isArray(list) ? list.map(String) : [];
+  return Array.isArray(list) ? list : [];
 }
 
 /**

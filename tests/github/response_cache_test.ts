@@ -42,6 +42,9 @@ Deno.test("response cache: what is damaged is no entry", async () => {
     whole.replace('"etag":', '"x":'),
     JSON.stringify(entry('{"a":')),
     JSON.stringify({ ...entry("{}"), headers: { link: 1 } }),
+    JSON.stringify({ ...entry("{}"), headers: { link: "a\nb" } }),
+    JSON.stringify({ ...entry("{}"), etag: "a\nb" }),
+    JSON.stringify({ ...entry("{}"), etag: { toString: 1 } }),
     JSON.stringify({ ...entry("{}"), checkedAt: "1" }),
   ];
   for (const text of broken) {

@@ -5,7 +5,8 @@
  */
 
 import { z } from "zod";
-import { RunOutputsError } from "../../errors/error.ts";
+import { quote, RunOutputsError } from "../../errors/error.ts";
+import { parseJson } from "../../runs/parse_json.ts";
 import {
   type BisectCommit,
   type BisectFacts,
@@ -139,26 +140,14 @@ export function parseBisectState(text: string, name: string): BisectState {
       `Cannot read the bisect in '${name}': ${why}; 'run-outputs bisect reset' deletes it`,
       { cause },
     );
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw broken("it is not JSON", cause);
-  }
-  const named = (value as { readonly schema?: unknown } | null)?.schema;
-  if (typeof named === "string" && /^run-outputs\.bisect\/(?!1$)\d+$/.test(named)) {
-    throw new RunOutputsError(
-      "failed",
-      `Cannot read the bisect in '${name}': its schema is ${named}, this version reads ` +
-        `${BISECT_SCHEMA}; use a newer version, or 'run-outputs bisect reset' to start again`,
-    );
-  }
-  const { data, error } = schema.safeParse(value);
-  if (data === undefined) {
-    const [issue] = error.issues;
-    const at = issue.path.length === 0 ? "" : `${issue.path.join(".")}: `;
-    throw broken(`${at}${issue.message}`);
-  }
+  const data = parseJson(text, {
+    id: BISECT_SCHEMA,
+    schema,
+    broken,
+    newer: (found) =>
+      `Cannot read the bisect in '${name}': its schema is ${quote(found)}, this version reads ` +
+      `${BISECT_SCHEMA}; use a newer version, or 'run-outputs bisect reset' to start again`,
+  });
   try {
     surveyBisect(bisectFacts(data));
   } catch (error) {

@@ -186,7 +186,7 @@ class Record {
       if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return undefined;
       throw diskError("read", this.#file, error);
     }
-    const { output, directory, identity } = record as Partial<WorkRecord>;
+    const { output, directory, identity } = (record ?? {}) as Partial<WorkRecord>;
     if (output !== this.#target || typeof directory !== "string") return undefined;
     const info = await look(directory);
     return info?.isDirectory && identityOf(info) === identity ? directory : undefined;

@@ -337,6 +337,17 @@ export function streamFiles(
   return { [Symbol.asyncIterator]: () => readFiles(backend, info, options) };
 }
 
+/**
+ * Whether something of a manifest is there and can't be read, however often one tries: an upload
+ * replaces it.
+ *
+ * @param error What was thrown.
+ * @returns Whether it is damaged.
+ */
+export function isBroken(error: unknown): error is RunOutputsError {
+  return error instanceof RunOutputsError && error.code === "integrity";
+}
+
 /** Chooses the parts that are kept: the small ones, as many as fit. */
 function keep(objects: readonly ObjectInfo[], keepBytes: number): (info: ObjectInfo) => boolean {
   const kept = new Set<ObjectInfo>();

@@ -16,14 +16,12 @@
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
-import { addExpected, formatExpected } from "../../runs/expected_parts.ts";
 import { FileHashes } from "../../runs/file_hashes.ts";
 import { inOrder, streamPartText } from "../../runs/format_part.ts";
 import type { ManifestHead, OutputFile } from "../../runs/manifest.ts";
 import { claimPart } from "../../runs/part_claim.ts";
 import { describeUnfinished, type StillToCome } from "../../runs/unfinished_part.ts";
 import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
-import { bytesSource } from "../../storage/byte_source.ts";
 import { type StreamedSource, streamedSource } from "../../storage/streamed_source.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
 import {
@@ -40,9 +38,10 @@ import {
   type UploadedFiles,
 } from "./part_content.ts";
 import { putContended } from "./put_contended.ts";
-import { readExpected, readPart, type StoredPart } from "./read.ts";
+import { isBroken, readPart, type StoredPart } from "./read.ts";
 import { UnfinishedMark } from "./unfinished_mark.ts";
 import { watchedPart } from "./watched_part.ts";
+import { writeExpected } from "./write_expected.ts";
 
 export type { CopiedContent, PartUploadOptions, UploadedFiles };
 
@@ -166,15 +165,7 @@ export class PartUpload {
    * @returns What became of the list.
    */
   async expect(parts: readonly string[]): Promise<TransferResult> {
-    const { show, signal } = this.#options;
-    const location = this.#root.expectedParts();
-    const path = "the list of expected parts";
-    return await putContended(this.#backend, { location, path, signal }, async () => {
-      const there = await readExpected(this.#backend, this.#root, { show, signal });
-      const list = addExpected(there?.list, parts);
-      if (there?.list.parts.length === list.parts.length) return { there: there.info };
-      return { there: there?.info, source: bytesSource(formatExpected(list)) };
-    });
+    return await writeExpected(this.#backend, this.#root, parts, this.#options);
   }
 
   /**
@@ -429,10 +420,6 @@ export class PartUpload {
       );
     }
   }
-}
-
-function isBroken(error: unknown): error is RunOutputsError {
-  return error instanceof RunOutputsError && error.code === "integrity";
 }
 
 function isUnmade({ outcome, sha256 }: TransferResult): boolean {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { OutputLocation } from "../../../src/layout/output_location.ts";
 import { RunOutputRoot } from "../../../src/layout/run_output_root.ts";
 import { readOutputs, readPart } from "../../../src/operations/manifest/read.ts";
 import { requireParts } from "../../../src/operations/manifest/require_parts.ts";
@@ -261,6 +262,53 @@ Deno.test("PartUpload: a part of a newer schema is left alone, a broken one is r
   assert.equal((await job(backend, { a: "1" }, { onNote })).outcome, "written");
   assert.match(notes.join("\n"), /not JSON.*replacing/);
   assert.deepEqual(await files(backend), { a: sha("1") });
+});
+
+for (
+  const [what, schema] of Object.entries({
+    "an object as its schema": { toString: 1 },
+    "a list of them as its schema": [{ toString: null }],
+    "no schema": undefined,
+  })
+) {
+  Deno.test(`PartUpload: a part, a mark and expected parts with ${what} are replaced, with a note`, async () => {
+    const backend = new MemoryBackend();
+    const put = (location: OutputLocation, value: unknown) =>
+      backend.write(location, bytesSource(JSON.stringify(value)));
+    await put(ROOT.outputsManifest("p"), { ...manifestPart("p", []), schema });
+    await put(MARK, { ...manifestPart("p", []), pending: ["b"], schema });
+    await put(ROOT.expectedParts(), { parts: ["q"], schema });
+    const notes: string[] = [];
+    const onNote = (note: string) => notes.push(note);
+    const part = new PartUpload(backend, ROOT, {
+      part: "p",
+      tool: "test",
+      run: { run_attempt: 2 },
+      onNote,
+    });
+    assert.equal((await part.expect(["p"])).outcome, "written");
+    const items = [textItem(ROOT.file("a"), "1", "a")];
+    const results = await upload(await part.begin(), items, {});
+    assert.equal((await part.end({ results })).outcome, "written");
+    for (const name of ["p.json", "expected.json"]) {
+      assert.match(notes.join("\n"), new RegExp(`${name}'.*: it is replaced`));
+    }
+    assert.match(notes.join("\n"), /p\.incomplete can't be read/);
+    const { expected, parts } = await readOutputs(backend, ROOT);
+    assert.deepEqual([expected, parts.map(({ head }) => head.part)], [["p"], ["p"]]);
+    assert.deepEqual(await files(backend), { a: sha("1") });
+  });
+}
+
+Deno.test("PartUpload: a mark whose paths are none is replaced, with a note", async () => {
+  const backend = new MemoryBackend();
+  const mark = { ...manifestPart("p", []), pending: [{ toString: 1 }] };
+  await backend.write(MARK, bytesSource(JSON.stringify(mark)));
+  const { marks } = await readOutputs(backend, ROOT);
+  assert.match(marks[0].unread!, /pending\.0/);
+  const notes: string[] = [];
+  await job(backend, { a: "1" }, { attempt: 2, onNote: (note) => notes.push(note) });
+  assert.match(notes.join("\n"), /p\.incomplete can't be read/);
 });
 
 Deno.test("PartUpload: expected parts add up, also of jobs at the same time", async () => {
