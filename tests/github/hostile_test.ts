@@ -149,7 +149,7 @@ for (const after of ["-5", "-1e9", "NaN", "Infinity", "1e9", "0x7fffffff", "tomo
       () => refusal(403, "You have exceeded a secondary rate limit.", { "retry-after": after }),
       { onNote: (note) => waits.push(note), maxWait: 59 },
     );
-    await rejectsWith(github.workflowRun(REPO, 1), "transient", "limit of requests is used up");
+    await rejectsWith(github.workflowRun(REPO, 1), "transient", "rate limit exceeded");
     // Without a time GitHub asks to wait for a minute, which is longer than allowed here.
     assert.deepEqual(waits, []);
   });

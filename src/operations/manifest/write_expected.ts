@@ -48,7 +48,7 @@ async function read(
     return await readExpected(backend, root, { show, signal }) ?? {};
   } catch (error) {
     if (!isBroken(error)) throw error;
-    onNote?.(`${error.message}: it is replaced`);
+    onNote?.(`${error.message}; replacing it`);
     return { info: await backend.stat(root.expectedParts(), { signal }) };
   }
 }

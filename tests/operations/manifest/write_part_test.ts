@@ -291,7 +291,7 @@ for (
     const results = await upload(await part.begin(), items, {});
     assert.equal((await part.end({ results })).outcome, "written");
     for (const name of ["p.json", "expected.json"]) {
-      assert.match(notes.join("\n"), new RegExp(`${name}'.*: it is replaced`));
+      assert.match(notes.join("\n"), new RegExp(`${name}'.*; replacing it`));
     }
     assert.match(notes.join("\n"), /p\.incomplete can't be read/);
     const { expected, parts } = await readOutputs(backend, ROOT);
