@@ -6,6 +6,7 @@
  */
 
 import { S3Client } from "@aws-sdk/client-s3";
+import { textOf } from "./body_text.ts";
 import { failureOf, S3Failure } from "./errors.ts";
 import {
   requestHandler,
@@ -16,7 +17,6 @@ import {
 } from "./sdk_request.ts";
 import type { S3Settings, StaticCredentials } from "./settings.ts";
 import type { Transport } from "./transport.ts";
-import type { Watchdog } from "./watchdog.ts";
 
 /** The SDK insists on somebody, also where its requests go out unsigned. */
 const NOBODY: StaticCredentials = { accessKeyId: "nobody", secretAccessKey: "nobody" };
@@ -95,11 +95,9 @@ export class Commands implements Disposable {
       { method, url: requestUrl(request), headers, body },
       signal,
     );
-    const { response, watchdog } = answer;
-    const text = await textOf(response, watchdog).catch((error) => {
-      throw watchdog.signal.aborted ? watchdog.signal.reason : error;
-    });
-    if (!response.ok) throw await failureOf(response, text);
+    const { response } = answer;
+    if (!response.ok) throw await failureOf(response);
+    const text = await textOf(answer);
     // S3 can begin a long answer with 200 and end it with an error.
     if (/^\s*(?:<\?xml[^>]*>\s*)?<Error[\s>]/.test(text)) {
       const { s3Code, message } = await failureOf(response, text);
@@ -111,17 +109,6 @@ export class Commands implements Disposable {
     if (hasXml || (method === "DELETE" && text.trim() !== "")) checkXml(response, text);
     return sdkResponse(response, text);
   }
-}
-
-/** All of an answer; each piece shows that something moves. */
-async function textOf(response: Response, watchdog: Watchdog): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of response.body ?? []) {
-    watchdog.touch();
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
 }
 
 /**
@@ -136,4 +123,17 @@ function checkXml(response: Response, text: string): void {
     return;
   }
   throw new S3Failure(response.status, "", isS3 ? "truncated XML" : "not XML");
+}
+
+/**
+ * What a command ended with. The SDK's parser throws whatever comes of a text that it did not
+ * expect, also what looks like trouble of the network.
+ *
+ * @param error What was thrown.
+ * @returns A failure in place of such an error; others as they are.
+ */
+export function parserError(error: unknown): unknown {
+  const isParsers = error instanceof Error && !(error instanceof S3Failure) &&
+    "$response" in error;
+  return isParsers ? new S3Failure(299, "", "XML that can't be read") : error;
 }

@@ -6,6 +6,7 @@
 
 import { defaultProvider } from "@aws-sdk/credential-provider-node";
 import { RunOutputsError } from "../../errors/error.ts";
+import { textOf } from "./body_text.ts";
 import { s3Error } from "./errors.ts";
 import type { RawRequest, S3Response } from "./request.ts";
 import {
@@ -167,7 +168,7 @@ export class Credentials {
       { method, url, headers, body: request.body as string | undefined },
       signal,
     );
-    return sdkResponse(answer.response, await answer.response.text());
+    return sdkResponse(answer.response, await textOf(answer));
   }
 }
 

@@ -9,8 +9,12 @@ import { networkReason, networkText, shorten } from "../../errors/network.ts";
 import { missingPermission } from "../../errors/permission.ts";
 import type { RetryAdvice } from "../retry.ts";
 import type { Proxy } from "./proxy.ts";
+import { readUpTo } from "./read_up_to.ts";
 import { isRegion } from "./settings.ts";
 import { StalledError } from "./watchdog.ts";
+
+/** How many bytes of an error's body are read. S3's have some hundred. */
+export const MAX_ERROR_BYTES = 64 * 1024;
 
 /** An answer that is not the one that was wanted. */
 export class S3Failure extends Error {
@@ -69,14 +73,15 @@ export interface S3Context {
 }
 
 /**
- * Reads the failure out of an answer, and its body to the end.
+ * Reads the failure out of an answer and the beginning of its body.
  *
  * @param response The answer.
  * @param body Its body as text, where that has been read already.
  * @returns What the server says.
  */
 export async function failureOf(response: Response, body?: string): Promise<S3Failure> {
-  const text = body ?? await response.text().catch(() => "");
+  const text = body ??
+    await readUpTo(response, MAX_ERROR_BYTES).then(({ text }) => text, () => "");
   const { headers } = response;
   const region = headers.get("x-amz-bucket-region") || tag(text, "Region");
   return new S3Failure(response.status, tag(text, "Code"), tag(text, "Message"), {
@@ -140,6 +145,9 @@ const ALTERED = new Set([
   "InvalidDigest",
   "IncompleteBody",
 ]);
+
+/** A server's clock that differs by more than this is not believed, in milliseconds. */
+const MAX_CORRECTION = 24 * 60 * 60_000;
 
 /** S3 refuses signatures that are further off than this, in milliseconds. */
 const MAX_SKEW = 15 * 60_000;
@@ -291,6 +299,17 @@ export function isSkewed(
   const { status, s3Code, skew } = failure;
   if (skew === undefined) return false;
   return s3Code === SKEWED || (status === 403 && Math.abs(skew - clockOffset) > MAX_SKEW);
+}
+
+/**
+ * Whether requests may be signed with a server's time: who sets it chooses for how long a signature
+ * that it has seen is good.
+ *
+ * @param skew How far the server's clock is ahead of ours, in milliseconds.
+ * @returns `true` up to a day.
+ */
+export function isCorrectable(skew: number): boolean {
+  return Math.abs(skew) <= MAX_CORRECTION;
 }
 
 /**

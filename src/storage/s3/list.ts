@@ -5,10 +5,12 @@
  */
 
 import { ListObjectsV2Command } from "@aws-sdk/client-s3";
-import { RunOutputsError } from "../../errors/error.ts";
+import { quote } from "../../errors/error.ts";
+import { compareKeys } from "../../layout/compare_keys.ts";
 import { OutputLocation } from "../../layout/output_location.ts";
 import type { ListOptions, ObjectInfo } from "../backend.ts";
 import { bareEtag } from "./object_info.ts";
+import { Pages } from "./pages.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -21,8 +23,9 @@ import type { Session } from "./session.ts";
  * @param session The connection.
  * @param prefix What to list.
  * @param options Whether to go further down; a signal.
- * @returns The objects, in the server's order, which is that of the keys' bytes.
- * @throws {RunOutputsError} `not_found`, if the bucket does not exist.
+ * @returns The objects, each once, in the order of the keys' bytes, which is the server's.
+ * @throws {RunOutputsError} `not_found`, if the bucket does not exist; `failed`, naming the server,
+ * if its list is in another order, has sizes that are none, or pages without an end.
  */
 export async function* listObjects(
   session: Session,
@@ -32,29 +35,36 @@ export async function* listObjects(
   const Prefix = prefix.key === "" ? undefined : `${prefix.key}/`;
   // The server then tells of what is further down its first segments only, each once.
   const Delimiter = recursive ? undefined : "/";
-  let token: string | undefined;
-  do {
-    const ContinuationToken = token;
+  const pages = new Pages(session, prefix);
+  let ContinuationToken: string | undefined;
+  let last: string | undefined;
+  for (;;) {
     const page = await session.command("list", prefix, signal, (client) =>
       client.send(
         new ListObjectsV2Command({ Bucket: prefix.bucket, Prefix, Delimiter, ContinuationToken }),
         { abortSignal: signal },
       ));
-    for (const { Key = "", Size, ETag, LastModified } of page.Contents ?? []) {
+    const { Contents = [], CommonPrefixes = [], IsTruncated } = page;
+    for (const { Key = "", Size, ETag, LastModified } of Contents) {
       signal?.throwIfAborted();
+      if (last !== undefined) {
+        const order = compareKeys(last, Key);
+        if (order === 0) continue;
+        // Who merges lists would take what comes too late for missing.
+        if (order > 0) throw pages.broken(`${quote(Key)} comes after ${quote(last)}`);
+      }
+      last = Key;
       const location = locationOf(session, prefix.bucket, Key);
       if (location === undefined) continue;
-      if (Size === undefined || ETag === undefined || LastModified === undefined) {
-        throw incomplete(prefix, `'${Key}' has no size, ETag or date`);
+      if (!isSize(Size) || ETag === undefined || LastModified === undefined) {
+        throw pages.broken(`${quote(Key)} has no size, ETag or date`);
       }
       yield { location, size: Size, etag: bareEtag(ETag), modified: LastModified };
     }
-    token = page.NextContinuationToken;
-    if (page.IsTruncated && (token === undefined || token === ContinuationToken)) {
-      throw incomplete(prefix, "there are more objects, but no token for the next page");
-    }
-    if (!page.IsTruncated) token = undefined;
-  } while (token !== undefined);
+    ContinuationToken = page.NextContinuationToken;
+    const count = Contents.length + CommonPrefixes.length;
+    if (!pages.hasNext({ isTruncated: IsTruncated, token: ContinuationToken, count })) return;
+  }
 }
 
 function locationOf(session: Session, bucket: string, key: string): OutputLocation | undefined {
@@ -67,10 +77,6 @@ function locationOf(session: Session, bucket: string, key: string): OutputLocati
   }
 }
 
-function incomplete(prefix: OutputLocation, reason: string): RunOutputsError {
-  return new RunOutputsError(
-    "failed",
-    `Cannot list '${prefix}': the server's list is ` +
-      `incomplete, ${reason}`,
-  );
+function isSize(size: number | undefined): size is number {
+  return Number.isSafeInteger(size) && size! >= 0;
 }

@@ -6,6 +6,7 @@
 
 import { ListPartsCommand } from "@aws-sdk/client-s3";
 import type { OutputLocation } from "../../layout/output_location.ts";
+import { Pages } from "./pages.ts";
 import type { Session } from "./session.ts";
 
 /** A part as the server lists it. */
@@ -37,19 +38,20 @@ export async function* listParts(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ListedPart> {
   const { bucket: Bucket, key: Key } = location;
-  let marker: string | undefined;
-  do {
-    const PartNumberMarker = marker;
+  const pages = new Pages(session, location);
+  let PartNumberMarker: string | undefined;
+  for (;;) {
     const page = await session.command(action, location, signal, (client) =>
       client.send(
         new ListPartsCommand({ Bucket, Key, UploadId: uploadId, PartNumberMarker }),
         { abortSignal: signal },
       ));
-    for (const { PartNumber, ETag, Size = 0 } of page.Parts ?? []) {
+    const { Parts = [], IsTruncated: isTruncated } = page;
+    for (const { PartNumber, ETag, Size = 0 } of Parts) {
       if (PartNumber === undefined || ETag === undefined) continue;
-      yield { number: PartNumber, etag: ETag, size: Size };
+      yield { number: PartNumber, etag: ETag, size: Math.max(0, Size) || 0 };
     }
-    const next = page.IsTruncated ? page.NextPartNumberMarker : undefined;
-    marker = next === marker ? undefined : next;
-  } while (marker !== undefined);
+    PartNumberMarker = page.NextPartNumberMarker;
+    if (!pages.hasNext({ isTruncated, token: PartNumberMarker, count: Parts.length })) return;
+  }
 }

@@ -17,6 +17,7 @@ import { type ConditionHeaders, withCondition } from "./condition.ts";
 import { S3Failure } from "./errors.ts";
 import { bareEtag } from "./object_info.ts";
 import { statObject } from "./read.ts";
+import { Pages } from "./pages.ts";
 import type { Session } from "./session.ts";
 
 /** For how long the removal of an upload is waited for, in milliseconds. */
@@ -260,28 +261,28 @@ export async function* listStaleUploads(
   prefix: OutputLocation,
   { before, signal }: StaleUploadOptions = {},
 ): AsyncGenerator<StaleUpload> {
-  let marker: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
-  while (marker !== undefined) {
-    const from: { KeyMarker?: string; UploadIdMarker?: string } = marker;
+  const pages = new Pages(session, prefix);
+  let markers: { KeyMarker?: string; UploadIdMarker?: string } = {};
+  for (;;) {
     const page = await session.command("list", prefix, signal, (client) =>
       client.send(
         new ListMultipartUploadsCommand({
           Bucket: prefix.bucket,
           Prefix: prefix.key === "" ? undefined : prefix.key,
-          ...from,
+          ...markers,
         }),
         { abortSignal: signal },
       ));
-    for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
+    const { Uploads = [], IsTruncated: isTruncated, NextKeyMarker, NextUploadIdMarker } = page;
+    for (const { Key, UploadId, Initiated } of Uploads) {
       if (Key === undefined || UploadId === undefined || Initiated === undefined) continue;
       const inside = prefix.key === "" || Key === prefix.key || Key.startsWith(`${prefix.key}/`);
       if (!inside || (before !== undefined && Initiated >= before)) continue;
       yield { bucket: prefix.bucket, key: Key, uploadId: UploadId, initiated: Initiated };
     }
-    marker = page.IsTruncated && page.NextKeyMarker !== undefined &&
-        (page.NextKeyMarker !== from.KeyMarker || page.NextUploadIdMarker !== from.UploadIdMarker)
-      ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker }
-      : undefined;
+    const token = NextKeyMarker && JSON.stringify([NextKeyMarker, NextUploadIdMarker]);
+    if (!pages.hasNext({ isTruncated, token, count: Uploads.length })) return;
+    markers = { KeyMarker: NextKeyMarker, UploadIdMarker: NextUploadIdMarker };
   }
 }
 

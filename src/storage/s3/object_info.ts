@@ -33,7 +33,7 @@ export function objectInfo(
   const size = Number(
     range?.[3] ?? (response.status === 206 ? NaN : length ?? sizeElsewhere ?? NaN),
   );
-  if (etag === null || Number.isNaN(modified) || !Number.isSafeInteger(size)) {
+  if (etag === null || Number.isNaN(modified) || !Number.isSafeInteger(size) || size < 0) {
     throw new S3Failure(response.status, "", "a response without an object's ETag, date and size");
   }
   const sha256 = headers.get(`x-amz-meta-${SHA256_METADATA}`)?.toLowerCase();

@@ -128,6 +128,7 @@ async function openOnce(
     (answer) => answer,
   );
   // Who opens a body may take its time before reading it.
+  answer.watchdog.touch();
   answer.watchdog.rest();
   try {
     // Some gateways don't tell the length of a whole body; they do in an answer to HEAD.
@@ -285,6 +286,7 @@ class S3Body implements ObjectBody {
       for (;;) {
         watchdog.wake();
         const { value, done } = await reader.read(new Uint8Array(buffer, filled));
+        watchdog.moved(value?.length ?? 0);
         watchdog.rest();
         if (done) {
           if (filled > 0) yield new Uint8Array(buffer, 0, filled);

@@ -7,7 +7,8 @@
 import { RunOutputsError } from "../../errors/error.ts";
 import { refusesChecksums, wantsChecksum } from "./checksum_support.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
-import { S3Failure } from "./errors.ts";
+import { textOf } from "./body_text.ts";
+import { s3Error, S3Failure } from "./errors.ts";
 import { bareEtag } from "./object_info.ts";
 import type { S3Request } from "./request.ts";
 import type { Session } from "./session.ts";
@@ -61,7 +62,11 @@ export async function sendBody(
           using _ = answer;
           const { response } = answer;
           const etag = response.headers.get("etag");
-          const text = await response.text();
+          const text = await textOf(answer).catch((error) => {
+            const { action, location } = request;
+            const host = session.transport.host(location.bucket);
+            throw s3Error({ action, target: location.s3Uri, host, signed: true }, error, signal);
+          });
           if (etag === null || text !== "") {
             throw notS3(request, session, response.status);
           }

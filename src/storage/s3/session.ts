@@ -11,7 +11,7 @@ import { AdaptiveLimit } from "../transfer/adaptive_limit.ts";
 import { Hashers } from "../hash/hashers.ts";
 import { Retrier, type RetrySeries } from "../retry.ts";
 import { Semaphore } from "../semaphore.ts";
-import { Commands } from "./commands.ts";
+import { Commands, parserError } from "./commands.ts";
 import { isSlowDown, retryAdvice } from "./errors.ts";
 import type { S3Settings } from "./settings.ts";
 import type { S3Request, S3Response } from "./request.ts";
@@ -129,7 +129,10 @@ export class Session implements Disposable {
               location,
               signal,
               async (credentials) =>
-                await call(this.#commands.client(location.bucket, credentials), attempt),
+                await call(this.#commands.client(location.bucket, credentials), attempt)
+                  .catch((error) => {
+                    throw parserError(error);
+                  }),
             ),
           signal,
         ),

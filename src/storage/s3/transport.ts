@@ -10,7 +10,15 @@ import { RunOutputsError } from "../../errors/error.ts";
 import { type OutputLocation, uriEncodeKey } from "../../layout/output_location.ts";
 import { amazonDomain, amazonHost } from "./amazon_host.ts";
 import { Credentials } from "./credentials.ts";
-import { describeSkew, failureOf, isSkewed, type S3Context, s3Error, S3Failure } from "./errors.ts";
+import {
+  describeSkew,
+  failureOf,
+  isCorrectable,
+  isSkewed,
+  type S3Context,
+  s3Error,
+  S3Failure,
+} from "./errors.ts";
 import { proxyFor } from "./proxy.ts";
 import type { RawRequest, S3Request, S3Response } from "./request.ts";
 import { HOME_REGION } from "../../layout/bucket_inventory.ts";
@@ -140,7 +148,9 @@ export class Transport implements Disposable {
       } catch (error) {
         if (error instanceof S3Failure && !signal?.aborted) {
           if (moves++ < 2 && this.#learnRegion(location.bucket, error)) continue;
-          if (signed && !corrected && isSkewed(error, clockOffset)) {
+          if (
+            signed && !corrected && isSkewed(error, clockOffset) && isCorrectable(error.skew)
+          ) {
             corrected = true;
             this.#correctClock(error.skew);
             continue;

@@ -18,6 +18,12 @@ export class StalledError extends Error {
 }
 
 /**
+ * How many bytes a second have to come, as a mean over the limit: a server that sends one now and
+ * then would hold a request for ever. On the slowest of lines each of many requests has more.
+ */
+export const LEAST_RATE = 32;
+
+/**
  * Aborts its signal when the caller's signal does, or when nobody has called
  * {@linkcode Watchdog.touch} for a time. To be disposed of.
  */
@@ -29,6 +35,8 @@ export class Watchdog implements Disposable {
   readonly #forward: () => void;
   readonly #limit: number;
   #last = Date.now();
+  #bytes = 0;
+  #awake = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
@@ -54,18 +62,30 @@ export class Watchdog implements Disposable {
    */
   touch(more: number = 0): void {
     this.#last = Date.now() + more * this.#limit;
+    this.#bytes = 0;
+  }
+
+  /**
+   * Says that bytes have come. Few of them alone are no sign of life.
+   *
+   * @param count How many.
+   */
+  moved(count: number): void {
+    this.#bytes += count;
+    if (this.#bytes >= this.#limit / 1000 * LEAST_RATE) this.touch();
   }
 
   /** Stops watching for a while: it is the reader who takes its time, not the server. */
   rest(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#awake = Date.now() - this.#last;
   }
 
   /** Watches again after {@linkcode Watchdog.rest}. */
   wake(): void {
-    this.#last = Date.now();
-    if (this.#timer === undefined) this.#arm(this.#limit);
+    this.#last = Date.now() - this.#awake;
+    if (this.#timer === undefined) this.#arm(Math.max(0, this.#limit - this.#awake));
   }
 
   /** Stops watching. */
