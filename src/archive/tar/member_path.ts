@@ -135,11 +135,12 @@ export function diskLink(text: string, style: PathStyle): string {
 }
 
 /**
- * What two names have in common that a disk without upper and lower case can't tell apart.
+ * What two names have in common that a disk without upper and lower case can't tell apart. Apple's
+ * also take composed and decomposed letters for one, and don't see characters of no width.
  *
  * @param path A path.
  * @returns The same for all that would collide.
  */
 export function foldCase(path: string): string {
-  return path.normalize("NFC").toUpperCase();
+  return path.replace(/\p{Default_Ignorable_Code_Point}/gu, "").normalize("NFC").toUpperCase();
 }

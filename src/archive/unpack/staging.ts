@@ -150,12 +150,14 @@ async function checkOwner(directory: string, user: number | null): Promise<void>
 type DiskFacts = Pick<Staging, "umask" | "user" | "caseless">;
 
 async function probe(directory: string): Promise<DiskFacts> {
-  const name = `probe-${crypto.randomUUID()}`;
+  // A composed letter: some disks tell case apart, but not how a letter is written.
+  const name = `probe-\u00e9-${crypto.randomUUID()}`;
   const path = join(directory, name);
   await Deno.mkdir(path);
   const { mode, uid: user } = await Deno.lstat(path);
-  const other = join(directory, name.toUpperCase());
-  const caseless = await Deno.lstat(other).then(() => true, () => false);
+  const others = [name.toUpperCase(), name.normalize("NFD")];
+  const found = others.map((other) => Deno.lstat(join(directory, other)).then(() => 1, () => 0));
+  const caseless = (await Promise.all(found)).includes(1);
   await Deno.remove(path);
   return { umask: ~(mode ?? 0o755) & 0o777, user, caseless };
 }

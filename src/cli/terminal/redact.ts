@@ -33,6 +33,28 @@ const SIGNED =
  */
 const USER_INFO = /(\b[a-z][a-z0-9+.-]*:\/\/)(?:[^/\s:@"'<>[]*:(?!\d+\/)[^\s"'<>]*|[^/\s"'<>]+)@/gi;
 
+/** A quoted value that is all user, password and host: a URL whose scheme was forgotten. */
+const QUOTED_USER_INFO =
+  /(["'])[^\s/:@"'<>]+:(?!\/\/)[^\s"'<>]+@(?=[\w.-]+(?::\d+)?(?:\/[^\s"']*)?\1)/g;
+
+/** Variables whose values are URLs, with a scheme or without one. */
+const URLS = [
+  "HTTPS_PROXY",
+  "https_proxy",
+  "HTTP_PROXY",
+  "http_proxy",
+  "ALL_PROXY",
+  "all_proxy",
+  "AWS_ENDPOINT_URL",
+  "AWS_ENDPOINT_URL_S3",
+  "GITHUB_API_URL",
+] as const;
+
+/** The user and the password of a URL's text. */
+function userInfo(text: string | undefined): string | undefined {
+  return /^(?:[a-z][a-z0-9+.-]*:\/\/)?([^\s/@]+:.+)@/i.exec(text ?? "")?.[1];
+}
+
 /**
  * Creates a function that redacts secrets in a text.
  *
@@ -40,7 +62,7 @@ const USER_INFO = /(\b[a-z][a-z0-9+.-]*:\/\/)(?:[^/\s:@"'<>[]*:(?!\d+\/)[^\s"'<>
  * @returns The function.
  */
 export function redactor(env: (name: string) => string | undefined): (text: string) => string {
-  const known = SECRETS.map(env)
+  const known = [...SECRETS.map(env), ...URLS.map((name) => userInfo(env(name)))]
     .filter((value) => value !== undefined)
     .filter((value) => value.length >= MIN_SECRET)
     .flatMap(formsOf);
@@ -49,7 +71,8 @@ export function redactor(env: (name: string) => string | undefined): (text: stri
   return (text) => {
     let clean = text;
     for (const secret of secrets) clean = clean.replaceAll(secret, "***");
-    return clean.replace(SIGNED, "$1***").replace(USER_INFO, "$1***@");
+    return clean.replace(SIGNED, "$1***").replace(USER_INFO, "$1***@")
+      .replace(QUOTED_USER_INFO, "$1***@");
   };
 }
 

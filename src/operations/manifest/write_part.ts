@@ -13,7 +13,7 @@
  * @module
  */
 
-import { RunOutputsError } from "../../errors/error.ts";
+import type { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import { FileHashes } from "../../runs/file_hashes.ts";

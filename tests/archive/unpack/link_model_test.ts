@@ -80,7 +80,16 @@ Deno.test("mapByManifest(): the first listed path that is a prefix, by whole nam
 
 Deno.test("LinkModel: a disk without case: names that differ only in case are refused", () => {
   for (
-    const [first, second] of [["Lib/a", "lib/b"], ["lib/A", "lib/a"], ["é", "É"], ["e\u0301", "é"]]
+    const [first, second] of [
+      ["Lib/a", "lib/b"],
+      ["lib/A", "lib/a"],
+      ["é", "É"],
+      ["e\u0301", "é"],
+      // Characters of no width, which Apple's disks don't see.
+      ["a\u200bb", "ab"],
+      ["a\ufe0f/x", "a/y"],
+      ["\u{e0001}a", "A\u2060"],
+    ]
   ) {
     const model = new LinkModel(true);
     model.place(first.split("/"), () => {});

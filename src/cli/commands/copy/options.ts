@@ -169,7 +169,7 @@ export async function openEnds(
     io,
     output,
   );
-  throwIfSame({ source: named, target, fromStaging, toStaging });
+  await throwIfSame({ source: named, target, fromStaging, toStaging });
   using opened = new DisposableStack();
   const to = opened.use(
     await openForUpload({ ...options, outputDir: toStaging }, target.root(), io, output),
@@ -181,7 +181,7 @@ export async function openEnds(
   );
   const reading = { storage: from, io, output, signal };
   const source = await presentRoot(named, sourceOptions(options), reading);
-  throwIfSame({ source, target, fromStaging, toStaging });
+  await throwIfSame({ source, target, fromStaging, toStaging });
   const stack = opened.move();
   return { source, target, from, to, [Symbol.dispose]: () => stack.dispose() };
 }
@@ -226,18 +226,32 @@ function sourceOptions(options: CopyCommandOptions): RunOptions {
   };
 }
 
-function throwIfSame(
+async function throwIfSame(
   { source, target, fromStaging, toStaging }:
     & Pick<CopyEnds, "source" | "target">
     & Pick<CopyCommandOptions, "fromStaging" | "toStaging">,
-): void {
-  const isSamePlace = fromStaging === undefined || toStaging === undefined
-    ? fromStaging === toStaging && source.bucket === target.bucket
-    : resolve(fromStaging) === resolve(toStaging);
-  if (!isSamePlace || source.prefix !== target.prefix) return;
+): Promise<void> {
+  const isSame = fromStaging === undefined || toStaging === undefined
+    ? fromStaging === toStaging && source.root().equals(target.root())
+    : await isSameDirectory(
+      source.root().localPath(fromStaging),
+      target.root().localPath(toStaging),
+    );
+  if (!isSame) return;
   throw new RunOutputsError(
     "invalid",
     `Cannot copy the run ${source.prefix} to itself: give another run with --source-run-id, or ` +
       "another location with --source-bucket, --from-staging or --to-staging",
   );
+}
+
+/** Whether two paths lead to one directory, links followed. */
+async function isSameDirectory(one: string, other: string): Promise<boolean> {
+  if (resolve(one) === resolve(other)) return true;
+  const [a, b] = await Promise.all(
+    // What can't be looked at now is an error later, when it is read or written.
+    [one, other].map((path) => Deno.stat(path).catch(() => undefined)),
+  );
+  return a !== undefined && b !== undefined && a.ino !== null && a.ino === b.ino &&
+    a.dev === b.dev;
 }

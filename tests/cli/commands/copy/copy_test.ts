@@ -111,6 +111,24 @@ test("copy: what fails is told, and the exit code says it", async (dirs) => {
   assert.equal((await runJson(0, [...args, "--no-manifest"])).manifest, undefined);
 });
 
+test("copy: is refused from a run to itself through a link, and changes nothing", async ({ staging, at }) => {
+  const before = await readTree(staging);
+  const from = ["copy", "--from-staging", staging, ...RUN];
+  await Deno.symlink(staging, at("link"));
+  await refused([...from, "--to-staging", at("link")], ["123-linux to itself"]);
+  await Deno.mkdir(at("other"));
+  await Deno.symlink(join(staging, "123-linux"), join(at("other"), "123-linux"));
+  await refused([...from, "--to-staging", at("other")], ["123-linux to itself"]);
+  // Another run of the same directory is none of it.
+  await runs(0, [...from, "--source-run-id", "123", "--to-staging", at("link"), "--run-id", "5"]);
+  assert.deepEqual(
+    Object.fromEntries(
+      Object.entries(await readTree(staging)).filter(([name]) => name.startsWith("123-linux/")),
+    ),
+    before,
+  );
+});
+
 test("copy: is refused from a run to itself, and for what makes no sense", async ({ staging }) => {
   const both = ["--from-staging", staging, "--to-staging", `${staging}/../staging`];
   await refused(["copy", ...both, ...RUN], ["123-linux to itself", "--source-run-id"]);

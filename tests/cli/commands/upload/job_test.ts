@@ -342,6 +342,10 @@ for (
     ["'https://user:p/ss@host/' and more", "'https://***@host/' and more"],
     ["https://user:p@ss@host/ https://u:a@b/c@h/", "https://***@host/ https://***@h/"],
     ["s3://bucket/a:b@c/d", "s3://bucket/a:b@c/d"],
+    ['Invalid endpoint URL "user:pa/ss@host:90": x', 'Invalid endpoint URL "***@host:90": x'],
+    ["Invalid proxy 'user:p@ss@host/x'", "Invalid proxy '***@host/x'"],
+    ["proxy bob:hunter22@proxy:3128 is stuck", "proxy ***@proxy:3128 is stuck"],
+    ["'blas_lib_gfx942:xnack+.tar.zst' 'a/b:c@d'", "'blas_lib_gfx942:xnack+.tar.zst' 'a/b:c@d'"],
     ["http://127.0.0.1:9000/b/a@c http://h:1/@s", "http://127.0.0.1:9000/b/a@c http://h:1/@s"],
     ["http://[::1]:9000/b/a@c file:///a:b@c", "http://[::1]:9000/b/a@c file:///a:b@c"],
     ["https://h:80, mail a@b", "https://h:80, mail a@b"],
@@ -359,6 +363,7 @@ for (
       GITHUB_TOKEN: "ghs_0123456789",
       ACTIONS_RUNTIME_TOKEN: "ghs_0123456789_and_its_rest",
       AWS_SESSION_TOKEN: "FwoG/abc+def (g==",
+      HTTPS_PROXY: "bob:hunter22@proxy:3128",
     };
     assert.equal(redactor((name) => env[name])(text), clean);
   });
