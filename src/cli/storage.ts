@@ -376,14 +376,14 @@ export async function openS3(
 }
 
 /**
- * The directory for journals, with which the next transfer resumes a killed one: in the user's
- * state directory, if there is one.
+ * The directory for what is remembered between commands, such as the journals with which the next
+ * transfer resumes a killed one: in the user's state directory, if there is one.
  *
  * @param io The environment.
- * @param kind The kind of transfers.
+ * @param kind What is remembered.
  * @returns The directory; `undefined`, if the environment does not name one.
  */
-export function stateDir(io: Io, kind: "uploads" | "fetches"): string | undefined {
+export function stateDir(io: Io, kind: "uploads" | "fetches" | "bisects"): string | undefined {
   const windows = Deno.build.os === "windows";
   const home = io.env("HOME") || undefined;
   const base = windows

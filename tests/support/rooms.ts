@@ -68,7 +68,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "cli/commands/diff": "errors layout github operations/{diff,manifest} cli cli/terminal",
   "cli/commands/copy": "errors layout storage/transfer operations/copy cli cli/terminal " +
     "cli/commands/upload",
-  "cli/commands/bisect": "errors layout github operations/{artifacts,bisect} cli cli/terminal " +
+  "cli/commands/bisect":
+    "errors layout github storage/local operations/{artifacts,bisect} cli cli/terminal " +
     "cli/commands/fetch",
   "cli/main.ts": "errors cli cli/terminal cli/commands " +
     "cli/commands/{bisect,copy,diff,fetch,find,upload,verify}",

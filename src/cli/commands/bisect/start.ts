@@ -16,6 +16,7 @@ import {
   withBisectFetchOptions,
   withBisectOptions,
 } from "./options.ts";
+import { recordOwnership } from "./ownership.ts";
 import { tellNext } from "./report.ts";
 import {
   bisectSettings,
@@ -125,6 +126,7 @@ async function begin(
     ...range,
     settings: bisectSettings(args),
   });
+  await recordOwnership(options.stateDir, (await store.read())!, world.io);
   output.note(`${plural(range.commits.length, "commit")} between ${good} and ${bad}`);
   const step: BisectStep | undefined = options.fetch ? await bisect.next({ signal }) : undefined;
   context.setExitCode(await tellNext(step, bisect.state, output));

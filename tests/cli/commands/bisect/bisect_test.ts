@@ -11,7 +11,7 @@ import {
 } from "../../../support/bisect_world.ts";
 import { refused, run, runJson, runs } from "../../../support/command_line.ts";
 import { sha } from "../../../support/github_server.ts";
-import { tempDir } from "../../../support/temp_dir.ts";
+import { readTree, tempDir, writeTree } from "../../../support/temp_dir.ts";
 
 interface Setting {
   readonly world: BisectWorld;
@@ -212,6 +212,40 @@ test("bisect: a state that is broken is one line, and can be reset", async (s) =
   assert.match(err, /^warning: Cannot read [^\n]*--output-dir are kept\n$/);
   await assert.rejects(Deno.stat(out.trimEnd()), Deno.errors.NotFound);
   await assert.rejects(Deno.stat(s.state), Deno.errors.NotFound);
+});
+
+test("bisect: a state that comes from elsewhere is not followed, and can be reset", async (s) => {
+  const env = { ...s.env, XDG_STATE_HOME: join(s.dir, "user-state") };
+  await runs(0, s.start, env);
+  await runs(0, ["bisect", "good", ...s.at], env);
+  // As a repository brings it: the same file in another directory, with options of somebody's own.
+  const cloned = join(s.dir, "clone", "bisect");
+  const precious = join(s.dir, "precious");
+  const state = JSON.parse(await Deno.readTextFile(join(s.state, "bisect.json")));
+  const args = [...state.settings.args, "--output-dir", precious];
+  const directory = join(precious, state.fetched[0].slice(0, 12));
+  await writeTree(directory, { "mine.txt": "mine" });
+  await writeTree(cloned, {
+    "bisect.json": JSON.stringify({ ...state, settings: { args }, current: null }),
+  });
+  const at = ["--state-dir", cloned];
+  for (const verb of [["good"], ["next"], ["prefetch"], ["run", "--", "true"]]) {
+    const [name, ...rest] = verb;
+    await refused(["bisect", name, ...at, ...rest], ["did not start it", "bisect reset"], {
+      code: 4,
+      env,
+    });
+  }
+  const { err } = await runs(0, ["bisect", "reset", ...at], env);
+  assert.match(err, /^warning: Cannot use the bisect[^\n]*--output-dir are kept\n$/);
+  assert.deepEqual(await readTree(precious), {
+    [`${state.fetched[0].slice(0, 12)}/mine.txt`]: "mine",
+  });
+  await assert.rejects(Deno.stat(cloned), Deno.errors.NotFound);
+  // One's own goes on.
+  await runs(0, ["bisect", "next", ...s.at], env);
+  await runs(0, ["bisect", "reset", ...s.at], env);
+  assert.deepEqual(await readTree(join(env.XDG_STATE_HOME, "run-outputs", "bisects")), {});
 });
 
 test("bisect reset: its directories go, the cache and what others put there stay", async (s) => {
