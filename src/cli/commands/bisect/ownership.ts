@@ -10,7 +10,6 @@ import { join } from "node:path";
 import { diskError } from "../../../errors/disk.ts";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { BisectState } from "../../../operations/bisect/state.ts";
-import { realPath } from "../../../storage/local/real_path.ts";
 import type { Io } from "../../terminal/io.ts";
 import { stateDir as userStateDir } from "../../storage.ts";
 
@@ -67,6 +66,7 @@ export async function forgetOwnership(stateDir: string, io: Io): Promise<void> {
 }
 
 async function recordOf(records: string, stateDir: string): Promise<string> {
+  const { realPath } = await import("../../../storage/local/real_path.ts");
   const hash = createHash("sha256").update(await realPath(stateDir)).digest("hex");
   return join(records, hash);
 }
