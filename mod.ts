@@ -65,7 +65,7 @@ export type {
   StorageBackend,
   WriteOptions,
 } from "./src/storage/backend.ts";
-export { bytesSource, fileSource, type FileSourceOptions } from "./src/storage/byte_source.ts";
+export { bytesSource, fileSource } from "./src/storage/byte_source.ts";
 export { ContentCache, type ContentCacheOptions } from "./src/storage/cache/content_cache.ts";
 export { DryRunBackend } from "./src/storage/dry_run.ts";
 export { LocalBackend, type LocalBackendOptions } from "./src/storage/local/local.ts";
@@ -102,8 +102,6 @@ export { openGithub } from "./src/github/open.ts";
 export { findToken } from "./src/github/settings.ts";
 
 // Operations
-export type { NameFilterOptions } from "./src/operations/artifacts/name_filter.ts";
-export type { NamePattern, SearchPattern } from "./src/operations/artifacts/name_pattern.ts";
 export type { ArtifactSelection } from "./src/operations/artifacts/selection.ts";
 export {
   type CopyPlan,

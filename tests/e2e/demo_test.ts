@@ -11,7 +11,7 @@ async function demo(dir: string): Promise<{ code: number; stdout: string; stderr
     env: {
       NO_COLOR: "1",
       GITHUB_RUN_ID: "1",
-      RELEASE_TYPE: "",
+      RELEASE_TYPE: "ci",
       GITHUB_REPOSITORY: "a/b",
       GITHUB_ACTIONS: "",
       GITHUB_OUTPUT: "",

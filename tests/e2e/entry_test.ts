@@ -9,7 +9,12 @@ import { tempDir, writeTree } from "../support/temp_dir.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const MOD = new URL("mod.ts", ROOT).href;
-const ENV = { NO_COLOR: "1", GITHUB_ACTIONS: "", THEROCK_LOCAL_STAGING_DIR: "", RELEASE_TYPE: "" };
+const ENV = {
+  NO_COLOR: "1",
+  GITHUB_ACTIONS: "",
+  THEROCK_LOCAL_STAGING_DIR: "",
+  RELEASE_TYPE: "ci",
+};
 
 async function deno(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

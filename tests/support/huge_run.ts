@@ -51,14 +51,16 @@ export function hugeRun(count: number, parts: number, complete: boolean): HugeRu
     name: "huge",
     writes: false,
     stat: never,
-    async *list(prefix) {
+    async *list(prefix, { recursive = true } = {}) {
       if (prefix.equals(root.outputsManifestDir())) {
         for (const [key, { size }] of sources) {
           yield infoOf(prefix.join(key.slice(prefix.key.length + 1)), size);
         }
         return;
       }
-      for (const { path, size } of filesOf(count, 0, 1)) yield infoOf(prefix.join(path), size);
+      for (const { path, size } of filesOf(count, 0, 1)) {
+        if (recursive || !path.includes("/")) yield infoOf(prefix.join(path), size);
+      }
     },
     read(location) {
       const source = sources.get(location.key)!;

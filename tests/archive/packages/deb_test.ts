@@ -71,7 +71,7 @@ for (
     [
       "zstd that is cut",
       ar([START, { name: "control.tar.zst", content: truncated }, DATA]),
-      /zstd data ends too early/,
+      /zstd data is truncated/,
     ],
     [
       "gzip that is corrupt",

@@ -104,7 +104,10 @@ Deno.test("find: nothing that fits exits with 3, tells why and what is nearest",
   const args = ["find", "--commit", sha(1), "--artifact-group", "gfx1151", ...w.from];
   const { err, out } = await runs(3, args, w.env);
   assert.match(err, /^error: No artifacts for gfx1151 for linux of [^\n]*\n$/);
-  assert.match(err, new RegExp(`${sha(3).slice(0, 10)}, 2 before, has them: --nearest-ancestor`));
+  assert.match(
+    err,
+    new RegExp(`${sha(3).slice(0, 10)}, 2 commits before, has them: --nearest-ancestor`),
+  );
   assert.match(out, /rejected:\n {2}run 6, .*no artifacts\n {2}run 5, .*gfx1151/);
 
   const json = await runJson(3, args, w.env);
