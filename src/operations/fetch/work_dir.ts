@@ -42,8 +42,8 @@ export interface WorkDir extends AsyncDisposable {
 interface WorkRecord {
   readonly output: string;
   readonly directory: string;
-  /** The directory's device and inode. */
-  readonly identity: string;
+  /** The directory's device and inode; absent until it has been made. */
+  readonly identity?: string;
 }
 
 /**
@@ -71,8 +71,8 @@ export async function openWorkDir(
     let path = await record.read();
     if (path === undefined) {
       await noteOthers(target, onNote);
-      path = await makeWorkDir(outputDir, target);
-      await record.write(path);
+      path = await makeWorkDir(outputDir, target, (directory) => record.write(directory));
+      await record.write(path, identityOf(await Deno.lstat(path)));
     }
     return { path, lasts: true, [Symbol.asyncDispose]: () => record.close() };
   } catch (error) {
@@ -189,11 +189,13 @@ class Record {
     const { output, directory, identity } = (record ?? {}) as Partial<WorkRecord>;
     if (output !== this.#target || typeof directory !== "string") return undefined;
     const info = await look(directory);
-    return info?.isDirectory && identityOf(info) === identity ? directory : undefined;
+    if (info?.isDirectory && identityOf(info) === identity) return directory;
+    // One that was made in the moment of a kill is empty, and gives way to a new one.
+    if (info?.isDirectory && identity === undefined) await removeEmpty([directory]);
+    return undefined;
   }
 
-  async write(directory: string): Promise<void> {
-    const identity = identityOf(await Deno.lstat(directory));
+  async write(directory: string, identity?: string): Promise<void> {
     const record: WorkRecord = { output: this.#target, directory, identity };
     await writeFileAtomic(this.#file, bytesSource(JSON.stringify(record)).open());
   }
@@ -213,14 +215,19 @@ class Record {
   }
 }
 
-/** Makes a new directory, for this user alone. */
-async function makeWorkDir(outputDir: string, target: string): Promise<string> {
+/** Makes a new directory, for this user alone. Its name is recorded first: a kill leaves no other. */
+async function makeWorkDir(
+  outputDir: string,
+  target: string,
+  beforeMaking: (directory: string) => Promise<void> = async () => {},
+): Promise<string> {
   const random = crypto.randomUUID().replaceAll("-", "").slice(0, 12);
   const { inside, beside } = placesOf(target, random);
   try {
     if (dirname(target) !== target && await onOneFileSystem(target)) {
       try {
         await Deno.mkdir(dirname(target), { recursive: true });
+        await beforeMaking(beside);
         await Deno.mkdir(beside, { mode: 0o700 });
         return beside;
       } catch {
@@ -228,6 +235,7 @@ async function makeWorkDir(outputDir: string, target: string): Promise<string> {
       }
     }
     await Deno.mkdir(target, { recursive: true });
+    await beforeMaking(inside);
     await Deno.mkdir(inside, { mode: 0o700 });
     return inside;
   } catch (error) {

@@ -244,6 +244,24 @@ test("fetch: what an archive or another user has put under our names is never us
   ]);
 });
 
+test("fetch: a working directory that was just made when the process was killed is removed", async (d) => {
+  const { kept_in: work } = await runJson(6, [...d.args, BLAS, "--max-members", "2"], d.env);
+  const records = join(d.env.XDG_STATE_HOME, "run-outputs", "fetches");
+  const [name] = (await entries(records)).filter((entry) => entry.endsWith(".json"));
+  const record = JSON.parse(await Deno.readTextFile(join(records, name)));
+  // As it is between the record and the first file.
+  await Deno.remove(work, { recursive: true });
+  await Deno.mkdir(work);
+  await Deno.writeTextFile(
+    join(records, name),
+    JSON.stringify({ ...record, identity: undefined }),
+  );
+  const { err } = await runs(0, d.args, d.env);
+  assert.equal(err, "");
+  assert.deepEqual(await entries(d.dir), ["out", "staging"]);
+  assert.deepEqual(await entries(records), []);
+});
+
 test("fetch: a working directory that was exchanged is not the one that is recorded", async (d) => {
   const { kept_in: work } = await runJson(6, [...d.args, BLAS, "--max-members", "2"], d.env);
   await Deno.rename(work, `${work}-moved`);
