@@ -6,6 +6,7 @@
 
 import { type Command, Option } from "commander";
 import { diskError } from "../errors/disk.ts";
+import { RunOutputsError } from "../errors/error.ts";
 import type { BuildTopology } from "../layout/build_topology.ts";
 import { chosen, WHICH } from "./selection.ts";
 
@@ -67,7 +68,15 @@ export async function artifactsOfStages(
   what: "needs" | "produces",
 ): Promise<ReadonlySet<string> | undefined> {
   const { ALL_STAGES, findStages } = await import("../layout/build_topology.ts");
-  if (stages.length === 0 || stages.includes(ALL_STAGES)) return undefined;
+  if (stages.length === 0) return undefined;
+  if (stages.includes(ALL_STAGES)) {
+    const others = stages.filter((name) => name !== ALL_STAGES);
+    if (others.length === 0) return undefined;
+    throw new RunOutputsError(
+      "invalid",
+      `Cannot use --stage ${ALL_STAGES} with other stages (${others.join(", ")})`,
+    );
+  }
   const found = findStages(await readTopology(file), stages);
   return new Set(found.flatMap((stage) => stage[what]));
 }

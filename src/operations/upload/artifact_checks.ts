@@ -56,15 +56,27 @@ export async function checkArtifactDir(
     if (!(error instanceof BadArchive)) throw error;
     throw cannotPack(dir, `fetch would reject ${quote(error.member ?? "it")}: ${error.message}`);
   }
-  if (leftOut.length === 0) return { members, warnings: [] };
-  const more = leftOut.length === 1 ? "" : ` and ${leftOut.length - 1} more`;
-  return {
-    members,
-    warnings: [
-      `is packed without ${quote(leftOut[0])}${more}: not in a directory that its ` +
-      `${ARTIFACT_MANIFEST} lists`,
-    ],
-  };
+  const warnings: string[] = [];
+  if (members.length === 1) {
+    // Listed directories may be missing, but seldom all of them.
+    warnings.push(
+      `is packed without any file: no directory that its ${ARTIFACT_MANIFEST} lists has one ` +
+        `(${andMore(relpaths.map(({ text }) => text))})`,
+    );
+  }
+  if (leftOut.length > 0) {
+    warnings.push(
+      `is packed without ${
+        andMore(leftOut)
+      }: not in a directory that its ${ARTIFACT_MANIFEST} lists`,
+    );
+  }
+  return { members, warnings };
+}
+
+/** The first of some names, and how many more there are. */
+function andMore([first, ...others]: readonly string[]): string {
+  return `${quote(first)}${others.length === 0 ? "" : ` and ${others.length} more`}`;
 }
 
 async function listArtifact(dir: string, signal?: AbortSignal): Promise<ArtifactMembers> {

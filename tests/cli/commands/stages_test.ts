@@ -96,6 +96,7 @@ test("upload artifacts --stage: just what the stage produces, packed or not", as
   const all = await paths(upload, ["--stage", "all", "--topology", "no such file"]);
   assert.equal(archives(all).length, 3);
   await refused([...upload, ...w.topology, "--stage", "maths"], ['stage "maths"', "math-libs"]);
+  await refused([...upload, "--stage", "all,maths"], ["--stage all", "maths"]);
 });
 
 test("upload stage --topology: logs and what the stage produces", async (w) => {

@@ -75,6 +75,14 @@ Deno.test("planArtifacts(): an artifact without files is packed, with a warning"
   assert.match(warnings.join(), /^\/a_lib_generic is an empty artifact/);
 });
 
+Deno.test("planArtifacts(): an artifact whose listed directories are all missing is packed, with a warning", async () => {
+  const files = { [MANIFEST]: "nodir/stage\nother\n", "a_lib_generic/real/f": "f" };
+  const { keys, warnings } = await plan(files);
+  assert.deepEqual(keys, ["a_lib_generic.tar.zst"]);
+  assert.match(warnings[0], /packed without any file: .* \("nodir\/stage" and 1 more\)$/);
+  assert.match(warnings[1], /packed without "real/);
+});
+
 Deno.test("planArtifacts(): a file under no listed path is left out, with a warning", async () => {
   const files = { [MANIFEST]: "x/stage/\n./other\n", "a_lib_generic/x/stage/f": "f" };
   assert.deepEqual((await plan(files)).warnings, []);
