@@ -74,8 +74,9 @@ export class UnseenBackend extends ForwardingBackend {
       // compare; otherwise it may have been there all the time.
       try {
         await super.stat(location, options);
-      } catch {
+      } catch (failure) {
         options.signal?.throwIfAborted();
+        if (!(failure instanceof RunOutputsError) || failure.code !== "denied") throw failure;
         return await super.write(location, source, { ...options, ifAbsent: undefined });
       }
       throw error;

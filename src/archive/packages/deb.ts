@@ -72,6 +72,7 @@ async function findControl(source: PackageBytes, signal?: AbortSignal) {
       throw new BadArchive(`it is incomplete: it ends in the middle of ${name}`);
     }
     at = member.start + size + size % 2;
+    if (count > 16) throw new BadArchive("it has more than 16 members");
     if (count === 0) {
       if (name !== "debian-binary") {
         throw new BadArchive(`it is no Debian package: its first member is ${quote(name)}`);
@@ -95,7 +96,6 @@ async function findControl(source: PackageBytes, signal?: AbortSignal) {
       control = member;
       format = (compression ?? "tar") as ArchiveFormat;
     } else if (/^data\.tar(?:\.[a-z0-9]+)?$/.test(name)) hasData = true;
-    if (count > 16) throw new BadArchive("it has more than 16 members");
   }
   if (control === undefined || format === undefined || !hasData) {
     throw new BadArchive(`it is incomplete: it has no ${control ? "data.tar" : "control.tar"}`);

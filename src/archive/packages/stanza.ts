@@ -40,11 +40,11 @@ export function parseStanzas(text: string, what: string): Stanza[] {
       fields.set(last, `${fields.get(last)}\n${line}`);
       continue;
     }
-    const match = /^([!-,.-9;-~][!-9;-~]*):[ \t]*(.*?)[ \t]*$/.exec(line);
+    const match = /^([!-,.-9;-~][!-9;-~]*):(.*)$/.exec(line);
     if (match === null || names.has(match[1].toLowerCase())) throw bad(what, i, line);
     last = match[1];
     names.add(last.toLowerCase());
-    fields.set(last, match[2]);
+    fields.set(last, match[2].trim());
   }
   end();
   return stanzas;

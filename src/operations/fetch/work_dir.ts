@@ -17,6 +17,7 @@ import { bytesSource } from "../../storage/byte_source.ts";
 import { writeFileAtomic } from "../../storage/local/atomic_file.ts";
 import { type LockedFile, removeLock, tryLockFile } from "../../storage/local/file_lock.ts";
 import { realPath } from "../../storage/local/real_path.ts";
+import { againIfVanished } from "../../storage/vanished.ts";
 import { look } from "../../storage/transfer/look.ts";
 
 /** The end of the name of each working directory, but for its random part. */
@@ -140,12 +141,15 @@ class Record {
   readonly #file: string;
   readonly #lockFile: string;
   readonly #lock: LockedFile;
+  /** Directories that were made for it. */
+  readonly #made: readonly string[];
 
-  private constructor(target: string, file: string, lockFile: string, lock: LockedFile) {
+  private constructor(target: string, file: string, lock: LockedFile, made: readonly string[]) {
     this.#target = target;
     this.#file = file;
-    this.#lockFile = lockFile;
+    this.#lockFile = lockOf(file);
     this.#lock = lock;
+    this.#made = made;
   }
 
   /** Nothing, where the state directory can't be used: that is no reason not to fetch. */
@@ -156,11 +160,16 @@ class Record {
   ): Promise<Record | undefined> {
     const id = createHash("sha256").update(target).digest("hex").slice(0, 32);
     const file = join(recordsDir, `${id}.json`);
-    const lockFile = `${file}.lock`;
+    // Runtimes before 2.9 can't tell whether somebody has a lock.
+    if (Deno.FsFile.prototype.tryLock === undefined) return undefined;
     let lock: LockedFile | undefined;
+    let made: string[];
     try {
-      await Deno.mkdir(recordsDir, { recursive: true, mode: 0o700 });
-      lock = await tryLockFile(lockFile, { create: true });
+      made = await missingDirs(recordsDir);
+      lock = await againIfVanished(async () => {
+        await Deno.mkdir(recordsDir, { recursive: true, mode: 0o700 });
+        return await tryLockFile(lockOf(file), { create: true });
+      });
     } catch (error) {
       const { message } = diskError("write to", recordsDir, error);
       onNote?.(`${message}; if this fetch is interrupted, the next one starts again`);
@@ -173,7 +182,7 @@ class Record {
           `it or choose another directory`,
       );
     }
-    return new Record(target, file, lockFile, lock);
+    return new Record(target, file, lock, made);
   }
 
   /** The directory, if it is still the one that was recorded. */
@@ -208,11 +217,16 @@ class Record {
       if (await this.read() === undefined) {
         await Deno.remove(this.#file).catch(() => {/* one that tells of nothing does no harm */});
         await removeLock(this.#lockFile, this.#lock);
+        await removeEmpty(this.#made);
       }
     } finally {
       this.#lock[Symbol.dispose]();
     }
   }
+}
+
+function lockOf(file: string): string {
+  return `${file}.lock`;
 }
 
 /** Makes a new directory, for this user alone. Its name is recorded first: a kill leaves no other. */

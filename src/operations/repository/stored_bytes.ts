@@ -98,7 +98,7 @@ export async function putByHash(
 ): Promise<TransferResult> {
   const { location, path, bytes, sha256 } = file;
   const there = await statStored(backend, location, { signal });
-  if (there?.size === bytes.length) {
+  if (there?.size === bytes.length && (there.sha256 ?? sha256) === sha256) {
     const { size, etag } = there;
     return { location, path, outcome: "unchanged", size, sha256, etag, warnings: [] };
   }

@@ -85,9 +85,11 @@ export class FileVerifier {
       const { verdict, path, size } = result;
       const known = verdict === "extra" ? left.get(path) : undefined;
       if (known === undefined || known.size !== size) return result;
+      if ((result.sha256 ?? known.sha256) !== known.sha256) return result;
       const { run_attempt: attempt } = known;
       const which = attempt === undefined ? "an earlier attempt" : `attempt ${attempt}`;
-      return { ...result, verdict: "left", reason: `left by ${which} of the run` };
+      const expected = { sha256: known.sha256, size: known.size, by: which };
+      return { ...result, expected, verdict: "left", reason: `left by ${which} of the run` };
     });
   }
 

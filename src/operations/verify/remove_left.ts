@@ -4,6 +4,7 @@
  * @module
  */
 
+import { sha256Of } from "../../storage/sha256_of.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import { transferAll, type TransferResult } from "../../storage/transfer/transfer.ts";
 import type { RepairOptions, RepairPlace } from "./repair.ts";
@@ -28,8 +29,12 @@ export async function removeLeft(
   const { dryRun = false, signal } = options;
   const left = files.filter(({ verdict }) => verdict === "left");
   const remove = async (
-    { location, path, etag, size }: VerifiedFile,
+    { location, path, etag, size, expected }: VerifiedFile,
   ): Promise<TransferResult[]> => {
+    await using body = await backend.read(location, { ifMatch: etag, signal });
+    if (await sha256Of(body) !== expected?.sha256) {
+      throw new RunOutputsError("conflict", "it is not the file that the earlier attempt left");
+    }
     const now = await backend.stat(location, { signal });
     if (now.etag !== etag) {
       throw new RunOutputsError("conflict", "it was replaced since it was verified");

@@ -32,7 +32,10 @@ export async function readProfile(
     filepath: env("AWS_SHARED_CREDENTIALS_FILE"),
   });
   const found = name ?? "default";
-  if (name !== undefined && !(found in configFile) && !(found in credentialsFile)) {
+  if (
+    name !== undefined && !Object.hasOwn(configFile, found) &&
+    !Object.hasOwn(credentialsFile, found)
+  ) {
     const known = [...new Set([...Object.keys(configFile), ...Object.keys(credentialsFile)])]
       .filter((section) => !/^(?:services|sso-session)\./.test(section));
     const none = hasHome ? "none defined there" : "HOME is not set";

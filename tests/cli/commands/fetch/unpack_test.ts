@@ -216,7 +216,7 @@ test("fetch: without a directory for its state it works, and leaves nothing", as
   const file = join(d.env.XDG_STATE_HOME, "file");
   await Deno.writeTextFile(file, "");
   const { err: noted } = await runs(0, d.args, { XDG_STATE_HOME: file, LOCALAPPDATA: file });
-  assert.match(noted, /^warning: Cannot write to [^\n]*the next one starts again\n$/);
+  assert.match(noted, /^warning: Cannot [^\n]*not a directory[^\n]*the next one starts again\n$/);
   assert.deepEqual(await fileNames(d.out), UNPACKED);
   assert.deepEqual(await entries(d.dir), ["out", "staging"]);
 });
@@ -260,6 +260,11 @@ test("fetch: a working directory that was just made when the process was killed 
   assert.equal(err, "");
   assert.deepEqual(await entries(d.dir), ["out", "staging"]);
   assert.deepEqual(await entries(records), []);
+});
+
+test("fetch: when it is done nothing of its state is left", async (d) => {
+  await runs(0, d.args, d.env);
+  assert.deepEqual(await entries(d.env.XDG_STATE_HOME), []);
 });
 
 test("fetch: a working directory that was exchanged is not the one that is recorded", async (d) => {
