@@ -8,14 +8,17 @@ import mime from "mime/lite";
 
 const UNKNOWN = "application/octet-stream";
 
+const TEXT = "text/plain";
+
 /**
- * Where the system that is served differs from the common table. Logs and Markdown open in the
- * browser as plain text; the rest is what its buckets hold.
+ * Where the system that is served differs from the common table. Text opens in the browser; the
+ * rest is what its buckets hold.
  */
 const OWN: ReadonlyMap<string, string> = new Map([
+  ...["cfg", "err", "ini", "log", "md", "out", "py", "sh", "toml", "txt"].map((name) =>
+    [name, TEXT] as const
+  ),
   ["gz", "application/gzip"],
-  ["log", "text/plain"],
-  ["md", "text/plain"],
   ["whl", "application/zip"],
   ["xz", "application/x-xz"],
   ["yaml", UNKNOWN],
@@ -24,25 +27,36 @@ const OWN: ReadonlyMap<string, string> = new Map([
   ["zst", "application/zstd"],
 ]);
 
+/** Text among the logs: files without extension, and those that are downloads elsewhere. */
+const TEXT_LOGS: ReadonlySet<string> = new Set(["", "yaml", "yml"]);
+
 /**
- * Tells the content type of an output by the last extension of its name, whatever its case.
+ * Tells the content type of an output by the last extension of its name, whatever its case. Among
+ * the logs (`logs/`) a file without extension is text.
  *
- * @param name A file's name or a path.
- * @returns The content type, without parameters; `application/octet-stream` if it is not known.
+ * @param path A file's path or name.
+ * @returns The content type, of text and JSON with `charset=utf-8`; `application/octet-stream` if it
+ * is not known.
  *
  * @example
  * ```ts
  * import { contentType } from "@therock/run-outputs/storage";
  *
- * console.assert(contentType("build.LOG") === "text/plain");
+ * console.assert(contentType("build.LOG") === "text/plain; charset=utf-8");
  * console.assert(contentType("blas_lib_gfx94X.tar.zst") === "application/zstd");
  * ```
  */
-export function contentType(name: string): string {
-  const base = name.slice(name.lastIndexOf("/") + 1);
+export function contentType(path: string): string {
+  const type = mediaType(path);
+  return type.startsWith("text/") || type === "application/json" ? `${type}; charset=utf-8` : type;
+}
+
+function mediaType(path: string): string {
+  const base = path.slice(path.lastIndexOf("/") + 1);
   const dot = base.lastIndexOf(".");
   // A name like `.json` is a hidden file, not an extension.
-  if (dot <= 0) return UNKNOWN;
-  const extension = base.slice(dot + 1).toLowerCase();
+  const extension = dot <= 0 ? "" : base.slice(dot + 1).toLowerCase();
+  if (base !== "" && TEXT_LOGS.has(extension) && /(?:^|\/)logs\//.test(path)) return TEXT;
+  if (extension === "") return UNKNOWN;
   return OWN.get(extension) ?? mime.getType(extension) ?? UNKNOWN;
 }

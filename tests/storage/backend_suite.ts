@@ -74,7 +74,7 @@ export function backendSuite(
     const info = await s.backend.stat(s.at("1-linux/a.log"));
     assert.equal(info.size, 6);
     assert.equal(info.etag, written.etag);
-    assert.equal(info.contentType, "text/plain");
+    assert.equal(info.contentType, "text/plain; charset=utf-8");
     // Servers keep whole seconds, and their clock is theirs.
     assert(Math.abs(info.modified.getTime() - before) < 60_000, info.modified.toISOString());
     assert.equal(await s.text("1-linux/a.log"), "hello\n");
@@ -432,7 +432,10 @@ export function backendSuite(
     assert.equal(copied.location.key, "2-linux/b/c.log");
     assert.equal(copied.size, 5);
     assert.equal(await s.text("2-linux/b/c.log"), "hello");
-    assert.equal((await s.backend.stat(s.at("2-linux/b/c.log"))).contentType, "text/plain");
+    assert.equal(
+      (await s.backend.stat(s.at("2-linux/b/c.log"))).contentType,
+      "text/plain; charset=utf-8",
+    );
     assert.equal(await s.text("1-linux/a.log"), "hello");
   });
 
@@ -517,7 +520,9 @@ class Helper {
     this.backend = subject.backend;
     this.at = (key) => new OutputLocation(subject.bucket, key);
     this.put = (key, content) =>
-      this.backend.write(this.at(key), bytesSource(content), { contentType: "text/plain" });
+      this.backend.write(this.at(key), bytesSource(content), {
+        contentType: "text/plain; charset=utf-8",
+      });
   }
 
   async bytes(key: string): Promise<Uint8Array> {

@@ -224,7 +224,7 @@ class Writer {
         return "settled";
       }
       const { sha256 } = await this.#backend.write(location, source, {
-        contentType: contentType(location.name),
+        contentType: contentType(location.key),
         ifMatch: existing?.etag,
         ifAbsent: existing === undefined && (before.has(location.key) ? "seen" : true),
         signal,

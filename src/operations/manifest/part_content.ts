@@ -115,8 +115,7 @@ export async function describePart(
     const path = pathOf(result.location);
     if (paths.has(path)) continue;
     const { size, sha256 } = await contentOf(backend, result, signal);
-    const { name } = result.location;
-    files.push({ path, kind: classify(path), size, sha256, content_type: contentType(name) });
+    files.push({ path, kind: classify(path), size, sha256, content_type: contentType(path) });
   }
   const head: ManifestHead = {
     schema: MANIFEST_SCHEMA,

@@ -73,7 +73,7 @@ export async function putContended(
         return { ...result, outcome: "unchanged", size, sha256, etag };
       }
       const { size, sha256, etag } = await backend.write(location, source, {
-        contentType: contentType(location.name),
+        contentType: contentType(location.key),
         sha256: source.sha256,
         ifMatch: there?.etag,
         ifAbsent: there === undefined && "seen",

@@ -181,7 +181,7 @@ export class UnfinishedMark {
 
   async #put(source: ByteSource): Promise<void> {
     const { signal } = this.#options;
-    const contentType = "application/json";
+    const contentType = "application/json; charset=utf-8";
     const { etag } = await this.#backend.write(this.#location, source, { contentType, signal });
     this.#written = etag;
   }

@@ -140,7 +140,7 @@ async function put(
 ): Promise<TransferResult> {
   const { size, etag } = await backend.write(location, bytesSource(bytes), {
     ...condition,
-    contentType: contentType(location.name),
+    contentType: contentType(location.key),
     sha256,
     signal,
   });

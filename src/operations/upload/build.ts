@@ -14,7 +14,7 @@ import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import { pathFilter } from "../../storage/transfer/path_filter.ts";
 import { listTree } from "../../storage/transfer/tree.ts";
 import { type PackArtifactsOptions, planArtifacts } from "./artifacts.ts";
-import { planLogs } from "./logs.ts";
+import { planLogs, type PlanLogsOptions } from "./logs.ts";
 import { planManifest } from "./manifest.ts";
 import { packItem, UploadPlanner } from "./plan.ts";
 
@@ -144,6 +144,27 @@ export async function planStage(
   await part(file, root.manifestRoot(), () => planManifest(root, { file }, planner));
 }
 
+/**
+ * Plans the upload of a job's logs: {@linkcode planLogs}, where after a job that did not succeed a
+ * missing directory is a note.
+ *
+ * @param root The run.
+ * @param options Which logs, and how the job ended.
+ * @param planner Where to add them.
+ * @returns The include patterns that matched nothing.
+ * @throws {RunOutputsError} `not_found`, if the directory does not exist after a job that succeeded.
+ */
+export async function planJobLogs(
+  root: RunOutputRoot,
+  options: PlanLogsOptions & Pick<BuildJob, "jobStatus">,
+  planner: UploadPlanner = new UploadPlanner(),
+): Promise<string[]> {
+  const { logsDir, jobStatus = "success" } = options;
+  root.logDir(options.group);
+  if (!await hasDirectory({ buildDir: logsDir, jobStatus, what: "log" }, planner)) return [];
+  return await planLogs(root, options, planner);
+}
+
 async function planBuildLogs(
   root: RunOutputRoot,
   options: BuildJob & { readonly group: LogGroup },
@@ -186,34 +207,44 @@ function partsOf({ jobStatus = "success", signal }: BuildJob, planner: UploadPla
     } catch (error) {
       signal?.throwIfAborted();
       if (isMissing(error) && jobStatus !== "success") noteMissing(path, jobStatus, planner);
-      else planner.fail(location, path, error as Error, true);
+      else planner.fail(location, path, withAdvice(error as Error), true);
     }
   };
 }
 
 /** Whether there is a build; that there is none after a job that did not succeed is a note. */
 async function hasDirectory(
-  { buildDir, jobStatus = "success" }: BuildJob,
+  { buildDir, jobStatus = "success", what = "build" }: BuildJob & { readonly what?: string },
   planner: UploadPlanner,
 ): Promise<boolean> {
   let stat: Deno.FileInfo;
   try {
     stat = await Deno.stat(buildDir);
   } catch (cause) {
-    const error = diskError("read the build directory", buildDir, cause);
-    if (!isMissing(error) || jobStatus === "success") throw error;
+    const error = diskError(`read the ${what} directory`, buildDir, cause);
+    if (!isMissing(error) || jobStatus === "success") throw withAdvice(error);
     noteMissing(buildDir, jobStatus, planner);
     return false;
   }
   if (stat.isDirectory) return true;
   throw new RunOutputsError(
     "invalid",
-    `Cannot read the build '${buildDir}': it is not a directory`,
+    `Cannot read the ${what} directory '${buildDir}': it is not a directory`,
   );
 }
 
 function isMissing(error: unknown): boolean {
   return error instanceof RunOutputsError && error.code === "not_found";
+}
+
+/** Of something missing: how to upload the rest of a job that did not succeed. */
+function withAdvice(error: Error): Error {
+  if (!(error instanceof RunOutputsError) || error.code !== "not_found") return error;
+  return new RunOutputsError(
+    "not_found",
+    `${error.message}; if the job failed or was cancelled, give --job-status`,
+    { cause: error },
+  );
 }
 
 function noteMissing(path: string, jobStatus: JobStatus, planner: UploadPlanner): void {

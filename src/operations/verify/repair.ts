@@ -108,7 +108,7 @@ export async function repairFiles(
     const written = await to.backend.write(location, source, {
       ...etag === undefined ? { ifAbsent: true } : { ifMatch: etag },
       sha256: expected?.sha256,
-      contentType: expected?.contentType ?? contentType(location.name),
+      contentType: expected?.contentType ?? contentType(location.key),
       onBytes: (bytes) => onEvent?.({ type: "bytes", path, bytes }),
       signal,
     });
@@ -155,7 +155,7 @@ export async function renewParts(
   for (const { info } of parts) {
     const { location, etag: ifMatch } = info;
     await backend.write(location, objectSource(backend, info), {
-      contentType: contentType(location.name),
+      contentType: contentType(location.key),
       ifMatch,
       signal,
     });

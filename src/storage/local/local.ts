@@ -401,7 +401,7 @@ function info(location: OutputLocation, stat: Deno.FileInfo): ObjectInfo {
     size: stat.size,
     etag,
     modified,
-    contentType: contentType(location.name),
+    contentType: contentType(location.key),
   };
 }
 

@@ -277,7 +277,7 @@ async function send(
   let resumed: number | undefined;
   const writing = backend.write(location, source, {
     sha256: sha256 ?? item.sha256,
-    contentType: item.contentType ?? contentType(location.name),
+    contentType: item.contentType ?? contentType(location.key),
     ifAbsent,
     onBytes: (bytes) => onEvent?.({ type: "bytes", path, bytes }),
     onResumed: (bytes) => resumed = bytes,

@@ -101,6 +101,6 @@ Deno.test("index: a run on S3", async () => {
     "logs/index.html",
   ]);
   const page = await fetch(`${server.url}/suite/123-linux/index.html`);
-  assert.equal(page.headers.get("content-type"), "text/html");
+  assert.equal(page.headers.get("content-type"), "text/html; charset=utf-8");
   assert.match(await page.text(), /<a href="logs\/index\.html">Logs<\/a>/);
 });

@@ -84,7 +84,7 @@ Deno.test("writeIndexPages(): all pages of a run, and none twice", async () => {
     "logs/g/index.html": "written",
     "manifests/index.html": "written",
   });
-  assert.equal((await backend.stat(ROOT.runIndex())).contentType, "text/html");
+  assert.equal((await backend.stat(ROOT.runIndex())).contentType, "text/html; charset=utf-8");
   const before = await text(backend, "index.html");
   const second = await writeIndexPages(backend, SUBJECT);
   assert.deepEqual(new Set(Object.values(outcomes(second.results))), new Set(["unchanged"]));

@@ -85,7 +85,7 @@ Deno.test("PartUpload: tells of each file with kind, size, hash and content type
         kind: "artifact",
         content_type: "application/zstd",
       }),
-      outputFile("logs/g/b.log", "log", { kind: "log", content_type: "text/plain" }),
+      outputFile("logs/g/b.log", "log", { kind: "log", content_type: "text/plain; charset=utf-8" }),
     ],
   });
 });

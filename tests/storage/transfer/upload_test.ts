@@ -66,7 +66,7 @@ Deno.test("upload(): a file is written with its content type and hash", async ()
   assert.equal(result.outcome, "written");
   assert.equal(result.size, 5);
   assert.equal(result.sha256, sha256("hello"));
-  assert.deepEqual(backend.contentTypes, { "a.log": "text/plain" });
+  assert.deepEqual(backend.contentTypes, { "a.log": "text/plain; charset=utf-8" });
 });
 
 Deno.test("upload(): the same content is unchanged and not sent, whatever ifExists says", async () => {

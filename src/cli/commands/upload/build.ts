@@ -14,6 +14,7 @@ import {
   buildDirOf,
   groupRequired,
   jobStatus,
+  jobStatusOf,
   type PackingOptions,
   packingOptions,
   requiredGroup,
@@ -24,7 +25,7 @@ import {
 interface UploadBuildOptions extends UploadCommandOptions, PackingOptions {
   readonly artifactGroup?: string;
   readonly buildDir?: string;
-  readonly jobStatus: JobStatus;
+  readonly jobStatus?: JobStatus;
 }
 
 /** Builds the command. */
@@ -52,13 +53,13 @@ Examples:
   return withUploadOptions(withPackingOptions(command, "the build directory")).action(
     (options: UploadBuildOptions) => {
       const artifactGroup = requiredGroup(options, context.io);
+      const jobStatus = jobStatusOf(options, context.io);
       return runUpload(
         context,
-        options,
+        { ...options, jobStatus },
         { command: "build", of: [artifactGroup] },
         async (root, planner, signal) => {
           const { planBuild } = await import("../../../operations/upload/build.ts");
-          const { jobStatus } = options;
           const buildDir = buildDirOf(options, context.io);
           const packing = packingOptions(options, context.io);
           await planBuild(

@@ -5,14 +5,16 @@
  */
 
 import { Argument, Command, Option } from "commander";
+import type { JobStatus } from "../../../operations/upload/build.ts";
 import type { Context } from "../../context.ts";
 import { list, nonEmpty, withUploadOptions } from "../../options.ts";
 import { runUpload, type UploadCommandOptions } from "./run.ts";
-import { groupRequired, requiredGroup } from "./options.ts";
+import { groupRequired, jobStatus, jobStatusOf, requiredGroup } from "./options.ts";
 
 /** The values of the command's options. */
 interface UploadLogsOptions extends UploadCommandOptions {
   readonly artifactGroup?: string;
+  readonly jobStatus?: JobStatus;
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
 }
@@ -27,6 +29,7 @@ export function uploadLogsCommand(context: Context): Command {
     )
     .addArgument(new Argument("<dir>", "the directory of logs").argParser(nonEmpty))
     .addOption(groupRequired())
+    .addOption(jobStatus())
     .addOption(
       new Option(
         "--include <globs>",
@@ -47,14 +50,16 @@ Examples:
     );
   return withUploadOptions(command).action((logsDir: string, options: UploadLogsOptions) => {
     const group = requiredGroup(options, context.io);
+    const jobStatus = jobStatusOf(options, context.io);
     return runUpload(
       context,
-      options,
+      { ...options, jobStatus },
       { command: "logs", of: [group], ambiguous: true },
       async (root, planner, signal) => {
-        const { planLogs } = await import("../../../operations/upload/logs.ts");
+        const { planJobLogs } = await import("../../../operations/upload/build.ts");
         const { include, exclude } = options;
-        return await planLogs(root, { logsDir, group, include, exclude, signal }, planner);
+        const logs = { logsDir, group, include, exclude, signal };
+        return await planJobLogs(root, { ...logs, jobStatus }, planner);
       },
     );
   });

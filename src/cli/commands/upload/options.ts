@@ -7,6 +7,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Compression } from "../../../layout/artifact_name.ts";
 import { quote, RunOutputsError } from "../../../errors/error.ts";
+import type { JobStatus } from "../../../operations/upload/build.ts";
 import type { PackArtifactsOptions } from "../../../operations/upload/artifacts.ts";
 import type { Io } from "../../terminal/io.ts";
 import { required, wholeNumber } from "../../options.ts";
@@ -124,8 +125,22 @@ export function buildDirOf(
 export function jobStatus(): Option {
   return new Option(
     "--job-status <status>",
-    "the result of the job; after failure or cancelled, missing files are not an error",
-  ).choices(["success", "failure", "cancelled"]).default("success");
+    "the result of the job; after failure or cancelled, missing files are not an error (default: " +
+      "$JOB_STATUS, then $GITHUB_JOB_STATUS, if failure or cancelled; else success)",
+  ).choices(["success", "failure", "cancelled"]);
+}
+
+/**
+ * The value of {@linkcode jobStatus}, or what the environment says. Other values there, such as
+ * those of another program's variable, are no failure.
+ */
+export function jobStatusOf(
+  { jobStatus }: { readonly jobStatus?: JobStatus },
+  io: Pick<Io, "env">,
+): JobStatus {
+  if (jobStatus !== undefined) return jobStatus;
+  const named = io.env("JOB_STATUS") || io.env("GITHUB_JOB_STATUS");
+  return named === "failure" || named === "cancelled" ? named : "success";
 }
 
 /** The flags of the option, for messages. */

@@ -14,6 +14,7 @@ import {
   buildDir,
   buildDirOf,
   jobStatus,
+  jobStatusOf,
   type PackingOptions,
   packingOptions,
   withPackingOptions,
@@ -24,7 +25,7 @@ interface UploadStageOptions extends UploadCommandOptions, PackingOptions {
   readonly stage?: string;
   readonly amdgpuFamily?: string;
   readonly buildDir?: string;
-  readonly jobStatus: JobStatus;
+  readonly jobStatus?: JobStatus;
   readonly topology?: string;
 }
 
@@ -66,13 +67,14 @@ Examples:
   return withUploadOptions(withPackingOptions(command, "the build directory")).action(
     (options: UploadStageOptions) => {
       const stage = required(options.stage, STAGE);
+      const jobStatus = jobStatusOf(options, context.io);
       return runUpload(
         context,
-        options,
+        { ...options, jobStatus },
         { command: "stage", of: [stage, options.amdgpuFamily] },
         async (root, planner, signal) => {
           const { planStage } = await import("../../../operations/upload/build.ts");
-          const { amdgpuFamily, jobStatus, topology } = options;
+          const { amdgpuFamily, topology } = options;
           const buildDir = buildDirOf(options, context.io);
           const { workDir, ...packing } = packingOptions(options, context.io);
           const artifacts = topology === undefined ? undefined : {

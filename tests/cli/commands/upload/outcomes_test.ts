@@ -340,7 +340,7 @@ test("upload: a file that is none, a name that fits not and a broken manifest ex
 });
 
 for (const status of ["failure", "cancelled"]) {
-  test(`upload build, stage: after ${status} an empty or missing build directory is no error`, async (d) => {
+  test(`upload build, stage, logs: after ${status} an empty or missing build directory is no error`, async (d) => {
     const empty = join(d.dir, "empty");
     await Deno.mkdir(empty);
     for (const dir of [empty, join(d.dir, "missing")]) {
@@ -348,15 +348,42 @@ for (const status of ["failure", "cancelled"]) {
         ...["upload", "stage", "--stage", "s", "--build-dir", dir],
         ...["--output-dir", d.staging, ...RUN],
       ];
-      for (const args of [stage, build(dir, d.staging)]) {
-        const { out, err } = await runs(0, [...args, "--job-status", status, "--json"]);
-        assert.match(
-          err,
-          new RegExp(`^note: skipped '${dir}.*: not found, .* status is ${status}$`, "m"),
-        );
-        const { files, notes } = JSON.parse(out);
-        assert.deepEqual(files, []);
-        assert(notes.length > 0);
+      const logs = [
+        ...["upload", "logs", join(dir, "logs"), "--artifact-group", "g"],
+        ...["--output-dir", d.staging, ...RUN],
+      ];
+      const said: readonly [readonly string[], Record<string, string>][] = [
+        [["--job-status", status], {}],
+        [["--job-status", status], { JOB_STATUS: "success" }],
+        [[], { JOB_STATUS: status }],
+        [[], { GITHUB_JOB_STATUS: status }],
+        [[], { JOB_STATUS: "", GITHUB_JOB_STATUS: status }],
+      ];
+      for (const args of [stage, build(dir, d.staging), logs]) {
+        for (const [more, env] of said) {
+          const { out, err } = await runs(0, [...args, ...more, "--json"], env);
+          assert.match(
+            err,
+            new RegExp(`^note: skipped '${dir}.*: not found, .* status is ${status}$`, "m"),
+          );
+          const { files, notes } = JSON.parse(out);
+          assert.deepEqual(files, []);
+          assert(notes.length > 0);
+        }
+      }
+      for (const args of [build(join(d.dir, "missing"), d.staging), logs]) {
+        for (
+          const [more, env] of [
+            [[], {}],
+            [[], { JOB_STATUS: "success", GITHUB_JOB_STATUS: status }],
+            [[], { JOB_STATUS: "active" }],
+            [["--job-status", "success"], { JOB_STATUS: status }],
+          ] as const
+        ) {
+          const { err } = await runs(3, [...args, ...more], env);
+          assert.match(err, /missing|empty/);
+          assert.match(err, /no such file or directory; .* give --job-status$/m);
+        }
       }
     }
     await assert.rejects(Deno.stat(d.staging), Deno.errors.NotFound);
