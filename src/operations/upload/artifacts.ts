@@ -20,6 +20,7 @@ import {
   parseSidecar,
   SIDECAR_SUFFIX,
 } from "../artifacts/sidecar.ts";
+import { refuseLinks } from "./links.ts";
 import { packItem, UploadPlanner } from "./plan.ts";
 
 /** How artifacts that are directories are packed. */
@@ -76,7 +77,7 @@ export async function planArtifacts(
     if (!isWanted(ArtifactName.parse(name), options) || !filter.matches(name)) continue;
     packed.add(ArtifactName.parse(name).dirName);
     const sidecar = entries.get(name + SIDECAR_SUFFIX)?.path;
-    await planArchive(root, { name, path, sidecar }, planner);
+    await planArchive(root, { name, path, sidecar }, options, planner);
   }
   for (const entry of entries.values()) {
     signal?.throwIfAborted();
@@ -145,6 +146,7 @@ async function planArchive(
     readonly path: string;
     readonly sidecar: string | undefined;
   },
+  options: PlanArtifactsOptions,
   planner: UploadPlanner,
 ): Promise<void> {
   const location = root.artifact(name);
@@ -155,6 +157,7 @@ async function planArchive(
       planner.add(fileItem(location, path, { size, followUp: madeSidecar(root, name) }));
       return;
     }
+    await refuseLinks(options.artifactsDir, sidecar);
     if ((await Deno.stat(sidecar)).size > MAX_SIDECAR_BYTES) {
       throw new RunOutputsError("integrity", tooLong(sidecar));
     }

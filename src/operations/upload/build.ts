@@ -14,6 +14,7 @@ import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import { pathFilter } from "../../storage/transfer/path_filter.ts";
 import { listTree } from "../../storage/transfer/tree.ts";
 import { type PackArtifactsOptions, planArtifacts } from "./artifacts.ts";
+import { refuseLinks } from "./links.ts";
 import { planLogs, type PlanLogsOptions } from "./logs.ts";
 import { planManifest } from "./manifest.ts";
 import { packItem, UploadPlanner } from "./plan.ts";
@@ -200,9 +201,13 @@ type PlanPart = (
   plan: () => Promise<unknown>,
 ) => Promise<void>;
 
-function partsOf({ jobStatus = "success", signal }: BuildJob, planner: UploadPlanner): PlanPart {
+function partsOf(
+  { buildDir, jobStatus = "success", signal }: BuildJob,
+  planner: UploadPlanner,
+): PlanPart {
   return async (path, location, plan) => {
     try {
+      await refuseLinks(buildDir, path);
       await plan();
     } catch (error) {
       signal?.throwIfAborted();

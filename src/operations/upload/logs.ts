@@ -10,6 +10,7 @@ import type { LogGroup } from "../../layout/output_paths.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import { pathFilter, type PathFilterOptions } from "../../storage/transfer/path_filter.ts";
 import { fileItem } from "../../storage/transfer/upload.ts";
+import { linkOnTheWay } from "./links.ts";
 import { UploadPlanner } from "./plan.ts";
 
 /** Options of {@linkcode planLogs}. */
@@ -49,7 +50,7 @@ export async function planLogs(
     const path = join(logsDir, nested!);
     if (!filter.matches(nested!)) continue;
     try {
-      if (!(await Deno.lstat(path)).isFile) continue;
+      if (!(await Deno.lstat(path)).isFile || await linkOnTheWay(logsDir, path)) continue;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
         continue;

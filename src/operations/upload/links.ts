@@ -1,0 +1,51 @@
+/**
+ * Symbolic links on the way from a directory that a user names to a file that an upload takes by its
+ * name. Whatever makes the directory, such as a build, could lead out of it by them.
+ *
+ * @module
+ */
+
+import { join, relative } from "node:path";
+import { diskError } from "../../errors/disk.ts";
+import { RunOutputsError } from "../../errors/error.ts";
+
+/**
+ * Looks for a symbolic link on the way to a file.
+ *
+ * @param dir The directory that the user has named; it may be a link itself.
+ * @param path A path below it.
+ * @returns The first link; `undefined`, if there is none, or nothing at all.
+ * @throws {RunOutputsError} What the disk says.
+ */
+export async function linkOnTheWay(dir: string, path: string): Promise<string | undefined> {
+  let at = dir;
+  for (const name of relative(dir, path).split(/[\\/]/)) {
+    if (name === "") continue;
+    at = join(at, name);
+    try {
+      if ((await Deno.lstat(at)).isSymlink) return at;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+        return undefined;
+      }
+      throw diskError("read", at, error);
+    }
+  }
+}
+
+/**
+ * Refuses a path that leads through a symbolic link.
+ *
+ * @param dir The directory that the user has named.
+ * @param path A path below it.
+ * @throws {RunOutputsError} `failed`, naming the link; or what the disk says.
+ */
+export async function refuseLinks(dir: string, path: string): Promise<void> {
+  const link = await linkOnTheWay(dir, path);
+  if (link === undefined) return;
+  throw new RunOutputsError(
+    "failed",
+    `Cannot upload '${path}': '${link}' is a symbolic link, which could lead out of '${dir}'; ` +
+      "put the files there, or upload them by a command that takes their path",
+  );
+}
