@@ -41,8 +41,7 @@ export interface OpenStorage extends Disposable {
   /** The local directory it is in, if it is in one. */
   readonly dir?: string;
   /**
-   * How many files the listings of a local directory skipped because of their names. A warning
-   * reports each.
+   * How many files the listings skipped because of their names. A warning reports each.
    */
   passedOver?(): number;
   /**
@@ -349,6 +348,7 @@ export async function openS3(
 ): Promise<OpenStorage & { readonly backend: S3Backend }> {
   const { openS3: open } = await import("../storage/open_s3.ts");
   const { endpointUrl, region, profile, signRequest, partSize } = options;
+  let skipped = 0;
   const backend = await open({
     endpointUrl,
     region,
@@ -358,6 +358,10 @@ export async function openS3(
     env: (name) => io.env(name) || undefined,
     journalDir: stateDir(io, "uploads"),
     onNotice: (message) => output.warn(message),
+    onSkipped: (message) => {
+      skipped++;
+      output.warn(message);
+    },
     onRetry: (error) => output.explain(`retrying: ${error.message}`),
   });
   try {
@@ -369,6 +373,7 @@ export async function openS3(
   }
   return {
     backend,
+    passedOver: () => skipped,
     show: (location) => location.s3Uri,
     url: (location) => backend.publicUrl(location),
     [Symbol.dispose]: () => backend[Symbol.dispose](),

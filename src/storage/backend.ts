@@ -184,6 +184,7 @@ export interface StorageBackend {
    *
    * Who reads meanwhile gets the old object or the new one, whole. Two writers at once leave one
    * of theirs, whole. After a failure, an abort or a kill what was there before is there still.
+   * What is written is listed: a driver refuses a name that its own list would leave out.
    *
    * @param location Where to; not a bucket itself.
    * @param source The bytes.
@@ -193,6 +194,7 @@ export interface StorageBackend {
    * as many as the source said; `conflict`, with `ifAbsent` if something is there, with `ifMatch` if
    * another version or nothing is, or if the storage can't have an object of this name beside what
    * it has. Not every storage can decide this in the moment of the write; its driver tells.
+   * `invalid`, if the driver uses the name for files of its own.
    */
   write(
     location: OutputLocation,

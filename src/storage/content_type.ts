@@ -31,6 +31,26 @@ const OWN: ReadonlyMap<string, string> = new Map([
 const TEXT_LOGS: ReadonlySet<string> = new Set(["", "yaml", "yml"]);
 
 /**
+ * The content type that a storage or a manifest has for a file, if it is one.
+ *
+ * @param value The type; a server can have an empty one, or bytes outside ASCII.
+ * @returns The type, if a header of HTTP takes it; otherwise `undefined`: it is as good as none.
+ *
+ * @example
+ * ```ts
+ * import { usableType } from "@therock/run-outputs/storage";
+ *
+ * console.assert(usableType("text/plain; charset=utf-8") === "text/plain; charset=utf-8");
+ * console.assert(usableType("") === undefined);
+ * ```
+ */
+export function usableType(value: string | undefined): string | undefined {
+  return value !== undefined && /^[\x20-\x7e]*[\x21-\x7e][\x20-\x7e]*$/.test(value)
+    ? value
+    : undefined;
+}
+
+/**
  * Tells the content type of an output by the last extension of its name, whatever its case. Among
  * the logs (`logs/`) a file without extension is text.
  *

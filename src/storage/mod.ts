@@ -40,7 +40,7 @@ export {
   type TakeOptions,
 } from "./cache/content_cache.ts";
 export type { ProduceContent } from "./cache/making.ts";
-export { contentType } from "./content_type.ts";
+export { contentType, usableType } from "./content_type.ts";
 export { DryRunBackend, type DryRunEvent } from "./dry_run.ts";
 export { ForwardingBackend } from "./forwarding.ts";
 export { LocalBackend, type LocalBackendOptions } from "./local/local.ts";

@@ -418,6 +418,37 @@ export function backendSuite(
     assert.deepEqual(await s.list(""), ["1-linux/a", "ROCm-rocm-libraries/2-linux/a"]);
   });
 
+  test("write(): what it takes, list() shows, whatever run-outputs calls its own files", async (s) => {
+    const journal = `{"schema":"run-outputs.download/1","size":9}\n${" ".repeat(500)}`;
+    const files = {
+      [`o/.run-outputs-tmp-${crypto.randomUUID()}/x`]: "x",
+      "o/.run-outputs-fetch/x": "x",
+      "o/.run-outputs-tmp-1": "x",
+      "o/a.part": "x",
+      "o/a.part.journal": journal,
+      "o/b.part": "x",
+      "o/b.part.journal": "somebody else's",
+      "o/c.part.journal": "",
+    };
+    const taken: string[] = [];
+    for (const [key, text] of Object.entries(files)) {
+      try {
+        await s.put(key, text);
+        taken.push(key);
+      } catch (error) {
+        assert.equal((error as RunOutputsError).code, "invalid", key);
+      }
+    }
+    await s.put("c", journal);
+    for (const key of ["o/d.part.journal", "o/.run-outputs-tmp-2"]) {
+      await s.backend.copy(s.at("c"), s.at(key)).then(() => taken.push(key), (error) => {
+        assert.equal(error.code, "invalid", key);
+      });
+    }
+    assert.deepEqual(await s.list("o"), taken.sort(compareKeys));
+    assert(taken.length >= 6, "only names of our own may be refused");
+  });
+
   test("list(): can be left early", async (s) => {
     for (let i = 0; i < 5; i++) await s.put(`1-linux/${i}`, "x");
     for await (const info of s.backend.list(s.at("1-linux"))) {

@@ -26,7 +26,7 @@ import { unfinishedName } from "../../runs/unfinished_part.ts";
 import { writeFileAtomic } from "../../storage/local/atomic_file.ts";
 import type { ByteSource, CallOptions, Chunks } from "../../storage/backend.ts";
 import { bytesSource, piecesSource } from "../../storage/byte_source.ts";
-import { contentType } from "../../storage/content_type.ts";
+import { contentType, usableType } from "../../storage/content_type.ts";
 import type { TransferEvent } from "../../storage/transfer/transfer.ts";
 import { look } from "../../storage/transfer/look.ts";
 import { copiedPart, type KnownContent, unfinishedPart } from "./copied_parts.ts";
@@ -132,7 +132,7 @@ async function lookAt(
     path,
     size,
     sha256: sha256 ?? info?.sha256 ?? await hashObject(backend, location, signal),
-    content_type: type ?? info?.contentType ?? contentType(path),
+    content_type: usableType(type) ?? usableType(info?.contentType) ?? contentType(path),
   };
   const open = async function* (signal?: AbortSignal) {
     await using body = await backend.read(location, { signal });

@@ -29,6 +29,7 @@ import type {
   StorageBackend,
 } from "../../storage/backend.ts";
 import { readFile } from "../../storage/byte_source.ts";
+import { contentType, usableType } from "../../storage/content_type.ts";
 import { clipRange } from "../../storage/range.ts";
 
 /** An index is held in memory, so it has a limit. */
@@ -282,7 +283,7 @@ async function place(
         // All at the same time: what the manifest tells of a file is so.
         modified: new Date(0),
         sha256: file.sha256,
-        contentType: file.content_type,
+        contentType: usableType(file.content_type) ?? contentType(file.path),
       },
       offset,
     });

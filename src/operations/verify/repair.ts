@@ -15,7 +15,7 @@ import type {
   ObjectInfo,
   StorageBackend,
 } from "../../storage/backend.ts";
-import { contentType } from "../../storage/content_type.ts";
+import { contentType, usableType } from "../../storage/content_type.ts";
 import {
   transferAll,
   type TransferOptions,
@@ -108,7 +108,7 @@ export async function repairFiles(
     const written = await to.backend.write(location, source, {
       ...etag === undefined ? { ifAbsent: true } : { ifMatch: etag },
       sha256: expected?.sha256,
-      contentType: expected?.contentType ?? contentType(location.key),
+      contentType: usableType(expected?.contentType) ?? contentType(location.key),
       onBytes: (bytes) => onEvent?.({ type: "bytes", path, bytes }),
       signal,
     });

@@ -8,6 +8,7 @@
 
 import { basename } from "node:path";
 import { isNameTooLong } from "../../errors/disk.ts";
+import type { Chunks } from "../backend.ts";
 
 /** What the first line of a download's journal has as its schema. */
 export const DOWNLOAD_SCHEMA = "run-outputs.download/1";
@@ -62,6 +63,29 @@ export async function isUnfinished(path: string): Promise<boolean> {
   return path.endsWith(".part") && await ownerOf(`${path}.journal`) === "ours";
 }
 
+/**
+ * Whether bytes are those of a download's journal.
+ *
+ * @param chunks The bytes, of which no more than the beginning is read.
+ * @returns Whether {@linkcode isUnfinished} would take a file with them for one of ours.
+ */
+export async function isJournal(chunks: Chunks): Promise<boolean> {
+  const bytes = new Uint8Array(LOOK);
+  let count = 0;
+  for await (const chunk of chunks) {
+    const piece = chunk.subarray(0, LOOK - count);
+    bytes.set(piece, count);
+    count += piece.length;
+    if (count === LOOK) break;
+  }
+  return beginsLikeJournal(bytes.subarray(0, count));
+}
+
+function beginsLikeJournal(bytes: Uint8Array): boolean {
+  const start = `{"schema":${JSON.stringify(DOWNLOAD_SCHEMA)},`;
+  return new TextDecoder().decode(bytes).startsWith(start);
+}
+
 async function ownerOf(journal: string): Promise<"ours" | "nobody's" | "another's"> {
   if (basename(journal).length > MAX_NAME) return "another's";
   try {
@@ -70,10 +94,7 @@ async function ownerOf(journal: string): Promise<"ours" | "nobody's" | "another'
     const bytes = new Uint8Array(LOOK);
     const count = await file.read(bytes);
     if (count === null) return "nobody's";
-    const start = `{"schema":${JSON.stringify(DOWNLOAD_SCHEMA)},`;
-    return new TextDecoder().decode(bytes.subarray(0, count)).startsWith(start)
-      ? "ours"
-      : "another's";
+    return beginsLikeJournal(bytes.subarray(0, count)) ? "ours" : "another's";
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return "nobody's";
     // Where a journal can't be, there is none of ours, and none can be made.

@@ -18,6 +18,7 @@ import type {
   ByteRange,
   ByteSource,
   CallOptions,
+  Chunks,
   ListOptions,
   ObjectBody,
   ObjectInfo,
@@ -30,7 +31,7 @@ import { compareKeys } from "../../layout/compare_keys.ts";
 import { contentType } from "../content_type.ts";
 import { diskError } from "../../errors/disk.ts";
 import { type NamedEntry, readDirectory } from "./disk_name.ts";
-import { isUnfinished } from "./download_part.ts";
+import { isJournal, isUnfinished } from "./download_part.ts";
 import { clipRange } from "../range.ts";
 
 /** Options of {@linkcode LocalBackend}. */
@@ -149,6 +150,7 @@ export class LocalBackend implements StorageBackend {
     await this.#stayInside(path).catch((error) => {
       throw diskError("write", path, error);
     });
+    await refuseUnlisted(path, () => source.open(undefined, options.signal));
     const { sha256, stat } = await writeFileAtomic(path, source.open(undefined, options.signal), {
       size: source.size,
       sha256: options.sha256,
@@ -193,8 +195,12 @@ export class LocalBackend implements StorageBackend {
     await this.#stayInside(target).catch((error) => {
       throw diskError("write", target, error);
     });
-    await using body = await this.read(from, { ifMatch: found.etag, signal: options.signal });
-    const { sha256, stat } = await writeFileAtomic(target, body, {
+    const open = async function* (this: LocalBackend) {
+      await using body = await this.read(from, { ifMatch: found.etag, signal: options.signal });
+      yield* body;
+    };
+    await refuseUnlisted(target, () => open.call(this));
+    const { sha256, stat } = await writeFileAtomic(target, open.call(this), {
       ...options,
       sha256: undefined,
       ifAbsent: Boolean(options.ifAbsent),
@@ -274,7 +280,8 @@ export class LocalBackend implements StorageBackend {
     try {
       for (const entry of await readDirectory(path, signal)) {
         signal?.throwIfAborted();
-        if (isTemporary(entry.name)) continue;
+        // Only files: a directory with such a name is not ours.
+        if (entry.isFile && isTemporary(entry.name)) continue;
         if (!(entry.isFile || (entry.isDirectory && recursive))) continue;
         const readable = entry.isFile && entry.misread === undefined;
         if (readable && await isUnfinished(join(path, entry.name))) continue;
@@ -342,6 +349,26 @@ export class LocalBackend implements StorageBackend {
       }
     }
   }
+}
+
+/**
+ * Refuses an object that no list would show, because it would pass for an unfinished download of
+ * ours: one beside such a download, or a copy of its journal.
+ */
+async function refuseUnlisted(path: string, open: () => Chunks): Promise<void> {
+  if (!/\.part(?:\.journal)?$/.test(path)) return;
+  let taken: boolean;
+  try {
+    taken = await isUnfinished(path) || (path.endsWith(".journal") && await isJournal(open()));
+  } catch (error) {
+    throw diskError("write", path, error);
+  }
+  if (!taken) return;
+  throw new RunOutputsError(
+    "invalid",
+    `Cannot write '${path}': run-outputs has this name for an unfinished download, which is no ` +
+      "object; remove or rename the file at the source",
+  );
 }
 
 /** A file that is being read. */

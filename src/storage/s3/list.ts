@@ -16,9 +16,9 @@ import type { Session } from "./session.ts";
 /**
  * Lists the objects below a prefix. One page is in memory at a time.
  *
- * Keys that no location can hold (`a//b`, `../x`) are told to `onNotice` and passed over: nothing
- * of ours has such names, and one stray object must not make a bucket unreadable. The console's
- * "folders", empty objects whose key ends in `/`, are passed over in silence.
+ * Keys that no location can hold (`a//b`, `../x`, `a/` with content) are reported to `onSkipped` and
+ * skipped: nothing of ours has such names, and one stray object must not make a bucket unreadable.
+ * The console's "folders", empty objects whose key ends in `/`, are skipped without a report.
  *
  * @param session The connection.
  * @param prefix What to list.
@@ -54,7 +54,7 @@ export async function* listObjects(
         if (order > 0) throw pages.broken(`${quote(Key)} comes after ${quote(last)}`);
       }
       last = Key;
-      const location = locationOf(session, prefix.bucket, Key);
+      const location = locationOf(session, prefix.bucket, Key, Size);
       if (location === undefined) continue;
       if (!isSize(Size) || ETag === undefined || LastModified === undefined) {
         throw pages.broken(`${quote(Key)} has no size, ETag or date`);
@@ -67,12 +67,17 @@ export async function* listObjects(
   }
 }
 
-function locationOf(session: Session, bucket: string, key: string): OutputLocation | undefined {
-  if (key.endsWith("/")) return undefined;
+function locationOf(
+  session: Session,
+  bucket: string,
+  key: string,
+  size: number | undefined,
+): OutputLocation | undefined {
+  if (key.endsWith("/") && size === 0) return undefined;
   try {
     return new OutputLocation(bucket, key);
   } catch (error) {
-    session.notice(`Skipped an object of ${bucket}: ${(error as Error).message}`);
+    session.skipped(`Skipped an object of ${bucket}: ${(error as Error).message}`);
     return undefined;
   }
 }

@@ -6,6 +6,7 @@
 
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ObjectInfo } from "../backend.ts";
+import { usableType } from "../content_type.ts";
 import { S3Failure } from "./errors.ts";
 
 /** The name under which the content's SHA-256 stands in an object's metadata. */
@@ -43,7 +44,7 @@ export function objectInfo(
     etag: bareEtag(etag),
     modified: new Date(modified),
     sha256: sha256 !== undefined && /^[0-9a-f]{64}$/.test(sha256) ? sha256 : undefined,
-    contentType: headers.get("content-type") ?? undefined,
+    contentType: usableType(headers.get("content-type") ?? undefined),
   };
 }
 

@@ -162,6 +162,17 @@ export class Session implements Disposable {
   }
 
   /**
+   * Tells once that a list leaves an object out.
+   *
+   * @param message One line.
+   */
+  skipped(message: string): void {
+    if (this.#noticed.has(message)) return;
+    this.#noticed.add(message);
+    (this.settings.onSkipped ?? this.settings.onNotice)?.(message);
+  }
+
+  /**
    * A buffer for a part. Fresh ones pile up faster than they are collected.
    *
    * @param size Its size.

@@ -82,6 +82,11 @@ export interface S3BackendOptions {
   readonly journalDir?: string;
   /** Told what a person should know though nothing failed: one line. */
   readonly onNotice?: (message: string) => void;
+  /**
+   * Told of each object that a list leaves out because no location can have its key: one line, once.
+   * Default: `onNotice`.
+   */
+  readonly onSkipped?: (message: string) => void;
   /** Told of each failure that is retried. */
   readonly onRetry?: (error: Error) => void;
   /** The environment. Default: this process's. The SDK's chain reads the latter in any case. */

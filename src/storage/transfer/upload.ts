@@ -9,7 +9,7 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteSource, ObjectInfo, StorageBackend, WriteOptions } from "../backend.ts";
 import { sha256Of } from "../sha256_of.ts";
 import { bytesSource, changedError, fileSource } from "../byte_source.ts";
-import { contentType } from "../content_type.ts";
+import { contentType, usableType } from "../content_type.ts";
 import {
   concurrencyFor,
   transferAll,
@@ -277,7 +277,7 @@ async function send(
   let resumed: number | undefined;
   const writing = backend.write(location, source, {
     sha256: sha256 ?? item.sha256,
-    contentType: item.contentType ?? contentType(location.key),
+    contentType: usableType(item.contentType) ?? contentType(location.key),
     ifAbsent,
     onBytes: (bytes) => onEvent?.({ type: "bytes", path, bytes }),
     onResumed: (bytes) => resumed = bytes,

@@ -40,6 +40,26 @@ const FILES: Readonly<Record<string, string>> = {
   [LONG]: "long\n",
 };
 
+Deno.test("export, import: content types that no header takes are told by the names", async () => {
+  await using dir = await tempDir();
+  const file = join(dir.path, "runs.tar");
+  const backend = new MemoryBackend();
+  const types = { "a.log": "", "b.html": "text/plé", "c.json": "   ", "d.log": "text/x-own" };
+  for (const [path, contentType] of Object.entries(types)) {
+    await backend.write(LINUX.file(path), bytesSource(path), { contentType });
+  }
+  const listed = outputFile("b.html", "b.html");
+  await putPart(backend, LINUX, manifestPart("one", [{ ...listed, content_type: "text/plé" }]));
+  await write([{ backend, root: LINUX }], file);
+  const to = new MemoryBackend();
+  await importAll(file, to);
+  const typeOf = async (path: string) => (await to.stat(LINUX.file(path))).contentType ?? "";
+  assert.match(await typeOf("a.log"), /^text\/plain/);
+  assert.match(await typeOf("b.html"), /^text\/html/);
+  assert.match(await typeOf("c.json"), /^application\/json/);
+  assert.equal(await typeOf("d.log"), "text/x-own");
+});
+
 /** Two runs, one with a manifest and one without, in memory, and a directory for files. */
 async function twoRuns() {
   const backend = new MemoryBackend();

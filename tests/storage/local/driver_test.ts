@@ -164,7 +164,18 @@ Deno.test("local: a directory with the name of a temporary file is nobody's to r
   const backend = new LocalBackend(temp.path);
   await backend.write(at("1-linux/a"), bytesSource("a"));
   assert.deepEqual(await fileNames(temp.path), [`1-linux/${TEMPORARY_PREFIX}dir/x`, "1-linux/a"]);
-  assert.deepEqual(await list(backend, ""), ["1-linux/a"]);
+  assert.deepEqual(await list(backend, ""), [`1-linux/${TEMPORARY_PREFIX}dir/x`, "1-linux/a"]);
+});
+
+Deno.test("local: nothing is written beside an unfinished download under its name", async () => {
+  await using temp = await tempDir();
+  const journal = '{"schema":"run-outputs.download/1","size":9}\n';
+  await writeTree(temp.path, { "1-linux/a.part": "half", "1-linux/a.part.journal": journal });
+  const backend = new LocalBackend(temp.path);
+  for (const key of ["1-linux/a.part", "1-linux/a.part.journal"]) {
+    await rejectsWith(backend.write(at(key), bytesSource("x")), "invalid", "unfinished download");
+  }
+  assert.equal(await Deno.readTextFile(join(temp.path, "1-linux/a.part")), "half");
 });
 
 Deno.test("createTemporary(): the file is locked for as long as it is open", async () => {

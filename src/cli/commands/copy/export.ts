@@ -10,6 +10,7 @@ import config from "../../../../deno.json" with { type: "json" };
 import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import type { CopyPlan } from "../../../operations/copy/plan.ts";
 import type { ExportPlan } from "../../../operations/copy/export.ts";
+import { RunOutputsError } from "../../../errors/error.ts";
 import { requireComplete } from "./options.ts";
 import type { Context } from "../../context.ts";
 import { noManifest, type ReadCommandOptions, withReadOptions } from "../../options.ts";
@@ -101,6 +102,14 @@ Examples:
         const manifest = await readRunManifest(options, root, { storage, output, signal });
         await tellUnfinished(manifest, (message) => output.warn(message));
         plans.push(await planCopy({ backend, root }, { ...selection, manifest, show, signal }));
+      }
+      const skipped = storage.passedOver?.() ?? 0;
+      if (skipped > 0 && plans.some(({ whole }) => whole)) {
+        throw new RunOutputsError(
+          "incomplete",
+          `Cannot export all of ${roots.map((root) => show(root.root())).join(", ")}: ` +
+            `${plural(skipped, "file")} skipped, see above`,
+        );
       }
       const onNote = (note: string) => output.note(note);
       const tool = `run-outputs/${config.version}`;

@@ -28,7 +28,13 @@ import {
 import { Output } from "../../terminal/output.ts";
 import { presentRoot } from "../../present_root.ts";
 import { runRoot } from "../../run_root.ts";
-import { type OpenStorage, openToRead, stagingDirOf, tellUnused } from "../../storage.ts";
+import {
+  type OpenStorage,
+  openToRead,
+  stagingDirOf,
+  tellPassedOver,
+  tellUnused,
+} from "../../storage.ts";
 
 const FORMATS = ["text", "json", "markdown"] as const;
 
@@ -149,7 +155,11 @@ Examples:
           () => diffLines(report, output),
         );
       }
-      context.setExitCode(options.exitCode && totals.differs ? EXIT.failed : EXIT.done);
+      const skipped = [a, b].map(({ storage, where }) =>
+        tellPassedOver(storage, "compare", where, output)
+      );
+      if (skipped.some((count) => count > 0)) context.setExitCode(EXIT.incomplete);
+      else context.setExitCode(options.exitCode && totals.differs ? EXIT.failed : EXIT.done);
     },
   );
 }
@@ -158,6 +168,7 @@ Examples:
 interface OpenRun extends DiffSide, Disposable {
   readonly root: RunOutputRoot;
   readonly manifest: RunManifest;
+  readonly storage: OpenStorage;
   readonly where: string;
   readonly described: Readonly<Record<string, unknown>>;
 }
@@ -183,7 +194,8 @@ async function openRun(
   };
   const stack = opened.move();
   const { backend } = storage;
-  return { backend, root, manifest, where, described, [Symbol.dispose]: () => stack.dispose() };
+  const run = { backend, storage, root, manifest, where, described };
+  return { ...run, [Symbol.dispose]: () => stack.dispose() };
 }
 
 function bytesJson({ a, b }: DiffSums) {
