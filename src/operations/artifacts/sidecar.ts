@@ -4,41 +4,69 @@
  * @module
  */
 
-import { RunOutputsError } from "../../errors/error.ts";
+import { quote, RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
+import { checksumEntries, decodeChecksumText } from "./checksum_text.ts";
 
 /** What the name of a sidecar adds to that of its archive. */
 export const SIDECAR_SUFFIX = ".sha256sum";
 
-/** A sidecar holds one line; anything longer is something else. */
-export const MAX_SIDECAR_BYTES = 4096;
+/** A list of the checksums of all archives of a run fits; anything longer is something else. */
+export const MAX_SIDECAR_BYTES = 65536;
 
 /**
- * Reads the text of a sidecar: a bare digest, or the two columns that `sha256sum` prints.
+ * Reads the text of a checksum file: a bare digest, or what `sha256sum`, `sha256sum --tag`, OpenSSL
+ * and PowerShell's `Get-FileHash` write, for one file or several.
  *
  * @param text The text.
  * @param name Where it was read, for the message.
+ * @param file The name of the file whose digest is wanted. Default: the first digest counts.
  * @returns The digest, 64 hex digits in lower case.
- * @throws {RunOutputsError} `integrity`, if it does not begin with a SHA-256.
+ * @throws {RunOutputsError} `integrity`, if it has no SHA-256, two for the file, or only those of
+ * other files.
  *
  * @example
  * ```ts
  * import { parseSidecar } from "@therock/run-outputs/operations";
  *
  * const digest = "0".repeat(64);
- * console.assert(parseSidecar(`${digest}  a_lib_generic.tar.zst\n`, "example") === digest);
+ * const archive = "a_lib_generic.tar.zst";
+ * console.assert(parseSidecar(`${digest}  ${archive}\n`, "example", archive) === digest);
+ * console.assert(parseSidecar(`SHA256 (${archive}) = ${digest}\n`, "example", archive) === digest);
  * ```
  */
-export function parseSidecar(text: string, name: string): string {
-  const token = /^\s*\\?([0-9A-Fa-f]{64})(?:\s|$)/.exec(text.replace(/^\uFEFF/, ""))?.[1];
-  if (token === undefined) {
-    throw new RunOutputsError(
-      "integrity",
-      `Cannot read the checksum in '${name}': expected 64 hex digits at its start`,
+export function parseSidecar(text: string, name: string, file?: string): string {
+  const entries = checksumEntries(text);
+  if (entries.length === 0) {
+    throw unreadable(
+      name,
+      "expected a SHA-256, 64 hex digits, alone or as sha256sum, openssl dgst -sha256 or " +
+        "Get-FileHash write it",
     );
   }
-  return token.toLowerCase();
+  if (file === undefined) return entries[0].sha256;
+  const named = entries.filter((entry) => entry.name === file);
+  const found = named.length > 0 ? named : entries.filter((entry) => entry.name === undefined);
+  if (found.length === 0) {
+    const others = [...new Set(entries.map((entry) => quote(entry.name)))];
+    const more = others.length > NAMED ? ` and ${others.length - NAMED} more` : "";
+    throw unreadable(
+      name,
+      `it is of ${others.slice(0, NAMED).join(", ")}${more}, not of ${quote(file)}`,
+    );
+  }
+  if (found.some(({ sha256 }) => sha256 !== found[0].sha256)) {
+    throw unreadable(name, `it has several checksums for ${quote(file)}`);
+  }
+  return found[0].sha256;
+}
+
+/** How many other files a message names. */
+const NAMED = 3;
+
+function unreadable(name: string, reason: string): RunOutputsError {
+  return new RunOutputsError("integrity", `Cannot read the checksum in '${name}': ${reason}`);
 }
 
 /** A sidecar as it is in storage. */
@@ -76,7 +104,7 @@ export async function readSidecarContent(
     bytes.set(chunk, at);
     at += chunk.length;
   }
-  return { info, bytes, text: new TextDecoder().decode(bytes) };
+  return { info, bytes, text: decodeChecksumText(bytes) };
 }
 
 /**
@@ -96,7 +124,19 @@ export async function readSidecar(
   signal: AbortSignal | undefined,
 ): Promise<string> {
   const { text } = await readSidecarContent(backend, sidecar, show, signal);
-  return parseSidecar(text, show(sidecar.location));
+  const { location } = sidecar;
+  return parseSidecar(text, show(location), archiveOf(location.name));
+}
+
+/**
+ * The name of the file that a sidecar is of.
+ *
+ * @param name The sidecar's name or path.
+ * @returns The file's name, without directories.
+ */
+export function archiveOf(name: string): string {
+  const base = name.slice(name.lastIndexOf("/") + 1);
+  return base.endsWith(SIDECAR_SUFFIX) ? base.slice(0, -SIDECAR_SUFFIX.length) : base;
 }
 
 /**

@@ -20,6 +20,7 @@ import {
   parseSidecar,
   SIDECAR_SUFFIX,
 } from "../artifacts/sidecar.ts";
+import { beginsWithDigest, decodeChecksumText } from "../artifacts/checksum_text.ts";
 import { refuseLinks } from "./links.ts";
 import { packItem, UploadPlanner } from "./plan.ts";
 
@@ -161,13 +162,16 @@ async function planArchive(
     if ((await Deno.stat(sidecar)).size > MAX_SIDECAR_BYTES) {
       throw new RunOutputsError("integrity", tooLong(sidecar));
     }
-    const sha256 = parseSidecar(await Deno.readTextFile(sidecar), sidecar);
+    const text = decodeChecksumText(await Deno.readFile(sidecar));
+    const sha256 = parseSidecar(text, sidecar, name);
+    // Other readers of the run know no form but the one that begins with the digest.
+    const ours = beginsWithDigest(text, sha256)
+      ? fileItem(root.artifactSidecar(name), sidecar)
+      : textItem(root.artifactSidecar(name), formatSidecar(sha256), sidecar);
     const made = madeSidecar(root, name)!;
     // Where another archive is and stays, as asked, our sidecar would be a wrong one.
     const followUp: UploadItem["followUp"] = (written) =>
-      written.sha256 === undefined || written.sha256 === sha256
-        ? [fileItem(root.artifactSidecar(name), sidecar)]
-        : made(written);
+      written.sha256 === undefined || written.sha256 === sha256 ? [ours] : made(written);
     planner.add(fileItem(location, path, { size, sha256, sha256From: sidecar, followUp }));
   } catch (error) {
     planner.fail(location, path, diskError("read", sidecar ?? path, error));

@@ -15,7 +15,13 @@ import type { TransferEvent } from "../../storage/transfer/transfer.ts";
 import type { JoinedOutput } from "../manifest/list_outputs.ts";
 import { type FileAndSidecar, sidecarBase } from "../artifacts/pair_sidecars.ts";
 import type { RunManifest } from "../manifest/read.ts";
-import { MAX_SIDECAR_BYTES, parseSidecar, readSidecarContent } from "../artifacts/sidecar.ts";
+import { checksumEntries } from "../artifacts/checksum_text.ts";
+import {
+  archiveOf,
+  MAX_SIDECAR_BYTES,
+  parseSidecar,
+  readSidecarContent,
+} from "../artifacts/sidecar.ts";
 import {
   comparedFile,
   type ExpectedFile,
@@ -137,19 +143,20 @@ export class FileVerifier {
     try {
       const { text, ...content } = await this.#readSidecar(subject, info);
       etag = content.etag;
-      const digest = digestOf(text);
+      const of = archiveOf(sidecar.path);
+      const digest = digestOf(text, of);
       if (expected !== undefined) {
         const found = { ...content, checkedBy: "bytes" } as const;
         const result = comparedFile(subject, expected, found, show);
         if (result.error !== undefined) return { result };
-        if (isProof) parseSidecar(text, show(info.location));
+        if (isProof) parseSidecar(text, show(info.location), of);
         return { result, digest };
       }
-      if (isProof) parseSidecar(text, show(info.location));
+      if (isProof) parseSidecar(text, show(info.location), of);
       const verdict = this.#hasManifest ? "extra" : digest === undefined ? "unchecked" : "ok";
       const reason = verdict === "unchecked" ? "no checksum is recorded for it" : undefined;
       const checkedBy = verdict === "ok" ? "bytes" : undefined;
-      const alone = text.trim().split("\n").length === 1;
+      const alone = checksumEntries(text).length === 1;
       return { result: { ...subject, ...content, verdict, checkedBy, reason }, digest, alone };
     } catch (error) {
       signal?.throwIfAborted();
@@ -273,9 +280,9 @@ function expectedOf({ file, parts }: MergedFile): ExpectedFile {
   return { size, sha256, contentType, by: `manifest part ${parts[0]}` };
 }
 
-function digestOf(text: string): string | undefined {
+function digestOf(text: string, of: string): string | undefined {
   try {
-    return parseSidecar(text, "");
+    return parseSidecar(text, "", of);
   } catch {
     // Not every file of that name is a checksum of ours; who needs one tells so.
     return undefined;

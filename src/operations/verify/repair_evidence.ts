@@ -14,6 +14,7 @@ import { sha256Of } from "../../storage/sha256_of.ts";
 import { sidecarBase } from "../artifacts/pair_sidecars.ts";
 import { readOutputs } from "../manifest/read.ts";
 import {
+  archiveOf,
   parseSidecar,
   readSidecar,
   readSidecarContent,
@@ -115,7 +116,7 @@ export class RepairEvidence {
       show,
       this.#signal,
     );
-    const digest = parseSidecar(text, show(location));
+    const digest = parseSidecar(text, show(location), archiveOf(path));
     const sha256 = this.#wanted.get(base) ?? await this.#hash(base);
     if (digest !== sha256) {
       throw new RunOutputsError(

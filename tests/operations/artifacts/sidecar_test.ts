@@ -9,6 +9,7 @@ import {
   parseSidecar,
   readSidecar,
 } from "../../../src/operations/artifacts/sidecar.ts";
+import { decodeChecksumText } from "../../../src/operations/artifacts/checksum_text.ts";
 import { bytesSource } from "../../../src/storage/byte_source.ts";
 import { MemoryBackend } from "../../../src/storage/memory.ts";
 import { rejectsWith, throwsWith } from "../../support/errors.ts";
@@ -28,6 +29,7 @@ for (
     ["a byte order mark", `\uFEFF${DIGEST}\n`],
     ["space before", `  \n${DIGEST}`],
     ["several lines: the first counts", `${DIGEST}  a\n${"f".repeat(64)}  b\n`],
+    ["a prefix", `sha256:${DIGEST}\n`],
   ] as const
 ) {
   Deno.test(`parseSidecar(): ${title}`, () => assert.equal(parseSidecar(text, "x"), DIGEST));
@@ -42,11 +44,74 @@ for (
     ["a SHA-1", "0".repeat(40)],
     ["the name first", `a.tar.zst ${DIGEST}`],
     ["an HTML page", "<!doctype html><title>404</title>"],
-    ["BSD's format", `SHA256 (a) = ${DIGEST}`],
+    ["another hash of BSD's format", `SHA512 (a) = ${DIGEST}`],
+    ["a list of another hash", `Algorithm : MD5\nHash : ${DIGEST}\nPath : a`],
   ] as const
 ) {
   Deno.test(`parseSidecar(): ${title} is an integrity error that names the file`, () => {
     throwsWith(() => parseSidecar(text, "dir/a.sha256sum"), "integrity", "dir/a.sha256sum");
+  });
+}
+
+const NAME = "a_lib_generic.tar.zst";
+const OTHER = "f".repeat(64);
+const TABLE = "Algorithm       Hash                     Path\r\n---------       ----      ----\r\n";
+
+for (
+  const [title, text] of [
+    ["sha256sum --tag, BSD", `SHA256 (${NAME}) = ${DIGEST}\n`],
+    ["OpenSSL 3", `SHA2-256(${NAME})= ${DIGEST}\n`],
+    ["OpenSSL 1", `SHA256(dist/${NAME})= ${DIGEST}\n`],
+    ["a prefix and a name", `sha256:${DIGEST}  ${NAME}\n`],
+    ["the binary marker", `${DIGEST} *${NAME}\r\n`],
+    ["a path", `${DIGEST}  ./build/dist/${NAME}\n`],
+    ["not the first line", `${OTHER}  b_lib_generic.tar.zst\n${DIGEST}  ${NAME}\n`],
+    [
+      "not the first of BSD's",
+      `SHA256 (b) = ${OTHER}\nMD5 (${NAME}) = 0\nSHA256 (${NAME}) = ${DIGEST}`,
+    ],
+    ["comments and twice the same", `# sums\n\n${DIGEST}  ${NAME}\n${DIGEST}  ${NAME}\n`],
+    [
+      "PowerShell's table",
+      `\r\n${TABLE}SHA256          ${DIGEST.toUpperCase()}   C:\\b\\${NAME}\r\n`,
+    ],
+    ["its table, cut", `${TABLE}SHA256          ${DIGEST}   C:\\Users\\runneradmin\\App...\r\n`],
+    [
+      "its list, wrapped",
+      `\r\nAlgorithm : SHA256\r\nHash      : ${DIGEST.toUpperCase()}\r\nPath      : C:\\b\\a_lib_\r\n` +
+      "            generic.tar.zst\r\n\r\n",
+    ],
+    [
+      "its list of two",
+      `Algorithm : SHA256\nHash : ${OTHER}\nPath : C:\\b\n\n` +
+      `Algorithm : SHA256\nHash : ${DIGEST}\nPath : C:\\x\\${NAME}\n`,
+    ],
+    ["a bare digest beside another file's", `${OTHER}  b\n${DIGEST}\n`],
+  ] as const
+) {
+  Deno.test(`parseSidecar(): ${title}, by the name of the file`, () => {
+    assert.equal(parseSidecar(text, "x", NAME), DIGEST);
+    for (const [mark, encode] of [["\xff\xfe", false], ["\xfe\xff", true]] as const) {
+      const view = new DataView(new ArrayBuffer(text.length * 2));
+      [...text].forEach((c, i) => view.setUint16(i * 2, c.charCodeAt(0), !encode));
+      const bom = [...mark].map((c) => c.charCodeAt(0));
+      const bytes = new Uint8Array([...bom, ...new Uint8Array(view.buffer)]);
+      assert.equal(parseSidecar(decodeChecksumText(bytes), "x", NAME), DIGEST);
+    }
+  });
+}
+
+for (
+  const [title, text, ...texts] of [
+    ["another file's", `${DIGEST}  b.tar.zst\n`, '"b.tar.zst"'],
+    ["another file's, in BSD's form", `SHA256 (d/b) = ${DIGEST}`, '"b"'],
+    ["a name that only ends like it", `${DIGEST}  x${NAME}\n`, `"x${NAME}"`],
+    ["two for one file", `${DIGEST}  ${NAME}\n${OTHER}  ${NAME}\n`, "several"],
+    ["those of many others", "abcde".replace(/./g, `${DIGEST}  $&\n`), '"a", "b", "c" and 2 more'],
+  ] as const
+) {
+  Deno.test(`parseSidecar(): ${title} is an integrity error that names both`, () => {
+    throwsWith(() => parseSidecar(text, "dir/s", NAME), "integrity", "dir/s", NAME, ...texts);
   });
 }
 

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import type { OutputLocation } from "../../../src/layout/output_location.ts";
 import { RunDirectory } from "../../../src/layout/run_directory.ts";
 import { RunOutputRoot } from "../../../src/layout/run_output_root.ts";
+import { MAX_SIDECAR_BYTES } from "../../../src/operations/artifacts/sidecar.ts";
 import { diffRuns } from "../../../src/operations/diff/diff.ts";
 import type { JoinedOutput } from "../../../src/operations/manifest/list_outputs.ts";
 import { pairSidecars } from "../../../src/operations/artifacts/pair_sidecars.ts";
@@ -462,7 +463,7 @@ Deno.test("repairFiles(): a broken checksum beside a broken file, both told by t
 
 Deno.test("verifyRun(): a checksum that is too long, or none, vouches for nothing", async () => {
   const sum = `${A}.sha256sum`;
-  const long = `${sha256("a")}  ${A}\n`.padEnd(4097, "\n");
+  const long = `${sha256("a")}  ${A}\n`.padEnd(MAX_SIDECAR_BYTES + 1, "\n");
   for (const content of [long, "GARBAGE"]) {
     // Nothing told of either; of the checksum alone; of both, where the manifest vouches for them.
     for (

@@ -206,13 +206,10 @@ Deno.test("verify: 6 for a checksum that is too long for one", async () => {
   const names = ["a_lib_generic.tar.zst", "b_lib_generic.tar.zst"];
   await putArchives(temp.path, names);
   const sum = `${names[0]}.sha256sum`;
-  await Deno.writeTextFile(join(temp.path, sum), "\n".repeat(5000), { append: true });
+  await Deno.writeTextFile(join(temp.path, sum), "\n".repeat(70_000), { append: true });
   const document = await runJson(6, ["verify", temp.path]);
   assert.deepEqual(verdicts(document), { [names[0]]: "unchecked", [sum]: "failed" });
-  assert.match(
-    document.files[1].error.message,
-    /it is too large \(\d+ bytes, expected about 64\)$/,
-  );
+  assert.match(document.files[1].error.message, /too large \(\d+ bytes, expected about 64\)$/);
 });
 
 test("verify --repair --from: uploads again what is wrong, and nothing else", async (staged) => {

@@ -1,0 +1,112 @@
+/**
+ * The text of checksum files, in the forms in which common tools write SHA-256 sums. Pure.
+ *
+ * @module
+ */
+
+/** A checksum in a text. */
+export interface ChecksumEntry {
+  /** 64 hex digits in lower case. */
+  readonly sha256: string;
+  /** The file that it is of, without directories; `undefined`, if the text does not name it. */
+  readonly name?: string;
+}
+
+const HEX = "([0-9a-fA-F]{64})";
+
+/** A bare digest, or the columns of `sha256sum`: text, binary (`*`), escaped (a leading `\`). */
+const COLUMNS = new RegExp(`^(\\\\?)${HEX}(?:[ \\t]+\\*?(.+))?$`);
+
+/** `sha256:…`, as registries and GitHub write it. */
+const PREFIXED = new RegExp(`^sha-?256[:=-] ?${HEX}(?:[ \\t]+\\*?(.+))?$`, "i");
+
+/** `sha256sum --tag`, BSD's `sha256`, and `openssl dgst`, whose name for it is SHA2-256. */
+const TAGGED = new RegExp(`^(\\\\?)SHA-?(?:2-)?256 ?\\((.+)\\) ?= ?${HEX}$`, "i");
+
+/** A row of the table of PowerShell's `Get-FileHash`. */
+const ROW = new RegExp(`^SHA256[ \\t]+${HEX}(?:[ \\t]+(.+))?$`, "i");
+
+/** A line of its list: `Hash      : …`. */
+const MEMBER = /^(Algorithm|Hash|Path)[ \t]*:[ \t]*(.*)$/i;
+
+/**
+ * Decodes the bytes of a checksum file. PowerShell writes UTF-16 with a byte order mark.
+ *
+ * @param bytes The bytes.
+ * @returns The text, without a byte order mark.
+ */
+export function decodeChecksumText(bytes: Uint8Array): string {
+  const [first, second] = bytes;
+  const encoding = first === 0xff && second === 0xfe
+    ? "utf-16le"
+    : first === 0xfe && second === 0xff
+    ? "utf-16be"
+    : "utf-8";
+  return new TextDecoder(encoding).decode(bytes);
+}
+
+/**
+ * Finds the checksums in a text. Lines that are none, such as headings, are ignored.
+ *
+ * @param text The text.
+ * @returns The checksums, in their order.
+ */
+export function checksumEntries(text: string): ChecksumEntry[] {
+  const entries: ChecksumEntry[] = [];
+  const list: { algorithm?: string; hash?: string; path?: string } = {};
+  const endList = () => {
+    const { algorithm = "SHA256", hash = "", path } = list;
+    if (/^sha-?256$/i.test(algorithm) && /^[0-9a-f]{64}$/i.test(hash)) {
+      entries.push(entry(hash, path));
+    }
+    delete list.algorithm, delete list.hash, delete list.path;
+  };
+  for (const line of text.replace(/^\uFEFF/, "").split(/[\r\n]+/)) {
+    // The lines of a list that are too long go on in the next one, after blanks.
+    if (list.path !== undefined && /^[ \t]+\S/.test(line)) {
+      list.path += line.trimStart();
+      continue;
+    }
+    const plain = line.trim();
+    const member = MEMBER.exec(plain);
+    if (member !== null) {
+      const name = member[1].toLowerCase() as "algorithm" | "hash" | "path";
+      if (list[name] !== undefined) endList();
+      list[name] = member[2];
+      continue;
+    }
+    const columns = COLUMNS.exec(plain);
+    const tagged = TAGGED.exec(plain);
+    const other = PREFIXED.exec(plain) ?? ROW.exec(plain);
+    if (columns !== null) entries.push(entry(columns[2], columns[3], columns[1] !== ""));
+    else if (tagged !== null) entries.push(entry(tagged[3], tagged[2], tagged[1] !== ""));
+    else if (other !== null) entries.push(entry(other[1], other[2]));
+  }
+  endList();
+  return entries;
+}
+
+function entry(digest: string, path: string | undefined, escaped = false): ChecksumEntry {
+  const sha256 = digest.toLowerCase();
+  // A table cuts what is too wide. A lone "-" is standard input.
+  if (path === undefined || path === "" || path === "-" || /(?:\.\.\.|…)$/.test(path)) {
+    return { sha256 };
+  }
+  const whole = escaped
+    ? path.replace(/\\([\\nr])/g, (_, c) => c === "n" ? "\n" : c === "r" ? "\r" : "\\")
+    : path;
+  // Windows' paths have a drive or a share; elsewhere a backslash is part of a name.
+  const isWindows = /^(?:[A-Za-z]:|\\\\|\.{1,2}\\)/.test(whole);
+  return { sha256, name: whole.slice(whole.search(isWindows ? /[^\\/]*$/ : /[^/]*$/)) };
+}
+
+/**
+ * Whether a text begins with its digest, as every reader of `.sha256sum` files expects.
+ *
+ * @param text The text.
+ * @param sha256 The digest.
+ * @returns `true` for a bare digest or the columns of `sha256sum`.
+ */
+export function beginsWithDigest(text: string, sha256: string): boolean {
+  return /^([0-9a-f]{64})(?:\s|$)/i.exec(text)?.[1].toLowerCase() === sha256;
+}
