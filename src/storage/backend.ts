@@ -63,6 +63,11 @@ export interface ObjectInfo {
   readonly sha256?: string;
   /** The content type, where the storage has it on record. */
   readonly contentType?: string;
+  /**
+   * How the content is encoded, such as `gzip`, where another tool has put that on record. The bytes
+   * are read as they are stored.
+   */
+  readonly contentEncoding?: string;
 }
 
 /** An object that is being read. Dispose of it, or read it to its end. */

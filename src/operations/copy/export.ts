@@ -30,7 +30,7 @@ import { contentType, usableType } from "../../storage/content_type.ts";
 import type { TransferEvent } from "../../storage/transfer/transfer.ts";
 import { look } from "../../storage/transfer/look.ts";
 import { copiedPart, type KnownContent, unfinishedPart } from "./copied_parts.ts";
-import { hashObject } from "./files.ts";
+import { encodingLost, hashObject } from "./files.ts";
 import type { CopyFile, CopyPlan } from "./plan.ts";
 
 /** Options of {@linkcode planExport}. */
@@ -123,11 +123,12 @@ function throwIfHindered({ from, obstacles }: CopyPlan): void {
 async function lookAt(
   { from: { backend } }: CopyPlan,
   { path, location, size, sha256, contentType: type }: CopyFile,
-  { signal }: PlanExportOptions,
+  { show = String, onNote, signal }: PlanExportOptions,
 ): Promise<ExportItem> {
   const info = sha256 === undefined || type === undefined
     ? await backend.stat(location, { signal })
     : undefined;
+  if (info?.contentEncoding !== undefined) onNote?.(encodingLost(show(location), info));
   const file: ExportedFile = {
     path,
     size,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { RunOutputsError } from "../../errors/error.ts";
+import { quote, RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteRange, ByteSource, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { sha256Of } from "../../storage/sha256_of.ts";
@@ -179,10 +179,12 @@ function streamedItem(
     size,
     sha256,
     contentType: file.contentType,
+    warnings: [] as string[],
     async open(signal?: AbortSignal): Promise<ByteSource> {
       const info = await look(signal);
       // Only the storage may know it; the upload asks after it has opened.
       item.contentType ??= info.contentType;
+      if (info.contentEncoding !== undefined) item.warnings = [encodingLost(path, info)];
       return {
         size: info.size,
         sha256: info.sha256 ?? sha256,
@@ -196,6 +198,18 @@ function streamedItem(
     }),
   };
   return item;
+}
+
+/**
+ * The warning of a copy that can't keep how a file is encoded: a directory has no place for it.
+ *
+ * @param path Where the file is, for people.
+ * @param info What its storage has on record.
+ * @returns One line.
+ */
+export function encodingLost(path: string, { contentEncoding }: ObjectInfo): string {
+  return `the Content-Encoding of ${path} (${quote(contentEncoding)}) is not copied: the bytes ` +
+    "stay encoded, but browsers will not decode the copy";
 }
 
 async function* readVersion(

@@ -44,8 +44,16 @@ export function objectInfo(
     etag: bareEtag(etag),
     modified: new Date(modified),
     sha256: sha256 !== undefined && /^[0-9a-f]{64}$/.test(sha256) ? sha256 : undefined,
+    contentEncoding: encodingOf(headers),
     contentType: usableType(headers.get("content-type") ?? undefined),
   };
+}
+
+/** What of the encoding belongs to the object, and not to the way that it was uploaded. */
+function encodingOf(headers: Headers): string | undefined {
+  const codings = (headers.get("content-encoding") ?? "").split(",").map((name) => name.trim());
+  const kept = codings.filter((name) => !/^(?:|identity|aws-chunked)$/i.test(name));
+  return kept.length === 0 ? undefined : kept.join(", ");
 }
 
 /**

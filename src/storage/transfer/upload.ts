@@ -45,6 +45,8 @@ export interface UploadItem {
    * with a warning.
    */
   readonly mayGrow?: boolean;
+  /** What to report with its result. It is read when the bytes are available. */
+  readonly warnings?: readonly string[];
   /** How many bytes it is made from, where it is made when its turn comes. */
   readonly madeFrom?: number;
   /**
@@ -290,7 +292,11 @@ async function send(
   const etag = markOf(backend, written);
   const outcome = backend.writes ? "written" : "planned";
   const continued = resumed === undefined ? {} : { resumed };
-  return { location, path, outcome, size, sha256: written.sha256, etag, warnings, ...continued };
+  const all = [...item.warnings ?? [], ...warnings];
+  return {
+    ...{ location, path, outcome, size, sha256: written.sha256, etag, warnings: all },
+    ...continued,
+  };
 }
 
 /** In a dry run nothing is there to be replaced. */

@@ -175,7 +175,9 @@ test("fetch: a broken checksum is an integrity error of its archive alone", asyn
 test("fetch: two columns and upper case in a checksum are read", async (h) => {
   await h.put({
     "123-linux/a_lib_generic.tar.zst": "a",
-    "123-linux/a_lib_generic.tar.zst.sha256sum": `${sha256("a").toUpperCase()}  dir/a_lib_generic.tar.zst\n`,
+    "123-linux/a_lib_generic.tar.zst.sha256sum": `${
+      sha256("a").toUpperCase()
+    }  dir/a_lib_generic.tar.zst\n`,
   });
   const { outcomes, warnings } = await h.fetch();
   assert.deepEqual(outcomes, { "a_lib_generic.tar.zst": "written" });
