@@ -15,7 +15,6 @@ import { decodeWindowsName, encodeWindowsName } from "../../layout/local_name.ts
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { isTemporary, writeFileAtomic } from "./atomic_file.ts";
 import type {
-  ByteRange,
   ByteSource,
   CallOptions,
   Chunks,
@@ -26,10 +25,10 @@ import type {
   StorageBackend,
   WriteOptions,
 } from "../backend.ts";
-import { readFile } from "../byte_source.ts";
 import { compareKeys } from "../../layout/compare_keys.ts";
 import { contentType } from "../content_type.ts";
 import { diskError } from "../../errors/disk.ts";
+import { FileBody } from "./file_body.ts";
 import { type NamedEntry, readDirectory } from "./disk_name.ts";
 import { isJournal, isUnfinished } from "./download_part.ts";
 import { clipRange } from "../range.ts";
@@ -369,54 +368,6 @@ async function refuseUnlisted(path: string, open: () => Chunks): Promise<void> {
     `Cannot write '${path}': run-outputs has this name for an unfinished download, which is no ` +
       "object; remove or rename the file at the source",
   );
-}
-
-/** A file that is being read. */
-class FileBody implements ObjectBody {
-  readonly info: ObjectInfo;
-  readonly #path: string;
-  readonly #range: ByteRange;
-  readonly #signal: AbortSignal | undefined;
-  #file: Deno.FsFile | undefined;
-
-  constructor(
-    path: string,
-    file: Deno.FsFile,
-    found: ObjectInfo,
-    range: ByteRange,
-    signal: AbortSignal | undefined,
-  ) {
-    this.#path = path;
-    this.#file = file;
-    this.info = found;
-    this.#range = range;
-    this.#signal = signal;
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    const file = this.#file;
-    if (file === undefined) {
-      throw new RunOutputsError("failed", `Cannot read '${this.#path}': it can be read only once`);
-    }
-    this.#file = undefined;
-    let left = this.#range.end - this.#range.start;
-    for await (const chunk of readFile({ file, path: this.#path }, this.#range, this.#signal)) {
-      left -= chunk.length;
-      yield chunk;
-    }
-    if (left > 0) {
-      throw new RunOutputsError(
-        "integrity",
-        `Cannot read '${this.#path}': it ended ${left} bytes too early`,
-      );
-    }
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    this.#file?.close();
-    this.#file = undefined;
-    return Promise.resolve();
-  }
 }
 
 function info(location: OutputLocation, stat: Deno.FileInfo): ObjectInfo {
