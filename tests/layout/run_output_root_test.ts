@@ -6,7 +6,6 @@ import { locateKind } from "../../src/layout/locate_kind.ts";
 import { RunDirectory } from "../../src/layout/run_directory.ts";
 import { RunOutputRoot, type RunOutputRootOptions } from "../../src/layout/run_output_root.ts";
 import { assertInvalid, conformance } from "./support.ts";
-import { cases } from "../support/cases.ts";
 
 const OPTIONS = { bucket: "therock-ci-artifacts", runId: 1, platform: "linux" } as const;
 const flat = new RunOutputRoot(OPTIONS);
