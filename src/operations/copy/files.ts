@@ -4,6 +4,7 @@
  * @module
  */
 
+import { statIfThere } from "../../storage/stat_if_there.ts";
 import { quote, RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteRange, ByteSource, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
@@ -260,17 +261,4 @@ function isSame(
   if (source.size !== there.size) return false;
   if (sha256 !== undefined && there.sha256 !== undefined) return sha256 === there.sha256;
   return source.etag === there.etag ? true : undefined;
-}
-
-async function statIfThere(
-  backend: StorageBackend,
-  location: OutputLocation,
-  signal: AbortSignal | undefined,
-): Promise<ObjectInfo | undefined> {
-  try {
-    return await backend.stat(location, { signal });
-  } catch (error) {
-    if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
-    throw error;
-  }
 }

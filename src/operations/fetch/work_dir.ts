@@ -8,6 +8,7 @@
  * @module
  */
 
+import { fileIdentity } from "../../storage/local/file_identity.ts";
 import { createHash } from "node:crypto";
 import { basename, dirname, join, resolve } from "node:path";
 import { removeTree } from "../../archive/unpack/remove_tree.ts";
@@ -73,7 +74,7 @@ export async function openWorkDir(
     if (path === undefined) {
       await noteOthers(target, onNote);
       path = await makeWorkDir(outputDir, target, (directory) => record.write(directory));
-      await record.write(path, identityOf(await Deno.lstat(path)));
+      await record.write(path, fileIdentity(await Deno.lstat(path)));
     }
     return { path, lasts: true, [Symbol.asyncDispose]: () => record.close() };
   } catch (error) {
@@ -198,7 +199,7 @@ class Record {
     const { output, directory, identity } = (record ?? {}) as Partial<WorkRecord>;
     if (output !== this.#target || typeof directory !== "string") return undefined;
     const info = await look(directory);
-    if (info?.isDirectory && identityOf(info) === identity) return directory;
+    if (info?.isDirectory && fileIdentity(info) === identity) return directory;
     // One that was made in the moment of a kill is empty, and gives way to a new one.
     if (info?.isDirectory && identity === undefined) await removeEmpty([directory]);
     return undefined;
@@ -295,10 +296,6 @@ function placesOf(
     inside: join(target, `.${NAME}-${random}`),
     beside: join(dirname(target), `.${basename(target)}.${NAME}-${random}`),
   };
-}
-
-function identityOf({ dev, ino }: Deno.FileInfo): string {
-  return `${dev}:${ino}`;
 }
 
 /** Whether a directory is, or will be, on its parent's file system. */

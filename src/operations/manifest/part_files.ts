@@ -5,8 +5,8 @@
  * @module
  */
 
+import { statIfThere } from "../../storage/stat_if_there.ts";
 import { RunOutputsError } from "../../errors/error.ts";
-import type { OutputLocation } from "../../layout/output_location.ts";
 import { compareKeys } from "../../layout/compare_keys.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import type { OutputFile } from "../../runs/manifest.ts";
@@ -119,19 +119,6 @@ async function findCurrent(
   } finally {
     await others.close();
     await listed?.close();
-  }
-}
-
-async function statIfThere(
-  backend: StorageBackend,
-  location: OutputLocation,
-  signal: AbortSignal | undefined,
-): Promise<ObjectInfo | undefined> {
-  try {
-    return await backend.stat(location, { signal });
-  } catch (error) {
-    if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
-    throw error;
   }
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { fileIdentity } from "../local/file_identity.ts";
 import { dirname } from "node:path";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
@@ -169,7 +170,7 @@ async function takeUp(
     const there = await Deno.lstat(part).catch(() => undefined);
     if (there?.isFile && there.size === info.size && await isOurs(there, part, task.path)) {
       const done = merge(notes.filter((note) => isRange(note, info.size)));
-      return { done, identity: identityOf(there) };
+      return { done, identity: fileIdentity(there) };
     }
   }
   journal.restart(header);
@@ -177,7 +178,7 @@ async function takeUp(
   await Deno.remove(part).catch(() => {/* as a rule there is none */});
   using file = await Deno.open(part, { write: true, createNew: true });
   await file.truncate(info.size);
-  return { done: [], identity: identityOf(await file.stat()) };
+  return { done: [], identity: fileIdentity(await file.stat()) };
 }
 
 /** Whether this user has made both files: another one could put anything into them. */
@@ -187,13 +188,9 @@ async function isOurs({ uid }: Deno.FileInfo, part: string, path: string): Promi
   return user === null || (uid === user && journal.uid === user);
 }
 
-function identityOf({ dev, ino }: Deno.FileInfo): string {
-  return `${dev}:${ino}`;
-}
-
 /** Refuses what is not the file that the download has begun with. */
 function checkPart(part: string, identity: string, info: Deno.FileInfo): void {
-  if (info.isFile && identityOf(info) === identity) return;
+  if (info.isFile && fileIdentity(info) === identity) return;
   throw new RunOutputsError(
     "conflict",
     `Cannot write '${part}': something else has this name now; download it again`,
