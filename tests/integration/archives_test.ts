@@ -7,6 +7,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Unpacker, type UnpackOptions } from "../../src/archive/unpack/unpack.ts";
 import { noise } from "../support/bytes.ts";
 import { type DiskEntry, diskTree } from "../support/disk_tree.ts";
@@ -73,10 +74,7 @@ with tarfile.open(sys.argv[1], "w", format=fmt[sys.argv[2]]) as t:
     t.add("tree/artifact_manifest.txt", "artifact_manifest.txt")
     t.add("tree/math", "math")
 `;
-const PYTHON_UNPACK = `
-import sys, tarfile
-with tarfile.open(sys.argv[1]) as t: t.extractall(sys.argv[2], filter="tar")
-`;
+const UNPACK = fileURLToPath(new URL("./unpack.py", import.meta.url));
 
 interface Tool {
   readonly program: string;
@@ -116,7 +114,7 @@ const TOOLS: Readonly<Record<string, Tool>> = {
   "Python": {
     program: "python3",
     pack: (format) => ["-c", PYTHON_PACK, "a.tar", format],
-    unpack: ["-c", PYTHON_UNPACK, "a.tar", "theirs"],
+    unpack: [UNPACK, "tar", "a.tar", "theirs"],
     setsLinkTimes: false,
   },
 };

@@ -22,6 +22,8 @@ import subprocess
 import sys
 import tarfile
 
+from unpack import extract_all
+
 MANIFEST = "artifact_manifest.txt"
 
 
@@ -59,7 +61,7 @@ def read(mode, output, archives):
                 target = os.path.join(output, os.path.basename(path).partition(".")[0])
                 if os.path.exists(target):
                     shutil.rmtree(target)
-                tar.extractall(target, filter="tar")
+                extract_all(tar, target, "tar")
                 continue
             relpaths = relpaths_of(tar)
             if mode == "bootstrap":

@@ -7,6 +7,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { COMPRESSION_LEVELS } from "../../src/archive/compression/format.ts";
 import { ARTIFACT_MANIFEST, listMembers } from "../../src/archive/tar/members.ts";
 import { pack, type PackOptions } from "../../src/archive/pack/pack.ts";
@@ -91,10 +92,8 @@ async function seen(root: string): Promise<Record<string, DiskEntry>> {
   );
 }
 
-const PYTHON = `
-import sys, tarfile
-with tarfile.open(sys.argv[1]) as t: t.extractall("out", filter="fully_trusted")
-`;
+const UNPACK = fileURLToPath(new URL("./unpack.py", import.meta.url));
+const PYTHON = ["python3", UNPACK, "fully_trusted"] as const;
 
 /** Who unpacks, and what. */
 const READERS: Readonly<Record<string, (name: string) => readonly (readonly string[])[]>> = {
@@ -104,8 +103,8 @@ const READERS: Readonly<Record<string, (name: string) => readonly (readonly stri
   // Python learns zstd in 3.14.
   python3: (name) =>
     name.endsWith(".zst")
-      ? [["zstd", "-dq", name], ["python3", "-c", PYTHON, "archive.tar"]]
-      : [["python3", "-c", PYTHON, name]],
+      ? [["zstd", "-dq", name], [...PYTHON, "archive.tar", "out"]]
+      : [[...PYTHON, name, "out"]],
 };
 
 /** How it is packed: the lowest, the usual and the highest level of each. */
