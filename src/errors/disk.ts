@@ -1,9 +1,9 @@
 /**
- * The one place that turns a failure of the local file system into our error.
+ * Turns failures of the local file system into errors of ours.
  *
- * `Deno.*` throws classes, `node:fs` throws `Error`s with a `code`, and a denied permission of the
- * sandbox is a class of its own. It stands in the lowest layer because storage and archives both
- * touch the disk. None of them is retried: a full disk is as full a second later.
+ * `Deno.*` throws classes, `node:fs` throws `Error`s with a `code`, and a permission denied by the
+ * sandbox has its own class. This is in the lowest layer because storage and archives both use the
+ * disk. None of these errors is retried: a full disk does not empty itself.
  *
  * @module
  */
@@ -11,7 +11,7 @@
 import { type ErrorCode, RunOutputsError } from "./error.ts";
 import { missingPermission } from "./permission.ts";
 
-/** What a file system says, by its code, and what a person can do about it. */
+/** Error code and reason for each code of the file system, with advice if there is any. */
 const BY_CODE: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   ENOENT: ["not_found", "no such file or directory"],
   EACCES: ["denied", "permission denied"],
@@ -31,12 +31,12 @@ const BY_CODE: Readonly<Record<string, readonly [ErrorCode, string]>> = {
 };
 
 /**
- * Makes an error of a failed call to the file system.
+ * Creates the error of a failed call to the file system.
  *
- * @param action What could not be done, as a verb: `read`, `write`, `list`.
- * @param path To what.
- * @param error What was thrown. Our own errors and aborts come back as they are.
- * @returns An error with a code of ours, the path and the reason, never retryable.
+ * @param action The failed action, as a verb: `read`, `write`, `list`.
+ * @param path The file or directory.
+ * @param error What was thrown. Our own errors and aborts are returned unchanged.
+ * @returns An error with one of our codes, the path and the reason, never retryable.
  */
 export function diskError(action: string, path: string, error: unknown): Error {
   if (error instanceof RunOutputsError) return error;
@@ -47,7 +47,7 @@ export function diskError(action: string, path: string, error: unknown): Error {
   });
 }
 
-/** A path that fits into a line: of a long one, its beginning and its end. */
+/** A path shortened to fit into a line: its beginning and its end. */
 function shortPath(path: string): string {
   const chars = [...path];
   if (chars.length <= 200) return path;
@@ -58,7 +58,7 @@ function explain(action: string, error: unknown): readonly [ErrorCode, string] {
   const permission = missingPermission(error);
   if (permission !== undefined) return ["denied", permission];
   const errorCode = codeOf(error) ?? "";
-  // For a writer it is in the way; a reader was given the wrong path.
+  // A writer found something else in its place; a reader got a wrong path.
   if (/^(?:read|list)\b/.test(action)) {
     if (errorCode === "EISDIR") return ["invalid", "it is a directory"];
     if (errorCode === "ENOTDIR") return ["invalid", BY_CODE[errorCode][1]];
@@ -69,7 +69,7 @@ function explain(action: string, error: unknown): readonly [ErrorCode, string] {
 }
 
 /**
- * Whether a failure comes of a disk or a quota that is used up, also beneath errors of ours.
+ * Whether a disk or quota is full. Looks at the causes of our own errors too.
  *
  * @param error What was thrown.
  * @returns `true`, if more space would help.
@@ -83,8 +83,7 @@ export function isDiskFull(error: unknown): boolean {
 }
 
 /**
- * Whether a failure is that a file system has no names as long as the one that was asked for. Then
- * nothing with it can be there.
+ * Whether a name is longer than the file system allows, so that no such file can exist.
  *
  * @param error What was thrown.
  * @returns `true`, if a shorter name would help.
@@ -93,7 +92,7 @@ export function isNameTooLong(error: unknown): boolean {
   return codeOf(error) === "ENAMETOOLONG";
 }
 
-/** The code of a file system's error, whichever interface threw it. */
+/** The code of a file system error, from `Deno.*` or from `node:fs`. */
 function codeOf(error: unknown): string | undefined {
   if (error instanceof Error && "code" in error && typeof error.code === "string") {
     return error.code;

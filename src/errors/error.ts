@@ -1,13 +1,13 @@
 /**
  * The one error class of run-outputs.
  *
- * It lives in the lowest layer because every layer makes and reads it.
+ * It is in the lowest layer because every layer uses it.
  *
  * @module
  */
 
 /**
- * What kind of failure an error is. Callers decide by the code, never by the message.
+ * The kind of a failure. Callers decide by the code, never by the message.
  *
  * | code | means | exit code of the command line |
  * |---|---|---|
@@ -34,17 +34,16 @@ export type ErrorCode =
 
 /** Options of {@linkcode RunOutputsError}. */
 export interface RunOutputsErrorOptions {
-  /** The error underneath, kept for `-v` and for debuggers. */
+  /** The underlying error, for `-v` and for debuggers. */
   readonly cause?: unknown;
   /** Whether the same call can succeed later. Default: only for `transient`. */
   readonly retryable?: boolean;
 }
 
 /**
- * A failure with a {@linkcode ErrorCode} and the answer to "can a retry help?".
+ * A failure with an {@linkcode ErrorCode}, and whether a retry can help.
  *
- * The message is one line: what could not be done to what, the value that was given, and what
- * to try.
+ * The message is one line: what failed on what, the given value, and what to try.
  *
  * @example
  * ```ts
@@ -55,7 +54,7 @@ export interface RunOutputsErrorOptions {
  * ```
  */
 export class RunOutputsError extends Error {
-  /** What kind of failure this is. */
+  /** The kind of failure. */
   readonly code: ErrorCode;
   /** Whether the same call can succeed later. */
   readonly retryable: boolean;
@@ -63,8 +62,8 @@ export class RunOutputsError extends Error {
   /**
    * Creates an error.
    *
-   * @param code What kind of failure this is.
-   * @param message One line: what could not be done to what, and what to try.
+   * @param code The kind of failure.
+   * @param message One line: what failed on what, and what to try.
    * @param options The cause, and whether a retry can help.
    */
   constructor(code: ErrorCode, message: string, options: RunOutputsErrorOptions = {}) {
@@ -76,23 +75,24 @@ export class RunOutputsError extends Error {
 }
 
 /**
- * The error of a bad value at the door: names the field, shows the value, says what was expected.
+ * Creates the error of an invalid input value: names the field, shows the value, says what was
+ * expected.
  *
  * @param field The name of the field, option or variable, as the user knows it.
  * @param value The value that was given.
- * @param expected What a good value looks like, without a final dot.
+ * @param expected What a valid value looks like, without a final dot.
  * @returns An error with code `invalid`.
  */
 export function invalid(field: string, value: unknown, expected: string): RunOutputsError {
   return new RunOutputsError("invalid", `Invalid ${field} ${quote(value)}: expected ${expected}`);
 }
 
-/** What could break the line, steer a terminal, or show text in another order than it has. */
+/** Characters that could break the line, control a terminal, or change the direction of text. */
 const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}]/gu;
 
 /**
- * Shows a value inside a one-line message: text quoted, what is not printable escaped, long ones
- * cut.
+ * Shows a value in a one-line message: text is quoted, unprintable characters are escaped, long
+ * values are cut.
  *
  * @param value The value to show.
  * @returns Its text, at most 120 characters, without line breaks.
@@ -104,16 +104,16 @@ export function quote(value: unknown): string {
 }
 
 /**
- * Makes a text safe to show in one line of a terminal or a log.
+ * Makes a text safe to print in one line of a terminal or a log.
  *
  * @param text Any text, such as a file's name.
- * @returns The text, with `\\uXXXX` for line breaks, control characters and the like.
+ * @returns The text, with line breaks, control characters and the like as `\\uXXXX`.
  */
 export function escapeUnprintable(text: string): string {
   return text.replace(UNPRINTABLE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** Text of a value that is none: an object's own `toString` can be missing or throw. */
+/** Text of a value that is not a string. An object's `toString` can be missing or throw. */
 function plain(value: unknown): string {
   return typeof value === "object" && value !== null
     ? Object.prototype.toString.call(value)

@@ -1,11 +1,11 @@
 /**
- * What to tell of a request that got no answer, in few words: the runtime's own text is a chain of
- * messages with the whole URL in it.
+ * Short reasons for requests that got no response. The runtime's own text is a chain of messages
+ * with the whole URL in it.
  *
  * @module
  */
 
-/** What a person calls it, by what the runtimes and systems say. */
+/** Plain reasons by what runtimes and systems report. */
 const KNOWN: readonly (readonly [RegExp, string])[] = [
   [/\bdns error\b|failed to lookup address|ENOTFOUND|EAI_AGAIN/i, "host not found"],
   [/\bactively refused\b|connection refused|ECONNREFUSED/i, "connection refused"],
@@ -15,9 +15,9 @@ const KNOWN: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * Says why a request got no answer.
+ * Says why a request got no response.
  *
- * @param error What `fetch` threw; it may have the reason in its cause.
+ * @param error What `fetch` threw; the reason may be in its cause.
  * @returns A clause, without the URL.
  */
 export function networkReason(error: Error): string {
@@ -33,7 +33,7 @@ export function networkReason(error: Error): string {
 }
 
 /**
- * The runtime's own text. `fetch` says no more than "fetch failed"; its last cause has the rest.
+ * The runtime's own text. `fetch` only says "fetch failed"; the innermost cause has the reason.
  *
  * @param error What was thrown.
  * @returns The text.
@@ -45,10 +45,10 @@ export function networkText(error: Error): string {
 }
 
 /**
- * Makes one line of a text, and cuts it between two words where it is too long.
+ * Turns a text into one line, and cuts it between words if it is too long.
  *
  * @param text The text.
- * @param length How many characters it may have.
+ * @param length The maximum number of characters.
  * @returns The line.
  */
 export function shorten(text: string, length: number): string {

@@ -1,11 +1,11 @@
 /**
- * What to tell of a permission that Deno's sandbox does not give: Deno's own text advises flags of
- * Deno, which who runs our executable does not have.
+ * Reasons for permissions that Deno's sandbox denies. Deno's own text advises flags of Deno, which
+ * do not exist in our compiled executable.
  *
  * @module
  */
 
-/** What each permission is for, so that it reads after "the permission to". */
+/** The purpose of each permission, to follow "the permission to". */
 const TO: Readonly<Record<string, string>> = {
   read: "read",
   write: "write",
@@ -17,17 +17,19 @@ const TO: Readonly<Record<string, string>> = {
   import: "import",
 };
 
-/** Permissions to read and write are not enough there: what is in it can give all others. */
+/**
+ * Paths for which read and write permission is not enough, because they give access to everything.
+ */
 const ALL = "Deno opens files in /dev, /proc and /sys only with all " +
   "permissions: use another directory, or 'deno run -A'";
 
 const ENV = "read the environment variable";
 
 /**
- * Says which permission is missing for what.
+ * Says which permission is missing.
  *
- * @param error What was thrown; also one whose cause is it.
- * @returns A reason, so that it reads after "Cannot X:"; `undefined`, if it is another error.
+ * @param error What was thrown, or an error with that as its cause.
+ * @returns A reason, to follow "Cannot X:"; `undefined`, if it is another error.
  */
 export function missingPermission(error: unknown): string | undefined {
   for (let at = error; at instanceof Error; at = at.cause) {

@@ -55,7 +55,7 @@ export interface ComparisonPage extends Comparison {
  *
  * @param answer GitHub's answer.
  * @returns The runs.
- * @throws {RunOutputsError} `failed`, if it is none.
+ * @throws {RunOutputsError} `failed`, if it is invalid.
  */
 export function readRuns(
   { workflow_runs: runs }: { readonly workflow_runs: readonly RunAnswer[] },
@@ -126,7 +126,7 @@ export function readCommit(answer: CommitAnswer): CommitInfo {
  *
  * @param answer GitHub's answer.
  * @returns The commits.
- * @throws {RunOutputsError} `failed`, if it is none.
+ * @throws {RunOutputsError} `failed`, if it is invalid.
  */
 export function readCommits(answer: readonly CommitAnswer[]): CommitInfo[] {
   if (!Array.isArray(answer)) throw unexpected("a list of commits");
@@ -138,7 +138,7 @@ export function readCommits(answer: readonly CommitAnswer[]): CommitInfo[] {
  *
  * @param answer GitHub's answer.
  * @returns What it tells; the commits are those of this page.
- * @throws {RunOutputsError} `failed`, if it is none.
+ * @throws {RunOutputsError} `failed`, if it is invalid.
  */
 export function readComparison(answer: ComparisonAnswer): ComparisonPage {
   const { status, merge_base_commit: base, total_commits: total, commits } = answer;
@@ -158,7 +158,7 @@ const STATUSES: readonly Comparison["status"][] = ["ahead", "behind", "diverged"
  *
  * @param answer GitHub's answer.
  * @returns The head's SHA.
- * @throws {RunOutputsError} `failed`, if it is none.
+ * @throws {RunOutputsError} `failed`, if it is invalid.
  */
 export function readPullHead({ head }: { readonly head: { readonly sha: string } }): string {
   if (!isSha(head?.sha)) throw unexpected("a pull request");
@@ -181,7 +181,7 @@ function isRepository(name: unknown): boolean {
   return typeof name === "string" && /^[\w.-]+\/[\w.-]+$/.test(name);
 }
 
-/** What a server that is not GitHub's own may leave out, or have something else in place of. */
+/** What a server that is not GitHub's own may leave out, or have something else instead of. */
 function textOr<T>(value: unknown, other: T): string | T {
   return typeof value === "string" ? value : other;
 }

@@ -32,7 +32,7 @@ export interface WorkflowRunInfo extends WorkflowRun {
   readonly attempt: number;
   /** The workflow's file, like `.github/workflows/ci.yml`. */
   readonly workflowPath: string;
-  /** Its page, for people. */
+  /** Its web page. */
   readonly url: string;
 }
 
@@ -48,7 +48,7 @@ export interface CommitInfo {
   readonly author: string;
   /** The SHAs of its parents; the first one is that of the branch it was merged into. */
   readonly parents: readonly string[];
-  /** Its page, for people. */
+  /** Its web page. */
   readonly url: string;
 }
 
@@ -72,7 +72,7 @@ export interface GithubRequests {
 
 /** Options of every call. */
 export interface GithubCallOptions {
-  /** Stops the call. */
+  /** Aborts the call. */
   readonly signal?: AbortSignal;
   /** Ask GitHub again, whatever was answered before. */
   readonly fresh?: boolean;
@@ -213,6 +213,6 @@ export interface GithubOptions {
   readonly maxPages?: number;
   /** How long a second of waiting between attempts is, in milliseconds. Default: 1000. */
   readonly second?: number;
-  /** Stops every call. */
+  /** Aborts every call. */
   readonly signal?: AbortSignal;
 }

@@ -45,7 +45,7 @@ export interface ConditionalFetchOptions {
  * one GitHub counts that question too, so the answer is taken for right as long as GitHub said.
  *
  * @param options How to send, and what to keep.
- * @returns A function to use in place of `fetch`, for GET.
+ * @returns A function to use instead of `fetch`, for GET.
  */
 export function conditionalFetch(options: ConditionalFetchOptions): typeof fetch {
   const { cache, now } = options;

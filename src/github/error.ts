@@ -34,11 +34,11 @@ interface RequestError extends Error {
 }
 
 /**
- * Makes an error of what Octokit threw.
+ * Creates an error of what Octokit threw.
  *
  * @param error What was thrown. Our own errors come back as they are, but for the ones that were
  * thrown beneath Octokit: those get what was asked for.
- * @param context What was asked for.
+ * @param context The request.
  * @returns An error with a code of ours, in one line.
  */
 export function githubError(error: unknown, context: GithubErrorContext): Error {
@@ -91,7 +91,7 @@ const LONG = 24 * 60 * 60 * 1000;
 
 const HINT = "; a private repository needs a token in $GH_TOKEN";
 
-/** What a used up limit of requests says; `undefined`, if it is none. */
+/** What a used up limit of requests says; `undefined`, if it is invalid. */
 function limitOf(
   status: number,
   said: string,

@@ -56,8 +56,8 @@ export function formatOutputs(
  * Sets outputs of the current step, if there is one.
  *
  * @param outputs Their values by name.
- * @param env Where to.
- * @throws {RunOutputsError} What the disk says.
+ * @param env The destination.
+ * @throws {RunOutputsError} Errors of the disk.
  */
 export async function setOutputs(
   outputs: Readonly<Record<string, string>>,
@@ -73,7 +73,7 @@ export async function setOutputs(
  * GitHub takes a step's summary away when the step ends, and a later one may want it.
  *
  * @param markdown What to add.
- * @param env Where to.
+ * @param env The destination.
  * @throws {RunOutputsError} `invalid`, if the summary would be too large; what the disk says.
  */
 export async function appendStepSummary(markdown: string, env: JobEnvironment): Promise<void> {

@@ -24,7 +24,7 @@ export function checkRunNumber(runId: string | number): string {
  *
  * @param sha The SHA.
  * @returns It in lower case.
- * @throws {RunOutputsError} `invalid`, if it is none.
+ * @throws {RunOutputsError} `invalid`, if it is invalid.
  */
 export function checkFullSha(sha: string): string {
   if (/^[0-9a-f]{40}$/i.test(sha)) return sha.toLowerCase();
@@ -36,7 +36,7 @@ export function checkFullSha(sha: string): string {
  *
  * @param workflow The name.
  * @returns The name.
- * @throws {RunOutputsError} `invalid`, if it is none.
+ * @throws {RunOutputsError} `invalid`, if it is invalid.
  */
 export function checkWorkflow(workflow: string): string {
   if (/^[A-Za-z0-9._-]+$/.test(workflow)) return workflow;

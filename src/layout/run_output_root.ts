@@ -22,7 +22,7 @@ export interface RunPrefix {
   readonly externalRepo: string;
   /** The run's id. */
   readonly runId: string;
-  /** The system the run builds for. */
+  /** The platform that the run builds for. */
   readonly platform: Platform;
 }
 
@@ -34,17 +34,17 @@ export interface RunOutputRootOptions {
   readonly externalRepo?: string;
   /** The run's id: letters, digits, `.`, `_` and `-`, beginning with a letter or digit. */
   readonly runId: string | number;
-  /** The system the run builds for. */
+  /** The platform that the run builds for. */
   readonly platform: Platform;
-  /** Which layout. Default: `flat`. */
+  /** The layout. Default: `flat`. */
   readonly layout?: Layout;
 }
 
 /** Options of {@linkcode RunOutputRoot.fromWorkflowRun}, without a look-up. */
 export interface FromWorkflowRunOptions extends RunOriginOptions {
-  /** The system the run builds for. */
+  /** The platform that the run builds for. */
   readonly platform: Platform;
-  /** Which layout. Default: `flat`. */
+  /** The layout. Default: `flat`. */
   readonly layout?: Layout;
   /** Whether the outputs are read, not written: reading knows the release type `release`. */
   readonly reading?: boolean;
@@ -63,9 +63,9 @@ export interface LookupWorkflowRunOptions
 export interface ForLocalOptions {
   /** The run's id. Default: `local`. */
   readonly runId?: string | number;
-  /** The system the run builds for. */
+  /** The platform that the run builds for. */
   readonly platform: Platform;
-  /** Which layout. Default: `flat`. */
+  /** The layout. Default: `flat`. */
   readonly layout?: Layout;
 }
 
@@ -92,7 +92,7 @@ export class RunOutputRoot extends OutputPaths {
   readonly externalRepo: string;
   /** The run's id. */
   readonly runId: string;
-  /** The system the run builds for. */
+  /** The platform that the run builds for. */
   readonly platform: Platform;
   /** Which layout. */
   readonly layout: Layout;
@@ -158,7 +158,7 @@ export class RunOutputRoot extends OutputPaths {
    *
    * @param prefix A prefix, without a trailing `/`.
    * @returns Its parts.
-   * @throws {RunOutputsError} `invalid`, if it is none.
+   * @throws {RunOutputsError} `invalid`, if it is invalid.
    */
   static parsePrefix(prefix: string): RunPrefix {
     const match = /^([^/]+\/)?([A-Za-z0-9][A-Za-z0-9._-]*)-(linux|windows)$/.exec(prefix);

@@ -43,9 +43,10 @@ export interface ListUnfinishedOptions extends StaleUploadOptions {
  * Lists the multipart uploads of a run that were begun and not ended.
  *
  * @param backend The storage.
- * @param root The run; its `layout` is not looked at.
+ * @param root The run; its `layout` is ignored.
  * @param options Up to which age; a signal.
- * @returns The uploads that are old enough, in the order of their keys; those that end meanwhile are left out.
+ * @returns The uploads that are old enough, in the order of their keys; those that end meanwhile
+ * are left out.
  * @throws {RunOutputsError} What the server says.
  */
 export async function listUnfinishedUploads(

@@ -5,7 +5,7 @@
  */
 
 /**
- * A line of a list that `sha256sum -c` checks.
+ * One line of a list for `sha256sum -c`.
  *
  * @param sha256 The digest, 64 hex digits.
  * @param path The file's path, relative to where the list is checked.

@@ -1,7 +1,7 @@
 /**
- * Which parts a complete run has: `manifests/outputs/expected.json`.
+ * The parts that a complete run has: `manifests/outputs/expected.json`.
  *
- * Without it nobody can tell a run whose jobs have all uploaded from one that lacks some.
+ * Without this list, a run whose jobs have all uploaded looks like one that lacks some.
  *
  * @module
  */
@@ -11,16 +11,16 @@ import { quote, RunOutputsError } from "../errors/error.ts";
 import { checkSegment } from "../layout/validate.ts";
 import { parseJson } from "./parse_json.ts";
 
-/** The schema that this version writes, and reads. */
+/** The schema version that this version writes and reads. */
 export const EXPECTED_SCHEMA = "run-outputs.expected-parts/1";
 
-/** The list of a run's parts. */
+/** The list of a run's expected parts. */
 export interface ExpectedParts {
   /** `run-outputs.expected-parts/1` */
   readonly schema: string;
   /** The names of the parts, sorted. */
   readonly parts: readonly string[];
-  /** What a newer version tells. */
+  /** Members added by newer versions. */
   readonly [member: string]: unknown;
 }
 
@@ -54,12 +54,12 @@ export function parseExpected(text: string, name: string): ExpectedParts {
 }
 
 /**
- * Adds parts to a list of expected ones. None is ever taken away: jobs of one run that each know
- * only of their own must not make a run look complete.
+ * Adds parts to a list of expected parts. Never removes any: a job that knows only its own parts
+ * must not make a run look complete.
  *
- * @param list The list that is there, if there is one.
- * @param parts The parts to expect too.
- * @returns The list of all.
+ * @param list The existing list, if there is one.
+ * @param parts The parts to add.
+ * @returns The combined list.
  */
 export function addExpected(
   list: ExpectedParts | undefined,

@@ -1,6 +1,6 @@
 /**
- * The index of an export, `run-outputs.export/1`: which runs an archive carries, and what each of
- * their files has to be. It is the archive's first member.
+ * The index of an export, `run-outputs.export/1`: the runs in an archive, with size and checksum of
+ * each file.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import { parseJson } from "./parse_json.ts";
 import { RunOutputRoot } from "../layout/run_output_root.ts";
 import { checkKey } from "../layout/validate.ts";
 
-/** The schema that this version writes, and reads. */
+/** The schema version that this version writes and reads. */
 export const EXPORT_SCHEMA = "run-outputs.export/1";
 
-/** The name of the member that holds the index. */
+/** The name of the archive member that contains the index. */
 export const EXPORT_INDEX = "run-outputs.export.json";
 
 /** A file of an exported run. */
@@ -31,11 +31,11 @@ export interface ExportedFile {
 
 /** An exported run. */
 export interface ExportedRun {
-  /** The bucket that it was in. */
+  /** The bucket that it was exported from. */
   readonly bucket: string;
-  /** Its prefix, `[OWNER-REPO/]RUN_ID-PLATFORM`, below which its files are in the archive too. */
+  /** Its prefix, `[OWNER-REPO/]RUN_ID-PLATFORM`, which is its directory in the archive too. */
   readonly prefix: string;
-  /** Its files, in the order of their paths. */
+  /** Its files, sorted by path. */
   readonly files: readonly ExportedFile[];
 }
 
@@ -43,7 +43,7 @@ export interface ExportedRun {
 export interface ExportIndex {
   /** `run-outputs.export/1` */
   readonly schema: string;
-  /** What has made it, such as `run-outputs/1.0.0`. */
+  /** The program that wrote it, such as `run-outputs/1.0.0`. */
   readonly tool: string;
   /** The runs. */
   readonly runs: readonly ExportedRun[];
@@ -59,7 +59,7 @@ const schema = z.looseObject({
       path: z.string().min(1),
       size: z.int().min(0),
       sha256: z.string().regex(/^[0-9a-f]{64}$/),
-      // Servers have types that no header takes: then the file's name says what it is.
+      // Servers report types that are invalid in a header. Then the file name decides.
       content_type: z.string(),
     })),
   })),
@@ -69,7 +69,7 @@ const schema = z.looseObject({
  * The root of an exported run.
  *
  * @param run The run.
- * @returns Its root, in the bucket that it was in.
+ * @returns Its root, in its original bucket.
  * @throws {RunOutputsError} `invalid`, if it can be no run's.
  */
 export function exportedRoot({ bucket, prefix }: ExportedRun): RunOutputRoot {
@@ -110,7 +110,7 @@ export function parseExportIndex(text: string, name: string): ExportIndex {
 }
 
 /**
- * The text of an index, in pieces: a line for each file.
+ * The text of an index, in pieces, with one line per file.
  *
  * @param index The index.
  * @returns Pieces of JSON.

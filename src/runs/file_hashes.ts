@@ -1,5 +1,5 @@
 /**
- * The hashes of many files by their paths, in a small part of the memory that the names take.
+ * The hashes of many files by path, in a fraction of the memory that the names take.
  *
  * @module
  */
@@ -8,9 +8,8 @@
 const WORDS = 4;
 
 /**
- * Hashes by path. Of both, 64 bits are kept: that two are taken for each other is as likely as
- * nothing, and costs nothing but a wrong guess. A million files take 32 to 64 MiB, none of it in the
- * heap.
+ * Hashes by path. 64 bits of each are kept: a collision is next to impossible, and costs only a
+ * wrong guess. A million files take 32 to 64 MiB, outside of the heap.
  */
 export class FileHashes {
   #slots = new Uint32Array(1024 * WORDS);
@@ -28,11 +27,11 @@ export class FileHashes {
   }
 
   /**
-   * Whether a file is known with another hash.
+   * Whether a file is known with a different hash.
    *
    * @param path Its path.
-   * @param sha256 What it is to have; `undefined`, if that is not known.
-   * @returns `false` too for a file that is not known.
+   * @param sha256 The expected hash; `undefined`, if it is not known.
+   * @returns `true`, if the hashes differ; `false` also for an unknown file.
    */
   differs(path: string, sha256: string | undefined): boolean {
     const [high, low] = digestOf(path);
@@ -61,7 +60,7 @@ export class FileHashes {
   }
 }
 
-/** The place of a digest, or the free one where it belongs. */
+/** The slot of a digest, or the free slot for it. */
 function find(slots: Uint32Array, high: number, low: number): number {
   const mask = slots.length / WORDS - 1;
   for (let slot = high & mask;; slot = (slot + 1) & mask) {

@@ -1,6 +1,6 @@
 /**
- * The text of an outputs manifest's part: a line for each file, so that tools for lines can read it
- * and a reader never needs to hold all of it.
+ * The text of a manifest part: one line per file, so that line-based tools can read it and a reader
+ * never needs to hold all of it in memory.
  *
  * @module
  */
@@ -11,8 +11,8 @@ import type { ManifestHead, ManifestPart, OutputFile } from "./manifest.ts";
 /**
  * The text of a part, in pieces. Unknown members are kept.
  *
- * @param head All but the files.
- * @param files The files, in the order they are to have: that of their paths' UTF-8 bytes.
+ * @param head All members of the part but its files.
+ * @param files The files, sorted by the UTF-8 bytes of their paths.
  * @returns Pieces of JSON.
  */
 export function* partText(head: ManifestHead, files: Iterable<OutputFile>): Generator<string> {
@@ -23,10 +23,10 @@ export function* partText(head: ManifestHead, files: Iterable<OutputFile>): Gene
 }
 
 /**
- * The same text, of files that come as a stream.
+ * The same text for files that come as a stream.
  *
- * @param head All but the files.
- * @param files The files, in the order they are to have.
+ * @param head All members of the part but its files.
+ * @param files The files, sorted by the UTF-8 bytes of their paths.
  * @returns Pieces of JSON.
  */
 export async function* streamPartText(
@@ -40,7 +40,7 @@ export async function* streamPartText(
 }
 
 function begin(head: ManifestHead): string {
-  // A head that comes from a part may still have its files.
+  // A head that was read from a part may still contain its files.
   const { files: _, ...members } = head as ManifestHead & { readonly files?: unknown };
   const text = JSON.stringify(members, null, 2);
   return `${text.slice(0, text.lastIndexOf("\n"))},\n  "files": [`;
@@ -57,8 +57,8 @@ function end(count: number): string {
 /**
  * The text of a part.
  *
- * @param part The part; its files are put in order.
- * @returns JSON with a line for each file.
+ * @param part The part; its files are sorted.
+ * @returns JSON with one line per file.
  *
  * @example
  * ```ts
@@ -81,10 +81,10 @@ export function formatPart(part: ManifestPart): string {
 }
 
 /**
- * Puts files in the order that parts have.
+ * Sorts files as parts list them.
  *
  * @param files The files.
- * @returns The same, sorted.
+ * @returns The files, sorted.
  */
 export function inOrder(files: readonly OutputFile[]): OutputFile[] {
   return files.toSorted((a, b) => compareKeys(a.path, b.path));

@@ -1,20 +1,19 @@
 /**
- * A JSON object read in pieces: its members one by one and, of some of them that are lists, their
- * elements one by one. What has been handed out is not kept, so a list of any length is read in
- * the memory of its longest element.
+ * Reads a JSON object in pieces: member by member, and selected lists element by element. Returned
+ * pieces are not kept, so that the longest element determines the memory, not the length of a list.
  *
  * @module
  */
 
 import { MAX_DEPTH } from "./parse_json.ts";
 
-/** What was read: a member, that a streamed list begins, or one of its elements. */
+/** A piece of the object: a member, the start of a streamed list, or one element of the list. */
 export type JsonMember =
   | { readonly name: string; readonly value: unknown }
   | { readonly name: string; readonly begins: true }
   | { readonly name: string; readonly index: number; readonly element: unknown };
 
-/** How long one value can be, in UTF-16 code units. */
+/** The maximum length of one value, in UTF-16 code units. */
 const MAX_VALUE = 4 * 1024 * 1024;
 
 const enum Char {
@@ -28,7 +27,7 @@ const enum Char {
   CloseObject = 0x7d,
 }
 
-/** What comes next. */
+/** What must come next. */
 type Expected =
   | "object"
   | "first name"
@@ -41,17 +40,17 @@ type Expected =
   | "next element"
   | "end";
 
-/** Reads one object. Errors are `SyntaxError`s. */
+/** Reads one object. Throws `SyntaxError`. */
 export class JsonMembers {
   readonly #streamed: readonly string[];
-  /** What has come and is not done with. */
+  /** Text that was received and is still needed. */
   #text = "";
-  /** Where in it the next character is to be looked at. */
+  /** Index in it of the next character to read. */
   #at = 0;
   #expected: Expected = "object";
   #name = "";
   #index = 0;
-  /** Where a value begins whose end has not come yet; -1: there is none. */
+  /** Where an unfinished value begins, or -1. */
   #start = -1;
   #depth = 0;
   #inString = false;
@@ -59,16 +58,16 @@ export class JsonMembers {
   /**
    * Creates a reader.
    *
-   * @param streamed The members whose elements are handed out one by one, if they are lists.
+   * @param streamed The members that are lists whose elements are returned one by one.
    */
   constructor(...streamed: readonly string[]) {
     this.#streamed = streamed;
   }
 
   /**
-   * Reads on.
+   * Reads a piece of text.
    *
-   * @param text The next piece of the text.
+   * @param text The next piece.
    * @returns What is complete now.
    * @throws {SyntaxError} If it can't be JSON, or a value is too long.
    */
@@ -83,7 +82,7 @@ export class JsonMembers {
   }
 
   /**
-   * Ends the reading.
+   * Ends the text.
    *
    * @throws {SyntaxError} If the object is not complete.
    */
@@ -91,7 +90,7 @@ export class JsonMembers {
     if (this.#expected !== "end") throw new SyntaxError("the text ends in the middle");
   }
 
-  /** Where what is still needed begins; moves the marks there. */
+  /** Drops text that is no longer needed, and adjusts the indexes. */
   #keepFrom(move = true): number {
     const from = this.#start >= 0 ? this.#start : this.#at;
     if (move) {
@@ -101,7 +100,7 @@ export class JsonMembers {
     return from;
   }
 
-  /** Does one thing; `false` if more text is needed for it. */
+  /** Takes one step; returns `false` if it needs more text. */
   #step(found: JsonMember[]): boolean {
     if (this.#start >= 0) return this.#endValue(found);
     const text = this.#text;
@@ -157,7 +156,7 @@ export class JsonMembers {
     return true;
   }
 
-  /** Looks for the end of the value that has begun. */
+  /** Searches for the end of the current value. */
   #endValue(found: JsonMember[]): boolean {
     const text = this.#text;
     let at = this.#at;
@@ -175,7 +174,7 @@ export class JsonMembers {
       else if (char === Char.OpenObject || char === Char.OpenList) {
         if (++this.#depth > MAX_DEPTH) throw new SyntaxError(`nested more than ${MAX_DEPTH} times`);
       } else if (char === Char.CloseObject || char === Char.CloseList) {
-        // Of a number or a word the end is what follows it.
+        // A number or a word ends where something else follows.
         if (this.#depth === 0) return this.#finish(at, found);
         if (--this.#depth === 0) return this.#finish(at + 1, found);
       } else if (this.#depth === 0 && (char === Char.Comma || isSpace(char))) {

@@ -1,6 +1,6 @@
 /**
- * The files that an earlier attempt of a run has left, in the part of a later one that has no such
- * files: its member `left`. So they can be told from files that nobody knows.
+ * Files left by an earlier attempt of a run: the member `left` in the part of a later attempt that
+ * has no such files. It distinguishes them from unknown files.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import { z } from "zod";
 import type { ManifestHead } from "./manifest.ts";
 
-/** A file that an earlier attempt of the run has left. */
+/** A file left by an earlier attempt of the run. */
 export interface LeftFile {
   /** Its path relative to the run's prefix. */
   readonly path: string;
@@ -16,7 +16,7 @@ export interface LeftFile {
   readonly size: number;
   /** Its SHA-256, 64 hex digits in lower case. */
   readonly sha256: string;
-  /** Which attempt has uploaded it, if that is known. */
+  /** The attempt that uploaded it, if known. */
   readonly run_attempt?: number;
 }
 
@@ -28,10 +28,10 @@ const LEFT_FILES = z.array(z.object({
 }));
 
 /**
- * The files that earlier attempts have left, by a part.
+ * The files that a part lists as left by earlier attempts.
  *
- * @param head All of the part but its files.
- * @returns The files; none, if the part has no such list, or none that can be read.
+ * @param head All members of the part but its files.
+ * @returns The files; empty, if the part has no such list, or an invalid one.
  */
 export function leftOf(head: ManifestHead): readonly LeftFile[] {
   return LEFT_FILES.safeParse(head.left).data ?? [];

@@ -1,12 +1,11 @@
 /**
- * The outputs manifest: what an upload has put into a run, told by the run itself. Its schema, its
- * types, and how its text is read and made. `docs/manifest.md` tells what it is for.
+ * The outputs manifest, a run's list of its uploaded files: schema, types, parser and writer. See
+ * `docs/manifest.md`.
  *
- * Each upload writes one part, `manifests/outputs/{part}.json`, as the last of its files. Its
- * presence says that all the files it names are there. Readers merge the parts (`merge_parts.ts`).
+ * Each upload writes one part, `manifests/outputs/{part}.json`, after all other files: if the part
+ * exists, so do all files that it lists. Readers merge the parts (`merge_parts.ts`).
  *
- * Members that this version does not know are kept, so that an older tool does not lose what a
- * newer one has told.
+ * Unknown members are kept, so that an older version does not lose what a newer one wrote.
  *
  * @module
  */
@@ -18,14 +17,14 @@ import type { Layout } from "../layout/output_paths.ts";
 import type { Platform } from "../layout/output_paths.ts";
 import { checkKey } from "../layout/validate.ts";
 
-/** The schema that this version writes, and reads. */
+/** The schema version that this version writes and reads. */
 export const MANIFEST_SCHEMA = "run-outputs.manifest/1";
 
 /** One file of a part. */
 export interface OutputFile {
   /** Its path relative to the run's prefix. */
   readonly path: string;
-  /** What it is: one of {@linkcode OUTPUT_KINDS}, or a kind that a newer version knows. */
+  /** Its kind: one of {@linkcode OUTPUT_KINDS}, or a kind that a newer version knows. */
   readonly kind: string;
   /** Its size in bytes. */
   readonly size: number;
@@ -33,66 +32,66 @@ export interface OutputFile {
   readonly sha256: string;
   /** Its content type. */
   readonly content_type: string;
-  /** What a newer version tells of it. */
+  /** Members added by newer versions. */
   readonly [member: string]: unknown;
 }
 
-/** Which run a part is of. What was not known when it was written is not there. */
+/** The run that a part belongs to. Members that were unknown when it was written are missing. */
 export interface ManifestRun {
   /** The repository, `OWNER/NAME`. */
   readonly repository?: string;
   /** The run's id. */
   readonly run_id: string;
-  /** Which attempt of the run has written this, from 1. */
+  /** The attempt of the run that wrote this, from 1. */
   readonly run_attempt?: number;
-  /** The system the run builds for. */
+  /** The platform that the run builds for. */
   readonly platform: Platform;
   /** The commit that was built. */
   readonly commit?: string;
-  /** The workflow's file, such as `ci.yml`. */
+  /** The workflow file, such as `ci.yml`. */
   readonly workflow?: string;
-  /** What a newer version tells of it. */
+  /** Members added by newer versions. */
   readonly [member: string]: unknown;
 }
 
-/** Who has written a part, as far as a job can know of itself. */
+/** The writer of a part, as far as a job knows itself. */
 export interface ManifestWriter {
-  /** The job's id in its workflow file: the same for all jobs of a matrix. */
+  /** The job's id in its workflow file, which all jobs of a matrix share. */
   readonly job?: string;
-  /** The runner's name: another for each job that runs at the same time. */
+  /** The runner's name, which is different for jobs that run at the same time. */
   readonly runner?: string;
-  /** What a newer version tells of it. */
+  /** Members added by newer versions. */
   readonly [member: string]: unknown;
 }
 
-/** All of a part but its files. */
+/** All members of a part but its files. */
 export interface ManifestHead {
   /** `run-outputs.manifest/1` */
   readonly schema: string;
-  /** Where the run has its artifacts. */
+  /** The layout of the run's artifacts. */
   readonly layout: Layout;
-  /** Of which run. */
+  /** The run. */
   readonly run: ManifestRun;
-  /** The part's name, which is that of its file too. */
+  /** The part's name, which is its file name too. */
   readonly part: string;
   /** When it was written, in ISO 8601. */
   readonly created_at: string;
-  /** What has written it, such as `run-outputs/1.0.0`. */
+  /** The program that wrote it, such as `run-outputs/1.0.0`. */
   readonly tool: string;
-  /** Who has written it. */
+  /** The job that wrote it. */
   readonly writer?: ManifestWriter;
   /**
-   * The index pages that were made of these files and of others: paths relative to the run's
-   * prefix. They have no size and no hash, because every upload makes them anew.
+   * The index pages made of these files and of others, as paths relative to the run's prefix. They
+   * have no size and no hash, because every upload regenerates them.
    */
   readonly pages?: readonly string[];
-  /** What a newer version tells. */
+  /** Members added by newer versions. */
   readonly [member: string]: unknown;
 }
 
-/** A part: what one upload has put into a run. */
+/** A part: the list of files of one upload. */
 export interface ManifestPart extends ManifestHead {
-  /** The files, in the order of their paths' UTF-8 bytes. */
+  /** The files, sorted by the UTF-8 bytes of their paths. */
   readonly files: readonly OutputFile[];
 }
 
@@ -138,7 +137,7 @@ const headShape = {
   }),
 };
 
-/** A mark (`unfinished_part.ts`) has more members than a part. */
+/** A marker (`unfinished_part.ts`) has more members than a part. */
 const headSchema = z.looseObject({
   ...headShape,
   pending: z.array(path()).optional(),
@@ -163,11 +162,10 @@ export function manifestJsonSchema(): Record<string, unknown> {
  * Reads the text of a part.
  *
  * @param text The text.
- * @param name Where it was read, for messages.
- * @returns The part, unknown members included.
- * @throws {RunOutputsError} `integrity`, if it is no part: not JSON, a member that is missing or
- * wrong, a path that leads out of the run or stands there twice; `failed`, if its schema is a newer
- * one.
+ * @param name Its location, for messages.
+ * @returns The part, with unknown members.
+ * @throws {RunOutputsError} `integrity`, if the part is invalid: not JSON, a member that is missing
+ * or wrong, a path that leads out of the run or is listed twice; `failed`, if its schema is newer.
  *
  * @example
  * ```ts
@@ -208,11 +206,11 @@ export function parsePart(text: string, name: string): ManifestPart {
 }
 
 /**
- * Checks all of a part but its files.
+ * Checks all members of a part but its files.
  *
- * @param value What was read.
- * @param name Where, for messages.
- * @returns The same.
+ * @param value The parsed JSON.
+ * @param name Its location, for messages.
+ * @returns The same value.
  * @throws {RunOutputsError} `integrity` or `failed`, as {@linkcode parsePart}.
  */
 export function checkHead(value: Record<string, unknown>, name: string): ManifestHead {
@@ -228,10 +226,10 @@ export function checkHead(value: Record<string, unknown>, name: string): Manifes
 /**
  * Checks one file of a part.
  *
- * @param value What was read.
- * @param index Which of the part's files it is, from 0.
- * @param name Where, for messages.
- * @returns The same.
+ * @param value The parsed JSON.
+ * @param index Index of the file in the part, from 0.
+ * @param name Location of the part, for messages.
+ * @returns The same value.
  * @throws {RunOutputsError} `integrity`, as {@linkcode parsePart}.
  */
 export function checkFile(value: unknown, index: number, name: string): OutputFile {
@@ -242,11 +240,11 @@ export function checkFile(value: unknown, index: number, name: string): OutputFi
 }
 
 /**
- * Checks which schema a part has.
+ * Checks the schema version of a part.
  *
  * @param schema Its member `schema`.
- * @param name Where it was read, for messages.
- * @throws {RunOutputsError} `failed`, if it is a newer one; `integrity`, if it is none.
+ * @param name Its location, for messages.
+ * @throws {RunOutputsError} `failed`, if the schema is newer; `integrity`, if it is another schema.
  */
 export function checkSchema(schema: unknown, name: string): void {
   if (schema === MANIFEST_SCHEMA) return;
@@ -261,11 +259,11 @@ export function checkSchema(schema: unknown, name: string): void {
 }
 
 /**
- * The error of a part that is none.
+ * The error of an invalid part.
  *
- * @param name Where it was read.
+ * @param name Its location.
  * @param reason What is wrong with it.
- * @param cause The error underneath.
+ * @param cause The underlying error.
  * @returns An error with code `integrity`.
  */
 export function broken(name: string, reason: string, cause?: unknown): RunOutputsError {
@@ -277,10 +275,10 @@ export function broken(name: string, reason: string, cause?: unknown): RunOutput
 }
 
 /**
- * The error of a part that names one path twice.
+ * The error of a part that lists one path twice.
  *
  * @param path The path.
- * @param name Where it was read.
+ * @param name Location of the part.
  * @returns An error with code `integrity`.
  */
 export function twice(path: string, name: string): RunOutputsError {

@@ -1,10 +1,10 @@
 /**
- * The merge of a run's parts into one list of files.
+ * Merges a run's parts into one list of files.
  *
- * Two parts may name the same file: two jobs wrote the same bytes, or one replaced what the other
- * had written. The last one to write is believed, and that they differ is told. When a part was
- * written its `created_at` tells, but not later than the storage's own time of it: a part is made
- * before it is stored, so a later time is that of a clock which is ahead.
+ * Two parts may list the same file: two jobs wrote the same bytes, or one replaced the file of the
+ * other. The later part wins, and a difference is reported as a conflict. A part's time is its
+ * `created_at`, limited by the time when it was stored: a part is created before it is stored, so a
+ * later time comes from a clock that is ahead.
  *
  * @module
  */
@@ -12,35 +12,35 @@
 import { compareKeys } from "../layout/compare_keys.ts";
 import type { ManifestPart, OutputFile } from "./manifest.ts";
 
-/** What a part says of a file. */
+/** A file as one part lists it. */
 export interface FileClaim {
   /** The part's name. */
   readonly part: string;
-  /** When it was written, in milliseconds since 1970. */
+  /** When the part was written, in milliseconds since 1970. */
   readonly written: number;
-  /** What it says. */
+  /** The file. */
   readonly file: OutputFile;
 }
 
-/** A file of a run, as its parts tell of it. */
+/** A file of a run, merged from its parts. */
 export interface MergedFile {
-  /** The file, as the part tells that was written last. */
+  /** The file, as the latest part lists it. */
   readonly file: OutputFile;
-  /** The parts that name it so, that one first. */
+  /** The parts that agree on it, the latest first. */
   readonly parts: readonly string[];
-  /** When that one was written, as far as it can be believed, in milliseconds since 1970. */
+  /** When the latest part was written, in milliseconds since 1970, corrected as described above. */
   readonly written: number;
-  /** What other parts say, of another hash or size; empty where all agree. */
+  /** Entries of other parts with a different hash or size; empty if all agree. */
   readonly conflicts: readonly FileClaim[];
 }
 
-/** Files of one part, in the order of their paths. */
+/** Files of one part, sorted by path. */
 export interface PartFiles {
   /** The part's name. */
   readonly part: string;
   /** When it was written, in ISO 8601. */
   readonly created_at: string;
-  /** When it was stored, by the storage's clock, where that is known. */
+  /** When it was stored, by the storage's clock, if known. */
   readonly modified?: Date;
   /** Its files. */
   readonly files: AsyncIterable<OutputFile> | Iterable<OutputFile>;
@@ -50,7 +50,7 @@ export interface PartFiles {
  * Merges parts that are in memory.
  *
  * @param parts The parts, in any order.
- * @returns The files, in the order of their paths.
+ * @returns The files, sorted by path.
  *
  * @example
  * ```ts
@@ -87,10 +87,10 @@ export function mergeParts(parts: readonly ManifestPart[]): MergedFile[] {
 }
 
 /**
- * Merges parts that come as streams: one file of each is in memory.
+ * Merges parts that come as streams, with one file of each part in memory.
  *
- * @param parts The parts, in any order; the files of each are sorted.
- * @returns The files, in the order of their paths.
+ * @param parts The parts, in any order; the files of each are sorted by path.
+ * @returns The files, sorted by path.
  */
 export async function* mergeSorted(parts: readonly PartFiles[]): AsyncGenerator<MergedFile> {
   const cursors = newestFirst(parts).map(({ part, written, files }, rank): Cursor => ({
@@ -119,7 +119,7 @@ export async function* mergeSorted(parts: readonly PartFiles[]): AsyncGenerator<
   }
 }
 
-/** Puts parts in the order in which they are believed: the last written first. */
+/** Sorts parts by the time they were written, the latest first. */
 function newestFirst<P extends Pick<PartFiles, "part" | "created_at" | "modified">>(
   parts: readonly P[],
 ): (P & { readonly written: number })[] {
@@ -130,16 +130,16 @@ function newestFirst<P extends Pick<PartFiles, "part" | "created_at" | "modified
     );
 }
 
-/** When a part was written; of one whose clock was ahead, the time by which it was stored. */
+/** When a part was written, at the latest when it was stored: its clock may be ahead. */
 function writtenAt({ created_at, modified }: Pick<PartFiles, "created_at" | "modified">) {
   const created = Date.parse(created_at);
   const stored = modified?.getTime() ?? created;
-  // Some storages tell whole seconds only: the part was stored at some time in that one.
+  // Some storages round times to seconds, so the part was stored at some time within that second.
   const isAhead = created > (stored % 1000 === 0 ? stored + 999 : stored);
   return { created, isAhead, written: isAhead ? stored : created };
 }
 
-/** What is said of one path, by the part that is believed first. */
+/** Merges the entries for one path; the latest part wins. */
 function mergeClaims([first, ...others]: readonly FileClaim[]): MergedFile {
   const { file, written } = first;
   if (others.length === 0) return { file, written, parts: [first.part], conflicts: [] };
@@ -153,14 +153,14 @@ function mergeClaims([first, ...others]: readonly FileClaim[]): MergedFile {
   };
 }
 
-/** A part that is being read. */
+/** A position in one part. */
 interface Cursor {
   readonly part: string;
   readonly written: number;
-  /** Its place among the parts: 0 is believed first. */
+  /** Its rank among the parts: 0 is the latest. */
   readonly rank: number;
   readonly files: AsyncIterator<OutputFile> | Iterator<OutputFile>;
-  /** The file that is next. */
+  /** The next file. */
   file?: OutputFile;
 }
 
@@ -175,7 +175,7 @@ async function advance(cursor: Cursor): Promise<boolean> {
   return !done;
 }
 
-/** The cursors by path, then rank; the least is on top. */
+/** A heap of cursors by path, then rank; the smallest is on top. */
 class Heap {
   readonly #cursors: Cursor[] = [];
 
@@ -190,7 +190,7 @@ class Heap {
     }
   }
 
-  /** Takes the top away. */
+  /** Removes the top. */
   pop(): void {
     const last = this.#cursors.pop()!;
     if (this.#cursors.length === 0) return;
@@ -198,7 +198,7 @@ class Heap {
     this.sink();
   }
 
-  /** Puts the top, which has become greater, where it belongs. */
+  /** Moves the top, which has become larger, to its place. */
   sink(): void {
     const { length } = this.#cursors;
     for (let at = 0;;) {

@@ -1,6 +1,6 @@
 /**
- * The formats that a run writes about itself: parts of the outputs manifest, the list of expected
- * parts, the index of an export.
+ * The formats that describe a run: parts of the outputs manifest, the list of expected parts, the
+ * index of an export.
  *
  * @example Read the parts that a run says it will have
  * ```ts

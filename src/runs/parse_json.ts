@@ -1,6 +1,6 @@
 /**
- * Small JSON documents with a `schema`, such as lists and indexes, as they are read from storage or
- * an archive.
+ * Reads small JSON documents with a `schema`, such as lists and indexes, from storage or an
+ * archive.
  *
  * @module
  */
@@ -9,18 +9,18 @@ import type { z } from "zod";
 import { escapeUnprintable, RunOutputsError } from "../errors/error.ts";
 import { shorten } from "../errors/network.ts";
 
-/** How deeply values may be nested: what writes them again calls itself for each level. */
+/** The maximum nesting of values, because writing them recurses into each level. */
 export const MAX_DEPTH = 100;
 
-/** What a document has to be, and what is said of one that is not. */
+/** How to check a kind of document, and the errors for invalid ones. */
 export interface DocumentKind<T> {
   /** The `schema` that this version reads: a name, `/` and a number. */
   readonly id: string;
-  /** What its members have to be. */
+  /** The schema of its members. */
   readonly schema: z.ZodType<T>;
-  /** Makes the error of one that is broken. */
+  /** Creates the error of an invalid document. */
   readonly broken: (reason: string, cause?: unknown) => RunOutputsError;
-  /** The message for one that a newer version has written, whose `schema` it is told. */
+  /** Creates the message for a document of a newer version, given its `schema`. */
   readonly newer: (found: unknown) => string;
 }
 
@@ -28,9 +28,9 @@ export interface DocumentKind<T> {
  * Reads a document.
  *
  * @param text The text.
- * @param kind What it has to be.
- * @returns The document, with the members that this version does not know.
- * @throws {RunOutputsError} What `broken` makes, or `failed`, if its schema is a newer one.
+ * @param kind The expected kind of document.
+ * @returns The document, with unknown members.
+ * @throws {RunOutputsError} The error of `broken`; `failed`, if the schema is newer.
  */
 export function parseJson<T>(text: string, { id, schema, broken, newer }: DocumentKind<T>): T {
   let value: { readonly schema?: unknown } | null;
@@ -49,7 +49,7 @@ export function parseJson<T>(text: string, { id, schema, broken, newer }: Docume
 }
 
 /**
- * Reads JSON of others.
+ * Parses JSON from an untrusted source.
  *
  * @param text The text.
  * @returns The value.
@@ -66,9 +66,9 @@ export function parseText(text: string): unknown {
 }
 
 /**
- * Says that a text is not JSON.
+ * Says why a text is not JSON.
  *
- * @param error What the parser says, which may have some of the text in it.
+ * @param error The parser's error, which may quote some of the text.
  * @returns The reason, in one line.
  */
 export function notJson(error: unknown): string {
@@ -80,11 +80,11 @@ function printable(text: string): string {
 }
 
 /**
- * Says what is wrong first.
+ * Describes the first problem.
  *
- * @param error What the schema says.
- * @param at Where the value stands in the document. Default: it is all of it.
- * @returns The member, and the reason.
+ * @param error The error of the schema.
+ * @param at Path of the value in the document. Default: the whole document.
+ * @returns The member and the reason.
  */
 export function reasonOf(error: z.ZodError, at: readonly PropertyKey[] = []): string {
   const [issue] = error.issues;
@@ -92,7 +92,7 @@ export function reasonOf(error: z.ZodError, at: readonly PropertyKey[] = []): st
   return printable(`${member === "" ? "it" : member}: ${issue.message}`);
 }
 
-/** Whether two schemas are of one name: versions are numbers from 1 on. */
+/** Whether two schemas differ only in their version, a number from 1. */
 function isVersionOf(id: string, found: string): boolean {
   const name = id.slice(0, id.lastIndexOf("/") + 1);
   return found.startsWith(name) && /^[1-9]\d{0,8}$/.test(found.slice(name.length));

@@ -1,9 +1,9 @@
 /**
- * Who may write a part that is there already.
+ * Decides who may replace an existing part.
  *
- * A part belongs to one job. It may repeat itself, and a later attempt of the run replaces what an
- * earlier one has written; another job of the same attempt that takes the same name is a mistake,
- * of which both would suffer.
+ * A part belongs to one job. That job may write it again, and a later attempt of the run replaces
+ * the part of an earlier one. Another job of the same attempt that uses the same name is a mistake,
+ * which would damage both.
  *
  * @module
  */
@@ -12,23 +12,24 @@ import { quote, RunOutputsError } from "../errors/error.ts";
 import type { ManifestHead } from "./manifest.ts";
 
 /**
- * What becomes of the files that only the part that is there names: `unite` keeps them, because
- * they are of the same attempt and nothing has removed them; `replace` does not.
+ * Which files of the existing part stay: `unite` keeps those that the new part does not list,
+ * because both are of the same attempt; `replace` drops them.
  */
 export type PartClaim = "unite" | "replace";
 
 /**
- * Decides whether a part may be written over.
+ * Decides whether a part may be replaced.
  *
- * @param there The part that is there.
- * @param ours The one that is to be written.
- * @returns How; an error with code `conflict`, if another job has written it.
+ * @param there The existing part.
+ * @param ours The new part.
+ * @returns What happens to files of the existing part; an error with code `conflict`, if another
+ * job wrote it.
  */
 export function claimPart(there: ManifestHead, ours: ManifestHead): PartClaim | RunOutputsError {
-  // A copy of another run's part: nobody of this run has written it.
+  // A copy of another run's part, which no job of this run wrote.
   if (there.run.run_id !== ours.run.run_id) return "unite";
   const [before, now] = [there.run.run_attempt, ours.run.run_attempt];
-  // Outside of a job it is a person who knows, or a job that goes on with what a person began.
+  // Outside of a job, a person decides; or a job continues what a person started.
   if (before === undefined || now === undefined) return "unite";
   if (now > before) return "replace";
   if (now === before && isSameJob(there, ours)) return "unite";

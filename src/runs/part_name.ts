@@ -1,37 +1,40 @@
 /**
- * What a part of the outputs manifest is called, where nobody says so.
+ * Default names for parts of the outputs manifest.
  *
- * Uploads of one run must not take each other's names: those of one job, those of jobs of a matrix
- * (which a job's own id does not tell apart), those of different jobs. And the re-run of a job must
- * take the name that its first run took. So a name is made of what an upload is of, by its options;
- * where these don't say it, of the paths of its files.
+ * Uploads of one run need different names: those of one job, those of jobs of a matrix (which share
+ * a job id), and those of different jobs. The re-run of a job needs the same name as its first run.
+ * So the name is made of what an upload contains, according to its options or, if they are
+ * ambiguous, the paths of its files.
  *
  * @module
  */
 
 import { createHash } from "node:crypto";
 
-/** What an upload is of. */
+/** What an upload contains. */
 export interface PartSubject {
   /** The command, such as `build`. */
   readonly command: string;
-  /** What its options name: an artifact group, a stage and its GPU family. Empty ones are left out. */
+  /**
+   * The values of its options: an artifact group, a stage and its GPU family. Empty values are
+   * skipped.
+   */
   readonly of?: readonly (string | undefined)[];
-  /** Whether another job of the same matrix can give the same options. */
+  /** Whether another job of the same matrix can have the same options. */
   readonly ambiguous?: boolean;
 }
 
-/** How long a name can get: with `.json`, a file system's 255 bytes. */
+/** The maximum length of a name: with `.json`, it fits into a file system's 255 bytes. */
 const MAX_LENGTH = 200;
 
 /**
- * The name of an upload's part.
+ * The default name of an upload's part.
  *
- * @param subject What the upload is of.
- * @param paths The files it is to put there, those that it can't put there too, relative to the run's
- * prefix.
+ * @param subject What the upload contains.
+ * @param paths Paths of all its files relative to the run's prefix, including those that it cannot
+ * upload.
  * @param job The job's id in its workflow file, if there is a job.
- * @returns `{job}.{command}.{of}`, and a hash of the paths where options do not tell uploads apart.
+ * @returns `{job}.{command}.{of}`, with a hash of the paths if the options are ambiguous.
  *
  * @example
  * ```ts

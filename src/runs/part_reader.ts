@@ -1,5 +1,5 @@
 /**
- * The reading of an outputs manifest's part as a stream, for parts of any length.
+ * Reads a manifest part as a stream, so that its length does not matter.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import {
   twice,
 } from "./manifest.ts";
 
-/** Members that are lists and can be long: of a part its pages, of a mark what is still to come. */
+/** Members that can be long lists: the pages of a part, the pending files of a marker. */
 const LISTS = ["pages", "pending", "unlisted"];
 
 /** Reads one part, piece by piece. */
@@ -31,45 +31,45 @@ export class PartReader {
   #isSorted = true;
   #last?: string;
   #count = 0;
-  /** What is wrong with a file, while it is not known which schema says so. */
+  /** The error of an invalid file, until the schema is known. */
   #wrong?: Error;
 
   /**
    * Creates a reader.
    *
-   * @param name Where the part is, for messages.
+   * @param name Location of the part, for messages.
    */
   constructor(name: string) {
     this.#name = name;
   }
 
-  /** Whether the files so far are in the order of their paths. */
+  /** Whether the files so far are sorted by path. */
   get isSorted(): boolean {
     return this.#isSorted;
   }
 
-  /** How many files there have been. */
+  /** The number of files so far. */
   get count(): number {
     return this.#count;
   }
 
   /**
-   * Reads on.
+   * Reads a piece of the part.
    *
    * @param chunk The next bytes.
    * @returns The files that are complete now.
-   * @throws {RunOutputsError} `integrity` or `failed`, as `parsePart`. Of a file that is named twice
-   * it is noticed only in a part whose files are in order.
+   * @throws {RunOutputsError} `integrity` or `failed`, as `parsePart`. A file that is listed twice
+   * is noticed only in a sorted part.
    */
   push(chunk: Uint8Array): OutputFile[] {
     return this.#read((decoder) => decoder.decode(chunk, { stream: true }));
   }
 
   /**
-   * Ends the reading.
+   * Ends the part.
    *
-   * @returns All but the files.
-   * @throws {RunOutputsError} `integrity` or `failed`, if the part is none.
+   * @returns All members but the files.
+   * @throws {RunOutputsError} `integrity` or `failed`, if it is not a valid part.
    */
   end(): ManifestHead {
     this.#read((decoder) => decoder.decode());
@@ -102,7 +102,7 @@ export class PartReader {
     return files;
   }
 
-  /** Adds a member that is no file. */
+  /** Adds a member other than the files. */
   #add(name: string, value: unknown): void {
     if (Object.hasOwn(this.#head, name)) throw broken(this.#name, `it has ${quote(name)} twice`);
     Object.defineProperty(this.#head, name, {

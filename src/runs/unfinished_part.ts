@@ -1,69 +1,69 @@
 /**
- * The mark that stands beside the parts of the outputs manifest while an upload has not put
- * everything there, be it under way, killed or failed: `manifests/outputs/{part}.incomplete`.
+ * The marker of an upload that is in progress, killed or failed:
+ * `manifests/outputs/{part}.incomplete`, beside the parts of the outputs manifest.
  *
- * It is written like a part: its `files` are those that are there and that no part tells of, its
- * `pending` the paths of those that are still to come, its `unlisted` what could not be read and so
- * has no paths in the run. One that is `finished` stands for none, where nothing may be deleted.
+ * It has the format of a part. `files` are uploaded files that no part lists yet, `pending` the
+ * paths of files not uploaded yet, `unlisted` what could not be read locally and so has no paths in
+ * the run. Without delete permission, a marker is overwritten as `finished` and ignored.
  *
  * @module
  */
 
 import type { ManifestHead } from "./manifest.ts";
 
-/** What has not come yet. */
+/** What is not uploaded yet. */
 export interface StillToCome {
   /** Paths in the run. */
   readonly pending: readonly string[];
-  /** What could not be read where the upload ran, so that it has no paths in the run. */
+  /** What could not be read on the uploading machine, so that its paths in the run are unknown. */
   readonly unlisted: readonly string[];
 }
 
-/** A part of which an upload has not finished, and none has made up for that. */
+/** A part with a marker. */
 export interface UnfinishedPart extends StillToCome {
   /** The part's name. */
   readonly part: string;
-  /** Why the mark can't be read: then nobody knows what is still to come. */
+  /** Why the marker cannot be read. Then the pending files are unknown. */
   readonly unread?: string;
 }
 
 const SUFFIX = ".incomplete";
 
-/** The name of the mark of a copy, which is of files and not of a part. */
+/** The part name in the marker of a copy, which is for files and not for a part. */
 const COPY_MARK = /^copy\.[0-9a-f]{12}$/;
 
-/** What the mark of an upload means to who reads the run, behind the upload's name. */
+/** What a marker means for readers of the run, to follow the upload's name. */
 export const NOT_FINISHED =
   "is incomplete (in progress, killed or failed): files can be missing or " +
   "from two uploads until it is run again";
 
-/** How many paths a message tells. */
+/** The maximum number of paths in a message. */
 const NAMED = 5;
 
 /**
- * The name of a part's mark.
+ * The file name of a part's marker.
  *
  * @param part The part's name.
- * @returns The name of a file, which is no part's.
+ * @returns The file name.
  */
 export function unfinishedName(part: string): string {
   return `${part}${SUFFIX}`;
 }
 
 /**
- * Which part a mark is of.
+ * The part that a marker belongs to.
  *
- * @param name The name of a file.
- * @returns The part's name; nothing, if the file is no mark.
+ * @param name The file name.
+ * @returns The part's name; `undefined`, if the file is not a marker.
  */
 export function unfinishedPartOf(name: string): string | undefined {
   return name.endsWith(SUFFIX) ? name.slice(0, -SUFFIX.length) : undefined;
 }
 
 /**
- * The name that the mark of a copy has in place of a part's.
+ * The name in the marker of a copy, instead of a part's name.
  *
- * @param hash The hash of the paths that are copied, in hex digits.
+ * @param hash The hash of the copied paths, in hex digits.
  * @returns The name.
  */
 export function copyMarkName(hash: string): string {
@@ -71,19 +71,19 @@ export function copyMarkName(hash: string): string {
 }
 
 /**
- * Whether a mark is that of a copy.
+ * Whether a marker is for a copy.
  *
- * @param part The name in it.
- * @returns `false`, if it is the mark of a part.
+ * @param part The part name in the marker.
+ * @returns `false`, if it is for a part.
  */
 export function isCopyMark(part: string): boolean {
   return COPY_MARK.test(part);
 }
 
 /**
- * What has not finished, for messages.
+ * What is incomplete, for messages.
  *
- * @param part The name in a mark.
+ * @param part The part name in a marker.
  * @returns `the upload of part p`, or `a copy to this run`.
  */
 export function unfinishedWork(part: string): string {
@@ -91,9 +91,9 @@ export function unfinishedWork(part: string): string {
 }
 
 /**
- * What is still to come.
+ * The pending files of a marker.
  *
- * @param head All of a mark but its files.
+ * @param head All members of a marker but its files.
  * @returns Paths relative to the run's prefix.
  */
 export function pendingOf(head: ManifestHead): readonly string[] {
@@ -101,20 +101,20 @@ export function pendingOf(head: ManifestHead): readonly string[] {
 }
 
 /**
- * What could not be read: nobody knows which files it stands for.
+ * What could not be read, so that its paths in the run are unknown.
  *
- * @param head All of a mark but its files.
- * @returns Paths where the upload ran.
+ * @param head All members of a marker but its files.
+ * @returns Paths on the uploading machine.
  */
 export function unlistedOf(head: ManifestHead): readonly string[] {
   return strings(head.unlisted);
 }
 
 /**
- * What stands in place of a mark that can't be deleted.
+ * The content that overwrites a marker that cannot be deleted.
  *
- * @param head All of the mark but its files.
- * @returns The head of one without files.
+ * @param head All members of the marker but its files.
+ * @returns The members, without files.
  */
 export function finishedMark(head: ManifestHead): ManifestHead {
   const { pending: _1, unlisted: _2, pages: _3, ...rest } = head;
@@ -122,24 +122,24 @@ export function finishedMark(head: ManifestHead): ManifestHead {
 }
 
 /**
- * Whether what a mark was of is there by now.
+ * Whether the upload of a marker finished later.
  *
- * @param head All of the mark but its files.
- * @returns Whether it counts as none.
+ * @param head All members of the marker but its files.
+ * @returns Whether to ignore the marker.
  */
 export function isFinished(head: ManifestHead): boolean {
   return head.finished === true;
 }
 
-/** What was read is a list of texts, if it is there: `checkHead` has seen to that. */
+/** A list of strings or `undefined`: `checkHead` has checked it. */
 function strings(list: unknown): readonly string[] {
   return Array.isArray(list) ? list : [];
 }
 
 /**
- * What a mark tells, for a message.
+ * Describes a marker in a message.
  *
- * @param mark The mark.
+ * @param mark The marker.
  * @returns `an upload of the part p is not finished (…): …; still to come: a, b, …, and 3 more`
  */
 export function describeUnfinished({ part, pending, unlisted, unread }: UnfinishedPart): string {
@@ -152,7 +152,7 @@ export function describeUnfinished({ part, pending, unlisted, unread }: Unfinish
 }
 
 /**
- * Paths for a message: the first few.
+ * The first few paths, for a message.
  *
  * @param paths The paths.
  * @returns `a, b, …, and 3 more`.

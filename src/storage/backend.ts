@@ -43,7 +43,7 @@ export interface ByteSource {
    * Opens the bytes. It can be called again, for a retry or a part.
    *
    * @param range The part to read; all of it by default.
-   * @param signal Stops the reading.
+   * @param signal Aborts reading.
    * @returns The bytes; a different number of them than asked for is the caller's to notice.
    */
   open(range?: ByteRange, signal?: AbortSignal): Chunks;
@@ -51,7 +51,7 @@ export interface ByteSource {
 
 /** What is known of an object without reading it. */
 export interface ObjectInfo {
-  /** Where it is. */
+  /** Its location. */
   readonly location: OutputLocation;
   /** Its size in bytes. */
   readonly size: number;
@@ -211,7 +211,7 @@ export interface StorageBackend {
    * Looks whether a write to a place could be refused for what is there, and changes nothing: what
    * a dry run asks. A storage in which nothing can be in the way does not have it.
    *
-   * @param location Where to.
+   * @param location The destination.
    * @param options A signal.
    * @throws {RunOutputsError} `conflict` or `denied`, as `write` would.
    */

@@ -166,7 +166,7 @@ async function* readWhole(
  *
  * @param path The file, or one that is open already and gets closed here.
  * @param range The part; the whole file by default, as long as it is at the time.
- * @param signal Stops the reading.
+ * @param signal Aborts reading.
  * @returns The bytes; fewer than `range` tells, where the file ends before.
  */
 export async function* readFile(

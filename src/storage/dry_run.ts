@@ -46,7 +46,7 @@ export class DryRunBackend extends ForwardingBackend {
    *
    * @param inner The storage to protect.
    * @param onEvent Told of each change that did not happen.
-   * @param show Where a location is, for messages. Default: its S3 URI.
+   * @param show Formats a location for messages. Default: its S3 URI.
    */
   constructor(
     inner: StorageBackend,

@@ -1,5 +1,5 @@
 /**
- * Where nothing is yet, found out by a list in place of a question for each file.
+ * Where nothing is yet, found out by a list instead of a question for each file.
  *
  * @module
  */

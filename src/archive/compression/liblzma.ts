@@ -227,7 +227,7 @@ export class XzDecoder implements Disposable {
   }
 
   /**
-   * Tells that there is no more.
+   * Signals the end.
    *
    * @param sink Takes what was still to come.
    * @throws {BadArchive} If the file ends too early, or with something that is not xz.
@@ -274,7 +274,7 @@ export class XzEncoder implements Disposable {
   }
 
   /**
-   * Tells that there is no more.
+   * Signals the end.
    *
    * @param sink Takes the rest of the file.
    */

@@ -90,7 +90,7 @@ export class ZstdFrames {
   }
 
   /**
-   * Tells that there is no more.
+   * Signals the end.
    *
    * @throws {BadArchive} If the last frame is not complete.
    */

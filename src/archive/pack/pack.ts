@@ -33,7 +33,7 @@ export interface PackOptions {
   readonly compression: PackCompression;
   /** The level; the compression's own default if not given (zstd 3, xz 6, gzip 6). */
   readonly level?: number;
-  /** The time that every member gets in place of its own. */
+  /** The time that every member gets instead of its own. */
   readonly modified?: Date;
   /** The latest time of a member: later ones become it, as `SOURCE_DATE_EPOCH` asks. */
   readonly notAfter?: Date;

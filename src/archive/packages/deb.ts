@@ -33,7 +33,7 @@ interface ArMember {
  * Reads the control file of a Debian package.
  *
  * @param source The package.
- * @param signal Stops the reading.
+ * @param signal Aborts reading.
  * @returns Its fields; `Package`, `Version` and `Architecture` are among them.
  * @throws {BadArchive} If it is no Debian package, or a broken or incomplete one.
  */

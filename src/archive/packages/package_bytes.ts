@@ -8,7 +8,7 @@ import { BadArchive } from "../tar/bad_archive.ts";
 
 /** A package whose bytes can be read from anywhere. */
 export interface PackageBytes {
-  /** How many bytes it has. */
+  /** Its size in bytes. */
   readonly size: number;
   /** Opens a part of it; a chunk is valid only until the next one is asked for. */
   open(
@@ -22,9 +22,9 @@ export interface PackageBytes {
  *
  * @param source The package.
  * @param start Where the part begins.
- * @param length How many bytes it has.
+ * @param length Its size in bytes.
  * @param what What it is, for messages: `the RPM header`.
- * @param signal Stops the reading.
+ * @param signal Aborts reading.
  * @returns The bytes.
  * @throws {BadArchive} If the package ends before.
  */

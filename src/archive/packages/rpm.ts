@@ -153,7 +153,7 @@ const DIRECTORY = 0o040000;
  * Reads the headers of an RPM package.
  *
  * @param source The package.
- * @param signal Stops the reading.
+ * @param signal Aborts reading.
  * @returns What it says of itself.
  * @throws {BadArchive} If it is no RPM package, or a broken or incomplete one, or one of sources.
  */

@@ -66,7 +66,7 @@ export class RpmHeader {
    * @param source The package.
    * @param start Where the header begins.
    * @param what What it is, for messages: `the RPM header`.
-   * @param signal Stops the reading.
+   * @param signal Aborts reading.
    * @returns The header.
    * @throws {BadArchive} If there is none, or the package ends before.
    */

@@ -184,7 +184,7 @@ function checkSum(block: Uint8Array): void {
  *
  * @param block The block.
  * @param offset Where it begins.
- * @param length How many bytes it has.
+ * @param length Its size in bytes.
  * @param what What it is, for the message.
  * @returns The number.
  * @throws {BadArchive} If it is none.

@@ -42,7 +42,7 @@ export interface ArchiveMember {
 export interface ListMembersOptions {
   /** A file that comes before all others, if it is there. */
   readonly first?: string;
-  /** Stops the walk. */
+  /** Aborts the walk. */
   readonly signal?: AbortSignal;
 }
 

@@ -24,7 +24,7 @@ export interface TarPiece {
   readonly records: readonly TarRecord[];
   /** How much of the first of them is in the pieces before. */
   readonly skip: number;
-  /** How many bytes it has. */
+  /** Its size in bytes. */
   readonly length: number;
 }
 

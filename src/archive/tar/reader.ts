@@ -165,7 +165,7 @@ export class TarReader {
   }
 
   /**
-   * Tells that there is no more.
+   * Signals the end.
    *
    * @throws {BadArchive} If the archive is not complete.
    */

@@ -41,7 +41,7 @@ const encoder = new TextEncoder();
 
 /** Which time a member gets. */
 export interface TimeOptions {
-  /** The time of every member, in place of its own. */
+  /** The time of every member, instead of its own. */
   readonly modified?: Date;
   /** The latest time of any member: later ones become it. */
   readonly notAfter?: Date;

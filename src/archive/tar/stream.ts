@@ -14,7 +14,7 @@ import { encodeHeaders, END_MARKER, padded } from "./records.ts";
 export interface StreamedMember {
   /** Its name: relative, with `/`. */
   readonly name: string;
-  /** How many bytes it has. */
+  /** Its size in bytes. */
   readonly size: number;
   /** Opens its content; a chunk is valid only until the next one is asked for. */
   open(): AsyncIterable<Uint8Array>;

@@ -18,7 +18,7 @@ export type Kind = "directory" | "symlink" | "file";
 export interface DiskRules {
   /** Whose rules names follow. */
   readonly style: PathStyle;
-  /** Whether the disk takes names that differ only in case for one. */
+  /** Whether the disk ignores case in names. */
   readonly caseless: boolean;
 }
 

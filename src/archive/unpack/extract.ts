@@ -36,7 +36,7 @@ export type UnpackMode = "extract" | "flatten" | "bootstrap";
 export interface ExtractorOptions {
   /** How names are mapped. */
   readonly mode: UnpackMode;
-  /** Whether the disk takes names that differ only in case for one. */
+  /** Whether the disk ignores case in names. */
   readonly caseless: boolean;
   /** How many members may come, and how many directories more may be made for them. */
   readonly maxMembers: number;
@@ -89,7 +89,7 @@ export class Extractor implements TarHandler, Disposable {
    * Creates an extractor.
    *
    * @param options By which rules.
-   * @param tree Where to.
+   * @param tree The destination.
    */
   constructor(options: ExtractorOptions, tree: TreeWriter) {
     this.#options = options;

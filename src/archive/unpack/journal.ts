@@ -64,7 +64,7 @@ export function journalPath(stagingDir: string): string {
  * @param place The directories.
  * @param steps The steps; all that they move is still where it comes from.
  * @returns The journal.
- * @throws {RunOutputsError} What the disk says.
+ * @throws {RunOutputsError} Errors of the disk.
  */
 export async function writeJournal(place: CommitPlace, steps: readonly Step[]): Promise<Journal> {
   const { stagingDir, outputDir } = place;

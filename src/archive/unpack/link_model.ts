@@ -196,7 +196,7 @@ export class LinkModel {
   }
 
   /**
-   * Where a link in place of a directory leads.
+   * Where a link instead of a directory leads.
    *
    * @param path The link.
    * @returns The directory's own path, or `undefined` if it leads to none.

@@ -63,7 +63,7 @@ export interface UnpackOptions {
    * removed in the end.
    */
   readonly stagingDir: string;
-  /** When an archive is refused because it is too large. */
+  /** Limits above which an archive is rejected. */
   readonly limits?: Partial<UnpackLimits>;
   /** How many archives are unpacked at once. Default: one for each processor. */
   readonly workers?: number;

@@ -37,7 +37,7 @@ export class Staging implements AsyncDisposable {
   readonly umask: number;
   /** Who files belong to that are made in it; nobody, where the system has no such thing. */
   readonly user: number | null;
-  /** Whether the disk takes names that differ only in case for one. */
+  /** Whether the disk ignores case in names. */
   readonly caseless: boolean;
   readonly #lock: Deno.FsFile;
   readonly #onLeft: ((error: Error) => void) | undefined;

@@ -372,7 +372,7 @@ function refusal(name: string, { member, message }: BadArchive): RunOutputsError
   return new RunOutputsError("integrity", `Cannot unpack '${name}':${where} ${message}`);
 }
 
-/** Makes an empty file in place of any other one, and not through a link. */
+/** Makes an empty file instead of any other one, and not through a link. */
 function touchNew(path: string): void {
   if ((kindOf(path) ?? "directory") !== "directory") Deno.removeSync(path);
   Deno.openSync(path, { write: true, createNew: true }).close();

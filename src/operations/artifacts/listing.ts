@@ -20,7 +20,7 @@ export type ArtifactObjects = ReadonlyMap<string, ObjectInfo>;
  * between its jobs, some in each; of one that is in both, the typed one's is taken.
  *
  * @param backend The storage.
- * @param root The run; its `layout` is not looked at.
+ * @param root The run; its `layout` is ignored.
  * @param signal Stops the listing.
  * @returns Their objects.
  */
@@ -66,7 +66,7 @@ export async function ofBothLayouts<T>(get: (layout: Layout) => Promise<T>): Pro
  * Lists the archives and checksums in one layout's place.
  *
  * @param backend The storage.
- * @param root The run; its `layout` is not looked at.
+ * @param root The run; its `layout` is ignored.
  * @param layout The layout.
  * @param signal Stops the listing.
  * @returns Their objects, in the storage's order.

@@ -16,7 +16,7 @@ import type { RunManifest } from "../manifest/read.ts";
 
 /** An archive or the checksum beside it. */
 export interface ArtifactObject {
-  /** Where it is. */
+  /** Its location. */
   readonly location: OutputLocation;
   /** Its size in bytes. */
   readonly size: number;
@@ -63,7 +63,7 @@ interface Places {
  * checksum is taken from the same place.
  *
  * @param backend The storage.
- * @param root The run; its `layout` is not looked at.
+ * @param root The run; its `layout` is ignored.
  * @param manifest The run's manifest.
  * @param options A signal.
  * @returns The artifacts, by their archives' file names.

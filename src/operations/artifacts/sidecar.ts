@@ -83,9 +83,9 @@ export interface SidecarContent {
  * Reads a file that is to be a sidecar, whatever is in it.
  *
  * @param backend The storage.
- * @param sidecar Where it is.
- * @param show Where a location is, for messages.
- * @param signal Stops the reading.
+ * @param sidecar Its location.
+ * @param show Formats a location for messages.
+ * @param signal Aborts reading.
  * @returns Its content.
  * @throws {RunOutputsError} `integrity`, if it is too long for a sidecar; `not_found`.
  */
@@ -111,9 +111,9 @@ export async function readSidecarContent(
  * Reads the sidecar beside an archive.
  *
  * @param backend The storage.
- * @param sidecar Where it is.
- * @param show Where a location is, for messages.
- * @param signal Stops the reading.
+ * @param sidecar Its location.
+ * @param show Formats a location for messages.
+ * @param signal Aborts reading.
  * @returns The digest, 64 hex digits in lower case.
  * @throws {RunOutputsError} `integrity`, if it is no checksum; `not_found`.
  */

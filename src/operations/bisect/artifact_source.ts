@@ -47,7 +47,7 @@ export interface BisectArtifactOptions extends Omit<SearchOptions, "signal" | "r
   readonly mode: UnpackMode;
   /** Refuse archives that have no checksum. Default: they are taken with a warning. */
   readonly requireChecksums?: boolean;
-  /** When an archive is refused because it is too large. */
+  /** Limits above which an archive is rejected. */
   readonly limits?: Partial<UnpackLimits>;
   /** How many files at once. */
   readonly concurrency?: number;
@@ -57,7 +57,7 @@ export interface BisectArtifactOptions extends Omit<SearchOptions, "signal" | "r
   readonly recordsDir?: string;
   /** As in {@linkcode FetchUnpackedOptions}. */
   readonly onNote?: (text: string) => void;
-  /** Where a location is, for messages. Default: its S3 URI. */
+  /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
   /** Told, in one line, that another process is downloading the same archive. */
   readonly onWait?: (name: string) => void;
@@ -100,7 +100,7 @@ class ArtifactSource implements BisectSource {
       using source = new ArchiveSource(backend, { cache, signal });
       // What has no checksum can't be kept.
       const kept = items.filter((item) => item.sha256 !== undefined);
-      // It ends when all have ended: what is under way would be in the way of the next fetch.
+      // It ends when all have ended: operations in progress would be in the way of the next fetch.
       await pMap(kept, async (item) => {
         signal?.throwIfAborted();
         await using _archive = await source.get(item);

@@ -34,7 +34,7 @@ export function commitDirectory(outputDir: string, sha: string): string {
  * @param outputDir The one that all share.
  * @param sha The commit.
  * @param recordsDir Where fetches record what they leave.
- * @throws {RunOutputsError} What the disk says.
+ * @throws {RunOutputsError} Errors of the disk.
  */
 export async function discardCommit(
   outputDir: string,
@@ -50,7 +50,7 @@ export async function discardCommit(
  * Removes the directories of all commits, where nobody knows any more which those are.
  *
  * @param outputDir The one that all share.
- * @throws {RunOutputsError} What the disk says.
+ * @throws {RunOutputsError} Errors of the disk.
  */
 export async function discardAllCommits(outputDir: string): Promise<void> {
   const entries = Deno.readDir(outputDir);

@@ -27,7 +27,7 @@ export interface BisectSource {
    * Puts the artifacts of a commit into its directory: all of them or none.
    *
    * @param commit The commit.
-   * @param runs Where they are.
+   * @param runs Their location.
    * @param options A signal.
    * @returns The directory.
    * @throws {RunOutputsError} `not_found` or `integrity`, if they can't be used at all: then the
@@ -42,7 +42,7 @@ export interface BisectSource {
    * Brings the artifacts of a commit near, where `fetch` finds them. Default: nothing.
    *
    * @param commit The commit.
-   * @param runs Where they are.
+   * @param runs Their location.
    * @param options A signal.
    */
   prefetch?(

@@ -21,7 +21,7 @@ export const BISECT_SCHEMA = "run-outputs.bisect/1";
 export interface BisectRun {
   /** The run's id. */
   readonly run_id: string;
-  /** Its page, for people. */
+  /** Its web page. */
   readonly url: string;
   /** The bucket that holds its outputs. */
   readonly bucket: string;
@@ -128,10 +128,10 @@ const schema: z.ZodType<BisectState> = z.object({
  * Reads the text of a state.
  *
  * @param text The text.
- * @param name Where it was read, for messages.
+ * @param name Its location, for messages.
  * @returns The state.
- * @throws {RunOutputsError} `integrity`, if it is none, or contradicts itself; `failed`, if its
- * schema is a newer one.
+ * @throws {RunOutputsError} `integrity`, if it is invalid, or contradicts itself; `failed`, if its
+ * schema is newer.
  */
 export function parseBisectState(text: string, name: string): BisectState {
   const broken = (why: string, cause?: unknown) =>

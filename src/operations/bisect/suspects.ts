@@ -22,7 +22,7 @@ export interface BisectCommit {
   readonly title: string;
   /** When it was committed. */
   readonly date: string;
-  /** Its page, for people. */
+  /** Its web page. */
   readonly url?: string;
 }
 

@@ -38,9 +38,9 @@ export interface CopiedFiles {
 
 /** A part as the copy has it. */
 export interface CopiedPart {
-  /** All but the files. */
+  /** All members but the files. */
   readonly head: ManifestHead;
-  /** Those of its files that are there, in the order of their paths. */
+  /** Those of its files that are there, sorted by path. */
   readonly files: readonly OutputFile[];
   /** How many files it has told other things of than are there. */
   readonly untrue: number;
@@ -48,9 +48,9 @@ export interface CopiedPart {
 
 /** What is there of a part that the copy does not get, and what is not. */
 export interface WithheldContent extends StillToCome {
-  /** All but the files. */
+  /** All members but the files. */
   readonly head: ManifestHead;
-  /** Those of its files that are there, in the order of their paths. */
+  /** Those of its files that are there, sorted by path. */
   readonly files: readonly OutputFile[];
 }
 
@@ -69,7 +69,7 @@ export interface NoPart {
  * @param from The run that was copied.
  * @param part One of its parts.
  * @param copied What became of the files.
- * @param options How to show locations; a signal.
+ * @param options How to format locations; a signal.
  * @returns The part, or why there is none; nothing, if none of its files was to be copied.
  */
 export async function copiedPart(
@@ -116,7 +116,7 @@ export async function copiedPart(
  * @param name The part's name.
  * @param part The part, if there is one.
  * @param copied What became of the files.
- * @param options How to show locations; a signal.
+ * @param options How to format locations; a signal.
  * @returns What is there, and what is still to come; nothing, if there is nothing at the source by
  * now, or nothing that can be read.
  */

@@ -37,9 +37,9 @@ import type { CopyFile, CopyPlan } from "./plan.ts";
 export interface PlanExportOptions extends CallOptions {
   /** What makes the export, such as `run-outputs/1.0.0`. */
   readonly tool: string;
-  /** Where a location is, for messages. Default: its S3 URI. */
+  /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
-  /** Told, in one line, what a person should know. */
+  /** Called with one-line notes for the user. */
   readonly onNote?: (note: string) => void;
 }
 
@@ -57,7 +57,7 @@ export interface ExportItem {
 export interface ExportPlan {
   /** What makes it. */
   readonly tool: string;
-  /** The runs, and their files in the order of their paths. */
+  /** The runs, and their files sorted by path. */
   readonly runs: readonly {
     readonly bucket: string;
     readonly prefix: string;
@@ -192,9 +192,9 @@ async function manifestItems(
 
 /** Options of {@linkcode exportChunks}. */
 export interface ExportOptions extends CallOptions {
-  /** Told of what happens. */
+  /** Called with each event. */
   readonly onEvent?: (event: TransferEvent) => void;
-  /** Where a location is, for messages. Default: its S3 URI. */
+  /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
 }
 

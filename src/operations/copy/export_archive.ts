@@ -73,8 +73,8 @@ export class ExportArchive implements StorageBackend {
    * @param path The archive.
    * @param options A signal.
    * @returns The export.
-   * @throws {RunOutputsError} `integrity`, if it is none, is cut short, or has other members than
-   * its index tells of; `failed`, if its schema is a newer one; or what the disk says.
+   * @throws {RunOutputsError} `integrity`, if it is invalid, is cut short, or has other members
+   * than its index tells of; `failed`, if its schema is newer; or what the disk says.
    *
    * @example
    * ```ts

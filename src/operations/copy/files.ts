@@ -36,8 +36,8 @@ export interface CopyFilesOptions extends TransferOptions {
  *
  * @param backend The storage.
  * @param files The files.
- * @param target Where each goes, by its path.
- * @param options What to do where something exists, concurrency, progress, a signal.
+ * @param target Destinations by path.
+ * @param options What to do with existing files, concurrency, progress, a signal.
  * @returns What became of each.
  */
 export async function copyOnServer(
@@ -83,8 +83,8 @@ export async function copyOnServer(
  * @param from The storage that has them.
  * @param backend The storage that they go to.
  * @param files The files.
- * @param target Where each goes, by its path.
- * @param options What to do where something exists, concurrency, progress, a signal.
+ * @param target Destinations by path.
+ * @param options What to do with existing files, concurrency, progress, a signal.
  * @returns What became of each.
  */
 export async function copyThrough(
@@ -228,7 +228,7 @@ async function* readVersion(
  *
  * @param backend The storage.
  * @param location The object.
- * @param signal Stops the reading.
+ * @param signal Aborts reading.
  * @returns Its SHA-256, 64 hex digits.
  */
 export async function hashObject(

@@ -36,7 +36,7 @@ export class CopyMark {
    * Names the mark. Nothing is written yet.
    *
    * @param plan What is going to be copied: the same files have the same mark.
-   * @param to Where to.
+   * @param to The destination.
    * @param options Who copies; a signal.
    */
   constructor(plan: CopyPlan, to: RunPlace, options: CopyPartsOptions) {

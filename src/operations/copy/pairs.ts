@@ -43,8 +43,8 @@ export function pairs(files: readonly CopyFile[]): Pair[] {
  * Adds the checksums that were left where they are, because their files could not be copied.
  *
  * @param files What was to be copied.
- * @param results What became of it.
- * @param target Where each goes, by its path.
+ * @param results Its result.
+ * @param target Destinations by path.
  * @param options How to show where a file is; who is told.
  * @returns What became of all of it.
  */
@@ -73,8 +73,8 @@ export function withLeftSidecars(
  * The result of a file that could not be copied.
  *
  * @param file The file.
- * @param target Where each goes, by its path.
- * @param showSource Shows where it is.
+ * @param target Destinations by path.
+ * @param showSource Formats a location for messages.
  * @param error Why.
  * @returns The result.
  */

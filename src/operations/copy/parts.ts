@@ -37,9 +37,9 @@ export interface CopyPartsOptions {
   readonly show?: (location: OutputLocation) => string;
   /** What time it is. */
   readonly now?: () => Date;
-  /** Told, in one line, what a person should know. */
+  /** Called with one-line notes for the user. */
   readonly onNote?: (note: string) => void;
-  /** Stops what is under way. */
+  /** Aborts operations in progress. */
   readonly signal?: AbortSignal;
 }
 
@@ -68,7 +68,7 @@ export interface CopyParts {
  * replaces.
  *
  * @param plan The copy.
- * @param to Where to.
+ * @param to The destination.
  * @param options Who copies; a signal.
  * @returns The parts.
  */
@@ -127,7 +127,7 @@ export async function beginParts(
 /**
  * One part at the copy.
  *
- * @param place Where to.
+ * @param place The destination.
  * @param part Its name.
  * @param options Who copies.
  * @returns The part, of which nothing is written yet.

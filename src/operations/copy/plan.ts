@@ -35,7 +35,7 @@ export interface CopyFile {
   readonly path: string;
   /** What it is. */
   readonly kind: OutputKind;
-  /** Where it is. */
+  /** Its location. */
   readonly location: OutputLocation;
   /** Its size in bytes. */
   readonly size: number;
@@ -63,7 +63,7 @@ export interface CopyPlan {
   readonly manifest: RunManifest;
   /** Whether it is all of the run, and not a selection. */
   readonly whole: boolean;
-  /** The files, in the order of their paths; those of the manifest are not among them. */
+  /** The files, sorted by path; those of the manifest are not among them. */
   readonly files: readonly CopyFile[];
   /** What can't be copied: files that a part names and that are gone, broken checksums. */
   readonly obstacles: readonly CopyObstacle[];
@@ -78,7 +78,7 @@ export interface PlanCopyOptions extends ArtifactSelection, CallOptions {
    * copied either. Default: it is read.
    */
   readonly manifest?: RunManifest;
-  /** Where a location is, for messages. Default: its S3 URI. */
+  /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
 }
 

@@ -26,9 +26,9 @@ export interface CopyOptions extends TransferOptions {
   readonly show?: (location: OutputLocation) => string;
   /** What copies, such as `run-outputs/1.0.0`, for the marks of what has failed. */
   readonly tool?: string;
-  /** What time it is. Default: now. */
+  /** The current time. Default: now. */
   readonly now?: () => Date;
-  /** Told, in one line, what a person should know. */
+  /** Called with one-line notes for the user. */
   readonly onNote?: (note: string) => void;
 }
 
@@ -46,12 +46,12 @@ export interface CopyReport {
 /**
  * Copies what a plan says. Where both places are the same storage it copies by itself, and nothing
  * of it passes through here. What is the same already is not copied again, so that a second run
- * continues the first. The checksum beside a file comes after the file. The parts of the manifest come last, each if all it tells of is there; a
- * selection gets parts with just its files.
+ * continues the first. The checksum beside a file comes after the file. The parts of the manifest
+ * come last, each if all it tells of is there; a selection gets parts with just its files.
  *
  * @param plan The plan.
  * @param to Where to: the same storage, if possible as the same object, or another.
- * @param options What to do where something exists, concurrency, progress, a signal.
+ * @param options What to do with existing files, concurrency, progress, a signal.
  * @returns What became of each file. A failure of one does not stop the others.
  * @throws {RunOutputsError} `invalid`, if both places are the same; or the signal's reason.
  */

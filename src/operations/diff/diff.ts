@@ -49,7 +49,7 @@ export interface DiffedFile {
   readonly path: string;
   /** What it is. */
   readonly kind: OutputKind;
-  /** What became of it. */
+  /** Its result. */
   readonly change: FileChange;
   /** How that is known, of a file that both have. */
   readonly comparedBy?: ComparedBy;

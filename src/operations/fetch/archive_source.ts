@@ -38,7 +38,7 @@ export function downloadedBytes(results: readonly FetchResult[]): number {
 export interface FetchedArchive extends AsyncDisposable {
   /** Where it is. Not to be changed. */
   readonly file: string;
-  /** What became of it. */
+  /** Its result. */
   readonly result: FetchResult;
 }
 
@@ -102,7 +102,7 @@ export class ArchiveSource implements Disposable {
    * Puts an archive at the item's path; one that is there already stays.
    *
    * @param item The archive.
-   * @returns What became of it.
+   * @returns Its result.
    * @throws {RunOutputsError} Why it could not be had.
    */
   async place(item: DownloadItem): Promise<FetchResult> {

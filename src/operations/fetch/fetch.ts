@@ -45,7 +45,7 @@ export interface FetchOptions extends ArtifactSelection, DownloadOptions {
    * read.
    */
   readonly manifest?: RunManifest;
-  /** Where a location is, for messages. Default: its S3 URI. */
+  /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
 }
 
@@ -72,7 +72,7 @@ export interface FetchPlan {
  * of, else the typed layout's. Of an artifact in both compressions the `.tar.zst` is taken.
  *
  * @param backend The storage.
- * @param root The run; its `layout` is not looked at.
+ * @param root The run; its `layout` is ignored.
  * @param options Which artifacts, and where to.
  * @returns The plan.
  * @throws {RunOutputsError} `not_found`, if the run has no artifacts at all, or what
@@ -135,9 +135,9 @@ export async function planFetch(
 /**
  * Says what an archive without a checksum lacks, and that one is not what its checksum says.
  *
- * @param result What became of it.
- * @param item What was asked for.
- * @param show Where a location is, for messages.
+ * @param result Its result.
+ * @param item The request.
+ * @param show Formats a location for messages.
  * @returns The result, with its warning or a message that names the archive.
  */
 export function explainFetched(
@@ -194,7 +194,7 @@ export async function fetchPacked(
 
 /** Options of {@linkcode fetchPacked}. */
 export interface FetchPackedOptions extends ArchiveSourceOptions {
-  /** Where a location is, for messages. Default: its S3 URI. */
+  /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
 }
 

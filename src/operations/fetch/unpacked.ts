@@ -37,7 +37,7 @@ export interface FetchUnpackedOptions extends FetchPackedOptions {
    * changes; what goes wrong after the unpacking is a warning. Default: they are removed in the end.
    */
   readonly keepArchives?: boolean;
-  /** When an archive is refused because it is too large. */
+  /** Limits above which an archive is rejected. */
   readonly limits?: Partial<UnpackLimits>;
   /** How many archives are unpacked at once. Default: one for each processor. */
   readonly workers?: number;

@@ -34,7 +34,7 @@ export interface WorkDirOptions {
 
 /** A working directory that no other fetch of this user has. Dispose of it. */
 export interface WorkDir extends AsyncDisposable {
-  /** Where it is. */
+  /** Its location. */
   readonly path: string;
   /** Whether the next fetch into the same output directory gets the same one. */
   readonly lasts: boolean;
@@ -113,7 +113,7 @@ export async function removeWorkDir(
  *
  * @param path A directory.
  * @returns The directory and what is above it, as far as they are missing, the deepest first.
- * @throws {RunOutputsError} What the disk says.
+ * @throws {RunOutputsError} Errors of the disk.
  */
 export async function missingDirs(path: string): Promise<string[]> {
   const missing: string[] = [];

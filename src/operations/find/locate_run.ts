@@ -18,7 +18,7 @@ export interface LocateRunOptions {
   readonly backend: StorageBackend;
   /** The run's id. */
   readonly runId: string | number;
-  /** The system the run builds for. */
+  /** The platform that the run builds for. */
   readonly platform: Platform;
   /** The repository that the user named. */
   readonly repository: string;
@@ -28,7 +28,7 @@ export interface LocateRunOptions {
   readonly releaseType?: string;
   /** Look in this bucket alone. */
   readonly bucket?: string;
-  /** Stops the search. */
+  /** Aborts the search. */
   readonly signal?: AbortSignal;
 }
 

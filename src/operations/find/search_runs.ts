@@ -52,7 +52,7 @@ export interface SearchOptions extends ArtifactSelection {
   readonly bucket?: string;
   /** Ask GitHub again, whatever it answered before. */
   readonly fresh?: boolean;
-  /** Stops the search. */
+  /** Aborts the search. */
   readonly signal?: AbortSignal;
 }
 
@@ -146,7 +146,7 @@ export async function searchCommit(sha: string, options: SearchOptions): Promise
  * @param runs The runs, the likeliest first.
  * @param options What is asked for.
  * @returns What was found, and what was not.
- * @throws {RunOutputsError} What storage says.
+ * @throws {RunOutputsError} Errors of the storage.
  */
 export async function searchRuns(
   runs: readonly WorkflowRunInfo[],

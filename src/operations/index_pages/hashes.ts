@@ -74,7 +74,7 @@ export class Hashes {
   /**
    * Remembers what a page of ours tells.
    *
-   * @param page Where it is.
+   * @param page Its location.
    * @param text The page.
    * @param at When it was written.
    */

@@ -8,7 +8,7 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 
 /** A file in storage, as far as a page needs to know it. */
 export interface IndexedFile {
-  /** Where it is. */
+  /** Its location. */
   readonly location: OutputLocation;
   /** Its size in bytes. Not known of what a dry run would write and has yet to make. */
   readonly size?: number;
@@ -44,7 +44,7 @@ export interface IndexSection {
 export interface ListPage {
   /** What kind of page this is. */
   readonly kind: "list";
-  /** Where it is. */
+  /** Its location. */
   readonly location: OutputLocation;
   /** The directory whose files decide what it says. */
   readonly covers: OutputLocation;
@@ -62,7 +62,7 @@ export interface ListPage {
 export interface SimplePage {
   /** What kind of page this is. */
   readonly kind: "simple";
-  /** Where it is. */
+  /** Its location. */
   readonly location: OutputLocation;
   /** The directory whose files decide what it says. */
   readonly covers: OutputLocation;

@@ -34,7 +34,7 @@ export interface WriteIndexOptions {
   readonly uploaded?: readonly TransferResult[];
   /** Whether pages that something else made are replaced. Default: they are kept. */
   readonly force?: boolean;
-  /** Where a location is, for messages. Default: its S3 URI. */
+  /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
   /** Stops the work; a page is there whole or as before. */
   readonly signal?: AbortSignal;

@@ -52,7 +52,7 @@ export interface RunOutput {
   readonly path: string;
   /** What it is. */
   readonly kind: OutputKind;
-  /** Where it is. */
+  /** Its location. */
   readonly location: OutputLocation;
   /** Its size in bytes; not known of index pages, where only the manifest tells of them. */
   readonly size?: number;

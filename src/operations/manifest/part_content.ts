@@ -29,9 +29,9 @@ import type { ReadOutputsOptions, StoredPart } from "./read.ts";
 
 /** What a part tells. */
 export interface PartContent {
-  /** All but the files. */
+  /** All members but the files. */
   readonly head: ManifestHead;
-  /** The files in the order of their paths. */
+  /** The files sorted by path. */
   readonly files: FileStream;
 }
 
@@ -48,17 +48,17 @@ export interface PartAuthor {
   readonly tool: string;
   /** Which job writes it. */
   readonly writer?: ManifestWriter;
-  /** What time it is. Default: now. */
+  /** The current time. Default: now. */
   readonly now?: () => Date;
-  /** Stops what is under way. */
+  /** Aborts operations in progress. */
   readonly signal?: AbortSignal;
 }
 
 /** Options of `PartUpload`. */
 export interface PartUploadOptions extends PartAuthor {
-  /** Where a location is, for messages. Default: its S3 URI. */
+  /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
-  /** Told, in one line, what a person should know. */
+  /** Called with one-line notes for the user. */
   readonly onNote?: (note: string) => void;
   /**
    * Up to how many bytes of a part from before are kept in memory; the files of a larger one are
@@ -257,7 +257,7 @@ export async function takeOver(
  * @param backend The storage.
  * @param part The part that is there.
  * @param content What is to be told.
- * @param options How to show locations; a signal.
+ * @param options How to format locations; a signal.
  * @returns Whether its text would be the same.
  */
 export async function isSamePart(

@@ -14,7 +14,7 @@ import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { isModifiedAfter } from "../../storage/modified.ts";
 import { type ReadOutputsOptions, type StoredPart, streamFiles } from "./read.ts";
 
-/** Files in the order of their paths, to be gone through as often as needed. */
+/** Files sorted by path, to be gone through as often as needed. */
 export type FileStream = Iterable<OutputFile> | AsyncIterable<OutputFile>;
 
 /** Where a run is. */
@@ -31,7 +31,7 @@ export interface RunIn {
  *
  * @param backend The storage.
  * @param part The part.
- * @param options How to show locations; a signal.
+ * @param options How to format locations; a signal.
  * @returns Its files.
  */
 export function filesOf(
@@ -49,7 +49,7 @@ export function filesOf(
  * @param run Where the run is.
  * @param before The part.
  * @param ours What is there by now.
- * @param options How to show locations; a signal.
+ * @param options How to format locations; a signal.
  * @returns Both. It reads the part anew each time, as {@linkcode filesOf} does.
  */
 export async function uniteWith(

@@ -28,7 +28,7 @@ import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/back
 
 /** Options of {@linkcode readOutputs}. */
 export interface ReadOutputsOptions extends CallOptions {
-  /** Where a location is, for messages. Default: its S3 URI. */
+  /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
   /**
    * Up to how many bytes of parts are kept in memory; of more, the files are read anew each time
@@ -77,7 +77,7 @@ export interface RunManifest {
    * @returns The part, if it is there.
    */
   part(name: string): RunPart | undefined;
-  /** The files of all parts, each once, in the order of their paths. */
+  /** The files of all parts, each once, sorted by path. */
   files(): AsyncGenerator<MergedFile>;
 }
 
@@ -109,7 +109,7 @@ export const NO_MANIFEST: RunManifest = {
  * part and each mark.
  *
  * @param backend The storage.
- * @param root The run; its `layout` is not looked at.
+ * @param root The run; its `layout` is ignored.
  * @param options How much is kept in memory; a signal.
  * @returns The manifest. That there is none is normal: it has no parts then.
  * @throws {RunOutputsError} `integrity`, naming the part, if one is broken; `failed`, if one has a
@@ -218,9 +218,9 @@ export interface StoredExpected {
  *
  * @param backend The storage.
  * @param root The run.
- * @param options How to show locations; a signal.
+ * @param options How to format locations; a signal.
  * @returns The list; nothing, if the run has none.
- * @throws {RunOutputsError} `integrity`, if it is broken; `failed`, if its schema is a newer one.
+ * @throws {RunOutputsError} `integrity`, if it is broken; `failed`, if its schema is newer.
  */
 export async function readExpected(
   backend: StorageBackend,
@@ -242,7 +242,7 @@ export async function readExpected(
 
 /** A part, as it is in storage. */
 export interface StoredPart extends RunPart {
-  /** Its files in the order of their paths, if they are kept. */
+  /** Its files sorted by path, if they are kept. */
   readonly files?: readonly OutputFile[];
 }
 
@@ -250,9 +250,9 @@ export interface StoredPart extends RunPart {
  * Reads one part, all of it: what is not kept is checked all the same.
  *
  * @param backend The storage.
- * @param object Where it is.
+ * @param object Its location.
  * @param isKept Whether its files are kept, by its size if need be.
- * @param options How to show locations; a signal.
+ * @param options How to format locations; a signal.
  * @param onFile Told of each file, in the order that they have there.
  * @returns The part; nothing, if it is not there.
  * @throws {RunOutputsError} `integrity` or `failed`, as `parsePart`.
@@ -326,7 +326,7 @@ async function* readFiles(
  *
  * @param backend The storage.
  * @param info The part.
- * @param options How to show locations; a signal.
+ * @param options How to format locations; a signal.
  * @returns The files. Nothing is opened before the first one is asked for.
  */
 export function streamFiles(

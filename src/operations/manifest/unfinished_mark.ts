@@ -29,13 +29,13 @@ import { readPart, type StoredPart } from "./read.ts";
 export interface UnfinishedMarkOptions {
   /** The part's name. */
   readonly part: string;
-  /** Where a location is, for messages. Default: its S3 URI. */
+  /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
-  /** Told, in one line, what a person should know. */
+  /** Called with one-line notes for the user. */
   readonly onNote?: (note: string) => void;
   /** Whether the files of a mark are kept in memory, by its size. */
   readonly isKept: (info: ObjectInfo) => boolean;
-  /** Stops what is under way. */
+  /** Aborts operations in progress. */
   readonly signal?: AbortSignal;
 }
 

@@ -194,7 +194,7 @@ export class PartUpload {
   }
 
   /**
-   * Leaves a mark in place of the part, because the upload has failed or is not all there is.
+   * Leaves a mark instead of the part, because the upload has failed or is not all there is.
    * Trouble with it is a note.
    *
    * @param results What became of each file.
@@ -235,7 +235,7 @@ export class PartUpload {
   }
 
   /**
-   * Leaves a mark in place of a copied part, because not all of it is there. Trouble with it is a
+   * Leaves a mark instead of a copied part, because not all of it is there. Trouble with it is a
    * note.
    *
    * @param copied What is there.

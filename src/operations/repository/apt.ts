@@ -46,7 +46,7 @@ const SIGNED = ["InRelease", "Release.gpg"];
 export interface AptRepositoryOptions {
   /** The type of the job, for the label: `ci`, `nightly`. */
   readonly jobType: string;
-  /** What time it is. Default: now. */
+  /** The current time. Default: now. */
   readonly now?: () => Date;
 }
 

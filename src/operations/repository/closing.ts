@@ -27,7 +27,7 @@ export interface Closing {
    *
    * @param backend The storage.
    * @param results What became of the files of the plan.
-   * @param options How to show locations; a signal.
+   * @param options How to format locations; a signal.
    */
   run(
     backend: StorageBackend,

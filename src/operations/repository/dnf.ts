@@ -39,7 +39,7 @@ const ARCHITECTURE = REPOSITORY_ARCHITECTURE.rpm;
  * The DNF repository of a run.
  *
  * @param root The run.
- * @param now What time it is. Default: now.
+ * @param now The current time. Default: now.
  * @returns The repository, to which packages can be added.
  */
 export function dnfRepository(

@@ -31,7 +31,7 @@ export interface PackageFormat<Entry> {
    *
    * @param source The package.
    * @param location Where it is, or will be.
-   * @param signal Stops the reading.
+   * @param signal Aborts reading.
    * @returns Makes its entry once its hashes are known.
    * @throws {BadArchive} If it is broken, or not for this repository.
    */
@@ -68,7 +68,7 @@ export class PackageFiles<Entry> {
    * A package as an item to upload: it is read and hashed when its turn comes. One that is there by
    * name stays.
    *
-   * @param location Where to.
+   * @param location The destination.
    * @param path The file.
    * @param size Its size in bytes.
    * @returns The item.
@@ -134,7 +134,7 @@ export class PackageFiles<Entry> {
    * @param backend The storage.
    * @param results What became of the packages.
    * @param listed What the metadata that is there tells of a package; nothing, if it does not.
-   * @param options How to show locations; a signal.
+   * @param options How to format locations; a signal.
    * @returns The entries to add, and the packages of other content that are kept.
    */
   async missing(

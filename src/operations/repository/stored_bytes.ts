@@ -19,7 +19,7 @@ export const MAX_METADATA = 512 * 1024 * 1024;
 
 /** How locations are shown, and what stops the work. */
 export interface RepositoryOptions extends CallOptions {
-  /** Where a location is, for messages. Default: its S3 URI. */
+  /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
 }
 
@@ -89,7 +89,7 @@ export interface FileToBe {
  * @param backend The storage.
  * @param file The file.
  * @param options A signal.
- * @returns What became of it.
+ * @returns Its result.
  */
 export async function putByHash(
   backend: StorageBackend,
@@ -112,7 +112,7 @@ export async function putByHash(
  * @param file The file.
  * @param there What was there when its content was decided; another writer may have come since.
  * @param options A signal.
- * @returns What became of it.
+ * @returns Its result.
  * @throws {RunOutputsError} `conflict`, if another writer was faster.
  */
 export async function putShared(

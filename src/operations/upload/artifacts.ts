@@ -30,7 +30,7 @@ export interface PackArtifactsOptions {
   readonly compression?: Compression;
   /** The level. Default: the compression's own, zstd 3, xz 6. */
   readonly level?: number;
-  /** The time that all that is packed gets in place of its own. */
+  /** The time that all that is packed gets instead of its own. */
   readonly modified?: Date;
   /** The latest time of what is packed: later ones become it. */
   readonly notAfter?: Date;
@@ -46,18 +46,18 @@ export interface PlanArtifactsOptions extends PathFilterOptions, PackArtifactsOp
   readonly artifactNames?: ReadonlySet<string>;
   /** Whether names are encoded as Windows needs it, and so decoded. Default: on Windows. */
   readonly encodedNames?: boolean;
-  /** Stops the planning. */
+  /** Aborts planning. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Plans the upload of artifacts: directories `{name}_{component}_{target}` become archives, archives
- * go as they are, and each gets its `.sha256sum`. A sidecar that is there
- * already is held against its archive: a wrong one fails both.
+ * Plans the upload of artifacts: directories `{name}_{component}_{target}` become archives,
+ * archives go as they are, and each gets its `.sha256sum`. A sidecar that is there already is held
+ * against its archive: a wrong one fails both.
  *
  * @param root The run.
  * @param options Where the artifacts are, and which of them.
- * @param planner Where to add them.
+ * @param planner Receives them.
  * @returns The include patterns that matched nothing.
  * @throws {RunOutputsError} `not_found`, if the directory does not exist.
  */

@@ -30,7 +30,7 @@ export interface BuildJob {
   readonly jobStatus?: JobStatus;
   /** Where archives wait until they are uploaded. Default: the build directory. */
   readonly workDir?: string;
-  /** Stops the planning. */
+  /** Aborts planning. */
   readonly signal?: AbortSignal;
 }
 
@@ -151,9 +151,10 @@ export async function planStage(
  *
  * @param root The run.
  * @param options Which logs, and how the job ended.
- * @param planner Where to add them.
+ * @param planner Receives them.
  * @returns The include patterns that matched nothing.
- * @throws {RunOutputsError} `not_found`, if the directory does not exist after a job that succeeded.
+ * @throws {RunOutputsError} `not_found`, if the directory does not exist after a job that
+ * succeeded.
  */
 export async function planJobLogs(
   root: RunOutputRoot,

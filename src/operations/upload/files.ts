@@ -27,7 +27,7 @@ export interface PlanFilesOptions extends PathFilterOptions {
   readonly paths: readonly string[];
   /** The path in the run where they go; the run's root if empty. */
   readonly to: string;
-  /** Stops the planning. */
+  /** Aborts planning. */
   readonly signal?: AbortSignal;
 }
 
@@ -37,10 +37,10 @@ export interface PlanFilesOptions extends PathFilterOptions {
  *
  * @param root The run.
  * @param options What and where to.
- * @param planner Where to add them.
+ * @param planner Receives them.
  * @returns The include patterns that matched nothing in any of the paths.
- * @throws {RunOutputsError} `not_found`, if none of the paths exists; `invalid`, if two files have one
- * place or a directory would be uploaded into itself.
+ * @throws {RunOutputsError} `not_found`, if none of the paths exists; `invalid`, if two files have
+ * one place or a directory would be uploaded into itself.
  */
 export async function planFiles(
   root: RunOutputRoot,

@@ -15,7 +15,7 @@ import { RunOutputsError } from "../../errors/error.ts";
  * @param dir The directory that the user has named; it may be a link itself.
  * @param path A path below it.
  * @returns The first link; `undefined`, if there is none, or nothing at all.
- * @throws {RunOutputsError} What the disk says.
+ * @throws {RunOutputsError} Errors of the disk.
  */
 export async function linkOnTheWay(dir: string, path: string): Promise<string | undefined> {
   let at = dir;

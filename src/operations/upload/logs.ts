@@ -19,7 +19,7 @@ export interface PlanLogsOptions extends PathFilterOptions {
   readonly logsDir: string;
   /** Whose logs they are. */
   readonly group: LogGroup;
-  /** Stops the planning. */
+  /** Aborts planning. */
   readonly signal?: AbortSignal;
 }
 
@@ -32,7 +32,7 @@ export const RAW_CCACHE_LOGS = "**/ccache/";
  *
  * @param root The run.
  * @param options Which logs.
- * @param planner Where to add them.
+ * @param planner Receives them.
  * @returns The include patterns that matched nothing.
  * @throws {RunOutputsError} `not_found`, if the directory does not exist.
  */

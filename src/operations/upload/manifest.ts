@@ -25,7 +25,7 @@ export interface PlanManifestOptions {
  *
  * @param root The run.
  * @param options Which manifest.
- * @param planner Where to add it.
+ * @param planner Receives it.
  * @throws {RunOutputsError} `not_found`, if there is none; `invalid`, if it is not JSON.
  */
 export async function planManifest(
@@ -49,7 +49,7 @@ export interface PlanPytorchManifestOptions extends PytorchManifestName {
  *
  * @param root The run.
  * @param options Which manifest, and what it is called.
- * @param planner Where to add it.
+ * @param planner Receives it.
  * @throws {RunOutputsError} `not_found`, if there is none; `invalid`, if it is not JSON or a part
  * of its name is no good.
  */

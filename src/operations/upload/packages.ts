@@ -25,7 +25,7 @@ export interface PlanPackagesOptions {
   readonly type: NativePackageType;
   /** The type of the job, for the label of an APT repository: `ci`, `nightly`. Default: `ci`. */
   readonly jobType?: string;
-  /** Stops the planning. */
+  /** Aborts planning. */
   readonly signal?: AbortSignal;
 }
 
@@ -39,7 +39,7 @@ const NOT_UPLOADED = ["*.txt", "index.html"];
  *
  * @param root The run.
  * @param options Where the packages are, and of which kind.
- * @param planner Where to add them.
+ * @param planner Receives them.
  * @throws {RunOutputsError} `not_found`, if there is no such directory or nothing to upload in it.
  */
 export async function planPackages(

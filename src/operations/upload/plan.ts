@@ -75,7 +75,7 @@ export interface UploadReport {
  *
  * @param backend The storage.
  * @param plan The plan.
- * @param options What to do where something exists, concurrency, progress, a signal.
+ * @param options What to do with existing files, concurrency, progress, a signal.
  * @returns What became of each file.
  */
 export async function executeUpload(
@@ -102,7 +102,7 @@ export async function executeUpload(
 export interface AddTreeOptions extends PathFilterOptions {
   /** Whether a file, named by its relative path, comes after the others. Default: none does. */
   readonly when?: (relativePath: string) => "first" | "last";
-  /** Stops the walk. */
+  /** Aborts the walk. */
   readonly signal?: AbortSignal;
 }
 

@@ -23,7 +23,7 @@ export interface PlanPythonOptions {
    * the directory itself and, those of one GPU family, in a directory named after it.
    */
   readonly artifactGroup?: string;
-  /** Stops the planning. */
+  /** Aborts planning. */
   readonly signal?: AbortSignal;
 }
 
@@ -32,7 +32,7 @@ export interface PlanPythonOptions {
  *
  * @param root The run.
  * @param options Where the packages are, and whose.
- * @param planner Where to add them.
+ * @param planner Receives them.
  * @throws {RunOutputsError} `not_found`, if there is no such directory or no package in it.
  */
 export async function planPython(

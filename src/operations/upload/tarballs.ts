@@ -16,7 +16,7 @@ import { UploadPlanner } from "./plan.ts";
 export interface PlanTarballsOptions {
   /** The directory of tarballs. */
   readonly tarballsDir: string;
-  /** Stops the planning. */
+  /** Aborts planning. */
   readonly signal?: AbortSignal;
 }
 
@@ -27,7 +27,7 @@ export interface PlanTarballsOptions {
  *
  * @param root The run.
  * @param options Where the tarballs are.
- * @param planner Where to add them.
+ * @param planner Receives them.
  * @throws {RunOutputsError} `not_found`, if there is no such directory or no tarball in it.
  */
 export async function planTarballs(

@@ -14,7 +14,7 @@ export interface PlanTestReportOptions extends PathFilterOptions {
   readonly reportDir: string;
   /** Where it goes: a path relative to the run's logs. */
   readonly subfolder: string;
-  /** Stops the planning. */
+  /** Aborts planning. */
   readonly signal?: AbortSignal;
 }
 
@@ -26,7 +26,7 @@ const PAGES = ["*.html"];
  *
  * @param root The run.
  * @param options Which report, and where to.
- * @param planner Where to add it.
+ * @param planner Receives it.
  * @returns The include patterns that matched nothing.
  * @throws {RunOutputsError} `not_found`, if there is no such directory.
  */

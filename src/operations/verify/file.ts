@@ -42,7 +42,7 @@ export interface FileVerifierOptions {
   readonly times: boolean;
   /** Shows where a location is. */
   readonly show: Show;
-  /** Told of what happens. */
+  /** Called with each event. */
   readonly onEvent?: (event: TransferEvent) => void;
   /** Stops the verification. */
   readonly signal?: AbortSignal;

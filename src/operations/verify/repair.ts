@@ -31,7 +31,7 @@ export interface RepairPlace {
   readonly backend: StorageBackend;
   /** The run; `new RunDirectory()` for a directory that holds just that. */
   readonly root: OutputPaths;
-  /** Where a location is, for messages. Default: its S3 URI. */
+  /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
 }
 

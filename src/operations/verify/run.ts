@@ -32,7 +32,7 @@ export interface VerifyRunOptions extends CallOptions {
   readonly times?: boolean;
   /** How many files are read at once. Default: 16; with `quick`, 32. */
   readonly concurrency?: number;
-  /** Where a location is, for messages. Default: its S3 URI. */
+  /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
   /** Told of what happens: of each file that is read, and of each result. */
   readonly onEvent?: (event: TransferEvent) => void;
@@ -43,8 +43,8 @@ const AHEAD = 8;
 
 /**
  * Verifies the files of a run: all that its manifest tells of and all that are there, each once.
- * They come as a stream, nearly in the order of their paths; none is held in memory longer than it
- * takes, so a run of any length can be verified.
+ * They come as a stream, nearly sorted by path; none is held in memory longer than it takes, so a
+ * run of any length can be verified.
  *
  * A file that the manifest names has to be as it says; another one, as the `.sha256sum` beside it
  * says. A `.sha256sum` has to agree with its file, and one without a file is a file missing.
@@ -82,7 +82,7 @@ export async function* verifyRun(
   const { signal, quick = false, times = true, show = String, onEvent } = options;
   const { concurrency = quick ? 32 : 16 } = options;
   const manifest = options.manifest ?? await readOutputs(backend, root, { show, signal });
-  // Who stops asking ends what is under way.
+  // Who stops asking ends operations in progress.
   const stop = new AbortController();
   const ended = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
   const verifier = new FileVerifier(backend, root, {

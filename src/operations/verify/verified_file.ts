@@ -88,7 +88,7 @@ export type Subject = Pick<VerifiedFile, "path" | "kind" | "location" | "parts" 
  *
  * @param subject The file.
  * @param expected What it should be.
- * @param show Shows where it is.
+ * @param show Formats a location for messages.
  * @returns The result; its error has code `not_found`.
  */
 export function missingFile(subject: Subject, expected: ExpectedFile, show: Show): VerifiedFile {
@@ -99,7 +99,7 @@ export function missingFile(subject: Subject, expected: ExpectedFile, show: Show
   return { ...subject, verdict: "missing", expected, error };
 }
 
-/** What was found in place of the expected content. */
+/** What was found instead of the expected content. */
 export interface FoundContent {
   /** The size in bytes. */
   readonly size: number;
@@ -117,7 +117,7 @@ export interface FoundContent {
  * @param subject The file.
  * @param expected What it should be.
  * @param found What it is.
- * @param show Shows where it is.
+ * @param show Formats a location for messages.
  * @returns The result: `ok`, or wrong with an error of code `integrity`.
  */
 export function comparedFile(
@@ -149,7 +149,7 @@ export function comparedFile(
  *
  * @param subject The file.
  * @param cause What was thrown.
- * @param show Shows where it is.
+ * @param show Formats a location for messages.
  * @returns The result.
  */
 export function failedFile(

@@ -30,14 +30,14 @@ export interface CachedFile extends AsyncDisposable {
   readonly shared: boolean;
   /** The SHA-256 of its bytes. */
   readonly sha256: string;
-  /** How many bytes it has. */
+  /** Its size in bytes. */
   readonly size: number;
   /** Whether it was there, or was made for this call. */
   readonly origin: "cache" | "network";
-  /** How many of its bytes an earlier attempt had got. */
+  /** Bytes that an earlier attempt had downloaded. */
   readonly resumed?: number;
   /**
-   * Puts its content at another place, in place of what is there, at once and whole.
+   * Puts its content at another place, instead of what is there, at once and whole.
    *
    * @param target The file to make; directories above it are made as needed.
    * @param options A hard link instead of a copy; a signal.
@@ -65,7 +65,7 @@ export interface Held {
   readonly pin: LockedFile;
   /** Where it came from. */
   readonly origin: CachedFile["origin"];
-  /** How many of its bytes an earlier attempt had got. */
+  /** Bytes that an earlier attempt had downloaded. */
   readonly resumed?: number;
   /** Called once the lock is given back. */
   readonly onRelease: (size: number) => Promise<void>;
@@ -126,7 +126,7 @@ export function checkKey({ sha256, size }: ContentKey): void {
 /**
  * The error of a content that has another size than it should have.
  *
- * @param key What was asked for.
+ * @param key The request.
  * @param actual What there is instead.
  * @returns An error with code `integrity`.
  */

@@ -82,7 +82,7 @@ export class CacheLayout {
     for (const shard of await names(this.entries)) {
       const dir = join(this.entries, shard);
       const found = new Set(await names(dir));
-      // The files of one shard are looked at in one go, which is far faster.
+      // The files of one shard are looked at at once, which is far faster.
       for (const sha256 of found) {
         if (!DIGEST.test(sha256)) continue;
         const entry = look(join(dir, sha256));

@@ -31,7 +31,7 @@ export type ProduceContent = (
 export interface MadeContent {
   /** The shared lock that keeps it in the cache. */
   readonly pin: LockedFile;
-  /** How many of its bytes an earlier attempt had got. */
+  /** Bytes that an earlier attempt had downloaded. */
   readonly resumed?: number;
 }
 
@@ -56,7 +56,7 @@ export class Making implements Disposable {
    * @param key The content.
    * @param options Who is told of a wait, and what stops it.
    * @returns The right, until it is disposed of or the process ends.
-   * @throws {RunOutputsError} What the disk says; the signal's reason.
+   * @throws {RunOutputsError} Errors of the disk; the signal's reason.
    */
   static async begin(
     layout: CacheLayout,

@@ -51,7 +51,7 @@ export class FileHash implements Disposable {
   /**
    * Takes note of bytes that are in the file now.
    *
-   * @param range Where they are.
+   * @param range Their location.
    */
   add({ start, end }: ByteRange): void {
     const before = this.#there.find((range) => range.end === start);

@@ -25,7 +25,7 @@ export interface FileHasher extends Disposable {
    *
    * @param size How long the file is; all of it has been told of.
    * @returns The digest.
-   * @throws {RunOutputsError} What the disk says; the signal's reason.
+   * @throws {RunOutputsError} Errors of the disk; the signal's reason.
    */
   finish(size: number, signal?: AbortSignal): Promise<FileDigest>;
 }

@@ -103,7 +103,7 @@ export type Content = Pick<WrittenFile, "size" | "sha256">;
 /**
  * Writes all bytes and hashes them on the way.
  *
- * @param file Where to.
+ * @param file The destination.
  * @param chunks The bytes.
  * @param options Progress and a signal.
  * @returns Their number and hash.
@@ -169,7 +169,7 @@ const cleaned = new Set<string>();
 
 /** A temporary file that is locked for as long as it is open. */
 export interface TemporaryFile {
-  /** Where it is. */
+  /** Its location. */
   readonly path: string;
   /** The open file. */
   readonly file: Deno.FsFile;

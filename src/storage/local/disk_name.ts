@@ -32,7 +32,7 @@ export interface NamedEntry extends Deno.DirEntry {
  * as one, which can also be the right name of something else: that one is never taken for them.
  *
  * @param dir The directory.
- * @param signal Stops the reading.
+ * @param signal Aborts reading.
  * @returns What is in it, in no order.
  * @throws What the disk says, as `Deno` throws it; the signal's reason.
  */

@@ -1,6 +1,6 @@
 /**
  * A file on disk under another name: as a copy that shares its blocks where the file system can, or
- * as a hard link. The name appears at once and whole, in place of what had it.
+ * as a hard link. The name appears at once and whole, instead of what had it.
  *
  * @module
  */

@@ -12,7 +12,7 @@ import { diskError } from "../../errors/disk.ts";
  *
  * @param path The path.
  * @returns The absolute path.
- * @throws {RunOutputsError} What the disk says.
+ * @throws {RunOutputsError} Errors of the disk.
  */
 export async function realPath(path: string): Promise<string> {
   path = resolve(path);

@@ -130,7 +130,7 @@ function checkXml(response: Response, text: string): void {
  * expect, also what looks like trouble of the network.
  *
  * @param error What was thrown.
- * @returns A failure in place of such an error; others as they are.
+ * @returns A failure instead of such an error; others as they are.
  */
 export function parserError(error: unknown): unknown {
   const isParsers = error instanceof Error && !(error instanceof S3Failure) &&

@@ -23,7 +23,7 @@ export interface ListedPart {
  * Lists the parts of an upload.
  *
  * @param session The connection.
- * @param action What is being done, for messages.
+ * @param action The action, for messages.
  * @param location The object that is to be.
  * @param uploadId The server's name of the upload.
  * @param signal The caller's.

@@ -15,7 +15,7 @@ import type { ByteRange, ByteSource } from "../backend.ts";
  * @param source The source.
  * @param range The range; all of it if not given.
  * @param into The buffer, as large as the range.
- * @param signal Stops the reading.
+ * @param signal Aborts reading.
  * @throws {RunOutputsError} `integrity`, if there are fewer or more bytes than the source said.
  */
 export async function readExactly(

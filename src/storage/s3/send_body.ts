@@ -35,7 +35,7 @@ export interface Sent {
  * @param checksum The body's SHA-256 in base64.
  * @param signal The caller's.
  * @returns What the server says.
- * @throws {RunOutputsError} What went wrong in the end.
+ * @throws {RunOutputsError} The last error.
  */
 export async function sendBody(
   session: Session,

@@ -68,7 +68,7 @@ export class Session implements Disposable {
    * @param signal The caller's.
    * @param use Reads the answer; what it throws counts as the request's failure.
    * @returns What `use` returns.
-   * @throws {RunOutputsError} What went wrong in the end.
+   * @throws {RunOutputsError} The last error.
    */
   async request<T>(
     request: S3Request | ((attempt: number) => S3Request),
@@ -107,12 +107,12 @@ export class Session implements Disposable {
   /**
    * Runs a command of the SDK, again where that can help.
    *
-   * @param action What is being done, for messages.
+   * @param action The action, for messages.
    * @param location To what.
    * @param signal The caller's.
    * @param call Sends the command with the client it is given.
    * @returns What the call returns.
-   * @throws {RunOutputsError} What went wrong in the end.
+   * @throws {RunOutputsError} The last error.
    */
   async command<T>(
     action: string,

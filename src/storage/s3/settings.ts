@@ -30,7 +30,7 @@ export const DEFAULTS = {
 /** Looks up a variable of the environment. */
 export type Env = (name: string) => string | undefined;
 
-/** Keys of one's own, in place of the SDK's chain. */
+/** Keys of one's own, instead of the SDK's chain. */
 export interface StaticCredentials {
   /** The access key's id. */
   readonly accessKeyId: string;
@@ -52,7 +52,7 @@ export interface S3BackendOptions {
   readonly profile?: string;
   /** Sign nothing: public objects can be read, nothing can be written. */
   readonly noSignRequest?: boolean;
-  /** Makes credentials, in place of the SDK's chain; asked again when they end. */
+  /** Makes credentials, instead of the SDK's chain; asked again when they end. */
   readonly credentials?: () => Promise<StaticCredentials>;
   /** The size of a part of a multipart upload in bytes, at least 5 MiB on Amazon. 8 MiB. */
   readonly partSize?: number;

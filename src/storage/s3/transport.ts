@@ -118,10 +118,10 @@ export class Transport implements Disposable {
   }
 
   /**
-   * One attempt at a call, with what every call has: credentials, the move to the right region,
-   * one renewal of credentials that have ended, one correction of the clock, our errors.
+   * One attempt at a call, with what every call has: credentials, the move to the right region, one
+   * renewal of credentials that have ended, one correction of the clock, our errors.
    *
-   * @param action What is being done, for messages.
+   * @param action The action, for messages.
    * @param location To what.
    * @param signal The caller's.
    * @param call Does it.

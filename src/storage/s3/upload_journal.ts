@@ -101,7 +101,7 @@ export class UploadJournal implements Disposable {
    * @param location The object.
    * @param uploadId The server's name of the upload.
    * @returns The journal; `undefined`, if there is none, or it is of another upload.
-   * @throws {RunOutputsError} What the disk says.
+   * @throws {RunOutputsError} Errors of the disk.
    */
   static async find(
     session: Session,

@@ -23,15 +23,15 @@ import type { Session } from "./session.ts";
 import { UploadJournal } from "./upload_journal.ts";
 
 /**
- * Uploads an object in parts. Either it is there whole at the end, or nothing is, and no part of
- * it stays on the server.
+ * Uploads an object in parts. Either it is there whole at the end, or nothing is, and no part of it
+ * stays on the server.
  *
  * The hash stands in the metadata, which S3 wants at the start. Where the caller does not know it,
- * the source is read once before; a CRC-32 of each part then tells whether what is sent is what
- * was hashed.
+ * the source is read once before; a CRC-32 of each part then tells whether what is sent is what was
+ * hashed.
  *
  * @param session The connection.
- * @param location Where to.
+ * @param location The destination.
  * @param source The bytes.
  * @param options As `StorageBackend.write` has them.
  * @returns What is there now.

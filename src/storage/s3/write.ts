@@ -26,12 +26,12 @@ import { uploadInParts } from "./upload_parts.ts";
  * Writes an object.
  *
  * @param session The connection.
- * @param location Where to.
+ * @param location The destination.
  * @param source The bytes.
  * @param options As `StorageBackend.write` has them.
  * @returns What is there now.
- * @throws {RunOutputsError} As `StorageBackend.write` tells; `unauthenticated` before anything
- * is read or sent, if there are no credentials.
+ * @throws {RunOutputsError} As `StorageBackend.write` tells; `unauthenticated` before anything is
+ * read or sent, if there are no credentials.
  */
 export async function writeObject(
   session: Session,

@@ -67,7 +67,7 @@ export interface TransferOptions {
   readonly concurrency?: number;
   /** Stops the transfer: files under way are cleaned up, then the signal's reason is thrown. */
   readonly signal?: AbortSignal;
-  /** Told of what happens. */
+  /** Called with each event. */
   readonly onEvent?: (event: TransferEvent) => void;
 }
 

@@ -39,7 +39,7 @@ export interface ListTreeOptions {
   readonly filter?: PathFilter;
   /** Whether names are encoded as Windows needs it, and so decoded. Default: on Windows. */
   readonly encodedNames?: boolean;
-  /** Stops the walk. */
+  /** Aborts the walk. */
   readonly signal?: AbortSignal;
 }
 

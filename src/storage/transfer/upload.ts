@@ -26,7 +26,7 @@ export type IfExists = "replace" | "skip" | "fail";
 
 /** One file to upload. */
 export interface UploadItem {
-  /** Where to. */
+  /** The destination. */
   readonly location: OutputLocation;
   /** Where the bytes come from, for people: a path on disk, or what they are made from. */
   readonly path: string;
@@ -57,7 +57,7 @@ export interface UploadItem {
     signal?: AbortSignal,
     onMade?: (bytes: number) => void,
   ): Promise<ByteSource & Partial<AsyncDisposable>>;
-  /** What a dry run checks in place of `open`, where `open` is costly. */
+  /** What a dry run checks instead of `open`, where `open` is costly. */
   check?(signal?: AbortSignal): Promise<void>;
   /**
    * What to upload once this is there: a checksum beside its archive. In a dry run the hash of
@@ -70,14 +70,14 @@ export interface UploadItem {
 export interface UploadOptions extends TransferOptions {
   /** What to do where something else is already. Default: `replace`, with a warning. */
   readonly ifExists?: IfExists;
-  /** Where a location is, for messages. Default: its S3 URI. */
+  /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
 }
 
 /**
  * A file on disk as an item to upload.
  *
- * @param location Where to.
+ * @param location The destination.
  * @param path The file.
  * @param more A hash to insist on, a content type, what follows.
  * @returns The item.
@@ -96,7 +96,7 @@ export function fileItem(
 /**
  * A short text as an item to upload.
  *
- * @param location Where to.
+ * @param location The destination.
  * @param text The content.
  * @param path What the text was made from, for people.
  * @returns The item.
@@ -111,7 +111,7 @@ export function textItem(location: OutputLocation, text: string, path: string): 
  *
  * @param backend The storage.
  * @param items The files.
- * @param options What to do where something exists, concurrency, progress, a signal.
+ * @param options What to do with existing files, concurrency, progress, a signal.
  * @returns What became of each, in the order of the items, what followed one right behind it.
  * @throws The signal's reason, after files under way have been cleaned up.
  *
