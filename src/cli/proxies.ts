@@ -9,7 +9,7 @@ const PROXIES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]
   .flatMap((name) => [name, name.toLowerCase()]);
 
 /**
- * What to change in the environment before the first request. `*` stands for all hosts; of
+ * What to change in the environment before the first request. `*` means all hosts; of
  * `HOST:PORT` the port is dropped, `*.DOMAIN` is a domain.
  *
  * @param env The environment.

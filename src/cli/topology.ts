@@ -42,7 +42,7 @@ export function topology(more = ` (default: ${STANDARD})`): Option {
  *
  * @param file The value of `--topology`.
  * @returns The topology.
- * @throws {RunOutputsError} `invalid`, if it is none; what the disk says.
+ * @throws {RunOutputsError} `invalid`, if it is invalid; what the disk says.
  */
 export async function readTopology(file = STANDARD): Promise<BuildTopology> {
   const { parseBuildTopology } = await import("../layout/build_topology.ts");

@@ -15,7 +15,7 @@
  * | `not_found` | what was asked for does not exist | 3 |
  * | `denied` | known to the other side, but not allowed | 4 |
  * | `unauthenticated` | no credentials, or credentials that are not accepted | 4 |
- * | `transient` | network or server trouble that outlasted the retries | 5 |
+ * | `transient` | a network or server error that remained after all retries | 5 |
  * | `integrity` | bytes that are not what they claim to be | 6 |
  * | `incomplete` | some of a set is missing or failed; the rest is done | 7 |
  * | `conflict` | something else is there, or came in between | 1 |

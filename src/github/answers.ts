@@ -1,6 +1,6 @@
 /**
- * GitHub's answers as values of our own. Fields that its description promises and that real answers
- * lack (the head repository of a deleted fork) are told by types of our own here.
+ * Converts GitHub's responses to our own types. These also mark fields as optional that GitHub's
+ * schema promises but real responses lack, such as the head repository of a deleted fork.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import { RunOutputsError } from "../errors/error.ts";
 import type { CommitInfo, Comparison, WorkflowRunInfo } from "./client.ts";
 
-/** The part of a workflow run that is read. */
+/** The fields of a workflow run that we read. */
 interface RunAnswer {
   readonly id: number | bigint;
   readonly repository: { readonly full_name: string };
@@ -24,7 +24,7 @@ interface RunAnswer {
   readonly html_url: string;
 }
 
-/** The part of a commit that is read. */
+/** The fields of a commit that we read. */
 interface CommitAnswer {
   readonly sha: string;
   readonly commit: {
@@ -36,7 +36,7 @@ interface CommitAnswer {
   readonly html_url?: string;
 }
 
-/** The part of a comparison that is read. */
+/** The fields of a comparison that we read. */
 interface ComparisonAnswer {
   readonly status: Comparison["status"];
   readonly merge_base_commit: { readonly sha: string };
@@ -46,7 +46,7 @@ interface ComparisonAnswer {
 
 /** One page of a comparison. */
 export interface ComparisonPage extends Comparison {
-  /** How many commits all pages have together. */
+  /** The number of commits on all pages. */
   readonly total: number;
 }
 
@@ -55,7 +55,7 @@ export interface ComparisonPage extends Comparison {
  *
  * @param answer GitHub's answer.
  * @returns The runs.
- * @throws {RunOutputsError} `failed`, if it is invalid.
+ * @throws {RunOutputsError} `failed`, if it is not a list of runs.
  */
 export function readRuns(
   { workflow_runs: runs }: { readonly workflow_runs: readonly RunAnswer[] },
@@ -69,7 +69,7 @@ export function readRuns(
  *
  * @param run GitHub's answer.
  * @returns The run.
- * @throws {RunOutputsError} `failed`, if it lacks what everything depends on.
+ * @throws {RunOutputsError} `failed`, if a required field is missing.
  */
 export function readRun(run: RunAnswer): WorkflowRunInfo {
   if (
@@ -101,7 +101,7 @@ export function readRun(run: RunAnswer): WorkflowRunInfo {
  *
  * @param answer GitHub's answer.
  * @returns The commit.
- * @throws {RunOutputsError} `failed`, if it lacks what everything depends on.
+ * @throws {RunOutputsError} `failed`, if a required field is missing.
  */
 export function readCommit(answer: CommitAnswer): CommitInfo {
   const { sha, commit, parents, html_url: url = "" } = answer ?? {};
@@ -126,7 +126,7 @@ export function readCommit(answer: CommitAnswer): CommitInfo {
  *
  * @param answer GitHub's answer.
  * @returns The commits.
- * @throws {RunOutputsError} `failed`, if it is invalid.
+ * @throws {RunOutputsError} `failed`, if it is not a list of commits.
  */
 export function readCommits(answer: readonly CommitAnswer[]): CommitInfo[] {
   if (!Array.isArray(answer)) throw unexpected("a list of commits");
@@ -137,8 +137,8 @@ export function readCommits(answer: readonly CommitAnswer[]): CommitInfo[] {
  * Reads a page of a comparison.
  *
  * @param answer GitHub's answer.
- * @returns What it tells; the commits are those of this page.
- * @throws {RunOutputsError} `failed`, if it is invalid.
+ * @returns The page with its commits.
+ * @throws {RunOutputsError} `failed`, if it is not a comparison.
  */
 export function readComparison(answer: ComparisonAnswer): ComparisonPage {
   const { status, merge_base_commit: base, total_commits: total, commits } = answer;
@@ -158,7 +158,7 @@ const STATUSES: readonly Comparison["status"][] = ["ahead", "behind", "diverged"
  *
  * @param answer GitHub's answer.
  * @returns The head's SHA.
- * @throws {RunOutputsError} `failed`, if it is invalid.
+ * @throws {RunOutputsError} `failed`, if it is not a pull request.
  */
 export function readPullHead({ head }: { readonly head: { readonly sha: string } }): string {
   if (!isSha(head?.sha)) throw unexpected("a pull request");
@@ -181,7 +181,7 @@ function isRepository(name: unknown): boolean {
   return typeof name === "string" && /^[\w.-]+\/[\w.-]+$/.test(name);
 }
 
-/** What a server that is not GitHub's own may leave out, or have something else instead of. */
+/** A text that servers other than GitHub may omit, or replace with another type. */
 function textOr<T>(value: unknown, other: T): string | T {
   return typeof value === "string" ? value : other;
 }

@@ -1,8 +1,8 @@
 /**
- * What we ask of GitHub: workflow runs and commits, as values of our own.
+ * A client for GitHub's workflow runs and commits.
  *
- * Nothing is sent before a method is called, and what was asked once is not asked again by the same
- * client. Octokit is behind it, loaded by the first call.
+ * It sends no request before a method is called, and repeats none that it has sent. It uses
+ * Octokit, which is loaded by the first call.
  *
  * @module
  */
@@ -14,23 +14,23 @@ import type { ResponseCache } from "./response_cache.ts";
 export interface WorkflowRunInfo extends WorkflowRun {
   /** The run's id: the same for all attempts of the run. */
   readonly id: string;
-  /** The repository the workflow ran in, as GitHub writes it. */
+  /** The repository that the workflow ran in, as GitHub writes it. */
   readonly repository: string;
-  /** When the run was created. Starting it again does not change that. */
+  /** When the run was created. A re-run does not change it. */
   readonly createdAt: string;
-  /** The commit: of a pull request the head's own, not that of the merge. */
+  /** The commit; for a pull request its head, not the merge commit. */
   readonly headSha: string;
-  /** The branch it ran for; `null` if there is none. */
+  /** The branch; `null` if there is none. */
   readonly headBranch: string | null;
-  /** What started it: `push`, `pull_request`, `workflow_dispatch`, … */
+  /** The event that triggered it: `push`, `pull_request`, `workflow_dispatch`, … */
   readonly event: string;
   /** `queued`, `in_progress`, `completed`, … */
   readonly status: string | null;
-  /** `success`, `failure`, `cancelled`, …; `null` before the end. */
+  /** `success`, `failure`, `cancelled`, …; `null` while it is in progress. */
   readonly conclusion: string | null;
-  /** How often it has been started, from 1. */
+  /** The number of the latest attempt, from 1. */
   readonly attempt: number;
-  /** The workflow's file, like `.github/workflows/ci.yml`. */
+  /** The workflow file, such as `.github/workflows/ci.yml`. */
   readonly workflowPath: string;
   /** Its web page. */
   readonly url: string;
@@ -46,27 +46,27 @@ export interface CommitInfo {
   readonly title: string;
   /** The author's name. */
   readonly author: string;
-  /** The SHAs of its parents; the first one is that of the branch it was merged into. */
+  /** The SHAs of its parents; the first is on the branch that it was merged into. */
   readonly parents: readonly string[];
   /** Its web page. */
   readonly url: string;
 }
 
-/** What lies between two commits. */
+/** The commits between two commits. */
 export interface Comparison {
-  /** Where the head stands, seen from the base. */
+  /** The position of the head relative to the base. */
   readonly status: "ahead" | "behind" | "diverged" | "identical";
-  /** The newest commit that both have. */
+  /** The newest common commit. */
   readonly mergeBase: string;
-  /** The commits that the head has and the base has not: all of them, the oldest first. */
+  /** The commits of the head that the base lacks: all of them, the oldest first. */
   readonly commits: readonly CommitInfo[];
 }
 
-/** How much was asked. */
+/** Counts of requests. */
 export interface GithubRequests {
-  /** The requests that were sent, repeated ones counted. */
+  /** The requests sent, including retries. */
   readonly sent: number;
-  /** Those of them that GitHub counts: all but the ones answered by "not modified". */
+  /** Those that GitHub counts: all except those with the response "not modified". */
   readonly counted: number;
 }
 
@@ -74,41 +74,40 @@ export interface GithubRequests {
 export interface GithubCallOptions {
   /** Aborts the call. */
   readonly signal?: AbortSignal;
-  /** Ask GitHub again, whatever was answered before. */
+  /** Bypass earlier responses and send a new request. */
   readonly fresh?: boolean;
 }
 
 /** Options of {@linkcode GithubClient.runsOfCommit}. */
 export interface RunsOfCommitOptions extends GithubCallOptions {
-  /** The workflow's file name, like `ci.yml`. */
+  /** The workflow's file name, such as `ci.yml`. */
   readonly workflow: string;
 }
 
 /** Options of {@linkcode GithubClient.commits}. */
 export interface CommitsOptions extends GithubCallOptions {
-  /** The most commits to tell of. Default: all. */
+  /** The maximum number of commits. Default: all. */
   readonly limit?: number;
 }
 
 /**
- * Reads from GitHub. Errors are `RunOutputsError`s: `unauthenticated` (the token is not accepted),
- * `denied`, `not_found` (with the hint that it may be another repository), `transient` (the limit of
- * requests is used up, told with the time it ends; no network; trouble of the server that outlasts
- * the retries).
+ * Reads from GitHub. Errors are `RunOutputsError`s: `unauthenticated` (the token is rejected),
+ * `denied`, `not_found` (with a hint that it may be another repository), `transient` (the rate
+ * limit is exceeded, with the time when it resets; no network; server errors after all retries).
  */
 export interface GithubClient {
-  /** How much has been asked so far. */
+  /** The requests so far. */
   readonly requests: GithubRequests;
   /**
-   * Whether it asks without a token, which GitHub allows 60 requests an hour; `undefined` before the
-   * first question.
+   * Whether it sends no token. GitHub then allows 60 requests per hour. `undefined` before the
+   * first request.
    */
   readonly isAnonymous?: boolean;
 
   /**
    * Looks up a workflow run.
    *
-   * @param repository The repository, like `ROCm/TheRock`.
+   * @param repository The repository, such as `ROCm/TheRock`.
    * @param runId The run's id.
    * @param options A signal.
    * @returns The run.
@@ -125,7 +124,7 @@ export interface GithubClient {
    * @param repository The repository.
    * @param sha The full SHA.
    * @param options The workflow; a signal.
-   * @returns The runs, the newest first by their creation; none if the commit has none, or is none.
+   * @returns The runs, the newest first; empty if there is no such commit, or it has no runs.
    */
   runsOfCommit(
     repository: string,
@@ -140,13 +139,13 @@ export interface GithubClient {
    * @param ref A full or short SHA, a branch, a tag, or `pull/N` for a pull request's head.
    * @param options A signal.
    * @returns The commit.
-   * @throws {RunOutputsError} `not_found`, if there is no such commit or a short SHA could be
-   * several; `invalid`, if the text can't be one.
+   * @throws {RunOutputsError} `not_found`, if there is no such commit or a short SHA is ambiguous;
+   * `invalid`, if the text cannot be the name of a commit.
    */
   commit(repository: string, ref: string, options?: GithubCallOptions): Promise<CommitInfo>;
 
   /**
-   * The full SHA of what names a commit. A full SHA is its own and nobody is asked.
+   * The full SHA of a commit. Sends no request for a full SHA.
    *
    * @param repository The repository.
    * @param ref As in {@linkcode GithubClient.commit}.
@@ -156,11 +155,11 @@ export interface GithubClient {
   resolveCommit(repository: string, ref: string, options?: GithubCallOptions): Promise<string>;
 
   /**
-   * A commit and its ancestors, over all pages; the next page is asked for when it is needed.
+   * A commit and its ancestors, over all pages. Pages are fetched when they are needed.
    *
    * @param repository The repository.
-   * @param ref Where to begin: a branch or a SHA. Default: the repository's default branch.
-   * @param options How many; a signal.
+   * @param ref The first commit: a branch or a SHA. Default: the repository's default branch.
+   * @param options The maximum number of commits; a signal.
    * @returns The commits, the newest first.
    */
   commits(
@@ -173,10 +172,10 @@ export interface GithubClient {
    * Compares two commits, over all pages.
    *
    * @param repository The repository.
-   * @param base The one to start from: a SHA, a branch or a tag.
-   * @param head The other one.
+   * @param base The base: a SHA, a branch or a tag.
+   * @param head The head: a SHA, a branch or a tag.
    * @param options A signal.
-   * @returns What lies between.
+   * @returns The commits between them.
    */
   compare(
     repository: string,
@@ -189,29 +188,34 @@ export interface GithubClient {
 /** Options of {@linkcode openGithub}. */
 export interface GithubOptions {
   /**
-   * The token to ask with, or what finds one when the first question is asked. Default: none, which
-   * GitHub allows 60 requests an hour. `findToken` finds the user's.
+   * The token, or a function that finds one before the first request. Default: none, for which
+   * GitHub allows 60 requests per hour. `findToken` finds the user's.
    */
   readonly token?: string | (() => Promise<string | undefined>);
-  /** The API's address. Default: `GITHUB_API_URL` of `env`, else `https://api.github.com`. */
+  /** The URL of the API. Default: `GITHUB_API_URL` of `env`, else `https://api.github.com`. */
   readonly apiUrl?: string;
-  /** The environment; nothing of it is read unless it is given. */
+  /** The environment variables. Default: none. */
   readonly env?: (name: string) => string | undefined;
   /** How requests are sent. Default: the runtime's `fetch`. */
   readonly fetch?: typeof fetch;
-  /** Keeps answers, so that those which have not changed cost nothing. Default: none. */
+  /** A cache of responses, so that unchanged ones do not count. Default: none. */
   readonly cache?: ResponseCache;
   /** Milliseconds since 1970. Default: the system's clock. */
   readonly now?: () => number;
-  /** Told when a request is repeated, an answer ignored, or the cache does not work: one line. */
+  /**
+   * Called with a line when a request is retried, a response ignored, or the cache does not work.
+   */
   readonly onNote?: (text: string) => void;
-  /** How long to wait for a whole answer, in milliseconds. Default: 60 s. */
+  /** Time limit for a complete response, in milliseconds. Default: 60 s. */
   readonly timeout?: number;
-  /** The longest wait that GitHub may ask for, in seconds; beyond it is an error. Default: 60. */
+  /** The longest wait that GitHub may demand, in seconds; longer ones are an error. Default: 60. */
   readonly maxWait?: number;
-  /** The most pages of one list; more are an error. Default: 1000, which is 100,000 commits. */
+  /**
+   * The maximum number of pages of a list; more are an error. Default: 1000, which is 100,000
+   * commits.
+   */
   readonly maxPages?: number;
-  /** How long a second of waiting between attempts is, in milliseconds. Default: 1000. */
+  /** The length of a second of waiting between retries, in milliseconds. Default: 1000. */
   readonly second?: number;
   /** Aborts every call. */
   readonly signal?: AbortSignal;

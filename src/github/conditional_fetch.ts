@@ -1,6 +1,5 @@
 /**
- * A `fetch` for GitHub's API that counts, gives up on silence, and asks about what it has kept
- * instead of asking for it again.
+ * A `fetch` for GitHub's API that counts requests, has a timeout, and revalidates cached responses.
  *
  * @module
  */
@@ -9,13 +8,16 @@ import { createHash } from "node:crypto";
 import { RunOutputsError } from "../errors/error.ts";
 import type { CachedResponse, ResponseCache } from "./response_cache.ts";
 
-/** The most bytes of one answer; GitHub's largest, comparisons with patches, have some 10 MB. */
+/** The maximum size of a response; GitHub's largest, comparisons with patches, have about 10 MB. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
-/** The most redirects of one request. GitHub sends one, for a repository that was renamed. */
+/** The maximum number of redirects. GitHub sends one, for a renamed repository. */
 const MAX_REDIRECTS = 5;
 
-/** An answer that is not accepted, whatever it says. Octokit does not repeat what has this name. */
+/**
+ * A response that is not accepted, whatever its content. Octokit does not retry errors with this
+ * name.
+ */
 export class RefusedAnswer extends Error {
   override readonly name = "AbortError";
 }
@@ -24,28 +26,28 @@ export class RefusedAnswer extends Error {
 export interface ConditionalFetchOptions {
   /** How requests are sent. */
   readonly fetch: typeof fetch;
-  /** Keeps answers. */
+  /** The cache of responses. */
   readonly cache?: ResponseCache;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** How long to wait for a whole answer, in milliseconds. */
+  /** Time limit for a complete response, in milliseconds. */
   readonly timeout: number;
-  /** Ask, even if what is kept is said to be right still. */
+  /** Revalidate cached responses even if they have not expired. */
   readonly fresh: boolean;
-  /** Told of each request. */
+  /** Called for each request. */
   readonly onSent: () => void;
-  /** Told of each answer that GitHub counts. */
+  /** Called for each response that GitHub counts. */
   readonly onCounted: () => void;
 }
 
 /**
- * Makes the function. Its answers are whole: the body has been read.
+ * Creates the function. Its responses are complete: the body has been read.
  *
- * With a token a kept answer is always asked about: that it has not changed costs nothing. Without
- * one GitHub counts that question too, so the answer is taken for right as long as GitHub said.
+ * With a token a cached response is always revalidated, which is free if it has not changed.
+ * Without a token GitHub counts this request too, so the response is used until it expires.
  *
- * @param options How to send, and what to keep.
- * @returns A function to use instead of `fetch`, for GET.
+ * @param options The transport and the cache.
+ * @returns A replacement for `fetch`, for GET.
  */
 export function conditionalFetch(options: ConditionalFetchOptions): typeof fetch {
   const { cache, now } = options;
@@ -82,10 +84,10 @@ export function conditionalFetch(options: ConditionalFetchOptions): typeof fetch
       });
     }
     const rest = new Headers(response.headers);
-    // They tell of the bytes that came, not of the text.
+    // They describe the bytes that were sent, not the decoded text.
     rest.delete("content-encoding");
     rest.delete("content-length");
-    // Octokit waits as long as this says, negative times too.
+    // Octokit waits as long as this says, even for a negative time.
     if (!/^\d+$/.test(rest.get("retry-after") ?? "0")) rest.delete("retry-after");
     return new Response(NO_BODY.has(response.status) ? null : body, {
       status: response.status,
@@ -111,9 +113,9 @@ async function send(
     const response = await followed(url, { ...init, signal }, fetch);
     return { response, body: await bodyOf(response, url) };
   } catch (error) {
-    // An answer without an end is left where it is.
+    // The rest of an endless response is not read.
     silence.abort();
-    // By this name Octokit knows that nothing is to be tried again, whatever the caller's reason.
+    // Octokit does not retry an error with this name, whatever the caller's reason.
     if (init.signal?.aborted) throw new DOMException("aborted", "AbortError");
     throw error;
   } finally {
@@ -121,7 +123,7 @@ async function send(
   }
 }
 
-/** Follows redirects on the same server only: the token is for nobody else. */
+/** Follows redirects on the same server only, because of the token. */
 async function followed(url: string, init: RequestInit, fetch_: typeof fetch): Promise<Response> {
   for (let at = url, redirects = 0;; redirects++) {
     const response = await fetch_(at, { ...init, redirect: "manual" });
@@ -167,7 +169,7 @@ function pick(headers: Headers): Record<string, string> {
   return picked;
 }
 
-/** Of whom an answer is depends on who asked; the token itself is nowhere kept. */
+/** Responses depend on the token. Only its hash is stored. */
 function keyOf(url: string, accept: string, authorization: string): string {
   const hash = (text: string) => createHash("sha256").update(text).digest("hex");
   const identity = authorization === "" ? "" : hash(`run-outputs\n${authorization}`);

@@ -1,5 +1,5 @@
 /**
- * The one place that turns a failed request to GitHub into our error.
+ * Turns failed requests to GitHub into errors of ours.
  *
  * @module
  */
@@ -8,23 +8,28 @@ import { escapeUnprintable, RunOutputsError } from "../errors/error.ts";
 import { RefusedAnswer } from "./conditional_fetch.ts";
 import { networkReason, shorten } from "../errors/network.ts";
 
-/** What the message of an error needs to know. */
+/** What the message of an error contains. */
 export interface GithubErrorContext {
-  /** What was asked for, as in `read run 123`. */
+  /** The failed action, such as `read run 123`. */
   readonly action: string;
   /** The repository. */
   readonly repository: string;
-  /** The API's address. */
+  /** The URL of the API. */
   readonly apiUrl: string;
   /** Whether a token was sent. */
   readonly hasToken: boolean;
   /** Milliseconds since 1970. */
   readonly now: number;
-  /** What a 404 or 422 means here, and what to try. Default: the repository may be another. */
+  /**
+   * What a 404 or 422 means for this request, and what to try. Default: it may be another
+   * repository.
+   */
   readonly notFound?: string;
 }
 
-/** Octokit's error, as far as we read it; it is not imported, because that would load Octokit. */
+/**
+ * The part of Octokit's error that we read. It is not imported, because that would load Octokit.
+ */
 interface RequestError extends Error {
   readonly status: number;
   readonly response?: {
@@ -34,12 +39,12 @@ interface RequestError extends Error {
 }
 
 /**
- * Creates an error of what Octokit threw.
+ * Creates an error from what Octokit threw.
  *
- * @param error What was thrown. Our own errors come back as they are, but for the ones that were
- * thrown beneath Octokit: those get what was asked for.
+ * @param error What was thrown. Our own errors are returned unchanged, except that those thrown
+ * inside Octokit get the request.
  * @param context The request.
- * @returns An error with a code of ours, in one line.
+ * @returns An error with one of our codes, in one line.
  */
 export function githubError(error: unknown, context: GithubErrorContext): Error {
   if (error instanceof RunOutputsError) return error;
@@ -86,12 +91,12 @@ export function githubError(error: unknown, context: GithubErrorContext): Error 
   return make("failed", `${host} answers ${status} (${said})`);
 }
 
-/** Limits end within the hour; what is said to end after so many milliseconds is no time to tell. */
+/** Rate limits reset within an hour; a reset more milliseconds away is not reported. */
 const LONG = 24 * 60 * 60 * 1000;
 
 const HINT = "; a private repository needs a token in $GH_TOKEN";
 
-/** What a used up limit of requests says; `undefined`, if it is invalid. */
+/** The reset of an exceeded rate limit; `undefined`, if it is another error. */
 function limitOf(
   status: number,
   said: string,

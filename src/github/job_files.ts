@@ -1,5 +1,5 @@
 /**
- * The files that a job of GitHub Actions hands to its steps: outputs and the step summary.
+ * The files in which a step of a GitHub Actions job sets its outputs and its summary.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { diskError } from "../errors/disk.ts";
 import { RunOutputsError } from "../errors/error.ts";
 
-/** Where the runner wants things; not set outside of a job. */
+/** Variables that the runner sets; missing outside of a job. */
 export interface JobEnvironment {
   /** `$GITHUB_OUTPUT` */
   readonly githubOutput?: string;
@@ -18,17 +18,17 @@ export interface JobEnvironment {
   readonly runnerTemp?: string;
 }
 
-/** GitHub refuses a step's summary above this, in bytes. */
+/** GitHub rejects larger summaries of a step, in bytes. */
 const MAX_SUMMARY = 1024 * 1024;
 
 /**
- * The text that sets a step's outputs.
+ * The text that sets the outputs of a step.
  *
  * @param outputs Their values by name.
- * @param delimiter Ends a value of several lines. It must be one that nobody can foresee: a value
- * that holds it could set other outputs.
+ * @param delimiter Ends a value of several lines. It must be unpredictable: a value that contains
+ * it could set other outputs.
  * @returns Lines for `$GITHUB_OUTPUT`.
- * @throws {RunOutputsError} `invalid`, if a name is none or a value holds the delimiter.
+ * @throws {RunOutputsError} `invalid`, if a name is invalid or a value contains the delimiter.
  */
 export function formatOutputs(
   outputs: Readonly<Record<string, string>>,
@@ -69,12 +69,12 @@ export async function setOutputs(
 }
 
 /**
- * Adds to the current step's summary, and to `job_summary.md` in the runner's temporary directory:
- * GitHub takes a step's summary away when the step ends, and a later one may want it.
+ * Appends to the summary of the current step, and to `job_summary.md` in the runner's temporary
+ * directory: GitHub deletes the summary file when the step ends, and a later step may want it.
  *
- * @param markdown What to add.
+ * @param markdown The text to append.
  * @param env The destination.
- * @throws {RunOutputsError} `invalid`, if the summary would be too large; what the disk says.
+ * @throws {RunOutputsError} `invalid`, if the summary becomes too large; errors of the disk.
  */
 export async function appendStepSummary(markdown: string, env: JobEnvironment): Promise<void> {
   const { githubStepSummary, runnerTemp } = env;

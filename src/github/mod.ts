@@ -1,6 +1,6 @@
 /**
- * Workflow runs and commits from GitHub's API, with kept answers. Nothing is sent before a method is
- * called.
+ * Workflow runs and commits from GitHub's API, with a cache of responses. No request is sent before
+ * a method is called.
  *
  * @example Open a client with the user's token
  * ```ts

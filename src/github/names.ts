@@ -1,5 +1,5 @@
 /**
- * Checks at the door: what becomes part of a request to GitHub.
+ * Validates input: everything that becomes part of a request to GitHub.
  *
  * @module
  */
@@ -23,8 +23,8 @@ export function checkRunNumber(runId: string | number): string {
  * Checks a full SHA.
  *
  * @param sha The SHA.
- * @returns It in lower case.
- * @throws {RunOutputsError} `invalid`, if it is invalid.
+ * @returns The SHA in lower case.
+ * @throws {RunOutputsError} `invalid`, if it is not a full SHA.
  */
 export function checkFullSha(sha: string): string {
   if (/^[0-9a-f]{40}$/i.test(sha)) return sha.toLowerCase();
@@ -36,7 +36,7 @@ export function checkFullSha(sha: string): string {
  *
  * @param workflow The name.
  * @returns The name.
- * @throws {RunOutputsError} `invalid`, if it is invalid.
+ * @throws {RunOutputsError} `invalid`, if it is not a file name of a workflow.
  */
 export function checkWorkflow(workflow: string): string {
   if (/^[A-Za-z0-9._-]+$/.test(workflow)) return workflow;
@@ -44,11 +44,12 @@ export function checkWorkflow(workflow: string): string {
 }
 
 /**
- * Checks what names a commit.
+ * Checks the name of a commit.
  *
  * @param ref A SHA, a branch, a tag or `pull/N`.
- * @returns It as GitHub's API wants it: `heads/x` and `tags/x` it knows, `refs/…` it does not.
- * @throws {RunOutputsError} `invalid`, if git could not have such a name.
+ * @returns The name in the form that GitHub's API accepts: `heads/x` and `tags/x` work, `refs/…`
+ * does not.
+ * @throws {RunOutputsError} `invalid`, if git does not allow such a name.
  */
 export function checkRef(ref: string): string {
   const name = ref.replace(/^refs\/(?=heads\/|tags\/|pull\/)/, "");
@@ -60,10 +61,10 @@ export function checkRef(ref: string): string {
 }
 
 /**
- * Whether a name of a commit can be a SHA, or the beginning of one.
+ * Whether the name of a commit can be a SHA, or the beginning of one.
  *
  * @param text The name.
- * @returns Whether it can.
+ * @returns `true`, if it can.
  */
 export function isHex(text: string): boolean {
   return /^[0-9a-f]{4,40}$/i.test(text);

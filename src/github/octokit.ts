@@ -1,5 +1,5 @@
 /**
- * Octokit, with its plugins and what we set in them: the only module that loads it.
+ * Loads and configures Octokit and its plugins. No other module loads it.
  *
  * @module
  */
@@ -12,45 +12,42 @@ import LightBottleneck from "bottleneck/light.js";
 
 /** Options of {@linkcode createOctokit}. */
 export interface OctokitOptions {
-  /** The API's address. */
+  /** The URL of the API. */
   readonly apiUrl: string;
-  /** Who asks. */
+  /** The authentication. */
   readonly token: string | undefined;
-  /** The longest wait that GitHub may ask for, in seconds. */
+  /** The longest wait that GitHub may demand, in seconds. */
   readonly maxWait: number;
-  /** How long a second of waiting is, in milliseconds. */
+  /** The length of a second of waiting, in milliseconds. */
   readonly second: number;
-  /** Told that a request is repeated, and why. */
+  /** Called when a request is retried, with the reason. */
   readonly onNote: (text: string) => void;
 }
 
-/** Octokit as we use it. */
+/** Octokit with our plugins. */
 export type Octokit = Rest;
 
-/** How often one request is repeated because GitHub asked to wait. */
+/** The maximum number of retries of one request because GitHub asked to wait. */
 const MAX_WAITS = 2;
 
-/** What the plugin uses itself; it comes without types. */
+/** The part of Bottleneck that the plugin uses; it has no types. */
 const Base: typeof Bottleneck = LightBottleneck;
 
-/**
- * Queues that keep no timer of their own: the plugin's would keep a program that has nothing left
- * to do alive.
- */
+/** Queues without a timer. The plugin's own timer would keep a finished program alive. */
 class Queue extends Base {
   static override readonly Group = class extends Base.Group {
-    /** Called by the constructor to start that timer. */
+    /** The constructor calls it to start the timer. */
     protected _startAutoCleanup(): void {}
   };
 }
 
 /**
- * Creates it.
+ * Creates Octokit.
  *
- * Trouble of the server and of the network is tried again three times. A limit of requests is waited
- * for only if it ends soon: nobody wants a command that sleeps for an hour.
+ * Errors of the server and of the network are retried three times. A rate limit is waited for only
+ * if it resets soon: nobody wants a command that sleeps for an hour.
  *
- * @param options Where to ask, and for how long.
+ * @param options The API, and limits for waiting.
  * @returns The client.
  */
 export function createOctokit(options: OctokitOptions): Octokit {
@@ -67,9 +64,9 @@ export function createOctokit(options: OctokitOptions): Octokit {
     userAgent: "run-outputs",
     log: { debug: silent, info: silent, warn: silent, error: silent },
     retry: {
-      // After a half, two and four and a half seconds.
+      // After 0.5, 2 and 4.5 seconds.
       retryAfterBaseValue: second / 2,
-      // What a limit of requests says is heard by the other plugin.
+      // Rate limits are handled by the other plugin.
       doNotRetry: [304, 400, 401, 403, 404, 409, 410, 422, 429, 451],
     },
     throttle: {

@@ -1,5 +1,5 @@
 /**
- * Opens a client of GitHub.
+ * Creates a GitHub client.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import { RestClient } from "./rest_client.ts";
 import { apiUrlOf } from "./settings.ts";
 
 /**
- * Creates a client. Nothing is sent, and no token is looked for, before it is asked something.
+ * Creates a client. It sends no request and searches for no token before the first call.
  *
- * @param options Where to ask, with which token; a cache.
+ * @param options The API, the token, a cache.
  * @returns The client.
- * @throws {RunOutputsError} `invalid`, if the API's address is none.
+ * @throws {RunOutputsError} `invalid`, if the URL of the API is invalid.
  *
  * @example
  * ```ts

@@ -1,65 +1,65 @@
 /**
- * Answers of GitHub that are kept, each with the ETag that asks whether it has changed.
+ * A cache of GitHub's responses, each with its ETag for revalidation.
  *
  * @module
  */
 
 import { dirname, join } from "node:path";
 
-/** An answer that is kept. */
+/** A cached response. */
 export interface CachedResponse {
   /** The ETag to send with `If-None-Match`. */
   readonly etag: string;
-  /** When it was last known to be right, in milliseconds since 1970. */
+  /** When it was last validated, in milliseconds since 1970. */
   readonly checkedAt: number;
-  /** For how long GitHub says that it can be taken for right, in milliseconds. */
+  /** How long it is valid according to GitHub, in milliseconds. */
   readonly maxAge: number;
-  /** The headers that matter: the content type, and the link to the next page. */
+  /** The headers that are needed: the content type, and the link to the next page. */
   readonly headers: Readonly<Record<string, string>>;
   /** The body. */
   readonly body: string;
 }
 
 /**
- * Keeps answers by a key of 64 hex digits. A cache that does not work is an empty one to its reader:
- * it must not stop a question that can be asked anew.
+ * Caches responses by a key of 64 hex digits. A broken cache acts like an empty one: it must not
+ * stop a request that can be sent again.
  */
 export interface ResponseCache {
   /**
-   * Reads an answer.
+   * Reads a response.
    *
    * @param key Its key.
-   * @returns The answer; `undefined`, if there is none, or one that is damaged.
+   * @returns The response; `undefined`, if it is missing or damaged.
    */
   read(key: string): Promise<CachedResponse | undefined>;
 
   /**
-   * Keeps an answer; of two at once one stays, whole.
+   * Writes a response. After concurrent writes, one of them is complete.
    *
    * @param key Its key.
-   * @param response The answer.
+   * @param response The response.
    */
   write(key: string, response: CachedResponse): Promise<void>;
 }
 
 /** Options of {@linkcode diskResponseCache}. */
 export interface DiskResponseCacheOptions {
-  /** How long an answer that nobody asks for is kept, in milliseconds. Default: 14 days. */
+  /** How long unused responses are kept, in milliseconds. Default: 14 days. */
   readonly maxAge?: number;
   /** Milliseconds since 1970. Default: the system's clock. */
   readonly now?: () => number;
-  /** Told that the directory can't be used: one line, once. */
+  /** Called once, with one line, if the directory cannot be used. */
   readonly onNote?: (text: string) => void;
 }
 
 const DAY = 24 * 60 * 60 * 1000;
 
 /**
- * Keeps answers in a directory, as `DIR/github/v1/ab/abcd….json`, readable by the user alone: a
- * token may see what others may not. Any number of processes can share it.
+ * Caches responses in a directory, as `DIR/github/v1/ab/abcd….json`, readable only by the user: a
+ * token may see what others may not. Processes can share it.
  *
- * @param dir The directory; it is made when the first answer comes.
- * @param options How long answers are kept.
+ * @param dir The directory; it is created with the first response.
+ * @param options How long responses are kept.
  * @returns The cache.
  *
  * @example
@@ -93,7 +93,7 @@ class DiskResponseCache implements ResponseCache {
     try {
       return parseEntry(await Deno.readTextFile(this.#pathOf(key)));
     } catch {
-      // Whatever is wrong with it, the question is asked anew and the answer takes its place.
+      // If it is damaged in any way, a new request replaces it.
       return undefined;
     }
   }
@@ -118,7 +118,7 @@ class DiskResponseCache implements ResponseCache {
     }
   }
 
-  /** Removes what is old, and what killed processes have left half written. */
+  /** Deletes old files, and unfinished files of killed processes. */
   async #clean(): Promise<void> {
     this.#cleaned = true;
     const { maxAge = 14 * DAY, now = Date.now } = this.#options;
@@ -126,7 +126,7 @@ class DiskResponseCache implements ResponseCache {
       if (!isDirectory || !/^[0-9a-f]{2}$/.test(name)) continue;
       for await (const entry of Deno.readDir(join(this.#dir, name))) {
         const path = join(this.#dir, name, entry.name);
-        // Another process may remove it first.
+        // Another process may delete it first.
         const stat = await Deno.lstat(path).catch(() => undefined);
         const limit = entry.name.endsWith(".tmp") ? DAY : maxAge;
         if (stat?.isFile && stat.mtime !== null && now() - stat.mtime.getTime() > limit) {
@@ -149,9 +149,9 @@ function parseEntry(text: string): CachedResponse | undefined {
     typeof headers === "object" && headers !== null &&
     Object.values(headers).every((value) => typeof value === "string");
   if (!isWhole) return undefined;
-  // What no header can be is none of an answer either; this throws.
+  // Throws if the value is not a valid header, so that it cannot be part of a response.
   new Headers({ ...headers, "if-none-match": etag });
-  // A truncated or altered body that is still text would otherwise be an answer nobody gave.
+  // A truncated or altered body that is still text would be a wrong response.
   JSON.parse(body);
   return { etag, checkedAt, maxAge, headers, body };
 }

@@ -1,5 +1,5 @@
 /**
- * The client of GitHub's REST interface: which questions it knows, and that it asks none twice.
+ * The client of GitHub's REST API: its requests, each sent only once.
  *
  * @module
  */
@@ -29,10 +29,10 @@ import type {
 import { checkFullSha, checkRef, checkRunNumber, checkWorkflow, isHex } from "./names.ts";
 import { type Question, RestSession } from "./rest_session.ts";
 
-/** The most that GitHub puts on one page. */
+/** GitHub's maximum page size. */
 const PER_PAGE = 100;
 
-/** On how many pages the runs of a commit can be. */
+/** The maximum number of pages with the runs of a commit. */
 const MAX_RUN_PAGES = 10;
 
 /** See {@linkcode GithubClient}. */
@@ -108,7 +108,7 @@ export class RestClient implements GithubClient {
       for await (const { items } of pages) {
         looked += items.length;
         runs.push(...items.filter((run) => run.headSha === headSha));
-        // GitHub itself tells of no more than so many runs of a commit.
+        // GitHub returns at most this many runs of a commit.
         if (++asked === MAX_RUN_PAGES) break;
       }
       if (runs.length < looked) {
@@ -117,7 +117,7 @@ export class RestClient implements GithubClient {
             `${headSha.slice(0, 10)}; they are ignored`,
         );
       }
-      // GitHub's own order is by what it found first; a page can also shift while it is read.
+      // GitHub's own order is not by time, and pages can shift while they are read.
       const distinct = [...new Map(runs.map((run) => [run.id, run])).values()].sort(newestFirst);
       for (const run of distinct) {
         this.#memory.set(runKey(repository, run.id), Promise.resolve(run));
@@ -149,7 +149,7 @@ export class RestClient implements GithubClient {
           octokit.request("GET /repos/{owner}/{repo}/commits/{ref}", {
             ...common,
             ref: target,
-            // The commit's files are not wanted, and can't be left out.
+            // The commit's files are not needed, but cannot be excluded.
             per_page: 1,
           }),
       );
@@ -199,12 +199,12 @@ export class RestClient implements GithubClient {
       (answer) => ({ items: readCommits(answer) }),
       ({ sha }) => sha,
     );
-    let told = 0;
+    let count = 0;
     for await (const { items } of pages) {
       for (const commit of items) {
         this.#memory.set(`commit ${repository} ${commit.sha}`, Promise.resolve(commit));
         yield commit;
-        if (++told >= limit) return;
+        if (++count >= limit) return;
       }
     }
   }
@@ -274,7 +274,9 @@ export class RestClient implements GithubClient {
     return readPullHead(data);
   }
 
-  /** Asks once per client: who asks again gets the same answer, or the same promise of it. */
+  /**
+   * Sends each request once per client: later callers get the same response, or the promise of it.
+   */
   #once<T>(key: string, { fresh }: GithubCallOptions, ask: () => Promise<T>): Promise<T> {
     const known = fresh ? undefined : this.#memory.get(key);
     if (known !== undefined) return known as Promise<T>;
@@ -291,7 +293,7 @@ function isSame(sha: string, asked: string): boolean {
   return sha === asked.toLowerCase();
 }
 
-/** A proxy's cache that mixes things up, or no GitHub. */
+/** Caused by a proxy that mixes up responses, or a server other than GitHub. */
 function otherThanAsked({ action, repository }: Question, what: string): RunOutputsError {
   return new RunOutputsError(
     "failed",

@@ -1,5 +1,5 @@
 /**
- * How a question gets to GitHub's REST interface and its answer back: Octokit, pages, failures.
+ * Sends requests to GitHub's REST API: connection, pages and errors.
  *
  * @module
  */
@@ -21,7 +21,7 @@ const MAX_WAIT = 60;
 /** The default of {@linkcode GithubOptions.maxPages}. */
 const MAX_PAGES = 1000;
 
-/** How long a request that is aborted has to end by itself, in milliseconds. */
+/** How long an aborted request has to end by itself, in milliseconds. */
 const GRACE = 500;
 
 /** An open connection: Octokit, and whether a token is sent. */
@@ -30,19 +30,19 @@ interface Connection {
   readonly hasToken: boolean;
 }
 
-/** What one request is about, for its errors. */
+/** What a request is about, for its errors. */
 export interface Question {
-  /** What is done, as in `read run 123`. */
+  /** The action, such as `read run 123`. */
   readonly action: string;
   /** The repository. */
   readonly repository: string;
-  /** What a 404 means here, and what to try. */
+  /** What a 404 means for this request, and what to try. */
   readonly notFound?: string;
 }
 
-/** Parameters that each of our routes takes. */
+/** Parameters of all our routes. */
 export interface Common {
-  /** Whose repository. */
+  /** The owner of the repository. */
   readonly owner: string;
   /** Its name. */
   readonly repo: string;
@@ -50,23 +50,23 @@ export interface Common {
   readonly request: { readonly signal?: AbortSignal; readonly fetch: typeof fetch };
 }
 
-/** An answer of Octokit's, as far as all of them are alike. */
+/** The common part of Octokit's responses. */
 export interface Answer<T> {
   /** The body. */
   readonly data: T;
-  /** The header that is read: the link to the next page. */
+  /** The header that we read: the link to the next page. */
   readonly headers: { readonly link?: string };
 }
 
 /** A page of a list. */
 export interface Page {
-  /** What is on it. */
+  /** Its items. */
   readonly items: readonly unknown[];
 }
 
-/** Sends questions; it connects when the first one comes. */
+/** Sends requests. It connects with the first one. */
 export class RestSession {
-  /** How much has been asked so far. */
+  /** The requests so far. */
   readonly requests = { sent: 0, counted: 0 };
   /** Whether no token is sent; `undefined` until that is known. */
   isAnonymous: boolean | undefined;
@@ -74,7 +74,7 @@ export class RestSession {
   #connection: Promise<Connection> | undefined;
 
   /**
-   * Creates a session; nothing is sent.
+   * Creates a session. It sends no request yet.
    *
    * @param options The client's options.
    */
@@ -83,15 +83,15 @@ export class RestSession {
   }
 
   /**
-   * Asks page by page.
+   * Fetches a list page by page.
    *
    * @param question What it is about.
    * @param options A signal.
-   * @param request Asks for a page.
+   * @param request Fetches a page.
    * @param read Reads a page.
-   * @param idOf What an item of a page is known by.
-   * @returns The pages; the next one is asked for when it is needed.
-   * @throws {RunOutputsError} `failed`, if a page only repeats earlier ones, or they have no end.
+   * @param idOf The identity of an item.
+   * @returns The pages, each fetched when it is needed.
+   * @throws {RunOutputsError} `failed`, if a page only repeats earlier ones, or there are too many.
    */
   async *pages<T extends object, P extends Page>(
     question: Question,
@@ -130,13 +130,13 @@ export class RestSession {
   }
 
   /**
-   * Asks once.
+   * Sends one request.
    *
    * @param question What it is about.
    * @param options A signal.
-   * @param request Asks.
-   * @returns The answer, which is an object or a list.
-   * @throws {RunOutputsError} What {@linkcode githubError} makes of the failure.
+   * @param request Sends it.
+   * @returns The response, which is an object or a list.
+   * @throws {RunOutputsError} The failure, converted by {@linkcode githubError}.
    */
   async ask<T extends object>(
     question: Question,
@@ -197,8 +197,8 @@ export class RestSession {
 }
 
 /**
- * Ends the waiting soon after an abort: a request that is under way ends by itself, but between two
- * attempts nobody else listens to the signal.
+ * Stops waiting soon after an abort: a request ends by itself, but nothing else listens to the
+ * signal between two retries.
  */
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;

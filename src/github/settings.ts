@@ -1,5 +1,5 @@
 /**
- * Where GitHub's API is, and who asks: from options, the environment and the `gh` tool.
+ * The URL of GitHub's API and the token: from options, the environment and the `gh` tool.
  *
  * @module
  */
@@ -13,21 +13,21 @@ const GITHUB = "https://api.github.com";
 export interface FindTokenOptions {
   /** The environment. */
   readonly env: (name: string) => string | undefined;
-  /** The API's address, which decides about the host that `gh` is asked for. */
+  /** The URL of the API, which determines the host for `gh`. */
   readonly apiUrl?: string;
   /**
-   * Runs a program and hands back what it prints; `undefined` if it can't be run or fails. Default:
-   * it is run if the permission to run it has been granted already; nobody is asked for it.
+   * Runs a program and returns its output; `undefined` if it cannot be run or fails. Default: runs
+   * it only if the permission has been granted already, without a prompt.
    */
   readonly run?: (program: string, args: readonly string[]) => Promise<string | undefined>;
 }
 
 /**
- * Finds the user's token: `GH_TOKEN`, else `GITHUB_TOKEN`, else what `gh auth token` prints.
+ * Finds the user's token: `GH_TOKEN`, else `GITHUB_TOKEN`, else the output of `gh auth token`.
  *
  * @param options The environment; how to run a program.
  * @returns The token; `undefined` if there is none.
- * @throws {RunOutputsError} `invalid`, if a variable holds what can't be a token.
+ * @throws {RunOutputsError} `invalid`, if the value of a variable cannot be a token.
  *
  * @example
  * ```ts
@@ -53,9 +53,9 @@ export async function findToken(options: FindTokenOptions): Promise<string | und
  * Checks a token before it becomes part of a header.
  *
  * @param token The token.
- * @param source Where it comes from; the token itself is never shown.
+ * @param source Its origin, for messages. The token itself is never shown.
  * @returns The token.
- * @throws {RunOutputsError} `invalid`, if it can't be one.
+ * @throws {RunOutputsError} `invalid`, if it cannot be a token.
  */
 export function checkToken(token: string, source: string): string {
   if (/^[\x21-\x7e]+$/.test(token)) return token;
@@ -66,11 +66,11 @@ export function checkToken(token: string, source: string): string {
 }
 
 /**
- * The address of GitHub's API.
+ * The URL of GitHub's API.
  *
- * @param options The address, if the caller names one; the environment.
- * @returns The address, without a final `/`.
- * @throws {RunOutputsError} `invalid`, naming where the bad value came from.
+ * @param options The URL, if the caller gives one; the environment.
+ * @returns The URL, without a final `/`.
+ * @throws {RunOutputsError} `invalid`, naming the origin of the invalid value.
  */
 export function apiUrlOf(
   options: { readonly apiUrl?: string; readonly env?: (name: string) => string | undefined },
@@ -90,7 +90,7 @@ export function apiUrlOf(
   return text.replace(/\/+$/, "");
 }
 
-/** Runs a program only where that is allowed already: asking would stop a script. */
+/** Runs a program only if that is already permitted: a prompt would stop a script. */
 async function runIfGranted(
   program: string,
   args: readonly string[],
@@ -107,7 +107,7 @@ async function runIfGranted(
     const { success, stdout } = await command.output();
     return success ? new TextDecoder().decode(stdout) : undefined;
   } catch (error) {
-    // That the program is not there is the usual case, and one can go on without a token.
+    // Usually the program does not exist; a token is optional.
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) {
       return undefined;
     }

@@ -1,5 +1,5 @@
 /**
- * The step summary of an upload, as Markdown: pure, from values to a string.
+ * Renders the step summary of an upload as Markdown. Pure.
  *
  * @module
  */
@@ -7,47 +7,47 @@
 import { escapeUnprintable } from "../errors/error.ts";
 import { formatBytes, plural } from "../layout/words.ts";
 
-/** A row: one output, or all of one kind. */
+/** A row: one output, or all outputs of one kind. */
 export interface SummaryRow {
-  /** What it is. */
+  /** The name. */
   readonly name: string;
-  /** Where it can be looked at; not linked if it can't be, as on a disk. */
+  /** Its URL; missing if there is none, as on a disk. */
   readonly url?: string;
-  /** How many files it is. */
+  /** The number of files. */
   readonly files: number;
   /** Their size in bytes. */
   readonly bytes: number;
 }
 
-/** A file that should be there and is not. */
+/** A file that is missing. */
 export interface SummaryFailure {
   /** Its path in the run. */
   readonly path: string;
-  /** Why, in one line. */
+  /** The reason, in one line. */
   readonly reason: string;
 }
 
-/** What a summary says. */
+/** The content of a summary. */
 export interface StepSummary {
   /** The heading. */
   readonly title: string;
-  /** Where it all is, for people. */
+  /** The location of the run, as text. */
   readonly where: string;
-  /** What there is. */
+  /** The outputs. */
   readonly rows: readonly SummaryRow[];
-  /** Commands to go on with. */
+  /** Suggested commands. */
   readonly commands?: readonly string[];
-  /** What is missing. */
+  /** The missing files. */
   readonly failures: readonly SummaryFailure[];
 }
 
-/** More would bury the rest. */
+/** Longer lists would hide the rest. */
 const MAX_FAILURES = 50;
 
 /**
  * Renders a summary.
  *
- * @param summary What it says.
+ * @param summary The content.
  * @returns Markdown that ends with an empty line, so that another summary can follow.
  */
 export function renderStepSummary(summary: StepSummary): string {
@@ -86,11 +86,11 @@ export function renderStepSummary(summary: StepSummary): string {
 }
 
 /**
- * A table.
+ * Renders a table.
  *
  * @param head The titles of its columns.
- * @param line What stands below them: how each is aligned.
- * @param rows The rows; what their cells have is escaped.
+ * @param line The line below them: the alignment of each.
+ * @param rows The rows; their cells are escaped.
  * @returns Its Markdown.
  */
 export function markdownTable(
@@ -103,7 +103,7 @@ export function markdownTable(
 }
 
 /**
- * What Markdown and HTML would take for theirs, as text in one cell of a table.
+ * Escapes the syntax of Markdown and HTML, for a cell of a table.
  *
  * @param text Any text.
  * @returns Markdown that shows it.

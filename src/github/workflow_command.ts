@@ -1,6 +1,6 @@
 /**
- * What a runner of GitHub Actions understands in a job's output, and how other text is kept from
- * being understood.
+ * Workflow commands in the output of a GitHub Actions job, and how to keep other text from being
+ * read as commands.
  *
  * Source: "Workflow commands for GitHub Actions" in GitHub's documentation; the escaping of
  * messages is that of `@actions/core`. Which lines are commands: `ActionCommand.cs` of
@@ -10,15 +10,15 @@
  * @module
  */
 
-/** The commands that are used here. */
+/** The commands that we use. */
 export type WorkflowCommandName = "error" | "warning" | "group" | "endgroup";
 
 /**
- * A line that the runner takes for a command.
+ * Formats a workflow command.
  *
  * @param name The command.
- * @param message What it says; line breaks in it are kept.
- * @returns The line, without a line break at its end.
+ * @param message The message; its line breaks are kept.
+ * @returns The line, without a final line break.
  */
 export function workflowCommand(name: WorkflowCommandName, message = ""): string {
   return `::${name}::${escapeData(message)}`;
@@ -29,16 +29,16 @@ function escapeData(text: string): string {
 }
 
 /**
- * Creates a function that changes the text of a stream so that the runner finds no command in it:
- * the last character of each `##[`, and of each `::` that begins a line, becomes `\uXXXX`. Inside
- * a JSON string that is the same character, so JSON stays what it is.
+ * Creates a function that removes commands from the text of a stream: the last character of each
+ * `##[`, and of each `::` at the beginning of a line, becomes `\uXXXX`. In a JSON string that is
+ * the same character, so JSON keeps its meaning.
  *
- * A command can be spread over several pieces of the stream.
+ * A command can be split over several pieces of the stream.
  *
- * @returns The function: takes the next piece, returns it without commands.
+ * @returns A function that takes the next piece and returns it without commands.
  */
 export function withoutCommands(): (text: string) => string {
-  // What has been written of the current line and can be the beginning of a command.
+  // The written part of the current line that can be the beginning of a command.
   let before = "\n";
   return (text) => {
     const known = before.length;

@@ -7,10 +7,10 @@
 import { invalid } from "../errors/error.ts";
 import { checkSegment } from "./validate.ts";
 
-/** How an archive is compressed. */
+/** The compression of an archive. */
 export type Compression = "zst" | "xz";
 
-/** The components that a package is split into, in the order people list them. */
+/** The components of a package, in display order. */
 export const COMPONENTS: readonly string[] = Object.freeze([
   "lib",
   "run",
@@ -22,13 +22,13 @@ export const COMPONENTS: readonly string[] = Object.freeze([
 
 /** The parts of an artifact's name. */
 export interface ArtifactNameParts {
-  /** What was built, like `amd-llvm`. */
+  /** What was built, such as `amd-llvm`. */
   readonly name: string;
-  /** Which part of it, usually one of {@linkcode COMPONENTS}. */
+  /** The component, usually one of {@linkcode COMPONENTS}. */
   readonly component: string;
-  /** For what: `generic`, a family (`gfx94X-dcgpu`) or a GPU (`gfx942`, `gfx942:xnack+`). */
+  /** The target: `generic`, a family (`gfx94X-dcgpu`) or a GPU (`gfx942`, `gfx942:xnack+`). */
   readonly target: string;
-  /** How the archive is compressed; none for a directory. */
+  /** The compression of the archive; missing for a directory. */
   readonly compression?: Compression;
 }
 
@@ -45,21 +45,21 @@ export interface ArtifactNameParts {
  * ```
  */
 export class ArtifactName implements ArtifactNameParts {
-  /** What was built, like `amd-llvm`. */
+  /** What was built, such as `amd-llvm`. */
   readonly name: string;
-  /** Which part of it, usually one of {@linkcode COMPONENTS}. */
+  /** The component, usually one of {@linkcode COMPONENTS}. */
   readonly component: string;
-  /** For what: `generic`, a family (`gfx94X-dcgpu`) or a GPU (`gfx942`, `gfx942:xnack+`). */
+  /** The target: `generic`, a family (`gfx94X-dcgpu`) or a GPU (`gfx942`, `gfx942:xnack+`). */
   readonly target: string;
-  /** How the archive is compressed; none for a directory. */
+  /** The compression of the archive; missing for a directory. */
   readonly compression?: Compression;
 
   /**
    * Creates a name.
    *
    * @param parts Its parts.
-   * @throws {RunOutputsError} `invalid`: an empty part, a `_`, a separator or a control character
-   * in one, a compression that is none, or a file name of over 255 bytes.
+   * @throws {RunOutputsError} `invalid`: an empty part; a `_`, a separator or a control character
+   * in a part; an unknown compression; or a file name longer than 255 bytes.
    */
   constructor(parts: ArtifactNameParts) {
     this.name = checkPart("artifact name", parts.name);
@@ -74,7 +74,8 @@ export class ArtifactName implements ArtifactNameParts {
   }
 
   /**
-   * Reads an archive's file name. One line break at the end is dropped: a listing's lines have it.
+   * Parses an archive's file name. One line break at the end is dropped, as in the lines of a
+   * listing.
    *
    * @param text The file name, without a directory.
    * @returns The name.
@@ -95,7 +96,7 @@ export class ArtifactName implements ArtifactNameParts {
   }
 
   /**
-   * Reads an archive's file name, if it is one.
+   * Parses an archive's file name, if it is one.
    *
    * @param text A file name.
    * @returns The name; `undefined` where {@linkcode ArtifactName.parse} throws.
@@ -105,8 +106,8 @@ export class ArtifactName implements ArtifactNameParts {
   }
 
   /**
-   * Reads the name of an artifact's directory. Only a directory's: of an archive's or a checksum's
-   * name the ending would become part of the target.
+   * Parses the name of an artifact directory. Don't pass the name of an archive or a checksum file:
+   * its extension would become part of the target.
    *
    * @param text The directory's name.
    * @returns The name, without a compression.
@@ -120,7 +121,7 @@ export class ArtifactName implements ArtifactNameParts {
   }
 
   /**
-   * Reads the name of an artifact's directory, if it is one.
+   * Parses the name of an artifact directory, if it is one.
    *
    * @param text A directory's name.
    * @returns The name; `undefined` where {@linkcode ArtifactName.parseDirName} throws.
@@ -137,14 +138,14 @@ export class ArtifactName implements ArtifactNameParts {
   /**
    * The archive's file name: `{dirName}.tar.{compression}`.
    *
-   * @throws {RunOutputsError} `invalid`, if this is a directory's name, without a compression.
+   * @throws {RunOutputsError} `invalid`, if this is the name of a directory, without a compression.
    */
   get fileName(): string {
     if (this.compression === undefined) throw invalid("compression", undefined, "zst or xz");
     return `${this.dirName}.tar.${this.compression}`;
   }
 
-  /** The checksum's file name: `{fileName}.sha256sum`. */
+  /** The name of the checksum file: `{fileName}.sha256sum`. */
   get sidecarName(): string {
     return `${this.fileName}.sha256sum`;
   }
@@ -155,11 +156,10 @@ export class ArtifactName implements ArtifactNameParts {
   }
 
   /**
-   * Whether this artifact is for a target: what stands before the first `:` is the same, upper or
-   * lower case.
+   * Whether this artifact is for a target. Compares the part before the first `:` and ignores case.
    *
    * @param target A target, like `gfx942` or `gfx94X-dcgpu`; families are not expanded.
-   * @returns Whether it is.
+   * @returns Whether it matches.
    */
   matchesTarget(target: string): boolean {
     return this.baseTarget.toLowerCase() === baseOf(target).toLowerCase();
@@ -168,7 +168,7 @@ export class ArtifactName implements ArtifactNameParts {
   /**
    * The same artifact with another compression.
    *
-   * @param compression How the archive is compressed.
+   * @param compression The compression.
    * @returns Its name.
    */
   withCompression(compression: Compression): ArtifactName {
@@ -180,17 +180,17 @@ export class ArtifactName implements ArtifactNameParts {
     });
   }
 
-  /** The archive's file name, or the directory's where there is no compression. */
+  /** The archive's file name, or the directory name if there is no compression. */
   toString(): string {
     return this.compression === undefined ? this.dirName : this.fileName;
   }
 }
 
 /**
- * Leaves out each `.tar.xz` archive whose `.tar.zst` is there as well, and its checksum.
+ * Removes each `.tar.xz` archive that also exists as `.tar.zst`, with its checksum file.
  *
- * @param names File names; those of other files stay.
- * @returns The others, in the same order.
+ * @param names File names. Names of other files are kept.
+ * @returns The remaining names, in the same order.
  *
  * @example
  * ```ts

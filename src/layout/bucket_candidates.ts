@@ -1,6 +1,6 @@
 /**
- * Where a run's outputs can be, when that is not certain: what the rules of its time say, then those
- * of the times around it.
+ * The locations where a run's outputs can be, if that is uncertain: by the rules of the time when
+ * it was created, then by those of neighbouring times.
  *
  * @module
  */
@@ -8,28 +8,28 @@
 import { type BucketChoice, type BucketRules, selectBucket } from "./buckets.ts";
 import { RunOutputsError } from "../errors/error.ts";
 
-/** What is known of the run. */
+/** What is known about the run. */
 export interface BucketCandidatesQuestion {
   /**
-   * The repository the workflow ran in, like `ROCm/TheRock`; more than one where it has been called
-   * otherwise, the likeliest first.
+   * The repository that the workflow ran in, such as `ROCm/TheRock`; several if it was renamed, the
+   * likeliest first.
    */
   readonly repositories: readonly string[];
-  /** Whether the run belongs to a fork's pull request. Default: not known, both can be. */
+  /** Whether the run belongs to a fork's pull request. Default: unknown, try both. */
   readonly fork?: boolean;
-  /** When the run was created. Default: not known, the newest rules come first. */
+  /** When the run was created. Default: unknown, try the newest rules first. */
   readonly createdAt?: string;
   /** The release type. Default: CI. */
   readonly releaseType?: string;
 }
 
-/** A time, and the rules of it. */
+/** A period of time and its rules. */
 interface Era {
   readonly rules: BucketRules;
-  /** The instants between which runs were created, in milliseconds since 1970. */
+  /** When the first and the last run of the period were created, in milliseconds since 1970. */
   readonly from: number;
   readonly until: number;
-  /** A creation date that stands for the era, where the rules look at it. */
+  /** A creation date within the period, for rules that depend on it. */
   readonly createdAt?: string;
   readonly name: string;
 }
@@ -37,7 +37,9 @@ interface Era {
 /** The last instant of the first buckets. */
 const FIRST_BUCKETS_UNTIL = "2025-11-11T16:18:48Z";
 
-/** Since then uploads use today's rules; the day is not known exactly, which is what neighbours are for. */
+/**
+ * The start of today's rules. The day is not known exactly, so neighbouring periods are tried too.
+ */
 const TODAYS_RULES_SINCE = "2026-04-01T00:00:00Z";
 
 const ERAS: readonly Era[] = [
@@ -63,11 +65,11 @@ const ERAS: readonly Era[] = [
 ];
 
 /**
- * The places where a run's outputs can be, the likeliest first, each once.
+ * The locations where a run's outputs can be, the likeliest first, without duplicates.
  *
- * @param question What is known of the run.
- * @returns The places; at least one.
- * @throws {RunOutputsError} `invalid`: a repository, a date or a release type that is none.
+ * @param question What is known about the run.
+ * @returns At least one location.
+ * @throws {RunOutputsError} `invalid`: a repository, a date or a release type that is invalid.
  *
  * @example
  * ```ts
@@ -86,7 +88,7 @@ export function bucketCandidates(question: BucketCandidatesQuestion): BucketChoi
   const { repositories, createdAt, releaseType } = question;
   const forks = question.fork === undefined ? [false, true] : [question.fork];
   for (const repository of repositories) {
-    // Every release type there has been is one of today's rules, which also refuse an empty one.
+    // Today's rules know every release type that ever existed, and reject an empty one.
     selectBucket({ repository, fork: false, releaseType, createdAt, reading: true });
   }
   const eras = createdAt === undefined ? ERAS : nearestFirst(Date.parse(createdAt));
@@ -107,7 +109,7 @@ export function bucketCandidates(question: BucketCandidatesQuestion): BucketChoi
   return [...places.values()];
 }
 
-/** What the rules of an era say; nothing of a release type that they did not know yet. */
+/** The location by the rules of a period; `undefined` if they do not know the release type. */
 function choose(
   { rules, createdAt }: Era,
   repository: string,
@@ -129,7 +131,9 @@ function nearestFirst(instant: number): readonly Era[] {
   return ERAS.toSorted((a, b) => distance(instant, a) - distance(instant, b));
 }
 
-/** How far an instant is from an era, 0 inside; an era's last instant belongs to it. */
+/**
+ * The distance of an instant from a period, 0 inside. The last instant of a period belongs to it.
+ */
 function distance(instant: number, { from, until }: Era): number {
   return instant > from ? Math.max(0, instant - until) : from - instant + 1;
 }

@@ -1,29 +1,29 @@
 /**
- * The buckets that exist, what each is for, and who may write to it.
+ * The existing buckets, their purpose, and who may write to them.
  *
  * @module
  */
 
-/** What a bucket holds: outputs of runs, or one kind of released packages. */
+/** The content of a bucket: outputs of runs, or one kind of released packages. */
 export type BucketType = "artifacts" | "tarball" | "python" | "packages";
 
 /** A bucket. */
 export interface BucketInfo {
   /** The bucket's name. */
   readonly name: string;
-  /** The AWS region it is in. */
+  /** Its AWS region. */
   readonly region: string;
   /** The ARN of the role that writers assume; `null` if no workflow writes to it. */
   readonly role: string | null;
-  /** What it holds. */
+  /** Its content. */
   readonly type: BucketType;
-  /** The release type it belongs to, without a `-bkc`. */
+  /** Its release type, without `-bkc`. */
   readonly releaseType: string;
-  /** Whether only old runs are in it. */
+  /** Whether it contains old runs only. */
   readonly retired: boolean;
   /**
-   * Whether a function of the server writes the `index.html` of each directory after uploads, over
-   * any page that is there.
+   * Whether a server-side function writes the `index.html` of each directory after uploads, and
+   * overwrites existing pages.
    */
   readonly serverIndex: boolean;
 }
@@ -32,9 +32,10 @@ export interface BucketInfo {
 export const HOME_REGION = "us-east-2";
 
 /**
- * Every bucket of the system, those of old runs last.
+ * All buckets, those of old runs last.
  *
- * A fork's pull request gets no role and uses the runner's own credentials. Reads are public.
+ * A job of a fork's pull request assumes no role and uses the runner's own credentials. Reads are
+ * public.
  */
 export const BUCKETS: readonly BucketInfo[] = [
   current("therock-ci-artifacts", "ci", "artifacts", "therock-ci"),

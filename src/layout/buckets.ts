@@ -1,6 +1,6 @@
 /**
- * Which bucket a run's outputs are in. Two sets of rules have to be known, because old runs stay
- * where the rules of their time put them.
+ * Selects the bucket of a run's outputs. There are two sets of rules, because old runs stay in the
+ * buckets of their time.
  *
  * @module
  */
@@ -9,60 +9,60 @@ import { invalid } from "../errors/error.ts";
 import { checkRepository } from "./validate.ts";
 
 /**
- * A set of bucket rules, named for the month its expected results were taken:
- * `2026-08` holds since April 2026, `2026-03` before.
+ * A set of bucket rules, named for the month in which its expected results were recorded: `2026-08`
+ * applies since April 2026, `2026-03` before.
  */
 export type BucketRules = "2026-03" | "2026-08";
 
-/** The rules that uploads use today. */
+/** The current rules. */
 export const NEWEST_BUCKET_RULES: BucketRules = "2026-08";
 
-/** What decides about the bucket. */
+/** What the choice of the bucket depends on. */
 export interface BucketQuestion {
-  /** The repository the workflow ran in, like `ROCm/TheRock`; compared with its case. */
+  /** The repository that the workflow ran in, such as `ROCm/TheRock`; case-sensitive. */
   readonly repository: string;
   /** Whether the run belongs to a fork's pull request. */
   readonly fork: boolean;
   /** The release type; unset means CI. */
   readonly releaseType?: string;
-  /** What messages call the release type, like `RELEASE_TYPE`. Default: `release type`. */
+  /** The name of the release type in messages, such as `RELEASE_TYPE`. Default: `release type`. */
   readonly releaseTypeName?: string;
-  /** Which rules. Default: {@linkcode NEWEST_BUCKET_RULES}. */
+  /** The rules. Default: {@linkcode NEWEST_BUCKET_RULES}. */
   readonly rules?: BucketRules;
-  /** When the run was created (not updated), as GitHub tells it: `2025-11-11T16:18:48Z`. */
+  /** When the run was created (not updated), in GitHub's format: `2025-11-11T16:18:48Z`. */
   readonly createdAt?: string;
-  /** Whether the answer is for reading, which knows the release type `release` as well. */
+  /** Whether the bucket is for reading. Then the release type `release` is valid too. */
   readonly reading?: boolean;
 }
 
-/** A bucket, and why it is that one. */
+/** A bucket, and the reason for it. */
 export interface BucketChoice {
   /** The bucket's name. */
   readonly bucket: string;
-  /** What comes before the run in its prefix: `""`, or `{owner}-{repo}/` of the base repository. */
+  /** The part of the prefix before the run: `""`, or `{owner}-{repo}/` of the base repository. */
   readonly externalRepo: string;
   /** The reason, for `-v`: one line. */
   readonly why: string;
 }
 
-/** The two buckets of CI runs: of the main repository, and of all others and of forks. */
+/** The two buckets of CI runs: for the main repository, and for all others and forks. */
 interface CiBuckets {
   readonly main: string;
   readonly external: string;
 }
 
 interface Rules {
-  /** The release type that means CI, given or assumed. */
+  /** The release type of CI, given or assumed. */
   readonly ci: string;
   readonly ciBuckets: CiBuckets;
-  /** The CI buckets of runs created up to an instant, that one included. */
+  /** The CI buckets of runs created up to and including an instant. */
   readonly earlier?: CiBuckets & { readonly until: string };
-  /** Repositories whose own runs (not their forks') have a CI bucket to themselves. */
+  /** Repositories whose own runs (not their forks') have a separate CI bucket. */
   readonly ownBucket: Readonly<Record<string, string>>;
   readonly releaseBuckets: Readonly<Record<string, string>>;
-  /** Release types that others write and we only read. */
+  /** Release types that other systems write and we only read. */
   readonly readOnlyBuckets: Readonly<Record<string, string>>;
-  /** Whether runs of other repositories and forks have their own prefix in release buckets. */
+  /** Whether runs of other repositories and forks have a prefix of their own in release buckets. */
   readonly externalReleases: boolean;
 }
 
@@ -105,12 +105,12 @@ const RULES: Readonly<Record<BucketRules, Rules>> = {
 };
 
 /**
- * Says which bucket a run's outputs are in.
+ * Selects the bucket of a run's outputs.
  *
  * @param question What is known about the run.
- * @returns The bucket, what comes before the run in its prefix, and why.
- * @throws {RunOutputsError} `invalid`: a repository, a release type or a date that is none. An
- * empty release type is one of them in the rules of `2026-08`, and CI in those of `2026-03`.
+ * @returns The bucket, the part of the prefix before the run, and the reason.
+ * @throws {RunOutputsError} `invalid`: a repository, a release type or a date that is invalid. An
+ * empty release type is invalid in the rules of `2026-08`, and means CI in those of `2026-03`.
  *
  * @example
  * ```ts
@@ -168,7 +168,7 @@ function releaseBucketOf(rules: Rules, releaseType: string, question: BucketQues
   throw invalid(question.releaseTypeName ?? "release type", releaseType, `one of ${types}`);
 }
 
-/** A date with its time and zone, as an instant: dates without a zone mean another time to each. */
+/** Parses a date with time and zone. A date without a zone would be ambiguous. */
 function parseInstant(text: string): number {
   const instant = typeof text === "string" &&
       /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.test(text)

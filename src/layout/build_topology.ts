@@ -1,5 +1,5 @@
 /**
- * What the stages of a multi-arch build need and produce, from a `BUILD_TOPOLOGY.toml`.
+ * The inputs and outputs of the stages of a multi-arch build, from a `BUILD_TOPOLOGY.toml`.
  *
  * @module
  */
@@ -8,30 +8,30 @@ import { parse } from "smol-toml";
 import { invalid, quote, RunOutputsError } from "../errors/error.ts";
 import { nearest } from "./nearest.ts";
 
-/** The name that stands for all stages together: what it needs or produces is not limited. */
+/** The name for all stages together, with unlimited inputs and outputs. */
 export const ALL_STAGES = "all";
 
 /** A stage of a build. */
 export interface BuildStage {
   /** Its name, like `math-libs`. */
   readonly name: string;
-  /** `generic` or `per-arch`; `generic`, if the file does not say. */
+  /** `generic` or `per-arch`. Default: `generic`. */
   readonly type: string;
-  /** The artifact groups that it builds, in the order of the file. */
+  /** The artifact groups that it builds, in file order. */
   readonly artifactGroups: readonly string[];
-  /** The names of the artifacts that it has to have before it starts, sorted. */
+  /** The names of the artifacts that it needs before it starts, sorted. */
   readonly needs: readonly string[];
-  /** The names of the artifacts that it makes, sorted. */
+  /** The names of the artifacts that it produces, sorted. */
   readonly produces: readonly string[];
 }
 
 /** The stages of a build. */
 export interface BuildTopology {
-  /** All stages, each behind those that it needs something of, else in the order of the file. */
+  /** All stages in build order: each after the stages that it needs, otherwise in file order. */
   readonly stages: readonly BuildStage[];
 }
 
-/** Something with a name and the names of what it depends on. */
+/** A named entry and the names that it depends on. */
 interface Entry {
   readonly name: string;
   readonly type: string;
@@ -45,12 +45,13 @@ interface Artifact {
 }
 
 /**
- * Reads a build topology. Keys and tables that are not known are left aside: newer files have some.
+ * Parses a build topology. Unknown keys and tables are ignored: newer files have some.
  *
  * @param text The file's content, TOML.
  * @param file The file's name, for messages.
  * @returns The stages.
- * @throws {RunOutputsError} `invalid`, if it is no TOML, lacks a table, or names what it does not have.
+ * @throws {RunOutputsError} `invalid`, if it is not TOML, lacks a table, or refers to a name that
+ * it does not define.
  *
  * @example
  * ```ts
@@ -82,12 +83,12 @@ export function parseBuildTopology(text: string, file: string): BuildTopology {
 }
 
 /**
- * The stages that some names mean.
+ * Finds stages by name.
  *
  * @param topology The topology.
  * @param names Names of stages.
  * @returns The stages, in build order.
- * @throws {RunOutputsError} `invalid`, if there is no stage of a name.
+ * @throws {RunOutputsError} `invalid`, if there is no stage with a name.
  */
 export function findStages({ stages }: BuildTopology, names: readonly string[]): BuildStage[] {
   const known = stages.map(({ name }) => name);
@@ -100,7 +101,7 @@ export function findStages({ stages }: BuildTopology, names: readonly string[]):
   return stages.filter(({ name }) => names.includes(name));
 }
 
-/** What a stage needs and produces. */
+/** The inputs and outputs of a stage. */
 function describe(
   { name, type, of }: Entry,
   groups: ReadonlyMap<string, Entry>,
@@ -110,7 +111,7 @@ function describe(
     [...artifacts.values()].filter(({ group }) => names.includes(group));
   const own = inGroups(of);
   const produces = new Set(own.map((artifact) => artifact.name));
-  // Of the groups that a group depends on, just their artifacts: not the groups that those depend on.
+  // Only the artifacts of the groups that a group depends on, not those of their dependencies.
   const inbound = inGroups(of.flatMap((group) => groups.get(group)!.of));
   const needs = new Set<string>();
   const queue = [...inbound.map((artifact) => artifact.name), ...own.flatMap(({ deps }) => deps)];
@@ -147,7 +148,7 @@ function inBuildOrder(stages: readonly BuildStage[], file: string): BuildStage[]
   return ordered;
 }
 
-/** Reads tables and names the first thing that is wrong with them. */
+/** Reads tables and reports the first error. */
 class Reader {
   readonly #file: string;
   readonly #root: Readonly<Record<string, unknown>>;
@@ -157,7 +158,7 @@ class Reader {
     try {
       this.#root = parse(text.replace(/^\ufeff/, ""));
     } catch (error) {
-      // The lines after the first one draw the place.
+      // The lines after the first one show the position.
       const [reason] = (error as Error).message.split("\n");
       const { line } = error as { readonly line?: number };
       throw bad(file, line === undefined ? reason : `line ${line}: ${reason}`);

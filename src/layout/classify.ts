@@ -1,8 +1,8 @@
 /**
- * What an existing file of a run is, told by its path alone: the other direction of the layout.
+ * Determines the kind of a run's file from its path: the inverse of the layout.
  *
- * A path says less than a name given by hand. An `index.html` is an index page wherever it is, also
- * where a test's report is called so; any other HTML page among the logs is a report.
+ * The path alone is ambiguous: any `index.html` counts as an index page, even one of a test report;
+ * any other HTML page among the logs counts as a report.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export type OutputKind =
   | "retention"
   | "other";
 
-/** All kinds, in the order people list them. */
+/** All kinds, in display order. */
 export const OUTPUT_KINDS: readonly OutputKind[] = Object.freeze(
   [
     "artifact",
@@ -61,7 +61,7 @@ export const OUTPUT_KINDS: readonly OutputKind[] = Object.freeze(
   ] as const,
 );
 
-/** The kind of all files below a directory that no other rule names. */
+/** The kind of all files below a directory, unless another rule applies. */
 const DIRECTORIES: ReadonlyMap<string, OutputKind> = new Map([
   ["logs", "log"],
   ["manifests", "manifest"],
@@ -71,9 +71,9 @@ const DIRECTORIES: ReadonlyMap<string, OutputKind> = new Map([
 ]);
 
 /**
- * Says what a file of a run is.
+ * Determines the kind of a run's file.
  *
- * @param relativePath The file's path relative to the run's prefix, of either layout.
+ * @param relativePath The file's path relative to the run's prefix, in either layout.
  * @returns Its kind.
  * @throws {RunOutputsError} `invalid`, if it is not a relative path.
  *
@@ -117,7 +117,7 @@ function isReport(names: readonly string[], name: string): boolean {
 }
 
 function isOutputsManifest(names: readonly string[], name: string): boolean {
-  // An artifact group can be called "outputs": its manifest keeps its own name.
+  // An artifact group can be called "outputs"; its manifest has a different name.
   return names.length === 3 && names[1] === "outputs" && /\.(?:json|incomplete)$/.test(name) &&
     name !== "therock_manifest.json";
 }

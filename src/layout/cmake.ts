@@ -1,6 +1,6 @@
 /**
- * Reads the commands of a CMake file: enough of its syntax to find the arguments of a call,
- * nothing of what they do. Variables are not expanded.
+ * Parses the commands of a CMake file: only the syntax that is needed to find the arguments of a
+ * call. Variables are not expanded.
  *
  * Source: "cmake-language(7)" in the manual of CMake.
  *
@@ -13,7 +13,7 @@ import { quote, RunOutputsError } from "../errors/error.ts";
 export interface CmakeArgument {
   /** Its text, without the quotes or brackets around it. */
   readonly text: string;
-  /** Whether it stood in quotes or brackets: such an argument is no keyword. */
+  /** Whether it was in quotes or brackets. Such an argument is never a keyword. */
   readonly quoted: boolean;
   /** The line it begins on; the first is 1. */
   readonly line: number;
@@ -29,7 +29,7 @@ export interface CmakeCommand {
   readonly line: number;
 }
 
-/** The parts of the syntax, each matched at a position. The order decides. */
+/** The tokens, each matched at a position. Their order matters. */
 const TOKEN = new RegExp(
   [
     /(?<space>[\s\ufeff]+)/,
@@ -47,13 +47,13 @@ const TOKEN = new RegExp(
 );
 
 /**
- * Reads the commands of a CMake file.
+ * Parses the commands of a CMake file.
  *
  * @param text The file's text.
- * @param sourceName What messages call the file: its path.
- * @returns The commands, in the file's order.
- * @throws {RunOutputsError} `invalid`, naming file and line: a string, a comment or an argument
- * list without an end.
+ * @param sourceName The file's path, for messages.
+ * @returns The commands, in file order.
+ * @throws {RunOutputsError} `invalid`, naming file and line: an unterminated string, comment or
+ * argument list.
  */
 export function parseCmake(text: string, sourceName: string): CmakeCommand[] {
   const commands: CmakeCommand[] = [];

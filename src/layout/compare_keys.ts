@@ -5,7 +5,7 @@
  */
 
 /**
- * Compares two keys by the bytes of their UTF-8, the order in which S3 lists.
+ * Compares two keys by their UTF-8 bytes, the order in which S3 lists.
  *
  * JavaScript compares UTF-16 code units, which puts characters beyond U+FFFF before U+E000 to
  * U+FFFF.

@@ -1,5 +1,5 @@
 /**
- * GPU families: which GPUs a name like `gfx94X-dcgpu` stands for.
+ * GPU families: the GPUs that a name such as `gfx94X-dcgpu` includes.
  *
  * @module
  */
@@ -9,15 +9,15 @@ import { invalid, quote, RunOutputsError } from "../errors/error.ts";
 import { GPU_FAMILIES, type GpuFamilies } from "./gpu_families_data.ts";
 import { nearest } from "./nearest.ts";
 
-/** The command whose calls list the GPUs. */
+/** The command that defines a GPU. */
 const COMMAND = "therock_add_amdgpu_target";
 
 /**
  * The GPUs of a family.
  *
- * @param family A family, or a GPU, which is a family of its own. Upper or lower case.
- * @param families Which families there are. Default: the built-in ones.
- * @returns The GPUs, like `gfx1100`, in the order of their list.
+ * @param family A family, or a GPU, which is its own family. Case is ignored.
+ * @param families The known families. Default: the built-in ones.
+ * @returns The GPUs, such as `gfx1100`, in list order.
  * @throws {RunOutputsError} `invalid`, if there is no such family.
  *
  * @example
@@ -42,19 +42,19 @@ export function expandFamily(family: string, families: GpuFamilies = GPU_FAMILIE
 }
 
 /**
- * Reads the families from a CMake file of the build system. It lists each GPU with a call like
+ * Parses the families in a CMake file of the build system. It defines each GPU with a call like
  *
  * ```cmake
  * therock_add_amdgpu_target(gfx942 "MI300A/MI300X CDNA" FAMILY dcgpu-all gfx94X-all gfx94X-dcgpu)
  * ```
  *
- * Other commands, and keywords other than `FAMILY`, are passed over.
+ * Other commands, and keywords other than `FAMILY`, are ignored.
  *
  * @param cmakeText The file's text.
- * @param sourceName What messages call the file: its path.
- * @returns The families by name, in alphabetical order; the GPUs of each in the file's order.
+ * @param sourceName The file's path, for messages.
+ * @returns The families by name, in alphabetical order; the GPUs of each in file order.
  * @throws {RunOutputsError} `invalid`, naming file and line: a call without a GPU, a GPU listed
- * twice, a name that is none, an argument list without an end; or no such call at all.
+ * twice, an invalid name, an unterminated argument list; or no such call at all.
  */
 export function parseGpuFamilies(cmakeText: string, sourceName: string): GpuFamilies {
   const families = new Map<string, string[]>();

@@ -8,7 +8,7 @@
 /** GPU families and their GPUs, both in the order of {@linkcode parseGpuFamilies}. */
 export type GpuFamilies = ReadonlyMap<string, readonly string[]>;
 
-/** The built-in families; every GPU is a family of its own, too. */
+/** The built-in families. Every GPU is also its own family. */
 export const GPU_FAMILIES: GpuFamilies = new Map<string, readonly string[]>([
   ["dcgpu-all", ["gfx908", "gfx90a", "gfx942", "gfx950", "gfx1250"]],
   ["dgpu-all", [

@@ -1,10 +1,10 @@
 /**
- * How a key becomes a path on disk, and back.
+ * Converts keys to paths on disk and back.
  *
- * On Linux and macOS a key is a relative path as it stands. Windows refuses some names that real
- * runs have (`rccl_test_gfx942:xnack+.tar.zst`), so there each segment is encoded: a refused
- * character becomes `%` and its two hex digits, and a `%` that would read as such a code becomes
- * `%25`. Decoding gives the segment back exactly.
+ * On Linux and macOS a key is used as a relative path without change. Windows rejects some names
+ * that real runs have (`rccl_test_gfx942:xnack+.tar.zst`), so there each segment is encoded: a
+ * rejected character becomes `%` and its two hex digits, and a `%` that looks like such a code
+ * becomes `%25`. Decoding restores the exact segment.
  *
  * @module
  */
@@ -19,7 +19,7 @@ const REFUSED = /[<>:"|?*\\\u0000-\u001f]|%(?=[0-9A-Fa-f]{2})/g;
  * Encodes one segment of a key as a file name that Windows accepts.
  *
  * @param segment One segment of a key.
- * @returns The name on a Windows disk; most segments come back unchanged.
+ * @returns The name on a Windows disk; most segments do not change.
  *
  * @example
  * ```ts
@@ -39,8 +39,9 @@ export function encodeWindowsName(segment: string): string {
  * The inverse of {@linkcode encodeWindowsName}.
  *
  * @param name A name on a Windows disk.
- * @returns The segment of the key. A name that the encoding never makes, like `a%2Fb`, was put
- * there by someone else and comes back unchanged: decoded, it could be more than one segment.
+ * @returns The segment of the key. Names that the encoding never produces, such as `a%2Fb`, were
+ * created by something else and are returned unchanged: decoded, they could be more than one
+ * segment.
  */
 export function decodeWindowsName(name: string): string {
   const segment = name.replace(

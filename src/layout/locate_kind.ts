@@ -1,5 +1,5 @@
 /**
- * Finds an output by the name of its kind.
+ * Finds the location of an output by the name of its kind.
  *
  * @module
  */
@@ -11,14 +11,14 @@ import type { OutputPaths } from "./output_paths.ts";
 import { PATH_KINDS, type PathKind } from "./path_kinds.ts";
 
 /**
- * Says where an output is.
+ * Returns the location of an output.
  *
  * @param root The run.
  * @param name The name of one of {@linkcode PATH_KINDS}.
  * @param args The arguments it takes.
  * @returns The location.
- * @throws {RunOutputsError} `invalid`: no such kind (the message suggests one), too few or too many
- * arguments, or one with a bad value; the message names it.
+ * @throws {RunOutputsError} `invalid`, naming the argument: no such kind (the message suggests
+ * one), too few or too many arguments, or an invalid value.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * Where each output of a run is: buckets, prefixes, paths, names of artifacts. Everything here is
- * pure: no network, no disk, no environment but what is passed in.
+ * Where each output of a run is: buckets, prefixes, paths, artifact names. Everything here is pure:
+ * no network, no disk, no environment except what is passed in.
  *
  * @example The path of an artifact
  * ```ts

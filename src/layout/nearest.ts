@@ -1,16 +1,16 @@
 /**
- * What a mistyped word was meant to be.
+ * Suggestions for mistyped words.
  *
  * @module
  */
 
 /**
- * Finds the word that another is most likely a typo of.
+ * Finds the candidate that is closest to a mistyped word.
  *
- * @param word What was typed.
- * @param candidates What there is.
- * @returns The candidate with the fewest letters to change, ignoring case, the first of equals;
- * `undefined` if it takes more than a third of the longer word.
+ * @param word The mistyped word.
+ * @param candidates The valid words.
+ * @returns The candidate with the smallest edit distance, ignoring case, the first of equals;
+ * `undefined` if the distance is more than a third of the longer word.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
@@ -27,7 +27,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** Levenshtein's distance, with two letters in the wrong order as one change. */
+/** The Levenshtein distance, with two swapped letters as one change. */
 function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);

@@ -1,5 +1,5 @@
 /**
- * Where one output is: the only thing that passes from layout to storage.
+ * The location of one output: what layout passes to storage.
  *
  * @module
  */
@@ -15,10 +15,10 @@ export interface LocalPathOptions {
 }
 
 /**
- * A bucket and a key: one place, whatever kind of storage holds it. Immutable.
+ * A bucket and a key, in any kind of storage. Immutable.
  *
- * A location can name an object or, as a prefix by whole segments, all that is below it. The empty
- * key is the bucket itself.
+ * A location names an object or, as a prefix of whole segments, everything below it. The empty key
+ * is the bucket itself.
  *
  * @example
  * ```ts
@@ -34,7 +34,7 @@ export interface LocalPathOptions {
 export class OutputLocation {
   /** The bucket's name. */
   readonly bucket: string;
-  /** The key inside the bucket, segments joined by `/`, without a leading or trailing one. */
+  /** The key in the bucket, segments joined by `/`, without a leading or trailing one. */
   readonly key: string;
 
   /**
@@ -51,9 +51,9 @@ export class OutputLocation {
   }
 
   /**
-   * Reads an `s3://bucket/key` URI; a trailing `/` is allowed and dropped.
+   * Parses an `s3://bucket/key` URI; a trailing `/` is allowed and dropped.
    *
-   * @param uri The URI. What follows the bucket is the key as it stands, not percent-encoded.
+   * @param uri The URI. The key is not percent-encoded.
    * @returns The location.
    * @throws {RunOutputsError} `invalid`, if it is not such a URI.
    */
@@ -63,7 +63,7 @@ export class OutputLocation {
     return new OutputLocation(match[1], (match[2] ?? "").replace(/(?<=[^/])\/$/, ""));
   }
 
-  /** The `s3://bucket/key` URI. The key stands in it as it is, the way aws-cli takes it. */
+  /** The `s3://bucket/key` URI, with the key unencoded, as aws-cli expects it. */
   get s3Uri(): string {
     return this.key === "" ? `s3://${this.bucket}` : `s3://${this.bucket}/${this.key}`;
   }
@@ -90,13 +90,13 @@ export class OutputLocation {
   }
 
   /**
-   * The path of this location in a staging directory. The bucket is no part of it: a staging
-   * directory stands for whichever bucket it mirrors.
+   * The path of this location in a staging directory. The path does not contain the bucket: a
+   * staging directory can mirror any bucket.
    *
    * @param stagingDir The staging directory, relative or absolute; empty for the current one.
-   * @param options For which system.
-   * @returns The staging directory with the key appended; on Windows the key's names are encoded
-   * as {@linkcode encodeWindowsName} tells.
+   * @param options The system of the path.
+   * @returns The staging directory with the key appended. On Windows the names are encoded with
+   * {@linkcode encodeWindowsName}.
    */
   localPath(stagingDir: string, options: LocalPathOptions = {}): string {
     const windows = options.windows ?? Deno.build.os === "windows";
@@ -113,9 +113,8 @@ export class OutputLocation {
    * A location below this one.
    *
    * @param relative A relative key: one or more segments joined by `/`.
-   * @returns The location of `relative` inside this one; never outside of it.
-   * @throws {RunOutputsError} `invalid`, if `relative` is empty or has a segment that is not a
-   * name.
+   * @returns The location of `relative` below this one, never outside of it.
+   * @throws {RunOutputsError} `invalid`, if `relative` is empty or has an invalid segment.
    */
   join(relative: string): OutputLocation {
     if (relative === "") throw invalid("relative key", relative, "at least one name");
@@ -140,10 +139,10 @@ export class OutputLocation {
   }
 
   /**
-   * Whether two locations are the same place.
+   * Whether two locations are equal.
    *
    * @param other The other location.
-   * @returns `true` if bucket and key are the same.
+   * @returns `true`, if bucket and key are equal.
    */
   equals(other: OutputLocation): boolean {
     return this.bucket === other.bucket && this.key === other.key;

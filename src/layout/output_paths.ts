@@ -1,6 +1,5 @@
 /**
- * The layout: which output stands where below a run's prefix. Every path of a run is made here,
- * and nowhere else.
+ * The layout: the path of each output below a run's prefix. All paths of a run are defined here.
  *
  * @module
  */
@@ -10,12 +9,12 @@ import type { OutputLocation } from "./output_location.ts";
 import { checkKey, checkSegment } from "./validate.ts";
 
 /**
- * Which layout a run uses: `flat` has the artifacts at the root, `typed` below `artifacts/`.
- * All else is the same.
+ * The layout of a run: `flat` has the artifacts at the root, `typed` below `artifacts/`. Everything
+ * else is the same.
  */
 export type Layout = "flat" | "typed";
 
-/** The system a run builds for. */
+/** The platform that a run builds for. */
 export type Platform = "linux" | "windows";
 
 /** The package formats of native Linux packages. */
@@ -24,41 +23,42 @@ export type NativePackageType = "deb" | "rpm";
 /** The formats of a build profiler's summary. */
 export type SummaryFormat = "html" | "md";
 
-/** A stage of a multi-arch build, as the owner of a directory of logs. */
+/** A stage of a multi-arch build, as the owner of a log directory. */
 export interface StageLogs {
   /** The stage, like `math-libs`. */
   readonly stage: string;
-  /** The GPU family the stage was built for; none or empty for a generic stage. */
+  /** The GPU family that the stage was built for; missing or empty for a generic stage. */
   readonly amdgpuFamily?: string;
 }
 
-/** Whose logs: an artifact group's (single-stage builds), or a stage's (multi-arch builds). */
+/** The owner of logs: an artifact group (single-stage builds), or a stage (multi-arch builds). */
 export type LogGroup = string | StageLogs;
 
-/** What names a PyTorch manifest. */
+/** What the name of a PyTorch manifest consists of. */
 export interface PytorchManifestName {
   /** The GPU family, like `gfx94X-dcgpu`. */
   readonly amdgpuFamily: string;
   /** The git ref that was built, like `release/2.9`; each `/` becomes `-`. */
   readonly ref: string;
   /**
-   * The Python version, like `3.12`, for the name that earlier jobs used; a leading `py` is dropped.
+   * The Python version, such as `3.12`, for the name that earlier jobs used; a leading `py` is
+   * dropped.
    */
   readonly pythonVersion?: string;
 }
 
 /**
- * A method for every output of a run; {@linkcode RunOutputRoot} says of which run.
+ * A method for every output of a run. {@linkcode RunOutputRoot} adds the run.
  *
- * Each returns a location inside the run's prefix, whether or not there is anything, and throws a
- * {@linkcode RunOutputsError} `invalid` that names the argument and its value where that is not a
- * name, or not a relative path where one is asked for.
+ * Each returns a location inside the run's prefix, whether or not it exists, and throws a
+ * {@linkcode RunOutputsError} `invalid` with argument and value for an invalid name or relative
+ * path.
  */
 export abstract class OutputPaths {
-  /** Which layout the run uses. */
+  /** The layout of the run. */
   abstract readonly layout: Layout;
 
-  /** The system the run builds for; nothing if it is not known. */
+  /** The platform that the run builds for; missing if it is not known. */
   abstract readonly platform: Platform | undefined;
 
   /** The run's prefix: the directory of all its outputs. */
@@ -74,14 +74,16 @@ export abstract class OutputPaths {
   }
 
   /**
-   * The page that says what the run has: `index.html` at its root. In the flat layout this is the
-   * page of the artifacts as well.
+   * The index page of the run: `index.html` at its root. In the flat layout it is the page of the
+   * artifacts too.
    */
   runIndex(): OutputLocation {
     return this.root().join("index.html");
   }
 
-  /** The directory of the artifacts: the root in the flat layout, `artifacts/` in the typed. */
+  /**
+   * The directory of the artifacts: the root in the flat layout, `artifacts/` in the typed layout.
+   */
   artifactsDir(): OutputLocation {
     return this.layout === "typed" ? this.root().join("artifacts") : this.root();
   }
@@ -96,9 +98,9 @@ export abstract class OutputPaths {
   }
 
   /**
-   * The checksum of an artifact: `{fileName}.sha256sum` beside it.
+   * The checksum file of an artifact: `{fileName}.sha256sum` beside it.
    *
-   * @param fileName The archive's file name, not the checksum's.
+   * @param fileName The archive's file name, not that of the checksum file.
    */
   artifactSidecar(fileName: string): OutputLocation {
     checkSegment("artifact file name", fileName);
@@ -106,9 +108,9 @@ export abstract class OutputPaths {
   }
 
   /**
-   * The page that lists the artifacts: `index.html`.
+   * The index page of the artifacts: `index.html`.
    *
-   * @param artifactGroup The artifact group, for its page of before April 2026:
+   * @param artifactGroup The artifact group, for its page before April 2026:
    * `index-{artifactGroup}.html`.
    */
   artifactIndex(artifactGroup?: string): OutputLocation {
@@ -122,16 +124,16 @@ export abstract class OutputPaths {
     return this.root().join("logs");
   }
 
-  /** The page that lists the logs of all groups or stages: `logs/index.html`. */
+  /** The index page of all logs: `logs/index.html`. */
   logRootIndex(): OutputLocation {
     return this.logsDir().join("index.html");
   }
 
   /**
-   * The directory of one group's or stage's logs: `logs/{group}/` or as
-   * {@linkcode OutputPaths.logStageDir} tells.
+   * The log directory of one group or stage: `logs/{group}/`, or
+   * {@linkcode OutputPaths.logStageDir}.
    *
-   * @param group Whose logs.
+   * @param group The group or stage.
    */
   logDir(group: LogGroup): OutputLocation {
     if (typeof group === "object" && group !== null) {
@@ -141,10 +143,10 @@ export abstract class OutputPaths {
   }
 
   /**
-   * The directory of a multi-arch stage's logs: `logs/{stage}/`, or `logs/{stage}/{amdgpuFamily}/`.
+   * The log directory of a multi-arch stage: `logs/{stage}/`, or `logs/{stage}/{amdgpuFamily}/`.
    *
    * @param stage The stage, like `math-libs`.
-   * @param amdgpuFamily The GPU family; none or empty for a generic stage.
+   * @param amdgpuFamily The GPU family; missing or empty for a generic stage.
    */
   logStageDir(stage: string, amdgpuFamily?: string): OutputLocation {
     const dir = this.logsDir().join(checkSegment("stage", stage));
@@ -155,7 +157,7 @@ export abstract class OutputPaths {
   /**
    * A log.
    *
-   * @param group Whose log.
+   * @param group The group or stage.
    * @param path The path relative to {@linkcode OutputPaths.logDir}.
    */
   logFile(group: LogGroup, path: string): OutputLocation {
@@ -163,9 +165,9 @@ export abstract class OutputPaths {
   }
 
   /**
-   * The page that lists one group's or stage's logs: `index.html` in its directory.
+   * The index page of one group's or stage's logs: `index.html` in its directory.
    *
-   * @param group Whose logs.
+   * @param group The group or stage.
    */
   logIndex(group: LogGroup): OutputLocation {
     return this.logDir(group).join("index.html");
@@ -174,25 +176,25 @@ export abstract class OutputPaths {
   /**
    * The archive of ninja's logs: `ninja_logs.tar.gz`.
    *
-   * @param group Whose logs.
+   * @param group The group or stage.
    */
   ninjaLogs(group: LogGroup): OutputLocation {
     return this.logDir(group).join("ninja_logs.tar.gz");
   }
 
   /**
-   * The archive of ccache's logs, the only form they are uploaded in: `ccache_logs.tar.zst`.
+   * The archive of ccache's logs, which are only uploaded in this form: `ccache_logs.tar.zst`.
    *
-   * @param group Whose logs.
+   * @param group The group or stage.
    */
   ccacheLogs(group: LogGroup): OutputLocation {
     return this.logDir(group).join("ccache_logs.tar.zst");
   }
 
   /**
-   * The report on where a build's time went: `build_observability.html`.
+   * The report on build times: `build_observability.html`.
    *
-   * @param group Whose build.
+   * @param group The group or stage.
    */
   buildObservability(group: LogGroup): OutputLocation {
     return this.logDir(group).join("build_observability.html");
@@ -201,17 +203,17 @@ export abstract class OutputPaths {
   /**
    * The earlier name of {@linkcode OutputPaths.buildObservability}: `build_time_analysis.html`.
    *
-   * @param group Whose build.
+   * @param group The group or stage.
    */
   buildTimeAnalysis(group: LogGroup): OutputLocation {
     return this.logDir(group).join("build_time_analysis.html");
   }
 
   /**
-   * The copy of {@linkcode OutputPaths.buildProfSummary} that links point to:
-   * `comp-summary.{format}` directly among the logs.
+   * The copy of {@linkcode OutputPaths.buildProfSummary} that links refer to:
+   * `comp-summary.{format}` at the top of the logs.
    *
-   * @param group Whose build.
+   * @param group The group or stage.
    * @param format The format.
    */
   compSummary(group: LogGroup, format: SummaryFormat): OutputLocation {
@@ -219,9 +221,9 @@ export abstract class OutputPaths {
   }
 
   /**
-   * The build profiler's summary where it writes it: `therock-build-prof/comp-summary.{format}`.
+   * The build profiler's summary at its original path: `therock-build-prof/comp-summary.{format}`.
    *
-   * @param group Whose build.
+   * @param group The group or stage.
    * @param format The format.
    */
   buildProfSummary(group: LogGroup, format: SummaryFormat): OutputLocation {
@@ -257,7 +259,7 @@ export abstract class OutputPaths {
     return this.manifestsDir().join("therock_manifest.json");
   }
 
-  /** The page that lists the manifests: `manifests/index.html`. */
+  /** The index page of the manifests: `manifests/index.html`. */
   manifestsIndex(): OutputLocation {
     return this.manifestsDir().join("index.html");
   }
@@ -281,10 +283,11 @@ export abstract class OutputPaths {
   }
 
   /**
-   * A PyTorch build's manifest: `manifests/{amdgpuFamily}/therock-manifest_torch_{platform}_{ref}.json`,
-   * of earlier jobs `…/therock-manifest_torch_py{pythonVersion}_{ref}.json`.
+   * A PyTorch build's manifest:
+   * `manifests/{amdgpuFamily}/therock-manifest_torch_{platform}_{ref}.json`, of earlier jobs
+   * `…/therock-manifest_torch_py{pythonVersion}_{ref}.json`.
    *
-   * @param name What names it; with a Python version, the earlier name.
+   * @param name What the name consists of; with a Python version, the earlier name.
    */
   pytorchManifest({ amdgpuFamily, pythonVersion, ref }: PytorchManifestName): OutputLocation {
     const family = checkSegment("amdgpu family", amdgpuFamily);
@@ -304,8 +307,8 @@ export abstract class OutputPaths {
   /**
    * The outputs manifest of one uploading job: `manifests/outputs/{part}.json`.
    *
-   * @param part The part's name. `therock_manifest` is refused: that is the path of the manifest
-   * of an artifact group called `outputs`; so is `expected`, see
+   * @param part The part's name. Two names are rejected: `therock_manifest`, which is the manifest
+   * of an artifact group called `outputs`, and `expected`, see
    * {@linkcode OutputPaths.expectedParts}.
    */
   outputsManifest(part: string): OutputLocation {
@@ -324,7 +327,7 @@ export abstract class OutputPaths {
   /**
    * The directory of Python packages: `python/{artifactGroup}/`, or `python/` in multi-arch runs.
    *
-   * @param artifactGroup The artifact group; none or empty for multi-arch runs.
+   * @param artifactGroup The artifact group; missing or empty for multi-arch runs.
    */
   pythonPackages(artifactGroup?: string): OutputLocation {
     const dir = this.root().join("python");
@@ -333,7 +336,7 @@ export abstract class OutputPaths {
   }
 
   /**
-   * The page that pip reads: `index.html` among the packages.
+   * The page for pip: `index.html` in the directory of the packages.
    *
    * @param artifactGroup As for {@linkcode OutputPaths.pythonPackages}.
    */
@@ -342,11 +345,11 @@ export abstract class OutputPaths {
   }
 
   /**
-   * A page of pip's simple index (PEP 503): `simple/index.html` among the packages, or
-   * `simple/{project}/index.html`.
+   * A page of pip's simple index (PEP 503): `simple/index.html` in the directory of the packages,
+   * or `simple/{project}/index.html`.
    *
    * @param artifactGroup As for {@linkcode OutputPaths.pythonPackages}.
-   * @param project A project's name in its normal form; the list of projects if not given.
+   * @param project The normalized name of a project. Default: the list of projects.
    */
   pythonSimpleIndex(artifactGroup?: string, project?: string): OutputLocation {
     const dir = this.pythonPackages(artifactGroup).join("simple");
@@ -364,7 +367,7 @@ export abstract class OutputPaths {
   }
 
   /**
-   * The page that lists the files of an APT or DNF repository: `packages/{type}/index.html`.
+   * The index page of an APT or DNF repository: `packages/{type}/index.html`.
    *
    * @param type The package format.
    */
@@ -373,7 +376,7 @@ export abstract class OutputPaths {
   }
 
   /**
-   * The directory of the packaging's logs: `logs/packaging/{type}/`.
+   * The directory of the packaging logs: `logs/packaging/{type}/`.
    *
    * @param type The package format.
    */
@@ -382,7 +385,7 @@ export abstract class OutputPaths {
   }
 
   /**
-   * The page that lists the packaging's logs: `logs/packaging/{type}/index.html`.
+   * The index page of the packaging logs: `logs/packaging/{type}/index.html`.
    *
    * @param type The package format.
    */
@@ -395,7 +398,7 @@ export abstract class OutputPaths {
     return this.root().join("tarballs");
   }
 
-  /** The page that lists the tarballs: `tarballs/index.html`. */
+  /** The index page of the tarballs: `tarballs/index.html`. */
   tarballsIndex(): OutputLocation {
     return this.tarballs().join("index.html");
   }
@@ -409,7 +412,7 @@ export abstract class OutputPaths {
     return this.tarballs().join(checkSegment("tarball file name", fileName));
   }
 
-  /** The record of why and how long a run is kept: `retention-summary.json`. */
+  /** The record of how long a run is kept, and why: `retention-summary.json`. */
   retentionSummary(): OutputLocation {
     return this.root().join("retention-summary.json");
   }
@@ -420,7 +423,7 @@ function checkRelative(field: string, path: string): string {
   return path;
 }
 
-/** Without its leading `py`. */
+/** Drops a leading `py`. */
 function checkPythonVersion(version: string): string {
   const bare = checkSegment("python version", version).replace(/^py/, "");
   if (/^\d/.test(bare)) return bare;

@@ -1,6 +1,6 @@
 /**
- * Where the files of the package repositories are that uploads make: an APT one below
- * `packages/deb/`, a DNF one in `packages/rpm/x86_64/`.
+ * The paths of the package repositories that uploads create: APT below `packages/deb/`, DNF in
+ * `packages/rpm/x86_64/`.
  *
  * @module
  */
@@ -9,16 +9,16 @@ import type { OutputLocation } from "./output_location.ts";
 import type { OutputPaths } from "./output_paths.ts";
 import { checkSegment } from "./validate.ts";
 
-/** The suite and the component of the APT repository. */
+/** The suite of the APT repository. */
 export const APT_SUITE = "stable";
 /** The component of the APT repository. */
 export const APT_COMPONENT = "main";
-/** The architecture of both repositories, as APT and DNF call it. */
+/** The architecture of both repositories, under APT's and DNF's names. */
 export const REPOSITORY_ARCHITECTURE = { deb: "amd64", rpm: "x86_64" } as const;
 
 /** The APT repository of a run. */
 export class AptRepository {
-  /** What `apt` takes as the repository's URL: `packages/deb/`. */
+  /** The repository's URL for `apt`: `packages/deb/`. */
   readonly dir: OutputLocation;
   /** The directory of the suite: `packages/deb/dists/stable/`. */
   readonly suite: OutputLocation;
@@ -26,7 +26,7 @@ export class AptRepository {
   readonly indexes: OutputLocation;
 
   /**
-   * Names the repository.
+   * Creates the repository.
    *
    * @param root The run.
    */
@@ -45,13 +45,13 @@ export class AptRepository {
     return this.dir.join(`pool/${APT_COMPONENT}`).join(checkSegment("package", fileName));
   }
 
-  /** What lists the indexes with their hashes: `dists/stable/Release`. */
+  /** The list of the indexes with their hashes: `dists/stable/Release`. */
   release(): OutputLocation {
     return this.suite.join("Release");
   }
 
   /**
-   * An index by its own name.
+   * An index by name.
    *
    * @param name The name: `Packages`, `Packages.gz`.
    */
@@ -60,7 +60,7 @@ export class AptRepository {
   }
 
   /**
-   * An index by its hash: `by-hash/SHA256/{sha256}`.
+   * An index by hash: `by-hash/SHA256/{sha256}`.
    *
    * @param sha256 The hash, 64 hex digits.
    */
@@ -71,11 +71,11 @@ export class AptRepository {
 
 /** The DNF repository of a run. */
 export class DnfRepository {
-  /** What `dnf` takes as the repository's URL: `packages/rpm/x86_64/`. */
+  /** The repository's URL for `dnf`: `packages/rpm/x86_64/`. */
   readonly dir: OutputLocation;
 
   /**
-   * Names the repository.
+   * Creates the repository.
    *
    * @param root The run.
    */
@@ -84,7 +84,7 @@ export class DnfRepository {
   }
 
   /**
-   * A package, directly in the repository.
+   * A package, at the top of the repository.
    *
    * @param fileName The file's name.
    */
@@ -92,13 +92,13 @@ export class DnfRepository {
     return this.dir.join(checkSegment("package", fileName));
   }
 
-  /** What lists the metadata with its hashes: `repodata/repomd.xml`. */
+  /** The list of the metadata with its hashes: `repodata/repomd.xml`. */
   repomd(): OutputLocation {
     return this.metadata("repomd.xml");
   }
 
   /**
-   * A file of the metadata: `repodata/{name}`.
+   * A metadata file: `repodata/{name}`.
    *
    * @param name The file's name.
    */

@@ -1,6 +1,6 @@
 /**
- * The outputs of a run by name, for `run-outputs path KIND [ARGS…]`: a table of what each is called,
- * what it takes, and where it is.
+ * The outputs of a run by name, for `run-outputs path KIND [ARGS…]`: name, arguments and location
+ * of each kind.
  *
  * @module
  */
@@ -12,27 +12,27 @@ import type { LogGroup, NativePackageType, OutputPaths, SummaryFormat } from "./
 export interface PathKindArgument {
   /** Its name, in kebab case. */
   readonly name: string;
-  /** Whether it has to be given. Required ones come first. */
+  /** Whether it is required. Required arguments come first. */
   readonly required: boolean;
-  /** What it is, in a few words. */
+  /** A description of a few words. */
   readonly summary: string;
 }
 
-/** An output that can be asked for by name. */
+/** An output with a name. */
 export interface PathKind {
-  /** Its name, in kebab case: that of the method of {@linkcode OutputPaths}. */
+  /** Its name, in kebab case, after the method of {@linkcode OutputPaths}. */
   readonly name: string;
-  /** What it is, in a few words. */
+  /** A description of a few words. */
   readonly summary: string;
-  /** What it takes. */
+  /** Its arguments. */
   readonly args: readonly PathKindArgument[];
-  /** Arguments that show how it is used. */
+  /** Example arguments. */
   readonly example: readonly string[];
   /**
-   * Says where it is.
+   * Returns the location.
    *
    * @param root The run.
-   * @param args As many arguments as `args` tells.
+   * @param args Values for `args`.
    * @returns The location.
    * @throws {RunOutputsError} `invalid`, naming the argument and its value.
    */
@@ -61,7 +61,7 @@ const SUBFOLDER = arg("subfolder", "path relative to the logs");
 const ARTIFACT_EXAMPLE = ["blas_lib_gfx94X-dcgpu.tar.zst"];
 const STAGE_EXAMPLE = ["math-libs", "gfx1151"];
 
-/** Every output that can be asked for by name. */
+/** Every output with a name. */
 export const PATH_KINDS: readonly PathKind[] = Object.freeze([
   kind("root", "directory of all outputs", [], [], (root) => root.root()),
   kind(
@@ -312,7 +312,7 @@ function kind(
   return Object.freeze({ name, summary, args, example, locate });
 }
 
-/** A group's logs are a generic stage's: `logs/{group}/` either way. */
+/** A group's logs have the path of a generic stage's logs: `logs/{group}/`. */
 function logs(group: string, amdgpuFamily: string | undefined): LogGroup {
   return amdgpuFamily === undefined ? group : { stage: group, amdgpuFamily };
 }

@@ -1,22 +1,22 @@
 /**
- * Where released packages go: other buckets than the outputs of runs.
+ * The buckets of released packages, which are not the buckets of runs.
  *
  * @module
  */
 
 import { invalid } from "../errors/error.ts";
 
-/** What is released to a bucket of its own. */
+/** Types of packages with a bucket of their own. */
 export type ReleaseArtifactType = "tarball" | "python" | "packages";
 
-/** What has a package repository of its own. */
+/** Products with a package repository of their own. */
 export type ReleaseProduct = "core" | "pytorch" | "jax";
 
 /** Arguments of {@linkcode releaseBucket}. */
 export interface ReleaseBucketQuestion {
   /** The release type: `dev`, `nightly`, `prerelease`, or one of the first two with `-bkc`. */
   readonly releaseType: string;
-  /** What is released. */
+  /** The type of packages. */
   readonly type: ReleaseArtifactType;
 }
 
@@ -24,21 +24,21 @@ export interface ReleaseBucketQuestion {
 export interface ReleaseRepositoryQuestion {
   /** The release type: `dev`, `nightly`, `prerelease`, or one of the first two with `-bkc`. */
   readonly releaseType: string;
-  /** Whose packages. */
+  /** The product. */
   readonly product: ReleaseProduct;
 }
 
-/** A package repository of a product. */
+/** The package repository of a product. */
 export interface ReleaseRepository {
-  /** The bucket behind it. */
+  /** Its bucket. */
   readonly bucket: string;
   /** The ARN of the role that writers assume. */
   readonly role: string;
-  /** The address that pip reads. */
+  /** Its URL for pip. */
   readonly url: string;
 }
 
-/** Per release type: the word in the buckets' names, and the channel of the repositories. */
+/** By release type: the word in the names of buckets, and the channel of the repositories. */
 const RELEASES: ReadonlyMap<string, { readonly bucket: string; readonly channel: string }> =
   new Map([
     ["dev", { bucket: "dev", channel: "dev" }],
@@ -52,11 +52,11 @@ const TYPES: readonly string[] = ["tarball", "python", "packages"];
 const PRODUCTS: readonly string[] = ["core", "pytorch", "jax"];
 
 /**
- * The bucket that one type of packages is released to.
+ * The bucket of one type of released packages.
  *
- * @param question The release type, and what is released.
+ * @param question The release type and the type of packages.
  * @returns The bucket's name.
- * @throws {RunOutputsError} `invalid`, if there is no such release type or type.
+ * @throws {RunOutputsError} `invalid`, if the release type or the type does not exist.
  *
  * @example
  * ```ts
@@ -73,11 +73,11 @@ export function releaseBucket(question: ReleaseBucketQuestion): string {
 }
 
 /**
- * The package repository that a product is released to.
+ * The package repository of a released product.
  *
- * @param question The release type, and the product.
- * @returns The bucket, the role to write with, and the address to read from.
- * @throws {RunOutputsError} `invalid`, if there is no such release type or product.
+ * @param question The release type and the product.
+ * @returns The bucket, the role for writing, and the URL for reading.
+ * @throws {RunOutputsError} `invalid`, if the release type or the product does not exist.
  *
  * @example
  * ```ts

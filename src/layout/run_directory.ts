@@ -1,6 +1,6 @@
 /**
- * A directory that holds the outputs of one run and nothing else: a copy of a run, wherever it is
- * and whatever it is called.
+ * A directory that contains the outputs of one run and nothing else: a copy of a run, with any path
+ * and name.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { OutputLocation } from "./output_location.ts";
 import { type Layout, OutputPaths } from "./output_paths.ts";
 
 /**
- * The outputs of a run that stand at the root of their storage, without the run's prefix.
+ * Outputs of a run at the root of their storage, without the run's prefix.
  *
  * @example
  * ```ts
@@ -23,10 +23,10 @@ import { type Layout, OutputPaths } from "./output_paths.ts";
  * ```
  */
 export class RunDirectory extends OutputPaths {
-  /** Which layout the run uses. */
+  /** The layout of the run. */
   readonly layout: Layout = "flat";
 
-  /** Not known of a directory. */
+  /** The platform, which a directory does not show. */
   readonly platform: undefined = undefined;
 
   /** The directory itself. */

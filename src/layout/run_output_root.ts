@@ -1,5 +1,5 @@
 /**
- * Which run's outputs: its bucket and its prefix.
+ * The root of a run's outputs: its bucket and its prefix.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import {
   type WorkflowRun,
 } from "./workflow_run.ts";
 
-/** A run's prefix, taken apart. */
+/** The parts of a run's prefix. */
 export interface RunPrefix {
   /** `""`, or `{owner}-{repo}/`. */
   readonly externalRepo: string;
@@ -46,16 +46,16 @@ export interface FromWorkflowRunOptions extends RunOriginOptions {
   readonly platform: Platform;
   /** The layout. Default: `flat`. */
   readonly layout?: Layout;
-  /** Whether the outputs are read, not written: reading knows the release type `release`. */
+  /** Whether the outputs are read, not written. Then the release type `release` is valid too. */
   readonly reading?: boolean;
-  /** Nothing is looked up. */
+  /** Without a look-up. */
   readonly lookupWorkflowRun?: false;
 }
 
 /** Options of {@linkcode RunOutputRoot.fromWorkflowRun}, with a look-up. */
 export interface LookupWorkflowRunOptions
   extends Omit<FromWorkflowRunOptions, "lookupWorkflowRun" | "workflowRun"> {
-  /** Asks for a run; called once. */
+  /** Looks up a run; called once. */
   readonly lookupWorkflowRun: (repository: string, runId: string) => Promise<WorkflowRun>;
 }
 
@@ -70,7 +70,7 @@ export interface ForLocalOptions {
 }
 
 /**
- * The root of one run's outputs. Immutable. It has a method for each of them, inherited from
+ * The root of one run's outputs. Immutable. It inherits a method for each output from
  * {@linkcode OutputPaths}.
  *
  * @example
@@ -94,13 +94,13 @@ export class RunOutputRoot extends OutputPaths {
   readonly runId: string;
   /** The platform that the run builds for. */
   readonly platform: Platform;
-  /** Which layout. */
+  /** The layout. */
   readonly layout: Layout;
 
   /**
    * Creates a root.
    *
-   * @param options Of which run, in which bucket.
+   * @param options The run and its bucket.
    * @throws {RunOutputsError} `invalid`, naming the field and the value.
    */
   constructor(options: RunOutputRootOptions) {
@@ -115,11 +115,11 @@ export class RunOutputRoot extends OutputPaths {
   }
 
   /**
-   * The root of a workflow run's outputs, in the bucket that the rules give it.
+   * The root of a workflow run's outputs, in the run's bucket.
    *
-   * Without a look-up this is a plain function of its arguments: it touches no network, no disk
-   * (but for `readTextFile`) and no environment but `env`. What comes from where is told at
-   * {@linkcode describeRun}.
+   * Without a look-up this is a plain function of its arguments: no network, no disk (except
+   * `readTextFile`) and no environment except `env`. See {@linkcode describeRun} for the origin of
+   * each value.
    *
    * @param options The run, and what is known about it.
    * @returns The root; with a look-up, a promise of it.
@@ -127,7 +127,7 @@ export class RunOutputRoot extends OutputPaths {
    */
   static fromWorkflowRun(options: FromWorkflowRunOptions): RunOutputRoot;
   /**
-   * The same, with what GitHub says about the run.
+   * The same, with information from GitHub.
    *
    * @param options The run, and how to look it up.
    * @returns A promise of the root.
@@ -144,7 +144,7 @@ export class RunOutputRoot extends OutputPaths {
   /**
    * The root of outputs that never leave this machine, in a bucket called `local`.
    *
-   * @param options The platform; a run id, if there is to be another than `local`.
+   * @param options The platform, and the run id if it is not `local`.
    * @returns The root.
    * @throws {RunOutputsError} `invalid`, naming the field and the value.
    */
@@ -154,7 +154,7 @@ export class RunOutputRoot extends OutputPaths {
   }
 
   /**
-   * Takes a prefix apart; the inverse of {@linkcode RunOutputRoot.prefix}.
+   * Parses a prefix; the inverse of {@linkcode RunOutputRoot.prefix}.
    *
    * @param prefix A prefix, without a trailing `/`.
    * @returns Its parts.

@@ -1,15 +1,15 @@
 /**
- * Checks at the door: every part of a key passes here before it becomes part of a path.
+ * Validates input: every part of a key is checked here before it becomes part of a path.
  *
  * @module
  */
 
 import { invalid } from "../errors/error.ts";
 
-/** S3's limit for a key, in bytes of UTF-8. */
+/** S3's limit for the length of a key, in UTF-8 bytes. */
 const MAX_KEY_BYTES = 1024;
 
-/** Most file systems' limit for one name, in bytes of UTF-8. */
+/** The limit of most file systems for the length of a name, in UTF-8 bytes. */
 const MAX_SEGMENT_BYTES = 255;
 
 // deno-lint-ignore no-control-regex -- control characters are what this looks for
@@ -45,8 +45,8 @@ export function checkSegment(field: string, value: string): string {
 /**
  * Checks a key: segments joined by `/`, or empty for the bucket itself.
  *
- * Unlike a segment that a user names, a key may hold `\`: build trees made on Linux have such
- * file names, and they must not be lost.
+ * Unlike a segment that a user names, a key may contain `\`, because build trees from Linux have
+ * such file names.
  *
  * @param field The field's name, for the message.
  * @param key The key.
@@ -62,7 +62,8 @@ export function checkKey(field: string, key: string): string {
   }
   if (CONTROL.test(key)) throw invalid(field, key, "no control characters");
   if (!key.isWellFormed()) throw invalid(field, key, "well-formed Unicode");
-  // No code unit is more than three bytes: short keys, most of millions, need not be encoded.
+  // A code unit takes at most three bytes, so the short keys, which are most of millions, need no
+  // encoding.
   if (key.length > MAX_KEY_BYTES / 3 && encoder.encode(key).length > MAX_KEY_BYTES) {
     throw invalid(field, key, `at most ${MAX_KEY_BYTES} bytes of UTF-8`);
   }
@@ -70,12 +71,12 @@ export function checkKey(field: string, key: string): string {
 }
 
 /**
- * Checks the name of a bucket by S3's rules.
+ * Checks the name of a bucket against S3's rules.
  *
  * @param field The field's name, for the message.
  * @param value The bucket's name.
  * @returns The name, unchanged.
- * @throws {RunOutputsError} `invalid`, if S3 could not have such a bucket.
+ * @throws {RunOutputsError} `invalid`, if S3 does not allow such a name.
  */
 export function checkBucket(field: string, value: string): string {
   if (
@@ -95,7 +96,7 @@ export function checkBucket(field: string, value: string): string {
 }
 
 /**
- * Checks the full name of a repository on GitHub.
+ * Checks the full name of a GitHub repository.
  *
  * @param field The field's name, for the message.
  * @param value The repository.

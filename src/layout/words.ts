@@ -1,14 +1,14 @@
 /**
- * Numbers as words for people: the same on a terminal, in a page and in a summary.
+ * Numbers as text, the same on a terminal, in a page and in a summary.
  *
  * @module
  */
 
 /**
- * A size for people.
+ * Formats a size.
  *
  * @param bytes The number of bytes.
- * @returns Three or four digits and a unit; decimal units, as disks and S3's prices use them.
+ * @returns Three or four digits and a unit. Units are decimal, as for disks and S3's prices.
  */
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
@@ -23,10 +23,10 @@ export function formatBytes(bytes: number): string {
 }
 
 /**
- * A count with its noun.
+ * Formats a count with its noun.
  *
- * @param count How many.
- * @param noun What, in the singular.
+ * @param count The count.
+ * @param noun The noun, in the singular.
  * @returns `1 file`, `2 files`.
  */
 export function plural(count: number, noun: string): string {

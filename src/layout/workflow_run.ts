@@ -1,6 +1,6 @@
 /**
- * What decides where a workflow run's outputs are: its repository, whether it is a fork's, its
- * release type. Taken from arguments, a looked-up run, or this job's environment.
+ * What the location of a workflow run's outputs depends on: its repository, whether it is a fork's,
+ * its release type. The values come from arguments, a looked-up run, or this job's environment.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import { invalid, quote, RunOutputsError } from "../errors/error.ts";
 import { missingPermission } from "../errors/permission.ts";
 import { checkRepository } from "./validate.ts";
 
-/** Environment variables; unset ones are absent or `undefined`. */
+/** Environment variables; unset ones are missing or `undefined`. */
 export type WorkflowEnvironment = Readonly<Record<string, string | undefined>>;
 
-/** A workflow run as GitHub's API tells of it. */
+/** A workflow run in GitHub's API. */
 export interface WorkflowRun {
   /** `repository.full_name`. */
   readonly repository?: string;
@@ -24,43 +24,44 @@ export interface WorkflowRun {
   readonly createdAt?: string;
 }
 
-/** What is known about a run before anything is looked up. */
+/** What is known about a run before a look-up. */
 export interface RunOriginOptions {
   /** The run's id. */
   readonly runId: string | number;
   /**
-   * The repository the workflow ran in. Default: that of `workflowRun`, else `GITHUB_REPOSITORY`,
-   * else `ROCm/TheRock`.
+   * The repository that the workflow ran in. Default: that of `workflowRun`, else
+   * `GITHUB_REPOSITORY`, else `ROCm/TheRock`.
    */
   readonly repository?: string;
   /**
-   * The release type. Default: `RELEASE_TYPE` if this is this job's own run or `uploading`, else CI.
+   * The release type. Default: `RELEASE_TYPE` if the run is this job's own or if `uploading`, else
+   * CI.
    */
   readonly releaseType?: string;
   /**
-   * Whether outputs are uploaded to the run: then `RELEASE_TYPE` counts for any run, as packaging jobs
-   * upload to the run of their build under their own release type. Default: `false`.
+   * Whether outputs are uploaded to the run. Then `RELEASE_TYPE` applies to any run, because
+   * packaging jobs upload to the run of their build with their own release type. Default: `false`.
    */
   readonly uploading?: boolean;
-  /** Which bucket rules. Default: the newest. */
+  /** The bucket rules. Default: the newest. */
   readonly rules?: BucketRules;
-  /** This job's environment. Default: none of the variables is set. */
+  /** This job's environment. Default: no variables. */
   readonly env?: WorkflowEnvironment;
-  /** Reads the file of `GITHUB_EVENT_PATH`; only called where its answer matters. */
+  /** Reads the file of `GITHUB_EVENT_PATH`; only called if its content matters. */
   readonly readTextFile?: (path: string) => string;
-  /** The run as GitHub tells of it; then this job's environment says nothing about it. */
+  /** The run from GitHub. Then this job's environment is ignored. */
   readonly workflowRun?: WorkflowRun;
 }
 
 const DEFAULT_REPOSITORY = "ROCm/TheRock";
 
 /**
- * The repository a run is looked for in.
+ * The repository to search for a run.
  *
  * @param repository The repository, if the caller named one.
  * @param env This job's environment.
  * @returns That repository, else `GITHUB_REPOSITORY`, else `ROCm/TheRock`.
- * @throws {RunOutputsError} `invalid`, naming where the bad value came from.
+ * @throws {RunOutputsError} `invalid`, naming the origin of the invalid value.
  */
 export function resolveRepository(
   repository: string | undefined,
@@ -72,17 +73,16 @@ export function resolveRepository(
 }
 
 /**
- * Gathers what {@linkcode selectBucket} asks about a run.
+ * Collects what {@linkcode selectBucket} needs to know about a run.
  *
- * With a `workflowRun` all comes from it and the arguments. Without, the run is taken for this
- * job's own if its id is `GITHUB_RUN_ID` or that is unset: then whether it is a fork's comes from
- * the event file, and the release type from `RELEASE_TYPE`. The environment never tells of another
- * run: that one counts as a CI run that is not a fork's, unless arguments say otherwise, or outputs
- * are uploaded to it, which happens under the job's own release type.
+ * With a `workflowRun`, everything comes from it and the arguments. Without one, the run counts as
+ * this job's own if its id is `GITHUB_RUN_ID` or that is unset: then the event file says whether it
+ * is a fork's, and `RELEASE_TYPE` is its release type. Any other run counts as a CI run that is not
+ * a fork's, unless arguments say otherwise. Uploads to another run use the job's own release type.
  *
- * @param options What is known.
- * @returns The question to ask.
- * @throws {RunOutputsError} `invalid`: a repository that is none, an event file that can't be read.
+ * @param options What is known about the run.
+ * @returns The values for {@linkcode selectBucket}.
+ * @throws {RunOutputsError} `invalid`: an invalid repository, or an event file that cannot be read.
  *
  * @example
  * ```ts
@@ -119,14 +119,14 @@ export function describeRun(options: RunOriginOptions): BucketQuestion {
 /**
  * Whether this job runs for a fork's pull request.
  *
- * The rules of `2026-08` ask only for the event `pull_request`. Those of `2026-03` took any event
- * that has a pull request, so `pull_request_target` as well.
+ * The rules of `2026-08` accept only the event `pull_request`. Those of `2026-03` accept any event
+ * with a pull request, so `pull_request_target` too.
  *
- * @param env This job's environment. Without `GITHUB_EVENT_PATH` there is no fork.
- * @param rules Which bucket rules.
+ * @param env This job's environment. Without `GITHUB_EVENT_PATH` the answer is `false`.
+ * @param rules The bucket rules.
  * @param readTextFile Reads the file of `GITHUB_EVENT_PATH`.
- * @returns Whether the head repository is a fork, or has been deleted.
- * @throws {RunOutputsError} `invalid`, if the event file can't be read or holds no JSON object.
+ * @returns Whether the head repository is a fork, or deleted.
+ * @throws {RunOutputsError} `invalid`, if the event file cannot be read or is not a JSON object.
  */
 export function isForkEvent(
   env: WorkflowEnvironment,
@@ -141,13 +141,13 @@ export function isForkEvent(
 }
 
 /**
- * The commit that this job's run is of, as GitHub's API names it: of a pull request its head, not
- * the merge that is checked out.
+ * The commit of this job's run, as in GitHub's API: for a pull request its head, not the merge
+ * commit that is checked out.
  *
  * @param env This job's environment.
  * @param readTextFile Reads the file of `GITHUB_EVENT_PATH`.
- * @returns The commit; nothing, outside of a job.
- * @throws {RunOutputsError} `invalid`, if the event file can't be read or holds no JSON object.
+ * @returns The commit; `undefined` outside of a job.
+ * @throws {RunOutputsError} `invalid`, if the event file cannot be read or is not a JSON object.
  */
 export function headCommit(
   env: WorkflowEnvironment,

@@ -30,9 +30,9 @@ const schema = z.looseObject({ schema: z.literal(EXPECTED_SCHEMA), parts: z.arra
  * Reads the text of a list of expected parts.
  *
  * @param text The text.
- * @param name Where it was read, for messages.
+ * @param name Its location, for messages.
  * @returns The list.
- * @throws {RunOutputsError} `integrity`, if it is none; `failed`, if its schema is a newer one.
+ * @throws {RunOutputsError} `integrity`, if it is invalid; `failed`, if its schema is newer.
  */
 export function parseExpected(text: string, name: string): ExpectedParts {
   const list: ExpectedParts = parseJson(text, {

@@ -82,7 +82,7 @@ export function exportedRoot({ bucket, prefix }: ExportedRun): RunOutputRoot {
  * @param text The text.
  * @param name The archive, for messages.
  * @returns The index; every path in it stays inside its run.
- * @throws {RunOutputsError} `integrity`, if it is none; `failed`, if its schema is a newer one.
+ * @throws {RunOutputsError} `integrity`, if it is invalid; `failed`, if its schema is newer.
  */
 export function parseExportIndex(text: string, name: string): ExportIndex {
   const index = parseJson(text, {

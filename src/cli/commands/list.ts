@@ -59,8 +59,8 @@ Examples:
     const { listRun, noOutputs } = await import("../../operations/manifest/list_outputs.ts");
     const from = { storage, output, signal };
     let manifest = await readRunManifest(options, root, from);
-    const told: MissingOutput[] = [];
-    const onMissing = (one: MissingOutput) => void told.push(one);
+    const unlisted: MissingOutput[] = [];
+    const onMissing = (one: MissingOutput) => void unlisted.push(one);
     const read = () => listRun(storage.backend, root, manifest, { signal, onMissing });
     let all = await Array.fromAsync(read());
     if (all.length === 0) {
@@ -77,7 +77,7 @@ Examples:
     }
     const { missingFiles } = await import("../../operations/verify/missing_files.ts");
     const isWanted = ({ kind }: { readonly kind: OutputKind }) => kinds?.has(kind) ?? true;
-    const missing = missingFiles(all, told).filter(isWanted);
+    const missing = missingFiles(all, unlisted).filter(isWanted);
     for (const { path, parts } of missing) {
       const who = parts.length === 0
         ? "only its checksum file exists"

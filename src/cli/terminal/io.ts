@@ -17,7 +17,7 @@ export interface Io {
    * Writes a command for the runner, as a line. On a runner it is the only way to write one: what
    * looks like a command in other text is escaped.
    *
-   * @param stream Where to.
+   * @param stream The destination.
    * @param name The command.
    * @param message Its message.
    */

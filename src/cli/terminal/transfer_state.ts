@@ -145,10 +145,10 @@ export class TransferState {
     else this.#totalBytes += size;
   }
 
-  #start(path: string, told: number | undefined): void {
+  #start(path: string, given: number | undefined): void {
     const key = this.#keyOf(path);
     const waiting = this.#waiting.get(key);
-    const size = waiting === undefined ? told : shift(this.#waiting, key);
+    const size = waiting === undefined ? given : shift(this.#waiting, key);
     if (waiting === undefined) this.#count(size);
     push(this.#active, key, { path, size, bytes: 0, made: 0 });
   }
@@ -168,13 +168,13 @@ export class TransferState {
     file.madeFrom = of;
   }
 
-  #finish(path: string, told: number | undefined): void {
+  #finish(path: string, given: number | undefined): void {
     const key = this.#keyOf(path);
     // Existing files finish without a start event.
-    if (!this.#active.has(key)) this.#start(path, told);
+    if (!this.#active.has(key)) this.#start(path, given);
     const { size, bytes } = shift(this.#active, key)!;
     this.#files++;
-    const expected = size ?? told ?? bytes;
+    const expected = size ?? given ?? bytes;
     if (size === undefined) {
       this.#unknown--;
       this.#totalBytes += expected;

@@ -1,6 +1,6 @@
 /**
- * Whose bisect it is. A state tells where artifacts are from and where they go, so one that somebody
- * else has written, such as one that comes with a cloned repository, is not followed.
+ * Checks who owns a bisect. A state file controls where artifacts come from and where they go, so one
+ * that somebody else wrote, such as one in a cloned repository, is not used.
  *
  * @module
  */

@@ -187,8 +187,8 @@ Examples:
           ...fetchedFiles(roots, plan, report, leavesArchives),
         }),
         () => {
-          const told = { roots, found, mode, outputDir: options.outputDir, dryRun, storage };
-          return fetchedLines(plan, report, told);
+          const context = { roots, found, mode, outputDir: options.outputDir, dryRun, storage };
+          return fetchedLines(plan, report, context);
         },
       );
       context.setExitCode(exitCodeOfResults(results));

@@ -26,7 +26,7 @@ export type FetchReport = Pick<UnpackedReport, "results" | "unpacked" | "keptIn"
 };
 
 /** What else the text of a report needs. */
-export interface FetchTold {
+export interface FetchContext {
   /** The runs that were fetched from. */
   readonly roots: readonly RunOutputRoot[];
   /** The search on GitHub, if there was one. */
@@ -83,12 +83,14 @@ export function fetchedFiles(
  * The JSON document of a fetch by stage that needs nothing, so that no run is looked up.
  *
  * @param root The run, if one is named.
- * @param told How the fetch was requested.
+ * @param request How the fetch was requested.
  * @returns The document.
  */
 export function nothingFetched(
   root: RunOutputRoot | undefined,
-  { mode, outputDir, dryRun }: { readonly outputDir?: string } & Pick<FetchTold, "mode" | "dryRun">,
+  { mode, outputDir, dryRun }:
+    & { readonly outputDir?: string }
+    & Pick<FetchContext, "mode" | "dryRun">,
 ) {
   return {
     schema: "run-outputs.fetch/1",
@@ -105,15 +107,15 @@ export function nothingFetched(
  *
  * @param plan The plan.
  * @param report The results.
- * @param told What else the text needs.
+ * @param context What else the text needs.
  * @returns The lines.
  */
 export function fetchedLines(
   plan: FetchPlan,
   report: FetchReport,
-  told: FetchTold,
+  context: FetchContext,
 ): string[] {
-  const { roots, found, mode, outputDir, dryRun, storage } = told;
+  const { roots, found, mode, outputDir, dryRun, storage } = context;
   const prefixes = roots.map((root) => root.root());
   const results = inOrder(report.results) as FetchResult[];
   const failed = results.filter(({ outcome }) => outcome === "failed").length;

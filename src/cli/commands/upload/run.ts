@@ -139,10 +139,10 @@ export async function runUpload(
   if (reason !== undefined) {
     output.explain(`part ${part.name} not written: ${reason}`);
     // Files that each upload updates are listed as pages, or as missing.
-    const told = report.results.filter((result) =>
+    const listed = report.results.filter((result) =>
       result.outcome === "failed" || !report.shared.includes(result)
     );
-    if (told.length > 0) await part.withhold(told);
+    if (listed.length > 0) await part.withhold(listed);
   }
   const results = [...expected, ...report.results, ...index.results, ...manifest];
   const notes = [
