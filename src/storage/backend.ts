@@ -8,6 +8,7 @@
  * @module
  */
 
+import type { RunOutputsError } from "../errors/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 
 /** A part of an object: bytes `start` up to, not including, `end`, counted from 0. */
@@ -68,6 +69,22 @@ export interface ObjectInfo {
    * are read as they are stored.
    */
   readonly contentEncoding?: string;
+}
+
+/** What is directly below a prefix. */
+export interface Child {
+  /** The object; or a prefix, with objects below it. */
+  readonly location: OutputLocation;
+  /** What is known of the object. A prefix has none. */
+  readonly info?: ObjectInfo;
+}
+
+/** An object that could not be deleted. */
+export interface DeleteFailure {
+  /** The object. */
+  readonly location: OutputLocation;
+  /** The reason. */
+  readonly error: RunOutputsError;
 }
 
 /** An object that is being read. Dispose of it, or read it to its end. */
@@ -169,6 +186,20 @@ export interface StorageBackend {
   list(prefix: OutputLocation, options?: ListOptions): AsyncIterable<ObjectInfo>;
 
   /**
+   * Lists what is directly below a prefix: objects, and the prefixes that have objects below them,
+   * without reading those. The cost depends on the number of children, not of objects.
+   *
+   * The order is that of the keys' UTF-8 bytes, in which a prefix has its final `/`. On a disk, a
+   * directory without files is a prefix too. In all else, this is as `list`.
+   *
+   * @param prefix What to list; a bucket itself lists its top level.
+   * @param options A signal.
+   * @returns The children, each once; none, without an error, if there are none. A storage that can
+   * hold both an object and a prefix of one name lists both.
+   */
+  children(prefix: OutputLocation, options?: CallOptions): AsyncIterable<Child>;
+
+  /**
    * Reads an object or a part of it.
    *
    * When the promise resolves the object is known to exist; its bytes come while they are asked
@@ -241,4 +272,19 @@ export interface StorageBackend {
    * @param options A signal.
    */
   delete(location: OutputLocation, options?: CallOptions): Promise<void>;
+
+  /**
+   * Deletes many objects, with few requests where the storage can. That one was not there is no
+   * failure. A failure does not stop the rest.
+   *
+   * @param locations The objects. They are deleted in this order, one batch after the other.
+   * @param options A signal.
+   * @returns The objects that could not be deleted, with the reason; empty if all are gone.
+   * @throws {RunOutputsError} What no further object could be deleted for, such as the network; what
+   * came before may be deleted.
+   */
+  deleteAll(
+    locations: Iterable<OutputLocation> | AsyncIterable<OutputLocation>,
+    options?: CallOptions,
+  ): Promise<readonly DeleteFailure[]>;
 }

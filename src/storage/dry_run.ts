@@ -9,10 +9,12 @@ import { invalid, RunOutputsError } from "../errors/error.ts";
 import type {
   ByteSource,
   CallOptions,
+  DeleteFailure,
   ObjectInfo,
   StorageBackend,
   WriteOptions,
 } from "./backend.ts";
+import { deleteEach } from "./delete_each.ts";
 import { ForwardingBackend } from "./forwarding.ts";
 import { sha256Of } from "./sha256_of.ts";
 
@@ -103,6 +105,14 @@ export class DryRunBackend extends ForwardingBackend {
     options.signal?.throwIfAborted();
     this.#onEvent({ action: "delete", location });
     return Promise.resolve();
+  }
+
+  /** Tells what would be deleted. */
+  override async deleteAll(
+    locations: Iterable<OutputLocation> | AsyncIterable<OutputLocation>,
+    options: CallOptions = {},
+  ): Promise<readonly DeleteFailure[]> {
+    return await deleteEach(this, locations, options);
   }
 
   async #check(location: OutputLocation, options: WriteOptions): Promise<void> {

@@ -8,6 +8,8 @@ import type { OutputLocation } from "../layout/output_location.ts";
 import type {
   ByteSource,
   CallOptions,
+  Child,
+  DeleteFailure,
   ListOptions,
   ObjectBody,
   ObjectInfo,
@@ -78,6 +80,11 @@ export class ForwardingBackend implements Required<StorageBackend> {
     return this.inner.list(prefix, options);
   }
 
+  /** {@inheritDoc StorageBackend.children} */
+  children(prefix: OutputLocation, options?: CallOptions): AsyncIterable<Child> {
+    return this.inner.children(prefix, options);
+  }
+
   /** {@inheritDoc StorageBackend.read} */
   read(location: OutputLocation, options?: ReadOptions): Promise<ObjectBody> {
     return this.inner.read(location, options);
@@ -109,5 +116,13 @@ export class ForwardingBackend implements Required<StorageBackend> {
   /** {@inheritDoc StorageBackend.delete} */
   delete(location: OutputLocation, options?: CallOptions): Promise<void> {
     return this.inner.delete(location, options);
+  }
+
+  /** {@inheritDoc StorageBackend.deleteAll} */
+  deleteAll(
+    locations: Iterable<OutputLocation> | AsyncIterable<OutputLocation>,
+    options?: CallOptions,
+  ): Promise<readonly DeleteFailure[]> {
+    return this.inner.deleteAll(locations, options);
   }
 }

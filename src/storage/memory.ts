@@ -10,7 +10,9 @@ import type { OutputLocation } from "../layout/output_location.ts";
 import type {
   ByteSource,
   CallOptions,
+  Child,
   Chunks,
+  DeleteFailure,
   ListOptions,
   ObjectBody,
   ObjectInfo,
@@ -19,6 +21,8 @@ import type {
   WriteOptions,
 } from "./backend.ts";
 import { compareKeys } from "../layout/compare_keys.ts";
+import { childrenFrom } from "./children.ts";
+import { deleteEach } from "./delete_each.ts";
 import { clipRange } from "./range.ts";
 
 interface Entry {
@@ -85,6 +89,11 @@ export class MemoryBackend implements StorageBackend {
     }
   }
 
+  /** {@inheritDoc StorageBackend.children} */
+  children(prefix: OutputLocation, options?: CallOptions): AsyncGenerator<Child> {
+    return childrenFrom(prefix, this.list(prefix, options));
+  }
+
   /** {@inheritDoc StorageBackend.read} */
   async read(location: OutputLocation, options: ReadOptions = {}): Promise<ObjectBody> {
     await turn(options.signal);
@@ -147,6 +156,14 @@ export class MemoryBackend implements StorageBackend {
   async delete(location: OutputLocation, options: CallOptions = {}): Promise<void> {
     await turn(options.signal);
     this.#objects.delete(location.s3Uri);
+  }
+
+  /** {@inheritDoc StorageBackend.deleteAll} */
+  async deleteAll(
+    locations: Iterable<OutputLocation> | AsyncIterable<OutputLocation>,
+    options?: CallOptions,
+  ): Promise<readonly DeleteFailure[]> {
+    return await deleteEach(this, locations, options);
   }
 
   #get(location: OutputLocation): Entry {

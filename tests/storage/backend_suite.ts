@@ -218,6 +218,9 @@ export function backendSuite(
     await assert.rejects(s.backend.write(a, bytesSource("new"), { signal }), /enough/);
     await assert.rejects(s.backend.copy(a, s.at("1-linux/b"), { signal }), /enough/);
     await assert.rejects(s.backend.delete(a, { signal }), /enough/);
+    await assert.rejects(s.backend.deleteAll([a], { signal }), /enough/);
+    const children = s.backend.children(s.at("1-linux"), { signal });
+    await assert.rejects(Array.fromAsync(children), /enough/);
     await assert.rejects(Array.fromAsync(s.backend.list(s.at("1-linux"), { signal })), /enough/);
     assert.equal(await s.text("1-linux/a"), "old");
   });
@@ -457,6 +460,80 @@ export function backendSuite(
     }
   });
 
+  test("children(): objects and prefixes directly below, each once, in order", async (s) => {
+    const keys = ["1-linux/b", "1-linux/b-c/d", "1-linux/a/b/c", "1-linux/a/z", "1-linux/z"];
+    for (const key of [...keys, "1-linux-old/a", "0"]) await s.put(key, key);
+    assert.deepEqual(await s.children("1-linux"), ["a/", "b", "b-c/", "z"]);
+    assert.deepEqual(await s.children("1-linux/a"), ["b/", "z"]);
+    assert.deepEqual(await s.children("1-linux/b"), []);
+    assert.deepEqual(await s.children("1-lin"), []);
+    assert.deepEqual(await s.children("2-linux"), []);
+    assert.deepEqual(await s.children(""), ["0", "1-linux-old/", "1-linux/"]);
+  });
+
+  test("children(): objects are as stat() has them", async (s) => {
+    await s.put("r/a", "hello");
+    await s.put("r/b/c", "x");
+    const [a, b] = await Array.fromAsync(s.backend.children(s.at("r")));
+    const { size, etag } = await s.backend.stat(s.at("r/a"));
+    assert.deepEqual({ size: a.info?.size, etag: a.info?.etag }, { size, etag });
+    assert.equal(a.info?.location.key, "r/a");
+    assert.deepEqual([b.location.key, b.info], ["r/b", undefined]);
+  });
+
+  test("children(): names of every kind, in the order of UTF-8 bytes", async (s) => {
+    const names = [
+      "a-b/x",
+      "a0",
+      "B",
+      "ü/x",
+      "\uffee/x",
+      "😀",
+      "gfx942:xnack+/x",
+      "a%20b/x",
+      "x y",
+    ];
+    for (const name of names) await s.put(`r/${name}`, name);
+    assert.deepEqual(
+      await s.children("r"),
+      names.map((name) => name.replace(/x$/, "")).sort(compareKeys),
+    );
+  });
+
+  test("children(): can be left early", async (s) => {
+    for (let i = 0; i < 5; i++) await s.put(`r/${i}/x`, "x");
+    for await (const { location } of s.backend.children(s.at("r"))) {
+      assert.equal(location.key, "r/0");
+      break;
+    }
+  });
+
+  test("deleteAll(): removes these objects alone; missing ones are no failure", async (s) => {
+    const keys = ["r/a", "r/b+c", "r/ü/😀", "r/a%20b", "r/x y&<z>", "r/a/b"];
+    for (const key of keys) if (key !== "r/a") await s.put(key, key);
+    await s.put("r2/a", "a");
+    assert.deepEqual(await s.backend.deleteAll([]), []);
+    const gone = keys.slice(0, 5).map(s.at);
+    assert.deepEqual(await s.backend.deleteAll([...gone, s.at("r/no"), s.at("r")]), []);
+    assert.deepEqual(await s.list(""), ["r/a/b", "r2/a"]);
+    assert.deepEqual(await s.backend.deleteAll([s.at("r/a/b")]), []);
+    assert.deepEqual(await s.list(""), ["r2/a"]);
+  });
+
+  test("deleteAll(): takes a listing, and more objects than fit into one request", async (s) => {
+    const missing = Array.from({ length: 2500 }, (_, i) => s.at(`r/missing/${i}`));
+    await s.put("r/a", "a");
+    await s.put("r/z", "z");
+    assert.deepEqual(await s.backend.deleteAll([s.at("r/a"), ...missing, s.at("r/z")]), []);
+    assert.deepEqual(await s.list("r"), []);
+    for (let i = 0; i < 5; i++) await s.put(`r/${i}`, "x");
+    const listed = async function* () {
+      for await (const { location } of s.backend.list(s.at("r"))) yield location;
+    };
+    assert.deepEqual(await s.backend.deleteAll(listed()), []);
+    assert.deepEqual(await s.list(""), []);
+  });
+
   test("copy(): content, size and type come along", async (s) => {
     await s.put("1-linux/a.log", "hello");
     const copied = await s.backend.copy(s.at("1-linux/a.log"), s.at("2-linux/b/c.log"));
@@ -563,6 +640,14 @@ class Helper {
 
   async text(key: string): Promise<string> {
     return new TextDecoder("utf-8", { ignoreBOM: true }).decode(await this.bytes(key));
+  }
+
+  /** The names of the children; those of prefixes end in `/`. */
+  async children(key: string): Promise<string[]> {
+    const found = await Array.fromAsync(this.backend.children(this.at(key)));
+    return found.map(({ location, info }) =>
+      info === undefined ? `${location.name}/` : location.name
+    );
   }
 
   async list(key: string, options?: ListOptions): Promise<string[]> {

@@ -41,11 +41,14 @@ test("write, copy and delete are told and change nothing", async (backend, event
   assert.equal(copied.size, 1);
   assert.equal(copied.location.key, "1-linux/c");
   await backend.delete(at("1-linux/a"));
+  assert.deepEqual(await backend.deleteAll([at("1-linux/a"), at("1-linux/no")]), []);
   assert.deepEqual(events.map(({ action, location }) => [action, location.key]), [
     ["write", "1-linux/b"],
     ["write", "1-linux/a"],
     ["copy", "1-linux/c"],
     ["delete", "1-linux/a"],
+    ["delete", "1-linux/a"],
+    ["delete", "1-linux/no"],
   ]);
 });
 

@@ -12,7 +12,7 @@ import { WatchedWrites } from "../../src/storage/watched_writes.ts";
 const at = (key: string) => new OutputLocation("bucket", key);
 
 /** Members that change nothing, so a wrapper that prevents or watches changes may forward them. */
-const HARMLESS = ["constructor", "name", "stat", "list", "read", "checkWrite"];
+const HARMLESS = ["constructor", "name", "stat", "list", "children", "read", "checkWrite"];
 
 const members = (of: { readonly prototype: object }) => Object.getOwnPropertyNames(of.prototype);
 
@@ -45,8 +45,10 @@ Deno.test("forwarding: every member of the interface reaches the wrapped storage
   await (await wrapper.read(at("1-linux/a")))[Symbol.asyncDispose]();
   await wrapper.stat(at("1-linux/a"));
   await Array.fromAsync(wrapper.list(at("1-linux")));
+  await Array.fromAsync(wrapper.children(at("1-linux")));
   await wrapper.checkWrite(at("1-linux/a"));
   await wrapper.delete(at("1-linux/a"));
+  await wrapper.deleteAll([at("1-linux/a")]);
   const properties = ["constructor", "name", "writes", "enforcesAbsence"];
   const methods = members(ForwardingBackend).filter((name) => !properties.includes(name));
   assert.deepEqual([...calls].sort(), methods.sort());
@@ -75,7 +77,7 @@ Deno.test("watched writes: every member that can write is its own, and checkWrit
   const forwarded = members(ForwardingBackend).filter((name) =>
     !members(WatchedWrites).includes(name)
   );
-  const harmless = [...HARMLESS, "writes", "enforcesAbsence", "delete"];
+  const harmless = [...HARMLESS, "writes", "enforcesAbsence", "delete", "deleteAll"];
   assert.deepEqual(forwarded.filter((name) => !harmless.includes(name)), []);
 
   const { backend, calls } = noted();

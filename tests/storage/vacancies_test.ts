@@ -20,6 +20,8 @@ function careless(memory: MemoryBackend): StorageBackend {
     },
     copy: (from, to, options) => memory.copy(from, to, options),
     delete: (location, options) => memory.delete(location, options),
+    children: (prefix, options) => memory.children(prefix, options),
+    deleteAll: (locations, options) => memory.deleteAll(locations, options),
   };
 }
 

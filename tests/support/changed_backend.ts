@@ -23,6 +23,8 @@ export function changed(inner: StorageBackend, changes: Partial<StorageBackend>)
     write: (...args) => inner.write(...args),
     copy: (...args) => inner.copy(...args),
     delete: (...args) => inner.delete(...args),
+    children: (...args) => inner.children(...args),
+    deleteAll: (...args) => inner.deleteAll(...args),
     ...changes,
   };
 }

@@ -74,6 +74,10 @@ export function hugeRun(count: number, parts: number, complete: boolean): HugeRu
     write: never,
     copy: never,
     delete: never,
+    children: () => {
+      throw new RunOutputsError("failed", "nothing needs one level");
+    },
+    deleteAll: never,
   };
   const bytes = [...sources.values()].reduce((sum, { size }) => sum + size, 0);
   return { root, backend, bytes };

@@ -22,6 +22,8 @@ import {
 import type {
   ByteRange,
   CallOptions,
+  Child,
+  DeleteFailure,
   ListOptions,
   ObjectBody,
   ObjectInfo,
@@ -29,6 +31,8 @@ import type {
   StorageBackend,
 } from "../../storage/backend.ts";
 import { readFile } from "../../storage/byte_source.ts";
+import { childrenFrom } from "../../storage/children.ts";
+import { deleteEach } from "../../storage/delete_each.ts";
 import { contentType, usableType } from "../../storage/content_type.ts";
 import { clipRange } from "../../storage/range.ts";
 
@@ -146,6 +150,11 @@ export class ExportArchive implements StorageBackend {
     }
   }
 
+  /** {@inheritDoc StorageBackend.children} */
+  children(prefix: OutputLocation, options?: CallOptions): AsyncGenerator<Child> {
+    return childrenFrom(prefix, this.list(prefix, options));
+  }
+
   /** {@inheritDoc StorageBackend.read} */
   read(location: OutputLocation, options: ReadOptions = {}): Promise<ObjectBody> {
     options.signal?.throwIfAborted();
@@ -206,6 +215,13 @@ export class ExportArchive implements StorageBackend {
         : `Cannot read '${info.location.key}' in '${this.path}': checksum mismatch ` +
           `(expected ${info.sha256}, got ${sha256})`,
     );
+  }
+
+  /** Can't be done. */
+  async deleteAll(
+    locations: Iterable<OutputLocation> | AsyncIterable<OutputLocation>,
+  ): Promise<readonly DeleteFailure[]> {
+    return await deleteEach(this, locations);
   }
 
   #notFound(location: OutputLocation): RunOutputsError {

@@ -17,7 +17,9 @@ import { isTemporary, writeFileAtomic } from "./atomic_file.ts";
 import type {
   ByteSource,
   CallOptions,
+  Child,
   Chunks,
+  DeleteFailure,
   ListOptions,
   ObjectBody,
   ObjectInfo,
@@ -26,11 +28,12 @@ import type {
   WriteOptions,
 } from "../backend.ts";
 import { compareKeys } from "../../layout/compare_keys.ts";
-import { contentType } from "../content_type.ts";
 import { diskError } from "../../errors/disk.ts";
 import { FileBody } from "./file_body.ts";
 import { type NamedEntry, readDirectory } from "./disk_name.ts";
+import { deleteEach } from "../delete_each.ts";
 import { isJournal, isUnfinished } from "./download_part.ts";
+import { isMissing, listedObject, objectInfo } from "./object_info.ts";
 import { clipRange } from "../range.ts";
 
 /** Options of {@linkcode LocalBackend}. */
@@ -45,6 +48,13 @@ export interface LocalBackendOptions {
    * control characters, or that is not UTF-8. Each is told once. Default: the list fails.
    */
   readonly onNotice?: (message: string) => void;
+}
+
+/** A file or directory that a key names. */
+interface Entry {
+  readonly location: OutputLocation;
+  readonly path: string;
+  readonly isDirectory: boolean;
 }
 
 /**
@@ -98,7 +108,7 @@ export class LocalBackend implements StorageBackend {
       await this.#stayInside(path);
       const stat = await Deno.lstat(path);
       if (!stat.isFile) throw notFound("read", path);
-      return info(location, stat);
+      return objectInfo(location, stat);
     } catch (error) {
       throw asMissing("read", path, error);
     }
@@ -107,15 +117,22 @@ export class LocalBackend implements StorageBackend {
   /** {@inheritDoc StorageBackend.list} */
   async *list(prefix: OutputLocation, options: ListOptions = {}): AsyncGenerator<ObjectInfo> {
     const path = this.#path(prefix);
-    try {
-      await this.#stayInside(path);
-      const stat = await (prefix.key === "" ? Deno.stat(path) : Deno.lstat(path));
-      if (!stat.isDirectory) return;
-    } catch (error) {
-      if (isMissing(error)) return;
-      throw diskError("list", path, error);
+    if (await this.#isPrefix(prefix, path)) yield* this.#walk(prefix, path, options);
+  }
+
+  /** {@inheritDoc StorageBackend.children} */
+  async *children(prefix: OutputLocation, options: CallOptions = {}): AsyncGenerator<Child> {
+    const path = this.#path(prefix);
+    if (!await this.#isPrefix(prefix, path)) return;
+    for (const entry of await this.#entries(prefix, path, true, options)) {
+      const { location } = entry;
+      options.signal?.throwIfAborted();
+      if (entry.isDirectory) yield { location };
+      else {
+        const found = listedObject(location, entry.path);
+        if (found !== undefined) yield { location, info: found };
+      }
     }
-    yield* this.#walk(prefix, path, options);
   }
 
   /** {@inheritDoc StorageBackend.read} */
@@ -127,7 +144,7 @@ export class LocalBackend implements StorageBackend {
       await this.#stayInside(path);
       if (!(await Deno.lstat(path)).isFile) throw notFound("read", path);
       file = await Deno.open(path);
-      const found = info(location, await file.stat());
+      const found = objectInfo(location, await file.stat());
       if (options.ifMatch !== undefined && options.ifMatch !== found.etag) {
         throw new RunOutputsError("conflict", `Cannot read '${path}': it has changed`);
       }
@@ -161,7 +178,7 @@ export class LocalBackend implements StorageBackend {
       onBytes: options.onBytes,
       signal: options.signal,
     });
-    return { ...info(location, stat), sha256 };
+    return { ...objectInfo(location, stat), sha256 };
   }
 
   /** {@inheritDoc StorageBackend.checkWrite} */
@@ -204,7 +221,7 @@ export class LocalBackend implements StorageBackend {
       sha256: undefined,
       ifAbsent: Boolean(options.ifAbsent),
     });
-    return { ...info(to, stat), sha256 };
+    return { ...objectInfo(to, stat), sha256 };
   }
 
   /** {@inheritDoc StorageBackend.delete} */
@@ -220,6 +237,14 @@ export class LocalBackend implements StorageBackend {
       throw diskError("delete", path, error);
     }
     await this.#removeEmptyAbove(path);
+  }
+
+  /** {@inheritDoc StorageBackend.deleteAll} */
+  async deleteAll(
+    locations: Iterable<OutputLocation> | AsyncIterable<OutputLocation>,
+    options?: CallOptions,
+  ): Promise<readonly DeleteFailure[]> {
+    return await deleteEach(this, locations, options);
   }
 
   async #insistOn(location: OutputLocation, etag: string): Promise<void> {
@@ -269,48 +294,65 @@ export class LocalBackend implements StorageBackend {
     }
   }
 
-  async *#walk(
+  /** Whether a path is a directory, so that something can be below the prefix. */
+  async #isPrefix(prefix: OutputLocation, path: string): Promise<boolean> {
+    try {
+      await this.#stayInside(path);
+      const stat = await (prefix.key === "" ? Deno.stat(path) : Deno.lstat(path));
+      return stat.isDirectory;
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw diskError("list", path, error);
+    }
+  }
+
+  /** The files of a directory, and its directories if they are wanted, in the order of keys. */
+  async #entries(
     above: OutputLocation,
     path: string,
-    options: ListOptions,
-  ): AsyncGenerator<ObjectInfo> {
-    const { signal, recursive = true } = options;
+    directories: boolean,
+    { signal }: CallOptions,
+  ): Promise<Entry[]> {
+    signal?.throwIfAborted();
     const entries: (NamedEntry & { readonly key: string })[] = [];
     try {
       for (const entry of await readDirectory(path, signal)) {
         signal?.throwIfAborted();
         // Only files: a directory with such a name is not ours.
         if (entry.isFile && isTemporary(entry.name)) continue;
-        if (!(entry.isFile || (entry.isDirectory && recursive))) continue;
+        if (!(entry.isFile || (entry.isDirectory && directories))) continue;
         const readable = entry.isFile && entry.misread === undefined;
         if (readable && await isUnfinished(join(path, entry.name))) continue;
         entries.push({ ...entry, key: this.#encode ? decode(entry.name) : entry.name });
       }
     } catch (error) {
-      if (isMissing(error)) return;
+      if (isMissing(error)) return [];
       throw diskError("list", path, error);
     }
     // Below a directory all keys continue with "/", so that is what its name sorts with.
     entries.sort((a, b) =>
       compareKeys(a.isDirectory ? `${a.key}/` : a.key, b.isDirectory ? `${b.key}/` : b.key)
     );
-    for (const { key, name, isDirectory, misread } of entries) {
-      signal?.throwIfAborted();
+    return entries.flatMap(({ key, name, isDirectory, misread }) => {
       const inside = join(path, name);
       const location = this.#joinKey(above, key, inside, misread);
-      if (location === undefined) continue;
-      if (isDirectory) {
-        yield* this.#walk(location, inside, options);
-        continue;
+      return location === undefined ? [] : [{ location, path: inside, isDirectory }];
+    });
+  }
+
+  async *#walk(
+    above: OutputLocation,
+    path: string,
+    options: ListOptions,
+  ): AsyncGenerator<ObjectInfo> {
+    const { signal, recursive = true } = options;
+    for (const entry of await this.#entries(above, path, recursive, options)) {
+      signal?.throwIfAborted();
+      if (entry.isDirectory) yield* this.#walk(entry.location, entry.path, options);
+      else {
+        const found = listedObject(entry.location, entry.path);
+        if (found !== undefined) yield found;
       }
-      let found: ObjectInfo;
-      try {
-        found = info(location, Deno.lstatSync(inside));
-      } catch (error) {
-        if (isMissing(error)) continue;
-        throw diskError("list", inside, error);
-      }
-      yield found;
     }
   }
 
@@ -370,27 +412,10 @@ async function refuseUnlisted(path: string, open: () => Chunks): Promise<void> {
   );
 }
 
-function info(location: OutputLocation, stat: Deno.FileInfo): ObjectInfo {
-  const modified = stat.mtime ?? new Date(0);
-  // Every write makes a new file, so the inode tells apart what size and time can't.
-  const etag = `${stat.ino ?? 0}-${stat.size.toString(36)}-${modified.getTime().toString(36)}`;
-  return {
-    location,
-    size: stat.size,
-    etag,
-    modified,
-    contentType: contentType(location.key),
-  };
-}
-
 /** The key's segment of a name on disk; a name that we did not encode stands for itself. */
 function decode(name: string): string {
   const segment = decodeWindowsName(name);
   return encodeWindowsName(segment) === name ? segment : name;
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }
 
 function notFound(action: string, path: string, cause?: unknown): RunOutputsError {

@@ -5,12 +5,13 @@
  * @module
  */
 
-import { DeleteObjectCommand } from "@aws-sdk/client-s3";
 import { invalid } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type {
   ByteSource,
   CallOptions,
+  Child,
+  DeleteFailure,
   ListOptions,
   ObjectBody,
   ObjectInfo,
@@ -20,7 +21,8 @@ import type {
 } from "../backend.ts";
 import { requireAccess } from "./access.ts";
 import { copyObject } from "./copy.ts";
-import { listObjects } from "./list.ts";
+import { deleteObject, deleteObjects } from "./delete.ts";
+import { listChildren, listObjects } from "./list.ts";
 import { listStaleUploads, type StaleUpload, type StaleUploadOptions } from "./multipart.ts";
 import { readObject, statObject } from "./read.ts";
 import { Session } from "./session.ts";
@@ -68,6 +70,11 @@ export class S3Backend implements StorageBackend, Disposable {
     return listObjects(this.#session, prefix, options);
   }
 
+  /** {@inheritDoc StorageBackend.children} */
+  children(prefix: OutputLocation, options?: CallOptions): AsyncIterable<Child> {
+    return listChildren(this.#session, prefix, options);
+  }
+
   /** {@inheritDoc StorageBackend.read} */
   async read(location: OutputLocation, options?: ReadOptions): Promise<ObjectBody> {
     checkObject(location);
@@ -96,15 +103,16 @@ export class S3Backend implements StorageBackend, Disposable {
   }
 
   /** {@inheritDoc StorageBackend.delete} */
-  async delete(location: OutputLocation, { signal }: CallOptions = {}): Promise<void> {
-    signal?.throwIfAborted();
-    checkObject(location);
-    await this.#session.transport.requireCredentials("delete", location);
-    await this.#session.command("delete", location, signal, (client) =>
-      client.send(
-        new DeleteObjectCommand({ Bucket: location.bucket, Key: location.key }),
-        { abortSignal: signal },
-      ));
+  async delete(location: OutputLocation, options?: CallOptions): Promise<void> {
+    await deleteObject(this.#session, location, options);
+  }
+
+  /** {@inheritDoc StorageBackend.deleteAll} */
+  async deleteAll(
+    locations: Iterable<OutputLocation> | AsyncIterable<OutputLocation>,
+    options?: CallOptions,
+  ): Promise<readonly DeleteFailure[]> {
+    return await deleteObjects(this.#session, locations, options);
   }
 
   /**

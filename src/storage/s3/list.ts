@@ -4,11 +4,11 @@
  * @module
  */
 
-import { ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { type _Object, type CommonPrefix, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { quote } from "../../errors/error.ts";
 import { compareKeys } from "../../layout/compare_keys.ts";
 import { OutputLocation } from "../../layout/output_location.ts";
-import type { ListOptions, ObjectInfo } from "../backend.ts";
+import type { CallOptions, Child, ListOptions, ObjectInfo } from "../backend.ts";
 import { bareEtag } from "./object_info.ts";
 import { Pages } from "./pages.ts";
 import type { Session } from "./session.ts";
@@ -32,8 +32,36 @@ export async function* listObjects(
   prefix: OutputLocation,
   { signal, recursive = true }: ListOptions = {},
 ): AsyncGenerator<ObjectInfo> {
+  for await (const { info } of entries(session, prefix, recursive, signal)) {
+    if (info !== undefined) yield info;
+  }
+}
+
+/**
+ * Lists what is directly below a prefix, as {@linkcode listObjects} does. The server tells of what is
+ * further down its first segments only, each once.
+ *
+ * @param session The connection.
+ * @param prefix What to list.
+ * @param options A signal.
+ * @returns The objects and prefixes, each once, in the order of their bytes.
+ * @throws {RunOutputsError} As {@linkcode listObjects}.
+ */
+export function listChildren(
+  session: Session,
+  prefix: OutputLocation,
+  { signal }: CallOptions = {},
+): AsyncGenerator<Child> {
+  return entries(session, prefix, false, signal);
+}
+
+async function* entries(
+  session: Session,
+  prefix: OutputLocation,
+  recursive: boolean,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Child> {
   const Prefix = prefix.key === "" ? undefined : `${prefix.key}/`;
-  // The server then tells of what is further down its first segments only, each once.
   const Delimiter = recursive ? undefined : "/";
   const pages = new Pages(session, prefix);
   let ContinuationToken: string | undefined;
@@ -45,7 +73,8 @@ export async function* listObjects(
         { abortSignal: signal },
       ));
     const { Contents = [], CommonPrefixes = [], IsTruncated } = page;
-    for (const { Key = "", Size, ETag, LastModified } of Contents) {
+    for (const entry of merged(Contents, CommonPrefixes)) {
+      const { Key } = entry;
       signal?.throwIfAborted();
       if (last !== undefined) {
         const order = compareKeys(last, Key);
@@ -54,12 +83,19 @@ export async function* listObjects(
         if (order > 0) throw pages.broken(`${quote(Key)} comes after ${quote(last)}`);
       }
       last = Key;
+      if (entry.object === undefined) {
+        const location = locationOf(session, prefix.bucket, Key.replace(/(?<=.)\/$/s, ""));
+        if (location !== undefined) yield { location };
+        continue;
+      }
+      const { Size, ETag, LastModified } = entry.object;
       const location = locationOf(session, prefix.bucket, Key, Size);
       if (location === undefined) continue;
       if (!isSize(Size) || ETag === undefined || LastModified === undefined) {
         throw pages.broken(`${quote(Key)} has no size, ETag or date`);
       }
-      yield { location, size: Size, etag: bareEtag(ETag), modified: LastModified };
+      const info = { location, size: Size, etag: bareEtag(ETag), modified: LastModified };
+      yield { location, info };
     }
     ContinuationToken = page.NextContinuationToken;
     const count = Contents.length + CommonPrefixes.length;
@@ -67,11 +103,25 @@ export async function* listObjects(
   }
 }
 
+interface Entry {
+  readonly Key: string;
+  /** Nothing for a prefix. */
+  readonly object?: _Object;
+}
+
+/** The two lists of a page as one: both are in order, and together they cover one range of keys. */
+function merged(objects: readonly _Object[], prefixes: readonly CommonPrefix[]): Entry[] {
+  const entries = objects.map((object): Entry => ({ Key: object.Key ?? "", object }));
+  if (prefixes.length === 0) return entries;
+  return [...entries, ...prefixes.map(({ Prefix = "" }): Entry => ({ Key: Prefix }))]
+    .sort((a, b) => compareKeys(a.Key, b.Key));
+}
+
 function locationOf(
   session: Session,
   bucket: string,
   key: string,
-  size: number | undefined,
+  size?: number,
 ): OutputLocation | undefined {
   if (key.endsWith("/") && size === 0) return undefined;
   try {

@@ -60,6 +60,8 @@ class Meddled implements StorageBackend {
   read: StorageBackend["read"] = (...args) => this.inner.read(...args);
   copy: StorageBackend["copy"] = (...args) => this.inner.copy(...args);
   delete: StorageBackend["delete"] = (...args) => this.inner.delete(...args);
+  children: StorageBackend["children"] = (...args) => this.inner.children(...args);
+  deleteAll: StorageBackend["deleteAll"] = (...args) => this.inner.deleteAll(...args);
   async write(
     location: ObjectInfo["location"],
     source: ByteSource,

@@ -37,6 +37,8 @@ class Run {
     write: (...args) => this.inner.write(...args),
     copy: (...args) => this.inner.copy(...args),
     delete: (...args) => this.inner.delete(...args),
+    children: (...args) => this.inner.children(...args),
+    deleteAll: (...args) => this.inner.deleteAll(...args),
   };
 
   #note<T>(call: string, location: OutputLocation, result: T): T {

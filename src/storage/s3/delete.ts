@@ -1,0 +1,129 @@
+/**
+ * Deleting in S3: one object, or many by few requests.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { DeleteObjectCommand, DeleteObjectsCommand } from "@aws-sdk/client-s3";
+import { invalid, RunOutputsError } from "../../errors/error.ts";
+import { OutputLocation } from "../../layout/output_location.ts";
+import type { CallOptions, DeleteFailure } from "../backend.ts";
+import { deleteEach } from "../delete_each.ts";
+import { S3Failure } from "./errors.ts";
+import type { Session } from "./session.ts";
+
+/** How many objects one request can name. Source: DeleteObjects in the S3 API reference. */
+const MAX_BATCH = 1000;
+
+/**
+ * Deletes an object.
+ *
+ * @param session The connection.
+ * @param location The object.
+ * @param options A signal.
+ * @throws {RunOutputsError} As `StorageBackend.delete` tells.
+ */
+export async function deleteObject(
+  session: Session,
+  location: OutputLocation,
+  { signal }: CallOptions = {},
+): Promise<void> {
+  signal?.throwIfAborted();
+  if (location.key === "") throw invalid("key", location.key, "an object name");
+  await session.transport.requireCredentials("delete", location);
+  await session.command("delete", location, signal, (client) =>
+    client.send(
+      new DeleteObjectCommand({ Bucket: location.bucket, Key: location.key }),
+      { abortSignal: signal },
+    ));
+}
+
+/**
+ * Deletes objects in batches of up to 1000.
+ *
+ * An object that its batch could not delete is deleted by a request of its own, which retries and
+ * has the reason. So are all objects on a server that does not know batches.
+ *
+ * @param session The connection.
+ * @param locations The objects.
+ * @param options A signal.
+ * @returns The objects that could not be deleted, with the reason.
+ * @throws {RunOutputsError} What failed for a whole batch, such as the network.
+ */
+export async function deleteObjects(
+  session: Session,
+  locations: Iterable<OutputLocation> | AsyncIterable<OutputLocation>,
+  options: CallOptions = {},
+): Promise<DeleteFailure[]> {
+  options.signal?.throwIfAborted();
+  const failures: DeleteFailure[] = [];
+  let batch: OutputLocation[] = [];
+  const flush = async () => {
+    const undeleted = batch.length > 1 ? await deleteBatch(session, batch, options) : batch;
+    batch = [];
+    const one = { delete: (at: OutputLocation) => deleteObject(session, at, options) };
+    failures.push(...await deleteEach(one, undeleted, options));
+  };
+  for await (const location of locations) {
+    if (batch.length === MAX_BATCH || (batch[0]?.bucket ?? location.bucket) !== location.bucket) {
+      await flush();
+    }
+    batch.push(location);
+  }
+  await flush();
+  return failures;
+}
+
+/** Deletes objects of one bucket by one request. Returns those that it did not delete. */
+async function deleteBatch(
+  session: Session,
+  batch: readonly OutputLocation[],
+  { signal }: CallOptions,
+): Promise<readonly OutputLocation[]> {
+  const bucket = new OutputLocation(batch[0].bucket, "");
+  for (const { key } of batch) if (key === "") throw invalid("key", key, "an object name");
+  await session.transport.requireCredentials("delete", bucket);
+  try {
+    const Objects = batch.map(({ key }) => ({ Key: key }));
+    const { Errors = [] } = await session.command("delete", bucket, signal, (client) => {
+      const command = new DeleteObjectsCommand({
+        Bucket: bucket.bucket,
+        Delete: { Objects, Quiet: true },
+      });
+      useContentMd5(command);
+      return client.send(command, { abortSignal: signal });
+    });
+    const named = new Set(Errors.map(({ Key }) => Key));
+    return batch.filter(({ key }) => named.has(key));
+  } catch (error) {
+    if (isUnknown(error)) return batch;
+    throw error;
+  }
+}
+
+/** Whether the server does not know the request. */
+function isUnknown(error: unknown): boolean {
+  if (!(error instanceof RunOutputsError) || !(error.cause instanceof S3Failure)) return false;
+  const { status, s3Code } = error.cause;
+  return status === 405 || status === 501 || s3Code === "NotImplemented";
+}
+
+/**
+ * Sends the request with `Content-MD5`, which every server takes for its mandatory checksum. The
+ * SDK sends a CRC32 instead, which older servers don't accept.
+ */
+function useContentMd5(command: DeleteObjectsCommand): void {
+  command.middlewareStack.add(
+    (next) => (args) => {
+      const request = args.request as { headers: Record<string, string>; body: string };
+      for (const name of Object.keys(request.headers)) {
+        if (/^x-amz-(?:sdk-)?checksum-/i.test(name)) delete request.headers[name];
+      }
+      request.headers["content-md5"] = createHash("md5").update(request.body).digest("base64");
+      return next(args);
+    },
+    // After the SDK's own checksum, and before the signature, which covers the header.
+    { step: "build", name: "contentMd5", priority: "low" },
+  );
+}
