@@ -13,6 +13,7 @@ const CLEAN = [
   "README.md",
   "docs",
   "tests/testdata/help",
+  "src/archive",
   "src/cli",
   "src/errors",
   "src/github",

@@ -1,5 +1,5 @@
 /**
- * Archives as streams of bytes: packing artifacts, listing their members, unpacking them safely.
+ * Archives as streams of bytes: pack artifacts, list members, unpack safely.
  *
  * @example Pack a directory
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * Whether workers are given permissions of their own.
+ * Decides whether workers get restricted permissions.
  *
  * @module
  */
@@ -7,24 +7,24 @@
 const ALL = ["read", "write", "net", "env", "sys", "run", "ffi"] as const;
 
 /**
- * Whether workers are given permissions of their own: where that can be done, and where this thread
- * has not been given all of them.
+ * Whether workers get restricted permissions: if that is possible, and if this thread does not have
+ * all permissions.
  *
- * Deno ends the whole program when permissions are given to a worker without
- * `--unstable-worker-options`, and nothing tells beforehand. So it is done only where this
- * package's `deno.json`, which switches it on, is known to be in effect.
+ * Deno ends the whole program if a worker gets permissions without `--unstable-worker-options`, and
+ * there is no way to check for it. So this is only done if this package's `deno.json`, which
+ * enables it, is known to be in effect.
  *
- * Who says `-A` wants no fence and gets the speed: inside any, Deno resolves the path of each file
- * that is opened twice, link by link, which takes twice as long as to write a small one.
+ * With `-A` the user wants no restrictions and gets the speed: with any, Deno resolves each link in
+ * the path of each opened file, which takes twice as long as writing a small file.
  *
- * @returns `true` if workers get permissions of their own.
+ * @returns `true` if workers get restricted permissions.
  */
 export function areWorkersNarrowed(): boolean {
   return isOwnProgram(Deno.mainModule) && isFenced();
 }
 
 /**
- * Whether a main module is this package's program, run from files: then its `deno.json` is in
+ * Whether the main module is this package's program, run from files. Then its `deno.json` is in
  * effect.
  *
  * @param mainModule The URL of the main module.
@@ -37,8 +37,7 @@ export function isOwnProgram(mainModule: string, here: string = import.meta.url)
 }
 
 /**
- * Whether this thread has not been given all permissions, or something is kept from it: what
- * `--deny-*` names is, also with `-A`.
+ * Whether this thread lacks a permission, such as one denied by `--deny-*`, also with `-A`.
  *
  * @returns `true` if there is anything that it may not do.
  */

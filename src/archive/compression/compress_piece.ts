@@ -1,8 +1,8 @@
 /**
- * From a piece of a tar archive to its compressed bytes: a zstd frame, or an .xz file of one block.
+ * Compresses a piece of a tar archive: to a zstd frame, or to an .xz file of one block.
  *
- * The result depends on the piece, the compression and the level alone, so it is the same whatever
- * thread makes it.
+ * The result depends only on the piece, the compression and the level, so it is the same in every
+ * thread.
  *
  * @module
  */
@@ -11,14 +11,14 @@ import zlib from "node:zlib";
 import { Lzma } from "./liblzma.ts";
 import { readPiece, type TarPiece } from "../tar/pieces.ts";
 
-/** The compressions whose pieces can be compressed one by one. */
+/** The compressions whose pieces can be compressed independently. */
 export type PieceCompression = "zst" | "xz";
 
 /** A piece to compress. */
 export interface PieceTask {
   /** The piece. */
   readonly piece: TarPiece;
-  /** How. */
+  /** The compression. */
   readonly compression: PieceCompression;
   /** The level. */
   readonly level: number;
@@ -26,22 +26,25 @@ export interface PieceTask {
   readonly lzmaModule?: WebAssembly.Module;
 }
 
-/** What is read of the files at once, for xz: between two of them, others may have the thread. */
+/**
+ * The number of bytes read from files at once, for xz. Between two reads, other tasks of the thread
+ * can run.
+ */
 const XZ_INPUT = 256 * 1024;
 
-/** Pieces of this size come from zstd; smaller ones halve its speed. */
+/** The size of zstd's output chunks; smaller ones halve its speed. */
 const ZSTD_OUTPUT = 512 * 1024;
 
 let lzma: Promise<Lzma> | undefined;
 let input = new Uint8Array(0);
 
 /**
- * Compresses a piece. In one thread, only one at a time: it uses the thread's buffer.
+ * Compresses a piece. Only one at a time per thread, because it uses the thread's buffer.
  *
- * @param task The piece, and how.
- * @param pause Is waited for now and then, where the thread has other things to do.
- * @returns The bytes, alone in their buffer.
- * @throws {RunOutputsError} What the disk says, or that a file has changed its size.
+ * @param task The piece and how to compress it.
+ * @param pause Awaited regularly, so that the thread can do other work.
+ * @returns The bytes, in a buffer of their own.
+ * @throws {RunOutputsError} Errors of the disk, or a file that changed its size.
  */
 export async function compressPiece(
   task: PieceTask,
@@ -51,7 +54,7 @@ export async function compressPiece(
   return task.compression === "zst" ? compressZstd(task) : await compressXz(task, pause);
 }
 
-/** Gives back the buffers of this thread. */
+/** Frees the buffers of this thread. */
 export function freeBuffers(): void {
   lzma = undefined;
   input = new Uint8Array(0);
@@ -60,7 +63,7 @@ export function freeBuffers(): void {
 function compressZstd({ piece, level }: PieceTask): Uint8Array<ArrayBuffer> {
   const { ZSTD_c_compressionLevel, ZSTD_c_checksumFlag } = zlib.constants;
   const whole = buffer(piece.length);
-  // Taken to its end: only there it is known that the files had their sizes.
+  // Read to the end, because only then the sizes of the files are checked.
   for (const _ of readPiece(piece, whole));
   const bytes = zlib.zstdCompressSync(whole, {
     chunkSize: ZSTD_OUTPUT,
@@ -87,7 +90,7 @@ async function compressXz(
   return alone(made);
 }
 
-/** The thread's buffer, of a size. */
+/** The thread's buffer, with the given size. */
 function buffer(size: number): Uint8Array {
   if (input.length < size) input = new Uint8Array(size);
   return input.subarray(0, size);

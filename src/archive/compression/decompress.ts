@@ -1,8 +1,8 @@
 /**
- * From a compressed file to the bytes of its tar archive: xz, zstd, gzip, or none.
+ * Decompresses a file to the bytes of its tar archive: xz, zstd, gzip, or none.
  *
- * Runs in a worker: what `node:zlib` throws on broken zstd data is thrown at nobody, and has to be
- * caught where there is nothing else that could throw.
+ * Runs in a worker: `node:zlib` throws errors of broken zstd data where no caller can catch them,
+ * so they must be caught where nothing else can throw.
  *
  * @module
  */
@@ -14,17 +14,17 @@ import { BadArchive } from "../tar/bad_archive.ts";
 import type { ByteSink, Lzma } from "./liblzma.ts";
 import { MAX_MEMORY, ZstdFrames } from "./zstd_frames.ts";
 
-/** How an archive is compressed. */
+/** The compression of an archive. */
 export type ArchiveFormat = "xz" | "zst" | "gz" | "tar";
 
-/** What is read of a file at once. */
+/** The number of bytes read from a file at once. */
 const INPUT_CHUNK = 256 * 1024;
 
-/** With pieces of this size, zstd is nearly twice as fast as with Node's default. */
+/** With chunks of this size, zstd is nearly twice as fast as with Node's default. */
 const OUTPUT_CHUNK = 512 * 1024;
 
 /**
- * How an archive is compressed, by its name.
+ * Determines the compression of an archive from its name.
  *
  * @param name Its file name.
  * @returns The compression, or `undefined` if it is not the name of a tar archive.
@@ -36,21 +36,21 @@ export function archiveFormat(name: string): ArchiveFormat | undefined {
 
 /** Options of {@linkcode decompress}. */
 export interface DecompressOptions {
-  /** Whether the file's hash is known to be right, so that xz need not check its own. */
+  /** Whether the file's hash has been verified, so that xz need not check its own. */
   readonly verified?: boolean;
-  /** How many bytes of memory zstd may take. */
+  /** The maximum memory of zstd, in bytes. */
   readonly maxMemory?: number;
 }
 
 /**
- * Decompresses a file from where it stands to its end.
+ * Decompresses a file from the current position to its end.
  *
  * @param file The open file.
- * @param format How it is compressed.
- * @param sink Takes the bytes; what it throws ends the work.
- * @param loadLzma Gives liblzma, for xz.
- * @param options Whether the hash is known, and the memory for zstd.
- * @throws {BadArchive} If the file is broken, incomplete, or something follows.
+ * @param format The compression.
+ * @param sink Receives the bytes; an error that it throws ends the decompression.
+ * @param loadLzma Loads liblzma, for xz.
+ * @param options Whether the hash has been verified, and the memory for zstd.
+ * @throws {BadArchive} If the file is broken, incomplete, or followed by other data.
  * @throws {RunOutputsError} `failed`, if this runtime has no zstd.
  */
 export async function decompress(
@@ -89,7 +89,7 @@ async function decompressZstd(
     );
   }
   const frames = new ZstdFrames(maxMemory);
-  // What is larger than the limit is refused before; the decoder's own limit is a power of two.
+  // Larger windows were rejected before; the decoder's own limit must be a power of two.
   const windowLog = Math.min(31, Math.max(27, Math.ceil(Math.log2(maxMemory))));
   const params = { [zlib.constants.ZSTD_d_windowLogMax]: windowLog };
   let decoder: NodeDecoder | undefined;
@@ -115,15 +115,15 @@ async function decompressZstd(
 }
 
 /**
- * Gives a buffer's memory back at once, if the decoder has filled it and so is done with it. Left to
- * the garbage collector, buffers pile up to 60 MB a thread, and each new one is memory that the
- * system has to clear first: a third of the time.
+ * Frees a buffer as soon as the decoder has filled it and so does not need it any more. Left to the
+ * garbage collector, buffers grow to 60 MB per thread, and the system must clear each new one
+ * first, which takes a third of the time.
  */
 function free({ buffer, byteOffset, length }: Uint8Array<ArrayBuffer>): void {
   if (byteOffset + length === buffer.byteLength) buffer.transfer(0);
 }
 
-/** A decoder of `node:zlib`, driven piece by piece. */
+/** A decoder of `node:zlib` that is fed piece by piece. */
 class NodeDecoder implements Disposable {
   readonly #stream: Transform;
   readonly #failed: Promise<never>;
@@ -133,7 +133,7 @@ class NodeDecoder implements Disposable {
   constructor(stream: Transform, what: string, sink: ByteSink) {
     this.#stream = stream;
     const failed = Promise.withResolvers<never>();
-    failed.promise.catch(() => {/* told by push() and finish() */});
+    failed.promise.catch(() => {/* thrown by push() and finish() */});
     this.#failed = failed.promise;
     const corrupt = (error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error);
@@ -157,13 +157,13 @@ class NodeDecoder implements Disposable {
     this.#ended = new Promise((resolve) => stream.once("end", resolve));
   }
 
-  /** Hands in a piece; when it comes back, the piece's buffer is free again. */
+  /** Decodes a piece. When it returns, the piece's buffer can be reused. */
   async push(bytes: Uint8Array): Promise<void> {
     const written = new Promise<void>((resolve) => this.#stream.write(bytes, () => resolve()));
     await Promise.race([this.#failed, written]);
   }
 
-  /** Waits until everything has gone to the sink. */
+  /** Waits until everything has reached the sink. */
   async finish(): Promise<void> {
     this.#stream.end();
     await Promise.race([this.#failed, this.#ended]);

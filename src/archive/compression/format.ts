@@ -1,10 +1,10 @@
 /**
- * What archives can be compressed with.
+ * The compressions of archives.
  *
  * @module
  */
 
-/** How an archive is compressed: zstd (`.tar.zst`), xz (`.tar.xz`) or gzip (`.tar.gz`). */
+/** The compression of an archive: zstd (`.tar.zst`), xz (`.tar.xz`) or gzip (`.tar.gz`). */
 export type PackCompression = "zst" | "xz" | "gz";
 
 /** The levels of a compression. */
@@ -13,12 +13,12 @@ export interface CompressionLevels {
   readonly min: number;
   /** The smallest. */
   readonly max: number;
-  /** The one that is taken if none is asked for. */
+  /** The default. */
   readonly standard: number;
 }
 
 /**
- * The levels that each compression has. The `xz` program has two more, whose dictionaries take more
+ * The levels of each compression. The `xz` program has two more, whose dictionaries need more
  * memory than liblzma has in WebAssembly.
  */
 export const COMPRESSION_LEVELS: Readonly<Record<PackCompression, CompressionLevels>> = {

@@ -1,6 +1,6 @@
 /**
- * The decompression of small files that are in memory, such as the control part of a package or the
- * metadata of a repository.
+ * Decompresses small files in memory, such as the control part of a package or the metadata of a
+ * repository.
  *
  * @module
  */
@@ -15,11 +15,11 @@ import { ZstdFrames } from "./zstd_frames.ts";
 /**
  * Decompresses bytes.
  *
- * @param bytes The compressed bytes; with the format `tar` they are returned as they are.
- * @param format How they are compressed.
- * @param limit How many bytes may come out.
+ * @param bytes The compressed bytes; with the format `tar` they are returned unchanged.
+ * @param format The compression.
+ * @param limit The maximum number of decompressed bytes.
  * @returns The decompressed bytes.
- * @throws {BadArchive} If the data is corrupt or incomplete, or more bytes come out.
+ * @throws {BadArchive} If the data is corrupt, incomplete or larger than the limit.
  * @throws {RunOutputsError} `failed`, if this runtime has no zstd.
  */
 export async function decompressInMemory(
@@ -39,7 +39,7 @@ function decompressZstd(bytes: Uint8Array, limit: number): Uint8Array {
       `Cannot unpack zstd: Deno ${Deno.version.deno} does not support it; use Deno 2.9.6 or newer`,
     );
   }
-  // The decoder ends silently at the end of the first frame, and at an incomplete one.
+  // The decoder ends silently after the first frame, and within an incomplete one.
   const frames = new ZstdFrames();
   const parts: Uint8Array[] = [];
   let frame: Uint8Array[] = [];
@@ -93,7 +93,7 @@ function tooLarge(limit: number): BadArchive {
  * Joins pieces.
  *
  * @param pieces The pieces.
- * @returns All their bytes.
+ * @returns All bytes.
  */
 export function joined(pieces: readonly Uint8Array[]): Uint8Array {
   if (pieces.length === 1) return pieces[0];

@@ -1,13 +1,13 @@
 /**
- * The parts of `node-liblzma/wasm/liblzma.js` that are used here: Emscripten's interface to the C
- * functions of liblzma. The declarations in the package import a file that it does not have.
+ * The parts of `node-liblzma/wasm/liblzma.js` that we use: Emscripten's interface to the C
+ * functions of liblzma. The declarations in the package import a file that it does not contain.
  *
  * @module
  */
 
-/** One instance; what begins with `_` is a C function, and pointers are numbers. */
+/** One instance. Functions with a leading `_` are C functions, and pointers are numbers. */
 export interface LzmaModule {
-  /** Its memory; another view after it has grown. */
+  /** Its memory; replaced when it grows. */
   readonly HEAPU8: Uint8Array<ArrayBuffer>;
   _malloc(size: number): number;
   _free(pointer: number): void;
@@ -19,7 +19,7 @@ export interface LzmaModule {
   _lzma_end(stream: number): void;
 }
 
-/** Makes an instance. */
+/** Creates an instance. */
 export default function createLzma(options: {
   instantiateWasm(
     imports: WebAssembly.Imports,

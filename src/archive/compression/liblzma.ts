@@ -1,9 +1,9 @@
 /**
- * xz by liblzma, in WebAssembly: the only file that touches the package `node-liblzma`.
+ * xz compression with liblzma in WebAssembly: the only file that uses the package `node-liblzma`.
  *
- * Its raw interface (`lzma_code`) is driven here, because the package's own decoder accepts
- * truncated files, drops concatenated streams and overlooks garbage at the end. All calls are
- * synchronous, for workers that read, decode and write without a promise per piece.
+ * It uses the raw interface (`lzma_code`), because the package's own decoder accepts truncated
+ * files, drops concatenated streams and overlooks garbage at the end. All calls are synchronous,
+ * for workers that read, decode and write without a promise per piece.
  *
  * @module
  */
@@ -13,33 +13,33 @@ import createLzma, { type LzmaModule } from "node-liblzma/wasm/liblzma.js";
 import { RunOutputsError } from "../../errors/error.ts";
 import { BadArchive } from "../tar/bad_archive.ts";
 
-/** Takes bytes; they are valid only until it returns. */
+/** Receives bytes, which are valid only until it returns. */
 export type ByteSink = (bytes: Uint8Array) => void;
 
 /** Options of {@linkcode XzDecoder}. */
 export interface XzDecoderOptions {
-  /** What the decoder may allocate, in bytes. Default: {@linkcode XZ_MEMORY_LIMIT}. */
+  /** The maximum memory of the decoder, in bytes. Default: {@linkcode XZ_MEMORY_LIMIT}. */
   readonly memoryLimit?: number;
-  /** Don't compare the checks of blocks, for a file whose hash was: 6 % faster. */
+  /** Skip the checks of blocks, for a file whose hash was verified: 6 % faster. */
   readonly ignoreCheck?: boolean;
 }
 
 /** Options of {@linkcode XzEncoder}. */
 export interface XzEncoderOptions {
-  /** 0 to {@linkcode XZ_MAX_PRESET}. Default: 6, as the `xz` program. */
+  /** 0 to {@linkcode XZ_MAX_PRESET}. Default: 6, as for the `xz` program. */
   readonly preset?: number;
 }
 
 /**
- * What decoding may take: enough for every preset of the `xz` program (66 MB at `-9`), while a
- * file that asks for a dictionary of gigabytes is refused.
+ * The memory limit of decoding: enough for every preset of the `xz` program (66 MB at `-9`), while
+ * a file with a dictionary of gigabytes is rejected.
  */
 export const XZ_MEMORY_LIMIT = 100 * 1024 * 1024;
 
-/** The highest preset whose encoder (187 MB) fits into the WebAssembly's 256 MB. */
+/** The highest preset whose encoder (187 MB) fits into the 256 MB of WebAssembly. */
 export const XZ_MAX_PRESET = 7;
 
-/** liblzma's numbers, as its headers `lzma/base.h`, `lzma/container.h` and `lzma/check.h` have them. */
+/** Constants of liblzma, from its headers `lzma/base.h`, `lzma/container.h` and `lzma/check.h`. */
 const LZMA_OK = 0;
 const LZMA_STREAM_END = 1;
 const LZMA_MEM_ERROR = 5;
@@ -56,7 +56,7 @@ const LZMA_CONCATENATED = 0x08;
 const LZMA_IGNORE_CHECK = 0x10;
 const LZMA_CHECK_CRC64 = 4;
 
-/** `lzma_stream` on a 32-bit machine: its size, and where in it its fields are. */
+/** `lzma_stream` on a 32-bit machine: its size, and the offsets of its fields. */
 const STREAM_SIZE = 96;
 const NEXT_IN = 0;
 const AVAIL_IN = 4;
@@ -80,7 +80,7 @@ export function compileLzma(): Promise<WebAssembly.Module> {
   return compiled;
 }
 
-/** One instance of liblzma with a memory of its own, which is reused by what runs in it. */
+/** One instance of liblzma with its own memory, which its streams reuse. */
 export class Lzma {
   readonly #module: LzmaModule;
 
@@ -89,9 +89,9 @@ export class Lzma {
   }
 
   /**
-   * Makes an instance.
+   * Creates an instance.
    *
-   * @param module What {@linkcode compileLzma} gave, here or in another thread.
+   * @param module The result of {@linkcode compileLzma}, from this or another thread.
    * @returns The instance.
    */
   static async load(module: WebAssembly.Module): Promise<Lzma> {
@@ -107,20 +107,20 @@ export class Lzma {
   }
 
   /**
-   * Starts decoding an .xz file of any number of streams, blocks and padding.
+   * Creates a decoder for an .xz file with any number of streams, blocks and padding.
    *
-   * @param options A memory limit, and whether checks are compared.
-   * @returns The decoder; who asked for it disposes of it.
+   * @param options The memory limit, and whether to verify checks.
+   * @returns The decoder; the caller must dispose of it.
    */
   decoder(options: XzDecoderOptions = {}): XzDecoder {
     return new XzDecoder(this.#module, options);
   }
 
   /**
-   * Starts making an .xz file: one stream of one block, with CRC64.
+   * Creates an encoder for an .xz file: one stream of one block, with CRC64.
    *
    * @param options The preset.
-   * @returns The encoder; who asked for it disposes of it.
+   * @returns The encoder; the caller must dispose of it.
    */
   encoder(options: XzEncoderOptions = {}): XzEncoder {
     return new XzEncoder(this.#module, options);
@@ -137,7 +137,7 @@ class LzmaStream implements Disposable {
 
   constructor(module: LzmaModule, start: (pointer: number) => number) {
     this.#module = module;
-    // One allocation: whatever fails, there is one thing to free.
+    // A single allocation, so that there is only one thing to free after a failure.
     this.#pointer = module._malloc(STREAM_SIZE + INPUT_SIZE + OUTPUT_SIZE);
     if (this.#pointer === 0) throw outOfMemory();
     this.#input = this.#pointer + STREAM_SIZE;
@@ -150,7 +150,7 @@ class LzmaStream implements Disposable {
     }
   }
 
-  /** Hands bytes in and what comes of them to the sink; returns liblzma's last answer. */
+  /** Processes bytes, passes the output to the sink, and returns liblzma's last status. */
   run(bytes: Uint8Array, sink: ByteSink, action: number): number {
     for (let offset = 0;;) {
       const piece = bytes.subarray(offset, offset + INPUT_SIZE);
@@ -169,7 +169,7 @@ class LzmaStream implements Disposable {
       this.#set(AVAIL_OUT, OUTPUT_SIZE);
       const code = this.#module._lzma_code(this.#pointer, action);
       const count = OUTPUT_SIZE - this.#get(AVAIL_OUT);
-      // The memory may have grown, and then is another buffer.
+      // If the memory has grown, it is a new buffer.
       if (count > 0) sink(this.#module.HEAPU8.subarray(this.#output, this.#output + count));
       if (code !== LZMA_OK) return code;
       if (action === LZMA_RUN && count < OUTPUT_SIZE && this.#get(AVAIL_IN) === 0) return code;
@@ -192,7 +192,7 @@ class LzmaStream implements Disposable {
   }
 }
 
-/** Decodes one .xz file that is handed in piece by piece. */
+/** Decodes one .xz file piece by piece. */
 export class XzDecoder implements Disposable {
   readonly #stream: LzmaStream;
 
@@ -200,7 +200,7 @@ export class XzDecoder implements Disposable {
    * Used by {@linkcode Lzma.decoder}.
    *
    * @param module The instance.
-   * @param options A memory limit, and whether checks are compared.
+   * @param options The memory limit, and whether to verify checks.
    */
   constructor(module: LzmaModule, options: XzDecoderOptions) {
     const limit = BigInt(options.memoryLimit ?? XZ_MEMORY_LIMIT);
@@ -216,21 +216,21 @@ export class XzDecoder implements Disposable {
    * Decodes a piece.
    *
    * @param bytes The piece, of any size.
-   * @param sink Takes what comes of it.
+   * @param sink Receives the output.
    * @throws {BadArchive} If the bytes are not xz, or broken.
    */
   push(bytes: Uint8Array, sink: ByteSink): void {
     if (bytes.length === 0) return;
     const code = this.#stream.run(bytes, sink, LZMA_RUN);
-    // "Nothing to be done" is no error as long as more can come.
+    // A buffer error is normal as long as more input can come.
     if (code !== LZMA_OK && code !== LZMA_BUF_ERROR) throw defect(code);
   }
 
   /**
    * Signals the end.
    *
-   * @param sink Takes what was still to come.
-   * @throws {BadArchive} If the file ends too early, or with something that is not xz.
+   * @param sink Receives the remaining output.
+   * @throws {BadArchive} If the file is incomplete, or followed by something that is not xz.
    */
   finish(sink: ByteSink): void {
     const code = this.#stream.run(new Uint8Array(0), sink, LZMA_FINISH);
@@ -243,7 +243,7 @@ export class XzDecoder implements Disposable {
   }
 }
 
-/** Makes one .xz file of what is handed in piece by piece. */
+/** Encodes one .xz file piece by piece. */
 export class XzEncoder implements Disposable {
   readonly #stream: LzmaStream;
 
@@ -265,7 +265,7 @@ export class XzEncoder implements Disposable {
    * Compresses a piece.
    *
    * @param bytes The piece, of any size.
-   * @param sink Takes what comes of it: mostly nothing, then much.
+   * @param sink Receives the output: usually nothing, sometimes a lot.
    */
   push(bytes: Uint8Array, sink: ByteSink): void {
     if (bytes.length === 0) return;
@@ -276,7 +276,7 @@ export class XzEncoder implements Disposable {
   /**
    * Signals the end.
    *
-   * @param sink Takes the rest of the file.
+   * @param sink Receives the rest of the file.
    */
   finish(sink: ByteSink): void {
     const code = this.#stream.run(new Uint8Array(0), sink, LZMA_FINISH);

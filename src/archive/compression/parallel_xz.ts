@@ -1,13 +1,13 @@
 /**
- * Decoding the blocks of one .xz file in several workers at once.
+ * Decodes the blocks of one .xz file in several workers at once.
  *
- * The worker that unpacks (the consumer) needs the blocks in their order. It and its helpers take
- * the next block that nobody has taken, and decode it into a slot of shared memory; what the
- * consumer takes when its turn has come goes to the archive's reader directly. Nobody goes further
- * ahead than there are slots, so memory is bounded.
+ * The worker that unpacks (the consumer) needs the blocks in order. The consumer and its helpers
+ * each take the next free block and decode it into a slot of shared memory. If the consumer takes
+ * the block that it needs next, it decodes it directly to the archive's reader. The number of slots
+ * limits how far helpers get ahead, so memory is bounded.
  *
- * Waiting is synchronous, like all else in these workers, and always ends after a moment: Deno
- * can't end a thread that waits for ever.
+ * Waits are synchronous, like everything in these workers, and have short timeouts: Deno cannot end
+ * a thread that waits forever.
  *
  * @module
  */
@@ -16,15 +16,15 @@ import { BadArchive } from "../tar/bad_archive.ts";
 import type { ByteSink, Lzma } from "./liblzma.ts";
 import { blockFile, type XzBlock, type XzIndex } from "./xz_index.ts";
 
-/** A file whose blocks are decoded together; it can be posted to workers. */
+/** A file that several workers decode; it can be posted to workers. */
 export interface SharedBlocks {
-  /** Whether the file's hash is known to be right, so that the checks of blocks need no look. */
+  /** Whether the file's hash has been verified, so that the checks of blocks can be skipped. */
   readonly verified: boolean;
   /** The stream's header. */
   readonly header: Uint8Array;
   /** Its blocks. */
   readonly blocks: readonly XzBlock[];
-  /** Counters. */
+  /** Atomic counters. */
   readonly control: SharedArrayBuffer;
   /** Decoded blocks. */
   readonly slots: SharedArrayBuffer;
@@ -32,29 +32,34 @@ export interface SharedBlocks {
   readonly slotSize: number;
 }
 
-/** `xz -T` makes blocks of 24 MiB at its standard preset. */
+/** The block size of `xz -T` at its default preset is 24 MiB. */
 const MAX_SLOT = 32 * 1024 * 1024;
 
-/** With fewer blocks than this for each decoder, they end too far apart. */
+/** With fewer blocks per decoder than this, the decoders finish at too different times. */
 const BLOCKS_EACH = 2;
 
 const MAX_WAIT_MS = 100;
 
-/** Where the counters are: the next block to take, the one the consumer needs, and so on. */
+/**
+ * Indexes of the counters: the next block to take, the block that the consumer needs, and so on.
+ */
 const NEXT = 0;
 const NEEDED = 1;
 const STOPPED = 2;
 const EVENTS = 3;
-/** From here, for each slot: 1 + the number of the block in it, negative if it can't be decoded. */
+/**
+ * The first index of the slots: for each, 1 + the number of its block, negative if it cannot be
+ * decoded.
+ */
 const READY = 4;
 
 /**
  * Prepares the decoding.
  *
  * @param index The file's index.
- * @param decoders How many workers will decode, the consumer included.
- * @param verified Whether the file's hash is known to be right.
- * @returns What they share, or `undefined` if it would gain nothing or take too much memory.
+ * @param decoders The number of workers that decode, including the consumer.
+ * @param verified Whether the file's hash has been verified.
+ * @returns What they share; `undefined` if sharing would not help or take too much memory.
  */
 export function shareBlocks(
   { header, blocks }: XzIndex,
@@ -75,12 +80,12 @@ export function shareBlocks(
 }
 
 /**
- * Decodes the whole file, with whoever helps.
+ * Decodes the whole file, together with the helpers.
  *
  * @param file The open file.
  * @param shared What is shared with the helpers.
  * @param lzma liblzma.
- * @param sink Takes the bytes in their order.
+ * @param sink Receives the bytes in order.
  * @throws {BadArchive} If a block is broken.
  */
 export function decodeShared(
@@ -99,7 +104,7 @@ export function decodeShared(
           sink(board.slot(needed));
           break;
         }
-        // Once more, for the error that a helper can't hand over.
+        // Decode it again, for the error, which a helper cannot pass on.
         if (state === "failed") {
           decodeBlock(file, shared, needed, lzma, sink);
           break;
@@ -123,7 +128,7 @@ export function decodeShared(
  * Decodes blocks for the consumer, until there are no more.
  *
  * @param file The open file.
- * @param shared What the consumer has, too.
+ * @param shared What the consumer shares.
  * @param lzma liblzma.
  */
 export function helpDecode(file: Deno.FsFile, shared: SharedBlocks, lzma: Lzma): void {
@@ -152,7 +157,7 @@ function decodeToSlot(
     });
     board.publish(block, true);
   } catch {
-    // The consumer finds out why: it decodes the block once more.
+    // The consumer decodes the block again and reports the error.
     board.publish(block, false);
   }
 }
@@ -186,7 +191,7 @@ function decodeBlock(
   decoder.finish(bounded);
 }
 
-/** The counters that all see. */
+/** The shared counters. */
 class Board {
   readonly #control: Int32Array;
   readonly #shared: SharedBlocks;
@@ -208,7 +213,7 @@ class Board {
     }
   }
 
-  /** Whether nothing is left to take. */
+  /** Whether all blocks are taken. */
   finished(): boolean {
     return Atomics.load(this.#control, STOPPED) !== 0 ||
       Atomics.load(this.#control, NEXT) >= this.#shared.blocks.length;
@@ -240,7 +245,7 @@ class Board {
     this.#tell();
   }
 
-  /** How often something has changed; {@linkcode wait} ends when it has again. */
+  /** The number of changes so far; {@linkcode wait} ends at the next one. */
   events(): number {
     return Atomics.load(this.#control, EVENTS);
   }

@@ -1,27 +1,33 @@
 /**
- * How well an archive may be compressed. Who unpacks refuses one that becomes too many times its own
- * size, since such ones are made to fill disks; who packs makes none of those.
+ * The maximum compression ratio of archives. Unpacking rejects higher ratios, because such archives
+ * are made to fill disks; packing does not produce them.
  *
  * @module
  */
 
 import type { PackCompression } from "./format.ts";
 
-/** Bytes that an archive unpacks to for each of its own. Real ones have 3 to 20, bombs 1,000. */
+/**
+ * The maximum number of unpacked bytes per byte of the archive. Real archives have 3 to 20, bombs
+ * 1,000.
+ */
 export const MAX_RATIO = 500;
 
-/** An archive that unpacks to no more bytes may have any ratio: sparse data compresses very well. */
+/**
+ * Archives that unpack to no more bytes than this may have any ratio, because sparse data
+ * compresses very well.
+ */
 export const RATIO_FROM = 512 * 1024 ** 2;
 
 /**
- * What goes behind an archive of ours that is compressed better than readers take: bytes that each
- * program skips.
+ * Padding for an archive of ours with a higher ratio than readers accept: bytes that every program
+ * skips.
  *
- * @param compression How it is compressed.
+ * @param compression The compression.
  * @param packed Its size in bytes.
- * @param unpacked What it unpacks to.
- * @returns Nothing, for almost all archives; a frame that is skipped for zstd (RFC 8878, 3.1.2), or
- * Stream Padding for xz (The .xz File Format, 2.2).
+ * @param unpacked Its unpacked size.
+ * @returns Empty for almost all archives; a skippable frame for zstd (RFC 8878, 3.1.2), or Stream
+ * Padding for xz (The .xz File Format, 2.2).
  */
 export function ratioPadding(
   compression: Exclude<PackCompression, "gz">,

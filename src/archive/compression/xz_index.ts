@@ -1,6 +1,6 @@
 /**
- * The index at the end of an .xz file: where its blocks are, so that several workers can decode
- * them at once. (The .xz File Format 1.2.0, sections 2.1.1, 2.1.2 and 4.)
+ * The index at the end of an .xz file: the positions of its blocks, so that several workers can
+ * decode them at once. (The .xz File Format 1.2.0, sections 2.1.1, 2.1.2 and 4.)
  *
  * @module
  */
@@ -9,11 +9,11 @@ import zlib from "node:zlib";
 
 /** One block. */
 export interface XzBlock {
-  /** Where it begins in the file. */
+  /** Its offset in the file. */
   readonly offset: number;
-  /** Its size without its padding, as the index tells it. */
+  /** Its size without padding, from the index. */
   readonly unpadded: number;
-  /** How many bytes it decodes to. */
+  /** Its decoded size in bytes. */
   readonly size: number;
 }
 
@@ -25,13 +25,13 @@ export interface XzIndex {
   readonly blocks: readonly XzBlock[];
 }
 
-/** Reads bytes of a file; fewer than asked for only at its end. */
+/** Reads bytes of a file; fewer than requested only at its end. */
 export type ReadAt = (offset: number, length: number) => Uint8Array;
 
 const EDGE = 12;
 const MAGIC = [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00];
 
-/** An index of so many bytes has 100,000 blocks; a larger one is not worth the memory. */
+/** An index of this size has 100,000 blocks; a larger one is not worth the memory. */
 const MAX_INDEX = 1024 * 1024;
 
 /**
@@ -39,8 +39,8 @@ const MAX_INDEX = 1024 * 1024;
  *
  * @param readAt Reads the file.
  * @param size The file's size.
- * @returns The index; `undefined` for anything but one whole stream with a right index. Such a file
- * can only be read from its beginning, where what is wrong with it is found.
+ * @returns The index; `undefined` unless the file is one complete stream with a valid index. Other
+ * files must be read from the beginning, which also finds their errors.
  */
 export function readXzIndex(readAt: ReadAt, size: number): XzIndex | undefined {
   if (size < 2 * EDGE || size % 4 !== 0) return undefined;
@@ -48,7 +48,7 @@ export function readXzIndex(readAt: ReadAt, size: number): XzIndex | undefined {
   const footer = readAt(size - EDGE, EDGE).slice();
   if (header.length < EDGE || MAGIC.some((byte, i) => header[i] !== byte)) return undefined;
   if (footer[10] !== 0x59 || footer[11] !== 0x5a) return undefined;
-  // A header and a footer that name different checks are no stream.
+  // Header and footer must name the same check.
   if (footer[8] !== header[6] || footer[9] !== header[7]) return undefined;
   if (crc(footer.subarray(4, 10)) !== view(footer).getUint32(0, true)) return undefined;
   const indexSize = (view(footer).getUint32(4, true) + 1) * 4;
@@ -61,22 +61,22 @@ export function readXzIndex(readAt: ReadAt, size: number): XzIndex | undefined {
   return blocks !== undefined && end + indexSize + EDGE === size ? { header, blocks } : undefined;
 }
 
-/** Pieces that make a block an .xz file of its own. */
+/** Bytes that turn a block into an .xz file of its own. */
 export interface XzBlockFile {
-  /** What comes before the block's bytes. */
+  /** The bytes before the block. */
   readonly before: Uint8Array;
-  /** How many bytes the block has in the file, padding included. */
+  /** The size of the block in the file, including padding. */
   readonly length: number;
-  /** What comes after them. */
+  /** The bytes after the block. */
   readonly after: Uint8Array;
 }
 
 /**
- * Makes of one block a file of its own, whose check and sizes a decoder verifies as those of any.
+ * Turns one block into a file of its own, whose check and sizes a decoder verifies as usual.
  *
  * @param header The stream's header.
  * @param block The block.
- * @returns What has to stand around its bytes.
+ * @returns The bytes around the block.
  */
 export function blockFile(header: Uint8Array, block: XzBlock): XzBlockFile {
   const after = encodeIndex(header, [block]);
@@ -84,7 +84,7 @@ export function blockFile(header: Uint8Array, block: XzBlock): XzBlockFile {
 }
 
 /**
- * Encodes what ends a stream: the index of its blocks, and the footer.
+ * Encodes the end of a stream: the index of its blocks, and the footer.
  *
  * @param header The stream's header.
  * @param blocks Its blocks.
@@ -112,7 +112,7 @@ export function encodeIndex(
 }
 
 /**
- * Encodes a number as .xz files have it: 7 bits a byte, the lowest first.
+ * Encodes a number in the format of .xz files: 7 bits per byte, the lowest first.
  *
  * @param value The number.
  * @returns Its bytes.
@@ -132,7 +132,7 @@ function readBlocks(index: Uint8Array): XzBlock[] | undefined {
     for (let i = 0; i < 9 && at < index.length; i++) {
       const byte = index[at++];
       value += (byte & 0x7f) * 2 ** (7 * i);
-      // A last byte of zero adds nothing: the shortest form is the only one.
+      // A last byte of zero is redundant; only the shortest form is valid.
       if (byte < 0x80) return byte === 0 && i > 0 ? NaN : value;
     }
     return NaN;

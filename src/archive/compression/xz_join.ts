@@ -1,9 +1,10 @@
 /**
- * One .xz file made of several, each of one stream with one block: one stream with all the blocks,
- * as `xz -T` makes it. Every reader takes it; a row of streams some readers end after the first.
+ * Joins several .xz files, each with one stream of one block, into one stream with all blocks, like
+ * the output of `xz -T`. Every reader accepts it; some readers stop after the first of several
+ * streams.
  *
- * Each block's header gets its two sizes, which is what `xz` wants to decode blocks in parallel.
- * (The .xz File Format 1.2.0, sections 2 and 3.)
+ * The header of each block gets its two sizes, which `xz` needs to decode blocks in parallel. (The
+ * .xz File Format 1.2.0, sections 2 and 3.)
  *
  * @module
  */
@@ -11,14 +12,17 @@
 import zlib from "node:zlib";
 import { encodeIndex, encodeNumber, readXzIndex, type XzBlock } from "./xz_index.ts";
 
-/** The sizes of a stream's header, a CRC64, and the flags and properties of one LZMA2 filter. */
+/**
+ * The size of a stream header, the size of a CRC64, and the flags and properties of one LZMA2
+ * filter.
+ */
 const STREAM_HEADER = 12;
 const CHECK = 8;
 const LZMA2_FLAGS = 3;
-/** In a block's header: that the sizes of its data, compressed and not, stand there. */
+/** Flags in a block header: it contains the compressed and the uncompressed size. */
 const HAS_SIZES = 0xc0;
 
-/** Joins files, one after the other. */
+/** Joins files one after the other. */
 export class XzJoiner {
   readonly #blocks: Pick<XzBlock, "unpadded" | "size">[] = [];
   #header: Uint8Array | undefined;
@@ -27,7 +31,7 @@ export class XzJoiner {
    * Adds a file.
    *
    * @param file A stream of one block, with one LZMA2 filter and a CRC64.
-   * @returns The bytes that follow those of the file before.
+   * @returns The bytes that follow those of the previous file.
    */
   add(file: Uint8Array): Uint8Array[] {
     const readAt = (offset: number, length: number) => file.subarray(offset, offset + length);

@@ -1,9 +1,9 @@
 /**
- * Where the frames of a .zst file begin and end (RFC 8878, section 3).
+ * Finds the frames of a .zst file (RFC 8878, section 3).
  *
- * `node:zlib` ends without a word when a frame is truncated, and drops a second frame that comes in
- * the same piece as the end of the first. So the file is cut into its frames here, and each gets a
- * decoder of its own.
+ * `node:zlib` ends silently if a frame is truncated, and drops a second frame that comes in the
+ * same piece as the end of the first. So the file is split into frames here, and each gets its own
+ * decoder.
  *
  * @module
  */
@@ -12,20 +12,20 @@ import { BadArchive } from "../tar/bad_archive.ts";
 
 /** A part of a frame. */
 export interface FramePiece {
-  /** Bytes of the frame: a view of what was handed in. */
+  /** Bytes of the frame: a view of the input. */
   readonly bytes: Uint8Array;
-  /** Whether the frame ends with them. */
+  /** Whether they end the frame. */
   readonly last: boolean;
 }
 
-/** The memory that decoding may take: the window of `zstd --ultra -22`. */
+/** The maximum memory of decoding: the window of `zstd --ultra -22`. */
 export const MAX_MEMORY = 128 * 1024 * 1024;
 
-/** The largest window that any decoder has: that of `zstd --long=31`. */
+/** The largest window of any decoder: that of `zstd --long=31`. */
 const MAX_WINDOW = 2 ** 31;
 const MAX_BLOCK = 128 * 1024;
 
-/** What the next bytes are. */
+/** The kind of the next bytes. */
 type Expected =
   | "magic"
   | "header"
@@ -35,12 +35,12 @@ type Expected =
   | "checksum"
   | "skipped";
 
-/** Cuts one file. */
+/** Splits one file. */
 export class ZstdFrames {
   #expected: Expected = "magic";
-  /** Of what is expected, how much is missing. */
+  /** The number of bytes missing from what is expected. */
   #missing = 4;
-  /** The header that is being gathered. */
+  /** The part of the header received so far. */
   readonly #header = new Uint8Array(18);
   #length = 0;
   #lastBlock = false;
@@ -48,24 +48,24 @@ export class ZstdFrames {
   readonly #maxMemory: number;
 
   /**
-   * Creates a cutter.
+   * Creates a splitter.
    *
-   * @param maxMemory How many bytes of memory decoding may take.
+   * @param maxMemory The maximum memory of decoding, in bytes.
    */
   constructor(maxMemory: number = MAX_MEMORY) {
     this.#maxMemory = maxMemory;
   }
 
   /**
-   * Cuts a piece of the file.
+   * Splits a piece of the file.
    *
    * @param bytes The piece, of any size.
-   * @returns The parts of frames in it; a frame without content is left out.
+   * @returns The parts of frames in it, without frames that have no content.
    * @throws {BadArchive} If it is not zstd.
    */
   push(bytes: Uint8Array): FramePiece[] {
     const pieces: FramePiece[] = [];
-    // Where the bytes begin that belong to a frame and are in no piece yet; -1 between frames.
+    // Start of the bytes that belong to a frame and are in no piece yet; -1 between frames.
     let start = this.#inFrame() ? 0 : -1;
     for (let at = 0; at < bytes.length;) {
       const count = Math.min(this.#missing, bytes.length - at);
@@ -100,13 +100,13 @@ export class ZstdFrames {
     }
   }
 
-  /** Whether what comes next belongs to a frame with content, of which the magic number has come. */
+  /** Whether the next bytes belong to a frame with content whose magic number was read. */
   #inFrame(): boolean {
     return this.#expected === "header" || this.#expected === "block" ||
       this.#expected === "content" || this.#expected === "checksum";
   }
 
-  /** Reads what was gathered; returns whether the frame ends here. */
+  /** Reads the received header; returns whether the frame ends here. */
   #advance(): boolean {
     const header = this.#header;
     const view = new DataView(header.buffer);
@@ -161,7 +161,7 @@ export class ZstdFrames {
   }
 }
 
-/** How long a frame's header is, without the magic number, by its first byte. */
+/** The size of a frame header without the magic number, from its first byte. */
 function headerSize(descriptor: number): number {
   const single = (descriptor & 0x20) !== 0;
   const dictionary = [0, 1, 2, 4][descriptor & 3];
@@ -195,7 +195,7 @@ function windowSize(descriptor: number): number {
   return base + base / 8 * (descriptor & 7);
 }
 
-/** A frame of one segment has a window as large as its content. */
+/** In a frame with a single segment, the window is as large as the content. */
 function contentSize(view: DataView, flag: number, at: number): number {
   if (flag === 0) return view.getUint8(at);
   if (flag === 1) return view.getUint16(at, true) + 256;

@@ -1,9 +1,9 @@
 /**
- * Making archives, as streams of bytes.
+ * Creates archives, as streams of bytes.
  *
- * The tar archive is cut into pieces by the position of their bytes. Each becomes a zstd frame or a
- * block of an .xz file of its own, so all cores compress at once, and the same members make the
- * same bytes, however many workers there are and whichever is the fastest.
+ * The tar archive is split into pieces of equal size. Each becomes a zstd frame or a block of an
+ * .xz file, so that all cores compress at once. The same members give the same bytes, whatever the
+ * number and speed of workers.
  *
  * @module
  */
@@ -29,46 +29,48 @@ import { XzJoiner } from "../compression/xz_join.ts";
 
 /** Options of {@linkcode pack}. */
 export interface PackOptions {
-  /** How to compress. */
+  /** The compression. */
   readonly compression: PackCompression;
-  /** The level; the compression's own default if not given (zstd 3, xz 6, gzip 6). */
+  /** The level. Default: that of the compression (zstd 3, xz 6, gzip 6). */
   readonly level?: number;
-  /** The time that every member gets instead of its own. */
+  /** The time of every member, instead of its own. */
   readonly modified?: Date;
-  /** The latest time of a member: later ones become it, as `SOURCE_DATE_EPOCH` asks. */
+  /**
+   * The latest time of a member; later times are replaced by it, as `SOURCE_DATE_EPOCH` requires.
+   */
   readonly notAfter?: Date;
-  /** Told how many bytes more, before compression, are done. */
+  /** Called with the number of bytes packed since the last call, before compression. */
   readonly onPacked?: (bytes: number) => void;
-  /** Stops the packing. */
+  /** Aborts packing. */
   readonly signal?: AbortSignal;
 }
 
 const MIB = 1024 * 1024;
 
-/** Of so many bytes a zstd frame is made. */
+/** The uncompressed size of a zstd frame. */
 const FRAME = 8 * MIB;
 
-/** What is handed to gzip at once. */
+/** The number of bytes passed to gzip at once. */
 const GZIP_INPUT = MIB;
 
-/** Pieces of this size come from gzip; smaller ones take more time. */
+/** The size of gzip's output chunks; smaller ones take more time. */
 const GZIP_OUTPUT = 512 * 1024;
 
 const sharedPool = new PackPool();
 
 /**
- * Makes an archive, with a worker on each core for zstd and xz. Archives that are made at the same
- * time share the workers.
+ * Creates an archive, with a worker on each core for zstd and xz. Concurrent archives share the
+ * workers.
  *
- * The same members with the same content, modes and times make the same bytes: owners are left
- * out, and gzip's header carries no time.
+ * The same members with the same content, modes and times give the same bytes: owners are left out,
+ * and gzip's header has no time.
  *
- * @param members What goes in, in this order.
+ * @param members The members, in order.
  * @param options Compression, level, times, a signal.
- * @returns The archive's bytes. Leaving the loop early stops the work and closes all files.
- * @throws {RunOutputsError} While the bytes are asked for: `failed`, if a file changes its size
- * meanwhile; `invalid`, for a level that the compression does not have; `failed`, if this runtime
- * has no zstd; or what the disk says.
+ * @returns The archive's bytes. Leaving the loop early stops packing and closes all files.
+ * @throws {RunOutputsError} While iterating: `failed`, if a file changes its size; `invalid`, for a
+ * level that the compression does not have; `failed`, if this runtime has no zstd; or errors of the
+ * disk.
  */
 export function pack(
   members: Iterable<ArchiveMember>,
@@ -78,10 +80,10 @@ export function pack(
 }
 
 /**
- * Makes an archive with certain workers.
+ * Creates an archive with the given workers.
  *
  * @param pool The workers.
- * @param members What goes in, in this order.
+ * @param members The members, in order.
  * @param options Compression, level, times, a signal.
  * @returns The archive's bytes.
  */
@@ -129,9 +131,9 @@ async function* packPieces(
 }
 
 /**
- * How many bytes an archive has before it is compressed.
+ * The size of an archive before compression.
  *
- * @param members What goes in.
+ * @param members The members.
  * @param times Times that replace their own.
  * @returns The bytes.
  */
@@ -144,7 +146,7 @@ export function packedLength(
   return length;
 }
 
-/** Who is told how far it is, and who stops it. */
+/** Progress and abort. */
 type WatchOptions = Pick<PackOptions, "signal" | "onPacked">;
 
 function* tarRecords(
@@ -172,12 +174,14 @@ function checkZstd(): void {
   );
 }
 
-/** Three dictionaries, as `xz -T` has it; for small dictionaries no less than for the usual one. */
+/**
+ * Three dictionaries, as for `xz -T`; with small dictionaries no less than with the default one.
+ */
 function blockSize(level: number): number {
   return level <= 6 ? 24 * MIB : 48 * MIB;
 }
 
-/** How pieces are made. */
+/** How an archive is split. */
 interface Cut {
   readonly compression: PieceCompression;
   readonly level: number;
@@ -185,7 +189,7 @@ interface Cut {
   readonly size: number;
 }
 
-/** The compressed pieces of an archive, in their order. */
+/** The compressed pieces of an archive, in order. */
 async function* compressPieces(
   pool: PackPool,
   records: Iterable<TarRecord>,
@@ -206,7 +210,7 @@ async function* compressPieces(
         if (done) ended = true;
         else {
           const bytes = pool.run({ piece, compression, level, lzmaModule }, stop);
-          bytes.catch(() => {/* told when its turn comes */});
+          bytes.catch(() => {/* thrown when it is awaited */});
           underWay.push({ bytes, length: piece.length });
         }
       }
@@ -224,7 +228,7 @@ async function* compressPieces(
   }
 }
 
-/** One stream of gzip, made in this thread: browsers read no more than one. */
+/** One gzip stream, compressed in this thread, because browsers read only one. */
 async function* packGzip(
   records: Iterable<TarRecord>,
   level: number,
@@ -233,7 +237,7 @@ async function* packGzip(
   signal?.throwIfAborted();
   const source = Readable.from(tarBytes(records, onPacked), { objectMode: false });
   const gzip = zlib.createGzip({ level, chunkSize: GZIP_OUTPUT });
-  // Errors arrive in the loop; the callback only keeps them from being thrown twice.
+  // Errors are thrown in the loop; the callback only keeps them from being thrown twice.
   for await (const chunk of pipeline(source, gzip, () => {})) {
     signal?.throwIfAborted();
     yield chunk;
@@ -246,7 +250,7 @@ function* tarBytes(
   onPacked: WatchOptions["onPacked"],
 ): Generator<Uint8Array> {
   for (const piece of cutTar(records, GZIP_INPUT)) {
-    // gzip keeps what it is given until it gets to it, so each piece has a buffer of its own.
+    // gzip reads its input later, so each piece has its own buffer.
     yield* readPiece(piece, new Uint8Array(piece.length));
     onPacked?.(piece.length);
   }

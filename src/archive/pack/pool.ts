@@ -1,5 +1,5 @@
 /**
- * Workers that compress, shared by all archives that are made at the same time.
+ * Workers that compress, shared by all archives that are packed at the same time.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { type ErrorCode, RunOutputsError } from "../../errors/error.ts";
 import { compressPiece, freeBuffers, type PieceTask } from "../compression/compress_piece.ts";
 import { areWorkersNarrowed } from "../worker_permissions.ts";
 
-/** What a worker says: that it has started, and what came of each task. */
+/** Messages of a worker: that it has started, and the result of each task. */
 export type FromPackWorker =
   | { readonly type: "ready" }
   | { readonly type: "done"; readonly bytes: Uint8Array<ArrayBuffer> }
@@ -16,19 +16,19 @@ export type FromPackWorker =
 
 /** Options of {@linkcode PackPool}. */
 export interface PackPoolOptions {
-  /** How many workers there may be; with 0, this thread does it all. Default: one per core. */
+  /** The maximum number of workers; with 0, this thread compresses. Default: one per core. */
   readonly size?: number;
-  /** Starts a worker. Default: `pack_worker.ts`, with permission to read alone where possible. */
+  /** Starts a worker. Default: `pack_worker.ts`, with read permission only if possible. */
   readonly start?: () => Worker;
 }
 
-/** A smaller piece is compressed here sooner than a worker starts. */
+/** Smaller pieces are compressed in this thread, which is faster than to start a worker. */
 const SMALL = 256 * 1024;
 
-/** A worker that did not even start: this thread can do its work. */
+/** A worker failed to start, so this thread can do its work. */
 class NotStarted extends Error {}
 
-/** Workers, which live as long as somebody is a member, and the queue before them. */
+/** Workers, which live as long as the pool has members, and their queue. */
 export class PackPool {
   readonly #size: number;
   readonly #start: () => Worker;
@@ -41,9 +41,9 @@ export class PackPool {
   #here: Promise<unknown> = Promise.resolve();
 
   /**
-   * Creates a pool without workers; they are started when there is work.
+   * Creates a pool without workers; they are started on demand.
    *
-   * @param options How many, and how they are started.
+   * @param options The number of workers, and how to start them.
    */
   constructor(options: PackPoolOptions = {}) {
     this.#size = options.size ?? navigator.hardwareConcurrency;
@@ -52,9 +52,9 @@ export class PackPool {
   }
 
   /**
-   * Becomes a member. When the last one leaves, all workers end.
+   * Adds a member. When the last one leaves, all workers end.
    *
-   * @returns To be disposed of.
+   * @returns The membership; dispose of it to leave.
    */
   join(): Disposable {
     this.#members++;
@@ -69,8 +69,8 @@ export class PackPool {
   }
 
   /**
-   * How many pieces a member may have under way, those that nobody has taken yet included: so
-   * that all workers are busy, and memory stays bounded by their number.
+   * The maximum number of unfinished pieces of a member, including finished ones that are not read
+   * yet. It keeps all workers busy, and bounds memory.
    *
    * @returns At least 1.
    */
@@ -80,13 +80,13 @@ export class PackPool {
   }
 
   /**
-   * Compresses a piece as soon as a worker is free, or in this thread if there are none.
+   * Compresses a piece as soon as a worker is free, or in this thread if there are no workers.
    *
-   * @param task The piece, and how.
-   * @param signal Gives up; a worker that is at it is ended.
+   * @param task The piece and how to compress it.
+   * @param signal Aborts; ends the worker that compresses the piece.
    * @returns The compressed bytes.
-   * @throws {RunOutputsError} What the disk says; that a file has changed its size; or `failed`, if a
-   * worker breaks down.
+   * @throws {RunOutputsError} Errors of the disk; a file that changed its size; `failed`, if a
+   * worker crashes.
    */
   async run(task: PieceTask, signal: AbortSignal): Promise<Uint8Array> {
     signal.throwIfAborted();
@@ -111,18 +111,18 @@ export class PackPool {
     return await this.#runHere(task, signal);
   }
 
-  /** One at a time: another one would need as much memory, and be no faster. */
+  /** One at a time, because more would need more memory and not be faster. */
   #runHere(task: PieceTask, signal: AbortSignal): Promise<Uint8Array> {
     const pause = async () => {
       await new Promise((resolve) => setTimeout(resolve, 0));
       signal.throwIfAborted();
     };
     const result = this.#here.then(() => compressPiece(task, pause));
-    this.#here = result.catch(() => {/* told to whoever asked for it */});
+    this.#here = result.catch(() => {/* thrown to the caller */});
     return result;
   }
 
-  /** A worker, or `undefined` if there are none. */
+  /** A worker; `undefined` if there are none. */
   async #take(signal: AbortSignal): Promise<PackWorker | undefined> {
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       if (idle.usable) return idle;
@@ -132,7 +132,7 @@ export class PackPool {
       const { promise, resolve, reject } = Promise.withResolvers<PackWorker | undefined>();
       const giveUp = () => {
         const at = this.#waiting.indexOf(resolve);
-        // One without a place has just been given a worker, which it gives back at once.
+        // It was aborted after it got a worker, which it returns at once.
         if (at >= 0) this.#waiting.splice(at, 1);
         reject(signal.reason);
       };
@@ -158,7 +158,7 @@ export class PackPool {
     }
   }
 
-  /** Such as in a runtime that has no workers, or may not load their code. */
+  /** For example in a runtime that has no workers, or may not load their code. */
   #goWithout(): void {
     this.#withoutWorkers = true;
     for (const resolve of this.#waiting.splice(0)) resolve(undefined);
@@ -172,7 +172,7 @@ export class PackPool {
       else next(worker);
       return;
     }
-    // Who waits for the one that has ended gets a new one.
+    // A waiting task gets a new worker instead of the one that ended.
     if (this.#members > 0 && this.#waiting.length > 0) this.#waiting.shift()!(this.#startOne());
   }
 
@@ -192,7 +192,7 @@ class PackWorker {
     this.#worker = worker;
   }
 
-  /** Whether it can take another task. */
+  /** Whether it can accept another task. */
   get usable(): boolean {
     return !this.#broken;
   }

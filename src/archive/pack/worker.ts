@@ -1,6 +1,6 @@
 /**
- * The worker that compresses pieces of archives, one at a time. It reads the files itself, so only
- * what it has made of them goes to another thread.
+ * The worker that compresses pieces of archives, one at a time. It reads the files itself, so that
+ * only the result is passed between threads.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The metadata of an APT repository as text: `Packages`, which lists packages, and `Release`, which
- * lists the indexes with their hashes. Debian's wiki describes both under "DebianRepository/Format".
+ * The metadata of an APT repository: `Packages`, the list of packages, and `Release`, the list of
+ * the indexes with their hashes. Debian's wiki describes both under "DebianRepository/Format".
  *
  * @module
  */
@@ -18,15 +18,15 @@ export interface FileHashesOf {
 
 /** A package of a repository. */
 export interface AptEntry {
-  /** Its path relative to the repository, as in `Filename`. */
+  /** Its path relative to the repository, the field `Filename`. */
   readonly fileName: string;
-  /** Its SHA-256, if the entry tells it. */
+  /** Its SHA-256, if the entry has one. */
   readonly sha256?: string;
-  /** Its paragraph of `Packages`. */
+  /** Its paragraph in `Packages`. */
   readonly text: string;
 }
 
-/** What the repository tells of a file; a control file has no say in it. */
+/** Fields that the repository sets; those of a control file are ignored. */
 const OWN_FIELDS = new Set(["filename", "size", "md5sum", "sha1", "sha256", "sha512"]);
 
 /**
@@ -43,7 +43,7 @@ export function aptEntry(
   { size, md5, sha1, sha256 }: FileHashesOf,
 ): AptEntry {
   const fields = [...control].filter(([name]) => !OWN_FIELDS.has(name.toLowerCase()));
-  // `Package` comes first by convention, the long text last.
+  // `Package` is first by convention, and the long text last.
   const first = fields.filter(([name]) => name.toLowerCase() === "package");
   const last = fields.filter(([name]) => name.toLowerCase() === "description");
   const text = formatStanza([
@@ -88,11 +88,11 @@ export function formatPackages(entries: Iterable<AptEntry>): string {
 
 /** A `Release` file. */
 export interface AptRelease {
-  /** Its fields but for the lists of hashes, by name. */
+  /** Its fields except the lists of hashes, by name. */
   readonly fields: Stanza;
-  /** What its SHA256 list tells of each file, by path relative to it. */
+  /** The entry of each file in its SHA256 list, by relative path. */
   readonly files: ReadonlyMap<string, { readonly sha256: string; readonly size: number }>;
-  /** Its lines of each list, by the list's name and the file's path. */
+  /** The lines of each list, by the list's name and the file's path. */
   readonly lines: Readonly<Record<HashList, ReadonlyMap<string, string>>>;
 }
 
@@ -105,7 +105,7 @@ const LISTS: readonly HashList[] = ["MD5Sum", "SHA1", "SHA256"];
  * Reads a `Release` file.
  *
  * @param text Its text.
- * @returns What it tells.
+ * @returns The content.
  * @throws {BadArchive} If it is broken.
  */
 export function parseRelease(text: string): AptRelease {
@@ -130,22 +130,24 @@ export function parseRelease(text: string): AptRelease {
 
 /** What a `Release` file is made of. */
 export interface ReleaseOptions {
-  /** The one that is replaced: what it tells beside is kept. */
+  /** The previous file; its other content is kept. */
   readonly before?: AptRelease;
-  /** The fields of a new one, by name. */
+  /** The fields for a new file, by name. */
   readonly fields: Readonly<Record<string, string>>;
-  /** When it is made. It never goes back: `apt` ignores one that is older than what it has. */
+  /**
+   * Its date. It never decreases, because `apt` ignores a file that is older than the one it has.
+   */
   readonly date: Date;
-  /** Whether a file that the one before tells of is there still. */
+  /** Whether a file that the previous one lists still exists. */
   readonly isKept: (path: string) => boolean;
-  /** The indexes, by path relative to it. */
+  /** The indexes, by relative path. */
   readonly indexes: Readonly<Record<string, FileHashesOf>>;
 }
 
 /**
  * The text of a `Release` file.
  *
- * @param options What it tells.
+ * @param options The content.
  * @returns The text.
  */
 export function formatRelease(

@@ -1,6 +1,6 @@
 /**
- * Reads what a `.deb` says of itself: an `ar` archive with `debian-binary`, `control.tar` and
- * `data.tar`, as `deb(5)` describes it. The data is not read.
+ * Reads the control file of a `.deb`: an `ar` archive with `debian-binary`, `control.tar` and
+ * `data.tar`, described in `deb(5)`. The data is not read.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import { TarReader } from "../tar/reader.ts";
 import { type PackageBytes, readPart } from "./package_bytes.ts";
 import { parseStanzas, type Stanza } from "./stanza.ts";
 
-/** The control part has scripts and checksums of files; more than this is no package. */
+/** The maximum size of the control part, which has scripts and checksums of files. */
 const MAX_CONTROL_TAR = 64 * 1024 * 1024;
 
-/** What the control file itself may have. */
+/** The maximum size of the control file. */
 const MAX_CONTROL = 4 * 1024 * 1024;
 
 const MAGIC = "!<arch>\n";
@@ -34,8 +34,8 @@ interface ArMember {
  *
  * @param source The package.
  * @param signal Aborts reading.
- * @returns Its fields; `Package`, `Version` and `Architecture` are among them.
- * @throws {BadArchive} If it is no Debian package, or a broken or incomplete one.
+ * @returns Its fields, including `Package`, `Version` and `Architecture`.
+ * @throws {BadArchive} If it is not a Debian package, or broken or incomplete.
  */
 export async function readDeb(source: PackageBytes, signal?: AbortSignal): Promise<Stanza> {
   const { control, format } = await findControl(source, signal);
@@ -52,7 +52,7 @@ export async function readDeb(source: PackageBytes, signal?: AbortSignal): Promi
   return stanza;
 }
 
-/** Looks through the members; their content is not read. */
+/** Finds the control part; the content of other members is not read. */
 async function findControl(source: PackageBytes, signal?: AbortSignal) {
   const start = decodeAscii(
     await readPart(source, 0, Math.min(MAGIC.length, source.size), "its first line", signal),
@@ -67,7 +67,7 @@ async function findControl(source: PackageBytes, signal?: AbortSignal) {
   for (let at = MAGIC.length; at < source.size; count++) {
     const member = parseHeader(await readPart(source, at, HEADER, "a member's header", signal), at);
     const { name, size } = member;
-    // The last member may lack its padding.
+    // The last member may have no padding.
     if (member.start + size > source.size) {
       throw new BadArchive(`it is incomplete: it ends in the middle of ${name}`);
     }
@@ -84,7 +84,7 @@ async function findControl(source: PackageBytes, signal?: AbortSignal) {
         throw new BadArchive(`its format is ${quote(version.trim())}, expected 2.0`);
       }
     } else if (control === undefined) {
-      // What begins so is for other programs.
+      // Names with a leading underscore are for other programs.
       if (name.startsWith("_")) continue;
       const [, compression] = /^control\.tar(?:\.(gz|xz|zst))?$/.exec(name) ?? [undefined, ""];
       if (compression === "") {
@@ -103,7 +103,7 @@ async function findControl(source: PackageBytes, signal?: AbortSignal) {
   return { control, format };
 }
 
-/** A member's header: name, time, owner, group, mode, size, two bytes that end it. */
+/** The header of a member: name, time, owner, group, mode, size, and two bytes at the end. */
 function parseHeader(bytes: Uint8Array, at: number): ArMember {
   const text = decodeAscii(bytes);
   const size = text.slice(48, 58).trimEnd();
@@ -114,7 +114,7 @@ function parseHeader(bytes: Uint8Array, at: number): ArMember {
   return { name, start: at + HEADER, size: Number(size) };
 }
 
-/** The file `control` of a control part. */
+/** The file `control` in a control part. */
 function controlFile(tar: Uint8Array): string {
   const pieces: Uint8Array[] = [];
   let found = 0;

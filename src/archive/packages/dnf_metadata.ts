@@ -1,7 +1,7 @@
 /**
  * The metadata of a DNF repository as XML: `primary`, `filelists` and `other`, each with an element
- * for every package, and `repomd.xml`, which lists the three with their hashes. The elements are
- * those that `createrepo_c` makes.
+ * per package, and `repomd.xml`, the list of the three with their hashes. The elements match those
+ * of `createrepo_c`.
  *
  * @module
  */
@@ -17,11 +17,11 @@ export const DNF_LISTS = ["primary", "filelists", "other"] as const;
 /** One of the lists. */
 export type DnfList = typeof DNF_LISTS[number];
 
-/** A package of a repository: its element of each list. */
+/** A package of a repository: its element in each list. */
 export interface DnfEntry extends Readonly<Record<DnfList, string>> {
   /** Its path relative to the repository. */
   readonly href: string;
-  /** Its checksum, which the lists know it by. */
+  /** Its checksum, which identifies it in the lists. */
   readonly pkgid: string;
 }
 
@@ -32,13 +32,13 @@ const NAMESPACES: Readonly<Record<DnfList, string>> = {
   other: 'otherdata xmlns="http://linux.duke.edu/metadata/other"',
 };
 
-/** How many changes of a package `other` tells: as `createrepo_c`. */
+/** The maximum number of changes per package in `other`, as in `createrepo_c`. */
 const MAX_CHANGES = 10;
 
 /**
  * The entry of a package.
  *
- * @param rpm What the package says of itself.
+ * @param rpm The package's metadata.
  * @param href Its path relative to the repository.
  * @param file Its size in bytes, and its SHA-256.
  * @returns The entry.
@@ -54,7 +54,7 @@ export function dnfEntry(
     attributes({ pkgid: sha256, name: rpm.name, arch: rpm.arch })
   }>\n  ${evr}`;
   const files = rpm.files.map((file) => `\n  ${fileElement(file)}`);
-  // The oldest of them first.
+  // The oldest first.
   const changes = rpm.changes.slice(0, MAX_CHANGES).reverse().map(({ author, date, text }) =>
     `\n  <changelog${attributes({ author, date })}>${escape(text)}</changelog>`
   );
@@ -103,7 +103,7 @@ function primaryElement(
       element("description", rpm.description),
       element("packager", rpm.packager),
       element("url", rpm.url),
-      // The file's own time differs from machine to machine: the same package has one entry.
+      // The file's own time differs between machines; the same package must have the same entry.
       `<time${attributes({ file: buildTime, build: buildTime })}/>`,
       `<size${attributes({ package: size, installed: installedSize, archive: archiveSize })}/>`,
       `<location${attributes({ href })}/>`,
@@ -115,12 +115,12 @@ function primaryElement(
   ].join("\n");
 }
 
-/** What is asked for by its path must be found without `filelists`. */
+/** Files that DNF looks up by path must be found without `filelists`. */
 function isPrimary(path: string): boolean {
   return path.startsWith("/etc/") || path === "/usr/lib/sendmail" || path.includes("bin/");
 }
 
-/** Each once; of what a package requires, what it has itself and what rpm answers is left out. */
+/** Each once, without requirements that the package itself or rpm provides. */
 function chosenDependencies(
   { dependencies, files }: RpmPackage,
   kind: typeof RPM_DEPENDENCIES[number],
@@ -169,7 +169,7 @@ function attributes(values: Readonly<Record<string, string | number | undefined>
     .join("");
 }
 
-/** XML can't have most control characters, not even escaped. */
+/** XML does not allow most control characters, not even escaped. */
 // deno-lint-ignore no-control-regex -- these are meant
 const FORBIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Cs}/gu;
 
@@ -181,7 +181,7 @@ function escape(text: string): string {
 /**
  * The text of a list.
  *
- * @param list Which one.
+ * @param list The list.
  * @param entries The packages, in any order.
  * @returns The XML.
  */
@@ -202,7 +202,7 @@ export function formatList(list: DnfList, entries: readonly DnfEntry[]): string 
  *
  * @param texts Their XML.
  * @returns The packages.
- * @throws {BadArchive} If one is broken, or a package is not in all of them.
+ * @throws {BadArchive} If one is broken, or a package is missing from one.
  */
 export function parseLists(texts: Readonly<Record<DnfList, string>>): DnfEntry[] {
   for (const list of DNF_LISTS) checkRoot(list, texts[list]);
@@ -221,7 +221,7 @@ export function parseLists(texts: Readonly<Record<DnfList, string>>): DnfEntry[]
   });
 }
 
-/** Elements are taken over as they stand, so they have to mean the same in our document. */
+/** Elements are copied unchanged, so their meaning must be the same in our document. */
 function checkRoot(list: DnfList, text: string): void {
   const { name, attributes } = rootAttributes(text, list);
   const [expected, ...spaces] = NAMESPACES[list].split(" ");
@@ -232,17 +232,17 @@ function checkRoot(list: DnfList, text: string): void {
   if (!isSame) throw new BadArchive(`it is no ${list} metadata of a DNF repository`);
 }
 
-/** What `repomd.xml` tells of a file. */
+/** The entry of a file in `repomd.xml`. */
 export interface RepomdData {
-  /** What it is: `primary`, `updateinfo`. */
+  /** Its type, such as `primary` or `updateinfo`. */
   readonly type: string;
-  /** Where it is, relative to the repository. */
+  /** Its path relative to the repository. */
   readonly href: string;
-  /** Its checksum, and of which type that is. */
+  /** Its checksum. */
   readonly checksum: string;
   /** The type of the checksum, such as `sha256`. */
   readonly checksumType: string;
-  /** The element as it stands. */
+  /** The unchanged element. */
   readonly raw: string;
 }
 
@@ -250,7 +250,7 @@ export interface RepomdData {
  * Reads a `repomd.xml`.
  *
  * @param text The XML.
- * @returns What it tells of each file.
+ * @returns The entry of each file.
  * @throws {BadArchive} If it is broken.
  */
 export function parseRepomd(text: string): RepomdData[] {
@@ -276,7 +276,7 @@ export function parseRepomd(text: string): RepomdData[] {
 
 /** A compressed list in a repository. */
 export interface PackedList {
-  /** Where it is, relative to the repository. */
+  /** Its path relative to the repository. */
   readonly href: string;
   /** Its SHA-256 and size, compressed. */
   readonly sha256: string;
@@ -290,8 +290,8 @@ export interface PackedList {
  * The text of a `repomd.xml`.
  *
  * @param lists The three lists.
- * @param others What other files there are, as elements.
- * @param seconds When it is made, in seconds since 1970.
+ * @param others The elements of other files.
+ * @param seconds Its time, in seconds since 1970.
  * @returns The XML.
  */
 export function formatRepomd(

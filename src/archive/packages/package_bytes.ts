@@ -1,16 +1,16 @@
 /**
- * The bytes of a package, of which only the first few are read: packages have several GB.
+ * The bytes of a package, of which only the first few are read, because packages have several GB.
  *
  * @module
  */
 
 import { BadArchive } from "../tar/bad_archive.ts";
 
-/** A package whose bytes can be read from anywhere. */
+/** A package that can be read from any position. */
 export interface PackageBytes {
   /** Its size in bytes. */
   readonly size: number;
-  /** Opens a part of it; a chunk is valid only until the next one is asked for. */
+  /** Opens a range of it; a chunk is valid only until the next one is read. */
   open(
     range: { readonly start: number; readonly end: number },
     signal?: AbortSignal,
@@ -18,12 +18,12 @@ export interface PackageBytes {
 }
 
 /**
- * Reads a part of a package into memory.
+ * Reads a range of a package into memory.
  *
  * @param source The package.
- * @param start Where the part begins.
+ * @param start Start of the range.
  * @param length Its size in bytes.
- * @param what What it is, for messages: `the RPM header`.
+ * @param what Its name in messages, such as `the RPM header`.
  * @param signal Aborts reading.
  * @returns The bytes.
  * @throws {BadArchive} If the package ends before.

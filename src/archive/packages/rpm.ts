@@ -1,6 +1,6 @@
 /**
- * Reads what an `.rpm` says of itself: the lead, the signature header and the header. The payload
- * is not read.
+ * Reads the metadata of an `.rpm`: the lead, the signature header and the header. The payload is
+ * not read.
  *
  * @module
  */
@@ -15,11 +15,11 @@ import { RpmHeader } from "./rpm_header.ts";
 export interface RpmDependency {
   /** Its name. */
   readonly name: string;
-  /** How its version is compared: `EQ`, `LT`, `GT`, `LE`, `GE`. */
+  /** The comparison of its version: `EQ`, `LT`, `GT`, `LE`, `GE`. */
   readonly flags?: string;
-  /** `[EPOCH:]VERSION[-RELEASE]`, where `flags` are there. */
+  /** `[EPOCH:]VERSION[-RELEASE]`, if there are `flags`. */
   readonly version: string;
-  /** Whether it has to be there before the package's scripts run. */
+  /** Whether the package's scripts need it. */
   readonly pre: boolean;
 }
 
@@ -39,21 +39,21 @@ export const RPM_DEPENDENCIES = [
 export interface RpmFile {
   /** Its absolute path. */
   readonly path: string;
-  /** What it is; a ghost is not in the package, but belongs to it. */
+  /** Its type; a ghost is not in the package, but belongs to it. */
   readonly type: "file" | "dir" | "ghost";
 }
 
-/** A change that a package tells of. */
+/** A change in a package's changelog. */
 export interface RpmChange {
-  /** Who made it. */
+  /** The author. */
   readonly author: string;
-  /** When, in seconds since 1970. */
+  /** Its time, in seconds since 1970. */
   readonly date: number;
-  /** What it was. */
+  /** Its description. */
   readonly text: string;
 }
 
-/** What a package says of itself. */
+/** The metadata of a package. */
 export interface RpmPackage {
   readonly name: string;
   readonly epoch: number;
@@ -69,25 +69,25 @@ export interface RpmPackage {
   readonly group: string;
   readonly buildHost: string;
   readonly sourceRpm: string;
-  /** When it was built, in seconds since 1970. */
+  /** Its build time, in seconds since 1970. */
   readonly buildTime: number;
   /** The size of the files that it installs, in bytes. */
   readonly installedSize: number;
-  /** The size of its payload when it is decompressed, in bytes. */
+  /** The size of its decompressed payload, in bytes. */
   readonly archiveSize: number;
-  /** Where its header is: the first byte, and the one after the last. */
+  /** The range of its header: the first byte, and the one after the last. */
   readonly headerRange: { readonly start: number; readonly end: number };
   readonly dependencies: Readonly<
     Record<typeof RPM_DEPENDENCIES[number], readonly RpmDependency[]>
   >;
   readonly files: readonly RpmFile[];
-  /** The changes, as the package has them: the newest first. */
+  /** The changes in the package's order: the newest first. */
   readonly changes: readonly RpmChange[];
 }
 
 const LEAD = 96;
 
-/** Numbers of tags: `rpmtag.h` of rpm. */
+/** Tag numbers: `rpmtag.h` of rpm. */
 const TAG = {
   name: 1000,
   version: 1001,
@@ -154,13 +154,13 @@ const DIRECTORY = 0o040000;
  *
  * @param source The package.
  * @param signal Aborts reading.
- * @returns What it says of itself.
- * @throws {BadArchive} If it is no RPM package, or a broken or incomplete one, or one of sources.
+ * @returns Its metadata.
+ * @throws {BadArchive} If it is not an RPM package, or broken or incomplete, or a source package.
  */
 export async function readRpm(source: PackageBytes, signal?: AbortSignal): Promise<RpmPackage> {
   await checkLead(source, signal);
   const signature = await RpmHeader.read(source, LEAD, "the signature header", signal);
-  // It is padded to whole units of 8 bytes.
+  // It is padded to a multiple of 8 bytes.
   const start = LEAD + Math.ceil(signature.bytes.length / 8) * 8;
   const header = await RpmHeader.read(source, start, "the RPM header", signal);
   checkSignature(source, signature, header, start);
@@ -208,7 +208,7 @@ async function checkLead(source: PackageBytes, signal?: AbortSignal): Promise<vo
   if (view.getUint16(6) !== 0) throw new BadArchive("it is a source package");
 }
 
-/** What the signature header tells of size and hash has to be so. */
+/** Verifies size and hash of the signature header. */
 function checkSignature(
   { size }: PackageBytes,
   signature: RpmHeader,

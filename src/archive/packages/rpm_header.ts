@@ -1,6 +1,6 @@
 /**
- * The binary header of an RPM package: an index of tags and a store of their values, as the
- * format's documentation "RPM V4 Package format" describes it.
+ * The binary header of an RPM package: an index of tags and a store of their values, described in
+ * rpm's documentation "RPM V4 Package format".
  *
  * @module
  */
@@ -8,19 +8,22 @@
 import { BadArchive } from "../tar/bad_archive.ts";
 import { type PackageBytes, readPart } from "./package_bytes.ts";
 
-/** Of a header: its magic, its version, what is reserved, two counts. */
+/** The start of a header: magic, version, reserved bytes, two counts. */
 const INTRO = 16;
 
 /** An entry of the index: tag, type, offset, count. */
 const ENTRY = 16;
 
-/** What rpm itself accepts is 64 Ki tags and 256 MB; real packages have a few MB. */
+/**
+ * The maximum number of tags. rpm itself accepts 64 Ki tags and 256 MB; real packages have a few
+ * MB.
+ */
 const MAX_TAGS = 65_536;
 const MAX_STORE = 128 * 1024 * 1024;
 
 const TYPES = { int8: 2, int16: 3, int32: 4, int64: 5, string: 6, binary: 7, strings: 8, i18n: 9 };
 
-/** How many bytes a number of a type has. */
+/** The number of bytes of a number, by type. */
 const WIDTHS: Readonly<Record<number, number>> = {
   [TYPES.int8]: 1,
   [TYPES.int16]: 2,
@@ -34,12 +37,12 @@ interface Entry {
   readonly count: number;
 }
 
-/** A header that was read. */
+/** A parsed header. */
 export class RpmHeader {
   readonly #what: string;
   readonly #entries: ReadonlyMap<number, Entry>;
   readonly #store: Uint8Array;
-  /** The bytes of it, magic included. */
+  /** Its size in bytes, including the magic. */
   readonly bytes: Uint8Array;
 
   private constructor(what: string, bytes: Uint8Array, tags: number) {
@@ -64,11 +67,11 @@ export class RpmHeader {
    * Reads a header.
    *
    * @param source The package.
-   * @param start Where the header begins.
-   * @param what What it is, for messages: `the RPM header`.
+   * @param start Start of the header.
+   * @param what Its name in messages, such as `the RPM header`.
    * @param signal Aborts reading.
    * @returns The header.
-   * @throws {BadArchive} If there is none, or the package ends before.
+   * @throws {BadArchive} If there is no header, or the package ends before its end.
    */
   static async read(
     source: PackageBytes,
@@ -89,11 +92,12 @@ export class RpmHeader {
   }
 
   /**
-   * The texts of a tag.
+   * The strings of a tag.
    *
    * @param tag The tag's number.
-   * @returns The texts; none, if it has no such tag. Of a translated one, the untranslated.
-   * @throws {BadArchive} If they lead out of the header.
+   * @returns The strings; empty, if the tag is missing. For a translated tag, the untranslated
+   * string.
+   * @throws {BadArchive} If they are outside of the header.
    */
   strings(tag: number): string[] {
     const entry = this.#entries.get(tag);
@@ -113,10 +117,10 @@ export class RpmHeader {
   }
 
   /**
-   * The first text of a tag.
+   * The first string of a tag.
    *
    * @param tag The tag's number.
-   * @returns The text; nothing, if it has no such tag.
+   * @returns The string; `undefined`, if the tag is missing.
    */
   string(tag: number): string | undefined {
     return this.strings(tag)[0];
@@ -126,8 +130,8 @@ export class RpmHeader {
    * The numbers of a tag.
    *
    * @param tag The tag's number.
-   * @returns The numbers; none, if it has no such tag.
-   * @throws {BadArchive} If they lead out of the header.
+   * @returns The numbers; empty, if the tag is missing.
+   * @throws {BadArchive} If they are outside of the header.
    */
   numbers(tag: number): number[] {
     const entry = this.#entries.get(tag);
@@ -150,8 +154,8 @@ export class RpmHeader {
   /**
    * The first number of a tag.
    *
-   * @param tags The tag's number; of several, the first one that is there counts.
-   * @returns The number; nothing, if there is none.
+   * @param tags The tag's number; if several, the first one that exists.
+   * @returns The number; `undefined`, if the tag is missing.
    */
   number(...tags: readonly number[]): number | undefined {
     for (const tag of tags) {
@@ -170,7 +174,7 @@ function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Old packages have texts in Latin-1. */
+/** Old packages have strings in Latin-1. */
 function decode(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);

@@ -1,6 +1,6 @@
 /**
- * The text format of Debian's control files: fields of one paragraph, a continuation line begins
- * with a blank.
+ * The text format of Debian's control files: paragraphs of fields; a continuation line begins with
+ * a blank.
  *
  * @module
  */
@@ -8,16 +8,16 @@
 import { quote } from "../../errors/error.ts";
 import { BadArchive } from "../tar/bad_archive.ts";
 
-/** The fields of a paragraph, by their names as they stand; a value can have several lines. */
+/** The fields of a paragraph, by unchanged name; a value can have several lines. */
 export type Stanza = ReadonlyMap<string, string>;
 
 /**
- * Reads a text of one or several paragraphs.
+ * Parses a text of one or several paragraphs.
  *
  * @param text The text.
- * @param what What it is, for messages: `its control file`.
- * @returns The paragraphs in their order.
- * @throws {BadArchive} If a line is neither a field nor a continuation, or a field stands twice.
+ * @param what Its name in messages, such as `its control file`.
+ * @returns The paragraphs in order.
+ * @throws {BadArchive} If a line is neither a field nor a continuation, or a field is repeated.
  */
 export function parseStanzas(text: string, what: string): Stanza[] {
   const stanzas: Stanza[] = [];
@@ -54,7 +54,7 @@ export function parseStanzas(text: string, what: string): Stanza[] {
  * The text of a paragraph.
  *
  * @param stanza The fields.
- * @returns Lines, the last one ends too.
+ * @returns Lines with line breaks, also after the last.
  */
 export function formatStanza(stanza: Iterable<readonly [string, string]>): string {
   let text = "";

@@ -1,6 +1,5 @@
 /**
- * The elements of an XML document as they stand in it, so that they can be taken over into another
- * one.
+ * Reads the elements of an XML document as unchanged text, to copy them into another document.
  *
  * @module
  */
@@ -14,7 +13,7 @@ export interface XmlElement {
   readonly name: string;
   /** Its attributes. */
   readonly attributes: Readonly<Record<string, string>>;
-  /** Its text, tags included. */
+  /** Its text, including tags. */
   readonly raw: string;
 }
 
@@ -22,7 +21,7 @@ export interface XmlElement {
  * The elements directly below the root.
  *
  * @param text The document.
- * @param what What it is, for messages.
+ * @param what Its name, for messages.
  * @returns The elements.
  * @throws {BadArchive} If it is not well-formed.
  */
@@ -33,7 +32,7 @@ export function topElements(text: string, what: string): XmlElement[] {
   let top: { readonly name: string; readonly attributes: Record<string, string> } | undefined;
   const parser = parserOf(what);
   parser.on("opentagstart", ({ name }) => {
-    // The parser stands behind the character that ends the name.
+    // The parser is after the character that ends the name.
     if (depth === 1) start = text.lastIndexOf(`<${name}`, parser.position - 1);
   });
   parser.on("opentag", ({ name, attributes }) => {
@@ -49,10 +48,10 @@ export function topElements(text: string, what: string): XmlElement[] {
 }
 
 /**
- * The root of a document.
+ * The root element of a document.
  *
  * @param text The document.
- * @param what What it is, for messages.
+ * @param what Its name, for messages.
  * @returns Its name and attributes.
  * @throws {BadArchive} If it is not well-formed.
  */
@@ -72,7 +71,7 @@ interface Child {
 }
 
 /**
- * The children of an element, by name; of several with one name the first.
+ * The children of an element, by name; the first of equal names.
  *
  * @param raw The element's text.
  * @returns The children.
@@ -99,7 +98,7 @@ export function childTexts(raw: string): Readonly<Record<string, Child | undefin
   return children;
 }
 
-/** Names are not resolved: elements are taken over with their prefixes. */
+/** Namespaces are not resolved: elements are copied with their prefixes. */
 function parserOf(what: string) {
   const parser = new SaxesParser({ xmlns: false });
   parser.on("error", ({ message }) => {

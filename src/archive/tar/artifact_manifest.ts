@@ -1,6 +1,6 @@
 /**
- * `artifact_manifest.txt`: the directories that an artifact consists of, and what they cover. One
- * rule for those who pack and those who unpack. Pure.
+ * `artifact_manifest.txt`: the directories of an artifact, and which members belong to them. The
+ * same rule for packing and unpacking. Pure.
  *
  * @module
  */
@@ -9,26 +9,26 @@ import { quote } from "../../errors/error.ts";
 import { BadArchive } from "./bad_archive.ts";
 import { type MapMember, memberSegments, type Segments } from "./member_path.ts";
 
-/** The name of the file that comes first in an artifact archive and lists its directories. */
+/** The name of the file that is first in an artifact archive and lists its directories. */
 export const ARTIFACT_MANIFEST = "artifact_manifest.txt";
 
-/** The largest manifest, in bytes: anything longer is not a list of directories. */
+/** The maximum size of a manifest, in bytes. */
 export const MAX_MANIFEST = 1024 * 1024;
 
 /** One line of a manifest. */
 export interface Relpath {
   /** The line without surrounding blanks. Names of members begin with it and a slash. */
   readonly text: string;
-  /** The path, taken apart. */
+  /** The segments of the path. */
   readonly segments: Segments;
 }
 
 /**
- * Reads a manifest: one relative path a line.
+ * Parses a manifest: one relative path per line.
  *
  * @param bytes Its content.
- * @returns The paths in their order; blank lines are ignored.
- * @throws {BadArchive} If it is too long or not UTF-8, or a path is not below the artifact.
+ * @returns The paths in order, without blank lines.
+ * @throws {BadArchive} If it is too long or not UTF-8, or a path leads out of the artifact.
  */
 export function parseManifest(bytes: Uint8Array): Relpath[] {
   checkManifestSize(bytes.length);
@@ -54,7 +54,7 @@ export function parseManifest(bytes: Uint8Array): Relpath[] {
 }
 
 /**
- * Refuses a manifest that is too long, before it is read.
+ * Rejects a manifest that is too long, before it is read.
  *
  * @param size Its size in bytes.
  * @throws {BadArchive} If it is too long.
@@ -66,11 +66,11 @@ export function checkManifestSize(size: number): void {
 }
 
 /**
- * The listed path that a member is below: the first one whose directory it is in.
+ * The listed path above a member: the first one that contains it.
  *
  * @param relpaths The manifest's paths.
- * @param segments The member's place. A listed directory itself is not below itself.
- * @returns The path, or `undefined` if no listed path covers the member.
+ * @param segments The member's path. A listed directory is not below itself.
+ * @returns The path; `undefined` if no listed path contains the member.
  */
 export function relpathOf(
   relpaths: readonly Relpath[],
@@ -82,23 +82,23 @@ export function relpathOf(
 }
 
 /**
- * Whether a directory is a listed one, or above a listed one.
+ * Whether a directory is listed, or contains a listed one.
  *
  * @param relpaths The manifest's paths.
- * @param segments The directory's place.
- * @returns `true`, if something below it can be below a listed path.
+ * @param segments The directory's path.
+ * @returns `true`, if something in it can be below a listed path.
  */
 export function leadsToRelpath(relpaths: readonly Relpath[], segments: Segments): boolean {
   return relpaths.some((relpath) => startsWith(relpath.segments, segments));
 }
 
 /**
- * How the members of an archive are mapped by its manifest.
+ * Maps the members of an archive by its manifest.
  *
  * @param relpaths The manifest's paths.
- * @param strip Whether the first one that is a prefix is taken off.
- * @returns The mapping: `"ancestor"` for a listed path itself and for what is above one, so it is
- * not part of the content; `undefined` for what is under no listed path.
+ * @param strip Whether to remove the listed path from the beginning of a member's path.
+ * @returns The mapping: `"ancestor"` for a listed path and for directories above one, which are not
+ * part of the content; `undefined` for members below no listed path.
  */
 export function mapByManifest(relpaths: readonly Relpath[], strip: boolean): MapMember {
   return (segments) => {

@@ -1,18 +1,18 @@
 /**
- * What is wrong with an archive, told without its name: those who read bytes do not know it.
+ * The error of an invalid archive, without its name, which code that reads bytes does not know.
  *
  * @module
  */
 
-/** Bytes that are no archive, a broken one, or one that may not be unpacked. */
+/** Bytes that are not an archive, a broken archive, or one that must not be unpacked. */
 export class BadArchive extends Error {
-  /** The member of the archive at which it was noticed, if it was one. */
+  /** The member with the error, if it is in one. */
   readonly member?: string;
 
   /**
    * Creates an error.
    *
-   * @param reason What is wrong, as a part of a sentence: "the archive ends in the middle of a header".
+   * @param reason What is wrong, as a clause: "the archive ends in the middle of a header".
    * @param member The name of the member.
    */
   constructor(reason: string, member?: string) {

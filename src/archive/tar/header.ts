@@ -1,8 +1,8 @@
 /**
- * The 512 bytes before each member of a tar archive, and the records of pax: from bytes to values.
+ * Parses tar headers, the 512 bytes before each member, and pax records.
  *
- * POSIX.1-2024 (`pax`, "ustar Interchange Format" and "pax Interchange Format") and the manual of
- * GNU tar ("Basic Tar Format") say what stands where.
+ * Sources: POSIX.1-2024 (`pax`, "ustar Interchange Format" and "pax Interchange Format") and the
+ * manual of GNU tar ("Basic Tar Format").
  *
  * @module
  */
@@ -10,33 +10,33 @@
 import { quote } from "../../errors/error.ts";
 import { BadArchive } from "./bad_archive.ts";
 
-/** Everything in a tar archive comes in blocks of this size. */
+/** The block size of tar archives. */
 export const BLOCK = 512;
 
-/** One header, as it stands. */
+/** One header, unchecked. */
 export interface TarHeader {
-  /** The name, with ustar's prefix. */
+  /** The name, including ustar's prefix. */
   readonly name: string;
-  /** The type: one character; that of an old archive's file is `"0"`. */
+  /** The type: one character; `"0"` for a file of an old archive. */
   readonly type: string;
-  /** How many bytes follow. */
+  /** The number of bytes that follow. */
   readonly size: number;
   /** The mode: permissions and the three bits above them. */
   readonly mode: number;
-  /** When it was changed, in seconds since 1970. */
+  /** Its modification time, in seconds since 1970. */
   readonly modified: number;
-  /** Where a link points. */
+  /** The target of a link. */
   readonly target: string;
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * Reads a header.
+ * Parses a header.
  *
  * @param block Its 512 bytes.
- * @returns The header, or `undefined` for a block of zeros, two of which end the archive.
- * @throws {BadArchive} If the checksum is not right, or a field can't be read.
+ * @returns The header; `undefined` for a block of zeros, two of which end the archive.
+ * @throws {BadArchive} If the checksum is wrong, or a field is invalid.
  */
 export function readHeader(block: Uint8Array): TarHeader | undefined {
   if (block[0] === 0 && isZero(block)) return undefined;
@@ -61,7 +61,7 @@ export function readHeader(block: Uint8Array): TarHeader | undefined {
 }
 
 /**
- * Whether a block has nothing but zeros.
+ * Whether a block contains only zeros.
  *
  * @param bytes Any bytes.
  * @returns `true` if all are zero.
@@ -72,11 +72,11 @@ export function isZero(bytes: Uint8Array): boolean {
 }
 
 /**
- * Reads the records of a pax header: `LENGTH KEY=VALUE\n`, one after the other.
+ * Parses the records of a pax header: `LENGTH KEY=VALUE\n`, one after the other.
  *
  * @param bytes The content of a member of type `x` or `g`.
- * @returns The values by their keys; the last one of a key counts, and an empty one takes it back.
- * @throws {BadArchive} If a record is not of that form.
+ * @returns The values by key; the last value of a key wins, and an empty value deletes the key.
+ * @throws {BadArchive} If a record has another form.
  */
 export function readPax(bytes: Uint8Array): Map<string, string> {
   const records = new Map<string, string>();
@@ -95,10 +95,10 @@ export function readPax(bytes: Uint8Array): Map<string, string> {
       throw new BadArchive("a pax header record has no key");
     }
     const key = decodeText(bytes.subarray(space + 1, equals), "a pax header key");
-    // Other programs' own keys may have any bytes, and mean nothing here.
+    // Keys of other programs may contain any bytes, and are ignored.
     if (KNOWN_KEYS.has(key) || key.startsWith("GNU.sparse.") || key.startsWith("SCHILY.real")) {
       const value = decodeText(bytes.subarray(equals + 1, end - 1), `the pax header's ${key}`);
-      // The oldest form of a sparse map is told number by number.
+      // The oldest form of a sparse map has one record per number.
       const numbers = key === "GNU.sparse.offset" || key === "GNU.sparse.numbytes";
       const before = numbers ? records.get("GNU.sparse.map") : undefined;
       records.set(numbers ? "GNU.sparse.map" : key, before ? `${before},${value}` : value);
@@ -108,16 +108,16 @@ export function readPax(bytes: Uint8Array): Map<string, string> {
   return records;
 }
 
-/** The keys of pax that say something about names and content. */
+/** The pax keys for names and content. */
 const KNOWN_KEYS: ReadonlySet<string> = new Set(["path", "linkpath", "size", "mtime"]);
 
 /**
- * Reads a number of a pax record.
+ * Parses a number in a pax record.
  *
- * @param key Whose value it is.
- * @param value Digits, for `mtime` also a sign and a fraction.
+ * @param key Its key.
+ * @param value Digits; for `mtime` also a sign and a fraction.
  * @returns The number.
- * @throws {BadArchive} If it is none.
+ * @throws {BadArchive} If it is not a number.
  */
 export function readPaxNumber(key: "size" | "mtime", value: string): number {
   const form = key === "size" ? /^\d{1,16}$/ : /^-?\d{1,15}(?:\.\d*)?$/;
@@ -132,9 +132,9 @@ export function readPaxNumber(key: "size" | "mtime", value: string): number {
  * Decodes a name.
  *
  * @param bytes UTF-8.
- * @param what Whose name, for the message.
+ * @param what What it is the name of, for the message.
  * @returns The text.
- * @throws {BadArchive} If it is not UTF-8, or has a NUL.
+ * @throws {BadArchive} If it is not UTF-8, or contains a NUL.
  */
 export function decodeText(bytes: Uint8Array, what: string): string {
   let text: string;
@@ -155,7 +155,7 @@ function readText(block: Uint8Array, offset: number, length: number): string {
     : decodeText(end < 0 ? field : field.subarray(0, end), "a name in a header");
 }
 
-/** The format that a header's magic tells; whatever else stands there is none that we know. */
+/** The format from a header's magic; an unknown magic means an unknown format. */
 function readFormat(block: Uint8Array): "ustar" | "gnu" | "v7" {
   const magic = String.fromCharCode(...block.subarray(257, 265));
   if (magic === "ustar\x0000") return "ustar";
@@ -164,7 +164,7 @@ function readFormat(block: Uint8Array): "ustar" | "gnu" | "v7" {
   throw new BadArchive(`a header has the unknown format ${quote(magic)}`);
 }
 
-/** The sum over all bytes, its own field counted as spaces. Some old programs add signed bytes. */
+/** The sum of all bytes, with its own field as spaces. Some old programs add signed bytes. */
 function checkSum(block: Uint8Array): void {
   let unsigned = 8 * 0x20;
   let signed = unsigned;
@@ -173,21 +173,21 @@ function checkSum(block: Uint8Array): void {
     unsigned += block[i];
     signed += block[i] << 24 >> 24;
   }
-  const told = readNumber(block, 148, 8, "checksum");
-  if (told !== unsigned && told !== signed) {
+  const expected = readNumber(block, 148, 8, "checksum");
+  if (expected !== unsigned && expected !== signed) {
     throw new BadArchive("a header has an invalid checksum");
   }
 }
 
 /**
- * Reads a number in octal digits or, with the highest bit set, in base 256.
+ * Parses a number in octal digits or, if the highest bit is set, in base 256.
  *
  * @param block The block.
- * @param offset Where it begins.
+ * @param offset Start of the field.
  * @param length Its size in bytes.
- * @param what What it is, for the message.
+ * @param what Its name, for the message.
  * @returns The number.
- * @throws {BadArchive} If it is none.
+ * @throws {BadArchive} If it is not a number.
  */
 export function readNumber(
   block: Uint8Array,

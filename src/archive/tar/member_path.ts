@@ -1,5 +1,5 @@
 /**
- * From the name of a member, or the text of a link, to segments that can be trusted. Pure.
+ * Turns names of members and targets of links into safe path segments. Pure.
  *
  * @module
  */
@@ -9,38 +9,36 @@ import { encodeWindowsName } from "../../layout/local_name.ts";
 import { isReservedName } from "../../layout/reserved_names.ts";
 import { BadArchive } from "./bad_archive.ts";
 
-/** Whose rules names have to follow on disk. */
+/** The system whose rules apply to names on disk. */
 export type PathStyle = "posix" | "windows";
 
-/** A place below the root of what is unpacked: the names on the way to it, none for the root. */
+/** A path below the root that is unpacked to, as segments; empty for the root. */
 export type Segments = readonly string[];
 
-/** Where a member belongs, or why it belongs nowhere. */
+/** Maps a member to a path, or says why it has none. */
 export type MapMember = (segments: Segments) => Segments | "ancestor" | undefined;
 
-/**
- * The longest name of one file or directory, in bytes of UTF-8: that of common file systems.
- */
+/** The maximum length of a file name, in UTF-8 bytes: that of common file systems. */
 export const MAX_NAME_BYTES = 255;
 
 /**
- * The longest path of a member, and the longest text of a link, in bytes of UTF-8. Linux takes
- * 4,095, and the directory that is unpacked to has to fit as well.
+ * The maximum length of a member's path, and of a link's target, in UTF-8 bytes. Linux allows
+ * 4,095, which must include the output directory.
  */
 export const MAX_PATH_BYTES = 3072;
 
-/** The most directories on the way to a member: many times what real ones have. */
+/** The maximum number of directories in a member's path: many times that of real ones. */
 export const MAX_SEGMENTS = 256;
 
 /**
- * Takes the name of a member apart.
+ * Splits the name of a member into segments.
  *
- * `./` and doubled slashes are passed over, as every tar does.
+ * `./` and repeated slashes are ignored, as in every tar.
  *
- * @param name The name as it stands in the archive.
- * @returns Its segments; none for the root itself.
- * @throws {BadArchive} If it is absolute, has `..` in it, is empty or too long, or is one that our
- * own working files have.
+ * @param name The name in the archive.
+ * @returns Its segments; empty for the root itself.
+ * @throws {BadArchive} If it is absolute, contains `..`, is empty or too long, or is reserved for
+ * our own working files.
  */
 export function memberSegments(name: string): string[] {
   if (name === "") throw new BadArchive("a member has no name");
@@ -53,10 +51,10 @@ export function memberSegments(name: string): string[] {
 }
 
 /**
- * Takes the text of a symbolic link apart.
+ * Splits the target of a symbolic link into segments.
  *
- * @param text The text as it stands in the archive.
- * @returns Its segments, with `..` where it has them; none for `.`.
+ * @param text The target in the archive.
+ * @returns Its segments, including `..`; empty for `.`.
  * @throws {BadArchive} If it is absolute, empty or too long, or leads to our own working files.
  */
 export function linkSegments(text: string): string[] {
@@ -85,7 +83,7 @@ function refuseLong(path: string, what: string): void {
   }
 }
 
-/** The bytes of a text in UTF-8; a text that can't have more than a limit is not looked at. */
+/** The length of a text in UTF-8 bytes. Texts that cannot exceed the limit are not encoded. */
 function byteLength(text: string, limit: number): number {
   return text.length * 3 <= limit || text.length > limit
     ? text.length
@@ -114,19 +112,19 @@ function refuseAbsolute(path: string, what: string): void {
  * The name of a segment on disk.
  *
  * @param segment One segment of a member's name.
- * @param style Whose rules.
- * @returns The segment itself or, for Windows, with what that refuses encoded.
+ * @param style The rules for names.
+ * @returns The segment itself or, for Windows, with invalid characters encoded.
  */
 export function diskName(segment: string, style: PathStyle): string {
   return style === "windows" ? encodeWindowsName(segment) : segment;
 }
 
 /**
- * The text of a symbolic link on disk.
+ * The target of a symbolic link on disk.
  *
- * @param text The text as it stands in the archive.
- * @param style Whose rules.
- * @returns The text itself or, for Windows, with its separator and its names.
+ * @param text The target in the archive.
+ * @param style The rules for names.
+ * @returns The target itself or, for Windows, with its separators and names converted.
  */
 export function diskLink(text: string, style: PathStyle): string {
   if (style === "posix") return text;
@@ -135,11 +133,11 @@ export function diskLink(text: string, style: PathStyle): string {
 }
 
 /**
- * What two names have in common that a disk without upper and lower case can't tell apart. Apple's
- * also take composed and decomposed letters for one, and don't see characters of no width.
+ * Folds names that a disk treats as equal to the same text. Apple's disks also ignore the
+ * composition of letters, and invisible characters.
  *
  * @param path A path.
- * @returns The same for all that would collide.
+ * @returns The same text for all paths that would collide.
  */
 export function foldCase(path: string): string {
   return path.replace(/\p{Default_Ignorable_Code_Point}/gu, "").normalize("NFC").toUpperCase();

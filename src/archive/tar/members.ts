@@ -1,5 +1,5 @@
 /**
- * What goes into an archive: the members of a directory, in a fixed order.
+ * Lists the members of a directory for an archive, in a fixed order.
  *
  * @module
  */
@@ -20,43 +20,43 @@ import type { Segments } from "./member_path.ts";
 
 export { ARTIFACT_MANIFEST };
 
-/** One member of an archive that is to be made. */
+/** A member for a new archive. */
 export interface ArchiveMember {
-  /** Its name in the archive: relative, with `/`, a directory's without a trailing one. */
+  /** Its name in the archive: relative, with `/`; a directory has no trailing slash. */
   readonly name: string;
-  /** Where it is on disk. */
+  /** Its path on disk. */
   readonly path: string;
-  /** What it is. */
+  /** Its type. */
   readonly type: "file" | "directory" | "symlink" | "hardlink";
-  /** The size in bytes; 0 for anything but a file. */
+  /** The size in bytes; 0 for everything except files. */
   readonly size: number;
-  /** The permission bits. Windows has none: directories and files get those of a common umask. */
+  /** The permission bits. On Windows, which has none, those of a common umask. */
   readonly mode: number;
-  /** When it was last changed. */
+  /** Its modification time. */
   readonly modified: Date;
-  /** Where a link points: as it stands for a symbolic one, a member's name for a hard one. */
+  /** The target of a link: unchanged for a symbolic link, the name of a member for a hard link. */
   readonly target?: string;
 }
 
 /** Options of {@linkcode listMembers}. */
 export interface ListMembersOptions {
-  /** A file that comes before all others, if it is there. */
+  /** A file to put first, if it exists. */
   readonly first?: string;
   /** Aborts the walk. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Lists all that is in a directory as members of an archive.
+ * Lists everything in a directory as members of an archive.
  *
- * The order is that of the names, whatever the file system's, so the same tree makes the same
- * archive. A second name of one file becomes a hard link to the first.
+ * Members are sorted by name, whatever the order of the file system, so the same tree gives the
+ * same archive. A second name of a file becomes a hard link to the first.
  *
  * @param dir The directory.
- * @param options What comes first; a signal.
- * @returns The members; the directory itself is none.
- * @throws {RunOutputsError} `invalid`, for a device, socket or pipe, and for a name or a link's
- * target that is not UTF-8; or what the disk says.
+ * @param options The first file; a signal.
+ * @returns The members, without the directory itself.
+ * @throws {RunOutputsError} `invalid`, for a device, socket or pipe, and for a name or a link
+ * target that is not UTF-8; or errors of the disk.
  */
 export async function listMembers(
   dir: string,
@@ -67,23 +67,23 @@ export async function listMembers(
 
 /** The members of an artifact. */
 export interface ArtifactMembers {
-  /** What goes in: the manifest, and what is below the paths that it lists. */
+  /** The manifest, and what is below the paths that it lists. */
   readonly members: readonly ArchiveMember[];
   /** The paths that the manifest lists. */
   readonly relpaths: readonly Relpath[];
-  /** What is beside them, by its path in the directory; of a directory only itself. */
+  /** Everything else, by path relative to the directory; for a directory only itself. */
   readonly leftOut: readonly string[];
 }
 
 /**
- * Lists what goes into the archive of an artifact: `artifact_manifest.txt` and what is below the
- * paths that it lists. Readers of the live system refuse anything else, a directory above a listed
- * path and the listed directory itself included.
+ * Lists the members of an artifact's archive: `artifact_manifest.txt` and what is below the paths
+ * that it lists. Readers of the live system reject anything else, including a directory above a
+ * listed path and the listed directory itself.
  *
  * @param dir The artifact's directory.
  * @param options A signal.
- * @returns The members, the manifest first, and what is left out.
- * @throws {BadArchive} If there is no manifest, or a line of it can't be used.
+ * @returns The members, the manifest first, and what is not included.
+ * @throws {BadArchive} If there is no manifest, or it has an invalid line.
  * @throws {RunOutputsError} As {@linkcode listMembers}.
  */
 export async function listArtifactMembers(
@@ -94,12 +94,12 @@ export async function listArtifactMembers(
   const leftOut: string[] = [];
   const members = await walk(dir, { ...options, first: ARTIFACT_MANIFEST }, (segments, type) => {
     const name = segments.join("/");
-    // No member is a hard link to the manifest: that is not a part of the unpacked content.
+    // No member is a hard link to the manifest, which is not part of the unpacked content.
     if (name === ARTIFACT_MANIFEST) return { name, linkGroup: name };
     const relpath = relpathOf(relpaths, segments);
     if (relpath !== undefined) {
       const below = segments.slice(relpath.segments.length).join("/");
-      // Flattening can give two names under two paths the same place, so links stay within one.
+      // Flattening can map names from two paths to the same path, so links stay within one.
       return { name: `${relpath.text}/${below}`, linkGroup: relpath.text };
     }
     if (type === "directory" && leadsToRelpath(relpaths, segments)) return "descend";
@@ -122,12 +122,12 @@ async function readManifest(path: string): Promise<Relpath[]> {
   }
 }
 
-/** What becomes of something in a directory. */
+/** How a path in a directory is included. */
 type Choice =
   | {
     /** Its name in the archive. */
     readonly name: string;
-    /** Files that have several names become hard links where both are in the same group. */
+    /** Files with several names become hard links within the same group. */
     readonly linkGroup: string;
   }
   | "descend"
@@ -149,7 +149,7 @@ async function walk(
     for (const [i, { name: entry, isDirectory }] of entries.entries()) {
       options.signal?.throwIfAborted();
       const inside = join(path, entry);
-      // A listing tells a name that is not UTF-8 as another one, and that other can be there too.
+      // A listing replaces a name that is not UTF-8 by another, which can exist too.
       if (entry === entries[i - 1]?.name) {
         throw cannotPack(inside, "the name of a file next to it is not UTF-8");
       }
@@ -178,12 +178,12 @@ async function walk(
  * Describes one file, directory or link as a member.
  *
  * @param name Its name in the archive.
- * @param path Where it is on disk.
- * @param firstNames The name of the first member for each file that has several names; this call
- * adds to it.
+ * @param path Its path on disk.
+ * @param firstNames The name of the first member for each file with several names; this call adds
+ * to it.
  * @returns The member.
- * @throws {RunOutputsError} `invalid`, for a device, socket or pipe, and for a name or a link's
- * target that is not UTF-8; or what the disk says, as `Deno` throws it.
+ * @throws {RunOutputsError} `invalid`, for a device, socket or pipe, and for a name or a link
+ * target that is not UTF-8; or errors of the disk, as thrown by `Deno`.
  */
 export async function lookAt(
   name: string,
@@ -208,7 +208,7 @@ export async function lookAt(
   return { ...common, type: "file", size: stat.size };
 }
 
-/** What a listing tells of a name that is not UTF-8 leads to nothing. */
+/** A listed name that replaces one that is not UTF-8 does not exist. */
 async function lstat(path: string): Promise<Deno.FileInfo> {
   try {
     return await Deno.lstat(path);

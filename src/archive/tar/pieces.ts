@@ -1,8 +1,8 @@
 /**
- * A tar archive cut into pieces of equal size, each of which can be read from the disk on its own:
- * in any order, in any thread.
+ * Splits a tar archive into pieces of equal size, which can be read from disk independently: in any
+ * order, in any thread.
  *
- * Where the cuts are follows from the members alone, and so does what is made of a piece.
+ * The pieces depend only on the members, and so do their compressed bytes.
  *
  * @module
  */
@@ -20,20 +20,20 @@ import {
 
 /** A piece of an archive. */
 export interface TarPiece {
-  /** The members of which something is in it. */
+  /** The members that it contains parts of. */
   readonly records: readonly TarRecord[];
-  /** How much of the first of them is in the pieces before. */
+  /** How many bytes of the first member are in earlier pieces. */
   readonly skip: number;
   /** Its size in bytes. */
   readonly length: number;
 }
 
 /**
- * Cuts an archive.
+ * Splits an archive.
  *
  * @param records Its members.
  * @param size The size of a piece; the last one may be smaller.
- * @returns The pieces, of which there is at least one.
+ * @returns The pieces, at least one.
  */
 export function* cutTar(records: Iterable<TarRecord>, size: number): Generator<TarPiece> {
   let piece: TarRecord[] = [];
@@ -45,12 +45,12 @@ export function* cutTar(records: Iterable<TarRecord>, size: number): Generator<T
     while (length >= size) {
       yield { records: piece, skip, length: size };
       length -= size;
-      // What is left of this member is the beginning of the next piece.
+      // The rest of this member begins the next piece.
       piece = length > 0 ? [record] : [];
       skip = length > 0 ? total - length : 0;
     }
   }
-  // The end marker, which stands after the last member, can be cut as well.
+  // The end marker, after the last member, can be split too.
   for (length += END_MARKER; length > 0;) {
     const now = Math.min(length, size);
     yield { records: piece, skip, length: now };
@@ -63,10 +63,10 @@ export function* cutTar(records: Iterable<TarRecord>, size: number): Generator<T
  * Reads a piece.
  *
  * @param piece The piece.
- * @param buffer Is filled again and again.
- * @returns Full buffers, and a last one that may be not; each is valid until the next is asked for.
- * @throws {RunOutputsError} `failed`, if a file does not have its size any more; or what the disk
- * says.
+ * @param buffer Is filled repeatedly.
+ * @returns Full buffers, and a last one that may be partly filled; each is valid until the next is
+ * read.
+ * @throws {RunOutputsError} `failed`, if a file changed its size; or errors of the disk.
  */
 export function* readPiece(piece: TarPiece, buffer: Uint8Array): Generator<Uint8Array> {
   let filled = 0;
@@ -83,11 +83,11 @@ export function* readPiece(piece: TarPiece, buffer: Uint8Array): Generator<Uint8
   if (filled > 0) yield buffer.subarray(0, filled);
 }
 
-/** Some bytes that follow each other. */
+/** A range of bytes. */
 interface Part {
-  /** How many. */
+  /** Its length. */
   readonly length: number;
-  /** Writes some of them, at least one, and returns how many. */
+  /** Writes at least one of them, and returns how many. */
   fill(into: Uint8Array): number;
 }
 

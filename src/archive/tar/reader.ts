@@ -1,9 +1,9 @@
 /**
- * Reads a tar archive that is handed in piece by piece: ustar, pax and GNU's own format.
+ * Reads a tar archive piece by piece: ustar, pax and GNU's format.
  *
- * It is synchronous and holds no content, so content goes from the decoder's buffer straight to
- * whoever writes it. What it does not know for certain is an error and not a guess: a member that
- * is passed over, or unpacked as something else, would be noticed much later.
+ * It is synchronous and keeps no content, so content goes from the decoder's buffer straight to the
+ * writer. Anything unknown is an error and not a guess: a member that was skipped, or unpacked as
+ * something else, would be noticed much later.
  *
  * @module
  */
@@ -23,35 +23,35 @@ import { HeaderMap, readSparse, SparseContent, type SparseHeader, TextMap } from
 
 /** One member of an archive. */
 export interface TarMember {
-  /** Its name as it stands, nothing of it checked. */
+  /** Its name, unchecked. */
   readonly name: string;
-  /** What it is. */
+  /** Its type. */
   readonly type: "file" | "directory" | "symlink" | "hardlink";
-  /** How many bytes of content it has, holes included; 0 for all but files. */
+  /** The size of its content in bytes, including holes; 0 for everything except files. */
   readonly size: number;
   /** The mode: permissions and the three bits above them. */
   readonly mode: number;
-  /** When it was changed, in seconds since 1970, with a fraction if the archive has one. */
+  /** Its modification time, in seconds since 1970, with a fraction if the archive has one. */
   readonly modified: number;
-  /** Where a link points, as it stands; empty for what is no link. */
+  /** The target of a link, unchecked; empty for everything else. */
   readonly target: string;
   /** Whether it has holes, which the archive does not store. */
   readonly sparse?: boolean;
 }
 
-/** What is told of an archive, in its order. */
+/** Callbacks for the content of an archive, in its order. */
 export interface TarHandler {
   /** A member begins. */
   member(member: TarMember): void;
-  /** Bytes of its content; they are valid only until this returns. */
+  /** Bytes of its content, valid only until this returns. */
   data(bytes: Uint8Array): void;
   /** A hole of its content, which reads as zeros. */
   hole(length: number): void;
-  /** All of its content has come. */
+  /** The content is complete. */
   end(): void;
 }
 
-/** Headers that belong to the next member are held in memory, so they have a limit. */
+/** The maximum size of headers that belong to the next member, which are kept in memory. */
 const MAX_EXTENSION = 1024 * 1024;
 
 const TYPES: Readonly<Record<string, TarMember["type"]>> = {
@@ -83,21 +83,21 @@ interface Extensions {
 /** A reader of one archive. */
 export class TarReader {
   readonly #handler: TarHandler;
-  /** A header, or the rest of one, that did not come in one piece. */
+  /** The incomplete part of a header that was split over pieces. */
   readonly #partial = new Uint8Array(BLOCK);
   #partialLength = 0;
-  /** The content of the current member that has not come yet, and the padding behind it. */
+  /** The remaining bytes of the current member's content, and the padding after it. */
   #content = 0;
   #padding = 0;
-  /** Where an extension is gathered; its type. */
+  /** The extension being read, and its type. */
   #extension: { readonly type: string; readonly bytes: Uint8Array; length: number } | undefined;
   #next: Extensions = {};
   #pending = false;
   #modifiedOfAll: number | undefined;
   #zeroBlocks = 0;
-  /** A header of GNU tar's sparse format, of whose map not all has come. */
+  /** A header of GNU tar's sparse format with an incomplete map. */
   #headerMap: { readonly header: TarHeader; readonly map: HeaderMap } | undefined;
-  /** A map that stands before the content, and what is done when it has come. */
+  /** A map before the content, and what to do once it is complete. */
   #textMap: { readonly map: TextMap; readonly start: () => void } | undefined;
   #sparse: SparseContent | undefined;
   #current: string | undefined;
@@ -105,7 +105,7 @@ export class TarReader {
   /**
    * Creates a reader.
    *
-   * @param handler Is told of the members.
+   * @param handler Receives the members.
    */
   constructor(handler: TarHandler) {
     this.#handler = handler;
@@ -114,8 +114,8 @@ export class TarReader {
   /**
    * Reads a piece.
    *
-   * @param bytes The piece, of any size. Nothing of it is kept.
-   * @throws {BadArchive} If it is no tar archive, a broken one, or has a member of a refused type.
+   * @param bytes The piece, of any size. It is not kept.
+   * @throws {BadArchive} If it is not a tar archive, is broken, or has a member of a rejected type.
    */
   push(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length;) {
@@ -149,13 +149,13 @@ export class TarReader {
   }
 
   /**
-   * Passes over what is left of the member that has just begun, for who can go elsewhere in the
-   * archive: so many bytes must not be pushed.
+   * Skips the rest of the member that just began, for callers that can seek in the archive: they
+   * must not push these bytes.
    *
-   * @returns How many bytes of content and padding are passed over.
+   * @returns The number of skipped bytes, content and padding.
    */
   skip(): number {
-    // What belongs to the next member has to be read.
+    // Content that belongs to the next member must be read.
     if (this.#extension !== undefined) return 0;
     const count = this.#content + this.#padding;
     if (this.#content > 0) this.#handler.end();
@@ -223,7 +223,7 @@ export class TarReader {
     if (!(header.type in TYPES)) {
       throw new BadArchive(`it has the unknown type ${quote(header.type)}`, name);
     }
-    // Before ustar, a slash at the end was what told a directory.
+    // Before ustar, a slash at the end marked a directory.
     const slash = TYPES[header.type] === "file" && name.endsWith("/");
     const type = slash ? "directory" : TYPES[header.type];
     if (type !== "file" && stored !== 0) {
@@ -328,7 +328,7 @@ export class TarReader {
     }
     const end = bytes.indexOf(0);
     const what = type === "L" ? "a long name" : "a long link target";
-    // GNU tar ends it with one NUL; more of them, or text behind it, is something else.
+    // GNU tar ends it with one NUL; more of them, or text after it, is something else.
     if (end >= 0 && !isZero(bytes.subarray(end))) throw new BadArchive(`${what} has a NUL byte`);
     this.#set(
       type === "L" ? "name" : "target",

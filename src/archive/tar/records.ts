@@ -1,9 +1,9 @@
 /**
- * Members as they stand in a tar archive: their headers, and how many bytes each takes.
+ * Encodes members of a tar archive: their headers, and the number of bytes that they take.
  *
- * ustar where a name, a size or a time fits into it, and pax records where not, so that every
- * program that knows POSIX.1-2001 reads them. (POSIX.1-2024, `pax`, "ustar Interchange Format" and
- * "pax Interchange Format".)
+ * ustar, with pax records for names, sizes and times that do not fit, so that every program that
+ * knows POSIX.1-2001 can read them. (POSIX.1-2024, `pax`, "ustar Interchange Format" and "pax
+ * Interchange Format".)
  *
  * @module
  */
@@ -11,44 +11,44 @@
 import type { ArchiveMember } from "./members.ts";
 import { BLOCK } from "./header.ts";
 
-/** A member that is ready to be written: plain values, which can be posted to a worker. */
+/** A member ready to be written: plain values, which can be posted to a worker. */
 export interface TarRecord {
-  /** Its name, a directory's with a `/` at its end. */
+  /** Its name; a directory's ends with `/`. */
   readonly name: string;
-  /** Where its content is on disk. */
+  /** The path of its content on disk. */
   readonly path: string;
   /** ustar's type flag: `0` file, `1` hard link, `2` symbolic link, `5` directory. */
   readonly type: "0" | "1" | "2" | "5";
-  /** The size of its content; 0 for all but files. */
+  /** The size of its content; 0 for everything except files. */
   readonly size: number;
   /** The permission bits. */
   readonly mode: number;
-  /** When it was changed, in whole seconds since 1970. */
+  /** Its modification time, in whole seconds since 1970. */
   readonly modified: number;
-  /** Where a link points; empty for what is no link. */
+  /** The target of a link; empty for everything else. */
   readonly target: string;
 }
 
-/** What ends an archive: two blocks of zeros. */
+/** The end of an archive: two blocks of zeros. */
 export const END_MARKER = 2 * BLOCK;
 
 const TYPES = { file: "0", hardlink: "1", symlink: "2", directory: "5" } as const;
 
-/** What eleven octal digits hold. */
+/** The largest number in eleven octal digits. */
 const MAX_NUMBER = 8 ** 11 - 1;
 
 const encoder = new TextEncoder();
 
-/** Which time a member gets. */
+/** The times of members. */
 export interface TimeOptions {
   /** The time of every member, instead of its own. */
   readonly modified?: Date;
-  /** The latest time of any member: later ones become it. */
+  /** The latest time of any member; later times are replaced by it. */
   readonly notAfter?: Date;
 }
 
 /**
- * Makes a member ready.
+ * Prepares a member.
  *
  * @param member The member.
  * @param times Times that replace its own.
@@ -70,7 +70,7 @@ export function tarRecord(member: ArchiveMember, times: TimeOptions = {}): TarRe
 }
 
 /**
- * How many bytes a record's headers take.
+ * The size of a record's headers in bytes.
  *
  * @param record The record.
  * @returns A multiple of {@linkcode BLOCK}.
@@ -81,7 +81,7 @@ export function headerLength(record: TarRecord): number {
 }
 
 /**
- * How many bytes a record takes, with its content and what fills up the last block.
+ * The size of a record in bytes, with its content and padding.
  *
  * @param record The record.
  * @returns A multiple of {@linkcode BLOCK}.
@@ -110,16 +110,16 @@ export function encodeHeaders(record: TarRecord): Uint8Array {
 }
 
 /**
- * The place that something takes in an archive.
+ * The size of something in an archive, including padding.
  *
  * @param length Its own length.
- * @returns The length up to the next block's beginning.
+ * @returns The length rounded up to whole blocks.
  */
 export function padded(length: number): number {
   return Math.ceil(length / BLOCK) * BLOCK;
 }
 
-/** What ustar can't say of a record. */
+/** The values of a record that do not fit into ustar. */
 function paxRecords(record: TarRecord): Uint8Array {
   const { name, target, size, modified } = record;
   let records = "";
@@ -130,7 +130,7 @@ function paxRecords(record: TarRecord): Uint8Array {
   return encoder.encode(records);
 }
 
-/** `LENGTH KEY=VALUE\n`, where the length counts its own digits as well. */
+/** `LENGTH KEY=VALUE\n`, where the length includes its own digits. */
 function paxRecord(key: string, value: string): string {
   const rest = ` ${key}=${value}\n`;
   const length = encoder.encode(rest).length;
@@ -143,7 +143,7 @@ function paxRecord(key: string, value: string): string {
 function splitName(name: string): readonly [prefix: string, name: string] | undefined {
   if (!isAscii(name)) return undefined;
   if (name.length <= 100) return ["", name];
-  // A directory's own `/` at the end is no place to split.
+  // Don't split at the `/` that ends a directory's name.
   const at = name.indexOf("/", name.length - 101);
   return at < 1 || at > 155 || at === name.length - 1
     ? undefined
@@ -155,7 +155,7 @@ function isAscii(text: string): boolean {
   return true;
 }
 
-/** Encodes one block; what does not fit stands in the pax records. */
+/** Encodes one block; what does not fit is in the pax records. */
 function encodeHeader(
   { name, type, size, mode, modified, target }:
     & Omit<TarRecord, "type" | "path">

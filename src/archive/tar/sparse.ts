@@ -1,6 +1,6 @@
 /**
- * Files with holes: which parts of them an archive has, in the four forms in which GNU tar and
- * others tell it (the manual of GNU tar, "Storing Sparse Files").
+ * Sparse files: the map of the parts that an archive contains, in the four formats of GNU tar and
+ * others (the manual of GNU tar, "Storing Sparse Files").
  *
  * @module
  */
@@ -9,25 +9,27 @@ import { quote } from "../../errors/error.ts";
 import { BadArchive } from "./bad_archive.ts";
 import { BLOCK, readNumber } from "./header.ts";
 
-/** What a pax header tells of a sparse file. */
+/** A sparse file in a pax header. */
 export interface SparseHeader {
-  /** The file's name; that of the member is made up. */
+  /** The file's name; that of the member is artificial. */
   readonly name?: string;
-  /** The file's size, holes included. */
+  /** The file's size, including holes. */
   readonly size: number;
-  /** Offsets and lengths of its parts by turns; `undefined`, if they stand before the content. */
+  /**
+   * Alternating offsets and lengths of its parts; `undefined`, if the map is before the content.
+   */
   readonly map?: readonly number[];
 }
 
-/** A disk image of a terabyte with a part in each megabyte has as many. */
+/** Enough for a disk image of a terabyte with a part in each megabyte. */
 const MAX_NUMBERS = 2_000_000;
 
 /**
- * Reads what a pax header tells of a sparse file: the formats 0.0, 0.1 and 1.0.
+ * Parses the map in a pax header: the formats 0.0, 0.1 and 1.0.
  *
  * @param records The header's records.
- * @returns What it tells, or `undefined` if the file is not sparse.
- * @throws {BadArchive} If it is of another format.
+ * @returns The map; `undefined` if the file is not sparse.
+ * @throws {BadArchive} If it has another format.
  */
 export function readSparse(records: ReadonlyMap<string, string>): SparseHeader | undefined {
   const keys = [...records.keys()];
@@ -37,12 +39,12 @@ export function readSparse(records: ReadonlyMap<string, string>): SparseHeader |
   if (!keys.some((key) => key.startsWith("GNU.sparse."))) return undefined;
   const version = `${records.get("GNU.sparse.major") ?? 0}.${records.get("GNU.sparse.minor") ?? 0}`;
   const name = records.get("GNU.sparse.name");
-  const told = records.get("GNU.sparse.realsize") ?? records.get("GNU.sparse.size");
-  if (told === undefined) throw new BadArchive("it is a sparse file without a size");
-  const size = readDigits(told);
+  const realSize = records.get("GNU.sparse.realsize") ?? records.get("GNU.sparse.size");
+  if (realSize === undefined) throw new BadArchive("it is a sparse file without a size");
+  const size = readDigits(realSize);
   if (version === "1.0") return { name, size };
   const map = records.get("GNU.sparse.map");
-  if (version !== "0.0" && version !== "0.1" || map === undefined && told !== "0") {
+  if (version !== "0.0" && version !== "0.1" || map === undefined && realSize !== "0") {
     throw new BadArchive(`it is a sparse file of the unknown version ${quote(version)}`);
   }
   return { name, size, map: map ? map.split(",").map(readDigits) : [] };
@@ -56,9 +58,9 @@ function readDigits(text: string): number {
   return number;
 }
 
-/** The map of GNU tar's own format, which stands in the header and in blocks behind it. */
+/** The map of GNU tar's own format, in the header and in blocks after it. */
 export class HeaderMap {
-  /** Offsets and lengths by turns. */
+  /** Alternating offsets and lengths. */
   readonly map: number[] = [];
   /** The file's size. */
   readonly size: number;
@@ -69,7 +71,7 @@ export class HeaderMap {
    * Reads the header.
    *
    * @param header Its 512 bytes.
-   * @throws {BadArchive} If it is not GNU tar's.
+   * @throws {BadArchive} If it is not in GNU tar's format.
    */
   constructor(header: Uint8Array) {
     if (String.fromCharCode(...header.subarray(257, 265)) !== "ustar  \0") {
@@ -99,16 +101,16 @@ export class HeaderMap {
   }
 }
 
-/** The map of format 1.0, which stands before the content: numbers in lines, the first one counts. */
+/** The map of format 1.0, before the content: one number per line, the first is their count. */
 export class TextMap {
-  /** Offsets and lengths by turns. */
+  /** Alternating offsets and lengths. */
   readonly map: number[] = [];
-  /** How many bytes it takes, with what fills up its last block. */
+  /** Its size in bytes, including padding. */
   length = 0;
   #count: number | undefined;
   #digits = "";
 
-  /** Whether all of it has come. */
+  /** Whether it is complete. */
   get done(): boolean {
     return this.map.length === this.#count && this.length % BLOCK === 0;
   }
@@ -117,8 +119,8 @@ export class TextMap {
    * Reads a piece.
    *
    * @param bytes The piece.
-   * @returns How many of its bytes belong to the map.
-   * @throws {BadArchive} If it is no map.
+   * @returns The number of its bytes that belong to the map.
+   * @throws {BadArchive} If it is not a map.
    */
   push(bytes: Uint8Array): number {
     for (let at = 0; at < bytes.length; at++) {
@@ -144,7 +146,7 @@ function tooMany(): BadArchive {
   return new BadArchive(`it is a sparse file of more than ${MAX_NUMBERS / 2} parts`);
 }
 
-/** Who takes the content of a sparse file. */
+/** Receives the content of a sparse file. */
 export interface SparseSink {
   /** A part. */
   data(bytes: Uint8Array): void;
@@ -152,7 +154,7 @@ export interface SparseSink {
   hole(length: number): void;
 }
 
-/** Puts holes between the parts of a file. */
+/** Inserts holes between the parts of a file. */
 export class SparseContent {
   readonly #map: readonly number[];
   readonly #size: number;
@@ -163,11 +165,11 @@ export class SparseContent {
   /**
    * Checks a map.
    *
-   * @param map Offsets and lengths by turns.
+   * @param map Alternating offsets and lengths.
    * @param size The file's size.
-   * @param stored How many bytes the archive has of it.
-   * @param sink Takes its content.
-   * @throws {BadArchive} If parts overlap, or are not those that the archive has.
+   * @param stored The number of bytes stored in the archive.
+   * @param sink Receives its content.
+   * @throws {BadArchive} If parts overlap, or do not match the stored bytes.
    */
   constructor(map: readonly number[], size: number, stored: number, sink: SparseSink) {
     let [end, total] = [0, 0];
@@ -185,7 +187,7 @@ export class SparseContent {
     this.#sink = sink;
   }
 
-  /** Takes a piece of what the archive has. */
+  /** Processes a piece of the stored bytes. */
   push(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length;) {
       const [offset, length] = [this.#map[this.#part], this.#map[this.#part + 1]];
@@ -201,7 +203,7 @@ export class SparseContent {
     }
   }
 
-  /** Tells the hole at the end. */
+  /** Reports a hole at the end. */
   finish(): void {
     this.#goTo(this.#size);
   }

@@ -1,6 +1,6 @@
 /**
- * A tar archive of streams: made from bytes that come from anywhere, and looked through without
- * reading what is in its files.
+ * Tar archives of streams: created from bytes of any source, and listed without reading the content
+ * of files.
  *
  * @module
  */
@@ -10,22 +10,22 @@ import { BLOCK } from "./header.ts";
 import { type TarMember, TarReader } from "./reader.ts";
 import { encodeHeaders, END_MARKER, padded } from "./records.ts";
 
-/** A file that goes into an archive. */
+/** A file for a new archive. */
 export interface StreamedMember {
   /** Its name: relative, with `/`. */
   readonly name: string;
   /** Its size in bytes. */
   readonly size: number;
-  /** Opens its content; a chunk is valid only until the next one is asked for. */
+  /** Opens its content; a chunk is valid only until the next one is read. */
   open(): AsyncIterable<Uint8Array>;
 }
 
 /**
- * Makes an archive. The same members make the same bytes: they have no times and no owners.
+ * Creates an archive. The same members give the same bytes: times and owners are left out.
  *
  * @param members The files.
- * @returns The archive; a chunk is valid only until the next one is asked for.
- * @throws {BadArchive} If a member does not have the size that it was said to have.
+ * @returns The archive; a chunk is valid only until the next one is read.
+ * @throws {BadArchive} If a member's content does not have the given size.
  */
 export async function* tarStream(
   members: Iterable<StreamedMember>,
@@ -44,21 +44,21 @@ export async function* tarStream(
   yield new Uint8Array(END_MARKER);
 }
 
-/** A member of an archive, and where its content is. */
+/** A member of an archive, and the position of its content. */
 export interface PlacedMember {
   /** The member. */
   readonly member: TarMember;
-  /** Where its content begins in the archive, in bytes. */
+  /** The offset of its content in the archive, in bytes. */
   readonly offset: number;
 }
 
 /**
- * Looks through an archive whose bytes can be read from anywhere. Only headers are read.
+ * Lists the members of an archive that can be read from any position. Reads only headers.
  *
  * @param size The archive's size in bytes.
- * @param read Reads the bytes from `start` up to `end`.
- * @returns The members, in the archive's order.
- * @throws {BadArchive} If it is no archive, or not a complete one.
+ * @param read Reads the bytes from `start` up to, but not including, `end`.
+ * @returns The members, in archive order.
+ * @throws {BadArchive} If it is not an archive, or incomplete.
  */
 export async function* tarMembers(
   size: number,

@@ -1,5 +1,5 @@
 /**
- * Whether an archive could be unpacked, known before it is packed: by the rules of unpacking, without
+ * Checks, before packing, whether an archive can be unpacked: with the rules of unpacking, without
  * a disk.
  *
  * @module
@@ -11,16 +11,16 @@ import { Extractor } from "./extract.ts";
 import { ImaginedTree } from "./tree_writer.ts";
 
 /**
- * Checks the members of an artifact in every way in which they can be unpacked.
+ * Checks the members of an artifact for every unpack mode.
  *
- * How large the archive may be is not looked at: who unpacks can raise those limits.
+ * The size of the archive is not checked, because limits can be raised when unpacking.
  *
- * @param artifact The members, the manifest first, and what that lists.
- * @throws {BadArchive} If it would be refused: the member, and the reason.
+ * @param artifact The members, the manifest first, and the paths that it lists.
+ * @throws {BadArchive} If it would be rejected, with member and reason.
  */
 export function checkMembers({ members, relpaths }: ArtifactMembers): void {
   const manifest = new TextEncoder().encode(relpaths.map(({ text }) => text).join("\n"));
-  // Whole names are those of `bootstrap` as well.
+  // Mode `bootstrap` keeps whole names too.
   for (const mode of ["extract", "flatten"] as const) {
     const limits = { maxMembers: Infinity, maxBytes: Infinity };
     using extractor = new Extractor({ mode, caseless: false, ...limits }, new ImaginedTree());

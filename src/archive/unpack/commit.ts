@@ -1,9 +1,9 @@
 /**
- * Changes a target directory by renames, as a whole or not at all.
+ * Changes a target directory by renames, completely or not at all.
  *
- * What replaces something moves that aside first. All moves stand in a journal before the first one
- * is made, and can be undone from it: after an error at once, after a kill by the next process.
- * Removing the journal is what makes them final.
+ * Existing content is moved aside first. All moves are in a journal before the first one, and can
+ * be undone with it: after an error at once, after a kill by the next process. Deleting the journal
+ * makes them final.
  *
  * @module
  */
@@ -13,14 +13,14 @@ import { RunOutputsError } from "../../errors/error.ts";
 import { type CommitPlace, journalPath, type Step, writeJournal } from "./journal.ts";
 import { describeUndone, undo } from "./undo.ts";
 
-/** After so many steps, others get their turn. */
+/** The number of steps after which other tasks can run. */
 const STEPS_AT_ONCE = 200;
 
 /** Options of {@linkcode applySteps}. */
 export interface ApplyOptions {
-  /** Undoes everything. */
+  /** Aborts and undoes everything. */
   readonly signal?: AbortSignal;
-  /** Called before each move. What it throws is treated as a failure of the disk. */
+  /** Called before each move. An error that it throws is treated as an error of the disk. */
   readonly beforeMove?: (from: string, to: string) => void;
 }
 
@@ -28,10 +28,10 @@ export interface ApplyOptions {
  * Makes all changes or, if one fails, none.
  *
  * @param place The directories: real paths on one file system.
- * @param steps The changes, in their order.
+ * @param steps The changes, in order.
  * @param options A signal.
- * @throws {RunOutputsError} What the disk says; everything is as it was then. If undoing fails too,
- * the journal is left, for `recover`.
+ * @throws {RunOutputsError} Errors of the disk; then everything is as before. If undoing fails too,
+ * the journal stays, for `recover`.
  */
 export async function applySteps(
   place: CommitPlace,
@@ -64,11 +64,11 @@ export async function applySteps(
 }
 
 /**
- * Whether changes have still to be undone. What is in the staging directory then must stay: it may
- * be the only copy of what was replaced, and what is new has to find its way back there.
+ * Whether changes must still be undone. Then the content of the staging directory must stay: it may
+ * be the only copy of what was replaced, and new files must be moved back there.
  *
- * @param stagingDir Where the journal would be.
- * @returns `true` also if that can't be found out.
+ * @param stagingDir The directory of the journal.
+ * @returns `true` also if this cannot be determined.
  */
 export async function isHalfDone(stagingDir: string): Promise<boolean> {
   return await Deno.lstat(journalPath(stagingDir)).then(

@@ -1,5 +1,5 @@
 /**
- * What is on a disk: names, kinds, links, and paths with their links followed.
+ * Looks at a disk: names, kinds, links, and paths with links resolved.
  *
  * @module
  */
@@ -11,25 +11,25 @@ import { BadArchive } from "../tar/bad_archive.ts";
 import { type LinkLookup, LinkWork, resolveLinks } from "./link_model.ts";
 import { diskName, foldCase, type PathStyle } from "../tar/member_path.ts";
 
-/** What is at a path. */
+/** The kind of a path. */
 export type Kind = "directory" | "symlink" | "file";
 
-/** How names are on this disk. */
+/** The rules for names on this disk. */
 export interface DiskRules {
-  /** Whose rules names follow. */
+  /** The system whose rules apply to names. */
   readonly style: PathStyle;
   /** Whether the disk ignores case in names. */
   readonly caseless: boolean;
 }
 
 /**
- * A path of a directory with all links on the way to it followed, and none at its end.
+ * Resolves all links in a directory's path, except at its end.
  *
- * @param root The directory that it must not lead out of.
- * @param path The path below it, as its names are on disk.
- * @param style Whose rules names follow.
+ * @param root The directory that it must stay in.
+ * @param path The path below it, with names as on disk.
+ * @param style The rules for names.
  * @returns The path.
- * @throws {RunOutputsError} `conflict`, if a link on the way leads out or in circles.
+ * @throws {RunOutputsError} `conflict`, if a link leads out or the links form a circle.
  */
 export function ownPlace(root: string, path: string, style: PathStyle): string {
   const names = path.split("/");
@@ -50,10 +50,10 @@ export function ownPlace(root: string, path: string, style: PathStyle): string {
 }
 
 /**
- * The name on disk of a path in an archive.
+ * The path on disk for a path in an archive.
  *
  * @param path The path, with `/`.
- * @param style Whose rules.
+ * @param style The rules for names.
  * @returns The path on disk, still with `/`.
  */
 export function diskPath(path: string, style: PathStyle): string {
@@ -61,11 +61,11 @@ export function diskPath(path: string, style: PathStyle): string {
 }
 
 /**
- * What is at a path; a link is not followed.
+ * The kind of a path; a link is not followed.
  *
  * @param path The path.
- * @returns Its kind, or `undefined` if nothing is there.
- * @throws {RunOutputsError} What else the disk says.
+ * @returns Its kind; `undefined` if it does not exist.
+ * @throws {RunOutputsError} Other errors of the disk.
  */
 export function kindOf(path: string): Kind | undefined {
   try {
@@ -73,18 +73,18 @@ export function kindOf(path: string): Kind | undefined {
     return stat.isDirectory ? "directory" : stat.isSymlink ? "symlink" : "file";
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    // A file is above it, so it is not there; that the file is in the way is found at the file.
+    // A file is above it, so it does not exist; the conflict is found at that file.
     if (error instanceof Deno.errors.NotADirectory) return undefined;
     throw diskError("read", path, error);
   }
 }
 
 /**
- * The text of a link.
+ * The target of a link.
  *
  * @param path The path.
- * @param style Whose rules names follow.
- * @returns The text with `/` between its names, or `undefined` if no link is there.
+ * @param style The rules for names.
+ * @returns The target with `/` between names; `undefined` if the path is not a link.
  */
 export function readLink(path: string, style: PathStyle): string | undefined {
   try {
@@ -96,11 +96,11 @@ export function readLink(path: string, style: PathStyle): string | undefined {
 }
 
 /**
- * The names in a directory, by what those have in common that a disk takes for one.
+ * The names in a directory, by the folded form that the disk compares.
  *
  * @param directory The directory.
- * @param rules How names are on this disk.
- * @returns The names; none where each is one of its own, or where there is no directory.
+ * @param rules The rules for names on this disk.
+ * @returns The names; empty where all names differ, or if there is no such directory.
  */
 export function foldedNames(directory: string, { caseless }: DiskRules): Map<string, string> {
   const names = new Map<string, string>();
@@ -110,10 +110,10 @@ export function foldedNames(directory: string, { caseless }: DiskRules): Map<str
 }
 
 /**
- * The error of something in the target that is in the way.
+ * The error of existing content in the target that is in conflict.
  *
- * @param path Where.
- * @param reason What is there, and what is needed.
+ * @param path The path.
+ * @param reason What exists, and what is needed.
  * @returns An error with the code `conflict`.
  */
 export function conflictAt(path: string, reason: string): RunOutputsError {

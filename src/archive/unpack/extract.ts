@@ -1,9 +1,9 @@
 /**
- * The rules by which the members of one archive are unpacked: where each belongs, and which are
- * refused. The same rules tell before an upload whether an archive could be unpacked.
+ * The rules for unpacking the members of one archive: their paths, and which are rejected. The same
+ * rules check archives before an upload.
  *
- * Symbolic links are not made here: they are collected, and made when all else is written, so that
- * no write can go through one.
+ * Symbolic links are collected here, and created after everything else is written, so that no write
+ * can go through one.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import { LinkModel } from "./link_model.ts";
 import type { MemberMetadata, TreeWriter } from "./tree_writer.ts";
 
 /**
- * How archives are unpacked.
+ * How the names of members are mapped to paths.
  *
  * | mode | gives |
  * |---|---|
@@ -34,23 +34,23 @@ export type UnpackMode = "extract" | "flatten" | "bootstrap";
 
 /** What {@linkcode Extractor} needs to know. */
 export interface ExtractorOptions {
-  /** How names are mapped. */
+  /** The mapping of names. */
   readonly mode: UnpackMode;
   /** Whether the disk ignores case in names. */
   readonly caseless: boolean;
-  /** How many members may come, and how many directories more may be made for them. */
+  /** The maximum number of members, and of directories that are created for them in addition. */
   readonly maxMembers: number;
-  /** How many bytes files may have together, holes included. */
+  /** The maximum total size of files, including holes. */
   readonly maxBytes: number;
 }
 
-/** A symbolic link that is to be made. */
+/** A symbolic link to create. */
 export interface ExtractedLink {
-  /** Its place below the root: the archive's names, with `/`. */
+  /** Its path below the root, with the archive's names and `/`. */
   readonly path: string;
-  /** Its text, as it stands in the archive. */
+  /** Its target, as in the archive. */
   readonly text: string;
-  /** When it was changed, in seconds since 1970; `undefined` leaves it the present time. */
+  /** Its modification time, in seconds since 1970; `undefined` means the present time. */
   readonly modified: number | undefined;
 }
 
@@ -58,22 +58,25 @@ export interface ExtractedLink {
 export interface Extracted {
   /** The number of members. */
   readonly members: number;
-  /** How many of them are files, hard links included. */
+  /** The number of files, including hard links. */
   readonly files: number;
-  /** How many bytes these have. */
+  /** Their total size. */
   readonly bytes: number;
-  /** The paths that `artifact_manifest.txt` lists; none in mode `extract`. */
+  /** The paths that `artifact_manifest.txt` lists; empty in mode `extract`. */
   readonly relpaths: readonly string[];
 }
 
-/** Takes what a {@linkcode TarReader} tells, and writes it. */
+/** Receives the members from a {@linkcode TarReader}, and writes them. */
 export class Extractor implements TarHandler, Disposable {
   readonly #options: ExtractorOptions;
   readonly #tree: TreeWriter;
   readonly #model: LinkModel;
-  /** Times of links, by their paths. */
+  /** Times of links, by path. */
   readonly #linkTimes = new Map<string, number>();
-  /** What directories get at the end: what is written into them changes their time. */
+  /**
+   * Modes and times for directories, which are set at the end, because writing into them changes
+   * their time.
+   */
   readonly #directories = new Map<string, MemberMetadata>();
   #map: MapMember | undefined;
   #relpaths: readonly Segments[] = [];
@@ -88,7 +91,7 @@ export class Extractor implements TarHandler, Disposable {
   /**
    * Creates an extractor.
    *
-   * @param options By which rules.
+   * @param options The rules.
    * @param tree The destination.
    */
   constructor(options: ExtractorOptions, tree: TreeWriter) {
@@ -130,10 +133,10 @@ export class Extractor implements TarHandler, Disposable {
   }
 
   /**
-   * Tells that all members have come.
+   * Ends the members.
    *
-   * @returns The links that have to be made now, before {@linkcode finish}.
-   * @throws {BadArchive} If there was no manifest where one is needed, or a link leads out.
+   * @returns The links to create now, before {@linkcode finish}.
+   * @throws {BadArchive} If a required manifest is missing, or a link leads out.
    */
   links(): ExtractedLink[] {
     if (this.#map === undefined) throw new BadArchive(`it has no ${ARTIFACT_MANIFEST}`);
@@ -146,12 +149,12 @@ export class Extractor implements TarHandler, Disposable {
   }
 
   /**
-   * Gives directories their modes and times.
+   * Sets the modes and times of directories.
    *
    * @returns What was unpacked.
    */
   finish(): Extracted {
-    // From below: what is set on a directory above must not be in the way.
+    // From the bottom up, because the mode of a directory above can deny access.
     for (const [path, metadata] of [...this.#directories].reverse()) {
       this.#tree.finishDirectory(path, metadata);
     }
@@ -163,7 +166,7 @@ export class Extractor implements TarHandler, Disposable {
     };
   }
 
-  /** Closes the file that an error left open. */
+  /** Closes a file that an error left open. */
   [Symbol.dispose](): void {
     this.#tree[Symbol.dispose]();
   }
@@ -188,7 +191,7 @@ export class Extractor implements TarHandler, Disposable {
     else this.#startFile(path, member);
   }
 
-  /** The place of a member; `undefined` for what is passed over. */
+  /** The path of a member; `undefined` if it is skipped. */
   #mapped(segments: Segments, { type }: Pick<TarMember, "type">): Segments | undefined {
     const place = this.#map!(segments);
     if (place === "ancestor" && type === "directory") return undefined;
@@ -199,7 +202,7 @@ export class Extractor implements TarHandler, Disposable {
   }
 
   #startManifest(segments: Segments, { type, size }: TarMember): void {
-    // What `tar -C DIR -c .` packs first.
+    // The first member that `tar -C DIR -c .` packs.
     if (segments.length === 0 && type === "directory") return;
     if (segments.join("/") !== ARTIFACT_MANIFEST || type !== "file") {
       throw new BadArchive(`the first member must be the file ${ARTIFACT_MANIFEST}`);
@@ -243,7 +246,7 @@ export class Extractor implements TarHandler, Disposable {
         ? new BadArchive(`${of} is invalid: ${error.message}`)
         : error;
     }
-    // A second name of a link is a link with the same text.
+    // A second name of a link is a link with the same target.
     const text = this.#model.linkAt(target);
     if (text !== undefined) {
       return this.#symlink(path, text, this.#linkTimes.get(target) ?? member.modified);
@@ -275,7 +278,7 @@ export class Extractor implements TarHandler, Disposable {
     this.#tree.makeDirectory(path);
   }
 
-  /** Runs a part of the work on a member; what it refuses has the member's name. */
+  /** Runs a step for a member, and adds the member's name to its errors. */
   #naming(work: () => void): void {
     try {
       work();
@@ -291,9 +294,9 @@ function tooMany(most: number): BadArchive {
 }
 
 /**
- * The reason to refuse an archive that is too large.
+ * The reason to reject an archive that is too large.
  *
- * @param most How many bytes it may have.
+ * @param most The maximum number of bytes.
  * @returns The reason.
  */
 export function tooLarge(most: number): BadArchive {

@@ -1,8 +1,8 @@
 /**
  * The journal of a commit: the moves that change a target, written before the first of them.
  *
- * Its paths are relative to the target and to the staging directory, so that whatever stands in a
- * journal, nothing outside of these two can be moved.
+ * Its paths are relative to the target and to the staging directory, so that no journal can move
+ * anything outside of these two.
  *
  * @module
  */
@@ -13,33 +13,33 @@ import { RunOutputsError } from "../../errors/error.ts";
 
 /** One change. */
 export interface Step {
-  /** What changes: a path in the target. */
+  /** The changed path in the target. */
   readonly to: string;
-  /** What comes there, from the staging directory; absent if something is only removed. */
+  /** The new content in the staging directory; missing if something is only deleted. */
   readonly from?: string;
-  /** Where in the staging directory the present content goes; absent if there is none. */
+  /** Where the existing content is saved in the staging directory; missing if there is none. */
   readonly saved?: string;
-  /** Whether an empty directory is made there: the target itself, or one above it. */
+  /** Whether to create an empty directory: the target itself, or one above it. */
   readonly directory?: boolean;
 }
 
-/** A step, and how to recognize later what it moved into the target. */
+/** A step, with the identity of what it moved into the target. */
 export interface JournalStep extends Step {
-  /** The {@linkcode identity} of what comes from `from`. */
+  /** The {@linkcode identity} of the content of `from`. */
   readonly identity?: string;
 }
 
-/** The directories that a commit works on, as real paths. */
+/** The directories of a commit, as real paths. */
 export interface CommitPlace {
-  /** Where the journal is, and what is moved into the target and out of it. */
+  /** The directory of the journal, which content is moved from and saved to. */
   readonly stagingDir: string;
   /** The target. */
   readonly outputDir: string;
 }
 
-/** A journal that was found. */
+/** A journal that was read. */
 export interface Journal {
-  /** Its steps, in their order. */
+  /** Its steps, in order. */
   readonly steps: readonly JournalStep[];
   /** When it was written, in milliseconds since 1970, by the clock of the disk. */
   readonly written: number;
@@ -49,7 +49,7 @@ const JOURNAL = "journal.json";
 const SCHEMA = "run-outputs.unpack-journal/2";
 
 /**
- * Where the journal is.
+ * The path of the journal.
  *
  * @param stagingDir The staging directory.
  * @returns The path.
@@ -59,10 +59,10 @@ export function journalPath(stagingDir: string): string {
 }
 
 /**
- * Writes the journal: all of it or nothing.
+ * Writes the journal, completely or not at all.
  *
  * @param place The directories.
- * @param steps The steps; all that they move is still where it comes from.
+ * @param steps The steps, of which nothing has been moved yet.
  * @returns The journal.
  * @throws {RunOutputsError} Errors of the disk.
  */
@@ -85,7 +85,7 @@ export async function writeJournal(place: CommitPlace, steps: readonly Step[]): 
         identity,
       })),
     });
-    // Half a journal would hide what has to be undone.
+    // An incomplete journal would hide what must be undone.
     await Deno.writeTextFile(`${path}.new`, text, { createNew: true });
     await Deno.rename(`${path}.new`, path);
     return { steps: identified, written: timeOf(await Deno.lstat(path)) };
@@ -95,12 +95,12 @@ export async function writeJournal(place: CommitPlace, steps: readonly Step[]): 
 }
 
 /**
- * Reads the journal that a killed process left.
+ * Reads the journal of a killed process.
  *
  * @param place The directories.
  * @returns The journal; `undefined` if there is none.
  * @throws {RunOutputsError} `failed` if it is damaged, is for another target, or has a path that
- * leads out of the two directories; or what the disk says.
+ * leads out of the two directories; or errors of the disk.
  */
 export async function readJournal(place: CommitPlace): Promise<Journal | undefined> {
   const { stagingDir, outputDir } = place;
@@ -129,27 +129,27 @@ export async function readJournal(place: CommitPlace): Promise<Journal | undefin
 }
 
 /**
- * What distinguishes a file or directory from whatever else had its name: a rename keeps it.
+ * The identity of a file or directory, which a rename keeps.
  *
- * @param info What the system says of it.
+ * @param info Its file information.
  * @returns A text to compare.
  */
 export function identity({ dev, ino, size, mtime, isFile }: Deno.FileInfo): string {
-  // A directory's size and time change with what is in it.
+  // A directory's size and time change with its content.
   return [dev, ino, ...isFile ? [size, mtime?.getTime()] : []].join(":");
 }
 
 /**
- * Whether a file was written, or something added to or removed from a directory, after the journal.
+ * Whether a file was written, or the entries of a directory were changed, after the journal.
  *
- * @param info What the system says of it.
+ * @param info Its file information.
  * @param journal The journal.
- * @returns `true` if so.
+ * @returns `true` if it is newer.
  */
 export function isNewer(info: Deno.FileInfo, { written }: Pick<Journal, "written">): boolean {
   const { mtime, ctime, birthtime } = info;
   const latest = Math.max(mtime?.getTime() ?? 0, birthtime?.getTime() ?? 0);
-  // Archives may bring an `mtime` in the future. Nobody sets `ctime`; Deno tells it in seconds.
+  // Archives may set an `mtime` in the future. Nobody sets `ctime`; Deno reports it in seconds.
   const changed = ctime === null ? latest : ctime.getTime() + 999;
   return latest > written && changed >= written;
 }

@@ -1,9 +1,9 @@
 /**
- * Which directories and symbolic links there are below a root, and where a path really leads. Pure.
+ * A model of the directories and symbolic links below a root, which resolves paths. Pure.
  *
- * While an archive is unpacked its links exist only here. Every path is resolved here first and
- * used on disk with no link in it, so nothing on the disk can be followed out of the root, in
- * whatever order members come.
+ * While an archive is unpacked, its links exist only in this model. Every path is resolved here and
+ * then used on disk without links, so that no link on disk can lead out of the root, in whatever
+ * order members come.
  *
  * @module
  */
@@ -12,27 +12,27 @@ import { quote } from "../../errors/error.ts";
 import { BadArchive } from "../tar/bad_archive.ts";
 import { foldCase, linkSegments, type Segments } from "../tar/member_path.ts";
 
-/** As many links on the way to one file as Linux follows. */
+/** The maximum number of links in one path, as in Linux. */
 const MAX_LINKS = 40;
 
-/** The text of a link at a path, `undefined` for anything else. */
+/** The target of a link at a path, `undefined` for anything else. */
 export type LinkLookup = (path: string) => string | undefined;
 
-/** What a step costs beside the characters of its path, and what one through a link does. */
+/** The cost of a step, besides the characters of its path, and of a step through a link. */
 const STEP = 64;
 const LINK_STEP = 512;
 
-/** A second or two of steps; real archives need less than a hundredth. */
+/** One or two seconds of steps; real archives need less than a hundredth. */
 const MAX_WORK = 400_000_000;
 
-/** Counts the work of following links, so that a small archive can't ask for much of it. */
+/** Counts the work of following links, so that a small archive cannot cause a lot of it. */
 export class LinkWork {
   #left: number;
 
   /**
    * Creates a counter.
    *
-   * @param limit How much work there may be, in characters of paths. Only tests give one.
+   * @param limit The maximum work, in characters of paths. Only tests set it.
    */
   constructor(limit: number = MAX_WORK) {
     this.#left = limit;
@@ -41,9 +41,9 @@ export class LinkWork {
   /**
    * Counts a step.
    *
-   * @param path The path or text that is looked at.
-   * @param step What the step costs beside its characters.
-   * @throws {BadArchive} If it is one too many.
+   * @param path The current path or target.
+   * @param step The cost of the step besides the characters.
+   * @throws {BadArchive} If the limit is exceeded.
    */
   spend(path: string, step: number = STEP): void {
     this.#left -= step + path.length;
@@ -52,14 +52,14 @@ export class LinkWork {
 }
 
 /**
- * Follows the links on the way to a path, and at its end if asked.
+ * Resolves the links in a path, and optionally at its end.
  *
- * @param segments Where to, with `..` as in a link's text.
- * @param start Where from: a directory's own path, with no link in it; empty for the root.
- * @param linkAt Tells the text of a link.
- * @param last Whether a link at the end is followed too.
+ * @param segments The path, with `..` as in a link's target.
+ * @param start The directory to start in: a path without links; empty for the root.
+ * @param linkAt Returns the target of a link.
+ * @param last Whether to follow a link at the end too.
  * @param work Counts the steps.
- * @returns The path with no link on the way, or `undefined` where links go in circles.
+ * @returns The path without links; `undefined` if links form a circle.
  * @throws {BadArchive} If it leads out of the root, or takes too many steps.
  */
 export function resolveLinks(
@@ -93,7 +93,7 @@ export function resolveLinks(
   return at;
 }
 
-/** The directory that a path is in; empty for the root. */
+/** The directory of a path; empty for the root. */
 function parentOf(path: string): string {
   return path.slice(0, Math.max(path.lastIndexOf("/"), 0));
 }
@@ -105,11 +105,11 @@ function below(directory: string, name: string): string {
 /**
  * Checks that a link stays inside.
  *
- * @param path Where the link is, with no link on the way.
+ * @param path The path of the link, without links in it.
  * @param text Its text.
- * @param linkAt Tells the text of other links.
+ * @param linkAt Returns the target of other links.
  * @param work Counts the steps.
- * @throws {BadArchive} If it leads out of the root. Where it leads to need not exist.
+ * @throws {BadArchive} If it leads out of the root. Its target need not exist.
  */
 export function checkLink(path: string, text: string, linkAt: LinkLookup, work: LinkWork): void {
   try {
@@ -123,24 +123,24 @@ export function checkLink(path: string, text: string, linkAt: LinkLookup, work: 
   }
 }
 
-/** What one archive has made so far. Files are not kept: the disk knows them. */
+/** What one archive has created so far. Files are not kept, because they are on disk. */
 export class LinkModel {
   readonly #directories = new Set<string>([""]);
   readonly #links = new Map<string, string>();
   /**
-   * Parents that were resolved before, until a link is replaced. A new link changes none of them:
-   * the way to each is made of directories, and no link may take a directory's place.
+   * Resolved parents, kept until a link is replaced. A new link changes none of them: their paths
+   * consist of directories, which a link cannot replace.
    */
   readonly #resolved = new Map<string, string>();
   readonly #work: LinkWork;
-  /** By its folded form, each path as it was first written; only where case does not count. */
+  /** Each path as it was first written, by folded form; only if the disk ignores case. */
   readonly #folded: Map<string, string> | undefined;
 
   /**
    * Creates the model of an empty directory.
    *
-   * @param caseless Whether the disk takes names that differ only in case for one: such members
-   * are refused, because one of them would replace the other.
+   * @param caseless Whether the disk ignores case in names. Then members that differ only in case
+   * are rejected, because one would replace the other.
    * @param work Counts the work of following links.
    */
   constructor(caseless: boolean, work: LinkWork = new LinkWork()) {
@@ -148,18 +148,19 @@ export class LinkModel {
     this.#folded = caseless ? new Map() : undefined;
   }
 
-  /** The links, by their paths. */
+  /** The links, by path. */
   get links(): ReadonlyMap<string, string> {
     return this.#links;
   }
 
   /**
-   * Where a member is really written: all links on the way to it followed, none at its end.
+   * Where a member is really written: all links in its path resolved, except at its end.
    *
-   * @param segments Its place, at least one segment.
-   * @param onDirectory Is told of each directory that has to be made, from the top.
-   * @returns The path with no link in it.
-   * @throws {BadArchive} If the way leads out, in circles, or through what is no directory.
+   * @param segments Its path, at least one segment.
+   * @param onDirectory Called for each directory to create, from the top.
+   * @returns The path without links.
+   * @throws {BadArchive} If the path leads out, in circles, or through something that is not a
+   * directory.
    */
   place(segments: Segments, onDirectory: (path: string) => void): string {
     const parent = this.#directory(segments.slice(0, -1), onDirectory);
@@ -168,38 +169,38 @@ export class LinkModel {
     return path;
   }
 
-  /** Whether a directory is at a path that {@linkcode place} gave. */
+  /** Whether a path returned by {@linkcode place} is a directory. */
   isDirectory(path: string): boolean {
     return this.#directories.has(path);
   }
 
-  /** The text of a link at a path that {@linkcode place} gave. */
+  /** The target of the link at a path returned by {@linkcode place}. */
   linkAt(path: string): string | undefined {
     return this.#links.get(path);
   }
 
-  /** Notes a directory; the caller has made it. */
+  /** Adds a directory that the caller has created. */
   addDirectory(path: string): void {
     this.#directories.add(path);
   }
 
-  /** Notes a link at a path that {@linkcode place} gave, if it stays inside. */
+  /** Adds a link at a path returned by {@linkcode place}, if it stays inside. */
   addLink(path: string, text: string): void {
     this.removeLink(path);
     checkLink(path, text, this.#linkAt, this.#work);
     this.#links.set(path, text);
   }
 
-  /** Notes that something else is there now. */
+  /** Removes a link that was replaced. */
   removeLink(path: string): void {
     if (this.#links.delete(path)) this.#resolved.clear();
   }
 
   /**
-   * Where a link instead of a directory leads.
+   * The target of a link that replaces a directory.
    *
    * @param path The link.
-   * @returns The directory's own path, or `undefined` if it leads to none.
+   * @returns The resolved path of the directory; `undefined` if it is not a directory.
    */
   linkedDirectory(path: string): string | undefined {
     const own = resolveLinks(path.split("/"), "", this.#linkAt, true, this.#work);
@@ -207,10 +208,9 @@ export class LinkModel {
   }
 
   /**
-   * Checks all links once more, now that all members are known: one that was harmless can lead
-   * out by another one that came later.
+   * Checks all links again after the last member: a later link can redirect an earlier one.
    *
-   * @throws {BadArchive} If one does.
+   * @throws {BadArchive} If one leads out.
    */
   checkLinks(): void {
     for (const [path, text] of this.#links) {
@@ -220,7 +220,7 @@ export class LinkModel {
 
   readonly #linkAt: LinkLookup = (path) => this.#links.get(path);
 
-  /** Where a directory really is. Of what was resolved before, only the rest is walked. */
+  /** The resolved path of a directory. Resolves only what has not been resolved before. */
   #directory(segments: Segments, onDirectory: (path: string) => void): string {
     let key = segments.join("/");
     let depth = segments.length;
@@ -244,7 +244,7 @@ export class LinkModel {
     return own;
   }
 
-  /** Makes a directory and what is missing above it. */
+  /** Creates a directory and missing parents. */
   #make(path: string, onDirectory: (path: string) => void): void {
     const missing: string[] = [];
     for (let at = path; !this.#directories.has(at); at = parentOf(at)) {

@@ -1,5 +1,5 @@
 /**
- * Several unpacked trees become one, before the target changes.
+ * Merges several unpacked trees into one, before the target changes.
  *
  * @module
  */
@@ -13,14 +13,14 @@ import { type LinkLookup, LinkWork, resolveLinks } from "./link_model.ts";
 import { foldCase } from "../tar/member_path.ts";
 
 /**
- * Moves all that is in one tree into another. Files and links replace those of the same name;
- * directories become one, also through a link that stays in the tree.
+ * Moves everything in one tree into another. Files and links replace those of the same name;
+ * directories are merged, also through a link that stays in the tree.
  *
- * @param source The tree that is moved; what remains of it are directories.
+ * @param source The tree that is moved; only directories remain in it.
  * @param target The tree that it is moved into.
- * @param archive Whose tree it is, for messages.
- * @param rules How names are on this disk.
- * @param below The place in the target that it is moved to.
+ * @param archive The archive of the tree, for messages.
+ * @param rules The rules for names on this disk.
+ * @param below The path in the target.
  * @throws {RunOutputsError} `conflict`, if a file and a directory have the same name.
  */
 export function mergeTree(
@@ -53,7 +53,7 @@ export function mergeTree(
     }
   }
 
-  /** The directory's own path; one that a link leads to and that is not there is made. */
+  /** The resolved path of a directory; a missing target of a link is created. */
   function directoryAt(place: string, kind: Kind): string {
     if (kind === "directory") return place;
     if (kind === "file") {

@@ -1,5 +1,5 @@
 /**
- * What an `Unpacker` is told, and what it tells.
+ * Options, limits and results of an `Unpacker`.
  *
  * @module
  */
@@ -11,30 +11,32 @@ import type { PathStyle } from "../tar/member_path.ts";
 
 export type { UnpackMode };
 
-/** When an archive is refused because it is too large, each for one archive. */
+/** Limits above which an archive is rejected, each for one archive. */
 export interface UnpackLimits {
-  /** Members, directories and links included. Default: a million; large real ones have 50,000. */
+  /**
+   * Members, including directories and links. Default: a million; large real archives have 50,000.
+   */
   readonly maxMembers: number;
-  /** Bytes that it unpacks to. Default: 128 GiB; large real ones have 30 GB. */
+  /** Unpacked bytes. Default: 128 GiB; large real archives have 30 GB. */
   readonly maxBytes: number;
   /**
-   * Bytes that it unpacks to for each of its own. Default: 500; real ones have 3 to 20, bombs
-   * 1,000 and more.
+   * Unpacked bytes per byte of the archive. Default: 500; real archives have 3 to 20, bombs 1,000
+   * and more.
    */
   readonly maxRatio: number;
   /**
-   * Up to so many bytes, an archive may have any ratio. Default: 512 MiB; small archives of sparse
-   * data are real.
+   * Archives that unpack to no more bytes may have any ratio. Default: 512 MiB, because small
+   * archives of sparse data are real.
    */
   readonly ratioFrom: number;
   /**
-   * Bytes of memory that decoding zstd takes: the window it was compressed with. Default: 128 MiB,
-   * which is enough for all but `zstd --long=28` to `--long=31`.
+   * Memory for decoding zstd, in bytes: the window of the compression. Default: 128 MiB, which is
+   * enough for everything except `zstd --long=28` to `--long=31`.
    */
   readonly maxMemory: number;
 }
 
-/** The limits that hold unless others are given. */
+/** The default limits. */
 export const UNPACK_LIMITS: UnpackLimits = {
   maxMembers: 1_000_000,
   maxBytes: 128 * 1024 ** 3,
@@ -43,75 +45,77 @@ export const UNPACK_LIMITS: UnpackLimits = {
   maxMemory: MAX_MEMORY,
 };
 
-/** Progress of an unpacking. */
+/** Progress of unpacking. */
 export interface UnpackEvent {
   /** The archive's file name. */
   readonly name: string;
-  /** How many bytes more were unpacked. */
+  /** The number of bytes unpacked since the last event. */
   readonly bytes: number;
 }
 
 /** Options of `Unpacker.open`. */
 export interface UnpackOptions {
-  /** How archives are unpacked. */
+  /** How names of members are mapped to paths. */
   readonly mode: UnpackMode;
-  /** The directory that they are unpacked to; made if it is not there. */
+  /** The output directory; created if it does not exist. */
   readonly outputDir: string;
   /**
-   * Where they are unpacked first: on the same file system as `outputDir`, and the same for each
-   * run into it, because what a killed one left half done is taken back from there. It is made, and
-   * removed in the end.
+   * The directory to unpack to first: on the same file system as `outputDir`, and the same for each
+   * run with this `outputDir`, because it has what is needed to undo the changes of a killed run.
+   * It is created, and deleted at the end.
    */
   readonly stagingDir: string;
   /** Limits above which an archive is rejected. */
   readonly limits?: Partial<UnpackLimits>;
-  /** How many archives are unpacked at once. Default: one for each processor. */
+  /** The number of archives unpacked at the same time. Default: one per processor. */
   readonly workers?: number;
-  /** Whose rules names follow. Default: this system's. */
+  /** The system whose rules apply to names. Default: this system. */
   readonly style?: PathStyle;
-  /** Whether workers get permissions of their own. Default: where that is certain to work. */
+  /** Whether workers get restricted permissions. Default: where that certainly works. */
   readonly narrowWorkers?: boolean;
   /**
-   * Told in the end what of the staging directory can't be removed, and why. The target is as it
-   * should be all the same; the next unpacker with this staging directory tries again.
+   * Called at the end with what cannot be deleted from the staging directory, and why. The target
+   * is complete nevertheless; the next unpacker with this staging directory tries again.
    */
   readonly onLeft?: (error: Error) => void;
   /**
-   * Told, in one line, that an earlier run was killed while it changed the target: how many changes
-   * were undone, and what someone has changed since and was left as it is.
+   * Called with one line if an earlier run was killed while it changed the target: how many changes
+   * were undone, and what was changed by others since and therefore kept.
    */
   readonly onUndone?: (text: string) => void;
-  /** Told of progress. */
+  /** Called with progress. */
   readonly onEvent?: (event: UnpackEvent) => void;
-  /** Ends the work. */
+  /** Aborts unpacking. */
   readonly signal?: AbortSignal;
 }
 
 /** An archive to unpack. */
 export interface UnpackJob {
-  /** Where it is on disk. */
+  /** Its path on disk. */
   readonly path: string;
-  /** Its file name as an artifact: it tells the compression, and the directory of mode `extract`. */
+  /**
+   * Its file name as an artifact, which determines the compression, and the directory in mode
+   * `extract`.
+   */
   readonly name: string;
   /**
-   * Whether its hash was compared with one from elsewhere; then what .xz files have inside against
-   * bit errors is not looked at a second time. Default: no.
+   * Whether its hash was verified. Then the checks inside .xz files are skipped. Default: `false`.
    */
   readonly verified?: boolean;
 }
 
-/** What an archive was unpacked to. */
+/** The result of unpacking an archive. */
 export interface Unpacked {
   /** Its file name. */
   readonly name: string;
   /** The number of its members. */
   readonly members: number;
-  /** How many of them are files, hard links included. */
+  /** The number of files, including hard links. */
   readonly files: number;
-  /** How many bytes these have. */
+  /** Their total size. */
   readonly bytes: number;
-  /** How long it took, without waiting for a worker. */
+  /** The duration in seconds, without waiting for a worker. */
   readonly seconds: number;
-  /** What appears in the target: its directory or, in the other modes, the target itself. */
+  /** What is created in the target: its directory or, in the other modes, the target itself. */
   readonly directory: string;
 }

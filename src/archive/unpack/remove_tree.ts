@@ -1,5 +1,5 @@
 /**
- * The removal of a tree that is ours, whatever the permissions of its directories are.
+ * Deletes a tree that belongs to us, whatever the permissions of its directories.
  *
  * @module
  */
@@ -7,11 +7,11 @@
 import { join } from "node:path";
 
 /**
- * Removes a file or a directory with all that is in it. Where that is not permitted, its directories
- * are made writable first: an owner may always do that.
+ * Deletes a file or a directory with its content. If that is not permitted, its directories are
+ * made writable first, which an owner can always do.
  *
- * @param path What to remove; it need not be there.
- * @throws What the system says, where it can't be removed even so.
+ * @param path The path; it need not exist.
+ * @throws The error of the system, if it still cannot be deleted.
  */
 export async function removeTree(path: string): Promise<void> {
   try {
@@ -31,7 +31,7 @@ async function removeAll(path: string): Promise<void> {
   }
 }
 
-/** Makes all directories of a tree writable that can be. Links are not followed. */
+/** Makes the directories of a tree writable, where possible. Links are not followed. */
 async function makeWritable(path: string): Promise<void> {
   const left = (await Deno.lstat(path)).isDirectory ? [path] : [];
   for (let dir = left.pop(); dir !== undefined; dir = left.pop()) {
@@ -41,7 +41,7 @@ async function makeWritable(path: string): Promise<void> {
         if (isDirectory) left.push(join(dir, name));
       }
     } catch {
-      // Somebody else's; the removal tells what follows from it.
+      // It has another owner; the deletion reports the consequence.
     }
   }
 }

@@ -1,8 +1,8 @@
 /**
- * Makes the symbolic links of an unpacked tree, when all else of it is there.
+ * Creates the symbolic links of an unpacked tree, after everything else in it.
  *
- * Deno lets nobody make links whose access to the disk is limited to some directories, and so this
- * is not done by the worker that unpacks.
+ * Deno does not let workers with restricted permissions create links, so the worker that unpacks
+ * cannot do this.
  *
  * @module
  */
@@ -15,12 +15,12 @@ import type { ExtractedLink } from "./extract.ts";
 import { diskLink, diskName, type PathStyle } from "../tar/member_path.ts";
 
 /**
- * Makes links whose places and texts were checked before.
+ * Creates links whose paths and targets have been checked.
  *
  * @param root The directory of the tree.
  * @param links The links.
- * @param style Whose rules names follow.
- * @throws {RunOutputsError} What the disk says; `denied` where Windows does not allow links.
+ * @param style The rules for names.
+ * @throws {RunOutputsError} Errors of the disk; `denied` if Windows does not allow links.
  */
 export function makeLinks(root: string, links: readonly ExtractedLink[], style: PathStyle): void {
   for (const { path, text, modified } of links) {
@@ -28,7 +28,7 @@ export function makeLinks(root: string, links: readonly ExtractedLink[], style: 
     try {
       const target = diskLink(text, style);
       if (style === "windows") {
-        // Windows wants to know what is behind a link; dangling ones are taken for files.
+        // Windows needs the type of the target; the target of a dangling link is treated as a file.
         fs.symlinkSync(target, full, isDirectory(join(full, "..", target)) ? "dir" : "file");
       } else fs.symlinkSync(target, full);
       if (modified !== undefined) fs.lutimesSync(full, modified, modified);

@@ -1,5 +1,5 @@
 /**
- * The directory beside a target in which archives are unpacked first, and its lock.
+ * The directory beside a target to which archives are unpacked first, and its lock.
  *
  * @module
  */
@@ -13,29 +13,29 @@ import { describeUndone, isKept, recover } from "./undo.ts";
 
 const LOCK = "lock";
 
-/** Where workers may write. The journal is not there. */
+/** The part that workers may write to. It does not contain the journal. */
 const ARCHIVES = "archives";
 
-/** What can't be removed: it is in nobody's way under such a name. */
+/** What cannot be deleted is renamed to this, so that it is in nobody's way. */
 const LEFT = /^left-\d+$/;
 
 /** Options of {@linkcode Staging.open}. */
 export interface StagingOptions {
-  /** Told in the end of what can't be removed. It stays, and the next one tries again. */
+  /** Called at the end with what cannot be deleted. It stays, and the next process tries again. */
   readonly onLeft?: (error: Error) => void;
-  /** Told in one line that changes of a killed process were undone. */
+  /** Called with one line if changes of a killed process were undone. */
   readonly onUndone?: (text: string) => void;
 }
 
-/** A staging directory that nobody else uses. */
+/** A staging directory with a lock. */
 export class Staging implements AsyncDisposable {
-  /** Where it is: a real path. */
+  /** Its real path. */
   readonly path: string;
   /** The directory in it that workers may write to. */
   readonly archives: string;
-  /** The permission bits that new files do not get in it. */
+  /** The umask in it. */
   readonly umask: number;
-  /** Who files belong to that are made in it; nobody, where the system has no such thing. */
+  /** The user id of new files in it; `undefined` if the system has none. */
   readonly user: number | null;
   /** Whether the disk ignores case in names. */
   readonly caseless: boolean;
@@ -57,15 +57,15 @@ export class Staging implements AsyncDisposable {
   }
 
   /**
-   * Makes the directory or takes over what a killed process left: its changes to the target are
-   * undone, its files removed.
+   * Creates the directory or takes over that of a killed process: undoes its changes to the target,
+   * and deletes its files.
    *
-   * @param directory Where.
+   * @param directory The directory.
    * @param outputDir The target, as a real path.
-   * @param options Who is told of what.
-   * @returns The directory, with nothing in it that is in the way.
+   * @param options Callbacks.
+   * @returns The directory, with nothing in the way.
    * @throws {RunOutputsError} `conflict`, if another process uses it, if it is a link, or if other
-   * users own it or may write to it; or what the disk says.
+   * users own it or may write to it; or errors of the disk.
    */
   static async open(
     directory: string,
@@ -89,10 +89,10 @@ export class Staging implements AsyncDisposable {
   }
 
   /**
-   * Removes what is in the directory under a name, or at least makes the name free.
+   * Deletes what has a name in the directory, or at least frees the name.
    *
-   * @param path What to remove; it need not be there.
-   * @throws {RunOutputsError} What the disk says, if neither can be done.
+   * @param path The path; it need not exist.
+   * @throws {RunOutputsError} Errors of the disk, if neither is possible.
    */
   async discard(path: string): Promise<void> {
     await discard(path).catch((error) => {
@@ -100,14 +100,14 @@ export class Staging implements AsyncDisposable {
     });
   }
 
-  /** Removes the directory, unless there is something in it that the next one has to take back. */
+  /** Deletes the directory, unless it contains something that the next process must restore. */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       if (await isHalfDone(this.path)) return;
       const left = await clear(this.path);
       if (left !== undefined) return this.#onLeft?.(left);
       if (await hasKept(this.path)) return;
-      // The lock goes last, and with it the right to be here.
+      // The lock is released last, because it protects the directory.
       await Deno.remove(join(this.path, LOCK));
       await Deno.remove(this.path);
     } catch (error) {
@@ -119,7 +119,7 @@ export class Staging implements AsyncDisposable {
   }
 }
 
-/** Makes the directory for this user alone, or checks that it is no link to another one. */
+/** Creates the directory for this user only, or checks that it is not a link. */
 async function makePrivate(directory: string): Promise<void> {
   await Deno.mkdir(dirname(directory), { recursive: true });
   try {
@@ -134,7 +134,7 @@ async function makePrivate(directory: string): Promise<void> {
   }
 }
 
-/** Refuses a directory that another user owns, or that other users may write to. */
+/** Rejects a directory that other users own, or may write to. */
 async function checkOwner(directory: string, user: number | null): Promise<void> {
   const { uid, mode, isDirectory } = await Deno.lstat(directory);
   const isOurs = isDirectory && (user === null || uid === user && ((mode ?? 0) & 0o022) === 0);
@@ -146,11 +146,11 @@ async function checkOwner(directory: string, user: number | null): Promise<void>
   );
 }
 
-/** What the system does with new files in a directory. */
+/** How the system creates files in a directory. */
 type DiskFacts = Pick<Staging, "umask" | "user" | "caseless">;
 
 async function probe(directory: string): Promise<DiskFacts> {
-  // A composed letter: some disks tell case apart, but not how a letter is written.
+  // A composed letter, because some disks are case-sensitive but ignore how letters are composed.
   const name = `probe-\u00e9-${crypto.randomUUID()}`;
   const path = join(directory, name);
   await Deno.mkdir(path);
@@ -162,27 +162,27 @@ async function probe(directory: string): Promise<DiskFacts> {
   return { umask: ~(mode ?? 0o755) & 0o777, user, caseless };
 }
 
-/** Makes a directory and locks it, or one that is there and can be nobody else's. */
+/** Creates and locks a directory, or an existing one that nobody else can own. */
 async function claim(directory: string): Promise<{ lock: Deno.FsFile; rules: DiskFacts }> {
   for (;;) {
     await makePrivate(directory);
     try {
       const rules = await probe(directory);
-      // Before anything in it is believed or removed.
+      // Checked before anything in it is trusted or deleted.
       await checkOwner(directory, rules.user);
       const lock = await takeLock(directory);
       if (lock !== undefined) return { lock, rules };
     } catch (error) {
-      // Another process has just finished and removed the directory.
+      // Another process has just finished and deleted the directory.
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
 }
 
-/** Locks a directory; `undefined` if it was removed meanwhile. */
+/** Locks a directory; `undefined` if it was deleted meanwhile. */
 async function takeLock(directory: string): Promise<Deno.FsFile | undefined> {
   const path = join(directory, LOCK);
-  // To open a pipe would wait for somebody at its other end.
+  // Opening a pipe would wait for its other end.
   const found = await Deno.lstat(path).catch(() => undefined);
   if (found !== undefined && !found.isFile) {
     throw new RunOutputsError(
@@ -191,7 +191,8 @@ async function takeLock(directory: string): Promise<Deno.FsFile | undefined> {
     );
   }
   const file = await Deno.open(path, { write: true, create: true });
-  // Runtimes before 2.9 have no `tryLock`, some file systems no locks: nobody is kept out there.
+  // Runtimes before 2.9 have no `tryLock`, and some file systems have no locks; then there is no
+  // protection.
   const locked = await file.tryLock?.(true).catch(() => true) ?? true;
   if (!locked) {
     file.close();
@@ -207,7 +208,9 @@ async function takeLock(directory: string): Promise<Deno.FsFile | undefined> {
   return undefined;
 }
 
-/** Removes everything but the lock; tells of the first thing that can't be removed and has to stay. */
+/**
+ * Deletes everything except the lock; reports the first thing that cannot be deleted and must stay.
+ */
 async function clear(directory: string): Promise<Error | undefined> {
   let left: Error | undefined;
   for (const { name } of await Array.fromAsync(Deno.readDir(directory))) {
@@ -223,7 +226,7 @@ async function hasKept(directory: string): Promise<boolean> {
   return false;
 }
 
-/** Removes a path or, where that can't be done, gives it another name; tells why it is still there. */
+/** Deletes a path or, if that fails, renames it; reports why it still exists. */
 async function discard(path: string): Promise<Error | undefined> {
   try {
     await removeTree(path);

@@ -1,5 +1,5 @@
 /**
- * The directory that archives are unpacked to: where it really is, and what has to be made.
+ * The output directory: its real path, and the directories to create.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import type { Step } from "./journal.ts";
 import { kindOf } from "./disk_view.ts";
 
 /**
- * The target's real path. It need not exist; what is above it decides where it will be.
+ * The target's real path. If it does not exist, the directories above it are resolved.
  *
  * @param outputDir The target, as the user named it.
- * @returns The path with all links followed.
- * @throws {RunOutputsError} `conflict`, if it is no directory; or what the disk says.
+ * @returns The path with all links resolved.
+ * @throws {RunOutputsError} `conflict`, if it is not a directory; or errors of the disk.
  */
 export async function realOutputDir(outputDir: string): Promise<string> {
   let existing = resolve(outputDir);
@@ -39,7 +39,7 @@ export async function realOutputDir(outputDir: string): Promise<string> {
 }
 
 /**
- * Refuses a staging directory from which nothing can be renamed into the target.
+ * Rejects a staging directory from which nothing can be renamed into the target.
  *
  * @param outputDir The target's real path; it need not exist.
  * @param stagingDir The staging directory, which exists.
@@ -62,17 +62,17 @@ export async function checkSameDisk(outputDir: string, stagingDir: string): Prom
 }
 
 /**
- * Refuses a directory that is there and that nothing can be put into or taken out of.
+ * Rejects an existing directory that cannot be changed.
  *
- * @param directory The directory; it need not be there, or can be a link.
- * @param user Who this process makes files as; nobody, where the system has no such thing.
- * @throws {RunOutputsError} `denied`; or what else the disk says.
+ * @param directory The directory, which may not exist, or be a link.
+ * @param user The user id of new files; `undefined` if the system has none.
+ * @throws {RunOutputsError} `denied`; or other errors of the disk.
  */
 export function checkWritable(directory: string, user: number | null): void {
   try {
     const { isDirectory, uid, mode } = Deno.lstatSync(directory);
     if (!isDirectory || mode === null) return;
-    // As a rule a look is enough: the directory stays just as it is.
+    // Usually reading its mode is enough, and the directory does not change.
     if (uid === user && (mode & 0o200) !== 0) return;
     const probe = join(directory, ".run-outputs-probe");
     try {
@@ -87,10 +87,10 @@ export function checkWritable(directory: string, user: number | null): void {
 }
 
 /**
- * The steps that make a directory and what is missing above it.
+ * The steps to create a directory and its missing parents.
  *
  * @param directory The directory.
- * @returns The steps; none if it is there.
+ * @returns The steps; empty if it exists.
  */
 export function missingDirectories(directory: string): Step[] {
   const steps: Step[] = [];

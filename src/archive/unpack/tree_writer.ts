@@ -1,8 +1,8 @@
 /**
- * Where the members of an archive are written: below a directory of the disk, or nowhere, if all
- * that is asked is whether they could be.
+ * Writes the members of an archive: below a directory on disk, or nowhere, to check whether they
+ * could be written.
  *
- * Everything is synchronous and goes from the decoder's buffer to the file.
+ * Everything is synchronous, from the decoder's buffer to the file.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { quote } from "../../errors/error.ts";
 import { BadArchive } from "../tar/bad_archive.ts";
 import { diskName, type PathStyle } from "../tar/member_path.ts";
 
-/** The mode and the time that the archive tells of a member. */
+/** The mode and the time of a member in the archive. */
 export interface MemberMetadata {
   /** The permission bits. */
   readonly mode: number;
@@ -22,15 +22,15 @@ export interface MemberMetadata {
 }
 
 /**
- * Writes files and directories. Paths are those of the archive, with `/`, and no link is on the way.
- * What is broken or in the way is a {@linkcode BadArchive}.
+ * Writes files and directories. Paths are those of the archive, with `/`, without links. Conflicts
+ * and errors are {@linkcode BadArchive}s.
  */
 export interface TreeWriter extends Disposable {
-  /** Makes a directory in a directory that is there. */
+  /** Creates a directory in an existing directory. */
   makeDirectory(path: string): void;
-  /** Gives a directory its mode and time, when nothing will be written into it any more. */
+  /** Sets the mode and time of a directory, after the last write to it. */
   finishDirectory(path: string, metadata: MemberMetadata): void;
-  /** Opens a new file; another one of its name goes first. */
+  /** Opens a new file; an existing file of this name is deleted first. */
   openFile(path: string, metadata: MemberMetadata): void;
   /** Writes to the open file. */
   write(bytes: Uint8Array): void;
@@ -38,27 +38,30 @@ export interface TreeWriter extends Disposable {
   hole(length: number): void;
   /** Closes the open file. */
   closeFile(): void;
-  /** Removes a file, if it is there. */
+  /** Deletes a file, if it exists. */
   remove(path: string): void;
-  /** Gives a file another name; another file of that name goes first. */
+  /** Gives a file another name; an existing file of that name is deleted first. */
   link(from: string, to: string): void;
 }
 
 /** What {@linkcode DiskTree} needs to know. */
 export interface DiskTreeOptions {
-  /** The directory, which exists and is empty. */
+  /** The directory, which is empty. */
   readonly root: string;
-  /** Whose rules names follow. */
+  /** The rules for names. */
   readonly style: PathStyle;
-  /** The permission bits that new files and directories do not get. */
+  /** The umask of new files and directories. */
   readonly umask: number;
-  /** Whether files and directories get the archive's modes and times. */
+  /** Whether to set the archive's modes and times. */
   readonly keepMetadata: boolean;
 }
 
 const EXECUTABLE = 0o111;
 
-/** The modes of plain extraction: no set-user-ID and the like, and nothing that others may write. */
+/**
+ * The mode bits that plain extraction keeps: no set-user-ID and the like, and no write access for
+ * others.
+ */
 const KEPT_MODE = 0o755;
 
 /** Writes to the disk. */
@@ -69,7 +72,7 @@ export class DiskTree implements TreeWriter {
       readonly file: Deno.FsFile;
       readonly path: string;
       readonly modified: number;
-      /** The size that it will have, if it ends with a hole. */
+      /** The file's final size, if it ends with a hole. */
       end: number | undefined;
     }
     | undefined;
@@ -77,7 +80,7 @@ export class DiskTree implements TreeWriter {
   /**
    * Creates a writer.
    *
-   * @param options Where to, and how.
+   * @param options The directory and the rules.
    */
   constructor(options: DiskTreeOptions) {
     this.#options = options;
@@ -97,7 +100,7 @@ export class DiskTree implements TreeWriter {
     if (!this.#options.keepMetadata) return;
     const full = this.#full(path);
     try {
-      // Its owner can always change what is in it: it will be moved, and replaced later.
+      // The owner can always change its content, because it will be moved and later replaced.
       if (this.#options.style === "posix") Deno.chmodSync(full, (mode & KEPT_MODE) | 0o700);
       Deno.utimeSync(full, modified, modified);
     } catch (error) {
@@ -112,7 +115,7 @@ export class DiskTree implements TreeWriter {
     try {
       const file = openNew(full, { write: true, createNew: true, mode: own });
       this.#file = { file, path: full, modified, end: undefined };
-      // The system takes the umask off.
+      // The system applies the umask.
       if ((own & umask) !== 0 && style === "posix") Deno.chmodSync(full, own);
     } catch (error) {
       throw writeError(full, error);
@@ -180,7 +183,7 @@ export class DiskTree implements TreeWriter {
     }
   }
 
-  /** Closes the file that an error left open. */
+  /** Closes a file that an error left open. */
   [Symbol.dispose](): void {
     this.#file?.file.close();
     this.#file = undefined;
@@ -193,7 +196,7 @@ export class DiskTree implements TreeWriter {
   }
 }
 
-/** Writes nothing, and finds what a disk would find. */
+/** Writes nothing, and finds the same conflicts as a disk. */
 export class ImaginedTree implements TreeWriter {
   readonly #entries = new Map<string, "file" | "directory">();
 
@@ -245,7 +248,7 @@ function writeError(path: string, error: unknown): Error {
   return diskError("write", path, error);
 }
 
-/** Opens a file that is not there. One that is, from a member of the same name, goes first. */
+/** Opens a new file. An existing file, from a member with the same name, is deleted first. */
 function openNew(path: string, options: Deno.OpenOptions): Deno.FsFile {
   try {
     return Deno.openSync(path, options);

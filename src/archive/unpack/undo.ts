@@ -1,5 +1,5 @@
 /**
- * Undoes the steps of a commit, as far as everything is still as the commit left it.
+ * Undoes the steps of a commit, where nothing has changed since.
  *
  * @module
  */
@@ -17,21 +17,21 @@ import {
   readJournal,
 } from "./journal.ts";
 
-/** What undoing came to. */
+/** The result of undoing. */
 export interface Undone {
-  /** How many changes of the target were undone. */
+  /** The number of undone changes of the target. */
   readonly count: number;
-  /** Paths in the target that someone has changed since, and that were left as they are. */
+  /** Paths in the target that others have changed since, and that were kept. */
   readonly left: readonly string[];
-  /** Where the earlier versions of those are, if there are any. */
+  /** The directory with their earlier versions, if there are any. */
   readonly keptIn?: string;
 }
 
-/** Directories with earlier versions of what someone has changed since: they are the user's. */
+/** Directories with earlier versions of what others have changed since; they belong to the user. */
 const EARLIER = /^earlier-\d+$/;
 
 /**
- * Whether something in a staging directory is the user's, and not to be deleted.
+ * Whether something in a staging directory belongs to the user, and must not be deleted.
  *
  * @param name The name.
  * @returns `true` if it must stay.
@@ -41,11 +41,11 @@ export function isKept(name: string): boolean {
 }
 
 /**
- * Undoes what a killed process left half done.
+ * Undoes the unfinished changes of a killed process.
  *
  * @param place The directories.
  * @returns What was undone; `undefined` if there was nothing to undo.
- * @throws {RunOutputsError} What the disk says, or the journal.
+ * @throws {RunOutputsError} Errors of the disk or of the journal.
  */
 export async function recover(place: CommitPlace): Promise<Undone | undefined> {
   const journal = await readJournal(place);
@@ -56,14 +56,14 @@ export async function recover(place: CommitPlace): Promise<Undone | undefined> {
 }
 
 /**
- * Undoes the steps of a journal, in reverse order, whichever of them were made. A step that can't
- * be undone does not keep others from it.
+ * Undoes the steps of a journal in reverse order, whichever of them were made. A step that cannot
+ * be undone does not stop the others.
  *
  * @param place The directories.
  * @param journal The journal.
- * @param reason Why it is undone, for the error's cause.
+ * @param reason The reason, for the error's cause.
  * @returns What was undone.
- * @throws {RunOutputsError} `failed`, if the disk does not allow it; the journal has to stay.
+ * @throws {RunOutputsError} `failed`, if the disk does not allow it; the journal must stay.
  */
 export function undo(place: CommitPlace, journal: Journal, reason?: unknown): Undone {
   const undoing = new Undoing(journal);
@@ -83,7 +83,7 @@ export function undo(place: CommitPlace, journal: Journal, reason?: unknown): Un
 }
 
 /**
- * What a person should know about it, in one line.
+ * Describes it in one line for the user.
  *
  * @param outputDir The target.
  * @param undone What was undone.
@@ -104,9 +104,9 @@ class Undoing {
   readonly left = new Set<string>();
   count = 0;
   readonly #journal: Journal;
-  /** What stands in the target because it could not be moved back. */
+  /** Paths in the target that could not be moved back. */
   readonly #stuck = new Set<string>();
-  /** Whether a directory is reached without a link on the way. */
+  /** Whether a directory's path contains no link. */
   readonly #direct = new Map<string, boolean>();
 
   constructor(journal: Journal) {
@@ -133,7 +133,7 @@ class Undoing {
     }
     if (saved !== undefined && exists(saved)) {
       if (exists(to)) {
-        // What is new could not be moved back; the old one in its place would be taken for it.
+        // The new content could not be moved back; the old content there would be mistaken for it.
         if (this.#stuck.has(to)) throw new Deno.errors.AlreadyExists();
         return this.#leave(to, saved);
       }
@@ -154,7 +154,8 @@ class Undoing {
       try {
         direct = Deno.realPathSync(parent) === parent;
       } catch (error) {
-        // Its directory is gone: what was saved can't come back, and the disk says so.
+        // Its directory is gone, so the saved content cannot be restored, and the disk reports an
+        // error.
         if (!(error instanceof Deno.errors.NotFound)) throw error;
         return true;
       }
@@ -163,14 +164,14 @@ class Undoing {
     return direct;
   }
 
-  /** Whether something in the target is what the commit moved there, with nothing new in it. */
+  /** Whether a path in the target has what the commit moved there, without new content in it. */
   #isUnchanged(path: string, expected: string | undefined): boolean {
     const info = Deno.lstatSync(path);
     if (expected !== undefined && identity(info) !== expected) return false;
     return !info.isDirectory || !this.#hasNews(path, info);
   }
 
-  /** Whether a directory was changed after the journal was written, or anything in it. */
+  /** Whether a directory, or anything in it, was changed after the journal was written. */
   #hasNews(directory: string, info: Deno.FileInfo): boolean {
     if (isNewer(info, this.#journal)) return true;
     for (const { name } of Deno.readDirSync(directory)) {
@@ -184,7 +185,7 @@ class Undoing {
   }
 }
 
-/** Gives what was saved and is not wanted back a name of its own, if there is anything. */
+/** Gives saved content that was not restored a name of its own, if there is any. */
 function keepSaved({ stagingDir }: CommitPlace): string | undefined {
   const saved = join(stagingDir, "saved");
   if (!exists(saved) || [...Deno.readDirSync(saved)].length === 0) return undefined;
@@ -200,7 +201,7 @@ function removeEmpty(path: string): void {
   try {
     if (Deno.lstatSync(path).isDirectory) Deno.removeSync(path);
   } catch {
-    // It was not made, or there is something in it, which stays.
+    // It was not created, or has content, which stays.
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * A merged tree becomes part of a target directory: what that takes, and all that can be wrong with
- * it, is found before the target changes.
+ * Plans how a merged tree becomes part of a target directory. All steps and all conflicts are known
+ * before the target changes.
  *
  * @module
  */
@@ -21,12 +21,12 @@ import { checkLink, type LinkLookup, LinkWork, resolveLinks } from "./link_model
 import { foldCase } from "../tar/member_path.ts";
 import { mergeTree } from "./merge.ts";
 
-/** A merged tree and the target that it is to be a part of, seen as if it already were. */
+/** A merged tree and its target, seen as if they were merged already. */
 export class Union {
   readonly #merged: string;
   readonly #target: string;
   readonly #rules: DiskRules;
-  /** Paths of the target that are taken away, and so are not there. */
+  /** Paths that are deleted from the target, and so count as missing. */
   readonly #removed: ReadonlySet<string>;
   readonly #work = new LinkWork();
 
@@ -35,8 +35,8 @@ export class Union {
    *
    * @param merged The merged tree.
    * @param target The target; it need not exist.
-   * @param removed Paths of the target that are taken away.
-   * @param rules How names are on this disk.
+   * @param removed Paths that are deleted from the target.
+   * @param rules The rules for names on this disk.
    */
   constructor(merged: string, target: string, removed: ReadonlySet<string>, rules: DiskRules) {
     this.#merged = merged;
@@ -45,7 +45,9 @@ export class Union {
     this.#rules = rules;
   }
 
-  /** The text of a link: the merged tree's, or the target's where the merged tree has nothing. */
+  /**
+   * The target of a link: from the merged tree or, if it has nothing at this path, from the target.
+   */
   readonly linkAt: LinkLookup = (path) => {
     const merged = this.#mergedKind(path);
     if (merged === "symlink") return readLink(join(this.#merged, path), this.#rules.style);
@@ -56,14 +58,14 @@ export class Union {
   };
 
   /**
-   * Moves what the merged tree has below a directory that is a link in the target to where that
-   * link leads, so that afterwards the same paths mean the same places in both.
+   * Where a directory of the merged tree is a link in the target, moves its content to where that
+   * link leads, so that afterwards the same paths mean the same in both.
    *
-   * @throws {RunOutputsError} `conflict`, if such a link leads out of the target, or to no
+   * @throws {RunOutputsError} `conflict`, if such a link leads out of the target, or not to a
    * directory.
    */
   followTargetLinks(): void {
-    // Each round moves one tree to where no link is on the way; more rounds than links is a circle.
+    // Each round moves one tree to a path without links; more rounds than links means a circle.
     for (let rounds = 0; rounds < 10_000; rounds++) {
       const path = this.#findLinked("");
       if (path === undefined) return;
@@ -73,9 +75,9 @@ export class Union {
   }
 
   /**
-   * What has to be done to put the merged tree into the target.
+   * Plans the steps that put the merged tree into the target.
    *
-   * @param savedDir Where to what is replaced goes.
+   * @param savedDir Where replaced content is saved.
    * @returns The steps.
    * @throws {RunOutputsError} `conflict`, if a file and a directory have the same name.
    */
@@ -111,9 +113,9 @@ export class Union {
   }
 
   /**
-   * Checks that links stay in the target, now that it is known what they will meet there.
+   * Checks that links stay in the target, given its content.
    *
-   * @param links The places of the archive's links.
+   * @param links The paths of the archive's links.
    * @throws {BadArchive} If one leads out.
    */
   checkLinks(links: Iterable<string>): void {

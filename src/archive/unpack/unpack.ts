@@ -1,5 +1,5 @@
 /**
- * Unpacking archives into a directory: all of them or none, and nothing outside of it.
+ * Unpacks archives into a directory: all of them or none, and nothing outside of it.
  *
  * @module
  */
@@ -40,10 +40,11 @@ interface Staged extends Unpacked {
 }
 
 /**
- * Unpacks archives beside a directory, and then moves all of them into it at once.
+ * Unpacks archives beside a directory, and then moves all of them into it together.
  *
- * Nothing outside of the directory is written or linked to, whatever an archive has in it. Until
- * {@linkcode Unpacker.commit} the directory is not touched; if that fails, it is as it was before.
+ * Nothing outside of the directory is written or linked to, whatever an archive contains. The
+ * directory is not changed before {@linkcode Unpacker.commit}; if that fails, it is as it was
+ * before.
  *
  * @example
  * ```ts
@@ -76,7 +77,7 @@ export class Unpacker implements AsyncDisposable {
   readonly #pool: WorkerPool;
   readonly #rules: DiskRules;
   readonly #staged = new Map<string, Staged>();
-  /** Names that are being unpacked or are unpacked already, by what appears in the target. */
+  /** Archives that were added, by what they create in the target. */
   readonly #taken = new Map<string, string>();
   readonly #running = new Set<Promise<unknown>>();
   /** Directories that mode `bootstrap` has emptied. */
@@ -97,12 +98,12 @@ export class Unpacker implements AsyncDisposable {
   }
 
   /**
-   * Makes the staging directory. If a run before was killed while it changed the target, that is
-   * taken back first.
+   * Creates the staging directory. If an earlier run was killed while it changed the target, its
+   * changes are undone first.
    *
-   * @param options Where to, and how.
-   * @returns The unpacker; `await using` ends its workers and removes what was not committed.
-   * @throws {RunOutputsError} `conflict`, if another process unpacks to the same place, or
+   * @param options The directory, and how to unpack.
+   * @returns The unpacker; `await using` ends its workers and deletes what was not committed.
+   * @throws {RunOutputsError} `conflict`, if another process unpacks to the same directory, or
    * `outputDir` is a file; `invalid`, if the two directories are on different file systems.
    */
   static async open(options: UnpackOptions): Promise<Unpacker> {
@@ -119,11 +120,11 @@ export class Unpacker implements AsyncDisposable {
   }
 
   /**
-   * Starts what the unpacking needs while the first archive is still on its way.
+   * Starts workers while the first archive is still being downloaded.
    *
-   * @param jobs The archives that will be added; they need not be there yet.
-   * @throws {RunOutputsError} `conflict`, if a file is where the directory of one has to be;
-   * `denied`, if the target can't be changed.
+   * @param jobs The archives that will be added; they need not exist yet.
+   * @throws {RunOutputsError} `conflict`, if a file has the path of an archive's directory;
+   * `denied`, if the target cannot be changed.
    */
   prepare(jobs: readonly UnpackJob[]): void {
     const { user } = this.#staging;
@@ -131,25 +132,25 @@ export class Unpacker implements AsyncDisposable {
     if (this.#options.mode === "extract") {
       for (const { name } of jobs) {
         throwIfFile(this.#directoryOf(name));
-        // Only who may change a directory may move it away.
+        // Moving a directory needs permission to change it.
         checkWritable(this.#directoryOf(name), user);
       }
     }
     if (jobs.length === 0 || this.#options.signal?.aborted) return;
     this.#pool.prepare(jobs.length, dirname(resolve(jobs[0].path)));
     if (jobs.some(({ name }) => archiveFormat(name) === "xz")) {
-      compileLzma().catch(() => {/* told by who needs it */});
+      compileLzma().catch(() => {/* thrown where it is needed */});
     }
   }
 
   /**
-   * Unpacks an archive, without touching the target. Waits if all workers are busy.
+   * Unpacks an archive, without changing the target. Waits if all workers are busy.
    *
    * @param job The archive.
-   * @returns What it has.
-   * @throws {RunOutputsError} `integrity`, if it is broken or refused: the message names archive,
-   * member and reason; `invalid`, if its name is none of an archive, or another one's; otherwise
-   * what the disk says.
+   * @returns What was unpacked.
+   * @throws {RunOutputsError} `integrity`, if it is broken or rejected, with archive, member and
+   * reason; `invalid`, if its name is not that of an archive, or is used twice; or errors of the
+   * disk.
    */
   async add(job: UnpackJob): Promise<Unpacked> {
     this.#options.signal?.throwIfAborted();
@@ -165,13 +166,13 @@ export class Unpacker implements AsyncDisposable {
   /**
    * Moves what was unpacked into the target: all of it or, if anything fails, nothing.
    *
-   * @param names The archives, in the order in which later ones replace files of earlier ones.
-   * Default: all that were added, in the order in which they were.
-   * @returns The archives that are in the target now.
-   * @throws {RunOutputsError} `conflict`, if a file and a directory of the same name meet;
-   * `integrity`, if links of several archives together lead out of the target; otherwise what the
-   * disk says. The target is as before then, and the archives have to be added anew. Only where that
-   * fails too, as the message says, the next unpacker with the same staging directory restores it.
+   * @param names The archives, of which later ones replace files of earlier ones. Default: all that
+   * were added, in that order.
+   * @returns The archives that are now in the target.
+   * @throws {RunOutputsError} `conflict`, if a file and a directory have the same name;
+   * `integrity`, if links of several archives together lead out of the target; or errors of the
+   * disk. The target is then as before, and the archives must be added again. If restoring it fails
+   * too, as the message says, the next unpacker with the same staging directory restores it.
    */
   async commit(names: readonly string[] = [...this.#taken.values()]): Promise<Unpacked[]> {
     const { mode, signal } = this.#options;
@@ -197,11 +198,11 @@ export class Unpacker implements AsyncDisposable {
       const place = { stagingDir: this.#staging.path, outputDir: this.#outputDir };
       await applySteps(place, [...missingDirectories(this.#outputDir), ...planned], { signal });
     } catch (error) {
-      // Who has given up has to hear too of what is left half done.
+      // After an abort, too, incomplete changes must be reported.
       if (!await isHalfDone(this.#staging.path)) signal?.throwIfAborted();
       throw diskError("unpack to", this.#outputDir, error);
     } finally {
-      // Also after an error: what was merged can't be taken apart.
+      // Also after an error, because merged trees cannot be separated.
       if (!await isHalfDone(this.#staging.path)) await this.#forget(staged);
     }
     for (const { relpaths } of staged) {
@@ -210,7 +211,7 @@ export class Unpacker implements AsyncDisposable {
     return staged.map(publicPart);
   }
 
-  /** Ends the workers and removes what was not committed. */
+  /** Ends the workers and deletes what was not committed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     this.#pool[Symbol.dispose]();
@@ -245,7 +246,7 @@ export class Unpacker implements AsyncDisposable {
     this.#taken.set(key, name);
     const tree = join(this.#staging.archives, String(this.#count++));
     try {
-      // Without a pause: archives come to the workers in the order in which they are added.
+      // Without an `await`, so that workers get archives in the order in which they are added.
       Deno.mkdirSync(tree, { recursive: true });
       const { size } = Deno.statSync(path);
       let started = performance.now();
@@ -276,12 +277,12 @@ export class Unpacker implements AsyncDisposable {
     }
   }
 
-  /** Where an archive is unpacked in mode `extract`: below its name up to the first dot. */
+  /** The directory of an archive in mode `extract`: its name up to the first dot. */
   #directoryOf(name: string): string {
     return join(this.#outputDir, diskName(shortName(name), this.#rules.style));
   }
 
-  /** Removes what is left of archives in the staging directory. */
+  /** Deletes the rest of archives in the staging directory. */
   async #forget(staged: readonly Staged[]): Promise<void> {
     for (const { name } of staged) {
       this.#staged.delete(name);
@@ -289,7 +290,7 @@ export class Unpacker implements AsyncDisposable {
     }
     const left = ["saved", "merged"].map((name) => join(this.#staging.path, name));
     for (const path of [...left, ...staged.map(({ tree }) => tree)]) {
-      // What can't even be moved aside is told in the end, or in the way of the next commit.
+      // What cannot be moved aside is reported at the end, or by the next commit.
       await this.#staging.discard(path).catch(() => {});
     }
   }
@@ -325,7 +326,7 @@ export class Unpacker implements AsyncDisposable {
     return union.plan(saved);
   }
 
-  /** Marks the listed paths as prebuilt, and for removal what is there now. */
+  /** Marks the listed paths as prebuilt, and their existing content for deletion. */
   #prepareBootstrap(staged: readonly Staged[], merged: string, removed: Set<string>): void {
     const { style } = this.#rules;
     for (const relpath of new Set(staged.flatMap(({ relpaths }) => relpaths))) {
@@ -346,7 +347,7 @@ function shortName(name: string): string {
   return name.slice(0, name.indexOf("."));
 }
 
-/** What is unpacked replaces a directory of its name, not something that was never unpacked. */
+/** Unpacked content replaces a directory of its name, but never a file. */
 function throwIfFile(directory: string): void {
   if (kindOf(directory) === "file") {
     throw conflictAt(directory, "a file exists where a directory is needed; move it away");
@@ -372,7 +373,7 @@ function refusal(name: string, { member, message }: BadArchive): RunOutputsError
   return new RunOutputsError("integrity", `Cannot unpack '${name}':${where} ${message}`);
 }
 
-/** Makes an empty file instead of any other one, and not through a link. */
+/** Creates an empty file instead of an existing one, and not through a link. */
 function touchNew(path: string): void {
   if ((kindOf(path) ?? "directory") !== "directory") Deno.removeSync(path);
   Deno.openSync(path, { write: true, createNew: true }).close();

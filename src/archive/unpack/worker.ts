@@ -1,6 +1,6 @@
 /**
- * The worker that unpacks archives, one at a time: reads, decodes and writes in one thread, because
- * handing bytes from one to another costs more than it gains.
+ * The worker that unpacks archives, one at a time. It reads, decodes and writes in one thread,
+ * because passing bytes between threads costs more than it gains.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { TarReader } from "../tar/reader.ts";
 import { DiskTree } from "./tree_writer.ts";
 import type { FromWorker, HelpTask, ToWorker, UnpackTask } from "./worker_messages.ts";
 
-/** Progress is told each time that so many bytes were unpacked. */
+/** The number of unpacked bytes between two progress messages. */
 const PROGRESS_STEP = 4 * 1024 * 1024;
 
 let lzma: Promise<Lzma> | undefined;
@@ -40,7 +40,7 @@ async function unpack(task: UnpackTask): Promise<void> {
   using extractor = new Extractor({ ...task.extractor, ...limits }, new DiskTree(task.tree));
   const reader = new TarReader(extractor);
   let total = 0;
-  let told = 0;
+  let reported = 0;
   const sink = (bytes: Uint8Array) => {
     total += bytes.length;
     if (total > limits.maxBytes) throw tooLarge(limits.maxBytes);
@@ -50,16 +50,16 @@ async function unpack(task: UnpackTask): Promise<void> {
       );
     }
     reader.push(bytes);
-    if (total - told < PROGRESS_STEP) return;
-    post({ type: "progress", bytes: total - told });
-    told = total;
+    if (total - reported < PROGRESS_STEP) return;
+    post({ type: "progress", bytes: total - reported });
+    reported = total;
   };
   if (shared === undefined) {
     const options = { verified, maxMemory: limits.maxMemory };
     await decompress(file, format, sink, () => loadLzma(lzmaModule!), options);
   } else decodeShared(file, shared, await loadLzma(lzmaModule!), sink);
   reader.finish();
-  post({ type: "progress", bytes: total - told });
+  post({ type: "progress", bytes: total - reported });
   const links = extractor.links();
   if (links.length > 0) {
     const made = new Promise<void>((resolve) => linksMade = resolve);
@@ -85,7 +85,7 @@ function fail(error: unknown, path: string): void {
     post({ type: "bad", reason: error.message, member: error.member });
     return;
   }
-  const told = diskError("unpack", path, error);
-  const code = told instanceof RunOutputsError ? told.code : "failed";
-  post({ type: "failed", code, message: told.message });
+  const failure = diskError("unpack", path, error);
+  const code = failure instanceof RunOutputsError ? failure.code : "failed";
+  post({ type: "failed", code, message: failure.message });
 }

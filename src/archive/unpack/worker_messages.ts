@@ -1,5 +1,5 @@
 /**
- * What the unpacking worker and the thread that started it say to each other.
+ * The messages between the unpacking worker and the thread that started it.
  *
  * @module
  */
@@ -14,17 +14,17 @@ import type { DiskTreeOptions } from "./tree_writer.ts";
 /** One archive to unpack. */
 export interface UnpackTask {
   readonly type: "unpack";
-  /** The archive on disk. */
+  /** Its path on disk. */
   readonly path: string;
-  /** How it is compressed. */
+  /** Its compression. */
   readonly format: ArchiveFormat;
-  /** Whether its hash is known to be right. */
+  /** Whether its hash has been verified. */
   readonly verified: boolean;
-  /** By which rules. */
+  /** The rules. */
   readonly extractor: Omit<ExtractorOptions, keyof UnpackLimits>;
-  /** The directory on disk. */
+  /** The output directory on disk. */
   readonly tree: DiskTreeOptions;
-  /** When to stop. */
+  /** The limits. */
   readonly limits: UnpackLimits;
   /** liblzma, for an .xz file. */
   readonly lzmaModule?: WebAssembly.Module;
@@ -35,7 +35,7 @@ export interface UnpackTask {
 /** Help with decoding another worker's archive. */
 export interface HelpTask {
   readonly type: "help";
-  /** The archive on disk. */
+  /** Its path on disk. */
   readonly path: string;
   /** liblzma. */
   readonly lzmaModule: WebAssembly.Module;
@@ -43,7 +43,7 @@ export interface HelpTask {
   readonly shared: SharedBlocks;
 }
 
-/** To the worker: a task, or that the links it told of are made. */
+/** To the worker: a task, or that its links have been created. */
 export type ToWorker = UnpackTask | HelpTask | { readonly type: "links made" };
 
 /** From the worker. */

@@ -1,6 +1,6 @@
 /**
- * Workers that unpack: as many as asked for, started when they are needed, each with access to
- * the directory of its archive and the one it writes to, and to nothing else.
+ * Workers that unpack. Each is started when it is needed, and has access only to the directory of
+ * its archive and the one it writes to.
  *
  * @module
  */
@@ -15,33 +15,33 @@ import { shareBlocks, type SharedBlocks } from "../compression/parallel_xz.ts";
 import type { FromWorker, HelpTask, ToWorker, UnpackTask } from "./worker_messages.ts";
 import { readXzIndex } from "../compression/xz_index.ts";
 
-/** What is done while a task runs. */
+/** Callbacks of a task. */
 export interface TaskOptions {
-  /** The size of the archive in bytes: of those that wait, the largest is next. */
+  /** The archive's size in bytes. The largest waiting archive is next. */
   readonly size: number;
-  /** Makes the links of what was unpacked. */
+  /** Creates the links of the archive. */
   readonly makeLinks: (links: readonly ExtractedLink[]) => void;
-  /** Told when a worker takes the task. */
+  /** Called when a worker starts the task. */
   readonly onStart?: () => void;
-  /** Told of bytes that were unpacked. */
+  /** Called with the number of unpacked bytes. */
   readonly onProgress?: (bytes: number) => void;
 }
 
-/** What came of a task. */
+/** The result of a task. */
 export interface TaskResult {
   /** What was unpacked. */
   readonly extracted: Extracted;
-  /** The places of its symbolic links. */
+  /** The paths of its symbolic links. */
   readonly links: readonly string[];
 }
 
 interface PooledWorker {
   readonly worker: Worker;
-  /** The directory it may read, or `undefined` if it may read what this thread may. */
+  /** The directory it may read; `undefined` if it has the permissions of this thread. */
   readonly readable: string | undefined;
 }
 
-/** Some workers, and a queue before them. */
+/** Workers and their queue. */
 export class WorkerPool implements Disposable {
   readonly #size: number;
   readonly #writable: string;
@@ -55,9 +55,9 @@ export class WorkerPool implements Disposable {
   /**
    * Creates a pool without workers.
    *
-   * @param size How many workers there may be.
+   * @param size The maximum number of workers.
    * @param writable The directory they may write to.
-   * @param narrow Whether they get permissions of their own; see {@linkcode areWorkersNarrowed}.
+   * @param narrow Whether they get restricted permissions; see {@linkcode areWorkersNarrowed}.
    */
   constructor(size: number, writable: string, narrow: boolean = areWorkersNarrowed()) {
     this.#size = size;
@@ -66,10 +66,10 @@ export class WorkerPool implements Disposable {
   }
 
   /**
-   * Starts workers before there is work, so that the first archives don't wait for them.
+   * Starts workers in advance, so that the first archives do not wait for them.
    *
-   * @param count How many archives will come, at most.
-   * @param readable The directory that they will be in.
+   * @param count The maximum number of archives.
+   * @param readable The directory of the archives.
    */
   prepare(count: number, readable: string): void {
     const most = Math.min(count, this.#size);
@@ -79,14 +79,13 @@ export class WorkerPool implements Disposable {
   }
 
   /**
-   * Runs a task as soon as a worker is free. If others have nothing to do then, and the archive is
-   * of a kind that several can decode, they help.
+   * Runs a task as soon as a worker is free. Idle workers help, if several can decode the archive.
    *
    * @param task The task.
-   * @param options What is done meanwhile.
-   * @returns What came of it.
-   * @throws {BadArchive} If the archive is refused.
-   * @throws {RunOutputsError} What the disk says; or the reason of {@linkcode stop}.
+   * @param options Callbacks.
+   * @returns The result.
+   * @throws {BadArchive} If the archive is rejected.
+   * @throws {RunOutputsError} Errors of the disk; or the reason of {@linkcode stop}.
    */
   async run(
     task: Omit<UnpackTask, "lzmaModule" | "shared">,
@@ -119,9 +118,9 @@ export class WorkerPool implements Disposable {
   }
 
   /**
-   * Ends all workers, at once.
+   * Ends all workers immediately.
    *
-   * @param reason What their tasks and all later ones are rejected with.
+   * @param reason The rejection of their tasks and all later ones.
    */
   stop(reason: unknown): void {
     this.#stopped ??= { reason };
@@ -142,8 +141,8 @@ export class WorkerPool implements Disposable {
   }
 
   /**
-   * Gives the place of a task that has ended to the next one: the largest, because one that is begun
-   * last keeps all others waiting.
+   * Gives the slot of a finished task to the largest waiting one, because a large one that starts
+   * last would delay the end.
    */
   #release(): void {
     let next = -1;
@@ -161,7 +160,7 @@ export class WorkerPool implements Disposable {
         if (data.type === "helped") resolve();
       });
     } catch (error) {
-      // Whoever waits for a block of this one would wait for ever.
+      // Otherwise, workers that wait for one of its blocks would wait forever.
       this.stop(error);
       throw error;
     } finally {
@@ -221,7 +220,7 @@ export class WorkerPool implements Disposable {
       return result;
     } finally {
       this.#busy.delete(pooled);
-      // One that failed in an unknown way is not used again.
+      // A worker that failed in an unknown way is not used again.
       if (whole && this.#stopped === undefined) this.#idle.push(pooled);
       else worker.terminate();
     }
@@ -230,7 +229,7 @@ export class WorkerPool implements Disposable {
   #take(directory: string): PooledWorker {
     const fit = this.#idle.findIndex(({ readable }) => (readable ?? directory) === directory);
     if (fit >= 0) return this.#idle.splice(fit, 1)[0];
-    // Its place is taken by one that may read another directory.
+    // It is replaced by one that may read another directory.
     if (this.#idle.length + this.#busy.size >= this.#size) this.#idle.shift()?.worker.terminate();
     return startWorker(directory, this.#writable, this.#narrow);
   }
@@ -248,12 +247,12 @@ function startWorker(readable: string, writable: string, narrow: boolean): Poole
     return { worker: start({ read: [readable, writable], write: [writable] }), readable };
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
-    // A directory in which something is kept from this thread is not to be had as a whole.
+    // Permission for a directory cannot be given if something in it is denied to this thread.
     return { worker: start({ read: "inherit", write: "inherit" }), readable: undefined };
   }
 }
 
-/** The blocks of an .xz file, if it has several that are worth sharing. */
+/** The blocks of an .xz file, if sharing them is worthwhile. */
 function readBlocks(
   { path, verified }: Pick<UnpackTask, "path" | "verified">,
   decoders: number,
@@ -262,7 +261,7 @@ function readBlocks(
   try {
     file = Deno.openSync(path);
   } catch {
-    // Whoever unpacks it finds out as well, and tells.
+    // Unpacking finds the error too, and reports it.
     return undefined;
   }
   using _closing = file;
