@@ -31,12 +31,13 @@ const ON_S3 = [
   "region",
   "profile",
   "no-sign-request",
+  "request-payer",
 ];
 
 /** The commands that hints may name, with the options that are copied to them. */
 const TAKEN: Readonly<Record<string, readonly string[]>> = {
   list: ["staging-dir", ...ON_S3],
-  index: ["staging-dir", ...ON_S3],
+  index: ["staging-dir", ...ON_S3, "sse", "sse-kms-key-id", "acl"],
   "stale-uploads": ON_S3,
   bisect: ["state-dir"],
 };

@@ -8,14 +8,12 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { invalid, RunOutputsError } from "../errors/error.ts";
 import type { OutputOptions } from "./terminal/output.ts";
 import type { RunOptions } from "./run_root.ts";
-import type { S3Options } from "./storage.ts";
+import { S3, type S3Options, withS3Options, withS3WriteOptions } from "./s3_options.ts";
 
 /** The heading of the options that name a run. */
 export const RUN = "Options that name the run:";
 /** The heading of the options for storage. */
 export const STORAGE = "Options for storage:";
-/** The heading of the options for S3. */
-const S3 = "Options for S3 (the AWS SDK's environment variables and ~/.aws also apply):";
 /** The heading of the options for output. */
 const OUTPUT = "Options for output:";
 
@@ -96,34 +94,11 @@ export function withOutputOptions(command: Command): Command {
     );
 }
 
-/** Adds the options for S3. */
-export function withS3Options(command: Command): Command {
-  return command
-    .addOption(
-      new Option(
-        "--endpoint-url <url>",
-        "the S3 server (default: $AWS_ENDPOINT_URL_S3, else Amazon)",
-      ).helpGroup(S3),
-    )
-    .addOption(
-      new Option("--region <name>", "the region (default: $AWS_REGION, else us-east-2)").helpGroup(
-        S3,
-      ),
-    )
-    .addOption(
-      new Option("--profile <name>", "a profile in ~/.aws/config (default: $AWS_PROFILE)")
-        .helpGroup(S3),
-    )
-    .addOption(
-      new Option("--no-sign-request", "read public objects without credentials").helpGroup(S3),
-    );
-}
-
 /** Adds the options of a command that uploads. */
 export function withUploadOptions(command: Command): Command {
   return withOutputOptions(
     withRunOptions(
-      withS3Options(
+      withS3WriteOptions(withS3Options(
         command
           .addOption(
             new Option(
@@ -157,7 +132,7 @@ export function withUploadOptions(command: Command): Command {
             new Option("--no-index", "don't regenerate the index pages").helpGroup(STORAGE),
           )
           .addOption(dryRun()),
-      ).addOption(partSize()),
+      )).addOption(partSize()),
     ),
   );
 }
@@ -170,13 +145,25 @@ export interface ReadCommandOptions extends RunOptions, OutputOptions, S3Options
 
 /** Adds the options of a command that reads a run. */
 export function withReadOptions(command: Command): Command {
+  return withOutputOptions(withRunOptions(withReadS3Options(command), false));
+}
+
+/**
+ * Adds the options of a command that reads a run and can change it.
+ *
+ * @param command The command.
+ * @param which Which objects it creates on S3, for the help.
+ * @returns The command.
+ */
+export function withChangeOptions(command: Command, which: string): Command {
   return withOutputOptions(
-    withRunOptions(
-      withS3Options(
-        command.addOption(stagingDir("read the run from this local directory instead of S3")),
-      ),
-      false,
-    ),
+    withRunOptions(withS3WriteOptions(withReadS3Options(command), which), false),
+  );
+}
+
+function withReadS3Options(command: Command): Command {
+  return withS3Options(
+    command.addOption(stagingDir("read the run from this local directory instead of S3")),
   );
 }
 

@@ -13,18 +13,9 @@ import type { OutputLocation } from "../layout/output_location.ts";
 import { plural } from "../layout/words.ts";
 import type { StorageBackend } from "../storage/backend.ts";
 import type { S3Backend } from "../storage/s3/backend.ts";
+import { S3_WRITE, type S3Options } from "./s3_options.ts";
 import type { Io } from "./terminal/io.ts";
 import type { Output } from "./terminal/output.ts";
-
-/** The values of the options for S3. */
-export interface S3Options {
-  readonly endpointUrl?: string;
-  readonly region?: string;
-  readonly profile?: string;
-  /** `false` with `--no-sign-request`. */
-  readonly signRequest?: boolean;
-  readonly partSize?: number;
-}
 
 /** The options that say where a command reads from. */
 interface ReadOptions extends S3Options {
@@ -104,12 +95,26 @@ export async function openForUpload(
   io: Io,
   output: Output,
 ): Promise<OpenStorage> {
+  tellUnencrypted(options, output);
   const storage = options.outputDir === undefined
     ? await openS3ForUpload(options, root, io, output)
     : await openLocal(await checkOutputDir(options.outputDir), output);
   if (!options.dryRun) return storage;
   const { DryRunBackend } = await import("../storage/dry_run.ts");
   return { ...storage, backend: new DryRunBackend(storage.backend, undefined, storage.show) };
+}
+
+/** Reports options for new objects on S3 that have no effect in a local directory. */
+function tellUnencrypted(
+  { outputDir, ...options }: S3Options & { readonly outputDir?: string },
+  output: Output,
+): void {
+  const unused = S3_WRITE.flatMap(([name, flag]) => options[name] === undefined ? [] : [flag]);
+  if (outputDir === undefined || unused.length === 0) return;
+  const has = unused.length === 1 ? "has" : "have";
+  output.note(
+    `${unused.join(" and ")} ${has} no effect: '${outputDir}', where the files go, is not on S3`,
+  );
 }
 
 async function openS3ForUpload(
@@ -282,6 +287,7 @@ const S3_ONLY = [
   ["region", "--region"],
   ["profile", "--profile"],
   ["signRequest", "--no-sign-request"],
+  ["requestPayer", "--request-payer"],
 ] as const;
 
 /**
@@ -347,13 +353,18 @@ export async function openS3(
   check?: (backend: S3Backend) => Promise<void>,
 ): Promise<OpenStorage & { readonly backend: S3Backend }> {
   const { openS3: open } = await import("../storage/open_s3.ts");
-  const { endpointUrl, region, profile, signRequest, partSize } = options;
+  const { endpointUrl, region, profile, signRequest, requestPayer, partSize } = options;
+  const { sse, sseKmsKeyId, acl } = options;
   let skipped = 0;
   const backend = await open({
     endpointUrl,
     region,
     profile,
     noSignRequest: signRequest === false,
+    requestPayer,
+    sse,
+    sseKmsKeyId,
+    acl,
     partSize,
     env: (name) => io.env(name) || undefined,
     journalDir: stateDir(io, "uploads"),

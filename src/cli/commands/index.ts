@@ -12,7 +12,7 @@ import { RunOutputRoot, type RunPrefix } from "../../layout/run_output_root.ts";
 import type { IndexSubject } from "../../operations/index_pages/subjects.ts";
 import type { Context } from "../context.ts";
 import { exitCodeOfResults } from "../exit_codes.ts";
-import { nonEmpty, type ReadCommandOptions, withReadOptions } from "../options.ts";
+import { nonEmpty, type ReadCommandOptions, withChangeOptions } from "../options.ts";
 import { Output } from "../terminal/output.ts";
 import { runRoot } from "../run_root.ts";
 import { FOREIGN_PAGE } from "./upload/run.ts";
@@ -46,7 +46,7 @@ Examples:
   run-outputs index --staging-dir ./staging --run-id 12345
   run-outputs index ./wheels`,
     );
-  return withReadOptions(command).action(
+  return withChangeOptions(command, "the pages").action(
     async (dir: string | undefined, options: IndexCommandOptions) => {
       const output = new Output(context.io, options);
       const signal = context.interruption();
@@ -54,7 +54,7 @@ Examples:
       const { writeIndexPages } = await import("../../operations/index_pages/write_pages.ts");
       const target = dir === undefined
         ? await runTarget(options, context, output)
-        : await directoryTarget(dir, dryRun, context, output);
+        : await directoryTarget(dir, options, context, output);
       using storage = target.storage;
       const { subject } = target;
       const { results, kept } = await writeIndexPages(storage.backend, subject, {
@@ -109,7 +109,7 @@ async function runTarget(
 
 async function directoryTarget(
   name: string,
-  dryRun: boolean,
+  options: IndexCommandOptions,
   { io }: Context,
   output: Output,
 ): Promise<Target> {
@@ -121,7 +121,7 @@ async function directoryTarget(
   const root = run && new RunOutputRoot({ ...run, bucket: "local" });
   const outputDir = root === undefined ? dir : dirname(dir);
   const prefix = root?.root() ?? new OutputLocation("local", "");
-  const storage = await openForUpload({ outputDir, dryRun }, prefix, io, output);
+  const storage = await openForUpload({ ...options, outputDir }, prefix, io, output);
   const subject = root === undefined ? directorySubject(prefix) : runSubject(root);
   return { subject, storage };
 }

@@ -38,7 +38,7 @@ import { writeObject } from "./write.ts";
  *   meanwhile, the body throws `conflict`.
  * - `ifAbsent` is a conditional write. Amazon enforces it; other servers may not, and then two
  *   writers at the same moment can both succeed. A notice says so.
- * - Two writes of the same content have the same etag.
+ * - Two writes of the same content have the same etag, unless S3 encrypts them with a KMS key.
  */
 export class S3Backend implements StorageBackend, Disposable {
   /** What kind of storage this is. */

@@ -15,6 +15,7 @@ import {
   type SdkResponse,
   sdkResponse,
 } from "./sdk_request.ts";
+import { requestedHeaders } from "./requested_headers.ts";
 import type { S3Settings, StaticCredentials } from "./settings.ts";
 import type { Transport } from "./transport.ts";
 
@@ -65,7 +66,7 @@ export class Commands implements Disposable {
 
   #create(region: string, credentials: StaticCredentials | undefined): S3Client {
     const { endpoint, variant } = this.#settings;
-    return new S3Client({
+    const client = new S3Client({
       region,
       endpoint: endpoint?.href,
       forcePathStyle: endpoint !== undefined,
@@ -83,6 +84,13 @@ export class Commands implements Disposable {
         NonNullable<ConstructorParameters<typeof S3Client>[0]>["requestHandler"]
       >((request, signal) => this.#handle(request, signal)),
     });
+    // Before the signature, which covers them.
+    client.middlewareStack.add((next) => async (args) => {
+      const request = args.request as SdkRequest & { readonly headers: Record<string, string> };
+      Object.assign(request.headers, requestedHeaders(request, this.#settings));
+      return await next(args);
+    }, { step: "build", name: "requestedHeaders" });
+    return client;
   }
 
   async #handle(

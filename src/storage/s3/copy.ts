@@ -50,7 +50,12 @@ export async function copyObject(
   const CopySource = `${from.bucket}/${uriEncodeKey(from.key)}`;
   const CopySourceIfMatch = `"${source.etag}"`;
   if (source.size > session.settings.copyLimit) {
-    await copyInParts(session, from, to, source, { CopySource, CopySourceIfMatch }, options);
+    await withWantedChecksum(session, to, (checksum) =>
+      copyInParts(session, from, to, source, {
+        CopySource,
+        CopySourceIfMatch,
+        checksum,
+      }, options));
   } else {
     const replaced = contentType === undefined || contentType === source.contentType
       ? {}
@@ -75,12 +80,7 @@ export async function copyObject(
       });
     const condition = { ifAbsent: ifAbsent === true };
     await withCondition(session, to, condition, signal, async ({ ifNoneMatch }) => {
-      try {
-        return await send(ifNoneMatch);
-      } catch (error) {
-        if (!wantsChecksum(error)) throw error;
-        return await send(ifNoneMatch, "SHA256");
-      }
+      return await withWantedChecksum(session, to, (checksum) => send(ifNoneMatch, checksum));
     }).catch(async (error) => {
       const uncertain = attempts > 1 && error instanceof RunOutputsError &&
         error.code === "conflict";
@@ -98,6 +98,26 @@ export async function copyObject(
 }
 
 /**
+ * Copies without a checksum, unless the bucket demands one, as those with Object Lock do: the server
+ * then reads all bytes for it. The session remembers the bucket.
+ */
+async function withWantedChecksum<T>(
+  session: Session,
+  { bucket }: OutputLocation,
+  copy: (checksum: "SHA256" | undefined) => Promise<T>,
+): Promise<T> {
+  if (!session.checksumBuckets.has(bucket)) {
+    try {
+      return await copy(undefined);
+    } catch (error) {
+      if (!wantsChecksum(error)) throw error;
+      session.checksumBuckets.add(bucket);
+    }
+  }
+  return await copy("SHA256");
+}
+
+/**
  * Whether an object is a copy of another one: after an attempt whose answer was lost, the next one
  * is a conflict with ourselves. A copy of an object of parts has another etag; there only the hash
  * tells, where it is known.
@@ -112,7 +132,11 @@ async function copyInParts(
   from: OutputLocation,
   to: OutputLocation,
   source: ObjectInfo,
-  copy: { readonly CopySource: string; readonly CopySourceIfMatch: string },
+  { checksum, ...copy }: {
+    readonly CopySource: string;
+    readonly CopySourceIfMatch: string;
+    readonly checksum: "SHA256" | undefined;
+  },
   options: WriteOptions,
 ): Promise<void> {
   const { settings } = session;
@@ -120,6 +144,7 @@ async function copyInParts(
   const uploadId = await createUpload(session, to, {
     ...metadata,
     ...(options.contentType !== undefined && { ContentType: options.contentType }),
+    ChecksumAlgorithm: checksum,
   }, options.signal);
   const size = partSizeFor(source.size, Math.min(COPY_PART, settings.copyLimit), settings.maxParts);
   const count = Math.ceil(source.size / size);
@@ -154,7 +179,8 @@ async function copyInParts(
           `Cannot copy '${from}': the server sent a part without an ETag`,
         );
       }
-      parts[i] = { number: i + 1, etag: CopyPartResult.ETag };
+      const { ETag: etag, ChecksumSHA256: sha256 } = CopyPartResult;
+      parts[i] = { number: i + 1, etag, sha256 };
       options.onBytes?.(end - start);
     }
   };
@@ -173,7 +199,7 @@ async function copyInParts(
       sha256: source.sha256,
       size: source.size,
       ifAbsent: options.ifAbsent,
-      checksums: false,
+      checksums: checksum !== undefined,
     }, options.signal);
   } catch (error) {
     await abortUpload(session, to, uploadId);

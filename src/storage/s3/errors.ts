@@ -70,6 +70,10 @@ export interface S3Context {
   readonly signed: boolean;
   /** How far its time was ahead of our clock, in milliseconds. Default: 0. */
   readonly clockOffset?: number;
+  /** The ACL of objects that are created, if one was requested. */
+  readonly acl?: string;
+  /** The encryption of objects that are created, if one was requested. */
+  readonly sse?: string;
 }
 
 /**
@@ -130,6 +134,7 @@ const BY_S3_CODE: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   EntityTooLarge: ["invalid", "it is larger than the server allows; check --part-size"],
   EntityTooSmall: ["invalid", "a part is smaller than the server allows; raise --part-size"],
   KeyTooLongError: ["invalid", "the key is longer than the server allows"],
+  AccessControlListNotSupported: ["invalid", "the bucket allows no ACLs; leave out --acl"],
   InvalidBucketName: ["invalid", "invalid bucket name; check --bucket"],
   RequestTimeout: ["transient", "the server timed out waiting for data"],
   SlowDown: ["transient", "too many requests; try again later, or lower --concurrency"],
@@ -211,9 +216,10 @@ function explain(context: S3Context, error: unknown): Explanation {
 }
 
 function explainFailure(
-  { action, signed, clockOffset }: S3Context,
+  context: S3Context,
   failure: S3Failure,
 ): Explanation {
+  const { action, signed, clockOffset } = context;
   const { status, s3Code } = failure;
   if (signed && isSkewed(failure, clockOffset)) {
     return {
@@ -229,7 +235,7 @@ function explainFailure(
     };
   }
   if (s3Code === "AccessDenied" || (status === 403 && s3Code === "")) {
-    return { code: "denied", reason: describeDenial(action, failure.message) };
+    return { code: "denied", reason: describeDenial(context, failure.message) };
   }
   if (s3Code === "InvalidObjectState") {
     const where = failure.storageClass === undefined ? "" : ` (${failure.storageClass})`;
@@ -274,14 +280,24 @@ const NEEDED: Readonly<Record<string, string>> = {
 };
 
 /** The server's own reason, where it gives one: it names the policy. */
-function describeDenial(action: string, message: string): string {
+function describeDenial({ action, acl, sse }: S3Context, message: string): string {
   if (!/^(?:access ?denied\.?)?$/i.test(message.trim())) {
     return `access denied: ${shorten(message, 600)}`;
   }
   const needed = NEEDED[action];
   return needed === undefined
     ? "access denied; check the permissions of the role"
-    : `access denied; the role needs ${needed}`;
+    : `access denied; the role needs ${needed}${
+      action === "write" || action === "copy" ? neededFor(acl, sse) : ""
+    }`;
+}
+
+/** The permissions that requested headers of a new object take. */
+function neededFor(acl: string | undefined, sse: string | undefined): string {
+  return (acl === undefined ? "" : ", and s3:PutObjectAcl for --acl") +
+    (sse?.startsWith("aws:kms")
+      ? `, and kms:GenerateDataKey and kms:Decrypt for --sse ${sse}`
+      : "");
 }
 
 /**

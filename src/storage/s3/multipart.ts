@@ -31,7 +31,7 @@ export interface Part {
   readonly number: number;
   /** What the server calls its content. */
   readonly etag: string;
-  /** Its SHA-256 in base64, where it is known: of every part that was sent from here. */
+  /** Its SHA-256 in base64, where it is known: if it was sent from here, or copied with one. */
   readonly sha256?: string;
 }
 

@@ -39,6 +39,8 @@ export class Session implements Disposable {
   bareEtags = false;
   /** The buckets in which a write with the right etag was refused. */
   readonly unmatchable = new Set<string>();
+  /** The buckets that demand a checksum with what is copied into them. */
+  readonly checksumBuckets = new Set<string>();
   readonly #retrier: Retrier;
   readonly #limit: AdaptiveLimit;
   readonly #commands: Commands;

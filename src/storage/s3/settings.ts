@@ -10,6 +10,7 @@ import { diskError } from "../../errors/disk.ts";
 import { HOME_REGION } from "../../layout/bucket_inventory.ts";
 import type { RetryPolicy } from "../retry.ts";
 import { amazonDomain, type HostVariant } from "./amazon_host.ts";
+import { checkRequestedHeaders } from "./requested_headers.ts";
 import { type Profile, readProfile } from "./shared_config.ts";
 
 const MiB = 1024 * 1024;
@@ -52,6 +53,24 @@ export interface S3BackendOptions {
   readonly profile?: string;
   /** Sign nothing: public objects can be read, nothing can be written. */
   readonly noSignRequest?: boolean;
+  /**
+   * `requester`: this account pays for requests, as buckets with Requester Pays demand. Goes with
+   * every request; in a copy, for the source and the destination.
+   */
+  readonly requestPayer?: "requester";
+  /** How S3 encrypts the objects that are created. Default: as the bucket says. */
+  readonly sse?: "AES256" | "aws:kms" | "aws:kms:dsse";
+  /** The KMS key for `sse`: its ID, alias or ARN. Default: the account's own key for S3. */
+  readonly sseKmsKeyId?: string;
+  /** The canned ACL of the objects that are created. Default: none, as the bucket says. */
+  readonly acl?:
+    | "private"
+    | "public-read"
+    | "public-read-write"
+    | "authenticated-read"
+    | "aws-exec-read"
+    | "bucket-owner-read"
+    | "bucket-owner-full-control";
   /** Makes credentials, instead of the SDK's chain; asked again when they end. */
   readonly credentials?: () => Promise<StaticCredentials>;
   /** The size of a part of a multipart upload in bytes, at least 5 MiB on Amazon. 8 MiB. */
@@ -140,6 +159,7 @@ export interface S3Settings extends S3BackendOptions {
  * what the disk says, if `$AWS_CA_BUNDLE` can't be read.
  */
 export async function readSettings(options: S3BackendOptions): Promise<S3Settings> {
+  checkRequestedHeaders(options);
   const env: Env = options.env ?? ((name) => Deno.env.get(name) || undefined);
   const profile = options.profile ?? env("AWS_PROFILE");
   const shared = await readProfile(profile, env);

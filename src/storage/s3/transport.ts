@@ -20,6 +20,7 @@ import {
   S3Failure,
 } from "./errors.ts";
 import { proxyFor } from "./proxy.ts";
+import { requestedHeaders } from "./requested_headers.ts";
 import type { RawRequest, S3Request, S3Response } from "./request.ts";
 import { HOME_REGION } from "../../layout/bucket_inventory.ts";
 import type { S3Settings, StaticCredentials } from "./settings.ts";
@@ -165,7 +166,8 @@ export class Transport implements Disposable {
         const url = this.#url(location.bucket, "");
         const proxy = proxyFor(url, this.#settings.env);
         const { host } = url;
-        const context: S3Context = { action, target, host, proxy, signed, clockOffset };
+        const { acl, sse } = this.#settings;
+        const context: S3Context = { action, target, host, proxy, signed, clockOffset, acl, sse };
         throw s3Error(context, error, signal);
       }
     }
@@ -292,6 +294,7 @@ export class Transport implements Disposable {
       "accept-encoding": "identity",
       "user-agent": "run-outputs",
       ...request.headers,
+      ...requestedHeaders(request, this.#settings),
     };
     if (credentials === undefined) return { url: href, headers };
     headers["x-amz-content-sha256"] = request.payloadSha256 ?? EMPTY_SHA256;

@@ -31,6 +31,12 @@ export interface UploadIdentity {
   readonly contentType: string;
   /** Whether the server checks checksums of its parts. */
   readonly checksums: boolean;
+  /** The encryption that was requested. */
+  readonly sse?: string;
+  /** The key that was requested. */
+  readonly sseKmsKeyId?: string;
+  /** The ACL that was requested. */
+  readonly acl?: string;
 }
 
 /** An upload to continue. */
@@ -262,9 +268,10 @@ function uploadIdOf(journal: Journal | undefined): string | undefined {
 }
 
 function toHeader(uploadId: string, identity: UploadIdentity): Record<string, unknown> {
-  const { size, partSize, sha256, contentType, checksums } = identity;
+  const { size, partSize, sha256, contentType, checksums, sse, sseKmsKeyId, acl } = identity;
   const schema = "run-outputs.upload/1";
-  return { schema, uploadId, size, partSize, sha256, contentType, checksums };
+  const requested = { sse, sseKmsKeyId, acl };
+  return { schema, uploadId, size, partSize, sha256, contentType, checksums, ...requested };
 }
 
 function quoted(etag: string): string {

@@ -57,6 +57,9 @@ export async function uploadInParts(
     sha256,
     contentType,
     checksums: session.checksums,
+    sse: settings.sse,
+    sseKmsKeyId: settings.sseKmsKeyId,
+    acl: settings.acl,
   };
 
   using journal = await UploadJournal.open(session, location);

@@ -156,7 +156,7 @@ for (const requestChecksums of ["when_supported", "when_required"]) {
   Deno.test(`s3, Object Lock: writes and copies have the checksum it wants (${requestChecksums})`, async () => {
     const env = (name: string) =>
       name === "AWS_REQUEST_CHECKSUM_CALCULATION" ? requestChecksums : undefined;
-    await using w = await world(locked, { env });
+    await using w = await world(locked(), { env });
     await w.backend.write(at, bytesSource(SMALL));
     await w.backend.copy(at, to);
     assert.deepEqual(await content(w.plain.backend, to), SMALL);
@@ -166,6 +166,33 @@ for (const requestChecksums of ["when_supported", "when_required"]) {
     assert.deepEqual(await content(w.plain.backend, at), LARGE);
   });
 }
+
+Deno.test("s3, Object Lock: a copy in parts is begun with a checksum, its completion names those of the parts", async () => {
+  await using w = await world(locked(), { copyLimit: 5 * 1024 * 1024 });
+  await putForeign(w.plain.url, at, { Body: LARGE });
+  await w.backend.copy(at, to);
+  assert.deepEqual(await content(w.plain.backend, to), LARGE);
+  const begun = () => w.front.requests.filter(({ query }) => query.has("uploads")).length;
+  assert.equal(begun(), 2, "one without a checksum, which is aborted");
+  assert.deepEqual(
+    await Array.fromAsync(w.plain.backend.listStaleUploads(new OutputLocation("suite", ""))),
+    [],
+  );
+  // The session knows the bucket now.
+  const { refused } = w.front;
+  await w.backend.copy(at, new OutputLocation("suite", "3-linux/a"));
+  await putForeign(w.plain.url, at, { Body: SMALL });
+  await w.backend.copy(at, new OutputLocation("suite", "3-linux/b"));
+  assert.equal(w.front.refused, refused);
+});
+
+Deno.test("s3, no checksum headers: a copy in parts has none", async () => {
+  await using w = await world(noChecksums, { copyLimit: 5 * 1024 * 1024 });
+  await putForeign(w.plain.url, at, { Body: LARGE });
+  await w.backend.copy(at, to);
+  assert.deepEqual(await content(w.plain.backend, to), LARGE);
+  assert.equal(w.front.refused, 0);
+});
 
 const REASON = "User: arn:aws:sts::123456789012:assumed-role/ci/i-0123456789abcdef0 is not " +
   'authorized to perform: s3:PutObject on resource: "arn:aws:s3:::suite/1-linux/a" with an ' +

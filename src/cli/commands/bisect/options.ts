@@ -74,6 +74,7 @@ const TAKEN: ReadonlySet<string> = new Set([
   "--region",
   "--profile",
   "--no-sign-request",
+  "--request-payer",
 ]);
 
 /** The options whose values are paths. */

@@ -25,11 +25,11 @@ import {
   required,
   STORAGE,
   withOutputOptions,
-  withS3Options,
 } from "../../options.ts";
+import { type S3Options, withS3Options, withS3WriteOptions } from "../../s3_options.ts";
 import { Output, type OutputOptions, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
-import { openForUpload, type OpenStorage, outputDirOf, type S3Options } from "../../storage.ts";
+import { openForUpload, type OpenStorage, outputDirOf } from "../../storage.ts";
 import { reportedFiles, resultLines, summaryLine, tellTrouble } from "../../transfer_report.ts";
 
 /** The values of the command's options. */
@@ -76,7 +76,9 @@ Examples:
   run-outputs import runs.tar --output-dir ./staging --dry-run
   run-outputs import runs.tar --bucket lab-artifacts --endpoint-url https://s3.lab.example`,
     );
-  return withOutputOptions(withS3Options(command).addOption(partSize())).action(
+  return withOutputOptions(
+    withS3WriteOptions(withS3Options(command)).addOption(partSize()),
+  ).action(
     async (file: string, options: ImportCommandOptions) => {
       const output = new Output(context.io, options);
       const signal = context.interruption();

@@ -21,8 +21,8 @@ import {
   STORAGE,
   withOutputOptions,
   withRunNameOptions,
-  withS3Options,
 } from "../../options.ts";
+import { type S3Options, withS3Options, withS3WriteOptions } from "../../s3_options.ts";
 import type { Output, OutputOptions } from "../../terminal/output.ts";
 import { presentRoot } from "../../present_root.ts";
 import { type RunOptions, runRoot } from "../../run_root.ts";
@@ -33,7 +33,6 @@ import {
   openForUpload,
   openS3,
   type OpenStorage,
-  type S3Options,
   stagingDirOf,
   tellUnused,
 } from "../../storage.ts";
@@ -115,7 +114,9 @@ export function withCopyOptions(command: Command): Command {
       new Option("--no-index", "don't write index pages for a selection").helpGroup(STORAGE),
     )
     .addOption(dryRun());
-  return withOutputOptions(withS3Options(command).addOption(partSize()));
+  return withOutputOptions(
+    withS3WriteOptions(withS3Options(command), "the copies").addOption(partSize()),
+  );
 }
 
 /** The source and destination of a copy. */

@@ -22,7 +22,8 @@ import { Output, type OutputOptions, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { type RunOptions, runRoot } from "../../run_root.ts";
 import { redactor } from "../../terminal/redact.ts";
-import { openForUpload, type OpenStorage, outputDirOf, type S3Options } from "../../storage.ts";
+import type { S3Options } from "../../s3_options.ts";
+import { openForUpload, type OpenStorage, outputDirOf } from "../../storage.ts";
 import { checkPartOptions, openPart } from "./part.ts";
 import {
   inOrder,

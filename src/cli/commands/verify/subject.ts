@@ -15,6 +15,7 @@ import type { Output } from "../../terminal/output.ts";
 import { presentRoot } from "../../present_root.ts";
 import { readIfWanted, readRunManifest } from "../../run_manifest.ts";
 import { runRoot } from "../../run_root.ts";
+import { S3_WRITE } from "../../s3_options.ts";
 import {
   openDirectory,
   openForReading,
@@ -142,6 +143,11 @@ export function checkOptions(
   }
   if (repair && dir === undefined && from === undefined) {
     refuse("Missing option --from <dir>: a run in storage is repaired from a directory");
+  }
+  for (const [name, flag] of S3_WRITE) {
+    if (!isGiven(name)) continue;
+    if (!repair) refuse(`Cannot use ${flag} without --repair: no files are written`);
+    if (dir !== undefined) refuse(`Cannot use ${flag} with a directory: '${dir}' is not on S3`);
   }
   if (dir === undefined || repair) return;
   for (const [name, flag] of [["runId", "--run-id"], ["stagingDir", "--staging-dir"]] as const) {

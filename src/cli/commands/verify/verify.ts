@@ -11,7 +11,7 @@ import type { TransferResult } from "../../../storage/transfer/transfer.ts";
 import type { VerifiedFile } from "../../../operations/verify/verified_file.ts";
 import type { Context } from "../../context.ts";
 import { manifestJson, tellUnfinished } from "../../run_manifest.ts";
-import { concurrency, names, noManifest, nonEmpty, withReadOptions } from "../../options.ts";
+import { concurrency, names, noManifest, nonEmpty, withChangeOptions } from "../../options.ts";
 import { isOnRunner } from "../../terminal/io.ts";
 import { Output, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
@@ -84,7 +84,7 @@ Examples:
   run-outputs verify --repair --from ./staging/12345-linux --staging-dir ./mirror --run-id 12345
   run-outputs verify --staging-dir ./staging --run-id 12345 --kind artifact --print-sums`,
     );
-  return withReadOptions(command).action(
+  return withChangeOptions(command, "repaired files").action(
     async (dir: string | undefined, options: VerifyCommandOptions, self: Command) => {
       checkOptions(dir, options, (name) => self.getOptionValueSource(name) === "cli");
       const output = new Output(context.io, options);

@@ -38,6 +38,7 @@ Deno.test("bisectArgs(): what is written is read as the same", () => {
       platform: fc.constant("linux" as const),
       cacheDir: word,
       region: word,
+      requestPayer: fc.constant("requester" as const),
     }, { requiredKeys: ["outputDir", "repo"] }),
     fc.record({ signRequest: fc.boolean(), cache: fc.boolean() }),
     (some, switches) => {
