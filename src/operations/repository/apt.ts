@@ -121,6 +121,14 @@ async function decide(
   onKept(kept);
   for (const entry of added) entries.set(entry.fileName, entry);
 
+  if (before !== undefined && text !== undefined) {
+    // The file of the plain name changes before `Release` does: what `Release` tells of until then
+    // stays under its hash, also if this upload dies in between.
+    const sha256 = sha256Of(text);
+    const list = { location: place.byHash(sha256), path: "the repository's Packages", bytes: text };
+    const put = await putByHash(backend, { ...list, sha256 }, { signal });
+    if (put.outcome !== "unchanged") onFile(put, false);
+  }
   const bytes = added.length === 0 && text !== undefined
     ? text
     : new TextEncoder().encode(formatPackages(entries.values()));

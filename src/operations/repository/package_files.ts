@@ -127,9 +127,9 @@ export class PackageFiles<Entry> {
   }
 
   /**
-   * Decides what the metadata has to tell of the upload's packages. A package that is in storage
-   * already and in the metadata stays as it is there; one that no metadata tells of, because its
-   * upload has not come to that, is read from storage unless it has our bytes.
+   * Decides what the metadata has to tell of the upload's packages: of one that this upload has
+   * written, what it is. One that was in storage stays; it is read, unless it has our bytes, where no
+   * metadata tell of it, because its upload has not come to that, or those of one that is gone.
    *
    * @param backend The storage.
    * @param results What became of the packages.
@@ -150,9 +150,11 @@ export class PackageFiles<Entry> {
       const ours = this.#ours.get(location.key);
       if (ours === undefined || outcome === "failed") continue;
       const there = listed(location);
-      if (there !== undefined) {
-        if (there.sha256 !== undefined && there.sha256 !== ours.sha256) kept.push(location);
-      } else if (sha256 === ours.sha256) entries.push(ours.entry);
+      if (there?.sha256 === ours.sha256) continue;
+      if (sha256 === ours.sha256) entries.push(ours.entry);
+      else if (there === undefined) unknown.push(location);
+      else if (there.sha256 === undefined) continue;
+      else if (await isStored(backend, location, there.sha256, sha256, signal)) kept.push(location);
       else unknown.push(location);
     }
     const read = await pMap(unknown, async (location) => {
@@ -208,6 +210,21 @@ export class PackageFiles<Entry> {
       return { ...result, outcome: "skipped" as const, etag, size, sha256: undefined };
     }, { concurrency: LOOKED_AT_ONCE });
   }
+}
+
+/** Whether a package in storage has a hash. It is read, unless the storage knows its hash. */
+async function isStored(
+  backend: StorageBackend,
+  location: OutputLocation,
+  expected: string,
+  known: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  if (known !== undefined) return known === expected;
+  const hash = createHash("sha256");
+  await using body = await backend.read(location, { signal });
+  for await (const chunk of body) hash.update(chunk);
+  return hash.digest("hex") === expected;
 }
 
 /** All hashes of a package in one pass. */

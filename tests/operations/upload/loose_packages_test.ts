@@ -58,12 +58,18 @@ const outcomes = ({ results }: UploadReport) =>
 const failures = ({ results }: UploadReport) =>
   results.filter(({ outcome }) => outcome === "failed").map(({ error }) => error!.message);
 
-/** The packages that a DNF repository tells of, by the file that `repomd.xml` leads to. */
-async function rpmNames(backend: StorageBackend): Promise<string[]> {
+/** The list of packages that a reader of the repository finds. */
+async function listText(backend: StorageBackend, type: NativePackageType): Promise<string> {
+  if (type === "deb") return await textOf(backend, PACKAGES);
   const repomd = await textOf(backend, REPOMD);
   const [, href] = /href="(repodata\/[0-9a-f]{64}-primary\.xml\.gz)"/.exec(repomd)!;
   const packed = await bytesOf(backend, ROOT.nativeLinuxPackages("rpm").join(`x86_64/${href}`));
-  const primary = gunzipSync(packed).toString();
+  return gunzipSync(packed).toString();
+}
+
+/** The packages that a DNF repository tells of. */
+async function rpmNames(backend: StorageBackend): Promise<string[]> {
+  const primary = await listText(backend, "rpm");
   return [...primary.matchAll(/<location href="([^"]*)"/g)].map(([, name]) => name);
 }
 
@@ -186,6 +192,27 @@ for (const type of ["deb", "rpm"] as const) {
     if (type === "deb") assert((await textOf(backend, PACKAGES)).includes(sha256(theirs)));
   });
 
+  for (const died of [false, true]) {
+    const when = died ? "by an upload that died before the metadata, then again" : "again";
+    Deno.test(`${type}: a listed package that was deleted and is uploaded ${when} gets its hash`, async () => {
+      const backend = new MemoryBackend();
+      const [first, second] = type === "deb"
+        ? [deb("rocm-a"), deb("rocm-a", { data: "rebuilt" })]
+        : [rpm("rocm-a"), rpm("rocm-a", { payload: "rebuilt" })];
+      await upload(backend, { [`a.${type}`]: first, [`b.${type}`]: make("rocm-b") }, type);
+      const dir = type === "deb" ? "pool/main" : "x86_64";
+      const stored = ROOT.nativeLinuxPackages(type).join(`${dir}/a.${type}`);
+      await backend.delete(stored);
+      if (died) await backend.write(stored, bytesSource(second));
+      const report = await upload(backend, { [`a.${type}`]: second }, type);
+      assert.deepEqual(failures(report), []);
+      assert.deepEqual(report.notes, []);
+      assert.deepEqual(await listed(backend), [`a.${type}`, `b.${type}`]);
+      const lists = await listText(backend, type);
+      assert(lists.includes(sha256(second)) && !lists.includes(sha256(first)), lists);
+    });
+  }
+
   Deno.test(`${type}: ten uploads at once lose no package`, async () => {
     const backend = new MemoryBackend();
     const names = Array.from({ length: 10 }, (_, i) => `rocm-${i}`);
@@ -275,6 +302,36 @@ Deno.test("a repository of another tool keeps what else its Release tells", asyn
   // apt ignores a Release that is older than the one it has.
   assert.match(after, /^Date: Thu, 01 Jan 2099 00:00:00 UTC$/m);
 });
+
+for (const last of ["Packages", "Packages.gz", "Release"]) {
+  Deno.test(`a repository of another tool: an upload that dies before ${last} is mended by the next`, async () => {
+    const backend = new MemoryBackend();
+    await upload(backend, { "a.deb": deb("rocm-a") });
+    // Other tools write the lists under their plain names alone.
+    for await (const { location } of backend.list(DEB)) {
+      if (location.key.includes("/by-hash/")) await backend.delete(location);
+    }
+    const release = (await textOf(backend, RELEASE)).replace("Acquire-By-Hash: yes\n", "");
+    await backend.write(RELEASE, bytesSource(release));
+    const dying = new class extends ForwardingBackend {
+      override async write(...[location, ...rest]: Parameters<StorageBackend["write"]>) {
+        if (location.name === last) throw new Error("killed");
+        return await super.write(location, ...rest);
+      }
+    }(backend);
+    assert.equal(failures(await upload(dying, { "b.deb": deb("rocm-b") })).length, 1);
+    assert.equal(await textOf(backend, RELEASE), release);
+    assert.deepEqual(failures(await upload(backend, { "c.deb": deb("rocm-c") })), []);
+    // The package of the upload that died is listed once it is uploaded again.
+    assert.deepEqual(failures(await upload(backend, { "b.deb": deb("rocm-b") })), []);
+    const packages = await textOf(backend, PACKAGES);
+    assert.deepEqual(
+      fileNames(packages),
+      ["a", "b", "c"].map((name) => `pool/main/${name}.deb`),
+    );
+    assert((await textOf(backend, RELEASE)).includes(sha256(packages)));
+  });
+}
 
 Deno.test("of two packages of one name, in two directories, one is uploaded with a note", async () => {
   const report = await upload(new MemoryBackend(), {
