@@ -92,7 +92,6 @@ const READERS: Readonly<Record<string, string>> = {
   export: "release-type",
   fetch: "release-type",
   find: "release-type",
-  index: "release-type",
   list: "release-type",
   verify: "release-type",
 };
@@ -115,6 +114,8 @@ export function releaseTypeHint(
   const flag = Object.hasOwn(READERS, command) ? READERS[command] : undefined;
   if (flag === undefined || type === "ci" || !/\b(?:runs?|commits?) /i.test(message)) return "";
   if (options.has(flag) || options.has("release-type")) return "";
+  // A verification that changes the run has used it.
+  if (options.has("remove-left") || options.has("from")) return "";
   const own = env("GITHUB_RUN_ID") || undefined;
   const id = options.get(command === "copy" ? "source-run-id" : "run-id") ?? env("THEROCK_RUN_ID");
   const isOther = id

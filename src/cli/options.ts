@@ -73,7 +73,7 @@ function withPlace(command: Command): Command {
     .addOption(
       new Option(
         "--release-type <type>",
-        "ci, dev, nightly, prerelease, … (default: $RELEASE_TYPE for uploads and for this job's own run, else ci)",
+        "ci, dev, nightly, prerelease, … (default: $RELEASE_TYPE for what is written and for this job's own run, else ci)",
       ).helpGroup(RUN),
     )
     .addOption(

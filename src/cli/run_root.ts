@@ -28,6 +28,8 @@ export interface RunOptions {
 export interface RunPurpose {
   /** Whether it reads the run or writes it. */
   readonly reading: boolean;
+  /** Whether it changes the run that it reads. Then `$RELEASE_TYPE` applies, as to uploads. */
+  readonly changing?: boolean;
   /** Whether the run is in a local directory. There, the default id is `local`. */
   readonly onDisk: boolean;
 }
@@ -58,18 +60,19 @@ export function runRoot(
     );
   }
   const platform = platformOf(options, io);
+  const writes = !purpose.reading || purpose.changing === true;
   const question = describeRun({
     runId,
     repository: namedRepository(options),
     releaseType: options.releaseType,
-    uploading: !purpose.reading,
+    uploading: writes,
     env: {
       GITHUB_REPOSITORY: io.env("GITHUB_REPOSITORY"),
       GITHUB_RUN_ID: jobsRunId,
       GITHUB_EVENT_NAME: io.env("GITHUB_EVENT_NAME"),
       GITHUB_EVENT_PATH: io.env("GITHUB_EVENT_PATH"),
-      // This job's release type applies to its own run only.
-      RELEASE_TYPE: purpose.reading && jobsRunId !== runId ? undefined : io.env("RELEASE_TYPE"),
+      // This job's release type applies to its own run, and to what it writes.
+      RELEASE_TYPE: writes || jobsRunId === runId ? io.env("RELEASE_TYPE") : undefined,
     },
     readTextFile: Deno.readTextFileSync,
   });

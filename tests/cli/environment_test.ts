@@ -90,6 +90,29 @@ Deno.test("environment: an upload to another run goes to the bucket of RELEASE_T
   assert.equal(copied.source.bucket, "therock-ci-artifacts");
 });
 
+Deno.test("environment: what changes another run goes to the bucket of RELEASE_TYPE", async () => {
+  await using temp = await tempDir();
+  const staging = join(temp.path, "staging");
+  const run = join(staging, "7-linux");
+  await putArchives(run, ["a_lib_generic.tar.xz"]);
+  const from = ["--staging-dir", staging, "--platform", "linux", "--run-id", "7"];
+  const bucket = async (args: readonly string[], env: Record<string, string> = JOB) => {
+    const { err } = await runs(0, [...args, ...from, "--verbose"], env);
+    return /^bucket (\S+),/m.exec(err.replaceAll(/^\S+: /gm, ""))?.[1];
+  };
+  const repair = ["verify", "--repair", "--from", run];
+  for (const args of [["index"], repair, ["verify", "--remove-left"]]) {
+    assert.equal(await bucket(args), "therock-nightly-artifacts", args.join(" "));
+    assert.equal(await bucket([...args, "--release-type", "ci"]), "therock-ci-artifacts");
+  }
+  // Just reading it, or repairing a copy of it.
+  for (const args of [["verify"], ["list"], ["verify", run, "--repair"]]) {
+    assert.equal(await bucket(args), "therock-ci-artifacts", args.join(" "));
+  }
+  const index = ["index", "--staging-dir", staging, "--platform", "linux", "--run-id", "8"];
+  assert(!(await runs(3, index, JOB)).err.includes("RELEASE_TYPE"));
+});
+
 Deno.test("environment: where another run is not found, RELEASE_TYPE is named as not used", async () => {
   await using temp = await tempDir();
   await putArchives(join(temp.path, "123-linux"), ["a_lib_generic.tar.xz"]);

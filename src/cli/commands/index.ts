@@ -102,7 +102,7 @@ async function runTarget(
   const outputDir = stagingDirOf(options, io);
   const onDisk = outputDir !== undefined;
   tellUnused(options, io, output);
-  const root = runRoot(options, { reading: true, onDisk }, io, output);
+  const root = runRoot(options, { reading: true, changing: true, onDisk }, io, output);
   const storage = await openForUpload({ ...options, outputDir }, root.root(), io, output);
   return { subject: runSubject(root), storage };
 }

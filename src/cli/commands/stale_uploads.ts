@@ -53,7 +53,9 @@ Examples:
     const output = new Output(context.io, options);
     const signal = context.interruption();
     const { olderThan, abort = false, dryRun = false } = options;
-    const root = runRoot(options, { reading: true, onDisk: false }, context.io, output);
+    // Listed too, they are where uploads of this job are.
+    const purpose = { reading: true, changing: true, onDisk: false };
+    const root = runRoot(options, purpose, context.io, output);
     using storage = await openUploads(options, context.io, output, abort ? root.root() : undefined);
     const { abortUnfinishedUploads, listUnfinishedUploads } = await import(
       "../../operations/stale_uploads.ts"

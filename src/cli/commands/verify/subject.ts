@@ -73,8 +73,9 @@ export async function openSubject(
   const { manifest: isWanted, repair, removeLeft } = options;
   const stagingDir = stagingDirOf(options, io);
   using opened = new DisposableStack();
-  const rootOf = () =>
-    runRoot(options, { reading: true, onDisk: stagingDir !== undefined }, io, output);
+  const changing = dir === undefined && (repair === true || removeLeft === true);
+  const onDisk = stagingDir !== undefined;
+  const rootOf = () => runRoot(options, { reading: true, changing, onDisk }, io, output);
   const finish = (
     storage: OpenStorage,
     found: Omit<VerifySubject, keyof OpenStorage | "storage">,
