@@ -109,7 +109,7 @@ export {
   type PlanCopyOptions,
   type RunPlace,
 } from "./src/operations/copy/plan.ts";
-export { type CopyOptions, type CopyReport, executeCopy } from "./src/operations/copy/run.ts";
+export { type CopyOptions, type CopyReport, executeCopy } from "./src/operations/copy/execute.ts";
 export type { FetchResult } from "./src/operations/fetch/archive_source.ts";
 export {
   type FetchOptions,
@@ -167,7 +167,7 @@ export {
 export { planPython, type PlanPythonOptions } from "./src/operations/upload/python.ts";
 export { planTarballs, type PlanTarballsOptions } from "./src/operations/upload/tarballs.ts";
 export { planTestReport, type PlanTestReportOptions } from "./src/operations/upload/test_report.ts";
-export { verifyRun, type VerifyRunOptions } from "./src/operations/verify/run.ts";
+export { verifyRun, type VerifyRunOptions } from "./src/operations/verify/execute.ts";
 export type { Verdict, VerifiedFile } from "./src/operations/verify/verified_file.ts";
 
 // The command line is loaded only when this module is the program, not when a program imports it.

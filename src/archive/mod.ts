@@ -24,7 +24,7 @@ export {
   ARTIFACT_MANIFEST,
   listMembers,
   type ListMembersOptions,
-} from "./tar/members.ts";
+} from "./tar/list_members.ts";
 export {
   UNPACK_LIMITS,
   type Unpacked,

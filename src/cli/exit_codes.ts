@@ -57,7 +57,7 @@ export function isNothingFound(results: readonly TransferResult[]): boolean {
  * The exit code of a transfer of many files.
  *
  * A checksum mismatch takes precedence. If some files succeeded, the result is incomplete. If all
- * failed for the same reason, it is the code of that reason.
+ * failed for the same reason, it is the code of that reason; files that were not found are incomplete.
  *
  * @param results The result of each file.
  * @param unmatched Whether a given pattern matched nothing.

@@ -1,5 +1,6 @@
 /**
- * The layout: the path of each output below a run's prefix. All paths of a run are defined here.
+ * The layout: where each output is below a run's prefix. Every path below a prefix is computed here;
+ * the prefix itself in `run_output_root.ts`.
  *
  * @module
  */

@@ -126,7 +126,7 @@ export {
   type PlanCopyOptions,
   type RunPlace,
 } from "./copy/plan.ts";
-export { type CopyOptions, type CopyReport, executeCopy } from "./copy/run.ts";
+export { type CopyOptions, type CopyReport, executeCopy } from "./copy/execute.ts";
 export {
   type ComparedBy,
   type DiffedFile,
@@ -273,7 +273,7 @@ export {
   type RepairOptions,
   type RepairPlace,
 } from "./verify/repair.ts";
-export { verifyRun, type VerifyRunOptions } from "./verify/run.ts";
+export { verifyRun, type VerifyRunOptions } from "./verify/execute.ts";
 export type { CheckedBy, ExpectedFile, Verdict, VerifiedFile } from "./verify/verified_file.ts";
 export type { ExportedFile } from "../runs/export_index.ts";
 export type { LeftFile } from "../runs/left_files.ts";

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
-import { listMembers } from "../../src/archive/tar/members.ts";
+import { listMembers } from "../../src/archive/tar/list_members.ts";
 import { pack } from "../../src/archive/pack/pack.ts";
 import { Unpacker } from "../../src/archive/unpack/unpack.ts";
 import { collect, noise } from "../support/bytes.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { ARTIFACT_MANIFEST, listMembers } from "../../src/archive/tar/members.ts";
+import { ARTIFACT_MANIFEST, listMembers } from "../../src/archive/tar/list_members.ts";
 import { packIn } from "../../src/archive/pack/pack.ts";
 import { PackPool } from "../../src/archive/pack/pool.ts";
 

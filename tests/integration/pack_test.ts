@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { COMPRESSION_LEVELS } from "../../src/archive/compression/format.ts";
-import { ARTIFACT_MANIFEST, listMembers } from "../../src/archive/tar/members.ts";
+import { ARTIFACT_MANIFEST, listMembers } from "../../src/archive/tar/list_members.ts";
 import { pack, type PackOptions } from "../../src/archive/pack/pack.ts";
 import { noise } from "../support/bytes.ts";
 import { type DiskEntry, diskTree } from "../support/disk_tree.ts";

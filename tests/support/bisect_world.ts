@@ -6,7 +6,7 @@
  */
 
 import { join } from "node:path";
-import { listMembers } from "../../src/archive/tar/members.ts";
+import { listMembers } from "../../src/archive/tar/list_members.ts";
 import { pack } from "../../src/archive/pack/pack.ts";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import type { StorageBackend } from "../../src/storage/backend.ts";

@@ -7,7 +7,7 @@
 
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { listMembers } from "../../src/archive/tar/members.ts";
+import { listMembers } from "../../src/archive/tar/list_members.ts";
 import { pack } from "../../src/archive/pack/pack.ts";
 import { writeFileAtomic } from "../../src/storage/local/atomic_file.ts";
 import { fileSource } from "../../src/storage/byte_source.ts";

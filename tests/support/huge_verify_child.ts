@@ -7,7 +7,7 @@
 
 import { diffRuns } from "../../src/operations/diff/diff.ts";
 import { readOutputs } from "../../src/operations/manifest/read.ts";
-import { verifyRun } from "../../src/operations/verify/run.ts";
+import { verifyRun } from "../../src/operations/verify/execute.ts";
 import type { StorageBackend } from "../../src/storage/backend.ts";
 import { hugeRun } from "./huge_run.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import { listMembers } from "../../src/archive/tar/members.ts";
+import { listMembers } from "../../src/archive/tar/list_members.ts";
 import { pack } from "../../src/archive/pack/pack.ts";
 import { writeFileAtomic } from "../../src/storage/local/atomic_file.ts";
 import { likeArchive, noise, sha256 } from "./bytes.ts";

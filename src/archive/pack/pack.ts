@@ -15,7 +15,7 @@ import type { PieceCompression } from "../compression/compress_piece.ts";
 import { COMPRESSION_LEVELS, type PackCompression } from "../compression/format.ts";
 import { ratioPadding } from "../compression/ratio.ts";
 import { compileLzma } from "../compression/liblzma.ts";
-import type { ArchiveMember } from "../tar/members.ts";
+import type { ArchiveMember } from "../tar/list_members.ts";
 import { PackPool } from "./pool.ts";
 import { cutTar, readPiece } from "../tar/pieces.ts";
 import {

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { ArchiveMember } from "./members.ts";
+import type { ArchiveMember } from "./list_members.ts";
 import { BLOCK } from "./header.ts";
 
 /** A member ready to be written: plain values, which can be posted to a worker. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ArtifactMembers } from "../tar/members.ts";
+import type { ArtifactMembers } from "../tar/list_members.ts";
 import { BadArchive } from "../tar/bad_archive.ts";
 import { Extractor } from "./extract.ts";
 import { ImaginedTree } from "./tree_writer.ts";

@@ -15,7 +15,7 @@ import { exitCodeOfResults } from "../exit_codes.ts";
 import { nonEmpty, type ReadCommandOptions, withChangeOptions } from "../options.ts";
 import { Output } from "../terminal/output.ts";
 import { runRoot } from "../run_root.ts";
-import { FOREIGN_PAGE } from "./upload/run.ts";
+import { FOREIGN_PAGE } from "./upload/execute.ts";
 import { openForUpload, type OpenStorage, stagingDirOf, tellUnused } from "../storage.ts";
 import { locationLines, reportedLocations, summaryLine, tellTrouble } from "../transfer_report.ts";
 

@@ -8,7 +8,7 @@ import {
   ARTIFACT_MANIFEST,
   type ArtifactMembers,
   listArtifactMembers,
-} from "../../archive/tar/members.ts";
+} from "../../archive/tar/list_members.ts";
 import { checkMembers } from "../../archive/unpack/check_members.ts";
 import { BadArchive } from "../../archive/tar/bad_archive.ts";
 import type { Compression } from "../../layout/artifact_name.ts";

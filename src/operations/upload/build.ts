@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import { type ArchiveMember, listMembers, lookAt } from "../../archive/tar/members.ts";
+import { type ArchiveMember, listMembers, lookAt } from "../../archive/tar/list_members.ts";
 import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";

@@ -6,7 +6,7 @@
  */
 
 import { join, resolve } from "node:path";
-import { type ArchiveMember, ARTIFACT_MANIFEST } from "../../archive/tar/members.ts";
+import { type ArchiveMember, ARTIFACT_MANIFEST } from "../../archive/tar/list_members.ts";
 import { pack, packedLength, type PackOptions } from "../../archive/pack/pack.ts";
 import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";

@@ -1,5 +1,5 @@
 /**
- * Multipart uploads: their end, and what is left of those that never ended.
+ * Completes, aborts and lists multipart uploads.
  *
  * @module
  */

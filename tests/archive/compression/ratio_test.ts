@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { MAX_RATIO, RATIO_FROM, ratioPadding } from "../../../src/archive/compression/ratio.ts";
 import { pack } from "../../../src/archive/pack/pack.ts";
-import { listMembers } from "../../../src/archive/tar/members.ts";
+import { listMembers } from "../../../src/archive/tar/list_members.ts";
 import { concat } from "../../support/bytes.ts";
 import { compress, tar } from "../../support/tar_builder.ts";
 import { tempDir } from "../../support/temp_dir.ts";

@@ -7,7 +7,7 @@ import {
   type ArchiveMember,
   ARTIFACT_MANIFEST,
   listMembers,
-} from "../../../src/archive/tar/members.ts";
+} from "../../../src/archive/tar/list_members.ts";
 import { pack, packedLength, type PackOptions } from "../../../src/archive/pack/pack.ts";
 import { collect, noise } from "../../support/bytes.ts";
 import { rejectsWith } from "../../support/errors.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type ArchiveMember, listMembers } from "../../../src/archive/tar/members.ts";
+import { type ArchiveMember, listMembers } from "../../../src/archive/tar/list_members.ts";
 import { packIn, type PackOptions } from "../../../src/archive/pack/pack.ts";
 import { type FromPackWorker, PackPool } from "../../../src/archive/pack/pool.ts";
 import { readXzIndex } from "../../../src/archive/compression/xz_index.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { listArtifactMembers } from "../../../src/archive/tar/members.ts";
+import { listArtifactMembers } from "../../../src/archive/tar/list_members.ts";
 import { tempDir, writeTree } from "../../support/temp_dir.ts";
 
 async function listed(manifest: string, files: Readonly<Record<string, string>>) {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
-import { type ArchiveMember, listMembers } from "../../../src/archive/tar/members.ts";
+import { type ArchiveMember, listMembers } from "../../../src/archive/tar/list_members.ts";
 import { cutTar, readPiece } from "../../../src/archive/tar/pieces.ts";
 import { type TarMember, TarReader } from "../../../src/archive/tar/reader.ts";
 import {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { ARTIFACT_MANIFEST, listMembers } from "../../../src/archive/tar/members.ts";
+import { ARTIFACT_MANIFEST, listMembers } from "../../../src/archive/tar/list_members.ts";
 import { pack } from "../../../src/archive/pack/pack.ts";
 import { writeFileAtomic } from "../../../src/storage/local/atomic_file.ts";
 import { noise } from "../../support/bytes.ts";

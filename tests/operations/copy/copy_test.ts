@@ -10,10 +10,10 @@ import {
   type PlanCopyOptions,
   type RunPlace,
 } from "../../../src/operations/copy/plan.ts";
-import { type CopyOptions, executeCopy } from "../../../src/operations/copy/run.ts";
+import { type CopyOptions, executeCopy } from "../../../src/operations/copy/execute.ts";
 import { NO_MANIFEST, readOutputs, readPart } from "../../../src/operations/manifest/read.ts";
 import { PartUpload } from "../../../src/operations/manifest/write_part.ts";
-import { verifyRun } from "../../../src/operations/verify/run.ts";
+import { verifyRun } from "../../../src/operations/verify/execute.ts";
 import { parsePart } from "../../../src/runs/manifest.ts";
 import type { ObjectInfo, StorageBackend } from "../../../src/storage/backend.ts";
 import { ForwardingBackend } from "../../../src/storage/forwarding.ts";

@@ -9,7 +9,7 @@ import {
   type PlanCopyOptions,
   type RunPlace,
 } from "../../../src/operations/copy/plan.ts";
-import { type CopyOptions, executeCopy } from "../../../src/operations/copy/run.ts";
+import { type CopyOptions, executeCopy } from "../../../src/operations/copy/execute.ts";
 import { ExportArchive } from "../../../src/operations/copy/export_archive.ts";
 import { planExport, writeExport } from "../../../src/operations/copy/export.ts";
 import { readOutputs } from "../../../src/operations/manifest/read.ts";

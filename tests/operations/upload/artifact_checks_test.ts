@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { ArchiveMember } from "../../../src/archive/tar/members.ts";
+import type { ArchiveMember } from "../../../src/archive/tar/list_members.ts";
 import { RunOutputRoot } from "../../../src/layout/run_output_root.ts";
 import {
   planArtifacts,

@@ -10,7 +10,7 @@ import { diffRuns } from "../../../src/operations/diff/diff.ts";
 import { NO_MANIFEST, readOutputs } from "../../../src/operations/manifest/read.ts";
 import { isRepairable, renewParts, repairFiles } from "../../../src/operations/verify/repair.ts";
 import type { VerifiedFile } from "../../../src/operations/verify/verified_file.ts";
-import { verifyRun, type VerifyRunOptions } from "../../../src/operations/verify/run.ts";
+import { verifyRun, type VerifyRunOptions } from "../../../src/operations/verify/execute.ts";
 import { bytesSource } from "../../../src/storage/byte_source.ts";
 import { MemoryBackend } from "../../../src/storage/memory.ts";
 import { noise, sha256 } from "../../support/bytes.ts";

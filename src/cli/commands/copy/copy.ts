@@ -17,7 +17,7 @@ import { exitCodeOfResults } from "../../exit_codes.ts";
 import { Output, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { manifestJson, readRunManifest, tellUnfinished } from "../../run_manifest.ts";
-import { FOREIGN_PAGE, writeIndex } from "../upload/run.ts";
+import { FOREIGN_PAGE, writeIndex } from "../upload/execute.ts";
 import { checkSelectionOptions, selectionOf } from "../../selection.ts";
 import { tellPassedOver } from "../../storage.ts";
 import { artifactsOfStages } from "../../topology.ts";
@@ -72,7 +72,7 @@ Examples:
       using ends = await openEnds(options, context.io, output, signal);
       const { source, target, from, to } = ends;
       const { planCopy } = await import("../../../operations/copy/plan.ts");
-      const { executeCopy } = await import("../../../operations/copy/run.ts");
+      const { executeCopy } = await import("../../../operations/copy/execute.ts");
 
       const manifest = await readRunManifest(options, source, { storage: from, output, signal });
       const place = { backend: from.backend, root: source };

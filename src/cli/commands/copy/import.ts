@@ -11,7 +11,7 @@ import { RunOutputsError } from "../../../errors/error.ts";
 import type { OutputLocation } from "../../../layout/output_location.ts";
 import { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import type { CopyPlan } from "../../../operations/copy/plan.ts";
-import type { CopyReport } from "../../../operations/copy/run.ts";
+import type { CopyReport } from "../../../operations/copy/execute.ts";
 import type { IfExists } from "../../../storage/transfer/upload.ts";
 import type { TransferResult } from "../../../storage/transfer/transfer.ts";
 import type { Context } from "../../context.ts";
@@ -164,7 +164,7 @@ async function importRun(
   { io, interruption }: Context,
   output: Output,
 ): Promise<CopyReport> {
-  const { executeCopy } = await import("../../../operations/copy/run.ts");
+  const { executeCopy } = await import("../../../operations/copy/execute.ts");
   const progress = {
     verb: "imported",
     files: plan.files.map(({ location, size }) => ({ path: showSource(location), size })),

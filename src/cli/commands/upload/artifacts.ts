@@ -8,7 +8,7 @@ import { Argument, Command, Option } from "commander";
 import type { Context } from "../../context.ts";
 import { list, names, nonEmpty, withUploadOptions } from "../../options.ts";
 import { artifactsOfStages, topology } from "../../topology.ts";
-import { runUpload, type UploadCommandOptions } from "./run.ts";
+import { runUpload, type UploadCommandOptions } from "./execute.ts";
 import { type PackingOptions, packingOptions, withPackingOptions } from "./options.ts";
 
 /** The values of the command's options. */

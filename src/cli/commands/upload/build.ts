@@ -8,7 +8,7 @@ import { Command } from "commander";
 import type { JobStatus } from "../../../operations/upload/build.ts";
 import type { Context } from "../../context.ts";
 import { withUploadOptions } from "../../options.ts";
-import { runUpload, type UploadCommandOptions } from "./run.ts";
+import { runUpload, type UploadCommandOptions } from "./execute.ts";
 import {
   buildDir,
   buildDirOf,

@@ -7,7 +7,7 @@
 import { Argument, Command, Option } from "commander";
 import type { Context } from "../../context.ts";
 import { list, nonEmpty, required, withUploadOptions } from "../../options.ts";
-import { runUpload, type UploadCommandOptions } from "./run.ts";
+import { runUpload, type UploadCommandOptions } from "./execute.ts";
 
 /** The values of the command's options. */
 interface UploadFilesOptions extends UploadCommandOptions {

@@ -121,15 +121,23 @@ function present({ root, results }: JobReport): Present[] {
   });
 }
 
-/** Groups of kinds with one row each, linked to their index page. */
-const GROUPS: readonly { readonly name: string; readonly kinds: readonly OutputKind[] }[] = [
-  { name: "Artifacts", kinds: ["artifact"] },
-  { name: "Logs", kinds: ["log", "report"] },
-  { name: "Python packages", kinds: ["python"] },
-  { name: "Native packages", kinds: ["package"] },
-  { name: "Tarballs", kinds: ["tarball"] },
-  { name: "Other files", kinds: ["other", "retention"] },
-];
+/** The row that counts the files of a kind, linked to their index page; in the order of the rows. */
+const GROUP_OF: Readonly<Record<OutputKind, string | undefined>> = {
+  artifact: "Artifacts",
+  log: "Logs",
+  report: "Logs",
+  python: "Python packages",
+  package: "Native packages",
+  tarball: "Tarballs",
+  other: "Other files",
+  retention: "Other files",
+  // These have rows of their own, or belong to other files.
+  manifest: undefined,
+  checksum: undefined,
+  index: undefined,
+  "outputs-manifest": undefined,
+};
+const GROUPS = new Set(Object.values(GROUP_OF).filter((name) => name !== undefined));
 
 /** Files with their own row. */
 const SINGLED_OUT: readonly { readonly name: string; readonly pattern: RegExp }[] = [
@@ -145,8 +153,8 @@ function summaryRows(report: JobReport): SummaryRow[] {
   const files = present(report);
   const link = (location: OutputLocation | undefined) =>
     linked && location !== undefined ? url(location) : undefined;
-  const rows = GROUPS.flatMap(({ name, kinds }) => {
-    const found = files.filter(({ kind }) => kinds.includes(kind));
+  const rows = [...GROUPS].flatMap((name) => {
+    const found = files.filter(({ kind }) => GROUP_OF[kind] === name);
     if (found.length === 0) return [];
     const page = pageOf(report, found.map(({ result }) => result));
     // Nobody should install the artifacts of a failed job.

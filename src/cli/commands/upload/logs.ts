@@ -8,7 +8,7 @@ import { Argument, Command, Option } from "commander";
 import type { JobStatus } from "../../../operations/upload/build.ts";
 import type { Context } from "../../context.ts";
 import { list, nonEmpty, withUploadOptions } from "../../options.ts";
-import { runUpload, type UploadCommandOptions } from "./run.ts";
+import { runUpload, type UploadCommandOptions } from "./execute.ts";
 import { groupRequired, jobStatus, jobStatusOf, requiredGroup } from "./options.ts";
 
 /** The values of the command's options. */

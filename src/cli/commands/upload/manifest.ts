@@ -7,7 +7,7 @@
 import { Argument, Command } from "commander";
 import type { Context } from "../../context.ts";
 import { nonEmpty, withUploadOptions } from "../../options.ts";
-import { runUpload, type UploadCommandOptions } from "./run.ts";
+import { runUpload, type UploadCommandOptions } from "./execute.ts";
 import { artifactGroup } from "./options.ts";
 
 /** The values of the command's options. */

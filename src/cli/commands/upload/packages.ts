@@ -8,7 +8,7 @@ import { Argument, Command, Option } from "commander";
 import type { NativePackageType } from "../../../layout/output_paths.ts";
 import type { Context } from "../../context.ts";
 import { nonEmpty, required, withUploadOptions } from "../../options.ts";
-import { runUpload, type UploadCommandOptions } from "./run.ts";
+import { runUpload, type UploadCommandOptions } from "./execute.ts";
 
 /** The values of the command's options. */
 interface UploadPackagesOptions extends UploadCommandOptions {

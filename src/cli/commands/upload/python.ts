@@ -8,7 +8,7 @@ import { Argument, Command, Option } from "commander";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { Context } from "../../context.ts";
 import { nonEmpty, withUploadOptions } from "../../options.ts";
-import { runUpload, type UploadCommandOptions } from "./run.ts";
+import { runUpload, type UploadCommandOptions } from "./execute.ts";
 import { ARTIFACT_GROUP, artifactGroup } from "./options.ts";
 
 /** The values of the command's options. */

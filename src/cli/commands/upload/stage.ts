@@ -8,7 +8,7 @@ import { Command, Option } from "commander";
 import type { JobStatus } from "../../../operations/upload/build.ts";
 import type { Context } from "../../context.ts";
 import { required, withUploadOptions } from "../../options.ts";
-import { runUpload, type UploadCommandOptions } from "./run.ts";
+import { runUpload, type UploadCommandOptions } from "./execute.ts";
 import { artifactsOfStages, topology } from "../../topology.ts";
 import {
   buildDir,

@@ -7,7 +7,7 @@
 import { Argument, Command } from "commander";
 import type { Context } from "../../context.ts";
 import { nonEmpty, withUploadOptions } from "../../options.ts";
-import { runUpload, type UploadCommandOptions } from "./run.ts";
+import { runUpload, type UploadCommandOptions } from "./execute.ts";
 
 /** Builds the command. */
 export function uploadTarballsCommand(context: Context): Command {

@@ -93,7 +93,7 @@ Examples:
       using subject = await openSubject(dir, options, context, output, signal);
       const { storage, root, manifest, where } = subject;
       const { quick = false, strict = false, printSums = false } = options;
-      const { verifyRun } = await import("../../../operations/verify/run.ts");
+      const { verifyRun } = await import("../../../operations/verify/execute.ts");
       const { checksumLine } = await import("../../../runs/checksum_lines.ts");
 
       const report = new VerifyReport(strict);

@@ -15,7 +15,7 @@ import {
   type RepairPlace,
 } from "../../../src/operations/verify/repair.ts";
 import type { VerifiedFile } from "../../../src/operations/verify/verified_file.ts";
-import { verifyRun } from "../../../src/operations/verify/run.ts";
+import { verifyRun } from "../../../src/operations/verify/execute.ts";
 import { RunOutputsError } from "../../../src/errors/error.ts";
 import type { StorageBackend } from "../../../src/storage/backend.ts";
 import { bytesSource } from "../../../src/storage/byte_source.ts";
