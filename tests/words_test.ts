@@ -19,6 +19,7 @@ const CLEAN = [
   "src/github",
   "src/layout",
   "src/runs",
+  "src/storage",
 ];
 
 /** Files in them that are not yet. */

@@ -1,9 +1,9 @@
 /**
- * The one interface that every kind of storage implements.
+ * The interface that every kind of storage implements.
  *
- * It is narrow on purpose. Transfer of files and trees, choice by globs, retries, progress, dry
- * runs and limits are built once above it; a driver does what only it can do. What happens at the
- * edges stands here, and `tests/storage/backend_suite.ts` holds every driver to it.
+ * It is narrow on purpose. Transfer of files and trees, globs, retries, progress, dry runs and
+ * limits are built once above it; a driver does only what no other code can do. The edge cases are
+ * specified here, and `tests/storage/backend_suite.ts` tests every driver for them.
  *
  * @module
  */
@@ -11,7 +11,7 @@
 import type { RunOutputsError } from "../errors/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 
-/** A part of an object: bytes `start` up to, not including, `end`, counted from 0. */
+/** A range of an object: bytes `start` up to, not including, `end`, counted from 0. */
 export interface ByteRange {
   /** The first byte. */
   readonly start: number;
@@ -22,30 +22,27 @@ export interface ByteRange {
 /**
  * Bytes in pieces.
  *
- * **A chunk is valid only until the next one is asked for**: producers reuse their buffer, which
- * is several times as fast as a fresh one for each chunk. Who keeps a chunk copies it.
+ * **A chunk is valid only until the next one is read**: producers reuse their buffer, which is
+ * several times as fast as a new one for each chunk. Copy a chunk to keep it.
  */
 export type Chunks = AsyncIterable<Uint8Array>;
 
-/** Bytes that can be written: of a known size, and readable again from any point. */
+/** Bytes to write: of a known size, and readable again from any position. */
 export interface ByteSource {
-  /** How many bytes there are. */
+  /** The number of bytes. */
   readonly size: number;
-  /** Their SHA-256, 64 hex digits, where whoever made them has computed it on the way. */
+  /** Their SHA-256, 64 hex digits, if it was computed while they were made. */
   readonly sha256?: string;
-  /** The file on disk whose bytes these are, where they are just that. */
+  /** The file that contains exactly these bytes, if there is one. */
   readonly path?: string;
-  /**
-   * What has become of the file that the bytes come from since the source was made, where that can
-   * be seen.
-   */
+  /** How the file of the bytes has changed since the source was created, if that can be seen. */
   changed?(): "grew" | "shrank" | "changed" | undefined;
   /**
    * Opens the bytes. It can be called again, for a retry or a part.
    *
-   * @param range The part to read; all of it by default.
+   * @param range The range to read. Default: everything.
    * @param signal Aborts reading.
-   * @returns The bytes; a different number of them than asked for is the caller's to notice.
+   * @returns The bytes. If their number is not the requested one, the caller must notice.
    */
   open(range?: ByteRange, signal?: AbortSignal): Chunks;
 }
@@ -56,17 +53,17 @@ export interface ObjectInfo {
   readonly location: OutputLocation;
   /** Its size in bytes. */
   readonly size: number;
-  /** An opaque mark that changes whenever the content is written anew. */
+  /** An opaque value that changes whenever the content is written again. */
   readonly etag: string;
   /** When it was last written. */
   readonly modified: Date;
-  /** The SHA-256 of the content, 64 hex digits, where the storage has it on record. */
+  /** The SHA-256 of the content, 64 hex digits, if the storage has recorded it. */
   readonly sha256?: string;
-  /** The content type, where the storage has it on record. */
+  /** The content type, if the storage has recorded it. */
   readonly contentType?: string;
   /**
-   * How the content is encoded, such as `gzip`, where another tool has put that on record. The bytes
-   * are read as they are stored.
+   * The content encoding, such as `gzip`, if another tool has recorded one. Bytes are read as they
+   * are stored.
    */
   readonly contentEncoding?: string;
 }
@@ -89,28 +86,28 @@ export interface DeleteFailure {
 
 /** An object that is being read. Dispose of it, or read it to its end. */
 export interface ObjectBody extends Chunks, AsyncDisposable {
-  /** What is known of the object whose bytes these are. */
+  /** Information on the object that is read. */
   readonly info: ObjectInfo;
 }
 
-/** Options that every call takes. */
+/** Options of every call. */
 export interface CallOptions {
-  /** Stops the call; it rejects with the signal's reason and leaves nothing half done. */
+  /** Aborts the call; it rejects with the signal's reason and leaves nothing incomplete. */
   readonly signal?: AbortSignal;
 }
 
 /** Options of {@linkcode StorageBackend.list}. */
 export interface ListOptions extends CallOptions {
   /**
-   * Whether objects further down are listed too. With `false` only those are whose key has no `/`
-   * behind the prefix, and what is further down is not even looked at. Default: `true`.
+   * Whether to list objects in deeper levels too. With `false`, only objects whose key has no `/`
+   * after the prefix are listed, and deeper levels are not read. Default: `true`.
    */
   readonly recursive?: boolean;
 }
 
 /** Options of {@linkcode StorageBackend.read}. */
 export interface ReadOptions extends CallOptions {
-  /** The part to read; the whole object by default. */
+  /** The range to read. Default: the whole object. */
   readonly range?: ByteRange;
   /** Read only if the object still has this etag. */
   readonly ifMatch?: string;
@@ -118,70 +115,70 @@ export interface ReadOptions extends CallOptions {
 
 /** Options of {@linkcode StorageBackend.write} and {@linkcode StorageBackend.copy}. */
 export interface WriteOptions extends CallOptions {
-  /** The content type to record; `application/octet-stream` by default, or the source's in a copy. */
+  /** The content type to record. Default: `application/octet-stream`, or the source's in a copy. */
   readonly contentType?: string;
   /** The SHA-256 that the bytes must have, 64 hex digits in lower case. */
   readonly sha256?: string;
   /**
-   * Write only if nothing is there. `"seen"`: the caller has just seen that nothing is; a storage
-   * that can't make it a condition of the write itself then does not look once more.
+   * Write only if the object does not exist. `"seen"`: the caller has just checked that; storage
+   * that cannot make it a condition of the write does not check again.
    */
   readonly ifAbsent?: boolean | "seen";
-  /** Write only if what is there still has this etag. */
+  /** Write only if the object still has this etag. */
   readonly ifMatch?: string;
-  /** Told of each piece, with its number of bytes. A retry counts back with a negative number. */
+  /** Called for each piece, with its number of bytes. A retry subtracts with a negative number. */
   readonly onBytes?: (bytes: number) => void;
   /**
-   * Told how many bytes an earlier, killed attempt had stored already, where a driver continues
-   * it. They count in `onBytes` too.
+   * Called with the number of bytes that an earlier, killed attempt had stored, if a driver
+   * continues it. They count in `onBytes` too.
    */
   readonly onResumed?: (bytes: number) => void;
 }
 
 /**
- * A place for objects.
+ * A storage for objects.
  *
- * Errors are `RunOutputsError`s; which code stands for what is told with each method. Beyond
- * those, every method can fail with `denied`, `unauthenticated`, `transient` and `failed`.
+ * Errors are `RunOutputsError`s; each method documents its codes. In addition, every method can
+ * fail with `denied`, `unauthenticated`, `transient` and `failed`.
  */
 export interface StorageBackend {
-  /** What kind of storage this is, for messages: `local`, `memory`, `s3`. */
+  /** The kind of storage, for messages: `local`, `memory`, `s3`. */
   readonly name: string;
 
   /**
-   * Whether writing has an effect. `false` in a dry run, so that nobody produces bytes that will
+   * Whether writes have an effect. `false` in a dry run, so that nobody produces bytes that will
    * not be stored.
    */
   readonly writes: boolean;
 
   /**
-   * Whether a write with `ifAbsent` is certain to replace nothing, whoever else writes at the time.
-   * Default: no.
+   * Whether a write with `ifAbsent` certainly replaces nothing, even with concurrent writers.
+   * Default: `false`.
    */
   readonly enforcesAbsence?: boolean;
 
   /**
-   * Tells what is known of an object.
+   * Returns what is known of an object.
    *
    * @param location The object. A prefix with objects below it is not an object.
    * @param options A signal.
    * @returns What is known of it.
-   * @throws {RunOutputsError} `not_found`, if there is no such object. Any other trouble is
-   * another code: "could not be asked" never reads as "absent".
+   * @throws {RunOutputsError} `not_found`, if there is no such object. Other failures have other
+   * codes: a failed request never looks like a missing object.
    */
   stat(location: OutputLocation, options?: CallOptions): Promise<ObjectInfo>;
 
   /**
-   * Lists the objects below a prefix, in the order of their keys' UTF-8 bytes.
+   * Lists the objects below a prefix, sorted by the UTF-8 bytes of their keys.
    *
-   * The prefix goes by whole segments: below `123-linux` is `123-linux/a`, not `123-linux-old/a`,
-   * and not an object named `123-linux` itself. The list is complete, over as many pages as it
-   * takes, and arrives as a stream: it does not sit in memory. It is not a snapshot: an object
-   * that is written or deleted meanwhile may or may not be in it.
+   * A prefix consists of whole segments: below `123-linux` is `123-linux/a`, not `123-linux-old/a`,
+   * and not an object named `123-linux`. The list is complete, over any number of pages, and is a
+   * stream: it is not kept in memory. It is not a snapshot: an object that is written or deleted
+   * meanwhile may or may not be listed.
    *
-   * @param prefix What to list; a bucket itself lists all of it.
-   * @param options Whether to go further down; a signal.
-   * @returns The objects; none, without an error, if there are none.
+   * @param prefix The prefix; a bucket itself for all its objects.
+   * @param options Whether to list deeper levels; a signal.
+   * @returns The objects; empty, without an error, if there are none.
    */
   list(prefix: OutputLocation, options?: ListOptions): AsyncIterable<ObjectInfo>;
 
@@ -200,37 +197,36 @@ export interface StorageBackend {
   children(prefix: OutputLocation, options?: CallOptions): AsyncIterable<Child>;
 
   /**
-   * Reads an object or a part of it.
+   * Reads an object or a range of it.
    *
-   * When the promise resolves the object is known to exist; its bytes come while they are asked
-   * for. They all come from one version of the object; a storage that can't go on with a version
-   * because another has replaced it throws `conflict` from the body. A body that ends early
-   * throws; it never just ends.
+   * When the promise resolves, the object is known to exist; its bytes are fetched on demand. They
+   * all come from one version of the object; if a storage cannot continue because the version was
+   * replaced, the body throws `conflict`. A truncated body throws; it never just ends.
    *
    * @param location The object.
-   * @param options The range, which is cut at the object's end; an etag to insist on; a signal.
+   * @param options The range, which is limited to the object's size; a required etag; a signal.
    * @returns The body.
-   * @throws {RunOutputsError} `not_found`; `conflict`, if the object is not the one of `ifMatch`;
-   * `invalid`, if the range starts behind the object's end or is no range.
+   * @throws {RunOutputsError} `not_found`; `conflict`, if the object does not match `ifMatch`;
+   * `invalid`, if the range starts after the object's end or is invalid.
    */
   read(location: OutputLocation, options?: ReadOptions): Promise<ObjectBody>;
 
   /**
-   * Writes an object: all of it, or nothing that anyone can see.
+   * Writes an object: completely, or nothing that anyone can see.
    *
-   * Who reads meanwhile gets the old object or the new one, whole. Two writers at once leave one
-   * of theirs, whole. After a failure, an abort or a kill what was there before is there still.
-   * What is written is listed: a driver refuses a name that its own list would leave out.
+   * Concurrent readers get the old or the new object, complete. After two concurrent writes, one of
+   * them is complete. After a failure, an abort or a kill, the existing object is unchanged. What
+   * is written is listed: a driver rejects a name that its list would skip.
    *
-   * @param location Where to; not a bucket itself.
+   * @param location The object; not a bucket itself.
    * @param source The bytes.
-   * @param options Content type, the hash to insist on, `ifAbsent`, `ifMatch`, progress, a signal.
-   * @returns What is there now, with its SHA-256.
-   * @throws {RunOutputsError} `integrity`, if the bytes do not have the expected hash or are not
-   * as many as the source said; `conflict`, with `ifAbsent` if something is there, with `ifMatch` if
-   * another version or nothing is, or if the storage can't have an object of this name beside what
-   * it has. Not every storage can decide this in the moment of the write; its driver tells.
-   * `invalid`, if the driver uses the name for files of its own.
+   * @param options Content type, required hash, `ifAbsent`, `ifMatch`, progress, a signal.
+   * @returns The written object, with its SHA-256.
+   * @throws {RunOutputsError} `integrity`, if the hash of the bytes is wrong, or their number is
+   * not the source's; `conflict`, with `ifAbsent` if the object exists, with `ifMatch` if it has
+   * another etag or is missing, or if an object of this name is impossible beside the existing
+   * ones. Not every storage decides this atomically with the write; see its driver. `invalid`, if
+   * the driver uses the name for its own files.
    */
   write(
     location: OutputLocation,
@@ -239,8 +235,8 @@ export interface StorageBackend {
   ): Promise<ObjectInfo>;
 
   /**
-   * Looks whether a write to a place could be refused for what is there, and changes nothing: what
-   * a dry run asks. A storage in which nothing can be in the way does not have it.
+   * Checks whether a write could be rejected because of existing content, without changing
+   * anything. For dry runs. Storage without such conflicts does not implement it.
    *
    * @param location The destination.
    * @param options A signal.
@@ -249,15 +245,14 @@ export interface StorageBackend {
   checkWrite?(location: OutputLocation, options?: CallOptions): Promise<void>;
 
   /**
-   * Copies an object inside the storage, its bytes not passing through here. All or nothing, as
-   * in {@linkcode StorageBackend.write}. Content type and recorded hash come along.
+   * Copies an object inside the storage, without downloading it. Completely or not at all, as in
+   * {@linkcode StorageBackend.write}. Content type and recorded hash are copied too.
    *
    * @param from The object to copy.
-   * @param to Where to. The same place is allowed and changes nothing.
-   * @param options As in `write`; `sha256` and `ifMatch` are not looked at.
-   * @returns What is there now.
-   * @throws {RunOutputsError} `not_found`, if there is no object to copy; `conflict` as in
-   * `write`.
+   * @param to The destination. The same location is allowed and changes nothing.
+   * @param options As in `write`; `sha256` and `ifMatch` are ignored.
+   * @returns The copy.
+   * @throws {RunOutputsError} `not_found`, if the source does not exist; `conflict` as in `write`.
    */
   copy(
     from: OutputLocation,
@@ -266,9 +261,9 @@ export interface StorageBackend {
   ): Promise<ObjectInfo>;
 
   /**
-   * Deletes an object. That it was not there is no error: the outcome is the same.
+   * Deletes an object. A missing object is not an error, because the outcome is the same.
    *
-   * @param location The object; what is below it as a prefix stays.
+   * @param location The object. Objects below it as a prefix stay.
    * @param options A signal.
    */
   delete(location: OutputLocation, options?: CallOptions): Promise<void>;

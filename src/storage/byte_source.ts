@@ -1,5 +1,5 @@
 /**
- * The sources of bytes that are there from the start: memory and files.
+ * Sources of existing bytes: memory and files.
  *
  * @module
  */
@@ -9,14 +9,16 @@ import { RunOutputsError } from "../errors/error.ts";
 import type { ByteRange, ByteSource, Chunks } from "./backend.ts";
 import { diskError } from "../errors/disk.ts";
 
-/** How much is read from a disk at once. Bigger reads are no faster; smaller ones are. */
+/**
+ * The number of bytes read from disk at once. Larger reads are not faster; smaller ones are slower.
+ */
 const CHUNK = 1024 * 1024;
 
-/** How much is read first: a buffer of a MiB for each of many small files is a lot to clear. */
+/** The size of the first read: allocating a MiB for each of many small files is slow. */
 const FIRST_CHUNK = 64 * 1024;
 
 /**
- * Bytes in memory as a source.
+ * Creates a source from bytes in memory.
  *
  * @param content The bytes, or a text to encode as UTF-8.
  * @returns The source.
@@ -42,23 +44,23 @@ export function bytesSource(content: Uint8Array | string): ByteSource {
 /** Options of {@linkcode fileSource}. */
 export interface FileSourceOptions {
   /**
-   * Whether the file may grow, as a log does: then its bytes are those that it has now. Default: no,
-   * and reading a file that has grown fails.
+   * Whether the file may grow, like a log. Then the source has its present bytes. Default: `false`;
+   * reading a file that has grown fails.
    */
   readonly mayGrow?: boolean;
 }
 
 /**
- * A file on disk as a source. Its size is that of now.
+ * Creates a source from a file on disk, with the present size.
  *
  * @param path The file.
- * @param options Whether it may grow.
- * @returns The source. Reading it throws `failed`, naming the file, if that is shorter by then, or
- * longer and may not be.
- * @throws {RunOutputsError} `not_found` or `denied`, if it can't be looked at; `failed`,
- * if it is not a regular file.
+ * @param options Whether the file may grow.
+ * @returns The source. Reading it throws `failed`, naming the file, if it is shorter by then, or
+ * longer and must not grow.
+ * @throws {RunOutputsError} `not_found` or `denied`, if it cannot be inspected; `failed`, if it is
+ * not a regular file.
  */
-// deno-lint-ignore require-await -- what it throws is to be a rejection
+// deno-lint-ignore require-await -- errors must be rejections
 export async function fileSource(
   path: string,
   { mayGrow = false }: FileSourceOptions = {},
@@ -72,18 +74,19 @@ export async function fileSource(
     try {
       return changeOf(info, Deno.statSync(path));
     } catch {
-      // It has gone, or is out of reach: it is not what it was.
+      // It was deleted or is not accessible, so it has changed.
       return "changed";
     }
   };
   return {
     size,
-    // A file that grows is not just the bytes that it had.
+    // A file that may grow need not contain exactly these bytes.
     path: mayGrow ? undefined : path,
     changed,
     async *open({ start, end }: ByteRange = { start: 0, end: size }, signal?: AbortSignal) {
       let left = end - start;
-      // A small file is read at once, with room for one byte more: that shows whether it has grown.
+      // A small file is read at once, with room for one more byte, which shows whether it has
+      // grown.
       const isWhole = left === size && size < CHUNK;
       const chunks = isWhole
         ? readWhole(path, mayGrow ? size : size + 1, signal)
@@ -101,7 +104,7 @@ export async function fileSource(
   };
 }
 
-/** What has become of a file. */
+/** How a file has changed. */
 function changeOf(before: Deno.FileInfo, now: Deno.FileInfo): ReturnType<Changed> {
   if (now.size > before.size) return "grew";
   if (now.size < before.size) return "shrank";
@@ -112,12 +115,12 @@ function changeOf(before: Deno.FileInfo, now: Deno.FileInfo): ReturnType<Changed
 type Changed = NonNullable<ByteSource["changed"]>;
 
 /**
- * The error of a file that was written to while it was read.
+ * The error of a file that was changed while it was read.
  *
  * @param path The file.
- * @param how What has become of it.
- * @param cause How that was noticed, if by another error.
- * @returns An error with code `failed`: nothing is corrupt.
+ * @param how How it has changed.
+ * @param cause The error that revealed it, if any.
+ * @returns An error with code `failed`, because nothing is corrupt.
  */
 export function changedError(
   path: string,
@@ -132,7 +135,7 @@ export function changedError(
   );
 }
 
-/** Not in another thread: to get there and back takes twenty times as long as the look itself. */
+/** Synchronous: a thread switch takes twenty times as long as the call itself. */
 function lookAt(path: string): Deno.FileInfo {
   try {
     return Deno.statSync(path);
@@ -151,7 +154,7 @@ async function* readWhole(
     using file = await Deno.open(path);
     signal?.throwIfAborted();
     const buffer = new Uint8Array(most);
-    // Of a file, less than was asked for comes only at its end.
+    // A file returns fewer bytes than requested only at its end.
     const count = await file.read(buffer) ?? 0;
     signal?.throwIfAborted();
     yield buffer.subarray(0, count);
@@ -162,12 +165,12 @@ async function* readWhole(
 }
 
 /**
- * Reads a file, or a part of it, in pieces of up to 1 MiB in a reused buffer.
+ * Reads a file or a range of it, in chunks of up to 1 MiB in a reused buffer.
  *
- * @param path The file, or one that is open already and gets closed here.
- * @param range The part; the whole file by default, as long as it is at the time.
+ * @param path The file, or an open file, which is closed at the end.
+ * @param range The range. Default: the whole file with its present size.
  * @param signal Aborts reading.
- * @returns The bytes; fewer than `range` tells, where the file ends before.
+ * @returns The bytes; fewer than in `range`, if the file ends before.
  */
 export async function* readFile(
   path: string | { readonly file: Deno.FsFile; readonly path: string },
@@ -194,13 +197,14 @@ export async function* readFile(
   }
 }
 
-/** About how many bytes of text are encoded at once. */
+/** The approximate number of text bytes that are encoded at once. */
 const PIECE = 64 * 1024;
 
 /**
- * A text that is made anew each time it is read, so that it never has to be in memory as a whole.
+ * Creates a source from a text that is generated again for each read, so that it is never in memory
+ * as a whole.
  *
- * @param make Makes the text, in pieces; the same each time.
+ * @param make Generates the text in pieces, the same each time.
  * @returns The source, with its hash.
  */
 export function piecesSource(

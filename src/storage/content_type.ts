@@ -11,8 +11,8 @@ const UNKNOWN = "application/octet-stream";
 const TEXT = "text/plain";
 
 /**
- * Where the system that is served differs from the common table. Text opens in the browser; the
- * rest is what its buckets hold.
+ * Types for which the system that we replace differs from the common table. Text opens in the
+ * browser; the others are those in its buckets.
  */
 const OWN: ReadonlyMap<string, string> = new Map([
   ...["cfg", "err", "ini", "log", "md", "out", "py", "sh", "toml", "txt"].map((name) =>
@@ -27,14 +27,15 @@ const OWN: ReadonlyMap<string, string> = new Map([
   ["zst", "application/zstd"],
 ]);
 
-/** Text among the logs: files without extension, and those that are downloads elsewhere. */
+/** Text files among the logs: without extension, or with one that is a download elsewhere. */
 const TEXT_LOGS: ReadonlySet<string> = new Set(["", "yaml", "yml"]);
 
 /**
- * The content type that a storage or a manifest has for a file, if it is one.
+ * Validates a content type from a storage or a manifest.
  *
- * @param value The type; a server can have an empty one, or bytes outside ASCII.
- * @returns The type, if a header of HTTP takes it; otherwise `undefined`: it is as good as none.
+ * @param value The type; a server can return an empty one, or bytes outside of ASCII.
+ * @returns The type, if it is valid in an HTTP header; otherwise `undefined`, as if there were
+ * none.
  *
  * @example
  * ```ts
@@ -51,12 +52,12 @@ export function usableType(value: string | undefined): string | undefined {
 }
 
 /**
- * Tells the content type of an output by the last extension of its name, whatever its case. Among
- * the logs (`logs/`) a file without extension is text.
+ * Returns the content type of an output by the last extension of its name, ignoring case. Among the
+ * logs (`logs/`) a file without extension is text.
  *
  * @param path A file's path or name.
- * @returns The content type, of text and JSON with `charset=utf-8`; `application/octet-stream` if it
- * is not known.
+ * @returns The content type; for text and JSON with `charset=utf-8`; `application/octet-stream` if
+ * it is unknown.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * The dry run: a wrapper that lets everything be read and nothing be changed.
+ * A wrapper for dry runs: everything can be read, and nothing is changed.
  *
  * @module
  */
@@ -18,16 +18,16 @@ import { deleteEach } from "./delete_each.ts";
 import { ForwardingBackend } from "./forwarding.ts";
 import { sha256Of } from "./sha256_of.ts";
 
-/** What a dry run would have done. */
+/** A change that a dry run did not make. */
 export interface DryRunEvent {
   /** The call. */
   readonly action: "write" | "copy" | "delete";
-  /** What it was for. */
+  /** The location. */
   readonly location: OutputLocation;
 }
 
 /**
- * Wraps a storage so that writes, copies and deletes do all their checks and have no effect.
+ * Wraps a storage so that writes, copies and deletes do all their checks but have no effect.
  *
  * @example
  * ```ts
@@ -47,7 +47,7 @@ export class DryRunBackend extends ForwardingBackend {
    * Wraps a storage.
    *
    * @param inner The storage to protect.
-   * @param onEvent Told of each change that did not happen.
+   * @param onEvent Called for each change that is not made.
    * @param show Formats a location for messages. Default: its S3 URI.
    */
   constructor(
@@ -60,17 +60,19 @@ export class DryRunBackend extends ForwardingBackend {
     this.#show = show;
   }
 
-  /** Writing has no effect. */
+  /** Writes have no effect. */
   override get writes(): boolean {
     return false;
   }
 
-  /** What does not happen replaces nothing. */
+  /** Writes that do not happen replace nothing. */
   override get enforcesAbsence(): boolean {
     return true;
   }
 
-  /** Does what `write` would check: the name, the conditions, that the source can be read, its hash. */
+  /**
+   * Does the checks of `write`: the name, the conditions, that the source can be read, its hash.
+   */
   override async write(
     location: OutputLocation,
     source: ByteSource,
@@ -88,7 +90,7 @@ export class DryRunBackend extends ForwardingBackend {
     await super.checkWrite(location, options);
   }
 
-  /** Does what `copy` would check: the names, `ifAbsent`, and that there is something to copy. */
+  /** Does the checks of `copy`: the names, `ifAbsent`, and that the source exists. */
   override async copy(
     from: OutputLocation,
     to: OutputLocation,
@@ -100,14 +102,14 @@ export class DryRunBackend extends ForwardingBackend {
     return planned(to, info.size, info.sha256, options.contentType ?? info.contentType);
   }
 
-  /** Tells what would be deleted. */
+  /** Reports what would be deleted. */
   override delete(location: OutputLocation, options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     this.#onEvent({ action: "delete", location });
     return Promise.resolve();
   }
 
-  /** Tells what would be deleted. */
+  /** Reports what would be deleted. */
   override async deleteAll(
     locations: Iterable<OutputLocation> | AsyncIterable<OutputLocation>,
     options: CallOptions = {},
@@ -120,17 +122,17 @@ export class DryRunBackend extends ForwardingBackend {
     if (location.key === "") throw invalid("key", location.key, "an object name");
     await super.checkWrite(location, options);
     if (options.ifAbsent !== true && options.ifMatch === undefined) return;
-    const there = await this.inner.stat(location, options).catch((error) => {
+    const existing = await this.inner.stat(location, options).catch((error) => {
       if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
       throw error;
     });
-    if (options.ifAbsent && there !== undefined) {
+    if (options.ifAbsent && existing !== undefined) {
       throw new RunOutputsError(
         "conflict",
         `Cannot write '${this.#show(location)}': it already exists`,
       );
     }
-    if (options.ifMatch !== undefined && there?.etag !== options.ifMatch) {
+    if (options.ifMatch !== undefined && existing?.etag !== options.ifMatch) {
       throw new RunOutputsError(
         "conflict",
         `Cannot write '${this.#show(location)}': it was changed by another write`,
@@ -139,7 +141,7 @@ export class DryRunBackend extends ForwardingBackend {
   }
 }
 
-/** Reads all of a source only where a hash is to be insisted on. */
+/** Reads the whole source only if a hash is required. */
 async function checkSource(
   where: string,
   source: ByteSource,

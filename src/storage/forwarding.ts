@@ -1,5 +1,5 @@
 /**
- * The base of every wrapper around a storage.
+ * The base class of every wrapper around a storage.
  *
  * @module
  */
@@ -22,8 +22,8 @@ import type {
  * Forwards every call to another storage. A wrapper extends this class and overrides what it
  * changes.
  *
- * It has every member of {@linkcode StorageBackend}, the optional ones too, so a member that is
- * added there does not compile until it is forwarded here.
+ * It has every member of {@linkcode StorageBackend}, including optional ones, so a new member does
+ * not compile until it is forwarded here.
  *
  * @example
  * ```ts

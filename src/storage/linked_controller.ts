@@ -1,17 +1,17 @@
 /**
- * Several calls that are stopped together: by their caller, or by the failure of one of them.
+ * Aborts several calls together: when the caller aborts, or one of them fails.
  *
  * @module
  */
 
-/** An abort controller that aborts when another signal does, too. To be disposed of. */
+/** An abort controller that also aborts when another signal does. Dispose of it. */
 export class LinkedController implements Disposable {
   readonly #controller = new AbortController();
   readonly #outer: AbortSignal | undefined;
   readonly #forward: () => void;
 
   /**
-   * Creates a controller; it has aborted already where the other signal has.
+   * Creates a controller; it is aborted already if the other signal is.
    *
    * @param outer The other signal.
    */
@@ -22,15 +22,15 @@ export class LinkedController implements Disposable {
     else outer?.addEventListener("abort", this.#forward, { once: true });
   }
 
-  /** What the calls are given. */
+  /** The signal for the calls. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
   /**
-   * Stops the calls.
+   * Aborts the calls.
    *
-   * @param reason Why. The first reason is the one that counts.
+   * @param reason The reason. Only the first one counts.
    */
   abort(reason: unknown): void {
     this.#controller.abort(reason);

@@ -1,5 +1,5 @@
 /**
- * The memory driver: for tests, of this project and of programs that use it.
+ * The memory driver, for tests of this project and of programs that use it.
  *
  * @module
  */
@@ -32,12 +32,12 @@ interface Entry {
 
 /** Options of {@linkcode MemoryBackend}. */
 export interface MemoryBackendOptions {
-  /** What time it is when something is written. Default: the system's clock. */
+  /** The time of a write. Default: the system's clock. */
   readonly now?: () => Date;
 }
 
 /**
- * Storage in memory. It keeps buckets apart and records hashes, as S3 does.
+ * Storage in memory. It has separate buckets and records hashes, as S3 does.
  *
  * @example
  * ```ts
@@ -50,18 +50,18 @@ export interface MemoryBackendOptions {
  * ```
  */
 export class MemoryBackend implements StorageBackend {
-  /** What kind of storage this is. */
+  /** The kind of storage. */
   readonly name = "memory";
-  /** Writing has an effect. */
+  /** Writes have an effect. */
   readonly writes = true;
-  /** Nothing comes between a look and a write. */
+  /** A check and the following write are atomic. */
   readonly enforcesAbsence = true;
   readonly #objects = new Map<string, Entry>();
   readonly #now: () => Date;
   #version = 0;
 
   /**
-   * Makes a storage in which nothing is yet.
+   * Creates an empty storage.
    *
    * @param options The clock.
    */
@@ -176,11 +176,11 @@ export class MemoryBackend implements StorageBackend {
 
   #checkWritable(location: OutputLocation, { ifAbsent, ifMatch }: WriteOptions): void {
     if (location.key === "") throw invalid("key", location.key, "an object name");
-    const there = this.#objects.get(location.s3Uri);
-    if (ifAbsent && there !== undefined) {
+    const existing = this.#objects.get(location.s3Uri);
+    if (ifAbsent && existing !== undefined) {
       throw new RunOutputsError("conflict", `Cannot write '${location}': it already exists`);
     }
-    if (ifMatch !== undefined && there?.info.etag !== ifMatch) {
+    if (ifMatch !== undefined && existing?.info.etag !== ifMatch) {
       throw new RunOutputsError(
         "conflict",
         `Cannot write '${location}': it was changed by another write`,
@@ -207,7 +207,7 @@ export class MemoryBackend implements StorageBackend {
   }
 }
 
-/** Gives way to others, as real storage does, so that tests see what overlaps. */
+/** Yields, as real storage does, so that tests see overlapping calls. */
 async function turn(signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();
   await Promise.resolve();

@@ -1,6 +1,6 @@
 /**
- * Storage: one interface, its drivers (a directory, S3, memory), and what is built on it: uploads,
- * downloads, trees, globs, a cache of files by their SHA-256.
+ * Storage: one interface, its drivers (a directory, S3, memory), and features built on it: uploads,
+ * downloads, trees, globs, a cache of files by SHA-256.
  *
  * @example Write an object and read it back
  * ```ts

@@ -1,16 +1,16 @@
 /**
- * The order of two writes to one storage, by when it says they happened.
+ * Compares the times of two writes to one storage.
  *
  * @module
  */
 
 /**
- * Whether one object was written after another. An answer about one object tells whole seconds, a
- * list of some servers thousandths: times are compared as exactly as both are told.
+ * Whether one object was written after another. Requests for one object return whole seconds, lists
+ * of some servers milliseconds: times are compared with the precision that both have.
  *
- * @param time When the one was written.
- * @param other When the other was.
- * @returns `false` also where they can't be told apart.
+ * @param time When the first was written.
+ * @param other When the second was written.
+ * @returns `false` also if the times are too close to tell.
  */
 export function isModifiedAfter(time: Date, other: Date): boolean {
   const unit = [time, other].some((date) => date.getTime() % 1000 === 0) ? 1000 : 1;

@@ -1,5 +1,5 @@
 /**
- * The way to the S3 driver that loads the AWS SDK only when it is taken.
+ * Opens the S3 driver, and loads the AWS SDK only then.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import type { S3Backend } from "./s3/backend.ts";
 import type { S3BackendOptions } from "./s3/settings.ts";
 
 /**
- * Creates a driver for a server that speaks S3; nothing is sent before it is used.
+ * Creates a driver for an S3 server. It sends no request yet.
  *
- * @param options The server, who signs, limits; what is not given comes from the environment that
- * the AWS SDK reads, then from the profile.
+ * @param options The server, credentials, limits. Defaults come from the environment variables of
+ * the AWS SDK, then from the profile.
  * @returns The driver; disposing of it closes its connections.
  * @throws {RunOutputsError} `invalid`, naming the option or the variable.
  *

@@ -1,14 +1,14 @@
 /**
- * Waiting for a time.
+ * Waits for some time.
  *
  * @module
  */
 
 /**
- * Waits, unless a signal stops it.
+ * Waits, unless a signal aborts.
  *
- * @param ms How long, in milliseconds.
- * @param signal Stops the waiting.
+ * @param ms The time in milliseconds.
+ * @param signal Aborts waiting.
  * @throws The signal's reason.
  */
 export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -8,13 +8,13 @@ import { invalid } from "../errors/error.ts";
 import type { ByteRange } from "./backend.ts";
 
 /**
- * Cuts a requested range at the object's end.
+ * Limits a requested range to the object's size.
  *
  * @param range The requested range; the whole object if there is none.
  * @param size The object's size in bytes.
- * @returns A range inside the object, perhaps empty.
- * @throws {RunOutputsError} `invalid`, if the range starts behind the object's end, ends before
- * its start or is not made of whole numbers.
+ * @returns A range inside the object, possibly empty.
+ * @throws {RunOutputsError} `invalid`, if the range starts after the object's end, ends before its
+ * start or does not consist of whole numbers.
  */
 export function clipRange(range: ByteRange | undefined, size: number): ByteRange {
   if (range === undefined) return { start: 0, end: size };

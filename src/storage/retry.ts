@@ -1,8 +1,8 @@
 /**
- * The one place where something is tried again.
+ * Retries calls.
  *
- * What is transient is the error's to say (`RunOutputsError.retryable`); how often and how soon is
- * said here. Local disk errors and refusals never come back as retryable.
+ * An error says whether it is transient (`RunOutputsError.retryable`); the policy here says how
+ * often and how soon to retry. Errors of the local disk and rejections are never retryable.
  *
  * @module
  */
@@ -10,37 +10,40 @@
 import { RunOutputsError } from "../errors/error.ts";
 import { pause } from "./pause.ts";
 
-/** How something is tried again. */
+/** How calls are retried. */
 export interface RetryPolicy {
-  /** How often in all. Default: 8. */
+  /** The maximum number of attempts. Default: 8. */
   readonly maxAttempts?: number;
-  /** For how long after the first failure, in milliseconds. Default: 3 minutes. */
+  /** The maximum time after the first failure, in milliseconds. Default: 3 minutes. */
   readonly maxElapsed?: number;
-  /** The longest first pause, in milliseconds; each further one is twice as long. Default: 200. */
+  /**
+   * The maximum of the first pause, in milliseconds; it doubles for each further pause. Default:
+   * 200.
+   */
   readonly baseDelay?: number;
-  /** The longest pause, in milliseconds, whatever a server asks for. Default: 30 s. */
+  /** The longest pause, in milliseconds, whatever a server demands. Default: 30 s. */
   readonly maxDelay?: number;
 }
 
 /** What a failure says about the next attempt. */
 export interface RetryAdvice {
-  /** How long the other side asks to wait, in milliseconds. */
+  /** How long the server asks to wait, in milliseconds. */
   readonly retryAfter?: number;
-  /** How often such a failure is worth an attempt, where that is less than the policy's. */
+  /** The maximum number of attempts for such a failure, if that is less than the policy's. */
   readonly maxAttempts?: number;
 }
 
 /** Options of {@linkcode Retrier.run}. */
 export interface RetryOptions {
-  /** Stops the attempts and the pauses between them. */
+  /** Aborts the attempts and the pauses between them. */
   readonly signal?: AbortSignal;
-  /** Told of each attempt that failed and will be repeated. */
+  /** Called for each failed attempt that will be repeated. */
   readonly onRetry?: (error: Error) => void;
 }
 
 /**
- * Tries calls again by a policy: exponential pauses with full jitter, at least as long as the
- * server asks, up to a number of attempts and a time.
+ * Retries calls by a policy: exponential pauses with full jitter, at least as long as the server
+ * demands, with a maximum number of attempts and a maximum time.
  */
 export class Retrier {
   readonly #policy: Required<RetryPolicy>;
@@ -49,8 +52,8 @@ export class Retrier {
   /**
    * Creates a retrier.
    *
-   * @param policy How often and how soon.
-   * @param advise What a failure says about the next attempt.
+   * @param policy How often and how soon to retry.
+   * @param advise Says what a failure means for the next attempt.
    */
   constructor(policy: RetryPolicy = {}, advise: (error: Error) => RetryAdvice = () => ({})) {
     this.#policy = {
@@ -63,12 +66,12 @@ export class Retrier {
   }
 
   /**
-   * Calls until it goes well, fails for good, or the policy is used up.
+   * Repeats a call until it succeeds, fails permanently, or the policy is exhausted.
    *
-   * @param call The call; it is told the number of the attempt, from 1.
-   * @param options A signal, and who wants to know.
+   * @param call The call; it gets the number of the attempt, from 1.
+   * @param options A signal and a callback.
    * @returns What the call returns.
-   * @throws What the last attempt threw, or the signal's reason.
+   * @throws The error of the last attempt, or the signal's reason.
    */
   async run<T>(call: (attempt: number) => Promise<T>, options: RetryOptions = {}): Promise<T> {
     const series = this.series(options);
@@ -83,9 +86,10 @@ export class Retrier {
   }
 
   /**
-   * A series of attempts whose calls are the caller's: for a body that continues where it broke.
+   * A series of attempts with calls made by the caller: for a body that continues after an
+   * interruption.
    *
-   * @param options A signal, and who wants to know.
+   * @param options A signal and a callback.
    * @returns The series.
    */
   series(options: RetryOptions = {}): RetrySeries {
@@ -93,7 +97,7 @@ export class Retrier {
   }
 }
 
-/** Attempts at one thing. */
+/** A series of attempts. */
 export class RetrySeries {
   readonly #policy: Required<RetryPolicy>;
   readonly #advise: (error: Error) => RetryAdvice;
@@ -101,7 +105,7 @@ export class RetrySeries {
   #failures = 0;
   #since = 0;
 
-  /** Made by {@linkcode Retrier.series}. */
+  /** Created by {@linkcode Retrier.series}. */
   constructor(
     policy: Required<RetryPolicy>,
     advise: (error: Error) => RetryAdvice,
@@ -116,7 +120,7 @@ export class RetrySeries {
    * Counts a failure and pauses before the next attempt.
    *
    * @param error What was thrown.
-   * @throws The error, if there is to be no further attempt; the signal's reason.
+   * @throws The error, if there are no attempts left; the signal's reason.
    */
   async failed(error: unknown): Promise<void> {
     const { signal, onRetry } = this.#options;
@@ -133,7 +137,7 @@ export class RetrySeries {
     await pause(delay, signal);
   }
 
-  /** Says that there was progress: the count and the clock start anew. */
+  /** Reports progress, which resets the count and the time. */
   progressed(): void {
     this.#failures = 0;
   }

@@ -1,10 +1,10 @@
 /**
- * A bound on something that is used up and given back: bytes in memory, streams under way.
+ * A limit for a resource that is taken and returned: bytes in memory, concurrent streams.
  *
  * @module
  */
 
-/** A number of permits, handed out in the order in which they were asked for. */
+/** Permits, which are granted in the order of requests. */
 export class Semaphore {
   readonly #total: number;
   #free: number;
@@ -13,7 +13,7 @@ export class Semaphore {
   /**
    * Creates a semaphore.
    *
-   * @param total How many permits there are.
+   * @param total The number of permits.
    */
   constructor(total: number) {
     this.#total = total;
@@ -21,12 +21,12 @@ export class Semaphore {
   }
 
   /**
-   * Waits for permits. Who asks for more than there are gets all of them, so that a request
-   * above the bound is served alone rather than never.
+   * Waits for permits. A request for more than all gets all of them, so that it runs alone instead
+   * of never.
    *
-   * @param count How many.
-   * @param signal Stops the waiting.
-   * @returns Gives the permits back; to be called once.
+   * @param count The number of permits.
+   * @param signal Aborts waiting.
+   * @returns A function that returns the permits; call it once.
    * @throws The signal's reason.
    */
   async acquire(count: number, signal?: AbortSignal): Promise<() => void> {
@@ -52,7 +52,7 @@ export class Semaphore {
       const stop = () => {
         this.#waiting.splice(this.#waiting.indexOf(entry), 1);
         reject(signal?.reason);
-        // Whoever stood behind may fit now.
+        // The next request may fit now.
         this.#serve();
       };
       signal?.addEventListener("abort", stop, { once: true });

@@ -1,5 +1,5 @@
 /**
- * The SHA-256 of a stream, in this thread.
+ * Hashes a stream in this thread.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import type { Chunks } from "./backend.ts";
 
 /**
- * Reads a stream to its end, for its hash.
+ * Reads a stream to its end and returns its hash.
  *
  * @param chunks The bytes.
  * @returns Their SHA-256, 64 hex digits.

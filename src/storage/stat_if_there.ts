@@ -1,5 +1,5 @@
 /**
- * A look at an object that need not exist.
+ * Looks up an object that may not exist.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import type { OutputLocation } from "../layout/output_location.ts";
 import type { ObjectInfo, StorageBackend } from "./backend.ts";
 
 /**
- * What a storage says of an object.
+ * Returns what is known of an object, if it exists.
  *
  * @param backend The storage.
  * @param location The object.
- * @param signal Stops the look.
- * @returns Its headers; `undefined` if there is none.
- * @throws {RunOutputsError} What else the storage says.
+ * @param signal Aborts the request.
+ * @returns What is known of it; `undefined` if it does not exist.
+ * @throws {RunOutputsError} Other errors of the storage.
  */
 export async function statIfThere(
   backend: StorageBackend,

@@ -1,6 +1,6 @@
 /**
- * A text that comes as a stream, as a source of bytes: made anew each time it is read from the
- * start, so that it never has to be in memory as a whole.
+ * A source of bytes from a generated text, which is generated again for each read from the start,
+ * so that it is never in memory as a whole.
  *
  * @module
  */
@@ -8,23 +8,23 @@
 import { createHash } from "node:crypto";
 import type { ByteRange, ByteSource, Chunks } from "./backend.ts";
 
-/** A source that may hold something open between two reads: dispose of it. */
+/** A source that may keep something open between two reads. Dispose of it. */
 export interface StreamedSource extends ByteSource, AsyncDisposable {
   /** The SHA-256 of the bytes, 64 hex digits. */
   readonly sha256: string;
 }
 
-/** About how many bytes of text are encoded at once. */
+/** The approximate number of text bytes that are encoded at once. */
 const PIECE = 64 * 1024;
 
 /**
- * A text as a source. It is read once at the start, for its size and hash; then a read that begins
- * where the last one has ended goes on with it, as uploads in parts do.
+ * Creates a source from a generated text. It is read once at the start, for its size and hash. A
+ * read that begins where the last one ended continues it, as in multipart uploads.
  *
- * @param make Makes the text, in pieces; the same each time.
- * @param signal Stops the first reading.
+ * @param make Generates the text in pieces, the same each time.
+ * @param signal Aborts the first read.
  * @returns The source.
- * @throws What the stream throws; the signal's reason.
+ * @throws Errors of the stream; the signal's reason.
  */
 export async function streamedSource(
   make: () => AsyncIterable<string>,
@@ -73,9 +73,9 @@ export async function streamedSource(
   };
 }
 
-/** A reading under way. */
+/** An unfinished read. */
 class Reader {
-  /** How many bytes have been taken. */
+  /** The number of bytes read. */
   at = 0;
   readonly #pieces: AsyncGenerator<Uint8Array>;
   #rest: Uint8Array = new Uint8Array(0);
@@ -84,7 +84,7 @@ class Reader {
     this.#pieces = pieces;
   }
 
-  /** The next bytes, none of them behind `end`; nothing at the end of the text. */
+  /** The next bytes, before `end`; `undefined` at the end of the text. */
   async take(end: number): Promise<Uint8Array | undefined> {
     while (this.#rest.length === 0) {
       const next = await this.#pieces.next();

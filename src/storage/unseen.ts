@@ -1,5 +1,5 @@
 /**
- * Uploads by a role that may write and not look.
+ * Uploads for a role that may write but not read.
  *
  * @module
  */
@@ -18,20 +18,20 @@ import type {
 } from "./backend.ts";
 
 /**
- * A storage in which an object that the role may not look at counts as missing, so that an upload
- * that replaces what is there needs no permission but the one to write. S3 also denies a look at an
- * object that is missing, if the role may not list the bucket.
+ * A storage in which an object that the role may not read counts as missing, so that an upload that
+ * replaces existing files needs only write permission. S3 also denies access to a missing object,
+ * if the role may not list the bucket.
  */
 export class UnseenBackend extends ForwardingBackend {
   readonly #onUnseen: (error: RunOutputsError) => void;
-  /** What could not be looked at, and what this upload has put there since. */
+  /** Locations that could not be read, and what this upload has written there. */
   readonly #unseen = new Map<string, ObjectInfo | undefined>();
 
   /**
    * Wraps a storage.
    *
    * @param inner The storage.
-   * @param onUnseen Receives each denial of a look.
+   * @param onUnseen Called for each denied read.
    */
   constructor(inner: StorageBackend, onUnseen: (error: RunOutputsError) => void) {
     super(inner);
@@ -70,8 +70,8 @@ export class UnseenBackend extends ForwardingBackend {
       return await super.write(location, source, { ...options, ifAbsent: "seen" });
     } catch (error) {
       if (!(error instanceof RunOutputsError) || error.code !== "conflict") throw error;
-      // Something is there. If it can be looked at, it has appeared since, and the caller can
-      // compare; otherwise it may have been there all the time.
+      // It exists. If it can be read, it is new, and the caller can compare; otherwise it may have
+      // existed all the time.
       try {
         await super.stat(location, options);
       } catch (failure) {

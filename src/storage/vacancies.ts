@@ -1,5 +1,5 @@
 /**
- * Where nothing is yet, found out by a list instead of a question for each file.
+ * Finds out which locations are free with a list instead of a request for each file.
  *
  * @module
  */
@@ -7,37 +7,39 @@
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { StorageBackend } from "./backend.ts";
 
-/** For fewer files of one directory, asking for each is as fast. */
+/** For fewer files in a directory, single requests are as fast. */
 const WORTH_A_LIST = 16;
 
-/** For how long a list is believed where a write can't be made to depend on it, in milliseconds. */
+/**
+ * How long a list is trusted if the storage does not enforce conditions of writes, in milliseconds.
+ */
 const BELIEVED = 3000;
 
-/** A directory with more objects than this for each file of ours is not listed to its end. */
+/** A directory with more objects than this per file of ours is not listed to its end. */
 const MOST_PER_FILE = 20;
 
-/** One directory: how many files are for it, and what is in it, once that was asked for. */
+/** A directory: the number of files for it, and its content, once it was listed. */
 interface Directory {
   readonly location: OutputLocation;
   files: number;
   taken?: Promise<ReadonlySet<string> | undefined>;
-  /** When the list is too old. */
+  /** When the list becomes too old. */
   until: number;
 }
 
 /**
- * Tells which locations of a large set are free. What it does not know it does not claim: the
- * caller then asks for the one location.
+ * Says which locations of a large set are free. If it does not know, the caller checks the
+ * location.
  */
 export class Vacancies {
   readonly #backend: StorageBackend;
   readonly #directories = new Map<string, Directory>();
 
   /**
-   * Looks at the set; nothing is asked yet.
+   * Prepares the set. It sends no request yet.
    *
    * @param backend The storage.
-   * @param locations Where files are to go.
+   * @param locations The destinations of files.
    */
   constructor(backend: StorageBackend, locations: Iterable<OutputLocation>) {
     this.#backend = backend;
@@ -51,12 +53,12 @@ export class Vacancies {
   }
 
   /**
-   * Whether a list of its directory shows nothing at a location: one made during this upload, or
-   * just now, where the storage does not enforce that nothing is replaced.
+   * Whether a list of its directory shows nothing at a location. The list must be from this upload
+   * or, if the storage does not enforce conditions, recent.
    *
    * @param location The location.
-   * @param signal Stops the list.
-   * @returns `true`, if nothing was there; `false`, if something was or it is not known.
+   * @param signal Aborts the list.
+   * @returns `true`, if the location was free; `false`, if not or unknown.
    */
   async isFree(location: OutputLocation, signal?: AbortSignal): Promise<boolean> {
     const directory = this.#directories.get(location.parent.s3Uri);
@@ -84,7 +86,7 @@ export class Vacancies {
       return taken;
     } catch {
       signal?.throwIfAborted();
-      // Who may write need not be allowed to list, and what is wrong otherwise the writing tells.
+      // A role may be allowed to write but not to list, and the write reports other errors.
       return undefined;
     }
   }

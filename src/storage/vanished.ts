@@ -1,19 +1,19 @@
 /**
- * Directories that others take away: deleting an object does so with those that it leaves empty, and
- * a fetch that got nothing with those that it had made.
+ * Directories that other processes delete: deleting an object also deletes directories that become
+ * empty, and a fetch without results deletes those that it created.
  *
  * @module
  */
 
-/** How often a directory is made anew. */
+/** The maximum number of times to create a directory. */
 const MAX_ATTEMPTS = 100;
 
 /**
- * Makes a file in a directory that may be taken away at any time before the file is there.
+ * Creates a file in a directory that may be deleted at any time before the file exists.
  *
- * @param make Makes the directory and the file; it is called again where one of them is missing.
- * @returns What it returns.
- * @throws What it throws; `NotFound` only after many attempts.
+ * @param make Creates the directory and the file; called again if one of them is missing.
+ * @returns The result of `make`.
+ * @throws Errors of `make`; `NotFound` only after many attempts.
  */
 export async function againIfVanished<T>(make: () => Promise<T>): Promise<T> {
   for (let attempt = 1;; attempt++) {

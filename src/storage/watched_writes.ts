@@ -1,5 +1,5 @@
 /**
- * A wrapper that tells of each write before it happens.
+ * A wrapper that calls a function before each write.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import type { OutputLocation } from "../layout/output_location.ts";
 import type { ByteSource, ObjectInfo, StorageBackend, WriteOptions } from "./backend.ts";
 import { ForwardingBackend } from "./forwarding.ts";
 
-/** Told what is about to be written; the write waits for it, and fails if it does. */
+/** Called before a write; the write waits for it, and fails if it does. */
 export type BeforeWrite = (location: OutputLocation, options: WriteOptions) => Promise<void>;
 
-/** A storage that does something before each write and each copy. */
+/** A storage that calls a function before each write and each copy. */
 export class WatchedWrites extends ForwardingBackend {
   readonly #before: BeforeWrite;
 
@@ -19,7 +19,7 @@ export class WatchedWrites extends ForwardingBackend {
    * Wraps a storage.
    *
    * @param inner The storage.
-   * @param before What comes before a write.
+   * @param before The function.
    */
   constructor(inner: StorageBackend, before: BeforeWrite) {
     super(inner);

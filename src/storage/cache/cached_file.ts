@@ -1,5 +1,5 @@
 /**
- * A file that is held in a cache: what is asked for, what is handed out.
+ * A file of a cache: its key, and the handle that callers get.
  *
  * @module
  */
@@ -11,49 +11,49 @@ import { writeFileAtomic } from "../local/atomic_file.ts";
 import type { LockedFile } from "../local/file_lock.ts";
 import { placeFile, type Placement, type PlaceOptions } from "../local/place_file.ts";
 
-/** Which content. */
+/** Identifies a content. */
 export interface ContentKey {
   /** The SHA-256 of its bytes, 64 hex digits in lower case. */
   readonly sha256: string;
-  /** How many bytes it has, where that is known. */
+  /** Its size in bytes, if known. */
   readonly size?: number;
 }
 
 /** A file of the cache that stays there until it is disposed of, whatever other processes do. */
 export interface CachedFile extends AsyncDisposable {
-  /** Where it is. To be read, never to be written or moved. */
+  /** Its path. Only read it, never write or move it. */
   readonly path: string;
   /**
    * Whether another user owns it or a directory above it, or may write there. Then its content can
-   * change after it was hashed: only what {@linkcode CachedFile.place} makes of it is certain.
+   * change after it was hashed, and only the result of {@linkcode CachedFile.place} is verified.
    */
   readonly shared: boolean;
   /** The SHA-256 of its bytes. */
   readonly sha256: string;
   /** Its size in bytes. */
   readonly size: number;
-  /** Whether it was there, or was made for this call. */
+  /** Whether it was cached already, or was created by this call. */
   readonly origin: "cache" | "network";
   /** Bytes that an earlier attempt had downloaded. */
   readonly resumed?: number;
   /**
-   * Puts its content at another place, instead of what is there, at once and whole.
+   * Puts its content at a path, replacing an existing file, atomically.
    *
-   * @param target The file to make; directories above it are made as needed.
+   * @param target The path; missing directories above it are created.
    * @param options A hard link instead of a copy; a signal.
-   * @returns What was made. A copy shares its blocks with the cache where the file system can. Of a
-   * shared file it is always a copy, hashed while it is made.
-   * @throws {RunOutputsError} `integrity`, if a shared file has changed; what the disk says.
+   * @returns How it was placed. A copy shares its blocks with the cache if the file system supports
+   * it. A shared file is always copied and verified.
+   * @throws {RunOutputsError} `integrity`, if a shared file has changed; errors of the disk.
    */
   place(target: string, options?: PlaceOptions): Promise<Placement>;
   /**
-   * Disposes of it and has it looked at again: what is not what it should be is removed, so that
-   * the next one who asks gets it made anew.
+   * Disposes of it and verifies it: a damaged file is deleted from the cache, so that the next
+   * caller creates it again.
    */
   discard(): Promise<void>;
 }
 
-/** What {@linkcode hold} makes a file of. */
+/** What {@linkcode hold} needs. */
 export interface Held {
   /** Where the file is. */
   readonly path: string;
@@ -61,20 +61,20 @@ export interface Held {
   readonly shared: boolean;
   /** The SHA-256 of its bytes. */
   readonly sha256: string;
-  /** The shared lock that keeps it there. */
+  /** The shared lock that keeps it in the cache. */
   readonly pin: LockedFile;
-  /** Where it came from. */
+  /** Its origin. */
   readonly origin: CachedFile["origin"];
   /** Bytes that an earlier attempt had downloaded. */
   readonly resumed?: number;
-  /** Called once the lock is given back. */
+  /** Called after the lock is released. */
   readonly onRelease: (size: number) => Promise<void>;
-  /** Called, after that, if the bytes were found to be wrong. */
+  /** Called after that, if the bytes were wrong. */
   readonly onDiscard: () => Promise<void>;
 }
 
 /**
- * Hands out a file that is locked.
+ * Wraps a locked file.
  *
  * @param held The file and its lock.
  * @returns The file; disposing of it a second time does nothing.
@@ -111,7 +111,7 @@ export function hold(held: Held): CachedFile {
 }
 
 /**
- * Holds a key to being one.
+ * Checks a key.
  *
  * @param key The key.
  * @throws {RunOutputsError} `invalid`, naming the field.
@@ -124,10 +124,10 @@ export function checkKey({ sha256, size }: ContentKey): void {
 }
 
 /**
- * The error of a content that has another size than it should have.
+ * The error of a content with the wrong size.
  *
  * @param key The request.
- * @param actual What there is instead.
+ * @param actual Its actual size.
  * @returns An error with code `integrity`.
  */
 export function otherSize({ sha256, size }: ContentKey, actual: string): RunOutputsError {
@@ -139,7 +139,7 @@ export function otherSize({ sha256, size }: ContentKey, actual: string): RunOutp
 }
 
 /**
- * Enough of a digest for a person to tell it from others.
+ * A digest shortened for messages.
  *
  * @param sha256 The digest.
  * @returns Its first 12 digits.

@@ -1,7 +1,7 @@
 /**
- * A cache of files on disk, each found by the SHA-256 of its bytes, that many processes share.
+ * A cache of files on disk, identified by the SHA-256 of their bytes, which processes share.
  *
- * docs/cache.md tells how it is laid out, and what is locked when.
+ * docs/cache.md describes its directories and locks.
  *
  * @module
  */
@@ -25,32 +25,32 @@ import { isOursAlone } from "./trust.ts";
 import { ownUser } from "../local/own_user.ts";
 import { type LockedFile, lockFile } from "../local/file_lock.ts";
 
-/** How many bytes a cache may have if nobody says otherwise: 50 GiB, two or three runs. */
+/** The default maximum size of a cache: 50 GiB, two or three runs. */
 export const DEFAULT_CACHE_BYTES = 50 * 1024 ** 3;
 
 /** Options of {@linkcode ContentCache.open}. */
 export interface ContentCacheOptions {
-  /** How many bytes may be kept. Default: 50 GiB. */
+  /** The maximum size in bytes. Default: 50 GiB. */
   readonly maxBytes?: number;
-  /** Told, in one line, what a person should know though it goes on: a damaged file, for one. */
+  /** Called with one-line notes for the user that are not errors, such as a damaged file. */
   readonly onNote?: (note: string) => void;
 }
 
 /** Options of {@linkcode ContentCache.take} and {@linkcode ContentCache.find}. */
 export interface TakeOptions {
   /**
-   * Hash the file before it is handed out. Without it the caller holds what it reads against the
-   * hash, and calls {@linkcode CachedFile.discard} if it is another. Default: yes.
+   * Verify the file's hash before returning it. Without it, the caller verifies what it reads, and
+   * calls {@linkcode CachedFile.discard} on a mismatch. Default: `true`.
    */
   readonly verify?: boolean;
-  /** Told once if another process is making the same content, before the wait for it. */
+  /** Called once before waiting for another process that creates the same content. */
   readonly onWait?: () => void;
-  /** Stops the waiting and the reading. */
+  /** Aborts waiting and reading. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * A directory with files that are found by their content.
+ * A directory with files that are identified by their content.
  *
  * @example
  * ```ts
@@ -73,11 +73,11 @@ export interface TakeOptions {
 export class ContentCache {
   /** The directory. */
   readonly dir: string;
-  /** Whether anything can be added; if not, what is there can still be found. */
+  /** Whether files can be added. If not, existing files can still be found. */
   readonly writable: boolean;
-  /** Why it is not writable: what the disk said. */
+  /** Why it is not writable: the error of the disk. */
   readonly #refusal: unknown;
-  /** Who this process makes files as, where it can make any. */
+  /** The user id of files that this process creates, if it can create any. */
   readonly #user: number | null;
   readonly #layout: CacheLayout;
   readonly #evictor: Evictor;
@@ -99,13 +99,13 @@ export class ContentCache {
   }
 
   /**
-   * Opens a cache, which is made if there is none. Nothing has to be closed.
+   * Opens a cache; creates it if it does not exist. It need not be closed.
    *
-   * @param dir Its directory. Only the directory `v1` in it is touched.
-   * @param options How large it may be.
-   * @returns The cache; one that is not writable, if one is there and can only be read.
-   * @throws {RunOutputsError} `invalid`, if the bound is none; otherwise what the disk says, also
-   * if its file system has no locks.
+   * @param dir Its directory. Only its subdirectory `v1` is used.
+   * @param options Its maximum size.
+   * @returns The cache; not writable, if it exists and can only be read.
+   * @throws {RunOutputsError} `invalid`, if the maximum size is invalid; otherwise errors of the
+   * disk, including a file system without locks.
    */
   static async open(dir: string, options: ContentCacheOptions = {}): Promise<ContentCache> {
     const { maxBytes } = options;
@@ -116,7 +116,7 @@ export class ContentCache {
     try {
       await Deno.mkdir(layout.entries, { recursive: true });
       await Deno.mkdir(layout.makings, { recursive: true });
-      // This tells whether there are locks, too; where there are none nothing would be safe.
+      // This also checks for locks, without which nothing would be safe.
       using _lock = await lockFile(layout.evictionLock, { create: true, shared: true });
       return new ContentCache(layout, options, await ownUser(layout.makings));
     } catch (error) {
@@ -128,13 +128,13 @@ export class ContentCache {
   }
 
   /**
-   * The file with a content, if the cache has it. Of a damaged one there is a note.
+   * Finds the file with a content, if it is cached. A damaged one causes a note.
    *
    * @param key The content.
-   * @param options Without `verify` only its size is looked at.
-   * @returns The file, to be disposed of; `undefined`, if it has to be made.
-   * @throws {RunOutputsError} `invalid`, if the key is none; `integrity`, if the content has another
-   * size than the key tells. The signal's reason.
+   * @param options Without `verify`, only its size is checked.
+   * @returns The file, to be disposed of; `undefined`, if it must be created.
+   * @throws {RunOutputsError} `invalid`, if the key is invalid; `integrity`, if the content has
+   * another size than the key. The signal's reason.
    */
   async find(key: ContentKey, options: TakeOptions = {}): Promise<CachedFile | undefined> {
     checkKey(key);
@@ -142,19 +142,20 @@ export class ContentCache {
   }
 
   /**
-   * The file with a content, made if the cache does not have it or has it damaged. Of all processes
-   * that ask for the same content one makes it, and the others wait; if that one fails or is
-   * killed, the next one makes it.
+   * Returns the file with a content, and creates it if it is missing or damaged. If processes need
+   * the same content, one of them creates it and the others wait; if that one fails or is killed,
+   * the next one creates it.
    *
-   * On a full disk what is used least is removed from the cache, and the content is made again.
+   * If the disk is full, the least recently used files are deleted from the cache, and the content
+   * is created again.
    *
    * @param key The content.
-   * @param produce Makes and verifies it.
-   * @param options Verification, a signal, who to tell of a wait.
+   * @param produce Creates and verifies it.
+   * @param options Verification, a signal, a callback for waits.
    * @returns The file, to be disposed of.
-   * @throws {RunOutputsError} `invalid`, if the key is none; `denied`, if the content is not there
-   * and the cache is not writable; `integrity`, if the content has another size than the key tells;
-   * what the disk says. What `produce` throws. The signal's reason.
+   * @throws {RunOutputsError} `invalid`, if the key is invalid; `denied`, if the content is not
+   * cached and the cache is not writable; `integrity`, if the content has another size than the
+   * key; errors of the disk; errors of `produce`; the signal's reason.
    */
   async take(
     key: ContentKey,
@@ -167,12 +168,12 @@ export class ContentCache {
       if (found !== undefined) return found;
       throw addError(this.#refusal, this.#layout, key);
     }
-    // Only who has the lock of its making removes a content that looks damaged: without it, a new
-    // one may just have come in its place.
+    // Deleting a damaged content needs the lock for creating it: without the lock, a new one may
+    // have just replaced it.
     const found = await this.#find(key, options, () => {});
     if (found !== undefined) return found;
     using making = await Making.begin(this.#layout, key, options);
-    // Whoever we waited for has made it, most likely.
+    // Most likely the process that we waited for has created it.
     const other = await this.#find(key, options, (damage) => this.#removeDamaged(key, damage));
     if (other !== undefined) {
       await making.end();
@@ -184,7 +185,7 @@ export class ContentCache {
     return this.#hold(key.sha256, pin, "network", resumed);
   }
 
-  /** The file, if it is there and what it should be. */
+  /** The file, if it exists and is valid. */
   async #find(
     key: ContentKey,
     { verify = true, signal }: TakeOptions,
@@ -217,9 +218,9 @@ export class ContentCache {
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof Deno.errors.NotFound) return undefined;
-      const told = diskError("read", path, error) as RunOutputsError;
-      if (told.code === "integrity") throw told;
-      damage = `can't be read (${told.message})`;
+      const failure = diskError("read", path, error) as RunOutputsError;
+      if (failure.code === "integrity") throw failure;
+      damage = `can't be read (${failure.message})`;
     }
     await onDamage(damage);
     return undefined;
@@ -252,34 +253,34 @@ export class ContentCache {
     });
   }
 
-  /** Removes a damaged content, unless somebody reads it: then the new one takes its place. */
+  /** Deletes a damaged content, unless a process reads it. Then the new one replaces it. */
   async #removeDamaged(key: ContentKey, damage: string): Promise<void> {
     this.#note(key, `${damage}: rebuilding it`);
     const path = this.#layout.entry(key.sha256);
     if (await removeEntry(this.#layout, key.sha256)) return;
-    // Whatever else is in the way is told when the new one can't take its place.
-    const there = await Deno.lstat(path).catch(() => undefined);
-    if (there?.isFile === false) await Deno.remove(path).catch(() => {});
+    // Other obstacles are reported when the new one cannot replace it.
+    const existing = await Deno.lstat(path).catch(() => undefined);
+    if (existing?.isFile === false) await Deno.remove(path).catch(() => {});
   }
 
   #note({ sha256 }: ContentKey, what: string): void {
     this.#onNote(`sha256 ${shortDigest(sha256)} in the cache '${this.dir}' ${what}`);
   }
 
-  /** Notes that a content is used now, for who removes the least recently used. */
+  /** Records that a content was used now, for the eviction of the least recently used. */
   async #used(sha256: string): Promise<void> {
     if (!this.writable) return;
     const path = this.#layout.stamp(sha256);
     try {
-      // A new file, because nobody may set the times of a file that another user made.
+      // A new file, because only its owner may set the times of a file.
       await Deno.remove(path).catch(() => {/* its first use */});
       (await Deno.open(path, { write: true, createNew: true })).close();
     } catch {
-      // Somebody else notes it at this moment, or nobody can: it only looks older than it is.
+      // Another process does the same at this moment, or it is impossible: it only looks older.
     }
   }
 
-  /** What can't be removed is no reason to fail: the content is there. */
+  /** A failed eviction is not an error, because the content exists. */
   async #evict(run: () => Promise<void>): Promise<void> {
     try {
       await run();

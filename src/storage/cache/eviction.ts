@@ -1,6 +1,6 @@
 /**
- * What a cache removes to stay within its bound: the least recently used first, nothing that any
- * process uses.
+ * Keeps a cache within its maximum size: deletes the least recently used files first, and nothing
+ * that a process uses.
  *
  * @module
  */
@@ -8,37 +8,37 @@
 import type { CacheLayout, Stored } from "./layout.ts";
 import { lockFile, removeLock, tryLockFile } from "../local/file_lock.ts";
 
-/** After this long nobody comes back for what an attempt left. */
+/** After this time, nobody continues an unfinished attempt. */
 const ABANDONED_AFTER = 7 * 24 * 3600 * 1000;
 
 /**
- * While less than this share of the free space was filled by us, the cache is not measured again:
- * so many processes may fill it at once before the bound is missed by a little.
+ * The cache is measured again after this share of the free space was filled by this process, so
+ * that concurrent processes exceed the maximum only slightly.
  */
 const SHARE = 8;
 
-/** What {@linkcode shrink} has to know of a thing. */
+/** What {@linkcode shrink} needs to know of an item. */
 export type Evictable = Pick<Stored, "size" | "usedAt">;
 
-/** What {@linkcode shrink} did. */
+/** The result of {@linkcode shrink}. */
 export interface Shrunk<T> {
-  /** What was removed, in this order. */
+  /** The deleted items, in order. */
   readonly removed: readonly T[];
-  /** How many bytes are left. */
+  /** The remaining bytes. */
   readonly left: number;
 }
 
 /**
- * Removes the least recently used things until the rest is within a bound.
+ * Deletes the least recently used items until the rest is within a limit.
  *
- * What is larger than the whole cache may be goes first. While it can't go it does not count:
- * everything else would have to go for its sake, and in vain.
+ * Items larger than the whole cache are deleted first. While one cannot be deleted, it does not
+ * count, because otherwise all others would be deleted in vain.
  *
- * @param items What is there.
- * @param bound How many bytes may stay.
- * @param maxBytes How many bytes the cache may have.
- * @param remove Removes a thing; `false`, if it is in use.
- * @returns What was removed, and how much is left.
+ * @param items The items.
+ * @param bound The maximum number of bytes that may stay.
+ * @param maxBytes The maximum size of the cache.
+ * @param remove Deletes an item; `false`, if it is in use.
+ * @returns The deleted items, and the remaining bytes.
  */
 export async function shrink<T extends Evictable>(
   items: Iterable<T>,
@@ -64,43 +64,43 @@ export async function shrink<T extends Evictable>(
   return { removed, left: counted + inUse };
 }
 
-/** Keeps one cache within its bound, as far as this process adds to it. */
+/** Keeps a cache within its maximum size, as far as this process adds to it. */
 export class Evictor {
   readonly #layout: CacheLayout;
   readonly #maxBytes: number;
-  /** How much may be added before the cache is measured again. */
+  /** How many bytes may be added before the cache is measured again. */
   #credit = 0;
-  /** More is there than should be: it was in use, or somebody else was at work on it. */
+  /** The cache is too large, because items were in use or another process was evicting. */
   #over = false;
 
   /**
-   * An evictor.
+   * Creates an evictor.
    *
    * @param layout The cache.
-   * @param maxBytes How many bytes it may have.
+   * @param maxBytes The maximum size of the cache.
    */
   constructor(layout: CacheLayout, maxBytes: number) {
     this.#layout = layout;
     this.#maxBytes = maxBytes;
   }
 
-  /** To be called after something was added. */
+  /** Call it after adding something. */
   async added(size: number): Promise<void> {
     this.#credit -= size;
     if (this.#credit < 0 || this.#over) await this.#run();
   }
 
-  /** To be called after something is not used any more. */
+  /** Call it when something is not used any more. */
   async released(size: number): Promise<void> {
     if (this.#over || size > this.#maxBytes) await this.#run();
   }
 
   /**
-   * Makes room on a disk that is full.
+   * Frees space on a full disk.
    *
-   * @param bytes How much is wanted; `Infinity` for all that can be had.
-   * @param signal Stops the waiting for somebody else who does the same.
-   * @returns How many bytes were removed.
+   * @param bytes The bytes needed; `Infinity` for as many as possible.
+   * @param signal Aborts waiting for another process that does the same.
+   * @returns The number of deleted bytes.
    */
   async free(bytes: number, signal?: AbortSignal): Promise<number> {
     using _lock = await lockFile(this.#layout.evictionLock, { create: true, signal });
@@ -134,11 +134,11 @@ export class Evictor {
 }
 
 /**
- * Removes a content that nobody uses.
+ * Deletes a content that is not in use.
  *
  * @param layout The cache.
  * @param sha256 The content.
- * @returns `false`, if it is in use, or is not ours to remove.
+ * @returns `false`, if it is in use, or we may not delete it.
  */
 export async function removeEntry(layout: CacheLayout, sha256: string): Promise<boolean> {
   const path = layout.entry(sha256);
@@ -147,7 +147,7 @@ export async function removeEntry(layout: CacheLayout, sha256: string): Promise<
     if (lock === undefined) return false;
     await Deno.remove(path);
   } catch (error) {
-    // What can't be opened can't be seen to be unused.
+    // If it cannot be opened, its lock cannot be checked.
     if (!(error instanceof Deno.errors.NotFound)) return false;
   }
   await Deno.remove(layout.stamp(sha256)).catch(() => {/* none, or of no use any more */});
@@ -155,11 +155,11 @@ export async function removeEntry(layout: CacheLayout, sha256: string): Promise<
 }
 
 /**
- * Removes what an attempt to make a content left.
+ * Deletes what an unfinished attempt to create a content left.
  *
  * @param layout The cache.
  * @param sha256 The content.
- * @returns `false`, if somebody is making it, or it is not ours to remove.
+ * @returns `false`, if a process is creating it, or we may not delete it.
  */
 async function removeMaking(layout: CacheLayout, sha256: string): Promise<boolean> {
   const path = layout.makingLock(sha256);

@@ -1,6 +1,6 @@
 /**
- * Where in a cache directory what lies. A later layout gets another directory beside `v1`, so that
- * programs of different age share a cache directory without seeing each other's.
+ * The paths in a cache directory. A later layout will have another directory beside `v1`, so that
+ * programs of different versions can share a cache directory.
  *
  * @module
  */
@@ -11,11 +11,11 @@ const DIGEST = /^[0-9a-f]{64}$/;
 const STAMP = ".used";
 const LOCK = ".lock";
 
-/** Something that takes space in the cache. */
+/** An item that takes space in the cache. */
 export interface Stored {
   /** The SHA-256 of the content, 64 hex digits. */
   readonly sha256: string;
-  /** A file with this content, or what an attempt to make one left or is writing. */
+  /** A cached file, or the unfinished file of an attempt to create one. */
   readonly kind: "entry" | "making";
   /** Its size in bytes. */
   readonly size: number;
@@ -25,13 +25,13 @@ export interface Stored {
 
 /** The paths of a cache. */
 export class CacheLayout {
-  /** The cache directory, as the user names it. */
+  /** The cache directory, as given by the user. */
   readonly dir: string;
-  /** The directory of all contents. */
+  /** The directory of the cached files. */
   readonly entries: string;
-  /** The directory of what is being made. */
+  /** The directory of unfinished files. */
   readonly makings: string;
-  /** The lock of who removes what is used least. */
+  /** The lock for eviction. */
   readonly evictionLock: string;
 
   /**
@@ -46,43 +46,43 @@ export class CacheLayout {
     this.evictionLock = join(dir, "v1", "eviction.lock");
   }
 
-  /** The directory of a content. */
+  /** The subdirectory for a content. */
   shard(sha256: string): string {
     return join(this.entries, sha256.slice(0, 2));
   }
 
-  /** The file with a content. A shared lock on it keeps it there. */
+  /** The file of a content. A shared lock on it keeps it in the cache. */
   entry(sha256: string): string {
     return join(this.shard(sha256), sha256);
   }
 
-  /** An empty file whose time is that of the content's last use. */
+  /** An empty file whose time is that of the last use of the content. */
   stamp(sha256: string): string {
     return this.entry(sha256) + STAMP;
   }
 
-  /** The directory in which a content is made. */
+  /** The directory in which a content is created. */
   making(sha256: string): string {
     return join(this.makings, sha256);
   }
 
-  /** The lock of who makes a content. */
+  /** The lock for creating a content. */
   makingLock(sha256: string): string {
     return this.making(sha256) + LOCK;
   }
 
   /**
-   * All that takes space, and locks that belong to nothing. Other processes add and remove
-   * meanwhile, so each thing was there at some moment.
+   * Everything that takes space, and locks without a content. Other processes add and delete
+   * meanwhile, so each item existed at some moment.
    *
-   * @returns The contents, what is being made, and the digests of lone locks.
+   * @returns The contents, the unfinished ones, and the digests of lone locks.
    */
   async scan(): Promise<{ readonly stored: Stored[]; readonly lone: string[] }> {
     const stored: Stored[] = [];
     for (const shard of await names(this.entries)) {
       const dir = join(this.entries, shard);
       const found = new Set(await names(dir));
-      // The files of one shard are looked at at once, which is far faster.
+      // The files of a subdirectory are inspected concurrently, which is far faster.
       for (const sha256 of found) {
         if (!DIGEST.test(sha256)) continue;
         const entry = look(join(dir, sha256));
@@ -108,12 +108,12 @@ export class CacheLayout {
   }
 }
 
-/** Whether a text is the digest of a SHA-256 as it is written here: 64 hex digits, lower case. */
+/** Whether a text is a SHA-256 digest in our form: 64 hex digits, lower case. */
 export function isDigest(text: string): boolean {
   return DIGEST.test(text);
 }
 
-/** The names in a directory; none, if there is none. */
+/** The names in a directory; empty, if it does not exist. */
 async function names(dir: string): Promise<string[]> {
   try {
     return (await Array.fromAsync(Deno.readDir(dir))).map((entry) => entry.name);

@@ -1,6 +1,6 @@
 /**
- * The making of a content that a cache lacks: by one process at a time, beside the contents, until
- * it is whole and gets its name.
+ * Creates a content that is missing from a cache: in one process at a time, in a separate
+ * directory, until it is complete and renamed.
  *
  * @module
  */
@@ -14,20 +14,20 @@ import { type ContentKey, otherSize, shortDigest } from "./cached_file.ts";
 import { type LockedFile, lockFile, type LockOptions, removeLock } from "../local/file_lock.ts";
 
 /**
- * Makes a file with the content that was asked for, verified.
+ * Creates a file with the requested content, verified.
  *
- * @param path The file to make. The same content always gets the same path, and no other process
- * has it at the time, so what a killed process left there or beside it (`NAME.part`) can be
- * continued, and a file that is whole already may be left as it is.
- * @param signal That of the caller.
- * @returns How many bytes an earlier attempt had, where it was continued.
+ * @param path The file to create. The same content always gets the same path, and no other process
+ * uses it at the same time. So what a killed process left there or beside it (`NAME.part`) can be
+ * resumed, and a complete file can be kept.
+ * @param signal The caller's signal.
+ * @returns The bytes of an earlier attempt, if it was resumed.
  */
 export type ProduceContent = (
   path: string,
   signal: AbortSignal | undefined,
 ) => Promise<{ readonly resumed?: number } | void>;
 
-/** A content that was made. */
+/** A content that was created. */
 export interface MadeContent {
   /** The shared lock that keeps it in the cache. */
   readonly pin: LockedFile;
@@ -35,7 +35,7 @@ export interface MadeContent {
   readonly resumed?: number;
 }
 
-/** The right to make a content, and to remove a damaged one; nobody else has it. */
+/** The exclusive right to create a content, and to delete a damaged one. */
 export class Making implements Disposable {
   readonly #layout: CacheLayout;
   readonly #key: ContentKey;
@@ -50,11 +50,11 @@ export class Making implements Disposable {
   }
 
   /**
-   * Waits for the right to make a content.
+   * Waits for the right to create a content.
    *
    * @param layout The cache.
    * @param key The content.
-   * @param options Who is told of a wait, and what stops it.
+   * @param options A callback for waits, and a signal.
    * @returns The right, until it is disposed of or the process ends.
    * @throws {RunOutputsError} Errors of the disk; the signal's reason.
    */
@@ -71,15 +71,15 @@ export class Making implements Disposable {
   }
 
   /**
-   * Makes the content and gives it its name. After a failure nothing has the name, and what can be
-   * continued stays, unless the disk is full.
+   * Creates the content and renames it. After a failure the content is missing, and what can be
+   * resumed stays, unless the disk is full.
    *
-   * @param produce Makes and verifies it.
-   * @param evictor Makes room if the disk is full.
+   * @param produce Creates and verifies it.
+   * @param evictor Frees space if the disk is full.
    * @param signal For `produce`.
    * @returns The content, locked.
-   * @throws {RunOutputsError} `integrity`, if what was made has another size; `failed`, if there is
-   * no space; what the disk says. What `produce` throws.
+   * @throws {RunOutputsError} `integrity`, if the new file has another size; `failed`, if there is
+   * no space left; errors of the disk; errors of `produce`.
    */
   async make(
     produce: ProduceContent,
@@ -105,9 +105,9 @@ export class Making implements Disposable {
   }
 
   /**
-   * Removes what the making needs; also the lock, while it is held.
+   * Deletes the working files; also the lock, while it is held.
    *
-   * @param what Whether something that could be continued goes, too.
+   * @param what Whether to delete what could be resumed too.
    */
   async end(what: "all" | "if nothing is left" = "all"): Promise<void> {
     try {
@@ -118,19 +118,19 @@ export class Making implements Disposable {
     await removeLock(this.#layout.makingLock(this.#key.sha256), this.#lock);
   }
 
-  /** Lets others make it. */
+  /** Lets other processes create it. */
   [Symbol.dispose](): void {
     this.#lock[Symbol.dispose]();
   }
 
-  /** Calls `produce`, and again after room was made if the disk is full. */
+  /** Calls `produce`, and again after freeing space if the disk is full. */
   async #produce(
     produce: ProduceContent,
     evictor: Evictor,
     signal: AbortSignal | undefined,
   ): ReturnType<ProduceContent> {
     const { sha256, size } = this.#key;
-    // First what the content needs; if that does not help, all that can be had.
+    // First frees the size of the content; if that does not help, as much as possible.
     const wanted = size === undefined ? [Infinity] : [size, Infinity];
     for (;;) {
       try {
@@ -154,11 +154,11 @@ export class Making implements Disposable {
     }
   }
 
-  /** Gives a whole content its name, locked before it can be found, so that nobody removes it. */
+  /** Renames a complete content. It is locked before it can be found, so that nobody deletes it. */
   async #publish(sha256: string): Promise<LockedFile> {
     const pin = await lockFile(this.#path, { shared: true });
     try {
-      // A hard link of it may lie where a person works. Windows can't remove what is read-only.
+      // A hard link of it may be in a user's directory. Windows cannot delete read-only files.
       if (Deno.build.os !== "windows") await Deno.chmod(this.#path, 0o444);
       await Deno.mkdir(this.#layout.shard(sha256), { recursive: true });
       await Deno.rename(this.#path, this.#layout.entry(sha256));
@@ -171,12 +171,12 @@ export class Making implements Disposable {
 }
 
 /**
- * Turns what the disk says into an error that names the cache.
+ * Turns an error of the disk into one that names the cache.
  *
  * @param error What was thrown.
  * @param layout The cache.
- * @param key What was to be added to it.
- * @returns The error to throw.
+ * @param key The key of the content.
+ * @returns The error.
  */
 export function addError(error: unknown, { dir }: CacheLayout, { sha256 }: ContentKey): Error {
   return diskError(`add sha256 ${shortDigest(sha256)} to the cache`, dir, error);

@@ -1,5 +1,5 @@
 /**
- * Whether other users can change what lies in a cache between the check of its hash and its use.
+ * Whether other users can change a cached file between the check of its hash and its use.
  *
  * @module
  */
@@ -10,13 +10,13 @@ import { dirname } from "node:path";
 const ROOT = 0;
 
 /**
- * Whether only this user can change a file: nobody else owns it or a directory above it, and
- * nobody else may write there.
+ * Whether only this user can change a file: nobody else owns it or a directory above it, or may
+ * write there.
  *
  * @param path The file.
- * @param top The directory above which nothing is looked at.
- * @param user Who this process makes files as; nobody, where the system has no such thing.
- * @returns `false` also if that can't be found out.
+ * @param top The directory above which nothing is checked.
+ * @param user The user id of files that this process creates; `undefined` if the system has none.
+ * @returns `false` also if this cannot be determined.
  */
 export function isOursAlone(path: string, top: string, user: number | null): boolean {
   if (Deno.build.os === "windows") return true;

@@ -1,5 +1,5 @@
 /**
- * The hash of a file that is still being written, at several places at once.
+ * Hashes a file while it is being written in several places.
  *
  * @module
  */
@@ -9,23 +9,23 @@ import { crc32 } from "node:zlib";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { ByteRange } from "../backend.ts";
 
-/** What is read at once. */
+/** The number of bytes read at once. */
 const CHUNK = 1024 * 1024;
 
-/** What is known of a file once it has been read. */
+/** The hashes of a file. */
 export interface FileDigest {
   /** The SHA-256, 64 hex digits in lower case. */
   readonly sha256: string;
-  /** The CRC-32 of each part, if the file was to be looked at in parts. */
+  /** The CRC-32 of each part, if parts were requested. */
   readonly crcs: readonly number[];
 }
 
-/** Hashes a file from its beginning on, as far as it is there. Nothing in here waits. */
+/** Hashes a file from its beginning, as far as it is written. Never waits. */
 export class FileHash implements Disposable {
   readonly #path: string;
   readonly #partSize: number;
   readonly #hash = createHash("sha256");
-  readonly #there: { start: number; end: number }[] = [];
+  readonly #written: { start: number; end: number }[] = [];
   readonly #crcs: number[] = [];
   #crc = 0;
   #hashed = 0;
@@ -33,45 +33,45 @@ export class FileHash implements Disposable {
   #buffer: Uint8Array<ArrayBuffer> | undefined;
 
   /**
-   * Begins with a file.
+   * Starts with a file.
    *
    * @param path The file.
-   * @param partSize Of how many bytes each part is that gets a CRC-32; none do by default.
+   * @param partSize The size of the parts for a CRC-32 each. Default: none.
    */
   constructor(path: string, partSize = Infinity) {
     this.#path = path;
     this.#partSize = partSize;
   }
 
-  /** How many bytes have been hashed. */
+  /** The number of hashed bytes. */
   get hashed(): number {
     return this.#hashed;
   }
 
   /**
-   * Takes note of bytes that are in the file now.
+   * Records that bytes are in the file now.
    *
    * @param range Their location.
    */
   add({ start, end }: ByteRange): void {
-    const before = this.#there.find((range) => range.end === start);
+    const before = this.#written.find((range) => range.end === start);
     if (before !== undefined) before.end = end;
-    else this.#there.push({ start, end });
+    else this.#written.push({ start, end });
   }
 
   /**
-   * Hashes what comes next, if it is there.
+   * Hashes the next bytes, if they are written.
    *
-   * @param most How many bytes at most.
-   * @returns How many bytes were hashed; 0, if those that come next are not there yet.
-   * @throws What the disk says; `integrity`, if the file is shorter than it was said to be.
+   * @param most The maximum number of bytes.
+   * @returns The number of hashed bytes; 0, if the next ones are not written yet.
+   * @throws Errors of the disk; `integrity`, if the file is shorter than reported.
    */
   advance(most: number): number {
-    const index = this.#there.findIndex(({ start, end }) =>
+    const index = this.#written.findIndex(({ start, end }) =>
       start <= this.#hashed && this.#hashed < end
     );
     if (index === -1) return 0;
-    const { end } = this.#there[index];
+    const { end } = this.#written[index];
     const from = this.#hashed;
     const until = Math.min(end, from + most);
     this.#file ??= Deno.openSync(this.#path);
@@ -83,14 +83,14 @@ export class FileHash implements Disposable {
       if (count === null) throw this.#wrongSize("fewer");
       this.#update(this.#buffer.subarray(0, count));
     }
-    if (this.#hashed >= end) this.#there.splice(index, 1);
+    if (this.#hashed >= end) this.#written.splice(index, 1);
     return this.#hashed - from;
   }
 
   /**
-   * Ends the file, which is to have been hashed whole.
+   * Ends the file, all of which must have been hashed.
    *
-   * @returns What is known of it.
+   * @returns The hashes.
    * @throws {RunOutputsError} `integrity`, if the file has more bytes.
    */
   digest(): FileDigest {

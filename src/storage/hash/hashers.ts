@@ -1,5 +1,5 @@
 /**
- * Hashing beside the main thread, which has the network and the disk to serve.
+ * Hashing in threads, because the main thread is busy with network and disk.
  *
  * @module
  */
@@ -10,46 +10,46 @@ import type { ByteRange } from "../backend.ts";
 import { type FileDigest, FileHash } from "./file_hash.ts";
 import { type HashAnswer, type HashRequest, HashServer } from "./server.ts";
 
-/** More threads than these find no network to keep them busy. */
+/** The network is not fast enough to keep more threads than this busy. */
 const MAX_THREADS = 4;
 
-/** Up to how many bytes a file is hashed faster than a thread is told of it. */
+/** Files up to this size are hashed faster than a thread can be notified. */
 const SMALL = 1024 * 1024;
 
 /** A file that is hashed while it is written. */
 export interface FileHasher extends Disposable {
-  /** Tells that bytes are in the file now. */
-  there(range: ByteRange): void;
+  /** Reports that bytes are in the file now. */
+  written(range: ByteRange): void;
   /**
    * Waits for the digest.
    *
-   * @param size How long the file is; all of it has been told of.
+   * @param size The size of the file; all of it must have been reported.
    * @returns The digest.
    * @throws {RunOutputsError} Errors of the disk; the signal's reason.
    */
   finish(size: number, signal?: AbortSignal): Promise<FileDigest>;
 }
 
-/** Pieces of memory that are hashed one by one, and all together. */
+/** Pieces of memory that are hashed one by one, and together. */
 export interface PieceHasher extends Disposable {
   /**
    * Hashes the next piece.
    *
-   * @param bytes The bytes, in a buffer of their own; it is gone while they are hashed.
-   * @param which What to hash it for: the piece itself, or only the whole.
-   * @returns The same bytes and their SHA-256; an empty one, if it was not wanted.
+   * @param bytes The bytes, in a buffer of their own, which is detached while they are hashed.
+   * @param which The digest to compute: that of the piece itself, or only of the whole.
+   * @returns The same bytes and their SHA-256; an empty one, if it was not requested.
    */
   piece(
     bytes: Uint8Array<ArrayBuffer>,
     which: { readonly own: boolean; readonly whole: boolean },
   ): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly digest: Uint8Array }>;
-  /** The SHA-256 of all pieces that counted, 64 hex digits. */
+  /** The SHA-256 of all pieces that belong to the whole, 64 hex digits. */
   total(): Promise<string>;
 }
 
 /**
- * Threads that hash. They start when there is something to do; where none can be had (an old
- * runtime, a worker that is not in the executable), the main thread does it.
+ * Threads that hash, started on demand. If there are none (an old runtime, or the worker is not in
+ * the executable), the main thread hashes.
  */
 export class Hashers implements Disposable {
   readonly #threads: HashThread[] = [];
@@ -57,9 +57,9 @@ export class Hashers implements Disposable {
   #lastId = 0;
 
   /**
-   * Creates the set; nothing is started.
+   * Creates the set without starting a thread.
    *
-   * @param threads How many there may be. Default: one fewer than there are cores, 1 to 4.
+   * @param threads The maximum number of threads. Default: the number of cores minus one, 1 to 4.
    */
   constructor(threads?: number) {
     const cores = navigator.hardwareConcurrency ?? 2;
@@ -67,11 +67,11 @@ export class Hashers implements Disposable {
   }
 
   /**
-   * Begins to hash a file.
+   * Starts to hash a file.
    *
-   * @param path The file; it has to be there.
-   * @param options `partSize`: of how many bytes each part is that gets a CRC-32.
-   * @returns What is told of its growth. Dispose of it.
+   * @param path The file, which must exist.
+   * @param options `partSize`: the size of the parts for a CRC-32 each.
+   * @returns A handle to report its growth. Dispose of it.
    */
   file(path: string, { partSize = Infinity }: { readonly partSize?: number } = {}): FileHasher {
     const id = ++this.#lastId;
@@ -79,7 +79,7 @@ export class Hashers implements Disposable {
     thread.send({ type: "file", id, path, partSize });
     const release = thread.take();
     return {
-      there: (range) => thread.send({ type: "there", id, range }),
+      written: (range) => thread.send({ type: "written", id, range }),
       finish: async (size, signal) => {
         const answer = thread.answer(id, signal);
         thread.send({ type: "end", id, size });
@@ -93,25 +93,25 @@ export class Hashers implements Disposable {
   }
 
   /**
-   * The SHA-256 of a file that is there whole.
+   * The SHA-256 of a complete file.
    *
    * @param path The file.
-   * @param size How long it is.
-   * @param signal Stops it.
+   * @param size Its size.
+   * @param signal Aborts hashing.
    * @returns 64 hex digits.
-   * @throws {RunOutputsError} What the disk says; `failed`, if the file is shorter.
+   * @throws {RunOutputsError} Errors of the disk; `failed`, if the file is shorter.
    */
   async hashFile(path: string, size: number, signal?: AbortSignal): Promise<string> {
     if (size <= SMALL) return hashHere(path, size);
     using file = this.file(path);
-    file.there({ start: 0, end: size });
+    file.written({ start: 0, end: size });
     return (await file.finish(size, signal)).sha256;
   }
 
   /**
-   * Begins a row of pieces.
+   * Starts a sequence of pieces.
    *
-   * @returns What they are given to. Dispose of it.
+   * @returns A handle for the pieces. Dispose of it.
    */
   pieces(): PieceHasher {
     const id = ++this.#lastId;
@@ -142,7 +142,7 @@ export class Hashers implements Disposable {
     this.#threads.length = 0;
   }
 
-  /** A thread that has least to do; a new one, while there may be more and none is idle. */
+  /** The thread with the least work; a new one, if none is idle and more are allowed. */
   #thread(): HashThread {
     const [idlest] = this.#threads.toSorted((a, b) => a.load - b.load);
     if (idlest !== undefined && (idlest.load === 0 || this.#threads.length >= this.#max)) {
@@ -170,13 +170,13 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** One thread, its questions and their answers. */
+/** One thread, its requests and their responses. */
 class HashThread implements Disposable {
-  /** How many files and rows of pieces it has. */
+  /** The number of its files and sequences. */
   load = 0;
   readonly #waiting = new Map<number, Waiting[]>();
   readonly #worker: Worker | undefined;
-  /** What was asked before the thread was ready; `undefined`, once it is. */
+  /** Requests sent before the thread was ready; `undefined`, once it is. */
   #early: { readonly request: HashRequest; readonly transfer: Transferable[] }[] | undefined = [];
   /** Does the work here, if there is no thread. */
   #server: HashServer | undefined;
@@ -186,7 +186,7 @@ class HashThread implements Disposable {
     try {
       this.#worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     } catch {
-      // Not every runtime and permission set has workers; the work is the same without.
+      // Some runtimes and permission sets have no workers; the work is the same without.
       this.#serveHere();
       return;
     }
@@ -198,7 +198,7 @@ class HashThread implements Disposable {
     };
   }
 
-  /** Counts one more piece of work, until what it returns is called. */
+  /** Counts one more task, until the returned function is called. */
   take(): () => void {
     this.load++;
     return () => void this.load--;
@@ -211,7 +211,7 @@ class HashThread implements Disposable {
     else this.#worker!.postMessage(request, transfer);
   }
 
-  /** The next answer about a file or a row of pieces. */
+  /** The next response about a file or a sequence. */
   answer(id: number, signal?: AbortSignal): Promise<HashAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<HashAnswer>();
     if (this.#ended !== undefined) reject(this.#ended);

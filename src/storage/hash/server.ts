@@ -1,6 +1,5 @@
 /**
- * What a hashing thread does with the messages it gets. The same runs in the main thread, where
- * no other can be had.
+ * Handles the messages of a hashing thread. The main thread uses it directly if there is no thread.
  *
  * @module
  */
@@ -11,32 +10,32 @@ import type { ErrorCode, RunOutputsError } from "../../errors/error.ts";
 import type { ByteRange } from "../backend.ts";
 import { type FileDigest, FileHash } from "./file_hash.ts";
 
-/** What a hashing thread is told. `id` tells which file or stream. */
+/** A request to a hashing thread. `id` is the file or sequence. */
 export type HashRequest =
-  /** A file that is to be hashed as it comes. */
+  /** Hash a file as it is written. */
   | { readonly type: "file"; readonly id: number; readonly path: string; readonly partSize: number }
-  /** Bytes of it are there. */
-  | { readonly type: "there"; readonly id: number; readonly range: ByteRange }
-  /** All of it is there, or will have been told of: its digest is wanted. */
+  /** Bytes of it were written. */
+  | { readonly type: "written"; readonly id: number; readonly range: ByteRange }
+  /** Return its digest, once all of it is reported. */
   | { readonly type: "end"; readonly id: number; readonly size: number }
-  /** A row of pieces that are hashed one by one, and all together. */
+  /** Start a sequence of pieces that are hashed one by one, and together. */
   | { readonly type: "stream"; readonly id: number }
-  /** The next piece; the bytes come back with their digest. */
+  /** Hash the next piece; the bytes are returned with their digest. */
   | {
     readonly type: "piece";
     readonly id: number;
     readonly bytes: Uint8Array<ArrayBuffer>;
-    /** Whether the digest of the piece itself is wanted. */
+    /** Whether to return the digest of the piece itself. */
     readonly own: boolean;
-    /** Whether it counts in the digest of all. */
+    /** Whether it belongs to the digest of the whole. */
     readonly whole: boolean;
   }
-  /** The digest of all pieces is wanted. */
+  /** Return the digest of all pieces. */
   | { readonly type: "total"; readonly id: number }
-  /** Nobody wants to know any more. */
+  /** Stop; nothing more is needed. */
   | { readonly type: "drop"; readonly id: number };
 
-/** What a hashing thread answers. */
+/** The response of a hashing thread. */
 export type HashAnswer =
   | { readonly type: "ready" }
   | { readonly type: "file"; readonly id: number; readonly digest: FileDigest }
@@ -50,24 +49,24 @@ export type HashAnswer =
   | {
     readonly type: "failed";
     readonly id: number;
-    /** An error does not keep its class on the way between threads. */
+    /** Errors lose their class between threads. */
     readonly error: { readonly code: ErrorCode; readonly message: string };
   };
 
-/** How many bytes of one file are hashed before messages are looked at: some 10 ms. */
+/** The number of bytes of one file to hash before looking at messages: about 10 ms. */
 const SLICE = 16 * 1024 * 1024;
 
-/** A file under way. */
+/** An unfinished file. */
 interface OpenFile {
   readonly path: string;
   readonly hash: FileHash;
-  /** What went wrong, until somebody wants to know. */
+  /** An error, until its digest is requested. */
   error?: RunOutputsError;
-  /** How long it is, once that is known and its digest is wanted. */
+  /** Its size, once that is known and its digest was requested. */
   size?: number;
 }
 
-/** Hashes files and pieces as it is told. */
+/** Hashes files and pieces on request. */
 export class HashServer implements Disposable {
   readonly #answer: (answer: HashAnswer, transfer?: Transferable[]) => void;
   readonly #files = new Map<number, OpenFile>();
@@ -77,14 +76,14 @@ export class HashServer implements Disposable {
   /**
    * Creates a server.
    *
-   * @param answer Sends an answer.
+   * @param answer Sends a response.
    */
   constructor(answer: (answer: HashAnswer, transfer?: Transferable[]) => void) {
     this.#answer = answer;
   }
 
   /**
-   * Takes a message.
+   * Handles a message.
    *
    * @param request The message.
    */
@@ -97,7 +96,7 @@ export class HashServer implements Disposable {
           hash: new FileHash(request.path, request.partSize),
         });
         return;
-      case "there":
+      case "written":
         this.#files.get(id)?.hash.add(request.range);
         return this.#schedule();
       case "end": {

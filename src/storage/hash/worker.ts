@@ -6,7 +6,7 @@
 
 import { type HashAnswer, type HashRequest, HashServer } from "./server.ts";
 
-/** What a worker's global scope has; the types of a page don't know it. */
+/** The members of a worker's global scope, which the types of a page do not have. */
 const scope = self as unknown as {
   onmessage: (event: MessageEvent<HashRequest>) => void;
   postMessage(answer: HashAnswer, transfer?: Transferable[]): void;

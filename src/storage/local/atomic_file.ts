@@ -1,10 +1,10 @@
 /**
- * Where a byte is written to a disk: a file under a temporary name beside its place, renamed once
- * it is whole. Uploads into a staging directory and downloads both end here.
+ * Writes files atomically: under a temporary name in the same directory, renamed once they are
+ * complete. Used for uploads into a staging directory and for downloads.
  *
  * The writer holds a lock on its temporary file for as long as it lives. A file with such a name
- * that nobody holds is what a killed process left, and the next one that writes into the same
- * directory removes it.
+ * but without a lock was left by a killed process, and the next writer in the same directory
+ * deletes it.
  *
  * @module
  */
@@ -16,22 +16,22 @@ import type { Chunks } from "../backend.ts";
 import { diskError } from "../../errors/disk.ts";
 import { againIfVanished } from "../vanished.ts";
 
-/** What the name of every temporary file starts with. No object can have such a name. */
+/** The prefix of the names of temporary files. No object can have such a name. */
 export const TEMPORARY_PREFIX = ".run-outputs-tmp-";
 
 /** Options of {@linkcode writeFileAtomic}. */
 export interface AtomicWriteOptions {
-  /** How many bytes have to come. */
+  /** The expected number of bytes. */
   readonly size?: number;
   /** The SHA-256 that they must have, 64 hex digits in lower case. */
   readonly sha256?: string;
-  /** Fail if something is there. */
+  /** Fail if the file exists. */
   readonly ifAbsent?: boolean;
-  /** Asked once the bytes are there, before the file gets its name; it throws if it must not. */
+  /** Called when the file is complete, before it is renamed; throws to reject it. */
   readonly condition?: () => Promise<void>;
-  /** Told of each piece, with its number of bytes. */
+  /** Called for each piece, with its number of bytes. */
   readonly onBytes?: (bytes: number) => void;
-  /** Stops the writing; what was there before stays. */
+  /** Aborts writing; an existing file stays. */
   readonly signal?: AbortSignal;
 }
 
@@ -41,22 +41,22 @@ export interface WrittenFile {
   readonly size: number;
   /** Their SHA-256, 64 hex digits. */
   readonly sha256: string;
-  /** What the system says of the file. */
+  /** The file information. */
   readonly stat: Deno.FileInfo;
 }
 
 /**
- * Writes a file so that its name only ever stands for all of it.
+ * Writes a file so that it is never visible incomplete.
  *
- * Directories above it are made as needed. A new file has the mode that the umask gives.
+ * Missing directories are created. The mode of a new file follows the umask.
  *
- * @param path Where the file is to be.
+ * @param path The path of the file.
  * @param chunks Its bytes.
- * @param options What they must be, and how.
- * @returns Size and hash of what is there now.
- * @throws {RunOutputsError} `integrity`, if size or hash are not the expected ones; `conflict`,
- * with `ifAbsent` if the file exists, or if a directory or file is in the way; otherwise what
- * the disk says.
+ * @param options Required size and hash, and conditions.
+ * @returns Size and hash of the written file.
+ * @throws {RunOutputsError} `integrity`, if size or hash are wrong; `conflict`, with `ifAbsent` if
+ * the file exists, or if there is a directory or file of that name in the path; otherwise errors of
+ * the disk.
  */
 export async function writeFileAtomic(
   path: string,
@@ -69,14 +69,14 @@ export async function writeFileAtomic(
       const content = await fill(temporary.file, chunks, options);
       check(path, content, options);
       options.signal?.throwIfAborted();
-      // Of the open file: by its name, another writer's could answer.
+      // Of the open file, because another writer may have replaced the name.
       const stat = await temporary.file.stat();
       await options.condition?.();
       if (options.ifAbsent) await linkInPlace(temporary.path, path);
       else await Deno.rename(temporary.path, path);
       return { ...content, stat };
     } catch (error) {
-      await Deno.remove(temporary.path).catch(() => {/* the first error is the one to tell */});
+      await Deno.remove(temporary.path).catch(() => {/* the first error is thrown */});
       throw error;
     } finally {
       temporary.file.close();
@@ -88,20 +88,20 @@ export async function writeFileAtomic(
 }
 
 /**
- * Whether a name is one of a temporary file of ours.
+ * Whether a name is that of a temporary file of ours.
  *
- * @param name The name of a file, without its directory.
+ * @param name The file name, without directory.
  * @returns `true` for a temporary file.
  */
 export function isTemporary(name: string): boolean {
   return name.startsWith(TEMPORARY_PREFIX);
 }
 
-/** What went into a file. */
+/** The content written to a file. */
 export type Content = Pick<WrittenFile, "size" | "sha256">;
 
 /**
- * Writes all bytes and hashes them on the way.
+ * Writes all bytes and hashes them.
  *
  * @param file The destination.
  * @param chunks The bytes.
@@ -117,7 +117,7 @@ export async function fill(
   let size = 0;
   for await (const chunk of chunks) {
     options.signal?.throwIfAborted();
-    // The chunk's buffer is reused, so both have to be done with it before the next one.
+    // The chunk's buffer is reused, so both must finish before the next one.
     hash.update(chunk);
     for (let offset = 0; offset < chunk.length;) {
       offset += await file.write(offset === 0 ? chunk : chunk.subarray(offset));
@@ -145,8 +145,8 @@ function check(path: string, written: Content, expected: AtomicWriteOptions): vo
 }
 
 /**
- * Gives a finished file its name only if that is free. A hard link is the one call that does it
- * in one step; file systems without hard links get a check before the rename, with a gap of
+ * Gives a finished file its name only if that is free. A hard link is the only call that does it
+ * atomically. File systems without hard links get a check before the rename, with a gap of
  * microseconds in which another writer wins unnoticed.
  */
 async function linkInPlace(temporary: string, path: string): Promise<void> {
@@ -164,10 +164,10 @@ function exists(path: string, cause: unknown): RunOutputsError {
   return new RunOutputsError("conflict", `Cannot write '${path}': it already exists`, { cause });
 }
 
-/** Directories that this process has looked through for what killed ones left. */
+/** Directories that this process has cleaned of files of killed processes. */
 const cleaned = new Set<string>();
 
-/** A temporary file that is locked for as long as it is open. */
+/** A temporary file that is locked while it is open. */
 export interface TemporaryFile {
   /** Its location. */
   readonly path: string;
@@ -176,11 +176,11 @@ export interface TemporaryFile {
 }
 
 /**
- * Makes and locks a temporary file. A killed process leaves it unlocked, and the next one that
- * makes one in this directory removes it.
+ * Creates and locks a temporary file. After a kill it is not locked, and the next process that
+ * creates one in this directory deletes it.
  *
- * @param directory Where; made as needed.
- * @returns The file; closing and removing it is the caller's.
+ * @param directory The directory; created if missing.
+ * @returns The file, which the caller must close and delete.
  */
 export async function createTemporary(directory: string): Promise<TemporaryFile> {
   return await againIfVanished(async () => {
@@ -202,9 +202,9 @@ async function tryCreate(directory: string): Promise<TemporaryFile> {
   const path = join(directory, TEMPORARY_PREFIX + crypto.randomUUID());
   const file = await Deno.open(path, { read: true, write: true, createNew: true });
   try {
-    // Where a file system has no locks, nothing there is ever taken for abandoned.
+    // If a file system has no locks, no file there is treated as abandoned.
     await file.lock(true).catch(() => {});
-    // Between the two calls another process could take the file for an abandoned one.
+    // Between the two calls another process could treat the file as abandoned.
     await Deno.lstat(path);
     return { path, file };
   } catch (error) {
@@ -213,22 +213,22 @@ async function tryCreate(directory: string): Promise<TemporaryFile> {
   }
 }
 
-/** Removes the temporary files of a directory that no living process holds. */
+/** Deletes the temporary files in a directory that no living process has locked. */
 async function removeAbandoned(directory: string): Promise<void> {
   for await (const entry of Deno.readDir(directory)) {
     if (!entry.isFile || !isTemporary(basename(entry.name))) continue;
     const path = join(directory, entry.name);
     try {
       using file = await openToLock(path);
-      // Runtimes before 2.9 have no `tryLock`: there, nothing is taken for abandoned.
+      // Runtimes before 2.9 have no `tryLock`, so nothing is treated as abandoned.
       if (await file.tryLock?.(true)) await Deno.remove(path);
     } catch {
-      // Its writer has just finished, or it belongs to somebody else: not ours to clean.
+      // Its writer has just finished, or it has another owner.
     }
   }
 }
 
-/** Network file systems lock exclusively only what is open for writing; a copy can be read-only. */
+/** Network file systems need write access for an exclusive lock, but a copy can be read-only. */
 async function openToLock(path: string): Promise<Deno.FsFile> {
   try {
     return await Deno.open(path, { read: true, write: true });

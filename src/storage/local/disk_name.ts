@@ -1,5 +1,5 @@
 /**
- * Names as a disk has them, and the segments of keys that they stand for.
+ * Names on disk, and the segments of keys for them.
  *
  * @module
  */
@@ -9,32 +9,33 @@ import { isNameTooLong } from "../../errors/disk.ts";
 import { decodeWindowsName } from "../../layout/local_name.ts";
 
 /**
- * The segment of a key that a file's name stands for.
+ * The segment of a key for a file name.
  *
  * @param name The name on disk.
- * @param encoded Whether names are encoded as Windows needs it. Default: on Windows.
+ * @param encoded Whether names are encoded for Windows. Default: on Windows.
  * @returns The segment.
  */
 export function segmentOf(name: string, encoded: boolean = Deno.build.os === "windows"): string {
   return encoded ? decodeWindowsName(name) : name;
 }
 
-/** Something in a directory. */
+/** An entry of a directory. */
 export interface NamedEntry extends Deno.DirEntry {
   /**
-   * Why it can't be reached by its name: on disk that is not UTF-8, and a listing tells another one.
+   * Why it cannot be reached by its name: the name on disk is not UTF-8, so the listing returns
+   * another one.
    */
   readonly misread?: "its name is not UTF-8" | "the name of a file next to it is not UTF-8";
 }
 
 /**
- * Reads a directory. Names that are not UTF-8 are told with U+FFFD in them, so several can be told
- * as one, which can also be the right name of something else: that one is never taken for them.
+ * Reads a directory. Names that are not UTF-8 are listed with U+FFFD in them, so several can be
+ * listed as one, which can also be the real name of another file. Such a real name is recognized.
  *
  * @param dir The directory.
  * @param signal Aborts reading.
- * @returns What is in it, in no order.
- * @throws What the disk says, as `Deno` throws it; the signal's reason.
+ * @returns Its entries, in no order.
+ * @throws Errors of the disk, as thrown by `Deno`; the signal's reason.
  */
 export async function readDirectory(dir: string, signal?: AbortSignal): Promise<NamedEntry[]> {
   const entries: NamedEntry[] = [];
@@ -45,9 +46,9 @@ export async function readDirectory(dir: string, signal?: AbortSignal): Promise<
     else doubtful.set(entry.name, [...doubtful.get(entry.name) ?? [], entry]);
   }
   for (const [name, group] of doubtful) {
-    const there = lstat(join(dir, name));
-    // Which of them has the name does not show where they are of one kind, and does not matter.
-    const own = there && group.find((entry) => isAlike(entry, there));
+    const info = lstat(join(dir, name));
+    // If they are of the same kind, it is unknown which has the name, and does not matter.
+    const own = info && group.find((entry) => isAlike(entry, info));
     for (const entry of group) {
       if (entry === own) entries.push(entry);
       else {
@@ -65,7 +66,7 @@ function lstat(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.lstatSync(path);
   } catch (error) {
-    // U+FFFD takes three bytes, what it stands for may be one.
+    // U+FFFD has three bytes, and may replace a single one.
     if (error instanceof Deno.errors.NotFound || isNameTooLong(error)) return undefined;
     throw error;
   }

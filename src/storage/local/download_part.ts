@@ -1,7 +1,6 @@
 /**
- * The names beside a file under which a large download collects it, `NAME.part` and
- * `NAME.part.journal`, and how they are told from files of somebody else with such names: by the
- * journal's first line.
+ * The files beside a large download, `NAME.part` and `NAME.part.journal`. The journal's first line
+ * distinguishes them from the user's files with such names.
  *
  * @module
  */
@@ -10,15 +9,15 @@ import { basename } from "node:path";
 import { isNameTooLong } from "../../errors/disk.ts";
 import type { Chunks } from "../backend.ts";
 
-/** What the first line of a download's journal has as its schema. */
+/** The schema in the first line of a download's journal. */
 export const DOWNLOAD_SCHEMA = "run-outputs.download/1";
 
-/** So much of a journal is read to see whose it is. */
+/** The number of bytes of a journal to read to recognize it. */
 const LOOK = 256;
 
 /**
- * No disk takes longer names; some count bytes. Windows says of a longer one that it is no name, and
- * not that it is too long.
+ * The maximum length of names on any disk; some count bytes. For a longer name Windows reports that
+ * it is invalid, not that it is too long.
  */
 const MAX_NAME = 255;
 
@@ -26,7 +25,7 @@ const MAX_NAME = 255;
  * The names that the download of a file needs beside it.
  *
  * @param path The file.
- * @returns Where its bytes are collected, and the journal of them.
+ * @returns The file for its bytes, and its journal.
  */
 export function partNames(path: string): { readonly part: string; readonly journal: string } {
   const part = `${path}.part`;
@@ -34,29 +33,30 @@ export function partNames(path: string): { readonly part: string; readonly journ
 }
 
 /**
- * Whether a download may use the names beside a file: nothing is there, or what an earlier download
- * has left. Somebody else's file is not touched; names that are too long for the disk can't be used.
+ * Whether a download may use the names beside a file: they are free, or left by an earlier
+ * download. The user's own files are not touched; names that are too long for the disk cannot be
+ * used.
  *
  * @param path The file.
- * @returns Whether both names may be written.
- * @throws What the disk says.
+ * @returns Whether both files may be written.
+ * @throws Errors of the disk.
  */
 export async function maySpread(path: string): Promise<boolean> {
   const { part, journal } = partNames(path);
   const owner = await ownerOf(journal);
-  // One that has begun this moment has an empty journal, and nothing else yet.
+  // A download that has just begun has an empty journal, and nothing else yet.
   if (owner === "another's") return false;
-  const there = await look(part);
-  // A link is not ours: what it leads to would be overwritten.
-  return there === undefined || owner === "ours" && there.isFile;
+  const existing = await look(part);
+  // A link is not ours, and its target would be overwritten.
+  return existing === undefined || owner === "ours" && existing.isFile;
 }
 
 /**
- * Whether a file is what a download has left, or is just making, beside the file that it is to be.
+ * Whether a file belongs to a download in progress or unfinished, beside its destination.
  *
  * @param path The file.
  * @returns Whether it is an unfinished download or the journal of one.
- * @throws What the disk says.
+ * @throws Errors of the disk.
  */
 export async function isUnfinished(path: string): Promise<boolean> {
   if (path.endsWith(".part.journal")) return await ownerOf(path) === "ours";
@@ -66,8 +66,8 @@ export async function isUnfinished(path: string): Promise<boolean> {
 /**
  * Whether bytes are those of a download's journal.
  *
- * @param chunks The bytes, of which no more than the beginning is read.
- * @returns Whether {@linkcode isUnfinished} would take a file with them for one of ours.
+ * @param chunks The bytes, of which only the beginning is read.
+ * @returns Whether {@linkcode isUnfinished} would recognize a file with them.
  */
 export async function isJournal(chunks: Chunks): Promise<boolean> {
   const bytes = new Uint8Array(LOOK);
@@ -97,9 +97,10 @@ async function ownerOf(journal: string): Promise<"ours" | "nobody's" | "another'
     return beginsLikeJournal(bytes.subarray(0, count)) ? "ours" : "another's";
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return "nobody's";
-    // Where a journal can't be, there is none of ours, and none can be made.
+    // If there cannot be a journal, there is none of ours.
     if (isNameTooLong(error)) return "another's";
-    // Windows lets nobody read what another process has locked, as each download does its journal.
+    // On Windows nobody can read a file that another process has locked, as a download locks its
+    // journal.
     if (Deno.build.os === "windows") return "ours";
     throw error;
   }

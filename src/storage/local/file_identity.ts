@@ -1,5 +1,5 @@
 /**
- * What tells one file or directory from another that comes under its name.
+ * Distinguishes files or directories that have had the same name.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 /**
  * The device and inode of a file or directory: a rename keeps them.
  *
- * @param info What the system says of it.
+ * @param info The file information.
  * @returns A text to compare.
  */
 export function fileIdentity({ dev, ino }: Deno.FileInfo): string {

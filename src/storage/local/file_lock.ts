@@ -1,6 +1,5 @@
 /**
- * Locks on files between processes. The kernel gives a lock back when its process ends, however it
- * ends, so nothing stays locked that nobody uses.
+ * Locks on files between processes. The kernel releases a lock when its process ends in any way.
  *
  * @module
  */
@@ -8,54 +7,54 @@
 import { RunOutputsError } from "../../errors/error.ts";
 import { pause } from "../pause.ts";
 
-/** The longest time between two looks at a lock that somebody else holds, in milliseconds. */
+/** The longest pause between two attempts to get a lock, in milliseconds. */
 const LONGEST_PAUSE = 100;
 
-/** A file that is open and locked until it is disposed of. */
+/** An open file that is locked until it is disposed of. */
 export interface LockedFile extends Disposable {
-  /** What the system says of it. */
+  /** Its file information. */
   readonly stat: Deno.FileInfo;
 }
 
 /** Options of {@linkcode lockFile}. */
 export interface LockOptions {
-  /** Make the file if there is none. Default: no. */
+  /** Create the file if it does not exist. Default: `false`. */
   readonly create?: boolean;
-  /** Others may have it too, if all of them share. Default: no. */
+  /** Allow others to lock it too, if all of them share. Default: `false`. */
   readonly shared?: boolean;
-  /** Told once, before a wait. */
+  /** Called once before waiting. */
   readonly onWait?: () => void;
-  /** Stops the waiting. */
+  /** Aborts waiting. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Locks the file that has a name now. If it is removed and made anew while we wait, the new one is
- * locked.
+ * Locks the file that has a name now. If it is deleted and created again during the wait, the new
+ * one is locked.
  *
  * @param path The file.
- * @param options How.
+ * @param options How to lock.
  * @returns The lock.
- * @throws What the disk says; the signal's reason.
+ * @throws Errors of the disk; the signal's reason.
  */
 export async function lockFile(path: string, options: LockOptions = {}): Promise<LockedFile> {
   const { shared = false, create = false, onWait, signal } = options;
   return (await lockNamed(path, create, async (file) => {
     signal?.throwIfAborted();
     if (file.tryLock === undefined) {
-      // Runtimes before 2.9 can only wait, and not be stopped.
+      // Runtimes before 2.9 can only wait, without abort.
       await file.lock(!shared);
       return true;
     }
-    // A wait inside the system could not be ended, so we look again and again.
-    let told = false;
+    // A wait inside the system could not be aborted, so we poll.
+    let waiting = false;
     for (
       let wait = 5;
       !await tryLock(file, !shared, path);
       wait = Math.min(2 * wait, LONGEST_PAUSE)
     ) {
-      if (!told) onWait?.();
-      told = true;
+      if (!waiting) onWait?.();
+      waiting = true;
       await pause(wait, signal);
     }
     return true;
@@ -63,12 +62,12 @@ export async function lockFile(path: string, options: LockOptions = {}): Promise
 }
 
 /**
- * Locks a file for ourselves, if nobody else has it.
+ * Locks a file exclusively, if nobody else has locked it.
  *
  * @param path The file.
- * @param options Whether to make it.
- * @returns The lock; `undefined`, if somebody has it, or in a runtime (before 2.9) that can't tell.
- * @throws What the disk says.
+ * @param options Whether to create it.
+ * @returns The lock; `undefined`, if it is locked, or in a runtime (before 2.9) that cannot check.
+ * @throws Errors of the disk.
  */
 export async function tryLockFile(
   path: string,
@@ -83,13 +82,13 @@ export async function tryLockFile(
 }
 
 /**
- * Removes a file that serves as nothing but a lock. Whoever waits for it notices.
+ * Deletes a file that is only a lock. Processes that wait for it notice.
  *
  * @param path The file.
  * @param held The exclusive lock on it.
  */
 export async function removeLock(path: string, held: LockedFile): Promise<void> {
-  // Where files have no identity nobody would notice.
+  // Without file identities, nobody would notice.
   if (held.stat.ino === null) return;
   await Deno.remove(path).catch(() => {/* an empty file that stays does no harm */});
 }
@@ -115,7 +114,7 @@ async function lockNamed(
   }
 }
 
-/** Whether an open file is still the one that a path names. */
+/** Whether an open file is still the one at a path. */
 async function hasName(stat: Deno.FileInfo, path: string): Promise<boolean> {
   let named: Deno.FileInfo;
   try {
@@ -131,8 +130,8 @@ async function hasName(stat: Deno.FileInfo, path: string): Promise<boolean> {
 }
 
 /**
- * Gives a lock back. Closing alone would leave it with a child process that was just started, until
- * that has closed what it inherited.
+ * Releases a lock. Closing the file is not enough: a child process that was just started may still
+ * have an inherited copy.
  */
 function release(file: Deno.FsFile): void {
   try {

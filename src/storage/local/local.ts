@@ -1,10 +1,9 @@
 /**
  * The local driver: a staging directory on a disk.
  *
- * An object's path is the staging directory with the object's key; the bucket is no part of it.
- * Only regular files are objects. Symbolic links below the staging directory are neither listed
- * nor followed, so nothing outside of it is read or written; the staging directory itself may be
- * one.
+ * An object's path is its key in the staging directory, without the bucket. Only regular files are
+ * objects. Symbolic links below the staging directory are neither listed nor followed, so nothing
+ * outside of it is read or written; the staging directory itself may be a link.
  *
  * @module
  */
@@ -39,13 +38,13 @@ import { clipRange } from "../range.ts";
 /** Options of {@linkcode LocalBackend}. */
 export interface LocalBackendOptions {
   /**
-   * Whether names are encoded as Windows needs it. Default: on Windows. A disk that is carried
-   * from one system to the other needs the same setting on both.
+   * Whether names are encoded for Windows. Default: on Windows. A disk that is used on both systems
+   * needs the same setting on both.
    */
   readonly encodeNames?: boolean;
   /**
-   * Told, in one line, of what a list has to leave out because no key has such a name: one with
-   * control characters, or that is not UTF-8. Each is told once. Default: the list fails.
+   * Called with one line for each file that a list must skip, because no key has such a name: with
+   * control characters, or not UTF-8. Once per file. Default: the list fails.
    */
   readonly onNotice?: (message: string) => void;
 }
@@ -73,24 +72,24 @@ interface Entry {
  * ```
  */
 export class LocalBackend implements StorageBackend {
-  /** What kind of storage this is. */
+  /** The kind of storage. */
   readonly name = "local";
-  /** Writing has an effect. */
+  /** Writes have an effect. */
   readonly writes = true;
-  /** By a hard link, where the file system has them. */
+  /** With a hard link, if the file system has them. */
   readonly enforcesAbsence = true;
   /** The staging directory, as an absolute path. */
   readonly stagingDir: string;
   readonly #encode: boolean;
   readonly #onNotice: ((message: string) => void) | undefined;
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
 
   /**
-   * Creates a driver. The directory need not exist: it is made by the first write, and reads as
-   * empty before.
+   * Creates a driver. The directory need not exist: it is created by the first write, and is empty
+   * before.
    *
    * @param stagingDir The staging directory.
-   * @param options How names are kept on disk.
+   * @param options How names are encoded on disk.
    * @throws {RunOutputsError} `invalid`, if the directory's name is empty.
    */
   constructor(stagingDir: string, options: LocalBackendOptions = {}) {
@@ -171,7 +170,8 @@ export class LocalBackend implements StorageBackend {
       size: source.size,
       sha256: options.sha256,
       ifAbsent: Boolean(options.ifAbsent),
-      // Between this and the rename is a gap of microseconds, in which another writer is not seen.
+      // Between this and the rename is a gap of microseconds in which another writer is not
+      // noticed.
       condition: options.ifMatch === undefined
         ? undefined
         : () => this.#insistOn(location, options.ifMatch!),
@@ -275,8 +275,8 @@ export class LocalBackend implements StorageBackend {
   }
 
   /**
-   * Refuses a path that leads through a symbolic link below the staging directory. Parts that do
-   * not exist yet can't be links.
+   * Rejects a path through a symbolic link below the staging directory. Missing parts cannot be
+   * links.
    */
   async #stayInside(path: string): Promise<void> {
     for (let dir = dirname(path); dir.length > this.stagingDir.length; dir = dirname(dir)) {
@@ -329,7 +329,7 @@ export class LocalBackend implements StorageBackend {
       if (isMissing(error)) return [];
       throw diskError("list", path, error);
     }
-    // Below a directory all keys continue with "/", so that is what its name sorts with.
+    // The keys below a directory continue with "/", so its name is sorted with it.
     entries.sort((a, b) =>
       compareKeys(a.isDirectory ? `${a.key}/` : a.key, b.isDirectory ? `${b.key}/` : b.key)
     );
@@ -356,7 +356,7 @@ export class LocalBackend implements StorageBackend {
     }
   }
 
-  /** The location of a name; nothing, if no key has such a name and that could be told. */
+  /** The location of a name; `undefined`, if no key can have the name and that was reported. */
   #joinKey(
     above: OutputLocation,
     name: string,
@@ -370,22 +370,25 @@ export class LocalBackend implements StorageBackend {
     } catch (error) {
       reason ??= (error as Error).message;
     }
-    // To leave it out without a word would be a lie.
+    // To skip it silently would make the list wrong.
     if (this.#onNotice === undefined) {
       throw new RunOutputsError("failed", `Cannot list ${quote(path)}: ${reason}`);
     }
-    if (!this.#told.has(path)) this.#onNotice(`Skipped ${quote(path)}: ${reason}`);
-    this.#told.add(path);
+    if (!this.#reported.has(path)) this.#onNotice(`Skipped ${quote(path)}: ${reason}`);
+    this.#reported.add(path);
     return undefined;
   }
 
-  /** Removes the directories above a deleted object that are empty now: keys have none. */
+  /**
+   * Deletes the directories above a deleted object that are empty now, because keys have no
+   * directories.
+   */
   async #removeEmptyAbove(path: string): Promise<void> {
     for (let dir = dirname(path); dir.length > this.stagingDir.length; dir = dirname(dir)) {
       try {
         await Deno.remove(dir);
       } catch {
-        // It is not empty, or somebody else was faster. Either way there is nothing left to do.
+        // It is not empty, or another process deleted it. In both cases nothing is left to do.
         return;
       }
     }
@@ -393,8 +396,8 @@ export class LocalBackend implements StorageBackend {
 }
 
 /**
- * Refuses an object that no list would show, because it would pass for an unfinished download of
- * ours: one beside such a download, or a copy of its journal.
+ * Rejects an object that no list would show, because it looks like an unfinished download of ours:
+ * it is beside such a download, or a copy of its journal.
  */
 async function refuseUnlisted(path: string, open: () => Chunks): Promise<void> {
   if (!/\.part(?:\.journal)?$/.test(path)) return;
@@ -412,7 +415,7 @@ async function refuseUnlisted(path: string, open: () => Chunks): Promise<void> {
   );
 }
 
-/** The key's segment of a name on disk; a name that we did not encode stands for itself. */
+/** The key's segment for a name on disk; a name that we did not encode is used unchanged. */
 function decode(name: string): string {
   const segment = decodeWindowsName(name);
   return encodeWindowsName(segment) === name ? segment : name;
@@ -422,7 +425,7 @@ function notFound(action: string, path: string, cause?: unknown): RunOutputsErro
   return new RunOutputsError("not_found", `Cannot ${action} '${path}': no such file`, { cause });
 }
 
-/** A path through something that is no directory is as missing as any other. */
+/** A path through a file that is not a directory counts as missing. */
 function asMissing(action: string, path: string, error: unknown): Error {
   return isMissing(error) ? notFound(action, path, error) : diskError(action, path, error);
 }

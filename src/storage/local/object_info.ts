@@ -1,5 +1,5 @@
 /**
- * What is known of a file as an object.
+ * The object information of a file.
  *
  * @module
  */
@@ -10,15 +10,15 @@ import type { ObjectInfo } from "../backend.ts";
 import { contentType } from "../content_type.ts";
 
 /**
- * What is known of an object from its file.
+ * Creates the object information from a file.
  *
  * @param location The object.
- * @param stat Its file.
- * @returns The same as an object has it.
+ * @param stat Its file information.
+ * @returns The object information.
  */
 export function objectInfo(location: OutputLocation, stat: Deno.FileInfo): ObjectInfo {
   const modified = stat.mtime ?? new Date(0);
-  // Every write makes a new file, so the inode tells apart what size and time can't.
+  // Every write creates a new file, so the inode shows changes that size and time cannot.
   const etag = `${stat.ino ?? 0}-${stat.size.toString(36)}-${modified.getTime().toString(36)}`;
   return {
     location,
@@ -30,12 +30,12 @@ export function objectInfo(location: OutputLocation, stat: Deno.FileInfo): Objec
 }
 
 /**
- * What is known of a file that a listing found.
+ * Reads the object information of a listed file.
  *
  * @param location The object.
  * @param path Its file.
- * @returns What is known of it; nothing, if it is gone.
- * @throws {RunOutputsError} What the disk says.
+ * @returns The object information; `undefined`, if the file was deleted.
+ * @throws {RunOutputsError} Errors of the disk.
  */
 export function listedObject(location: OutputLocation, path: string): ObjectInfo | undefined {
   try {
@@ -47,10 +47,10 @@ export function listedObject(location: OutputLocation, path: string): ObjectInfo
 }
 
 /**
- * Whether an error of the disk says that a file is missing.
+ * Whether an error of the disk means that a file does not exist.
  *
  * @param error What was thrown.
- * @returns `true`, also for a path through something that is no directory.
+ * @returns `true`, also for a path through a file that is not a directory.
  */
 export function isMissing(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;

@@ -1,14 +1,14 @@
 /**
- * Whose files are ours.
+ * The owner of files that this process creates.
  *
  * @module
  */
 
 /**
- * Who this process makes files as.
+ * The user id of new files.
  *
- * @param dir A directory that it may write to.
- * @returns The user's number; nobody, where that can't be found out.
+ * @param dir A writable directory.
+ * @returns The user id; `undefined` if it cannot be determined.
  */
 export async function ownUser(dir: string): Promise<number | null> {
   try {

@@ -1,6 +1,6 @@
 /**
- * A file on disk under another name: as a copy that shares its blocks where the file system can, or
- * as a hard link. The name appears at once and whole, instead of what had it.
+ * Gives a file another name: by a copy that shares its blocks if the file system can, or by a hard
+ * link. The name appears atomically, and replaces an existing file.
  *
  * @module
  */
@@ -13,25 +13,25 @@ import { readFile } from "../byte_source.ts";
 /** Options of {@linkcode placeFile}. */
 export interface PlaceOptions {
   /**
-   * Try a hard link first: it takes no space and no time. Whoever then writes into the file, or
-   * changes its mode, does it to the source too. Default: no.
+   * Try a hard link first: it takes no space and no time. Changes of its content or mode then
+   * affect the source too. Default: `false`.
    */
   readonly hardLink?: boolean;
-  /** Stops before the next step; a copy inside the system can't be stopped halfway. */
+  /** Aborts before the next step; a copy inside the system cannot be aborted. */
   readonly signal?: AbortSignal;
 }
 
-/** How a file came to its second name. */
+/** How a file got its second name. */
 export type Placement = "copy" | "hardlink";
 
 /**
- * Gives a file's content a second name. A copy is a new file with the mode that the umask gives.
+ * Gives a file's content a second name. A copy is a new file; its mode follows the umask.
  *
  * @param source The file.
- * @param target The name; directories above it are made as needed.
+ * @param target The name; missing directories above it are created.
  * @param options Copy or link.
- * @returns How it was done. A hard link that the system refuses becomes a copy.
- * @throws {RunOutputsError} What the disk says: then what had the name still has it.
+ * @returns How it was done. If the system rejects a hard link, the file is copied.
+ * @throws {RunOutputsError} Errors of the disk. An existing file then stays.
  */
 export async function placeFile(
   source: string,
@@ -42,7 +42,7 @@ export async function placeFile(
   try {
     signal?.throwIfAborted();
     if (hardLink && await link(source, target)) return "hardlink";
-    // Windows copies into no file that is locked, as our temporary ones are.
+    // Windows cannot copy into locked files, such as our temporary ones.
     if (Deno.build.os === "windows") await writeFileAtomic(target, readFile(source), { signal });
     else await copy(source, target, signal);
     return "copy";
@@ -52,7 +52,7 @@ export async function placeFile(
   }
 }
 
-/** Copies by the one call that lets the system share blocks (reflinks), or copy by itself. */
+/** Copies with the call that lets the system share blocks (reflinks) or copy by itself. */
 async function copy(
   source: string,
   target: string,
@@ -62,19 +62,21 @@ async function copy(
   try {
     const { mode } = await temporary.file.stat();
     await Deno.copyFile(source, temporary.path);
-    // The copy took over the mode of the source.
+    // The copy has the mode of the source.
     if (mode !== null) await Deno.chmod(temporary.path, mode & 0o777);
     signal?.throwIfAborted();
     await Deno.rename(temporary.path, target);
   } catch (error) {
-    await Deno.remove(temporary.path).catch(() => {/* the first error is the one to tell */});
+    await Deno.remove(temporary.path).catch(() => {/* the first error is thrown */});
     throw error;
   } finally {
     temporary.file.close();
   }
 }
 
-/** Links; `false`, if that can't be done: another file system, too many links, somebody's file. */
+/**
+ * Creates a hard link; `false`, if it fails: another file system, too many links, another owner.
+ */
 async function link(source: string, target: string): Promise<boolean> {
   const directory = dirname(target);
   await Deno.mkdir(directory, { recursive: true });
@@ -82,7 +84,7 @@ async function link(source: string, target: string): Promise<boolean> {
   try {
     await Deno.link(source, temporary);
   } catch {
-    // Whatever is wrong with source or directory, the copy meets it too, and tells it.
+    // Other errors of source or directory occur in the copy too, which reports them.
     return false;
   }
   try {

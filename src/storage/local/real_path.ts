@@ -1,5 +1,5 @@
 /**
- * A path without its links.
+ * Resolves the links in a path.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { diskError } from "../../errors/disk.ts";
 
 /**
- * The path without links; what is not there is kept as it is.
+ * Resolves a path; missing parts are kept unchanged.
  *
  * @param path The path.
  * @returns The absolute path.

@@ -1,6 +1,6 @@
 /**
- * Bytes that are made as a stream but have to be read as a source of known size: they wait in a
- * temporary file, not in memory.
+ * Keeps a stream of bytes in a temporary file, to read it as a source of known size without using
+ * memory.
  *
  * @module
  */
@@ -10,21 +10,21 @@ import { createTemporary, fill } from "./atomic_file.ts";
 import type { ByteSource, Chunks } from "../backend.ts";
 import { readFile } from "../byte_source.ts";
 
-/** A source that has to be disposed of. */
+/** A source that must be disposed of. */
 export interface SpooledSource extends ByteSource, AsyncDisposable {
   /** The SHA-256 of the bytes, 64 hex digits. */
   readonly sha256: string;
 }
 
 /**
- * Writes a stream into a temporary file, to be read from there as often as needed. Disposing of it
- * removes the file; after a kill, the next use of the same directory does.
+ * Writes a stream into a temporary file, to read from there repeatedly. Disposing of it deletes the
+ * file; after a kill, the next use of the directory does.
  *
- * @param directory Where the file is to be; it has to have the space.
+ * @param directory The directory of the file, which must have the space.
  * @param chunks The bytes.
- * @param signal Stops the writing and removes the file.
+ * @param signal Aborts writing and deletes the file.
  * @returns The source.
- * @throws {RunOutputsError} What the disk says, or what the stream throws.
+ * @throws {RunOutputsError} Errors of the disk or of the stream.
  */
 export async function spool(
   directory: string,
@@ -43,8 +43,8 @@ export async function spool(
   try {
     const content = await fill(file, chunks, { signal });
     if (Deno.build.os === "windows") {
-      // There an exclusive lock keeps out our own second handle, which reads. A shared one is
-      // added, and the first unlock ends the exclusive one.
+      // An exclusive lock there blocks even our second handle, which reads. So a shared one is
+      // added, and the first unlock releases the exclusive one.
       await file.lock(false);
       await file.unlock();
     }

@@ -1,5 +1,5 @@
 /**
- * One question before many writes, so that what would stop all of them is told once.
+ * Checks access before many writes, so that an error that would stop all of them is reported once.
  *
  * @module
  */
@@ -11,14 +11,13 @@ import { S3Failure } from "./errors.ts";
 import type { Session } from "./session.ts";
 
 /**
- * Fails if nothing can be written: no credentials, or not the right ones, no such bucket, no
- * server. That a write is allowed is not known before it is tried: who may write need not be
- * allowed to read.
+ * Fails if nothing can be written: no or wrong credentials, no such bucket, no server. Only a write
+ * itself shows whether it is permitted, because a role may be allowed to write but not to read.
  *
  * @param session The connection.
- * @param location Where to something is to be written; nothing needs to be there.
+ * @param location The location to write to; it need not exist.
  * @param options A signal.
- * @throws {RunOutputsError} What every write would throw.
+ * @throws {RunOutputsError} The error of every write.
  */
 export async function requireAccess(
   session: Session,
@@ -26,7 +25,7 @@ export async function requireAccess(
   { signal }: CallOptions = {},
 ): Promise<void> {
   await session.transport.requireCredentials("write", location);
-  // An answer to HEAD has no body, and so does not tell a missing bucket from a missing object.
+  // A response to HEAD has no body, so a missing bucket looks like a missing object.
   const request = {
     action: "write",
     method: "GET",
@@ -43,7 +42,7 @@ export async function requireAccess(
   }
 }
 
-/** Whether the server has looked for the object, with whatever outcome. */
+/** Whether the server has searched for the object, whatever the outcome. */
 function isAnswer(error: unknown): boolean {
   if (!(error instanceof RunOutputsError) || !(error.cause instanceof S3Failure)) return false;
   const { status, s3Code } = error.cause;

@@ -1,18 +1,18 @@
 /**
- * Amazon's hosts: by region, and in the variants for IPv6 and for FIPS.
+ * Amazon's host names: by region, with variants for IPv6 and for FIPS.
  *
  * @module
  */
 
-/** Which of Amazon's hosts is asked. */
+/** A variant of Amazon's hosts. */
 export interface HostVariant {
-  /** One with validated cryptography. */
+  /** With validated cryptography. */
   readonly fips: boolean;
-  /** One that has IPv6 addresses too. */
+  /** With IPv6 addresses. */
   readonly dualStack: boolean;
 }
 
-/** The domains of separate parts of Amazon, by how their regions begin. */
+/** The domains of separate partitions of Amazon, by the beginning of their regions. */
 const DOMAINS: readonly (readonly [prefix: string, domain: string])[] = [
   ["cn-", "amazonaws.com.cn"],
   ["us-iso-", "c2s.ic.gov"],
@@ -26,7 +26,7 @@ const DOMAINS: readonly (readonly [prefix: string, domain: string])[] = [
  * The domain of a region's hosts.
  *
  * @param region The region.
- * @returns `amazonaws.com`, but for regions that are separate, as in China.
+ * @returns `amazonaws.com`, except for separate partitions, as in China.
  */
 export function amazonDomain(region: string): string {
   return DOMAINS.find(([prefix]) => region.startsWith(prefix))?.[1] ?? "amazonaws.com";
@@ -36,8 +36,8 @@ export function amazonDomain(region: string): string {
  * The host of a region. Requests for a bucket go to a subdomain of it.
  *
  * @param region The region.
- * @param variant Which host.
- * @returns The host, the same that the AWS SDK takes.
+ * @param variant The variant.
+ * @returns The host that the AWS SDK would use.
  */
 export function amazonHost(region: string, { fips, dualStack }: HostVariant): string {
   const service = `s3${fips ? "-fips" : ""}${dualStack ? ".dualstack" : ""}`;

@@ -1,6 +1,6 @@
 /**
- * The S3 driver. Importing this loads the AWS SDK: reach it by `import()`, so that a command
- * without S3 starts as fast as it can.
+ * The S3 driver. Importing it loads the AWS SDK: use a dynamic `import()`, so that a command
+ * without S3 starts fast.
  *
  * @module
  */
@@ -31,28 +31,28 @@ import { describeUpload, removeUpload, type StaleUploadDetails } from "./stale_u
 import { writeObject } from "./write.ts";
 
 /**
- * Storage on a server that speaks S3.
+ * Storage on an S3 server.
  *
- * Beyond what the interface says:
- * - `read` continues a broken body with the rest of the same version; if that was replaced
- *   meanwhile, the body throws `conflict`.
+ * In addition to the interface:
+ * - `read` resumes an interrupted body from the same version; if that was replaced meanwhile, the
+ *   body throws `conflict`.
  * - `ifAbsent` is a conditional write. Amazon enforces it; other servers may not, and then two
- *   writers at the same moment can both succeed. A notice says so.
+ *   concurrent writers can both succeed. A notice says so.
  * - Two writes of the same content have the same etag, unless S3 encrypts them with a KMS key.
  */
 export class S3Backend implements StorageBackend, Disposable {
-  /** What kind of storage this is. */
+  /** The kind of storage. */
   readonly name = "s3";
-  /** Writing has an effect. */
+  /** Writes have an effect. */
   readonly writes = true;
-  /** Amazon is known to. */
+  /** On Amazon. */
   readonly enforcesAbsence: boolean;
   readonly #session: Session;
 
   /**
    * Creates a driver; see {@linkcode createS3Backend}.
    *
-   * @param settings What the driver is to do.
+   * @param settings The settings.
    */
   constructor(settings: S3Settings) {
     this.#session = new Session(settings);
@@ -116,21 +116,22 @@ export class S3Backend implements StorageBackend, Disposable {
   }
 
   /**
-   * Fails at once where a write could not be signed, before anything is asked or read.
+   * Fails at once if a write could not be signed, before anything is sent or read.
    *
-   * @param location Where to something is to be written.
-   * @param action What is to be done, for the message: a verb.
-   * @throws {RunOutputsError} `unauthenticated`, if there are no credentials, or none are wanted.
+   * @param location The location to write to.
+   * @param action The action, for the message: a verb.
+   * @throws {RunOutputsError} `unauthenticated`, if there are no credentials, or signing is
+   * disabled.
    */
   async requireCredentials(location: OutputLocation, action = "write"): Promise<void> {
     await this.#session.transport.requireCredentials(action, location);
   }
 
   /**
-   * Fails at once where every write would: without credentials or with wrong ones, without such a
-   * bucket or a server. One question, before many files are read.
+   * Fails at once if every write would fail: no or wrong credentials, no such bucket, no server.
+   * Sends one request, before many files are read.
    *
-   * @param location Where to something is to be written; nothing needs to be there.
+   * @param location The location to write to; it need not exist.
    * @param options A signal.
    * @throws {RunOutputsError} `unauthenticated`, `not_found`, `transient`, as a write would.
    */
@@ -139,11 +140,11 @@ export class S3Backend implements StorageBackend, Disposable {
   }
 
   /**
-   * Lists the multipart uploads below a prefix that were begun and are not ended: what killed
-   * processes left, and what others are at work on.
+   * Lists the unfinished multipart uploads below a prefix: those of killed processes, and those in
+   * progress.
    *
-   * @param prefix Where to look, by whole segments.
-   * @param options Up to which age; a signal.
+   * @param prefix The prefix, in whole segments.
+   * @param options The minimum age; a signal.
    * @returns The uploads.
    */
   listStaleUploads(
@@ -154,11 +155,11 @@ export class S3Backend implements StorageBackend, Disposable {
   }
 
   /**
-   * Tells what there is of a multipart upload, and whether anybody on this machine continues it.
+   * Describes an unfinished multipart upload, and whether a process of this machine continues it.
    *
    * @param upload One of {@linkcode S3Backend.listStaleUploads}.
    * @param options A signal.
-   * @returns What there is; `undefined`, if it has ended meanwhile.
+   * @returns The description; `undefined`, if it has ended meanwhile.
    */
   async describeStaleUpload(
     upload: StaleUpload,
@@ -168,21 +169,21 @@ export class S3Backend implements StorageBackend, Disposable {
   }
 
   /**
-   * Removes a multipart upload and the parts it has on the server, and this machine's journal of
-   * it. Who is at work on it fails.
+   * Aborts an unfinished multipart upload: deletes its parts from the server, and this machine's
+   * journal. If it is in progress, it fails.
    *
    * @param upload One of {@linkcode S3Backend.listStaleUploads}.
-   * @returns Whether it is gone.
+   * @returns Whether it is aborted.
    */
   async abortStaleUpload(upload: StaleUpload): Promise<boolean> {
     return await removeUpload(this.#session, upload);
   }
 
   /**
-   * Where an object can be looked at without a signature, if it is public.
+   * The URL of an object for reading without a signature, if it is public.
    *
    * @param location The object.
-   * @returns Its URL on this server, without anything secret.
+   * @returns Its URL on this server, without secrets.
    */
   publicUrl(location: OutputLocation): string {
     return this.#session.transport.publicUrl(location);
@@ -195,10 +196,10 @@ export class S3Backend implements StorageBackend, Disposable {
 }
 
 /**
- * Creates a driver for a server that speaks S3; nothing is sent before it is used.
+ * Creates a driver for an S3 server. It sends no request yet.
  *
- * @param options The server, who signs, limits; what is not given comes from the environment that
- * the AWS SDK reads, then from the profile.
+ * @param options The server, credentials, limits. Defaults come from the environment variables of
+ * the AWS SDK, then from the profile.
  * @returns The driver.
  * @throws {RunOutputsError} `invalid`, naming the option or the variable.
  */

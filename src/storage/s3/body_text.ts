@@ -1,5 +1,5 @@
 /**
- * The text of an answer, up to a bound: a body without an end would fill the memory.
+ * Reads the text of a response up to a limit, because an endless body would fill the memory.
  *
  * @module
  */
@@ -8,16 +8,16 @@ import { S3Failure } from "./errors.ts";
 import { readUpTo } from "./read_up_to.ts";
 import type { S3Response } from "./request.ts";
 
-/** The most bytes of an answer that is wanted: the longest list has some 8 MB. */
+/** The maximum size of a response; the longest list has about 8 MB. */
 const MAX_BYTES = 32 * 1024 * 1024;
 
 /**
- * Reads an answer's body.
+ * Reads the body of a response.
  *
- * @param answer The answer; its watchdog is told what comes.
- * @param limit The most bytes.
+ * @param answer The response; its watchdog is notified of the bytes.
+ * @param limit The maximum number of bytes.
  * @returns The text.
- * @throws {S3Failure} If there is more; the watchdog's reason.
+ * @throws {S3Failure} If it is longer; the watchdog's reason.
  */
 export async function textOf(
   { response, watchdog }: S3Response,

@@ -1,5 +1,5 @@
 /**
- * Which checksum headers a server takes, and which it insists on, by what it refuses.
+ * Detects from rejected requests which checksum headers a server supports or requires.
  *
  * @module
  */
@@ -8,9 +8,9 @@ import { RunOutputsError } from "../../errors/error.ts";
 import { S3Failure } from "./errors.ts";
 
 /**
- * Whether a refusal is about a checksum header, which not every server knows.
+ * Whether a request was rejected because of a checksum header, which not every server knows.
  *
- * @param error The refusal of a request with such a header.
+ * @param error The error of a request with such a header.
  * @returns `true`, if the request may work without it.
  */
 export function refusesChecksums(error: unknown): boolean {
@@ -22,9 +22,10 @@ export function refusesChecksums(error: unknown): boolean {
 }
 
 /**
- * Whether a refusal asks for a checksum: buckets with Object Lock take nothing without one.
+ * Whether a request was rejected because it has no checksum, which buckets with Object Lock
+ * require.
  *
- * @param error The refusal of a request without a checksum header.
+ * @param error The error of a request without a checksum header.
  * @returns `true`, if the request may work with it.
  */
 export function wantsChecksum(error: unknown): boolean {

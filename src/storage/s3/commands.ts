@@ -1,6 +1,6 @@
 /**
- * The SDK's commands, sent through our transport: one client per region, no retries, no sockets
- * of its own, and answers that are checked before they are parsed.
+ * Sends commands of the AWS SDK through our transport: one client per region, without the SDK's
+ * retries and sockets, and with responses checked before they are parsed.
  *
  * @module
  */
@@ -19,20 +19,20 @@ import { requestedHeaders } from "./requested_headers.ts";
 import type { S3Settings, StaticCredentials } from "./settings.ts";
 import type { Transport } from "./transport.ts";
 
-/** The SDK insists on somebody, also where its requests go out unsigned. */
+/** The SDK requires credentials even for unsigned requests. */
 const NOBODY: StaticCredentials = { accessKeyId: "nobody", secretAccessKey: "nobody" };
 
-/** Makes the SDK's clients. */
+/** Creates the SDK's clients. */
 export class Commands implements Disposable {
   readonly #settings: S3Settings;
   readonly #transport: Transport;
   readonly #clients = new Map<string, S3Client>();
 
   /**
-   * Creates the maker; clients are made when they are needed.
+   * Creates the factory; clients are created on demand.
    *
    * @param settings The server.
-   * @param transport What sends.
+   * @param transport Sends the requests.
    */
   constructor(settings: S3Settings, transport: Transport) {
     this.#settings = settings;
@@ -43,7 +43,7 @@ export class Commands implements Disposable {
    * The client for a bucket.
    *
    * @param bucket The bucket.
-   * @param credentials Who signs; nobody if there are none.
+   * @param credentials The credentials; unsigned if there are none.
    * @returns A client for the bucket's region.
    */
   client(bucket: string, credentials: StaticCredentials | undefined): S3Client {
@@ -58,7 +58,7 @@ export class Commands implements Disposable {
     return client;
   }
 
-  /** Ends all clients. */
+  /** Destroys all clients. */
   [Symbol.dispose](): void {
     for (const client of this.#clients.values()) client.destroy();
     this.#clients.clear();
@@ -70,14 +70,14 @@ export class Commands implements Disposable {
       region,
       endpoint: endpoint?.href,
       forcePathStyle: endpoint !== undefined,
-      // The SDK takes no variant of a server that is named.
+      // The SDK accepts no variant for an explicit endpoint.
       useFipsEndpoint: endpoint === undefined && variant.fips,
       useDualstackEndpoint: endpoint === undefined && variant.dualStack,
       maxAttempts: 1,
       systemClockOffset: this.#transport.clockOffset,
       requestChecksumCalculation: "WHEN_REQUIRED",
       responseChecksumValidation: "WHEN_REQUIRED",
-      // Asked for each request, so that renewed credentials reach clients that exist already.
+      // Called for each request, so that existing clients get renewed credentials.
       credentials: async () => await this.#transport.credentials.get() ?? NOBODY,
       ...(credentials === undefined && { signer: { sign: (request) => Promise.resolve(request) } }),
       requestHandler: requestHandler<
@@ -106,22 +106,20 @@ export class Commands implements Disposable {
     const { response } = answer;
     if (!response.ok) throw await failureOf(response);
     const text = await textOf(answer);
-    // S3 can begin a long answer with 200 and end it with an error.
+    // S3 can begin a long response with status 200 and end it with an error.
     if (/^\s*(?:<\?xml[^>]*>\s*)?<Error[\s>]/.test(text)) {
       const { s3Code, message } = await failureOf(response, text);
       throw new S3Failure(500, s3Code, message);
     }
-    // Answers to DELETE and to a bucket's creation have nothing in them. What some proxy answers in
-    // the server's place has: then nothing is deleted.
+    // Responses to DELETE and to the creation of a bucket are empty. If one is not, it comes from a
+    // proxy, and nothing was deleted.
     const hasXml = method === "GET" || method === "POST" || "x-amz-copy-source" in headers;
     if (hasXml || (method === "DELETE" && text.trim() !== "")) checkXml(response, text);
     return sdkResponse(response, text);
   }
 }
 
-/**
- * Refuses what is not S3's XML, whole: an HTML page parses as a list without objects.
- */
+/** Rejects responses that are not complete S3 XML: an HTML page would parse as an empty list. */
 function checkXml(response: Response, text: string): void {
   const root = /^\s*(?:<\?xml[^>]*>\s*)?<(\w+)[\s>/]/.exec(text)?.[1];
   const isS3 = root !== undefined && /^[A-Z]\w*(?:Result|Configuration|Output)$/.test(root);
@@ -134,11 +132,11 @@ function checkXml(response: Response, text: string): void {
 }
 
 /**
- * What a command ended with. The SDK's parser throws whatever comes of a text that it did not
- * expect, also what looks like trouble of the network.
+ * The error of a command. The SDK's parser can throw any error for a text that it does not expect,
+ * including ones that look like network errors.
  *
  * @param error What was thrown.
- * @returns A failure instead of such an error; others as they are.
+ * @returns A failure instead of such an error; other errors unchanged.
  */
 export function parserError(error: unknown): unknown {
   const isParsers = error instanceof Error && !(error instanceof S3Failure) &&

@@ -1,11 +1,10 @@
 /**
- * "Only if nothing is there", "only if it is still this": what the server enforces, and what is
- * left where it does not.
+ * Conditional writes: "only if it does not exist", "only if it has this etag". The server enforces
+ * them, with a fallback where it does not.
  *
- * Amazon checks `If-None-Match: *` and `If-Match` in the moment of the write. Other servers may ignore it (Ceph
- * before 18 does), and nothing in their answers tells. So a look comes first on every server,
- * which also saves the sending, and a person is told where two writers at the same moment could
- * both succeed.
+ * Amazon checks `If-None-Match: *` and `If-Match` atomically with the write. Other servers may
+ * ignore them without notice (Ceph before 18 does). So on every server a check comes first, which
+ * also avoids useless uploads, and a notice says so if two concurrent writers could both succeed.
  *
  * @module
  */
@@ -17,12 +16,12 @@ import { statObject } from "./read.ts";
 import type { Session } from "./session.ts";
 
 /**
- * Fails if there is an object.
+ * Fails if the object exists.
  *
  * @param session The connection.
  * @param location Where nothing should be.
  * @param signal The caller's.
- * @throws {RunOutputsError} `conflict`, if there is one; what `stat` says, if it can't be told.
+ * @throws {RunOutputsError} `conflict`, if it exists; the error of `stat`, if that fails.
  */
 export async function conflictIfThere(
   session: Session,
@@ -56,11 +55,11 @@ function exists(location: OutputLocation): RunOutputsError {
   return new RunOutputsError("conflict", `Cannot write '${location}': it already exists`);
 }
 
-/** What has to hold when something is written. */
+/** A condition of a write. */
 export interface Condition {
-  /** Whether nothing may be there. */
+  /** Whether the object must not exist. */
   readonly ifAbsent?: boolean | "seen";
-  /** The etag of what has to be there, without quotes. */
+  /** The required etag of the object, without quotes. */
   readonly ifMatch?: string;
 }
 
@@ -73,16 +72,17 @@ export interface ConditionHeaders {
 }
 
 /**
- * Writes on a condition, in the form that the server knows. Where it knows none, the condition is
- * looked at once more and the write is made without: the session remembers, and a notice says so.
+ * Writes on a condition, in the form that the server supports. If it supports none, the condition
+ * is checked once more and the write is unconditional: the session remembers this, and a notice
+ * says so.
  *
  * @param session The connection.
  * @param location The object.
- * @param condition What has to hold.
+ * @param condition The condition.
  * @param signal The caller's.
- * @param send Writes, with the headers that it is given.
+ * @param send Writes, with the given headers.
  * @returns What `send` returns.
- * @throws {RunOutputsError} What `send` throws; `conflict`, if the condition does not hold.
+ * @throws {RunOutputsError} Errors of `send`; `conflict`, if the condition is not met.
  */
 export async function withCondition<T>(
   session: Session,
@@ -115,7 +115,7 @@ function headersOf(
   };
 }
 
-/** Whether there is another form of the condition to try, after a refusal of one. */
+/** Whether there is another form of the condition to try after a rejection. */
 async function isRelaxed(
   session: Session,
   location: OutputLocation,
@@ -140,12 +140,12 @@ async function isRelaxed(
   if (ifMatch === undefined || error.code !== "conflict") return false;
   const now = await statObject(session, location, { signal }).catch(() => undefined);
   if (now?.etag !== ifMatch) return false;
-  // Ceph's gateway compares etags without their quotes when it writes, against the standard.
+  // Ceph's gateway compares etags without quotes when it writes, which violates the standard.
   if (sent.ifMatch !== ifMatch) {
     session.bareEtags = true;
     return true;
   }
-  // In a versioned bucket it refuses them all.
+  // In a versioned bucket it rejects all of them.
   session.unmatchable.add(location.bucket);
   session.notice(
     `${host} rejects If-Match for the current version in ${location.bucket}: two uploads of the ` +
@@ -155,15 +155,15 @@ async function isRelaxed(
 }
 
 /**
- * Fails unless there is an object with this etag. Where the server does not enforce the condition,
- * a writer that comes between this look and the write is not seen; no notice says so, because who
- * asks for this can't rely on it and looks again afterwards.
+ * Fails unless the object exists and has this etag. If the server does not enforce the condition, a
+ * writer between this check and the write is not noticed. There is no notice, because callers
+ * cannot rely on it anyway and check again afterwards.
  *
  * @param session The connection.
- * @param location Where the object should be.
+ * @param location The location of the object.
  * @param etag Its etag.
  * @param signal The caller's.
- * @throws {RunOutputsError} `conflict`, if another or none is there.
+ * @throws {RunOutputsError} `conflict`, if it has another etag or does not exist.
  */
 export async function conflictUnlessMatch(
   session: Session,

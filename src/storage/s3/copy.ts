@@ -1,5 +1,5 @@
 /**
- * Copying inside S3: one request, or parts above the size that one request may have.
+ * Copies objects inside S3: with one request, or in parts if they exceed the limit of one request.
  *
  * @module
  */
@@ -12,28 +12,34 @@ import { LinkedController } from "../linked_controller.ts";
 import { conflictIfThere, withCondition } from "./condition.ts";
 import { wantsChecksum } from "./checksum_support.ts";
 import { createUpload, type NewUpload } from "./create_upload.ts";
-import { abortUpload, completeUpload, type Part, partSizeFor, whatIsThere } from "./multipart.ts";
+import {
+  abortUpload,
+  completeUpload,
+  existingObject,
+  type Part,
+  partSizeFor,
+} from "./multipart.ts";
 import { statObject } from "./read.ts";
 import type { Session } from "./session.ts";
 
-/** How many parts of one object are copied at once: the server does the work. */
+/** The number of parts of one object that are copied concurrently; the server does the work. */
 const PARTS_AT_ONCE = 8;
 
-/** The least size of a part of a copy, where there have to be parts, in bytes. */
+/** The minimum size of a part of a copy, in bytes. */
 const COPY_PART = 256 * 1024 * 1024;
 
 /**
  * Copies an object; its bytes stay on the server.
  *
- * The version is the one that was there at the start: if it is replaced meanwhile, the copy fails
- * with `conflict` and leaves nothing.
+ * The version at the start is copied: if it is replaced meanwhile, the copy fails with `conflict`
+ * and leaves nothing.
  *
  * @param session The connection.
  * @param from The object to copy.
- * @param to Where to, in any bucket of the same server.
- * @param options As `StorageBackend.copy` has them.
- * @returns What is there now.
- * @throws {RunOutputsError} As `StorageBackend.copy` tells.
+ * @param to The destination, in any bucket of the same server.
+ * @param options As in `StorageBackend.copy`.
+ * @returns The copy.
+ * @throws {RunOutputsError} As in `StorageBackend.copy`.
  */
 export async function copyObject(
   session: Session,
@@ -84,7 +90,7 @@ export async function copyObject(
     }).catch(async (error) => {
       const uncertain = attempts > 1 && error instanceof RunOutputsError &&
         error.code === "conflict";
-      if (!uncertain || !isCopyOf(source, await whatIsThere(session, to, signal))) throw error;
+      if (!uncertain || !isCopyOf(source, await existingObject(session, to, signal))) throw error;
     });
     options.onBytes?.(source.size);
   }
@@ -118,13 +124,13 @@ async function withWantedChecksum<T>(
 }
 
 /**
- * Whether an object is a copy of another one: after an attempt whose answer was lost, the next one
- * is a conflict with ourselves. A copy of an object of parts has another etag; there only the hash
- * tells, where it is known.
+ * Whether an object is a copy of another. If the response to an attempt was lost, the next attempt
+ * conflicts with our own copy. A copy of a multipart object has another etag, so only the hash
+ * shows it, if known.
  */
-function isCopyOf(source: ObjectInfo, there: ObjectInfo | undefined): boolean {
-  if (there?.size !== source.size || there.sha256 !== source.sha256) return false;
-  return source.sha256 !== undefined || there.etag === source.etag;
+function isCopyOf(source: ObjectInfo, existing: ObjectInfo | undefined): boolean {
+  if (existing?.size !== source.size || existing.sha256 !== source.sha256) return false;
+  return source.sha256 !== undefined || existing.etag === source.etag;
 }
 
 async function copyInParts(
@@ -149,7 +155,7 @@ async function copyInParts(
   const size = partSizeFor(source.size, Math.min(COPY_PART, settings.copyLimit), settings.maxParts);
   const count = Math.ceil(source.size / size);
   const parts: Part[] = new Array(count);
-  // One part's failure stops the others; all have ended before the upload is removed.
+  // If one part fails, the others are aborted; all have ended before the upload is aborted.
   using controller = new LinkedController(options.signal);
   let next = 0;
   const worker = async () => {
@@ -207,7 +213,7 @@ async function copyInParts(
   }
 }
 
-/** What has to be said anew where the server does not carry it over by itself. */
+/** The headers that must be sent again because the server does not copy them. */
 async function metadataOf(
   session: Session,
   location: OutputLocation,

@@ -1,6 +1,6 @@
 /**
- * The begin of a multipart upload, which is not stopped halfway: what the server has begun stays
- * there until somebody removes it, and only its answer tells the name for that.
+ * Starts multipart uploads. This is not aborted halfway: a started upload stays on the server until
+ * it is aborted, and only the response contains its id.
  *
  * @module
  */
@@ -11,39 +11,39 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 import { S3Failure } from "./errors.ts";
 import type { Session } from "./session.ts";
 
-/** For how long the answer is waited for after the caller has stopped, in milliseconds. */
+/** How long to wait for the response after the caller has aborted, in milliseconds. */
 const GRACE = 5000;
 
-/** What is said of an object when its upload begins, by the SDK's names. */
+/** The properties of an object, set when its upload starts, by the SDK's names. */
 export interface NewUpload {
   /** Its content type. */
   readonly ContentType?: string;
   /** Its metadata. */
   readonly Metadata?: Record<string, string>;
-  /** The kind of checksum that comes with each part. */
+  /** The checksum algorithm of the parts. */
   readonly ChecksumAlgorithm?: "SHA256";
   /** How long caches may keep it. */
   readonly CacheControl?: string;
-  /** Whether browsers show or save it. */
+  /** Whether browsers display or save it. */
   readonly ContentDisposition?: string;
-  /** How its bytes are encoded. */
+  /** Its content encoding. */
   readonly ContentEncoding?: string;
   /** Its language. */
   readonly ContentLanguage?: string;
 }
 
 /**
- * Begins an upload. A request that is under way when the caller stops is waited for, a few seconds at
- * most: so the name of the upload can come back after the signal has aborted, and the upload is then
- * the caller's to remove.
+ * Starts an upload. If the caller aborts meanwhile, the response is awaited for a few seconds: so
+ * the id of the upload can be returned after the signal has aborted, and the caller must then abort
+ * the upload.
  *
  * @param session The connection.
  * @param location The object.
- * @param input Content type, metadata, the kind of checksums.
+ * @param input Content type, metadata, checksum algorithm.
  * @param signal The caller's.
- * @returns The server's name of the upload.
- * @throws {RunOutputsError} What went wrong; or the signal's reason. If the caller stopped and no
- * answer came, a notice says that there may be an upload.
+ * @returns The id of the upload.
+ * @throws {RunOutputsError} Errors of the request; or the signal's reason. If the caller aborted
+ * and no response came, a notice says that there may be an upload.
  */
 export async function createUpload(
   session: Session,
@@ -75,7 +75,7 @@ export async function createUpload(
   );
 }
 
-/** Aborts some time after another signal. To be disposed of. */
+/** Aborts some time after another signal. Dispose of it. */
 class LateSignal implements Disposable {
   readonly #controller = new AbortController();
   readonly #outer: AbortSignal | undefined;

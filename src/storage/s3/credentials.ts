@@ -1,5 +1,5 @@
 /**
- * Who signs: the SDK's whole chain of credentials, kept until they are about to end.
+ * Finds credentials with the SDK's provider chain, and keeps them until they are about to expire.
  *
  * @module
  */
@@ -23,13 +23,13 @@ type SdkHandler = NonNullable<
   NonNullable<Parameters<typeof defaultProvider>[0]>["clientConfig"]
 >["requestHandler"];
 
-/** How long before their end credentials are renewed, in milliseconds. */
+/** How long before their expiration credentials are renewed, in milliseconds. */
 const RENEW_BEFORE = 5 * 60_000;
 
-/** How long after a renewal that failed the next one is tried, in milliseconds. */
+/** The pause after a failed renewal, in milliseconds. */
 const RETRY_AFTER = 30_000;
 
-/** What in the environment says that somebody meant there to be credentials. */
+/** Environment variables that show that credentials are expected. */
 const SIGNS_OF_CREDENTIALS = [
   "AWS_ACCESS_KEY_ID",
   "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -37,7 +37,7 @@ const SIGNS_OF_CREDENTIALS = [
   "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 ] as const;
 
-/** What in a profile says so. */
+/** Settings of a profile that show the same. */
 const SIGNS_IN_PROFILE = [
   "aws_access_key_id",
   "credential_process",
@@ -49,13 +49,13 @@ const SIGNS_IN_PROFILE = [
   "web_identity_token_file",
 ] as const;
 
-/** What the SDK has to say beside its results is about itself, and would mix with our output. */
+/** Silences the SDK's log messages, which are about itself and would mix with our output. */
 const SILENCE = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
-/** Sends a request, whatever its answer's status. */
+/** Sends a request, and returns the response with any status. */
 export type Send = (request: RawRequest, signal?: AbortSignal) => Promise<S3Response>;
 
-/** What a look-up has found: credentials, or that there are none. */
+/** The result of a look-up: credentials, or none. */
 interface Held {
   readonly credentials: StaticCredentials | undefined;
 }
@@ -70,10 +70,10 @@ export class Credentials {
   #asked = { host: "", target: "" };
 
   /**
-   * Creates the source; nothing is looked up before it is needed.
+   * Creates the source. Credentials are looked up on demand.
    *
    * @param settings Profile, environment, `noSignRequest`.
-   * @param send Sends requests to those who give out credentials.
+   * @param send Sends requests to credential providers.
    */
   constructor(settings: S3Settings, send: Send) {
     this.#settings = settings;
@@ -81,10 +81,10 @@ export class Credentials {
   }
 
   /**
-   * The credentials to sign with now.
+   * Returns the present credentials.
    *
-   * @returns The credentials; `undefined` if there are none at all, or none are wanted.
-   * @throws {RunOutputsError} `unauthenticated`, if there should be some and can't be had.
+   * @returns The credentials; `undefined` if there are none, or signing is disabled.
+   * @throws {RunOutputsError} `unauthenticated`, if there should be some but they are unavailable.
    */
   async get(): Promise<StaticCredentials | undefined> {
     if (this.#settings.noSignRequest) return undefined;
@@ -94,9 +94,9 @@ export class Credentials {
   }
 
   /**
-   * Forgets credentials: the server says that they have ended.
+   * Drops credentials that have expired according to the server.
    *
-   * @param ended Those. If they are renewed already, nothing is forgotten.
+   * @param ended The expired credentials. If they have been renewed already, nothing is dropped.
    */
   invalidate(ended: StaticCredentials | undefined): void {
     if (this.#held?.credentials === ended) this.#held = undefined;
@@ -109,7 +109,8 @@ export class Credentials {
       this.#renewAt = renewalOf(credentials);
       return this.#held = { credentials };
     } catch (error) {
-      // Who gives them out can be away for a while; until they end, those that we have serve.
+      // The provider may be unavailable for a while; the existing credentials are used until they
+      // expire.
       const end = before?.credentials?.expiration?.getTime() ?? 0;
       if (before === undefined || Date.now() >= end) throw error;
       this.#renewAt = Math.min(end, Date.now() + RETRY_AFTER);
@@ -134,7 +135,7 @@ export class Credentials {
             this.#handle(request, signal)
           ),
         },
-        // Not the clients' own, which would stand above the region of a profile's SSO session.
+        // Not the clients' own, which would override the region of a profile's SSO session.
         parentClientConfig: { region: this.#settings.region },
       })();
     } catch (error) {
@@ -145,7 +146,7 @@ export class Credentials {
         ...SIGNS_IN_PROFILE.filter((name) => shared[name]),
       ];
       if (isNone(error) && signs.length === 0) return undefined;
-      // `fetch` throws TypeErrors for all that goes wrong on the way.
+      // `fetch` throws TypeErrors for all network errors.
       const network = error instanceof TypeError || error instanceof StalledError;
       if (network && this.#asked.host !== "") {
         throw s3Error({ action: "get credentials from", ...this.#asked, signed: false }, error);
@@ -173,8 +174,8 @@ export class Credentials {
 }
 
 /**
- * When to renew credentials. Those that are given out shortly before their end are not asked for
- * anew with each request: their source has no others yet.
+ * When to renew credentials. Those received shortly before their expiration are not requested again
+ * for each request, because the provider has no others yet.
  */
 function renewalOf(credentials: StaticCredentials | undefined): number {
   const end = credentials?.expiration?.getTime();
@@ -183,7 +184,7 @@ function renewalOf(credentials: StaticCredentials | undefined): number {
   return Math.max(end - RENEW_BEFORE, now + Math.max(0, end - now) / 2);
 }
 
-/** Whether the chain came to its end without anybody having any. */
+/** Whether the provider chain found no credentials at all. */
 function isNone(error: unknown): boolean {
   return error instanceof Error && /could not load credentials from any/i.test(error.message);
 }

@@ -1,5 +1,5 @@
 /**
- * Deleting in S3: one object, or many by few requests.
+ * Deletes objects in S3: one, or many with few requests.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { deleteEach } from "../delete_each.ts";
 import { S3Failure } from "./errors.ts";
 import type { Session } from "./session.ts";
 
-/** How many objects one request can name. Source: DeleteObjects in the S3 API reference. */
+/** The maximum number of objects in one request. Source: DeleteObjects in the S3 API reference. */
 const MAX_BATCH = 1000;
 
 /**
@@ -22,7 +22,7 @@ const MAX_BATCH = 1000;
  * @param session The connection.
  * @param location The object.
  * @param options A signal.
- * @throws {RunOutputsError} As `StorageBackend.delete` tells.
+ * @throws {RunOutputsError} As in `StorageBackend.delete`.
  */
 export async function deleteObject(
   session: Session,
@@ -42,8 +42,8 @@ export async function deleteObject(
 /**
  * Deletes objects in batches of up to 1000.
  *
- * An object that its batch could not delete is deleted by a request of its own, which retries and
- * has the reason. So are all objects on a server that does not know batches.
+ * An object that its batch could not delete gets a request of its own, which retries and returns
+ * the reason. So do all objects on a server that does not support batches.
  *
  * @param session The connection.
  * @param locations The objects.
@@ -75,7 +75,7 @@ export async function deleteObjects(
   return failures;
 }
 
-/** Deletes objects of one bucket by one request. Returns those that it did not delete. */
+/** Deletes objects of one bucket with one request. Returns those that were not deleted. */
 async function deleteBatch(
   session: Session,
   batch: readonly OutputLocation[],
@@ -102,7 +102,7 @@ async function deleteBatch(
   }
 }
 
-/** Whether the server does not know the request. */
+/** Whether the server does not support the request. */
 function isUnknown(error: unknown): boolean {
   if (!(error instanceof RunOutputsError) || !(error.cause instanceof S3Failure)) return false;
   const { status, s3Code } = error.cause;
@@ -110,7 +110,7 @@ function isUnknown(error: unknown): boolean {
 }
 
 /**
- * Sends the request with `Content-MD5`, which every server takes for its mandatory checksum. The
+ * Sends the request with `Content-MD5`, which every server accepts as its mandatory checksum. The
  * SDK sends a CRC32 instead, which older servers don't accept.
  */
 function useContentMd5(command: DeleteObjectsCommand): void {

@@ -1,5 +1,5 @@
 /**
- * The one place that turns what an S3 server answers, or that none answers, into our error.
+ * Turns error responses of an S3 server, and missing responses, into errors of ours.
  *
  * @module
  */
@@ -13,31 +13,31 @@ import { readUpTo } from "./read_up_to.ts";
 import { isRegion } from "./settings.ts";
 import { StalledError } from "./watchdog.ts";
 
-/** How many bytes of an error's body are read. S3's have some hundred. */
+/** The number of bytes to read of an error's body. S3's have a few hundred. */
 export const MAX_ERROR_BYTES = 64 * 1024;
 
-/** An answer that is not the one that was wanted. */
+/** An unexpected response. */
 export class S3Failure extends Error {
   /** The HTTP status. */
   readonly status: number;
-  /** S3's own name of the error, `NoSuchKey`; empty where the answer had none. */
+  /** S3's error code, such as `NoSuchKey`; empty if the response has none. */
   readonly s3Code: string;
-  /** The region that the server says the bucket is in. */
+  /** The bucket's region, according to the server. */
   readonly region?: string;
   /** How long the server asks to wait, in milliseconds. */
   readonly retryAfter?: number;
   /** How far the server's clock is ahead of ours, in milliseconds. */
   readonly skew?: number;
-  /** The class of storage that the object is in. */
+  /** The storage class of the object. */
   readonly storageClass?: string;
 
   /**
    * Creates a failure.
    *
    * @param status The HTTP status.
-   * @param s3Code S3's own name of the error.
-   * @param message What the server says of it.
-   * @param details What else is known.
+   * @param s3Code S3's error code.
+   * @param message The server's message.
+   * @param details Other details.
    */
   constructor(
     status: number,
@@ -56,17 +56,17 @@ export class S3Failure extends Error {
   }
 }
 
-/** What was tried, for the message. */
+/** What failed, for the message. */
 export interface S3Context {
   /** A verb: `read`, `write`, `list`, `copy`, `delete`. */
   readonly action: string;
-  /** To what, as an `s3://` URI. */
+  /** The target, as an `s3://` URI. */
   readonly target: string;
   /** The server's host. */
   readonly host: string;
   /** The proxy that requests to the host go through, if any. */
   readonly proxy?: Proxy;
-  /** Whether the request carried a signature. */
+  /** Whether the request was signed. */
   readonly signed: boolean;
   /** How far its time was ahead of our clock, in milliseconds. Default: 0. */
   readonly clockOffset?: number;
@@ -77,11 +77,11 @@ export interface S3Context {
 }
 
 /**
- * Reads the failure out of an answer and the beginning of its body.
+ * Creates a failure from a response and the beginning of its body.
  *
  * @param response The answer.
- * @param body Its body as text, where that has been read already.
- * @returns What the server says.
+ * @param body Its body as text, if that was read already.
+ * @returns The failure.
  */
 export async function failureOf(response: Response, body?: string): Promise<S3Failure> {
   const text = body ??
@@ -89,7 +89,7 @@ export async function failureOf(response: Response, body?: string): Promise<S3Fa
   const { headers } = response;
   const region = headers.get("x-amz-bucket-region") || tag(text, "Region");
   return new S3Failure(response.status, tag(text, "Code"), tag(text, "Message"), {
-    // It becomes part of a host name, to which credentials are sent.
+    // It becomes part of a host name that credentials are sent to.
     region: isRegion(region) ? region : undefined,
     retryAfter: retryAfter(headers.get("retry-after")),
     skew: skew(headers.get("date")),
@@ -97,12 +97,12 @@ export async function failureOf(response: Response, body?: string): Promise<S3Fa
   });
 }
 
-/** What S3 calls a request that is signed with a clock that is off. */
+/** S3's error code for a request whose time is off. */
 const SKEWED = "RequestTimeTooSkewed";
 
 const NEW_KEYS = "renew the credentials, or use --no-sign-request for public data";
 
-/** What S3 says by name, what it stands for here, and what to try. */
+/** S3's error codes, their meaning here, and what to try. */
 const BY_S3_CODE: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   NoSuchBucket: ["not_found", "no such bucket; check --bucket and --endpoint-url"],
   NoSuchKey: ["not_found", "no such object"],
@@ -142,7 +142,7 @@ const BY_S3_CODE: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   QuotaExceeded: ["failed", "quota exceeded"],
 };
 
-/** What altered or short bytes are: worth another attempt, as a network's fault would be. */
+/** Altered or missing bytes: worth a retry, like a network error. */
 const ALTERED = new Set([
   "BadDigest",
   "XAmzContentSHA256Mismatch",
@@ -151,19 +151,19 @@ const ALTERED = new Set([
   "IncompleteBody",
 ]);
 
-/** A server's clock that differs by more than this is not believed, in milliseconds. */
+/** A larger difference of the server's clock is not trusted, in milliseconds. */
 const MAX_CORRECTION = 24 * 60 * 60_000;
 
-/** S3 refuses signatures that are further off than this, in milliseconds. */
+/** S3 rejects signatures that differ by more than this, in milliseconds. */
 const MAX_SKEW = 15 * 60_000;
 
 /**
- * Makes our error of whatever a request ended with.
+ * Turns the error of a request into an error of ours.
  *
- * @param context What was tried.
- * @param error What was thrown: a failure of the server, of the network, of ours.
- * @param signal The caller's signal: once it has aborted, its reason is the error.
- * @returns Our error; an abort's reason and errors that are ours already come back as they are.
+ * @param context The action that failed.
+ * @param error What was thrown: an error of the server, of the network, or ours.
+ * @param signal The caller's signal; if it has aborted, its reason is the error.
+ * @returns Our error; an abort's reason and our own errors are returned unchanged.
  */
 export function s3Error(context: S3Context, error: unknown, signal?: AbortSignal): unknown {
   if (signal?.aborted) return signal.reason;
@@ -189,7 +189,7 @@ function explain(context: S3Context, error: unknown): Explanation {
   if (error instanceof StalledError) {
     return { code: "transient", reason: `${context.host} stopped responding: ${error.message}` };
   }
-  // `fetch` throws TypeErrors for all that goes wrong on the way.
+  // `fetch` throws TypeErrors for all network errors.
   if (error instanceof TypeError || isNetworkError(error)) {
     const reason = networkReason(error as Error);
     const { proxy, host } = context;
@@ -246,31 +246,31 @@ function explainFailure(
     return { code: known[0], reason: known[1], retryable: ALTERED.has(s3Code) || undefined };
   }
   const said = [s3Code, oneLine(failure.message)].filter((text) => text !== "").join(": ");
-  const told = said === "" ? `HTTP ${status}` : `${said} (HTTP ${status})`;
+  const response = said === "" ? `HTTP ${status}` : `${said} (HTTP ${status})`;
   if (status >= 301 && status <= 308) {
     return {
       code: "failed",
-      reason: `the bucket is in another region, ${told}; set --region`,
+      reason: `the bucket is in another region, ${response}; set --region`,
     };
   }
   if (status === 404) return { code: "not_found", reason: "no such object" };
-  if (status === 403) return { code: "denied", reason: `access denied, ${told}` };
-  if (status === 401) return { code: "unauthenticated", reason: told };
-  if (status === 412 || status === 409) return { code: "conflict", reason: told };
+  if (status === 403) return { code: "denied", reason: `access denied, ${response}` };
+  if (status === 401) return { code: "unauthenticated", reason: response };
+  if (status === 412 || status === 409) return { code: "conflict", reason: response };
   if (status === 429 || (status >= 500 && status !== 501)) {
-    return { code: "transient", reason: `server error: ${told}; try again later` };
+    return { code: "transient", reason: `server error: ${response}; try again later` };
   }
   if (status < 300) {
     return {
       code: "transient",
-      reason: `the response to ${action} is not from an S3 server: ${told}; check ` +
+      reason: `the response to ${action} is not from an S3 server: ${response}; check ` +
         "--endpoint-url and proxies",
     };
   }
-  return { code: "failed", reason: `the server rejected the request: ${told}` };
+  return { code: "failed", reason: `the server rejected the request: ${response}` };
 }
 
-/** Which permissions a call takes, by what is being done. */
+/** The permissions that a call needs, by action. */
 const NEEDED: Readonly<Record<string, string>> = {
   read: "s3:GetObject (and s3:ListBucket, without which a missing object is denied)",
   write: "s3:PutObject",
@@ -279,7 +279,7 @@ const NEEDED: Readonly<Record<string, string>> = {
   delete: "s3:DeleteObject",
 };
 
-/** The server's own reason, where it gives one: it names the policy. */
+/** The server's own reason, if it gives one, because it names the policy. */
 function describeDenial({ action, acl, sse }: S3Context, message: string): string {
   if (!/^(?:access ?denied\.?)?$/i.test(message.trim())) {
     return `access denied: ${shorten(message, 600)}`;
@@ -301,12 +301,11 @@ function neededFor(acl: string | undefined, sse: string | undefined): string {
 }
 
 /**
- * Whether a server does not accept a signature because of its time.
+ * Whether a server rejected a signature because of its time.
  *
- * @param failure What the server says.
+ * @param failure The server's error.
  * @param clockOffset How far that time was ahead of our clock, in milliseconds.
- * @returns `true`, if it says so, or if its clock is so far from that time that it is no wonder; the
- * failure then tells by how much.
+ * @returns `true`, if the error says so, or if the server's clock differs that much from it.
  */
 export function isSkewed(
   failure: S3Failure,
@@ -318,8 +317,8 @@ export function isSkewed(
 }
 
 /**
- * Whether requests may be signed with a server's time: who sets it chooses for how long a signature
- * that it has seen is good.
+ * Whether to sign requests with a server's time. Whoever controls the time controls how long a
+ * recorded signature is valid.
  *
  * @param skew How far the server's clock is ahead of ours, in milliseconds.
  * @returns `true` up to a day.
@@ -329,7 +328,7 @@ export function isCorrectable(skew: number): boolean {
 }
 
 /**
- * Tells how far this machine's clock is off.
+ * Says how far this machine's clock is off.
  *
  * @param skew How far the server's clock is ahead of ours, in milliseconds.
  * @returns A clause.
@@ -341,15 +340,16 @@ export function describeSkew(skew: number): string {
 }
 
 /**
- * What an error says about the next attempt at the same.
+ * What an error says about the next attempt.
  *
- * @param error One of {@linkcode s3Error}'s.
- * @returns How long to wait, and how often it is worth it.
+ * @param error An error of {@linkcode s3Error}.
+ * @returns How long to wait, and the maximum number of attempts.
  */
 export function retryAdvice(error: Error): RetryAdvice {
   const { cause } = error;
   if (cause instanceof S3Failure) {
-    // An answer that is no S3 server's, and bytes that are altered each time, don't get better.
+    // Responses from something other than an S3 server, and bytes altered each time, do not get
+    // better.
     const few = cause.status < 300 || ALTERED.has(cause.s3Code) ? 4 : undefined;
     return { retryAfter: cause.retryAfter, maxAttempts: few };
   }
@@ -358,7 +358,7 @@ export function retryAdvice(error: Error): RetryAdvice {
 }
 
 /**
- * Whether an error is a server's complaint about too many requests.
+ * Whether a server complains about too many requests.
  *
  * @param error What was thrown.
  * @returns `true` for 429 and 503.
@@ -383,7 +383,9 @@ function oneLine(text: string): string {
   return shorten(text, 200);
 }
 
-/** The text of the first element of a name. Error documents are flat, and nothing else is read. */
+/**
+ * The text of the first element with a name. Error documents are flat, and nothing else is read.
+ */
 function tag(xml: string, name: string): string {
   const found = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1] ?? "";
   return found.replace(/&(lt|gt|quot|apos|amp);/g, (_, entity: string) => ENTITIES[entity]);
@@ -397,7 +399,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   amp: "&",
 };
 
-/** Seconds or a date, as RFC 9110 has it. */
+/** Seconds or a date, as in RFC 9110. */
 function retryAfter(value: string | null): number | undefined {
   if (value === null) return undefined;
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();

@@ -1,5 +1,5 @@
 /**
- * Listing in S3: all pages, one at a time.
+ * Lists objects in S3, page by page.
  *
  * @module
  */
@@ -16,16 +16,16 @@ import type { Session } from "./session.ts";
 /**
  * Lists the objects below a prefix. One page is in memory at a time.
  *
- * Keys that no location can hold (`a//b`, `../x`, `a/` with content) are reported to `onSkipped` and
- * skipped: nothing of ours has such names, and one stray object must not make a bucket unreadable.
+ * Keys that no location can have (`a//b`, `../x`, `a/` with content) are reported to `onSkipped`
+ * and skipped: we never write such names, and one stray object must not make a bucket unreadable.
  * The console's "folders", empty objects whose key ends in `/`, are skipped without a report.
  *
  * @param session The connection.
- * @param prefix What to list.
- * @param options Whether to go further down; a signal.
- * @returns The objects, each once, in the order of the keys' bytes, which is the server's.
+ * @param prefix The prefix.
+ * @param options Whether to list deeper levels; a signal.
+ * @returns The objects, each once, sorted by the bytes of their keys, which is the server's order.
  * @throws {RunOutputsError} `not_found`, if the bucket does not exist; `failed`, naming the server,
- * if its list is in another order, has sizes that are none, or pages without an end.
+ * if its list is not sorted, has invalid sizes, or endless pages.
  */
 export async function* listObjects(
   session: Session,
@@ -38,11 +38,11 @@ export async function* listObjects(
 }
 
 /**
- * Lists what is directly below a prefix, as {@linkcode listObjects} does. The server tells of what is
- * further down its first segments only, each once.
+ * Lists what is directly below a prefix, like {@linkcode listObjects}. The server then
+ * returns only the first segments of deeper levels, each once.
  *
  * @param session The connection.
- * @param prefix What to list.
+ * @param prefix The prefix.
  * @param options A signal.
  * @returns The objects and prefixes, each once, in the order of their bytes.
  * @throws {RunOutputsError} As {@linkcode listObjects}.
@@ -79,7 +79,7 @@ async function* entries(
       if (last !== undefined) {
         const order = compareKeys(last, Key);
         if (order === 0) continue;
-        // Who merges lists would take what comes too late for missing.
+        // Code that merges lists would treat an object that comes too late as missing.
         if (order > 0) throw pages.broken(`${quote(Key)} comes after ${quote(last)}`);
       }
       last = Key;
@@ -105,11 +105,11 @@ async function* entries(
 
 interface Entry {
   readonly Key: string;
-  /** Nothing for a prefix. */
+  /** `undefined` for a prefix. */
   readonly object?: _Object;
 }
 
-/** The two lists of a page as one: both are in order, and together they cover one range of keys. */
+/** Merges the two lists of a page: both are sorted, and together they cover one range of keys. */
 function merged(objects: readonly _Object[], prefixes: readonly CommonPrefix[]): Entry[] {
   const entries = objects.map((object): Entry => ({ Key: object.Key ?? "", object }));
   if (prefixes.length === 0) return entries;

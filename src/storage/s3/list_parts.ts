@@ -1,5 +1,5 @@
 /**
- * The parts that a server has of a multipart upload: all pages of them.
+ * Lists the uploaded parts of a multipart upload.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 import { Pages } from "./pages.ts";
 import type { Session } from "./session.ts";
 
-/** A part as the server lists it. */
+/** A part in the server's list. */
 export interface ListedPart {
   /** Its number, from 1. */
   readonly number: number;
-  /** What the server calls its content, as it stands in the answer. */
+  /** Its etag, unchanged from the response. */
   readonly etag: string;
   /** Its size in bytes. */
   readonly size: number;
@@ -24,11 +24,11 @@ export interface ListedPart {
  *
  * @param session The connection.
  * @param action The action, for messages.
- * @param location The object that is to be.
- * @param uploadId The server's name of the upload.
+ * @param location The object.
+ * @param uploadId The id of the upload.
  * @param signal The caller's.
- * @returns The parts, in the order of their numbers.
- * @throws {RunOutputsError} What the server says; see `isNoSuchUpload`.
+ * @returns The parts, sorted by number.
+ * @throws {RunOutputsError} Errors of the server; see `isNoSuchUpload`.
  */
 export async function* listParts(
   session: Session,

@@ -20,41 +20,41 @@ import { statObject } from "./read.ts";
 import { Pages } from "./pages.ts";
 import type { Session } from "./session.ts";
 
-/** For how long the removal of an upload is waited for, in milliseconds. */
+/** Time limit for aborting an upload, in milliseconds. */
 const ABORT_TIMEOUT = 15_000;
 
 const MiB = 1024 * 1024;
 
-/** A part that the server has. */
+/** An uploaded part. */
 export interface Part {
   /** Its number, from 1. */
   readonly number: number;
-  /** What the server calls its content. */
+  /** Its etag. */
   readonly etag: string;
   /** Its SHA-256 in base64, where it is known: if it was sent from here, or copied with one. */
   readonly sha256?: string;
 }
 
-/** A multipart upload that was begun and neither completed nor removed. */
+/** A multipart upload that is neither completed nor aborted. */
 export interface StaleUpload {
   /** The bucket. */
   readonly bucket: string;
-  /** The key that the object was to have. */
+  /** The key of the object. */
   readonly key: string;
-  /** The server's name of the upload. */
+  /** The id of the upload. */
   readonly uploadId: string;
-  /** When it was begun. */
+  /** When it was started. */
   readonly initiated: Date;
 }
 
 /**
- * The size of the parts of an upload: what is wanted, or as much more as it takes for the parts
- * to suffice, in whole MiB above 1 MiB.
+ * The size of the parts of an upload: the wanted size, or larger if there would be too many parts,
+ * in whole MiB above 1 MiB.
  *
  * @param size The size of the object.
- * @param wanted The size that is wanted.
- * @param maxParts How many parts there may be.
- * @returns The size of all parts but the last.
+ * @param wanted The wanted size.
+ * @param maxParts The maximum number of parts.
+ * @returns The size of all parts except the last.
  */
 export function partSizeFor(size: number, wanted: number, maxParts: number): number {
   if (size <= wanted * maxParts) return wanted;
@@ -62,35 +62,35 @@ export function partSizeFor(size: number, wanted: number, maxParts: number): num
   return needed > MiB ? Math.ceil(needed / MiB) * MiB : needed;
 }
 
-/** What the completed object has to be. */
+/** What the completed object must be. */
 export interface Completion {
-  /** The SHA-256 of the whole, as its metadata says, where it is known. */
+  /** The SHA-256 of the whole, from its metadata, if known. */
   readonly sha256: string | undefined;
   /** The size of the whole. */
   readonly size: number;
-  /** Whether nothing may be there. */
+  /** Whether the object must not exist. */
   readonly ifAbsent: boolean | "seen" | undefined;
-  /** The etag of what has to be there. */
+  /** The required etag of the existing object. */
   readonly ifMatch?: string;
-  /** Whether the upload was begun with checksums. */
+  /** Whether the upload was started with checksums. */
   readonly checksums: boolean;
 }
 
 /**
- * Makes the object of its parts.
+ * Combines the parts into the object.
  *
- * An answer that is lost leaves open whether it is done. The next attempt then finds no upload,
- * and the object itself tells.
+ * If the response is lost, the outcome is unknown. The next attempt then finds no upload, and
+ * checks the object itself.
  *
  * @param session The connection.
  * @param location The object.
  * @param uploadId The upload.
- * @param parts All parts, in their order.
- * @param expected What the object has to be.
+ * @param parts All parts, in order.
+ * @param expected What the object must be.
  * @param signal The caller's.
  * @returns The object's etag, without quotes.
- * @throws {RunOutputsError} `conflict`, with `ifAbsent` if something is there by now, with
- * `ifMatch` if something else is.
+ * @throws {RunOutputsError} `conflict`, with `ifAbsent` if the object exists by now, with `ifMatch`
+ * if it has another etag.
  */
 export async function completeUpload(
   session: Session,
@@ -140,29 +140,30 @@ async function tryComplete(
         { abortSignal: signal },
       );
     });
-    // Ceph tells an empty one.
+    // Ceph returns an empty one.
     return bareEtag(ETag ?? "") || etagOf(parts) ||
       (await statObject(session, location, { signal })).etag;
   } catch (error) {
     if (attempts < 2 || !(error instanceof RunOutputsError) || error.code !== "conflict") {
       throw error;
     }
-    const info = await whatIsThere(session, location, signal);
+    const info = await existingObject(session, location, signal);
     if (info !== undefined && isMadeOf(parts, info, expected)) return info.etag;
     throw error;
   }
 }
 
 /**
- * What is there after a refusal, which is the error to tell where this look fails too.
+ * The existing object after a rejection. If this request fails too, the rejection is the error to
+ * report.
  *
  * @param session The connection.
  * @param location The object.
  * @param signal The caller's.
- * @returns What is known of it; `undefined`, if that is nothing.
+ * @returns The object; `undefined`, if it does not exist.
  * @throws The signal's reason.
  */
-export async function whatIsThere(
+export async function existingObject(
   session: Session,
   location: OutputLocation,
   signal: AbortSignal | undefined,
@@ -175,16 +176,19 @@ export async function whatIsThere(
   }
 }
 
-/** Whether an object is that of an upload: by its hash, or else by its etag, which parts make. */
+/**
+ * Whether an object is the result of an upload: by its hash, or else by its etag, which follows
+ * from the parts.
+ */
 function isMadeOf(parts: readonly Part[], info: ObjectInfo, expected: Completion): boolean {
   if (info.size !== expected.size || info.sha256 !== expected.sha256) return false;
   return expected.sha256 !== undefined || info.etag === etagOf(parts);
 }
 
 /**
- * The etag of an object that is made of parts: the MD5 of theirs, and their number. It tells of its
- * bytes where those of the parts are MD5s too, which they are unless the server encrypts with keys
- * of the customer's; there it is none that any object has.
+ * The etag of an object made of parts: the MD5 of their MD5s, and their number. It is valid if the
+ * etags of the parts are MD5s, which they are unless the server encrypts with customer keys; then
+ * it matches no object.
  */
 function etagOf(parts: readonly Part[]): string | undefined {
   const hash = createHash("md5");
@@ -197,13 +201,15 @@ function etagOf(parts: readonly Part[]): string | undefined {
 }
 
 /**
- * Removes an upload and its parts, whatever became of the caller: it has a time of its own.
+ * Aborts an upload and deletes its parts, even after an abort of the caller, with a time limit of
+ * its own.
  *
  * @param session The connection.
- * @param location The object that was to be.
- * @param uploadId The upload. That it is gone already is no error.
- * @param continues Whether the next upload of the same bytes from here continues one that stays.
- * @returns Whether it is gone; if not, a notice says so.
+ * @param location The object.
+ * @param uploadId The upload. It is not an error if it does not exist any more.
+ * @param continues Whether the next upload of the same bytes from here resumes an upload that
+ * stays.
+ * @returns Whether it is aborted; if not, a notice says so.
  */
 export async function abortUpload(
   session: Session,
@@ -244,17 +250,17 @@ export async function abortUpload(
 
 /** Options of {@linkcode listStaleUploads}. */
 export interface StaleUploadOptions extends CallOptions {
-  /** Only uploads that were begun before. A younger one may be somebody's who is at work. */
+  /** Only uploads that were started before. Younger ones may be in progress. */
   readonly before?: Date;
 }
 
 /**
- * Lists the multipart uploads below a prefix that were begun and are not ended.
+ * Lists the unfinished multipart uploads below a prefix.
  *
  * @param session The connection.
- * @param prefix Where to look, by whole segments; also an object itself.
- * @param options Up to which age; a signal.
- * @returns The uploads, in the order of their keys.
+ * @param prefix The prefix, in whole segments; also an object itself.
+ * @param options The minimum age; a signal.
+ * @returns The uploads, sorted by key.
  */
 export async function* listStaleUploads(
   session: Session,
@@ -290,7 +296,7 @@ export async function* listStaleUploads(
  * Whether an error says that an upload does not exist.
  *
  * @param error What was thrown.
- * @returns `true`, if it was completed or removed.
+ * @returns `true`, if it was completed or aborted.
  */
 export function isNoSuchUpload(error: unknown): boolean {
   return error instanceof RunOutputsError && error.cause instanceof S3Failure &&

@@ -1,5 +1,5 @@
 /**
- * What an answer's headers say of an object.
+ * Reads the properties of an object from the headers of a response.
  *
  * @module
  */
@@ -9,17 +9,17 @@ import type { ObjectInfo } from "../backend.ts";
 import { usableType } from "../content_type.ts";
 import { S3Failure } from "./errors.ts";
 
-/** The name under which the content's SHA-256 stands in an object's metadata. */
+/** The name of the content's SHA-256 in an object's metadata. */
 export const SHA256_METADATA = "sha256";
 
 /**
- * Reads what is known of an object out of an answer to HEAD or GET.
+ * Reads the properties of an object from a response to HEAD or GET.
  *
  * @param location The object.
  * @param response The answer.
- * @param sizeElsewhere Its size, where the answer does not tell.
- * @returns What is known of it.
- * @throws {S3Failure} If the answer is not about an object: a proxy's page, a portal's.
+ * @param sizeElsewhere Its size, if the response does not contain it.
+ * @returns The properties.
+ * @throws {S3Failure} If the response is not from S3: a page of a proxy or a portal.
  */
 export function objectInfo(
   location: OutputLocation,
@@ -49,7 +49,7 @@ export function objectInfo(
   };
 }
 
-/** What of the encoding belongs to the object, and not to the way that it was uploaded. */
+/** The part of the encoding that belongs to the object, and not to the way it was uploaded. */
 function encodingOf(headers: Headers): string | undefined {
   const codings = (headers.get("content-encoding") ?? "").split(",").map((name) => name.trim());
   const kept = codings.filter((name) => !/^(?:|identity|aws-chunked)$/i.test(name));
@@ -57,10 +57,10 @@ function encodingOf(headers: Headers): string | undefined {
 }
 
 /**
- * An etag without its quotes, which not every answer has.
+ * An etag without its quotes, which some responses lack.
  *
- * @param etag The etag as S3 gives it.
- * @returns The etag as we tell it.
+ * @param etag The etag from S3.
+ * @returns The etag without quotes.
  */
 export function bareEtag(etag: string): string {
   return etag.replace(/^"|"$/g, "");

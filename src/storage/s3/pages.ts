@@ -1,5 +1,5 @@
 /**
- * The pages of a list: that they have an end.
+ * The pages of a list, with a check that they end.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { Session } from "./session.ts";
 
-/** How many pages in a row may be empty. Some servers send one where they have skipped much. */
+/** The maximum number of consecutive empty pages. Some servers send one after skipping a lot. */
 const MAX_EMPTY = 100;
 
-/** Goes from page to page of one list. */
+/** Follows the pages of one list. */
 export class Pages {
   readonly #session: Session;
   readonly #prefix: OutputLocation;
@@ -19,10 +19,10 @@ export class Pages {
   #empty = 0;
 
   /**
-   * Begins a list.
+   * Starts a list.
    *
    * @param session The connection.
-   * @param prefix What is listed.
+   * @param prefix The prefix of the list.
    */
   constructor(session: Session, prefix: OutputLocation) {
     this.#session = session;
@@ -30,11 +30,11 @@ export class Pages {
   }
 
   /**
-   * Whether another page has to be asked for.
+   * Whether to request another page.
    *
-   * @param page What the server says: whether there is more, where the next page begins, and how
-   * many entries there were on this one.
-   * @returns `true`, if so.
+   * @param page The server's response: whether there is more, where the next page begins, and the
+   * number of entries on this one.
+   * @returns `true`, if there is another page.
    * @throws {RunOutputsError} `failed`, if the pages would not end.
    */
   hasNext(
@@ -45,7 +45,7 @@ export class Pages {
     },
   ): boolean {
     if (!isTruncated) return false;
-    if (token === undefined) throw this.broken("it goes on, but has no token for the next page");
+    if (token === undefined) throw this.broken("it continues, but has no token for the next page");
     if (this.#seen.has(token)) throw this.broken("its pages repeat");
     this.#seen.add(token);
     this.#empty = count > 0 ? 0 : this.#empty + 1;
@@ -54,7 +54,7 @@ export class Pages {
   }
 
   /**
-   * The error of a list that is none.
+   * The error of an invalid list.
    *
    * @param reason What is wrong with it.
    * @returns An error with code `failed`, which names the server.

@@ -1,22 +1,22 @@
 /**
- * Which proxy the runtime sends a request through, for messages.
+ * Finds the proxy that the runtime uses for a request, for messages.
  *
  * @module
  */
 
 /** A proxy. */
 export interface Proxy {
-  /** Its host and port, without a password. */
+  /** Its host and port, without the password. */
   readonly host: string;
-  /** The variable that names it. */
+  /** The variable that sets it. */
   readonly variable: string;
 }
 
 /**
- * Finds the proxy that the environment names.
+ * Finds the proxy in the environment.
  *
- * @param url Where a request goes.
- * @param env The environment.
+ * @param url The URL of a request.
+ * @param env The environment variables.
  * @returns The proxy; `undefined`, if there is none for this host.
  */
 export function proxyFor(

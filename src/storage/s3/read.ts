@@ -1,5 +1,5 @@
 /**
- * Reading from S3: `HEAD`, and `GET` as a body that goes on where a connection broke.
+ * Reads from S3: `HEAD`, and `GET` with a body that resumes after an interruption.
  *
  * @module
  */
@@ -16,22 +16,22 @@ import type { Session } from "./session.ts";
 import type { S3Response } from "./request.ts";
 
 /**
- * How many bytes of a body are handed on at once. A connection gives some 100 KiB at a time; larger
- * pieces cost their reader less.
+ * The chunk size of a body. A connection returns about 100 KiB at a time; larger chunks cost their
+ * reader less.
  */
 const CHUNK = 1024 * 1024;
 
-/** How many bytes one connection has to bring before it counts as a new start for retries. */
+/** The number of bytes after which a connection counts as progress for retries. */
 const PROGRESS = 1024 * 1024;
 
 /**
- * Asks for an object's headers.
+ * Requests an object's headers.
  *
  * @param session The connection.
  * @param location The object.
  * @param options A signal.
- * @returns What is known of it.
- * @throws {RunOutputsError} As `StorageBackend.stat` tells.
+ * @returns The properties of the object.
+ * @throws {RunOutputsError} As in `StorageBackend.stat`.
  */
 export async function statObject(
   session: Session,
@@ -54,9 +54,9 @@ export async function statObject(
  *
  * @param session The connection.
  * @param location The object.
- * @param options As `StorageBackend.read` has them.
+ * @param options As in `StorageBackend.read`.
  * @returns The body.
- * @throws {RunOutputsError} As `StorageBackend.read` tells.
+ * @throws {RunOutputsError} As in `StorageBackend.read`.
  */
 export async function readObject(
   session: Session,
@@ -77,7 +77,7 @@ export async function readObject(
   }
 }
 
-/** An answer whose bytes are about to be read, and which bytes they are. */
+/** A response whose bytes will be read, and their range. */
 interface Opened {
   readonly info: ObjectInfo;
   readonly range: ByteRange;
@@ -120,18 +120,18 @@ async function openOnce(
   if (range === undefined && session.responseChecksums) {
     Object.assign(headers, ASK_FOR_CHECKSUM);
   }
-  // The place in the row of requests is given back when the headers are there: who reads one
-  // body to write another object must not wait for itself.
+  // The request's slot is released once the headers have arrived: a caller that reads one body to
+  // write another object must not wait for itself.
   const answer = await session.once(
     { action: "read", method: "GET", location, headers },
     signal,
     (answer) => answer,
   );
-  // Who opens a body may take its time before reading it.
+  // A caller may wait before it reads a body.
   answer.watchdog.touch();
   answer.watchdog.rest();
   try {
-    // Some gateways don't tell the length of a whole body; they do in an answer to HEAD.
+    // Some gateways do not send the length of a whole body, except in a response to HEAD.
     const { headers } = answer.response;
     const isUnmeasured = headers.has("etag") && !headers.has("content-length");
     const size = answer.response.status === 200 && isUnmeasured
@@ -153,7 +153,7 @@ async function openOnce(
   }
 }
 
-/** Refuses an answer with other bytes than those that were asked for. */
+/** Rejects a response with another range than the requested one. */
 function checkAnswer(response: Response, { start, end }: ByteRange, ranged: boolean): void {
   const expected = `bytes ${start}-${end - 1}/`;
   // A body without a length is counted while it is read.
@@ -168,7 +168,7 @@ function checkAnswer(response: Response, { start, end }: ByteRange, ranged: bool
   );
 }
 
-/** What is read where there is nothing to read: the object has to be there all the same. */
+/** A read of an empty range: the object must exist nevertheless. */
 async function emptyBody(
   session: Session,
   location: OutputLocation,
@@ -189,7 +189,7 @@ async function emptyBody(
   };
 }
 
-/** A body from S3. A connection that breaks is replaced by one for the rest of the bytes. */
+/** A body from S3. If its connection breaks, another one fetches the rest of the bytes. */
 class S3Body implements ObjectBody {
   readonly info: ObjectInfo;
   readonly #session: Session;
@@ -212,7 +212,7 @@ class S3Body implements ObjectBody {
     this.#range = range;
     this.#answer = answer;
     this.#signal = signal;
-    // What has a hash on record is held against that, by whoever stores the bytes.
+    // If a hash is recorded, whoever stores the bytes verifies it.
     if (answer.response.status === 200 && info.sha256 === undefined) {
       this.#checksum = ResponseChecksum.of(answer.response.headers);
     }
@@ -275,7 +275,7 @@ class S3Body implements ObjectBody {
     }
   }
 
-  /** The bytes of one answer, all of them or an error. */
+  /** The bytes of one response, all of them or an error. */
   async *#chunks({ response, watchdog }: S3Response, size: number): AsyncGenerator<Uint8Array> {
     const location = this.#location;
     const reader = response.body!.getReader({ mode: "byob" });
@@ -324,7 +324,7 @@ class S3Body implements ObjectBody {
     this.#answer = undefined;
     if (answer === undefined) return;
     answer[Symbol.dispose]();
-    // A body that has failed already can't be cancelled, and has nothing left to hold.
+    // A failed body cannot be cancelled, and needs no cleanup.
     await answer.response.body?.cancel().catch(() => {});
   }
 }

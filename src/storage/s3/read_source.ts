@@ -1,5 +1,5 @@
 /**
- * Filling a buffer from a source, with all that can be wrong about it.
+ * Fills a buffer from a source, and checks the size.
  *
  * @module
  */
@@ -9,14 +9,14 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteRange, ByteSource } from "../backend.ts";
 
 /**
- * Reads a range of a source into a buffer that it has to fill exactly.
+ * Reads a range of a source into a buffer of exactly its size.
  *
- * @param location Where the bytes are to go, for messages.
+ * @param location The destination of the bytes, for messages.
  * @param source The source.
- * @param range The range; all of it if not given.
+ * @param range The range. Default: all of it.
  * @param into The buffer, as large as the range.
  * @param signal Aborts reading.
- * @throws {RunOutputsError} `integrity`, if there are fewer or more bytes than the source said.
+ * @throws {RunOutputsError} `integrity`, if the source returns fewer or more bytes than its size.
  */
 export async function readExactly(
   location: OutputLocation,
@@ -39,11 +39,11 @@ export async function readExactly(
 }
 
 /**
- * The error of a source with another number of bytes than it said.
+ * The error of a source that returned another number of bytes than its size.
  *
- * @param location Where the bytes are to go.
- * @param actual How many there were.
- * @param expected How many there should have been.
+ * @param location The destination of the bytes.
+ * @param actual The actual number.
+ * @param expected The expected number.
  * @param range The part that was read.
  * @returns An `integrity` error.
  */

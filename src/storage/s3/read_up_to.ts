@@ -1,5 +1,5 @@
 /**
- * The beginning of a body, as text.
+ * Reads the beginning of a body as text.
  *
  * @module
  */
@@ -8,9 +8,9 @@
  * Reads the beginning of a body.
  *
  * @param response The answer.
- * @param limit The most bytes.
- * @param onBytes Told how many have come, each time.
- * @returns The text, and whether there was more, which is not read.
+ * @param limit The maximum number of bytes.
+ * @param onBytes Called with the number of bytes received so far.
+ * @returns The text, and whether there is more, which is not read.
  */
 export async function readUpTo(
   response: Response,

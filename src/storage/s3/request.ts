@@ -1,5 +1,5 @@
 /**
- * A request to S3 and its answer, as values.
+ * A request to S3 and its response, as values.
  *
  * @module
  */
@@ -7,9 +7,9 @@
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { Watchdog } from "./watchdog.ts";
 
-/** One request about an object. */
+/** A request for an object. */
 export interface S3Request {
-  /** What is being done, for messages: `read`, `write`. */
+  /** The action, for messages: `read`, `write`. */
   readonly action: string;
   /** The method. */
   readonly method: "GET" | "HEAD" | "PUT";
@@ -17,29 +17,29 @@ export interface S3Request {
   readonly location: OutputLocation;
   /** The parameters of the query, not encoded. */
   readonly query?: Readonly<Record<string, string>>;
-  /** Headers beside those of signing. */
+  /** Headers in addition to those of signing. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The body. */
   readonly body?: Uint8Array<ArrayBuffer>;
-  /** The SHA-256 of the body, in hex: the server refuses other bytes. */
+  /** The SHA-256 of the body, in hex: the server rejects other bytes. */
   readonly payloadSha256?: string;
 }
 
-/** An answer with status 2xx whose body is still to be read, under a watchdog. */
+/** A response with status 2xx whose body is unread, with its watchdog. */
 export interface S3Response extends Disposable {
   /** The answer. */
   readonly response: Response;
-  /** The watchdog that covers the body. */
+  /** The watchdog of the body. */
   readonly watchdog: Watchdog;
 }
 
-/** A request as the SDK's commands make it. */
+/** A request as the SDK's commands create it. */
 export interface RawRequest {
   /** The method. */
   readonly method: string;
   /** The URL. */
   readonly url: string;
-  /** All headers, signature included. */
+  /** All headers, including the signature. */
   readonly headers: Readonly<Record<string, string>>;
   /** The body. */
   readonly body?: Uint8Array<ArrayBuffer> | string;

@@ -1,9 +1,9 @@
 /**
- * The checksum that a server tells of a whole object, held against the bytes that arrive.
+ * Verifies the bytes of a whole object with the checksum in the server's response.
  *
- * Those kinds are checked that the runtime computes as fast as they arrive: SHA-256, SHA-1 and
- * CRC-32. CRC-32C and CRC-64/NVME are not: in script they cost more than the transfer. Nor is what
- * stands for the parts of an object (`…-3`), whose borders an answer does not tell.
+ * Supported are the algorithms that the runtime computes fast enough: SHA-256, SHA-1 and CRC-32.
+ * CRC-32C and CRC-64/NVME are not, because in JavaScript they take longer than the transfer.
+ * Checksums of parts (`…-3`) are not either, because a response does not contain the part sizes.
  *
  * @module
  */
@@ -13,13 +13,13 @@ import { crc32 } from "node:zlib";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 
-/** The header that asks for checksums. */
+/** The header that requests checksums. */
 export const ASK_FOR_CHECKSUM = { "x-amz-checksum-mode": "ENABLED" } as const;
 
-/** A checksum that grows with the bytes. */
+/** An incremental checksum. */
 interface Sum {
   update(bytes: Uint8Array): void;
-  /** In base64, as the header has it. */
+  /** In base64, as in the header. */
   digest(): string;
 }
 
@@ -29,7 +29,7 @@ const KINDS: readonly (readonly [string, () => Sum])[] = [
   ["crc32", crc32Sum],
 ];
 
-/** What the bytes of one object have to be. */
+/** The expected checksum of an object. */
 export class ResponseChecksum {
   readonly #kind: string;
   readonly #expected: string;
@@ -42,10 +42,10 @@ export class ResponseChecksum {
   }
 
   /**
-   * Reads what an answer tells.
+   * Reads the checksum of a response.
    *
-   * @param headers The headers of an answer with a whole object.
-   * @returns The checksum; `undefined`, if it tells none that can be checked.
+   * @param headers The headers of a response with a whole object.
+   * @returns The checksum; `undefined`, if there is none that can be verified.
    */
   static of(headers: Headers): ResponseChecksum | undefined {
     for (const [kind, sum] of KINDS) {
@@ -57,7 +57,7 @@ export class ResponseChecksum {
   }
 
   /**
-   * Takes the next bytes in.
+   * Adds the next bytes.
    *
    * @param bytes The bytes.
    */
@@ -66,10 +66,10 @@ export class ResponseChecksum {
   }
 
   /**
-   * Ends the check.
+   * Verifies the checksum.
    *
    * @param location The object, for the message.
-   * @throws {RunOutputsError} `integrity`, if the bytes are others.
+   * @throws {RunOutputsError} `integrity`, on a checksum mismatch.
    */
   verify(location: OutputLocation): void {
     const actual = this.#sum.digest();

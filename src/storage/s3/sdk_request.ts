@@ -1,10 +1,10 @@
 /**
- * The SDK's requests in the form in which our transport sends them.
+ * Converts the SDK's requests for our transport.
  *
  * @module
  */
 
-/** What the SDK hands to a request handler; no more of it than is used. */
+/** The members that we use of a request from the SDK's request handler. */
 export interface SdkRequest {
   /** The method. */
   readonly method: string;
@@ -18,13 +18,13 @@ export interface SdkRequest {
   readonly path: string;
   /** The parameters of the query, not encoded. */
   readonly query?: Readonly<Record<string, string | readonly string[] | null>>;
-  /** All headers, signature included. */
+  /** All headers, including the signature. */
   readonly headers: Readonly<Record<string, string>>;
   /** The body. */
   readonly body?: unknown;
 }
 
-/** What the SDK wants of an answer. */
+/** What the SDK needs of a response. */
 export interface SdkResponse {
   /** The status. */
   readonly statusCode: number;
@@ -37,8 +37,8 @@ export interface SdkResponse {
 }
 
 /**
- * A request handler for the SDK's clients. Its own opens sockets that know nothing of the proxies
- * and the certificates that are set.
+ * A request handler for the SDK's clients. The SDK's own opens sockets that ignore the configured
+ * proxies and certificates.
  *
  * @param send Sends a request.
  * @returns The handler.
@@ -57,11 +57,11 @@ export function requestHandler<T>(
 }
 
 /**
- * An answer in the form in which the SDK parses it.
+ * A response in the form that the SDK parses.
  *
  * @param response The answer.
  * @param text Its body.
- * @returns The same for the SDK.
+ * @returns The response for the SDK.
  */
 export function sdkResponse(response: Response, text: string): SdkResponse {
   return {

@@ -1,5 +1,5 @@
 /**
- * Sends a body to S3: retries, the checksum header, and the check that it was S3 that answered.
+ * Sends a body to S3, with retries, the checksum header, and a check that the response is from S3.
  *
  * @module
  */
@@ -13,13 +13,13 @@ import { bareEtag } from "./object_info.ts";
 import type { S3Request } from "./request.ts";
 import type { Session } from "./session.ts";
 
-/** The content type of what has none. */
+/** The default content type. */
 export const UNKNOWN_TYPE = "application/octet-stream";
 
-/** Marks an error that came after an attempt whose outcome is not known. */
+/** Marks an error after an attempt with an unknown outcome. */
 const uncertain = new WeakSet<Error>();
 
-/** What the server says of a body that it has taken. */
+/** The server's response to a body. */
 export interface Sent {
   /** The etag, without quotes. */
   readonly etag: string;
@@ -28,13 +28,13 @@ export interface Sent {
 }
 
 /**
- * Sends a body, again where that can help, with a checksum header where the server takes it.
+ * Sends a body, with retries, and with a checksum header if the server supports it.
  *
  * @param session The connection.
  * @param request The request.
  * @param checksum The body's SHA-256 in base64.
  * @param signal The caller's.
- * @returns What the server says.
+ * @returns The server's response.
  * @throws {RunOutputsError} The last error.
  */
 export async function sendBody(
@@ -80,7 +80,7 @@ export async function sendBody(
         dropped = true;
         continue;
       }
-      // It was not the checksum that the server does not know.
+      // The checksum was not the header that the server does not support.
       if (dropped && refusesChecksums(error)) session.checksums = true;
       if (!withChecksum && wantsChecksum(error)) {
         wanted = true;
@@ -93,7 +93,7 @@ export async function sendBody(
 }
 
 /**
- * Whether an error came after an attempt whose outcome is not known.
+ * Whether an error came after an attempt with an unknown outcome.
  *
  * @param error An error of {@linkcode sendBody}.
  * @returns `true` if an earlier attempt may have stored the object.
@@ -103,11 +103,11 @@ export function isUncertain(error: Error): boolean {
 }
 
 /**
- * Fails if bytes do not have the hash that was expected.
+ * Fails if bytes do not have the expected hash.
  *
- * @param location Where they were to go.
+ * @param location Their destination.
  * @param actual Their hash.
- * @param expected The hash that the caller insists on, if any.
+ * @param expected The required hash, if any.
  * @throws {RunOutputsError} `integrity`.
  */
 export function checkHash(

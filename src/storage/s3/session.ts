@@ -1,6 +1,6 @@
 /**
- * What the parts of the S3 driver share: settings, transport, retries, and the bounds that hold
- * over all files together.
+ * State that the parts of the S3 driver share: settings, transport, retries, and the limits over
+ * all files together.
  *
  * @module
  */
@@ -19,25 +19,30 @@ import { Transport } from "./transport.ts";
 
 /** A backend's connection to its server. */
 export class Session implements Disposable {
-  /** What the driver is to do. */
+  /** The settings. */
   readonly settings: S3Settings;
   /** Sends single requests. */
   readonly transport: Transport;
-  /** Bounds the bytes of uploads in memory. */
+  /** Limits the memory of uploads. */
   readonly memory: Semaphore;
-  /** Hash what is sent, beside the sending. */
+  /** Hash what is sent, in parallel. */
   readonly hashers = new Hashers();
-  /** Files that are read for their hash before they are sent go one by one: the rest can send. */
+  /**
+   * Files that are read for their hash before sending are read one by one, so that the others can
+   * send.
+   */
   readonly surveys = new Semaphore(1);
-  /** Whether the server takes checksum headers, as far as is known. */
+  /** Whether the server supports checksum headers, as far as known. */
   checksums: boolean;
-  /** Whether answers with whole objects are asked for a checksum, as far as the server knows it. */
+  /**
+   * Whether responses with whole objects should have a checksum, as far as the server supports it.
+   */
   responseChecksums: boolean;
-  /** Whether the server knows conditional writes, as far as is known. */
+  /** Whether the server supports conditional writes, as far as known. */
   conditions = true;
   /** Whether the server compares the etags of conditional writes without quotes. */
   bareEtags = false;
-  /** The buckets in which a write with the right etag was refused. */
+  /** The buckets in which a write with the right etag was rejected. */
   readonly unmatchable = new Set<string>();
   /** The buckets that demand a checksum with what is copied into them. */
   readonly checksumBuckets = new Set<string>();
@@ -48,9 +53,9 @@ export class Session implements Disposable {
   readonly #buffers: Uint8Array<ArrayBuffer>[] = [];
 
   /**
-   * Opens a session; nothing is sent.
+   * Opens a session. It sends no request yet.
    *
-   * @param settings What the driver is to do.
+   * @param settings The settings.
    */
   constructor(settings: S3Settings) {
     this.settings = settings;
@@ -64,11 +69,11 @@ export class Session implements Disposable {
   }
 
   /**
-   * Sends a request about an object, again where that can help.
+   * Sends a request for an object, with retries.
    *
    * @param request The request.
    * @param signal The caller's.
-   * @param use Reads the answer; what it throws counts as the request's failure.
+   * @param use Reads the response; its errors count as failures of the request.
    * @returns What `use` returns.
    * @throws {RunOutputsError} The last error.
    */
@@ -91,9 +96,9 @@ export class Session implements Disposable {
    *
    * @param request The request.
    * @param signal The caller's.
-   * @param use Reads the answer.
+   * @param use Reads the response.
    * @returns What `use` returns.
-   * @throws {RunOutputsError} What went wrong.
+   * @throws {RunOutputsError} The error of the request.
    */
   async once<T>(
     request: S3Request,
@@ -107,12 +112,12 @@ export class Session implements Disposable {
   }
 
   /**
-   * Runs a command of the SDK, again where that can help.
+   * Runs a command of the SDK, with retries.
    *
    * @param action The action, for messages.
-   * @param location To what.
+   * @param location The target.
    * @param signal The caller's.
-   * @param call Sends the command with the client it is given.
+   * @param call Sends the command with the given client.
    * @returns What the call returns.
    * @throws {RunOutputsError} The last error.
    */
@@ -153,7 +158,7 @@ export class Session implements Disposable {
   }
 
   /**
-   * Tells a person something once.
+   * Reports something to the user once.
    *
    * @param message One line.
    */
@@ -164,7 +169,7 @@ export class Session implements Disposable {
   }
 
   /**
-   * Tells once that a list leaves an object out.
+   * Reports once that a list skips an object.
    *
    * @param message One line.
    */
@@ -175,10 +180,10 @@ export class Session implements Disposable {
   }
 
   /**
-   * A buffer for a part. Fresh ones pile up faster than they are collected.
+   * A buffer for a part. New ones pile up faster than they are garbage-collected.
    *
    * @param size Its size.
-   * @returns A buffer with anything in it.
+   * @returns A buffer with arbitrary content.
    */
   takeBuffer(size: number): Uint8Array<ArrayBuffer> {
     const index = this.#buffers.findIndex((buffer) => buffer.length === size);
@@ -186,18 +191,18 @@ export class Session implements Disposable {
   }
 
   /**
-   * Gives a buffer back that nobody reads any more.
+   * Returns a buffer that nobody reads any more.
    *
    * @param buffer The buffer.
    */
   giveBuffer(buffer: Uint8Array<ArrayBuffer>): void {
-    // Parts of another size don't come again: what is last in a file, or of another object.
+    // Other sizes do not recur: they are the last part of a file, or of another object.
     if (buffer.length !== this.settings.partSize) return;
     if (this.#buffers.length * buffer.length >= this.settings.maxBytesInMemory) return;
     this.#buffers.push(buffer);
   }
 
-  /** Closes what is open. */
+  /** Closes all connections. */
   [Symbol.dispose](): void {
     this.hashers[Symbol.dispose]();
     this.#commands[Symbol.dispose]();

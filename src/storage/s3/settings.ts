@@ -1,6 +1,6 @@
 /**
- * What the S3 driver is to do, out of its options, the environment that the AWS SDK reads, and the
- * profile in the shared configuration file; in this order.
+ * The settings of the S3 driver: from its options, the environment variables of the AWS SDK, and
+ * the profile in the shared configuration file, in this order.
  *
  * @module
  */
@@ -15,14 +15,14 @@ import { type Profile, readProfile } from "./shared_config.ts";
 
 const MiB = 1024 * 1024;
 
-/** What the S3 protocol allows and what serves well. */
+/** Limits of the S3 protocol, and good defaults. */
 export const DEFAULTS = {
   partSize: 8 * MiB,
   multipartThreshold: 16 * MiB,
   maxMultipartThreshold: 64 * MiB,
   maxParts: 10_000,
   copyLimit: 5 * 1024 ** 3,
-  /** Eight parts or, measured on two processors, six: more are in each other's way there. */
+  /** Eight parts or, measured on two processors, six: more slow each other down there. */
   maxBytesInMemory: (navigator.hardwareConcurrency > 2 ? 64 : 48) * MiB,
   maxRequests: 32,
   stallTimeout: 60_000,
@@ -31,27 +31,27 @@ export const DEFAULTS = {
 /** Looks up a variable of the environment. */
 export type Env = (name: string) => string | undefined;
 
-/** Keys of one's own, instead of the SDK's chain. */
+/** Static credentials, instead of the SDK's provider chain. */
 export interface StaticCredentials {
   /** The access key's id. */
   readonly accessKeyId: string;
   /** The secret key. */
   readonly secretAccessKey: string;
-  /** The token of a session, for temporary keys. */
+  /** The session token of temporary keys. */
   readonly sessionToken?: string;
-  /** When temporary keys end. */
+  /** When temporary keys expire. */
   readonly expiration?: Date;
 }
 
 /** Options of `createS3Backend`. */
 export interface S3BackendOptions {
-  /** The server; else `$AWS_ENDPOINT_URL_S3`, `$AWS_ENDPOINT_URL`, the profile's, Amazon's. */
+  /** The server. Default: `$AWS_ENDPOINT_URL_S3`, `$AWS_ENDPOINT_URL`, the profile's, Amazon's. */
   readonly endpointUrl?: string;
-  /** The region; else `$AWS_REGION`, `$AWS_DEFAULT_REGION`, the profile's, us-east-2. */
+  /** The region. Default: `$AWS_REGION`, `$AWS_DEFAULT_REGION`, the profile's, us-east-2. */
   readonly region?: string;
-  /** The profile of the shared configuration; else `$AWS_PROFILE`, `default`. */
+  /** The profile of the shared configuration. Default: `$AWS_PROFILE`, `default`. */
   readonly profile?: string;
-  /** Sign nothing: public objects can be read, nothing can be written. */
+  /** Sign no requests: public objects can be read, nothing can be written. */
   readonly noSignRequest?: boolean;
   /**
    * `requester`: this account pays for requests, as buckets with Requester Pays demand. Goes with
@@ -71,66 +71,71 @@ export interface S3BackendOptions {
     | "aws-exec-read"
     | "bucket-owner-read"
     | "bucket-owner-full-control";
-  /** Makes credentials, instead of the SDK's chain; asked again when they end. */
+  /** Returns credentials, instead of the SDK's provider chain; called again when they expire. */
   readonly credentials?: () => Promise<StaticCredentials>;
-  /** The size of a part of a multipart upload in bytes, at least 5 MiB on Amazon. 8 MiB. */
+  /** The part size of a multipart upload in bytes, at least 5 MiB on Amazon. Default: 8 MiB. */
   readonly partSize?: number;
-  /** From how many bytes on an upload is in parts. Default: two parts, but 16 to 64 MiB. */
+  /** The size in bytes from which an upload is in parts. Default: two parts, but 16 to 64 MiB. */
   readonly multipartThreshold?: number;
-  /** How many parts an upload may have; the part size grows to fit. Default: 10,000. */
+  /** The maximum number of parts of an upload; the part size grows to fit. Default: 10,000. */
   readonly maxParts?: number;
-  /** Up to how many bytes an object is copied by one request. Default: 5 GiB. */
+  /** The maximum size of an object that is copied by one request, in bytes. Default: 5 GiB. */
   readonly copyLimit?: number;
   /**
-   * How many bytes of uploads are in memory at once, over all files. Default: 64 MiB, 48 MiB on two
+   * The maximum memory of uploads, in bytes, over all files. Default: 64 MiB, 48 MiB on two
    * processors.
    */
   readonly maxBytesInMemory?: number;
-  /** How many requests are under way at once, over all files. Default: 32. */
+  /** The maximum number of concurrent requests, over all files. Default: 32. */
   readonly maxRequests?: number;
-  /** For how long nothing may move in a request before it is repeated, in ms. Default: 60 s. */
+  /** The time without progress after which a request is repeated, in ms. Default: 60 s. */
   readonly stallTimeout?: number;
   /**
-   * How far the server's clock is ahead of this machine's, in ms, for signatures. Default: found
-   * out when the server refuses one.
+   * How far the server's clock is ahead of this machine's, in ms, for signatures. Default:
+   * determined when the server rejects a signature.
    */
   readonly clockOffset?: number;
   /** How transient failures are retried; `$AWS_MAX_ATTEMPTS` sets the number of attempts. */
   readonly retry?: RetryPolicy;
-  /** A directory for journals of uploads, with which another process continues one. None. */
+  /**
+   * A directory for journals of uploads, with which another process can resume them. Default: none.
+   */
   readonly journalDir?: string;
-  /** Told what a person should know though nothing failed: one line. */
+  /** Called with one-line notes for the user that are not errors. */
   readonly onNotice?: (message: string) => void;
   /**
-   * Told of each object that a list leaves out because no location can have its key: one line, once.
-   * Default: `onNotice`.
+   * Called with one line for each object that a list skips because no location can have its key,
+   * once per object. Default: `onNotice`.
    */
   readonly onSkipped?: (message: string) => void;
-  /** Told of each failure that is retried. */
+  /** Called for each failure that is retried. */
   readonly onRetry?: (error: Error) => void;
-  /** The environment. Default: this process's. The SDK's chain reads the latter in any case. */
+  /**
+   * The environment. Default: that of this process. The SDK's provider chain always uses the
+   * latter.
+   */
   readonly env?: Env;
-  /** Does the requests. Default: the runtime's `fetch`. */
+  /** Sends the requests. Default: the runtime's `fetch`. */
   readonly fetch?: typeof fetch;
 }
 
-/** The options with all that was looked up. */
+/** The options with all defaults resolved. */
 export interface S3Settings extends S3BackendOptions {
   /** The profile in the shared configuration files; empty, if there is none. */
   readonly shared: Readonly<Record<string, string | undefined>>;
-  /** The server that was named, if any. */
+  /** The server, if one was given. */
   readonly endpoint?: URL;
-  /** Which of Amazon's hosts is asked, if no server was named. */
+  /** The variant of Amazon's hosts, if no server was given. */
   readonly variant: { readonly fips: boolean; readonly dualStack: boolean };
-  /** Whether the region was asked for by the option, and so stands above what we know. */
+  /** Whether the region was given as an option, which then overrides what we know. */
   readonly regionIsExplicit: boolean;
   /** The region to start with. */
   readonly region: string;
   /** The certificates of `$AWS_CA_BUNDLE`, as PEM. */
   readonly caBundle?: string;
-  /** Whether requests carry checksum headers beside the hash that signing covers. */
+  /** Whether requests have checksum headers in addition to the signed hash. */
   readonly requestChecksums: boolean;
-  /** Whether answers with whole objects are asked for a checksum to check. */
+  /** Whether to request checksums in responses with whole objects, and verify them. */
   readonly responseChecksums: boolean;
   /** See {@linkcode S3BackendOptions.partSize}. */
   readonly partSize: number;
@@ -151,12 +156,12 @@ export interface S3Settings extends S3BackendOptions {
 }
 
 /**
- * Settles what the driver is to do.
+ * Resolves the settings.
  *
- * @param options What the caller says.
- * @returns The options, completed from environment and profile.
- * @throws {RunOutputsError} `invalid`, naming the option or variable, if a value is no good;
- * what the disk says, if `$AWS_CA_BUNDLE` can't be read.
+ * @param options The caller's options.
+ * @returns The options with defaults from environment and profile.
+ * @throws {RunOutputsError} `invalid`, naming the option or variable, if a value is invalid; errors
+ * of the disk, if `$AWS_CA_BUNDLE` cannot be read.
  */
 export async function readSettings(options: S3BackendOptions): Promise<S3Settings> {
   checkRequestedHeaders(options);
@@ -214,8 +219,8 @@ export async function readSettings(options: S3BackendOptions): Promise<S3Setting
 }
 
 /**
- * Whether a text can be the name of a region. A region becomes a label of a host name, so a
- * character more could name another host.
+ * Whether a text can be the name of a region. A region becomes a label of a host name, so other
+ * characters could lead to another host.
  *
  * @param text The text.
  * @returns `true` for names such as `us-east-2`.
@@ -224,7 +229,7 @@ export function isRegion(text: string): boolean {
   return /^[a-z0-9-]{1,63}$/.test(text);
 }
 
-/** The first region that is given. */
+/** The first given region. */
 function readRegion(
   sources: readonly (readonly [source: string, value: string | undefined])[],
 ): string | undefined {
@@ -248,7 +253,7 @@ function isTrue(name: string, env: Env, configured: string | undefined): boolean
   return value.toLowerCase() === "true";
 }
 
-/** The server that environment or profile name, unless they also say to ignore that. */
+/** The server from environment or profile, unless they disable that. */
 function configuredEndpoint(env: Env, shared: Profile): string | undefined {
   const ignored = env("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") ??
     shared.ignore_configured_endpoint_urls;

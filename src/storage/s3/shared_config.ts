@@ -10,16 +10,16 @@ import { invalid } from "../../errors/error.ts";
 /** The settings of a profile, by their names in the file. */
 export type Profile = Readonly<Record<string, string | undefined>>;
 
-/** Stands for the home of a process that has none. Nothing is there. */
+/** A placeholder for the home directory of a process without one. It does not exist. */
 const NO_HOME = "/nonexistent";
 
 /**
- * Reads a profile. Without a home directory there are no files, unless the environment names them.
+ * Reads a profile. Without a home directory there are no files, unless environment variables set
+ * their paths.
  *
- * @param name The profile; `default`, which may be missing, if none is given.
- * @param env The environment.
- * @returns Its settings. The endpoint of its `services` section, if there is one, is its
- * `endpoint_url`.
+ * @param name The profile. Default: `default`, which may be missing.
+ * @param env The environment variables.
+ * @returns Its settings. If it has a `services` section, the endpoint there is its `endpoint_url`.
  * @throws {RunOutputsError} `invalid`, if there is no profile with this name.
  */
 export async function readProfile(
@@ -53,10 +53,10 @@ export async function readProfile(
 }
 
 /**
- * Gives the SDK a home if this process has none, as in services and containers. The SDK would ask
- * the system for the user, and fail without the permission to; its way to look for the home is by
- * these variables alone. `USERPROFILE` means nothing to programs on other systems than Windows, and
- * `HOME` little to those on Windows.
+ * Sets a home directory for the SDK if this process has none, as in services and containers.
+ * Otherwise the SDK would ask the system for the user, and fail without permission; it determines
+ * the home directory only from these variables. `USERPROFILE` means nothing to programs outside of
+ * Windows, and `HOME` little on Windows.
  */
 function provideHome(): boolean {
   const given = ["HOME", "USERPROFILE", "HOMEPATH"].map((name) => Deno.env.get(name));

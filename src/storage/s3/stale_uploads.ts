@@ -1,5 +1,5 @@
 /**
- * What is known of a multipart upload that was begun and never ended, and its end.
+ * Describes and aborts unfinished multipart uploads.
  *
  * @module
  */
@@ -14,30 +14,30 @@ import type { Session } from "./session.ts";
 import { UploadJournal } from "./upload_journal.ts";
 
 /**
- * Who has to do with an upload: `active`, a process of this machine is at work on it;
- * `resumable`, the next upload of the same file from this machine continues it; `unknown`, nobody
- * here knows it.
+ * The state of an upload: `active`, a process of this machine continues it now; `resumable`, the
+ * next upload of the same file from this machine will resume it; `unknown`, this machine has no
+ * journal of it.
  */
 export type StaleUploadState = "active" | "resumable" | "unknown";
 
-/** What is known of a multipart upload beyond its name. */
+/** Details of a multipart upload. */
 export interface StaleUploadDetails {
-  /** How many parts the server has. */
+  /** The number of uploaded parts. */
   readonly parts: number;
-  /** How many bytes they have together. */
+  /** Their total size in bytes. */
   readonly bytes: number;
-  /** Who has to do with it. */
+  /** The state. */
   readonly state: StaleUploadState;
 }
 
 /**
- * Asks what there is of an upload.
+ * Requests the details of an upload.
  *
  * @param session The connection.
  * @param upload The upload.
  * @param options A signal.
- * @returns What there is; `undefined`, if it has ended meanwhile.
- * @throws {RunOutputsError} What the server says.
+ * @returns The details; `undefined`, if it has ended meanwhile.
+ * @throws {RunOutputsError} Errors of the server.
  */
 export async function describeUpload(
   session: Session,
@@ -62,29 +62,29 @@ export async function describeUpload(
 }
 
 /**
- * Removes an upload from the server, and this machine's journal of it.
+ * Aborts an upload on the server, and deletes this machine's journal of it.
  *
  * @param session The connection.
  * @param upload The upload.
- * @returns Whether it is gone; if not, a notice says why.
+ * @returns Whether it is aborted; if not, a notice says why.
  */
 export async function removeUpload(session: Session, upload: StaleUpload): Promise<boolean> {
   const location = locationOf(upload);
-  // Held meanwhile, so that no upload begins to continue what is about to go.
+  // Locked meanwhile, so that no process resumes the upload that is being aborted.
   using found = await UploadJournal.find(session, location, upload.uploadId);
   const gone = await abortUpload(session, location, upload.uploadId);
   if (gone) await found?.remove();
   return gone;
 }
 
-/** Ceph says of an upload that is gone that there is no such key. */
+/** For an upload that does not exist, Ceph says that there is no such key. */
 function hasEnded(error: unknown): boolean {
   if (isNoSuchUpload(error)) return true;
   return error instanceof RunOutputsError && error.cause instanceof S3Failure &&
     error.cause.status === 404 && error.cause.s3Code !== "NoSuchBucket";
 }
 
-/** A key that no location can hold was never ours, but its upload can be removed all the same. */
+/** A key that no location can have was never ours, but its upload can be aborted too. */
 function locationOf({ bucket, key }: StaleUpload): OutputLocation {
   return { bucket, key, s3Uri: `s3://${bucket}/${key}` } as OutputLocation;
 }

@@ -1,5 +1,5 @@
 /**
- * How a request gets to the server: its URL, its signature, `fetch`, and the watchdog over it.
+ * Sends requests: URL, signature, `fetch`, and watchdog.
  *
  * @module
  */
@@ -30,17 +30,17 @@ import { Watchdog } from "./watchdog.ts";
 const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /**
- * In pieces of how many bytes a large body is sent. One has to be on its way before the watchdog
- * bites: of 32 requests that share a slow line, each gets little.
+ * The size of the pieces of a large body. At least one must be sent before the watchdog times out:
+ * on a slow line that 32 requests share, each gets little bandwidth.
  */
 const PIECE = 256 * 1024;
 
-/** As much of a body may still be in the system's buffers once all of it is handed over. */
+/** How much of a body may still be in the system's buffers after all of it was passed on. */
 const BUFFERED = 4 * 1024 * 1024;
 
-/** Sends requests: each once, whatever comes of it. Retries are made above. */
+/** Sends requests, each once. Retries are made above. */
 export class Transport implements Disposable {
-  /** Who signs. */
+  /** The credentials. */
   readonly credentials: Credentials;
   readonly #settings: S3Settings;
   readonly #fetch: typeof fetch;
@@ -63,21 +63,21 @@ export class Transport implements Disposable {
     this.#clockOffset = settings.clockOffset ?? 0;
   }
 
-  /** How far the server's clock is ahead of ours, as far as is known, in milliseconds. */
+  /** How far the server's clock is ahead of ours, as far as known, in milliseconds. */
   get clockOffset(): number {
     return this.#clockOffset;
   }
 
-  /** The host that requests for a bucket go to, for messages. */
+  /** The host for requests to a bucket, for messages. */
   host(bucket: string): string {
     return this.#url(bucket, "").host;
   }
 
   /**
-   * Where an object can be looked at without a signature, if it is public.
+   * The URL of an object for reading without a signature, if it is public.
    *
    * @param location The object.
-   * @returns Its URL, without anything secret.
+   * @returns Its URL, without secrets.
    */
   publicUrl(location: OutputLocation): string {
     const isPlain = amazonDomain(this.region(location.bucket)) === "amazonaws.com";
@@ -86,7 +86,7 @@ export class Transport implements Disposable {
     return origin + pathname;
   }
 
-  /** The region that a bucket is in, as far as is known. */
+  /** The region of a bucket, as far as known. */
   region(bucket: string): string {
     const known = this.#regions.get(bucket);
     if (known !== undefined) return known;
@@ -96,12 +96,12 @@ export class Transport implements Disposable {
   }
 
   /**
-   * Sends a request and follows the server into the bucket's region.
+   * Sends a request, and follows redirects to the bucket's region.
    *
    * @param request The request.
    * @param signal The caller's.
-   * @returns The answer, with a status of 2xx.
-   * @throws {RunOutputsError} What went wrong, or the signal's reason.
+   * @returns The response, with a status of 2xx.
+   * @throws {RunOutputsError} The error of the request, or the signal's reason.
    */
   async send(request: S3Request, signal?: AbortSignal): Promise<S3Response> {
     const { location } = request;
@@ -112,22 +112,22 @@ export class Transport implements Disposable {
       if (answer.response.ok) return answer;
       using _ = answer;
       const failure = await failureOf(answer.response);
-      // An answer to HEAD has no body, so the reason has to be asked for.
+      // A response to HEAD has no body, so the reason needs another request.
       const vague = method === "HEAD" && (failure.status === 403 || failure.status === 400);
       throw vague ? await this.#ask(request, credentials, failure, signal) : failure;
     });
   }
 
   /**
-   * One attempt at a call, with what every call has: credentials, the move to the right region, one
-   * renewal of credentials that have ended, one correction of the clock, our errors.
+   * Makes one attempt at a call, with what every call needs: credentials, the change to the right
+   * region, one renewal of expired credentials, one correction of the clock, our errors.
    *
    * @param action The action, for messages.
-   * @param location To what.
+   * @param location The target.
    * @param signal The caller's.
-   * @param call Does it.
+   * @param call Makes the call.
    * @returns What the call returns.
-   * @throws {RunOutputsError} What went wrong, or the signal's reason.
+   * @throws {RunOutputsError} The error of the call, or the signal's reason.
    */
   async attempt<T>(
     action: string,
@@ -174,10 +174,10 @@ export class Transport implements Disposable {
   }
 
   /**
-   * Fails at once where there are no credentials to write with.
+   * Fails at once if there are no credentials for writing.
    *
-   * @param action What is being done.
-   * @param location To what.
+   * @param action The action.
+   * @param location The target.
    * @throws {RunOutputsError} `unauthenticated`.
    */
   async requireCredentials(action: string, location: OutputLocation): Promise<void> {
@@ -192,12 +192,12 @@ export class Transport implements Disposable {
   }
 
   /**
-   * Does a request as it stands, under a watchdog.
+   * Sends a signed request with a watchdog.
    *
-   * @param request The request, signed.
+   * @param request The signed request.
    * @param signal The caller's.
-   * @returns The answer, whatever its status.
-   * @throws What `fetch` throws; the watchdog's or the signal's reason.
+   * @returns The response, with any status.
+   * @throws Errors of `fetch`; the watchdog's or the signal's reason.
    */
   async fetch(request: RawRequest, signal?: AbortSignal): Promise<S3Response> {
     const { method, url, headers, body } = request;
@@ -219,13 +219,13 @@ export class Transport implements Disposable {
     }
   }
 
-  /** Closes the connections that are the transport's own. */
+  /** Closes the transport's own connections. */
   [Symbol.dispose](): void {
     this.#client?.close();
     this.#client = undefined;
   }
 
-  /** Proxies of the environment are the runtime's own business, with a client and without. */
+  /** The runtime uses the proxies of the environment, with a client and without. */
   #clientFor(url: string): Deno.HttpClient | undefined {
     const { caBundle } = this.#settings;
     if (caBundle === undefined || url.startsWith("http:")) return undefined;
@@ -246,21 +246,21 @@ export class Transport implements Disposable {
     return failure;
   }
 
-  /** From now on requests are signed with the server's time. */
+  /** Signs further requests with the server's time. */
   #correctClock(skew: number): void {
     if (Math.abs(skew - this.#clockOffset) < 60_000) return;
     this.#clockOffset = skew;
     this.#settings.onNotice?.(`Signing requests with the server's time: ${describeSkew(skew)}`);
   }
 
-  /** Whether the failure tells a region that is news to us. */
+  /** Whether the failure contains a region that was unknown. */
   #learnRegion(bucket: string, failure: S3Failure): boolean {
     const { status, s3Code, region } = failure;
     const elsewhere = (status >= 301 && status <= 308) ||
       s3Code === "AuthorizationHeaderMalformed" ||
       s3Code === "IllegalLocationConstraintException" || s3Code === "PermanentRedirect";
     if (!elsewhere || region === undefined || region === this.region(bucket)) return false;
-    // Credentials are of one part of Amazon; another one has no use for them.
+    // Credentials are valid in one partition of Amazon only.
     if (amazonDomain(region) !== amazonDomain(this.region(bucket))) return false;
     this.#regions.set(bucket, region);
     return true;
@@ -273,7 +273,7 @@ export class Transport implements Disposable {
       return new URL(`${endpoint.href.replace(/\/+$/, "")}/${bucket}${path}`);
     }
     const host = amazonHost(this.region(bucket), this.#settings.variant);
-    // The certificate's wildcard covers one label.
+    // The certificate's wildcard covers only one label.
     return bucket.includes(".")
       ? new URL(`https://${host}/${bucket}${path}`)
       : new URL(`https://${bucket}.${host}${path || "/"}`);
@@ -290,7 +290,7 @@ export class Transport implements Disposable {
     const href = `${url.origin}${url.pathname}${search === "" ? "" : `?${search}`}`;
     const headers: Record<string, string> = {
       host: url.host,
-      // Bytes are wanted as they are stored, not as the line would carry them.
+      // Bytes are requested as they are stored, without compression for the transfer.
       "accept-encoding": "identity",
       "user-agent": "run-outputs",
       ...request.headers,
@@ -335,11 +335,11 @@ function isLarge(body: RawRequest["body"]): body is Uint8Array<ArrayBuffer> {
 }
 
 /**
- * A body that is sent in views of a buffer.
+ * A body that is sent as views of a buffer.
  *
- * `fetch` copies a buffer that it is given, which costs twice the memory and half the speed, and
- * sends a bare stream without its length, which S3 refuses. Of a Blob it takes the size and the
- * stream. The stream also tells how far the sending is.
+ * `fetch` copies a given buffer, which costs twice the memory and half the speed, and sends a plain
+ * stream without its length, which S3 rejects. From a Blob it takes the size and the stream. The
+ * stream also shows the progress of sending.
  */
 class BodyBlob extends Blob {
   readonly #bytes: Uint8Array<ArrayBuffer>;
@@ -364,7 +364,7 @@ class BodyBlob extends Blob {
         controller.enqueue(bytes.subarray(offset, offset + PIECE));
         offset += PIECE;
         if (offset < bytes.length) return watchdog.touch();
-        // What follows is the answer, and before that all that the system has not sent yet.
+        // Next comes the response, and before that what the system has not sent yet.
         watchdog.touch(Math.min(bytes.length, BUFFERED) / (4 * PIECE));
         controller.close();
       },
@@ -372,7 +372,7 @@ class BodyBlob extends Blob {
   }
 }
 
-/** SHA-256 and HMAC in the shape in which the signer wants them. */
+/** SHA-256 and HMAC with the interface that the signer needs. */
 class Sha256 {
   readonly #hash: ReturnType<typeof createHash> | ReturnType<typeof createHmac>;
 

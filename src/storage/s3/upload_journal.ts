@@ -1,10 +1,9 @@
 /**
- * What a process that uploads in parts leaves for the next one: which upload it had begun, and
- * which parts of which content the server has.
+ * The journal of a multipart upload, with which another process resumes it: its id, its content,
+ * and its uploaded parts.
  *
- * Without a journal nobody can tell a killed process's upload from that of one at work, and S3
- * does not say of which content an upload is. So the journal is local, and locked while its
- * process lives.
+ * Without a journal, an upload of a killed process looks like one in progress, and S3 does not
+ * report the content of an upload. So the journal is local, and locked while its process lives.
  *
  * @module
  */
@@ -19,7 +18,7 @@ import { listParts } from "./list_parts.ts";
 import { abortUpload, isNoSuchUpload, type Part } from "./multipart.ts";
 import type { Session } from "./session.ts";
 
-/** What an upload is of, and how. Parts of one can't serve another. */
+/** The content and the form of an upload. Another upload cannot use its parts. */
 export interface UploadIdentity {
   /** The size of the object. */
   readonly size: number;
@@ -39,19 +38,19 @@ export interface UploadIdentity {
   readonly acl?: string;
 }
 
-/** An upload to continue. */
+/** An upload to resume. */
 export interface ContinuedUpload {
-  /** The server's name of it. */
+  /** The id of the upload. */
   readonly uploadId: string;
-  /** The parts that the server has. */
+  /** The uploaded parts. */
   readonly parts: readonly Part[];
 }
 
-/** A journal that was looked for. Nobody continues its upload before it is disposed of. */
+/** A journal that was found. Its upload cannot be resumed before it is disposed of. */
 export interface FoundJournal extends Disposable {
-  /** Whether a process is at work on the object, or the next one continues its upload. */
+  /** Whether a process continues the upload now, or the next one will. */
   readonly state: "active" | "resumable";
-  /** Removes it, unless another process holds it. */
+  /** Deletes it, unless another process has locked it. */
   remove(): Promise<void>;
 }
 
@@ -62,29 +61,29 @@ const HELD_BY_ANOTHER: FoundJournal = {
 };
 
 /**
- * The journal of one object's upload. Without a directory for it, or one that can be written, it
- * does nothing: it is there to save work, and must not cost any.
+ * The journal of one object's upload. Without a writable directory it does nothing, because it only
+ * saves work.
  */
 export class UploadJournal implements Disposable {
   readonly #session: Session;
   readonly #location: OutputLocation;
   readonly #journal: Journal | undefined;
   #broken = false;
-  /** Whether it tells of an upload that may be on the server. */
-  #tells: boolean;
+  /** Whether it contains an upload that may be on the server. */
+  #hasUpload: boolean;
 
   private constructor(session: Session, location: OutputLocation, journal: Journal | undefined) {
     this.#session = session;
     this.#location = location;
     this.#journal = journal;
-    this.#tells = uploadIdOf(journal) !== undefined;
+    this.#hasUpload = uploadIdOf(journal) !== undefined;
   }
 
   /**
-   * Opens an object's journal. If another process holds it, this upload has none; if the disk does
-   * not allow one, a notice says so.
+   * Opens an object's journal. If another process has locked it, this upload has none; if the disk
+   * does not allow one, a notice says so.
    *
-   * @param session The connection; its settings name the directory.
+   * @param session The connection, whose settings name the directory.
    * @param location The object.
    * @returns The journal.
    */
@@ -101,12 +100,12 @@ export class UploadJournal implements Disposable {
   }
 
   /**
-   * Looks for this machine's journal of an upload; makes none.
+   * Finds this machine's journal of an upload, without creating one.
    *
-   * @param session The connection; its settings name the directory.
+   * @param session The connection, whose settings name the directory.
    * @param location The object.
-   * @param uploadId The server's name of the upload.
-   * @returns The journal; `undefined`, if there is none, or it is of another upload.
+   * @param uploadId The id of the upload.
+   * @returns The journal; `undefined`, if there is none, or it is for another upload.
    * @throws {RunOutputsError} Errors of the disk.
    */
   static async find(
@@ -117,8 +116,8 @@ export class UploadJournal implements Disposable {
     const path = pathOf(session, location);
     if (path === undefined) return undefined;
     try {
-      // Looked at before it is locked: there can be several uploads of one object, and to lock the
-      // journal for each would make the one that it is of seem to be at work.
+      // Read before it is locked: there can be several uploads of one object, and locking the
+      // journal for each would make its own upload look active.
       if (!await mentions(path, uploadId)) return undefined;
       const journal = await Journal.open(path, { create: false });
       if (journal === undefined) return HELD_BY_ANOTHER;
@@ -134,13 +133,13 @@ export class UploadJournal implements Disposable {
   }
 
   /**
-   * What a killed process had got done. An upload that is of something else is removed.
+   * Returns the upload of a killed process. An upload of other content is aborted.
    *
-   * @param identity What is to be uploaded now.
+   * @param identity The content to upload now.
    * @param signal The caller's.
-   * @returns The upload to continue, if there is one.
+   * @returns The upload to resume, if there is one.
    */
-  async takeUp(
+  async resume(
     identity: UploadIdentity,
     signal: AbortSignal | undefined,
   ): Promise<ContinuedUpload | undefined> {
@@ -148,30 +147,30 @@ export class UploadJournal implements Disposable {
     if (uploadId === undefined) return undefined;
     const [header, ...notes] = this.#journal!.entries;
     if (JSON.stringify(header) !== JSON.stringify(toHeader(uploadId, identity))) {
-      this.#tells = !await abortUpload(this.#session, this.#location, uploadId);
+      this.#hasUpload = !await abortUpload(this.#session, this.#location, uploadId);
       return undefined;
     }
-    const there = await this.#partsOnServer(uploadId, signal);
-    if (there === undefined) return undefined;
+    const uploaded = await this.#partsOnServer(uploadId, signal);
+    if (uploaded === undefined) return undefined;
     const parts = (notes as (Part | null)[]).filter((part): part is Part =>
-      typeof part?.etag === "string" && there.get(part.number) === part.etag
+      typeof part?.etag === "string" && uploaded.get(part.number) === part.etag
     );
     return { uploadId, parts: [...new Map(parts.map((part) => [part.number, part])).values()] };
   }
 
   /**
-   * Notes that an upload has begun.
+   * Records that an upload has started.
    *
-   * @param uploadId The server's name of it.
-   * @param identity What it is of.
+   * @param uploadId The id of the upload.
+   * @param identity Its content.
    */
   begin(uploadId: string, identity: UploadIdentity): void {
-    this.#tells = true;
+    this.#hasUpload = true;
     this.#try((journal) => journal.restart(toHeader(uploadId, identity)));
   }
 
   /**
-   * Notes that the server has a part.
+   * Records an uploaded part.
    *
    * @param part The part.
    */
@@ -179,27 +178,27 @@ export class UploadJournal implements Disposable {
     this.#try((journal) => journal.append(part));
   }
 
-  /** Whether the next process finds here what the server has got. */
+  /** Whether the next process can resume the upload. */
   get isKept(): boolean {
     return this.#journal !== undefined && !this.#broken;
   }
 
-  /** Removes the journal: the upload is completed, or gone. */
+  /** Deletes the journal, because the upload is completed or aborted. */
   async remove(): Promise<void> {
     await this.#journal?.remove().catch((error) => noticeWithout(this.#session, error));
   }
 
-  /** Removes the journal if it tells of nothing that is on the server. */
+  /** Deletes the journal if it contains nothing that is on the server. */
   async removeUnused(): Promise<void> {
-    if (!this.#tells) await this.remove();
+    if (!this.#hasUpload) await this.remove();
   }
 
-  /** Lets other processes have it. */
+  /** Releases it for other processes. */
   [Symbol.dispose](): void {
     this.#journal?.[Symbol.dispose]();
   }
 
-  /** After a failure nothing more is noted; what was noted before is right, and stays. */
+  /** After a failure nothing more is recorded; earlier records are valid, and stay. */
   #try(write: (journal: Journal) => void): void {
     if (this.#journal === undefined || this.#broken) return;
     try {
@@ -210,7 +209,7 @@ export class UploadJournal implements Disposable {
     }
   }
 
-  /** The etags of the parts that the server has; `undefined`, if it has no such upload. */
+  /** The etags of the uploaded parts; `undefined`, if there is no such upload. */
   async #partsOnServer(
     uploadId: string,
     signal: AbortSignal | undefined,
@@ -222,20 +221,20 @@ export class UploadJournal implements Disposable {
       return etags;
     } catch (error) {
       if (isNoSuchUpload(error)) {
-        this.#tells = false;
+        this.#hasUpload = false;
         return undefined;
       }
-      // A server that can't list parts leaves nothing to continue, only something to remove.
+      // If a server cannot list parts, the upload cannot be resumed, only aborted.
       const unable = error instanceof RunOutputsError &&
         (error.code === "not_found" || error.code === "failed");
       if (!unable) throw error;
-      this.#tells = !await abortUpload(this.#session, this.#location, uploadId);
+      this.#hasUpload = !await abortUpload(this.#session, this.#location, uploadId);
       return undefined;
     }
   }
 }
 
-/** The journal's file; `undefined`, if there are to be none. */
+/** The journal's file; `undefined`, if journals are disabled. */
 function pathOf(session: Session, { bucket, s3Uri }: OutputLocation): string | undefined {
   const { journalDir } = session.settings;
   if (journalDir === undefined) return undefined;
@@ -244,25 +243,25 @@ function pathOf(session: Session, { bucket, s3Uri }: OutputLocation): string | u
   return join(journalDir, `${id}.upload.journal`);
 }
 
-/** Once for the directory, not for each object in it. */
+/** Once for the directory, not for each object. */
 function noticeWithout(session: Session, error: unknown): void {
   const { message } = diskError("write", session.settings.journalDir!, error);
   session.notice(`${message}; an interrupted upload can't be resumed`);
 }
 
-/** Whether a journal is of an upload, as far as can be seen without its lock. */
+/** Whether a journal is for an upload, as far as can be seen without locking it. */
 async function mentions(path: string, uploadId: string): Promise<boolean> {
   try {
     const [header] = (await Deno.readTextFile(path)).split("\n", 1);
     return header.includes(JSON.stringify(uploadId));
   } catch (error) {
-    // Windows lets nobody read what another process has locked.
+    // On Windows nobody can read a file that another process has locked.
     if (Deno.build.os !== "windows" || error instanceof Deno.errors.NotFound) throw error;
     return true;
   }
 }
 
-/** The upload that a journal is of. */
+/** The upload in the journal. */
 function uploadIdOf(journal: Journal | undefined): string | undefined {
   return (journal?.entries[0] as { readonly uploadId?: string } | null | undefined)?.uploadId;
 }

@@ -1,5 +1,5 @@
 /**
- * The upload of a large object in parts: read one after the other, sent side by side.
+ * Uploads a large object in parts, read one after the other and sent in parallel.
  *
  * @module
  */
@@ -23,19 +23,18 @@ import type { Session } from "./session.ts";
 import { UploadJournal } from "./upload_journal.ts";
 
 /**
- * Uploads an object in parts. Either it is there whole at the end, or nothing is, and no part of it
- * stays on the server.
+ * Uploads an object in parts. At the end it exists completely, or nothing exists and no part is
+ * left on the server.
  *
- * The hash stands in the metadata, which S3 wants at the start. Where the caller does not know it,
- * the source is read once before; a CRC-32 of each part then tells whether what is sent is what was
- * hashed.
+ * The hash is in the metadata, which S3 needs at the start. If the caller does not know it, the
+ * source is read once before; a CRC-32 of each part then verifies that the same bytes are sent.
  *
  * @param session The connection.
  * @param location The destination.
  * @param source The bytes.
- * @param options As `StorageBackend.write` has them.
- * @returns What is there now.
- * @throws {RunOutputsError} As `StorageBackend.write` tells.
+ * @param options As in `StorageBackend.write`.
+ * @returns The written object.
+ * @throws {RunOutputsError} As in `StorageBackend.write`.
  */
 export async function uploadInParts(
   session: Session,
@@ -63,7 +62,7 @@ export async function uploadInParts(
   };
 
   using journal = await UploadJournal.open(session, location);
-  const continued = await journal.takeUp(identity, signal);
+  const continued = await journal.resume(identity, signal);
   const { uploadId, checksums } = continued === undefined
     ? await beginUpload(session, location, contentType, sha256, signal).catch(async (error) => {
       await journal.removeUnused();
@@ -77,7 +76,7 @@ export async function uploadInParts(
       partSize,
       crcs: surveyed?.crcs,
       sha256,
-      there: continued?.parts ?? [],
+      uploaded: continued?.parts ?? [],
       journal,
       options,
     });
@@ -92,14 +91,14 @@ export async function uploadInParts(
     const modified = new Date();
     return { location, size: source.size, etag, modified, sha256, contentType };
   } catch (error) {
-    // An upload that could not be removed stays in the journal, for the next attempt to continue.
+    // An upload that could not be aborted stays in the journal, and the next attempt resumes it.
     const isGone = await abortUpload(session, location, uploadId, journal.isKept);
     if (isGone) await journal.remove();
     throw error;
   }
 }
 
-/** Begins an upload, with checksums of its parts if the server takes them. */
+/** Starts an upload, with checksums of its parts if the server supports them. */
 async function beginUpload(
   session: Session,
   location: OutputLocation,
@@ -129,13 +128,13 @@ interface Plan {
   /** The CRC-32 of each part; without them the whole is hashed while it is read. */
   readonly crcs: readonly number[] | undefined;
   readonly sha256: string;
-  /** The parts that an earlier process had sent. */
-  readonly there: readonly Part[];
+  /** The parts that an earlier process has sent. */
+  readonly uploaded: readonly Part[];
   readonly journal: UploadJournal;
   readonly options: WriteOptions;
 }
 
-/** Sends all parts; when one fails, the others are stopped and have ended before it throws. */
+/** Sends all parts. If one fails, the others are aborted and have ended before this throws. */
 async function sendParts(
   session: Session,
   location: OutputLocation,
@@ -151,7 +150,7 @@ async function sendParts(
   const whole = crcs === undefined;
   using pieces = session.hashers.pieces();
   const sending = new Set<Promise<void>>();
-  const there = new Map(plan.there.map((part) => [part.number, part]));
+  const uploaded = new Map(plan.uploaded.map((part) => [part.number, part]));
   let resumed = 0;
 
   async function send(
@@ -191,9 +190,9 @@ async function sendParts(
         await readExactly(location, source, range, body, signal);
         if (crcs !== undefined && crc32(body) !== crcs[index]) throw changed(location);
         let hashing = pieces.piece(body, { own: true, whole });
-        const before = there.get(index + 1);
+        const before = uploaded.get(index + 1);
         if (before !== undefined) {
-          // An earlier process has sent it, perhaps when other bytes were in the file.
+          // An earlier process has sent it, maybe when the file had other content.
           const hashed = await hashing;
           if (Buffer.from(hashed.digest).toString("base64") === before.sha256) {
             parts[index] = before;
@@ -206,7 +205,7 @@ async function sendParts(
           hashing = Promise.resolve(hashed);
         }
         const sent: Promise<void> = send(index, hashing)
-          // After a failure a connection may still read it.
+          // After a failure, a connection may still read it.
           .then((sent) => session.giveBuffer(sent))
           .catch((error) => controller.abort(error))
           .finally(() => {
@@ -242,7 +241,7 @@ async function survey(
   try {
     if (source.path === undefined) return await surveyHere(location, source, partSize, signal);
     using file = session.hashers.file(source.path, { partSize });
-    file.there({ start: 0, end: source.size });
+    file.written({ start: 0, end: source.size });
     return await file.finish(source.size, signal);
   } finally {
     release();

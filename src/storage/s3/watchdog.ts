@@ -1,15 +1,15 @@
 /**
- * The watchdog over a request: it stops one on which nothing moves any more.
+ * Aborts requests that make no progress.
  *
  * @module
  */
 
-/** Why a request was stopped by its watchdog. */
+/** The reason of a request that was aborted by its watchdog. */
 export class StalledError extends Error {
   /**
    * Creates the reason.
    *
-   * @param ms For how long nothing moved.
+   * @param ms The time without progress.
    */
   constructor(ms: number) {
     super(`no data for ${Math.round(ms / 1000)} s`);
@@ -18,14 +18,15 @@ export class StalledError extends Error {
 }
 
 /**
- * How many bytes a second have to come, as a mean over the limit: a server that sends one now and
- * then would hold a request for ever. On the slowest of lines each of many requests has more.
+ * The minimum rate in bytes per second, averaged over the time limit: otherwise a server that sends
+ * a byte now and then could block a request forever. Even on the slowest lines, each of many
+ * requests is faster.
  */
 export const LEAST_RATE = 32;
 
 /**
- * Aborts its signal when the caller's signal does, or when nobody has called
- * {@linkcode Watchdog.touch} for a time. To be disposed of.
+ * Aborts its signal when the caller's signal does, or when {@linkcode Watchdog.touch} was not
+ * called for some time. Dispose of it.
  */
 export class Watchdog implements Disposable {
   /** The signal for the request. */
@@ -42,7 +43,7 @@ export class Watchdog implements Disposable {
   /**
    * Starts watching.
    *
-   * @param limit How long nothing may move, in milliseconds.
+   * @param limit The maximum time without progress, in milliseconds.
    * @param outer The caller's signal.
    */
   constructor(limit: number, outer?: AbortSignal) {
@@ -56,9 +57,9 @@ export class Watchdog implements Disposable {
   }
 
   /**
-   * Says that something moved.
+   * Reports progress.
    *
-   * @param more For how many more times of the limit nothing has to move next.
+   * @param more How many more times the limit the next progress may take.
    */
   touch(more: number = 0): void {
     this.#last = Date.now() + more * this.#limit;
@@ -66,23 +67,23 @@ export class Watchdog implements Disposable {
   }
 
   /**
-   * Says that bytes have come. Few of them alone are no sign of life.
+   * Reports received bytes. Only enough of them count as progress.
    *
-   * @param count How many.
+   * @param count The number of bytes.
    */
   moved(count: number): void {
     this.#bytes += count;
     if (this.#bytes >= this.#limit / 1000 * LEAST_RATE) this.touch();
   }
 
-  /** Stops watching for a while: it is the reader who takes its time, not the server. */
+  /** Stops watching for a while, because the reader is slow and not the server. */
   rest(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#awake = Date.now() - this.#last;
   }
 
-  /** Watches again after {@linkcode Watchdog.rest}. */
+  /** Continues watching after {@linkcode Watchdog.rest}. */
   wake(): void {
     this.#last = Date.now() - this.#awake;
     if (this.#timer === undefined) this.#arm(Math.max(0, this.#limit - this.#awake));
@@ -95,7 +96,7 @@ export class Watchdog implements Disposable {
     this.#outer?.removeEventListener("abort", this.#forward);
   }
 
-  /** One timer for all touches: it looks at the clock when it fires, and goes on if need be. */
+  /** One timer for all touches: it checks the clock when it fires, and restarts if necessary. */
   #arm(ms: number): void {
     this.#timer = setTimeout(() => {
       const left = this.#last + this.#limit - Date.now();

@@ -1,9 +1,9 @@
 /**
- * Writing to S3: one `PUT` for what is small, parts for what is not.
+ * Writes to S3: one `PUT` for small objects, parts for large ones.
  *
- * Every body goes out with its SHA-256 in the signature, which each server that checks signatures
- * compares with what arrives: no byte changes on its way unseen, on servers without checksum
- * headers too.
+ * The SHA-256 of every body is part of the signature, and each server that checks signatures
+ * compares it with the received bytes. So no byte changes unnoticed, even on servers without
+ * checksum headers.
  *
  * @module
  */
@@ -28,10 +28,10 @@ import { uploadInParts } from "./upload_parts.ts";
  * @param session The connection.
  * @param location The destination.
  * @param source The bytes.
- * @param options As `StorageBackend.write` has them.
- * @returns What is there now.
- * @throws {RunOutputsError} As `StorageBackend.write` tells; `unauthenticated` before anything is
- * read or sent, if there are no credentials.
+ * @param options As in `StorageBackend.write`.
+ * @returns The written object.
+ * @throws {RunOutputsError} As in `StorageBackend.write`; `unauthenticated` before anything is read
+ * or sent, if there are no credentials.
  */
 export async function writeObject(
   session: Session,
@@ -54,7 +54,7 @@ export async function writeObject(
     : await uploadInParts(session, location, source, options);
 }
 
-/** Writes an object by one request. */
+/** Writes an object with one request. */
 async function put(
   session: Session,
   location: OutputLocation,
@@ -105,8 +105,8 @@ async function put(
 }
 
 /**
- * After a conditional write whose answer was lost, the next attempt is a conflict with ourselves:
- * if what is there has our hash, it is what we wanted to be there.
+ * If the response to a conditional write was lost, the next attempt conflicts with our own object:
+ * if that has our hash, the write has succeeded.
  */
 async function ours(
   session: Session,
@@ -122,7 +122,7 @@ async function ours(
   return info.sha256 === sha256 ? info : undefined;
 }
 
-/** What was to be matched has been deleted since it was looked at. */
+/** The object to match was deleted after it was checked. */
 function goneIsConflict(error: unknown): unknown {
   if (!(error instanceof RunOutputsError) || !(error.cause instanceof S3Failure)) return error;
   if (error.cause.s3Code !== "NoSuchKey") return error;

@@ -1,16 +1,16 @@
 /**
- * A bound on requests under way that a server's complaints make smaller.
+ * A limit for concurrent requests that decreases when a server is overloaded.
  *
  * @module
  */
 
-/** How many requests have to go well, per request allowed, before one more is allowed. */
+/** The number of successful requests, per allowed request, before one more is allowed. */
 const GROW_AFTER = 4;
 
 /**
- * Lets a number of calls run at once. A complaint halves the number, calls that go well bring it
- * back one by one, as TCP does with its window. Complaints about calls that began before the last
- * halving say nothing new: they are about the number that was then.
+ * Limits the number of concurrent calls. A complaint of the server halves the number, and
+ * successful calls raise it one by one, like the window of TCP. Complaints about calls that began
+ * before the last halving are ignored, because they are about the previous number.
  */
 export class AdaptiveLimit {
   readonly #max: number;
@@ -23,26 +23,26 @@ export class AdaptiveLimit {
   /**
    * Creates a limit.
    *
-   * @param max How many calls may run at once when all is well.
+   * @param max The maximum number of concurrent calls.
    */
   constructor(max: number) {
     this.#max = max;
     this.#limit = max;
   }
 
-  /** How many calls may run at once now. */
+  /** The present number of concurrent calls. */
   get limit(): number {
     return this.#limit;
   }
 
   /**
-   * Runs a call once it is its turn.
+   * Runs a call when it is its turn.
    *
-   * @param call The call. It is given a function to be called when the server says that it is
-   * asked too much.
-   * @param signal Stops the waiting; the call itself is the caller's to stop.
+   * @param call The call. It gets a function to call when the server complains about too many
+   * requests.
+   * @param signal Aborts waiting; the caller must abort the call itself.
    * @returns What the call returns.
-   * @throws What the call throws, or the signal's reason.
+   * @throws Errors of the call, or the signal's reason.
    */
   async run<T>(call: (slowDown: () => void) => Promise<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();

@@ -1,5 +1,5 @@
 /**
- * The download of objects into files.
+ * Downloads objects into files.
  *
  * @module
  */
@@ -23,16 +23,16 @@ import {
   type TransferResult,
 } from "./transfer.ts";
 
-/** So many streams fill a line. */
+/** This many streams fill a line. */
 const ENOUGH_LARGE = 4;
 
 /** One object to download. */
 export interface DownloadItem {
   /** The object. */
   readonly location: OutputLocation;
-  /** The file to make of it. */
+  /** The path of the file. */
   readonly path: string;
-  /** The size in bytes, where it is known from a listing. */
+  /** The size in bytes, if known from a listing. */
   readonly size?: number;
   /** The SHA-256 that the bytes must have, 64 hex digits in lower case. */
   readonly sha256?: string;
@@ -40,31 +40,31 @@ export interface DownloadItem {
 
 /** Options of {@linkcode download}. */
 export interface DownloadOptions extends TransferOptions {
-  /** Look at what is there on both sides, and write nothing. */
+  /** Check both sides, and write nothing. */
   readonly dryRun?: boolean;
   /**
-   * How many bytes one request asks for; a larger object is downloaded by several at once, and
-   * continued where a killed process left it. Default: 32 MiB; all of it, if there are as many large
-   * objects as streams anyway: bytes that come in order cost less.
+   * The size of one request in bytes. A larger object is downloaded with several concurrent
+   * requests, and resumed after a kill. Default: 32 MiB; the whole object if there are as many
+   * large objects as streams anyway, because sequential bytes cost less.
    */
   readonly segment?: number;
 }
 
 /**
- * Downloads objects, each into a file that appears only once it is whole and has the expected
- * hash. A file that is there and has the hash already is left alone. A failure of one does not
- * stop the others. Where the storage has a hash on record, that is the expected one.
+ * Downloads objects, each into a file that appears only once it is complete and verified. An
+ * existing file with the expected hash is left unchanged. A failure of one does not stop the
+ * others. If the storage has recorded a hash, that is the expected one.
  *
- * A large object is collected in `NAME.part`, with what is there in `NAME.part.journal`. After a
- * kill or a failure both stay, and the next download of the same version continues. Where one of the
- * two names is that of another item, or of somebody else's file, or too long for the disk, one stream
- * does without them.
+ * A large object is collected in `NAME.part`, with the list of its finished ranges in
+ * `NAME.part.journal`. After a kill or a failure both stay, and the next download of the same
+ * version resumes. If one of the two names belongs to another item or to a file of the user, or is
+ * too long for the disk, a single stream is used without them.
  *
  * @param backend The storage.
  * @param items The objects.
  * @param options Dry run, concurrency, progress, a signal.
- * @returns What became of each, in the order of the items.
- * @throws The signal's reason, after files under way have been cleaned up.
+ * @returns The result of each, in the order of the items.
+ * @throws The signal's reason, after unfinished files have been cleaned up.
  */
 export async function download(
   backend: StorageBackend,
@@ -84,11 +84,11 @@ export async function download(
 }
 
 /**
- * How many bytes one request should ask for.
+ * The size of one request.
  *
- * @param items What is to be downloaded, with sizes where they are known.
- * @param concurrency How many streams there may be.
- * @returns All of an object where there are enough large ones to keep the streams busy.
+ * @param items The items, with sizes if known.
+ * @param concurrency The maximum number of streams.
+ * @returns The whole object, if there are enough large ones to keep the streams busy.
  */
 export function segmentFor(
   items: readonly { readonly size?: number }[],
@@ -99,9 +99,9 @@ export function segmentFor(
 }
 
 /**
- * The result of a download that threw.
+ * The result of a download that threw an error.
  *
- * @param item What was to be downloaded.
+ * @param item The item.
  * @param error What was thrown.
  * @returns The result.
  */
@@ -113,8 +113,8 @@ export function downloadFailure(
 }
 
 /**
- * Downloads objects one by one, as {@linkcode download} does, where their number and order are the
- * caller's. The streams of all of them together are bounded. Dispose of it.
+ * Downloads single objects, like {@linkcode download}, for callers that decide their number and
+ * order. Limits the streams of all of them together. Dispose of it.
  */
 export class Downloader implements Disposable {
   readonly #backend: StorageBackend;
@@ -126,7 +126,7 @@ export class Downloader implements Disposable {
    * Creates a downloader.
    *
    * @param backend The storage.
-   * @param options As for `download`; `concurrency` bounds the streams.
+   * @param options As for `download`; `concurrency` limits the streams.
    */
   constructor(backend: StorageBackend, options: DownloadOptions = {}) {
     this.#backend = backend;
@@ -138,8 +138,8 @@ export class Downloader implements Disposable {
    * Downloads an object.
    *
    * @param item The object.
-   * @param how `alone: true` to make no other file beside it, however large it is.
-   * @returns What became of it; it is not `failed`.
+   * @param how `alone: true` to create no other file beside it, whatever its size.
+   * @returns Its result, which is not `failed`.
    * @throws {RunOutputsError} Why it could not be downloaded; or the signal's reason.
    */
   async get(
@@ -155,10 +155,10 @@ export class Downloader implements Disposable {
   }
 
   /**
-   * Whether a file on disk has its hash already.
+   * Whether a file on disk already has its hash.
    *
-   * @param item The object and the file; an item without a hash never has it.
-   * @returns Whether nothing has to be downloaded.
+   * @param item The object and the file; `false` for an item without a hash.
+   * @returns Whether nothing needs to be downloaded.
    */
   async has(item: DownloadItem): Promise<boolean> {
     return item.sha256 !== undefined &&
@@ -195,7 +195,7 @@ async function downloadOne(
   let body: ObjectBody;
   let isLarge = false;
   try {
-    // The first bytes come with the object's headers; for most objects they are all there is.
+    // The first bytes arrive with the object's headers; most objects have no more.
     const range = alone || segment === Infinity ? undefined : { start: 0, end: segment };
     body = await backend.read(location, { range, signal: segments.signal });
     isLarge = !alone && body.info.size > Math.min(segment, SEGMENT);
@@ -227,8 +227,8 @@ async function downloadOne(
       ...(loaded.resumed > 0 && { resumed: loaded.resumed }),
     };
   }
-  // Another process is at work on the same file, and may fail; or what is beside it is not ours.
-  // So this is downloaded on its own.
+  // Another process is downloading to the same file, and may fail; or the file beside it is not
+  // ours. So this is downloaded separately.
   const releaseOwn = await shared.streams.acquire(1, signal);
   try {
     const whole = await backend.read(location, { ifMatch: info.etag, signal });
@@ -238,7 +238,7 @@ async function downloadOne(
   }
 }
 
-/** Downloads an object by one stream into a temporary file. */
+/** Downloads an object with one stream into a temporary file. */
 async function downloadSmall(
   opened: ObjectBody,
   { location, path, sha256 }: DownloadItem,
@@ -256,7 +256,7 @@ async function downloadSmall(
   return { location, path, outcome: "written", size, sha256: actual, warnings: [] };
 }
 
-/** Whether a file is there and has the hash that it should have. */
+/** Whether a file exists and has the expected hash. */
 async function isWhole(
   { path, size, sha256 }: DownloadItem,
   hashers: Hashers,
@@ -269,7 +269,7 @@ async function isWhole(
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof Deno.errors.NotFound) return false;
-    // Somebody has put something else there meanwhile.
+    // Something else was put there meanwhile.
     if (error instanceof RunOutputsError && error.code === "integrity") return false;
     throw diskError("read", path, error);
   }

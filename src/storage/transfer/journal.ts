@@ -1,15 +1,15 @@
 /**
- * A journal beside work that takes long: lines in a file that only one process writes, and from
- * which another one continues when the first was killed.
+ * A journal of long operations: lines in a file that only one process writes, and from which
+ * another one resumes after a kill.
  *
  * @module
  */
 
 const NEWLINE = 0x0a;
 
-/** A journal that this process holds. No other one gets it before it is closed. */
+/** A journal that this process has locked. No other process gets it before it is closed. */
 export class Journal implements Disposable {
-  /** The entries that an earlier process left, oldest first. */
+  /** The entries of an earlier process, oldest first. */
   readonly entries: readonly unknown[];
   readonly #path: string;
   readonly #file: Deno.FsFile;
@@ -21,11 +21,12 @@ export class Journal implements Disposable {
   }
 
   /**
-   * Opens a journal, which is made if there is none.
+   * Opens a journal; creates it if it does not exist.
    *
-   * @param path Its file; the directory has to be there.
-   * @param options `create: false` to make none: then a missing one is an error.
-   * @returns The journal; `undefined`, if another process is at work on it, or no file has its name.
+   * @param path Its file; the directory must exist.
+   * @param options `create: false` to fail if it does not exist.
+   * @returns The journal; `undefined`, if another process has locked it, or the file is of another
+   * kind.
    * @throws What the disk says.
    */
   static async open(
@@ -33,8 +34,8 @@ export class Journal implements Disposable {
     { create = true }: { readonly create?: boolean } = {},
   ): Promise<Journal | undefined> {
     for (;;) {
-      // A link would lead elsewhere, and to open a pipe would wait for its other end. Without a pause:
-      // others may remove the directory as long as it is empty.
+      // A link would lead elsewhere, and opening a pipe would wait for its other end. Without an
+      // `await`: others may delete the directory as long as it is empty.
       if (!isFileOrMissing(path)) return undefined;
       const file = await Deno.open(path, { read: true, write: true, create });
       try {
@@ -42,14 +43,14 @@ export class Journal implements Disposable {
           file.close();
           return undefined;
         }
-        // Whoever held it may have removed it while we waited: then ours has no name any more.
+        // Its last owner may have deleted it while we waited: then our file has no name any more.
         const [mine, named] = await Promise.all([file.stat(), stat(path)]);
         if (named === undefined || (mine.ino !== null && mine.ino !== named.ino)) {
           file.close();
           continue;
         }
         const { entries, end } = parse(await readAll(file, mine.size));
-        // A new entry has to begin a line, or it is lost with the broken one before it.
+        // A new entry must begin on its own line, or it is lost with an incomplete one before it.
         if (end < mine.size) await file.truncate(end);
         return new Journal(path, file, entries);
       } catch (error) {
@@ -60,9 +61,9 @@ export class Journal implements Disposable {
   }
 
   /**
-   * Adds an entry. Once this returns a killed process does not lose it.
+   * Appends an entry, which a kill cannot lose once this returns.
    *
-   * @param entry What `JSON.stringify` takes.
+   * @param entry A value for `JSON.stringify`.
    */
   append(entry: unknown): void {
     this.#file.seekSync(0, Deno.SeekMode.End);
@@ -70,21 +71,23 @@ export class Journal implements Disposable {
   }
 
   /**
-   * Starts anew with one entry.
+   * Starts again with one entry.
    *
-   * @param entry What `JSON.stringify` takes.
+   * @param entry A value for `JSON.stringify`.
    */
   restart(entry: unknown): void {
     this.#file.truncateSync(0);
     this.append(entry);
   }
 
-  /** Removes the journal: the work is done, or given up. It has to be closed all the same. */
+  /**
+   * Deletes the journal, because the operation is finished or given up. It must still be closed.
+   */
   async remove(): Promise<void> {
     await Deno.remove(this.#path);
   }
 
-  /** Lets other processes have it. */
+  /** Releases it for other processes. */
   [Symbol.dispose](): void {
     tryClose(this.#file);
   }
@@ -98,8 +101,8 @@ export class Journal implements Disposable {
 }
 
 /**
- * Whether the lock is ours. Runtimes before 2.9 can only wait, and some network file systems have no
- * locks: there, nobody shares.
+ * Whether we have the lock. Runtimes before 2.9 can only wait, and some network file systems have
+ * no locks: there, journals are not shared.
  */
 async function lock(file: Deno.FsFile): Promise<boolean> {
   return await file.tryLock?.(true).catch(() => false) ?? false;
@@ -134,7 +137,7 @@ async function readAll(file: Deno.FsFile, size: number): Promise<Uint8Array<Arra
   return bytes.subarray(0, offset);
 }
 
-/** The entries, and where they end; a last line that was cut by a kill is none. */
+/** The entries and their end; a last line that was cut by a kill is ignored. */
 function parse(bytes: Uint8Array): { entries: unknown[]; end: number } {
   const decoder = new TextDecoder();
   const entries: unknown[] = [];
@@ -143,7 +146,7 @@ function parse(bytes: Uint8Array): { entries: unknown[]; end: number } {
     try {
       entries.push(JSON.parse(decoder.decode(bytes.subarray(end, next))));
     } catch {
-      // What stands behind a broken line is not to be relied on.
+      // Lines after a broken one are not reliable.
       break;
     }
   }
@@ -152,8 +155,8 @@ function parse(bytes: Uint8Array): { entries: unknown[]; end: number } {
 
 function tryClose(file: Deno.FsFile): void {
   try {
-    // A process that is just being started holds a copy of the file for a moment, and with it a
-    // lock that was not given up.
+    // A process that is just being started has a copy of the file for a moment, and with it the
+    // lock.
     file.unlockSync();
     file.close();
   } catch (error) {

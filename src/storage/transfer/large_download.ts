@@ -1,6 +1,6 @@
 /**
- * The download of a large object: ranges side by side, each written at its place in `NAME.part`,
- * with a journal beside it, so that another process goes on where this one was killed.
+ * Downloads a large object: ranges in parallel, each written at its offset in `NAME.part`, with a
+ * journal beside it, so that another process can resume after a kill.
  *
  * @module
  */
@@ -21,50 +21,61 @@ import { againIfVanished } from "../vanished.ts";
 
 const MiB = 1024 * 1024;
 
-/** How many bytes one request asks for. */
+/** The size of one request in bytes. */
 export const SEGMENT = 32 * MiB;
 
-/** After how many bytes the journal is told. A kill costs at most this much of each stream. */
+/**
+ * The number of bytes between two journal entries. A kill costs at most this much of each stream.
+ */
 const NOTE_EVERY = 4 * MiB;
 
 /**
- * How many segments of one object come at once: more than a few streams for each processor are in
- * each other's way. Measured on two: 2 GiB by eight streams in 4.5 to 6.4 s, by four in 4.0.
+ * The number of concurrent segments of one object: with more than a few streams per processor, they
+ * slow each other down. Measured on two processors: 2 GiB with eight streams in 4.5 to 6.4 s, with
+ * four in 4.0.
  */
 const SEGMENTS_AT_ONCE = Math.min(8, Math.max(4, 2 * navigator.hardwareConcurrency));
 
-/** After how many bytes the hashing is told: often enough that it stays close behind. */
-const TELL_EVERY = MiB;
+/**
+ * The number of bytes between two reports to the hasher, small enough that hashing stays close
+ * behind.
+ */
+const REPORT_EVERY = MiB;
 
-/** What is left to do of an object, and what it has to be. */
+/** A large download: what is left to do, and the expected result. */
 export interface LargeDownload {
   /** The object. */
   readonly location: OutputLocation;
-  /** The file to make. */
+  /** The path of the file. */
   readonly path: string;
   /** The object's headers. */
   readonly info: ObjectInfo;
-  /** The SHA-256 that the bytes must have, where that is known. */
+  /** The SHA-256 that the bytes must have, if known. */
   readonly sha256: string | undefined;
-  /** How many bytes one request asks for. */
+  /** The size of one request in bytes. */
   readonly segment: number;
-  /** Bounds the streams of all files together. */
+  /** Limits the streams of all files together. */
   readonly streams: Semaphore;
   /** Hash the file while it is written. */
   readonly hashers: Hashers;
-  /** Told of each piece. */
+  /** Called for each piece. */
   readonly onBytes: (bytes: number) => void;
-  /** Stops the download; what is there stays for the next one. */
+  /** Aborts the download; downloaded bytes stay for the next one. */
   readonly signal: AbortSignal | undefined;
-  /** Follows that signal. A segment that fails stops the others by it, one opened before included. */
+  /**
+   * Follows that signal. A failed segment aborts the others with it, including one that was opened
+   * before.
+   */
   readonly segments: LinkedController;
 }
 
-/** A body that was opened before it was known what for, and what gives its stream's permit back. */
+/**
+ * A body that was opened before its purpose was known, with the function that returns its permit.
+ */
 export interface OpenedStream {
   /** The body. */
   readonly body: ObjectBody;
-  /** To be called once it is read, or disposed of. */
+  /** Call it after reading or disposing of the body. */
   readonly release: () => void;
 }
 
@@ -72,11 +83,11 @@ export interface OpenedStream {
 export interface LargeDownloaded {
   /** The SHA-256 of the file, 64 hex digits. */
   readonly sha256: string;
-  /** How many bytes were there from an earlier attempt. */
+  /** The bytes from an earlier attempt. */
   readonly resumed: number;
 }
 
-/** The first line of a journal: of which version the bytes in the file are. */
+/** The first line of a journal: the version of the bytes in the file. */
 interface Header {
   readonly schema: typeof DOWNLOAD_SCHEMA;
   readonly source: string;
@@ -85,16 +96,16 @@ interface Header {
 }
 
 /**
- * Downloads an object into a file that gets its name once it is whole and has the hash.
+ * Downloads an object into a file that gets its name once it is complete and verified.
  *
  * @param backend The storage.
- * @param task What to download.
- * @param first The body of the first segment, if it has been opened already; it is disposed of, and
- * its permit given back.
- * @returns The hash and what was there; `undefined`, if another process is downloading the same
- * file into the same `NAME.part`, or somebody else's file has that name.
- * @throws {RunOutputsError} `integrity`, if the bytes do not have the hash: then nothing of them
- * is kept. After other failures what is there is kept for the next attempt.
+ * @param task The download.
+ * @param first The body of the first segment, if it was opened already; it is disposed of, and its
+ * permit returned.
+ * @returns The hash and the resumed bytes; `undefined`, if another process is downloading to the
+ * same `NAME.part`, or a file of the user has that name.
+ * @throws {RunOutputsError} `integrity` on a checksum mismatch: then nothing is kept. After other
+ * failures the downloaded bytes are kept for the next attempt.
  */
 export async function downloadLarge(
   backend: StorageBackend,
@@ -108,14 +119,14 @@ export async function downloadLarge(
     if (!await maySpread(path)) return undefined;
     using journal = await againIfVanished(() => openJournal(path));
     if (journal === undefined) return undefined;
-    const { done, identity } = await takeUp(journal, part, task);
+    const { done, identity } = await resume(journal, part, task);
     const resumed = done.reduce((sum, { start, end }) => sum + end - start, 0);
     if (resumed > 0) task.onBytes(resumed);
 
     let sha256: string;
     {
       using hasher = task.hashers.file(part);
-      for (const range of done) hasher.there(range);
+      for (const range of done) hasher.written(range);
       await fetchMissing(backend, task, { part, identity }, journal, done, hasher, opened);
       ({ sha256 } = await hasher.finish(task.info.size, signal));
     }
@@ -139,21 +150,25 @@ export async function downloadLarge(
   }
 }
 
-/** The journal beside a file; `undefined`, if another process has it, or the name is too long. */
+/**
+ * The journal beside a file; `undefined`, if another process has locked it, or the name is too
+ * long.
+ */
 async function openJournal(path: string): Promise<Journal | undefined> {
   try {
-    // At once one after the other: who takes empty directories away has little time in between.
+    // Immediately one after the other, so that processes that delete empty directories have little
+    // time in between.
     Deno.mkdirSync(dirname(path), { recursive: true });
     return await Journal.open(partNames(path).journal);
   } catch (error) {
-    // In a directory that is not there yet, no name is too long.
+    // In a missing directory, no name is too long.
     if (isNameTooLong(error)) return undefined;
     throw error;
   }
 }
 
-/** What an earlier process left that is of the same version; else everything starts again. */
-async function takeUp(
+/** Resumes what an earlier process left, if it is of the same version; otherwise starts again. */
+async function resume(
   journal: Journal,
   part: string,
   task: LargeDownload,
@@ -167,28 +182,30 @@ async function takeUp(
   };
   const [found, ...notes] = journal.entries;
   if (JSON.stringify(found) === JSON.stringify(header)) {
-    const there = await Deno.lstat(part).catch(() => undefined);
-    if (there?.isFile && there.size === info.size && await isOurs(there, part, task.path)) {
+    const existing = await Deno.lstat(part).catch(() => undefined);
+    if (
+      existing?.isFile && existing.size === info.size && await isOurs(existing, part, task.path)
+    ) {
       const done = merge(notes.filter((note) => isRange(note, info.size)));
-      return { done, identity: fileIdentity(there) };
+      return { done, identity: fileIdentity(existing) };
     }
   }
   journal.restart(header);
-  // A new file: what has the name now may be a link by the time it is opened.
-  await Deno.remove(part).catch(() => {/* as a rule there is none */});
+  // A new file, because the existing name may be a link by the time it is opened.
+  await Deno.remove(part).catch(() => {/* usually there is none */});
   using file = await Deno.open(part, { write: true, createNew: true });
   await file.truncate(info.size);
   return { done: [], identity: fileIdentity(await file.stat()) };
 }
 
-/** Whether this user has made both files: another one could put anything into them. */
+/** Whether this user created both files: another user could put anything into them. */
 async function isOurs({ uid }: Deno.FileInfo, part: string, path: string): Promise<boolean> {
   const user = await ownUser(dirname(part));
   const journal = await Deno.lstat(partNames(path).journal);
   return user === null || (uid === user && journal.uid === user);
 }
 
-/** Refuses what is not the file that the download has begun with. */
+/** Rejects a file that is not the one that the download began with. */
 function checkPart(part: string, identity: string, info: Deno.FileInfo): void {
   if (info.isFile && fileIdentity(info) === identity) return;
   throw new RunOutputsError(
@@ -208,7 +225,7 @@ async function fetchMissing(
 ): Promise<void> {
   const { location, info, streams, onBytes, segments: controller } = task;
   const missing = segments(done, info.size, task.segment);
-  // Nobody reads it: the rest can take long, and somebody else could have its stream.
+  // It is not read: the rest can take long, and others could use its stream.
   if (!opened.fits(missing[0])) await opened[Symbol.asyncDispose]();
   const { signal } = controller;
 
@@ -219,11 +236,11 @@ async function fetchMissing(
     checkPart(part, identity, await file.stat());
     await file.seek(range.start, Deno.SeekMode.Start);
     let { start } = range;
-    let told = start;
+    let reported = start;
     let noted = start;
-    function tell(): void {
-      if (start > told) hasher.there({ start: told, end: start });
-      told = start;
+    function report(): void {
+      if (start > reported) hasher.written({ start: reported, end: start });
+      reported = start;
     }
     function note(): void {
       if (start > noted) journal.append({ start: noted, end: start });
@@ -233,16 +250,16 @@ async function fetchMissing(
       for await (const chunk of body) {
         if (signal.aborted) throw signal.reason;
         for (let offset = 0; offset < chunk.length;) {
-          // Another thread copies into the system's cache, and other streams go on meanwhile.
+          // Another thread copies into the system's cache, while other streams continue.
           offset += await file.write(offset === 0 ? chunk : chunk.subarray(offset));
         }
         start += chunk.length;
         onBytes(chunk.length);
-        if (start - told >= TELL_EVERY) tell();
+        if (start - reported >= REPORT_EVERY) report();
         if (start - noted >= NOTE_EVERY) note();
       }
     } finally {
-      tell();
+      report();
       note();
     }
     if (start === range.end) return;
@@ -275,7 +292,7 @@ async function fetchMissing(
   signal.throwIfAborted();
 }
 
-/** The gaps between what is there, in pieces of one request each, in order. */
+/** The gaps between existing ranges, split into pieces of one request each, in order. */
 function segments(done: readonly ByteRange[], size: number, segment: number): ByteRange[] {
   const gaps: ByteRange[] = [];
   let at = 0;
@@ -288,7 +305,7 @@ function segments(done: readonly ByteRange[], size: number, segment: number): By
   return gaps;
 }
 
-/** Sorted and joined. */
+/** Sorted and merged. */
 function merge(ranges: readonly ByteRange[]): ByteRange[] {
   const merged: { start: number; end: number }[] = [];
   for (const { start, end } of [...ranges].sort((a, b) => a.start - b.start)) {
@@ -305,7 +322,7 @@ function isRange(note: unknown, size: number): note is ByteRange {
     end <= size;
 }
 
-/** What was opened before it was known what for: used for its range, or disposed of. */
+/** The body that was opened before its purpose was known: used for its range, or disposed of. */
 class FirstStream implements AsyncDisposable {
   #stream: OpenedStream | undefined;
   readonly #size: number;
@@ -320,7 +337,7 @@ class FirstStream implements AsyncDisposable {
     return range?.start === 0 && range.end === this.#size;
   }
 
-  /** The stream, if it is that of the range and nobody has it yet. */
+  /** The stream, if it matches the range and was not taken yet. */
   take(range: ByteRange): OpenedStream | undefined {
     if (!this.fits(range)) return undefined;
     const stream = this.#stream;

@@ -1,5 +1,5 @@
 /**
- * A look at what is on the disk.
+ * Inspects a path on disk.
  *
  * @module
  */
@@ -7,12 +7,12 @@
 import { diskError } from "../../errors/disk.ts";
 
 /**
- * What the system says of a path; a link is not followed.
+ * The file information of a path; a link is not followed.
  *
  * @param path The path.
- * @param action What the look is for, as a verb, for messages. Default: `read`.
- * @returns What is there; `undefined`, if nothing is.
- * @throws {RunOutputsError} What else the disk says.
+ * @param action The purpose, as a verb, for messages. Default: `read`.
+ * @returns The file information; `undefined`, if it does not exist.
+ * @throws {RunOutputsError} Other errors of the disk.
  */
 export async function look(path: string, action = "read"): Promise<Deno.FileInfo | undefined> {
   try {

@@ -1,5 +1,5 @@
 /**
- * The choice of files by globs: the same meaning on a disk, in a bucket and in a listing.
+ * Selects files by globs, with the same meaning on disk, in a bucket and in a listing.
  *
  * @module
  */
@@ -7,24 +7,24 @@
 import picomatch from "picomatch";
 import { invalid } from "../../errors/error.ts";
 
-/** Globs that choose files by their relative path. */
+/** Globs that select files by their relative path. */
 export interface PathFilterOptions {
-  /** A path has to match one of these. Default: every path does. */
+  /** A path must match one of these. Default: all paths. */
   readonly include?: readonly string[];
-  /** A path must match none of these; they win over `include`. */
+  /** A path must match none of these, which take precedence over `include`. */
   readonly exclude?: readonly string[];
 }
 
-/** A compiled choice of paths. */
+/** Compiled globs. */
 export interface PathFilter {
   /**
-   * Whether a path is chosen.
+   * Whether a path is selected.
    *
    * @param path A relative path with `/`, on every system.
-   * @returns `true` if it is chosen.
+   * @returns `true` if it is selected.
    */
   matches(path: string): boolean;
-  /** The include patterns that no path has matched so far, excluded ones counted, in their order. */
+  /** The include patterns that no path has matched so far, counting excluded ones, in order. */
   unmatched(): string[];
 }
 
@@ -32,14 +32,14 @@ export interface PathFilter {
  * Compiles globs.
  *
  * `*` and `?` stay inside one name, `**` spans directories, `{a,b}`, `[a-z]` and `[!a-z]` are
- * alternatives. A pattern without `/` is compared with the file's name wherever it is; one with `/`
- * with the whole relative path. A pattern that ends in `/` stands for all that is below. Hidden
- * files are files like others, and case counts on every system: keys have case.
+ * alternatives. A pattern without `/` is compared with the file's name in any directory; one with
+ * `/` with the whole relative path. A pattern that ends in `/` means everything below. Hidden files
+ * are files like others, and case matters on every system, because it does in keys.
  *
  * @param options The patterns.
  * @returns The filter.
- * @throws {RunOutputsError} `invalid`, if a pattern is empty, absolute, steps up with `..` or has
- * over 4096 characters.
+ * @throws {RunOutputsError} `invalid`, if a pattern is empty, absolute, contains `..` or has over
+ * 4096 characters.
  *
  * @example
  * ```ts
@@ -69,11 +69,11 @@ export function pathFilter(options: PathFilterOptions): PathFilter {
   };
 }
 
-/** No path is as long; picomatch runs out of stack or regular expression some way above. */
+/** No path is this long; picomatch exhausts stack or regular expressions somewhat above. */
 const MAX_PATTERN = 4096;
 
 function compile(field: string, pattern: string): (path: string) => boolean {
-  // Below a directory, so not a file of its name.
+  // Below a directory, so it is not the file's own name.
   const glob = pattern.endsWith("/") ? `${pattern}**/*` : pattern;
   if (pattern === "" || pattern.startsWith("/") || glob.split("/").includes("..")) {
     throw invalid(field, pattern, "a relative pattern, such as '*.log' or 'ccache/'");

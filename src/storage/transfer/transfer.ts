@@ -1,6 +1,6 @@
 /**
- * What uploads and downloads of many files have in common: their results, their events and the
- * loop that keeps a bounded number of them going.
+ * The common part of uploads and downloads of many files: results, events and the loop that limits
+ * concurrency.
  *
  * @module
  */
@@ -10,52 +10,54 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 
 /**
- * How one file ended.
+ * The outcome for one file.
  *
- * - `written`: it is there now, and was not before, or not with this content.
- * - `unchanged`: it was there, with the same bytes; nothing was sent.
- * - `skipped`: something is there and was left alone, as asked.
- * - `planned`: a dry run; it would be written.
- * - `failed`: it is not there; `error` tells why.
+ * - `written`: it exists now, and did not before, or not with this content.
+ * - `unchanged`: it existed, with the same bytes; nothing was sent.
+ * - `skipped`: another file exists and was kept, as requested.
+ * - `planned`: it would be written; this is a dry run.
+ * - `failed`: it was not transferred; `error` says why.
  */
 export type TransferOutcome = "written" | "unchanged" | "skipped" | "planned" | "failed";
 
-/** What became of one file. */
+/** The result for one file. */
 export interface TransferResult {
-  /** Where it is, or should be, in storage. */
+  /** Its location in storage, existing or intended. */
   readonly location: OutputLocation;
-  /** The other end: a path on disk, or what the content was made from. */
+  /** The other end: a path on disk, or the origin of the content. */
   readonly path: string;
-  /** How it ended. */
+  /** The outcome. */
   readonly outcome: TransferOutcome;
-  /** Its size in bytes, where it is known. */
+  /** Its size in bytes, if known. */
   readonly size?: number;
-  /** Its SHA-256, 64 hex digits, where it is known. */
+  /** Its SHA-256, 64 hex digits, if known. */
   readonly sha256?: string;
-  /** The etag of what was uploaded or found there, where it is known. */
+  /** The etag of the uploaded or existing object, if known. */
   readonly etag?: string;
-  /** How many of its bytes an earlier attempt had transferred, where that was continued. */
+  /** The bytes that an earlier attempt had transferred, if it was resumed. */
   readonly resumed?: number;
-  /** What a person should know, though it went well. */
+  /** Warnings for the user, although it succeeded. */
   readonly warnings: readonly string[];
   /** Why it failed. */
   readonly error?: Error;
   /**
-   * Of a failure: whether it stands for files that are not known, such as those of a directory that
-   * can't be read; `location` is where they would be.
+   * For a failure: whether it represents unknown files, such as those of a directory that cannot be
+   * read; `location` is where they would be.
    */
   readonly unlisted?: boolean;
 }
 
-/** What happens during a transfer, for progress. */
+/** An event of a transfer, for progress. */
 export type TransferEvent =
   | { readonly type: "start"; readonly path: string; readonly size?: number }
-  /** Of what is made before it is transferred: so many bytes more of what it is made from. */
+  /**
+   * Something is being made before its transfer: how many more bytes of its sources are processed.
+   */
   | {
     readonly type: "made";
     readonly path: string;
     readonly bytes: number;
-    /** How many bytes it is made from, where that is known. */
+    /** The size of its sources in bytes, if known. */
     readonly of?: number;
   }
   | { readonly type: "bytes"; readonly path: string; readonly bytes: number }
@@ -63,29 +65,29 @@ export type TransferEvent =
 
 /** Options of every transfer of many files. */
 export interface TransferOptions {
-  /** How many files are under way at once. Default: 8, or 64 if all are known to be small. */
+  /** The maximum number of concurrent files. Default: 8, or 64 if all are known to be small. */
   readonly concurrency?: number;
-  /** Stops the transfer: files under way are cleaned up, then the signal's reason is thrown. */
+  /** Aborts the transfer: unfinished files are cleaned up, then the signal's reason is thrown. */
   readonly signal?: AbortSignal;
   /** Called with each event. */
   readonly onEvent?: (event: TransferEvent) => void;
 }
 
-/** How many files are under way at once, where nobody says otherwise. */
+/** The default number of concurrent files. */
 export const DEFAULT_CONCURRENCY = 8;
 
-/** Where nobody says otherwise and all files are small, it is the answers that take the time. */
+/** The default if all files are small, because then the latency of responses dominates. */
 export const SMALL_CONCURRENCY = 64;
 
-/** Up to how many bytes a file is small. */
+/** The maximum size of a small file. */
 const SMALL = 1024 * 1024;
 
 /**
- * How many files are to be under way at once.
+ * The number of concurrent files.
  *
- * @param items The files, with their sizes where they are known.
- * @param asked What the caller says.
- * @returns What the caller says; else more for small files, whose bytes don't fill a line.
+ * @param items The files, with sizes if known.
+ * @param asked The caller's value.
+ * @returns The caller's value; otherwise more for small files, whose bytes do not fill a line.
  */
 export function concurrencyFor(
   items: readonly { readonly size?: number }[],
@@ -97,15 +99,15 @@ export function concurrencyFor(
 }
 
 /**
- * Transfers each item, a bounded number at once. One that fails does not stop the others: its
- * failure becomes its result.
+ * Transfers items with limited concurrency. A failure does not stop the others: it becomes the
+ * item's result.
  *
- * @param items What to transfer.
- * @param transferOne Does it for one item and tells what became of it and of what followed.
- * @param onFailure The result of an item whose transfer threw.
+ * @param items The items.
+ * @param transferOne Transfers one item and returns its result and those of its follow-ups.
+ * @param onFailure The result of an item whose transfer threw an error.
  * @param options Concurrency, a signal, events.
  * @returns The results, in the order of the items.
- * @throws The signal's reason, once everything under way has been cleaned up.
+ * @throws The signal's reason, after all unfinished files have been cleaned up.
  */
 export async function transferAll<Item, Result extends TransferResult = TransferResult>(
   items: Iterable<Item>,
@@ -114,7 +116,7 @@ export async function transferAll<Item, Result extends TransferResult = Transfer
   options: TransferOptions,
 ): Promise<Result[]> {
   const { concurrency = DEFAULT_CONCURRENCY, signal, onEvent } = options;
-  // The mapper never throws: p-map would reject at once and leave the others running unattended.
+  // The mapper never throws: p-map would reject at once and leave the others running.
   const results = await pMap(items, async (item) => {
     if (signal?.aborted) return [];
     try {

@@ -1,5 +1,5 @@
 /**
- * The files of a directory tree on disk, as relative paths: what an upload of a tree plans with.
+ * Lists the files of a directory tree on disk as relative paths, to plan the upload of a tree.
  *
  * @module
  */
@@ -23,38 +23,38 @@ export interface TreeFile {
   readonly size: number;
 }
 
-/** What a tree holds beside its files. */
+/** The files of a tree, and what is not a file. */
 export interface TreeListing {
-  /** The chosen files, in the order of their relative paths. */
+  /** The selected files, sorted by relative path. */
   readonly files: readonly TreeFile[];
-  /** What was passed over, and why: symbolic links, devices. */
+  /** What was skipped, and why: symbolic links, devices. */
   readonly skipped: readonly { readonly relativePath: string; readonly reason: string }[];
-  /** What could not be looked at: a directory without permission, a file that vanished. */
+  /** What could not be read: a directory without permission, a deleted file. */
   readonly unreadable: readonly { readonly relativePath: string; readonly error: Error }[];
 }
 
 /** Options of {@linkcode listTree}. */
 export interface ListTreeOptions {
-  /** Which files are wanted; all by default. */
+  /** Selects files. Default: all. */
   readonly filter?: PathFilter;
-  /** Whether names are encoded as Windows needs it, and so decoded. Default: on Windows. */
+  /** Whether names on disk are encoded for Windows, and must be decoded. Default: on Windows. */
   readonly encodedNames?: boolean;
   /** Aborts the walk. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Lists the files of a directory and all below it.
+ * Lists the files of a directory, recursively.
  *
  * Symbolic links are not followed: a link would be uploaded as a second copy, or lead out of the
- * tree. They are told in `skipped`, unless the filter leaves them out anyway. The directory itself
- * may be a link.
+ * tree. They are listed in `skipped`, unless the filter excludes them. The directory itself may be
+ * a link.
  *
  * @param root The directory.
  * @param options A filter and a signal.
  * @returns The files, what was skipped and what could not be read.
- * @throws {RunOutputsError} `not_found` or another code of the disk, if the directory itself can't
- * be read.
+ * @throws {RunOutputsError} `not_found` or another error of the disk, if the directory itself
+ * cannot be read.
  */
 export async function listTree(
   root: string,

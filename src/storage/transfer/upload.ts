@@ -1,5 +1,5 @@
 /**
- * The upload of files into a storage.
+ * Uploads files to a storage.
  *
  * @module
  */
@@ -21,65 +21,67 @@ import { Vacancies } from "../vacancies.ts";
 /** Names of files that are often written to while they are uploaded. */
 const GROWING = /(?:\.(?:log|out|err)|_log)$/;
 
-/** What to do where something is already. Content that is the same is never sent again. */
+/** What to do with existing files. Identical content is never sent again. */
 export type IfExists = "replace" | "skip" | "fail";
 
 /** One file to upload. */
 export interface UploadItem {
   /** The destination. */
   readonly location: OutputLocation;
-  /** Where the bytes come from, for people: a path on disk, or what they are made from. */
+  /** The origin of the bytes, as text: a path on disk, or what they are made from. */
   readonly path: string;
-  /** The size in bytes, where it is known before the bytes are there. */
+  /** The size in bytes, if it is known in advance. */
   readonly size?: number;
   /** The SHA-256 that the bytes must have, 64 hex digits in lower case. */
   readonly sha256?: string;
-  /** What tells that hash, for messages: a path on disk. */
+  /** The origin of that hash, for messages: a path on disk. */
   readonly sha256From?: string;
-  /** The content type; by the location's name if not given. */
+  /** The content type. Default: by the location's name. */
   readonly contentType?: string;
-  /** Whether what is there stays, whatever it is, where `ifExists` would replace it. */
+  /**
+   * Whether an existing object is kept, whatever its content, even if `ifExists` would replace it.
+   */
   readonly keepsExisting?: boolean;
   /**
-   * Whether it is a file that may grow meanwhile, as a log does: what it had at first is uploaded,
+   * Whether the file may grow during the upload, like a log: then its initial content is uploaded,
    * with a warning.
    */
   readonly mayGrow?: boolean;
-  /** What to report with its result. It is read when the bytes are available. */
+  /** Warnings for its result. Read when the bytes are available. */
   readonly warnings?: readonly string[];
-  /** How many bytes it is made from, where it is made when its turn comes. */
+  /** The size of its sources in bytes, if it is made on demand. */
   readonly madeFrom?: number;
   /**
-   * Makes the bytes available; what it returns is disposed of after the upload. `onMade` is told how
-   * many bytes more of what it is made from are done.
+   * Makes the bytes available; the result is disposed of after the upload. `onMade` is called with
+   * the number of source bytes processed since the last call.
    */
   open(
     signal?: AbortSignal,
     onMade?: (bytes: number) => void,
   ): Promise<ByteSource & Partial<AsyncDisposable>>;
-  /** What a dry run checks instead of `open`, where `open` is costly. */
+  /** What a dry run checks instead of `open`, if `open` is expensive. */
   check?(signal?: AbortSignal): Promise<void>;
   /**
-   * What to upload once this is there: a checksum beside its archive. In a dry run the hash of
-   * bytes that are still to be made is not known.
+   * What to upload after this: the checksum file of an archive. In a dry run, the hash of bytes
+   * that are not made yet is unknown.
    */
   followUp?(written: { readonly sha256?: string }): readonly UploadItem[];
 }
 
 /** Options of {@linkcode upload}. */
 export interface UploadOptions extends TransferOptions {
-  /** What to do where something else is already. Default: `replace`, with a warning. */
+  /** What to do if a different file exists. Default: `replace`, with a warning. */
   readonly ifExists?: IfExists;
   /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
 }
 
 /**
- * A file on disk as an item to upload.
+ * Creates an upload item from a file on disk.
  *
  * @param location The destination.
  * @param path The file.
- * @param more A hash to insist on, a content type, what follows.
+ * @param more A required hash, a content type, follow-ups.
  * @returns The item.
  */
 export function fileItem(
@@ -94,11 +96,11 @@ export function fileItem(
 }
 
 /**
- * A short text as an item to upload.
+ * Creates an upload item from a short text.
  *
  * @param location The destination.
  * @param text The content.
- * @param path What the text was made from, for people.
+ * @param path The origin of the text, for messages.
  * @returns The item.
  */
 export function textItem(location: OutputLocation, text: string, path: string): UploadItem {
@@ -107,13 +109,13 @@ export function textItem(location: OutputLocation, text: string, path: string): 
 }
 
 /**
- * Uploads files, each one whole or not at all. A failure of one does not stop the others.
+ * Uploads files, each one completely or not at all. A failure of one does not stop the others.
  *
  * @param backend The storage.
  * @param items The files.
  * @param options What to do with existing files, concurrency, progress, a signal.
- * @returns What became of each, in the order of the items, what followed one right behind it.
- * @throws The signal's reason, after files under way have been cleaned up.
+ * @returns The result of each, in the order of the items, each with its follow-ups after it.
+ * @throws The signal's reason, after unfinished files have been cleaned up.
  *
  * @example
  * ```ts
@@ -154,7 +156,7 @@ export async function upload(
         if (conflict !== undefined) results[0] = failed(item, conflict);
       } catch (error) {
         options.signal?.throwIfAborted();
-        // All is there: only whether it has stayed could not be seen.
+        // All is uploaded; it is only unknown whether it was replaced since.
         const unseen =
           `Cannot check whether another upload has replaced ${show(result.location)}: ` +
           (error as Error).message;
@@ -204,7 +206,7 @@ async function uploadOne(
   }
 }
 
-/** Uploads what an item has opened. */
+/** Uploads an opened item. */
 async function uploadBytes(
   backend: StorageBackend,
   item: UploadItem,
@@ -215,7 +217,8 @@ async function uploadBytes(
   const { location, path } = item;
   const { show = String, ifExists, signal } = options;
   const wanted = hashWanted(item, ifExists);
-  // To skip what others write meanwhile, a list is too old where the storage does not watch over it.
+  // To skip what others write meanwhile, a list is too old if the storage does not enforce
+  // conditions.
   const isListed = ifExists === "replace" || backend.enforcesAbsence === true;
   if (isListed && await vacancies.isFree(location, signal)) {
     try {
@@ -223,8 +226,7 @@ async function uploadBytes(
       return await send(backend, item, source, { sha256: source.sha256, ifAbsent }, options);
     } catch (error) {
       if (!(error instanceof RunOutputsError) || error.code !== "conflict") throw error;
-      // Another upload was there in between: what it has put there is dealt with as what was
-      // there before.
+      // Another upload came in between: its object is handled like any existing one.
       signal?.throwIfAborted();
     }
   }
@@ -260,12 +262,12 @@ async function uploadBytes(
   return await send(backend, item, source, { sha256, ifAbsent, warnings }, options);
 }
 
-/** What nobody will compare with need not be hashed. */
+/** A hash that nothing is compared with need not be computed. */
 function hashWanted({ followUp }: UploadItem, ifExists: IfExists): "size" | "sha256" {
   return ifExists === "skip" && followUp === undefined ? "size" : "sha256";
 }
 
-/** Hands the bytes to the storage. */
+/** Writes the bytes to the storage. */
 async function send(
   backend: StorageBackend,
   item: UploadItem,
@@ -299,14 +301,14 @@ async function send(
   };
 }
 
-/** In a dry run nothing is there to be replaced. */
+/** In a dry run there is no object to replace. */
 function markOf(backend: StorageBackend, { etag }: ObjectInfo): string | undefined {
   return backend.writes ? etag : undefined;
 }
 
 /**
- * Notices that another upload has put other content under an object whose checksum we have just
- * written: the two must not stay together unsaid.
+ * Notices if another upload has replaced an object whose checksum file we have just written: such a
+ * mismatch must be reported.
  */
 async function replacedMeanwhile(
   backend: StorageBackend,
@@ -337,10 +339,10 @@ function failed(item: UploadItem, error: Error): TransferResult {
   return { location, path, outcome: "failed", size, warnings: [], error };
 }
 
-/** How often an object that keeps changing under our eyes is looked at again. */
+/** The maximum number of checks of an object that keeps changing. */
 const MAX_LOOKS = 5;
 
-/** What is at a location, with its hash where that is wanted; `undefined` if nothing is. */
+/** The object at a location, with its hash if needed; `undefined` if it does not exist. */
 async function lookUp(
   backend: StorageBackend,
   location: OutputLocation,
@@ -371,7 +373,7 @@ function checkHash(item: UploadItem, sha256: string): void {
   throw withItsSource(item, error);
 }
 
-/** An error of wrong bytes that names what tells which are right. */
+/** Adds to an error of a checksum mismatch the origin of the expected checksum. */
 function withItsSource({ sha256From }: UploadItem, error: unknown): unknown {
   const isWrong = error instanceof RunOutputsError && error.code === "integrity";
   if (!isWrong || sha256From === undefined) return error;

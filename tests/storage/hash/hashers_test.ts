@@ -17,11 +17,11 @@ Deno.test("Hashers: a file that is told of out of order has the hash of its byte
   await Deno.writeFile(path, bytes);
   using hashers = new Hashers();
   using file = hashers.file(path, { partSize: 16 * MiB });
-  file.there({ start: 20 * MiB, end: bytes.length });
-  file.there({ start: 0, end: MiB });
-  file.there({ start: 5 * MiB, end: 20 * MiB });
+  file.written({ start: 20 * MiB, end: bytes.length });
+  file.written({ start: 0, end: MiB });
+  file.written({ start: 5 * MiB, end: 20 * MiB });
   const digest = file.finish(bytes.length);
-  file.there({ start: MiB, end: 5 * MiB });
+  file.written({ start: MiB, end: 5 * MiB });
   assert.deepEqual(await digest, {
     sha256: sha256(bytes),
     crcs: [0, 16, 32].map((at) => crc32(bytes.subarray(at * MiB, (at + 16) * MiB))),
@@ -83,7 +83,7 @@ Deno.test("HashServer: without a thread of its own it does the same", async () =
   const { promise, resolve } = Promise.withResolvers<HashAnswer>();
   using server = new HashServer(resolve);
   server.receive({ type: "file", id: 1, path, partSize: Infinity });
-  server.receive({ type: "there", id: 1, range: { start: 0, end: bytes.length } });
+  server.receive({ type: "written", id: 1, range: { start: 0, end: bytes.length } });
   server.receive({ type: "end", id: 1, size: bytes.length });
   assert.deepEqual(await promise, {
     type: "file",

@@ -28,7 +28,7 @@ Deno.test("UploadJournal: lines that tell of no part are passed over", async () 
   const [{ name }] = await Array.fromAsync(Deno.readDir(temp.path));
   await Deno.writeTextFile(join(temp.path, name), 'null\n7\n"x"\n', { append: true });
   using journal = await UploadJournal.open(session, at);
-  assert.deepEqual(await journal.takeUp(identity, undefined), { uploadId, parts: [] });
+  assert.deepEqual(await journal.resume(identity, undefined), { uploadId, parts: [] });
 });
 
 const refuse = () =>
