@@ -7,6 +7,10 @@
 
 import type { Command, Option } from "commander";
 import { list, names, nonEmpty } from "./options.ts";
+import type { Output } from "./terminal/output.ts";
+
+/** The values that were ignored, by command and long option. */
+const ignored = new WeakMap<Command, Map<string, string>>();
 
 /**
  * Treats options with an empty value as not given: the default applies, and a required option is
@@ -21,9 +25,36 @@ export function ignoreEmptyValues(command: Command): void {
   emitter.emit = (event, ...values) => {
     const option = options.get(event);
     const [value] = values;
-    if (option !== undefined && typeof value === "string" && isEmpty(option, value)) return true;
+    if (option !== undefined && typeof value === "string" && isEmpty(option, value)) {
+      const values = ignored.get(command) ?? new Map();
+      ignored.set(command, values.set(option.long!, value));
+      return true;
+    }
     return emit(event, ...values);
   };
+}
+
+/**
+ * The options of a command whose empty values were ignored.
+ *
+ * @param command The command, after it was parsed.
+ * @returns The values by long option, such as `--stage`.
+ */
+export function emptyOptions(command: Command): ReadonlyMap<string, string> {
+  return ignored.get(command) ?? new Map();
+}
+
+/**
+ * Notes options whose value has separators and nothing else: somebody joined names, and had none.
+ *
+ * @param command The command, after it was parsed.
+ * @param output Receives the notes.
+ */
+export function tellEmptyLists(command: Command, output: Output): void {
+  for (const [flag, value] of emptyOptions(command)) {
+    if (!/[,;]/.test(value)) continue;
+    output.note(`${flag} '${value}' lists nothing: the option counts as not given`);
+  }
 }
 
 /** The event commander emits for each parsed option; its types declare only `on`. */

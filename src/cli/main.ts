@@ -25,13 +25,13 @@ import { staleUploadsCommand } from "./commands/stale_uploads.ts";
 import { diffCommand } from "./commands/diff/diff.ts";
 import { verifyCommand } from "./commands/verify/verify.ts";
 import type { Context } from "./context.ts";
-import { ignoreEmptyValues } from "./empty_values.ts";
+import { ignoreEmptyValues, tellEmptyLists } from "./empty_values.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
 import { resolveHelp } from "./help.ts";
 import { completeHints, type Invocation, invocationOf, releaseTypeHint } from "./hints.ts";
 import { type Io, type MessageIo, withEnv } from "./terminal/io.ts";
 import { jsonText } from "./terminal/json_text.ts";
-import { printLabelled } from "./terminal/output.ts";
+import { Output, printLabelled } from "./terminal/output.ts";
 import { guarded } from "./terminal/redact.ts";
 import { explainUnknown } from "./unknown_word.ts";
 
@@ -60,7 +60,10 @@ export async function main(args: readonly string[], world: Io): Promise<number> 
     interruption: () => interruption.signal(),
   };
   const program = createProgram(context)
-    .hook("preAction", (_, command) => void (invocation = invocationOf(command)));
+    .hook("preAction", (_, command) => {
+      invocation = invocationOf(command);
+      tellEmptyLists(command, new Output(io, command.opts()));
+    });
   const run = async (): Promise<number> => {
     try {
       await program.parseAsync([...resolveHelp(program, args)], { from: "user" });

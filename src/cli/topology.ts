@@ -8,7 +8,9 @@ import { type Command, Option } from "commander";
 import { diskError } from "../errors/disk.ts";
 import { RunOutputsError } from "../errors/error.ts";
 import type { BuildTopology } from "../layout/build_topology.ts";
+import { emptyOptions } from "./empty_values.ts";
 import { chosen, WHICH } from "./selection.ts";
+import type { Output } from "./terminal/output.ts";
 
 /** Where a build has its topology. */
 const STANDARD = "BUILD_TOPOLOGY.toml";
@@ -35,6 +37,32 @@ export function withStageOptions(command: Command, what: "need" | "produce"): Co
 /** `--topology` */
 export function topology(more = ` (default: ${STANDARD})`): Option {
   return new Option("--topology <file>", `the build's topology, which has its stages${more}`);
+}
+
+/**
+ * Checks the options for stages.
+ *
+ * @param options The values.
+ * @param command Their command.
+ * @param output Receives a note about an empty `--stage`.
+ * @throws {RunOutputsError} `invalid`, for a topology that is not used.
+ */
+export function checkStageOptions(
+  { stage = [], topology }: StageOptions,
+  command: Command,
+  output: Output,
+): void {
+  if (stage.length > 0) return;
+  // Workflows pass both options, with whatever stage they have.
+  if (emptyOptions(command).has("--stage")) {
+    const unused = topology === undefined ? "" : ", and --topology has no effect";
+    output.note(`--stage is empty, so no stage limits the selection${unused}`);
+  } else if (topology !== undefined) {
+    throw new RunOutputsError(
+      "invalid",
+      "Cannot use --topology without --stage: give a stage of the topology, or no topology",
+    );
+  }
 }
 
 /**

@@ -74,6 +74,17 @@ Deno.test("empty value: separators alone are an empty list, not a list of nothin
   }
 });
 
+Deno.test("empty value: separators alone are noted, as somebody joined names and had none", async () => {
+  await using temp = await tempDir();
+  await putArchives(join(temp.path, "1-linux"), ["a_lib_generic.tar.xz"]);
+  const from = ["--staging-dir", temp.path, "--run-id", "1", "--platform", "linux"];
+  const { err } = await runs(0, ["fetch", "--list", "--components=, ;", ...from]);
+  assert.equal(err, "note: --components ', ;' lists nothing: the option counts as not given\n");
+  for (const more of [["--components="], ["--components=,", "--quiet"]]) {
+    assert.equal((await runs(0, ["fetch", "--list", ...more, ...from])).err, "");
+  }
+});
+
 Deno.test("empty value: a default and the job's own values hold", async () => {
   const env = { GITHUB_RUN_ID: "123", RELEASE_TYPE: "nightly" };
   const args = ["path", "root", "--run-id=", "--platform=linux", "--release-type", "", "--format="];

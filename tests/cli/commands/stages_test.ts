@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { refused, runJson, runs } from "../../support/command_line.ts";
 import { startGithub } from "../../support/github_server.ts";
 import { makeBuild, MANIFEST_PATH, putArchives, RUN } from "../../support/staging.ts";
-import { tempDir } from "../../support/temp_dir.ts";
+import { tempDir, writeTree } from "../../support/temp_dir.ts";
 
 const CONFORMANCE = new URL("../../testdata/conformance/", import.meta.url);
 const TOPOLOGY = ["--topology", new URL("topology.toml", CONFORMANCE).pathname];
@@ -194,6 +194,41 @@ Deno.test("fetch --stage: a stage that needs nothing fetches nothing, from a run
   assert.deepEqual((await runJson(0, latest, { GITHUB_API_URL: "nowhere" })).files, []);
   await refused([...fetch, ...staging, "--flatten", "--bootstrap"], ["--flatten"]);
 });
+
+testRun(
+  "--topology without --stage is refused, but for a --stage that is empty",
+  CORE,
+  async (run) => {
+    await writeTree(run.dir, {
+      "artifacts/base_run_generic/artifact_manifest.txt": "base/stage\n",
+    });
+    const commands = [
+      ["fetch", "--list", "--staging-dir", run.staging, ...RUN],
+      ["copy", "--from-staging", run.staging, "--to-staging", join(run.dir, "to"), "-n", ...RUN],
+      [
+        "upload",
+        "artifacts",
+        join(run.dir, "artifacts"),
+        "--output-dir",
+        run.staging,
+        "-n",
+        ...RUN,
+      ],
+    ];
+    for (const command of commands) {
+      await refused([...command, ...TOPOLOGY], ["Cannot use --topology without --stage"]);
+      const note = "note: --stage is empty, so no stage limits the selection";
+      const { err } = await runs(0, [...command, "--stage="]);
+      assert(err.includes(`${note}\n`), err);
+      const both = await runs(0, [...command, "--stage", ",", ...TOPOLOGY]);
+      assert(
+        both.err.includes("note: --stage ',' lists nothing: the option counts as not given\n"),
+      );
+      assert(both.err.includes(`${note}, and --topology has no effect\n`), both.err);
+      assert(!(await runs(0, command)).err.includes("--stage"));
+    }
+  },
+);
 
 testRun(
   "fetch --commit --stage: the newest run that has something of it",

@@ -20,7 +20,7 @@ import { manifestJson, readRunManifest, tellUnfinished } from "../../run_manifes
 import { FOREIGN_PAGE, writeIndex } from "../upload/execute.ts";
 import { checkSelectionOptions, selectionOf } from "../../selection.ts";
 import { tellPassedOver } from "../../storage.ts";
-import { artifactsOfStages } from "../../topology.ts";
+import { artifactsOfStages, checkStageOptions } from "../../topology.ts";
 import { reportedFiles, resultLines, summaryLine, tellTrouble } from "../../transfer_report.ts";
 
 /** Builds the command. */
@@ -55,10 +55,11 @@ Examples:
   run-outputs copy --from-staging ./mirror --run-id 12345 --bucket lab-artifacts`,
     );
   return withCopyOptions(command).action(
-    async (include: string[], options: CopyCommandOptions) => {
+    async (include: string[], options: CopyCommandOptions, self: Command) => {
       const output = new Output(context.io, options);
       const signal = context.interruption();
       checkSelectionOptions(options);
+      checkStageOptions(options, self, output);
       const selection = {
         ...await selectionOf(options, include, { io: context.io, output }),
         artifactNames: await artifactsOfStages(options.stage ?? [], options.topology, "produces"),

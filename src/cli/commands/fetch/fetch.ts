@@ -38,7 +38,7 @@ import {
   stagingDirOf,
   stateDir,
 } from "../../storage.ts";
-import { artifactsOfStages } from "../../topology.ts";
+import { artifactsOfStages, checkStageOptions } from "../../topology.ts";
 import { tellTrouble } from "../../transfer_report.ts";
 
 /** Builds the command. */
@@ -94,6 +94,7 @@ Examples:
       const output = new Output(context.io, options);
       const signal = context.interruption();
       const mode = fetchMode(options, (name) => self.getOptionValueSource(name) === "cli");
+      checkStageOptions(options, self, output);
       const dryRun = options.dryRun || options.list || false;
       const leavesArchives = !options.list && (mode === "packed" || options.keepArchives === true);
       const outputDir = options.list

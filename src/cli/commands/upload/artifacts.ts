@@ -7,7 +7,8 @@
 import { Argument, Command, Option } from "commander";
 import type { Context } from "../../context.ts";
 import { list, names, nonEmpty, withUploadOptions } from "../../options.ts";
-import { artifactsOfStages, topology } from "../../topology.ts";
+import { Output } from "../../terminal/output.ts";
+import { artifactsOfStages, checkStageOptions, topology } from "../../topology.ts";
 import { runUpload, type UploadCommandOptions } from "./execute.ts";
 import { type PackingOptions, packingOptions, withPackingOptions } from "./options.ts";
 
@@ -54,8 +55,10 @@ Examples:
   return withUploadOptions(withPackingOptions(command, "the artifacts' directory")).action((
     artifactsDir: string,
     options: UploadArtifactsOptions,
-  ) =>
-    runUpload(
+    self: Command,
+  ) => {
+    checkStageOptions(options, self, new Output(context.io, options));
+    return runUpload(
       context,
       options,
       { command: "artifacts", ambiguous: true },
@@ -70,6 +73,6 @@ Examples:
           planner,
         );
       },
-    )
-  );
+    );
+  });
 }
