@@ -115,6 +115,36 @@ test("finds what is for every GPU on a family's page", async ({ url, target }) =
   }
 });
 
+test("installs by the pages of a server-side indexer, one for each directory", async (c) => {
+  await indexAsServer(join(c.staging, "123-linux"));
+  await indexAsServer(join(c.staging, "9-linux"));
+  const single = findLinks(`${c.url}/123-linux/python/${GROUP}/index.html`);
+  const to = `${c.target}-single`;
+  const { code, output } = await pip(["install", ...single, "--target", to, "small-wheel"]);
+  assert.equal(code, 0, output);
+  assert.deepEqual(await installed(to), ["small_wheel.py"]);
+
+  // A page lists its own directory: what is for every GPU is on the one above.
+  const [common, family] = ["", "gfx1151/"].map((dir) =>
+    `${c.url}/9-linux/python/${dir}index.html`
+  );
+  const install = ["install", "--target", c.target, "device-part"];
+  const alone = await pip([...install, ...findLinks(family)]);
+  assert.match(alone.output, /No matching distribution found for common-part/);
+  const both = await pip([...install, ...findLinks(common), "--find-links", family]);
+  assert.equal(both.code, 0, both.output);
+  assert.deepEqual(await installed(c.target), ["common_part.py", "device_part.py"]);
+});
+
+test("finds nothing by --index-url once a server has replaced the pages of simple/", async (c) => {
+  const index = ["--index-url", `${c.url}/123-linux/python/${GROUP}/simple/`];
+  const install = ["install", ...index, "--target", c.target, "small-wheel"];
+  await indexAsServer(join(c.staging, "123-linux"));
+  const { code, output } = await pip(install);
+  assert.equal(code, 1, output);
+  assert.match(output, /No matching distribution found for small-wheel/);
+});
+
 test("refuses a wheel that was altered after the upload", async ({ url, staging, target }) => {
   const wheel = join(
     staging,
@@ -148,3 +178,24 @@ test("installs from a directory of wheels that 'index' has made pages for", asyn
   ]);
   assert.equal(code, 0, output);
 });
+
+/**
+ * Replaces all pages of a run, as the indexer of the live buckets does: each directory with files or
+ * directories gets a page of its immediate contents, without hashes (build_tools/generate_s3_index.py,
+ * `generate_index_for_directory` and `_list_files_s3`).
+ */
+async function indexAsServer(dir: string, parent?: string): Promise<void> {
+  const entries = await Array.fromAsync(Deno.readDir(dir));
+  const rows = entries.filter(({ name }) => name !== "index.html").map(({ name, isDirectory }) => {
+    const href = encodeURIComponent(name) + (isDirectory ? "/index.html" : "");
+    const text = isDirectory ? `${name}/` : name;
+    return `<tr><td><a href="${href}">${text}</a></td><td>1 KB</td><td>&mdash;</td></tr>`;
+  });
+  if (parent !== undefined) rows.unshift(`<tr><td><a href="${parent}">..</a></td></tr>`);
+  const page = `<!DOCTYPE html>\n<html>\n<head><meta charset="utf-8"></head>\n<body>\n` +
+    `<main><table><tbody>\n${rows.join("\n")}\n</tbody></table></main></body></html>`;
+  await Deno.writeTextFile(join(dir, "index.html"), page);
+  for (const { name, isDirectory } of entries) {
+    if (isDirectory) await indexAsServer(join(dir, name), "../index.html");
+  }
+}
