@@ -194,7 +194,11 @@ function printError(
     schema: "run-outputs.error/1",
     error: { code, message, exit_code: exitCode },
   };
-  for (const piece of jsonText(document)) io.stdout(piece);
+  try {
+    for (const piece of jsonText(document)) io.stdout(piece);
+  } catch {
+    // Standard output can't be written. The message above says what failed.
+  }
 }
 
 /** A stack begins with its error's message, which can hold anything. */

@@ -22,3 +22,19 @@ Deno.test({
     assert.match(stderr, /^error: Cannot write 'standard output': no space left[^\n]*\n$/);
   },
 });
+
+Deno.test({
+  name: "a full output is one line and exit 1 with --json too, and for errors",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const json = await bash(
+      `${run} path root --run-id 1 --platform linux --json > /dev/full`,
+    );
+    assert.equal(json.code, 1);
+    assert.match(json.stderr, /^error: Cannot write 'standard output': no space left[^\n]*\n$/);
+    const usage = await bash(`${run} path nothing --json > /dev/full`);
+    assert.equal(usage.code, 2);
+    assert.match(usage.stderr, /^error: [^\n]*nothing[^\n]*\n$/);
+    assert.equal((await bash(`${run} path nothing 2> /dev/full`)).code, 2);
+  },
+});
