@@ -18,6 +18,10 @@ const CLEAN = [
   "src/errors",
   "src/github",
   "src/layout",
+  "src/operations/artifacts",
+  "src/operations/bisect",
+  "src/operations/copy",
+  "src/operations/diff",
   "src/runs",
   "src/storage",
 ];

@@ -19,6 +19,6 @@ for (const complete of [true, false]) {
   }
   seen.push(files);
   const differences = await compareListing(backend, root, manifest);
-  seen.push(differences.told, differences.extra + differences.missing + differences.changed);
+  seen.push(differences.listed, differences.extra + differences.missing + differences.changed);
 }
 console.log(JSON.stringify(seen));

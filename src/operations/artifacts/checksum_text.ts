@@ -1,5 +1,5 @@
 /**
- * The text of checksum files, in the forms in which common tools write SHA-256 sums. Pure.
+ * Parses checksum files, in the formats that common tools use for SHA-256. Pure.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 export interface ChecksumEntry {
   /** 64 hex digits in lower case. */
   readonly sha256: string;
-  /** The file that it is of, without directories; `undefined`, if the text does not name it. */
+  /** The name of its file, without directories; `undefined`, if the text has none. */
   readonly name?: string;
 }
 
@@ -17,16 +17,16 @@ const HEX = "([0-9a-fA-F]{64})";
 /** A bare digest, or the columns of `sha256sum`: text, binary (`*`), escaped (a leading `\`). */
 const COLUMNS = new RegExp(`^(\\\\?)${HEX}(?:[ \\t]+\\*?(.+))?$`);
 
-/** `sha256:…`, as registries and GitHub write it. */
+/** `sha256:…`, as in registries and on GitHub. */
 const PREFIXED = new RegExp(`^sha-?256[:=-] ?${HEX}(?:[ \\t]+\\*?(.+))?$`, "i");
 
-/** `sha256sum --tag`, BSD's `sha256`, and `openssl dgst`, whose name for it is SHA2-256. */
+/** `sha256sum --tag`, BSD's `sha256`, and `openssl dgst`, which calls it SHA2-256. */
 const TAGGED = new RegExp(`^(\\\\?)SHA-?(?:2-)?256 ?\\((.+)\\) ?= ?${HEX}$`, "i");
 
 /** A row of the table of PowerShell's `Get-FileHash`. */
 const ROW = new RegExp(`^SHA256[ \\t]+${HEX}(?:[ \\t]+(.+))?$`, "i");
 
-/** A line of its list: `Hash      : …`. */
+/** A line of its list format: `Hash      : …`. */
 const MEMBER = /^(Algorithm|Hash|Path)[ \t]*:[ \t]*(.*)$/i;
 
 /**
@@ -46,10 +46,10 @@ export function decodeChecksumText(bytes: Uint8Array): string {
 }
 
 /**
- * Finds the checksums in a text. Lines that are none, such as headings, are ignored.
+ * Finds the checksums in a text. Other lines, such as headings, are ignored.
  *
  * @param text The text.
- * @returns The checksums, in their order.
+ * @returns The checksums, in order.
  */
 export function checksumEntries(text: string): ChecksumEntry[] {
   const entries: ChecksumEntry[] = [];
@@ -62,7 +62,7 @@ export function checksumEntries(text: string): ChecksumEntry[] {
     delete list.algorithm, delete list.hash, delete list.path;
   };
   for (const line of text.replace(/^\uFEFF/, "").split(/[\r\n]+/)) {
-    // The lines of a list that are too long go on in the next one, after blanks.
+    // Long lines of the list continue in the next line, after blanks.
     if (list.path !== undefined && /^[ \t]+\S/.test(line)) {
       list.path += line.trimStart();
       continue;
@@ -88,14 +88,14 @@ export function checksumEntries(text: string): ChecksumEntry[] {
 
 function entry(digest: string, path: string | undefined, escaped = false): ChecksumEntry {
   const sha256 = digest.toLowerCase();
-  // A table cuts what is too wide. A lone "-" is standard input.
+  // A table truncates wide values. A lone "-" is standard input.
   if (path === undefined || path === "" || path === "-" || /(?:\.\.\.|…)$/.test(path)) {
     return { sha256 };
   }
   const whole = escaped
     ? path.replace(/\\([\\nr])/g, (_, c) => c === "n" ? "\n" : c === "r" ? "\r" : "\\")
     : path;
-  // Windows' paths have a drive or a share; elsewhere a backslash is part of a name.
+  // Windows paths have a drive or a share; elsewhere a backslash is part of a name.
   const isWindows = /^(?:[A-Za-z]:|\\\\|\.{1,2}\\)/.test(whole);
   return { sha256, name: whole.slice(whole.search(isWindows ? /[^\\/]*$/ : /[^/]*$/)) };
 }

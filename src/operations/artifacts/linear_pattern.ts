@@ -1,5 +1,5 @@
 /**
- * Regular expressions from users, searched in linear time.
+ * Regular expressions from users, matched in linear time.
  *
  * @module
  */
@@ -8,18 +8,18 @@ import { RE2JS, RE2JSException } from "re2js";
 import { invalid } from "../../errors/error.ts";
 import type { SearchPattern } from "./name_pattern.ts";
 
-/** No name is as long. */
+/** The maximum length; no name is as long. */
 const MAX_PATTERN = 4096;
 
 /**
- * Compiles a regular expression in the syntax of RE2, which is nearly that of Python's `re`. The
- * search takes time in proportion to the name, whatever the expression is. Lookaround and
- * backreferences, which can't be searched like that, are not part of the syntax.
+ * Compiles a regular expression in the syntax of RE2, which is nearly that of Python's `re`.
+ * Matching takes time proportional to the name's length, whatever the expression. Lookaround and
+ * backreferences, which cannot be matched that way, are not supported.
  *
- * @param text The expression. It is searched: `^` and `$` anchor it.
- * @param field What the text is, for the message: `--regex pattern`.
+ * @param text The expression. It may match any part of a name; `^` and `$` anchor it.
+ * @param field The name of the option, for the message: `--regex pattern`.
  * @returns The pattern.
- * @throws {RunOutputsError} `invalid`, if it is empty, too long or no such expression.
+ * @throws {RunOutputsError} `invalid`, if it is empty, too long or not a valid expression.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * The artifacts that a run has in storage, wherever its layout puts them.
+ * Lists the artifacts of a run in storage, in either layout.
  *
  * @module
  */
@@ -10,18 +10,18 @@ import { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { SIDECAR_SUFFIX } from "./sidecar.ts";
 
-/** An archive's or a sidecar's object, by its file name. */
+/** The objects of archives or checksum files, by file name. */
 export type ArtifactObjects = ReadonlyMap<string, ObjectInfo>;
 
 /**
- * Lists the archives of a run and their checksums. What an index page tells is not looked at.
+ * Lists the archives of a run and their checksum files. Index pages are ignored.
  *
- * A run has its artifacts in the typed layout's place, in the flat one's or, if the layout changed
- * between its jobs, some in each; of one that is in both, the typed one's is taken.
+ * A run has its artifacts in the typed layout, in the flat layout or, if the layout changed between
+ * its jobs, in both; if an artifact is in both, that of the typed layout is used.
  *
  * @param backend The storage.
  * @param root The run; its `layout` is ignored.
- * @param signal Stops the listing.
+ * @param signal Aborts the listing.
  * @returns Their objects.
  */
 export async function listArtifacts(
@@ -34,7 +34,7 @@ export async function listArtifacts(
     Array.fromAsync(listLayout(backend, root, layout, signal))
   );
   for (const infos of listed) {
-    // An archive and its checksum come from one place, whatever the other one has.
+    // An archive and its checksum file come from the same layout.
     const taken = new Set(objects.keys());
     for (const info of infos) {
       if (!taken.has(archiveOf(info.location.name))) objects.set(info.location.name, info);
@@ -43,15 +43,15 @@ export async function listArtifacts(
   return objects;
 }
 
-/** The layouts, in the order in which their places are believed. */
+/** The layouts, in order of precedence. */
 export const LAYOUTS: readonly Layout[] = ["typed", "flat"];
 
 /**
- * Does something for both layouts at once, and waits for both, also where one fails: nothing is
- * under way after the call.
+ * Calls a function for both layouts concurrently, and waits for both even if one fails, so that
+ * nothing is still running after the call.
  *
- * @param get What is done for a layout.
- * @returns What came of it, in the order of {@linkcode LAYOUTS}.
+ * @param get The function.
+ * @returns The results, in the order of {@linkcode LAYOUTS}.
  * @throws The first failure.
  */
 export async function ofBothLayouts<T>(get: (layout: Layout) => Promise<T>): Promise<T[]> {
@@ -63,12 +63,12 @@ export async function ofBothLayouts<T>(get: (layout: Layout) => Promise<T>): Pro
 }
 
 /**
- * Lists the archives and checksums in one layout's place.
+ * Lists the archives and checksum files of one layout.
  *
  * @param backend The storage.
  * @param root The run; its `layout` is ignored.
  * @param layout The layout.
- * @param signal Stops the listing.
+ * @param signal Aborts the listing.
  * @returns Their objects, in the storage's order.
  */
 export async function* listLayout(
@@ -78,16 +78,16 @@ export async function* listLayout(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ObjectInfo> {
   const dir = new RunOutputRoot({ bucket, externalRepo, runId, platform, layout }).artifactsDir();
-  // Only what lies in the directory itself: a file of a subdirectory is something else.
+  // Only files directly in the directory: a file in a subdirectory is something else.
   for await (const info of backend.list(dir, { recursive: false, signal })) {
     if (isArtifact(info.location.name)) yield info;
   }
 }
 
 /**
- * The archives among a run's artifacts.
+ * The archives of a run.
  *
- * @param objects What the run has.
+ * @param objects The run's artifact objects.
  * @returns Their file names.
  */
 export function archiveNames(objects: ArtifactObjects): string[] {
@@ -95,20 +95,20 @@ export function archiveNames(objects: ArtifactObjects): string[] {
 }
 
 /**
- * The archive that a file is, or whose checksum it is.
+ * The archive for a file that is an archive or its checksum file.
  *
  * @param name A file name.
- * @returns The archive's.
+ * @returns The archive's name.
  */
 export function archiveOf(name: string): string {
   return name.endsWith(SIDECAR_SUFFIX) ? name.slice(0, -SIDECAR_SUFFIX.length) : name;
 }
 
 /**
- * Whether a file is an artifact's archive or its checksum, by its name.
+ * Whether the name of a file is that of an artifact's archive or its checksum file.
  *
  * @param name A file name.
- * @returns Whether it is.
+ * @returns `true`, if it is.
  */
 export function isArtifact(name: string): boolean {
   return ArtifactName.tryParse(archiveOf(name)) !== undefined;

@@ -1,5 +1,5 @@
 /**
- * The choice of outputs by patterns. An artifact goes by the name of its archive and by its own.
+ * Selects outputs by patterns. Artifacts match by the name of their archive and by their own name.
  *
  * @module
  */
@@ -8,38 +8,38 @@ import { ArtifactName } from "../../layout/artifact_name.ts";
 import { pathFilter } from "../../storage/transfer/path_filter.ts";
 import { type NamePattern, patternText, searcher } from "./name_pattern.ts";
 
-/** Patterns that choose outputs by their path or name. */
+/** Patterns that select outputs by path or name. */
 export interface NameFilterOptions {
-  /** An output has to match one of these. Default: every output does. */
+  /** An output must match one of these. Default: all outputs. */
   readonly include?: readonly NamePattern[];
-  /** An output must match none of these; they win over `include`. */
+  /** An output must match none of these, which take precedence over `include`. */
   readonly exclude?: readonly NamePattern[];
 }
 
-/** A compiled choice of outputs. */
+/** Compiled patterns. */
 export interface NameFilter {
   /**
-   * Whether an output is chosen.
+   * Whether an output is selected.
    *
    * @param path Its path relative to the run's prefix, or its name.
    * @returns `true`, if it is included and not excluded.
    */
   matches(path: string): boolean;
-  /** The include patterns that nothing has matched so far, excluded ones counted, in their order. */
+  /** The include patterns that nothing has matched so far, counting excluded outputs, in order. */
   unmatched(): string[];
 }
 
 /**
  * Compiles patterns.
  *
- * A glob is compared with the path of an output, and of an artifact also with that of its directory,
- * which has no `.tar.zst` or `.tar.xz`. One without wildcards may leave out the target too:
+ * A glob is compared with the path of an output and, for an artifact, also with that of its
+ * directory, which has no `.tar.zst` or `.tar.xz`. A glob without wildcards may omit the target:
  * `blas_lib` is `blas_lib_gfx942.tar.zst` and those for other targets. A regular expression is
- * searched in the same paths.
+ * matched with the same paths.
  *
  * @param options The patterns.
  * @returns The filter.
- * @throws {RunOutputsError} `invalid`, if a glob is none.
+ * @throws {RunOutputsError} `invalid`, if a glob is invalid.
  */
 export function nameFilter({ include = [], exclude = [] }: NameFilterOptions): NameFilter {
   const included = include.map((pattern) => ({
@@ -52,7 +52,7 @@ export function nameFilter({ include = [], exclude = [] }: NameFilterOptions): N
     matches(path) {
       const names = namesOf(path);
       let chosen = included.length === 0;
-      // Each is asked, so that every pattern that matches is known as used.
+      // All are tested, so that `unmatched` knows every pattern that matches.
       for (const item of included) {
         if (item.matches(names)) chosen = item.used = true;
       }
@@ -63,11 +63,11 @@ export function nameFilter({ include = [], exclude = [] }: NameFilterOptions): N
   };
 }
 
-/** What patterns may call an output. */
+/** The names of an output that patterns can match. */
 interface Names {
-  /** Its path; of an artifact's archive that of its directory, too. */
+  /** Its path; for an artifact's archive also that of its directory. */
   readonly full: readonly string[];
-  /** Of an artifact, its path without the target. */
+  /** For an artifact, its path without the target. */
   readonly short: readonly string[];
 }
 
@@ -97,5 +97,5 @@ function compile(
   return ({ full, short }) => full.some(matches) || isPlain && short.some(matches);
 }
 
-/** What makes a glob of a name. */
+/** The characters that make a glob of a name. */
 const WILDCARD = /[*?[{(\\]/;

@@ -1,26 +1,26 @@
 /**
- * The two kinds of patterns that choose artifacts by name.
+ * The two kinds of patterns that select artifacts by name.
  *
  * @module
  */
 
 /**
- * A regular expression that is searched in a name: it need not match all of it. A `RegExp` is one.
- * Of texts that others wrote, make one with {@linkcode linearPattern}, which can't hang.
+ * A regular expression that may match any part of a name, such as a `RegExp`. For expressions from
+ * others, use {@linkcode linearPattern}, which cannot hang.
  */
 export interface SearchPattern {
-  /** The expression, as it was written. */
+  /** The source of the expression. */
   readonly source: string;
   /**
-   * Searches a name.
+   * Matches a name.
    *
    * @param name The name.
-   * @returns Whether the expression matches some of it.
+   * @returns Whether the expression matches a part of it.
    */
   test(name: string): boolean;
 }
 
-/** A glob, which has to match a whole name, or a regular expression, which is searched in it. */
+/** A glob, which must match a whole name, or a regular expression, which may match a part of it. */
 export type NamePattern = string | SearchPattern;
 
 /**
@@ -34,11 +34,11 @@ export function patternText(pattern: NamePattern): string {
 }
 
 /**
- * The test of a search pattern, which does not depend on earlier calls: a `RegExp` with the flag `g`
- * or `y` would remember where it was.
+ * The test of a search pattern, independent of earlier calls: a `RegExp` with the flag `g` or `y`
+ * would remember its position.
  *
  * @param pattern The pattern.
- * @returns Whether it matches some of a name.
+ * @returns Whether it matches a part of a name.
  */
 export function searcher(pattern: SearchPattern): (name: string) => boolean {
   const search = pattern instanceof RegExp

@@ -1,6 +1,6 @@
 /**
- * Which artifacts a run has, and where: in the typed layout's place, in the flat one's, or some in
- * each. Both places are listed; the run's manifest adds what it knows.
+ * Finds the artifacts of a run: in the typed layout, in the flat layout, or in both. Both are
+ * listed; the run's manifest adds checksums.
  *
  * @module
  */
@@ -14,29 +14,32 @@ import { archiveOf, isArtifact, LAYOUTS, listLayout, ofBothLayouts } from "./lis
 import { isCurrent } from "../manifest/list_outputs.ts";
 import type { RunManifest } from "../manifest/read.ts";
 
-/** An archive or the checksum beside it. */
+/** An archive or its checksum file. */
 export interface ArtifactObject {
   /** Its location. */
   readonly location: OutputLocation;
   /** Its size in bytes. */
   readonly size: number;
-  /** Its SHA-256, if the manifest tells it. */
+  /** Its SHA-256, if the manifest lists it. */
   readonly sha256?: string;
-  /** The SHA-256 that it had when the manifest was written; something has been written since. */
+  /** The SHA-256 that it had when the manifest was written, if the file was replaced since. */
   readonly formerSha256?: string;
-  /** What the manifest tells of it, if that is so. */
-  readonly told?: MergedFile;
+  /** Its entry in the manifest, if that is current. */
+  readonly listed?: MergedFile;
 }
 
 /** An artifact of a run. */
 export interface FoundArtifact {
   /** The archive's file name. */
   readonly name: string;
-  /** The archive; nothing, if it is missing: there is only something that tells of it. */
+  /**
+   * The archive; `undefined`, if it is missing but has a checksum file or is listed in the
+   * manifest.
+   */
   readonly archive?: ArtifactObject;
-  /** The checksum beside the archive. */
+  /** The checksum file of the archive. */
   readonly sidecar?: ArtifactObject;
-  /** An archive that is missing, what the manifest tells of it, and in which part. */
+  /** A missing archive: its entry in the manifest, and the part. */
   readonly gone?: {
     readonly location: OutputLocation;
     readonly size: number;
@@ -44,29 +47,28 @@ export interface FoundArtifact {
   };
 }
 
-/** What is in one place. */
+/** The artifacts in one layout. */
 interface Place {
   archive?: ArtifactObject;
   sidecar?: ArtifactObject;
 }
 
-/** What the two layouts' places have of one artifact, and what the manifest tells of it. */
+/** The objects of one artifact in both layouts, and its entries in the manifest. */
 interface Places {
   typed?: Place;
   flat?: Place;
-  readonly told: MergedFile[];
+  readonly listed: MergedFile[];
 }
 
 /**
- * Finds the artifacts of a run. One that is in both places is taken from where the part of the
- * manifest that was written last tells of it; if none does, from the typed layout's place. Its
- * checksum is taken from the same place.
+ * Finds the artifacts of a run. If one is in both layouts, the layout of the latest manifest entry
+ * is used; without an entry, the typed layout. Its checksum file is taken from the same layout.
  *
  * @param backend The storage.
  * @param root The run; its `layout` is ignored.
  * @param manifest The run's manifest.
  * @param options A signal.
- * @returns The artifacts, by their archives' file names.
+ * @returns The artifacts, by the file names of their archives.
  */
 export async function artifactsOfRun(
   backend: StorageBackend,
@@ -75,18 +77,18 @@ export async function artifactsOfRun(
   { signal }: CallOptions = {},
 ): Promise<Map<string, FoundArtifact>> {
   const found = new Map<string, Places>();
-  const told = new Map<string, MergedFile>();
+  const listed = new Map<string, MergedFile>();
   for await (const file of manifest.files()) {
     const { path } = file.file;
     const name = path.startsWith("artifacts/") ? path.slice("artifacts/".length) : path;
     if (name.includes("/") || !isArtifact(name)) continue;
-    told.set(path, file);
+    listed.set(path, file);
     const places = placesOf(found, name);
-    if (name === archiveOf(name)) places.told.push(file);
+    if (name === archiveOf(name)) places.listed.push(file);
   }
-  // A complete manifest, too, does not know what another tool has put beside it.
+  // Even a complete manifest does not list archives that another tool added.
   const there = await ofBothLayouts((layout) =>
-    Array.fromAsync(listedObjects(backend, root, layout, { manifest, told, signal }))
+    Array.fromAsync(listedObjects(backend, root, layout, { manifest, listed, signal }))
   );
   for (const [i, objects] of there.entries()) {
     for (const object of objects) {
@@ -99,33 +101,33 @@ export async function artifactsOfRun(
   return new Map([...found].map(([name, places]) => [name, choose(name, places, root)]));
 }
 
-/** What is in one layout's place, and what the manifest tells of that. */
+/** The objects of one layout, with their entries in the manifest. */
 async function* listedObjects(
   backend: StorageBackend,
   root: RunOutputRoot,
   layout: Layout,
-  { manifest, told, signal }: CallOptions & {
+  { manifest, listed, signal }: CallOptions & {
     readonly manifest: RunManifest;
-    readonly told: ReadonlyMap<string, MergedFile>;
+    readonly listed: ReadonlyMap<string, MergedFile>;
   },
 ): AsyncGenerator<ArtifactObject> {
   for await (const info of listLayout(backend, root, layout, signal)) {
     const { location, size } = info;
-    const file = told.get(location.relativeTo(root.root())!);
+    const file = listed.get(location.relativeTo(root.root())!);
     yield file !== undefined && isCurrent(manifest, file, info)
-      ? { location, size, sha256: file.file.sha256, told: file }
+      ? { location, size, sha256: file.file.sha256, listed: file }
       : { location, size, formerSha256: file?.file.sha256 };
   }
 }
 
-/** Decides for one of the places. */
-function choose(name: string, { typed, flat, told }: Places, root: RunOutputRoot): FoundArtifact {
+/** Chooses one of the layouts. */
+function choose(name: string, { typed, flat, listed }: Places, root: RunOutputRoot): FoundArtifact {
   const isFlat = typed?.archive === undefined
     ? flat?.archive !== undefined || typed === undefined
     : flat?.archive !== undefined && isLater(flat.archive, typed.archive);
   const place = (isFlat ? flat : typed) ?? {};
-  if (place.archive !== undefined || told.length === 0) return { name, ...place };
-  const [{ file, parts }] = told;
+  if (place.archive !== undefined || listed.length === 0) return { name, ...place };
+  const [{ file, parts }] = listed;
   return {
     name,
     ...place,
@@ -133,14 +135,14 @@ function choose(name: string, { typed, flat, told }: Places, root: RunOutputRoot
   };
 }
 
-/** Whether the manifest tells of one, and tells of the other nothing or something older. */
+/** Whether the manifest lists the first, and the second not or with an older entry. */
 function isLater(a: ArtifactObject, b: ArtifactObject): boolean {
-  return a.told !== undefined && (b.told === undefined || a.told.written > b.told.written);
+  return a.listed !== undefined && (b.listed === undefined || a.listed.written > b.listed.written);
 }
 
 function placesOf(found: Map<string, Places>, name: string): Places {
   const archive = archiveOf(name);
   let places = found.get(archive);
-  if (places === undefined) found.set(archive, places = { told: [] });
+  if (places === undefined) found.set(archive, places = { listed: [] });
   return places;
 }

@@ -1,5 +1,5 @@
 /**
- * The files of a run, each together with the checksum beside it.
+ * Pairs the files of a run with their checksum files.
  *
  * @module
  */
@@ -7,22 +7,22 @@
 import type { JoinedOutput } from "../manifest/list_outputs.ts";
 import { SIDECAR_SUFFIX } from "./sidecar.ts";
 
-/** A file and the checksum beside it; one of the two can be missing. */
+/** A file and its checksum file, one of which can be missing. */
 export interface FileAndSidecar {
   /** The file. */
   readonly file?: JoinedOutput;
-  /** The `.sha256sum` beside it. */
+  /** Its `.sha256sum` file. */
   readonly sidecar?: JoinedOutput;
 }
 
 /**
- * Brings files and their checksums together.
+ * Pairs files with their checksum files.
  *
- * Between a file and its checksum stand only names that begin with the file's. So a file waits no
- * longer than such names come, and those that wait all begin with each other: they are few, however
- * many files there are.
+ * In key order, only names that begin with the file's name come between a file and its checksum
+ * file. So a file waits only while such names come, and only few files wait, however many there
+ * are.
  *
- * @param outputs The paths of a run, in the order of keys.
+ * @param outputs The outputs of a run, in the order of keys.
  * @returns The pairs, nearly in that order.
  */
 export async function* pairSidecars(
@@ -44,7 +44,7 @@ export async function* pairSidecars(
       yield { sidecar: output };
       continue;
     }
-    // The checksums of those that came after the file stand before the file's own.
+    // The checksum files of files that came after this one sort before its own.
     for (const file of waiting.splice(at + 1)) yield { file };
     yield { file: waiting.pop(), sidecar: output };
   }
@@ -52,10 +52,10 @@ export async function* pairSidecars(
 }
 
 /**
- * The file that a checksum is of.
+ * The file that a checksum file belongs to.
  *
  * @param path A path.
- * @returns The file's path; nothing, if the path is not that of a checksum.
+ * @returns The file's path; `undefined`, if the path is not that of a checksum file.
  */
 export function sidecarBase(path: string): string | undefined {
   if (!path.endsWith(SIDECAR_SUFFIX)) return undefined;

@@ -1,5 +1,5 @@
 /**
- * What groups and targets ask for, and which of them belong together.
+ * The groups and targets of a selection, and which of them belong together.
  *
  * @module
  */
@@ -11,25 +11,25 @@ import type { ArtifactSelection } from "./selection.ts";
 /** The target of artifacts that are for every GPU. */
 export const GENERIC = "generic";
 
-/** Something that has to be there: a group with the targets that stand for it, or a target. */
+/** Something that must exist: a group with the targets that match it, or a target. */
 export interface ArtifactRequest {
   /** The group's name; without a group the target's. */
   readonly name: string;
-  /** All that the user named. */
+  /** All names that the user gave. */
   readonly asked: readonly string[];
-  /** What artifacts may be for. */
+  /** The targets that artifacts for it can have. */
   readonly wanted: readonly string[];
 }
 
 /**
- * Reads off a selection what has to be there.
+ * Determines from a selection what must exist.
  *
- * A target stands for the groups that it belongs to, by the table of families or by its name; where
- * only one group is named, for that one. Another target is a request of its own.
+ * A target matches the groups that it belongs to, by the table of families or by its name; if there
+ * is only one group, it matches that. Any other target is a request of its own.
  *
  * @param selection The selection.
- * @returns The requests, the groups first; none, if neither groups nor targets are named.
- * @throws {RunOutputsError} `invalid`, if one is not a name.
+ * @returns The requests, the groups first; empty, if there are neither groups nor targets.
+ * @throws {RunOutputsError} `invalid`, if a name is invalid.
  */
 export function requestsOf(selection: ArtifactSelection): ArtifactRequest[] {
   const { expandFamilies = false, families = GPU_FAMILIES } = selection;
@@ -50,8 +50,8 @@ export function requestsOf(selection: ArtifactSelection): ArtifactRequest[] {
  * Restricts a selection to some of its requests.
  *
  * @param selection The selection.
- * @param names The names of the requests; none for a selection without groups and targets.
- * @returns The selection with just their groups and targets.
+ * @param names The names of the requests; empty for a selection without groups and targets.
+ * @returns The selection with only their groups and targets.
  */
 export function narrowSelection<T extends ArtifactSelection>(
   selection: T,
@@ -65,7 +65,7 @@ export function narrowSelection<T extends ArtifactSelection>(
 }
 
 /**
- * The groups and targets whose GPUs nobody knows.
+ * The groups and targets whose GPUs are unknown.
  *
  * @param selection The selection.
  * @returns Their names; expanding families does nothing for them.
@@ -76,7 +76,7 @@ export function unknownFamilies(selection: ArtifactSelection): string[] {
     .filter((name) => name !== GENERIC && familyOf(baseOf(name), families) === undefined);
 }
 
-/** The targets of a selection, each with the groups that it stands for. */
+/** The targets of a selection, each with the groups that it matches. */
 function standIns(
   { artifactGroups, amdgpuTargets, families = GPU_FAMILIES }: ArtifactSelection,
 ): { readonly target: string; readonly groups: readonly string[] }[] {
@@ -87,7 +87,7 @@ function standIns(
   });
 }
 
-/** Whether a target is one of a group's: by the table, else by its name, as gfx942 of gfx94X. */
+/** Whether a target belongs to a group: by the table, else by its name, like gfx942 to gfx94X. */
 function belongsTo(target: string, group: string, families: GpuFamilies): boolean {
   const [one, other] = [baseOf(target), baseOf(group)];
   const family = familyOf(other, families);
@@ -100,7 +100,7 @@ function belongsTo(target: string, group: string, families: GpuFamilies): boolea
     [...stem].every((letter, i) => isSame(letter, one[i]) || i > 2 && isSame(letter, "x"));
 }
 
-/** What artifacts for a group or a target may be called. */
+/** The targets that artifacts for a group or a target can have. */
 function wantedFor(name: string, families: GpuFamilies, expand: boolean): string[] {
   if (name === "" || name.includes("_") || name.includes("/")) {
     throw invalid("GPU target", name, "a GPU or a family, such as gfx942 or gfx94X-dcgpu");
@@ -111,7 +111,7 @@ function wantedFor(name: string, families: GpuFamilies, expand: boolean): string
   return [base, family.name, ...expand ? family.gpus : []];
 }
 
-/** A family, also of a variant like `gfx950-dcgpu-asan`, or a GPU, which is a family of its own. */
+/** The family, also of a variant like `gfx950-dcgpu-asan`; a GPU is its own family. */
 function familyOf(
   name: string,
   families: GpuFamilies,

@@ -1,5 +1,5 @@
 /**
- * The choice of artifacts by name, component and GPU.
+ * Selects artifacts by name, component and GPU.
  *
  * @module
  */
@@ -11,36 +11,37 @@ import { type ArtifactRequest, GENERIC, requestsOf } from "./requests.ts";
 import type { ArtifactSelection } from "./selection.ts";
 import { unmatchedError } from "./unmatched.ts";
 
-/** What a selection chooses. */
+/** The result of a selection. */
 export interface ArtifactChoice {
-  /** The chosen names, in the order in which they were given. */
+  /** The selected names, in the given order. */
   readonly names: readonly string[];
-  /** What a person should know of it: groups and targets without artifacts of their own. */
+  /** Notes for the user: groups and targets without artifacts of their own. */
   readonly notes: readonly string[];
 }
 
-/** An archive, and what its name says. */
+/** An archive and its parsed name. */
 interface Archive {
   readonly name: string;
   readonly artifact: ArtifactName;
 }
 
 /**
- * Chooses artifacts. Of one in both compressions the `.tar.zst` is taken. With groups or targets,
- * generic artifacts are taken beside those for any of them; groups and targets without artifacts of
- * their own are noted. A run that has only generic artifacts so far gives those. With names, groups
- * and targets are looked for among the artifacts of these names.
+ * Selects artifacts. If an artifact has both compressions, the `.tar.zst` is used. With groups or
+ * targets, generic artifacts are selected in addition to those for any of them, and groups and
+ * targets without artifacts of their own are noted. If a run has only generic artifacts so far,
+ * those are selected. With names, groups and targets are searched for among the artifacts with
+ * these names.
  *
- * A glob is compared with the name of the archive and with the artifact's own, which has no ending;
- * one without wildcards may leave out the target too.
+ * A glob is compared with the name of the archive and with the artifact's own name, which has no
+ * extension; a glob without wildcards may omit the target too.
  *
- * @param names The file names of archives; all of them are artifacts.
+ * @param names The file names of archives, all of them artifacts.
  * @param selection Which ones.
- * @returns The chosen names, and what to note.
+ * @returns The selected names, and notes.
  * @throws {RunOutputsError} `not_found`: the run has artifacts for some GPUs, but for none of the
  * groups and targets (with `requireEach`: not for each of them); a component or, unless
- * `allowNoMatch`, a pattern chooses nothing; the run has none of the names; all of them together
- * choose nothing. `invalid`: a pattern or a target is none.
+ * `allowNoMatch`, a pattern matches nothing; the run has none of the names; the combination matches
+ * nothing. `invalid`: a pattern or a target is invalid.
  *
  * @example
  * ```ts
@@ -70,7 +71,7 @@ export function selectArtifacts(
 
   const filter = nameFilter(selection);
   const chosen = archives.filter(({ name, artifact }) =>
-    // Each is shown to the filter, so that a pattern is not called unmatched for another reason.
+    // All are tested, so that no pattern counts as unmatched for another reason.
     filter.matches(name) &&
     (selection.artifactNames?.has(artifact.name) ?? true) &&
     (components.length === 0 || components.includes(artifact.component)) &&
@@ -94,7 +95,7 @@ export function selectArtifacts(
 }
 
 /**
- * Checks a selection before there is anything to choose from.
+ * Validates a selection before there is anything to select from.
  *
  * @param selection The selection.
  * @throws {RunOutputsError} `invalid`, if a pattern or a target is none.
@@ -104,7 +105,7 @@ export function checkSelection(selection: ArtifactSelection): void {
   requestsOf(selection);
 }
 
-/** The archives of the names that are selected. */
+/** The archives with the selected names. */
 function archivesNamed(
   archives: readonly Archive[],
   { artifactNames }: ArtifactSelection,
@@ -117,10 +118,10 @@ function archivesNamed(
 }
 
 /**
- * What to note of groups and targets without artifacts of their own; throws if that is an error.
+ * Notes for groups and targets without artifacts of their own; throws if that is an error.
  *
  * @param requests The groups and targets.
- * @param named The archives of the selected names.
+ * @param named The archives with the selected names.
  * @param all All archives of the run.
  * @param selection The selection.
  * @returns The notes.
@@ -134,11 +135,11 @@ function missingRequests(
   const specific = requests.filter(({ name }) => name !== GENERIC);
   const isStrict = selection.requireEach || specific.length === 0;
   const isGeneric = named.every(({ artifact }) => artifact.target === GENERIC);
-  // A stage can need generic artifacts alone: then others must show that the run has the group.
+  // A stage can need only generic artifacts: then others must show that the run has the group.
   const archives = isStrict && isGeneric ? all : named;
   const isMissing = (request: ArtifactRequest) =>
     !archives.some(({ artifact }) => isFor(artifact, request));
-  // Beside others, generic artifacts are taken where there are any.
+  // Generic artifacts are selected in addition, if there are any.
   const missing = (isStrict ? requests : specific).filter(isMissing);
   if (missing.length === 0) return [];
   const what = `No artifact is for ${missing.map(({ asked }) => asked.join(" or ")).join(", ")}`;
@@ -169,7 +170,7 @@ function isFor(artifact: ArtifactName, { wanted }: ArtifactRequest): boolean {
   return wanted.some((target) => artifact.matchesTarget(target));
 }
 
-/** Distinct names, not too many of them. */
+/** Distinct names, up to a maximum. */
 function listed(names: readonly string[]): string {
   const distinct = [...new Set(names)].sort();
   if (distinct.length === 0) return "nothing";

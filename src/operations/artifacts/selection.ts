@@ -1,5 +1,5 @@
 /**
- * What says which artifacts are wanted.
+ * The selection of artifacts.
  *
  * @module
  */
@@ -7,32 +7,32 @@
 import type { GpuFamilies } from "../../layout/gpu_families_data.ts";
 import type { NameFilterOptions } from "./name_filter.ts";
 
-/** Which artifacts. What is not given does not restrict. */
+/** Selects artifacts. Missing members do not restrict it. */
 export interface ArtifactSelection extends NameFilterOptions {
   /**
-   * The artifacts' own names, such as `blas` of `blas_lib_gfx942.tar.zst`: those that a stage of the
-   * build needs or produces. A run may lack some of them, but not all.
+   * The artifacts' own names, such as `blas` in `blas_lib_gfx942.tar.zst`: the inputs or outputs of
+   * a build stage. A run may lack some of them, but not all.
    */
   readonly artifactNames?: ReadonlySet<string>;
   /**
-   * Artifact groups, such as `gfx94X-dcgpu`: the artifacts for that family, and the generic ones. Of
-   * a variant such as `gfx950-dcgpu-asan` those for the family without the suffix, too.
+   * Artifact groups, such as `gfx94X-dcgpu`: the artifacts for that family, and the generic ones. A
+   * variant such as `gfx950-dcgpu-asan` includes those for the family without the suffix.
    */
   readonly artifactGroups?: readonly string[];
   /**
-   * GPUs or families, such as `gfx942`: the artifacts for them, and the generic ones. What follows a
-   * `:` is not compared. Beside a group that it belongs to, a target stands for the group: one of the
-   * two has to be there.
+   * GPUs or families, such as `gfx942`: the artifacts for them, and the generic ones. A suffix
+   * after `:` is ignored. With a group that it belongs to, a target matches the group: artifacts
+   * for one of the two must exist.
    */
   readonly amdgpuTargets?: readonly string[];
-  /** Of families, take the artifacts for their GPUs too. */
+  /** For families, include the artifacts for their GPUs too. */
   readonly expandFamilies?: boolean;
-  /** What is in a family. Default: the families that this version knows. */
+  /** The GPUs of families. Default: the built-in table. */
   readonly families?: GpuFamilies;
-  /** Each group and target must have artifacts of its own. Default: any of them. */
+  /** Each group and target must have artifacts of its own. Default: at least one of them. */
   readonly requireEach?: boolean;
   /** Components, such as `lib`. */
   readonly components?: readonly string[];
-  /** Patterns may match nothing, as long as anything is chosen. */
+  /** Patterns may match nothing, as long as anything is selected. */
   readonly allowNoMatch?: boolean;
 }

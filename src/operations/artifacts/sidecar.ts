@@ -1,5 +1,5 @@
 /**
- * The `.sha256sum` file beside an archive.
+ * The `.sha256sum` file of an archive.
  *
  * @module
  */
@@ -9,19 +9,19 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { checksumEntries, decodeChecksumText } from "./checksum_text.ts";
 
-/** What the name of a sidecar adds to that of its archive. */
+/** The suffix of a checksum file's name. */
 export const SIDECAR_SUFFIX = ".sha256sum";
 
-/** A list of the checksums of all archives of a run fits; anything longer is something else. */
+/** Enough for a list of the checksums of all archives of a run; longer files are something else. */
 export const MAX_SIDECAR_BYTES = 65536;
 
 /**
- * Reads the text of a checksum file: a bare digest, or what `sha256sum`, `sha256sum --tag`, OpenSSL
- * and PowerShell's `Get-FileHash` write, for one file or several.
+ * Parses a checksum file: a bare digest, or the output of `sha256sum`, `sha256sum --tag`, OpenSSL
+ * or PowerShell's `Get-FileHash`, for one file or several.
  *
  * @param text The text.
- * @param name Where it was read, for the message.
- * @param file The name of the file whose digest is wanted. Default: the first digest counts.
+ * @param name Its location, for the message.
+ * @param file The name of the file whose digest is needed. Default: the first digest.
  * @returns The digest, 64 hex digits in lower case.
  * @throws {RunOutputsError} `integrity`, if it has no SHA-256, two for the file, or only those of
  * other files.
@@ -62,14 +62,14 @@ export function parseSidecar(text: string, name: string, file?: string): string 
   return found[0].sha256;
 }
 
-/** How many other files a message names. */
+/** The maximum number of other files in a message. */
 const NAMED = 3;
 
 function unreadable(name: string, reason: string): RunOutputsError {
   return new RunOutputsError("integrity", `Cannot read the checksum in '${name}': ${reason}`);
 }
 
-/** A sidecar as it is in storage. */
+/** The content of a checksum file in storage. */
 export interface SidecarContent {
   /** Its object. */
   readonly info: ObjectInfo;
@@ -80,14 +80,14 @@ export interface SidecarContent {
 }
 
 /**
- * Reads a file that is to be a sidecar, whatever is in it.
+ * Reads a file that should be a checksum file, whatever its content.
  *
  * @param backend The storage.
  * @param sidecar Its location.
  * @param show Formats a location for messages.
  * @param signal Aborts reading.
  * @returns Its content.
- * @throws {RunOutputsError} `integrity`, if it is too long for a sidecar; `not_found`.
+ * @throws {RunOutputsError} `integrity`, if it is too long; `not_found`.
  */
 export async function readSidecarContent(
   backend: StorageBackend,
@@ -108,14 +108,14 @@ export async function readSidecarContent(
 }
 
 /**
- * Reads the sidecar beside an archive.
+ * Reads the checksum file of an archive.
  *
  * @param backend The storage.
  * @param sidecar Its location.
  * @param show Formats a location for messages.
  * @param signal Aborts reading.
  * @returns The digest, 64 hex digits in lower case.
- * @throws {RunOutputsError} `integrity`, if it is no checksum; `not_found`.
+ * @throws {RunOutputsError} `integrity`, if it is not a checksum; `not_found`.
  */
 export async function readSidecar(
   backend: StorageBackend,
@@ -129,9 +129,9 @@ export async function readSidecar(
 }
 
 /**
- * The name of the file that a sidecar is of.
+ * The name of the file that a checksum file belongs to.
  *
- * @param name The sidecar's name or path.
+ * @param name The checksum file's name or path.
  * @returns The file's name, without directories.
  */
 export function archiveOf(name: string): string {
@@ -140,7 +140,7 @@ export function archiveOf(name: string): string {
 }
 
 /**
- * The text of a sidecar.
+ * The text of a checksum file.
  *
  * @param sha256 The digest, 64 hex digits.
  * @returns The digest and a line break.

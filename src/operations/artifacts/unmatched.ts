@@ -1,5 +1,5 @@
 /**
- * What to say of patterns that match nothing: what each may have been meant to be.
+ * Suggestions for patterns that match nothing.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { nearest } from "../../layout/nearest.ts";
 import { nameFilter } from "./name_filter.ts";
 import { type NamePattern, patternText } from "./name_pattern.ts";
 
-/** Among how many names a pattern that matches is looked for. */
+/** The maximum number of names to search for a matching pattern. */
 const MAX_NAMES = 10_000;
 
-/** Longer patterns are no typos of a name. */
+/** Longer patterns are not typos of a name. */
 const MAX_LENGTH = 255;
 
 /**
@@ -20,10 +20,9 @@ const MAX_LENGTH = 255;
  *
  * @param unmatched Their texts.
  * @param include All include patterns.
- * @param names The paths or file names that there are.
- * @param words What they are, and the command that lists them.
- * @returns An error with code `not_found`. It names for each pattern one that matches, where one is
- * near.
+ * @param names The existing paths or file names.
+ * @param words What they are called, and the command that lists them.
+ * @returns An error with code `not_found`, with a similar pattern that matches, if there is one.
  */
 export function unmatchedError(
   unmatched: readonly string[],
@@ -43,14 +42,14 @@ export function unmatchedError(
   );
 }
 
-/** A pattern that is near and matches something. */
+/** A similar pattern that matches something. */
 function suggest(pattern: NamePattern, names: readonly string[]): string | undefined {
   if (typeof pattern === "string") {
     if (pattern.length > MAX_LENGTH) return undefined;
     return [`${pattern}_*`, `*${pattern}*`, ...corrected(pattern, names)]
       .find((candidate) => names.some(nameFilter({ include: [candidate] }).matches));
   }
-  // Of other expressions nobody knows which of their letters stand for themselves.
+  // In other expressions, it is unknown which letters are literal.
   const [, start, text, end] = /^(\^?)([\w.:-]+)(\$?)$/.exec(pattern.source) ?? [];
   if (text === undefined) return undefined;
   const found = corrected(text, names)
@@ -58,7 +57,7 @@ function suggest(pattern: NamePattern, names: readonly string[]): string | undef
   return found && `${start}${found}${end}`;
 }
 
-/** The text with each word of it as it is in the names, and the nearest name as a whole. */
+/** The text with each word replaced by the nearest in the names, and the nearest name. */
 function corrected(text: string, names: readonly string[]): string[] {
   const stems = names.map((name) => basename(name).replace(/\.tar\.(?:zst|xz)$/, ""));
   const words = new Set(stems.flatMap((stem) => stem.split("_")));
@@ -69,7 +68,7 @@ function corrected(text: string, names: readonly string[]): string[] {
     .filter((candidate) => candidate !== text);
 }
 
-/** A word of a name, such as the `blas` of `blas_lib_*`. */
+/** A word in a name, such as `blas` in `blas_lib_*`. */
 const WORD = /[A-Za-z0-9][A-Za-z0-9.:+-]*/g;
 
 function basename(path: string): string {

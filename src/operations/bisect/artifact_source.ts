@@ -1,5 +1,5 @@
 /**
- * Where a bisect gets its artifacts from: the runs of its commits, found through GitHub.
+ * The artifacts of a bisect's commits, from their runs on GitHub.
  *
  * @module
  */
@@ -33,25 +33,25 @@ import type { BisectArtifacts, BisectRun } from "./state.ts";
 import type { BisectCommit } from "./suspects.ts";
 import { undoneParts } from "./undone_parts.ts";
 
-/** How many archives are brought near at once, while something else is measured perhaps. */
+/** The number of archives that are prefetched concurrently, maybe during a measurement. */
 const PREFETCHES = 2;
 
-/** Why a run in progress is not taken. */
+/** Why a run in progress is rejected. */
 const NOT_ENDED = "it has not finished";
 
-/** Which artifacts, where they are, and where to. */
+/** Selection, storage and destination of the artifacts. */
 export interface BisectArtifactOptions extends Omit<SearchOptions, "signal" | "refuse"> {
-  /** The directory that gets a directory for each commit. */
+  /** The directory for the directories of the commits. */
   readonly outputDir: string;
-  /** How archives are unpacked. */
+  /** How names of members are mapped to paths. */
   readonly mode: UnpackMode;
-  /** Refuse archives that have no checksum. Default: they are taken with a warning. */
+  /** Reject archives without a checksum. Default: accept them with a warning. */
   readonly requireChecksums?: boolean;
   /** Limits above which an archive is rejected. */
   readonly limits?: Partial<UnpackLimits>;
-  /** How many files at once. */
+  /** The maximum number of concurrent files. */
   readonly concurrency?: number;
-  /** Where archives are kept. Without it nothing is brought near. */
+  /** The cache for archives. Without one, nothing is prefetched. */
   readonly cache?: ContentCache;
   /** As in {@linkcode FetchUnpackedOptions}. */
   readonly recordsDir?: string;
@@ -59,11 +59,11 @@ export interface BisectArtifactOptions extends Omit<SearchOptions, "signal" | "r
   readonly onNote?: (text: string) => void;
   /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
-  /** Told, in one line, that another process is downloading the same archive. */
+  /** Called with a line when another process is downloading the same archive. */
   readonly onWait?: (name: string) => void;
-  /** Told of each search for a commit's artifacts. */
+  /** Called for each search for a commit's artifacts. */
   readonly onSearch?: (sha: string, search: RunSearch) => void;
-  /** Called for each fetch with its plan, to show its progress and to tell what it did. */
+  /** Called for each fetch with its plan, to show progress and results. */
   readonly during?: (
     plan: FetchPlan,
     fetch: (
@@ -73,13 +73,14 @@ export interface BisectArtifactOptions extends Omit<SearchOptions, "signal" | "r
 }
 
 /**
- * Makes a source of artifacts for {@linkcode Bisect}: found as `findArtifacts` does, fetched as
- * `fetchUnpacked` does, each commit into a directory of its own.
+ * Creates a source of artifacts for {@linkcode Bisect}: found with `findArtifacts`, fetched with
+ * `fetchUnpacked`, each commit into a directory of its own.
  *
- * What a run lacks would look like the commit's fault. So a run counts only if it has ended, and its
- * manifest, if it has one, tells of nothing undone that may be of what is asked for.
+ * Artifacts that a run lacks would look like the commit's fault. So a run counts only if it has
+ * ended, and its manifest, if it has one, has no incomplete part that may contain selected
+ * artifacts.
  *
- * @param options Which artifacts, where they are, and where to.
+ * @param options Selection, storage and destination of the artifacts.
  * @returns The source.
  */
 export function bisectArtifacts(options: BisectArtifactOptions): BisectSource {
@@ -93,14 +94,14 @@ class ArtifactSource implements BisectSource {
   constructor(options: BisectArtifactOptions) {
     this.#options = options;
     const { backend, cache, outputDir } = options;
-    // Without a cache there is nowhere to bring anything.
+    // Without a cache, prefetched archives could not be kept.
     if (cache === undefined || !cache.writable) return;
     this.prefetch = async ({ sha }, runs, { signal }) => {
       const { items } = await this.#plan(runs, commitDirectory(outputDir, sha), signal);
       using source = new ArchiveSource(backend, { cache, signal });
-      // What has no checksum can't be kept.
+      // Archives without a checksum cannot be cached.
       const kept = items.filter((item) => item.sha256 !== undefined);
-      // It ends when all have ended: operations in progress would be in the way of the next fetch.
+      // It ends when all have ended, so that nothing disturbs the next fetch.
       await pMap(kept, async (item) => {
         signal?.throwIfAborted();
         await using _archive = await source.get(item);
@@ -159,7 +160,7 @@ class ArtifactSource implements BisectSource {
     return await planFoundFetch(backend, sources, { ...this.#options, outputDir, signal });
   }
 
-  /** Refuses runs that may lack something of a group; it reads the manifest of each run once. */
+  /** Rejects runs that may lack something of a group; reads the manifest of each run once. */
   #refusal(signal: AbortSignal | undefined): (found: RefusableRun) => Promise<string | undefined> {
     const manifests = new Map<string, Promise<RunManifest>>();
     const { backend, show } = this.#options;
@@ -189,7 +190,10 @@ class ArtifactSource implements BisectSource {
   }
 }
 
-/** The failure that tells most: what will never be whole comes before what may be later. */
+/**
+ * The most informative failure: artifacts that will never be complete come before those that may be
+ * later.
+ */
 function worst(results: readonly TransferResult[]): Error | undefined {
   const errors = results.flatMap(({ error }) => error ?? []);
   const withCode = (code: string) =>

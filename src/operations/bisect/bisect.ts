@@ -1,6 +1,6 @@
 /**
- * A bisect: it looks for the first bad commit, from one test to the next. What it knows is in a
- * {@linkcode BisectStore} after each step, so that any later process can go on.
+ * Searches for the first bad commit, from test to test. After each step its state is in a
+ * {@linkcode BisectStore}, so that any later process can continue.
  *
  * @module
  */
@@ -31,43 +31,43 @@ import {
   surveyBisect,
 } from "./suspects.ts";
 
-/** What {@linkcode Bisect} works with. */
+/** The parts of a {@linkcode Bisect}. */
 export interface BisectParts {
-  /** Where the state is kept. Disposing of it is the caller's. */
+  /** The store of its state. The caller must dispose of it. */
   readonly store: BisectStore;
-  /** Where the artifacts are from. */
+  /** The source of artifacts. */
   readonly source: BisectSource;
-  /** The time. Default: the system's. */
+  /** The current time. Default: the system's clock. */
   readonly now?: () => Date;
-  /** Told of each commit that turns out to have no artifacts, and why. */
+  /** Called for each commit that has no artifacts, with the reason. */
   readonly onLacking?: (commit: BisectCommit, reason: string) => void;
 }
 
-/** What a new bisect is about. */
+/** The parameters of a new bisect. */
 export interface StartBisectOptions {
-  /** The good end. */
+  /** The good commit. */
   readonly good: BisectEnd;
-  /** The bad end. */
+  /** The bad commit. */
   readonly bad: BisectEnd;
-  /** The commits that the bad end has and the good one has not, the bad end among them. */
+  /** The commits that the bad commit contains and the good one does not, including the bad one. */
   readonly commits: readonly BisectCommit[];
-  /** What whoever starts it needs to go on: JSON. */
+  /** JSON that the caller needs to continue. */
   readonly settings?: Readonly<Record<string, unknown>>;
 }
 
-/** What a test says: a verdict, or the exit code of the command that says it too. */
+/** The result of a test: a verdict, or one with the exit code of the command. */
 export type BisectTestResult =
   | BisectVerdict
   | { readonly verdict: BisectVerdict; readonly exitCode: number };
 
 /** Options of {@linkcode Bisect.run}. */
 export interface RunBisectOptions extends BisectCallOptions {
-  /** Told what a test has said. */
+  /** Called with the result of each test. */
   readonly onVerdict?: (step: BisectTest, verdict: BisectVerdict) => void;
 }
 
 /**
- * A bisect that is under way.
+ * A bisect in progress.
  *
  * @example
  * ```ts
@@ -98,7 +98,7 @@ export interface RunBisectOptions extends BisectCallOptions {
 export class Bisect {
   readonly #parts: BisectParts;
   #state: BisectState;
-  /** The writes, one after the other: the last one is of the last state. */
+  /** The pending writes, in sequence, so that the last one has the latest state. */
   #writing: Promise<void> = Promise.resolve();
 
   private constructor(parts: BisectParts, state: BisectState) {
@@ -107,12 +107,12 @@ export class Bisect {
   }
 
   /**
-   * Begins a bisect. Nothing is looked for yet.
+   * Starts a bisect, without searching for anything yet.
    *
-   * @param parts What to work with; the store is empty.
-   * @param options What it is about.
+   * @param parts The parts; the store is empty.
+   * @param options The parameters.
    * @returns The bisect.
-   * @throws {RunOutputsError} `conflict`, if one is under way in the store.
+   * @throws {RunOutputsError} `conflict`, if the store contains a bisect.
    */
   static async start(parts: BisectParts, options: StartBisectOptions): Promise<Bisect> {
     const { store, now = () => new Date() } = parts;
@@ -136,12 +136,12 @@ export class Bisect {
   }
 
   /**
-   * Goes on with a bisect.
+   * Continues a bisect.
    *
-   * @param parts What to work with.
+   * @param parts The parts.
    * @returns The bisect.
-   * @throws {RunOutputsError} `not_found`, if there is none in the store; `integrity`, if what is
-   * there is none.
+   * @throws {RunOutputsError} `not_found`, if there is none in the store; `integrity`, if its
+   * content is invalid.
    */
   static async open(parts: BisectParts): Promise<Bisect> {
     const state = await parts.store.read();
@@ -149,18 +149,18 @@ export class Bisect {
     return new Bisect(parts, state);
   }
 
-  /** All that is known. */
+  /** The complete state. */
   get state(): BisectState {
     return this.#state;
   }
 
   /**
-   * Makes the next commit ready to be tested: the middle one of those that can have broken it and
-   * have artifacts. The directories of those before are removed.
+   * Prepares the next commit to test: the middle one of the suspects with artifacts. Deletes the
+   * directories of earlier ones.
    *
    * @param options A signal.
    * @returns The commit and its directory, or the end.
-   * @throws {RunOutputsError} What keeps it from going on; it can be called again.
+   * @throws {RunOutputsError} What stops it; it can be called again.
    */
   async next(options: BisectCallOptions = {}): Promise<BisectStep> {
     const { source } = this.#parts;
@@ -177,7 +177,7 @@ export class Bisect {
       }
       const artifacts = await this.#artifactsOf(next, options);
       if (artifacts.status === "no") continue;
-      // Before the fetch, so that what a kill leaves is known.
+      // Before the fetch, so that the directory is known after a kill.
       const fetched = [...new Set([...this.#state.fetched, next.sha])];
       await this.#keep({ current: null, fetched });
       let directory: string;
@@ -195,14 +195,14 @@ export class Bisect {
   }
 
   /**
-   * Says what a test has shown, of the commit that is there to be tested or of others.
+   * Records a verdict on the current commit or on others.
    *
-   * @param verdict What.
-   * @param shas Of which commits, as full SHAs or their first digits, at least four. Default: the one
-   * that is there to be tested.
-   * @param exitCode The exit code of the command that says it.
-   * @throws {RunOutputsError} `conflict`, if it can't be true, or there is none to be tested;
-   * `invalid`, if a SHA is none of the bisect's. Then nothing is said of any.
+   * @param verdict The verdict.
+   * @param shas The commits, as full SHAs or their first digits, at least four. Default: the
+   * current one.
+   * @param exitCode The exit code of the test command.
+   * @throws {RunOutputsError} `conflict`, if it contradicts others, or there is no current commit;
+   * `invalid`, if a SHA is not part of the bisect. Then no verdict is recorded.
    */
   async mark(
     verdict: BisectVerdict,
@@ -225,12 +225,12 @@ export class Bisect {
   }
 
   /**
-   * Tests commits until nothing is left to be tested. While one is, the artifacts of both that can
-   * be next are brought near.
+   * Tests commits until none is left to test. During a test, the artifacts of both commits that can
+   * be next are prefetched.
    *
-   * @param test Tests a commit. If it throws, the bisect stops there, and can go on later.
+   * @param test Tests a commit. If it throws, the bisect stops there, and can continue later.
    * @param options A signal.
-   * @returns The end.
+   * @returns The result.
    */
   async run(
     test: (step: BisectTest, options: BisectCallOptions) => Promise<BisectTestResult>,
@@ -259,8 +259,8 @@ export class Bisect {
   }
 
   /**
-   * Brings the artifacts of both commits near that can be next after the one that is there to be
-   * tested. It never fails: what can't be had now is asked for again when it is needed.
+   * Prefetches the artifacts of both commits that can be next after the current one. It never
+   * fails: what is unavailable now is requested again when it is needed.
    *
    * @param options Signals.
    */
@@ -304,7 +304,7 @@ export class Bisect {
     throw invalid("commit", text, matching.length === 0 ? expected : "more digits of its SHA");
   }
 
-  /** What is known of a commit's artifacts, else what the source says. */
+  /** The known artifacts of a commit, else those that the source finds. */
   async #artifactsOf(commit: BisectCommit, options: BisectCallOptions): Promise<BisectArtifacts> {
     const known = this.#state.artifacts[commit.sha];
     if (known !== undefined) return known;
@@ -318,7 +318,7 @@ export class Bisect {
     if (artifacts.status === "no") this.#parts.onLacking?.(commit, artifacts.reason);
   }
 
-  /** Removes all directories but those of some commits. */
+  /** Deletes all directories except those of some commits. */
   async #discard(kept: readonly string[]): Promise<void> {
     const gone = this.#state.fetched.filter((sha) => !kept.includes(sha));
     if (gone.length === 0) return;
@@ -335,11 +335,11 @@ export class Bisect {
 }
 
 /**
- * Ends a bisect, at any time: removes the directories of its commits, then its state.
+ * Ends a bisect at any point: deletes the directories of its commits, then its state.
  *
- * @param store Where it is kept.
- * @param source What knows its directories.
- * @throws {RunOutputsError} `not_found`, if there is none; what the disk says.
+ * @param store The store.
+ * @param source The source, which knows its directories.
+ * @throws {RunOutputsError} `not_found`, if there is none; errors of the disk.
  */
 export async function resetBisect(
   store: BisectStore,
@@ -351,13 +351,13 @@ export async function resetBisect(
   await store.remove();
 }
 
-/** Whether a fetch says that the artifacts will never be of use. */
+/** Whether the error of a fetch means that the artifacts can never be used. */
 function isUseless(error: unknown): error is RunOutputsError {
   return error instanceof RunOutputsError &&
     (error.code === "not_found" || error.code === "integrity");
 }
 
-/** A signal that aborts at the latest at the end of its block. */
+/** A signal that aborts at the end of its block or earlier. */
 class Stop implements Disposable {
   readonly #controller = new AbortController();
 

@@ -1,5 +1,5 @@
 /**
- * The directories of a bisect's commits: one for each, below one that all share.
+ * The directories of a bisect's commits, below a common one.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { removeTree } from "../../archive/unpack/remove_tree.ts";
 import { diskError } from "../../errors/disk.ts";
 import { removeWorkDir } from "../fetch/work_dir.ts";
 
-/** How many digits of a SHA name a directory. */
+/** The number of digits of a SHA in a directory's name. */
 const DIGITS = 12;
 
 /** A directory of ours, or what a fetch has left beside it. */
@@ -20,7 +20,7 @@ const OURS = new RegExp(
 /**
  * The directory of a commit.
  *
- * @param outputDir The one that all share.
+ * @param outputDir The common directory.
  * @param sha The commit.
  * @returns The directory.
  */
@@ -29,9 +29,9 @@ export function commitDirectory(outputDir: string, sha: string): string {
 }
 
 /**
- * Removes the directory of a commit, and what an interrupted fetch has left for it.
+ * Deletes the directory of a commit, and what an interrupted fetch has left for it.
  *
- * @param outputDir The one that all share.
+ * @param outputDir The common directory.
  * @param sha The commit.
  * @param recordsDir Where fetches record what they leave.
  * @throws {RunOutputsError} Errors of the disk.
@@ -47,9 +47,9 @@ export async function discardCommit(
 }
 
 /**
- * Removes the directories of all commits, where nobody knows any more which those are.
+ * Deletes the directories of all commits, if it is not known any more which those are.
  *
- * @param outputDir The one that all share.
+ * @param outputDir The common directory.
  * @throws {RunOutputsError} Errors of the disk.
  */
 export async function discardAllCommits(outputDir: string): Promise<void> {

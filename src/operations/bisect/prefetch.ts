@@ -1,5 +1,5 @@
 /**
- * What a bisect does while a commit is tested: the two that can be next are brought near.
+ * Prefetches the artifacts of the two commits that can be next, while one is tested.
  *
  * @module
  */
@@ -10,23 +10,25 @@ import { type BisectCommit, surveyBisect } from "./suspects.ts";
 
 /** Options of {@linkcode prefetchNext}. */
 export interface PrefetchOptions {
-  /** Stops everything. */
+  /** Aborts everything. */
   readonly signal?: AbortSignal;
-  /** Stops transfers, and before the next look-up: a look-up that has begun is not asked twice. */
+  /**
+   * Aborts transfers, and stops before the next look-up: a look-up that has begun is not repeated.
+   */
   readonly stop?: AbortSignal;
-  /** Told what was found of a commit. */
+  /** Called with what was found for a commit. */
   readonly onFound: (commit: BisectCommit, artifacts: BisectArtifacts) => Promise<void> | void;
-  /** Told that the artifacts of a commit are near. */
+  /** Called when the artifacts of a commit are cached. */
   readonly onFetched?: (commit: BisectCommit) => void;
 }
 
 /**
- * Brings the artifacts of both commits near that can be next: the one after "good" and the one after
- * "bad". It never fails, because whoever needs them asks again.
+ * Prefetches the artifacts of both commits that can be next: the one after "good" and the one after
+ * "bad". It never fails, because they are requested again when they are needed.
  *
- * @param state What is known; a commit in it is there to be tested.
- * @param source Where the artifacts are from.
- * @param options Signals, and who is told what was found.
+ * @param state The state, with a current commit.
+ * @param source The source of artifacts.
+ * @param options Signals and callbacks.
  */
 export async function prefetchNext(
   state: BisectState,
@@ -35,7 +37,7 @@ export async function prefetchNext(
 ): Promise<void> {
   const { current } = state;
   if (current === null || source.prefetch === undefined) return;
-  // Both can need the same commit: it is asked for once.
+  // Both can be the same commit, which is requested once.
   const asked = new Map<string, Promise<BisectArtifacts>>();
   const find = (commit: BisectCommit) => {
     const known = state.artifacts[commit.sha];

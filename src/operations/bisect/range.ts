@@ -1,5 +1,5 @@
 /**
- * The commits that a bisect is about: what the bad end has and the good one has not.
+ * The commits of a bisect: those that the bad commit contains and the good one does not.
  *
  * @module
  */
@@ -11,41 +11,41 @@ import { type BisectCommit, short, surveyBisect } from "./suspects.ts";
 
 /** Options of {@linkcode bisectRange}. */
 export interface BisectRangeOptions {
-  /** Who is asked about commits. */
+  /** The GitHub client. */
   readonly github: GithubClient;
-  /** The repository, like `ROCm/TheRock`. */
+  /** The repository, such as `ROCm/TheRock`. */
   readonly repository: string;
-  /** The good end: a SHA, a branch, a tag, or `pull/N`. */
+  /** The good commit: a SHA, a branch, a tag, or `pull/N`. */
   readonly good: string;
-  /** The bad end. */
+  /** The bad commit. */
   readonly bad: string;
-  /** Look only at the commits of the branch itself, not at those of what was merged into it. */
+  /** Use only the commits of the branch itself, not those of merged branches. */
   readonly firstParent?: boolean;
-  /** Stops the questions. */
+  /** Aborts requests. */
   readonly signal?: AbortSignal;
 }
 
-/** What a bisect is about. */
+/** The range of a bisect. */
 export interface BisectRange {
-  /** The good end. */
+  /** The good commit. */
   readonly good: BisectEnd;
-  /** The bad end. */
+  /** The bad commit. */
   readonly bad: BisectEnd;
-  /** The commits between, the bad end among them. */
+  /** The commits after the good one, including the bad one. */
   readonly commits: readonly BisectCommit[];
 }
 
 /**
- * Asks which commits lie between a good one and a bad one.
+ * Requests the commits between a good one and a bad one.
  *
- * @param options The ends, and whom to ask.
+ * @param options The two commits, and the client.
  * @returns The commits.
- * @throws {RunOutputsError} `invalid`, if the good end is not contained in the bad one; `not_found`,
- * if there is no such commit; what GitHub says.
+ * @throws {RunOutputsError} `invalid`, if the bad commit does not contain the good one;
+ * `not_found`, if there is no such commit; errors of GitHub.
  */
 export async function bisectRange(options: BisectRangeOptions): Promise<BisectRange> {
   const { github, repository, signal, firstParent = false } = options;
-  // One after the other: if both are wrong, the same one is told each time.
+  // One after the other, so that the same error is reported each time if both are wrong.
   const good = { given: options.good, sha: await resolve("good", options) };
   const bad = { given: options.bad, sha: await resolve("bad", options) };
   const { status, mergeBase, commits } = await github.compare(repository, good.sha, bad.sha, {
@@ -77,7 +77,7 @@ export async function bisectRange(options: BisectRangeOptions): Promise<BisectRa
   return range;
 }
 
-/** Without the commits' parents each of them would look innocent. */
+/** Without the commits' parents, none of them would be a suspect. */
 function checkConnected({ commits, bad }: BisectRange): void {
   const isThere = commits.some(({ sha }) => sha === bad.sha);
   const facts = { commits, bad: bad.sha, verdicts: new Map(), lacking: new Set<string>() };
@@ -105,7 +105,7 @@ function shown({ given, sha }: BisectEnd): string {
   return sha.startsWith(given.toLowerCase()) ? short(sha) : `${given} (${short(sha)})`;
 }
 
-/** The bad end, its first parent, that one's first parent, and so on. */
+/** The bad commit, its first parent, that one's first parent, and so on. */
 function mainLine(commits: readonly CommitInfo[], bad: string): CommitInfo[] {
   const bySha = new Map(commits.map((commit) => [commit.sha, commit]));
   const line: CommitInfo[] = [];

@@ -1,5 +1,5 @@
 /**
- * What a bisect asks for: the artifacts of its commits; and what it answers.
+ * The interface between a bisect and the source of its artifacts.
  *
  * @module
  */
@@ -7,20 +7,20 @@
 import type { BisectArtifacts, BisectRun } from "./state.ts";
 import type { BisectCommit, BisectSurvey } from "./suspects.ts";
 
-/** Options of all that takes long. */
+/** Options of all long operations. */
 export interface BisectCallOptions {
-  /** Stops it; what is known by then stays known. */
+  /** Aborts; what is known by then is kept. */
   readonly signal?: AbortSignal;
 }
 
-/** Where a bisect gets its artifacts from. */
+/** A source of artifacts for a bisect. */
 export interface BisectSource {
   /**
-   * Looks for the artifacts of a commit. A bisect asks once for each commit that it needs.
+   * Finds the artifacts of a commit. A bisect calls it once for each commit that it needs.
    *
    * @param commit The commit.
    * @param options A signal.
-   * @returns Where they are, or why there are none.
+   * @returns Their location, or why there are none.
    */
   find(commit: BisectCommit, options: BisectCallOptions): Promise<BisectArtifacts>;
   /**
@@ -30,7 +30,7 @@ export interface BisectSource {
    * @param runs Their location.
    * @param options A signal.
    * @returns The directory.
-   * @throws {RunOutputsError} `not_found` or `integrity`, if they can't be used at all: then the
+   * @throws {RunOutputsError} `not_found` or `integrity`, if they can never be used: then the
    * commit counts as one without artifacts.
    */
   fetch(
@@ -39,7 +39,7 @@ export interface BisectSource {
     options: BisectCallOptions,
   ): Promise<string>;
   /**
-   * Brings the artifacts of a commit near, where `fetch` finds them. Default: nothing.
+   * Prefetches the artifacts of a commit to where `fetch` finds them. Default: does nothing.
    *
    * @param commit The commit.
    * @param runs Their location.
@@ -51,41 +51,41 @@ export interface BisectSource {
     options: BisectCallOptions,
   ): Promise<void>;
   /**
-   * Whether a directory that `fetch` has made is still there.
+   * Whether a directory created by `fetch` still exists.
    *
    * @param directory The directory.
-   * @returns Whether it is.
+   * @returns `true`, if it exists.
    */
   has(directory: string): Promise<boolean>;
   /**
-   * Removes the directory of a commit, if it has one.
+   * Deletes the directory of a commit, if it has one.
    *
    * @param sha The commit.
    */
   discard(sha: string): Promise<void>;
 }
 
-/** A commit that is to be tested. */
+/** A commit to test. */
 export interface BisectTest {
-  /** What is to be done. */
+  /** The next step. */
   readonly kind: "test";
   /** The commit. */
   readonly commit: BisectCommit;
-  /** The directory with its artifacts. */
+  /** The directory of its artifacts. */
   readonly directory: string;
-  /** Where they are from. */
+  /** The runs of its artifacts. */
   readonly runs: readonly BisectRun[];
-  /** How far the bisect is. */
+  /** The progress of the bisect. */
   readonly survey: BisectSurvey;
 }
 
-/** The end of a bisect. */
+/** The result of a bisect. */
 export interface BisectEnding {
-  /** Whether it is one commit, or several that can't be told apart. */
+  /** Whether it is one commit, or several that cannot be distinguished. */
   readonly kind: "found" | "suspects";
-  /** The first bad commit is one of these; each after its parents. */
+  /** One of these is the first bad commit; each comes after its parents. */
   readonly suspects: readonly BisectCommit[];
 }
 
-/** What comes next. */
+/** The next step. */
 export type BisectStep = BisectTest | BisectEnding;

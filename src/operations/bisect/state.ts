@@ -1,5 +1,5 @@
 /**
- * What is remembered of a bisect between two commands: its schema, its text, and the facts in it.
+ * The state of a bisect between two commands: schema, text and contents.
  *
  * @module
  */
@@ -14,41 +14,41 @@ import {
   surveyBisect,
 } from "./suspects.ts";
 
-/** The schema that this version writes, and reads. */
+/** The schema version that this version writes and reads. */
 export const BISECT_SCHEMA = "run-outputs.bisect/1";
 
-/** A run that has artifacts of a commit, and the groups that are taken from it. */
+/** A run with artifacts of a commit, and the groups that are taken from it. */
 export interface BisectRun {
   /** The run's id. */
   readonly run_id: string;
   /** Its web page. */
   readonly url: string;
-  /** The bucket that holds its outputs. */
+  /** The bucket of its outputs. */
   readonly bucket: string;
-  /** What stands before the run's id in its prefix; empty, or with `/` at its end. */
+  /** The part of its prefix before the run id; empty, or with a final `/`. */
   readonly external_repo: string;
-  /** The groups; none if all artifacts are. */
+  /** The groups; empty if all artifacts are taken. */
   readonly groups: readonly string[];
 }
 
-/** Whether a commit has artifacts, and where. */
+/** Whether a commit has artifacts, and in which runs. */
 export type BisectArtifacts =
   | { readonly status: "yes"; readonly runs: readonly BisectRun[] }
   | { readonly status: "no"; readonly reason: string };
 
-/** What was said of a commit. */
+/** A verdict on a commit. */
 export interface BisectLogEntry {
-  /** When, in ISO 8601. */
+  /** Its time, in ISO 8601. */
   readonly at: string;
   /** The commit. */
   readonly sha: string;
-  /** What. */
+  /** The verdict. */
   readonly verdict: BisectVerdict;
-  /** The exit code of the command that said it; nothing, if a person did. */
+  /** The exit code of the test command; missing for a manual verdict. */
   readonly exit_code?: number;
 }
 
-/** One end of a bisect. */
+/** The good or the bad commit. */
 export interface BisectEnd {
   /** How the user named it. */
   readonly given: string;
@@ -56,27 +56,27 @@ export interface BisectEnd {
   readonly sha: string;
 }
 
-/** All that is known of a bisect: what its file holds. */
+/** The state of a bisect, as stored in its file. */
 export interface BisectState {
   /** `run-outputs.bisect/1` */
   readonly schema: typeof BISECT_SCHEMA;
   /** When it was started, in ISO 8601. */
   readonly started_at: string;
-  /** The good end. */
+  /** The good commit. */
   readonly good: BisectEnd;
-  /** The bad end. */
+  /** The bad commit. */
   readonly bad: BisectEnd;
-  /** The commits that the bad end has and the good one has not, the bad end among them. */
+  /** The commits that the bad commit contains and the good one does not, including the bad one. */
   readonly commits: readonly BisectCommit[];
-  /** What was found of the commits that were asked for, by their SHA. */
+  /** The result of each search for artifacts, by SHA. */
   readonly artifacts: Readonly<Record<string, BisectArtifacts>>;
-  /** What was said of commits; of one commit, the last counts. */
+  /** The verdicts; the last one for a commit counts. */
   readonly log: readonly BisectLogEntry[];
-  /** The commit that is there to be tested, and its directory. */
+  /** The current commit and its directory. */
   readonly current: { readonly sha: string; readonly directory: string } | null;
   /** The commits that may have a directory. */
   readonly fetched: readonly string[];
-  /** What whoever started it needs to go on; nothing here looks into it. */
+  /** What the caller needs to continue; not used here. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
@@ -157,10 +157,10 @@ export function parseBisectState(text: string, name: string): BisectState {
 }
 
 /**
- * The facts in a state.
+ * The facts of a state.
  *
  * @param state The state.
- * @returns What decides about suspects.
+ * @returns What the suspects follow from.
  */
 export function bisectFacts(state: BisectState): BisectFacts {
   return {

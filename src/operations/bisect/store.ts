@@ -1,5 +1,5 @@
 /**
- * Where the state of a bisect is kept: a directory that one process at a time may change.
+ * Keeps the state of a bisect in a directory that one process at a time may change.
  *
  * @module
  */
@@ -12,60 +12,60 @@ import { type LockedFile, lockFile, removeLock } from "../../storage/local/file_
 import { look } from "../../storage/transfer/look.ts";
 import { type BisectState, parseBisectState } from "./state.ts";
 
-/** The file with the state. */
+/** The file of the state. */
 const STATE = "bisect.json";
 
-/** The lock of who works on the bisect. */
+/** The lock of the process that uses the bisect. */
 const LOCK = "bisect.lock";
 
-/** Keeps git from seeing the directory, if it is ours alone. */
+/** Makes git ignore the directory, if nothing else is in it. */
 const IGNORE = ".gitignore";
 
-/** What stands in it. */
+/** Its content. */
 const IGNORE_ALL = "# made by run-outputs bisect\n*\n";
 
 /** How long to wait for another process, in milliseconds. */
 const PATIENCE = 2000;
 
-/** Where a state is kept. It belongs to its holder until it is disposed of. */
+/** A store of a state. It is locked until it is disposed of. */
 export interface BisectStore extends Disposable {
-  /** Where, for messages. */
+  /** Its location, for messages. */
   readonly name: string;
   /**
    * Reads the state.
    *
    * @returns The state; `undefined`, if there is none.
-   * @throws {RunOutputsError} If what is there is none.
+   * @throws {RunOutputsError} If its content is invalid.
    */
   read(): Promise<BisectState | undefined>;
   /**
-   * Keeps a state: all of it, or the one before.
+   * Writes a state atomically.
    *
    * @param state The state.
    */
   write(state: BisectState): Promise<void>;
-  /** Removes the state, and what is kept with it. */
+  /** Deletes the state, and everything else in the store. */
   remove(): Promise<void>;
 }
 
 /** Options of {@linkcode openBisectStore}. */
 export interface OpenBisectStoreOptions {
-  /** A bisect is to be begun: make the directory if there is none. Default: no. */
+  /** Create the directory if it does not exist, to start a bisect. Default: `false`. */
   readonly create?: boolean;
-  /** How long to wait for another process that has it, in milliseconds. Default: 2 s. */
+  /** How long to wait for another process that has locked it, in milliseconds. Default: 2 s. */
   readonly patience?: number;
-  /** Stops the waiting. */
+  /** Aborts waiting. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Opens the directory of a bisect. A process that is killed loses nothing but its lock.
+ * Opens the directory of a bisect. A killed process loses nothing but its lock.
  *
  * @param dir The directory.
- * @param options Whether to make it, and how long to wait for it.
+ * @param options Whether to create it, and how long to wait for it.
  * @returns The store; to be disposed of.
- * @throws {RunOutputsError} `not_found`, if no bisect is there and none is to be; `conflict`, if another
- * process has it; otherwise what the disk says.
+ * @throws {RunOutputsError} `not_found`, if it contains no bisect and is not to be created;
+ * `conflict`, if another process has locked it; otherwise errors of the disk.
  *
  * @example
  * ```ts
@@ -84,17 +84,17 @@ export async function openBisectStore(
   options: OpenBisectStoreOptions = {},
 ): Promise<BisectStore> {
   const path = resolve(dir);
-  // Not even a lock is left where there is no bisect.
+  // Without a bisect, not even a lock is left.
   if (options.create) await makeDirectory(path);
   else if (await look(join(path, STATE)) === undefined) throw noBisect(dir);
   return new DirectoryStore(path, await lockWithin(path, options));
 }
 
 /**
- * The error of a directory that holds no bisect.
+ * The error of a directory without a bisect.
  *
  * @param dir The directory.
- * @returns An error with code `not_found`, which says how to begin one.
+ * @returns An error with code `not_found`, which says how to start one.
  */
 export function noBisect(dir: string): RunOutputsError {
   return new RunOutputsError(
@@ -104,10 +104,10 @@ export function noBisect(dir: string): RunOutputsError {
 }
 
 /**
- * Checks that no bisect is kept in a store.
+ * Checks that a store contains no bisect.
  *
  * @param store The store.
- * @throws {RunOutputsError} `conflict`, if one is.
+ * @throws {RunOutputsError} `conflict`, if it contains one.
  */
 export async function checkVacant(store: BisectStore): Promise<void> {
   if (await store.read() === undefined) return;
@@ -119,11 +119,11 @@ export async function checkVacant(store: BisectStore): Promise<void> {
 }
 
 /**
- * Reads the state of a bisect that another process may be working on.
+ * Reads the state of a bisect that another process may be using.
  *
  * @param dir Its directory.
  * @returns The state.
- * @throws {RunOutputsError} `not_found`, if there is none; `integrity`, if what is there is none.
+ * @throws {RunOutputsError} `not_found`, if there is none; `integrity`, if its content is invalid.
  */
 export async function readBisectState(dir: string): Promise<BisectState> {
   const state = await readState(join(resolve(dir), STATE));
@@ -159,7 +159,7 @@ class DirectoryStore implements BisectStore {
       });
     }
     await removeLock(join(this.#dir, LOCK), this.#lock);
-    // What somebody else has put there stays.
+    // Files of others stay.
     await Deno.remove(this.#dir).catch(() => {});
   }
 
@@ -186,7 +186,7 @@ async function makeDirectory(path: string): Promise<void> {
     if (entries.length > 0) return;
     await Deno.writeTextFile(join(path, IGNORE), IGNORE_ALL, { createNew: true });
   } catch (error) {
-    // Another process has just begun one here: the lock decides.
+    // Another process has just started one here: the lock decides.
     if (!(error instanceof Deno.errors.AlreadyExists)) throw diskError("write to", path, error);
   }
 }

@@ -1,22 +1,23 @@
 /**
- * Which commits can be the first bad one, and which of them to test next. Pure.
+ * Determines which commits can be the first bad one, and which to test next. Pure.
  *
- * What one commit broke is broken in all that contain it. So a bad commit makes all but itself and
- * its ancestors innocent, and a good one itself and its ancestors. What is left are the suspects.
+ * What one commit broke is broken in all that contain it. So the first bad commit is a bad one or
+ * one of its ancestors, and a good commit and its ancestors are not. The remaining commits are the
+ * suspects.
  *
  * @module
  */
 
 import { RunOutputsError } from "../../errors/error.ts";
 
-/** What a test says of a commit; `skip`: nothing. */
+/** The result of a test; `skip` means unknown. */
 export type BisectVerdict = "good" | "bad" | "skip";
 
 /** A commit of a bisect. */
 export interface BisectCommit {
   /** The full SHA. */
   readonly sha: string;
-  /** The SHAs of its parents; those that are not among the bisect's commits do not count. */
+  /** The SHAs of its parents. Parents that are not part of the bisect are ignored. */
   readonly parents: readonly string[];
   /** The first line of its message. */
   readonly title: string;
@@ -28,34 +29,36 @@ export interface BisectCommit {
 
 /** What is known of a bisect. */
 export interface BisectFacts {
-  /** The commits that the bad end has and the good one has not, the bad end among them. */
+  /** The commits that the bad commit contains and the good one does not, including the bad one. */
   readonly commits: readonly BisectCommit[];
-  /** The bad end. */
+  /** The bad commit. */
   readonly bad: string;
-  /** What was said of commits between the ends. */
+  /** The verdicts on commits between the two. */
   readonly verdicts: ReadonlyMap<string, BisectVerdict>;
-  /** Commits that can't be tested because they have no artifacts. */
+  /** Commits that cannot be tested because they have no artifacts. */
   readonly lacking: ReadonlySet<string>;
 }
 
-/** How far a bisect is. */
+/** The progress of a bisect. */
 export interface BisectSurvey {
   /** The commits that can be the first bad one, each after its parents. */
   readonly suspects: readonly BisectCommit[];
-  /** The commits whose tests would tell suspects apart, as far as is known. */
+  /** The commits whose tests would distinguish suspects, as far as known. */
   readonly testable: readonly BisectCommit[];
-  /** The one to test; `undefined`, if none is of use: then the suspects are the answer. */
+  /**
+   * The commit to test next; `undefined`, if no test would help: then the suspects are the result.
+   */
   readonly next: BisectCommit | undefined;
-  /** About how many tests it takes, the next one counted. */
+  /** The approximate number of remaining tests, including the next one. */
   readonly steps: number;
 }
 
 /**
- * Finds the suspects, and the commit whose test parts them best: of all that can be tested the one
- * nearest to their middle.
+ * Finds the suspects, and the commit whose test divides them best: the testable one nearest to the
+ * middle.
  *
  * @param facts What is known.
- * @returns How far the bisect is.
+ * @returns The progress of the bisect.
  * @throws {RunOutputsError} `integrity`, if the facts contradict each other.
  *
  * @example
@@ -81,13 +84,14 @@ export function surveyBisect(facts: BisectFacts): BisectSurvey {
     const { sha } = graph.commits[index];
     return !facts.verdicts.has(sha) && sha !== facts.bad && !facts.lacking.has(sha);
   };
-  const tells = ([index, weight]: readonly [number, number]) =>
+  const isUseful = ([index, weight]: readonly [number, number]) =>
     weight > 0 && weight < suspects.length && canTest(index);
-  const inside = [...graph.weights(suspects, among)].filter(tells);
-  // A commit on another branch can tell suspects apart too: that is for when they can't themselves.
+  const inside = [...graph.weights(suspects, among)].filter(isUseful);
+  // A commit on another branch can distinguish suspects too; use it only if they cannot be tested
+  // themselves.
   const testable = inside.length > 0 ? inside : graph.commits.map((_, index) => index)
     .filter((index) => !among.has(index) && canTest(index))
-    .map((index) => [index, graph.weight(index, among)] as const).filter(tells);
+    .map((index) => [index, graph.weight(index, among)] as const).filter(isUseful);
 
   let next: number | undefined;
   let most = 0;
@@ -107,12 +111,12 @@ export function surveyBisect(facts: BisectFacts): BisectSurvey {
 }
 
 /**
- * Holds a verdict against what is known.
+ * Checks a verdict for contradictions.
  *
  * @param facts What is known.
- * @param sha The commit; it is one of the bisect's.
- * @param verdict What is to be said of it.
- * @throws {RunOutputsError} `conflict`, if both can't be true.
+ * @param sha The commit, which is part of the bisect.
+ * @param verdict The new verdict.
+ * @throws {RunOutputsError} `conflict`, if it contradicts the others.
  */
 export function checkVerdict(facts: BisectFacts, sha: string, verdict: BisectVerdict): void {
   const graph = new CommitGraph(facts.commits);
@@ -132,7 +136,7 @@ export function checkVerdict(facts: BisectFacts, sha: string, verdict: BisectVer
   );
 }
 
-/** Why a verdict can't be true, if it can't. */
+/** Why a verdict contradicts the others, if it does. */
 function contradiction(
   graph: CommitGraph,
   facts: BisectFacts,
@@ -158,7 +162,7 @@ function contradiction(
 }
 
 /**
- * A SHA as people read it.
+ * A SHA shortened for messages.
  *
  * @param sha The full SHA.
  * @returns Its first ten digits.
@@ -180,9 +184,9 @@ function suspectsOf(graph: CommitGraph, facts: BisectFacts): Set<number> {
   return suspects;
 }
 
-/** Commits, each after its parents. */
+/** A graph of commits, each after its parents. */
 class CommitGraph {
-  /** The commits; a commit's index is its place here. */
+  /** The commits; the index of a commit is its position here. */
   readonly commits: readonly BisectCommit[];
   readonly #indices: ReadonlyMap<string, number>;
   readonly #parents: readonly (readonly number[])[];
@@ -201,19 +205,19 @@ class CommitGraph {
     throw new RunOutputsError("integrity", `Commit ${short(sha)} is not part of the bisect`);
   }
 
-  /** A commit and all before it. */
+  /** A commit and all its ancestors. */
   ancestors(index: number): Set<number> {
     const seen = new Set([index]);
     for (const at of seen) for (const parent of this.#parents[at]) seen.add(parent);
     return seen;
   }
 
-  /** How many suspects would be left if a commit were bad. */
+  /** How many suspects would remain if a commit were bad. */
   weight(index: number, among: ReadonlySet<number>): number {
     return this.ancestors(index).intersection(among).size;
   }
 
-  /** The same of each suspect; without counting anew where history is a line. */
+  /** The same for each suspect, without counting again where the history is linear. */
   weights(suspects: readonly number[], among: ReadonlySet<number>): ReadonlyMap<number, number> {
     const weights = new Map<number, number>();
     for (const index of suspects) {
@@ -230,13 +234,13 @@ class CommitGraph {
   }
 }
 
-/** Orders commits so that each comes after its parents, otherwise as they are. */
+/** Sorts commits so that each comes after its parents, otherwise keeping their order. */
 function parentsFirst(commits: readonly BisectCommit[]): BisectCommit[] {
   const bySha = new Map(commits.map((commit) => [commit.sha, commit]));
   const ordered = new Set<BisectCommit>();
   for (const start of commits) {
     const stack = [start];
-    // A commit that is its own ancestor can't be, but must not keep us here for ever.
+    // A commit cannot be its own ancestor, but invalid input must not cause an endless loop.
     const entered = new Set(stack);
     for (let commit = stack.at(-1); commit !== undefined; commit = stack.at(-1)) {
       const parent = commit.parents.map((sha) => bySha.get(sha))

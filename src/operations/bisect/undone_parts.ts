@@ -1,5 +1,5 @@
 /**
- * What the manifest of a run tells of parts that are not there, or not all of it.
+ * Finds missing and incomplete parts in the manifest of a run.
  *
  * @module
  */
@@ -8,14 +8,14 @@ import { isCopyMark } from "../../runs/unfinished_part.ts";
 import type { RunManifest } from "../manifest/read.ts";
 
 /**
- * The parts of a run that are undone and may have artifacts of a group.
+ * The incomplete parts of a run that may contain artifacts of a group.
  *
- * Nobody knows what is in a part that is not there. But uploads of one GPU or family are named after
- * it, so the name tells that a part is another one's.
+ * The content of a missing part is unknown. But the part name of an upload for one GPU or family
+ * contains it, so the name can show that the part is for another one.
  *
  * @param manifest The manifest.
- * @param wanted What artifacts of the group may be for: families and GPUs; none for any.
- * @returns A phrase for each; none, if the run has all that it tells of.
+ * @param wanted The targets that artifacts of the group can have: families and GPUs; empty for any.
+ * @returns A phrase for each; empty, if the run has all its parts.
  */
 export function undoneParts(
   { missing, unfinished }: Pick<RunManifest, "missing" | "unfinished">,
@@ -31,19 +31,19 @@ export function undoneParts(
   return [...undone].filter(([part]) => mayHave(part, wanted)).map(([, phrase]) => phrase);
 }
 
-/** Whether the names do not say that the part is of other GPUs. */
+/** Whether the part may be for these GPUs, judging by the names. */
 function mayHave(part: string, wanted: readonly string[]): boolean {
   const [ours, theirs] = [wanted.flatMap(gpusIn), gpusIn(part)];
   if (ours.length === 0 || theirs.length === 0) return true;
   return ours.some((a) => theirs.some((b) => areAlike(a, b)));
 }
 
-/** The GPUs and families in a name, as in `gfx94x` of `build.gfx94X-dcgpu`. */
+/** The GPUs and families in a name, such as `gfx94x` in `build.gfx94X-dcgpu`. */
 function gpusIn(name: string): string[] {
   return name.toLowerCase().match(/gfx[0-9a-f]*x?/g) ?? [];
 }
 
-/** Whether two are the same, or one is of the family that the other names: its `x` is any digit. */
+/** Whether two are equal, or one belongs to the family of the other: an `x` in it is any digit. */
 function areAlike(a: string, b: string): boolean {
   const isAny = (digit: string, at: number) => at > 2 && digit === "x";
   return a.length === b.length &&

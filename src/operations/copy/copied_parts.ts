@@ -1,8 +1,8 @@
 /**
- * What the parts of a run's outputs manifest tell of a copy of that run.
+ * The content of the parts of a run's outputs manifest in a copy of the run.
  *
- * A part at the copy says what is so there: the files of it that were copied, and no others. Its
- * `run` and `writer` stay, because they say who made the files.
+ * A part in the copy lists only the files that were copied. It keeps `run` and `writer`, which say
+ * who made the files.
  *
  * @module
  */
@@ -28,49 +28,49 @@ export interface KnownContent {
   readonly sha256?: string;
 }
 
-/** What became of the files of a copy. */
+/** The result for the files of a copy. */
 export interface CopiedFiles {
-  /** What is there now, by path. */
+  /** The files that exist now, by path. */
   readonly there: ReadonlyMap<string, KnownContent>;
-  /** The paths of what should be there and is not. */
+  /** The paths of missing files. */
   readonly failed: ReadonlySet<string>;
 }
 
-/** A part as the copy has it. */
+/** A part in the copy. */
 export interface CopiedPart {
   /** All members but the files. */
   readonly head: ManifestHead;
-  /** Those of its files that are there, sorted by path. */
+  /** Its files that exist, sorted by path. */
   readonly files: readonly OutputFile[];
-  /** How many files it has told other things of than are there. */
+  /** The number of files that differ from its entries. */
   readonly untrue: number;
 }
 
-/** What is there of a part that the copy does not get, and what is not. */
+/** What exists of a part that is not written to the copy, and what is missing. */
 export interface WithheldContent extends StillToCome {
   /** All members but the files. */
   readonly head: ManifestHead;
-  /** Those of its files that are there, sorted by path. */
+  /** Its files that exist, sorted by path. */
   readonly files: readonly OutputFile[];
 }
 
-/** Why the copy does not get a part. */
+/** Why a part is not written to the copy. */
 export interface NoPart {
-  /** Why, as a part of a sentence. */
+  /** The reason, as a clause. */
   readonly reason: string;
-  /** What is there of it; nothing, if it is gone. */
+  /** What exists of it; `undefined`, if the part is gone. */
   readonly content?: WithheldContent;
 }
 
 /**
- * What a part tells of a copy. It has to be as it was when the copy was planned: another version
- * can tell of files that were not copied.
+ * The content of a part in a copy. The part must not have changed since the copy was planned: a new
+ * version can list files that were not copied.
  *
- * @param from The run that was copied.
+ * @param from The source run.
  * @param part One of its parts.
- * @param copied What became of the files.
+ * @param copied The result for the files.
  * @param options How to format locations; a signal.
- * @returns The part, or why there is none; nothing, if none of its files was to be copied.
+ * @returns The part, or why there is none; `undefined`, if none of its files was selected.
  */
 export async function copiedPart(
   { backend }: RunPlace,
@@ -97,7 +97,7 @@ export async function copiedPart(
   if (files.length === 0 && all.length > 0) return undefined;
   const { pages, ...rest } = read.head;
   const left = pages?.filter((page) => there.has(page)) ?? [];
-  // Members keep their order, so that a part of which all was copied stays the same text.
+  // Members keep their order, so that the text of a completely copied part does not change.
   const head = left.length === pages?.length
     ? read.head
     : left.length === 0
@@ -110,15 +110,15 @@ export async function copiedPart(
 }
 
 /**
- * What is there at a copy of a part of which an upload is not finished at the source.
+ * What exists in a copy of a part with an unfinished upload at the source.
  *
- * @param from The run that was copied.
+ * @param from The source run.
  * @param name The part's name.
  * @param part The part, if there is one.
- * @param copied What became of the files.
+ * @param copied The result for the files.
  * @param options How to format locations; a signal.
- * @returns What is there, and what is still to come; nothing, if there is nothing at the source by
- * now, or nothing that can be read.
+ * @returns What exists, and the pending files; `undefined`, if the source has nothing any more, or
+ * nothing readable.
  */
 export async function unfinishedPart(
   { backend, root }: RunPlace,
@@ -147,20 +147,20 @@ export async function unfinishedPart(
   };
 }
 
-/** What the copy's own run tells otherwise of a file that was copied. */
+/** A different entry for a copied file in the manifest of the destination. */
 export interface OtherClaim {
-  /** The part that tells it. */
+  /** The part with the entry. */
   readonly part: string;
   /** When that was written, in milliseconds since 1970. */
   readonly written: number;
 }
 
 /**
- * Finds what the parts that are at the copy already tell otherwise of its files.
+ * Finds entries in existing parts at the destination that differ from the copied files.
  *
- * @param manifest The manifest that is there.
- * @param there What is there now, by path.
- * @returns What is told otherwise, by path.
+ * @param manifest The manifest at the destination.
+ * @param there The files that exist now, by path.
+ * @returns The different entries, by path.
  */
 export async function otherClaims(
   manifest: RunManifest,

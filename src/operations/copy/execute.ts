@@ -1,6 +1,6 @@
 /**
- * The copy of a run's outputs to another place: inside one storage by the storage itself, between
- * two of them as streams that are held against their hashes.
+ * Copies a run's outputs: inside one storage without downloading them, between two storages as
+ * verified streams.
  *
  * @module
  */
@@ -16,15 +16,15 @@ import type { CopyPlan, RunPlace } from "./plan.ts";
 
 /** Options of {@linkcode executeCopy}. */
 export interface CopyOptions extends TransferOptions {
-  /** What to do where other content is. Default: `replace`, with a warning. */
+  /** What to do with existing files of different content. Default: `replace`, with a warning. */
   readonly ifExists?: IfExists;
-  /** Whether a dry run reads all bytes and holds them against their hashes. Default: no. */
+  /** Whether a dry run reads and verifies all bytes. Default: `false`. */
   readonly verifyDryRun?: boolean;
-  /** Where a location of the source is, for messages. Default: its S3 URI. */
+  /** Formats a location of the source for messages. Default: its S3 URI. */
   readonly showSource?: (location: OutputLocation) => string;
-  /** Where a location of the copy is, for messages. Default: its S3 URI. */
+  /** Formats a location of the destination for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
-  /** What copies, such as `run-outputs/1.0.0`, for the marks of what has failed. */
+  /** The copying program, such as `run-outputs/1.0.0`, for the markers of unfinished copies. */
   readonly tool?: string;
   /** The current time. Default: now. */
   readonly now?: () => Date;
@@ -32,28 +32,29 @@ export interface CopyOptions extends TransferOptions {
   readonly onNote?: (note: string) => void;
 }
 
-/** What copies, where nobody says. */
+/** The default program. */
 const DEFAULT_TOOL = "run-outputs";
 
-/** What a copy did. */
+/** The result of a copy. */
 export interface CopyReport {
-  /** What became of each file, those of the manifest included. */
+  /** The result of each file, including those of the manifest. */
   readonly results: readonly TransferResult[];
   /** The parts of the manifest that were not written. */
   readonly withheld: readonly WithheldPart[];
 }
 
 /**
- * Copies what a plan says. Where both places are the same storage it copies by itself, and nothing
- * of it passes through here. What is the same already is not copied again, so that a second run
- * continues the first. The checksum beside a file comes after the file. The parts of the manifest
- * come last, each if all it tells of is there; a selection gets parts with just its files.
+ * Copies the files of a plan. If both are in the same storage, that copies them without a download.
+ * Identical files are not copied again, so that a second run resumes the first. The checksum file
+ * comes after its file. The parts of the manifest come last, each if all files that it lists exist;
+ * a selection gets parts with only its files.
  *
  * @param plan The plan.
- * @param to Where to: the same storage, if possible as the same object, or another.
+ * @param to The destination: the same storage, if possible as the same object, or another.
  * @param options What to do with existing files, concurrency, progress, a signal.
- * @returns What became of each file. A failure of one does not stop the others.
- * @throws {RunOutputsError} `invalid`, if both places are the same; or the signal's reason.
+ * @returns The result of each file. A failure of one does not stop the others.
+ * @throws {RunOutputsError} `invalid`, if source and destination are the same; or the signal's
+ * reason.
  */
 export async function executeCopy(
   plan: CopyPlan,
@@ -74,7 +75,7 @@ export async function executeCopy(
   const parts = await beginParts(plan, place, { ...options, tool });
   const expected = await writeExpected(plan, place, { ...options, tool });
 
-  // A local storage would read all bytes too: then they can as well be compared.
+  // A local storage would read all bytes too, so they can be compared as well.
   const onServer = from.backend === to.backend && to.backend.name !== "local";
   const common = { ...options, ifExists, showSource };
   const target = (path: string) => to.root.root().join(path);
@@ -100,7 +101,7 @@ export async function executeCopy(
   };
 }
 
-/** First of all: so that it is seen that a copy is not complete yet. */
+/** First, so that an incomplete copy can be recognized. */
 async function writeExpected(
   { whole, manifest }: CopyPlan,
   to: RunPlace,

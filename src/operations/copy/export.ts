@@ -1,8 +1,8 @@
 /**
- * The export of runs into one archive that can be carried where no network leads.
+ * Exports runs into one archive, for systems without network access.
  *
- * The archive is a plain tar file: an index comes first, which tells of every file its size and its
- * hash, then the files, each below its run's prefix. The same runs make the same bytes.
+ * The archive is a plain tar file: first an index with size and hash of every file, then the files,
+ * each below its run's prefix. The same runs give the same bytes.
  *
  * @module
  */
@@ -35,7 +35,7 @@ import type { CopyFile, CopyPlan } from "./plan.ts";
 
 /** Options of {@linkcode planExport}. */
 export interface PlanExportOptions extends CallOptions {
-  /** What makes the export, such as `run-outputs/1.0.0`. */
+  /** The exporting program, such as `run-outputs/1.0.0`. */
   readonly tool: string;
   /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
@@ -43,21 +43,21 @@ export interface PlanExportOptions extends CallOptions {
   readonly onNote?: (note: string) => void;
 }
 
-/** A file that goes into an export. */
+/** A file to export. */
 export interface ExportItem {
-  /** What the index tells of it. */
+  /** Its entry in the index. */
   readonly file: ExportedFile;
-  /** Where it is, or would be: parts of the manifest are made for what is exported. */
+  /** Its location. Parts of the manifest are generated, so theirs is where they would be. */
   readonly location: OutputLocation;
   /** Opens its bytes. */
   open(signal?: AbortSignal): Chunks;
 }
 
-/** What goes into an export. */
+/** The content of an export. */
 export interface ExportPlan {
-  /** What makes it. */
+  /** The exporting program. */
   readonly tool: string;
-  /** The runs, and their files sorted by path. */
+  /** The runs, with their files sorted by path. */
   readonly runs: readonly {
     readonly bucket: string;
     readonly prefix: string;
@@ -65,21 +65,21 @@ export interface ExportPlan {
   }[];
 }
 
-/** How many files are looked at at once. */
+/** The number of files that are checked concurrently. */
 const CONCURRENCY = 16;
 
-/** How many names a message tells. */
+/** The maximum number of names in a message. */
 const NAMED = 5;
 
 /**
- * Finds out what goes into an export: of every file its size and hash. A file whose hash is told
- * neither by the manifest, nor by a checksum, nor by the storage, is read for it.
+ * Determines size and hash of every file for an export. A file whose hash is neither in the
+ * manifest, a checksum file, nor recorded by the storage, is read to compute it.
  *
- * @param plans What to take of each run.
- * @param options Who makes it; a signal.
+ * @param plans The files of each run.
+ * @param options The program; a signal.
  * @returns The plan.
- * @throws {RunOutputsError} `incomplete`, if a file can't be taken; `invalid`, if two runs have the
- * same prefix; `integrity`, if a file is not what is told of it.
+ * @throws {RunOutputsError} `incomplete`, if a file cannot be exported; `invalid`, if two runs have
+ * the same prefix; `integrity`, if a file does not match its expected size or checksum.
  */
 export async function planExport(
   plans: readonly CopyPlan[],
@@ -119,7 +119,7 @@ function throwIfHindered({ from, obstacles }: CopyPlan): void {
   );
 }
 
-/** Completes what is known of a file. */
+/** Completes size and hash of a file. */
 async function lookAt(
   { from: { backend } }: CopyPlan,
   { path, location, size, sha256, contentType: type }: CopyFile,
@@ -142,7 +142,7 @@ async function lookAt(
   return { file, location, open };
 }
 
-/** The outputs manifest of what is exported. */
+/** The outputs manifest of the exported files. */
 async function manifestItems(
   { from, manifest, whole }: CopyPlan,
   items: readonly ExportItem[],
@@ -199,12 +199,12 @@ export interface ExportOptions extends CallOptions {
 }
 
 /**
- * Makes an export. Each file is held against its hash when it passes.
+ * Generates an export. Each file is verified while it is read.
  *
- * @param plan What goes in.
+ * @param plan The content.
  * @param options Progress, a signal.
- * @returns The archive; a chunk is valid only until the next one is asked for.
- * @throws {RunOutputsError} `integrity`, if a file is not what is told of it.
+ * @returns The archive; a chunk is valid only until the next one is read.
+ * @throws {RunOutputsError} `integrity`, if a file does not match the plan.
  */
 export async function* exportChunks(
   { tool, runs }: ExportPlan,
@@ -261,12 +261,12 @@ async function* checked(
 
 /** Options of {@linkcode writeExport}. */
 export interface WriteExportOptions extends ExportOptions {
-  /** Whether a file that is there may be replaced. Default: no. */
+  /** Whether an existing file may be replaced. Default: `false`. */
   readonly replace?: boolean;
 }
 
 /**
- * Fails if the file of an export is there already: a look before runs of many gigabytes are read.
+ * Fails if the file of an export exists: a check before runs of many gigabytes are read.
  *
  * @param path The file.
  * @param options Whether it may be replaced.
@@ -285,14 +285,14 @@ export async function checkExportFile(
 }
 
 /**
- * Writes an export into a file, which appears only once all of it is there.
+ * Writes an export to a file, which appears only once it is complete.
  *
- * @param plan What goes in.
+ * @param plan The content.
  * @param path The file.
  * @param options Whether it may be replaced; progress, a signal.
  * @returns The size and hash of the file.
  * @throws {RunOutputsError} `conflict`, if the file exists; `integrity`, if one of the runs' files
- * is not what is told of it; or what the disk says. Then there is no file.
+ * does not match the plan; or errors of the disk. Then nothing is written.
  */
 export async function writeExport(
   plan: ExportPlan,

@@ -1,5 +1,5 @@
 /**
- * An export as a storage that can only be read: whatever reads runs can read them there.
+ * An export as a read-only storage, for all code that reads runs.
  *
  * @module
  */
@@ -36,26 +36,26 @@ import { deleteEach } from "../../storage/delete_each.ts";
 import { contentType, usableType } from "../../storage/content_type.ts";
 import { clipRange } from "../../storage/range.ts";
 
-/** An index is held in memory, so it has a limit. */
+/** The maximum size of an index, which is kept in memory. */
 const MAX_INDEX = 512 * 1024 * 1024;
 
 /** A file of an export. */
 interface Entry {
   readonly info: ObjectInfo;
-  /** Where its bytes begin in the archive. */
+  /** The offset of its bytes in the archive. */
   readonly offset: number;
 }
 
 /**
- * An export, opened and looked through: that it has what its index tells of, all of it and nothing
- * else. The bytes themselves are held against their hashes when they are read.
+ * An opened export, whose archive contains exactly the files of its index. The bytes are verified
+ * when they are read.
  */
 export class ExportArchive implements StorageBackend {
-  /** What kind of storage this is. */
+  /** The kind of storage. */
   readonly name = "export";
-  /** Nothing can be written. */
+  /** Writes are not supported. */
   readonly writes = false;
-  /** The runs that it carries. */
+  /** The exported runs. */
   readonly roots: readonly RunOutputRoot[];
   /** The archive. */
   readonly path: string;
@@ -72,13 +72,13 @@ export class ExportArchive implements StorageBackend {
   }
 
   /**
-   * Opens an export and looks through it.
+   * Opens an export and checks its structure.
    *
    * @param path The archive.
    * @param options A signal.
    * @returns The export.
-   * @throws {RunOutputsError} `integrity`, if it is invalid, is cut short, or has other members
-   * than its index tells of; `failed`, if its schema is newer; or what the disk says.
+   * @throws {RunOutputsError} `integrity`, if it is invalid, is truncated, or has other members
+   * than its index; `failed`, if its schema is newer; or errors of the disk.
    *
    * @example
    * ```ts
@@ -176,22 +176,22 @@ export class ExportArchive implements StorageBackend {
     });
   }
 
-  /** Can't be done. */
+  /** Not supported. */
   write(location: OutputLocation): Promise<ObjectInfo> {
     return Promise.reject(this.#readOnly(location));
   }
 
-  /** Can't be done. */
+  /** Not supported. */
   copy(_: OutputLocation, to: OutputLocation): Promise<ObjectInfo> {
     return Promise.reject(this.#readOnly(to));
   }
 
-  /** Can't be done. */
+  /** Not supported. */
   delete(location: OutputLocation): Promise<void> {
     return Promise.reject(this.#readOnly(location));
   }
 
-  /** Reads from the archive; of a file that is read as a whole the hash is checked. */
+  /** Reads from the archive; the hash is verified if a file is read as a whole. */
   async *#read(
     { info, offset }: Entry,
     { start, end }: ByteRange,
@@ -217,7 +217,7 @@ export class ExportArchive implements StorageBackend {
     );
   }
 
-  /** Can't be done. */
+  /** Not supported. */
   async deleteAll(
     locations: Iterable<OutputLocation> | AsyncIterable<OutputLocation>,
   ): Promise<readonly DeleteFailure[]> {
@@ -267,7 +267,7 @@ async function readIndex(
   return parseExportIndex(text, path);
 }
 
-/** Finds each file of the index in the archive; nothing else may be there. */
+/** Finds each file of the index in the archive, which must contain nothing else. */
 async function place(
   { runs }: ExportIndex,
   roots: readonly RunOutputRoot[],
@@ -296,7 +296,7 @@ async function place(
         location: at,
         size,
         etag: file.sha256,
-        // All at the same time: what the manifest tells of a file is so.
+        // All have the same time, so that the entries of the manifest are current.
         modified: new Date(0),
         sha256: file.sha256,
         contentType: usableType(file.content_type) ?? contentType(file.path),

@@ -1,5 +1,5 @@
 /**
- * How one file of a run is copied: by the storage that has it, or as a stream into another one.
+ * Copies single files of a run: inside the storage, or as a stream to another one.
  *
  * @module
  */
@@ -22,23 +22,23 @@ import { failedCopy, pairs, withLeftSidecars } from "./pairs.ts";
 
 /** Options for the files of a copy. */
 export interface CopyFilesOptions extends TransferOptions {
-  /** What to do where other content is. */
+  /** What to do with existing files of different content. */
   readonly ifExists: IfExists;
   /** Whether a dry run reads all bytes. */
   readonly verifyDryRun?: boolean;
-  /** Where a location of the source is, for messages. */
+  /** Formats a location of the source for messages. */
   readonly showSource: (location: OutputLocation) => string;
 }
 
 /**
- * Copies files inside a storage. No bytes are read: whether a file is there already is told by the
- * hashes on record, or else by the etags; where neither tells, it is copied again.
+ * Copies files inside a storage. No bytes are read: whether a file exists already is decided by
+ * recorded hashes, or else by etags; if neither decides it, the file is copied again.
  *
  * @param backend The storage.
  * @param files The files.
  * @param target Destinations by path.
  * @param options What to do with existing files, concurrency, progress, a signal.
- * @returns What became of each.
+ * @returns The result of each.
  */
 export async function copyOnServer(
   backend: StorageBackend,
@@ -78,14 +78,14 @@ export async function copyOnServer(
 }
 
 /**
- * Copies files into another storage, as streams.
+ * Copies files to another storage, as streams.
  *
- * @param from The storage that has them.
- * @param backend The storage that they go to.
+ * @param from The source storage.
+ * @param backend The destination storage.
  * @param files The files.
  * @param target Destinations by path.
  * @param options What to do with existing files, concurrency, progress, a signal.
- * @returns What became of each.
+ * @returns The result of each.
  */
 export async function copyThrough(
   from: StorageBackend,
@@ -152,13 +152,13 @@ async function copyOne(
 }
 
 /**
- * A file of another storage as an item to upload. All its bytes come from one version, and are held
- * against the hash that is known of them.
+ * An upload item from a file of another storage. All its bytes come from one version, and are
+ * verified if a hash is known.
  *
- * @param from The storage that has it.
+ * @param from The source storage.
  * @param file The file.
- * @param location Where it goes.
- * @param options How to show where it is; what a dry run does.
+ * @param location The destination.
+ * @param options How to format locations; what a dry run does.
  * @returns The item.
  */
 function streamedItem(
@@ -183,7 +183,7 @@ function streamedItem(
     warnings: [] as string[],
     async open(signal?: AbortSignal): Promise<ByteSource> {
       const info = await look(signal);
-      // Only the storage may know it; the upload asks after it has opened.
+      // Only the storage may know it; the upload reads this after `open`.
       item.contentType ??= info.contentType;
       if (info.contentEncoding !== undefined) item.warnings = [encodingLost(path, info)];
       return {
@@ -202,10 +202,10 @@ function streamedItem(
 }
 
 /**
- * The warning of a copy that can't keep how a file is encoded: a directory has no place for it.
+ * The warning of a copy that loses a file's content encoding, which a directory cannot record.
  *
- * @param path Where the file is, for people.
- * @param info What its storage has on record.
+ * @param path The file's location, for messages.
+ * @param info The file's information in its storage.
  * @returns One line.
  */
 export function encodingLost(path: string, { contentEncoding }: ObjectInfo): string {
@@ -224,7 +224,7 @@ async function* readVersion(
 }
 
 /**
- * The hash of an object: the one on record, or else that of its bytes.
+ * The hash of an object: the recorded one, or else that of its bytes.
  *
  * @param backend The storage.
  * @param location The object.
@@ -241,7 +241,7 @@ export async function hashObject(
   return await sha256Of(body);
 }
 
-/** Refuses a file that is not what is told of it. */
+/** Rejects a file that does not match its expected content. */
 function checkSource(file: CopyFile, info: ObjectInfo, path: string): void {
   const wrong = file.size !== info.size
     ? `it has ${info.size} bytes, expected ${file.size}`
@@ -252,7 +252,7 @@ function checkSource(file: CopyFile, info: ObjectInfo, path: string): void {
   throw new RunOutputsError("integrity", `Cannot copy '${path}': ${wrong}; upload it again`);
 }
 
-/** Whether two objects have the same content; `undefined`, where that takes reading them. */
+/** Whether two objects have the same content; `undefined`, if they must be read to decide it. */
 function isSame(
   source: ObjectInfo,
   there: ObjectInfo,

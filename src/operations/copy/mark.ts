@@ -1,8 +1,8 @@
 /**
- * The mark of a copy that has not put everything there: so that a run of which a copy or an import
- * was killed does not pass for a complete one, whether parts of a manifest name its files or not.
+ * The marker of an unfinished copy, so that a run whose copy or import was killed does not look
+ * complete, whether or not parts of a manifest list its files.
  *
- * It stands beside the marks of uploads, has their form, and is deleted last of all.
+ * It is beside the markers of uploads, has their format, and is deleted last.
  *
  * @module
  */
@@ -20,9 +20,9 @@ import { UnfinishedMark } from "../manifest/unfinished_mark.ts";
 import type { CopyPartsOptions } from "./parts.ts";
 import type { CopyPlan, RunPlace } from "./plan.ts";
 
-/** The mark of one copy. */
+/** The marker of one copy. */
 export class CopyMark {
-  /** The storage to copy to: before its first write the mark is there. */
+  /** The storage to copy to, which writes the marker before its first write. */
   readonly backend: StorageBackend;
   readonly #to: RunPlace;
   readonly #name: string;
@@ -33,11 +33,11 @@ export class CopyMark {
   #announcing?: Promise<void>;
 
   /**
-   * Names the mark. Nothing is written yet.
+   * Creates the marker, without writing it yet.
    *
-   * @param plan What is going to be copied: the same files have the same mark.
+   * @param plan The plan: copies of the same files have the same marker.
    * @param to The destination.
-   * @param options Who copies; a signal.
+   * @param options The program; a signal.
    */
   constructor(plan: CopyPlan, to: RunPlace, options: CopyPartsOptions) {
     this.#to = to;
@@ -53,11 +53,11 @@ export class CopyMark {
   }
 
   /**
-   * Once everything else is written: deletes the mark, unless files are not there, and those of
-   * earlier copies of which all is there by now. Trouble with one is a note, and it goes on counting.
+   * After everything else is written, deletes the marker, unless files are missing, and markers of
+   * earlier copies that are complete by now. A failure is a note, and the marker stays.
    *
-   * @param results What became of each file.
-   * @param before The names of the marks that were there before the copy.
+   * @param results The result of each file.
+   * @param before The names of the markers that existed before the copy.
    */
   async settle(results: readonly TransferResult[], before: readonly string[]): Promise<void> {
     if (!this.#to.backend.writes) return;
@@ -68,7 +68,7 @@ export class CopyMark {
       (outcome === "failed" ? failed : there).add(path);
     }
     for (const name of before) {
-      // What is not finished at the source is not here either.
+      // What is incomplete at the source is incomplete here too.
       if (name === this.#name || !isCopyMark(name)) continue;
       if (this.#manifest.unfinished.includes(name)) continue;
       const mark = this.#open(name);
@@ -86,7 +86,7 @@ export class CopyMark {
     });
   }
 
-  /** Those of some paths that no part names: the mark of a part tells of the others. */
+  /** The paths that no part lists; the marker of a part has the others. */
   async #untold(paths: Set<string>): Promise<readonly string[]> {
     if (paths.size > 0) {
       for await (const { file } of this.#manifest.files()) paths.delete(file.path);
@@ -94,7 +94,9 @@ export class CopyMark {
     return [...paths];
   }
 
-  /** Trouble with the mark does not stop the copy: only if that is killed is there less to be seen. */
+  /**
+   * If the marker cannot be written, the copy continues: only if it is killed, less is known of it.
+   */
   async #announce(): Promise<void> {
     try {
       const head = await this.#head(this.#name);

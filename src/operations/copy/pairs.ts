@@ -1,5 +1,5 @@
 /**
- * Files and the checksums beside them, in the order in which a copy writes them.
+ * Pairs files with their checksum files, in the order in which a copy writes them.
  *
  * @module
  */
@@ -9,23 +9,23 @@ import type { TransferOptions, TransferResult } from "../../storage/transfer/tra
 import { sidecarBase } from "../artifacts/pair_sidecars.ts";
 import { type CopyFile, notCopied } from "./plan.ts";
 
-/** Shows where a location of the source is. */
+/** Formats a location of the source for messages. */
 type Show = (location: OutputLocation) => string;
 
-/** A file, and the checksum beside it. */
+/** A file, and its checksum file. */
 export interface Pair {
   /** The file. */
   readonly file: CopyFile;
-  /** The `.sha256sum` beside it. */
+  /** Its `.sha256sum` file. */
   readonly sidecar?: CopyFile;
 }
 
 /**
- * Brings files and their checksums together: a checksum in storage has to mean that its file is
- * whole, so it comes after that.
+ * Pairs files with their checksum files. A checksum file is written after its file, so that it
+ * means that the file is complete.
  *
  * @param files The files.
- * @returns Each file once, those that are checksums of others beside these.
+ * @returns Each file once, with its checksum file.
  */
 export function pairs(files: readonly CopyFile[]): Pair[] {
   const sidecars = new Map<string, CopyFile>();
@@ -40,13 +40,13 @@ export function pairs(files: readonly CopyFile[]): Pair[] {
 }
 
 /**
- * Adds the checksums that were left where they are, because their files could not be copied.
+ * Adds the checksum files that were not copied, because their files could not be copied.
  *
- * @param files What was to be copied.
+ * @param files The planned files.
  * @param results Its result.
  * @param target Destinations by path.
- * @param options How to show where a file is; who is told.
- * @returns What became of all of it.
+ * @param options How to format locations; a callback.
+ * @returns The results of all files.
  */
 export function withLeftSidecars(
   files: readonly CopyFile[],
@@ -75,7 +75,7 @@ export function withLeftSidecars(
  * @param file The file.
  * @param target Destinations by path.
  * @param showSource Formats a location for messages.
- * @param error Why.
+ * @param error The reason.
  * @returns The result.
  */
 export function failedCopy(

@@ -1,9 +1,9 @@
 /**
- * The parts of the outputs manifest at the place that a run is copied to, from before the copy's
- * first file to after its last.
+ * The parts of the outputs manifest at the destination of a copy, from its beginning to
+ * its end.
  *
- * The copied run's own parts are written there, each if all it tells of is there. What else the
- * manifest there tells of a file that is replaced is taken away before that, and told anew after.
+ * The source run's parts are written there, each if all files that it lists exist. Existing parts
+ * at the destination that list replaced files are deleted before, and written again afterwards.
  *
  * @module
  */
@@ -29,13 +29,13 @@ import { PartUpload } from "../manifest/write_part.ts";
 
 /** Options of {@linkcode beginParts}. */
 export interface CopyPartsOptions {
-  /** What copies, such as `run-outputs/1.0.0`. */
+  /** The copying program, such as `run-outputs/1.0.0`. */
   readonly tool: string;
-  /** Where a location of the source is, for messages. */
+  /** Formats a location of the source for messages. */
   readonly showSource?: (location: OutputLocation) => string;
-  /** Where a location of the copy is, for messages. */
+  /** Formats a location of the destination for messages. */
   readonly show?: (location: OutputLocation) => string;
-  /** What time it is. */
+  /** The current time. */
   readonly now?: () => Date;
   /** Called with one-line notes for the user. */
   readonly onNote?: (note: string) => void;
@@ -43,19 +43,19 @@ export interface CopyPartsOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A part of the manifest that the copy does not get. */
+/** A part of the manifest that is not written to the copy. */
 export interface WithheldPart {
   /** Its name. */
   readonly part: string;
-  /** Why, as a part of a sentence. */
+  /** The reason, as a clause. */
   readonly reason: string;
 }
 
-/** The parts of a copy, while its files are under way. */
+/** The parts of a copy in progress. */
 export interface CopyParts {
-  /** The storage to copy to: it takes parts away before it replaces what they tell of. */
+  /** The storage to copy to, which deletes parts before it replaces files that they list. */
   readonly backend: StorageBackend;
-  /** The names of the marks that were there before. */
+  /** The names of the markers that existed before. */
   readonly unfinished: readonly string[];
   /** Writes them. */
   end(
@@ -64,12 +64,11 @@ export interface CopyParts {
 }
 
 /**
- * Looks which parts the copy will have, and which of those that are there already tell of what it
- * replaces.
+ * Determines the parts of the copy, and the existing parts that list files to be replaced.
  *
  * @param plan The copy.
  * @param to The destination.
- * @param options Who copies; a signal.
+ * @param options The program; a signal.
  * @returns The parts.
  */
 export async function beginParts(
@@ -109,7 +108,7 @@ export async function beginParts(
         if (names.has(name) || !upload.isWithdrawn) continue;
         await endOther(copy, upload, paths, ended);
       }
-      // What a copy that was killed has taken away.
+      // What a killed copy has deleted.
       for (const name of copy.there.unfinished) {
         if (isCopyMark(name)) continue;
         if (names.has(name) || plan.manifest.unfinished.includes(name)) continue;
@@ -125,11 +124,11 @@ export async function beginParts(
 }
 
 /**
- * One part at the copy.
+ * Opens one part at the destination.
  *
  * @param place The destination.
  * @param part Its name.
- * @param options Who copies.
+ * @param options The program.
  * @returns The part, of which nothing is written yet.
  */
 export function openPart(
@@ -140,7 +139,7 @@ export function openPart(
   return new PartUpload(backend, root, { part, run: {}, tool, show, now, onNote, signal });
 }
 
-/** A copy whose files are there. */
+/** A copy after its last file. */
 interface Ending {
   readonly plan: CopyPlan;
   readonly to: RunPlace;
@@ -150,13 +149,13 @@ interface Ending {
   readonly options: CopyPartsOptions;
 }
 
-/** What became of the parts. */
+/** The results of the parts. */
 interface Ended {
   readonly results: TransferResult[];
   readonly withheld: WithheldPart[];
 }
 
-/** Writes the parts that the run has which was copied. */
+/** Writes the parts of the source run. */
 async function endOwn(
   copy: Ending,
   uploadOf: (name: string) => PartUpload,
@@ -172,7 +171,7 @@ async function endOwn(
     if (!isCopyMark(part)) withheld.push({ part, reason });
     const upload = uploadOf(part);
     if (content === undefined) return;
-    // What was not to be copied does not come with this selection.
+    // Files that were not selected are not part of this copy.
     const pending = whole ? content.pending : content.pending.filter((p) => state.failed.has(p));
     const unlisted = whole ? content.unlisted : [];
     if (!whole && pending.length === 0 && !upload.isWithdrawn) return;
@@ -200,7 +199,7 @@ async function endOwn(
         `part ${name} lists different content for ${untrue} of its files; they are left out`,
       );
     }
-    // Where a part there could not be taken away, the one that was written last is believed.
+    // If an existing part could not be deleted, the latest part takes precedence.
     const written = Date.parse(made.head.created_at);
     const claims = files.flatMap(({ path }) => others.get(path) ?? [])
       .filter((claim) => claim.part !== name && claim.written >= written);
@@ -218,7 +217,9 @@ async function endOwn(
   return { results, withheld };
 }
 
-/** Tells anew what a part that the copied run has not tells of files that were replaced. */
+/**
+ * Writes an existing part again that the source run does not have, after files in it were replaced.
+ */
 async function endOther(
   copy: Ending,
   upload: PartUpload,
@@ -236,7 +237,7 @@ async function endOther(
   results.push(await upload.endCopied({ replaced, there: new Set(state.there.keys()) }));
 }
 
-/** What became of some of the files, those that are there. */
+/** The results of some files, without missing ones. */
 function resultsOf(
   { results, to }: Ending,
   paths: readonly string[],
@@ -248,8 +249,8 @@ function resultsOf(
 }
 
 /**
- * The manifest that is at the copy already. A broken one, and one that who may write can't list, is
- * dealt with part by part.
+ * The existing manifest at the destination. A broken manifest, or one that the role cannot list, is
+ * handled part by part.
  */
 async function readThere(
   to: RunPlace,
@@ -263,7 +264,7 @@ async function readThere(
   }
 }
 
-/** Which parts tell of some of the paths, and of which. */
+/** The parts that list some of the paths, with those paths. */
 async function partsNaming(
   manifest: RunManifest,
   paths: ReadonlySet<string>,
@@ -282,7 +283,7 @@ async function partsNaming(
   return found;
 }
 
-/** What is there now; of a file that was left alone it has to be looked up. */
+/** What exists now; a file that was kept must be looked up. */
 async function stateOf(
   results: readonly TransferResult[],
   { backend, root }: RunPlace,

@@ -1,5 +1,5 @@
 /**
- * What there is to copy of a run: which files, and what is known of each without reading it.
+ * Plans the copy of a run: which files, and what is known of each without reading it.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import type { ArtifactSelection } from "../artifacts/selection.ts";
 import { readSidecar, SIDECAR_SUFFIX } from "../artifacts/sidecar.ts";
 import { unmatchedError } from "../artifacts/unmatched.ts";
 
-/** A run, and the storage that it is in. */
+/** A run and its storage. */
 export interface RunPlace {
   /** The storage. */
   readonly backend: StorageBackend;
@@ -29,53 +29,53 @@ export interface RunPlace {
   readonly root: RunOutputRoot;
 }
 
-/** A file to copy, with what is known of it. */
+/** A file to copy. */
 export interface CopyFile {
   /** Its path relative to the run's prefix. */
   readonly path: string;
-  /** What it is. */
+  /** Its kind. */
   readonly kind: OutputKind;
   /** Its location. */
   readonly location: OutputLocation;
   /** Its size in bytes. */
   readonly size: number;
-  /** The SHA-256 that it has to have: by the manifest, by the checksum beside it. */
+  /** Its expected SHA-256: from the manifest, or the checksum file. */
   readonly sha256?: string;
-  /** Its content type, if the manifest tells it. */
+  /** Its content type, if the manifest lists it. */
   readonly contentType?: string;
 }
 
-/** A file that should be copied and can't be. */
+/** A file that should be copied but cannot be. */
 export interface CopyObstacle {
   /** Its path relative to the run's prefix. */
   readonly path: string;
-  /** Where it is, or should be. */
+  /** Its location, existing or expected. */
   readonly location: OutputLocation;
-  /** What is wrong. */
+  /** The reason. */
   readonly error: Error;
 }
 
-/** What a copy will take. */
+/** The content of a copy. */
 export interface CopyPlan {
-  /** Where from. */
+  /** The source. */
   readonly from: RunPlace;
-  /** The run's manifest; its parts are written by the copy itself, last. */
+  /** The run's manifest; the copy writes its parts itself, last. */
   readonly manifest: RunManifest;
-  /** Whether it is all of the run, and not a selection. */
+  /** Whether it is the whole run, and not a selection. */
   readonly whole: boolean;
-  /** The files, sorted by path; those of the manifest are not among them. */
+  /** The files, sorted by path, without those of the manifest. */
   readonly files: readonly CopyFile[];
-  /** What can't be copied: files that a part names and that are gone, broken checksums. */
+  /** What cannot be copied: listed files that are missing, broken checksum files. */
   readonly obstacles: readonly CopyObstacle[];
-  /** What a person should know of the choice: groups and targets without artifacts of their own. */
+  /** Notes on the selection: groups and targets without artifacts of their own. */
   readonly notes: readonly string[];
 }
 
-/** Options of {@linkcode planCopy}: patterns go by paths relative to the run's prefix. */
+/** Options of {@linkcode planCopy}. Patterns match paths relative to the run's prefix. */
 export interface PlanCopyOptions extends ArtifactSelection, CallOptions {
   /**
-   * The run's manifest, where it has been read already; `NO_MANIFEST` to go without: then none is
-   * copied either. Default: it is read.
+   * The run's manifest, if it was read already; `NO_MANIFEST` to go without: then none is copied
+   * either. Default: it is read.
    */
   readonly manifest?: RunManifest;
   /** Formats a location for messages. Default: its S3 URI. */
@@ -83,15 +83,15 @@ export interface PlanCopyOptions extends ArtifactSelection, CallOptions {
 }
 
 /**
- * Finds out what there is to copy of a run: by a listing, to which the manifest adds hashes and
- * types. With names, groups, targets or components only artifacts are taken. The checksum beside an archive
- * goes with it.
+ * Determines the files of a run to copy, from a listing, and hashes and types from the manifest.
+ * With names, groups, targets or components, only artifacts are copied. The checksum file of an
+ * archive is included.
  *
  * @param from The run.
  * @param options Which files.
  * @returns The plan.
- * @throws {RunOutputsError} `not_found`, if the run has no outputs, or a pattern, target or component
- * chooses none; what `readOutputs` throws of a broken manifest.
+ * @throws {RunOutputsError} `not_found`, if the run has no outputs, or a pattern, target or
+ * component matches none; errors of `readOutputs` for a broken manifest.
  *
  * @example
  * ```ts
@@ -145,7 +145,7 @@ export async function planCopy(
   return { from, manifest, whole, ...withoutAloneSidecars(files, obstacles, show), notes };
 }
 
-/** The checksum beside a file that can't be copied stays behind with it. */
+/** The checksum file of a file that cannot be copied is not copied either. */
 function withoutAloneSidecars(
   files: readonly CopyFile[],
   obstacles: readonly CopyObstacle[],
@@ -168,12 +168,12 @@ function withoutAloneSidecars(
 }
 
 /**
- * The error of a checksum whose file was not copied.
+ * The error of a checksum file whose file was not copied.
  *
- * @param sidecar The checksum.
- * @param show Shows where a location is.
+ * @param sidecar The checksum file.
+ * @param show Formats a location for messages.
  * @param base The file.
- * @param error Why that was not copied.
+ * @param error Why the file was not copied.
  * @returns An error with the same code.
  */
 export function notCopied(
@@ -188,20 +188,22 @@ export function notCopied(
   );
 }
 
-/** What a run has; a file that only its manifest tells of is an obstacle. */
+/** The outputs of a run; a file that is listed in the manifest but missing is an obstacle. */
 async function* outputsOf(
   { backend, root }: RunPlace,
   manifest: RunManifest,
   { signal }: CallOptions,
 ): AsyncGenerator<CopyFile | CopyObstacle> {
   const at = (path: string) => ({ path, kind: classify(path), location: root.root().join(path) });
-  for await (const { path, told, info } of joinListing(backend, root, manifest, { signal })) {
+  for await (const { path, listed, info } of joinListing(backend, root, manifest, { signal })) {
     if (info === undefined) {
       const { location } = at(path);
-      yield { path, location, error: missing(location, told!.parts[0]) };
+      yield { path, location, error: missing(location, listed!.parts[0]) };
       continue;
     }
-    const known = told !== undefined && isCurrent(manifest, told, info) ? told.file : undefined;
+    const known = listed !== undefined && isCurrent(manifest, listed, info)
+      ? listed.file
+      : undefined;
     yield {
       ...at(path),
       size: info.size,
@@ -211,7 +213,7 @@ async function* outputsOf(
   }
 }
 
-/** Which paths are wanted. */
+/** Selects paths. */
 function choose(
   paths: readonly string[],
   { include = [], exclude, ...selection }: PlanCopyOptions,
@@ -224,11 +226,11 @@ function choose(
   const names = choice && new Set(choice.names);
   const chosen = new Set<string>();
   for (const path of paths) {
-    // Each is shown to the filter, so that a pattern is not called unmatched for another reason.
+    // All are tested, so that no pattern counts as unmatched for another reason.
     const matches = filter.matches(path);
     const isWanted = names === undefined ||
       names.has(nameOf(path)) && classify(path) === "artifact";
-    // A checksum without its file would tell of one that is missing.
+    // A checksum file without its file would mean that one is missing.
     const base = sidecarBase(path);
     const isAlone = base !== undefined && !staying.matches(base);
     if (matches && isWanted && !isAlone) chosen.add(path);
@@ -249,7 +251,7 @@ function choose(
   );
 }
 
-/** The command that shows what there is. */
+/** The command that lists the outputs. */
 const LIST = "run-outputs list";
 
 function isWhole(options: PlanCopyOptions): boolean {

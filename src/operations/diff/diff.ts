@@ -1,5 +1,5 @@
 /**
- * In what two runs differ.
+ * Compares two runs.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export interface DiffSide {
   readonly backend: StorageBackend;
   /** The run; `new RunDirectory()` for a directory that holds just that. */
   readonly root: OutputPaths;
-  /** Its manifest, where it has been read already; `NO_MANIFEST` to go without. */
+  /** Its manifest, if it was read already; `NO_MANIFEST` to go without. */
   readonly manifest?: RunManifest;
 }
 
@@ -28,30 +28,30 @@ export interface DiffSide {
 export interface DiffRunsOptions extends CallOptions {
   /** Only files of these kinds. Default: all. */
   readonly kinds?: ReadonlySet<OutputKind>;
-  /** Read the files that could not be told apart otherwise. Default: they are `unsure`. */
+  /** Read files that cannot be compared otherwise. Default: they are `unsure`. */
   readonly read?: boolean;
-  /** How many files whose hash is not known are asked for at once. Default: 32. */
+  /** The maximum number of concurrent requests for unknown hashes. Default: 32. */
   readonly concurrency?: number;
 }
 
 /**
- * What became of a file between two runs. `unsure`: it is as large, and nothing else of it could be
+ * How a file changed between two runs. `unsure`: both have the same size, and nothing else could be
  * compared.
  */
 export type FileChange = "same" | "added" | "removed" | "changed" | "unsure";
 
-/** By what two files were compared: their SHA-256, their ETags, or only their sizes. */
+/** What was compared: the SHA-256, the ETags, or only the sizes. */
 export type ComparedBy = "hash" | "etag" | "size";
 
-/** A path that one of the two runs has. */
+/** A path in at least one of the two runs. */
 export interface DiffedFile {
   /** The path relative to the run's prefix. */
   readonly path: string;
-  /** What it is. */
+  /** Its kind. */
   readonly kind: OutputKind;
   /** Its result. */
   readonly change: FileChange;
-  /** How that is known, of a file that both have. */
+  /** What was compared, if both runs have the file. */
   readonly comparedBy?: ComparedBy;
   /** The file of the first run, if it has one. */
   readonly a?: RunOutput;
@@ -59,24 +59,24 @@ export interface DiffedFile {
   readonly b?: RunOutput;
 }
 
-/** A path, with what the two runs have there. */
+/** A path and its file in each of the two runs. */
 type Pair = Pick<DiffedFile, "path" | "a" | "b">;
 
 /**
- * Compares the outputs of two runs, path by path, in the order of keys. Both arrive as streams.
+ * Compares the outputs of two runs, path by path, in the order of keys. Both are read as streams.
  *
- * Index pages and the manifests of the runs are left out: each run has its own.
+ * Index pages and the manifests of the runs are skipped: each run has its own.
  *
- * Files of other sizes differ. Of the same size, hashes decide: those of the manifest, if the file
- * was not written after the part, or those the storage has on record. Where one is not known, equal
- * ETags of S3 tell that the two are the same; else they are `unsure`. With `read`, those are read,
- * and files whose hashes agree while their ETags are two MD5s.
+ * Files of different sizes differ. For equal sizes, hashes decide: those of the manifest, if the
+ * file was not written after the part, or those that the storage has recorded. If one is unknown,
+ * equal ETags of S3 mean equal content; otherwise the files are `unsure`. With `read`, those are
+ * read, and also files with equal hashes whose ETags are two different MD5s.
  *
  * @param a The first run.
  * @param b The second run.
- * @param options Of which kinds, whether files are read, concurrency, a signal.
- * @returns All paths, `same` ones too.
- * @throws {RunOutputsError} Where a run can't be listed, or its manifest not be read.
+ * @param options The kinds, whether to read files, concurrency, a signal.
+ * @returns All paths, including `same` ones.
+ * @throws {RunOutputsError} If a run cannot be listed, or its manifest cannot be read.
  *
  * @example
  * ```ts
@@ -110,7 +110,7 @@ export async function* diffRuns(
   }
 }
 
-/** The outputs that are compared. */
+/** The outputs to compare. */
 async function outputsOf(
   side: DiffSide,
   kinds: ReadonlySet<OutputKind> | undefined,
@@ -120,13 +120,13 @@ async function outputsOf(
   const manifest = side.manifest ?? await readOutputs(backend, root, { signal });
   const pages = new Set(manifest.pages);
   return (async function* () {
-    // Always by a listing: what the manifest tells of a file that was replaced since is not so.
-    for await (const { path, told, info } of joinListing(backend, root, manifest, { signal })) {
+    // Always from a listing: the manifest's entry of a file that was replaced since is outdated.
+    for await (const { path, listed, info } of joinListing(backend, root, manifest, { signal })) {
       if (info === undefined) continue;
       const kind = classify(path);
       if (kinds !== undefined && !kinds.has(kind)) continue;
       if (kind === "index" || kind === "outputs-manifest" || pages.has(path)) continue;
-      const known = told !== undefined && isCurrent(manifest, told, info) ? told : undefined;
+      const known = listed !== undefined && isCurrent(manifest, listed, info) ? listed : undefined;
       const sha256 = info.sha256 ?? known?.file.sha256;
       const { location, size, etag, modified } = info;
       yield { path, kind, location, size, sha256, etag, modified, parts: known?.parts ?? [] };
@@ -134,7 +134,7 @@ async function outputsOf(
   })();
 }
 
-/** Brings the files of the same path together. */
+/** Pairs the files of the same path. */
 async function* join(
   left: AsyncGenerator<RunOutput>,
   right: AsyncGenerator<RunOutput>,
@@ -194,7 +194,7 @@ async function comparePair(
   return { path, kind, change: "unsure", comparedBy: "size", a: askedA, b: askedB };
 }
 
-/** Reads a file whose hash is not known. */
+/** Reads a file to compute its hash. */
 async function hash(
   output: RunOutput,
   { backend }: DiffSide,
@@ -205,7 +205,7 @@ async function hash(
   return { ...output, sha256: await sha256Of(body) };
 }
 
-/** Asks the storage for what is not known of a file. */
+/** Requests missing information on a file from the storage. */
 async function ask(
   output: RunOutput,
   { backend }: DiffSide,
@@ -216,26 +216,26 @@ async function ask(
     const { sha256, etag } = await backend.stat(output.location, { signal });
     return { ...output, sha256: output.sha256 ?? sha256, etag };
   } catch (error) {
-    // It was listed, or is told of, and is gone: what is known of it is all there is.
+    // It was listed in the run or its manifest but is gone, so nothing more can be known.
     if (error instanceof RunOutputsError && error.code === "not_found") return output;
     throw error;
   }
 }
 
-/** An ETag as S3 makes it: the MD5 of the content, or of the parts' MD5s with their number. */
+/** An ETag of S3: the MD5 of the content, or of the parts' MD5s with the number of parts. */
 const S3_ETAG = /^[0-9a-f]{32}(-\d+)?$/;
 
 /**
- * Whether the ETags of two files of the same size tell that they are the same. Other ETags tell
- * nothing: the same bytes have others in parts of another size, and each time with a key of KMS.
+ * Whether the ETags of two files of the same size prove that they are equal. Other ETags prove
+ * nothing: the same bytes have different ones with another part size, and each time with a KMS key.
  */
 function haveEqualEtags({ etag: a }: RunOutput, { etag: b }: RunOutput): boolean {
   return a === b && S3_ETAG.test(a ?? "");
 }
 
 /**
- * Whether the ETags of two files are not the same MD5, so that a hash on record of one of them may be
- * that of other content. With a key of KMS an ETag only looks like an MD5: such files are read too.
+ * Whether the ETags of two files are different MD5s, so that the recorded hash of one may be that
+ * of other content. With a KMS key an ETag only looks like an MD5: such files are read too.
  */
 function haveOtherMd5s({ etag: a }: RunOutput, { etag: b }: RunOutput): boolean {
   return a !== b && [a, b].every((etag) => /^[0-9a-f]{32}$/.test(etag ?? ""));

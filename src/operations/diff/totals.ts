@@ -1,6 +1,6 @@
 /**
- * The sums of a comparison of two runs: how many files of each kind came, went and changed, and how
- * much larger the runs became.
+ * The totals of a comparison of two runs: how many files of each kind were added, removed and
+ * changed, and how much larger the runs became.
  *
  * @module
  */
@@ -8,36 +8,36 @@
 import { OUTPUT_KINDS, type OutputKind } from "../../layout/classify.ts";
 import type { ComparedBy, DiffedFile, FileChange } from "./diff.ts";
 
-/** Files and their bytes. */
+/** Files and their total size. */
 export interface FileSum {
-  /** How many files. */
+  /** The number of files. */
   files: number;
   /** Their size in bytes. */
   bytes: number;
 }
 
-/** The sums of some paths. */
+/** The totals of some paths. */
 export interface DiffSums {
-  /** What the first run has. */
+  /** The files of the first run. */
   readonly a: FileSum;
-  /** What the second run has. */
+  /** The files of the second run. */
   readonly b: FileSum;
-  /** How many files became what. */
+  /** The number of files for each change. */
   readonly changes: Record<FileChange, number>;
 }
 
-/** Adds up what a comparison finds. */
+/** Adds up the results of a comparison. */
 export class DiffTotals {
   /** All paths. */
   readonly all: DiffSums = emptySums();
-  /** How many files that both have were compared by what. */
+  /** The number of files in both runs, by what was compared. */
   readonly comparedBy: Record<ComparedBy, number> = { hash: 0, etag: 0, size: 0 };
   readonly #kinds = new Map<OutputKind, DiffSums>();
 
   /**
    * Adds a path.
    *
-   * @param file What was found there.
+   * @param file The result for the path.
    */
   add(file: DiffedFile): void {
     let sums = this.#kinds.get(file.kind);
@@ -53,7 +53,7 @@ export class DiffTotals {
     if (file.comparedBy !== undefined) this.comparedBy[file.comparedBy]++;
   }
 
-  /** The sums of each kind that one of the runs has, in the order people list kinds. */
+  /** The totals of each kind in one of the runs, in display order. */
   get kinds(): readonly (readonly [OutputKind, DiffSums])[] {
     return OUTPUT_KINDS.flatMap((kind) => {
       const sums = this.#kinds.get(kind);
@@ -61,7 +61,7 @@ export class DiffTotals {
     });
   }
 
-  /** Whether the runs differ, as far as that is known: files that are `unsure` can differ, too. */
+  /** Whether the runs differ, as far as known: files that are `unsure` can differ too. */
   get differs(): boolean {
     const { added, removed, changed } = this.all.changes;
     return added + removed + changed > 0;

@@ -227,8 +227,8 @@ function untold(
 ): string[] {
   if (!complete) return [];
   const others = items.filter(({ location, sha256 }) => {
-    const { told, formerSha256 } = artifacts.get(location.name)!.archive!;
-    return told === undefined && (sha256 === undefined || sha256 !== formerSha256);
+    const { listed, formerSha256 } = artifacts.get(location.name)!.archive!;
+    return listed === undefined && (sha256 === undefined || sha256 !== formerSha256);
   }).map(({ location }) => location.name);
   if (others.length === 0) return [];
   const count = plural(others.length, "archive");
@@ -265,11 +265,11 @@ function missingArchive(
 }
 
 /** What parts of the manifest say against each other. */
-function conflictOf({ location, told }: ArtifactObject): string | undefined {
-  if (told === undefined || told.conflicts.length === 0) return undefined;
-  const others = told.conflicts.map(({ part }) => part).join(", ");
-  return `${location.name}: manifest part ${told.parts[0]} lists different content ` +
-    `than ${others}; the newest one, ${told.parts[0]}, is used`;
+function conflictOf({ location, listed }: ArtifactObject): string | undefined {
+  if (listed === undefined || listed.conflicts.length === 0) return undefined;
+  const others = listed.conflicts.map(({ part }) => part).join(", ");
+  return `${location.name}: manifest part ${listed.parts[0]} lists different content ` +
+    `than ${others}; the newest one, ${listed.parts[0]}, is used`;
 }
 
 function failure(info: ArtifactObject, path: string, error: Error): TransferResult {

@@ -94,7 +94,7 @@ export interface ListRunOptions extends CallOptions {
  * @param backend The storage.
  * @param root The run.
  * @param manifest The run's manifest.
- * @param options A signal, and who is told what is missing.
+ * @param options A signal, and who is listed what is missing.
  * @returns The outputs.
  *
  * @example
@@ -118,18 +118,18 @@ export async function* listRun(
   const outputs: AsyncGenerator<TopLevelOutput> = manifest.complete
     ? joinTopLevel(backend, root, manifest, options)
     : joinListing(backend, root, manifest, options);
-  for await (const { path, told, info, isListed = true } of outputs) {
+  for await (const { path, listed, info, isListed = true } of outputs) {
     const kind = classify(path);
     if (info !== undefined) {
       const { location, size, etag, modified } = info;
-      const known = told !== undefined && isAsTold(manifest, told, info) ? told : undefined;
+      const known = listed !== undefined && isAsListed(manifest, listed, info) ? listed : undefined;
       const sha256 = info.sha256 ?? known?.file.sha256;
       const parts = known?.parts ?? [];
       yield { path, kind, location, size, sha256, etag, modified, parts };
       continue;
     }
-    const { size, sha256 } = told?.file ?? {};
-    const parts = told?.parts ?? [];
+    const { size, sha256 } = listed?.file ?? {};
+    const parts = listed?.parts ?? [];
     if (isListed) onMissing?.({ path, kind, size, sha256, parts });
     else yield { path, kind, location: root.root().join(path), size, sha256, parts };
   }
@@ -139,9 +139,9 @@ export async function* listRun(
  * Whether a list may say of a file what the manifest says. A complete manifest is believed also of a
  * newer file if nothing contradicts it: a copy that was continued has such files.
  */
-function isAsTold(manifest: RunManifest, told: MergedFile, info: ObjectInfo): boolean {
-  const { size, sha256 } = told.file;
-  return isCurrent(manifest, told, info) ||
+function isAsListed(manifest: RunManifest, listed: MergedFile, info: ObjectInfo): boolean {
+  const { size, sha256 } = listed.file;
+  return isCurrent(manifest, listed, info) ||
     manifest.complete && info.size === size && (info.sha256 ?? sha256) === sha256;
 }
 
@@ -174,12 +174,12 @@ async function* joinTopLevel(
   const pages = manifest.pages.filter((path) => !isListed(path));
   const others = [...new Set([...there.keys(), ...pages])].sort(compareKeys);
   let next = 0;
-  for await (const told of manifest.files()) {
-    const { path } = told.file;
+  for await (const listed of manifest.files()) {
+    const { path } = listed.file;
     for (; next < others.length && compareKeys(others[next], path) <= 0; next++) {
       if (others[next] !== path) yield other(others[next]);
     }
-    yield { path, told, info: there.get(path), isListed: isListed(path) };
+    yield { path, listed, info: there.get(path), isListed: isListed(path) };
   }
   yield* others.slice(next).map(other);
 
@@ -193,7 +193,7 @@ export interface JoinedOutput {
   /** The path relative to the run's prefix. */
   readonly path: string;
   /** What the manifest tells; nothing, if no part names it. */
-  readonly told?: MergedFile;
+  readonly listed?: MergedFile;
   /** What is there; nothing, if nothing is. */
   readonly info?: ObjectInfo;
 }
@@ -219,15 +219,15 @@ export async function* joinListing(
     let next = await files.next();
     for await (const { path, info } of listOutputs(backend, root, options)) {
       for (; !next.done && compareKeys(next.value.file.path, path) < 0; next = await files.next()) {
-        yield { path: next.value.file.path, told: next.value };
+        yield { path: next.value.file.path, listed: next.value };
       }
       if (!next.done && next.value.file.path === path) {
-        yield { path, told: next.value, info };
+        yield { path, listed: next.value, info };
         next = await files.next();
       } else yield { path, info };
     }
     for (; !next.done; next = await files.next()) {
-      yield { path: next.value.file.path, told: next.value };
+      yield { path: next.value.file.path, listed: next.value };
     }
   } finally {
     await files.return(undefined);
@@ -239,20 +239,20 @@ export async function* joinListing(
  * part that tells of it, which is the last of its upload.
  *
  * @param manifest The run's manifest.
- * @param told What it tells of the file.
+ * @param listed What it tells of the file.
  * @param info What is there.
  * @returns `false`, if something else has written there since.
  */
-export function isCurrent(manifest: RunManifest, told: MergedFile, info: ObjectInfo): boolean {
-  const part = manifest.part(told.parts[0]);
-  return part !== undefined && told.file.size === info.size &&
+export function isCurrent(manifest: RunManifest, listed: MergedFile, info: ObjectInfo): boolean {
+  const part = manifest.part(listed.parts[0]);
+  return part !== undefined && listed.file.size === info.size &&
     !isModifiedAfter(info.modified, part.info.modified);
 }
 
 /** In what a manifest and a listing differ. */
 export interface ManifestDifferences {
   /** How many files the manifest tells of. */
-  readonly told: number;
+  readonly listed: number;
   /** How many files are there that no part tells of; index pages and the parts are not meant to be. */
   readonly extra: number;
   /** How many files a part tells of that are not there. */
@@ -284,22 +284,22 @@ export async function compareListing(
   options: CallOptions = {},
 ): Promise<ManifestDifferences> {
   const pages = new Set(manifest.pages);
-  const counts = { told: 0, extra: 0, missing: 0, changed: 0, conflicting: 0 };
+  const counts = { listed: 0, extra: 0, missing: 0, changed: 0, conflicting: 0 };
   const examples: string[] = [];
-  const count = (what: Exclude<keyof typeof counts, "told">, path: string) => {
+  const count = (what: Exclude<keyof typeof counts, "listed">, path: string) => {
     counts[what]++;
     if (examples.length < EXAMPLES) examples.push(`${path} (${what})`);
   };
-  for await (const { path, told, info } of joinListing(backend, root, manifest, options)) {
-    if (told === undefined) {
+  for await (const { path, listed, info } of joinListing(backend, root, manifest, options)) {
+    if (listed === undefined) {
       const kind = classify(path);
       if (kind !== "index" && kind !== "outputs-manifest" && !pages.has(path)) count("extra", path);
       continue;
     }
-    counts.told++;
-    if (told.conflicts.length > 0) count("conflicting", path);
+    counts.listed++;
+    if (listed.conflicts.length > 0) count("conflicting", path);
     if (info === undefined) count("missing", path);
-    else if (!isCurrent(manifest, told, info)) count("changed", path);
+    else if (!isCurrent(manifest, listed, info)) count("changed", path);
   }
   return { ...counts, examples };
 }

@@ -112,7 +112,7 @@ export class FileVerifier {
     return [result, this.#agree(result, sidecar, read)];
   }
 
-  /** A checksum that is as it is told can still be another file's. */
+  /** A checksum that is as it is listed can still be another file's. */
   #agree(file: VerifiedFile, sidecar: JoinedOutput, read: ReadSidecar): VerifiedFile {
     const { digest, result } = read;
     const isStandard = file.expected?.by === sidecar.path;
@@ -130,15 +130,16 @@ export class FileVerifier {
 
   async #sidecar(sidecar: JoinedOutput, file: JoinedOutput | undefined): Promise<ReadSidecar> {
     const { quick, show, signal } = this.#options;
-    const { told, info } = sidecar;
-    const isNeeded = !quick || file?.told === undefined;
+    const { listed, info } = sidecar;
+    const isNeeded = !quick || file?.listed === undefined;
     // Where nothing else tells of the two, a file of that name has to be a checksum.
-    const isProof = file !== undefined && (told === undefined || file.told === undefined);
+    const isProof = file !== undefined && (listed === undefined || file.listed === undefined);
     const isRead = isNeeded && info !== undefined &&
-      (info.size <= MAX_SIDECAR_BYTES || (isProof && (told?.file.size ?? info.size) === info.size));
+      (info.size <= MAX_SIDECAR_BYTES ||
+        (isProof && (listed?.file.size ?? info.size) === info.size));
     if (!isRead) return { result: await this.#file(sidecar) };
     const subject = this.#subject(sidecar);
-    const expected = told && expectedOf(told);
+    const expected = listed && expectedOf(listed);
     let etag: string | undefined = info.etag;
     try {
       const { text, ...content } = await this.#readSidecar(subject, info);
@@ -167,17 +168,17 @@ export class FileVerifier {
   async #file(file: JoinedOutput, digest?: string): Promise<VerifiedFile> {
     const { show, signal } = this.#options;
     const subject = this.#subject(file);
-    const { told, info } = file;
-    const expected: ExpectedFile | undefined = told !== undefined
-      ? expectedOf(told)
+    const { listed, info } = file;
+    const expected: ExpectedFile | undefined = listed !== undefined
+      ? expectedOf(listed)
       : digest === undefined
       ? undefined
       : { sha256: digest, by: `${file.path}.sha256sum` };
     if (info === undefined) return missingFile(subject, expected!, show);
     if (expected === undefined) return this.#untold(subject, info);
     try {
-      const result = await this.#compare(subject, expected, info, told);
-      const isExtra = result.verdict === "ok" && told === undefined && this.#hasManifest;
+      const result = await this.#compare(subject, expected, info, listed);
+      const isExtra = result.verdict === "ok" && listed === undefined && this.#hasManifest;
       return isExtra ? { ...result, verdict: "extra" } : result;
     } catch (error) {
       signal?.throwIfAborted();
@@ -192,7 +193,7 @@ export class FileVerifier {
     subject: Subject,
     expected: ExpectedFile,
     info: ObjectInfo,
-    told: MergedFile | undefined,
+    listed: MergedFile | undefined,
   ): Promise<VerifiedFile> {
     const { quick, times, show, signal, manifest } = this.#options;
     const { size, etag } = info;
@@ -214,8 +215,8 @@ export class FileVerifier {
     }
     const unchecked = (reason: string) =>
       ({ ...subject, verdict: "unchecked", expected, size, etag, reason }) as const;
-    if (told === undefined) return unchecked("it can only be verified by its content");
-    const part = manifest.part(told.parts[0]);
+    if (listed === undefined) return unchecked("it can only be verified by its content");
+    const part = manifest.part(listed.parts[0]);
     if (times && part !== undefined && isModifiedAfter(info.modified, part.info.modified)) {
       return unchecked(`it is newer than ${expected.by}, which lists it`);
     }
@@ -260,13 +261,13 @@ export class FileVerifier {
     return { size, sha256, etag: info.etag, text };
   }
 
-  #subject({ path, told }: Pick<JoinedOutput, "path" | "told">): Subject {
+  #subject({ path, listed }: Pick<JoinedOutput, "path" | "listed">): Subject {
     return {
       path,
       kind: classify(path),
       location: this.#root.file(path),
-      parts: told?.parts ?? [],
-      conflicts: told?.conflicts.map(({ part }) => part) ?? [],
+      parts: listed?.parts ?? [],
+      conflicts: listed?.conflicts.map(({ part }) => part) ?? [],
     };
   }
 

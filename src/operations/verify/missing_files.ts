@@ -13,18 +13,18 @@ import { sidecarBase } from "../artifacts/pair_sidecars.ts";
  * Adds to the files that the manifest misses those of which there is only the checksum.
  *
  * @param outputs All outputs of a run.
- * @param told The files that its manifest tells of and that are not among them.
+ * @param listed The files that its manifest tells of and that are not among them.
  * @returns What is missing, in the order of keys.
  */
 export function missingFiles(
   outputs: readonly Pick<RunOutput, "path">[],
-  told: readonly MissingOutput[],
+  listed: readonly MissingOutput[],
 ): MissingOutput[] {
-  const known = new Set([...outputs, ...told].map(({ path }) => path));
+  const known = new Set([...outputs, ...listed].map(({ path }) => path));
   const alone = outputs.flatMap(({ path }): MissingOutput[] => {
     const base = sidecarBase(path);
     if (base === undefined || known.has(base)) return [];
     return [{ path: base, kind: classify(base), parts: [] }];
   });
-  return [...told, ...alone].sort((a, b) => compareKeys(a.path, b.path));
+  return [...listed, ...alone].sort((a, b) => compareKeys(a.path, b.path));
 }

@@ -255,7 +255,7 @@ Deno.test("a file that was written after its part is what its checksum says, not
     await readOutputs(run.inner, ROOT),
   );
   assert.deepEqual(differences, {
-    told: 2,
+    listed: 2,
     extra: 0,
     missing: 0,
     changed: 2,
