@@ -18,10 +18,7 @@ const CLEAN = [
   "src/errors",
   "src/github",
   "src/layout",
-  "src/operations/artifacts",
-  "src/operations/bisect",
-  "src/operations/copy",
-  "src/operations/diff",
+  "src/operations",
   "src/runs",
   "src/storage",
 ];

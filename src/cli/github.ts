@@ -146,7 +146,7 @@ async function found(
     timeout: timeout?.milliseconds,
     interval: interval?.milliseconds,
     lacking,
-    onTrouble: ({ message }) => output.note(`${message}; still waiting`),
+    onError: ({ message }) => output.note(`${message}; still waiting`),
     onWait: ({ pending, missing }, lacking) => {
       const what = lacking ?? (missing[0] === undefined ? "artifacts" : missing.join(", "));
       output.note(

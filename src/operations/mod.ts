@@ -1,7 +1,7 @@
 /**
- * What a user does with the outputs of a run: upload, fetch, find, list, verify, diff, copy, export,
- * bisect. Each makes a plan first and then carries it out. The types of layout, storage and GitHub
- * that they mention are here too.
+ * Operations on the outputs of a run: upload, fetch, find, list, verify, diff, copy, export,
+ * bisect. Most make a plan first and then execute it. The types of layout, storage and GitHub that
+ * they use are exported too.
  *
  * @example Upload a file, then list the run
  * ```ts

@@ -1,6 +1,5 @@
 /**
- * What killed uploads of a run have left on an S3 server: parts that no list shows and that are
- * paid for.
+ * Unfinished uploads of a run on an S3 server: their parts are in no list, but cost storage.
  *
  * @module
  */
@@ -13,41 +12,40 @@ import type { S3Backend } from "../storage/s3/backend.ts";
 import type { StaleUploadDetails } from "../storage/s3/stale_uploads.ts";
 import { DEFAULT_CONCURRENCY } from "../storage/transfer/transfer.ts";
 
-/** An unfinished upload of a run, with all that is known of it. */
+/** An unfinished upload of a run. */
 export interface UnfinishedUpload extends StaleUpload, StaleUploadDetails {}
 
-/** What became of an unfinished upload. */
+/** The result for an unfinished upload. */
 export interface UploadRemoval {
   /** The upload. */
   readonly upload: UnfinishedUpload;
   /**
-   * `aborted`; `would_abort` in a dry run; `active`, left alone because a process of this machine
-   * is at work on it; `failed`, it is still there, and the storage's notice told why.
+   * `aborted`; `would_abort` in a dry run; `active`, kept because a process of this machine
+   * continues it; `failed`, it still exists, and a notice of the storage said why.
    */
   readonly outcome: "aborted" | "would_abort" | "active" | "failed";
 }
 
 /** Options of {@linkcode abortUnfinishedUploads}. */
 export interface AbortUnfinishedOptions extends CallOptions {
-  /** Remove nothing. */
+  /** Abort nothing. */
   readonly dryRun?: boolean;
 }
 
 /** Options of {@linkcode listUnfinishedUploads}. */
 export interface ListUnfinishedOptions extends StaleUploadOptions {
-  /** Told of each upload that is left out because it was begun later than `before`. */
+  /** Called for each upload that is skipped because it was started after `before`. */
   readonly onYounger?: (upload: StaleUpload) => void;
 }
 
 /**
- * Lists the multipart uploads of a run that were begun and not ended.
+ * Lists the unfinished multipart uploads of a run.
  *
  * @param backend The storage.
  * @param root The run; its `layout` is ignored.
- * @param options Up to which age; a signal.
- * @returns The uploads that are old enough, in the order of their keys; those that end meanwhile
- * are left out.
- * @throws {RunOutputsError} What the server says.
+ * @param options The minimum age; a signal.
+ * @returns The uploads that are old enough, sorted by key; uploads that end meanwhile are skipped.
+ * @throws {RunOutputsError} Errors of the server.
  */
 export async function listUnfinishedUploads(
   backend: S3Backend,
@@ -64,14 +62,14 @@ export async function listUnfinishedUploads(
 }
 
 /**
- * Removes unfinished uploads with their parts. One that a process of this machine is at work on is
- * left alone.
+ * Aborts unfinished uploads and deletes their parts. Those that a process of this machine continues
+ * are kept.
  *
  * @param backend The storage.
  * @param uploads The uploads.
  * @param options Dry run; a signal.
- * @returns What became of each, in the same order.
- * @throws The signal's reason; uploads that are removed by then stay so.
+ * @returns The result of each, in the same order.
+ * @throws The signal's reason; uploads that were aborted by then stay so.
  */
 export async function abortUnfinishedUploads(
   backend: S3Backend,

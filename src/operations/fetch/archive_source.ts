@@ -1,5 +1,5 @@
 /**
- * Where the archives of a fetch come from: the storage, or a cache in front of it.
+ * The source of the archives of a fetch: the storage, or a cache in front of it.
  *
  * @module
  */
@@ -14,19 +14,19 @@ import {
 } from "../../storage/transfer/download.ts";
 import type { TransferEvent, TransferResult } from "../../storage/transfer/transfer.ts";
 
-/** Where an archive came from: over the network, out of the cache, or it was there already. */
+/** The origin of an archive: the network, the cache, or an existing file. */
 export type FetchOrigin = "network" | "cache" | "disk";
 
-/** What became of one archive. */
+/** The result for one archive. */
 export interface FetchResult extends TransferResult {
-  /** Where it came from; nothing, if it failed or was only planned. */
+  /** Its origin; missing, if it failed or was only planned. */
   readonly origin?: FetchOrigin;
 }
 
 /**
- * How much was downloaded: without what was there from before, in a cache or of an earlier try.
+ * The number of downloaded bytes, without those from a cache or an earlier attempt.
  *
- * @param results What became of the archives.
+ * @param results The results.
  * @returns Bytes.
  */
 export function downloadedBytes(results: readonly FetchResult[]): number {
@@ -36,7 +36,7 @@ export function downloadedBytes(results: readonly FetchResult[]): number {
 
 /** An archive on disk that may be read until it is disposed of. */
 export interface FetchedArchive extends AsyncDisposable {
-  /** Where it is. Not to be changed. */
+  /** Its path. Don't change it. */
   readonly file: string;
   /** Its result. */
   readonly result: FetchResult;
@@ -44,18 +44,18 @@ export interface FetchedArchive extends AsyncDisposable {
 
 /** Options of {@linkcode ArchiveSource}. */
 export interface ArchiveSourceOptions extends DownloadOptions {
-  /** Where archives with a checksum are looked for first, and kept. Default: nowhere. */
+  /** The cache for archives with a checksum. Default: none. */
   readonly cache?: ContentCache;
-  /** Told, in one line, that another process is downloading the same archive. */
+  /** Called with a line when another process is downloading the same archive. */
   readonly onWait?: (name: string) => void;
 }
 
-/** Gets archives. Dispose of it. */
+/** Downloads archives. Dispose of it. */
 export class ArchiveSource implements Disposable {
   readonly #options: ArchiveSourceOptions;
   readonly #downloader: Downloader;
   readonly #intoCache: Downloader;
-  /** Where archives are on their way into the cache, and what they are called outside. */
+  /** The paths of archives in the cache during a download, and their paths for callers. */
   readonly #cachePaths = new Map<string, string>();
 
   /**
@@ -72,11 +72,11 @@ export class ArchiveSource implements Disposable {
   }
 
   /**
-   * Makes an archive available: out of the cache, else downloaded to the item's path.
+   * Makes an archive available: from the cache, or downloaded to the item's path.
    *
-   * @param item The archive, its hash and where to download it to if there is no cache for it.
+   * @param item The archive, its hash and its path for a download without a cache.
    * @returns The archive; to be disposed of.
-   * @throws {RunOutputsError} Why it could not be had.
+   * @throws {RunOutputsError} Why it is unavailable.
    */
   async get(item: DownloadItem): Promise<FetchedArchive> {
     const cached = await this.#cached(item);
@@ -88,7 +88,7 @@ export class ArchiveSource implements Disposable {
       };
     }
     if (cached !== undefined) {
-      // What is unpacked is opened by its name, later: it has to be what was hashed.
+      // It is opened by its name later, and must be the file that was hashed.
       await using _release = cached;
       await cached.place(item.path, { signal: this.#options.signal });
       const result = this.#finished(resultOf(item, cached));
@@ -99,11 +99,11 @@ export class ArchiveSource implements Disposable {
   }
 
   /**
-   * Puts an archive at the item's path; one that is there already stays.
+   * Puts an archive at the item's path; an existing one stays.
    *
    * @param item The archive.
    * @returns Its result.
-   * @throws {RunOutputsError} Why it could not be had.
+   * @throws {RunOutputsError} Why it is unavailable.
    */
   async place(item: DownloadItem): Promise<FetchResult> {
     const { cache, dryRun } = this.#options;
@@ -121,7 +121,7 @@ export class ArchiveSource implements Disposable {
     return this.#finished(resultOf(item, cached));
   }
 
-  /** Whether the item's path has it already. */
+  /** Whether the archive is at the item's path already. */
   async has(item: DownloadItem): Promise<boolean> {
     return await this.#downloader.has(item);
   }
@@ -132,7 +132,7 @@ export class ArchiveSource implements Disposable {
     this.#intoCache[Symbol.dispose]();
   }
 
-  /** The archive in the cache, put there if need be; nothing, where the cache is of no use. */
+  /** The archive in the cache, added if necessary; `undefined`, if the cache cannot be used. */
   async #cached(item: DownloadItem): Promise<CachedFile | undefined> {
     const { cache, signal, onWait } = this.#options;
     const { sha256, size, location } = item;
@@ -152,7 +152,7 @@ export class ArchiveSource implements Disposable {
     return result;
   }
 
-  /** The cache's paths mean nothing to who is told; what came of it is told by whoever asked. */
+  /** The cache's paths mean nothing to callers; they get the result themselves. */
   #fromCache(event: TransferEvent): void {
     if (event.type === "finish") return;
     const path = this.#cachePaths.get(event.path) ?? event.path;

@@ -1,5 +1,5 @@
 /**
- * The download of a run's artifacts, each held against its checksum.
+ * Downloads a run's artifacts, and verifies each.
  *
  * @module
  */
@@ -34,49 +34,48 @@ import type { ArtifactSelection } from "../artifacts/selection.ts";
 import { readSidecar, SIDECAR_SUFFIX } from "../artifacts/sidecar.ts";
 import { missingDirs, removeEmpty } from "./work_dir.ts";
 
-/** Which artifacts, and where to. */
+/** Selection and destination of the artifacts. */
 export interface FetchOptions extends ArtifactSelection, DownloadOptions {
-  /** The directory on disk that gets the archives, or what is unpacked from them. */
+  /** The directory for the archives, or for their content. */
   readonly outputDir: string;
-  /** Refuse archives that have no checksum. Default: they are taken with a warning. */
+  /** Reject archives without a checksum. Default: accept them with a warning. */
   readonly requireChecksums?: boolean;
   /**
-   * The run's manifest, where it has been read already; `NO_MANIFEST` to go without. Default: it is
-   * read.
+   * The run's manifest, if it was read already; `NO_MANIFEST` to go without. Default: it is read.
    */
   readonly manifest?: RunManifest;
   /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
 }
 
-/** What a fetch will do. */
+/** The plan of a fetch. */
 export interface FetchPlan {
   /** The archives to download. */
   readonly items: readonly DownloadItem[];
-  /** Archives that can't be downloaded as they should: missing ones, those with a broken checksum. */
+  /** Archives that cannot be downloaded: missing ones, or those with a broken checksum file. */
   readonly failures: readonly TransferResult[];
-  /** What a person should know of archives that are to be downloaded. */
+  /** Warnings about archives that will be downloaded. */
   readonly warnings: readonly string[];
-  /** What a person should know of the choice, and needs no action. */
+  /** Notes on the selection, which need no action. */
   readonly notes: readonly string[];
-  /** How many artifacts the run has in all. */
+  /** The number of all artifacts of the run. */
   readonly available: number;
 }
 
 /**
- * Finds out which archives to fetch, and their checksums: from the run's manifest where it tells
- * them, else from the file beside each.
+ * Determines which archives to fetch, and their checksums: from the run's manifest or, if it does
+ * not list them, from their checksum files.
  *
- * A run has its artifacts in the typed layout's place, in the flat one's or, if the layout changed
- * between its jobs, some in each; of one that is in both, the one is taken that the manifest tells
- * of, else the typed layout's. Of an artifact in both compressions the `.tar.zst` is taken.
+ * A run has its artifacts in the typed layout, in the flat layout or, if the layout changed between
+ * its jobs, in both; if an artifact is in both, the one that the manifest lists is used, else that
+ * of the typed layout. If an artifact has both compressions, the `.tar.zst` is used.
  *
  * @param backend The storage.
  * @param root The run; its `layout` is ignored.
- * @param options Which artifacts, and where to.
+ * @param options The selection and the destination.
  * @returns The plan.
- * @throws {RunOutputsError} `not_found`, if the run has no artifacts at all, or what
- * {@linkcode selectArtifacts} throws.
+ * @throws {RunOutputsError} `not_found`, if the run has no artifacts at all; errors of
+ * {@linkcode selectArtifacts}.
  */
 export async function planFetch(
   backend: StorageBackend,
@@ -90,7 +89,7 @@ export async function planFetch(
   const artifacts = await artifactsOfRun(backend, root, manifest, { signal });
   const names = [...artifacts.keys()].sort();
   const archives = names.filter((name) => artifacts.get(name)!.archive !== undefined);
-  // An archive of which only its checksum or the manifest tells is an artifact too: a missing one.
+  // An archive with only a checksum file or a manifest entry is an artifact too: a missing one.
   const missing = names.filter((name) => isMissing(name, artifacts));
   if (archives.length === 0 && missing.length === 0) {
     throw new RunOutputsError(
@@ -133,12 +132,12 @@ export async function planFetch(
 }
 
 /**
- * Says what an archive without a checksum lacks, and that one is not what its checksum says.
+ * Adds an explanation if an archive has no checksum, or a checksum mismatch.
  *
  * @param result Its result.
  * @param item The request.
  * @param show Formats a location for messages.
- * @returns The result, with its warning or a message that names the archive.
+ * @returns The result, with a warning or an error message that names the archive.
  */
 export function explainFetched(
   result: FetchResult,
@@ -168,13 +167,13 @@ export function explainFetched(
 }
 
 /**
- * Downloads the archives of a plan, and leaves them packed: each appears in the directory once it is
- * whole and has the hash of its sidecar. One without a sidecar is downloaded with a warning.
+ * Downloads the archives of a plan without unpacking them: each appears in the directory once it is
+ * complete and verified. One without a checksum file is downloaded with a warning.
  *
  * @param backend The storage.
  * @param plan The plan.
  * @param options Dry run, concurrency, progress, a cache, a signal.
- * @returns What became of each archive, failures of the plan included.
+ * @returns The result for each archive, including failures of the plan.
  */
 export async function fetchPacked(
   backend: StorageBackend,
@@ -187,7 +186,7 @@ export async function fetchPacked(
   try {
     return [...plan.failures, ...await fetchItems(backend, plan, options)];
   } finally {
-    // Where nothing came into them, there is no trace of the attempt.
+    // If nothing was downloaded to them, no trace of the attempt remains.
     await removeEmpty(missing);
   }
 }
@@ -219,7 +218,7 @@ async function fetchItems(
   );
 }
 
-/** What to note of archives that a complete manifest does not have, or has with other content. */
+/** Notes on archives that a complete manifest does not list, or lists with other content. */
 function untold(
   items: readonly DownloadItem[],
   artifacts: ReadonlyMap<string, FoundArtifact>,
@@ -239,7 +238,7 @@ function untold(
   ];
 }
 
-/** Whether an artifact is missing: in the other compression it need not be there. */
+/** Whether an artifact is missing in both compressions. */
 function isMissing(name: string, artifacts: ReadonlyMap<string, FoundArtifact>): boolean {
   if (artifacts.get(name)!.archive !== undefined) return false;
   const zst = ArtifactName.parse(name).withCompression("zst").fileName;
@@ -264,7 +263,7 @@ function missingArchive(
   return { location, path, size: gone?.size, outcome: "failed", warnings: [], error };
 }
 
-/** What parts of the manifest say against each other. */
+/** Contradictions between parts of the manifest. */
 function conflictOf({ location, listed }: ArtifactObject): string | undefined {
   if (listed === undefined || listed.conflicts.length === 0) return undefined;
   const others = listed.conflicts.map(({ part }) => part).join(", ");

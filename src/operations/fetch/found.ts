@@ -1,5 +1,5 @@
 /**
- * The plan of a fetch from the runs that a search found.
+ * Plans a fetch from the runs that a search found.
  *
  * @module
  */
@@ -13,14 +13,14 @@ import { type FetchOptions, type FetchPlan, planFetch } from "./fetch.ts";
 import type { RunManifest } from "../manifest/read.ts";
 import type { FoundGroup, FoundRun } from "../find/search_runs.ts";
 
-/** A run, and the groups that are taken from it. */
+/** A run, and the groups to take from it. */
 export interface SourceRun extends FoundRun {
-  /** The groups; none if all artifacts are. */
+  /** The groups; empty if all artifacts are taken. */
   readonly groups: readonly string[];
 }
 
 /**
- * The runs that groups come from.
+ * The runs of some groups.
  *
  * @param groups The groups that were found.
  * @returns Each run once, the newest first.
@@ -37,16 +37,16 @@ export function sourceRuns(groups: readonly FoundGroup[]): SourceRun[] {
 }
 
 /**
- * Plans a fetch from several runs of a commit. An artifact that more than one has, as the generic
- * ones, is taken from the newest.
+ * Plans a fetch from several runs of a commit. If more than one has an artifact, such as a generic
+ * one, it is taken from the newest.
  *
  * @param backend The storage.
  * @param sources The runs, the newest first.
- * @param options Which artifacts, and where to, as the search was asked for them. Families stand for
- * their GPUs, as in the search.
- * @param manifestOf Reads a run's manifest. Default: as {@linkcode planFetch} reads it.
+ * @param options Selection and destination, as for the search. Families include their GPUs, as in
+ * the search.
+ * @param manifestOf Reads a run's manifest. Default: like {@linkcode planFetch}.
  * @returns The plan.
- * @throws {RunOutputsError} What {@linkcode planFetch} throws.
+ * @throws {RunOutputsError} Errors of {@linkcode planFetch}.
  */
 export async function planFoundFetch(
   backend: StorageBackend,

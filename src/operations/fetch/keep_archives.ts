@@ -1,8 +1,8 @@
 /**
- * Archives that stay in the directory that they are unpacked to.
+ * Keeps archives in the directory that they are unpacked to.
  *
- * Whether there is a place for them is found out before anything is unpacked there. After it there
- * are only warnings: what was fetched is in place.
+ * Conflicts are found before anything is unpacked there. Later there are only warnings, because the
+ * content is in place.
  *
  * @module
  */
@@ -14,18 +14,18 @@ import { placeFile } from "../../storage/local/place_file.ts";
 import { look } from "../../storage/transfer/look.ts";
 import type { FetchedArchive } from "./archive_source.ts";
 
-/** What stands where an archive goes, by the archive's S3 URI. */
+/** What exists at the paths of archives, by the archive's S3 URI. */
 export type ArchivePlaces = ReadonlyMap<
   string,
   { readonly path: string; readonly there?: string }
 >;
 
 /**
- * Looks at the places of archives.
+ * Inspects the paths of archives.
  *
  * @param items The archives.
- * @returns What is there.
- * @throws {RunOutputsError} `conflict`, if one is taken by a directory; or what the disk says.
+ * @returns What exists there.
+ * @throws {RunOutputsError} `conflict`, if one is a directory; or errors of the disk.
  */
 export async function findPlaces(items: readonly DownloadItem[]): Promise<ArchivePlaces> {
   const places = new Map<string, { path: string; there?: string }>();
@@ -44,13 +44,13 @@ export async function findPlaces(items: readonly DownloadItem[]): Promise<Archiv
 }
 
 /**
- * Puts archives beside what was unpacked from them.
+ * Puts archives beside their unpacked content.
  *
  * @param held The archives; those that are not in the cache are moved.
- * @param places What {@linkcode findPlaces} found before they were unpacked: what came there since
- * is of an archive, and stays.
+ * @param places The result of {@linkcode findPlaces} before unpacking. What appeared there since
+ * came from an archive, and stays.
  * @param outputDir The directory.
- * @returns Why archives are not there, by their S3 URI.
+ * @returns Why archives are missing, by their S3 URI.
  */
 export async function putArchives(
   held: readonly FetchedArchive[],
@@ -81,7 +81,7 @@ export async function putArchives(
   return warnings;
 }
 
-/** Two files that have been there one after the other differ in it, also with the same content. */
+/** Distinguishes files that had the same path one after the other, even with the same content. */
 function identity({ dev, ino, size, mtime }: Deno.FileInfo): string {
   return [dev, ino, size, mtime?.getTime()].join(":");
 }

@@ -1,5 +1,5 @@
 /**
- * The download of a run's artifacts and their unpacking into one directory: all of them or none.
+ * Downloads a run's artifacts and unpacks them into one directory: all of them or none.
  *
  * @module
  */
@@ -28,33 +28,36 @@ import { missingDirs, openWorkDir, removeEmpty, STAGING } from "./work_dir.ts";
 
 /** Options of {@linkcode fetchUnpacked}. */
 export interface FetchUnpackedOptions extends FetchPackedOptions {
-  /** How archives are unpacked. */
+  /** How names of members are mapped to paths. */
   readonly mode: UnpackMode;
-  /** The directory that they are unpacked to. */
+  /** The directory to unpack to. */
   readonly outputDir: string;
   /**
-   * Put the archives into the directory too. A directory in the way is an error before anything
-   * changes; what goes wrong after the unpacking is a warning. Default: they are removed in the end.
+   * Put the archives into the directory too. If their paths are directories, that is an error
+   * before anything changes; errors after unpacking are warnings. Default: they are deleted at the
+   * end.
    */
   readonly keepArchives?: boolean;
   /** Limits above which an archive is rejected. */
   readonly limits?: Partial<UnpackLimits>;
-  /** How many archives are unpacked at once. Default: one for each processor. */
+  /** The number of archives unpacked at the same time. Default: one per processor. */
   readonly workers?: number;
-  /** Told how many bytes more were unpacked of an archive. */
+  /** Called with the number of bytes of an archive unpacked since the last call. */
   readonly onUnpacked?: (name: string, bytes: number) => void;
-  /** Told where archives stay for the next try, also where nothing is returned. */
+  /**
+   * Called with the location where archives stay for the next attempt, even if the fetch throws.
+   */
   readonly onKept?: (dir: string) => void;
   /**
-   * Where it is recorded, for this user alone, what an interrupted fetch has left and where the next
-   * one finds it. Default: nowhere; the next one starts again.
+   * A private directory with records of what an interrupted fetch has left, and where. Default:
+   * none; the next fetch starts again.
    */
   readonly recordsDir?: string;
-  /** Told in one line what was undone of an interrupted fetch, or is left of one. */
+  /** Called with a line on what was undone of an interrupted fetch, or is left of one. */
   readonly onNote?: (text: string) => void;
 }
 
-/** What a phase took: the time from its first begin to its last end, and what it moved. */
+/** The duration of a phase, from its first start to its last end, and its bytes. */
 export interface FetchPhase {
   /** Seconds. */
   readonly seconds: number;
@@ -62,34 +65,33 @@ export interface FetchPhase {
   readonly bytes: number;
 }
 
-/** What a fetch with unpacking did. */
+/** The result of a fetch with unpacking. */
 export interface UnpackedReport {
-  /** What became of each archive, failures of the plan included. */
+  /** The result for each archive, including failures of the plan. */
   readonly results: readonly FetchResult[];
-  /** What was unpacked, by the archive's name; nothing, if anything failed. */
+  /** What was unpacked, by archive name; empty, if anything failed. */
   readonly unpacked: ReadonlyMap<string, Unpacked>;
-  /** What a person should know of the whole: what can't be removed, though it is not needed. */
+  /** Warnings on the whole fetch: what could not be deleted, although it is not needed. */
   readonly warnings: readonly string[];
-  /** Where archives stay for the next try, if anything failed and there are any. */
+  /** Where archives stay for the next attempt, if anything failed and there are any. */
   readonly keptIn?: string;
   /** The download. */
   readonly downloading: FetchPhase;
-  /** The unpacking, which runs beside the download. */
+  /** The unpacking, concurrent with the download. */
   readonly unpacking: FetchPhase;
 }
 
 /**
- * Downloads the archives of a plan, verifies and unpacks each as it comes, and moves everything into
- * the directory once all is there. If anything fails the directory is as it was before, and the
- * archives that were downloaded stay beside it, where the next call with the same `recordsDir` finds
+ * Downloads the archives of a plan, verifies and unpacks each one as it arrives, and moves
+ * everything into the directory at the end. If anything fails, the directory is as it was before,
+ * and downloaded archives stay beside it, where the next call with the same `recordsDir` finds
  * them.
  *
  * @param backend The storage.
  * @param plan The plan.
- * @param options Where to and how, concurrency, progress, a cache, a signal.
- * @returns What became of each archive.
- * @throws {RunOutputsError} What keeps everything from beginning, or from being moved into place;
- * the signal's reason.
+ * @param options Destination, concurrency, progress, a cache, a signal.
+ * @returns The result for each archive.
+ * @throws {RunOutputsError} What prevents the start, or the final move; the signal's reason.
  */
 export async function fetchUnpacked(
   backend: StorageBackend,
@@ -98,7 +100,7 @@ export async function fetchUnpacked(
 ): Promise<UnpackedReport> {
   const { outputDir, mode, limits, workers, keepArchives, signal, onUnpacked, onKept, onNote } =
     options;
-  // Again before the commit: what is in the way now should not cost a download.
+  // Again before the commit, because a conflict that is known now should not cost a download.
   if (keepArchives) await findPlaces(plan.items);
   const missing = await missingDirs(outputDir);
   const clock = new Clock();
@@ -124,10 +126,11 @@ export async function fetchUnpacked(
       opened = true;
       report = await fetchInto(backend, plan, options, { unpacker, workDir, clock });
       done = report.results.every(({ outcome }) => outcome !== "failed");
-      // While the place is still ours: the next one may begin as soon as the unpacker has ended.
+      // While the directory is still locked: the next fetch may start as soon as the unpacker has
+      // ended.
       if (done) left.push(...await removeArchives(workDir));
     } finally {
-      // Where another process has the place, what is there is its own.
+      // If another process has locked the directory, its content belongs to that process.
       if (!done && opened && work.lasts && await hasArchives(workDir)) onKept?.(keptIn = workDir);
     }
   } finally {
@@ -177,7 +180,8 @@ async function fetchInto(
       path: join(workDir, basename(path)),
     })));
     using headStart = new HeadStart(options.workers ?? navigator.hardwareConcurrency);
-    // The largest first: one that begins last would keep all processors but its own waiting.
+    // The largest first, because a large one that starts last would leave all other processors
+    // idle.
     const bySize = plan.items.toSorted((a, b) => (b.size ?? 0) - (a.size ?? 0));
     const results = await transferAll<DownloadItem, FetchResult>(
       bySize,
@@ -186,8 +190,8 @@ async function fetchInto(
         const archive = await clock.download(() => getArchive(source, item, workDir, options));
         headStart.end();
         held.push(archive);
-        // Once something has failed nothing will be moved into place; what is left to download is
-        // for the next try.
+        // After a failure nothing will be moved into place; the remaining downloads are for the
+        // next attempt.
         if (!failed) {
           unpacking.push(clock.unpack(async () => {
             const { name } = item.location;
@@ -233,12 +237,12 @@ async function fetchInto(
   }
 }
 
-/** For how long at most the first archives have the line to themselves, in milliseconds. */
+/** The maximum time for which the first archives do not share the bandwidth, in milliseconds. */
 const HEAD_START = 250;
 
 /**
- * Lets as many archives as there are workers begin before the others: all at once, they would all be
- * there at the end, and the workers idle until then.
+ * Starts as many archives as there are workers before the others: otherwise all would arrive at the
+ * end, and the workers would be idle until then.
  */
 class HeadStart implements Disposable {
   readonly #over = Promise.withResolvers<void>();
@@ -254,7 +258,7 @@ class HeadStart implements Disposable {
     if (this.#left-- <= 0) await this.#over.promise;
   }
 
-  /** One of the first is there: now the others. */
+  /** One of the first has arrived, so the others can start. */
   end(): void {
     this.#over.resolve();
   }
@@ -299,7 +303,7 @@ function withRefusal(result: FetchResult, refused: ReadonlyMap<string, Error>): 
   return { location, path, size, sha256, warnings, outcome: "failed", error };
 }
 
-/** Removes what was downloaded; tells what can't be removed, and why. */
+/** Deletes downloaded archives; reports what cannot be deleted, and why. */
 async function removeArchives(workDir: string): Promise<string[]> {
   const left: string[] = [];
   for (const { name } of await Array.fromAsync(Deno.readDir(workDir))) {
@@ -310,7 +314,7 @@ async function removeArchives(workDir: string): Promise<string[]> {
   return left;
 }
 
-/** Whether something was downloaded, all of it or a part. */
+/** Whether anything was downloaded, completely or partly. */
 async function hasArchives(workDir: string): Promise<boolean> {
   try {
     for await (const { name } of Deno.readDir(workDir)) if (name !== STAGING) return true;
@@ -325,17 +329,17 @@ function sum(numbers: readonly (number | undefined)[]): number {
   return numbers.reduce<number>((total, number) => total + (number ?? 0), 0);
 }
 
-/** Measures two phases that overlap. */
+/** Measures two overlapping phases. */
 class Clock {
   #download: Span | undefined;
   #unpack: Span | undefined;
 
-  /** Seconds from the first download's begin to the last one's end. */
+  /** Seconds from the start of the first download to the end of the last. */
   get downloading(): number {
     return secondsOf(this.#download);
   }
 
-  /** Seconds from the first unpacking's begin to the end of the last step. */
+  /** Seconds from the start of the first unpacking to the end of the last step. */
   get unpacking(): number {
     return secondsOf(this.#unpack);
   }

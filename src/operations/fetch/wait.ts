@@ -1,5 +1,5 @@
 /**
- * Waiting for a run in progress to have what is asked for.
+ * Waits for a run in progress to have the requested artifacts.
  *
  * @module
  */
@@ -8,27 +8,27 @@ import { RunOutputsError } from "../../errors/error.ts";
 import { pause as sleep } from "../../storage/pause.ts";
 import { findArtifacts, type FindOptions, type FindResult } from "../find/find.ts";
 
-/** What to wait for, and for how long. */
+/** What to wait for, and how long. */
 export interface WaitOptions extends FindOptions {
-  /** Give up after this, in milliseconds. Default: 2 hours. */
+  /** The maximum time, in milliseconds. Default: 2 hours. */
   readonly timeout?: number;
   /**
-   * How long to wait before looking again, in milliseconds. Default: 1 minute; where GitHub is asked
-   * without a token, 90 s for each request that a look takes, so that 60 an hour are enough.
+   * The pause between searches, in milliseconds. Default: 1 minute; without a token for GitHub, 90
+   * s for each request of a search, so that 60 per hour are enough.
    */
   readonly interval?: number;
   /**
-   * What else is not there yet, asked where all artifacts are that were asked for: in words, of one
-   * line. Default: nothing.
+   * Called when all requested artifacts exist: says what else is missing, in one line. Default:
+   * nothing.
    */
   readonly lacking?: (result: FindResult) => Promise<string | undefined>;
-  /** Told before each pause what is missing still, and what {@linkcode lacking} has said. */
+  /** Called before each pause with what is still missing, and the result of {@linkcode lacking}. */
   readonly onWait?: (result: FindResult, lacking: string | undefined) => void;
-  /** Told before each pause of the trouble that the last look has met: it is looked again. */
-  readonly onTrouble?: (error: RunOutputsError) => void;
+  /** Called before each pause with the error of the last search, which is repeated. */
+  readonly onError?: (error: RunOutputsError) => void;
   /** Milliseconds since 1970. Default: the system's clock. */
   readonly now?: () => number;
-  /** Waits. Default: by a timer. */
+  /** Waits. Default: with a timer. */
   readonly pause?: (ms: number, signal: AbortSignal | undefined) => Promise<void>;
 }
 
@@ -38,18 +38,18 @@ export const WAIT_TIMEOUT = 2 * 60 * 60 * 1000;
 /** The default of {@linkcode WaitOptions.interval}. */
 const INTERVAL = 60 * 1000;
 
-/** The same for each request that is counted, without a token. */
+/** The same for each counted request, without a token. */
 const ANONYMOUS_INTERVAL = 90 * 1000;
 
 /**
- * Finds artifacts as {@linkcode findArtifacts} does, and looks again as long as something is missing
- * and a run that could bring it has not ended. Once it has begun to wait, trouble that may pass does
- * not end it before the time is over.
+ * Searches for artifacts like {@linkcode findArtifacts}, and repeats the search while something is
+ * missing and a run in progress may still produce it. Once it has started to wait, transient errors
+ * do not end it before the time is over.
  *
  * @param options What to find, and how long to wait.
- * @returns The last search: all is there, or no run is in progress, or the time is over.
- * @throws {RunOutputsError} What {@linkcode findArtifacts} throws; `transient` of it only from the
- * first look and the last one.
+ * @returns The last search: everything was found, or no run is in progress, or the time is over.
+ * @throws {RunOutputsError} Errors of {@linkcode findArtifacts}; `transient` ones only from the
+ * first and the last search.
  *
  * @example
  * ```ts
@@ -84,39 +84,39 @@ export async function waitForArtifacts(options: WaitOptions): Promise<FindResult
   };
 
   let last = await look(options);
-  let trouble: RunOutputsError | undefined;
-  // What a ref names can move on; it is the commit of the beginning that is waited for.
+  let failure: RunOutputsError | undefined;
+  // A ref can move; it waits for the commit that the ref named at the start.
   const isOne = "commit" in selector || "ref" in selector;
   const same = isOne ? { commit: last.result.asked } : selector;
-  while (trouble !== undefined || !last.isDone) {
+  while (failure !== undefined || !last.isDone) {
     const left = end - now();
     if (left <= 0) {
-      if (trouble !== undefined) throw trouble;
+      if (failure !== undefined) throw failure;
       return { ...last.result, timedOut: true };
     }
-    if (trouble === undefined) options.onWait?.(last.result, last.lacking);
-    else options.onTrouble?.(trouble);
+    if (failure === undefined) options.onWait?.(last.result, last.lacking);
+    else options.onError?.(failure);
     const usual = github.isAnonymous ? Math.max(1, last.cost) * ANONYMOUS_INTERVAL : INTERVAL;
     await pause(Math.min(interval ?? usual, left), signal);
     try {
       last = await look({ ...options, selector: same, fresh: true });
-      trouble = undefined;
+      failure = undefined;
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof RunOutputsError) || error.code !== "transient") throw error;
-      trouble = error;
+      failure = error;
     }
   }
   return last.result;
 }
 
-/** What one look has shown. */
+/** The result of one search. */
 interface Look {
   readonly result: FindResult;
-  /** What else is not there yet. */
+  /** What else is missing. */
   readonly lacking: string | undefined;
   /** Whether nothing is left to wait for. */
   readonly isDone: boolean;
-  /** How many requests of the limit it took. */
+  /** The number of requests that count for the rate limit. */
   readonly cost: number;
 }

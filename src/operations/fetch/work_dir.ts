@@ -1,9 +1,9 @@
 /**
- * Where a fetch keeps what is not to be seen in its output directory yet.
+ * The working directory of a fetch, for files that must not be in its output directory yet.
  *
- * The directory has a random name, and which one belongs to an output directory is recorded in the
- * user's own state directory. So whatever lies beside or inside the output, from an archive or
- * from another user, is never taken for ours.
+ * It has a random name, and its output directory is recorded in the user's state directory. So
+ * nothing beside or inside the output that came from an archive or another user is ever mistaken
+ * for ours.
  *
  * @module
  */
@@ -21,43 +21,43 @@ import { realPath } from "../../storage/local/real_path.ts";
 import { againIfVanished } from "../../storage/vanished.ts";
 import { look } from "../../storage/transfer/look.ts";
 
-/** The end of the name of each working directory, but for its random part. */
+/** The end of the name of each working directory, without its random part. */
 const NAME = "run-outputs-fetch";
 
 /** Options of {@linkcode openWorkDir}. */
 export interface WorkDirOptions {
-  /** Where it is recorded which directory is whose. Default: nowhere, nothing is continued. */
+  /** The directory of the records. Default: none, nothing is resumed. */
   readonly recordsDir?: string;
-  /** Told in one line what else lies there and may be deleted. */
+  /** Called with a line for other such directories, which may be deleted. */
   readonly onNote?: (text: string) => void;
 }
 
-/** A working directory that no other fetch of this user has. Dispose of it. */
+/** A working directory that is locked for this fetch. Dispose of it. */
 export interface WorkDir extends AsyncDisposable {
   /** Its location. */
   readonly path: string;
-  /** Whether the next fetch into the same output directory gets the same one. */
+  /** Whether the next fetch to the same output directory gets the same one. */
   readonly lasts: boolean;
 }
 
-/** Which directory belongs to an output directory. */
+/** The record of an output directory's working directory. */
 interface WorkRecord {
   readonly output: string;
   readonly directory: string;
-  /** The directory's device and inode; absent until it has been made. */
+  /** The directory's device and inode; missing until it was created. */
   readonly identity?: string;
 }
 
 /**
  * Opens the working directory of an output directory: the one that an earlier fetch has left, else
- * a new one, beside the output and on the same file system. Where there can be none beside it (a
- * mounted volume, a parent that can't be written to) it is inside.
+ * a new one, beside the output and on the same file system. If that is impossible (a mounted
+ * volume, a parent without write permission), it is inside the output.
  *
  * @param outputDir The output directory; it need not exist.
- * @param options Where it is recorded.
- * @returns The directory. In the end it is removed if it is empty, or if it does not last.
- * @throws {RunOutputsError} `conflict`, if another fetch into the same directory is in progress; or
- * what the disk says.
+ * @param options The directory of the records.
+ * @returns The directory. At the end it is deleted if it is empty, or without a record.
+ * @throws {RunOutputsError} `conflict`, if another fetch to the same directory is in progress; or
+ * errors of the disk.
  */
 export async function openWorkDir(
   outputDir: string,
@@ -84,11 +84,11 @@ export async function openWorkDir(
 }
 
 /**
- * Removes what a fetch has left of an output directory that is not wanted any more.
+ * Deletes what a fetch has left for an output directory that is not needed any more.
  *
  * @param outputDir The output directory.
- * @param recordsDir Where it is recorded.
- * @throws {RunOutputsError} `conflict`, if a fetch is in progress; or what the disk says.
+ * @param recordsDir The directory of the records.
+ * @throws {RunOutputsError} `conflict`, if a fetch is in progress; or errors of the disk.
  */
 export async function removeWorkDir(
   outputDir: string,
@@ -109,10 +109,10 @@ export async function removeWorkDir(
 }
 
 /**
- * The directories of a path that are not there yet, for {@linkcode removeEmpty}.
+ * The missing directories in a path, for {@linkcode removeEmpty}.
  *
  * @param path A directory.
- * @returns The directory and what is above it, as far as they are missing, the deepest first.
+ * @returns The directory and its parents, as far as they are missing, the deepest first.
  * @throws {RunOutputsError} Errors of the disk.
  */
 export async function missingDirs(path: string): Promise<string[]> {
@@ -125,24 +125,24 @@ export async function missingDirs(path: string): Promise<string[]> {
 }
 
 /**
- * Removes directories as far as nothing is in them.
+ * Deletes empty directories.
  *
- * @param dirs The directories, each before the one that it is in.
+ * @param dirs The directories, each before its parent.
  */
 export async function removeEmpty(dirs: readonly string[]): Promise<void> {
   for (const dir of dirs) {
-    // What is in it is wanted; one that is not there is as it should be.
+    // It has content that is needed, or it does not exist.
     await Deno.remove(dir).catch(() => {});
   }
 }
 
-/** The record of an output directory, locked. */
+/** The locked record of an output directory. */
 class Record {
   readonly #target: string;
   readonly #file: string;
   readonly #lockFile: string;
   readonly #lock: LockedFile;
-  /** Directories that were made for it. */
+  /** Directories that were created for it. */
   readonly #made: readonly string[];
 
   private constructor(target: string, file: string, lock: LockedFile, made: readonly string[]) {
@@ -153,7 +153,7 @@ class Record {
     this.#made = made;
   }
 
-  /** Nothing, where the state directory can't be used: that is no reason not to fetch. */
+  /** `undefined`, if the state directory cannot be used: the fetch continues without it. */
   static async lock(
     target: string,
     recordsDir: string,
@@ -161,7 +161,7 @@ class Record {
   ): Promise<Record | undefined> {
     const id = createHash("sha256").update(target).digest("hex").slice(0, 32);
     const file = join(recordsDir, `${id}.json`);
-    // Runtimes before 2.9 can't tell whether somebody has a lock.
+    // Runtimes before 2.9 cannot check whether a file is locked.
     if (Deno.FsFile.prototype.tryLock === undefined) return undefined;
     let lock: LockedFile | undefined;
     let made: string[];
@@ -186,13 +186,13 @@ class Record {
     return new Record(target, file, lock, made);
   }
 
-  /** The directory, if it is still the one that was recorded. */
+  /** The directory, if it is still the recorded one. */
   async read(): Promise<string | undefined> {
     let record: unknown;
     try {
       record = JSON.parse(await Deno.readTextFile(this.#file));
     } catch (error) {
-      // Half of one is none: the directory that it told of is noted as another one's.
+      // An incomplete record is invalid: its directory is reported as that of another process.
       if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return undefined;
       throw diskError("read", this.#file, error);
     }
@@ -200,7 +200,7 @@ class Record {
     if (output !== this.#target || typeof directory !== "string") return undefined;
     const info = await look(directory);
     if (info?.isDirectory && fileIdentity(info) === identity) return directory;
-    // One that was made in the moment of a kill is empty, and gives way to a new one.
+    // If the fetch was killed while it was created, it is empty, and a new one replaces it.
     if (info?.isDirectory && identity === undefined) await removeEmpty([directory]);
     return undefined;
   }
@@ -210,13 +210,13 @@ class Record {
     await writeFileAtomic(this.#file, bytesSource(JSON.stringify(record)).open());
   }
 
-  /** Removes the directory if it is empty, with its record, and lets others in. */
+  /** Deletes the directory if it is empty, with its record, and unlocks it. */
   async close(): Promise<void> {
     try {
       const directory = await this.read();
       if (directory !== undefined) await removeEmpty([directory]);
       if (await this.read() === undefined) {
-        await Deno.remove(this.#file).catch(() => {/* one that tells of nothing does no harm */});
+        await Deno.remove(this.#file).catch(() => {/* an empty record is harmless */});
         await removeLock(this.#lockFile, this.#lock);
         await removeEmpty(this.#made);
       }
@@ -230,7 +230,10 @@ function lockOf(file: string): string {
   return `${file}.lock`;
 }
 
-/** Makes a new directory, for this user alone. Its name is recorded first: a kill leaves no other. */
+/**
+ * Creates a new private directory. Its name is recorded first, so that a kill leaves no unknown
+ * one.
+ */
 async function makeWorkDir(
   outputDir: string,
   target: string,
@@ -246,7 +249,7 @@ async function makeWorkDir(
         await Deno.mkdir(beside, { mode: 0o700 });
         return beside;
       } catch {
-        // If it is the disk, the same goes wrong inside, and is reported there.
+        // If the disk is the reason, the same error occurs inside, and is reported there.
       }
     }
     await Deno.mkdir(target, { recursive: true });
@@ -258,17 +261,17 @@ async function makeWorkDir(
   }
 }
 
-/** Removes a directory that nobody will find again, unless it has what the user may need. */
+/** Deletes a directory that nobody will find again, unless the user may need its content. */
 async function removeUnlessKept(path: string): Promise<void> {
   const staging = await look(join(path, STAGING));
   if (staging !== undefined) return;
   await removeTree(path).catch(() => {/* what was fetched is in place all the same */});
 }
 
-/** The directory for what is unpacked, in the working directory. */
+/** The directory for unpacked content, in the working directory. */
 export const STAGING = "staging";
 
-/** Tells of working directories that are not recorded here. */
+/** Reports working directories that are not recorded here. */
 async function noteOthers(target: string, onNote?: (text: string) => void): Promise<void> {
   if (onNote === undefined) return;
   for (const place of Object.values(placesOf(target, ""))) {
@@ -283,7 +286,7 @@ async function noteOthers(target: string, onNote?: (text: string) => void): Prom
         );
       }
     } catch {
-      // What can't be listed can't be told.
+      // What cannot be listed cannot be reported.
     }
   }
 }

@@ -1,5 +1,6 @@
 /**
- * Which run has the artifacts of a commit, of what names one, or of the latest commit that has any.
+ * Finds the run with the artifacts of a commit, of a ref or run, or of the latest commit that has
+ * any.
  *
  * @module
  */
@@ -14,16 +15,16 @@ import {
   searchRuns,
 } from "./search_runs.ts";
 
-/** How far back is looked, unless told otherwise. */
+/** The default for the maximum number of commits. */
 export const DEFAULT_MAX_COMMITS = 50;
 
-/** How far back a failing search looks for the nearest commit to name. */
+/** The maximum number of commits that a failed search checks for a hint. */
 const HINT_COMMITS = 10;
 
-/** How many reasons stand in one line. */
+/** The maximum number of reasons in a line. */
 const MAX_REASONS = 2;
 
-/** What names the commit; exactly one of them. */
+/** Selects the commit; exactly one of them. */
 export type FindSelector =
   /** A full or short SHA. */
   | { readonly commit: string }
@@ -31,34 +32,36 @@ export type FindSelector =
   | { readonly ref: string }
   /** A run. */
   | { readonly runId: string | number }
-  /** The latest commit of a branch that has what is asked for; `null`: of the default branch. */
+  /**
+   * The latest commit of a branch that has the requested artifacts; `null`: of the default branch.
+   */
   | { readonly latestOf: string | null };
 
 /** What to find, and how. */
 export interface FindOptions extends SearchOptions {
-  /** What names the commit. */
+  /** Selects the commit. */
   readonly selector: FindSelector;
-  /** How many commits to look at. Default: {@linkcode DEFAULT_MAX_COMMITS}. */
+  /** The maximum number of commits to check. Default: {@linkcode DEFAULT_MAX_COMMITS}. */
   readonly maxCommits?: number;
-  /** Take the nearest ancestor that has what is asked for, if the commit itself has not. */
+  /** Use the nearest ancestor that has the requested artifacts, if the commit itself does not. */
   readonly nearestAncestor?: boolean;
-  /** Told of each commit that was looked at. */
+  /** Called for each commit that was checked. */
   readonly onCommit?: (sha: string, search: RunSearch) => void;
 }
 
-/** What was found. */
+/** The result of a search. */
 export interface FindResult extends RunSearch {
-  /** The commit that was asked for; of a branch the newest one. */
+  /** The requested commit; for a branch its newest one. */
   readonly asked: string;
-  /** The commit whose runs those are: the one that was asked for, or one before it. */
+  /** The commit of the runs: the requested one or an ancestor. */
   readonly commit: string;
-  /** How many commits before the one that was asked for it is, as GitHub lists them. */
+  /** Its distance from the requested commit, in GitHub's list of commits. */
   readonly distance: number;
-  /** How many commits were looked at. */
+  /** The number of commits that were checked. */
   readonly looked: number;
-  /** Whether a run in progress was waited for until the time was over. */
+  /** Whether the time to wait for a run in progress is over. */
   readonly timedOut?: boolean;
-  /** Of a search that found not all: the nearest commit before that has all of it. */
+  /** If something is missing: the nearest ancestor that has everything. */
   readonly nearest?: { readonly commit: CommitInfo; readonly distance: number };
 }
 
@@ -66,10 +69,10 @@ export interface FindResult extends RunSearch {
  * Finds the runs that have artifacts.
  *
  * @param options What to find, and how.
- * @returns What was found; `missing` is empty if that is all. {@linkcode nothingFits} makes an error
- * of the other case.
- * @throws {RunOutputsError} `invalid`: a selector that names nothing; `not_found`: no such commit,
- * branch or run; what GitHub and storage say.
+ * @returns The result; `missing` is empty if everything was found. Otherwise
+ * {@linkcode nothingFits} creates an error from it.
+ * @throws {RunOutputsError} `invalid`: a selector without a value; `not_found`: no such commit,
+ * branch or run; errors of GitHub and of the storage.
  *
  * @example
  * ```ts
@@ -121,11 +124,11 @@ export async function findArtifacts(options: FindOptions): Promise<FindResult> {
 }
 
 /**
- * Looks for the nearest ancestor that has what a search did not find, to tell of it.
+ * Searches for the nearest ancestor that has what a search did not find, as a hint.
  *
- * @param result The search.
- * @param options What it asked for.
- * @returns The result, with `nearest` where there is one.
+ * @param result The result of the search.
+ * @param options The request.
+ * @returns The result, with `nearest` if there is one.
  */
 export async function withNearest(result: FindResult, options: FindOptions): Promise<FindResult> {
   const maxCommits = Math.min(options.maxCommits ?? DEFAULT_MAX_COMMITS, HINT_COMMITS);
@@ -136,11 +139,11 @@ export async function withNearest(result: FindResult, options: FindOptions): Pro
 }
 
 /**
- * The error of a search that did not find all.
+ * The error of a search with missing artifacts.
  *
- * @param result The search.
- * @param options What it asked for.
- * @returns An error with code `not_found`, in one line, with what would be the nearest.
+ * @param result The result of the search.
+ * @param options The request.
+ * @returns An error with code `not_found`, in one line, with the nearest alternative.
  */
 export function nothingFits(result: FindResult, options: FindOptions): RunOutputsError {
   const { missing, rejected, commit, looked, nearest, pending } = result;
@@ -191,12 +194,12 @@ async function resolveSelector(
     );
   }
   const sha = await github.resolveCommit(repository, commit, { signal, fresh });
-  // GitHub takes a branch or a tag of that name as well.
+  // GitHub accepts a branch or a tag of that name too.
   if (sha.startsWith(commit)) return sha;
   throw invalid("commit", commit, "a SHA; use --ref for branches and tags");
 }
 
-/** Looks at a commit and those before it, until one has all; `undefined`, if there is none. */
+/** Checks a commit and its ancestors until one has everything; `undefined`, if there is none. */
 async function walk(
   options: FindOptions,
   start: string | undefined,

@@ -1,5 +1,5 @@
 /**
- * Where a run's outputs are: the places that the bucket rules allow are asked in order.
+ * Finds the location of a run's outputs: checks the locations allowed by the bucket rules in order.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { RunOutputRoot } from "../../layout/run_output_root.ts";
 import { describeRun, type WorkflowRun } from "../../layout/workflow_run.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
 
-/** Which run, and where to look. */
+/** The run, and where to search. */
 export interface LocateRunOptions {
   /** The storage. */
   readonly backend: StorageBackend;
@@ -20,47 +20,49 @@ export interface LocateRunOptions {
   readonly runId: string | number;
   /** The platform that the run builds for. */
   readonly platform: Platform;
-  /** The repository that the user named. */
+  /** The repository given by the user. */
   readonly repository: string;
-  /** The run as GitHub tells of it. Default: not known, so all times and forks are looked at. */
+  /** The run on GitHub. Default: unknown, so all periods and forks are tried. */
   readonly workflowRun?: WorkflowRun;
-  /** The release type. Default: CI. Nothing of the environment is looked at. */
+  /** The release type. Default: CI. The environment is ignored. */
   readonly releaseType?: string;
-  /** Look in this bucket alone. */
+  /** Search only this bucket. */
   readonly bucket?: string;
   /** Aborts the search. */
   readonly signal?: AbortSignal;
 }
 
-/** A place where a run could be, and what was found there. */
+/** A possible location of a run, and the result of the check. */
 export interface TriedPlace {
   /** The bucket. */
   readonly bucket: string;
   /** The run's prefix in it. */
   readonly prefix: string;
-  /** Which rule names this place. */
+  /** The rule for this location. */
   readonly why: string;
-  /** Whether it holds the run; `refused`: it may not be looked at; `not_asked`: another was found. */
+  /**
+   * Whether it contains the run; `refused`: no access; `not_asked`: the run was found elsewhere.
+   */
   readonly outcome: "holds" | "empty" | "refused" | "not_asked";
-  /** In words. */
+  /** The result as text. */
   readonly reason: string;
 }
 
-/** Where a run is. */
+/** The location of a run. */
 export interface LocatedRun {
-  /** The run's root; `undefined`, if no place holds anything of it. */
+  /** The run's root; `undefined`, if no location contains any of it. */
   readonly root: RunOutputRoot | undefined;
-  /** Every place, in the order in which they were asked. */
+  /** All locations, in the order of the checks. */
   readonly tried: readonly TriedPlace[];
 }
 
 /**
- * Finds the place that holds a run's outputs: the first one with any object wins.
+ * Finds the location of a run's outputs: the first one with any object.
  *
- * @param options Which run, and where to look.
- * @returns The place, and all that were tried.
- * @throws {RunOutputsError} What storage says, but for places that are not there; `denied` or
- * `unauthenticated` only if no other place holds the run.
+ * @param options The run, and where to search.
+ * @returns The location, and all locations that were tried.
+ * @throws {RunOutputsError} Errors of the storage, except for missing locations; `denied` or
+ * `unauthenticated` only if no other location contains the run.
  *
  * @example
  * ```ts
@@ -107,19 +109,19 @@ export async function locateRun(options: LocateRunOptions): Promise<LocatedRun> 
       tried.push({ ...place, outcome: isRefusal ? "refused" : "empty", reason: error.message });
     }
   }
-  // What may not be looked at may hold the run: that is not the same as absent.
+  // A location without access may contain the run, so it does not count as empty.
   if (found === undefined && refusal !== undefined) throw refusal;
   return { root: found, tried };
 }
 
-/** What a place can answer without ending the search: no such bucket, or none of ours. */
+/** Errors that do not end the search: no such bucket, or none of ours. */
 const PASSED_OVER: ReadonlySet<string> = new Set(["not_found", "denied", "unauthenticated"]);
 
 function placesOf(
   options: LocateRunOptions,
 ): { readonly root: RunOutputRoot; readonly why: string }[] {
   const { runId, platform, workflowRun, releaseType, bucket } = options;
-  // GitHub knows a repository's present name, in its own spelling; uploads used that of their time.
+  // GitHub knows a repository's present name and case; uploads used those of their time.
   const known = workflowRun?.repository ?? options.repository;
   const repositories = [...new Set([known, options.repository])];
   const fork = workflowRun === undefined
@@ -134,7 +136,7 @@ function placesOf(
   }));
 }
 
-/** The prefixes of the choices, each once, in a bucket that the user named. */
+/** The distinct prefixes of the choices, in a bucket given by the user. */
 function inBucket(bucket: string, choices: readonly BucketChoice[]): BucketChoice[] {
   const byPrefix = new Map<string, BucketChoice>();
   for (const choice of choices) {

@@ -1,5 +1,5 @@
 /**
- * Which runs of a commit have the artifacts that are asked for.
+ * Searches the runs of a commit for the requested artifacts.
  *
  * @module
  */
@@ -16,41 +16,41 @@ import { type ArtifactRequest, narrowSelection, requestsOf } from "../artifacts/
 import { checkSelection, selectArtifacts } from "../artifacts/select.ts";
 import type { ArtifactSelection } from "../artifacts/selection.ts";
 
-/** The workflow that builds, unless another is named. */
+/** The default workflow, which builds. */
 export const DEFAULT_WORKFLOW = "multi_arch_ci.yml";
 
 /**
- * What a run must have, and where to look for it. Families stand for their GPUs, whatever
- * `expandFamilies` says. A group or a target is there if the run has artifacts of its own for it:
- * generic ones prove nothing.
+ * What a run must have, and where to search. Families include their GPUs, whatever `expandFamilies`
+ * is. A group or a target counts as found if the run has artifacts of its own for it: generic ones
+ * are no proof.
  */
 export interface SearchOptions extends ArtifactSelection {
-  /** Who is asked about runs. */
+  /** The GitHub client. */
   readonly github: GithubClient;
-  /** The storage that holds their outputs. */
+  /** The storage of the outputs. */
   readonly backend: StorageBackend;
-  /** The repository, like `ROCm/TheRock`. */
+  /** The repository, such as `ROCm/TheRock`. */
   readonly repository: string;
-  /** The system the runs build for. */
+  /** The platform that the runs build for. */
   readonly platform: Platform;
   /** The workflow's file name. Default: {@linkcode DEFAULT_WORKFLOW}. */
   readonly workflow?: string;
-  /** Each group must have an archive that each of these matches, by its file name. */
+  /** Each group must have an archive whose file name matches each of these. */
   readonly requireArtifacts?: readonly SearchPattern[];
-  /** One run must have all groups. Default: each comes from the newest run that has it. */
+  /** One run must have all groups. Default: for each group, the newest run that has it. */
   readonly requireSingleRun?: boolean;
-  /** Only runs that ended with success. */
+  /** Only successful runs. */
   readonly requireSuccessfulRun?: boolean;
   /**
-   * Why a run is not taken for a group though it has archives of it, in one line; `undefined`: it
-   * is. Default: it is.
+   * Why a run is rejected for a group although it has archives of it, in one line; `undefined`: it
+   * is accepted. Default: accepts all.
    */
   readonly refuse?: (found: RefusableRun) => Promise<string | undefined>;
-  /** The release type. Default: CI. Nothing of the environment is looked at. */
+  /** The release type. Default: CI. The environment is ignored. */
   readonly releaseType?: string;
-  /** Look in this bucket alone. */
+  /** Search only this bucket. */
   readonly bucket?: string;
-  /** Ask GitHub again, whatever it answered before. */
+  /** Bypass earlier responses of GitHub. */
   readonly fresh?: boolean;
   /** Aborts the search. */
   readonly signal?: AbortSignal;
@@ -60,63 +60,64 @@ export interface SearchOptions extends ArtifactSelection {
 export interface RefusableRun {
   /** The run. */
   readonly run: WorkflowRunInfo;
-  /** Where its outputs are. */
+  /** The location of its outputs. */
   readonly root: RunOutputRoot;
-  /** The group's or GPU's name; `undefined`, if all artifacts are asked for. */
+  /** The group's or GPU's name; `undefined`, if all artifacts are requested. */
   readonly group: string | undefined;
-  /** What its artifacts may be for: the group, its GPUs, the targets beside it. */
+  /** The targets that its artifacts can have: the group, its GPUs, the targets beside it. */
   readonly wanted: readonly string[];
 }
 
-/** A run that has something of what is asked for. */
+/** A run that has some of the requested artifacts. */
 export interface FoundRun {
   /** The run. */
   readonly run: WorkflowRunInfo;
-  /** Where its outputs are. */
+  /** The location of its outputs. */
   readonly root: RunOutputRoot;
-  /** The places that were asked for it. */
+  /** The locations that were checked for it. */
   readonly tried: readonly TriedPlace[];
 }
 
 /** A group of artifacts, and the run that has it. */
 export interface FoundGroup extends FoundRun {
-  /** The group's or GPU's name; `undefined`, if all artifacts were asked for. */
+  /** The group's or GPU's name; `undefined`, if all artifacts are requested. */
   readonly group: string | undefined;
-  /** The archives that were asked for, generic ones among them. */
+  /** The requested archives, including generic ones. */
   readonly archives: readonly ObjectInfo[];
 }
 
-/** A run that was not taken, as a whole or for one group. */
+/** A run that was rejected, completely or for one group. */
 export interface RejectedRun {
   /** The run. */
   readonly run: WorkflowRunInfo;
-  /** The group it was not taken for; `undefined`: for any. */
+  /** The group; `undefined`: all. */
   readonly group: string | undefined;
-  /** Why, in one line. */
+  /** The reason, in one line. */
   readonly reason: string;
-  /** The places that were asked for it, if any were. */
+  /** The locations that were checked for it, if any. */
   readonly tried: readonly TriedPlace[];
 }
 
-/** What the runs of a commit have. */
+/** The requested artifacts in the runs of a commit. */
 export interface RunSearch {
   /** The groups that were found. */
   readonly groups: readonly FoundGroup[];
-  /** The names of the others; `undefined` in it is "any artifacts". */
+  /** The names of the missing ones; `undefined` in it means "any artifacts". */
   readonly missing: readonly (string | undefined)[];
-  /** The runs that were not taken, in the order in which they were looked at. */
+  /** The rejected runs, in the order of the checks. */
   readonly rejected: readonly RejectedRun[];
-  /** Runs that have not ended: they may have later what is missing now. */
+  /** Runs in progress, which may produce later what is missing now. */
   readonly pending: readonly WorkflowRunInfo[];
 }
 
 /**
- * Looks for what is asked for in the runs of a commit, the newest first.
+ * Searches the runs of a commit for the requested artifacts, the newest first.
  *
  * @param sha The commit's full SHA.
- * @param options What is asked for.
- * @returns What was found, and what was not.
- * @throws {RunOutputsError} What GitHub and storage say; that nothing fits is a result.
+ * @param options The request.
+ * @returns What was found, and what is missing.
+ * @throws {RunOutputsError} Errors of GitHub and of the storage. Missing artifacts are not an
+ * error.
  *
  * @example
  * ```ts
@@ -141,11 +142,11 @@ export async function searchCommit(sha: string, options: SearchOptions): Promise
 }
 
 /**
- * Looks for what is asked for in some runs.
+ * Searches some runs for the requested artifacts.
  *
  * @param runs The runs, the likeliest first.
- * @param options What is asked for.
- * @returns What was found, and what was not.
+ * @param options The request.
+ * @returns What was found, and what is missing.
  * @throws {RunOutputsError} Errors of the storage.
  */
 export async function searchRuns(
@@ -210,7 +211,7 @@ function nothingOf(
   return `no outputs of it for ${platform} in ${buckets}${hint}`;
 }
 
-/** What is asked for, by its name; nothing without a name, if that is any artifacts. */
+/** The requests by name; `undefined` as the name means any artifacts. */
 function askedOf(
   selection: ArtifactSelection,
 ): ReadonlyMap<string | undefined, ArtifactRequest | undefined> {

@@ -1,5 +1,5 @@
 /**
- * The index pages of a directory that is no run.
+ * The index pages of a directory that is not a run.
  *
  * @module
  */
@@ -10,8 +10,8 @@ import { INDEX_NAME, type IndexedFile, type IndexPage } from "./page.ts";
 import { distributions, SIMPLE, simplePages } from "./python_pages.ts";
 
 /**
- * One page that lists all files of a directory and below it. Where Python packages are in it, pip
- * can read the page, and there is a simple index too.
+ * One page that lists all files below a directory. If there are Python packages, pip can read the
+ * page, and there is a simple index too.
  *
  * @param dir The directory.
  * @param files Its files.

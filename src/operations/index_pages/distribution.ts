@@ -1,29 +1,29 @@
 /**
- * The names of Python's distribution files: wheels and source distributions.
+ * Parses the file names of Python distributions: wheels and source distributions.
  *
  * @module
  */
 
-/** What a distribution's file name tells. */
+/** The parts of a distribution's file name. */
 export interface Distribution {
   /** The file's name. */
   readonly fileName: string;
-  /** The project's name in its normal form: lower case, runs of `-`, `_` and `.` as one `-`. */
+  /** The normalized name of the project: lower case, runs of `-`, `_` and `.` as one `-`. */
   readonly project: string;
-  /** The version as the file name has it. */
+  /** The version in the file name. */
   readonly version: string;
 }
 
 /**
- * Reads the name of a distribution file.
+ * Parses the file name of a distribution.
  *
  * @param fileName The file's name.
- * @returns What it tells; `undefined` if it is not a wheel's or a source distribution's name.
+ * @returns Its parts; `undefined` if it is not the name of a wheel or a source distribution.
  */
 export function parseDistribution(fileName: string): Distribution | undefined {
   const wheel = /^([A-Za-z0-9][A-Za-z0-9._]*)-([^-]+)(?:-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl$/
     .exec(fileName);
-  // Names of source distributions can have a "-" in them: the version begins behind the last one.
+  // Names of source distributions can contain a "-": the version is after the last one.
   const [, name, version] = wheel ??
     /^([A-Za-z0-9][A-Za-z0-9._-]*)-(\d[^-]*)\.(?:tar\.gz|zip)$/.exec(fileName) ?? [];
   if (name === undefined) return undefined;
@@ -31,10 +31,10 @@ export function parseDistribution(fileName: string): Distribution | undefined {
 }
 
 /**
- * The normal form of a project's name (PEP 503), which is its path in an index.
+ * The normalized name of a project (PEP 503), which is its path in an index.
  *
  * @param name The name.
- * @returns Its normal form.
+ * @returns The normalized name.
  */
 export function normalizeProject(name: string): string {
   return name.replace(/[-_.]+/g, "-").toLowerCase();

@@ -1,5 +1,5 @@
 /**
- * The files of a run as a tree, and its rows on a page.
+ * The files of a run as a tree, and its rows for pages.
  *
  * @module
  */
@@ -7,9 +7,9 @@
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { IndexedFile, IndexEntry } from "./page.ts";
 
-/** Files, by where they are. */
+/** Files as a tree. */
 export class FileTree {
-  /** The files that can be rows, in the order of their keys. */
+  /** The files that can be rows, sorted by key. */
   readonly files: readonly IndexedFile[];
   readonly #all: readonly IndexedFile[];
 
@@ -17,8 +17,8 @@ export class FileTree {
    * Creates a tree.
    *
    * @param files The files.
-   * @param isNoRow Where index pages are, and the like. What is there is no row, whoever wrote it:
-   * a page must not change because it was written.
+   * @param isNoRow Locations that are never rows, such as index pages: a page must not change
+   * because it was written.
    */
   constructor(files: Iterable<IndexedFile>, isNoRow: (location: OutputLocation) => boolean) {
     this.#all = [...files].sort((a, b) => compare(a.location.key, b.location.key));
@@ -29,8 +29,8 @@ export class FileTree {
    * The files below a directory.
    *
    * @param dir The directory.
-   * @param options Which of the directories in it are left out, with all that is below them.
-   * @returns They, in the order of their keys.
+   * @param options The subdirectories to skip.
+   * @returns The files, sorted by key.
    */
   below(
     dir: OutputLocation,
@@ -50,10 +50,10 @@ export class FileTree {
   }
 
   /**
-   * The names of the directories in a directory, those with nothing but a page among them.
+   * The names of the subdirectories of a directory, including those with nothing but a page.
    *
    * @param dir The directory.
-   * @returns They, in order.
+   * @returns The names, sorted.
    */
   directories(dir: OutputLocation): string[] {
     const names: string[] = [];
@@ -73,7 +73,7 @@ export class FileTree {
   }
 }
 
-/** From where to where files that are in order stand below a directory. */
+/** The index range of sorted files that are below a directory. */
 function rangeOf(
   files: readonly IndexedFile[],
   { key }: OutputLocation,
@@ -84,10 +84,10 @@ function rangeOf(
   return [first, indexOf(files, `${key}${AFTER_SLASH}`, first)];
 }
 
-/** The character after the slash: whatever is below a directory comes before it. */
+/** The character after the slash: everything below a directory sorts before it. */
 const AFTER_SLASH = "0";
 
-/** Where the first file stands whose key is not before a key. */
+/** The index of the first file whose key is not before a key. */
 function indexOf(files: readonly IndexedFile[], key: string, start: number): number {
   let [low, high] = [start, files.length];
   while (low < high) {
@@ -99,10 +99,10 @@ function indexOf(files: readonly IndexedFile[], key: string, start: number): num
 }
 
 /**
- * Files as rows, called by their path.
+ * Files as rows, named by their path.
  *
  * @param files The files.
- * @param dir The directory the paths are relative to.
+ * @param dir The directory that the paths are relative to.
  * @returns The rows.
  */
 export function fileEntries(files: readonly IndexedFile[], dir: OutputLocation): IndexEntry[] {
@@ -117,10 +117,10 @@ export function fileEntries(files: readonly IndexedFile[], dir: OutputLocation):
 /**
  * A directory as a row.
  *
- * @param name What it is called.
+ * @param name Its name.
  * @param target Its page.
  * @param files The files below it.
- * @returns The row, with their sum.
+ * @returns The row, with their total size.
  */
 export function directoryEntry(
   name: string,
@@ -136,7 +136,7 @@ export function directoryEntry(
   return { name, target, size, modified, files: files.length };
 }
 
-/** Orders rows as people read paths: numbers by their value, letters whatever their case. */
+/** Sorts rows by path: numbers by value, letters ignoring case. */
 export function byPath(a: IndexEntry, b: IndexEntry): number {
   return collator.compare(a.name, b.name) || compare(a.name, b.name);
 }

@@ -1,6 +1,6 @@
 /**
- * The hashes that index pages tell: remembered from this upload and from the pages that are there,
- * asked for only where a page can't do without.
+ * The hashes on index pages: remembered from this upload and from existing pages, and requested
+ * only if a page needs them.
  *
  * @module
  */
@@ -16,8 +16,8 @@ import { readSidecar, SIDECAR_SUFFIX } from "../artifacts/sidecar.ts";
 import { keyOfLink } from "./links.ts";
 import type { IndexEntry, IndexPage } from "./page.ts";
 
-/** What a page tells of a file. */
-interface Told {
+/** What a page says of a file. */
+interface PageHash {
   readonly sha256: string;
   readonly size: number;
   /** When the file was written, in milliseconds. */
@@ -29,26 +29,26 @@ interface Told {
 /** Hashes of files, by key. */
 export class Hashes {
   readonly #uploaded = new Map<string, Pick<TransferResult, "sha256" | "size" | "etag">>();
-  /** Those of uploads that others have replaced: maybe within the second that a page tells. */
+  /** The hashes of uploads that others have replaced, maybe within the second that a page shows. */
   readonly #replaced = new Map<string, string | undefined>();
-  readonly #told = new Map<string, Told>();
-  /** The checksums that were listed. */
+  readonly #onPages = new Map<string, PageHash>();
+  /** The listed checksum files. */
   readonly #sidecars = new Map<string, Pick<ObjectInfo, "etag" | "modified">>();
-  /** Answers, by question. */
+  /** The results of requests. */
   readonly #asked = new Map<string, string>();
-  /** Questions under way: several pages list the same file. */
+  /** The requests in progress: several pages list the same file. */
   readonly #asking = new Map<string, Promise<string | undefined>>();
-  /** Whether what can be asked is asked, whatever pages tell. */
-  readonly #isAnew: boolean;
+  /** Whether to request hashes even if pages have them. */
+  readonly #requestsAll: boolean;
 
   /**
    * Creates the memory.
    *
-   * @param results What was just uploaded. If not given, what pages tell counts only where nothing
-   * else tells the hash.
+   * @param results The results of this upload. If missing, hashes on pages are used only if they
+   * are not available otherwise.
    */
   constructor(results?: readonly TransferResult[]) {
-    this.#isAnew = results === undefined;
+    this.#requestsAll = results === undefined;
     for (const { location, outcome, sha256, size, etag } of results ?? []) {
       if (outcome === "failed" || outcome === "planned") continue;
       if (sha256 === undefined || etag === undefined) continue;
@@ -57,10 +57,10 @@ export class Hashes {
   }
 
   /**
-   * Forgets what was uploaded where something else is listed: another job has replaced it, and its
-   * file can be of the same size. Remembers which checksums there are.
+   * Forgets the hash of an upload if something else is listed: another job has replaced it, maybe
+   * with a file of the same size. Remembers which checksum files exist.
    *
-   * @param file The file, as storage lists it.
+   * @param file The file, as listed by the storage.
    */
   listed({ location: { key }, etag, modified }: Omit<ObjectInfo, "size">): void {
     if (key.endsWith(SIDECAR_SUFFIX)) this.#sidecars.set(key, { etag, modified });
@@ -68,11 +68,11 @@ export class Hashes {
     if (uploaded === undefined || uploaded.etag === etag) return;
     this.#uploaded.delete(key);
     this.#replaced.set(key, uploaded.sha256);
-    if (this.#told.get(key)?.sha256 === uploaded.sha256) this.#told.delete(key);
+    if (this.#onPages.get(key)?.sha256 === uploaded.sha256) this.#onPages.delete(key);
   }
 
   /**
-   * Remembers what a page of ours tells.
+   * Remembers the hashes on one of our pages.
    *
    * @param page Its location.
    * @param text The page.
@@ -82,7 +82,7 @@ export class Hashes {
     for (const [, sha256, link, size, modified] of text.matchAll(ROW)) {
       const key = keyOfLink(page, link);
       if (key === undefined || this.#replaced.get(key) === sha256) continue;
-      this.#told.set(key, { sha256, size: Number(size), modified: Number(modified), at });
+      this.#onPages.set(key, { sha256, size: Number(size), modified: Number(modified), at });
     }
   }
 
@@ -90,7 +90,7 @@ export class Hashes {
    * The hash of a row's file.
    *
    * @param entry The row.
-   * @returns The hash, if what is known is of this size and time.
+   * @returns The hash, if it is known for this size and time.
    */
   readonly of = (entry: IndexEntry): string | undefined => {
     if (entry.files !== undefined) return undefined;
@@ -98,8 +98,8 @@ export class Hashes {
   };
 
   /**
-   * Asks for the hashes that a page can't do without: for an artifact its checksum file, for what
-   * pip downloads the storage, or the bytes themselves.
+   * Requests the hashes that a page needs: for an artifact its checksum file, for a file that pip
+   * downloads the recorded hash, or the bytes themselves.
    *
    * @param backend The storage.
    * @param page The page.
@@ -114,7 +114,7 @@ export class Hashes {
       entry.files === undefined && (entry.sidecar !== undefined || needed) &&
       this.#fresh(entry) === undefined && !this.#isSettled(entry)
     );
-    // A checksum is one small answer; without one, all of the file may have to be read.
+    // A checksum file is one small response; without it, the whole file may have to be read.
     const small = unknown.every(({ sidecar }) => sidecar !== undefined);
     await pMap(unknown, (entry) => this.#ask(backend, entry, options), {
       concurrency: small ? SMALL_CONCURRENCY : HASHED_AT_ONCE,
@@ -135,43 +135,46 @@ export class Hashes {
     if (sha256 !== undefined) this.#asked.set(question, sha256);
   }
 
-  /** What stands for a file, and the checksum beside it, as they are listed. */
+  /** Identifies a file and its checksum file, as they are listed. */
   #question({ target, size, modified, sidecar }: IndexEntry): string {
     const version = sidecar && this.#sidecars.get(sidecar.key)?.etag;
     return [target.key, size, modified?.getTime(), version].join("\0");
   }
 
-  /** The hash of a row's file as it was uploaded or asked for just now. */
+  /** The hash of a row's file that was uploaded or requested just now. */
   #fresh(entry: IndexEntry): string | undefined {
     const uploaded = this.#uploaded.get(entry.target.key);
     return uploaded?.size === entry.size && uploaded?.sha256 ||
       this.#asked.get(this.#question(entry));
   }
 
-  /** What a page tells of a row's file, unless the checksum beside it has to be asked. */
-  #remembered(entry: IndexEntry): Told | undefined {
+  /** The hash of a row's file on a page, unless its checksum file must be read. */
+  #remembered(entry: IndexEntry): PageHash | undefined {
     const { target, size, modified, sidecar } = entry;
-    const told = this.#told.get(target.key);
-    if (told === undefined || told.size !== size || told.modified !== modified?.getTime()) return;
-    return sidecar === undefined || this.#isSettled(entry, told) ? told : undefined;
+    const shown = this.#onPages.get(target.key);
+    if (shown === undefined || shown.size !== size || shown.modified !== modified?.getTime()) {
+      return;
+    }
+    return sidecar === undefined || this.#isSettled(entry, shown) ? shown : undefined;
   }
 
-  /** Whether the page that tells of a file is younger than what it tells it by. */
-  #isSettled(entry: IndexEntry, told = this.#remembered(entry)): boolean {
+  /** Whether the page with the hash of a file is newer than its source. */
+  #isSettled(entry: IndexEntry, shown = this.#remembered(entry)): boolean {
     const { sidecar, modified } = entry;
     const by = sidecar === undefined ? modified : this.#sidecars.get(sidecar.key)?.modified;
-    return !this.#isAnew && told !== undefined && by !== undefined && isModifiedAfter(told.at, by);
+    return !this.#requestsAll && shown !== undefined && by !== undefined &&
+      isModifiedAfter(shown.at, by);
   }
 }
 
-/** How many files without a checksum are asked for at once. */
+/** The maximum number of concurrent requests for files without a checksum file. */
 const HASHED_AT_ONCE = 16;
 
 /** A row with a hash, as it is rendered: hash, link, size, time. */
 const ROW =
   /<tr class="f" data-sha256="([0-9a-f]{64})"><td><a href="([^"#]+)[^>]*>[^<]*<\/a><\/td><td class="n" data-v="(\d+)">[^<]*<\/td><td class="t" data-v="(\d+)">/g;
 
-/** A checksum that is broken or gone is not the page's to tell. */
+/** The page does not report a checksum file that is broken or gone. */
 async function sidecarHash(
   backend: StorageBackend,
   location: OutputLocation,

@@ -1,6 +1,6 @@
 /**
- * Links from page to page and to files: relative, so that a tree can be looked at wherever it is,
- * on a server or on a disk.
+ * Relative links between pages and to files, so that a tree can be viewed anywhere, on a server or
+ * on a disk.
  *
  * @module
  */
@@ -8,10 +8,10 @@
 import { type OutputLocation, uriEncodeKey } from "../../layout/output_location.ts";
 
 /**
- * A link from a page to a place in the same bucket.
+ * A link from a page to a location in the same bucket.
  *
- * @param page Where the link is.
- * @param target Where it leads.
+ * @param page The page with the link.
+ * @param target The target.
  * @returns A relative URL, percent-encoded.
  */
 export function relativeLink(page: OutputLocation, target: OutputLocation): string {
@@ -23,11 +23,11 @@ export function relativeLink(page: OutputLocation, target: OutputLocation): stri
 }
 
 /**
- * The other direction of {@linkcode relativeLink}.
+ * The inverse of {@linkcode relativeLink}.
  *
- * @param page Where the link is.
+ * @param page The page with the link.
  * @param link The link, without query and fragment.
- * @returns The key it leads to; `undefined` if it is not such a link.
+ * @returns The key of its target; `undefined` if it is not such a link.
  */
 export function keyOfLink(page: OutputLocation, link: string): string | undefined {
   const base = page.key.split("/").slice(0, -1);
@@ -39,7 +39,7 @@ export function keyOfLink(page: OutputLocation, link: string): string | undefine
   try {
     return [...base, decodeURIComponent(rest)].join("/");
   } catch {
-    // Percent signs that are no encoding: not a link of ours.
+    // Percent signs that are not an encoding, so it is not one of our links.
     return undefined;
   }
 }

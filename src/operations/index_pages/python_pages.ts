@@ -1,5 +1,5 @@
 /**
- * The pages that pip reads: a list of links for `--find-links`, and PEP 503's simple index for
+ * The pages for pip: a list of links for `--find-links`, and PEP 503's simple index for
  * `--index-url`.
  *
  * @module
@@ -17,19 +17,19 @@ import {
   type ListPage,
 } from "./page.ts";
 
-/** Where the simple index is, beside the packages. */
+/** The directory of the simple index, beside the packages. */
 export const SIMPLE = "simple";
 
 /**
  * The pages of a run's Python packages.
  *
- * The packages of a multi-arch run that are for every GPU are in `python/` itself; the page of a
- * GPU family lists them beside its own, because pip has to find both in one place.
+ * In a multi-arch run, the packages for every GPU are in `python/` itself; the page of a GPU family
+ * lists them in addition to its own, because pip must find both in one place.
  *
  * @param root The run.
  * @param files All files of the run.
  * @param above The run's page.
- * @returns The pages, that of `python/` first; none if there are no packages.
+ * @returns The pages, that of `python/` first; empty if there are no packages.
  */
 export function pythonPages(
   root: RunOutputRoot,
@@ -85,9 +85,9 @@ function simpleDir(root: RunOutputRoot, group?: string): OutputLocation {
 }
 
 /**
- * The wheels and source distributions directly in a directory.
+ * The wheels and source distributions at the top of a directory.
  *
- * @param files The files of the directory and below it.
+ * @param files The files below the directory.
  * @param dir The directory.
  * @returns Their rows.
  */
@@ -103,8 +103,8 @@ export function distributions(files: readonly IndexedFile[], dir: OutputLocation
 /**
  * The pages of a simple index.
  *
- * @param dir Where the index is.
- * @param covers The directory whose files decide what it says.
+ * @param dir The directory of the index.
+ * @param covers The directory whose files determine its content.
  * @param entries The packages.
  * @returns The list of projects, then a page for each.
  */

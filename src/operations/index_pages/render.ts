@@ -1,14 +1,14 @@
 /**
- * Index pages as HTML: pure, from values to a string.
+ * Renders index pages as HTML. Pure.
  *
- * Each page stands for itself: style and script are inline and named by their hashes in its
- * content security policy, so nothing that a file's name could smuggle in would run.
+ * Each page is self-contained: style and script are inline, with their hashes in its content
+ * security policy, so that no code in the name of a file can run.
  *
  * @module
  */
 
 import { createHash } from "node:crypto";
-// Under its own name the formatter takes the templates for its to format.
+// Under its own name, the formatter would format the templates.
 import { html as markup, raw } from "hono/html";
 import { formatBytes, plural } from "../../layout/words.ts";
 import { relativeLink } from "./links.ts";
@@ -22,18 +22,18 @@ import {
 import { SCRIPT } from "./script.ts";
 import { STYLE } from "./style.ts";
 
-/** What `markup` makes. */
+/** The result of `markup`. */
 type Html = ReturnType<typeof markup>;
 
-/** The SHA-256 of a file, if it is known. */
+/** Returns the SHA-256 of a file, if it is known. */
 export type HashOf = (entry: IndexEntry) => string | undefined;
 
 /**
  * Renders a page.
  *
- * @param page What it shows.
- * @param hashOf What is known of its files' hashes; by default nothing.
- * @returns The page, with a line break at its end.
+ * @param page Its content.
+ * @param hashOf Returns known hashes. Default: none.
+ * @returns The page, with a final line break.
  */
 export function renderPage(page: IndexPage, hashOf: HashOf = () => undefined): string {
   return `${page.kind === "list" ? listPage(page, hashOf) : simplePage(page, hashOf)}\n`;
@@ -53,7 +53,7 @@ const POLICY = [
 
 function listPage(page: ListPage, hashOf: HashOf): Html {
   const entries = page.sections.flatMap(({ entries }) => entries);
-  // One column more on all lists or on none, so that they stand in line.
+  // An extra column for all lists or for none, so that they are aligned.
   const hashes = entries.some((entry) =>
     entry.sidecar !== undefined || hashOf(entry) !== undefined
   );
@@ -89,7 +89,7 @@ const FILTER = raw(
     'autocomplete="off">',
 );
 
-/** How pip takes packages from here. The script puts the page's own address in. */
+/** How to install packages from here with pip. The script inserts the page's own URL. */
 const INSTALLATION =
   markup`<pre data-here="THIS-PAGE" data-link="">${"pip install --pre --find-links THIS-PAGE PACKAGE"}</pre>
 <pre data-here="SIMPLE-INDEX" data-link="simple/">${"pip install --pre --index-url SIMPLE-INDEX PACKAGE"}</pre>`;
@@ -138,7 +138,7 @@ ${entries.map((entry) => row(page, entry, hashOf(entry), hashes))}</tbody>
 `;
 }
 
-/** One row; its form is what `Hashes` reads back. */
+/** One row, in the form that `Hashes` reads. */
 function row(page: ListPage, entry: IndexEntry, sha256: string | undefined, hashes: boolean): Html {
   const { name, target, size, modified, files, sidecar } = entry;
   const isFile = files === undefined;
@@ -180,7 +180,7 @@ function time(date: Date | undefined): Html | string {
   return markup`<time datetime="${date.toISOString()}">${minutes(date)}</time>`;
 }
 
-/** A page of ours can have many files: `10,000 files`. */
+/** A page can have many files: `10,000 files`. */
 function count(files: number): string {
   return plural(files, "file").replace(/\B(?=(?:\d{3})+ )/g, ",");
 }
@@ -189,7 +189,7 @@ function minutes(date: Date): string {
   return date.toISOString().slice(0, 16).replace("T", " ");
 }
 
-/** PEP 503: nothing but links, each with the hash of what it leads to. */
+/** PEP 503: only links, each with the hash of its target. */
 function simplePage(page: SimplePage, hashOf: HashOf): Html {
   return markup`<!doctype html>
 <html lang="en">

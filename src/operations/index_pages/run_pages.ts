@@ -1,6 +1,6 @@
 /**
- * Which index pages a run has, and what they list: decided by its files alone, so that all jobs of
- * a run make the same pages.
+ * The index pages of a run and their content, determined by its files alone, so that all jobs of a
+ * run write the same pages.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { byPath, directoryEntry, fileEntries, FileTree } from "./file_tree.ts";
 import type { IndexedFile, IndexEntry, IndexPage, IndexSection, ListPage } from "./page.ts";
 import { pythonPages } from "./python_pages.ts";
 
-/** Where a run's index pages are, relative to its prefix. */
+/** The paths of a run's index pages, relative to its prefix. */
 const PAGES = new RegExp(
   `^(?:(?:${
     [
@@ -30,11 +30,11 @@ const PAGES = new RegExp(
  *
  * @param root The run.
  * @param files Its files.
- * @returns The tree, whose rows are no index pages and no outputs manifests.
+ * @returns The tree, without rows for index pages and outputs manifests.
  */
 export function runTree(root: RunOutputRoot, files: Iterable<IndexedFile>): FileTree {
   const parts = root.outputsManifestDir();
-  // What uploads tell of themselves comes after the pages, and is for programs.
+  // The manifests of uploads are written after the pages, and are for programs.
   return new FileTree(
     files,
     (location) =>
@@ -43,14 +43,14 @@ export function runTree(root: RunOutputRoot, files: Iterable<IndexedFile>): File
   );
 }
 
-/** A link of the way up. */
+/** A link to a page above. */
 type Above = ListPage["above"][number];
 
 /**
  * The index pages of a run.
  *
  * @param root The run.
- * @param files All files of the run, its index pages among them.
+ * @param files All files of the run, including its index pages.
  * @returns The pages, each directory's before those below it.
  */
 export function runPages(root: RunOutputRoot, files: FileTree): IndexPage[] {
@@ -75,7 +75,7 @@ export function runPages(root: RunOutputRoot, files: FileTree): IndexPage[] {
 }
 
 /**
- * The page that lists a test's report under a name of its own.
+ * The page that lists a test's report under its own name.
  *
  * @param root The run.
  * @param subfolder The report's directory, relative to the run's logs.
@@ -108,7 +108,7 @@ export function reportPage(
   };
 }
 
-/** A part of a run: a directory and its pages. */
+/** A section of a run: a directory and its pages. */
 interface Part {
   readonly title: string;
   readonly dir: OutputLocation;
@@ -116,7 +116,9 @@ interface Part {
   readonly pages: readonly IndexPage[];
 }
 
-/** The page at the run's root: its parts, the artifacts of the flat layout, and all else. */
+/**
+ * The page at the run's root: its sections, the artifacts of the flat layout, and everything else.
+ */
 function runPage(root: RunOutputRoot, files: FileTree, parts: readonly Part[]): ListPage {
   const location = root.runIndex();
   const contents = parts.map(({ title, dir, pages }) =>
@@ -142,7 +144,7 @@ function runPage(root: RunOutputRoot, files: FileTree, parts: readonly Part[]): 
   };
 }
 
-/** The artifacts of the typed layout, which have a directory of their own. */
+/** The artifacts of the typed layout, which have their own directory. */
 function artifactsPart(root: RunOutputRoot, files: FileTree, above: Above): Part | undefined {
   const { bucket, externalRepo, runId, platform } = root;
   const typed = new RunOutputRoot({ bucket, externalRepo, runId, platform, layout: "typed" });
@@ -165,7 +167,7 @@ function artifactsPart(root: RunOutputRoot, files: FileTree, above: Above): Part
   return { title: "Artifacts", dir, pages: [page] };
 }
 
-/** The archives directly in a directory; their checksums go with them and are no rows. */
+/** The archives at the top of a directory. Their checksum files are not rows. */
 function artifactEntries(files: FileTree["files"], dir: OutputLocation): IndexEntry[] {
   const names = new Map(files.map((file) => [file.location.relativeTo(dir), file]));
   const archives = files.filter(({ location }) =>
@@ -179,8 +181,8 @@ function artifactEntries(files: FileTree["files"], dir: OutputLocation): IndexEn
 }
 
 /**
- * The logs: a page for all, one for each group or stage, and one for each GPU family of a stage
- * and each kind of packages. What is below them is listed by its path.
+ * The logs: a page for all, one for each group or stage, and one for each GPU family of a stage and
+ * each kind of packages. Files below them are listed by path.
  */
 function logsPart(root: RunOutputRoot, files: FileTree, above: Above): Part | undefined {
   const dir = root.logsDir();
@@ -233,10 +235,10 @@ function listPart(
   return { title, dir, pages: [page({ dir, location, title, above: [above] }, files)] };
 }
 
-/** What makes a page of a directory. */
+/** What a directory's page consists of. */
 interface PageOptions extends Pick<ListPage, "location" | "title" | "above"> {
   readonly dir: OutputLocation;
-  /** Directories in it with pages of their own: one row each. */
+  /** Subdirectories with their own pages: one row each. */
   readonly directories?: readonly ListPage[];
 }
 

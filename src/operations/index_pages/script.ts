@@ -1,11 +1,11 @@
 /**
- * What index pages do by themselves: sort by a column, filter by a text. One inline script that
- * needs no server; without it the lists are complete and in order.
+ * The behaviour of index pages: sort by a column, filter by a text. One inline script that needs no
+ * server; without it the lists are complete and sorted.
  *
  * @module
  */
 
-/** The script. It reads only what the page itself holds. */
+/** The script. It reads only the page itself. */
 export const SCRIPT = `
 (() => {
   "use strict";
@@ -56,7 +56,7 @@ export const SCRIPT = `
       if (button === null) return;
       button.addEventListener("click", () => {
         const before = header.getAttribute("aria-sort");
-        // Big and new first, names from A.
+        // Largest and newest first, names from A.
         const down = before === null ? column > 0 : before === "ascending";
         for (const other of headers) other.removeAttribute("aria-sort");
         header.setAttribute("aria-sort", down ? "descending" : "ascending");

@@ -1,5 +1,5 @@
 /**
- * How index pages look: one inline style sheet, light and dark, wide and narrow.
+ * The style of index pages: one inline style sheet, light and dark, wide and narrow.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What index pages are made for: a run, a run with a test's report, a directory.
+ * The subjects of index pages: a run, a run with a test's report, a directory.
  *
  * @module
  */
@@ -12,10 +12,10 @@ import { reportPage, runPages, runTree } from "./run_pages.ts";
 
 /** What index pages are made for. */
 export interface IndexSubject {
-  /** Below this are the files. */
+  /** The prefix of the files. */
   readonly prefix: OutputLocation;
   /**
-   * Decides which pages there are.
+   * Determines the pages.
    *
    * @param files The files.
    * @returns The pages.
@@ -37,8 +37,8 @@ export function runSubject(root: RunOutputRoot): IndexSubject {
 }
 
 /**
- * A page in the directory of a test's report that lists it, under a name of its own: reports of
- * several jobs can share a directory.
+ * A page under its own name that lists a test's report, in the report's directory, because reports
+ * of several jobs can share a directory.
  *
  * @param root The run.
  * @param subfolder The directory, relative to the run's logs.
@@ -62,8 +62,8 @@ export function reportSubject(
 }
 
 /**
- * A directory as the subject of index pages: one page for all below it, and for packages of Python
- * in it what pip reads.
+ * A directory as the subject of index pages: one page for everything below it, and the pages for
+ * pip if it contains Python packages.
  *
  * @param dir The directory.
  * @returns The subject.

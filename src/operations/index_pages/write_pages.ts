@@ -1,11 +1,11 @@
 /**
- * Index pages in storage: made of what is there, and written so that jobs of one run which do this
- * at the same time don't lose each other's rows.
+ * Writes index pages: generated from the files in storage, so that concurrent jobs of a run do not
+ * lose each other's rows.
  *
- * A writer reads the pages that are there, lists the files, and writes a page only over the version
- * it has read. Storage that can check that refuses it if another job was faster; then all is read
- * anew. Not every storage can, so the files are listed once more after the writing, and the page is
- * written again if they have become others. Whoever comes last has seen everything.
+ * A writer reads the existing pages, lists the files, and writes a page only over the version that
+ * it has read. Storage that supports this rejects the write if another job was faster; then
+ * everything is read again. Not every storage does, so the files are listed again after writing,
+ * and the page is written again if they have changed. So the last writer has seen all files.
  *
  * @module
  */
@@ -27,47 +27,50 @@ import type { IndexSubject } from "./subjects.ts";
 /** Options of {@linkcode writeIndexPages}. */
 export interface WriteIndexOptions {
   /**
-   * What was just uploaded: only pages that can tell of it are written, and its hashes are known.
-   * If not given, all pages are written, with the hashes that checksum files and the storage tell
-   * now.
+   * The results of this upload: only pages that can list them are written, and their hashes are
+   * known. If missing, all pages are written, with the current hashes in checksum files and the
+   * storage.
    */
   readonly uploaded?: readonly TransferResult[];
-  /** Whether pages that something else made are replaced. Default: they are kept. */
+  /** Whether to replace pages written by something else. Default: they are kept. */
   readonly force?: boolean;
   /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
-  /** Stops the work; a page is there whole or as before. */
+  /** Aborts; each page is complete or unchanged. */
   readonly signal?: AbortSignal;
 }
 
-/** What became of index pages. */
+/** The results for index pages. */
 export interface IndexReport {
-  /** What became of each page, in the order of their keys. */
+  /** The result for each page, sorted by key. */
   readonly results: readonly TransferResult[];
-  /** The pages that were kept because something else made them; their results are `skipped`. */
+  /** The pages that were kept because something else wrote them; their results are `skipped`. */
   readonly kept: readonly OutputLocation[];
 }
 
-/** How often a page is made anew because others write it too. */
+/** The maximum number of times to regenerate a page because others write it too. */
 const MAX_ROUNDS = 30;
 
-/** The longest pause after a refusal, in milliseconds: jobs of a matrix often end together. */
+/** The longest pause after a rejection, in milliseconds; jobs of a matrix often end together. */
 const MAX_PAUSE = 2000;
 
-/** Up to how many bytes a page is read by one request. Something else's can be of any size. */
+/**
+ * The maximum number of bytes of a page to read with one request. Pages of others can have any
+ * size.
+ */
 const AT_ONCE = 1024 * 1024;
 
-/** How many pages are read or written at once. */
+/** The number of pages read or written concurrently. */
 const CONCURRENCY = 8;
 
 /**
  * Writes the index pages of a run or a directory.
  *
- * @param backend The storage. In a dry run the pages are decided and nothing is written.
- * @param subject What for.
- * @param options Which pages, whether others' are replaced, a signal.
- * @returns What became of each page. A page that could not be written is a failed result.
- * @throws {RunOutputsError} What the storage says, if the files can't be listed.
+ * @param backend The storage. In a dry run the pages are determined but not written.
+ * @param subject What the pages are for.
+ * @param options Which pages, whether to replace pages of others, a signal.
+ * @returns The result for each page. A page that could not be written is a failed result.
+ * @throws {RunOutputsError} Errors of the storage, if the files cannot be listed.
  */
 export async function writeIndexPages(
   backend: StorageBackend,
@@ -77,7 +80,7 @@ export async function writeIndexPages(
   return await new Writer(backend, subject, options).run();
 }
 
-/** A page as it is in storage. */
+/** A page in storage. */
 interface Existing {
   readonly etag: string;
   /** Its text, if it is ours. */
@@ -87,8 +90,8 @@ interface Existing {
 }
 
 /**
- * What came of one attempt at a page: it is as it should be or can't be; it was written, so that a
- * look has to follow; or it was refused, because another writer was faster.
+ * The result of one attempt at a page: it is finished or impossible; it was written, so it must be
+ * checked; or it was rejected, because another writer was faster.
  */
 type Step = "settled" | "written" | "refused";
 
@@ -99,9 +102,9 @@ class Writer {
   readonly #hashes: Hashes;
   readonly #results = new Map<string, TransferResult>();
   readonly #kept = new Map<string, OutputLocation>();
-  /** What was last seen in storage or put there, by key. */
+  /** The last version that was read or written, by key. */
   readonly #there = new Map<string, string>();
-  /** How often a page was refused because it is there, and was not there. */
+  /** How often a page was rejected because it exists although it had not existed. */
   readonly #obstructions = new Map<string, number>();
 
   constructor(backend: StorageBackend, subject: IndexSubject, options: WriteIndexOptions) {
@@ -119,7 +122,7 @@ class Writer {
       );
       pages = await this.#list();
       const steps = await this.#each(pages, (page) => this.#put(page, before));
-      // Who has not written need not look again: whoever has, does.
+      // A writer that wrote nothing need not check again, because those that did will.
       if (!this.#backend.writes || steps.every((step) => step === "settled")) break;
       pages = await this.#list();
       const changed = pages.filter((page) => this.#differs(page));
@@ -137,7 +140,7 @@ class Writer {
     return { results: inOrder, kept: [...this.#kept.values()] };
   }
 
-  /** The pages that the files of now call for. */
+  /** The pages for the current files. */
   async #list(): Promise<IndexPage[]> {
     const { prefix } = this.#subject;
     const { uploaded, signal } = this.#options;
@@ -172,7 +175,7 @@ class Writer {
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
-      // It is being replaced right now: no etag is like its own, so the write will be refused.
+      // It is being replaced right now: no etag matches, so the write will be rejected.
       if (isConflict(error)) return { etag: "", text: "" };
       return { etag: "", error: error as Error };
     }
@@ -211,7 +214,7 @@ class Writer {
       return "settled";
     }
     try {
-      // What an upload would write is not there to be asked for.
+      // In a dry run, uploads do not exist and cannot be read.
       if (writes || uploaded === undefined) {
         await this.#hashes.complete(this.#backend, page, { signal });
       }
@@ -244,12 +247,12 @@ class Writer {
     }
   }
 
-  /** A faster writer's page is there the next time. If none is, something else is in the way. */
+  /** The page of a faster writer exists the next time. If not, something else is the obstacle. */
   #isObstructed({ location }: IndexPage): boolean {
     return (this.#obstructions.get(location.key) ?? 0) > 1;
   }
 
-  /** Whether a page has to be written once more. */
+  /** Whether a page must be written again. */
   #differs(page: IndexPage): boolean {
     const { key } = page.location;
     if (this.#kept.has(key)) return false;

@@ -1,5 +1,5 @@
 /**
- * The outputs of a run: as they are in storage, and as the run tells of them.
+ * The outputs of a run: in storage, and in its manifest.
  *
  * @module
  */
@@ -19,14 +19,14 @@ import type { RunManifest } from "./read.ts";
 export interface ListedOutput {
   /** Its path relative to the run's prefix. */
   readonly path: string;
-  /** What it is. */
+  /** Its kind. */
   readonly kind: OutputKind;
-  /** What storage knows of it. */
+  /** Its information in the storage. */
   readonly info: ObjectInfo;
 }
 
 /**
- * Lists the outputs of a run as a stream, in the order of their keys.
+ * Lists the outputs of a run as a stream, sorted by key.
  *
  * @param backend The storage.
  * @param root The run.
@@ -50,51 +50,51 @@ export async function* listOutputs(
 export interface RunOutput {
   /** Its path relative to the run's prefix. */
   readonly path: string;
-  /** What it is. */
+  /** Its kind. */
   readonly kind: OutputKind;
   /** Its location. */
   readonly location: OutputLocation;
-  /** Its size in bytes; not known of index pages, where only the manifest tells of them. */
+  /** Its size in bytes; unknown for index pages that are only listed in the manifest. */
   readonly size?: number;
-  /** Its SHA-256, where the storage has it on record or the manifest tells it. */
+  /** Its SHA-256, if the storage has recorded it or the manifest lists it. */
   readonly sha256?: string;
-  /** An opaque mark of its version, where it was listed. */
+  /** An opaque identifier of its version, if it was listed. */
   readonly etag?: string;
-  /** When it was last written, where it was listed. */
+  /** When it was last written, if it was listed. */
   readonly modified?: Date;
-  /** The parts of the manifest that tell of it. */
+  /** The parts of the manifest that list it. */
   readonly parts: readonly string[];
 }
 
-/** An output that a run tells of and that is not there. */
+/** An output that is listed in a run's manifest but missing. */
 export interface MissingOutput {
   /** Its path relative to the run's prefix. */
   readonly path: string;
-  /** What it was. */
+  /** Its kind. */
   readonly kind: OutputKind;
-  /** Its size in bytes, if the manifest tells of it. */
+  /** Its size in bytes, if the manifest lists it. */
   readonly size?: number;
-  /** Its SHA-256, if the manifest tells of it. */
+  /** Its SHA-256, if the manifest lists it. */
   readonly sha256?: string;
-  /** The parts of the manifest that tell of it; none, if only the checksum beside it does. */
+  /** The parts of the manifest that list it; empty, if it only has a checksum file. */
   readonly parts: readonly string[];
 }
 
 /** Options of {@linkcode listRun}. */
 export interface ListRunOptions extends CallOptions {
-  /** Told of files that the manifest tells of and the listing lacks. */
+  /** Called for each file that is in the manifest but not in the listing. */
   readonly onMissing?: (missing: MissingOutput) => void;
 }
 
 /**
- * The outputs of a run, in the order of their keys. Where its manifest is complete, by that and by a
- * listing of the top level, where another tool can have put archives beside it; else by a listing of
- * everything. Nothing of it sits in memory but the top level and what the manifest keeps.
+ * The outputs of a run, sorted by key. If its manifest is complete, they come from that and from a
+ * listing of the top level, where other tools can have added archives; otherwise from a complete
+ * listing. Only the top level and what the manifest keeps are in memory.
  *
  * @param backend The storage.
  * @param root The run.
  * @param manifest The run's manifest.
- * @param options A signal, and who is listed what is missing.
+ * @param options A signal, and a callback for missing files.
  * @returns The outputs.
  *
  * @example
@@ -136,8 +136,8 @@ export async function* listRun(
 }
 
 /**
- * Whether a list may say of a file what the manifest says. A complete manifest is believed also of a
- * newer file if nothing contradicts it: a copy that was continued has such files.
+ * Whether the manifest's entry of a file can be used. An entry of a complete manifest is used even
+ * for a newer file if nothing contradicts it, because a resumed copy has such files.
  */
 function isAsListed(manifest: RunManifest, listed: MergedFile, info: ObjectInfo): boolean {
   const { size, sha256 } = listed.file;
@@ -145,16 +145,16 @@ function isAsListed(manifest: RunManifest, listed: MergedFile, info: ObjectInfo)
     manifest.complete && info.size === size && (info.sha256 ?? sha256) === sha256;
 }
 
-/** A path of a complete manifest, or of the top level. */
+/** A path in a complete manifest, or at the top level. */
 interface TopLevelOutput extends JoinedOutput {
-  /** Whether it would be in the listing if it were there. */
+  /** Whether the listing would contain it if it existed. */
   readonly isListed?: boolean;
 }
 
 /**
- * Brings a complete manifest together with a listing of the top level: the run's own directory and
- * `artifacts/`, without what is below them. The manifest's own objects and the index pages are among
- * the paths.
+ * Merges a complete manifest with a listing of the top level: the run's own directory and
+ * `artifacts/`, without their subdirectories. The paths include the manifest's own objects and the
+ * index pages.
  */
 async function* joinTopLevel(
   backend: StorageBackend,
@@ -188,19 +188,19 @@ async function* joinTopLevel(
   }
 }
 
-/** A path of a run: what its manifest tells of it, and what is there. */
+/** A path of a run, with its entry in the manifest and its information in the storage. */
 export interface JoinedOutput {
   /** The path relative to the run's prefix. */
   readonly path: string;
-  /** What the manifest tells; nothing, if no part names it. */
+  /** The entry in the manifest; missing, if no part lists it. */
   readonly listed?: MergedFile;
-  /** What is there; nothing, if nothing is. */
+  /** Its information; missing, if it does not exist. */
   readonly info?: ObjectInfo;
 }
 
 /**
- * Holds a run's manifest against a listing: every path that one of the two has, in the order of
- * keys. Both arrive as streams.
+ * Compares a run's manifest with a listing: returns every path in at least one of them, sorted by
+ * key. Both are read as streams.
  *
  * @param backend The storage.
  * @param root The run.
@@ -235,13 +235,13 @@ export async function* joinListing(
 }
 
 /**
- * Whether what the manifest tells of a file is so: it is as large, and was not written after the
- * part that tells of it, which is the last of its upload.
+ * Whether a manifest entry is current: the size is equal, and the file was not written after the
+ * part, which is the last file of its upload.
  *
  * @param manifest The run's manifest.
- * @param listed What it tells of the file.
- * @param info What is there.
- * @returns `false`, if something else has written there since.
+ * @param listed The entry.
+ * @param info The file's information in the storage.
+ * @returns `false`, if the file was replaced since.
  */
 export function isCurrent(manifest: RunManifest, listed: MergedFile, info: ObjectInfo): boolean {
   const part = manifest.part(listed.parts[0]);
@@ -249,27 +249,30 @@ export function isCurrent(manifest: RunManifest, listed: MergedFile, info: Objec
     !isModifiedAfter(info.modified, part.info.modified);
 }
 
-/** In what a manifest and a listing differ. */
+/** The differences between a manifest and a listing. */
 export interface ManifestDifferences {
-  /** How many files the manifest tells of. */
+  /** The number of files in the manifest. */
   readonly listed: number;
-  /** How many files are there that no part tells of; index pages and the parts are not meant to be. */
+  /** The number of existing files that no part lists, without index pages and parts. */
   readonly extra: number;
-  /** How many files a part tells of that are not there. */
+  /** The number of files that a part lists but that are missing. */
   readonly missing: number;
-  /** How many files are there, but were written after the part that tells of them, or differ in size. */
+  /**
+   * The number of existing files that were written after the part that lists them, or differ in
+   * size.
+   */
   readonly changed: number;
-  /** How many files parts tell different things of. */
+  /** The number of files that parts list with different content. */
   readonly conflicting: number;
-  /** The first few of them, each with what is wrong. */
+  /** The first few of them, each with the difference. */
   readonly examples: readonly string[];
 }
 
-/** How many differences are named. */
+/** The maximum number of examples. */
 const EXAMPLES = 8;
 
 /**
- * Counts in what a run's manifest and a listing differ.
+ * Counts the differences between a run's manifest and a listing.
  *
  * @param backend The storage.
  * @param root The run.
@@ -305,10 +308,10 @@ export async function compareListing(
 }
 
 /**
- * The error of a run that has no outputs where it was looked for.
+ * The error of a run without outputs at the expected location.
  *
  * @param root The run.
- * @param where The place, for people: a URI or a directory.
+ * @param where The location, as text: a URI or a directory.
  * @returns An error with code `not_found`.
  */
 export function noOutputs(root: RunOutputRoot, where: string): RunOutputsError {
@@ -319,10 +322,10 @@ export function noOutputs(root: RunOutputRoot, where: string): RunOutputsError {
 }
 
 /**
- * What to try where a run is not.
+ * Suggests what to check if a run was not found.
  *
  * @param root The run.
- * @param where The places that were looked at, for people.
+ * @param where The searched locations, as text.
  * @returns The end of a message.
  */
 export function whatToCheck(root: RunOutputRoot, where: string): string {

@@ -1,6 +1,6 @@
 /**
- * What a part of the outputs manifest is to tell: what an upload has put there, what stays of the
- * part from before and of the mark beside it, and what is still to come.
+ * The content of a part of the outputs manifest: the uploaded files, what is kept of an earlier
+ * part and of its marker, and the pending files.
  *
  * @module
  */
@@ -27,7 +27,7 @@ import type { TransferResult } from "../../storage/transfer/transfer.ts";
 import { filesOf, type FileStream, type RunIn, uniteWith } from "./part_files.ts";
 import type { ReadOutputsOptions, StoredPart } from "./read.ts";
 
-/** What a part tells. */
+/** The content of a part. */
 export interface PartContent {
   /** All members but the files. */
   readonly head: ManifestHead;
@@ -35,18 +35,18 @@ export interface PartContent {
   readonly files: FileStream;
 }
 
-/** What a part is to tell, and what has to come before it tells all. */
+/** The content of a part, and what must be uploaded before it is complete. */
 export type PartToBe = PartContent & StillToCome;
 
-/** Who writes a part. */
+/** The writer of a part. */
 export interface PartAuthor {
   /** The part's name. */
   readonly part: string;
-  /** Which run it is, as far as it is known. */
+  /** The run, as far as it is known. */
   readonly run: Omit<ManifestRun, "run_id" | "platform">;
-  /** What writes it, such as `run-outputs/1.0.0`. */
+  /** The program that writes it. */
   readonly tool: string;
-  /** Which job writes it. */
+  /** The job that writes it. */
   readonly writer?: ManifestWriter;
   /** The current time. Default: now. */
   readonly now?: () => Date;
@@ -61,43 +61,43 @@ export interface PartUploadOptions extends PartAuthor {
   /** Called with one-line notes for the user. */
   readonly onNote?: (note: string) => void;
   /**
-   * Up to how many bytes of a part from before are kept in memory; the files of a larger one are
-   * read anew each time they are needed. Default: 4 MiB.
+   * The maximum size of an earlier part whose files are kept in memory, in bytes; the files of a
+   * larger part are read again each time they are needed. Default: 4 MiB.
    */
   readonly keepBytes?: number;
 }
 
-/** What an upload has put there, and the pages that tell of it. */
+/** The files of an upload, and the pages that list them. */
 export interface UploadedFiles {
-  /** What became of each file; none has failed. */
+  /** The result for each file; none has failed. */
   readonly results: readonly TransferResult[];
-  /** What became of each index page. */
+  /** The result for each index page. */
   readonly pages?: readonly TransferResult[];
 }
 
-/** What a copy has put there of a part. */
+/** The copied files of a part. */
 export interface CopiedContent {
   /**
-   * All of the part but the files, as the run that was copied has it: its `run` and `writer` go on
-   * telling who made them. Default: as the part was before.
+   * All members of the part but the files, as in the source run: its `run` and `writer` still say
+   * who made the files. Default: those of the existing part.
    */
   readonly head?: ManifestHead;
-  /** What is there now of its files, in the order of the paths. */
+  /** Its files that exist now, sorted by path. */
   readonly files?: readonly OutputFile[];
-  /** What became of other files that the part told of before. */
+  /** The results for other files that the existing part lists. */
   readonly replaced?: readonly TransferResult[];
-  /** The paths of all files that are there now. */
+  /** The paths of all files that exist now. */
   readonly there?: ReadonlySet<string>;
 }
 
 /**
- * What an upload has to tell.
+ * The content of an upload's part.
  *
  * @param backend The storage.
  * @param root The run.
- * @param results What became of its files; none has failed.
- * @param pages The index pages that are there.
- * @param author Who writes the part.
+ * @param results The result for each of its files; none has failed.
+ * @param pages The existing index pages.
+ * @param author The writer of the part.
  * @returns The part.
  */
 export async function describePart(
@@ -131,11 +131,11 @@ export async function describePart(
 }
 
 /**
- * What has not come of an upload.
+ * The files that an upload has failed to write.
  *
  * @param root The run.
- * @param failed What became of the files that are not there.
- * @returns The paths of those that have one in the run, and what the others are made from.
+ * @param failed The results of the missing files.
+ * @returns The paths of those that have one in the run, and the sources of the others.
  */
 export function lostFiles(root: RunOutputRoot, failed: readonly TransferResult[]): StillToCome {
   const pending: string[] = [];
@@ -148,7 +148,7 @@ export function lostFiles(root: RunOutputRoot, failed: readonly TransferResult[]
   return { pending, unlisted };
 }
 
-/** Size and hash of what is there; of a file that was left alone they need not be known. */
+/** Size and hash of an existing file; they may be unknown if it was kept. */
 async function contentOf(
   backend: StorageBackend,
   { location, size, sha256 }: TransferResult,
@@ -165,42 +165,42 @@ async function contentOf(
   return { size: bytes, sha256: hash.digest("hex") };
 }
 
-/** What an upload has added to the mark, of paths in the run. */
+/** What an upload has added to the marker, as paths in the run. */
 export interface BegunUpload {
-  /** What it is going to put there. */
+  /** The files that it will upload. */
   readonly planned: ReadonlySet<string>;
-  /** What was still to come before. */
+  /** The files that were pending before. */
   readonly before: ReadonlySet<string>;
 }
 
-/** What there is of a part. */
+/** What exists of a part. */
 export interface PartBefore {
-  /** The part that is there. */
+  /** The existing part. */
   readonly part?: StoredPart;
-  /** The mark beside it. */
+  /** Its marker. */
   readonly mark?: StoredPart;
-  /** The head of the one that the upload itself has taken away. */
+  /** The head of the part that this upload itself has deleted. */
   readonly withdrawn?: ManifestHead;
-  /** What the mark tells since the upload has begun to write. */
+  /** The marker's content since this upload started to write. */
   readonly begun?: BegunUpload;
-  /** What a mark that can't be read stands for. */
+  /** What an unreadable marker means. */
   readonly unread: readonly string[];
 }
 
 /** Options of {@linkcode takeOver}. */
 export interface TakeOverOptions extends ReadOutputsOptions {
-  /** Whether it does not matter which job has written what is there: a copy removes nothing. */
+  /** Whether to ignore which job wrote the existing part, because a copy removes nothing. */
   readonly unitesAll: boolean;
 }
 
 /**
- * Takes over what stays from the part from before, and from the mark of what was left undone.
+ * Adds what is kept of the existing part, and of its marker.
  *
- * @param run Where the run is.
- * @param before What there is of the part.
- * @param ours What is to be told.
- * @param options Whether all is united; a signal.
- * @returns Both; an error with code `conflict`, if the part is another job's.
+ * @param run The run and its storage.
+ * @param before What exists of the part.
+ * @param ours The new content.
+ * @param options Whether everything is kept; a signal.
+ * @returns Both together; an error with code `conflict`, if the part belongs to another job.
  */
 export async function takeOver(
   run: RunIn,
@@ -213,7 +213,7 @@ export async function takeOver(
   const pending = new Set(unread);
   const left = new Map<string, LeftFile>();
   const claim = (before: ManifestHead) => unitesAll ? "unite" : claimPart(before, ours.head);
-  // Whose the part was that was taken away counts, unless another one has come in its place.
+  // The writer of the deleted part counts, unless another part has replaced it.
   if (part === undefined && withdrawn !== undefined) {
     const claimed = claim(withdrawn);
     if (claimed instanceof Error) return claimed;
@@ -234,11 +234,11 @@ export async function takeOver(
     const pages = new Set([...before.head.pages ?? [], ...head.pages ?? []]);
     if (pages.size > 0) head = { ...head, pages: [...pages].sort() };
     files = await uniteWith(run, before, files, options);
-    // What an earlier attempt has left undone does not matter to the one that is copied.
+    // Files that are pending from an earlier attempt do not matter to a copy.
     if (unitesAll && claimPart(before.head, ours.head) === "replace") continue;
     unlisted = unlistedOf(before.head);
     for (const path of pendingOf(before.head)) {
-      // What the upload has added is what it has yet to do itself.
+      // What this upload has added is its own work.
       if (!begun?.planned.has(path) || begun.before.has(path)) pending.add(path);
     }
   }
@@ -252,11 +252,11 @@ export async function takeOver(
 }
 
 /**
- * Whether a part tells what is to be told, if not at the same time.
+ * Whether a part has the same content, except for its time.
  *
  * @param backend The storage.
- * @param part The part that is there.
- * @param content What is to be told.
+ * @param part The existing part.
+ * @param content The new content.
  * @param options How to format locations; a signal.
  * @returns Whether its text would be the same.
  */
@@ -277,10 +277,10 @@ async function hashOf(head: ManifestHead, files: PartContent["files"]): Promise<
 }
 
 /**
- * The head of a part of which a mark has the files.
+ * The head of a part whose files are in a marker.
  *
- * @param mark The mark.
- * @returns All of the part but its files; nothing, if there is no mark.
+ * @param mark The marker.
+ * @returns All members of the part but its files; `undefined`, if there is no marker.
  */
 export function ownHead(mark: StoredPart | undefined): ManifestHead | undefined {
   if (mark === undefined) return undefined;
@@ -288,7 +288,7 @@ export function ownHead(mark: StoredPart | undefined): ManifestHead | undefined 
   return head as ManifestHead;
 }
 
-/** Members of a part that this version does not know. */
+/** The unknown members of a part. */
 function unknownOf(head: ManifestHead): Partial<ManifestHead> {
   const { schema: _1, layout: _2, run: _3, part: _4, created_at: _5, tool: _6, ...more } = head;
   const { writer: _7, pages: _8, pending: _9, unlisted: _10, left: _11, ...unknown } = more;

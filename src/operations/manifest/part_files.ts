@@ -1,6 +1,6 @@
 /**
- * The files of a part of the outputs manifest that is there already, as a stream that can be read
- * again: how they are held against what is in storage, and united with others.
+ * The files of an existing part of the outputs manifest, as a stream that can be read again: how
+ * they are compared with the storage, and merged with others.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { isModifiedAfter } from "../../storage/modified.ts";
 import { type ReadOutputsOptions, type StoredPart, streamFiles } from "./read.ts";
 
-/** Files sorted by path, to be gone through as often as needed. */
+/** Files sorted by path, which can be iterated repeatedly. */
 export type FileStream = Iterable<OutputFile> | AsyncIterable<OutputFile>;
 
-/** Where a run is. */
+/** A run and its storage. */
 export interface RunIn {
   /** The storage. */
   readonly backend: StorageBackend;
@@ -26,8 +26,8 @@ export interface RunIn {
 }
 
 /**
- * The files of a part: those that are kept, or else read anew each time. Then it must still be the
- * version that was read, or the reading fails with `conflict`.
+ * The files of a part: those in memory, or read again each time. Then the part must not have
+ * changed, or reading fails with `conflict`.
  *
  * @param backend The storage.
  * @param part The part.
@@ -43,14 +43,14 @@ export function filesOf(
 }
 
 /**
- * Adds files that only a part from before names, those that are still as it says. The run is listed
- * for that, if there are any; what is remembered of them is a bit each.
+ * Adds files that only an earlier part lists, if their entries are still current. This needs a
+ * listing of the run; it remembers only one bit per file.
  *
- * @param run Where the run is.
+ * @param run The run and its storage.
  * @param before The part.
- * @param ours What is there by now.
+ * @param ours The files that exist by now.
  * @param options How to format locations; a signal.
- * @returns Both. It reads the part anew each time, as {@linkcode filesOf} does.
+ * @returns Both together. Reads the part again each time, like {@linkcode filesOf}.
  */
 export async function uniteWith(
   run: RunIn,
@@ -65,11 +65,11 @@ export async function uniteWith(
 }
 
 /**
- * Leaves files out.
+ * Removes files.
  *
  * @param files The files.
- * @param paths The paths of those that are left out.
- * @returns The others.
+ * @param paths The paths to remove.
+ * @returns The other files.
  */
 export function without(files: FileStream, paths: ReadonlySet<string>): FileStream {
   return restartable(async function* () {
@@ -77,7 +77,7 @@ export function without(files: FileStream, paths: ReadonlySet<string>): FileStre
   });
 }
 
-/** Which files of a part nobody else names, and are as it says: a bit for each of its files. */
+/** Which files of a part are in no other list, and are current: one bit per file. */
 async function findCurrent(
   { backend, root }: RunIn,
   { info, count: all }: StoredPart,
@@ -98,7 +98,7 @@ async function findCurrent(
     try {
       return await listed.goTo(path);
     } catch (error) {
-      // Who may upload need not be allowed to list.
+      // A role may be allowed to upload but not to list.
       if (!(error instanceof RunOutputsError) || error.code !== "denied") throw error;
       lists = false;
       return await find(path);
@@ -130,7 +130,7 @@ async function* select(files: FileStream, bits: Uint8Array): AsyncGenerator<Outp
   }
 }
 
-/** Two streams that have no file in common, as one. */
+/** Merges two streams without common files. */
 async function* merge(a: FileStream, b: FileStream): AsyncGenerator<OutputFile> {
   const first = new Cursor(a, ({ path }) => path);
   try {
@@ -148,9 +148,9 @@ async function* merge(a: FileStream, b: FileStream): AsyncGenerator<OutputFile> 
   }
 }
 
-/** A place in something sorted. */
+/** A position in something sorted. */
 class Cursor<T> {
-  /** What is there; nothing before the begin and at the end. */
+  /** The current value; `undefined` before the beginning and at the end. */
   value?: T;
   readonly #items: AsyncIterator<T> | Iterator<T>;
   readonly #pathOf: (item: T) => string;
@@ -174,7 +174,7 @@ class Cursor<T> {
     this.value = done ? undefined : value;
   }
 
-  /** Goes on to a path; what has it, if anything does. */
+  /** Advances to a path, and returns its value, if any. */
   async goTo(path: string): Promise<T | undefined> {
     await this.begin();
     for (; this.value !== undefined; await this.next()) {

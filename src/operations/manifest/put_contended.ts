@@ -1,6 +1,6 @@
 /**
- * The writing of a small file that several jobs may write at the same time, each going by what is
- * there.
+ * Writes a small file that several jobs may write at the same time, each depending on the existing
+ * content.
  *
  * @module
  */
@@ -12,16 +12,16 @@ import { contentType } from "../../storage/content_type.ts";
 import { pause } from "../../storage/pause.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
 
-/** What to do with what is there. */
+/** How to proceed with an existing file. */
 export type Decision =
   | {
-    /** What is there, and is to be written over; nothing, if nothing is there. */
+    /** The existing file, which will be replaced; missing, if there is none. */
     readonly there?: ObjectInfo;
-    /** What is to be written. */
+    /** The content to write. */
     readonly source: ByteSource;
   }
   | {
-    /** What is there, and is as it should be. */
+    /** The existing file, which needs no change. */
     readonly there: ObjectInfo;
     readonly source?: undefined;
   }
@@ -30,31 +30,31 @@ export type Decision =
     readonly refusal: Error;
   };
 
-/** What is written, and how it can be stopped. */
+/** The file, and how to abort. */
 export interface PutContendedOptions {
-  /** Where. */
+  /** Its location. */
   readonly location: OutputLocation;
-  /** What it is made from, for people. */
+  /** The origin of its content, as text. */
   readonly path: string;
-  /** Stops the writing. */
+  /** Aborts writing. */
   readonly signal?: AbortSignal;
 }
 
-/** How often it is decided anew because another writer was faster. */
+/** The maximum number of decisions if other writers are faster. */
 const MAX_ROUNDS = 20;
 
-/** The longest pause between, in milliseconds. */
+/** The longest pause between them, in milliseconds. */
 const MAX_PAUSE = 1000;
 
 /**
- * Decides what to write by what is there, and writes it unless another writer was faster: then it
- * decides anew. Where the storage can't decide that in the moment of the write, who was overwritten
- * is likely to see it by a look afterwards.
+ * Decides what to write depending on the existing file, and writes it unless another writer was
+ * faster: then it decides again. If the storage does not support conditional writes, the
+ * overwritten writer will probably notice it by checking afterwards.
  *
  * @param backend The storage.
- * @param options Where to, and a signal.
- * @param decide Looks at what is there, and decides.
- * @returns What became of it. Trouble is a failed result.
+ * @param options The location, and a signal.
+ * @param decide Inspects the existing file, and decides.
+ * @returns The result. A failure is a failed result.
  * @throws The signal's reason.
  */
 export async function putContended(
@@ -94,7 +94,9 @@ export async function putContended(
   }
 }
 
-/** Whether another writer has come between: what was read, or was to be replaced, has changed. */
+/**
+ * Whether another writer was faster: the file that was read, or was to be replaced, has changed.
+ */
 function isFaster(error: unknown): boolean {
   return error instanceof RunOutputsError &&
     (error.code === "conflict" || error.code === "not_found");

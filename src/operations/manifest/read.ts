@@ -1,6 +1,5 @@
 /**
- * What a run is, told by the run itself: the outputs manifest of a run in storage, read from all
- * its parts.
+ * Reads the outputs manifest of a run from all its parts in storage.
  *
  * @module
  */
@@ -31,66 +30,66 @@ export interface ReadOutputsOptions extends CallOptions {
   /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
   /**
-   * Up to how many bytes of parts are kept in memory; of more, the files are read anew each time
-   * they are asked for. Default: 16 MiB.
+   * The maximum memory for parts, in bytes; the files of further parts are read again each time.
+   * Default: 16 MiB.
    */
   readonly keepBytes?: number;
 }
 
 /** One part of a run's manifest. */
 export interface RunPart {
-  /** All of it but the files. */
+  /** All members but the files. */
   readonly head: ManifestHead;
   /** Its object. */
   readonly info: ObjectInfo;
-  /** How many files it has. */
+  /** The number of its files. */
   readonly count: number;
 }
 
 /** The outputs manifest of a run. */
 export interface RunManifest {
-  /** The parts, by name; none in a run of before there were manifests. */
+  /** The parts, by name; empty in a run that is older than manifests. */
   readonly parts: readonly RunPart[];
   /** The objects that it was read from: the parts, and the list of expected ones. */
   readonly objects: readonly ObjectInfo[];
-  /** The names of the parts that a complete run has, if the run tells them. */
+  /** The names of the parts that a complete run has, if the run lists them. */
   readonly expected?: readonly string[];
-  /** Which of them are not there, or not all of it: an upload of it has not finished. */
+  /** The expected parts that are missing or incomplete. */
   readonly missing: readonly string[];
-  /** The parts of which an upload is under way, was killed or has failed; none has made up for it. */
+  /** The incomplete parts: their upload is in progress, killed or failed. */
   readonly unfinished: readonly string[];
-  /** What is still to come of each of them. */
+  /** The content of their markers. */
   readonly marks: readonly UnfinishedPart[];
   /**
-   * Whether the parts tell of the whole run: it names the parts it has when it is complete, and all
-   * are there. If not, there can be files that no part tells of: a listing shows them.
+   * Whether the parts list the whole run: it has a list of expected parts, and all exist. If not,
+   * there can be files that no part lists, which a listing shows.
    */
   readonly complete: boolean;
-  /** The index pages that the parts name: paths relative to the run's prefix, sorted. */
+  /** The index pages in the parts: paths relative to the run's prefix, sorted. */
   readonly pages: readonly string[];
-  /** The files that earlier attempts of the run have left, by path: no part has them any more. */
+  /** The files left by earlier attempts of the run, by path; no part lists them any more. */
   readonly left: ReadonlyMap<string, LeftFile>;
   /**
    * A part.
    *
    * @param name Its name.
-   * @returns The part, if it is there.
+   * @returns The part, if it exists.
    */
   part(name: string): RunPart | undefined;
   /** The files of all parts, each once, sorted by path. */
   files(): AsyncGenerator<MergedFile>;
 }
 
-/** Up to how many bytes of parts are kept. */
+/** The default memory for parts. */
 const KEEP_BYTES = 16 * 1024 * 1024;
 
-/** How many parts are read at once. */
+/** The number of parts read concurrently. */
 const CONCURRENCY = 16;
 
-/** A list of parts can't be longer. */
+/** The maximum size of a list of parts. */
 const MAX_EXPECTED_BYTES = 1024 * 1024;
 
-/** The manifest of a run that has none: for who goes by the listing alone. */
+/** The manifest of a run without one, for code that uses only the listing. */
 export const NO_MANIFEST: RunManifest = {
   parts: [],
   objects: [],
@@ -106,14 +105,14 @@ export const NO_MANIFEST: RunManifest = {
 
 /**
  * Reads the outputs manifest of a run: one listing of `manifests/outputs/` and one request for each
- * part and each mark.
+ * part and each marker.
  *
  * @param backend The storage.
  * @param root The run; its `layout` is ignored.
- * @param options How much is kept in memory; a signal.
- * @returns The manifest. That there is none is normal: it has no parts then.
- * @throws {RunOutputsError} `integrity`, naming the part, if one is broken; `failed`, if one has a
- * newer schema.
+ * @param options The memory limit; a signal.
+ * @returns The manifest. It has no parts if there is none, which is normal.
+ * @throws {RunOutputsError} `integrity`, naming the part, if one is broken; `failed`, if the schema
+ * of one is newer.
  *
  * @example
  * ```ts
@@ -153,7 +152,7 @@ export async function readOutputs(
     async (info) => {
       if (info !== undefined) {
         const part = await readPart(backend, info, isKept(info), options);
-        // Of the same version, a list can tell more exactly when it was written.
+        // For the same version, a list can have a more precise time.
         return part?.info.etag === info.etag ? { ...part, info } : part;
       }
       return hasExpected ? await readExpected(backend, root, options) : undefined;
@@ -197,7 +196,7 @@ export async function readOutputs(
   };
 }
 
-/** What an upload has made of the files of several has no hash that an earlier one could tell. */
+/** Index pages and the like have no hash that an earlier part could list. */
 async function* withoutPages(
   pages: ReadonlySet<string>,
   files: AsyncGenerator<MergedFile>,
@@ -205,7 +204,7 @@ async function* withoutPages(
   for await (const merged of files) if (!pages.has(merged.file.path)) yield merged;
 }
 
-/** A list of expected parts, as it is in storage. */
+/** A list of expected parts in storage. */
 export interface StoredExpected {
   /** The list. */
   readonly list: ExpectedParts;
@@ -214,12 +213,12 @@ export interface StoredExpected {
 }
 
 /**
- * Reads the list of the parts that a run is to have.
+ * Reads the list of a run's expected parts.
  *
  * @param backend The storage.
  * @param root The run.
  * @param options How to format locations; a signal.
- * @returns The list; nothing, if the run has none.
+ * @returns The list; `undefined`, if the run has none.
  * @throws {RunOutputsError} `integrity`, if it is broken; `failed`, if its schema is newer.
  */
 export async function readExpected(
@@ -240,21 +239,21 @@ export async function readExpected(
   return { list: parseExpected(text, show(location)), info: body.info };
 }
 
-/** A part, as it is in storage. */
+/** A part in storage. */
 export interface StoredPart extends RunPart {
-  /** Its files sorted by path, if they are kept. */
+  /** Its files sorted by path, if they are in memory. */
   readonly files?: readonly OutputFile[];
 }
 
 /**
- * Reads one part, all of it: what is not kept is checked all the same.
+ * Reads one part completely: files that are not kept in memory are checked too.
  *
  * @param backend The storage.
  * @param object Its location.
- * @param isKept Whether its files are kept, by its size if need be.
+ * @param isKept Whether to keep its files in memory, given its size.
  * @param options How to format locations; a signal.
- * @param onFile Told of each file, in the order that they have there.
- * @returns The part; nothing, if it is not there.
+ * @param onFile Called for each file, in the order of the part.
+ * @returns The part; `undefined`, if it does not exist.
  * @throws {RunOutputsError} `integrity` or `failed`, as `parsePart`.
  */
 export async function readPart(
@@ -280,7 +279,7 @@ export async function readPart(
   if (![`${head.part}.json`, unfinishedName(head.part)].includes(location.name)) {
     throw broken(name, `its name does not match its part ${JSON.stringify(head.part)}`);
   }
-  // Files that are in no order can't be merged as a stream.
+  // Unsorted files cannot be merged as a stream.
   if (!reader.isSorted) {
     files ??= await Array.fromAsync(readFiles(backend, body.info, { show, signal }));
     files.sort((a, b) => compareKeys(a.path, b.path));
@@ -290,7 +289,7 @@ export async function readPart(
   return { head, info: body.info, count: reader.count, files };
 }
 
-/** Reads what a mark tells; nothing, if it has gone meanwhile, or stands for none. */
+/** Reads a marker; `undefined`, if it was deleted meanwhile, or must be ignored. */
 async function readMark(
   backend: StorageBackend,
   part: string,
@@ -302,13 +301,13 @@ async function readMark(
     if (mark === undefined || isFinished(mark.head)) return undefined;
     return { part, pending: pendingOf(mark.head), unlisted: unlistedOf(mark.head) };
   } catch (error) {
-    // Whatever it tells, its part is not all there.
+    // Whatever it contains, its part is incomplete.
     if (!(error instanceof RunOutputsError) || !/integrity|failed/.test(error.code)) throw error;
     return { part, pending: [], unlisted: [], unread: error.message };
   }
 }
 
-/** Reads the files of a part once more; it must be the version that was checked. */
+/** Reads the files of a part again; it must be the version that was checked. */
 async function* readFiles(
   backend: StorageBackend,
   { location, etag }: ObjectInfo,
@@ -321,13 +320,13 @@ async function* readFiles(
 }
 
 /**
- * The files of a part that was read and is sorted, read once more each time they are asked for; it
- * must still be that version.
+ * The files of a sorted part that was read before, read again each time; the part must not have
+ * changed.
  *
  * @param backend The storage.
  * @param info The part.
  * @param options How to format locations; a signal.
- * @returns The files. Nothing is opened before the first one is asked for.
+ * @returns The files. Nothing is opened before the first one is requested.
  */
 export function streamFiles(
   backend: StorageBackend,
@@ -338,17 +337,17 @@ export function streamFiles(
 }
 
 /**
- * Whether something of a manifest is there and can't be read, however often one tries: an upload
- * replaces it.
+ * Whether an error means that something of a manifest is damaged, so that retries do not help. An
+ * upload replaces it.
  *
  * @param error What was thrown.
- * @returns Whether it is damaged.
+ * @returns `true`, if it is damaged.
  */
 export function isBroken(error: unknown): error is RunOutputsError {
   return error instanceof RunOutputsError && error.code === "integrity";
 }
 
-/** Chooses the parts that are kept: the small ones, as many as fit. */
+/** Selects the parts to keep in memory: the small ones, as many as fit. */
 function keep(objects: readonly ObjectInfo[], keepBytes: number): (info: ObjectInfo) => boolean {
   const kept = new Set<ObjectInfo>();
   let left = keepBytes;

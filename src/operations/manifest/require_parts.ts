@@ -1,5 +1,5 @@
 /**
- * The demand that a run be complete.
+ * Requires that a run is complete.
  *
  * @module
  */
@@ -10,13 +10,13 @@ import { describeUnfinished, isCopyMark } from "../../runs/unfinished_part.ts";
 import type { RunManifest } from "./read.ts";
 
 /**
- * Insists on parts of a run's manifest.
+ * Requires parts of a run's manifest.
  *
  * @param manifest The manifest.
  * @param root The run.
- * @param parts The parts to insist on. Default: those that the run itself expects.
- * @throws {RunOutputsError} `incomplete`, naming each part that is missing, or of which an upload is
- * not finished and what is still to come of it; also if nobody says which parts there have to be.
+ * @param parts The required parts. Default: those that the run itself expects.
+ * @throws {RunOutputsError} `incomplete`, naming each part that is missing or incomplete, with its
+ * pending files; also if no parts are given and the run has no list of expected ones.
  *
  * @example
  * ```ts

@@ -1,6 +1,5 @@
 /**
- * The mark of an upload that has not put everything there, in storage: see
- * `runs/unfinished_part.ts`.
+ * The marker of an unfinished upload in storage: see `runs/unfinished_part.ts`.
  *
  * @module
  */
@@ -33,16 +32,16 @@ export interface UnfinishedMarkOptions {
   readonly show?: (location: OutputLocation) => string;
   /** Called with one-line notes for the user. */
   readonly onNote?: (note: string) => void;
-  /** Whether the files of a mark are kept in memory, by its size. */
+  /** Whether to keep the files of a marker in memory, given its size. */
   readonly isKept: (info: ObjectInfo) => boolean;
   /** Aborts operations in progress. */
   readonly signal?: AbortSignal;
 }
 
-/** What becomes of a part whose mark can't be taken away. */
+/** The consequence of a marker that cannot be deleted. */
 const STAYS = "can't be deleted: the part is incomplete until it is";
 
-/** The mark beside one part, as one upload sees it. */
+/** The marker of one part, as one upload uses it. */
 export class UnfinishedMark {
   readonly #backend: StorageBackend;
   readonly #location: OutputLocation;
@@ -50,17 +49,17 @@ export class UnfinishedMark {
   /** Its path in the run. */
   readonly #path: string;
   #found?: Promise<StoredPart | undefined>;
-  /** The etag of the mark that this upload has written. */
+  /** The etag of the marker that this upload has written. */
   #written?: string;
   #isThere = false;
   #isBroken = false;
 
   /**
-   * Names the mark. Nothing is read or written yet.
+   * Creates the marker without reading or writing it.
    *
    * @param backend The storage.
    * @param root The run.
-   * @param options Which part's.
+   * @param options The part.
    */
   constructor(backend: StorageBackend, root: RunOutputRoot, options: UnfinishedMarkOptions) {
     this.#backend = backend;
@@ -69,33 +68,33 @@ export class UnfinishedMark {
     this.#options = options;
   }
 
-  /** Where it is, for messages. */
+  /** Its location, for messages. */
   toString(): string {
     const { show = String } = this.#options;
     return show(this.#location);
   }
 
   /**
-   * What a mark that can't be read stands for, once it was looked for: its own path, which no upload
-   * puts there. So something is still to come until a later attempt starts anew.
+   * The pending content of an unreadable marker, once it was read: its own path, which no upload
+   * writes. So the part stays incomplete until a later attempt starts again.
    */
   get unread(): readonly string[] {
     return this.#isBroken ? [this.#path] : [];
   }
 
   /**
-   * Reads what earlier uploads have left undone.
+   * Reads what earlier uploads have left unfinished.
    *
-   * @returns The mark; nothing, if there is none, or one that can't be read, which is a note.
+   * @returns The marker; `undefined`, if there is none, or it cannot be read, which is a note.
    */
   read(): Promise<StoredPart | undefined> {
     return this.#found ??= this.#read();
   }
 
   /**
-   * What earlier uploads have left undone.
+   * What earlier uploads have left unfinished.
    *
-   * @returns What is still to come; nothing, if there is no mark.
+   * @returns The pending files; `undefined`, if there is no marker.
    */
   async stillToCome(): Promise<StillToCome | undefined> {
     const mark = await this.read();
@@ -106,10 +105,10 @@ export class UnfinishedMark {
   }
 
   /**
-   * Leaves a mark.
+   * Writes the marker.
    *
-   * @param content What is there, and no part tells of.
-   * @param toCome What is still to come: the mark does not tell what these files are.
+   * @param content The existing files that no part lists.
+   * @param toCome The pending files: only their paths are in the marker.
    */
   async write(
     { head, files }: PartContent,
@@ -122,8 +121,8 @@ export class UnfinishedMark {
       pending: [...pending].sort(),
       ...(unlisted.length === 0 ? {} : { unlisted: [...new Set(unlisted)].sort() }),
     };
-    const told = without(files, pending);
-    await using source = await streamedSource(() => streamPartText(marked, told), signal);
+    const uploaded = without(files, pending);
+    await using source = await streamedSource(() => streamPartText(marked, uploaded), signal);
     await this.#put(source);
     this.#isThere = true;
     this.#isBroken = false;
@@ -131,38 +130,38 @@ export class UnfinishedMark {
   }
 
   /**
-   * After the part was written: takes the mark away, unless something is still to come. Trouble with
-   * it is a note, and the mark goes on counting.
+   * After the part was written: deletes the marker, unless files are pending. A failure is a note,
+   * and the marker stays.
    *
-   * @param head All of the mark but its files: those the part has.
-   * @param pending What is still to come.
+   * @param head All members of the marker but its files, which the part has.
+   * @param pending The pending files.
    */
   async settle(head: ManifestHead, pending: readonly string[]): Promise<void> {
     if (!this.#isThere) return;
     try {
       if (pending.length > 0) await this.write({ head, files: [] }, { pending, unlisted: [] });
-      else await this.#takeAway(head);
+      else await this.#delete(head);
     } catch (error) {
       this.note(STAYS, error);
     }
   }
 
   /**
-   * Takes the mark away if nobody but this upload has written it: what it tells is another job's to
-   * tell. Trouble with it is a note.
+   * Deletes the marker if only this upload has written it: its content must not come from another
+   * job. A failure is a note.
    */
   async retract(): Promise<void> {
     try {
       this.#found = undefined;
       const mark = await this.read();
-      if (mark !== undefined && mark.info.etag === this.#written) await this.#takeAway(mark.head);
+      if (mark !== undefined && mark.info.etag === this.#written) await this.#delete(mark.head);
     } catch (error) {
       this.note(STAYS, error);
     }
   }
 
-  /** Deletes the mark; where that is not allowed, one that says so stands in its place. */
-  async #takeAway(head: ManifestHead): Promise<void> {
+  /** Deletes the marker. Without delete permission, it is overwritten and ignored. */
+  async #delete(head: ManifestHead): Promise<void> {
     const { signal } = this.#options;
     try {
       await this.#backend.delete(this.#location, { signal });
@@ -187,16 +186,16 @@ export class UnfinishedMark {
   }
 
   /**
-   * Notes trouble with the mark.
+   * Notes a failure of the marker.
    *
-   * @param trouble What, as the rest of a sentence.
-   * @param error Why.
+   * @param failure What failed, as the rest of a sentence.
+   * @param error The reason.
    * @throws The signal's reason.
    */
-  note(trouble: string, error: unknown): void {
+  note(failure: string, error: unknown): void {
     const { onNote, signal } = this.#options;
     signal?.throwIfAborted();
-    onNote?.(`${this} ${trouble} (${(error as Error).message})`);
+    onNote?.(`${this} ${failure} (${(error as Error).message})`);
   }
 
   async #read(): Promise<StoredPart | undefined> {

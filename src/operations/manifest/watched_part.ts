@@ -1,6 +1,5 @@
 /**
- * What comes before an upload's writes, so that whoever reads the run in between is told nothing
- * that is not so.
+ * Updates the manifest before an upload's writes, so that it is never wrong for readers in between.
  *
  * @module
  */
@@ -9,21 +8,21 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 import type { StorageBackend, WriteOptions } from "../../storage/backend.ts";
 import { WatchedWrites } from "../../storage/watched_writes.ts";
 
-/** What is to be done, each at most once. */
+/** The updates, each done at most once. */
 export interface PartWatch {
-  /** Whether a write makes untrue what the part from before tells. */
+  /** Whether a write makes the existing part wrong. */
   changes(location: OutputLocation, options: WriteOptions): boolean;
-  /** Done before the first write that does; if that fails, so do the writes. */
+  /** Called before the first write that does; if it fails, so do the writes. */
   withdraw(first: OutputLocation): Promise<void>;
-  /** Done before the first write, unless that makes the part untrue. It does not fail. */
+  /** Called before the first write, unless that makes the part wrong. It does not fail. */
   announce?(first: OutputLocation): Promise<void>;
 }
 
 /**
- * A storage whose writes wait for what has to come before them.
+ * A storage whose writes wait for these updates.
  *
  * @param backend The storage.
- * @param watch What comes before.
+ * @param watch The updates.
  * @returns The storage to upload to.
  */
 export function watchedPart(
@@ -39,7 +38,7 @@ export function watchedPart(
   return new WatchedWrites(backend, async (location, options) => {
     if (changes(location, options)) return await (withdrawing ??= withdrawAfter(location));
     if (announce === undefined) return;
-    // What leaves the part as it is is uploaded also where that can't be taken away.
+    // Writes that do not affect the existing part are made even if that cannot be deleted.
     if (withdrawing !== undefined) return await withdrawing.catch(() => {});
     await (announcing ??= announce(location));
   });

@@ -1,5 +1,5 @@
 /**
- * The writing of the list of the parts that a run has when it is complete.
+ * Writes the list of a run's expected parts.
  *
  * @module
  */
@@ -14,13 +14,13 @@ import { putContended } from "./put_contended.ts";
 import { isBroken, readExpected, type StoredExpected } from "./read.ts";
 
 /**
- * Adds parts to the list of a run's expected ones.
+ * Adds parts to the list of a run's expected parts.
  *
  * @param backend The storage.
  * @param root The run.
  * @param parts The parts; those that are listed already stay.
- * @param options Where notes go; a signal.
- * @returns What became of the list.
+ * @param options A callback for notes; a signal.
+ * @returns The result for the list.
  */
 export async function writeExpected(
   backend: StorageBackend,
@@ -38,7 +38,7 @@ export async function writeExpected(
   });
 }
 
-/** The list that is there. One that is broken can only be written over. */
+/** The existing list. A broken one can only be replaced. */
 async function read(
   backend: StorageBackend,
   root: OutputPaths,

@@ -1,14 +1,13 @@
 /**
- * The part of the outputs manifest that an upload writes, last of all.
+ * Writes an upload's part of the outputs manifest, after all its files.
  *
- * It is written only if every file is there: readers take its presence for that. If a part of the
- * same name is there from before, it is believed until a file it names gets other content. Then it
- * is taken away first, so that no reader is told what is no longer so, whatever becomes of this
- * upload.
+ * It is written only if every file exists, which its presence means to readers. An existing part of
+ * the same name is valid until a file in it is replaced. Then the part is deleted first, so that
+ * readers never see a wrong one, whatever happens to this upload.
  *
- * Before its first file an upload leaves a mark of what is to come. One that ends well takes it
- * away; one that fails or is killed does not, so that neither the run nor the next upload of the
- * same part passes for all there is.
+ * Before its first file, an upload writes a marker with the pending files. A successful upload
+ * deletes it; one that fails or is killed does not, so that neither the run nor the next upload of
+ * the same part looks complete.
  *
  * @module
  */
@@ -45,14 +44,14 @@ import { writeExpected } from "./write_expected.ts";
 
 export type { CopiedContent, PartUploadOptions, UploadedFiles };
 
-/** Up to how many bytes of a part are kept. */
+/** The maximum size of a part that is kept in memory, in bytes. */
 const KEEP_BYTES = 4 * 1024 * 1024;
 
-/** What follows from a mark that can't be written. */
+/** The consequence of a marker that cannot be written. */
 const NOTHING_TELLS = "can't be written, so nothing shows that this upload is in progress";
 
 /**
- * The part of one upload, from before its first file to after its last.
+ * The part of one upload, from its beginning to its end.
  *
  * @example
  * ```ts
@@ -75,24 +74,24 @@ export class PartUpload {
   readonly #options: PartUploadOptions;
   readonly #location: OutputLocation;
   /**
-   * The head of the part that was taken away because what it tells was going to change. Its files
-   * are in the mark.
+   * The head of the part that was deleted because files in it were about to change. Its files are
+   * in the marker.
    */
   #withdrawn?: ManifestHead;
-  /** What the mark tells since this upload has begun to write. */
+  /** The marker's content since this upload started to write. */
   #begun?: BegunUpload;
-  /** What earlier uploads have left undone, and what this one has yet to do. */
+  /** The files that earlier uploads have left unfinished, and those pending in this one. */
   readonly #mark: UnfinishedMark;
-  /** Whether it is files of other jobs that are written: their part stays theirs. */
+  /** Whether files of other jobs are written, whose part stays theirs. */
   #copies = false;
 
   /**
-   * Names the part. Nothing is read or written yet.
+   * Creates the part without reading or writing anything.
    *
    * @param backend The storage.
    * @param root The run.
-   * @param options What the part is called, and what it tells of the run.
-   * @throws {RunOutputsError} `invalid`, if the part can't be called so.
+   * @param options The part's name, and what it says of the run.
+   * @throws {RunOutputsError} `invalid`, if the name is invalid.
    */
   constructor(backend: StorageBackend, root: RunOutputRoot, options: PartUploadOptions) {
     this.#backend = backend;
@@ -107,19 +106,19 @@ export class PartUpload {
     return this.#options.part;
   }
 
-  /** Whether the part that was there has been taken away. */
+  /** Whether the existing part was deleted. */
   get isWithdrawn(): boolean {
     return this.#withdrawn !== undefined;
   }
 
   /**
-   * Looks whether the part is there from before.
+   * Looks for an existing part.
    *
-   * @param planned What is going to be uploaded.
-   * @returns The storage to upload to: before its first write it leaves a mark of what is to come,
-   * and before it replaces what the part from before tells of, it takes that away.
-   * @throws {RunOutputsError} If the part can't be read. One that is broken is taken away before
-   * the first write.
+   * @param planned The files that will be uploaded.
+   * @returns The storage to upload to: before its first write it writes the marker, and before it
+   * replaces a file in the existing part, it deletes the part.
+   * @throws {RunOutputsError} If the part cannot be read. A broken one is deleted before the first
+   * write.
    */
   async begin(planned: readonly OutputLocation[] = []): Promise<StorageBackend> {
     if (!this.#backend.writes) return this.#backend;
@@ -132,7 +131,7 @@ export class PartUpload {
       if (!isBroken(error)) throw error;
       broken = error;
     }
-    // Which of the parts of a copy a file belongs to is not known here.
+    // It is not known here to which copied part a file belongs.
     const announces = !this.#copies;
     if (!announces && there === undefined && broken === undefined) return this.#backend;
     return watchedPart(this.#backend, {
@@ -147,9 +146,9 @@ export class PartUpload {
   }
 
   /**
-   * As {@linkcode PartUpload.begin}, for files that are copied: whose part it is does not matter.
+   * Like {@linkcode PartUpload.begin}, for copied files: the writer of the part does not matter.
    *
-   * @param planned What of it is going to be copied.
+   * @param planned Its files that will be copied.
    * @returns The storage to copy to.
    */
   async beginCopied(planned: readonly OutputLocation[]): Promise<StorageBackend> {
@@ -158,11 +157,10 @@ export class PartUpload {
   }
 
   /**
-   * Writes the list of the parts that the run has when it is complete. Best before everything else,
-   * so that an upload that fails is missed.
+   * Writes the list of the run's expected parts. Call it first, so that a failed upload is noticed.
    *
    * @param parts Their names; those that are listed already stay.
-   * @returns What became of the list.
+   * @returns The result for the list.
    */
   async expect(parts: readonly string[]): Promise<TransferResult> {
     return await writeExpected(this.#backend, this.#root, parts, this.#options);
@@ -171,8 +169,9 @@ export class PartUpload {
   /**
    * Writes the part.
    *
-   * @param uploaded What is there now.
-   * @returns What became of the part: `failed`, with code `conflict`, if another job has written it.
+   * @param uploaded The files that exist now.
+   * @returns The result for the part: `failed`, with code `conflict`, if another job has written
+   * it.
    */
   async end({ results, pages = [] }: UploadedFiles): Promise<TransferResult> {
     const path = "the outputs manifest";
@@ -180,7 +179,7 @@ export class PartUpload {
     const present = pages.filter(({ outcome }) => outcome !== "failed").map((page) =>
       page.location
     );
-    // Of an archive that is still to be made nothing is known that could be written.
+    // In a dry run, nothing is known of an archive that is not made yet.
     if (!this.#backend.writes && results.some(isUnmade)) {
       return { location, path, outcome: "planned", warnings: [] };
     }
@@ -194,10 +193,10 @@ export class PartUpload {
   }
 
   /**
-   * Leaves a mark instead of the part, because the upload has failed or is not all there is.
-   * Trouble with it is a note.
+   * Writes a marker instead of the part, because the upload has failed or is incomplete. A failure
+   * to do so is a note.
    *
-   * @param results What became of each file.
+   * @param results The result for each file.
    */
   async withhold(results: readonly TransferResult[]): Promise<void> {
     if (!this.#backend.writes) return;
@@ -206,7 +205,7 @@ export class PartUpload {
       const ours = await this.#describe(results.filter((result) => !failed.includes(result)), []);
       const mark = await this.#mark.read();
       const { part: there } = await this.#find();
-      // Another job's part is none of ours, and what that job has left undone neither.
+      // The part of another job, and its pending files, are not ours.
       if (there !== undefined && claimPart(there.head, ours.head) instanceof Error) {
         return await this.#retract();
       }
@@ -223,11 +222,11 @@ export class PartUpload {
   }
 
   /**
-   * Writes the part as another run has it, for files that were copied from there. What else a part
-   * of this name has told of is kept, as far as it is still there: a copy removes nothing.
+   * Writes the part of another run, for files that were copied from there. Other files of an
+   * existing part are kept if they still exist: a copy removes nothing.
    *
-   * @param copied What is there now.
-   * @returns What became of the part.
+   * @param copied The files that exist now.
+   * @returns The result for the part.
    */
   async endCopied(copied: CopiedContent): Promise<TransferResult> {
     this.#copies = true;
@@ -235,11 +234,11 @@ export class PartUpload {
   }
 
   /**
-   * Leaves a mark instead of a copied part, because not all of it is there. Trouble with it is a
+   * Writes a marker instead of a copied part, because files are missing. A failure to do so is a
    * note.
    *
-   * @param copied What is there.
-   * @param toCome What is not.
+   * @param copied The existing files.
+   * @param toCome The missing files.
    */
   async withholdCopied(copied: CopiedContent, toCome: StillToCome): Promise<void> {
     if (!this.#backend.writes) return;
@@ -257,22 +256,22 @@ export class PartUpload {
     }
   }
 
-  /** What a copy has to tell: of files that no copied part tells of, what is there now. */
+  /** The content of a copied part: existing files, including those that no copied part lists. */
   async #copied({ head, files = [], replaced = [] }: CopiedContent): Promise<PartContent> {
     const ours = await this.#describe(replaced, []);
-    const told = new Set(files.map(({ path }) => path));
+    const copied = new Set(files.map(({ path }) => path));
     return {
       head: head ?? this.#withdrawn ?? ownHead(await this.#mark.read()) ?? ours.head,
-      files: inOrder([...files, ...ours.files.filter(({ path }) => !told.has(path))]),
+      files: inOrder([...files, ...ours.files.filter(({ path }) => !copied.has(path))]),
     };
   }
 
-  /** What this upload has to tell. */
+  /** The content of this upload's part. */
   async #describe(results: readonly TransferResult[], pages: readonly OutputLocation[]) {
     return await describePart(this.#backend, this.#root, results, pages, this.#options);
   }
 
-  /** Takes over what stays from the part from before, and from the mark of what was left undone. */
+  /** Adds what is kept of the existing part, and of its marker. */
   async #goOn(
     part: StoredPart | undefined,
     mark: StoredPart | undefined,
@@ -291,7 +290,7 @@ export class PartUpload {
     return await takeOver(run, before, ours, { unitesAll, show, signal });
   }
 
-  /** Writes the part, with what stays of the one from before. */
+  /** Writes the part, with what is kept of the existing one. */
   async #put(
     path: string,
     describe: () => Promise<PartContent>,
@@ -327,7 +326,7 @@ export class PartUpload {
     }
   }
 
-  /** The part that is there. One that is broken can only be written over. */
+  /** The existing part. A broken one can only be replaced. */
   async #find(): Promise<{ readonly part?: StoredPart; readonly info?: ObjectInfo }> {
     const { signal, onNote } = this.#options;
     try {
@@ -350,12 +349,12 @@ export class PartUpload {
     if (this.#backend.writes) await this.#mark.settle((await this.#describe([], [])).head, pending);
   }
 
-  /** Takes this upload's own mark away; one that has the files of another's part stays. */
+  /** Deletes this upload's own marker. If it has files of another job's part, it stays. */
   async #retract(): Promise<void> {
     if (this.#begun !== undefined && this.#withdrawn === undefined) await this.#mark.retract();
   }
 
-  /** Whether the files of a part, or of a mark, are kept in memory. */
+  /** Whether to keep the files of a part or a marker in memory. */
   readonly #isKept = ({ size }: ObjectInfo): boolean =>
     size <= (this.#options.keepBytes ?? KEEP_BYTES);
 
@@ -364,8 +363,8 @@ export class PartUpload {
   }
 
   /**
-   * Leaves a mark of what is to come. Trouble with it is none of the upload's: only if that is killed
-   * is there less to be seen.
+   * Writes a marker with the pending files. A failure does not stop the upload: only if that is
+   * killed, less is known of it.
    */
   async #announce(
     planned: readonly OutputLocation[],
@@ -373,7 +372,7 @@ export class PartUpload {
   ): Promise<void> {
     try {
       const ours = await this.#describe([], []);
-      // What is another job's stays that job's: this upload will be refused.
+      // Files of another job stay that job's: this upload will be rejected.
       if (there !== undefined && claimPart(there.head, ours.head) instanceof Error) return;
       const content = await this.#goOn(undefined, await this.#mark.read(), ours);
       if (!(content instanceof Error)) await this.#markBegun(content, planned);
@@ -389,7 +388,7 @@ export class PartUpload {
     this.#begun = { planned: new Set(paths), before: new Set(pending) };
   }
 
-  /** Takes the part away; a mark has its files, so that they are told again. */
+  /** Deletes the part; the marker has its files, so that they can be listed again. */
   async #withdraw(
     planned: readonly OutputLocation[],
     there: StoredPart | undefined,
@@ -400,7 +399,7 @@ export class PartUpload {
     const mark = await this.#mark.read();
     let content = await this.#goOn(there, mark, ours);
     if (content instanceof Error) {
-      // What is another job's stays that job's.
+      // Files of another job stay that job's.
       const all = await this.#goOn(there, mark, ours, true) as PartToBe;
       content = { ...all, head: (mark ?? there)!.head };
     } else if (this.#copies) {

@@ -1,9 +1,9 @@
 /**
- * The APT repository that uploads of `.deb` files make.
+ * The APT repository of uploaded `.deb` files.
  *
- * `Release` lists `Packages` and `Packages.gz` with their hashes, and `apt` takes them by these
- * hashes: an older `Release` leads to the older lists, which stay. The files of the plain names are
- * for what reads a repository without hashes.
+ * `Release` lists `Packages` and `Packages.gz` with their hashes, and `apt` downloads them by hash:
+ * an older `Release` refers to the older lists, which stay. The files with plain names are for
+ * clients that do not use hashes.
  *
  * @module
  */
@@ -36,15 +36,15 @@ import { putByHash, putShared, readStored, sha256Of, statStored } from "./stored
 
 const ARCHITECTURE = REPOSITORY_ARCHITECTURE.deb;
 
-/** Where the indexes are, relative to `Release`. */
+/** The directory of the indexes, relative to `Release`. */
 const INDEXES = `${APT_COMPONENT}/binary-${ARCHITECTURE}`;
 
-/** Signatures of `Release`: with one, it can't be replaced without the key. */
+/** Signatures of `Release`. A signed file cannot be replaced without the key. */
 const SIGNED = ["InRelease", "Release.gpg"];
 
 /** Options of {@linkcode aptRepository}. */
 export interface AptRepositoryOptions {
-  /** The type of the job, for the label: `ci`, `nightly`. */
+  /** The job type in the label: `ci`, `nightly`. */
   readonly jobType: string;
   /** The current time. Default: now. */
   readonly now?: () => Date;
@@ -54,7 +54,7 @@ export interface AptRepositoryOptions {
  * The APT repository of a run.
  *
  * @param root The run.
- * @param options What its label tells.
+ * @param options The label.
  * @returns The repository, to which packages can be added.
  */
 export function aptRepository(
@@ -99,7 +99,7 @@ async function decide(
 ) {
   const { backend, packages, show = String, signal, onFile, onKept } = attempt;
   await refuseSigned(place, attempt);
-  // These come before `Release`: if another upload replaces them later, the write is refused.
+  // These come before `Release`: if another upload replaces them later, the write is rejected.
   const plain = {
     Packages: await readStored(backend, place.index("Packages"), attempt),
     "Packages.gz": await readStored(backend, place.index("Packages.gz"), attempt),
@@ -122,8 +122,8 @@ async function decide(
   for (const entry of added) entries.set(entry.fileName, entry);
 
   if (before !== undefined && text !== undefined) {
-    // The file of the plain name changes before `Release` does: what `Release` tells of until then
-    // stays under its hash, also if this upload dies in between.
+    // The file with the plain name is replaced before `Release`: until then, the content listed in
+    // `Release` stays available by hash, also if this upload is killed.
     const sha256 = sha256Of(text);
     const list = { location: place.byHash(sha256), path: "the repository's Packages", bytes: text };
     const put = await putByHash(backend, { ...list, sha256 }, { signal });
@@ -157,7 +157,7 @@ async function decide(
     before,
     fields,
     date: now(),
-    // Other compressions of the list are not up to date any more.
+    // Lists in other compressions are outdated.
     isKept: (path) => !path.startsWith(`${INDEXES}/Packages`),
     indexes,
   });
@@ -165,25 +165,25 @@ async function decide(
   return { there: stored?.info, source: { ...bytesSource(encoded), sha256: sha256Of(encoded) } };
 }
 
-/** The list that `Release` tells of, by its hash or, of another tool's repository, by its name. */
+/** The list in `Release`, by hash or, in a repository of another tool, by name. */
 async function listedPackages(
   place: AptRepository,
   before: AptRelease,
   plain: Uint8Array | undefined,
   { backend, show = String, signal }: Attempt,
 ): Promise<Uint8Array | undefined> {
-  const told = before.files.get(`${INDEXES}/Packages`);
-  if (told === undefined) {
+  const listed = before.files.get(`${INDEXES}/Packages`);
+  if (listed === undefined) {
     throw new BadArchive(`Release has no SHA256 of ${INDEXES}/Packages`);
   }
-  if (plain !== undefined && sha256Of(plain) === told.sha256) return plain;
-  const byHash = await readStored(backend, place.byHash(told.sha256), { show, signal });
+  if (plain !== undefined && sha256Of(plain) === listed.sha256) return plain;
+  const byHash = await readStored(backend, place.byHash(listed.sha256), { show, signal });
   const actual = byHash && sha256Of(byHash.bytes);
-  if (actual === told.sha256) return byHash!.bytes;
+  if (actual === listed.sha256) return byHash!.bytes;
   throw new RunOutputsError(
     "integrity",
     `Cannot add packages to the repository of ${show(place.release())}: it expects Packages with ` +
-      `sha256 ${told.sha256}, there is ${
+      `sha256 ${listed.sha256}, there is ${
         plain === undefined ? "none" : sha256Of(plain)
       }. Another ` +
       "upload may be in progress: upload again when it is done",
@@ -203,7 +203,7 @@ async function refuseSigned(
         `(${
           show(location)
         }), and changing it would break the signature. Upload the whole repository ` +
-        "in place of loose packages",
+        "instead of loose packages",
     );
   }
 }

@@ -1,10 +1,11 @@
 /**
- * The last step of an upload of packages: the repository's metadata, made of what the upload has put
- * there and of what other uploads of the run tell of.
+ * The last step of an upload of packages: updates the repository's metadata for the packages of
+ * this and other uploads of the run.
  *
- * One file lists the others with their hashes: `Release`, `repomd.xml`. It is written over the
- * version that was read and no other, so of two uploads at once the slower one begins again with
- * what the faster one has written. What it lists is written before it, under names that are hashes.
+ * One file lists the others with their hashes: `Release` or `repomd.xml`. It replaces only the
+ * version that was read, so of two concurrent uploads the slower one starts again from the result
+ * of the faster one. The files that it lists are written before, under names that contain their
+ * hashes.
  *
  * @module
  */
@@ -18,15 +19,18 @@ import { type Decision, putContended } from "../manifest/put_contended.ts";
 import type { PackageFiles } from "./package_files.ts";
 import type { RepositoryOptions } from "./stored_bytes.ts";
 
-/** Files that are made by what storage has, such as the metadata of a package repository. */
+/**
+ * Files that are generated from what the storage contains, such as the metadata of a package
+ * repository.
+ */
 export interface Closing {
-  /** The files, as far as they are known before. */
+  /** The files, as far as they are known in advance. */
   readonly locations: readonly OutputLocation[];
   /**
-   * Writes them. It does not fail: trouble is a failed result.
+   * Writes them. It does not throw: a failure is a failed result.
    *
    * @param backend The storage.
-   * @param results What became of the files of the plan.
+   * @param results The results for the files of the plan.
    * @param options How to format locations; a signal.
    */
   run(
@@ -36,44 +40,44 @@ export interface Closing {
   ): Promise<ClosingReport>;
 }
 
-/** What a {@linkcode Closing} did. */
+/** The result of a {@linkcode Closing}. */
 export interface ClosingReport {
-  /** What became of files that stay as they are once they are there. */
+  /** The results for files that never change. */
   readonly results: readonly TransferResult[];
-  /** What became of files that each upload of the run brings up to date, as index pages. */
+  /** The results for files that each upload of the run updates, like index pages. */
   readonly shared: readonly TransferResult[];
-  /** What a person should know; the reason reads after the path. */
+  /** Notes for the user; the reason follows the path. */
   readonly notes: readonly { readonly path: string; readonly reason: string }[];
 }
 
-/** What one attempt at the metadata has. */
+/** What one attempt at the metadata uses. */
 export interface Attempt extends RepositoryOptions {
   /** The storage. */
   readonly backend: StorageBackend;
-  /** What became of the packages. */
+  /** The results for the packages. */
   readonly packages: readonly TransferResult[];
-  /** Told of each file that was written before the one that lists them. */
+  /** Called for each file that was written before the one that lists them. */
   readonly onFile: (result: TransferResult, shared: boolean) => void;
-  /** Told which packages of other content stay. */
+  /** Called with the packages of different content that are kept. */
   readonly onKept: (kept: readonly OutputLocation[]) => void;
 }
 
-/** A repository whose metadata can be brought up to date. */
+/** A repository whose metadata can be updated. */
 export interface Repository<Entry> {
-  /** What the metadata is made from. */
+  /** The sources of the metadata. */
   readonly files: PackageFiles<Entry>;
   /** The file that lists the others. */
   readonly head: OutputLocation;
-  /** Other files that each upload brings up to date. */
+  /** Other files that each upload updates. */
   readonly shared: readonly OutputLocation[];
-  /** Writes all but the head, and decides what that is to be. */
+  /** Writes all files but the head, and determines the content of that. */
   decide(attempt: Attempt): Promise<Decision>;
 }
 
 const PATH = "the metadata of the package repository";
 
 /**
- * The step that brings a repository's metadata up to date.
+ * The step that updates a repository's metadata.
  *
  * @param repository The repository.
  * @returns The step.
@@ -84,7 +88,7 @@ export function repositoryClosing<Entry>(
   return {
     locations: [...shared, head],
     async run(backend, uploaded, { show = String, signal }): Promise<ClosingReport> {
-      // Where no package has come, there is nothing to tell of.
+      // Without uploaded packages there is nothing to update.
       if (!files.hasCome(uploaded)) return { results: [], shared: [], notes: [] };
       const own = new Map<string, TransferResult>();
       const ofAll = new Map<string, TransferResult>();

@@ -1,8 +1,8 @@
 /**
- * The DNF repository that uploads of `.rpm` files make.
+ * The DNF repository of uploaded `.rpm` files.
  *
- * `repomd.xml` lists the metadata, whose names begin with their hashes: an older `repomd.xml` leads
- * to the older metadata, which stays.
+ * `repomd.xml` lists the metadata files, whose names begin with their hashes: an older `repomd.xml`
+ * refers to the older metadata, which stays.
  *
  * @module
  */
@@ -76,9 +76,9 @@ async function decide(
   const { backend, packages, show = String, signal, onFile, onKept } = attempt;
   await refuseSigned(place, attempt);
   const stored = await readStored(backend, place.repomd(), attempt);
-  const told = stored === undefined ? [] : parseRepomd(decode(stored.bytes));
+  const listed = stored === undefined ? [] : parseRepomd(decode(stored.bytes));
   const entries = new Map(
-    (stored === undefined ? [] : await readLists(place, told, attempt))
+    (stored === undefined ? [] : await readLists(place, listed, attempt))
       .map((entry) => [entry.href, entry]),
   );
   const { entries: added, kept } = await files.missing(
@@ -110,27 +110,27 @@ async function decide(
       openSize: open.length,
     };
   }
-  const others = told.filter(({ type }) => !isOfPackages(type)).map(({ raw }) => raw);
+  const others = listed.filter(({ type }) => !isOfPackages(type)).map(({ raw }) => raw);
   const seconds = Math.floor(now().getTime() / 1000);
   const text = formatRepomd(lists as Record<DnfList, PackedList>, others, seconds);
   const encoded = new TextEncoder().encode(text);
   return { there: stored?.info, source: { ...bytesSource(encoded), sha256: sha256Of(encoded) } };
 }
 
-/** Whether a file tells of packages, in this form or another: it is not up to date any more. */
+/** Whether a file lists packages, in this format or another; then it is outdated. */
 function isOfPackages(type: string): boolean {
   return /^(?:primary|filelists|other)(?:$|[-_])/.test(type);
 }
 
 async function readLists(
   place: DnfRepository,
-  told: readonly RepomdData[],
+  listed: readonly RepomdData[],
   attempt: Attempt,
 ): Promise<DnfEntry[]> {
   const texts: Partial<Record<DnfList, string>> = {};
   for (const list of DNF_LISTS) {
-    const data = told.find(({ type }) => type === list);
-    if (data === undefined) throw new BadArchive(`repomd.xml tells of no ${list}`);
+    const data = listed.find(({ type }) => type === list);
+    if (data === undefined) throw new BadArchive(`repomd.xml lists no ${list}`);
     texts[list] = decode(await readList(place, data, attempt));
   }
   return parseLists(texts as Record<DnfList, string>);
@@ -183,7 +183,7 @@ async function refuseSigned(
       `(${
         show(location)
       }), and changing it would break the signature. Upload the whole repository ` +
-      "in place of loose packages",
+      "instead of loose packages",
   );
 }
 

@@ -1,6 +1,6 @@
 /**
- * The packages that an upload adds to a repository: what each says of itself, and which of those that
- * are there the metadata has to tell of.
+ * The packages that an upload adds to a repository: their metadata, and which existing packages the
+ * repository must list.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import type { TransferResult } from "../../storage/transfer/transfer.ts";
 import type { UploadItem } from "../../storage/transfer/upload.ts";
 import type { RepositoryOptions } from "./stored_bytes.ts";
 
-/** The hashes of a package, which are computed while its bytes are read once. */
+/** The hashes of a package, computed in one read of its bytes. */
 export interface PackageHashes {
   readonly size: number;
   readonly md5: string;
@@ -24,15 +24,15 @@ export interface PackageHashes {
   readonly sha256: string;
 }
 
-/** A kind of packages: what a repository needs to know of one. */
+/** A package format, as far as a repository needs it. */
 export interface PackageFormat<Entry> {
   /**
-   * Reads what a package says of itself. It is complete before the bytes are hashed.
+   * Reads a package's metadata. It finishes before the bytes are hashed.
    *
    * @param source The package.
-   * @param location Where it is, or will be.
+   * @param location Its location, existing or intended.
    * @param signal Aborts reading.
-   * @returns Makes its entry once its hashes are known.
+   * @returns Creates its entry once its hashes are known.
    * @throws {BadArchive} If it is broken, or not for this repository.
    */
   read(
@@ -42,31 +42,31 @@ export interface PackageFormat<Entry> {
   ): Promise<(hashes: PackageHashes) => Entry>;
 }
 
-/** How many packages that nobody tells of are read at once. */
+/** The number of unlisted packages that are read concurrently. */
 const READ_AT_ONCE = 4;
 
-/** How many packages are looked at once. */
+/** The number of packages that are looked up concurrently. */
 const LOOKED_AT_ONCE = 16;
 
 /** The packages of one upload. */
 export class PackageFiles<Entry> {
   readonly #format: PackageFormat<Entry>;
   readonly #ours = new Map<string, { readonly entry: Entry; readonly sha256: string }>();
-  /** Entries of packages that another upload has put there, by key and etag. */
+  /** Entries of packages that another upload has written, by key and etag. */
   readonly #theirs = new Map<string, { readonly entry: Entry; readonly sha256: string }>();
 
   /**
    * Creates the list.
    *
-   * @param format Reads a package.
+   * @param format The package format.
    */
   constructor(format: PackageFormat<Entry>) {
     this.#format = format;
   }
 
   /**
-   * A package as an item to upload: it is read and hashed when its turn comes. One that is there by
-   * name stays.
+   * A package as an upload item: it is read and hashed on demand. An existing package of the same
+   * name is kept.
    *
    * @param location The destination.
    * @param path The file.
@@ -117,8 +117,8 @@ export class PackageFiles<Entry> {
   /**
    * Whether a package of the upload is in storage.
    *
-   * @param results What became of the upload's files.
-   * @returns Whether one is.
+   * @param results The results for the upload's files.
+   * @returns `true`, if one is.
    */
   hasCome(results: readonly TransferResult[]): boolean {
     return results.some(({ location, outcome }) =>
@@ -127,15 +127,16 @@ export class PackageFiles<Entry> {
   }
 
   /**
-   * Decides what the metadata has to tell of the upload's packages: of one that this upload has
-   * written, what it is. One that was in storage stays; it is read, unless it has our bytes, where no
-   * metadata tell of it, because its upload has not come to that, or those of one that is gone.
+   * Determines which of the upload's packages must be added to the metadata: those that it has
+   * written, and existing ones that are not listed because their upload has not done so, or that
+   * are listed with content that is gone. Existing packages are read, unless they have our bytes.
    *
    * @param backend The storage.
-   * @param results What became of the packages.
-   * @param listed What the metadata that is there tells of a package; nothing, if it does not.
+   * @param results The results for the packages.
+   * @param listed Returns the entry of a package in the existing metadata; `undefined`, if there is
+   * none.
    * @param options How to format locations; a signal.
-   * @returns The entries to add, and the packages of other content that are kept.
+   * @returns The entries to add, and the packages of different content that are kept.
    */
   async missing(
     backend: StorageBackend,
@@ -189,11 +190,11 @@ export class PackageFiles<Entry> {
   }
 
   /**
-   * What became of the packages, corrected where the storage can't refuse a write to a place that
-   * another upload has just written to: what is there then is that one's.
+   * Corrects the results for packages, if the storage cannot reject a write after another upload
+   * has written the same package: then that upload's package is there.
    *
    * @param backend The storage.
-   * @param results What became of the packages when they were written.
+   * @param results The original results.
    * @param options A signal.
    * @returns The results.
    */

@@ -1,6 +1,6 @@
 /**
- * The small files of a package repository: read whole, with a limit, and written if they are not
- * there yet.
+ * The small files of a package repository: read completely, with a limit, and written if they are
+ * missing.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import { bytesSource } from "../../storage/byte_source.ts";
 import { contentType } from "../../storage/content_type.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
 
-/** What a file of metadata may have, compressed or not. */
+/** The maximum size of a metadata file, compressed or not. */
 export const MAX_METADATA = 512 * 1024 * 1024;
 
-/** How locations are shown, and what stops the work. */
+/** How to format locations, and a signal. */
 export interface RepositoryOptions extends CallOptions {
   /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
@@ -34,8 +34,8 @@ export interface StoredBytes {
  *
  * @param backend The storage.
  * @param location The file.
- * @param options How to show it; a signal.
- * @returns Its bytes; nothing, if it is not there.
+ * @param options How to format its location; a signal.
+ * @returns Its bytes; `undefined`, if it does not exist.
  * @throws {RunOutputsError} `integrity`, if it is too large.
  */
 export async function readStored(
@@ -59,12 +59,12 @@ export async function readStored(
 }
 
 /**
- * What is known of a file.
+ * Returns what is known of a file.
  *
  * @param backend The storage.
  * @param location The file.
  * @param options A signal.
- * @returns What is known; nothing, if it is not there.
+ * @returns What is known; `undefined`, if it does not exist.
  */
 export async function statStored(
   backend: StorageBackend,
@@ -74,17 +74,17 @@ export async function statStored(
   return await unlessAbsent(backend.stat(location, { signal }));
 }
 
-/** A file that is to be there. */
+/** A file to write. */
 export interface FileToBe {
   readonly location: OutputLocation;
-  /** What it is made from, for people. */
+  /** The origin of its content, as text. */
   readonly path: string;
   readonly bytes: Uint8Array;
   readonly sha256: string;
 }
 
 /**
- * Writes a file whose name is its hash, unless it is there.
+ * Writes a file whose name is its hash, unless it exists.
  *
  * @param backend The storage.
  * @param file The file.
@@ -106,11 +106,12 @@ export async function putByHash(
 }
 
 /**
- * Writes a file, unless it is as it should be.
+ * Writes a file, unless it has the same content.
  *
  * @param backend The storage.
  * @param file The file.
- * @param there What was there when its content was decided; another writer may have come since.
+ * @param there The existing file when the content was determined; another writer may have replaced
+ * it since.
  * @param options A signal.
  * @returns Its result.
  * @throws {RunOutputsError} `conflict`, if another writer was faster.

@@ -1,5 +1,5 @@
 /**
- * Whether an artifact is one that can be unpacked again, seen before it is uploaded.
+ * Checks before an upload whether an artifact can be unpacked.
  *
  * @module
  */
@@ -15,23 +15,23 @@ import type { Compression } from "../../layout/artifact_name.ts";
 import { diskError } from "../../errors/disk.ts";
 import { quote, RunOutputsError } from "../../errors/error.ts";
 
-/** What goes into an artifact's archive. */
+/** The content of an artifact's archive. */
 export interface CheckedArtifact extends Pick<ArtifactMembers, "members"> {
-  /** What a person should know, so that it reads after the directory's path; mostly nothing. */
+  /** Warnings, to follow the directory's path; usually none. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Lists what goes into the archive of an artifact, and checks that it can be unpacked again.
+ * Lists the content of an artifact's archive, and checks that it can be unpacked.
  *
- * A component that has no files is a directory with a manifest of blank lines and nothing else:
- * builds make them.
+ * A component without files is a directory that contains only a manifest with blank lines; builds
+ * create them.
  *
  * @param dir The artifact's directory.
- * @param signal Stops the work.
+ * @param signal Aborts the check.
  * @returns The members, the manifest first, and warnings.
- * @throws {RunOutputsError} `invalid`, if the manifest is missing or leads elsewhere, naming the
- * directory and the line; or what the disk says.
+ * @throws {RunOutputsError} `invalid`, if the manifest is missing or leads out of the directory,
+ * with directory and line; or errors of the disk.
  */
 export async function checkArtifactDir(
   dir: string,
@@ -58,7 +58,7 @@ export async function checkArtifactDir(
   }
   const warnings: string[] = [];
   if (members.length === 1) {
-    // Listed directories may be missing, but seldom all of them.
+    // Listed directories may be missing, but rarely all of them.
     warnings.push(
       `is packed without any file: no directory that its ${ARTIFACT_MANIFEST} lists has one ` +
         `(${andMore(relpaths.map(({ text }) => text))})`,
@@ -74,7 +74,7 @@ export async function checkArtifactDir(
   return { members, warnings };
 }
 
-/** The first of some names, and how many more there are. */
+/** The first few names, and the number of the others. */
 function andMore([first, ...others]: readonly string[]): string {
   return `${quote(first)}${others.length === 0 ? "" : ` and ${others.length} more`}`;
 }
@@ -98,12 +98,12 @@ function cannotPack(dir: string, reason: string): RunOutputsError {
   return new RunOutputsError("invalid", `Cannot pack '${dir}': ${reason}`);
 }
 
-/** What the formats call themselves, and how their files begin. */
+/** The names of the formats, and the first bytes of their files. */
 const FORMATS: Readonly<Record<Compression, { name: string; begins(head: Uint8Array): boolean }>> =
   {
     zst: {
       name: "zstd",
-      // A frame, or one that decoders skip.
+      // A frame, or a skippable one.
       begins: (head) =>
         hasBytes(head, [0x28, 0xb5, 0x2f, 0xfd]) ||
         (head[0] & 0xf0) === 0x50 && hasBytes(head.subarray(1), [0x2a, 0x4d, 0x18]),
@@ -115,13 +115,13 @@ const FORMATS: Readonly<Record<Compression, { name: string; begins(head: Uint8Ar
   };
 
 /**
- * Looks at the first bytes of an archive that is uploaded as it is.
+ * Checks the first bytes of an archive that is uploaded unchanged.
  *
  * @param path The archive.
- * @param compression What its name says.
+ * @param compression The compression in its name.
  * @returns Its size in bytes.
- * @throws {RunOutputsError} `integrity`, if it is empty or compressed otherwise; or what the disk
- * says.
+ * @throws {RunOutputsError} `integrity`, if it is empty or has another compression; or errors of
+ * the disk.
  */
 export async function checkReadyArchive(path: string, compression: Compression): Promise<number> {
   const head = new Uint8Array(6);
@@ -147,14 +147,14 @@ function hasBytes(bytes: Uint8Array, expected: readonly number[]): boolean {
   return expected.every((byte, i) => bytes[i] === byte);
 }
 
-/** What archives are called, artifacts or not. */
+/** The extensions of archives, of artifacts or not. */
 const ARCHIVE = /\.(?:tar(?:\.[a-z0-9]+)?|tgz|txz|tzst|tbz2?|zst|xz|zip|7z)$/i;
 
 /**
- * Whether a file is an archive by its name, so that leaving it out may not be what was meant.
+ * Whether a file name is that of an archive, so that skipping it may be a mistake.
  *
  * @param name The file's name.
- * @returns `true`, if it looks like one.
+ * @returns `true`, if it is.
  */
 export function looksLikeArchive(name: string): boolean {
   return ARCHIVE.test(name);

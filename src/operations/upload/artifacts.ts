@@ -1,5 +1,5 @@
 /**
- * The upload of a build's artifacts.
+ * Uploads a build's artifacts.
  *
  * @module
  */
@@ -24,27 +24,27 @@ import { beginsWithDigest, decodeChecksumText } from "../artifacts/checksum_text
 import { refuseLinks } from "./links.ts";
 import { packItem, UploadPlanner } from "./plan.ts";
 
-/** How artifacts that are directories are packed. */
+/** How artifact directories are packed. */
 export interface PackArtifactsOptions {
-  /** What they become: `.tar.zst` or `.tar.xz`. Default: `zst`. */
+  /** The compression: `.tar.zst` or `.tar.xz`. Default: `zst`. */
   readonly compression?: Compression;
-  /** The level. Default: the compression's own, zstd 3, xz 6. */
+  /** The level. Default: that of the compression, zstd 3, xz 6. */
   readonly level?: number;
-  /** The time that all that is packed gets instead of its own. */
+  /** The time of all members, instead of their own. */
   readonly modified?: Date;
-  /** The latest time of what is packed: later ones become it. */
+  /** The latest time of a member; later times are replaced by it. */
   readonly notAfter?: Date;
-  /** Where archives wait until they are uploaded. Default: the artifacts' directory. */
+  /** The directory for archives until they are uploaded. Default: the artifacts' directory. */
   readonly workDir?: string;
 }
 
 /** Options of {@linkcode planArtifacts}. */
 export interface PlanArtifactsOptions extends PathFilterOptions, PackArtifactsOptions {
-  /** The directory with archives and artifact directories, as a build leaves it. */
+  /** The directory with archives and artifact directories that a build creates. */
   readonly artifactsDir: string;
-  /** The names of artifacts, like `blas`, that are uploaded. Default: all. */
+  /** The names of artifacts, such as `blas`, to upload. Default: all. */
   readonly artifactNames?: ReadonlySet<string>;
-  /** Whether names are encoded as Windows needs it, and so decoded. Default: on Windows. */
+  /** Whether names on disk are encoded for Windows, and must be decoded. Default: on Windows. */
   readonly encodedNames?: boolean;
   /** Aborts planning. */
   readonly signal?: AbortSignal;
@@ -52,11 +52,11 @@ export interface PlanArtifactsOptions extends PathFilterOptions, PackArtifactsOp
 
 /**
  * Plans the upload of artifacts: directories `{name}_{component}_{target}` become archives,
- * archives go as they are, and each gets its `.sha256sum`. A sidecar that is there already is held
- * against its archive: a wrong one fails both.
+ * archives are uploaded unchanged, and each gets its `.sha256sum`. An existing checksum file is
+ * compared with its archive: if they do not match, both fail.
  *
  * @param root The run.
- * @param options Where the artifacts are, and which of them.
+ * @param options The directory and the selection.
  * @param planner Receives them.
  * @returns The include patterns that matched nothing.
  * @throws {RunOutputsError} `not_found`, if the directory does not exist.
@@ -74,7 +74,7 @@ export async function planArtifacts(
   const packed = new Set<string>();
 
   for (const { name, path } of archives) {
-    // A pattern can name the artifact by its directory, whose place the archive takes.
+    // A pattern can match the name of the artifact's directory, which the archive replaces.
     if (!isWanted(ArtifactName.parse(name), options) || !filter.matches(name)) continue;
     packed.add(ArtifactName.parse(name).dirName);
     const sidecar = entries.get(name + SIDECAR_SUFFIX)?.path;
@@ -94,15 +94,15 @@ export async function planArtifacts(
   return filter.unmatched();
 }
 
-/** Whether an artifact is one of those that are asked for by name. */
+/** Whether an artifact has one of the requested names. */
 function isWanted({ name }: ArtifactName, { artifactNames }: PlanArtifactsOptions): boolean {
   return artifactNames?.has(name) ?? true;
 }
 
-/** Why an archive is left out. */
+/** Why an archive is skipped. */
 const MISNAMED = "is not uploaded: artifacts are named NAME_COMPONENT_TARGET.tar.zst or .tar.xz";
 
-/** Something in the artifacts' directory, its name as part of a key. */
+/** An entry of the artifacts' directory, with its name as part of a key. */
 interface Entry extends NamedEntry {
   readonly path: string;
 }
@@ -164,12 +164,12 @@ async function planArchive(
     }
     const text = decodeChecksumText(await Deno.readFile(sidecar));
     const sha256 = parseSidecar(text, sidecar, name);
-    // Other readers of the run know no form but the one that begins with the digest.
+    // Other readers of the run only know the format that begins with the digest.
     const ours = beginsWithDigest(text, sha256)
       ? fileItem(root.artifactSidecar(name), sidecar)
       : textItem(root.artifactSidecar(name), formatSidecar(sha256), sidecar);
     const made = madeSidecar(root, name)!;
-    // Where another archive is and stays, as asked, our sidecar would be a wrong one.
+    // If another archive is kept there, as requested, our checksum file would be wrong.
     const followUp: UploadItem["followUp"] = (written) =>
       written.sha256 === undefined || written.sha256 === sha256 ? [ours] : made(written);
     planner.add(fileItem(location, path, { size, sha256, sha256From: sidecar, followUp }));
@@ -198,7 +198,7 @@ async function planDirectory(
   if (!isWanted(artifact, options)) return;
   const { compression = "zst", level, modified, notAfter, signal } = options;
   const name = artifact.withCompression(compression).fileName;
-  // A pattern can be meant for the directory or for the archive it becomes.
+  // A pattern can be for the directory or for its archive.
   if (!filter.matches(name)) return;
   if (packed.has(artifact.dirName)) {
     planner.note(path, "its archive exists and is uploaded instead");
@@ -225,10 +225,10 @@ async function planDirectory(
   }
 }
 
-/** What {@linkcode formatSidecar} makes. */
+/** The size of the result of {@linkcode formatSidecar}. */
 const SIDECAR_BYTES = 65;
 
-/** The sidecar of an archive that has none, once the archive's hash is known. */
+/** The checksum file of an archive without one, once the archive's hash is known. */
 function madeSidecar(root: RunOutputRoot, name: string): UploadItem["followUp"] {
   const location = root.artifactSidecar(name);
   const path = `sha256 of ${name}`;

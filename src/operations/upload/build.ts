@@ -1,5 +1,5 @@
 /**
- * The upload of all that a build, or a stage of a multi-arch build, leaves at the end of its job.
+ * Uploads all outputs of a build job, or of a stage of a multi-arch build.
  *
  * @module
  */
@@ -19,16 +19,16 @@ import { planLogs, type PlanLogsOptions } from "./logs.ts";
 import { planManifest } from "./manifest.ts";
 import { packItem, UploadPlanner } from "./plan.ts";
 
-/** How the build's job ended. A build that did not succeed is not expected to be complete. */
+/** The result of a build job. The outputs of an unsuccessful build may be incomplete. */
 export type JobStatus = "success" | "failure" | "cancelled";
 
-/** What is known of a job that has built something. */
+/** A build job. */
 export interface BuildJob {
   /** The build directory. */
   readonly buildDir: string;
-  /** How the job ended. Default: `success`. */
+  /** The result of the job. Default: `success`. */
   readonly jobStatus?: JobStatus;
-  /** Where archives wait until they are uploaded. Default: the build directory. */
+  /** The directory for archives until they are uploaded. Default: the build directory. */
   readonly workDir?: string;
   /** Aborts planning. */
   readonly signal?: AbortSignal;
@@ -36,11 +36,11 @@ export interface BuildJob {
 
 /** Options of {@linkcode planBuild}. */
 export interface PlanBuildOptions extends BuildJob, Omit<PackArtifactsOptions, "workDir"> {
-  /** The artifact group, like `gfx94X-dcgpu`. */
+  /** The artifact group, such as `gfx94X-dcgpu`. */
   readonly artifactGroup: string;
 }
 
-/** Where a build leaves its outputs, relative to the build directory. */
+/** The paths of a build's outputs, relative to the build directory. */
 export const BUILD_OUTPUTS = {
   artifacts: "artifacts",
   logs: "logs",
@@ -49,17 +49,16 @@ export const BUILD_OUTPUTS = {
 } as const;
 
 /**
- * Plans the upload of a build: artifacts with their checksums, logs, ninja's and ccache's logs as
- * one archive each, and the manifest.
+ * Plans the upload of a build: artifacts with their checksum files, logs, the logs of ninja and
+ * ccache as one archive each, and the manifest.
  *
- * Whatever is missing is told: as a failure after a build that succeeded, as a note after one that
- * did not. Everything else is uploaded all the same.
+ * Missing outputs are reported: as failures after a successful build, as notes otherwise.
+ * Everything else is uploaded.
  *
  * @param root The run.
  * @param options The build.
- * @param planner Where to add its outputs.
- * @throws {RunOutputsError} `not_found`, if there is no such build directory after a job that
- * succeeded.
+ * @param planner Receives its outputs.
+ * @throws {RunOutputsError} `not_found`, if the build directory of a successful job does not exist.
  */
 export async function planBuild(
   root: RunOutputRoot,
@@ -69,7 +68,7 @@ export async function planBuild(
   const { buildDir, artifactGroup: group, compression, level, modified, notAfter } = options;
   const { workDir = buildDir, signal } = options;
   const at = (name: keyof typeof BUILD_OUTPUTS) => join(buildDir, BUILD_OUTPUTS[name]);
-  root.logDir(group); // a bad group is told before a missing directory
+  root.logDir(group); // an invalid group is reported before a missing directory
   if (!await hasDirectory(options, planner)) return;
   const part = partsOf(options, planner);
   await part(
@@ -92,15 +91,15 @@ export async function planBuild(
 /** Options of {@linkcode planStage}. */
 export interface PlanStageOptions extends BuildJob {
   /**
-   * The artifacts that go too: `names` has what the stage produces; without it all go. The build
-   * directory has artifacts that the stage was built from beside its own. Default: none.
+   * The artifacts to upload: `names` selects those of the stage; without it all are uploaded. The
+   * build directory contains the stage's inputs beside its own artifacts. Default: none.
    */
   readonly artifacts?:
     & Omit<PackArtifactsOptions, "workDir">
     & { readonly names?: ReadonlySet<string> };
-  /** The stage, like `math-libs`. */
+  /** The stage, such as `math-libs`. */
   readonly stage: string;
-  /** The GPU family the stage was built for; none or empty for a generic stage. */
+  /** The GPU family that the stage was built for; missing or empty for a generic stage. */
   readonly amdgpuFamily?: string;
 }
 
@@ -108,15 +107,14 @@ export interface PlanStageOptions extends BuildJob {
 const MANIFEST_STAGE = "compiler-runtime";
 
 /**
- * Plans the upload of what a stage of a multi-arch build leaves: its logs, ninja's and ccache's as one
- * archive each, and those artifacts that are asked for. The stage `compiler-runtime` uploads the run's
- * `therock_manifest.json` as well.
+ * Plans the upload of a stage of a multi-arch build: its logs, the logs of ninja and ccache as one
+ * archive each, and the selected artifacts. The stage `compiler-runtime` also uploads the run's
+ * `therock_manifest.json`.
  *
  * @param root The run.
  * @param options The stage.
- * @param planner Where to add its outputs.
- * @throws {RunOutputsError} `not_found`, if there is no such build directory after a job that
- * succeeded.
+ * @param planner Receives its outputs.
+ * @throws {RunOutputsError} `not_found`, if the build directory of a successful job does not exist.
  */
 export async function planStage(
   root: RunOutputRoot,
@@ -146,15 +144,14 @@ export async function planStage(
 }
 
 /**
- * Plans the upload of a job's logs: {@linkcode planLogs}, where after a job that did not succeed a
- * missing directory is a note.
+ * Plans the upload of a job's logs like {@linkcode planLogs}. After an unsuccessful job, a missing
+ * directory is a note.
  *
  * @param root The run.
- * @param options Which logs, and how the job ended.
+ * @param options The logs, and the result of the job.
  * @param planner Receives them.
  * @returns The include patterns that matched nothing.
- * @throws {RunOutputsError} `not_found`, if the directory does not exist after a job that
- * succeeded.
+ * @throws {RunOutputsError} `not_found`, if the directory of a successful job does not exist.
  */
 export async function planJobLogs(
   root: RunOutputRoot,
@@ -177,7 +174,7 @@ async function planBuildLogs(
   const logsDir = join(buildDir, BUILD_OUTPUTS.logs);
   const ccacheDir = join(buildDir, BUILD_OUTPUTS.ccacheLogs);
   const part = partsOf(options, planner);
-  // The archives before the tree: a file of the same name that is already there gives way.
+  // The archives before the tree: an existing file of the same name is replaced by them.
   await part(
     buildDir,
     root.ninjaLogs(group),
@@ -195,7 +192,7 @@ async function planBuildLogs(
   );
 }
 
-/** Plans one part of a build; trouble with it stays its own. */
+/** Plans one kind of a build's outputs; its failures do not affect the others. */
 type PlanPart = (
   path: string,
   location: OutputLocation,
@@ -218,7 +215,7 @@ function partsOf(
   };
 }
 
-/** Whether there is a build; that there is none after a job that did not succeed is a note. */
+/** Whether the build directory exists. A missing one is a note after an unsuccessful job. */
 async function hasDirectory(
   { buildDir, jobStatus = "success", what = "build" }: BuildJob & { readonly what?: string },
   planner: UploadPlanner,
@@ -243,7 +240,7 @@ function isMissing(error: unknown): boolean {
   return error instanceof RunOutputsError && error.code === "not_found";
 }
 
-/** Of something missing: how to upload the rest of a job that did not succeed. */
+/** For a missing output: adds how to upload the rest of an unsuccessful job. */
 function withAdvice(error: Error): Error {
   if (!(error instanceof RunOutputsError) || error.code !== "not_found") return error;
   return new RunOutputsError(
@@ -257,7 +254,9 @@ function noteMissing(path: string, jobStatus: JobStatus, planner: UploadPlanner)
   planner.note(path, `not found, and the job's status is ${jobStatus}`);
 }
 
-/** All `.ninja_log` files of the build as one archive, their names relative to the build. */
+/**
+ * All `.ninja_log` files of the build as one archive, with names relative to the build directory.
+ */
 async function planNinjaLogs(
   root: RunOutputRoot,
   buildDir: string,
@@ -269,7 +268,7 @@ async function planNinjaLogs(
   const filter = pathFilter({ include: [".ninja_log"] });
   const { files, unreadable } = await listTree(buildDir, { filter, signal });
   for (const { relativePath, error } of unreadable) {
-    // The logs and artifacts tell of their own.
+    // Failures of logs and artifacts are reported separately.
     if (/^(?:logs|artifacts)\//.test(`${relativePath}/`)) continue;
     planner.fail(root.ninjaLogs(group), join(buildDir, relativePath), error);
   }
@@ -289,7 +288,7 @@ async function planNinjaLogs(
   );
 }
 
-/** The raw logs of ccache as one archive; there are none in a build without ccache. */
+/** The raw logs of ccache as one archive; a build without ccache has none. */
 async function planCcacheLogs(
   root: RunOutputRoot,
   path: string,

@@ -1,5 +1,5 @@
 /**
- * The upload of any files to any place of a run.
+ * Uploads any files to any path of a run.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { pathFilter } from "../../storage/transfer/path_filter.ts";
 import { fileItem } from "../../storage/transfer/upload.ts";
 import { UploadPlanner } from "./plan.ts";
 
-/** Every upload makes these anew, so nothing else can stay there. */
+/** Every upload regenerates these, so no other file can stay there. */
 const OWN_PAGES: ReadonlySet<string> = new Set([
   "index.html",
   "logs/index.html",
@@ -25,7 +25,7 @@ const OWN_PAGES: ReadonlySet<string> = new Set([
 export interface PlanFilesOptions extends PathFilterOptions {
   /** Files and directories on disk. */
   readonly paths: readonly string[];
-  /** The path in the run where they go; the run's root if empty. */
+  /** The destination path in the run; the run's root if empty. */
   readonly to: string;
   /** Aborts planning. */
   readonly signal?: AbortSignal;
@@ -33,14 +33,14 @@ export interface PlanFilesOptions extends PathFilterOptions {
 
 /**
  * Plans the upload of files: a file goes to `{to}/{its name}`, a directory's content to `{to}/`. A
- * path that can't be read is a failure of its own.
+ * path that cannot be read is a separate failure.
  *
  * @param root The run.
- * @param options What and where to.
+ * @param options The files and the destination.
  * @param planner Receives them.
  * @returns The include patterns that matched nothing in any of the paths.
  * @throws {RunOutputsError} `not_found`, if none of the paths exists; `invalid`, if two files have
- * one place or a directory would be uploaded into itself.
+ * the same destination, or a directory would be uploaded into itself.
  */
 export async function planFiles(
   root: RunOutputRoot,
@@ -62,7 +62,7 @@ export async function planFiles(
       }
     } catch (error) {
       options.signal?.throwIfAborted();
-      // The call itself is wrong: a directory into itself, a name that can't be one in storage.
+      // A usage error: a directory into itself, or a name that is invalid in storage.
       if (error instanceof RunOutputsError && error.code === "invalid") throw error;
       failures.push({ path, error: diskError("read", path, error) });
     }
@@ -97,7 +97,7 @@ function nameOf(path: string): string {
   return segmentOf(basename(resolve(path)));
 }
 
-/** The error of paths none of which can be uploaded. */
+/** The error if none of the paths can be uploaded. */
 function allFailed(failures: readonly { readonly path: string; readonly error: Error }[]): Error {
   const [{ error: first }] = failures;
   const missing = failures.every(({ error }) =>

@@ -1,6 +1,6 @@
 /**
- * Symbolic links on the way from a directory that a user names to a file that an upload takes by its
- * name. Whatever makes the directory, such as a build, could lead out of it by them.
+ * Detects symbolic links between a directory given by the user and a file that an upload takes by
+ * name. Whatever creates the directory, such as a build, could lead out of it with them.
  *
  * @module
  */
@@ -10,11 +10,11 @@ import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 
 /**
- * Looks for a symbolic link on the way to a file.
+ * Finds a symbolic link in the path of a file.
  *
- * @param dir The directory that the user has named; it may be a link itself.
+ * @param dir The directory given by the user, which may be a link itself.
  * @param path A path below it.
- * @returns The first link; `undefined`, if there is none, or nothing at all.
+ * @returns The first link; `undefined`, if there is none, or the path does not exist.
  * @throws {RunOutputsError} Errors of the disk.
  */
 export async function linkOnTheWay(dir: string, path: string): Promise<string | undefined> {
@@ -34,11 +34,11 @@ export async function linkOnTheWay(dir: string, path: string): Promise<string | 
 }
 
 /**
- * Refuses a path that leads through a symbolic link.
+ * Rejects a path that goes through a symbolic link.
  *
- * @param dir The directory that the user has named.
+ * @param dir The directory given by the user.
  * @param path A path below it.
- * @throws {RunOutputsError} `failed`, naming the link; or what the disk says.
+ * @throws {RunOutputsError} `failed`, naming the link; or errors of the disk.
  */
 export async function refuseLinks(dir: string, path: string): Promise<void> {
   const link = await linkOnTheWay(dir, path);

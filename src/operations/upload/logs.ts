@@ -1,5 +1,5 @@
 /**
- * The upload of a build's logs.
+ * Uploads a build's logs.
  *
  * @module
  */
@@ -17,21 +17,21 @@ import { UploadPlanner } from "./plan.ts";
 export interface PlanLogsOptions extends PathFilterOptions {
   /** The directory of logs. */
   readonly logsDir: string;
-  /** Whose logs they are. */
+  /** The owner of the logs. */
   readonly group: LogGroup;
   /** Aborts planning. */
   readonly signal?: AbortSignal;
 }
 
-/** The raw logs of ccache reach 800 MB; they are uploaded only as one compressed archive. */
+/** The raw logs of ccache reach 800 MB; they are only uploaded as one compressed archive. */
 export const RAW_CCACHE_LOGS = "**/ccache/";
 
 /**
- * Plans the upload of logs: the tree as it is, but for the raw logs of ccache, and copies of the
- * build profile's summary at a place that can be linked to.
+ * Plans the upload of logs: the unchanged tree without the raw logs of ccache, and copies of the
+ * build profile's summary at a path for links.
  *
  * @param root The run.
- * @param options Which logs.
+ * @param options The logs.
  * @param planner Receives them.
  * @returns The include patterns that matched nothing.
  * @throws {RunOutputsError} `not_found`, if the directory does not exist.

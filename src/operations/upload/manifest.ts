@@ -1,5 +1,5 @@
 /**
- * The upload of manifests: a build's `therock_manifest.json`, a PyTorch build's own.
+ * Uploads manifests: a build's `therock_manifest.json`, or that of a PyTorch build.
  *
  * @module
  */
@@ -16,17 +16,17 @@ import { UploadPlanner } from "./plan.ts";
 export interface PlanManifestOptions {
   /** The manifest that the build wrote. */
   readonly file: string;
-  /** The artifact group it is of; the run's own manifest if not given. */
+  /** Its artifact group. Default: none, it is the run's own manifest. */
   readonly artifactGroup?: string;
 }
 
 /**
- * Plans the upload of a manifest: the bytes as they are, if they are JSON.
+ * Plans the upload of a manifest: the unchanged bytes, if they are JSON.
  *
  * @param root The run.
- * @param options Which manifest.
+ * @param options The manifest.
  * @param planner Receives it.
- * @throws {RunOutputsError} `not_found`, if there is none; `invalid`, if it is not JSON.
+ * @throws {RunOutputsError} `not_found`, if it does not exist; `invalid`, if it is not JSON.
  */
 export async function planManifest(
   root: RunOutputRoot,
@@ -45,13 +45,13 @@ export interface PlanPytorchManifestOptions extends PytorchManifestName {
 }
 
 /**
- * Plans the upload of a PyTorch build's manifest: the bytes as they are, if they are JSON.
+ * Plans the upload of a PyTorch build's manifest: the unchanged bytes, if they are JSON.
  *
  * @param root The run.
- * @param options Which manifest, and what it is called.
+ * @param options The manifest, and its name.
  * @param planner Receives it.
- * @throws {RunOutputsError} `not_found`, if there is none; `invalid`, if it is not JSON or a part
- * of its name is no good.
+ * @throws {RunOutputsError} `not_found`, if it does not exist; `invalid`, if it is not JSON or a
+ * part of its name is invalid.
  */
 export async function planPytorchManifest(
   root: RunOutputRoot,
@@ -66,7 +66,7 @@ async function addJson(
   file: string,
   planner: UploadPlanner,
 ): Promise<void> {
-  // What was checked is what is uploaded: a manifest is small.
+  // The bytes that were checked are uploaded, because a manifest is small.
   const bytes = await Deno.readFile(file).catch((error) => {
     throw diskError("read the manifest", file, error);
   });

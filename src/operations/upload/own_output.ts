@@ -1,5 +1,5 @@
 /**
- * An upload whose output is on the disk that it reads: what it writes must not become its input.
+ * Keeps an upload to a local directory from uploading its own output.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { PathFilter } from "../../storage/transfer/path_filter.ts";
 
-/** Where an upload writes, if that is on a disk. */
+/** The destination of an upload, if it is local. */
 export interface LocalOutput {
   /** The directory that holds all runs. */
   readonly dir: string;
@@ -19,14 +19,14 @@ export interface LocalOutput {
 }
 
 /**
- * The path of the output relative to a tree that it is inside of.
+ * The path of the output relative to a tree that contains it.
  *
- * @param tree The directory that is uploaded.
- * @param to Where its content goes.
- * @param output Where the upload writes.
- * @returns The path, with `/`; `undefined`, if the output is not inside of the tree.
- * @throws {RunOutputsError} `invalid`, if the tree is the output directory, or the place in it that
- * it would go to.
+ * @param tree The directory to upload.
+ * @param to The destination of its content.
+ * @param output The destination of the upload.
+ * @returns The path, with `/`; `undefined`, if the tree does not contain the output.
+ * @throws {RunOutputsError} `invalid`, if the tree is the output directory, or its destination in
+ * it.
  */
 export async function outputWithin(
   tree: string,
@@ -34,7 +34,7 @@ export async function outputWithin(
   output: LocalOutput,
 ): Promise<string | undefined> {
   const [from, dir] = await Promise.all([tree, output.dir].map(realPath));
-  // No links are followed below the output directory.
+  // Links below the output directory are not followed.
   const target = join(dir, relative(output.dir, output.pathOf(to)));
   if (pathBelow(from, target) === undefined) return undefined;
   const inside = pathBelow(from, dir);
@@ -47,11 +47,11 @@ export async function outputWithin(
 }
 
 /**
- * A filter that leaves out what is below a path.
+ * A filter that excludes everything below a path.
  *
- * @param filter The choice among the rest.
+ * @param filter The filter for the rest.
  * @param path A relative path.
- * @param onPassed Called for each file that is left out.
+ * @param onPassed Called for each excluded file.
  * @returns The filter.
  */
 export function leavingOut(
@@ -69,7 +69,7 @@ export function leavingOut(
   };
 }
 
-/** The path of a file relative to a directory that it is below, or the same as. */
+/** The path of a file relative to a directory that contains it or is equal to it. */
 function pathBelow(dir: string, path: string): string | undefined {
   const way = relative(dir, path);
   if (way === ".." || way.startsWith(`..${sep}`) || /^[A-Za-z]:/.test(way)) return undefined;

@@ -1,6 +1,6 @@
 /**
- * The upload of native Linux packages: a whole APT or DNF repository as it is, or loose packages that
- * become one; and the logs of their making.
+ * Uploads native Linux packages: a whole APT or DNF repository unchanged, or loose packages that
+ * become one; and the packaging logs.
  *
  * @module
  */
@@ -19,28 +19,29 @@ import { UploadPlanner } from "./plan.ts";
 
 /** Options of {@linkcode planPackages}. */
 export interface PlanPackagesOptions {
-  /** The directory of the repository, or of packages; `logs/` in it holds the packaging's logs. */
+  /** The directory of the repository, or of packages; `logs/` in it has the packaging logs. */
   readonly packagesDir: string;
   /** The package format. */
   readonly type: NativePackageType;
-  /** The type of the job, for the label of an APT repository: `ci`, `nightly`. Default: `ci`. */
+  /** The job type, for the label of an APT repository: `ci`, `nightly`. Default: `ci`. */
   readonly jobType?: string;
   /** Aborts planning. */
   readonly signal?: AbortSignal;
 }
 
-/** Build notes and pages of other tools: not part of a repository. */
+/** Build notes and pages of other tools, which are not part of a repository. */
 const NOT_UPLOADED = ["*.txt", "index.html"];
 
 /**
- * Plans the upload of packages. A directory that is a repository is uploaded as it is; its metadata
- * comes after the packages, so that nobody is offered what is not there yet. Loose packages become
- * a repository, or are added to the one that the run has.
+ * Plans the upload of packages. A repository is uploaded unchanged; its metadata comes after the
+ * packages, so that it never lists missing ones. Loose packages become a repository, or are added
+ * to that of the run.
  *
  * @param root The run.
- * @param options Where the packages are, and of which kind.
+ * @param options The directory and the package format.
  * @param planner Receives them.
- * @throws {RunOutputsError} `not_found`, if there is no such directory or nothing to upload in it.
+ * @throws {RunOutputsError} `not_found`, if the directory does not exist or contains nothing to
+ * upload.
  */
 export async function planPackages(
   root: RunOutputRoot,
@@ -75,7 +76,7 @@ export async function planPackages(
   }
 }
 
-/** Adds a repository as it is. */
+/** Adds a repository unchanged. */
 function addRepository(
   files: readonly TreeFile[],
   to: OutputLocation,
@@ -89,7 +90,7 @@ function addRepository(
   }
 }
 
-/** Adds packages, whichever directory each is in, and what brings the metadata up to date. */
+/** Adds packages from all directories, and the step that updates the metadata. */
 function addPackages<Entry>(
   packages: readonly TreeFile[],
   repository: Repository<Entry> & {
@@ -105,7 +106,7 @@ function addPackages<Entry>(
   planner.close(repositoryClosing(repository));
 }
 
-/** A file whose name can't be one in storage is a failure. */
+/** A file whose name is invalid in storage is a failure. */
 function addAt(planner: UploadPlanner, to: OutputLocation, path: string, add: () => void): void {
   try {
     add();
@@ -118,7 +119,7 @@ function nothing(dir: string, reason: string): RunOutputsError {
   return new RunOutputsError("not_found", `Cannot upload packages from '${dir}': ${reason}`);
 }
 
-/** Whether a file tells of others: an index of an APT or DNF repository, its signature. */
+/** Whether a file lists others: an index of an APT or DNF repository, or its signature. */
 function isMetadata(relativePath: string): boolean {
   return relativePath.startsWith("dists/") || /(?:^|\/)repodata\//.test(relativePath) ||
     /^(?:Packages|Sources|Release|InRelease)(?:\.[a-z0-9]+)?$/.test(relativePath);

@@ -1,6 +1,6 @@
 /**
- * The plan of an upload, and its execution. What there is to upload is decided first, completely;
- * a dry run takes the same way.
+ * Plans an upload and executes it. The plan is complete before the first upload; a dry run uses the
+ * same code.
  *
  * @module
  */
@@ -31,52 +31,52 @@ import { leavingOut, type LocalOutput, outputWithin } from "./own_output.ts";
 
 export { ARTIFACT_MANIFEST };
 
-/** Something that was passed over on purpose. */
+/** Something that was skipped on purpose. */
 export interface PlanNote {
-  /** What: a path on disk. */
+  /** Its path on disk. */
   readonly path: string;
-  /** Why, so that it reads after the path: `a symbolic link`. */
+  /** The reason, to follow the path: `a symbolic link`. */
   readonly reason: string;
 }
 
-/** What an upload will do. */
+/** The plan of an upload. */
 export interface UploadPlan {
-  /** What will be uploaded. */
+  /** The files to upload. */
   readonly items: readonly UploadItem[];
   /**
-   * What will be uploaded once all `items` have ended, well or not: what refers to them, such as
-   * a package repository's metadata.
+   * Files to upload after all `items`, successful or not: those that refer to them, such as a
+   * package repository's metadata.
    */
   readonly last?: readonly UploadItem[];
-  /** What will be written when all that is there: it is made by what storage has by then. */
+  /** Files to write after all others, generated from what the storage contains by then. */
   readonly closing?: Closing;
-  /** What will not, and need not. */
+  /** What is skipped, and need not be uploaded. */
   readonly notes: readonly PlanNote[];
-  /** What may not be as it was meant; the reason reads after the path. */
+  /** Possible mistakes; the reason follows the path. */
   readonly warnings?: readonly PlanNote[];
-  /** What should be, and can't. */
+  /** What should be uploaded but cannot be. */
   readonly failures: readonly TransferResult[];
 }
 
-/** What an upload did. */
+/** The result of an upload. */
 export interface UploadReport {
-  /** What became of each file, failures of the plan included. */
+  /** The result for each file, including failures of the plan. */
   readonly results: readonly TransferResult[];
-  /** Those of `results` that each upload of the run brings up to date. */
+  /** Those of `results` that each upload of the run updates. */
   readonly shared: readonly TransferResult[];
-  /** What was passed over. */
+  /** What was skipped. */
   readonly notes: readonly PlanNote[];
-  /** What may not be as it was meant; the reason reads after the path. */
+  /** Possible mistakes; the reason follows the path. */
   readonly warnings: readonly PlanNote[];
 }
 
 /**
- * Carries a plan out.
+ * Executes a plan.
  *
  * @param backend The storage.
  * @param plan The plan.
  * @param options What to do with existing files, concurrency, progress, a signal.
- * @returns What became of each file.
+ * @returns The result for each file.
  */
 export async function executeUpload(
   backend: StorageBackend,
@@ -100,7 +100,7 @@ export async function executeUpload(
 
 /** Options of {@linkcode UploadPlanner.addTree}. */
 export interface AddTreeOptions extends PathFilterOptions {
-  /** Whether a file, named by its relative path, comes after the others. Default: none does. */
+  /** Whether a file, given by relative path, comes after the others. Default: none. */
   readonly when?: (relativePath: string) => "first" | "last";
   /** Aborts the walk. */
   readonly signal?: AbortSignal;
@@ -108,11 +108,11 @@ export interface AddTreeOptions extends PathFilterOptions {
 
 /** Options of {@linkcode UploadPlanner}. */
 export interface UploadPlannerOptions {
-  /** Where the upload writes, if that is on a disk: what is there is not uploaded to itself. */
+  /** The local destination of the upload, whose content is not uploaded to itself. */
   readonly output?: LocalOutput;
 }
 
-/** Collects the items of a plan; each place in storage gets one item. */
+/** Collects the items of a plan, with one item per location. */
 export class UploadPlanner {
   readonly #output: LocalOutput | undefined;
   readonly #items = new Map<string, UploadItem>();
@@ -126,17 +126,17 @@ export class UploadPlanner {
   /**
    * Creates a planner.
    *
-   * @param options Where the upload writes.
+   * @param options The destination of the upload.
    */
   constructor(options: UploadPlannerOptions = {}) {
     this.#output = options.output;
   }
 
   /**
-   * Adds a file. What was added first for a place stays.
+   * Adds a file. The first one for a location wins.
    *
    * @param item The file.
-   * @param when `last` for what refers to the others and so comes after them.
+   * @param when `last` for files that refer to the others and so come after them.
    */
   add(item: UploadItem, when: "first" | "last" = "first"): void {
     const { key } = item.location;
@@ -151,47 +151,47 @@ export class UploadPlanner {
   }
 
   /**
-   * Says what comes after all files.
+   * Sets the step after all files.
    *
-   * @param closing What is written then.
+   * @param closing The step.
    */
   close(closing: Closing): void {
     this.#closing = closing;
   }
 
-  /** Files of different paths that were added for one place, in pairs; the second was left out. */
+  /** Pairs of different files for the same location; the second was skipped. */
   get clashes(): readonly (readonly [UploadItem, UploadItem])[] {
     return this.#clashes;
   }
 
   /**
-   * Tells that something is passed over.
+   * Notes that something is skipped.
    *
-   * @param path What.
-   * @param reason Why.
+   * @param path The path.
+   * @param reason The reason.
    */
   note(path: string, reason: string): void {
     this.#notes.push({ path, reason });
   }
 
   /**
-   * Tells what may not be as it was meant.
+   * Warns of a possible mistake.
    *
-   * @param path What.
-   * @param reason What of it, so that it reads after the path: `is empty`.
+   * @param path The path.
+   * @param reason The reason, to follow the path: `is empty`.
    */
   warn(path: string, reason: string): void {
     this.#warnings.push({ path, reason });
   }
 
   /**
-   * Tells that something should be uploaded and can't be. That what is on disk is wrong is no wrong
-   * input of the caller: the rest is uploaded.
+   * Records that something should be uploaded but cannot be. A problem on disk is not invalid
+   * input: the rest is uploaded.
    *
-   * @param location Where it should go.
-   * @param path What.
-   * @param error Why not.
-   * @param unlisted Whether it can be a directory, of which files nobody knows.
+   * @param location The intended location.
+   * @param path The path.
+   * @param error The reason.
+   * @param unlisted Whether it may be a directory whose files are unknown.
    */
   fail(location: OutputLocation, path: string, error: Error, unlisted = false): void {
     const isInput = error instanceof RunOutputsError && error.code === "invalid";
@@ -204,11 +204,11 @@ export class UploadPlanner {
    * Adds the files of a directory.
    *
    * @param dir The directory on disk.
-   * @param to Where its content goes.
-   * @param options Which files, and a signal.
+   * @param to The destination of its content.
+   * @param options A filter, and a signal.
    * @returns The include patterns that matched nothing.
-   * @throws {RunOutputsError} What the disk says of the directory; `invalid`, if it is where the
-   * upload writes.
+   * @throws {RunOutputsError} Errors of the disk for the directory; `invalid`, if it is the
+   * destination of the upload.
    */
   async addTree(
     dir: string,
@@ -230,14 +230,14 @@ export class UploadPlanner {
   }
 
   /**
-   * Finds the files of a directory, and adds none: notes tell what is skipped, failures what can't be
-   * read.
+   * Finds the files of a directory without adding them. What is skipped becomes a note, what cannot
+   * be read a failure.
    *
    * @param dir The directory on disk.
-   * @param to Where its content goes.
-   * @param options Which files, and a signal.
+   * @param to The destination of its content.
+   * @param options A filter, and a signal.
    * @returns The files, and the include patterns that matched nothing.
-   * @throws {RunOutputsError} As {@linkcode UploadPlanner.addTree}.
+   * @throws {RunOutputsError} As in {@linkcode UploadPlanner.addTree}.
    */
   async findTree(
     dir: string,
@@ -257,7 +257,7 @@ export class UploadPlanner {
     return { files: tree.files, unmatched: filter.unmatched() };
   }
 
-  /** Leaves out what this upload, or one before it, has written inside of the tree. */
+  /** Skips what this upload, or an earlier one, has written into the tree. */
   async #withoutOutput(dir: string, to: OutputLocation, filter: PathFilter) {
     const path = this.#output && await outputWithin(dir, to, this.#output);
     if (path === undefined) return { filter };
@@ -278,7 +278,7 @@ export class UploadPlanner {
   }
 }
 
-/** Where a file would go; the directory, if its name can't be one in storage. */
+/** The destination of a file; the directory, if its name is invalid in storage. */
 function placeOf(to: OutputLocation, relativePath: string): OutputLocation {
   try {
     return to.join(relativePath);
@@ -289,22 +289,22 @@ function placeOf(to: OutputLocation, relativePath: string): OutputLocation {
 
 /** Options of {@linkcode packItem}. */
 export interface PackItemOptions extends Omit<PackOptions, "signal" | "onPacked"> {
-  /** Where it goes. */
+  /** Its destination. */
   readonly location: OutputLocation;
-  /** What it is made from, for people: a directory. */
+  /** Its origin, as text: a directory. */
   readonly path: string;
-  /** What goes in. */
+  /** Its members. */
   readonly members: readonly ArchiveMember[];
-  /** Where the archive waits until it is uploaded. */
+  /** The directory for the archive until it is uploaded. */
   readonly workDir: string;
-  /** What follows. */
+  /** Follow-ups. */
   readonly followUp?: UploadItem["followUp"];
 }
 
 /**
- * An archive that is made when its turn comes, and lives in a temporary file until it is uploaded.
+ * An archive that is packed on demand, to a temporary file until it is uploaded.
  *
- * @param options What goes in and where to.
+ * @param options Members and destination.
  * @returns The item.
  */
 export function packItem(options: PackItemOptions): UploadItem {

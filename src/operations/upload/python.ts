@@ -1,5 +1,5 @@
 /**
- * The upload of Python packages.
+ * Uploads Python packages.
  *
  * @module
  */
@@ -16,11 +16,11 @@ import { UploadPlanner } from "./plan.ts";
 
 /** Options of {@linkcode planPython}. */
 export interface PlanPythonOptions {
-  /** The directory of packages, or one with a `dist/` in it that holds them. */
+  /** The directory of packages, or one that contains them in `dist/`. */
   readonly packagesDir: string;
   /**
-   * The artifact group of a single-arch build. None for a multi-arch build, whose packages are in
-   * the directory itself and, those of one GPU family, in a directory named after it.
+   * The artifact group of a single-arch build. Missing for a multi-arch build, whose packages are
+   * in the directory itself or, for one GPU family, in a subdirectory with its name.
    */
   readonly artifactGroup?: string;
   /** Aborts planning. */
@@ -28,12 +28,12 @@ export interface PlanPythonOptions {
 }
 
 /**
- * Plans the upload of Python packages: wheels and source distributions, nothing else.
+ * Plans the upload of Python packages: only wheels and source distributions.
  *
  * @param root The run.
- * @param options Where the packages are, and whose.
+ * @param options The directory and the group.
  * @param planner Receives them.
- * @throws {RunOutputsError} `not_found`, if there is no such directory or no package in it.
+ * @throws {RunOutputsError} `not_found`, if the directory does not exist or contains no package.
  */
 export async function planPython(
   root: RunOutputRoot,
@@ -55,7 +55,7 @@ export async function planPython(
   );
 }
 
-/** Adds the packages of one directory; returns its directories that can be GPU families. */
+/** Adds the packages of one directory; returns subdirectories that can be GPU families. */
 async function planDirectory(
   dir: string,
   to: OutputLocation,
@@ -83,7 +83,7 @@ async function planDirectory(
 
 async function isDirectory(path: string): Promise<boolean> {
   try {
-    // A link is not followed, as in every tree.
+    // Links are not followed, as in every tree.
     return (await Deno.lstat(path)).isDirectory;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {

@@ -1,5 +1,5 @@
 /**
- * The upload of tarballs: distributions of everything in one file.
+ * Uploads tarballs: complete distributions in one file.
  *
  * @module
  */
@@ -21,14 +21,14 @@ export interface PlanTarballsOptions {
 }
 
 /**
- * Plans the upload of the tarballs of a directory, not of those below it.
+ * Plans the upload of the tarballs at the top of a directory.
  *
- * One that is named for another platform fails: it would not be found where it is looked for.
+ * A tarball named for another platform fails, because nobody would find it there.
  *
  * @param root The run.
- * @param options Where the tarballs are.
+ * @param options The directory.
  * @param planner Receives them.
- * @throws {RunOutputsError} `not_found`, if there is no such directory or no tarball in it.
+ * @throws {RunOutputsError} `not_found`, if the directory does not exist or contains no tarball.
  */
 export async function planTarballs(
   root: RunOutputRoot,

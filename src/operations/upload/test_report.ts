@@ -1,5 +1,5 @@
 /**
- * The upload of a test's report.
+ * Uploads a test's report.
  *
  * @module
  */
@@ -12,23 +12,23 @@ import { UploadPlanner } from "./plan.ts";
 export interface PlanTestReportOptions extends PathFilterOptions {
   /** The directory of the report. */
   readonly reportDir: string;
-  /** Where it goes: a path relative to the run's logs. */
+  /** The destination: a path relative to the run's logs. */
   readonly subfolder: string;
   /** Aborts planning. */
   readonly signal?: AbortSignal;
 }
 
-/** What of a report's directory is the report, where nobody says otherwise. */
+/** The default selection of a report's files. */
 const PAGES = ["*.html"];
 
 /**
- * Plans the upload of a report: its HTML pages, or what `include` names, as they are.
+ * Plans the upload of a report: its HTML pages, or the files that `include` selects, unchanged.
  *
  * @param root The run.
- * @param options Which report, and where to.
+ * @param options The report and the destination.
  * @param planner Receives it.
  * @returns The include patterns that matched nothing.
- * @throws {RunOutputsError} `not_found`, if there is no such directory.
+ * @throws {RunOutputsError} `not_found`, if the directory does not exist.
  */
 export async function planTestReport(
   root: RunOutputRoot,

@@ -1,6 +1,5 @@
 /**
- * The verification of a run's files against what tells of them: the outputs manifest, and the
- * `.sha256sum` files.
+ * Verifies a run's files with the outputs manifest and the `.sha256sum` files.
  *
  * @module
  */
@@ -19,42 +18,42 @@ import { FileVerifier } from "./file.ts";
 /** Options of {@linkcode verifyRun}. */
 export interface VerifyRunOptions extends CallOptions {
   /**
-   * The run's manifest, where it has been read already; `NO_MANIFEST` to go by the checksums beside
-   * the files alone. Default: it is read.
+   * The run's manifest, if it was read already; `NO_MANIFEST` to use only checksum files. Default:
+   * it is read.
    */
   readonly manifest?: RunManifest;
-  /** Go by sizes and by the hashes that the storage has on record, without reading the files. */
+  /** Compare sizes and recorded hashes, without reading the files. */
   readonly quick?: boolean;
   /**
-   * Whether a file that was written after the part which tells of it is suspicious, where nothing
-   * but sizes is compared. Not so in a copy, whose times are those of the copying. Default: `true`.
+   * Whether a file that was written after the part that lists it counts as changed, if only sizes
+   * are compared. Not in a copy, whose times are those of the copying. Default: `true`.
    */
   readonly times?: boolean;
-  /** How many files are read at once. Default: 16; with `quick`, 32. */
+  /** The number of files read concurrently. Default: 16; with `quick`, 32. */
   readonly concurrency?: number;
   /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
-  /** Told of what happens: of each file that is read, and of each result. */
+  /** Called for each file that is read, and for each result. */
   readonly onEvent?: (event: TransferEvent) => void;
 }
 
-/** For how many files more than those under way results may wait for one that takes long. */
+/** The number of results that may wait for a slow file, in addition to the files in progress. */
 const AHEAD = 8;
 
 /**
- * Verifies the files of a run: all that its manifest tells of and all that are there, each once.
- * They come as a stream, nearly sorted by path; none is held in memory longer than it takes, so a
- * run of any length can be verified.
+ * Verifies the files of a run: all that its manifest lists and all that exist, each once. The
+ * results are a stream, nearly sorted by path, and are not kept in memory, so a run of any length
+ * can be verified.
  *
- * A file that the manifest names has to be as it says; another one, as the `.sha256sum` beside it
- * says. A `.sha256sum` has to agree with its file, and one without a file is a file missing.
+ * A file in the manifest must match its entry; any other file must match its `.sha256sum`. A
+ * `.sha256sum` must match its file, and one without a file means that the file is missing.
  *
  * @param backend The storage.
  * @param root The run; `new RunDirectory()` for a directory that holds just that.
- * @param options How, and how thoroughly.
- * @returns The files. What is wrong with one is a result, never thrown.
- * @throws {RunOutputsError} What stops the whole: a run that can't be listed, a manifest that can't
- * be read.
+ * @param options How to verify.
+ * @returns The results. An error of one file is a result, and never thrown.
+ * @throws {RunOutputsError} Errors that stop everything: a run that cannot be listed, a manifest
+ * that cannot be read.
  *
  * @example
  * ```ts
@@ -82,7 +81,7 @@ export async function* verifyRun(
   const { signal, quick = false, times = true, show = String, onEvent } = options;
   const { concurrency = quick ? 32 : 16 } = options;
   const manifest = options.manifest ?? await readOutputs(backend, root, { show, signal });
-  // Who stops asking ends operations in progress.
+  // Leaving the loop early ends operations in progress.
   const stop = new AbortController();
   const ended = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
   const verifier = new FileVerifier(backend, root, {

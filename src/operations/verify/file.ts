@@ -1,5 +1,5 @@
 /**
- * The verification of one file and the checksum beside it.
+ * Verifies one file and its checksum file.
  *
  * @module
  */
@@ -32,28 +32,28 @@ import {
   type VerifiedFile,
 } from "./verified_file.ts";
 
-/** What files are verified with. */
+/** How files are verified. */
 export interface FileVerifierOptions {
   /** The run's manifest. */
   readonly manifest: RunManifest;
-  /** Go by sizes and recorded hashes. */
+  /** Compare sizes and recorded hashes. */
   readonly quick: boolean;
-  /** Whether the times of writing tell anything: those of a copy do not. */
+  /** Whether times of writes are meaningful, which those of a copy are not. */
   readonly times: boolean;
-  /** Shows where a location is. */
+  /** Formats a location for messages. */
   readonly show: Show;
   /** Called with each event. */
   readonly onEvent?: (event: TransferEvent) => void;
-  /** Stops the verification. */
+  /** Aborts the verification. */
   readonly signal?: AbortSignal;
 }
 
-/** A checksum that was read. */
+/** A checksum file that was read. */
 interface ReadSidecar {
   readonly result: VerifiedFile;
-  /** What it tells of the file it is of. */
+  /** The checksum for its file. */
   readonly digest?: string;
-  /** Whether that is all it holds; a list of checksums is of other files. */
+  /** Whether that is its only entry; a list of checksums has entries for other files. */
   readonly alone?: boolean;
 }
 
@@ -79,10 +79,10 @@ export class FileVerifier {
   }
 
   /**
-   * Verifies a file and the checksum beside it. Whatever goes wrong is a result.
+   * Verifies a file and its checksum file. Any failure is a result.
    *
-   * @param pair The two.
-   * @returns The results, of the file first.
+   * @param pair The two files.
+   * @returns The results, for the file first.
    * @throws The signal's reason.
    */
   async verify(pair: FileAndSidecar): Promise<VerifiedFile[]> {
@@ -112,7 +112,7 @@ export class FileVerifier {
     return [result, this.#agree(result, sidecar, read)];
   }
 
-  /** A checksum that is as it is listed can still be another file's. */
+  /** A checksum file that matches the manifest can still contain a wrong checksum. */
   #agree(file: VerifiedFile, sidecar: JoinedOutput, read: ReadSidecar): VerifiedFile {
     const { digest, result } = read;
     const isStandard = file.expected?.by === sidecar.path;
@@ -132,7 +132,7 @@ export class FileVerifier {
     const { quick, show, signal } = this.#options;
     const { listed, info } = sidecar;
     const isNeeded = !quick || file?.listed === undefined;
-    // Where nothing else tells of the two, a file of that name has to be a checksum.
+    // If there is no other source, a file with that name must be a checksum file.
     const isProof = file !== undefined && (listed === undefined || file.listed === undefined);
     const isRead = isNeeded && info !== undefined &&
       (info.size <= MAX_SIDECAR_BYTES ||
@@ -202,7 +202,7 @@ export class FileVerifier {
     }
     if (!quick) {
       let content = await this.#read(subject, info);
-      // A byte that was lost on the way is not the file's: it is wrong only if it is so again.
+      // A byte may have been lost in transfer: the file is wrong only if it happens again.
       if (content.sha256 !== expected.sha256) {
         content = await this.#read(subject, info, { again: true });
       }
@@ -285,7 +285,7 @@ function digestOf(text: string, of: string): string | undefined {
   try {
     return parseSidecar(text, "", of);
   } catch {
-    // Not every file of that name is a checksum of ours; who needs one tells so.
+    // Not every file with that name is a checksum file of ours; code that needs one reports it.
     return undefined;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The files that a run tells of, by its manifest or by a checksum, and that are not there.
+ * The files that are listed in a run's manifest or have a checksum file, but are missing.
  *
  * @module
  */
@@ -10,11 +10,11 @@ import type { MissingOutput, RunOutput } from "../manifest/list_outputs.ts";
 import { sidecarBase } from "../artifacts/pair_sidecars.ts";
 
 /**
- * Adds to the files that the manifest misses those of which there is only the checksum.
+ * Adds to the missing files of the manifest those with only a checksum file.
  *
  * @param outputs All outputs of a run.
- * @param listed The files that its manifest tells of and that are not among them.
- * @returns What is missing, in the order of keys.
+ * @param listed The files that its manifest lists but that are missing.
+ * @returns The missing files, sorted by key.
  */
 export function missingFiles(
   outputs: readonly Pick<RunOutput, "path">[],

@@ -1,5 +1,5 @@
 /**
- * The removal of files that an earlier attempt of a run has left.
+ * Deletes files left by an earlier attempt of a run.
  *
  * @module
  */
@@ -11,13 +11,13 @@ import type { RepairOptions, RepairPlace } from "./repair.ts";
 import type { VerifiedFile } from "./verified_file.ts";
 
 /**
- * Deletes the files that an earlier attempt of a run has left: those of the verdict `left`, if they
- * are still what was verified.
+ * Deletes files left by an earlier attempt of a run: those with the verdict `left`, if they have
+ * not changed since the verification.
  *
- * @param files The files, as the verification told of them; others are not touched.
+ * @param files The verification's results; others are not touched.
  * @param place The run.
  * @param options Dry run, concurrency, a signal.
- * @returns What became of each: `written` for one that is deleted, `planned` in a dry run, or `failed`
+ * @returns The result of each: `written` for a deleted file, `planned` in a dry run, or `failed`
  * with the reason.
  * @throws The signal's reason.
  */

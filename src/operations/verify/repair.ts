@@ -1,6 +1,6 @@
 /**
- * The repair of what a verification found wrong, with good copies of the files from elsewhere: of a
- * run in storage from a directory, of a directory from a run in storage.
+ * Repairs files that a verification found wrong, with good copies from elsewhere: a run in storage
+ * from a directory, or a directory from a run in storage.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import type { RunPart } from "../manifest/read.ts";
 import { RepairEvidence } from "./repair_evidence.ts";
 import type { VerifiedFile } from "./verified_file.ts";
 
-/** Where a run is. */
+/** A run and its storage. */
 export interface RepairPlace {
   /** Its storage. */
   readonly backend: StorageBackend;
@@ -37,30 +37,29 @@ export interface RepairPlace {
 
 /** Options of {@linkcode repairFiles}. */
 export interface RepairOptions extends TransferOptions {
-  /** Look what there is to repair with, and write nothing. */
+  /** Determine what can be repaired, and write nothing. */
   readonly dryRun?: boolean;
 }
 
 /**
- * Puts good copies in the place of files that are missing or wrong. Only what has the hash that the
- * file should have is put there; what was there stays until then. A checksum whose hash nothing
- * tells is put there only if it is that of the file beside it.
+ * Replaces missing or wrong files with good copies. Only a copy with the expected hash is written;
+ * an existing file stays until then. A checksum file with no expected hash is written only if it
+ * matches the file beside it.
  *
- * Only what was verified is replaced. What tells of the files is read once more first: a file that
- * was written since, or that the manifest or its checksum tells of otherwise by now, stays as it is,
- * and fails with `conflict`. An upload that is under way meanwhile can't be seen: it tells of its
- * files last.
+ * Only verified files are replaced. The manifest and checksum files are read again first: a file
+ * that was written since, or has another entry by now, stays unchanged, and fails with `conflict`.
+ * A concurrent upload is not noticed, because it writes its part last.
  *
- * An artifact is looked for in the other layout's place too: an archive that was fetched into a
- * directory lies in no `artifacts/`.
+ * An artifact is also searched for in the other layout: an archive that was fetched into a
+ * directory is not in `artifacts/`.
  *
- * @param files The files, as the verification told of them.
- * @param to Where they are to be repaired.
- * @param from Where the good copies are.
+ * @param files The verification's results.
+ * @param to The run to repair.
+ * @param from The good copies.
  * @param options Dry run, concurrency, progress, a signal.
- * @returns What became of each, in their order: `written`, or `failed` with the reason.
- * @throws The signal's reason, after files under way have been cleaned up.
- * @throws {RunOutputsError} What stops the whole: a manifest that can't be read any more.
+ * @returns The result of each, in order: `written`, or `failed` with the reason.
+ * @throws The signal's reason, after unfinished files have been cleaned up.
+ * @throws {RunOutputsError} Errors that stop everything: a manifest that cannot be read any more.
  *
  * @example
  * ```ts
@@ -121,17 +120,17 @@ export async function repairFiles(
     const { show = String } = to;
     const code = error instanceof RunOutputsError ? error.code : "failed";
     const message = `Could not repair ${show(location)}: ${error.message.split("\n")[0]}`;
-    const told = new RunOutputsError(code, message, { cause: error });
-    return { location, path, size, outcome: "failed", warnings: [], error: told };
+    const failure = new RunOutputsError(code, message, { cause: error });
+    return { location, path, size, outcome: "failed", warnings: [], error: failure };
   }, options);
 }
 
 /**
- * Whether a file is one to repair: missing, or known to have wrong content. What could not be read
- * for want of permission or of an answer may be as it should.
+ * Whether a file can be repaired: it is missing, or its content is known to be wrong. A file that
+ * could not be read, without permission or for lack of a response, may be correct.
  *
- * @param file The file, as the verification told of it.
- * @returns `true` for one to hand to {@linkcode repairFiles}.
+ * @param file The verification's result.
+ * @returns `true` for a file for {@linkcode repairFiles}.
  */
 export function isRepairable({ verdict, error }: VerifiedFile): boolean {
   if (verdict === "failed") return error?.code === "integrity";
@@ -139,13 +138,13 @@ export function isRepairable({ verdict, error }: VerifiedFile): boolean {
 }
 
 /**
- * Writes parts of the manifest anew, as they are. A file that was repaired is younger than the part
- * which tells of it, and readers take such a one for replaced; so the part is made younger again.
+ * Writes parts of the manifest again, unchanged. A repaired file is newer than the part that lists
+ * it, and readers would treat it as replaced; so the part must become newer again.
  *
  * @param place The run.
- * @param parts The parts; all that they tell has to be so.
+ * @param parts The parts, with correct entries.
  * @param options A signal.
- * @throws {RunOutputsError} `conflict`, if somebody else has written one of them meanwhile.
+ * @throws {RunOutputsError} `conflict`, if another writer has replaced one of them.
  */
 export async function renewParts(
   { backend }: RepairPlace,
@@ -162,12 +161,12 @@ export async function renewParts(
   }
 }
 
-/** Whether what a file should be is told, and is not what is there and is wrong all the same. */
+/** Whether the expected content of a file comes from a source other than the file that is wrong. */
 function isVouchedFor({ verdict, expected, sha256 }: VerifiedFile): boolean {
   return verdict !== "failed" && expected !== undefined && expected.sha256 !== sha256;
 }
 
-/** An object as the bytes of another one. */
+/** An object as a source of bytes for another one. */
 function objectSource(
   backend: StorageBackend,
   { location, size, etag: ifMatch }: ObjectInfo,
@@ -181,7 +180,7 @@ function objectSource(
   };
 }
 
-/** The copy to repair a file with. */
+/** The copy for a repair. */
 async function findCopy(
   path: string,
   { backend, root, show = String }: RepairPlace,
@@ -198,7 +197,7 @@ async function findCopy(
   throw new RunOutputsError("not_found", `there is no ${show(root.file(path))} to repair it with`);
 }
 
-/** Where an artifact or its checksum is in the other layout. */
+/** The location of an artifact or its checksum file in the other layout. */
 function otherPlace(path: string): string | undefined {
   if (!path.includes("/")) return `artifacts/${path}`;
   return /^artifacts\/([^/]+)$/.exec(path)?.[1];

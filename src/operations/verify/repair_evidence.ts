@@ -1,5 +1,5 @@
 /**
- * What a repair goes by: read once more before anything is written, because a verification can take
+ * The evidence for a repair, read again before anything is written, because a verification can take
  * long, and the run may have been uploaded again meanwhile.
  *
  * @module
@@ -22,42 +22,42 @@ import {
 } from "../artifacts/sidecar.ts";
 import type { VerifiedFile } from "./verified_file.ts";
 
-/** The run that is repaired, and how to show its places. */
+/** The run to repair, and how to format its locations. */
 interface Place {
   readonly backend: StorageBackend;
   readonly root: OutputPaths;
   readonly show?: (location: OutputLocation) => string;
 }
 
-/** What tells what the files of a run should be, as it is now. */
+/** What the files of a run should be, at present. */
 export class RepairEvidence {
   readonly #place: Place;
   readonly #signal: AbortSignal | undefined;
-  /** The hashes that the files are to have, by path. */
+  /** The expected hashes of the files, by path. */
   readonly #wanted: ReadonlyMap<string, string>;
-  /** Those that the manifest tells now. */
-  readonly #told: ReadonlyMap<string, string>;
+  /** The hashes in the present manifest. */
+  readonly #listed: ReadonlyMap<string, string>;
 
   private constructor(
     place: Place,
     signal: AbortSignal | undefined,
     wanted: ReadonlyMap<string, string>,
-    told: ReadonlyMap<string, string>,
+    listed: ReadonlyMap<string, string>,
   ) {
     this.#place = place;
     this.#signal = signal;
     this.#wanted = wanted;
-    this.#told = told;
+    this.#listed = listed;
   }
 
   /**
-   * Reads the manifest once more, if it tells of one of the files.
+   * Reads the manifest again, if it lists one of the files.
    *
-   * @param files The files that are to be repaired.
-   * @param place Where.
-   * @param signal Stops the reading, and what is asked later.
-   * @returns What it tells of them.
-   * @throws {RunOutputsError} `integrity` or `failed`, if the manifest can't be read.
+   * @param files The files to repair.
+   * @param place The run.
+   * @param signal Aborts reading, and later requests.
+   * @returns The evidence.
+   * @throws {RunOutputsError} `integrity` or `failed`, if the manifest cannot be read.
    */
   static async read(
     files: readonly VerifiedFile[],
@@ -67,28 +67,28 @@ export class RepairEvidence {
     const wanted = new Map(
       files.flatMap(({ path, expected }) => expected ? [[path, expected.sha256]] : []),
     );
-    const told = new Map<string, string>();
+    const listed = new Map<string, string>();
     if (files.some(({ parts }) => parts.length > 0)) {
       const { backend, root, show } = place;
       const manifest = await readOutputs(backend, root, { show, signal });
       for await (const { file } of manifest.files()) {
-        if (wanted.has(file.path)) told.set(file.path, file.sha256);
+        if (wanted.has(file.path)) listed.set(file.path, file.sha256);
       }
     }
-    return new RepairEvidence(place, signal, wanted, told);
+    return new RepairEvidence(place, signal, wanted, listed);
   }
 
   /**
-   * Makes sure that what told what a file should be still does.
+   * Checks that the source of a file's expected content has not changed.
    *
-   * @param file The file, as the verification told of it.
-   * @throws {RunOutputsError} `conflict`, if it tells something else by now, or nothing.
+   * @param file The verification's result.
+   * @throws {RunOutputsError} `conflict`, if it has changed, or is gone.
    */
   async confirm({ path, parts, expected }: VerifiedFile): Promise<void> {
     if (expected === undefined) return;
     const sidecar = path + SIDECAR_SUFFIX;
     let now: string | undefined;
-    if (parts.length > 0) now = this.#told.get(path);
+    if (parts.length > 0) now = this.#listed.get(path);
     else if (expected.by === sidecar) now = await this.#digest(sidecar);
     else return;
     if (now === expected.sha256) return;
@@ -96,13 +96,14 @@ export class RepairEvidence {
   }
 
   /**
-   * A copy of a checksum that nothing vouches for but the file it is of.
+   * Reads the copy of a checksum file whose only evidence is the file that it belongs to.
    *
-   * @param path The checksum's path.
-   * @param from Where the copy is.
+   * @param path The checksum file's path.
+   * @param from The location of the copy.
    * @param copy The copy.
-   * @returns Its bytes, which tell the hash that the file beside `path` has, or is to have.
-   * @throws {RunOutputsError} `integrity`, if they don't; `not_found`, if there is no such file.
+   * @returns Its bytes, whose checksum matches the present or the future file at `path`.
+   * @throws {RunOutputsError} `integrity`, if it does not match; `not_found`, if there is no such
+   * file.
    */
   async checksum(path: string, from: Place, { location }: ObjectInfo): Promise<ByteSource> {
     const base = sidecarBase(path);
@@ -127,7 +128,7 @@ export class RepairEvidence {
     return bytesSource(bytes);
   }
 
-  /** What the checksum at a path tells; nothing, if it is gone or tells nothing. */
+  /** The checksum in the file at a path; `undefined`, if it is gone or has none. */
   async #digest(path: string): Promise<string | undefined> {
     const { backend, root, show = String } = this.#place;
     try {

@@ -1,5 +1,5 @@
 /**
- * What a verification finds out about one file, and the messages of what is wrong.
+ * The result of verifying one file, and the messages of errors.
  *
  * @module
  */
@@ -10,16 +10,16 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 import { plural } from "../../layout/words.ts";
 
 /**
- * How a file stands.
+ * The verdict on a file.
  *
- * - `ok`: it is as it is told.
- * - `missing`: it is told of, and is not there.
- * - `wrong-size`, `wrong-hash`: it is there with other content.
- * - `failed`: it could not be checked; `error` tells why.
- * - `extra`: no part of the run's manifest names it.
- * - `left`: no part names it any more, but one says that an earlier attempt of the run has left it.
- * - `unchecked`: nothing tells what it should be.
- * - `made`: an index page or a part of the manifest, which uploads make anew and nothing tells of.
+ * - `ok`: it is as expected.
+ * - `missing`: it is listed but does not exist.
+ * - `wrong-size`, `wrong-hash`: it has other content.
+ * - `failed`: it could not be checked; `error` says why.
+ * - `extra`: no part of the run's manifest lists it.
+ * - `left`: no part lists it any more, but one says that an earlier attempt of the run left it.
+ * - `unchecked`: its expected content is unknown.
+ * - `made`: an index page or a part of the manifest, which uploads regenerate and nothing lists.
  */
 export type Verdict =
   | "ok"
@@ -32,62 +32,62 @@ export type Verdict =
   | "unchecked"
   | "made";
 
-/** What a file was held against: its bytes, the hash that the storage has on record, its size. */
+/** What was compared: the bytes, the recorded hash, or the size. */
 export type CheckedBy = "bytes" | "record" | "size";
 
-/** What a file should be. */
+/** The expected content of a file. */
 export interface ExpectedFile {
-  /** Its size in bytes; a `.sha256sum` does not tell it. */
+  /** Its size in bytes; a `.sha256sum` does not contain it. */
   readonly size?: number;
   /** Its SHA-256, 64 hex digits in lower case. */
   readonly sha256: string;
-  /** Its content type; only the manifest tells it. */
+  /** Its content type; only the manifest lists it. */
   readonly contentType?: string;
-  /** Who tells: `the part build.g of the outputs manifest`, `a.tar.zst.sha256sum`. */
+  /** The source: `the part build.g of the outputs manifest`, `a.tar.zst.sha256sum`. */
   readonly by: string;
 }
 
-/** A file of a run, verified. */
+/** A verified file of a run. */
 export interface VerifiedFile {
   /** Its path relative to the run's prefix. */
   readonly path: string;
-  /** What it is. */
+  /** Its kind. */
   readonly kind: OutputKind;
-  /** Where it is, or should be. */
+  /** Its location, existing or expected. */
   readonly location: OutputLocation;
-  /** How it stands. */
+  /** The verdict. */
   readonly verdict: Verdict;
-  /** How much was looked at; nothing, if it was not held against anything. */
+  /** What was compared; missing, if nothing was. */
   readonly checkedBy?: CheckedBy;
-  /** What it should be, if anything tells. */
+  /** The expected content, if known. */
   readonly expected?: ExpectedFile;
-  /** Its size in bytes; nothing, if it is not there. */
+  /** Its size in bytes; missing, if it does not exist. */
   readonly size?: number;
-  /** Its SHA-256, where its bytes were read or the storage has it on record. */
+  /** Its SHA-256, if its bytes were read or the storage has recorded it. */
   readonly sha256?: string;
-  /** An opaque mark of the version that was looked at; nothing, if it is not there. */
+  /** An opaque identifier of the version that was verified; missing, if it does not exist. */
   readonly etag?: string;
-  /** The parts of the manifest that name it, the one that is believed first. */
+  /** The parts of the manifest that list it, the latest first. */
   readonly parts: readonly string[];
-  /** Parts of the manifest that tell of other content than the one that is believed. */
+  /** Parts of the manifest that list other content than the latest. */
   readonly conflicts: readonly string[];
-  /** Of a file that is wrong, missing or failed: one line that says so. */
+  /** For a file that is wrong, missing or failed: the error, in one line. */
   readonly error?: RunOutputsError;
-  /** Of one that is `unchecked` or `left`: why, so that it reads after the path. */
+  /** For a file that is `unchecked` or `left`: the reason, to follow the path. */
   readonly reason?: string;
 }
 
-/** Shows where a location is. */
+/** Formats a location for messages. */
 export type Show = (location: OutputLocation) => string;
 
-/** What there is to say of any file, before anything is known of its content. */
+/** The part of a result that does not depend on the content. */
 export type Subject = Pick<VerifiedFile, "path" | "kind" | "location" | "parts" | "conflicts">;
 
 /**
- * The result of a file that is missing.
+ * The result for a missing file.
  *
  * @param subject The file.
- * @param expected What it should be.
+ * @param expected The expected content.
  * @param show Formats a location for messages.
  * @returns The result; its error has code `not_found`.
  */
@@ -99,24 +99,24 @@ export function missingFile(subject: Subject, expected: ExpectedFile, show: Show
   return { ...subject, verdict: "missing", expected, error };
 }
 
-/** What was found instead of the expected content. */
+/** The actual content. */
 export interface FoundContent {
   /** The size in bytes. */
   readonly size: number;
   /** The SHA-256. */
   readonly sha256?: string;
-  /** The mark of its version. */
+  /** The identifier of its version. */
   readonly etag: string;
-  /** How it was found. */
+  /** What was compared. */
   readonly checkedBy: CheckedBy;
 }
 
 /**
- * The result of a file, by what it is and what it should be.
+ * The result for a file, from its actual and its expected content.
  *
  * @param subject The file.
- * @param expected What it should be.
- * @param found What it is.
+ * @param expected The expected content.
+ * @param found The actual content.
  * @param show Formats a location for messages.
  * @returns The result: `ok`, or wrong with an error of code `integrity`.
  */
@@ -145,7 +145,7 @@ export function comparedFile(
 }
 
 /**
- * The result of a file that could not be checked.
+ * The result for a file that could not be checked.
  *
  * @param subject The file.
  * @param cause What was thrown.

@@ -393,7 +393,7 @@ Deno.test("waitForArtifacts(): an outage does not end it, but is told at the end
       else if (now === 180_000) await putRun(w.backend, "therock-ci-artifacts/1-linux", BLAS);
     },
     onWait: () => told.push("waiting"),
-    onTrouble: ({ code }: RunOutputsError) => told.push(code),
+    onError: ({ code }: RunOutputsError) => told.push(code),
   };
   w.server.state.commits = [{ sha: sha(1) }];
   const result = await waitForArtifacts(waiting);
