@@ -88,6 +88,11 @@ export interface DeleteFailure {
 export interface ObjectBody extends Chunks, AsyncDisposable {
   /** Information on the object that is read. */
   readonly info: ObjectInfo;
+  /**
+   * The longest time so far that a reader waited without receiving bytes, in milliseconds. Not set by
+   * storages without a network.
+   */
+  readonly quiet?: number;
 }
 
 /** Options of every call. */

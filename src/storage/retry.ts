@@ -39,6 +39,8 @@ export interface RetryOptions {
   readonly signal?: AbortSignal;
   /** Called for each failed attempt that will be repeated. */
   readonly onRetry?: (error: Error) => void;
+  /** The maximum number of attempts, if lower than the policy's. */
+  readonly maxAttempts?: number;
 }
 
 /**
@@ -68,17 +70,20 @@ export class Retrier {
   /**
    * Repeats a call until it succeeds, fails permanently, or the policy is exhausted.
    *
-   * @param call The call; it gets the number of the attempt, from 1.
+   * @param call The call; it gets the number of the attempt, from 1, and the series.
    * @param options A signal and a callback.
    * @returns What the call returns.
    * @throws The error of the last attempt, or the signal's reason.
    */
-  async run<T>(call: (attempt: number) => Promise<T>, options: RetryOptions = {}): Promise<T> {
+  async run<T>(
+    call: (attempt: number, series: RetrySeries) => Promise<T>,
+    options: RetryOptions = {},
+  ): Promise<T> {
     const series = this.series(options);
     for (let attempt = 1;; attempt++) {
       options.signal?.throwIfAborted();
       try {
-        return await call(attempt);
+        return await call(attempt, series);
       } catch (error) {
         await series.failed(error);
       }
@@ -123,18 +128,28 @@ export class RetrySeries {
    * @throws The error, if there are no attempts left; the signal's reason.
    */
   async failed(error: unknown): Promise<void> {
-    const { signal, onRetry } = this.#options;
+    const { signal, onRetry, maxAttempts: limit = Infinity } = this.#options;
     signal?.throwIfAborted();
     if (!(error instanceof RunOutputsError) || !error.retryable) throw error;
     const { maxAttempts, maxElapsed, baseDelay, maxDelay } = this.#policy;
     const advice = this.#advise(error);
     if (this.#failures++ === 0) this.#since = Date.now();
-    if (this.#failures >= Math.min(maxAttempts, advice.maxAttempts ?? Infinity)) throw error;
+    const most = Math.min(maxAttempts, advice.maxAttempts ?? Infinity, limit);
+    if (this.#failures >= most) throw error;
     const jittered = Math.random() * Math.min(maxDelay, baseDelay * 2 ** (this.#failures - 1));
     const delay = Math.max(jittered, Math.min(maxDelay, advice.retryAfter ?? 0));
     if (Date.now() - this.#since + delay > maxElapsed) throw error;
     onRetry?.(error);
     await pause(delay, signal);
+  }
+
+  /**
+   * Reports that an attempt waited for its turn. This time does not count.
+   *
+   * @param ms The time in milliseconds.
+   */
+  waited(ms: number): void {
+    this.#since += ms;
   }
 
   /** Reports progress, which resets the count and the time. */

@@ -12,14 +12,8 @@ import { LinkedController } from "../linked_controller.ts";
 import { conflictIfThere, withCondition } from "./condition.ts";
 import { wantsChecksum } from "./checksum_support.ts";
 import { createUpload, type NewUpload } from "./create_upload.ts";
-import {
-  abortUpload,
-  completeUpload,
-  existingObject,
-  type Part,
-  partSizeFor,
-} from "./multipart.ts";
-import { statObject } from "./read.ts";
+import { abortUpload, completeUpload, mayBeDone, type Part, partSizeFor } from "./multipart.ts";
+import { existingObject, statObject } from "./read.ts";
 import type { Session } from "./session.ts";
 
 /** The number of parts of one object that are copied concurrently; the server does the work. */
@@ -88,9 +82,8 @@ export async function copyObject(
     await withCondition(session, to, condition, signal, async ({ ifNoneMatch }) => {
       return await withWantedChecksum(session, to, (checksum) => send(ifNoneMatch, checksum));
     }).catch(async (error) => {
-      const uncertain = attempts > 1 && error instanceof RunOutputsError &&
-        error.code === "conflict";
-      if (!uncertain || !isCopyOf(source, await existingObject(session, to, signal))) throw error;
+      if (!mayBeDone(error, attempts)) throw error;
+      if (!isCopyOf(source, await existingObject(session, to, error, signal))) throw error;
     });
     options.onBytes?.(source.size);
   }

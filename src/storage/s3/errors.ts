@@ -360,11 +360,43 @@ export function retryAdvice(error: Error): RetryAdvice {
 /**
  * Whether a server complains about too many requests.
  *
- * @param error What was thrown.
+ * @param error One of {@linkcode s3Error}'s.
  * @returns `true` for 429 and 503.
  */
 export function isSlowDown(error: unknown): boolean {
-  return error instanceof S3Failure && (error.status === 429 || error.status === 503);
+  const cause = causeOf(error);
+  return cause instanceof S3Failure && (cause.status === 429 || cause.status === 503);
+}
+
+/**
+ * Whether an error says that a request made no progress, on this side or the server's.
+ *
+ * @param error One of {@linkcode s3Error}'s.
+ * @returns `true`, if the line may be too slow for this many requests.
+ */
+export function isStall(error: unknown): boolean {
+  const cause = causeOf(error);
+  return cause instanceof StalledError ||
+    (cause instanceof S3Failure && (cause.status === 408 || cause.s3Code === "RequestTimeout"));
+}
+
+/**
+ * Whether an error leaves open what the server did: its response was lost, or is from a proxy.
+ *
+ * @param error One of {@linkcode s3Error}'s.
+ * @returns `false`, if the server rejected the request or could not be reached.
+ */
+export function isLost(error: unknown): boolean {
+  if (!(error instanceof RunOutputsError) || error.code !== "transient") return false;
+  const { cause } = error;
+  if (cause instanceof S3Failure) {
+    return cause.status < 300 || (cause.status >= 500 && cause.status !== 503);
+  }
+  return !isConnectError(cause);
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? error.cause : undefined;
 }
 
 function isConnectError(error: unknown): boolean {

@@ -1,10 +1,11 @@
 /**
- * Lists the uploaded parts of a multipart upload.
+ * Lists the uploaded parts of a multipart upload, or looks up one of them.
  *
  * @module
  */
 
 import { ListPartsCommand } from "@aws-sdk/client-s3";
+import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { Pages } from "./pages.ts";
 import type { Session } from "./session.ts";
@@ -53,5 +54,41 @@ export async function* listParts(
     }
     PartNumberMarker = page.NextPartNumberMarker;
     if (!pages.hasNext({ isTruncated, token: PartNumberMarker, count: Parts.length })) return;
+  }
+}
+
+/**
+ * Looks up one uploaded part, without retries.
+ *
+ * @param session The connection.
+ * @param location The object.
+ * @param uploadId The server's name of the upload.
+ * @param number The part's number.
+ * @param signal The caller's.
+ * @returns The part; `undefined`, if the server does not have it, or does not tell.
+ * @throws {RunOutputsError} `transient`, if a retry can help; the signal's reason.
+ */
+export async function lookAtPart(
+  session: Session,
+  location: OutputLocation,
+  uploadId: string,
+  number: number,
+  signal: AbortSignal | undefined,
+): Promise<ListedPart | undefined> {
+  const { bucket: Bucket, key: Key } = location;
+  const PartNumberMarker = `${number - 1}`;
+  try {
+    const { Parts = [] } = await session.command("write", location, signal, (client) =>
+      client.send(
+        new ListPartsCommand({ Bucket, Key, UploadId: uploadId, PartNumberMarker, MaxParts: 1 }),
+        { abortSignal: signal },
+      ), 1);
+    const part = Parts.find(({ PartNumber }) => PartNumber === number);
+    if (part?.ETag === undefined) return undefined;
+    return { number, etag: part.ETag, size: part.Size ?? 0 };
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof RunOutputsError && error.retryable) throw error;
+    return undefined;
   }
 }

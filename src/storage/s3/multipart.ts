@@ -14,9 +14,9 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { CallOptions, ObjectInfo } from "../backend.ts";
 import { type ConditionHeaders, withCondition } from "./condition.ts";
-import { S3Failure } from "./errors.ts";
+import { isLost, S3Failure } from "./errors.ts";
 import { bareEtag } from "./object_info.ts";
-import { statObject } from "./read.ts";
+import { existingObject, statObject } from "./read.ts";
 import { Pages } from "./pages.ts";
 import type { Session } from "./session.ts";
 
@@ -144,36 +144,24 @@ async function tryComplete(
     return bareEtag(ETag ?? "") || etagOf(parts) ||
       (await statObject(session, location, { signal })).etag;
   } catch (error) {
-    if (attempts < 2 || !(error instanceof RunOutputsError) || error.code !== "conflict") {
-      throw error;
-    }
-    const info = await existingObject(session, location, signal);
+    if (!mayBeDone(error, attempts)) throw error;
+    const info = await existingObject(session, location, error, signal);
     if (info !== undefined && isMadeOf(parts, info, expected)) return info.etag;
     throw error;
   }
 }
 
 /**
- * The existing object after a rejection. If this request fails too, the rejection is the error to
- * report.
+ * Whether a failed call may have succeeded: the response to its last attempt was lost, or an earlier
+ * one was, so that the last attempt conflicts with our own result.
  *
- * @param session The connection.
- * @param location The object.
- * @param signal The caller's.
- * @returns The object; `undefined`, if it does not exist.
- * @throws The signal's reason.
+ * @param error The error of the call.
+ * @param attempts The number of attempts.
+ * @returns `true`, if the existing object has to be checked.
  */
-export async function existingObject(
-  session: Session,
-  location: OutputLocation,
-  signal: AbortSignal | undefined,
-): Promise<ObjectInfo | undefined> {
-  try {
-    return await statObject(session, location, { signal });
-  } catch {
-    signal?.throwIfAborted();
-    return undefined;
-  }
+export function mayBeDone(error: unknown, attempts: number): boolean {
+  if (isLost(error)) return true;
+  return attempts > 1 && error instanceof RunOutputsError && error.code === "conflict";
 }
 
 /**

@@ -9,11 +9,11 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteRange, CallOptions, ObjectBody, ObjectInfo, ReadOptions } from "../backend.ts";
 import { clipRange } from "../range.ts";
 import { refusesChecksums } from "./checksum_support.ts";
-import { s3Error, S3Failure } from "./errors.ts";
+import { isLost, s3Error, S3Failure } from "./errors.ts";
 import { objectInfo } from "./object_info.ts";
 import { ASK_FOR_CHECKSUM, ResponseChecksum } from "./response_checksum.ts";
 import type { Session } from "./session.ts";
-import type { S3Response } from "./request.ts";
+import type { S3Request, S3Response } from "./request.ts";
 
 /**
  * The chunk size of a body. A connection returns about 100 KiB at a time; larger chunks cost their
@@ -38,15 +38,68 @@ export async function statObject(
   location: OutputLocation,
   { signal }: CallOptions = {},
 ): Promise<ObjectInfo> {
-  const headers: Record<string, string> = {};
-  return await session.request(
-    { action: "read", method: "HEAD", location, headers },
-    signal,
-    (answer) => {
-      using _ = answer;
-      return checked(session, location, () => objectInfo(location, answer.response));
-    },
-  );
+  const { request, use } = head(session, location);
+  return await session.request(request, signal, use);
+}
+
+/**
+ * Looks up an object, without retries.
+ *
+ * @param session The connection.
+ * @param location The object.
+ * @param signal The caller's.
+ * @returns The object; `undefined`, if it does not exist, or may not be read.
+ * @throws {RunOutputsError} `transient`, if a retry can help; the signal's reason.
+ */
+export async function lookAtObject(
+  session: Session,
+  location: OutputLocation,
+  signal: AbortSignal | undefined,
+): Promise<ObjectInfo | undefined> {
+  const { request, use } = head(session, location);
+  try {
+    return await session.once(request, signal, use);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof RunOutputsError && error.retryable) throw error;
+    return undefined;
+  }
+}
+
+/**
+ * The existing object after a failure. If this request fails too, that failure is the error to
+ * report.
+ *
+ * @param session The connection.
+ * @param location The object.
+ * @param error The failure. If the server did not respond, the lookup is not retried.
+ * @param signal The caller's.
+ * @returns The object; `undefined`, if it does not exist.
+ * @throws The signal's reason.
+ */
+export async function existingObject(
+  session: Session,
+  location: OutputLocation,
+  error: unknown,
+  signal: AbortSignal | undefined,
+): Promise<ObjectInfo | undefined> {
+  try {
+    return isLost(error)
+      ? await lookAtObject(session, location, signal)
+      : await statObject(session, location, { signal });
+  } catch {
+    signal?.throwIfAborted();
+    return undefined;
+  }
+}
+
+function head(session: Session, location: OutputLocation) {
+  const request: S3Request = { action: "read", method: "HEAD", location, headers: {} };
+  const use = (answer: S3Response): ObjectInfo => {
+    using _ = answer;
+    return checked(session, location, () => objectInfo(location, answer.response));
+  };
+  return { request, use };
 }
 
 /**
@@ -199,6 +252,7 @@ class S3Body implements ObjectBody {
   readonly #checksum: ResponseChecksum | undefined;
   #answer: S3Response | undefined;
   #begun = false;
+  #quiet = 0;
 
   constructor(
     session: Session,
@@ -216,6 +270,10 @@ class S3Body implements ObjectBody {
     if (answer.response.status === 200 && info.sha256 === undefined) {
       this.#checksum = ResponseChecksum.of(answer.response.headers);
     }
+  }
+
+  get quiet(): number {
+    return Math.max(this.#quiet, this.#answer?.watchdog.quiet ?? 0);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
@@ -321,6 +379,7 @@ class S3Body implements ObjectBody {
 
   async #close(): Promise<void> {
     const answer = this.#answer;
+    this.#quiet = this.quiet;
     this.#answer = undefined;
     if (answer === undefined) return;
     answer[Symbol.dispose]();

@@ -34,6 +34,7 @@ export interface Sent {
  * @param request The request.
  * @param checksum The body's SHA-256 in base64.
  * @param signal The caller's.
+ * @param find Looks up whether the server has the body, after a lost response.
  * @returns The server's response.
  * @throws {RunOutputsError} The last error.
  */
@@ -42,6 +43,7 @@ export async function sendBody(
   request: S3Request,
   checksum: string,
   signal: AbortSignal | undefined,
+  find?: () => Promise<Sent | undefined>,
 ): Promise<Sent> {
   const { headers } = request;
   let attempts = 0;
@@ -73,6 +75,7 @@ export async function sendBody(
           const date = Date.parse(response.headers.get("date") ?? "");
           return { etag: bareEtag(etag), date: new Date(Number.isNaN(date) ? Date.now() : date) };
         },
+        find,
       );
     } catch (error) {
       if (withChecksum && !wanted && refusesChecksums(error)) {

@@ -9,13 +9,16 @@ import type { S3Client } from "@aws-sdk/client-s3";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { AdaptiveLimit } from "../transfer/adaptive_limit.ts";
 import { Hashers } from "../hash/hashers.ts";
-import { Retrier, type RetrySeries } from "../retry.ts";
+import { Retrier, type RetryOptions, type RetrySeries } from "../retry.ts";
 import { Semaphore } from "../semaphore.ts";
 import { Commands, parserError } from "./commands.ts";
-import { isSlowDown, retryAdvice } from "./errors.ts";
+import { isLost, isSlowDown, isStall, retryAdvice } from "./errors.ts";
 import type { S3Settings } from "./settings.ts";
 import type { S3Request, S3Response } from "./request.ts";
 import { Transport } from "./transport.ts";
+
+/** Counts at most this much of a body: the progress of larger ones can be observed. */
+const MAX_UNSEEN = 1024 * 1024;
 
 /** A backend's connection to its server. */
 export class Session implements Disposable {
@@ -64,7 +67,8 @@ export class Session implements Disposable {
     this.checksums = settings.requestChecksums;
     this.responseChecksums = settings.responseChecksums;
     this.#retrier = new Retrier(settings.retry, retryAdvice);
-    this.#limit = new AdaptiveLimit(settings.maxRequests);
+    const wanted = settings.stallTimeout / 4;
+    this.#limit = new AdaptiveLimit({ max: settings.maxRequests, wanted });
     this.#commands = new Commands(settings, this.transport);
   }
 
@@ -74,21 +78,45 @@ export class Session implements Disposable {
    * @param request The request.
    * @param signal The caller's.
    * @param use Reads the response; its errors count as failures of the request.
-   * @returns What `use` returns.
+   * @param find Looks up whether the request has succeeded although its response was lost. Called
+   * before each retry and before the request fails.
+   * @returns The result of `use` or `find`.
    * @throws {RunOutputsError} The last error.
    */
   async request<T>(
     request: S3Request | ((attempt: number) => S3Request),
     signal: AbortSignal | undefined,
     use: (answer: S3Response, attempt: number) => T | Promise<T>,
+    find?: () => Promise<T | undefined>,
   ): Promise<T> {
-    return await this.#retrier.run(async (attempt) => {
-      return await this.once(
-        typeof request === "function" ? request(attempt) : request,
-        signal,
-        (answer) => use(answer, attempt),
-      );
-    }, { signal, onRetry: this.settings.onRetry });
+    let lost: unknown;
+    let isUnseen = false;
+    const look = async () => {
+      isUnseen = true;
+      const found = await find?.();
+      lost = undefined;
+      return found;
+    };
+    return await this.#retrier.run(async (attempt, series) => {
+      const found = lost === undefined ? undefined : await look();
+      if (found !== undefined) return found;
+      const one = typeof request === "function" ? request(attempt) : request;
+      try {
+        const wait = (ms: number) => series.waited(ms);
+        return await this.#once(one, signal, (answer) => use(answer, attempt), wait);
+      } catch (error) {
+        isUnseen = false;
+        lost = find !== undefined && isLost(error) ? error : undefined;
+        throw error;
+      }
+    }, this.#retries(signal)).catch(async (error) => {
+      if (lost === undefined || signal?.aborted) throw error;
+      // A lookup that has just failed is not repeated.
+      const found = isUnseen ? undefined : await look().catch(() => {});
+      signal?.throwIfAborted();
+      if (found === undefined) throw lost ?? error;
+      return found;
+    });
   }
 
   /**
@@ -105,10 +133,7 @@ export class Session implements Disposable {
     signal: AbortSignal | undefined,
     use: (answer: S3Response) => T | Promise<T>,
   ): Promise<T> {
-    return await this.#bounded(
-      async () => await use(await this.transport.send(request, signal)),
-      signal,
-    );
+    return await this.#once(request, signal, use);
   }
 
   /**
@@ -118,6 +143,7 @@ export class Session implements Disposable {
    * @param location The target.
    * @param signal The caller's.
    * @param call Sends the command with the given client.
+   * @param maxAttempts The maximum number of attempts, if lower than the policy's.
    * @returns What the call returns.
    * @throws {RunOutputsError} The last error.
    */
@@ -126,12 +152,14 @@ export class Session implements Disposable {
     location: OutputLocation,
     signal: AbortSignal | undefined,
     call: (client: S3Client, attempt: number) => Promise<T>,
+    maxAttempts?: number,
   ): Promise<T> {
     return await this.#retrier.run(
-      async (attempt) =>
+      async (attempt, series) =>
         await this.#bounded(
-          async () =>
-            await this.transport.attempt(
+          0,
+          async () => ({
+            result: await this.transport.attempt(
               action,
               location,
               signal,
@@ -141,9 +169,11 @@ export class Session implements Disposable {
                     throw parserError(error);
                   }),
             ),
+          }),
           signal,
+          (ms) => series.waited(ms),
         ),
-      { signal, onRetry: this.settings.onRetry },
+      { ...this.#retries(signal), maxAttempts },
     );
   }
 
@@ -154,7 +184,7 @@ export class Session implements Disposable {
    * @returns The series.
    */
   retries(signal: AbortSignal | undefined): RetrySeries {
-    return this.#retrier.series({ signal, onRetry: this.settings.onRetry });
+    return this.#retrier.series(this.#retries(signal));
   }
 
   /**
@@ -209,14 +239,48 @@ export class Session implements Disposable {
     this.transport[Symbol.dispose]();
   }
 
-  async #bounded<T>(call: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    return await this.#limit.run(async (slowDown) => {
-      try {
-        return await call();
-      } catch (error) {
-        if (isSlowDown((error as Error | undefined)?.cause)) slowDown();
-        throw error;
-      }
-    }, signal);
+  #retries(signal: AbortSignal | undefined): RetryOptions {
+    return { signal, onRetry: this.settings.onRetry };
+  }
+
+  async #once<T>(
+    request: S3Request,
+    signal: AbortSignal | undefined,
+    use: (answer: S3Response) => T | Promise<T>,
+    onWait?: (ms: number) => void,
+  ): Promise<T> {
+    const bytes = Math.min(request.body?.length ?? 0, MAX_UNSEEN);
+    return await this.#bounded(
+      bytes,
+      async () => {
+        const answer = await this.transport.send(request, signal);
+        const { quiet } = answer.watchdog;
+        return { result: await use(answer), quiet };
+      },
+      signal,
+      onWait,
+    );
+  }
+
+  async #bounded<T>(
+    bytes: number,
+    call: () => Promise<{ readonly result: T; readonly quiet?: number }>,
+    signal: AbortSignal | undefined,
+    onWait?: (ms: number) => void,
+  ): Promise<T> {
+    const began = Date.now();
+    const place = await this.#limit.acquire(bytes, signal);
+    onWait?.(Date.now() - began);
+    try {
+      const { result, quiet = 0 } = await call();
+      place.end(quiet);
+      return result;
+    } catch (error) {
+      if (isSlowDown(error)) place.slowDown();
+      if (isStall(error)) place.stalled();
+      throw error;
+    } finally {
+      place.end();
+    }
   }
 }

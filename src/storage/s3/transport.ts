@@ -19,6 +19,7 @@ import {
   s3Error,
   S3Failure,
 } from "./errors.ts";
+import { Line } from "./line.ts";
 import { proxyFor } from "./proxy.ts";
 import { requestedHeaders } from "./requested_headers.ts";
 import type { RawRequest, S3Request, S3Response } from "./request.ts";
@@ -35,8 +36,8 @@ const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b78
  */
 const PIECE = 256 * 1024;
 
-/** How much of a body may still be in the system's buffers after all of it was passed on. */
-const BUFFERED = 4 * 1024 * 1024;
+/** How much of a body the system accepts at once, even if the server is dead. */
+const EAGER = 1024 * 1024;
 
 /** Sends requests, each once. Retries are made above. */
 export class Transport implements Disposable {
@@ -45,6 +46,7 @@ export class Transport implements Disposable {
   readonly #settings: S3Settings;
   readonly #fetch: typeof fetch;
   readonly #regions = new Map<string, string>();
+  readonly #line = new Line();
   #signers:
     | { readonly of: StaticCredentials; readonly byRegion: Map<string, SignatureV4> }
     | undefined;
@@ -201,21 +203,29 @@ export class Transport implements Disposable {
    */
   async fetch(request: RawRequest, signal?: AbortSignal): Promise<S3Response> {
     const { method, url, headers, body } = request;
-    const watchdog = new Watchdog(this.#settings.stallTimeout, signal);
+    const line = this.#line;
+    const size = body?.length ?? 0;
+    line.sending(size);
+    const watchdog = new Watchdog(this.#settings.stallTimeout, signal, line);
+    // A small body is passed on at once.
+    if (!isLarge(body)) watchdog.handed(line.unseen);
     try {
       const response = await this.#fetch(url, {
         method,
         headers,
-        body: isLarge(body) ? new BodyBlob(body, watchdog) : body,
+        body: isLarge(body) ? new BodyBlob(body, watchdog, line) : body,
         redirect: "manual",
         signal: watchdog.signal,
         client: this.#clientFor(url),
       } as RequestInit);
+      line.count(Math.min(size, EAGER));
       watchdog.touch();
       return { response, watchdog, [Symbol.dispose]: () => watchdog[Symbol.dispose]() };
     } catch (error) {
       watchdog[Symbol.dispose]();
       throw watchdog.signal.aborted ? watchdog.signal.reason : error;
+    } finally {
+      line.sent(size);
     }
   }
 
@@ -344,11 +354,13 @@ function isLarge(body: RawRequest["body"]): body is Uint8Array<ArrayBuffer> {
 class BodyBlob extends Blob {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #watchdog: Watchdog;
+  readonly #line: Line;
 
-  constructor(bytes: Uint8Array<ArrayBuffer>, watchdog: Watchdog) {
+  constructor(bytes: Uint8Array<ArrayBuffer>, watchdog: Watchdog, line: Line) {
     super();
     this.#bytes = bytes;
     this.#watchdog = watchdog;
+    this.#line = line;
   }
 
   override get size(): number {
@@ -358,15 +370,20 @@ class BodyBlob extends Blob {
   override stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
     const bytes = this.#bytes;
     const watchdog = this.#watchdog;
+    const line = this.#line;
     let offset = 0;
     return new ReadableStream({
       pull(controller) {
-        controller.enqueue(bytes.subarray(offset, offset + PIECE));
-        offset += PIECE;
-        if (offset < bytes.length) return watchdog.touch();
-        // Next comes the response, and before that what the system has not sent yet.
-        watchdog.touch(Math.min(bytes.length, BUFFERED) / (4 * PIECE));
-        controller.close();
+        const piece = bytes.subarray(offset, offset + PIECE);
+        if (offset >= EAGER) {
+          line.count(piece.length);
+          line.touch();
+        }
+        controller.enqueue(piece);
+        offset += piece.length;
+        // After the last piece comes the response, and before that what the system has not sent yet.
+        watchdog.handed(offset < bytes.length ? 0 : line.unseen);
+        if (offset === bytes.length) controller.close();
       },
     }, { highWaterMark: 0 });
   }

@@ -14,11 +14,12 @@ import { LinkedController } from "../linked_controller.ts";
 import { refusesChecksums } from "./checksum_support.ts";
 import { createUpload } from "./create_upload.ts";
 import { abortUpload, completeUpload, type Part, partSizeFor } from "./multipart.ts";
-import { SHA256_METADATA } from "./object_info.ts";
+import { lookAtPart } from "./list_parts.ts";
+import { bareEtag, SHA256_METADATA } from "./object_info.ts";
 import { readExactly, wrongSize } from "./read_source.ts";
 import type { FileDigest } from "../hash/file_hash.ts";
 import type { PieceHasher } from "../hash/hashers.ts";
-import { checkHash, sendBody, UNKNOWN_TYPE } from "./send_body.ts";
+import { checkHash, sendBody, type Sent, UNKNOWN_TYPE } from "./send_body.ts";
 import type { Session } from "./session.ts";
 import { UploadJournal } from "./upload_journal.ts";
 
@@ -160,6 +161,14 @@ async function sendParts(
     const hashed = await hashing;
     const digest = Buffer.from(hashed.digest);
     const checksum = digest.toString("base64");
+    const find = async (): Promise<Sent | undefined> => {
+      const part = await lookAtPart(session, location, uploadId, index + 1, signal);
+      if (part?.size !== hashed.bytes.length) return undefined;
+      const etag = bareEtag(part.etag);
+      // If the server's etags are not MD5s, the part is sent again.
+      const isOurs = etag === createHash("md5").update(hashed.bytes).digest("hex");
+      return isOurs ? { etag, date: new Date() } : undefined;
+    };
     const { etag } = await sendBody(
       session,
       {
@@ -172,6 +181,7 @@ async function sendParts(
       },
       checksum,
       signal,
+      find,
     );
     const part = { number: index + 1, etag: `"${etag}"`, sha256: checksum };
     parts[index] = part;

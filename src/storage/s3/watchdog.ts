@@ -4,6 +4,8 @@
  * @module
  */
 
+import { Line } from "./line.ts";
+
 /** The reason of a request that was aborted by its watchdog. */
 export class StalledError extends Error {
   /**
@@ -24,9 +26,28 @@ export class StalledError extends Error {
  */
 export const LEAST_RATE = 32;
 
+/** How many bytes of a request may be on their way without observable progress at any time. */
+const PIECE = 256 * 1024;
+
+/** A request may wait for the time limit once more for each this many bytes on their way. */
+const PER_LIMIT = 1024 * 1024;
+
 /**
- * Aborts its signal when the caller's signal does, or when {@linkcode Watchdog.touch} was not
- * called for some time. Dispose of it.
+ * If a request made no progress while its share of the line was this many times what it waits for,
+ * the request is dead and the line is not slow. If a line transfers whole bodies one after the other,
+ * the last of 64 misses less than 5 shares.
+ */
+const SHARES = 8;
+
+/** How many more times the limit a request may wait while others make progress. */
+const MOST_SPARED = 4;
+
+/**
+ * Aborts its signal when the caller's signal does, or when the request is stalled. Dispose of it.
+ *
+ * A request is stalled if it made no progress for the time limit, plus the time for the bytes on
+ * their way, unless the line is slow: other requests make progress, and the share of this request is
+ * small.
  */
 export class Watchdog implements Disposable {
   /** The signal for the request. */
@@ -35,34 +56,59 @@ export class Watchdog implements Disposable {
   readonly #outer: AbortSignal | undefined;
   readonly #forward: () => void;
   readonly #limit: number;
+  readonly #line: Line;
   #last = Date.now();
+  /** The share of each request at that time. */
+  #before: number;
+  #unseen = 0;
+  #quiet = 0;
   #bytes = 0;
   #awake = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #ended = false;
 
   /**
    * Starts watching.
    *
    * @param limit The maximum time without progress, in milliseconds.
    * @param outer The caller's signal.
+   * @param line The line, shared with other requests. Default: one without others.
    */
-  constructor(limit: number, outer?: AbortSignal) {
+  constructor(limit: number, outer?: AbortSignal, line: Line = new Line()) {
     this.signal = this.#controller.signal;
     this.#limit = limit;
     this.#outer = outer;
+    this.#line = line;
+    this.#before = line.share;
+    line.active++;
     this.#forward = () => this.#controller.abort(outer?.reason);
     if (outer?.aborted) this.#forward();
     else outer?.addEventListener("abort", this.#forward, { once: true });
     this.#arm(limit);
   }
 
+  /** The longest time without progress so far, in milliseconds. */
+  get quiet(): number {
+    return this.#quiet;
+  }
+
+  /** Reports progress of the request and of the line. */
+  touch(): void {
+    this.handed(0);
+    this.#line.touch();
+  }
+
   /**
-   * Reports progress.
+   * Reports that bytes were passed to the system, which does not mean that the line makes progress.
    *
-   * @param more How many more times the limit the next progress may take.
+   * @param unseen How many bytes are now on their way without observable progress.
    */
-  touch(more: number = 0): void {
-    this.#last = Date.now() + more * this.#limit;
+  handed(unseen: number): void {
+    const now = Date.now();
+    this.#quiet = Math.max(this.#quiet, now - this.#last);
+    this.#last = now;
+    this.#before = this.#line.share;
+    this.#unseen = unseen;
     this.#bytes = 0;
   }
 
@@ -72,6 +118,7 @@ export class Watchdog implements Disposable {
    * @param count The number of bytes.
    */
   moved(count: number): void {
+    this.#line.count(count);
     this.#bytes += count;
     if (this.#bytes >= this.#limit / 1000 * LEAST_RATE) this.touch();
   }
@@ -86,11 +133,14 @@ export class Watchdog implements Disposable {
   /** Continues watching after {@linkcode Watchdog.rest}. */
   wake(): void {
     this.#last = Date.now() - this.#awake;
-    if (this.#timer === undefined) this.#arm(Math.max(0, this.#limit - this.#awake));
+    if (this.#timer === undefined && !this.#ended) this.#arm(Math.max(0, this.#left()));
   }
 
   /** Stops watching. */
   [Symbol.dispose](): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#line.active--;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#outer?.removeEventListener("abort", this.#forward);
@@ -99,9 +149,20 @@ export class Watchdog implements Disposable {
   /** One timer for all touches: it checks the clock when it fires, and restarts if necessary. */
   #arm(ms: number): void {
     this.#timer = setTimeout(() => {
-      const left = this.#last + this.#limit - Date.now();
+      const left = this.#left();
       if (left > 0) this.#arm(left);
-      else this.#controller.abort(new StalledError(this.#limit));
+      else this.#controller.abort(new StalledError(Date.now() - this.#last));
     }, ms);
+  }
+
+  /** The time until the next check in milliseconds; 0 or less if the request is stalled. */
+  #left(): number {
+    const left = this.#last + this.#limit * (1 + this.#unseen / PER_LIMIT) - Date.now();
+    if (left > 0) return left;
+    const { idle, share } = this.#line;
+    if (share - this.#before >= SHARES * Math.max(PIECE, this.#unseen)) return 0;
+    const spared = left + MOST_SPARED * this.#limit;
+    // The share has to be checked again soon: it can't be predicted.
+    return Math.min(spared, this.#limit - idle, this.#limit / 4);
   }
 }

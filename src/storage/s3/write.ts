@@ -12,12 +12,13 @@ import { createHash } from "node:crypto";
 import { invalid, RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteSource, ObjectInfo, WriteOptions } from "../backend.ts";
+import { usableType } from "../content_type.ts";
 import { conflictIfThere, conflictUnlessMatch, withCondition } from "./condition.ts";
 import { S3Failure } from "./errors.ts";
 import { SHA256_METADATA } from "./object_info.ts";
 import { readExactly } from "./read_source.ts";
-import { statObject } from "./read.ts";
-import { checkHash, isUncertain, sendBody, UNKNOWN_TYPE } from "./send_body.ts";
+import { existingObject, lookAtObject } from "./read.ts";
+import { checkHash, isUncertain, sendBody, type Sent, UNKNOWN_TYPE } from "./send_body.ts";
 import type { Session } from "./session.ts";
 import type { S3Request } from "./request.ts";
 import { uploadInParts } from "./upload_parts.ts";
@@ -82,6 +83,12 @@ async function put(
         [`x-amz-meta-${SHA256_METADATA}`]: sha256,
       },
     };
+    const ifOurs = (info: ObjectInfo | undefined): Sent | undefined => {
+      if (info?.sha256 !== sha256 || info.size !== body.length) return undefined;
+      if (info.contentType !== usableType(contentType)) return undefined;
+      return { etag: info.etag, date: info.modified };
+    };
+    const find = async () => ifOurs(await lookAtObject(session, location, signal));
     const condition = { ifAbsent, ifMatch };
     const { etag, date } = await withCondition(session, location, condition, signal, async (on) => {
       const headers = {
@@ -90,10 +97,14 @@ async function put(
         ...(on.ifMatch !== undefined && { "if-match": on.ifMatch }),
       };
       const conditional = { ...request, headers };
-      return await sendBody(session, conditional, digest.toString("base64"), signal)
+      return await sendBody(session, conditional, digest.toString("base64"), signal, find)
         .catch(async (error) => {
-          const info = await ours(session, location, sha256, error, options);
-          if (info !== undefined) return { etag: info.etag, date: info.modified };
+          // If the response to an earlier attempt was lost, this one conflicts with our own object.
+          const isConflict = error instanceof RunOutputsError && error.code === "conflict";
+          if (isConflict && isUncertain(error)) {
+            const found = ifOurs(await existingObject(session, location, error, signal));
+            if (found !== undefined) return found;
+          }
           throw ifMatch === undefined ? error : goneIsConflict(error);
         });
     });
@@ -102,24 +113,6 @@ async function put(
   } finally {
     release();
   }
-}
-
-/**
- * If the response to a conditional write was lost, the next attempt conflicts with our own object:
- * if that has our hash, the write has succeeded.
- */
-async function ours(
-  session: Session,
-  location: OutputLocation,
-  sha256: string,
-  error: unknown,
-  { ifAbsent, ifMatch, signal }: WriteOptions,
-): Promise<ObjectInfo | undefined> {
-  if (!ifAbsent && ifMatch === undefined) return undefined;
-  if (!(error instanceof RunOutputsError) || error.code !== "conflict") return undefined;
-  if (!isUncertain(error)) return undefined;
-  const info = await statObject(session, location, { signal });
-  return info.sha256 === sha256 ? info : undefined;
 }
 
 /** The object to match was deleted after it was checked. */

@@ -1,67 +1,132 @@
 /**
- * A limit for concurrent requests that decreases when a server is overloaded.
+ * A limit for concurrent calls, by their number and by their bytes on the line. It decreases when a
+ * server is overloaded or the line is slow.
  *
  * @module
  */
 
-/** The number of successful requests, per allowed request, before one more is allowed. */
+import { LineWindow } from "./line_window.ts";
+
+/** The number of successful calls, per allowed call, before one more is allowed. */
 const GROW_AFTER = 4;
 
+/** The default of {@linkcode AdaptiveLimitOptions.wanted}. */
+const WANTED = 15_000;
+
+/** Options of {@linkcode AdaptiveLimit}. */
+export interface AdaptiveLimitOptions {
+  /** The maximum number of concurrent calls. */
+  readonly max: number;
+  /** How long a call may make no observable progress, in milliseconds. Default: 15 s. */
+  readonly wanted?: number;
+}
+
+/** The permission for one call. */
+export interface Place {
+  /** Reports that the server complains about too many requests. */
+  slowDown(): void;
+  /** Reports that the call is aborted because it made no progress. */
+  stalled(): void;
+  /**
+   * Ends the call. Only the first time counts.
+   *
+   * @param quiet If the call was successful: the longest time without observable progress, in
+   * milliseconds.
+   */
+  end(quiet?: number): void;
+}
+
+interface Waiting {
+  readonly bytes: number;
+  readonly grant: () => void;
+}
+
 /**
- * Limits the number of concurrent calls. A complaint of the server halves the number, and
- * successful calls raise it one by one, like the window of TCP. Complaints about calls that began
- * before the last halving are ignored, because they are about the previous number.
+ * Limits concurrent calls, in the order of their requests. Calls without bytes don't wait for calls
+ * with bytes.
+ *
+ * A complaint of the server halves the number of calls, and successful calls raise it one by one, like
+ * the window of TCP. Complaints about calls that began before the last halving are ignored, because
+ * they are about the previous number. A {@linkcode LineWindow} decides how many bytes may be on the
+ * line.
  */
 export class AdaptiveLimit {
   readonly #max: number;
+  readonly #window: LineWindow;
   #limit: number;
   #running = 0;
+  #flight = 0;
   #good = 0;
   #halvings = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: Waiting[] = [];
 
   /**
    * Creates a limit.
    *
-   * @param max The maximum number of concurrent calls.
+   * @param options The maximum number of calls, and how long they may make no progress.
    */
-  constructor(max: number) {
+  constructor({ max, wanted = WANTED }: AdaptiveLimitOptions) {
     this.#max = max;
     this.#limit = max;
+    this.#window = new LineWindow(wanted);
   }
 
-  /** The present number of concurrent calls. */
+  /** The present maximum number of concurrent calls. */
   get limit(): number {
     return this.#limit;
   }
 
   /**
-   * Runs a call when it is its turn.
+   * Waits until a call may begin.
    *
-   * @param call The call. It gets a function to call when the server complains about too many
-   * requests.
-   * @param signal Aborts waiting; the caller must abort the call itself.
-   * @returns What the call returns.
-   * @throws Errors of the call, or the signal's reason.
+   * @param bytes How many bytes of the call will be on the line without observable progress.
+   * @param signal Aborts waiting.
+   * @returns The place of the call. End it.
+   * @throws The signal's reason.
    */
-  async run<T>(call: (slowDown: () => void) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async acquire(bytes: number, signal?: AbortSignal): Promise<Place> {
     signal?.throwIfAborted();
-    if (this.#running >= this.#limit || this.#waiting.length > 0) await this.#wait(signal);
-    else this.#running++;
-    const began = this.#halvings;
-    try {
-      const result = await call(() => {
-        if (began === this.#halvings) this.#halve();
-      });
-      if (this.#limit < this.#max && ++this.#good >= this.#limit * GROW_AFTER) {
-        this.#good = 0;
-        this.#limit++;
-      }
-      return result;
-    } finally {
-      this.#running--;
-      this.#serve();
-    }
+    if (!this.#hasRoom(bytes)) await this.#wait(bytes, signal);
+    else this.#begin(bytes);
+    const halvings = this.#halvings;
+    const { shrinks } = this.#window;
+    let flight = this.#flight;
+    const news = () => ({ bytes, flight: flight = Math.max(flight, this.#flight), shrinks });
+    let ended = false;
+    return {
+      slowDown: () => {
+        if (halvings === this.#halvings) this.#halve();
+      },
+      stalled: () => {
+        if (bytes > 0) this.#window.stalled(news());
+      },
+      end: (quiet) => {
+        if (ended) return;
+        ended = true;
+        if (quiet !== undefined) {
+          if (bytes > 0) this.#window.answered({ ...news(), quiet });
+          this.#wentWell();
+        }
+        this.#running--;
+        this.#flight -= bytes;
+        this.#serve();
+      },
+    };
+  }
+
+  #hasRoom(bytes: number): boolean {
+    return this.#running < this.#limit && (bytes === 0 || this.#window.hasRoom(this.#flight));
+  }
+
+  #begin(bytes: number): void {
+    this.#running++;
+    this.#flight += bytes;
+  }
+
+  #wentWell(): void {
+    if (this.#limit === this.#max || ++this.#good < this.#limit * GROW_AFTER) return;
+    this.#good = 0;
+    this.#limit++;
   }
 
   #halve(): void {
@@ -70,25 +135,30 @@ export class AdaptiveLimit {
     this.#good = 0;
   }
 
-  #wait(signal: AbortSignal | undefined): Promise<void> {
+  #wait(bytes: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      const grant = () => {
-        signal?.removeEventListener("abort", stop);
-        resolve();
+      const entry = {
+        bytes,
+        grant: () => {
+          signal?.removeEventListener("abort", stop);
+          this.#begin(bytes);
+          resolve();
+        },
       };
       const stop = () => {
-        this.#waiting.splice(this.#waiting.indexOf(grant), 1);
+        this.#waiting.splice(this.#waiting.indexOf(entry), 1);
         reject(signal?.reason);
       };
       signal?.addEventListener("abort", stop, { once: true });
-      this.#waiting.push(grant);
+      this.#waiting.push(entry);
     });
   }
 
   #serve(): void {
-    while (this.#waiting.length > 0 && this.#running < this.#limit) {
-      this.#running++;
-      this.#waiting.shift()!();
+    for (;;) {
+      const next = this.#waiting.findIndex(({ bytes }) => this.#hasRoom(bytes));
+      if (next === -1) return;
+      this.#waiting.splice(next, 1)[0].grant();
     }
   }
 }

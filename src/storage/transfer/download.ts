@@ -5,6 +5,7 @@
  */
 
 import { resolve } from "node:path";
+import { AdaptiveLimit, type Place } from "./adaptive_limit.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { writeFileAtomic } from "../local/atomic_file.ts";
@@ -12,9 +13,8 @@ import type { ObjectBody, StorageBackend } from "../backend.ts";
 import { diskError } from "../../errors/disk.ts";
 import { partNames } from "../local/download_part.ts";
 import { Hashers } from "../hash/hashers.ts";
-import { downloadLarge, type LargeDownload, SEGMENT } from "./large_download.ts";
+import { downloadLarge, type LargeDownload, SEGMENT, unseenOf } from "./large_download.ts";
 import { LinkedController } from "../linked_controller.ts";
-import { Semaphore } from "../semaphore.ts";
 import {
   concurrencyFor,
   DEFAULT_CONCURRENCY,
@@ -119,7 +119,7 @@ export function downloadFailure(
 export class Downloader implements Disposable {
   readonly #backend: StorageBackend;
   readonly #options: DownloadOptions;
-  readonly #streams: Semaphore;
+  readonly #streams: AdaptiveLimit;
   readonly #hashers = new Hashers();
 
   /**
@@ -131,7 +131,7 @@ export class Downloader implements Disposable {
   constructor(backend: StorageBackend, options: DownloadOptions = {}) {
     this.#backend = backend;
     this.#options = options;
-    this.#streams = new Semaphore(options.concurrency ?? DEFAULT_CONCURRENCY);
+    this.#streams = new AdaptiveLimit({ max: options.concurrency ?? DEFAULT_CONCURRENCY });
   }
 
   /**
@@ -191,7 +191,7 @@ async function downloadOne(
   const onBytes = (bytes: number) => onEvent?.({ type: "bytes", path, bytes });
   const { segment = SEGMENT } = options;
   using segments = new LinkedController(signal);
-  const release = await shared.streams.acquire(1, signal);
+  const place = await shared.streams.acquire(unseenOf(item.size), signal);
   let body: ObjectBody;
   let isLarge = false;
   try {
@@ -199,9 +199,9 @@ async function downloadOne(
     const range = alone || segment === Infinity ? undefined : { start: 0, end: segment };
     body = await backend.read(location, { range, signal: segments.signal });
     isLarge = !alone && body.info.size > Math.min(segment, SEGMENT);
-    if (!isLarge) return await downloadSmall(body, item, onBytes, signal);
+    if (!isLarge) return await downloadSmall(body, item, onBytes, place, signal);
   } finally {
-    if (!isLarge) release();
+    if (!isLarge) place.end();
   }
   const { info } = body;
   const large = {
@@ -215,7 +215,7 @@ async function downloadOne(
     signal,
     segments,
   };
-  const loaded = await downloadLarge(backend, large, { body, release });
+  const loaded = await downloadLarge(backend, large, { body, place });
   if (loaded !== undefined) {
     return {
       location,
@@ -229,12 +229,12 @@ async function downloadOne(
   }
   // Another process is downloading to the same file, and may fail; or the file beside it is not
   // ours. So this is downloaded separately.
-  const releaseOwn = await shared.streams.acquire(1, signal);
+  const own = await shared.streams.acquire(unseenOf(info.size), signal);
   try {
     const whole = await backend.read(location, { ifMatch: info.etag, signal });
-    return await downloadSmall(whole, item, onBytes, signal);
+    return await downloadSmall(whole, item, onBytes, own, signal);
   } finally {
-    releaseOwn();
+    own.end();
   }
 }
 
@@ -243,6 +243,7 @@ async function downloadSmall(
   opened: ObjectBody,
   { location, path, sha256 }: DownloadItem,
   onBytes: (bytes: number) => void,
+  place: Place,
   signal: AbortSignal | undefined,
 ): Promise<TransferResult> {
   await using body = opened;
@@ -252,6 +253,7 @@ async function downloadSmall(
     onBytes,
     signal,
   });
+  place.end(body.quiet ?? 0);
   const { size, sha256: actual } = written;
   return { location, path, outcome: "written", size, sha256: actual, warnings: [] };
 }

@@ -7,6 +7,7 @@
 
 import { fileIdentity } from "../local/file_identity.ts";
 import { dirname } from "node:path";
+import type { AdaptiveLimit, Place } from "./adaptive_limit.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteRange, ObjectBody, ObjectInfo, StorageBackend } from "../backend.ts";
@@ -16,7 +17,6 @@ import type { FileHasher, Hashers } from "../hash/hashers.ts";
 import { Journal } from "./journal.ts";
 import type { LinkedController } from "../linked_controller.ts";
 import { ownUser } from "../local/own_user.ts";
-import type { Semaphore } from "../semaphore.ts";
 import { againIfVanished } from "../vanished.ts";
 
 const MiB = 1024 * 1024;
@@ -36,11 +36,24 @@ const NOTE_EVERY = 4 * MiB;
  */
 const SEGMENTS_AT_ONCE = Math.min(8, Math.max(4, 2 * navigator.hardwareConcurrency));
 
+/** How many bytes of a stream may be on the line without observable progress. */
+const MAX_UNSEEN = 256 * 1024;
+
 /**
  * The number of bytes between two reports to the hasher, small enough that hashing stays close
  * behind.
  */
 const REPORT_EVERY = MiB;
+
+/**
+ * How many bytes of a stream may be on the line without observable progress.
+ *
+ * @param size The number of requested bytes, if known.
+ * @returns The number for `AdaptiveLimit.acquire`.
+ */
+export function unseenOf(size: number = MAX_UNSEEN): number {
+  return Math.min(size, MAX_UNSEEN);
+}
 
 /** A large download: what is left to do, and the expected result. */
 export interface LargeDownload {
@@ -55,7 +68,7 @@ export interface LargeDownload {
   /** The size of one request in bytes. */
   readonly segment: number;
   /** Limits the streams of all files together. */
-  readonly streams: Semaphore;
+  readonly streams: AdaptiveLimit;
   /** Hash the file while it is written. */
   readonly hashers: Hashers;
   /** Called for each piece. */
@@ -69,14 +82,12 @@ export interface LargeDownload {
   readonly segments: LinkedController;
 }
 
-/**
- * A body that was opened before its purpose was known, with the function that returns its permit.
- */
+/** A body that was opened before its purpose was known, with its place in the limit. */
 export interface OpenedStream {
   /** The body. */
   readonly body: ObjectBody;
-  /** Call it after reading or disposing of the body. */
-  readonly release: () => void;
+  /** End it after reading or disposing of the body. */
+  readonly place: Place;
 }
 
 /** What was downloaded. */
@@ -101,7 +112,7 @@ interface Header {
  * @param backend The storage.
  * @param task The download.
  * @param first The body of the first segment, if it was opened already; it is disposed of, and its
- * permit returned.
+ * place ended.
  * @returns The hash and the resumed bytes; `undefined`, if another process is downloading to the
  * same `NAME.part`, or a file of the user has that name.
  * @throws {RunOutputsError} `integrity` on a checksum mismatch: then nothing is kept. After other
@@ -229,7 +240,11 @@ async function fetchMissing(
   if (!opened.fits(missing[0])) await opened[Symbol.asyncDispose]();
   const { signal } = controller;
 
-  async function fetchOne(range: ByteRange, ready: ObjectBody | undefined): Promise<void> {
+  async function fetchOne(
+    range: ByteRange,
+    ready: ObjectBody | undefined,
+    place: Place,
+  ): Promise<void> {
     await using body = ready ??
       await backend.read(location, { range, ifMatch: info.etag, signal });
     using file = await Deno.open(part, { write: true });
@@ -262,7 +277,7 @@ async function fetchMissing(
       report();
       note();
     }
-    if (start === range.end) return;
+    if (start === range.end) return place.end(body.quiet ?? 0);
     throw new RunOutputsError(
       "integrity",
       `Cannot read '${location}': got ${start - range.start} bytes from byte ${range.start}, ` +
@@ -275,11 +290,12 @@ async function fetchMissing(
     for (const range of missing) {
       while (running.size >= SEGMENTS_AT_ONCE) await Promise.race(running);
       const ready = opened.take(range);
-      const release = ready?.release ?? await streams.acquire(1, signal);
-      const one: Promise<void> = fetchOne(range, ready?.body)
+      const unseen = unseenOf(range.end - range.start);
+      const place = ready?.place ?? await streams.acquire(unseen, signal);
+      const one: Promise<void> = fetchOne(range, ready?.body, place)
         .catch((error) => controller.abort(error))
         .finally(() => {
-          release();
+          place.end();
           running.delete(one);
         });
       running.add(one);
@@ -351,7 +367,7 @@ class FirstStream implements AsyncDisposable {
     try {
       await stream?.body[Symbol.asyncDispose]();
     } finally {
-      stream?.release();
+      stream?.place.end();
     }
   }
 }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { OutputLocation } from "../../../src/layout/output_location.ts";
 import { AdaptiveLimit } from "../../../src/storage/transfer/adaptive_limit.ts";
+import { START } from "../../../src/storage/transfer/line_window.ts";
 import { bytesSource } from "../../../src/storage/byte_source.ts";
 import { createS3Backend } from "../../../src/storage/s3/backend.ts";
 import { type FaultProxy, startFaultProxy } from "../../support/fault_proxy.ts";
@@ -67,29 +68,73 @@ for (const status of [503, 429]) {
 }
 
 Deno.test("AdaptiveLimit: a complaint about a call from before the last halving changes nothing", async () => {
-  const limit = new AdaptiveLimit(16);
-  const complaints: (() => void)[] = [];
-  const ends: (() => void)[] = [];
-  const begin = () =>
-    limit.run((slowDown) => {
-      complaints.push(slowDown);
-      return new Promise<void>((resolve) => ends.push(resolve));
-    });
-  const running = Array.from({ length: 4 }, begin);
-  complaints[0]();
+  const limit = new AdaptiveLimit({ max: 16 });
+  const places = await Promise.all(Array.from({ length: 4 }, () => limit.acquire(0)));
+  places[0].slowDown();
   assert.equal(limit.limit, 8);
-  for (const complain of complaints) complain();
+  for (const place of places) place.slowDown();
   assert.equal(limit.limit, 8);
-  running.push(begin());
-  complaints[4]();
+  const later = await limit.acquire(0);
+  later.slowDown();
   assert.equal(limit.limit, 4);
-  for (const end of ends) end();
-  await Promise.all(running);
+  for (const place of [...places, later]) place.end();
   for (const expected of [2, 1, 1]) {
-    const call = begin();
-    complaints.at(-1)!();
-    ends.at(-1)!();
-    await call;
+    const place = await limit.acquire(0);
+    place.slowDown();
+    place.end();
     assert.equal(limit.limit, expected, "never none");
   }
+});
+
+/** Whether a promise is settled by now. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  const mark = Symbol();
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  return await Promise.race([promise, Promise.resolve(mark)]) !== mark;
+}
+
+Deno.test("AdaptiveLimit: bytes wait for room on the line, calls without any do not", async () => {
+  const limit = new AdaptiveLimit({ max: 16 });
+  const places = await Promise.all([limit.acquire(START / 2), limit.acquire(START)]);
+  const waiting = limit.acquire(1);
+  assert(!await isSettled(waiting));
+  (await limit.acquire(0)).end(0);
+  assert(!await isSettled(waiting));
+  places[0].end();
+  assert(!await isSettled(waiting), "one that failed has not shown that there is room");
+  places[1].end(0);
+  (await waiting).end(0);
+});
+
+Deno.test("AdaptiveLimit: after a stall fewer bytes go at once, whatever their number", async () => {
+  const limit = new AdaptiveLimit({ max: 16 });
+  const places = await Promise.all(Array.from({ length: 8 }, () => limit.acquire(START / 8)));
+  for (const place of places) {
+    place.stalled();
+    place.end();
+  }
+  assert.equal(limit.limit, 16, "the server has not complained");
+  const again = await Promise.all(Array.from({ length: 2 }, () => limit.acquire(START / 8)));
+  const third = limit.acquire(START / 8);
+  assert(!await isSettled(third));
+  again[0].end(0);
+  (await third).end(0);
+});
+
+Deno.test("AdaptiveLimit: who stops waiting leaves the place to the next", async () => {
+  const limit = new AdaptiveLimit({ max: 1 });
+  const place = await limit.acquire(1);
+  const controller = new AbortController();
+  const stopped = limit.acquire(1, controller.signal);
+  const next = limit.acquire(1);
+  controller.abort(new Error("enough"));
+  await assert.rejects(stopped, { message: "enough" });
+  place.end();
+  // Giving a place back once more is nobody else's place.
+  place.end();
+  const last = limit.acquire(1);
+  await next;
+  assert(!await isSettled(last));
+  (await next).end();
+  (await last).end();
 });

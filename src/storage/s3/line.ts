@@ -1,0 +1,64 @@
+/**
+ * The line to the server, which all requests share: its progress, and the bytes on their way.
+ *
+ * @module
+ */
+
+/** How much of a body may still be in the system's buffers after all of it was passed on. */
+const BUFFERED = 4 * 1024 * 1024;
+
+/** What all requests of a backend observe together. */
+export class Line {
+  /** The number of requests in progress. */
+  active = 0;
+  #unanswered = 0;
+  #share = 0;
+  #last = -Infinity;
+
+  /** How many bytes were transferred so far per request in progress. */
+  get share(): number {
+    return this.#share;
+  }
+
+  /** How many bytes may be on their way without observable progress. */
+  get unseen(): number {
+    return Math.min(this.#unanswered, BUFFERED);
+  }
+
+  /**
+   * Reports that a body will be sent.
+   *
+   * @param bytes Its size in bytes.
+   */
+  sending(bytes: number): void {
+    this.#unanswered += bytes;
+  }
+
+  /**
+   * Reports that the request with a body has ended.
+   *
+   * @param bytes Its size in bytes.
+   */
+  sent(bytes: number): void {
+    this.#unanswered -= bytes;
+  }
+
+  /**
+   * Reports transferred bytes.
+   *
+   * @param bytes Their number.
+   */
+  count(bytes: number): void {
+    this.#share += bytes / Math.max(1, this.active);
+  }
+
+  /** Reports progress. */
+  touch(): void {
+    this.#last = Date.now();
+  }
+
+  /** The time since the last progress, in milliseconds. */
+  get idle(): number {
+    return Date.now() - this.#last;
+  }
+}
