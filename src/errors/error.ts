@@ -38,6 +38,8 @@ export interface RunOutputsErrorOptions {
   readonly cause?: unknown;
   /** Whether the same call can succeed later. Default: only for `transient`. */
   readonly retryable?: boolean;
+  /** For a checksum mismatch: the SHA-256 of the content, 64 hex digits. */
+  readonly actualSha256?: string;
 }
 
 /**
@@ -58,19 +60,22 @@ export class RunOutputsError extends Error {
   readonly code: ErrorCode;
   /** Whether the same call can succeed later. */
   readonly retryable: boolean;
+  /** For a checksum mismatch: the SHA-256 of the content, 64 hex digits. */
+  readonly actualSha256?: string;
 
   /**
    * Creates an error.
    *
    * @param code The kind of failure.
    * @param message One line: what failed on what, and what to try.
-   * @param options The cause, and whether a retry can help.
+   * @param options The cause, whether a retry can help, and the hash of other content.
    */
   constructor(code: ErrorCode, message: string, options: RunOutputsErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "RunOutputsError";
     this.code = code;
     this.retryable = options.retryable ?? code === "transient";
+    this.actualSha256 = options.actualSha256;
   }
 }
 

@@ -5,6 +5,7 @@
  */
 
 import type { OutputLocation } from "../layout/output_location.ts";
+import { checksumMismatch } from "../errors/checksum_mismatch.ts";
 import { invalid, RunOutputsError } from "../errors/error.ts";
 import type {
   ByteSource,
@@ -153,10 +154,7 @@ async function checkSource(
   }
   const actual = await sha256Of(source.open(undefined, signal));
   if (actual === sha256) return;
-  throw new RunOutputsError(
-    "integrity",
-    `Cannot write '${where}': checksum mismatch (expected ${sha256}, got ${actual})`,
-  );
+  throw checksumMismatch(`Cannot write '${where}'`, { expected: sha256, actual });
 }
 
 function planned(

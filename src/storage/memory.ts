@@ -5,6 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { checksumMismatch } from "../errors/checksum_mismatch.ts";
 import { invalid, RunOutputsError } from "../errors/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type {
@@ -129,10 +130,8 @@ export class MemoryBackend implements StorageBackend {
     }
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     if (options.sha256 !== undefined && options.sha256 !== sha256) {
-      throw new RunOutputsError(
-        "integrity",
-        `Cannot write '${location}': checksum mismatch (expected ${options.sha256}, got ${sha256})`,
-      );
+      const hashes = { expected: options.sha256, actual: sha256 };
+      throw checksumMismatch(`Cannot write '${location}'`, hashes);
     }
     this.#checkWritable(location, options);
     return this.#put(location, bytes, sha256, options.contentType ?? "application/octet-stream");

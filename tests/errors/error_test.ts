@@ -1,5 +1,6 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
+import { checksumMismatch } from "../../src/errors/checksum_mismatch.ts";
 import { invalid, quote, RunOutputsError } from "../../src/errors/error.ts";
 
 Deno.test("RunOutputsError: only transient errors can be retried, unless told otherwise", () => {
@@ -48,4 +49,17 @@ Deno.test("quote(): the result is one well-formed line of at most 120 characters
 
 Deno.test("quote(): a long text is not cut in the middle of a character", () => {
   assert.equal(quote(`${"a".repeat(117)}😀b`), `"${"a".repeat(117)}…`);
+});
+
+Deno.test("checksumMismatch(): the message has both hashes, the error the actual one", () => {
+  const hashes = { expected: "a".repeat(64), actual: "b".repeat(64) };
+  const error = checksumMismatch("Cannot write 'x'", hashes, "download it again");
+  assert.equal(error.code, "integrity");
+  assert.equal(error.actualSha256, hashes.actual);
+  assert.equal(
+    error.message,
+    `Cannot write 'x': checksum mismatch (expected ${hashes.expected}, got ${hashes.actual}); ` +
+      "download it again",
+  );
+  assert.equal(checksumMismatch("x", hashes).message.includes(";"), false);
 });

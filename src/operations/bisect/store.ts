@@ -9,7 +9,7 @@ import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import { isTemporary, writeFileAtomic } from "../../storage/local/atomic_file.ts";
 import { type LockedFile, lockFile, removeLock } from "../../storage/local/file_lock.ts";
-import { look } from "../../storage/transfer/look.ts";
+import { look } from "../../storage/local/look.ts";
 import { type BisectState, parseBisectState } from "./state.ts";
 
 /** The file of the state. */

@@ -12,6 +12,7 @@ import pMap from "p-map";
 import { BadArchive } from "../../archive/tar/bad_archive.ts";
 import { type StreamedMember, tarStream } from "../../archive/tar/stream.ts";
 import { compareKeys } from "../../layout/compare_keys.ts";
+import { checksumMismatch } from "../../errors/checksum_mismatch.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { addExpected, formatExpected } from "../../runs/expected_parts.ts";
@@ -28,7 +29,7 @@ import type { ByteSource, CallOptions, Chunks } from "../../storage/backend.ts";
 import { bytesSource, piecesSource } from "../../storage/byte_source.ts";
 import { contentType, usableType } from "../../storage/content_type.ts";
 import type { TransferEvent } from "../../storage/transfer/transfer.ts";
-import { look } from "../../storage/transfer/look.ts";
+import { look } from "../../storage/local/look.ts";
 import { copiedPart, type KnownContent, unfinishedPart } from "./copied_parts.ts";
 import { encodingLost, hashObject } from "./files.ts";
 import type { CopyFile, CopyPlan } from "./plan.ts";
@@ -250,10 +251,7 @@ async function* checked(
   }
   const actual = hash.digest("hex");
   if (actual !== sha256) {
-    throw new RunOutputsError(
-      "integrity",
-      `Cannot export '${path}': checksum mismatch (expected ${sha256}, got ${actual})`,
-    );
+    throw checksumMismatch(`Cannot export '${path}'`, { expected: sha256, actual });
   }
   const result = { location, path, outcome: "written", size, sha256, warnings: [] } as const;
   onEvent?.({ type: "finish", result });

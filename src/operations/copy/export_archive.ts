@@ -9,6 +9,7 @@ import { BadArchive } from "../../archive/tar/bad_archive.ts";
 import { type PlacedMember, tarMembers } from "../../archive/tar/stream.ts";
 import { compareKeys } from "../../layout/compare_keys.ts";
 import { diskError } from "../../errors/disk.ts";
+import { checksumMismatch } from "../../errors/checksum_mismatch.ts";
 import { quote, RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
@@ -208,13 +209,10 @@ export class ExportArchive implements StorageBackend {
     }
     const sha256 = hash.digest("hex");
     if (left === 0 && (!isWhole || sha256 === info.sha256)) return;
-    throw new RunOutputsError(
-      "integrity",
-      left > 0
-        ? `Cannot read '${info.location.key}' in '${this.path}': it ended ${left} bytes too early`
-        : `Cannot read '${info.location.key}' in '${this.path}': checksum mismatch ` +
-          `(expected ${info.sha256}, got ${sha256})`,
-    );
+    const failed = `Cannot read '${info.location.key}' in '${this.path}'`;
+    throw left > 0
+      ? new RunOutputsError("integrity", `${failed}: it ended ${left} bytes too early`)
+      : checksumMismatch(failed, { expected: `${info.sha256}`, actual: sha256 });
   }
 
   /** Not supported. */

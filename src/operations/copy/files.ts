@@ -5,6 +5,7 @@
  */
 
 import { statIfThere } from "../../storage/stat_if_there.ts";
+import { checksumMismatch } from "../../errors/checksum_mismatch.ts";
 import { quote, RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteRange, ByteSource, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
@@ -243,13 +244,15 @@ export async function hashObject(
 
 /** Rejects a file that does not match its expected content. */
 function checkSource(file: CopyFile, info: ObjectInfo, path: string): void {
-  const wrong = file.size !== info.size
-    ? `it has ${info.size} bytes, expected ${file.size}`
-    : file.sha256 !== undefined && info.sha256 !== undefined && file.sha256 !== info.sha256
-    ? `checksum mismatch (expected ${file.sha256}, got ${info.sha256})`
-    : undefined;
-  if (wrong === undefined) return;
-  throw new RunOutputsError("integrity", `Cannot copy '${path}': ${wrong}; upload it again`);
+  const failed = `Cannot copy '${path}'`;
+  if (file.size !== info.size) {
+    const wrong = `it has ${info.size} bytes, expected ${file.size}`;
+    throw new RunOutputsError("integrity", `${failed}: ${wrong}; upload it again`);
+  }
+  const { sha256: expected } = file;
+  const { sha256: actual } = info;
+  if (expected === undefined || actual === undefined || expected === actual) return;
+  throw checksumMismatch(failed, { expected, actual }, "upload it again");
 }
 
 /** Whether two objects have the same content; `undefined`, if they must be read to decide it. */

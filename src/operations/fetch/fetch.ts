@@ -7,6 +7,7 @@
 import { dirname, join } from "node:path";
 import pMap from "p-map";
 import { ArtifactName } from "../../layout/artifact_name.ts";
+import { checksumMismatch } from "../../errors/checksum_mismatch.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import { encodeWindowsName } from "../../layout/local_name.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
@@ -154,16 +155,12 @@ export function explainFetched(
   const isMismatch = error instanceof RunOutputsError && error.code === "integrity" &&
     item.sha256 !== undefined;
   if (!isMismatch) return result;
-  const actual = /got ([0-9a-f]{64})/.exec(error.message)?.[1];
-  const reason = actual === undefined
-    ? error.message
-    : `checksum mismatch (expected ${item.sha256}, got ${actual}); upload it again`;
-  return {
-    ...result,
-    error: new RunOutputsError("integrity", `Cannot fetch ${show(location)}: ${reason}`, {
-      cause: error,
-    }),
-  };
+  const failed = `Cannot fetch ${show(location)}`;
+  const { actualSha256: actual } = error;
+  const named = actual === undefined
+    ? new RunOutputsError("integrity", `${failed}: ${error.message}`, { cause: error })
+    : checksumMismatch(failed, { expected: item.sha256!, actual }, "upload it again");
+  return { ...result, error: named };
 }
 
 /**

@@ -7,11 +7,12 @@
  * @module
  */
 
+import { identity } from "../../archive/unpack/journal.ts";
 import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { DownloadItem } from "../../storage/transfer/download.ts";
 import { placeFile } from "../../storage/local/place_file.ts";
-import { look } from "../../storage/transfer/look.ts";
+import { look } from "../../storage/local/look.ts";
 import type { FetchedArchive } from "./archive_source.ts";
 
 /** What exists at the paths of archives, by the archive's S3 URI. */
@@ -79,9 +80,4 @@ export async function putArchives(
     }
   }
   return warnings;
-}
-
-/** Distinguishes files that had the same path one after the other, even with the same content. */
-function identity({ dev, ino, size, mtime }: Deno.FileInfo): string {
-  return [dev, ino, size, mtime?.getTime()].join(":");
 }

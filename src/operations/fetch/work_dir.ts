@@ -19,7 +19,7 @@ import { writeFileAtomic } from "../../storage/local/atomic_file.ts";
 import { type LockedFile, removeLock, tryLockFile } from "../../storage/local/file_lock.ts";
 import { realPath } from "../../storage/local/real_path.ts";
 import { againIfVanished } from "../../storage/vanished.ts";
-import { look } from "../../storage/transfer/look.ts";
+import { look } from "../../storage/local/look.ts";
 
 /** The end of the name of each working directory, without its random part. */
 const NAME = "run-outputs-fetch";

@@ -30,9 +30,10 @@ import {
 } from "../../layout/package_repository.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
+import { statIfThere } from "../../storage/stat_if_there.ts";
 import type { Attempt, Repository } from "./closing.ts";
 import { PackageFiles } from "./package_files.ts";
-import { putByHash, putShared, readStored, sha256Of, statStored } from "./stored_bytes.ts";
+import { putByHash, putShared, readStored, sha256Of } from "./stored_bytes.ts";
 
 const ARCHITECTURE = REPOSITORY_ARCHITECTURE.deb;
 
@@ -196,7 +197,7 @@ async function refuseSigned(
 ): Promise<void> {
   for (const name of SIGNED) {
     const location = place.suite.join(name);
-    if (await statStored(backend, location, { signal }) === undefined) continue;
+    if (await statIfThere(backend, location, signal) === undefined) continue;
     throw new RunOutputsError(
       "failed",
       `Cannot add packages to the repository of ${show(place.release())}: it is signed ` +

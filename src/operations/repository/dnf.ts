@@ -29,9 +29,10 @@ import { RunOutputsError } from "../../errors/error.ts";
 import { DnfRepository, REPOSITORY_ARCHITECTURE } from "../../layout/package_repository.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
+import { statIfThere } from "../../storage/stat_if_there.ts";
 import type { Attempt, Repository } from "./closing.ts";
 import { PackageFiles } from "./package_files.ts";
-import { MAX_METADATA, putByHash, readStored, sha256Of, statStored } from "./stored_bytes.ts";
+import { MAX_METADATA, putByHash, readStored, sha256Of } from "./stored_bytes.ts";
 
 const ARCHITECTURE = REPOSITORY_ARCHITECTURE.rpm;
 
@@ -176,7 +177,7 @@ async function refuseSigned(
   { backend, show = String, signal }: Attempt,
 ): Promise<void> {
   const location = place.metadata("repomd.xml.asc");
-  if (await statStored(backend, location, { signal }) === undefined) return;
+  if (await statIfThere(backend, location, signal) === undefined) return;
   throw new RunOutputsError(
     "failed",
     `Cannot add packages to the repository of ${show(place.repomd())}: it is signed ` +

@@ -12,6 +12,7 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
 import { contentType } from "../../storage/content_type.ts";
+import { statIfThere } from "../../storage/stat_if_there.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
 
 /** The maximum size of a metadata file, compressed or not. */
@@ -58,22 +59,6 @@ export async function readStored(
   return { bytes: joined(pieces), info: body.info };
 }
 
-/**
- * Returns what is known of a file.
- *
- * @param backend The storage.
- * @param location The file.
- * @param options A signal.
- * @returns What is known; `undefined`, if it does not exist.
- */
-export async function statStored(
-  backend: StorageBackend,
-  location: OutputLocation,
-  { signal }: CallOptions,
-): Promise<ObjectInfo | undefined> {
-  return await unlessAbsent(backend.stat(location, { signal }));
-}
-
 /** A file to write. */
 export interface FileToBe {
   readonly location: OutputLocation;
@@ -97,7 +82,7 @@ export async function putByHash(
   { signal }: CallOptions,
 ): Promise<TransferResult> {
   const { location, path, bytes, sha256 } = file;
-  const there = await statStored(backend, location, { signal });
+  const there = await statIfThere(backend, location, signal);
   if (there?.size === bytes.length && (there.sha256 ?? sha256) === sha256) {
     const { size, etag } = there;
     return { location, path, outcome: "unchanged", size, sha256, etag, warnings: [] };

@@ -11,6 +11,7 @@
 
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
+import { checksumMismatch } from "../../errors/checksum_mismatch.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { Chunks } from "../backend.ts";
 import { diskError } from "../../errors/disk.ts";
@@ -136,11 +137,8 @@ function check(path: string, written: Content, expected: AtomicWriteOptions): vo
     );
   }
   if (expected.sha256 !== undefined && written.sha256 !== expected.sha256) {
-    throw new RunOutputsError(
-      "integrity",
-      `Cannot write '${path}': checksum mismatch (expected ${expected.sha256}, ` +
-        `got ${written.sha256})`,
-    );
+    const hashes = { expected: expected.sha256, actual: written.sha256 };
+    throw checksumMismatch(`Cannot write '${path}'`, hashes);
   }
 }
 

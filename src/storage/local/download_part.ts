@@ -8,6 +8,7 @@
 import { basename } from "node:path";
 import { isNameTooLong } from "../../errors/disk.ts";
 import type { Chunks } from "../backend.ts";
+import { look } from "./look.ts";
 
 /** The schema in the first line of a download's journal. */
 export const DOWNLOAD_SCHEMA = "run-outputs.download/1";
@@ -102,15 +103,6 @@ async function ownerOf(journal: string): Promise<"ours" | "nobody's" | "another'
     // On Windows nobody can read a file that another process has locked, as a download locks its
     // journal.
     if (Deno.build.os === "windows") return "ours";
-    throw error;
-  }
-}
-
-async function look(path: string): Promise<Deno.FileInfo | undefined> {
-  try {
-    return await Deno.lstat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
 }

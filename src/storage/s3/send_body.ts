@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checksumMismatch } from "../../errors/checksum_mismatch.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import { refusesChecksums, wantsChecksum } from "./checksum_support.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
@@ -119,10 +120,7 @@ export function checkHash(
   expected: string | undefined,
 ): void {
   if (expected === undefined || expected === actual) return;
-  throw new RunOutputsError(
-    "integrity",
-    `Cannot write '${location}': checksum mismatch (expected ${expected}, got ${actual})`,
-  );
+  throw checksumMismatch(`Cannot write '${location}'`, { expected, actual });
 }
 
 function notS3({ location }: S3Request, session: Session, status: number): RunOutputsError {

@@ -8,6 +8,7 @@
 import { fileIdentity } from "../local/file_identity.ts";
 import { dirname } from "node:path";
 import type { AdaptiveLimit, Place } from "./adaptive_limit.ts";
+import { checksumMismatch } from "../../errors/checksum_mismatch.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteRange, ObjectBody, ObjectInfo, StorageBackend } from "../backend.ts";
@@ -144,11 +145,8 @@ export async function downloadLarge(
     if (task.sha256 !== undefined && task.sha256 !== sha256) {
       await Deno.remove(part);
       await journal.remove();
-      throw new RunOutputsError(
-        "integrity",
-        `Cannot write '${path}': checksum mismatch (expected ${task.sha256}, got ${sha256}); ` +
-          "download it again",
-      );
+      const hashes = { expected: task.sha256, actual: sha256 };
+      throw checksumMismatch(`Cannot write '${path}'`, hashes, "download it again");
     }
     signal?.throwIfAborted();
     checkPart(part, identity, await Deno.lstat(part));

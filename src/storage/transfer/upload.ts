@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checksumMismatch } from "../../errors/checksum_mismatch.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteSource, ObjectInfo, StorageBackend, WriteOptions } from "../backend.ts";
@@ -366,11 +367,8 @@ async function lookUp(
 
 function checkHash(item: UploadItem, sha256: string): void {
   if (item.sha256 === undefined || item.sha256 === sha256) return;
-  const error = new RunOutputsError(
-    "integrity",
-    `Cannot upload '${item.path}': checksum mismatch (expected ${item.sha256}, got ${sha256})`,
-  );
-  throw withItsSource(item, error);
+  const hashes = { expected: item.sha256, actual: sha256 };
+  throw withItsSource(item, checksumMismatch(`Cannot upload '${item.path}'`, hashes));
 }
 
 /** Adds to an error of a checksum mismatch the origin of the expected checksum. */
