@@ -1,12 +1,12 @@
 /**
- * Looks up an object that may not exist.
+ * Looks up and reads objects that may not exist.
  *
  * @module
  */
 
 import { RunOutputsError } from "../errors/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
-import type { ObjectInfo, StorageBackend } from "./backend.ts";
+import type { ObjectBody, ObjectInfo, ReadOptions, StorageBackend } from "./backend.ts";
 
 /**
  * Returns what is known of an object, if it exists.
@@ -27,5 +27,30 @@ export async function statIfThere(
   } catch (error) {
     if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
     throw error;
+  }
+}
+
+/**
+ * Reads an object whose content will be merged with other content. If it exists but can't be read,
+ * the merged object would lack what is in it. So a denial is an error, even if `UnseenBackend` counts
+ * the object as missing.
+ *
+ * @param backend The storage.
+ * @param location The object.
+ * @param options A signal.
+ * @returns Its body; `undefined` if it does not exist.
+ * @throws {RunOutputsError} `denied`, if the role may not read it, or may not know that it is missing.
+ */
+export async function readToMerge(
+  backend: StorageBackend,
+  location: OutputLocation,
+  options?: ReadOptions,
+): Promise<ObjectBody | undefined> {
+  try {
+    return await backend.read(location, options);
+  } catch (error) {
+    if (!(error instanceof RunOutputsError) || error.code !== "not_found") throw error;
+    if (error.cause instanceof RunOutputsError && error.cause.code === "denied") throw error.cause;
+    return undefined;
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { statIfThere } from "../../storage/stat_if_there.ts";
+import { statIfThere } from "../../storage/if_there.ts";
 import { checksumMismatch } from "../../errors/checksum_mismatch.ts";
 import { quote, RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";

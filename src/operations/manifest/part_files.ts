@@ -5,7 +5,7 @@
  * @module
  */
 
-import { statIfThere } from "../../storage/stat_if_there.ts";
+import { statIfThere } from "../../storage/if_there.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import { compareKeys } from "../../layout/compare_keys.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";

@@ -24,6 +24,7 @@ import {
   unlistedOf,
 } from "../../runs/unfinished_part.ts";
 import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
+import { readToMerge } from "../../storage/if_there.ts";
 
 /** Options of {@linkcode readOutputs}. */
 export interface ReadOutputsOptions extends CallOptions {
@@ -227,7 +228,7 @@ export async function readExpected(
   { show = String, signal }: ReadOutputsOptions = {},
 ): Promise<StoredExpected | undefined> {
   const location = root.expectedParts();
-  const body = await openIfThere(backend, location, { signal });
+  const body = await readToMerge(backend, location, { signal });
   if (body === undefined) return undefined;
   await using _ = body;
   if (body.info.size > MAX_EXPECTED_BYTES) {

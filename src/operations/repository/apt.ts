@@ -30,7 +30,7 @@ import {
 } from "../../layout/package_repository.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
-import { statIfThere } from "../../storage/stat_if_there.ts";
+import { statIfThere } from "../../storage/if_there.ts";
 import type { Attempt, Repository } from "./closing.ts";
 import { PackageFiles } from "./package_files.ts";
 import { putByHash, putShared, readStored, sha256Of } from "./stored_bytes.ts";

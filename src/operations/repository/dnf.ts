@@ -29,7 +29,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import { DnfRepository, REPOSITORY_ARCHITECTURE } from "../../layout/package_repository.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
-import { statIfThere } from "../../storage/stat_if_there.ts";
+import { statIfThere } from "../../storage/if_there.ts";
 import type { Attempt, Repository } from "./closing.ts";
 import { PackageFiles } from "./package_files.ts";
 import { MAX_METADATA, putByHash, readStored, sha256Of } from "./stored_bytes.ts";

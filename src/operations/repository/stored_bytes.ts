@@ -12,7 +12,7 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
 import { contentType } from "../../storage/content_type.ts";
-import { statIfThere } from "../../storage/stat_if_there.ts";
+import { readToMerge, statIfThere } from "../../storage/if_there.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
 
 /** The maximum size of a metadata file, compressed or not. */
@@ -44,7 +44,7 @@ export async function readStored(
   location: OutputLocation,
   { show = String, signal }: RepositoryOptions,
 ): Promise<StoredBytes | undefined> {
-  const body = await unlessAbsent(backend.read(location, { signal }));
+  const body = await readToMerge(backend, location, { signal });
   if (body === undefined) return undefined;
   await using _ = body;
   if (body.info.size > MAX_METADATA) {
@@ -142,13 +142,4 @@ async function put(
  */
 export function sha256Of(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
-}
-
-async function unlessAbsent<T>(asked: Promise<T>): Promise<T | undefined> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
-    throw error;
-  }
 }

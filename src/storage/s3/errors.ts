@@ -58,7 +58,7 @@ export class S3Failure extends Error {
 
 /** What failed, for the message. */
 export interface S3Context {
-  /** A verb: `read`, `write`, `list`, `copy`, `delete`. */
+  /** A verb: `read`, `write`, `list`, `copy`, `delete`, `abort the upload of`. */
   readonly action: string;
   /** The target, as an `s3://` URI. */
   readonly target: string;
@@ -277,6 +277,9 @@ const NEEDED: Readonly<Record<string, string>> = {
   list: "s3:ListBucket",
   copy: "s3:PutObject, and s3:GetObject for the source",
   delete: "s3:DeleteObject",
+  "list unfinished uploads of": "s3:ListBucketMultipartUploads",
+  "list the parts of": "s3:ListMultipartUploadParts",
+  "abort the upload of": "s3:AbortMultipartUpload",
 };
 
 /** The server's own reason, if it gives one, because it names the policy. */

@@ -33,7 +33,6 @@ export interface ListedPart {
  */
 export async function* listParts(
   session: Session,
-  action: string,
   location: OutputLocation,
   uploadId: string,
   signal: AbortSignal | undefined,
@@ -42,11 +41,16 @@ export async function* listParts(
   const pages = new Pages(session, location);
   let PartNumberMarker: string | undefined;
   for (;;) {
-    const page = await session.command(action, location, signal, (client) =>
-      client.send(
-        new ListPartsCommand({ Bucket, Key, UploadId: uploadId, PartNumberMarker }),
-        { abortSignal: signal },
-      ));
+    const page = await session.command(
+      "list the parts of",
+      location,
+      signal,
+      (client) =>
+        client.send(
+          new ListPartsCommand({ Bucket, Key, UploadId: uploadId, PartNumberMarker }),
+          { abortSignal: signal },
+        ),
+    );
     const { Parts = [], IsTruncated: isTruncated } = page;
     for (const { PartNumber, ETag, Size = 0 } of Parts) {
       if (PartNumber === undefined || ETag === undefined) continue;

@@ -212,7 +212,7 @@ export async function abortUpload(
   );
   const { signal } = controller;
   try {
-    await session.command("delete", location, signal, (client) =>
+    await session.command("abort the upload of", location, signal, (client) =>
       client.send(
         new AbortMultipartUploadCommand({
           Bucket: location.bucket,
@@ -258,15 +258,20 @@ export async function* listStaleUploads(
   const pages = new Pages(session, prefix);
   let markers: { KeyMarker?: string; UploadIdMarker?: string } = {};
   for (;;) {
-    const page = await session.command("list", prefix, signal, (client) =>
-      client.send(
-        new ListMultipartUploadsCommand({
-          Bucket: prefix.bucket,
-          Prefix: prefix.key === "" ? undefined : prefix.key,
-          ...markers,
-        }),
-        { abortSignal: signal },
-      ));
+    const page = await session.command(
+      "list unfinished uploads of",
+      prefix,
+      signal,
+      (client) =>
+        client.send(
+          new ListMultipartUploadsCommand({
+            Bucket: prefix.bucket,
+            Prefix: prefix.key === "" ? undefined : prefix.key,
+            ...markers,
+          }),
+          { abortSignal: signal },
+        ),
+    );
     const { Uploads = [], IsTruncated: isTruncated, NextKeyMarker, NextUploadIdMarker } = page;
     for (const { Key, UploadId, Initiated } of Uploads) {
       if (Key === undefined || UploadId === undefined || Initiated === undefined) continue;

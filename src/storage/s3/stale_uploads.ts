@@ -49,7 +49,7 @@ export async function describeUpload(
   let parts = 0;
   let bytes = 0;
   try {
-    for await (const part of listParts(session, "list", location, uploadId, signal)) {
+    for await (const part of listParts(session, location, uploadId, signal)) {
       parts++;
       bytes += part.size;
     }

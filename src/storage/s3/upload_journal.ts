@@ -215,7 +215,7 @@ export class UploadJournal implements Disposable {
     signal: AbortSignal | undefined,
   ): Promise<ReadonlyMap<number, string> | undefined> {
     const etags = new Map<number, string>();
-    const parts = listParts(this.#session, "write", this.#location, uploadId, signal);
+    const parts = listParts(this.#session, this.#location, uploadId, signal);
     try {
       for await (const { number, etag } of parts) etags.set(number, quoted(etag));
       return etags;
@@ -224,9 +224,9 @@ export class UploadJournal implements Disposable {
         this.#hasUpload = false;
         return undefined;
       }
-      // If a server cannot list parts, the upload cannot be resumed, only aborted.
+      // Without a list of parts the upload cannot be resumed, only aborted.
       const unable = error instanceof RunOutputsError &&
-        (error.code === "not_found" || error.code === "failed");
+        ["not_found", "failed", "denied"].includes(error.code);
       if (!unable) throw error;
       this.#hasUpload = !await abortUpload(this.#session, this.#location, uploadId);
       return undefined;

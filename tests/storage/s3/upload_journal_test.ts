@@ -66,3 +66,29 @@ Deno.test("UploadJournal: one of an upload that stays on the server is kept wher
   await rejectsWith(half.write(at, bytesSource("hello")), "denied");
   assert.deepEqual(await Array.fromAsync(Deno.readDir(temp.path)), []);
 });
+
+Deno.test("UploadJournal: a role that may not list parts starts again, and deletes what the killed process left", async () => {
+  await using temp = await tempDir();
+  await using s3 = await memoryS3();
+  const options = testOptions(s3.url, { journalDir: temp.path, multipartThreshold: 1 });
+  using session = new Session(await readSettings(options));
+  const uploadId = await createUpload(session, at, {}, undefined);
+  const hello = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+  {
+    using journal = await UploadJournal.open(session, at);
+    journal.begin(uploadId, {
+      size: 5,
+      partSize: session.settings.partSize,
+      sha256: hello,
+      contentType: "application/octet-stream",
+      checksums: true,
+    });
+  }
+  const denyParts: typeof fetch = (input, init) =>
+    init?.method === "GET" && `${input}`.includes("uploadId=") ? refuse() : fetch(input, init);
+  using backend = await createS3Backend({ ...options, fetch: denyParts });
+  await backend.write(at, bytesSource("hello"));
+  assert.equal((await s3.backend.stat(at)).sha256, hello);
+  const left = s3.backend.listStaleUploads(new OutputLocation("suite", ""));
+  assert.deepEqual(await Array.fromAsync(left), []);
+});

@@ -6,6 +6,7 @@ import { OutputLocation } from "../../../../src/layout/output_location.ts";
 import { createS3Backend } from "../../../../src/storage/s3/backend.ts";
 import { run, runs } from "../../../support/command_line.ts";
 import { noListBucket, type Oddity, putOnly, startOddServer } from "../../../support/odd_server.ts";
+import { deb } from "../../../support/package_builder.ts";
 import { s3Env, testOptions } from "../../../support/s3_subject.ts";
 import { startS3Server } from "../../../support/s3_server.ts";
 import { tempDir, writeTree } from "../../../support/temp_dir.ts";
@@ -73,4 +74,24 @@ Deno.test("upload, GetObject and PutObject: what was there is compared, as far a
   const { err, out } = await runs(0, [...w.upload, "--no-index"], w.env);
   assert.match(err, /a\.log replaced \(content changed/);
   assert.match(out, /unchanged/);
+});
+
+Deno.test("upload, PutObject alone: what other jobs put into shared lists is not replaced unread", async () => {
+  await using w = await world(putOnly);
+  await writeTree(w.dir, { "other/b.deb": deb("rocm-b"), "own/a.deb": deb("rocm-a") });
+  const packages = (
+    dir: string,
+  ) => ["upload", "packages", join(w.dir, dir), "--pkg-type", "deb", "--no-index", ...RUN];
+  const expect = (part: string) => [...w.upload, "--no-index", "--expect-parts", part];
+  await runs(0, packages("other"), w.all);
+  await runs(0, expect("other"), w.all);
+  for (const args of [packages("own"), expect("own")]) {
+    const { code, err } = await run(args, w.env);
+    assert.notEqual(code, 0);
+    assert.match(err, /access denied; the role needs s3:GetObject/);
+  }
+  const read = async (path: string) =>
+    await (await fetch(`${w.all.AWS_ENDPOINT_URL_S3}/suite/7-linux/${path}`)).text();
+  assert.match(await read("packages/deb/dists/stable/main/binary-amd64/Packages"), /rocm-b/);
+  assert.match(await read("manifests/outputs/expected.json"), /"other"/);
 });
