@@ -16,6 +16,7 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
 import { compareKeys } from "../../layout/compare_keys.ts";
+import { Contention } from "../../storage/contention.ts";
 import { contentType } from "../../storage/content_type.ts";
 import { pause } from "../../storage/pause.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
@@ -104,8 +105,10 @@ class Writer {
   readonly #kept = new Map<string, OutputLocation>();
   /** The last version that was read or written, by key. */
   readonly #there = new Map<string, string>();
-  /** How often a page was rejected because it exists although it had not existed. */
-  readonly #obstructions = new Map<string, number>();
+  /** The rejected writes of each page, by key. */
+  readonly #contentions = new Map<string, Contention>();
+  /** The pages whose writes the storage always rejects, by key. */
+  readonly #obstructed = new Set<string>();
 
   constructor(backend: StorageBackend, subject: IndexSubject, options: WriteIndexOptions) {
     this.#backend = backend;
@@ -239,17 +242,14 @@ class Writer {
       signal?.throwIfAborted();
       this.#fail(page, error as Error);
       if (!isConflict(error)) return "settled";
-      if (existing === undefined) {
-        const count = this.#obstructions.get(location.key) ?? 0;
-        this.#obstructions.set(location.key, count + 1);
-      }
-      return this.#isObstructed(page) ? "settled" : "refused";
+      // The page of a faster writer exists the next time. If not, something else is the obstacle.
+      const contention = this.#contentions.get(location.key) ?? new Contention();
+      this.#contentions.set(location.key, contention);
+      if (!contention.rejected(existing?.etag)) return "refused";
+      this.#obstructed.add(location.key);
+      this.#fail(page, contention.describe(error));
+      return "settled";
     }
-  }
-
-  /** The page of a faster writer exists the next time. If not, something else is the obstacle. */
-  #isObstructed({ location }: IndexPage): boolean {
-    return (this.#obstructions.get(location.key) ?? 0) > 1;
   }
 
   /** Whether a page must be written again. */
@@ -258,7 +258,7 @@ class Writer {
     if (this.#kept.has(key)) return false;
     const result = this.#results.get(key);
     if (result?.outcome === "failed") {
-      return isConflict(result.error) && !this.#isObstructed(page);
+      return isConflict(result.error) && !this.#obstructed.has(key);
     }
     return this.#there.get(key) !== renderPage(page, this.#hashes.of);
   }
@@ -287,7 +287,7 @@ class Writer {
   }
 }
 
-function isConflict(error: unknown): boolean {
+function isConflict(error: unknown): error is RunOutputsError {
   return error instanceof RunOutputsError && error.code === "conflict";
 }
 

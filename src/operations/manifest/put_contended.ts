@@ -8,6 +8,7 @@
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteSource, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
+import { Contention } from "../../storage/contention.ts";
 import { contentType } from "../../storage/content_type.ts";
 import { pause } from "../../storage/pause.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
@@ -49,7 +50,8 @@ const MAX_PAUSE = 1000;
 /**
  * Decides what to write depending on the existing file, and writes it unless another writer was
  * faster: then it decides again. If the storage does not support conditional writes, the
- * overwritten writer will probably notice it by checking afterwards.
+ * overwritten writer will probably notice it by checking afterwards. A storage that rejects the write
+ * although nothing changes is not asked again and again.
  *
  * @param backend The storage.
  * @param options The location, and a signal.
@@ -63,7 +65,10 @@ export async function putContended(
   decide: () => Promise<Decision>,
 ): Promise<TransferResult> {
   const result = { location, path, warnings: [] };
+  const contention = new Contention();
   for (let round = 1;; round++) {
+    // What the write in progress is conditional on.
+    let condition: { readonly etag: string | undefined } | undefined;
     try {
       const decision = await decide();
       if ("refusal" in decision) return { ...result, outcome: "failed", error: decision.refusal };
@@ -72,6 +77,7 @@ export async function putContended(
         const { size, sha256, etag } = there;
         return { ...result, outcome: "unchanged", size, sha256, etag };
       }
+      condition = { etag: there?.etag };
       const { size, sha256, etag } = await backend.write(location, source, {
         contentType: contentType(location.key),
         sha256: source.sha256,
@@ -79,9 +85,12 @@ export async function putContended(
         ifAbsent: there === undefined && "seen",
         signal,
       });
+      condition = undefined;
       if (!backend.writes) return { ...result, outcome: "planned", size, sha256 };
-      if ((await backend.stat(location, { signal })).etag === etag) {
-        return { ...result, outcome: "written", size, sha256, etag };
+      const now = await backend.stat(location, { signal });
+      // Some servers report another etag later. The content is what counts.
+      if (now.etag === etag || (sha256 !== undefined && now.sha256 === sha256)) {
+        return { ...result, outcome: "written", size, sha256, etag: now.etag };
       }
       if (round === MAX_ROUNDS) throw busy(location);
     } catch (error) {
@@ -89,15 +98,22 @@ export async function putContended(
       if (!isFaster(error) || round === MAX_ROUNDS) {
         return { ...result, outcome: "failed", error: error as Error };
       }
+      if (condition === undefined) {
+        // The file that was read has changed. If the error is the same each time, it has not.
+        if (contention.rejected(error.message)) return { ...result, outcome: "failed", error };
+      } else if (contention.rejected(condition.etag)) {
+        return { ...result, outcome: "failed", error: contention.describe(error) };
+      }
     }
     await pause(Math.random() * Math.min(MAX_PAUSE, 20 * 2 ** round), signal);
   }
 }
 
 /**
- * Whether another writer was faster: the file that was read, or was to be replaced, has changed.
+ * Whether another writer may have been faster: the file that was read, or was to be replaced, has
+ * changed.
  */
-function isFaster(error: unknown): boolean {
+function isFaster(error: unknown): error is RunOutputsError {
   return error instanceof RunOutputsError &&
     (error.code === "conflict" || error.code === "not_found");
 }
