@@ -6,6 +6,7 @@
 
 import { RunOutputsError } from "../../errors/error.ts";
 import { S3Failure } from "./errors.ts";
+import { concernsRequested } from "./requested_headers.ts";
 
 /**
  * Whether a request was rejected because of a checksum header, which not every server knows.
@@ -17,6 +18,7 @@ export function refusesChecksums(error: unknown): boolean {
   const failure = failureIn(error);
   if (failure === undefined || wantsChecksum(error)) return false;
   const { status, s3Code, message } = failure;
+  if (concernsRequested(message)) return false;
   return status === 501 || s3Code === "NotImplemented" ||
     (status === 400 && !/mismatch|digest/i.test(s3Code) && /checksum/i.test(message));
 }

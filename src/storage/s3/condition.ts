@@ -13,6 +13,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { S3Failure } from "./errors.ts";
 import { statObject } from "./read.ts";
+import { concernsRequested } from "./requested_headers.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -127,7 +128,8 @@ async function isRelaxed(
   if (sent.ifNoneMatch === undefined && sent.ifMatch === undefined) return false;
   if (!(error instanceof RunOutputsError) || session.settings.endpoint === undefined) return false;
   const { host } = session.settings.endpoint;
-  if (error.cause instanceof S3Failure && error.cause.status === 501) {
+  const { cause } = error;
+  if (cause instanceof S3Failure && cause.status === 501 && !concernsRequested(cause.message)) {
     if (ifMatch !== undefined) await conflictUnlessMatch(session, location, ifMatch, signal);
     else if (await isThere(session, location, signal)) throw exists(location);
     session.conditions = false;

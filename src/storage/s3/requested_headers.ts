@@ -70,6 +70,17 @@ function check(field: string, value: string | undefined, choices: readonly strin
 }
 
 /**
+ * Whether a server's message is about encryption or ACLs. With such a reason, the request would be
+ * rejected without its other headers too.
+ *
+ * @param message The message of an error.
+ * @returns `true` for messages such as "Server side encryption specified but KMS is not configured".
+ */
+export function concernsRequested(message: string): boolean {
+  return /\b(?:encrypt\w*|SSE|KMS|ACLs?)\b/i.test(message);
+}
+
+/**
  * The headers for one request. Who pays goes with each request. Encryption and ACL go with the
  * requests that create an object: a write, a copy (for its destination), the start of a multipart
  * upload. The parts and the completion of an upload take them from its start.

@@ -160,6 +160,31 @@ Deno.test("s3, requested headers: a bucket without ACLs says to leave --acl out"
   );
 });
 
+Deno.test("s3, requested headers: 501 to encryption is not taken for one to checksums or conditions", async () => {
+  await using plain = await memoryS3();
+  await using front = startOddServer(plain.url, {
+    before: ({ headers }) =>
+      headers.has("x-amz-server-side-encryption")
+        ? refusal(
+          501,
+          "NotImplemented",
+          "Server side encryption specified but KMS is not configured",
+        )
+        : undefined,
+  });
+  const notices: string[] = [];
+  using backend = await createS3Backend(
+    testOptions(front.url, { ...PARTS, sse: "AES256", onNotice: (line) => notices.push(line) }),
+  );
+  for (const size of [1, 6 * MiB]) {
+    const source = bytesSource(noise(size));
+    const write = backend.write(new OutputLocation("suite", "a"), source, { ifAbsent: "seen" });
+    await rejectsWith(write, "failed", "KMS is not configured");
+  }
+  assert.equal(front.refused, 2);
+  assert.deepEqual(notices, []);
+});
+
 Deno.test("s3, requested headers: an upload that was begun with others is not resumed", async () => {
   await using temp = await tempDir();
   await using plain = await memoryS3();
