@@ -12,7 +12,7 @@ import { bisectWorld, NUMBER, numberIn, numberOf } from "../support/bisect_world
 import { sha } from "../support/github_server.ts";
 import { type memoryS3, s3Env } from "../support/s3_subject.ts";
 import { tempDir } from "../support/temp_dir.ts";
-import { finishMayRun, NOBODY } from "./processes.ts";
+import { command as runCommand, finishMayRun, NOBODY } from "./processes.ts";
 
 /** A storage, and how command lines name it. */
 export interface BisectStorage extends AsyncDisposable {
@@ -46,7 +46,8 @@ export function bisectSuite(name: string, open: (dir: string) => Promise<BisectS
     await using world = await bisectWorld({ count: COUNT, lacking: LACKING, ...storage });
     const env = { ...NOBODY, ...storage.env, ...world.env };
     const at = ["--state-dir", join(temp.path, "bisect")];
-    const bisect = (...args: string[]) => finishMayRun(["bisect", ...args], env);
+    const bisect = (...args: string[]) => runCommand(["bisect", ...args], env);
+    const run = (...args: string[]) => finishMayRun(["bisect", "run", ...args], env);
 
     const started = await bisect(
       ...["start", "--good", "v1", "--bad", "main", "--artifact-group", "gfx942", ...at],
@@ -58,13 +59,13 @@ export function bisectSuite(name: string, open: (dir: string) => Promise<BisectS
     const test = join(temp.path, "test.ts");
     await Deno.writeTextFile(test, killingTest(temp.path));
     const command = ["--", Deno.execPath(), "run", "-q", "--no-config", "-A", test];
-    const killed = await bisect("run", ...at, ...command);
+    const killed = await run(...at, ...command);
     assert.notEqual(killed.code, 0, "it was not killed");
     const midway = await bisect("log", "--json", ...at);
     const { log, artifacts } = JSON.parse(midway.stdout);
     assert.equal(log.length, 1, "it was killed at its second test");
 
-    const { code, stdout, stderr } = await bisect("run", "--json", ...at, ...command);
+    const { code, stdout, stderr } = await run("--json", ...at, ...command);
     assert.equal(code, 0, stderr);
     const { status, suspects } = JSON.parse(stdout);
     assert.deepEqual([status, suspects.map((one: { sha: string }) => numberOf(one.sha))], [
@@ -92,15 +93,16 @@ export function bisectSuite(name: string, open: (dir: string) => Promise<BisectS
     await using world = await bisectWorld({ count: COUNT, lacking, ...storage });
     const env = { ...NOBODY, ...storage.env, ...world.env };
     const at = ["--state-dir", join(temp.path, "bisect"), "--json"];
-    const bisect = (...args: string[]) => finishMayRun(["bisect", ...args], env);
+    const bisect = (...args: string[]) => runCommand(["bisect", ...args], env);
+    const run = (...args: string[]) => finishMayRun(["bisect", "run", ...args], env);
     const started = await bisect(
       ...["start", "--good", sha(0), "--bad", sha(COUNT), ...at],
       ...["--cache-dir", join(temp.path, "cache"), "--platform", "linux", ...storage.args],
     );
     assert.equal(started.code, 0, started.stderr);
     const code = `Deno.exit(${isBad} ? 3 : 0)`;
-    const { code: ended, stdout, stderr } = await bisect(
-      ...["run", ...at, "--", Deno.execPath(), "eval", "--no-config", "-q", code],
+    const { code: ended, stdout, stderr } = await run(
+      ...[...at, "--", Deno.execPath(), "eval", "--no-config", "-q", code],
     );
     assert.equal(ended, 7, stderr);
     const { status, suspects } = JSON.parse(stdout);

@@ -9,7 +9,7 @@ import { kill } from "../support/kill.ts";
 import { memoryS3 } from "../support/s3_subject.ts";
 import { tempDir } from "../support/temp_dir.ts";
 import { bisectSuite, onS3 } from "./bisect_suite.ts";
-import { finish, finishMayRun, NOBODY, startMayRun } from "./processes.ts";
+import { command as runCommand, finish, finishMayRun, NOBODY, startMayRun } from "./processes.ts";
 
 bisectSuite("on a disk", async (dir) => {
   const staging = join(dir, "staging");
@@ -79,7 +79,7 @@ Deno.test({
   ignore: onWindows,
   fn: async () => {
     await using b = await begun();
-    const begin = await finish(b.start, b.env);
+    const begin = await runCommand(b.start, b.env);
     assert.equal(begin.code, 0, begin.stderr);
     const command = ["--", "sh", "-c", `${isBad} || exit 3 # it's quoted`];
     const told = await finish(["bisect", "run", ...b.at, ...command], b.env);
@@ -102,7 +102,7 @@ Deno.test({
   ignore: onWindows,
   fn: async () => {
     await using b = await begun();
-    await finish(b.start, b.env);
+    await runCommand(b.start, b.env);
     const told = await finish(
       ["bisect", "run", ...b.at, "--", "sh", "-c", "kill -SEGV $$"],
       b.env,
@@ -110,7 +110,7 @@ Deno.test({
     const { code, stdout, stderr } = await shell(b.dir, told.stdout, b.env);
     assert.deepEqual([code, stdout], [1, ""]);
     assert.match(stderr, /^stopped: the command ended with 139; the commit is not marked$/m);
-    const log = await finish(["bisect", "log", "--json", ...b.at], b.env);
+    const log = await runCommand(["bisect", "log", "--json", ...b.at], b.env);
     assert.deepEqual(JSON.parse(log.stdout).log, []);
   },
 });
@@ -120,20 +120,20 @@ Deno.test({
   ignore: onWindows,
   fn: async () => {
     await using b = await begun();
-    await finish(b.start, b.env);
-    await finish(["bisect", "bad", ...b.at], b.env);
-    await finish(["bisect", "good", ...b.at], b.env);
-    const before = await finish(["bisect", "next", "--json", ...b.at], b.env);
-    const { stdout: script } = await finish(["bisect", "log", ...b.at], b.env);
+    await runCommand(b.start, b.env);
+    await runCommand(["bisect", "bad", ...b.at], b.env);
+    await runCommand(["bisect", "good", ...b.at], b.env);
+    const before = await runCommand(["bisect", "next", "--json", ...b.at], b.env);
+    const { stdout: script } = await runCommand(["bisect", "log", ...b.at], b.env);
     assert.match(
       script,
       /^#!\/bin\/sh\n# started [^\n]*: good v1, bad main\nrun-outputs bisect st/,
     );
     assert.match(script, /\n# \w{10} change 6: multi_arch_ci.yml has no run|\n# \w{10} change 6: /);
-    await finish(["bisect", "reset", ...b.at], b.env);
+    await runCommand(["bisect", "reset", ...b.at], b.env);
     const { code, stderr } = await shell(b.dir, script, b.env);
     assert.equal(code, 0, stderr);
-    const after = await finish(["bisect", "next", "--json", ...b.at], b.env);
+    const after = await runCommand(["bisect", "next", "--json", ...b.at], b.env);
     const [one, other] = [before, after].map(({ stdout }) => JSON.parse(stdout));
     assert.equal(one.status, "test");
     assert.deepEqual({ ...other, good: one.good, bad: one.bad }, one);
@@ -146,11 +146,11 @@ Deno.test({
   ignore: onWindows,
   fn: async () => {
     await using b = await begun();
-    await finish(b.start, b.env);
+    await runCommand(b.start, b.env);
     const run = (...command: string[]) =>
       finishMayRun(["bisect", "run", "-q", ...b.at, "--", ...command], b.env);
     const log = async () =>
-      JSON.parse((await finish(["bisect", "log", "--json", ...b.at], b.env)).stdout).log;
+      JSON.parse((await runCommand(["bisect", "log", "--json", ...b.at], b.env)).stdout).log;
     for (
       const [command, code, text] of [
         [["sh", "-c", "exit 128"], 1, "ended with exit code 128"],
@@ -184,7 +184,7 @@ Deno.test({
   ignore: onWindows,
   fn: async () => {
     await using b = await begun();
-    await finish(b.start, b.env);
+    await runCommand(b.start, b.env);
     const begins = join(b.dir, "begins");
     const command = ["sh", "-c", `echo $$ > '${begins}'; exec sleep 600`];
     const program = startMayRun(["bisect", "run", ...b.at, "--", ...command], "piped", b.env);
@@ -193,7 +193,7 @@ Deno.test({
       await new Promise((resolve) => setTimeout(resolve, 20));
       pid = Number(await Deno.readTextFile(begins).catch(() => ""));
     }
-    const busy = await finish(["bisect", "good", ...b.at], b.env);
+    const busy = await runCommand(["bisect", "good", ...b.at], b.env);
     assert.equal(busy.code, 1);
     assert.match(
       busy.stderr,
@@ -213,7 +213,7 @@ Deno.test({
 
 Deno.test("bisect: of a cache that can only be read there is a note, and it goes on", async () => {
   await using b = await begun();
-  assert.equal((await finish(b.start, b.env)).code, 0);
+  assert.equal((await runCommand(b.start, b.env)).code, 0);
   const state = b.at[1];
   const isAllowed = ["--allow-read", "--allow-env", "--allow-net", "--allow-sys"];
   const { code, stdout, stderr } = await finish(["bisect", "bad", ...b.at], b.env, [
@@ -242,7 +242,7 @@ Deno.test("bisect: killed at any time, it goes on to the right end", async () =>
   let kills = 0;
   for (let step = 0;; step++) {
     if (await isKilled(["next"], 0.2 + 0.15 * (step % 7))) kills++;
-    const { code, stdout, stderr } = await finish(["bisect", "next", ...b.at], b.env);
+    const { code, stdout, stderr } = await runCommand(["bisect", "next", ...b.at], b.env);
     if (code === 3) {
       assert.match(stdout, /is the first bad commit\n {2}change 5\n/);
       break;
@@ -251,12 +251,13 @@ Deno.test("bisect: killed at any time, it goes on to the right end", async () =>
     const verdict = await numberIn(stdout.trimEnd()) >= 5 ? "bad" : "good";
     if (await isKilled([verdict], 0.3 + 0.15 * (step % 5))) kills++;
     // Whether it was said before the kill is in the log; it is never said of another commit.
-    const log = JSON.parse((await finish(["bisect", "log", "--json", ...b.at], b.env)).stdout).log;
+    const log =
+      JSON.parse((await runCommand(["bisect", "log", "--json", ...b.at], b.env)).stdout).log;
     for (const { sha, verdict } of log) assert.equal(verdict, numberOf(sha) >= 5 ? "bad" : "good");
     assert(step < 40, "it does not end");
   }
   assert(kills > 0, "every step was faster than its kill");
-  const reset = await finish(["bisect", "reset", ...b.at], b.env);
+  const reset = await runCommand(["bisect", "reset", ...b.at], b.env);
   assert.equal(reset.code, 0, reset.stderr);
   const left = await Array.fromAsync(Deno.readDir(b.dir), ({ name }) => name);
   assert.deepEqual(left.sort(), ["cache", "staging"]);

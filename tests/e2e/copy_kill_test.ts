@@ -6,7 +6,7 @@ import { likeArchive, noise } from "../support/bytes.ts";
 import { kill, killWhen } from "../support/kill.ts";
 import { putArchives } from "../support/staging.ts";
 import { readTree, tempDir } from "../support/temp_dir.ts";
-import { finish, start } from "./processes.ts";
+import { command, start } from "./processes.ts";
 
 const RUN = ["--run-id", "123", "--platform", "linux"];
 const NAMES = Array.from({ length: 6 }, (_, i) => `x${i}_lib_generic.tar.zst`);
@@ -24,7 +24,7 @@ Deno.test("a killed export leaves no file, a killed import only whole ones, and 
     NAMES,
     (name) => likeArchive("zst", noise(2_000_000, name.charCodeAt(1))),
   );
-  const uploaded = await finish(
+  const uploaded = await command(
     ["upload", "artifacts", at("in"), "--output-dir", at("staging"), ...RUN],
   );
   assert.equal(uploaded.code, 0, uploaded.stderr);
@@ -41,9 +41,9 @@ Deno.test("a killed export leaves no file, a killed import only whole ones, and 
   // It was killed in the middle of it, or it had just ended: there is nothing in between.
   assert(
     !left.includes("run.tar") ||
-      (await finish(["import", out, "--output-dir", at("check")])).code === 0,
+      (await command(["import", out, "--output-dir", at("check")])).code === 0,
   );
-  const exported = await finish([...exporting, "--force"]);
+  const exported = await command([...exporting, "--force"]);
   assert.equal(exported.code, 0, exported.stderr);
   assert.deepEqual(await namesBelow(at("file")), ["run.tar"]);
 
@@ -57,7 +57,7 @@ Deno.test("a killed export leaves no file, a killed import only whole ones, and 
       assert(content === whole[path], path);
     }
   }
-  const again = await finish([...importing, "--json"]);
+  const again = await command([...importing, "--json"]);
   assert.equal(again.code, 0, again.stderr);
   const { counts } = JSON.parse(again.stdout).runs[0];
   assert(counts.unchanged > 0);
@@ -74,17 +74,17 @@ async function lacks(dir: string, whole: Readonly<Record<string, unknown>>): Pro
 
 /** A run that was written to until a kill: each command that reads it says so. */
 async function incomplete(...from: readonly string[]): Promise<void> {
-  const verified = await finish(["verify", "--quick", ...from, ...RUN]);
+  const verified = await command(["verify", "--quick", ...from, ...RUN]);
   assert.equal(verified.code, 7, verified.stderr);
   const text = /a copy to this run is incomplete \(in progress, killed or failed\)/;
   assert.match(verified.stderr, text);
   for (const args of [["list"], ["fetch", "--list"]]) {
-    const { code, stderr } = await finish([...args, ...from, ...RUN]);
+    const { code, stderr } = await command([...args, ...from, ...RUN]);
     // Before the first archive there is nothing to fetch.
     assert(code === 0 || code === 3 && args[0] === "fetch", stderr);
     assert.match(stderr, text);
   }
-  const required = await finish(["fetch", "--list", "--require-complete", ...from, ...RUN]);
+  const required = await command(["fetch", "--list", "--require-complete", ...from, ...RUN]);
   assert.equal(required.code, 7, required.stderr);
 }
 
@@ -101,7 +101,7 @@ for (const hasManifest of [true, false]) {
     );
     if (hasManifest) {
       const uploading = ["upload", "artifacts", put, "--part", "p", "--expect-parts", "p"];
-      const uploaded = await finish([...uploading, "--output-dir", at("staging"), ...RUN]);
+      const uploaded = await command([...uploading, "--output-dir", at("staging"), ...RUN]);
       assert.equal(uploaded.code, 0, uploaded.stderr);
     }
     const whole = await readTree(at("staging"));
@@ -118,10 +118,10 @@ for (const hasManifest of [true, false]) {
         assert(there.includes(name.replace(/\.sha256sum$/, "")), name);
       }
     }
-    const again = await finish(copying);
+    const again = await command(copying);
     assert.equal(again.code, 0, again.stderr);
     assert.deepEqual(Object.keys(await readTree(at("copy"))), Object.keys(whole));
-    const verified = await finish(["verify", "--staging-dir", at("copy"), ...RUN]);
+    const verified = await command(["verify", "--staging-dir", at("copy"), ...RUN]);
     assert.equal(verified.code, 0, verified.stderr);
   });
 }

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { makeBuild, putArchives } from "../support/staging.ts";
 import { tempDir } from "../support/temp_dir.ts";
 import type { Target } from "./pipeline_suite.ts";
-import { finish, OFFLINE } from "./processes.ts";
+import { command, finish, OFFLINE } from "./processes.ts";
 
 /** Registers the tests for a server. */
 export function copySuite(name: string, open: () => Promise<Target>): void {
@@ -20,8 +20,9 @@ export function copySuite(name: string, open: () => Promise<Target>): void {
     const at = (...names: string[]) => join(dir.path, ...names);
     const run = (id: number) => ["--run-id", `${id}`, "--platform", "linux"];
     const ok = async (args: readonly string[], permissions?: readonly string[]) => {
-      const env = permissions === undefined ? target.env : {};
-      const { code, stdout, stderr } = await finish([...args, "--json"], env, permissions);
+      const { code, stdout, stderr } = permissions === undefined
+        ? await command([...args, "--json"], target.env)
+        : await finish([...args, "--json"], {}, permissions);
       assert.equal(code, 0, `${args.join(" ")}\n${stderr}`);
       return JSON.parse(stdout);
     };
@@ -111,7 +112,7 @@ export function copySuite(name: string, open: () => Promise<Target>): void {
     await putArchives(old, names);
     await putArchives(join(old, "artifacts"), ["fft_lib_gfx942.tar.zst"]);
     await Deno.writeTextFile(join(old, "index-gfx94X-dcgpu.html"), "<p>old</p>\n");
-    const copied = await finish(
+    const copied = await command(
       ["copy", "--from-staging", at("old"), ...run, ...target.args, "--json"],
       target.env,
     );
@@ -119,7 +120,7 @@ export function copySuite(name: string, open: () => Promise<Target>): void {
     const keys = await target.keys();
     assert.equal(keys.length, 7);
     const file = at("old.tar");
-    const exported = await finish(["export", file, ...run, ...target.args], target.env);
+    const exported = await command(["export", file, ...run, ...target.args], target.env);
     assert.equal(exported.code, 0, exported.stderr);
     const imported = await finish(["import", file, "--output-dir", at("new")], {}, OFFLINE);
     assert.equal(imported.code, 0, imported.stderr);

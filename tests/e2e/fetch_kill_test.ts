@@ -9,7 +9,7 @@ import { noise } from "../support/bytes.ts";
 import { cases } from "../support/cases.ts";
 import { kill } from "../support/kill.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
-import { finish, start } from "./processes.ts";
+import { command, finish, start } from "./processes.ts";
 
 const KILLS = cases(20, 6);
 const ARCHIVES = 6;
@@ -33,18 +33,16 @@ for (const [mode, cached, permissions] of WAYS) {
       ...["--platform", "linux", "--output-dir", out, ...cache],
     ];
 
-    const done = async (args: string[]) => {
-      const { code, stderr } = await finish(args, {}, [permissions]);
-      assert.equal(code, 0, stderr);
-    };
     /** Lets the next fetch put the target right, and tells what is there. */
     const settle = async () => {
-      await done(fetch("1"));
+      const { code, stderr } = await command(fetch("1"));
+      assert.equal(code, 0, stderr);
       return await contents(out);
     };
 
     const began = performance.now();
-    await done(fetch("1"));
+    const { code, stderr } = await finish(fetch("1"), {}, [permissions]);
+    assert.equal(code, 0, stderr);
     const took = performance.now() - began;
     const first = await contents(out);
     let kills = 0;
@@ -62,8 +60,7 @@ for (const [mode, cached, permissions] of WAYS) {
     }
     assert(kills > 0, "every fetch was faster than its kill");
 
-    await done(fetch("1"));
-    assert.equal(await contents(out), first);
+    assert.equal(await settle(), first);
     const left = await Array.fromAsync(Deno.readDir(temp.path), ({ name }) => name);
     assert.deepEqual(left.sort(), [...(cached ? ["cache"] : []), "out", "staging"]);
   });

@@ -5,7 +5,7 @@ import { putRun } from "../support/run_storage.ts";
 import { KEYS, testOptions } from "../support/s3_subject.ts";
 import { startS3Server } from "../support/s3_server.ts";
 import { readTree, tempDir } from "../support/temp_dir.ts";
-import { finish, NOBODY, start } from "./processes.ts";
+import { command, NOBODY, start } from "./processes.ts";
 
 const OLD = "2025-10-01T00:00:00Z";
 const NAMES = ["blas_lib_gfx942.tar.zst", "core_lib_generic.tar.zst"];
@@ -50,7 +50,7 @@ Deno.test("find, fetch, list on S3: a run of the first buckets, its fork's, and 
       [3, "therock-ci-artifacts/3-linux", "empty,holds"],
     ] as const
   ) {
-    const { code, stdout, stderr } = await finish([...find(number), "--json"], env);
+    const { code, stdout, stderr } = await command([...find(number), "--json"], env);
     assert.equal(code, 0, stderr);
     const [group] = JSON.parse(stdout).groups;
     assert.equal(`${group.bucket}/${group.prefix}`, place);
@@ -62,26 +62,26 @@ Deno.test("find, fetch, list on S3: a run of the first buckets, its fork's, and 
 
   const out = `${dir.path}/out`;
   const args = ["fetch", "--commit", sha(2), ...cache, "--no-extract", "-o", out];
-  const fetched = await finish([...args, "--platform", "linux"], env);
+  const fetched = await command([...args, "--platform", "linux"], env);
   assert.equal(fetched.code, 0, fetched.stderr);
   assert.deepEqual(Object.keys(await readTree(out)), NAMES);
   assert.equal(github.counted, 3, "the answer had not changed");
 
   // A run's id is enough, and GitHub is not asked.
   const before = github.requests.length;
-  const listed = await finish(["list", "--run-id", "2", "--platform", "linux", "--json"], env);
+  const listed = await command(["list", "--run-id", "2", "--platform", "linux", "--json"], env);
   assert.equal(JSON.parse(listed.stdout).bucket, "therock-artifacts-external");
   const file = `${dir.path}/run.tar`;
-  const exported = await finish(["export", file, "2-linux", "--json"], env);
+  const exported = await command(["export", file, "2-linux", "--json"], env);
   assert.equal(exported.code, 0, exported.stderr);
   assert.equal(JSON.parse(exported.stdout).runs[0].count, 2 * NAMES.length, "with checksums");
   const mirror = `${dir.path}/mirror`;
   const copying = ["copy", "--source-run-id", "1", "--platform", "linux", "--to-staging", mirror];
-  const copied = await finish([...copying, "--no-index"], env);
+  const copied = await command([...copying, "--no-index"], env);
   assert.equal(copied.code, 0, copied.stderr);
   const mirrored = Object.keys(await readTree(`${mirror}/1-linux`));
   assert.deepEqual(mirrored.filter((name) => !name.endsWith("sum")), NAMES);
-  const none = await finish(["list", "--run-id", "9", "--platform", "linux"], env);
+  const none = await command(["list", "--run-id", "9", "--platform", "linux"], env);
   assert.equal(none.code, 3, none.stderr);
   assert.equal(github.requests.length, before);
 });

@@ -3,7 +3,7 @@ import { zstdDecompressSync } from "node:zlib";
 import { noise, sha256 } from "../support/bytes.ts";
 import { killWhen } from "../support/kill.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
-import { finish, start } from "./processes.ts";
+import { command, finish, start } from "./processes.ts";
 
 const ARTIFACTS = 12;
 const RUN = ["--run-id", "7", "--platform", "linux"];
@@ -84,7 +84,7 @@ for (const moment of [0, 1, 3, 8]) {
       assert.equal((await killWhen(child, begun)).signal, "SIGKILL", "it was killed in the middle");
 
       assert(await assertWhole(runDir) < ARTIFACTS, "it had not finished");
-      const second = await finish([...args, "--json"]);
+      const second = await command([...args, "--json"]);
       assert.equal(second.code, 0, second.stderr);
       assert.equal(await assertWhole(runDir), ARTIFACTS);
       const { counts } = JSON.parse(second.stdout);
@@ -114,14 +114,14 @@ Deno.test({
     const verify = ["verify", ...at];
     const reads: [number, string[]][] = [[0, fetch], [0, ["list", ...at]], [7, verify]];
     for (const [code, read] of reads) {
-      const result = await finish(read);
+      const result = await command(read);
       assert.equal(result.code, code, result.stderr);
       assert.match(result.stderr, /upload of (?:part )?artifacts\.[0-9a-f]{8} /);
     }
-    const again = await finish(args);
+    const again = await command(args);
     assert.equal(again.code, 0, again.stderr);
     for (const [, read] of reads) {
-      const result = await finish(read);
+      const result = await command(read);
       assert.deepEqual([result.code, result.stderr.includes("upload of")], [0, false]);
     }
   },
@@ -150,7 +150,7 @@ Deno.test({
     assert.deepEqual(await leftovers(buildDir, runDir), []);
     const outputs = `${runDir}/manifests/outputs`;
     assert.deepEqual(await names(outputs), ["build.g.incomplete"]);
-    assert.equal((await finish(args)).code, 0);
+    assert.equal((await command(args)).code, 0);
     assert.equal(await assertWhole(runDir), ARTIFACTS);
     assert.deepEqual(await names(outputs), ["build.g.json"]);
   },
@@ -188,7 +188,7 @@ Deno.test("two uploads of different builds at once: a mixture of archive and che
     );
   }
   // Whoever comes last, alone, makes it right.
-  const last = await finish(args("two"));
+  const last = await command(args("two"));
   assert.equal(last.code, 0, last.stderr);
   assert.equal(await assertWhole(runDir), ARTIFACTS);
 });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { killWhen } from "../support/kill.ts";
 import { fileNames } from "../support/snapshot.ts";
 import { tempDir } from "../support/temp_dir.ts";
-import { finish, start } from "./processes.ts";
+import { command, start } from "./processes.ts";
 import {
   ARTIFACTS,
   assertNothingTemporary,
@@ -44,7 +44,7 @@ Deno.test("upload build: killed at any moment, every file is whole and a next ru
   }
   assert(kills > 0, "every upload was faster than its kill");
 
-  const { code, stderr } = await finish(slowUpload(build, staging));
+  const { code, stderr } = await command(slowUpload(build, staging));
   assert.equal(code, 0, stderr);
   assert.deepEqual(await checkWhole(staging), []);
   assert.equal((await fileNames(staging)).length, 2 * ARTIFACTS + 4 + PAGES);

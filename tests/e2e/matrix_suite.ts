@@ -1,25 +1,26 @@
 /**
- * Ten jobs of one matrix upload to one run at once, each as a process of its own; one is killed.
+ * Jobs of one matrix, ten in CI, upload to one run at once, each as a process of its own; one is killed.
  *
  * @module
  */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { cases } from "../support/cases.ts";
 import { startFaultProxy } from "../support/fault_proxy.ts";
 import { kill } from "../support/kill.ts";
 import { putArchives, RUN } from "../support/staging.ts";
 import { readTree, tempDir } from "../support/temp_dir.ts";
 import type { Target } from "./pipeline_suite.ts";
-import { finish, start } from "./processes.ts";
+import { command, finish, start } from "./processes.ts";
 
-const JOBS = 10;
+const JOBS = cases(10, 5);
 const KILLED = 3;
 
 /** Registers the test for a server. */
 export function matrixSuite(name: string, open: () => Promise<Target>): void {
   const title =
-    `${name}: ten jobs at once, one of them killed: what is missing is named, and its ` +
+    `${name}: ${JOBS} jobs at once, one of them killed: what is missing is named, and its ` +
     "re-run completes the run";
   Deno.test(title, async () => {
     await using dir = await tempDir();
@@ -41,7 +42,7 @@ export function matrixSuite(name: string, open: () => Promise<Target>): void {
       XDG_STATE_HOME: join(dir.path, "state"),
     });
     const list = async () => {
-      const { code, stdout, stderr } = await finish(
+      const { code, stdout, stderr } = await command(
         ["list", ...target.args, ...RUN, "--json"],
         target.env,
       );
@@ -51,7 +52,7 @@ export function matrixSuite(name: string, open: () => Promise<Target>): void {
       return { manifest, told: told.map((file: { path: string }) => file.path) };
     };
     const fetch = (out: string) =>
-      finish([
+      command([
         ...["fetch", "--require-complete", "--require-checksums", "--no-extract"],
         ...["-o", join(dir.path, out), ...target.args, ...RUN],
       ], target.env);
@@ -79,16 +80,16 @@ export function matrixSuite(name: string, open: () => Promise<Target>): void {
     await status;
     for (const { code, stderr } of await running) assert.equal(code, 0, stderr);
 
-    const nine = await list();
-    assert.deepEqual(nine.manifest.missing, [parts[KILLED]]);
-    assert.deepEqual(nine.manifest.unfinished, [
+    const most = await list();
+    assert.deepEqual(most.manifest.missing, [parts[KILLED]]);
+    assert.deepEqual(most.manifest.unfinished, [
       { part: parts[KILLED], pending: names(KILLED), unlisted: [] },
     ]);
-    assert.deepEqual(nine.manifest.parts.map(({ part }: { part: string }) => part).sort(), [
+    assert.deepEqual(most.manifest.parts.map(({ part }: { part: string }) => part).sort(), [
       ...others.map((i) => parts[i]),
     ]);
-    assert.deepEqual(nine.told, pathsOf(others));
-    const refused = await fetch("nine");
+    assert.deepEqual(most.told, pathsOf(others));
+    const refused = await fetch("most");
     assert.equal(refused.code, 7, refused.stderr);
     assert.match(
       refused.stderr,
@@ -97,16 +98,16 @@ export function matrixSuite(name: string, open: () => Promise<Target>): void {
       ),
     );
 
-    const again = await finish(args(KILLED), env(KILLED, 2));
+    const again = await command(args(KILLED), env(KILLED, 2));
     assert.equal(again.code, 0, again.stderr);
-    const ten = await list();
-    assert.equal(ten.manifest.complete, true);
-    assert.deepEqual(ten.manifest.unfinished, []);
-    assert.deepEqual(ten.told, pathsOf(numbers));
-    const fetched = await fetch("ten");
+    const all = await list();
+    assert.equal(all.manifest.complete, true);
+    assert.deepEqual(all.manifest.unfinished, []);
+    assert.deepEqual(all.told, pathsOf(numbers));
+    const fetched = await fetch("all");
     assert.equal(fetched.code, 0, fetched.stderr);
     assert.deepEqual(
-      Object.keys(await readTree(join(dir.path, "ten"))),
+      Object.keys(await readTree(join(dir.path, "all"))),
       numbers.flatMap(names).sort(),
     );
   });

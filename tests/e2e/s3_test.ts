@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { makeBuildTree } from "../support/build_tree.ts";
 import { startS3Server } from "../support/s3_server.ts";
 import { readTree, tempDir } from "../support/temp_dir.ts";
-import { finish } from "./processes.ts";
+import { command, finish } from "./processes.ts";
 
 const RUN = ["--run-id", "7", "--platform", "linux", "--bucket", "suite"];
 /** A user without files of AWS. The home directory stays: Deno's cache is in it. */
@@ -21,26 +21,26 @@ Deno.test("on S3 the same commands do the same: upload build, list, fetch", asyn
   await makeBuildTree({ buildDir, librarySize: 500_000 });
   const upload = ["upload", "build", "--artifact-group", "g", "--build-dir", buildDir, ...RUN];
 
-  const dry = await finish([...upload, "--dry-run", "--json"], env);
+  const dry = await command([...upload, "--dry-run", "--json"], env);
   assert.equal(dry.code, 0, dry.stderr);
   assert(server.requests.every((request) => !/^(?:PUT|POST|DELETE)/.test(request)));
 
-  const first = await finish([...upload, "--json"], env);
+  const first = await command([...upload, "--json"], env);
   assert.equal(first.code, 0, first.stderr);
   assert.equal(first.stderr, "");
   const paths = (text: string) => JSON.parse(text).files.map((f: { path: string }) => f.path);
   assert.deepEqual(paths(first.stdout), paths(dry.stdout));
 
-  const second = await finish([...upload, "--json"], env);
+  const second = await command([...upload, "--json"], env);
   const { counts } = JSON.parse(second.stdout);
   assert.equal(counts.unchanged, paths(first.stdout).length, second.stderr);
 
-  const list = await finish(["list", ...RUN, "--json"], env);
+  const list = await command(["list", ...RUN, "--json"], env);
   assert.deepEqual(paths(list.stdout), paths(first.stdout));
 
   const out = `${dir.path}/out`;
   const fetch = ["fetch", "--no-extract", "*_lib_*", ...RUN, "-o", out];
-  const fetched = await finish(fetch, env);
+  const fetched = await command(fetch, env);
   assert.equal(fetched.code, 0, fetched.stderr);
   assert.match(fetched.stdout, /2 written; 2 verified/);
   assert.deepEqual(Object.keys(await readTree(out)), [

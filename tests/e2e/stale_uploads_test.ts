@@ -3,7 +3,7 @@ import { startFaultProxy } from "../support/fault_proxy.ts";
 import { noise } from "../support/bytes.ts";
 import { startS3Server } from "../support/s3_server.ts";
 import { tempDir } from "../support/temp_dir.ts";
-import { finish, start } from "./processes.ts";
+import { command, start } from "./processes.ts";
 
 const RUN = ["--run-id", "7", "--platform", "linux", "--bucket", "suite"];
 const LIST = ["stale-uploads", ...RUN, "--older-than", "0s", "--json"];
@@ -22,7 +22,7 @@ Deno.test("what a killed upload leaves is told, removed, and no hindrance for th
   await Deno.writeFile(file, noise(22_000_000));
   const upload = ["upload", "files", file, "--to", "x", ...RUN, "--part-size", "5"];
   const list = async (...more: string[]) => {
-    const { code, stdout, stderr } = await finish([...LIST, ...more], env);
+    const { code, stdout, stderr } = await command([...LIST, ...more], env);
     assert.equal(code, 0, stderr);
     return JSON.parse(stdout).uploads.map(
       (u: { key: string; parts: number; bytes: number; state: string; outcome: string }) => {
@@ -52,7 +52,7 @@ Deno.test("what a killed upload leaves is told, removed, and no hindrance for th
   assert.deepEqual(await list("--abort"), [[...begun.slice(0, 3), "resumable", "aborted"]]);
   assert.deepEqual(await list(), []);
 
-  const again = await finish(upload, env);
+  const again = await command(upload, env);
   assert.equal(again.code, 0, again.stderr);
   assert.deepEqual(await list(), []);
 });

@@ -8,6 +8,9 @@
 const PART = 0.1;
 const FEWEST = 20;
 
+/** Whether everything runs at its full length, as in CI. */
+export const isFull: boolean = Deno.env.get("RUN_OUTPUTS_TEST_CASES") === "full";
+
 /**
  * The number of cases that a test makes now.
  *
