@@ -141,12 +141,16 @@ async function unpack(dir: string, bytes: Uint8Array, workers: number): Promise<
   return await Deno.readFile(join(dir, "out/a/file"));
 }
 
+const content = noise(2_000_000);
+/** Archives of the same content in smaller and in larger blocks; each is made once. */
+const archives = await Promise.all(
+  [40_000, 200_000].map((step) => xzBlocks(archive(content, step))),
+);
+
 for (const workers of [1, 2, 4]) {
   Deno.test(`Unpacker: many blocks and ${workers} workers: the same bytes`, async () => {
     await using dir = await tempDir();
-    const content = noise(2_000_000);
-    for (const step of [40_000, 200_000]) {
-      const bytes = await xzBlocks(archive(content, step));
+    for (const bytes of archives) {
       assert.deepEqual(await unpack(dir.path, bytes, workers), content);
     }
   });

@@ -50,8 +50,8 @@ export function killSuite(name: string, open: OpenServer, options: KillSuiteOpti
         if (direction === "down") await put(whole, at, source, size);
         const path = direction === "up" ? source : `${dir.path}/target-${i}`;
         const command = [direction, proxy.url, at.s3Uri, path, `${dir.path}/journals`, partSize];
-        // Between the first bytes and the last ones, and now and then before or after.
-        const moment = size * (0.02 + Math.random() * 0.9);
+        // Each in its own part of the transfer, between the first bytes and the last ones.
+        const moment = size * (0.02 + 0.9 * (i + Math.random()) / times);
         proxy.set();
         await killAfter(command.map(String), moment);
         if (direction === "down") assert.deepEqual(await exists(path), false, "it appeared early");

@@ -11,6 +11,7 @@ import { Journal } from "../../../src/storage/transfer/journal.ts";
 import { LocalBackend } from "../../../src/storage/local/local.ts";
 import { MemoryBackend } from "../../../src/storage/memory.ts";
 import { noise, sha256 } from "../../support/bytes.ts";
+import { cases } from "../../support/cases.ts";
 import { readTree, tempDir, writeTree } from "../../support/temp_dir.ts";
 
 const at = (key: string) => new OutputLocation("bucket", `1-linux/${key}`);
@@ -159,7 +160,7 @@ Deno.test("download(): a large object comes while others take its empty director
     while (!done) await Deno.remove(join(dir.path, "new")).catch(() => {});
   })();
   try {
-    for (let round = 0; round < 100; round++) {
+    for (let round = 0; round < cases(100, 20); round++) {
       const path = join(dir.path, "new", "large");
       const [result] = await download(backend, [{ location: at("large"), path }], { segment: 100 });
       assert.equal(result.outcome, "written", result.error?.message);
