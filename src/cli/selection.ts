@@ -8,7 +8,6 @@ import { type Command, Option } from "commander";
 import { diskError } from "../errors/disk.ts";
 import { RunOutputsError } from "../errors/error.ts";
 import type { GpuFamilies } from "../layout/gpu_families_data.ts";
-import type { NamePattern } from "../operations/artifacts/name_pattern.ts";
 import type { ArtifactSelection } from "../operations/artifacts/selection.ts";
 import { globs, list, names, nonEmpty } from "./options.ts";
 import type { Io } from "./terminal/io.ts";
@@ -46,14 +45,14 @@ export interface SelectionOptions extends GroupOptions {
  * @returns The command.
  */
 export function withSelectionOptions(command: Command, excluded: string): Command {
-  command.addOption(patterns("--exclude <globs>", `exclude matching ${excluded}`));
+  command.addOption(patterns("--exclude <patterns>", `exclude matching ${excluded}`));
   command.addOption(
     new Option(
       "--patterns-from <file>",
       "more patterns, one per line, # for comments (-: standard input)",
     ).argParser(nonEmpty).helpGroup(WHICH),
   );
-  command.addOption(flag("--regex", "patterns are regular expressions, searched in the name"));
+  command.addOption(flag("--regex", "all patterns are regular expressions, searched in the name"));
   command.addOption(
     flag("--allow-no-match", "allow patterns that match nothing, if others do"),
   );
@@ -102,9 +101,8 @@ export function chosen(flags: string, text: string): Option {
 /** An option that takes patterns, kept as they were given: an expression can have commas. */
 export function patterns(flags: string, text: string): Option {
   const parse = (value: string, previous: readonly string[] = []) => [...previous, value];
-  return new Option(flags, `${text} (repeatable, or comma-separated)`).argParser(parse).helpGroup(
-    WHICH,
-  );
+  const more = "(repeatable; globs also comma-separated)";
+  return new Option(flags, `${text} ${more}`).argParser(parse).helpGroup(WHICH);
 }
 
 /**
@@ -143,8 +141,10 @@ export async function selectionOf(
   const { exclude = [], regex = false, expandFamilies, requireEach, allowNoMatch } = options;
   const included = await includePatterns(options, include, io);
   const selection: ArtifactSelection = {
-    include: await compiled(included, regex),
-    exclude: await compiled(regex ? exclude : exclude.flatMap((item) => list(item)), regex),
+    include: regex ? await searchPatterns("--regex pattern", included) : included,
+    exclude: regex
+      ? await searchPatterns("--exclude", exclude)
+      : exclude.flatMap((item) => list(item)),
     artifactGroups: options.artifactGroup,
     amdgpuTargets: [...options.amdgpuTargets ?? [], ...options.amdgpuTarget ?? []],
     expandFamilies,
@@ -188,13 +188,6 @@ export async function includePatterns(
     "invalid",
     `Cannot use --patterns-from ${patternsFrom}: no pattern in it`,
   );
-}
-
-async function compiled(
-  patterns: readonly string[],
-  regex: boolean,
-): Promise<readonly NamePattern[]> {
-  return regex ? await searchPatterns("--regex pattern", patterns) : patterns;
 }
 
 /**

@@ -159,6 +159,18 @@ export async function checkOutputDir(dir: string): Promise<string> {
 }
 
 /**
+ * Creates an output directory that does not exist.
+ *
+ * @param dir The directory.
+ * @throws {RunOutputsError} What the disk says.
+ */
+export async function makeOutputDir(dir: string): Promise<void> {
+  await Deno.mkdir(dir, { recursive: true }).catch((error) => {
+    throw diskError("create the output directory", dir, error);
+  });
+}
+
+/**
  * The storage that a command reads from. A note reports options that have no effect.
  *
  * @param options The value of `--staging-dir` and the options for S3.

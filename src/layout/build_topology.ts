@@ -94,11 +94,16 @@ export function findStages({ stages }: BuildTopology, names: readonly string[]):
   const known = stages.map(({ name }) => name);
   for (const name of names) {
     if (known.includes(name)) continue;
-    const meant = nearest(name, known);
+    const meant = nearest(name, known) ?? known.find((other) => isPart(name, other));
     const remedy = meant === undefined ? "" : `; did you mean '${meant}'?`;
     throw invalid("stage", name, `one of ${[...known, ALL_STAGES].join(", ")}${remedy}`);
   }
   return stages.filter(({ name }) => names.includes(name));
+}
+
+/** Whether a word is a part of another one, such as `math` of `math-libs`. */
+function isPart(word: string, other: string): boolean {
+  return word.length > 2 && other.toLowerCase().includes(word.toLowerCase());
 }
 
 /** The inputs and outputs of a stage. */

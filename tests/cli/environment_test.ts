@@ -1,6 +1,7 @@
 /** What the command line takes from the environment of a job, and what it must not take. */
 
 import assert from "node:assert/strict";
+import { likeArchive } from "../support/bytes.ts";
 import { join } from "node:path";
 import { main } from "../../src/cli/main.ts";
 import { refused, runJson, runs } from "../support/command_line.ts";
@@ -230,7 +231,7 @@ Deno.test("environment: ARTIFACT_GROUP and BUILD_DIR stand for options that are 
     env: { ...env, ARTIFACT_GROUP: "" },
   });
   await refused(["upload", "stage", "--stage", "s", ...to], ["'build'"], { code: 3 });
-  await writeTree(temp.path, { "dist/a-1.0-py3-none-any.whl": "x" });
+  await writeTree(temp.path, { "dist/a-1.0-py3-none-any.whl": likeArchive("zip", "x") });
   const python = ["upload", "python", join(temp.path, "dist"), "--no-index"];
   assert((await paths(python)).includes("python/gfx1-all/a-1.0-py3-none-any.whl"));
   assert((await paths([...python, "--multiarch"])).includes("python/a-1.0-py3-none-any.whl"));

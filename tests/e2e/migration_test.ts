@@ -1,6 +1,7 @@
 /** The commands of docs/migration.md work as they stand there. */
 
 import assert from "node:assert/strict";
+import { likeArchive } from "../support/bytes.ts";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deb } from "../support/package_builder.ts";
@@ -49,7 +50,7 @@ async function prepare(dir: string): Promise<void> {
     "build/blas/.ninja_log": "# ninja log v5\n",
     "build/base/aux-overlay/build/therock_manifest.json": "{}",
     "manifest.json": "{}",
-    "tarballs/therock-dist-linux-multiarch-7.10.0.tar.gz": "tarball",
+    "tarballs/therock-dist-linux-multiarch-7.10.0.tar.gz": likeArchive("gz", "tarball"),
     "report/rccl.html": "<!doctype html><title>rccl</title>",
   });
   await Deno.mkdir(join(dir, "packages/dist"), { recursive: true });

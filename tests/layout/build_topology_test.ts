@@ -126,4 +126,6 @@ Deno.test("findStages(): build order, whatever the order of the names; unknown o
     () => names(["erly"]),
     /Invalid stage "erly": expected one of early, late, all; did you mean 'early'\?/,
   );
+  assert.throws(() => names(["EAR"]), /did you mean 'early'\?$/, "a part of the name");
+  assert.throws(() => names(["nope"]), /expected one of early, late, all$/);
 });

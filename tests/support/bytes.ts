@@ -20,13 +20,18 @@ export function noise(size: number, seed = 1): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** How the files of each compression begin. */
-const BEGIN = { zst: [0x28, 0xb5, 0x2f, 0xfd], xz: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] };
+/** How the files of each format begin. */
+const BEGIN = {
+  zst: [0x28, 0xb5, 0x2f, 0xfd],
+  xz: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00],
+  gz: [0x1f, 0x8b],
+  zip: [0x50, 0x4b, 0x03, 0x04],
+};
 
 /** What nobody can unpack, and yet begins like an archive. */
 export function likeArchive(
-  compression: "zst" | "xz",
-  content: Uint8Array | string,
+  compression: keyof typeof BEGIN,
+  content: Uint8Array | string = "",
 ): Uint8Array<ArrayBuffer> {
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
   return concat([new Uint8Array(BEGIN[compression]), bytes]);

@@ -32,12 +32,15 @@ export async function makePipeline(dir: string): Promise<void> {
 
     "artifacts/rccl_test_gfx942:xnack+.tar.zst": likeArchive("zst", noise(896, 4)),
 
-    "wheels/dist/rocm-7.0.tar.gz": noise(500, 5),
-    "wheels/dist/rocm_sdk_core-7.0-py3-none-linux_x86_64.whl": noise(600, 6),
-    "multiarch/rocm-7.0.tar.gz": noise(500, 5),
-    "multiarch/torch-2.9.0+rocm7.0-cp312-cp312-linux_x86_64.whl": noise(700, 8),
-    "multiarch/gfx1151/rocm_sdk_libraries-7.0-py3-none-linux_x86_64.whl": noise(800, 9),
-    "multiarch/.cache/hidden-1.0.tar.gz": "",
+    "wheels/dist/rocm-7.0.tar.gz": likeArchive("gz", noise(500, 5)),
+    "wheels/dist/rocm_sdk_core-7.0-py3-none-linux_x86_64.whl": likeArchive("zip", noise(600, 6)),
+    "multiarch/rocm-7.0.tar.gz": likeArchive("gz", noise(500, 5)),
+    "multiarch/torch-2.9.0+rocm7.0-cp312-cp312-linux_x86_64.whl": likeArchive("zip", noise(700, 8)),
+    "multiarch/gfx1151/rocm_sdk_libraries-7.0-py3-none-linux_x86_64.whl": likeArchive(
+      "zip",
+      noise(800, 9),
+    ),
+    "multiarch/.cache/hidden-1.0.tar.gz": likeArchive("gz"),
 
     "torch.json": '{"pytorch": "2.9"}\n',
     "report/rccl.html": "<!doctype html><title>RCCL</title>\n",
@@ -50,8 +53,11 @@ export async function makePipeline(dir: string): Promise<void> {
     "rpm/x86_64/rocm-7.0.x86_64.rpm": noise(400, 11),
     "rpm/x86_64/repodata/repomd.xml": "<repomd/>\n",
 
-    "tarballs/therock-dist-linux-gfx94X-dcgpu-7.0.tar.gz": noise(300, 12),
-    "tarballs-windows/therock-dist-windows-multiarch-tests-7.0.tar.gz": noise(300, 13),
+    "tarballs/therock-dist-linux-gfx94X-dcgpu-7.0.tar.gz": likeArchive("gz", noise(300, 12)),
+    "tarballs-windows/therock-dist-windows-multiarch-tests-7.0.tar.gz": likeArchive(
+      "gz",
+      noise(300, 13),
+    ),
 
     "notes/read me.txt": "notes\n",
   });

@@ -9,7 +9,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import { nameFilter } from "./name_filter.ts";
 import { type ArtifactRequest, GENERIC, requestsOf } from "./requests.ts";
 import type { ArtifactSelection } from "./selection.ts";
-import { unmatchedError } from "./unmatched.ts";
+import { nothingChosenError, unmatchedError } from "./unmatched.ts";
 
 /** The result of a selection. */
 export interface ArtifactChoice {
@@ -18,6 +18,9 @@ export interface ArtifactChoice {
   /** Notes for the user: groups and targets without artifacts of their own. */
   readonly notes: readonly string[];
 }
+
+/** The words of the message, and the command that lists the artifacts. */
+const WORDS = { what: "artifacts", command: "run-outputs list --kind artifact" };
 
 /** An archive and its parsed name. */
 interface Archive {
@@ -70,26 +73,22 @@ export function selectArtifacts(
   }
 
   const filter = nameFilter(selection);
-  const chosen = archives.filter(({ name, artifact }) =>
-    // All are tested, so that no pattern counts as unmatched for another reason.
-    filter.matches(name) &&
+  const isWanted = ({ artifact }: Archive) =>
     (selection.artifactNames?.has(artifact.name) ?? true) &&
     (components.length === 0 || components.includes(artifact.component)) &&
     (requests.length === 0 || artifact.target === GENERIC ||
-      requests.some((request) => isFor(artifact, request)))
-  );
+      requests.some((request) => isFor(artifact, request)));
+  // All are tested, so that no pattern counts as unmatched for another reason.
+  const chosen = archives.filter((one) => filter.matches(one.name) && isWanted(one));
   const unmatched = filter.unmatched();
   if (unmatched.length > 0 && !selection.allowNoMatch) {
-    throw unmatchedError(unmatched, selection.include ?? [], archives.map(({ name }) => name), {
-      what: "artifacts",
-      command: "run-outputs list --kind artifact",
-    });
+    const names = archives.map(({ name }) => name);
+    throw unmatchedError(unmatched, selection.include ?? [], names, WORDS);
   }
   if (chosen.length === 0 && archives.length > 0) {
-    throw notFound(
-      `None of the ${archives.length} artifacts matches all of the given patterns, stages, groups, ` +
-        "targets and components: 'run-outputs list --kind artifact' shows them",
-    );
+    const included = nameFilter({ include: selection.include });
+    const excluded = archives.filter((one) => included.matches(one.name) && isWanted(one)).length;
+    throw nothingChosenError(archives.length, excluded, WORDS);
   }
   return { names: chosen.map(({ name }) => name), notes };
 }

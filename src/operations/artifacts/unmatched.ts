@@ -42,6 +42,27 @@ export function unmatchedError(
   );
 }
 
+/**
+ * The error of a selection that selects nothing, although each of its patterns matches something.
+ *
+ * @param count The number of candidates.
+ * @param excluded How many would be selected without the patterns to exclude.
+ * @param words What the candidates are, and the command that lists them.
+ * @returns An error with code `not_found`.
+ */
+export function nothingChosenError(
+  count: number,
+  excluded: number,
+  { what, command }: { readonly what: string; readonly command: string },
+): RunOutputsError {
+  const shown = `'${command}' shows them`;
+  const message = excluded > 0
+    ? `--exclude leaves none of the ${excluded} ${what} that are selected otherwise: ${shown}`
+    : `None of the ${count} ${what} matches all of the given patterns, stages, groups, targets and ` +
+      `components: ${shown}`;
+  return new RunOutputsError("not_found", message);
+}
+
 /** A similar pattern that matches something. */
 function suggest(pattern: NamePattern, names: readonly string[]): string | undefined {
   if (typeof pattern === "string") {

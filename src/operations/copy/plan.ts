@@ -19,7 +19,7 @@ import { readOutputs, type RunManifest } from "../manifest/read.ts";
 import { checkSelection, selectArtifacts } from "../artifacts/select.ts";
 import type { ArtifactSelection } from "../artifacts/selection.ts";
 import { readSidecar, SIDECAR_SUFFIX } from "../artifacts/sidecar.ts";
-import { unmatchedError } from "../artifacts/unmatched.ts";
+import { nothingChosenError, unmatchedError } from "../artifacts/unmatched.ts";
 
 /** A run and its storage. */
 export interface RunPlace {
@@ -224,35 +224,33 @@ function choose(
     ? selectArtifacts(archivesAmong(paths), selection)
     : undefined;
   const names = choice && new Set(choice.names);
+  const isWanted = (path: string) =>
+    names === undefined || names.has(nameOf(path)) && classify(path) === "artifact";
   const chosen = new Set<string>();
   for (const path of paths) {
     // All are tested, so that no pattern counts as unmatched for another reason.
     const matches = filter.matches(path);
-    const isWanted = names === undefined ||
-      names.has(nameOf(path)) && classify(path) === "artifact";
     // A checksum file without its file would mean that one is missing.
     const base = sidecarBase(path);
     const isAlone = base !== undefined && !staying.matches(base);
-    if (matches && isWanted && !isAlone) chosen.add(path);
+    if (matches && isWanted(path) && !isAlone) chosen.add(path);
   }
   const unmatched = filter.unmatched();
   if (unmatched.length > 0 && !selection.allowNoMatch) {
-    throw unmatchedError(unmatched, include, paths, { what: "outputs", command: LIST });
+    throw unmatchedError(unmatched, include, paths, WORDS);
   }
   for (const path of paths) {
     if (!path.endsWith(SIDECAR_SUFFIX) || !staying.matches(path)) continue;
     if (chosen.has(path.slice(0, -SIDECAR_SUFFIX.length))) chosen.add(path);
   }
   if (chosen.size > 0) return { chosen, notes: choice?.notes ?? [] };
-  throw new RunOutputsError(
-    "not_found",
-    `None of the ${paths.length} outputs matches all of the given patterns, stages, groups, targets ` +
-      `and components: '${LIST}' shows them`,
-  );
+  const included = nameFilter({ include });
+  const excluded = paths.filter((path) => included.matches(path) && isWanted(path)).length;
+  throw nothingChosenError(paths.length, excluded, WORDS);
 }
 
-/** The command that lists the outputs. */
-const LIST = "run-outputs list";
+/** The words of the message, and the command that lists the outputs. */
+const WORDS = { what: "outputs", command: "run-outputs list" };
 
 function isWhole(options: PlanCopyOptions): boolean {
   const { include = [], exclude = [] } = options;

@@ -11,8 +11,6 @@ import {
 } from "../../archive/tar/list_members.ts";
 import { checkMembers } from "../../archive/unpack/check_members.ts";
 import { BadArchive } from "../../archive/tar/bad_archive.ts";
-import type { Compression } from "../../layout/artifact_name.ts";
-import { diskError } from "../../errors/disk.ts";
 import { quote, RunOutputsError } from "../../errors/error.ts";
 
 /** The content of an artifact's archive. */
@@ -96,55 +94,6 @@ async function listArtifact(dir: string, signal?: AbortSignal): Promise<Artifact
 
 function cannotPack(dir: string, reason: string): RunOutputsError {
   return new RunOutputsError("invalid", `Cannot pack '${dir}': ${reason}`);
-}
-
-/** The names of the formats, and the first bytes of their files. */
-const FORMATS: Readonly<Record<Compression, { name: string; begins(head: Uint8Array): boolean }>> =
-  {
-    zst: {
-      name: "zstd",
-      // A frame, or a skippable one.
-      begins: (head) =>
-        hasBytes(head, [0x28, 0xb5, 0x2f, 0xfd]) ||
-        (head[0] & 0xf0) === 0x50 && hasBytes(head.subarray(1), [0x2a, 0x4d, 0x18]),
-    },
-    xz: {
-      name: "xz",
-      begins: (head) => hasBytes(head, [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]),
-    },
-  };
-
-/**
- * Checks the first bytes of an archive that is uploaded unchanged.
- *
- * @param path The archive.
- * @param compression The compression in its name.
- * @returns Its size in bytes.
- * @throws {RunOutputsError} `integrity`, if it is empty or has another compression; or errors of
- * the disk.
- */
-export async function checkReadyArchive(path: string, compression: Compression): Promise<number> {
-  const head = new Uint8Array(6);
-  let length: number;
-  let size: number;
-  try {
-    using file = await Deno.open(path);
-    ({ size } = await file.stat());
-    length = await file.read(head) ?? 0;
-  } catch (error) {
-    throw diskError("read", path, error);
-  }
-  const { name, begins } = FORMATS[compression];
-  if (begins(head.subarray(0, length))) return size;
-  throw new RunOutputsError(
-    "integrity",
-    `Cannot upload '${path}': it is ` +
-      (size === 0 ? "empty" : `not in ${name} format, but its name ends in .tar.${compression}`),
-  );
-}
-
-function hasBytes(bytes: Uint8Array, expected: readonly number[]): boolean {
-  return expected.every((byte, i) => bytes[i] === byte);
 }
 
 /** The extensions of archives, of artifacts or not. */

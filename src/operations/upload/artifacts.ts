@@ -12,7 +12,8 @@ import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import { type NamedEntry, readDirectory, segmentOf } from "../../storage/local/disk_name.ts";
 import type { PathFilterOptions } from "../../storage/transfer/path_filter.ts";
 import { fileItem, textItem, type UploadItem } from "../../storage/transfer/upload.ts";
-import { checkArtifactDir, checkReadyArchive, looksLikeArchive } from "./artifact_checks.ts";
+import { checkArtifactDir, looksLikeArchive } from "./artifact_checks.ts";
+import { checkFormat } from "./file_format.ts";
 import { type NameFilter, nameFilter } from "../artifacts/name_filter.ts";
 import {
   formatSidecar,
@@ -152,8 +153,7 @@ async function planArchive(
 ): Promise<void> {
   const location = root.artifact(name);
   try {
-    const { compression } = ArtifactName.parse(name);
-    const size = await checkReadyArchive(path, compression!);
+    const size = await checkFormat(path);
     if (sidecar === undefined) {
       planner.add(fileItem(location, path, { size, followUp: madeSidecar(root, name) }));
       return;

@@ -10,7 +10,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import { readDirectory } from "../../storage/local/disk_name.ts";
-import { fileItem } from "../../storage/transfer/upload.ts";
+import { planFile } from "./file_format.ts";
 import { parseDistribution } from "../index_pages/distribution.ts";
 import { UploadPlanner } from "./plan.ts";
 
@@ -28,7 +28,8 @@ export interface PlanPythonOptions {
 }
 
 /**
- * Plans the upload of Python packages: only wheels and source distributions.
+ * Plans the upload of Python packages: only wheels and source distributions. One that is empty, or in
+ * another format than its name says, fails.
  *
  * @param root The run.
  * @param options The directory and the group.
@@ -48,7 +49,8 @@ export async function planPython(
   for (const family of artifactGroup === undefined ? families : []) {
     await planDirectory(join(dir, family), root.pythonPackages(family), planner, options);
   }
-  if (planner.plan().items.length > 0) return;
+  const { items, failures } = planner.plan();
+  if (items.length + failures.length > 0) return;
   throw new RunOutputsError(
     "not_found",
     `Cannot upload Python packages from '${dir}': it has no .whl, .tar.gz or .zip package`,
@@ -74,7 +76,7 @@ async function planDirectory(
     const path = join(dir, entry.name);
     if (entry.misread !== undefined) planner.warn(path, `is not uploaded: ${entry.misread}`);
     else if (entry.isFile && parseDistribution(entry.name) !== undefined) {
-      planner.add(fileItem(to.join(entry.name), path, { size: (await Deno.stat(path)).size }));
+      await planFile(to.join(entry.name), path, planner);
     } else if (entry.isDirectory && atTop) families.push(entry.name);
     else planner.note(path, entry.isSymlink ? "a symbolic link" : "not a Python package");
   }

@@ -9,7 +9,7 @@ import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import { readDirectory } from "../../storage/local/disk_name.ts";
-import { fileItem } from "../../storage/transfer/upload.ts";
+import { planFile } from "./file_format.ts";
 import { UploadPlanner } from "./plan.ts";
 
 /** Options of {@linkcode planTarballs}. */
@@ -23,7 +23,8 @@ export interface PlanTarballsOptions {
 /**
  * Plans the upload of the tarballs at the top of a directory.
  *
- * A tarball named for another platform fails, because nobody would find it there.
+ * A tarball named for another platform fails, because nobody would find it there. So does one that is
+ * empty or not in gzip format.
  *
  * @param root The run.
  * @param options The directory.
@@ -56,9 +57,8 @@ export async function planTarballs(
     }
     found++;
     const location = root.tarball(name);
-    if (!name.startsWith(other)) {
-      planner.add(fileItem(location, path, { size: (await Deno.stat(path)).size }));
-    } else {
+    if (!name.startsWith(other)) await planFile(location, path, planner);
+    else {
       const message = `Cannot upload '${path}': it is for another platform than ${root.platform}`;
       planner.fail(location, path, new RunOutputsError("invalid", message));
     }

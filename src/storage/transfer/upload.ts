@@ -252,7 +252,10 @@ async function uploadBytes(
         `Cannot upload '${path}' to ${
           show(location)
         }: it already exists with different content (sha256 ` +
-          `${existing.sha256}, new ${sha256}); use --if-exists replace to overwrite it`,
+          `${existing.sha256}, new ${sha256}); ` +
+          (item.keepsExisting
+            ? "files of its kind are never replaced: delete it, or upload under another name"
+            : "use --if-exists replace to overwrite it"),
       );
     }
     warnings.push(

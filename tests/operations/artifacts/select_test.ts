@@ -108,7 +108,9 @@ Deno.test("selectArtifacts(): what chooses nothing is an error that names it and
     "gfx94X",
   );
   throwsWith(() => choose({ components: ["libs"] }), "not_found", "libs", "dev, lib, run, test");
-  throwsWith(() => choose({ exclude: ["*"] }), "not_found", "None of the 7");
+  throwsWith(() => choose({ exclude: ["*"] }), "not_found", "--exclude leaves none of the 7");
+  const left = { include: ["fft_*"], exclude: ["*_gfx1100"] };
+  throwsWith(() => choose(left), "not_found", "--exclude leaves none of the 1 artifacts");
   throwsWith(() => choose({ include: ["fft_*"], components: ["dev"] }), "not_found", "None of");
   throwsWith(() => choose({ amdgpuTargets: [""] }), "invalid", "GPU target");
   throwsWith(() => choose({ include: ["../x"] }), "invalid", "../x");

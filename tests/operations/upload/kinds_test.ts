@@ -1,6 +1,7 @@
 /** The plans of the uploads that later jobs of a pipeline make: stages, packages, reports. */
 
 import assert from "node:assert/strict";
+import { likeArchive } from "../../support/bytes.ts";
 import { join } from "node:path";
 import { RunOutputRoot } from "../../../src/layout/run_output_root.ts";
 import { parseDistribution } from "../../../src/operations/index_pages/distribution.ts";
@@ -80,13 +81,13 @@ test("planStage(): a bad stage, a bad family, no build directory", async (dir) =
 });
 
 const PACKAGES = {
-  "rocm-7.0.tar.gz": "",
-  "rocm_sdk_core-7.0-py3-none-linux_x86_64.whl": "",
-  "torch-2.9.0+rocm7.0-cp312-cp312-linux_x86_64.whl": "",
+  "rocm-7.0.tar.gz": likeArchive("gz"),
+  "rocm_sdk_core-7.0-py3-none-linux_x86_64.whl": likeArchive("zip"),
+  "torch-2.9.0+rocm7.0-cp312-cp312-linux_x86_64.whl": likeArchive("zip"),
 };
 
 test("planPython(): the packages of a single-arch build, dist/ where there is one", async (dir) => {
-  const family = { "gfx1151/rocm_libs-7.0-py3-none-any.whl": "" };
+  const family = { "gfx1151/rocm_libs-7.0-py3-none-any.whl": likeArchive("zip") };
   await writeTree(join(dir, "flat"), PACKAGES);
   await writeTree(join(dir, "nested/dist"), { ...PACKAGES, ...family, "index.html": "" });
   await writeTree(join(dir, "nested"), { "build.log": "" });
@@ -109,11 +110,11 @@ test(
   "planPython(): of a multi-arch build, directories are families, hidden ones are not",
   async (dir, planner) => {
     await writeTree(dir, {
-      "dist/rocm-7.0.tar.gz": "",
-      "dist/gfx1151/rocm_libs-7.0-py3-none-any.whl": "",
+      "dist/rocm-7.0.tar.gz": likeArchive("gz"),
+      "dist/gfx1151/rocm_libs-7.0-py3-none-any.whl": likeArchive("zip"),
       "dist/gfx1151/notes.txt": "",
-      "dist/gfx1151/deeper/rocm_libs-7.0-py3-none-any.whl": "",
-      "dist/.cache/rocm_libs-7.0-py3-none-any.whl": "",
+      "dist/gfx1151/deeper/rocm_libs-7.0-py3-none-any.whl": likeArchive("zip"),
+      "dist/.cache/rocm_libs-7.0-py3-none-any.whl": likeArchive("zip"),
     });
     await planPython(ROOT, { packagesDir: dir }, planner);
     assert.deepEqual(keys(planner.plan()), [
@@ -124,8 +125,39 @@ test(
   },
 );
 
+test(
+  "planPython(), planTarballs(): what is empty or in another format fails, the rest goes",
+  async (dir, planner) => {
+    await writeTree(dir, {
+      "p/good-1.0-py3-none-any.whl": likeArchive("zip"),
+      "p/empty-1.0-py3-none-any.whl": "",
+      "p/one_byte-1.0.tar.gz": "x",
+      "p/page-1.0.zip": "<!doctype html>",
+      "t/good.tar.gz": likeArchive("gz"),
+      "t/cut.tar.gz": "",
+    });
+    await planPython(ROOT, { packagesDir: join(dir, "p"), artifactGroup: "g" }, planner);
+    await planTarballs(ROOT, { tarballsDir: join(dir, "t") }, planner);
+    const { items, failures } = planner.plan();
+    assert.deepEqual(items.map(({ location }) => location.name), [
+      "good-1.0-py3-none-any.whl",
+      "good.tar.gz",
+    ]);
+    const reasons = failures.map(({ error }) => error!.message.replace(/^.*\/([^/]*)'/, "$1"));
+    assert.deepEqual(reasons, [
+      "empty-1.0-py3-none-any.whl: it is empty",
+      "one_byte-1.0.tar.gz: it is not in gzip format, but its name ends in .tar.gz",
+      "page-1.0.zip: it is not in zip format, but its name ends in .zip",
+      "cut.tar.gz: it is empty",
+    ]);
+    for (const { error } of failures) {
+      assert.equal((error as { code?: string }).code, "integrity");
+    }
+  },
+);
+
 test("planPython(): no packages, no directory, a bad group", async (dir) => {
-  await writeTree(dir, { "notes.txt": "", ".hidden.whl": "" });
+  await writeTree(dir, { "notes.txt": "", ".hidden.whl": likeArchive("zip") });
   const plan = (packagesDir: string, artifactGroup: string) =>
     planPython(ROOT, { packagesDir, artifactGroup });
   await rejectsWith(plan(dir, "g"), "not_found", dir);
@@ -223,11 +255,11 @@ test(
   "planTarballs(): the directory's own, but for those of the other platform",
   async (dir, planner) => {
     await writeTree(dir, {
-      "therock-dist-linux-gfx94X-dcgpu-7.0.tar.gz": "",
-      "therock-dist-windows-gfx94X-dcgpu-7.0.tar.gz": "",
+      "therock-dist-linux-gfx94X-dcgpu-7.0.tar.gz": likeArchive("gz"),
+      "therock-dist-windows-gfx94X-dcgpu-7.0.tar.gz": likeArchive("gz"),
       "readme.md": "",
-      "rocm-sdk-7.0.tar.gz": "",
-      "deeper/therock-dist-linux-gfx94X-dcgpu-7.1.tar.gz": "",
+      "rocm-sdk-7.0.tar.gz": likeArchive("gz"),
+      "deeper/therock-dist-linux-gfx94X-dcgpu-7.1.tar.gz": likeArchive("gz"),
     });
     await planTarballs(ROOT, { tarballsDir: dir }, planner);
     const plan = planner.plan();
@@ -278,9 +310,9 @@ Deno.test({
       await using temp = await tempDir();
       await writeTree(temp.path, {
         "d\ufffd": "a file, and no directory",
-        "therock-dist-linux-x-7.0.tar.gz": "",
+        "therock-dist-linux-x-7.0.tar.gz": likeArchive("gz"),
         "a_lib_x.tar.zst": "",
-        "a-1.0-py3-none-any.whl": "",
+        "a-1.0-py3-none-any.whl": likeArchive("zip"),
       });
       await makeNamesOutsideUtf8(temp.path);
       const planner = new UploadPlanner();

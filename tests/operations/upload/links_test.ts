@@ -10,7 +10,7 @@ import { executeUpload, UploadPlanner } from "../../../src/operations/upload/pla
 import { planPython } from "../../../src/operations/upload/python.ts";
 import { planTarballs } from "../../../src/operations/upload/tarballs.ts";
 import { MemoryBackend } from "../../../src/storage/memory.ts";
-import { collect } from "../../support/bytes.ts";
+import { collect, likeArchive } from "../../support/bytes.ts";
 import { makeBuild, MANIFEST_PATH } from "../../support/staging.ts";
 import { tempDir, writeTree } from "../../support/temp_dir.ts";
 
@@ -102,8 +102,8 @@ Deno.test("uploads of a directory: files taken by name are no links either", asy
   });
   await writeTree(dir, {
     "logs/a.log": "a",
-    "tarballs/therock-dist-linux-multiarch-2.tar.gz": "x",
-    "python/x-1-py3-none-any.whl": "x",
+    "tarballs/therock-dist-linux-multiarch-2.tar.gz": likeArchive("gz", "x"),
+    "python/x-1-py3-none-any.whl": likeArchive("zip", "x"),
   });
   for (
     const path of [

@@ -175,6 +175,20 @@ for (const type of ["deb", "rpm"] as const) {
     assert.equal(sha256(await bytesOf(backend, stored)), sha256(first));
   });
 
+  Deno.test(`${type}: with --if-exists fail the message does not advise to replace`, async () => {
+    const backend = new MemoryBackend();
+    await upload(backend, { [`a.${type}`]: make("rocm-a") }, type);
+    await using dir = await tempDir();
+    await writeTree(dir.path, { [`a.${type}`]: make("rocm-b") });
+    const planner = new UploadPlanner();
+    await planPackages(ROOT, { packagesDir: dir.path, type, jobType: "ci" }, planner);
+    const [failure] = failures(await executeUpload(backend, planner.plan(), { ifExists: "fail" }));
+    assert.match(
+      failure,
+      /files of its kind are never replaced: delete it, or upload under another/,
+    );
+  });
+
   Deno.test(`${type}: a package that a killed upload has left is told as it is there`, async () => {
     const backend = new MemoryBackend();
     const theirs = type === "deb"

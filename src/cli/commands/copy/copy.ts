@@ -13,6 +13,7 @@ import { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import type { CopyPlan } from "../../../operations/copy/plan.ts";
 import type { Context } from "../../context.ts";
 import { type CopyCommandOptions, openEnds, withCopyOptions } from "./options.ts";
+import type { TransferResult } from "../../../storage/transfer/transfer.ts";
 import { exitCodeOfResults } from "../../exit_codes.ts";
 import { Output, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
@@ -106,7 +107,10 @@ Examples:
           isServerIndexed(target, to, options)
         ? { results: [], kept: [] }
         : await writeIndex(to, shown, copied.results, signal);
-      const results = [...copied.results, ...index.results];
+      // A page that was copied and then regenerated is one file.
+      const pages = new Set(index.results.map(({ location }) => location.key));
+      const isPage = ({ location }: TransferResult) => pages.has(location.key);
+      const results = [...copied.results.filter((one) => !isPage(one)), ...index.results];
       for (const page of index.kept) output.note(`skipped '${to.show(page)}': ${FOREIGN_PAGE}`);
       tellTrouble(results, output);
       await tellUnfinished(manifest, (message) => output.warn(`at the source ${message}`));

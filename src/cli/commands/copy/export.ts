@@ -53,7 +53,7 @@ export function exportCommand(context: Context): Command {
     );
   withSelectionOptions(
     command.addOption(
-      patterns("--include <globs>", "only outputs that match"),
+      patterns("--include <patterns>", "only outputs that match"),
     ),
     "outputs",
   )

@@ -33,6 +33,7 @@ import { runRoot } from "../../run_root.ts";
 import { checkSelectionOptions, selectionOf } from "../../selection.ts";
 import {
   checkOutputDir,
+  makeOutputDir,
   openForReading,
   type OpenStorage,
   stagingDirOf,
@@ -116,6 +117,8 @@ Examples:
       if (selection.artifactNames?.size === 0) {
         output.note(`stage ${options.stage!.join(", ")} needs no artifacts: nothing to fetch`);
         const root = source instanceof RunOutputRoot ? source : undefined;
+        // The steps after it expect the directory.
+        if (!dryRun) await makeOutputDir(outputDir);
         return output.result(() => nothingFetched(root, { ...options, mode, dryRun }), () => []);
       }
       using storage = await openForReading(options, context.io, output);

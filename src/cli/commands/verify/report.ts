@@ -25,6 +25,9 @@ const WORDS: Readonly<Record<Verdict, string>> = {
 
 const VERDICTS = Object.keys(WORDS) as readonly Verdict[];
 
+/** The verdicts on files that are not as expected. */
+const WRONG: readonly Verdict[] = ["missing", "wrong-size", "wrong-hash", "failed"];
+
 /** The results of repairs by path; `undefined` without `--repair`. */
 export type Repairs = ReadonlyMap<string, TransferResult> | undefined;
 
@@ -38,7 +41,7 @@ export class VerifyReport {
     Verdict,
     number
   >;
-  /** The number of files per way of verification. */
+  /** The number of files that are as expected, per way of verification. */
   readonly checkedBy: Record<CheckedBy, number> = { bytes: 0, record: 0, size: 0 };
   /** Files with problems. */
   readonly problems: VerifiedFile[] = [];
@@ -67,7 +70,8 @@ export class VerifyReport {
   /** The number of files that were checked. */
   get checked(): number {
     const { bytes, record, size } = this.checkedBy;
-    return bytes + record + size + this.counts.missing + this.counts.failed;
+    const wrong = WRONG.reduce((sum, verdict) => sum + this.counts[verdict], 0);
+    return bytes + record + size + wrong;
   }
 
   /**
@@ -79,7 +83,7 @@ export class VerifyReport {
     const { verdict, checkedBy, size = 0, conflicts } = file;
     this.counts[verdict]++;
     this.bytes += size;
-    if (checkedBy !== undefined) this.checkedBy[checkedBy]++;
+    if (checkedBy !== undefined && !WRONG.includes(verdict)) this.checkedBy[checkedBy]++;
     if (conflicts.length > 0) this.conflicts.push(file);
     if (file.error !== undefined) this.problems.push(file);
     else if (verdict === "left") this.others.push(file);

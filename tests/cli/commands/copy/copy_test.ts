@@ -35,6 +35,14 @@ function test(name: string, fn: (dirs: Dirs) => Promise<void>): void {
 const LINUX = ["--platform", "linux"] as const;
 const paths = ({ files }: Json): string[] => files.map(({ path }: Json) => path);
 
+test("copy: a page that is copied and regenerated is listed once", async ({ staging, at }) => {
+  const args = ["copy", "--from-staging", staging, "--to-staging", at("to"), "--run-id", "9"];
+  args.push("--source-run-id", "123", "--platform", "linux", "--regex");
+  assert.deepEqual(paths(await runJson(0, [...args, "^index"])), ["index.html"]);
+  const { err } = await runs(3, [...args, "^index", "--exclude", "html$"]);
+  assert.match(err, /^error: --exclude leaves none of the 1 outputs that are selected otherwise/);
+});
+
 test("copy: from a directory into another one, all the same, under its own name", async (dirs) => {
   const { staging, at } = dirs;
   const args = ["copy", "--from-staging", staging, "--to-staging", at("mirror")];

@@ -152,6 +152,7 @@ test("fetch --regex: searched, not anchored; commas and braces belong to it", SP
     SPLIT[2],
   ]);
   await refused([...d.fetch, "--regex", "(blas"], ["--regex", "(blas"]);
+  await refused([...d.fetch, "--regex", "--exclude", "(a"], ['Invalid --exclude "(a"']);
   await refused([...d.fetch, "--regex", "^(a|aa)+$"], ["'^(a|aa)+$'"], { code: 3 });
 });
 

@@ -1,6 +1,7 @@
 /** Uploads in a job of GitHub Actions: what the job is told, and what nobody is. */
 
 import assert from "node:assert/strict";
+import { likeArchive } from "../../../support/bytes.ts";
 import { join } from "node:path";
 import { redactor } from "../../../../src/cli/terminal/redact.ts";
 import { runs } from "../../../support/command_line.ts";
@@ -86,7 +87,7 @@ Deno.test("upload in a job: several manifests are several lines of one output", 
 Deno.test("upload python in a job: how to install from there", async () => {
   await using dir = await tempDir();
   await using server = await startS3Server();
-  await writeTree(dir.path, { "p/rocm-7.0.tar.gz": "x" });
+  await writeTree(dir.path, { "p/rocm-7.0.tar.gz": likeArchive("gz", "x") });
   const job = await makeJob(join(dir.path, "job"));
   const args = ["upload", "python", join(dir.path, "p"), ...GROUP, "--bucket", "suite", ...RUN];
   await runs(0, args, { ...job.env, ...s3Env(server.url) });
@@ -131,7 +132,12 @@ for (
   Deno.test(`upload python in a job: package_find_links_url and kpack_split, ${what}`, async () => {
     await using dir = await tempDir();
     await using server = await startS3Server();
-    await writeTree(dir.path, Object.fromEntries(files.map((file) => [`p/${file}`, "x"])));
+    await writeTree(
+      dir.path,
+      Object.fromEntries(
+        files.map((file) => [`p/${file}`, likeArchive(file.endsWith(".whl") ? "zip" : "gz")]),
+      ),
+    );
     const args = ["upload", "python", join(dir.path, "p"), ...group, ...RUN];
     const job = await makeJob(join(dir.path, "job"));
     await runs(0, [...args, "--bucket", "suite"], { ...job.env, ...s3Env(server.url) });
@@ -167,15 +173,15 @@ Deno.test("upload tarballs in a job: tarball_urls has the first multi-arch distr
   await using server = await startS3Server();
   const multiarch = "therock-dist-linux-multiarch-";
   await writeTree(dir.path, {
-    [`t/${multiarch}7.1.tar.gz`]: "x",
-    [`t/${multiarch}7.0+a.tar.gz`]: "x",
+    [`t/${multiarch}7.1.tar.gz`]: likeArchive("gz", "x"),
+    [`t/${multiarch}7.0+a.tar.gz`]: likeArchive("gz", "x"),
     [`t/${multiarch}7.0+a.zip`]: "x",
-    [`t/${multiarch}tests-6.0.tar.gz`]: "x",
-    [`t/${multiarch}hpc-6.0.tar.gz`]: "x",
-    "t/therock-dist-linux-gfx942-7.0.tar.gz": "x",
-    "t/a.tar.gz": "x",
-    "u/therock-dist-linux-gfx942-7.0.tar.gz": "x",
-    [`u/${multiarch}tests-6.0.tar.gz`]: "x",
+    [`t/${multiarch}tests-6.0.tar.gz`]: likeArchive("gz", "x"),
+    [`t/${multiarch}hpc-6.0.tar.gz`]: likeArchive("gz", "x"),
+    "t/therock-dist-linux-gfx942-7.0.tar.gz": likeArchive("gz", "x"),
+    "t/a.tar.gz": likeArchive("gz", "x"),
+    "u/therock-dist-linux-gfx942-7.0.tar.gz": likeArchive("gz", "x"),
+    [`u/${multiarch}tests-6.0.tar.gz`]: likeArchive("gz", "x"),
   });
   const job = await makeJob(join(dir.path, "job"));
   const args = (from: string) => ["upload", "tarballs", join(dir.path, from), ...RUN];
@@ -186,7 +192,7 @@ Deno.test("upload tarballs in a job: tarball_urls has the first multi-arch distr
   const url = `${server.url}/suite/123-linux/tarballs/${multiarch}7.0%2Ba.tar.gz`;
   assert.equal(outputs.tarball_urls, `{"multiarch":"${url}"}`);
   const answer = await fetch(url);
-  assert.equal(await answer.text(), "x");
+  assert((await answer.text()).endsWith("x"));
 
   const other = await makeJob(join(dir.path, "other"));
   const without = await runs(0, [...args("u"), "--output-dir", join(dir.path, "s")], other.env);
@@ -199,7 +205,7 @@ Deno.test("upload tarballs in a job: tarball_urls has the first multi-arch distr
 
 Deno.test("upload in a job: outputs of single commands are not those of others", async () => {
   await using dir = await tempDir();
-  await writeTree(dir.path, { "p/rocm-7.0.tar.gz": "x" });
+  await writeTree(dir.path, { "p/rocm-7.0.tar.gz": likeArchive("gz", "x") });
   const job = await makeJob(join(dir.path, "job"));
   const args = ["upload", "files", join(dir.path, "p"), "--to", "python/g", ...RUN];
   await runs(0, [...args, "--output-dir", join(dir.path, "s")], job.env);

@@ -114,8 +114,10 @@ test("verify: one row for each bad file, its reason, and the sums; 6 for wrong b
   );
   assert.match(err, /^error: Size mismatch: .* has 1 byte, manifest part build\.g says \d+$/m);
   assert.match(err, /^error: Missing: .*build\.log, listed in manifest part build\.g$/m);
+  assert.match(out, /\n12 verified by SHA-256\n/, "what is damaged is not verified");
   const document = await runJson(6, ["verify", ...staged.args]);
   assert.deepEqual(verdicts(document), DAMAGED);
+  assert.deepEqual(document.checked_by, { bytes: 12, record: 0, size: 0 });
   assert.deepEqual(document.files[0].error.code, "integrity");
   assert.match(document.files[0].expected.sha256, /^[0-9a-f]{64}$/);
   assert.deepEqual(await snapshot(staged.dir), before);
