@@ -5,6 +5,8 @@
  * @module
  */
 
+import { forward } from "./forward.ts";
+
 /** A request as the server in front sees it. */
 export interface OddRequest {
   readonly method: string;
@@ -48,12 +50,8 @@ export function startOddServer(behind: string, oddity: Oddity): OddServer {
       refused++;
       return r.method === "HEAD" ? new Response(null, instead) : instead;
     }
-    const response = await fetch(new URL(behind).origin + pathname + search, {
-      method: r.method,
-      headers: r.headers,
-      body: body.length === 0 ? undefined : body,
-      redirect: "manual",
-    });
+    const { method, headers } = r;
+    const response = await forward(behind, { method, path: pathname + search, headers, body });
     return await oddity.after?.(request, response) ?? response;
   });
   return {

@@ -5,6 +5,9 @@
  * @module
  */
 
+import { concat } from "./bytes.ts";
+import { forward } from "./forward.ts";
+
 /** A request that came over the line. */
 export interface SlowRequest {
   readonly method: string;
@@ -107,12 +110,8 @@ export function startSlowLine(
     const pieces = request.body === null
       ? []
       : await Array.fromAsync(slowly(request.body, (bytes) => one.sent += bytes));
-    const response = await fetch(new URL(behind).origin + path, {
-      method,
-      headers: request.headers,
-      body: pieces.length === 0 ? undefined : new Blob(pieces),
-      redirect: "manual",
-    });
+    const { headers } = request;
+    const response = await forward(behind, { method, path, headers, body: concat(pieces) });
     if (response.body === null || method === "HEAD") return response;
     const slow = slowly(response.body, (bytes) => one.answered += bytes);
     return new Response(ReadableStream.from(slow), response);
