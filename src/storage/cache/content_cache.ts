@@ -21,7 +21,7 @@ import {
 } from "./cached_file.ts";
 import { addError, Making, type ProduceContent } from "./making.ts";
 import { CacheLayout } from "./layout.ts";
-import { isOursAlone } from "./trust.ts";
+import { isOursAlone } from "../local/ours_alone.ts";
 import { ownUser } from "../local/own_user.ts";
 import { type LockedFile, lockFile } from "../local/file_lock.ts";
 
@@ -234,7 +234,7 @@ export class ContentCache {
   ): CachedFile {
     return hold({
       path: this.#layout.entry(sha256),
-      shared: !isOursAlone(this.#layout.entry(sha256), this.dir, this.#user),
+      shared: !isOursAlone(this.#layout.entry(sha256), this.#user),
       sha256,
       pin,
       origin,

@@ -366,14 +366,27 @@ Deno.test({
   name: "take(): what other users can change is shared: placed as a copy that is hashed",
   ignore: Deno.build.os === "windows",
   fn: async () => {
-    for (const [what, shared] of [["v1", true], ["v1/sha256", true], ["", true], [null, false]]) {
+    for (
+      const [what, mode, shared] of [
+        ["v1", 0o777, true],
+        ["v1/sha256", 0o775, true],
+        ["", 0o777, true],
+        // The directory above the cache: all of it could be replaced.
+        ["..", 0o777, true],
+        ["..", 0o775, true],
+        // Only owners replace what is in a sticky directory.
+        ["..", 0o1777, false],
+        ["v1", 0o1777, false],
+        ["", 0o755, false],
+      ] as const
+    ) {
       await using t = await testCache();
       await t.use(TEXT, 1);
       for (const dir of ["", "v1", "v1/sha256"]) await Deno.chmod(`${t.dir}/${dir}`, 0o755);
       await Deno.chmod(entry(t.dir).slice(0, -65), 0o755);
-      if (what !== null) await Deno.chmod(`${t.dir}/${what}`, 0o1777);
+      await Deno.chmod(`${t.dir}/${what}`, mode);
       await using file = await t.take(TEXT);
-      assert.equal(file.shared, shared, `${what}`);
+      assert.equal(file.shared, shared, `${what} ${mode.toString(8)}`);
       const place = `${t.outside}/placed`;
       assert.equal(await file.place(place, { hardLink: true }), shared ? "copy" : "hardlink");
       await Deno.remove(place);
