@@ -7,6 +7,7 @@ import { sha, startGithub } from "../support/github_server.ts";
 import { putRun } from "../support/run_storage.ts";
 import { KEYS, testOptions } from "../support/s3_subject.ts";
 import { startS3Server } from "../support/s3_server.ts";
+import { makeBuild } from "../support/staging.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 import { finishBare } from "./processes.ts";
 
@@ -55,6 +56,54 @@ for (const [how, home] of Object.entries(HOMES)) {
     assert.match(found, /therock-ci-artifacts\/3-linux/);
   });
 }
+
+Deno.test("home unset: all other commands work, on S3 and in directories", async () => {
+  await using s3 = await startS3Server();
+  await using dir = await tempDir();
+  const place = (name: string) => join(dir.path, name);
+  await makeBuild(place("build"));
+  const env = {
+    AWS_ENDPOINT_URL_S3: s3.url,
+    AWS_ACCESS_KEY_ID: KEYS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey,
+  };
+  const run = ["--run-id", "7", "--platform", "linux"];
+  const bucket = ["--bucket", "suite"];
+  const mirror = ["--staging-dir", place("mirror")];
+  const build = ["upload", "build", "--build-dir", place("build"), "--artifact-group", "g"];
+  for (
+    const args of [
+      ["path", "root", ...run],
+      ["bucket", ...run],
+      [...build, ...run, ...bucket],
+      [...build, ...run, "--output-dir", place("staging")],
+      ["fetch", "blas_*", ...run, ...bucket, "--output-dir", place("fetched")],
+      [
+        "fetch",
+        "blas_*",
+        ...run,
+        ...bucket,
+        "--output-dir",
+        place("cached"),
+        "--cache-dir",
+        place("c"),
+      ],
+      ["verify", ...run, ...bucket],
+      ["diff", "7", "7", "--platform", "linux", ...bucket],
+      ["copy", "--source-run-id", "7", "--source-bucket", "suite", "--platform", "linux"]
+        .concat("--to-staging", place("mirror")),
+      ["export", place("run.tar"), "7-linux", ...mirror],
+      ["import", place("run.tar"), "--output-dir", place("imported")],
+      ["verify", ...run, "--repair", "--from", place("mirror/7-linux"), ...bucket],
+      ["index", ...run, ...bucket],
+      ["fetch", "blas_*", ...run, ...mirror, "--output-dir", place("from-mirror"), "--flatten"],
+    ]
+  ) {
+    const { code, stderr } = await finishBare(args, env);
+    assert.equal(code, 0, `${args.join(" ")}: ${stderr}`);
+    assert.doesNotMatch(stderr, /HOME|permission/, args.join(" "));
+  }
+});
 
 Deno.test("home unset: $AWS_CONFIG_FILE still has the profiles, and a missing one is named", async () => {
   await using s3 = await startS3Server();
