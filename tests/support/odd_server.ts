@@ -163,7 +163,14 @@ export function locked(): Oddity {
         return begun ? undefined : refused("Upload Part Copy");
       }
       if (method === "PUT" && hasChecksum(request) === undefined && !headers.has("content-md5")) {
-        return refused("Put Object");
+        return refused(query.has("uploadId") ? "Upload Part" : "Put Object");
+      }
+      if (method === "PUT" && query.has("uploadId") && !begun) {
+        return refusal(
+          400,
+          "InvalidRequest",
+          "Checksum Type mismatch occurred, expected checksum Type: null, actual checksum Type: sha256",
+        );
       }
       if (method !== "POST" || !begun) return undefined;
       const text = new TextDecoder().decode(body);

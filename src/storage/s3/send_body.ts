@@ -33,7 +33,8 @@ export interface Sent {
  *
  * @param session The connection.
  * @param request The request.
- * @param checksum The body's SHA-256 in base64.
+ * @param checksum The body's SHA-256 in base64; `undefined` for a part of an upload that was started
+ * without checksums.
  * @param signal The caller's.
  * @param find Looks up whether the server has the body, after a lost response.
  * @returns The server's response.
@@ -42,16 +43,16 @@ export interface Sent {
 export async function sendBody(
   session: Session,
   request: S3Request,
-  checksum: string,
+  checksum: string | undefined,
   signal: AbortSignal | undefined,
   find?: () => Promise<Sent | undefined>,
 ): Promise<Sent> {
-  const { headers } = request;
+  const { headers, location: { bucket } } = request;
   let attempts = 0;
-  let wanted = false;
   let dropped = false;
   for (;;) {
-    const withChecksum = session.checksums || wanted;
+    const isRequired = session.checksumBuckets.has(bucket);
+    const withChecksum = checksum !== undefined && session.sendsChecksums(bucket);
     try {
       return await session.request(
         (attempt) => {
@@ -79,15 +80,15 @@ export async function sendBody(
         find,
       );
     } catch (error) {
-      if (withChecksum && !wanted && refusesChecksums(error)) {
+      if (withChecksum && !isRequired && refusesChecksums(error)) {
         session.checksums = false;
         dropped = true;
         continue;
       }
       // The checksum was not the header that the server does not support.
       if (dropped && refusesChecksums(error)) session.checksums = true;
-      if (!withChecksum && wantsChecksum(error)) {
-        wanted = true;
+      if (checksum !== undefined && !withChecksum && wantsChecksum(error)) {
+        session.checksumBuckets.add(bucket);
         continue;
       }
       if (attempts > 1 && error instanceof Error) uncertain.add(error);

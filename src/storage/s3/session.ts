@@ -47,7 +47,7 @@ export class Session implements Disposable {
   bareEtags = false;
   /** The buckets in which a write with the right etag was rejected. */
   readonly unmatchable = new Set<string>();
-  /** The buckets that demand a checksum with what is copied into them. */
+  /** The buckets that require a checksum with everything that is stored in them. */
   readonly checksumBuckets = new Set<string>();
   readonly #retrier: Retrier;
   readonly #limit: AdaptiveLimit;
@@ -207,6 +207,16 @@ export class Session implements Disposable {
     if (this.#noticed.has(message)) return;
     this.#noticed.add(message);
     (this.settings.onSkipped ?? this.settings.onNotice)?.(message);
+  }
+
+  /**
+   * Whether requests that store bytes in a bucket carry a checksum header.
+   *
+   * @param bucket The bucket.
+   * @returns `true`, if the server supports it, as far as is known, or the bucket requires it.
+   */
+  sendsChecksums(bucket: string): boolean {
+    return this.checksums || this.checksumBuckets.has(bucket);
   }
 
   /**

@@ -11,7 +11,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteRange, ByteSource, ObjectInfo, WriteOptions } from "../backend.ts";
 import { LinkedController } from "../linked_controller.ts";
-import { refusesChecksums } from "./checksum_support.ts";
+import { refusesChecksums, wantsChecksum } from "./checksum_support.ts";
 import { createUpload } from "./create_upload.ts";
 import { abortUpload, completeUpload, type Part, partSizeFor } from "./multipart.ts";
 import { lookAtPart } from "./list_parts.ts";
@@ -44,11 +44,35 @@ export async function uploadInParts(
   options: WriteOptions,
 ): Promise<ObjectInfo> {
   const { signal } = options;
-  const { settings } = session;
-  const partSize = partSizeFor(source.size, settings.partSize, settings.maxParts);
+  const { partSize: wanted, maxParts } = session.settings;
+  const partSize = partSizeFor(source.size, wanted, maxParts);
   const surveyed = options.sha256 === undefined
     ? await survey(session, location, source, partSize, signal)
     : undefined;
+  const upload = () => uploadOnce(session, location, source, { partSize, surveyed, options });
+  const withChecksums = session.sendsChecksums(location.bucket);
+  try {
+    return await upload();
+  } catch (error) {
+    // The parts of an upload can have checksums only if it was started with them.
+    if (withChecksums || !wantsChecksum(error)) throw error;
+    session.checksumBuckets.add(location.bucket);
+    return await upload();
+  }
+}
+
+async function uploadOnce(
+  session: Session,
+  location: OutputLocation,
+  source: ByteSource,
+  { partSize, surveyed, options }: {
+    readonly partSize: number;
+    readonly surveyed: FileDigest | undefined;
+    readonly options: WriteOptions;
+  },
+): Promise<ObjectInfo> {
+  const { signal } = options;
+  const { settings } = session;
   const sha256 = surveyed?.sha256 ?? options.sha256!;
   const contentType = options.contentType ?? UNKNOWN_TYPE;
   const identity = {
@@ -56,7 +80,7 @@ export async function uploadInParts(
     partSize,
     sha256,
     contentType,
-    checksums: session.checksums,
+    checksums: session.sendsChecksums(location.bucket),
     sse: settings.sse,
     sseKmsKeyId: settings.sseKmsKeyId,
     acl: settings.acl,
@@ -75,6 +99,7 @@ export async function uploadInParts(
     const parts = await sendParts(session, location, source, {
       uploadId,
       partSize,
+      checksums,
       crcs: surveyed?.crcs,
       sha256,
       uploaded: continued?.parts ?? [],
@@ -86,7 +111,7 @@ export async function uploadInParts(
       size: source.size,
       ifAbsent: options.ifAbsent,
       ifMatch: options.ifMatch,
-      checksums: checksums && session.checksums,
+      checksums: checksums && session.sendsChecksums(location.bucket),
     }, signal);
     await journal.remove();
     const modified = new Date();
@@ -108,7 +133,7 @@ async function beginUpload(
   signal: AbortSignal | undefined,
 ): Promise<{ readonly uploadId: string; readonly checksums: boolean }> {
   for (;;) {
-    const { checksums } = session;
+    const checksums = session.sendsChecksums(location.bucket);
     const input = {
       ContentType: contentType,
       Metadata: { [SHA256_METADATA]: sha256 },
@@ -117,7 +142,8 @@ async function beginUpload(
     try {
       return { uploadId: await createUpload(session, location, input, signal), checksums };
     } catch (error) {
-      if (!checksums || !refusesChecksums(error)) throw error;
+      const isRequired = session.checksumBuckets.has(location.bucket);
+      if (!checksums || isRequired || !refusesChecksums(error)) throw error;
       session.checksums = false;
     }
   }
@@ -126,6 +152,8 @@ async function beginUpload(
 interface Plan {
   readonly uploadId: string;
   readonly partSize: number;
+  /** Whether the upload was started with checksums of its parts. */
+  readonly checksums: boolean;
   /** The CRC-32 of each part; without them the whole is hashed while it is read. */
   readonly crcs: readonly number[] | undefined;
   readonly sha256: string;
@@ -142,7 +170,7 @@ async function sendParts(
   source: ByteSource,
   plan: Plan,
 ): Promise<Part[]> {
-  const { uploadId, partSize, crcs, journal } = plan;
+  const { uploadId, partSize, checksums, crcs, journal } = plan;
   const { onBytes, onResumed, signal: outer } = plan.options;
   const count = Math.ceil(source.size / partSize);
   const parts: Part[] = new Array(count);
@@ -179,7 +207,7 @@ async function sendParts(
         body: hashed.bytes,
         payloadSha256: digest.toString("hex"),
       },
-      checksum,
+      checksums ? checksum : undefined,
       signal,
       find,
     );

@@ -188,6 +188,29 @@ export function oddServersSuite(name: string, open: OpenServer): void {
     });
   }
 
+  for (const requestChecksums of ["when_supported", "when_required"]) {
+    Deno.test(`${name}, Object Lock: uploads in parts are the first that need a checksum (${requestChecksums})`, async () => {
+      const env = (name: string) =>
+        name === "AWS_REQUEST_CHECKSUM_CALCULATION" ? requestChecksums : undefined;
+      await using w = await world(locked(), { env });
+      let bytes = 0;
+      const onBytes = (count: number) => bytes += count;
+      // Both are rejected at the same time.
+      const both = [w.at, w.to]
+        .map((one) => w.backend.write(one, bytesSource(LARGE), { onBytes }));
+      await Promise.all(both);
+      assert.equal(bytes, 2 * LARGE.length);
+      assert.deepEqual(await content(w.plain.backend, w.at), LARGE);
+      const left = w.plain.backend.listStaleUploads(w.location(""));
+      assert.deepEqual(await Array.fromAsync(left), []);
+      // From now on, nothing is sent twice.
+      const { refused } = w.front;
+      await w.backend.write(w.at, bytesSource(LARGE));
+      await w.backend.write(w.to, bytesSource(SMALL));
+      assert.equal(w.front.refused, refused);
+    });
+  }
+
   Deno.test(`${name}, Object Lock: a copy in parts is begun with a checksum, its completion names those of the parts`, async () => {
     await using w = await world(locked(), { copyLimit: 5 * 1024 * 1024 });
     await putForeign(w.plain.url, w.at, { Body: LARGE });
