@@ -39,6 +39,7 @@ const TAKEN: Readonly<Record<string, readonly string[]>> = {
   list: ["staging-dir", ...ON_S3],
   index: ["staging-dir", ...ON_S3, "sse", "sse-kms-key-id", "acl"],
   "stale-uploads": ON_S3,
+  verify: ["staging-dir", ...ON_S3],
   bisect: ["state-dir"],
 };
 
@@ -115,7 +116,7 @@ export function releaseTypeHint(
   if (flag === undefined || type === "ci" || !/\b(?:runs?|commits?) /i.test(message)) return "";
   if (options.has(flag) || options.has("release-type")) return "";
   // A verification that changes the run has used it.
-  if (options.has("remove-left") || options.has("from")) return "";
+  if (["remove-left", "from", "drop-incomplete"].some((name) => options.has(name))) return "";
   const own = env("GITHUB_RUN_ID") || undefined;
   const id = options.get(command === "copy" ? "source-run-id" : "run-id") ?? env("THEROCK_RUN_ID");
   const isOther = id

@@ -122,7 +122,7 @@ export function manifestJson(manifest: RunManifest): Record<string, unknown> | u
  * @param tell Receives one line for each.
  */
 export async function tellUnfinished(
-  { marks }: RunManifest,
+  { marks }: Pick<RunManifest, "marks">,
   tell: (message: string) => void,
 ): Promise<void> {
   if (marks.length === 0) return;

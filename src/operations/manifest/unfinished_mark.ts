@@ -6,7 +6,7 @@
 
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
-import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import type { OutputPaths } from "../../layout/output_paths.ts";
 import { partText, streamPartText } from "../../runs/format_part.ts";
 import type { ManifestHead } from "../../runs/manifest.ts";
 import {
@@ -61,7 +61,7 @@ export class UnfinishedMark {
    * @param root The run.
    * @param options The part.
    */
-  constructor(backend: StorageBackend, root: RunOutputRoot, options: UnfinishedMarkOptions) {
+  constructor(backend: StorageBackend, root: OutputPaths, options: UnfinishedMarkOptions) {
     this.#backend = backend;
     this.#location = root.outputsManifestDir().join(unfinishedName(options.part));
     this.#path = this.#location.relativeTo(root.root())!;
@@ -158,6 +158,19 @@ export class UnfinishedMark {
     } catch (error) {
       this.note(STAYS, error);
     }
+  }
+
+  /**
+   * Deletes the marker, whoever has written it, because a user says that nothing is missing. One that
+   * cannot be read is deleted too.
+   *
+   * @throws {RunOutputsError} If it can be neither deleted nor overwritten.
+   */
+  async drop(): Promise<void> {
+    const { signal } = this.#options;
+    const mark = await this.read();
+    if (mark !== undefined) await this.#delete(mark.head);
+    else if (this.#isBroken) await this.#backend.delete(this.#location, { signal });
   }
 
   /** Deletes the marker. Without delete permission, it is overwritten and ignored. */

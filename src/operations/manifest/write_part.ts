@@ -318,8 +318,8 @@ export class PartUpload {
       await this.#settle(pending);
       if (pending.length === 0) return result;
       const left = describeUnfinished({ part: this.name, pending, unlisted: [] });
-      const warning =
-        `the part is incomplete (delete ${this.#mark} if nothing is missing): ${left}`;
+      const warning = `the part is incomplete (${this.#mark}; if nothing is missing, ` +
+        `'run-outputs verify --drop-incomplete ${this.name}' deletes it): ${left}`;
       return { ...result, warnings: [...result.warnings, warning] };
     } finally {
       await source?.[Symbol.asyncDispose]();

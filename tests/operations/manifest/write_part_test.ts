@@ -612,7 +612,7 @@ Deno.test("PartUpload: an upload after which the part still counts as missing sa
   assert.equal(outcome, "written");
   assert.match(
     warnings.join(),
-    /incomplete \(delete s3:.*p\.incomplete if nothing is missing\): .* part p .* pending: b, c, d, e, f, and 1 more$/,
+    /incomplete \(s3:.*p\.incomplete; if nothing is missing, 'run-outputs verify --drop-incomplete p' deletes it\): .* part p .* pending: b, c, d, e, f, and 1 more$/,
   );
 });
 

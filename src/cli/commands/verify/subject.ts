@@ -34,6 +34,7 @@ export interface VerifyCommandOptions extends ReadCommandOptions {
   readonly repair?: boolean;
   readonly from?: string;
   readonly removeLeft?: boolean;
+  readonly dropIncomplete?: readonly string[];
   readonly dryRun?: boolean;
   readonly printSums?: boolean;
   readonly concurrency?: number;
@@ -70,10 +71,11 @@ export async function openSubject(
   output: Output,
   signal: AbortSignal,
 ): Promise<VerifySubject> {
-  const { manifest: isWanted, repair, removeLeft } = options;
+  const { manifest: isWanted, repair, removeLeft, dropIncomplete } = options;
   const stagingDir = stagingDirOf(options, io);
   using opened = new DisposableStack();
-  const changing = dir === undefined && (repair === true || removeLeft === true);
+  const changing = dir === undefined &&
+    (repair === true || removeLeft === true || dropIncomplete !== undefined);
   const onDisk = stagingDir !== undefined;
   const rootOf = () => runRoot(options, { reading: true, changing, onDisk }, io, output);
   const finish = (
@@ -103,7 +105,7 @@ export async function openSubject(
     : await openDirectory(options.from, "copy", output);
   const from = copy && { backend: copy.backend, show: copy.show, root: new RunDirectory() };
   const storage = opened.use(
-    (repair || removeLeft) && stagingDir === undefined
+    (repair || removeLeft || dropIncomplete) && stagingDir === undefined
       ? await openForUpload(options, named.root(), io, output)
       : await openForReading(options, io, output),
   );
@@ -123,16 +125,26 @@ export async function openSubject(
  */
 export function checkOptions(
   dir: string | undefined,
-  { repair, removeLeft, from, dryRun, printSums, json, manifest }: VerifyCommandOptions,
+  options: VerifyCommandOptions,
   isGiven: (name: string) => boolean,
 ): void {
+  const { repair, removeLeft, dropIncomplete, from, dryRun, printSums, json, manifest } = options;
   const refuse = (message: string) => {
     throw new RunOutputsError("invalid", message);
   };
   if (printSums && json) refuse("Cannot use --print-sums with --json: the list is text");
   if (printSums && repair) refuse("Cannot use --print-sums with --repair: repair first");
-  if (dryRun && !repair && !removeLeft) {
-    refuse("Cannot use --dry-run without --repair or --remove-left: nothing is written");
+  if (dryRun && !repair && !removeLeft && !dropIncomplete) {
+    refuse(
+      "Cannot use --dry-run without --repair, --remove-left or --drop-incomplete: nothing is written",
+    );
+  }
+  if (dropIncomplete !== undefined) {
+    if (!manifest) refuse("Cannot use --drop-incomplete with --no-manifest: choose one");
+    const partial = options.quick ? "--quick" : options.kind === undefined ? undefined : "--kind";
+    if (partial !== undefined) {
+      refuse(`Cannot use --drop-incomplete with ${partial}: every file has to be verified`);
+    }
   }
   if (removeLeft && printSums) refuse("Cannot use --remove-left with --print-sums: choose one");
   if (removeLeft && !manifest) {

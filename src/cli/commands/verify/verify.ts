@@ -7,6 +7,7 @@
 import { checkKinds } from "../../kinds.ts";
 import { Argument, Command, Option } from "commander";
 import { RunOutputsError } from "../../../errors/error.ts";
+import type { SeenMark } from "../../../operations/manifest/drop_marks.ts";
 import type { TransferResult } from "../../../storage/transfer/transfer.ts";
 import type { VerifiedFile } from "../../../operations/verify/verified_file.ts";
 import type { Context } from "../../context.ts";
@@ -61,7 +62,13 @@ export function verifyCommand(context: Context): Command {
       new Option("--from <dir>", "repair a run in storage from this directory with its files"),
     )
     .option("--remove-left", "delete files that an earlier attempt of the run left")
-    .option("-n, --dry-run", "with --repair or --remove-left: print what would be done")
+    .addOption(
+      new Option(
+        "--drop-incomplete <parts>",
+        "accept these parts as incomplete: delete their markers, if every file is verified",
+      ).argParser(names),
+    )
+    .option("-n, --dry-run", "with these options: print what would be done")
     .addOption(noManifest())
     .addOption(concurrency("the number of concurrent files (default: 16, with --quick 32)"))
     .addHelpText(
@@ -73,6 +80,10 @@ of a fetch has no checksums to verify.
 Without DIR, the run in storage is verified, and --repair uploads files again, from --from. With
 DIR, --repair downloads files again, from the run given by --run-id and the other options.
 
+A part is incomplete while its upload is in progress, killed or failed. The next upload of the part
+completes it. --drop-incomplete is for one that nobody will run again, such as one with a mistyped
+path; its files stay.
+
 Exits with 6 on a checksum mismatch, with 7 if a file or a part of the manifest is missing or
 incomplete, with 3 if there are no files or no known checksums.
 
@@ -82,7 +93,8 @@ Examples:
   run-outputs verify ./mirror/12345-linux
   run-outputs verify ./mirror/12345-linux --repair --staging-dir ./staging --run-id 12345
   run-outputs verify --repair --from ./staging/12345-linux --staging-dir ./mirror --run-id 12345
-  run-outputs verify --staging-dir ./staging --run-id 12345 --kind artifact --print-sums`,
+  run-outputs verify --staging-dir ./staging --run-id 12345 --kind artifact --print-sums
+  run-outputs verify --run-id 12345 --platform linux --drop-incomplete build.gfx94X-dcgpu`,
     );
   return withChangeOptions(command, "repaired files").action(
     async (dir: string | undefined, options: VerifyCommandOptions, self: Command) => {
@@ -92,6 +104,7 @@ Examples:
       const kinds = checkKinds(options.kind);
       using subject = await openSubject(dir, options, context, output, signal);
       const { storage, root, manifest, where } = subject;
+      const accepted = await seenMarks(options.dropIncomplete ?? [], subject, signal);
       const { quick = false, strict = false, printSums = false } = options;
       const { verifyRun } = await import("../../../operations/verify/execute.ts");
       const { checksumLine } = await import("../../../runs/checksum_lines.ts");
@@ -118,9 +131,8 @@ Examples:
           sums?.add(file);
         }
       });
-      const { unfinished } = manifest;
-      const missing = manifest.missing.filter((part) => !unfinished.includes(part));
-      const lacking = missing.length + unfinished.length;
+      const missing = manifest.missing.filter((part) => !manifest.unfinished.includes(part));
+      let lacking = missing.length + manifest.unfinished.length;
       const isDirectory = dir !== undefined;
       throwIfNothing(report, { total, where, isDirectory, quick, missing: lacking, strict });
       sums?.flush();
@@ -131,9 +143,20 @@ Examples:
         ? await removeLeftFiles(report, subject, { options, output, signal })
         : [];
       tellVerified(report, repairs, missing, output, options.removeLeft);
-      await tellUnfinished(manifest, (message) => output.error(`Unfinished: ${message}`));
+      const marks = manifest.marks.filter((mark) =>
+        !accepted.some(({ part }) => part === mark.part)
+      );
+      await tellUnfinished({ marks }, (message) => output.error(`Unfinished: ${message}`));
+      if (marks.length > 0 && !isDirectory) {
+        const parts = marks.map(({ part }) => part).join(",");
+        output.note(
+          `if nothing is missing, 'run-outputs verify --drop-incomplete ${parts}' deletes the marker`,
+        );
+      }
+      const dropped = await dropIncomplete(accepted, report, subject, { options, output, signal });
+      lacking -= dropped.filter(isDone).length;
       const passedOver = tellPassedOver(storage, "verify", where, output);
-      tellTrouble([...repairs?.values() ?? [], ...removed], output);
+      tellTrouble([...repairs?.values() ?? [], ...removed, ...dropped], output);
       const lines = [
         ...verifyLines(report, repairs, output),
         verifySummary(report),
@@ -151,6 +174,7 @@ Examples:
             dry_run: options.dryRun ?? false,
             manifest: manifestJson(manifest),
             passed_over: passedOver,
+            ...dropped.length > 0 && { dropped: dropped.filter(isDone).map(({ path }) => path) },
             ...options.removeLeft && { removed: removed.filter(isDone).map(({ path }) => path) },
             ...verifyJson(report, repairs),
           }),
@@ -177,6 +201,52 @@ async function removeLeftFiles(
   const results = await removeLeft(report.others, place, { dryRun, concurrency, signal });
   for (const { path } of results.filter(isDone)) {
     output.note(`${dryRun ? "would delete" : "deleted"} ${path}`);
+  }
+  return results;
+}
+
+/** The markers that `--drop-incomplete` names, as they are before the verification. */
+async function seenMarks(
+  parts: readonly string[],
+  { backend, root, manifest: { unfinished }, where }: VerifySubject,
+  signal: AbortSignal,
+): Promise<readonly SeenMark[]> {
+  for (const part of parts) {
+    if (unfinished.includes(part)) continue;
+    const others = unfinished.length === 0 ? "none is" : `${unfinished.join(", ")} are`;
+    const message = `Cannot drop part ${part}: it is not incomplete in ${where} (${others})`;
+    throw new RunOutputsError("not_found", message);
+  }
+  if (parts.length === 0) return [];
+  const { seeMarks } = await import("../../../operations/manifest/drop_marks.ts");
+  return await seeMarks(backend, root, [...new Set(parts)], { signal });
+}
+
+/** With `--drop-incomplete`, deletes markers, if nothing is wrong with the files of the run. */
+async function dropIncomplete(
+  seen: readonly SeenMark[],
+  report: VerifyReport,
+  { backend, root, show, manifest: { marks } }: VerifySubject,
+  { options: { dryRun }, output, signal }: {
+    readonly options: VerifyCommandOptions;
+    readonly output: Output;
+    readonly signal: AbortSignal;
+  },
+): Promise<readonly TransferResult[]> {
+  if (seen.length === 0) return [];
+  if (report.problems.length > 0) {
+    output.warn("no marker is deleted, because files of the run are damaged or missing");
+    return [];
+  }
+  const { dropMarks } = await import("../../../operations/manifest/drop_marks.ts");
+  const { namedPaths } = await import("../../../runs/unfinished_part.ts");
+  const results = await dropMarks(backend, root, seen, { dryRun, show, signal });
+  for (const [i, { part }] of seen.entries()) {
+    if (!isDone(results[i])) continue;
+    const mark = marks.find((mark) => mark.part === part);
+    const files = [...mark?.pending ?? [], ...mark?.unlisted ?? []];
+    const gone = files.length === 0 ? "" : `; not expected any more: ${namedPaths(files)}`;
+    output.note(`${dryRun ? "would delete" : "deleted"} the marker of part ${part}${gone}`);
   }
   return results;
 }
