@@ -16,8 +16,17 @@ export const NOBODY = { GH_TOKEN: "", GITHUB_TOKEN: "", GITHUB_REPOSITORY: "" };
 /** The permissions of a process that has no network. */
 export const OFFLINE = ["--allow-read", "--allow-write", "--allow-env", "--deny-net"] as const;
 
+/**
+ * The state directory of all commands of a test file. The user's own stays as it is, and need not
+ * exist: without a home, an interrupted command would leave what no other one may delete.
+ */
+const STATE = Deno.makeTempDirSync({ prefix: "run-outputs-test-state-" });
+addEventListener("unload", () => Deno.removeSync(STATE, { recursive: true }));
+
 /** What no command gets from the environment of whoever runs the tests. */
 const NEUTRAL = {
+  XDG_STATE_HOME: STATE,
+  LOCALAPPDATA: STATE,
   NO_COLOR: "1",
   GITHUB_ACTIONS: "",
   GITHUB_OUTPUT: "",

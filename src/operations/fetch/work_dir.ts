@@ -66,6 +66,7 @@ export async function openWorkDir(
   const target = await realPath(outputDir);
   const record = recordsDir && await Record.lock(target, recordsDir, onNote);
   if (!record) {
+    await noteOthers(target, onNote);
     const path = await makeWorkDir(outputDir, target);
     return { path, lasts: false, [Symbol.asyncDispose]: () => removeUnlessKept(path) };
   }

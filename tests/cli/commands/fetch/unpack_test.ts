@@ -221,6 +221,17 @@ test("fetch: without a directory for its state it works, and leaves nothing", as
   assert.deepEqual(await entries(d.dir), ["out", "staging"]);
 });
 
+test("fetch: without a directory for its state, what a killed one has left is named and stays", async (d) => {
+  const left = join(d.dir, ".out.run-outputs-fetch-012345678901");
+  await writeTree(left, { [BASE]: "an archive" });
+  const { err } = await runs(0, d.args);
+  assert.match(
+    err,
+    /^warning: '[^\n]*fetch-012345678901' is left by [^\n]*; delete it if [^\n]*\n$/,
+  );
+  assert.deepEqual(await fileNames(left), [BASE]);
+});
+
 test("fetch: what an archive or another user has put under our names is never used", async (d) => {
   await writeTree(d.dir, {
     "victim/precious": "theirs",
