@@ -98,8 +98,8 @@ export async function readIfWanted(
  * @returns Its members; `undefined`, if the run has no manifest.
  */
 export function manifestJson(manifest: RunManifest): Record<string, unknown> | undefined {
-  const { parts, expected, missing, marks, complete } = manifest;
-  if (manifest.objects.length + marks.length === 0) return undefined;
+  const { parts, expected, missing, markers, complete } = manifest;
+  if (manifest.objects.length + markers.length === 0) return undefined;
   return {
     complete,
     parts: parts.map(({ head, count }) => ({
@@ -111,7 +111,7 @@ export function manifestJson(manifest: RunManifest): Record<string, unknown> | u
     })),
     expected,
     missing,
-    unfinished: marks,
+    unfinished: markers,
   };
 }
 
@@ -125,9 +125,9 @@ export async function tellUnfinished(
   { marks }: Pick<RunManifest, "marks">,
   tell: (message: string) => void,
 ): Promise<void> {
-  if (marks.length === 0) return;
+  if (markers.length === 0) return;
   const { describeUnfinished } = await import("../runs/unfinished_part.ts");
-  for (const mark of marks) tell(describeUnfinished(mark));
+  for (const marker of markers) tell(describeUnfinished(marker));
 }
 
 /** With `-v`, explains the manifest and its differences from a listing. */

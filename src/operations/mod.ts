@@ -279,7 +279,7 @@ export type { ExportedFile } from "../runs/export_index.ts";
 export type { LeftFile } from "../runs/left_files.ts";
 export type { ManifestHead, ManifestRun, ManifestWriter, OutputFile } from "../runs/manifest.ts";
 export type { FileClaim, MergedFile } from "../runs/merge_parts.ts";
-export type { StillToCome, UnfinishedPart } from "../runs/unfinished_part.ts";
+export type { PendingContent, UnfinishedPart } from "../runs/unfinished_part.ts";
 export type {
   ByteRange,
   ByteSource,

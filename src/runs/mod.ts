@@ -38,4 +38,4 @@ export {
 export { type FileClaim, type MergedFile, mergeParts, type PartFiles } from "./merge_parts.ts";
 export { defaultPartName, type PartSubject } from "./part_name.ts";
 export type { LeftFile } from "./left_files.ts";
-export type { StillToCome, UnfinishedPart } from "./unfinished_part.ts";
+export type { PendingContent, UnfinishedPart } from "./unfinished_part.ts";

@@ -12,7 +12,7 @@
 import type { ManifestHead } from "./manifest.ts";
 
 /** What is not uploaded yet. */
-export interface StillToCome {
+export interface PendingContent {
   /** Paths in the run. */
   readonly pending: readonly string[];
   /** What could not be read on the uploading machine, so that its paths in the run are unknown. */
@@ -20,7 +20,7 @@ export interface StillToCome {
 }
 
 /** A part with a marker. */
-export interface UnfinishedPart extends StillToCome {
+export interface UnfinishedPart extends PendingContent {
   /** The part's name. */
   readonly part: string;
   /** Why the marker cannot be read. Then the pending files are unknown. */
@@ -30,7 +30,7 @@ export interface UnfinishedPart extends StillToCome {
 const SUFFIX = ".incomplete";
 
 /** The part name in the marker of a copy, which is for files and not for a part. */
-const COPY_MARK = /^copy\.[0-9a-f]{12}$/;
+const COPY_MARKER = /^copy\.[0-9a-f]{12}$/;
 
 /** What a marker means for readers of the run, to follow the upload's name. */
 export const NOT_FINISHED =
@@ -66,7 +66,7 @@ export function unfinishedPartOf(name: string): string | undefined {
  * @param hash The hash of the copied paths, in hex digits.
  * @returns The name.
  */
-export function copyMarkName(hash: string): string {
+export function copyMarkerName(hash: string): string {
   return `copy.${hash.slice(0, 12)}`;
 }
 
@@ -76,8 +76,8 @@ export function copyMarkName(hash: string): string {
  * @param part The part name in the marker.
  * @returns `false`, if it is for a part.
  */
-export function isCopyMark(part: string): boolean {
-  return COPY_MARK.test(part);
+export function isCopyMarker(part: string): boolean {
+  return COPY_MARKER.test(part);
 }
 
 /**
@@ -87,7 +87,7 @@ export function isCopyMark(part: string): boolean {
  * @returns `the upload of part p`, or `a copy to this run`.
  */
 export function unfinishedWork(part: string): string {
-  return isCopyMark(part) ? "a copy to this run" : `the upload of part ${part}`;
+  return isCopyMarker(part) ? "a copy to this run" : `the upload of part ${part}`;
 }
 
 /**
@@ -116,7 +116,7 @@ export function unlistedOf(head: ManifestHead): readonly string[] {
  * @param head All members of the marker but its files.
  * @returns The members, without files.
  */
-export function finishedMark(head: ManifestHead): ManifestHead {
+export function finishedMarker(head: ManifestHead): ManifestHead {
   const { pending: _1, unlisted: _2, pages: _3, ...rest } = head;
   return { ...rest, finished: true } as ManifestHead;
 }
@@ -139,7 +139,7 @@ function strings(list: unknown): readonly string[] {
 /**
  * Describes a marker in a message.
  *
- * @param mark The marker.
+ * @param marker The marker.
  * @returns `an upload of the part p is not finished (…): …; still to come: a, b, …, and 3 more`
  */
 export function describeUnfinished({ part, pending, unlisted, unread }: UnfinishedPart): string {

@@ -57,7 +57,7 @@ Deno.test({
         "c_lib_generic.tar.zst",
         "c_lib_generic.tar.zst.sha256sum",
         "index.html",
-        // The mark of a part that is not whole.
+        // The marker of a part that is not whole.
         "manifests/outputs/artifacts.c2c1e06d.incomplete",
       ]);
     }

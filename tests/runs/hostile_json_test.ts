@@ -15,7 +15,7 @@ const PART = manifestPart("p", [outputFile("a")], {
   pages: ["index.html"],
 });
 
-const MARK = { ...PART, pending: ["b", "c"], unlisted: ["build/d"] };
+const MARKER = { ...PART, pending: ["b", "c"], unlisted: ["build/d"] };
 
 function readPart(text: string) {
   const reader = new PartReader("example");
@@ -26,7 +26,7 @@ function readPart(text: string) {
 const READERS: Readonly<Record<string, readonly [document: unknown, read: (t: string) => void]>> = {
   "a part": [PART, (text) => void formatPart(parsePart(text, "example"))],
   "a part that is streamed": [PART, (text) => void formatPart(readPart(text))],
-  "a mark": [MARK, (text) => {
+  "a marker": [MARKER, (text) => {
     const head = readPart(text);
     const [pending, unlisted] = [pendingOf(head), unlistedOf(head)];
     describeUnfinished({ part: head.part, pending, unlisted });
@@ -62,7 +62,7 @@ for (const [name, [document, read]] of Object.entries(READERS)) {
   });
 }
 
-Deno.test("a mark's paths are checked as a part's are", () => {
+Deno.test("a marker's paths are checked as a part's are", () => {
   for (const pending of [[1], "x", ["../../x"], ["a\nb"], [""], [{ toString: 1 }]]) {
     assert.throws(() => readPart(JSON.stringify({ ...PART, pending })), { code: "integrity" });
   }

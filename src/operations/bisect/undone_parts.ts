@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isCopyMark } from "../../runs/unfinished_part.ts";
+import { isCopyMarker } from "../../runs/unfinished_part.ts";
 import type { RunManifest } from "../manifest/read.ts";
 
 /**
@@ -25,7 +25,7 @@ export function undoneParts(
   for (const part of unfinished) {
     undone.set(
       part,
-      `${isCopyMark(part) ? "a copy to this run" : `the part ${part}`} is incomplete`,
+      `${isCopyMarker(part) ? "a copy to this run" : `the part ${part}`} is incomplete`,
     );
   }
   return [...undone].filter(([part]) => mayHave(part, wanted)).map(([, phrase]) => phrase);

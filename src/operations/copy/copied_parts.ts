@@ -10,7 +10,7 @@
 import type { ManifestHead, OutputFile } from "../../runs/manifest.ts";
 import { plural } from "../../layout/words.ts";
 import { inOrder } from "../../runs/format_part.ts";
-import { pendingOf, type StillToCome, unlistedOf } from "../../runs/unfinished_part.ts";
+import { type PendingContent, pendingOf, unlistedOf } from "../../runs/unfinished_part.ts";
 import {
   type ReadOutputsOptions,
   readPart,
@@ -18,7 +18,7 @@ import {
   type RunPart,
 } from "../manifest/read.ts";
 import type { RunPlace } from "./plan.ts";
-import { UnfinishedMark } from "../manifest/unfinished_mark.ts";
+import { UnfinishedMarker } from "../manifest/unfinished_mark.ts";
 
 /** What is known of a file's content. */
 export interface KnownContent {
@@ -47,7 +47,7 @@ export interface CopiedPart {
 }
 
 /** What exists of a part that is not written to the copy, and what is missing. */
-export interface WithheldContent extends StillToCome {
+export interface WithheldContent extends PendingContent {
   /** All members but the files. */
   readonly head: ManifestHead;
   /** Its files that exist, sorted by path. */
@@ -127,13 +127,17 @@ export async function unfinishedPart(
   { there, failed }: CopiedFiles,
   options: ReadOutputsOptions,
 ): Promise<WithheldContent | undefined> {
-  const mark = new UnfinishedMark(backend, root, { ...options, part: name, isKept: () => true });
-  const marked = await mark.read();
+  const marker = new UnfinishedMarker(backend, root, {
+    ...options,
+    part: name,
+    isKept: () => true,
+  });
+  const marked = await marker.read();
   const before = part && await readPart(backend, part.info, true, options);
   const head = (marked ?? before)?.head;
   if (head === undefined) return undefined;
   const files = new Map<string, OutputFile>();
-  const pending = new Set([...mark.unread, ...pendingOf(head)]);
+  const pending = new Set([...marker.unread, ...pendingOf(head)]);
   for (const file of [...before?.files ?? [], ...marked?.files ?? []]) {
     const known = there.get(file.path);
     if (known !== undefined && agrees(file, known)) files.set(file.path, file);

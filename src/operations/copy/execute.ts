@@ -10,7 +10,7 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 import type { TransferOptions, TransferResult } from "../../storage/transfer/transfer.ts";
 import type { IfExists } from "../../storage/transfer/upload.ts";
 import { copyOnServer, copyThrough } from "./files.ts";
-import { CopyMark } from "./mark.ts";
+import { CopyMarker } from "./mark.ts";
 import { beginParts, type CopyPartsOptions, openPart, type WithheldPart } from "./parts.ts";
 import type { CopyPlan, RunPlace } from "./plan.ts";
 
@@ -70,8 +70,8 @@ export async function executeCopy(
     );
   }
   const { tool = DEFAULT_TOOL } = options;
-  const mark = new CopyMark(plan, to, { ...options, tool });
-  const place = { ...to, backend: mark.backend };
+  const marker = new CopyMarker(plan, to, { ...options, tool });
+  const place = { ...to, backend: marker.backend };
   const parts = await beginParts(plan, place, { ...options, tool });
   const expected = await writeExpected(plan, place, { ...options, tool });
 
@@ -94,7 +94,7 @@ export async function executeCopy(
   });
   const done = [...hindered, ...copied];
   const written = await parts.end(done);
-  await mark.settle(done, parts.unfinished);
+  await marker.settle(done, parts.unfinished);
   return {
     results: [...expected, ...done, ...written.results],
     withheld: written.withheld,

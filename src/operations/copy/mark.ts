@@ -10,18 +10,18 @@
 import { createHash } from "node:crypto";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { ManifestHead } from "../../runs/manifest.ts";
-import { copyMarkName, isCopyMark } from "../../runs/unfinished_part.ts";
+import { copyMarkerName, isCopyMarker } from "../../runs/unfinished_part.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
 import { WatchedWrites } from "../../storage/watched_writes.ts";
 import { describePart } from "../manifest/part_content.ts";
 import type { RunManifest } from "../manifest/read.ts";
-import { UnfinishedMark } from "../manifest/unfinished_mark.ts";
+import { UnfinishedMarker } from "../manifest/unfinished_mark.ts";
 import type { CopyPartsOptions } from "./parts.ts";
 import type { CopyPlan, RunPlace } from "./plan.ts";
 
 /** The marker of one copy. */
-export class CopyMark {
+export class CopyMarker {
   /** The storage to copy to, which writes the marker before its first write. */
   readonly backend: StorageBackend;
   readonly #to: RunPlace;
@@ -29,7 +29,7 @@ export class CopyMark {
   readonly #planned: readonly string[];
   readonly #manifest: RunManifest;
   readonly #options: CopyPartsOptions;
-  readonly #mark: UnfinishedMark;
+  readonly #marker: UnfinishedMarker;
   #announcing?: Promise<void>;
 
   /**
@@ -43,10 +43,10 @@ export class CopyMark {
     this.#to = to;
     this.#planned = [...plan.files, ...plan.obstacles].map(({ path }) => path).sort();
     const hash = createHash("sha256").update([to.root.root(), ...this.#planned].join("\n"));
-    this.#name = copyMarkName(hash.digest("hex"));
+    this.#name = copyMarkerName(hash.digest("hex"));
     this.#manifest = plan.manifest;
     this.#options = options;
-    this.#mark = this.#open(this.#name);
+    this.#marker = this.#open(this.#name);
     this.backend = to.backend.writes
       ? new WatchedWrites(to.backend, () => this.#announcing ??= this.#announce())
       : to.backend;
@@ -69,20 +69,20 @@ export class CopyMark {
     }
     for (const name of before) {
       // What is incomplete at the source is incomplete here too.
-      if (name === this.#name || !isCopyMark(name)) continue;
+      if (name === this.#name || !isCopyMarker(name)) continue;
       if (this.#manifest.unfinished.includes(name)) continue;
-      const mark = this.#open(name);
-      await this.#trying(mark, async () => {
-        const left = await mark.stillToCome();
+      const marker = this.#open(name);
+      await this.#trying(marker, async () => {
+        const left = await marker.pending();
         if (left === undefined || left.pending.some((path) => !there.has(path))) return;
-        await mark.settle(await this.#head(name), []);
+        await marker.settle(await this.#head(name), []);
       });
     }
-    await this.#trying(this.#mark, async () => {
+    await this.#trying(this.#marker, async () => {
       const left = await this.#untold(new Set(this.#planned.filter((path) => failed.has(path))));
       const head = await this.#head(this.#name);
-      if (left.length > 0) await this.#mark.write({ head, files: [] }, toCome(left));
-      else if (await this.#mark.read() !== undefined) await this.#mark.settle(head, []);
+      if (left.length > 0) await this.#marker.write({ head, files: [] }, toCome(left));
+      else if (await this.#marker.read() !== undefined) await this.#marker.settle(head, []);
     });
   }
 
@@ -100,24 +100,24 @@ export class CopyMark {
   async #announce(): Promise<void> {
     try {
       const head = await this.#head(this.#name);
-      await this.#mark.write({ head, files: [] }, toCome(this.#planned));
+      await this.#marker.write({ head, files: [] }, toCome(this.#planned));
     } catch {
       this.#options.signal?.throwIfAborted();
     }
   }
 
-  async #trying(mark: UnfinishedMark, settle: () => Promise<void>): Promise<void> {
+  async #trying(marker: UnfinishedMarker, settle: () => Promise<void>): Promise<void> {
     try {
       await settle();
     } catch (error) {
-      mark.note("could not be written", error);
+      marker.note("could not be written", error);
     }
   }
 
-  #open(part: string): UnfinishedMark {
+  #open(part: string): UnfinishedMarker {
     const { backend, root } = this.#to;
     const { show, onNote, signal } = this.#options;
-    return new UnfinishedMark(backend, root, { part, show, onNote, isKept: () => false, signal });
+    return new UnfinishedMarker(backend, root, { part, show, onNote, isKept: () => false, signal });
   }
 
   async #head(part: string): Promise<ManifestHead> {

@@ -10,7 +10,7 @@
 
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
-import { isCopyMark } from "../../runs/unfinished_part.ts";
+import { isCopyMarker } from "../../runs/unfinished_part.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
 import {
@@ -24,7 +24,7 @@ import {
 import { hashObject } from "./files.ts";
 import type { CopyPlan, RunPlace } from "./plan.ts";
 import { NO_MANIFEST, readOutputs, type RunManifest } from "../manifest/read.ts";
-import { UnfinishedMark } from "../manifest/unfinished_mark.ts";
+import { UnfinishedMarker } from "../manifest/unfinished_mark.ts";
 import { PartUpload } from "../manifest/write_part.ts";
 
 /** Options of {@linkcode beginParts}. */
@@ -110,13 +110,15 @@ export async function beginParts(
       }
       // What a killed copy has deleted.
       for (const name of copy.there.unfinished) {
-        if (isCopyMark(name)) continue;
+        if (isCopyMarker(name)) continue;
         if (names.has(name) || plan.manifest.unfinished.includes(name)) continue;
         const options = { part: name, show, isKept: () => false, signal };
-        const mark = await new UnfinishedMark(to.backend, to.root, options).stillToCome();
-        if (mark === undefined || mark.pending.length === 0 || mark.unlisted.length > 0) continue;
-        if (!mark.pending.every((path) => state.there.has(path))) continue;
-        await endOther(copy, uploadOf(name), mark.pending, ended);
+        const marker = await new UnfinishedMarker(to.backend, to.root, options).pending();
+        if (marker === undefined || marker.pending.length === 0 || marker.unlisted.length > 0) {
+          continue;
+        }
+        if (!marker.pending.every((path) => state.there.has(path))) continue;
+        await endOther(copy, uploadOf(name), marker.pending, ended);
       }
       return ended;
     },
@@ -168,7 +170,7 @@ async function endOwn(
   const others = await otherClaims(there, state.there);
   const present = new Set(state.there.keys());
   const withhold = async (part: string, reason: string, content?: WithheldContent) => {
-    if (!isCopyMark(part)) withheld.push({ part, reason });
+    if (!isCopyMarker(part)) withheld.push({ part, reason });
     const upload = uploadOf(part);
     if (content === undefined) return;
     // Files that were not selected are not part of this copy.

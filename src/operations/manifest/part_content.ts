@@ -20,7 +20,7 @@ import {
 } from "../../runs/manifest.ts";
 import { type LeftFile, leftOf } from "../../runs/left_files.ts";
 import { claimPart } from "../../runs/part_claim.ts";
-import { pendingOf, type StillToCome, unlistedOf } from "../../runs/unfinished_part.ts";
+import { type PendingContent, pendingOf, unlistedOf } from "../../runs/unfinished_part.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
 import { contentType } from "../../storage/content_type.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
@@ -36,7 +36,7 @@ export interface PartContent {
 }
 
 /** The content of a part, and what must be uploaded before it is complete. */
-export type PartToBe = PartContent & StillToCome;
+export type PartToBe = PartContent & PendingContent;
 
 /** The writer of a part. */
 export interface PartAuthor {
@@ -137,7 +137,7 @@ export async function describePart(
  * @param failed The results of the missing files.
  * @returns The paths of those that have one in the run, and the sources of the others.
  */
-export function lostFiles(root: RunOutputRoot, failed: readonly TransferResult[]): StillToCome {
+export function lostFiles(root: RunOutputRoot, failed: readonly TransferResult[]): PendingContent {
   const pending: string[] = [];
   const unlisted: string[] = [];
   for (const { location, path, unlisted: isUnlisted } of failed) {
@@ -178,7 +178,7 @@ export interface PartBefore {
   /** The existing part. */
   readonly part?: StoredPart;
   /** Its marker. */
-  readonly mark?: StoredPart;
+  readonly marker?: StoredPart;
   /** The head of the part that this upload itself has deleted. */
   readonly withdrawn?: ManifestHead;
   /** The marker's content since this upload started to write. */
@@ -204,7 +204,7 @@ export interface TakeOverOptions extends ReadOutputsOptions {
  */
 export async function takeOver(
   run: RunIn,
-  { part, mark, withdrawn, begun, unread }: PartBefore,
+  { part, marker, withdrawn, begun, unread }: PartBefore,
   ours: PartContent,
   { unitesAll, ...options }: TakeOverOptions,
 ): Promise<PartToBe | RunOutputsError> {
@@ -218,7 +218,7 @@ export async function takeOver(
     const claimed = claim(withdrawn);
     if (claimed instanceof Error) return claimed;
   }
-  for (const before of [part, mark]) {
+  for (const before of [part, marker]) {
     if (before === undefined) continue;
     const claimed = claim(before.head);
     if (claimed instanceof Error) return claimed;
@@ -279,12 +279,12 @@ async function hashOf(head: ManifestHead, files: PartContent["files"]): Promise<
 /**
  * The head of a part whose files are in a marker.
  *
- * @param mark The marker.
+ * @param marker The marker.
  * @returns All members of the part but its files; `undefined`, if there is no marker.
  */
-export function ownHead(mark: StoredPart | undefined): ManifestHead | undefined {
-  if (mark === undefined) return undefined;
-  const { pending: _1, unlisted: _2, ...head } = mark.head;
+export function ownHead(marker: StoredPart | undefined): ManifestHead | undefined {
+  if (marker === undefined) return undefined;
+  const { pending: _1, unlisted: _2, ...head } = marker.head;
   return head as ManifestHead;
 }
 

@@ -15,7 +15,7 @@ import { broken, type ManifestHead, type OutputFile, twice } from "../../runs/ma
 import { type MergedFile, mergeSorted, type PartFiles } from "../../runs/merge_parts.ts";
 import { PartReader } from "../../runs/part_reader.ts";
 import {
-  isCopyMark,
+  isCopyMarker,
   isFinished,
   pendingOf,
   unfinishedName,
@@ -60,7 +60,7 @@ export interface RunManifest {
   /** The incomplete parts: their upload is in progress, killed or failed. */
   readonly unfinished: readonly string[];
   /** The content of their markers. */
-  readonly marks: readonly UnfinishedPart[];
+  readonly markers: readonly UnfinishedPart[];
   /**
    * Whether the parts list the whole run: it has a list of expected parts, and all exist. If not,
    * there can be files that no part lists, which a listing shows.
@@ -96,7 +96,7 @@ export const NO_MANIFEST: RunManifest = {
   objects: [],
   missing: [],
   unfinished: [],
-  marks: [],
+  markers: [],
   complete: false,
   pages: [],
   left: new Map(),
@@ -161,12 +161,12 @@ export async function readOutputs(
     { concurrency: CONCURRENCY },
   ) as [StoredExpected | undefined, ...(StoredPart | undefined)[]];
   const parts = read.filter((part) => part !== undefined);
-  const marks = (await pMap(
+  const markers = (await pMap(
     marked,
-    ({ part, info }) => readMark(backend, part, info, options),
+    ({ part, info }) => readMarker(backend, part, info, options),
     { concurrency: CONCURRENCY },
-  )).filter((mark) => mark !== undefined);
-  const unfinished = marks.map(({ part }) => part);
+  )).filter((marker) => marker !== undefined);
+  const unfinished = markers.map(({ part }) => part);
 
   const names = new Map(parts.map(({ head, info, count }) => [head.part, { head, info, count }]));
   const missing = (expected?.list.parts ?? []).filter((name) =>
@@ -180,9 +180,9 @@ export async function readOutputs(
     expected: expected?.list.parts,
     missing,
     unfinished,
-    marks,
+    markers,
     complete: expected !== undefined && expected.list.parts.length > 0 && missing.length === 0 &&
-      !unfinished.some(isCopyMark),
+      !unfinished.some(isCopyMarker),
     pages: [...pages].sort(compareKeys),
     left: new Map(parts.flatMap(({ head }) => leftOf(head).map((file) => [file.path, file]))),
     files: () =>
@@ -291,16 +291,16 @@ export async function readPart(
 }
 
 /** Reads a marker; `undefined`, if it was deleted meanwhile, or must be ignored. */
-async function readMark(
+async function readMarker(
   backend: StorageBackend,
   part: string,
   info: ObjectInfo,
   options: ReadOutputsOptions,
 ): Promise<UnfinishedPart | undefined> {
   try {
-    const mark = await readPart(backend, info, false, options);
-    if (mark === undefined || isFinished(mark.head)) return undefined;
-    return { part, pending: pendingOf(mark.head), unlisted: unlistedOf(mark.head) };
+    const marker = await readPart(backend, info, false, options);
+    if (marker === undefined || isFinished(marker.head)) return undefined;
+    return { part, pending: pendingOf(marker.head), unlisted: unlistedOf(marker.head) };
   } catch (error) {
     // Whatever it contains, its part is incomplete.
     if (!(error instanceof RunOutputsError) || !/integrity|failed/.test(error.code)) throw error;

@@ -6,7 +6,7 @@
 
 import { RunOutputsError } from "../../errors/error.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
-import { describeUnfinished, isCopyMark } from "../../runs/unfinished_part.ts";
+import { describeUnfinished, isCopyMarker } from "../../runs/unfinished_part.ts";
 import type { RunManifest } from "./read.ts";
 
 /**
@@ -46,14 +46,14 @@ export function requireParts(
     );
   }
   const wanted = parts.length === 0 ? manifest.expected! : [...new Set(parts)];
-  const marks = manifest.marks.filter(({ part }) =>
-    wanted.includes(part) || parts.length === 0 && isCopyMark(part)
+  const markers = manifest.markers.filter(({ part }) =>
+    wanted.includes(part) || parts.length === 0 && isCopyMarker(part)
   );
   const missing = wanted.filter((part) =>
     manifest.part(part) === undefined && !manifest.unfinished.includes(part)
   );
-  if (missing.length + marks.length === 0) return;
-  const reasons = marks.map(describeUnfinished);
+  if (missing.length + markers.length === 0) return;
+  const reasons = markers.map(describeUnfinished);
   if (missing.length > 0) {
     reasons.unshift(
       `${missing.length} of its ${wanted.length} parts ${missing.length === 1 ? "is" : "are"} ` +

@@ -10,10 +10,10 @@ import type { OutputPaths } from "../../layout/output_paths.ts";
 import { partText, streamPartText } from "../../runs/format_part.ts";
 import type { ManifestHead } from "../../runs/manifest.ts";
 import {
-  finishedMark,
+  finishedMarker,
   isFinished,
+  type PendingContent,
   pendingOf,
-  type StillToCome,
   unfinishedName,
   unlistedOf,
 } from "../../runs/unfinished_part.ts";
@@ -24,8 +24,8 @@ import type { PartContent } from "./part_content.ts";
 import { without } from "./part_files.ts";
 import { readPart, type StoredPart } from "./read.ts";
 
-/** Options of {@linkcode UnfinishedMark}. */
-export interface UnfinishedMarkOptions {
+/** Options of {@linkcode UnfinishedMarker}. */
+export interface UnfinishedMarkerOptions {
   /** The part's name. */
   readonly part: string;
   /** Formats a location for messages. Default: its S3 URI. */
@@ -42,10 +42,10 @@ export interface UnfinishedMarkOptions {
 const STAYS = "can't be deleted: the part is incomplete until it is";
 
 /** The marker of one part, as one upload uses it. */
-export class UnfinishedMark {
+export class UnfinishedMarker {
   readonly #backend: StorageBackend;
   readonly #location: OutputLocation;
-  readonly #options: UnfinishedMarkOptions;
+  readonly #options: UnfinishedMarkerOptions;
   /** Its path in the run. */
   readonly #path: string;
   #found?: Promise<StoredPart | undefined>;
@@ -96,12 +96,12 @@ export class UnfinishedMark {
    *
    * @returns The pending files; `undefined`, if there is no marker.
    */
-  async stillToCome(): Promise<StillToCome | undefined> {
-    const mark = await this.read();
-    if (mark === undefined) {
+  async pending(): Promise<PendingContent | undefined> {
+    const marker = await this.read();
+    if (marker === undefined) {
       return this.#isBroken ? { pending: this.unread, unlisted: [] } : undefined;
     }
-    return { pending: pendingOf(mark.head), unlisted: unlistedOf(mark.head) };
+    return { pending: pendingOf(marker.head), unlisted: unlistedOf(marker.head) };
   }
 
   /**
@@ -112,7 +112,7 @@ export class UnfinishedMark {
    */
   async write(
     { head, files }: PartContent,
-    { pending: paths, unlisted }: StillToCome,
+    { pending: paths, unlisted }: PendingContent,
   ): Promise<void> {
     const { signal } = this.#options;
     const pending = new Set(paths);
@@ -153,8 +153,10 @@ export class UnfinishedMark {
   async retract(): Promise<void> {
     try {
       this.#found = undefined;
-      const mark = await this.read();
-      if (mark !== undefined && mark.info.etag === this.#written) await this.#delete(mark.head);
+      const marker = await this.read();
+      if (marker !== undefined && marker.info.etag === this.#written) {
+        await this.#delete(marker.head);
+      }
     } catch (error) {
       this.note(STAYS, error);
     }
@@ -181,7 +183,7 @@ export class UnfinishedMark {
     } catch (error) {
       signal?.throwIfAborted();
       try {
-        await this.#put(bytesSource([...partText(finishedMark(head), [])].join("")));
+        await this.#put(bytesSource([...partText(finishedMarker(head), [])].join("")));
       } catch {
         signal?.throwIfAborted();
         throw error;
@@ -214,13 +216,13 @@ export class UnfinishedMark {
   async #read(): Promise<StoredPart | undefined> {
     const { show, isKept, signal } = this.#options;
     try {
-      const mark = await readPart(this.#backend, { location: this.#location }, isKept, {
+      const marker = await readPart(this.#backend, { location: this.#location }, isKept, {
         show,
         signal,
       });
-      if (mark === undefined || isFinished(mark.head)) return undefined;
+      if (marker === undefined || isFinished(marker.head)) return undefined;
       this.#isThere = true;
-      return mark;
+      return marker;
     } catch (error) {
       if (!(error instanceof RunOutputsError) || error.code !== "integrity") {
         this.#found = undefined;

@@ -19,7 +19,7 @@ import { FileHashes } from "../../runs/file_hashes.ts";
 import { inOrder, streamPartText } from "../../runs/format_part.ts";
 import type { ManifestHead, OutputFile } from "../../runs/manifest.ts";
 import { claimPart } from "../../runs/part_claim.ts";
-import { describeUnfinished, type StillToCome } from "../../runs/unfinished_part.ts";
+import { describeUnfinished, type PendingContent } from "../../runs/unfinished_part.ts";
 import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { type StreamedSource, streamedSource } from "../../storage/streamed_source.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
@@ -38,7 +38,7 @@ import {
 } from "./part_content.ts";
 import { putContended } from "./put_contended.ts";
 import { isBroken, readPart, type StoredPart } from "./read.ts";
-import { UnfinishedMark } from "./unfinished_mark.ts";
+import { UnfinishedMarker } from "./unfinished_mark.ts";
 import { watchedPart } from "./watched_part.ts";
 import { writeExpected } from "./write_expected.ts";
 
@@ -81,7 +81,7 @@ export class PartUpload {
   /** The marker's content since this upload started to write. */
   #begun?: BegunUpload;
   /** The files that earlier uploads have left unfinished, and those pending in this one. */
-  readonly #mark: UnfinishedMark;
+  readonly #marker: UnfinishedMarker;
   /** Whether files of other jobs are written, whose part stays theirs. */
   #copies = false;
 
@@ -98,7 +98,7 @@ export class PartUpload {
     this.#root = root;
     this.#options = options;
     this.#location = root.outputsManifest(options.part);
-    this.#mark = new UnfinishedMark(backend, root, { ...options, isKept: this.#isKept });
+    this.#marker = new UnfinishedMarker(backend, root, { ...options, isKept: this.#isKept });
   }
 
   /** The part's name. */
@@ -203,21 +203,21 @@ export class PartUpload {
     try {
       const failed = results.filter(({ outcome }) => outcome === "failed");
       const ours = await this.#describe(results.filter((result) => !failed.includes(result)), []);
-      const mark = await this.#mark.read();
+      const marker = await this.#marker.read();
       const { part: there } = await this.#find();
       // The part of another job, and its pending files, are not ours.
       if (there !== undefined && claimPart(there.head, ours.head) instanceof Error) {
         return await this.#retract();
       }
-      const content = await this.#goOn(undefined, mark, ours);
+      const content = await this.#goOn(undefined, marker, ours);
       if (content instanceof Error) return;
       const lost = lostFiles(this.#root, failed);
-      await this.#mark.write(content, {
+      await this.#marker.write(content, {
         pending: [...content.pending, ...lost.pending],
         unlisted: [...content.unlisted, ...lost.unlisted],
       });
     } catch (error) {
-      this.#mark.note(NOTHING_TELLS, error);
+      this.#marker.note(NOTHING_TELLS, error);
     }
   }
 
@@ -240,19 +240,19 @@ export class PartUpload {
    * @param copied The existing files.
    * @param toCome The missing files.
    */
-  async withholdCopied(copied: CopiedContent, toCome: StillToCome): Promise<void> {
+  async withholdCopied(copied: CopiedContent, toCome: PendingContent): Promise<void> {
     if (!this.#backend.writes) return;
     this.#copies = true;
     try {
-      const mark = await this.#mark.read();
-      const content = await this.#goOn(undefined, mark, await this.#copied(copied)) as PartToBe;
+      const marker = await this.#marker.read();
+      const content = await this.#goOn(undefined, marker, await this.#copied(copied)) as PartToBe;
       const head = { ...content.head, tool: this.#options.tool };
-      await this.#mark.write({ ...content, head }, {
+      await this.#marker.write({ ...content, head }, {
         pending: [...content.pending, ...toCome.pending],
         unlisted: [...content.unlisted, ...toCome.unlisted],
       });
     } catch (error) {
-      this.#mark.note(NOTHING_TELLS, error);
+      this.#marker.note(NOTHING_TELLS, error);
     }
   }
 
@@ -261,7 +261,7 @@ export class PartUpload {
     const ours = await this.#describe(replaced, []);
     const copied = new Set(files.map(({ path }) => path));
     return {
-      head: head ?? this.#withdrawn ?? ownHead(await this.#mark.read()) ?? ours.head,
+      head: head ?? this.#withdrawn ?? ownHead(await this.#marker.read()) ?? ours.head,
       files: inOrder([...files, ...ours.files.filter(({ path }) => !copied.has(path))]),
     };
   }
@@ -274,16 +274,16 @@ export class PartUpload {
   /** Adds what is kept of the existing part, and of its marker. */
   async #goOn(
     part: StoredPart | undefined,
-    mark: StoredPart | undefined,
+    marker: StoredPart | undefined,
     ours: PartContent,
     unitesAll = this.#copies,
   ): Promise<PartToBe | RunOutputsError> {
     const before = {
       part,
-      mark,
+      marker,
       withdrawn: this.#withdrawn,
       begun: this.#begun,
-      unread: this.#mark.unread,
+      unread: this.#marker.unread,
     };
     const { show, signal } = this.#options;
     const run = { backend: this.#backend, root: this.#root };
@@ -303,9 +303,9 @@ export class PartUpload {
     try {
       const result = await putContended(this.#backend, { location, path, signal }, async () => {
         const ours = await describe();
-        const mark = await this.#mark.read();
+        const marker = await this.#marker.read();
         const { part, info } = await this.#find();
-        const content = await this.#goOn(part, mark, ours);
+        const content = await this.#goOn(part, marker, ours);
         if (content instanceof Error) return { refusal: content };
         pending = content.pending.filter((path) => !there.has(path));
         const isSame = part && await isSamePart(this.#backend, part, content, this.#options);
@@ -346,12 +346,14 @@ export class PartUpload {
   }
 
   async #settle(pending: readonly string[]): Promise<void> {
-    if (this.#backend.writes) await this.#mark.settle((await this.#describe([], [])).head, pending);
+    if (this.#backend.writes) {
+      await this.#marker.settle((await this.#describe([], [])).head, pending);
+    }
   }
 
   /** Deletes this upload's own marker. If it has files of another job's part, it stays. */
   async #retract(): Promise<void> {
-    if (this.#begun !== undefined && this.#withdrawn === undefined) await this.#mark.retract();
+    if (this.#begun !== undefined && this.#withdrawn === undefined) await this.#marker.retract();
   }
 
   /** Whether to keep the files of a part or a marker in memory. */
@@ -374,17 +376,17 @@ export class PartUpload {
       const ours = await this.#describe([], []);
       // Files of another job stay that job's: this upload will be rejected.
       if (there !== undefined && claimPart(there.head, ours.head) instanceof Error) return;
-      const content = await this.#goOn(undefined, await this.#mark.read(), ours);
-      if (!(content instanceof Error)) await this.#markBegun(content, planned);
+      const content = await this.#goOn(undefined, await this.#marker.read(), ours);
+      if (!(content instanceof Error)) await this.#writeMarker(content, planned);
     } catch {
       this.#options.signal?.throwIfAborted();
     }
   }
 
-  async #markBegun(content: PartToBe, planned: readonly OutputLocation[]): Promise<void> {
+  async #writeMarker(content: PartToBe, planned: readonly OutputLocation[]): Promise<void> {
     const paths = planned.map((location) => this.#pathOf(location)!);
     const { pending, unlisted } = content;
-    await this.#mark.write(content, { pending: [...pending, ...paths], unlisted });
+    await this.#marker.write(content, { pending: [...pending, ...paths], unlisted });
     this.#begun = { planned: new Set(paths), before: new Set(pending) };
   }
 
@@ -396,17 +398,17 @@ export class PartUpload {
   ): Promise<void> {
     const { show = String, signal, onNote } = this.#options;
     const ours = await this.#describe([], []);
-    const mark = await this.#mark.read();
-    let content = await this.#goOn(there, mark, ours);
+    const marker = await this.#marker.read();
+    let content = await this.#goOn(there, marker, ours);
     if (content instanceof Error) {
       // Files of another job stay that job's.
-      const all = await this.#goOn(there, mark, ours, true) as PartToBe;
-      content = { ...all, head: (mark ?? there)!.head };
+      const all = await this.#goOn(there, marker, ours, true) as PartToBe;
+      content = { ...all, head: (marker ?? there)!.head };
     } else if (this.#copies) {
-      const { run, writer } = (there ?? mark ?? ours).head;
+      const { run, writer } = (there ?? marker ?? ours).head;
       content = { ...content, head: { ...content.head, run, writer } };
     }
-    await this.#markBegun(content, planned);
+    await this.#writeMarker(content, planned);
     this.#withdrawn = (there ?? content).head;
     if (cause !== undefined) onNote?.(`${cause.message}; replacing it`);
     try {

@@ -228,7 +228,7 @@ for (const [name, open] of Object.entries(PAIRS)) {
     const to = { backend: at, root: TO };
     await putFiles({ backend: source, root: FROM }, FILES);
     const seen: (readonly string[])[] = [];
-    const marksOf = async () => (await readOutputs(target, TO)).marks;
+    const markersOf = async () => (await readOutputs(target, TO)).markers;
     const plan = await planCopy(from);
     const stop = new AbortController();
     await assert.rejects(executeCopy(plan, to, {
@@ -238,16 +238,16 @@ for (const [name, open] of Object.entries(PAIRS)) {
         if (type === "finish") stop.abort(new Error("stopped"));
       },
     }));
-    seen.push(...(await marksOf()).map(({ pending }) => pending));
+    seen.push(...(await markersOf()).map(({ pending }) => pending));
     assert.deepEqual(seen, [Object.keys(FILES).sort()]);
     // A selection makes up for its own files alone.
     await copy(from, to, { include: [A] });
-    assert.deepEqual((await marksOf()).map(({ pending }) => pending), seen);
+    assert.deepEqual((await markersOf()).map(({ pending }) => pending), seen);
     await copy(from, to);
-    assert.deepEqual((await marksOf()).map(({ pending }) => pending), [[failing]]);
+    assert.deepEqual((await markersOf()).map(({ pending }) => pending), [[failing]]);
     failing = "";
     await copy(from, to);
-    assert.deepEqual(await marksOf(), []);
+    assert.deepEqual(await markersOf(), []);
     assert.deepEqual(Object.keys(await read(to)).sort(), Object.keys(FILES).sort());
   });
 
@@ -474,8 +474,8 @@ async function toldOf({ backend, root }: RunPlace) {
   return { complete, unfinished, paths: files.map(({ file }) => file.path), files };
 }
 
-/** The mark of the part `p`; it has to be one that can be read. */
-async function markOf({ backend, root }: RunPlace) {
+/** The marker of the part `p`; it has to be one that can be read. */
+async function markerOf({ backend, root }: RunPlace) {
   const location = root.outputsManifestDir().join("p.incomplete");
   const { head, files } = (await readPart(backend, { location }, true))!;
   return { pending: head.pending, paths: files!.map(({ path }) => path), head };
@@ -497,7 +497,7 @@ function failing(backend: MemoryBackend, path: string): StorageBackend {
   });
 }
 
-Deno.test("copy: one that failed over a part leaves a mark that is read, and the next one mends all", async () => {
+Deno.test("copy: one that failed over a part leaves a marker that is read, and the next one mends all", async () => {
   const from = { backend: new MemoryBackend(), root: FROM };
   const backend = new MemoryBackend();
   const to = { backend, root: TO };
@@ -507,8 +507,8 @@ Deno.test("copy: one that failed over a part leaves a mark that is read, and the
     tool: "t/1",
   });
   assert.equal(failed.outcomes["y.txt"], "failed");
-  const { head, ...mark } = await markOf(to);
-  assert.deepEqual(mark, { pending: ["y.txt"], paths: ["x.txt", "z.txt"] });
+  const { head, ...marker } = await markerOf(to);
+  assert.deepEqual(marker, { pending: ["y.txt"], paths: ["x.txt", "z.txt"] });
   assert.equal(head.tool, "t/1");
   const between = await toldOf(to);
   assert.deepEqual([between.complete, between.unfinished], [false, ["p"]]);
@@ -531,8 +531,8 @@ Deno.test("copy: one that was killed over a part has marked all that was to come
       if (event.type === "finish") controller.abort(new Error("killed"));
     },
   }));
-  const { head, ...mark } = await markOf(to);
-  assert.deepEqual(mark, { pending: ["x.txt", "y.txt"], paths: ["z.txt"] });
+  const { head, ...marker } = await markerOf(to);
+  assert.deepEqual(marker, { pending: ["x.txt", "y.txt"], paths: ["z.txt"] });
   assert.deepEqual(head.run, runOf(TO), "whose part it was goes on being told");
   // A step of the target's own job does not pass for all of it.
   const run = { run_attempt: 1 };
@@ -577,7 +577,7 @@ Deno.test("copy: another part that was taken away comes back with the copy that 
   assert.deepEqual(withheld, [
     { part: "p", reason: "it was deleted, and x.txt could not be replaced" },
   ]);
-  assert.deepEqual((await markOf(to)).paths, ["z.txt"]);
+  assert.deepEqual((await markerOf(to)).paths, ["z.txt"]);
   assert.equal((await toldOf(to)).complete, false);
   await copy(from, to);
   const { complete, files } = await toldOf(to);
@@ -619,9 +619,9 @@ for (const hasPart of [true, false]) {
     assert.deepEqual(withheld, [
       { part: "p", reason: "it is incomplete in the source" },
     ]);
-    const { head: _, ...mark } = await markOf(to);
+    const { head: _, ...marker } = await markerOf(to);
     const paths = hasPart ? ["a.txt", "x.txt"] : ["x.txt"];
-    assert.deepEqual(mark, { pending: ["y.txt"], paths });
+    assert.deepEqual(marker, { pending: ["y.txt"], paths });
     const y = await upload(from.backend, [textItem(FROM.file("y.txt"), "y", "")]);
     await new PartUpload(from.backend, FROM, job).end({ results: y });
     await copy(from, to);
@@ -651,7 +651,7 @@ Deno.test("copy: an interrupted copy is continued", async () => {
     /enough/,
   );
   const first = Object.keys(await read(to));
-  assert.equal(first.length, 3, "the list of parts, the mark and one file");
+  assert.equal(first.length, 3, "the list of parts, the marker and one file");
   const { outcomes } = await copy(from, to);
   for (const path of first.filter((path) => !path.endsWith(".incomplete"))) {
     assert.equal(outcomes[path], "unchanged");

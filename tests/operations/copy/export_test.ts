@@ -233,7 +233,7 @@ Deno.test("import: whatever byte is altered, nothing wrong is written", async ()
       assert.equal((error as { code?: string }).code, "integrity", `${at}: ${error}`);
     }
     for (const [uri, content] of Object.entries(await contents(to))) {
-      // A mark only tells what is not there.
+      // A marker only tells what is not there.
       if (uri.endsWith(".incomplete")) continue;
       // In the index a name that is altered is another name, but then the member is not there.
       const hash = (text: string | undefined) => text?.split(" ")[0];
@@ -297,7 +297,7 @@ Deno.test("import: a stopped one is continued, into a directory too", async () =
     /enough/,
   );
   const there = Object.keys(await readTree(join(dir.path, "out")));
-  assert.equal(there.length, 3, "the list of parts, the mark and one file");
+  assert.equal(there.length, 3, "the list of parts, the marker and one file");
   const { outcomes } = await importAll(file, to);
   assert.equal(outcomes.filter((outcome) => outcome.endsWith(" unchanged")).length, 2);
   assert.equal(outcomes.filter((outcome) => outcome.endsWith(" written")).length, 4);

@@ -271,12 +271,12 @@ for (
     "no schema": undefined,
   })
 ) {
-  Deno.test(`PartUpload: a part, a mark and expected parts with ${what} are replaced, with a note`, async () => {
+  Deno.test(`PartUpload: a part, a marker and expected parts with ${what} are replaced, with a note`, async () => {
     const backend = new MemoryBackend();
     const put = (location: OutputLocation, value: unknown) =>
       backend.write(location, bytesSource(JSON.stringify(value)));
     await put(ROOT.outputsManifest("p"), { ...manifestPart("p", []), schema });
-    await put(MARK, { ...manifestPart("p", []), pending: ["b"], schema });
+    await put(MARKER, { ...manifestPart("p", []), pending: ["b"], schema });
     await put(ROOT.expectedParts(), { parts: ["q"], schema });
     const notes: string[] = [];
     const onNote = (note: string) => notes.push(note);
@@ -300,12 +300,12 @@ for (
   });
 }
 
-Deno.test("PartUpload: a mark whose paths are none is replaced, with a note", async () => {
+Deno.test("PartUpload: a marker whose paths are none is replaced, with a note", async () => {
   const backend = new MemoryBackend();
-  const mark = { ...manifestPart("p", []), pending: [{ toString: 1 }] };
-  await backend.write(MARK, bytesSource(JSON.stringify(mark)));
-  const { marks } = await readOutputs(backend, ROOT);
-  assert.match(marks[0].unread!, /pending\.0/);
+  const marker = { ...manifestPart("p", []), pending: [{ toString: 1 }] };
+  await backend.write(MARKER, bytesSource(JSON.stringify(marker)));
+  const { markers } = await readOutputs(backend, ROOT);
+  assert.match(markers[0].unread!, /pending\.0/);
   const notes: string[] = [];
   await job(backend, { a: "1" }, { attempt: 2, onNote: (note) => notes.push(note) });
   assert.match(notes.join("\n"), /p\.incomplete can't be read/);
@@ -355,7 +355,7 @@ async function failingJob(
   await part.withhold([...results, ...failed]);
 }
 
-const MARK = ROOT.outputsManifestDir().join("p.incomplete");
+const MARKER = ROOT.outputsManifestDir().join("p.incomplete");
 
 Deno.test("PartUpload: after an upload that failed, the next one does not pass for all", async () => {
   const backend = new MemoryBackend();
@@ -372,7 +372,7 @@ Deno.test("PartUpload: after an upload that failed, the next one does not pass f
   const whole = await readOutputs(backend, ROOT);
   assert.deepEqual([whole.complete, whole.unfinished], [true, []]);
   assert.deepEqual(await files(backend), { a: sha("1"), b: sha("2"), c: sha("1") });
-  await assert.rejects(backend.stat(MARK), { code: "not_found" });
+  await assert.rejects(backend.stat(MARKER), { code: "not_found" });
 });
 
 Deno.test("PartUpload: a failed upload that adds to a part makes it unfinished", async () => {
@@ -427,22 +427,22 @@ async function killedJob(
 
 const unfinished = async (backend: StorageBackend) => (await readOutputs(backend, ROOT)).unfinished;
 
-Deno.test("PartUpload: before the first file of a part that is not there yet there is a mark", async () => {
+Deno.test("PartUpload: before the first file of a part that is not there yet there is a marker", async () => {
   const inner = new MemoryBackend();
-  const marks: unknown[] = [];
+  const markers: unknown[] = [];
   const backend = hooked(inner, async (key) => {
-    if (/\/[ab]$/.test(key)) marks.push((await readOutputs(inner, ROOT)).marks);
+    if (/\/[ab]$/.test(key)) markers.push((await readOutputs(inner, ROOT)).markers);
   });
   await killedJob(backend, { a: "1", b: "1" }, ["a", "b", "c"]);
-  const mark = { part: "p", pending: ["a", "b", "c"], unlisted: [] };
-  assert.deepEqual(marks, [[mark], [mark]]);
-  // Killed here: the next one of the same goes on, and takes the mark away.
+  const marker = { part: "p", pending: ["a", "b", "c"], unlisted: [] };
+  assert.deepEqual(markers, [[marker], [marker]]);
+  // Killed here: the next one of the same goes on, and takes the marker away.
   assert.equal((await job(inner, { a: "1", b: "1", c: "1" }, FIRST)).outcome, "written");
   assert.deepEqual(await unfinished(inner), []);
-  await assert.rejects(inner.stat(MARK), { code: "not_found" });
+  await assert.rejects(inner.stat(MARKER), { code: "not_found" });
 });
 
-Deno.test("PartUpload: while files are added to a part there is a mark, and the part stays", async () => {
+Deno.test("PartUpload: while files are added to a part there is a marker, and the part stays", async () => {
   const backend = new MemoryBackend();
   await job(backend, { a: "1" }, FIRST);
   await killedJob(backend, { b: "1" }, ["b", "c"]);
@@ -463,11 +463,11 @@ Deno.test("PartUpload: where all is there already, nothing but the part is writt
   assert.deepEqual(written, [ROOT.outputsManifest("p").key]);
 });
 
-Deno.test("PartUpload: a mark that can't be written does not stop the upload", async () => {
+Deno.test("PartUpload: a marker that can't be written does not stop the upload", async () => {
   const inner = new MemoryBackend();
   const backend = changed(inner, {
     write(location, ...rest) {
-      if (location.equals(MARK)) throw new RunOutputsError("denied", "not allowed");
+      if (location.equals(MARKER)) throw new RunOutputsError("denied", "not allowed");
       return inner.write(location, ...rest);
     },
   });
@@ -475,12 +475,12 @@ Deno.test("PartUpload: a mark that can't be written does not stop the upload", a
   assert.equal((await job(backend, { a: "1" }, { ...FIRST, onNote })).outcome, "written");
 });
 
-Deno.test("PartUpload: another job that takes the name leaves the mark of the first alone", async () => {
+Deno.test("PartUpload: another job that takes the name leaves the marker of the first alone", async () => {
   const backend = new MemoryBackend();
   const one = await killedJob(backend, { a: "1" }, ["a"]);
   const { error } = await job(backend, { b: "1" }, { attempt: 1, writer: TWO });
   assert.equal((error as RunOutputsError).code, "conflict");
-  assert.deepEqual((await readOutputs(backend, ROOT)).marks, [
+  assert.deepEqual((await readOutputs(backend, ROOT)).markers, [
     { part: "p", pending: ["a"], unlisted: [] },
   ]);
   const results = await upload(backend, [textItem(ROOT.file("a"), "1", "a")]);
@@ -489,7 +489,7 @@ Deno.test("PartUpload: another job that takes the name leaves the mark of the fi
   assert.deepEqual(await files(backend), { a: sha("1") });
 });
 
-Deno.test("PartUpload: who is refused at the end takes its own mark away", async () => {
+Deno.test("PartUpload: who is refused at the end takes its own marker away", async () => {
   for (const fails of [false, true]) {
     const backend = new MemoryBackend();
     const two = await killedJob(backend, { b: "1" }, ["b"], { attempt: 1, writer: TWO });
@@ -508,7 +508,7 @@ Deno.test("PartUpload: who is refused at the end takes its own mark away", async
   }
 });
 
-Deno.test("PartUpload: who is refused leaves the mark that has what it took from another's part", async () => {
+Deno.test("PartUpload: who is refused leaves the marker that has what it took from another's part", async () => {
   const backend = new MemoryBackend();
   await job(backend, { a: "1", b: "1" }, FIRST);
   const two = { attempt: 1, writer: TWO };
@@ -520,29 +520,29 @@ Deno.test("PartUpload: who is refused leaves the mark that has what it took from
   assert.deepEqual(await unfinished(backend), []);
 });
 
-Deno.test("PartUpload: of two uploads of one job at once, who ends first leaves the other's mark", async () => {
+Deno.test("PartUpload: of two uploads of one job at once, who ends first leaves the other's marker", async () => {
   const backend = new MemoryBackend();
   const begin = (path: string) => killedJob(backend, { [path]: "1" }, [path]);
   const [one, two] = [await begin("a"), await begin("b")];
   const ended = async (part: PartUpload, path: string) => {
     const results = await upload(backend, [textItem(ROOT.file(path), "1", path)]);
     assert.equal((await part.end({ results })).outcome, "written");
-    return (await readOutputs(backend, ROOT)).marks.flatMap(({ pending }) => pending);
+    return (await readOutputs(backend, ROOT)).markers.flatMap(({ pending }) => pending);
   };
   assert.deepEqual(await ended(one, "a"), ["b"]);
   assert.deepEqual(await ended(two, "b"), []);
   assert.deepEqual(await files(backend), { a: sha("1"), b: sha("1") });
 });
 
-Deno.test("PartUpload: a later attempt starts anew, and clears the mark", async () => {
+Deno.test("PartUpload: a later attempt starts anew, and clears the marker", async () => {
   const backend = new MemoryBackend();
   await failingJob(backend, { a: "1" }, ["b"], FIRST);
   await job(backend, { c: "1" }, { attempt: 2, writer: ONE });
   assert.deepEqual(await files(backend), { c: sha("1") });
-  await assert.rejects(backend.stat(MARK), { code: "not_found" });
+  await assert.rejects(backend.stat(MARKER), { code: "not_found" });
   // A straggler of the first attempt does not make the part of the second an unfinished one.
   await failingJob(backend, {}, ["b"], FIRST);
-  await assert.rejects(backend.stat(MARK), { code: "not_found" });
+  await assert.rejects(backend.stat(MARKER), { code: "not_found" });
 });
 
 Deno.test("PartUpload: another job's upload does not pass for what the failed one lacks", async () => {
@@ -553,7 +553,7 @@ Deno.test("PartUpload: another job's upload does not pass for what the failed on
   assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, ["p"]);
 });
 
-Deno.test("PartUpload: where nothing may be deleted, a mark is written over", async () => {
+Deno.test("PartUpload: where nothing may be deleted, a marker is written over", async () => {
   const inner = new MemoryBackend();
   const denied = () => Promise.reject(new RunOutputsError("denied", "not allowed"));
   const backend = changed(inner, { delete: denied });
@@ -567,13 +567,13 @@ Deno.test("PartUpload: where nothing may be deleted, a mark is written over", as
   assert.deepEqual(await unfinished(inner), ["p"]);
 });
 
-Deno.test("PartUpload: a mark that can't be taken away is told, and goes on counting", async () => {
+Deno.test("PartUpload: a marker that can't be taken away is told, and goes on counting", async () => {
   const backend = new MemoryBackend();
   await failingJob(backend, {}, ["b"], FIRST);
   const denied = changed(backend, {
     delete: () => Promise.reject(new RunOutputsError("denied", "not allowed")),
     write(location, ...rest) {
-      if (location.equals(MARK)) throw new RunOutputsError("denied", "not allowed");
+      if (location.equals(MARKER)) throw new RunOutputsError("denied", "not allowed");
       return backend.write(location, ...rest);
     },
   });
@@ -595,14 +595,14 @@ Deno.test("PartUpload: what had no path in the run is made up for by an upload t
   const unlisted = { ...lost, location: ROOT.logDir("g"), path: "build/logs", unlisted: true };
   const part = new PartUpload(backend, ROOT, { part: "p", tool: "t", run: {}, ...FIRST });
   await part.withhold([lost, unlisted]);
-  const { head } = (await readPart(backend, { location: MARK }, true))!;
+  const { head } = (await readPart(backend, { location: MARKER }, true))!;
   assert.deepEqual([head.pending, head.unlisted], [[], ["build/artifacts", "build/logs"]]);
   await failingJob(backend, {}, [], FIRST);
-  const again = (await readPart(backend, { location: MARK }, true))!;
+  const again = (await readPart(backend, { location: MARKER }, true))!;
   assert.deepEqual(again.head.unlisted, head.unlisted, "another that failed makes up for nothing");
   const { outcome, warnings } = await job(backend, { a: "1" }, FIRST);
   assert.deepEqual([outcome, warnings], ["written", []]);
-  await assert.rejects(backend.stat(MARK), { code: "not_found" });
+  await assert.rejects(backend.stat(MARKER), { code: "not_found" });
 });
 
 Deno.test("PartUpload: an upload after which the part still counts as missing says so", async () => {
@@ -616,7 +616,7 @@ Deno.test("PartUpload: an upload after which the part still counts as missing sa
   );
 });
 
-Deno.test("PartUpload: a mark of any length is read", async () => {
+Deno.test("PartUpload: a marker of any length is read", async () => {
   const backend = new MemoryBackend();
   await job(backend, { "a/0": "1", keep: "1" }, FIRST);
   const killed = new PartUpload(backend, ROOT, {
@@ -629,15 +629,15 @@ Deno.test("PartUpload: a mark of any length is read", async () => {
   const planned = Array.from({ length: 22_000 }, (_, i) => name(i));
   const storage = await killed.begin([...planned, ROOT.file("a/0")]);
   await upload(storage, [textItem(ROOT.file("a/0"), "2", "")]);
-  assert((await backend.stat(MARK)).size > 4 * 1024 * 1024);
+  assert((await backend.stat(MARKER)).size > 4 * 1024 * 1024);
   await job(backend, { "a/0": "2" }, FIRST);
   assert.deepEqual(await files(backend), { "a/0": sha("2"), keep: sha("1") });
   assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, ["p"]);
 });
 
-Deno.test("PartUpload: a mark that can't be read goes on counting until a later attempt", async () => {
+Deno.test("PartUpload: a marker that can't be read goes on counting until a later attempt", async () => {
   const backend = new MemoryBackend();
-  await backend.write(MARK, bytesSource("{"));
+  await backend.write(MARKER, bytesSource("{"));
   const notes: string[] = [];
   const onNote = (note: string) => notes.push(note);
   const { warnings } = await job(backend, { a: "1" }, { ...FIRST, onNote });

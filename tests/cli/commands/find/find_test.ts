@@ -289,8 +289,8 @@ Deno.test("fetch: a run of which an upload is not finished is taken with a warni
   const ended = { status: "completed", conclusion: "failure" };
   await using w = await world([testRun(5, 1, ended)], { "5-linux": BLAS });
   const root = RunOutputRoot.fromWorkflowRun({ runId: 5, platform: "linux" });
-  const mark = root.outputsManifestDir().join(unfinishedName("build.gfx942"));
-  await new LocalBackend(`${w.path}/s`).write(mark, bytesSource("{}"));
+  const marker = root.outputsManifestDir().join(unfinishedName("build.gfx942"));
+  await new LocalBackend(`${w.path}/s`).write(marker, bytesSource("{}"));
   for (const run of [["--commit", sha(1)], ["--run-id", "5"]]) {
     const { err } = await runs(0, ["fetch", ...run, ...w.from, "--list"], w.env);
     const warning = new RegExp(

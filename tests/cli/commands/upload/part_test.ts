@@ -296,15 +296,15 @@ test("fetch: what a failed upload has put there is not hidden by the next one of
   assert.deepEqual(archives.sort(), ["a", "b", "c"].map(name));
 });
 
-test("upload: what was refused counts for the name of the part, so that its mark is settled", async (d) => {
+test("upload: what was refused counts for the name of the part, so that its marker is settled", async (d) => {
   const artifact = "foo_lib_generic.tar.zst";
   const outputs = () => fileNames(join(d.root, "manifests/outputs"));
   await writeTree(join(d.dir, "art"), { [artifact]: "no archive" });
   await runs(6, artifactsOf(d, "art"));
-  const [mark] = await outputs();
+  const [marker] = await outputs();
   await putArchives(join(d.dir, "art"), [artifact]);
   await runs(0, artifactsOf(d, "art"));
-  assert.deepEqual(await outputs(), [mark.replace(/incomplete$/, "json")]);
+  assert.deepEqual(await outputs(), [marker.replace(/incomplete$/, "json")]);
 
   // A file that can't be found, and is there the next time.
   const files = (...names: string[]) =>
@@ -380,8 +380,8 @@ test("upload: what could not be read is made up for by the same upload, once tha
   const args = buildOf(d, "--part", "p", "--expect-parts", "p");
   const env = jobEnv("build", "runner 1");
   await runs(7, args, env);
-  const mark = await readPart(d.root, "manifests/outputs/p.incomplete");
-  assert.deepEqual([mark.pending, mark.unlisted], [[], [artifacts]]);
+  const marker = await readPart(d.root, "manifests/outputs/p.incomplete");
+  assert.deepEqual([marker.pending, marker.unlisted], [[], [artifacts]]);
   await Deno.rename(join(d.dir, "away"), artifacts);
   await runs(0, args, env);
   assert.deepEqual(await fileNames(join(d.root, "manifests/outputs")), ["expected.json", "p.json"]);
