@@ -50,7 +50,7 @@ export function emptyOptions(command: Command): ReadonlyMap<string, string> {
  * @param command The command, after it was parsed.
  * @param output Receives the notes.
  */
-export function tellEmptyLists(command: Command, output: Output): void {
+export function noteEmptyLists(command: Command, output: Output): void {
   for (const [flag, value] of emptyOptions(command)) {
     if (!/[,;]/.test(value)) continue;
     output.note(`${flag} '${value}' lists nothing: the option counts as not given`);

@@ -25,7 +25,7 @@ import { staleUploadsCommand } from "./commands/stale_uploads.ts";
 import { diffCommand } from "./commands/diff/diff.ts";
 import { verifyCommand } from "./commands/verify/verify.ts";
 import type { Context } from "./context.ts";
-import { ignoreEmptyValues, tellEmptyLists } from "./empty_values.ts";
+import { ignoreEmptyValues, noteEmptyLists } from "./empty_values.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
 import { resolveHelp } from "./help.ts";
 import { completeHints, type Invocation, invocationOf, releaseTypeHint } from "./hints.ts";
@@ -62,7 +62,7 @@ export async function main(args: readonly string[], world: Io): Promise<number> 
   const program = createProgram(context)
     .hook("preAction", (_, command) => {
       invocation = invocationOf(command);
-      tellEmptyLists(command, new Output(io, command.opts()));
+      noteEmptyLists(command, new Output(io, command.opts()));
     });
   const run = async (): Promise<number> => {
     try {

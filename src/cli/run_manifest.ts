@@ -119,7 +119,7 @@ export function manifestJson(manifest: RunManifest): Record<string, unknown> | u
  * Reports the incomplete parts of a manifest with their pending files.
  *
  * @param manifest The run's manifest.
- * @param tell Receives one line for each.
+ * @param report Receives one line for each.
  */
 export async function tellUnfinished(
   { marks }: Pick<RunManifest, "marks">,
@@ -127,7 +127,7 @@ export async function tellUnfinished(
 ): Promise<void> {
   if (markers.length === 0) return;
   const { describeUnfinished } = await import("../runs/unfinished_part.ts");
-  for (const marker of markers) tell(describeUnfinished(marker));
+  for (const marker of markers) report(describeUnfinished(marker));
 }
 
 /** With `-v`, explains the manifest and its differences from a listing. */

@@ -155,7 +155,7 @@ export async function selectionOf(
   };
   const { checkSelection } = await import("../operations/artifacts/select.ts");
   checkSelection(selection);
-  if (output !== undefined) await tellUnknown(selection, output);
+  if (output !== undefined) await noteUnknown(selection, output);
   return selection;
 }
 
@@ -205,7 +205,7 @@ export async function searchPatterns(field: string, texts: readonly string[]) {
 }
 
 /** Notes families that can't be expanded. */
-async function tellUnknown(selection: ArtifactSelection, output: Output): Promise<void> {
+async function noteUnknown(selection: ArtifactSelection, output: Output): Promise<void> {
   const { unknownFamilies } = await import("../operations/artifacts/requests.ts");
   const unknown = unknownFamilies(selection);
   if (unknown.length === 0) return;

@@ -34,7 +34,7 @@ export interface OpenStorage extends Disposable {
   /**
    * How many files the listings skipped because of their names. A warning reports each.
    */
-  passedOver?(): number;
+  skipped?(): number;
   /**
    * Formats a location for messages.
    *
@@ -60,13 +60,13 @@ export interface OpenStorage extends Disposable {
  * @param output Receives the message.
  * @returns How many files or directories were skipped.
  */
-export function tellPassedOver(
-  { passedOver }: OpenStorage,
+export function reportSkipped(
+  { skipped }: OpenStorage,
   verb: string,
   where: string,
   output: Output,
 ): number {
-  const count = passedOver?.() ?? 0;
+  const count = skipped?.() ?? 0;
   if (count > 0) {
     output.error(`Could not ${verb} all of ${where}: ${plural(count, "file")} skipped, see above`);
   }
@@ -95,7 +95,7 @@ export async function openForUpload(
   io: Io,
   output: Output,
 ): Promise<OpenStorage> {
-  tellUnencrypted(options, output);
+  warnUnencrypted(options, output);
   const storage = options.outputDir === undefined
     ? await openS3ForUpload(options, root, io, output)
     : await openLocal(await checkOutputDir(options.outputDir), output);
@@ -105,7 +105,7 @@ export async function openForUpload(
 }
 
 /** Reports options for new objects on S3 that have no effect in a local directory. */
-function tellUnencrypted(
+function warnUnencrypted(
   { outputDir, ...options }: S3Options & { readonly outputDir?: string },
   output: Output,
 ): void {
@@ -126,15 +126,15 @@ async function openS3ForUpload(
   const storage = await openS3(options, io, output, (backend) => backend.requireAccess(root));
   if (!options.replaces) return storage;
   const { UnseenBackend } = await import("../storage/unseen.ts");
-  let isTold = false;
+  let isReported = false;
   const backend = new UnseenBackend(storage.backend, (error) => {
-    if (!isTold) {
+    if (!isReported) {
       output.note(
         `not checked what is already there: ${error.message}; existing files that can't be read ` +
           "are replaced without a comparison",
       );
     }
-    isTold = true;
+    isReported = true;
   });
   return { ...storage, backend };
 }
@@ -185,7 +185,7 @@ export async function openForReading(
   io: Io,
   output: Output,
 ): Promise<OpenStorage> {
-  tellUnused(options, io, output);
+  noteUnused(options, io, output);
   return await openToRead(options, io, output);
 }
 
@@ -286,7 +286,7 @@ export function outputDirOf(
   io: Io,
   output: Output,
 ): string | undefined {
-  tellUnused({ ...options, stagingDir }, io, output, "--output-dir");
+  noteUnused({ ...options, stagingDir }, io, output, "--output-dir");
   return stagingDirOf({ stagingDir }, io);
 }
 
@@ -311,7 +311,7 @@ const S3_ONLY = [
  * @param output Receives the note.
  * @param flag The option that names a directory.
  */
-export function tellUnused(
+export function noteUnused(
   options: ReadOptions,
   io: Io,
   output: Output,
@@ -333,16 +333,16 @@ export function tellUnused(
 
 async function openLocal(dir: string, output: Output): Promise<OpenStorage> {
   const { LocalBackend } = await import("../storage/local/local.ts");
-  let passedOver = 0;
+  let skipped = 0;
   const onNotice = (message: string) => {
-    passedOver++;
+    skipped++;
     output.warn(message);
   };
   const backend = new LocalBackend(dir, { onNotice });
   return {
     backend,
     dir: backend.stagingDir,
-    passedOver: () => passedOver,
+    skipped: () => skipped,
     show: (location) => location.localPath(backend.stagingDir),
     url: (location) => pathToFileURL(location.localPath(backend.stagingDir)).href,
     [Symbol.dispose]: () => {},
@@ -396,7 +396,7 @@ export async function openS3(
   }
   return {
     backend,
-    passedOver: () => skipped,
+    skipped: () => skipped,
     show: (location) => location.s3Uri,
     url: (location) => backend.publicUrl(location),
     [Symbol.dispose]: () => backend[Symbol.dispose](),

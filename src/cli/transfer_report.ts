@@ -193,7 +193,7 @@ export function summaryLine(results: readonly TransferResult[], planned = "to wr
  * @param results The result of each file.
  * @param output Receives the lines.
  */
-export function tellTrouble(results: readonly TransferResult[], output: Output): void {
+export function reportProblems(results: readonly TransferResult[], output: Output): void {
   for (const result of inOrder(results)) {
     for (const warning of result.warnings) output.warn(warning);
     if (result.outcome === "failed") {

@@ -36,8 +36,8 @@ export function explainUnknown(
 }
 
 function meantBy(option: string, command: Command): string[] {
-  const there = command.options.flatMap(({ long, hidden }) => long && !hidden ? [long] : []);
-  return there.filter((one) =>
+  const existing = command.options.flatMap(({ long, hidden }) => long && !hidden ? [long] : []);
+  return existing.filter((one) =>
     one.startsWith(`${option}-`) || (DIRECTORIES.includes(option) && DIRECTORIES.includes(one))
   );
 }

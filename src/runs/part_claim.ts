@@ -20,20 +20,20 @@ export type PartClaim = "unite" | "replace";
 /**
  * Decides whether a part may be replaced.
  *
- * @param there The existing part.
+ * @param existing The existing part.
  * @param ours The new part.
  * @returns What happens to files of the existing part; an error with code `conflict`, if another
  * job wrote it.
  */
-export function claimPart(there: ManifestHead, ours: ManifestHead): PartClaim | RunOutputsError {
+export function claimPart(existing: ManifestHead, ours: ManifestHead): PartClaim | RunOutputsError {
   // A copy of another run's part, which no job of this run wrote.
-  if (there.run.run_id !== ours.run.run_id) return "unite";
-  const [before, now] = [there.run.run_attempt, ours.run.run_attempt];
+  if (existing.run.run_id !== ours.run.run_id) return "unite";
+  const [before, now] = [existing.run.run_attempt, ours.run.run_attempt];
   // Outside of a job, a person decides; or a job continues what a person started.
   if (before === undefined || now === undefined) return "unite";
   if (now > before) return "replace";
-  if (now === before && isSameJob(there, ours)) return "unite";
-  const { job, runner } = there.writer ?? {};
+  if (now === before && isSameJob(existing, ours)) return "unite";
+  const { job, runner } = existing.writer ?? {};
   const who = [
     job === undefined ? "another job" : `job ${quote(job)}`,
     runner === undefined ? "" : `on runner ${quote(runner)}`,

@@ -232,17 +232,17 @@ class Board {
   publish(block: number, ok: boolean): void {
     const value = ok ? block + 1 : -(block + 1);
     Atomics.store(this.#control, READY + block % this.#slotCount, value);
-    this.#tell();
+    this.#notify();
   }
 
   done(block: number): void {
     Atomics.store(this.#control, NEEDED, block + 1);
-    this.#tell();
+    this.#notify();
   }
 
   stop(): void {
     Atomics.store(this.#control, STOPPED, 1);
-    this.#tell();
+    this.#notify();
   }
 
   /** The number of changes so far; {@linkcode wait} ends at the next one. */
@@ -254,7 +254,7 @@ class Board {
     Atomics.wait(this.#control, EVENTS, events, MAX_WAIT_MS);
   }
 
-  #tell(): void {
+  #notify(): void {
     Atomics.add(this.#control, EVENTS, 1);
     Atomics.notify(this.#control, EVENTS);
   }

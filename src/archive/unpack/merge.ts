@@ -45,10 +45,10 @@ export function mergeTree(
           `differs only in case from ${quote(other)} of another archive`,
         );
       }
-      const [kind, there] = [kindOf(path)!, kindOf(join(target, place))];
-      if (there === undefined || kind !== "directory" && there !== "directory") {
+      const [kind, existing] = [kindOf(path)!, kindOf(join(target, place))];
+      if (existing === undefined || kind !== "directory" && existing !== "directory") {
         Deno.renameSync(path, join(target, place));
-      } else if (kind === "directory") merge(path, directoryAt(place, there));
+      } else if (kind === "directory") merge(path, directoryAt(place, existing));
       else throw conflict(archive, place, `is a ${kind} here and a directory in another archive`);
     }
   }

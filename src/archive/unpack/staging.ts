@@ -202,8 +202,8 @@ async function takeLock(directory: string): Promise<Deno.FsFile | undefined> {
         `wait for it or choose another directory`,
     );
   }
-  const [mine, there] = [await file.stat(), await Deno.lstat(path).catch(() => undefined)];
-  if (there !== undefined && mine.ino === there.ino) return file;
+  const [mine, existing] = [await file.stat(), await Deno.lstat(path).catch(() => undefined)];
+  if (existing !== undefined && mine.ino === existing.ino) return file;
   file.close();
   return undefined;
 }

@@ -94,16 +94,16 @@ export class Union {
         const path = above === "" ? name : `${above}/${name}`;
         const [from, to] = [join(this.#merged, path), join(this.#target, path)];
         const kind = kindOf(from)!;
-        const there = this.#targetKind(path);
+        const existing = this.#targetKind(path);
         const other = names.get(foldCase(name)) ?? name;
         if (other !== name && this.#targetKind(join(above, other)) !== undefined) {
           throw conflictAt(to, `differs only in case from ${quote(other)}, which already exists`);
         }
-        if (there === undefined) steps.push({ from, to });
-        else if (kind === "directory" && there === "directory") walk(path);
+        if (existing === undefined) steps.push({ from, to });
+        else if (kind === "directory" && existing === "directory") walk(path);
         else if (kind === "directory") {
           throw conflictAt(to, "a file exists where a directory is needed; move it away");
-        } else if (there === "directory") {
+        } else if (existing === "directory") {
           throw conflictAt(to, `a directory exists where a ${kind} is needed; move it away`);
         } else steps.push({ from, to, saved: save() });
       }
@@ -144,9 +144,9 @@ export class Union {
     for (const { name, isDirectory } of Deno.readDirSync(join(this.#merged, above))) {
       if (!isDirectory) continue;
       const path = above === "" ? name : `${above}/${name}`;
-      const there = this.#targetKind(path);
-      if (there === "symlink") return path;
-      const below = there === "directory" ? this.#findLinked(path) : undefined;
+      const existing = this.#targetKind(path);
+      if (existing === "symlink") return path;
+      const below = existing === "directory" ? this.#findLinked(path) : undefined;
       if (below !== undefined) return below;
     }
     return undefined;

@@ -298,8 +298,8 @@ export class Unpacker implements AsyncDisposable {
   #planReplace(staged: readonly Staged[], saved: string): Step[] {
     return staged.map(({ tree, directory }, i) => {
       throwIfFile(directory);
-      const there = kindOf(directory) !== undefined;
-      return { from: tree, to: directory, saved: there ? join(saved, String(i)) : undefined };
+      const existing = kindOf(directory) !== undefined;
+      return { from: tree, to: directory, saved: existing ? join(saved, String(i)) : undefined };
     });
   }
 

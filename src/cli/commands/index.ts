@@ -16,8 +16,13 @@ import { nonEmpty, type ReadCommandOptions, withChangeOptions } from "../options
 import { Output } from "../terminal/output.ts";
 import { runRoot } from "../run_root.ts";
 import { FOREIGN_PAGE } from "./upload/execute.ts";
-import { openForUpload, type OpenStorage, stagingDirOf, tellUnused } from "../storage.ts";
-import { locationLines, reportedLocations, summaryLine, tellTrouble } from "../transfer_report.ts";
+import { noteUnused, openForUpload, type OpenStorage, stagingDirOf } from "../storage.ts";
+import {
+  locationLines,
+  reportedLocations,
+  reportProblems,
+  summaryLine,
+} from "../transfer_report.ts";
 
 /** The values of the command's options. */
 interface IndexCommandOptions extends ReadCommandOptions {
@@ -72,7 +77,7 @@ Examples:
         );
       }
       for (const page of kept) output.warn(`kept '${storage.show(page)}': ${FOREIGN_PAGE}`);
-      tellTrouble(results, output);
+      reportProblems(results, output);
       output.result(
         () => ({
           schema: "run-outputs.index/1",
@@ -101,7 +106,7 @@ async function runTarget(
   const { runSubject } = await import("../../operations/index_pages/subjects.ts");
   const outputDir = stagingDirOf(options, io);
   const onDisk = outputDir !== undefined;
-  tellUnused(options, io, output);
+  noteUnused(options, io, output);
   const root = runRoot(options, { reading: true, changing: true, onDisk }, io, output);
   const storage = await openForUpload({ ...options, outputDir }, root.root(), io, output);
   return { subject: runSubject(root), storage };

@@ -11,7 +11,7 @@ import { Command, Option } from "commander";
 import { OUTPUT_KINDS, type OutputKind } from "../../layout/classify.ts";
 import type { MissingOutput, RunOutput } from "../../operations/manifest/list_outputs.ts";
 import type { Context } from "../context.ts";
-import { manifestJson, readRunManifest, tellUnfinished } from "../run_manifest.ts";
+import { manifestJson, readRunManifest, reportUnfinished } from "../run_manifest.ts";
 import { names, noManifest, type ReadCommandOptions, withReadOptions } from "../options.ts";
 import { columns, formatBytes, Output, plural } from "../terminal/output.ts";
 import { runRoot } from "../run_root.ts";
@@ -84,7 +84,7 @@ Examples:
         : `listed in manifest part ${parts[0]}`;
       output.warn(`${path} is missing: ${who}`);
     }
-    await tellUnfinished(manifest, (message) => output.warn(message));
+    await reportUnfinished(manifest, (message) => output.warn(message));
     const outputs = all.filter(isWanted);
     if (outputs.length === 0) {
       const { RunOutputsError } = await import("../../errors/error.ts");

@@ -87,10 +87,10 @@ export async function artifactsOfRun(
     if (name === archiveOf(name)) places.listed.push(file);
   }
   // Even a complete manifest does not list archives that another tool added.
-  const there = await ofBothLayouts((layout) =>
+  const existing = await ofBothLayouts((layout) =>
     Array.fromAsync(listedObjects(backend, root, layout, { manifest, listed, signal }))
   );
-  for (const [i, objects] of there.entries()) {
+  for (const [i, objects] of existing.entries()) {
     for (const object of objects) {
       const { name } = object.location;
       const place = placesOf(found, name)[LAYOUTS[i]] ??= {};

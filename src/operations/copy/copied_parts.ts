@@ -31,7 +31,7 @@ export interface KnownContent {
 /** The result for the files of a copy. */
 export interface CopiedFiles {
   /** The files that exist now, by path. */
-  readonly there: ReadonlyMap<string, KnownContent>;
+  readonly existing: ReadonlyMap<string, KnownContent>;
   /** The paths of missing files. */
   readonly failed: ReadonlySet<string>;
 }
@@ -75,14 +75,14 @@ export interface NoPart {
 export async function copiedPart(
   { backend }: RunPlace,
   part: RunPart,
-  { there, failed }: CopiedFiles,
+  { existing, failed }: CopiedFiles,
   options: ReadOutputsOptions,
 ): Promise<CopiedPart | NoPart | undefined> {
   const read = await readPart(backend, part.info, true, options);
   if (read === undefined) return { reason: "it was deleted from the source while it was read" };
   const all = read.files!;
-  const taken = all.filter(({ path }) => there.has(path));
-  const files = taken.filter((file) => agrees(file, there.get(file.path)!));
+  const taken = all.filter(({ path }) => existing.has(path));
+  const files = taken.filter((file) => agrees(file, existing.get(file.path)!));
   if (read.info.etag !== part.info.etag) {
     const kept = new Set(files);
     const pending = all.filter((file) => !kept.has(file)).map(({ path }) => path);
@@ -96,7 +96,7 @@ export async function copiedPart(
   }
   if (files.length === 0 && all.length > 0) return undefined;
   const { pages, ...rest } = read.head;
-  const left = pages?.filter((page) => there.has(page)) ?? [];
+  const left = pages?.filter((page) => existing.has(page)) ?? [];
   // Members keep their order, so that the text of a completely copied part does not change.
   const head = left.length === pages?.length
     ? read.head
@@ -124,7 +124,7 @@ export async function unfinishedPart(
   { backend, root }: RunPlace,
   name: string,
   part: RunPart | undefined,
-  { there, failed }: CopiedFiles,
+  { existing, failed }: CopiedFiles,
   options: ReadOutputsOptions,
 ): Promise<WithheldContent | undefined> {
   const marker = new UnfinishedMarker(backend, root, {
@@ -139,7 +139,7 @@ export async function unfinishedPart(
   const files = new Map<string, OutputFile>();
   const pending = new Set([...marker.unread, ...pendingOf(head)]);
   for (const file of [...before?.files ?? [], ...marked?.files ?? []]) {
-    const known = there.get(file.path);
+    const known = existing.get(file.path);
     if (known !== undefined && agrees(file, known)) files.set(file.path, file);
     else if (failed.has(file.path)) pending.add(file.path);
   }
@@ -163,16 +163,16 @@ export interface OtherClaim {
  * Finds entries in existing parts at the destination that differ from the copied files.
  *
  * @param manifest The manifest at the destination.
- * @param there The files that exist now, by path.
+ * @param existing The files that exist now, by path.
  * @returns The different entries, by path.
  */
 export async function otherClaims(
   manifest: RunManifest,
-  there: CopiedFiles["there"],
+  existing: CopiedFiles["existing"],
 ): Promise<ReadonlyMap<string, readonly OtherClaim[]>> {
   const others = new Map<string, OtherClaim[]>();
   for await (const { file, parts, written, conflicts } of manifest.files()) {
-    const known = there.get(file.path);
+    const known = existing.get(file.path);
     if (known === undefined) continue;
     const claims = [...parts.map((part) => ({ part, written, file })), ...conflicts]
       .filter((claim) => !agrees(claim.file, known));

@@ -149,7 +149,7 @@ async function manifestItems(
   items: readonly ExportItem[],
   { show, onNote, signal }: PlanExportOptions,
 ): Promise<ExportItem[]> {
-  const there = new Map<string, KnownContent>(items.map(({ file }) => [file.path, file]));
+  const existing = new Map<string, KnownContent>(items.map(({ file }) => [file.path, file]));
   const made: ExportItem[] = [];
   const add = (location: OutputLocation, source: ByteSource & { readonly sha256: string }) => {
     const { size, sha256 } = source;
@@ -160,7 +160,7 @@ async function manifestItems(
   for (const name of manifest.unfinished) {
     onNote?.(`part ${name} is left out: it is incomplete`);
     if (!whole) continue;
-    const state = { there, failed: new Set<string>() };
+    const state = { existing, failed: new Set<string>() };
     const left = await unfinishedPart(from, name, manifest.part(name), state, { show, signal });
     if (left === undefined) continue;
     const { pending, unlisted, files } = left;
@@ -170,7 +170,7 @@ async function manifestItems(
   }
   for (const part of manifest.parts) {
     if (manifest.unfinished.includes(part.head.part)) continue;
-    const copied = await copiedPart(from, part, { there, failed: new Set() }, { show, signal });
+    const copied = await copiedPart(from, part, { existing, failed: new Set() }, { show, signal });
     if (copied === undefined) continue;
     const { name } = part.info.location;
     if ("reason" in copied) {

@@ -118,16 +118,16 @@ async function copyOne(
   const { size } = source;
   const sha256 = source.sha256 ?? file.sha256;
   const isListed = ifExists === "replace" || backend.enforcesAbsence === true;
-  const there = isListed && await vacancies.isFree(location, signal)
+  const existing = isListed && await vacancies.isFree(location, signal)
     ? undefined
     : await statIfThere(backend, location, signal);
   const warnings: string[] = [];
-  if (there !== undefined) {
+  if (existing !== undefined) {
     if (ifExists === "skip") {
-      const { size, sha256 } = there;
+      const { size, sha256 } = existing;
       return { location, path, outcome: "skipped", size, sha256, warnings };
     }
-    let same = isSame(source, there, sha256);
+    let same = isSame(source, existing, sha256);
     if (same === undefined && ifExists === "fail") {
       const ours = sha256 ?? await hashObject(backend, file.location, signal);
       same = await hashObject(backend, location, signal) === ours;
@@ -144,7 +144,7 @@ async function copyOne(
   }
   const copied = await backend.copy(file.location, location, {
     sha256,
-    ifAbsent: ifExists === "fail" && there === undefined,
+    ifAbsent: ifExists === "fail" && existing === undefined,
     onBytes: (bytes) => onEvent?.({ type: "bytes", path, bytes }),
     signal,
   });
@@ -258,10 +258,10 @@ function checkSource(file: CopyFile, info: ObjectInfo, path: string): void {
 /** Whether two objects have the same content; `undefined`, if they must be read to decide it. */
 function isSame(
   source: ObjectInfo,
-  there: ObjectInfo,
+  existing: ObjectInfo,
   sha256: string | undefined,
 ): boolean | undefined {
-  if (source.size !== there.size) return false;
-  if (sha256 !== undefined && there.sha256 !== undefined) return sha256 === there.sha256;
-  return source.etag === there.etag ? true : undefined;
+  if (source.size !== existing.size) return false;
+  if (sha256 !== undefined && existing.sha256 !== undefined) return sha256 === existing.sha256;
+  return source.etag === existing.etag ? true : undefined;
 }

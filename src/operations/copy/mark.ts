@@ -61,11 +61,11 @@ export class CopyMarker {
    */
   async settle(results: readonly TransferResult[], before: readonly string[]): Promise<void> {
     if (!this.#to.backend.writes) return;
-    const there = new Set<string>();
+    const existing = new Set<string>();
     const failed = new Set<string>();
     for (const { location, outcome } of results) {
       const path = location.relativeTo(this.#to.root.root())!;
-      (outcome === "failed" ? failed : there).add(path);
+      (outcome === "failed" ? failed : existing).add(path);
     }
     for (const name of before) {
       // What is incomplete at the source is incomplete here too.
@@ -74,20 +74,20 @@ export class CopyMarker {
       const marker = this.#open(name);
       await this.#trying(marker, async () => {
         const left = await marker.pending();
-        if (left === undefined || left.pending.some((path) => !there.has(path))) return;
+        if (left === undefined || left.pending.some((path) => !existing.has(path))) return;
         await marker.settle(await this.#head(name), []);
       });
     }
     await this.#trying(this.#marker, async () => {
-      const left = await this.#untold(new Set(this.#planned.filter((path) => failed.has(path))));
+      const left = await this.#unlisted(new Set(this.#planned.filter((path) => failed.has(path))));
       const head = await this.#head(this.#name);
-      if (left.length > 0) await this.#marker.write({ head, files: [] }, toCome(left));
+      if (left.length > 0) await this.#marker.write({ head, files: [] }, pendingContent(left));
       else if (await this.#marker.read() !== undefined) await this.#marker.settle(head, []);
     });
   }
 
   /** The paths that no part lists; the marker of a part has the others. */
-  async #untold(paths: Set<string>): Promise<readonly string[]> {
+  async #unlisted(paths: Set<string>): Promise<readonly string[]> {
     if (paths.size > 0) {
       for await (const { file } of this.#manifest.files()) paths.delete(file.path);
     }
@@ -100,7 +100,7 @@ export class CopyMarker {
   async #announce(): Promise<void> {
     try {
       const head = await this.#head(this.#name);
-      await this.#marker.write({ head, files: [] }, toCome(this.#planned));
+      await this.#marker.write({ head, files: [] }, pendingContent(this.#planned));
     } catch {
       this.#options.signal?.throwIfAborted();
     }
@@ -127,6 +127,6 @@ export class CopyMarker {
   }
 }
 
-function toCome(pending: readonly string[]) {
+function pendingContent(pending: readonly string[]) {
   return { pending, unlisted: [] };
 }

@@ -77,10 +77,10 @@ export async function beginParts(
   options: CopyPartsOptions,
 ): Promise<CopyParts> {
   const { show, signal } = options;
-  const there = await readThere(to, options);
+  const existing = await readThere(to, options);
   const planned = new Set([...plan.files, ...plan.obstacles].map(({ path }) => path));
   const ours = await partsNaming(plan.manifest, planned, false);
-  const theirs = await partsNaming(there ?? NO_MANIFEST, planned, true);
+  const theirs = await partsNaming(existing ?? NO_MANIFEST, planned, true);
   for (const { head } of plan.manifest.parts) {
     if (!ours.has(head.part)) ours.set(head.part, []);
   }
@@ -89,7 +89,7 @@ export async function beginParts(
   for (const name of new Set([...ours.keys(), ...theirs.keys()])) {
     const upload = openPart({ backend, root: to.root }, name, options);
     uploads.set(name, upload);
-    if (there !== undefined && there.part(name) === undefined) continue;
+    if (existing !== undefined && existing.part(name) === undefined) continue;
     const paths = new Set([...ours.get(name) ?? [], ...theirs.get(name) ?? []]);
     backend = await upload.beginCopied([...paths].map((path) => to.root.root().join(path)));
   }
@@ -97,11 +97,11 @@ export async function beginParts(
     uploads.get(name) ?? openPart({ backend: to.backend, root: to.root }, name, options);
   return {
     backend,
-    unfinished: there?.unfinished ?? [],
+    unfinished: existing?.unfinished ?? [],
     async end(results) {
       const state = await stateOf(results, to, signal);
       const names = new Set(plan.manifest.parts.map(({ head }) => head.part));
-      const copy: Ending = { plan, to, there: there ?? NO_MANIFEST, state, options, results };
+      const copy: Ending = { plan, to, existing: existing ?? NO_MANIFEST, state, options, results };
       const ended = await endOwn(copy, uploadOf, theirs);
       for (const [name, paths] of theirs) {
         const upload = uploads.get(name)!;
@@ -109,7 +109,7 @@ export async function beginParts(
         await endOther(copy, upload, paths, ended);
       }
       // What a killed copy has deleted.
-      for (const name of copy.there.unfinished) {
+      for (const name of copy.existing.unfinished) {
         if (isCopyMarker(name)) continue;
         if (names.has(name) || plan.manifest.unfinished.includes(name)) continue;
         const options = { part: name, show, isKept: () => false, signal };
@@ -117,7 +117,7 @@ export async function beginParts(
         if (marker === undefined || marker.pending.length === 0 || marker.unlisted.length > 0) {
           continue;
         }
-        if (!marker.pending.every((path) => state.there.has(path))) continue;
+        if (!marker.pending.every((path) => state.existing.has(path))) continue;
         await endOther(copy, uploadOf(name), marker.pending, ended);
       }
       return ended;
@@ -145,7 +145,7 @@ export function openPart(
 interface Ending {
   readonly plan: CopyPlan;
   readonly to: RunPlace;
-  readonly there: RunManifest;
+  readonly existing: RunManifest;
   readonly state: CopiedFiles;
   readonly results: readonly TransferResult[];
   readonly options: CopyPartsOptions;
@@ -163,12 +163,12 @@ async function endOwn(
   uploadOf: (name: string) => PartUpload,
   theirs: ReadonlyMap<string, readonly string[]>,
 ): Promise<Ended> {
-  const { plan: { from, manifest, whole }, there, state, options } = copy;
+  const { plan: { from, manifest, whole }, existing, state, options } = copy;
   const { showSource: show, onNote, now = () => new Date(), signal } = options;
   const results: TransferResult[] = [];
   const withheld: WithheldPart[] = [];
-  const others = await otherClaims(there, state.there);
-  const present = new Set(state.there.keys());
+  const others = await otherClaims(existing, state.existing);
+  const present = new Set(state.existing.keys());
   const withhold = async (part: string, reason: string, content?: WithheldContent) => {
     if (!isCopyMarker(part)) withheld.push({ part, reason });
     const upload = uploadOf(part);
@@ -210,7 +210,7 @@ async function endOwn(
       ...made.head,
       created_at: new Date(Math.max(now().getTime(), latest)).toISOString(),
     };
-    results.push(await upload.endCopied({ head, files, replaced, there: present }));
+    results.push(await upload.endCopied({ head, files, replaced, existing: present }));
   }
   for (const name of manifest.unfinished) {
     const content = await unfinishedPart(from, name, manifest.part(name), state, { show, signal });
@@ -229,14 +229,14 @@ async function endOther(
   { results, withheld }: Ended,
 ): Promise<void> {
   const { state } = copy;
-  const pending = paths.filter((path) => !state.there.has(path));
+  const pending = paths.filter((path) => !state.existing.has(path));
   const replaced = resultsOf(copy, paths);
   if (pending.length > 0) {
     const reason = `it was deleted, and ${pending[0]} could not be replaced`;
     withheld.push({ part: upload.name, reason });
     return await upload.withholdCopied({ replaced }, { pending, unlisted: [] });
   }
-  results.push(await upload.endCopied({ replaced, there: new Set(state.there.keys()) }));
+  results.push(await upload.endCopied({ replaced, existing: new Set(state.existing.keys()) }));
 }
 
 /** The results of some files, without missing ones. */
@@ -291,13 +291,13 @@ async function stateOf(
   { backend, root }: RunPlace,
   signal: AbortSignal | undefined,
 ): Promise<CopiedFiles> {
-  const there = new Map<string, KnownContent>();
+  const existing = new Map<string, KnownContent>();
   const failed = new Set<string>();
   for (const { location, outcome, size, sha256 } of results) {
     const path = location.relativeTo(root.root())!;
     if (outcome === "failed") failed.add(path);
-    else if (outcome !== "skipped" || sha256 !== undefined) there.set(path, { size, sha256 });
-    else there.set(path, { size, sha256: await hashObject(backend, location, signal) });
+    else if (outcome !== "skipped" || sha256 !== undefined) existing.set(path, { size, sha256 });
+    else existing.set(path, { size, sha256: await hashObject(backend, location, signal) });
   }
-  return { there, failed };
+  return { existing, failed };
 }

@@ -112,8 +112,15 @@ export class ArchiveSource implements Disposable {
     }
     if (await this.#downloader.has(item)) {
       const { location, path, size, sha256 } = item;
-      const there = { location, path, size, sha256, outcome: "unchanged", warnings: [] } as const;
-      return this.#finished(withOrigin(there));
+      const existing = {
+        location,
+        path,
+        size,
+        sha256,
+        outcome: "unchanged",
+        warnings: [],
+      } as const;
+      return this.#finished(withOrigin(existing));
     }
     await using cached = await this.#cached(item);
     if (cached === undefined) return withOrigin(await this.#downloader.get(item));

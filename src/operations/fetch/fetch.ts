@@ -128,7 +128,7 @@ export async function planFetch(
     }
   }, { concurrency });
   items.sort((a, b) => a.path < b.path ? -1 : 1);
-  const notes = [...choice.notes, ...untold(items, artifacts, manifest)];
+  const notes = [...choice.notes, ...unlisted(items, artifacts, manifest)];
   return { items, failures, warnings: warnings.sort(), notes, available: archives.length };
 }
 
@@ -216,7 +216,7 @@ async function fetchItems(
 }
 
 /** Notes on archives that a complete manifest does not list, or lists with other content. */
-function untold(
+function unlisted(
   items: readonly DownloadItem[],
   artifacts: ReadonlyMap<string, FoundArtifact>,
   { complete }: RunManifest,

@@ -18,7 +18,7 @@ import type { FetchedArchive } from "./archive_source.ts";
 /** What exists at the paths of archives, by the archive's S3 URI. */
 export type ArchivePlaces = ReadonlyMap<
   string,
-  { readonly path: string; readonly there?: string }
+  { readonly path: string; readonly existing?: string }
 >;
 
 /**
@@ -29,7 +29,7 @@ export type ArchivePlaces = ReadonlyMap<
  * @throws {RunOutputsError} `conflict`, if one is a directory; or errors of the disk.
  */
 export async function findPlaces(items: readonly DownloadItem[]): Promise<ArchivePlaces> {
-  const places = new Map<string, { path: string; there?: string }>();
+  const places = new Map<string, { path: string; existing?: string }>();
   for (const { location, path } of items) {
     const info = await look(path);
     if (info?.isDirectory) {
@@ -39,7 +39,7 @@ export async function findPlaces(items: readonly DownloadItem[]): Promise<Archiv
           `without --keep-archives`,
       );
     }
-    places.set(location.s3Uri, { path, there: info && identity(info) });
+    places.set(location.s3Uri, { path, existing: info && identity(info) });
   }
   return places;
 }
@@ -61,10 +61,10 @@ export async function putArchives(
   const warnings = new Map<string, string>();
   for (const { file, result } of held) {
     const { s3Uri } = result.location;
-    const { path, there } = places.get(s3Uri)!;
+    const { path, existing } = places.get(s3Uri)!;
     try {
       const info = await look(path);
-      if (info !== undefined && identity(info) !== there) {
+      if (info !== undefined && identity(info) !== existing) {
         throw new RunOutputsError(
           "conflict",
           `Cannot keep '${path}': a file of this name was unpacked`,

@@ -278,8 +278,8 @@ async function getArchive(
 ): Promise<FetchedArchive> {
   if (await source.has(item)) {
     const { location, path, size, sha256 } = item;
-    const there = { location, path, size, sha256, outcome: "unchanged", warnings: [] } as const;
-    const result = { ...there, origin: "disk" } as const;
+    const existing = { location, path, size, sha256, outcome: "unchanged", warnings: [] } as const;
+    const result = { ...existing, origin: "disk" } as const;
     onEvent?.({ type: "finish", result });
     return {
       file: path,

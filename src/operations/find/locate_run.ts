@@ -103,7 +103,7 @@ export async function locateRun(options: LocateRunOptions): Promise<LocatedRun> 
         tried.push({ ...place, outcome: "empty", reason: "it has no objects of the run" });
       }
     } catch (error) {
-      if (!(error instanceof RunOutputsError) || !PASSED_OVER.has(error.code)) throw error;
+      if (!(error instanceof RunOutputsError) || !IGNORED_ERRORS.has(error.code)) throw error;
       const isRefusal = error.code !== "not_found";
       if (isRefusal) refusal ??= error;
       tried.push({ ...place, outcome: isRefusal ? "refused" : "empty", reason: error.message });
@@ -115,7 +115,7 @@ export async function locateRun(options: LocateRunOptions): Promise<LocatedRun> 
 }
 
 /** Errors that do not end the search: no such bucket, or none of ours. */
-const PASSED_OVER: ReadonlySet<string> = new Set(["not_found", "denied", "unauthenticated"]);
+const IGNORED_ERRORS: ReadonlySet<string> = new Set(["not_found", "denied", "unauthenticated"]);
 
 function placesOf(
   options: LocateRunOptions,

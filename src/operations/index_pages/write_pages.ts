@@ -104,7 +104,7 @@ class Writer {
   readonly #results = new Map<string, TransferResult>();
   readonly #kept = new Map<string, OutputLocation>();
   /** The last version that was read or written, by key. */
-  readonly #there = new Map<string, string>();
+  readonly #existing = new Map<string, string>();
   /** The rejected writes of each page, by key. */
   readonly #contentions = new Map<string, Contention>();
   /** The pages whose writes the storage always rejects, by key. */
@@ -226,7 +226,7 @@ class Writer {
       if (existing?.text === text) {
         const outcome = this.#results.get(location.key)?.outcome ?? "failed";
         if (outcome === "failed") this.#result(page, "unchanged", source.size);
-        this.#there.set(location.key, text);
+        this.#existing.set(location.key, text);
         return "settled";
       }
       const { sha256 } = await this.#backend.write(location, source, {
@@ -235,7 +235,7 @@ class Writer {
         ifAbsent: existing === undefined && (before.has(location.key) ? "seen" : true),
         signal,
       });
-      this.#there.set(location.key, text);
+      this.#existing.set(location.key, text);
       this.#result(page, writes ? "written" : "planned", writes ? source.size : undefined, sha256);
       return "written";
     } catch (error) {
@@ -260,7 +260,7 @@ class Writer {
     if (result?.outcome === "failed") {
       return isConflict(result.error) && !this.#obstructed.has(key);
     }
-    return this.#there.get(key) !== renderPage(page, this.#hashes.of);
+    return this.#existing.get(key) !== renderPage(page, this.#hashes.of);
   }
 
   #result(

@@ -163,28 +163,28 @@ async function* joinTopLevel(
   { signal }: CallOptions,
 ): AsyncGenerator<TopLevelOutput> {
   const prefix = root.root();
-  const there = new Map<string, ObjectInfo>();
+  const existing = new Map<string, ObjectInfo>();
   for (const dir of [prefix, prefix.join("artifacts")]) {
     for await (const info of backend.list(dir, { recursive: false, signal })) {
-      there.set(info.location.relativeTo(prefix)!, info);
+      existing.set(info.location.relativeTo(prefix)!, info);
     }
   }
-  for (const info of manifest.objects) there.set(info.location.relativeTo(prefix)!, info);
+  for (const info of manifest.objects) existing.set(info.location.relativeTo(prefix)!, info);
   const isListed = (path: string) => /^(?:artifacts\/)?[^/]*$/.test(path);
   const pages = manifest.pages.filter((path) => !isListed(path));
-  const others = [...new Set([...there.keys(), ...pages])].sort(compareKeys);
+  const others = [...new Set([...existing.keys(), ...pages])].sort(compareKeys);
   let next = 0;
   for await (const listed of manifest.files()) {
     const { path } = listed.file;
     for (; next < others.length && compareKeys(others[next], path) <= 0; next++) {
       if (others[next] !== path) yield other(others[next]);
     }
-    yield { path, listed, info: there.get(path), isListed: isListed(path) };
+    yield { path, listed, info: existing.get(path), isListed: isListed(path) };
   }
   yield* others.slice(next).map(other);
 
   function other(path: string): TopLevelOutput {
-    return { path, info: there.get(path), isListed: false };
+    return { path, info: existing.get(path), isListed: false };
   }
 }
 

@@ -87,7 +87,7 @@ export interface CopiedContent {
   /** The results for other files that the existing part lists. */
   readonly replaced?: readonly TransferResult[];
   /** The paths of all files that exist now. */
-  readonly there?: ReadonlySet<string>;
+  readonly existing?: ReadonlySet<string>;
 }
 
 /**
@@ -187,8 +187,8 @@ export interface PartBefore {
   readonly unread: readonly string[];
 }
 
-/** Options of {@linkcode takeOver}. */
-export interface TakeOverOptions extends ReadOutputsOptions {
+/** Options of {@linkcode mergeExisting}. */
+export interface MergeExistingOptions extends ReadOutputsOptions {
   /** Whether to ignore which job wrote the existing part, because a copy removes nothing. */
   readonly unitesAll: boolean;
 }
@@ -202,11 +202,11 @@ export interface TakeOverOptions extends ReadOutputsOptions {
  * @param options Whether everything is kept; a signal.
  * @returns Both together; an error with code `conflict`, if the part belongs to another job.
  */
-export async function takeOver(
+export async function mergeExisting(
   run: RunIn,
   { part, marker, withdrawn, begun, unread }: PartBefore,
   ours: PartContent,
-  { unitesAll, ...options }: TakeOverOptions,
+  { unitesAll, ...options }: MergeExistingOptions,
 ): Promise<PartToBe | RunOutputsError> {
   let { head, files } = ours;
   let unlisted: readonly string[] = [];
@@ -243,9 +243,9 @@ export async function takeOver(
     }
   }
   if (pending.size + left.size > 0) {
-    const there = (path: string) => [pending, left].forEach((paths) => paths.delete(path));
-    for await (const { path } of files) there(path);
-    for (const page of head.pages ?? []) there(page);
+    const dropPending = (path: string) => [pending, left].forEach((paths) => paths.delete(path));
+    for await (const { path } of files) dropPending(path);
+    for (const page of head.pages ?? []) dropPending(page);
   }
   if (left.size > 0) head = { ...head, left: [...left.values()] };
   return { head, files, pending: [...pending], unlisted };

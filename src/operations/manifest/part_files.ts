@@ -110,8 +110,8 @@ async function findCurrent(
     for await (const { path, size } of theirs) {
       index++;
       if (await others.goTo(path) !== undefined) continue;
-      const there = await find(path);
-      if (there?.size !== size || isModifiedAfter(there.modified, info.modified)) continue;
+      const existing = await find(path);
+      if (existing?.size !== size || isModifiedAfter(existing.modified, info.modified)) continue;
       bits[index >> 3] |= 1 << (index & 7);
       count++;
     }

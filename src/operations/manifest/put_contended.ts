@@ -17,13 +17,13 @@ import type { TransferResult } from "../../storage/transfer/transfer.ts";
 export type Decision =
   | {
     /** The existing file, which will be replaced; missing, if there is none. */
-    readonly there?: ObjectInfo;
+    readonly existing?: ObjectInfo;
     /** The content to write. */
     readonly source: ByteSource;
   }
   | {
     /** The existing file, which needs no change. */
-    readonly there: ObjectInfo;
+    readonly existing: ObjectInfo;
     readonly source?: undefined;
   }
   | {
@@ -72,17 +72,17 @@ export async function putContended(
     try {
       const decision = await decide();
       if ("refusal" in decision) return { ...result, outcome: "failed", error: decision.refusal };
-      const { there, source } = decision;
+      const { existing, source } = decision;
       if (source === undefined) {
-        const { size, sha256, etag } = there;
+        const { size, sha256, etag } = existing;
         return { ...result, outcome: "unchanged", size, sha256, etag };
       }
-      condition = { etag: there?.etag };
+      condition = { etag: existing?.etag };
       const { size, sha256, etag } = await backend.write(location, source, {
         contentType: contentType(location.key),
         sha256: source.sha256,
-        ifMatch: there?.etag,
-        ifAbsent: there === undefined && "seen",
+        ifMatch: existing?.etag,
+        ifAbsent: existing === undefined && "seen",
         signal,
       });
       condition = undefined;

@@ -39,7 +39,7 @@ export interface UnfinishedMarkerOptions {
 }
 
 /** The consequence of a marker that cannot be deleted. */
-const STAYS = "can't be deleted: the part is incomplete until it is";
+const NOT_DELETED = "can't be deleted: the part is incomplete until it is";
 
 /** The marker of one part, as one upload uses it. */
 export class UnfinishedMarker {
@@ -108,7 +108,7 @@ export class UnfinishedMarker {
    * Writes the marker.
    *
    * @param content The existing files that no part lists.
-   * @param toCome The pending files: only their paths are in the marker.
+   * @param pending The pending files: only their paths are in the marker.
    */
   async write(
     { head, files }: PartContent,
@@ -142,7 +142,7 @@ export class UnfinishedMarker {
       if (pending.length > 0) await this.write({ head, files: [] }, { pending, unlisted: [] });
       else await this.#delete(head);
     } catch (error) {
-      this.note(STAYS, error);
+      this.note(NOT_DELETED, error);
     }
   }
 
@@ -158,7 +158,7 @@ export class UnfinishedMarker {
         await this.#delete(marker.head);
       }
     } catch (error) {
-      this.note(STAYS, error);
+      this.note(NOT_DELETED, error);
     }
   }
 

@@ -31,10 +31,10 @@ export async function writeExpected(
   const location = root.expectedParts();
   const path = "the list of expected parts";
   return await putContended(backend, { location, path, signal: options.signal }, async () => {
-    const { list: before, info: there } = await read(backend, root, options);
+    const { list: before, info: existing } = await read(backend, root, options);
     const list = addExpected(before, parts);
-    if (there !== undefined && before?.parts.length === list.parts.length) return { there };
-    return { there, source: bytesSource(formatExpected(list)) };
+    if (existing !== undefined && before?.parts.length === list.parts.length) return { existing };
+    return { existing, source: bytesSource(formatExpected(list)) };
   });
 }
 

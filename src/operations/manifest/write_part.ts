@@ -29,11 +29,11 @@ import {
   describePart,
   isSamePart,
   lostFiles,
+  mergeExisting,
   ownHead,
   type PartContent,
   type PartToBe,
   type PartUploadOptions,
-  takeOver,
   type UploadedFiles,
 } from "./part_content.ts";
 import { putContended } from "./put_contended.ts";
@@ -48,7 +48,7 @@ export type { CopiedContent, PartUploadOptions, UploadedFiles };
 const KEEP_BYTES = 4 * 1024 * 1024;
 
 /** The consequence of a marker that cannot be written. */
-const NOTHING_TELLS = "can't be written, so nothing shows that this upload is in progress";
+const NOT_WRITTEN = "can't be written, so nothing shows that this upload is in progress";
 
 /**
  * The part of one upload, from its beginning to its end.
@@ -122,25 +122,25 @@ export class PartUpload {
    */
   async begin(planned: readonly OutputLocation[] = []): Promise<StorageBackend> {
     if (!this.#backend.writes) return this.#backend;
-    let there: StoredPart | undefined;
+    let existing: StoredPart | undefined;
     let broken: Error | undefined;
     const hashes = new FileHashes();
     try {
-      there = await this.#read(({ path, sha256 }) => hashes.add(path, sha256));
+      existing = await this.#read(({ path, sha256 }) => hashes.add(path, sha256));
     } catch (error) {
       if (!isBroken(error)) throw error;
       broken = error;
     }
     // It is not known here to which copied part a file belongs.
     const announces = !this.#copies;
-    if (!announces && there === undefined && broken === undefined) return this.#backend;
+    if (!announces && existing === undefined && broken === undefined) return this.#backend;
     return watchedPart(this.#backend, {
       changes: (location, { sha256 }) =>
         broken !== undefined ||
-        there !== undefined && hashes.differs(this.#pathOf(location) ?? "", sha256),
-      withdraw: (location) => this.#withdraw([...planned, location], there, broken),
+        existing !== undefined && hashes.differs(this.#pathOf(location) ?? "", sha256),
+      withdraw: (location) => this.#withdraw([...planned, location], existing, broken),
       ...(announces && {
-        announce: (location) => this.#announce([...planned, location], there),
+        announce: (location) => this.#announce([...planned, location], existing),
       }),
     });
   }
@@ -204,12 +204,12 @@ export class PartUpload {
       const failed = results.filter(({ outcome }) => outcome === "failed");
       const ours = await this.#describe(results.filter((result) => !failed.includes(result)), []);
       const marker = await this.#marker.read();
-      const { part: there } = await this.#find();
+      const { part: existing } = await this.#find();
       // The part of another job, and its pending files, are not ours.
-      if (there !== undefined && claimPart(there.head, ours.head) instanceof Error) {
+      if (existing !== undefined && claimPart(existing.head, ours.head) instanceof Error) {
         return await this.#retract();
       }
-      const content = await this.#goOn(undefined, marker, ours);
+      const content = await this.#mergeExisting(undefined, marker, ours);
       if (content instanceof Error) return;
       const lost = lostFiles(this.#root, failed);
       await this.#marker.write(content, {
@@ -217,7 +217,7 @@ export class PartUpload {
         unlisted: [...content.unlisted, ...lost.unlisted],
       });
     } catch (error) {
-      this.#marker.note(NOTHING_TELLS, error);
+      this.#marker.note(NOT_WRITTEN, error);
     }
   }
 
@@ -230,7 +230,7 @@ export class PartUpload {
    */
   async endCopied(copied: CopiedContent): Promise<TransferResult> {
     this.#copies = true;
-    return await this.#put("the outputs manifest", () => this.#copied(copied), copied.there);
+    return await this.#put("the outputs manifest", () => this.#copied(copied), copied.existing);
   }
 
   /**
@@ -238,21 +238,25 @@ export class PartUpload {
    * note.
    *
    * @param copied The existing files.
-   * @param toCome The missing files.
+   * @param missing The missing files.
    */
-  async withholdCopied(copied: CopiedContent, toCome: PendingContent): Promise<void> {
+  async withholdCopied(copied: CopiedContent, missing: PendingContent): Promise<void> {
     if (!this.#backend.writes) return;
     this.#copies = true;
     try {
       const marker = await this.#marker.read();
-      const content = await this.#goOn(undefined, marker, await this.#copied(copied)) as PartToBe;
+      const content = await this.#mergeExisting(
+        undefined,
+        marker,
+        await this.#copied(copied),
+      ) as PartToBe;
       const head = { ...content.head, tool: this.#options.tool };
       await this.#marker.write({ ...content, head }, {
-        pending: [...content.pending, ...toCome.pending],
-        unlisted: [...content.unlisted, ...toCome.unlisted],
+        pending: [...content.pending, ...missing.pending],
+        unlisted: [...content.unlisted, ...missing.unlisted],
       });
     } catch (error) {
-      this.#marker.note(NOTHING_TELLS, error);
+      this.#marker.note(NOT_WRITTEN, error);
     }
   }
 
@@ -272,7 +276,7 @@ export class PartUpload {
   }
 
   /** Adds what is kept of the existing part, and of its marker. */
-  async #goOn(
+  async #mergeExisting(
     part: StoredPart | undefined,
     marker: StoredPart | undefined,
     ours: PartContent,
@@ -287,14 +291,14 @@ export class PartUpload {
     };
     const { show, signal } = this.#options;
     const run = { backend: this.#backend, root: this.#root };
-    return await takeOver(run, before, ours, { unitesAll, show, signal });
+    return await mergeExisting(run, before, ours, { unitesAll, show, signal });
   }
 
   /** Writes the part, with what is kept of the existing one. */
   async #put(
     path: string,
     describe: () => Promise<PartContent>,
-    there: ReadonlySet<string> = new Set(),
+    existing: ReadonlySet<string> = new Set(),
   ): Promise<TransferResult> {
     const { signal } = this.#options;
     const location = this.#location;
@@ -305,14 +309,14 @@ export class PartUpload {
         const ours = await describe();
         const marker = await this.#marker.read();
         const { part, info } = await this.#find();
-        const content = await this.#goOn(part, marker, ours);
+        const content = await this.#mergeExisting(part, marker, ours);
         if (content instanceof Error) return { refusal: content };
-        pending = content.pending.filter((path) => !there.has(path));
+        pending = content.pending.filter((path) => !existing.has(path));
         const isSame = part && await isSamePart(this.#backend, part, content, this.#options);
-        if (isSame) return { there: part.info };
+        if (isSame) return { existing: part.info };
         await source?.[Symbol.asyncDispose]();
         source = await streamedSource(() => streamPartText(content.head, content.files), signal);
-        return { there: info, source };
+        return { existing: info, source };
       });
       if (result.outcome === "failed") return result;
       await this.#settle(pending);
@@ -370,13 +374,13 @@ export class PartUpload {
    */
   async #announce(
     planned: readonly OutputLocation[],
-    there: StoredPart | undefined,
+    existing: StoredPart | undefined,
   ): Promise<void> {
     try {
       const ours = await this.#describe([], []);
       // Files of another job stay that job's: this upload will be rejected.
-      if (there !== undefined && claimPart(there.head, ours.head) instanceof Error) return;
-      const content = await this.#goOn(undefined, await this.#marker.read(), ours);
+      if (existing !== undefined && claimPart(existing.head, ours.head) instanceof Error) return;
+      const content = await this.#mergeExisting(undefined, await this.#marker.read(), ours);
       if (!(content instanceof Error)) await this.#writeMarker(content, planned);
     } catch {
       this.#options.signal?.throwIfAborted();
@@ -393,23 +397,23 @@ export class PartUpload {
   /** Deletes the part; the marker has its files, so that they can be listed again. */
   async #withdraw(
     planned: readonly OutputLocation[],
-    there: StoredPart | undefined,
+    existing: StoredPart | undefined,
     cause?: Error,
   ): Promise<void> {
     const { show = String, signal, onNote } = this.#options;
     const ours = await this.#describe([], []);
     const marker = await this.#marker.read();
-    let content = await this.#goOn(there, marker, ours);
+    let content = await this.#mergeExisting(existing, marker, ours);
     if (content instanceof Error) {
       // Files of another job stay that job's.
-      const all = await this.#goOn(there, marker, ours, true) as PartToBe;
-      content = { ...all, head: (marker ?? there)!.head };
+      const all = await this.#mergeExisting(existing, marker, ours, true) as PartToBe;
+      content = { ...all, head: (marker ?? existing)!.head };
     } else if (this.#copies) {
-      const { run, writer } = (there ?? marker ?? ours).head;
+      const { run, writer } = (existing ?? marker ?? ours).head;
       content = { ...content, head: { ...content.head, run, writer } };
     }
     await this.#writeMarker(content, planned);
-    this.#withdrawn = (there ?? content).head;
+    this.#withdrawn = (existing ?? content).head;
     if (cause !== undefined) onNote?.(`${cause.message}; replacing it`);
     try {
       await this.#backend.delete(this.#location, { signal });

@@ -149,11 +149,11 @@ async function decide(
     const file = { location, path: `the repository's ${name}`, bytes, sha256 };
     onFile(await putShared(backend, file, plain[name as keyof typeof plain], { signal }), true);
   }
-  const tellsAll = before !== undefined && before.fields.get("Acquire-By-Hash") === "yes" &&
+  const isComplete = before !== undefined && before.fields.get("Acquire-By-Hash") === "yes" &&
     Object.entries(indexes).every(([path, { sha256 }]) =>
       before.files.get(path)?.sha256 === sha256
     );
-  if (tellsAll) return { there: stored!.info };
+  if (isComplete) return { existing: stored!.info };
   const release = formatRelease({
     before,
     fields,
@@ -163,7 +163,7 @@ async function decide(
     indexes,
   });
   const encoded = new TextEncoder().encode(release);
-  return { there: stored?.info, source: { ...bytesSource(encoded), sha256: sha256Of(encoded) } };
+  return { existing: stored?.info, source: { ...bytesSource(encoded), sha256: sha256Of(encoded) } };
 }
 
 /** The list in `Release`, by hash or, in a repository of another tool, by name. */

@@ -92,7 +92,7 @@ async function decide(
     { show, signal },
   );
   onKept(kept);
-  if (added.length === 0 && stored !== undefined) return { there: stored.info };
+  if (added.length === 0 && stored !== undefined) return { existing: stored.info };
   for (const entry of added) entries.set(entry.href, entry);
 
   const lists: Partial<Record<DnfList, PackedList>> = {};
@@ -115,7 +115,7 @@ async function decide(
   const seconds = Math.floor(now().getTime() / 1000);
   const text = formatRepomd(lists as Record<DnfList, PackedList>, others, seconds);
   const encoded = new TextEncoder().encode(text);
-  return { there: stored?.info, source: { ...bytesSource(encoded), sha256: sha256Of(encoded) } };
+  return { existing: stored?.info, source: { ...bytesSource(encoded), sha256: sha256Of(encoded) } };
 }
 
 /** Whether a file lists packages, in this format or another; then it is outdated. */

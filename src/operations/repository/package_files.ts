@@ -150,13 +150,14 @@ export class PackageFiles<Entry> {
     for (const { location, outcome, sha256 } of results) {
       const ours = this.#ours.get(location.key);
       if (ours === undefined || outcome === "failed") continue;
-      const there = listed(location);
-      if (there?.sha256 === ours.sha256) continue;
+      const existing = listed(location);
+      if (existing?.sha256 === ours.sha256) continue;
       if (sha256 === ours.sha256) entries.push(ours.entry);
-      else if (there === undefined) unknown.push(location);
-      else if (there.sha256 === undefined) continue;
-      else if (await isStored(backend, location, there.sha256, sha256, signal)) kept.push(location);
-      else unknown.push(location);
+      else if (existing === undefined) unknown.push(location);
+      else if (existing.sha256 === undefined) continue;
+      else if (await isStored(backend, location, existing.sha256, sha256, signal)) {
+        kept.push(location);
+      } else unknown.push(location);
     }
     const read = await pMap(unknown, async (location) => {
       const ours = this.#ours.get(location.key)!;

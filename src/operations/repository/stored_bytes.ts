@@ -82,9 +82,9 @@ export async function putByHash(
   { signal }: CallOptions,
 ): Promise<TransferResult> {
   const { location, path, bytes, sha256 } = file;
-  const there = await statIfThere(backend, location, signal);
-  if (there?.size === bytes.length && (there.sha256 ?? sha256) === sha256) {
-    const { size, etag } = there;
+  const existing = await statIfThere(backend, location, signal);
+  if (existing?.size === bytes.length && (existing.sha256 ?? sha256) === sha256) {
+    const { size, etag } = existing;
     return { location, path, outcome: "unchanged", size, sha256, etag, warnings: [] };
   }
   return await put(backend, file, {}, { signal });
@@ -95,7 +95,7 @@ export async function putByHash(
  *
  * @param backend The storage.
  * @param file The file.
- * @param there The existing file when the content was determined; another writer may have replaced
+ * @param existing The existing file when the content was determined; another writer may have replaced
  * it since.
  * @param options A signal.
  * @returns Its result.
@@ -104,17 +104,17 @@ export async function putByHash(
 export async function putShared(
   backend: StorageBackend,
   file: FileToBe,
-  there: StoredBytes | undefined,
+  existing: StoredBytes | undefined,
   { signal }: CallOptions,
 ): Promise<TransferResult> {
   const { location, path, bytes, sha256 } = file;
-  if (there !== undefined && sha256Of(there.bytes) === sha256) {
-    const { size, etag } = there.info;
+  if (existing !== undefined && sha256Of(existing.bytes) === sha256) {
+    const { size, etag } = existing.info;
     return { location, path, outcome: "unchanged", size, sha256, etag, warnings: [] };
   }
-  const condition = there === undefined
+  const condition = existing === undefined
     ? { ifAbsent: true } as const
-    : { ifMatch: there.info.etag };
+    : { ifMatch: existing.info.etag };
   return await put(backend, { location, path, bytes, sha256 }, condition, { signal });
 }
 

@@ -51,18 +51,18 @@ export async function outputWithin(
  *
  * @param filter The filter for the rest.
  * @param path A relative path.
- * @param onPassed Called for each excluded file.
+ * @param onSkipped Called for each excluded file.
  * @returns The filter.
  */
 export function leavingOut(
   filter: PathFilter,
   path: string,
-  onPassed: () => void = () => {},
+  onSkipped: () => void = () => {},
 ): PathFilter {
   return {
     matches(candidate) {
       if (!candidate.startsWith(`${path}/`)) return filter.matches(candidate);
-      onPassed();
+      onSkipped();
       return false;
     },
     unmatched: () => filter.unmatched(),

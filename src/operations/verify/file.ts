@@ -175,7 +175,7 @@ export class FileVerifier {
       ? undefined
       : { sha256: digest, by: `${file.path}.sha256sum` };
     if (info === undefined) return missingFile(subject, expected!, show);
-    if (expected === undefined) return this.#untold(subject, info);
+    if (expected === undefined) return this.#unlisted(subject, info);
     try {
       const result = await this.#compare(subject, expected, info, listed);
       const isExtra = result.verdict === "ok" && listed === undefined && this.#hasManifest;
@@ -223,7 +223,7 @@ export class FileVerifier {
     return comparedFile(subject, expected, { size, etag, checkedBy: "size" }, show);
   }
 
-  #untold(subject: Subject, { size, sha256, etag }: ObjectInfo): VerifiedFile {
+  #unlisted(subject: Subject, { size, sha256, etag }: ObjectInfo): VerifiedFile {
     const { kind, path } = subject;
     const result = { ...subject, size, sha256, etag };
     if (kind === "index" || kind === "outputs-manifest" || this.#pages.has(path)) {

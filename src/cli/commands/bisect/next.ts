@@ -6,7 +6,7 @@
 
 import { Command } from "commander";
 import { type BisectOptions, withBisectOptions } from "./options.ts";
-import { tellNext } from "./report.ts";
+import { reportNext } from "./report.ts";
 import { withBisectParts } from "./session.ts";
 import type { Context } from "../../context.ts";
 import { EXIT } from "../../exit_codes.ts";
@@ -38,7 +38,7 @@ Examples:
       const { Bisect } = await import("../../../operations/bisect/bisect.ts");
       const bisect = await Bisect.open(parts);
       const step = await bisect.next({ signal });
-      const code = await tellNext(step, bisect.state, output);
+      const code = await reportNext(step, bisect.state, output);
       context.setExitCode(step.kind === "found" ? EXIT.notFound : code);
     });
   });

@@ -20,7 +20,7 @@ import { columns, type Output, plural } from "../../terminal/output.ts";
  * @param output Receives the report.
  * @returns The exit code.
  */
-export async function tellNext(
+export async function reportNext(
   step: BisectStep | undefined,
   state: BisectState,
   output: Output,
@@ -36,7 +36,7 @@ export async function tellNext(
     );
     return EXIT.done;
   }
-  if (step.kind === "test") tellTest(step.commit, step.survey, output);
+  if (step.kind === "test") reportTest(step.commit, step.survey, output);
   output.result(
     () => stepJson(step, state),
     () => step.kind === "test" ? [step.directory] : endingLines(step, state),
@@ -51,7 +51,7 @@ export async function tellNext(
  * @param survey The progress.
  * @param output Receives the note.
  */
-export function tellTest(commit: BisectCommit, survey: BisectSurvey, output: Output): void {
+export function reportTest(commit: BisectCommit, survey: BisectSurvey, output: Output): void {
   output.note(`${howFar(survey)}; now ${nameOf(commit)}`);
 }
 

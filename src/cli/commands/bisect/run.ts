@@ -6,7 +6,7 @@
 
 import { Argument, Command } from "commander";
 import { type BisectOptions, withBisectOptions } from "./options.ts";
-import { exitCodeOfStep, nameOf, tellNext, tellTest } from "./report.ts";
+import { exitCodeOfStep, nameOf, reportNext, reportTest } from "./report.ts";
 import { commandTest, mayRun } from "./command.ts";
 import { loopLines } from "./script.ts";
 import { withBisectParts } from "./session.ts";
@@ -45,26 +45,26 @@ Examples:
     const { readBisectState } = await import("../../../operations/bisect/store.ts");
     await readBisectState(options.stateDir);
     if (!await mayRun(test[0])) {
-      return tellLoop(test, options.stateDir, output, context);
+      return reportLoop(test, options.stateDir, output, context);
     }
     await withBisectParts(options.stateDir, world, async (parts) => {
       const { Bisect } = await import("../../../operations/bisect/bisect.ts");
       const bisect = await Bisect.open(parts);
       const run = commandTest(test, (text) => context.io.stderr(text));
       const ending = await bisect.run(async (step, call) => {
-        tellTest(step.commit, step.survey, output);
+        reportTest(step.commit, step.survey, output);
         return await run(step, call);
       }, {
         signal,
         onVerdict: ({ commit }, verdict) => output.note(`${nameOf(commit)}: ${verdict}`),
       });
-      await tellNext(ending, bisect.state, output);
+      await reportNext(ending, bisect.state, output);
       context.setExitCode(exitCodeOfStep(ending));
     });
   });
 }
 
-function tellLoop(
+function reportLoop(
   test: readonly string[],
   stateDir: string,
   output: Output,

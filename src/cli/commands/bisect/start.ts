@@ -17,7 +17,7 @@ import {
   withBisectOptions,
 } from "./options.ts";
 import { recordOwnership } from "./ownership.ts";
-import { tellNext } from "./report.ts";
+import { reportNext } from "./report.ts";
 import {
   bisectSettings,
   openBisectSource,
@@ -29,7 +29,7 @@ import type { Context } from "../../context.ts";
 import { required } from "../../options.ts";
 import { Output, plural } from "../../terminal/output.ts";
 import { includePatterns, searchPatterns, selectionOf } from "../../selection.ts";
-import { checkOutputDir, tellUnused } from "../../storage.ts";
+import { checkOutputDir, noteUnused } from "../../storage.ts";
 
 /** The values of the command's options. */
 interface Options extends BisectFetchOptions, BisectOptions {
@@ -83,7 +83,7 @@ Examples:
       const good = required(options.good, GOOD);
       const bad = required(options.bad, BAD);
       checkBisectOptions(options);
-      tellUnused(options, io, output);
+      noteUnused(options, io, output);
       const patterns = await includePatterns(options, include, io);
       const given = { ...options, include: patterns, patternsFrom: undefined };
       const chosen = settled(given, options.stateDir, io);
@@ -129,5 +129,5 @@ async function begin(
   await recordOwnership(options.stateDir, (await store.read())!, world.io);
   output.note(`${plural(range.commits.length, "commit")} between ${good} and ${bad}`);
   const step: BisectStep | undefined = options.fetch ? await bisect.next({ signal }) : undefined;
-  context.setExitCode(await tellNext(step, bisect.state, output));
+  context.setExitCode(await reportNext(step, bisect.state, output));
 }

@@ -7,7 +7,7 @@
 import { Argument, Command, Option } from "commander";
 import type { BisectVerdict } from "../../../operations/bisect/suspects.ts";
 import { type BisectOptions, withBisectOptions } from "./options.ts";
-import { tellNext } from "./report.ts";
+import { reportNext } from "./report.ts";
 import { withBisectParts } from "./session.ts";
 import type { Context } from "../../context.ts";
 import { Output } from "../../terminal/output.ts";
@@ -60,7 +60,7 @@ Examples:
       const bisect = await Bisect.open(parts);
       await bisect.mark(verdict, commits);
       const step = options.fetch ? await bisect.next({ signal }) : undefined;
-      context.setExitCode(await tellNext(step, bisect.state, output));
+      context.setExitCode(await reportNext(step, bisect.state, output));
     });
   });
 }

@@ -17,12 +17,12 @@ import type { TransferResult } from "../../../storage/transfer/transfer.ts";
 import { exitCodeOfResults } from "../../exit_codes.ts";
 import { Output, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
-import { manifestJson, readRunManifest, tellUnfinished } from "../../run_manifest.ts";
+import { manifestJson, readRunManifest, reportUnfinished } from "../../run_manifest.ts";
 import { FOREIGN_PAGE, writeIndex } from "../upload/execute.ts";
 import { checkSelectionOptions, selectionOf } from "../../selection.ts";
-import { tellPassedOver } from "../../storage.ts";
+import { reportSkipped } from "../../storage.ts";
 import { artifactsOfStages, checkStageOptions } from "../../topology.ts";
-import { reportedFiles, resultLines, summaryLine, tellTrouble } from "../../transfer_report.ts";
+import { reportedFiles, reportProblems, resultLines, summaryLine } from "../../transfer_report.ts";
 
 /** Builds the command. */
 export function copyCommand(context: Context): Command {
@@ -112,8 +112,8 @@ Examples:
       const isPage = ({ location }: TransferResult) => pages.has(location.key);
       const results = [...copied.results.filter((one) => !isPage(one)), ...index.results];
       for (const page of index.kept) output.note(`skipped '${to.show(page)}': ${FOREIGN_PAGE}`);
-      tellTrouble(results, output);
-      await tellUnfinished(manifest, (message) => output.warn(`at the source ${message}`));
+      reportProblems(results, output);
+      await reportUnfinished(manifest, (message) => output.warn(`at the source ${message}`));
       for (const { part, reason } of copied.withheld) {
         output.warn(`manifest part ${part} not written: ${reason}`);
       }
@@ -139,7 +139,7 @@ Examples:
       );
       // A full copy without a file is incomplete.
       const lacking = plan.whole &&
-        tellPassedOver(from, "copy", from.show(source.root()), output) > 0;
+        reportSkipped(from, "copy", from.show(source.root()), output) > 0;
       context.setExitCode(exitCodeOfResults(results, lacking));
     },
   );

@@ -17,7 +17,7 @@ import { noManifest, type ReadCommandOptions, withReadOptions } from "../../opti
 import { formatBytes, Output, plural } from "../../terminal/output.ts";
 import { presentRoot } from "../../present_root.ts";
 import { withProgress } from "../../terminal/progress.ts";
-import { readRunManifest, tellUnfinished } from "../../run_manifest.ts";
+import { readRunManifest, reportUnfinished } from "../../run_manifest.ts";
 import { type RunOptions, runRoot } from "../../run_root.ts";
 import {
   checkSelectionOptions,
@@ -100,10 +100,10 @@ Examples:
         const root = await presentRoot(rules[i], run, reading);
         roots.push(root);
         const manifest = await readRunManifest(options, root, { storage, output, signal });
-        await tellUnfinished(manifest, (message) => output.warn(message));
+        await reportUnfinished(manifest, (message) => output.warn(message));
         plans.push(await planCopy({ backend, root }, { ...selection, manifest, show, signal }));
       }
-      const skipped = storage.passedOver?.() ?? 0;
+      const skipped = storage.skipped?.() ?? 0;
       if (skipped > 0 && plans.some(({ whole }) => whole)) {
         throw new RunOutputsError(
           "incomplete",

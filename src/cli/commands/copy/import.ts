@@ -30,7 +30,7 @@ import { type S3Options, withS3Options, withS3WriteOptions } from "../../s3_opti
 import { Output, type OutputOptions, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { openForUpload, type OpenStorage, outputDirOf } from "../../storage.ts";
-import { reportedFiles, resultLines, summaryLine, tellTrouble } from "../../transfer_report.ts";
+import { reportedFiles, reportProblems, resultLines, summaryLine } from "../../transfer_report.ts";
 
 /** The values of the command's options. */
 interface ImportCommandOptions extends S3Options, OutputOptions {
@@ -115,7 +115,7 @@ Examples:
         reports.push(await importRun(plan, to, options, context, output));
       }
       const all = reports.flatMap(({ results }) => results);
-      tellTrouble(all, output);
+      reportProblems(all, output);
       for (const { part, reason } of reports.flatMap(({ withheld }) => withheld)) {
         output.warn(`manifest part ${part} not written: ${reason}`);
       }

@@ -29,12 +29,12 @@ import { type RunOptions, runRoot } from "../../run_root.ts";
 import { type SelectionOptions, WHICH, withSelectionOptions } from "../../selection.ts";
 import { type StageOptions, withStageOptions } from "../../topology.ts";
 import {
+  noteUnused,
   openForReading,
   openForUpload,
   openS3,
   type OpenStorage,
   stagingDirOf,
-  tellUnused,
 } from "../../storage.ts";
 
 /** The values of the command's options. */
@@ -202,7 +202,7 @@ function stagingDirs(
     ? { sourceBucket }
     : options;
   const flag = options.fromStaging === undefined ? "--from-staging" : "--to-staging";
-  tellUnused(unused, io, output, flag);
+  noteUnused(unused, io, output, flag);
   return { fromStaging, toStaging };
 }
 

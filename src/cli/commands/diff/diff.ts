@@ -29,11 +29,11 @@ import { Output } from "../../terminal/output.ts";
 import { presentRoot } from "../../present_root.ts";
 import { runRoot } from "../../run_root.ts";
 import {
+  noteUnused,
   type OpenStorage,
   openToRead,
+  reportSkipped,
   stagingDirOf,
-  tellPassedOver,
-  tellUnused,
 } from "../../storage.ts";
 
 const FORMATS = ["text", "json", "markdown"] as const;
@@ -114,7 +114,7 @@ Examples:
         }),
         ...options.repoB === undefined ? {} : { runGithubRepo: undefined },
       };
-      tellUnused(options, context.io, output);
+      noteUnused(options, context.io, output);
       using a = await openRun(runA, options, context, output, signal);
       using b = await openRun(runB, optionsB, context, output, signal);
 
@@ -156,7 +156,7 @@ Examples:
         );
       }
       const skipped = [a, b].map(({ storage, where }) =>
-        tellPassedOver(storage, "compare", where, output)
+        reportSkipped(storage, "compare", where, output)
       );
       if (skipped.some((count) => count > 0)) context.setExitCode(EXIT.incomplete);
       else context.setExitCode(options.exitCode && totals.differs ? EXIT.failed : EXIT.done);

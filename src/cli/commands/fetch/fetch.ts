@@ -40,7 +40,7 @@ import {
   stateDir,
 } from "../../storage.ts";
 import { artifactsOfStages, checkStageOptions } from "../../topology.ts";
-import { tellTrouble } from "../../transfer_report.ts";
+import { reportProblems } from "../../transfer_report.ts";
 
 /** Builds the command. */
 export function fetchCommand(context: Context): Command {
@@ -148,7 +148,7 @@ Examples:
         quiet,
       };
       let keptIn: string | undefined;
-      const tellKept = () => {
+      const reportKept = () => {
         if (keptIn === undefined) return;
         output.note(
           `nothing was unpacked; the downloads are kept in ${keptIn} for the next fetch`,
@@ -164,7 +164,7 @@ Examples:
         const unpacking = { onKept, onNote, recordsDir, mode, outputDir, options };
         return await execute(storage, plan, { ...common, ...unpacking });
       }).catch((error) => {
-        tellKept();
+        reportKept();
         throw error;
       });
       const seconds = (performance.now() - began) / 1000;
@@ -172,9 +172,9 @@ Examples:
       for (const note of plan.notes) output.note(note);
       for (const warning of plan.warnings) output.warn(warning);
       const { results, warnings = [] } = report;
-      tellTrouble(results, output);
+      reportProblems(results, output);
       for (const warning of warnings) output.warn(warning);
-      tellKept();
+      reportKept();
       output.result(
         () => ({
           schema: "run-outputs.fetch/1",

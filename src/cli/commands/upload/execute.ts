@@ -29,9 +29,9 @@ import {
   inOrder,
   type Reported,
   reportedFiles,
+  reportProblems,
   resultLines,
   summaryLine,
-  tellTrouble,
 } from "../../transfer_report.ts";
 
 /** Why an index page is not replaced. */
@@ -85,8 +85,8 @@ export async function runUpload(
   const { executeUpload, UploadPlanner } = await import("../../../operations/upload/plan.ts");
 
   const { ifExists, concurrency, quiet = false, dryRun = false } = options;
-  const tell = (results: readonly TransferResult[]) =>
-    dryRun ? undefined : tellTheJob(results, subject, root, storage, options, context, output);
+  const reportToRunner = (results: readonly TransferResult[]) =>
+    dryRun ? undefined : reportJob(results, subject, root, storage, options, context, output);
 
   const { dir, show } = storage;
   const planner = new UploadPlanner({ output: dir === undefined ? dir : { dir, pathOf: show } });
@@ -97,7 +97,7 @@ export async function runUpload(
     if ((options.jobStatus ?? "success") === "success") throwIfNothing(planner.plan(), unmatched);
   } catch (error) {
     signal.throwIfAborted();
-    await tell([failure(root.root(), "the upload", error as Error)]);
+    await reportToRunner([failure(root.root(), "the upload", error as Error)]);
     throw error;
   }
   const planned = planner.plan();
@@ -153,7 +153,7 @@ export async function runUpload(
   for (const { path, reason } of notes) output.note(`skipped '${path}': ${reason}`);
   const { warnings } = report;
   for (const { path, reason } of warnings) output.warn(`'${path}' ${reason}`);
-  tellTrouble(results, output);
+  reportProblems(results, output);
   for (const pattern of unmatched) output.error(`no file matches '${pattern}'`);
   output.result(
     () => ({
@@ -177,7 +177,7 @@ export async function runUpload(
       `${dryRun ? "would be in" : "in"} ${storage.show(root.root())}`,
     ],
   );
-  await tell(results);
+  await reportToRunner(results);
   // A written list of expected parts does not make a failed upload a partial success.
   const counted = results.filter((result) =>
     !expected.includes(result) || result.outcome === "failed"
@@ -224,7 +224,7 @@ function throwIfNothing(
 }
 
 /** Outputs and summary of a job's step. Without them the upload is as good as with them. */
-async function tellTheJob(
+async function reportJob(
   results: readonly TransferResult[],
   subject: PartSubject,
   root: RunOutputRoot,
@@ -240,7 +240,7 @@ async function tellTheJob(
     runnerTemp: io.env("RUNNER_TEMP") || undefined,
   };
   if (env.githubOutput === undefined && env.githubStepSummary === undefined) return;
-  const { tellJob } = await import("./job_report.ts");
+  const { reportToJob } = await import("./job_report.ts");
   const report = {
     root,
     subject,
@@ -253,7 +253,7 @@ async function tellTheJob(
     redact: redactor((name) => io.env(name) || undefined),
   };
   try {
-    const note = await tellJob(report, env);
+    const note = await reportToJob(report, env);
     if (note !== undefined) output.note(note);
   } catch (error) {
     if (!(error instanceof RunOutputsError)) throw error;

@@ -47,7 +47,7 @@ export interface JobReport {
  * @returns A note, if an output that other jobs read could not be set.
  * @throws {RunOutputsError} If a file can't be written.
  */
-export async function tellJob(
+export async function reportToJob(
   report: JobReport,
   env: JobEnvironment,
 ): Promise<string | undefined> {

@@ -132,7 +132,7 @@ export function exitCodeOfVerify(
  * @param output Receives the messages.
  * @param removes Whether files of earlier attempts are deleted.
  */
-export function tellVerified(
+export function reportVerified(
   report: VerifyReport,
   repairs: Repairs,
   missing: readonly string[],

@@ -11,18 +11,18 @@ import type { SeenMark } from "../../../operations/manifest/drop_marks.ts";
 import type { TransferResult } from "../../../storage/transfer/transfer.ts";
 import type { VerifiedFile } from "../../../operations/verify/verified_file.ts";
 import type { Context } from "../../context.ts";
-import { manifestJson, tellUnfinished } from "../../run_manifest.ts";
+import { manifestJson, reportUnfinished } from "../../run_manifest.ts";
 import { concurrency, names, noManifest, nonEmpty, withChangeOptions } from "../../options.ts";
 import { isOnRunner } from "../../terminal/io.ts";
 import { Output, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
-import { tellPassedOver } from "../../storage.ts";
-import { tellTrouble } from "../../transfer_report.ts";
+import { reportSkipped } from "../../storage.ts";
+import { reportProblems } from "../../transfer_report.ts";
 import {
   checkedSummary,
   exitCodeOfVerify,
   type Repairs,
-  tellVerified,
+  reportVerified,
   verifyJson,
   verifyLines,
   VerifyReport,
@@ -136,7 +136,7 @@ Examples:
       const isDirectory = dir !== undefined;
       throwIfNothing(report, { total, where, isDirectory, quick, missing: lacking, strict });
       sums?.flush();
-      sums?.tellEscaped(output);
+      sums?.reportEscaped(output);
 
       const repairs = await repair(report, subject, { context, options, output, signal });
       const removed = options.removeLeft
@@ -182,7 +182,7 @@ Examples:
         );
       }
       const stayed = removed.filter((result) => !isDone(result)).length;
-      context.setExitCode(exitCodeOfVerify(report, lacking + passedOver + stayed, repairs));
+      context.setExitCode(exitCodeOfVerify(report, lacking + skipped + stayed, repairs));
     },
   );
 }
@@ -370,7 +370,7 @@ class Sums {
   }
 
   /** Reports that sha256sum will not find some of the files under the names in the list. */
-  tellEscaped(output: Output): void {
+  reportEscaped(output: Output): void {
     if (this.#commands === 0 || !isOnRunner(this.#context.io)) return;
     output.warn(
       `${plural(this.#commands, "file name")} in the list contain '##[', which the runner would ` +
