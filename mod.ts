@@ -1,12 +1,12 @@
 /**
- * The outputs of CI workflow runs: where each belongs, how it gets there and how it is found again.
+ * The outputs of CI workflow runs: their paths, and how to upload and find them.
  *
  * - **Layout** says where an output is: {@linkcode RunOutputRoot} has a method for each. It is pure.
- * - **Storage** holds bytes: {@linkcode StorageBackend} and its drivers, {@linkcode upload} and
+ * - **Storage** stores bytes: {@linkcode StorageBackend} and its drivers, {@linkcode upload} and
  *   {@linkcode download} on top.
- * - **GitHub** tells of runs and commits: {@linkcode openGithub}, {@linkcode findArtifacts}.
+ * - **GitHub** has runs and commits: {@linkcode openGithub}, {@linkcode findArtifacts}.
  * - **Operations** are what a user does: {@linkcode planBuild}, {@linkcode planFetch} and the like
- *   make a plan, {@linkcode executeUpload} and {@linkcode executeFetch} carry it out.
+ *   make a plan, {@linkcode executeUpload} and {@linkcode executeFetch} execute it.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * `deno task compile [OUT]`: one executable of the whole program, with the permission set
- * `default` of deno.json baked in: no run, no ffi, no prompt.
+ * `deno task compile [OUT]`: compiles the program to one executable with the permission set
+ * `default` of deno.json: no run, no ffi, no prompt.
  *
  * @module
  */
@@ -10,11 +10,11 @@ import config from "../deno.json" with { type: "json" };
 type PermissionSet = Readonly<Record<string, boolean | readonly string[]>>;
 
 /**
- * The flags of a permission set. They stand for `-P`, which Deno 2.4 (the newest base runtime that
- * npm has) does not know.
+ * The flags of a permission set. They replace `-P`, which Deno 2.4 (the newest base runtime on npm)
+ * does not support.
  *
- * @param set The set, as it stands in deno.json.
- * @returns A flag for each permission; what is not in the set is not granted.
+ * @param set The set in deno.json.
+ * @returns A flag for each granted permission.
  */
 export function permissionFlags(set: PermissionSet): string[] {
   return Object.entries(set).flatMap(([name, value]) => {
@@ -34,7 +34,7 @@ if (import.meta.main) {
       "--no-check",
       "--no-prompt",
       ...permissionFlags(config.permissions.default),
-      // Workers are no part of the module graph.
+      // Workers are not part of the module graph.
       "--include",
       "src/archive/unpack/worker.ts",
       "--include",

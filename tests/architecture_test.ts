@@ -118,7 +118,7 @@ Deno.test("architecture: layout, errors and runs do nothing but compute", async 
   }
 });
 
-Deno.test("architecture: every package stands in deno.json, and none in a source file", async () => {
+Deno.test("architecture: every package version is in deno.json, and none in a source file", async () => {
   const { imports } = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json")));
   const files = ["mod.ts", "cli.ts", ...await sources("src"), ...await sources("tests")];
   for (const file of files) {
@@ -145,7 +145,7 @@ Deno.test("architecture: only cli.ts exits", async () => {
   }
 });
 
-Deno.test("architecture: every file says what it is for, and none has two subjects' length", async () => {
+Deno.test("architecture: every file has a header, and none is too long", async () => {
   for (const file of [...await sources("src"), "mod.ts", "cli.ts"]) {
     const text = await Deno.readTextFile(join(ROOT, file));
     assert.match(text, /^\/\*\*[\s\S]*?@module\s+\*\//, `${file} has no module documentation`);

@@ -121,9 +121,9 @@ export function manifestJson(manifest: RunManifest): Record<string, unknown> | u
  * @param manifest The run's manifest.
  * @param report Receives one line for each.
  */
-export async function tellUnfinished(
-  { marks }: Pick<RunManifest, "marks">,
-  tell: (message: string) => void,
+export async function reportUnfinished(
+  { markers }: Pick<RunManifest, "markers">,
+  report: (message: string) => void,
 ): Promise<void> {
   if (markers.length === 0) return;
   const { describeUnfinished } = await import("../runs/unfinished_part.ts");

@@ -162,7 +162,7 @@ for (const [env, ...texts] of ENVIRONMENTS) {
   });
 }
 
-Deno.test("S3: what no server can be asked with is one line of each command", async () => {
+Deno.test("S3: an invalid setting is one line from each command", async () => {
   await using temp = await tempDir();
   const build = join(temp.path, "build");
   await makeBuild(build);

@@ -74,7 +74,7 @@ Deno.test("empty value: separators alone are an empty list, not a list of nothin
   }
 });
 
-Deno.test("empty value: separators alone are noted, as somebody joined names and had none", async () => {
+Deno.test("empty value: a list with only separators is noted", async () => {
   await using temp = await tempDir();
   await putArchives(join(temp.path, "1-linux"), ["a_lib_generic.tar.xz"]);
   const from = ["--staging-dir", temp.path, "--run-id", "1", "--platform", "linux"];
@@ -85,7 +85,7 @@ Deno.test("empty value: separators alone are noted, as somebody joined names and
   }
 });
 
-Deno.test("empty value: a default and the job's own values hold", async () => {
+Deno.test("empty value: a default and the job's own values apply", async () => {
   const env = { GITHUB_RUN_ID: "123", RELEASE_TYPE: "nightly" };
   const args = ["path", "root", "--run-id=", "--platform=linux", "--release-type", "", "--format="];
   const { out } = await runs(0, [...args, "--repo", "", "--bucket", "", "--layout", ""], env);

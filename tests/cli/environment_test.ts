@@ -19,7 +19,7 @@ async function bucketOf(args: string[], env: Record<string, string>): Promise<st
   return (await runJson(0, args, env)).bucket;
 }
 
-Deno.test("environment: an upload takes run, repository and release type from its job", async () => {
+Deno.test("environment: an upload gets run, repository and release type from its job", async () => {
   await using temp = await tempDir();
   await writeTree(temp.path, { "in/a.txt": "a" });
   const upload = ["upload", "files", join(temp.path, "in"), "--to", "x", "--platform", "linux"];
@@ -213,7 +213,7 @@ Deno.test("environment: THEROCK_RUN_ID and THEROCK_PLATFORM come before the job'
   });
 });
 
-Deno.test("environment: ARTIFACT_GROUP and BUILD_DIR stand for options that are not given", async () => {
+Deno.test("environment: ARTIFACT_GROUP and BUILD_DIR replace missing options", async () => {
   await using temp = await tempDir();
   const build = join(temp.path, "out");
   await makeBuild(build);
@@ -264,7 +264,7 @@ for (
     [["index", "-n", "--bucket", "lab"], "--bucket has no effect"],
   ] as const
 ) {
-  Deno.test(`environment: THEROCK_LOCAL_STAGING_DIR rules: ${args.join(" ")}: it is told`, async () => {
+  Deno.test(`environment: THEROCK_LOCAL_STAGING_DIR takes precedence, which is reported: ${args.join(" ")}`, async () => {
     await using temp = await tempDir();
     await putArchives(join(temp.path, "1-linux"), ["a_lib_generic.tar.xz"]);
     const run = args[0] === "diff" || args[0] === "export" ? [] : ["--run-id", "1"];

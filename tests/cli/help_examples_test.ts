@@ -32,7 +32,7 @@ for (const command of COMMANDS) {
   });
 }
 
-Deno.test("help: there is a golden file for each command and none beside", async () => {
+Deno.test("help: there is exactly one golden file for each command", async () => {
   const names = (await Array.fromAsync(Deno.readDir(GOLDEN))).map((entry) => entry.name).sort();
   assert.deepEqual(
     names,

@@ -95,7 +95,7 @@ for (
   });
 }
 
-Deno.test("hints: what is whole already, and other text, stays as it is", () => {
+Deno.test("hints: complete commands, and other text, do not change", () => {
   const fetch = invocation("fetch", { "run-id": "1" });
   for (
     const text of ["'run-outputs list --run-id 1'", "'run-outputs help' lists all commands", "list"]
@@ -104,7 +104,7 @@ Deno.test("hints: what is whole already, and other text, stays as it is", () => 
   }
 });
 
-Deno.test("fetch: the command that it names works as it stands", async () => {
+Deno.test("fetch: the command in its hint works unchanged", async () => {
   await using temp = await tempDir();
   const staging = join(temp.path, "staging");
   await putArchives(join(staging, "123-linux"), ["blas_lib_gfx942.tar.zst"]);

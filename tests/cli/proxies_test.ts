@@ -3,7 +3,7 @@ import { proxyChanges } from "../../src/cli/proxies.ts";
 
 const changes = (variables: Record<string, string>) => proxyChanges((name) => variables[name]);
 
-Deno.test("proxyChanges(): '*' is no proxy at all", () => {
+Deno.test("proxyChanges(): '*' disables all proxies", () => {
   for (const [name, value] of [["NO_PROXY", "*"], ["no_proxy", "a.example, *"]]) {
     const found = changes({ [name]: value, HTTPS_PROXY: "http://proxy" });
     assert.deepEqual(Object.keys(found).sort(), [

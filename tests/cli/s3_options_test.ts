@@ -146,7 +146,7 @@ const BAD: readonly (readonly [args: readonly string[], texts: readonly string[]
 ];
 
 for (const [args, texts] of BAD) {
-  Deno.test(`s3 options: ${args.join(" ")} is refused, and nothing is sent`, async () => {
+  Deno.test(`s3 options: ${args.join(" ")} is rejected, and nothing is sent`, async () => {
     await using s3 = await startS3Server();
     await refused(args, texts, { env: s3Env(s3.url) });
     assert.deepEqual(s3.requests, []);

@@ -86,7 +86,7 @@ export function bisectSuite(name: string, open: (dir: string) => Promise<BisectS
     await assert.rejects(Deno.stat(at[1]), Deno.errors.NotFound);
   });
 
-  Deno.test(`bisect run, ${name}: what the artifacts do not tell apart is the answer`, async () => {
+  Deno.test(`bisect run, ${name}: the result is the commits that the artifacts do not distinguish`, async () => {
     await using temp = await tempDir();
     await using storage = await open(temp.path);
     const lacking = [...LACKING, 11];

@@ -116,7 +116,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "bisect log: a shell that runs it makes the same bisect again",
+  name: "bisect log: a shell that runs it repeats the bisect",
   ignore: onWindows,
   fn: async () => {
     await using b = await begun();
@@ -180,7 +180,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "bisect run: an interruption ends the command, says nothing, and can go on",
+  name: "bisect run: after an interruption, which is no verdict, it can continue",
   ignore: onWindows,
   fn: async () => {
     await using b = await begun();
@@ -211,7 +211,7 @@ Deno.test({
   },
 });
 
-Deno.test("bisect: of a cache that can only be read there is a note, and it goes on", async () => {
+Deno.test("bisect: a read-only cache is noted, and it continues", async () => {
   await using b = await begun();
   assert.equal((await runCommand(b.start, b.env)).code, 0);
   const state = b.at[1];
@@ -225,7 +225,7 @@ Deno.test("bisect: of a cache that can only be read there is a note, and it goes
   assert(await numberIn(stdout.trimEnd()) < 12);
 });
 
-Deno.test("bisect: killed at any time, it goes on to the right end", async () => {
+Deno.test("bisect: killed at any time, it continues to the right result", async () => {
   await using b = await begun();
   const took = performance.now();
   const begin = await finish(b.start, b.env);

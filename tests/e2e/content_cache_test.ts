@@ -12,7 +12,7 @@ const TEXT = "a content of some length";
 const ENTRY = `v1/sha256/${sha256(TEXT).slice(0, 2)}/${sha256(TEXT)}`;
 
 for (const count of [2, 8]) {
-  Deno.test(`${count} processes want one content at once: one makes it, all get it`, async () => {
+  Deno.test(`${count} processes need one content at once: one creates it, all get it`, async () => {
     await using dir = await tempDir();
     await using processes = new AsyncDisposableStack();
     const first = processes.use(startCacheProcess(dir.path, LARGE, TEXT));
@@ -32,7 +32,7 @@ for (const count of [2, 8]) {
   });
 }
 
-Deno.test("8 processes start at once: one makes it", async () => {
+Deno.test("8 processes start at once: one creates it", async () => {
   await using dir = await tempDir();
   await using processes = new AsyncDisposableStack();
   const all = Array.from(
@@ -48,7 +48,7 @@ Deno.test("8 processes start at once: one makes it", async () => {
   ]);
 });
 
-Deno.test("the process that makes it is killed: one that waits continues what is there", async () => {
+Deno.test("the process that creates it is killed: a waiting one resumes", async () => {
   await using dir = await tempDir();
   await using processes = new AsyncDisposableStack();
   const first = startCacheProcess(dir.path, LARGE, TEXT);
@@ -101,7 +101,7 @@ Deno.test("a content that a process uses is not removed; one that a killed proce
   ]);
 });
 
-Deno.test("a process that may only read gets what is there, and is told what is not", async () => {
+Deno.test("a process with read access gets existing content, and an error for missing content", async () => {
   await using dir = await tempDir();
   await using processes = new AsyncDisposableStack();
   const writer = processes.use(startCacheProcess(dir.path, LARGE, TEXT));

@@ -71,7 +71,7 @@ test("fetch: what an earlier one left without write permission is in nobody's wa
   assert.deepEqual(await names(f.dir), ["out", "staging"]);
 });
 
-test("fetch: a place that can't be written is refused before anything is downloaded", async (f) => {
+test("fetch: a read-only directory is rejected before anything is downloaded", async (f) => {
   for (
     const [place, more] of [[f.out, []], [f.out, ["--flatten"]], [join(f.out, NAME), []]] as const
   ) {

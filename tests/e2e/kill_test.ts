@@ -95,7 +95,7 @@ for (const moment of [0, 1, 3, 8]) {
 }
 
 Deno.test({
-  name: "kill -9 of a first upload: fetch, list and verify tell, until the next one has ended",
+  name: "kill -9 of a first upload: fetch, list and verify report it until the next one has ended",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await using dir = await tempDir();
@@ -156,7 +156,7 @@ Deno.test({
   },
 });
 
-Deno.test("two uploads of one build at once: both succeed, every file is whole", async () => {
+Deno.test("two concurrent uploads of one build: both succeed, every file is complete", async () => {
   await using dir = await tempDir();
   const buildDir = `${dir.path}/build`;
   await makeBuild(buildDir, 1);
@@ -170,7 +170,7 @@ Deno.test("two uploads of one build at once: both succeed, every file is whole",
   assert.deepEqual(await names(outputs), ["build.g.json"]);
 });
 
-Deno.test("two uploads of different builds at once: a mixture of archive and checksum is told", async () => {
+Deno.test("two concurrent uploads of different builds: an archive with the wrong checksum is reported", async () => {
   await using dir = await tempDir();
   const args = (build: string) => [
     ...["upload", "build", "--artifact-group", "g", "--build-dir", `${dir.path}/${build}`, ...RUN],

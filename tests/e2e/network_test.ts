@@ -93,7 +93,7 @@ Deno.test("network: a bundle that is not there, or has no certificates, is one l
 for (const scheme of ["https", "http"] as const) {
   const variable = `${scheme.toUpperCase()}_PROXY`;
 
-  Deno.test(`network: ${variable} is gone through, NO_PROXY is not`, async () => {
+  Deno.test(`network: requests use ${variable}, except for NO_PROXY`, async () => {
     await using w = await world();
     const port = scheme === "https" ? w.tls.port : Number(new URL(w.s3.url).port);
     await using proxy = startProxy({ names: { [S3]: port } });
@@ -157,7 +157,7 @@ Deno.test("network: a proxy that lets nobody through, or is not there, is one li
   }
 });
 
-Deno.test("network: credentials are asked for through the proxy too", async () => {
+Deno.test("network: requests for credentials use the proxy too", async () => {
   await using w = await world();
   await using source = startCredentialServer();
   const portOf = (url: string) => Number(new URL(url).port);

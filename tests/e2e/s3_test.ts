@@ -49,7 +49,7 @@ Deno.test("on S3 the same commands do the same: upload build, list, fetch", asyn
   ]);
 });
 
-Deno.test("on S3 without credentials: reads work, a write is refused at once with exit 4", async () => {
+Deno.test("on S3 without credentials: reads work, a write fails at once with exit 4", async () => {
   await using server = await startS3Server();
   await using dir = await tempDir();
   const env = { AWS_ENDPOINT_URL_S3: server.url, AWS_EC2_METADATA_DISABLED: "true" };

@@ -8,7 +8,7 @@ import { command, start } from "./processes.ts";
 const RUN = ["--run-id", "7", "--platform", "linux", "--bucket", "suite"];
 const LIST = ["stale-uploads", ...RUN, "--older-than", "0s", "--json"];
 
-Deno.test("what a killed upload leaves is told, removed, and no hindrance for the next one", async () => {
+Deno.test("what a killed upload leaves is listed, aborted, and does not affect the next one", async () => {
   await using server = await startS3Server();
   await using proxy = startFaultProxy(server.url);
   await using dir = await tempDir();

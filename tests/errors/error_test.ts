@@ -3,13 +3,13 @@ import fc from "fast-check";
 import { checksumMismatch } from "../../src/errors/checksum_mismatch.ts";
 import { invalid, quote, RunOutputsError } from "../../src/errors/error.ts";
 
-Deno.test("RunOutputsError: only transient errors can be retried, unless told otherwise", () => {
+Deno.test("RunOutputsError: by default only transient errors can be retried", () => {
   assert.equal(new RunOutputsError("transient", "m").retryable, true);
   assert.equal(new RunOutputsError("failed", "m").retryable, false);
   assert.equal(new RunOutputsError("failed", "m", { retryable: true }).retryable, true);
 });
 
-Deno.test("RunOutputsError: keeps its cause, and has none where none was given", () => {
+Deno.test("RunOutputsError: keeps its cause, if one was given", () => {
   const cause = new Error("below");
   assert.equal(new RunOutputsError("failed", "m", { cause }).cause, cause);
   assert.equal("cause" in new RunOutputsError("failed", "m"), false);

@@ -47,7 +47,7 @@ Deno.test("missingPermission(): net", { permissions: "none" }, async () => {
   );
 });
 
-Deno.test("missingPermission(): other errors are none of it, other texts are short", () => {
+Deno.test("missingPermission(): undefined for other errors, and a short reason for unknown texts", () => {
   assert.equal(missingPermission(new Error("Requires read access")), undefined);
   assert.equal(missingPermission(undefined), undefined);
   assert.equal(

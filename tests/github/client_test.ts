@@ -43,7 +43,7 @@ Deno.test("github: all runs of a commit, over three pages, the newest first by c
   assert.equal(server.requests.length, 3);
 });
 
-Deno.test("github: what was asked once is not asked again by the same client", async () => {
+Deno.test("github: a client sends each request once", async () => {
   await using server = startGithub({ runs: [{ id: 5, sha: sha(1), createdAt: date(0) }] });
   const github = open(server);
   await Promise.all([1, 2, 3].map(() => github.runsOfCommit(REPO, sha(1), WORKFLOW)));
@@ -111,7 +111,7 @@ Deno.test("github: a comparison has all commits between, the oldest first", asyn
   assert.equal((await github.compare(REPO, sha(1), sha(5))).status, "behind");
 });
 
-Deno.test("github: a comparison of which commits are missing is refused", async () => {
+Deno.test("github: a comparison with missing commits is rejected", async () => {
   const commits = Array.from({ length: 151 }, (_, i) => ({ sha: sha(150 - i) }));
   await using server = startGithub({ commits });
   const github = open(server, {
@@ -126,7 +126,7 @@ Deno.test("github: a comparison of which commits are missing is refused", async 
   assert.equal((await github.compare(REPO, sha(0), sha(100))).commits.length, 100);
 });
 
-Deno.test("github: answers of another shape are told in one line", async () => {
+Deno.test("github: unexpected responses are reported in one line", async () => {
   let body: unknown;
   const github = open({ url: "http://127.0.0.1:9" } as GithubServer, {
     fetch: () => Promise.resolve(Response.json(body)),
@@ -214,7 +214,7 @@ Deno.test("github: a commit by short SHA, branch with a slash, tag, and pull req
   assert.equal(server.requests.length, before, "a full SHA asks nobody");
 });
 
-Deno.test("github: a short SHA that is none or several, and refs that are none, are errors", async () => {
+Deno.test("github: an unknown or ambiguous short SHA, and unknown refs, are errors", async () => {
   const commits = [{ sha: `abcd${"1".repeat(36)}` }, { sha: `abcd${"2".repeat(36)}` }];
   await using server = startGithub({ commits });
   const github = open(server);
@@ -244,7 +244,7 @@ Deno.test("github: what is not there suggests another repository", async () => {
   );
 });
 
-Deno.test("github: a repository that has been renamed is followed, and told by its present name", async () => {
+Deno.test("github: a renamed repository is followed, and has its present name", async () => {
   await using server = startGithub({ runs: [{ id: 1, sha: sha(1), createdAt: date(0) }] });
   const moved = `${server.url}/repos/${REPO}/actions/runs/1`;
   server.troubles.push(() => Response.redirect(moved, 301));
@@ -253,7 +253,7 @@ Deno.test("github: a repository that has been renamed is followed, and told by i
   assert.equal((await open(server).workflowRun("rocm/therock", 1)).repository, REPO);
 });
 
-Deno.test("github: a token is sent, one that is not accepted is told without showing it", async () => {
+Deno.test("github: a token is sent, and a rejected one is reported without showing it", async () => {
   await using server = startGithub({
     tokens: ["good-token"],
     runs: [{ id: 1, sha: sha(1), createdAt: date(0) }],
@@ -277,13 +277,13 @@ Deno.test("github: a token is looked for when it is needed, once", async () => {
   await rejectsWith(open(server, { token: "a\nb" }).workflowRun(REPO, 1), "invalid", "token");
 });
 
-Deno.test("github: refused access says so", async () => {
+Deno.test("github: denied access is reported", async () => {
   await using server = startGithub();
   server.troubles.push(() => refusal(403, "Resource not accessible by integration"));
   await rejectsWith(open(server).workflowRun(REPO, 1), "denied", "not accessible", "GH_TOKEN");
 });
 
-Deno.test("github: a used up limit of requests tells when it ends, and what would help", async () => {
+Deno.test("github: an exceeded rate limit is reported with its reset and advice", async () => {
   await using server = startGithub({ remaining: 0, reset: Math.floor(Date.now() / 1000) + 2000 });
   const end = new Date(server.state.reset! * 1000).toISOString().replace(".000Z", "Z");
   await rejectsWith(
@@ -330,7 +330,7 @@ Deno.test("github: a limit that ends soon is waited for", async () => {
   await rejectsWith(open(server).workflowRun(REPO, 1), "transient", "in 15 min");
 });
 
-Deno.test("github: trouble of the server is tried again, and told if it stays", async () => {
+Deno.test("github: server errors are retried, and reported if they persist", async () => {
   await using server = startGithub({ runs: [{ id: 1, sha: sha(1), createdAt: date(0) }] });
   const down = () => refusal(502, "Server Error");
   server.troubles.push(down, down, () => new Response("<html>", { status: 503 }));
@@ -339,7 +339,7 @@ Deno.test("github: trouble of the server is tried again, and told if it stays", 
   await rejectsWith(open(server).workflowRun(REPO, 1), "transient", "502", "Server Error");
 });
 
-Deno.test("github: no network, no answer, a cut answer", async () => {
+Deno.test("github: no network, no response, a truncated response", async () => {
   await using server = startGithub({ runs: [{ id: 1, sha: sha(1), createdAt: date(0) }] });
   const gone = startGithub();
   await gone[Symbol.asyncDispose]();
@@ -367,7 +367,7 @@ Deno.test("github: no network, no answer, a cut answer", async () => {
   await rejectsWith(open(server).workflowRun(REPO, 1), "failed", "not a workflow run");
 });
 
-Deno.test("github: an abort ends the waiting for an answer, with its reason", async () => {
+Deno.test("github: an abort ends the wait for a response, with its reason", async () => {
   await using server = startGithub();
   const { promise, resolve } = Promise.withResolvers<void>();
   const controller = new AbortController();
@@ -421,7 +421,7 @@ Deno.test("github: with a token, what has not changed costs nothing", async () =
   assert.equal((await ask({ token: "other" })).counted, 2);
 });
 
-Deno.test("github: without a token an answer is taken for right as long as GitHub says", async () => {
+Deno.test("github: without a token a response is used until it expires", async () => {
   const cache = memoryCache();
   let now = 1_000_000;
   await using server = startGithub({ runs: [{ id: 1, sha: sha(1), createdAt: date(0) }] });
@@ -442,7 +442,7 @@ Deno.test("github: without a token an answer is taken for right as long as GitHu
   assert.equal((await ask()).sent, 1, "an answer of the future is asked about");
 });
 
-Deno.test("github: errors and answers without an ETag are not kept", async () => {
+Deno.test("github: errors and responses without an ETag are not cached", async () => {
   const cache = memoryCache();
   await using server = startGithub({ noEtags: true });
   await rejectsWith(open(server, { cache }).workflowRun(REPO, 1), "not_found");

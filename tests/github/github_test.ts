@@ -31,13 +31,13 @@ Deno.test("formatOutputs(): the runner reads back what was set, lines and all", 
   }));
 });
 
-Deno.test("formatOutputs(): a value that could end itself, or a name that is none, is refused", () => {
+Deno.test("formatOutputs(): a value that contains the delimiter, or an invalid name, is rejected", () => {
   throwsWith(() => formatOutputs({ a: "x\nEND\nb=1" }, "END"), "invalid", "'a'");
   throwsWith(() => formatOutputs({ "a=b": "x" }, "END"), "invalid", "'a=b'");
   throwsWith(() => formatOutputs({ "": "x" }, "END"), "invalid");
 });
 
-Deno.test("setOutputs(): adds to what is there, with a delimiter of its own each time", async () => {
+Deno.test("setOutputs(): appends to the file, with a new delimiter each time", async () => {
   await using dir = await tempDir();
   await writeTree(dir.path, { "out": "before=1\n" });
   const env = { githubOutput: join(dir.path, "out") };
@@ -69,7 +69,7 @@ Deno.test("appendStepSummary(): to the step's summary and to its mirror, in thei
 
 const BASE = { title: "Outputs of run 123, linux", where: "s3://bucket/123-linux", failures: [] };
 
-Deno.test("renderStepSummary(): what there is and what is missing", async () => {
+Deno.test("renderStepSummary(): existing and missing files", async () => {
   const markdown = renderStepSummary({
     ...BASE,
     rows: [

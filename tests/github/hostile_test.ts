@@ -35,7 +35,7 @@ function page(url: URL, body: unknown): Response {
 
 const pageOf = (url: URL) => Number(url.searchParams.get("page"));
 
-Deno.test("github: runs of another commit than asked for are ignored, with a note", async () => {
+Deno.test("github: runs of another commit than requested are ignored, with a note", async () => {
   const notes: string[] = [];
   const runs = [1, 2, 3].map((id) => runAnswer({ id, sha: sha(id % 2), createdAt: NOW }, REPO));
   const { github } = answeredBy(
@@ -50,7 +50,7 @@ Deno.test("github: runs of another commit than asked for are ignored, with a not
   ]);
 });
 
-Deno.test("github: a server that ignores head_sha is asked for ten pages, not for all", async () => {
+Deno.test("github: from a server that ignores head_sha, only ten pages are requested", async () => {
   const notes: string[] = [];
   const { github, asked } = answeredBy((url) =>
     page(url, {
@@ -110,7 +110,7 @@ Deno.test("github: a list without an end is given up", async () => {
   assert.equal(asked.length, 7);
 });
 
-Deno.test("github: an answer about another run or commit is refused", async () => {
+Deno.test("github: a response about another run or commit is rejected", async () => {
   const { github } = answeredBy((url) =>
     Response.json(
       url.pathname.includes("/runs/")
@@ -124,7 +124,7 @@ Deno.test("github: an answer about another run or commit is refused", async () =
   assert.equal((await github.commit(REPO, "main")).sha, sha(1));
 });
 
-Deno.test("github: an answer without an end is given up after 64 MiB", async () => {
+Deno.test("github: an endless response is aborted after 64 MiB", async () => {
   let sent = 0;
   const chunk = new Uint8Array(1024 * 1024).fill(32);
   const { github, asked } = answeredBy(() =>
@@ -180,7 +180,7 @@ Deno.test("github: no redirect leads to another server, nor in circles", async (
   assert.equal(server.requests.length, 1 + 6);
 });
 
-Deno.test("github: fields of another type than theirs are none, or no answer", async () => {
+Deno.test("github: fields of a wrong type are ignored, or make the response invalid", async () => {
   const run = runAnswer({ id: 1, sha: sha(1), createdAt: NOW }, REPO);
   let body: unknown;
   const { github } = answeredBy(() => Response.json(body));
@@ -212,7 +212,7 @@ Deno.test("github: fields of another type than theirs are none, or no answer", a
   }
 });
 
-Deno.test("github: whatever a member of an answer is, it is read or refused in one line", async () => {
+Deno.test("github: whatever a member of a response is, it is read or rejected in one line", async () => {
   let body = "";
   const { github } = answeredBy(() => new Response(body, { headers: JSON_TYPE }));
   const fresh = { fresh: true };

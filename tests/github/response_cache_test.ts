@@ -26,7 +26,7 @@ Deno.test("response cache: what is written is read, by another process too", asy
   }
 });
 
-Deno.test("response cache: what is damaged is no entry", async () => {
+Deno.test("response cache: a damaged entry is ignored", async () => {
   await using dir = await tempDir();
   const cache = diskResponseCache(dir.path);
   await cache.write(KEY, entry('{"a":1}'));
@@ -55,7 +55,7 @@ Deno.test("response cache: what is damaged is no entry", async () => {
   assert.equal((await cache.read(KEY))?.body, '{"b":2}');
 });
 
-Deno.test("response cache: of many writers at once one stays, whole, and nothing is left", async () => {
+Deno.test("response cache: after concurrent writes one entry stays, complete, and nothing else", async () => {
   await using dir = await tempDir();
   const bodies = Array.from({ length: 20 }, (_, i) => JSON.stringify({ i, pad: "x".repeat(9999) }));
   await Promise.all(bodies.map((body) => diskResponseCache(dir.path).write(KEY, entry(body))));
@@ -64,7 +64,7 @@ Deno.test("response cache: of many writers at once one stays, whole, and nothing
   assert.deepEqual(Object.keys(await readTree(dir.path)), [`github/v1/ab/${KEY}.json`]);
 });
 
-Deno.test("response cache: a directory that can't be used is told once and stops nothing", async () => {
+Deno.test("response cache: a directory that can't be used is reported once and stops nothing", async () => {
   await using dir = await tempDir();
   await Deno.writeTextFile(join(dir.path, "github"), "a file is in the way");
   const notes: string[] = [];
@@ -76,7 +76,7 @@ Deno.test("response cache: a directory that can't be used is told once and stops
   assert.match(notes[0], /Cannot cache GitHub's responses in /);
 });
 
-Deno.test("response cache: what nobody has asked for goes after a time", async () => {
+Deno.test("response cache: unused entries are deleted after some time", async () => {
   await using dir = await tempDir();
   await diskResponseCache(dir.path).write(KEY, entry("{}"));
   const half = join(dir.path, "github", "v1", "ab", `${KEY}.json.1.tmp`);

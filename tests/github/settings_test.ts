@@ -30,27 +30,27 @@ Deno.test("findToken(): GH_TOKEN, then GITHUB_TOKEN, then gh, then none", async 
   assert.equal(await findToken(world({})), undefined);
 });
 
-Deno.test("findToken(): gh is asked for the host of the API", async () => {
+Deno.test("findToken(): gh gets the host of the API", async () => {
   const other = world({ GITHUB_API_URL: "https://git.example.com/api/v3" }, "t");
   await findToken(other);
   assert.deepEqual(other.ran, ["gh auth token --hostname git.example.com"]);
 });
 
-Deno.test("findToken(): a variable that holds no token is named, its value is not shown", async () => {
+Deno.test("findToken(): a variable with an invalid token is named, without its value", async () => {
   const error = await findToken(world({ GITHUB_TOKEN: "se cret" })).catch((error) => error);
   await rejectsWith(Promise.reject(error), "invalid", "$GITHUB_TOKEN");
   assert(!error.message.includes("cret"));
 });
 
 Deno.test({
-  name: "findToken(): without permission to run programs nothing is run, and nobody is asked",
+  name: "findToken(): without permission to run programs nothing is run, without a prompt",
   permissions: { run: false },
   fn: async () => {
     assert.equal(await findToken({ env: () => undefined }), undefined);
   },
 });
 
-Deno.test("findToken(): a gh that is not there or fails is no token", async () => {
+Deno.test("findToken(): if gh is missing or fails, there is no token", async () => {
   // Whatever this machine has: a variable of ours decides what it answers.
   const token = await findToken({ env: () => undefined, apiUrl: "http://no.such.host.invalid" });
   assert.equal(token, undefined);

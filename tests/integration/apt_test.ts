@@ -96,7 +96,7 @@ test("installs packages of every compression, merged from two uploads", async ({
   }
 });
 
-test("what dpkg-scanpackages tells of the packages is what the repository tells", async ({ dir, staging }) => {
+test("the repository lists the same as dpkg-scanpackages", async ({ dir, staging }) => {
   for (const compression of ["gzip", "xz", "zstd"] as const) {
     await makeDeb(join(dir, "packages"), { name: `rocm-${compression}`, compression });
   }
@@ -111,7 +111,7 @@ test("what dpkg-scanpackages tells of the packages is what the repository tells"
   assert.deepEqual(fieldsOf(ours), fieldsOf(theirs));
 });
 
-test("two uploads at once: both are in the repository", async ({ dir, staging }) => {
+test("two concurrent uploads: both are in the repository", async ({ dir, staging }) => {
   const names = Array.from({ length: 6 }, (_, i) => `rocm-part${i}`);
   await Promise.all(names.map((name) => makeDeb(join(dir, name), { name })));
   await Promise.all(names.map((name) => upload(join(dir, name), staging)));
@@ -121,7 +121,7 @@ test("two uploads at once: both are in the repository", async ({ dir, staging })
   await apt("download", ...names);
 });
 
-test("a reader that has the older Release takes the lists that it tells of", async ({ dir, staging }) => {
+test("a reader with an older Release can download its lists", async ({ dir, staging }) => {
   await makeDeb(join(dir, "one"), { name: "rocm-one" });
   await makeDeb(join(dir, "two"), { name: "rocm-two" });
   await upload(join(dir, "one"), staging);

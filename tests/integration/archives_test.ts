@@ -234,7 +234,8 @@ for (const [program, ...args] of SPARSE) {
 
 for (const [long, needed] of [[28, 256], [31, 2048]] as const) {
   Deno.test({
-    name: `archives compressed by zstd --long=${long}: refused with the option that takes them`,
+    name:
+      `archives compressed by zstd --long=${long}: rejected, naming the option that allows them`,
     ignore: !await available("zstd"),
     fn: async () => {
       await using dir = await tempDir();

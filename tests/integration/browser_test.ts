@@ -101,7 +101,7 @@ async function crawl(page: Page, starts: readonly string[]): Promise<Map<string,
 
 const RUNS = ["123-linux", "123-windows", "456-linux"];
 
-test("every link of every page answers 200, and every file is linked", async (c) => {
+test("every link of every page returns 200, and every file is linked", async (c) => {
   const pages = await crawl(c.page, RUNS.map((run) => `${c.url}/${run}/index.html`));
   const all = new Set([...pages.keys(), ...[...pages.values()].flat()]);
   const statuses = await Promise.all([...all].map(async (link) => {
@@ -179,7 +179,7 @@ test("filters by words, over all lists, and the key / goes there", async ({ page
   assert.equal(await page.locator("output").textContent(), "");
 });
 
-test("tells pip's command with its own address", async ({ page, url }) => {
+test("shows pip's command with its own URL", async ({ page, url }) => {
   const at = `${url}/123-linux/python/gfx110X-all/index.html`;
   await page.goto(`${at}#here`);
   assert.deepEqual(await page.locator("pre").allTextContents(), [

@@ -33,7 +33,7 @@ function content(size: number) {
 
 for (const known of [true, false]) {
   Deno.test({
-    name: `full disk: the cache makes room, size ${known ? "known" : "unknown"}`,
+    name: `full disk: the cache frees space, size ${known ? "known" : "unknown"}`,
     ignore: !canMount,
     fn: async () => {
       await using disk = await smallDisk();
@@ -54,7 +54,7 @@ for (const known of [true, false]) {
 }
 
 Deno.test({
-  name: "full disk: what does not fit is told in one line, and leaves nothing",
+  name: "full disk: a file that does not fit is reported in one line, and leaves nothing",
   ignore: !canMount,
   fn: async () => {
     await using disk = await smallDisk();
@@ -75,7 +75,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "full disk: a file that is placed there is told, and what was there stays",
+  name: "full disk: a failure to place a file is reported, and the existing file stays",
   ignore: !canMount,
   fn: async () => {
     await using dir = await tempDir();

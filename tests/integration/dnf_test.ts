@@ -114,7 +114,7 @@ test(
 );
 
 test(
-  "adds packages to the repository that createrepo_c has made",
+  "adds packages to a repository of createrepo_c",
   hasCreaterepo && hasDnf,
   async (c) => {
     const { dir, staging, repository } = c;
@@ -159,7 +159,7 @@ test("reads it from a disk and over HTTP: makecache, repoquery, download", hasDn
   }
 });
 
-test("two uploads at once: both are in the repository", hasDnf, async (c) => {
+test("two concurrent uploads: both are in the repository", hasDnf, async (c) => {
   const { dir, staging, repository } = c;
   const names = Array.from({ length: 5 }, (_, i) => `rocm-part${i}`);
   for (const name of names) await makeRpm(join(dir, name), { name });

@@ -27,7 +27,7 @@ async function makeArchives(dir: string): Promise<void> {
 }
 
 Deno.test({
-  name: "full disk: an upload tells the file that did not fit, the rest is there, exit 7",
+  name: "full disk: an upload reports the file that did not fit, others are uploaded, exit 7",
   ignore: !canMount,
   fn: async () => {
     await using dir = await tempDir();
@@ -66,7 +66,7 @@ Deno.test({
 
 for (const from of ["a staging directory", "S3"]) {
   Deno.test({
-    name: `full disk: a fetch from ${from} tells the file that did not fit, once, exit 7`,
+    name: `full disk: a fetch from ${from} reports the file that did not fit, once, exit 7`,
     ignore: !canMount,
     fn: async () => {
       await using dir = await tempDir();
@@ -96,7 +96,7 @@ for (const from of ["a staging directory", "S3"]) {
 }
 
 Deno.test({
-  name: "full disk: packing beside the build tells what did not fit, and leaves nothing of it",
+  name: "full disk: packing beside the build reports what did not fit, and leaves nothing of it",
   ignore: !canMount,
   fn: async () => {
     await using dir = await tempDir();

@@ -221,7 +221,7 @@ with tarfile.open(sys.argv[1], "w:xz") as tar:
 
 for (const [title, members, verdicts] of DISPUTED) {
   Deno.test({
-    name: `live tools and ours: ${title}: taken or refused by the rules`,
+    name: `live tools and ours: ${title}: accepted or rejected by the rules`,
     ignore,
     fn: async () => {
       await using dir = await tempDir();

@@ -145,7 +145,7 @@ test("finds nothing by --index-url once a server has replaced the pages of simpl
   assert.match(output, /No matching distribution found for small-wheel/);
 });
 
-test("refuses a wheel that was altered after the upload", async ({ url, staging, target }) => {
+test("rejects a wheel that was changed after the upload", async ({ url, staging, target }) => {
   const wheel = join(
     staging,
     `123-linux/python/${GROUP}/small_wheel-1.0+rocm7.0-py3-none-any.whl`,
@@ -158,7 +158,7 @@ test("refuses a wheel that was altered after the upload", async ({ url, staging,
   assert.match(output, /do not match the hashes|hash/i);
 });
 
-test("installs from a directory of wheels that 'index' has made pages for", async ({ staging, target }) => {
+test("installs from a directory of wheels with pages of 'index'", async ({ staging, target }) => {
   const dir = join(staging, "9-linux/python/gfx1151");
   const wheels = `${target}-wheels`;
   await Deno.mkdir(wheels);

@@ -16,7 +16,7 @@ if (realServer() !== undefined) {
     return await s3Target(subject.url, subject.bucket, subject);
   });
 
-  Deno.test("ceph: index pages of jobs at once lose nobody's rows", async () => {
+  Deno.test("ceph: index pages of concurrent jobs have all rows", async () => {
     await using subject = await realS3();
     const { backend, bucket } = subject;
     const root = new RunOutputRoot({ bucket, externalRepo: "", runId: "1", platform: "linux" });

@@ -41,7 +41,7 @@ if (realServer() !== undefined) {
   }
 
   for (const hours of [1, -1]) {
-    Deno.test(`ceph: a signature ${hours} h off is made again with the server's time`, async () => {
+    Deno.test(`ceph: a request ${hours} h off is signed again with the server's time`, async () => {
       const notices: string[] = [];
       await using server = await realS3({
         clockOffset: hours * 3_600_000,

@@ -39,7 +39,7 @@ Deno.test("ArtifactName.parseDirName(): reads back every directory name", () => 
   );
 });
 
-Deno.test("ArtifactName.parse(): whatever is given, it is refused or reads back", () => {
+Deno.test("ArtifactName.parse(): any text is rejected or round-trips", () => {
   const text = fc.tuple(
     fc.string({ unit: "binary" }),
     fc.constantFrom("", "_b_c.tar.xz", "_c.tar.zst"),
@@ -55,7 +55,7 @@ Deno.test("ArtifactName.parse(): whatever is given, it is refused or reads back"
   );
 });
 
-Deno.test("ArtifactName.parse(): refuses separators, control characters, more than one line break", () => {
+Deno.test("ArtifactName.parse(): rejects separators, control characters, more than one line break", () => {
   for (
     const bad of [
       "a/b_c_d.tar.xz",
@@ -75,7 +75,7 @@ Deno.test("ArtifactName.parse(): refuses separators, control characters, more th
   assertInvalid(() => ArtifactName.parse(`${"a".repeat(250)}_b_c.tar.xz`), "255");
 });
 
-Deno.test("new ArtifactName(): refuses parts that would not read back", () => {
+Deno.test("new ArtifactName(): rejects parts that would not round-trip", () => {
   const good = { name: "a", component: "lib", target: "generic" };
   for (const field of ["name", "component", "target"]) {
     for (const bad of ["", "a_b", "a/b", "..", "a\n"]) {
@@ -93,7 +93,7 @@ Deno.test("new ArtifactName(): refuses parts that would not read back", () => {
   );
 });
 
-Deno.test("ArtifactName.fileName: a directory's name has none until it has a compression", () => {
+Deno.test("ArtifactName.fileName: throws for a directory's name, without a compression", () => {
   const directory = ArtifactName.parseDirName("a_lib_gfx942");
   assertInvalid(() => directory.fileName, "compression");
   assert.equal(directory.withCompression("zst").sidecarName, "a_lib_gfx942.tar.zst.sha256sum");

@@ -41,7 +41,7 @@ Deno.test("bucketCandidates(): forks and other repositories have buckets and pre
   );
 });
 
-Deno.test("bucketCandidates(): release types, whose prefix of forks came and went", () => {
+Deno.test("bucketCandidates(): release types, whose prefix for forks changed over time", () => {
   const nightly = { repositories: ["a/b"], fork: false, releaseType: "nightly" };
   const now = ["therock-nightly-artifacts/", "therock-nightly-artifacts/a-b/"];
   assert.deepEqual(places({ ...nightly, createdAt: "2026-06-01T00:00:00Z" }), now);

@@ -15,7 +15,7 @@ Deno.test("selectBucket(): the cut-over is an instant, whatever the zone it is w
   assert.equal(bucket(undefined), "therock-ci-artifacts");
 });
 
-Deno.test("selectBucket(): refuses dates that are none, or are another time to each reader", () => {
+Deno.test("selectBucket(): rejects invalid and ambiguous dates", () => {
   for (const rules of ["2026-03", "2026-08"] as const) {
     for (
       const createdAt of [

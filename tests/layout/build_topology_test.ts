@@ -50,7 +50,7 @@ Deno.test("parseBuildTopology(): stages come in build order; artifacts may depen
   ]);
 });
 
-Deno.test("parseBuildTopology(): unknown keys and tables, a BOM and CRLF are no trouble", () => {
+Deno.test("parseBuildTopology(): unknown keys and tables, a BOM and CRLF are accepted", () => {
   const newer = `\ufeff${SMALL}\nnew_key = { a = [1, 2] }\n[new_table.x]\nwhen = 2026-08-01\n`;
   const expected = parseBuildTopology(SMALL, "t.toml");
   assert.deepEqual(parseBuildTopology(newer.replaceAll("\n", "\r\n"), "t.toml"), expected);

@@ -68,7 +68,7 @@ Deno.test("classify(): knows the file of every path kind, in both layouts", () =
   }
 });
 
-Deno.test("classify(): refuses what is no relative path", () => {
+Deno.test("classify(): rejects anything but a relative path", () => {
   for (const bad of ["", "/logs/a", "logs//a", "../logs/a", "logs/"]) {
     assertInvalid(() => classify(bad), "path", JSON.stringify(bad));
   }

@@ -11,7 +11,7 @@ Deno.test("GPU_FAMILIES: content and order of the conformance file", () => {
   assert.deepEqual([...GPU_FAMILIES], expected);
 });
 
-Deno.test("parseGpuFamilies(): gives the built-in map for the list it was made from", () => {
+Deno.test("parseGpuFamilies(): returns the built-in map for its source", () => {
   const families = new Map<string, string[]>();
   for (const [family, gpus] of GPU_FAMILIES) {
     for (const gpu of gpus) families.set(gpu, [...families.get(gpu) ?? [], family]);
@@ -66,7 +66,7 @@ therock_add_amdgpu_target(gfx90c APU FAMILY igpu-all)therock_add_amdgpu_target(g
   );
 });
 
-Deno.test("parseGpuFamilies(): Windows line ends and a byte order mark do no harm", () => {
+Deno.test("parseGpuFamilies(): Windows line ends and a byte order mark are accepted", () => {
   assert.deepEqual(
     parse('\ufefftherock_add_amdgpu_target(gfx942 "MI300" # x\r\n  FAMILY a\r\n  b)\r\n'),
     { a: ["gfx942"], b: ["gfx942"], gfx942: ["gfx942"] },
@@ -80,7 +80,7 @@ Deno.test("parseGpuFamilies(): a family listed twice, or called like its GPU, ha
   });
 });
 
-Deno.test("parseGpuFamilies(): product names and quoted text are no keywords", () => {
+Deno.test("parseGpuFamilies(): product names and quoted text are not keywords", () => {
   assert.deepEqual(parse(`therock_add_amdgpu_target(gfx1 FAMILY a FAMILY b "QUOTED" c)`), {
     QUOTED: ["gfx1"],
     b: ["gfx1"],

@@ -52,7 +52,7 @@ Deno.test("encodeWindowsName(): known names", () => {
   assert.equal(encodeWindowsName("a%20b"), "a%2520b");
 });
 
-Deno.test("decodeWindowsName(): a name that the encoding never makes stays one segment", () => {
+Deno.test("decodeWindowsName(): a name that the encoding never produces stays one segment", () => {
   for (const name of ["a%2Fb", "%2E%2E%2Fx", "a%41", "a%3a", "%2E"]) {
     const decoded = decodeWindowsName(name);
     assert(!decoded.includes("/"));

@@ -9,7 +9,7 @@ Deno.test("nearest(): finds the word a typo was meant to be", () => {
   assert.equal(nearest("rot", words), "root");
 });
 
-Deno.test("nearest(): suggests nothing where nothing is near", () => {
+Deno.test("nearest(): suggests nothing if nothing is similar", () => {
   assert.equal(nearest("wheel", ["artifact", "tarball"]), undefined);
   assert.equal(nearest("", ["a"]), undefined);
   assert.equal(nearest("a", []), undefined);

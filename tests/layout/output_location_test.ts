@@ -26,7 +26,7 @@ Deno.test("OutputLocation: an S3 URI reads back as the same location", () => {
   );
 });
 
-Deno.test("OutputLocation.fromS3Uri(): refuses what is no S3 URI", () => {
+Deno.test("OutputLocation.fromS3Uri(): rejects anything but an S3 URI", () => {
   for (
     const bad of [
       "",
@@ -108,7 +108,7 @@ Deno.test("OutputLocation.localPath(): the bucket itself is the staging director
   assert.equal(location.localPath("", { windows: false }), ".");
 });
 
-Deno.test("OutputLocation.join(): refuses what leads out", () => {
+Deno.test("OutputLocation.join(): rejects paths that lead out", () => {
   const location = new OutputLocation("bucket", "1-linux");
   for (const bad of ["", "..", "../x", "/x", "a/../../x", "a//b", "."]) {
     assertInvalid(() => location.join(bad), "relative key");

@@ -126,7 +126,7 @@ Deno.test("RunOutputRoot: the typed layout moves the artifacts, and nothing else
   assert.equal(flat.artifactsDir().key, "1-linux");
 });
 
-Deno.test("RunOutputRoot: refuses bad values, naming field and value", () => {
+Deno.test("RunOutputRoot: rejects invalid values, naming field and value", () => {
   const make = (options: Record<string, unknown>) => () =>
     new RunOutputRoot({ ...OPTIONS, ...options } as RunOutputRootOptions);
   for (const runId of ["", "-1", ".", "..", "a/b", "a b", "1\n", "ü", NaN, 1.5, 1e21, -1, null]) {
@@ -155,7 +155,7 @@ Deno.test("RunOutputRoot: a bad argument is named as the user knows it", () => {
   assertInvalid(() => flat.outputsManifest("a/b"), "part", `"a/b"`);
 });
 
-Deno.test("RunOutputRoot: a part's manifest never takes the place of a group's", () => {
+Deno.test("RunOutputRoot: a part's manifest never has the path of a group's", () => {
   assertInvalid(() => flat.outputsManifest("therock_manifest"), "part");
   assert.equal(flat.manifest("outputs").key, "1-linux/manifests/outputs/therock_manifest.json");
 });
@@ -176,7 +176,7 @@ Deno.test("RunOutputRoot.parsePrefix(): the last platform counts", () => {
   });
 });
 
-Deno.test("RunOutputRoot.parsePrefix(): refuses what is no prefix", () => {
+Deno.test("RunOutputRoot.parsePrefix(): rejects anything but a prefix", () => {
   for (
     const bad of [
       "",
@@ -195,7 +195,7 @@ Deno.test("RunOutputRoot.parsePrefix(): refuses what is no prefix", () => {
   }
 });
 
-Deno.test("RunOutputRoot.parsePrefix(): refuses an external repository that is no name", () => {
+Deno.test("RunOutputRoot.parsePrefix(): rejects an invalid external repository", () => {
   for (const bad of ["../1-linux", "./1-linux", "a\n/1-linux", "a\\b/1-linux"]) {
     assertInvalid(() => RunOutputRoot.parsePrefix(bad), "Invalid external repository");
   }
@@ -210,7 +210,7 @@ Deno.test("RunOutputRoot.forLocal(): the bucket 'local', without an external rep
   );
 });
 
-Deno.test("RunOutputRoot: is immutable, and can be made again with another bucket", () => {
+Deno.test("RunOutputRoot: is immutable, and can be created again with another bucket", () => {
   assert(Object.isFrozen(flat));
   const moved = new RunOutputRoot({ ...typed, bucket: "another" });
   assert.deepEqual({ ...moved }, { ...typed, bucket: "another" });

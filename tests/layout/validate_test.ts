@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import { checkBucket, checkKey, checkRepository, checkSegment } from "../../src/layout/validate.ts";
 import { assertInvalid } from "./support.ts";
 
-Deno.test("checkSegment(): refuses what is not one name, naming field and value", () => {
+Deno.test("checkSegment(): rejects anything but one name, naming field and value", () => {
   for (const bad of ["", ".", "..", "a/b", "a\\b", "a\nb", "a\u0000", "\ud800", "\u2028"]) {
     assertInvalid(() => checkSegment("stage", bad), "stage");
   }
@@ -21,7 +21,7 @@ Deno.test("checkSegment(): accepts names that only look dangerous", () => {
   }
 });
 
-Deno.test("checkKey(): refuses empty and dot segments", () => {
+Deno.test("checkKey(): rejects empty and dot segments", () => {
   for (const bad of ["/", "/a", "a/", "a//b", ".", "a/./b", "a/../b", "..", "a\n", "a/\udc00"]) {
     assertInvalid(() => checkKey("path", bad), "path");
   }
@@ -30,7 +30,7 @@ Deno.test("checkKey(): refuses empty and dot segments", () => {
   assert.equal(checkKey("path", "a\\b/c"), "a\\b/c");
 });
 
-Deno.test("checkBucket(): refuses names that S3 cannot have", () => {
+Deno.test("checkBucket(): rejects names that S3 does not allow", () => {
   for (const bad of ["", "ab", "A-b", "a_b", "-ab", "a..b", "192.168.0.1", "a".repeat(64)]) {
     assertInvalid(() => checkBucket("bucket", bad), "bucket");
   }
@@ -40,7 +40,7 @@ Deno.test("checkBucket(): refuses names that S3 cannot have", () => {
   assert.equal(checkBucket("bucket", "therock-ci-artifacts"), "therock-ci-artifacts");
 });
 
-Deno.test("checkRepository(): takes an owner and a name joined by one slash", () => {
+Deno.test("checkRepository(): accepts an owner and a name joined by one slash", () => {
   for (
     const bad of ["", "TheRock", "ROCm/", "/TheRock", "a/b/c", "a/..", "a/.", "a b/c", "a/b\n"]
   ) {

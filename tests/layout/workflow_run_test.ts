@@ -198,7 +198,7 @@ Deno.test("RunOutputRoot.fromWorkflowRun(): an event with a byte order mark is r
   assert.equal(bucketOf({ runId: 1, env, readTextFile }), "therock-ci-artifacts-external");
 });
 
-Deno.test("RunOutputRoot.fromWorkflowRun(): odd events are no forks", () => {
+Deno.test("RunOutputRoot.fromWorkflowRun(): unusual events are not forks", () => {
   for (
     const event of [
       {},
@@ -267,7 +267,7 @@ Deno.test({
   },
 });
 
-Deno.test("RunOutputRoot.fromWorkflowRun(): asks for the run once, by repository and id", async () => {
+Deno.test("RunOutputRoot.fromWorkflowRun(): looks up the run once, by repository and id", async () => {
   const asked: string[] = [];
   const root = await RunOutputRoot.fromWorkflowRun({
     runId: 7,
@@ -283,7 +283,7 @@ Deno.test("RunOutputRoot.fromWorkflowRun(): asks for the run once, by repository
   assert.equal(root.root().s3Uri, "s3://therock-artifacts-external/ROCm-TheRock/7-windows");
 });
 
-Deno.test("RunOutputRoot.fromWorkflowRun(): bad input is refused before anything is looked up", async () => {
+Deno.test("RunOutputRoot.fromWorkflowRun(): invalid input is rejected before any look-up", async () => {
   const lookupWorkflowRun = () => assert.fail("looked up");
   for (
     const [options, field] of [

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { FileHashes } from "../../src/runs/file_hashes.ts";
 import { sha256 } from "../support/bytes.ts";
 
-Deno.test("FileHashes: tells a file with another hash from one that is the same or not known", () => {
+Deno.test("FileHashes: distinguishes a file with another hash from an equal or unknown one", () => {
   const hashes = new FileHashes();
   const bytes = (text: string) => new TextEncoder().encode(text);
   const paths = Array.from({ length: 20_000 }, (_, i) => `logs/${i % 7}/test-${i}.log`);

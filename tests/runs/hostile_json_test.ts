@@ -50,7 +50,7 @@ const READERS: Readonly<Record<string, readonly [document: unknown, read: (t: st
 };
 
 for (const [name, [document, read]] of Object.entries(READERS)) {
-  Deno.test(`${name}: whatever a member is, it is read or refused in one line`, () => {
+  Deno.test(`${name}: whatever a member is, it is read or rejected in one line`, () => {
     read(JSON.stringify(document));
     let count = 0;
     for (const text of hostileTexts(document)) {

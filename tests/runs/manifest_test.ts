@@ -41,7 +41,7 @@ for (const [name, read] of READERS) {
     assert.deepEqual(read(formatPart({ ...GOOD, files: [] })), { ...GOOD, files: [] });
   });
 
-  Deno.test(`${name}: a newer schema is refused with what to do, whatever else it has`, () => {
+  Deno.test(`${name}: a newer schema is rejected with advice, whatever else it has`, () => {
     for (const files of [GOOD.files, [{ name: "a" }], "elsewhere"]) {
       const text = JSON.stringify({ ...GOOD, schema: "run-outputs.manifest/2", files });
       const error = errorOf(() => read(text));
@@ -52,7 +52,7 @@ for (const [name, read] of READERS) {
     assert.match(errorOf(() => read(last)).message, /manifest\/3.*use a newer/);
   });
 
-  Deno.test(`${name}: what is no part is an error that names it and what is wrong`, () => {
+  Deno.test(`${name}: an invalid part is an error with its name and the reason`, () => {
     const table: readonly (readonly [string, RegExp])[] = [
       ["", /not JSON/],
       ["[]", /not/],
@@ -117,7 +117,7 @@ Deno.test("expected parts: lists add up, unknown members stay", () => {
   });
 });
 
-Deno.test("expected parts: what is none is refused", () => {
+Deno.test("expected parts: an invalid list is rejected", () => {
   const table: readonly (readonly [string, string, RegExp])[] = [
     ["{", "integrity", /not JSON/],
     ["null", "integrity", /it: /],

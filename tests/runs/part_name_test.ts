@@ -22,7 +22,7 @@ Deno.test("defaultPartName(): by job, command and what the options name", () => 
   );
 });
 
-Deno.test("defaultPartName(): jobs of a matrix are told apart by their files, in any order", () => {
+Deno.test("defaultPartName(): jobs of a matrix are distinguished by their files, in any order", () => {
   const name = (...paths: string[]) =>
     defaultPartName({ command: "artifacts", ambiguous: true }, paths, "build");
   assert.match(name("a"), /^build\.artifacts\.[0-9a-f]{8}$/);

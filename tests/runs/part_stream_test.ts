@@ -41,7 +41,7 @@ Deno.test("JsonMembers: any object in any pieces is what JSON.parse reads", () =
   }));
 });
 
-Deno.test("JsonMembers: what JSON.parse refuses is refused", () => {
+Deno.test("JsonMembers: what JSON.parse rejects is rejected", () => {
   const texts = [
     "",
     "{",
@@ -101,7 +101,7 @@ Deno.test("PartReader: bytes cut anywhere, also in a character", () => {
   }
 });
 
-Deno.test("PartReader: bytes that are no UTF-8 are no part", () => {
+Deno.test("PartReader: bytes that are not UTF-8 are rejected", () => {
   const reader = new PartReader("P");
   assert.throws(() => reader.push(new Uint8Array([0x7b, 0x22, 0xff])), /'P'.*not JSON/);
 });
@@ -130,7 +130,7 @@ Deno.test("merge: both ways agree, on parts of any content", async () => {
   }));
 });
 
-Deno.test("merge: the part that was written last is believed, the others are told", () => {
+Deno.test("merge: the latest part takes precedence, the others are reported", () => {
   const at = (minute: number) => ({ created_at: `2026-11-20T12:0${minute}:00+00:00` });
   const [merged] = mergeParts([
     manifestPart("old", [outputFile("a", "1")], at(1)),

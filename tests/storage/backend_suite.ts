@@ -234,7 +234,7 @@ export function backendSuite(
     assert.equal(sum, bytes.length);
   });
 
-  test("write(): ifAbsent writes where nothing is, and else is a conflict", async (s) => {
+  test("write(): ifAbsent writes if the object does not exist, and is a conflict otherwise", async (s) => {
     await s.backend.write(s.at("1-linux/a"), bytesSource("one"), { ifAbsent: true });
     await rejectsWith(
       s.backend.write(s.at("1-linux/a"), bytesSource("two"), { ifAbsent: true }),
@@ -257,7 +257,7 @@ export function backendSuite(
   });
 
   test(
-    "write(): of many with ifMatch at once, at least one wins and none of the losers is there",
+    "write(): of many concurrent writes with ifMatch, at least one wins and no loser is stored",
     async (s) => {
       const { etag } = await s.put("1-linux/a", "before");
       const results = await Promise.allSettled(
@@ -274,7 +274,7 @@ export function backendSuite(
   );
 
   test(
-    "write(): of many with ifAbsent at once, one wins",
+    "write(): of many concurrent writes with ifAbsent, one wins",
     async (s) => {
       const results = await Promise.allSettled(
         Array.from(
@@ -290,7 +290,7 @@ export function backendSuite(
     options.withoutConditionalWrite,
   );
 
-  test("write(): of many at once, one of them is there whole", async (s) => {
+  test("write(): of many concurrent writes, one is stored completely", async (s) => {
     const contents = Array.from({ length: 8 }, (_, i) => noise(200_000 + i, i));
     await Promise.all(
       contents.map((bytes) => s.backend.write(s.at("1-linux/a"), inPieces(bytes, 50_000))),
@@ -300,7 +300,7 @@ export function backendSuite(
     assert.deepEqual(await s.list("1-linux"), ["1-linux/a"]);
   });
 
-  test("write(): a bucket itself is no object", async (s) => {
+  test("write(): a bucket itself is not an object", async (s) => {
     await rejectsWith(s.backend.write(s.at(""), bytesSource("x")), "invalid");
   });
 
@@ -374,7 +374,7 @@ export function backendSuite(
     assert.equal(hash.digest("hex"), sha256(one));
   });
 
-  test("list(): nothing is no error", async (s) => {
+  test("list(): an empty result is not an error", async (s) => {
     assert.deepEqual(await s.list("1-linux"), []);
     assert.deepEqual(await s.list(""), []);
   });
@@ -421,7 +421,7 @@ export function backendSuite(
     assert.deepEqual(await s.list(""), ["1-linux/a", "ROCm-rocm-libraries/2-linux/a"]);
   });
 
-  test("write(): what it takes, list() shows, whatever run-outputs calls its own files", async (s) => {
+  test("write(): what it accepts, list() shows, even names like run-outputs' own files", async (s) => {
     const journal = `{"schema":"run-outputs.download/1","size":9}\n${" ".repeat(500)}`;
     const files = {
       [`o/.run-outputs-tmp-${crypto.randomUUID()}/x`]: "x",
@@ -508,7 +508,7 @@ export function backendSuite(
     }
   });
 
-  test("deleteAll(): removes these objects alone; missing ones are no failure", async (s) => {
+  test("deleteAll(): deletes only these objects; missing ones are not failures", async (s) => {
     const keys = ["r/a", "r/b+c", "r/ü/😀", "r/a%20b", "r/x y&<z>", "r/a/b"];
     for (const key of keys) if (key !== "r/a") await s.put(key, key);
     await s.put("r2/a", "a");
@@ -520,7 +520,7 @@ export function backendSuite(
     assert.deepEqual(await s.list(""), ["r2/a"]);
   });
 
-  test("deleteAll(): takes a listing, and more objects than fit into one request", async (s) => {
+  test("deleteAll(): accepts a listing, and more objects than fit into one request", async (s) => {
     const missing = Array.from({ length: 2500 }, (_, i) => s.at(`r/missing/${i}`));
     await s.put("r/a", "a");
     await s.put("r/z", "z");
@@ -569,7 +569,7 @@ export function backendSuite(
     assert.equal(await s.text("1-linux/b"), "b");
   });
 
-  test("delete(): removes the object alone; a missing one is no error", async (s) => {
+  test("delete(): deletes only the object; a missing one is not an error", async (s) => {
     await s.put("1-linux/logs/a", "a");
     await s.put("1-linux/logs/ab", "ab");
     await s.backend.delete(s.at("1-linux/logs/a"));
@@ -579,7 +579,7 @@ export function backendSuite(
     await rejectsWith(s.backend.stat(s.at("1-linux/logs/a")), "not_found");
   });
 
-  test("any sequence of writes, copies and deletes leaves what a map would hold", async (s) => {
+  test("any sequence of writes, copies and deletes gives the same result as a map", async (s) => {
     const segment = fc.constantFrom("a", "b", "a-b", "ü", "x y", "C:d", "%41", "A+");
     const key = fc.array(segment, { minLength: 1, maxLength: 3 })
       // A disk can't hold "d" and "d/e"; a leaf is told apart from a directory by its name.

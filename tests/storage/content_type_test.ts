@@ -40,7 +40,7 @@ Deno.test("contentType(): only the last name of a path counts, and never a query
   assert.equal(contentType("a."), "application/octet-stream");
 });
 
-Deno.test("contentType(): the names of an object's members are no extensions", () => {
+Deno.test("contentType(): names of an object's members are not extensions", () => {
   for (const name of ["a.constructor", "a.toString", "a.__proto__", "a.hasOwnProperty"]) {
     assert.equal(contentType(name), "application/octet-stream", name);
   }

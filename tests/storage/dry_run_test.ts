@@ -33,7 +33,7 @@ test("says of itself that writing has no effect, and what it wraps", (backend) =
   return Promise.resolve();
 });
 
-test("write, copy and delete are told and change nothing", async (backend, events) => {
+test("write, copy and delete are reported and change nothing", async (backend, events) => {
   const written = await backend.write(at("1-linux/b"), bytesSource("bb"));
   assert.equal(written.size, 2);
   await backend.write(at("1-linux/a"), bytesSource("new"));

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { isModifiedAfter } from "../../src/storage/modified.ts";
 
-Deno.test("isModifiedAfter(): times are compared as exactly as both are told", () => {
+Deno.test("isModifiedAfter(): times are compared with the precision that both have", () => {
   const listed = new Date("2026-11-20T12:00:00.123Z");
   assert.equal(isModifiedAfter(listed, new Date("2026-11-20T12:00:00Z")), false);
   assert.equal(isModifiedAfter(listed, new Date("2026-11-20T12:00:00.122Z")), true);

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { streamedSource } from "../../src/storage/streamed_source.ts";
 import { collect, sha256 } from "../support/bytes.ts";
 
-Deno.test("streamedSource(): any range of the text, and what goes on does not begin anew", async () => {
+Deno.test("streamedSource(): any range of the text, and continued reads do not start again", async () => {
   const lines = Array.from({ length: 40_000 }, (_, i) => `line ü ${i}\n`);
   const whole = new TextEncoder().encode(lines.join(""));
   let opened = 0;

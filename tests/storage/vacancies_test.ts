@@ -48,12 +48,12 @@ async function uploadBesideAnother(ifExists: IfExists, pause: number) {
   return { ...results[19], stored };
 }
 
-Deno.test("upload: what comes while others are made is skipped, if so asked", async () => {
+Deno.test("upload: files that appear meanwhile are skipped, if requested", async () => {
   const { outcome, stored } = await uploadBesideAnother("skip", 0);
   assert.deepEqual([outcome, stored], ["skipped", "theirs"]);
 });
 
-Deno.test("upload: what comes while others are made is not replaced without a word", async () => {
+Deno.test("upload: files that appear meanwhile are not replaced silently", async () => {
   const { outcome, warnings } = await uploadBesideAnother("replace", 3200);
   assert.equal(outcome, "written");
   assert.match(warnings.join(), /replaced \(content changed/);

@@ -11,7 +11,7 @@ import type { OutputPaths } from "../../layout/output_paths.ts";
 import { unfinishedName } from "../../runs/unfinished_part.ts";
 import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
-import { UnfinishedMark } from "./unfinished_mark.ts";
+import { UnfinishedMarker } from "./unfinished_mark.ts";
 
 /** Options of {@linkcode dropMarks}. */
 export interface DropMarksOptions extends CallOptions {
@@ -77,8 +77,13 @@ export async function dropMarks(
           "it has changed: an upload of the part is in progress",
         );
       }
-      const mark = new UnfinishedMark(backend, root, { part, show, signal, isKept: () => false });
-      if (!dryRun) await mark.drop();
+      const marker = new UnfinishedMarker(backend, root, {
+        part,
+        show,
+        signal,
+        isKept: () => false,
+      });
+      if (!dryRun) await marker.drop();
       return { location, path, outcome: dryRun ? "planned" : "written", warnings: [] };
     } catch (cause) {
       signal?.throwIfAborted();

@@ -61,7 +61,7 @@ export class UnfinishedMarker {
    * @param root The run.
    * @param options The part.
    */
-  constructor(backend: StorageBackend, root: OutputPaths, options: UnfinishedMarkOptions) {
+  constructor(backend: StorageBackend, root: OutputPaths, options: UnfinishedMarkerOptions) {
     this.#backend = backend;
     this.#location = root.outputsManifestDir().join(unfinishedName(options.part));
     this.#path = this.#location.relativeTo(root.root())!;
@@ -170,8 +170,8 @@ export class UnfinishedMarker {
    */
   async drop(): Promise<void> {
     const { signal } = this.#options;
-    const mark = await this.read();
-    if (mark !== undefined) await this.#delete(mark.head);
+    const marker = await this.read();
+    if (marker !== undefined) await this.#delete(marker.head);
     else if (this.#isBroken) await this.#backend.delete(this.#location, { signal });
   }
 

@@ -322,7 +322,7 @@ export class PartUpload {
       await this.#settle(pending);
       if (pending.length === 0) return result;
       const left = describeUnfinished({ part: this.name, pending, unlisted: [] });
-      const warning = `the part is incomplete (${this.#mark}; if nothing is missing, ` +
+      const warning = `the part is incomplete (${this.#marker}; if nothing is missing, ` +
         `'run-outputs verify --drop-incomplete ${this.name}' deletes it): ${left}`;
       return { ...result, warnings: [...result.warnings, warning] };
     } finally {

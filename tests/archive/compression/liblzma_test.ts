@@ -65,7 +65,7 @@ Deno.test("xz: what is compressed comes back, whatever the pieces", () => {
   );
 });
 
-Deno.test("xz: more than the buffers hold, at every preset", () => {
+Deno.test("xz: more than the size of the buffers, at every preset", () => {
   const large = concat([noise(3_000_000), new Uint8Array(5_000_000), text]);
   for (const preset of [0, 6, 7]) {
     assert(Buffer.from(decompress(compress(large, preset))).equals(large), `preset ${preset}`);
@@ -85,7 +85,7 @@ Deno.test("xz: concatenated streams and padding of four zeros are one file", () 
   assert.deepEqual(decompress(concat([one, new Uint8Array(8), two, new Uint8Array(4)])), expected);
 });
 
-Deno.test("xz: padding that is no multiple of four, and garbage, are refused", () => {
+Deno.test("xz: padding that is not a multiple of four, and garbage, are rejected", () => {
   const one = compress(text);
   for (const tail of [1, 2, 3, 5]) {
     refused(concat([one, new Uint8Array(tail)]), /corrupt|truncated/);
@@ -95,12 +95,12 @@ Deno.test("xz: padding that is no multiple of four, and garbage, are refused", (
   refused(concat([new Uint8Array(4), one]), /not an xz/);
 });
 
-Deno.test("xz: truncated anywhere is refused", () => {
+Deno.test("xz: a file truncated anywhere is rejected", () => {
   const one = compress(noise(500));
   for (let length = 0; length < one.length; length++) refused(one.subarray(0, length), /truncated/);
 });
 
-Deno.test("xz: a flipped bit anywhere is refused", () => {
+Deno.test("xz: a flipped bit anywhere is rejected", () => {
   const one = compress(noise(300));
   for (let bit = 0; bit < one.length * 8; bit++) {
     const bytes = one.slice();
@@ -109,11 +109,11 @@ Deno.test("xz: a flipped bit anywhere is refused", () => {
   }
 });
 
-Deno.test("xz: a dictionary beyond the limit is refused, and named as that", () => {
+Deno.test("xz: a dictionary above the limit is rejected, and the message says so", () => {
   refused(compress(text, 6), /memory/, { memoryLimit: 1_000_000 });
 });
 
-Deno.test("xz: what is no xz is refused", () => {
+Deno.test("xz: other data is rejected", () => {
   refused(text, /not an xz/);
   refused(noise(1000), /not an xz/);
 });

@@ -11,7 +11,7 @@ import { tempDir } from "../../support/temp_dir.ts";
 import { decode } from "../../support/unpack.ts";
 
 for (const compression of ["zst", "xz"] as const) {
-  Deno.test(`ratioPadding(): ${compression}: what it adds is skipped, and makes the ratio right`, async () => {
+  Deno.test(`ratioPadding(): ${compression}: the padding is skipped, and corrects the ratio`, async () => {
     const bytes = tar({ name: "f", content: "content" });
     const packed = await compress(bytes, `.${compression}`);
     const unpacked = RATIO_FROM + 1;

@@ -27,7 +27,7 @@ const index = (bytes: Uint8Array) =>
 
 const pieces = Array.from({ length: 9 }, (_, i) => noise(50_000 + i * 777, i + 1));
 
-Deno.test("xz index: each block, made a file of its own, decodes to its piece", async () => {
+Deno.test("xz index: each block as a separate file decodes to its piece", async () => {
   const bytes = await xzBlocks(pieces);
   assert.deepEqual(decode(bytes), concat(pieces), "as a whole");
   const { header, blocks } = index(bytes)!;
@@ -75,7 +75,7 @@ async function changed(
   return concat([bytes.subarray(0, start), records, sum(records), footer]);
 }
 
-Deno.test("xz index: what one decoder refuses at the end is left to it", async () => {
+Deno.test("xz index: an invalid end is left to a single decoder", async () => {
   const whole = await changed((records) => records);
   assert.equal(index(whole)!.blocks.length, 4);
   assert.equal(decode(whole).length, concat(pieces.slice(0, 4)).length);
@@ -156,7 +156,7 @@ for (const workers of [1, 2, 4]) {
   });
 }
 
-Deno.test("Unpacker: a broken block among many is refused, whoever decodes it", async () => {
+Deno.test("Unpacker: a broken block among many is rejected, whichever worker decodes it", async () => {
   await using dir = await tempDir();
   const bytes = await xzBlocks(archive(noise(500_000), 40_000));
   const { blocks } = index(bytes)!;
@@ -167,7 +167,7 @@ Deno.test("Unpacker: a broken block among many is refused, whoever decodes it", 
   }
 });
 
-Deno.test("Unpacker: an archive that is refused early leaves helpers free for the next", async () => {
+Deno.test("Unpacker: after an archive is rejected early, helpers are free for the next", async () => {
   await using dir = await tempDir();
   await using unpacker = await Unpacker.open({
     mode: "extract",

@@ -40,7 +40,7 @@ function skippable(bytes: Uint8Array): Uint8Array {
   return concat([head, bytes]);
 }
 
-Deno.test("ZstdFrames: frames come out as they went in, one by one, whatever the pieces", () => {
+Deno.test("ZstdFrames: frames are returned unchanged, one by one, whatever the pieces", () => {
   const content = fc.record({
     size: fc.integer({ min: 0, max: 300_000 }),
     kind: fc.constantFrom("zeros", "noise"),
@@ -68,7 +68,7 @@ Deno.test("ZstdFrames: frames come out as they went in, one by one, whatever the
   );
 });
 
-Deno.test("ZstdFrames: truncated anywhere is refused", () => {
+Deno.test("ZstdFrames: a file truncated anywhere is rejected", () => {
   const bytes = concat([
     compress(noise(300), true),
     skippable(noise(20)),
@@ -82,7 +82,7 @@ Deno.test("ZstdFrames: truncated anywhere is refused", () => {
   }
 });
 
-Deno.test("ZstdFrames: garbage, a window of gigabytes, a dictionary are refused", () => {
+Deno.test("ZstdFrames: garbage, a window of gigabytes, a dictionary are rejected", () => {
   const bytes = compress(noise(300_000), true);
   assert.throws(() => cut(concat([bytes, noise(8)])), /data (?:follows|after the end)/);
   assert.throws(() => cut(concat([bytes, new Uint8Array(8)])), /data (?:follows|after the end)/);
@@ -94,7 +94,7 @@ Deno.test("ZstdFrames: garbage, a window of gigabytes, a dictionary are refused"
   assert.throws(() => cut(new Uint8Array([...magic, 0x20, 0x01, 0x07, 0, 0, 0])), /corrupt/);
 });
 
-Deno.test("ZstdFrames: the memory that a frame needs is told, and can be allowed", () => {
+Deno.test("ZstdFrames: the memory that a frame needs is reported, and can be allowed", () => {
   const magic = [0x28, 0xb5, 0x2f, 0xfd];
   const window = new Uint8Array([...magic, 0x00, (28 - 10) << 3, 1, 0, 0]);
   const segment = new Uint8Array([...magic, 0xa0, 0, 0, 0, 0x10, 1, 0, 0]);

@@ -115,7 +115,7 @@ Deno.test("pack(): names over 100 and over 255 characters, and long link targets
   if (!onWindows) assert.equal(members.find(({ name }) => name === "link")!.target, long);
 });
 
-Deno.test("pack(): the same tree elsewhere, made in another order, gives the same bytes", async () => {
+Deno.test("pack(): the same tree elsewhere, created in another order, gives the same bytes", async () => {
   await using temp = await tempDir();
   const entries = Object.entries(FILES);
   for (const [name, order] of [["one", entries], ["two", entries.toReversed()]] as const) {
@@ -129,7 +129,7 @@ Deno.test("pack(): the same tree elsewhere, made in another order, gives the sam
   }
 });
 
-Deno.test("pack(): a higher level makes fewer bytes of the same members", async () => {
+Deno.test("pack(): a higher level gives fewer bytes for the same members", async () => {
   await using temp = await tempDir();
   await writeTree(temp.path, { "text": Array.from(noise(20_000)).join(" ") });
   const sizes: number[] = [];
@@ -142,7 +142,7 @@ Deno.test("pack(): a higher level makes fewer bytes of the same members", async 
 });
 
 for (const compression of ["zst", "xz", "gz"] as const) {
-  Deno.test(`pack(): ${compression}: onPacked adds up to what packedLength() tells`, async () => {
+  Deno.test(`pack(): ${compression}: onPacked adds up to packedLength()`, async () => {
     await using temp = await tempDir();
     const long = `${"long/".repeat(60)}name`;
     await writeTree(temp.path, { ...FILES, [long]: "pax", "big": noise(9_000_000) });

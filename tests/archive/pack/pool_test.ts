@@ -130,7 +130,7 @@ Deno.test("packIn(): xz: the same bytes whatever the number of workers, one stre
   assert.deepEqual(large.content, new Uint8Array(await Deno.readFile(join(temp.path, "large"))));
 });
 
-Deno.test("packIn(): where no worker can be made, this thread makes the same bytes", async () => {
+Deno.test("packIn(): without workers, this thread produces the same bytes", async () => {
   await using temp = await tempDir();
   const members = await largeTree(temp.path, 20 * MIB, MIB);
   for (const options of [{ compression: "zst" }, { compression: "xz", level: 0 }] as const) {
@@ -149,7 +149,7 @@ Deno.test("packIn(): where no worker can be made, this thread makes the same byt
   }
 });
 
-Deno.test("packIn(): a worker that breaks down at its work is one error, and none is left", async () => {
+Deno.test("packIn(): a crash of a worker is one error, and no worker is left", async () => {
   await using temp = await tempDir();
   const members = await largeTree(temp.path, 40 * MIB, MIB);
   const { pool: broken, workers } = fakes(2, (worker) => {
@@ -219,7 +219,7 @@ Deno.test("packIn(): an abort in the middle of a block does not wait for its end
   assert.equal(workers.ended, workers.started);
 });
 
-Deno.test("packIn(): archives that are made at once share the workers, whoever reads them and how", async () => {
+Deno.test("packIn(): concurrent archives share the workers, however they are read", async () => {
   await using temp = await tempDir();
   const members = await largeTree(temp.path, 20 * MIB);
   const expected = await packWith(1, members, { compression: "zst" });

@@ -110,7 +110,7 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`readDeb(): refuses ${what}`, async () => {
+  Deno.test(`readDeb(): rejects ${what}`, async () => {
     await assert.rejects(readDeb(bytesSource(bytes)), (error) => {
       assert(error instanceof BadArchive, `${error}`);
       assert.match(error.message, reason);

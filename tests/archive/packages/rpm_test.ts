@@ -80,7 +80,7 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`readRpm(): refuses ${what}`, async () => {
+  Deno.test(`readRpm(): rejects ${what}`, async () => {
     await assert.rejects(readRpm(bytesSource(bytes)), (error) => {
       assert(error instanceof BadArchive, `${error}`);
       assert.match(error.message, reason);

@@ -185,7 +185,7 @@ Deno.test("TarReader: names of ustar, GNU and pax, and base-256 numbers", () => 
   assert.equal(new TextDecoder().decode(members[5].content), "abc");
 });
 
-Deno.test("TarReader: a global pax header's time is that of all, until it is taken back", () => {
+Deno.test("TarReader: a global pax header's time applies to all members until it is deleted", () => {
   const members = read(tar(
     pax({ mtime: "77", comment: "of git archive" }, "g"),
     { name: "a", mtime: 1 },
@@ -298,10 +298,10 @@ const REFUSED: readonly (readonly [string, readonly TarPart[], RegExp, string?])
 ];
 
 for (const [title, parts, reason, member] of REFUSED) {
-  Deno.test(`TarReader: refused: ${title}`, () => refused(tar(...parts), reason, member));
+  Deno.test(`TarReader: rejected: ${title}`, () => refused(tar(...parts), reason, member));
 }
 
-Deno.test("TarReader: any bytes are read or refused, and never crash it", () => {
+Deno.test("TarReader: any bytes are read or rejected, and never crash it", () => {
   const block = fc.oneof(
     fc.uint8Array({ minLength: 512, maxLength: 512 }),
     fc.record({

@@ -60,7 +60,7 @@ const AFTER = {
 };
 const MOVES = 6;
 
-Deno.test("applySteps(): all changes are made, and there is nothing to take back", async () => {
+Deno.test("applySteps(): all changes are made, and nothing is left to undo", async () => {
   await using dir = await tempDir();
   const place = placeIn(dir.path);
   let moves = 0;
@@ -95,7 +95,7 @@ for (let failing = 0; failing < MOVES; failing++) {
   });
 }
 
-Deno.test("recover(): directories that were made for the target are removed, if empty", async () => {
+Deno.test("recover(): directories created for the target are deleted, if empty", async () => {
   for (const kept of [false, true]) {
     await using dir = await tempDir();
     const place = { stagingDir: join(dir.path, "staging"), outputDir: join(dir.path, "a/b/out") };
@@ -111,7 +111,7 @@ Deno.test("recover(): directories that were made for the target are removed, if 
   }
 });
 
-Deno.test("recover(): a journal that is damaged is told, and where the old files are", async () => {
+Deno.test("recover(): a damaged journal is reported, with the location of the old files", async () => {
   await using dir = await tempDir();
   const place = placeIn(dir.path);
   await writeTree(place.stagingDir, { "journal.json": '{"steps": [' });
@@ -132,7 +132,7 @@ for (
     ["saved", { toString: "x" }],
   ] as const
 ) {
-  Deno.test(`recover(): a journal with ${field} ${JSON.stringify(path)} is refused, and nothing moves`, async () => {
+  Deno.test(`recover(): a journal with ${field} ${JSON.stringify(path)} is rejected, and nothing moves`, async () => {
     await using dir = await tempDir();
     const place = placeIn(dir.path);
     await writeTree(dir.path, { "victim/secret": "s", "staging/saved/0": "old", "out/a": "new" });
@@ -151,7 +151,7 @@ for (
   });
 }
 
-Deno.test("recover(): a journal for another target is refused", async () => {
+Deno.test("recover(): a journal for another target is rejected", async () => {
   await using dir = await tempDir();
   const place = placeIn(dir.path);
   await leave(place, await prepare(dir.path));
@@ -346,7 +346,7 @@ async function prepareArchives(dir: string): Promise<{ before: Record<string, st
 }
 
 for (const mode of ["extract", "flatten", "bootstrap"] as const) {
-  Deno.test(`Unpacker: ${mode}: what can't be taken back is kept, and the next run takes it back`, async () => {
+  Deno.test(`Unpacker: ${mode}: what can't be undone is kept, and the next run undoes it`, async () => {
     await using dir = await tempDir();
     const [outputDir, stagingDir] = [join(dir.path, "out"), join(dir.path, "staging")];
     const { before } = await prepareArchives(dir.path);
@@ -382,7 +382,7 @@ for (const mode of ["extract", "flatten", "bootstrap"] as const) {
   });
 }
 
-Deno.test("applySteps(): what can't be taken back after an abort is told, and kept", async () => {
+Deno.test("applySteps(): what can't be undone after an abort is reported and kept", async () => {
   await using dir = await tempDir();
   const place = placeIn(dir.path);
   const staging = place.stagingDir;
@@ -404,7 +404,7 @@ Deno.test("applySteps(): what can't be taken back after an abort is told, and ke
   assert.equal(Object.keys(await readTree(out)).length, 400);
 });
 
-Deno.test("recover(): one change that can't be taken back keeps no other one from it", async () => {
+Deno.test("recover(): a change that can't be undone does not stop the others", async () => {
   await using dir = await tempDir();
   const place = placeIn(dir.path);
   await leave(place, await prepare(dir.path));
@@ -426,7 +426,7 @@ Deno.test("recover(): one change that can't be taken back keeps no other one fro
   assert.deepEqual(await target(dir.path), BEFORE);
 });
 
-Deno.test("recover(): nothing old is put on what stands in its place, to be taken for new next time", async () => {
+Deno.test("recover(): old content never replaces new content that stays", async () => {
   await using dir = await tempDir();
   const at = (...path: string[]) => join(dir.path, ...path);
   const place = placeIn(dir.path);
@@ -466,7 +466,7 @@ Deno.test("Unpacker.open(): what was undone is reported", async () => {
 });
 
 Deno.test({
-  name: "Unpacker.open(): a staging directory that may not be ours is refused, and nothing changes",
+  name: "Unpacker.open(): a staging directory of unknown owner is rejected, and nothing changes",
   ignore: Deno.build.os === "windows",
   async fn() {
     const plants: Record<string, (dir: string) => Promise<unknown>> = {

@@ -32,7 +32,7 @@ Deno.test("memberSegments(): no name leads out, whatever it is", () => {
   }));
 });
 
-Deno.test("memberSegments(), linkSegments(): what is too long is refused before it is taken apart", () => {
+Deno.test("memberSegments(), linkSegments(): too long names are rejected before they are split", () => {
   const long = /is longer than 3072 bytes/;
   for (
     const path of [
@@ -50,7 +50,7 @@ Deno.test("memberSegments(), linkSegments(): what is too long is refused before 
   assert.equal(memberSegments(`x/${"é".repeat(127)}`).length, 2);
 });
 
-Deno.test("memberSegments(), linkSegments(): names of our own working files are refused", () => {
+Deno.test("memberSegments(), linkSegments(): names of our own working files are rejected", () => {
   for (const name of [".run-outputs-fetch", ".sub.run-outputs-fetch", ".run-outputs-tmp-1"]) {
     for (const path of [name, `a/${name}/staging`, `./${name.toUpperCase()}`]) {
       bad(() => memberSegments(path), /reserved for working files/);
@@ -78,7 +78,7 @@ Deno.test("mapByManifest(): the first listed path that is a prefix, by whole nam
   assert.deepEqual(map("a/b/c", true), ["b", "c"], "a listed path below another one");
 });
 
-Deno.test("LinkModel: a disk without case: names that differ only in case are refused", () => {
+Deno.test("LinkModel: a disk that ignores case: names that differ only in case are rejected", () => {
   for (
     const [first, second] of [
       ["Lib/a", "lib/b"],
@@ -174,7 +174,7 @@ class Counted extends LinkWork {
   }
 }
 
-Deno.test("LinkModel: members of known directories take a few steps, however deep they are", () => {
+Deno.test("LinkModel: members of known directories need few steps, however deep they are", () => {
   const work = new Counted();
   const model = new LinkModel(false, work);
   const deep = Array.from({ length: 200 }, (_, i) => `d${i}`);
@@ -188,7 +188,7 @@ Deno.test("LinkModel: members of known directories take a few steps, however dee
   assert(work.steps - once < 5 * 1000, `${work.steps - once}`);
 });
 
-Deno.test("LinkModel: links that lead through many others, again and again, are refused", () => {
+Deno.test("LinkModel: links that lead through many others, again and again, are rejected", () => {
   const model = new LinkModel(false);
   for (let i = 1; i <= 39; i++) model.addLink(`l${i}`, i === 39 ? "d" : `l${i + 1}`);
   bad(() => {

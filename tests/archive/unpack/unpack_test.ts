@@ -47,7 +47,7 @@ const manifest = (...relpaths: string[]): TarPart => ({
 const mode = async (path: string) => (await Deno.lstat(path)).mode! & 0o7777;
 
 for (const suffix of [".tar.zst", ".tar.xz", ".tar.gz"]) {
-  Deno.test(`Unpacker: extract: ${suffix}: a directory named up to the first dot, as it is packed`, async () => {
+  Deno.test(`Unpacker: extract: ${suffix}: a directory with the name up to the first dot`, async () => {
     await using dir = await tempDir();
     await writeTree(dir.path, { "out/a_lib_x/old": "gone", "out/other": "stays" });
     const large = noise(3_000_000);
@@ -86,7 +86,7 @@ for (const suffix of [".tar.zst", ".tar.xz", ".tar.gz"]) {
   });
 }
 
-Deno.test("Unpacker: flatten: one tree, relpaths taken off, what was there stays", async () => {
+Deno.test("Unpacker: flatten: one tree without relpaths, and existing files stay", async () => {
   await using dir = await tempDir();
   await writeTree(dir.path, { "out/kept": "kept", "out/lib/old.so": "old", "out/lib/b.so": "old" });
   await unpack(dir.path, {
@@ -226,7 +226,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "Unpacker: links of several archives and of the target that together lead out are refused",
+  name: "Unpacker: links of several archives and of the target that together lead out are rejected",
   ignore: onWindows,
   fn: async () => {
     await using dir = await tempDir();
@@ -256,8 +256,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "Unpacker: bootstrap: a mark is not written through a link, also not one of another archive",
+  name: "Unpacker: bootstrap: .prebuilt is not written through a link, even of another archive",
   ignore: onWindows,
   fn: async () => {
     await using dir = await tempDir();
@@ -286,7 +285,7 @@ Deno.test({
   },
 });
 
-Deno.test("Unpacker: names as Windows has them, and those that it can't tell apart", async () => {
+Deno.test("Unpacker: names on Windows, and those that it treats as equal", async () => {
   await using dir = await tempDir();
   const style = "windows";
   await unpack(dir.path, {
@@ -372,7 +371,7 @@ Deno.test("Unpacker: an abort ends everything and leaves nothing", async () => {
   );
 });
 
-Deno.test("Unpacker: two at once into one place: the second is told", async () => {
+Deno.test("Unpacker: the second of two for one directory fails with a message", async () => {
   await using dir = await tempDir();
   const options: UnpackOptions = {
     mode: "flatten",
@@ -386,7 +385,7 @@ Deno.test("Unpacker: two at once into one place: the second is told", async () =
   await using _third = await Unpacker.open(options);
 });
 
-Deno.test("Unpacker: a target that is a file is refused, one that is a link is followed", async () => {
+Deno.test("Unpacker: a target that is a file is rejected, one that is a link is followed", async () => {
   await using dir = await tempDir();
   await writeTree(dir.path, { "file": "", "real/kept": "kept" });
   await rejectsWith(
@@ -438,7 +437,7 @@ Deno.test("Unpacker: of the archives that wait for a worker the largest is next"
 });
 
 Deno.test({
-  name: "Unpacker: a name that is too long for the disk refuses the archive, in a short line",
+  name: "Unpacker: an archive with a name too long for the disk is rejected, in a short line",
   ignore: onWindows,
   fn: async () => {
     await using dir = await tempDir();

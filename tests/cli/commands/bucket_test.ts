@@ -169,7 +169,7 @@ Deno.test("bucket: a pipeline on a local directory needs no run id", async () =>
   assert.equal((await runJson(0, ["bucket", ...LINUX], env)).prefix, "local-linux");
 });
 
-Deno.test("bucket: what is no run, release type, repository or bucket is refused", async () => {
+Deno.test("bucket: an invalid run, release type, repository or bucket is rejected", async () => {
   const bucket = ["bucket", ...LINUX];
   await refused(bucket, ["--run-id"]);
   await refused([...bucket, "--release-type", "weekly"], ["weekly", "nightly"], { env: JOB });

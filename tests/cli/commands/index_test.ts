@@ -25,7 +25,7 @@ const index = (staging: string, ...more: string[]) => [
   ...["index", "--staging-dir", staging, ...RUN, ...more],
 ];
 
-test("index: makes all pages of a run, and finds nothing to do the second time", async (staging) => {
+test("index: writes all pages of a run, and nothing the second time", async (staging) => {
   const { out, err } = await runs(0, index(staging));
   assert.equal(err, "");
   assert.deepEqual(await fileNames(join(staging, "123-linux")), UPLOADED_KEYS);
@@ -35,7 +35,7 @@ test("index: makes all pages of a run, and finds nothing to do the second time",
   assert.deepEqual(await snapshot(staging), before);
 });
 
-test("index: the pages that an upload has made stay as they are", async (staging, dir) => {
+test("index: pages written by an upload do not change", async (staging, dir) => {
   const args = ["upload", "build", "--artifact-group", "g", "--build-dir", join(dir, "build")];
   await runs(0, [...args, "--output-dir", staging, ...RUN]);
   assert.match((await runs(0, index(staging))).out, /4 unchanged\n$/);
@@ -64,7 +64,7 @@ test("index --dry-run: names the pages and touches nothing", async (staging, dir
   assert.deepEqual(await snapshot(dir), before);
 });
 
-test("index: a page that something else made is kept with a warning; --force replaces it", async (staging) => {
+test("index: a page of another tool is kept with a warning; --force replaces it", async (staging) => {
   const page = join(staging, "123-linux", "logs", "index.html");
   await writeTree(staging, { "123-linux/logs/index.html": "mine" });
   const { err, out } = await runs(0, index(staging));
@@ -75,7 +75,7 @@ test("index: a page that something else made is kept with a warning; --force rep
   assert.match(await Deno.readTextFile(page), /^<!doctype html>/);
 });
 
-test("upload: a page that something else made is kept with a note", async (staging, dir) => {
+test("upload: a page of another tool is kept with a note", async (staging, dir) => {
   await writeTree(staging, { "123-linux/index.html": "mine" });
   const args = ["upload", "files", join(dir, "build/logs/build.log"), "--to", "x", ...RUN];
   const { err } = await runs(0, [...args, "--output-dir", staging]);

@@ -36,7 +36,7 @@ Deno.test("path --list: every kind with a line, as text and as JSON", async () =
   assert.equal(document.kinds.length, PATH_KINDS.length);
 });
 
-Deno.test("path: every kind answers to its own example", async () => {
+Deno.test("path: every kind works with its own example", async () => {
   for (const { name, example } of PATH_KINDS) {
     const { out } = await runs(0, ["path", name, ...example, ...RUN, "--format", "key"]);
     assert.match(out, /^123-linux(\/.+)?\n$/, name);
@@ -53,7 +53,7 @@ Deno.test("path --layout typed: artifacts go below artifacts/, logs stay", async
   assert.equal(await key("log-dir", "g"), "123-linux/logs/g\n");
 });
 
-Deno.test("path --bucket: takes the bucket as it is, and -v says why", async () => {
+Deno.test("path --bucket: uses the given bucket, and -v says why", async () => {
   const { out, err } = await runs(0, ["path", "root", ...RUN, "--bucket", "my-bucket", "-v"]);
   assert.equal(out, "s3://my-bucket/123-linux\n");
   assert.match(err, /^bucket my-bucket \(--bucket\)/);

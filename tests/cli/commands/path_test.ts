@@ -88,7 +88,7 @@ Deno.test("path: needs no permissions at all, so neither network nor disk", {
   assert.equal((await run(["path", "root", ...RUN])).code, 0);
 });
 
-Deno.test("path -v: tells why it is this bucket", async () => {
+Deno.test("path -v: says why it is this bucket", async () => {
   const { stdout, stderr } = await run(["path", "root", ...RUN, "--repo", "ROCm/x", "-v"]);
   assert.equal(stdout, "s3://therock-ci-artifacts-external/ROCm-x/12345-linux\n");
   assert.match(stderr, /bucket therock-ci-artifacts-external.*ROCm\/x/);

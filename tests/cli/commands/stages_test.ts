@@ -86,7 +86,7 @@ Deno.test("docs/selection.md: the topology there is one, and its stages are as i
   assert.equal((await runs(0, ["stages", "--topology", file])).out, expected);
 });
 
-Deno.test("stages: an unknown stage, a file that is none or not there", async () => {
+Deno.test("stages: an unknown stage, an invalid file, a missing file", async () => {
   await refused(["stages", "math", ...TOPOLOGY], ['stage "math"', "foundation", "'maths'"]);
   await using temp = await tempDir();
   const file = join(temp.path, "x.toml");

@@ -12,7 +12,7 @@ import { tempDir, writeTree } from "../../support/temp_dir.ts";
 const ARGS = ["stale-uploads", "--run-id", "7", "--platform", "linux", "--bucket", "suite"];
 const KEYS = { AWS_ACCESS_KEY_ID: "key", AWS_SECRET_ACCESS_KEY: "secret" };
 
-Deno.test("stale-uploads: a local directory has none, which is a wrong usage", async () => {
+Deno.test("stale-uploads: a local directory is a usage error", async () => {
   await refused([...ARGS, "--staging-dir", "here"], ["'here' (--staging-dir)", "only S3"]);
   await refused(ARGS, ["'here' ($THEROCK_LOCAL_STAGING_DIR)", "unset it"], {
     env: { THEROCK_LOCAL_STAGING_DIR: "here" },
@@ -20,12 +20,12 @@ Deno.test("stale-uploads: a local directory has none, which is a wrong usage", a
 });
 
 for (const value of ["24", "h", "1.5h", "-1h", "1w", "24 h", "1h30m", "9999999d"]) {
-  Deno.test(`stale-uploads: --older-than '${value}' is refused in one line`, async () => {
+  Deno.test(`stale-uploads: --older-than '${value}' is rejected in one line`, async () => {
     await refused([...ARGS, "--older-than", value], ["--older-than", `'${value}'`, "90m, 24h, 7d"]);
   });
 }
 
-Deno.test("stale-uploads: --abort without credentials exits with 4, and nothing is asked", async () => {
+Deno.test("stale-uploads: --abort without credentials exits with 4, without a prompt", async () => {
   await using server = await startS3Server();
   const env = { ...KEYS, AWS_ENDPOINT_URL_S3: server.url };
   for (const more of [[], ["--dry-run"]]) {
@@ -37,7 +37,7 @@ Deno.test("stale-uploads: --abort without credentials exits with 4, and nothing 
   assert.deepEqual(server.requests, []);
 });
 
-Deno.test("stale-uploads: what could not be removed is told, and the code is 7", async () => {
+Deno.test("stale-uploads: failures to abort are reported, and the exit code is 7", async () => {
   await using server = await startS3Server();
   await using proxy = startFaultProxy(server.url);
   const client = new S3Client({
@@ -76,7 +76,7 @@ Deno.test("stale-uploads: what could not be removed is told, and the code is 7",
   assert.match((await runs(0, args, env)).out, /1 deleted/);
 });
 
-Deno.test("upload: where parts stay on the server, it is told how to go on", async () => {
+Deno.test("upload: if parts stay on the server, a message says what to do", async () => {
   await using server = await startS3Server();
   await using proxy = startFaultProxy(server.url);
   await using temp = await tempDir();

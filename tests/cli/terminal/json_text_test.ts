@@ -28,7 +28,7 @@ Deno.test("jsonText(): the text of JSON.stringify(), less what would steer a ter
   );
 });
 
-Deno.test("jsonText(): each item of a list is a piece, so that none is longer than a string", () => {
+Deno.test("jsonText(): each item of a list is a piece, so that no piece is too long for a string", () => {
   const files = Array.from({ length: 1000 }, (_, i) => ({ path: `logs/${i}.log`, parts: ["a"] }));
   const pieces = [...jsonText({ schema: "x", files: files.values() })];
   assert.equal(pieces.join(""), `${JSON.stringify({ schema: "x", files }, null, 2)}\n`);

@@ -49,7 +49,7 @@ Deno.test("TransferState: bytes, speed and what is left", () => {
   });
 });
 
-Deno.test("TransferState: at the end everything is done, whatever became of the files", () => {
+Deno.test("TransferState: at the end everything is done, whatever the results", () => {
   const { files, bytes: done, totalBytes, active } = after(AB, [
     ...[start("d/a", 1000), finish("d/a", 1000, "unchanged")],
     ...[start("d/b", 3000), bytes("d/b", 500), finish("d/b", 3000, "failed")],
@@ -85,7 +85,7 @@ Deno.test("TransferState: one file for two places is two files", () => {
   }
 });
 
-Deno.test("TransferState: a retry counts back", () => {
+Deno.test("TransferState: a retry subtracts bytes", () => {
   const { bytes: done, speed } = after(AB, [
     ...[start("d/a", 1000), bytes("d/a", 600), bytes("d/a", -600), bytes("d/a", 100)],
   ]);
@@ -128,7 +128,7 @@ Deno.test("plainLine(): files, bytes, speed, what is left", () => {
   }
 });
 
-Deno.test("plainLine(), barLines(): once all is downloaded, it is told that it unpacks", () => {
+Deno.test("plainLine(), barLines(): after the downloads they show the unpacking", () => {
   const events = ["d/a", "d/b"].flatMap((path) => [start(path), finish(path)]);
   const snapshot = { ...after(AB, events), speed: 0, secondsLeft: 0 };
   assert.equal(plainLine("fetched", snapshot), "fetched 2 of 2 files, 4.0 kB of 4.0 kB, 0 B/s");
@@ -143,7 +143,7 @@ Deno.test("plainLine(), barLines(): once all is downloaded, it is told that it u
   );
 });
 
-Deno.test("barLines(): the set, then the files under way; none wider than the terminal", () => {
+Deno.test("barLines(): the total, then the files in progress; no line wider than the terminal", () => {
   const planned = Array.from({ length: 12 }, (_, i) => ({ path: `d/f${i}`, size: 100 }));
   const events = planned.map(({ path, size }) => start(path, size));
   const lines = barLines(after(planned, [...events, bytes("d/f0", 50)]), 100);

@@ -60,7 +60,7 @@ Deno.test("selectArtifacts(): a pattern may be an artifact's name, without the a
   throwsWith(() => choose({ include: ["*_libs"] }), "not_found", "'*_libs'");
 });
 
-Deno.test("selectArtifacts(): GPUs match by what stands before the colon, in any case", () => {
+Deno.test("selectArtifacts(): GPUs match by the part before the colon, ignoring case", () => {
   for (const target of ["gfx942", "GFX942", "gfx942:xnack+", "gfx942:sramecc-"]) {
     assert.equal(
       choose({ amdgpuTargets: [target], components: ["test"] }),
@@ -76,7 +76,7 @@ Deno.test("selectArtifacts(): several groups and targets add up", () => {
   );
 });
 
-Deno.test("selectArtifacts(): a family is its GPUs too, where that is asked for", () => {
+Deno.test("selectArtifacts(): a family includes its GPUs, if requested", () => {
   const components = ["test", "dev"];
   assert.equal(
     choose({ artifactGroups: ["gfx94X-dcgpu"], expandFamilies: true, components }),
@@ -99,7 +99,7 @@ Deno.test("selectArtifacts(): a family is its GPUs too, where that is asked for"
   );
 });
 
-Deno.test("selectArtifacts(): what chooses nothing is an error that names it and tells what there is", () => {
+Deno.test("selectArtifacts(): a value that selects nothing is an error with the existing values", () => {
   throwsWith(() => choose({ include: ["base_*", "nope_*"] }), "not_found", "'nope_*'");
   throwsWith(
     () => choose({ artifactGroups: ["gfx110X-all"] }),
@@ -116,7 +116,7 @@ Deno.test("selectArtifacts(): what chooses nothing is an error that names it and
   throwsWith(() => choose({ include: ["../x"] }), "invalid", "../x");
 });
 
-Deno.test("selectArtifacts(): a pattern whose matches are excluded is no pattern without matches", () => {
+Deno.test("selectArtifacts(): a pattern whose matches are all excluded does not count as unmatched", () => {
   assert.equal(
     choose({ include: ["fft_*", "blas_*"], exclude: ["blas_*"] }),
     "fft_lib_gfx1100.tar.xz",

@@ -97,7 +97,7 @@ Deno.test("bisectArtifacts(): where a commit's artifacts are, or why there are n
   );
 });
 
-Deno.test("bisectArtifacts(): a run that may lack something is none", async () => {
+Deno.test("bisectArtifacts(): a run that may lack something is rejected", async () => {
   await using s = await setting();
   const artifactGroups = ["gfx942"];
   const reason = async (more: Partial<BisectArtifactOptions> = {}) => {
@@ -163,7 +163,7 @@ Deno.test("bisectArtifacts(): what was fetched ahead is not read again", async (
   assert.equal(without.prefetch, undefined);
 });
 
-Deno.test("bisectArtifacts(): fetching ahead ends only when nothing of it is under way", async () => {
+Deno.test("bisectArtifacts(): a prefetch ends only when none of it is in progress", async () => {
   await using s = await setting();
   const runs = await runsOf(s.source, 1);
   const controller = new AbortController();
@@ -189,7 +189,7 @@ Deno.test("bisectArtifacts(): fetching ahead ends only when nothing of it is und
   assert.deepEqual(waits, []);
 });
 
-Deno.test("bisectArtifacts(): archives that are broken or gone are told as such", async () => {
+Deno.test("bisectArtifacts(): broken and missing archives are reported as such", async () => {
   await using s = await setting();
   const runs = await runsOf(s.source, 1);
   const archive = RunOutputRoot.fromWorkflowRun({ runId: 1001, platform: "linux" })

@@ -62,7 +62,7 @@ Deno.test("Bisect: run() finds the first bad commit, whatever lacks artifacts or
   ));
 });
 
-Deno.test("Bisect: killed at any write, the next process goes on to the same end", async () => {
+Deno.test("Bisect: after a kill at any write, the next process continues to the same result", async () => {
   const p = parts();
   p.source.lacking = new Set([4, 9, 10, 11]);
   p.source.broken = new Set([6]);
@@ -83,7 +83,7 @@ Deno.test("Bisect: killed at any write, the next process goes on to the same end
   }
 });
 
-Deno.test("Bisect: next() tells the same again, and fetches again what has gone", async () => {
+Deno.test("Bisect: next() returns the same again, and fetches a deleted directory again", async () => {
   const p = parts();
   const bisect = await Bisect.start(p, lineFrom(8));
   await isTest(bisect, 4);
@@ -95,7 +95,7 @@ Deno.test("Bisect: next() tells the same again, and fetches again what has gone"
   assert.deepEqual(p.source.asked, [4]);
 });
 
-Deno.test("Bisect: trouble that may pass says nothing of a commit", async () => {
+Deno.test("Bisect: a transient error is no verdict on a commit", async () => {
   const p = parts();
   const bisect = await Bisect.start(p, lineFrom(8));
   const transient = () => Promise.reject(new RunOutputsError("transient", "no network"));
@@ -110,7 +110,7 @@ Deno.test("Bisect: trouble that may pass says nothing of a commit", async () => 
   assert.deepEqual(p.lacking, []);
 });
 
-Deno.test("Bisect: what can't be used at all is passed over, with its reason", async () => {
+Deno.test("Bisect: commits with unusable artifacts are skipped, with the reason", async () => {
   const p = parts();
   p.source.lacking = new Set([4]);
   p.source.broken = new Set([3]);
@@ -138,7 +138,7 @@ Deno.test("Bisect: a verdict needs a commit that is there to be tested, or a nam
   );
 });
 
-Deno.test("Bisect: of several verdicts either all are said or none", async () => {
+Deno.test("Bisect: of several verdicts either all are recorded or none", async () => {
   const p = parts();
   const bisect = await Bisect.start(p, lineFrom(8));
   await rejectsWith(bisect.mark("good", [sha(3), sha(8)]), "conflict", "is marked as bad");
@@ -149,7 +149,7 @@ Deno.test("Bisect: of several verdicts either all are said or none", async () =>
   assert.deepEqual((await Bisect.open(p)).state.log, []);
 });
 
-Deno.test("Bisect: the log tells who said what, and when", async () => {
+Deno.test("Bisect: the log has origin, verdict and time", async () => {
   const p = parts();
   const bisect = await Bisect.start(p, lineFrom(4));
   await bisect.run((step) =>
@@ -165,7 +165,7 @@ Deno.test("Bisect: the log tells who said what, and when", async () => {
   assert.equal(bisect.state.started_at, at);
 });
 
-Deno.test("Bisect: a test that throws says nothing; the bisect goes on with the same commit", async () => {
+Deno.test("Bisect: a test that throws is no verdict; the bisect continues with the same commit", async () => {
   const p = parts();
   const bisect = await Bisect.start(p, lineFrom(8));
   await assert.rejects(bisect.run(() => Promise.reject(new Error("crashed"))), /crashed/);
@@ -194,7 +194,7 @@ Deno.test("Bisect: while a commit is tested both that can be next are brought ne
   assert.equal(p.source.asked.length, 4);
 });
 
-Deno.test("Bisect: the end of a test stops what was brought near, not what was asked", async () => {
+Deno.test("Bisect: the end of a test aborts prefetches, but not look-ups", async () => {
   const p = parts();
   p.source.slow = true;
   const bisect = await Bisect.start(p, lineFrom(8));
@@ -204,7 +204,7 @@ Deno.test("Bisect: the end of a test stops what was brought near, not what was a
   assert(p.source.asked.length > 3, "nothing was asked ahead");
 });
 
-Deno.test("Bisect: what fails while fetching ahead is silent, and asked for again", async () => {
+Deno.test("Bisect: a failed prefetch is silent, and requested again", async () => {
   const p = parts();
   const bisect = await Bisect.start(p, lineFrom(8));
   await isTest(bisect, 4);
@@ -214,7 +214,7 @@ Deno.test("Bisect: what fails while fetching ahead is silent, and asked for agai
   assert.deepEqual(numbers(await bisect.run(testFrom(1))), [1]);
 });
 
-Deno.test("Bisect: nothing is fetched ahead where nothing is there to be tested", async () => {
+Deno.test("Bisect: nothing is prefetched without a current commit", async () => {
   const p = parts();
   const bisect = await Bisect.start(p, lineFrom(8));
   await bisect.prefetch();

@@ -41,7 +41,7 @@ Deno.test("bisectRange(): all commits over all pages, and how the ends were name
   assert.equal(server.requests.length, 4);
 });
 
-Deno.test("bisectRange(): ends that can't be are refused, and why", async () => {
+Deno.test("bisectRange(): invalid ends are rejected, with the reason", async () => {
   await using server = startGithub({ commits: history(5) });
   const refuse = (good: number, bad: number, ...texts: string[]) =>
     rejectsWith(range(server, sha(good), sha(bad)), "invalid", ...texts);
@@ -51,7 +51,7 @@ Deno.test("bisectRange(): ends that can't be are refused, and why", async () => 
   await rejectsWith(range(server, sha(1), "nope"), "not_found", "The bad commit:", "nope");
 });
 
-Deno.test("bisectRange(): ends on two branches are told with what both contain", async () => {
+Deno.test("bisectRange(): ends on two branches are reported with their common commit", async () => {
   await using server = startGithub({
     commits: history(5),
     diverged: { [`${sha(3)}...${sha(5)}`]: sha(2) },
@@ -76,7 +76,7 @@ Deno.test("bisectRange(): --first-parent leaves out what was merged", async () =
   assert.deepEqual(main.commits[1].parents, [sha(1)]);
 });
 
-Deno.test("bisectRange(): commits that do not hang together are not taken for a history", async () => {
+Deno.test("bisectRange(): unconnected commits are rejected", async () => {
   const commits = history(5)!.map(({ sha }) => ({ sha }));
   await using server = startGithub({ commits });
   await rejectsWith(range(server, sha(0), sha(5)), "failed", "not all of its");

@@ -25,7 +25,7 @@ const STATE = {
   settings: {},
 };
 
-Deno.test("parseBisectState(): whatever a member is, it is read or refused in one line", () => {
+Deno.test("parseBisectState(): whatever a member is, it is read or rejected in one line", () => {
   assert.equal(parseBisectState(JSON.stringify(STATE), "x").bad.given, "main");
   for (const text of hostileTexts(STATE)) {
     const wrong = wrongReading(() => parseBisectState(text, "bisect.json"));

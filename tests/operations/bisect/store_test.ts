@@ -18,7 +18,7 @@ async function begun(dir: string): Promise<void> {
   await Bisect.start({ store, source: new FakeSource() }, lineFrom(4));
 }
 
-Deno.test("openBisectStore(): a directory of its own, which git does not see, and which goes again", async () => {
+Deno.test("openBisectStore(): a directory that git ignores, and that is deleted at the end", async () => {
   await using temp = await tempDir();
   const dir = join(temp.path, "deep/bisect");
   await begun(dir);
@@ -43,7 +43,7 @@ Deno.test("openBisectStore(): in somebody's directory it touches nothing else", 
   assert.equal(await Deno.readTextFile(join(temp.path, ".gitignore")), "node_modules\n");
 });
 
-Deno.test("openBisectStore(): where no bisect is, none is made and nothing is left", async () => {
+Deno.test("openBisectStore(): without a bisect, nothing is created and nothing is left", async () => {
   await using temp = await tempDir();
   await rejectsWith(openBisectStore(temp.path), "not_found", temp.path, "bisect start");
   await rejectsWith(openBisectStore(join(temp.path, "no")), "not_found", "bisect start");
@@ -51,7 +51,7 @@ Deno.test("openBisectStore(): where no bisect is, none is made and nothing is le
   assert.deepEqual(await names(temp.path), []);
 });
 
-Deno.test("openBisectStore(): another process that has it is told, and may be waited for", async () => {
+Deno.test("openBisectStore(): a lock of another process is reported, and can be waited for", async () => {
   await using temp = await tempDir();
   await begun(temp.path);
   const first = await openBisectStore(temp.path);

@@ -144,7 +144,7 @@ const history: fc.Arbitrary<Parents> = fc.array(
   return [...parents, ends];
 });
 
-Deno.test("bisect: with branches and merges the answer is all that no test can tell apart", () => {
+Deno.test("bisect: with branches and merges the result is all commits that no test can distinguish", () => {
   fc.assert(
     fc.property(
       history,
@@ -169,7 +169,7 @@ Deno.test("bisect: with branches and merges the answer is all that no test can t
   );
 });
 
-Deno.test("bisect: the middle is the one that git takes", () => {
+Deno.test("bisect: the middle is the same as in git", () => {
   // `git rev-list --bisect` of a line: the lower of two middles.
   for (let length = 2; length <= 64; length++) {
     const facts = factsOf(line(length));
@@ -200,13 +200,13 @@ Deno.test("bisect: the order in which commits are listed does not matter", () =>
   ));
 });
 
-Deno.test("bisect: 20000 commits in a line are no trouble", () => {
+Deno.test("bisect: 20000 commits in a line", () => {
   const facts = factsOf(line(20_000));
   const commits = [...facts.commits].reverse();
   assert.equal(surveyBisect({ ...facts, commits }).next?.sha, sha(9999));
 });
 
-Deno.test("bisect: a verdict that contradicts another is refused, and says which", () => {
+Deno.test("bisect: a verdict that contradicts another is rejected, naming the other", () => {
   // 0 - 1 - 2 - 4 - 5, with 3 beside 2.
   const parents = [[], [0], [1], [1], [2, 3], [4]];
   const check = (verdicts: [number, BisectVerdict][], index: number, verdict: BisectVerdict) =>
@@ -231,7 +231,7 @@ Deno.test("bisect: a verdict that contradicts another is refused, and says which
   check([[2, "bad"]], 1, "skip");
 });
 
-Deno.test("bisect: facts that contradict each other are told", () => {
+Deno.test("bisect: contradicting facts are reported", () => {
   throwsWith(
     () => surveyBisect(factsOf(line(4), [[1, "bad"], [2, "good"]])),
     "integrity",

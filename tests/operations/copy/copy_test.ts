@@ -251,7 +251,7 @@ for (const [name, open] of Object.entries(PAIRS)) {
     assert.deepEqual(Object.keys(await read(to)).sort(), Object.keys(FILES).sort());
   });
 
-  Deno.test(`copy ${name}: --if-exists and a dry run leave what is there`, async () => {
+  Deno.test(`copy ${name}: --if-exists and a dry run keep existing files`, async () => {
     const [source, target, resource] = await open();
     await using _ = resource;
     const [from, to] = [{ backend: source, root: FROM }, { backend: target, root: TO }];
@@ -305,7 +305,7 @@ Deno.test("copy: a selection gets parts with just its files; its checksums come 
   assert.deepEqual((await partOf(to, PARTS[1])).files.map(({ path }) => path), [B, B + SUM]);
 });
 
-Deno.test("copy: an artifact goes by its own name too, and takes its checksum along or with it", async () => {
+Deno.test("copy: an artifact is also selected by its own name, with its checksum file", async () => {
   const own = A.replace(".tar.zst", "");
   const { from, to } = await inMemory();
   const { outcomes } = await copy(from, to, { include: [own] });
@@ -327,7 +327,7 @@ Deno.test("copy: a selection that chooses nothing is an error", async () => {
   await rejectsWith(planCopy({ ...from, root: TO }), "not_found", "No outputs of run 2");
 });
 
-Deno.test("copy: content types are those of the source, or what the manifest tells", async () => {
+Deno.test("copy: content types are those of the source, or of the manifest", async () => {
   const { backend, from, to } = await inMemory();
   await copy(from, to);
   assert.equal((await backend.stat(TO.file(A))).contentType, "text/x-own");
@@ -337,7 +337,7 @@ Deno.test("copy: content types are those of the source, or what the manifest tel
   assert.equal((await other.stat(TO.file("index.html"))).contentType, "text/x-own");
 });
 
-Deno.test("copy: what a part names and is gone fails, and its part is withheld", async () => {
+Deno.test("copy: a listed but missing file fails, and its part is withheld", async () => {
   for (const selection of [{}, { exclude: ["x"] }]) {
     const { backend, from, to } = await inMemory();
     await backend.delete(FROM.file(B));
@@ -350,7 +350,7 @@ Deno.test("copy: what a part names and is gone fails, and its part is withheld",
   }
 });
 
-Deno.test("copy: a page that only the manifest tells of may be gone", async () => {
+Deno.test("copy: a page that only the manifest lists may be missing", async () => {
   const { backend, from, to } = await inMemory();
   await backend.delete(FROM.file("index.html"));
   const { outcomes } = await copy(from, to, { exclude: ["logs/"] });
@@ -358,7 +358,7 @@ Deno.test("copy: a page that only the manifest tells of may be gone", async () =
   assert.equal((await partOf(to, PARTS[0])).head.pages, undefined);
 });
 
-Deno.test("copy: a file that is not what is told of it is refused", async () => {
+Deno.test("copy: a file that does not match its entry is rejected", async () => {
   const { backend, from, to } = await inMemory();
   await putFiles(from, { [A]: "archive x" });
   const inside = await copy(from, to);
@@ -387,7 +387,7 @@ Deno.test("copy: a file that is not what is told of it is refused", async () => 
   );
 });
 
-Deno.test("copy: onto a run that tells otherwise: the copied part is believed, others are kept", async () => {
+Deno.test("copy: to a run with different entries: the copied part takes precedence, others are kept", async () => {
   const { backend, from, to } = await inMemory();
   await putFiles(to, { [A]: "its own", "own.txt": "own\n" });
   const mine = manifestPart("mine", [outputFile(A, "its own"), outputFile("own.txt", "own\n")], {
@@ -406,7 +406,7 @@ Deno.test("copy: onto a run that tells otherwise: the copied part is believed, o
   assert.deepEqual(new Set(Object.values(again.outcomes)), new Set(["unchanged"]));
 });
 
-Deno.test("copy: a part from an earlier copy is gone before what it tells of changes", async () => {
+Deno.test("copy: a part of an earlier copy is deleted before its files change", async () => {
   const { backend, from, to } = await inMemory();
   await copy(from, to);
   await putFiles(from, { "logs/g/build.log": "other\n" });
@@ -428,7 +428,7 @@ Deno.test("copy: a part from an earlier copy is gone before what it tells of cha
   assert.equal(files.find(({ path }) => path === "logs/g/build.log")!.sha256, sha256("other\n"));
 });
 
-Deno.test("copy: what no part tells of is in a copy of the whole run", async () => {
+Deno.test("copy: unlisted files are in a copy of the whole run", async () => {
   const { from, to } = await inMemory();
   await putFiles(from, { "retention-summary.json": "{}" });
   const { outcomes } = await copy(from, to);
@@ -497,7 +497,7 @@ function failing(backend: MemoryBackend, path: string): StorageBackend {
   });
 }
 
-Deno.test("copy: one that failed over a part leaves a marker that is read, and the next one mends all", async () => {
+Deno.test("copy: a failed copy leaves a marker, and the next one completes it", async () => {
   const from = { backend: new MemoryBackend(), root: FROM };
   const backend = new MemoryBackend();
   const to = { backend, root: TO };
@@ -547,7 +547,7 @@ Deno.test("copy: one that was killed over a part has marked all that was to come
 
 for (const isKnown of [true, false]) {
   const whose = isKnown ? "another part" : "no part";
-  Deno.test(`copy: what ${whose} of the source tells of does not break the target's part`, async () => {
+  Deno.test(`copy: entries of ${whose} of the source do not break the target's part`, async () => {
     const from = { backend: new MemoryBackend(), root: FROM };
     const to = { backend: new MemoryBackend(), root: TO };
     await putFiles(from, { "x.txt": "new x" });
@@ -567,7 +567,7 @@ for (const isKnown of [true, false]) {
   });
 }
 
-Deno.test("copy: another part that was taken away comes back with the copy that makes up for it", async () => {
+Deno.test("copy: a deleted part of another job is written again by the copy that completes it", async () => {
   const from = { backend: new MemoryBackend(), root: FROM };
   const backend = new MemoryBackend();
   const to = { backend, root: TO };
@@ -630,7 +630,7 @@ for (const hasPart of [true, false]) {
   });
 }
 
-Deno.test("copy: to itself is refused", async () => {
+Deno.test("copy: to itself is rejected", async () => {
   const { from } = await inMemory();
   const plan = await planCopy(from);
   await rejectsWith(executeCopy(plan, from), "invalid", "to itself");
@@ -659,7 +659,7 @@ Deno.test("copy: an interrupted copy is continued", async () => {
   assert.deepEqual(Object.keys(await read(to)), Object.keys(await read(from)));
 });
 
-Deno.test("copyOnServer(): without hashes and etags that tell, it copies again, or reads to refuse", async () => {
+Deno.test("copyOnServer(): without usable hashes and etags, it copies again, or reads before rejecting", async () => {
   const inner = new MemoryBackend();
   const mute = new Proxy(inner, {
     get(backend, name) {

@@ -40,7 +40,7 @@ const FILES: Readonly<Record<string, string>> = {
   [LONG]: "long\n",
 };
 
-Deno.test("export, import: content types that no header takes are told by the names", async () => {
+Deno.test("export, import: for content types invalid in a header, the file name decides", async () => {
   await using dir = await tempDir();
   const file = join(dir.path, "runs.tar");
   const backend = new MemoryBackend();
@@ -140,7 +140,7 @@ Deno.test("export: the same runs make the same bytes, also from what was importe
   assert.equal(sha256(await Deno.readFile(file)), first);
 });
 
-Deno.test("export: a selection has parts that tell of it, and does not claim to be complete", async () => {
+Deno.test("export: a selection has parts with its files, and does not claim to be complete", async () => {
   const { backend, places, dir, file } = await twoRuns();
   await using _ = dir;
   await write([places[0]], file, { components: ["lib"] });
@@ -154,7 +154,7 @@ Deno.test("export: a selection has parts that tell of it, and does not claim to 
   assert.equal((await readOutputs(backend, LINUX)).complete, true);
 });
 
-Deno.test("export: a file that is not what is told of it makes no file", async () => {
+Deno.test("export: a file that does not match its entry fails the export", async () => {
   const { backend, places, dir, file } = await twoRuns();
   await using _ = dir;
   await putFiles(places[0], { [A]: "archive x" });
@@ -197,7 +197,7 @@ Deno.test("ExportArchive: is a storage that can only be read", async () => {
   await rejectsWith(archive.delete(at), "denied");
 });
 
-Deno.test("ExportArchive: is refused wherever it is cut", async () => {
+Deno.test("ExportArchive: an export truncated anywhere is rejected", async () => {
   const { places, dir, file } = await twoRuns();
   await using _ = dir;
   await write([places[1]], file);
@@ -242,7 +242,7 @@ Deno.test("import: whatever byte is altered, nothing wrong is written", async ()
   }
 });
 
-Deno.test("import: an altered file alone is not written, and neither is the part that tells of it", async () => {
+Deno.test("import: only a changed file and the part that lists it are not written", async () => {
   const { places, dir, file } = await twoRuns();
   await using _ = dir;
   await write([places[0]], file);
@@ -374,7 +374,7 @@ const HOSTILE: Readonly<
 };
 
 for (const [name, [index, members, code, text]] of Object.entries(HOSTILE)) {
-  Deno.test(`ExportArchive: ${name} is refused`, async () => {
+  Deno.test(`ExportArchive: ${name} is rejected`, async () => {
     await using dir = await tempDir();
     const file = join(dir.path, "x.tar");
     await writeTar(file, index, members);
@@ -385,7 +385,7 @@ for (const [name, [index, members, code, text]] of Object.entries(HOSTILE)) {
   });
 }
 
-Deno.test("ExportArchive: links in the place of files, other archives and other files are refused", async () => {
+Deno.test("ExportArchive: links instead of files, other archives and other files are rejected", async () => {
   await using dir = await tempDir();
   const file = join(dir.path, "x.tar");
   await writeTar(file, indexOf({ x: "" }), { "1-linux/x": "" });

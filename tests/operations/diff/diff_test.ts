@@ -55,7 +55,7 @@ function telling(inner: MemoryBackend, logs: readonly [Log, Log]): StorageBacken
 
 const LATER = { modified: new Date(Date.now() + 60_000) };
 
-Deno.test("diffRuns(): a complete manifest tells nothing of a file that was replaced since", async () => {
+Deno.test("diffRuns(): a complete manifest is not used for a file that was replaced since", async () => {
   const backend = await twoRuns();
   assert.deepEqual(await diff(telling(backend, [{}, {}])), ["same hash"]);
   await backend.write(RUNS[1].file(LOG), bytesSource("evil"));
@@ -64,14 +64,14 @@ Deno.test("diffRuns(): a complete manifest tells nothing of a file that was repl
   assert.deepEqual(await diff(stale, { read: true }), ["changed hash"]);
 });
 
-Deno.test("diffRuns(): a file that is gone is removed, whatever the manifest tells", async () => {
+Deno.test("diffRuns(): a deleted file counts as removed, whatever the manifest lists", async () => {
   const backend = await twoRuns();
   await backend.delete(RUNS[1].file(LOG));
   assert.deepEqual(await diff(backend), ["removed undefined"]);
 });
 
 for (const by of ["manifest", "metadata"]) {
-  Deno.test(`diffRuns(): hashes of the ${by} that agree, of files with other MD5s, are not believed by --read`, async () => {
+  Deno.test(`diffRuns(): with --read, equal hashes of the ${by} are not trusted if MD5s differ`, async () => {
     const backend = await twoRuns();
     await backend.write(RUNS[1].file(LOG), bytesSource("evil"));
     const record = by === "manifest" ? {} : { ...LATER, sha256: outputFile(LOG, "same").sha256 };

@@ -109,7 +109,7 @@ test("fetch: a run with both layouts gives the artifacts of both", async (h) => 
   });
 });
 
-test("fetch: with requireChecksums an archive without one is refused", async (h) => {
+test("fetch: with requireChecksums an archive without one is rejected", async (h) => {
   await h.put({
     "123-linux/a_lib_generic.tar.zst": "a",
     "123-linux/b_lib_generic.tar.zst!": "b",
@@ -120,7 +120,7 @@ test("fetch: with requireChecksums an archive without one is refused", async (h)
   });
 });
 
-test("fetch: .tar.zst is taken where both compressions are there", async (h) => {
+test("fetch: .tar.zst is used if both compressions exist", async (h) => {
   await h.put({
     "123-linux/a_lib_generic.tar.xz!": "xz",
     "123-linux/a_lib_generic.tar.zst!": "zst",
@@ -132,7 +132,7 @@ test("fetch: .tar.zst is taken where both compressions are there", async (h) => 
   ]);
 });
 
-test("fetch: a sibling prefix and files in subfolders are not taken", async (h) => {
+test("fetch: a sibling prefix and files in subfolders are not included", async (h) => {
   await h.put({
     "123-linux/a_lib_generic.tar.zst!": "a",
     "123-linux-old/old_lib_generic.tar.zst!": "old",
@@ -223,7 +223,7 @@ test("fetch: a half-written or wrong local copy is replaced", async (h) => {
   for (const content of Object.values(await readTree(h.out))) assert.equal(content, "content");
 });
 
-test("fetch: another run's archive of the same name is not taken for this one's", async (h) => {
+test("fetch: another run's archive of the same name is not mistaken for this run's", async (h) => {
   await h.put({ "123-linux/a_lib_generic.tar.zst!": "this run" });
   await writeTree(h.out, { "a_lib_generic.tar.zst": "that run" });
   await h.fetch();
@@ -243,13 +243,13 @@ test("fetch: include, exclude and patterns that match nothing", async (h) => {
   await rejectsWith(h.fetch({ exclude: ["*"] }), "not_found", "None of the 3");
 });
 
-test("fetch: a run without artifacts is not_found, and where it was looked is told", async (h) => {
+test("fetch: a run without artifacts is not_found, with the searched location", async (h) => {
   await rejectsWith(h.fetch(), "not_found", "123");
   await h.put({ "123-linux/logs/g/x.log": "x" });
   await rejectsWith(h.fetch(), "not_found", "123", "--run-id");
 });
 
-test("fetch: a dry run plans, and makes not even the directory", async (h) => {
+test("fetch: a dry run creates nothing, not even the directory", async (h) => {
   await h.put({ "123-linux/a_lib_generic.tar.zst!": "a" });
   assert.deepEqual((await h.fetch({ dryRun: true })).outcomes, {
     "a_lib_generic.tar.zst": "planned",
@@ -286,7 +286,7 @@ test("list: each file of the run with path and kind, in the order of the keys", 
   assert.match(error.message, /run 9 .*there/);
 });
 
-Deno.test("downloadedBytes(): what a cache or an earlier try had does not count", () => {
+Deno.test("downloadedBytes(): bytes from a cache or an earlier attempt do not count", () => {
   const one = { location: ROOT.root(), path: "x", outcome: "written", warnings: [] } as const;
   const results = [
     { ...one, size: 10, origin: "network" } as const,

@@ -292,7 +292,7 @@ Deno.test("findArtifacts(): the latest of a branch, beyond the first page of com
   assert.deepEqual([few.missing, few.looked], [[undefined], 5]);
 });
 
-Deno.test("findArtifacts(): an ancestor is told, and taken only if wanted", async () => {
+Deno.test("findArtifacts(): an ancestor is reported, and used only if requested", async () => {
   const commits = Array.from({ length: 9 }, (_, i) => ({ sha: sha(i) }));
   const state = { commits, runs: [run(4, 1, { sha: sha(4) }), run(3, 1, { sha: sha(2) })] };
   await using w = await world(state, { 4: BLAS, 3: FFT });
@@ -377,7 +377,7 @@ Deno.test("waitForArtifacts(): ends when no run is in progress, or the time is o
   assert.deepEqual([waits.length, ended.missing, ended.pending], [1, [undefined], []]);
 });
 
-Deno.test("waitForArtifacts(): an outage does not end it, but is told at the end of the time", async () => {
+Deno.test("waitForArtifacts(): an outage does not end it, but is reported at the end of the time", async () => {
   await using w = await world({ runs: [run(1, 1, { status: "queued" })] });
   const github = openGithub({ apiUrl: w.server.url, second: 1, token: "a-token-of-a-test" });
   const outage = () => new Response("", { status: 502 });

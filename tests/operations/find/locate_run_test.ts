@@ -111,7 +111,7 @@ class Failing extends MemoryBackend {
   }
 }
 
-Deno.test("locateRun(): what could not be asked is not absent", async () => {
+Deno.test("locateRun(): a location that could not be checked does not count as empty", async () => {
   const denied = new RunOutputsError("denied", "not for you");
   const none = new RunOutputsError("not_found", "no such bucket");
   const broken = new RunOutputsError("transient", "no network");

@@ -210,7 +210,7 @@ Deno.test("runPages(): a single-arch run's packages are in their group alone", (
   assert(top.kind === "list" && top.forPip === false);
 });
 
-Deno.test("reportPage(): all of a report but itself, under a name of its own", () => {
+Deno.test("reportPage(): lists a report without itself, under its own name", () => {
   const paths = ["logs/t/rccl/a.html", "logs/t/rccl/index_rccl.html", "logs/t/other.html"];
   const tree = runTree(ROOT, paths.map(fileOf(ROOT)));
   const page = reportPage(ROOT, "t/rccl", "index_rccl.html", tree);
@@ -257,7 +257,7 @@ Deno.test("renderPage(): a Windows run's page, and style and script, are what th
   await assertGolden("index_pages/whole.html", renderPage(page));
 });
 
-Deno.test("renderPage(): every page carries our mark, early", () => {
+Deno.test("renderPage(): every page has our generator tag near its beginning", () => {
   for (const page of pagesOf(EVERYTHING)) {
     assert(isOurs(renderPage(page).slice(0, MARK_WITHIN)), page.location.key);
   }
@@ -303,7 +303,7 @@ Deno.test("relativeLink(): leads to its target, from anywhere, as a browser reso
   }));
 });
 
-Deno.test("Hashes: what a page tells is read back, for files that are still the same", () => {
+Deno.test("Hashes: hashes on a page are read back, for unchanged files", () => {
   for (const path of Object.values(GOLDEN)) {
     const page = at(pagesOf(EVERYTHING), path);
     if (page.kind !== "list") continue;

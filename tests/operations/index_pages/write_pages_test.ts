@@ -76,7 +76,7 @@ class Meddled implements StorageBackend {
   }
 }
 
-Deno.test("writeIndexPages(): all pages of a run, and none twice", async () => {
+Deno.test("writeIndexPages(): writes all pages of a run, each once", async () => {
   const backend = new MemoryBackend();
   await put(backend, "a_lib_generic.tar.zst", "logs/g/a.log", "manifests/g/therock_manifest.json");
   const first = await writeIndexPages(backend, SUBJECT);
@@ -93,7 +93,7 @@ Deno.test("writeIndexPages(): all pages of a run, and none twice", async () => {
   assert.equal(await text(backend, "index.html"), before);
 });
 
-Deno.test("writeIndexPages(): of an upload, only the pages that can tell of it", async () => {
+Deno.test("writeIndexPages(): for an upload, writes only pages that can list it", async () => {
   const backend = new MemoryBackend();
   await put(backend, "logs/g/a.log", "manifests/g/therock_manifest.json");
   const uploaded = await put(backend, "logs/s/gfx1151/b.log");
@@ -115,7 +115,7 @@ Deno.test("writeIndexPages(): nothing there, no pages", async () => {
 
 for (const lenient of [false, true]) {
   const kind = lenient ? "a storage that checks nothing" : "a storage that checks";
-  Deno.test(`writeIndexPages(): on ${kind}, rows of a job that came between are kept`, async () => {
+  Deno.test(`writeIndexPages(): on ${kind}, rows of a job that came in between are kept`, async () => {
     const backend = new Meddled();
     backend.lenient = lenient;
     await put(backend, "logs/g/a.log");
@@ -131,7 +131,7 @@ for (const lenient of [false, true]) {
     assert.deepEqual(listed(await text(backend, "logs/g/index.html")), ["a.log", "b.log"]);
   });
 
-  Deno.test(`writeIndexPages(): on ${kind}, jobs at once lose nobody's rows`, async () => {
+  Deno.test(`writeIndexPages(): on ${kind}, concurrent jobs keep all rows`, async () => {
     for (let run = 0; run < 20; run++) {
       const backend = new Meddled();
       backend.lenient = lenient;
@@ -151,7 +151,7 @@ for (const lenient of [false, true]) {
   });
 }
 
-Deno.test("writeIndexPages(): jobs at once on a disk lose nobody's rows", async () => {
+Deno.test("writeIndexPages(): concurrent jobs on a disk keep all rows", async () => {
   await using dir = await tempDir();
   const jobs = Array.from({ length: 6 }, (_, i) => `job${i}.log`);
   await Promise.all(jobs.map(async (name) => {
@@ -163,7 +163,7 @@ Deno.test("writeIndexPages(): jobs at once on a disk lose nobody's rows", async 
   assert.deepEqual(listed((await readTree(dir.path))["1-linux/logs/g/index.html"]), jobs);
 });
 
-Deno.test("writeIndexPages(): files that never stop changing end it, and that is told", async () => {
+Deno.test("writeIndexPages(): gives up if files never stop changing, and reports it", async () => {
   const backend = new Meddled();
   await put(backend, "logs/g/a.log");
   let count = 0;
@@ -177,7 +177,7 @@ Deno.test("writeIndexPages(): files that never stop changing end it, and that is
   assert(count < 100);
 });
 
-Deno.test("writeIndexPages(): a page that something else made is kept, and told, unless forced", async () => {
+Deno.test("writeIndexPages(): a page of another tool is kept and reported, unless forced", async () => {
   const backend = new MemoryBackend();
   await put(backend, "logs/g/a.log", "logs/index.html", "logs/g/index.html");
   const first = await writeIndexPages(backend, SUBJECT);
@@ -289,7 +289,7 @@ for (const kind of ["memory", "local"]) {
   });
 }
 
-Deno.test("writeIndexPages(): a directory in a page's place is told, the others are written", async () => {
+Deno.test("writeIndexPages(): a directory at a page's path is reported, other pages are written", async () => {
   await using dir = await tempDir();
   const backend = new LocalBackend(dir.path);
   await put(backend, "logs/g/a.log", "logs/index.html/x");
@@ -375,7 +375,7 @@ async function wrongSum(): Promise<MemoryBackend> {
   return backend;
 }
 
-Deno.test("writeIndexPages(): all pages tell the checksum that is there now", async () => {
+Deno.test("writeIndexPages(): all pages show the current checksum", async () => {
   const backend = await wrongSum();
   await backend.write(ROOT.file(`${A}.sha256sum`), bytesSource(sha256(A)));
   const dry = await writeIndexPages(new DryRunBackend(backend), SUBJECT);
@@ -391,7 +391,7 @@ Deno.test("writeIndexPages(): all pages tell the checksum that is there now", as
   assert.equal(hashIn(await text(backend, "index.html"), A), undefined);
 });
 
-Deno.test("writeIndexPages(): of an upload, a checksum that is younger than the page is asked for", async () => {
+Deno.test("writeIndexPages(): for an upload, a checksum file newer than the page is read", async () => {
   const backend = await wrongSum();
   let uploaded = await put(backend, "b_lib_generic.tar.zst");
   await writeIndexPages(backend, SUBJECT, { uploaded });
@@ -402,7 +402,7 @@ Deno.test("writeIndexPages(): of an upload, a checksum that is younger than the 
   assert.equal(hashIn(await text(backend, "index.html"), A), sha256(A));
 });
 
-Deno.test("writeIndexPages(): what pip reads is hashed anew, though size and time are the same", async () => {
+Deno.test("writeIndexPages(): files for pip are hashed again, even with equal size and time", async () => {
   await using dir = await tempDir();
   const backend = new LocalBackend(dir.path);
   const wheel = "python/x-1.0-py3-none-any.whl";

@@ -20,12 +20,12 @@ const text = async (body: Chunks) => new TextDecoder().decode(await collect(body
 /** Adds a line to the file, if it does not have it. */
 async function addLine(backend: StorageBackend, line: string): Promise<TransferResult> {
   return await putContended(backend, { location, path }, async (): Promise<Decision> => {
-    const there = await statIfThere(backend, location, undefined);
-    if (there === undefined) return { source: bytesSource(`${line}\n`) };
-    await using body = await backend.read(location, { ifMatch: there.etag });
+    const existing = await statIfThere(backend, location, undefined);
+    if (existing === undefined) return { source: bytesSource(`${line}\n`) };
+    await using body = await backend.read(location, { ifMatch: existing.etag });
     const before = await text(body);
-    if (before.split("\n").includes(line)) return { there };
-    return { there, source: bytesSource(`${before}${line}\n`) };
+    if (before.split("\n").includes(line)) return { existing };
+    return { existing, source: bytesSource(`${before}${line}\n`) };
   });
 }
 

@@ -208,7 +208,7 @@ Deno.test("of a complete run, an archive that was put there again is as its mani
   assert.equal((await planFetch(run.backend, ROOT, { outputDir: "out" })).notes.length, 1);
 });
 
-Deno.test("list: an archive of a complete run that is gone is missing", async () => {
+Deno.test("list: a deleted archive of a complete run is missing", async () => {
   const run = new Run();
   await run.put(archive(A, "a"));
   await run.tell("build.g", { ...archive(A, "a"), [B]: "b", "logs/g/x.log": "x" });
@@ -221,7 +221,7 @@ Deno.test("list: an archive of a complete run that is gone is missing", async ()
   assert(all.some(({ path }) => path === "logs/g/x.log"));
 });
 
-Deno.test("a run that lacks a part is listed; what its parts tell is used all the same", async () => {
+Deno.test("a run that lacks a part is listed, with the entries of its parts", async () => {
   const run = new Run();
   const files = archive(A, "a");
   await run.put({ ...files, ...archive(B, "b") });
@@ -283,7 +283,7 @@ async function later(): Promise<void> {
   }
 }
 
-Deno.test("of a complete run, other bytes than its manifest tells are wrong bytes", async () => {
+Deno.test("in a complete run, other bytes than in the manifest are a checksum mismatch", async () => {
   const run = new Run();
   await run.put(archive(A, "new"));
   await run.tell("build.g", archive(A, "old"));
@@ -291,7 +291,7 @@ Deno.test("of a complete run, other bytes than its manifest tells are wrong byte
   assert.deepEqual(await run.fetch(), { [A]: "integrity" });
 });
 
-Deno.test("an archive that a part names and that is gone is missing", async () => {
+Deno.test("a listed but deleted archive is missing", async () => {
   for (const expected of [[], ["build.g"]]) {
     const run = new Run();
     await run.put(archive(A, "a"));
@@ -301,7 +301,7 @@ Deno.test("an archive that a part names and that is gone is missing", async () =
   }
 });
 
-Deno.test("parts that contradict each other: the last written is believed, and it is told", async () => {
+Deno.test("contradicting parts: the latest takes precedence, and the conflict is reported", async () => {
   const run = new Run();
   await run.put(archive(A, "two"));
   const at = (minute: number) => ({ created_at: `2026-11-20T12:0${minute}:00Z` });
@@ -384,7 +384,7 @@ Deno.test("layouts: an archive in one place, its checksum in the other: they don
   assert.deepEqual(await run.fetch(), { [A]: "flat with a warning" });
 });
 
-Deno.test("requireParts(): names what is missing; without any names it can't tell", async () => {
+Deno.test("requireParts(): names the missing parts; without expected parts it can't know", async () => {
   const run = new Run();
   const read = () => readOutputs(run.inner, ROOT);
   const none = await read();

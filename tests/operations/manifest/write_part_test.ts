@@ -50,7 +50,7 @@ const sha = (text: string) => outputFile("x", text).sha256;
 const ONE = { job: "build", runner: "runner 1" };
 const TWO = { job: "build", runner: "runner 2" };
 
-Deno.test("PartUpload: tells of each file with kind, size, hash and content type", async () => {
+Deno.test("PartUpload: lists each file with kind, size, hash and content type", async () => {
   const backend = new MemoryBackend();
   const now = () => new Date("2026-11-20T12:00:00Z");
   const run = { repository: "a/b", run_attempt: 2, commit: "c0ffee", workflow: "ci.yml" };
@@ -99,21 +99,21 @@ Deno.test("PartUpload: the same again is unchanged, whatever time it is", async 
   assert.equal(await text(backend), before);
 });
 
-Deno.test("PartUpload: what was left alone is told as it is, not as it would have been", async () => {
+Deno.test("PartUpload: a kept file is listed as it is, not as it would have been", async () => {
   const backend = new MemoryBackend();
   await backend.write(ROOT.file("a"), bytesSource("theirs"));
   await job(backend, { a: "ours" }, { ifExists: "skip" });
   assert.deepEqual(await files(backend), { a: sha("theirs") });
 });
 
-Deno.test("PartUpload: a job may repeat itself; what it has put there before stays told", async () => {
+Deno.test("PartUpload: a job may run again; its earlier files stay listed", async () => {
   const backend = new MemoryBackend();
   await job(backend, { a: "1", b: "1" }, { attempt: 1, writer: ONE });
   await job(backend, { b: "2", c: "2" }, { attempt: 1, writer: ONE });
   assert.deepEqual(await files(backend), { a: sha("1"), b: sha("2"), c: sha("2") });
 });
 
-Deno.test("PartUpload: what is gone, or was replaced by something else, is not told again", async () => {
+Deno.test("PartUpload: deleted and replaced files are not listed again", async () => {
   const backend = new MemoryBackend();
   await job(backend, { a: "1", b: "1", c: "1" }, { attempt: 1, writer: ONE });
   await backend.delete(ROOT.file("a"));
@@ -129,7 +129,7 @@ Deno.test("PartUpload: a re-run replaces the part of the attempt before", async 
   assert.deepEqual(await files(backend), { b: sha("2") });
 });
 
-Deno.test("PartUpload: two jobs of one attempt that take one name notice", async () => {
+Deno.test("PartUpload: two jobs of one attempt with one name get an error", async () => {
   const backend = new MemoryBackend();
   await job(backend, { a: "1" }, { attempt: 1, writer: ONE });
   const before = await text(backend);
@@ -151,7 +151,7 @@ Deno.test("PartUpload: an earlier attempt does not replace what a later one has 
   assert.equal((await job(backend, { b: "1" }, { attempt: 1, writer: ONE })).outcome, "failed");
 });
 
-Deno.test("PartUpload: two at the same moment: one of them is refused, nothing is lost", async () => {
+Deno.test("PartUpload: of two at the same moment, one is rejected, and nothing is lost", async () => {
   const inner = new MemoryBackend();
   // The other job's part comes between our look and our write.
   const backend = hooked(inner, async (key) => {
@@ -164,7 +164,7 @@ Deno.test("PartUpload: two at the same moment: one of them is refused, nothing i
   assert.equal((await readOutputs(inner, ROOT)).parts.length, 1);
 });
 
-Deno.test("PartUpload: where the server enforces nothing, who was overwritten sees it", async () => {
+Deno.test("PartUpload: without conditional writes, the overwritten upload notices it", async () => {
   const inner = new MemoryBackend();
   const backend = hooked(inner, () => Promise.resolve(), async (key) => {
     if (!key.endsWith("/p.json")) return;
@@ -194,7 +194,7 @@ function hooked(
   });
 }
 
-Deno.test("PartUpload: before a file that it tells of is replaced, a part is taken away", async () => {
+Deno.test("PartUpload: a part is deleted before a file in it is replaced", async () => {
   const inner = new MemoryBackend();
   await job(inner, { a: "1", b: "1" }, { attempt: 1, writer: ONE });
   const told: (boolean | undefined)[] = [];
@@ -215,7 +215,7 @@ Deno.test("PartUpload: before a file that it tells of is replaced, a part is tak
   assert.deepEqual(await files(again), { a: sha("1"), b: sha("2") });
 });
 
-Deno.test("PartUpload: a part that can't be taken away does not stop the upload", async () => {
+Deno.test("PartUpload: a part that can't be deleted does not stop the upload", async () => {
   const backend = new MemoryBackend();
   await job(backend, { a: "1" }, { attempt: 1, writer: ONE });
   const notes: string[] = [];
@@ -240,7 +240,7 @@ Deno.test("PartUpload: the same bytes again leave the part where it is", async (
   assert.deepEqual(await files(inner), { a: sha("1"), b: sha("new") });
 });
 
-Deno.test("PartUpload: what a newer version has told in the part stays", async () => {
+Deno.test("PartUpload: members of a newer version are kept", async () => {
   const backend = new MemoryBackend();
   const old = manifestPart("p", [], { future: 1, writer: ONE });
   await backend.write(ROOT.outputsManifest("p"), bytesSource(formatPart(old)));
@@ -248,7 +248,7 @@ Deno.test("PartUpload: what a newer version has told in the part stays", async (
   assert.equal(parsePart(await text(backend), "p").future, 1);
 });
 
-Deno.test("PartUpload: a part of a newer schema is left alone, a broken one is replaced", async () => {
+Deno.test("PartUpload: a part with a newer schema is kept, a broken one is replaced", async () => {
   const backend = new MemoryBackend();
   const newer = JSON.stringify({ ...manifestPart("p", []), schema: "run-outputs.manifest/2" });
   await backend.write(ROOT.outputsManifest("p"), bytesSource(newer));
@@ -300,7 +300,7 @@ for (
   });
 }
 
-Deno.test("PartUpload: a marker whose paths are none is replaced, with a note", async () => {
+Deno.test("PartUpload: a marker with invalid paths is replaced, with a note", async () => {
   const backend = new MemoryBackend();
   const marker = { ...manifestPart("p", []), pending: [{ toString: 1 }] };
   await backend.write(MARKER, bytesSource(JSON.stringify(marker)));
@@ -322,7 +322,7 @@ Deno.test("PartUpload: expected parts add up, also of jobs at the same time", as
   assert.deepEqual((await readOutputs(backend, ROOT)).expected, names);
 });
 
-Deno.test("PartUpload: a name that is none is refused before anything is read", () => {
+Deno.test("PartUpload: an invalid name is rejected before anything is read", () => {
   const backend = new MemoryBackend();
   for (const part of ["", "a/b", "..", "expected", "therock_manifest"]) {
     assert.throws(() => new PartUpload(backend, ROOT, { part, tool: "t", run: {} }), /part/);
@@ -375,7 +375,7 @@ Deno.test("PartUpload: after an upload that failed, the next one does not pass f
   await assert.rejects(backend.stat(MARKER), { code: "not_found" });
 });
 
-Deno.test("PartUpload: a failed upload that adds to a part makes it unfinished", async () => {
+Deno.test("PartUpload: a failed upload that adds to a part makes it incomplete", async () => {
   const backend = new MemoryBackend();
   await job(backend, { a: "1" }, FIRST);
   await failingJob(backend, { c: "1" }, ["d"], FIRST);
@@ -385,7 +385,7 @@ Deno.test("PartUpload: a failed upload that adds to a part makes it unfinished",
   assert.deepEqual(await files(backend), { a: sha("1"), c: sha("1"), d: sha("1") });
 });
 
-Deno.test("PartUpload: the files of a part that was taken away by a failed upload survive", async () => {
+Deno.test("PartUpload: the files of a part deleted by a failed upload are not lost", async () => {
   const backend = new MemoryBackend();
   await job(backend, { a: "1", b: "1" }, FIRST);
   await failingJob(backend, { b: "2" }, ["c"], FIRST);
@@ -475,7 +475,7 @@ Deno.test("PartUpload: a marker that can't be written does not stop the upload",
   assert.equal((await job(backend, { a: "1" }, { ...FIRST, onNote })).outcome, "written");
 });
 
-Deno.test("PartUpload: another job that takes the name leaves the marker of the first alone", async () => {
+Deno.test("PartUpload: another job with the same name keeps the marker of the first", async () => {
   const backend = new MemoryBackend();
   const one = await killedJob(backend, { a: "1" }, ["a"]);
   const { error } = await job(backend, { b: "1" }, { attempt: 1, writer: TWO });
@@ -489,7 +489,7 @@ Deno.test("PartUpload: another job that takes the name leaves the marker of the 
   assert.deepEqual(await files(backend), { a: sha("1") });
 });
 
-Deno.test("PartUpload: who is refused at the end takes its own marker away", async () => {
+Deno.test("PartUpload: an upload rejected at the end deletes its own marker", async () => {
   for (const fails of [false, true]) {
     const backend = new MemoryBackend();
     const two = await killedJob(backend, { b: "1" }, ["b"], { attempt: 1, writer: TWO });
@@ -508,7 +508,7 @@ Deno.test("PartUpload: who is refused at the end takes its own marker away", asy
   }
 });
 
-Deno.test("PartUpload: who is refused leaves the marker that has what it took from another's part", async () => {
+Deno.test("PartUpload: a rejected upload keeps a marker with files of another's part", async () => {
   const backend = new MemoryBackend();
   await job(backend, { a: "1", b: "1" }, FIRST);
   const two = { attempt: 1, writer: TWO };
@@ -520,7 +520,7 @@ Deno.test("PartUpload: who is refused leaves the marker that has what it took fr
   assert.deepEqual(await unfinished(backend), []);
 });
 
-Deno.test("PartUpload: of two uploads of one job at once, who ends first leaves the other's marker", async () => {
+Deno.test("PartUpload: of two concurrent uploads of one job, the first to end keeps the other's marker", async () => {
   const backend = new MemoryBackend();
   const begin = (path: string) => killedJob(backend, { [path]: "1" }, [path]);
   const [one, two] = [await begin("a"), await begin("b")];
@@ -534,7 +534,7 @@ Deno.test("PartUpload: of two uploads of one job at once, who ends first leaves 
   assert.deepEqual(await files(backend), { a: sha("1"), b: sha("1") });
 });
 
-Deno.test("PartUpload: a later attempt starts anew, and clears the marker", async () => {
+Deno.test("PartUpload: a later attempt starts again, and deletes the marker", async () => {
   const backend = new MemoryBackend();
   await failingJob(backend, { a: "1" }, ["b"], FIRST);
   await job(backend, { c: "1" }, { attempt: 2, writer: ONE });
@@ -553,7 +553,7 @@ Deno.test("PartUpload: another job's upload does not pass for what the failed on
   assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, ["p"]);
 });
 
-Deno.test("PartUpload: where nothing may be deleted, a marker is written over", async () => {
+Deno.test("PartUpload: without delete permission, a marker is overwritten", async () => {
   const inner = new MemoryBackend();
   const denied = () => Promise.reject(new RunOutputsError("denied", "not allowed"));
   const backend = changed(inner, { delete: denied });
@@ -567,7 +567,7 @@ Deno.test("PartUpload: where nothing may be deleted, a marker is written over", 
   assert.deepEqual(await unfinished(inner), ["p"]);
 });
 
-Deno.test("PartUpload: a marker that can't be taken away is told, and goes on counting", async () => {
+Deno.test("PartUpload: a marker that can't be deleted is reported, and stays valid", async () => {
   const backend = new MemoryBackend();
   await failingJob(backend, {}, ["b"], FIRST);
   const denied = changed(backend, {
@@ -583,7 +583,7 @@ Deno.test("PartUpload: a marker that can't be taken away is told, and goes on co
   assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, ["p"]);
 });
 
-Deno.test("PartUpload: what had no path in the run is made up for by an upload that goes well", async () => {
+Deno.test("PartUpload: a successful upload clears unlisted files without a path", async () => {
   const backend = new MemoryBackend();
   const lost: TransferResult = {
     location: ROOT.root(),
@@ -635,7 +635,7 @@ Deno.test("PartUpload: a marker of any length is read", async () => {
   assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, ["p"]);
 });
 
-Deno.test("PartUpload: a marker that can't be read goes on counting until a later attempt", async () => {
+Deno.test("PartUpload: an unreadable marker stays valid until a later attempt", async () => {
   const backend = new MemoryBackend();
   await backend.write(MARKER, bytesSource("{"));
   const notes: string[] = [];
@@ -659,7 +659,7 @@ Deno.test("PartUpload: a part that can't be read now stops the upload before its
   await assert.rejects(job(backend, { a: "2" }, FIRST), { code: "transient" });
 });
 
-Deno.test("PartUpload: a broken part is taken away before the first file is written", async () => {
+Deno.test("PartUpload: a broken part is deleted before the first file is written", async () => {
   const inner = new MemoryBackend();
   await inner.write(ROOT.outputsManifest("p"), bytesSource("{"));
   const there: number[] = [];
@@ -714,7 +714,7 @@ async function manifests(backend: StorageBackend): Promise<Record<string, string
   return texts;
 }
 
-Deno.test("PartUpload: the part of a runner whose clock is ahead is not believed before a later one", async () => {
+Deno.test("PartUpload: the part of a runner whose clock is ahead does not win over a later one", async () => {
   for (const wholeSeconds of [false, true]) {
     const inner = new MemoryBackend();
     const stored = (minute: number) => new Date(Date.UTC(2026, 10, 20, 12, minute));

@@ -105,7 +105,7 @@ for (
   ] as const
 ) {
   Deno.test({
-    name: `planArtifacts(): a link ${title} fails its artifact, as fetch would refuse it`,
+    name: `planArtifacts(): a link ${title} fails its artifact, because fetch would reject it`,
     ignore: Deno.build.os === "windows",
     fn: async () => {
       await using temp = await tempDir();
@@ -131,7 +131,7 @@ for (
     ["of two kinds in the flattened tree", "y/stage/f/g", /a directory is needed \(with --flatten/],
   ] as const
 ) {
-  Deno.test(`planArtifacts(): a name ${title} fails its artifact, as fetch would refuse it`, async () => {
+  Deno.test(`planArtifacts(): a name ${title} fails its artifact, because fetch would reject it`, async () => {
     const { keys, failures } = await plan({
       [MANIFEST]: "x/stage\ny/stage\n",
       "a_lib_generic/x/stage/f": "f",
@@ -168,7 +168,7 @@ Deno.test("planArtifacts(): a zstd archive may begin with a frame that is skippe
   assert.deepEqual((await plan({ "a_lib_generic.tar.zst": skippable })).failures, []);
 });
 
-Deno.test("planArtifacts(): what looks like an archive and is no artifact is a warning", async () => {
+Deno.test("planArtifacts(): an archive that is not an artifact is a warning", async () => {
   const odd = ["a-lib.tar.zst", "a_b_c_d.tar.xz", "a_lib_generic.tar.gz", "a_lib_generic.TAR.ZST"];
   const { keys, warnings, notes } = await plan({
     ...Object.fromEntries(odd.map((name) => [name, "x"])),
@@ -193,7 +193,7 @@ Deno.test("planArtifacts(): names that Windows needs encoded are those of artifa
 });
 
 for (const pattern of ["a_lib_generic", "a_lib_generic.tar.xz", "a_*"]) {
-  Deno.test(`planArtifacts(): include ${pattern} takes the archive beside its directory`, async () => {
+  Deno.test(`planArtifacts(): include ${pattern} selects the archive beside its directory`, async () => {
     const { keys, unmatched } = await plan({
       "a_lib_generic.tar.xz": likeArchive("xz", ""),
       [MANIFEST]: "stage\n",
@@ -210,7 +210,7 @@ Deno.test("planArtifacts(): a directory is packed where its archive is not wante
   assert.deepEqual((await plan(files, { exclude: ["*.tar.xz"] })).keys, zst);
 });
 
-Deno.test("packItem(): a member that can't be read is told by its path", async () => {
+Deno.test("packItem(): a member that can't be read is reported with its path", async () => {
   await using temp = await tempDir();
   const path = join(temp.path, "gone");
   const member = { name: "gone", path, type: "file", size: 1, mode: 0o644, modified: new Date(0) };
@@ -220,7 +220,7 @@ Deno.test("packItem(): a member that can't be read is told by its path", async (
   await rejectsWith(item.check!(), "not_found", path);
 });
 
-Deno.test("upload artifacts: broken ones are told, the others uploaded, exit 7", async () => {
+Deno.test("upload artifacts: broken ones are reported, the others uploaded, exit 7", async () => {
   await using temp = await tempDir();
   await writeTree(join(temp.path, "a"), { ...GOOD, [MANIFEST]: "..\n", "odd.tar.zst": "x" });
   const args = ["upload", "artifacts", join(temp.path, "a"), "--no-index", ...RUN];

@@ -184,7 +184,7 @@ for (
   });
 }
 
-test("planPytorchManifest(): to the place its name tells, if it is JSON", async (dir, planner) => {
+test("planPytorchManifest(): to the path of its name, if it is JSON", async (dir, planner) => {
   await writeTree(dir, { "m.json": "{}", "bad.json": "{" });
   const name = { amdgpuFamily: "gfx94X-dcgpu", ref: "release/2.9" };
   const options = { file: join(dir, "m.json"), ...name };
@@ -282,7 +282,7 @@ test(
   },
 );
 
-test("planTestReport(): its pages, or what is asked for", async (dir, planner) => {
+test("planTestReport(): its pages, or the selected files", async (dir, planner) => {
   await writeTree(dir, { "a.html": "", "deep/b.html": "", "style.css": "", "raw.xml": "" });
   const report = { reportDir: dir, subfolder: "tests/rccl" };
   assert.deepEqual(await planTestReport(ROOT, report, planner), []);
@@ -298,7 +298,7 @@ test("planTestReport(): its pages, or what is asked for", async (dir, planner) =
 });
 
 Deno.test({
-  name: "planTarballs(), planArtifacts(), planPython(): a name that is not UTF-8 is passed over",
+  name: "planTarballs(), planArtifacts(), planPython(): a name that is not UTF-8 is skipped",
   ignore: !takesAnyName,
   fn: async () => {
     const plans = [

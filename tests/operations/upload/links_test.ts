@@ -88,7 +88,7 @@ for (
   }
 }
 
-Deno.test("uploads of a directory: files taken by name are no links either", async () => {
+Deno.test("uploads of a directory: files found by name must not be links either", async () => {
   await using temp = await tempDir();
   const [dir, other] = ["dir", "other"].map((name) => join(temp.path, name));
   const tarball = "therock-dist-linux-multiarch-1.tar.gz";

@@ -131,7 +131,7 @@ for (const type of ["deb", "rpm"] as const) {
       : await rpmNames(backend);
   const head = type === "deb" ? RELEASE : REPOMD;
 
-  Deno.test(`${type}: a second upload adds its packages, and reads none that is there`, async () => {
+  Deno.test(`${type}: a second upload adds its packages without reading existing ones`, async () => {
     const inner = new MemoryBackend();
     await upload(inner, { [`a.${type}`]: make("rocm-a") }, type);
     const read: string[] = [];
@@ -189,7 +189,7 @@ for (const type of ["deb", "rpm"] as const) {
     );
   });
 
-  Deno.test(`${type}: a package that a killed upload has left is told as it is there`, async () => {
+  Deno.test(`${type}: a package left by a killed upload is listed as it is`, async () => {
     const backend = new MemoryBackend();
     const theirs = type === "deb"
       ? deb("rocm-a", { data: "theirs" })
@@ -227,7 +227,7 @@ for (const type of ["deb", "rpm"] as const) {
     });
   }
 
-  Deno.test(`${type}: ten uploads at once lose no package`, async () => {
+  Deno.test(`${type}: ten concurrent uploads lose no package`, async () => {
     const backend = new MemoryBackend();
     const names = Array.from({ length: 10 }, (_, i) => `rocm-${i}`);
     const reports = await Promise.all(
@@ -253,7 +253,7 @@ for (const type of ["deb", "rpm"] as const) {
     assert.deepEqual(await listed(backend), [`a.${type}`]);
   });
 
-  Deno.test(`${type}: another architecture is refused`, async () => {
+  Deno.test(`${type}: another architecture is rejected`, async () => {
     const file = type === "deb"
       ? deb("rocm-a", { Architecture: "arm64" })
       : rpm("rocm-a", { tags: { 1022: "aarch64" } });
@@ -288,7 +288,7 @@ for (const type of ["deb", "rpm"] as const) {
     assert.equal(await textOf(backend, head), before);
   });
 
-  Deno.test(`${type}: a dry run tells all names and writes nothing`, async () => {
+  Deno.test(`${type}: a dry run lists all names and writes nothing`, async () => {
     const backend = new MemoryBackend();
     const files = { [`a.${type}`]: make("rocm-a") };
     const planned = await upload(new DryRunBackend(backend), files, type);
@@ -299,7 +299,7 @@ for (const type of ["deb", "rpm"] as const) {
   });
 }
 
-Deno.test("a repository of another tool keeps what else its Release tells", async () => {
+Deno.test("a repository of another tool keeps other fields of its Release", async () => {
   const backend = new MemoryBackend();
   await upload(backend, { "a.deb": deb("rocm-a") });
   const release = (await textOf(backend, RELEASE))

@@ -54,7 +54,7 @@ async function execute(plan: UploadPlan) {
 }
 
 test(
-  "planArtifacts(): directories become .tar.zst with a checksum, archives go as they are",
+  "planArtifacts(): directories become .tar.zst with a checksum file, archives do not change",
   async (dir, planner) => {
     const archive = likeArchive("xz", noise(1000));
     await writeTree(dir, {
@@ -89,21 +89,24 @@ for (
     ["upper-case", (digest: string) => digest.toUpperCase()],
   ] as const
 ) {
-  test(`planArtifacts(): a right ${title} checksum is uploaded as it is`, async (dir, planner) => {
-    const archive = likeArchive("zst", "content");
-    const text = sidecar(sha256(archive));
-    await writeTree(dir, {
-      "a_lib_generic.tar.zst": archive,
-      "a_lib_generic.tar.zst.sha256sum": text,
-    });
-    await planArtifacts(ROOT, { artifactsDir: dir }, planner);
-    const { outcomes, read } = await execute(planner.plan());
-    assert.deepEqual(Object.values(outcomes), ["written", "written"]);
-    assert.equal(
-      new TextDecoder().decode(await read("a_lib_generic.tar.zst.sha256sum")),
-      text,
-    );
-  });
+  test(
+    `planArtifacts(): a valid ${title} checksum file is uploaded unchanged`,
+    async (dir, planner) => {
+      const archive = likeArchive("zst", "content");
+      const text = sidecar(sha256(archive));
+      await writeTree(dir, {
+        "a_lib_generic.tar.zst": archive,
+        "a_lib_generic.tar.zst.sha256sum": text,
+      });
+      await planArtifacts(ROOT, { artifactsDir: dir }, planner);
+      const { outcomes, read } = await execute(planner.plan());
+      assert.deepEqual(Object.values(outcomes), ["written", "written"]);
+      assert.equal(
+        new TextDecoder().decode(await read("a_lib_generic.tar.zst.sha256sum")),
+        text,
+      );
+    },
+  );
 }
 
 for (
@@ -148,7 +151,7 @@ test(
 );
 
 test(
-  "planArtifacts(): a directory whose archive exists gives way to it, with a note",
+  "planArtifacts(): a directory whose archive exists is skipped, with a note",
   async (dir, planner) => {
     await writeTree(dir, {
       "a_lib_generic.tar.xz": likeArchive("xz", "packed"),
@@ -162,7 +165,7 @@ test(
   },
 );
 
-test("planArtifacts(): what is no artifact is told, hidden files are not", async (dir, planner) => {
+test("planArtifacts(): other files are reported, hidden files are not", async (dir, planner) => {
   await writeTree(dir, {
     "README": "",
     "not-an-artifact/x": "",
@@ -181,7 +184,7 @@ test("planArtifacts(): what is no artifact is told, hidden files are not", async
 });
 
 test(
-  "planArtifacts(): patterns mean directories and the archives they become",
+  "planArtifacts(): patterns match directories and their archives",
   async (dir, planner) => {
     for (const name of ["a_lib_generic", "b_lib_generic", "c_dev_generic"]) {
       await writeTree(dir, { [`${name}/artifact_manifest.txt`]: "" });
@@ -263,7 +266,7 @@ test(
 );
 
 Deno.test({
-  name: "planLogs(): symbolic links are told, the summaries' too, and not followed",
+  name: "planLogs(): symbolic links are reported, those of summaries too, and not followed",
   ignore: onWindows,
   fn: async () => {
     await using temp = await tempDir();
@@ -286,7 +289,7 @@ Deno.test({
 });
 
 test(
-  "planFiles(): two files for one place are refused, one that is named twice is told",
+  "planFiles(): two files for one path are rejected, one given twice is reported",
   async (dir, planner) => {
     await writeTree(dir, { "one/a": "1", "two/a": "2" });
     const paths = [join(dir, "one", "a"), join(dir, "two")];
@@ -312,7 +315,7 @@ test(
 );
 
 test(
-  "planManifest(): JSON goes as it is, to the group's place or the run's",
+  "planManifest(): JSON is uploaded unchanged, to the group's or the run's path",
   async (dir, planner) => {
     const text = '\uFEFF{ "a":   1 }\n';
     await writeTree(dir, { "m.json": text });
@@ -325,7 +328,7 @@ test(
   },
 );
 
-test("planManifest(): no JSON, no UTF-8, no file are told apart", async (dir) => {
+test("planManifest(): invalid JSON, invalid UTF-8 and a missing file have different errors", async (dir) => {
   await writeTree(dir, { "bad.json": "{", "bytes.json": new Uint8Array([0x22, 0xff, 0x22]) });
   const plan = (name: string) => planManifest(ROOT, { file: join(dir, name) });
   await rejectsWith(plan("bad.json"), "invalid", "bad.json", "JSON");
@@ -405,7 +408,7 @@ test("planBuild(): no build directory is not_found, a file in its place invalid"
 });
 
 test(
-  "executeUpload(): the packing of an artifact is told in the bytes of its tree",
+  "executeUpload(): packing progress is in bytes of the tree",
   async (dir, planner) => {
     await makeBuild(dir);
     await planArtifacts(ROOT, { artifactsDir: join(dir, "artifacts") }, planner);

@@ -51,7 +51,7 @@ verifySuite("s3", () => memoryS3());
 const ROOT = RunOutputRoot.forLocal({ runId: 123, platform: "linux" });
 const A = "a_lib_generic.tar.zst";
 
-Deno.test("pairSidecars(): whatever stands between a file and its checksum", async () => {
+Deno.test("pairSidecars(): whatever is between a file and its checksum file", async () => {
   const paths = [
     "a",
     "a-b",
@@ -104,7 +104,7 @@ Deno.test("verifyRun(): a checksum of another file is wrong, though it is as the
   });
 });
 
-Deno.test("verifyRun(): a list of checksums beside nothing is no missing file", async () => {
+Deno.test("verifyRun(): a list of checksums without a file of its name is not a missing file", async () => {
   const backend = new MemoryBackend();
   const lines = `${sha256("x")}  x\n${sha256("y")}  y\n`;
   await backend.write(ROOT.file("all.sha256sum"), bytesSource(lines));
@@ -112,7 +112,7 @@ Deno.test("verifyRun(): a list of checksums beside nothing is no missing file", 
   assert.deepEqual(found.map(({ path }) => path), ["all.sha256sum"]);
 });
 
-Deno.test("verifyRun(): what parts say against each other is told with the file", async () => {
+Deno.test("verifyRun(): contradictions between parts are reported with the file", async () => {
   const backend = new MemoryBackend();
   await backend.write(ROOT.file("x.txt"), bytesSource("new"));
   const part = (name: string, text: string, created_at: string) =>
@@ -145,7 +145,7 @@ Deno.test("verifyRun(): one file that can't be read stops no other, and is not t
   assert.deepEqual(found.filter(isRepairable), []);
 });
 
-Deno.test("verifyRun(): a file that is gone by the time it is read is missing", async () => {
+Deno.test("verifyRun(): a file deleted before it is read is missing", async () => {
   const inner = new MemoryBackend();
   await inner.write(ROOT.file("x.txt"), bytesSource("x.txt"));
   await putPart(inner, ROOT, manifestPart("p", [outputFile("x.txt")]));
@@ -159,7 +159,7 @@ Deno.test("verifyRun(): a file that is gone by the time it is read is missing", 
   assert.equal(verdictsOf(found)["x.txt"], "missing not_found");
 });
 
-Deno.test("verifyRun(): a signal stops it, and so does who stops asking; nothing stays under way", async () => {
+Deno.test("verifyRun(): a signal or leaving the loop stops it, and nothing stays in progress", async () => {
   const inner = new MemoryBackend();
   const files = Array.from({ length: 50 }, (_, i) => outputFile(`${100 + i}.txt`));
   for (const { path } of files) await inner.write(ROOT.file(path), bytesSource(path));
@@ -186,7 +186,7 @@ Deno.test("verifyRun(): a signal stops it, and so does who stops asking; nothing
   assert.equal(underWay, 0);
 });
 
-Deno.test("verifyRun(): trouble with the listing is thrown", async () => {
+Deno.test("verifyRun(): an error of the listing is thrown", async () => {
   const inner = new MemoryBackend();
   const backend = changed(inner, {
     // deno-lint-ignore require-yield
@@ -215,7 +215,7 @@ Deno.test("verifyRun() quick: on a disk, what is younger than its part is not vo
   assert.equal(await verdict(false), "ok size");
 });
 
-Deno.test("verifyRun(): on S3 a recorded hash that lies is believed by quick alone, and is repaired", async () => {
+Deno.test("verifyRun(): on S3 a wrong recorded hash is only trusted by quick, and is repaired", async () => {
   await using s = await memoryS3();
   const root = new RunOutputRoot({ bucket: s.bucket, runId: 123, platform: "linux" });
   const good = outputFile("x.txt", "good");
@@ -294,7 +294,7 @@ Deno.test("diffRuns(): only files of these kinds, and no other is read", async (
   assert.deepEqual(reads.sort(), ["1-linux/logs/g/x.log", "2-linux/logs/g/x.log"]);
 });
 
-Deno.test("diffRuns(): equal ETags of S3 are of equal files; others tell nothing", async () => {
+Deno.test("diffRuns(): equal ETags of S3 mean equal files; others mean nothing", async () => {
   const etag = (text: string) => text.repeat(32).slice(0, 32);
   const pairs: Readonly<Record<string, readonly [string, string, string]>> = {
     "equal": [etag("a"), etag("a"), "same etag"],
@@ -381,7 +381,7 @@ Deno.test("repairFiles(): what was written since the verification stays", async 
   assert.equal(await textOf(backend, "gone.txt"), "new!");
 });
 
-Deno.test("repairFiles(): what the manifest tells of otherwise by now is left as it is", async () => {
+Deno.test("repairFiles(): a file with another manifest entry by now does not change", async () => {
   const backend = new MemoryBackend();
   const put = async (text: string) => {
     await backend.write(ROOT.file("x.txt"), bytesSource(text));
@@ -397,7 +397,7 @@ Deno.test("repairFiles(): what the manifest tells of otherwise by now is left as
   assert.equal(await textOf(backend, "x.txt"), "new");
 });
 
-Deno.test("repairFiles(): so is what the checksum beside it tells of otherwise by now", async () => {
+Deno.test("repairFiles(): nor does a file with another checksum file by now", async () => {
   const backend = new MemoryBackend();
   const put = (path: string, text: string) => backend.write(ROOT.file(path), bytesSource(text));
   await put(A, "new");
@@ -436,7 +436,7 @@ Deno.test("repairFiles(): a checksum is put in place only if it is of the file b
   }
 });
 
-Deno.test("repairFiles(): a checksum that the manifest tells of, and that is another file's, stays", async () => {
+Deno.test("repairFiles(): a listed checksum file with the checksum of another file stays", async () => {
   const backend = new MemoryBackend();
   const [sum, wrong] = [`${A}.sha256sum`, sha256("another")];
   await backend.write(ROOT.file(A), bytesSource("a"));
@@ -450,7 +450,7 @@ Deno.test("repairFiles(): a checksum that the manifest tells of, and that is ano
   }
 });
 
-Deno.test("repairFiles(): a broken checksum beside a broken file, both told by the copy", async () => {
+Deno.test("repairFiles(): a broken checksum file of a broken file, both repaired from the copy", async () => {
   const backend = new MemoryBackend();
   const sum = `${A}.sha256sum`;
   await backend.write(ROOT.file(A), bytesSource("b"));
@@ -461,7 +461,7 @@ Deno.test("repairFiles(): a broken checksum beside a broken file, both told by t
   assert.deepEqual(await repaired(backend, found, from), { [A]: "written", [sum]: "written" });
 });
 
-Deno.test("verifyRun(): a checksum that is too long, or none, vouches for nothing", async () => {
+Deno.test("verifyRun(): a checksum file that is too long or invalid proves nothing", async () => {
   const sum = `${A}.sha256sum`;
   const long = `${sha256("a")}  ${A}\n`.padEnd(MAX_SIDECAR_BYTES + 1, "\n");
   for (const content of [long, "GARBAGE"]) {

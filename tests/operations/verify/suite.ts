@@ -31,7 +31,7 @@ export function verifySuite(name: string, open: () => Promise<Subject>): void {
       await fn(new Run(subject));
     });
 
-  test("verifyRun(): each file against the manifest, else against the checksum beside it", async (run) => {
+  test("verifyRun(): verifies each file with the manifest, else with its checksum file", async (run) => {
     await run.put({
       [A]: BIG,
       [A + SUM]: `${sha256(BIG)}\n`,
@@ -179,7 +179,7 @@ export function verifySuite(name: string, open: () => Promise<Subject>): void {
     await rejectsWith(renewParts(place, renewed.parts), "conflict");
   });
 
-  test("diffRuns(): what came, went and changed, and how that is known", async (run) => {
+  test("diffRuns(): added, removed and changed files, and what was compared", async (run) => {
     const other = new Run(run.subject, 124);
     await run.put({ "a.txt": "a", "b.txt": "b", "c.txt": "c", "d.txt": "d", "index.html": "1" });
     await other.put({ "a.txt": "a", "b.txt": "bb", "c.txt": "C", "e.txt": "e", "index.html": "2" });

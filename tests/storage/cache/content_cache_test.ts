@@ -58,7 +58,7 @@ async function testCache(options: ContentCacheOptions = {}) {
   };
 }
 
-Deno.test("take(): made once, then from the cache; nothing else lies about", async () => {
+Deno.test("take(): created once, then from the cache; no other files are left", async () => {
   await using t = await testCache();
   for (const origin of ["network", "cache", "cache"] as const) {
     await using file = await t.take(TEXT);
@@ -71,7 +71,7 @@ Deno.test("take(): made once, then from the cache; nothing else lies about", asy
   assert.deepEqual(t.notes, []);
 });
 
-Deno.test("take(): 20 calls of one process at once make it once", async () => {
+Deno.test("take(): 20 concurrent calls of one process create it once", async () => {
   await using t = await testCache();
   const files = await Promise.all(Array.from({ length: 20 }, () => t.take(TEXT)));
   assert.deepEqual(files.map(({ origin }) => origin).sort().slice(-2), ["cache", "network"]);
@@ -79,14 +79,14 @@ Deno.test("take(): 20 calls of one process at once make it once", async () => {
   await Promise.all(files.map((file) => file[Symbol.asyncDispose]()));
 });
 
-Deno.test("take(): an empty content is one", async () => {
+Deno.test("take(): empty content is valid", async () => {
   await using t = await testCache();
   await t.use("", 1);
   await t.use("", 1);
   assert.deepEqual(t.made, [""]);
 });
 
-Deno.test("find(): what is not there is undefined, what is there comes without being made", async () => {
+Deno.test("find(): missing content is undefined, existing content is returned without creating it", async () => {
   await using t = await testCache();
   assert.equal(await t.cache.find(KEY), undefined);
   await t.use(TEXT, 1);
@@ -102,7 +102,7 @@ for (
     ["a longer file", `${TEXT}!`, "checksum mismatch (10 bytes)"],
   ]
 ) {
-  Deno.test(`take(): ${what} is noticed, told and made again`, async () => {
+  Deno.test(`take(): ${what} is noticed, reported and created again`, async () => {
     await using t = await testCache();
     await t.use(TEXT, 1);
     await Deno.remove(entry(t.dir));
@@ -121,7 +121,7 @@ for (
   });
 }
 
-Deno.test("take(): a damaged file that somebody uses is replaced, not pulled away", async () => {
+Deno.test("take(): a damaged file in use is replaced, not deleted", async () => {
   await using t = await testCache();
   await using held = await t.take(TEXT);
   await Deno.chmod(held.path, 0o644);
@@ -140,7 +140,7 @@ Deno.test("take(): a damaged file that somebody uses is replaced, not pulled awa
   assert.equal(await Deno.readTextFile(held.path), TEXT);
 });
 
-Deno.test("take(): a link or an empty directory in place of a content goes", async () => {
+Deno.test("take(): a link or an empty directory at the path of a content is deleted", async () => {
   await using t = await testCache();
   await Deno.mkdir(entry(t.dir), { recursive: true });
   await t.use(TEXT, 1);
@@ -155,14 +155,14 @@ Deno.test("take(): a link or an empty directory in place of a content goes", asy
   assert.equal(t.notes.length, 2);
 });
 
-Deno.test("take(): a directory with something in it is told in one line, and stays", async () => {
+Deno.test("take(): a non-empty directory is reported in one line, and stays", async () => {
   await using t = await testCache();
   await Deno.mkdir(`${entry(t.dir)}/mine`, { recursive: true });
   await rejectsWith(t.take(TEXT), "conflict", t.dir, "a directory of this name already exists");
   assert(await exists(`${entry(t.dir)}/mine`));
 });
 
-Deno.test("take(): a key that is none is refused before anything is made", async () => {
+Deno.test("take(): an invalid key is rejected before anything is created", async () => {
   await using t = await testCache();
   for (const digest of ["", "../../etc/passwd", KEY.sha256.toUpperCase(), `${KEY.sha256}0`]) {
     const make = () => Promise.reject(new Error("asked"));
@@ -174,7 +174,7 @@ Deno.test("take(): a key that is none is refused before anything is made", async
   }
 });
 
-Deno.test("take(): a size that the content does not have is an error, and takes nothing away", async () => {
+Deno.test("take(): a wrong size in the key is an error, and deletes nothing", async () => {
   await using t = await testCache();
   await t.use(TEXT, 1);
   await rejectsWith(t.take(TEXT, 5), "integrity", "got 9 bytes, expected 5 bytes");
@@ -185,7 +185,7 @@ Deno.test("take(): a size that the content does not have is an error, and takes 
   assert.deepEqual(await fileNames(`${t.dir}/v1/making`), []);
 });
 
-Deno.test("take(): who fails to make it leaves nothing to be found; the next one is asked", async () => {
+Deno.test("take(): after a failure nothing can be found; the next caller creates it", async () => {
   await using t = await testCache();
   const failure = new Error("no network");
   let begun = () => {};
@@ -216,7 +216,7 @@ Deno.test("take(): who fails to make it leaves nothing to be found; the next one
   assert.deepEqual(await fileNames(`${t.dir}/v1/making`), []);
 });
 
-Deno.test("take(): a signal stops the wait for somebody else", async () => {
+Deno.test("take(): a signal aborts the wait for another process", async () => {
   await using t = await testCache();
   const path = `${t.dir}/v1/making/${KEY.sha256}.lock`;
   using _other = await lockFile(path, { create: true });
@@ -233,7 +233,7 @@ Deno.test("take(): a signal stops the wait for somebody else", async () => {
   );
 });
 
-Deno.test("take(): a large download continues in the cache where another one stopped", async () => {
+Deno.test("take(): a large download resumes in the cache where another one stopped", async () => {
   await using t = await testCache();
   const bytes = noise(300_000);
   const key = { sha256: sha256(bytes), size: bytes.length };
@@ -264,7 +264,7 @@ Deno.test("take(): a large download continues in the cache where another one sto
   assert.deepEqual(await fileNames(`${t.dir}/v1/making`), []);
 });
 
-Deno.test("verify: false hands over what has the right size; discard() has it made again", async () => {
+Deno.test("verify: false returns a file of the right size; after discard() it is created again", async () => {
   await using t = await testCache();
   await t.use(TEXT, 1);
   await Deno.chmod(entry(t.dir), 0o644);
@@ -282,7 +282,7 @@ Deno.test("verify: false hands over what has the right size; discard() has it ma
   assert.deepEqual(await fileNames(`${t.dir}/v1/making`), []);
 });
 
-Deno.test("eviction: the least recently used goes first, a use counts", async () => {
+Deno.test("eviction: the least recently used is deleted first, and a use counts", async () => {
   await using t = await testCache({ maxBytes: 30 });
   await t.use("first 10 b", 1);
   await t.use("second 10 ", 2);
@@ -321,7 +321,7 @@ Deno.test("eviction: what is larger than the bound is served, and does not drive
   assert.deepEqual(await t.there("small", "much larger than that"), ["small"]);
 });
 
-Deno.test("eviction: what nobody continues goes after a week; what is being made stays", async () => {
+Deno.test("eviction: abandoned files are deleted after a week; files being created stay", async () => {
   await using t = await testCache({ maxBytes: 1_000_000 });
   const making = `${t.dir}/v1/making`;
   const [old, recent, busy] = ["old", "recent", "busy"].map(sha256);
@@ -341,19 +341,19 @@ Deno.test("eviction: what nobody continues goes after a week; what is being made
   assert.deepEqual(await fileNames(making), left.sort());
 });
 
-Deno.test("open(): a bound that is none is refused", async () => {
+Deno.test("open(): an invalid maximum size is rejected", async () => {
   for (const maxBytes of [0, -1, 1.5, NaN, Infinity]) {
     await rejectsWith(ContentCache.open("/nowhere", { maxBytes }), "invalid", "maxBytes");
   }
 });
 
-Deno.test("open(): a file in place of the directory is told in one line", async () => {
+Deno.test("open(): a file instead of the directory is reported in one line", async () => {
   await using dir = await tempDir();
   await Deno.writeTextFile(`${dir.path}/file`, "");
   await rejectsWith(ContentCache.open(`${dir.path}/file`), "conflict", `${dir.path}/file`);
 });
 
-Deno.test("open(): files of others in the directory are left alone", async () => {
+Deno.test("open(): other files in the directory are not touched", async () => {
   await using t = await testCache({ maxBytes: 1 });
   await Deno.writeTextFile(`${t.dir}/notes`, "mine");
   await Deno.writeTextFile(`${t.dir}/v1/sha256/notes`, "mine");
@@ -363,7 +363,7 @@ Deno.test("open(): files of others in the directory are left alone", async () =>
 });
 
 Deno.test({
-  name: "take(): what other users can change is shared: placed as a copy that is hashed",
+  name: "take(): a file that other users can change is shared: placed as a verified copy",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     for (

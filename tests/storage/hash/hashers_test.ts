@@ -10,7 +10,7 @@ import { tempDir } from "../../support/temp_dir.ts";
 
 const MiB = 1024 * 1024;
 
-Deno.test("Hashers: a file that is told of out of order has the hash of its bytes", async () => {
+Deno.test("Hashers: a file reported out of order has the hash of its bytes", async () => {
   await using dir = await tempDir();
   const bytes = noise(40 * MiB + 17);
   const path = `${dir.path}/file`;
@@ -75,7 +75,7 @@ Deno.test("Hashers: a signal ends the waiting, and ending the threads ends all o
   await rejectsWith(given, "failed");
 });
 
-Deno.test("HashServer: without a thread of its own it does the same", async () => {
+Deno.test("HashServer: does the same without a thread", async () => {
   await using dir = await tempDir();
   const path = `${dir.path}/file`;
   const bytes = noise(20 * MiB);

@@ -75,7 +75,7 @@ Deno.test({
   },
 });
 
-Deno.test("local: a staging directory that does not exist reads as empty, and the first write makes it", async () => {
+Deno.test("local: a missing staging directory reads as empty, and the first write creates it", async () => {
   await using temp = await tempDir();
   const backend = new LocalBackend(join(temp.path, "not", "yet"));
   assert.deepEqual(await list(backend, ""), []);
@@ -86,7 +86,7 @@ Deno.test("local: a staging directory that does not exist reads as empty, and th
   assert.deepEqual(await fileNames(temp.path), ["not/yet/1-linux/a"]);
 });
 
-Deno.test("local: a staging directory that is a file is told, not taken for an empty one by writes", async () => {
+Deno.test("local: a staging directory that is a file is an error, also for writes", async () => {
   await using temp = await tempDir();
   await writeTree(temp.path, { "file": "x" });
   const backend = new LocalBackend(join(temp.path, "file"));
@@ -94,7 +94,7 @@ Deno.test("local: a staging directory that is a file is told, not taken for an e
   assert.equal(await Deno.readTextFile(join(temp.path, "file")), "x");
 });
 
-Deno.test("local: a write under way is not to be seen", async () => {
+Deno.test("local: a write in progress is not visible", async () => {
   await using temp = await tempDir();
   const backend = new LocalBackend(temp.path);
   let seen: string[] | undefined;
@@ -114,7 +114,7 @@ Deno.test("local: a write under way is not to be seen", async () => {
   assert.deepEqual(await fileNames(temp.path), ["1-linux/a"]);
 });
 
-Deno.test("local: the names of temporary files are refused for objects", async () => {
+Deno.test("local: the names of temporary files are rejected for objects", async () => {
   await using temp = await tempDir();
   const backend = new LocalBackend(temp.path);
   await backend.write(at("1-linux/a"), bytesSource("a"));
@@ -142,7 +142,7 @@ Deno.test("local: a file where a directory is needed and the other way round is 
   assert.deepEqual(await fileNames(temp.path), ["1-linux/a", "1-linux/d/e"]);
 });
 
-Deno.test("local: what a killed process left is removed, what a living one holds is not", async () => {
+Deno.test("local: files of a killed process are deleted, those of a living one are not", async () => {
   await using temp = await tempDir();
   const dir = join(temp.path, "1-linux");
   const held = `${TEMPORARY_PREFIX}held`;
@@ -237,7 +237,7 @@ Deno.test("spool(): a stream that fails, or an abort, leaves no file", async () 
   assert.deepEqual(await fileNames(temp.path), []);
 });
 
-Deno.test("local, names for Windows: no file on disk has a name that Windows refuses", async () => {
+Deno.test("local, names for Windows: no file on disk has a name that Windows rejects", async () => {
   await using temp = await tempDir();
   const backend = new LocalBackend(temp.path, { encodeNames: true });
   const names = [
@@ -304,7 +304,7 @@ Deno.test("local: an unfinished download is not listed, an object with such a na
 });
 
 Deno.test({
-  name: "local: a name that no key has is told once, and the rest is listed",
+  name: "local: a name that is invalid in a key is reported once, and the rest is listed",
   ignore: !takesAnyName,
   fn: async () => {
     await using temp = await tempDir();
@@ -329,7 +329,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "local: a name that is not UTF-8 is never taken for the file that it is listed as",
+  name: "local: a name that is not UTF-8 is never mistaken for the file with the listed name",
   ignore: !takesAnyName,
   fn: async () => {
     await using temp = await tempDir();
@@ -350,7 +350,7 @@ Deno.test({
   },
 });
 
-Deno.test("local: a write goes through while deletes take its empty directories away", async () => {
+Deno.test("local: a write succeeds while deletes remove its empty directories", async () => {
   await using temp = await tempDir();
   const backend = new LocalBackend(temp.path);
   let done = false;

@@ -18,7 +18,7 @@ Deno.test("lockFile(): one has it, others share it or wait", async () => {
   assert.equal(await tryLockFile(path), undefined);
 });
 
-Deno.test("lockFile(): many at once have it one after the other, though each removes it", async () => {
+Deno.test("lockFile(): concurrent callers get the lock one after the other, though each deletes the file", async () => {
   await using dir = await tempDir();
   const path = `${dir.path}/lock`;
   let holders = 0;
@@ -32,7 +32,7 @@ Deno.test("lockFile(): many at once have it one after the other, though each rem
   await assert.rejects(Deno.stat(path), Deno.errors.NotFound);
 });
 
-Deno.test("lockFile(): a link is no file to lock", async () => {
+Deno.test("lockFile(): a link cannot be locked", async () => {
   await using dir = await tempDir();
   await Deno.writeTextFile(`${dir.path}/file`, "");
   await Deno.symlink(`${dir.path}/file`, `${dir.path}/link`);

@@ -21,7 +21,7 @@ async function withSource() {
 for (const hardLink of [false, true]) {
   const what = hardLink ? "hardlink" : "copy";
 
-  Deno.test(`placeFile(): a ${what} where nothing was, and in place of a file`, async () => {
+  Deno.test(`placeFile(): a ${what} at a free path, and at that of a file`, async () => {
     await using t = await withSource();
     const target = `${t.dir}/deep/er/target`;
     for (let i = 0; i < 2; i++) {
@@ -35,7 +35,7 @@ for (const hardLink of [false, true]) {
     assert.deepEqual(await fileNames(t.dir), ["deep/er/target", "source"]);
   });
 
-  Deno.test(`placeFile(): a ${what} that can't take its name leaves nothing`, async () => {
+  Deno.test(`placeFile(): a ${what} that can't be renamed leaves nothing`, async () => {
     await using t = await withSource();
     await Deno.mkdir(`${t.dir}/target/full`, { recursive: true });
     await rejectsWith(
@@ -66,7 +66,7 @@ for (const hardLink of [false, true]) {
 }
 
 Deno.test({
-  name: "placeFile(): a copy can be written as any new file; the source stays as it is",
+  name: "placeFile(): a copy is writable like any new file, and does not affect the source",
   ignore: !posix,
   fn: async () => {
     await using t = await withSource();

@@ -83,7 +83,7 @@ test("it is removed", async (input, init) => {
   await assert.rejects(c.direct.stat(to), { code: "not_found" });
 });
 
-test("no answer comes, and a notice says what may stay", async (input, init) => {
+test("without a response, a notice says what may stay", async (input, init) => {
   await (await fetch(input, { ...init, signal: null })).body?.cancel();
   return await new Promise<Response>((_, reject) => {
     const stop = () => reject(init.signal!.reason);
@@ -101,7 +101,7 @@ test("no answer comes, and a notice says what may stay", async (input, init) => 
   assert.deepEqual(await Array.fromAsync(Deno.readDir(c.journalDir)), []);
 });
 
-test("a refusal leaves nothing to be told of", async () => {
+test("a rejection leaves nothing to report", async () => {
   await Promise.resolve();
   return new Response("<Error><Code>AccessDenied</Code></Error>", { status: 403 });
 }, async (c) => {

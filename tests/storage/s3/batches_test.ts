@@ -49,7 +49,7 @@ const error = (key: string, code: string) =>
   `<Error><Key>${key}</Key><Code>${code}</Code><Message>no</Message></Error>`;
 const keysIn = (body: string) => [...body.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, key]) => key);
 
-Deno.test("s3, children(): the two lists of each page are merged, and what is repeated is told once", async () => {
+Deno.test("s3, children(): the two lists of each page are merged without duplicates", async () => {
   const { backend, sent } = await answeredBy((_, count) =>
     count === 1
       ? page(object("r/a") + object("r/c") + prefix("r/b/") + prefix("r/d/"), "2")
@@ -77,7 +77,7 @@ Deno.test("s3, children(): names that no location can have are skipped with a no
   assert.equal(skipped.length, 3);
 });
 
-Deno.test("s3, deleteAll(): a thousand objects a request, with the MD5 that every server takes", async () => {
+Deno.test("s3, deleteAll(): a thousand objects per request, with the MD5 that every server accepts", async () => {
   const { backend, sent } = await answeredBy(() => deleted());
   const locations = Array.from({ length: 2001 }, (_, i) => at(`r/${i}`));
   assert.deepEqual(await backend.deleteAll(locations), []);
@@ -120,7 +120,7 @@ Deno.test("s3, deleteAll(): a server without batches gets single requests", asyn
   }
 });
 
-Deno.test("s3, deleteAll(): objects of two buckets go to their own, a bucket itself is refused", async () => {
+Deno.test("s3, deleteAll(): separate requests for two buckets; a bucket itself is rejected", async () => {
   const { backend, sent } = await answeredBy(() => deleted());
   const other = new OutputLocation("other", "r/a");
   await backend.deleteAll([at("r/a"), at("r/b"), other, other.parent.join("b"), at("r/c")]);

@@ -54,7 +54,7 @@ Deno.test("s3, credentials: those that end in a transfer are renewed in it", asy
   assert.equal(new Set(parts).size, 4, "each part found the keys of the one before ended");
 });
 
-Deno.test("s3, credentials: long before their end they are asked for once, by many at once too", async () => {
+Deno.test("s3, credentials: long before they expire they are requested once, even concurrently", async () => {
   let given = 0;
   const credentials = await source(async () => {
     await wait(1);
@@ -65,7 +65,7 @@ Deno.test("s3, credentials: long before their end they are asked for once, by ma
   assert.equal((await credentials.get())?.accessKeyId, "K1");
 });
 
-Deno.test("s3, credentials: those that are given out late are not asked for with each request", async () => {
+Deno.test("s3, credentials: those received late are not requested for each request", async () => {
   let given = 0;
   // An instance gives out the same keys until shortly before their end.
   const credentials = await source(() => Promise.resolve(keys(`K${++given}`, 120_000)));
@@ -73,7 +73,7 @@ Deno.test("s3, credentials: those that are given out late are not asked for with
   assert.equal(given, 1);
 });
 
-Deno.test("s3, credentials: a renewal that fails is no failure before they have ended", async () => {
+Deno.test("s3, credentials: a failed renewal is not an error before they expire", async () => {
   let given = 0;
   const credentials = await source(() => {
     if (++given > 1) return Promise.reject(new Error("away"));
@@ -88,7 +88,7 @@ Deno.test("s3, credentials: a renewal that fails is no failure before they have 
   await assert.rejects(credentials.get(), /away/);
 });
 
-Deno.test("s3, credentials: where none can be had the next one asks again", async () => {
+Deno.test("s3, credentials: after a failed look-up the next request tries again", async () => {
   let given = 0;
   const credentials = await source(() =>
     ++given === 1 ? Promise.reject(new Error("away")) : Promise.resolve(keys("K2", 3_600_000))

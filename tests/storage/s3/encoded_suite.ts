@@ -78,7 +78,7 @@ async function putForeignParts(
 export function encodedSuite(name: string, open: OpenServer): void {
   for (const signed of [true, false]) {
     const how = signed ? "signed" : "unsigned, as far as the server lets";
-    Deno.test(`${name}: an object with Content-Encoding comes as it is stored (${how})`, async () => {
+    Deno.test(`${name}: an object with Content-Encoding is read as it is stored (${how})`, async () => {
       await using server = await open();
       await using dir = await tempDir();
       const at = new OutputLocation(server.bucket, "1-linux/a.log.gz");

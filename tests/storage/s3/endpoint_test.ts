@@ -46,7 +46,7 @@ async function endpoint(profile: string, variables: Record<string, string> = {})
   return (await readSettings({ profile, env })).endpoint?.host;
 }
 
-Deno.test("s3, endpoint: the services section of a profile stands above its endpoint_url", async () => {
+Deno.test("s3, endpoint: the services section of a profile overrides its endpoint_url", async () => {
   assert.equal(await endpoint("both"), "services");
   assert.equal(await endpoint("services"), "services");
   assert.equal(await endpoint("other"), "profile");
@@ -133,7 +133,7 @@ async function hosts(variables: Record<string, string>): Promise<string[]> {
   return [...asked];
 }
 
-Deno.test("s3, endpoint: dual-stack, FIPS and China hold for every request", async () => {
+Deno.test("s3, endpoint: dual-stack, FIPS and China apply to every request", async () => {
   const dual = { AWS_REGION: "us-east-2", AWS_USE_DUALSTACK_ENDPOINT: "true" };
   assert.deepEqual(await hosts(dual), ["bucket.s3.dualstack.us-east-2.amazonaws.com"]);
   const fips = { AWS_REGION: "us-gov-west-1", AWS_USE_FIPS_ENDPOINT: "TRUE" };
@@ -144,7 +144,7 @@ Deno.test("s3, endpoint: dual-stack, FIPS and China hold for every request", asy
   assert.deepEqual(await hosts(neither), ["bucket.s3.us-east-2.amazonaws.com"]);
 });
 
-Deno.test("s3, endpoint: a variant that is no such, or is not there, is refused", async () => {
+Deno.test("s3, endpoint: an invalid or missing variant is rejected", async () => {
   const refused: Record<string, string>[] = [
     { AWS_USE_FIPS_ENDPOINT: "yes" },
     { AWS_USE_DUALSTACK_ENDPOINT: "1" },

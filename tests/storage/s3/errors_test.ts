@@ -52,7 +52,7 @@ for (
   });
 }
 
-Deno.test("s3, errors: the reason of a refused HEAD is asked for", async () => {
+Deno.test("s3, errors: the reason of a denied HEAD is requested", async () => {
   await using server = stub(({ method }) =>
     method === "HEAD" ? new Response(null, { status: 403 }) : refusal(403, "InvalidAccessKeyId")
   );
@@ -60,7 +60,7 @@ Deno.test("s3, errors: the reason of a refused HEAD is asked for", async () => {
   await rejectsWith(backend.stat(at), "unauthenticated", "access key");
 });
 
-Deno.test("s3, errors: a clock an hour off is told by how much", async () => {
+Deno.test("s3, errors: a clock an hour off is reported with the difference", async () => {
   await using server = stub(() =>
     refusal(403, "RequestTimeTooSkewed", {
       date: new Date(Date.now() - 3_600_000).toUTCString(),
@@ -98,7 +98,7 @@ Deno.test("s3, errors: with a clock that is off a lack of permission is still on
   await rejectsWith(backend.read(at), "denied", "access denied: No. Really");
 });
 
-Deno.test("s3, errors: no network is told with host and what to check", async () => {
+Deno.test("s3, errors: a missing network is reported with host and what to check", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const url = `http://127.0.0.1:${listener.addr.port}`;
   listener.close();
@@ -106,7 +106,7 @@ Deno.test("s3, errors: no network is told with host and what to check", async ()
   await rejectsWith(backend.stat(at), "transient", "refused", url.slice(7), "--endpoint-url");
 });
 
-Deno.test("s3, errors: a server without TLS is told as that, with what to try", async () => {
+Deno.test("s3, errors: a server without TLS is reported as such, with advice", async () => {
   await using server = stub(() => new Response());
   using backend = await createS3Backend(testOptions(server.url.replace("http", "https"), quick));
   await rejectsWith(
@@ -116,7 +116,7 @@ Deno.test("s3, errors: a server without TLS is told as that, with what to try", 
   );
 });
 
-Deno.test("s3, errors: without credentials a write is refused before anything is sent", async () => {
+Deno.test("s3, errors: without credentials a write fails before anything is sent", async () => {
   const seen: string[] = [];
   await using server = stub(({ method, headers }) => {
     seen.push(`${method} ${headers.has("authorization")}`);
@@ -137,7 +137,7 @@ Deno.test("s3, errors: without credentials a write is refused before anything is
 });
 
 for (const atOnce of [1, 20]) {
-  Deno.test(`s3, errors: a session token that has ended is renewed once, ${atOnce} at once`, async () => {
+  Deno.test(`s3, errors: an expired session token is renewed once, for ${atOnce} concurrent requests`, async () => {
     let asked = 0;
     await using server = stub(async ({ headers }) => {
       const token = headers.get("x-amz-security-token");
@@ -180,7 +180,7 @@ Deno.test("s3: requests follow the bucket into its region", async () => {
   assert.deepEqual(scopes, ["us-east-1", "eu-west-1", "eu-west-1"]);
 });
 
-Deno.test("s3: a list that is a page of HTML, empty or cut is no empty list", async () => {
+Deno.test("s3: a list response that is HTML, empty or truncated is not an empty list", async () => {
   for (const body of ["<html><body>hi</body></html>", "", "<ListBucketResult><Name>a</Name>"]) {
     await using server = stub(() => new Response(body));
     using backend = await createS3Backend(testOptions(server.url, quick));
@@ -188,7 +188,7 @@ Deno.test("s3: a list that is a page of HTML, empty or cut is no empty list", as
   }
 });
 
-Deno.test("s3: a delete that a page of HTML answers is not done, one without a body is", async () => {
+Deno.test("s3: a delete with an HTML response has failed, one without a body has succeeded", async () => {
   await using server = await memoryS3();
   await server.backend.write(at, bytesSource("hello"));
   await using proxy = startFaultProxy(server.url);
@@ -202,7 +202,7 @@ Deno.test("s3: a delete that a page of HTML answers is not done, one without a b
   assert.deepEqual(await Array.fromAsync(server.backend.list(at.parent)), []);
 });
 
-Deno.test("s3: an upload whose removal a page of HTML answers stays in the journal, and a notice says so", async () => {
+Deno.test("s3: an upload whose abort has an HTML response stays in the journal, and a notice says so", async () => {
   await using temp = await tempDir();
   await using server = await memoryS3();
   await using proxy = startFaultProxy(server.url);
@@ -225,7 +225,7 @@ Deno.test("s3: an upload whose removal a page of HTML answers stays in the journ
   assert.equal((await Array.fromAsync(Deno.readDir(temp.path))).length, 1);
 });
 
-Deno.test("s3: a server that refuses checksum headers is served without them", async () => {
+Deno.test("s3: a server that rejects checksum headers works without them", async () => {
   const stored: string[] = [];
   await using server = stub((request) => {
     if (request.method === "HEAD") return new Response(null, { status: 404 });
@@ -282,7 +282,7 @@ Deno.test("s3: a copy that must not replace anything has the server see to it", 
   assert.deepEqual(conditions, ["*", null]);
 });
 
-Deno.test("s3: where no journal can be made, uploads in parts go on without, and one notice says so", async () => {
+Deno.test("s3: if no journal can be created, multipart uploads work without, and one notice says so", async () => {
   await using temp = await tempDir();
   await writeTree(temp.path, { "state": "a file in the way" });
   const notices: string[] = [];
@@ -317,7 +317,7 @@ Deno.test("s3: a journal that can't be written any more does not fail its upload
   assert.deepEqual(await Array.fromAsync(Deno.readDir(temp.path)), []);
 });
 
-Deno.test("s3: an answer that comes slowly, but comes, is not taken for a stalled one", async () => {
+Deno.test("s3: a slow response is not treated as stalled", async () => {
   const xml = "<ListBucketResult><Name>suite</Name><IsTruncated>false</IsTruncated>" +
     "<KeyCount>0</KeyCount></ListBucketResult>";
   const pieces = xml.match(/.{1,20}/g)!;

@@ -175,7 +175,7 @@ export function faultSuite(name: string, open: OpenServer, options: FaultSuiteOp
     }, fault);
   }
 
-  test("up, once: a server that asks to slow down gets all files all the same", async (c) => {
+  test("up, once: a server that asks to slow down still gets all files", async (c) => {
     const items = [];
     for (let i = 0; i < 24; i++) {
       const path = `${c.dir}/small${i}`;

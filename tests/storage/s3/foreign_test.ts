@@ -16,7 +16,7 @@ encodedSuite("s3", () => memoryS3());
 const at = new OutputLocation("suite", "1-linux/a");
 
 for (const ChecksumAlgorithm of ["CRC32", "SHA1", "SHA256", "CRC32C"] as const) {
-  Deno.test(`s3: the server's ${ChecksumAlgorithm} is held against what arrives`, async () => {
+  Deno.test(`s3: the received bytes are verified with the server's ${ChecksumAlgorithm}`, async () => {
     await using server = await memoryS3();
     await using proxy = startFaultProxy(server.url);
     const stored = noise(1_000_000);
@@ -49,7 +49,7 @@ for (const ChecksumAlgorithm of ["CRC32", "SHA1", "SHA256", "CRC32C"] as const) 
   });
 }
 
-Deno.test("s3: a checksum of an object's parts, or of a kind that is not computed, is none", () => {
+Deno.test("s3: a checksum of an object's parts, or of an unsupported kind, is ignored", () => {
   const of = (headers: Record<string, string>) => ResponseChecksum.of(new Headers(headers));
   assert.equal(of({}), undefined);
   assert.equal(of({ "x-amz-checksum-sha256": "abc=-3" }), undefined);
@@ -61,7 +61,7 @@ Deno.test("s3: a checksum of an object's parts, or of a kind that is not compute
   crc.verify(at);
 });
 
-Deno.test("s3: a content type that no header can carry is refused before anything is sent", async () => {
+Deno.test("s3: a content type that is invalid in a header is rejected before anything is sent", async () => {
   await using server = await memoryS3();
   using backend = await createS3Backend(testOptions(server.url));
   for (const contentType of ["text/html\r\nx-evil: 1", "text/plé", ""]) {

@@ -72,7 +72,7 @@ for (
   });
 }
 
-Deno.test("s3, list: a key that repeats counts once, also from page to page", async () => {
+Deno.test("s3, list: a repeated key is listed once, also across pages", async () => {
   const { backend } = await answeredBy((url) =>
     new Response(
       url.searchParams.has("continuation-token")
@@ -129,7 +129,7 @@ Deno.test("s3, list: pages of unfinished uploads that repeat end with an error",
   backend[Symbol.dispose]();
 });
 
-Deno.test("s3, list: XML that the parser can't read is no trouble of the network", async () => {
+Deno.test("s3, list: XML that the parser can't read is not a network error", async () => {
   const deep = DEEP.replaceAll("[", "<a>").replaceAll("]", "</a>");
   for (
     const body of [
@@ -193,7 +193,7 @@ for (const [name, call] of Object.entries(CALLS)) {
   });
 }
 
-Deno.test("s3: an answer that is wanted has a bound too", async () => {
+Deno.test("s3: successful responses have a limit too", async () => {
   for (const call of [CALLS.list, CALLS.write, CALLS.delete]) {
     const bodies: { taken: number }[] = [];
     const { backend } = await answeredBy((_, { method }) => {
@@ -208,7 +208,7 @@ Deno.test("s3: an answer that is wanted has a bound too", async () => {
   }
 });
 
-Deno.test("s3: a server whose clock is more than a day off is not signed for", async () => {
+Deno.test("s3: the time of a server whose clock is more than a day off is not used", async () => {
   for (const days of [2, -2, 3650]) {
     const notices: string[] = [];
     const date = new Date(Date.now() + days * 86_400_000).toUTCString();

@@ -91,7 +91,7 @@ export function killSuite(name: string, open: OpenServer, options: KillSuiteOpti
 
 /** Registers the test of a file that is repaired between the kill and the next upload. */
 export function repairSuite(name: string, open: OpenServer, partSize: number): void {
-  Deno.test(`${name}: an upload that is continued takes no part of a file that was another then`, async () => {
+  Deno.test(`${name}: a resumed upload uses no part of a file that has changed since`, async () => {
     await using server = await open();
     await using proxy = startFaultProxy(server.url);
     await using dir = await tempDir();

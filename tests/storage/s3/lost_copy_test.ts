@@ -32,7 +32,7 @@ function test(
   run: (c: Case) => Promise<void>,
   meanwhile?: (direct: S3Backend) => Promise<unknown>,
 ): void {
-  Deno.test(`s3, a copy's answer is lost: ${name}`, async () => {
+  Deno.test(`s3, a copy's response is lost: ${name}`, async () => {
     await using server = await memoryS3();
     await using proxy = startFaultProxy(server.url);
     await putForeign(server.url, from, { Body: CONTENT });

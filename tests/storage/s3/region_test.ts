@@ -139,7 +139,7 @@ const NO_REGIONS = [
 ];
 
 for (const named of NO_REGIONS) {
-  Deno.test(`s3, region: what is no region's name is ignored: ${JSON.stringify(named)}`, async () => {
+  Deno.test(`s3, region: an invalid region of a server is ignored: ${JSON.stringify(named)}`, async () => {
     const inBody = refusal(400, "AuthorizationHeaderMalformed", `<Region>${named}</Region>`);
     const printable = /^[\x20-\x7e]*$/.test(named);
     const inHeader = refusal(301, "PermanentRedirect", "", {
@@ -156,7 +156,7 @@ for (const named of NO_REGIONS) {
     }
   });
 
-  Deno.test(`s3, region: one that the user gives is refused: ${JSON.stringify(named)}`, async () => {
+  Deno.test(`s3, region: an invalid region of the user is rejected: ${JSON.stringify(named)}`, async () => {
     const { fetch, seen } = amazon(() => new Response());
     const base = testOptions("", { endpointUrl: undefined, fetch, region: undefined });
     await rejectsWith(createS3Backend({ ...base, region: named }), "invalid", "Invalid region");
@@ -168,7 +168,7 @@ for (const named of NO_REGIONS) {
   });
 }
 
-Deno.test("s3, region: one of a profile that is none is refused, with the profile's name", async () => {
+Deno.test("s3, region: an invalid region of a profile is rejected, with the profile's name", async () => {
   await using dir = await tempDir();
   for (const setting of ["region", "sso_region"]) {
     const config = join(dir.path, setting);

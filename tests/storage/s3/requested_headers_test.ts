@@ -102,7 +102,7 @@ async function requestsOf(options: S3BackendOptions): Promise<readonly OddReques
   return front.requests;
 }
 
-Deno.test("s3, requested headers: each kind of request carries and signs those that it takes, no others", async () => {
+Deno.test("s3, requested headers: each kind of request has and signs those that apply, no others", async () => {
   const requests = await requestsOf(REQUESTED);
   for (const request of requests) {
     const kind = kindOf(request);
@@ -130,7 +130,7 @@ Deno.test("s3, requested headers: the question for the reason of a denied HEAD h
   for (const request of front.requests) assert.deepEqual(requestedOf(request), PAYER);
 });
 
-Deno.test("s3, requested headers: a denied write names the permissions that they take", async () => {
+Deno.test("s3, requested headers: a denied write names the permissions that they need", async () => {
   await using plain = await memoryS3();
   await using front = startOddServer(plain.url, {
     before: ({ method }) =>

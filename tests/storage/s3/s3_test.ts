@@ -21,7 +21,7 @@ backendSuite("s3, a lenient server", () => memoryS3({}, { lenient: true }), {
 
 for (const multipartThreshold of [1, 1_000_000]) {
   const how = multipartThreshold === 1 ? "in parts" : "at once";
-  Deno.test(`s3, a server that compares etags without quotes: ifMatch writes ${how} and refuses all the same`, async () => {
+  Deno.test(`s3, a server that compares etags without quotes: ifMatch writes ${how} and still rejects`, async () => {
     await using s = await memoryS3({ multipartThreshold }, { bareEtags: true });
     const location = new OutputLocation(s.bucket, "1-linux/a");
     const write = (text: string, ifMatch?: string) =>
@@ -36,7 +36,7 @@ for (const multipartThreshold of [1, 1_000_000]) {
   });
 }
 
-Deno.test("s3, a server that tells no etag of what was made of parts: it is told all the same", async () => {
+Deno.test("s3, a server without an etag for multipart objects: the etag is computed", async () => {
   await using s = await memoryS3({ multipartThreshold: 1 }, { unnamedParts: true });
   const location = new OutputLocation(s.bucket, "1-linux/a");
   const { etag } = await s.backend.write(location, bytesSource("one"));

@@ -140,7 +140,7 @@ export function staleUploadsSuite(name: string, open: OpenServer): void {
     assert.equal(err, "note: use --abort to delete them\n");
   });
 
-  test("none is no failure; what is younger than a day is not listed", async (c) => {
+  test("an empty list is OK; uploads younger than a day are not listed", async (c) => {
     const none = await runs(0, c.args, c.env);
     assert.match(none.out, /^no unfinished uploads older than 0s, in s3:\/\/\S+\/7-linux\n$/);
     assert.equal((await runJson(0, [...c.args, "--abort"], c.env)).count, 0);
@@ -173,7 +173,7 @@ export function staleUploadsSuite(name: string, open: OpenServer): void {
     assert.deepEqual(await c.keys(), ["7-linux-old/a.bin"]);
   });
 
-  test("what this machine can continue is told, and its journal goes with it", async (c) => {
+  test("a resumable upload is reported as such, and its journal is deleted with it", async (c) => {
     const mine = await c.begin("7-linux/mine.bin", 1);
     (await c.journal("7-linux/mine.bin", mine))[Symbol.dispose]();
     const other = await c.begin("7-linux/mine.bin", 1);
@@ -189,7 +189,7 @@ export function staleUploadsSuite(name: string, open: OpenServer): void {
     assert.deepEqual(await c.keys(), []);
   });
 
-  test("one that a process of this machine is at work on is left alone", async (c) => {
+  test("an upload in progress in a process of this machine is kept", async (c) => {
     const uploadId = await c.begin("7-linux/now.bin", 1);
     using _working = await c.journal("7-linux/now.bin", uploadId);
     await c.begin("7-linux/old.bin");

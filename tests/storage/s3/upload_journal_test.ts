@@ -15,7 +15,7 @@ import { tempDir } from "../../support/temp_dir.ts";
 
 const at = new OutputLocation("suite", "1-linux/a");
 
-Deno.test("UploadJournal: lines that tell of no part are passed over", async () => {
+Deno.test("UploadJournal: invalid lines are skipped", async () => {
   await using temp = await tempDir();
   await using s3 = await memoryS3();
   using session = new Session(await readSettings(testOptions(s3.url, { journalDir: temp.path })));
@@ -34,7 +34,7 @@ Deno.test("UploadJournal: lines that tell of no part are passed over", async () 
 const refuse = () =>
   Promise.resolve(new Response("<Error><Code>AccessDenied</Code></Error>", { status: 403 }));
 
-Deno.test("UploadJournal: an upload that the server does not begin leaves none", async () => {
+Deno.test("UploadJournal: an upload that the server does not start leaves no journal", async () => {
   await using temp = await tempDir();
   const options = testOptions("http://127.0.0.1:9", { journalDir: temp.path });
   using backend = await createS3Backend({ ...options, multipartThreshold: 1, fetch: refuse });
@@ -42,7 +42,7 @@ Deno.test("UploadJournal: an upload that the server does not begin leaves none",
   assert.deepEqual(await Array.fromAsync(Deno.readDir(temp.path)), []);
 });
 
-Deno.test("UploadJournal: one of an upload that stays on the server is kept where the next is refused", async () => {
+Deno.test("UploadJournal: the journal of an upload on the server is kept if the next one is rejected", async () => {
   await using temp = await tempDir();
   await using s3 = await memoryS3();
   const options = testOptions(s3.url, { journalDir: temp.path });

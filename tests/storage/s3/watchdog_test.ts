@@ -76,7 +76,7 @@ Deno.test("Watchdog: it knows the longest time in which nothing moved", async ()
   assert(watchdog.quiet < 4 * quiet, "the reader's rest is not the line's");
 });
 
-Deno.test("Watchdog: few bytes are no sign of life, enough are, and rest does not count", async () => {
+Deno.test("Watchdog: few bytes are not progress, enough are, and a rest does not count", async () => {
   const began = performance.now();
   using watchdog = new Watchdog(200);
   const { promise, resolve } = Promise.withResolvers<void>();

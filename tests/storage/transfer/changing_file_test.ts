@@ -85,7 +85,7 @@ for (const [name, open] of Object.entries(STORAGES)) {
   }
 }
 
-Deno.test("upload(): a file that is written anew under its hash is named as one that changed", async () => {
+Deno.test("upload(): a file that is replaced while it is hashed is reported as changed", async () => {
   await using dir = await tempDir();
   const path = join(dir.path, "a.tar.zst");
   await Deno.writeTextFile(path, "before");

@@ -27,7 +27,7 @@ const item = (dir: string, key: string, content?: string): DownloadItem => ({
   sha256: content === undefined ? undefined : sha256(content),
 });
 
-Deno.test("download(): files are written with their hashes, directories made as needed", async () => {
+Deno.test("download(): files are written and verified, missing directories are created", async () => {
   await using temp = await tempDir();
   const backend = await holding({ "a": "aa", "b": "" });
   const dir = join(temp.path, "deep", "er");
@@ -117,7 +117,7 @@ Deno.test({
   },
 });
 
-Deno.test("download(): a missing object is not_found and makes no file", async () => {
+Deno.test("download(): a missing object is not_found and creates no file", async () => {
   await using temp = await tempDir();
   const [result] = await download(new MemoryBackend(), [item(temp.path, "a")]);
   assert.equal((result.error as { code?: string }).code, "not_found");

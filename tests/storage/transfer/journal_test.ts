@@ -28,7 +28,7 @@ for (
     ["a last line cut within a letter", new Uint8Array([0x22, 0xc3])],
   ] as const
 ) {
-  Deno.test(`Journal: ${what} takes no later entry with it`, async () => {
+  Deno.test(`Journal: ${what} does not affect later entries`, async () => {
     await using dir = await tempDir();
     const path = join(dir.path, "journal");
     await Deno.writeTextFile(path, '{"name":"ä"}\n{"start":0}\n');

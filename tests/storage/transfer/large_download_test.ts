@@ -43,7 +43,7 @@ async function counted(...keys: readonly string[]): Promise<Counted> {
   return backend;
 }
 
-Deno.test("download(): what was opened before it was known what is missing is not kept open", async () => {
+Deno.test("download(): a body opened before the missing ranges are known is not kept open", async () => {
   await using dir = await tempDir();
   const backend = new Counted();
   const bytes = noise(40 * 1024 ** 2, 3);
@@ -85,7 +85,7 @@ Deno.test("Downloader: no more streams than allowed, also where another process 
   assert.equal(Math.max(...backend.seen), 1);
 });
 
-Deno.test("download(): lines of a journal that are no ranges are passed over", async () => {
+Deno.test("download(): lines of a journal that are not ranges are skipped", async () => {
   await using dir = await tempDir();
   const backend = await counted("large");
   const { etag, size } = await backend.stat(at("large"));
@@ -151,7 +151,7 @@ Deno.test("Downloader: a file that gets shorter while it is looked at is not who
   assert.equal(await whole, false);
 });
 
-Deno.test("download(): a large object comes while others take its empty directory away", async () => {
+Deno.test("download(): a large object is downloaded while others delete its empty directory", async () => {
   await using dir = await tempDir();
   const backend = await counted("large");
   let done = false;
@@ -202,7 +202,7 @@ class Stuck extends MemoryBackend {
   }
 }
 
-Deno.test("download(): a segment that is refused stops the first one too", async () => {
+Deno.test("download(): a rejected segment aborts the first one too", async () => {
   await using dir = await tempDir();
   const backend = new Stuck();
   await backend.write(at("large"), bytesSource(CONTENT));
@@ -236,7 +236,7 @@ Deno.test("download(): a link under the name of the part or of its journal is no
   }
 });
 
-Deno.test("download(): a link that comes in place of the part meanwhile is not written to", async () => {
+Deno.test("download(): a link that replaces the part meanwhile is not written to", async () => {
   await using dir = await tempDir();
   const backend = await counted("large");
   const path = join(dir.path, "large");

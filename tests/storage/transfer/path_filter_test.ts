@@ -63,7 +63,7 @@ Deno.test("pathFilter(): exclude wins over include", () => {
   assert(!filter.matches("secret.log"));
 });
 
-Deno.test("pathFilter(): include patterns that matched nothing are told", () => {
+Deno.test("pathFilter(): include patterns that matched nothing are reported", () => {
   const filter = pathFilter({ include: ["*.log", "*.txt", "*.md"], exclude: ["*.md"] });
   assert.deepEqual(filter.unmatched(), ["*.log", "*.txt", "*.md"]);
   filter.matches("a.log");
@@ -72,7 +72,7 @@ Deno.test("pathFilter(): include patterns that matched nothing are told", () => 
   assert.deepEqual(filter.unmatched(), ["*.txt"], "what exclude takes away was there");
 });
 
-Deno.test("pathFilter(): patterns that can't be relative paths are refused by name and value", () => {
+Deno.test("pathFilter(): patterns that can't be relative paths are rejected with name and value", () => {
   for (const pattern of ["", "/a", "../a", "a/../b", "..", "a/.."]) {
     throwsWith(
       () => pathFilter({ include: [pattern] }),
@@ -84,7 +84,7 @@ Deno.test("pathFilter(): patterns that can't be relative paths are refused by na
   }
 });
 
-Deno.test("pathFilter(): what is no pattern of a person is refused, not run into", () => {
+Deno.test("pathFilter(): absurd patterns are rejected before they are compiled", () => {
   for (
     const pattern of ["a".repeat(70_000), "+(a".repeat(2000), "*a".repeat(30_000), "(".repeat(5000)]
   ) {
@@ -101,7 +101,7 @@ Deno.test("pathFilter(): what is no pattern of a person is refused, not run into
   }
 });
 
-Deno.test("pathFilter(): the same answer on a tree, on a disk's listing and in memory", async () => {
+Deno.test("pathFilter(): the same result for a tree, a listing of a disk and memory", async () => {
   await using temp = await tempDir();
   const local = new LocalBackend(temp.path);
   const memory = new MemoryBackend();

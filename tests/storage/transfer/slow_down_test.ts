@@ -18,7 +18,7 @@ async function active(proxy: FaultProxy, expected: number): Promise<number> {
 }
 
 for (const status of [503, 429]) {
-  Deno.test(`s3: after ${status} half as many requests are under way, which grows back`, async () => {
+  Deno.test(`s3: after ${status} half as many requests run concurrently, and then more again`, async () => {
     await using server = await memoryS3();
     await using proxy = startFaultProxy(server.url);
     using backend = await createS3Backend(testOptions(proxy.url, {

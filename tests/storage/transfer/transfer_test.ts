@@ -42,7 +42,7 @@ Deno.test("transferAll(): keeps the order of the items, whichever is done first"
   ]);
 });
 
-Deno.test("transferAll(): what is thrown becomes a result, even if it is no Error", async () => {
+Deno.test("transferAll(): anything thrown becomes a result, even if it is not an Error", async () => {
   const events: TransferEvent[] = [];
   const results = await transferAll(
     ["a", "b"],
@@ -58,7 +58,7 @@ Deno.test("transferAll(): what is thrown becomes a result, even if it is no Erro
   assert.deepEqual(events.map(({ type }) => type), ["finish"]);
 });
 
-Deno.test("transferAll(): runs the default number at once where nobody says otherwise", async () => {
+Deno.test("transferAll(): runs the default number concurrently", async () => {
   let now = 0;
   let most = 0;
   await transferAll(
@@ -75,7 +75,7 @@ Deno.test("transferAll(): runs the default number at once where nobody says othe
   assert.equal(most, DEFAULT_CONCURRENCY);
 });
 
-Deno.test("transferAll(): after an abort waits for what is under way, then rejects", async () => {
+Deno.test("transferAll(): after an abort waits for transfers in progress, then rejects", async () => {
   const controller = new AbortController();
   const ended: string[] = [];
   await assert.rejects(

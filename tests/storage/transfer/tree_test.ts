@@ -50,7 +50,7 @@ Deno.test("listTree(): a filter chooses by the relative path", async () => {
 });
 
 Deno.test({
-  name: "listTree(): symbolic links are told and not followed, the root may be one",
+  name: "listTree(): symbolic links are reported and not followed, the root may be one",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await using temp = await tempDir();
@@ -85,7 +85,7 @@ Deno.test("listTree(): a missing root is not_found, a file in its place invalid"
 });
 
 Deno.test({
-  name: "listTree(): a directory without permission is told, the rest is listed",
+  name: "listTree(): a directory without permission is reported, the rest is listed",
   // Nothing is forbidden to root, and Windows has no such bits.
   ignore: Deno.build.os === "windows" || Deno.uid() === 0,
   fn: async () => {
@@ -110,7 +110,7 @@ Deno.test("listTree(): an abort rejects with its reason", async () => {
   });
 });
 
-Deno.test("listTree(): what a killed program left half written is told and not taken", async () => {
+Deno.test("listTree(): incomplete files of a killed program are reported and skipped", async () => {
   await using temp = await tempDir();
   await writeTree(temp.path, { "a": "a", [`deep/${TEMPORARY_PREFIX}x`]: "half" });
   const { files, skipped } = await listTree(temp.path);
@@ -118,7 +118,7 @@ Deno.test("listTree(): what a killed program left half written is told and not t
   assert.deepEqual(skipped.map(({ relativePath }) => relativePath), [`deep/${TEMPORARY_PREFIX}x`]);
 });
 
-Deno.test("listTree(): an unfinished download is told and not taken, a file with such a name is", async () => {
+Deno.test("listTree(): an unfinished download is reported and skipped, a file with such a name is not", async () => {
   await using temp = await tempDir();
   const journal = '{"schema":"run-outputs.download/1","source":"s3://b/k","etag":"e","size":1}\n';
   await writeTree(temp.path, {
@@ -147,7 +147,7 @@ Deno.test("listTree(): names that Windows needs encoded are those of keys again"
 });
 
 Deno.test({
-  name: "listTree(): a name that is not UTF-8 is told as that",
+  name: "listTree(): a name that is not UTF-8 is reported as such",
   ignore: !takesAnyName,
   fn: async () => {
     await using temp = await tempDir();
@@ -164,7 +164,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "listTree(): a name that is not UTF-8 is never taken for the file that it is listed as",
+  name: "listTree(): a name that is not UTF-8 is never mistaken for the file with the listed name",
   ignore: !takesAnyName,
   fn: async () => {
     await using temp = await tempDir();
@@ -186,8 +186,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "listTree(): a name that is not UTF-8, and told as one too long for a disk, hides no others",
+  name: "listTree(): a name that is not UTF-8, listed as one too long for a disk, hides no others",
   ignore: !takesAnyName,
   fn: async () => {
     await using temp = await tempDir();

@@ -81,7 +81,7 @@ Deno.test("upload(): the same content is unchanged and not sent, whatever ifExis
   }
 });
 
-Deno.test("upload(): other content of the same size is not taken for unchanged", async () => {
+Deno.test("upload(): different content of the same size does not count as unchanged", async () => {
   const backend = new MemoryBackend();
   await upload(backend, [text("a", "one")]);
   const [result] = await upload(backend, [text("a", "two")]);
@@ -137,7 +137,7 @@ Deno.test("upload(): a file that vanished fails alone and keeps its path", async
   assert(results[1].error!.message.includes(join(temp.path, "gone")));
 });
 
-Deno.test("upload(): a directory in place of a file fails with its path", async () => {
+Deno.test("upload(): a directory instead of a file fails with its path", async () => {
   await using temp = await tempDir();
   const [result] = await upload(new MemoryBackend(), [fileItem(at("a"), temp.path)]);
   assert.equal(result.outcome, "failed");
@@ -190,7 +190,7 @@ Deno.test("upload(): bytes without the promised hash are an integrity error and 
 });
 
 for (const concurrency of [1, 3]) {
-  Deno.test(`upload(): no more than ${concurrency} files are under way at once`, async () => {
+  Deno.test(`upload(): at most ${concurrency} files are in progress`, async () => {
     const backend = new Watched();
     backend.onWrite = () => new Promise((resolve) => setTimeout(resolve, 0));
     const items = Array.from({ length: 20 }, (_, i) => text(`f${i}`, `${i}`));
@@ -246,7 +246,7 @@ Deno.test("upload(): a signal that is aborted already writes nothing", async () 
   });
 });
 
-Deno.test("upload(): ten identical uploads at once all succeed", async () => {
+Deno.test("upload(): ten identical concurrent uploads all succeed", async () => {
   await using temp = await tempDir();
   const content = Array.from({ length: 5 }, (_, i) => noise(20_000, i).join(" "));
   const uploads = Array.from({ length: 10 }, () => {
@@ -345,7 +345,7 @@ Deno.test("upload(): events add up: each file starts and finishes once, bytes ma
   }
 });
 
-Deno.test("upload(): a dry run plans what would be written, checks, and makes nothing", async () => {
+Deno.test("upload(): a dry run plans what would be written, checks, and creates nothing", async () => {
   const inner = new Watched();
   await upload(inner, [text("same", "same"), text("other", "one")]);
   inner.onWrite = () => assert.fail("written");
@@ -441,7 +441,7 @@ Deno.test("upload(): a directory with far more in it than is uploaded is not lis
   assert.equal(backend.stats, 20);
 });
 
-Deno.test("upload(): where listing is refused, each file is asked for", async () => {
+Deno.test("upload(): if listing is denied, each file is checked", async () => {
   const backend = new Counted();
   backend.onList = () => Promise.reject(new Error("no"));
   const results = await upload(backend, many("one", 20));

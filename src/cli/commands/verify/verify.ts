@@ -142,21 +142,21 @@ Examples:
       const removed = options.removeLeft
         ? await removeLeftFiles(report, subject, { options, output, signal })
         : [];
-      tellVerified(report, repairs, missing, output, options.removeLeft);
-      const marks = manifest.marks.filter((mark) =>
-        !accepted.some(({ part }) => part === mark.part)
+      reportVerified(report, repairs, missing, output, options.removeLeft);
+      const markers = manifest.markers.filter((marker) =>
+        !accepted.some(({ part }) => part === marker.part)
       );
-      await tellUnfinished({ marks }, (message) => output.error(`Unfinished: ${message}`));
-      if (marks.length > 0 && !isDirectory) {
-        const parts = marks.map(({ part }) => part).join(",");
+      await reportUnfinished({ markers }, (message) => output.error(`Unfinished: ${message}`));
+      if (markers.length > 0 && !isDirectory) {
+        const parts = markers.map(({ part }) => part).join(",");
         output.note(
           `if nothing is missing, 'run-outputs verify --drop-incomplete ${parts}' deletes the marker`,
         );
       }
       const dropped = await dropIncomplete(accepted, report, subject, { options, output, signal });
       lacking -= dropped.filter(isDone).length;
-      const passedOver = tellPassedOver(storage, "verify", where, output);
-      tellTrouble([...repairs?.values() ?? [], ...removed, ...dropped], output);
+      const skipped = reportSkipped(storage, "verify", where, output);
+      reportProblems([...repairs?.values() ?? [], ...removed, ...dropped], output);
       const lines = [
         ...verifyLines(report, repairs, output),
         verifySummary(report),
@@ -173,7 +173,7 @@ Examples:
             strict,
             dry_run: options.dryRun ?? false,
             manifest: manifestJson(manifest),
-            passed_over: passedOver,
+            passed_over: skipped,
             ...dropped.length > 0 && { dropped: dropped.filter(isDone).map(({ path }) => path) },
             ...options.removeLeft && { removed: removed.filter(isDone).map(({ path }) => path) },
             ...verifyJson(report, repairs),
@@ -226,7 +226,7 @@ async function seenMarks(
 async function dropIncomplete(
   seen: readonly SeenMark[],
   report: VerifyReport,
-  { backend, root, show, manifest: { marks } }: VerifySubject,
+  { backend, root, show, manifest: { markers } }: VerifySubject,
   { options: { dryRun }, output, signal }: {
     readonly options: VerifyCommandOptions;
     readonly output: Output;
@@ -243,8 +243,8 @@ async function dropIncomplete(
   const results = await dropMarks(backend, root, seen, { dryRun, show, signal });
   for (const [i, { part }] of seen.entries()) {
     if (!isDone(results[i])) continue;
-    const mark = marks.find((mark) => mark.part === part);
-    const files = [...mark?.pending ?? [], ...mark?.unlisted ?? []];
+    const marker = markers.find((marker) => marker.part === part);
+    const files = [...marker?.pending ?? [], ...marker?.unlisted ?? []];
     const gone = files.length === 0 ? "" : `; not expected any more: ${namedPaths(files)}`;
     output.note(`${dryRun ? "would delete" : "deleted"} the marker of part ${part}${gone}`);
   }

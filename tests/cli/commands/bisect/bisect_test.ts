@@ -100,7 +100,7 @@ test("bisect: --json is one document for each step, and for the end", async (s) 
 });
 
 test(
-  "bisect: what has no artifacts is told; several that can't be told apart exit with 7",
+  "bisect: commits without artifacts are reported; several possible results exit with 7",
   async (s) => {
     const { out, err } = await runs(0, s.start, s.env);
     assert.equal(await numberIn(out.trimEnd()), 3);
@@ -150,7 +150,7 @@ test("bisect: without one each command says how to begin, and leaves nothing", a
   await assert.rejects(Deno.stat(s.state), Deno.errors.NotFound);
 });
 
-test("bisect start: what can't be is refused before anything is kept", async (s) => {
+test("bisect start: invalid ends are rejected before anything is written", async (s) => {
   const args = (good: string, bad: string) =>
     s.start.map((arg) => arg === "v1" ? good : arg === "main" ? bad : arg);
   const refuse = (args: readonly string[], texts: string[], code = 2) =>
@@ -177,7 +177,7 @@ test("bisect start: what can't be is refused before anything is kept", async (s)
   assert.equal(await Deno.readTextFile(join(s.state, "bisect.json")), before);
 });
 
-test("bisect: verdicts that can't be are refused, and nothing changes", async (s) => {
+test("bisect: contradicting verdicts are rejected, and nothing changes", async (s) => {
   await runs(0, s.start, s.env);
   await runs(0, ["bisect", "good", ...s.at], s.env);
   const before = await Deno.readTextFile(join(s.state, "bisect.json"));
@@ -261,7 +261,7 @@ test("bisect reset: its directories go, the cache and what others put there stay
   assert.equal((await Deno.stat(join(s.dir, "cache/run-outputs/v1"))).isDirectory, true);
 });
 
-test("bisect: it goes on with what it was started with, wherever that is", async (s) => {
+test("bisect: it continues with the settings of its start, wherever those are", async (s) => {
   await runs(0, [...s.start, "--flatten", "*_lib_*"], s.env);
   const other = {
     ...s.env,
@@ -295,7 +295,7 @@ test("bisect prefetch: then nothing is left to download for either verdict", asy
   assert.deepEqual(s.world.asked(), { 2: 1, 4: 1, 6: 1 });
 });
 
-test("bisect: an archive that is broken is passed over, with its reason", async (s) => {
+test("bisect: a broken archive is skipped, with the reason", async (s) => {
   const archive = join(s.dir, "staging/1004-linux/blas_lib_gfx942.tar.zst");
   const { size } = await Deno.stat(archive);
   await Deno.writeFile(archive, new Uint8Array(size));
@@ -304,7 +304,7 @@ test("bisect: an archive that is broken is passed over, with its reason", async 
   assert.match(err, /can't be tested: Cannot fetch .*1004-linux.*upload it again \(change 4\)\n/);
 });
 
-test("bisect: trouble with GitHub says nothing of a commit; 'next' goes on", async (s) => {
+test("bisect: an error of GitHub is no verdict on a commit; 'next' continues", async (s) => {
   await runs(0, [...s.start, "--no-fetch"], s.env);
   const { troubles } = s.world.server;
   const denied = () => new Response("{}", { status: 401 });

@@ -9,7 +9,7 @@ import { runs } from "../../../support/command_line.ts";
 import { startS3Server } from "../../../support/s3_server.ts";
 import { tempDir } from "../../../support/temp_dir.ts";
 
-Deno.test("copy, export: a Content-Encoding that is lost is told, and the bytes stay encoded", async () => {
+Deno.test("copy, export: a lost Content-Encoding is reported, and the bytes stay encoded", async () => {
   await using server = await startS3Server();
   await using temp = await tempDir();
   const env = {

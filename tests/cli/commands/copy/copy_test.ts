@@ -69,7 +69,7 @@ test("copy: from a directory into another one, all the same, under its own name"
   assert.match(out, /20 unchanged\nin .*mirror\/123-linux, from .*staging\/123-linux\n$/);
 });
 
-test("copy: some of a run to another run; what is made of it has parts and pages of its own", async (dirs) => {
+test("copy: a selection to another run, which gets parts and pages of its own", async (dirs) => {
   const { staging } = dirs;
   const to = ["--from-staging", staging, "--to-staging", staging, "--run-id", "9", ...LINUX];
   const args = ["copy", "blas_*", "--source-run-id", "123", ...to];
@@ -96,7 +96,7 @@ test("copy: some of a run to another run; what is made of it has parts and pages
   assert.equal(told.length, 4);
 });
 
-test("copy: what fails is told, and the exit code says it", async (dirs) => {
+test("copy: failures are reported, also by the exit code", async (dirs) => {
   const { staging, at } = dirs;
   const args = ["copy", "--from-staging", staging, "--to-staging", at("out"), ...RUN];
   const log = join(staging, "123-linux/logs/g/build.log");
@@ -119,7 +119,7 @@ test("copy: what fails is told, and the exit code says it", async (dirs) => {
   assert.equal((await runJson(0, [...args, "--no-manifest"])).manifest, undefined);
 });
 
-test("copy: is refused from a run to itself through a link, and changes nothing", async ({ staging, at }) => {
+test("copy: a copy to the same run through a link is rejected, and changes nothing", async ({ staging, at }) => {
   const before = await readTree(staging);
   const from = ["copy", "--from-staging", staging, ...RUN];
   await Deno.symlink(staging, at("link"));
@@ -137,7 +137,7 @@ test("copy: is refused from a run to itself through a link, and changes nothing"
   );
 });
 
-test("copy: is refused from a run to itself, and for what makes no sense", async ({ staging }) => {
+test("copy: a copy to the same run and contradicting options are rejected", async ({ staging }) => {
   const both = ["--from-staging", staging, "--to-staging", `${staging}/../staging`];
   await refused(["copy", ...both, ...RUN], ["123-linux to itself", "--source-run-id"]);
   await refused(["copy", ...RUN, "--bucket", "some-bucket", "--source-bucket", "some-bucket"], [
@@ -225,7 +225,7 @@ test("import: a run that can't be read is found before anything of the others is
   await assert.rejects(Deno.stat(at("out")), Deno.errors.NotFound);
 });
 
-test("import: content types that no header takes do not matter", async ({ at }) => {
+test("import: content types that are invalid in a header are ignored", async ({ at }) => {
   const file = at("runs.tar");
   for (const type of ["text/html\r\nx-evil: 1", "text/plé", ""]) {
     await craftExport(file, [{ prefix: "1-linux", files: { "a.txt": "a" } }], type);
@@ -280,7 +280,7 @@ test("export: what is missing or wrong leaves no file", async ({ staging, at }) 
 });
 
 Deno.test({
-  name: "copy: 7 for a whole run with files whose names no copy can have; a selection has none",
+  name: "copy: exit 7 for a whole run with files whose names are invalid in the copy",
   ignore: !takesAnyName,
   fn: async () => {
     await using temp = await tempDir();

@@ -104,7 +104,7 @@ test("diff: what no hash is known of is compared by size, and that is said; --re
   assert.deepEqual(read.counts, { same: 11, added: 1, removed: 2, changed: 2, unsure: 0 });
 });
 
-Deno.test("diff --exit-code: files that nothing but their bytes tells apart are read", async () => {
+Deno.test("diff --exit-code: files that only differ in their bytes are read", async () => {
   await using temp = await tempDir();
   await writeTree(temp.path, {
     "1-linux/logs/g/x.log": "aaaa",

@@ -66,7 +66,7 @@ test("fetch INCLUDE and --exclude: choose", async (d) => {
   assert.deepEqual(await fileNames(d.out), NAMES.slice(1));
 });
 
-test("fetch: nothing matches at all: exit 3, nothing is made", async (d) => {
+test("fetch: nothing matches at all: exit 3, nothing is created", async (d) => {
   await refused([...d.args, "sparse_*"], ["sparse_*"], { code: 3 });
   await refused([...d.args.slice(0, -4), "--run-id", "9", "--platform", "linux"], ["9"], {
     code: 3,
@@ -100,7 +100,7 @@ test("fetch: an interruption exits with 130, one line, nothing partial", async (
   for (const name of await fileNames(d.dir)) assert(!name.includes(".run-outputs-tmp"), name);
 });
 
-test("fetch: a second interruption ends at once, and the terminal has its cursor", async (d) => {
+test("fetch: a second interruption exits at once, and restores the cursor", async (d) => {
   class Terminal extends WatchedIo {
     override readonly stderrIsTerminal = true;
   }

@@ -59,7 +59,7 @@ Deno.test("list: the staging directory comes from the environment as well", asyn
   assert.equal((await run(["list", "--platform", "linux"], env)).code, 0);
 });
 
-Deno.test("list: a reader takes RELEASE_TYPE for this job's own run alone", async () => {
+Deno.test("list: readers use RELEASE_TYPE only for this job's own run", async () => {
   await using dir = await tempDir();
   const from = await stage(dir.path, { "a.log": "a" });
   const bucket = async (env: Record<string, string>) =>
@@ -160,7 +160,7 @@ Deno.test("fetch: a broken checksum exits with 6 and fetches nothing of that arc
   assert.match(ran.stderr, /^error: [^\n]*a_lib_generic\.tar\.zst\.sha256sum[^\n]*64 hex/);
 });
 
-Deno.test("fetch: of both compressions .tar.zst is taken; typed comes before flat", async () => {
+Deno.test("fetch: .tar.zst takes precedence over .tar.xz, and typed over flat", async () => {
   await using dir = await tempDir();
   const files = {
     ...archive("a_lib_generic.tar.zst", "zst"),

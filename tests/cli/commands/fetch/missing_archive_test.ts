@@ -33,7 +33,7 @@ function testWithManifest(name: string, fn: (dirs: Dirs) => Promise<void>): void
   test(name, fn, true);
 }
 
-test("fetch: a missing archive of which only the checksum tells has no size", async (d) => {
+test("fetch: a missing archive that only has a checksum file has no size", async (d) => {
   await Deno.remove(join(d.run, GONE));
   const fetch = ["fetch", "--no-extract", ...d.from, "--output-dir", d.out];
   const { out } = await runs(7, fetch);
@@ -69,7 +69,7 @@ test("fetch --json: only archives that are left on the disk have a local path", 
   assert.deepEqual(await paths("--no-extract", ...out), there);
 });
 
-test("fetch --list: without --output-dir none is named", async (d) => {
+test("fetch --list: without --output-dir the result names none", async (d) => {
   const list = ["fetch", ...d.from, "--list"];
   assert.equal((await runJson(0, list)).output_dir, undefined);
   const { out } = await runs(0, list);

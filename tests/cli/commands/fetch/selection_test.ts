@@ -56,7 +56,7 @@ test("fetch: a group and its target are one request", SPLIT, async (d) => {
 });
 
 test(
-  "fetch: none of all groups and targets exits with 3 and tells what there is",
+  "fetch: if no group or target matches, it exits with 3 and lists the existing ones",
   SPLIT,
   async (d) => {
     await refused([...d.fetch, "--artifact-group", "gfx94X-dcgpu,gfx1201"], [
@@ -97,7 +97,7 @@ test("fetch --expand-families: a family that is not known is noted", SPLIT, asyn
   await refused([...d.fetch, ...newer], ["--expand-families"]);
 });
 
-test("find, fetch --latest: families are expanded without being told", SPLIT, async (d) => {
+test("find, fetch --latest: families are expanded without an option", SPLIT, async (d) => {
   const commits = [{ sha: sha(2) }, { sha: sha(1) }];
   const runsOf = [
     { id: 123, sha: sha(2), createdAt: "2026-06-02T00:00:00Z" },

@@ -101,7 +101,7 @@ test("fetch: each archive is unpacked below its name, and nothing else is left",
   assert.deepEqual(await fileNames(d.out), UNPACKED, "what was there is replaced");
 });
 
-test("fetch --flatten: one tree, merged with what is there", async (d) => {
+test("fetch --flatten: one tree, merged with existing files", async (d) => {
   await writeTree(d.out, { "lib/libblas.so": "old", "lib/mine": "mine" });
   await runs(0, [...d.args, "--flatten"]);
   assert.deepEqual(await fileNames(d.out), ["bin/tool", "lib/libblas.so", "lib/mine", "share/doc"]);
@@ -134,7 +134,7 @@ test("fetch --json: where each file came from, and what was unpacked of it", asy
   assert.equal(blas.unpacked.files, 3);
 });
 
-test("fetch: a damaged archive: exit 6, the target as it was, the rest kept for the next try", async (d) => {
+test("fetch: a damaged archive: exit 6, the target is unchanged, other archives are kept", async (d) => {
   await runs(0, d.args, d.env);
   const before = await snapshot(d.out);
   await damage(join(d.run, BLAS));
@@ -156,7 +156,7 @@ test("fetch: a damaged archive: exit 6, the target as it was, the rest kept for 
   assert.deepEqual(await entries(d.dir), ["out", "staging"]);
 });
 
-test("fetch: a refused archive: exit 6, nothing appears", async (d) => {
+test("fetch: a rejected archive: exit 6, nothing is created", async (d) => {
   await putArchives(d.run, ["evil_lib_generic.tar.zst"], () => noise(1000));
   const { err } = await runs(6, d.args);
   assert.match(err, /^error: Cannot unpack 'evil_lib_generic\.tar\.zst'/m);
@@ -166,7 +166,7 @@ test("fetch: a refused archive: exit 6, nothing appears", async (d) => {
   assert.match(tooMany, /members \(--max-members\)/);
 });
 
-test("fetch: where the only archive is refused, it is told where it is kept", async (d) => {
+test("fetch: if the only archive is rejected, its location is reported", async (d) => {
   const { err, out } = await runs(6, [...d.args, BLAS, "--max-members", "2"], d.env);
   assert.match(err, /kept in .*\.out\.run-outputs-fetch-\w+ for the next fetch\n$/);
   assert.match(out, /^nothing in /m);
@@ -177,7 +177,7 @@ test("fetch: where the only archive is refused, it is told where it is kept", as
   assert.deepEqual(await entries(kept_in), [BLAS]);
 });
 
-test("fetch: archives that stay because the target is in the way are told of", async (d) => {
+test("fetch: archives that stay because of a conflict in the target are reported", async (d) => {
   await writeTree(d.out, { "lib/libblas.so/mine": "a directory" });
   const { err } = await runs(1, [...d.args, "--flatten"], d.env);
   assert.match(
@@ -186,7 +186,7 @@ test("fetch: archives that stay because the target is in the way are told of", a
   );
 });
 
-test("fetch: what another process has downloaded to the same place is not reported as kept", async (d) => {
+test("fetch: files that another process has downloaded are not reported as kept", async (d) => {
   // The first one fails and leaves what it has downloaded.
   const { kept_in: work } = await runJson(6, [...d.args, BLAS, "--max-members", "2"], d.env);
   {
@@ -201,7 +201,7 @@ test("fetch: what another process has downloaded to the same place is not report
   assert.deepEqual(await fileNames(work), [BLAS]);
 });
 
-test("fetch: two fetches into one directory at the same time: the second one is refused", async (d) => {
+test("fetch: the second of two concurrent fetches to one directory is rejected", async (d) => {
   const recordsDir = join(d.env.XDG_STATE_HOME, "run-outputs", "fetches");
   await using _first = await openWorkDir(d.out, { recordsDir });
   const { err } = await runs(1, d.args, d.env);
@@ -255,7 +255,7 @@ test("fetch: what an archive or another user has put under our names is never us
   ]);
 });
 
-test("fetch: a working directory that was just made when the process was killed is removed", async (d) => {
+test("fetch: a working directory created just before a kill is deleted", async (d) => {
   const { kept_in: work } = await runJson(6, [...d.args, BLAS, "--max-members", "2"], d.env);
   const records = join(d.env.XDG_STATE_HOME, "run-outputs", "fetches");
   const [name] = (await entries(records)).filter((entry) => entry.endsWith(".json"));
@@ -287,7 +287,7 @@ test("fetch: a working directory that was exchanged is not the one that is recor
   assert.deepEqual(await entries(join(d.dir, "victim")), ["precious"]);
 });
 
-test("fetch: where nothing is kept, nothing is left: no work directory, no output directory", async (d) => {
+test("fetch: without kept archives, no working or output directory is left", async (d) => {
   for (const name of [BASE, BLAS]) await damage(join(d.run, name));
   const deep = join(d.dir, "deep", "out");
   for (const more of [[], ["--no-extract"], ["--cache-dir", join(d.dir, "cache")]]) {
@@ -320,7 +320,7 @@ test("fetch: a wrong or empty checksum: exit 6, nothing appears", async (d) => {
   }
 });
 
-test("fetch: without a checksum there is a warning, with --require-checksums a refusal", async (d) => {
+test("fetch: a missing checksum is a warning, and an error with --require-checksums", async (d) => {
   await Deno.remove(join(d.run, `${BASE}.sha256sum`));
   const { err } = await runs(0, d.args);
   assert.match(err, /^warning: base_run_generic\.tar\.zst has no \.sha256sum file[^\n]*\n$/);
@@ -442,7 +442,7 @@ test("fetch --cache-dir: the second time comes out of the cache; a damaged entry
   assert.deepEqual(await origins(0, "--no-extract", "-o", packed), ["disk", "disk"]);
 });
 
-test("fetch --cache-dir: two at once download each archive once", async (d) => {
+test("fetch --cache-dir: two concurrent fetches download each archive once", async (d) => {
   const cache = join(d.dir, "cache");
   const both = await Promise.all(
     ["a", "b"].map((name) =>
@@ -454,7 +454,7 @@ test("fetch --cache-dir: two at once download each archive once", async (d) => {
   for (const name of ["a", "b"]) assert.deepEqual(await fileNames(join(d.dir, name)), UNPACKED);
 });
 
-test("fetch --list: what would be taken, without an output directory", async (d) => {
+test("fetch --list: lists the selection, without an output directory", async (d) => {
   const before = await snapshot(d.dir);
   const [, staging, dir] = d.args;
   const { out } = await runs(0, ["fetch", staging, dir, ...RUN, "--list", "blas_*"]);
@@ -478,7 +478,7 @@ test("fetch: groups, targets and components choose", async (d) => {
   await refused([...d.args, "--families-file", "nope", "--expand-families"], ["nope"], { code: 3 });
 });
 
-test("fetch: options that contradict each other are refused", async (d) => {
+test("fetch: contradicting options are rejected", async (d) => {
   for (
     const [args, ...texts] of [
       [["--flatten", "--bootstrap"], "--flatten", "--bootstrap"],

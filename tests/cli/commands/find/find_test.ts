@@ -95,7 +95,7 @@ Deno.test("find: the run of a commit, in text and in JSON, with one request; aga
   ]);
 });
 
-Deno.test("find: nothing that fits exits with 3, tells why and what is nearest", async () => {
+Deno.test("find: without a match it exits with 3, with the reason and the nearest match", async () => {
   await using w = await world([testRun(5, 1), testRun(6, 2), testRun(3, 1, { sha: sha(3) })], {
     "5-linux": BLAS,
     "6-linux": ["index.html"],
@@ -194,7 +194,7 @@ Deno.test("find: an empty or missing selector is an error, never the newest", as
   assert.deepEqual(w.server.requests, []);
 });
 
-Deno.test("find: trouble with GitHub has its exit code, in one line without the token", async () => {
+Deno.test("find: an error of GitHub has its exit code, in one line without the token", async () => {
   await using w = await world([], {});
   const args = ["find", "--run-id", "5", ...w.from];
   await refused(args, ["run 5", "--repo"], { env: w.env, code: 3 });
@@ -206,7 +206,7 @@ Deno.test("find: trouble with GitHub has its exit code, in one line without the 
   await refused(args, ["GITHUB_API_URL"], { env: { GITHUB_API_URL: "x" } });
 });
 
-Deno.test("fetch --commit: downloads from the runs that have it, and tells which", async () => {
+Deno.test("fetch --commit: downloads from the runs that have the artifacts, and lists them", async () => {
   await using w = await world([testRun(5, 1), testRun(6, 2)], { "5-linux": FFT, "6-linux": BLAS });
   const args = ["fetch", "--commit", sha(1), "--no-extract", ...w.from, "-o", `${w.path}/out`];
   const groups = ["--artifact-group", "gfx942,gfx1151"];
@@ -245,7 +245,7 @@ Deno.test("fetch --commit: downloads from the runs that have it, and tells which
   await refused([...latest, "nope_*"], ["nope_*"], { env: w.env, code: 3 });
 });
 
-Deno.test("fetch --wait: waits for the run in progress, and tells that it does", async () => {
+Deno.test("fetch --wait: waits for the run in progress, and says so", async () => {
   await using w = await world([testRun(5, 1, { status: "in_progress" })], {});
   const args = ["fetch", "--ref", "main", "--no-extract", ...w.from, "-o", `${w.path}/out`];
   w.server.state.refs = { main: sha(1) };
@@ -285,7 +285,7 @@ Deno.test("fetch --wait --require-complete: waits for the parts of the run too",
   assert.match(err, /note: waiting for all parts \(Run 5 .* missing: b\): run 5 is in progress/);
 });
 
-Deno.test("fetch: a run of which an upload is not finished is taken with a warning", async () => {
+Deno.test("fetch: a run with an unfinished upload is used with a warning", async () => {
   const ended = { status: "completed", conclusion: "failure" };
   await using w = await world([testRun(5, 1, ended)], { "5-linux": BLAS });
   const root = RunOutputRoot.fromWorkflowRun({ runId: 5, platform: "linux" });
@@ -303,7 +303,7 @@ Deno.test("fetch: a run of which an upload is not finished is taken with a warni
   }
 });
 
-Deno.test("list, fetch: another run is found where the rules of its time put it; GitHub is not asked", async () => {
+Deno.test("list, fetch: another run is found by the rules of its time, without requests to GitHub", async () => {
   await using w = await world([], { "ROCm-TheRock/5-linux": BLAS });
   const json = await runJson(0, ["list", "--run-id", "5", ...w.from], w.env);
   assert.equal(json.prefix, "ROCm-TheRock/5-linux");
@@ -324,7 +324,7 @@ Deno.test("list, fetch: another run is found where the rules of its time put it;
   assert.deepEqual(w.server.requests, []);
 });
 
-Deno.test("find: nothing is written beside the cache, which holds no token", async () => {
+Deno.test("find: only the cache is written, without the token", async () => {
   await using w = await world([testRun(5, 1)], { "5-linux": BLAS });
   await runs(0, ["find", "--commit", sha(1), ...w.from], w.env);
   const cached = await readTree(`${w.path}/cache`);

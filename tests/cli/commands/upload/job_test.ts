@@ -53,7 +53,7 @@ Deno.test("upload build in a job: outputs, a summary with links, its mirror, a g
   assert.equal(lines.length, 26);
 });
 
-Deno.test("upload build in a job that failed: no link to artifacts, none that is dead", async () => {
+Deno.test("upload build in a failed job: no link to artifacts, and no dead link", async () => {
   await using dir = await tempDir();
   await using server = await startS3Server();
   const build = join(dir.path, "build");
@@ -287,7 +287,7 @@ Deno.test("upload in a job: pages that can't be listed are one more failure, exi
   await runs(0, [...args, ...RUN, "--no-index"], env);
 });
 
-Deno.test("upload in a job: where nothing could be planned, the summary says so too", async () => {
+Deno.test("upload in a job: if nothing could be planned, the summary says so too", async () => {
   await using dir = await tempDir();
   const job = await makeJob(join(dir.path, "job"));
   const args = ["upload", "build", ...GROUP, "--build-dir", join(dir.path, "no"), ...RUN];
@@ -298,7 +298,7 @@ Deno.test("upload in a job: where nothing could be planned, the summary says so 
   assert.match(summary, /Cannot read the build directory/);
 });
 
-Deno.test("upload in a job: a dry run tells nothing", async () => {
+Deno.test("upload in a job: a dry run sets no outputs and no summary", async () => {
   await using dir = await tempDir();
   await writeTree(dir.path, { "a.txt": "a" });
   const job = await makeJob(join(dir.path, "job"));
@@ -318,7 +318,7 @@ Deno.test("upload in a job: a summary that can't be written is a warning, the up
   assert((await fileNames(join(dir.path, "s"))).includes("123-linux/x/a.txt"));
 });
 
-Deno.test("upload: no secret of the environment is printed, wherever it stands", async () => {
+Deno.test("upload: no secret of the environment is printed, wherever it is", async () => {
   await using dir = await tempDir();
   const secret = "wJalrXUtnFEMIbPxRfiCYSECRET";
   const job = await makeJob(join(dir.path, "job"));

@@ -177,7 +177,7 @@ test("upload logs: the raw ccache logs stay, the summaries get a flat copy", asy
   ]);
 });
 
-test("upload manifest: one that is not JSON is refused and nothing is written", async (d) => {
+test("upload manifest: a file that is not JSON is rejected, and nothing is written", async (d) => {
   const file = join(d.dir, "m.json");
   await Deno.writeTextFile(file, "{");
   await refused(["upload", "manifest", file, "--output-dir", d.staging, ...RUN], [file, "JSON"]);
@@ -196,7 +196,7 @@ test("upload files: files by name, directories by content, '.' for the run's roo
   );
 });
 
-test("upload --if-exists fail: other content exits with 1 and stays; the same is no failure", async (d) => {
+test("upload --if-exists fail: different content exits with 1 and stays; the same content is OK", async (d) => {
   await writeTree(d.dir, { "a.txt": "one" });
   const args = ["upload", "files", join(d.dir, "a.txt"), "--to", "x", "--output-dir", d.staging];
   args.push("--if-exists", "fail", ...RUN);
@@ -208,7 +208,7 @@ test("upload --if-exists fail: other content exits with 1 and stays; the same is
   assert.equal(await Deno.readTextFile(join(d.root, "x", "a.txt")), "one");
 });
 
-test("upload --if-exists skip: what is there stays, exit 0", async (d) => {
+test("upload --if-exists skip: existing files stay, exit 0", async (d) => {
   await writeTree(d.dir, { "a.txt": "one" });
   const args = ["upload", "files", join(d.dir, "a.txt"), "--to", "x", "--output-dir", d.staging];
   args.push("--if-exists", "skip", "--no-index", ...RUN);
@@ -270,7 +270,7 @@ test("upload --json: an interruption gives a run-outputs.error/1 document", asyn
   assert.equal(error.exit_code, 130);
 });
 
-Deno.test("upload: a name can't begin a line of its own, nor steer the terminal", async () => {
+Deno.test("upload: a name can't begin a new line or control the terminal", async () => {
   if (Deno.build.os === "windows") return;
   await using temp = await tempDir();
   const name = "a\n::error::pwned\u001b]0;title\u0007.log";
@@ -286,7 +286,7 @@ Deno.test("upload: a name can't begin a line of its own, nor steer the terminal"
   assert.match(err, /\\u000a::error::pwned\\u001b/);
 });
 
-Deno.test("upload files: two files for one place are refused, one file named twice is not", async () => {
+Deno.test("upload files: two files for one path are rejected, one file given twice is not", async () => {
   await using temp = await tempDir();
   await writeTree(temp.path, { "a/r.html": "a", "b/r.html": "b" });
   const [a, b] = ["a", "b"].map((name) => join(temp.path, name, "r.html"));
@@ -324,7 +324,7 @@ test("upload artifacts: what is wrong with an artifact is a failure, not wrong u
   await fails("Cannot pack", "neither a file, a directory nor a link");
 });
 
-test("upload: a file that is none, a name that fits not and a broken manifest exit with 1", async (d) => {
+test("upload: an invalid file, an invalid name and a broken manifest exit with 1", async (d) => {
   const to = ["--output-dir", d.staging, ...RUN];
   await writeTree(d.dir, { "t/therock-dist-windows-odd.tar.gz": "x" });
   await failsOnDisk(["upload", "tarballs", join(d.dir, "t"), ...to], "another platform than linux");
@@ -340,7 +340,7 @@ test("upload: a file that is none, a name that fits not and a broken manifest ex
 });
 
 for (const status of ["failure", "cancelled"]) {
-  test(`upload build, stage, logs: after ${status} an empty or missing build directory is no error`, async (d) => {
+  test(`upload build, stage, logs: after ${status} an empty or missing build directory is OK`, async (d) => {
     const empty = join(d.dir, "empty");
     await Deno.mkdir(empty);
     for (const dir of [empty, join(d.dir, "missing")]) {

@@ -62,7 +62,7 @@ Deno.test("upload packages in a job: dnf's URL is the directory of repodata", as
   }
 });
 
-Deno.test("upload packages: what several jobs bring up to date is no file of one of them", async () => {
+Deno.test("upload packages: files that several jobs update belong to none of them", async () => {
   await using dir = await tempDir();
   const staging = join(dir.path, "staging");
   await writeTree(dir.path, { "a/a.deb": deb("rocm-a"), "b/b.deb": deb("rocm-b") });

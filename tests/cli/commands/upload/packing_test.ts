@@ -49,7 +49,7 @@ function years(members: readonly Unpacked[]): Record<string, number> {
   return { old: year("stage/old"), new: year("stage/new") };
 }
 
-Deno.test("upload artifacts: --compression xz makes .tar.xz with a checksum", async () => {
+Deno.test("upload artifacts: --compression xz uploads .tar.xz with a checksum file", async () => {
   const { members } = await upload(["--compression", "xz", "--level", "0"], {}, "xz");
   assert.deepEqual(members.map(({ name }) => name), [
     "artifact_manifest.txt",
@@ -103,7 +103,7 @@ for (const value of ["now", "-1", "1.5", "99999999999999"]) {
   });
 }
 
-Deno.test("upload: the help tells the levels that there are", async () => {
+Deno.test("upload: the help lists the levels", async () => {
   for (const command of ["build", "artifacts"]) {
     const { out } = await run(["upload", command, "--help"]);
     for (const compression of ["zst", "xz"] as const) {

@@ -62,7 +62,7 @@ function jobEnv(job: string, runner: string, attempt = 1): Record<string, string
   };
 }
 
-test("upload build: its part tells of every file, and of the pages", async (d) => {
+test("upload build: its part lists every file, and the pages", async (d) => {
   await makeBuild(d.build);
   await runs(0, buildOf(d));
   const part = await readPart(d.root);
@@ -75,7 +75,7 @@ test("upload build: its part tells of every file, and of the pages", async (d) =
   }
 });
 
-test("upload in a job: the part tells of the run and the job; its URL is an output", async (d) => {
+test("upload in a job: the part names the run and the job; its URL is an output", async (d) => {
   await makeBuild(d.build);
   const job = await makeJob(join(d.dir, "job"));
   const event = join(d.dir, "event.json");
@@ -106,7 +106,7 @@ test("upload in a job: the part tells of the run and the job; its URL is an outp
   assert(!summary.includes("linux.build.g"), summary);
 });
 
-test("upload of another run than the job's own: nothing of the job is told", async (d) => {
+test("upload to another run than the job's own: the part does not name the job", async (d) => {
   await makeBuild(d.build);
   await runs(0, buildOf(d), { ...jobEnv("linux", "r"), GITHUB_RUN_ID: "9" });
   const part = await readPart(d.root, "manifests/outputs/linux.build.g.json");
@@ -129,7 +129,7 @@ test("several uploads of one job have a part each, and a matrix has one for each
   assert.deepEqual(await partNames(d.root), names);
 });
 
-test("upload --part: two jobs of one attempt that take one name: the second fails, exit 7", async (d) => {
+test("upload --part: of two jobs of one attempt with one name, the second fails, exit 7", async (d) => {
   await putArchives(join(d.dir, "one"), ["x_lib_gfx942.tar.zst"]);
   await putArchives(join(d.dir, "two"), ["x_lib_gfx950.tar.zst"]);
   await runs(0, artifactsOf(d, "one", "--part", "p"), jobEnv("build", "a"));
@@ -182,7 +182,7 @@ test("upload --expect-parts: lists add up; a failing upload leaves what it expec
   assert.deepEqual(expected, { schema: "run-outputs.expected-parts/1", parts: ["a", "b", "c"] });
 });
 
-test("upload --part, --expect-parts: names that are none are refused, nothing is written", async (d) => {
+test("upload --part, --expect-parts: invalid names are rejected, nothing is written", async (d) => {
   await makeBuild(d.build);
   await refused(buildOf(d, "--part", "a/b"), ["--part", '"a/b"']);
   await refused(buildOf(d, "--part", "expected"), ["--part", '"expected"']);
@@ -204,7 +204,7 @@ const read = (command: string, d: Dirs, ...more: string[]) => [
   ...more,
 ];
 
-test("list: of a complete run by the manifest, with hashes and the parts that tell them", async (d) => {
+test("list: a complete run is listed from the manifest, with hashes and parts", async (d) => {
   await twoParts(d, "--expect-parts", "one,two");
   // What no part tells of is seen at the top level, and not below; -v tells of all of it.
   await writeTree(d.root, { "stray.txt": "x", "logs/stray.log": "x" });
@@ -256,7 +256,7 @@ test("fetch --require-complete: exits with 7 and names what is missing, fetches 
   assert.match((await runs(0, complete)).out, /2 verified/);
 });
 
-test("fetch --require-complete: options that make no sense with it are refused", async (d) => {
+test("fetch --require-complete: contradicting options are rejected", async (d) => {
   await twoParts(d);
   await refused(read("fetch", d, "--part", "one"), ["--part", "--require-complete"]);
   await refused(read("fetch", d, "--require-complete", "--no-manifest"), ["--no-manifest"]);
@@ -296,7 +296,7 @@ test("fetch: what a failed upload has put there is not hidden by the next one of
   assert.deepEqual(archives.sort(), ["a", "b", "c"].map(name));
 });
 
-test("upload: what was refused counts for the name of the part, so that its marker is settled", async (d) => {
+test("upload: rejected files count for the part's name, so that its marker is deleted later", async (d) => {
   const artifact = "foo_lib_generic.tar.zst";
   const outputs = () => fileNames(join(d.root, "manifests/outputs"));
   await writeTree(join(d.dir, "art"), { [artifact]: "no archive" });
@@ -319,7 +319,7 @@ test("upload: what was refused counts for the name of the part, so that its mark
   assert(!(await outputs()).some((name) => name.endsWith(".incomplete")));
 });
 
-test("a broken part: list and fetch name it, exit 6; --no-manifest goes on without", async (d) => {
+test("a broken part: list and fetch name it, exit 6; --no-manifest works without it", async (d) => {
   await twoParts(d);
   const path = join(d.root, "manifests/outputs/two.json");
   const text = await Deno.readTextFile(path);
@@ -332,7 +332,7 @@ test("a broken part: list and fetch name it, exit 6; --no-manifest goes on witho
   }
 });
 
-test("on S3: a job that repeats itself, and one that replaces what it has told", async (d) => {
+test("on S3: a job that runs again, and one that replaces its files", async (d) => {
   await using server = await startS3Server();
   const env = { ...s3Env(server.url), ...jobEnv("build", "a") };
   const part = async (files: Readonly<Record<string, string>>) => {
@@ -373,7 +373,7 @@ test("on S3: of a complete run only the top level is listed, and no checksum fil
   assert(full.length === lean.length + 9, `${full.length} and ${lean.length} requests`);
 });
 
-test("upload: what could not be read is made up for by the same upload, once that is there", async (d) => {
+test("upload: files that could not be read are added by the same upload later", async (d) => {
   await makeBuild(d.build);
   const artifacts = join(d.build, "artifacts");
   await Deno.rename(artifacts, join(d.dir, "away"));
@@ -399,7 +399,7 @@ test("upload: what could not be read is made up for by the same upload, once tha
   assert(!names.includes("q.incomplete"));
 });
 
-test("a failed upload without a part is told: verify, list, copy and export", async (d) => {
+test("a failed upload without a part is reported: verify, list, copy and export", async (d) => {
   await writeTree(d.dir, { "in/a.txt": "a", "in/b.txt": "b" });
   await Deno.mkdir(join(d.root, "x/b.txt"), { recursive: true });
   await writeTree(join(d.root, "x/b.txt"), { "in-the-way.txt": "" });

@@ -33,7 +33,7 @@ test("upload files: an output directory inside is left out, each time", async (d
   assert.deepEqual(run124, await fileNames(join(out, "123-linux")));
 });
 
-test("upload files: a directory into itself is refused, by whatever name", async (dir) => {
+test("upload files: a directory into itself is rejected, by whatever name", async (dir) => {
   await writeTree(dir, { "d/a": "a", "s/123-linux/x/b": "b" });
   const [d, s] = [join(dir, "d"), join(dir, "s")];
   await refused(files([d], "x", d), ["into itself", "--output-dir"]);
@@ -109,7 +109,7 @@ test("a file where a directory is needed, and the reverse: one line, exit 2", as
   assert.deepEqual(await snapshot(dir), before);
 });
 
-test("upload build: nothing of a build is there: told part by part, exit 3", async (dir) => {
+test("upload build: without any build output, each one is reported, exit 3", async (dir) => {
   await Deno.mkdir(join(dir, "empty"));
   const args = ["upload", "build", "--artifact-group", "g", "--build-dir", join(dir, "empty")];
   const { out, err } = await runs(3, [...args, "--output-dir", join(dir, "s"), ...RUN]);
@@ -139,7 +139,7 @@ test("upload --dry-run: what is in the way is seen, as by the real run", async (
   );
 });
 
-test("upload files: a page of the run's own is refused, its place too", async (dir) => {
+test("upload files: the path of one of the run's own pages is rejected", async (dir) => {
   await writeTree(join(dir, "rep"), { "index.html": "mine", "a.txt": "a" });
   const args = ["upload", "files", join(dir, "rep"), "--output-dir", join(dir, "s"), ...RUN];
   const { err } = await runs(2, [...args, "--to", "."]);
@@ -152,7 +152,7 @@ test("upload files: a page of the run's own is refused, its place too", async (d
   await runs(0, [...args, "--to", "reports"]);
 });
 
-test("upload --dry-run: what has no size yet is counted, not taken for nothing", async (dir) => {
+test("upload --dry-run: files of unknown size are counted, not treated as empty", async (dir) => {
   await makeBuild(join(dir, "build"));
   const args = ["upload", "artifacts", join(dir, "build", "artifacts"), "--no-index", "--dry-run"];
   args.push("--output-dir", join(dir, "s"), ...RUN);

@@ -103,7 +103,7 @@ Deno.test("upload build: the build directory is as before, without temporary fil
   assert.deepEqual(Object.keys(await readTree(buildDir)), before);
 });
 
-Deno.test("upload build: what is missing is told, all else is uploaded, exit 7", async () => {
+Deno.test("upload build: missing outputs are reported, all others uploaded, exit 7", async () => {
   await using dir = await tempDir();
   const buildDir = `${dir.path}/build`;
   await writeTree(buildDir, { "logs/build.log": "log" });
@@ -220,7 +220,7 @@ Deno.test("upload logs: links are skipped with a note, raw ccache logs are left 
   assert.equal((await run([...args, NO_INDEX, "--output-dir", `${dir.path}/s`, "-q"])).stderr, "");
 });
 
-Deno.test("upload files: a pattern that matches nothing is told, exit 7", async () => {
+Deno.test("upload files: a pattern that matches nothing is reported, exit 7", async () => {
   await using dir = await tempDir();
   await writeTree(`${dir.path}/d`, { "a.html": "a", "sub/b.html": "b", "c.txt": "c" });
   const args = ["upload", "files", `${dir.path}/d`, "--to", "logs/x", ...RUN];
@@ -268,7 +268,7 @@ Deno.test("upload --layout typed: artifacts go below artifacts/, logs stay", asy
   ]);
 });
 
-Deno.test("upload: a repository of its own gets its prefix on disk as well", async () => {
+Deno.test("upload: another repository gets its prefix on disk too", async () => {
   await using dir = await tempDir();
   await Deno.writeTextFile(`${dir.path}/f`, "f");
   const env = { GITHUB_REPOSITORY: "ROCm/rocm-libraries" };

@@ -36,7 +36,7 @@ function test(name: string, fn: (dirs: Dirs) => Promise<void>): void {
   });
 }
 
-const marks = async (run: string) =>
+const markers = async (run: string) =>
   (await fileNames(run)).filter((name) => name.endsWith(".incomplete"));
 
 test("verify --drop-incomplete: the message names it, and it deletes the marker", async (d) => {
@@ -47,10 +47,10 @@ test("verify --drop-incomplete: the message names it, and it deletes the marker"
   const args = [...d.verify, "--drop-incomplete", d.part];
   const dry = await runs(0, [...args, "--dry-run"]);
   assert.match(dry.err, /^note: would delete the marker of part .*; not expected any more: .*typo/);
-  assert.equal((await marks(d.run)).length, 1);
+  assert.equal((await markers(d.run)).length, 1);
   const document = await runJson(0, command.split(" "));
   assert.deepEqual(document.dropped, [`manifests/outputs/${unfinishedName(d.part)}`]);
-  assert.deepEqual(await marks(d.run), []);
+  assert.deepEqual(await markers(d.run), []);
   assert.equal((await runs(0, d.verify)).err, "");
   await refused(args, [`Cannot drop part ${d.part}: it is not incomplete`, "none is"], { code: 3 });
 });
@@ -64,7 +64,7 @@ test("verify --drop-incomplete: keeps the marker if a file is damaged, and of ot
   await Deno.writeTextFile(join(d.run, "reports/right.html"), "wrong");
   const { err } = await runs(6, args);
   assert.match(err, /^warning: no marker is deleted, because files of the run are damaged/m);
-  assert.equal((await marks(d.run)).length, 1);
+  assert.equal((await markers(d.run)).length, 1);
 });
 
 Deno.test("dropMarks(): a marker that has changed since belongs to an upload in progress", async () => {

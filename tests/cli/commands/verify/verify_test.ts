@@ -95,7 +95,7 @@ test("verify: the examples of its help do what they say, on a run and its copy",
   }
 });
 
-test("verify: one row for each bad file, its reason, and the sums; 6 for wrong bytes", async (staged) => {
+test("verify: one row per bad file with the reason, and totals; exit 6 for checksum mismatches", async (staged) => {
   await damage(staged);
   const before = await snapshot(staged.dir);
   const { out, err } = await runs(6, ["verify", ...staged.args]);
@@ -140,7 +140,8 @@ test("verify: 7 for what is missing, files or parts; 3 for what is not there", a
 });
 
 Deno.test({
-  name: "verify: 7 for files whose names no list has; wrong bytes count more",
+  name:
+    "verify: exit 7 for files with names that no list has; a checksum mismatch takes precedence",
   ignore: !takesAnyName,
   fn: async () => {
     await using temp = await tempDir();
@@ -172,7 +173,7 @@ test("verify: a manifest that can't be read ends it; --no-manifest goes by the c
   );
 });
 
-test("verify: what nobody told of is noted; --strict makes it wrong", async (staged) => {
+test("verify: unlisted files are noted; --strict makes them errors", async (staged) => {
   await writeTree(staged.run, { "notes.txt": "a note" });
   const { err } = await runs(0, ["verify", ...staged.args]);
   assert.match(err, /^note: 1 file not listed in the outputs manifest: notes\.txt$/m);
@@ -181,7 +182,7 @@ test("verify: what nobody told of is noted; --strict makes it wrong", async (sta
   assert.match(strict.out, /^extra +6 B +notes\.txt$/m);
 });
 
-Deno.test("verify DIR: archives and their checksums; a directory without any tells nothing", async () => {
+Deno.test("verify DIR: archives and their checksum files; a directory without checksums", async () => {
   await using temp = await tempDir();
   const names = ["a_lib_generic.tar.zst", "b_lib_generic.tar.zst", "c_lib_generic.tar.zst"];
   await putArchives(temp.path, names);
@@ -259,7 +260,7 @@ test("verify DIR --repair: fetches again from the run that the options name", as
   await runs(0, ["verify", flat]);
 });
 
-test("verify --repair: what can't be repaired is told, and counts", async (staged) => {
+test("verify --repair: files that can't be repaired are reported, and set the exit code", async (staged) => {
   await damage(staged);
   await Deno.writeFile(join(staged.copy, A), new Uint8Array(4999));
   await Deno.remove(join(staged.copy, LOG));
@@ -289,7 +290,7 @@ test("verify --print-sums: the verified files alone, for sha256sum -c", async (s
   for (const path of Object.keys(DAMAGED)) assert(!bad.out.includes(`  ${path}\n`));
 });
 
-test("verify: options that do not go together are refused", async (staged) => {
+test("verify: contradicting options are rejected", async (staged) => {
   for (
     const [more, text] of [
       [["--repair", ...staged.args], "--from"],
@@ -310,7 +311,7 @@ test("verify: options that do not go together are refused", async (staged) => {
   assert.match(err, /--print-sums with --json/);
 });
 
-test("verify: parts that contradict each other are told", async (staged) => {
+test("verify: contradicting parts are reported", async (staged) => {
   const file = join(staged.run, BUILD_PART);
   const part = JSON.parse(await Deno.readTextFile(file));
   const old = {
@@ -362,7 +363,7 @@ Deno.test("verify on S3: by recorded hashes, by bytes, repaired from a directory
   );
 });
 
-Deno.test("exitCodeOfVerify(): wrong bytes count most; a reason alone is told by its own code", () => {
+Deno.test("exitCodeOfVerify(): a checksum mismatch takes precedence; a single reason has its own code", () => {
   const location = new OutputLocation("local", "x");
   const subject = { path: "x", kind: "other", location, parts: [], conflicts: [] } as const;
   const file = (verdict: Verdict, code?: ErrorCode): VerifiedFile => ({
@@ -394,7 +395,7 @@ Deno.test("exitCodeOfVerify(): wrong bytes count most; a reason alone is told by
   assert.equal(codeOf([wrong], 0, repaired("planned")), 6);
 });
 
-Deno.test("verify: files that an earlier attempt left are told apart, and --remove-left deletes them", async () => {
+Deno.test("verify: files left by an earlier attempt have their own verdict; --remove-left deletes them", async () => {
   await using temp = await tempDir();
   const [files, staging] = ["files", "staging"].map((name) => join(temp.path, name));
   const attempt = async (number: number, tree: Record<string, string>) => {
