@@ -9,7 +9,14 @@ import { kill } from "../support/kill.ts";
 import { memoryS3 } from "../support/s3_subject.ts";
 import { tempDir } from "../support/temp_dir.ts";
 import { bisectSuite, onS3 } from "./bisect_suite.ts";
-import { command as runCommand, finish, finishMayRun, NOBODY, startMayRun } from "./processes.ts";
+import {
+  command as runCommand,
+  finish,
+  finishMayRun,
+  NOBODY,
+  startMayRun,
+  STATE_ENV,
+} from "./processes.ts";
 
 bisectSuite("on a disk", async (dir) => {
   const staging = join(dir, "staging");
@@ -66,7 +73,7 @@ async function shell(dir: string, script: string, env: Readonly<Record<string, s
   const { code, stdout, stderr } = await new Deno.Command("sh", {
     args: ["-c", script],
     cwd: dir,
-    env: { ...env, NO_COLOR: "1", PATH: `${bin}:${Deno.env.get("PATH")}` },
+    env: { ...STATE_ENV, ...env, NO_COLOR: "1", PATH: `${bin}:${Deno.env.get("PATH")}` },
   }).output();
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };

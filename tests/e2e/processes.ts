@@ -23,10 +23,12 @@ export const OFFLINE = ["--allow-read", "--allow-write", "--allow-env", "--deny-
 const STATE = Deno.makeTempDirSync({ prefix: "run-outputs-test-state-" });
 addEventListener("unload", () => Deno.removeSync(STATE, { recursive: true }));
 
+/** The variables that name it. */
+export const STATE_ENV = { XDG_STATE_HOME: STATE, LOCALAPPDATA: STATE };
+
 /** What no command gets from the environment of whoever runs the tests. */
 const NEUTRAL = {
-  XDG_STATE_HOME: STATE,
-  LOCALAPPDATA: STATE,
+  ...STATE_ENV,
   NO_COLOR: "1",
   GITHUB_ACTIONS: "",
   GITHUB_OUTPUT: "",
