@@ -50,13 +50,13 @@ if (import.meta.main) {
   }).output();
   const message = new TextDecoder().decode(stderr);
   if (code === 0) {
-    console.log(`made ${out}`);
+    console.log(`compiled ${out}`);
   } else if (/denort|base binary/.test(message)) {
     console.error(
-      `Cannot make the executable: the base runtime of Deno ${Deno.version.deno} (denort) could ` +
-        `not be downloaded. Where Deno's download server is out of reach, download it elsewhere ` +
-        `(denort-${Deno.build.target}.zip of release v${Deno.version.deno}), unpack it, and hand ` +
-        `it in: DENORT_BIN=/path/to/denort deno task compile`,
+      `Cannot compile the executable: the base runtime of Deno ${Deno.version.deno} (denort) could ` +
+        `not be downloaded. Without access to Deno's download server, download it elsewhere ` +
+        `(denort-${Deno.build.target}.zip of release v${Deno.version.deno}), unpack it, and ` +
+        `run: DENORT_BIN=/path/to/denort deno task compile`,
     );
   } else console.error(message);
   Deno.exit(code);
