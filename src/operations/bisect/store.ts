@@ -199,25 +199,19 @@ async function lockWithin(
   dir: string,
   { patience = PATIENCE, signal }: OpenBisectStoreOptions,
 ): Promise<LockedFile> {
-  const impatience = new AbortController();
-  const stop = () => impatience.abort(signal?.reason);
-  const timer = setTimeout(stop, patience);
-  signal?.addEventListener("abort", stop);
+  const path = join(dir, LOCK);
   try {
-    signal?.throwIfAborted();
-    return await lockFile(join(dir, LOCK), { create: true, signal: impatience.signal });
+    return await lockFile(path, { create: true, patience, signal });
   } catch (error) {
     signal?.throwIfAborted();
-    if (impatience.signal.aborted) {
+    const isConflict = error instanceof RunOutputsError && error.code === "conflict";
+    if (isConflict && (await look(path))?.isFile) {
       throw new RunOutputsError(
         "conflict",
         `Cannot use the bisect in '${dir}': another process is using it; wait for it, or stop it`,
       );
     }
     throw diskError("lock", dir, error);
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", stop);
   }
 }
 

@@ -23,15 +23,26 @@ import { addError, Making, type ProduceContent } from "./making.ts";
 import { CacheLayout } from "./layout.ts";
 import { isOursAlone } from "../local/ours_alone.ts";
 import { ownUser } from "../local/own_user.ts";
-import { type LockedFile, lockFile } from "../local/file_lock.ts";
+import { type LockedFile, lockFile, tryLockFile } from "../local/file_lock.ts";
 
 /** The default maximum size of a cache: 50 GiB, two or three runs. */
 export const DEFAULT_CACHE_BYTES = 50 * 1024 ** 3;
+
+/** The default of {@linkcode ContentCacheOptions.patience}. */
+const PATIENCE = 10_000;
+
+/** A wait of this time, in milliseconds, is worth a note. */
+const QUIET = 1000;
 
 /** Options of {@linkcode ContentCache.open}. */
 export interface ContentCacheOptions {
   /** The maximum size in bytes. Default: 50 GiB. */
   readonly maxBytes?: number;
+  /**
+   * How long to wait for a lock that others only hold for a moment, in milliseconds. Everyone who
+   * may read an entry can lock it. Default: 10 s.
+   */
+  readonly patience?: number;
   /** Called with one-line notes for the user that are not errors, such as a damaged file. */
   readonly onNote?: (note: string) => void;
 }
@@ -81,6 +92,7 @@ export class ContentCache {
   readonly #user: number | null;
   readonly #layout: CacheLayout;
   readonly #evictor: Evictor;
+  readonly #patience: number;
   readonly #onNote: (note: string) => void;
 
   private constructor(
@@ -94,8 +106,13 @@ export class ContentCache {
     this.writable = refusal === undefined;
     this.#refusal = refusal;
     this.#layout = layout;
-    this.#evictor = new Evictor(layout, options.maxBytes ?? DEFAULT_CACHE_BYTES);
+    this.#patience = options.patience ?? PATIENCE;
     this.#onNote = options.onNote ?? (() => {});
+    this.#evictor = new Evictor(layout, options.maxBytes ?? DEFAULT_CACHE_BYTES, {
+      patience: this.#patience,
+      quiet: QUIET,
+      onWait: () => this.#onNote(`waiting for another process that uses the cache '${this.dir}'`),
+    });
   }
 
   /**
@@ -116,8 +133,9 @@ export class ContentCache {
     try {
       await Deno.mkdir(layout.entries, { recursive: true });
       await Deno.mkdir(layout.makings, { recursive: true });
-      // This also checks for locks, without which nothing would be safe.
-      using _lock = await lockFile(layout.evictionLock, { create: true, shared: true });
+      // Checks for locks, without which nothing would be safe. If another process has this one,
+      // there are locks.
+      using _lock = await tryLockFile(layout.evictionLock, { create: true, shared: true });
       return new ContentCache(layout, options, await ownUser(layout.makings));
     } catch (error) {
       const made = diskError("use the cache", dir, error) as RunOutputsError;
@@ -172,9 +190,14 @@ export class ContentCache {
     // have just replaced it.
     const found = await this.#find(key, options, () => {});
     if (found !== undefined) return found;
-    using making = await Making.begin(this.#layout, key, options);
+    using making = await Making.begin(this.#layout, key, this.#user, options);
     // Most likely the process that we waited for has created it.
-    const other = await this.#find(key, options, (damage) => this.#removeDamaged(key, damage));
+    const other = await this.#find(
+      key,
+      options,
+      (damage) => this.#removeDamaged(key, damage),
+      Math.min(this.#patience, QUIET),
+    );
     if (other !== undefined) {
       await making.end();
       return other;
@@ -190,6 +213,7 @@ export class ContentCache {
     key: ContentKey,
     { verify = true, signal }: TakeOptions,
     onDamage: (damage: string) => unknown,
+    patience = this.#patience,
   ): Promise<CachedFile | undefined> {
     const { sha256 } = key;
     const path = this.#layout.entry(sha256);
@@ -197,7 +221,13 @@ export class ContentCache {
     try {
       if (!(await Deno.lstat(path)).isFile) damage = "is not a regular file";
       else {
-        const pin = await lockFile(path, { shared: true, signal });
+        const pin = await lockFile(path, {
+          shared: true,
+          patience,
+          quiet: QUIET,
+          onWait: () => this.#note(key, "is locked by another process: waiting"),
+          signal,
+        });
         try {
           const { size } = pin.stat;
           const rightSize = key.size === undefined || size === key.size;
@@ -244,8 +274,11 @@ export class ContentCache {
       },
       onDiscard: async () => {
         if (!this.writable) return;
-        using making = await Making.begin(this.#layout, { sha256 }, {});
         const key = { sha256 };
+        using making = await Making.begin(this.#layout, key, this.#user, {
+          quiet: QUIET,
+          onWait: () => this.#note(key, "is created by another process: waiting"),
+        });
         const whole = await this.#find(key, {}, (damage) => this.#removeDamaged(key, damage));
         await whole?.[Symbol.asyncDispose]();
         await making.end("if nothing is left");

@@ -6,7 +6,7 @@
  */
 
 import type { CacheLayout, Stored } from "./layout.ts";
-import { lockFile, removeLock, tryLockFile } from "../local/file_lock.ts";
+import { lockFile, type LockOptions, removeLock, tryLockFile } from "../local/file_lock.ts";
 
 /** After this time, nobody continues an unfinished attempt. */
 const ABANDONED_AFTER = 7 * 24 * 3600 * 1000;
@@ -68,6 +68,7 @@ export async function shrink<T extends Evictable>(
 export class Evictor {
   readonly #layout: CacheLayout;
   readonly #maxBytes: number;
+  readonly #waiting: Pick<LockOptions, "onWait" | "patience" | "quiet">;
   /** How many bytes may be added before the cache is measured again. */
   #credit = 0;
   /** The cache is too large, because items were in use or another process was evicting. */
@@ -78,9 +79,15 @@ export class Evictor {
    *
    * @param layout The cache.
    * @param maxBytes The maximum size of the cache.
+   * @param waiting How to wait for other processes that evict.
    */
-  constructor(layout: CacheLayout, maxBytes: number) {
+  constructor(
+    layout: CacheLayout,
+    maxBytes: number,
+    waiting: Pick<LockOptions, "onWait" | "patience" | "quiet">,
+  ) {
     this.#layout = layout;
+    this.#waiting = waiting;
     this.#maxBytes = maxBytes;
   }
 
@@ -101,9 +108,14 @@ export class Evictor {
    * @param bytes The bytes needed; `Infinity` for as many as possible.
    * @param signal Aborts waiting for another process that does the same.
    * @returns The number of deleted bytes.
+   * @throws {RunOutputsError} `conflict`, if another process evicts for too long.
    */
   async free(bytes: number, signal?: AbortSignal): Promise<number> {
-    using _lock = await lockFile(this.#layout.evictionLock, { create: true, signal });
+    using _lock = await lockFile(this.#layout.evictionLock, {
+      ...this.#waiting,
+      create: true,
+      signal,
+    });
     const { stored } = await this.#layout.scan();
     const total = stored.reduce((sum, { size }) => sum + size, 0);
     const { removed } = await shrink(stored, total - bytes, Infinity, (item) => this.#remove(item));
@@ -166,9 +178,7 @@ async function removeMaking(layout: CacheLayout, sha256: string): Promise<boolea
   try {
     using lock = await tryLockFile(path, { create: true });
     if (lock === undefined) return false;
-    await Deno.remove(layout.making(sha256), { recursive: true }).catch((error) => {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    });
+    for (const dir of await layout.makingsOf(sha256)) await Deno.remove(dir, { recursive: true });
     await removeLock(path, lock);
     return true;
   } catch {

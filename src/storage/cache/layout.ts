@@ -8,6 +8,10 @@
 import { join } from "node:path";
 
 const DIGEST = /^[0-9a-f]{64}$/;
+
+/** The name of a directory in which a content is created; a random part follows the digest. */
+const MAKING = /^([0-9a-f]{64})(?:-\w+)?$/;
+
 const STAMP = ".used";
 const LOCK = ".lock";
 
@@ -61,14 +65,27 @@ export class CacheLayout {
     return this.entry(sha256) + STAMP;
   }
 
-  /** The directory in which a content is created. */
-  making(sha256: string): string {
-    return join(this.makings, sha256);
-  }
-
   /** The lock for creating a content. */
   makingLock(sha256: string): string {
-    return this.making(sha256) + LOCK;
+    return join(this.makings, sha256 + LOCK);
+  }
+
+  /**
+   * Creates a new private directory in which to create a content. Its name is random, so that no
+   * other user can have prepared it.
+   *
+   * @param sha256 The content.
+   * @returns Its path.
+   * @throws Errors of the disk.
+   */
+  async newMaking(sha256: string): Promise<string> {
+    return await Deno.makeTempDir({ dir: this.makings, prefix: `${sha256}-` });
+  }
+
+  /** The directories in which a content is or was being created, by any user. */
+  async makingsOf(sha256: string): Promise<string[]> {
+    const found = (await names(this.makings)).filter((name) => MAKING.exec(name)?.[1] === sha256);
+    return found.sort().map((name) => join(this.makings, name));
   }
 
   /**
@@ -91,16 +108,25 @@ export class CacheLayout {
         stored.push({ sha256, kind: "entry", size: entry.size, usedAt: time(stamp ?? entry) });
       }
     }
-    const makings = new Set(await names(this.makings));
-    for (const sha256 of makings) {
-      if (!DIGEST.test(sha256)) continue;
-      const dir = this.making(sha256);
+    const makings = new Map<string, Stored>();
+    const all = await names(this.makings);
+    for (const name of all) {
+      const sha256 = MAKING.exec(name)?.[1];
+      if (sha256 === undefined) continue;
+      const dir = join(this.makings, name);
       const files = (await names(dir)).map((name) => look(join(dir, name)));
       const size = files.reduce((sum, file) => sum + (file?.isFile ? file.size : 0), 0);
       const usedAt = Math.max(...[look(dir), ...files].map(time));
-      stored.push({ sha256, kind: "making", size, usedAt });
+      const other = makings.get(sha256);
+      makings.set(sha256, {
+        sha256,
+        kind: "making",
+        size: size + (other?.size ?? 0),
+        usedAt: Math.max(usedAt, other?.usedAt ?? 0),
+      });
     }
-    const lone = [...makings]
+    stored.push(...makings.values());
+    const lone = all
       .filter((name) => name.endsWith(LOCK))
       .map((name) => name.slice(0, -LOCK.length))
       .filter((sha256) => DIGEST.test(sha256) && !makings.has(sha256));
@@ -113,23 +139,27 @@ export function isDigest(text: string): boolean {
   return DIGEST.test(text);
 }
 
-/** The names in a directory; empty, if it does not exist. */
+/** The names in a directory; empty, if it does not exist, or is another user's private one. */
 async function names(dir: string): Promise<string[]> {
   try {
     return (await Array.fromAsync(Deno.readDir(dir))).map((entry) => entry.name);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return [];
-    }
+    if (UNLISTED.some((kind) => error instanceof kind)) return [];
     throw error;
   }
 }
+
+const UNLISTED = [
+  Deno.errors.NotFound,
+  Deno.errors.NotADirectory,
+  Deno.errors.PermissionDenied,
+] as const;
 
 function look(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.lstatSync(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (UNLISTED.some((kind) => error instanceof kind)) return undefined;
     throw error;
   }
 }

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { dirname, join } from "node:path";
+import fs from "node:fs";
+import { join } from "node:path";
 import { diskError, isDiskFull } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { Evictor } from "./eviction.ts";
@@ -16,9 +17,9 @@ import { type LockedFile, lockFile, type LockOptions, removeLock } from "../loca
 /**
  * Creates a file with the requested content, verified.
  *
- * @param path The file to create. The same content always gets the same path, and no other process
- * uses it at the same time. So what a killed process left there or beside it (`NAME.part`) can be
- * resumed, and a complete file can be kept.
+ * @param path The file to create, in a private directory. After a kill the same user gets the same
+ * path for the same content, and no other process uses it at the same time. So what a killed
+ * process left there or beside it (`NAME.part`) can be resumed, and a complete file can be kept.
  * @param signal The caller's signal.
  * @returns The bytes of an earlier attempt, if it was resumed.
  */
@@ -39,13 +40,18 @@ export interface MadeContent {
 export class Making implements Disposable {
   readonly #layout: CacheLayout;
   readonly #key: ContentKey;
-  readonly #path: string;
+  readonly #user: number | null;
   readonly #lock: LockedFile;
 
-  private constructor(layout: CacheLayout, key: ContentKey, lock: LockedFile) {
+  private constructor(
+    layout: CacheLayout,
+    key: ContentKey,
+    user: number | null,
+    lock: LockedFile,
+  ) {
     this.#layout = layout;
     this.#key = key;
-    this.#path = join(layout.making(key.sha256), "data");
+    this.#user = user;
     this.#lock = lock;
   }
 
@@ -54,6 +60,7 @@ export class Making implements Disposable {
    *
    * @param layout The cache.
    * @param key The content.
+   * @param user The user id of files that this process creates.
    * @param options A callback for waits, and a signal.
    * @returns The right, until it is disposed of or the process ends.
    * @throws {RunOutputsError} Errors of the disk; the signal's reason.
@@ -61,13 +68,14 @@ export class Making implements Disposable {
   static async begin(
     layout: CacheLayout,
     key: ContentKey,
-    options: Pick<LockOptions, "onWait" | "signal">,
+    user: number | null,
+    options: Pick<LockOptions, "onWait" | "quiet" | "signal">,
   ): Promise<Making> {
     const lock = await onDisk(layout, key, options.signal, async () => {
       await Deno.mkdir(layout.makings, { recursive: true });
       return await lockFile(layout.makingLock(key.sha256), { ...options, create: true });
     });
-    return new Making(layout, key, lock);
+    return new Making(layout, key, user, lock);
   }
 
   /**
@@ -86,20 +94,21 @@ export class Making implements Disposable {
     evictor: Evictor,
     signal: AbortSignal | undefined,
   ): Promise<MadeContent> {
-    const { sha256, size } = this.#key;
-    let resumed: number | undefined;
+    const { size } = this.#key;
+    let made: { readonly path: string; readonly resumed?: number };
     try {
-      resumed = (await this.#produce(produce, evictor, signal))?.resumed;
+      made = await this.#produce(produce, evictor, signal);
     } catch (error) {
       await this.end(isDiskFull(error) ? "all" : "if nothing is left");
       throw error;
     }
-    const actual = await Deno.lstat(this.#path).catch(() => undefined);
+    const { path, resumed } = made;
+    const actual = await Deno.lstat(path).catch(() => undefined);
     if (!actual?.isFile || actual.size !== (size ?? actual.size)) {
       await this.end();
       throw otherSize(this.#key, actual?.isFile ? `${actual.size} bytes` : "no file");
     }
-    const pin = await onDisk(this.#layout, this.#key, signal, () => this.#publish(sha256));
+    const pin = await onDisk(this.#layout, this.#key, signal, () => this.#publish(path));
     await this.end();
     return { pin, resumed };
   }
@@ -111,9 +120,9 @@ export class Making implements Disposable {
    */
   async end(what: "all" | "if nothing is left" = "all"): Promise<void> {
     try {
-      await Deno.remove(dirname(this.#path), { recursive: what === "all" });
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) return;
+      for (const dir of await this.#own()) await Deno.remove(dir, { recursive: what === "all" });
+    } catch {
+      return;
     }
     await removeLock(this.#layout.makingLock(this.#key.sha256), this.#lock);
   }
@@ -123,20 +132,38 @@ export class Making implements Disposable {
     this.#lock[Symbol.dispose]();
   }
 
+  /**
+   * The directories for this content that this user made. What another user has prepared is not
+   * used: its owner could exchange each file in it.
+   */
+  async #own(): Promise<string[]> {
+    const dirs = await this.#layout.makingsOf(this.#key.sha256);
+    return dirs.filter((dir) => {
+      const { isDirectory, uid, mode } = Deno.lstatSync(dir);
+      if (Deno.build.os === "windows") return isDirectory;
+      return isDirectory && uid !== null && uid === this.#user && (mode! & 0o022) === 0;
+    });
+  }
+
+  /** The file to create: the one of an earlier attempt of this user, or a new one. */
+  async #path(): Promise<string> {
+    const [dir = await this.#layout.newMaking(this.#key.sha256)] = await this.#own();
+    return join(dir, "data");
+  }
+
   /** Calls `produce`, and again after freeing space if the disk is full. */
   async #produce(
     produce: ProduceContent,
     evictor: Evictor,
     signal: AbortSignal | undefined,
-  ): ReturnType<ProduceContent> {
+  ): Promise<{ readonly path: string; readonly resumed?: number }> {
     const { sha256, size } = this.#key;
     // First frees the size of the content; if that does not help, as much as possible.
     const wanted = size === undefined ? [Infinity] : [size, Infinity];
     for (;;) {
       try {
-        const dir = dirname(this.#path);
-        await onDisk(this.#layout, this.#key, signal, () => Deno.mkdir(dir, { recursive: true }));
-        return await produce(this.#path, signal);
+        const path = await onDisk(this.#layout, this.#key, signal, () => this.#path());
+        return { path, resumed: (await produce(path, signal))?.resumed };
       } catch (error) {
         if (!isDiskFull(error)) throw error;
         let freed = 0;
@@ -155,19 +182,40 @@ export class Making implements Disposable {
   }
 
   /** Renames a complete content. It is locked before it can be found, so that nobody deletes it. */
-  async #publish(sha256: string): Promise<LockedFile> {
-    const pin = await lockFile(this.#path, { shared: true });
+  async #publish(path: string): Promise<LockedFile> {
+    const { sha256 } = this.#key;
+    const entry = this.#layout.entry(sha256);
+    const pin = await lockFile(path, { shared: true });
     try {
       // A hard link of it may be in a user's directory. Windows cannot delete read-only files.
-      if (Deno.build.os !== "windows") await Deno.chmod(this.#path, 0o444);
+      if (Deno.build.os !== "windows") makeReadOnly(path);
       await Deno.mkdir(this.#layout.shard(sha256), { recursive: true });
-      await Deno.rename(this.#path, this.#layout.entry(sha256));
+      await Deno.rename(path, entry);
+      const { isFile, ino } = await Deno.lstat(entry);
+      if (!isFile || (ino !== null && ino !== pin.stat.ino)) throw replaced(entry);
       return pin;
     } catch (error) {
       pin[Symbol.dispose]();
       throw error;
     }
   }
+}
+
+/** Makes a file read-only. By its name, a link in its place would change another file. */
+function makeReadOnly(path: string): void {
+  const file = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+  try {
+    fs.fchmodSync(file, 0o444);
+  } finally {
+    fs.closeSync(file);
+  }
+}
+
+function replaced(path: string): RunOutputsError {
+  return new RunOutputsError(
+    "conflict",
+    `Cannot write '${path}': another process has replaced it; choose another cache`,
+  );
 }
 
 /**

@@ -24,6 +24,10 @@ export interface LockOptions {
   readonly shared?: boolean;
   /** Called once before waiting. */
   readonly onWait?: () => void;
+  /** Call it only after this time of waiting, in milliseconds. Default: 0. */
+  readonly quiet?: number;
+  /** The longest wait in milliseconds. Default: without end. */
+  readonly patience?: number;
   /** Aborts waiting. */
   readonly signal?: AbortSignal;
 }
@@ -35,10 +39,13 @@ export interface LockOptions {
  * @param path The file.
  * @param options How to lock.
  * @returns The lock.
- * @throws Errors of the disk; the signal's reason.
+ * @throws {RunOutputsError} `conflict`, if it is still locked after `patience`, or is not a regular
+ * file. Errors of the disk; the signal's reason.
  */
 export async function lockFile(path: string, options: LockOptions = {}): Promise<LockedFile> {
-  const { shared = false, create = false, onWait, signal } = options;
+  const { shared = false, create = false, onWait, quiet = 0, patience, signal } = options;
+  const start = performance.now();
+  let called = false;
   return (await lockNamed(path, create, async (file) => {
     signal?.throwIfAborted();
     if (file.tryLock === undefined) {
@@ -47,37 +54,45 @@ export async function lockFile(path: string, options: LockOptions = {}): Promise
       return true;
     }
     // A wait inside the system could not be aborted, so we poll.
-    let waiting = false;
-    for (
-      let wait = 5;
-      !await tryLock(file, !shared, path);
-      wait = Math.min(2 * wait, LONGEST_PAUSE)
-    ) {
-      if (!waiting) onWait?.();
-      waiting = true;
+    let wait = 5;
+    while (!await tryLock(file, !shared, path)) {
+      const waited = performance.now() - start;
+      if (patience !== undefined && waited >= patience) throw stillLocked(path, patience);
+      if (!called && waited >= quiet) {
+        called = true;
+        onWait?.();
+      }
       await pause(wait, signal);
+      wait = Math.min(2 * wait, LONGEST_PAUSE);
     }
     return true;
   }))!;
 }
 
+function stillLocked(path: string, patience: number): RunOutputsError {
+  return new RunOutputsError(
+    "conflict",
+    `Cannot lock '${path}': another process has kept it locked for ${patience / 1000} s`,
+  );
+}
+
 /**
- * Locks a file exclusively, if nobody else has locked it.
+ * Locks a file, if nobody else has locked it.
  *
  * @param path The file.
- * @param options Whether to create it.
+ * @param options Whether to create it, and to share the lock.
  * @returns The lock; `undefined`, if it is locked, or in a runtime (before 2.9) that cannot check.
  * @throws Errors of the disk.
  */
 export async function tryLockFile(
   path: string,
-  options: Pick<LockOptions, "create"> = {},
+  options: Pick<LockOptions, "create" | "shared"> = {},
 ): Promise<LockedFile | undefined> {
-  const { create = false } = options;
+  const { create = false, shared = false } = options;
   return await lockNamed(
     path,
     create,
-    async (file) => file.tryLock !== undefined && await tryLock(file, true, path),
+    async (file) => file.tryLock !== undefined && await tryLock(file, !shared, path),
   );
 }
 
@@ -99,6 +114,8 @@ async function lockNamed(
   lock: (file: Deno.FsFile) => Promise<boolean>,
 ): Promise<LockedFile | undefined> {
   for (;;) {
+    // A link could lead to a file elsewhere, which `create` would create there.
+    await regular(path);
     const file = await Deno.open(path, { read: true, write: create, create });
     let locked = false;
     let named = false;
@@ -116,17 +133,21 @@ async function lockNamed(
 
 /** Whether an open file is still the one at a path. */
 async function hasName(stat: Deno.FileInfo, path: string): Promise<boolean> {
+  const named = await regular(path);
+  return named !== undefined && (stat.ino === null || stat.ino === named.ino);
+}
+
+/** The file at a path; `undefined`, if there is none. Anything else there is an error. */
+async function regular(path: string): Promise<Deno.FileInfo | undefined> {
   let named: Deno.FileInfo;
   try {
     named = await Deno.lstat(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
-  if (!named.isFile) {
-    throw new RunOutputsError("conflict", `Cannot lock '${path}': it is not a regular file`);
-  }
-  return stat.ino === null || stat.ino === named.ino;
+  if (named.isFile) return named;
+  throw new RunOutputsError("conflict", `Cannot lock '${path}': it is not a regular file`);
 }
 
 /**

@@ -233,6 +233,26 @@ Deno.test("take(): a signal aborts the wait for another process", async () => {
   );
 });
 
+Deno.test("take(): an entry that another process keeps locked is waited for, then rebuilt", async () => {
+  await using t = await testCache({ patience: 20 });
+  await t.use(TEXT, 1);
+  // Whoever may read an entry may lock it, without the right to change it.
+  using _held = await lockFile(entry(t.dir));
+  assert.equal(await t.cache.find(KEY), undefined);
+  await using file = await t.take(TEXT);
+  assert.deepEqual([file.origin, await Deno.readTextFile(file.path)], ["network", TEXT]);
+  assert.deepEqual(t.made, [TEXT, TEXT]);
+  assert.equal(t.notes.length, 2);
+  assert.match(t.notes[0], /another process has kept it locked for 0.02 s\): ignored$/);
+  assert.match(t.notes[1], /another process has kept it locked for 0.02 s\): rebuilding it$/);
+});
+
+Deno.test("open(): nobody can stop it by locking a file of the cache", async () => {
+  await using t = await testCache();
+  using _held = await lockFile(`${t.dir}/v1/eviction.lock`);
+  assert((await ContentCache.open(t.dir)).writable);
+});
+
 Deno.test("take(): a large download resumes in the cache where another one stopped", async () => {
   await using t = await testCache();
   const bytes = noise(300_000);
@@ -319,6 +339,70 @@ Deno.test("eviction: what is larger than the bound is served, and does not drive
     assert.equal(await Deno.readTextFile(file.path), "much larger than that");
   }
   assert.deepEqual(await t.there("small", "much larger than that"), ["small"]);
+});
+
+Deno.test({
+  name:
+    "take(): what another user prepared is not used: entries are created in a private directory",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    for (const mode of [0o777, 0o775, 0o1777]) {
+      await using t = await testCache();
+      // Its owner, or anyone, could exchange the files in it at any moment.
+      const prepared = `${t.dir}/v1/making/${KEY.sha256}`;
+      await Deno.mkdir(prepared);
+      await Deno.chmod(prepared, mode);
+      await Deno.writeTextFile(`${prepared}/data`, "A CONTENT");
+      await Deno.symlink(t.outside, `${t.dir}/v1/making/${KEY.sha256}-link`);
+      const stopped = t.cache.take(KEY, async (path) => {
+        await Deno.writeTextFile(`${path}.part`, "a con");
+        throw new Error("stopped");
+      });
+      await assert.rejects(stopped, /stopped/);
+      await using file = await t.cache.take(KEY, async (path) => {
+        const { mode, isSymlink } = await Deno.lstat(path.slice(0, -"/data".length));
+        assert.equal(mode! & 0o777, 0o700);
+        assert(!isSymlink && !path.startsWith(`${prepared}/`));
+        assert(!await exists(path));
+        assert.equal(await Deno.readTextFile(`${path}.part`), "a con", "resumed");
+        await Deno.rename(`${path}.part`, path);
+        await Deno.writeTextFile(path, TEXT);
+      });
+      assert.equal(await Deno.readTextFile(file.path), TEXT);
+      assert.equal((await Deno.lstat(file.path)).mode! & 0o777, 0o444);
+      assert.equal(await Deno.readTextFile(`${prepared}/data`), "A CONTENT");
+    }
+  },
+});
+
+Deno.test({
+  name: "take(): a link that takes the place of a new content is not followed",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using t = await testCache();
+    const secret = `${t.outside}/secret`;
+    await Deno.writeTextFile(secret, TEXT, { mode: 0o600 });
+    const taken = t.cache.take(KEY, (path) => Deno.symlink(secret, path));
+    await rejectsWith(taken, "integrity", "no file");
+    assert.equal((await Deno.lstat(secret)).mode! & 0o777, 0o600);
+    assert(!await exists(entry(t.dir)));
+  },
+});
+
+Deno.test({
+  name: "eviction: the private directory of another user stops nothing",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using t = await testCache({ maxBytes: 5 });
+    const making = `${t.dir}/v1/making/${sha256("another")}-x`;
+    await Deno.mkdir(making);
+    await Deno.chmod(making, 0);
+    await t.use(TEXT, 1);
+    assert.deepEqual(t.notes, []);
+    assert.deepEqual(await t.there(TEXT), []);
+    // Root may read and delete everything.
+    if (await exists(making)) await Deno.chmod(making, 0o700);
+  },
 });
 
 Deno.test("eviction: abandoned files are deleted after a week; files being created stay", async () => {

@@ -39,6 +39,44 @@ Deno.test("lockFile(): a link cannot be locked", async () => {
   await rejectsWith(lockFile(`${dir.path}/link`), "conflict", "not a regular file");
 });
 
+Deno.test("lockFile(): through a link nothing is created, and a pipe is not waited for", async () => {
+  await using dir = await tempDir();
+  await Deno.symlink(`${dir.path}/elsewhere`, `${dir.path}/link`);
+  const locked = lockFile(`${dir.path}/link`, { create: true });
+  await rejectsWith(locked, "conflict", "not a regular file");
+  await assert.rejects(Deno.lstat(`${dir.path}/elsewhere`), Deno.errors.NotFound);
+  await rejectsWith(tryLockFile(`${dir.path}/link`, { create: true }), "conflict", "regular file");
+});
+
+Deno.test("lockFile(): after its patience it fails, and says for how long it has waited", async () => {
+  await using dir = await tempDir();
+  const path = `${dir.path}/lock`;
+  using _held = await lockFile(path, { create: true });
+  let waits = 0;
+  const locked = lockFile(path, { patience: 30, onWait: () => waits++ });
+  await rejectsWith(locked, "conflict", `Cannot lock '${path}'`, "0.03 s");
+  assert.equal(waits, 1);
+  // A wait that is too short to be told is not told.
+  await rejectsWith(
+    lockFile(path, { patience: 0, quiet: 60_000, onWait: () => waits++ }),
+    "conflict",
+  );
+  assert.equal(waits, 1);
+});
+
+Deno.test("tryLockFile(): shared, with others that share", async () => {
+  await using dir = await tempDir();
+  const path = `${dir.path}/lock`;
+  {
+    using one = await tryLockFile(path, { create: true, shared: true });
+    using two = await tryLockFile(path, { shared: true });
+    assert(one !== undefined && two !== undefined);
+    assert.equal(await tryLockFile(path), undefined);
+  }
+  using _held = await lockFile(path);
+  assert.equal(await tryLockFile(path, { shared: true }), undefined);
+});
+
 Deno.test("lockFile(): a lock that was given back is free, though child processes were started", async () => {
   await using dir = await tempDir();
   const path = `${dir.path}/lock`;
