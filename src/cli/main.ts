@@ -19,6 +19,7 @@ import { importCommand } from "./commands/copy/import.ts";
 import { indexCommand } from "./commands/index.ts";
 import { listCommand } from "./commands/list.ts";
 import { pathCommand } from "./commands/path.ts";
+import { runsCommand } from "./commands/runs/runs.ts";
 import { uploadCommand } from "./commands/upload/upload.ts";
 import { stagesCommand } from "./commands/stages.ts";
 import { staleUploadsCommand } from "./commands/stale_uploads.ts";
@@ -123,6 +124,7 @@ Exit codes: 0 success, 1 failure, 2 usage error, 3 not found, 4 access denied, 5
   program.addCommand(exportCommand(context));
   program.addCommand(importCommand(context));
   program.addCommand(indexCommand(context));
+  program.addCommand(runsCommand(context));
   program.addCommand(stagesCommand(context));
   program.addCommand(staleUploadsCommand(context));
   configure(program, io);

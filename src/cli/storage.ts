@@ -29,6 +29,8 @@ interface ReadOptions extends S3Options {
 export interface OpenStorage extends Disposable {
   /** The storage. */
   readonly backend: StorageBackend;
+  /** The storage as it is, if `backend` counts objects that may not be read as missing. */
+  readonly unwrapped?: StorageBackend;
   /** The local directory it is in, if it is in one. */
   readonly dir?: string;
   /**
@@ -99,7 +101,16 @@ export async function openForUpload(
   const storage = options.outputDir === undefined
     ? await openS3ForUpload(options, root, io, output)
     : await openLocal(await checkOutputDir(options.outputDir), output);
-  if (!options.dryRun) return storage;
+  return options.dryRun ? await withoutWrites(storage) : storage;
+}
+
+/**
+ * Makes a storage that lets everything be read and nothing be changed, for a dry run.
+ *
+ * @param storage The storage.
+ * @returns The same without writes.
+ */
+export async function withoutWrites(storage: OpenStorage): Promise<OpenStorage> {
   const { DryRunBackend } = await import("../storage/dry_run.ts");
   return { ...storage, backend: new DryRunBackend(storage.backend, undefined, storage.show) };
 }
@@ -136,7 +147,7 @@ async function openS3ForUpload(
     }
     isReported = true;
   });
-  return { ...storage, backend };
+  return { ...storage, backend, unwrapped: storage.backend };
 }
 
 /**

@@ -26,7 +26,7 @@ import { checkKey } from "./validate.ts";
  * | `python` | a file of the Python packages |
  * | `package` | a file of an APT or DNF repository |
  * | `tarball` | a distribution of everything in one file |
- * | `retention` | why and how long the run is kept: `retention-summary.json` |
+ * | `retention` | `retention-summary.json`, and the pins in `manifests/retention/` |
  * | `other` | a file that the layout does not know |
  */
 export type OutputKind =
@@ -102,6 +102,7 @@ export function classify(relativePath: string): OutputKind {
   if (name === "index.html") return "index";
   if (kind === "log" && isReport(names, name)) return "report";
   if (kind === "manifest" && isOutputsManifest(names, name)) return "outputs-manifest";
+  if (kind === "manifest" && isRetention(names, name)) return "retention";
   return kind;
 }
 
@@ -114,6 +115,11 @@ function artifactKind(name: string): OutputKind {
 function isReport(names: readonly string[], name: string): boolean {
   return name.endsWith(".html") || name === "comp-summary.md" ||
     names[names.length - 2] === "therock-build-prof";
+}
+
+function isRetention(names: readonly string[], name: string): boolean {
+  // An artifact group can be called "retention" too.
+  return names.length === 3 && names[1] === "retention" && name !== "therock_manifest.json";
 }
 
 function isOutputsManifest(names: readonly string[], name: string): boolean {

@@ -7,6 +7,7 @@
 
 import { invalid } from "../errors/error.ts";
 import type { OutputLocation } from "./output_location.ts";
+import { checkFormat, checkPackageType, checkPythonVersion } from "./path_arguments.ts";
 import { checkKey, checkSegment } from "./validate.ts";
 
 /**
@@ -413,7 +414,21 @@ export abstract class OutputPaths {
     return this.tarballs().join(checkSegment("tarball file name", fileName));
   }
 
-  /** The record of how long a run is kept, and why: `retention-summary.json`. */
+  /** The directory of the records that decide whether the run is kept: `manifests/retention/`. */
+  retentionDir(): OutputLocation {
+    return this.manifestsDir().join("retention");
+  }
+
+  /**
+   * A pin, which prevents the deletion of the run: `manifests/retention/{name}.pin.json`.
+   *
+   * @param name The pin's name.
+   */
+  retentionPin(name: string): OutputLocation {
+    return this.retentionDir().join(`${checkSegment("pin name", name)}.pin.json`);
+  }
+
+  /** The summary of the run, which can be derived from its other files: `retention-summary.json`. */
   retentionSummary(): OutputLocation {
     return this.root().join("retention-summary.json");
   }
@@ -422,21 +437,4 @@ export abstract class OutputPaths {
 function checkRelative(field: string, path: string): string {
   if (checkKey(field, path) === "") throw invalid(field, path, "at least one name");
   return path;
-}
-
-/** Drops a leading `py`. */
-function checkPythonVersion(version: string): string {
-  const bare = checkSegment("python version", version).replace(/^py/, "");
-  if (/^\d/.test(bare)) return bare;
-  throw invalid("python version", version, "one like 3.12");
-}
-
-function checkFormat(format: string): string {
-  if (format === "html" || format === "md") return format;
-  throw invalid("summary format", format, "html or md");
-}
-
-function checkPackageType(type: string): string {
-  if (type === "deb" || type === "rpm") return type;
-  throw invalid("package type", type, "deb or rpm");
 }

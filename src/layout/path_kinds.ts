@@ -295,10 +295,24 @@ export const PATH_KINDS: readonly PathKind[] = Object.freeze([
   ),
   kind(
     "retention-summary",
-    "record of why and how long the run is kept",
+    "summary of the run, a cache",
     [],
     [],
     (root) => root.retentionSummary(),
+  ),
+  kind(
+    "retention-dir",
+    "directory of the run's pins",
+    [],
+    [],
+    (root) => root.retentionDir(),
+  ),
+  kind(
+    "retention-pin",
+    "pin that prevents the run's deletion",
+    [arg("name", "pin's name")],
+    ["release-7.13"],
+    (root, [name]) => root.retentionPin(name),
   ),
 ]);
 

@@ -59,7 +59,7 @@ export {
   type StageLogs,
   type SummaryFormat,
 } from "../layout/output_paths.ts";
-export { RunOutputRoot } from "../layout/run_output_root.ts";
+export { RunOutputRoot, type RunPrefix } from "../layout/run_output_root.ts";
 export type { WorkflowRun } from "../layout/workflow_run.ts";
 export { linearPattern } from "./artifacts/linear_pattern.ts";
 export type { NameFilterOptions } from "./artifacts/name_filter.ts";
@@ -265,6 +265,23 @@ export {
 export { planPython, type PlanPythonOptions } from "./upload/python.ts";
 export { planTarballs, type PlanTarballsOptions } from "./upload/tarballs.ts";
 export { planTestReport, type PlanTestReportOptions } from "./upload/test_report.ts";
+export type { RetainedRun, RunPin } from "./retained/describe.ts";
+export type { RunFilter } from "./retained/filter.ts";
+export { type RunChoice, RunIndex, type RunIndexOptions } from "./retained/run_index.ts";
+export {
+  type LatestOptions,
+  type LatestRun,
+  latestRun,
+  type RunPage,
+  type ScanOptions,
+  scanRuns,
+  type SkippedRun,
+} from "./retained/scan.ts";
+export {
+  type SummaryStatus,
+  writeSummary,
+  type WriteSummaryOptions,
+} from "./retained/summary_file.ts";
 export { removeLeft } from "./verify/remove_left.ts";
 export {
   isRepairable,
@@ -280,11 +297,16 @@ export type { LeftFile } from "../runs/left_files.ts";
 export type { ManifestHead, ManifestRun, ManifestWriter, OutputFile } from "../runs/manifest.ts";
 export type { FileClaim, MergedFile } from "../runs/merge_parts.ts";
 export type { PendingContent, UnfinishedPart } from "../runs/unfinished_part.ts";
+export type { Pin } from "../runs/retention/pin.ts";
+export type { Completeness } from "../runs/retention/state.ts";
+export type { FileTotals, RunFacts } from "../runs/retention/summary.ts";
 export type {
   ByteRange,
   ByteSource,
   CallOptions,
+  Child,
   Chunks,
+  DeleteFailure,
   ListOptions,
   ObjectBody,
   ObjectInfo,

@@ -1,6 +1,6 @@
 /**
  * The formats that describe a run: parts of the outputs manifest, the list of expected parts, the
- * index of an export.
+ * index of an export, the summary and the pins of a retained run.
  *
  * @example Read the parts that a run says it will have
  * ```ts
@@ -39,3 +39,21 @@ export { type FileClaim, type MergedFile, mergeParts, type PartFiles } from "./m
 export { defaultPartName, type PartSubject } from "./part_name.ts";
 export type { LeftFile } from "./left_files.ts";
 export type { PendingContent, UnfinishedPart } from "./unfinished_part.ts";
+export { formatPin, parsePin, type Pin, PIN_SCHEMA } from "./retention/pin.ts";
+export { compareRuns, formatRunKey, parseRunKey } from "./retention/run_key.ts";
+export {
+  type Completeness,
+  type RunState,
+  runState,
+  type RunStateFacts,
+} from "./retention/state.ts";
+export {
+  type FileTotals,
+  formatSummary,
+  parseSummary,
+  RETENTION_SCHEMA,
+  type RetentionSummary,
+  type RunFacts,
+  type SummaryInput,
+} from "./retention/summary.ts";
+export type { RunPrefix } from "../layout/run_output_root.ts";

@@ -71,6 +71,8 @@ const COMMANDS: Readonly<Record<string, readonly [args: readonly string[], polic
   ],
   import: [["import", "EXPORT", "--bucket", "other"], WRITE],
   index: [["index", ...RUN], WRITE],
+  "runs list": [["runs", "list", "--bucket", "suite"], READ],
+  "runs pin": [["runs", "pin", "7-linux", "--bucket", "suite", "--reason", "x"], WRITE],
   "stale-uploads": [STALE, UNFINISHED],
   "stale-uploads --abort": [[...STALE, "--abort"], `${UNFINISHED} AbortMultipartUpload`],
   upload: [UPLOAD, "ListBucket PutObject"],

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { likeArchive, noise } from "../support/bytes.ts";
 import { kill, killWhen } from "../support/kill.ts";
 import { putArchives } from "../support/staging.ts";
-import { readTree, tempDir } from "../support/temp_dir.ts";
+import { outputTree, tempDir } from "../support/temp_dir.ts";
 import { command, start } from "./processes.ts";
 
 const RUN = ["--run-id", "123", "--platform", "linux"];
@@ -13,7 +13,7 @@ const NAMES = Array.from({ length: 6 }, (_, i) => `x${i}_lib_generic.tar.zst`);
 
 /** The names of all files below a directory, temporary ones too; none, if it is not there. */
 async function namesBelow(dir: string): Promise<string[]> {
-  return Object.keys(await readTree(dir).catch(() => ({})));
+  return Object.keys(await outputTree(dir).catch(() => ({})));
 }
 
 Deno.test("a killed export leaves no file, a killed import only whole ones, and is continued", async () => {
@@ -28,7 +28,7 @@ Deno.test("a killed export leaves no file, a killed import only whole ones, and 
     ["upload", "artifacts", at("in"), "--output-dir", at("staging"), ...RUN],
   );
   assert.equal(uploaded.code, 0, uploaded.stderr);
-  const whole = await readTree(at("staging"));
+  const whole = await outputTree(at("staging"));
 
   const out = at("file", "run.tar");
   const exporting = ["export", out, "--staging-dir", at("staging"), ...RUN];
@@ -52,7 +52,7 @@ Deno.test("a killed export leaves no file, a killed import only whole ones, and 
     const victim = start(importing);
     await killWhen(victim, async () => (await namesBelow(at("lab"))).length >= count);
     if (await lacks(at("lab"), whole)) await incomplete("--staging-dir", at("lab"));
-    for (const [path, content] of Object.entries(await readTree(at("lab")))) {
+    for (const [path, content] of Object.entries(await outputTree(at("lab")))) {
       if (/\.run-outputs-tmp-|\/copy\.\w+\.incomplete$/.test(path)) continue;
       assert(content === whole[path], path);
     }
@@ -61,7 +61,7 @@ Deno.test("a killed export leaves no file, a killed import only whole ones, and 
   assert.equal(again.code, 0, again.stderr);
   const { counts } = JSON.parse(again.stdout).runs[0];
   assert(counts.unchanged > 0);
-  const lab = await readTree(at("lab"));
+  const lab = await outputTree(at("lab"));
   assert.deepEqual(Object.keys(lab), Object.keys(whole));
   for (const path of Object.keys(whole)) assert(lab[path] === whole[path], path);
 });
@@ -104,7 +104,7 @@ for (const hasManifest of [true, false]) {
       const uploaded = await command([...uploading, "--output-dir", at("staging"), ...RUN]);
       assert.equal(uploaded.code, 0, uploaded.stderr);
     }
-    const whole = await readTree(at("staging"));
+    const whole = await outputTree(at("staging"));
     const copying = ["copy", "--from-staging", at("staging"), "--to-staging", at("copy")];
     copying.push("--source-run-id", "123", "--platform", "linux", "--concurrency", "2");
     for (const count of [3, 5]) {
@@ -120,7 +120,7 @@ for (const hasManifest of [true, false]) {
     }
     const again = await command(copying);
     assert.equal(again.code, 0, again.stderr);
-    assert.deepEqual(Object.keys(await readTree(at("copy"))), Object.keys(whole));
+    assert.deepEqual(Object.keys(await outputTree(at("copy"))), Object.keys(whole));
     const verified = await command(["verify", "--staging-dir", at("copy"), ...RUN]);
     assert.equal(verified.code, 0, verified.stderr);
   });

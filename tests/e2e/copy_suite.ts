@@ -118,7 +118,7 @@ export function copySuite(name: string, open: () => Promise<Target>): void {
     );
     assert.equal(copied.code, 0, copied.stderr);
     const keys = await target.keys();
-    assert.equal(keys.length, 7);
+    assert.equal(keys.length, 8);
     const file = at("old.tar");
     const exported = await command(["export", file, ...run, ...target.args], target.env);
     assert.equal(exported.code, 0, exported.stderr);

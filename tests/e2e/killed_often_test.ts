@@ -47,7 +47,7 @@ Deno.test("upload build: killed at any moment, every file is whole and a next ru
   const { code, stderr } = await command(slowUpload(build, staging));
   assert.equal(code, 0, stderr);
   assert.deepEqual(await checkWhole(staging), []);
-  assert.equal((await fileNames(staging)).length, 2 * ARTIFACTS + 4 + PAGES);
+  assert.equal((await fileNames(staging)).length, 2 * ARTIFACTS + 5 + PAGES);
   assert.deepEqual(await fileNames(build), input);
   await assertNothingTemporary(temp.path);
 });

@@ -13,7 +13,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "layout": "errors",
   "layout/mod.ts": "errors layout",
   "runs": "errors layout",
-  "runs/mod.ts": "errors layout runs",
+  "runs/retention": "errors layout runs",
+  "runs/mod.ts": "errors layout runs runs/retention",
   "github": "errors layout",
   "github/mod.ts": "errors layout github",
   "storage": "errors layout",
@@ -48,14 +49,18 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "operations/diff": "errors layout storage operations/manifest",
   "operations/copy": "errors layout runs storage storage/{local,transfer} archive/tar " +
     "operations/{artifacts,manifest}",
+  "operations/retained": "errors layout runs runs/retention storage storage/transfer " +
+    "operations/manifest",
   "operations/bisect": "errors layout runs github storage/{cache,local,transfer} archive/unpack " +
     "operations/{fetch,find,manifest}",
-  "operations/mod.ts": "errors layout runs github storage storage/{cache,local,s3,transfer} " +
+  "operations/mod.ts":
+    "errors layout runs runs/retention github storage storage/{cache,local,s3,transfer} " +
     "archive/unpack operations " +
-    "operations/{artifacts,bisect,copy,diff,fetch,find,index_pages,manifest,repository,upload,verify}",
+    "operations/{artifacts,bisect,copy,diff,fetch,find,index_pages,manifest,repository,retained," +
+    "upload,verify}",
   "cli/terminal": "errors layout github storage/transfer",
   "cli": "errors layout runs github storage storage/open_s3.ts storage/{local,s3,transfer} " +
-    "operations/{artifacts,fetch,find,manifest} cli/terminal",
+    "operations/{artifacts,fetch,find,manifest,retained} cli/terminal",
   "cli/commands": "errors layout github operations operations/{index_pages,manifest,verify} " +
     "cli cli/terminal cli/commands/upload",
   "cli/commands/upload": "errors layout runs github storage/transfer archive/compression " +
@@ -68,11 +73,12 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "cli/commands/diff": "errors layout github operations/{diff,manifest} cli cli/terminal",
   "cli/commands/copy": "errors layout storage/transfer operations/copy cli cli/terminal " +
     "cli/commands/upload",
+  "cli/commands/runs": "errors layout runs operations/retained cli cli/terminal",
   "cli/commands/bisect":
     "errors layout github storage/local operations/{artifacts,bisect} cli cli/terminal " +
     "cli/commands/fetch",
   "cli/main.ts": "errors cli cli/terminal cli/commands " +
-    "cli/commands/{bisect,copy,diff,fetch,find,upload,verify}",
+    "cli/commands/{bisect,copy,diff,fetch,find,runs,upload,verify}",
 };
 
 /** The room that a file below `src` is in: its directory, or itself where it is a room of its own. */

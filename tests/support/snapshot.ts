@@ -40,3 +40,8 @@ export async function fileNames(root: string): Promise<string[]> {
   await walk(root, "");
   return names.sort();
 }
+
+/** The same without the summaries of runs, which each upload derives from the other files. */
+export async function outputNames(root: string): Promise<string[]> {
+  return (await fileNames(root)).filter((name) => !/(?:^|\/)retention-summary\.json$/.test(name));
+}

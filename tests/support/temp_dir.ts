@@ -30,6 +30,14 @@ export async function readTree(root: string): Promise<Record<string, string>> {
   return Object.fromEntries(Object.entries(tree).sort(([a], [b]) => a < b ? -1 : 1));
 }
 
+/** The same without the summaries of runs, which each upload derives from the other files. */
+export async function outputTree(root: string): Promise<Record<string, string>> {
+  const tree = Object.entries(await readTree(root));
+  return Object.fromEntries(
+    tree.filter(([path]) => !/(?:^|\/)retention-summary\.json$/.test(path)),
+  );
+}
+
 /** Writes files below a directory, making directories as needed. */
 export async function writeTree(
   root: string,

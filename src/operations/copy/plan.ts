@@ -63,7 +63,7 @@ export interface CopyPlan {
   readonly manifest: RunManifest;
   /** Whether it is the whole run, and not a selection. */
   readonly whole: boolean;
-  /** The files, sorted by path, without those of the manifest. */
+  /** The files, sorted by path, without those of the manifest, summaries and pins. */
   readonly files: readonly CopyFile[];
   /** What cannot be copied: listed files that are missing, broken checksum files. */
   readonly obstacles: readonly CopyObstacle[];
@@ -119,7 +119,7 @@ export async function planCopy(
   const whole = isWhole(options);
   for await (const one of outputsOf(from, manifest, { signal })) {
     if ("error" in one) gone.push(one);
-    else if (one.kind !== "outputs-manifest") found.push(one);
+    else if (one.kind !== "outputs-manifest" && one.kind !== "retention") found.push(one);
   }
   if (found.length + gone.length === 0) throw noOutputs(root, show(root.root()));
   const { chosen, notes } = choose([...found, ...gone].map(({ path }) => path), options);

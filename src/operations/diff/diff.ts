@@ -11,7 +11,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
 import { sha256Of } from "../../storage/sha256_of.ts";
-import { isCurrent, joinListing, type RunOutput } from "../manifest/list_outputs.ts";
+import { isCurrent, isOwn, joinListing, type RunOutput } from "../manifest/list_outputs.ts";
 import { readOutputs, type RunManifest } from "../manifest/read.ts";
 
 /** One of the two runs. */
@@ -125,7 +125,7 @@ async function outputsOf(
       if (info === undefined) continue;
       const kind = classify(path);
       if (kinds !== undefined && !kinds.has(kind)) continue;
-      if (kind === "index" || kind === "outputs-manifest" || pages.has(path)) continue;
+      if (isOwn(kind) || pages.has(path)) continue;
       const known = listed !== undefined && isCurrent(manifest, listed, info) ? listed : undefined;
       const sha256 = info.sha256 ?? known?.file.sha256;
       const { location, size, etag, modified } = info;

@@ -34,12 +34,15 @@ const PAGES = new RegExp(
  */
 export function runTree(root: RunOutputRoot, files: Iterable<IndexedFile>): FileTree {
   const parts = root.outputsManifestDir();
+  const retention = root.retentionDir();
+  const summary = root.retentionSummary();
   // The manifests of uploads are written after the pages, and are for programs.
   return new FileTree(
     files,
     (location) =>
       PAGES.test(location.relativeTo(root.root()) ?? "") ||
-      location.relativeTo(parts) !== undefined,
+      location.relativeTo(parts) !== undefined || location.relativeTo(retention) !== undefined ||
+      location.equals(summary),
   );
 }
 

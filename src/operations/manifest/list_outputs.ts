@@ -249,6 +249,16 @@ export function isCurrent(manifest: RunManifest, listed: MergedFile, info: Objec
     !isModifiedAfter(info.modified, part.info.modified);
 }
 
+/**
+ * Whether files of a kind are about the other files of the run: no part lists them.
+ *
+ * @param kind The kind.
+ * @returns `true` for index pages, the outputs manifest, summaries and pins.
+ */
+export function isOwn(kind: OutputKind): boolean {
+  return kind === "index" || kind === "outputs-manifest" || kind === "retention";
+}
+
 /** The differences between a manifest and a listing. */
 export interface ManifestDifferences {
   /** The number of files in the manifest. */
@@ -296,7 +306,7 @@ export async function compareListing(
   for await (const { path, listed, info } of joinListing(backend, root, manifest, options)) {
     if (listed === undefined) {
       const kind = classify(path);
-      if (kind !== "index" && kind !== "outputs-manifest" && !pages.has(path)) count("extra", path);
+      if (!isOwn(kind) && !pages.has(path)) count("extra", path);
       continue;
     }
     counts.listed++;

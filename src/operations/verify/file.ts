@@ -12,7 +12,7 @@ import type { MergedFile } from "../../runs/merge_parts.ts";
 import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { isModifiedAfter } from "../../storage/modified.ts";
 import type { TransferEvent } from "../../storage/transfer/transfer.ts";
-import type { JoinedOutput } from "../manifest/list_outputs.ts";
+import { isOwn, type JoinedOutput } from "../manifest/list_outputs.ts";
 import { type FileAndSidecar, sidecarBase } from "../artifacts/pair_sidecars.ts";
 import type { RunManifest } from "../manifest/read.ts";
 import { checksumEntries } from "../artifacts/checksum_text.ts";
@@ -226,7 +226,7 @@ export class FileVerifier {
   #unlisted(subject: Subject, { size, sha256, etag }: ObjectInfo): VerifiedFile {
     const { kind, path } = subject;
     const result = { ...subject, size, sha256, etag };
-    if (kind === "index" || kind === "outputs-manifest" || this.#pages.has(path)) {
+    if (isOwn(kind) || this.#pages.has(path)) {
       return { ...result, verdict: "made" };
     }
     if (this.#hasManifest) return { ...result, verdict: "extra" };

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { runJson, runs } from "../../support/command_line.ts";
 import { startS3Server } from "../../support/s3_server.ts";
 import { KEYS } from "../../support/s3_subject.ts";
-import { fileNames, snapshot } from "../../support/snapshot.ts";
+import { outputNames, snapshot } from "../../support/snapshot.ts";
 import { BUILD_PAGES, makeBuild, RUN, UPLOADED_KEYS } from "../../support/staging.ts";
 import { tempDir, writeTree } from "../../support/temp_dir.ts";
 
@@ -28,7 +28,7 @@ const index = (staging: string, ...more: string[]) => [
 test("index: writes all pages of a run, and nothing the second time", async (staging) => {
   const { out, err } = await runs(0, index(staging));
   assert.equal(err, "");
-  assert.deepEqual(await fileNames(join(staging, "123-linux")), UPLOADED_KEYS);
+  assert.deepEqual(await outputNames(join(staging, "123-linux")), UPLOADED_KEYS);
   assert.match(out, /4 files, [\d.]+ kB: 4 written\n$/);
   const before = await snapshot(staging);
   assert.match((await runs(0, index(staging))).out, /4 unchanged\n$/);

@@ -12,6 +12,9 @@ import { snapshot } from "../../support/snapshot.ts";
 import { takesAnyName } from "../../support/odd_names.ts";
 import { tempDir, writeTree } from "../../support/temp_dir.ts";
 
+/** What an upload of the build leaves in the run. */
+const LISTED = [...UPLOADED_KEYS, "retention-summary.json"];
+
 function test(name: string, fn: (staging: string) => Promise<void>): void {
   Deno.test(name, async () => {
     await using temp = await tempDir();
@@ -35,18 +38,19 @@ test("list: the outputs by kind, with sizes and a sum", async (staging) => {
     "report",
     "manifest",
     "outputs-manifest",
+    "retention",
   ]);
   assert.match(out, /^artifact: 3 files, [\d.]+ kB$/m);
   assert.match(out, /^ +5\.0 kB {2}fft_lib_gfx942\.tar\.xz$/m);
-  assert.match(out, /^20 files, [\d.]+ kB, in .*123-linux\n$/m);
-  for (const key of UPLOADED_KEYS) assert(out.includes(`  ${key}\n`), key);
+  assert.match(out, /^21 files, [\d.]+ kB, in .*123-linux\n$/m);
+  for (const key of LISTED) assert(out.includes(`  ${key}\n`), key);
 });
 
 test("list --json: every file with kind, size, time and places", async (staging) => {
   const document = await runJson(0, ["list", "--staging-dir", staging, ...RUN]);
   assert.equal(document.schema, "run-outputs.list/1");
-  assert.equal(document.count, UPLOADED_KEYS.length);
-  assert.deepEqual(document.files.map((file: { path: string }) => file.path), UPLOADED_KEYS);
+  assert.equal(document.count, LISTED.length);
+  assert.deepEqual(document.files.map((file: { path: string }) => file.path), LISTED);
   for (const file of document.files) {
     const stat = await Deno.stat(file.local_path);
     assert.equal(file.size, stat.size);
@@ -74,7 +78,7 @@ test("list --kind: one, several, and none of that kind", async (staging) => {
 test("list: a sibling prefix is not included", async (staging) => {
   await writeTree(staging, { "123-linux-old/x.txt": "x", "1234-linux/y.txt": "y" });
   const document = await runJson(0, ["list", "--staging-dir", staging, ...RUN]);
-  assert.equal(document.count, UPLOADED_KEYS.length);
+  assert.equal(document.count, LISTED.length);
 });
 
 test("list: a run that is not there exits with 3 and says where it looked", async (staging) => {

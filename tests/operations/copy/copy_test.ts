@@ -430,9 +430,18 @@ Deno.test("copy: a part of an earlier copy is deleted before its files change", 
 
 Deno.test("copy: unlisted files are in a copy of the whole run", async () => {
   const { from, to } = await inMemory();
-  await putFiles(from, { "retention-summary.json": "{}" });
+  await putFiles(from, { "notes.txt": "x" });
   const { outcomes } = await copy(from, to);
-  assert.equal(outcomes["retention-summary.json"], "written");
+  assert.equal(outcomes["notes.txt"], "written");
+});
+
+Deno.test("copy: summaries and pins belong to the place and are not copied", async () => {
+  const { from, to } = await inMemory();
+  const own = ["retention-summary.json", "manifests/retention/release.pin.json"];
+  await putFiles(from, Object.fromEntries(own.map((path) => [path, "{}"])));
+  const { outcomes } = await copy(from, to);
+  assert.deepEqual(own.filter((path) => path in outcomes), []);
+  assert.equal("logs/g/build.log" in outcomes, true);
 });
 
 Deno.test("copy: over a broken part, and where the manifest may not be listed", async () => {

@@ -13,7 +13,7 @@ import { likeArchive } from "../../support/bytes.ts";
 import { runJson, runs } from "../../support/command_line.ts";
 import { rejectsWith } from "../../support/errors.ts";
 import { RUN } from "../../support/staging.ts";
-import { fileNames } from "../../support/snapshot.ts";
+import { outputNames } from "../../support/snapshot.ts";
 import { tempDir, writeTree } from "../../support/temp_dir.ts";
 
 const ROOT = RunOutputRoot.forLocal({ runId: "1", platform: "linux" });
@@ -227,7 +227,7 @@ Deno.test("upload artifacts: broken ones are reported, the others uploaded, exit
   const { err } = await runs(7, [...args, "--output-dir", join(temp.path, "s")]);
   assert.match(err, /^warning: '[^\n]*odd\.tar\.zst' is not uploaded: [^\n]+\nerror: [^\n]+\n$/);
   const names = ["b_lib_generic.tar.zst", "b_lib_generic.tar.zst.sha256sum"];
-  const left = await fileNames(join(temp.path, "s", "123-linux"));
+  const left = await outputNames(join(temp.path, "s", "123-linux"));
   assert.deepEqual(left.filter((name) => !name.startsWith("manifests/")), names);
   const { warnings } = await runJson(7, [...args, "--output-dir", join(temp.path, "t")]);
   assert.equal(warnings.length, 1);

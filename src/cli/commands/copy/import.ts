@@ -29,6 +29,7 @@ import {
 import { type S3Options, withS3Options, withS3WriteOptions } from "../../s3_options.ts";
 import { Output, type OutputOptions, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
+import { updateRunSummary } from "../../run_summary.ts";
 import { openForUpload, type OpenStorage, outputDirOf } from "../../storage.ts";
 import { reportedFiles, reportProblems, resultLines, summaryLine } from "../../transfer_report.ts";
 
@@ -113,6 +114,7 @@ Examples:
       for (const [i, plan] of plans.entries()) {
         const to = { storage, target: targets[i], showSource: show };
         reports.push(await importRun(plan, to, options, context, output));
+        await updateRunSummary(targets[i], { storage, output, signal });
       }
       const all = reports.flatMap(({ results }) => results);
       reportProblems(all, output);

@@ -21,6 +21,7 @@ import { EXIT, exitCodeOfResults, isNothingFound } from "../../exit_codes.ts";
 import { Output, type OutputOptions, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { type RunOptions, runRoot } from "../../run_root.ts";
+import { updateRunSummary } from "../../run_summary.ts";
 import { redactor } from "../../terminal/redact.ts";
 import type { S3Options } from "../../s3_options.ts";
 import { openForUpload, type OpenStorage, outputDirOf } from "../../storage.ts";
@@ -145,6 +146,7 @@ export async function runUpload(
     );
     if (listed.length > 0) await part.withhold(listed);
   }
+  await updateRunSummary(root, { storage, output, signal });
   const results = [...expected, ...report.results, ...index.results, ...manifest];
   const notes = [
     ...report.notes,

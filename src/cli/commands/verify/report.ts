@@ -20,7 +20,7 @@ const WORDS: Readonly<Record<Verdict, string>> = {
   "extra": "extra",
   "left": "left by an earlier attempt",
   "unchecked": "not checked",
-  "made": "skipped (index pages and manifest, regenerated on upload)",
+  "made": "skipped (index pages, manifest and summary, regenerated on upload)",
 };
 
 const VERDICTS = Object.keys(WORDS) as readonly Verdict[];

@@ -9,7 +9,7 @@ import { type Json, refused, runJson, runs } from "../../../support/command_line
 import { makeNamesOutsideUtf8, takesAnyName } from "../../../support/odd_names.ts";
 import { snapshot } from "../../../support/snapshot.ts";
 import { BUILD_KEYS, BUILD_PAGES, BUILD_PART, makeBuild, RUN } from "../../../support/staging.ts";
-import { readTree, tempDir, writeTree } from "../../../support/temp_dir.ts";
+import { outputTree, tempDir, writeTree } from "../../../support/temp_dir.ts";
 
 interface Dirs {
   readonly dir: string;
@@ -58,7 +58,7 @@ test("copy: from a directory into another one, all the same, under its own name"
   assert.equal(copied.source.staging_dir, staging);
   assert.deepEqual(copied.withheld, []);
   assert.deepEqual(paths(copied), [...BUILD_KEYS, ...BUILD_PAGES, BUILD_PART].sort());
-  assert.deepEqual(await readTree(at("mirror")), await readTree(staging));
+  assert.deepEqual(await outputTree(at("mirror")), await outputTree(staging));
   for (const platform of ["--platform", "--source-platform"]) {
     const again = await runJson(0, [...args, "--source-run-id", "123", platform, "linux"]);
     assert.equal(again.prefix, "123-linux");
@@ -120,7 +120,7 @@ test("copy: failures are reported, also by the exit code", async (dirs) => {
 });
 
 test("copy: a copy to the same run through a link is rejected, and changes nothing", async ({ staging, at }) => {
-  const before = await readTree(staging);
+  const before = await outputTree(staging);
   const from = ["copy", "--from-staging", staging, ...RUN];
   await Deno.symlink(staging, at("link"));
   await refused([...from, "--to-staging", at("link")], ["123-linux to itself"]);
@@ -131,7 +131,7 @@ test("copy: a copy to the same run through a link is rejected, and changes nothi
   await runs(0, [...from, "--source-run-id", "123", "--to-staging", at("link"), "--run-id", "5"]);
   assert.deepEqual(
     Object.fromEntries(
-      Object.entries(await readTree(staging)).filter(([name]) => name.startsWith("123-linux/")),
+      Object.entries(await outputTree(staging)).filter(([name]) => name.startsWith("123-linux/")),
     ),
     before,
   );
@@ -187,7 +187,7 @@ test("export and import: a run in one file; the file is never half there", async
   assert.deepEqual(await snapshot(at(".")), before);
   const { out } = await runs(0, ["import", file, "--output-dir", at("out")]);
   assert.match(out, /20 files, .*: 20 written\nin .*out\/123-linux\n$/);
-  assert.deepEqual(await readTree(at("out")), await readTree(staging));
+  assert.deepEqual(await outputTree(at("out")), await outputTree(staging));
   const twice = await runJson(0, ["import", file, "--output-dir", at("out")]);
   assert.equal(twice.runs[0].counts.unchanged, 20);
 });
@@ -211,7 +211,7 @@ test("import: a file that is cut or altered exits with 6", async ({ staging, at 
     assert.match(err, /^error: .*test\.log.*checksum mismatch/m);
     assert.match(err, /^warning: manifest part build\.g not written/m);
   }
-  const tree = await readTree(at("out/123-linux"));
+  const tree = await outputTree(at("out/123-linux"));
   assert(!("logs/g/deep/er/test.log" in tree) && "logs/g/build.log" in tree);
 });
 
@@ -231,7 +231,7 @@ test("import: content types that are invalid in a header are ignored", async ({ 
     await craftExport(file, [{ prefix: "1-linux", files: { "a.txt": "a" } }], type);
     await runs(0, ["import", file, "--output-dir", at("out")]);
   }
-  assert.deepEqual((await readTree(at("out")))["1-linux/a.txt"], "a");
+  assert.deepEqual((await outputTree(at("out")))["1-linux/a.txt"], "a");
 });
 
 /** Writes an export that `export` would not make. */
@@ -290,7 +290,7 @@ Deno.test({
     const args = ["copy", "--from-staging", staging, "--to-staging", mirror, ...RUN];
     const { err } = await runs(7, args);
     assert.match(err, /^error: Could not copy all of .*: 2 files skipped, see above$/m);
-    assert.deepEqual(await readTree(mirror), { "123-linux/logs/g/x.log": "x" });
+    assert.deepEqual(await outputTree(mirror), { "123-linux/logs/g/x.log": "x" });
     await runs(0, [...args, "logs/**"]);
   },
 });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { main } from "../../../../src/cli/main.ts";
 import { sha256 } from "../../../support/bytes.ts";
 import { refused, run, runJson, runs, WatchedIo } from "../../../support/command_line.ts";
-import { fileNames, snapshot } from "../../../support/snapshot.ts";
+import { outputNames, snapshot } from "../../../support/snapshot.ts";
 import { makeBuild, RUN, UPLOADED_KEYS } from "../../../support/staging.ts";
 import { tempDir, writeTree } from "../../../support/temp_dir.ts";
 import { unpack } from "../../../support/unpack.ts";
@@ -32,7 +32,7 @@ const build = (buildDir: string, staging: string, ...more: string[]) => [
 test("upload build: writes everything under the canonical layout and exits with 0", async (d) => {
   const { out, err } = await runs(0, build(d.build, d.staging));
   assert.equal(err, "");
-  assert.deepEqual(await fileNames(d.root), UPLOADED_KEYS);
+  assert.deepEqual(await outputNames(d.root), UPLOADED_KEYS);
   const lines = out.trimEnd().split("\n");
   assert.equal(lines.length, UPLOADED_KEYS.length + 2);
   for (const [i, key] of UPLOADED_KEYS.entries()) {
@@ -55,9 +55,9 @@ test("upload build: writes everything under the canonical layout and exits with 
 });
 
 test("upload build: leaves nothing in the build directory", async (d) => {
-  const before = await fileNames(d.build);
+  const before = await outputNames(d.build);
   await runs(0, build(d.build, d.staging));
-  assert.deepEqual(await fileNames(d.build), before);
+  assert.deepEqual(await outputNames(d.build), before);
 });
 
 test("upload build: a second run writes nothing and says unchanged", async (d) => {
@@ -153,7 +153,7 @@ test("upload artifacts: include and exclude choose, an unmatched pattern exits w
     ...RUN,
   ];
   await runs(0, [...args, "--no-index", "--include", "*_lib_*", "--exclude", "fft_*"]);
-  assert.deepEqual(await fileNames(d.root), [
+  assert.deepEqual(await outputNames(d.root), [
     "blas_lib_gfx94X-dcgpu.tar.zst",
     "blas_lib_gfx94X-dcgpu.tar.zst.sha256sum",
     "manifests/outputs/artifacts.8a7fe8ac.json",
@@ -166,7 +166,7 @@ test("upload artifacts: include and exclude choose, an unmatched pattern exits w
 test("upload logs: the raw ccache logs stay, the summaries get a flat copy", async (d) => {
   const logs = ["upload", "logs", join(d.build, "logs"), "--artifact-group", "g"];
   await runs(0, [...logs, "--no-index", "--output-dir", d.staging, ...RUN]);
-  assert.deepEqual(await fileNames(d.root), [
+  assert.deepEqual(await outputNames(d.root), [
     "logs/g/build.log",
     "logs/g/comp-summary.html",
     "logs/g/comp-summary.md",
@@ -191,7 +191,7 @@ test("upload files: files by name, directories by content, '.' for the run's roo
   await runs(0, [...args, "--no-index", "--to", ".", "--output-dir", d.staging, ...RUN]);
   const names = ["a.txt", "b/c.txt", "one.txt"];
   assert.deepEqual(
-    (await fileNames(d.root)).filter((name) => !name.startsWith("manifests/outputs/files.")),
+    (await outputNames(d.root)).filter((name) => !name.startsWith("manifests/outputs/files.")),
     [...names, ...names.map((name) => `x/y/${name}`)].sort(),
   );
 });
@@ -307,7 +307,7 @@ test("upload artifacts: what is wrong with an artifact is a failure, not wrong u
   const args = ["upload", "artifacts", artifacts, "--output-dir", d.staging, ...RUN];
   const fails = async (...texts: string[]) => {
     await failsOnDisk(args, ...texts);
-    const outputs = await fileNames(join(d.root, "manifests/outputs"));
+    const outputs = await outputNames(join(d.root, "manifests/outputs"));
     assert(outputs.every((name) => name.endsWith(".incomplete")), outputs.join());
   };
   await writeTree(artifacts, { "x_lib_generic/stage/x": "x" });

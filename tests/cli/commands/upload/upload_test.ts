@@ -5,7 +5,7 @@ import { likeArchive } from "../../../support/bytes.ts";
 import { FakeIo, run } from "../../../support/fake_io.ts";
 import { startS3Server } from "../../../support/s3_server.ts";
 import { s3Env } from "../../../support/s3_subject.ts";
-import { readTree, tempDir, writeTree } from "../../../support/temp_dir.ts";
+import { outputTree, tempDir, writeTree } from "../../../support/temp_dir.ts";
 
 const RUN = ["--run-id", "7", "--platform", "linux"];
 /** For tests that are not about index pages. */
@@ -73,7 +73,7 @@ Deno.test("upload build: a dry run prints exactly the keys that the run then wri
 
   const real = await run([...args, ...to, "--json"]);
   assert.equal(real.code, 0, real.stderr);
-  const tree = await readTree(`${dir.path}/staging`);
+  const tree = await outputTree(`${dir.path}/staging`);
   assert.deepEqual(Object.keys(tree), BUILD_KEYS.map((key) => `7-linux/${key}`));
   const { files, counts, bytes } = JSON.parse(real.stdout);
   assert.equal(counts.written, BUILD_KEYS.length);
@@ -97,10 +97,10 @@ Deno.test("upload build: the build directory is as before, without temporary fil
   await using dir = await tempDir();
   const buildDir = `${dir.path}/build`;
   await makeBuildTree({ buildDir, librarySize: 200_000 });
-  const before = Object.keys(await readTree(buildDir));
+  const before = Object.keys(await outputTree(buildDir));
   const args = ["upload", "build", ...GROUP, ...RUN, "--build-dir", buildDir];
   assert.equal((await run([...args, "--output-dir", `${dir.path}/s`])).code, 0);
-  assert.deepEqual(Object.keys(await readTree(buildDir)), before);
+  assert.deepEqual(Object.keys(await outputTree(buildDir)), before);
 });
 
 Deno.test("upload build: missing outputs are reported, all others uploaded, exit 7", async () => {
@@ -110,7 +110,7 @@ Deno.test("upload build: missing outputs are reported, all others uploaded, exit
   const args = ["upload", "build", ...GROUP, ...RUN, "--build-dir", buildDir];
   const ran = await run([...args, "--output-dir", `${dir.path}/s`]);
   assert.equal(ran.code, 7);
-  assert.deepEqual(Object.keys(await readTree(`${dir.path}/s`)), [
+  assert.deepEqual(Object.keys(await outputTree(`${dir.path}/s`)), [
     "7-linux/index.html",
     "7-linux/logs/g/build.log",
     "7-linux/logs/g/index.html",
@@ -178,7 +178,7 @@ Deno.test("upload artifacts: a sidecar that does not match fails its archive alo
   ];
   const ran = await run(args);
   assert.equal(ran.code, 6);
-  assert.deepEqual(Object.keys(await readTree(`${dir.path}/s`)), [
+  assert.deepEqual(Object.keys(await outputTree(`${dir.path}/s`)), [
     "7-linux/good_lib_generic.tar.zst",
     "7-linux/good_lib_generic.tar.zst.sha256sum",
     "7-linux/manifests/outputs/artifacts.aa61ec6d.incomplete",
@@ -212,7 +212,7 @@ Deno.test("upload logs: links are skipped with a note, raw ccache logs are left 
   const ran = await run([...args, NO_INDEX, "--output-dir", `${dir.path}/s`]);
   assert.equal(ran.code, 0);
   assert.match(ran.stderr, /^note: skipped '.*link\.log': a symbolic link\n$/);
-  assert.deepEqual(Object.keys(await readTree(`${dir.path}/s`)), [
+  assert.deepEqual(Object.keys(await outputTree(`${dir.path}/s`)), [
     "7-linux/logs/g/a.log",
     "7-linux/logs/g/sub/.hidden",
     "7-linux/manifests/outputs/logs.g.9ae5f65b.json",
@@ -228,7 +228,7 @@ Deno.test("upload files: a pattern that matches nothing is reported, exit 7", as
   const ran = await run([...args, ...to, "--include", "*.html,*.png"]);
   assert.equal(ran.code, 7);
   assert.match(ran.stderr, /^error: no file matches '\*\.png'\n$/);
-  assert.deepEqual(Object.keys(await readTree(`${dir.path}/s`)), [
+  assert.deepEqual(Object.keys(await outputTree(`${dir.path}/s`)), [
     "7-linux/logs/x/a.html",
     "7-linux/logs/x/sub/b.html",
     "7-linux/manifests/outputs/files.logs-x.ec1816d4.incomplete",
@@ -242,7 +242,7 @@ Deno.test("upload manifest: with a group and without", async () => {
   const to = [NO_INDEX, "--output-dir", `${dir.path}/s`];
   await run([...args, ...to, ...GROUP]);
   await run([...args, ...to]);
-  const tree = await readTree(`${dir.path}/s`);
+  const tree = await outputTree(`${dir.path}/s`);
   assert.deepEqual(Object.keys(tree), [
     "7-linux/manifests/g/therock_manifest.json",
     "7-linux/manifests/outputs/manifest.g.json",
@@ -259,7 +259,7 @@ Deno.test("upload --layout typed: artifacts go below artifacts/, logs stay", asy
   const to = [...RUN, NO_INDEX, "--output-dir", `${dir.path}/s`, "--layout", "typed"];
   await run(["upload", "artifacts", `${dir.path}/a`, ...to]);
   await run(["upload", "logs", `${dir.path}/a`, ...GROUP, ...to]);
-  assert.deepEqual(Object.keys(await readTree(`${dir.path}/s`)), [
+  assert.deepEqual(Object.keys(await outputTree(`${dir.path}/s`)), [
     "7-linux/artifacts/x_lib_generic.tar.xz",
     "7-linux/artifacts/x_lib_generic.tar.xz.sha256sum",
     "7-linux/logs/g/x_lib_generic.tar.xz",
@@ -274,7 +274,7 @@ Deno.test("upload: another repository gets its prefix on disk too", async () => 
   const env = { GITHUB_REPOSITORY: "ROCm/rocm-libraries" };
   const args = ["upload", "files", `${dir.path}/f`, "--to", "x", "--platform", "windows"];
   await run([...args, NO_INDEX, "--output-dir", `${dir.path}/s`], env);
-  assert.deepEqual(Object.keys(await readTree(`${dir.path}/s`)), [
+  assert.deepEqual(Object.keys(await outputTree(`${dir.path}/s`)), [
     "ROCm-rocm-libraries/local-windows/manifests/outputs/files.x.c682c79e.json",
     "ROCm-rocm-libraries/local-windows/x/f",
   ]);
@@ -290,6 +290,6 @@ Deno.test("upload: an interruption ends with 130 and one line, and leaves nothin
   assert.equal(await running, 130);
   assert.match(io.err, /^error: interrupted; [^\n]*\n$/);
   assert.equal(io.out, "");
-  const left = await readTree(`${dir.path}/s`).catch(() => ({}));
+  const left = await outputTree(`${dir.path}/s`).catch(() => ({}));
   assert.deepEqual(left, {});
 });

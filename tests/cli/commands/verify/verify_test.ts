@@ -68,7 +68,7 @@ test("verify: a run as it was uploaded, in storage and as a directory", async (s
   assert.equal(err, "");
   assert.match(
     out,
-    /^20 files, [\d.]+ kB: 15 OK, 5 skipped \(index pages and manifest, regenerated on upload\)\n/,
+    /^21 files, [\d.]+ kB: 15 OK, 6 skipped \(index pages, manifest and summary, regenerated on upload\)\n/,
   );
   assert.match(out, /\n15 verified by SHA-256\nin .*123-linux\n$/);
   const document = await runJson(0, ["verify", ...staged.args]);
@@ -106,7 +106,7 @@ test("verify: one row per bad file with the reason, and totals; exit 6 for check
   ]);
   assert.match(
     out,
-    /: 12 OK, 1 missing, 1 with size mismatch, 1 with checksum mismatch, 5 skipped/,
+    /: 12 OK, 1 missing, 1 with size mismatch, 1 with checksum mismatch, 6 skipped/,
   );
   assert.match(
     err,
@@ -280,7 +280,7 @@ test("verify --print-sums: the verified files alone, for sha256sum -c", async (s
   const { out, err } = await runs(0, ["verify", ...staged.args, "--print-sums"]);
   assert.deepEqual(out.match(/(?<= {2}).*$/gm), [...BUILD_KEYS].sort());
   assert.match(out, /^([0-9a-f]{64} {2}\S+\n)+$/);
-  assert.match(err, /^note: 20 files/);
+  assert.match(err, /^note: 21 files/);
   assert.equal((await runs(0, ["verify", staged.run, "--quick", "--print-sums"])).out, out);
   const archives = await runs(0, ["verify", staged.run, "--print-sums", "--kind", "artifact"]);
   assert.equal(archives.out.split("\n").length, 4);

@@ -1,0 +1,102 @@
+/**
+ * `run-outputs runs list`
+ *
+ * @module
+ */
+
+import { Command, Option } from "commander";
+import type { Context } from "../../context.ts";
+import { nonEmpty, RUN, wholeNumber } from "../../options.ts";
+import { Output, plural } from "../../terminal/output.ts";
+import {
+  type ChoiceOptions,
+  completeness,
+  type RunsCommandOptions,
+  withFilterOptions,
+  withRuns,
+  withRunsOptions,
+} from "./options.ts";
+
+/** The values of the command's options. */
+interface ListOptions extends RunsCommandOptions, ChoiceOptions {
+  readonly group?: string;
+  readonly workflow?: string;
+  readonly commit?: string;
+  readonly since?: string;
+  readonly until?: string;
+  readonly completeness?: string;
+  /** `true` with `--pinned`, `false` with `--no-pinned`. */
+  readonly pinned?: boolean;
+  readonly search?: string;
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+/** Builds the command. */
+export function runsListCommand(context: Context): Command {
+  const command = withFilterOptions(
+    new Command("list")
+      .summary("list the runs, the newest first")
+      .description(
+        "Lists the runs in a staging directory or a bucket, the newest first. The order comes from the " +
+          "run ids, so an old run that is re-run stays in its place.",
+      ),
+  )
+    .addOption(
+      new Option("--commit <sha>", "only runs of this commit; its first digits are enough")
+        .argParser(nonEmpty).helpGroup(RUN),
+    )
+    .addOption(
+      new Option("--since <time>", "only runs created then or later: 2026-11-20, 7d, 12h")
+        .helpGroup(RUN),
+    )
+    .addOption(new Option("--until <time>", "only runs created before then").helpGroup(RUN))
+    .addOption(completeness("only runs in this state"))
+    .addOption(new Option("--pinned", "only pinned runs").helpGroup(RUN))
+    .addOption(new Option("--no-pinned", "only runs without a pin").helpGroup(RUN))
+    .addOption(
+      new Option(
+        "--search <text>",
+        "only runs with this text in the key, repository, workflow, commit or a group",
+      ).helpGroup(RUN),
+    )
+    .addOption(
+      new Option("--limit <number>", "at most this many runs (default: 50)")
+        .argParser(wholeNumber(1, 1000)).helpGroup(RUN),
+    )
+    .addOption(
+      new Option("--cursor <text>", "continue after an earlier page: its 'next'").helpGroup(RUN),
+    )
+    .addHelpText(
+      "after",
+      `
+States: 'complete', all expected parts exist; 'incomplete', something is known to be missing;
+'unproven', nothing is known to be missing, but the run does not say which parts it must have.
+
+Examples:
+  run-outputs runs list --staging-dir ./staging
+  run-outputs runs list --bucket lab-artifacts --platform linux --since 7d
+  run-outputs runs list --staging-dir ./staging --completeness complete --limit 5 --json`,
+    );
+  return withRunsOptions(command).action(async (options: ListOptions) => {
+    const output = new Output(context.io, options);
+    await withRuns(context, options, output, async (runs, now) => {
+      const { runOperation } = await import("../../../operations/retained/operation.ts");
+      const { RUNS_OPERATIONS } = await import("../../../operations/retained/operations.ts");
+      const { platform, repo, group, workflow, commit, since, until, limit, cursor } = options;
+      const { completeness, pinned, search: q } = options;
+      const filter = { platform, repo, group, workflow, commit, since, until, completeness };
+      const params = { ...filter, pinned, q, limit, cursor };
+      const label = (name: string) => name === "q" ? "--search" : runs.label!(name);
+      const answer = await runOperation(RUNS_OPERATIONS.list, { ...runs, label }, params);
+      const { runTable } = await import("./text.ts");
+      output.result(() => answer, () => [
+        ...runTable(answer.runs, now, output),
+        `${plural(answer.runs.length, "run")} in ${runs.index.where}`,
+      ]);
+      if (answer.next !== undefined && !output.json) {
+        output.note(`there are more runs: --cursor ${answer.next}`);
+      }
+    });
+  });
+}

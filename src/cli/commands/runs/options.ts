@@ -1,0 +1,127 @@
+/**
+ * Options of the `runs` commands: where the runs are, and which are wanted.
+ *
+ * @module
+ */
+
+import { type Command, Option } from "commander";
+import config from "../../../../deno.json" with { type: "json" };
+import { RunOutputsError } from "../../../errors/error.ts";
+import type { RunsContext } from "../../../operations/retained/operation.ts";
+import type { Context } from "../../context.ts";
+import { RUN, stagingDir, STORAGE, withOutputOptions } from "../../options.ts";
+import { type S3Options, withS3Options, withS3WriteOptions } from "../../s3_options.ts";
+import { openForReading, stagingDirOf, withoutWrites } from "../../storage.ts";
+import type { Output, OutputOptions } from "../../terminal/output.ts";
+
+/** The values of the options that all `runs` commands have. */
+export interface RunsCommandOptions extends S3Options, OutputOptions {
+  readonly stagingDir?: string;
+  readonly bucket?: string;
+  readonly dryRun?: boolean;
+}
+
+/** The values of the options that decide between runs with the same id, or choose runs. */
+export interface ChoiceOptions {
+  readonly platform?: string;
+  readonly repo?: string;
+}
+
+/**
+ * Adds the options that say where the runs are, and those for output.
+ *
+ * @param command The command.
+ * @param created The objects that the command creates, for the help.
+ * @returns The command.
+ */
+export function withRunsOptions(command: Command, created?: string): Command {
+  const withS3 = created === undefined
+    ? withS3Options
+    : (one: Command) => withS3WriteOptions(withS3Options(one), created);
+  return withOutputOptions(
+    withS3(
+      command
+        .addOption(stagingDir("the local directory with the runs"))
+        .addOption(
+          new Option("--bucket <name>", "the bucket with the runs").helpGroup(STORAGE),
+        ),
+    ),
+  );
+}
+
+/** Adds the options that choose runs by their names. */
+export function withChoiceOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--platform <name>", "only runs for this platform")
+        .choices(["linux", "windows"]).helpGroup(RUN),
+    )
+    .addOption(
+      new Option("--repo <owner/name>", "only runs of this repository").helpGroup(RUN),
+    );
+}
+
+/** Adds the options that choose runs by what is in them. */
+export function withFilterOptions(command: Command): Command {
+  return withChoiceOptions(command)
+    .addOption(
+      new Option("--group <name>", "only runs with this artifact group or stage").helpGroup(RUN),
+    )
+    .addOption(
+      new Option("--workflow <file>", "only runs of this workflow, such as ci.yml").helpGroup(RUN),
+    );
+}
+
+/** `--completeness` */
+export function completeness(description: string): Option {
+  return new Option("--completeness <state>", description)
+    .choices(["complete", "incomplete", "unproven"]).helpGroup(RUN);
+}
+
+/**
+ * Opens the place with the runs, does something there, and closes it.
+ *
+ * @param context The main program.
+ * @param options The values of the options.
+ * @param output Receives notices of the storage.
+ * @param use Does it.
+ * @returns What `use` returns.
+ * @throws {RunOutputsError} `invalid`, if no place is given.
+ */
+export async function withRuns<T>(
+  { io, interruption }: Context,
+  options: RunsCommandOptions,
+  output: Output,
+  use: (context: RunsContext, now: Date) => Promise<T>,
+): Promise<T> {
+  const signal = interruption();
+  const dir = stagingDirOf(options, io);
+  if (options.stagingDir !== undefined && options.bucket !== undefined) {
+    throw new RunOutputsError("invalid", "Cannot use --bucket with --staging-dir: choose one");
+  }
+  if (dir === undefined && options.bucket === undefined) {
+    throw new RunOutputsError(
+      "invalid",
+      "Missing option --staging-dir <dir> or --bucket <name>: where the runs are",
+    );
+  }
+  using opened = await openForReading(options, io, output);
+  const storage = options.dryRun ? await withoutWrites(opened) : opened;
+  const { RunIndex } = await import("../../../operations/retained/run_index.ts");
+  const bucket = dir === undefined ? options.bucket! : "local";
+  const now = new Date();
+  const index = new RunIndex({
+    backend: storage.backend,
+    bucket,
+    where: storage.dir,
+    now: () => now,
+  });
+  const env = (name: string) => io.env(name) || undefined;
+  return await use({
+    index,
+    tool: `run-outputs/${config.version}`,
+    by: env("GITHUB_ACTOR") ?? env("USER") ?? env("USERNAME"),
+    label: (name) => name === "run" ? "<run>" : `--${name.replaceAll("_", "-")}`,
+    signal,
+  }, now);
+}

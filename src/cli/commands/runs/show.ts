@@ -1,0 +1,145 @@
+/**
+ * `run-outputs runs show`, `runs reports` and `runs manifest`: one run.
+ *
+ * @module
+ */
+
+import { Argument, Command, Option } from "commander";
+import { OUTPUT_KINDS } from "../../../layout/classify.ts";
+import type { Context } from "../../context.ts";
+import { nonEmpty, RUN } from "../../options.ts";
+import { columns, formatBytes, Output, plural } from "../../terminal/output.ts";
+import {
+  type ChoiceOptions,
+  type RunsCommandOptions,
+  withChoiceOptions,
+  withRuns,
+  withRunsOptions,
+} from "./options.ts";
+
+/** The values of the options of a command about one run. */
+type OneRunOptions = RunsCommandOptions & ChoiceOptions;
+
+/** The argument that names a run. */
+export function runArgument(): Argument {
+  return new Argument("<run>", "the run's id, or its key: [OWNER-REPO~]RUN_ID-PLATFORM")
+    .argParser(nonEmpty);
+}
+
+/** Builds `runs show`. */
+export function runsShowCommand(context: Context): Command {
+  const command = withChoiceOptions(
+    new Command("show")
+      .summary("show a run")
+      .description("Shows the state of a run, its files by kind, its groups, and its pins.")
+      .addArgument(runArgument()),
+  ).addHelpText(
+    "after",
+    `
+Examples:
+  run-outputs runs show 12345 --staging-dir ./staging
+  run-outputs runs show 12345 --platform linux --bucket lab-artifacts
+  run-outputs runs show ROCm-rocm-libraries~12345-linux --bucket lab-artifacts --json`,
+  );
+  return withRunsOptions(command).action(async (run: string, options: OneRunOptions) => {
+    const output = new Output(context.io, options);
+    await withRuns(context, options, output, async (runs, now) => {
+      const { runOperation } = await import("../../../operations/retained/operation.ts");
+      const { RUNS_OPERATIONS } = await import("../../../operations/retained/operations.ts");
+      const { platform, repo } = options;
+      const answer = await runOperation(RUNS_OPERATIONS.show, runs, { run, platform, repo });
+      const { runLines } = await import("./text.ts");
+      output.result(() => answer, () => runLines(answer, now, output));
+    });
+  });
+}
+
+/** Builds `runs reports`. */
+export function runsReportsCommand(context: Context): Command {
+  const command = withChoiceOptions(
+    new Command("reports")
+      .summary("list the reports of a run")
+      .description("Lists the reports of a run: HTML pages and summaries among its logs.")
+      .addArgument(runArgument()),
+  ).addHelpText(
+    "after",
+    `
+Examples:
+  run-outputs runs reports 12345 --staging-dir ./staging
+  run-outputs runs reports 12345 --platform linux --bucket lab-artifacts --json`,
+  );
+  return withRunsOptions(command).action(async (run: string, options: OneRunOptions) => {
+    const output = new Output(context.io, options);
+    await withRuns(context, options, output, async (runs) => {
+      const { runOperation } = await import("../../../operations/retained/operation.ts");
+      const { RUNS_OPERATIONS } = await import("../../../operations/retained/operations.ts");
+      const { platform, repo } = options;
+      const answer = await runOperation(RUNS_OPERATIONS.reports, runs, { run, platform, repo });
+      output.result(() => answer, () => [
+        ...columns(answer.reports.map(({ path, size }) => [formatBytes(size), path]), [0]),
+        `${plural(answer.reports.length, "report")} of ${answer.key}`,
+      ]);
+    });
+  });
+}
+
+/** The values of the options of `runs manifest`. */
+interface ManifestOptions extends OneRunOptions {
+  readonly kind?: string;
+  readonly format?: "sha256sum";
+}
+
+/** Builds `runs manifest`. */
+export function runsManifestCommand(context: Context): Command {
+  const command = withChoiceOptions(
+    new Command("manifest")
+      .summary("show the outputs manifest of a run, merged from its parts")
+      .description(
+        "Shows the files that the parts of a run's outputs manifest list, with sizes and checksums. A " +
+          "run that another tool uploaded has no manifest.",
+      )
+      .addArgument(runArgument()),
+  )
+    .addOption(
+      new Option("--kind <name>", "only files of this kind").choices(OUTPUT_KINDS).helpGroup(RUN),
+    )
+    .addOption(
+      new Option("--format <name>", "sha256sum: lines for 'sha256sum -c'").choices(["sha256sum"]),
+    )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  run-outputs runs manifest 12345 --staging-dir ./staging
+  run-outputs runs manifest 12345 --staging-dir ./staging --kind artifact --format sha256sum`,
+    );
+  return withRunsOptions(command).action(async (run: string, options: ManifestOptions) => {
+    const output = new Output(context.io, options);
+    await withRuns(context, options, output, async (runs) => {
+      const { runOperation } = await import("../../../operations/retained/operation.ts");
+      const { RUNS_OPERATIONS } = await import("../../../operations/retained/operations.ts");
+      const { platform, repo, kind } = options;
+      const params = { run, platform, repo, kind };
+      const answer = await runOperation(RUNS_OPERATIONS.manifest, runs, params);
+      const { checksumLine } = await import("../../../runs/checksum_lines.ts");
+      const { status, reason } = answer.artifact_manifest;
+      if (status !== "available" && !output.json) output.warn(`manifest ${status}: ${reason}`);
+      output.result(
+        () => answer,
+        () =>
+          options.format === "sha256sum"
+            ? answer.files.map(({ sha256, path }) => checksumLine(sha256, path).trimEnd())
+            : [
+              ...columns(
+                answer.files.map(({ kind, size, path }) => [kind, formatBytes(size), path]),
+                [1],
+              ),
+              `${plural(answer.files.length, "file")} in ${
+                plural(answer.parts.length, "part")
+              } of ` +
+              answer.key,
+            ],
+      );
+    });
+  });
+}

@@ -1,0 +1,107 @@
+/**
+ * The types of the JSON documents about retained runs; `schemas.ts` describes the same documents for
+ * other programs.
+ *
+ * @module
+ */
+
+import type { RunFacts } from "../../runs/retention/summary.ts";
+import type { RetainedRun, RunPin } from "./describe.ts";
+import type { SkippedRun } from "./scan.ts";
+
+/** A page of runs. */
+export interface RunList {
+  /** `run-outputs.retained-runs/1` */
+  readonly schema: "run-outputs.retained-runs/1";
+  /** The runs, the newest first, with the number of their reports. */
+  readonly runs: readonly (Omit<RetainedRun, "reports"> & { readonly reports: number })[];
+  /** The cursor of the next page, if there may be one. */
+  readonly next?: string;
+  /** How many runs were looked into. */
+  readonly scanned: number;
+}
+
+/** One run. */
+export interface RunDetails extends RetainedRun {
+  /** `run-outputs.retained-run/1` */
+  readonly schema: "run-outputs.retained-run/1";
+}
+
+/** The latest run. */
+export interface LatestDetails extends RunDetails {
+  /** Newer runs that match the filters and are not eligible. */
+  readonly passed_over: readonly SkippedRun[];
+}
+
+/** The reports of a run. */
+export interface RunReports {
+  /** `run-outputs.reports/1` */
+  readonly schema: "run-outputs.reports/1";
+  /** The run's key. */
+  readonly key: string;
+  /** The reports, in the order of their paths. */
+  readonly reports: readonly {
+    /** The path relative to the run's prefix. */
+    readonly path: string;
+    /** A title, from the path. */
+    readonly title: string;
+    /** The size in bytes. */
+    readonly size: number;
+    /** A URL relative to this document. */
+    readonly href: string;
+  }[];
+}
+
+/** The outputs manifest of a run, merged from its parts. */
+export interface RunManifestDetails {
+  /** `run-outputs.artifact-manifest/1` */
+  readonly schema: "run-outputs.artifact-manifest/1";
+  /** The run's key. */
+  readonly key: string;
+  /** Whether the run has a manifest. */
+  readonly artifact_manifest: RunFacts["artifact_manifest"];
+  /** The parts, in the order of their names. */
+  readonly parts: readonly {
+    /** The part's name. */
+    readonly part: string;
+    /** The number of its files. */
+    readonly files: number;
+    /** The run that wrote it: another one, if it was copied. */
+    readonly run_id: string;
+    /** The attempt that wrote it. */
+    readonly run_attempt?: number;
+    /** When it was written. */
+    readonly created_at: string;
+  }[];
+  /** The parts that a complete run has, if known. */
+  readonly expected?: readonly string[];
+  /** The expected or marked parts that do not exist. */
+  readonly missing_parts?: readonly string[];
+  /** Files that several parts list with different content, and the parts that lost. */
+  readonly conflicts: readonly { readonly path: string; readonly parts: readonly string[] }[];
+  /** The files, in the order of their paths. */
+  readonly files: readonly {
+    /** The path relative to the run's prefix. */
+    readonly path: string;
+    /** What it is. */
+    readonly kind: string;
+    /** The size in bytes. */
+    readonly size: number;
+    /** The SHA-256, 64 hex digits. */
+    readonly sha256: string;
+    /** The content type. */
+    readonly content_type: string;
+    /** The parts that list it so, the latest first. */
+    readonly parts: readonly string[];
+  }[];
+}
+
+/** The pins of a run. */
+export interface RunPins {
+  /** `run-outputs.pins/1` */
+  readonly schema: "run-outputs.pins/1";
+  /** The run's key. */
+  readonly key: string;
+  /** The pins, in the order of their names. */
+  readonly pins: readonly RunPin[];
+}

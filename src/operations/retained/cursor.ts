@@ -1,0 +1,58 @@
+/**
+ * Cursors: where the next page of a list of runs begins.
+ *
+ * A cursor names the last run of the page before, so that runs which come or go meanwhile are neither
+ * repeated nor skipped. It is bound to the filters.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { invalid } from "../../errors/error.ts";
+import type { RunPrefix } from "../../layout/run_output_root.ts";
+import { formatRunKey, tryParseRunKey } from "../../runs/retention/run_key.ts";
+
+/**
+ * Formats a cursor.
+ *
+ * @param after The last run of this page.
+ * @param filters The filters.
+ * @returns A text for URLs.
+ */
+export function formatCursor(after: RunPrefix, filters: object): string {
+  const text = JSON.stringify({ v: 1, after: formatRunKey(after), filters: hashOf(filters) });
+  return new TextEncoder().encode(text).toBase64({ alphabet: "base64url", omitPadding: true });
+}
+
+/**
+ * Parses a cursor.
+ *
+ * @param field The option or parameter, for messages.
+ * @param cursor The cursor.
+ * @param filters The filters of the request that it came with.
+ * @returns The last run of the page before.
+ * @throws {RunOutputsError} `invalid`, if it is not one, or belongs to other filters.
+ */
+export function parseCursor(field: string, cursor: string, filters: object): RunPrefix {
+  let value: { v?: unknown; after?: unknown; filters?: unknown } | null = null;
+  try {
+    const bytes = Uint8Array.fromBase64(cursor, { alphabet: "base64url" });
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    // Reported below.
+  }
+  const after = typeof value?.after === "string" ? tryParseRunKey(value.after) : undefined;
+  if (value?.v !== 1 || after === undefined) {
+    throw invalid(field, cursor, "the 'next' of an earlier page");
+  }
+  if (value.filters !== hashOf(filters)) {
+    throw invalid(field, cursor, "the 'next' of an earlier page with the same filters");
+  }
+  return after;
+}
+
+function hashOf(filters: object): string {
+  const given = Object.entries(filters).filter(([, value]) => value !== undefined)
+    .sort(([a], [b]) => a < b ? -1 : 1);
+  return createHash("sha256").update(JSON.stringify(given)).digest("hex").slice(0, 16);
+}

@@ -1,0 +1,290 @@
+/**
+ * The operations on retained runs: one table for the command line and the service.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { compareKeys } from "../../layout/compare_keys.ts";
+import { RunOutputsError } from "../../errors/error.ts";
+import { uriEncodeKey } from "../../layout/output_location.ts";
+import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import { formatPin, PIN_SCHEMA } from "../../runs/retention/pin.ts";
+import { parseRunKey } from "../../runs/retention/run_key.ts";
+import { bytesSource } from "../../storage/byte_source.ts";
+import { contentType } from "../../storage/content_type.ts";
+import { listOutputs } from "../manifest/list_outputs.ts";
+import { NO_MANIFEST, readOutputs } from "../manifest/read.ts";
+import type {
+  LatestDetails,
+  RunDetails,
+  RunList,
+  RunManifestDetails,
+  RunPins,
+  RunReports,
+} from "./answers.ts";
+import { formatCursor, parseCursor } from "./cursor.ts";
+import type { RetainedRun } from "./describe.ts";
+import { operation, parseTime, type RunsContext } from "./operation.ts";
+import { problem } from "./problem.ts";
+import type { RunIndex } from "./run_index.ts";
+import { latestRun, scanRuns } from "./scan.ts";
+import {
+  completenessParam,
+  filterParams,
+  flagParam,
+  kindParam,
+  latestAnswer,
+  listAnswer,
+  manifestAnswer,
+  pinsAnswer,
+  reportsAnswer,
+  runParams,
+  showAnswer,
+} from "./schemas.ts";
+
+/** How many runs a page has, unless more are wanted. */
+const PAGE = 50;
+
+/** Lists runs, the newest first. */
+const list = operation({
+  summary: "list the runs, the newest first",
+  writes: false,
+  params: z.strictObject({
+    ...filterParams,
+    commit: z.string().regex(/^[0-9a-fA-F]{4,64}$/, "expected 4 or more hex digits").optional(),
+    since: z.string().optional(),
+    until: z.string().optional(),
+    completeness: completenessParam.optional(),
+    pinned: flagParam.optional(),
+    q: z.string().min(1).optional(),
+    limit: z.coerce.number("expected a whole number from 1 to 1000").int().min(1).max(1000)
+      .default(PAGE),
+    cursor: z.string().min(1).optional(),
+  }),
+  answer: listAnswer,
+  async run(context, { limit, cursor, since, until, ...rest }): Promise<RunList> {
+    const { index, budget, label = String, signal } = context;
+    const filters = { ...rest, since, until };
+    const now = index.now();
+    const { runs, scanned, last } = await scanRuns(index, {
+      filter: {
+        ...rest,
+        since: parseTime(label("since"), since, now),
+        until: parseTime(label("until"), until, now),
+      },
+      limit,
+      after: cursor === undefined ? undefined : parseCursor(label("cursor"), cursor, filters),
+      budget,
+      signal,
+    });
+    return {
+      schema: "run-outputs.retained-runs/1",
+      runs: runs.map((run) => ({ ...run, reports: run.reports.length })),
+      next: last && formatCursor(last, filters),
+      scanned,
+    };
+  },
+});
+
+/** The newest run that is not incomplete. */
+const latest = operation({
+  summary: "show the latest run that is not incomplete",
+  writes: false,
+  params: z.strictObject({
+    ...filterParams,
+    has: kindParam.optional(),
+    completeness: completenessParam.optional(),
+    after: z.string().min(1).optional(),
+    allow_incomplete: flagParam.optional(),
+  }),
+  answer: latestAnswer,
+  async run(
+    { index, signal },
+    { after, allow_incomplete: allowIncomplete, ...filter },
+  ): Promise<LatestDetails> {
+    const { run, skipped } = await latestRun(index, { filter, after, allowIncomplete, signal });
+    if (run !== undefined) {
+      return { schema: "run-outputs.retained-run/1", ...run, passed_over: skipped };
+    }
+    const newer = after === undefined ? "" : ` newer than ${after}`;
+    const [first] = skipped;
+    const more = skipped.length > 1 ? `, and ${skipped.length - 1} more` : "";
+    const why = first === undefined ? "none matches" : `${first.key} is ${first.reason}${more}`;
+    throw problem(
+      "not_found",
+      after === undefined ? "no-eligible-run" : "nothing-newer",
+      `No eligible run${newer} in ${index.where}: ${why}`,
+      { passed_over: skipped },
+    );
+  },
+});
+
+/** One run. */
+const show = operation({
+  summary: "show a run",
+  writes: false,
+  params: z.strictObject(runParams),
+  answer: showAnswer,
+  async run({ index, signal }, { run, ...choice }): Promise<RunDetails> {
+    const found = await index.find(run, choice, { signal });
+    return { schema: "run-outputs.retained-run/1", ...found };
+  },
+});
+
+/** The reports of a run. */
+const reports = operation({
+  summary: "list the reports of a run",
+  writes: false,
+  params: z.strictObject(runParams),
+  answer: reportsAnswer,
+  async run({ index, signal }, { run, ...choice }): Promise<RunReports> {
+    const found = await index.find(run, choice, { signal });
+    let all = [...found.reports];
+    if (found.reports_truncated) {
+      all = [];
+      for await (
+        const { path, kind, info } of listOutputs(index.backend, rootOf(index, found), { signal })
+      ) {
+        if (kind === "report") all.push({ path, size: info.size });
+      }
+    }
+    return {
+      schema: "run-outputs.reports/1",
+      key: found.key,
+      reports: all.map(({ path, size }) => ({
+        path,
+        title: path.replace(/^logs\//, "").split("/").join(": "),
+        size,
+        href: `reports/${uriEncodeKey(path)}`,
+      })),
+    };
+  },
+});
+
+/** The outputs manifest of a run, merged from its parts. */
+const manifest = operation({
+  summary: "show the outputs manifest of a run, merged from its parts",
+  writes: false,
+  params: z.strictObject({ ...runParams, kind: kindParam.optional() }),
+  answer: manifestAnswer,
+  async run({ index, signal }, { run, kind, ...choice }): Promise<RunManifestDetails> {
+    const found = await index.find(run, choice, { signal });
+    const root = rootOf(index, found);
+    const isBroken = found.artifact_manifest.status === "broken";
+    const outputs = isBroken ? NO_MANIFEST : await readOutputs(index.backend, root, { signal });
+    const files = [];
+    const conflicts = [];
+    for await (const { file, parts, conflicts: others } of outputs.files()) {
+      if (kind !== undefined && file.kind !== kind) continue;
+      const { path, kind: of, size, sha256, content_type } = file;
+      files.push({ path, kind: of, size, sha256, content_type, parts: [...parts] });
+      if (others.length > 0) conflicts.push({ path, parts: others.map(({ part }) => part) });
+    }
+    return {
+      schema: "run-outputs.artifact-manifest/1",
+      key: found.key,
+      artifact_manifest: found.artifact_manifest,
+      parts: outputs.parts.map(({ head, count }) => ({
+        part: head.part,
+        files: count,
+        run_id: head.run.run_id,
+        run_attempt: head.run.run_attempt,
+        created_at: head.created_at,
+      })).sort((a, b) => compareKeys(a.part, b.part)),
+      expected: outputs.expected,
+      missing_parts: found.missing_parts,
+      conflicts,
+      files,
+    };
+  },
+});
+
+const pinName = z.string().min(1).default("manual");
+
+/** Pins a run. */
+const pin = operation({
+  summary: "pin a run, so that it is not deleted",
+  writes: true,
+  params: z.strictObject({
+    ...runParams,
+    name: pinName,
+    reason: z.string().min(1),
+    until: z.string().optional(),
+  }),
+  answer: pinsAnswer,
+  async run(context, { run, name, reason, until, ...choice }): Promise<RunPins> {
+    const { index, by, label = String, signal } = context;
+    const now = index.now();
+    const end = parseEnd(label("until"), until, now);
+    const found = await index.find(run, choice, { signal });
+    const location = rootOf(index, found).retentionPin(name);
+    const text = formatPin({
+      schema: PIN_SCHEMA,
+      name,
+      reason,
+      by,
+      created_at: now.toISOString(),
+      until: end?.toISOString(),
+    });
+    try {
+      const type = contentType(location.key);
+      const options = { ifAbsent: true, contentType: type, signal };
+      await index.backend.write(location, bytesSource(text), options);
+    } catch (error) {
+      if (!(error instanceof RunOutputsError) || error.code !== "conflict") throw error;
+      const old = found.pins.find((one) => one.name === name);
+      const why = old?.reason === undefined ? "" : ` (${old.reason})`;
+      throw problem(
+        "conflict",
+        "pin-exists",
+        `Cannot pin ${found.key}: it has a pin '${name}' already${why}; use another name, or ` +
+          "delete that pin first",
+        { run: found.key, name },
+      );
+    }
+    return await pinsOf(context, found);
+  },
+});
+
+/** Deletes a pin. */
+const unpin = operation({
+  summary: "delete a pin of a run",
+  writes: true,
+  params: z.strictObject({ ...runParams, name: pinName }),
+  answer: pinsAnswer,
+  async run(context, { run, name, ...choice }): Promise<RunPins> {
+    const { index, signal } = context;
+    const found = await index.find(run, choice, { signal });
+    if (!found.pins.some((one) => one.name === name)) {
+      const names = found.pins.map((one) => `'${one.name}'`).join(", ");
+      throw problem(
+        "not_found",
+        "unknown-pin",
+        `${found.key} has no pin '${name}'${names === "" ? "" : `; it has ${names}`}`,
+        { run: found.key, name },
+      );
+    }
+    await index.backend.delete(rootOf(index, found).retentionPin(name), { signal });
+    return await pinsOf(context, found);
+  },
+});
+
+/** All operations, by their names on the command line. */
+export const RUNS_OPERATIONS = { list, latest, show, reports, manifest, pin, unpin } as const;
+
+async function pinsOf({ index, signal }: RunsContext, { key }: RetainedRun): Promise<RunPins> {
+  const run = await index.find(key, {}, { signal });
+  return { schema: "run-outputs.pins/1", key, pins: run.pins };
+}
+
+/** When a pin ends: a time, or an age such as `30d` from now on. */
+function parseEnd(field: string, value: string | undefined, now: Date): Date | undefined {
+  const time = parseTime(field, value, now);
+  if (time === undefined || !/^\d+[smhd]$/.test(value!)) return time;
+  return new Date(2 * now.getTime() - time.getTime());
+}
+
+function rootOf(index: RunIndex, { key }: RetainedRun): RunOutputRoot {
+  return index.root(parseRunKey(key));
+}

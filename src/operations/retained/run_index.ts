@@ -1,0 +1,164 @@
+/**
+ * The index of the runs in a staging directory or a bucket. It is never stored: names say which runs
+ * exist and in which order, and each run says the rest.
+ *
+ * @module
+ */
+
+import pMap from "p-map";
+import { OutputLocation } from "../../layout/output_location.ts";
+import { RunOutputRoot, type RunPrefix } from "../../layout/run_output_root.ts";
+import { compareRuns, tryParseRunKey, tryParseRunPrefix } from "../../runs/retention/run_key.ts";
+import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
+import { describeRun, type RetainedRun } from "./describe.ts";
+import { matchesRepo } from "./filter.ts";
+import { problem } from "./problem.ts";
+
+/** How many directories of repositories are listed at once. */
+const CONCURRENCY = 16;
+
+/** Options of {@linkcode RunIndex}. */
+export interface RunIndexOptions {
+  /** The storage. */
+  readonly backend: StorageBackend;
+  /** The bucket; any name for a staging directory. */
+  readonly bucket: string;
+  /** The place, for messages. Default: the S3 URI of the bucket. */
+  readonly where?: string;
+  /** The current time. Default: now. */
+  readonly now?: () => Date;
+}
+
+/** Decides between runs with the same id. */
+export interface RunChoice {
+  /** Only runs for this system. */
+  readonly platform?: string;
+  /** Only runs of this repository, `OWNER/NAME`. */
+  readonly repo?: string;
+}
+
+/**
+ * The runs in one place.
+ *
+ * @example
+ * ```ts
+ * import { bytesSource, MemoryBackend, RunOutputRoot } from "@therock/run-outputs";
+ * import { latestRun, RunIndex } from "@therock/run-outputs/operations";
+ *
+ * const backend = new MemoryBackend();
+ * const root = new RunOutputRoot({ bucket: "lab-artifacts", runId: 123, platform: "linux" });
+ * await backend.write(root.file("logs/build.log"), bytesSource("built"));
+ * const index = new RunIndex({ backend, bucket: "lab-artifacts" });
+ * const { run } = await latestRun(index, { filter: { platform: "linux" } });
+ * console.assert(run?.key === "123-linux" && run.completeness === "unproven");
+ * ```
+ */
+export class RunIndex {
+  /** The storage. */
+  readonly backend: StorageBackend;
+  /** The bucket. */
+  readonly bucket: string;
+  /** The place, for messages. */
+  readonly where: string;
+  /** The current time. */
+  readonly now: () => Date;
+
+  /**
+   * Opens an index. Nothing is read.
+   *
+   * @param options The place.
+   */
+  constructor({ backend, bucket, where, now = () => new Date() }: RunIndexOptions) {
+    this.backend = backend;
+    this.bucket = bucket;
+    this.where = where ?? new OutputLocation(bucket, "").s3Uri;
+    this.now = now;
+  }
+
+  /**
+   * Lists the runs by the names of their directories: one listing of the top level, and one for each
+   * directory there that is not a run, which may hold the runs of a repository.
+   *
+   * @param options A signal.
+   * @returns The runs, the newest first. A directory without files can be among them.
+   */
+  async enumerate({ signal }: CallOptions = {}): Promise<RunPrefix[]> {
+    const top = new OutputLocation(this.bucket, "");
+    const runs: RunPrefix[] = [];
+    const others: OutputLocation[] = [];
+    for await (const { location, info } of this.backend.children(top, { signal })) {
+      if (info !== undefined) continue;
+      const run = tryParseRunPrefix(location.key);
+      if (run !== undefined) runs.push(run);
+      else if (!location.name.startsWith(".")) others.push(location);
+    }
+    await pMap(others, async (directory) => {
+      for await (const { location, info } of this.backend.children(directory, { signal })) {
+        const run = info === undefined ? tryParseRunPrefix(location.key) : undefined;
+        if (run !== undefined) runs.push(run);
+      }
+    }, { concurrency: CONCURRENCY });
+    return runs.sort(compareRuns);
+  }
+
+  /**
+   * Describes a run.
+   *
+   * @param run The run.
+   * @param options A signal.
+   * @returns The run; `undefined`, if it has no files.
+   */
+  async describe(run: RunPrefix, { signal }: CallOptions = {}): Promise<RetainedRun | undefined> {
+    return await describeRun(this.backend, this.root(run), { now: this.now(), signal });
+  }
+
+  /**
+   * The root of a run here.
+   *
+   * @param run The run.
+   * @returns Its root.
+   */
+  root({ externalRepo, runId, platform }: RunPrefix): RunOutputRoot {
+    return new RunOutputRoot({ bucket: this.bucket, externalRepo, runId, platform });
+  }
+
+  /**
+   * Finds the run that a user names.
+   *
+   * @param name A run's key, or its id.
+   * @param choice Decides between runs with the same id.
+   * @param options A signal.
+   * @returns The run.
+   * @throws {RunOutputsError} `not_found`, if it does not exist; `conflict`, naming the keys, if the id
+   * is that of several runs.
+   */
+  async find(
+    name: string,
+    { platform, repo }: RunChoice = {},
+    { signal }: CallOptions = {},
+  ): Promise<RetainedRun> {
+    const named = tryParseRunKey(name);
+    const candidates = named !== undefined
+      ? [named]
+      : (await this.enumerate({ signal })).filter(({ runId }) => runId === name);
+    const described = await pMap(
+      candidates.filter((run) => platform === undefined || run.platform === platform),
+      (run) => this.describe(run, { signal }),
+      { concurrency: CONCURRENCY },
+    );
+    const found = described.filter((run) => run !== undefined)
+      .filter((run) => repo === undefined || matchesRepo(run, repo));
+    if (found.length === 1) return found[0];
+    if (found.length === 0) {
+      throw problem("not_found", "unknown-run", `No run '${name}' in ${this.where}`, { run: name });
+    }
+    const choices = found.map(({ key }) => key);
+    throw problem(
+      "conflict",
+      "ambiguous-run",
+      `Run ${name} is ambiguous in ${this.where}: it can be ${choices.join(" or ")}; name one of ` +
+        "these",
+      { run: name, choices },
+    );
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * Goes through runs, the newest first: one page of those that match, and the latest one.
+ *
+ * @module
+ */
+
+import pMap from "p-map";
+import type { RunPrefix } from "../../layout/run_output_root.ts";
+import { compareRunIds, compareRuns } from "../../runs/retention/run_key.ts";
+import type { CallOptions } from "../../storage/backend.ts";
+import type { RetainedRun } from "./describe.ts";
+import { matches, matchesKey, needsDetails, type RunFilter } from "./filter.ts";
+import type { RunIndex } from "./run_index.ts";
+
+/** How many runs are described at once. */
+const CONCURRENCY = 32;
+
+/** Options of {@linkcode scanRuns}. */
+export interface ScanOptions extends CallOptions {
+  /** Which runs. */
+  readonly filter: RunFilter;
+  /** How many runs at most. */
+  readonly limit: number;
+  /** Only runs after this one. */
+  readonly after?: RunPrefix;
+  /**
+   * After how many milliseconds a search that has to look into runs ends early. Default: never.
+   */
+  readonly budget?: number;
+}
+
+/** A page of runs. */
+export interface RunPage {
+  /** The runs. */
+  readonly runs: readonly RetainedRun[];
+  /** The last run that was looked at, if there are more behind it. */
+  readonly last?: RunPrefix;
+  /** How many runs were looked into. */
+  readonly scanned: number;
+}
+
+/**
+ * Collects a page of runs. Without a filter that needs a look into runs, a page of 50 needs 50 looks.
+ *
+ * @param index The runs.
+ * @param options The filter and the size of the page.
+ * @returns The page.
+ */
+export async function scanRuns(
+  index: RunIndex,
+  { filter, limit, after, budget = Infinity, signal }: ScanOptions,
+): Promise<RunPage> {
+  const began = performance.now();
+  const candidates = (await index.enumerate({ signal })).filter((run) =>
+    matchesKey(run, filter) && (after === undefined || compareRuns(run, after) > 0)
+  );
+  const runs: RetainedRun[] = [];
+  const isSearch = needsDetails(filter);
+  let scanned = 0;
+  let last: RunPrefix | undefined;
+  while (scanned < candidates.length && runs.length < limit) {
+    if (isSearch && scanned > 0 && performance.now() - began > budget) break;
+    // A search can't know how many it needs; what is described too much is not looked at.
+    const count = isSearch ? CONCURRENCY : Math.min(limit - runs.length, 1000);
+    const batch = candidates.slice(scanned, scanned + count);
+    const described = await pMap(batch, (run) => index.describe(run, { signal }), {
+      concurrency: CONCURRENCY,
+    });
+    for (const [i, run] of described.entries()) {
+      if (runs.length === limit) break;
+      scanned++;
+      last = batch[i];
+      if (run !== undefined && matches(run, filter)) runs.push(run);
+    }
+  }
+  return { runs, scanned, last: scanned < candidates.length ? last : undefined };
+}
+
+/** Options of {@linkcode latestRun}. */
+export interface LatestOptions extends CallOptions {
+  /** Which runs; its `completeness` is what the latest run must have. */
+  readonly filter: RunFilter;
+  /** Only runs with a newer id than this. */
+  readonly after?: string;
+  /** Whether an incomplete run will do. */
+  readonly allowIncomplete?: boolean;
+}
+
+/** A newer run that was not chosen. */
+export interface SkippedRun {
+  /** Its key. */
+  readonly key: string;
+  /** Why. */
+  readonly reason: string;
+}
+
+/** The latest run. */
+export interface LatestRun {
+  /** The run; `undefined`, if none is eligible. */
+  readonly run?: RetainedRun;
+  /** The newer runs that match the filters and were not chosen, the newest first. */
+  readonly skipped: readonly SkippedRun[];
+}
+
+/**
+ * Finds the newest run that is not incomplete. The order comes from the ids of the runs, so an old run
+ * that is re-run does not become the latest.
+ *
+ * @param index The runs.
+ * @param options Which runs.
+ * @returns The run, and the newer ones that were not chosen.
+ */
+export async function latestRun(
+  index: RunIndex,
+  { filter: { completeness, ...filter }, after, allowIncomplete = false, signal }: LatestOptions,
+): Promise<LatestRun> {
+  const candidates = (await index.enumerate({ signal })).filter((run) =>
+    matchesKey(run, filter) && (after === undefined || compareRunIds(run.runId, after) < 0)
+  );
+  const skipped: SkippedRun[] = [];
+  // Usually the first one is it; behind many incomplete ones, the steps grow.
+  for (let at = 0, count = 2; at < candidates.length; at += count, count = next(count)) {
+    const described = await pMap(
+      candidates.slice(at, at + count),
+      (run) => index.describe(run, { signal }),
+      { concurrency: CONCURRENCY },
+    );
+    for (const run of described) {
+      if (run === undefined || !matches(run, filter)) continue;
+      const reason = whyNot(run, completeness, allowIncomplete);
+      if (reason === undefined) return { run, skipped };
+      skipped.push({ key: run.key, reason });
+    }
+  }
+  return { skipped };
+}
+
+function next(count: number): number {
+  return Math.min(2 * count, CONCURRENCY);
+}
+
+/** Why a run is not eligible, if it is not. */
+function whyNot(
+  run: RetainedRun,
+  wanted: RunFilter["completeness"],
+  allowIncomplete: boolean,
+): string | undefined {
+  if (run.completeness === "incomplete" && !allowIncomplete && wanted !== "incomplete") {
+    return `incomplete: ${run.incomplete_because?.join("; ") ?? "something is missing"}`;
+  }
+  if (wanted === undefined || run.completeness === wanted) return undefined;
+  return run.completeness === "unproven"
+    ? "unproven: the run does not say which parts it must have"
+    : run.completeness;
+}

@@ -1,0 +1,133 @@
+/**
+ * The JSON documents about retained runs.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { OUTPUT_KINDS } from "../../layout/classify.ts";
+import { summaryShape } from "../../runs/retention/summary.ts";
+
+const pin = z.object({
+  name: z.string(),
+  reason: z.string().optional(),
+  by: z.string().optional(),
+  created_at: z.string().optional(),
+  until: z.string().optional(),
+  in_force: z.boolean(),
+  unreadable: z.string().optional().meta({ description: "Why it can't be read." }),
+});
+
+/** All members of a run. */
+export const runShape = {
+  key: z.string().meta({ description: "[OWNER-REPO~]RUN_ID-PLATFORM" }),
+  run_id: z.string(),
+  platform: z.enum(["linux", "windows"]),
+  external_repo: z.string().meta({ description: "Empty, or OWNER-REPO/." }),
+  ...summaryShape,
+  pins: z.array(pin),
+  summary: z.object({
+    status: z.enum(["current", "absent", "stale", "broken"]),
+    reason: z.string().optional(),
+  }).meta({ description: "Whether the stored summary was used." }),
+};
+
+/** A run in a list: with the number of its reports. */
+const row = z.object({
+  ...runShape,
+  reports: z.int().meta({ description: "The number of reports, at most 200." }),
+});
+
+/** The answer to `list`. */
+export const listAnswer = z.object({
+  schema: z.literal("run-outputs.retained-runs/1"),
+  runs: z.array(row),
+  next: z.string().optional().meta({ description: "The cursor of the next page." }),
+  scanned: z.int().meta({ description: "How many runs were looked into." }),
+});
+
+/** The answer to `show`. */
+export const showAnswer = z.object({
+  schema: z.literal("run-outputs.retained-run/1"),
+  ...runShape,
+});
+
+/** The answer to `latest`. */
+export const latestAnswer = z.object({
+  ...showAnswer.shape,
+  passed_over: z.array(z.object({ key: z.string(), reason: z.string() })).meta({
+    description: "Newer runs that match the filters and are not eligible.",
+  }),
+});
+
+/** The answer to `reports`. */
+export const reportsAnswer = z.object({
+  schema: z.literal("run-outputs.reports/1"),
+  key: z.string(),
+  reports: z.array(z.object({
+    path: z.string(),
+    title: z.string(),
+    size: z.int(),
+    href: z.string().meta({ description: "Relative to this document." }),
+  })),
+});
+
+/** The answer to `manifest`. */
+export const manifestAnswer = z.object({
+  schema: z.literal("run-outputs.artifact-manifest/1"),
+  key: z.string(),
+  artifact_manifest: summaryShape.artifact_manifest,
+  parts: z.array(z.object({
+    part: z.string(),
+    files: z.int(),
+    run_id: z.string(),
+    run_attempt: z.int().optional(),
+    created_at: z.string(),
+  })),
+  expected: z.array(z.string()).optional(),
+  missing_parts: z.array(z.string()).optional(),
+  conflicts: z.array(z.object({ path: z.string(), parts: z.array(z.string()) })),
+  files: z.array(z.object({
+    path: z.string(),
+    kind: z.string(),
+    size: z.int(),
+    sha256: z.string(),
+    content_type: z.string(),
+    parts: z.array(z.string()),
+  })),
+});
+
+/** The answer to `pin` and `unpin`. */
+export const pinsAnswer = z.object({
+  schema: z.literal("run-outputs.pins/1"),
+  key: z.string(),
+  pins: z.array(pin),
+});
+
+/** Parameters that decide between runs with the same id. */
+export const choiceParams = {
+  platform: z.enum(["linux", "windows"]).optional(),
+  repo: z.string().regex(/^[^/]+\/[^/]+$/, "expected OWNER/NAME").optional(),
+};
+
+/** The run that a request is about. */
+export const runParams = {
+  run: z.string().min(1).meta({ description: "A run's key, or its id." }),
+  ...choiceParams,
+};
+
+/** Parameters that choose runs. */
+export const filterParams = {
+  ...choiceParams,
+  group: z.string().min(1).optional(),
+  workflow: z.string().min(1).optional(),
+};
+
+/** A kind of files. */
+export const kindParam = z.enum(OUTPUT_KINDS as readonly [string, ...string[]]);
+
+/** A yes or no; a service has it as a text. */
+export const flagParam = z.union([z.boolean(), z.stringbool()]);
+
+/** Whether a run is complete. */
+export const completenessParam = z.enum(["complete", "incomplete", "unproven"]);
