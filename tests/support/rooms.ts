@@ -68,7 +68,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "cli/commands/find": "errors layout github operations/{fetch,find} cli cli/terminal",
   "cli/commands/fetch": "errors layout runs storage/cache archive/unpack " +
     "operations/{fetch,find,manifest} cli cli/terminal cli/commands/find",
-  "cli/commands/verify": "errors layout runs storage/transfer operations/{manifest,verify} " +
+  "cli/commands/verify":
+    "errors layout runs storage/transfer operations/{manifest,retained,verify} " +
     "cli cli/terminal",
   "cli/commands/diff": "errors layout github operations/{diff,manifest} cli cli/terminal",
   "cli/commands/copy": "errors layout storage/transfer operations/copy cli cli/terminal " +

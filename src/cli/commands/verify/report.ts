@@ -136,7 +136,7 @@ export function reportVerified(
   report: VerifyReport,
   repairs: Repairs,
   missing: readonly string[],
-  output: Output,
+  output: Pick<Output, "error" | "warn" | "note" | "verbose">,
   removes = false,
 ): void {
   for (const { path, parts, conflicts } of report.conflicts) {

@@ -6,6 +6,7 @@
 
 import { checkKinds } from "../../kinds.ts";
 import { Argument, Command, Option } from "commander";
+import { join } from "node:path";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { SeenMark } from "../../../operations/manifest/drop_marks.ts";
 import type { TransferResult } from "../../../storage/transfer/transfer.ts";
@@ -46,7 +47,7 @@ export function verifyCommand(context: Context): Command {
     .addArgument(
       new Argument(
         "[dir]",
-        "a directory with the files of a run, or with archives and .sha256sum files",
+        "a directory with a run, with several runs, or with archives and .sha256sum files",
       )
         .argParser(nonEmpty),
     )
@@ -74,8 +75,8 @@ export function verifyCommand(context: Context): Command {
     .addHelpText(
       "after",
       `
-DIR is a copy of a run, or a directory of archives with their .sha256sum files. The output directory
-of a fetch has no checksums to verify.
+DIR is a copy of a run, a staging directory with several runs, or a directory of archives with their
+.sha256sum files. The output directory of a fetch has no checksums to verify.
 
 Without DIR, the run in storage is verified, and --repair uploads files again, from --from. With
 DIR, --repair downloads files again, from the run given by --run-id and the other options.
@@ -104,6 +105,14 @@ Examples:
       const kinds = checkKinds(options.kind);
       using subject = await openSubject(dir, options, context, output, signal);
       const { storage, root, manifest, where } = subject;
+      if (dir !== undefined && !options.repair) {
+        const { runsIn, verifyRuns } = await import("./runs.ts");
+        const runs = await runsIn(subject, signal);
+        if (runs.length > 0) {
+          checkForRuns(options, dir, runs[0].prefix);
+          return await verifyRuns(runs, subject, options, kinds, context, output, signal);
+        }
+      }
       const accepted = await seenMarks(options.dropIncomplete ?? [], subject, signal);
       const { quick = false, strict = false, printSums = false } = options;
       const { verifyRun } = await import("../../../operations/verify/execute.ts");
@@ -185,6 +194,19 @@ Examples:
       context.setExitCode(exitCodeOfVerify(report, lacking + skipped + stayed, repairs));
     },
   );
+}
+
+/** Rejects what can't be done for all runs of a staging directory at once. */
+function checkForRuns({ printSums, removeLeft }: VerifyCommandOptions, dir: string, run: string) {
+  for (const [flag, value] of [["--print-sums", printSums], ["--remove-left", removeLeft]]) {
+    if (!value) continue;
+    throw new RunOutputsError(
+      "invalid",
+      `Cannot use ${flag} with '${dir}', which has several runs: name one, such as '${
+        join(dir, run)
+      }'`,
+    );
+  }
 }
 
 /** With `--remove-left`, deletes what earlier attempts have left. */

@@ -433,3 +433,64 @@ Deno.test("verify: files left by an earlier attempt have their own verdict; --re
   await Deno.stat(join(run, "reports/c.txt"));
   await refused([...args, "--remove-left", "--no-manifest"], ["--remove-left"]);
 });
+
+test("verify: a staging directory: each of its runs, and what is wrong in one", async (staged) => {
+  const other = ["--run-id", "124", "--platform", "windows", "--repo", "ROCm/some-repo"];
+  const legacy = join(staged.staging, "99-linux");
+  await writeTree(legacy, { "logs/g/build.log": "of an older tool" });
+  await runs(0, [
+    ...["upload", "files", join(staged.run, LOG), "--to", "logs/x", "--output-dir"],
+    ...[staged.staging, "-q", ...other],
+  ]);
+  const { out, err } = await runs(0, ["verify", staged.staging]);
+  const [windows, linux, older, total] = out.trimEnd().split("\n");
+  assert.match(windows, /^ROCm-some-repo\/124-windows: \d+ files, .*: 1 OK, /);
+  assert.match(linux, /^123-linux: 21 files, .*: 15 OK, /);
+  assert.match(older, /^99-linux: 1 file, .*: 1 not checked$/);
+  assert.equal(total, `3 runs in ${staged.staging}`);
+  assert.match(
+    err,
+    /^note: 99-linux: 1 file not checked, no known checksum: logs\/g\/build\.log\n$/,
+  );
+
+  await damage(staged);
+  const { code, out: after } = await run(["verify", staged.staging]);
+  assert.equal(code, 6);
+  assert.match(after, /^123-linux: .*12 OK, 1 missing, 1 with size mismatch, 1 with checksum mi/m);
+  const document = await runJson(6, ["verify", staged.staging]);
+  assert.equal(document.schema, "run-outputs.verify-runs/1");
+  // deno-lint-ignore no-explicit-any -- a test asserts on what it expects
+  const codes = document.runs.map((run: any) => [run.prefix, run.exit_code]);
+  assert.deepEqual(codes, [["ROCm-some-repo/124-windows", 0], ["123-linux", 6], ["99-linux", 3]]);
+  assert.deepEqual(verdicts(document.runs[1]), DAMAGED);
+});
+
+test("verify: a staging directory: a part that is missing in one run is 7", async (staged) => {
+  await writeTree(join(staged.run, "manifests/outputs"), {
+    "expected.json": JSON.stringify({
+      schema: "run-outputs.expected-parts/1",
+      parts: ["somewhere.else"],
+    }),
+  });
+  const { code, err } = await run(["verify", staged.staging]);
+  assert.equal(code, 7);
+  assert.match(err, /123-linux: Missing: part somewhere\.else of the outputs manifest/);
+});
+
+test("verify: a staging directory: wrong options, and nothing to verify", async (staged) => {
+  for (const flag of ["--print-sums", "--remove-left"]) {
+    const { err } = await runs(2, ["verify", staged.staging, flag]);
+    assert.equal(
+      err,
+      `error: Cannot use ${flag} with '${staged.staging}', which has several runs: name one, ` +
+        `such as '${staged.run}'\n`,
+    );
+  }
+  const legacy = join(staged.dir, "legacy");
+  await writeTree(legacy, { "99-linux/logs/g/build.log": "of an older tool" });
+  const { err } = await runs(3, ["verify", legacy]);
+  assert.match(
+    err,
+    /^error: Nothing to verify: no run in .*legacy has an outputs manifest or \.sha256sum files\n$/,
+  );
+});
