@@ -44,7 +44,7 @@ export interface LockOptions {
  */
 export async function lockFile(path: string, options: LockOptions = {}): Promise<LockedFile> {
   const { shared = false, create = false, onWait, quiet = 0, patience, signal } = options;
-  const start = performance.now();
+  let start: number | undefined;
   let called = false;
   return (await lockNamed(path, create, async (file) => {
     signal?.throwIfAborted();
@@ -56,6 +56,7 @@ export async function lockFile(path: string, options: LockOptions = {}): Promise
     // A wait inside the system could not be aborted, so we poll.
     let wait = 5;
     while (!await tryLock(file, !shared, path)) {
+      start ??= performance.now();
       const waited = performance.now() - start;
       if (patience !== undefined && waited >= patience) throw stillLocked(path, patience);
       if (!called && waited >= quiet) {
