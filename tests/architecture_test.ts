@@ -58,7 +58,8 @@ Deno.test("architecture: floors import downwards only", () => {
   const floors = [
     ["errors"],
     ["layout"],
-    ["storage", "archive", "github", "runs"],
+    ["storage", "archive", "runs"],
+    ["github"],
     ["operations"],
     ["service", "cli"],
   ];

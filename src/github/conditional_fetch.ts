@@ -22,6 +22,12 @@ export class RefusedAnswer extends Error {
   override readonly name = "AbortError";
 }
 
+/**
+ * The header of a response after a redirect, as GitHub sends for a renamed repository. One that the
+ * server sends is removed.
+ */
+export const REDIRECTED = "x-run-outputs-redirected";
+
 /** Options of {@linkcode conditionalFetch}. */
 export interface ConditionalFetchOptions {
   /** How requests are sent. */
@@ -66,11 +72,12 @@ export function conditionalFetch(options: ConditionalFetchOptions): typeof fetch
     }
 
     options.onSent();
-    const { response, body } = await send(url, { ...init, headers }, options);
+    const { response, body, redirected } = await send(url, { ...init, headers }, options);
+    const marked: Record<string, string> = redirected ? { [REDIRECTED]: "1" } : {};
     if (response.status !== 304) options.onCounted();
     if (response.status === 304 && kept !== undefined) {
       if (authorization === null) await cache?.write(key, { ...kept, checkedAt: now() });
-      return answer(kept);
+      return answer({ ...kept, headers: { ...kept.headers, ...marked } });
     }
     const etag = response.headers.get("etag");
     const control = response.headers.get("cache-control") ?? "";
@@ -79,11 +86,13 @@ export function conditionalFetch(options: ConditionalFetchOptions): typeof fetch
         etag,
         checkedAt: now(),
         maxAge: Number(/\bmax-age=(\d{1,6})\b/.exec(control)?.[1] ?? 0) * 1000,
-        headers: pick(response.headers),
+        headers: { ...pick(response.headers), ...marked },
         body,
       });
     }
     const rest = new Headers(response.headers);
+    rest.delete(REDIRECTED);
+    if (redirected) rest.set(REDIRECTED, "1");
     // They describe the bytes that were sent, not the decoded text.
     rest.delete("content-encoding");
     rest.delete("content-length");
@@ -102,7 +111,7 @@ async function send(
   url: string,
   init: RequestInit,
   { fetch, timeout }: ConditionalFetchOptions,
-): Promise<{ readonly response: Response; readonly body: string }> {
+): Promise<{ readonly response: Response; readonly body: string; readonly redirected: boolean }> {
   const silence = new AbortController();
   const timer = setTimeout(() => {
     const seconds = timeout / 1000;
@@ -110,8 +119,8 @@ async function send(
   }, timeout);
   const signal = init.signal ? AbortSignal.any([init.signal, silence.signal]) : silence.signal;
   try {
-    const response = await followed(url, { ...init, signal }, fetch);
-    return { response, body: await bodyOf(response, url) };
+    const { response, redirected } = await followed(url, { ...init, signal }, fetch);
+    return { response, redirected, body: await bodyOf(response, url) };
   } catch (error) {
     // The rest of an endless response is not read.
     silence.abort();
@@ -124,11 +133,17 @@ async function send(
 }
 
 /** Follows redirects on the same server only, because of the token. */
-async function followed(url: string, init: RequestInit, fetch_: typeof fetch): Promise<Response> {
+async function followed(
+  url: string,
+  init: RequestInit,
+  fetch_: typeof fetch,
+): Promise<{ readonly response: Response; readonly redirected: boolean }> {
   for (let at = url, redirects = 0;; redirects++) {
     const response = await fetch_(at, { ...init, redirect: "manual" });
     const location = response.headers.get("location");
-    if (!REDIRECTS.has(response.status) || location === null) return response;
+    if (!REDIRECTS.has(response.status) || location === null) {
+      return { response, redirected: redirects > 0 };
+    }
     await response.body?.cancel();
     const target = URL.parse(location, at);
     const { host, origin } = new URL(url);

@@ -5,6 +5,8 @@
  */
 
 import { dirname, join } from "node:path";
+import { openPlace } from "../storage/local/ours_alone.ts";
+import { ownUser } from "../storage/local/own_user.ts";
 
 /** A cached response. */
 export interface CachedResponse {
@@ -56,7 +58,8 @@ const DAY = 24 * 60 * 60 * 1000;
 
 /**
  * Caches responses in a directory, as `DIR/github/v1/ab/abcd….json`, readable only by the user: a
- * token may see what others may not. Processes can share it.
+ * token may see what others may not. Processes of one user can share it. A response that another
+ * user could have changed is not read: nobody else may own or write to a directory above it.
  *
  * @param dir The directory; it is created with the first response.
  * @param options How long responses are kept.
@@ -83,6 +86,8 @@ class DiskResponseCache implements ResponseCache {
   readonly #options: DiskResponseCacheOptions;
   #cleaned = false;
   #broken = false;
+  #noted = false;
+  #user?: Promise<number | null>;
 
   constructor(dir: string, options: DiskResponseCacheOptions) {
     this.#dir = dir;
@@ -90,8 +95,11 @@ class DiskResponseCache implements ResponseCache {
   }
 
   async read(key: string): Promise<CachedResponse | undefined> {
+    const path = this.#pathOf(key);
     try {
-      return parseEntry(await Deno.readTextFile(this.#pathOf(key)));
+      await Deno.lstat(path);
+      if (!await this.#isOurs(path)) return undefined;
+      return parseEntry(await Deno.readTextFile(path));
     } catch {
       // If it is damaged in any way, a new request replaces it.
       return undefined;
@@ -104,6 +112,10 @@ class DiskResponseCache implements ResponseCache {
     const temporary = `${path}.${crypto.randomUUID()}.tmp`;
     try {
       await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      if (!await this.#isOurs(dirname(path))) {
+        this.#broken = true;
+        return;
+      }
       await Deno.writeTextFile(temporary, JSON.stringify(response), {
         mode: 0o600,
         createNew: true,
@@ -116,6 +128,19 @@ class DiskResponseCache implements ResponseCache {
       const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
       this.#options.onNote?.(`Cannot cache GitHub's responses in '${this.#dir}': ${reason}`);
     }
+  }
+
+  /** Whether only this user can change a file or directory of the cache; otherwise a note. */
+  async #isOurs(path: string): Promise<boolean> {
+    const open = openPlace(path, await (this.#user ??= ownUser(this.#dir)));
+    if (open === undefined) return true;
+    if (!this.#noted) {
+      this.#options.onNote?.(
+        `GitHub's responses in '${this.#dir}' are not used: '${open.path}': ${open.why}`,
+      );
+    }
+    this.#noted = true;
+    return false;
   }
 
   /** Deletes old files, and unfinished files of killed processes. */

@@ -27,7 +27,8 @@ import type {
   WorkflowRunInfo,
 } from "./client.ts";
 import { checkFullSha, checkRef, checkRunNumber, checkWorkflow, isHex } from "./names.ts";
-import { type Question, RestSession } from "./rest_session.ts";
+import { REDIRECTED } from "./conditional_fetch.ts";
+import { type Answer, type Question, RestSession } from "./rest_session.ts";
 
 /** GitHub's maximum page size. */
 const PER_PAGE = 100;
@@ -60,7 +61,7 @@ export class RestClient implements GithubClient {
     const id = checkRunNumber(runId);
     const question = { action: `read run ${id}`, repository };
     return this.#once(runKey(repository, id), options, async () => {
-      const { data } = await this.#session.ask(
+      const answer = await this.#session.ask(
         question,
         options,
         (octokit, common) =>
@@ -69,7 +70,7 @@ export class RestClient implements GithubClient {
             run_id: Number(id),
           }),
       );
-      const run = readRun(data);
+      const [run] = ofRepository(question, answer, [readRun(answer.data)]);
       if (run.id === id) return run;
       throw otherThanAsked(question, `run ${run.id}`);
     });
@@ -100,7 +101,7 @@ export class RestClient implements GithubClient {
             per_page: PER_PAGE,
             page,
           }),
-        (answer) => ({ items: readRuns(answer) }),
+        (data, answer) => ({ items: ofRepository(question, answer, readRuns(data)) }),
         ({ id }) => id,
       );
       let looked = 0;
@@ -293,12 +294,24 @@ function isSame(sha: string, asked: string): boolean {
   return sha === asked.toLowerCase();
 }
 
+/** The runs of an answer, if they are of the repository. After a rename, GitHub redirects. */
+function ofRepository(
+  question: Question,
+  { headers }: Pick<Answer<unknown>, "headers">,
+  runs: readonly WorkflowRunInfo[],
+): readonly WorkflowRunInfo[] {
+  const asked = question.repository.toLowerCase();
+  const other = runs.find(({ repository }) => repository.toLowerCase() !== asked);
+  if (other === undefined || headers[REDIRECTED] !== undefined) return runs;
+  throw otherThanAsked(question, `repository ${other.repository}`);
+}
+
 /** Caused by a proxy that mixes up responses, or a server other than GitHub. */
 function otherThanAsked({ action, repository }: Question, what: string): RunOutputsError {
   return new RunOutputsError(
     "failed",
     `Cannot ${action} of ${repository}: GitHub's answer is about ${what}; check ` +
-      "$GITHUB_API_URL and proxies",
+      "--repo, $GITHUB_API_URL and proxies",
   );
 }
 

@@ -7,7 +7,7 @@
 import { RunOutputsError } from "../errors/error.ts";
 import { checkRepository } from "../layout/validate.ts";
 import type { GithubCallOptions, GithubOptions } from "./client.ts";
-import { conditionalFetch } from "./conditional_fetch.ts";
+import { conditionalFetch, type REDIRECTED } from "./conditional_fetch.ts";
 import { githubError } from "./error.ts";
 import type { Octokit } from "./octokit.ts";
 import { checkToken } from "./settings.ts";
@@ -54,8 +54,8 @@ export interface Common {
 export interface Answer<T> {
   /** The body. */
   readonly data: T;
-  /** The header that we read: the link to the next page. */
-  readonly headers: { readonly link?: string };
+  /** The headers that we read: the link to the next page, and whether there was a redirect. */
+  readonly headers: { readonly link?: string; readonly [REDIRECTED]?: string };
 }
 
 /** A page of a list. */
@@ -97,18 +97,19 @@ export class RestSession {
     question: Question,
     options: GithubCallOptions,
     request: (octokit: Octokit, common: Common, page: number) => Promise<Answer<T>>,
-    read: (answer: T) => P,
+    read: (data: T, answer: Answer<T>) => P,
     idOf: (item: P["items"][number]) => string,
   ): AsyncGenerator<P> {
     const { maxPages = MAX_PAGES } = this.#options;
     const known = new Set<string>();
     for (let number = 1; number <= maxPages; number++) {
-      const { data, headers } = await this.ask(
+      const answer = await this.ask(
         question,
         options,
         (octokit, common) => request(octokit, common, number),
       );
-      const page = read(data);
+      const { headers } = answer;
+      const page = read(answer.data, answer);
       const before = known.size;
       for (const item of page.items as readonly P["items"][number][]) known.add(idOf(item));
       if (page.items.length > 0 && known.size === before) {

@@ -3,11 +3,13 @@
 import assert from "node:assert/strict";
 import type { GithubOptions } from "../../src/github/client.ts";
 import { openGithub } from "../../src/github/open.ts";
+import { diskResponseCache } from "../../src/github/response_cache.ts";
 import { rejectsWith } from "../support/errors.ts";
 import { isFull } from "../support/cases.ts";
 import { hostileTexts, wrongReading } from "../support/hostile_json.ts";
 import { commitAnswer, comparisonAnswer, runAnswer } from "../support/github_answers.ts";
 import { refusal, sha, startGithub } from "../support/github_server.ts";
+import { tempDir } from "../support/temp_dir.ts";
 
 const REPO = "ROCm/TheRock";
 const WORKFLOW = { workflow: "multi_arch_ci.yml" };
@@ -122,6 +124,37 @@ Deno.test("github: a response about another run or commit is rejected", async ()
   await rejectsWith(github.commit(REPO, sha(2)), "failed", `is about commit ${sha(1)}`);
   assert.equal((await github.commit(REPO, sha(1).toUpperCase())).sha, sha(1));
   assert.equal((await github.commit(REPO, "main")).sha, sha(1));
+});
+
+Deno.test("github: a response about another repository is rejected, except after a redirect", async () => {
+  const other = runAnswer({ id: 1, sha: sha(1), createdAt: NOW }, "evil/r");
+  const moved = "https://api.github.com/repositories/7";
+  const responses = (redirects: boolean, cache?: GithubOptions["cache"], headers = {}) =>
+    answeredBy((url) => {
+      if (redirects && !url.href.startsWith(moved)) return Response.redirect(moved, 301);
+      return Response.json(
+        url.pathname.endsWith("/runs/1") || redirects ? other : { workflow_runs: [other] },
+        { headers: { etag: '"1"', "cache-control": "max-age=60", ...headers } },
+      );
+    }, { cache }).github;
+  const about = ["Cannot read", "of ROCm/TheRock", "about repository evil/r", "check --repo"];
+  await rejectsWith(responses(false).workflowRun(REPO, 1), "failed", ...about);
+  await rejectsWith(responses(false).runsOfCommit(REPO, sha(1), WORKFLOW), "failed", ...about);
+  // Nobody but the client itself says that it was redirected.
+  const forged = { "x-run-outputs-redirected": "1", location: moved };
+  await rejectsWith(responses(false, undefined, forged).workflowRun(REPO, 1), "failed", ...about);
+  // GitHub redirects a renamed repository; what is kept of that is accepted too.
+  await using dir = await tempDir();
+  const cache = diskResponseCache(dir.path);
+  for (let i = 0; i < 2; i++) {
+    const github = responses(true, cache);
+    assert.equal((await github.workflowRun(REPO, 1)).repository, "evil/r");
+    assert.equal(github.requests.sent, 1 - i);
+  }
+  // Case makes no difference.
+  const run = runAnswer({ id: 1, sha: sha(1), createdAt: NOW }, REPO);
+  const { github } = answeredBy(() => Response.json(run));
+  assert.equal((await github.workflowRun("rocm/THEROCK", 1)).repository, REPO);
 });
 
 Deno.test("github: an endless response is aborted after 64 MiB", async () => {

@@ -90,3 +90,53 @@ Deno.test("response cache: unused entries are deleted after some time", async ()
   await diskResponseCache(dir.path).write(OTHER, entry("{}"));
   assert.deepEqual(await names(), [`cd/${OTHER}.json`, "mine.txt"]);
 });
+
+Deno.test({
+  name: "response cache: where others can change a response, none is read or written",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    for (
+      const [open, mode] of [
+        ["", 0o777],
+        ["github", 0o777],
+        ["github/v1", 0o775],
+        ["github/v1/ab", 0o777],
+        [`github/v1/ab/${KEY}.json`, 0o666],
+      ] as const
+    ) {
+      await using dir = await tempDir();
+      const notes: string[] = [];
+      const cache = diskResponseCache(dir.path, { onNote: (note) => notes.push(note) });
+      await cache.write(KEY, entry('{"a":1}'));
+      await Deno.chmod(join(dir.path, open), mode);
+      const before = await readTree(dir.path);
+      assert.equal(await cache.read(KEY), undefined, open);
+      await cache.write(KEY, entry('{"b":1}'));
+      await cache.write(OTHER, entry('{"b":1}'));
+      if (open.endsWith(".json")) {
+        // Only this response is replaced.
+        assert.deepEqual(await cache.read(KEY), entry('{"b":1}'));
+        continue;
+      }
+      assert.deepEqual(await readTree(dir.path), before, open);
+      const path = join(await Deno.realPath(dir.path), open);
+      const what = mode === 0o775 ? "its group" : "all users";
+      assert.deepEqual(notes, [
+        `GitHub's responses in '${join(dir.path, "github", "v1")}' are not used: '${path}': ` +
+        `${what} may write to it`,
+      ]);
+    }
+  },
+});
+
+Deno.test({
+  name: "response cache: a sticky directory above is no harm",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using dir = await tempDir();
+    await Deno.chmod(dir.path, 0o1777);
+    const cache = diskResponseCache(dir.path);
+    await cache.write(KEY, entry('{"a":1}'));
+    assert.deepEqual(await diskResponseCache(dir.path).read(KEY), entry('{"a":1}'));
+  },
+});

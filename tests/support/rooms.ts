@@ -15,7 +15,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "runs": "errors layout",
   "runs/retention": "errors layout runs",
   "runs/mod.ts": "errors layout runs runs/retention",
-  "github": "errors layout",
+  "github": "errors layout storage/local",
   "github/mod.ts": "errors layout github",
   "storage": "errors layout",
   "storage/local": "errors layout storage",
