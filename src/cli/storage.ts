@@ -422,7 +422,7 @@ export async function openS3(
  * @param kind What is remembered.
  * @returns The directory; `undefined`, if the environment does not name one.
  */
-export function stateDir(io: Io, kind: "uploads" | "fetches" | "bisects"): string | undefined {
+export function stateDir(io: Io, kind: "uploads" | "bisects"): string | undefined {
   const windows = Deno.build.os === "windows";
   const home = io.env("HOME") || undefined;
   const base = windows

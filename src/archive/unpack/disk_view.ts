@@ -61,6 +61,26 @@ export function diskPath(path: string, style: PathStyle): string {
 }
 
 /**
+ * Creates the missing directories of a path, but not the one that it begins in: if that is gone,
+ * somebody has moved it, and whatever has its name now is not ours.
+ *
+ * @param root The directory that it begins in.
+ * @param path The path in it, with `/`.
+ * @throws Errors of the disk; `NotFound`, if the directory is gone.
+ */
+export function makeDirs(root: string, path: string): void {
+  let at = root;
+  for (const name of path.split("/")) {
+    at = join(at, name);
+    try {
+      Deno.mkdirSync(at);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    }
+  }
+}
+
+/**
  * The kind of a path; a link is not followed.
  *
  * @param path The path.

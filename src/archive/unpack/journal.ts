@@ -7,7 +7,7 @@
  * @module
  */
 
-import { join, relative, sep } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 
@@ -43,10 +43,14 @@ export interface Journal {
   readonly steps: readonly JournalStep[];
   /** When it was written, in milliseconds since 1970, by the clock of the disk. */
   readonly written: number;
+  /** Whether the target is another directory by now: the user has deleted the first one. */
+  readonly elsewhere: boolean;
+  /** When the last of its steps was made: in milliseconds, by the same clock. */
+  readonly ended: number;
 }
 
 const JOURNAL = "journal.json";
-const SCHEMA = "run-outputs.unpack-journal/2";
+const SCHEMA = "run-outputs.unpack-journal/3";
 
 /**
  * The path of the journal.
@@ -76,7 +80,8 @@ export async function writeJournal(place: CommitPlace, steps: readonly Step[]): 
     const inStaging = (path: string | undefined) => path && toRelative(stagingDir, path);
     const text = JSON.stringify({
       schema: SCHEMA,
-      output_dir: outputDir,
+      output_dir: outputFrom(place),
+      output: outputIdentity(place),
       steps: identified.map(({ to, from, saved, directory, identity }) => ({
         to: toRelative(outputDir, to),
         from: inStaging(from),
@@ -88,7 +93,9 @@ export async function writeJournal(place: CommitPlace, steps: readonly Step[]): 
     // An incomplete journal would hide what must be undone.
     await Deno.writeTextFile(`${path}.new`, text, { createNew: true });
     await Deno.rename(`${path}.new`, path);
-    return { steps: identified, written: timeOf(await Deno.lstat(path)) };
+    const written = timeOf(await Deno.lstat(path));
+    // Until they are undone, the steps of this process are the last changes.
+    return { steps: identified, written, ended: Infinity, elsewhere: false };
   } catch (error) {
     throw diskError("write", path, error);
   }
@@ -103,8 +110,7 @@ export async function writeJournal(place: CommitPlace, steps: readonly Step[]): 
  * leads out of the two directories; or errors of the disk.
  */
 export async function readJournal(place: CommitPlace): Promise<Journal | undefined> {
-  const { stagingDir, outputDir } = place;
-  const path = journalPath(stagingDir);
+  const path = journalPath(place.stagingDir);
   let text: string;
   let written: number;
   try {
@@ -122,10 +128,13 @@ export async function readJournal(place: CommitPlace): Promise<Journal | undefin
   } catch {
     throw unusable(place, "it is damaged");
   }
-  const { schema, output_dir: target, steps } = asRecord(journal);
+  const { schema, output_dir: target, output, steps } = asRecord(journal);
   if (schema !== SCHEMA || !Array.isArray(steps)) throw unusable(place, "it is damaged");
-  if (target !== outputDir) throw unusable(place, `it is for '${target}'`);
-  return { written, steps: steps.map((step) => parseStep(place, asRecord(step))) };
+  if (target !== outputFrom(place)) throw unusable(place, `it is for '${target}'`);
+  const parsed = steps.map((step) => parseStep(place, asRecord(step)));
+  // A target that the commit was to create has no identity.
+  const elsewhere = typeof output === "string" && output !== outputIdentity(place);
+  return { steps: parsed, written, ended: lastChange(parsed, written), elsewhere };
 }
 
 /**
@@ -134,24 +143,69 @@ export async function readJournal(place: CommitPlace): Promise<Journal | undefin
  * @param info Its file information.
  * @returns A text to compare.
  */
-export function identity({ dev, ino, size, mtime, isFile }: Deno.FileInfo): string {
-  // A directory's size and time change with its content.
-  return [dev, ino, ...isFile ? [size, mtime?.getTime()] : []].join(":");
+export function identity({ ino, birthtime, size, mtime, isFile }: Deno.FileInfo): string {
+  // The device changes when a disk is mounted again, a directory's size and time with its content.
+  return [ino, birthtime?.getTime(), ...isFile ? [size, mtime?.getTime()] : []].join(":");
 }
 
 /**
- * Whether a file was written, or the entries of a directory were changed, after the journal.
+ * Whether a moved file or link was changed after the commit, with its size and time kept.
  *
  * @param info Its file information.
  * @param journal The journal.
  * @returns `true` if it is newer.
  */
-export function isNewer(info: Deno.FileInfo, { written }: Pick<Journal, "written">): boolean {
-  const { mtime, ctime, birthtime } = info;
+export function isTouched({ ctime }: Deno.FileInfo, { ended }: Journal): boolean {
+  // Nobody can set `ctime`, but our renames do. Deno reports it in whole seconds.
+  return ctime !== null && ctime.getTime() > ended;
+}
+
+/**
+ * Whether a file in a moved directory was written, or the entries of a directory were changed,
+ * after the journal.
+ *
+ * @param info Its file information.
+ * @param journal The journal.
+ * @returns `true` if it is newer.
+ */
+export function isNewer(info: Deno.FileInfo, { written }: Journal): boolean {
+  const { mtime, ctime, birthtime, isDirectory } = info;
   const latest = Math.max(mtime?.getTime() ?? 0, birthtime?.getTime() ?? 0);
-  // Archives may set an `mtime` in the future. Nobody sets `ctime`; Deno reports it in seconds.
-  const changed = ctime === null ? latest : ctime.getTime() + 999;
-  return latest > written && changed >= written;
+  if (ctime === null) return latest > written;
+  // Archives may set an `mtime` in the future, and users one in the past.
+  if (!isDirectory && ctime.getTime() > written) return true;
+  return latest > written && ctime.getTime() + 999 >= written;
+}
+
+/** The time of the last rename: each one changes the directory in the staging directory. */
+function lastChange(steps: readonly JournalStep[], written: number): number {
+  let last = written;
+  const seen = new Set<string>();
+  for (const path of steps.flatMap(({ from, saved }) => [from ?? [], saved ?? []].flat())) {
+    const directory = dirname(path);
+    if (seen.has(directory)) continue;
+    seen.add(directory);
+    try {
+      last = Math.max(last, timeOf(Deno.lstatSync(directory)));
+    } catch {
+      // It was moved itself, as a part of another step.
+    }
+  }
+  return last;
+}
+
+/** Where the target is, seen from the staging directory: the two can be moved together. */
+function outputFrom({ stagingDir, outputDir }: CommitPlace): string {
+  return toRelative(stagingDir, outputDir);
+}
+
+function outputIdentity({ outputDir }: CommitPlace): string | undefined {
+  try {
+    return identity(Deno.lstatSync(outputDir));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }
 
 function parseStep(place: CommitPlace, step: Record<string, unknown>): JournalStep {
@@ -200,6 +254,6 @@ function unusable({ stagingDir, outputDir }: CommitPlace, reason: string): RunOu
     "failed",
     `Cannot undo an interrupted unpacking: ${reason} ('${journalPath(stagingDir)}'). Compare ` +
       `'${outputDir}' with '${join(stagingDir, "saved")}', which has what was replaced, then ` +
-      `delete '${stagingDir}'`,
+      `move '${stagingDir}' away`,
   );
 }

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { diskError } from "../../errors/disk.ts";
 import { quote, RunOutputsError } from "../../errors/error.ts";
 import { BadArchive } from "../tar/bad_archive.ts";
-import { type DiskRules, foldedNames, type Kind, kindOf, readLink } from "./disk_view.ts";
+import { type DiskRules, foldedNames, type Kind, kindOf, makeDirs, readLink } from "./disk_view.ts";
 import { type LinkLookup, LinkWork, resolveLinks } from "./link_model.ts";
 import { foldCase } from "../tar/member_path.ts";
 
@@ -69,7 +69,7 @@ export function mergeTree(
       throw conflict(archive, place, "is a directory here and a link in another archive");
     }
     const found = kindOf(join(target, path));
-    if (found === undefined) Deno.mkdirSync(join(target, path), { recursive: true });
+    if (found === undefined) makeDirs(target, path);
     else if (found !== "directory") {
       throw conflict(archive, place, "is a directory here and a link to a file in another archive");
     }

@@ -62,7 +62,7 @@ export interface UnpackOptions {
   /**
    * The directory to unpack to first: on the same file system as `outputDir`, and the same for each
    * run with this `outputDir`, because it has what is needed to undo the changes of a killed run.
-   * It is created, and deleted at the end.
+   * It is created in an existing directory, and deleted at the end.
    */
   readonly stagingDir: string;
   /** Limits above which an archive is rejected. */

@@ -121,7 +121,6 @@ export class Staging implements AsyncDisposable {
 
 /** Creates the directory for this user only, or checks that it is not a link. */
 async function makePrivate(directory: string): Promise<void> {
-  await Deno.mkdir(dirname(directory), { recursive: true });
   try {
     await Deno.mkdir(directory, { mode: 0o700 });
   } catch (error) {
@@ -129,7 +128,7 @@ async function makePrivate(directory: string): Promise<void> {
     if ((await Deno.lstat(directory)).isDirectory) return;
     throw new RunOutputsError(
       "conflict",
-      `Cannot unpack through '${directory}': it is not a directory; delete it`,
+      `Cannot unpack through '${directory}': it is not a directory; move it away`,
     );
   }
 }
@@ -141,8 +140,8 @@ async function checkOwner(directory: string, user: number | null): Promise<void>
   if (isOurs) return;
   throw new RunOutputsError(
     "conflict",
-    `Cannot unpack through '${directory}': other users own it or may write to it; delete it, ` +
-      `or choose another directory`,
+    `Cannot unpack through '${directory}': other users own it or may write to it; choose ` +
+      `another directory`,
   );
 }
 
@@ -187,7 +186,7 @@ async function takeLock(directory: string): Promise<Deno.FsFile | undefined> {
   if (found !== undefined && !found.isFile) {
     throw new RunOutputsError(
       "conflict",
-      `Cannot unpack through '${directory}': '${path}' is not a file; delete the directory`,
+      `Cannot unpack through '${directory}': '${path}' is not a file; move it away`,
     );
   }
   const file = await Deno.open(path, { write: true, create: true });

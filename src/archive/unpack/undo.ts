@@ -11,6 +11,7 @@ import {
   type CommitPlace,
   identity,
   isNewer,
+  isTouched,
   type Journal,
   journalPath,
   type JournalStep,
@@ -124,7 +125,7 @@ class Undoing {
 
   #undo({ to, from, saved, directory, identity }: JournalStep): void {
     if (directory) return removeEmpty(to);
-    if (!this.#isDirect(to)) return this.#leave(to, saved);
+    if (this.#journal.elsewhere || !this.#isDirect(to)) return this.#leave(to, saved);
     let changed = false;
     if (from !== undefined && !exists(from) && exists(to)) {
       if (this.left.has(to) || !this.#isUnchanged(to, identity)) return this.#leave(to, saved);
@@ -154,10 +155,9 @@ class Undoing {
       try {
         direct = Deno.realPathSync(parent) === parent;
       } catch (error) {
-        // Its directory is gone, so the saved content cannot be restored, and the disk reports an
-        // error.
+        // Its directory is gone: the user has removed or renamed it.
         if (!(error instanceof Deno.errors.NotFound)) throw error;
-        return true;
+        direct = false;
       }
       this.#direct.set(parent, direct);
     }
@@ -167,8 +167,8 @@ class Undoing {
   /** Whether a path in the target has what the commit moved there, without new content in it. */
   #isUnchanged(path: string, expected: string | undefined): boolean {
     const info = Deno.lstatSync(path);
-    if (expected !== undefined && identity(info) !== expected) return false;
-    return !info.isDirectory || !this.#hasNews(path, info);
+    if (identity(info) !== expected) return false;
+    return info.isDirectory ? !this.#hasNews(path, info) : !isTouched(info, this.#journal);
   }
 
   /** Whether a directory, or anything in it, was changed after the journal was written. */

@@ -15,6 +15,7 @@ import {
   foldedNames,
   type Kind,
   kindOf,
+  makeDirs,
   readLink,
 } from "./disk_view.ts";
 import { checkLink, type LinkLookup, LinkWork, resolveLinks } from "./link_model.ts";
@@ -171,7 +172,7 @@ export class Union {
     }
     const aside = `${this.#merged}-followed`;
     Deno.renameSync(join(this.#merged, path), aside);
-    Deno.mkdirSync(join(this.#merged, place), { recursive: true });
+    makeDirs(this.#merged, place);
     mergeTree(aside, this.#merged, "the archives", this.#rules, place);
     Deno.removeSync(aside, { recursive: true });
   }

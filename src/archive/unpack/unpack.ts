@@ -10,7 +10,7 @@ import { quote, RunOutputsError } from "../../errors/error.ts";
 import { BadArchive } from "../tar/bad_archive.ts";
 import { applySteps, isHalfDone } from "./commit.ts";
 import { archiveFormat } from "../compression/decompress.ts";
-import { conflictAt, diskPath, type DiskRules, kindOf, ownPlace } from "./disk_view.ts";
+import { conflictAt, diskPath, type DiskRules, kindOf, makeDirs, ownPlace } from "./disk_view.ts";
 import { diskName, foldCase } from "../tar/member_path.ts";
 import type { Step } from "./journal.ts";
 import { mergeTree } from "./merge.ts";
@@ -191,7 +191,7 @@ export class Unpacker implements AsyncDisposable {
     });
     const saved = join(this.#staging.path, "saved");
     try {
-      await Deno.mkdir(saved, { recursive: true });
+      makeDirs(this.#staging.path, "saved");
       const planned = mode === "extract"
         ? this.#planReplace(staged, saved)
         : await this.#planMerge(staged, saved);
@@ -247,7 +247,7 @@ export class Unpacker implements AsyncDisposable {
     const tree = join(this.#staging.archives, String(this.#count++));
     try {
       // Without an `await`, so that workers get archives in the order in which they are added.
-      Deno.mkdirSync(tree, { recursive: true });
+      Deno.mkdirSync(tree);
       const { size } = Deno.statSync(path);
       let started = performance.now();
       const result = await this.#pool.run({
@@ -332,7 +332,7 @@ export class Unpacker implements AsyncDisposable {
     for (const relpath of new Set(staged.flatMap(({ relpaths }) => relpaths))) {
       const path = diskPath(relpath, style);
       const inMerged = ownPlace(merged, path, style);
-      Deno.mkdirSync(dirname(join(merged, inMerged)), { recursive: true });
+      makeDirs(merged, dirname(inMerged));
       touchNew(join(merged, `${inMerged}.prebuilt`));
       if (this.#emptied.has(relpath)) continue;
       const inTarget = ownPlace(this.#outputDir, path, style);

@@ -54,8 +54,6 @@ export interface BisectArtifactOptions extends Omit<SearchOptions, "signal" | "r
   /** The cache for archives. Without one, nothing is prefetched. */
   readonly cache?: ContentCache;
   /** As in {@linkcode FetchUnpackedOptions}. */
-  readonly recordsDir?: string;
-  /** As in {@linkcode FetchUnpackedOptions}. */
   readonly onNote?: (text: string) => void;
   /** Formats a location for messages. Default: its S3 URI. */
   readonly show?: (location: OutputLocation) => string;
@@ -143,8 +141,7 @@ class ArtifactSource implements BisectSource {
   }
 
   async discard(sha: string): Promise<void> {
-    const { outputDir, recordsDir } = this.#options;
-    await discardCommit(outputDir, sha, recordsDir);
+    await discardCommit(this.#options.outputDir, sha);
   }
 
   async #plan(

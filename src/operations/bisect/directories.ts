@@ -33,17 +33,12 @@ export function commitDirectory(outputDir: string, sha: string): string {
  *
  * @param outputDir The common directory.
  * @param sha The commit.
- * @param recordsDir Where fetches record what they leave.
  * @throws {RunOutputsError} Errors of the disk.
  */
-export async function discardCommit(
-  outputDir: string,
-  sha: string,
-  recordsDir?: string,
-): Promise<void> {
+export async function discardCommit(outputDir: string, sha: string): Promise<void> {
   const directory = commitDirectory(outputDir, sha);
   await removeAll(directory);
-  await removeWorkDir(directory, recordsDir);
+  await removeWorkDir(directory);
 }
 
 /**

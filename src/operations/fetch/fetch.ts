@@ -33,7 +33,7 @@ import { readOutputs, type RunManifest } from "../manifest/read.ts";
 import { checkSelection, selectArtifacts } from "../artifacts/select.ts";
 import type { ArtifactSelection } from "../artifacts/selection.ts";
 import { readSidecar, SIDECAR_SUFFIX } from "../artifacts/sidecar.ts";
-import { missingDirs, removeEmpty } from "./work_dir.ts";
+import { missingDirs, removeEmpty } from "./missing_dirs.ts";
 
 /** Selection and destination of the artifacts. */
 export interface FetchOptions extends ArtifactSelection, DownloadOptions {

@@ -5,14 +5,12 @@
  */
 
 import { basename, join } from "node:path";
-import { removeTree } from "../../archive/unpack/remove_tree.ts";
 import {
   type Unpacked,
   Unpacker,
   type UnpackLimits,
   type UnpackMode,
 } from "../../archive/unpack/unpack.ts";
-import { diskError } from "../../errors/disk.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
 import { downloadFailure, type DownloadItem, segmentFor } from "../../storage/transfer/download.ts";
 import { concurrencyFor, transferAll } from "../../storage/transfer/transfer.ts";
@@ -24,7 +22,7 @@ import {
 } from "./archive_source.ts";
 import { explainFetched, type FetchPackedOptions, type FetchPlan } from "./fetch.ts";
 import { findPlaces, putArchives } from "./keep_archives.ts";
-import { missingDirs, openWorkDir, removeEmpty, STAGING } from "./work_dir.ts";
+import { openWorkDir, STAGING } from "./work_dir.ts";
 
 /** Options of {@linkcode fetchUnpacked}. */
 export interface FetchUnpackedOptions extends FetchPackedOptions {
@@ -48,11 +46,6 @@ export interface FetchUnpackedOptions extends FetchPackedOptions {
    * Called with the location where archives stay for the next attempt, even if the fetch throws.
    */
   readonly onKept?: (dir: string) => void;
-  /**
-   * A private directory with records of what an interrupted fetch has left, and where. Default:
-   * none; the next fetch starts again.
-   */
-  readonly recordsDir?: string;
   /** Called with a line on what was undone of an interrupted fetch, or is left of one. */
   readonly onNote?: (text: string) => void;
 }
@@ -84,8 +77,7 @@ export interface UnpackedReport {
 /**
  * Downloads the archives of a plan, verifies and unpacks each one as it arrives, and moves
  * everything into the directory at the end. If anything fails, the directory is as it was before,
- * and downloaded archives stay beside it, where the next call with the same `recordsDir` finds
- * them.
+ * and downloaded archives stay beside it, where the next call finds them.
  *
  * @param backend The storage.
  * @param plan The plan.
@@ -102,20 +94,18 @@ export async function fetchUnpacked(
     options;
   // Again before the commit, because a conflict that is known now should not cost a download.
   if (keepArchives) await findPlaces(plan.items);
-  const missing = await missingDirs(outputDir);
   const clock = new Clock();
   const left: string[] = [];
   let [opened, done] = [false, false];
   let keptIn: string | undefined;
   let report: Pick<UnpackedReport, "results" | "unpacked">;
-  try {
-    await using work = await openWorkDir(outputDir, options);
-    const workDir = work.path;
+  {
+    await using work = await openWorkDir(outputDir, { onNote });
     try {
       await using unpacker = await Unpacker.open({
         mode,
         outputDir,
-        stagingDir: join(workDir, STAGING),
+        stagingDir: join(work.files, STAGING),
         limits,
         workers,
         signal,
@@ -124,17 +114,12 @@ export async function fetchUnpacked(
         onUndone: onNote,
       });
       opened = true;
-      report = await fetchInto(backend, plan, options, { unpacker, workDir, clock });
+      report = await fetchInto(backend, plan, options, { unpacker, workDir: work.files, clock });
       done = report.results.every(({ outcome }) => outcome !== "failed");
-      // While the directory is still locked: the next fetch may start as soon as the unpacker has
-      // ended.
-      if (done) left.push(...await removeArchives(workDir));
+      if (done) left.push(...await work.finish());
     } finally {
-      // If another process has locked the directory, its content belongs to that process.
-      if (!done && opened && work.lasts && await hasArchives(workDir)) onKept?.(keptIn = workDir);
+      if (!done && opened && await work.hasArchives()) onKept?.(keptIn = work.path);
     }
-  } finally {
-    if (!done) await removeEmpty(missing);
   }
   return {
     ...report,
@@ -301,28 +286,6 @@ function withRefusal(result: FetchResult, refused: ReadonlyMap<string, Error>): 
   if (error === undefined) return result;
   const { location, path, size, sha256, warnings } = result;
   return { location, path, size, sha256, warnings, outcome: "failed", error };
-}
-
-/** Deletes downloaded archives; reports what cannot be deleted, and why. */
-async function removeArchives(workDir: string): Promise<string[]> {
-  const left: string[] = [];
-  for (const { name } of await Array.fromAsync(Deno.readDir(workDir))) {
-    if (name === STAGING) continue;
-    const path = join(workDir, name);
-    await removeTree(path).catch((error) => left.push(diskError("remove", path, error).message));
-  }
-  return left;
-}
-
-/** Whether anything was downloaded, completely or partly. */
-async function hasArchives(workDir: string): Promise<boolean> {
-  try {
-    for await (const { name } of Deno.readDir(workDir)) if (name !== STAGING) return true;
-    return false;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw diskError("read", workDir, error);
-  }
 }
 
 function sum(numbers: readonly (number | undefined)[]): number {

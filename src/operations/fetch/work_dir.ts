@@ -1,51 +1,65 @@
 /**
  * The working directory of a fetch, for files that must not be in its output directory yet.
  *
- * It has a random name, and its output directory is recorded in the user's state directory. So
- * nothing beside or inside the output that came from an archive or another user is ever mistaken
- * for ours.
+ * It is beside the output or in it, where other users may be able to rename it. So everything in it
+ * is in one directory, whose name only this user can list: whatever others put in the place of the
+ * working directory, no path of ours leads into it. That name also has a seal of the working
+ * directory's inode, by which the next fetch knows what an earlier one has left.
  *
  * @module
  */
 
-import { fileIdentity } from "../../storage/local/file_identity.ts";
 import { createHash } from "node:crypto";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { isHalfDone } from "../../archive/unpack/commit.ts";
 import { removeTree } from "../../archive/unpack/remove_tree.ts";
 import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
-import { bytesSource } from "../../storage/byte_source.ts";
-import { writeFileAtomic } from "../../storage/local/atomic_file.ts";
-import { type LockedFile, removeLock, tryLockFile } from "../../storage/local/file_lock.ts";
+import { look } from "../../storage/local/look.ts";
+import { ownUser } from "../../storage/local/own_user.ts";
 import { realPath } from "../../storage/local/real_path.ts";
 import { againIfVanished } from "../../storage/vanished.ts";
-import { look } from "../../storage/local/look.ts";
+import { busyError, type Hold, hold, holdOutput } from "./output_lock.ts";
+
+/** The directory for unpacked content, in {@linkcode WorkDir.files}. */
+export const STAGING = "staging";
+
+/** The file that is locked while the working directory is used. */
+const LOCK = "lock";
 
 /** The end of the name of each working directory, without its random part. */
 const NAME = "run-outputs-fetch";
 
+/** The random part. */
+const RANDOM = /^[0-9a-f]{12}$/;
+
+/** A name that nobody can guess, and the seal. */
+const SEALED = /^[0-9a-f]{24}-[0-9a-f]{16}$/;
+
 /** Options of {@linkcode openWorkDir}. */
 export interface WorkDirOptions {
-  /** The directory of the records. Default: none, nothing is resumed. */
-  readonly recordsDir?: string;
-  /** Called with a line for other such directories, which may be deleted. */
+  /** Called with a line for other such directories. */
   readonly onNote?: (text: string) => void;
 }
 
-/** A working directory that is locked for this fetch. Dispose of it. */
+/** A working directory, locked together with its output directory. Dispose of it. */
 export interface WorkDir extends AsyncDisposable {
-  /** Its location. */
+  /** Its location, for messages. */
   readonly path: string;
-  /** Whether the next fetch to the same output directory gets the same one. */
-  readonly lasts: boolean;
-}
-
-/** The record of an output directory's working directory. */
-interface WorkRecord {
-  readonly output: string;
-  readonly directory: string;
-  /** The directory's device and inode; missing until it was created. */
-  readonly identity?: string;
+  /** The directory in it for all files. */
+  readonly files: string;
+  /**
+   * Whether it contains archives, complete or partial.
+   *
+   * @returns `true`, if anything was downloaded.
+   */
+  hasArchives(): Promise<boolean>;
+  /**
+   * Deletes the archives. The output directory then stays, even if it is empty.
+   *
+   * @returns What cannot be deleted, and why.
+   */
+  finish(): Promise<string[]>;
 }
 
 /**
@@ -53,33 +67,31 @@ interface WorkRecord {
  * a new one, beside the output and on the same file system. If that is impossible (a mounted
  * volume, a parent without write permission), it is inside the output.
  *
- * @param outputDir The output directory; it need not exist.
- * @param options The directory of the records.
- * @returns The directory. At the end it is deleted if it is empty, or without a record.
- * @throws {RunOutputsError} `conflict`, if another fetch to the same directory is in progress; or
- * errors of the disk.
+ * @param outputDir The output directory; it is created if it does not exist.
+ * @param options A callback for notes.
+ * @returns The directory. At the end it is deleted if nothing in it is needed.
+ * @throws {RunOutputsError} `conflict`, if another fetch to the same directory is in progress;
+ * `failed`, if an interrupted one cannot be undone; or errors of the disk.
  */
 export async function openWorkDir(
   outputDir: string,
-  { recordsDir, onNote }: WorkDirOptions = {},
+  { onNote }: WorkDirOptions = {},
 ): Promise<WorkDir> {
   const target = await realPath(outputDir);
-  const record = recordsDir && await Record.lock(target, recordsDir, onNote);
-  if (!record) {
-    await noteOthers(target, onNote);
-    const path = await makeWorkDir(outputDir, target);
-    return { path, lasts: false, [Symbol.asyncDispose]: () => removeUnlessKept(path) };
-  }
+  const output = await holdOutput(target, outputDir);
+  let own: Sealed | undefined;
   try {
-    let path = await record.read();
-    if (path === undefined) {
-      await noteOthers(target, onNote);
-      path = await makeWorkDir(outputDir, target, (directory) => record.write(directory));
-      await record.write(path, fileIdentity(await Deno.lstat(path)));
+    own = await makeWorkDir(outputDir, target);
+    // After this one is locked: of two fetches, at least the later one sees the other.
+    const left = await takeLeft(target, own.user, own.path, onNote);
+    if (left !== undefined) {
+      await own[Symbol.asyncDispose]();
+      own = left;
     }
-    return { path, lasts: true, [Symbol.asyncDispose]: () => record.close() };
+    return new OpenWorkDir(own, output);
   } catch (error) {
-    await record.close();
+    await own?.[Symbol.asyncDispose]();
+    await output.close(false);
     throw error;
   }
 }
@@ -88,231 +100,280 @@ export async function openWorkDir(
  * Deletes what a fetch has left for an output directory that is not needed any more.
  *
  * @param outputDir The output directory.
- * @param recordsDir The directory of the records.
  * @throws {RunOutputsError} `conflict`, if a fetch is in progress; or errors of the disk.
  */
-export async function removeWorkDir(
-  outputDir: string,
-  recordsDir: string | undefined,
-): Promise<void> {
-  const record = recordsDir && await Record.lock(await realPath(outputDir), recordsDir);
-  if (!record) return;
-  try {
-    const path = await record.read();
-    if (path !== undefined) {
-      await removeTree(path).catch((error) => {
-        throw diskError("remove", path, error);
+export async function removeWorkDir(outputDir: string): Promise<void> {
+  const target = await realPath(outputDir);
+  const user = await ownUser(dirname(target));
+  for await (const found of findWorkDirs(target)) {
+    if (found.sealed === undefined || !isOwn(found, user)) continue;
+    const work = await take(found, target, user);
+    if (work === undefined) continue;
+    await using _work = work;
+    for (const name of await work.names()) {
+      await removeTree(join(work.files, name)).catch((error) => {
+        throw diskError("remove", work.path, error);
       });
     }
-  } finally {
-    await record.close();
   }
 }
 
-/**
- * The missing directories in a path, for {@linkcode removeEmpty}.
- *
- * @param path A directory.
- * @returns The directory and its parents, as far as they are missing, the deepest first.
- * @throws {RunOutputsError} Errors of the disk.
- */
-export async function missingDirs(path: string): Promise<string[]> {
-  const missing: string[] = [];
-  for (let at = resolve(path); dirname(at) !== at; at = dirname(at)) {
-    if (await look(at) !== undefined) break;
-    missing.push(at);
+class OpenWorkDir implements WorkDir {
+  readonly path: string;
+  readonly files: string;
+  readonly #work: Sealed;
+  readonly #output: Awaited<ReturnType<typeof holdOutput>>;
+  #finished = false;
+
+  constructor(work: Sealed, output: Awaited<ReturnType<typeof holdOutput>>) {
+    this.path = work.path;
+    this.files = work.files;
+    this.#work = work;
+    this.#output = output;
   }
-  return missing;
+
+  async hasArchives(): Promise<boolean> {
+    return (await this.#work.names()).some((name) => name !== STAGING);
+  }
+
+  async finish(): Promise<string[]> {
+    this.#finished = true;
+    const left: string[] = [];
+    for (const name of await this.#work.names()) {
+      if (name === STAGING) continue;
+      const path = join(this.files, name);
+      await removeTree(path).catch((error) => left.push(diskError("remove", path, error).message));
+    }
+    return left;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#work[Symbol.asyncDispose]();
+    await this.#output.close(this.#finished);
+  }
 }
 
-/**
- * Deletes empty directories.
- *
- * @param dirs The directories, each before its parent.
- */
-export async function removeEmpty(dirs: readonly string[]): Promise<void> {
-  for (const dir of dirs) {
-    // It has content that is needed, or it does not exist.
-    await Deno.remove(dir).catch(() => {});
-  }
-}
+/** A locked working directory. */
+class Sealed implements AsyncDisposable {
+  readonly path: string;
+  readonly files: string;
+  readonly user: number | null;
+  readonly #lock: Hold;
 
-/** The locked record of an output directory. */
-class Record {
-  readonly #target: string;
-  readonly #file: string;
-  readonly #lockFile: string;
-  readonly #lock: LockedFile;
-  /** Directories that were created for it. */
-  readonly #made: readonly string[];
-
-  private constructor(target: string, file: string, lock: LockedFile, made: readonly string[]) {
-    this.#target = target;
-    this.#file = file;
-    this.#lockFile = lockOf(file);
+  constructor(path: string, files: string, user: number | null, lock: Hold) {
+    this.path = path;
+    this.files = files;
+    this.user = user;
     this.#lock = lock;
-    this.#made = made;
   }
 
-  /** `undefined`, if the state directory cannot be used: the fetch continues without it. */
-  static async lock(
-    target: string,
-    recordsDir: string,
-    onNote?: (text: string) => void,
-  ): Promise<Record | undefined> {
-    const id = createHash("sha256").update(target).digest("hex").slice(0, 32);
-    const file = join(recordsDir, `${id}.json`);
-    // Runtimes before 2.9 cannot check whether a file is locked.
-    if (Deno.FsFile.prototype.tryLock === undefined) return undefined;
-    let lock: LockedFile | undefined;
-    let made: string[];
+  /** What is in it, without the lock. */
+  async names(): Promise<string[]> {
     try {
-      made = await missingDirs(recordsDir);
-      lock = await againIfVanished(async () => {
-        await Deno.mkdir(recordsDir, { recursive: true, mode: 0o700 });
-        return await tryLockFile(lockOf(file), { create: true });
-      });
+      return (await namesIn(this.files)).filter((name) => name !== LOCK);
     } catch (error) {
-      const { message } = diskError("write to", recordsDir, error);
-      onNote?.(`${message}; if this fetch is interrupted, the next one starts again`);
-      return undefined;
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw diskError("read", this.path, error);
     }
-    if (lock === undefined) {
-      throw new RunOutputsError(
-        "conflict",
-        `Cannot fetch into '${target}': another process is unpacking to the same directory; wait for ` +
-          `it or choose another directory`,
-      );
-    }
-    return new Record(target, file, lock, made);
   }
 
-  /** The directory, if it is still the recorded one. */
-  async read(): Promise<string | undefined> {
-    let record: unknown;
+  /** Deletes it if it is empty, and unlocks it. */
+  async [Symbol.asyncDispose](): Promise<void> {
     try {
-      record = JSON.parse(await Deno.readTextFile(this.#file));
-    } catch (error) {
-      // An incomplete record is invalid: its directory is reported as that of another process.
-      if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return undefined;
-      throw diskError("read", this.#file, error);
-    }
-    const { output, directory, identity } = (record ?? {}) as Partial<WorkRecord>;
-    if (output !== this.#target || typeof directory !== "string") return undefined;
-    const info = await look(directory);
-    if (info?.isDirectory && fileIdentity(info) === identity) return directory;
-    // If the fetch was killed while it was created, it is empty, and a new one replaces it.
-    if (info?.isDirectory && identity === undefined) await removeEmpty([directory]);
-    return undefined;
-  }
-
-  async write(directory: string, identity?: string): Promise<void> {
-    const record: WorkRecord = { output: this.#target, directory, identity };
-    await writeFileAtomic(this.#file, bytesSource(JSON.stringify(record)).open());
-  }
-
-  /** Deletes the directory if it is empty, with its record, and unlocks it. */
-  async close(): Promise<void> {
-    try {
-      const directory = await this.read();
-      if (directory !== undefined) await removeEmpty([directory]);
-      if (await this.read() === undefined) {
-        await Deno.remove(this.#file).catch(() => {/* an empty record is harmless */});
-        await removeLock(this.#lockFile, this.#lock);
-        await removeEmpty(this.#made);
-      }
+      if ((await this.names()).length > 0) return;
+      // Windows keeps the name of an open file. Elsewhere the lock protects the directory.
+      if (Deno.build.os === "windows") this.#lock[Symbol.dispose]();
+      await Deno.remove(join(this.files, LOCK));
+      await Deno.remove(this.files);
+      await Deno.remove(this.path);
+    } catch {
+      // Others have put something in its place. An empty directory that stays does no harm.
     } finally {
       this.#lock[Symbol.dispose]();
     }
   }
 }
 
-function lockOf(file: string): string {
-  return `${file}.lock`;
-}
-
-/**
- * Creates a new private directory. Its name is recorded first, so that a kill leaves no unknown
- * one.
- */
-async function makeWorkDir(
-  outputDir: string,
-  target: string,
-  beforeMaking: (directory: string) => Promise<void> = async () => {},
-): Promise<string> {
-  const random = crypto.randomUUID().replaceAll("-", "").slice(0, 12);
-  const { inside, beside } = placesOf(target, random);
+/** Creates and locks a new private directory. */
+async function makeWorkDir(outputDir: string, target: string): Promise<Sealed> {
+  const { inside, beside } = placesOf(target);
   try {
     if (dirname(target) !== target && await onOneFileSystem(target)) {
       try {
-        await Deno.mkdir(dirname(target), { recursive: true });
-        await beforeMaking(beside);
-        await Deno.mkdir(beside, { mode: 0o700 });
-        return beside;
+        return await makeAt(beside);
       } catch {
         // If the disk is the reason, the same error occurs inside, and is reported there.
       }
     }
-    await Deno.mkdir(target, { recursive: true });
-    await beforeMaking(inside);
-    await Deno.mkdir(inside, { mode: 0o700 });
-    return inside;
+    return await makeAt(inside);
   } catch (error) {
     throw diskError("write to", outputDir, error);
   }
 }
 
-/** Deletes a directory that nobody will find again, unless the user may need its content. */
-async function removeUnlessKept(path: string): Promise<void> {
-  const staging = await look(join(path, STAGING));
-  if (staging !== undefined) return;
-  await removeTree(path).catch(() => {/* what was fetched is in place all the same */});
+async function makeAt(place: string): Promise<Sealed> {
+  // Another fetch may delete it as long as it is empty, as a leftover.
+  return await againIfVanished(async () => {
+    const path = `${place}${randomHex(6)}`;
+    await Deno.mkdir(path, { mode: 0o700 });
+    try {
+      const info = await Deno.lstat(path);
+      const files = join(path, newName(path, info));
+      await Deno.mkdir(files, { mode: 0o700 });
+      const lock = await hold(join(files, LOCK), { read: true, write: true, create: true });
+      if (lock === undefined) throw busyError(path);
+      return new Sealed(path, files, info.uid, lock);
+    } catch (error) {
+      await Deno.remove(path).catch(() => {/* it has another owner by now */});
+      throw error;
+    }
+  });
 }
 
-/** The directory for unpacked content, in the working directory. */
-export const STAGING = "staging";
+/** A directory with the name of a working directory. */
+interface Found {
+  readonly path: string;
+  readonly info: Deno.FileInfo;
+  /** The names in it; empty, if it cannot be listed. */
+  readonly names: readonly string[];
+  /** The name in it with its seal, which only a fetch to this output can have made. */
+  readonly sealed?: string;
+}
 
-/** Reports working directories that are not recorded here. */
-async function noteOthers(target: string, onNote?: (text: string) => void): Promise<void> {
-  if (onNote === undefined) return;
-  for (const place of Object.values(placesOf(target, ""))) {
+/** Takes over what an earlier fetch has left, preferably one that changed the output. */
+async function takeLeft(
+  target: string,
+  user: number | null,
+  own: string,
+  onNote?: (text: string) => void,
+): Promise<Sealed | undefined> {
+  let taken: Sealed | undefined;
+  for await (const found of findWorkDirs(target)) {
+    const { path, sealed, names } = found;
+    if (path === own) continue;
+    if (user !== found.info.uid) {
+      onNote?.(`'${path}' is left by another user's fetch, or one in progress; it is not used`);
+    } else if (!isOwn(found, user)) {
+      onNote?.(unknown(path));
+    } else if (sealed !== undefined) {
+      const work = await take(found, target, user);
+      if (work === undefined) continue;
+      const change = taken === undefined || await isHalfDone(join(work.files, STAGING));
+      await (change ? taken : work)?.[Symbol.asyncDispose]();
+      if (change) taken = work;
+    } else if (names.length === 0) {
+      // A fetch was killed when it had just created it.
+      await Deno.remove(path).catch(() => {/* it has content by now */});
+    } else {
+      await checkUnknown(found, target);
+      onNote?.(unknown(path));
+    }
+  }
+  return taken;
+}
+
+/** Locks what an earlier fetch has left, under a new name; `undefined`, if it was deleted. */
+async function take(
+  { path, info, sealed }: Found,
+  target: string,
+  user: number | null,
+): Promise<Sealed | undefined> {
+  const earlier = join(path, sealed!);
+  try {
+    const lock = await hold(join(earlier, LOCK), { read: true, write: true, create: true });
+    if (lock === undefined) throw busyError(target);
     try {
-      for await (const { name } of Deno.readDir(dirname(place))) {
-        if (!name.startsWith(basename(place)) || name === basename(place)) continue;
-        onNote(
-          `'${
-            join(dirname(place), name)
-          }' is left by another user's fetch, or by one whose record ` +
-            `is gone; delete it if none is in progress`,
-        );
-      }
-    } catch {
-      // What cannot be listed cannot be reported.
+      // Error messages may have shown the earlier name. Windows can't rename it: the lock is open.
+      const files = Deno.build.os === "windows" ? earlier : join(path, newName(path, info));
+      if (files !== earlier) await Deno.rename(earlier, files);
+      return new Sealed(path, files, user, lock);
+    } catch (error) {
+      lock[Symbol.dispose]();
+      throw error;
+    }
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw diskError("write to", path, error);
+  }
+}
+
+/** Stops if a directory that cannot be trusted may have the only copies of replaced files. */
+async function checkUnknown({ path, info, names }: Found, target: string): Promise<void> {
+  // Only a fetch makes it private; archivers and git do not.
+  if (info.mode !== null && (info.mode & 0o077) !== 0) return;
+  for (const inner of ["", ...names]) {
+    const staging = join(path, inner, STAGING);
+    if (!await isHalfDone(staging)) continue;
+    throw new RunOutputsError(
+      "failed",
+      `Cannot fetch into '${target}': an interrupted fetch has changed it, and cannot be undone, ` +
+        `because '${path}' was moved or copied since; the files that it replaced are in ` +
+        `'${
+          join(staging, "saved")
+        }': move them back where they are needed, then move '${path}' away`,
+    );
+  }
+}
+
+function unknown(path: string): string {
+  return `'${path}' is not left by a fetch to this directory, and is not used`;
+}
+
+/** Finds directories with the name of a working directory, whoever made them. */
+async function* findWorkDirs(target: string): AsyncGenerator<Found> {
+  for (const place of Object.values(placesOf(target))) {
+    // What cannot be listed is not ours: we could not have made anything there.
+    for (const name of await namesIn(dirname(place)).catch(() => [])) {
+      const start = basename(place);
+      if (!name.startsWith(start) || !RANDOM.test(name.slice(start.length))) continue;
+      const path = join(dirname(place), name);
+      const info = await look(path);
+      if (info === undefined) continue;
+      const names = info.isDirectory ? await namesIn(path).catch(() => []) : [];
+      const seal = sealOf(path, info);
+      const sealed = names.find((inner) => SEALED.test(inner) && inner.endsWith(`-${seal}`));
+      yield { path, info, names, sealed };
     }
   }
 }
 
-function placesOf(
-  target: string,
-  random: string,
-): { readonly inside: string; readonly beside: string } {
+/** Whether nobody else could put anything into a directory. */
+function isOwn({ info: { isDirectory, uid, mode } }: Found, user: number | null): boolean {
+  if (!isDirectory) return false;
+  return Deno.build.os === "windows" || uid === user && ((mode ?? 0) & 0o022) === 0;
+}
+
+function newName(path: string, info: Deno.FileInfo): string {
+  return `${randomHex(12)}-${sealOf(path, info)}`;
+}
+
+/**
+ * What nobody could know before the directory existed: an archive cannot bring it. The device
+ * changes when a disk is mounted again, so it is not part of it.
+ */
+function sealOf(path: string, { ino, birthtime }: Deno.FileInfo): string {
+  const text = JSON.stringify([basename(path), ino, birthtime?.getTime()]);
+  return createHash("sha256").update(text).digest("hex").slice(0, 16);
+}
+
+function randomHex(bytes: number): string {
+  return crypto.getRandomValues(new Uint8Array(bytes)).toHex();
+}
+
+/** The paths of working directories, without the random part. */
+function placesOf(target: string): { readonly inside: string; readonly beside: string } {
   return {
-    inside: join(target, `.${NAME}-${random}`),
-    beside: join(dirname(target), `.${basename(target)}.${NAME}-${random}`),
+    inside: join(target, `.${NAME}-`),
+    beside: join(dirname(target), `.${basename(target)}.${NAME}-`),
   };
 }
 
-/** Whether a directory is, or will be, on its parent's file system. */
-async function onOneFileSystem(target: string): Promise<boolean> {
-  const [own, above] = await Promise.all([device(target), device(dirname(target))]);
-  return own === undefined || own === above;
+async function namesIn(path: string): Promise<string[]> {
+  return await Array.fromAsync(Deno.readDir(path), ({ name }) => name);
 }
 
-async function device(path: string): Promise<number | undefined> {
-  try {
-    return (await Deno.stat(path)).dev;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+/** Whether a directory is on its parent's file system. */
+async function onOneFileSystem(target: string): Promise<boolean> {
+  const [own, above] = await Promise.all([Deno.stat(target), Deno.stat(dirname(target))]);
+  return own.dev === above.dev;
 }

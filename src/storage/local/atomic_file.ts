@@ -16,6 +16,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { Chunks } from "../backend.ts";
 import { diskError } from "../../errors/disk.ts";
 import { againIfVanished } from "../vanished.ts";
+import { makeDirs } from "./make_dirs.ts";
 
 /** The prefix of the names of temporary files. No object can have such a name. */
 export const TEMPORARY_PREFIX = ".run-outputs-tmp-";
@@ -193,7 +194,7 @@ export async function createTemporary(directory: string): Promise<TemporaryFile>
 
 async function tryCreate(directory: string): Promise<TemporaryFile> {
   if (!cleaned.has(directory)) {
-    await Deno.mkdir(directory, { recursive: true });
+    makeDirs(directory);
     await removeAbandoned(directory);
     cleaned.add(directory);
   }

@@ -9,6 +9,7 @@ import { dirname, join } from "node:path";
 import { diskError } from "../../errors/disk.ts";
 import { createTemporary, TEMPORARY_PREFIX, writeFileAtomic } from "./atomic_file.ts";
 import { readFile } from "../byte_source.ts";
+import { makeDirs } from "./make_dirs.ts";
 
 /** Options of {@linkcode placeFile}. */
 export interface PlaceOptions {
@@ -79,7 +80,7 @@ async function copy(
  */
 async function link(source: string, target: string): Promise<boolean> {
   const directory = dirname(target);
-  await Deno.mkdir(directory, { recursive: true });
+  makeDirs(directory);
   const temporary = join(directory, TEMPORARY_PREFIX + crypto.randomUUID());
   try {
     await Deno.link(source, temporary);

@@ -17,6 +17,7 @@ import { DOWNLOAD_SCHEMA, maySpread, partNames } from "../local/download_part.ts
 import type { FileHasher, Hashers } from "../hash/hashers.ts";
 import { Journal } from "./journal.ts";
 import type { LinkedController } from "../linked_controller.ts";
+import { makeDirs } from "../local/make_dirs.ts";
 import { ownUser } from "../local/own_user.ts";
 import { againIfVanished } from "../vanished.ts";
 
@@ -167,7 +168,7 @@ async function openJournal(path: string): Promise<Journal | undefined> {
   try {
     // Immediately one after the other, so that processes that delete empty directories have little
     // time in between.
-    Deno.mkdirSync(dirname(path), { recursive: true });
+    makeDirs(dirname(path));
     return await Journal.open(partNames(path).journal);
   } catch (error) {
     // In a missing directory, no name is too long.

@@ -3,7 +3,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { applySteps } from "../../../src/archive/unpack/commit.ts";
-import { type CommitPlace, type Step, writeJournal } from "../../../src/archive/unpack/journal.ts";
+import {
+  type CommitPlace,
+  identity,
+  type Step,
+  writeJournal,
+} from "../../../src/archive/unpack/journal.ts";
 import { recover } from "../../../src/archive/unpack/undo.ts";
 import { Unpacker, type UnpackMode } from "../../../src/archive/unpack/unpack.ts";
 import { rejection, rejectsWith } from "../../support/errors.ts";
@@ -140,8 +145,8 @@ for (
     await Deno.writeTextFile(
       join(place.stagingDir, "journal.json"),
       JSON.stringify({
-        schema: "run-outputs.unpack-journal/2",
-        output_dir: place.outputDir,
+        schema: "run-outputs.unpack-journal/3",
+        output_dir: "../out",
         steps: [{ to: "a", saved: "saved/0" }, step],
       }),
     );
@@ -157,7 +162,7 @@ Deno.test("recover(): a journal for another target is rejected", async () => {
   await leave(place, await prepare(dir.path));
   const after = await readTree(dir.path);
   const elsewhere = { ...place, outputDir: join(dir.path, "elsewhere") };
-  await rejectsWith(recover(elsewhere), "failed", `it is for '${place.outputDir}'`);
+  await rejectsWith(recover(elsewhere), "failed", "it is for '../out'");
   assert.deepEqual(await readTree(dir.path), after);
 });
 
@@ -204,6 +209,29 @@ const CHANGES: Record<string, readonly [(out: string) => Promise<void>, string, 
     "file/added",
     "mine",
   ],
+  "a file is written, with its size and time kept": [
+    async (out) => {
+      const path = join(out, "dir");
+      const { atime, mtime } = await Deno.stat(path);
+      // Deno reports the time of such a change in whole seconds.
+      await new Promise((resolve) => setTimeout(resolve, 1100));
+      await Deno.writeTextFile(path, "a file own");
+      await Deno.utime(path, atime!, mtime!);
+    },
+    "dir",
+    "a file own",
+  ],
+  "a file in a new directory is written, with its size and time kept": [
+    async (out) => {
+      const path = join(out, "file/below");
+      const { atime, mtime } = await Deno.stat(path);
+      await new Promise((resolve) => setTimeout(resolve, 1100));
+      await Deno.writeTextFile(path, "a directory own");
+      await Deno.utime(path, atime!, mtime!);
+    },
+    "file/below",
+    "a directory own",
+  ],
   "a directory is made where one was removed": [
     (out) => writeTree(join(out, "gone"), { mine: "mine" }),
     "gone/mine",
@@ -233,6 +261,37 @@ for (const [what, [change, path, text]] of Object.entries(CHANGES)) {
     assert.equal(await recover(place), undefined);
   });
 }
+
+for (const again of [false, true]) {
+  Deno.test(`recover(): the target was deleted${again ? " and created again" : ""}: what it had is kept, and nothing comes back`, async () => {
+    await using dir = await tempDir();
+    const place = placeIn(dir.path);
+    await leave(place, await prepare(dir.path), 3);
+    await Deno.remove(place.outputDir, { recursive: true });
+    if (again) await Deno.mkdir(place.outputDir);
+    const undone = await recover(place);
+    assert.equal(undone?.count, 0);
+    assert.deepEqual(Object.keys(await readTree(dir.path)).filter((p) => p.startsWith("out/")), []);
+    assert.deepEqual(await readTree(undone!.keptIn!), { "0/x": "old", "1/a": "old" });
+    assert.equal(await recover(place), undefined);
+  });
+}
+
+Deno.test("recover(): a target that was moved together with its journal is as before", async () => {
+  await using dir = await tempDir();
+  await Deno.mkdir(join(dir.path, "first"));
+  await leave(placeIn(join(dir.path, "first")), await prepare(join(dir.path, "first")), 3);
+  await Deno.rename(join(dir.path, "first"), join(dir.path, "second"));
+  const undone = await recover(placeIn(join(dir.path, "second")));
+  assert.deepEqual(undone?.left, []);
+  assert.deepEqual(await target(join(dir.path, "second")), BEFORE);
+});
+
+Deno.test("identity(): a disk that is mounted again, with another device number, is the same", async () => {
+  await using dir = await tempDir();
+  const info = await Deno.lstat(dir.path);
+  assert.equal(identity({ ...info, dev: info.dev + 1 }), identity(info));
+});
 
 /** Runs a program that unpacks and is killed while it changes the target. */
 async function killedCommit(dir: string, mode: UnpackMode, moves: number): Promise<void> {

@@ -11,7 +11,6 @@ import type { BisectState } from "../../../operations/bisect/state.ts";
 import { type BisectOptions, COMMITS, readBisectArgs, withBisectOptions } from "./options.ts";
 import { checkOwnership, forgetOwnership } from "./ownership.ts";
 import { argsOf, withBisectStore } from "./session.ts";
-import { stateDir as userStateDir } from "../../storage.ts";
 import type { Context } from "../../context.ts";
 import type { Io } from "../../terminal/io.ts";
 import { Output } from "../../terminal/output.ts";
@@ -50,7 +49,7 @@ Examples:
       const { outputDir } = readBisectArgs(argsOf(state));
       await resetBisect(store, {
         async discard(sha) {
-          await discardCommit(outputDir, sha, userStateDir(context.io, "fetches"));
+          await discardCommit(outputDir, sha);
           removed.push(commitDirectory(outputDir, sha));
         },
       });

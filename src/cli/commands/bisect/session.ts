@@ -20,7 +20,7 @@ import { openCache } from "../fetch/open_cache.ts";
 import type { Output } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { searchPatterns, selectionOf } from "../../selection.ts";
-import { openForReading, stateDir } from "../../storage.ts";
+import { openForReading } from "../../storage.ts";
 
 /** What a command passes to a session. */
 export interface SessionWorld {
@@ -101,7 +101,6 @@ export async function openBisectSource(
       mode: options.flatten ? "flatten" : options.bootstrap ? "bootstrap" : "extract",
       limits: unpackLimits(options),
       cache: await openCache(options, output),
-      recordsDir: stateDir(io, "fetches"),
       onNote: (text) => output.warn(text),
       onSearch: (sha, search) => explainSearch(sha, search, output),
       onWait: (name) => output.note(`another process is downloading ${name}: waiting for it`),

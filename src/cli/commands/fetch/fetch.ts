@@ -37,7 +37,6 @@ import {
   openForReading,
   type OpenStorage,
   stagingDirOf,
-  stateDir,
 } from "../../storage.ts";
 import { artifactsOfStages, checkStageOptions } from "../../topology.ts";
 import { reportProblems } from "../../transfer_report.ts";
@@ -159,9 +158,8 @@ Examples:
           output.note(`another process is downloading ${name}: waiting for it`);
         const onKept = (dir: string) => void (keptIn = dir);
         const common = { dryRun, concurrency, cache, onWait, show, signal, ...listener };
-        const recordsDir = stateDir(context.io, "fetches");
         const onNote = (text: string) => output.warn(text);
-        const unpacking = { onKept, onNote, recordsDir, mode, outputDir, options };
+        const unpacking = { onKept, onNote, mode, outputDir, options };
         return await execute(storage, plan, { ...common, ...unpacking });
       }).catch((error) => {
         reportKept();
@@ -207,7 +205,7 @@ async function execute(
     & { readonly mode: FetchMode; readonly outputDir: string }
     & { readonly options: FetchCommandOptions }
     & Pick<ProgressListener, "onUnpacked">
-    & Pick<FetchUnpackedOptions, "onKept" | "onNote" | "recordsDir">
+    & Pick<FetchUnpackedOptions, "onKept" | "onNote">
     & Parameters<typeof import("../../../operations/fetch/fetch.ts").fetchPacked>[2],
 ): Promise<FetchReport> {
   if (mode === "packed" || common.dryRun) {

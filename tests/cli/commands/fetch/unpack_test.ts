@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
-import { Unpacker } from "../../../../src/archive/unpack/unpack.ts";
 import { openWorkDir } from "../../../../src/operations/fetch/work_dir.ts";
 import { noise, sha256 } from "../../../support/bytes.ts";
 import { refused, runJson, runs } from "../../../support/command_line.ts";
@@ -18,15 +17,11 @@ interface Dirs {
   readonly run: string;
   readonly out: string;
   readonly args: readonly string[];
-  /** An environment with a directory for the state of interrupted fetches. */
-  readonly env: Readonly<Record<string, string>>;
 }
 
 function test(name: string, fn: (dirs: Dirs) => Promise<void>): void {
   Deno.test(name, async () => {
     await using temp = await tempDir();
-    await using state = await tempDir();
-    const env = { XDG_STATE_HOME: state.path, LOCALAPPDATA: state.path };
     const staging = join(temp.path, "staging");
     const run = join(staging, "123-linux");
     const out = join(temp.path, "out");
@@ -40,7 +35,7 @@ function test(name: string, fn: (dirs: Dirs) => Promise<void>): void {
       "base/stage/bin/tool": "tool",
     });
     const args = ["fetch", "--staging-dir", staging, "--output-dir", out, ...RUN];
-    await fn({ dir: temp.path, run, out, args, env });
+    await fn({ dir: temp.path, run, out, args });
   });
 }
 
@@ -135,10 +130,10 @@ test("fetch --json: where each file came from, and what was unpacked of it", asy
 });
 
 test("fetch: a damaged archive: exit 6, the target is unchanged, other archives are kept", async (d) => {
-  await runs(0, d.args, d.env);
+  await runs(0, d.args);
   const before = await snapshot(d.out);
   await damage(join(d.run, BLAS));
-  const { err, out } = await runs(6, d.args, d.env);
+  const { err, out } = await runs(6, d.args);
   assert.match(
     err,
     /^error: Cannot fetch .*blas_lib_gfx942\.tar\.zst: checksum mismatch \(expected \w+, got/m,
@@ -148,7 +143,7 @@ test("fetch: a damaged archive: exit 6, the target is unchanged, other archives 
   assert.deepEqual(await snapshot(d.out), before);
   // Repaired; what was downloaded is not downloaded again.
   await damage(join(d.run, BLAS));
-  const { files } = await runJson(0, d.args, d.env);
+  const { files } = await runJson(0, d.args);
   const origins = Object.fromEntries(
     files.map(({ path, origin }: { path: string; origin: string }) => [path, origin]),
   );
@@ -167,69 +162,35 @@ test("fetch: a rejected archive: exit 6, nothing is created", async (d) => {
 });
 
 test("fetch: if the only archive is rejected, its location is reported", async (d) => {
-  const { err, out } = await runs(6, [...d.args, BLAS, "--max-members", "2"], d.env);
+  const { err, out } = await runs(6, [...d.args, BLAS, "--max-members", "2"]);
   assert.match(err, /kept in .*\.out\.run-outputs-fetch-\w+ for the next fetch\n$/);
   assert.match(out, /^nothing in /m);
   const [work, ...others] = await entries(d.dir);
   assert.match(work, /^\.out\.run-outputs-fetch-[0-9a-f]{12}$/);
   assert.deepEqual(others, ["staging"]);
-  const { kept_in } = await runJson(6, [...d.args, BLAS, "--max-members", "2"], d.env);
-  assert.deepEqual(await entries(kept_in), [BLAS]);
+  const { kept_in } = await runJson(6, [...d.args, BLAS, "--max-members", "2"]);
+  assert.deepEqual((await fileNames(kept_in)).map((path) => basename(path)), [BLAS, "lock"]);
 });
 
 test("fetch: archives that stay because of a conflict in the target are reported", async (d) => {
   await writeTree(d.out, { "lib/libblas.so/mine": "a directory" });
-  const { err } = await runs(1, [...d.args, "--flatten"], d.env);
+  const { err } = await runs(1, [...d.args, "--flatten"]);
   assert.match(
     err,
     /^note: [^\n]*kept in [^\n]*\.out\.run-outputs-fetch-\w+ for the next fetch\nerror: /m,
   );
 });
 
-test("fetch: files that another process has downloaded are not reported as kept", async (d) => {
-  // The first one fails and leaves what it has downloaded.
-  const { kept_in: work } = await runJson(6, [...d.args, BLAS, "--max-members", "2"], d.env);
+test("fetch: the second of two concurrent fetches to one directory is rejected", async (d) => {
+  // The first one has downloaded something.
+  const { kept_in: work } = await runJson(6, [...d.args, BLAS, "--max-members", "2"]);
   {
-    await using _other = await Unpacker.open({
-      mode: "extract",
-      outputDir: d.out,
-      stagingDir: join(work, "staging"),
-    });
-    const { err } = await runs(1, d.args, d.env);
+    await using _first = await openWorkDir(d.out);
+    const { err } = await runs(1, d.args);
     assert.match(err, /^error: [^\n]*another process is unpacking to the same directory[^\n]*\n$/);
   }
-  assert.deepEqual(await fileNames(work), [BLAS]);
-});
-
-test("fetch: the second of two concurrent fetches to one directory is rejected", async (d) => {
-  const recordsDir = join(d.env.XDG_STATE_HOME, "run-outputs", "fetches");
-  await using _first = await openWorkDir(d.out, { recordsDir });
-  const { err } = await runs(1, d.args, d.env);
-  assert.match(err, /^error: [^\n]*another process is unpacking to the same directory[^\n]*\n$/);
-});
-
-test("fetch: without a directory for its state it works, and leaves nothing", async (d) => {
-  const { err } = await runs(6, [...d.args, BLAS, "--max-members", "2"]);
-  assert.doesNotMatch(err, /kept in/);
-  assert.deepEqual(await entries(d.dir), ["staging"]);
-  // A state directory that can't be made is one line, and no reason not to fetch.
-  const file = join(d.env.XDG_STATE_HOME, "file");
-  await Deno.writeTextFile(file, "");
-  const { err: noted } = await runs(0, d.args, { XDG_STATE_HOME: file, LOCALAPPDATA: file });
-  assert.match(noted, /^warning: Cannot [^\n]*not a directory[^\n]*the next one starts again\n$/);
-  assert.deepEqual(await fileNames(d.out), UNPACKED);
-  assert.deepEqual(await entries(d.dir), ["out", "staging"]);
-});
-
-test("fetch: without a directory for its state, what a killed one has left is named and stays", async (d) => {
-  const left = join(d.dir, ".out.run-outputs-fetch-012345678901");
-  await writeTree(left, { [BASE]: "an archive" });
-  const { err } = await runs(0, d.args);
-  assert.match(
-    err,
-    /^warning: '[^\n]*fetch-012345678901' is left by [^\n]*; delete it if [^\n]*\n$/,
-  );
-  assert.deepEqual(await fileNames(left), [BASE]);
+  assert.deepEqual((await fileNames(work)).map((path) => basename(path)), [BLAS, "lock"]);
+  assert.deepEqual(await entries(d.dir), [basename(work), "staging"]);
 });
 
 test("fetch: what an archive or another user has put under our names is never used", async (d) => {
@@ -240,10 +201,12 @@ test("fetch: what an archive or another user has put under our names is never us
     "out/.run-outputs-fetch-012345678901/staging/saved/0": "theirs",
   });
   await Deno.symlink("victim", join(d.dir, ".out.run-outputs-fetch-abcdefabcdef"));
-  const { err } = await runs(0, d.args, d.env);
+  const { err } = await runs(0, d.args);
   const notes = err.split("\n").filter((line) => line !== "");
   assert.equal(notes.length, 3, err);
-  for (const note of notes) assert.match(note, /^warning: .*run-outputs-fetch-\w{12}' is left by /);
+  for (const note of notes) {
+    assert.match(note, /^warning: .*run-outputs-fetch-\w{12}' is not left by a fetch to this /);
+  }
   assert.equal(await Deno.readTextFile(join(d.dir, "victim/precious")), "theirs");
   assert.deepEqual(await entries(d.dir), [
     ".out.run-outputs-fetch",
@@ -256,34 +219,18 @@ test("fetch: what an archive or another user has put under our names is never us
 });
 
 test("fetch: a working directory created just before a kill is deleted", async (d) => {
-  const { kept_in: work } = await runJson(6, [...d.args, BLAS, "--max-members", "2"], d.env);
-  const records = join(d.env.XDG_STATE_HOME, "run-outputs", "fetches");
-  const [name] = (await entries(records)).filter((entry) => entry.endsWith(".json"));
-  const record = JSON.parse(await Deno.readTextFile(join(records, name)));
-  // As it is between the record and the first file.
-  await Deno.remove(work, { recursive: true });
-  await Deno.mkdir(work);
-  await Deno.writeTextFile(
-    join(records, name),
-    JSON.stringify({ ...record, identity: undefined }),
-  );
-  const { err } = await runs(0, d.args, d.env);
+  await Deno.mkdir(join(d.dir, ".out.run-outputs-fetch-0123456789ab"), { mode: 0o700 });
+  const { err } = await runs(0, d.args);
   assert.equal(err, "");
   assert.deepEqual(await entries(d.dir), ["out", "staging"]);
-  assert.deepEqual(await entries(records), []);
 });
 
-test("fetch: when it is done nothing of its state is left", async (d) => {
-  await runs(0, d.args, d.env);
-  assert.deepEqual(await entries(d.env.XDG_STATE_HOME), []);
-});
-
-test("fetch: a working directory that was exchanged is not the one that is recorded", async (d) => {
-  const { kept_in: work } = await runJson(6, [...d.args, BLAS, "--max-members", "2"], d.env);
+test("fetch: a link in place of what an earlier fetch left is not followed", async (d) => {
+  const { kept_in: work } = await runJson(6, [...d.args, BLAS, "--max-members", "2"]);
   await Deno.rename(work, `${work}-moved`);
   await writeTree(d.dir, { "victim/precious": "theirs" });
   await Deno.symlink("victim", work);
-  await runs(0, d.args, d.env);
+  await runs(0, d.args);
   assert.deepEqual(await entries(join(d.dir, "victim")), ["precious"]);
 });
 
@@ -407,7 +354,7 @@ test("fetch: what can't be removed in the end is a warning, and is in no other f
   {
     using _held = refuseToRemove("held");
     for (let i = 0; i < 3; i++) {
-      const { err } = await runs(0, d.args, d.env);
+      const { err } = await runs(0, d.args);
       assert.match(
         err,
         /^warning: Cannot remove '[^\n]*\.out\.run-outputs-fetch-\w+[^\n]*in place/,
@@ -416,7 +363,7 @@ test("fetch: what can't be removed in the end is a warning, and is in no other f
       assert.deepEqual(await fileNames(d.out), UNPACKED);
     }
   }
-  const { err } = await runs(0, d.args, d.env);
+  const { err } = await runs(0, d.args);
   assert.equal(err, "");
   assert.deepEqual(await entries(d.dir), ["out", "staging"]);
 });
