@@ -42,6 +42,54 @@ type Line = readonly string[];
 const LINES: Readonly<
   Record<string, { readonly echo: boolean; readonly lines: (world: World) => readonly Line[] }>
 > = {
+  "runs list": {
+    echo: true,
+    lines: ({ staging }) => [
+      ["runs", "list", "--staging-dir", staging],
+      ["runs", "list", "--staging-dir", staging, "--cursor", NAME],
+    ],
+  },
+  "runs latest": {
+    echo: true,
+    lines: ({ staging }) => [
+      ["runs", "latest", "--staging-dir", staging],
+      ["runs", "latest", "--staging-dir", staging, "--after", NAME, "--group", "none"],
+    ],
+  },
+  "runs show": {
+    echo: true,
+    lines: ({ staging }) => [
+      ["runs", "show", "1", "--staging-dir", staging],
+      ["runs", "show", NAME, "--staging-dir", staging],
+    ],
+  },
+  "runs reports": {
+    echo: true,
+    lines: ({ staging }) => [
+      ["runs", "reports", "1", "--staging-dir", staging],
+      ["runs", "reports", NAME, "--staging-dir", staging],
+    ],
+  },
+  "runs manifest": {
+    echo: true,
+    lines: ({ staging }) => [
+      ["runs", "manifest", "1", "--staging-dir", staging],
+      ["runs", "manifest", "1", "--staging-dir", staging, "--format", "sha256sum"],
+    ],
+  },
+  "runs pin": {
+    echo: true,
+    lines: ({ staging }) => [
+      ["runs", "pin", "55", "--staging-dir", staging, "--reason", `${LEADING}${NAME}`],
+      ["runs", "pin", "55", "--staging-dir", staging, "--reason", "x", "--name", NAME],
+    ],
+  },
+  "runs unpin": {
+    echo: true,
+    lines: ({ staging }) => [
+      ["runs", "unpin", "55", "--staging-dir", staging, "--name", NAME],
+    ],
+  },
   "path": {
     echo: true,
     lines: ({ staging }) => [
