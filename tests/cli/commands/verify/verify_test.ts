@@ -491,6 +491,6 @@ test("verify: a staging directory: wrong options, and nothing to verify", async 
   const { err } = await runs(3, ["verify", legacy]);
   assert.match(
     err,
-    /^error: Nothing to verify: no run in .*legacy has an outputs manifest or \.sha256sum files\n$/,
+    /^error: Nothing to verify: no run in .*legacy has an outputs manifest or \.sha256sum files\n$/m,
   );
 });
