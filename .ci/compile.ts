@@ -1,11 +1,15 @@
 /**
- * `deno task compile [OUT]`: compiles the program to one executable with the permission set
- * `default` of deno.json: no run, no ffi, no prompt.
+ * `deno task compile [OUT]`: compiles the bundle in dist/bundle to one executable with the
+ * permission set `default` of deno.json: no run, no ffi, no prompt. It embeds nothing but the bundle.
  *
  * @module
  */
 
 import config from "../deno.json" with { type: "json" };
+import { LIBLZMA, WORKERS } from "./bundle.ts";
+
+/** The bundle, as `deno task bundle` leaves it. */
+const BUNDLE = "dist/bundle";
 
 type PermissionSet = Readonly<Record<string, boolean | readonly string[]>>;
 
@@ -34,16 +38,16 @@ if (import.meta.main) {
       "--no-check",
       "--no-prompt",
       ...permissionFlags(config.permissions.default),
-      // Workers are not part of the module graph.
+      // All dependencies are in the bundle; with deno.lock, its packages would be embedded too.
+      "--no-lock",
+      "--config",
+      `${BUNDLE}/deno.json`,
+      ...WORKERS.flatMap((worker) => ["--include", `${BUNDLE}/${worker}.js`]),
       "--include",
-      "src/archive/unpack/worker.ts",
-      "--include",
-      "src/archive/pack/worker.ts",
-      "--include",
-      "src/storage/hash/worker.ts",
+      `${BUNDLE}/${LIBLZMA}`,
       "--output",
       out,
-      "cli.ts",
+      `${BUNDLE}/cli.js`,
     ],
     cwd: root,
     stderr: "piped",

@@ -29,11 +29,11 @@ export function areWorkersNarrowed(): boolean {
  *
  * @param mainModule The URL of the main module.
  * @param here The URL of this module.
- * @returns `true` for `cli.ts` and `mod.ts` of this package.
+ * @returns `true` for `cli.ts` and `mod.ts` of this package, and for the `cli.js` of its bundle.
  */
 export function isOwnProgram(mainModule: string, here: string = import.meta.url): boolean {
   return here.startsWith("file:") &&
-    ["cli.ts", "mod.ts"].some((name) => mainModule === new URL(`../../${name}`, here).href);
+    ["../../cli.ts", "../../mod.ts"].some((path) => mainModule === new URL(path, here).href);
 }
 
 /**

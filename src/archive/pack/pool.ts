@@ -234,7 +234,8 @@ class PackWorker {
 }
 
 function startWorker(): Worker {
-  const url = new URL("./worker.ts", import.meta.url).href;
+  // `.ci/bundle.ts` finds it by this path.
+  const url = new URL("../pack/worker.ts", import.meta.url).href;
   if (!areWorkersNarrowed()) return new Worker(url, { type: "module" });
   const permissions: Deno.PermissionOptionsObject = {
     read: "inherit",

@@ -237,7 +237,8 @@ export class WorkerPool implements Disposable {
 
 /** Starts a worker with as few permissions as possible. */
 function startWorker(readable: string, writable: string, narrow: boolean): PooledWorker {
-  const url = new URL("./worker.ts", import.meta.url).href;
+  // `.ci/bundle.ts` finds it by this path.
+  const url = new URL("../unpack/worker.ts", import.meta.url).href;
   if (!narrow) return { worker: new Worker(url, { type: "module" }), readable: undefined };
   const start = (files: Pick<Deno.PermissionOptionsObject, "read" | "write">) => {
     const others = { env: false, ffi: false, import: false, net: false, run: false, sys: false };

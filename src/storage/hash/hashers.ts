@@ -184,7 +184,9 @@ class HashThread implements Disposable {
 
   constructor() {
     try {
-      this.#worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+      // `.ci/bundle.ts` finds it by this path.
+      const url = new URL("../hash/worker.ts", import.meta.url);
+      this.#worker = new Worker(url, { type: "module" });
     } catch {
       // Some runtimes and permission sets have no workers; the work is the same without.
       this.#serveHere();

@@ -1,0 +1,100 @@
+/**
+ * `deno task bundle [DIR]`: bundles the program with its packages to JavaScript in DIR (default:
+ * dist/bundle). It is split, so that a command loads only what it needs, and it has its own
+ * deno.json with the permissions.
+ *
+ * @module
+ */
+
+import { dirname, join, relative } from "node:path/posix";
+import { fileURLToPath } from "node:url";
+import config from "../deno.json" with { type: "json" };
+
+/** The workers, which are not part of the module graph. */
+export const WORKERS = [
+  "src/archive/pack/worker",
+  "src/archive/unpack/worker",
+  "src/storage/hash/worker",
+] as const;
+
+/** The file with liblzma's WebAssembly. As .wasm, `deno compile` would take it for a module. */
+export const LIBLZMA = "liblzma.bin";
+
+const PACKAGED_LIBLZMA = "node-liblzma/wasm/liblzma.wasm";
+
+/**
+ * What the sources locate by a URL, with its place in the bundle. The bundler leaves such URLs as
+ * they are, so each is unique in the sources.
+ */
+const LOCATED: readonly (readonly [string, string])[] = [
+  ["../../cli.ts", "cli.js"],
+  ["../pack/worker.ts", "src/archive/pack/worker.js"],
+  ["../unpack/worker.ts", "src/archive/unpack/worker.js"],
+  ["../hash/worker.ts", "src/storage/hash/worker.js"],
+  [PACKAGED_LIBLZMA, LIBLZMA],
+];
+
+const ROOT = new URL("../", import.meta.url);
+
+/**
+ * Makes the bundle.
+ *
+ * @param dir The directory. It is replaced.
+ * @throws {Error} If the bundler fails, or if the sources no longer match {@linkcode LOCATED}.
+ */
+export async function bundle(dir: string): Promise<void> {
+  await Deno.remove(dir, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+  const entries = ["cli.ts", ...WORKERS.map((worker) => `${worker}.ts`)];
+  const options = ["--quiet", "--no-check", "--platform", "deno", "--code-splitting"];
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["bundle", ...options, "--outdir", dir, ...entries],
+    cwd: ROOT,
+    stderr: "piped",
+  }).output();
+  if (!success) throw new Error(`Cannot bundle the program: ${new TextDecoder().decode(stderr)}`);
+  await relocate(dir);
+  const liblzma = new URL(import.meta.resolve(PACKAGED_LIBLZMA));
+  await Deno.copyFile(liblzma, join(dir, LIBLZMA));
+  const { unstable, permissions } = config;
+  const own = JSON.stringify({ unstable, permissions, lock: false }, undefined, 2);
+  await Deno.writeTextFile(join(dir, "deno.json"), `${own}\n`);
+}
+
+/** Lets the URLs point at files of the bundle. */
+async function relocate(dir: string): Promise<void> {
+  const found = new Map(LOCATED.map(([url]) => [url, 0]));
+  for (const file of await scripts(dir)) {
+    const before = await Deno.readTextFile(join(dir, file));
+    let text = before;
+    for (const [url, target] of LOCATED) {
+      const path = relative(dirname(file), target);
+      text = text.replaceAll(JSON.stringify(url), () => {
+        found.set(url, found.get(url)! + 1);
+        return JSON.stringify(path.startsWith(".") ? path : `./${path}`);
+      });
+    }
+    if (text !== before) await Deno.writeTextFile(join(dir, file), text);
+  }
+  for (const [url, count] of found) {
+    if (count !== 1) {
+      throw new Error(`Cannot bundle the program: expected '${url}' once, found it ${count} times`);
+    }
+  }
+}
+
+/** The scripts in a bundle, sorted, as paths from its root. */
+async function scripts(dir: string, below = ""): Promise<string[]> {
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(join(dir, below))) {
+    const path = join(below, entry.name);
+    if (entry.isDirectory) found.push(...await scripts(dir, path));
+    else if (path.endsWith(".js")) found.push(path);
+  }
+  return found.sort();
+}
+
+if (import.meta.main) {
+  await bundle(Deno.args[0] ?? fileURLToPath(new URL("dist/bundle", ROOT)));
+}
