@@ -10,7 +10,7 @@ import { missingPermission } from "../../errors/permission.ts";
 import type { RetryAdvice } from "../retry.ts";
 import type { Proxy } from "./proxy.ts";
 import { readUpTo } from "./read_up_to.ts";
-import { isRegion } from "./settings.ts";
+import { badRegion } from "./region.ts";
 import { StalledError } from "./watchdog.ts";
 
 /** The number of bytes to read of an error's body. S3's have a few hundred. */
@@ -22,7 +22,7 @@ export class S3Failure extends Error {
   readonly status: number;
   /** S3's error code, such as `NoSuchKey`; empty if the response has none. */
   readonly s3Code: string;
-  /** The bucket's region, according to the server. */
+  /** The bucket's region, according to the server; it can be any text. */
   readonly region?: string;
   /** How long the server asks to wait, in milliseconds. */
   readonly retryAfter?: number;
@@ -89,8 +89,7 @@ export async function failureOf(response: Response, body?: string): Promise<S3Fa
   const { headers } = response;
   const region = headers.get("x-amz-bucket-region") || tag(text, "Region");
   return new S3Failure(response.status, tag(text, "Code"), tag(text, "Message"), {
-    // It becomes part of a host name that credentials are sent to.
-    region: isRegion(region) ? region : undefined,
+    region: region || undefined,
     retryAfter: retryAfter(headers.get("retry-after")),
     skew: skew(headers.get("date")),
     storageClass: tag(text, "StorageClass") || undefined,
@@ -241,6 +240,8 @@ function explainFailure(
     const where = failure.storageClass === undefined ? "" : ` (${failure.storageClass})`;
     return { code: "failed", reason: `it is archived${where}; restore it first, then try again` };
   }
+  const invalidRegion = badRegion(failure);
+  if (invalidRegion !== undefined) return { code: "failed", reason: invalidRegion };
   const known = BY_S3_CODE[s3Code];
   if (known !== undefined) {
     return { code: known[0], reason: known[1], retryable: ALTERED.has(s3Code) || undefined };

@@ -25,7 +25,7 @@ import type { Session } from "./session.ts";
  * @param options Whether to list deeper levels; a signal.
  * @returns The objects, each once, sorted by the bytes of their keys, which is the server's order.
  * @throws {RunOutputsError} `not_found`, if the bucket does not exist; `failed`, naming the server,
- * if its list is not sorted, has invalid sizes, or endless pages.
+ * if its list is not sorted, has invalid sizes, keys outside of the prefix, or endless pages.
  */
 export async function* listObjects(
   session: Session,
@@ -76,6 +76,10 @@ async function* entries(
     for (const entry of merged(Contents, CommonPrefixes)) {
       const { Key } = entry;
       signal?.throwIfAborted();
+      // An object of another run must not count as one of this run.
+      if (Prefix !== undefined && !Key.startsWith(Prefix)) {
+        throw pages.broken(`${quote(Key)} is not below ${quote(Prefix)}`);
+      }
       if (last !== undefined) {
         const order = compareKeys(last, Key);
         if (order === 0) continue;

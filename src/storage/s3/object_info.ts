@@ -30,10 +30,11 @@ export function objectInfo(
   const etag = headers.get("etag");
   const modified = Date.parse(headers.get("last-modified") ?? "");
   const range = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers.get("content-range") ?? "");
-  const length = headers.get("content-length");
-  const size = Number(
-    range?.[3] ?? (response.status === 206 ? NaN : length ?? sizeElsewhere ?? NaN),
-  );
+  const size = range !== null
+    ? Number(range[3])
+    : response.status === 206
+    ? NaN
+    : contentLength(headers) ?? sizeElsewhere ?? NaN;
   if (etag === null || Number.isNaN(modified) || !Number.isSafeInteger(size) || size < 0) {
     throw new S3Failure(response.status, "", "a response without an object's ETag, date and size");
   }
@@ -47,6 +48,17 @@ export function objectInfo(
     contentEncoding: encodingOf(headers),
     contentType: usableType(headers.get("content-type") ?? undefined),
   };
+}
+
+/**
+ * The length of a body according to its header.
+ *
+ * @param headers The headers of the response.
+ * @returns The number of bytes; `NaN`, if it is not written in digits; `undefined`, if it is missing.
+ */
+export function contentLength(headers: Headers): number | undefined {
+  const length = headers.get("content-length");
+  return length === null ? undefined : /^\d+$/.test(length) ? Number(length) : NaN;
 }
 
 /** The part of the encoding that belongs to the object, and not to the way it was uploaded. */

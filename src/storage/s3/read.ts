@@ -10,7 +10,7 @@ import type { ByteRange, CallOptions, ObjectBody, ObjectInfo, ReadOptions } from
 import { clipRange } from "../range.ts";
 import { refusesChecksums } from "./checksum_support.ts";
 import { isLost, s3Error, S3Failure } from "./errors.ts";
-import { objectInfo } from "./object_info.ts";
+import { contentLength, objectInfo } from "./object_info.ts";
 import { ASK_FOR_CHECKSUM, ResponseChecksum } from "./response_checksum.ts";
 import type { Session } from "./session.ts";
 import type { S3Request, S3Response } from "./request.ts";
@@ -210,7 +210,7 @@ async function openOnce(
 function checkAnswer(response: Response, { start, end }: ByteRange, ranged: boolean): void {
   const expected = `bytes ${start}-${end - 1}/`;
   // A body without a length is counted while it is read.
-  const length = Number(response.headers.get("content-length") ?? end - start);
+  const length = contentLength(response.headers) ?? end - start;
   const isRange = response.headers.get("content-range")?.startsWith(expected) ?? false;
   const fits = ranged ? response.status === 206 && isRange : response.status === 200;
   if (fits && length === end - start) return;

@@ -9,6 +9,7 @@ import { invalid, RunOutputsError } from "../../errors/error.ts";
 import { diskError } from "../../errors/disk.ts";
 import { HOME_REGION } from "../../layout/bucket_inventory.ts";
 import type { RetryPolicy } from "../retry.ts";
+import { isRegion } from "./region.ts";
 import { amazonDomain, type HostVariant } from "./amazon_host.ts";
 import { checkRequestedHeaders } from "./requested_headers.ts";
 import { type Profile, readProfile } from "./shared_config.ts";
@@ -218,24 +219,13 @@ export async function readSettings(options: S3BackendOptions): Promise<S3Setting
   };
 }
 
-/**
- * Whether a text can be the name of a region. A region becomes a label of a host name, so other
- * characters could lead to another host.
- *
- * @param text The text.
- * @returns `true` for names such as `us-east-2`.
- */
-export function isRegion(text: string): boolean {
-  return /^[a-z0-9-]{1,63}$/.test(text);
-}
-
 /** The first given region. */
 function readRegion(
   sources: readonly (readonly [source: string, value: string | undefined])[],
 ): string | undefined {
   const [source, value] = sources.find(([, value]) => value) ?? [];
   if (value === undefined || isRegion(value)) return value;
-  throw invalid(source!, value, "lower-case letters, digits and '-', such as us-east-2");
+  throw invalid(source!, value, "lower-case letters, digits and '-' in between, such as us-east-2");
 }
 
 function readVariant(env: Env, shared: Profile, region: string): HostVariant {

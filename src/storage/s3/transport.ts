@@ -21,6 +21,7 @@ import {
 } from "./errors.ts";
 import { Line } from "./line.ts";
 import { proxyFor } from "./proxy.ts";
+import { isElsewhere, isRegion } from "./region.ts";
 import { requestedHeaders } from "./requested_headers.ts";
 import type { RawRequest, S3Request, S3Response } from "./request.ts";
 import { HOME_REGION } from "../../layout/bucket_inventory.ts";
@@ -265,11 +266,9 @@ export class Transport implements Disposable {
 
   /** Whether the failure contains a region that was unknown. */
   #learnRegion(bucket: string, failure: S3Failure): boolean {
-    const { status, s3Code, region } = failure;
-    const elsewhere = (status >= 301 && status <= 308) ||
-      s3Code === "AuthorizationHeaderMalformed" ||
-      s3Code === "IllegalLocationConstraintException" || s3Code === "PermanentRedirect";
-    if (!elsewhere || region === undefined || region === this.region(bucket)) return false;
+    const { region } = failure;
+    if (!isElsewhere(failure) || region === undefined || !isRegion(region)) return false;
+    if (region === this.region(bucket)) return false;
     // Credentials are valid in one partition of Amazon only.
     if (amazonDomain(region) !== amazonDomain(this.region(bucket))) return false;
     this.#regions.set(bucket, region);

@@ -58,6 +58,10 @@ for (
     "a size that is no number": { Size: "abc" },
     "a size with a fraction": { Size: "1.5" },
     "a size beyond all": { Size: "99999999999999999999" },
+    "a size with an exponent": { Size: "1e3" },
+    "a hexadecimal size": { Size: "0x10" },
+    "a size that is blank": { Size: " " },
+    "an empty size": { Size: "" },
   })
 ) {
   Deno.test(`s3, list: ${what} is an error that names the server`, async () => {
@@ -71,6 +75,33 @@ for (
     backend[Symbol.dispose]();
   });
 }
+
+Deno.test("s3, list: a key outside of the prefix is an error that names the server", async () => {
+  const objects = ["2-linux/a", "1-linux-evil/a", "1-linux", "1-linu", "", "0", "\u{1f600}"];
+  for (const key of objects) {
+    const { backend } = await answeredBy(() => new Response(list(entry(key))));
+    for (const recursive of [true, false]) {
+      await rejectsWith(
+        Array.fromAsync(backend.list(DIR, { recursive })),
+        "failed",
+        `list of ${HOST} is wrong`,
+        `${JSON.stringify(key)} is not below "1-linux/"`,
+      );
+    }
+    backend[Symbol.dispose]();
+  }
+  // As a directory, among right ones.
+  const prefixes = ["1-linux/a/", "2-linux/"].map((prefix) =>
+    `<CommonPrefixes><Prefix>${prefix}</Prefix></CommonPrefixes>`
+  );
+  const { backend } = await answeredBy(() => new Response(list(prefixes.join(""))));
+  await rejectsWith(
+    Array.fromAsync(backend.children(DIR)),
+    "failed",
+    `"2-linux/" is not below "1-linux/"`,
+  );
+  backend[Symbol.dispose]();
+});
 
 Deno.test("s3, list: a repeated key is listed once, also across pages", async () => {
   const { backend } = await answeredBy((url) =>
@@ -97,6 +128,21 @@ Deno.test("s3, list: keys out of order are an error that names the server", asyn
       new Response(bodies[url.searchParams.has("continuation-token") ? 1 : 0])
     );
     await rejectsWith(read(backend), "failed", HOST, "comes after");
+    backend[Symbol.dispose]();
+  }
+});
+
+Deno.test("s3, stat: a length that is not written in digits is not an object's", async () => {
+  for (const length of ["1e3", "0x10", "1.0", "-0", "5, 5"]) {
+    const { backend } = await answeredBy(() =>
+      new Response(null, {
+        headers: {
+          etag: '"1"',
+          "last-modified": new Date(0).toUTCString(),
+          "content-length": length,
+        },
+      }), { retry: { ...RETRY, maxAttempts: 1 } });
+    await rejectsWith(backend.stat(AT), "transient", "without an object's ETag, date and size");
     backend[Symbol.dispose]();
   }
 });

@@ -108,6 +108,42 @@ for (const [how, refuse] of Object.entries(REFUSALS)) {
   }
 }
 
+Deno.test("s3, region: names of regions of all servers are accepted, others are invalid", async () => {
+  const good = [
+    ...["us-east-1", "us-gov-west-1", "eusc-de-east-1", "ru-central1", "us-west-004", "nyc3"],
+    ...["auto", "default", "us", "garage", "a", "7", "a--b", "r".repeat(63)],
+  ];
+  const bad = [
+    ...["xn--", "xn--a", "xn--e1afmkfd", "-", "-us", "us-", "us-east-1-", "r".repeat(64), "U S"],
+    ...["us_east_1", "us.east", "us/east", "us@evil", "us-east-1\n", "\u00e9"],
+  ];
+  for (const region of good) {
+    (await createS3Backend(testOptions("", { endpointUrl: undefined, region })))[Symbol.dispose]();
+  }
+  for (const region of bad) {
+    const opened = createS3Backend(testOptions("", { endpointUrl: undefined, region }));
+    await rejectsWith(opened, "invalid", "region", "such as us-east-2");
+  }
+});
+
+Deno.test("s3, region: an invalid one of a server is reported as such, and not followed", async () => {
+  for (const named of ["xn--", "xn--a", "-", "evil.example/", "\u00e9"]) {
+    const { fetch, seen } = amazon((method) =>
+      refusal(307, "TemporaryRedirect", "", { "x-amz-bucket-region": encodeURI(named) })(method)
+    );
+    using backend = await createS3Backend(testOptions("", { endpointUrl: undefined, fetch }));
+    for (const call of [CALLS.list, CALLS.stat, CALLS.write]) {
+      await rejectsWith(
+        call(backend),
+        "failed",
+        `the region ${JSON.stringify(encodeURI(named))}, which is not a region's name`,
+        "--endpoint-url",
+      );
+    }
+    assert(seen.every(({ host }) => host === "some-bucket.s3.us-east-1.amazonaws.com"));
+  }
+});
+
 Deno.test("s3, region: a server that sends on and on is not followed for ever", async () => {
   let count = 0;
   const { fetch, seen } = amazon(() =>
