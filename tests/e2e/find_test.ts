@@ -4,7 +4,7 @@ import { sha, startGithub } from "../support/github_server.ts";
 import { putRun } from "../support/run_storage.ts";
 import { KEYS, testOptions } from "../support/s3_subject.ts";
 import { startS3Server } from "../support/s3_server.ts";
-import { readTree, tempDir } from "../support/temp_dir.ts";
+import { outputTree, readTree, tempDir } from "../support/temp_dir.ts";
 import { command, NOBODY, start } from "./processes.ts";
 
 const OLD = "2025-10-01T00:00:00Z";
@@ -79,7 +79,7 @@ Deno.test("find, fetch, list on S3: a run of the first buckets, its fork's, and 
   const copying = ["copy", "--source-run-id", "1", "--platform", "linux", "--to-staging", mirror];
   const copied = await command([...copying, "--no-index"], env);
   assert.equal(copied.code, 0, copied.stderr);
-  const mirrored = Object.keys(await readTree(`${mirror}/1-linux`));
+  const mirrored = Object.keys(await outputTree(`${mirror}/1-linux`));
   assert.deepEqual(mirrored.filter((name) => !name.endsWith("sum")), NAMES);
   const none = await command(["list", "--run-id", "9", "--platform", "linux"], env);
   assert.equal(none.code, 3, none.stderr);
