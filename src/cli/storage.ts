@@ -390,7 +390,7 @@ export async function openS3(
     acl,
     partSize,
     env: (name) => io.env(name) || undefined,
-    journalDir: stateDir(io, "uploads"),
+    journalDir: uploadJournals(io),
     onNotice: (message) => output.warn(message),
     onSkipped: (message) => {
       skipped++;
@@ -415,18 +415,14 @@ export async function openS3(
 }
 
 /**
- * The directory for what is remembered between commands, such as the journals with which the next
- * transfer resumes a killed one: in the user's state directory, if there is one.
- *
- * @param io The environment.
- * @param kind What is remembered.
- * @returns The directory; `undefined`, if the environment does not name one.
+ * The directory for the journals with which the next upload resumes a killed one: in the user's
+ * state directory; `undefined`, if the environment does not name one.
  */
-export function stateDir(io: Io, kind: "uploads" | "bisects"): string | undefined {
+function uploadJournals(io: Io): string | undefined {
   const windows = Deno.build.os === "windows";
   const home = io.env("HOME") || undefined;
   const base = windows
     ? io.env("LOCALAPPDATA") || undefined
     : io.env("XDG_STATE_HOME") || (home && join(home, ".local", "state"));
-  return base && join(base, "run-outputs", kind);
+  return base && join(base, "run-outputs", "uploads");
 }

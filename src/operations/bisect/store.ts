@@ -4,12 +4,15 @@
  * @module
  */
 
-import { join, resolve } from "node:path";
+import { createHash } from "node:crypto";
+import { dirname, join, resolve } from "node:path";
 import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import { isTemporary, writeFileAtomic } from "../../storage/local/atomic_file.ts";
 import { type LockedFile, lockFile, removeLock } from "../../storage/local/file_lock.ts";
+import { fileIdentity } from "../../storage/local/file_identity.ts";
 import { look } from "../../storage/local/look.ts";
+import { ownUser } from "../../storage/local/own_user.ts";
 import { type BisectState, parseBisectState } from "./state.ts";
 
 /** The file of the state. */
@@ -24,6 +27,9 @@ const IGNORE = ".gitignore";
 /** Its content. */
 const IGNORE_ALL = "# made by run-outputs bisect\n*\n";
 
+/** The mode of the state, whatever the umask. */
+const OWN_FILE = 0o600;
+
 /** How long to wait for another process, in milliseconds. */
 const PATIENCE = 2000;
 
@@ -35,7 +41,8 @@ export interface BisectStore extends Disposable {
    * Reads the state.
    *
    * @returns The state; `undefined`, if there is none.
-   * @throws {RunOutputsError} If its content is invalid.
+   * @throws {RunOutputsError} `integrity`, if its content is invalid; `denied`, if this user did not
+   * start it there.
    */
   read(): Promise<BisectState | undefined>;
   /**
@@ -123,7 +130,8 @@ export async function checkVacant(store: BisectStore): Promise<void> {
  *
  * @param dir Its directory.
  * @returns The state.
- * @throws {RunOutputsError} `not_found`, if there is none; `integrity`, if its content is invalid.
+ * @throws {RunOutputsError} `not_found`, if there is none; `integrity`, if its content is invalid;
+ * `denied`, if this user did not start it there.
  */
 export async function readBisectState(dir: string): Promise<BisectState> {
   const state = await readState(join(resolve(dir), STATE));
@@ -147,7 +155,9 @@ class DirectoryStore implements BisectStore {
   }
 
   async write(state: BisectState): Promise<void> {
-    await writeFileAtomic(this.name, chunks(`${JSON.stringify(state, null, 2)}\n`));
+    const seal = await sealOf(this.#dir);
+    const text = `${JSON.stringify({ ...state, seal }, null, 2)}\n`;
+    await writeFileAtomic(this.name, chunks(text), { mode: OWN_FILE });
   }
 
   async remove(): Promise<void> {
@@ -176,12 +186,36 @@ async function readState(path: string): Promise<BisectState | undefined> {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw diskError("read", path, error);
   }
-  return parseBisectState(text, path);
+  const state = parseBisectState(text, path);
+  await checkOwner(path, JSON.parse(text).seal);
+  return state;
+}
+
+/**
+ * Checks that this user has started a bisect here. A state says where artifacts come from and where
+ * they go, so one that somebody else has written, as in a cloned repository, is not used.
+ */
+async function checkOwner(path: string, seal: unknown): Promise<void> {
+  const dir = dirname(path);
+  const user = await ownUser(dir);
+  const { uid, mode, isFile } = await Deno.lstat(path);
+  const isOurs = isFile && (user === null || (uid === user && ((mode ?? 0) & 0o022) === 0));
+  if (isOurs && seal === await sealOf(dir)) return;
+  throw new RunOutputsError(
+    "denied",
+    `Cannot use the bisect in '${dir}': you did not start it in this directory; 'run-outputs ` +
+      "bisect reset' deletes it, then start your own",
+  );
+}
+
+/** What nobody could know before the directory existed: a repository cannot bring it. */
+async function sealOf(dir: string): Promise<string> {
+  return createHash("sha256").update(fileIdentity(await Deno.stat(dir))).digest("hex").slice(0, 32);
 }
 
 async function makeDirectory(path: string): Promise<void> {
   try {
-    await Deno.mkdir(path, { recursive: true });
+    await Deno.mkdir(path, { recursive: true, mode: 0o700 });
     const entries = await Array.fromAsync(Deno.readDir(path));
     if (entries.length > 0) return;
     await Deno.writeTextFile(join(path, IGNORE), IGNORE_ALL, { createNew: true });

@@ -15,6 +15,7 @@ import { isHalfDone } from "../../archive/unpack/commit.ts";
 import { removeTree } from "../../archive/unpack/remove_tree.ts";
 import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
+import { fileIdentity } from "../../storage/local/file_identity.ts";
 import { look } from "../../storage/local/look.ts";
 import { ownUser } from "../../storage/local/own_user.ts";
 import { realPath } from "../../storage/local/real_path.ts";
@@ -347,12 +348,9 @@ function newName(path: string, info: Deno.FileInfo): string {
   return `${randomHex(12)}-${sealOf(path, info)}`;
 }
 
-/**
- * What nobody could know before the directory existed: an archive cannot bring it. The device
- * changes when a disk is mounted again, so it is not part of it.
- */
-function sealOf(path: string, { ino, birthtime }: Deno.FileInfo): string {
-  const text = JSON.stringify([basename(path), ino, birthtime?.getTime()]);
+/** What nobody could know before the directory existed: an archive cannot bring it. */
+function sealOf(path: string, info: Deno.FileInfo): string {
+  const text = `${basename(path)}/${fileIdentity(info)}`;
   return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }
 

@@ -35,6 +35,8 @@ export interface AtomicWriteOptions {
   readonly onBytes?: (bytes: number) => void;
   /** Aborts writing; an existing file stays. */
   readonly signal?: AbortSignal;
+  /** The mode of the file; ignored on Windows. Default: the umask's. */
+  readonly mode?: number;
 }
 
 /** What was written. */
@@ -50,7 +52,7 @@ export interface WrittenFile {
 /**
  * Writes a file so that it is never visible incomplete.
  *
- * Missing directories are created. The mode of a new file follows the umask.
+ * Missing directories are created.
  *
  * @param path The path of the file.
  * @param chunks Its bytes.
@@ -71,6 +73,9 @@ export async function writeFileAtomic(
       const content = await fill(temporary.file, chunks, options);
       check(path, content, options);
       options.signal?.throwIfAborted();
+      if (options.mode !== undefined && Deno.build.os !== "windows") {
+        await Deno.chmod(temporary.path, options.mode);
+      }
       // Of the open file, because another writer may have replaced the name.
       const stat = await temporary.file.stat();
       await options.condition?.();

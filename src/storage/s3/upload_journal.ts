@@ -91,8 +91,8 @@ export class UploadJournal implements Disposable {
     const path = pathOf(session, location);
     if (path === undefined) return new UploadJournal(session, location, undefined);
     try {
-      await Deno.mkdir(dirname(path), { recursive: true });
-      return new UploadJournal(session, location, await Journal.open(path));
+      await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      return new UploadJournal(session, location, await Journal.open(path, { own: true }));
     } catch (error) {
       noticeWithout(session, error);
       return new UploadJournal(session, location, undefined);
@@ -119,7 +119,7 @@ export class UploadJournal implements Disposable {
       // Read before it is locked: there can be several uploads of one object, and locking the
       // journal for each would make its own upload look active.
       if (!await mentions(path, uploadId)) return undefined;
-      const journal = await Journal.open(path, { create: false });
+      const journal = await Journal.open(path, { create: false, own: true });
       if (journal === undefined) return HELD_BY_ANOTHER;
       return {
         state: "resumable",
@@ -128,6 +128,8 @@ export class UploadJournal implements Disposable {
       };
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
+      // What another user has written says nothing on our uploads.
+      if (error instanceof RunOutputsError && error.code === "denied") return undefined;
       throw diskError("read", path, error);
     }
   }
@@ -252,6 +254,8 @@ function noticeWithout(session: Session, error: unknown): void {
 /** Whether a journal is for an upload, as far as can be seen without locking it. */
 async function mentions(path: string, uploadId: string): Promise<boolean> {
   try {
+    // Opening a pipe would wait for its other end.
+    if (!(await Deno.lstat(path)).isFile) return false;
     const [header] = (await Deno.readTextFile(path)).split("\n", 1);
     return header.includes(JSON.stringify(uploadId));
   } catch (error) {

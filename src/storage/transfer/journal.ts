@@ -5,7 +5,19 @@
  * @module
  */
 
+import { dirname } from "node:path";
+import { RunOutputsError } from "../../errors/error.ts";
+import { ownUser } from "../local/own_user.ts";
+
 const NEWLINE = 0x0a;
+
+/** Options of {@linkcode Journal.open}. */
+export interface JournalOptions {
+  /** Create it if it does not exist. Default: `true`. */
+  readonly create?: boolean;
+  /** Reject one that another user has written, or could change. Default: `false`. */
+  readonly own?: boolean;
+}
 
 /** A journal that this process has locked. No other process gets it before it is closed. */
 export class Journal implements Disposable {
@@ -24,21 +36,24 @@ export class Journal implements Disposable {
    * Opens a journal; creates it if it does not exist.
    *
    * @param path Its file; the directory must exist.
-   * @param options `create: false` to fail if it does not exist.
+   * @param options Whether to create it, and whose it must be.
    * @returns The journal; `undefined`, if another process has locked it, or the file is of another
    * kind.
+   * @throws {RunOutputsError} `denied`, if another user could have written it.
    * @throws What the disk says.
    */
   static async open(
     path: string,
-    { create = true }: { readonly create?: boolean } = {},
+    { create = true, own = false }: JournalOptions = {},
   ): Promise<Journal | undefined> {
     for (;;) {
       // A link would lead elsewhere, and opening a pipe would wait for its other end. Without an
       // `await`: others may delete the directory as long as it is empty.
       if (!isFileOrMissing(path)) return undefined;
-      const file = await Deno.open(path, { read: true, write: true, create });
+      const mode = own ? 0o600 : undefined;
+      const file = await Deno.open(path, { read: true, write: true, create, mode });
       try {
+        if (own) await checkOwn(path, await file.stat());
         if (!await lock(file)) {
           file.close();
           return undefined;
@@ -106,6 +121,16 @@ export class Journal implements Disposable {
  */
 async function lock(file: Deno.FsFile): Promise<boolean> {
   return await file.tryLock?.(true).catch(() => false) ?? false;
+}
+
+/** Rejects a file that another user owns or may write to, wherever it is. */
+async function checkOwn(path: string, { uid, mode }: Deno.FileInfo): Promise<void> {
+  const user = await ownUser(dirname(path));
+  if (user === null || (uid === user && ((mode ?? 0) & 0o022) === 0)) return;
+  throw new RunOutputsError(
+    "denied",
+    `Cannot use '${path}': another user owns it or may write to it; remove it`,
+  );
 }
 
 function isFileOrMissing(path: string): boolean {

@@ -111,3 +111,41 @@ Deno.test("openBisectStore(): a state that is broken is one line that says where
   await Deno.writeTextFile(path, JSON.stringify({ ...state, more: 1 }));
   assert.equal((await readBisectState(temp.path)).commits.length, 4);
 });
+
+/** How a state comes to be somebody else's. */
+const FOREIGN: Record<string, (dir: string) => Promise<void>> = {
+  "is a copy": async (dir) => {
+    await Deno.rename(dir, `${dir}2`);
+    await Deno.mkdir(dir, { mode: 0o700 });
+    await Deno.copyFile(join(`${dir}2`, "bisect.json"), join(dir, "bisect.json"));
+  },
+  "others may write to": (dir) => Deno.chmod(join(dir, "bisect.json"), 0o622),
+  ...Deno.build.os !== "windows" && Deno.uid() === 0
+    ? { "another user has written": (dir) => Deno.chown(join(dir, "bisect.json"), 65534, 65534) }
+    : {},
+};
+
+for (const [what, change] of Object.entries(FOREIGN)) {
+  Deno.test({
+    name: `openBisectStore(): a state that ${what} is not used, and can be deleted`,
+    ignore: Deno.build.os === "windows",
+    fn: async () => {
+      await using temp = await tempDir();
+      const dir = join(temp.path, "bisect");
+      await begun(dir);
+      await change(dir);
+      await rejectsWith(readBisectState(dir), "denied", "you did not start it", "bisect reset");
+      using store = await openBisectStore(dir);
+      await rejectsWith(store.read(), "denied", "you did not start it");
+      await store.remove();
+      await assert.rejects(Deno.stat(dir), Deno.errors.NotFound);
+    },
+  });
+}
+
+Deno.test("openBisectStore(): a directory that was moved with its state is continued", async () => {
+  await using temp = await tempDir();
+  await begun(join(temp.path, "first"));
+  await Deno.rename(join(temp.path, "first"), join(temp.path, "second"));
+  assert.equal((await readBisectState(join(temp.path, "second"))).commits.length, 4);
+});

@@ -31,6 +31,47 @@ Deno.test("UploadJournal: invalid lines are skipped", async () => {
   assert.deepEqual(await journal.resume(identity, undefined), { uploadId, parts: [] });
 });
 
+/** How a journal comes to be another user's. */
+const FOREIGN: Record<string, (path: string) => Promise<void>> = {
+  "others may write to": (path) => Deno.chmod(path, 0o666),
+  ...Deno.build.os !== "windows" && Deno.uid() === 0
+    ? { "another user owns": (path: string) => Deno.chown(path, 65534, 65534) }
+    : {},
+};
+
+for (const [what, change] of Object.entries(FOREIGN)) {
+  Deno.test({
+    name: `UploadJournal: a journal that ${what} is not used`,
+    ignore: Deno.build.os === "windows",
+    fn: async () => {
+      await using temp = await tempDir();
+      await using s3 = await memoryS3();
+      const notices: string[] = [];
+      const onNotice = (text: string) => notices.push(text);
+      const journalDir = join(temp.path, "uploads");
+      const options = testOptions(s3.url, { journalDir, onNotice });
+      using session = new Session(await readSettings(options));
+      const uploadId = await createUpload(session, at, {}, undefined);
+      const identity = { size: 1, partSize: 1, sha256: "", contentType: "", checksums: false };
+      {
+        using journal = await UploadJournal.open(session, at);
+        journal.begin(uploadId, identity);
+      }
+      const [{ name }] = await Array.fromAsync(Deno.readDir(journalDir));
+      for (const [path, mode] of [[journalDir, 0o700], [join(journalDir, name), 0o600]] as const) {
+        assert.equal((await Deno.stat(path)).mode! & 0o777, mode);
+      }
+      await change(join(journalDir, name));
+      using journal = await UploadJournal.open(session, at);
+      assert.equal(await journal.resume(identity, undefined), undefined);
+      assert.equal(journal.isKept, false);
+      assert.equal(notices.length, 1);
+      assert.match(notices[0], /another user owns it or may write to it/);
+      assert.equal(await UploadJournal.find(session, at, uploadId), undefined);
+    },
+  });
+}
+
 const refuse = () =>
   Promise.resolve(new Response("<Error><Code>AccessDenied</Code></Error>", { status: 403 }));
 

@@ -8,7 +8,6 @@ import { Command } from "commander";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { BisectArtifacts } from "../../../operations/bisect/state.ts";
 import { type BisectOptions, withBisectOptions } from "./options.ts";
-import { checkOwnership } from "./ownership.ts";
 import { argsOf, openBisectSource, withBisectStore } from "./session.ts";
 import type { Context } from "../../context.ts";
 import { Output, plural } from "../../terminal/output.ts";
@@ -38,7 +37,6 @@ Examples:
     const { readBisectState } = await import("../../../operations/bisect/store.ts");
     const { prefetchNext } = await import("../../../operations/bisect/prefetch.ts");
     const state = await readBisectState(options.stateDir);
-    await checkOwnership(options.stateDir, state, context.io);
     using opened = await openBisectSource(argsOf(state), world);
     const found: Record<string, BisectArtifacts> = {};
     const fetched: string[] = [];

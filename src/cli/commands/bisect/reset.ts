@@ -9,10 +9,8 @@ import { resolve } from "node:path";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { BisectState } from "../../../operations/bisect/state.ts";
 import { type BisectOptions, COMMITS, readBisectArgs, withBisectOptions } from "./options.ts";
-import { checkOwnership, forgetOwnership } from "./ownership.ts";
 import { argsOf, withBisectStore } from "./session.ts";
 import type { Context } from "../../context.ts";
-import type { Io } from "../../terminal/io.ts";
 import { Output } from "../../terminal/output.ts";
 
 /** Builds the command. */
@@ -40,7 +38,7 @@ Examples:
     const { resetBisect } = await import("../../../operations/bisect/bisect.ts");
     const removed: string[] = [];
     await withBisectStore(stateDir, world, async (store) => {
-      const state = await readable(store, stateDir, context.io, output);
+      const state = await readable(store, output);
       if (state === undefined) {
         await discardAllCommits(commits);
         await store.remove();
@@ -54,7 +52,6 @@ Examples:
         },
       });
     });
-    await forgetOwnership(stateDir, context.io);
     // A directory that is not empty contains files of others: keep it.
     for (const dir of [commits, stateDir]) await Deno.remove(dir).catch(() => {});
     output.result(
@@ -67,16 +64,11 @@ Examples:
 /** The state, if it can be followed. If not, that must not prevent the reset. */
 async function readable(
   store: { read(): Promise<BisectState | undefined> },
-  stateDir: string,
-  io: Io,
   output: Output,
 ): Promise<BisectState | undefined> {
   try {
     const state = await store.read();
-    if (state !== undefined) {
-      await checkOwnership(stateDir, state, io);
-      readBisectArgs(argsOf(state));
-    }
+    if (state !== undefined) readBisectArgs(argsOf(state));
     return state;
   } catch (error) {
     if (!(error instanceof RunOutputsError)) throw error;

@@ -12,7 +12,6 @@ import type { BisectSource } from "../../../operations/bisect/source.ts";
 import type { BisectState } from "../../../operations/bisect/state.ts";
 import type { BisectStore } from "../../../operations/bisect/store.ts";
 import { readBisectArgs } from "./options.ts";
-import { checkOwnership } from "./ownership.ts";
 import { unpackLimits } from "../fetch/options.ts";
 import { explainSearch, openGithubClient } from "../../github.ts";
 import { type Io, withEnv } from "../../terminal/io.ts";
@@ -141,7 +140,6 @@ export async function withBisectParts<T>(
     const { noBisect } = await import("../../../operations/bisect/store.ts");
     const state = await store.read();
     if (state === undefined) throw noBisect(stateDir);
-    await checkOwnership(stateDir, state, world.io);
     using opened = await openBisectSource(argsOf(state), world);
     return await use(partsOf(store, opened.source, world.output), state);
   });

@@ -16,7 +16,6 @@ import {
   withBisectFetchOptions,
   withBisectOptions,
 } from "./options.ts";
-import { recordOwnership } from "./ownership.ts";
 import { reportNext } from "./report.ts";
 import {
   bisectSettings,
@@ -126,7 +125,6 @@ async function begin(
     ...range,
     settings: bisectSettings(args),
   });
-  await recordOwnership(options.stateDir, (await store.read())!, world.io);
   output.note(`${plural(range.commits.length, "commit")} between ${good} and ${bad}`);
   const step: BisectStep | undefined = options.fetch ? await bisect.next({ signal }) : undefined;
   context.setExitCode(await reportNext(step, bisect.state, output));
