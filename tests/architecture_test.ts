@@ -56,7 +56,7 @@ Deno.test("architecture: the table has no circle and names only rooms that are t
 
 Deno.test("architecture: floors import downwards only", () => {
   const floors = [
-    ["errors"],
+    ["errors", "ownership"],
     ["layout"],
     ["storage", "archive", "runs"],
     ["github"],

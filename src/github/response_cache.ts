@@ -5,8 +5,8 @@
  */
 
 import { dirname, join } from "node:path";
-import { openPlace } from "../storage/local/ours_alone.ts";
-import { ownUser } from "../storage/local/own_user.ts";
+import { openPlace } from "../ownership/ours_alone.ts";
+import { ownUser } from "../ownership/own_user.ts";
 
 /** A cached response. */
 export interface CachedResponse {

@@ -10,18 +10,19 @@ import { dirname } from "node:path/posix";
 /** Every room with what it may import beside itself. `a/{b,c}` stands for `a/b` and `a/c`. */
 export const ROOMS: Readonly<Record<string, string>> = {
   "errors": "",
+  "ownership": "",
   "layout": "errors",
   "layout/mod.ts": "errors layout",
   "runs": "errors layout",
   "runs/retention": "errors layout runs",
   "runs/mod.ts": "errors layout runs runs/retention",
-  "github": "errors layout storage/local",
+  "github": "errors ownership layout",
   "github/mod.ts": "errors layout github",
   "storage": "errors layout",
   "storage/local": "errors layout storage",
   "storage/hash": "errors storage",
-  "storage/transfer": "errors layout storage storage/{hash,local}",
-  "storage/cache": "errors storage storage/local",
+  "storage/transfer": "errors ownership layout storage storage/{hash,local}",
+  "storage/cache": "errors ownership storage storage/local",
   "storage/s3": "errors layout storage storage/{hash,transfer}",
   "storage/open_s3.ts": "errors storage storage/s3",
   "storage/mod.ts": "errors layout storage storage/open_s3.ts " +
@@ -42,7 +43,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "operations/upload": "errors layout storage storage/{local,transfer} archive/{pack,tar,unpack} " +
     "operations/{artifacts,index_pages,repository}",
   "operations/find": "errors layout github storage operations/artifacts",
-  "operations/fetch": "errors layout storage storage/{cache,local,transfer} archive/unpack " +
+  "operations/fetch":
+    "errors ownership layout storage storage/{cache,local,transfer} archive/unpack " +
     "operations/{artifacts,find,manifest}",
   "operations/verify": "errors layout runs storage storage/transfer " +
     "operations/{artifacts,manifest}",
@@ -51,7 +53,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "operations/{artifacts,manifest}",
   "operations/retained": "errors layout runs runs/retention storage storage/transfer " +
     "operations/manifest",
-  "operations/bisect": "errors layout runs github storage/{cache,local,transfer} archive/unpack " +
+  "operations/bisect":
+    "errors ownership layout runs github storage/{cache,local,transfer} archive/unpack " +
     "operations/{fetch,find,manifest}",
   "operations/mod.ts":
     "errors layout runs runs/retention github storage storage/{cache,local,s3,transfer} " +

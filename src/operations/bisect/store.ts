@@ -12,7 +12,7 @@ import { isTemporary, writeFileAtomic } from "../../storage/local/atomic_file.ts
 import { type LockedFile, lockFile, removeLock } from "../../storage/local/file_lock.ts";
 import { fileIdentity } from "../../storage/local/file_identity.ts";
 import { look } from "../../storage/local/look.ts";
-import { ownUser } from "../../storage/local/own_user.ts";
+import { ownUser } from "../../ownership/own_user.ts";
 import { type BisectState, parseBisectState } from "./state.ts";
 
 /** The file of the state. */

@@ -17,7 +17,7 @@ import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import { fileIdentity } from "../../storage/local/file_identity.ts";
 import { look } from "../../storage/local/look.ts";
-import { ownUser } from "../../storage/local/own_user.ts";
+import { ownUser } from "../../ownership/own_user.ts";
 import { realPath } from "../../storage/local/real_path.ts";
 import { againIfVanished } from "../../storage/vanished.ts";
 import { busyError, type Hold, hold, holdOutput } from "./output_lock.ts";

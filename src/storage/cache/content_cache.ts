@@ -21,8 +21,8 @@ import {
 } from "./cached_file.ts";
 import { addError, Making, type ProduceContent } from "./making.ts";
 import { CacheLayout } from "./layout.ts";
-import { isOursAlone } from "../local/ours_alone.ts";
-import { ownUser } from "../local/own_user.ts";
+import { isOursAlone } from "../../ownership/ours_alone.ts";
+import { ownUser } from "../../ownership/own_user.ts";
 import { type LockedFile, lockFile, tryLockFile } from "../local/file_lock.ts";
 
 /** The default maximum size of a cache: 50 GiB, two or three runs. */

@@ -7,7 +7,7 @@
 
 import { dirname } from "node:path";
 import { RunOutputsError } from "../../errors/error.ts";
-import { ownUser } from "../local/own_user.ts";
+import { ownUser } from "../../ownership/own_user.ts";
 
 const NEWLINE = 0x0a;
 

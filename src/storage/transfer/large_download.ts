@@ -18,7 +18,7 @@ import type { FileHasher, Hashers } from "../hash/hashers.ts";
 import { Journal } from "./journal.ts";
 import type { LinkedController } from "../linked_controller.ts";
 import { makeDirs } from "../local/make_dirs.ts";
-import { ownUser } from "../local/own_user.ts";
+import { ownUser } from "../../ownership/own_user.ts";
 import { againIfVanished } from "../vanished.ts";
 
 const MiB = 1024 * 1024;

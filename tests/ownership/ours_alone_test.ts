@@ -1,8 +1,8 @@
 /** Whether other users can change a place, or put something else there. */
 
 import assert from "node:assert/strict";
-import { isOursAlone, openPlace } from "../../../src/storage/local/ours_alone.ts";
-import { tempDir } from "../../support/temp_dir.ts";
+import { isOursAlone, openPlace } from "../../src/ownership/ours_alone.ts";
+import { tempDir } from "../support/temp_dir.ts";
 
 /** A directory `a/b/c` that is ours alone, as the temporary directory is sticky. */
 async function nested() {
