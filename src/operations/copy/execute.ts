@@ -7,6 +7,7 @@
 
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
+import { LinkedController } from "../../storage/linked_controller.ts";
 import type { TransferOptions, TransferResult } from "../../storage/transfer/transfer.ts";
 import type { IfExists } from "../../storage/transfer/upload.ts";
 import { copyOnServer, copyThrough } from "./files.ts";
@@ -53,7 +54,8 @@ export interface CopyReport {
  * @param to The destination: the same storage, if possible as the same object, or another.
  * @param options What to do with existing files, concurrency, progress, a signal.
  * @returns The result of each file. A failure of one does not stop the others.
- * @throws {RunOutputsError} `invalid`, if source and destination are the same; or the signal's
+ * @throws {RunOutputsError} `invalid`, if source and destination are the same; the reason why the
+ * marker of an unfinished copy could not be written, before anything else is; or the signal's
  * reason.
  */
 export async function executeCopy(
@@ -69,15 +71,22 @@ export async function executeCopy(
       `Cannot copy ${to.root.root()} to itself: name another run`,
     );
   }
-  const { tool = DEFAULT_TOOL } = options;
-  const marker = new CopyMarker(plan, to, { ...options, tool });
+  // Without the marker, the copy ends before its first write.
+  using controller = new LinkedController(options.signal);
+  const { signal } = controller;
+  const how = { ...options, tool: options.tool ?? DEFAULT_TOOL, signal };
+  const marker = new CopyMarker(plan, to, {
+    ...how,
+    onFailure: (error) => controller.abort(error),
+  });
   const place = { ...to, backend: marker.backend };
-  const parts = await beginParts(plan, place, { ...options, tool });
-  const expected = await writeExpected(plan, place, { ...options, tool });
+  const parts = await beginParts(plan, place, how);
+  const expected = await writeExpected(plan, place, how);
+  signal.throwIfAborted();
 
   // A local storage would read all bytes too, so they can be compared as well.
   const onServer = from.backend === to.backend && to.backend.name !== "local";
-  const common = { ...options, ifExists, showSource };
+  const common = { ...how, ifExists, showSource };
   const target = (path: string) => to.root.root().join(path);
   const copied = onServer
     ? await copyOnServer(parts.backend, files, target, common)

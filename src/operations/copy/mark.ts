@@ -8,6 +8,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { RunOutputsError } from "../../errors/error.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { ManifestHead } from "../../runs/manifest.ts";
 import { copyMarkerName, isCopyMarker } from "../../runs/unfinished_part.ts";
@@ -20,6 +21,12 @@ import { UnfinishedMarker } from "../manifest/unfinished_mark.ts";
 import type { CopyPartsOptions } from "./parts.ts";
 import type { CopyPlan, RunPlace } from "./plan.ts";
 
+/** Options of {@linkcode CopyMarker}. */
+export interface CopyMarkerOptions extends CopyPartsOptions {
+  /** Called if the marker can't be written. The write that waits for it fails too. */
+  readonly onFailure: (error: RunOutputsError) => void;
+}
+
 /** The marker of one copy. */
 export class CopyMarker {
   /** The storage to copy to, which writes the marker before its first write. */
@@ -28,7 +35,7 @@ export class CopyMarker {
   readonly #name: string;
   readonly #planned: readonly string[];
   readonly #manifest: RunManifest;
-  readonly #options: CopyPartsOptions;
+  readonly #options: CopyMarkerOptions;
   readonly #marker: UnfinishedMarker;
   #announcing?: Promise<void>;
 
@@ -37,9 +44,9 @@ export class CopyMarker {
    *
    * @param plan The plan: copies of the same files have the same marker.
    * @param to The destination.
-   * @param options The program; a signal.
+   * @param options The program; a signal; what ends the copy without its marker.
    */
-  constructor(plan: CopyPlan, to: RunPlace, options: CopyPartsOptions) {
+  constructor(plan: CopyPlan, to: RunPlace, options: CopyMarkerOptions) {
     this.#to = to;
     this.#planned = [...plan.files, ...plan.obstacles].map(({ path }) => path).sort();
     const hash = createHash("sha256").update([to.root.root(), ...this.#planned].join("\n"));
@@ -94,15 +101,22 @@ export class CopyMarker {
     return [...paths];
   }
 
-  /**
-   * If the marker cannot be written, the copy continues: only if it is killed, less is known of it.
-   */
+  /** Without the marker, a copy that is killed would look complete, so nothing is written. */
   async #announce(): Promise<void> {
     try {
       const head = await this.#head(this.#name);
       await this.#marker.write({ head, files: [] }, pendingContent(this.#planned));
-    } catch {
+    } catch (error) {
       this.#options.signal?.throwIfAborted();
+      const { code, message } = error as RunOutputsError;
+      const failure = new RunOutputsError(
+        code ?? "failed",
+        `Cannot write the marker of an unfinished copy, ${this.#marker} (${message}); nothing was ` +
+          "copied; allow writing there, and copy again",
+        { cause: error },
+      );
+      this.#options.onFailure(failure);
+      throw failure;
     }
   }
 

@@ -369,8 +369,8 @@ export class PartUpload {
   }
 
   /**
-   * Writes a marker with the pending files. A failure does not stop the upload: only if that is
-   * killed, less is known of it.
+   * Writes a marker with the pending files. A failure is a note, and does not stop the upload, which
+   * ends with an error anyway if it can't write its part either.
    */
   async #announce(
     planned: readonly OutputLocation[],
@@ -382,8 +382,8 @@ export class PartUpload {
       if (existing !== undefined && claimPart(existing.head, ours.head) instanceof Error) return;
       const content = await this.#mergeExisting(undefined, await this.#marker.read(), ours);
       if (!(content instanceof Error)) await this.#writeMarker(content, planned);
-    } catch {
-      this.#options.signal?.throwIfAborted();
+    } catch (error) {
+      this.#marker.note(NOT_WRITTEN, error);
     }
   }
 

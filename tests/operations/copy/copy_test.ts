@@ -491,7 +491,7 @@ async function markerOf({ backend, root }: RunPlace) {
 }
 
 /** A storage that fails to write one path. */
-function failing(backend: MemoryBackend, path: string): StorageBackend {
+function failing(backend: StorageBackend, path: string): StorageBackend {
   return new Proxy(backend, {
     get(_, name) {
       const value = Reflect.get(backend, name);
@@ -525,6 +525,32 @@ Deno.test("copy: a failed copy leaves a marker, and the next one completes it", 
   const { files: _, ...whole } = await toldOf(to);
   const paths = ["x.txt", "y.txt", "z.txt"];
   assert.deepEqual(whole, { complete: true, unfinished: [], paths });
+});
+
+Deno.test("copy: where its marker can't be written, nothing is copied or deleted", async () => {
+  for (const isSame of [true, false]) {
+    for (const hasPart of [true, false]) {
+      const memory = new MemoryBackend();
+      const backend = failing(memory, ".incomplete");
+      const from = { backend: isSame ? backend : new MemoryBackend(), root: FROM };
+      const files = { "x.txt": "new x", "y.txt": "new y" };
+      const source = { backend: isSame ? memory : from.backend, root: FROM };
+      if (hasPart) await putPart1(source, files);
+      else await putFiles(source, files);
+      if (hasPart) await putPart1({ backend: memory, root: TO }, { "x.txt": "x", "z.txt": "z" });
+      const before = await read({ backend: memory, root: TO });
+      const copied = copy(from, { backend, root: TO });
+      await rejectsWith(copied, "denied", "Cannot write the marker", "not allowed", "nothing was");
+      assert.deepEqual(await read({ backend: memory, root: TO }), before);
+    }
+  }
+});
+
+Deno.test("copy: where all exists already, no marker is needed", async () => {
+  const { from, to } = await inMemory();
+  await copy(from, to);
+  const { outcomes } = await copy(from, { ...to, backend: failing(to.backend, ".incomplete") });
+  assert(Object.values(outcomes).every((outcome) => outcome === "unchanged"));
 });
 
 Deno.test("copy: one that was killed over a part has marked all that was to come", async () => {
