@@ -8,6 +8,7 @@
  * @module
  */
 
+import { dirname } from "node:path";
 import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import { type CommitPlace, journalPath, type Step, writeJournal } from "./journal.ts";
@@ -80,6 +81,7 @@ export async function isHalfDone(stagingDir: string): Promise<boolean> {
 function applyStep({ to, from, saved, directory }: Step, { beforeMove }: ApplyOptions): void {
   const move = (source: string, target: string) => {
     beforeMove?.(source, target);
+    throwIfLinked(dirname(to));
     Deno.renameSync(source, target);
   };
   try {
@@ -88,5 +90,16 @@ function applyStep({ to, from, saved, directory }: Step, { beforeMove }: ApplyOp
     if (directory) Deno.mkdirSync(to);
   } catch (error) {
     throw diskError("replace", to, error);
+  }
+}
+
+/**
+ * Rejects a link on the way to a directory. The plan has real paths, so others have put it there
+ * since, and the moves would change files elsewhere.
+ */
+function throwIfLinked(directory: string): void {
+  for (let at = directory; dirname(at) !== at; at = dirname(at)) {
+    if (!Deno.lstatSync(at).isSymlink) continue;
+    throw new RunOutputsError("conflict", `Cannot unpack to '${at}': it was replaced by a link`);
   }
 }

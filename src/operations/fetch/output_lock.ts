@@ -105,7 +105,7 @@ export async function hold(path: string, options: Deno.OpenOptions): Promise<Hol
 export function busyError(target: string): RunOutputsError {
   return new RunOutputsError(
     "conflict",
-    `Cannot fetch into '${target}': another process is unpacking to the same directory; wait for ` +
-      `it or choose another directory`,
+    `Cannot fetch into '${target}': another process is unpacking to the same directory or has ` +
+      `locked it; wait for it or choose another directory`,
   );
 }

@@ -1,7 +1,7 @@
 /** Changes of a target: whole or not at all, whatever fails, and whenever the process is killed. */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { applySteps } from "../../../src/archive/unpack/commit.ts";
 import {
   type CommitPlace,
@@ -165,6 +165,25 @@ Deno.test("recover(): a journal for another target is rejected", async () => {
   await rejectsWith(recover(elsewhere), "failed", "it is for '../out'");
   assert.deepEqual(await readTree(dir.path), after);
 });
+
+for (const at of [0, 3]) {
+  Deno.test(`applySteps(): a link in place of the target before move ${at} is not followed`, async () => {
+    await using dir = await tempDir();
+    const place = placeIn(await Deno.realPath(dir.path));
+    const steps = await prepare(dirname(place.outputDir));
+    await writeTree(dir.path, { "victim/file": "theirs", "victim/gone/x": "theirs" });
+    let move = 0;
+    const beforeMove = () => {
+      if (move++ !== at) return;
+      Deno.renameSync(place.outputDir, `${place.outputDir}.aside`);
+      Deno.symlinkSync("victim", place.outputDir);
+    };
+    const error = await rejection(applySteps(place, steps, { beforeMove }));
+    assert.match((error as Error).message, /replaced by a link/);
+    const victim = await readTree(join(dir.path, "victim"));
+    assert.deepEqual(victim, { "file": "theirs", "gone/x": "theirs" });
+  });
+}
 
 Deno.test("recover(): a link that came on the way is not followed", async () => {
   await using dir = await tempDir();

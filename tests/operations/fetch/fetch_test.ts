@@ -240,7 +240,7 @@ test("fetch: include, exclude and patterns that match nothing", async (h) => {
   assert.deepEqual(Object.keys(outcomes), ["a_lib_generic.tar.zst"]);
   await rejectsWith(h.fetch({ include: ["a_*", "no_*"] }), "not_found", "no_*");
   await rejectsWith(h.fetch({ include: ["no_*"] }), "not_found", "no_*");
-  await rejectsWith(h.fetch({ exclude: ["*"] }), "not_found", "None of the 3");
+  await rejectsWith(h.fetch({ exclude: ["*"] }), "not_found", "none of the 3");
 });
 
 test("fetch: a run without artifacts is not_found, with the searched location", async (h) => {
