@@ -7,8 +7,8 @@
 
 /**
  * Whether a file or directory name is one that run-outputs uses for working files:
- * `.run-outputs-…`, such as `.run-outputs-tmp-1a2b`, and `….run-outputs-fetch`, with a random part
- * behind it or not.
+ * `.run-outputs-…`, such as `.run-outputs-tmp-1a2b`, `….run-outputs-fetch`, with a random part behind
+ * it or not, and `….part.journal`, from which a download would be resumed.
  *
  * Some disks ignore case, the form of accented letters and invisible characters, so names that
  * differ only in those count as equal.
@@ -18,8 +18,9 @@
  */
 export function isReservedName(name: string): boolean {
   // Most names do not even contain the letters.
-  if (!name.includes("-") && !/[^\x20-\x7e]/.test(name)) return false;
+  if (!/-|\.j|[^\x20-\x7e]/i.test(name)) return false;
   const plain = name.replace(/[\p{Default_Ignorable_Code_Point}\p{Cc}]/gu, "").normalize("NFKC")
     .toLowerCase();
-  return plain.startsWith(".run-outputs-") || /\.run-outputs-fetch[. ]*(?:-|$)/.test(plain);
+  return plain.startsWith(".run-outputs-") ||
+    /\.run-outputs-fetch[. ]*(?:-|$)|\.part\.journal[. ]*$/.test(plain);
 }

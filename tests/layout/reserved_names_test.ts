@@ -20,6 +20,11 @@ for (
     ".run\u200b-outputs-tmp-x",
     ".run-out\ufeffputs-fetch",
     "．run－outputs－fetch",
+    "a.tar.xz.part.journal",
+    "A.Part.JOURNAL",
+    "a.part.journal. ",
+    "a.part.jour\u200bnal",
+    ".part.journal",
   ]
 ) {
   Deno.test(`isReservedName(): ${JSON.stringify(name)} is ours`, () => {
@@ -29,7 +34,17 @@ for (
 
 Deno.test("isReservedName(): other names are free, ours inside of them too", () => {
   const free = ["", ".", "a", "run-outputs", ".run-outputs", "my.run-outputs-tmp-x", "x-y", "é-ü"];
-  for (const name of [...free, "run-outputs-fetch", "run-outputs-fetch.md", ".run-output-s"]) {
+  for (
+    const name of [
+      ...free,
+      "run-outputs-fetch",
+      "run-outputs-fetch.md",
+      ".run-output-s",
+      "journal",
+      "x.part",
+      "a.journal",
+    ]
+  ) {
     assert.equal(isReservedName(name), false, name);
   }
 });

@@ -77,10 +77,13 @@ export function checksumEntries(text: string): ChecksumEntry[] {
     }
     const columns = COLUMNS.exec(plain);
     const tagged = TAGGED.exec(plain);
-    const other = PREFIXED.exec(plain) ?? ROW.exec(plain);
+    const prefixed = PREFIXED.exec(plain);
+    const row = ROW.exec(plain);
     if (columns !== null) entries.push(entry(columns[2], columns[3], columns[1] !== ""));
     else if (tagged !== null) entries.push(entry(tagged[3], tagged[2], tagged[1] !== ""));
-    else if (other !== null) entries.push(entry(other[1], other[2]));
+    else if (prefixed !== null) entries.push(entry(prefixed[1], prefixed[2]));
+    // The table truncates wide values, so the name is unknown.
+    else if (row !== null) entries.push(entry(row[1], row[2]?.replace(/^.*(?:\.\.\.|…)$/, "")));
   }
   endList();
   return entries;
@@ -88,10 +91,8 @@ export function checksumEntries(text: string): ChecksumEntry[] {
 
 function entry(digest: string, path: string | undefined, escaped = false): ChecksumEntry {
   const sha256 = digest.toLowerCase();
-  // A table truncates wide values. A lone "-" is standard input.
-  if (path === undefined || path === "" || path === "-" || /(?:\.\.\.|…)$/.test(path)) {
-    return { sha256 };
-  }
+  // A lone "-" is standard input.
+  if (path === undefined || path === "" || path === "-") return { sha256 };
   const whole = escaped
     ? path.replace(/\\([\\nr])/g, (_, c) => c === "n" ? "\n" : c === "r" ? "\r" : "\\")
     : path;

@@ -34,6 +34,18 @@ export function partNames(path: string): { readonly part: string; readonly journ
 }
 
 /**
+ * The line of a journal about its part: a part that was replaced by another file, or brought along
+ * with a journal by somebody else, has other bytes than the journal says.
+ *
+ * @param info The file information of the part.
+ * @returns The line, to compare.
+ */
+export function partNote({ ino, birthtime }: Deno.FileInfo): { readonly part: string } {
+  // Without the device, whose number can change with the next mount.
+  return { part: `${ino}:${birthtime?.getTime() ?? ""}` };
+}
+
+/**
  * Whether a download may use the names beside a file: they are free, or left by an earlier
  * download. The user's own files are not touched; names that are too long for the disk cannot be
  * used.

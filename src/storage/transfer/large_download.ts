@@ -13,7 +13,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteRange, ObjectBody, ObjectInfo, StorageBackend } from "../backend.ts";
 import { diskError, isNameTooLong } from "../../errors/disk.ts";
-import { DOWNLOAD_SCHEMA, maySpread, partNames } from "../local/download_part.ts";
+import { DOWNLOAD_SCHEMA, maySpread, partNames, partNote } from "../local/download_part.ts";
 import type { FileHasher, Hashers } from "../hash/hashers.ts";
 import { Journal } from "./journal.ts";
 import type { LinkedController } from "../linked_controller.ts";
@@ -100,7 +100,7 @@ export interface LargeDownloaded {
   readonly resumed: number;
 }
 
-/** The first line of a journal: the version of the bytes in the file. */
+/** The first line of a journal: the version of the bytes in the file. The second is its part. */
 interface Header {
   readonly schema: typeof DOWNLOAD_SCHEMA;
   readonly source: string;
@@ -190,11 +190,13 @@ async function resume(
     etag: info.etag,
     size: info.size,
   };
-  const [found, ...notes] = journal.entries;
+  const [found, file, ...notes] = journal.entries;
   if (JSON.stringify(found) === JSON.stringify(header)) {
     const existing = await Deno.lstat(part).catch(() => undefined);
     if (
-      existing?.isFile && existing.size === info.size && await isOurs(existing, part, task.path)
+      existing?.isFile && existing.size === info.size &&
+      JSON.stringify(file) === JSON.stringify(partNote(existing)) &&
+      await isOurs(existing, part, task.path)
     ) {
       const done = merge(notes.filter((note) => isRange(note, info.size)));
       return { done, identity: fileIdentity(existing) };
@@ -203,9 +205,11 @@ async function resume(
   journal.restart(header);
   // A new file, because the existing name may be a link by the time it is opened.
   await Deno.remove(part).catch(() => {/* usually there is none */});
-  using file = await Deno.open(part, { write: true, createNew: true });
-  await file.truncate(info.size);
-  return { done: [], identity: fileIdentity(await file.stat()) };
+  using created = await Deno.open(part, { write: true, createNew: true });
+  await created.truncate(info.size);
+  const stat = await created.stat();
+  journal.append(partNote(stat));
+  return { done: [], identity: fileIdentity(stat) };
 }
 
 /** Whether this user created both files: another user could put anything into them. */

@@ -77,6 +77,7 @@ const ESCAPES: readonly Case[] = [
     [dir(".SUB.Run-Outputs-Fetch")],
     /reserved for working files/,
   ],
+  ["a download's journal", [file("a/b.tar.xz.part.journal")], /reserved for working files/],
   ["a link as our own", [link(".sub.run-outputs-fetch", "d")], /reserved for working files/],
   ["a hard link as our own", [file("f"), hard(".run-outputs-tmp-1", "f")], /reserved for working/],
   [

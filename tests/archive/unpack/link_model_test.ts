@@ -51,7 +51,14 @@ Deno.test("memberSegments(), linkSegments(): too long names are rejected before 
 });
 
 Deno.test("memberSegments(), linkSegments(): names of our own working files are rejected", () => {
-  for (const name of [".run-outputs-fetch", ".sub.run-outputs-fetch", ".run-outputs-tmp-1"]) {
+  for (
+    const name of [
+      ".run-outputs-fetch",
+      ".sub.run-outputs-fetch",
+      ".run-outputs-tmp-1",
+      "a.part.journal",
+    ]
+  ) {
     for (const path of [name, `a/${name}/staging`, `./${name.toUpperCase()}`]) {
       bad(() => memberSegments(path), /reserved for working files/);
       bad(() => linkSegments(path), /reserved for working files/);

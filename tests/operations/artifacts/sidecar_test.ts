@@ -105,6 +105,15 @@ for (
   const [title, text, ...texts] of [
     ["another file's", `${DIGEST}  b.tar.zst\n`, '"b.tar.zst"'],
     ["another file's, in BSD's form", `SHA256 (d/b) = ${DIGEST}`, '"b"'],
+    ["another file's that ends in dots", `${DIGEST}  b...\n`, '"b..."'],
+    ["another file's that ends in an ellipsis", `${DIGEST} *b…\n`, '"b…"'],
+    ["another file's with dots, in BSD's form", `SHA256 (b...) = ${DIGEST}`, '"b..."'],
+    ["another file's with dots, after a prefix", `sha256:${DIGEST}  b...`, '"b..."'],
+    [
+      "another file's with dots, in PowerShell's list",
+      `Algorithm : SHA256\nHash : ${DIGEST}\nPath : C:\\b...\n`,
+      '"b..."',
+    ],
     ["a name that only ends like it", `${DIGEST}  x${NAME}\n`, `"x${NAME}"`],
     ["two for one file", `${DIGEST}  ${NAME}\n${OTHER}  ${NAME}\n`, "several"],
     ["those of many others", "abcde".replace(/./g, `${DIGEST}  $&\n`), '"a", "b", "c" and 2 more'],

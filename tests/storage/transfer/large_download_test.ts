@@ -7,6 +7,7 @@ import { OutputLocation } from "../../../src/layout/output_location.ts";
 import type { ObjectBody, ReadOptions } from "../../../src/storage/backend.ts";
 import { bytesSource } from "../../../src/storage/byte_source.ts";
 import { download, Downloader } from "../../../src/storage/transfer/download.ts";
+import { partNote } from "../../../src/storage/local/download_part.ts";
 import { Journal } from "../../../src/storage/transfer/journal.ts";
 import { LocalBackend } from "../../../src/storage/local/local.ts";
 import { MemoryBackend } from "../../../src/storage/memory.ts";
@@ -37,6 +38,16 @@ class Counted extends MemoryBackend {
   }
 }
 
+/** The journal's line about the part beside a file. */
+async function noteOf(path: string): Promise<unknown> {
+  return partNote(await Deno.lstat(`${path}.part`));
+}
+
+async function writeJournal(path: string, lines: readonly unknown[]): Promise<void> {
+  const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+  await Deno.writeTextFile(`${path}.part.journal`, text);
+}
+
 async function counted(...keys: readonly string[]): Promise<Counted> {
   const backend = new Counted();
   for (const key of keys) await backend.write(at(key), bytesSource(CONTENT));
@@ -52,9 +63,8 @@ Deno.test("download(): a body opened before the missing ranges are known is not 
   const { etag, size } = await backend.stat(at("large"));
   const source = at("large").s3Uri;
   const header = { schema: "run-outputs.download/1", source, etag, size };
-  const notes = [header, { start: 0, end: 1_000_000 }].map((line) => `${JSON.stringify(line)}\n`);
-  await Deno.writeTextFile(`${path}.part.journal`, notes.join(""));
   await Deno.writeFile(`${path}.part`, bytes);
+  await writeJournal(path, [header, await noteOf(path), { start: 0, end: 1_000_000 }]);
   const [result] = await download(backend, [{ location: at("large"), path }], {
     segment: Infinity,
   });
@@ -91,12 +101,10 @@ Deno.test("download(): lines of a journal that are not ranges are skipped", asyn
   const { etag, size } = await backend.stat(at("large"));
   const source = at("large").s3Uri;
   const header = { schema: "run-outputs.download/1", source, etag, size };
-  const lines = [header, null, 7, "x", { start: -1, end: 5 }, { start: 0, end: 100 }];
-  await writeTree(dir.path, {
-    "large.part": CONTENT,
-    "large.part.journal": lines.map((line) => `${JSON.stringify(line)}\n`).join(""),
-  });
+  await writeTree(dir.path, { "large.part": CONTENT });
   const path = join(dir.path, "large");
+  const ranges = [null, 7, "x", { start: -1, end: 5 }, { start: 0, end: 100 }];
+  await writeJournal(path, [header, await noteOf(path), ...ranges]);
   const [result] = await download(backend, [{ location: at("large"), path }], { segment: 100 });
   assert.equal(result.outcome, "written", result.error?.message);
   assert.equal(result.resumed, 100);
@@ -219,11 +227,9 @@ Deno.test("download(): a link under the name of the part or of its journal is no
     const backend = await counted("large");
     const { etag, size } = await backend.stat(at("large"));
     const header = { schema: "run-outputs.download/1", source: at("large").s3Uri, etag, size };
-    const notes = [header, { start: 0, end: 900 }].map((line) => `${JSON.stringify(line)}\n`);
-    await writeTree(dir.path, {
-      "large.part": "y".repeat(size),
-      "large.part.journal": notes.join(""),
-    });
+    await writeTree(dir.path, { "large.part": "y".repeat(size) });
+    const note = await noteOf(join(dir.path, "large"));
+    await writeJournal(join(dir.path, "large"), [header, note, { start: 0, end: 900 }]);
     // What it leads to looks just like what an earlier download has left.
     await Deno.rename(join(dir.path, planted), join(dir.path, "precious"));
     await Deno.symlink("precious", join(dir.path, planted));
@@ -233,6 +239,30 @@ Deno.test("download(): a link under the name of the part or of its journal is no
     assert.equal(result.outcome, "written", result.error?.message);
     assert.equal(await Deno.readTextFile(path), CONTENT);
     assert.equal(await Deno.readTextFile(join(dir.path, "precious")), before);
+  }
+});
+
+Deno.test("download(): bytes that the journal was not begun with are not resumed", async () => {
+  for (const how of ["no note", "another file", "a copy", "another note"]) {
+    await using dir = await tempDir();
+    const backend = await counted("large");
+    const { etag, size } = await backend.stat(at("large"));
+    const header = { schema: "run-outputs.download/1", source: at("large").s3Uri, etag, size };
+    const path = join(dir.path, "large");
+    await writeTree(dir.path, { "large.part": "y".repeat(size), other: "z".repeat(size) });
+    const note = await noteOf(path);
+    const lines: unknown[] = [header, note, { start: 0, end: 900 }];
+    if (how === "no note") lines.splice(1, 1);
+    if (how === "another note") lines[1] = { part: "1:1" };
+    await writeJournal(path, lines);
+    if (how === "another file") await Deno.rename(join(dir.path, "other"), `${path}.part`);
+    if (how === "a copy") {
+      await Deno.rename(`${path}.part`, join(dir.path, "kept"));
+      await Deno.copyFile(join(dir.path, "kept"), `${path}.part`);
+    }
+    const [result] = await download(backend, [{ location: at("large"), path }], { segment: 100 });
+    assert.deepEqual([result.outcome, result.resumed ?? 0], ["written", 0], how);
+    assert.equal(await Deno.readTextFile(path), CONTENT);
   }
 });
 
