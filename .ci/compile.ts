@@ -27,6 +27,15 @@ export function permissionFlags(set: PermissionSet): string[] {
   });
 }
 
+/**
+ * The flags of unstable features, without lazy imports: what is only imported lazily would not be
+ * embedded.
+ */
+function unstableFlags(features: readonly string[]): string[] {
+  return features.filter((name) => name !== "lazy-dynamic-imports")
+    .map((name) => `--unstable-${name}`);
+}
+
 if (import.meta.main) {
   const root = new URL("../", import.meta.url);
   const standard = Deno.build.os === "windows" ? "run-outputs.exe" : "run-outputs";
@@ -40,8 +49,8 @@ if (import.meta.main) {
       ...permissionFlags(config.permissions.default),
       // All dependencies are in the bundle; with deno.lock, its packages would be embedded too.
       "--no-lock",
-      "--config",
-      `${BUNDLE}/deno.json`,
+      "--no-config",
+      ...unstableFlags(config.unstable),
       ...WORKERS.flatMap((worker) => ["--include", `${BUNDLE}/${worker}.js`]),
       "--include",
       `${BUNDLE}/${LIBLZMA}`,

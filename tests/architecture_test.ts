@@ -13,6 +13,7 @@ import {
   loadedBy,
   ROOT,
   sources,
+  targetOf,
 } from "./support/import_graph.ts";
 import { expandRooms, roomOf, ROOMS } from "./support/rooms.ts";
 
@@ -132,12 +133,24 @@ Deno.test("architecture: every package version is in deno.json, and none in a so
   }
 });
 
-Deno.test("architecture: path and --help load no driver, no archive code and no heavy package", async () => {
-  const { files, packages } = await loadedBy("cli.ts");
-  assert.deepEqual(packages.filter((name) => HEAVY.test(name)), []);
-  assert(files.includes("src/cli/commands/upload/upload.ts"), "the walk went through the commands");
-  const early = files.filter((file) => /^src\/(?:storage|archive|operations)\//.test(file));
-  assert.deepEqual(early, []);
+Deno.test("architecture: commands and --help load no driver, no archive code and no heavy package", async () => {
+  const atStart = await loadedBy("cli.ts");
+  assert.deepEqual(atStart.packages, []);
+  assert(atStart.files.includes("src/cli/main.ts"), "the walk went through the program");
+  assert.deepEqual(
+    atStart.files.filter((file) => !/^(?:cli\.ts|src\/(?:cli|errors|github|layout)\/)/.test(file)),
+    [],
+  );
+  assert.deepEqual(atStart.files.filter((file) => file.startsWith("src/cli/commands/")), []);
+  const commands = (await importsOf("src/cli/program.ts")).filter(({ dynamic }) => dynamic)
+    .map(({ specifier }) => targetOf("src/cli/program.ts", specifier)!);
+  assert(commands.includes("src/cli/commands/upload/upload.ts"), "the commands were found");
+  for (const command of ["src/cli/program.ts", ...commands]) {
+    const { files, packages } = await loadedBy(command);
+    assert.deepEqual(packages.filter((name) => HEAVY.test(name)), [], command);
+    const early = files.filter((file) => /^src\/(?:storage|archive|operations)\//.test(file));
+    assert.deepEqual(early, [], command);
+  }
 });
 
 Deno.test("architecture: only cli.ts exits", async () => {

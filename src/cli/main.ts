@@ -5,36 +5,32 @@
  * @module
  */
 
-import { Command, CommanderError } from "commander";
+import type { CommanderError } from "commander";
 import config from "../../deno.json" with { type: "json" };
 import { escapeUnprintable, RunOutputsError } from "../errors/error.ts";
 import { missingPermission } from "../errors/permission.ts";
-import { bisectCommand } from "./commands/bisect/bisect.ts";
-import { bucketCommand } from "./commands/bucket.ts";
-import { copyCommand } from "./commands/copy/copy.ts";
-import { exportCommand } from "./commands/copy/export.ts";
-import { fetchCommand } from "./commands/fetch/fetch.ts";
-import { findCommand } from "./commands/find/find.ts";
-import { importCommand } from "./commands/copy/import.ts";
-import { indexCommand } from "./commands/index.ts";
-import { listCommand } from "./commands/list.ts";
-import { pathCommand } from "./commands/path.ts";
-import { runsCommand } from "./commands/runs/runs.ts";
-import { uploadCommand } from "./commands/upload/upload.ts";
-import { stagesCommand } from "./commands/stages.ts";
-import { staleUploadsCommand } from "./commands/stale_uploads.ts";
-import { diffCommand } from "./commands/diff/diff.ts";
-import { verifyCommand } from "./commands/verify/verify.ts";
 import type { Context } from "./context.ts";
-import { ignoreEmptyValues, noteEmptyLists } from "./empty_values.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
-import { resolveHelp } from "./help.ts";
-import { completeHints, type Invocation, invocationOf, releaseTypeHint } from "./hints.ts";
+import { completeHints, type Invocation, releaseTypeHint } from "./hints.ts";
 import { type Io, type MessageIo, withEnv } from "./terminal/io.ts";
 import { jsonText } from "./terminal/json_text.ts";
-import { Output, printLabelled } from "./terminal/output.ts";
+import { printLabelled } from "./terminal/output.ts";
 import { guarded } from "./terminal/redact.ts";
-import { explainUnknown } from "./unknown_word.ts";
+import { TOP_HELP } from "./top_help.ts";
+
+const VERSION = `${config.version}\n`;
+
+/**
+ * The arguments that are answered with a text, without loading the commands and their parser: that
+ * takes longer than all the rest.
+ */
+const ANSWERS: Readonly<Record<string, string>> = {
+  "--help": TOP_HELP,
+  "-h": TOP_HELP,
+  help: TOP_HELP,
+  "--version": VERSION,
+  "-V": VERSION,
+};
 
 /**
  * Runs a command line.
@@ -60,14 +56,18 @@ export async function main(args: readonly string[], world: Io): Promise<number> 
     setExitCode: (code) => exitCode = code,
     interruption: () => interruption.signal(),
   };
-  const program = createProgram(context)
-    .hook("preAction", (_, command) => {
-      invocation = invocationOf(command);
-      noteEmptyLists(command, new Output(io, command.opts()));
-    });
   const run = async (): Promise<number> => {
     try {
-      await program.parseAsync([...resolveHelp(program, args)], { from: "user" });
+      if (args.length === 0) {
+        io.stderr(TOP_HELP);
+        return EXIT.usage;
+      }
+      if (args.length === 1 && Object.hasOwn(ANSWERS, args[0])) {
+        io.stdout(ANSWERS[args[0]]);
+        return EXIT.done;
+      }
+      const { runCommand } = await import("./program.ts");
+      await runCommand(args, context, (started) => invocation = started);
       return exitCode;
     } catch (error) {
       if (interruption.happened) {
@@ -75,7 +75,7 @@ export async function main(args: readonly string[], world: Io): Promise<number> 
         printError("interrupted", message, EXIT.interrupted, args, io);
         return EXIT.interrupted;
       }
-      return reportError(explainUnknown(program, args, error), args, io, invocation);
+      return reportError(error, args, io, invocation);
     }
   };
   try {
@@ -85,75 +85,15 @@ export async function main(args: readonly string[], world: Io): Promise<number> 
   }
 }
 
-/**
- * Builds the program: all commands with their options.
- *
- * @param context Passed to the commands.
- * @returns The program.
- */
-export function createProgram(context: Context): Command {
-  const { io } = context;
-  const program = new Command("run-outputs")
-    .description("Upload, find, download and verify the outputs of CI workflow runs.")
-    .version(config.version, "-V, --version", "print the version")
-    .helpOption("-h, --help", "print help")
-    .helpCommand("help [command...]", "print a command's help")
-    .addHelpText(
-      "after",
-      `
-Examples:
-  run-outputs path artifact blas_lib_gfx94X-dcgpu.tar.zst --run-id 12345 --platform linux
-  run-outputs upload build --artifact-group gfx94X-dcgpu --output-dir ./staging --run-id 12345
-  run-outputs list --staging-dir ./staging --run-id 12345
-  run-outputs find --commit 1a2b3c4d --artifact-group gfx94X-dcgpu
-  run-outputs fetch 'blas_*' --staging-dir ./staging --run-id 12345 --output-dir ./artifacts
-
-Exit codes: 0 success, 1 failure, 2 usage error, 3 not found, 4 access denied, 5 network error,
-6 checksum mismatch, 7 incomplete, 130 interrupted.`,
-    );
-  program.addCommand(pathCommand(context));
-  program.addCommand(bucketCommand(context));
-  program.addCommand(uploadCommand(context));
-  program.addCommand(listCommand(context));
-  program.addCommand(findCommand(context));
-  program.addCommand(fetchCommand(context));
-  program.addCommand(bisectCommand(context));
-  program.addCommand(verifyCommand(context));
-  program.addCommand(diffCommand(context));
-  program.addCommand(copyCommand(context));
-  program.addCommand(exportCommand(context));
-  program.addCommand(importCommand(context));
-  program.addCommand(indexCommand(context));
-  program.addCommand(runsCommand(context));
-  program.addCommand(stagesCommand(context));
-  program.addCommand(staleUploadsCommand(context));
-  configure(program, io);
-  return program;
-}
-
-/** Settings that commander does not pass on to subcommands added with `addCommand`. */
-function configure(command: Command, io: Io): void {
-  command.exitOverride().configureOutput({
-    writeOut: (text) => io.stdout(text),
-    writeErr: (text) => io.stderr(text),
-    // reportError() prints all errors, as one line each.
-    outputError: () => {},
-    getOutHelpWidth: () => 100,
-    getErrHelpWidth: () => 100,
-  });
-  ignoreEmptyValues(command);
-  for (const child of command.commands) configure(child, io);
-}
-
 function reportError(
   error: unknown,
   args: readonly string[],
   io: MessageIo,
   invocation?: Invocation,
 ): number {
-  if (error instanceof CommanderError) {
+  if (isParserError(error)) {
     if (error.exitCode === 0) return EXIT.done;
-    // Without a command, commander has printed the help already.
+    // Without a subcommand, commander has printed the help already.
     if (error.code === "commander.help") return EXIT.usage;
     printError("invalid", oneLine(error.message.replace(/^error: /, "")), EXIT.usage, args, io);
     return EXIT.usage;
@@ -180,6 +120,11 @@ function reportError(
     for (let at: unknown = error; at instanceof Error; at = at.cause) io.stderr(stackText(at));
   }
   return exitCode;
+}
+
+/** Whether this is commander's error, without loading commander for it. */
+function isParserError(error: unknown): error is CommanderError {
+  return error instanceof Error && "code" in error && String(error.code).startsWith("commander.");
 }
 
 function printError(

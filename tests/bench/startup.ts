@@ -1,48 +1,82 @@
 /**
- * `deno task bench:startup`: how long `path` and `--help` take to start, beside `deno eval ''`, all
- * in turn in one run. What counts are the ratios.
+ * `deno task bench:startup [ROUNDS]`: what the start of `--help` and `path` costs, all in turn in
+ * one run: processor time, memory and elapsed time. What counts are the ratios of processor time.
+ *
+ * With `RUN_OUTPUTS_EXECUTABLE`, the executable too, compared with the one that
+ * `RUN_OUTPUTS_EMPTY_EXECUTABLE` names: an empty program, compiled with the same base runtime. Needs
+ * GNU time.
  *
  * @module
  */
 
 import { fileURLToPath } from "node:url";
+import { tempDir } from "../support/temp_dir.ts";
 
 const ROUNDS = Number(Deno.args[0] ?? 20);
 const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
-const RUN = ["run", "-q", "-P", CLI];
+const PATH = ["path", "root", "--run-id", "1", "--platform", "linux"];
+const UPLOAD = ["upload", "files", CLI, "--to", "x", "--output-dir", "nowhere", "--dry-run"];
 
-const CASES: readonly (readonly [string, readonly string[]])[] = [
-  ["deno eval ''", ["eval", ""]],
-  ["run-outputs --help", [...RUN, "--help"]],
-  ["run-outputs path", [...RUN, "path", "root", "--run-id", "1", "--platform", "linux"]],
-  ["run-outputs upload --dry-run", [
-    ...RUN,
-    ...["upload", "files", CLI, "--to", "x", "--output-dir", "nowhere", "--dry-run"],
-  ]],
-];
+/** Programs, each with what its ratios compare with. */
+const cases = new Map<string, { readonly base: string; readonly line: readonly string[] }>();
 
-const times = new Map<string, number[]>(CASES.map(([name]) => [name, []]));
+function add(base: string, name: string, ...line: readonly string[]): void {
+  cases.set(name, { base, line });
+}
+
+const NOTHING = "deno eval ''";
+const RUN = [Deno.execPath(), "run", "-q", "-P", CLI];
+add(NOTHING, NOTHING, Deno.execPath(), "eval", "");
+add(NOTHING, "cli.ts --help", ...RUN, "--help");
+add(NOTHING, "cli.ts path", ...RUN, ...PATH);
+add(NOTHING, "cli.ts upload --dry-run", ...RUN, ...UPLOAD);
+const executable = Deno.env.get("RUN_OUTPUTS_EXECUTABLE");
+if (executable !== undefined) {
+  const empty = Deno.env.get("RUN_OUTPUTS_EMPTY_EXECUTABLE");
+  const base = empty === undefined ? NOTHING : "an empty executable";
+  if (empty !== undefined) add(base, base, empty);
+  add(base, "executable --help", executable, "--help");
+  add(base, "executable path", executable, ...PATH);
+  add(base, "executable upload --dry-run", executable, ...UPLOAD);
+}
+
+/** What a process took: seconds of the processor, MB of memory, seconds. */
+type Cost = readonly [cpu: number, memory: number, elapsed: number];
+
+await using dir = await tempDir();
+
+async function costOf(name: string, line: readonly string[]): Promise<Cost> {
+  const file = `${dir.path}/cost`;
+  const { success, stderr } = await new Deno.Command("/usr/bin/time", {
+    args: ["-f", "%U %S %M %e", "-o", file, ...line],
+    stdin: "null",
+  }).output();
+  if (!success) throw new Error(`${name} failed: ${new TextDecoder().decode(stderr)}`);
+  const [user, system, memory, elapsed] = (await Deno.readTextFile(file)).split(" ").map(Number);
+  return [user + system, memory / 1024, elapsed];
+}
+
+const costs = new Map<string, Cost[]>([...cases.keys()].map((name) => [name, []]));
 // The first round fills Deno's caches and does not count.
 for (let round = -1; round < ROUNDS; round++) {
-  for (const [name, args] of CASES) {
-    const start = performance.now();
-    const { code, stderr } = await new Deno.Command(Deno.execPath(), { args: [...args] }).output();
-    const time = performance.now() - start;
-    if (code !== 0) {
-      throw new Error(`${name} ended with ${code}: ${new TextDecoder().decode(stderr)}`);
-    }
-    if (round >= 0) times.get(name)!.push(time);
+  for (const [name, { line }] of cases) {
+    const cost = await costOf(name, line);
+    if (round >= 0) costs.get(name)!.push(cost);
   }
 }
 
-const median = (list: readonly number[]) => list.toSorted((a, b) => a - b)[list.length >> 1];
-const base = median(times.get(CASES[0][0])!);
-console.log(`${ROUNDS} rounds, medians`);
-for (const [name, list] of times) {
-  const time = median(list);
+const median = (numbers: readonly number[]) =>
+  numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
+const mean = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
+const cpuOf = (name: string) => mean(costs.get(name)!.map(([cpu]) => cpu));
+console.log(`${ROUNDS} rounds: mean processor time, median memory and elapsed time`);
+for (const [name, { base }] of cases) {
+  const [memory, elapsed] = [1, 2].map((index) =>
+    median(costs.get(name)!.map((cost) => cost[index]))
+  );
   console.log(
-    `${name.padEnd(30)} ${time.toFixed(0).padStart(5)} ms  ${
-      (time / base).toFixed(2).padStart(5)
-    }x`,
+    `${name.padEnd(28)} ${(cpuOf(name) * 1000).toFixed(0).padStart(5)} ms ${
+      (cpuOf(name) / cpuOf(base)).toFixed(2).padStart(5)
+    }x  ${memory.toFixed(0).padStart(4)} MB  ${elapsed.toFixed(2).padStart(5)} s`,
   );
 }

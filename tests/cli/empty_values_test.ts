@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Command, Option } from "commander";
-import { createProgram } from "../../src/cli/main.ts";
+import { createProgram } from "../../src/cli/program.ts";
 import { globs, list, names, splitList } from "../../src/cli/options.ts";
 import { refused, runJson, runs } from "../support/command_line.ts";
 import { FakeIo } from "../support/fake_io.ts";
@@ -21,7 +21,7 @@ function isRefused({ command, option }: { command: Command; option: Option }): b
   return REFUSED.test(option.long!) && !OTHER.includes(`${command.name()} ${option.long}`);
 }
 
-function program(): Command {
+function program(): Promise<Command> {
   const context = {
     io: new FakeIo(),
     setExitCode() {},
@@ -37,9 +37,9 @@ function* optionsOf(command: Command): Generator<{ command: Command; option: Opt
 }
 
 for (const form of ["--option ''", "--option=", "--option ' '"]) {
-  Deno.test(`empty value: ${form} is an option that was not given, of all commands`, () => {
+  Deno.test(`empty value: ${form} is an option that was not given, of all commands`, async () => {
     let count = 0;
-    for (const { command, option } of optionsOf(program())) {
+    for (const { command, option } of optionsOf(await program())) {
       const long = option.long!;
       const args = form.endsWith("=") ? [`${long}=`] : [long, form.endsWith("' '") ? " " : ""];
       const key = option.attributeName();

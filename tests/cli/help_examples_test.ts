@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { createProgram } from "../../src/cli/main.ts";
+import { createProgram } from "../../src/cli/program.ts";
 import { run, runs, WatchedIo } from "../support/command_line.ts";
 
 const GOLDEN = fileURLToPath(new URL("../testdata/help/", import.meta.url));
 
 /** All commands, found in the program itself: a new one can't be forgotten here. */
-function commands(): string[][] {
-  const program = createProgram({
+async function commands(): Promise<string[][]> {
+  const program = await createProgram({
     io: new WatchedIo(),
     setExitCode: () => {},
     interruption: () => new AbortController().signal,
@@ -22,7 +22,7 @@ function commands(): string[][] {
   return found;
 }
 
-const COMMANDS = commands();
+const COMMANDS = await commands();
 
 for (const command of COMMANDS) {
   const shown = ["run-outputs", ...command].join(" ");

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
-import { createProgram } from "../../src/cli/main.ts";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createProgram } from "../../src/cli/program.ts";
+import { TOP_HELP } from "../../src/cli/top_help.ts";
 import { FakeIo, run } from "../support/fake_io.ts";
 import { assertGolden } from "../support/golden.ts";
+import { tempDir } from "../support/temp_dir.ts";
 
-type Command = ReturnType<typeof createProgram>;
+type Command = Awaited<ReturnType<typeof createProgram>>;
 
 function commandLines(command: Command, above: readonly string[] = []): string[][] {
   const children = command.commands.flatMap((child) =>
@@ -12,7 +16,7 @@ function commandLines(command: Command, above: readonly string[] = []): string[]
   return [[...above], ...children];
 }
 
-const program = createProgram({
+const program = await createProgram({
   io: new FakeIo(),
   setExitCode: () => {},
   interruption: () => new AbortController().signal,
@@ -43,6 +47,43 @@ for (const words of [["upload", "build"], ["upload"], ["path"], []]) {
     if (words[1]) assert.deepEqual(await run([words[0], "help", words[1]]), expected);
   });
 }
+
+Deno.test("run-outputs --help: lists the options and commands that there are", () => {
+  const sectionsOf = (help: string) =>
+    /\nOptions:\n[^]*\nCommands:\n(?: {2}.*\n)+/.exec(help)?.[0] ?? help;
+  const prototype: Pick<Command, "helpInformation"> = Object.getPrototypeOf(program);
+  assert.equal(sectionsOf(TOP_HELP), sectionsOf(prototype.helpInformation.call(program)));
+});
+
+Deno.test("a command's process loads no other command, and the help loads none", async () => {
+  const cli = fileURLToPath(new URL("../../cli.ts", import.meta.url));
+  const loadedFor = async (...args: string[]) => {
+    await using dir = await tempDir();
+    const { code } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-q", "-P", cli, ...args],
+      // What was loaded is what there is coverage of.
+      env: { DENO_COVERAGE_DIR: dir.path },
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).output();
+    assert.equal(code, 0);
+    const loaded: string[] = [];
+    for await (const { name } of Deno.readDir(dir.path)) {
+      const { url } = JSON.parse(await Deno.readTextFile(join(dir.path, name)));
+      loaded.push(url);
+    }
+    assert(loaded.some((url) => url.endsWith("/src/cli/main.ts")));
+    return loaded;
+  };
+  const commandsIn = (urls: readonly string[]) =>
+    urls.flatMap((url) => /\/src\/cli\/commands\/(.*)$/.exec(url)?.[1] ?? []);
+  const forHelp = await loadedFor("--help");
+  assert.deepEqual(commandsIn(forHelp), []);
+  assert(!forHelp.some((url) => /commander|operations\//.test(url)));
+  const forPath = await loadedFor("path", "root", "--run-id", "1", "--platform", "linux");
+  assert.deepEqual(commandsIn(forPath), ["path.ts"]);
+});
 
 Deno.test("run-outputs: without a command prints the help on stderr and exits with 2", async () => {
   const { code, stdout, stderr } = await run([]);

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { createProgram } from "../../src/cli/main.ts";
+import { createProgram } from "../../src/cli/program.ts";
 import { bytesSource } from "../../src/storage/byte_source.ts";
 import { LocalBackend } from "../../src/storage/local/local.ts";
 import { OutputLocation } from "../../src/layout/output_location.ts";
@@ -274,8 +274,8 @@ function reading(at: readonly string[]): string[] {
 }
 
 /** The commands that do something, from the program. */
-function commandsOfProgram(): string[] {
-  const program = createProgram({
+async function commandsOfProgram(): Promise<string[]> {
+  const program = await createProgram({
     io: new FakeIo(),
     setExitCode: () => {},
     interruption: () => AbortSignal.abort(),
@@ -375,9 +375,10 @@ Deno.test("on a runner: no command lets a name, a message or a log through as a 
     GITHUB_JOB: NAME,
     XDG_CACHE_HOME: join(dir, "cache"),
   };
-  assert.deepEqual(commandsOfProgram().toSorted(), Object.keys(LINES).toSorted());
+  const commands = await commandsOfProgram();
+  assert.deepEqual(commands.toSorted(), Object.keys(LINES).toSorted());
   const world = { dir, staging, at, s3: keys };
-  for (const command of commandsOfProgram()) {
+  for (const command of commands) {
     await t.step(command, async () => {
       const { echo, lines } = LINES[command];
       let all = "";

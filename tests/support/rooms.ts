@@ -81,8 +81,9 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "cli/commands/bisect":
     "errors layout github storage/local operations/{artifacts,bisect} cli cli/terminal " +
     "cli/commands/fetch",
-  "cli/main.ts": "errors cli cli/terminal cli/commands " +
+  "cli/program.ts": "cli cli/terminal cli/commands " +
     "cli/commands/{bisect,copy,diff,fetch,find,runs,upload,verify}",
+  "cli/main.ts": "errors cli cli/terminal cli/program.ts",
 };
 
 /** The room that a file below `src` is in: its directory, or itself where it is a room of its own. */

@@ -1,0 +1,101 @@
+/**
+ * The commands: builds the one that a command line names, and runs it. The others are not loaded.
+ *
+ * @module
+ */
+
+import { Command } from "commander";
+import config from "../../deno.json" with { type: "json" };
+import type { Context } from "./context.ts";
+import { ignoreEmptyValues, noteEmptyLists } from "./empty_values.ts";
+import { resolveHelp } from "./help.ts";
+import { type Invocation, invocationOf } from "./hints.ts";
+import type { Io } from "./terminal/io.ts";
+import { Output } from "./terminal/output.ts";
+import { TOP_HELP } from "./top_help.ts";
+import { explainUnknown } from "./unknown_word.ts";
+
+/** How each command is loaded and built. */
+const COMMANDS: Readonly<Record<string, (context: Context) => Promise<Command>>> = {
+  path: async (context) => (await import("./commands/path.ts")).pathCommand(context),
+  bucket: async (context) => (await import("./commands/bucket.ts")).bucketCommand(context),
+  upload: async (context) => (await import("./commands/upload/upload.ts")).uploadCommand(context),
+  list: async (context) => (await import("./commands/list.ts")).listCommand(context),
+  find: async (context) => (await import("./commands/find/find.ts")).findCommand(context),
+  fetch: async (context) => (await import("./commands/fetch/fetch.ts")).fetchCommand(context),
+  bisect: async (context) => (await import("./commands/bisect/bisect.ts")).bisectCommand(context),
+  verify: async (context) => (await import("./commands/verify/verify.ts")).verifyCommand(context),
+  diff: async (context) => (await import("./commands/diff/diff.ts")).diffCommand(context),
+  copy: async (context) => (await import("./commands/copy/copy.ts")).copyCommand(context),
+  export: async (context) => (await import("./commands/copy/export.ts")).exportCommand(context),
+  import: async (context) => (await import("./commands/copy/import.ts")).importCommand(context),
+  index: async (context) => (await import("./commands/index.ts")).indexCommand(context),
+  runs: async (context) => (await import("./commands/runs/runs.ts")).runsCommand(context),
+  stages: async (context) => (await import("./commands/stages.ts")).stagesCommand(context),
+  "stale-uploads": async (context) =>
+    (await import("./commands/stale_uploads.ts")).staleUploadsCommand(context),
+};
+
+/**
+ * Parses a command line and runs its command.
+ *
+ * @param args The arguments, without the program's name.
+ * @param context Passed to the command.
+ * @param onStart Receives what hints can repeat of the command line, before the command runs.
+ * @throws What the command throws; commander's errors, with suggestions for unknown words.
+ */
+export async function runCommand(
+  args: readonly string[],
+  context: Context,
+  onStart: (invocation: Invocation) => void,
+): Promise<void> {
+  const named = args[0] === "help" ? args[1] : args[0];
+  const program = await createProgram(
+    context,
+    named !== undefined && Object.hasOwn(COMMANDS, named) ? [named] : undefined,
+  );
+  program.hook("preAction", (_, command) => {
+    onStart(invocationOf(command));
+    noteEmptyLists(command, new Output(context.io, command.opts()));
+  });
+  try {
+    await program.parseAsync([...resolveHelp(program, args)], { from: "user" });
+  } catch (error) {
+    throw explainUnknown(program, args, error);
+  }
+}
+
+/**
+ * Builds the program.
+ *
+ * @param context Passed to the commands.
+ * @param names The commands to build; all by default.
+ * @returns The program.
+ */
+export async function createProgram(
+  context: Context,
+  names: readonly string[] = Object.keys(COMMANDS),
+): Promise<Command> {
+  const program = new Command("run-outputs")
+    .version(config.version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .helpCommand("help [command...]", "print a command's help");
+  for (const name of names) program.addCommand(await COMMANDS[name](context));
+  configure(program, context.io);
+  program.helpInformation = () => TOP_HELP;
+  return program;
+}
+
+/** Settings that commander does not pass on to subcommands added with `addCommand`. */
+function configure(command: Command, io: Io): void {
+  command.exitOverride().configureOutput({
+    writeOut: (text) => io.stdout(text),
+    writeErr: (text) => io.stderr(text),
+    // reportError() prints all errors, as one line each.
+    outputError: () => {},
+    getOutHelpWidth: () => 100,
+    getErrHelpWidth: () => 100,
+  });
+  ignoreEmptyValues(command);
+  for (const child of command.commands) configure(child, io);
+}
