@@ -98,6 +98,8 @@ function applyStep({ to, from, saved, directory }: Step, { beforeMove }: ApplyOp
  * since, and the moves would change files elsewhere.
  */
 function throwIfLinked(directory: string): void {
+  // One call, and usually enough; on a disk that ignores case, names may differ without any link.
+  if (Deno.realPathSync(directory) === directory) return;
   for (let at = directory; dirname(at) !== at; at = dirname(at)) {
     if (!Deno.lstatSync(at).isSymlink) continue;
     throw new RunOutputsError("conflict", `Cannot unpack to '${at}': it was replaced by a link`);

@@ -109,12 +109,20 @@ export class Staging implements AsyncDisposable {
       if (await hasKept(this.path)) return;
       // The lock is released last, because it protects the directory.
       await Deno.remove(join(this.path, LOCK));
-      await Deno.remove(this.path);
+      await Deno.remove(this.path).catch(async () => {
+        // NFS keeps an open file under another name.
+        this.#lock.close();
+        await Deno.remove(this.path);
+      });
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return;
       this.#onLeft?.(diskError("remove", this.path, error));
     } finally {
-      this.#lock.close();
+      try {
+        this.#lock.close();
+      } catch {
+        // It is closed.
+      }
     }
   }
 }

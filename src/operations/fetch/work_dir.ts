@@ -185,7 +185,11 @@ class Sealed implements AsyncDisposable {
       // Windows keeps the name of an open file. Elsewhere the lock protects the directory.
       if (Deno.build.os === "windows") this.#lock[Symbol.dispose]();
       await Deno.remove(join(this.files, LOCK));
-      await Deno.remove(this.files);
+      await Deno.remove(this.files).catch(async () => {
+        // NFS keeps an open file under another name.
+        this.#lock[Symbol.dispose]();
+        await Deno.remove(this.files);
+      });
       await Deno.remove(this.path);
     } catch {
       // Others have put something in its place. An empty directory that stays does no harm.
@@ -304,7 +308,8 @@ async function checkUnknown({ path, info, names }: Found, target: string): Promi
   if (info.mode !== null && (info.mode & 0o077) !== 0) return;
   for (const inner of ["", ...names]) {
     const staging = join(path, inner, STAGING);
-    if (!await isHalfDone(staging)) continue;
+    const isDirectory = await Deno.lstat(staging).then((info) => info.isDirectory, () => false);
+    if (!isDirectory || !await isHalfDone(staging)) continue;
     throw new RunOutputsError(
       "failed",
       `Cannot fetch into '${target}': an interrupted fetch has changed it, and cannot be undone, ` +

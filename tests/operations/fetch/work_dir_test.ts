@@ -1,7 +1,8 @@
 /** Working directories of fetches: what others put in their place is never used, nor deleted. */
 
 import assert from "node:assert/strict";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { Unpacker } from "../../../src/archive/unpack/unpack.ts";
 import { planFetch } from "../../../src/operations/fetch/fetch.ts";
 import { fetchUnpacked } from "../../../src/operations/fetch/unpacked.ts";
 import { openWorkDir, removeWorkDir, STAGING } from "../../../src/operations/fetch/work_dir.ts";
@@ -136,6 +137,52 @@ Deno.test({
     assert.deepEqual(await readTree(path), before);
     assert.deepEqual(await names(temp.path), [basename(path), "aside"].sort());
   },
+});
+
+Deno.test("openWorkDir(): a private directory without a journal does not stop the fetch", async () => {
+  await using temp = await tempDir();
+  const out = join(temp.path, "out");
+  const path = join(temp.path, ".out.run-outputs-fetch-0123456789ab");
+  await writeTree(path, { "a.tar.zst": "a", "dir/b": "b" });
+  if (!onWindows) await Deno.chmod(path, 0o700);
+  const { notes, found } = await open(out);
+  assert.deepEqual([found, notes.length], [{}, 1]);
+});
+
+Deno.test("fetchUnpacked(): on NFS, which keeps open files under another name, nothing is left", async () => {
+  await using temp = await tempDir();
+  const out = join(temp.path, "out");
+  const hidden: string[] = [];
+  const { remove } = Deno;
+  const { close } = Deno.FsFile.prototype;
+  Deno.remove = async (path, options) => {
+    if (basename(String(path)) !== "lock") return await remove(path, options);
+    hidden.push(join(dirname(String(path)), ".nfs1"));
+    await Deno.rename(path, hidden.at(-1)!);
+  };
+  Deno.FsFile.prototype.close = function () {
+    for (const path of hidden.splice(0)) Deno.removeSync(path);
+    close.call(this);
+  };
+  try {
+    await using work = await openWorkDir(out);
+    const stagingDir = join(work.files, STAGING);
+    const left: Error[] = [];
+    const onLeft = (error: Error) => left.push(error);
+    {
+      await using _unpacker = await Unpacker.open({
+        mode: "flatten",
+        outputDir: out,
+        stagingDir,
+        onLeft,
+      });
+    }
+    assert.deepEqual(left, []);
+  } finally {
+    Deno.remove = remove;
+    Deno.FsFile.prototype.close = close;
+  }
+  assert.deepEqual(await names(temp.path), []);
 });
 
 Deno.test({
