@@ -2,11 +2,12 @@
  * The outputs of CI workflow runs: their paths, and how to upload and find them.
  *
  * - **Layout** says where an output is: {@linkcode RunOutputRoot} has a method for each. It is pure.
- * - **Storage** stores bytes: {@linkcode StorageBackend} and its drivers, {@linkcode upload} and
- *   {@linkcode download} on top.
+ * - **Storage** stores bytes: {@linkcode StorageBackend} and its drivers, such as
+ *   {@linkcode LocalBackend}.
  * - **GitHub** has runs and commits: {@linkcode openGithub}, {@linkcode findArtifacts}.
- * - **Operations** are what a user does: {@linkcode planBuild}, {@linkcode planFetch} and the like
- *   make a plan, {@linkcode executeUpload} and {@linkcode executeFetch} execute it.
+ * - **Operations** are what a user does. To upload, {@linkcode planArtifacts}, {@linkcode planBuild}
+ *   and the like plan, {@linkcode executeUpload} executes. To fetch, {@linkcode planFetch} plans,
+ *   {@linkcode fetchUnpacked} and {@linkcode fetchPacked} execute.
  *
  * @example
  * ```ts

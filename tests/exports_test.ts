@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path/posix";
 import config from "../deno.json" with { type: "json" };
-import { loadedBy, ROOT, targetOf } from "./support/import_graph.ts";
+import { loadedBy, ROOT, sources, targetOf } from "./support/import_graph.ts";
 
 /** So many symbols can be learned. */
 const LIMIT = 120;
@@ -70,6 +70,23 @@ Deno.test("exports: helpers that say nothing without the source are not exported
     const names = await exportsOf(file);
     assert.deepEqual(helpers.filter((name) => names.has(name)), [], file);
   }
+});
+
+Deno.test("exports: every link in the docs is to a name of the file or of an entry point", async () => {
+  const exported = new Map<string, Map<string, string>>();
+  for (const file of ENTRIES.values()) exported.set(file, await exportsOf(file));
+  const all = new Set([...exported.values()].flatMap((names) => [...names.keys()]));
+  const broken: string[] = [];
+  for (const file of ["cli.ts", ...ENTRIES.values(), ...await sources("src")]) {
+    const text = await Deno.readTextFile(join(ROOT, file));
+    const code = text.replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
+    const words = new Set(code.match(/[\w$]+/g));
+    const known = exported.get(file) ?? { has: (name: string) => words.has(name) || all.has(name) };
+    for (const [, name] of text.matchAll(/\{@link(?:code)?\s+([\w$]+)/g)) {
+      if (!known.has(name)) broken.push(`${file}: ${name}`);
+    }
+  }
+  assert.deepEqual(broken, []);
 });
 
 for (const subject of SUBJECTS) {

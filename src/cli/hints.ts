@@ -34,8 +34,37 @@ const ON_S3 = [
   "request-payer",
 ];
 
+/** The options that say where the runs are, for `runs`. */
+const RUNS = [
+  "staging-dir",
+  "bucket",
+  "endpoint-url",
+  "region",
+  "profile",
+  "no-sign-request",
+  "request-payer",
+];
+
+/** The options that choose runs, for the next page of `runs list`. */
+const FILTERS = [
+  "platform",
+  "repo",
+  "group",
+  "workflow",
+  "commit",
+  "since",
+  "until",
+  "completeness",
+  "pinned",
+  "no-pinned",
+  "search",
+  "limit",
+];
+
 /** The commands that hints may name, with the options that are copied to them. */
 const TAKEN: Readonly<Record<string, readonly string[]>> = {
+  "runs list": [...RUNS, ...FILTERS],
+  "runs reports": RUNS,
   list: ["staging-dir", ...ON_S3],
   index: ["staging-dir", ...ON_S3, "sse", "sse-kms-key-id", "acl"],
   "stale-uploads": ON_S3,

@@ -66,7 +66,7 @@ export interface Extracted {
   readonly relpaths: readonly string[];
 }
 
-/** Receives the members from a {@linkcode TarReader}, and writes them. */
+/** Receives the members from a `TarReader`, and writes them. */
 export class Extractor implements TarHandler, Disposable {
   readonly #options: ExtractorOptions;
   readonly #tree: TreeWriter;

@@ -109,10 +109,16 @@ export async function runOperation<P extends z.ZodType, A>(
  * @param field How the parameter is called, for messages.
  * @param value The value.
  * @param now The current time, which an age counts from.
+ * @param expected What the value must be, for the error; examples are added.
  * @returns The time; `undefined`, if none is given.
  * @throws {RunOutputsError} `invalid`, for any other text.
  */
-export function parseTime(field: string, value: string | undefined, now: Date): Date | undefined {
+export function parseTime(
+  field: string,
+  value: string | undefined,
+  now: Date,
+  expected = "a date, a time in ISO 8601, or an age",
+): Date | undefined {
   if (value === undefined) return undefined;
   const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(value) ?? [];
   if (unit !== undefined) {
@@ -121,5 +127,5 @@ export function parseTime(field: string, value: string | undefined, now: Date): 
   }
   const isTime = z.union([z.iso.date(), z.iso.datetime({ offset: true })]).safeParse(value).success;
   if (isTime) return new Date(value);
-  throw invalid(field, value, "a date, a time in ISO 8601, or an age: 2026-11-20, 7d, 12h");
+  throw invalid(field, value, `${expected}: 2026-11-20, 7d, 12h`);
 }

@@ -6,7 +6,7 @@
 
 import { z } from "zod";
 import { compareKeys } from "../../layout/compare_keys.ts";
-import { RunOutputsError } from "../../errors/error.ts";
+import { invalid, RunOutputsError } from "../../errors/error.ts";
 import { uriEncodeKey } from "../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import { formatPin, PIN_SCHEMA } from "../../runs/retention/pin.ts";
@@ -42,6 +42,9 @@ import {
   runParams,
   showAnswer,
 } from "./schemas.ts";
+
+/** A day in milliseconds. */
+const DAY = 86_400_000;
 
 /** How many runs a page has, unless more are wanted. */
 const PAGE = 50;
@@ -278,11 +281,15 @@ async function pinsOf({ index, signal }: RunsContext, { key }: RetainedRun): Pro
   return { schema: "run-outputs.pins/1", key, pins: run.pins };
 }
 
-/** When a pin ends: a time, or an age such as `30d` from now on. */
+/** When a pin ends: a time, the end of a day, or so long from now, such as `30d`. */
 function parseEnd(field: string, value: string | undefined, now: Date): Date | undefined {
-  const time = parseTime(field, value, now);
-  if (time === undefined || !/^\d+[smhd]$/.test(value!)) return time;
-  return new Date(2 * now.getTime() - time.getTime());
+  if (value === undefined) return undefined;
+  const time = parseTime(field, value, now, "a date, a time in ISO 8601, or a time from now")!;
+  const end = /^\d+[smhd]$/.test(value)
+    ? 2 * now.getTime() - time.getTime()
+    : time.getTime() + (/T/i.test(value) ? 0 : DAY);
+  if (end > now.getTime()) return new Date(end);
+  throw invalid(field, value, "a time that is not over yet");
 }
 
 function rootOf(index: RunIndex, { key }: RetainedRun): RunOutputRoot {

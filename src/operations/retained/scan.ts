@@ -6,7 +6,7 @@
 
 import pMap from "p-map";
 import type { RunPrefix } from "../../layout/run_output_root.ts";
-import { compareRunIds, compareRuns } from "../../runs/retention/run_key.ts";
+import { compareRunIds, compareRuns, tryParseRunKey } from "../../runs/retention/run_key.ts";
 import type { CallOptions } from "../../storage/backend.ts";
 import type { RetainedRun } from "./describe.ts";
 import { matches, matchesKey, needsDetails, type RunFilter } from "./filter.ts";
@@ -80,7 +80,7 @@ export async function scanRuns(
 export interface LatestOptions extends CallOptions {
   /** Which runs; its `completeness` is what the latest run must have. */
   readonly filter: RunFilter;
-  /** Only runs with a newer id than this. */
+  /** Only runs with a newer id than this, or than that of the run with this key. */
   readonly after?: string;
   /** Whether an incomplete run will do. */
   readonly allowIncomplete?: boolean;
@@ -114,8 +114,9 @@ export async function latestRun(
   index: RunIndex,
   { filter: { completeness, ...filter }, after, allowIncomplete = false, signal }: LatestOptions,
 ): Promise<LatestRun> {
+  const afterId = after === undefined ? undefined : tryParseRunKey(after)?.runId ?? after;
   const candidates = (await index.enumerate({ signal })).filter((run) =>
-    matchesKey(run, filter) && (after === undefined || compareRunIds(run.runId, after) < 0)
+    matchesKey(run, filter) && (afterId === undefined || compareRunIds(run.runId, afterId) < 0)
   );
   const skipped: SkippedRun[] = [];
   // Usually the first one is it; behind many incomplete ones, the steps grow.

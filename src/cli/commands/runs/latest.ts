@@ -44,7 +44,8 @@ export function runsLatestCommand(context: Context): Command {
     )
     .addOption(completeness("only a run in this state"))
     .addOption(
-      new Option("--after <run-id>", "only a run that is newer than this one").helpGroup(RUN),
+      new Option("--after <run>", "only a run that is newer than this one: a run id or a key")
+        .helpGroup(RUN),
     )
     .addOption(
       new Option("--allow-incomplete", "also show a run that is incomplete").helpGroup(RUN),

@@ -95,7 +95,7 @@ Examples:
         `${plural(answer.runs.length, "run")} in ${runs.index.where}`,
       ]);
       if (answer.next !== undefined && !output.json) {
-        output.note(`there are more runs: --cursor ${answer.next}`);
+        output.note(`there are more runs: 'run-outputs runs list --cursor ${answer.next}'`);
       }
     });
   });

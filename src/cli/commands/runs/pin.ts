@@ -41,7 +41,7 @@ export function runsPinCommand(context: Context): Command {
     .addOption(pinName())
     .addOption(new Option("--reason <text>", "why the run must be kept").helpGroup(RUN))
     .addOption(
-      new Option("--until <time>", "when the pin ends: 2026-12-31, 30d (default: never)")
+      new Option("--until <time>", "when the pin ends: after 2026-12-31, in 30d (default: never)")
         .helpGroup(RUN),
     )
     .addOption(dryRun())

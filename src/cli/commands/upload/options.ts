@@ -6,7 +6,7 @@
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Compression } from "../../../layout/artifact_name.ts";
-import { quote, RunOutputsError } from "../../../errors/error.ts";
+import { invalid, quote, RunOutputsError } from "../../../errors/error.ts";
 import type { JobStatus } from "../../../operations/upload/build.ts";
 import type { PackArtifactsOptions } from "../../../operations/upload/artifacts.ts";
 import type { Io } from "../../terminal/io.ts";
@@ -162,11 +162,25 @@ export function groupRequired(): Option {
  * @param options The value of the option.
  * @param io The environment.
  * @returns That group, else `$ARTIFACT_GROUP`.
- * @throws {RunOutputsError} `invalid`, if there is neither.
+ * @throws {RunOutputsError} `invalid`, if there is neither, or if it is no single name.
  */
 export function requiredGroup(
   { artifactGroup }: { readonly artifactGroup?: string },
   io: Pick<Io, "env">,
 ): string {
-  return required(artifactGroup ?? (io.env("ARTIFACT_GROUP") || undefined), ARTIFACT_GROUP);
+  const group = artifactGroup ?? (io.env("ARTIFACT_GROUP") || undefined);
+  return oneName("artifact group", required(group, ARTIFACT_GROUP));
+}
+
+/**
+ * Checks a name that becomes a directory of the run, where other options take lists of such names.
+ *
+ * @param field The field, for the message.
+ * @param value The name.
+ * @returns The name.
+ * @throws {RunOutputsError} `invalid`, if it has blanks or separators.
+ */
+export function oneName(field: string, value: string): string {
+  if (/[\s,;]/.test(value)) throw invalid(field, value, "one name without blanks, ',' or ';'");
+  return value;
 }

@@ -15,6 +15,7 @@ import {
   buildDirOf,
   jobStatus,
   jobStatusOf,
+  oneName,
   type PackingOptions,
   packingOptions,
   withPackingOptions,
@@ -66,7 +67,7 @@ Examples:
     );
   return withUploadOptions(withPackingOptions(command, "the build directory")).action(
     (options: UploadStageOptions) => {
-      const stage = required(options.stage, STAGE);
+      const stage = oneName("stage", required(options.stage, STAGE));
       const jobStatus = jobStatusOf(options, context.io);
       return runUpload(
         context,

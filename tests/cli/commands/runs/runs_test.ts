@@ -52,7 +52,8 @@ test("runs list: pages, filters, and a summary that each upload has written", as
   const second = await runJson(0, ["runs", "list", ...place, "--cursor", first.next]);
   assert.deepEqual(second.runs.map((run: { key: string }) => run.key), ["123-linux", "99-linux"]);
   const { err } = await runs(0, ["runs", "list", ...place, "--limit", "2"]);
-  assert.equal(err, `note: there are more runs: --cursor ${first.next}\n`);
+  const next = `'run-outputs runs list --cursor ${first.next} --staging-dir ${staging}`;
+  assert(err.startsWith(`note: there are more runs: ${next}`), err);
   const filtered = await runJson(0, ["runs", "list", ...place, "--repo", "a/b", "--since", "1h"]);
   assert.deepEqual(filtered.runs.map((run: { run_id: string }) => run.run_id), ["124"]);
   const none = await runs(0, ["runs", "list", ...place, "--search", "nothing like it"]);
@@ -69,6 +70,11 @@ test("runs latest: skips what is incomplete, and exits with 3 if nothing is elig
   await refused(["runs", "latest", ...place, "--after", "124"], ["newer than 124", "125-windows"], {
     code: 3,
   });
+  const { key: newer } = await runJson(0, ["runs", "latest", ...place, "--after", "123-linux"]);
+  assert.equal(newer, "a-b~124-linux");
+  await refused(["runs", "latest", ...place, "--after", "a-b~124-linux"], ["a-b~124-linux"], {
+    code: 3,
+  });
   const any = await runJson(0, ["runs", "latest", ...place, "--allow-incomplete"]);
   assert.equal(any.key, "125-windows");
 });
@@ -78,6 +84,7 @@ test("runs show, reports and manifest", async (staging) => {
   const { out } = await runs(0, ["runs", "show", "124", ...place]);
   assert.match(out, /^ {2}attempts +2$/m);
   assert.match(out, /^ {4}report +1 file, 4 B$/m);
+  assert(out.includes(`'run-outputs runs reports a-b~124-linux --staging-dir ${staging}'`), out);
   const legacy = await runJson(0, ["runs", "show", "99-linux", ...place]);
   assert.equal(legacy.artifact_manifest.status, "unavailable");
   assert.match(
@@ -127,6 +134,11 @@ test("runs: bad input is one line that names it", async (staging) => {
   await refused(["runs", "show", "1", ...place], ["No run '1'"], { code: 3 });
   await refused(["runs", "pin", "123", ...place], ["--reason"]);
   await refused(["runs", "pin", "123", ...place, "--reason", "x", "--name", "a/b"], ["a/b"]);
+  const pin = ["runs", "pin", "123", ...place, "--reason", "x", "--until"];
+  await refused([...pin, "2020-01-01"], ["--until", "2020-01-01", "not over yet"]);
+  await refused([...pin, "soon"], ["--until", "soon", "a time from now"]);
+  const today = new Date().toISOString().slice(0, 10);
+  await runs(0, [...pin, today, "-n"]);
   await refused(["runs", "list", "--staging-dir", join(staging, "no")], ["no"], { code: 3 });
   const document = await runJson(3, ["runs", "show", "1", ...place]);
   assert.equal(document.error.code, "not_found");

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { main } from "../../../../src/cli/main.ts";
 import { makeBuildTree } from "../../../support/build_tree.ts";
 import { likeArchive } from "../../../support/bytes.ts";
+import { refused } from "../../../support/command_line.ts";
 import { FakeIo, run } from "../../../support/fake_io.ts";
 import { startS3Server } from "../../../support/s3_server.ts";
 import { s3Env } from "../../../support/s3_subject.ts";
@@ -292,4 +293,15 @@ Deno.test("upload: an interruption ends with 130 and one line, and leaves nothin
   assert.equal(io.out, "");
   const left = await outputTree(`${dir.path}/s`).catch(() => ({}));
   assert.deepEqual(left, {});
+});
+
+Deno.test("upload: a group or stage that is a list is rejected, because it becomes one directory", async () => {
+  await using dir = await tempDir();
+  const to = ["--output-dir", dir.path, "--run-id", "1"];
+  for (const group of ["gfx94X dcgpu", "a;b", "a,b"]) {
+    const upload = ["upload", "build", "--build-dir", dir.path, ...to];
+    await refused([...upload, "--artifact-group", group], ["artifact group", group, "one name"]);
+    await refused(["upload", "logs", dir.path, ...to, "--artifact-group", group], [group]);
+    await refused(["upload", "stage", "--stage", group, "--build-dir", dir.path, ...to], [group]);
+  }
 });
