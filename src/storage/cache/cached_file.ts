@@ -99,7 +99,13 @@ export function hold(held: Held): CachedFile {
     place: async (target, options = {}) => {
       if (!shared) return await placeFile(path, target, options);
       const { signal } = options;
-      await writeFileAtomic(target, readFile(path, undefined, signal), { sha256, size, signal });
+      try {
+        await writeFileAtomic(target, readFile(path, undefined, signal), { sha256, size, signal });
+      } catch (error) {
+        throw error instanceof RunOutputsError && error.code === "integrity"
+          ? changed(path, error)
+          : error;
+      }
       return "copy";
     },
     discard: async () => {
@@ -108,6 +114,15 @@ export function hold(held: Held): CachedFile {
     },
     [Symbol.asyncDispose]: release,
   };
+}
+
+function changed(path: string, cause: RunOutputsError): RunOutputsError {
+  return new RunOutputsError(
+    "integrity",
+    `Cannot copy '${path}': it has changed since it was hashed, and other users can change it; use ` +
+      "a cache of your own",
+    { cause },
+  );
 }
 
 /**

@@ -188,7 +188,7 @@ export class Making implements Disposable {
     const pin = await lockFile(path, { shared: true });
     try {
       // A hard link of it may be in a user's directory. Windows cannot delete read-only files.
-      if (Deno.build.os !== "windows") makeReadOnly(path);
+      if (Deno.build.os !== "windows") makeReadOnly(path, pin.stat);
       await Deno.mkdir(this.#layout.shard(sha256), { recursive: true });
       await Deno.rename(path, entry);
       const { isFile, ino } = await Deno.lstat(entry);
@@ -201,10 +201,15 @@ export class Making implements Disposable {
   }
 }
 
-/** Makes a file read-only. By its name, a link in its place would change another file. */
-function makeReadOnly(path: string): void {
+/**
+ * Makes the locked file read-only. By its name, a link in its place would change another file, which
+ * is also checked for where others can rename the directory.
+ */
+function makeReadOnly(path: string, { dev, ino }: Deno.FileInfo): void {
   const file = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
   try {
+    const opened = fs.fstatSync(file);
+    if (opened.dev !== dev || opened.ino !== ino) throw replaced(path);
     fs.fchmodSync(file, 0o444);
   } finally {
     fs.closeSync(file);

@@ -58,7 +58,7 @@ export async function lockFile(path: string, options: LockOptions = {}): Promise
     while (!await tryLock(file, !shared, path)) {
       start ??= performance.now();
       const waited = performance.now() - start;
-      if (patience !== undefined && waited >= patience) throw stillLocked(path, patience);
+      if (patience !== undefined && waited >= patience) throw stillLocked(path);
       if (!called && waited >= quiet) {
         called = true;
         onWait?.();
@@ -70,10 +70,10 @@ export async function lockFile(path: string, options: LockOptions = {}): Promise
   }))!;
 }
 
-function stillLocked(path: string, patience: number): RunOutputsError {
+function stillLocked(path: string): RunOutputsError {
   return new RunOutputsError(
     "conflict",
-    `Cannot lock '${path}': another process has kept it locked for ${patience / 1000} s`,
+    `Cannot lock '${path}': another process keeps it locked`,
   );
 }
 
