@@ -205,16 +205,16 @@ export interface JoinedOutput {
  * @param backend The storage.
  * @param root The run.
  * @param manifest The run's manifest.
- * @param options A signal.
+ * @param options A signal; whether to use the files in markers of incomplete parts too.
  * @returns The paths.
  */
 export async function* joinListing(
   backend: StorageBackend,
   root: OutputPaths,
   manifest: RunManifest,
-  options: CallOptions = {},
+  { marked, ...options }: CallOptions & { readonly marked?: boolean } = {},
 ): AsyncGenerator<JoinedOutput> {
-  const files = manifest.files();
+  const files = manifest.files({ marked });
   try {
     let next = await files.next();
     for await (const { path, info } of listOutputs(backend, root, options)) {

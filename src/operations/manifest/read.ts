@@ -77,8 +77,13 @@ export interface RunManifest {
    * @returns The part, if it exists.
    */
   part(name: string): RunPart | undefined;
-  /** The files of all parts, each once, sorted by path. */
-  files(): AsyncGenerator<MergedFile>;
+  /**
+   * The files of all parts, each once, sorted by path.
+   *
+   * @param options Whether to add the files that markers of incomplete parts list as uploaded. Such
+   * a file has the name of the marker, `{part}.incomplete`, among its parts.
+   */
+  files(options?: { readonly marked?: boolean }): AsyncGenerator<MergedFile>;
 }
 
 /** The default memory for parts. */
@@ -147,7 +152,7 @@ export async function readOutputs(
       if (part !== undefined) marked.push({ part, info });
     }
   }
-  const isKept = keep(objects, keepBytes);
+  const isKept = keep([...objects, ...marked.map(({ info }) => info)], keepBytes);
   const [expected, ...read] = await pMap(
     [undefined, ...objects],
     async (info) => {
@@ -161,11 +166,12 @@ export async function readOutputs(
     { concurrency: CONCURRENCY },
   ) as [StoredExpected | undefined, ...(StoredPart | undefined)[]];
   const parts = read.filter((part) => part !== undefined);
-  const markers = (await pMap(
+  const stored = (await pMap(
     marked,
-    ({ part, info }) => readMarker(backend, part, info, options),
+    ({ part, info }) => readMarker(backend, part, info, isKept(info), options),
     { concurrency: CONCURRENCY },
   )).filter((marker) => marker !== undefined);
+  const markers = stored.map(({ marker }) => marker);
   const unfinished = markers.map(({ part }) => part);
 
   const names = new Map(parts.map(({ head, info, count }) => [head.part, { head, info, count }]));
@@ -185,16 +191,43 @@ export async function readOutputs(
       !unfinished.some(isCopyMarker),
     pages: [...pages].sort(compareKeys),
     left: new Map(parts.flatMap(({ head }) => leftOf(head).map((file) => [file.path, file]))),
-    files: () =>
-      withoutPages(
-        pages,
-        mergeSorted(parts.map(({ head, info, files }): PartFiles => ({
-          ...head,
-          modified: info.modified,
-          files: files ?? streamFiles(backend, info, options),
-        }))),
-      ),
+    files: ({ marked = false } = {}) => {
+      const lists = parts.map(({ head, info, files }): PartFiles => ({
+        ...head,
+        modified: info.modified,
+        files: files ?? streamFiles(backend, info, options),
+      }));
+      if (marked) lists.push(...markedFiles(backend, stored, options));
+      return withoutPages(pages, mergeSorted(lists));
+    },
   };
+}
+
+/** The uploaded files in markers, without those that an incomplete upload is going to replace. */
+function markedFiles(
+  backend: StorageBackend,
+  stored: readonly StoredMarker[],
+  options: ReadOutputsOptions,
+): PartFiles[] {
+  const pending = new Set(stored.flatMap(({ marker }) => marker.pending));
+  return stored.flatMap(({ content }): PartFiles[] => {
+    if (content === undefined) return [];
+    const { head, info, files } = content;
+    const part = unfinishedName(head.part);
+    const all = files ?? streamFiles(backend, info, options);
+    return [{ ...head, part, modified: info.modified, files: without(all, pending, head.pages) }];
+  });
+}
+
+async function* without(
+  files: AsyncIterable<OutputFile> | Iterable<OutputFile>,
+  pending: ReadonlySet<string>,
+  pages: readonly string[] = [],
+): AsyncGenerator<OutputFile> {
+  const others = new Set(pages);
+  for await (const file of files) {
+    if (!pending.has(file.path) && !others.has(file.path)) yield file;
+  }
 }
 
 /** Index pages and the like have no hash that an earlier part could list. */
@@ -290,21 +323,30 @@ export async function readPart(
   return { head, info: body.info, count: reader.count, files };
 }
 
+/** A marker in storage. */
+interface StoredMarker {
+  readonly marker: UnfinishedPart;
+  /** What was read; missing, if it cannot be. */
+  readonly content?: StoredPart;
+}
+
 /** Reads a marker; `undefined`, if it was deleted meanwhile, or must be ignored. */
 async function readMarker(
   backend: StorageBackend,
   part: string,
   info: ObjectInfo,
+  isKept: boolean,
   options: ReadOutputsOptions,
-): Promise<UnfinishedPart | undefined> {
+): Promise<StoredMarker | undefined> {
   try {
-    const marker = await readPart(backend, info, false, options);
-    if (marker === undefined || isFinished(marker.head)) return undefined;
-    return { part, pending: pendingOf(marker.head), unlisted: unlistedOf(marker.head) };
+    const content = await readPart(backend, info, isKept, options);
+    if (content === undefined || isFinished(content.head)) return undefined;
+    const { head } = content;
+    return { marker: { part, pending: pendingOf(head), unlisted: unlistedOf(head) }, content };
   } catch (error) {
     // Whatever it contains, its part is incomplete.
     if (!(error instanceof RunOutputsError) || !/integrity|failed/.test(error.code)) throw error;
-    return { part, pending: [], unlisted: [], unread: error.message };
+    return { marker: { part, pending: [], unlisted: [], unread: error.message } };
   }
 }
 

@@ -240,7 +240,7 @@ function statusOf(
     return { status: "partial", reason: `missing parts: ${missingParts.join(", ")}` };
   }
   if (heads.length > 0) return { status: "available" };
-  const reason = "the run has no outputs manifest: the tool that uploaded it did not write one";
+  const reason = "the run has no outputs manifest: no upload of it has written one";
   return { status: "unavailable", reason };
 }
 

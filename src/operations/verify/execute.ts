@@ -45,7 +45,8 @@ const AHEAD = 8;
  * results are a stream, nearly sorted by path, and are not kept in memory, so a run of any length
  * can be verified.
  *
- * A file in the manifest must match its entry; any other file must match its `.sha256sum`. A
+ * A file in the manifest must match its entry, and so must one that the marker of an incomplete part
+ * lists as uploaded; any other file must match its `.sha256sum`. A
  * `.sha256sum` must match its file, and one without a file means that the file is missing.
  *
  * @param backend The storage.
@@ -108,7 +109,9 @@ export async function* verifyRun(
     }
   };
   try {
-    const pairs = pairSidecars(joinListing(backend, root, manifest, { signal: ended }));
+    const pairs = pairSidecars(
+      joinListing(backend, root, manifest, { marked: true, signal: ended }),
+    );
     const backpressure = concurrency * AHEAD;
     for await (const results of pMapIterable(pairs, verify, { concurrency, backpressure })) {
       signal?.throwIfAborted();

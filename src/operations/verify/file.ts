@@ -9,6 +9,7 @@ import { classify } from "../../layout/classify.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import type { MergedFile } from "../../runs/merge_parts.ts";
+import { unfinishedPartOf } from "../../runs/unfinished_part.ts";
 import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { isModifiedAfter } from "../../storage/modified.ts";
 import type { TransferEvent } from "../../storage/transfer/transfer.ts";
@@ -47,6 +48,9 @@ export interface FileVerifierOptions {
   /** Aborts the verification. */
   readonly signal?: AbortSignal;
 }
+
+/** What to do about a file that has only a size to compare. */
+const WITHOUT_QUICK = "verify without --quick";
 
 /** A checksum file that was read. */
 interface ReadSidecar {
@@ -155,7 +159,7 @@ export class FileVerifier {
       }
       if (isProof) parseSidecar(text, show(info.location), of);
       const verdict = this.#hasManifest ? "extra" : digest === undefined ? "unchecked" : "ok";
-      const reason = verdict === "unchecked" ? "no checksum is recorded for it" : undefined;
+      const reason = verdict === "unchecked" ? "no known checksum" : undefined;
       const checkedBy = verdict === "ok" ? "bytes" : undefined;
       const alone = checksumEntries(text).length === 1;
       return { result: { ...subject, ...content, verdict, checkedBy, reason }, digest, alone };
@@ -215,10 +219,10 @@ export class FileVerifier {
     }
     const unchecked = (reason: string) =>
       ({ ...subject, verdict: "unchecked", expected, size, etag, reason }) as const;
-    if (listed === undefined) return unchecked("it can only be verified by its content");
-    const part = manifest.part(listed.parts[0]);
-    if (times && part !== undefined && isModifiedAfter(info.modified, part.info.modified)) {
-      return unchecked(`it is newer than ${expected.by}, which lists it`);
+    const part = listed?.parts.map((name) => manifest.part(name)).find((one) => one !== undefined);
+    if (part === undefined) return unchecked(`can only be verified by content; ${WITHOUT_QUICK}`);
+    if (times && isModifiedAfter(info.modified, part.info.modified)) {
+      return unchecked(`newer than the manifest part that lists it; ${WITHOUT_QUICK}`);
     }
     return comparedFile(subject, expected, { size, etag, checkedBy: "size" }, show);
   }
@@ -230,7 +234,7 @@ export class FileVerifier {
       return { ...result, verdict: "made" };
     }
     if (this.#hasManifest) return { ...result, verdict: "extra" };
-    return { ...result, verdict: "unchecked", reason: "no checksum is recorded for it" };
+    return { ...result, verdict: "unchecked", reason: "no known checksum" };
   }
 
   async #read(
@@ -278,7 +282,8 @@ export class FileVerifier {
 
 function expectedOf({ file, parts }: MergedFile): ExpectedFile {
   const { size, sha256, content_type: contentType } = file;
-  return { size, sha256, contentType, by: `manifest part ${parts[0]}` };
+  const isMarker = unfinishedPartOf(parts[0]) !== undefined;
+  return { size, sha256, contentType, by: `${isMarker ? "marker" : "manifest part"} ${parts[0]}` };
 }
 
 function digestOf(text: string, of: string): string | undefined {

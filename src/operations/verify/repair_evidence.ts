@@ -71,7 +71,7 @@ export class RepairEvidence {
     if (files.some(({ parts }) => parts.length > 0)) {
       const { backend, root, show } = place;
       const manifest = await readOutputs(backend, root, { show, signal });
-      for await (const { file } of manifest.files()) {
+      for await (const { file } of manifest.files({ marked: true })) {
         if (wanted.has(file.path)) listed.set(file.path, file.sha256);
       }
     }

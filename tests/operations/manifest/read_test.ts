@@ -3,6 +3,9 @@
 import assert from "node:assert/strict";
 import { RunOutputRoot } from "../../../src/layout/run_output_root.ts";
 import { readOutputs } from "../../../src/operations/manifest/read.ts";
+import { formatPart } from "../../../src/runs/format_part.ts";
+import type { ManifestPart } from "../../../src/runs/manifest.ts";
+import { unfinishedName } from "../../../src/runs/unfinished_part.ts";
 import { bytesSource } from "../../../src/storage/byte_source.ts";
 import { MemoryBackend } from "../../../src/storage/memory.ts";
 import { rejection } from "../../support/errors.ts";
@@ -102,4 +105,22 @@ Deno.test("readOutputs(): a broken part is an error that names it", async () => 
   const backend = new MemoryBackend();
   await backend.write(ROOT.expectedParts(), bytesSource("{"));
   assert.match((await rejection(readOutputs(backend, ROOT))).message, /expected\.json/);
+});
+
+Deno.test("readOutputs(): the files of markers, if wanted, with and without memory for them", async () => {
+  const backend = new MemoryBackend();
+  const marker = manifestPart("p", [outputFile("a", "a"), outputFile("b", "old")]);
+  await putPart(backend, ROOT, manifestPart("q", [outputFile("a", "a"), outputFile("c", "c")]));
+  await backend.write(
+    ROOT.outputsManifestDir().join(unfinishedName("p")),
+    bytesSource(formatPart({ ...marker, pending: ["b"] } as ManifestPart)),
+  );
+  for (const keepBytes of [0, undefined]) {
+    const manifest = await readOutputs(backend, ROOT, { keepBytes });
+    const all = await Array.fromAsync(manifest.files({ marked: true }));
+    const found = all.map(({ file, parts }) => [file.path, ...parts.toSorted()]);
+    assert.deepEqual(found, [["a", "p.incomplete", "q"], ["c", "q"]]);
+    const plain = await Array.fromAsync(manifest.files());
+    assert.deepEqual(plain.map(({ parts }) => parts), [["q"], ["q"]]);
+  }
 });

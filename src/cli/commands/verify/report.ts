@@ -152,8 +152,10 @@ export function reportVerified(
   for (const part of missing) {
     output.error(`Missing: part ${part} of the outputs manifest (listed in expected.json)`);
   }
-  const note = (verdict: Verdict, text: string) => {
-    const some = report.others.filter((file) => file.verdict === verdict);
+  const note = (verdict: Verdict, text: string, reason?: string) => {
+    const some = report.others.filter((file) =>
+      file.verdict === verdict && (reason === undefined || file.reason === reason)
+    );
     if (some.length === 0) return;
     const names = inOrder(some).slice(0, output.verbose ? undefined : NAMES);
     const more = some.length - names.length;
@@ -165,7 +167,10 @@ export function reportVerified(
   note("extra", "not listed in the outputs manifest");
   const hint = removes ? "" : "; 'verify --remove-left' deletes them";
   note("left", `left by an earlier attempt of the run${hint}`);
-  note("unchecked", "not checked, no known checksum");
+  const unchecked = report.others.filter(({ verdict }) => verdict === "unchecked");
+  for (const reason of new Set(unchecked.map((file) => file.reason))) {
+    note("unchecked", `not checked, ${reason}`, reason);
+  }
 }
 
 /**

@@ -8,7 +8,6 @@ import { checkKinds } from "../../kinds.ts";
 import { Argument, Command, Option } from "commander";
 import { join } from "node:path";
 import { RunOutputsError } from "../../../errors/error.ts";
-import type { SeenMark } from "../../../operations/manifest/drop_marks.ts";
 import type { TransferResult } from "../../../storage/transfer/transfer.ts";
 import type { VerifiedFile } from "../../../operations/verify/verified_file.ts";
 import type { Context } from "../../context.ts";
@@ -19,6 +18,7 @@ import { Output, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { reportSkipped } from "../../storage.ts";
 import { reportProblems } from "../../transfer_report.ts";
+import { dropIncomplete, PendingFiles, seenMarks, suggestDrop } from "./drop_incomplete.ts";
 import {
   checkedSummary,
   exitCodeOfVerify,
@@ -66,7 +66,7 @@ export function verifyCommand(context: Context): Command {
     .addOption(
       new Option(
         "--drop-incomplete <parts>",
-        "accept these parts as incomplete: delete their markers, if every file is verified",
+        "accept these parts as they are: delete their markers, if all their files are verified",
       ).argParser(names),
     )
     .option("-n, --dry-run", "with these options: print what would be done")
@@ -83,7 +83,8 @@ DIR, --repair downloads files again, from the run given by --run-id and the othe
 
 A part is incomplete while its upload is in progress, killed or failed. The next upload of the part
 completes it. --drop-incomplete is for one that nobody will run again, such as one with a mistyped
-path; its files stay.
+path; its files stay. It deletes no marker if a listed or pending file is missing, damaged or has no
+known checksum.
 
 Exits with 6 on a checksum mismatch, with 7 if a file or a part of the manifest is missing or
 incomplete, with 3 if there are no files or no known checksums.
@@ -119,6 +120,7 @@ Examples:
       const { checksumLine } = await import("../../../runs/checksum_lines.ts");
 
       const report = new VerifyReport(strict);
+      const pending = new PendingFiles(manifest.markers);
       const sums = printSums ? new Sums(context, checksumLine) : undefined;
       let total = 0;
       const { io } = context;
@@ -135,6 +137,7 @@ Examples:
         });
         for await (const file of files) {
           total++;
+          pending.add(file);
           if (kinds !== undefined && !kinds.has(file.kind)) continue;
           report.add(file);
           sums?.add(file);
@@ -156,13 +159,10 @@ Examples:
         !accepted.some(({ part }) => part === marker.part)
       );
       await reportUnfinished({ markers }, (message) => output.error(`Unfinished: ${message}`));
-      if (markers.length > 0 && !isDirectory) {
-        const parts = markers.map(({ part }) => part).join(",");
-        output.note(
-          `if nothing is missing, 'run-outputs verify --drop-incomplete ${parts}' deletes the marker`,
-        );
-      }
-      const dropped = await dropIncomplete(accepted, report, subject, { options, output, signal });
+      const evidence = { report, pending };
+      if (!isDirectory) await suggestDrop(markers, evidence, output);
+      const reporting = { options, output, signal };
+      const dropped = await dropIncomplete(accepted, evidence, subject, reporting);
       lacking -= dropped.filter(isDone).length;
       const skipped = reportSkipped(storage, "verify", where, output);
       reportProblems([...repairs?.values() ?? [], ...removed, ...dropped], output);
@@ -223,52 +223,6 @@ async function removeLeftFiles(
   const results = await removeLeft(report.others, place, { dryRun, concurrency, signal });
   for (const { path } of results.filter(isDone)) {
     output.note(`${dryRun ? "would delete" : "deleted"} ${path}`);
-  }
-  return results;
-}
-
-/** The markers that `--drop-incomplete` names, as they are before the verification. */
-async function seenMarks(
-  parts: readonly string[],
-  { backend, root, manifest: { unfinished }, where }: VerifySubject,
-  signal: AbortSignal,
-): Promise<readonly SeenMark[]> {
-  for (const part of parts) {
-    if (unfinished.includes(part)) continue;
-    const others = unfinished.length === 0 ? "none is" : `${unfinished.join(", ")} are`;
-    const message = `Cannot drop part ${part}: it is not incomplete in ${where} (${others})`;
-    throw new RunOutputsError("not_found", message);
-  }
-  if (parts.length === 0) return [];
-  const { seeMarks } = await import("../../../operations/manifest/drop_marks.ts");
-  return await seeMarks(backend, root, [...new Set(parts)], { signal });
-}
-
-/** With `--drop-incomplete`, deletes markers, if nothing is wrong with the files of the run. */
-async function dropIncomplete(
-  seen: readonly SeenMark[],
-  report: VerifyReport,
-  { backend, root, show, manifest: { markers } }: VerifySubject,
-  { options: { dryRun }, output, signal }: {
-    readonly options: VerifyCommandOptions;
-    readonly output: Output;
-    readonly signal: AbortSignal;
-  },
-): Promise<readonly TransferResult[]> {
-  if (seen.length === 0) return [];
-  if (report.problems.length > 0) {
-    output.warn("no marker is deleted, because files of the run are damaged or missing");
-    return [];
-  }
-  const { dropMarks } = await import("../../../operations/manifest/drop_marks.ts");
-  const { namedPaths } = await import("../../../runs/unfinished_part.ts");
-  const results = await dropMarks(backend, root, seen, { dryRun, show, signal });
-  for (const [i, { part }] of seen.entries()) {
-    if (!isDone(results[i])) continue;
-    const marker = markers.find((marker) => marker.part === part);
-    const files = [...marker?.pending ?? [], ...marker?.unlisted ?? []];
-    const gone = files.length === 0 ? "" : `; not expected any more: ${namedPaths(files)}`;
-    output.note(`${dryRun ? "would delete" : "deleted"} the marker of part ${part}${gone}`);
   }
   return results;
 }
