@@ -75,7 +75,7 @@ test("runs the demo's commands: upload build, list, fetch", async (run, dir) => 
   const listed = await run("list", "--staging-dir", staging, ...id, "--json");
   assert.deepEqual(
     JSON.parse(listed.stdout).files.map((file: { path: string }) => file.path),
-    files.map((file: { path: string }) => file.path),
+    [...files.map((file: { path: string }) => file.path), "retention-summary.json"].toSorted(),
   );
 
   const out = join(dir, "artifacts");

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { isHalfDone } from "../../archive/unpack/commit.ts";
 import { removeTree } from "../../archive/unpack/remove_tree.ts";
@@ -360,7 +360,7 @@ function sealOf(path: string, info: Deno.FileInfo): string {
 }
 
 function randomHex(bytes: number): string {
-  return crypto.getRandomValues(new Uint8Array(bytes)).toHex();
+  return randomBytes(bytes).toString("hex");
 }
 
 /** The paths of working directories, without the random part. */

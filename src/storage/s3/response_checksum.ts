@@ -94,7 +94,7 @@ function crc32Sum(): Sum {
     digest: () => {
       const bytes = new Uint8Array(4);
       new DataView(bytes.buffer).setUint32(0, crc);
-      return bytes.toBase64();
+      return btoa(String.fromCharCode(...bytes));
     },
   };
 }
