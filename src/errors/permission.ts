@@ -33,9 +33,11 @@ const ENV = "read the environment variable";
  */
 export function missingPermission(error: unknown): string | undefined {
   for (let at = error; at instanceof Error; at = at.cause) {
-    if (!(at instanceof Deno.errors.NotCapable)) continue;
     const [, kind = "", of] = /^Requires (\w+) access(?: to ("[^"]*"|[^,\n]+))?/.exec(at.message) ??
       [];
+    // A module that may not be read is a TypeError.
+    const isModule = at instanceof TypeError && kind !== "";
+    if (!isModule && !(at instanceof Deno.errors.NotCapable)) continue;
     if (kind === "all" && of !== undefined) return ALL;
     if (!Object.hasOwn(TO, kind)) return "Deno's sandbox denied access";
     const what = of === undefined

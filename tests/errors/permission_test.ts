@@ -39,6 +39,19 @@ Deno.test("missingPermission(): what Deno opens for programs with all permission
   );
 });
 
+Deno.test("missingPermission(): sources that the program may not read", async () => {
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--no-prompt", "--allow-env", "cli.ts", "list"],
+    cwd: new URL("../../", import.meta.url),
+    stdin: "null",
+  }).output();
+  assert.match(
+    new TextDecoder().decode(stderr),
+    /^error: Cannot run the command: the permission to read "[^"\n]*program\.ts" is missing \(Deno's sandbox\)\n$/,
+  );
+  assert.equal(code, 4);
+});
+
 Deno.test("missingPermission(): net", { permissions: "none" }, async () => {
   const error = await fetch("http://127.0.0.1:8099/").catch((error) => error);
   assert.equal(
