@@ -18,7 +18,7 @@ import {
   type RunPart,
 } from "../manifest/read.ts";
 import type { RunPlace } from "./plan.ts";
-import { UnfinishedMarker } from "../manifest/unfinished_mark.ts";
+import { UnfinishedMarker } from "../manifest/unfinished_marker.ts";
 
 /** What is known of a file's content. */
 export interface KnownContent {

@@ -11,7 +11,7 @@ import { LinkedController } from "../../storage/linked_controller.ts";
 import type { TransferOptions, TransferResult } from "../../storage/transfer/transfer.ts";
 import type { IfExists } from "../../storage/transfer/upload.ts";
 import { copyOnServer, copyThrough } from "./files.ts";
-import { CopyMarker } from "./mark.ts";
+import { CopyMarker } from "./marker.ts";
 import { beginParts, type CopyPartsOptions, openPart, type WithheldPart } from "./parts.ts";
 import type { CopyPlan, RunPlace } from "./plan.ts";
 

@@ -24,7 +24,7 @@ import {
 import { hashObject } from "./files.ts";
 import type { CopyPlan, RunPlace } from "./plan.ts";
 import { NO_MANIFEST, readOutputs, type RunManifest } from "../manifest/read.ts";
-import { UnfinishedMarker } from "../manifest/unfinished_mark.ts";
+import { UnfinishedMarker } from "../manifest/unfinished_marker.ts";
 import { PartUpload } from "../manifest/write_part.ts";
 
 /** Options of {@linkcode beginParts}. */

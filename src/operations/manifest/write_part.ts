@@ -38,7 +38,7 @@ import {
 } from "./part_content.ts";
 import { putContended } from "./put_contended.ts";
 import { isBroken, readPart, type StoredPart } from "./read.ts";
-import { UnfinishedMarker } from "./unfinished_mark.ts";
+import { UnfinishedMarker } from "./unfinished_marker.ts";
 import { watchedPart } from "./watched_part.ts";
 import { writeExpected } from "./write_expected.ts";
 

@@ -6,7 +6,7 @@
  */
 
 import { RunOutputsError } from "../../../errors/error.ts";
-import type { SeenMark } from "../../../operations/manifest/drop_marks.ts";
+import type { SeenMark } from "../../../operations/manifest/drop_markers.ts";
 import type { VerifiedFile } from "../../../operations/verify/verified_file.ts";
 import type { UnfinishedPart } from "../../../runs/unfinished_part.ts";
 import type { TransferResult } from "../../../storage/transfer/transfer.ts";
@@ -82,7 +82,7 @@ export async function seenMarks(
     throw new RunOutputsError("not_found", message);
   }
   if (parts.length === 0) return [];
-  const { seeMarks } = await import("../../../operations/manifest/drop_marks.ts");
+  const { seeMarks } = await import("../../../operations/manifest/drop_markers.ts");
   return await seeMarks(backend, root, [...new Set(parts)], { signal });
 }
 
@@ -131,7 +131,7 @@ export async function dropIncomplete(
     for (const reason of reasons) output.error(`Cannot delete the marker: ${reason}`);
     return [];
   }
-  const { dropMarks } = await import("../../../operations/manifest/drop_marks.ts");
+  const { dropMarks } = await import("../../../operations/manifest/drop_markers.ts");
   const { namedPaths } = await import("../../../runs/unfinished_part.ts");
   const results = await dropMarks(backend, root, seen, { dryRun, show, signal });
   for (const [i, { part }] of seen.entries()) {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { RunOutputRoot } from "../../../../src/layout/run_output_root.ts";
-import { dropMarks, seeMarks } from "../../../../src/operations/manifest/drop_marks.ts";
+import { dropMarks, seeMarks } from "../../../../src/operations/manifest/drop_markers.ts";
 import { formatPart } from "../../../../src/runs/format_part.ts";
 import type { ManifestHead } from "../../../../src/runs/manifest.ts";
 import { unfinishedName } from "../../../../src/runs/unfinished_part.ts";

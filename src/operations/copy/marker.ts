@@ -17,7 +17,7 @@ import type { TransferResult } from "../../storage/transfer/transfer.ts";
 import { WatchedWrites } from "../../storage/watched_writes.ts";
 import { describePart } from "../manifest/part_content.ts";
 import type { RunManifest } from "../manifest/read.ts";
-import { UnfinishedMarker } from "../manifest/unfinished_mark.ts";
+import { UnfinishedMarker } from "../manifest/unfinished_marker.ts";
 import type { CopyPartsOptions } from "./parts.ts";
 import type { CopyPlan, RunPlace } from "./plan.ts";
 

@@ -11,7 +11,7 @@ import type { OutputPaths } from "../../layout/output_paths.ts";
 import { unfinishedName } from "../../runs/unfinished_part.ts";
 import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
-import { UnfinishedMarker } from "./unfinished_mark.ts";
+import { UnfinishedMarker } from "./unfinished_marker.ts";
 
 /** Options of {@linkcode dropMarks}. */
 export interface DropMarksOptions extends CallOptions {
