@@ -65,9 +65,9 @@ export function realServer(): string | undefined {
 /** A backend on the real server, with a bucket of its own that is gone afterwards. */
 export async function realS3(
   more: S3BackendOptions = {},
+  bucket = `suite-${crypto.randomUUID()}`,
 ): Promise<Subject & { readonly backend: S3Backend; readonly url: string }> {
   const url = realServer()!;
-  const bucket = `suite-${crypto.randomUUID()}`;
   const root = new OutputLocation(bucket, "");
   const session = new Session(await readSettings(testOptions(url)));
   await session.command(
