@@ -60,3 +60,22 @@ Deno.test(`${ADDED_TO} files: an upload that adds to their part, in ${HEAP_MIB} 
     [ADDED_TO, "written"],
   ]);
 });
+
+const MANIFEST_CHILD = fileURLToPath(new URL("../support/huge_manifest_child.ts", import.meta.url));
+
+/** More text than a manifest keeps in memory. */
+const PRINTED = isFull ? 150_000 : 100_000;
+
+Deno.test(`${PRINTED} files: 'runs manifest' prints them in ${HEAP_MIB} MiB`, async () => {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "-q", "-P", `--v8-flags=--max-old-space-size=${HEAP_MIB}`],
+      ...[MANIFEST_CHILD, `${PRINTED}`],
+    ],
+    stdin: "null",
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = new TextDecoder();
+  assert.equal(code, 0, text.decode(stderr).slice(0, 2000));
+  assert.deepEqual(JSON.parse(text.decode(stdout)), { status: "available", rows: PRINTED });
+});

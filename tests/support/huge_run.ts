@@ -52,7 +52,7 @@ export function hugeRun(count: number, parts: number, complete: boolean): HugeRu
     writes: false,
     stat: never,
     async *list(prefix, { recursive = true } = {}) {
-      if (prefix.equals(root.outputsManifestDir())) {
+      if ([root.outputsManifestDir(), root.manifestsDir()].some((dir) => dir.equals(prefix))) {
         for (const [key, { size }] of sources) {
           yield infoOf(prefix.join(key.slice(prefix.key.length + 1)), size);
         }
@@ -63,7 +63,10 @@ export function hugeRun(count: number, parts: number, complete: boolean): HugeRu
       }
     },
     read(location) {
-      const source = sources.get(location.key)!;
+      const source = sources.get(location.key);
+      if (source === undefined) {
+        return Promise.reject(new RunOutputsError("not_found", `${location} does not exist`));
+      }
       const chunks = source.open()[Symbol.asyncIterator]();
       return Promise.resolve({
         info: infoOf(location, source.size),

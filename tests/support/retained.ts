@@ -6,6 +6,7 @@
 
 import assert from "node:assert/strict";
 import type { z } from "zod";
+import { jsonStream } from "../../src/cli/terminal/json_text.ts";
 import { classify } from "../../src/layout/classify.ts";
 import { RunOutputRoot } from "../../src/layout/run_output_root.ts";
 import {
@@ -135,7 +136,7 @@ export async function ask(
   const operation = RUNS_OPERATIONS[name] as RunsOperation<z.ZodType, unknown>;
   const answer = await runOperation(operation, { index, tool: "test", ...more }, params);
   // As JSON, and with no member that its schema does not have.
-  const json = JSON.parse(JSON.stringify(answer));
+  const json = JSON.parse((await Array.fromAsync(jsonStream(answer as object))).join(""));
   assert.deepEqual(operation.answer.parse(json), json);
   return json;
 }

@@ -14,24 +14,64 @@ import { escapeUnprintable } from "../../errors/error.ts";
  * @returns The text, one piece per item.
  */
 export function* jsonText(document: object): Generator<string> {
-  const members = Object.entries(document).filter(([, value]) => value !== undefined);
-  if (members.length === 0) return yield "{}\n";
-  for (const [i, [name, value]] of members.entries()) {
-    yield `${i === 0 ? "{" : ","}\n  ${indented(name, "")}: `;
-    if (typeof value === "object" && value !== null && Symbol.iterator in value) {
-      yield* listText(value as Iterable<unknown>);
-    } else yield indented(value, "  ");
+  const members = membersOf(document);
+  for (const { before, value } of members) {
+    yield before;
+    yield* valueText(value);
   }
-  yield "\n}\n";
+  yield endOf(members);
 }
 
-function* listText(items: Iterable<unknown>): Generator<string> {
-  let before = "[";
-  for (const item of items) {
-    yield `${before}\n    ${indented(item ?? null, "    ")}`;
-    before = ",";
+/**
+ * Formats a document as {@linkcode jsonText}; its members may be async iterables too.
+ *
+ * @param document An object.
+ * @returns The text, one piece per item.
+ */
+export async function* jsonStream(document: object): AsyncGenerator<string> {
+  const members = membersOf(document);
+  for (const { before, value } of members) {
+    yield before;
+    if (typeof value === "object" && value !== null && Symbol.asyncIterator in value) {
+      let count = 0;
+      for await (const item of value as AsyncIterable<unknown>) yield itemText(item, count++);
+      yield listEnd(count);
+    } else yield* valueText(value);
   }
-  yield before === "[" ? "[]" : "\n  ]";
+  yield endOf(members);
+}
+
+interface Member {
+  readonly before: string;
+  readonly value: unknown;
+}
+
+function membersOf(document: object): Member[] {
+  return Object.entries(document).filter(([, value]) => value !== undefined)
+    .map(([name, value], i) => ({
+      before: `${i === 0 ? "{" : ","}\n  ${indented(name, "")}: `,
+      value,
+    }));
+}
+
+function endOf(members: readonly Member[]): string {
+  return members.length === 0 ? "{}\n" : "\n}\n";
+}
+
+function* valueText(value: unknown): Generator<string> {
+  if (typeof value === "object" && value !== null && Symbol.iterator in value) {
+    let count = 0;
+    for (const item of value as Iterable<unknown>) yield itemText(item, count++);
+    yield listEnd(count);
+  } else yield indented(value, "  ");
+}
+
+function itemText(item: unknown, before: number): string {
+  return `${before === 0 ? "[" : ","}\n    ${indented(item ?? null, "    ")}`;
+}
+
+function listEnd(count: number): string {
+  return count === 0 ? "[]" : "\n  ]";
 }
 
 /**

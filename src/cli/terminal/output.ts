@@ -8,7 +8,7 @@
 import { workflowCommand, type WorkflowCommandName } from "../../github/workflow_command.ts";
 import { escapeUnprintable } from "../../errors/error.ts";
 import { type Io, isOnRunner, type MessageIo } from "./io.ts";
-import { jsonText } from "./json_text.ts";
+import { jsonStream, jsonText } from "./json_text.ts";
 
 export { formatBytes, plural } from "../../layout/words.ts";
 
@@ -77,28 +77,47 @@ export class Output {
    * @param text Returns the lines of text.
    */
   result(json: () => { readonly schema: string }, text: () => Iterable<Line>): void {
-    this.#write(this.json ? jsonText(json()) : this.#lines(text()));
+    const { write, flush } = this.#writer();
+    if (this.json) { for (const piece of jsonText(json())) write(piece); }
+    else for (const line of text()) write(this.#lineText(line));
+    flush();
   }
 
-  *#lines(lines: Iterable<Line>): Generator<Line> {
-    for (const line of lines) yield isCommand(line) ? line : `${this.#printable(line)}\n`;
+  /**
+   * Prints a result of any length as JSON or as text, while it comes.
+   *
+   * @param json Returns the document, which has a `schema`. Its members may be async iterables.
+   * @param text Returns the lines of text.
+   */
+  async stream(
+    json: () => { readonly schema: string },
+    text: () => AsyncIterable<Line>,
+  ): Promise<void> {
+    const { write, flush } = this.#writer();
+    if (this.json) { for await (const piece of jsonStream(json())) write(piece); }
+    else for await (const line of text()) write(this.#lineText(line));
+    flush();
   }
 
-  /** Writes a text that may exceed the maximum length of a string. */
-  #write(pieces: Iterable<Line>): void {
+  #lineText(line: Line): Line {
+    return isCommand(line) ? line : `${this.#printable(line)}\n`;
+  }
+
+  /** Gathers pieces of a text that may exceed the maximum length of a string. */
+  #writer(): { readonly write: (piece: Line) => void; readonly flush: () => void } {
     let gathered = "";
     const flush = () => {
       if (gathered !== "") this.#io.stdout(gathered);
       gathered = "";
     };
-    for (const piece of pieces) {
+    const write = (piece: Line) => {
       if (isCommand(piece)) {
         flush();
         printCommand(this.#io, "stdout", piece);
       } else gathered += piece;
       if (gathered.length >= PIECE) flush();
-    }
-    flush();
+    };
+    return { write, flush };
   }
 
   /**

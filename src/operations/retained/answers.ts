@@ -77,23 +77,26 @@ export interface RunManifestDetails {
   readonly expected?: readonly string[];
   /** The expected or marked parts that do not exist. */
   readonly missing_parts?: readonly string[];
-  /** Files that several parts list with different content, and the parts that lost. */
-  readonly conflicts: readonly { readonly path: string; readonly parts: readonly string[] }[];
-  /** The files, in the order of their paths. */
-  readonly files: readonly {
-    /** The path relative to the run's prefix. */
-    readonly path: string;
-    /** What it is. */
-    readonly kind: string;
-    /** The size in bytes. */
-    readonly size: number;
-    /** The SHA-256, 64 hex digits. */
-    readonly sha256: string;
-    /** The content type. */
-    readonly content_type: string;
-    /** The parts that list it so, the latest first. */
-    readonly parts: readonly string[];
-  }[];
+  /** The files, in the order of their paths; read while they are used. */
+  readonly files: AsyncIterable<ManifestFile>;
+}
+
+/** A file in the outputs manifest of a run. */
+export interface ManifestFile {
+  /** The path relative to the run's prefix. */
+  readonly path: string;
+  /** What it is. */
+  readonly kind: string;
+  /** The size in bytes. */
+  readonly size: number;
+  /** The SHA-256, 64 hex digits. */
+  readonly sha256: string;
+  /** The content type. */
+  readonly content_type: string;
+  /** The parts that list it so, the latest first. */
+  readonly parts: readonly string[];
+  /** Earlier parts that list it with different content. */
+  readonly conflicts?: readonly string[];
 }
 
 /** The pins of a run. */

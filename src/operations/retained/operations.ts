@@ -14,9 +14,10 @@ import { parseRunKey } from "../../runs/retention/run_key.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
 import { contentType } from "../../storage/content_type.ts";
 import { listOutputs } from "../manifest/list_outputs.ts";
-import { NO_MANIFEST, readOutputs } from "../manifest/read.ts";
+import { NO_MANIFEST, readOutputs, type RunManifest } from "../manifest/read.ts";
 import type {
   LatestDetails,
+  ManifestFile,
   RunDetails,
   RunList,
   RunManifestDetails,
@@ -176,14 +177,6 @@ const manifest = operation({
     const root = rootOf(index, found);
     const isBroken = found.artifact_manifest.status === "broken";
     const outputs = isBroken ? NO_MANIFEST : await readOutputs(index.backend, root, { signal });
-    const files = [];
-    const conflicts = [];
-    for await (const { file, parts, conflicts: others } of outputs.files()) {
-      if (kind !== undefined && file.kind !== kind) continue;
-      const { path, kind: of, size, sha256, content_type } = file;
-      files.push({ path, kind: of, size, sha256, content_type, parts: [...parts] });
-      if (others.length > 0) conflicts.push({ path, parts: others.map(({ part }) => part) });
-    }
     return {
       schema: "run-outputs.artifact-manifest/1",
       key: found.key,
@@ -197,11 +190,22 @@ const manifest = operation({
       })).sort((a, b) => compareKeys(a.part, b.part)),
       expected: outputs.expected,
       missing_parts: found.missing_parts,
-      conflicts,
-      files,
+      files: filesOf(outputs, kind),
     };
   },
 });
+
+async function* filesOf(
+  outputs: RunManifest,
+  kind: string | undefined,
+): AsyncGenerator<ManifestFile> {
+  for await (const { file, parts, conflicts } of outputs.files()) {
+    if (kind !== undefined && file.kind !== kind) continue;
+    const { path, kind: of, size, sha256, content_type } = file;
+    const row = { path, kind: of, size, sha256, content_type, parts };
+    yield conflicts.length === 0 ? row : { ...row, conflicts: conflicts.map(({ part }) => part) };
+  }
+}
 
 const pinName = z.string().min(1).default("manual");
 

@@ -86,7 +86,6 @@ export const manifestAnswer = z.object({
   })),
   expected: z.array(z.string()).optional(),
   missing_parts: z.array(z.string()).optional(),
-  conflicts: z.array(z.object({ path: z.string(), parts: z.array(z.string()) })),
   files: z.array(z.object({
     path: z.string(),
     kind: z.string(),
@@ -94,6 +93,9 @@ export const manifestAnswer = z.object({
     sha256: z.string(),
     content_type: z.string(),
     parts: z.array(z.string()),
+    conflicts: z.array(z.string()).optional().meta({
+      description: "Earlier parts that list it with different content.",
+    }),
   })),
 });
 

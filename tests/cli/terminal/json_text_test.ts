@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { jsonText } from "../../../src/cli/terminal/json_text.ts";
+import { jsonStream, jsonText } from "../../../src/cli/terminal/json_text.ts";
 import { cases } from "../../support/cases.ts";
 
 Deno.test("jsonText(): the text of JSON.stringify(), less what would steer a terminal", () => {
@@ -34,4 +34,24 @@ Deno.test("jsonText(): each item of a list is a piece, so that no piece is too l
   assert.equal(pieces.join(""), `${JSON.stringify({ schema: "x", files }, null, 2)}\n`);
   assert(pieces.length > files.length);
   assert(Math.max(...pieces.map(({ length }) => length)) < 100);
+});
+
+Deno.test("jsonStream(): the text of jsonText(), of lists that come later too", async () => {
+  const list = fc.array(fc.oneof(fc.jsonValue(), fc.constant(undefined)));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.dictionary(fc.string(), fc.oneof(fc.jsonValue(), list)),
+      async (document) => {
+        const later = Object.fromEntries(
+          Object.entries(document).map(([name, value]) => [
+            name,
+            Array.isArray(value) ? ReadableStream.from(value) : value,
+          ]),
+        );
+        const text = (await Array.fromAsync(jsonStream(later))).join("");
+        assert.equal(text, [...jsonText(document)].join(""));
+      },
+    ),
+    { numRuns: cases(200), examples: [[{}], [{ a: [], b: [undefined], c: [[], {}], d: 1 }]] },
+  );
 });

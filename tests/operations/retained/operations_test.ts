@@ -6,7 +6,8 @@ import { RUNS_OPERATIONS } from "../../../src/operations/retained/operations.ts"
 import { MemoryBackend } from "../../../src/storage/memory.ts";
 import { rejectsWith } from "../../support/errors.ts";
 import { assertGolden } from "../../support/golden.ts";
-import { ask, putRun, STORAGES } from "../../support/retained.ts";
+import { manifestPart, outputFile, putPart } from "../../support/manifest.ts";
+import { ask, putRun, rootOf, STORAGES } from "../../support/retained.ts";
 import { ALL, keys, putWorld, runsSuite } from "./runs_suite.ts";
 
 for (const [kind, open] of Object.entries(STORAGES)) runsSuite(kind, open);
@@ -76,6 +77,20 @@ Deno.test("runs: a search that takes too long ends with a part of the result and
     pages++;
   } while (cursor !== undefined);
   assert.deepEqual([found, pages], [["3-linux"], 3]);
+});
+
+Deno.test("runs: a file that parts list with different content names the parts that lost", async () => {
+  const backend = new MemoryBackend();
+  await putRun(backend, "1-linux", { parts: { a: ["x", "y"] }, at: "2026-11-20T12:00:00Z" });
+  const later = { created_at: "2026-11-20T13:00:00Z" };
+  await putPart(backend, rootOf("1-linux"), manifestPart("b", [outputFile("x", "new")], later));
+  const { files } = await ask(backend, "manifest", { run: "1" });
+  assert.deepEqual(
+    files.map(({ path, size, parts, conflicts }: Record<string, unknown>) => [
+      ...[path, size, parts, conflicts],
+    ]),
+    [["x", 3, ["b"], ["a"]], ["y", 1, ["a"], undefined]],
+  );
 });
 
 Deno.test("runs: an empty place has no runs", async () => {

@@ -83,6 +83,8 @@ Examples:
   });
 }
 
+const KIND_WIDTH = Math.max(...OUTPUT_KINDS.map(({ length }) => length));
+
 /** The values of the options of `runs manifest`. */
 interface ManifestOptions extends OneRunOptions {
   readonly kind?: string;
@@ -124,22 +126,18 @@ Examples:
       const { checksumLine } = await import("../../../runs/checksum_lines.ts");
       const { status, reason } = answer.artifact_manifest;
       if (status !== "available" && !output.json) output.warn(`manifest ${status}: ${reason}`);
-      output.result(
-        () => answer,
-        () =>
-          options.format === "sha256sum"
-            ? answer.files.map(({ sha256, path }) => checksumLine(sha256, path).trimEnd())
-            : [
-              ...columns(
-                answer.files.map(({ kind, size, path }) => [kind, formatBytes(size), path]),
-                [1],
-              ),
-              `${plural(answer.files.length, "file")} in ${
-                plural(answer.parts.length, "part")
-              } of ` +
-              answer.key,
-            ],
-      );
+      await output.stream(() => answer, async function* () {
+        let count = 0;
+        for await (const { path, kind, size, sha256 } of answer.files) {
+          count++;
+          yield options.format === "sha256sum"
+            ? checksumLine(sha256, path).trimEnd()
+            // The widths are fixed, as the rows are printed while they are read.
+            : `${kind.padEnd(KIND_WIDTH)}  ${formatBytes(size).padStart(9)}  ${path}`;
+        }
+        if (options.format === "sha256sum") return;
+        yield `${plural(count, "file")} in ${plural(answer.parts.length, "part")} of ${answer.key}`;
+      });
     });
   });
 }
