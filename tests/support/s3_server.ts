@@ -26,6 +26,10 @@ export interface S3ServerOptions {
   readonly unnamedParts?: boolean;
   /** How far its clock is ahead, in milliseconds. */
   readonly clock?: number;
+  /** How long each answer takes at least, in milliseconds. */
+  readonly latency?: () => number;
+  /** Gets each request: method and path with query. Default: a list of the server's own. */
+  readonly log?: string[];
 }
 
 /** A server that runs. */
@@ -44,13 +48,15 @@ const OWN = "x-test-own";
 /** Starts a server with one bucket, `suite`. */
 export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Server> {
   const app = buildApp({ logger: false });
-  const requests: string[] = [];
+  const requests = options.log ?? [];
   const signers: string[] = [];
   const writing = new Set<string>();
   app.addHook("preHandler", async (request, reply) => {
     // A question of the server's own is nobody's request.
     if (request.headers[OWN] !== undefined) return;
     requests.push(`${request.method} ${request.url}`);
+    const latency = options.latency?.() ?? 0;
+    if (latency > 0) await new Promise((resolve) => setTimeout(resolve, latency));
     const { authorization = "", "x-amz-security-token": token } = request.headers;
     const id = /Credential=([^/]+)\//.exec(authorization)?.[1] ?? "";
     // Temporary keys of these tests come with a token that names them.

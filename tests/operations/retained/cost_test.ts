@@ -1,0 +1,44 @@
+/** What lists of runs cost on S3: requests, counted. */
+
+import assert from "node:assert/strict";
+import pMap from "p-map";
+import { writeSummary } from "../../../src/operations/retained/summary_file.ts";
+import { ask, putRun, rootOf } from "../../support/retained.ts";
+import { memoryS3 } from "../../support/s3_subject.ts";
+
+const COUNT = 56;
+const REPOSITORIES = ["a-b", "c-d"];
+
+Deno.test("runs: a page of 50 costs the names of all runs and two requests for each of the 50", async () => {
+  const log: string[] = [];
+  await using subject = await memoryS3({}, { log });
+  const { backend } = subject;
+  const keys = Array.from(
+    { length: COUNT },
+    (_, i) => `${i < 46 ? "" : `${REPOSITORIES[i % 2]}~`}${1000 + i}-linux`,
+  );
+  await pMap(keys, async (key) => {
+    await putRun(backend, key, { parts: { a: ["x"] }, expected: ["a"] });
+    const result = await writeSummary(backend, rootOf(key), { tool: "test" });
+    assert.equal(result?.error, undefined);
+  }, { concurrency: 16 });
+  const cost = async (name: "list" | "latest" | "show", params: Record<string, unknown> = {}) => {
+    log.length = 0;
+    return { answer: await ask(backend, name, params), requests: log.length };
+  };
+  // The top level, and the directory of each repository.
+  const names = 1 + REPOSITORIES.length;
+  const first = await cost("list");
+  assert.deepEqual([first.answer.runs.length, first.requests], [50, names + 100]);
+  const second = await cost("list", { cursor: first.answer.next });
+  assert.deepEqual([second.answer.runs.length, second.requests], [6, names + 12]);
+  const few = await cost("list", { limit: 3, platform: "linux" });
+  assert.deepEqual([few.answer.runs.length, few.requests], [3, names + 6]);
+  const latest = await cost("latest");
+  assert.deepEqual([latest.answer.key, latest.requests], ["c-d~1055-linux", names + 4]);
+  assert.equal((await cost("show", { run: "1000-linux" })).requests, 2);
+  assert.equal((await cost("show", { run: "1000" })).requests, names + 2);
+  // A pin is one request more.
+  await ask(backend, "pin", { run: "1000-linux", reason: "why" });
+  assert.equal((await cost("show", { run: "1000-linux" })).requests, 3);
+});
