@@ -62,12 +62,22 @@ export async function bundle(dir: string): Promise<void> {
   await Deno.writeTextFile(join(dir, "deno.json"), `${own}\n`);
 }
 
-/** Lets the URLs point at files of the bundle. */
+/** The end of a script that is a CommonJS module. */
+const COMMON_JS = /^export default require_\w+\(\);\s*$/m;
+
+/**
+ * Lets the URLs point at files of the bundle, and an `import(…)` of a CommonJS module give its
+ * names, as Deno does: in the bundle such a module has nothing but a default export.
+ */
 async function relocate(dir: string): Promise<void> {
   const found = new Map(LOCATED.map(([url]) => [url, 0]));
-  for (const file of await scripts(dir)) {
-    const before = await Deno.readTextFile(join(dir, file));
-    let text = before;
+  const texts = new Map<string, string>();
+  for (const file of await scripts(dir)) texts.set(file, await Deno.readTextFile(join(dir, file)));
+  for (const [file, before] of texts) {
+    let text = before.replace(/\bimport\("([^"]+)"\)/g, (whole, path: string) => {
+      const isCommonJs = COMMON_JS.test(texts.get(join(dirname(file), path)) ?? "");
+      return isCommonJs ? `${whole}.then(({ default: m }) => ({ ...m, default: m }))` : whole;
+    });
     for (const [url, target] of LOCATED) {
       const path = relative(dirname(file), target);
       text = text.replaceAll(JSON.stringify(url), () => {

@@ -35,10 +35,11 @@ Deno.test("bundle: does all that the sources do, and loads what the command need
   const program = join(dir.path, "bundle");
   await bundle(program);
   const cli = join(program, "cli.js");
+  const env: Record<string, string> = {};
   const finish = async (...args: string[]) => {
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-q", "--cached-only", "-P", cli, ...args],
-      env: ENV,
+      env: { ...ENV, ...env },
       stdin: "null",
     }).output();
     const decoder = new TextDecoder();
@@ -72,6 +73,21 @@ Deno.test("bundle: does all that the sources do, and loads what the command need
     );
     assert.equal(code, 0, stderr);
     assert.equal(await Deno.readTextFile(join(out, "a_lib_generic", "s", "a")), "unpacked");
+  });
+
+  await t.step("packages that are CommonJS modules have their names", async () => {
+    // The client of the security token service is loaded for web identities alone.
+    const token = join(dir.path, "token");
+    await Deno.writeTextFile(token, "token");
+    env.AWS_WEB_IDENTITY_TOKEN_FILE = token;
+    env.AWS_ROLE_ARN = "arn:aws:iam::123456789012:role/r";
+    env.AWS_ENDPOINT_URL_STS = "http://127.0.0.1:9";
+    env.AWS_MAX_ATTEMPTS = "1";
+    const { code, stderr } = await finish(
+      ...["list", "--bucket", "bbb", "--run-id", "7", "--platform", "linux"],
+      ...["--region", "us-east-1", "--endpoint-url", "http://127.0.0.1:9"],
+    );
+    assert.equal(code, 5, stderr);
   });
 
   await t.step(
