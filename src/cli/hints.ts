@@ -69,6 +69,7 @@ const TAKEN: Readonly<Record<string, readonly string[]>> = {
   index: ["staging-dir", ...ON_S3, "sse", "sse-kms-key-id", "acl"],
   "stale-uploads": ON_S3,
   verify: ["staging-dir", ...ON_S3],
+  "runs list": ["staging-dir", "bucket", ...ON_S3.slice(ON_S3.indexOf("endpoint-url"))],
   bisect: ["state-dir"],
 };
 
@@ -103,15 +104,18 @@ export function invocationOf(command: Command): Invocation {
  * @returns The message. Options that a command has already are not added.
  */
 export function completeHints(text: string, invocation: Invocation): string {
-  return rightBucket(text, invocation).replace(HINT, (_, command: string, more: string) => {
-    const options = renamed(invocation, command);
-    const added = TAKEN[command].flatMap((name) => {
-      if (!options.has(name) || ` ${more} `.includes(` --${name} `)) return [];
-      const value = options.get(name);
-      return value === undefined ? [`--${name}`] : [`--${name} ${shellWord(value)}`];
-    });
-    return `'${["run-outputs", `${command}${more}`, ...added].join(" ")}'`;
-  });
+  return rightRun(rightBucket(text, invocation), invocation).replace(
+    HINT,
+    (_, command: string, more: string) => {
+      const options = renamed(invocation, command);
+      const added = TAKEN[command].flatMap((name) => {
+        if (!options.has(name) || ` ${more} `.includes(` --${name} `)) return [];
+        const value = options.get(name);
+        return value === undefined ? [`--${name}`] : [`--${name} ${shellWord(value)}`];
+      });
+      return `'${["run-outputs", `${command}${more}`, ...added].join(" ")}'`;
+    },
+  );
 }
 
 /** Commands that read a run, and the option that says of which release type it is. */
@@ -166,6 +170,18 @@ function rightBucket(text: string, { command: [command], options }: Invocation):
     : command === "copy" && isSource(bucket, options);
   const flag = command === "diff" ? "--bucket-b" : "--source-bucket";
   return isOther ? text.replace(/\bcheck --bucket(?![\w-])/, `check ${flag}`) : text;
+}
+
+/** Names the options for the run in a message of an operation, which does not know them. */
+function rightRun(text: string, { command: [command], options }: Invocation): string {
+  const [id, platform, repo] = ["run-id", "platform", "repo"].map((name) => {
+    const isSource = command === "copy" && (!options.has(name) || options.has(`source-${name}`));
+    return isSource ? `--source-${name}` : `--${name}`;
+  });
+  return text.replace(
+    /\bcheck the run id, the platform and the repository\b/,
+    `check ${id}, ${platform} and ${repo}`,
+  );
 }
 
 /** Whether a bucket is the source of a copy. Not called for the value of --bucket. */

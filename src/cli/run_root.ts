@@ -8,13 +8,15 @@ import { selectBucket } from "../layout/buckets.ts";
 import { invalid, RunOutputsError } from "../errors/error.ts";
 import type { Layout } from "../layout/output_paths.ts";
 import type { Platform } from "../layout/output_paths.ts";
-import { RunOutputRoot } from "../layout/run_output_root.ts";
+import { RunOutputRoot, type RunPrefix } from "../layout/run_output_root.ts";
 import { describeRun } from "../layout/workflow_run.ts";
+import { tryParseRunKey, tryParseRunPrefix } from "../runs/retention/run_key.ts";
 import type { Io } from "./terminal/io.ts";
 import type { Output } from "./terminal/output.ts";
 
 /** The values of the options that name a run. */
 export interface RunOptions {
+  /** The id, or the key of a run of an external repository. */
   readonly runId?: string;
   readonly platform?: Platform;
   readonly repo?: string;
@@ -51,15 +53,19 @@ export function runRoot(
   output: Output,
 ): RunOutputRoot {
   const jobsRunId = io.env("GITHUB_RUN_ID") || undefined;
-  const runId = options.runId ?? (io.env("THEROCK_RUN_ID") || undefined) ?? jobsRunId ??
-    (purpose.onDisk ? "local" : undefined);
+  const key = keyOf(options);
+  const runId = key?.runId ?? options.runId ?? (io.env("THEROCK_RUN_ID") || undefined) ??
+    jobsRunId ?? (purpose.onDisk ? "local" : undefined);
   if (runId === undefined) {
     throw new RunOutputsError(
       "invalid",
       "Missing run id: give --run-id ID (neither $THEROCK_RUN_ID nor $GITHUB_RUN_ID is set)",
     );
   }
-  const platform = platformOf(options, io);
+  const platform = key?.platform ?? platformOf(options, io);
+  if (key !== undefined && options.platform !== undefined && options.platform !== platform) {
+    throw invalid("--platform", options.platform, `that of the run '${options.runId}', or nothing`);
+  }
   const writes = !purpose.reading || purpose.changing === true;
   const question = describeRun({
     runId,
@@ -95,17 +101,38 @@ export function runRoot(
 }
 
 /**
- * The repository given by either option.
+ * The repository given by either option, or by the run's key.
  *
  * @param options The command's options.
  * @returns The repository; `undefined`, if none is given.
- * @throws {RunOutputsError} `invalid`, if the two options differ.
+ * @throws {RunOutputsError} `invalid`, if they differ.
  */
-export function namedRepository({ repo, runGithubRepo }: RunOptions): string | undefined {
+export function namedRepository(options: RunOptions): string | undefined {
+  const { repo, runGithubRepo } = options;
   if (repo !== undefined && runGithubRepo !== undefined && repo !== runGithubRepo) {
     throw invalid("--run-github-repo", runGithubRepo, `the same as --repo, '${repo}', or nothing`);
   }
-  return repo ?? runGithubRepo;
+  const named = repo ?? runGithubRepo;
+  const key = keyOf(options);
+  if (key === undefined) return named;
+  const dir = key.externalRepo.slice(0, -1);
+  if (named !== undefined && named.replace("/", "-") !== dir) {
+    throw invalid("--repo", named, `that of the run '${options.runId}', or nothing`);
+  }
+  // Which hyphen separates the owner does not matter: the location is the same.
+  return named ?? dir.replace("-", "/");
+}
+
+/** The key of a run of an external repository, given instead of an id. */
+function keyOf({ runId }: RunOptions): RunPrefix | undefined {
+  if (runId === undefined || !/[~/]/.test(runId)) return undefined;
+  const key = tryParseRunKey(runId) ?? tryParseRunPrefix(runId);
+  if (key !== undefined && key.externalRepo.includes("-")) return key;
+  throw invalid(
+    "run id",
+    runId,
+    "an id, or a key OWNER-REPO~ID-PLATFORM ('run-outputs runs list')",
+  );
 }
 
 /**

@@ -13,6 +13,7 @@ import type { OutputLocation } from "../layout/output_location.ts";
 import { plural } from "../layout/words.ts";
 import type { StorageBackend } from "../storage/backend.ts";
 import type { S3Backend } from "../storage/s3/backend.ts";
+import { checkOutputDir } from "./output_dir.ts";
 import { S3_WRITE, type S3Options } from "./s3_options.ts";
 import type { Io } from "./terminal/io.ts";
 import type { Output } from "./terminal/output.ts";
@@ -148,37 +149,6 @@ async function openS3ForUpload(
     isReported = true;
   });
   return { ...storage, backend, unwrapped: storage.backend };
-}
-
-/**
- * Rejects an output directory that is a file, or inside of one. It need not exist.
- *
- * @param dir The directory.
- * @returns The directory.
- * @throws {RunOutputsError} `invalid`, or an error of the disk.
- */
-export async function checkOutputDir(dir: string): Promise<string> {
-  const stat = await Deno.stat(dir).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw diskError("read the output directory", dir, error);
-  });
-  if (stat?.isDirectory ?? true) return dir;
-  throw new RunOutputsError(
-    "invalid",
-    `Cannot write to '${dir}': it is not a directory`,
-  );
-}
-
-/**
- * Creates an output directory that does not exist.
- *
- * @param dir The directory.
- * @throws {RunOutputsError} What the disk says.
- */
-export async function makeOutputDir(dir: string): Promise<void> {
-  await Deno.mkdir(dir, { recursive: true }).catch((error) => {
-    throw diskError("create the output directory", dir, error);
-  });
 }
 
 /**

@@ -6,6 +6,7 @@
 
 import { basename, dirname, resolve } from "node:path";
 import { Argument, Command, Option } from "commander";
+import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import { OutputLocation } from "../../layout/output_location.ts";
 import { RunOutputRoot, type RunPrefix } from "../../layout/run_output_root.ts";
@@ -122,6 +123,9 @@ async function directoryTarget(
     "../../operations/index_pages/subjects.ts"
   );
   const dir = resolve(name);
+  await Deno.stat(dir).catch((error) => {
+    throw diskError("read", name, error);
+  });
   const run = tryRunPrefix(basename(dir));
   const root = run && new RunOutputRoot({ ...run, bucket: "local" });
   const outputDir = root === undefined ? dir : dirname(dir);

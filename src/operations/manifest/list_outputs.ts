@@ -317,6 +317,9 @@ export async function compareListing(
   return { ...counts, examples };
 }
 
+/** What to check if a run was not found. The command line has options of these names. */
+export const CHECK_RUN = "check the run id, the platform and the repository";
+
 /**
  * The error of a run without outputs at the expected location.
  *
@@ -341,11 +344,13 @@ export function noOutputs(root: RunOutputRoot, where: string): RunOutputsError {
 export function whatToCheck(root: RunOutputRoot, where: string): string {
   const [, id, platform] = /^(.+)-(linux|windows)$/.exec(root.runId) ?? [];
   if (id !== undefined) {
-    return `the platform is not part of the id; use --run-id ${id} --platform ${platform}`;
+    return `the platform is not part of the id: the id is ${id}, the platform ${platform}`;
   }
   const { name } = root.root();
   const isTwice = where.split(/[\\/,]/).some((one, i, all) => one === name && all[i + 1] === name);
   return isTwice
     ? `the staging directory must be the one that contains ${name}`
-    : "check --run-id, --platform and --repo";
+    : root.runId === "local"
+    ? `'local' is the run if no id is given: give the id ('run-outputs runs list' shows the runs)`
+    : CHECK_RUN;
 }

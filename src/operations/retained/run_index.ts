@@ -8,7 +8,12 @@
 import pMap from "p-map";
 import { OutputLocation } from "../../layout/output_location.ts";
 import { RunOutputRoot, type RunPrefix } from "../../layout/run_output_root.ts";
-import { compareRuns, tryParseRunKey, tryParseRunPrefix } from "../../runs/retention/run_key.ts";
+import {
+  compareRuns,
+  formatRunKey,
+  tryParseRunKey,
+  tryParseRunPrefix,
+} from "../../runs/retention/run_key.ts";
 import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
 import { describeRun, type RetainedRun } from "./describe.ts";
 import { matchesRepo } from "./filter.ts";
@@ -150,7 +155,12 @@ export class RunIndex {
       .filter((run) => repo === undefined || matchesRepo(run, repo));
     if (found.length === 1) return found[0];
     if (found.length === 0) {
-      throw problem("not_found", "unknown-run", `No run '${name}' in ${this.where}`, { run: name });
+      const key = tryParseRunPrefix(name);
+      const hint = key === undefined || !name.includes("/")
+        ? ""
+        : `: its key has '~' instead of '/', '${formatRunKey(key)}'`;
+      const message = `No run '${name}' in ${this.where}${hint}`;
+      throw problem("not_found", "unknown-run", message, { run: name });
     }
     const choices = found.map(({ key }) => key);
     throw problem(

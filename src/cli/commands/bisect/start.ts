@@ -7,6 +7,7 @@
 import { Argument, Command, Option } from "commander";
 import type { BisectStep } from "../../../operations/bisect/source.ts";
 import type { BisectStore } from "../../../operations/bisect/store.ts";
+import { checkOutputDir } from "../../output_dir.ts";
 import {
   bisectArgs,
   type BisectFetchOptions,
@@ -28,7 +29,7 @@ import type { Context } from "../../context.ts";
 import { required } from "../../options.ts";
 import { Output, plural } from "../../terminal/output.ts";
 import { includePatterns, searchPatterns, selectionOf } from "../../selection.ts";
-import { checkOutputDir, noteUnused } from "../../storage.ts";
+import { noteUnused } from "../../storage.ts";
 
 /** The values of the command's options. */
 interface Options extends BisectFetchOptions, BisectOptions {

@@ -10,12 +10,14 @@ import config from "../../../../deno.json" with { type: "json" };
 import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import type { CopyPlan } from "../../../operations/copy/plan.ts";
 import type { ExportPlan } from "../../../operations/copy/export.ts";
-import { RunOutputsError } from "../../../errors/error.ts";
+import { invalid, RunOutputsError } from "../../../errors/error.ts";
+import { tryParseRunKey, tryParseRunPrefix } from "../../../runs/retention/run_key.ts";
 import { requireComplete } from "./options.ts";
 import type { Context } from "../../context.ts";
 import { noManifest, type ReadCommandOptions, withReadOptions } from "../../options.ts";
 import { formatBytes, Output, plural } from "../../terminal/output.ts";
 import { presentRoot } from "../../present_root.ts";
+import { checkOutsideRuns } from "../../output_dir.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { readRunManifest, reportUnfinished } from "../../run_manifest.ts";
 import { type RunOptions, runRoot } from "../../run_root.ts";
@@ -49,7 +51,10 @@ export function exportCommand(context: Context): Command {
     )
     .addArgument(new Argument("<file>", "the tar file to write"))
     .addArgument(
-      new Argument("[runs...]", "run ids, optionally with -linux or -windows for the platform"),
+      new Argument(
+        "[runs...]",
+        "run ids, optionally with -linux or -windows for the platform, or keys of 'runs list'",
+      ),
     );
   withSelectionOptions(
     command.addOption(
@@ -75,6 +80,7 @@ Examples:
     async (file: string, runs: string[], options: ExportCommandOptions) => {
       const output = new Output(context.io, options);
       const signal = context.interruption();
+      checkFile(file, runs);
       checkSelectionOptions(options);
       const selection = await selectionOf(options, options.include ?? [], {
         io: context.io,
@@ -90,6 +96,7 @@ Examples:
       const { dryRun = false, force: replace, quiet = false } = options;
       await checkExportFile(file, { replace });
       using storage = await openForReading(options, context.io, output);
+      await checkOutsideRuns(file, rules, storage);
       const { planCopy } = await import("../../../operations/copy/plan.ts");
       const { backend, show } = storage;
 
@@ -149,8 +156,15 @@ Examples:
   );
 }
 
-/** The options for one run, given as its id or as id and platform. */
+/** Rejects a run in the place of the file, which would be written under the name of the run. */
+function checkFile(file: string, runs: readonly string[]): void {
+  if (runs.length > 0 || (tryParseRunKey(file) ?? tryParseRunPrefix(file)) === undefined) return;
+  throw invalid("file", file, "a name that is not that of a run; give the file before the runs");
+}
+
+/** The options for one run, given as its id, as id and platform, or as its key. */
 function runOptions(name: string, options: RunOptions): RunOptions {
+  if (/[~/]/.test(name)) return { ...options, runId: name };
   const [, runId, platform] = /^(.+)-(linux|windows)$/.exec(name) ?? [];
   if (runId === undefined) return { ...options, runId: name };
   return { ...options, runId, platform: platform as "linux" | "windows" };

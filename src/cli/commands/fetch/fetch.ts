@@ -7,6 +7,7 @@
 import { describeRoot } from "../../run_root.ts";
 import { basename, resolve } from "node:path";
 import { Argument, Command } from "commander";
+import { checkOutputDir, checkOutsideRuns, makeOutputDir } from "../../output_dir.ts";
 import { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import type { FetchPlan } from "../../../operations/fetch/fetch.ts";
 import type { FetchUnpackedOptions } from "../../../operations/fetch/unpacked.ts";
@@ -31,13 +32,7 @@ import { Output } from "../../terminal/output.ts";
 import { type ProgressListener, withProgress } from "../../terminal/progress.ts";
 import { runRoot } from "../../run_root.ts";
 import { checkSelectionOptions, selectionOf } from "../../selection.ts";
-import {
-  checkOutputDir,
-  makeOutputDir,
-  openForReading,
-  type OpenStorage,
-  stagingDirOf,
-} from "../../storage.ts";
+import { openForReading, type OpenStorage, stagingDirOf } from "../../storage.ts";
 import { artifactsOfStages, checkStageOptions } from "../../topology.ts";
 import { reportProblems } from "../../transfer_report.ts";
 
@@ -136,6 +131,7 @@ Examples:
       const { plan, roots, manifests, found } = source instanceof RunOutputRoot
         ? await planNamedRun(source, options, fetching, reading)
         : await planFoundRuns(source, options, fetching, reading);
+      if (!options.list) await checkOutsideRuns(outputDir, roots, storage);
       const cache = dryRun ? undefined : await openCache(options, output);
       const began = performance.now();
       // Archives are downloaded to other directories than planned.

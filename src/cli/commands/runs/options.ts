@@ -5,9 +5,12 @@
  */
 
 import { type Command, Option } from "commander";
+import { basename, resolve } from "node:path";
 import config from "../../../../deno.json" with { type: "json" };
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { RunsContext } from "../../../operations/retained/operation.ts";
+import type { RunIndex } from "../../../operations/retained/run_index.ts";
+import { tryParseRunPrefix } from "../../../runs/retention/run_key.ts";
 import type { Context } from "../../context.ts";
 import { RUN, stagingDir, STORAGE, withOutputOptions } from "../../options.ts";
 import { type S3Options, withS3Options, withS3WriteOptions } from "../../s3_options.ts";
@@ -116,6 +119,7 @@ export async function withRuns<T>(
     where: storage.dir,
     now: () => now,
   });
+  if (dir !== undefined) await throwIfRun(dir, index, signal);
   const env = (name: string) => io.env(name) || undefined;
   return await use({
     index,
@@ -124,4 +128,15 @@ export async function withRuns<T>(
     label: (name) => name === "run" ? "<run>" : `--${name.replaceAll("_", "-")}`,
     signal,
   }, now);
+}
+
+/** Rejects the directory of a run in the place of the one with the runs. */
+async function throwIfRun(dir: string, index: RunIndex, signal: AbortSignal): Promise<void> {
+  const name = basename(resolve(dir));
+  if (tryParseRunPrefix(name) === undefined) return;
+  if ((await index.enumerate({ signal })).length > 0) return;
+  throw new RunOutputsError(
+    "not_found",
+    `No runs in ${dir}: the staging directory must be the one that contains ${name}`,
+  );
 }

@@ -121,7 +121,7 @@ for (const platform of ["linux", "windows"]) {
     for (const args of [["list"], ["verify"], ["fetch", "-o", join(temp.path, "out")]]) {
       await refused([...args, ...run], [
         `123-${platform}-linux`,
-        `the platform is not part of the id; use --run-id 123 --platform ${platform}`,
+        `the platform is not part of the id: the id is 123, the platform ${platform}`,
       ], { code: 3 });
     }
   });

@@ -494,3 +494,15 @@ test("verify: a staging directory: wrong options, and nothing to verify", async 
     /^error: Nothing to verify: no run in .*legacy has an outputs manifest or \.sha256sum files\n$/m,
   );
 });
+
+test("verify --quick: says why a file is not checked, and what to do", async (staged) => {
+  const path = join(staged.run, "logs/g/build.log");
+  await Deno.writeTextFile(path, (await Deno.readTextFile(path)).toUpperCase());
+  await Deno.utime(path, new Date(), new Date(Date.now() + 60_000));
+  const { err } = await runs(0, ["verify", ...staged.args, "--quick"]);
+  assert.match(
+    err,
+    /^note: 1 file not checked, newer than the manifest part that lists it; verify without --quick: logs\/g\/build\.log\n$/,
+  );
+  await runs(6, ["verify", ...staged.args]);
+});
