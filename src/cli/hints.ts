@@ -69,7 +69,6 @@ const TAKEN: Readonly<Record<string, readonly string[]>> = {
   index: ["staging-dir", ...ON_S3, "sse", "sse-kms-key-id", "acl"],
   "stale-uploads": ON_S3,
   verify: ["staging-dir", ...ON_S3],
-  "runs list": ["staging-dir", "bucket", ...ON_S3.slice(ON_S3.indexOf("endpoint-url"))],
   bisect: ["state-dir"],
 };
 
