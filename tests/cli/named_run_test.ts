@@ -68,7 +68,7 @@ test(
     const place = ["--staging-dir", staging, "--platform", "linux"];
     const missing = { code: 3 };
     const out = ["--output-dir", join(dir, "out")];
-    const hint = `'run-outputs runs list --staging-dir ${staging}'`;
+    const hint = `'run-outputs runs list --staging-dir ${staging} --platform linux'`;
     const local = ["no id is given", hint];
     await refused(["fetch", ...place, ...out], local, missing);
     await refused(["list", ...place], local, missing);
