@@ -8,7 +8,6 @@ import { resolve, sep } from "node:path";
 import { diskError } from "../errors/disk.ts";
 import { RunOutputsError } from "../errors/error.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
-import type { OpenStorage } from "./storage.ts";
 
 /**
  * Rejects an output directory that is a file, or inside of one. It need not exist.
@@ -40,7 +39,7 @@ export async function checkOutputDir(dir: string): Promise<string> {
 export async function checkOutsideRuns(
   path: string,
   runs: readonly RunOutputRoot[],
-  storage: Pick<OpenStorage, "dir">,
+  storage: { readonly dir?: string },
 ): Promise<void> {
   if (storage.dir === undefined) return;
   const { realPath } = await import("../storage/local/real_path.ts");

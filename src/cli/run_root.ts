@@ -123,10 +123,20 @@ export function namedRepository(options: RunOptions): string | undefined {
   return named ?? dir.replace("-", "/");
 }
 
+/**
+ * Parses the name of a run, if it is one.
+ *
+ * @param name A run's key, or its prefix.
+ * @returns The parts of its prefix; `undefined` for anything else, such as an id alone.
+ */
+export function tryRunName(name: string): RunPrefix | undefined {
+  return tryParseRunKey(name) ?? tryParseRunPrefix(name);
+}
+
 /** The key of a run of an external repository, given instead of an id. */
 function keyOf({ runId }: RunOptions): RunPrefix | undefined {
   if (runId === undefined || !/[~/]/.test(runId)) return undefined;
-  const key = tryParseRunKey(runId) ?? tryParseRunPrefix(runId);
+  const key = tryRunName(runId);
   if (key !== undefined && key.externalRepo.includes("-")) return key;
   throw invalid(
     "run id",

@@ -35,6 +35,8 @@ export interface StepSummary {
   readonly where: string;
   /** The outputs. */
   readonly rows: readonly SummaryRow[];
+  /** What a reader should know first: an upload that failed as a whole, a part not written. */
+  readonly notices?: readonly string[];
   /** Suggested commands. */
   readonly commands?: readonly string[];
   /** The missing files. */
@@ -51,8 +53,9 @@ const MAX_FAILURES = 50;
  * @returns Markdown that ends with an empty line, so that another summary can follow.
  */
 export function renderStepSummary(summary: StepSummary): string {
-  const { title, where, rows, commands = [], failures } = summary;
+  const { title, where, rows, notices = [], commands = [], failures } = summary;
   const blocks = [`### ${escapeMarkdown(title)}`];
+  blocks.push(...notices.map((notice) => `**${escapeMarkdown(notice)}**`));
   if (rows.length > 0) {
     blocks.push(markdownTable(
       ["Output", "Files", "Size"],

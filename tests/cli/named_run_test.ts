@@ -100,3 +100,21 @@ test("runs: the directory of a run is not the one with runs", async (staging) =>
   await putRun(new LocalBackend(join(staging, "200-linux")), "1-linux", { files: ["x"] });
   await runs(0, ["runs", "list", "--staging-dir", join(staging, "200-linux")]);
 });
+
+test(
+  "fetch, copy: a selection that selects nothing quotes what was given",
+  async (staging, dir) => {
+    const from = ["--staging-dir", staging, "--run-id", "100", "--platform", "linux"];
+    const none = ["--allow-no-match", "--regex", "^sysdeps_", "miopen.*"];
+    await refused(["fetch", ...none, "--list", ...from], [
+      "None of the 1 artifacts matches '^sysdeps_' or 'miopen.*': ",
+    ], { code: 3 });
+    await refused(["fetch", "blas_*", "--components", "lib", "--exclude", "*", "--list", ...from], [
+      "--exclude leaves none of the 1 artifacts",
+    ], { code: 3 });
+    const copy = ["copy", "--from-staging", staging, "--to-staging", join(dir, "to")];
+    await refused([...copy, "--run-id", "100", "--platform", "linux", ...none], [
+      "None of the 2 outputs matches '^sysdeps_' or 'miopen.*': ",
+    ], { code: 3 });
+  },
+);

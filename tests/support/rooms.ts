@@ -62,7 +62,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "operations/{artifacts,bisect,copy,diff,fetch,find,index_pages,manifest,repository,retained," +
     "upload,verify}",
   "cli/terminal": "errors layout github storage/transfer",
-  "cli": "errors layout runs github storage storage/open_s3.ts storage/{local,s3,transfer} " +
+  "cli":
+    "errors layout runs runs/retention github storage storage/open_s3.ts storage/{local,s3,transfer} " +
     "operations/{artifacts,fetch,find,manifest,retained} cli/terminal",
   "cli/commands": "errors layout github operations operations/{index_pages,manifest,verify} " +
     "cli cli/terminal cli/commands/upload",

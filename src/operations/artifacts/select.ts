@@ -88,7 +88,7 @@ export function selectArtifacts(
   if (chosen.length === 0 && archives.length > 0) {
     const included = nameFilter({ include: selection.include });
     const excluded = archives.filter((one) => included.matches(one.name) && isWanted(one)).length;
-    throw nothingChosenError(archives.length, excluded, WORDS);
+    throw nothingChosenError({ count: archives.length, excluded, selection }, WORDS);
   }
   return { names: chosen.map(({ name }) => name), notes };
 }

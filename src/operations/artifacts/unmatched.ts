@@ -7,6 +7,7 @@
 import { RunOutputsError } from "../../errors/error.ts";
 import { nearest } from "../../layout/nearest.ts";
 import { nameFilter } from "./name_filter.ts";
+import type { ArtifactSelection } from "./selection.ts";
 import { type NamePattern, patternText } from "./name_pattern.ts";
 
 /** The maximum number of names to search for a matching pattern. */
@@ -42,24 +43,43 @@ export function unmatchedError(
   );
 }
 
+/** A selection that selects nothing. */
+export interface EmptyChoice {
+  /** The number of candidates. */
+  readonly count: number;
+  /** How many would be selected without the patterns to exclude. */
+  readonly excluded: number;
+  /** The selection. */
+  readonly selection: ArtifactSelection;
+}
+
 /**
- * The error of a selection that selects nothing, although each of its patterns matches something.
+ * The error of a selection that selects nothing, although each of its patterns matches something, or
+ * need not.
  *
- * @param count The number of candidates.
- * @param excluded How many would be selected without the patterns to exclude.
+ * @param choice The selection.
  * @param words What the candidates are, and the command that lists them.
- * @returns An error with code `not_found`.
+ * @returns An error with code `not_found`, naming what was given.
  */
 export function nothingChosenError(
-  count: number,
-  excluded: number,
+  { count, excluded, selection }: EmptyChoice,
   { what, command }: { readonly what: string; readonly command: string },
 ): RunOutputsError {
+  const { include = [], artifactNames, artifactGroups = [], amdgpuTargets = [], components = [] } =
+    selection;
+  const patterns = include.map((pattern) => `'${patternText(pattern)}'`).join(" or ");
+  const given = [
+    ...include.length === 0 ? [] : [patterns],
+    ...artifactNames === undefined ? [] : ["the stages"],
+    ...artifactGroups.length === 0 ? [] : [`the groups ${artifactGroups.join(", ")}`],
+    ...amdgpuTargets.length === 0 ? [] : [`the targets ${amdgpuTargets.join(", ")}`],
+    ...components.length === 0 ? [] : [`the components ${components.join(", ")}`],
+  ];
+  const all = given.length > 1 ? `all of: ${given.join("; ")}` : given.join();
   const shown = `'${command}' shows them`;
   const message = excluded > 0
     ? `--exclude leaves none of the ${excluded} ${what} that are selected otherwise: ${shown}`
-    : `None of the ${count} ${what} matches all of the given patterns, stages, groups, targets and ` +
-      `components: ${shown}`;
+    : `None of the ${count} ${what} matches ${all}: ${shown}`;
   return new RunOutputsError("not_found", message);
 }
 

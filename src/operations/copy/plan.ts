@@ -246,7 +246,10 @@ function choose(
   if (chosen.size > 0) return { chosen, notes: choice?.notes ?? [] };
   const included = nameFilter({ include });
   const excluded = paths.filter((path) => included.matches(path) && isWanted(path)).length;
-  throw nothingChosenError(paths.length, excluded, WORDS);
+  throw nothingChosenError(
+    { count: paths.length, excluded, selection: { ...selection, include } },
+    WORDS,
+  );
 }
 
 /** The words of the message, and the command that lists the outputs. */

@@ -39,9 +39,11 @@ export function requireParts(
 ): void {
   const run = `Run ${root.runId} for ${root.platform}`;
   if (parts.length === 0 && (manifest.expected ?? []).length === 0) {
+    const unfinished = manifest.markers.map(describeUnfinished);
+    const started = unfinished.length === 0 ? "" : ` is incomplete: ${unfinished.join("; ")}; it`;
     throw new RunOutputsError(
       "incomplete",
-      `${run} has no list of expected parts: name them with --part, or ` +
+      `${run}${started} has no list of expected parts: name them with --part, or ` +
         "upload with --expect-parts",
     );
   }

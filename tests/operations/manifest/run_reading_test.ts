@@ -389,6 +389,13 @@ Deno.test("requireParts(): names the missing parts; without expected parts it ca
   const read = () => readOutputs(run.inner, ROOT);
   const none = await read();
   throwsWith(() => requireParts(none, ROOT), "incomplete", "--part", "--expect-parts");
+  const unfinished = [{ part: "k", pending: ["x.tar.zst"], unlisted: [] }];
+  throwsWith(
+    () => requireParts({ ...none, unfinished: ["k"], markers: unfinished }, ROOT),
+    "incomplete",
+    "the upload of part k is incomplete",
+    "pending: x.tar.zst; it has no list of expected parts",
+  );
   await run.tell("a", {});
   await run.expect("a", "b", "c");
   const some = await read();

@@ -11,7 +11,6 @@ import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import type { CopyPlan } from "../../../operations/copy/plan.ts";
 import type { ExportPlan } from "../../../operations/copy/export.ts";
 import { invalid, RunOutputsError } from "../../../errors/error.ts";
-import { tryParseRunKey, tryParseRunPrefix } from "../../../runs/retention/run_key.ts";
 import { requireComplete } from "./options.ts";
 import type { Context } from "../../context.ts";
 import { noManifest, type ReadCommandOptions, withReadOptions } from "../../options.ts";
@@ -20,7 +19,7 @@ import { presentRoot } from "../../present_root.ts";
 import { checkOutsideRuns } from "../../output_dir.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { readRunManifest, reportUnfinished } from "../../run_manifest.ts";
-import { type RunOptions, runRoot } from "../../run_root.ts";
+import { type RunOptions, runRoot, tryRunName } from "../../run_root.ts";
 import {
   checkSelectionOptions,
   patterns,
@@ -158,7 +157,7 @@ Examples:
 
 /** Rejects a run in the place of the file, which would be written under the name of the run. */
 function checkFile(file: string, runs: readonly string[]): void {
-  if (runs.length > 0 || (tryParseRunKey(file) ?? tryParseRunPrefix(file)) === undefined) return;
+  if (runs.length > 0 || tryRunName(file) === undefined) return;
   throw invalid("file", file, "a name that is not that of a run; give the file before the runs");
 }
 

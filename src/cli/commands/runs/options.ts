@@ -10,7 +10,7 @@ import config from "../../../../deno.json" with { type: "json" };
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { RunsContext } from "../../../operations/retained/operation.ts";
 import type { RunIndex } from "../../../operations/retained/run_index.ts";
-import { tryParseRunPrefix } from "../../../runs/retention/run_key.ts";
+import { tryRunName } from "../../run_root.ts";
 import type { Context } from "../../context.ts";
 import { RUN, stagingDir, STORAGE, withOutputOptions } from "../../options.ts";
 import { type S3Options, withS3Options, withS3WriteOptions } from "../../s3_options.ts";
@@ -133,7 +133,7 @@ export async function withRuns<T>(
 /** Rejects the directory of a run in the place of the one with the runs. */
 async function throwIfRun(dir: string, index: RunIndex, signal: AbortSignal): Promise<void> {
   const name = basename(resolve(dir));
-  if (tryParseRunPrefix(name) === undefined) return;
+  if (tryRunName(name) === undefined) return;
   if ((await index.enumerate({ signal })).length > 0) return;
   throw new RunOutputsError(
     "not_found",

@@ -44,7 +44,7 @@ function stateOf(
 ): string {
   return [
     completeness,
-    ...uploading === undefined ? [] : ["uploading"],
+    ...uploading === undefined ? [] : ["unfinished"],
     ...pins.some(({ in_force }) => in_force) ? ["pinned"] : [],
   ].join(", ");
 }
@@ -75,7 +75,7 @@ export function runLines(run: RunDetails, now: Date, output: Output): string[] {
     ["updated", time(run.updated_at)],
     ["incomplete", run.incomplete_because?.join("; ")],
     [
-      "uploading",
+      "unfinished",
       run.uploading && `${run.uploading.parts.join(", ")} since ${run.uploading.since}`,
     ],
     ["files", `${plural(run.files, "file")}, ${formatBytes(run.bytes)}`],

@@ -25,6 +25,7 @@ import { updateRunSummary } from "../../run_summary.ts";
 import { redactor } from "../../terminal/redact.ts";
 import type { S3Options } from "../../s3_options.ts";
 import { openForUpload, type OpenStorage, outputDirOf } from "../../storage.ts";
+import type { JobReport } from "./job_report.ts";
 import { checkPartOptions, openPart } from "./part.ts";
 import {
   inOrder,
@@ -86,8 +87,10 @@ export async function runUpload(
   const { executeUpload, UploadPlanner } = await import("../../../operations/upload/plan.ts");
 
   const { ifExists, concurrency, quiet = false, dryRun = false } = options;
-  const reportToRunner = (results: readonly TransferResult[]) =>
-    dryRun ? undefined : reportJob(results, subject, root, storage, options, context, output);
+  const reportToRunner = (results: readonly TransferResult[], notices: readonly string[] = []) => {
+    if (dryRun) return;
+    return reportJob({ results, notices, subject, root }, storage, options, context, output);
+  };
 
   const { dir, show } = storage;
   const planner = new UploadPlanner({ output: dir === undefined ? dir : { dir, pathOf: show } });
@@ -138,13 +141,18 @@ export async function runUpload(
   const manifest = reason === undefined
     ? [await part.end({ results: report.results, pages: [...index.results, ...report.shared] })]
     : [];
+  const notices: string[] = [];
   if (reason !== undefined) {
-    output.explain(`part ${part.name} not written: ${reason}`);
     // Files that each upload updates are listed as pages, or as missing.
     const listed = report.results.filter((result) =>
       result.outcome === "failed" || !report.shared.includes(result)
     );
     if (listed.length > 0) await part.withhold(listed);
+    const notice = withheldNotice(part.name, reason, listed.length > 0, dryRun);
+    notices.push(notice);
+    // Without an error, nothing else says that the run is not complete.
+    if (report.results.some(isFailed) || unmatched.length > 0) output.explain(notice);
+    else output.note(notice);
   }
   await updateRunSummary(root, { storage, output, signal });
   const results = [...expected, ...report.results, ...index.results, ...manifest];
@@ -179,7 +187,7 @@ export async function runUpload(
       `${dryRun ? "would be in" : "in"} ${storage.show(root.root())}`,
     ],
   );
-  await reportToRunner(results);
+  await reportToRunner(results, notices);
   // A written list of expected parts does not make a failed upload a partial success.
   const counted = results.filter((result) =>
     !expected.includes(result) || result.outcome === "failed"
@@ -201,10 +209,23 @@ function whyNoPart(
   unmatched: readonly string[],
   jobStatus: JobStatus = "success",
 ): string | undefined {
-  const failed = results.filter(({ outcome }) => outcome === "failed").length;
+  const failed = results.filter(isFailed).length;
   if (failed > 0) return `${plural(failed, "file")} failed`;
   if (unmatched.length > 0) return "a pattern matched nothing";
   return jobStatus === "success" ? undefined : `the job's status is ${jobStatus}`;
+}
+
+function isFailed({ outcome }: TransferResult): boolean {
+  return outcome === "failed";
+}
+
+/** What follows for readers of the run if its part is not written. */
+function withheldNotice(part: string, reason: string, hasFiles: boolean, dryRun: boolean): string {
+  const [is, remains] = dryRun ? ["would not be", "would be"] : ["is not", "is"];
+  const effect = hasFiles
+    ? `the run ${remains} incomplete until an upload of this part succeeds`
+    : "nothing was uploaded";
+  return `part ${part} of the outputs manifest ${is} written (${reason}): ${effect}`;
 }
 
 function throwIfNothing(
@@ -227,9 +248,7 @@ function throwIfNothing(
 
 /** Outputs and summary of a job's step. Without them the upload is as good as with them. */
 async function reportJob(
-  results: readonly TransferResult[],
-  subject: PartSubject,
-  root: RunOutputRoot,
+  upload: Pick<JobReport, "results" | "notices" | "subject" | "root">,
   storage: OpenStorage,
   options: UploadCommandOptions,
   { io }: Context,
@@ -243,10 +262,9 @@ async function reportJob(
   };
   if (env.githubOutput === undefined && env.githubStepSummary === undefined) return;
   const { reportToJob } = await import("./job_report.ts");
+  const { root } = upload;
   const report = {
-    root,
-    subject,
-    results,
+    ...upload,
     jobStatus,
     linked: storage.dir === undefined,
     serverIndexed: isServerIndexed(root, storage, options),

@@ -27,6 +27,8 @@ export interface JobReport {
   readonly results: readonly TransferResult[];
   /** The result of the job before the upload, if known. */
   readonly jobStatus?: JobStatus;
+  /** What a reader of the summary should know first. */
+  readonly notices?: readonly string[];
   /** Whether it was uploaded to a server, so that links work. */
   readonly linked: boolean;
   /** Whether the server writes the index pages: `index.html` of each directory with files. */
@@ -93,18 +95,27 @@ export function stepOutputs(report: JobReport): Record<string, string> {
  * @returns Markdown.
  */
 export function stepSummary(report: JobReport): string {
-  const { root, results, where } = report;
-  const failures = inOrder(results.filter(({ outcome }) => outcome === "failed"));
+  const { root, results, where, notices = [] } = report;
+  const failed = inOrder(results.filter(({ outcome }) => outcome === "failed"));
+  // A failure at the run itself is one of the upload as a whole: there is no file to name.
+  const isWhole = ({ location }: TransferResult) => location.equals(root.root());
+  const whole = failed.filter(isWhole).map(({ error }) => `The upload failed: ${reasonOf(error)}`);
+  const failures = failed.filter((result) => !isWhole(result));
   return renderStepSummary({
     title: `Outputs of run ${root.runId}, ${root.platform}`,
     where,
     rows: summaryRows(report),
+    notices: [...whole, ...notices],
     commands: commands(report),
     failures: failures.map(({ location, error }) => ({
-      path: location.relativeTo(root.root()) || ".",
-      reason: error?.message ?? "unknown reason",
+      path: location.relativeTo(root.root()) ?? location.key,
+      reason: reasonOf(error),
     })),
   });
+}
+
+function reasonOf(error: Error | undefined): string {
+  return error?.message ?? "unknown reason";
 }
 
 /** A file that exists after the upload. */

@@ -61,8 +61,13 @@ Deno.test("upload build in a failed job: no link to artifacts, and no dead link"
   await Deno.remove(join(build, MANIFEST_PATH));
   const job = await makeJob(join(dir.path, "job"));
   const args = ["upload", "build", ...GROUP, "--build-dir", build, "--bucket", "suite", ...RUN];
-  await runs(0, [...args, "--job-status", "failure"], { ...job.env, ...s3Env(server.url) });
+  const failed = [...args, "--job-status", "failure"];
+  const { err } = await runs(0, failed, { ...job.env, ...s3Env(server.url) });
+  const notice =
+    /part build\.g of the outputs manifest is not written \(the job's status is failure\): the run is incomplete until an upload of this part succeeds/;
+  assert.match(err, new RegExp(`^note: ${notice.source}`, "m"));
   const { summary } = await job.told();
+  assert.match(summary, new RegExp(`^\\*\\*${notice.source}\\*\\*$`, "m"));
   const links = [...summary.matchAll(/\[([^\]]+)\]\(/g)].map(([, name]) => name);
   assert.deepEqual(links, ["Logs", "Build profile"]);
   assert.match(summary, /^\| Artifacts \| 3 \|/m);
@@ -295,7 +300,8 @@ Deno.test("upload in a job: if nothing could be planned, the summary says so too
   assert.match(err, /^::error::[^\n]*\n$/);
   const { outputs, summary } = await job.told();
   assert.equal(outputs.count, "0");
-  assert.match(summary, /Cannot read the build directory/);
+  assert.match(summary, /^\*\*The upload failed: Cannot read the build directory/m);
+  assert.doesNotMatch(summary, /missing|\| \. \|/);
 });
 
 Deno.test("upload in a job: a dry run sets no outputs and no summary", async () => {

@@ -144,7 +144,10 @@ test("upload: what is not complete has no part: a failure, a pattern, a job that
   await makeBuild(d.build);
   await writeTree(d.root, { "logs/g/build.log/in-the-way": "x" });
   const failed = await runs(7, buildOf(d, "-v"));
-  assert.match(failed.err, /^part build\.g not written: 1 file failed$/m);
+  assert.match(
+    failed.err,
+    /^part build\.g of the outputs manifest is not written \(1 file failed\): the run is incomplete/m,
+  );
   await runs(7, artifactsOf({ ...d, dir: d.build }, "artifacts", "--include", "fft*,nothing*"));
   const document = await runJson(
     0,
