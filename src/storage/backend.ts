@@ -250,6 +250,15 @@ export interface StorageBackend {
   checkWrite?(location: OutputLocation, options?: CallOptions): Promise<void>;
 
   /**
+   * Formats a location for messages: a path on disk, for a storage that is a directory. Default: its
+   * S3 URI.
+   *
+   * @param location The location.
+   * @returns The text.
+   */
+  show?(location: OutputLocation): string;
+
+  /**
    * Copies an object inside the storage, without downloading it. Completely or not at all, as in
    * {@linkcode StorageBackend.write}. Content type and recorded hash are copied too.
    *

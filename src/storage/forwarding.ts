@@ -104,6 +104,11 @@ export class ForwardingBackend implements Required<StorageBackend> {
     await this.inner.checkWrite?.(location, options);
   }
 
+  /** {@inheritDoc StorageBackend.show} */
+  show(location: OutputLocation): string {
+    return this.inner.show?.(location) ?? String(location);
+  }
+
   /** {@inheritDoc StorageBackend.copy} */
   copy(
     from: OutputLocation,

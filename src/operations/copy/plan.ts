@@ -11,6 +11,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
+import { shownBy } from "../../storage/shown_by.ts";
 import { SMALL_CONCURRENCY } from "../../storage/transfer/transfer.ts";
 import { isCurrent, joinListing, noOutputs } from "../manifest/list_outputs.ts";
 import { nameFilter } from "../artifacts/name_filter.ts";
@@ -78,7 +79,7 @@ export interface PlanCopyOptions extends ArtifactSelection, CallOptions {
    * either. Default: it is read.
    */
   readonly manifest?: RunManifest;
-  /** Formats a location for messages. Default: its S3 URI. */
+  /** Formats a location for messages. Default: as the storage does. */
   readonly show?: (location: OutputLocation) => string;
 }
 
@@ -112,7 +113,7 @@ export async function planCopy(
 ): Promise<CopyPlan> {
   checkSelection(options);
   const { backend, root } = from;
-  const { signal, show = String } = options;
+  const { signal, show = shownBy(backend) } = options;
   const manifest = options.manifest ?? await readOutputs(backend, root, { show, signal });
   const found: CopyFile[] = [];
   const gone: CopyObstacle[] = [];

@@ -14,6 +14,7 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 import { plural } from "../../layout/words.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
+import { shownBy } from "../../storage/shown_by.ts";
 import {
   downloadFailure,
   type DownloadItem,
@@ -45,7 +46,7 @@ export interface FetchOptions extends ArtifactSelection, DownloadOptions {
    * The run's manifest, if it was read already; `NO_MANIFEST` to go without. Default: it is read.
    */
   readonly manifest?: RunManifest;
-  /** Formats a location for messages. Default: its S3 URI. */
+  /** Formats a location for messages. Default: as the storage does. */
   readonly show?: (location: OutputLocation) => string;
 }
 
@@ -84,7 +85,7 @@ export async function planFetch(
   options: FetchOptions,
 ): Promise<FetchPlan> {
   const { outputDir, signal, concurrency = SMALL_CONCURRENCY, requireChecksums } = options;
-  const show = options.show ?? String;
+  const show = options.show ?? shownBy(backend);
   checkSelection(options);
   const manifest = options.manifest ?? await readOutputs(backend, root, { show, signal });
   const artifacts = await artifactsOfRun(backend, root, manifest, { signal });
@@ -190,7 +191,7 @@ export async function fetchPacked(
 
 /** Options of {@linkcode fetchPacked}. */
 export interface FetchPackedOptions extends ArchiveSourceOptions {
-  /** Formats a location for messages. Default: its S3 URI. */
+  /** Formats a location for messages. Default: as the storage does. */
   readonly show?: (location: OutputLocation) => string;
 }
 

@@ -24,11 +24,12 @@ import {
   unlistedOf,
 } from "../../runs/unfinished_part.ts";
 import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
+import { shownBy } from "../../storage/shown_by.ts";
 import { readToMerge } from "../../storage/if_there.ts";
 
 /** Options of {@linkcode readOutputs}. */
 export interface ReadOutputsOptions extends CallOptions {
-  /** Formats a location for messages. Default: its S3 URI. */
+  /** Formats a location for messages. Default: as the storage does. */
   readonly show?: (location: OutputLocation) => string;
   /**
    * The maximum memory for parts, in bytes; the files of further parts are read again each time.
@@ -258,7 +259,7 @@ export interface StoredExpected {
 export async function readExpected(
   backend: StorageBackend,
   root: OutputPaths,
-  { show = String, signal }: ReadOutputsOptions = {},
+  { show = shownBy(backend), signal }: ReadOutputsOptions = {},
 ): Promise<StoredExpected | undefined> {
   const location = root.expectedParts();
   const body = await readToMerge(backend, location, { signal });
@@ -294,7 +295,7 @@ export async function readPart(
   backend: StorageBackend,
   { location }: Pick<ObjectInfo, "location">,
   isKept: boolean | ((info: ObjectInfo) => boolean),
-  { show = String, signal }: ReadOutputsOptions = {},
+  { show = shownBy(backend), signal }: ReadOutputsOptions = {},
   onFile?: (file: OutputFile) => void,
 ): Promise<StoredPart | undefined> {
   const body = await openIfThere(backend, location, { signal });
@@ -354,7 +355,7 @@ async function readMarker(
 async function* readFiles(
   backend: StorageBackend,
   { location, etag }: ObjectInfo,
-  { show = String, signal }: ReadOutputsOptions,
+  { show = shownBy(backend), signal }: ReadOutputsOptions,
 ): AsyncGenerator<OutputFile> {
   await using body = await backend.read(location, { ifMatch: etag, signal });
   const reader = new PartReader(show(location));

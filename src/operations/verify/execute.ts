@@ -8,6 +8,7 @@ import { pMapIterable } from "p-map";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
+import { shownBy } from "../../storage/shown_by.ts";
 import type { TransferEvent } from "../../storage/transfer/transfer.ts";
 import { joinListing } from "../manifest/list_outputs.ts";
 import { type FileAndSidecar, pairSidecars } from "../artifacts/pair_sidecars.ts";
@@ -31,7 +32,7 @@ export interface VerifyRunOptions extends CallOptions {
   readonly times?: boolean;
   /** The number of files read concurrently. Default: 16; with `quick`, 32. */
   readonly concurrency?: number;
-  /** Formats a location for messages. Default: its S3 URI. */
+  /** Formats a location for messages. Default: as the storage does. */
   readonly show?: (location: OutputLocation) => string;
   /** Called for each file that is read, and for each result. */
   readonly onEvent?: (event: TransferEvent) => void;
@@ -79,7 +80,7 @@ export async function* verifyRun(
   root: OutputPaths,
   options: VerifyRunOptions = {},
 ): AsyncGenerator<VerifiedFile> {
-  const { signal, quick = false, times = true, show = String, onEvent } = options;
+  const { signal, quick = false, times = true, show = shownBy(backend), onEvent } = options;
   const { concurrency = quick ? 32 : 16 } = options;
   const manifest = options.manifest ?? await readOutputs(backend, root, { show, signal });
   // Leaving the loop early ends operations in progress.

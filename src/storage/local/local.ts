@@ -194,6 +194,11 @@ export class LocalBackend implements StorageBackend {
     }
   }
 
+  /** {@inheritDoc StorageBackend.show} */
+  show(location: OutputLocation): string {
+    return this.#path(location);
+  }
+
   /** {@inheritDoc StorageBackend.copy} */
   async copy(
     from: OutputLocation,

@@ -6,13 +6,14 @@ import { OutputLocation } from "../../../src/layout/output_location.ts";
 import { RunOutputRoot } from "../../../src/layout/run_output_root.ts";
 import { downloadedBytes } from "../../../src/operations/fetch/archive_source.ts";
 import { type FetchOptions, fetchPacked, planFetch } from "../../../src/operations/fetch/fetch.ts";
+import { planCopy } from "../../../src/operations/copy/plan.ts";
 import { listOutputs, noOutputs } from "../../../src/operations/manifest/list_outputs.ts";
 import type { StorageBackend } from "../../../src/storage/backend.ts";
 import { bytesSource } from "../../../src/storage/byte_source.ts";
 import { LocalBackend } from "../../../src/storage/local/local.ts";
 import { MemoryBackend } from "../../../src/storage/memory.ts";
 import { sha256 } from "../../support/bytes.ts";
-import { rejectsWith } from "../../support/errors.ts";
+import { rejection, rejectsWith } from "../../support/errors.ts";
 import { readTree, tempDir, writeTree } from "../../support/temp_dir.ts";
 
 const ROOT = RunOutputRoot.forLocal({ runId: "123", platform: "linux" });
@@ -246,7 +247,7 @@ test("fetch: include, exclude and patterns that match nothing", async (h) => {
 test("fetch: a run without artifacts is not_found, with the searched location", async (h) => {
   await rejectsWith(h.fetch(), "not_found", "123");
   await h.put({ "123-linux/logs/g/x.log": "x" });
-  await rejectsWith(h.fetch(), "not_found", "123", "--run-id");
+  await rejectsWith(h.fetch(), "not_found", "123", "check the run id");
 });
 
 test("fetch: a dry run creates nothing, not even the directory", async (h) => {
@@ -296,4 +297,20 @@ Deno.test("downloadedBytes(): bytes from a cache or an earlier attempt do not co
     { ...one, outcome: "failed", size: 100_000 } as const,
   ];
   assert.equal(downloadedBytes(results), 40);
+});
+
+Deno.test("planFetch(), planCopy(): a message about a directory names it, and no option", async () => {
+  await using dir = await tempDir();
+  const backend = new LocalBackend(dir.path);
+  const root = RunOutputRoot.fromWorkflowRun({ runId: 12345, platform: "linux", env: {} });
+  for (
+    const attempt of [
+      () => planFetch(backend, root, { outputDir: dir.path }),
+      () => planCopy({ backend, root }, {}),
+    ]
+  ) {
+    const { message } = await rejection(attempt());
+    assert(message.includes(`${join(dir.path, "12345-linux")}: check the run id`), message);
+    assert.doesNotMatch(message, /s3:|--/);
+  }
 });

@@ -97,7 +97,7 @@ export function stepOutputs(report: JobReport): Record<string, string> {
 export function stepSummary(report: JobReport): string {
   const { root, results, where, notices = [] } = report;
   const failed = inOrder(results.filter(({ outcome }) => outcome === "failed"));
-  // A failure at the run itself is one of the upload as a whole: there is no file to name.
+  // A failure at the run itself concerns the upload as a whole, before there are files to name.
   const isWhole = ({ location }: TransferResult) => location.equals(root.root());
   const whole = failed.filter(isWhole).map(({ error }) => `The upload failed: ${reasonOf(error)}`);
   const failures = failed.filter((result) => !isWhole(result));

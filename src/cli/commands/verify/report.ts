@@ -192,26 +192,32 @@ export function verifyLines(
     path,
     ...repairs === undefined
       ? []
-      : [REPAIRED[repairs.get(path)?.outcome ?? "failed"] ?? "not repaired"],
+      : [REPAIRED.get(repairs.get(path)?.outcome ?? "failed") ?? "not repaired"],
   ]);
   return columns(rows, [1]).map((line) => output.paint(line, "red"));
 }
 
-const REPAIRED: Readonly<Partial<Record<TransferResult["outcome"], string>>> = {
-  written: "repaired",
-  planned: "would be repaired",
-};
+const REPAIRED: ReadonlyMap<TransferResult["outcome"], string> = new Map([
+  ["written", "repaired"],
+  ["planned", "would be repaired"],
+]);
 
 /**
  * The totals of a verification in one line.
  *
  * @param report The results.
- * @returns `12 files, 3.4 MB: 10 OK, 1 missing, 1 extra`.
+ * @param repairs The results of repairs, if any.
+ * @returns `12 files, 3.4 MB: 10 OK, 1 missing, 1 extra; 1 repaired`.
  */
-export function verifySummary(report: VerifyReport): string {
+export function verifySummary(report: VerifyReport, repairs?: Repairs): string {
   const parts = VERDICTS.filter((verdict) => report.counts[verdict] > 0)
     .map((verdict) => `${report.counts[verdict]} ${WORDS[verdict]}`);
-  return `${plural(report.count, "file")}, ${formatBytes(report.bytes)}: ${parts.join(", ")}`;
+  const repaired = [...REPAIRED].flatMap(([outcome, words]) => {
+    const count = [...repairs?.values() ?? []].filter((one) => one.outcome === outcome).length;
+    return count === 0 ? [] : [`; ${count} ${words}`];
+  });
+  const total = `${plural(report.count, "file")}, ${formatBytes(report.bytes)}`;
+  return `${total}: ${parts.join(", ")}${repaired.join("")}`;
 }
 
 /**

@@ -168,7 +168,7 @@ Examples:
       reportProblems([...repairs?.values() ?? [], ...removed, ...dropped], output);
       const lines = [
         ...verifyLines(report, repairs, output),
-        verifySummary(report),
+        verifySummary(report, repairs),
         checkedSummary(report),
         `in ${where}`,
       ];
