@@ -59,6 +59,7 @@ Deno.test({
         "index.html",
         // The marker of a part that is not whole.
         "manifests/outputs/artifacts.c2c1e06d.incomplete",
+        "retention-summary.json",
       ]);
     }
   },
