@@ -247,12 +247,19 @@ function checkSource(file: CopyFile, info: ObjectInfo, path: string): void {
   const failed = `Cannot copy '${path}'`;
   if (file.size !== info.size) {
     const wrong = `it has ${info.size} bytes, expected ${file.size}`;
-    throw new RunOutputsError("integrity", `${failed}: ${wrong}; upload it again`);
+    throw new RunOutputsError(
+      "integrity",
+      `${failed}: ${wrong}; upload it again, or repair it from a copy (verify --repair)`,
+    );
   }
   const { sha256: expected } = file;
   const { sha256: actual } = info;
   if (expected === undefined || actual === undefined || expected === actual) return;
-  throw checksumMismatch(failed, { expected, actual }, "upload it again");
+  throw checksumMismatch(
+    failed,
+    { expected, actual },
+    "upload it again, or repair it from a copy (verify --repair)",
+  );
 }
 
 /** Whether two objects have the same content; `undefined`, if they must be read to decide it. */

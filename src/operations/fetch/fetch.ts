@@ -160,7 +160,11 @@ export function explainFetched(
   const { actualSha256: actual } = error;
   const named = actual === undefined
     ? new RunOutputsError("integrity", `${failed}: ${error.message}`, { cause: error })
-    : checksumMismatch(failed, { expected: item.sha256!, actual }, "upload it again");
+    : checksumMismatch(
+      failed,
+      { expected: item.sha256!, actual },
+      "upload it again, or repair it from a copy (verify --repair)",
+    );
   return { ...result, error: named };
 }
 

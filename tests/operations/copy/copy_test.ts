@@ -364,7 +364,10 @@ Deno.test("copy: a file that does not match its entry is rejected", async () => 
   const inside = await copy(from, to);
   assert.equal(inside.outcomes[A], "failed");
   const [{ error }] = inside.results.filter(({ outcome }) => outcome === "failed");
-  assert.match(error!.message, /checksum mismatch .*; upload it again$/);
+  assert.match(
+    error!.message,
+    /checksum mismatch .*; upload it again, or repair it from a copy \(verify --repair\)$/,
+  );
   await using dir = await tempDir();
   const streamed = await copy(from, { backend: new LocalBackend(dir.path), root: TO });
   assert.equal(streamed.outcomes[A], "failed");

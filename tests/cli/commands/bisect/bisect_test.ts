@@ -300,7 +300,10 @@ test("bisect: a broken archive is skipped, with the reason", async (s) => {
   await Deno.writeFile(archive, new Uint8Array(size));
   const { out, err } = await runs(0, s.start, s.env);
   assert.equal(await numberIn(out.trimEnd()), 3);
-  assert.match(err, /can't be tested: Cannot fetch .*1004-linux.*upload it again \(change 4\)\n/);
+  assert.match(
+    err,
+    /can't be tested: Cannot fetch .*1004-linux.*upload it again, or repair it from a copy \(verify --repair\) \(change 4\)\n/,
+  );
 });
 
 test("bisect: an error of GitHub is no verdict on a commit; 'next' continues", async (s) => {

@@ -221,10 +221,12 @@ test("verify --repair --from: uploads again what is wrong, and nothing else", as
   const before = await snapshot(staged.dir);
   const planned = await runs(6, [...repair, "--dry-run"]);
   assert.equal(planned.out.match(/ {2}would be repaired$/gm)?.length, 3);
+  assert.match(planned.out, /^\d+ files, .*; 3 would be repaired$/m);
   assert.deepEqual(await snapshot(staged.dir), before);
 
   const { out, err } = await runs(0, repair);
   assert.equal(out.match(/ {2}repaired$/gm)?.length, 3);
+  assert.match(out, /^\d+ files, .*; 3 repaired$/m);
   assert.equal(err.match(/^warning: .*; repaired$/gm)?.length, 3);
   assert.doesNotMatch(err, /error:/);
   const after = await snapshot(staged.dir);
