@@ -265,6 +265,8 @@ export {
 export { planPython, type PlanPythonOptions } from "./upload/python.ts";
 export { planTarballs, type PlanTarballsOptions } from "./upload/tarballs.ts";
 export { planTestReport, type PlanTestReportOptions } from "./upload/test_report.ts";
+export { executePrune, type ExecutePruneOptions, type PruneResult } from "./prune/execute.ts";
+export { planPrune, type PlanPruneOptions, type PrunePlace } from "./prune/plan.ts";
 export type { RetainedRun, RunPin } from "./retained/describe.ts";
 export type { RunFilter } from "./retained/filter.ts";
 export { type RunChoice, RunIndex, type RunIndexOptions } from "./retained/run_index.ts";

@@ -40,6 +40,17 @@ export { defaultPartName, type PartSubject } from "./part_name.ts";
 export type { LeftFile } from "./left_files.ts";
 export type { PendingContent, UnfinishedPart } from "./unfinished_part.ts";
 export { formatPin, parsePin, type Pin, PIN_SCHEMA } from "./retention/pin.ts";
+export {
+  decidePrune,
+  type DroppedRun,
+  type GroupBy,
+  type KeepStep,
+  type KeptRun,
+  type PruneCandidate,
+  type PruneDecision,
+  type PrunePolicy,
+} from "./retention/policy.ts";
+export { parsePrunePlan, PRUNE_PLAN_SCHEMA, type PrunePlan } from "./retention/prune_plan.ts";
 export { compareRuns, formatRunKey, parseRunKey } from "./retention/run_key.ts";
 export {
   type Completeness,

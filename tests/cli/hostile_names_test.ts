@@ -90,6 +90,14 @@ const LINES: Readonly<
       ["runs", "unpin", "55", "--staging-dir", staging, "--name", NAME],
     ],
   },
+  "runs prune": {
+    echo: true,
+    lines: ({ staging }) => [
+      ["runs", "prune", "--staging-dir", staging, "--keep-last", "1"],
+      ["runs", "prune", "--staging-dir", staging, "--execute", NAME],
+      ["runs", "prune", "--staging-dir", staging, "--keep-listed", NAME],
+    ],
+  },
   "path": {
     echo: true,
     lines: ({ staging }) => [

@@ -48,6 +48,7 @@ const COMMIT = ["--commit", sha(7), "--platform", "linux", "--bucket", "suite"];
 const COPY = ["copy", "--source-run-id", "7", "--platform", "linux"];
 const UPLOAD = ["upload", "logs", "BUILD/logs", "--artifact-group", "g", ...RUN];
 const STALE = ["stale-uploads", ...RUN, "--older-than", "0s"];
+const PRUNE = ["--bucket", "suite", "--max-runs", "1", "--min-age", "0s"];
 const READ = "GetObject ListBucket";
 const WRITE = `${READ} PutObject`;
 const UNFINISHED = "ListBucketMultipartUploads ListMultipartUploadParts";
@@ -73,6 +74,8 @@ const COMMANDS: Readonly<Record<string, readonly [args: readonly string[], polic
   index: [["index", ...RUN], WRITE],
   "runs list": [["runs", "list", "--bucket", "suite"], READ],
   "runs pin": [["runs", "pin", "7-linux", "--bucket", "suite", "--reason", "x"], WRITE],
+  "runs prune": [["runs", "prune", ...PRUNE], READ],
+  "runs prune --yes": [["runs", "prune", ...PRUNE, "--yes"], `${WRITE} DeleteObject`],
   "stale-uploads": [STALE, UNFINISHED],
   "stale-uploads --abort": [[...STALE, "--abort"], `${UNFINISHED} AbortMultipartUpload`],
   upload: [UPLOAD, "ListBucket PutObject"],
@@ -124,6 +127,14 @@ async function world() {
     /** Arguments with the directories in place of their names. */
     words: (args: readonly string[]) =>
       args.map((arg) => arg.replace(/^(?:BUILD|OUT|MIRROR|EXPORT|PACKAGES)\b/, place)),
+    /** Adds an older run. */
+    async addOlder() {
+      await runs(
+        0,
+        [...COPY, "--source-bucket", "suite", "--run-id", "6", "--bucket", "suite"],
+        env,
+      );
+    },
     /** Damages an archive, for a repair. */
     async damage() {
       const url = `${s3.url}/suite/7-linux/base_run_generic.tar.zst`;
@@ -137,6 +148,7 @@ for (const [name, [args, policy]] of Object.entries(COMMANDS)) {
   Deno.test(`policies: ${name} needs ${policy}, and nothing more`, async () => {
     await using w = await world();
     if (name === "verify --repair") await w.damage();
+    if (name.startsWith("runs prune")) await w.addOlder();
     const needed = policy.split(" ");
     for (const missing of needed) {
       await using less = startOddServer(w.url, role(...needed.filter((one) => one !== missing)));

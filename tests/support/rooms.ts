@@ -56,11 +56,13 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "operations/bisect":
     "errors ownership layout runs github storage/{cache,local,transfer} archive/unpack " +
     "operations/{fetch,find,manifest}",
+  "operations/prune": "errors layout runs runs/retention storage storage/local archive/unpack " +
+    "operations/{bisect,retained}",
   "operations/mod.ts":
     "errors layout runs runs/retention github storage storage/{cache,local,s3,transfer} " +
     "archive/unpack operations " +
-    "operations/{artifacts,bisect,copy,diff,fetch,find,index_pages,manifest,repository,retained," +
-    "upload,verify}",
+    "operations/{artifacts,bisect,copy,diff,fetch,find,index_pages,manifest,prune,repository," +
+    "retained,upload,verify}",
   "cli/terminal": "errors layout github storage/transfer",
   "cli":
     "errors layout runs runs/retention github storage storage/open_s3.ts storage/{local,s3,transfer} " +
@@ -78,7 +80,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "cli/commands/diff": "errors layout github operations/{diff,manifest} cli cli/terminal",
   "cli/commands/copy": "errors layout storage/transfer operations/copy cli cli/terminal " +
     "cli/commands/upload",
-  "cli/commands/runs": "errors layout runs operations/retained cli cli/terminal",
+  "cli/commands/runs": "errors layout runs runs/retention operations/{prune,retained} " +
+    "cli cli/terminal cli/commands/bisect",
   "cli/commands/bisect":
     "errors layout github storage/local operations/{artifacts,bisect} cli cli/terminal " +
     "cli/commands/fetch",

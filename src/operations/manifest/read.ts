@@ -10,6 +10,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import { type ExpectedParts, parseExpected } from "../../runs/expected_parts.ts";
+import { beingDeleted, deletingMark } from "../../runs/deleting.ts";
 import { type LeftFile, leftOf } from "../../runs/left_files.ts";
 import { broken, type ManifestHead, type OutputFile, twice } from "../../runs/manifest.ts";
 import { type MergedFile, mergeSorted, type PartFiles } from "../../runs/merge_parts.ts";
@@ -36,6 +37,8 @@ export interface ReadOutputsOptions extends CallOptions {
    * Default: 16 MiB.
    */
   readonly keepBytes?: number;
+  /** Read the rest of a run that is being deleted. Default: that is an error. */
+  readonly evenDeleting?: boolean;
 }
 
 /** One part of a run's manifest. */
@@ -111,15 +114,15 @@ export const NO_MANIFEST: RunManifest = {
 };
 
 /**
- * Reads the outputs manifest of a run: one listing of `manifests/outputs/` and one request for each
- * part and each marker.
+ * Reads the outputs manifest of a run: one listing of `manifests/`, where there is little else, and
+ * one request for each part and each marker.
  *
  * @param backend The storage.
  * @param root The run; its `layout` is ignored.
  * @param options The memory limit; a signal.
  * @returns The manifest. It has no parts if there is none, which is normal.
  * @throws {RunOutputsError} `integrity`, naming the part, if one is broken; `failed`, if the schema
- * of one is newer.
+ * of one is newer; `not_found`, if the run is being deleted.
  *
  * @example
  * ```ts
@@ -138,14 +141,17 @@ export async function readOutputs(
   root: OutputPaths,
   options: ReadOutputsOptions = {},
 ): Promise<RunManifest> {
-  const { signal, keepBytes = KEEP_BYTES } = options;
+  const { signal, keepBytes = KEEP_BYTES, evenDeleting = false, show = String } = options;
   const dir = root.outputsManifestDir();
+  const deleting = deletingMark(root);
   const expectedAt = root.expectedParts();
   const objects: ObjectInfo[] = [];
   const marked: { readonly part: string; readonly info: ObjectInfo }[] = [];
   let hasExpected = false;
-  for await (const info of backend.list(dir, { recursive: false, signal })) {
+  for await (const info of backend.list(root.manifestsDir(), { signal })) {
     const { name, key } = info.location;
+    if (key === deleting.key && !evenDeleting) throw beingDeleted(show(root.root()), info.modified);
+    if (!info.location.parent.equals(dir)) continue;
     if (key === expectedAt.key) hasExpected = true;
     else if (isPart(name)) objects.push(info);
     else {

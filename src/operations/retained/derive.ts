@@ -103,7 +103,7 @@ async function readManifest(
   // Paths in the run, so that the message is the same wherever the run is.
   const show = (location: ObjectInfo["location"]) => location.relativeTo(root.root()) ?? "";
   try {
-    return { manifest: await readOutputs(backend, root, { show, signal }) };
+    return { manifest: await readOutputs(backend, root, { show, evenDeleting: true, signal }) };
   } catch (error) {
     if (!(error instanceof RunOutputsError) || !/integrity|failed/.test(error.code)) throw error;
     return { manifest: NO_MANIFEST, failure: error };

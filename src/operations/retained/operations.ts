@@ -9,6 +9,7 @@ import { compareKeys } from "../../layout/compare_keys.ts";
 import { invalid, RunOutputsError } from "../../errors/error.ts";
 import { uriEncodeKey } from "../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import { beingDeleted } from "../../runs/deleting.ts";
 import { formatPin, PIN_SCHEMA } from "../../runs/retention/pin.ts";
 import { parseRunKey } from "../../runs/retention/run_key.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
@@ -175,6 +176,9 @@ const manifest = operation({
   async run({ index, signal }, { run, kind, ...choice }): Promise<RunManifestDetails> {
     const found = await index.find(run, choice, { signal });
     const root = rootOf(index, found);
+    if (found.deleting !== undefined) {
+      throw beingDeleted(found.key, new Date(found.deleting.since));
+    }
     const isBroken = found.artifact_manifest.status === "broken";
     const outputs = isBroken ? NO_MANIFEST : await readOutputs(index.backend, root, { signal });
     return {
@@ -225,6 +229,9 @@ const pin = operation({
     const now = index.now();
     const end = parseEnd(label("until"), until, now);
     const found = await index.find(run, choice, { signal });
+    if (found.deleting !== undefined) {
+      throw beingDeleted(found.key, new Date(found.deleting.since));
+    }
     const location = rootOf(index, found).retentionPin(name);
     const text = formatPin({
       schema: PIN_SCHEMA,

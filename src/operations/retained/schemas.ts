@@ -25,6 +25,9 @@ export const runShape = {
   platform: z.enum(["linux", "windows"]),
   external_repo: z.string().meta({ description: "Empty, or OWNER-REPO/." }),
   ...summaryShape,
+  deleting: z.object({ since: z.iso.datetime() }).optional().meta({
+    description: "The run is being deleted: 'runs prune' has begun, and may have been killed.",
+  }),
   pins: z.array(pin),
   summary: z.object({
     status: z.enum(["current", "absent", "stale", "broken"]),

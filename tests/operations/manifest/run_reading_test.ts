@@ -129,7 +129,7 @@ Deno.test("a run of today: hashes come from the manifest, the checksums beside a
     [
       "list",
       "list artifacts",
-      "list manifests/outputs",
+      "list manifests",
       `read ${A}`,
       `read ${B}`,
       "read manifests/outputs/build.g.json",
@@ -145,7 +145,7 @@ Deno.test("of a complete run only the top level is listed", async () => {
   await run.expect("build.g");
   // No checksum beside it is needed: the manifest has it.
   assert.deepEqual(await run.fetch(true), { [A]: "a", [B]: "b" });
-  const lists = ["list", "list artifacts", "list manifests/outputs"];
+  const lists = ["list", "list artifacts", "list manifests"];
   assert.deepEqual(run.calls.filter((call) => !call.startsWith("read")).toSorted(), lists);
   run.calls.length = 0;
   assert.deepEqual(await run.list(), {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { RUNS_OPERATIONS } from "../../../src/operations/retained/operations.ts";
+import { prunePlanSchema } from "../../../src/runs/retention/prune_plan.ts";
 import { MemoryBackend } from "../../../src/storage/memory.ts";
 import { rejectsWith } from "../../support/errors.ts";
 import { assertGolden } from "../../support/golden.ts";
@@ -100,8 +101,10 @@ Deno.test("runs: an empty place has no runs", async () => {
 });
 
 Deno.test("runs: docs/ has the JSON Schema of every answer", async () => {
-  const schemas = Object.fromEntries(
-    Object.entries(RUNS_OPERATIONS).map(([name, { answer }]) => [name, z.toJSONSchema(answer)]),
+  const answers = Object.entries(RUNS_OPERATIONS).map(([name, { answer }]) =>
+    [name, answer] as const
   );
+  const documents = [...answers, ["prune", prunePlanSchema] as const];
+  const schemas = Object.fromEntries(documents.map(([name, one]) => [name, z.toJSONSchema(one)]));
   await assertGolden("../../docs/runs.schema.json", `${JSON.stringify(schemas, null, 2)}\n`);
 });

@@ -9,12 +9,13 @@ import type { Context } from "../../context.ts";
 import { runsLatestCommand } from "./latest.ts";
 import { runsListCommand } from "./list.ts";
 import { runsPinCommand, runsUnpinCommand } from "./pin.ts";
+import { runsPruneCommand } from "./prune.ts";
 import { runsManifestCommand, runsReportsCommand, runsShowCommand } from "./show.ts";
 
 /** Builds the command. */
 export function runsCommand(context: Context): Command {
   return new Command("runs")
-    .summary("list, find and pin the runs in a directory or a bucket")
+    .summary("list, find, pin and prune the runs in a directory or a bucket")
     .description(
       "Works with all runs in a staging directory or a bucket. There is no stored index: every answer " +
         "is derived from the runs themselves.",
@@ -26,6 +27,7 @@ export function runsCommand(context: Context): Command {
     .addCommand(runsManifestCommand(context))
     .addCommand(runsPinCommand(context))
     .addCommand(runsUnpinCommand(context))
+    .addCommand(runsPruneCommand(context))
     .addHelpText(
       "after",
       `

@@ -40,10 +40,13 @@ export function runTable(runs: readonly Row[], now: Date, output: Output): strin
 }
 
 function stateOf(
-  { completeness, uploading, pins }: Pick<Row, "completeness" | "uploading" | "pins">,
+  { completeness, uploading, deleting, pins }: Pick<
+    Row,
+    "completeness" | "uploading" | "deleting" | "pins"
+  >,
 ): string {
   return [
-    completeness,
+    deleting === undefined ? completeness : "being deleted",
     ...uploading === undefined ? [] : ["unfinished"],
     ...pins.some(({ in_force }) => in_force) ? ["pinned"] : [],
   ].join(", ");

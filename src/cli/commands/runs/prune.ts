@@ -1,0 +1,176 @@
+/**
+ * `run-outputs runs prune`
+ *
+ * @module
+ */
+
+import { Command } from "commander";
+import { diskError } from "../../../errors/disk.ts";
+import { RunOutputsError } from "../../../errors/error.ts";
+import type { PruneResult } from "../../../operations/prune/execute.ts";
+import type { PrunePlace } from "../../../operations/prune/plan.ts";
+import type { PrunePlan } from "../../../runs/retention/prune_plan.ts";
+import type { Context } from "../../context.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { stagingDirOf } from "../../storage.ts";
+import { columns, formatBytes, Output, plural } from "../../terminal/output.ts";
+import { STATE_DIR } from "../bisect/options.ts";
+import { withRuns, withRunsOptions } from "./options.ts";
+import {
+  checkPruneOptions,
+  policyOf,
+  type PruneOptions,
+  withPruneOptions,
+} from "./prune_options.ts";
+
+/** Builds the command. */
+export function runsPruneCommand(context: Context): Command {
+  const command = withPruneOptions(
+    new Command("prune")
+      .summary("delete old runs by a policy; first shows a plan")
+      .description(
+        "Prints which runs a policy keeps and deletes, each with the reason. Deletes them only with " +
+          "--yes or --execute.",
+      ),
+  ).addHelpText(
+    "after",
+    `
+A run is kept if any rule keeps it. Without a rule that deletes, all other runs are deleted. Always
+kept: pinned runs, the latest run of each group that is not incomplete, runs younger than --min-age,
+runs with an upload that began less than 7 days ago, runs that can't be read, and runs that the bisect
+in ./${STATE_DIR} or --bisect-dir uses. docs/retention.md has policies as examples.
+
+Each run is checked again before it is deleted, and skipped if it has changed. An interrupted prune is
+finished by the next one. Exits with 7 if a limit can't be reached or a run can't be deleted.
+
+Examples:
+  run-outputs runs prune --staging-dir ./staging --keep-last 10 --keep-within 30d
+  run-outputs runs prune --bucket lab-artifacts --keep 10,1d1w,1w1m --older-than 90d --json
+  run-outputs runs prune --bucket lab-artifacts --execute plan.json
+  run-outputs runs prune --staging-dir ./staging --max-size 500GB --yes`,
+  );
+  return withRunsOptions(command, "the mark of a deletion")
+    .action((options: PruneOptions) => prune(context, options));
+}
+
+async function prune(context: Context, options: PruneOptions): Promise<void> {
+  const { io } = context;
+  const output = new Output(io, options);
+  checkPruneOptions(options);
+  const { execute, yes = false, bisectDir = [] } = options;
+  const given = execute === undefined ? undefined : await readPlan(execute);
+  const policy = given?.policy ?? await policyOf(options, io);
+  await withRuns(context, options, output, async ({ index, tool, signal }) => {
+    const { planPrune } = await import("../../../operations/prune/plan.ts");
+    const { runsOfBisects } = await import("../../../operations/prune/bisects.ts");
+    const place: PrunePlace = { index, directory: stagingDirOf(options, io) };
+    const inUse = await runsOfBisects([STATE_DIR, ...bisectDir]);
+    const plan = await planPrune(place, { policy, inUse, signal });
+    for (const entry of plan.unmatched) output.warn(`no run matches '${entry}' in --keep-listed`);
+    if (given === undefined && !yes) {
+      reportPlan(plan, output);
+      context.setExitCode(plan.unreached.length > 0 ? EXIT.incomplete : EXIT.done);
+      return;
+    }
+    const { executePrune, largeBecause, narrowPlan } = await import(
+      "../../../operations/prune/execute.ts"
+    );
+    const { plan: narrowed, skipped } = given === undefined
+      ? { plan, skipped: [] }
+      : narrowPlan(given, plan);
+    const large = largeBecause(given ?? plan);
+    if (large !== undefined && !options.allowLarge) {
+      throw new RunOutputsError(
+        "invalid",
+        `Cannot delete the runs: ${large}; look at the plan, then add --allow-large`,
+      );
+    }
+    const done = await executePrune(place, narrowed, { tool, signal });
+    const results = [...skipped, ...done];
+    reportResults(results, plan, output);
+    const isIncomplete = results.some(({ outcome }) => outcome === "failed") ||
+      (given === undefined && plan.unreached.length > 0);
+    context.setExitCode(isIncomplete ? EXIT.incomplete : EXIT.done);
+  });
+}
+
+async function readPlan(path: string): Promise<PrunePlan> {
+  const { parsePrunePlan } = await import("../../../runs/retention/prune_plan.ts");
+  const text = await Deno.readTextFile(path).catch((error) => {
+    throw diskError("read", path, error);
+  });
+  return parsePrunePlan(text, path);
+}
+
+function reportPlan(plan: PrunePlan, output: Output): void {
+  const { keep, drop, unfinished } = plan;
+  output.result(() => plan, () => [
+    ...columns([
+      ...keep.map(({ key, reasons }) => ["keep", key, "", reasons.join("; ")]),
+      ...drop.map(({ key, bytes, rule }) => ["delete", key, formatBytes(bytes), rule]),
+      ...unfinished.map((key) => ["delete", key, "", "an earlier prune has begun to delete it"]),
+    ], [2]),
+    `${plural(keep.length, "run")} kept, ${plural(drop.length + unfinished.length, "run")} to ` +
+    `delete (${formatBytes(sum(drop))})`,
+  ]);
+  warnUnreached(plan, output);
+  if (!output.json && drop.length > 0) {
+    output.note("nothing was deleted: --yes deletes, or save the plan (--json) for --execute");
+  }
+}
+
+function warnUnreached({ unreached, keep }: PrunePlan, output: Output): void {
+  if (unreached.length === 0) return;
+  const holders = keep.slice(0, 5).map(({ key, reasons }) => `${key} (${reasons[0]})`);
+  const more = keep.length > 5 ? `, and ${keep.length - 5} more` : "";
+  output.warn(`limit not reached: ${unreached.join("; ")}: ${holders.join(", ")}${more}`);
+}
+
+function reportResults(results: readonly PruneResult[], plan: PrunePlan, output: Output): void {
+  const count = (outcome: PruneResult["outcome"]) =>
+    results.filter((result) => result.outcome === outcome).length;
+  const counts = {
+    deleted: count("deleted"),
+    finished: count("finished"),
+    skipped: count("skipped"),
+    failed: count("failed"),
+  };
+  const bytes = sum(results);
+  output.result(
+    () => ({
+      schema: "run-outputs.prune/1",
+      policy: plan.policy,
+      now: plan.now,
+      ...counts,
+      bytes,
+      unreached: plan.unreached,
+      results,
+    }),
+    () => [
+      ...results.filter(({ outcome }) => outcome !== "failed").map(resultText),
+      [
+        `${plural(counts.deleted, "run")} deleted (${formatBytes(bytes)})`,
+        ...counts.finished === 0 ? [] : [`${counts.finished} finished`],
+        ...counts.skipped === 0 ? [] : [`${counts.skipped} skipped`],
+        ...counts.failed === 0 ? [] : [`${counts.failed} failed`],
+      ].join(", "),
+    ],
+  );
+  for (const result of results) {
+    if (result.outcome === "failed") output.warn(resultText(result));
+  }
+  warnUnreached(plan, output);
+}
+
+function resultText({ key, outcome, reason, bytes }: PruneResult): string {
+  const text = outcome === "finished"
+    ? "finished an interrupted deletion"
+    : bytes === undefined
+    ? outcome
+    : `${outcome} (${formatBytes(bytes)})`;
+  return `${key}: ${text}${reason === undefined ? "" : `: ${reason}`}`;
+}
+
+function sum(runs: readonly { readonly bytes?: number }[]): number {
+  return runs.reduce((total, { bytes = 0 }) => total + bytes, 0);
+}

@@ -1,0 +1,100 @@
+/**
+ * The plan of a prune: a JSON document with a reason for every run.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { quote, RunOutputsError } from "../../errors/error.ts";
+import { parseJson } from "../parse_json.ts";
+import { type DroppedRun, GROUP_BY, type KeptRun, type PrunePolicy } from "./policy.ts";
+
+/** The schema that this version writes, and reads. */
+export const PRUNE_PLAN_SCHEMA = "run-outputs.prune-plan/1";
+
+/** A plan. */
+export interface PrunePlan {
+  /** `run-outputs.prune-plan/1` */
+  readonly schema: "run-outputs.prune-plan/1";
+  /** The policy. */
+  readonly policy: PrunePolicy;
+  /** When the plan was made, in ISO 8601. */
+  readonly now: string;
+  /** The runs that are kept, the newest first. */
+  readonly keep: readonly KeptRun[];
+  /** The runs that are deleted, the newest first. */
+  readonly drop: readonly (DroppedRun & {
+    /** The state of the run; another one means that the run has changed. */
+    readonly fingerprint: string;
+  })[];
+  /** Runs whose deletion an earlier prune has begun: they are deleted first. */
+  readonly unfinished: readonly string[];
+  /** Limits that the deletions do not reach. */
+  readonly unreached: readonly string[];
+  /** The entries of `keep_listed` that no run matches. */
+  readonly unmatched: readonly string[];
+}
+
+const count = () => z.int().min(0);
+const rule = () => count().optional();
+
+const policy = z.strictObject({
+  keep_last: rule(),
+  keep_within_seconds: rule(),
+  keep_daily: rule(),
+  keep_weekly: rule(),
+  keep_monthly: rule(),
+  keep_steps: z.array(z.object({ every_seconds: z.int().min(1), for_seconds: count() })).optional(),
+  keep_listed: z.array(z.string()).optional(),
+  group_by: z.array(z.enum(GROUP_BY)),
+  min_age_seconds: count(),
+  older_than_seconds: rule(),
+  max_size_bytes: rule(),
+  max_runs: rule(),
+});
+
+/** The schema of a plan. A rule that this version does not know is an error. */
+export const prunePlanSchema = z.object({
+  schema: z.literal(PRUNE_PLAN_SCHEMA),
+  policy,
+  now: z.iso.datetime({ offset: true }),
+  keep: z.array(z.object({
+    key: z.string(),
+    reasons: z.array(z.string()).min(1).meta({ description: "Why the run is kept." }),
+  })),
+  drop: z.array(z.object({
+    key: z.string(),
+    bytes: count(),
+    rule: z.string().meta({ description: "The rule that deletes the run." }),
+    fingerprint: z.string().meta({ description: "Another one: the run has changed." }),
+  })),
+  unfinished: z.array(z.string()).meta({
+    description: "Runs whose deletion an earlier prune has begun: they are deleted first.",
+  }),
+  unreached: z.array(z.string()).meta({
+    description: "Limits that the deletions do not reach, because of runs that are kept.",
+  }),
+  unmatched: z.array(z.string()).meta({
+    description: "Entries of keep_listed that no run matches.",
+  }),
+});
+
+/**
+ * Parses a plan.
+ *
+ * @param text The text.
+ * @param where Where it was read, for messages.
+ * @returns The plan.
+ * @throws {RunOutputsError} `invalid`, if it is not one; `failed`, if its schema is newer.
+ */
+export function parsePrunePlan(text: string, where: string): PrunePlan {
+  return parseJson(text, {
+    id: PRUNE_PLAN_SCHEMA,
+    schema: prunePlanSchema,
+    broken: (reason, cause) =>
+      new RunOutputsError("invalid", `Cannot read the plan '${where}': ${reason}`, { cause }),
+    newer: (found) =>
+      `Cannot read the plan '${where}': its schema is ${quote(found)}, this version reads ` +
+      `${PRUNE_PLAN_SCHEMA}: use a newer run-outputs`,
+  });
+}
