@@ -28,7 +28,7 @@ Commands:
   export [options] <file> [runs...]  write runs to one file, for a machine without a network
   import [options] <file>            import the runs of an export into a directory or a bucket
   index [options] [dir]              write index pages for a run or a directory
-  runs                               list, find and pin the runs in a directory or a bucket
+  runs                               list, find, pin and prune the runs in a directory or a bucket
   stages [options] [stages...]       list the stages of a build, what each needs and produces
   stale-uploads [options]            list and delete unfinished uploads of a run on S3
   help [command...]                  print a command's help

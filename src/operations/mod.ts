@@ -266,6 +266,14 @@ export { planPython, type PlanPythonOptions } from "./upload/python.ts";
 export { planTarballs, type PlanTarballsOptions } from "./upload/tarballs.ts";
 export { planTestReport, type PlanTestReportOptions } from "./upload/test_report.ts";
 export { executePrune, type ExecutePruneOptions, type PruneResult } from "./prune/execute.ts";
+export type {
+  DroppedRun,
+  GroupBy,
+  KeepStep,
+  KeptRun,
+  PrunePolicy,
+} from "../runs/retention/policy.ts";
+export type { PrunePlan } from "../runs/retention/prune_plan.ts";
 export { planPrune, type PlanPruneOptions, type PrunePlace } from "./prune/plan.ts";
 export type { RetainedRun, RunPin } from "./retained/describe.ts";
 export type { RunFilter } from "./retained/filter.ts";

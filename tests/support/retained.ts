@@ -72,6 +72,8 @@ export interface TestRun {
   readonly run?: Partial<ManifestRun>;
   /** When its parts were written. */
   readonly at?: string;
+  /** The bucket. Default: `suite`. */
+  readonly bucket?: string;
 }
 
 /** The root of a run, by its key. */
@@ -83,9 +85,9 @@ export function rootOf(key: string, bucket = "suite"): RunOutputRoot {
 export async function putRun(
   backend: StorageBackend,
   key: string,
-  { parts = {}, files = [], expected, marked = [], run = {}, at = TIME }: TestRun,
+  { parts = {}, files = [], expected, marked = [], run = {}, at = TIME, bucket }: TestRun,
 ): Promise<void> {
-  const root = rootOf(key);
+  const root = rootOf(key, bucket);
   const { runId, platform } = root;
   const head = { run: { run_id: runId, platform, ...run }, created_at: at };
   for (const path of [...files, ...Object.values(parts).flat()]) {

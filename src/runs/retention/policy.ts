@@ -16,10 +16,10 @@ const DAY = 24 * HOUR;
 const YOUNG_MARKER = 7 * DAY;
 
 /** What runs can be grouped by. */
-export const GROUP_BY = ["repo", "platform", "workflow"] as const;
+export type GroupBy = "repo" | "platform" | "workflow";
 
-/** What runs can be grouped by. */
-export type GroupBy = (typeof GROUP_BY)[number];
+/** All that runs can be grouped by, which is the default. */
+export const GROUP_BY = ["repo", "platform", "workflow"] as const satisfies readonly GroupBy[];
 
 /** One run in each period, for a time. */
 export interface KeepStep {

@@ -37,11 +37,11 @@ export function runsPruneCommand(context: Context): Command {
     `
 A run is kept if any rule keeps it. Without a rule that deletes, all other runs are deleted. Always
 kept: pinned runs, the latest run of each group that is not incomplete, runs younger than --min-age,
-runs with an upload that began less than 7 days ago, runs that can't be read, and runs that the bisect
-in ./${STATE_DIR} or --bisect-dir uses. docs/retention.md has policies as examples.
+runs with an upload that began less than 7 days ago, runs that can't be read, and runs that the
+bisect in ./${STATE_DIR} or --bisect-dir uses. docs/retention.md has policies as examples.
 
-Each run is checked again before it is deleted, and skipped if it has changed. An interrupted prune is
-finished by the next one. Exits with 7 if a limit can't be reached or a run can't be deleted.
+Each run is checked again before it is deleted, and skipped if it has changed. The next prune
+finishes an interrupted one. Exits with 7 if a limit can't be reached or a run can't be deleted.
 
 Examples:
   run-outputs runs prune --staging-dir ./staging --keep-last 10 --keep-within 30d

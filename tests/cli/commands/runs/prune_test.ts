@@ -1,0 +1,160 @@
+/** `run-outputs runs prune`, in process. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { main } from "../../../../src/cli/main.ts";
+import { openBisectStore } from "../../../../src/operations/bisect/store.ts";
+import { LocalBackend } from "../../../../src/storage/local/local.ts";
+import { refused, runJson, runs, WatchedIo } from "../../../support/command_line.ts";
+import { putRun } from "../../../support/retained.ts";
+import { snapshot } from "../../../support/snapshot.ts";
+import { tempDir } from "../../../support/temp_dir.ts";
+
+const NOW = ["--min-age", "0s"];
+
+function test(
+  name: string,
+  fn: (place: readonly string[], staging: string) => Promise<void>,
+): void {
+  Deno.test(`runs prune: ${name}`, async () => {
+    await using temp = await tempDir();
+    const staging = join(temp.path, "staging");
+    for (const id of [1, 2, 3, 4]) {
+      const run = { repository: "a/b", commit: `${id}bcdef12`.padEnd(40, "0") };
+      await putRun(new LocalBackend(staging), `${id}-linux`, { parts: { a: ["x"] }, run });
+    }
+    await fn(["--staging-dir", staging], staging);
+  });
+}
+
+test("prints a plan and deletes nothing", async (place, staging) => {
+  const before = await snapshot(staging);
+  const { out, err } = await runs(0, ["runs", "prune", ...place, ...NOW, "--keep-last", "2"]);
+  assert.match(
+    out,
+    new RegExp(
+      "^keep +4-linux +latest of its group; last 2\n" +
+        "keep +3-linux +last 2\n" +
+        "delete +2-linux +\\d+ B +no rule keeps it\n" +
+        "delete +1-linux +\\d+ B +no rule keeps it\n" +
+        "2 runs kept, 2 runs to delete \\([\\d.]+ k?B\\)\n$",
+    ),
+  );
+  assert.match(err, /^note: nothing was deleted: --yes deletes, /);
+  assert.deepEqual(await snapshot(staging), before);
+});
+
+test("files that were just written are younger than the minimum age", async (place) => {
+  const plan = await runJson(0, ["runs", "prune", ...place, "--older-than", "1d"]);
+  assert.equal(plan.schema, "run-outputs.prune-plan/1");
+  assert.deepEqual(plan.policy, {
+    group_by: ["repo", "platform", "workflow"],
+    min_age_seconds: 86400,
+    older_than_seconds: 86400,
+  });
+  assert.deepEqual(plan.drop, []);
+});
+
+test("--yes deletes, and reports each run", async (place, staging) => {
+  const args = ["runs", "prune", ...place, ...NOW, "--keep-last", "2", "--yes"];
+  const { out } = await runs(0, args);
+  assert.match(out, /^1-linux: deleted \(.*\)\n2-linux: deleted \(.*\)\n2 runs deleted \(.*\)\n$/);
+  const names = (await Array.fromAsync(Deno.readDir(staging))).map(({ name }) => name);
+  assert.deepEqual(names.sort(), ["3-linux", "4-linux"]);
+  const again = await runJson(0, args);
+  assert.equal(again.schema, "run-outputs.prune/1");
+  assert.deepEqual([again.deleted, again.failed, again.results], [0, 0, []]);
+});
+
+test(
+  "--execute deletes what a saved plan says, but no run that was pinned since",
+  async (place, staging) => {
+    const args = ["runs", "prune", ...place, ...NOW, "--keep-last", "2"];
+    const file = `${staging}.json`;
+    await Deno.writeTextFile(file, JSON.stringify(await runJson(0, args)));
+    await runs(0, ["runs", "pin", "1", ...place, "--reason", "shipped"]);
+    const { results, deleted, skipped } = await runJson(0, [
+      ...["runs", "prune", ...place, "--execute", file],
+    ]);
+    assert.deepEqual([deleted, skipped], [1, 1]);
+    assert.deepEqual(results[0], {
+      key: "1-linux",
+      outcome: "skipped",
+      reason: "kept now: pin 'manual'",
+    });
+    await refused(["runs", "prune", ...place, "--execute", file, "--keep-last", "1"], [
+      "--keep-last",
+      "--execute",
+    ]);
+    await Deno.writeTextFile(file, `{"schema":"run-outputs.prune-plan/1"}`);
+    await refused(["runs", "prune", ...place, "--execute", file], ["Cannot read the plan"]);
+  },
+);
+
+test("a list on standard input keeps runs, and reports what it does not find", async (place) => {
+  const io = new WatchedIo({});
+  io.input = `${
+    "1bcdef12".padEnd(40, "0")
+  } commit\trefs/tags/v1\nabcdef1234 commit\trefs/tags/v0\n`;
+  const args = ["runs", "prune", ...place, ...NOW, "--keep-listed", "-"];
+  assert.equal(await main(args, io), 0, io.err);
+  assert.match(io.out, /^keep +1-linux +listed: 1bcdef12/m);
+  assert.match(io.err, /^warning: no run matches 'abcdef1234' in --keep-listed$/m);
+});
+
+test(
+  "the runs of a bisect are kept, and one that can't be read stops the prune",
+  async (place, staging) => {
+    const dir = `${staging}-bisect`;
+    await Deno.mkdir(dir, { mode: 0o700 });
+    await Deno.writeTextFile(join(dir, "bisect.json"), "{", { mode: 0o600 });
+    const args = ["runs", "prune", ...place, ...NOW, "--keep-last", "1", "--bisect-dir", dir];
+    await refused(args, ["Cannot read the bisect"], { code: 6 });
+    const sha = "1".repeat(40);
+    const end = { given: "x", sha };
+    const run = { run_id: "1", url: "", bucket: "b", external_repo: "", groups: [] };
+    {
+      using store = await openBisectStore(dir);
+      await store.write({
+        schema: "run-outputs.bisect/1",
+        started_at: "2026-11-01T00:00:00Z",
+        good: { given: "y", sha: "2".repeat(40) },
+        bad: end,
+        commits: [{ sha, parents: ["2".repeat(40)], title: "t", date: "2026-11-01T00:00:00Z" }],
+        artifacts: { [sha]: { status: "yes", runs: [run] } },
+        log: [],
+        current: null,
+        fetched: [],
+        settings: {},
+      });
+    }
+    const { keep } = await runJson(0, args);
+    assert.deepEqual(keep.at(-1), { key: "1-linux", reasons: [`the bisect in '${dir}' uses it`] });
+  },
+);
+
+test("a limit that can't be reached exits with 7 and names what holds it", async (place) => {
+  await runs(0, ["runs", "pin", "1", ...place, "--reason", "shipped"]);
+  const { err } = await runs(7, ["runs", "prune", ...place, ...NOW, "--max-runs", "1"]);
+  assert.match(
+    err,
+    /^warning: limit not reached: more than 1 runs: 2 must be kept: 4-linux \(latest/,
+  );
+});
+
+test("what is refused", async (place, staging) => {
+  const before = await snapshot(staging);
+  const cases: readonly (readonly [args: readonly string[], texts: readonly string[]])[] = [
+    [[], ["without a rule", "--keep-last"]],
+    [["--keep-last", "1", "--yes", ...NOW], ["3 of 4 runs", "--allow-large"]],
+    [["--keep-last", "0"], ["--keep-last", "from 1"]],
+    [["--keep", "1x"], ["--keep", "10,1d1w,1w1m"]],
+    [["--keep-last", "1", "--keep", "2,1d1w"], ["--keep-last", "--keep"]],
+    [["--max-size", "5"], ["--max-size", "500GB"]],
+    [["--group-by", "commit", "--keep-last", "1"], ["--group-by", "commit"]],
+    [["--keep-last", "1", "--allow-large"], ["--allow-large", "--yes"]],
+    [["--execute", "x", "--yes"], ["--yes", "--execute"]],
+  ];
+  for (const [args, texts] of cases) await refused(["runs", "prune", ...place, ...args], texts);
+  assert.deepEqual(await snapshot(staging), before);
+});
