@@ -7,6 +7,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { invalid } from "../../errors/error.ts";
 import type { RunPrefix } from "../../layout/run_output_root.ts";
@@ -21,7 +22,8 @@ import { formatRunKey, tryParseRunKey } from "../../runs/retention/run_key.ts";
  */
 export function formatCursor(after: RunPrefix, filters: object): string {
   const text = JSON.stringify({ v: 1, after: formatRunKey(after), filters: hashOf(filters) });
-  return new TextEncoder().encode(text).toBase64({ alphabet: "base64url", omitPadding: true });
+  // Uint8Array's own toBase64() is newer than the runtime of the executable may be.
+  return Buffer.from(text).toString("base64url");
 }
 
 /**
@@ -36,7 +38,7 @@ export function formatCursor(after: RunPrefix, filters: object): string {
 export function parseCursor(field: string, cursor: string, filters: object): RunPrefix {
   let value: { v?: unknown; after?: unknown; filters?: unknown } | null = null;
   try {
-    const bytes = Uint8Array.fromBase64(cursor, { alphabet: "base64url" });
+    const bytes = Buffer.from(cursor, "base64url");
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
     // Reported below.
