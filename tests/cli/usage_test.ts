@@ -75,7 +75,7 @@ const CASES: readonly Case[] = [
     "run id",
     '"a/b"',
   ]],
-  [["index", "nope"], 3, ["Nothing to list"]],
+  [["index", "nope"], 3, ["'nope'"]],
   [["index", ...S, "--run-id", "99"], 3, ["Nothing to list"]],
   [["upload", "manifest", "stage/text", ...O], 2, ["stage/text", "not JSON"]],
   [["upload", "manifest", "nope", ...O], 3, ["'nope'"]],
