@@ -129,7 +129,7 @@ export async function search(command: FindCommand): Promise<Found> {
 /** This job's release type, which applies to its own run only. */
 function ownReleaseType(selector: FindSelector, io: Io): string | undefined {
   const isOwn = "runId" in selector && io.env("GITHUB_RUN_ID") === String(selector.runId);
-  return isOwn ? io.env("RELEASE_TYPE") || undefined : undefined;
+  return isOwn ? io.env("RELEASE_TYPE") : undefined;
 }
 
 async function found(

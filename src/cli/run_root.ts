@@ -77,9 +77,8 @@ export function runRoot(
       GITHUB_RUN_ID: jobsRunId,
       GITHUB_EVENT_NAME: io.env("GITHUB_EVENT_NAME"),
       GITHUB_EVENT_PATH: io.env("GITHUB_EVENT_PATH"),
-      // This job's release type applies to its own run, and to what it writes. An empty one is an
-      // input that was not given.
-      RELEASE_TYPE: writes || jobsRunId === runId ? io.env("RELEASE_TYPE") || undefined : undefined,
+      // This job's release type applies to its own run, and to what it writes.
+      RELEASE_TYPE: writes || jobsRunId === runId ? io.env("RELEASE_TYPE") : undefined,
     },
     readTextFile: Deno.readTextFileSync,
   });

@@ -84,7 +84,6 @@ Deno.test("environment: an upload to another run goes to the bucket of RELEASE_T
   assert.equal(await bucketOf(upload, JOB), "therock-nightly-artifacts");
   assert.equal(await bucketOf([...upload, "--release-type", "ci"], JOB), "therock-ci-artifacts");
   assert.equal(await bucketOf(upload, { RELEASE_TYPE: "dev" }), "therock-dev-artifacts");
-  assert.equal(await bucketOf(upload, { ...JOB, RELEASE_TYPE: "" }), "therock-ci-artifacts");
   const copy = ["copy", "--source-run-id", "7", "--run-id", "8", "--platform", "linux"];
   copy.push("--from-staging", join(temp.path, "staging"), "--to-staging", join(temp.path, "t"));
   const copied = await runJson(0, copy, JOB);

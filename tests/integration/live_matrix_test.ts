@@ -167,7 +167,7 @@ function isInput(word: string): boolean {
     /^(?:torch\.json|BUILD_TOPOLOGY\.toml)$/.test(word);
 }
 
-/** The files of a run with the content types that its manifest tells, without the manifest. */
+/** The files of a run with the content types in its manifest, without manifest and summary. */
 async function writtenFiles(dir: string): Promise<Record<string, string>> {
   const tree = await readTree(dir);
   const types = new Map<string, string>();
@@ -177,7 +177,8 @@ async function writtenFiles(dir: string): Promise<Record<string, string>> {
     for (const file of part.files) types.set(file.path, file.content_type);
   }
   return Object.fromEntries(
-    Object.keys(tree).filter((path) => !path.startsWith("manifests/outputs/"))
+    Object.keys(tree)
+      .filter((path) => !/^(?:manifests\/outputs\/|retention-summary\.json$)/.test(path))
       .map((path) => [path, types.get(path) ?? ""]),
   );
 }

@@ -142,9 +142,10 @@ async function makePrivate(directory: string): Promise<void> {
 }
 
 /** Rejects a directory that other users own, or may write to. */
-async function checkOwner(directory: string, user: number | null): Promise<void> {
+async function checkOwner(directory: string, { user, hasModes }: Probed): Promise<void> {
   const { uid, mode, isDirectory } = await Deno.lstat(directory);
-  const isOurs = isDirectory && (user === null || uid === user && ((mode ?? 0) & 0o022) === 0);
+  const isPrivate = !hasModes || ((mode ?? 0) & 0o022) === 0;
+  const isOurs = isDirectory && (user === null || (uid === user && isPrivate));
   if (isOurs) return;
   throw new RunOutputsError(
     "conflict",
@@ -156,7 +157,12 @@ async function checkOwner(directory: string, user: number | null): Promise<void>
 /** How the system creates files in a directory. */
 type DiskFacts = Pick<Staging, "umask" | "user" | "caseless">;
 
-async function probe(directory: string): Promise<DiskFacts> {
+interface Probed extends DiskFacts {
+  /** `false` on a mount that gives all files one mode, such as CIFS or a Windows disk in WSL. */
+  readonly hasModes: boolean;
+}
+
+async function probe(directory: string): Promise<Probed> {
   // A composed letter, because some disks are case-sensitive but ignore how letters are composed.
   const name = `probe-\u00e9-${crypto.randomUUID()}`;
   const path = join(directory, name);
@@ -165,8 +171,12 @@ async function probe(directory: string): Promise<DiskFacts> {
   const others = [name.toUpperCase(), name.normalize("NFD")];
   const found = others.map((other) => Deno.lstat(join(directory, other)).then(() => 1, () => 0));
   const caseless = (await Promise.all(found)).includes(1);
+  const hasModes = await Deno.chmod(path, 0o700).then(
+    async () => (((await Deno.lstat(path)).mode ?? 0) & 0o077) === 0,
+    () => false,
+  );
   await Deno.remove(path);
-  return { umask: ~(mode ?? 0o755) & 0o777, user, caseless };
+  return { umask: ~(mode ?? 0o755) & 0o777, user, caseless, hasModes };
 }
 
 /** Creates and locks a directory, or an existing one that nobody else can own. */
@@ -176,7 +186,7 @@ async function claim(directory: string): Promise<{ lock: Deno.FsFile; rules: Dis
     try {
       const rules = await probe(directory);
       // Checked before anything in it is trusted or deleted.
-      await checkOwner(directory, rules.user);
+      await checkOwner(directory, rules);
       const lock = await takeLock(directory);
       if (lock !== undefined) return { lock, rules };
     } catch (error) {

@@ -105,10 +105,16 @@ const latest = operation({
   }),
   answer: latestAnswer,
   async run(
-    { index, signal },
+    { index, label = String, signal },
     { after, allow_incomplete: allowIncomplete, ...filter },
   ): Promise<LatestDetails> {
-    const { run, skipped } = await latestRun(index, { filter, after, allowIncomplete, signal });
+    const { run, skipped } = await latestRun(index, {
+      filter,
+      after,
+      afterField: label("after"),
+      allowIncomplete,
+      signal,
+    });
     if (run !== undefined) {
       return { schema: "run-outputs.retained-run/1", ...run, passed_over: skipped };
     }

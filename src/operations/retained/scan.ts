@@ -5,6 +5,7 @@
  */
 
 import pMap from "p-map";
+import { invalid } from "../../errors/error.ts";
 import type { RunPrefix } from "../../layout/run_output_root.ts";
 import { compareRunIds, compareRuns, tryParseRunKey } from "../../runs/retention/run_key.ts";
 import type { CallOptions } from "../../storage/backend.ts";
@@ -82,6 +83,8 @@ export interface LatestOptions extends CallOptions {
   readonly filter: RunFilter;
   /** Only runs with a newer id than this, or than that of the run with this key. */
   readonly after?: string;
+  /** The name of `after` in messages. Default: `after`. */
+  readonly afterField?: string;
   /** Whether an incomplete run will do. */
   readonly allowIncomplete?: boolean;
 }
@@ -109,13 +112,16 @@ export interface LatestRun {
  * @param index The runs.
  * @param options Which runs.
  * @returns The run, and the newer ones that were not chosen.
+ * @throws {RunOutputsError} `invalid`, if `after` names no run.
  */
 export async function latestRun(
   index: RunIndex,
-  { filter: { completeness, ...filter }, after, allowIncomplete = false, signal }: LatestOptions,
+  options: LatestOptions,
 ): Promise<LatestRun> {
-  const afterId = after === undefined ? undefined : tryParseRunKey(after)?.runId ?? after;
-  const candidates = (await index.enumerate({ signal })).filter((run) =>
+  const { filter: { completeness, ...filter }, after, allowIncomplete = false, signal } = options;
+  const all = await index.enumerate({ signal });
+  const afterId = after === undefined ? undefined : runIdOf(after, all, options.afterField);
+  const candidates = all.filter((run) =>
     matchesKey(run, filter) && (afterId === undefined || compareRunIds(run.runId, afterId) < 0)
   );
   const skipped: SkippedRun[] = [];
@@ -134,6 +140,13 @@ export async function latestRun(
     }
   }
   return { skipped };
+}
+
+/** The id of the run that a client remembers, which may have been deleted since. */
+function runIdOf(after: string, runs: readonly RunPrefix[], field = "after"): string {
+  const id = tryParseRunKey(after)?.runId ?? after;
+  if (/^\d+$/.test(id) || runs.some(({ runId }) => runId === id)) return id;
+  throw invalid(field, after, "a run id or a key");
 }
 
 function next(count: number): number {

@@ -45,7 +45,8 @@ export class PendingFiles {
    * @param marker The marker.
    * @returns `2 pending files do not exist (a, b)` and the like; empty, if nothing is in the way.
    */
-  async obstacles({ pending }: UnfinishedPart): Promise<string[]> {
+  async obstacles({ pending, unread }: UnfinishedPart): Promise<string[]> {
+    if (unread !== undefined) return ["its marker can't be read, so what is pending is not known"];
     const { namedPaths } = await import("../../../runs/unfinished_part.ts");
     const left = pending.filter((path) => this.#left.has(path));
     const of = (exists: boolean, one: string, many: string) => {

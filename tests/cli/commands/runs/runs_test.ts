@@ -75,6 +75,9 @@ test("runs latest: skips what is incomplete, and exits with 3 if nothing is elig
   await refused(["runs", "latest", ...place, "--after", "a-b~124-linux"], ["a-b~124-linux"], {
     code: 3,
   });
+  for (const text of ["abc", "foo/bar"]) {
+    await refused(["runs", "latest", ...place, "--after", text], [text, "a run id or a key"]);
+  }
   const any = await runJson(0, ["runs", "latest", ...place, "--allow-incomplete"]);
   assert.equal(any.key, "125-windows");
 });

@@ -43,6 +43,13 @@ function test(name: string, fn: (dirs: Dirs) => Promise<void>): void {
 const markers = async (run: string) =>
   (await fileNames(run)).filter((name) => name.endsWith(".incomplete"));
 
+test("verify --drop-incomplete: a marker that can't be read stays", async (d) => {
+  await Deno.writeTextFile(join(d.run, "manifests/outputs/torn.incomplete"), "garbage");
+  const { err } = await runs(7, [...d.verify, "--drop-incomplete", "torn"]);
+  assert.match(err, /torn.*its marker can't be read/);
+  assert((await markers(d.run)).some((name) => name.endsWith("/torn.incomplete")));
+});
+
 test("verify --drop-incomplete: the message names it, and it deletes the marker", async (d) => {
   const { err } = await runs(7, d.verify);
   assert.match(err, /^error: Unfinished: .*typo\.html/m);
