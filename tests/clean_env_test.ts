@@ -8,7 +8,8 @@ import { CLEARED } from "./support/clean_env.ts";
 const SRC = fileURLToPath(new URL("../src", import.meta.url));
 
 /** What every process has: tests that depend on one of these set it. */
-const OF_THE_SYSTEM = /^(?:HOME|USERPROFILE|LOCALAPPDATA|XDG_\w+|PATH|TMPDIR|NO_COLOR|TERM|CI)$/;
+const OF_THE_SYSTEM =
+  /^(?:HOME|USER|USERNAME|USERPROFILE|LOCALAPPDATA|XDG_\w+|PATH|TMPDIR|NO_COLOR|TERM|CI)$/;
 
 async function* sources(dir: string): AsyncGenerator<string> {
   for await (const { name, isDirectory } of Deno.readDir(dir)) {

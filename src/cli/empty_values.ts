@@ -6,7 +6,7 @@
  */
 
 import type { Command, Option } from "commander";
-import { list, names, nonEmpty } from "./options.ts";
+import { list, names, rejectsEmpty } from "./options.ts";
 import type { Output } from "./terminal/output.ts";
 
 /** The values that were ignored, by command and long option. */
@@ -14,7 +14,7 @@ const ignored = new WeakMap<Command, Map<string, string>>();
 
 /**
  * Treats options with an empty value as not given: the default applies, and a required option is
- * missing. Options with the parser {@linkcode nonEmpty} reject an empty value instead.
+ * missing. Options whose parser {@linkcode rejectsEmpty} are errors instead.
  *
  * @param command A command with all its options.
  */
@@ -63,6 +63,6 @@ interface Emitter {
 }
 
 function isEmpty({ parseArg: reader }: Option, value: string): boolean {
-  if (reader === nonEmpty) return false;
+  if (rejectsEmpty(reader)) return false;
   return value.replace(reader === list || reader === names ? /[\s,;]+/g : /\s+/g, "") === "";
 }

@@ -321,6 +321,34 @@ export function nonEmpty(value: string): string {
   return value;
 }
 
+/** The parsers of options that reject an empty value. */
+const REJECT_EMPTY = new WeakSet<object>([nonEmpty]);
+
+/**
+ * Rejects an empty value before a parser sees it. For rules that say what is kept: without one of
+ * them, more would be deleted.
+ *
+ * @param parse Parses the value.
+ * @returns A parser of the same values, except empty ones.
+ */
+export function filled<T>(
+  parse: (value: string, before: T) => T,
+): (value: string, before: T) => T {
+  const parser = (value: string, before: T) => parse(nonEmpty(value), before);
+  REJECT_EMPTY.add(parser);
+  return parser;
+}
+
+/**
+ * Whether an option's parser rejects an empty value.
+ *
+ * @param parser The parser, if there is one.
+ * @returns `false`, if an empty value counts as not given.
+ */
+export function rejectsEmpty(parser: object | undefined): boolean {
+  return parser !== undefined && REJECT_EMPTY.has(parser);
+}
+
 /**
  * Reads a whole number in a range.
  *

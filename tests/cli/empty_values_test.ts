@@ -17,7 +17,11 @@ const REFUSED =
 /** Options of such a name that mean something else: they are required, or have a default. */
 const OTHER = ["fetch --output-dir", "start --output-dir", "pytorch-manifest --ref"];
 
+/** The rules of a prune: without one of them, more would be deleted. */
+const RULES = /^--(?:keep.*|group-by|min-age|bisect-dir|older-than|max-.*|execute)$/;
+
 function isRefused({ command, option }: { command: Command; option: Option }): boolean {
+  if (command.name() === "prune" && RULES.test(option.long!)) return true;
   return REFUSED.test(option.long!) && !OTHER.includes(`${command.name()} ${option.long}`);
 }
 

@@ -27,6 +27,9 @@ export class FakeIo implements Io {
   input = "";
   readonly #env: Readonly<Record<string, string>>;
   readonly #callbacks = new Set<() => void>();
+  readonly #listening = Promise.withResolvers<void>();
+  /** Fulfilled as soon as a command listens for interruptions. */
+  readonly listening = this.#listening.promise;
 
   constructor(env: Readonly<Record<string, string>> = {}) {
     this.#env = env;
@@ -50,6 +53,7 @@ export class FakeIo implements Io {
 
   onInterrupt(callback: () => void): () => void {
     this.#callbacks.add(callback);
+    this.#listening.resolve();
     return () => this.#callbacks.delete(callback);
   }
 

@@ -9,7 +9,7 @@ import { diskError } from "../../../errors/disk.ts";
 import { invalid, RunOutputsError } from "../../../errors/error.ts";
 import { GROUP_BY, type GroupBy, type PrunePolicy } from "../../../runs/retention/policy.ts";
 import { parseKeepListed, parseKeepSteps } from "../../../runs/retention/policy_text.ts";
-import { type Age, age, list, nonEmpty, wholeNumber } from "../../options.ts";
+import { type Age, age, filled, list, nonEmpty, wholeNumber } from "../../options.ts";
 import type { Io } from "../../terminal/io.ts";
 import type { RunsCommandOptions } from "./options.ts";
 
@@ -64,13 +64,14 @@ const POLICY: Readonly<Record<keyof PolicyOptions, string>> = {
  * @returns The command.
  */
 export function withPruneOptions(command: Command): Command {
-  const count = wholeNumber(1, 1_000_000);
+  const count = filled(wholeNumber(1, 1_000_000));
+  const time = filled(age);
   const option = (flags: string, text: string, group: string) =>
     new Option(flags, text).helpGroup(group);
   return command
     .addOption(option("--keep-last <n>", "the newest runs of each group", KEEP).argParser(count))
     .addOption(
-      option("--keep-within <time>", "runs younger than this: 12h, 30d", KEEP).argParser(age),
+      option("--keep-within <time>", "runs younger than this: 12h, 30d", KEEP).argParser(time),
     )
     .addOption(
       option("--keep-daily <n>", "the newest run of each of the last days", KEEP).argParser(count),
@@ -95,20 +96,22 @@ export function withPruneOptions(command: Command): Command {
       ).argParser(nonEmpty),
     )
     .addOption(
-      option("--group-by <names>", "(default: repo,platform,workflow)", KEEP).argParser(list),
+      option("--group-by <names>", "(default: repo,platform,workflow)", KEEP).argParser(
+        filled(list),
+      ),
     )
     .addOption(
       option("--min-age <time>", "always keep runs younger than this (default: 24h)", KEEP)
-        .argParser(age),
+        .argParser(time),
     )
     .addOption(
       option("--bisect-dir <dir>", "keep the runs of this bisect too (repeatable)", KEEP)
-        .argParser((value: string, before: readonly string[] = []) => [...before, nonEmpty(value)]),
+        .argParser(filled((value: string, before: readonly string[] = []) => [...before, value])),
     )
-    .addOption(option("--older-than <time>", "runs older than this: 90d", DROP).argParser(age))
+    .addOption(option("--older-than <time>", "runs older than this: 90d", DROP).argParser(time))
     .addOption(
       option("--max-size <size>", "the oldest, until all runs have this size: 500GB", DROP)
-        .argParser(sizeOf),
+        .argParser(filled(sizeOf)),
     )
     .addOption(
       option("--max-runs <n>", "the oldest, until this number is left", DROP).argParser(count),

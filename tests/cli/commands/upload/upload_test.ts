@@ -287,6 +287,7 @@ Deno.test("upload: an interruption ends with 130 and one line, and leaves nothin
   const io = new FakeIo();
   const args = ["upload", "files", `${dir.path}/d`, "--to", "x", ...RUN];
   const running = main([...args, "--output-dir", `${dir.path}/s`], io);
+  await io.listening;
   io.interrupt();
   assert.equal(await running, 130);
   assert.match(io.err, /^error: interrupted; [^\n]*\n$/);
