@@ -145,7 +145,7 @@ export async function latestRun(
 /** The id of the run that a client remembers, which may have been deleted since. */
 function runIdOf(after: string, runs: readonly RunPrefix[], field = "after"): string {
   const id = tryParseRunKey(after)?.runId ?? after;
-  if (/^\d+$/.test(id) || runs.some(({ runId }) => runId === id)) return id;
+  if (/^(?:\d+|local)$/.test(id) || runs.some(({ runId }) => runId === id)) return id;
   throw invalid(field, after, "a run id or a key");
 }
 
