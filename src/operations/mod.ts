@@ -273,7 +273,7 @@ export type {
   KeptRun,
   PrunePolicy,
 } from "../runs/retention/policy.ts";
-export type { PrunePlan } from "../runs/retention/prune_plan.ts";
+export type { PrunePlan, PrunePlanPlace } from "../runs/retention/prune_plan.ts";
 export { planPrune, type PlanPruneOptions, type PrunePlace } from "./prune/plan.ts";
 export type { RetainedRun, RunPin } from "./retained/describe.ts";
 export type { RunFilter } from "./retained/filter.ts";

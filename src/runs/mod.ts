@@ -50,7 +50,12 @@ export {
   type PruneDecision,
   type PrunePolicy,
 } from "./retention/policy.ts";
-export { parsePrunePlan, PRUNE_PLAN_SCHEMA, type PrunePlan } from "./retention/prune_plan.ts";
+export {
+  parsePrunePlan,
+  PRUNE_PLAN_SCHEMA,
+  type PrunePlan,
+  type PrunePlanPlace,
+} from "./retention/prune_plan.ts";
 export { compareRuns, formatRunKey, parseRunKey } from "./retention/run_key.ts";
 export {
   type Completeness,

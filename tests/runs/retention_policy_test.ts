@@ -48,7 +48,7 @@ Deno.test("retention: a policy without a rule is empty", () => {
   assert(isEmptyPolicy(POLICY));
   assert(!isEmptyPolicy({ ...POLICY, keep_last: 1 }));
   assert(!isEmptyPolicy({ ...POLICY, max_runs: 1 }));
-  assert(!isEmptyPolicy({ ...POLICY, keep_listed: [] }));
+  assert(isEmptyPolicy({ ...POLICY, keep_listed: [] }));
 });
 
 Deno.test("retention: keep rules without a drop rule delete the rest, each with its rule", () => {
@@ -171,6 +171,9 @@ Deno.test("retention: a list keeps keys, ids, commits and URLs, and reports what
   assert.deepEqual(unmatched, ["ROCm-x~77-linux", "78-linux"]);
   for (const text of ["a b/c\n../x", "https://example.com/", "~", "x/y"]) {
     throwsWith(() => parseKeepListed("entry", text), "invalid");
+  }
+  for (const text of ["", "\uFEFF", "\n# none\n"]) {
+    throwsWith(() => parseKeepListed("entry", text), "invalid", "the list is empty");
   }
 });
 

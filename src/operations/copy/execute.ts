@@ -7,6 +7,7 @@
 
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
+import { refuseDeleting } from "../manifest/refuse_deleting.ts";
 import { LinkedController } from "../../storage/linked_controller.ts";
 import type { TransferOptions, TransferResult } from "../../storage/transfer/transfer.ts";
 import type { IfExists } from "../../storage/transfer/upload.ts";
@@ -54,7 +55,8 @@ export interface CopyReport {
  * @param to The destination: the same storage, if possible as the same object, or another.
  * @param options What to do with existing files, concurrency, progress, a signal.
  * @returns The result of each file. A failure of one does not stop the others.
- * @throws {RunOutputsError} `invalid`, if source and destination are the same; the reason why the
+ * @throws {RunOutputsError} `invalid`, if source and destination are the same; `not_found`, if the
+ * destination is being deleted; the reason why the
  * marker of an unfinished copy could not be written, before anything else is; or the signal's
  * reason.
  */
@@ -71,6 +73,7 @@ export async function executeCopy(
       `Cannot copy ${to.root.root()} to itself: name another run`,
     );
   }
+  await refuseDeleting(to.backend, to.root, { show: options.show, signal: options.signal });
   // Without the marker, the copy ends before its first write.
   using controller = new LinkedController(options.signal);
   const { signal } = controller;

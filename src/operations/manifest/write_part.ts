@@ -38,6 +38,7 @@ import {
 } from "./part_content.ts";
 import { putContended } from "./put_contended.ts";
 import { isBroken, readPart, type StoredPart } from "./read.ts";
+import { refuseDeleting } from "./refuse_deleting.ts";
 import { UnfinishedMarker } from "./unfinished_marker.ts";
 import { watchedPart } from "./watched_part.ts";
 import { writeExpected } from "./write_expected.ts";
@@ -118,9 +119,11 @@ export class PartUpload {
    * @returns The storage to upload to: before its first write it writes the marker, and before it
    * replaces a file in the existing part, it deletes the part.
    * @throws {RunOutputsError} If the part cannot be read. A broken one is deleted before the first
-   * write.
+   * write. `not_found`, if the run is being deleted.
    */
   async begin(planned: readonly OutputLocation[] = []): Promise<StorageBackend> {
+    // A copy has looked for the mark before its first part.
+    if (!this.#copies) await refuseDeleting(this.#backend, this.#root, this.#options);
     if (!this.#backend.writes) return this.#backend;
     let existing: StoredPart | undefined;
     let broken: Error | undefined;

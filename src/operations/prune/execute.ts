@@ -9,39 +9,43 @@
  */
 
 import { join } from "node:path";
+import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
-import { classify } from "../../layout/classify.ts";
 import { OutputLocation } from "../../layout/output_location.ts";
-import type { RunOutputRoot, RunPrefix } from "../../layout/run_output_root.ts";
-import { DELETING_SCHEMA, deletingMark } from "../../runs/deleting.ts";
-import type { PrunePlan } from "../../runs/retention/prune_plan.ts";
-import { parseRunKey, tryParseRunPrefix } from "../../runs/retention/run_key.ts";
-import type { CallOptions, DeleteFailure, StorageBackend } from "../../storage/backend.ts";
-import { bytesSource } from "../../storage/byte_source.ts";
-import { statIfThere } from "../../storage/if_there.ts";
+import type { RunPrefix } from "../../layout/run_output_root.ts";
+import type { PrunePlan, PrunePlanPlace } from "../../runs/retention/prune_plan.ts";
+import { formatRunKey, parseRunKey, tryParseRunPrefix } from "../../runs/retention/run_key.ts";
+import type { CallOptions } from "../../storage/backend.ts";
 import { type LockedFile, lockFile, removeLock } from "../../storage/local/file_lock.ts";
-import { isModifiedAfter } from "../../storage/modified.ts";
-import type { RunIndex } from "../retained/run_index.ts";
-import { deleteTree, emptyTrash, obstacleIn } from "./local_tree.ts";
-import { directoryOf, fingerprintOf, lookAt, type PrunePlace } from "./plan.ts";
+import { LocalBackend } from "../../storage/local/local.ts";
+import { RunIndex } from "../retained/run_index.ts";
+import { deleteInBucket, type DeleteRunOptions, finishRun } from "./bucket.ts";
+import {
+  CHANGED,
+  type CheckOptions,
+  failed,
+  hasChanged,
+  type Outcome,
+  type PruneResult,
+} from "./check.ts";
+import {
+  deleteStage,
+  emptyTrash,
+  findStages,
+  obstacleIn,
+  removeEmpty,
+  restoreTree,
+  stageTree,
+} from "./local_tree.ts";
+import { directoryOf, newerFile, newestOf, NOT_A_RUN, planPlace, type PrunePlace } from "./plan.ts";
+
+export type { PruneResult };
 
 /** The lock of a prune in a staging directory. */
 const LOCK = ".run-outputs-prune.lock";
 
 /** How long to wait for another prune, in milliseconds. */
 const PATIENCE = 2000;
-
-/** The result for a run. */
-export interface PruneResult {
-  /** Its key; of a deletion that was finished on a disk, the directory. */
-  readonly key: string;
-  /** `finished`: an earlier prune had begun to delete it. */
-  readonly outcome: "deleted" | "finished" | "skipped" | "failed";
-  /** Why it was skipped or failed. */
-  readonly reason?: string;
-  /** The size of a deleted run. */
-  readonly bytes?: number;
-}
 
 /** Options of {@linkcode executePrune}. */
 export interface ExecutePruneOptions extends CallOptions {
@@ -89,8 +93,20 @@ async function lockForPrune(
  * @returns The reason; `undefined`, if it deletes at most half of the runs.
  */
 export function largeBecause({ keep, drop }: PrunePlan): string | undefined {
-  const total = keep.length + drop.length;
+  const kept = keep.filter(({ reasons }) => !reasons.includes(NOT_A_RUN));
+  const total = kept.length + drop.length;
   return drop.length * 2 > total ? `it deletes ${drop.length} of ${total} runs` : undefined;
+}
+
+function checkPlace(planned: PrunePlanPlace, actual: PrunePlanPlace): void {
+  const [expected, found] = [planned, actual].map((place) =>
+    "bucket" in place ? `the bucket '${place.bucket}'` : `the directory '${place.directory}'`
+  );
+  if (expected === found) return;
+  throw new RunOutputsError(
+    "invalid",
+    `Cannot carry out the plan: it is for ${expected}, and not for ${found}`,
+  );
 }
 
 /**
@@ -100,11 +116,13 @@ export function largeBecause({ keep, drop }: PrunePlan): string | undefined {
  * @param given The earlier plan.
  * @param fresh The new plan.
  * @returns The plan to carry out, and the runs of the earlier one that it leaves alone.
+ * @throws {RunOutputsError} `invalid`, if the plans are for different places.
  */
 export function narrowPlan(
   given: PrunePlan,
   fresh: PrunePlan,
 ): { readonly plan: PrunePlan; readonly skipped: readonly PruneResult[] } {
+  checkPlace(given.place, fresh.place);
   const now = new Map(fresh.drop.map((run) => [run.key, run]));
   const kept = new Map(fresh.keep.map(({ key, reasons }) => [key, reasons]));
   const skipped = given.drop.flatMap(({ key, fingerprint }): PruneResult[] => {
@@ -131,25 +149,29 @@ export function narrowPlan(
  * @param plan The plan.
  * @param options A signal.
  * @returns The result for each run.
- * @throws {RunOutputsError} `conflict`, if another prune is in progress there.
+ * @throws {RunOutputsError} `invalid`, if the plan is for another place; `conflict`, if another prune is
+ * in progress there.
  */
 export async function executePrune(
   place: PrunePlace,
-  { drop, unfinished, policy, now }: PrunePlan,
+  { drop, unfinished, ...plan }: PrunePlan,
   { tool, signal }: ExecutePruneOptions,
 ): Promise<PruneResult[]> {
+  checkPlace(plan.place, await planPlace(place));
   await using _ = await lockForPrune(place, { signal });
   const results: PruneResult[] = [];
   const add = (result: PruneResult) => void results.push(result);
+  const newest = newestOf(plan);
   if (place.directory !== undefined) {
-    for (const result of await finishOnDisk(place.index, place.directory, { signal })) add(result);
+    for (const result of await finishOnDisk(place.index, place.directory, { newest, signal })) {
+      add(result);
+    }
   }
   for (const key of unfinished) {
     signal?.throwIfAborted();
-    const outcome = await finishRun(place.index, parseRunKey(key), { signal });
+    const outcome = await finishRun(place, parseRunKey(key), { signal });
     if (outcome !== undefined) add({ key, ...outcome });
   }
-  const newest = new Date(new Date(now).getTime() - policy.min_age_seconds * 1000);
   // The oldest first, so that an interruption leaves the newer ones.
   for (const { key, bytes, fingerprint } of drop.toReversed()) {
     signal?.throwIfAborted();
@@ -159,85 +181,71 @@ export async function executePrune(
   return results;
 }
 
-type Outcome = Pick<PruneResult, "outcome" | "reason">;
-
-interface DeleteRunOptions extends Pick<ExecutePruneOptions, "tool" | "signal"> {
-  /** The state of the run in the plan. */
-  readonly fingerprint: string;
-  /** No file may have been written later than this. */
-  readonly newest: Date;
-}
-
 async function deleteRun(
-  { index, directory }: PrunePlace,
+  place: PrunePlace,
   run: RunPrefix,
-  { fingerprint, newest, tool, signal }: DeleteRunOptions,
+  { tool, ...how }: DeleteRunOptions,
 ): Promise<Outcome> {
-  const { backend } = index;
-  const root = index.root(run);
-  const isSame = async () => {
-    const seen = await lookAt(index, run, { signal });
-    return seen !== undefined && fingerprintOf(seen) === fingerprint;
-  };
-  if (!await isSame()) return { outcome: "skipped", reason: "changed since the plan" };
-  for await (const { location, modified } of backend.list(root.root(), { signal })) {
-    const path = location.relativeTo(root.root())!;
-    if (modified <= newest || classify(path) === "retention") continue;
-    const reason = `${path} was written at ${modified.toISOString()}`;
-    return { outcome: "skipped", reason };
-  }
+  const { index, directory } = place;
+  const { newest, signal } = how;
+  if (await hasChanged(place, run, how)) return CHANGED;
+  const reason = await newerFile(index, run, newest, { signal });
+  if (reason !== undefined) return { outcome: "skipped", reason };
   try {
-    if (directory !== undefined) {
-      const path = directoryOf(directory, run);
-      const obstacle = await obstacleIn(path, { signal });
-      if (obstacle !== undefined) return { outcome: "skipped", reason: obstacle };
-      await deleteTree(path);
-      return { outcome: "deleted" };
-    }
-    // The summary can be derived again. So a role that may not delete is noticed before the mark, and
-    // the check below looks at the files themselves.
-    const denied = await backend.deleteAll([root.retentionSummary()], { signal });
-    if (denied.length > 0) return { outcome: "failed", reason: describeFailures(denied) };
-    const at = deletingMark(root);
-    await backend.write(at, bytesSource(markText(tool, index.now())), {
-      ifAbsent: true,
-      contentType: "application/json; charset=utf-8",
-      signal,
-    });
-    // Who began to upload before the mark was there is noticed here.
-    if (!await isSame()) {
-      await backend.delete(at, { signal });
-      return { outcome: "skipped", reason: "changed since the plan" };
-    }
-    const reason = await deleteObjects(backend, root, { signal });
-    return reason === undefined ? { outcome: "deleted" } : { outcome: "failed", reason };
+    return directory === undefined
+      ? await deleteInBucket(place, run, { tool, ...how })
+      : await deleteOnDisk(place, directory, run, how);
   } catch (error) {
     return failed(error, signal);
   }
 }
 
-/** Finishes a deletion that an earlier prune has begun in a bucket. */
-async function finishRun(
-  index: RunIndex,
+async function deleteOnDisk(
+  { index }: PrunePlace,
+  directory: string,
   run: RunPrefix,
-  { signal }: CallOptions,
-): Promise<Outcome | undefined> {
-  const root = index.root(run);
-  try {
-    const mark = await statIfThere(index.backend, deletingMark(root), signal);
-    if (mark === undefined) return undefined;
-    const reason = await deleteObjects(index.backend, root, { signal });
-    return reason === undefined ? { outcome: "finished" } : { outcome: "failed", reason };
-  } catch (error) {
-    return failed(error, signal);
-  }
+  how: CheckOptions,
+): Promise<Outcome> {
+  const { fingerprint, signal } = how;
+  const obstacle = await obstacleIn(directoryOf(directory, run), { signal });
+  if (obstacle !== undefined) return { outcome: "skipped", reason: obstacle };
+  const stage = await stageTree(directory, directoryOf("", run), fingerprint);
+  return await settleStage(index, directory, stage, run, how);
 }
 
-/** Deletes what killed processes have left on a disk, in all directories that can hold runs. */
+/** Deletes a staged run, or puts it back if it has changed. */
+async function settleStage(
+  index: RunIndex,
+  directory: string,
+  stage: string,
+  run: RunPrefix,
+  how: CheckOptions,
+): Promise<Outcome> {
+  const { newest, signal } = how;
+  const name = directoryOf("", run);
+  const staged = { index: stagedIndex(index, stage), directory: stage };
+  let isSame = false;
+  try {
+    isSame = !await hasChanged(staged, run, how) &&
+      await newerFile(staged.index, run, newest, { signal }) === undefined &&
+      await obstacleIn(join(stage, name), { signal }) === undefined;
+  } finally {
+    if (!isSame) await restoreTree(stage, directory, name);
+  }
+  if (!isSame) return CHANGED;
+  await deleteStage(stage);
+  return { outcome: "deleted" };
+}
+
+function stagedIndex({ bucket, now }: RunIndex, stage: string): RunIndex {
+  return new RunIndex({ backend: new LocalBackend(stage), bucket, now });
+}
+
+/** Finishes what killed processes have left on a disk, in all directories that can hold runs. */
 async function finishOnDisk(
   index: RunIndex,
   directory: string,
-  { signal }: CallOptions,
+  { newest, signal }: Pick<CheckOptions, "newest" | "signal">,
 ): Promise<PruneResult[]> {
   const places = [""];
   const top = new OutputLocation(index.bucket, "");
@@ -248,6 +256,11 @@ async function finishOnDisk(
   const results: PruneResult[] = [];
   for (const place of places) {
     const path = join(directory, place);
+    for (const { stage, fingerprint } of await findStages(path)) {
+      results.push(
+        ...await finishStage(index, directory, stage, { fingerprint, newest, signal }),
+      );
+    }
     const { count, failures } = await emptyTrash(path, { signal });
     for (let i = 0; i < count; i++) results.push({ key: path, outcome: "finished" });
     for (const { message: reason } of failures) {
@@ -257,60 +270,27 @@ async function finishOnDisk(
   return results;
 }
 
-/**
- * Deletes the objects of a marked run: first the parts of its manifest, then all others, then the mark.
- *
- * @returns Why that failed; then the mark stays.
- */
-async function deleteObjects(
-  backend: StorageBackend,
-  root: RunOutputRoot,
-  { signal }: CallOptions,
-): Promise<string | undefined> {
-  const found = await Array.fromAsync(backend.list(root.root(), { signal }));
-  // All times are from the same listing: the clock of the storage, with one precision.
-  const at = deletingMark(root);
-  const mark = found.find(({ location }) => location.equals(at));
-  if (mark === undefined) return `'${at.key}' was deleted meanwhile`;
-  const newer = found.find(({ modified }) => isModifiedAfter(modified, mark.modified));
-  if (newer !== undefined) return uploadedAfter(newer.location, root);
-  const outputs = root.outputsManifestDir();
-  const locations = found.map(({ location }) => location)
-    .filter((location) => !location.equals(at));
-  const parts = locations.filter((location) => location.parent.equals(outputs));
-  const others = locations.filter((location) => !location.parent.equals(outputs));
-  for (const batch of [parts, others]) {
-    const failures = await backend.deleteAll(batch, { signal });
-    if (failures.length > 0) return describeFailures(failures);
+/** Finishes the deletion of a run that was staged and perhaps not checked yet. */
+async function finishStage(
+  index: RunIndex,
+  directory: string,
+  stage: string,
+  how: CheckOptions,
+): Promise<PruneResult[]> {
+  const [run] = await stagedIndex(index, stage).enumerate({ signal: how.signal });
+  try {
+    if (run === undefined) {
+      await removeEmpty(stage);
+      return [];
+    }
+    const { outcome, ...rest } = await settleStage(index, directory, stage, run, how);
+    const key = formatRunKey(run);
+    return [{ key, ...rest, outcome: outcome === "deleted" ? "finished" : outcome }];
+  } catch (error) {
+    how.signal?.throwIfAborted();
+    const reason = error instanceof RunOutputsError
+      ? error.message
+      : diskError("delete", stage, error).message;
+    return [{ key: run === undefined ? stage : formatRunKey(run), outcome: "failed", reason }];
   }
-  for await (const { location } of backend.list(root.root(), { signal })) {
-    if (!location.equals(at)) return uploadedAfter(location, root);
-  }
-  await backend.delete(at, { signal });
-  return undefined;
-}
-
-function uploadedAfter(location: OutputLocation, root: RunOutputRoot): string {
-  return `'${
-    location.relativeTo(root.root())
-  }' was uploaded after its deletion began; the run is ` +
-    `not whole: upload it again and delete '${deletingMark(root).key}' to keep it`;
-}
-
-function describeFailures(failures: readonly DeleteFailure[]): string {
-  const [{ error }] = failures;
-  const more = failures.length > 1 ? ` (and ${failures.length - 1} more)` : "";
-  return `${error.message}${more}`;
-}
-
-function failed(error: unknown, signal: AbortSignal | undefined): Outcome {
-  signal?.throwIfAborted();
-  if (!(error instanceof RunOutputsError)) throw error;
-  return { outcome: "failed", reason: error.message };
-}
-
-/** The mark, for a person who finds it. */
-function markText(tool: string, now: Date): string {
-  const mark = { schema: DELETING_SCHEMA, started_at: now.toISOString(), tool };
-  return `${JSON.stringify(mark, null, 2)}\n`;
 }

@@ -1,8 +1,9 @@
 /**
  * The directory of a run on a disk: checked before it is deleted, and deleted.
  *
- * It is renamed first: then no reader sees a part of it, and open downloads end. A directory with the
- * name of trash that a killed process has left is deleted by the next prune.
+ * It is first moved to a stage, where no one else writes to it, and checked there. Then the stage is
+ * renamed to trash, which is deleted: so no reader sees a part of a run. Stages that a killed process
+ * has left are checked by the next prune, and trash is deleted.
  *
  * @module
  */
@@ -15,6 +16,9 @@ import type { CallOptions } from "../../storage/backend.ts";
 
 /** How the names of directories in deletion begin. No run can have such a name. */
 const TRASH = ".run-outputs-trash-";
+
+/** How the names of directories with a run that is checked before its deletion begin. */
+const STAGE = ".run-outputs-check-";
 
 /**
  * Looks for what must not be deleted: links, which lead elsewhere, and other file systems.
@@ -54,19 +58,100 @@ async function obstacle(
 }
 
 /**
- * Deletes the directory of a run.
+ * Takes the directory of a run away from readers and writers, so that it can be checked.
  *
- * @param path The directory.
- * @throws {RunOutputsError} What the disk says. If the directory was renamed, the next prune finishes.
+ * @param directory The staging directory.
+ * @param name The run's directory in it.
+ * @param fingerprint The expected state of the run.
+ * @returns The path of a directory in which the run has the same name.
+ * @throws {RunOutputsError} What the disk says. Then the run is where it was.
  */
-export async function deleteTree(path: string): Promise<void> {
-  const trash = join(dirname(path), `${TRASH}${crypto.randomUUID()}`);
+export async function stageTree(
+  directory: string,
+  name: string,
+  fingerprint: string,
+): Promise<string> {
+  const path = join(directory, name);
+  const stage = join(dirname(path), `${STAGE}${fingerprint}`);
   try {
-    await Deno.rename(path, trash);
+    await Deno.mkdir(dirname(join(stage, name)), { recursive: true });
+    await Deno.rename(path, join(stage, name));
   } catch (error) {
+    await removeEmpty(stage).catch(() => {});
     throw diskError("delete", path, error);
   }
-  await removeTrash(trash, path);
+  return stage;
+}
+
+/**
+ * Puts a staged run back.
+ *
+ * @param stage The result of {@linkcode stageTree}.
+ * @param directory The staging directory.
+ * @param name The run's directory in it.
+ * @throws {RunOutputsError} If it can't be put back, because it was uploaded again; it is in the stage.
+ */
+export async function restoreTree(stage: string, directory: string, name: string): Promise<void> {
+  const [from, path] = [join(stage, name), join(directory, name)];
+  try {
+    await Deno.rename(from, path);
+    await removeEmpty(stage);
+  } catch (error) {
+    const { message } = diskError("write", path, error);
+    throw new RunOutputsError("failed", `${message}; the run is in ${quote(from)}`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Finds the runs that a killed process has staged.
+ *
+ * @param directory A directory that holds runs.
+ * @returns The stages, and the expected states of their runs.
+ */
+export async function findStages(
+  directory: string,
+): Promise<{ readonly stage: string; readonly fingerprint: string }[]> {
+  try {
+    return (await Array.fromAsync(Deno.readDir(directory)))
+      .filter(({ name, isDirectory }) => isDirectory && name.startsWith(STAGE))
+      .map(({ name }) => ({
+        stage: join(directory, name),
+        fingerprint: name.slice(STAGE.length),
+      }));
+  } catch (error) {
+    throw diskError("list", directory, error);
+  }
+}
+
+/**
+ * Deletes a stage that holds no run.
+ *
+ * @param stage The stage.
+ * @throws If it is not empty.
+ */
+export async function removeEmpty(stage: string): Promise<void> {
+  for (const { name } of await Array.fromAsync(Deno.readDir(stage))) {
+    await Deno.remove(join(stage, name));
+  }
+  await Deno.remove(stage);
+}
+
+/**
+ * Deletes a stage, with its run.
+ *
+ * @param stage The stage.
+ * @throws {RunOutputsError} What the disk says. If the directory was renamed, the next prune finishes.
+ */
+export async function deleteStage(stage: string): Promise<void> {
+  const trash = join(dirname(stage), `${TRASH}${crypto.randomUUID()}`);
+  try {
+    await Deno.rename(stage, trash);
+  } catch (error) {
+    throw diskError("delete", stage, error);
+  }
+  await removeTrash(trash, stage);
 }
 
 /**

@@ -8,22 +8,39 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import pMap from "p-map";
 import { RunOutputsError } from "../../errors/error.ts";
+import { classify } from "../../layout/classify.ts";
 import type { RunPrefix } from "../../layout/run_output_root.ts";
+import { diskError } from "../../errors/disk.ts";
+import { deletingMark, parseDeletingMark } from "../../runs/deleting.ts";
 import {
   decidePrune,
   isEmptyPolicy,
   type PruneCandidate,
   type PrunePolicy,
 } from "../../runs/retention/policy.ts";
-import { PRUNE_PLAN_SCHEMA, type PrunePlan } from "../../runs/retention/prune_plan.ts";
+import {
+  PRUNE_PLAN_SCHEMA,
+  type PrunePlan,
+  type PrunePlanPlace,
+} from "../../runs/retention/prune_plan.ts";
 import { formatRunKey } from "../../runs/retention/run_key.ts";
 import type { CallOptions } from "../../storage/backend.ts";
 import { type InspectedRun, inspectRun } from "../retained/describe.ts";
+import { readSmall } from "../retained/read_small.ts";
 import type { RunIndex } from "../retained/run_index.ts";
 import { obstacleIn } from "./local_tree.ts";
 
 /** How many runs are looked at together. */
 const CONCURRENCY = 32;
+
+/** A mark of a deletion can't be larger, in bytes. */
+export const MAX_MARK_BYTES = 4 * 1024 * 1024;
+
+/** Why a directory is kept that only has the name of a run. */
+export const NOT_A_RUN = "nothing shows that it is a run";
+
+/** How the reason begins why a run with a mark of a deletion is kept. */
+export const FOREIGN_MARK = "it has the mark of a deletion, manifests/retention/deleting.json";
 
 /** Where runs are deleted. */
 export interface PrunePlace {
@@ -52,9 +69,13 @@ export interface PlanPruneOptions extends CallOptions {
  * @throws {RunOutputsError} `invalid`, if the policy has no rule; what the storage says.
  */
 export async function planPrune(
-  { index, directory }: PrunePlace,
+  place: PrunePlace,
   { policy, inUse = new Map(), signal }: PlanPruneOptions,
 ): Promise<PrunePlan> {
+  const { index, directory } = place;
+  if (policy.keep_listed?.length === 0) {
+    throw new RunOutputsError("invalid", "Cannot prune: the list is empty, so it keeps no run");
+  }
   if (isEmptyPolicy(policy)) {
     throw new RunOutputsError(
       "invalid",
@@ -67,48 +88,156 @@ export async function planPrune(
     const found = await lookAt(index, prefix, { signal });
     return found === undefined ? undefined : { prefix, ...found };
   }, { concurrency: CONCURRENCY })).filter((one) => one !== undefined);
-  const candidates = seen.filter(({ run }) => run?.deleting === undefined);
+  const usedBy = ({ externalRepo, runId }: RunPrefix) => inUse.get(`${externalRepo}${runId}`);
+  // A run that can't be deleted can make a limit delete another one, which is checked too.
+  const held = new Map<string, string>();
+  const unfinished: string[] = [];
+  for (const { prefix, ...found } of seen) {
+    if (found.run?.deleting === undefined) continue;
+    const used = usedBy(prefix);
+    const problem = await markProblem(place, prefix, found, { signal }) ??
+      (used === undefined ? undefined : `${FOREIGN_MARK}, but ${used}`);
+    const key = formatRunKey(prefix);
+    if (problem === undefined) unfinished.push(key);
+    else held.set(key, problem);
+  }
+  const rest = seen.filter(({ prefix }) => !unfinished.includes(formatRunKey(prefix)));
+  const candidates = rest.filter(isRun);
+  const others = rest.filter((one) => !isRun(one)).map(({ prefix }) => {
+    const key = formatRunKey(prefix);
+    const more = held.get(key);
+    return { key, reasons: more === undefined ? [NOT_A_RUN] : [NOT_A_RUN, more] };
+  });
   const decide = (held: ReadonlyMap<string, string>) =>
     decidePrune(
       candidates.map(({ prefix, ...found }) => {
-        const used = inUse.get(`${prefix.externalRepo}${prefix.runId}`);
+        const used = usedBy(prefix);
         const obstacle = held.get(formatRunKey(prefix));
         return candidateOf(prefix, found, [used, obstacle].filter((one) => one !== undefined));
       }),
       policy,
       now,
     );
-  // A run that can't be deleted can make a limit delete another one, which is checked too.
-  const held = new Map<string, string>();
+  const newest = newestOf({ policy, now });
   const checked = new Set<string>();
   let decision = decide(held);
   const byKey = new Map(candidates.map((one) => [formatRunKey(one.prefix), one]));
   for (;;) {
-    const unchecked = directory === undefined
-      ? []
-      : decision.drop.filter(({ key }) => !checked.has(key));
-    for (const { key } of unchecked) {
+    const unchecked = decision.drop.filter(({ key }) => !checked.has(key));
+    await pMap(unchecked, async ({ key }) => {
       checked.add(key);
-      const obstacle = await obstacleIn(directoryOf(directory!, byKey.get(key)!.prefix), {
-        signal,
-      });
-      if (obstacle !== undefined) held.set(key, `can't be deleted: ${obstacle}`);
-    }
+      const { prefix } = byKey.get(key)!;
+      const obstacle = directory === undefined
+        ? undefined
+        : await obstacleIn(directoryOf(directory, prefix), { signal });
+      const reason = obstacle === undefined
+        ? await newerFile(index, prefix, newest, { signal })
+        : `can't be deleted: ${obstacle}`;
+      if (reason !== undefined) held.set(key, reason);
+    }, { concurrency: CONCURRENCY });
     if (unchecked.length === 0) break;
     decision = decide(held);
   }
   const { keep, drop, unreached, unmatched } = decision;
   return {
     schema: PRUNE_PLAN_SCHEMA,
+    place: await planPlace(place),
     policy,
     now: now.toISOString(),
-    keep,
+    keep: [...keep, ...others],
     drop: drop.map((run) => ({ ...run, fingerprint: fingerprintOf(byKey.get(run.key)!) })),
-    unfinished: seen.filter(({ run }) => run?.deleting !== undefined)
-      .map(({ prefix }) => formatRunKey(prefix)),
+    unfinished,
     unreached,
     unmatched,
   };
+}
+
+/**
+ * The place as a plan names it.
+ *
+ * @param place The runs.
+ * @returns The bucket, or the real path of the directory.
+ * @throws {RunOutputsError} What the disk says.
+ */
+export async function planPlace({ index, directory }: PrunePlace): Promise<PrunePlanPlace> {
+  if (directory === undefined) return { bucket: index.bucket };
+  try {
+    return { directory: await Deno.realPath(directory) };
+  } catch (error) {
+    throw diskError("read", directory, error);
+  }
+}
+
+/**
+ * The latest time that a file of a deleted run can have.
+ *
+ * @param plan When a plan was made, and its policy.
+ * @returns The time of the plan, less the minimum age.
+ */
+export function newestOf(
+  { policy, now }: { readonly policy: PrunePolicy; readonly now: Date | string },
+): Date {
+  return new Date(new Date(now).getTime() - policy.min_age_seconds * 1000);
+}
+
+/**
+ * Looks for a file that was written within the minimum age. Index pages don't count, because they are
+ * regenerated, and neither do pins and the summary.
+ *
+ * @param index The runs.
+ * @param run The run.
+ * @param newest The latest time that is old enough.
+ * @param options A signal.
+ * @returns Why the run is kept; `undefined`, if there is no such file.
+ */
+export async function newerFile(
+  index: RunIndex,
+  run: RunPrefix,
+  newest: Date,
+  { signal }: CallOptions = {},
+): Promise<string | undefined> {
+  const top = index.root(run).root();
+  for await (const { location, modified } of index.backend.list(top, { signal })) {
+    const path = location.relativeTo(top)!;
+    if (modified <= newest || /^(?:retention|index)$/.test(classify(path))) continue;
+    return `${path} was written at ${modified.toISOString()}`;
+  }
+  return undefined;
+}
+
+/**
+ * Why the mark of a deletion is not acted on. On a disk, a prune never writes one.
+ *
+ * @param place The runs.
+ * @param prefix The run.
+ * @param seen What is known of it.
+ * @param options A signal.
+ * @returns The reason; `undefined`, if an earlier prune has written it, and no pin is in force.
+ */
+export async function markProblem(
+  { index, directory }: PrunePlace,
+  prefix: RunPrefix,
+  { run }: SeenRun,
+  { signal }: CallOptions = {},
+): Promise<string | undefined> {
+  if (directory !== undefined) return `${FOREIGN_MARK}, which no prune on a disk writes`;
+  const pin = run?.pins.find(({ in_force }) => in_force);
+  if (pin !== undefined) return `${FOREIGN_MARK}, but also the pin '${pin.name}'`;
+  const at = deletingMark(index.root(prefix));
+  const read = await readSmall(index.backend, at, MAX_MARK_BYTES, { signal });
+  try {
+    parseDeletingMark(read?.text ?? "", at.key);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof RunOutputsError)) throw error;
+    return `${FOREIGN_MARK}, which is not that of a prune: ${error.message}`;
+  }
+}
+
+/** Whether something shows that it is a run: a part, a marker, or an id as GitHub's. */
+function isRun({ prefix, run }: { readonly prefix: RunPrefix } & SeenRun): boolean {
+  return /^\d+$/.test(prefix.runId) || run?.uploading !== undefined ||
+    (run !== undefined && run.artifact_manifest.status !== "unavailable");
 }
 
 /** A run, or why it can't be read. */

@@ -315,7 +315,7 @@ function hasKeepRule(policy: PrunePolicy): boolean {
   return [keep_last, keep_within_seconds, keep_daily, keep_weekly, keep_monthly]
     .some((rule) => rule !== undefined) ||
     (policy.keep_steps?.length ?? 0) > 0 ||
-    policy.keep_listed !== undefined;
+    (policy.keep_listed?.length ?? 0) > 0;
 }
 
 function hasDropRule({ older_than_seconds, max_size_bytes, max_runs }: PrunePolicy): boolean {

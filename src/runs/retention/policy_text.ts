@@ -4,7 +4,7 @@
  * @module
  */
 
-import { invalid } from "../../errors/error.ts";
+import { invalid, RunOutputsError } from "../../errors/error.ts";
 import type { KeepStep } from "./policy.ts";
 import { formatRunKey, tryParseRunKey, tryParseRunPrefix } from "./run_key.ts";
 
@@ -58,12 +58,18 @@ export function parseKeepSteps(
  * @param text The list.
  * @returns Keys, run ids and commits.
  * @throws {RunOutputsError} `invalid`, if a line is something else: what is not understood could be a
- * run that must be kept.
+ * run that must be kept; or if the list is empty, as that of a failed command is.
  */
 export function parseKeepListed(field: string, text: string): readonly string[] {
   const words = text.replace(/^\uFEFF/, "").split(/\r?\n/)
     .map((line) => line.replace(/(?:^|\s)#.*/, "").trim().split(/\s+/)[0])
     .filter((word) => word !== "");
+  if (words.length === 0) {
+    throw new RunOutputsError(
+      "invalid",
+      `Invalid ${field}: the list is empty, so every other run would be deleted`,
+    );
+  }
   return [...new Set(words.map((word) => entryOf(field, word)))];
 }
 

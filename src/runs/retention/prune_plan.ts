@@ -12,10 +12,15 @@ import { type DroppedRun, GROUP_BY, type KeptRun, type PrunePolicy } from "./pol
 /** The schema that this version writes, and reads. */
 export const PRUNE_PLAN_SCHEMA = "run-outputs.prune-plan/1";
 
+/** The place that a plan is for. */
+export type PrunePlanPlace = { readonly bucket: string } | { readonly directory: string };
+
 /** A plan. */
 export interface PrunePlan {
   /** `run-outputs.prune-plan/1` */
   readonly schema: "run-outputs.prune-plan/1";
+  /** The bucket, or the real path of the directory: the plan is for no other place. */
+  readonly place: PrunePlanPlace;
   /** The policy. */
   readonly policy: PrunePolicy;
   /** When the plan was made, in ISO 8601. */
@@ -45,7 +50,7 @@ const policy = z.strictObject({
   keep_weekly: rule(),
   keep_monthly: rule(),
   keep_steps: z.array(z.object({ every_seconds: z.int().min(1), for_seconds: count() })).optional(),
-  keep_listed: z.array(z.string()).optional(),
+  keep_listed: z.array(z.string()).min(1).optional(),
   group_by: z.array(z.enum(GROUP_BY)),
   min_age_seconds: count(),
   older_than_seconds: rule(),
@@ -56,6 +61,10 @@ const policy = z.strictObject({
 /** The schema of a plan. A rule that this version does not know is an error. */
 export const prunePlanSchema = z.object({
   schema: z.literal(PRUNE_PLAN_SCHEMA),
+  place: z.union([
+    z.strictObject({ bucket: z.string().min(1) }),
+    z.strictObject({ directory: z.string().min(1) }),
+  ]).meta({ description: "The bucket, or the real path of the directory." }),
   policy,
   now: z.iso.datetime({ offset: true }),
   keep: z.array(z.object({

@@ -61,11 +61,15 @@ async function prune(context: Context, options: PruneOptions): Promise<void> {
   const given = execute === undefined ? undefined : await readPlan(execute);
   const policy = given?.policy ?? await policyOf(options, io);
   await withRuns(context, options, output, async ({ index, tool, signal }) => {
-    const { planPrune } = await import("../../../operations/prune/plan.ts");
+    const { FOREIGN_MARK, planPrune } = await import("../../../operations/prune/plan.ts");
     const { runsOfBisects } = await import("../../../operations/prune/bisects.ts");
     const place: PrunePlace = { index, directory: stagingDirOf(options, io) };
     const inUse = await runsOfBisects([STATE_DIR, ...bisectDir]);
     const plan = await planPrune(place, { policy, inUse, signal });
+    for (const { key, reasons } of plan.keep) {
+      const mark = reasons.find((reason) => reason.startsWith(FOREIGN_MARK));
+      if (mark !== undefined) output.warn(`${key} is kept: ${mark}`);
+    }
     for (const entry of plan.unmatched) output.warn(`no run matches '${entry}' in --keep-listed`);
     if (given === undefined && !yes) {
       reportPlan(plan, output);

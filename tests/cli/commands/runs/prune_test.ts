@@ -158,3 +158,29 @@ test("what is refused", async (place, staging) => {
   for (const [args, texts] of cases) await refused(["runs", "prune", ...place, ...args], texts);
   assert.deepEqual(await snapshot(staging), before);
 });
+
+test("an empty list and a plan for another directory change nothing", async (place, staging) => {
+  const before = await snapshot(staging);
+  const list = `${staging}.list`;
+  for (const text of ["", "\n", "# none\n"]) {
+    await Deno.writeTextFile(list, text);
+    const args = ["runs", "prune", ...place, ...NOW, "--keep-listed", list];
+    await refused([...args, "--yes", "--allow-large"], ["--keep-listed", "empty"]);
+    await refused([...args, "--older-than", "1h", "--yes"], ["--keep-listed", "empty"]);
+  }
+  const file = `${staging}.json`;
+  const plan = await runJson(0, ["runs", "prune", ...place, ...NOW, "--keep-last", "2"]);
+  assert.deepEqual(plan.place, { directory: await Deno.realPath(staging) });
+  await Deno.writeTextFile(file, JSON.stringify({ ...plan, place: { directory: "/elsewhere" } }));
+  await refused(["runs", "prune", ...place, "--execute", file], ["/elsewhere", staging]);
+  assert.deepEqual(await snapshot(staging), before);
+});
+
+test("a mark on a disk is reported, and its pinned run kept", async (place, staging) => {
+  await runs(0, ["runs", "pin", "1", ...place, "--reason", "shipped"]);
+  await Deno.writeTextFile(join(staging, "1-linux/manifests/retention/deleting.json"), "{}");
+  const before = await snapshot(join(staging, "1-linux"));
+  const { err } = await runs(0, ["runs", "prune", ...place, ...NOW, "--keep-last", "9", "--yes"]);
+  assert.match(err, /^warning: 1-linux is kept: .*deleting\.json/m);
+  assert.deepEqual(await snapshot(join(staging, "1-linux")), before);
+});
