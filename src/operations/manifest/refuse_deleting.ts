@@ -4,6 +4,7 @@
  * @module
  */
 
+import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import { beingDeleted, deletingMark } from "../../runs/deleting.ts";
@@ -29,6 +30,10 @@ export async function refuseDeleting(
   root: OutputPaths,
   { show = String, signal }: RefuseDeletingOptions = {},
 ): Promise<void> {
-  const mark = await statIfThere(backend, deletingMark(root), signal);
+  const mark = await statIfThere(backend, deletingMark(root), signal).catch((error) => {
+    // A role that may only write can't see the mark. The prune notices what it writes.
+    if (!(error instanceof RunOutputsError) || error.code !== "denied") throw error;
+    return undefined;
+  });
   if (mark !== undefined) throw beingDeleted(show(root.root()), mark.modified, "write to");
 }

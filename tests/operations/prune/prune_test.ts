@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { RunOutputsError } from "../../../src/errors/error.ts";
 import { executePrune, largeBecause, narrowPlan } from "../../../src/operations/prune/execute.ts";
 import { planPrune, type PrunePlace } from "../../../src/operations/prune/plan.ts";
 import { RunIndex } from "../../../src/operations/retained/run_index.ts";
@@ -433,7 +434,16 @@ test("uploads and copies refuse a run that is being deleted", async (backend) =>
   const plan = await planCopy({ backend, root: rootOf("1-linux") });
   await rejectsWith(executeCopy(plan, { backend, root }), "not_found", message);
   assert.deepEqual(await keys(backend), before);
+  // A role that may only write can't see the mark.
+  const blind = new BlindBackend(backend);
+  await new PartUpload(blind, root, { part: "z", run: {}, tool: "test" }).begin();
 });
+
+class BlindBackend extends ForwardingBackend {
+  override stat(): never {
+    throw new RunOutputsError("denied", "access denied");
+  }
+}
 
 /** Does something once, just before the first file of a run is deleted from a bucket. */
 class LateBackend extends ForwardingBackend {
