@@ -9,7 +9,7 @@ const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 
 Deno.test("the README's program uploads artifacts and fetches them", async () => {
   const readme = await Deno.readTextFile(join(PROJECT, "README.md"));
-  const [, program] = /## As a library\n\n```ts\n([\s\S]*?)```/.exec(readme)!;
+  const [, program] = /## As a library\n\n```ts ignore\n([\s\S]*?)```/.exec(readme)!;
   await using dir = await tempDir();
   await writeTree(join(dir.path, "build/artifacts/blas_lib_generic"), {
     "artifact_manifest.txt": "math-libs/stage\n",
@@ -18,7 +18,7 @@ Deno.test("the README's program uploads artifacts and fetches them", async () =>
   const file = join(dir.path, "program.ts");
   await Deno.writeTextFile(file, program);
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "-A", "--config", join(PROJECT, "deno.json"), file],
+    args: ["run", "-q", "-A", "--check", "--config", join(PROJECT, "deno.json"), file],
     cwd: dir.path,
     env: { NO_COLOR: "1" },
   }).output();
