@@ -12,7 +12,7 @@ import { isTemporary, writeFileAtomic } from "../../storage/local/atomic_file.ts
 import { type LockedFile, lockFile, removeLock } from "../../storage/local/file_lock.ts";
 import { fileIdentity } from "../../storage/local/file_identity.ts";
 import { look } from "../../storage/local/look.ts";
-import { ownUser } from "../../ownership/own_user.ts";
+import { isProbe, ownUser } from "../../ownership/own_user.ts";
 import { type BisectState, parseBisectState } from "./state.ts";
 
 /** The file of the state. */
@@ -163,7 +163,9 @@ class DirectoryStore implements BisectStore {
   async remove(): Promise<void> {
     for await (const { name } of Deno.readDir(this.#dir)) {
       const path = join(this.#dir, name);
-      if (name !== STATE && !isTemporary(name) && !await isOurIgnore(path, name)) continue;
+      const isOurs = name === STATE || isTemporary(name) || isProbe(name) ||
+        await isOurIgnore(path, name);
+      if (!isOurs) continue;
       await Deno.remove(path).catch((error) => {
         throw diskError("remove", path, error);
       });

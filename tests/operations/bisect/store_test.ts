@@ -27,6 +27,7 @@ Deno.test("openBisectStore(): a directory that git ignores, and that is deleted 
   assert.equal((await readBisectState(dir)).commits.length, 4);
   // What a killed process has left goes with it.
   await Deno.writeTextFile(join(dir, `${TEMPORARY_PREFIX}1`), "");
+  await Deno.mkdir(join(dir, ".run-outputs-probe-1"));
   using store = await openBisectStore(dir);
   await store.remove();
   await assert.rejects(Deno.stat(dir), Deno.errors.NotFound);
