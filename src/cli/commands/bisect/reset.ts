@@ -51,9 +51,15 @@ Examples:
           removed.push(commitDirectory(outputDir, sha));
         },
       });
+      // What a killed fetch has left is of no commit that the state lists.
+      await discardAllCommits(commits);
     });
-    // A directory that is not empty contains files of others: keep it.
-    for (const dir of [commits, stateDir]) await Deno.remove(dir).catch(() => {});
+    // A directory that is not empty contains files of others: keep it. A kill can leave
+    // empty ones.
+    const left = await Array.fromAsync(Deno.readDir(commits)).catch(() => []);
+    const emptied = left.filter(({ isDirectory }) => isDirectory)
+      .map(({ name }) => resolve(commits, name));
+    for (const dir of [...emptied, commits, stateDir]) await Deno.remove(dir).catch(() => {});
     output.result(
       () => ({ schema: "run-outputs.bisect-reset/1", state_dir: resolve(stateDir), removed }),
       () => [`deleted the bisect in ${stateDir}`],
