@@ -4,7 +4,7 @@
  * @module
  */
 
-import { selectBucket } from "../layout/buckets.ts";
+import { repositoryDir, selectBucket } from "../layout/buckets.ts";
 import { invalid, RunOutputsError } from "../errors/error.ts";
 import type { Layout } from "../layout/output_paths.ts";
 import type { Platform } from "../layout/output_paths.ts";
@@ -114,12 +114,11 @@ export function namedRepository(options: RunOptions): string | undefined {
   const named = repo ?? runGithubRepo;
   const key = keyOf(options);
   if (key === undefined) return named;
-  const dir = key.externalRepo.slice(0, -1);
-  if (named !== undefined && named.replace("/", "-") !== dir) {
+  if (named !== undefined && repositoryDir(named) !== key.externalRepo) {
     throw invalid("--repo", named, `that of the run '${options.runId}', or nothing`);
   }
   // Which hyphen separates the owner does not matter: the location is the same.
-  return named ?? dir.replace("-", "/");
+  return named ?? key.externalRepo.slice(0, -1).replace("-", "/");
 }
 
 /**

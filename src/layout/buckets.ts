@@ -66,7 +66,18 @@ interface Rules {
   readonly externalReleases: boolean;
 }
 
-const MAIN_REPOSITORY = "ROCm/TheRock";
+/** The repository whose own runs have no directory of a repository. */
+export const MAIN_REPOSITORY = "ROCm/TheRock";
+
+/**
+ * The directory of a repository's runs, where they have one.
+ *
+ * @param repository The repository, `OWNER/NAME`.
+ * @returns `OWNER-NAME/`. Other repositories can have the same: `a-b/c` and `a/b-c`.
+ */
+export function repositoryDir(repository: string): string {
+  return `${repository.replace("/", "-")}/`;
+}
 
 const CI_BUCKETS = { main: "therock-ci-artifacts", external: "therock-ci-artifacts-external" };
 
@@ -129,7 +140,7 @@ export function selectBucket(question: BucketQuestion): BucketChoice {
   const created = question.createdAt === undefined ? undefined : parseInstant(question.createdAt);
 
   const main = repository === MAIN_REPOSITORY && !question.fork;
-  const ownPrefix = main ? "" : `${repository.replace("/", "-")}/`;
+  const ownPrefix = main ? "" : repositoryDir(repository);
   const run = `${question.fork ? "fork's run" : "run"} of ${repository}`;
   const why = (reason: string) => `${reason}, by the bucket rules of ${name}`;
 

@@ -6,7 +6,7 @@
  */
 
 import type { BucketQuestion, BucketRules } from "./buckets.ts";
-import { NEWEST_BUCKET_RULES } from "./buckets.ts";
+import { MAIN_REPOSITORY, NEWEST_BUCKET_RULES } from "./buckets.ts";
 import { invalid, quote, RunOutputsError } from "../errors/error.ts";
 import { missingPermission } from "../errors/permission.ts";
 import { checkRepository } from "./validate.ts";
@@ -53,8 +53,6 @@ export interface RunOriginOptions {
   readonly workflowRun?: WorkflowRun;
 }
 
-const DEFAULT_REPOSITORY = "ROCm/TheRock";
-
 /**
  * The repository to search for a run.
  *
@@ -68,7 +66,7 @@ export function resolveRepository(
   env: WorkflowEnvironment = {},
 ): string {
   if (repository !== undefined) return checkRepository("repository", repository);
-  if (!env.GITHUB_REPOSITORY) return DEFAULT_REPOSITORY;
+  if (!env.GITHUB_REPOSITORY) return MAIN_REPOSITORY;
   return checkRepository("GITHUB_REPOSITORY", env.GITHUB_REPOSITORY);
 }
 

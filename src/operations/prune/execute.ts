@@ -207,9 +207,9 @@ async function deleteOnDisk(
   how: CheckOptions,
 ): Promise<Outcome> {
   const { fingerprint, signal } = how;
-  const obstacle = await obstacleIn(directoryOf(directory, run), { signal });
+  const obstacle = await obstacleIn(directoryOf(index, run, directory), { signal });
   if (obstacle !== undefined) return { outcome: "skipped", reason: obstacle };
-  const stage = await stageTree(directory, directoryOf("", run), fingerprint);
+  const stage = await stageTree(directory, directoryOf(index, run, ""), fingerprint);
   return await settleStage(index, directory, stage, run, how);
 }
 
@@ -222,7 +222,7 @@ async function settleStage(
   how: CheckOptions,
 ): Promise<Outcome> {
   const { newest, signal } = how;
-  const name = directoryOf("", run);
+  const name = directoryOf(index, run, "");
   const staged = { index: stagedIndex(index, stage), directory: stage };
   let isSame = false;
   try {

@@ -5,7 +5,6 @@
  */
 
 import { createHash } from "node:crypto";
-import { join } from "node:path";
 import pMap from "p-map";
 import { RunOutputsError } from "../../errors/error.ts";
 import { classify } from "../../layout/classify.ts";
@@ -129,7 +128,7 @@ export async function planPrune(
       const { prefix } = byKey.get(key)!;
       const obstacle = directory === undefined
         ? undefined
-        : await obstacleIn(directoryOf(directory, prefix), { signal });
+        : await obstacleIn(directoryOf(index, prefix, directory), { signal });
       const reason = obstacle === undefined
         ? await newerFile(index, prefix, newest, { signal })
         : `can't be deleted: ${obstacle}`;
@@ -270,15 +269,13 @@ export async function lookAt(
 /**
  * The directory of a run on a disk.
  *
- * @param directory The staging directory.
+ * @param index The runs.
  * @param run The run.
+ * @param directory The staging directory; empty for the path in it.
  * @returns Its path.
  */
-export function directoryOf(
-  directory: string,
-  { externalRepo, runId, platform }: RunPrefix,
-): string {
-  return join(directory, externalRepo, `${runId}-${platform}`);
+export function directoryOf(index: RunIndex, run: RunPrefix, directory: string): string {
+  return index.root(run).root().localPath(directory);
 }
 
 /**

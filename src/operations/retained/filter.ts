@@ -4,6 +4,7 @@
  * @module
  */
 
+import { MAIN_REPOSITORY, repositoryDir } from "../../layout/buckets.ts";
 import type { RunPrefix } from "../../layout/run_output_root.ts";
 import type { Completeness } from "../../runs/retention/state.ts";
 import type { RetainedRun } from "./describe.ts";
@@ -34,9 +35,6 @@ export interface RunFilter {
   readonly q?: string;
 }
 
-/** The repository whose runs have no directory of a repository. */
-const DEFAULT_REPOSITORY = "ROCm/TheRock";
-
 /**
  * Whether a filter needs more than the key of a run.
  *
@@ -56,7 +54,7 @@ export function needsDetails(filter: RunFilter): boolean {
  */
 export function matchesKey(run: RunPrefix, { platform, repo }: RunFilter): boolean {
   if (platform !== undefined && run.platform !== platform) return false;
-  return repo === undefined || run.externalRepo === "" || run.externalRepo === directoryOf(repo);
+  return repo === undefined || run.externalRepo === "" || run.externalRepo === repositoryDir(repo);
 }
 
 /**
@@ -97,14 +95,10 @@ export function matchesRepo(
   { external_repo, repository }: Pick<RetainedRun, "external_repo" | "repository">,
   repo: string,
 ): boolean {
-  if (external_repo === "") return (repository ?? DEFAULT_REPOSITORY) === repo;
-  if (external_repo !== directoryOf(repo)) return false;
-  return repository === undefined || directoryOf(repository) !== external_repo ||
+  if (external_repo === "") return (repository ?? MAIN_REPOSITORY) === repo;
+  if (external_repo !== repositoryDir(repo)) return false;
+  return repository === undefined || repositoryDir(repository) !== external_repo ||
     repository === repo;
-}
-
-function directoryOf(repo: string): string {
-  return `${repo.replace("/", "-")}/`;
 }
 
 function textOf({ key, repository, workflow, commit, groups }: RetainedRun): string {
