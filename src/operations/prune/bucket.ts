@@ -6,12 +6,7 @@
 
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { RunOutputRoot, RunPrefix } from "../../layout/run_output_root.ts";
-import {
-  DELETING_SCHEMA,
-  type DeletingMark,
-  deletingMark,
-  parseDeletingMark,
-} from "../../runs/deleting.ts";
+import { DELETING_SCHEMA, type DeletingMark, deletingMark } from "../../runs/deleting.ts";
 import { pinNameOf } from "../../runs/retention/pin.ts";
 import type {
   CallOptions,
@@ -21,9 +16,9 @@ import type {
 } from "../../storage/backend.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
 import { isModifiedAfter } from "../../storage/modified.ts";
-import { readSmall } from "../retained/read_small.ts";
-import { CHANGED, type CheckOptions, failed, hasChanged, type Outcome } from "./check.ts";
-import { fingerprintOf, lookAt, markProblem, MAX_MARK_BYTES, type PrunePlace } from "./plan.ts";
+import type { InspectedRun } from "../retained/describe.ts";
+import { CHANGED, type CheckOptions, failed, type Outcome, unchanged } from "./check.ts";
+import { lookAt, type PrunePlace, readMark } from "./plan.ts";
 
 /** What a run is checked against, and the program for the mark. */
 export interface DeleteRunOptions extends CheckOptions {
@@ -35,20 +30,20 @@ export interface DeleteRunOptions extends CheckOptions {
  *
  * @param place The runs.
  * @param run The run.
+ * @param seen Its records, as they were in the plan.
  * @param options Its state in the plan; the program.
  * @returns What happened.
  */
 export async function deleteInBucket(
   place: PrunePlace,
   run: RunPrefix,
+  seen: Pick<InspectedRun, "records">,
   { tool, ...how }: DeleteRunOptions,
 ): Promise<Outcome> {
   const { index } = place;
   const { backend } = index;
-  const { fingerprint, signal } = how;
+  const { signal } = how;
   const root = index.root(run);
-  const seen = await lookAt(index, run, { signal });
-  if (seen?.run === undefined || fingerprintOf(seen) !== fingerprint) return CHANGED;
   const records = seen.records.map(({ location: { key }, etag }) => ({ key, etag }));
   // The summary can be derived again. So a role that may not delete is noticed before the mark, and
   // the check below looks at the files themselves.
@@ -61,7 +56,7 @@ export async function deleteInBucket(
     signal,
   });
   // Who began to upload before the mark was there is noticed here.
-  if (await hasChanged(place, run, how)) {
+  if (await unchanged(place, run, how) === undefined) {
     await backend.delete(at, { signal });
     return CHANGED;
   }
@@ -90,12 +85,9 @@ export async function finishRun(
   try {
     const seen = await lookAt(place.index, run, { signal });
     if (seen?.run?.deleting === undefined) return undefined;
-    const problem = await markProblem(place, run, seen, { signal });
-    if (problem !== undefined) return { outcome: "skipped", reason: problem };
-    const at = deletingMark(root);
-    const { text = "" } = await readSmall(backend, at, MAX_MARK_BYTES, { signal }) ?? {};
-    const { records } = parseDeletingMark(text, at.key);
-    const { reason } = await deleteObjects(backend, root, records, { signal });
+    const mark = await readMark(place, run, seen, { signal });
+    if (typeof mark === "string") return { outcome: "skipped", reason: mark };
+    const { reason } = await deleteObjects(backend, root, mark.records, { signal });
     return reason === undefined ? { outcome: "finished" } : { outcome: "failed", reason };
   } catch (error) {
     return failed(error, signal);

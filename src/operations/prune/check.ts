@@ -7,6 +7,7 @@
 import { RunOutputsError } from "../../errors/error.ts";
 import type { RunPrefix } from "../../layout/run_output_root.ts";
 import type { CallOptions } from "../../storage/backend.ts";
+import type { InspectedRun } from "../retained/describe.ts";
 import { fingerprintOf, lookAt, type PrunePlace } from "./plan.ts";
 
 /** The result for a run. */
@@ -36,22 +37,24 @@ export interface CheckOptions extends CallOptions {
 }
 
 /**
- * Whether something was uploaded, pinned or deleted since the plan.
+ * Looks at a run again, before it is deleted.
  *
  * @param place The runs.
  * @param run The run.
  * @param options Its state in the plan.
- * @returns Whether it must be left alone.
+ * @returns The run; `undefined`, if it must be left alone, because something was uploaded, pinned or
+ * deleted since the plan.
  */
-export async function hasChanged(
+export async function unchanged(
   { index, directory }: PrunePlace,
   run: RunPrefix,
   { fingerprint, signal }: CheckOptions,
-): Promise<boolean> {
+): Promise<InspectedRun | undefined> {
   const seen = await lookAt(index, run, { signal });
-  return seen?.run === undefined || fingerprintOf(seen) !== fingerprint ||
-    seen.run.pins.some(({ in_force }) => in_force) ||
-    (directory !== undefined && seen.run.deleting !== undefined);
+  const isSame = seen?.run !== undefined && fingerprintOf(seen) === fingerprint &&
+    !seen.run.pins.some(({ in_force }) => in_force) &&
+    (directory === undefined || seen.run.deleting === undefined);
+  return isSame ? seen : undefined;
 }
 
 /**

@@ -24,9 +24,9 @@ import {
   CHANGED,
   type CheckOptions,
   failed,
-  hasChanged,
   type Outcome,
   type PruneResult,
+  unchanged,
 } from "./check.ts";
 import {
   deleteStage,
@@ -188,12 +188,13 @@ async function deleteRun(
 ): Promise<Outcome> {
   const { index, directory } = place;
   const { newest, signal } = how;
-  if (await hasChanged(place, run, how)) return CHANGED;
+  const seen = await unchanged(place, run, how);
+  if (seen === undefined) return CHANGED;
   const reason = await newerFile(index, run, newest, { signal });
   if (reason !== undefined) return { outcome: "skipped", reason };
   try {
     return directory === undefined
-      ? await deleteInBucket(place, run, { tool, ...how })
+      ? await deleteInBucket(place, run, seen, { tool, ...how })
       : await deleteOnDisk(place, directory, run, how);
   } catch (error) {
     return failed(error, signal);
@@ -226,7 +227,7 @@ async function settleStage(
   const staged = { index: stagedIndex(index, stage), directory: stage };
   let isSame = false;
   try {
-    isSame = !await hasChanged(staged, run, how) &&
+    isSame = await unchanged(staged, run, how) !== undefined &&
       await newerFile(staged.index, run, newest, { signal }) === undefined &&
       await obstacleIn(join(stage, name), { signal }) === undefined;
   } finally {

@@ -10,7 +10,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import { classify } from "../../layout/classify.ts";
 import type { RunPrefix } from "../../layout/run_output_root.ts";
 import { diskError } from "../../errors/disk.ts";
-import { deletingMark, parseDeletingMark } from "../../runs/deleting.ts";
+import { type DeletingMark, deletingMark, parseDeletingMark } from "../../runs/deleting.ts";
 import {
   decidePrune,
   isEmptyPolicy,
@@ -33,7 +33,7 @@ import { obstacleIn } from "./local_tree.ts";
 const CONCURRENCY = 32;
 
 /** A mark of a deletion can't be larger, in bytes. */
-export const MAX_MARK_BYTES = 4 * 1024 * 1024;
+const MAX_MARK_BYTES = 4 * 1024 * 1024;
 
 /** Why a directory is kept that only has the name of a run. */
 export const NOT_A_RUN = "nothing shows that it is a run";
@@ -94,11 +94,11 @@ export async function planPrune(
   for (const { prefix, ...found } of seen) {
     if (found.run?.deleting === undefined) continue;
     const used = usedBy(prefix);
-    const problem = await markProblem(place, prefix, found, { signal }) ??
-      (used === undefined ? undefined : `${FOREIGN_MARK}, but ${used}`);
+    const mark = await readMark(place, prefix, found, { signal });
     const key = formatRunKey(prefix);
-    if (problem === undefined) unfinished.push(key);
-    else held.set(key, problem);
+    if (typeof mark === "string") held.set(key, mark);
+    else if (used !== undefined) held.set(key, `${FOREIGN_MARK}, but ${used}`);
+    else unfinished.push(key);
   }
   const rest = seen.filter(({ prefix }) => !unfinished.includes(formatRunKey(prefix)));
   const candidates = rest.filter(isRun);
@@ -205,28 +205,27 @@ export async function newerFile(
 }
 
 /**
- * Why the mark of a deletion is not acted on. On a disk, a prune never writes one.
+ * Reads the mark of a deletion, or says why it is not acted on. On a disk, a prune never writes one.
  *
  * @param place The runs.
  * @param prefix The run.
  * @param seen What is known of it.
  * @param options A signal.
- * @returns The reason; `undefined`, if an earlier prune has written it, and no pin is in force.
+ * @returns The mark, if an earlier prune has written it, and no pin is in force; else the reason.
  */
-export async function markProblem(
+export async function readMark(
   { index, directory }: PrunePlace,
   prefix: RunPrefix,
   { run }: SeenRun,
   { signal }: CallOptions = {},
-): Promise<string | undefined> {
+): Promise<DeletingMark | string> {
   if (directory !== undefined) return `${FOREIGN_MARK}, which no prune on a disk writes`;
   const pin = run?.pins.find(({ in_force }) => in_force);
   if (pin !== undefined) return `${FOREIGN_MARK}, but also the pin '${pin.name}'`;
   const at = deletingMark(index.root(prefix));
   const read = await readSmall(index.backend, at, MAX_MARK_BYTES, { signal });
   try {
-    parseDeletingMark(read?.text ?? "", at.key);
-    return undefined;
+    return parseDeletingMark(read?.text ?? "", at.key);
   } catch (error) {
     if (!(error instanceof RunOutputsError)) throw error;
     return `${FOREIGN_MARK}, which is not that of a prune: ${error.message}`;
