@@ -6,6 +6,7 @@
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { invalid, RunOutputsError } from "../errors/error.ts";
+import { parseDuration } from "../layout/words.ts";
 import type { OutputOptions } from "./terminal/output.ts";
 import type { RunOptions } from "./run_root.ts";
 import { S3, type S3Options, withS3Options, withS3WriteOptions } from "./s3_options.ts";
@@ -375,8 +376,6 @@ export interface Age {
   readonly milliseconds: number;
 }
 
-const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
-
 /**
  * Reads a duration: a whole number and a unit.
  *
@@ -384,11 +383,11 @@ const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_40
  * @returns The duration.
  */
 export function age(text: string): Age {
-  const [, number, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
-  if (unit === undefined) {
+  const milliseconds = parseDuration(text);
+  if (milliseconds === undefined) {
     throw new InvalidArgumentError("Expected a whole number and s, m, h or d: 90m, 24h, 7d.");
   }
-  return { text, milliseconds: Number(number) * UNITS[unit] * 1000 };
+  return { text, milliseconds };
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Numbers as text, the same on a terminal, in a page and in a summary.
+ * Numbers and durations as text, the same on a terminal, in a page and in a summary.
  *
  * @module
  */
@@ -31,4 +31,17 @@ export function formatBytes(bytes: number): string {
  */
 export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/**
+ * Parses a duration.
+ *
+ * @param text A whole number and a unit: `90m`, `24h`, `7d`.
+ * @returns Its length in milliseconds; `undefined` for any other text.
+ */
+export function parseDuration(text: string): number | undefined {
+  const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  return unit === undefined ? undefined : Number(count) * SECONDS[unit] * 1000;
 }

@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { invalid, RunOutputsError } from "../../errors/error.ts";
 import { nearest } from "../../layout/nearest.ts";
+import { parseDuration } from "../../layout/words.ts";
 import { reasonOf } from "../../runs/parse_json.ts";
 import type { RunIndex } from "./run_index.ts";
 
@@ -120,11 +121,8 @@ export function parseTime(
   expected = "a date, a time in ISO 8601, or an age",
 ): Date | undefined {
   if (value === undefined) return undefined;
-  const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(value) ?? [];
-  if (unit !== undefined) {
-    const seconds = { s: 1, m: 60, h: 3600, d: 86_400 }[unit as "s" | "m" | "h" | "d"];
-    return new Date(now.getTime() - Number(count) * seconds * 1000);
-  }
+  const age = parseDuration(value);
+  if (age !== undefined) return new Date(now.getTime() - age);
   const isTime = z.union([z.iso.date(), z.iso.datetime({ offset: true })]).safeParse(value).success;
   if (isTime) return new Date(value);
   throw invalid(field, value, `${expected}: 2026-11-20, 7d, 12h`);

@@ -9,6 +9,7 @@ import { compareKeys } from "../../layout/compare_keys.ts";
 import { invalid, RunOutputsError } from "../../errors/error.ts";
 import { uriEncodeKey } from "../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import { parseDuration } from "../../layout/words.ts";
 import { beingDeleted } from "../../runs/deleting.ts";
 import { formatPin, PIN_SCHEMA } from "../../runs/retention/pin.ts";
 import { parseRunKey } from "../../runs/retention/run_key.ts";
@@ -301,10 +302,11 @@ async function pinsOf({ index, signal }: RunsContext, { key }: RetainedRun): Pro
 /** When a pin ends: a time, the end of a day, or so long from now, such as `30d`. */
 function parseEnd(field: string, value: string | undefined, now: Date): Date | undefined {
   if (value === undefined) return undefined;
-  const time = parseTime(field, value, now, "a date, a time in ISO 8601, or a time from now")!;
-  const end = /^\d+[smhd]$/.test(value)
-    ? 2 * now.getTime() - time.getTime()
-    : time.getTime() + (/T/i.test(value) ? 0 : DAY);
+  const length = parseDuration(value);
+  const expected = "a date, a time in ISO 8601, or a time from now";
+  const end = length !== undefined
+    ? now.getTime() + length
+    : parseTime(field, value, now, expected)!.getTime() + (/T/i.test(value) ? 0 : DAY);
   if (end > now.getTime()) return new Date(end);
   throw invalid(field, value, "a time that is not over yet");
 }

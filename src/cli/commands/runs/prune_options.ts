@@ -134,23 +134,20 @@ export function withPruneOptions(command: Command): Command {
  */
 export async function policyOf(options: PolicyOptions, io: Io): Promise<PrunePolicy> {
   const { keep, keepListed, keepWithin, olderThan, minAge } = options;
-  if (keep !== undefined && options.keepLast !== undefined && /^\d/.test(keep)) {
-    const { keep_last } = parseKeepSteps("--keep", keep);
-    if (keep_last !== undefined) {
-      throw new RunOutputsError(
-        "invalid",
-        "Cannot use --keep-last with a number of runs in --keep: choose one",
-      );
-    }
+  const steps = keep === undefined ? undefined : parseKeepSteps("--keep", keep);
+  if (steps?.keep_last !== undefined && options.keepLast !== undefined) {
+    throw new RunOutputsError(
+      "invalid",
+      "Cannot use --keep-last with a number of runs in --keep: choose one",
+    );
   }
-  const steps = keep === undefined ? {} : parseKeepSteps("--keep", keep);
   const policy: PrunePolicy = {
-    keep_last: options.keepLast,
+    keep_last: options.keepLast ?? steps?.keep_last,
     keep_within_seconds: secondsOf(keepWithin),
     keep_daily: options.keepDaily,
     keep_weekly: options.keepWeekly,
     keep_monthly: options.keepMonthly,
-    ...Object.fromEntries(Object.entries(steps).filter(([, value]) => value !== undefined)),
+    keep_steps: steps?.keep_steps,
     keep_listed: keepListed === undefined
       ? undefined
       : parseKeepListed("entry in --keep-listed", await textOf(keepListed, io)),
