@@ -7,6 +7,7 @@
 import type { OutputLocation } from "../layout/output_location.ts";
 import { checksumMismatch } from "../errors/checksum_mismatch.ts";
 import { invalid, RunOutputsError } from "../errors/error.ts";
+import { statIfThere } from "./if_there.ts";
 import type {
   ByteSource,
   CallOptions,
@@ -123,10 +124,7 @@ export class DryRunBackend extends ForwardingBackend {
     if (location.key === "") throw invalid("key", location.key, "an object name");
     await super.checkWrite(location, options);
     if (options.ifAbsent !== true && options.ifMatch === undefined) return;
-    const existing = await this.inner.stat(location, options).catch((error) => {
-      if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
-      throw error;
-    });
+    const existing = await statIfThere(this.inner, location, options.signal);
     if (options.ifAbsent && existing !== undefined) {
       throw new RunOutputsError(
         "conflict",

@@ -6,7 +6,7 @@
 
 import { RunOutputsError } from "../errors/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
-import type { ObjectBody, ObjectInfo, ReadOptions, StorageBackend } from "./backend.ts";
+import type { Chunks, ObjectBody, ObjectInfo, ReadOptions, StorageBackend } from "./backend.ts";
 
 /**
  * Returns what is known of an object, if it exists.
@@ -28,6 +28,41 @@ export async function statIfThere(
     if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
     throw error;
   }
+}
+
+/**
+ * Reads an object, if it exists.
+ *
+ * @param backend The storage.
+ * @param location The object.
+ * @param options A signal.
+ * @returns Its body; `undefined` if it does not exist.
+ * @throws {RunOutputsError} Other errors of the storage.
+ */
+export async function readIfThere(
+  backend: StorageBackend,
+  location: OutputLocation,
+  options?: ReadOptions,
+): Promise<ObjectBody | undefined> {
+  try {
+    return await backend.read(location, options);
+  } catch (error) {
+    if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Reads a body as text.
+ *
+ * @param body The body.
+ * @returns Its text; malformed UTF-8 is replaced.
+ */
+export async function bodyText(body: Chunks): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of body) text += decoder.decode(chunk, { stream: true });
+  return text + decoder.decode();
 }
 
 /**

@@ -26,7 +26,7 @@ import {
 } from "../../runs/unfinished_part.ts";
 import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { shownBy } from "../../storage/shown_by.ts";
-import { readToMerge } from "../../storage/if_there.ts";
+import { bodyText, readIfThere, readToMerge } from "../../storage/if_there.ts";
 
 /** Options of {@linkcode readOutputs}. */
 export interface ReadOutputsOptions extends CallOptions {
@@ -274,10 +274,7 @@ export async function readExpected(
   if (body.info.size > MAX_EXPECTED_BYTES) {
     throw broken(show(location), `it is too large (${body.info.size} bytes)`);
   }
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of body) text += decoder.decode(chunk, { stream: true });
-  return { list: parseExpected(text, show(location)), info: body.info };
+  return { list: parseExpected(await bodyText(body), show(location)), info: body.info };
 }
 
 /** A part in storage. */
@@ -304,7 +301,7 @@ export async function readPart(
   { show = shownBy(backend), signal }: ReadOutputsOptions = {},
   onFile?: (file: OutputFile) => void,
 ): Promise<StoredPart | undefined> {
-  const body = await openIfThere(backend, location, { signal });
+  const body = await readIfThere(backend, location, { signal });
   if (body === undefined) return undefined;
   await using _ = body;
   const name = show(location);
@@ -411,17 +408,4 @@ function keep(objects: readonly ObjectInfo[], keepBytes: number): (info: ObjectI
 
 function isPart(name: string): boolean {
   return name.endsWith(".json") && name !== "therock_manifest.json";
-}
-
-async function openIfThere(
-  backend: StorageBackend,
-  location: OutputLocation,
-  options: CallOptions,
-) {
-  try {
-    return await backend.read(location, options);
-  } catch (error) {
-    if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
-    throw error;
-  }
 }

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
+import { bodyText, readIfThere } from "../../storage/if_there.ts";
 
 /** A small file. */
 export interface SmallFile {
@@ -31,18 +31,10 @@ export async function readSmall(
   maxBytes: number,
   { signal }: CallOptions = {},
 ): Promise<SmallFile | undefined> {
-  let body;
-  try {
-    body = await backend.read(location, { signal });
-  } catch (error) {
-    if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
-    throw error;
-  }
+  const body = await readIfThere(backend, location, { signal });
+  if (body === undefined) return undefined;
   await using _ = body;
   const { info } = body;
   if (info.size > maxBytes) return { info };
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of body) text += decoder.decode(chunk, { stream: true });
-  return { info, text: text + decoder.decode() };
+  return { info, text: await bodyText(body) };
 }

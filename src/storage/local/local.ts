@@ -10,6 +10,7 @@
 
 import { dirname, join, resolve } from "node:path";
 import { invalid, quote, RunOutputsError } from "../../errors/error.ts";
+import { statIfThere } from "../if_there.ts";
 import { decodeWindowsName, encodeWindowsName } from "../../layout/local_name.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { isTemporary, writeFileAtomic } from "./atomic_file.ts";
@@ -253,10 +254,7 @@ export class LocalBackend implements StorageBackend {
   }
 
   async #insistOn(location: OutputLocation, etag: string): Promise<void> {
-    const now = await this.stat(location).catch((error) => {
-      if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
-      throw error;
-    });
+    const now = await statIfThere(this, location, undefined);
     if (now?.etag === etag) return;
     const path = this.#path(location);
     throw new RunOutputsError(

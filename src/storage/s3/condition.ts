@@ -11,6 +11,7 @@
 
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
+import type { ObjectInfo } from "../backend.ts";
 import { S3Failure } from "./errors.ts";
 import { statObject } from "./read.ts";
 import { concernsRequested } from "./requested_headers.ts";
@@ -29,7 +30,7 @@ export async function conflictIfThere(
   location: OutputLocation,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  if (await isThere(session, location, signal)) throw exists(location);
+  if (await infoIfThere(session, location, signal) !== undefined) throw exists(location);
   const { endpoint } = session.settings;
   if (endpoint === undefined || !session.conditions) return;
   session.notice(
@@ -38,16 +39,15 @@ export async function conflictIfThere(
   );
 }
 
-async function isThere(
+async function infoIfThere(
   session: Session,
   location: OutputLocation,
   signal: AbortSignal | undefined,
-): Promise<boolean> {
+): Promise<ObjectInfo | undefined> {
   try {
-    await statObject(session, location, { signal });
-    return true;
+    return await statObject(session, location, { signal });
   } catch (error) {
-    if (error instanceof RunOutputsError && error.code === "not_found") return false;
+    if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
     throw error;
   }
 }
@@ -131,7 +131,7 @@ async function isRelaxed(
   const { cause } = error;
   if (cause instanceof S3Failure && cause.status === 501 && !concernsRequested(cause.message)) {
     if (ifMatch !== undefined) await conflictUnlessMatch(session, location, ifMatch, signal);
-    else if (await isThere(session, location, signal)) throw exists(location);
+    else if (await infoIfThere(session, location, signal)) throw exists(location);
     session.conditions = false;
     session.notice(
       `${host} knows no conditional writes: two uploads of the same object at the same time ` +
@@ -173,10 +173,7 @@ export async function conflictUnlessMatch(
   etag: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const now = await statObject(session, location, { signal }).catch((error) => {
-    if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
-    throw error;
-  });
+  const now = await infoIfThere(session, location, signal);
   if (now?.etag === etag) return;
   throw new RunOutputsError(
     "conflict",
