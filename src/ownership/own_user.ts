@@ -4,6 +4,7 @@
  * @module
  */
 
+/** The temporary directories of {@linkcode ownUser} begin so. */
 const PREFIX = ".run-outputs-probe-";
 
 /**
@@ -18,10 +19,24 @@ export function isProbe(name: string): boolean {
 }
 
 /**
+ * Whether a file or directory belongs to a user, and nobody else may write to it.
+ *
+ * @param info What is known of it.
+ * @param user The user id, see {@linkcode ownUser}.
+ * @returns `false` also if the user is unknown.
+ */
+export function isOwnedBy(
+  { uid, mode }: Pick<Deno.FileInfo, "uid" | "mode">,
+  user: number | null,
+): boolean {
+  return user !== null && uid === user && ((mode ?? 0) & 0o022) === 0;
+}
+
+/**
  * The user id of new files.
  *
  * @param dir A writable directory.
- * @returns The user id; `undefined` if it cannot be determined.
+ * @returns The user id; `null` if it cannot be determined.
  */
 export async function ownUser(dir: string): Promise<number | null> {
   try {

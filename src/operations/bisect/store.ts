@@ -12,7 +12,7 @@ import { isTemporary, writeFileAtomic } from "../../storage/local/atomic_file.ts
 import { type LockedFile, lockFile, removeLock } from "../../storage/local/file_lock.ts";
 import { fileIdentity } from "../../storage/local/file_identity.ts";
 import { look } from "../../storage/local/look.ts";
-import { isProbe, ownUser } from "../../ownership/own_user.ts";
+import { isOwnedBy, isProbe, ownUser } from "../../ownership/own_user.ts";
 import { type BisectState, parseBisectState } from "./state.ts";
 
 /** The file of the state. */
@@ -200,8 +200,8 @@ async function readState(path: string): Promise<BisectState | undefined> {
 async function checkOwner(path: string, seal: unknown): Promise<void> {
   const dir = dirname(path);
   const user = await ownUser(dir);
-  const { uid, mode, isFile } = await Deno.lstat(path);
-  const isOurs = isFile && (user === null || (uid === user && ((mode ?? 0) & 0o022) === 0));
+  const info = await Deno.lstat(path);
+  const isOurs = info.isFile && (user === null || isOwnedBy(info, user));
   if (isOurs && seal === await sealOf(dir)) return;
   throw new RunOutputsError(
     "denied",

@@ -17,7 +17,7 @@ import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import { fileIdentity } from "../../storage/local/file_identity.ts";
 import { look } from "../../storage/local/look.ts";
-import { ownUser } from "../../ownership/own_user.ts";
+import { isOwnedBy, ownUser } from "../../ownership/own_user.ts";
 import { realPath } from "../../storage/local/real_path.ts";
 import { againIfVanished } from "../../storage/vanished.ts";
 import { busyError, type Hold, hold, holdOutput } from "./output_lock.ts";
@@ -344,9 +344,8 @@ async function* findWorkDirs(target: string): AsyncGenerator<Found> {
 }
 
 /** Whether nobody else could put anything into a directory. */
-function isOwn({ info: { isDirectory, uid, mode } }: Found, user: number | null): boolean {
-  if (!isDirectory) return false;
-  return Deno.build.os === "windows" || uid === user && ((mode ?? 0) & 0o022) === 0;
+function isOwn({ info }: Found, user: number | null): boolean {
+  return info.isDirectory && (Deno.build.os === "windows" || isOwnedBy(info, user));
 }
 
 function newName(path: string, info: Deno.FileInfo): string {

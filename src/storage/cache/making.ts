@@ -13,6 +13,7 @@ import type { Evictor } from "./eviction.ts";
 import type { CacheLayout } from "./layout.ts";
 import { type ContentKey, otherSize, shortDigest } from "./cached_file.ts";
 import { type LockedFile, lockFile, type LockOptions, removeLock } from "../local/file_lock.ts";
+import { isOwnedBy } from "../../ownership/own_user.ts";
 
 /**
  * Creates a file with the requested content, verified.
@@ -139,9 +140,8 @@ export class Making implements Disposable {
   async #own(): Promise<string[]> {
     const dirs = await this.#layout.makingsOf(this.#key.sha256);
     return dirs.filter((dir) => {
-      const { isDirectory, uid, mode } = Deno.lstatSync(dir);
-      if (Deno.build.os === "windows") return isDirectory;
-      return isDirectory && uid !== null && uid === this.#user && (mode! & 0o022) === 0;
+      const info = Deno.lstatSync(dir);
+      return info.isDirectory && (Deno.build.os === "windows" || isOwnedBy(info, this.#user));
     });
   }
 

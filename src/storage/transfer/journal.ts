@@ -7,7 +7,7 @@
 
 import { dirname } from "node:path";
 import { RunOutputsError } from "../../errors/error.ts";
-import { ownUser } from "../../ownership/own_user.ts";
+import { isOwnedBy, ownUser } from "../../ownership/own_user.ts";
 
 const NEWLINE = 0x0a;
 
@@ -124,9 +124,9 @@ async function lock(file: Deno.FsFile): Promise<boolean> {
 }
 
 /** Rejects a file that another user owns or may write to, wherever it is. */
-async function checkOwn(path: string, { uid, mode }: Deno.FileInfo): Promise<void> {
+async function checkOwn(path: string, info: Deno.FileInfo): Promise<void> {
   const user = await ownUser(dirname(path));
-  if (user === null || (uid === user && ((mode ?? 0) & 0o022) === 0)) return;
+  if (user === null || isOwnedBy(info, user)) return;
   throw new RunOutputsError(
     "denied",
     `Cannot use '${path}': another user owns it or may write to it; remove it`,
