@@ -7,12 +7,13 @@
 import { join } from "node:path";
 import { removeTree } from "../../archive/unpack/remove_tree.ts";
 import { diskError } from "../../errors/disk.ts";
+import { isProbe } from "../../ownership/own_user.ts";
 import { removeWorkDir } from "../fetch/work_dir.ts";
 
 /** The number of digits of a SHA in a directory's name. */
 const DIGITS = 12;
 
-/** A directory of ours, or what a fetch has left beside it. */
+/** The directory of a commit, or what a fetch has left beside it. */
 const OURS = new RegExp(
   `^(?:[0-9a-f]{${DIGITS}}|\\.[0-9a-f]{${DIGITS}}\\.run-outputs-fetch-[0-9a-f]+)$`,
 );
@@ -42,7 +43,7 @@ export async function discardCommit(outputDir: string, sha: string): Promise<voi
 }
 
 /**
- * Deletes the directories of all commits, if it is not known any more which those are.
+ * Deletes the directories of all commits, also of those that no state lists, as after a kill.
  *
  * @param outputDir The common directory.
  * @throws {RunOutputsError} Errors of the disk.
@@ -51,7 +52,8 @@ export async function discardAllCommits(outputDir: string): Promise<void> {
   const entries = Deno.readDir(outputDir);
   try {
     for await (const { name, isDirectory } of entries) {
-      if (isDirectory && OURS.test(name)) await removeAll(join(outputDir, name));
+      const isOurs = isDirectory && (OURS.test(name) || isProbe(name));
+      if (isOurs) await removeAll(join(outputDir, name));
     }
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw diskError("list", outputDir, error);

@@ -39,11 +39,8 @@ Examples:
     const removed: string[] = [];
     await withBisectStore(stateDir, world, async (store) => {
       const state = await readable(store, output);
-      if (state === undefined) {
-        await discardAllCommits(commits);
-        await store.remove();
-        return;
-      }
+      await discardAllCommits(commits);
+      if (state === undefined) return await store.remove();
       const { outputDir } = readBisectArgs(argsOf(state));
       await resetBisect(store, {
         async discard(sha) {
@@ -51,15 +48,9 @@ Examples:
           removed.push(commitDirectory(outputDir, sha));
         },
       });
-      // What a killed fetch has left is of no commit that the state lists.
-      await discardAllCommits(commits);
     });
-    // A directory that is not empty contains files of others: keep it. A kill can leave
-    // empty ones.
-    const left = await Array.fromAsync(Deno.readDir(commits)).catch(() => []);
-    const emptied = left.filter(({ isDirectory }) => isDirectory)
-      .map(({ name }) => resolve(commits, name));
-    for (const dir of [...emptied, commits, stateDir]) await Deno.remove(dir).catch(() => {});
+    // A directory that is not empty contains files of others: keep it.
+    for (const dir of [commits, stateDir]) await Deno.remove(dir).catch(() => {});
     output.result(
       () => ({ schema: "run-outputs.bisect-reset/1", state_dir: resolve(stateDir), removed }),
       () => [`deleted the bisect in ${stateDir}`],
