@@ -103,7 +103,7 @@ export class Session implements Disposable {
       const one = typeof request === "function" ? request(attempt) : request;
       try {
         const wait = (ms: number) => series.waited(ms);
-        return await this.#once(one, signal, (answer) => use(answer, attempt), wait);
+        return await this.once(one, signal, (answer) => use(answer, attempt), wait);
       } catch (error) {
         isUnseen = false;
         lost = find !== undefined && isLost(error) ? error : undefined;
@@ -125,6 +125,7 @@ export class Session implements Disposable {
    * @param request The request.
    * @param signal The caller's.
    * @param use Reads the response.
+   * @param onWait Called with how long the request waited for its turn, in milliseconds.
    * @returns What `use` returns.
    * @throws {RunOutputsError} The error of the request.
    */
@@ -132,8 +133,19 @@ export class Session implements Disposable {
     request: S3Request,
     signal: AbortSignal | undefined,
     use: (answer: S3Response) => T | Promise<T>,
+    onWait?: (ms: number) => void,
   ): Promise<T> {
-    return await this.#once(request, signal, use);
+    const bytes = Math.min(request.body?.length ?? 0, MAX_UNSEEN);
+    return await this.#bounded(
+      bytes,
+      async () => {
+        const answer = await this.transport.send(request, signal);
+        const { quiet } = answer.watchdog;
+        return { result: await use(answer), quiet };
+      },
+      signal,
+      onWait,
+    );
   }
 
   /**
@@ -251,25 +263,6 @@ export class Session implements Disposable {
 
   #retries(signal: AbortSignal | undefined): RetryOptions {
     return { signal, onRetry: this.settings.onRetry };
-  }
-
-  async #once<T>(
-    request: S3Request,
-    signal: AbortSignal | undefined,
-    use: (answer: S3Response) => T | Promise<T>,
-    onWait?: (ms: number) => void,
-  ): Promise<T> {
-    const bytes = Math.min(request.body?.length ?? 0, MAX_UNSEEN);
-    return await this.#bounded(
-      bytes,
-      async () => {
-        const answer = await this.transport.send(request, signal);
-        const { quiet } = answer.watchdog;
-        return { result: await use(answer), quiet };
-      },
-      signal,
-      onWait,
-    );
   }
 
   async #bounded<T>(
