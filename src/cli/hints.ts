@@ -20,12 +20,8 @@ export interface Invocation {
   readonly options: ReadonlyMap<string, string | undefined>;
 }
 
-/** The options that name a run and its storage, in the order of the help. */
-const ON_S3 = [
-  "run-id",
-  "platform",
-  "repo",
-  "release-type",
+/** The options for a bucket, in the order of the help. */
+const BUCKET = [
   "bucket",
   "endpoint-url",
   "region",
@@ -34,16 +30,11 @@ const ON_S3 = [
   "request-payer",
 ];
 
+/** The options that name a run and its storage. */
+const ON_S3 = ["run-id", "platform", "repo", "release-type", ...BUCKET];
+
 /** The options that say where the runs are, for `runs`. */
-const RUNS = [
-  "staging-dir",
-  "bucket",
-  "endpoint-url",
-  "region",
-  "profile",
-  "no-sign-request",
-  "request-payer",
-];
+const RUNS = ["staging-dir", ...BUCKET];
 
 /** The options that choose runs, for the next page of `runs list`. */
 const FILTERS = [
