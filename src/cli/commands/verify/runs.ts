@@ -7,20 +7,20 @@
 import type { OutputKind } from "../../../layout/classify.ts";
 import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import { RunOutputsError } from "../../../errors/error.ts";
-import { verifyRun } from "../../../operations/verify/execute.ts";
 import { RunIndex } from "../../../operations/retained/run_index.ts";
 import type { Context } from "../../context.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { manifestJson, readIfWanted, reportUnfinished } from "../../run_manifest.ts";
 import { type OpenStorage, reportSkipped } from "../../storage.ts";
 import { type Output, plural } from "../../terminal/output.ts";
-import { withProgress } from "../../terminal/progress.ts";
+import type { Io } from "../../terminal/io.ts";
+import { verifyFiles } from "./files.ts";
 import {
   exitCodeOfVerify,
   reportVerified,
   verifyJson,
   verifyLines,
-  VerifyReport,
+  type VerifyReport,
   verifySummary,
 } from "./report.ts";
 import type { VerifyCommandOptions, VerifySubject } from "./subject.ts";
@@ -76,8 +76,9 @@ export async function verifyRuns(
   signal: AbortSignal,
 ): Promise<void> {
   const verified: VerifiedRun[] = [];
+  const { io } = context;
   for (const root of roots) {
-    const run = await verifyOne(root, storage, options, kinds, context, output, signal);
+    const run = await verifyOne(root, storage, options, { kinds, io, output, signal });
     if (run !== undefined) verified.push(run);
   }
   if (verified.every(({ exitCode }) => exitCode === EXIT.notFound)) {
@@ -115,25 +116,22 @@ export async function verifyRuns(
 
 async function verifyOne(
   root: RunOutputRoot,
-  { backend, show }: OpenStorage,
-  { manifest: isWanted, quick, strict = false, concurrency, quiet = false }: VerifyCommandOptions,
-  kinds: ReadonlySet<OutputKind> | undefined,
-  { io }: Context,
-  output: Output,
-  signal: AbortSignal,
+  storage: OpenStorage,
+  options: VerifyCommandOptions,
+  { output, ...how }: {
+    readonly kinds?: ReadonlySet<OutputKind>;
+    readonly io: Io;
+    readonly output: Output;
+    readonly signal: AbortSignal;
+  },
 ): Promise<VerifiedRun | undefined> {
-  const manifest = await readIfWanted(isWanted, root, { backend, show, signal });
-  const report = new VerifyReport(strict);
-  const shown = { verb: "verified", files: [], io, quiet };
-  await withProgress(shown, async ({ onEvent }) => {
-    const reading = { manifest, quick, times: false, concurrency, show, onEvent, signal };
-    for await (const file of verifyRun(backend, root, reading)) {
-      if (kinds === undefined || kinds.has(file.kind)) report.add(file);
-    }
-  });
-  const { unfinished, markers } = manifest;
-  const missing = manifest.missing.filter((part) => !unfinished.includes(part));
-  const lacking = missing.length + unfinished.length;
+  const { signal } = how;
+  const manifest = await readIfWanted(options.manifest, root, { ...storage, signal });
+  const { report, missing, lacking } = await verifyFiles(
+    { storage, root, manifest },
+    options,
+    { ...how, times: false },
+  );
   if (report.count === 0 && lacking === 0) return undefined;
   const say = {
     verbose: output.verbose,
@@ -142,7 +140,7 @@ async function verifyOne(
     note: (text: string) => output.note(`${root.prefix}: ${text}`),
   };
   reportVerified(report, undefined, missing, say);
-  await reportUnfinished({ markers }, (message) => say.error(`Unfinished: ${message}`));
+  await reportUnfinished(manifest, (message) => say.error(`Unfinished: ${message}`));
   const isUnchecked = report.checked === 0 && lacking === 0 && report.problems.length === 0;
   const exitCode = isUnchecked ? EXIT.notFound : exitCodeOfVerify(report, lacking, undefined);
   return { root, report, exitCode, manifest: manifestJson(manifest) };

@@ -19,6 +19,7 @@ import { withProgress } from "../../terminal/progress.ts";
 import { reportSkipped } from "../../storage.ts";
 import { reportProblems } from "../../transfer_report.ts";
 import { dropIncomplete, PendingFiles, seenMarks, suggestDrop } from "./drop_incomplete.ts";
+import { verifyFiles } from "./files.ts";
 import {
   checkedSummary,
   exitCodeOfVerify,
@@ -26,7 +27,7 @@ import {
   reportVerified,
   verifyJson,
   verifyLines,
-  VerifyReport,
+  type VerifyReport,
   verifySummary,
 } from "./report.ts";
 import {
@@ -105,7 +106,7 @@ Examples:
       const signal = context.interruption();
       const kinds = checkKinds(options.kind);
       using subject = await openSubject(dir, options, context, output, signal);
-      const { storage, root, manifest, where } = subject;
+      const { storage, manifest, where } = subject;
       if (dir !== undefined && !options.repair) {
         const { runsIn, verifyRuns } = await import("./runs.ts");
         const runs = await runsIn(subject, signal);
@@ -116,36 +117,25 @@ Examples:
       }
       const accepted = await seenMarks(options.dropIncomplete ?? [], subject, signal);
       const { quick = false, strict = false, printSums = false } = options;
-      const { verifyRun } = await import("../../../operations/verify/execute.ts");
       const { checksumLine } = await import("../../../runs/checksum_lines.ts");
 
-      const report = new VerifyReport(strict);
       const pending = new PendingFiles(manifest.markers);
       const sums = printSums ? new Sums(context, checksumLine) : undefined;
       let total = 0;
-      const { io } = context;
-      const shown = { verb: "verified", files: [], io, quiet: options.quiet ?? false };
-      await withProgress(shown, async ({ onEvent }) => {
-        const files = verifyRun(storage.backend, root, {
-          manifest,
-          quick,
-          times: dir === undefined,
-          concurrency: options.concurrency,
-          show: storage.show,
-          onEvent,
-          signal,
-        });
-        for await (const file of files) {
+      const isDirectory = dir !== undefined;
+      const verified = await verifyFiles(subject, options, {
+        kinds,
+        times: !isDirectory,
+        io: context.io,
+        signal,
+        onFile(file, isReported) {
           total++;
           pending.add(file);
-          if (kinds !== undefined && !kinds.has(file.kind)) continue;
-          report.add(file);
-          sums?.add(file);
-        }
+          if (isReported) sums?.add(file);
+        },
       });
-      const missing = manifest.missing.filter((part) => !manifest.unfinished.includes(part));
-      let lacking = missing.length + manifest.unfinished.length;
-      const isDirectory = dir !== undefined;
+      const { report, missing } = verified;
+      let { lacking } = verified;
       throwIfNothing(report, { total, where, isDirectory, quick, missing: lacking, strict });
       sums?.flush();
       sums?.reportEscaped(output);
@@ -197,8 +187,10 @@ Examples:
 }
 
 /** Rejects what can't be done for all runs of a staging directory at once. */
-function checkForRuns({ printSums, removeLeft }: VerifyCommandOptions, dir: string, run: string) {
-  for (const [flag, value] of [["--print-sums", printSums], ["--remove-left", removeLeft]]) {
+function checkForRuns(options: VerifyCommandOptions, dir: string, run: string): void {
+  const { printSums, removeLeft, dropIncomplete } = options;
+  const given = { "--print-sums": printSums, "--remove-left": removeLeft };
+  for (const [flag, value] of Object.entries({ ...given, "--drop-incomplete": dropIncomplete })) {
     if (!value) continue;
     throw new RunOutputsError(
       "invalid",

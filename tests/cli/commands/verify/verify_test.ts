@@ -480,8 +480,9 @@ test("verify: a staging directory: a part that is missing in one run is 7", asyn
 });
 
 test("verify: a staging directory: wrong options, and nothing to verify", async (staged) => {
-  for (const flag of ["--print-sums", "--remove-left"]) {
-    const { err } = await runs(2, ["verify", staged.staging, flag]);
+  const flags = [["--print-sums"], ["--remove-left"], ["--drop-incomplete", "a"]];
+  for (const [flag, ...value] of flags) {
+    const { err } = await runs(2, ["verify", staged.staging, flag, ...value]);
     assert.equal(
       err,
       `error: Cannot use ${flag} with '${staged.staging}', which has several runs: name one, ` +
