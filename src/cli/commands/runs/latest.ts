@@ -63,13 +63,11 @@ Examples:
     );
   return withRunsOptions(command).action(async (options: LatestOptions) => {
     const output = new Output(context.io, options);
-    await withRuns(context, options, output, async (runs, now) => {
-      const { runOperation } = await import("../../../operations/retained/operation.ts");
-      const { RUNS_OPERATIONS } = await import("../../../operations/retained/operations.ts");
+    await withRuns(context, options, output, async ({ ask, now }) => {
       const { platform, repo, group, workflow, has, completeness, after } = options;
       const filter = { platform, repo, group, workflow, has, completeness, after };
       const params = { ...filter, allow_incomplete: options.allowIncomplete };
-      const answer = await runOperation(RUNS_OPERATIONS.latest, runs, params);
+      const answer = await ask(({ latest }) => latest, params);
       const { runLines } = await import("./text.ts");
       for (const { key, reason } of output.json ? [] : answer.passed_over) {
         output.note(`skipped ${key}: ${reason}`);

@@ -80,19 +80,16 @@ Examples:
     );
   return withRunsOptions(command).action(async (options: ListOptions) => {
     const output = new Output(context.io, options);
-    await withRuns(context, options, output, async (runs, now) => {
-      const { runOperation } = await import("../../../operations/retained/operation.ts");
-      const { RUNS_OPERATIONS } = await import("../../../operations/retained/operations.ts");
+    await withRuns(context, options, output, async ({ ask, now, index }) => {
       const { platform, repo, group, workflow, commit, since, until, limit, cursor } = options;
       const { completeness, pinned, search: q } = options;
       const filter = { platform, repo, group, workflow, commit, since, until, completeness };
       const params = { ...filter, pinned, q, limit, cursor };
-      const label = (name: string) => name === "q" ? "--search" : runs.label!(name);
-      const answer = await runOperation(RUNS_OPERATIONS.list, { ...runs, label }, params);
+      const answer = await ask(({ list }) => list, params);
       const { runTable } = await import("./text.ts");
       output.result(() => answer, () => [
         ...runTable(answer.runs, now, output),
-        `${plural(answer.runs.length, "run")} in ${runs.index.where}`,
+        `${plural(answer.runs.length, "run")} in ${index.where}`,
       ]);
       if (answer.next !== undefined && !output.json) {
         output.note(`there are more runs: 'run-outputs runs list --cursor ${answer.next}'`);

@@ -6,9 +6,11 @@
 
 import { type Command, Option } from "commander";
 import { basename, resolve } from "node:path";
+import type { z } from "zod";
 import config from "../../../../deno.json" with { type: "json" };
 import { RunOutputsError } from "../../../errors/error.ts";
-import type { RunsContext } from "../../../operations/retained/operation.ts";
+import type { RunsContext, RunsOperation } from "../../../operations/retained/operation.ts";
+import type { RUNS_OPERATIONS } from "../../../operations/retained/operations.ts";
 import type { RunIndex } from "../../../operations/retained/run_index.ts";
 import { tryRunName } from "../../run_root.ts";
 import type { Context } from "../../context.ts";
@@ -81,6 +83,23 @@ export function completeness(description: string): Option {
     .choices(["complete", "incomplete", "unproven"]).helpGroup(RUN);
 }
 
+/** What a command works with: the context of the operations, and those. */
+export interface RunsPlace extends RunsContext {
+  /** The current time. */
+  readonly now: Date;
+  /**
+   * Runs an operation.
+   *
+   * @param pick Picks it.
+   * @param params Its parameters, as they were given.
+   * @returns Its answer.
+   */
+  ask<P extends z.ZodType, A>(
+    pick: (operations: typeof RUNS_OPERATIONS) => RunsOperation<P, A>,
+    params: Readonly<Record<string, unknown>>,
+  ): Promise<A>;
+}
+
 /**
  * Opens the place with the runs, does something there, and closes it.
  *
@@ -95,7 +114,7 @@ export async function withRuns<T>(
   { io, interruption }: Context,
   options: RunsCommandOptions,
   output: Output,
-  use: (context: RunsContext, now: Date) => Promise<T>,
+  use: (place: RunsPlace) => Promise<T>,
 ): Promise<T> {
   const signal = interruption();
   const dir = stagingDirOf(options, io);
@@ -121,14 +140,26 @@ export async function withRuns<T>(
   });
   if (dir !== undefined) await throwIfRun(dir, index, signal);
   const env = (name: string) => io.env(name) || undefined;
-  return await use({
+  const context: RunsContext = {
     index,
     tool: `run-outputs/${config.version}`,
     by: env("GITHUB_ACTOR") ?? env("USER") ?? env("USERNAME"),
-    label: (name) => name === "run" ? "<run>" : `--${name.replaceAll("_", "-")}`,
+    label: (name) => LABELS[name] ?? `--${name.replaceAll("_", "-")}`,
     signal,
-  }, now);
+  };
+  return await use({
+    ...context,
+    now,
+    async ask(pick, params) {
+      const { runOperation } = await import("../../../operations/retained/operation.ts");
+      const { RUNS_OPERATIONS } = await import("../../../operations/retained/operations.ts");
+      return await runOperation(pick(RUNS_OPERATIONS), context, params);
+    },
+  });
 }
+
+/** Parameters whose option or argument has another name. */
+const LABELS: Readonly<Record<string, string | undefined>> = { run: "<run>", q: "--search" };
 
 /** Rejects the directory of a run in the place of the one with the runs. */
 async function throwIfRun(dir: string, index: RunIndex, signal: AbortSignal): Promise<void> {

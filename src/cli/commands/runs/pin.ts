@@ -55,12 +55,10 @@ Examples:
   return withRunsOptions(command, "the pin").action(async (run: string, options: PinOptions) => {
     const output = new Output(context.io, options);
     const reason = required(options.reason, "--reason <text>");
-    await withRuns(context, options, output, async (runs) => {
-      const { runOperation } = await import("../../../operations/retained/operation.ts");
-      const { RUNS_OPERATIONS } = await import("../../../operations/retained/operations.ts");
+    await withRuns(context, options, output, async ({ ask }) => {
       const { platform, repo, name, until } = options;
       const params = { run, platform, repo, name, reason, until };
-      const answer = await runOperation(RUNS_OPERATIONS.pin, runs, params);
+      const answer = await ask(({ pin }) => pin, params);
       const { pinText } = await import("./text.ts");
       output.result(() => ({ dry_run: options.dryRun ?? false, ...answer }), () => [
         `${options.dryRun ? "would pin" : "pinned"} ${answer.key}`,
@@ -91,11 +89,9 @@ Examples:
     );
   return withRunsOptions(command).action(async (run: string, options: PinOptions) => {
     const output = new Output(context.io, options);
-    await withRuns(context, options, output, async (runs) => {
-      const { runOperation } = await import("../../../operations/retained/operation.ts");
-      const { RUNS_OPERATIONS } = await import("../../../operations/retained/operations.ts");
+    await withRuns(context, options, output, async ({ ask }) => {
       const { platform, repo, name } = options;
-      const answer = await runOperation(RUNS_OPERATIONS.unpin, runs, { run, platform, repo, name });
+      const answer = await ask(({ unpin }) => unpin, { run, platform, repo, name });
       const { pinText } = await import("./text.ts");
       output.result(() => ({ dry_run: options.dryRun ?? false, ...answer }), () => [
         `${options.dryRun ? "would unpin" : "unpinned"} ${answer.key}`,

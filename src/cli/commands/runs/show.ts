@@ -43,11 +43,9 @@ Examples:
   );
   return withRunsOptions(command).action(async (run: string, options: OneRunOptions) => {
     const output = new Output(context.io, options);
-    await withRuns(context, options, output, async (runs, now) => {
-      const { runOperation } = await import("../../../operations/retained/operation.ts");
-      const { RUNS_OPERATIONS } = await import("../../../operations/retained/operations.ts");
+    await withRuns(context, options, output, async ({ ask, now }) => {
       const { platform, repo } = options;
-      const answer = await runOperation(RUNS_OPERATIONS.show, runs, { run, platform, repo });
+      const answer = await ask(({ show }) => show, { run, platform, repo });
       const { runLines } = await import("./text.ts");
       output.result(() => answer, () => runLines(answer, now, output));
     });
@@ -70,11 +68,9 @@ Examples:
   );
   return withRunsOptions(command).action(async (run: string, options: OneRunOptions) => {
     const output = new Output(context.io, options);
-    await withRuns(context, options, output, async (runs) => {
-      const { runOperation } = await import("../../../operations/retained/operation.ts");
-      const { RUNS_OPERATIONS } = await import("../../../operations/retained/operations.ts");
+    await withRuns(context, options, output, async ({ ask }) => {
       const { platform, repo } = options;
-      const answer = await runOperation(RUNS_OPERATIONS.reports, runs, { run, platform, repo });
+      const answer = await ask(({ reports }) => reports, { run, platform, repo });
       output.result(() => answer, () => [
         ...columns(answer.reports.map(({ path, size }) => [formatBytes(size), path]), [0]),
         `${plural(answer.reports.length, "report")} of ${answer.key}`,
@@ -117,12 +113,10 @@ Examples:
     );
   return withRunsOptions(command).action(async (run: string, options: ManifestOptions) => {
     const output = new Output(context.io, options);
-    await withRuns(context, options, output, async (runs) => {
-      const { runOperation } = await import("../../../operations/retained/operation.ts");
-      const { RUNS_OPERATIONS } = await import("../../../operations/retained/operations.ts");
+    await withRuns(context, options, output, async ({ ask }) => {
       const { platform, repo, kind } = options;
       const params = { run, platform, repo, kind };
-      const answer = await runOperation(RUNS_OPERATIONS.manifest, runs, params);
+      const answer = await ask(({ manifest }) => manifest, params);
       const { checksumLine } = await import("../../../runs/checksum_lines.ts");
       const { status, reason } = answer.artifact_manifest;
       if (status !== "available" && !output.json) output.warn(`manifest ${status}: ${reason}`);
