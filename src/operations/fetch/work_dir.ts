@@ -20,7 +20,7 @@ import { look } from "../../storage/local/look.ts";
 import { isOwnedBy, ownUser } from "../../ownership/own_user.ts";
 import { realPath } from "../../storage/local/real_path.ts";
 import { againIfVanished } from "../../storage/vanished.ts";
-import { busyError, type Hold, hold, holdOutput } from "./output_lock.ts";
+import { busyError, type Hold, hold, holdOutput, type OutputHold } from "./output_lock.ts";
 
 /** The directory for unpacked content, in {@linkcode WorkDir.files}. */
 export const STAGING = "staging";
@@ -123,10 +123,10 @@ class OpenWorkDir implements WorkDir {
   readonly path: string;
   readonly files: string;
   readonly #work: Sealed;
-  readonly #output: Awaited<ReturnType<typeof holdOutput>>;
+  readonly #output: OutputHold;
   #finished = false;
 
-  constructor(work: Sealed, output: Awaited<ReturnType<typeof holdOutput>>) {
+  constructor(work: Sealed, output: OutputHold) {
     this.path = work.path;
     this.files = work.files;
     this.#work = work;
