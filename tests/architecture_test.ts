@@ -62,7 +62,8 @@ Deno.test("architecture: floors import downwards only", () => {
     ["storage", "archive", "runs"],
     ["github"],
     ["operations"],
-    ["service", "cli"],
+    ["service"],
+    ["cli"],
   ];
   const floorOf = (room: string) => floors.findIndex((names) => names.includes(room.split("/")[0]));
   for (const [room, targets] of ALLOWED) {

@@ -13,7 +13,7 @@ import type { Context } from "./context.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
 import { completeHints, type Invocation, releaseTypeHint } from "./hints.ts";
 import { type Io, type MessageIo, withEnv } from "./terminal/io.ts";
-import { jsonText } from "./terminal/json_text.ts";
+import { jsonText } from "../layout/json_text.ts";
 import { printLabelled } from "./terminal/output.ts";
 import { guarded } from "./terminal/redact.ts";
 import { TOP_HELP } from "./top_help.ts";

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import type { z } from "zod";
-import { jsonStream } from "../../src/cli/terminal/json_text.ts";
+import { jsonStream } from "../../src/layout/json_text.ts";
 import { classify } from "../../src/layout/classify.ts";
 import { RunOutputRoot } from "../../src/layout/run_output_root.ts";
 import {

@@ -63,6 +63,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "archive/unpack operations " +
     "operations/{artifacts,bisect,copy,diff,fetch,find,index_pages,manifest,prune,repository," +
     "retained,upload,verify}",
+  "service": "errors layout storage operations/retained",
   "cli/terminal": "errors layout github storage/transfer",
   "cli":
     "errors layout runs runs/retention github storage storage/open_s3.ts storage/{local,s3,transfer} " +
@@ -87,7 +88,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "cli/commands/fetch",
   "cli/program.ts": "cli cli/terminal cli/commands " +
     "cli/commands/{bisect,copy,diff,fetch,find,runs,upload,verify}",
-  "cli/main.ts": "errors cli cli/terminal cli/program.ts",
+  "cli/main.ts": "errors layout cli cli/terminal cli/program.ts",
 };
 
 /** The room that a file below `src` is in: its directory, or itself where it is a room of its own. */

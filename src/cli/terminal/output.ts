@@ -8,7 +8,7 @@
 import { workflowCommand, type WorkflowCommandName } from "../../github/workflow_command.ts";
 import { escapeUnprintable } from "../../errors/error.ts";
 import { type Io, isOnRunner, type MessageIo } from "./io.ts";
-import { jsonStream, jsonText } from "./json_text.ts";
+import { jsonStream, jsonText } from "../../layout/json_text.ts";
 
 export { formatBytes, plural } from "../../layout/words.ts";
 

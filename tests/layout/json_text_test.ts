@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { jsonStream, jsonText } from "../../../src/cli/terminal/json_text.ts";
-import { cases } from "../../support/cases.ts";
+import { jsonStream, jsonText } from "../../src/layout/json_text.ts";
+import { cases } from "../support/cases.ts";
 
 Deno.test("jsonText(): the text of JSON.stringify(), less what would steer a terminal", () => {
   const value = fc.oneof(

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { escapeUnprintable } from "../../errors/error.ts";
+import { escapeUnprintable } from "../errors/error.ts";
 
 /**
  * Formats a document like `JSON.stringify(document, null, 2)`, with a final line break.

@@ -1,0 +1,160 @@
+/**
+ * Answers to requests that fail: `application/problem+json` (RFC 9457).
+ *
+ * @module
+ */
+
+import { type ErrorCode, RunOutputsError } from "../errors/error.ts";
+import { exitCodeOf } from "../errors/exit_codes.ts";
+import { Problem } from "../operations/retained/problem.ts";
+
+/** The status of an error of the request or of the storage, and the name of the problem. */
+const BY_CODE: Readonly<Record<ErrorCode, readonly [number, string]>> = {
+  invalid: [400, "invalid"],
+  denied: [403, "denied"],
+  not_found: [404, "not-found"],
+  conflict: [409, "conflict"],
+  failed: [500, "failed"],
+  unauthenticated: [502, "storage"],
+  transient: [502, "storage"],
+  integrity: [502, "storage"],
+  incomplete: [502, "storage"],
+};
+
+/** The error code, and so the exit code, of a status. */
+const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
+  400: "invalid",
+  401: "unauthenticated",
+  403: "denied",
+  404: "not_found",
+  405: "invalid",
+  409: "conflict",
+  410: "not_found",
+  412: "conflict",
+  413: "invalid",
+  414: "invalid",
+  415: "invalid",
+  416: "invalid",
+  421: "invalid",
+  429: "transient",
+  431: "invalid",
+  502: "transient",
+  503: "transient",
+  507: "failed",
+};
+
+/** What each status means, in a few words. */
+const TITLES: Readonly<Record<number, string>> = {
+  400: "Invalid request",
+  401: "A token is required",
+  403: "Access denied",
+  404: "Not found",
+  405: "Method not allowed",
+  409: "Conflict",
+  410: "Deleted",
+  412: "Precondition failed",
+  413: "Body too large",
+  414: "URL too long",
+  415: "Unsupported content type",
+  416: "Range not satisfiable",
+  421: "Unknown host",
+  429: "Too many attempts",
+  431: "Too many headers",
+  500: "Failure of the service",
+  502: "Failure of the storage",
+  503: "Too many requests at once",
+  507: "No space left",
+};
+
+/** Options of {@linkcode httpError}. */
+export interface HttpErrorOptions {
+  /** Headers of the answer. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Members of the document that a program can use. */
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** The cause of an error that decides its answer. */
+export class HttpProblem extends Error {
+  /** The status. */
+  readonly status: number;
+  /** The name of the problem, which follows `urn:run-outputs:`. */
+  readonly type: string;
+  /** Headers of the answer. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Members of the document that a program can use. */
+  readonly details: Readonly<Record<string, unknown>>;
+
+  /**
+   * Creates the cause of an error.
+   *
+   * @param status The status.
+   * @param type The name of the problem.
+   * @param options Headers and members.
+   */
+  constructor(status: number, type: string, { headers = {}, details = {} }: HttpErrorOptions = {}) {
+    super(type);
+    this.name = "HttpProblem";
+    this.status = status;
+    this.type = type;
+    this.headers = headers;
+    this.details = details;
+  }
+}
+
+/**
+ * Creates an error with a status of its own.
+ *
+ * @param status The status.
+ * @param type The name of the problem, such as `unknown-host`.
+ * @param message One line, for the client.
+ * @param options Headers and members of the answer.
+ * @returns The error.
+ */
+export function httpError(
+  status: number,
+  type: string,
+  message: string,
+  options?: HttpErrorOptions,
+): RunOutputsError {
+  return new RunOutputsError(BY_STATUS[status] ?? "failed", message, {
+    cause: new HttpProblem(status, type, options),
+  });
+}
+
+/**
+ * Answers a request that failed. What is unexpected is not shown to the client.
+ *
+ * @param error What was thrown.
+ * @param hide Removes paths of this machine from a message.
+ * @returns The answer.
+ */
+export function problemAnswer(error: unknown, hide: (text: string) => string): Response {
+  const { status, type, headers, details } = partsOf(error);
+  const detail = error instanceof RunOutputsError
+    ? hide(error.message)
+    : "Unexpected error; the log of the service has more";
+  const document = {
+    type: `urn:run-outputs:${type}`,
+    title: TITLES[status] ?? "Failure",
+    status,
+    detail,
+    exit_code: exitCodeOf(error),
+    ...details,
+  };
+  return new Response(`${JSON.stringify(document, null, 2)}\n`, {
+    status,
+    headers: { ...headers, "content-type": "application/problem+json" },
+  });
+}
+
+function partsOf(error: unknown): Pick<HttpProblem, "status" | "type" | "headers" | "details"> {
+  if (!(error instanceof RunOutputsError)) {
+    return { status: 500, type: "unexpected", headers: {}, details: {} };
+  }
+  const { cause, code } = error;
+  if (cause instanceof HttpProblem) return cause;
+  const [status, type] = BY_CODE[code];
+  if (!(cause instanceof Problem)) return { status, type, headers: {}, details: {} };
+  return { status, type: cause.type, headers: {}, details: cause.details };
+}

@@ -1,0 +1,101 @@
+/** Answers in JSON, and problems. */
+
+import assert from "node:assert/strict";
+import { gunzipSync } from "node:zlib";
+import { RunOutputsError } from "../../src/errors/error.ts";
+import { problem } from "../../src/operations/retained/problem.ts";
+import { acceptsGzip, jsonAnswer, prefersHtml, textAnswer } from "../../src/service/answer.ts";
+import { httpError, problemAnswer } from "../../src/service/problem.ts";
+
+const request = (headers: Record<string, string> = {}) =>
+  new Request("http://localhost/", { headers });
+
+async function* rows(count: number): AsyncGenerator<number> {
+  for (let i = 0; i < count; i++) yield await Promise.resolve(i);
+}
+
+Deno.test("jsonAnswer(): compressed from 1 KiB on, and only for those who accept it", async () => {
+  for (const [count, encoding] of [[1, null], [1000, "gzip"], [100_000, "gzip"]] as const) {
+    const accepts = { "accept-encoding": "br, gzip" };
+    const plain = await jsonAnswer(request(), { schema: "x", rows: rows(count) });
+    const zipped = await jsonAnswer(request(accepts), { schema: "x", rows: rows(count) });
+    assert.equal(plain.headers.get("content-encoding"), null);
+    assert.equal(zipped.headers.get("content-encoding"), encoding);
+    assert.equal(zipped.headers.get("vary"), "accept-encoding");
+    const bytes = new Uint8Array(await zipped.arrayBuffer());
+    const text = new TextDecoder().decode(encoding === null ? bytes : gunzipSync(bytes));
+    assert.equal(text, await plain.text());
+    assert.equal(JSON.parse(text).rows.length, count);
+  }
+});
+
+Deno.test("textAnswer(): what fails early throws, what fails late ends the answer with an error", async () => {
+  async function* failing(count: number) {
+    for (let i = 0; i < count; i++) yield await Promise.resolve("x".repeat(1000));
+    throw new RunOutputsError("transient", "Cannot read: gone");
+  }
+  await assert.rejects(textAnswer(request(), failing(3), "text/plain"), /gone/);
+  const answer = await textAnswer(request(), failing(1000), "text/plain");
+  assert.equal(answer.status, 200);
+  await assert.rejects(answer.text(), /gone/);
+});
+
+Deno.test("acceptsGzip() and prefersHtml(): weights decide", () => {
+  const of = (name: string, value: string) => new Headers({ [name]: value });
+  for (
+    const [value, expected] of [
+      ["gzip", true],
+      ["br, GZIP;q=0.5", true],
+      ["*", true],
+      ["gzip;q=0, *", false],
+      ["gzip; q=0.0", false],
+      ["identity", false],
+    ] as const
+  ) {
+    assert.equal(acceptsGzip(of("accept-encoding", value)), expected, value);
+  }
+  for (
+    const [value, expected] of [
+      ["*/*", false],
+      ["text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", true],
+      ["application/json", false],
+      ["application/json, text/html;q=0.9", false],
+      ["", false],
+    ] as const
+  ) {
+    assert.equal(prefersHtml(of("accept", value)), expected, value);
+  }
+});
+
+Deno.test("problemAnswer(): status, type, exit code, details, and no path of this machine", async () => {
+  const hide = (text: string) => text.replaceAll("/srv/runs", "…");
+  const cases: [unknown, Record<string, unknown>][] = [
+    [
+      new RunOutputsError("denied", "Cannot read '/srv/runs/a': permission denied"),
+      { status: 403, type: "urn:run-outputs:denied", exit_code: 4 },
+    ],
+    [
+      problem("conflict", "ambiguous-run", "Run 1 is ambiguous", { choices: ["1-linux"] }),
+      { status: 409, type: "urn:run-outputs:ambiguous-run", exit_code: 1, choices: ["1-linux"] },
+    ],
+    [
+      httpError(421, "unknown-host", "Unknown host"),
+      { status: 421, type: "urn:run-outputs:unknown-host", exit_code: 2 },
+    ],
+    [
+      new TypeError("/srv/runs is undefined"),
+      { status: 500, type: "urn:run-outputs:unexpected", exit_code: 1 },
+    ],
+  ];
+  for (const [error, expected] of cases) {
+    const answer = problemAnswer(error, hide);
+    assert.equal(answer.headers.get("content-type"), "application/problem+json");
+    const text = await answer.text();
+    assert(!text.includes("/srv"), text);
+    const document = JSON.parse(text);
+    assert.equal(answer.status, expected.status);
+    for (const [name, value] of Object.entries(expected)) assert.deepEqual(document[name], value);
+    assert.equal(typeof document.title, "string");
+    assert.equal(typeof document.detail, "string");
+  }
+});
