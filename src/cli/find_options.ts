@@ -16,6 +16,7 @@ export interface FindCommandOptions {
   readonly ref?: string;
   readonly latest?: boolean;
   readonly branch?: string;
+  readonly allowIncomplete?: boolean;
   readonly workflow?: string;
   readonly maxCommits?: number;
   readonly nearestAncestor?: boolean;
@@ -42,6 +43,9 @@ export function withFindOptions(command: Command): Command {
     .addOption(
       add("--branch <name>", "the branch for --latest (default: the repository's default)")
         .argParser(nonEmpty),
+    )
+    .addOption(
+      add("--allow-incomplete", "with --latest: also a run in progress that may still lack files"),
     )
     .addOption(
       add("--workflow <file>", "the workflow (default: multi_arch_ci.yml)"),
@@ -78,6 +82,7 @@ export function withFindOptions(command: Command): Command {
 
 /** The options that need a search on GitHub. */
 const FINDING = [
+  "allowIncomplete",
   "workflow",
   "maxCommits",
   "nearestAncestor",
@@ -112,6 +117,7 @@ export function findSelector(options: FindCommandOptions): FindSelector | undefi
     "--latest",
     "--nearest-ancestor",
   ]);
+  refuseAlone("allowIncomplete", options, isLatest, ["--latest"]);
   refuseAlone("timeout", options, options.wait === true, ["--wait"]);
   refuseAlone("interval", options, options.wait === true, ["--wait"]);
   refuseAlone("nearestAncestor", options, commit !== undefined || ref !== undefined, [

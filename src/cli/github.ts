@@ -9,7 +9,7 @@ import type { GithubClient, WorkflowRunInfo } from "../github/client.ts";
 import { RunOutputsError } from "../errors/error.ts";
 import { resolveRepository } from "../layout/workflow_run.ts";
 import type { FindOptions, FindResult, FindSelector } from "../operations/find/find.ts";
-import type { RunSearch } from "../operations/find/search_runs.ts";
+import type { RejectedRun, RunSearch } from "../operations/find/search_runs.ts";
 import type { TriedPlace } from "../operations/find/locate_run.ts";
 import type { ArtifactSelection } from "../operations/artifacts/selection.ts";
 import type { WaitOptions } from "../operations/fetch/wait.ts";
@@ -88,6 +88,8 @@ export interface Found {
  */
 export async function search(command: FindCommand): Promise<Found> {
   const { options, selector, selection, storage, io, output, signal } = command;
+  const { IN_PROGRESS } = await import("../operations/find/search_runs.ts");
+  const skipped: RejectedRun[] = [];
   const asked: FindOptions = {
     ...selection,
     selector,
@@ -100,15 +102,20 @@ export async function search(command: FindCommand): Promise<Found> {
     workflow: options.workflow,
     maxCommits: options.maxCommits,
     nearestAncestor: options.nearestAncestor,
+    allowIncomplete: options.allowIncomplete,
     requireArtifacts: await searchPatterns("--require-artifact", options.requireArtifact ?? []),
     requireSingleRun: options.requireSingleRun,
     requireSuccessfulRun: options.requireSuccessfulRun,
     releaseType: options.releaseType ?? ownReleaseType(selector, io),
     bucket: options.bucket,
     signal,
-    onCommit: (sha, search) => explainSearch(sha, search, output),
+    onCommit: (sha, search) => {
+      explainSearch(sha, search, output);
+      skipped.push(...search.rejected.filter(({ reason }) => reason === IN_PROGRESS));
+    },
   };
   const result = await found(asked, command);
+  if (result.missing.length === 0) noteSkipped(skipped, result, output);
   const isOneCommit = "commit" in selector || "ref" in selector;
   if (result.missing.length === 0 || !isOneCommit || options.nearestAncestor) {
     return { asked, result };
@@ -124,6 +131,23 @@ export async function search(command: FindCommand): Promise<Found> {
     output.note(`could not check the previous commits: ${error.message}`);
     return { asked, result };
   }
+}
+
+/** Says which newer runs the latest one is not. */
+function noteSkipped(
+  skipped: readonly RejectedRun[],
+  { groups }: FindResult,
+  output: Output,
+): void {
+  // A run that ended while we waited can be one that was found.
+  const found = new Set(groups.map(({ run }) => run.id));
+  const ids = [...new Set(skipped.map(({ run }) => run.id))].filter((id) => !found.has(id));
+  if (ids.length === 0) return;
+  const which = ids.length === 1 ? `run ${ids[0]} is` : `runs ${ids.join(", ")} are`;
+  output.note(
+    `skipped newer runs: ${which} in progress and not known to be complete ` +
+      "(--allow-incomplete takes them)",
+  );
 }
 
 /** This job's release type, which applies to its own run only. */

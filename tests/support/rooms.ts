@@ -42,7 +42,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "archive/{compression,packages,tar} operations/manifest",
   "operations/upload": "errors layout storage storage/{local,transfer} archive/{pack,tar,unpack} " +
     "operations/{artifacts,index_pages,repository}",
-  "operations/find": "errors layout github storage operations/artifacts",
+  "operations/find": "errors layout github storage operations/{artifacts,manifest}",
   "operations/fetch":
     "errors ownership layout storage storage/{cache,local,transfer} archive/unpack " +
     "operations/{artifacts,find,manifest}",

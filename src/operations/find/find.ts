@@ -9,6 +9,7 @@ import type { CommitInfo, GithubClient } from "../../github/client.ts";
 import { invalid, RunOutputsError } from "../../errors/error.ts";
 import {
   DEFAULT_WORKFLOW,
+  IN_PROGRESS,
   type RunSearch,
   searchCommit,
   type SearchOptions,
@@ -41,6 +42,11 @@ export type FindSelector =
 export interface FindOptions extends SearchOptions {
   /** Selects the commit. */
   readonly selector: FindSelector;
+  /**
+   * Whether the latest commit may be that of a run in progress that may still lack files. Default:
+   * its run has ended or is complete. Other selectors accept such a run in any case.
+   */
+  readonly allowIncomplete?: boolean;
   /** The maximum number of commits to check. Default: {@linkcode DEFAULT_MAX_COMMITS}. */
   readonly maxCommits?: number;
   /** Use the nearest ancestor that has the requested artifacts, if the commit itself does not. */
@@ -94,11 +100,11 @@ export interface FindResult extends RunSearch {
  * ```
  */
 export async function findArtifacts(options: FindOptions): Promise<FindResult> {
-  const { selector, github, repository, signal, fresh, onCommit } = options;
+  const { selector, github, repository, allowIncomplete, signal, fresh, onCommit } = options;
   if ("latestOf" in selector) {
     const branch = selector.latestOf ?? undefined;
     if (branch === "") throw invalid("branch", branch, "a branch's name");
-    const found = await walk(options, branch, 0);
+    const found = await walk({ ...options, requireEnded: !allowIncomplete }, branch, 0);
     if (found !== undefined) return found;
     const where = branch ?? "the default branch";
     throw new RunOutputsError("not_found", `No commits in ${where} of ${repository}: check --repo`);
@@ -166,6 +172,9 @@ export function nothingFits(result: FindResult, options: FindOptions): RunOutput
       `run ${pending[0].id} has not finished: ` +
       (result.timedOut ? "--timeout can wait longer" : "--wait waits for it"),
     ]),
+    ...(rejected.some(({ reason }) => reason === IN_PROGRESS)
+      ? ["--allow-incomplete takes a run in progress"]
+      : []),
   ];
   return new RunOutputsError(
     "not_found",

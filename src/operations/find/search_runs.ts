@@ -15,6 +15,11 @@ import { searcher, type SearchPattern } from "../artifacts/name_pattern.ts";
 import { type ArtifactRequest, narrowSelection, requestsOf } from "../artifacts/requests.ts";
 import { checkSelection, selectArtifacts } from "../artifacts/select.ts";
 import type { ArtifactSelection } from "../artifacts/selection.ts";
+import { readOutputs } from "../manifest/read.ts";
+import { requireParts } from "../manifest/require_parts.ts";
+
+/** Why a run in progress is rejected if runs must have ended. */
+export const IN_PROGRESS = "it is in progress, and not known to be complete";
 
 /** The default workflow, which builds. */
 export const DEFAULT_WORKFLOW = "multi_arch_ci.yml";
@@ -41,6 +46,11 @@ export interface SearchOptions extends ArtifactSelection {
   readonly requireSingleRun?: boolean;
   /** Only successful runs. */
   readonly requireSuccessfulRun?: boolean;
+  /**
+   * A run in progress counts only if it has all parts that it expects. Default: it counts as soon as
+   * it has the requested artifacts.
+   */
+  readonly requireEnded?: boolean;
   /**
    * Why a run is rejected for a group although it has archives of it, in one line; `undefined`: it
    * is accepted. Default: accepts all.
@@ -154,7 +164,8 @@ export async function searchRuns(
   options: SearchOptions,
 ): Promise<RunSearch> {
   checkSelection(options);
-  const { requireSingleRun = false, requireSuccessfulRun = false, signal } = options;
+  const { requireSingleRun = false, requireSuccessfulRun = false, requireEnded = false, signal } =
+    options;
   const asked = askedOf(options);
   const groups = new Map<string | undefined, FoundGroup>();
   const missing = new Set(asked.keys());
@@ -175,6 +186,10 @@ export async function searchRuns(
     const { root, tried } = await locateRun({ ...options, runId: run.id, workflowRun: run });
     if (root === undefined) {
       reject(nothingOf(tried, options), undefined, tried);
+      continue;
+    }
+    if (requireEnded && run.status !== "completed" && !await isComplete(root, options)) {
+      reject(IN_PROGRESS, undefined, tried);
       continue;
     }
     const objects = await listArtifacts(options.backend, root, signal);
@@ -200,6 +215,22 @@ export async function searchRuns(
     rejected,
     pending: runs.filter(({ status }) => status !== "completed"),
   };
+}
+
+/** Whether a run has all parts that it expects. */
+async function isComplete(
+  root: RunOutputRoot,
+  { backend, signal }: SearchOptions,
+): Promise<boolean> {
+  try {
+    requireParts(await readOutputs(backend, root, { signal }), root);
+    return true;
+  } catch (error) {
+    if (error instanceof RunOutputsError && /^(?:incomplete|integrity)$/.test(error.code)) {
+      return false;
+    }
+    throw error;
+  }
 }
 
 function nothingOf(

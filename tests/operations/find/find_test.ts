@@ -11,7 +11,10 @@ import {
 import { planFoundFetch, sourceRuns } from "../../../src/operations/fetch/found.ts";
 import { waitForArtifacts, type WaitOptions } from "../../../src/operations/fetch/wait.ts";
 import { MemoryBackend } from "../../../src/storage/memory.ts";
+import { RunOutputRoot } from "../../../src/layout/run_output_root.ts";
+import { bytesSource } from "../../../src/storage/byte_source.ts";
 import { rejectsWith } from "../../support/errors.ts";
+import { manifestPart, outputFile, putExpected, putPart } from "../../support/manifest.ts";
 import type { TestRun } from "../../support/github_answers.ts";
 import {
   type GithubServer,
@@ -290,6 +293,45 @@ Deno.test("findArtifacts(): the latest of a branch, beyond the first page of com
 
   const few = await w.find({ latestOf: null }, { maxCommits: 5 });
   assert.deepEqual([few.missing, few.looked], [[undefined], 5]);
+});
+
+Deno.test("findArtifacts(): the latest has ended or is complete, unless an incomplete one will do", async () => {
+  const commits = [{ sha: sha(3) }, { sha: sha(2) }, { sha: sha(1) }];
+  const runs = [
+    run(3, 3, { sha: sha(3), status: "in_progress" }),
+    run(2, 2, { sha: sha(2), conclusion: "failure" }),
+    run(1, 1),
+  ];
+  await using w = await world({ commits, runs }, { 1: BLAS, 2: BLAS, 3: BLAS });
+  const latest = async (options?: Partial<FindOptions>) => {
+    const { groups, rejected } = await w.find({ latestOf: null }, options);
+    return [groups[0].run.id, ...rejected.map(({ reason }) => reason)];
+  };
+  const rejected = "it is in progress, and not known to be complete";
+  const skipped: string[] = [];
+  const onCommit: FindOptions["onCommit"] = (_, search) => {
+    skipped.push(...search.rejected.map(({ run, reason }) => `${run.id}: ${reason}`));
+  };
+  assert.deepEqual(await latest({ onCommit }), ["2"]);
+  assert.deepEqual(skipped, [`3: ${rejected}`]);
+  assert.deepEqual(await latest({ allowIncomplete: true }), ["3"]);
+  // It was asked for by name.
+  assert.equal((await w.find({ commit: sha(3) })).groups[0].run.id, "3");
+
+  const root = new RunOutputRoot({ bucket: "therock-ci-artifacts", runId: 3, platform: "linux" });
+  const files = BLAS.map((name) => outputFile(name));
+  await putExpected(w.backend, root, ["p", "q"]);
+  await putPart(w.backend, root, manifestPart("p", files));
+  assert.deepEqual(await latest(), ["2"]);
+  await putPart(w.backend, root, manifestPart("q", []));
+  assert.deepEqual(await latest(), ["3"]);
+  // A part that can't be read proves nothing.
+  await w.backend.write(root.outputsManifest("q"), bytesSource("{"));
+  assert.deepEqual(await latest(), ["2"]);
+
+  const only = await w.find({ latestOf: null }, { maxCommits: 1 });
+  const { message } = nothingFits(only, w.options({ latestOf: null }, { maxCommits: 1 }));
+  assert.match(message, /run 3: it is in progress.*--allow-incomplete takes a run in progress/);
 });
 
 Deno.test("findArtifacts(): an ancestor is reported, and used only if requested", async () => {

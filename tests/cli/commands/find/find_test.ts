@@ -153,6 +153,25 @@ Deno.test("find: the latest of a branch; RELEASE_TYPE of this job says nothing o
   assert.equal(ownRun.groups[0].bucket, "therock-nightly-artifacts");
 });
 
+Deno.test("find --latest: a newer run in progress is skipped with a note", async () => {
+  const known = [
+    testRun(9, 2, { sha: sha(1), status: "in_progress" }),
+    testRun(3, 1, { sha: sha(3) }),
+  ];
+  await using w = await world(known, { "3-linux": BLAS, "9-linux": BLAS });
+  const found = await runs(0, ["find", "--latest", "--json", ...w.from], w.env);
+  assert.equal(JSON.parse(found.out).commit, sha(3));
+  assert.match(found.err, /skipped newer runs: run 9 is in progress .*--allow-incomplete/);
+  const any = await runs(0, ["find", "--latest", "--allow-incomplete", "--json", ...w.from], w.env);
+  assert.equal(JSON.parse(any.out).commit, sha(1));
+  assert.doesNotMatch(any.err, /skipped/);
+  await refused(
+    ["find", "--commit", sha(1), "--allow-incomplete", ...w.from],
+    ["--allow-incomplete", "--latest"],
+    { env: w.env },
+  );
+});
+
 Deno.test("find: an empty or missing selector is an error, never the newest", async () => {
   await using w = await world([testRun(5, 1)], { "5-linux": BLAS });
   const env = { ...w.env, GITHUB_RUN_ID: "5" };
