@@ -51,8 +51,9 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "operations/diff": "errors layout storage operations/manifest",
   "operations/copy": "errors layout runs storage storage/{local,transfer} archive/tar " +
     "operations/{artifacts,manifest}",
+  "operations/logs": "errors layout storage",
   "operations/retained": "errors layout runs runs/retention storage storage/transfer " +
-    "operations/manifest",
+    "operations/{logs,manifest}",
   "operations/bisect":
     "errors ownership layout runs github storage/{cache,local,transfer} archive/unpack " +
     "operations/{fetch,find,manifest}",

@@ -6,6 +6,7 @@
  */
 
 import type { RunFacts } from "../../runs/retention/summary.ts";
+import type { LogRow } from "../logs/rows.ts";
 import type { RetainedRun, RunPin } from "./describe.ts";
 import type { SkippedRun } from "./scan.ts";
 
@@ -107,4 +108,24 @@ export interface RunPins {
   readonly key: string;
   /** The pins, in the order of their names. */
   readonly pins: readonly RunPin[];
+}
+
+/** Lines of a file of a run. */
+export interface RunLines {
+  /** `run-outputs.lines/1` */
+  readonly schema: "run-outputs.lines/1";
+  /** The run's key. */
+  readonly key: string;
+  /** The file's path relative to the run's prefix. */
+  readonly path: string;
+  /** The file's size in bytes. */
+  readonly size: number;
+  /** An opaque identifier of the version that was read. */
+  readonly etag: string;
+  /** The offset of the first row: the rows before it end here. */
+  readonly start: number;
+  /** The offset after the last row, where the next rows begin; the size, at the end of the file. */
+  readonly end: number;
+  /** The rows. They follow each other without a gap from `start` to `end`. */
+  readonly rows: readonly LogRow[];
 }

@@ -28,6 +28,7 @@ import type {
 } from "./answers.ts";
 import { formatCursor, parseCursor } from "./cursor.ts";
 import type { RetainedRun } from "./describe.ts";
+import { lines } from "./lines.ts";
 import { operation, parseTime, type RunsContext } from "./operation.ts";
 import { problem } from "./problem.ts";
 import type { RunIndex } from "./run_index.ts";
@@ -292,7 +293,16 @@ const unpin = operation({
 });
 
 /** All operations, by their names on the command line. */
-export const RUNS_OPERATIONS = { list, latest, show, reports, manifest, pin, unpin } as const;
+export const RUNS_OPERATIONS = {
+  list,
+  latest,
+  show,
+  reports,
+  manifest,
+  lines,
+  pin,
+  unpin,
+} as const;
 
 async function pinsOf({ index, signal }: RunsContext, { key }: RetainedRun): Promise<RunPins> {
   const run = await index.find(key, {}, { signal });

@@ -13,7 +13,12 @@ export type ProblemType =
   | "no-eligible-run"
   | "nothing-newer"
   | "pin-exists"
-  | "unknown-pin";
+  | "unknown-pin"
+  | "unknown-file"
+  | "unknown-line"
+  | "file-changed"
+  | "not-text"
+  | "still-counting";
 
 /** The cause of an error about retained runs. */
 export class Problem extends Error {

@@ -11,6 +11,7 @@ import { RunOutputRoot, type RunPrefix } from "../../layout/run_output_root.ts";
 import {
   compareRuns,
   formatRunKey,
+  parseRunKey,
   tryParseRunKey,
   tryParseRunPrefix,
 } from "../../runs/retention/run_key.ts";
@@ -128,6 +129,34 @@ export class RunIndex {
   }
 
   /**
+   * Finds the place of the run that a user names, without a look into it if its name decides. The run
+   * may not exist.
+   *
+   * @param name A run's key, or its id.
+   * @param choice Decides between runs with the same id.
+   * @param options A signal.
+   * @returns The run.
+   * @throws {RunOutputsError} As `find`.
+   */
+  async locate(
+    name: string,
+    choice: RunChoice = {},
+    { signal }: CallOptions = {},
+  ): Promise<RunPrefix> {
+    const { platform, repo } = choice;
+    const candidates = (await this.#candidates(name, { signal }))
+      .filter((run) => platform === undefined || run.platform === platform);
+    if (candidates.length === 1 && repo === undefined) return candidates[0];
+    return parseRunKey((await this.find(name, choice, { signal })).key);
+  }
+
+  async #candidates(name: string, { signal }: CallOptions): Promise<RunPrefix[]> {
+    const named = tryParseRunKey(name);
+    if (named !== undefined) return [named];
+    return (await this.enumerate({ signal })).filter(({ runId }) => runId === name);
+  }
+
+  /**
    * Finds the run that a user names.
    *
    * @param name A run's key, or its id.
@@ -142,12 +171,10 @@ export class RunIndex {
     { platform, repo }: RunChoice = {},
     { signal }: CallOptions = {},
   ): Promise<RetainedRun> {
-    const named = tryParseRunKey(name);
-    const candidates = named !== undefined
-      ? [named]
-      : (await this.enumerate({ signal })).filter(({ runId }) => runId === name);
     const described = await pMap(
-      candidates.filter((run) => platform === undefined || run.platform === platform),
+      (await this.#candidates(name, { signal })).filter((run) =>
+        platform === undefined || run.platform === platform
+      ),
       (run) => this.describe(run, { signal }),
       { concurrency: CONCURRENCY },
     );

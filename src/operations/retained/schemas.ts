@@ -109,6 +109,28 @@ export const pinsAnswer = z.object({
   pins: z.array(pin),
 });
 
+/** The answer to `lines`. */
+export const linesAnswer = z.object({
+  schema: z.literal("run-outputs.lines/1"),
+  key: z.string(),
+  path: z.string(),
+  size: z.int().meta({ description: "The size of the file in bytes." }),
+  etag: z.string().meta({ description: "The version that was read." }),
+  start: z.int().meta({ description: "The offset of the first row in bytes." }),
+  end: z.int().meta({ description: "The offset after the last row, where the next ones begin." }),
+  rows: z.array(z.object({
+    at: z.int().meta({ description: "The offset of the row in bytes." }),
+    line: z.int().optional().meta({ description: "The number of its line, if it is known." }),
+    text: z.string(),
+    continued: z.literal(true).optional().meta({
+      description: "The row begins inside a line that is longer than a row.",
+    }),
+    continues_at: z.int().optional().meta({
+      description: "The row ends inside a line: the offset of the rest.",
+    }),
+  })),
+});
+
 /** Parameters that decide between runs with the same id. */
 export const choiceParams = {
   platform: z.enum(["linux", "windows"]).optional(),

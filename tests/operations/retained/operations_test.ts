@@ -2,11 +2,16 @@
 
 import assert from "node:assert/strict";
 import { z } from "zod";
+import { runOperation } from "../../../src/operations/retained/operation.ts";
 import { RUNS_OPERATIONS } from "../../../src/operations/retained/operations.ts";
+import { RunIndex } from "../../../src/operations/retained/run_index.ts";
 import { prunePlanSchema } from "../../../src/runs/retention/prune_plan.ts";
+import { bytesSource } from "../../../src/storage/byte_source.ts";
 import { MemoryBackend } from "../../../src/storage/memory.ts";
+import { changed } from "../../support/changed_backend.ts";
 import { rejectsWith } from "../../support/errors.ts";
 import { assertGolden } from "../../support/golden.ts";
+import { hugeFile, numberedLines } from "../../support/huge_file.ts";
 import { manifestPart, outputFile, putPart } from "../../support/manifest.ts";
 import { ask, putRun, rootOf, STORAGES } from "../../support/retained.ts";
 import { ALL, keys, putWorld, runsSuite } from "./runs_suite.ts";
@@ -92,6 +97,33 @@ Deno.test("runs: a file that parts list with different content names the parts t
     ]),
     [["x", 3, ["b"], ["a"]], ["y", 1, ["a"], undefined]],
   );
+});
+
+Deno.test("runs: a line is found later, if counting the lines before it takes too long", async () => {
+  const { backend } = hugeFile(rootOf("1-linux").file("logs/a.log"), 10_000_000, numberedLines);
+  const index = new RunIndex({ backend, bucket: "suite" });
+  const params = { run: "1-linux", path: "logs/a.log", line: 90_000, count: 1 };
+  const find = async () =>
+    await runOperation(RUNS_OPERATIONS.lines, { index, tool: "test", budget: 0 }, params);
+  // A budget of 0 is over after the first read. Each request continues the count.
+  await rejectsWith(find(), "transient", "line 90000", "4.2 MB of 10.0 MB", "try again");
+  await rejectsWith(find(), "transient", "8.4 MB of 10.0 MB");
+  const { rows } = await find();
+  assert.deepEqual(rows.map(({ at, line }) => [at, line]), [[8_999_900, 90_000]]);
+});
+
+Deno.test("runs: a file that is replaced while its lines are read is a conflict", async () => {
+  const inner = new MemoryBackend();
+  const at = rootOf("1-linux").file("logs/a.log");
+  await inner.write(at, bytesSource("a\nb\n"));
+  const backend = changed(inner, {
+    read: async (location, options) => {
+      if (location.equals(at)) await inner.write(at, bytesSource("new\n"));
+      return await inner.read(location, options);
+    },
+  });
+  const params = { run: "1-linux", path: "logs/a.log" };
+  await rejectsWith(ask(backend, "lines", params), "conflict", "logs/a.log", "replaced");
 });
 
 Deno.test("runs: an empty place has no runs", async () => {

@@ -5,6 +5,7 @@
  */
 
 import assert from "node:assert/strict";
+import { deletingMark } from "../../../src/runs/deleting.ts";
 import { writeSummary } from "../../../src/operations/retained/summary_file.ts";
 import type { StorageBackend } from "../../../src/storage/backend.ts";
 import { bytesSource } from "../../../src/storage/byte_source.ts";
@@ -202,6 +203,58 @@ export function runsSuite(kind: string, open: () => Promise<Subject>): void {
     assert.deepEqual(manifest.parts.map(({ part }: { part: string }) => part), ["a", "b"]);
     const legacy = await ask(backend, "manifest", { run: "100-windows" });
     assert.deepEqual([legacy.artifact_manifest.status, legacy.files], ["unavailable", []]);
+  });
+
+  test("lines: of a file, by offset, by number and from the end", async (backend) => {
+    const text = Array.from({ length: 500 }, (_, i) => `line ${i + 1}\n`).join("");
+    const info = await backend.write(rootOf("99-linux").file("logs/g/a.log"), bytesSource(text));
+    const file = { run: "99", path: "logs/g/a.log" };
+    const texts = ({ rows }: { rows: { text: string }[] }) => rows.map(({ text }) => text);
+    const first = await ask(backend, "lines", { ...file, count: "2" });
+    assert.deepEqual({ ...first, etag: typeof first.etag }, {
+      schema: "run-outputs.lines/1",
+      key: "99-linux",
+      path: "logs/g/a.log",
+      size: text.length,
+      etag: "string",
+      start: 0,
+      end: 14,
+      rows: [{ at: 0, line: 1, text: "line 1" }, { at: 7, line: 2, text: "line 2" }],
+    });
+    const more = await ask(backend, "lines", { ...file, at: first.end, etag: first.etag });
+    assert.deepEqual([more.rows.length, more.rows[0].text, more.rows[0].line], [
+      300,
+      "line 3",
+      undefined,
+    ]);
+    const last = await ask(backend, "lines", { ...file, back: "true", count: 1 });
+    assert.deepEqual([texts(last), last.end], [["line 500"], info.size]);
+    const named = await ask(backend, "lines", { ...file, line: "250", count: 2 });
+    assert.deepEqual(texts(named), ["line 250", "line 251"]);
+    assert.deepEqual(named.rows.map(({ line }: { line: number }) => line), [250, 251]);
+    const wrong = [
+      [{ path: "logs/g/b.log" }, "not_found", "logs/g/b.log", "99-linux"],
+      [{ path: "logs/g" }, "not_found", "logs/g"],
+      [{ run: "7" }, "not_found", "No run '7'"],
+      [{ run: "7-linux" }, "not_found", "No run '7-linux'"],
+      [{ run: "100" }, "conflict", "ambiguous"],
+      [{ path: "../99-linux/x" }, "invalid", "path"],
+      [{ path: "" }, "invalid", "path"],
+      [{ at: -1 }, "invalid", "at"],
+      [{ at: info.size + 1 }, "invalid", "at", `${info.size}`],
+      [{ at: 1, line: 1 }, "invalid", "line", "at"],
+      [{ count: 2001 }, "invalid", "count", "2000"],
+      [{ line: 501 }, "not_found", "line 501", "500 lines"],
+      [{ etag: "other" }, "conflict", "read it again"],
+    ] as const;
+    for (const [params, code, ...texts] of wrong) {
+      await rejectsWith(ask(backend, "lines", { ...file, ...params }), code, ...texts);
+    }
+    await backend.write(rootOf("99-linux").file("logs/a.log.gz"), bytesSource("x"));
+    const compressed = { run: "99", path: "logs/a.log.gz" };
+    await rejectsWith(ask(backend, "lines", compressed), "invalid", "gzip", "download");
+    await backend.write(deletingMark(rootOf("99-linux")), bytesSource("{}"));
+    await rejectsWith(ask(backend, "lines", file), "not_found", "prune", "99-linux");
   });
 
   test("pin and unpin", async (backend) => {

@@ -1,0 +1,116 @@
+/**
+ * Finds the files of a run whose text is read.
+ *
+ * @module
+ */
+
+import { checkKey } from "../../layout/validate.ts";
+import { invalid, RunOutputsError } from "../../errors/error.ts";
+import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import { beingDeleted, deletingMark } from "../../runs/deleting.ts";
+import { formatRunKey } from "../../runs/retention/run_key.ts";
+import type { ObjectInfo } from "../../storage/backend.ts";
+import { statIfThere } from "../../storage/if_there.ts";
+import { compressionOf } from "../logs/log_file.ts";
+import type { RunsContext } from "./operation.ts";
+import { problem } from "./problem.ts";
+import type { RunChoice } from "./run_index.ts";
+
+/** The run of a request. */
+export interface NamedRun extends RunChoice {
+  /** A run's key, or its id. */
+  readonly run: string;
+}
+
+/** A file of a run whose text can be read. */
+export interface LogSource {
+  /** The run. */
+  readonly root: RunOutputRoot;
+  /** The run's key. */
+  readonly key: string;
+  /** What is known of the file. */
+  readonly info: ObjectInfo;
+}
+
+/**
+ * Finds a text file of a run. Its run is not described, as that can cost a listing of all of its files.
+ *
+ * @param context What the operation works with.
+ * @param named The run.
+ * @param path The file's path relative to the run's prefix.
+ * @returns The file.
+ * @throws {RunOutputsError} `not_found`, if there is no such run or file, or the run is being deleted;
+ * `invalid`, if the file is compressed.
+ */
+export async function findLog(
+  { index, label = String, signal }: RunsContext,
+  { run, ...choice }: NamedRun,
+  path: string,
+): Promise<LogSource> {
+  if (checkKey(label("path"), path) === "") throw invalid(label("path"), path, "a file's path");
+  const prefix = await index.locate(run, choice, { signal });
+  const root = index.root(prefix);
+  const key = formatRunKey(prefix);
+  const [mark, info] = await Promise.all([
+    statIfThere(index.backend, deletingMark(root), signal),
+    statIfThere(index.backend, root.root().join(path), signal),
+  ]);
+  if (mark !== undefined) throw beingDeleted(key, mark.modified);
+  if (info === undefined) {
+    // Says that there is no such run, if so.
+    await index.find(key, {}, { signal });
+    throw problem("not_found", "unknown-file", `No file '${path}' in run ${key}`, {
+      run: key,
+      path,
+    });
+  }
+  const compression = compressionOf(path, info.contentEncoding);
+  if (compression !== undefined) {
+    throw problem(
+      "invalid",
+      "not-text",
+      `Cannot read '${path}' of run ${key} as text: it is compressed (${compression}); download it`,
+      { run: key, path, compression },
+    );
+  }
+  return { root, key, info };
+}
+
+/**
+ * Runs a function that reads one version of a file.
+ *
+ * @param source The file.
+ * @param path Its path.
+ * @param read The function.
+ * @returns What it returns.
+ * @throws {RunOutputsError} `conflict`, if the file was replaced or deleted meanwhile.
+ */
+export async function readVersion<T>(
+  { key }: Pick<LogSource, "key">,
+  path: string,
+  read: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    const isGone = error instanceof RunOutputsError &&
+      (error.code === "conflict" || error.code === "not_found");
+    throw isGone ? fileChanged(key, path) : error;
+  }
+}
+
+/**
+ * The error of a file that is not the version that was read before.
+ *
+ * @param run The run's key.
+ * @param path The file's path.
+ * @returns An error with code `conflict`.
+ */
+export function fileChanged(run: string, path: string): RunOutputsError {
+  return problem(
+    "conflict",
+    "file-changed",
+    `Cannot read '${path}' of run ${run}: it was replaced or deleted meanwhile; read it again`,
+    { run, path },
+  );
+}
