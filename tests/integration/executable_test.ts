@@ -124,12 +124,14 @@ test("packs .tar.xz and unpacks them, in workers that read nothing else", async 
   assert.match(refused.stderr, /is truncated/);
 });
 
-test("bisect run: it may not run programs, and prints the loop to use instead", async (_, dir) => {
+test("bisect run: the loop that it prints instead finds the commit, in bash", async (_, dir) => {
   const staging = join(dir, "staging");
-  await using world = await bisectWorld({ count: 4, backend: new LocalBackend(staging) });
-  const bisect = async (...args: string[]) => {
+  // The base runtime that npm has reads no zstd.
+  const backend = new LocalBackend(staging);
+  await using world = await bisectWorld({ count: 4, backend, compression: "xz" });
+  const bisect = async (verb: string, ...args: string[]) => {
     const { code, stdout, stderr } = await new Deno.Command(EXECUTABLE!, {
-      args: ["bisect", ...args, "--state-dir", join(dir, "bisect")],
+      args: ["bisect", verb, "--state-dir", join(dir, "bisect"), ...args],
       cwd: dir,
       clearEnv: true,
       env: world.env,
@@ -137,11 +139,22 @@ test("bisect run: it may not run programs, and prints the loop to use instead", 
     const decoder = new TextDecoder();
     return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
   };
-  const start = ["start", "--no-fetch", "--good", "v1", "--bad", "main", "--platform", "linux"];
-  const started = await bisect(...start, "--staging-dir", staging);
+  const ends = ["--no-fetch", "--good", "v1", "--bad", "main", "--platform", "linux"];
+  const started = await bisect("start", ...ends, "--no-cache", "--staging-dir", staging);
   assert.equal(started.code, 0, started.stderr);
-  const { code, stdout, stderr } = await bisect("run", "./test.sh");
+  const isBad = 'test "$(cat "$RUN_OUTPUTS_DIR"/*/stage/number.txt)" -ge 3 && exit 1 || exit 0';
+  const { code, stdout, stderr } = await bisect("run", "--shell", "sh", "--", "sh", "-c", isBad);
   assert.equal(code, 4, stderr);
-  assert.match(stderr, /^error: Cannot run '.\/test.sh': no permission to run programs/);
+  assert.match(stderr, /^error: Cannot run 'sh': no permission to run programs/);
   assert(stdout.startsWith(`while dir=$(${EXECUTABLE} bisect next`), stdout);
+
+  const { success, ...ran } = await new Deno.Command("bash", {
+    args: ["-c", stdout],
+    cwd: dir,
+    clearEnv: true,
+    env: { ...world.env, PATH: Deno.env.get("PATH") ?? "" },
+  }).output();
+  const text = new TextDecoder();
+  assert(success, text.decode(ran.stderr));
+  assert.match(text.decode(ran.stdout), /is the first bad commit\n {2}change 3\n/);
 });

@@ -31,6 +31,8 @@ export interface BisectWorldOptions {
   readonly backend: StorageBackend;
   /** The bucket. Default: that of the rules. */
   readonly bucket?: string;
+  /** How the archives are compressed. Default: zst. */
+  readonly compression?: "xz" | "zst";
 }
 
 /** A running world. */
@@ -46,9 +48,10 @@ export interface BisectWorld extends AsyncDisposable {
 /** Makes one. Every second commit that lacks artifacts has a run without them, the others none. */
 export async function bisectWorld(options: BisectWorldOptions): Promise<BisectWorld> {
   const { count, lacking = [], backend, bucket = "therock-ci-artifacts" } = options;
+  const { compression = "zst" } = options;
   const numbers = Array.from({ length: count + 1 }, (_, number) => number);
   const built = numbers.filter((number) => !lacking.includes(number));
-  for (const number of built) await putArtifacts(backend, bucket, number);
+  for (const number of built) await putArtifacts(backend, bucket, number, compression);
   const server = startGithub({
     refs: { v1: sha(0) },
     commits: numbers.toReversed().map((number) => ({
@@ -92,6 +95,7 @@ async function putArtifacts(
   backend: StorageBackend,
   bucket: string,
   number: number,
+  compression: "xz" | "zst",
 ): Promise<void> {
   await using temp = await tempDir();
   await writeTree(temp.path, {
@@ -100,8 +104,11 @@ async function putArtifacts(
     "stage/lib/blas.so": "blas".repeat(1000 + number),
   });
   const members = await listMembers(temp.path, { first: "artifact_manifest.txt" });
-  const bytes = await collect(pack(members, { compression: "zst" }));
-  const at = new OutputLocation(bucket, `${1000 + number}-linux/${ARCHIVE}`);
+  const bytes = await collect(pack(members, { compression }));
+  const at = new OutputLocation(
+    bucket,
+    `${1000 + number}-linux/${ARCHIVE.replace(/zst$/, compression)}`,
+  );
   await backend.write(at, bytesSource(bytes));
   const sidecar = new OutputLocation(bucket, `${at.key}.sha256sum`);
   await backend.write(sidecar, bytesSource(new TextEncoder().encode(`${sha256(bytes)}\n`)));

@@ -4,15 +4,20 @@
  * @module
  */
 
-import { Argument, Command } from "commander";
+import { Argument, Command, Option } from "commander";
 import { type BisectOptions, withBisectOptions } from "./options.ts";
 import { exitCodeOfStep, nameOf, reportNext, reportTest } from "./report.ts";
 import { commandTest, mayRun } from "./command.ts";
-import { loopLines } from "./script.ts";
+import { loopLines, type Shell, SHELLS } from "./script.ts";
 import { withBisectParts } from "./session.ts";
 import type { Context } from "../../context.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { Output } from "../../terminal/output.ts";
+
+/** The values of the command's options. */
+interface RunCommandOptions extends BisectOptions {
+  readonly shell?: Shell;
+}
 
 /** Builds the command. */
 export function bisectRunCommand(context: Context): Command {
@@ -24,6 +29,13 @@ export function bisectRunCommand(context: Context): Command {
         "artifacts of both possible next commits into the cache.",
     )
     .addArgument(new Argument("<command...>", "the command and its arguments, after '--'"))
+    .addOption(
+      new Option(
+        "--shell <name>",
+        "the shell of the loop that is printed without permission to run programs (default: " +
+          "powershell on Windows, else sh)",
+      ).choices(SHELLS),
+    )
     .addHelpText(
       "after",
       `
@@ -32,20 +44,23 @@ bad. A higher code or a signal stops the bisect; you can continue it later. A sh
 127 for commands that it can't run or find. The command's output goes to standard error.
 
 Running a command needs permission (deno run --allow-run), which the executable does not have. In
-that case this prints a shell loop that does the same, and exits with 4.
+that case this prints a shell loop that does the same, and exits with 4. Save it as a script and run
+that.
 
 Examples:
   run-outputs bisect run -- ./test.sh
-  run-outputs bisect run -- sh -c '"$RUN_OUTPUTS_DIR/bin/rocminfo" | grep gfx942'`,
+  run-outputs bisect run -- sh -c '"$RUN_OUTPUTS_DIR/bin/rocminfo" | grep gfx942'
+  run-outputs bisect run --shell sh -- ./test.sh > loop.sh; bash loop.sh
+  run-outputs bisect run --shell powershell -- test.exe > loop.ps1; powershell -File loop.ps1`,
     );
-  return withBisectOptions(command).action(async (test: string[], options: BisectOptions) => {
+  return withBisectOptions(command).action(async (test: string[], options: RunCommandOptions) => {
     const output = new Output(context.io, options);
     const world = { io: context.io, output, signal: context.interruption() };
     const { signal } = world;
     const { readBisectState } = await import("../../../operations/bisect/store.ts");
     await readBisectState(options.stateDir);
     if (!await mayRun(test[0])) {
-      return reportLoop(test, options.stateDir, output, context);
+      return reportLoop(test, options, output, context);
     }
     await withBisectParts(options.stateDir, world, async (parts) => {
       const { Bisect } = await import("../../../operations/bisect/bisect.ts");
@@ -66,7 +81,7 @@ Examples:
 
 function reportLoop(
   test: readonly string[],
-  stateDir: string,
+  { stateDir, shell = Deno.build.os === "windows" ? "powershell" : "sh" }: RunCommandOptions,
   output: Output,
   context: Context,
 ): void {
@@ -75,10 +90,11 @@ function reportLoop(
   output.error(message);
   // The executable knows its own path. How the sources are run is only known to the user.
   const program = Deno.build.standalone ? Deno.execPath() : undefined;
-  const loop = loopLines(test, stateDir, program);
+  const loop = loopLines(shell, test, stateDir, program);
   output.result(
     () => ({
       schema: "run-outputs.bisect-loop/1",
+      shell,
       loop: `${loop.join("\n")}\n`,
       error: { code: "denied", message },
     }),

@@ -1,5 +1,5 @@
 /**
- * Shell scripts for a bisect: one that repeats the verdicts so far, and a loop that does the same as
+ * Shell scripts for a bisect: one that repeats the verdicts so far, and loops that do the same as
  * `bisect run` without the permission to run programs.
  *
  * @module
@@ -42,19 +42,31 @@ export function logLines(
   ];
 }
 
+/** The shells that a loop can be for: a POSIX shell such as bash, or PowerShell. */
+export const SHELLS = ["sh", "powershell"] as const;
+
+/** One of {@linkcode SHELLS}. */
+export type Shell = typeof SHELLS[number];
+
 /**
  * Writes a loop that does the same as `bisect run`, with the same exit code.
  *
+ * @param shell The shell that will run it.
  * @param test The test command and its arguments.
  * @param stateDir The state directory.
  * @param program The command that runs this program.
  * @returns The lines.
  */
 export function loopLines(
+  shell: Shell,
   test: readonly string[],
   stateDir: string,
   program = "run-outputs",
 ): string[] {
+  return shell === "sh" ? shLoop(test, stateDir, program) : powershellLoop(test, stateDir, program);
+}
+
+function shLoop(test: readonly string[], stateDir: string, program: string): string[] {
   const bisect = (verb: string, ...more: string[]) =>
     command([verb, ...more, ...where(stateDir)], program);
   return [
@@ -79,6 +91,48 @@ export function loopLines(
   ];
 }
 
+/**
+ * The loop for PowerShell 5.1 and later. It downloads nothing ahead: a background job of PowerShell
+ * is not stopped with the script.
+ */
+function powershellLoop(test: readonly string[], stateDir: string, program: string): string[] {
+  const bisect = (verb: string, ...more: string[]) => {
+    const words = [verb, ...more, ...where(stateDir)]
+      .map((word) => word === "$verdict" ? word : powershellWord(word));
+    return ["&", powershellWord(program), "bisect", ...words].join(" ");
+  };
+  return [
+    "# The quotes inside of words are escaped for this mode, the only one of Windows PowerShell.",
+    "$PSNativeCommandArgumentPassing = 'Legacy'",
+    "$PSNativeCommandUseErrorActionPreference = $false",
+    "while ($true) {",
+    `  $dir = ${bisect("next")}`,
+    "  $code = $LASTEXITCODE",
+    "  if ($code -ne 0) { break }",
+    "  $env:RUN_OUTPUTS_DIR = $dir",
+    "  # It stays if the command does not exist.",
+    "  $global:LASTEXITCODE = 127",
+    `  & ${test.map(powershellWord).join(" ")} | ForEach-Object { [Console]::Error.WriteLine($_) }`,
+    "  $code = $LASTEXITCODE",
+    "  if ($code -eq 0) { $verdict = 'good' }",
+    "  elseif ($code -eq 125) { $verdict = 'skip' }",
+    "  elseif ($code -gt 0 -and $code -lt 126) { $verdict = 'bad' }",
+    "  else {",
+    '    [Console]::Error.WriteLine("stopped: the command ended with $code; the commit is not marked")',
+    "    $dir = $null; $code = 1; break",
+    "  }",
+    `  ${bisect("$verdict", "--no-fetch")}`,
+    "  if ($LASTEXITCODE -ne 0) { $code = $LASTEXITCODE; $dir = $null; break }",
+    "}",
+    "if ($dir) {",
+    "  $dir",
+    "  # 'next' exits with 3 if the first bad commit is found.",
+    "  if ($code -eq 3) { $code = 0 }",
+    "}",
+    "exit $code",
+  ];
+}
+
 function where(stateDir: string): string[] {
   return stateDir === STATE_DIR ? [] : ["--state-dir", stateDir];
 }
@@ -96,4 +150,14 @@ function comment(text: string): string {
 function quoted(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word) && !/^\w+=/.test(word)) return word;
   return `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/**
+ * A word quoted for PowerShell, which also takes typographic quotes for quotes, and for the program
+ * that reads it: there, `\"` is a quote, and backslashes before one are doubled.
+ */
+function powershellWord(word: string): string {
+  if (/^[A-Za-z./\\][\w./\\:-]*$/.test(word) || /^--?[a-z][a-z-]*$/.test(word)) return word;
+  const native = word === "" ? '""' : word.replace(/(\\*)"/g, '$1$1\\"');
+  return `'${native.replace(/['\u2018-\u201b]/g, "$&$&")}'`;
 }

@@ -70,10 +70,10 @@ Deno.test("settled(): nothing depends on directory or environment any more", () 
 });
 
 Deno.test("loopLines(): what a shell could read otherwise is quoted", () => {
-  const line = (...command: string[]) => loopLines(command, ".run-outputs-bisect")[2];
+  const line = (...command: string[]) => loopLines("sh", command, ".run-outputs-bisect")[2];
   assert.equal(line("./test.sh", "-v"), "  RUN_OUTPUTS_DIR=$dir ./test.sh -v >&2");
   assert.equal(line("a b", "it's", "$x"), `  RUN_OUTPUTS_DIR=$dir 'a b' 'it'\\''s' '$x' >&2`);
-  const [first, , , , , , , , , , last] = loopLines(["x"], "a b", "/my bin/run-outputs");
+  const [first, , , , , , , , , , last] = loopLines("sh", ["x"], "a b", "/my bin/run-outputs");
   assert.equal(
     first,
     "while dir=$('/my bin/run-outputs' bisect next --state-dir 'a b'); code=$?; [ \"$code\" -eq 0 ]; do",

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { loopLines } from "../../../../src/cli/commands/bisect/script.ts";
+import { assertGolden } from "../../../support/golden.ts";
 import { tempDir } from "../../../support/temp_dir.ts";
 
 /** How the program behaves that the loop calls. */
@@ -28,14 +29,14 @@ case "$2" in
 esac
 `;
 
-async function loop(test: readonly string[], behaviour: Behaviour = {}) {
+async function loop(test: readonly string[], behaviour: Behaviour = {}, shell = "sh") {
   const { first = 0, end = 3, ending = "x is the first bad commit", verdict = 0 } = behaviour;
   await using temp = await tempDir();
   const program = join(temp.path, "program");
   await Deno.writeTextFile(program, PROGRAM, { mode: 0o755 });
-  const script = loopLines(test, ".run-outputs-bisect", program).join("\n");
+  const script = loopLines("sh", test, ".run-outputs-bisect", program).join("\n");
   const said = join(temp.path, "said");
-  const { code, stdout, stderr } = await new Deno.Command("sh", {
+  const { code, stdout, stderr } = await new Deno.Command(shell, {
     args: ["-c", script],
     env: {
       SAID: said,
@@ -70,6 +71,7 @@ test("the loop: prints the end, and exits as 'bisect run' does", async () => {
   const suspects = await loop(["true"], { end: 7, ending: "one of these 2" });
   assert.deepEqual(suspects, { code: 7, out: "one of these 2\n", err: "", said: "good" });
   assert.equal((await loop(["sh", "-c", "exit 125"])).said, "skip");
+  assert.deepEqual(await loop(sh, {}, "bash"), found);
 });
 
 test("the loop: what fails ends it with its exit code", async () => {
@@ -92,4 +94,18 @@ test("the loop: a command that could not run, or was killed, says nothing", asyn
     assert.deepEqual([ran.code, ran.out, ran.said], [1, "", ""]);
     assert.match(ran.err, new RegExp(`stopped: the command ended with ${code}; the commit is not`));
   }
+});
+
+test("the loop: words of the test reach it as they are, from bash too", async () => {
+  const words = ["it's", 'a "b"', "", "$HOME", "`c`", "a\\", "ä b", "x=1", "*"];
+  for (const shell of ["sh", "bash"]) {
+    const ran = await loop(["printf", "%s\\n", ...words], {}, shell);
+    assert.equal(ran.err, words.map((word) => `${word}\n`).join(""));
+  }
+});
+
+Deno.test("the loop for PowerShell: is what a person last looked at", async () => {
+  const test = ["./test me.exe", 'say "hi\\"', "", "it's", "a\u2019b", "$HOME", "--all", "x=1"];
+  const lines = loopLines("powershell", test, "it's a bisect", "C:\\run outputs.exe");
+  await assertGolden("bisect/loop.ps1", `${lines.join("\n")}\n`);
 });
