@@ -34,6 +34,9 @@ const LOCATED: readonly (readonly [string, string])[] = [
   [PACKAGED_LIBLZMA, LIBLZMA],
 ];
 
+/** The time of all files. */
+const EPOCH = 0;
+
 const ROOT = new URL("../", import.meta.url);
 
 /**
@@ -60,6 +63,8 @@ export async function bundle(dir: string): Promise<void> {
   const { unstable, permissions } = config;
   const own = JSON.stringify({ unstable, permissions, lock: false }, undefined, 2);
   await Deno.writeTextFile(join(dir, "deno.json"), `${own}\n`);
+  // An executable embeds the times, and has to be the same bytes whenever it is made.
+  for (const file of await files(dir)) await Deno.utime(join(dir, file), EPOCH, EPOCH);
 }
 
 /** The end of a script that is a CommonJS module. */
@@ -72,7 +77,9 @@ const COMMON_JS = /^export default require_\w+\(\);\s*$/m;
 async function relocate(dir: string): Promise<void> {
   const found = new Map(LOCATED.map(([url]) => [url, 0]));
   const texts = new Map<string, string>();
-  for (const file of await scripts(dir)) texts.set(file, await Deno.readTextFile(join(dir, file)));
+  for (const file of await files(dir)) {
+    if (file.endsWith(".js")) texts.set(file, await Deno.readTextFile(join(dir, file)));
+  }
   for (const [file, before] of texts) {
     let text = before.replace(/\bimport\("([^"]+)"\)/g, (whole, path: string) => {
       const isCommonJs = COMMON_JS.test(texts.get(join(dirname(file), path)) ?? "");
@@ -94,13 +101,13 @@ async function relocate(dir: string): Promise<void> {
   }
 }
 
-/** The scripts in a bundle, sorted, as paths from its root. */
-async function scripts(dir: string, below = ""): Promise<string[]> {
+/** The files of a bundle, sorted, as paths from its root. */
+async function files(dir: string, below = ""): Promise<string[]> {
   const found: string[] = [];
   for await (const entry of Deno.readDir(join(dir, below))) {
     const path = join(below, entry.name);
-    if (entry.isDirectory) found.push(...await scripts(dir, path));
-    else if (path.endsWith(".js")) found.push(path);
+    if (entry.isDirectory) found.push(...await files(dir, path));
+    else found.push(path);
   }
   return found.sort();
 }

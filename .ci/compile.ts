@@ -8,8 +8,42 @@
 import config from "../deno.json" with { type: "json" };
 import { LIBLZMA, WORKERS } from "./bundle.ts";
 
+const ROOT = new URL("../", import.meta.url);
+
 /** The bundle, as `deno task bundle` leaves it. */
 const BUNDLE = "dist/bundle";
+
+/** The systems that executables are released for, as Deno names them. */
+export const TARGETS = [
+  "x86_64-unknown-linux-gnu",
+  "aarch64-unknown-linux-gnu",
+  "x86_64-pc-windows-msvc",
+  "x86_64-apple-darwin",
+  "aarch64-apple-darwin",
+] as const;
+
+/** A system. */
+export type Target = (typeof TARGETS)[number];
+
+/**
+ * The file name of a target's executable.
+ *
+ * @param target The target.
+ * @returns The name.
+ */
+export function executableName(target: Target): string {
+  return `run-outputs-${target}${target.includes("windows") ? ".exe" : ""}`;
+}
+
+/**
+ * The environment variable that sets the base runtime of a target.
+ *
+ * @param target The target.
+ * @returns Its name, such as `DENORT_BIN_X86_64_APPLE_DARWIN`.
+ */
+export function baseVariable(target: Target): string {
+  return `DENORT_BIN_${target.toUpperCase().replaceAll("-", "_")}`;
+}
 
 type PermissionSet = Readonly<Record<string, boolean | readonly string[]>>;
 
@@ -36,11 +70,24 @@ function unstableFlags(features: readonly string[]): string[] {
     .map((name) => `--unstable-${name}`);
 }
 
-if (import.meta.main) {
-  const root = new URL("../", import.meta.url);
-  const standard = Deno.build.os === "windows" ? "run-outputs.exe" : "run-outputs";
-  const out = Deno.args[0] ?? standard;
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+/** Compiles the bundle to one executable. */
+export interface CompileOptions {
+  /** The file. */
+  readonly out: string;
+  /** The target. Default: this machine. */
+  readonly target?: Target;
+  /** The base runtime. Default: Deno downloads that of its own version. */
+  readonly base?: string;
+}
+
+/**
+ * Compiles the bundle in dist/bundle.
+ *
+ * @param options What is compiled to what.
+ * @throws {Error} If Deno can't; in the words of a person who has to mend it.
+ */
+export async function compile({ out, target, base }: CompileOptions): Promise<void> {
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
       "compile",
       "--quiet",
@@ -51,6 +98,7 @@ if (import.meta.main) {
       "--no-lock",
       "--no-config",
       ...unstableFlags(config.unstable),
+      ...target === undefined ? [] : ["--target", target],
       ...WORKERS.flatMap((worker) => ["--include", `${BUNDLE}/${worker}.js`]),
       "--include",
       `${BUNDLE}/${LIBLZMA}`,
@@ -58,19 +106,29 @@ if (import.meta.main) {
       out,
       `${BUNDLE}/cli.js`,
     ],
-    cwd: root,
+    env: base === undefined ? {} : { DENORT_BIN: base },
+    cwd: ROOT,
     stderr: "piped",
   }).output();
-  const message = new TextDecoder().decode(stderr);
-  if (code === 0) {
+  if (success) return;
+  const message = new TextDecoder().decode(stderr).trim();
+  if (!/denort|base binary|error sending request/i.test(message)) throw new Error(message);
+  const { deno } = Deno.version;
+  throw new Error(
+    `Cannot compile ${out}: the base runtime of Deno ${deno} (denort) could not be downloaded. ` +
+      `Download denort-${target ?? Deno.build.target}.zip of release v${deno} elsewhere, unpack ` +
+      `it, and set ${target === undefined ? "DENORT_BIN" : baseVariable(target)} to it`,
+  );
+}
+
+if (import.meta.main) {
+  const standard = Deno.build.os === "windows" ? "run-outputs.exe" : "run-outputs";
+  const out = Deno.args[0] ?? standard;
+  try {
+    await compile({ out });
     console.log(`compiled ${out}`);
-  } else if (/denort|base binary/.test(message)) {
-    console.error(
-      `Cannot compile the executable: the base runtime of Deno ${Deno.version.deno} (denort) could ` +
-        `not be downloaded. Without access to Deno's download server, download it elsewhere ` +
-        `(denort-${Deno.build.target}.zip of release v${Deno.version.deno}), unpack it, and ` +
-        `run: DENORT_BIN=/path/to/denort deno task compile`,
-    );
-  } else console.error(message);
-  Deno.exit(code);
+  } catch (error) {
+    console.error((error as Error).message);
+    Deno.exit(1);
+  }
 }
