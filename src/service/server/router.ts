@@ -1,0 +1,81 @@
+/**
+ * Finds the route of a request.
+ *
+ * @module
+ */
+
+import type { Route } from "./route.ts";
+
+/** The route of a request. */
+export interface Match {
+  /** The route. */
+  readonly route: Route;
+  /** The parameters in its path, decoded. */
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** The routes of a path. */
+export interface Found {
+  /** The route; `undefined`, if none has this method. */
+  readonly match?: Match;
+  /** The methods of the path, for `Allow`; empty, if it is unknown. */
+  readonly allow: readonly string[];
+}
+
+/**
+ * Finds the route of a request. The first one in the table that fits is taken.
+ *
+ * @param routes The table.
+ * @param method The method; `HEAD` is answered by the route for `GET`.
+ * @param segments The segments of the path, decoded.
+ * @param isDirectory Whether the path ends with `/`.
+ * @returns The route, or the methods of the path.
+ */
+export function findRoute(
+  routes: readonly Route[],
+  method: string,
+  segments: readonly string[],
+  isDirectory: boolean,
+): Found {
+  const wanted = method === "HEAD" ? "GET" : method;
+  const matches = routes.flatMap((route): Match[] => {
+    const params = paramsOf(route.path, segments, isDirectory);
+    return params === undefined ? [] : [{ route, params }];
+  });
+  const methods = new Set(matches.map(({ route }) => route.method));
+  return {
+    match: matches.find(({ route }) => route.method === wanted),
+    allow: [...methods].flatMap((name) => name === "GET" ? ["GET", "HEAD"] : [name]),
+  };
+}
+
+/**
+ * The parameters in a path, if it fits a pattern.
+ *
+ * @param pattern Names, `{parameter}`s, and at the end `{parameter*}` for one or more segments, or none
+ * before a final `/`.
+ * @param segments The segments of the path.
+ * @param isDirectory Whether it ends with `/`.
+ * @returns The parameters; `undefined`, if it does not fit.
+ */
+function paramsOf(
+  pattern: string,
+  segments: readonly string[],
+  isDirectory: boolean,
+): Record<string, string> | undefined {
+  const names = pattern.slice(1).split("/");
+  const rest = /^\{(\w+)\*\}$/.exec(names.at(-1)!)?.[1];
+  const endsOpen = names.at(-1) === "";
+  if (rest !== undefined || endsOpen) names.pop();
+  if (rest === undefined) {
+    if (isDirectory !== endsOpen || segments.length !== names.length) return undefined;
+  } else if (segments.length < names.length + (isDirectory ? 0 : 1)) return undefined;
+  const params: Record<string, string> = {};
+  for (const [i, name] of names.entries()) {
+    const param = /^\{(\w+)\}$/.exec(name)?.[1];
+    if (param !== undefined) params[param] = segments[i];
+    else if (name !== segments[i]) return undefined;
+  }
+  if (rest !== undefined) params[rest] = segments.slice(names.length).join("/");
+  return params;
+}

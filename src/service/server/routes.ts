@@ -1,0 +1,136 @@
+/**
+ * The routes of the service: one table for the router, `/openapi.json` and `docs/service.md`.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import type { RunsOperation } from "../../operations/retained/operation.ts";
+import { RUNS_OPERATIONS } from "../../operations/retained/operations.ts";
+import { jsonAnswer } from "../answer.ts";
+import type { Handler } from "../context.ts";
+import { openApi } from "./openapi.ts";
+import type { Route } from "./route.ts";
+import {
+  latestRedirect,
+  listHandler,
+  manifestHandler,
+  operationHandler,
+  pinHandler,
+  unpinHandler,
+} from "./run_routes.ts";
+
+const health = z.object({
+  schema: z.literal("run-outputs.health/1"),
+  status: z.literal("ok"),
+  tool: z.string(),
+});
+
+const jobs = z.object({
+  schema: z.literal("run-outputs.mirror-jobs/1"),
+  jobs: z.array(z.object({})),
+  since: z.string().meta({ description: "When this process started: it knows no earlier jobs." }),
+  note: z.string(),
+});
+
+/** `GET /healthz` */
+const healthHandler: Handler = async ({ request }, { tool }) =>
+  await jsonAnswer(request, { schema: "run-outputs.health/1", status: "ok", tool });
+
+/** `GET /runs` */
+const jobsHandler: Handler = async ({ request }, { startedAt }) =>
+  await jsonAnswer(request, {
+    schema: "run-outputs.mirror-jobs/1",
+    jobs: [],
+    since: startedAt.toISOString(),
+    note:
+      "the mirror jobs of this process, from memory: empty after a restart; the runs themselves " +
+      "are at retained-runs",
+  });
+
+/** `GET /openapi.json` */
+const openApiHandler: Handler = async ({ request, base }, { tool }) => {
+  return await jsonAnswer(request, openApi(ROUTES, { tool, server: base }));
+};
+
+/** `GET /` */
+const rootHandler: Handler = () =>
+  Promise.resolve(new Response(null, { status: 307, headers: { location: "./retained-runs" } }));
+
+const { latest, list, manifest, pin, reports, show, unpin } = RUNS_OPERATIONS;
+
+/** All routes; the first one that fits a request is taken. */
+export const ROUTES: readonly Route[] = [
+  { method: "GET", path: "/", summary: "redirect to the runs", handler: rootHandler, status: 307 },
+  {
+    method: "GET",
+    path: "/healthz",
+    summary: "whether the service runs",
+    handler: healthHandler,
+    answer: health,
+    isOpen: true,
+  },
+  {
+    method: "GET",
+    path: "/openapi.json",
+    summary: "this interface, as OpenAPI 3.1",
+    handler: openApiHandler,
+    answer: z.looseObject({ openapi: z.string() }),
+  },
+  operationRoute("/retained-runs", "list", list, { handler: listHandler }),
+  operationRoute("/retained-runs/latest", "latest", latest),
+  {
+    method: "GET",
+    path: "/retained-runs/latest/{rest*}",
+    summary: "redirect to the same path below the latest run",
+    handler: latestRedirect,
+    params: latest.params.extend({ rest: z.string() }),
+    status: 307,
+  },
+  operationRoute("/retained-runs/{run}", "show", show),
+  operationRoute("/retained-runs/{run}/reports", "reports", reports),
+  operationRoute("/retained-runs/{run}/artifact-manifest", "manifest", manifest, {
+    handler: manifestHandler,
+    params: manifest.params.extend({ format: z.enum(["json", "sha256sum"]).default("json") }),
+    types: ["application/json", "text/plain"],
+  }),
+  operationRoute("/retained-runs/{run}/pins/{name}", "pin", pin, {
+    method: "PUT",
+    handler: pinHandler,
+    params: pin.params.omit({ reason: true, until: true }),
+    body: pin.params.pick({ reason: true, until: true }),
+    status: 201,
+    needs: "allowPin",
+  }),
+  operationRoute("/retained-runs/{run}/pins/{name}", "unpin", unpin, {
+    method: "DELETE",
+    handler: unpinHandler,
+    needs: "allowPin",
+  }),
+  {
+    method: "GET",
+    path: "/runs",
+    summary: "the mirror jobs of this process",
+    handler: jobsHandler,
+    answer: jobs,
+  },
+];
+
+/** The route of an operation. */
+function operationRoute<P extends z.ZodObject, A extends object>(
+  path: string,
+  name: string,
+  operation: RunsOperation<P, A>,
+  more: Partial<Route> = {},
+): Route {
+  return {
+    method: "GET",
+    path,
+    summary: operation.summary,
+    handler: operationHandler(operation),
+    params: operation.params,
+    answer: operation.answer,
+    command: `runs ${name}`,
+    ...more,
+  };
+}

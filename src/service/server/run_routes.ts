@@ -1,0 +1,124 @@
+/**
+ * Routes that are operations on retained runs: their JSON is what `run-outputs runs … --json` prints.
+ *
+ * @module
+ */
+
+import type { z } from "zod";
+import { uriEncodeKey } from "../../layout/output_location.ts";
+import { checksumLine } from "../../runs/checksum_lines.ts";
+import type {
+  LatestDetails,
+  RunList,
+  RunManifestDetails,
+} from "../../operations/retained/answers.ts";
+import {
+  runOperation,
+  type RunsContext,
+  type RunsOperation,
+} from "../../operations/retained/operation.ts";
+import { RUNS_OPERATIONS } from "../../operations/retained/operations.ts";
+import { invalid, RunOutputsError } from "../../errors/error.ts";
+import { jsonAnswer, textAnswer } from "../answer.ts";
+import { readJson } from "../body.ts";
+import type { Handler, ServiceContext, ServiceRequest } from "../context.ts";
+
+/** After how many milliseconds a search through runs ends with what it has. */
+const BUDGET = 2000;
+
+/**
+ * Runs an operation for a request.
+ *
+ * @param operation The operation.
+ * @param request The request. Its parameters are those of the path and of the query.
+ * @param context The service.
+ * @param more Parameters from elsewhere, such as the body.
+ * @returns The answer.
+ * @throws {RunOutputsError} `invalid`, naming the parameter; what the operation throws.
+ */
+export async function askFor<A>(
+  operation: RunsOperation<z.ZodType, A>,
+  { query, params, signal }: Pick<ServiceRequest, "query" | "params" | "signal">,
+  { index, tool }: ServiceContext,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<A> {
+  const fixed = { ...params, ...more };
+  for (const name of query.keys()) {
+    if (Object.hasOwn(fixed, name)) {
+      throw new RunOutputsError("invalid", `Unknown parameter '${name}': it is in the path`);
+    }
+  }
+  const context: RunsContext = { index, tool, budget: BUDGET, signal };
+  return await runOperation(operation, context, { ...Object.fromEntries(query), ...fixed });
+}
+
+/**
+ * The handler of an operation that only reads.
+ *
+ * @param operation The operation.
+ * @returns The handler.
+ */
+export function operationHandler<A extends object>(
+  operation: RunsOperation<z.ZodType, A>,
+): Handler {
+  return async (request, context) =>
+    await jsonAnswer(request.request, await askFor(operation, request, context));
+}
+
+/** `GET /retained-runs`: a page, with a link to the next one. */
+export const listHandler: Handler = async (request, context) => {
+  const answer = await askFor<RunList>(RUNS_OPERATIONS.list, request, context);
+  const query = new URLSearchParams(request.query);
+  if (answer.next !== undefined) query.set("cursor", answer.next);
+  return await jsonAnswer(request.request, answer, {
+    headers: answer.next === undefined ? {} : { link: `<?${query}>; rel="next"` },
+  });
+};
+
+/** `GET /retained-runs/latest/…`: redirects to the same path below the latest run. */
+export const latestRedirect: Handler = async (request, context) => {
+  const { query, params: { rest }, isDirectory, signal } = request;
+  const own = Object.keys(RUNS_OPERATIONS.latest.params.shape);
+  const [chosen, others] = [new URLSearchParams(), new URLSearchParams()];
+  for (const [name, value] of query) (own.includes(name) ? chosen : others).append(name, value);
+  const { key } = await askFor<LatestDetails>(
+    RUNS_OPERATIONS.latest,
+    { query: chosen, params: {}, signal },
+    context,
+  );
+  const depth = rest === "" ? 1 : rest.split("/").length + (isDirectory ? 1 : 0);
+  const path = rest === "" ? "" : uriEncodeKey(rest) + (isDirectory ? "/" : "");
+  const search = others.size === 0 ? "" : `?${others}`;
+  const location = `${"../".repeat(depth)}${uriEncodeKey(key)}/${path}${search}`;
+  return new Response(null, { status: 307, headers: { location, "cache-control": "no-cache" } });
+};
+
+/** `GET /retained-runs/{run}/artifact-manifest`: also as lines for `sha256sum -c`. */
+export const manifestHandler: Handler = async (request, context) => {
+  const query = new URLSearchParams(request.query);
+  const format = query.get("format") ?? "json";
+  query.delete("format");
+  if (format !== "json" && format !== "sha256sum") {
+    throw invalid("format", format, "json or sha256sum");
+  }
+  const answer = await askFor<RunManifestDetails>(
+    RUNS_OPERATIONS.manifest,
+    { ...request, query },
+    context,
+  );
+  if (format === "json") return await jsonAnswer(request.request, answer);
+  return await textAnswer(request.request, lines(answer), "text/plain; charset=utf-8");
+};
+
+async function* lines({ files }: RunManifestDetails): AsyncGenerator<string> {
+  for await (const { sha256, path } of files) yield checksumLine(sha256, path);
+}
+
+/** `PUT /retained-runs/{run}/pins/{name}`. */
+export const pinHandler: Handler = async (request, context) => {
+  const answer = await askFor(RUNS_OPERATIONS.pin, request, context, await readJson(request));
+  return await jsonAnswer(request.request, answer, { status: 201 });
+};
+
+/** `DELETE /retained-runs/{run}/pins/{name}`. */
+export const unpinHandler: Handler = operationHandler(RUNS_OPERATIONS.unpin);
