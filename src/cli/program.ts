@@ -31,6 +31,7 @@ const COMMANDS: Readonly<Record<string, (context: Context) => Promise<Command>>>
   import: async (context) => (await import("./commands/copy/import.ts")).importCommand(context),
   index: async (context) => (await import("./commands/index.ts")).indexCommand(context),
   runs: async (context) => (await import("./commands/runs/runs.ts")).runsCommand(context),
+  serve: async (context) => (await import("./commands/serve/serve.ts")).serveCommand(context),
   stages: async (context) => (await import("./commands/stages.ts")).stagesCommand(context),
   "stale-uploads": async (context) =>
     (await import("./commands/stale_uploads.ts")).staleUploadsCommand(context),

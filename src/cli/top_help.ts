@@ -29,6 +29,7 @@ Commands:
   import [options] <file>            import the runs of an export into a directory or a bucket
   index [options] [dir]              write index pages for a run or a directory
   runs                               list, find, pin and prune the runs in a directory or a bucket
+  serve [options]                    serve the runs in a directory or a bucket over HTTP
   stages [options] [stages...]       list the stages of a build, what each needs and produces
   stale-uploads [options]            list and delete unfinished uploads of a run on S3
   help [command...]                  print a command's help

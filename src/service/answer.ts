@@ -70,12 +70,13 @@ export async function textAnswer(
     ...headers,
   });
   if (done) {
-    const bytes = encoder.encode(text);
-    if (!zips || bytes.length < MIN_COMPRESSED) {
-      return new Response(bytes, { status, headers: answer });
-    }
-    answer.set("content-encoding", "gzip");
-    return new Response(new Uint8Array(gzipSync(bytes)), { status, headers: answer });
+    const plain = encoder.encode(text);
+    const isZipped = zips && plain.length >= MIN_COMPRESSED;
+    const bytes = isZipped ? new Uint8Array(gzipSync(plain)) : plain;
+    if (isZipped) answer.set("content-encoding", "gzip");
+    // For HEAD, whose answer has no body to count.
+    answer.set("content-length", `${bytes.length}`);
+    return new Response(bytes, { status, headers: answer });
   }
   const stream = bytesOf(text, iterator);
   if (!zips) return new Response(stream, { status, headers: answer });

@@ -41,7 +41,10 @@ export interface ServiceRequest {
   readonly authority: string;
   /** The address of the client; of a proxy in front of the service, if there is one. */
   readonly peer: string;
-  /** Aborts when the client has gone. */
+  /**
+   * Aborts when the answer has been sent, or the client has gone while it was sent. (The runtime's own
+   * signal prints a warning.)
+   */
   readonly signal: AbortSignal;
 }
 

@@ -35,14 +35,14 @@ export interface GateRules {
  * @param request The request of the runtime.
  * @param peer The address of the client.
  * @param rules The rules.
- * @returns The request, decoded; its `params` are those of its route, which is not known yet.
+ * @returns The request, decoded; its route is not known yet.
  * @throws {RunOutputsError} With the status of its answer.
  */
 export function admit(
   request: Request,
   peer: string,
   rules: GateRules,
-): Omit<ServiceRequest, "params"> {
+): Omit<ServiceRequest, "params" | "signal"> {
   const { method, headers } = request;
   if (!METHODS.includes(method)) {
     throw httpError(405, "method", `Cannot answer ${quote(method)}: no route has this method`, {
@@ -80,7 +80,6 @@ export function admit(
     base: above > 0 ? "../".repeat(above) : "./",
     authority,
     peer,
-    signal: request.signal,
   };
 }
 

@@ -51,28 +51,23 @@ export class Limits {
    *
    * @param peer The address of the client.
    * @param isSearch Whether the request is a search.
-   * @param signal Ends waiting.
    * @returns A function that gives the place back.
    * @throws {RunOutputsError} With the status 503, if there is none in time.
    */
-  async enter(peer: string, isSearch: boolean, signal?: AbortSignal): Promise<() => void> {
+  async enter(peer: string, isSearch: boolean): Promise<() => void> {
     if (this.#fits(peer, isSearch)) return this.#take(peer, isSearch);
     if (this.#queue.length >= this.#options.waiting) throw this.#busy();
     const { promise, resolve, reject } = Promise.withResolvers<() => void>();
     const entry: Waiting = { peer, isSearch, start: () => resolve(this.#take(peer, isSearch)) };
     this.#queue.push(entry);
-    const leave = () => {
-      const at = this.#queue.indexOf(entry);
-      if (at >= 0) this.#queue.splice(at, 1);
+    const timer = setTimeout(() => {
+      this.#queue.splice(this.#queue.indexOf(entry), 1);
       reject(this.#busy());
-    };
-    const timer = setTimeout(leave, this.#options.patience);
-    signal?.addEventListener("abort", leave);
+    }, this.#options.patience);
     try {
       return await promise;
     } finally {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", leave);
     }
   }
 

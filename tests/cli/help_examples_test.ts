@@ -69,6 +69,8 @@ Deno.test("help: the examples are command lines that the program accepts", async
       if (args.includes("--repair")) args.push("--dry-run");
       const dry = ["upload", "fetch", "copy", "export", "import"];
       if (dry.includes(args[0]) && args[1] !== "--help") args.push("--dry-run");
+      // Refused before it listens.
+      if (args[0] === "serve") args.push("--token-file", "./no-such-token");
       // Nor is GitHub asked.
       const { err } = await run(args, { GITHUB_API_URL: "nowhere" });
       assert.doesNotMatch(err, /unknown|is invalid|Missing|too many/i, line);

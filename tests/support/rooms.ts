@@ -88,8 +88,10 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "cli/commands/bisect":
     "errors layout github storage/local operations/{artifacts,bisect} cli cli/terminal " +
     "cli/commands/fetch",
+  "cli/commands/serve": "errors operations/retained service service/server cli cli/terminal " +
+    "cli/commands/runs",
   "cli/program.ts": "cli cli/terminal cli/commands " +
-    "cli/commands/{bisect,copy,diff,fetch,find,runs,upload,verify}",
+    "cli/commands/{bisect,copy,diff,fetch,find,runs,serve,upload,verify}",
   "cli/main.ts": "errors layout cli cli/terminal cli/program.ts",
 };
 

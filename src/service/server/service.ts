@@ -100,7 +100,14 @@ export function createService(options: ServiceOptions): Service {
   const hide = hider(dir);
 
   async function answer(request: Request, { peer, completed }: RequestInfo): Promise<Response> {
-    const admitted = { ...admit(request, peer, { hosts, base }), params: {} };
+    const over = new AbortController();
+    const abort = () => over.abort();
+    completed.then(abort, abort);
+    const admitted = {
+      ...admit(request, peer, { hosts, base }),
+      params: {},
+      signal: over.signal,
+    };
     const { method, segments, isDirectory } = admitted;
     if (segments.length === 0 && !isDirectory) return redirect(`./${base.at(-1)}/`);
     if (guard !== undefined && segments.join("/") === "login" && !isDirectory) {
@@ -123,7 +130,7 @@ export function createService(options: ServiceOptions): Service {
     }
     const { route, params } = match;
     if (route.needs !== undefined) checkNeeds(route.needs, admitted, context, credential);
-    const leave = await limits.enter(peer, route.isSearch ?? false, request.signal);
+    const leave = await limits.enter(peer, route.isSearch ?? false);
     completed.then(leave, leave);
     const handler = route.page !== undefined && prefersHtml(request.headers)
       ? route.page

@@ -44,6 +44,7 @@ Deno.test("routes: the JSON of each command, byte for byte", async () => {
     assert.equal(head.status, 200);
     assert.equal(head.text, "");
     assert.equal(head.headers.get("content-type"), "application/json");
+    assert.equal(head.headers.get("content-length"), headers.get("content-length"));
   }
   const manifest = "retained-runs/a-b~124-linux/artifact-manifest?format=sha256sum";
   const lines = await service.ask(`/${manifest}`);

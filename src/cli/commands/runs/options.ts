@@ -16,7 +16,8 @@ import { tryRunName } from "../../run_root.ts";
 import type { Context } from "../../context.ts";
 import { RUN, stagingDir, STORAGE, withOutputOptions } from "../../options.ts";
 import { type S3Options, withS3Options, withS3WriteOptions } from "../../s3_options.ts";
-import { openForReading, stagingDirOf, withoutWrites } from "../../storage.ts";
+import { openForReading, type OpenStorage, stagingDirOf, withoutWrites } from "../../storage.ts";
+import type { Io } from "../../terminal/io.ts";
 import type { Output, OutputOptions } from "../../terminal/output.ts";
 
 /** The values of the options that all `runs` commands have. */
@@ -117,20 +118,10 @@ export async function withRuns<T>(
   use: (place: RunsPlace) => Promise<T>,
 ): Promise<T> {
   const signal = interruption();
-  const dir = stagingDirOf(options, io);
-  if (options.stagingDir !== undefined && options.bucket !== undefined) {
-    throw new RunOutputsError("invalid", "Cannot use --bucket with --staging-dir: choose one");
-  }
-  if (dir === undefined && options.bucket === undefined) {
-    throw new RunOutputsError(
-      "invalid",
-      "Missing option --staging-dir <dir> or --bucket <name>: where the runs are",
-    );
-  }
-  using opened = await openForReading(options, io, output);
+  using opened = await openRuns(options, io, output);
+  const { bucket, dir } = opened;
   const storage = options.dryRun ? await withoutWrites(opened) : opened;
   const { RunIndex } = await import("../../../operations/retained/run_index.ts");
-  const bucket = dir === undefined ? options.bucket! : "local";
   const now = new Date();
   const index = new RunIndex({
     backend: storage.backend,
@@ -138,7 +129,7 @@ export async function withRuns<T>(
     where: storage.dir,
     now: () => now,
   });
-  if (dir !== undefined) await throwIfRun(dir, index, signal);
+  await throwIfRun(dir, index, signal);
   const env = (name: string) => io.env(name) || undefined;
   const context: RunsContext = {
     index,
@@ -161,9 +152,55 @@ export async function withRuns<T>(
 /** Parameters whose option or argument has another name. */
 const LABELS: Readonly<Record<string, string | undefined>> = { run: "<run>", q: "--search" };
 
-/** Rejects the directory of a run in the place of the one with the runs. */
-async function throwIfRun(dir: string, index: RunIndex, signal: AbortSignal): Promise<void> {
-  const name = basename(resolve(dir));
+/** The storage with the runs. */
+export interface OpenRuns extends OpenStorage {
+  /** The bucket; any name for a staging directory. */
+  readonly bucket: string;
+}
+
+/**
+ * Opens the place with the runs.
+ *
+ * @param options The values of the options.
+ * @param io The environment.
+ * @param output Receives notices of the storage.
+ * @returns The storage.
+ * @throws {RunOutputsError} `invalid`, if no place is given, or two are; `not_found`, if the directory
+ * does not exist.
+ */
+export async function openRuns(
+  options: RunsCommandOptions,
+  io: Io,
+  output: Output,
+): Promise<OpenRuns> {
+  const dir = stagingDirOf(options, io);
+  if (options.stagingDir !== undefined && options.bucket !== undefined) {
+    throw new RunOutputsError("invalid", "Cannot use --bucket with --staging-dir: choose one");
+  }
+  if (dir === undefined && options.bucket === undefined) {
+    throw new RunOutputsError(
+      "invalid",
+      "Missing option --staging-dir <dir> or --bucket <name>: where the runs are",
+    );
+  }
+  const opened = await openForReading(options, io, output);
+  return { ...opened, bucket: dir === undefined ? options.bucket! : "local" };
+}
+
+/**
+ * Rejects the directory of a run in the place of the one with the runs.
+ *
+ * @param dir The directory, if it is one.
+ * @param index The runs in it.
+ * @param signal Aborts reading.
+ * @throws {RunOutputsError} `not_found`, if there are no runs in it, and its name is that of a run.
+ */
+export async function throwIfRun(
+  dir: string | undefined,
+  index: RunIndex,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = dir === undefined ? "" : basename(resolve(dir));
   if (tryRunName(name) === undefined) return;
   if ((await index.enumerate({ signal })).length > 0) return;
   throw new RunOutputsError(

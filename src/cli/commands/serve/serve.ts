@@ -1,0 +1,233 @@
+/**
+ * `run-outputs serve`
+ *
+ * @module
+ */
+
+import { Command, InvalidArgumentError, Option } from "commander";
+import config from "../../../../deno.json" with { type: "json" };
+import { invalid, RunOutputsError } from "../../../errors/error.ts";
+import { hostName, isLoopback } from "../../../service/hosts.ts";
+import type { Place } from "../../../service/server/listen.ts";
+import type { Context } from "../../context.ts";
+import { names, nonEmpty, wholeNumber } from "../../options.ts";
+import { Output } from "../../terminal/output.ts";
+import { openRuns, type RunsCommandOptions, throwIfRun, withRunsOptions } from "../runs/options.ts";
+
+/** The heading of the options for the network. */
+const NETWORK = "Options for the network:";
+/** The heading of the options for access. */
+const ACCESS = "Options for access:";
+
+const HOST = "127.0.0.1";
+const PORT = 8080;
+
+/** The values of the command's options. */
+export interface ServeOptions extends RunsCommandOptions {
+  readonly host?: string;
+  readonly port?: number;
+  readonly socket?: string;
+  readonly basePath?: string;
+  readonly allowHost?: readonly string[];
+  readonly tokenFile?: string;
+  readonly allowAnonymous?: boolean;
+  readonly allowPin?: boolean;
+  readonly check?: string;
+}
+
+/** Builds the command. */
+export function serveCommand(context: Context): Command {
+  const option = (flags: string, description: string, group: string) =>
+    new Option(flags, description).helpGroup(group);
+  const command = new Command("serve")
+    .summary("serve the runs in a directory or a bucket over HTTP")
+    .description(
+      "Serves the runs in a staging directory or a bucket over HTTP: their state, reports and files, " +
+        "for programs and for browsers. Nothing is stored: after a restart every answer is the same.",
+    )
+    .addOption(
+      option("--host <address>", `the address to listen on (default: ${HOST})`, NETWORK)
+        .argParser(nonEmpty),
+    )
+    .addOption(
+      option("--port <number>", `the port; 0: any free one (default: ${PORT})`, NETWORK)
+        .argParser(wholeNumber(0, 65535)),
+    )
+    .addOption(
+      option("--socket <path>", "listen on a Unix socket instead", NETWORK).argParser(nonEmpty),
+    )
+    .addOption(
+      option(
+        "--base-path <path>",
+        "the path that a proxy in front of the service does not strip, such as /ci",
+        NETWORK,
+      ).argParser(basePath),
+    )
+    .addOption(
+      option(
+        "--allow-host <names>",
+        "host names that requests may use, besides localhost and the address (repeatable, or " +
+          "comma-separated)",
+        NETWORK,
+      ).argParser(names),
+    )
+    .addOption(
+      option("--check <url>", "only check that the service at this URL answers", NETWORK)
+        .argParser(nonEmpty),
+    )
+    .addOption(
+      option(
+        "--token-file <path>",
+        "require the token in this file; only its owner may read the file",
+        ACCESS,
+      ).argParser(nonEmpty),
+    )
+    .addOption(
+      option("--allow-anonymous", "require no token, also from other machines", ACCESS),
+    )
+    .addOption(
+      option("--allow-pin", "let those who have the token pin runs and delete pins", ACCESS),
+    )
+    .addHelpText(
+      "after",
+      `
+The first line on standard output is the URL. SIGINT and SIGTERM stop the service when all answers
+have been sent; the second one stops it immediately.
+
+Examples:
+  run-outputs serve --staging-dir ./staging
+  run-outputs serve --staging-dir ./staging --host 0.0.0.0 --token-file ./token --allow-host ci.lan
+  run-outputs serve --bucket lab-artifacts --socket ./run-outputs.sock --base-path /ci
+  run-outputs serve --check http://127.0.0.1:8080/`,
+    );
+  return withRunsOptions(command).action(async (options: ServeOptions) => {
+    const output = new Output(context.io, options);
+    const signal = context.interruption();
+    if (options.check !== undefined) {
+      const { checkService } = await import("./check.ts");
+      await checkService(options.check, signal);
+      output.result(
+        () => ({ schema: "run-outputs.service-check/1", url: options.check, ok: true }),
+        () => [`${options.check} answers`],
+      );
+      return;
+    }
+    await serve(context, options, output, signal);
+  });
+}
+
+async function serve(
+  { io }: Context,
+  options: ServeOptions,
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
+  const place = placeOf(options);
+  const token = await tokenOf(options, place);
+  const hosts = {
+    address: "path" in place ? undefined : place.hostname,
+    names: [...hostNames(options.allowHost ?? []), ...ownName(place)],
+  };
+  using storage = await openRuns(options, io, output);
+  const { backend, bucket, dir } = storage;
+  const { RunIndex } = await import("../../../operations/retained/run_index.ts");
+  await throwIfRun(dir, new RunIndex({ backend, bucket, where: dir }), signal);
+  const { createService } = await import("../../../service/server/service.ts");
+  const { listen } = await import("../../../service/server/listen.ts");
+  const service = createService({
+    backend,
+    bucket,
+    dir,
+    tool: `run-outputs/${config.version}`,
+    hosts,
+    basePath: options.basePath,
+    token,
+    allowPin: options.allowPin,
+    log: (line) => output.warn(line),
+    onAnswer: options.verbose ? (line) => output.explain(line) : undefined,
+  });
+  const listening = await listen({ place, service, log: (line) => output.warn(line) });
+  const path = options.basePath === undefined ? "" : `${options.basePath.replace(/^\/|\/$/g, "")}/`;
+  const url = listening.url.startsWith("unix:") ? listening.url : `${listening.url}${path}`;
+  // One line, so that a program can read it while the service runs.
+  io.stdout(
+    options.json ? `${JSON.stringify({ schema: "run-outputs.service/1", url })}\n` : `${url}\n`,
+  );
+  output.note(`serving the runs in ${dir ?? `s3://${bucket}`}`);
+  if (token === undefined) {
+    const who = isOpen(place) ? "everyone who reaches this machine" : "everyone on this machine";
+    output.note(`no token is required: ${who} can read all of them`);
+  }
+  await aborted(signal);
+  output.note("stopping, when all answers have been sent");
+  await listening.close();
+}
+
+function placeOf({ host, port, socket }: ServeOptions): Place {
+  if (socket === undefined) return { hostname: host ?? HOST, port: port ?? PORT };
+  const other = host !== undefined ? "--host" : port !== undefined ? "--port" : undefined;
+  if (other === undefined) return { path: socket };
+  throw new RunOutputsError("invalid", `Cannot use ${other} with --socket: choose one`);
+}
+
+/** Whether other machines can reach a place. */
+function isOpen(place: Place): boolean {
+  return !("path" in place) && !isLoopback(place.hostname);
+}
+
+async function tokenOf(options: ServeOptions, place: Place): Promise<string | undefined> {
+  const { tokenFile, allowAnonymous = false, allowPin = false } = options;
+  if (tokenFile !== undefined && allowAnonymous) {
+    throw new RunOutputsError(
+      "invalid",
+      "Cannot use --allow-anonymous with --token-file: choose one",
+    );
+  }
+  if (tokenFile !== undefined) {
+    const { readTokenFile } = await import("./token_file.ts");
+    return await readTokenFile(tokenFile);
+  }
+  if (allowPin) {
+    throw new RunOutputsError(
+      "invalid",
+      "Missing option --token-file <path>: --allow-pin needs it",
+    );
+  }
+  if (isOpen(place) && !allowAnonymous) {
+    throw new RunOutputsError(
+      "invalid",
+      `Cannot listen on ${options.host} without a token, because other machines can reach it: give ` +
+        "--token-file <path>, or --allow-anonymous if everyone may read all runs",
+    );
+  }
+  return undefined;
+}
+
+function hostNames(values: readonly string[]): string[] {
+  return values.map((value) => {
+    if (hostName(value) === value.toLowerCase()) return value.toLowerCase();
+    throw invalid(
+      "--allow-host",
+      value,
+      "the name of a host, without a port, as in ci.example.com",
+    );
+  });
+}
+
+/** The name that the user has given for the address, which its clients use too. */
+function ownName(place: Place): string[] {
+  const name = "path" in place ? undefined : hostName(place.hostname);
+  return name === undefined ? [] : [name];
+}
+
+function basePath(value: string): string {
+  if (/^\/(?:[A-Za-z0-9._~-]+\/?)*$/.test(value) && !/\/\.{1,2}(?:\/|$)/.test(value)) return value;
+  throw new InvalidArgumentError("Expected a path such as /ci.");
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve());
+  });
+}
