@@ -64,6 +64,7 @@ interface Held {
 export class Credentials {
   readonly #settings: S3Settings;
   readonly #send: Send;
+  readonly #now: () => number;
   #held: Held | undefined;
   #loading: Promise<Held> | undefined;
   #renewAt = Infinity;
@@ -74,10 +75,12 @@ export class Credentials {
    *
    * @param settings Profile, environment, `noSignRequest`.
    * @param send Sends requests to credential providers.
+   * @param now The time in milliseconds. Default: the system's.
    */
-  constructor(settings: S3Settings, send: Send) {
+  constructor(settings: S3Settings, send: Send, now: () => number = Date.now) {
     this.#settings = settings;
     this.#send = send;
+    this.#now = now;
   }
 
   /**
@@ -88,7 +91,7 @@ export class Credentials {
    */
   async get(): Promise<StaticCredentials | undefined> {
     if (this.#settings.noSignRequest) return undefined;
-    if (this.#held !== undefined && Date.now() < this.#renewAt) return this.#held.credentials;
+    if (this.#held !== undefined && this.#now() < this.#renewAt) return this.#held.credentials;
     this.#loading ??= this.#renew().finally(() => this.#loading = undefined);
     return (await this.#loading).credentials;
   }
@@ -106,14 +109,14 @@ export class Credentials {
     const before = this.#held;
     try {
       const credentials = await this.#load();
-      this.#renewAt = renewalOf(credentials);
+      this.#renewAt = renewalOf(credentials, this.#now());
       return this.#held = { credentials };
     } catch (error) {
       // The provider may be unavailable for a while; the existing credentials are used until they
       // expire.
       const end = before?.credentials?.expiration?.getTime() ?? 0;
-      if (before === undefined || Date.now() >= end) throw error;
-      this.#renewAt = Math.min(end, Date.now() + RETRY_AFTER);
+      if (before === undefined || this.#now() >= end) throw error;
+      this.#renewAt = Math.min(end, this.#now() + RETRY_AFTER);
       return before;
     }
   }
@@ -177,10 +180,9 @@ export class Credentials {
  * When to renew credentials. Those received shortly before their expiration are not requested again
  * for each request, because the provider has no others yet.
  */
-function renewalOf(credentials: StaticCredentials | undefined): number {
+function renewalOf(credentials: StaticCredentials | undefined, now: number): number {
   const end = credentials?.expiration?.getTime();
   if (end === undefined) return Infinity;
-  const now = Date.now();
   return Math.max(end - RENEW_BEFORE, now + Math.max(0, end - now) / 2);
 }
 

@@ -57,14 +57,14 @@ export class Watchdog implements Disposable {
   readonly #forward: () => void;
   readonly #limit: number;
   readonly #line: Line;
-  #last = Date.now();
+  #last: number;
   /** The share of each request at that time. */
   #before: number;
   #unseen = 0;
   #quiet = 0;
   #bytes = 0;
   #awake = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #disarm: (() => void) | undefined;
   #ended = false;
 
   /**
@@ -79,6 +79,7 @@ export class Watchdog implements Disposable {
     this.#limit = limit;
     this.#outer = outer;
     this.#line = line;
+    this.#last = line.clock.now();
     this.#before = line.share;
     line.active++;
     this.#forward = () => this.#controller.abort(outer?.reason);
@@ -104,7 +105,7 @@ export class Watchdog implements Disposable {
    * @param unseen How many bytes are now on their way without observable progress.
    */
   handed(unseen: number): void {
-    const now = Date.now();
+    const now = this.#line.clock.now();
     this.#quiet = Math.max(this.#quiet, now - this.#last);
     this.#last = now;
     this.#before = this.#line.share;
@@ -125,15 +126,15 @@ export class Watchdog implements Disposable {
 
   /** Stops watching for a while, because the reader is slow and not the server. */
   rest(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#awake = Date.now() - this.#last;
+    this.#disarm?.();
+    this.#disarm = undefined;
+    this.#awake = this.#line.clock.now() - this.#last;
   }
 
   /** Continues watching after {@linkcode Watchdog.rest}. */
   wake(): void {
-    this.#last = Date.now() - this.#awake;
-    if (this.#timer === undefined && !this.#ended) this.#arm(Math.max(0, this.#left()));
+    this.#last = this.#line.clock.now() - this.#awake;
+    if (this.#disarm === undefined && !this.#ended) this.#arm(Math.max(0, this.#left()));
   }
 
   /** Stops watching. */
@@ -141,23 +142,23 @@ export class Watchdog implements Disposable {
     if (this.#ended) return;
     this.#ended = true;
     this.#line.active--;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#disarm?.();
+    this.#disarm = undefined;
     this.#outer?.removeEventListener("abort", this.#forward);
   }
 
   /** One timer for all touches: it checks the clock when it fires, and restarts if necessary. */
   #arm(ms: number): void {
-    this.#timer = setTimeout(() => {
+    this.#disarm = this.#line.clock.after(ms, () => {
       const left = this.#left();
       if (left > 0) this.#arm(left);
-      else this.#controller.abort(new StalledError(Date.now() - this.#last));
-    }, ms);
+      else this.#controller.abort(new StalledError(this.#line.clock.now() - this.#last));
+    });
   }
 
   /** The time until the next check in milliseconds; 0 or less if the request is stalled. */
   #left(): number {
-    const left = this.#last + this.#limit * (1 + this.#unseen / PER_LIMIT) - Date.now();
+    const left = this.#last + this.#limit * (1 + this.#unseen / PER_LIMIT) - this.#line.clock.now();
     if (left > 0) return left;
     const { idle, share } = this.#line;
     if (share - this.#before >= SHARES * Math.max(PIECE, this.#unseen)) return 0;

@@ -11,10 +11,14 @@ import { testOptions } from "../../support/s3_subject.ts";
 
 const unused = () => Promise.reject(new Error("nobody is to be asked"));
 
-async function source(credentials: () => Promise<StaticCredentials>): Promise<Credentials> {
+async function source(
+  credentials: () => Promise<StaticCredentials>,
+  now?: () => number,
+): Promise<Credentials> {
   return new Credentials(
     await readSettings(testOptions("http://127.0.0.1:9", { credentials })),
     unused,
+    now,
   );
 }
 
@@ -74,16 +78,21 @@ Deno.test("s3, credentials: those received late are not requested for each reque
 });
 
 Deno.test("s3, credentials: a failed renewal is not an error before they expire", async () => {
+  const began = Date.now();
+  let time = began;
   let given = 0;
   const credentials = await source(() => {
     if (++given > 1) return Promise.reject(new Error("away"));
-    return Promise.resolve(keys("K1", 1000));
-  });
+    return Promise.resolve({ ...keys("K1", 0), expiration: new Date(began + 1000) });
+  }, () => time);
   assert.equal((await credentials.get())?.accessKeyId, "K1");
-  await wait(600);
+  time = began + 499;
+  assert.equal((await credentials.get())?.accessKeyId, "K1");
+  assert.equal(given, 1, "half of the time is not over");
+  time = began + 999;
   assert.equal((await credentials.get())?.accessKeyId, "K1");
   assert.equal(given, 2, "it was tried");
-  await wait(500);
+  time = began + 1000;
   await assert.rejects(credentials.get(), /away/);
   await assert.rejects(credentials.get(), /away/);
 });
