@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { zstdDecompressSync } from "node:zlib";
 import { noise, sha256 } from "../support/bytes.ts";
-import { killWhen } from "../support/kill.ts";
+import { killAt, standing } from "../support/kill.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 import { command, finish, start } from "./processes.ts";
 
+/** The place of an archive in the run. */
+const ARCHIVE = "/7-linux/[^/]*\\.tar\\.zst$";
 const ARTIFACTS = 12;
 const RUN = ["--run-id", "7", "--platform", "linux"];
 
@@ -60,7 +62,7 @@ async function leftovers(...dirs: string[]): Promise<string[]> {
   return found.filter((name) => name.startsWith(".run-outputs-tmp-"));
 }
 
-// How many archives are to be seen when the kill comes.
+// How many archives are there, or are being put there, when the kill comes.
 for (const moment of [0, 1, 3, 8]) {
   Deno.test({
     name:
@@ -76,19 +78,19 @@ for (const moment of [0, 1, 3, 8]) {
       const upload = ["upload", "build", "--artifact-group", "g", "--build-dir", buildDir, ...RUN];
       const args = [...upload, "--output-dir", staging, "--concurrency", "2"];
 
-      const child = start(args);
-      const begun = async () =>
-        moment === 0
-          ? (await leftovers(buildDir, runDir)).length > 0
-          : (await names(runDir)).filter((name) => name.endsWith(".zst")).length >= moment;
-      assert.equal((await killWhen(child, begun)).signal, "SIGKILL", "it was killed in the middle");
+      const where = { at: moment + 1, path: ARCHIVE };
+      const killed = await killAt(where, (options, env) => {
+        return start(args, "null", env, ["-P", ...options]);
+      });
+      assert(killed, "it had fewer archives");
 
-      assert(await assertWhole(runDir) < ARTIFACTS, "it had not finished");
+      const whole = await assertWhole(runDir);
+      assert(whole <= moment, `${whole} archives`);
       const second = await command([...args, "--json"]);
       assert.equal(second.code, 0, second.stderr);
       assert.equal(await assertWhole(runDir), ARTIFACTS);
       const { counts } = JSON.parse(second.stdout);
-      assert(counts.unchanged >= moment, `${counts.unchanged} files were not sent again`);
+      assert(counts.unchanged >= whole, `${counts.unchanged} files were not sent again`);
       assert.deepEqual(await leftovers(buildDir, `${buildDir}/artifacts`, runDir), []);
     },
   });
@@ -102,12 +104,12 @@ Deno.test({
     const buildDir = `${dir.path}/build`;
     await makeBuild(buildDir, 1);
     const staging = `${dir.path}/staging`;
-    const runDir = `${staging}/7-linux`;
     const upload = ["upload", "artifacts", `${buildDir}/artifacts`, ...RUN];
     const args = [...upload, "--output-dir", staging, "--concurrency", "1"];
-    const child = start(args);
-    const begun = async () => (await names(runDir)).some((name) => name.endsWith(".zst"));
-    assert.equal((await killWhen(child, begun)).signal, "SIGKILL", "it was killed in the middle");
+    const killed = await killAt({ at: 2, path: ARCHIVE }, (options, env) => {
+      return start(args, "null", env, ["-P", ...options]);
+    });
+    assert(killed, "it had one archive");
 
     const at = ["--staging-dir", staging, ...RUN];
     const fetch = ["fetch", ...at, "--no-extract", "--output-dir", `${dir.path}/out`];
@@ -137,12 +139,13 @@ Deno.test({
     const runDir = `${dir.path}/staging/7-linux`;
     const upload = ["upload", "build", "--artifact-group", "g", "--build-dir", buildDir, ...RUN];
     const args = [...upload, "--output-dir", `${dir.path}/staging`, "--concurrency", "2"];
-    const child = start(args, "piped");
-    const output = child.output();
-    const begun = async () => (await names(runDir)).some((name) => name.endsWith(".zst"));
-    while (!await begun()) await new Promise((r) => setTimeout(r, 1));
-    child.kill("SIGINT");
-    const { code, stderr, stdout } = await output;
+    const where = { at: 2, path: ARCHIVE, interrupted: true };
+    const { process, stands } = await standing(where, (options, env) => {
+      return start(args, "piped", env, ["-P", ...options]);
+    });
+    assert(stands, "it had one archive");
+    process.kill("SIGINT");
+    const { code, stderr, stdout } = await process.output();
     assert.equal(code, 130);
     assert.match(new TextDecoder().decode(stderr), /^error: interrupted[^\n]*\n$/);
     assert.equal(stdout.length, 0);
