@@ -226,7 +226,8 @@ Deno.test("writeIndexPages(): a dry run names the pages that the run then writes
 });
 
 Deno.test("writeIndexPages(): hashes come from the upload, the page that is there, the checksum file", async () => {
-  const backend = new MemoryBackend();
+  let time = new Date("2026-11-20T12:00:00.500Z");
+  const backend = new MemoryBackend({ now: () => time });
   const mine = await put(backend, "a_lib_generic.tar.zst");
   await writeIndexPages(backend, SUBJECT, { uploaded: mine });
   await put(backend, "b_lib_generic.tar.zst");
@@ -243,6 +244,7 @@ Deno.test("writeIndexPages(): hashes come from the upload, the page that is ther
     ["b", sha256("b")],
   ]);
   // One that was replaced since has another hash, and nobody may tell the old one.
+  time = new Date("2026-11-20T12:01:00.500Z");
   await upload(backend, [
     textItem(ROOT.file("a_lib_generic.tar.zst"), "A_lib_generic.tar.zst", ""),
   ]);

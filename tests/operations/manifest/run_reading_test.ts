@@ -21,10 +21,11 @@ const A = "a_lib_generic.tar.zst";
 const B = "b_lib_gfx942.tar.xz";
 const SUM = ".sha256sum";
 
-/** A run in memory; its calls are counted. */
+/** A run in memory; its calls are counted, and its clock stands until {@linkcode Run.later}. */
 class Run {
-  readonly inner = new MemoryBackend();
+  readonly inner = new MemoryBackend({ now: () => new Date(this.#time) });
   readonly calls: string[] = [];
+  #time = Date.parse("2026-11-21T00:00:00.500Z");
   readonly backend: StorageBackend = {
     name: "memory",
     writes: true,
@@ -44,6 +45,11 @@ class Run {
   #note<T>(call: string, location: OutputLocation, result: T): T {
     this.calls.push(`${call} ${location.relativeTo(ROOT.root()) ?? ""}`.trim());
     return result;
+  }
+
+  /** What is written from now on is newer than what was. */
+  later(): void {
+    this.#time += 60_000;
   }
 
   async put(files: Readonly<Record<string, string>>): Promise<void> {
@@ -172,10 +178,10 @@ Deno.test("what another tool puts beside a complete manifest is listed and fetch
     const [a, b, c] = [A, B, "c_lib_gfx1100.tar.zst"].map((name) => dir + name);
     const files = { ...archive(a, "a"), ...archive(b, "b"), "logs/g/x.log": "x" };
     await run.put(files);
-    await later();
+    run.later();
     await run.tell("build.g", files);
     await run.expect("build.g");
-    await later();
+    run.later();
     // One archive more, one in place of another; the checksum is wrong for neither.
     await run.put({ ...archive(c, "c"), ...archive(b, "BB"), "logs/g/y.log": "y" });
     assert.deepEqual(await run.fetch(true), { [A]: "a", [B]: "BB", [c.slice(dir.length)]: "c" });
@@ -195,10 +201,10 @@ Deno.test("what another tool puts beside a complete manifest is listed and fetch
 Deno.test("of a complete run, an archive that was put there again is as its manifest says", async () => {
   const run = new Run();
   await run.put(archive(A, "a"));
-  await later();
+  run.later();
   await run.tell("build.g", archive(A, "a"));
   await run.expect("build.g");
-  await later();
+  run.later();
   await run.put({ [A]: "a" });
   assert.equal((await run.list())[A], "artifact,build.g");
   assert.deepEqual((await planFetch(run.backend, ROOT, { outputDir: "out" })).notes, []);
@@ -243,10 +249,10 @@ Deno.test("a run that lacks a part is listed, with the entries of its parts", as
 Deno.test("a file that was written after its part is what its checksum says, not the part", async () => {
   const run = new Run();
   await run.put(archive(A, "old"));
-  await later();
+  run.later();
   await run.tell("build.g", archive(A, "old"));
   // An older tool, which knows no manifest, has replaced it by as many bytes.
-  await later();
+  run.later();
   await run.put(archive(A, "new"));
   assert.deepEqual(await run.fetch(true), { [A]: "new" });
   const differences = await compareListing(
@@ -267,21 +273,13 @@ Deno.test("a file that was written after its part is what its checksum says, not
 Deno.test("a file that was written after its part, and has no checksum beside it, is what the part says", async () => {
   const run = new Run();
   await run.put(archive(A, "old"));
-  await later();
+  run.later();
   await run.tell("build.g", archive(A, "old"));
-  await later();
+  run.later();
   await run.put({ [A]: archive(A, "bad")[A] });
   await run.inner.delete(ROOT.file(A + SUM));
   assert.deepEqual(await run.fetch(), { [A]: "integrity" });
 });
-
-/** Waits until the storage's clock has moved on, and to where a time can't be taken for seconds. */
-async function later(): Promise<void> {
-  const now = Date.now();
-  while (Date.now() <= now || Date.now() % 1000 < 5 || Date.now() % 1000 > 900) {
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}
 
 Deno.test("in a complete run, other bytes than in the manifest are a checksum mismatch", async () => {
   const run = new Run();

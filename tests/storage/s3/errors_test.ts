@@ -6,6 +6,7 @@ import { createS3Backend } from "../../../src/storage/s3/backend.ts";
 import { Session } from "../../../src/storage/s3/session.ts";
 import { readSettings, type S3BackendOptions } from "../../../src/storage/s3/settings.ts";
 import { UploadJournal } from "../../../src/storage/s3/upload_journal.ts";
+import { LEAST_RATE } from "../../../src/storage/s3/watchdog.ts";
 import { rejectsWith } from "../../support/errors.ts";
 import { startFaultProxy } from "../../support/fault_proxy.ts";
 import { memoryS3, testOptions } from "../../support/s3_subject.ts";
@@ -318,23 +319,29 @@ Deno.test("s3: a journal that can't be written any more does not fail its upload
 });
 
 Deno.test("s3: a slow response is not treated as stalled", async () => {
+  const stallTimeout = 2000;
   const xml = "<ListBucketResult><Name>suite</Name><IsTruncated>false</IsTruncated>" +
-    "<KeyCount>0</KeyCount></ListBucketResult>";
-  const pieces = xml.match(/.{1,20}/g)!;
+    `<KeyCount>0</KeyCount>${" ".repeat(2000)}</ListBucketResult>`;
+  let took = 0;
   await using server = stub(() => {
+    const began = performance.now();
     let next = 0;
     const body = new ReadableStream<Uint8Array>({
       async pull(controller) {
-        if (next > 0) await new Promise((resolve) => setTimeout(resolve, 250));
-        if (next === pieces.length) controller.close();
-        else controller.enqueue(new TextEncoder().encode(pieces[next++]));
+        took = performance.now() - began;
+        if (next >= xml.length) return controller.close();
+        // A piece is progress, and each comes long before the limit.
+        const size = took > 1.2 * stallTimeout ? xml.length : LEAST_RATE * stallTimeout / 1000;
+        controller.enqueue(new TextEncoder().encode(xml.slice(next, next += size)));
+        await new Promise((resolve) => setTimeout(resolve, stallTimeout / 20));
       },
     });
     return new Response(body, { headers: { "content-type": "application/xml" } });
   });
-  const retry = { maxAttempts: 3, baseDelay: 1, maxElapsed: 60_000 };
-  using backend = await createS3Backend(testOptions(server.url, { retry, stallTimeout: 1000 }));
+  const retry = { maxAttempts: 1 };
+  using backend = await createS3Backend(testOptions(server.url, { retry, stallTimeout }));
   assert.deepEqual(await Array.fromAsync(backend.list(at)), []);
+  assert(took > stallTimeout, "it was not slow");
 });
 
 Deno.test("s3: a list goes over all pages", async () => {
