@@ -65,7 +65,9 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "operations/{artifacts,bisect,copy,diff,fetch,find,index_pages,manifest,prune,repository," +
     "retained,upload,verify}",
   "service": "errors layout storage operations/retained",
-  "service/server": "errors layout runs storage operations/retained service",
+  "service/objects": "errors layout runs runs/retention storage storage/local " +
+    "operations/{manifest,retained} service",
+  "service/server": "errors layout runs storage operations/retained service service/objects",
   "cli/terminal": "errors layout github storage/transfer",
   "cli":
     "errors layout runs runs/retention github storage storage/open_s3.ts storage/{local,s3,transfer} " +

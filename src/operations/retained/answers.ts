@@ -53,6 +53,31 @@ export interface RunReports {
   }[];
 }
 
+/** A page of the files of a run. */
+export interface RunFiles {
+  /** `run-outputs.files/1` */
+  readonly schema: "run-outputs.files/1";
+  /** The run's key. */
+  readonly key: string;
+  /** The files, in the order of their paths. */
+  readonly files: readonly {
+    /** The path relative to the run's prefix. */
+    readonly path: string;
+    /** What it is. */
+    readonly kind: string;
+    /** The size in bytes. */
+    readonly size: number;
+    /** The SHA-256, 64 hex digits, if the storage or a current entry of the manifest has it. */
+    readonly sha256?: string;
+    /** When it was last written, in ISO 8601. */
+    readonly modified: string;
+    /** A URL relative to this document. */
+    readonly href: string;
+  }[];
+  /** The cursor of the next page, if there is one. */
+  readonly next?: string;
+}
+
 /** The outputs manifest of a run, merged from its parts. */
 export interface RunManifestDetails {
   /** `run-outputs.artifact-manifest/1` */

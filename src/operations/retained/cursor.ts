@@ -1,8 +1,8 @@
 /**
- * Cursors: where the next page of a list of runs begins.
+ * Cursors: where the next page of a list begins.
  *
- * A cursor names the last run of the page before, so that runs which come or go meanwhile are neither
- * repeated nor skipped. It is bound to the filters.
+ * A cursor names the last run or file of the page before, so that what comes or goes meanwhile is
+ * neither repeated nor skipped. It is bound to the filters.
  *
  * @module
  */
@@ -10,18 +10,16 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { invalid } from "../../errors/error.ts";
-import type { RunPrefix } from "../../layout/run_output_root.ts";
-import { formatRunKey, tryParseRunKey } from "../../runs/retention/run_key.ts";
 
 /**
  * Formats a cursor.
  *
- * @param after The last run of this page.
+ * @param after The key of the last run of this page, or the path of the last file.
  * @param filters The filters.
  * @returns A text for URLs.
  */
-export function formatCursor(after: RunPrefix, filters: object): string {
-  const text = JSON.stringify({ v: 1, after: formatRunKey(after), filters: hashOf(filters) });
+export function formatCursor(after: string, filters: object): string {
+  const text = JSON.stringify({ v: 1, after, filters: hashOf(filters) });
   // Uint8Array's own toBase64() is newer than the runtime of the executable may be.
   return Buffer.from(text).toString("base64url");
 }
@@ -32,10 +30,16 @@ export function formatCursor(after: RunPrefix, filters: object): string {
  * @param field The option or parameter, for messages.
  * @param cursor The cursor.
  * @param filters The filters of the request that it came with.
- * @returns The last run of the page before.
+ * @param parse Parses the key of a run, or the path of a file; returns `undefined` if it is not one.
+ * @returns The last one of the page before.
  * @throws {RunOutputsError} `invalid`, if it is not one, or belongs to other filters.
  */
-export function parseCursor(field: string, cursor: string, filters: object): RunPrefix {
+export function parseCursor<T>(
+  field: string,
+  cursor: string,
+  filters: object,
+  parse: (after: string) => T | undefined,
+): T {
   let value: { v?: unknown; after?: unknown; filters?: unknown } | null = null;
   try {
     const bytes = Buffer.from(cursor, "base64url");
@@ -43,7 +47,7 @@ export function parseCursor(field: string, cursor: string, filters: object): Run
   } catch {
     // Reported below.
   }
-  const after = typeof value?.after === "string" ? tryParseRunKey(value.after) : undefined;
+  const after = typeof value?.after === "string" ? parse(value.after) : undefined;
   if (value?.v !== 1 || after === undefined) {
     throw invalid(field, cursor, "the 'next' of an earlier page");
   }

@@ -12,7 +12,7 @@ import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import { parseDuration } from "../../layout/words.ts";
 import { beingDeleted } from "../../runs/deleting.ts";
 import { formatPin, PIN_SCHEMA } from "../../runs/retention/pin.ts";
-import { parseRunKey } from "../../runs/retention/run_key.ts";
+import { formatRunKey, parseRunKey, tryParseRunKey } from "../../runs/retention/run_key.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
 import { contentType } from "../../storage/content_type.ts";
 import { listOutputs } from "../manifest/list_outputs.ts";
@@ -28,6 +28,7 @@ import type {
 } from "./answers.ts";
 import { formatCursor, parseCursor } from "./cursor.ts";
 import type { RetainedRun } from "./describe.ts";
+import { files } from "./files.ts";
 import { lines } from "./lines.ts";
 import { operation, parseTime, type RunsContext } from "./operation.ts";
 import { problem } from "./problem.ts";
@@ -81,14 +82,16 @@ const list = operation({
         until: parseTime(label("until"), until, now),
       },
       limit,
-      after: cursor === undefined ? undefined : parseCursor(label("cursor"), cursor, filters),
+      after: cursor === undefined
+        ? undefined
+        : parseCursor(label("cursor"), cursor, filters, tryParseRunKey),
       budget,
       signal,
     });
     return {
       schema: "run-outputs.retained-runs/1",
       runs: runs.map((run) => ({ ...run, reports: run.reports.length })),
-      next: last && formatCursor(last, filters),
+      next: last && formatCursor(formatRunKey(last), filters),
       scanned,
     };
   },
@@ -299,6 +302,7 @@ export const RUNS_OPERATIONS = {
   show,
   reports,
   manifest,
+  files,
   lines,
   pin,
   unpin,

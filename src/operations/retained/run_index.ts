@@ -152,7 +152,8 @@ export class RunIndex {
 
   async #candidates(name: string, { signal }: CallOptions): Promise<RunPrefix[]> {
     const named = tryParseRunKey(name);
-    if (named !== undefined) return [named];
+    // As in enumerate(): directories of run-outputs' own, such as trash, hold no runs.
+    if (named !== undefined) return named.externalRepo.startsWith(".") ? [] : [named];
     return (await this.enumerate({ signal })).filter(({ runId }) => runId === name);
   }
 

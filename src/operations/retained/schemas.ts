@@ -75,6 +75,23 @@ export const reportsAnswer = z.object({
   })),
 });
 
+/** The answer to `files`. */
+export const filesAnswer = z.object({
+  schema: z.literal("run-outputs.files/1"),
+  key: z.string(),
+  files: z.array(z.object({
+    path: z.string(),
+    kind: z.enum(OUTPUT_KINDS as readonly [string, ...string[]]),
+    size: z.int(),
+    sha256: z.string().optional().meta({
+      description: "Its SHA-256, if the storage or a current entry of the manifest has it.",
+    }),
+    modified: z.iso.datetime(),
+    href: z.string().meta({ description: "Relative to this document." }),
+  })),
+  next: z.string().optional().meta({ description: "The cursor of the next page." }),
+});
+
 /** The answer to `manifest`. */
 export const manifestAnswer = z.object({
   schema: z.literal("run-outputs.artifact-manifest/1"),

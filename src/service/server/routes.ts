@@ -9,13 +9,14 @@ import type { RunsOperation } from "../../operations/retained/operation.ts";
 import { RUNS_OPERATIONS } from "../../operations/retained/operations.ts";
 import { jsonAnswer } from "../answer.ts";
 import type { Handler } from "../context.ts";
+import { capabilityHandler, fileHandler, reportHandler } from "../objects/handlers.ts";
 import { openApi } from "./openapi.ts";
 import type { Route } from "./route.ts";
 import {
   latestRedirect,
-  listHandler,
   manifestHandler,
   operationHandler,
+  pageHandler,
   pinHandler,
   unpinHandler,
 } from "./run_routes.ts";
@@ -57,7 +58,13 @@ const openApiHandler: Handler = async ({ request, base }, { tool }) => {
 const rootHandler: Handler = () =>
   Promise.resolve(new Response(null, { status: 307, headers: { location: "./retained-runs" } }));
 
-const { latest, list, manifest, pin, reports, show, unpin } = RUNS_OPERATIONS;
+const { files, latest, list, manifest, pin, reports, show, unpin } = RUNS_OPERATIONS;
+
+/** The parameters of a file. */
+const fileParams = show.params.extend({
+  path: z.string().meta({ description: "A file, or a directory with a final '/'." }),
+  list: z.string().optional().meta({ description: "List a directory that has an index.html." }),
+});
 
 /** All routes; the first one that fits a request is taken. */
 export const ROUTES: readonly Route[] = [
@@ -77,7 +84,7 @@ export const ROUTES: readonly Route[] = [
     handler: openApiHandler,
     answer: z.looseObject({ openapi: z.string() }),
   },
-  operationRoute("/retained-runs", "list", list, { handler: listHandler }),
+  operationRoute("/retained-runs", "list", list, { handler: pageHandler(list) }),
   operationRoute("/retained-runs/latest", "latest", latest),
   {
     method: "GET",
@@ -89,6 +96,35 @@ export const ROUTES: readonly Route[] = [
   },
   operationRoute("/retained-runs/{run}", "show", show),
   operationRoute("/retained-runs/{run}/reports", "reports", reports),
+  {
+    method: "GET",
+    path: "/retained-runs/{run}/reports/{path*}",
+    summary: "a file of a run; of a directory, its index.html",
+    handler: reportHandler,
+    params: fileParams,
+    types: ["*/*"],
+  },
+  operationRoute("/retained-runs/{run}/files", "files", files, {
+    handler: pageHandler(files),
+    command: undefined,
+  }),
+  {
+    method: "GET",
+    path: "/retained-runs/{run}/files/{path*}",
+    summary: "a file of a run; a directory is listed",
+    handler: fileHandler,
+    params: fileParams,
+    types: ["*/*"],
+  },
+  {
+    method: "GET",
+    path: "/u/{capability}/{run}/{path*}",
+    summary: "a file of a run, readable from every origin, where a page of a run is shown",
+    handler: capabilityHandler,
+    params: fileParams.extend({ capability: z.string() }),
+    types: ["*/*"],
+    isOpen: true,
+  },
   operationRoute("/retained-runs/{run}/artifact-manifest", "manifest", manifest, {
     handler: manifestHandler,
     params: manifest.params.extend({ format: z.enum(["json", "sha256sum"]).default("json") }),

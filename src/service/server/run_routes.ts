@@ -7,11 +7,7 @@
 import type { z } from "zod";
 import { uriEncodeKey } from "../../layout/output_location.ts";
 import { checksumLine } from "../../runs/checksum_lines.ts";
-import type {
-  LatestDetails,
-  RunList,
-  RunManifestDetails,
-} from "../../operations/retained/answers.ts";
+import type { LatestDetails, RunManifestDetails } from "../../operations/retained/answers.ts";
 import {
   runOperation,
   type RunsContext,
@@ -65,15 +61,24 @@ export function operationHandler<A extends object>(
     await jsonAnswer(request.request, await askFor(operation, request, context));
 }
 
-/** `GET /retained-runs`: a page, with a link to the next one. */
-export const listHandler: Handler = async (request, context) => {
-  const answer = await askFor<RunList>(RUNS_OPERATIONS.list, request, context);
-  const query = new URLSearchParams(request.query);
-  if (answer.next !== undefined) query.set("cursor", answer.next);
-  return await jsonAnswer(request.request, answer, {
-    headers: answer.next === undefined ? {} : { link: `<?${query}>; rel="next"` },
-  });
-};
+/**
+ * The handler of an operation with pages: an answer has a link to the next one.
+ *
+ * @param operation The operation.
+ * @returns The handler.
+ */
+export function pageHandler<A extends { readonly next?: string }>(
+  operation: RunsOperation<z.ZodType, A>,
+): Handler {
+  return async (request, context) => {
+    const answer = await askFor(operation, request, context);
+    const query = new URLSearchParams(request.query);
+    if (answer.next !== undefined) query.set("cursor", answer.next);
+    return await jsonAnswer(request.request, answer, {
+      headers: answer.next === undefined ? {} : { link: `<?${query}>; rel="next"` },
+    });
+  };
+}
 
 /** `GET /retained-runs/latest/…`: redirects to the same path below the latest run. */
 export const latestRedirect: Handler = async (request, context) => {

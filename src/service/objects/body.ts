@@ -1,0 +1,70 @@
+/**
+ * Bodies of answers from open files.
+ *
+ * @module
+ */
+
+import type { ByteRange, CallOptions } from "../../storage/backend.ts";
+import type { StoredFile } from "./stored_file.ts";
+
+/** What a body consists of: bytes, and ranges of the file. */
+export type BodyPart = Uint8Array<ArrayBuffer> | ByteRange;
+
+/** Up to how many bytes a body is sent at once, which is faster than a stream. */
+const AT_ONCE = 64 * 1024;
+
+/**
+ * Starts a body: its first bytes are read, so that what fails before them is still answered with a
+ * problem. What fails later ends the connection, and the client sees that bytes are missing.
+ *
+ * @param file The file, which is closed at the end of the body, or if this fails.
+ * @param parts What the body consists of.
+ * @param length Its length in bytes.
+ * @param options A signal.
+ * @returns The body.
+ */
+export async function startBody(
+  file: StoredFile,
+  parts: readonly BodyPart[],
+  length: number,
+  options: CallOptions,
+): Promise<ReadableStream<Uint8Array<ArrayBuffer>> | Uint8Array<ArrayBuffer>> {
+  const chunks = chunksOf(file, parts, options);
+  if (length <= AT_ONCE) {
+    const bytes = new Uint8Array(length);
+    let at = 0;
+    for await (const chunk of chunks) {
+      if (chunk.length === length) return chunk;
+      bytes.set(chunk, at);
+      at += chunk.length;
+    }
+    return bytes;
+  }
+  let first: IteratorResult<Uint8Array<ArrayBuffer>, void> | undefined = await chunks.next();
+  return new ReadableStream({
+    async pull(controller) {
+      const { value, done } = first ?? await chunks.next();
+      first = undefined;
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    async cancel() {
+      await chunks.return();
+    },
+  });
+}
+
+async function* chunksOf(
+  file: StoredFile,
+  parts: readonly BodyPart[],
+  options: CallOptions,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+  try {
+    for (const part of parts) {
+      if (part instanceof Uint8Array) yield part;
+      else yield* file.chunks(part, options);
+    }
+  } finally {
+    file.close();
+  }
+}

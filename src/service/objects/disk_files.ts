@@ -1,0 +1,243 @@
+/**
+ * Files of runs on a disk. Nothing outside of the staging directory is read, whatever its names lead
+ * to: a link, another file that takes a name between two steps, a second name for the same file.
+ *
+ * @module
+ */
+
+import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:fs";
+import { join, resolve, sep } from "node:path";
+import { RunOutputsError } from "../../errors/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
+import type {
+  ByteRange,
+  CallOptions,
+  Child,
+  ObjectInfo,
+  StorageBackend,
+} from "../../storage/backend.ts";
+import { isUnfinished } from "../../storage/local/download_part.ts";
+import { objectInfo } from "../../storage/local/object_info.ts";
+import type { FileStore, StoredFile } from "./stored_file.ts";
+
+/**
+ * How much is read at once. Smaller reads are slower; each connection has up to two chunks in
+ * memory.
+ */
+const CHUNK = 512 * 1024;
+
+/** Up to how many bytes are read without a switch to another thread, which takes longer. */
+const SMALL = 64 * 1024;
+
+/**
+ * A link is not followed. A named pipe is not waited for: without a writer, opening it would block
+ * the whole service. Windows has neither flag.
+ */
+const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+
+/** How often a file is opened again that was replaced while it was opened. */
+const ATTEMPTS = 3;
+
+/** What tests do between two steps. */
+export interface DiskHooks {
+  /** Called between the check of a name and its use. */
+  readonly checked?: (path: string) => void;
+  /** Called when a file has been opened, before it is compared with its name. */
+  readonly opened?: (path: string) => void;
+}
+
+/** The files in a staging directory. */
+export class DiskFiles implements FileStore {
+  readonly #backend: StorageBackend;
+  readonly #dir: string;
+  readonly #hooks: DiskHooks;
+
+  /**
+   * Opens a staging directory.
+   *
+   * @param backend The storage in this directory, for lists.
+   * @param dir The staging directory; it can be a link itself.
+   * @param hooks For tests.
+   */
+  constructor(backend: StorageBackend, dir: string, hooks: DiskHooks = {}) {
+    this.#backend = backend;
+    this.#dir = resolve(dir);
+    this.#hooks = hooks;
+  }
+
+  /** {@inheritDoc FileStore.open} */
+  async open(
+    location: OutputLocation,
+    { signal }: CallOptions = {},
+  ): Promise<StoredFile | undefined> {
+    for (let attempt = 1;; attempt++) {
+      signal?.throwIfAborted();
+      const opened = await reading(location, () => this.#tryOpen(location));
+      if (opened !== "changed") return opened;
+      if (attempt === ATTEMPTS) return undefined;
+    }
+  }
+
+  /** {@inheritDoc FileStore.isDirectory} */
+  async isDirectory(location: OutputLocation): Promise<boolean> {
+    return await reading(location, () => this.#directory(location)) !== undefined;
+  }
+
+  /** {@inheritDoc FileStore.list} */
+  async list(
+    location: OutputLocation,
+    options?: CallOptions,
+  ): Promise<readonly Child[] | undefined> {
+    const before = await reading(location, () => this.#directory(location));
+    if (before === undefined) return undefined;
+    this.#hooks.checked?.(location.localPath(this.#dir));
+    const children = await Array.fromAsync(this.#backend.children(location, options));
+    const after = await reading(location, () => this.#directory(location));
+    // If the name led elsewhere meanwhile, the names may be those of another directory.
+    return after !== undefined && isSame(before, after) ? children : undefined;
+  }
+
+  /** Checks the name, opens the file, and checks that the name still leads to this file. */
+  async #tryOpen(location: OutputLocation): Promise<StoredFile | "changed" | undefined> {
+    const path = location.localPath(this.#dir);
+    if (!this.#walk(location)?.isFile) return undefined;
+    if (/\.part(?:\.journal)?$/.test(path) && await isUnfinished(path)) return undefined;
+    this.#hooks.checked?.(path);
+    const fd = openSync(path, FLAGS);
+    try {
+      this.#hooks.opened?.(path);
+      const opened = fstatSync(fd);
+      const named = Deno.lstatSync(path);
+      const isExact = opened.isFile() && isSame(opened, named) && this.#leadsTo(location) &&
+        isSame(opened, Deno.lstatSync(path));
+      if (isExact) return new DiskFile(fd, objectInfo(location, named), named);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+    closeSync(fd);
+    return "changed";
+  }
+
+  /** The directory of a location, if its name leads to itself. */
+  #directory(location: OutputLocation): Promise<Deno.FileInfo | undefined> {
+    const info = this.#walk(location);
+    return Promise.resolve(info?.isDirectory && this.#leadsTo(location) ? info : undefined);
+  }
+
+  /**
+   * Looks at each name on the way to a file or directory. None may be a link.
+   *
+   * @returns The last one; `undefined`, if there is anything else than a directory above it.
+   */
+  #walk(location: OutputLocation): Deno.FileInfo | undefined {
+    let path = this.#dir;
+    let info: Deno.FileInfo | undefined;
+    for (const name of this.#names(location)) {
+      if (info !== undefined && !info.isDirectory) return undefined;
+      path = join(path, name);
+      info = Deno.lstatSync(path);
+      if (info.isSymlink) return undefined;
+    }
+    return info;
+  }
+
+  /** Whether the system's name for a path is the path itself: not another name of the same file. */
+  #leadsTo(location: OutputLocation): boolean {
+    const expected = join(Deno.realPathSync(this.#dir), ...this.#names(location));
+    return Deno.realPathSync(location.localPath(this.#dir)) === expected;
+  }
+
+  #names(location: OutputLocation): string[] {
+    return location.localPath("").split(sep).filter((name) => name !== "");
+  }
+}
+
+/** An open file. */
+class DiskFile implements StoredFile {
+  readonly info: ObjectInfo;
+  readonly #fd: number;
+  readonly #modified: number | undefined;
+  #isOpen = true;
+
+  constructor(fd: number, info: ObjectInfo, stat: Deno.FileInfo) {
+    this.#fd = fd;
+    this.info = info;
+    this.#modified = stat.mtime?.getTime();
+  }
+
+  async *chunks(
+    { start, end }: ByteRange,
+    { signal }: CallOptions = {},
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    for (let at = start; at < end;) {
+      signal?.throwIfAborted();
+      const buffer = new Uint8Array(Math.min(CHUNK, end - at));
+      const count = buffer.length <= SMALL
+        ? readSync(this.#fd, buffer, 0, buffer.length, at)
+        : await readAt(this.#fd, buffer, at);
+      this.#checkUnchanged(count);
+      at += count;
+      yield buffer.subarray(0, count);
+    }
+  }
+
+  close(): void {
+    if (this.#isOpen) closeSync(this.#fd);
+    this.#isOpen = false;
+  }
+
+  /**
+   * run-outputs replaces files and leaves an open one unchanged. Other programs write into files: then
+   * what was read before and what is read now would be different versions.
+   */
+  #checkUnchanged(count: number): void {
+    const { size, mtime } = fstatSync(this.#fd);
+    if (count > 0 && size === this.info.size && mtime.getTime() === this.#modified) return;
+    const { name } = this.info.location;
+    throw new RunOutputsError(
+      "conflict",
+      `Cannot read '${name}': it was changed while it was read`,
+    );
+  }
+}
+
+function readAt(fd: number, buffer: Uint8Array, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, buffer, 0, buffer.length, position, (error, count) => {
+      if (error) reject(error);
+      else resolve(count);
+    });
+  });
+}
+
+function isSame(
+  a: { readonly dev: number; readonly ino: number | null },
+  b: { readonly dev: number; readonly ino: number | null },
+): boolean {
+  return a.dev === b.dev && a.ino === b.ino;
+}
+
+/** What says that there is no such file: a missing name, a link, a socket, a name that is too long. */
+const MISSING = new Set(["ENOENT", "ENOTDIR", "ELOOP", "EMLINK", "ENXIO", "ENAMETOOLONG"]);
+
+/** Calls the disk. What does not exist is `undefined`; messages don't contain the path. */
+async function reading<T>(
+  { key }: OutputLocation,
+  call: () => Promise<T | undefined>,
+): Promise<T | undefined> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof RunOutputsError) throw error;
+    const { code } = error as { readonly code?: string };
+    // The service may read the staging directory only, and a link leads out of it.
+    if (error instanceof Deno.errors.NotCapable || MISSING.has(code ?? "")) return undefined;
+    const isDenied = error instanceof Deno.errors.PermissionDenied || code === "EACCES";
+    throw isDenied
+      ? new RunOutputsError("denied", `Cannot read '${key}': permission denied`, { cause: error })
+      : new RunOutputsError("failed", `Cannot read '${key}': ${code ?? "unknown error"}`, {
+        cause: error,
+      });
+  }
+}
