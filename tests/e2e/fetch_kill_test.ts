@@ -7,12 +7,15 @@ import { pack } from "../../src/archive/pack/pack.ts";
 import { writeFileAtomic } from "../../src/storage/local/atomic_file.ts";
 import { noise } from "../support/bytes.ts";
 import { cases } from "../support/cases.ts";
-import { kill } from "../support/kill.ts";
+import { killAt } from "../support/kill.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 import { command, finish, start } from "./processes.ts";
 
-const KILLS = cases(20, 6);
+const KILLS = cases(20, 5);
 const ARCHIVES = 6;
+
+/** So many changes are made by a fetch, at least. */
+const CHANGES = 30;
 
 /** With permissions as few as possible, which its workers divide, and with all. */
 const WAYS = [["extract", false, "-P"], ["flatten", true, "-A"]] as const;
@@ -40,25 +43,20 @@ for (const [mode, cached, permissions] of WAYS) {
       return await contents(out);
     };
 
-    const began = performance.now();
     const { code, stderr } = await finish(fetch("1"), {}, [permissions]);
     assert.equal(code, 0, stderr);
-    const took = performance.now() - began;
     const first = await contents(out);
-    let kills = 0;
     let now = first;
     for (let i = 0; i < KILLS; i++) {
-      // From the start of the program to a little after its usual end.
-      const program = start(fetch(now === first ? "2" : "1"), "null", {}, [permissions]);
-      const timer = setTimeout(() => kill(program), took * (0.2 + 0.9 * i / KILLS));
-      const { success } = await program.status;
-      clearTimeout(timer);
-      if (!success) kills++;
-      if (success) now = await contents(out);
+      // From its first change to one of the last renames.
+      const at = 1 + Math.floor(CHANGES * i / KILLS);
+      const killed = await killAt({ at }, (options, env) => {
+        return start(fetch(now === first ? "2" : "1"), "null", env, [permissions, ...options]);
+      });
+      assert(killed, `it made fewer than ${at} changes`);
       // A kill between the renames is taken back, or completed, by whoever comes next.
-      else if (await contents(out) !== now) now = await settle();
+      if (await contents(out) !== now) now = await settle();
     }
-    assert(kills > 0, "every fetch was faster than its kill");
 
     assert.equal(await settle(), first);
     const left = await Array.fromAsync(Deno.readDir(temp.path), ({ name }) => name);

@@ -15,18 +15,6 @@ export function kill(process: Deno.ChildProcess): void {
   }
 }
 
-/** Kills a process as soon as something is so, unless it has ended before; how it ended. */
-export async function killWhen(
-  process: Deno.ChildProcess,
-  isSo: () => Promise<boolean>,
-): Promise<Deno.CommandStatus> {
-  let ended = false;
-  const status = process.status.finally(() => ended = true);
-  while (!ended && !await isSo()) await new Promise((resolve) => setTimeout(resolve, 1));
-  kill(process);
-  return await status;
-}
-
 /** Where a program stands still. */
 export interface Standstill {
   /** Before which of its changes, from 1. Writes to open files and requests count too. */

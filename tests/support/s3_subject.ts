@@ -16,6 +16,9 @@ import { type S3ServerOptions, startS3Server } from "./s3_server.ts";
 /** What every test server accepts. */
 export const KEYS = { accessKeyId: "TESTACCESSKEY", secretAccessKey: "TESTSECRETKEY0123456789" };
 
+/** The variable that says after how many bytes `transfer_child.ts` kills itself. */
+export const LIFE = "RUN_OUTPUTS_TEST_LIFE";
+
 /** The environment of a command that works on a test server. */
 export function s3Env(url: string) {
   return {

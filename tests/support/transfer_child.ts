@@ -1,5 +1,6 @@
 /**
- * A process that makes one transfer, to be killed: tells each piece and the result on stdout.
+ * A process that makes one transfer and prints its result on stdout, or kills itself in the middle:
+ * once it has moved as many bytes as its environment says.
  *
  * Arguments: up or down, the server, the object, the file, a directory for journals, the size of
  * a part; the hash that the file should have, if it is known.
@@ -12,7 +13,7 @@ import { download } from "../../src/storage/transfer/download.ts";
 import { createS3Backend } from "../../src/storage/s3/backend.ts";
 import type { TransferEvent } from "../../src/storage/transfer/transfer.ts";
 import { fileItem, upload } from "../../src/storage/transfer/upload.ts";
-import { testOptions } from "./s3_subject.ts";
+import { LIFE, testOptions } from "./s3_subject.ts";
 
 const [direction, url, uri, path, journalDir, part, sha256] = Deno.args;
 const location = OutputLocation.fromS3Uri(uri);
@@ -20,11 +21,11 @@ const partSize = Number(part);
 using backend = await createS3Backend(
   testOptions(url, { journalDir, partSize, multipartThreshold: partSize }),
 );
-const say = (line: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+let left = Number(Deno.env.get(LIFE) ?? Infinity);
 const onEvent = (event: TransferEvent) => {
-  if (event.type === "bytes") say(`bytes ${event.bytes}`);
+  if (event.type === "bytes" && (left -= event.bytes) <= 0) Deno.kill(Deno.pid, "SIGKILL");
 };
 const [result] = direction === "up"
   ? await upload(backend, [fileItem(location, path, { sha256 })], { onEvent })
   : await download(backend, [{ location, path }], { onEvent, segment: partSize, concurrency: 4 });
-say(`result ${JSON.stringify({ ...result, error: result.error?.message })}`);
+console.log(JSON.stringify({ ...result, error: result.error?.message }));

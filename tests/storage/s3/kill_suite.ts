@@ -11,8 +11,7 @@ import { readFile } from "../../../src/storage/byte_source.ts";
 import type { TransferResult } from "../../../src/storage/transfer/transfer.ts";
 import { createS3Backend, type S3Backend } from "../../../src/storage/s3/backend.ts";
 import { startFaultProxy } from "../../support/fault_proxy.ts";
-import { kill } from "../../support/kill.ts";
-import { testOptions } from "../../support/s3_subject.ts";
+import { LIFE, testOptions } from "../../support/s3_subject.ts";
 import { tempDir } from "../../support/temp_dir.ts";
 import type { OpenServer } from "./fault_suite.ts";
 
@@ -50,10 +49,10 @@ export function killSuite(name: string, open: OpenServer, options: KillSuiteOpti
         if (direction === "down") await put(whole, at, source, size);
         const path = direction === "up" ? source : `${dir.path}/target-${i}`;
         const command = [direction, proxy.url, at.s3Uri, path, `${dir.path}/journals`, partSize];
-        // Each in its own part of the transfer, between the first bytes and the last ones.
-        const moment = size * (0.02 + 0.9 * (i + Math.random()) / times);
+        // Each in its own part of the transfer, the last one shortly before its end.
+        const moment = size * 0.92 * (i + 1) / times;
         proxy.set();
-        await killAfter(command.map(String), moment);
+        await dieAfter(command.map(String), moment);
         if (direction === "down") assert.deepEqual(await exists(path), false, "it appeared early");
         else if (await isThere(server.backend, at)) {
           assert.equal(await hashOf(server.backend, at), sha256);
@@ -106,7 +105,7 @@ export function repairSuite(name: string, open: OpenServer, partSize: number): v
       const damaged = bytes.slice();
       damaged[5] ^= 1;
       await Deno.writeFile(source, damaged);
-      await killAfter([...command, sha256], 1.5 * partSize);
+      await dieAfter([...command, sha256], 1.5 * partSize);
       assert.equal(await isThere(server.backend, at), false);
       await Deno.writeFile(source, bytes);
       const result = await finish([...command, ...known]);
@@ -117,49 +116,25 @@ export function repairSuite(name: string, open: OpenServer, partSize: number): v
   });
 }
 
-function child(args: readonly string[]): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", CHILD, ...args],
-    stdout: "piped",
+async function run(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<Deno.CommandOutput> {
+  return await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "--no-check", CHILD, ...args],
+    env,
     stderr: "inherit",
-  }).spawn();
+  }).output();
 }
 
-/** Starts a transfer and kills it once it has moved so many bytes. */
-async function killAfter(args: readonly string[], bytes: number): Promise<void> {
-  const process = child(args);
-  let moved = 0;
-  let killed = false;
-  for await (const line of lines(process.stdout)) {
-    if (!line.startsWith("bytes ")) continue;
-    moved += Number(line.slice(6));
-    if (moved < bytes || killed) continue;
-    killed = true;
-    kill(process);
-  }
-  await process.status;
+/** Starts a transfer, which dies once it has moved so many bytes. */
+async function dieAfter(args: readonly string[], bytes: number): Promise<void> {
+  assert.equal((await run(args, { [LIFE]: `${bytes}` })).signal, "SIGKILL");
 }
 
 /** Runs a transfer to its end. */
 async function finish(args: readonly string[]): Promise<TransferResult> {
-  const process = child(args);
-  let result: TransferResult | undefined;
-  for await (const line of lines(process.stdout)) {
-    if (line.startsWith("result ")) result = JSON.parse(line.slice(7));
-  }
-  await process.status;
-  assert(result !== undefined);
-  return result;
-}
-
-async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of stream) {
-    const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = parts.pop()!;
-    yield* parts;
-  }
+  return JSON.parse(new TextDecoder().decode((await run(args, {})).stdout));
 }
 
 async function put(
