@@ -56,13 +56,42 @@ export function parseJson<T>(text: string, { id, schema, broken, newer }: Docume
  * @throws {SyntaxError} If it is not JSON, or nested more than {@linkcode MAX_DEPTH} times.
  */
 export function parseText(text: string): unknown {
-  let depth = 0;
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
-    if (token === "[" || token === "{") depth++;
-    else if (token === "]" || token === "}") depth--;
-    if (depth > MAX_DEPTH) throw new SyntaxError(`nested more than ${MAX_DEPTH} times`);
-  }
+  if (isNestedDeeper(text)) throw new SyntaxError(`nested more than ${MAX_DEPTH} times`);
   return JSON.parse(text);
+}
+
+/** Whether values are nested too deeply; looks only at brackets, and skips strings. */
+function isNestedDeeper(text: string): boolean {
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    switch (text.charCodeAt(i)) {
+      case QUOTE:
+        i = endOfString(text, i);
+        break;
+      case 0x5b: // [
+      case 0x7b: // {
+        if (++depth > MAX_DEPTH) return true;
+        break;
+      case 0x5d: // ]
+      case 0x7d: // }
+        depth--;
+    }
+  }
+  return false;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** The index of the quote that ends a string; that of the text's end, if there is none. */
+function endOfString(text: string, start: number): number {
+  for (let end = start;;) {
+    end = text.indexOf('"', end + 1);
+    if (end < 0) return text.length;
+    let escapes = end;
+    while (text.charCodeAt(escapes - 1) === BACKSLASH) escapes--;
+    if ((end - escapes) % 2 === 0) return end;
+  }
 }
 
 /**

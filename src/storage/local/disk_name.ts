@@ -7,6 +7,7 @@
 import { join } from "node:path";
 import { isNameTooLong } from "../../errors/disk.ts";
 import { decodeWindowsName } from "../../layout/local_name.ts";
+import { takeTurn } from "./turn.ts";
 
 /**
  * The segment of a key for a file name.
@@ -40,8 +41,8 @@ export interface NamedEntry extends Deno.DirEntry {
 export async function readDirectory(dir: string, signal?: AbortSignal): Promise<NamedEntry[]> {
   const entries: NamedEntry[] = [];
   const doubtful = new Map<string, Deno.DirEntry[]>();
-  for await (const entry of Deno.readDir(dir)) {
-    signal?.throwIfAborted();
+  await takeTurn(signal);
+  for (const entry of Deno.readDirSync(dir)) {
     if (!entry.name.includes("\ufffd")) entries.push(entry);
     else doubtful.set(entry.name, [...doubtful.get(entry.name) ?? [], entry]);
   }

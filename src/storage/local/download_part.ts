@@ -65,6 +65,16 @@ export async function maySpread(path: string): Promise<boolean> {
 }
 
 /**
+ * Whether a name can be that of a download in progress or of its journal.
+ *
+ * @param name The name, or a path.
+ * @returns `false`, if {@linkcode isUnfinished} need not look.
+ */
+export function isPartName(name: string): boolean {
+  return name.endsWith(".part") || name.endsWith(".part.journal");
+}
+
+/**
  * Whether a file belongs to a download in progress or unfinished, beside its destination.
  *
  * @param path The file.

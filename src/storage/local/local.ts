@@ -32,9 +32,10 @@ import { diskError } from "../../errors/disk.ts";
 import { FileBody } from "./file_body.ts";
 import { type NamedEntry, readDirectory } from "./disk_name.ts";
 import { deleteEach } from "../delete_each.ts";
-import { isJournal, isUnfinished } from "./download_part.ts";
+import { isJournal, isPartName, isUnfinished } from "./download_part.ts";
 import { isMissing, listedObject, objectInfo } from "./object_info.ts";
 import { clipRange } from "../range.ts";
+import { takeTurn } from "./turn.ts";
 
 /** Options of {@linkcode LocalBackend}. */
 export interface LocalBackendOptions {
@@ -102,11 +103,11 @@ export class LocalBackend implements StorageBackend {
 
   /** {@inheritDoc StorageBackend.stat} */
   async stat(location: OutputLocation, options: CallOptions = {}): Promise<ObjectInfo> {
-    options.signal?.throwIfAborted();
+    await takeTurn(options.signal);
     const path = this.#path(location);
     try {
-      await this.#stayInside(path);
-      const stat = await Deno.lstat(path);
+      this.#stayInside(path);
+      const stat = Deno.lstatSync(path);
       if (!stat.isFile) throw notFound("read", path);
       return objectInfo(location, stat);
     } catch (error) {
@@ -117,13 +118,13 @@ export class LocalBackend implements StorageBackend {
   /** {@inheritDoc StorageBackend.list} */
   async *list(prefix: OutputLocation, options: ListOptions = {}): AsyncGenerator<ObjectInfo> {
     const path = this.#path(prefix);
-    if (await this.#isPrefix(prefix, path)) yield* this.#walk(prefix, path, options);
+    if (this.#isPrefix(prefix, path)) yield* this.#walk(prefix, path, options);
   }
 
   /** {@inheritDoc StorageBackend.children} */
   async *children(prefix: OutputLocation, options: CallOptions = {}): AsyncGenerator<Child> {
     const path = this.#path(prefix);
-    if (!await this.#isPrefix(prefix, path)) return;
+    if (!this.#isPrefix(prefix, path)) return;
     for (const entry of await this.#entries(prefix, path, true, options)) {
       const { location } = entry;
       options.signal?.throwIfAborted();
@@ -137,14 +138,14 @@ export class LocalBackend implements StorageBackend {
 
   /** {@inheritDoc StorageBackend.read} */
   async read(location: OutputLocation, options: ReadOptions = {}): Promise<ObjectBody> {
-    options.signal?.throwIfAborted();
+    await takeTurn(options.signal);
     const path = this.#path(location);
     let file: Deno.FsFile | undefined;
     try {
-      await this.#stayInside(path);
-      if (!(await Deno.lstat(path)).isFile) throw notFound("read", path);
-      file = await Deno.open(path);
-      const found = objectInfo(location, await file.stat());
+      this.#stayInside(path);
+      if (!Deno.lstatSync(path).isFile) throw notFound("read", path);
+      file = Deno.openSync(path);
+      const found = objectInfo(location, file.statSync());
       if (options.ifMatch !== undefined && options.ifMatch !== found.etag) {
         throw new RunOutputsError("conflict", `Cannot read '${path}': it has changed`);
       }
@@ -163,9 +164,7 @@ export class LocalBackend implements StorageBackend {
   ): Promise<ObjectInfo> {
     options.signal?.throwIfAborted();
     const path = this.#writable(location);
-    await this.#stayInside(path).catch((error) => {
-      throw diskError("write", path, error);
-    });
+    this.#stayInside(path, "write");
     await refuseUnlisted(path, () => source.open(undefined, options.signal));
     const { sha256, stat } = await writeFileAtomic(path, source.open(undefined, options.signal), {
       size: source.size,
@@ -184,11 +183,11 @@ export class LocalBackend implements StorageBackend {
 
   /** {@inheritDoc StorageBackend.checkWrite} */
   async checkWrite(location: OutputLocation, options: CallOptions = {}): Promise<void> {
-    options.signal?.throwIfAborted();
+    await takeTurn(options.signal);
     const path = this.#writable(location);
     try {
-      await this.#stayInside(path);
-      const stat = await Deno.lstat(path);
+      this.#stayInside(path, "write");
+      const stat = Deno.lstatSync(path);
       if (stat.isDirectory) throw new Deno.errors.IsADirectory();
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw diskError("write", path, error);
@@ -214,9 +213,7 @@ export class LocalBackend implements StorageBackend {
       }
       return { ...found, location: to };
     }
-    await this.#stayInside(target).catch((error) => {
-      throw diskError("write", target, error);
-    });
+    this.#stayInside(target, "write");
     const open = async function* (this: LocalBackend) {
       await using body = await this.read(from, { ifMatch: found.etag, signal: options.signal });
       yield* body;
@@ -235,8 +232,8 @@ export class LocalBackend implements StorageBackend {
     options.signal?.throwIfAborted();
     const path = this.#writable(location);
     try {
-      await this.#stayInside(path);
-      if (!(await Deno.lstat(path)).isFile) return;
+      this.#stayInside(path, "delete");
+      if (!Deno.lstatSync(path).isFile) return;
       await Deno.remove(path);
     } catch (error) {
       if (isMissing(error)) return;
@@ -281,27 +278,27 @@ export class LocalBackend implements StorageBackend {
    * Rejects a path through a symbolic link below the staging directory. Missing parts cannot be
    * links.
    */
-  async #stayInside(path: string): Promise<void> {
+  #stayInside(path: string, action = "read"): void {
     for (let dir = dirname(path); dir.length > this.stagingDir.length; dir = dirname(dir)) {
-      const stat = await Deno.lstat(dir).catch((error) => {
-        if (isMissing(error)) return undefined;
-        throw error;
-      });
-      if (stat?.isSymlink) {
-        throw new RunOutputsError(
-          "denied",
-          `Cannot use '${path}': '${dir}' is a symbolic link, which could point outside the ` +
-            `staging directory`,
-        );
+      try {
+        if (!Deno.lstatSync(dir).isSymlink) continue;
+      } catch (error) {
+        if (isMissing(error)) continue;
+        throw diskError(action, path, error);
       }
+      throw new RunOutputsError(
+        "denied",
+        `Cannot use '${path}': '${dir}' is a symbolic link, which could point outside the ` +
+          `staging directory`,
+      );
     }
   }
 
   /** Whether a path is a directory, so that something can be below the prefix. */
-  async #isPrefix(prefix: OutputLocation, path: string): Promise<boolean> {
+  #isPrefix(prefix: OutputLocation, path: string): boolean {
     try {
-      await this.#stayInside(path);
-      const stat = await (prefix.key === "" ? Deno.stat(path) : Deno.lstat(path));
+      this.#stayInside(path, "list");
+      const stat = prefix.key === "" ? Deno.statSync(path) : Deno.lstatSync(path);
       return stat.isDirectory;
     } catch (error) {
       if (isMissing(error)) return false;
@@ -324,8 +321,8 @@ export class LocalBackend implements StorageBackend {
         // Only files: a directory with such a name is not ours.
         if (entry.isFile && isTemporary(entry.name)) continue;
         if (!(entry.isFile || (entry.isDirectory && directories))) continue;
-        const readable = entry.isFile && entry.misread === undefined;
-        if (readable && await isUnfinished(join(path, entry.name))) continue;
+        const mayBeOurs = entry.isFile && entry.misread === undefined && isPartName(entry.name);
+        if (mayBeOurs && await isUnfinished(join(path, entry.name))) continue;
         entries.push({ ...entry, key: this.#encode ? decode(entry.name) : entry.name });
       }
     } catch (error) {
@@ -403,7 +400,7 @@ export class LocalBackend implements StorageBackend {
  * it is beside such a download, or a copy of its journal.
  */
 async function refuseUnlisted(path: string, open: () => Chunks): Promise<void> {
-  if (!/\.part(?:\.journal)?$/.test(path)) return;
+  if (!isPartName(path)) return;
   let taken: boolean;
   try {
     taken = await isUnfinished(path) || (path.endsWith(".journal") && await isJournal(open()));
