@@ -275,9 +275,16 @@ export type {
 } from "../runs/retention/policy.ts";
 export type { PrunePlan, PrunePlanPlace } from "../runs/retention/prune_plan.ts";
 export { planPrune, type PlanPruneOptions, type PrunePlace } from "./prune/plan.ts";
-export type { RetainedRun, RunPin } from "./retained/describe.ts";
+export type { RetainedRun } from "./retained/describe.ts";
+export { RunDetailsCache, type RunDetailsCacheOptions } from "./retained/details_cache.ts";
+export type { RunPin } from "./retained/pins.ts";
 export type { RunFilter } from "./retained/filter.ts";
-export { type RunChoice, RunIndex, type RunIndexOptions } from "./retained/run_index.ts";
+export {
+  type RunChoice,
+  RunIndex,
+  type RunIndexOptions,
+  type RunNames,
+} from "./retained/run_index.ts";
 export {
   type LatestOptions,
   type LatestRun,

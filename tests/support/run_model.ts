@@ -27,7 +27,8 @@ export class ModelRun {
 
   /** What a reader sees; `undefined`, if the run does not exist. */
   view(): ModelView | undefined {
-    return this.stored ?? this.derive();
+    // Without a part, nothing but a listing shows that the summary is still true.
+    return (this.parts.size === 0 ? undefined : this.stored) ?? this.derive();
   }
 
   /** What is so now. */

@@ -7,7 +7,8 @@
 
 import type { RunFacts } from "../../runs/retention/summary.ts";
 import type { LogRow } from "../logs/rows.ts";
-import type { RetainedRun, RunPin } from "./describe.ts";
+import type { RetainedRun } from "./describe.ts";
+import type { RunPin } from "./pins.ts";
 import type { SkippedRun } from "./scan.ts";
 
 /** A page of runs. */
@@ -20,6 +21,8 @@ export interface RunList {
   readonly next?: string;
   /** How many runs were looked into. */
   readonly scanned: number;
+  /** How many seconds ago the names of the runs were listed, if not now. */
+  readonly age?: number;
 }
 
 /** One run. */
@@ -32,6 +35,8 @@ export interface RunDetails extends RetainedRun {
 export interface LatestDetails extends RunDetails {
   /** Newer runs that match the filters and are not eligible. */
   readonly passed_over: readonly SkippedRun[];
+  /** How many seconds ago the names of the runs were listed, if not now. */
+  readonly age?: number;
 }
 
 /** The reports of a run. */

@@ -45,7 +45,9 @@ export async function deriveRun(
   inputs: readonly ObjectInfo[],
   { signal }: CallOptions = {},
 ): Promise<DerivedRun | undefined> {
-  const { manifest, failure } = await readManifest(backend, root, { signal });
+  const { manifest, failure }: ReadManifest = inputs.length === 0
+    ? { manifest: NO_MANIFEST }
+    : await readManifest(backend, root, { signal });
   const found = await surveyFiles(backend, root, manifest, { signal });
   if (found.files === 0 && inputs.length === 0) return undefined;
   const heads = manifest.parts.map(({ head }) => head);
@@ -94,12 +96,18 @@ export function inputsOf(inputs: readonly ObjectInfo[]): SummaryInput[] {
     .sort((a, b) => compareKeys(a.name, b.name));
 }
 
+/** A manifest, or why it can't be read. */
+interface ReadManifest {
+  readonly manifest: RunManifest;
+  readonly failure?: RunOutputsError;
+}
+
 /** Reads the manifest. One that can't be read counts as none. */
 async function readManifest(
   backend: StorageBackend,
   root: RunOutputRoot,
   { signal }: CallOptions,
-): Promise<{ readonly manifest: RunManifest; readonly failure?: RunOutputsError }> {
+): Promise<ReadManifest> {
   // Paths in the run, so that the message is the same wherever the run is.
   const show = (location: ObjectInfo["location"]) => location.relativeTo(root.root()) ?? "";
   try {

@@ -4,27 +4,17 @@
  * @module
  */
 
-import pMap from "p-map";
-import { RunOutputsError } from "../../errors/error.ts";
+import { isDeepStrictEqual } from "node:util";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import { deletingMark } from "../../runs/deleting.ts";
-import { isInForce, parsePin, type Pin, pinNameOf } from "../../runs/retention/pin.ts";
+import { pinNameOf } from "../../runs/retention/pin.ts";
 import { formatRunKey } from "../../runs/retention/run_key.ts";
 import type { RunFacts } from "../../runs/retention/summary.ts";
 import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { deriveRun } from "./derive.ts";
-import { readSmall } from "./read_small.ts";
-import { readSummary, type SummaryStatus } from "./summary_file.ts";
-
-/** A pin of a run. */
-export interface RunPin extends Partial<Omit<Pin, "schema" | "name">> {
-  /** Its name. */
-  readonly name: string;
-  /** Whether it has not ended. One that can't be read counts as in force. */
-  readonly in_force: boolean;
-  /** Why it can't be read. */
-  readonly unreadable?: string;
-}
+import type { RunDetailsCache } from "./details_cache.ts";
+import { pinAt, readPins, type RunPin } from "./pins.ts";
+import { checkSummary, readSummary, type SummaryStatus } from "./summary_file.ts";
 
 /** A retained run. */
 export interface RetainedRun extends RunFacts {
@@ -48,10 +38,9 @@ export interface RetainedRun extends RunFacts {
 export interface DescribeOptions extends CallOptions {
   /** The current time, which decides whether a pin has ended. */
   readonly now: Date;
+  /** What was read before; what is read now is added. Default: everything is read. */
+  readonly cache?: RunDetailsCache;
 }
-
-/** A pin can't be larger, in bytes. */
-const MAX_PIN_BYTES = 64 * 1024;
 
 /**
  * Describes a run: by its summary, if that is current, else by its manifest and a listing of all of its
@@ -89,13 +78,67 @@ export interface InspectedRun {
 export async function inspectRun(
   backend: StorageBackend,
   root: RunOutputRoot,
-  { now, signal }: DescribeOptions,
+  { now, cache, signal }: DescribeOptions,
 ): Promise<InspectedRun | undefined> {
+  const cached = cache?.get(root);
+  // At the same time: one round trip less for each run of a list.
+  const [listed, summaryRead] = await Promise.allSettled([
+    listRecords(backend, root, { signal }),
+    readSummary(backend, root, { known: cached?.summary, signal }),
+  ]);
+  if (listed.status === "rejected") throw listed.reason;
+  if (summaryRead.status === "rejected") throw summaryRead.reason;
+  const { inputs, pinned, deleting } = listed.value;
+  const read = summaryRead.value;
+  const checked = checkSummary(root, read, inputs);
+  let { summary } = checked;
+  let known = checked.facts;
+  if (known === undefined || checked.basis === "listing") {
+    known = (await deriveRun(backend, root, inputs, { signal }))?.facts;
+    if (checked.facts !== undefined && !isDeepStrictEqual(checked.facts, known)) {
+      summary = { status: "stale", reason: "files have changed since it was written" };
+    }
+  }
+  const facts = deleting === undefined
+    ? known
+    : { ...known ?? emptyRun(deleting), ...deletedFacts(deleting) };
+  if (facts === undefined) return undefined;
+  const pins = await readPins(backend, root, pinned, { known: cached?.pins, signal });
+  cache?.set(root, read?.summary && { summary: read.summary, pins });
+  const { externalRepo, runId, platform } = root;
+  const run: RetainedRun = {
+    key: formatRunKey(root),
+    run_id: runId,
+    platform,
+    external_repo: externalRepo,
+    ...facts,
+    deleting,
+    pins: [...pins.values()].map(({ value }) => pinAt(value, now)),
+    summary,
+  };
+  return { run, records: [...inputs, ...pinned] };
+}
+
+/** What decides about a run, below `manifests/`. */
+interface RunRecords {
+  /** The files of `manifests/outputs/`. */
+  readonly inputs: readonly ObjectInfo[];
+  /** The pins. */
+  readonly pinned: readonly ObjectInfo[];
+  /** Since when the run is being deleted. */
+  readonly deleting?: RetainedRun["deleting"];
+}
+
+/** Lists both directories at once; there is little else below `manifests/`. */
+async function listRecords(
+  backend: StorageBackend,
+  root: RunOutputRoot,
+  { signal }: CallOptions,
+): Promise<RunRecords> {
   const inputs: ObjectInfo[] = [];
   const pinned: ObjectInfo[] = [];
   const mark = deletingMark(root);
   let deleting: RetainedRun["deleting"];
-  // One listing for both directories; there is little else below manifests/.
   const outputs = root.outputsManifestDir();
   const retention = root.retentionDir();
   for await (const info of backend.list(root.manifestsDir(), { signal })) {
@@ -106,26 +149,7 @@ export async function inspectRun(
       pinned.push(info);
     }
   }
-  const { summary, facts: stored } = await readSummary(backend, root, inputs, { signal });
-  const known = stored ?? (await deriveRun(backend, root, inputs, { signal }))?.facts;
-  const facts = deleting === undefined
-    ? known
-    : { ...known ?? emptyRun(deleting), ...deletedFacts(deleting) };
-  if (facts === undefined) return undefined;
-  const { externalRepo, runId, platform } = root;
-  const run: RetainedRun = {
-    key: formatRunKey(root),
-    run_id: runId,
-    platform,
-    external_repo: externalRepo,
-    ...facts,
-    deleting,
-    pins: (await pMap(pinned, (info) => readPin(backend, root, info, { now, signal }), {
-      concurrency: 8,
-    })).filter((pin) => pin !== undefined),
-    summary,
-  };
-  return { run, records: [...inputs, ...pinned] };
+  return { inputs, pinned, deleting };
 }
 
 /** What is said of a run that is being deleted, whatever is left of it. */
@@ -150,26 +174,4 @@ function emptyRun({ since }: { readonly since: string }): RunFacts {
     groups: [],
     reports: [],
   };
-}
-
-async function readPin(
-  backend: StorageBackend,
-  root: RunOutputRoot,
-  { location }: ObjectInfo,
-  { now, signal }: DescribeOptions,
-): Promise<RunPin | undefined> {
-  const name = pinNameOf(location.name)!;
-  const read = await readSmall(backend, location, MAX_PIN_BYTES, { signal });
-  if (read === undefined) return undefined;
-  try {
-    if (read.text === undefined) throw new RunOutputsError("integrity", "it is too large");
-    const { reason, by, created_at, until } = parsePin(
-      read.text,
-      location.relativeTo(root.root())!,
-    );
-    return { name, reason, by, created_at, until, in_force: isInForce({ until }, now) };
-  } catch (error) {
-    if (!(error instanceof RunOutputsError)) throw error;
-    return { name, in_force: true, unreadable: error.message };
-  }
 }

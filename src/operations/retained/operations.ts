@@ -75,7 +75,7 @@ const list = operation({
     const { index, budget, label = String, signal } = context;
     const filters = { ...rest, since, until };
     const now = index.now();
-    const { runs, scanned, last } = await scanRuns(index, {
+    const { runs, scanned, last, age } = await scanRuns(index, {
       filter: {
         ...rest,
         since: parseTime(label("since"), since, now),
@@ -93,6 +93,7 @@ const list = operation({
       runs: runs.map((run) => ({ ...run, reports: run.reports.length })),
       next: last && formatCursor(formatRunKey(last), filters),
       scanned,
+      age,
     };
   },
 });
@@ -113,7 +114,7 @@ const latest = operation({
     { index, label = String, signal },
     { after, allow_incomplete: allowIncomplete, ...filter },
   ): Promise<LatestDetails> {
-    const { run, skipped } = await latestRun(index, {
+    const { run, skipped, age } = await latestRun(index, {
       filter,
       after,
       afterField: label("after"),
@@ -121,7 +122,7 @@ const latest = operation({
       signal,
     });
     if (run !== undefined) {
-      return { schema: "run-outputs.retained-run/1", ...run, passed_over: skipped };
+      return { schema: "run-outputs.retained-run/1", ...run, passed_over: skipped, age };
     }
     const newer = after === undefined ? "" : ` newer than ${after}`;
     const [first] = skipped;

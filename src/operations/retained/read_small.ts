@@ -16,6 +16,16 @@ export interface SmallFile {
   readonly text?: string;
 }
 
+/** A small file that was parsed. */
+export interface ParsedFile<T> {
+  /** The version that was parsed. */
+  readonly etag: string;
+  /** Its size in bytes. */
+  readonly size: number;
+  /** Its content. */
+  readonly value: T;
+}
+
 /**
  * Reads a small text file.
  *

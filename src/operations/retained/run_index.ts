@@ -17,6 +17,7 @@ import {
 } from "../../runs/retention/run_key.ts";
 import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
 import { describeRun, type RetainedRun } from "./describe.ts";
+import type { RunDetailsCache } from "./details_cache.ts";
 import { matchesRepo } from "./filter.ts";
 import { problem } from "./problem.ts";
 
@@ -33,6 +34,18 @@ export interface RunIndexOptions {
   readonly where?: string;
   /** The current time. Default: now. */
   readonly now?: () => Date;
+  /** What was read about runs, for a process that answers many questions. Default: none. */
+  readonly cache?: RunDetailsCache;
+  /** How long the names of the runs are used again, in milliseconds. Default: not at all. */
+  readonly reuseNames?: number;
+}
+
+/** The names of the runs. */
+export interface RunNames {
+  /** The runs, the newest first. A directory without files can be among them. */
+  readonly runs: readonly RunPrefix[];
+  /** How many seconds ago they were listed, if not now. */
+  readonly age?: number;
 }
 
 /** Decides between runs with the same id. */
@@ -68,17 +81,39 @@ export class RunIndex {
   readonly where: string;
   /** The current time. */
   readonly now: () => Date;
+  readonly #cache: RunDetailsCache | undefined;
+  readonly #reuseNames: number;
+  #listed: { readonly runs: readonly RunPrefix[]; readonly at: Date } | undefined;
 
   /**
    * Opens an index. Nothing is read.
    *
    * @param options The place.
    */
-  constructor({ backend, bucket, where, now = () => new Date() }: RunIndexOptions) {
+  constructor(options: RunIndexOptions) {
+    const { backend, bucket, where, now = () => new Date(), cache, reuseNames = 0 } = options;
     this.backend = backend;
     this.bucket = bucket;
     this.where = where ?? new OutputLocation(bucket, "").s3Uri;
     this.now = now;
+    this.#cache = cache;
+    this.#reuseNames = reuseNames;
+  }
+
+  /**
+   * The runs by the names of their directories: as {@linkcode enumerate} lists them, or as it listed
+   * them a moment ago, if the index was opened with `reuseNames`.
+   *
+   * @param options A signal.
+   * @returns The runs, and how old the list is.
+   */
+  async names({ signal }: CallOptions = {}): Promise<RunNames> {
+    if (this.#listed !== undefined) {
+      const { runs, at } = this.#listed;
+      const age = this.now().getTime() - at.getTime();
+      if (age >= 0 && age <= this.#reuseNames) return { runs, age: age / 1000 };
+    }
+    return { runs: await this.enumerate({ signal }) };
   }
 
   /**
@@ -88,7 +123,8 @@ export class RunIndex {
    * @param options A signal.
    * @returns The runs, the newest first. A directory without files can be among them.
    */
-  async enumerate({ signal }: CallOptions = {}): Promise<RunPrefix[]> {
+  async enumerate({ signal }: CallOptions = {}): Promise<readonly RunPrefix[]> {
+    const at = this.now();
     const top = new OutputLocation(this.bucket, "");
     const runs: RunPrefix[] = [];
     const others: OutputLocation[] = [];
@@ -104,7 +140,9 @@ export class RunIndex {
         if (run !== undefined) runs.push(run);
       }
     }, { concurrency: CONCURRENCY });
-    return runs.sort(compareRuns);
+    runs.sort(compareRuns);
+    if (this.#reuseNames > 0) this.#listed = { runs, at };
+    return runs;
   }
 
   /**
@@ -115,7 +153,8 @@ export class RunIndex {
    * @returns The run; `undefined`, if it has no files.
    */
   async describe(run: RunPrefix, { signal }: CallOptions = {}): Promise<RetainedRun | undefined> {
-    return await describeRun(this.backend, this.root(run), { now: this.now(), signal });
+    const options = { now: this.now(), cache: this.#cache, signal };
+    return await describeRun(this.backend, this.root(run), options);
   }
 
   /**
@@ -154,7 +193,12 @@ export class RunIndex {
     const named = tryParseRunKey(name);
     // As in enumerate(): directories of run-outputs' own, such as trash, hold no runs.
     if (named !== undefined) return named.externalRepo.startsWith(".") ? [] : [named];
-    return (await this.enumerate({ signal })).filter(({ runId }) => runId === name);
+    const isIt = ({ runId }: RunPrefix) => runId === name;
+    const { runs, age } = await this.names({ signal });
+    const found = runs.filter(isIt);
+    if (found.length > 0 || age === undefined) return found;
+    // What is not in an old list may be new.
+    return (await this.enumerate({ signal })).filter(isIt);
   }
 
   /**

@@ -38,6 +38,8 @@ export interface RunPage {
   readonly last?: RunPrefix;
   /** How many runs were looked into. */
   readonly scanned: number;
+  /** How many seconds ago the names of the runs were listed, if not now. */
+  readonly age?: number;
 }
 
 /**
@@ -52,29 +54,33 @@ export async function scanRuns(
   { filter, limit, after, budget = Infinity, signal }: ScanOptions,
 ): Promise<RunPage> {
   const began = performance.now();
-  const candidates = (await index.enumerate({ signal })).filter((run) =>
+  const names = await index.names({ signal });
+  const candidates = names.runs.filter((run) =>
     matchesKey(run, filter) && (after === undefined || compareRuns(run, after) > 0)
   );
   const runs: RetainedRun[] = [];
   const isSearch = needsDetails(filter);
   let scanned = 0;
-  let last: RunPrefix | undefined;
-  while (scanned < candidates.length && runs.length < limit) {
-    if (isSearch && scanned > 0 && performance.now() - began > budget) break;
+  let at = 0;
+  while (at < candidates.length && runs.length < limit) {
+    if (isSearch && at > 0 && performance.now() - began > budget) break;
     // A search can't know how many it needs; what is described too much is not looked at.
     const count = isSearch ? CONCURRENCY : Math.min(limit - runs.length, 1000);
-    const batch = candidates.slice(scanned, scanned + count);
+    const batch = candidates.slice(at, at + count);
     const described = await pMap(batch, (run) => index.describe(run, { signal }), {
       concurrency: CONCURRENCY,
     });
-    for (const [i, run] of described.entries()) {
+    for (const run of described) {
       if (runs.length === limit) break;
+      at++;
+      // A directory without files of a run is none.
+      if (run === undefined) continue;
       scanned++;
-      last = batch[i];
-      if (run !== undefined && matches(run, filter)) runs.push(run);
+      if (matches(run, filter)) runs.push(run);
     }
   }
-  return { runs, scanned, last: scanned < candidates.length ? last : undefined };
+  const last = at < candidates.length ? candidates[at - 1] : undefined;
+  return { runs, scanned, last, age: names.age };
 }
 
 /** Options of {@linkcode latestRun}. */
@@ -103,6 +109,8 @@ export interface LatestRun {
   readonly run?: RetainedRun;
   /** The newer runs that match the filters and were not chosen, the newest first. */
   readonly skipped: readonly SkippedRun[];
+  /** How many seconds ago the names of the runs were listed, if not now. */
+  readonly age?: number;
 }
 
 /**
@@ -119,7 +127,7 @@ export async function latestRun(
   options: LatestOptions,
 ): Promise<LatestRun> {
   const { filter: { completeness, ...filter }, after, allowIncomplete = false, signal } = options;
-  const all = await index.enumerate({ signal });
+  const { runs: all, age } = await index.names({ signal });
   const afterId = after === undefined ? undefined : runIdOf(after, all, options.afterField);
   const candidates = all.filter((run) =>
     matchesKey(run, filter) && (afterId === undefined || compareRunIds(run.runId, afterId) < 0)
@@ -135,11 +143,11 @@ export async function latestRun(
     for (const run of described) {
       if (run === undefined || !matches(run, filter)) continue;
       const reason = whyNot(run, completeness, allowIncomplete);
-      if (reason === undefined) return { run, skipped };
+      if (reason === undefined) return { run, skipped, age };
       skipped.push({ key: run.key, reason });
     }
   }
-  return { skipped };
+  return { skipped, age };
 }
 
 /** The id of the run that a client remembers, which may have been deleted since. */

@@ -41,12 +41,19 @@ const row = z.object({
   reports: z.int().meta({ description: "The number of reports, at most 200." }),
 });
 
+/** The age of the names of the runs. */
+const age = () =>
+  z.number().min(0).optional().meta({
+    description: "How many seconds ago the names of the runs were listed, if not now.",
+  });
+
 /** The answer to `list`. */
 export const listAnswer = z.object({
   schema: z.literal("run-outputs.retained-runs/1"),
   runs: z.array(row),
   next: z.string().optional().meta({ description: "The cursor of the next page." }),
   scanned: z.int().meta({ description: "How many runs were looked into." }),
+  age: age(),
 });
 
 /** The answer to `show`. */
@@ -61,6 +68,7 @@ export const latestAnswer = z.object({
   passed_over: z.array(z.object({ key: z.string(), reason: z.string() })).meta({
     description: "Newer runs that match the filters and are not eligible.",
   }),
+  age: age(),
 });
 
 /** The answer to `reports`. */

@@ -14,14 +14,16 @@ import {
   RETENTION_SCHEMA,
   type RetentionSummary,
   type RunFacts,
+  type SummaryInput,
   summaryShape,
 } from "../../runs/retention/summary.ts";
 import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
+import { statIfThere } from "../../storage/if_there.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
 import { putContended } from "../manifest/put_contended.ts";
 import { deriveRun, inputsOf } from "./derive.ts";
-import { readSmall } from "./read_small.ts";
+import { type ParsedFile, readSmall } from "./read_small.ts";
 
 /** Whether the stored summary can be used. */
 export interface SummaryStatus {
@@ -31,64 +33,101 @@ export interface SummaryStatus {
   readonly reason?: string;
 }
 
+/** A stored summary as it was read. */
+export interface ReadSummary {
+  /** Its object. */
+  readonly info: ObjectInfo;
+  /** Its content, if it can be used. */
+  readonly summary?: ParsedFile<RetentionSummary>;
+  /** Why it can't be used. */
+  readonly broken?: string;
+  /** Whether a newer version wrote it. */
+  readonly isNewer?: boolean;
+}
+
 /** A stored summary that was checked. */
 export interface CheckedSummary {
   /** Whether it can be used. */
   readonly summary: SummaryStatus;
   /** Its facts, if it is current. */
   readonly facts?: RunFacts;
-  /** Its object, if it exists. */
-  readonly info?: ObjectInfo;
-  /** Whether a newer version wrote it. */
-  readonly isNewer?: boolean;
+  /**
+   * What it was derived from. If that is a listing, the facts must be compared with another one,
+   * because nothing less shows that the files are the same.
+   */
+  readonly basis?: RetentionSummary["basis"];
 }
 
 /**
- * Reads the summary of a run and checks whether it is still true.
+ * Reads the summary of a run, which {@linkcode checkSummary} checks.
+ *
+ * @param backend The storage.
+ * @param root The run.
+ * @param options What was read before, which is used for the same version; a signal.
+ * @returns The summary; `undefined`, if it does not exist.
+ */
+export async function readSummary(
+  backend: StorageBackend,
+  root: RunOutputRoot,
+  { known, signal }: CallOptions & { readonly known?: ParsedFile<RetentionSummary> } = {},
+): Promise<ReadSummary | undefined> {
+  const location = root.retentionSummary();
+  if (known !== undefined) {
+    const info = await statIfThere(backend, location, signal);
+    if (info === undefined) return undefined;
+    if (info.etag === known.etag && info.size === known.size) return { info, summary: known };
+  }
+  const read = await readSmall(backend, location, MAX_SUMMARY_BYTES, { signal });
+  if (read === undefined) return undefined;
+  const { text, info } = read;
+  if (text === undefined) return { info, broken: `it is too large (${info.size} bytes)` };
+  try {
+    const value = parseSummary(text, location.name);
+    return { info, summary: { etag: info.etag, size: info.size, value } };
+  } catch (error) {
+    if (!(error instanceof RunOutputsError)) throw error;
+    return { info, broken: error.message, isNewer: error.code === "failed" };
+  }
+}
+
+/**
+ * Checks whether the summary of a run is still true.
  *
  * It is, if `manifests/outputs/` contains the same versions of the same files as when it was derived.
  * Etags are compared, not times: S3 has whole seconds, and the last part and the summary are usually
  * written in the same one.
  *
- * @param backend The storage.
  * @param root The run.
+ * @param read Its summary.
  * @param inputs The files of `manifests/outputs/`, as listed now.
- * @param options A signal.
  * @returns The summary.
  */
-export async function readSummary(
-  backend: StorageBackend,
+export function checkSummary(
   root: RunOutputRoot,
+  read: ReadSummary | undefined,
   inputs: readonly ObjectInfo[],
-  options: CallOptions = {},
-): Promise<CheckedSummary> {
-  const location = root.retentionSummary();
-  const read = await readSmall(backend, location, MAX_SUMMARY_BYTES, options);
+): CheckedSummary {
   if (read === undefined) return { summary: { status: "absent" } };
-  const { text, info } = read;
-  if (text === undefined) {
-    const reason = `it is too large (${info.size} bytes)`;
-    return { summary: { status: "broken", reason }, info };
-  }
-  let stored: RetentionSummary;
-  try {
-    stored = parseSummary(text, location.name);
-  } catch (error) {
-    if (!(error instanceof RunOutputsError)) throw error;
-    const summary = { status: "broken", reason: error.message } as const;
-    return { summary, info, isNewer: error.code === "failed" };
-  }
+  if (read.summary === undefined) return { summary: { status: "broken", reason: read.broken } };
+  const { value: stored } = read.summary;
   const { external_repo, run_id, platform } = stored.run;
   if (
     external_repo !== root.externalRepo || run_id !== root.runId || platform !== root.platform
   ) {
-    return { summary: { status: "stale", reason: "it is the summary of another run" }, info };
+    return { summary: { status: "stale", reason: "it is the summary of another run" } };
   }
-  if (!isDeepStrictEqual(stored.inputs, inputsOf(inputs))) {
+  if (!isSame(stored.inputs, inputsOf(inputs))) {
     const reason = "manifests/outputs/ has changed since it was written";
-    return { summary: { status: "stale", reason }, info };
+    return { summary: { status: "stale", reason } };
   }
-  return { summary: { status: "current" }, facts: factsOf(stored), info };
+  return { summary: { status: "current" }, facts: factsOf(stored), basis: stored.basis };
+}
+
+function isSame(stored: readonly SummaryInput[], inputs: readonly SummaryInput[]): boolean {
+  return stored.length === inputs.length && inputs.every(({ name, size, etag }, i) => {
+    const old = stored[i];
+    return old.name === name && old.size === size && old.etag === etag;
+  });
 }
 
 /** Options of {@linkcode writeSummary}. */
@@ -122,10 +161,10 @@ export async function writeSummary(
     { location, path: "the summary", signal },
     async () => {
       const inputs = await listInputs(backend, root, { signal });
-      const { facts: stored, info: existing, isNewer } = await readSummary(backend, root, inputs, {
-        signal,
-      });
-      if (existing !== undefined && isNewer) return { existing };
+      const read = await readSummary(backend, root, { signal });
+      const { facts: stored } = checkSummary(root, read, inputs);
+      const existing = read?.info;
+      if (existing !== undefined && read?.isNewer) return { existing };
       const derived = await deriveRun(backend, root, inputs, { signal });
       if (derived === undefined) {
         isEmpty = true;
@@ -159,10 +198,11 @@ async function listInputs(
   );
 }
 
+const FACTS = Object.keys(summaryShape) as (keyof RunFacts)[];
+
 /** The facts in a summary, without members that this version does not know. */
 function factsOf(summary: RetentionSummary): RunFacts {
-  const known = Object.keys(summaryShape);
-  return Object.fromEntries(
-    Object.entries(summary).filter(([name]) => known.includes(name)),
-  ) as unknown as RunFacts;
+  const facts: Partial<Record<keyof RunFacts, unknown>> = {};
+  for (const name of FACTS) if (name in summary) facts[name] = summary[name];
+  return facts as RunFacts;
 }

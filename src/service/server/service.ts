@@ -5,6 +5,7 @@
  */
 
 import { RunOutputsError } from "../../errors/error.ts";
+import { RunDetailsCache } from "../../operations/retained/details_cache.ts";
 import { RunIndex } from "../../operations/retained/run_index.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
 import { prefersHtml } from "../answer.ts";
@@ -21,6 +22,9 @@ import { type Credential, TokenGuard, unauthenticated } from "../tokens.ts";
 import type { Route } from "./route.ts";
 import { findRoute } from "./router.ts";
 import { ROUTES } from "./routes.ts";
+
+/** How long the names of the runs in a bucket are used again, in milliseconds. */
+const REUSE_NAMES = 5000;
 
 /** Options of {@linkcode createService}. */
 export interface ServiceOptions {
@@ -83,7 +87,14 @@ export function createService(options: ServiceOptions): Service {
   const where = dir === undefined ? `s3://${bucket}` : "the staging directory";
   const context: ServiceContext = {
     backend,
-    index: new RunIndex({ backend, bucket, where, now }),
+    index: new RunIndex({
+      backend,
+      bucket,
+      where,
+      now,
+      cache: new RunDetailsCache(),
+      reuseNames: dir === undefined ? REUSE_NAMES : undefined,
+    }),
     bucket,
     where,
     dir,

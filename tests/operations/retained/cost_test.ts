@@ -41,4 +41,9 @@ Deno.test("runs: a page of 50 costs the names of all runs and two requests for e
   // A pin is one request more.
   await ask(backend, "pin", { run: "1000-linux", reason: "why" });
   assert.equal((await cost("show", { run: "1000-linux" })).requests, 3);
+  // Without a summary, the parts and all files are read; without a manifest, all files.
+  await backend.delete(rootOf("1001-linux").retentionSummary());
+  assert.equal((await cost("show", { run: "1001-linux" })).requests, 6);
+  await putRun(backend, "999-linux", { files: ["x", "y"] });
+  assert.equal((await cost("show", { run: "999-linux" })).requests, 3);
 });

@@ -1,5 +1,6 @@
 /**
- * Random histories of runs: lists, pages and the latest run are those of a simple model.
+ * Random histories of runs: lists, pages and the latest run are those of a simple model, with and
+ * without a cache of details, with and without summaries.
  *
  * @module
  */
@@ -7,9 +8,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { RunOutputsError } from "../../../src/errors/error.ts";
+import { RunDetailsCache } from "../../../src/operations/retained/details_cache.ts";
+import { RunIndex } from "../../../src/operations/retained/run_index.ts";
 import { writeSummary } from "../../../src/operations/retained/summary_file.ts";
 import type { StorageBackend } from "../../../src/storage/backend.ts";
 import { bytesSource } from "../../../src/storage/byte_source.ts";
+import { LocalBackend } from "../../../src/storage/local/local.ts";
 import { ask, putRun, rootOf } from "../../support/retained.ts";
 import type { Subject } from "../../storage/backend_suite.ts";
 import { byAge, type ModelFilter, ModelRuns } from "../../support/run_model.ts";
@@ -131,11 +135,26 @@ class History {
   #sequence = 0;
   #asked = 0;
   #walk: Walk | undefined;
+  /** Runs with files that were added or deleted after their summary was written. */
+  readonly #changed = new Set<string>();
+  /** Of a process that answers all questions. It is full at times. */
+  readonly #cache = new RunDetailsCache({ maxBytes: 30_000 });
 
   constructor(readonly backend: StorageBackend) {}
 
-  /** Asks as a client does, at the model's time. */
-  ask(name: Parameters<typeof ask>[1], params: Record<string, unknown>) {
+  /** Asks as a client does, at the model's time. Whoever has a cache gets the same answer. */
+  async ask(name: Parameters<typeof ask>[1], params: Record<string, unknown>) {
+    const now = () => new Date(this.model.now);
+    const answer = this.#askPlainly(name, params);
+    if (name === "pin" || name === "unpin") return await answer;
+    const index = new RunIndex({ backend: this.backend, bucket: "suite", now, cache: this.#cache });
+    const expected = await outcome(answer);
+    const cached = await outcome(ask(this.backend, name, params, { index }, now));
+    assert.deepEqual(cached, expected, `${name} ${JSON.stringify(params)}`);
+    return await answer;
+  }
+
+  #askPlainly(name: Parameters<typeof ask>[1], params: Record<string, unknown>) {
     return ask(this.backend, name, params, {}, () => new Date(this.model.now));
   }
 
@@ -176,6 +195,7 @@ class History {
       case "put":
         await putRun(backend, step.key, { files: step.paths });
         for (const path of step.paths) run.files.add(path);
+        this.#changed.add(step.key);
         break;
       case "copy": {
         const source = model.runs.get(step.from);
@@ -193,6 +213,7 @@ class History {
       case "delete file":
         await backend.delete(root.file(step.path)).catch(() => {});
         run.files.delete(step.path);
+        this.#changed.add(step.key);
         break;
       case "delete run": {
         const all = await Array.fromAsync(backend.list(root.root()));
@@ -262,6 +283,32 @@ class History {
       this.model.list().map((key) => [key, this.model.runs.get(key)!.view()]),
     );
     while (this.#walk !== undefined) await this.#turn(2, {});
+    await this.#checkWithoutSummaries();
+  }
+
+  /** What is answered without summaries is the same, but for what is said about them. */
+  async #checkWithoutSummaries(): Promise<void> {
+    const { runs } = this.model;
+    for (const [key, { stored }] of runs) {
+      if (stored !== undefined && this.#changed.has(key)) await this.#summarize(key);
+    }
+    const before = await this.#answers();
+    await this.backend.deleteAll([...runs.keys()].map((key) => rootOf(key).retentionSummary()));
+    assert.deepEqual(await this.#answers(), before);
+  }
+
+  /** Every answer, as JSON, without the member about summaries. */
+  async #answers(): Promise<unknown> {
+    const asked = ["list", "latest"].map((name) => [name, {}]);
+    for (const run of this.model.runs.keys()) {
+      for (const name of ["show", "reports", "manifest"]) asked.push([name, { run }]);
+    }
+    const answers: unknown[] = [];
+    for (const [name, params] of asked as Parameters<typeof this.ask>[]) {
+      answers.push(await outcome(this.#askPlainly(name, params)));
+    }
+    const withoutSummary = (name: string, value: unknown) => name === "summary" ? undefined : value;
+    return JSON.parse(JSON.stringify(answers), withoutSummary);
   }
 
   async #turn(limit: number, filter: ModelFilter): Promise<void> {
@@ -289,7 +336,24 @@ class History {
     const result = await writeSummary(this.backend, rootOf(key), { tool: "test" });
     assert.equal(result?.error, undefined);
     assert.equal(result === undefined, derived === undefined);
-    if (derived !== undefined) run.stored = derived;
+    if (derived === undefined) return;
+    run.stored = derived;
+    this.#changed.delete(key);
+    // On a disk, two summaries can have the same size, inode and millisecond.
+    if (!(this.backend instanceof LocalBackend)) return;
+    const time = new Date(++this.#sequence * 1000);
+    const path = rootOf(key).retentionSummary().localPath(this.backend.stagingDir);
+    await Deno.utime(path, time, time);
+  }
+}
+
+/** An answer, or the error. */
+async function outcome(answer: Promise<unknown>): Promise<unknown> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!(error instanceof RunOutputsError)) throw error;
+    return { code: error.code, message: error.message };
   }
 }
 

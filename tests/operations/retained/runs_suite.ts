@@ -282,6 +282,23 @@ export function runsSuite(kind: string, open: () => Promise<Subject>): void {
     assert.match(unreadable.unreadable, /manifests\/retention\/broken\.pin\.json.*not JSON/);
   });
 
+  test("summaries: without a manifest, a file of another tool is noticed", async (backend) => {
+    const root = rootOf("100-windows");
+    const show = async () => await ask(backend, "show", { run: "100-windows" });
+    await writeSummary(backend, root, { tool: "test" });
+    assert.equal((await show()).summary.status, "current");
+    await putRun(backend, "100-windows", { files: ["logs/late/b.log"] });
+    const { files, groups, summary } = await show();
+    assert.deepEqual([files, groups], [3, ["h", "late"]]);
+    assert.equal(summary.status, "stale");
+    assert.match(summary.reason, /^files have changed/);
+    await backend.delete(root.file("logs/h/a.log"));
+    assert.deepEqual((await show()).groups, ["late"]);
+    assert.deepEqual(keys(await ask(backend, "list", { group: "late" })), ["100-windows"]);
+    assert.equal((await writeSummary(backend, root, { tool: "test" }))?.outcome, "written");
+    assert.equal((await show()).summary.status, "current");
+  });
+
   test("summaries: all answers are equal without them, but for the member summary", async (backend) => {
     const answers = async () => ({
       list: await ask(backend, "list"),

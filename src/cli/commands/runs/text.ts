@@ -5,7 +5,7 @@
  */
 
 import type { RunDetails, RunList } from "../../../operations/retained/answers.ts";
-import type { RunPin } from "../../../operations/retained/describe.ts";
+import type { RunPin } from "../../../operations/retained/pins.ts";
 import { columns, formatAge, formatBytes, type Output, plural } from "../../terminal/output.ts";
 
 /** How many groups a row shows. */
