@@ -62,7 +62,7 @@ const TITLES: Readonly<Record<number, string>> = {
   431: "Too many headers",
   500: "Failure of the service",
   502: "Failure of the storage",
-  503: "Too many requests at once",
+  503: "Not now",
   507: "No space left",
 };
 
@@ -142,9 +142,14 @@ export function problemAnswer(error: unknown, hide: (text: string) => string): R
     exit_code: exitCodeOf(error),
     ...details,
   };
-  return new Response(`${JSON.stringify(document, null, 2)}\n`, {
+  const text = `${JSON.stringify(document, null, 2)}\n`;
+  return new Response(text, {
     status,
-    headers: { ...headers, "content-type": "application/problem+json" },
+    headers: {
+      ...headers,
+      "content-type": "application/problem+json",
+      "content-length": `${new TextEncoder().encode(text).length}`,
+    },
   });
 }
 
@@ -156,5 +161,7 @@ function partsOf(error: unknown): Pick<HttpProblem, "status" | "type" | "headers
   if (cause instanceof HttpProblem) return cause;
   const [status, type] = BY_CODE[code];
   if (!(cause instanceof Problem)) return { status, type, headers: {}, details: {} };
-  return { status, type: cause.type, headers: {}, details: cause.details };
+  // What is not ready yet is no failure of the storage.
+  const [own, headers] = code === "transient" ? [503, { "retry-after": "1" }] : [status, {}];
+  return { status: own, type: cause.type, headers, details: cause.details };
 }

@@ -63,6 +63,21 @@ export const fileHandler: Handler = (request, context) =>
 export const reportHandler: Handler = (request, context) =>
   stableAnswer(request, context, "always");
 
+/**
+ * The handler of an operation that reads a file of a run: only of one that can be requested as such.
+ * The storage would read run-outputs' own working files too.
+ *
+ * @param handler Runs the operation, for the parameters `run` and `path`.
+ * @returns The handler.
+ */
+export function ofFile(handler: Handler): Handler {
+  return async (request, context) => {
+    const found = await runPathOf(request, context);
+    (await openFile(objectsOf(context), found, request.signal)).close();
+    return await handler(request, context);
+  };
+}
+
 async function stableAnswer(
   request: ServiceRequest,
   context: ServiceContext,

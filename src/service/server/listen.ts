@@ -38,8 +38,9 @@ export interface Listening {
    * Stops listening and waits until all answers have been sent.
    *
    * @param patience How long to wait, in milliseconds. Default: 30,000.
+   * @returns Whether all have been sent.
    */
-  close(patience?: number): Promise<void>;
+  close(patience?: number): Promise<boolean>;
 }
 
 /**
@@ -61,7 +62,6 @@ class Supervisor implements Listening {
   readonly address?: Deno.NetAddr;
   readonly #service: Service;
   readonly #log: (line: string) => void;
-  readonly #abort = new AbortController();
   /** How many answers are being sent, also by servers that have ended. */
   #active = 0;
   #idle: (() => void) | undefined;
@@ -86,17 +86,23 @@ class Supervisor implements Listening {
     this.#supervision = this.#supervise();
   }
 
-  async close(patience = 30_000): Promise<void> {
+  async close(patience = 30_000): Promise<boolean> {
     this.#isClosing = true;
-    const timer = setTimeout(() => this.#abort.abort(), patience);
+    const timeout = Promise.withResolvers<false>();
+    const timer = setTimeout(() => timeout.resolve(false), patience);
     try {
-      // A server that has ended by itself has no connections to close.
-      await Promise.all([this.#server.shutdown().catch(() => {}), this.#drained()]);
-      await this.#supervision;
-      if ("path" in this.#place) removeSocket(this.#place.path);
+      return await Promise.race([this.#end(), timeout.promise]);
     } finally {
       clearTimeout(timer);
+      if ("path" in this.#place) removeSocket(this.#place.path);
     }
+  }
+
+  async #end(): Promise<true> {
+    // A server that has ended by itself has no connections to close.
+    await Promise.all([this.#server.shutdown().catch(() => {}), this.#drained()]);
+    await this.#supervision;
+    return true;
   }
 
   async #supervise(): Promise<void> {
@@ -125,7 +131,7 @@ class Supervisor implements Listening {
   #serve(): Server {
     const place = this.#place;
     try {
-      const options = { ...place, signal: this.#abort.signal, onListen: () => {} };
+      const options = { ...place, onListen: () => {} };
       const handler = (request: Request, info: Deno.ServeHandlerInfo) =>
         this.#answer(request, info);
       return Deno.serve(options as Deno.ServeTcpOptions, handler) as Server;
@@ -148,10 +154,7 @@ class Supervisor implements Listening {
 
   #drained(): Promise<void> {
     if (this.#active === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#idle = resolve;
-      this.#abort.signal.addEventListener("abort", () => resolve());
-    });
+    return new Promise((resolve) => this.#idle = resolve);
   }
 }
 

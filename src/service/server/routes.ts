@@ -9,7 +9,7 @@ import type { RunsOperation } from "../../operations/retained/operation.ts";
 import { RUNS_OPERATIONS } from "../../operations/retained/operations.ts";
 import { jsonAnswer } from "../answer.ts";
 import type { Handler } from "../context.ts";
-import { capabilityHandler, fileHandler, reportHandler } from "../objects/handlers.ts";
+import { capabilityHandler, fileHandler, ofFile, reportHandler } from "../objects/handlers.ts";
 import { openApi } from "./openapi.ts";
 import type { Route } from "./route.ts";
 import {
@@ -58,7 +58,7 @@ const openApiHandler: Handler = async ({ request, base }, { tool }) => {
 const rootHandler: Handler = () =>
   Promise.resolve(new Response(null, { status: 307, headers: { location: "./retained-runs" } }));
 
-const { files, latest, list, manifest, pin, reports, show, unpin } = RUNS_OPERATIONS;
+const { files, latest, lines, list, manifest, pin, reports, show, unpin } = RUNS_OPERATIONS;
 
 /** The parameters of a file. */
 const fileParams = show.params.extend({
@@ -129,6 +129,10 @@ export const ROUTES: readonly Route[] = [
     handler: manifestHandler,
     params: manifest.params.extend({ format: z.enum(["json", "sha256sum"]).default("json") }),
     types: ["application/json", "text/plain"],
+  }),
+  operationRoute("/retained-runs/{run}/lines/{path*}", "lines", lines, {
+    handler: ofFile(operationHandler(lines)),
+    command: undefined,
   }),
   operationRoute("/retained-runs/{run}/pins/{name}", "pin", pin, {
     method: "PUT",

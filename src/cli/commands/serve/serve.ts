@@ -160,7 +160,7 @@ async function serve(
   }
   await aborted(signal);
   output.note("stopping, when all answers have been sent");
-  await listening.close();
+  if (!await listening.close()) output.warn("stopped before all answers had been sent");
 }
 
 function placeOf({ host, port, socket }: ServeOptions): Place {

@@ -1,0 +1,176 @@
+/** Listening: again when the runtime's server has ended, until all answers have been sent. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { checkService } from "../../../src/cli/commands/serve/check.ts";
+import { listen } from "../../../src/service/server/listen.ts";
+import type { Service } from "../../../src/service/server/service.ts";
+import { send } from "../../support/service.ts";
+import { tempDir, writeTree } from "../../support/temp_dir.ts";
+
+const CLI = fileURLToPath(new URL("../../../cli.ts", import.meta.url));
+const CONFIG = fileURLToPath(new URL("../../../deno.json", import.meta.url));
+const NEVER = new AbortController().signal;
+
+const answering: Service = () => Promise.resolve(new Response("ok"));
+
+/** The lines of a stream, one by one. */
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  let rest = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop()!;
+    yield* lines;
+  }
+}
+
+Deno.test({
+  name: "serve: lives through more connections than it has descriptors, and answers afterwards",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using temp = await tempDir();
+    await writeTree(temp.path, { "123-linux/logs/a.log": "built\n" });
+    const run = ["run", "-q", "-P", "--no-check", "--config", CONFIG, CLI];
+    const process = new Deno.Command("sh", {
+      args: ["-c", 'ulimit -n 80; exec "$@"', "sh", Deno.execPath(), ...run].concat(
+        ["serve", "--staging-dir", temp.path, "--port", "0"],
+      ),
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const errors = linesOf(process.stderr);
+    const { value: url } = await linesOf(process.stdout).next();
+    const port = Number(new URL(url).port);
+    const kept = await Deno.connect({ hostname: "127.0.0.1", port });
+    const idle: Deno.Conn[] = [];
+    for (let i = 0; i < 100; i++) {
+      const connection = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => {});
+      if (connection) idle.push(connection);
+    }
+    for (;;) {
+      const { value: line, done } = await errors.next();
+      assert(!done, "the service has reported that it has no descriptors left");
+      if (/Too many open files/.test(line)) break;
+    }
+    for (const connection of idle) connection.close();
+    const request =
+      "GET /retained-runs/123 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let answer;
+    while (answer === undefined) answer = await send(port, request).catch(() => undefined);
+    assert.equal(answer.status, 200);
+    // The connection from before is answered by the server that has ended.
+    await kept.write(new TextEncoder().encode(request));
+    assert.match(await new Response(kept.readable).text(), /^HTTP\/1\.1 200 OK\r\n/);
+    process.kill("SIGTERM");
+    const rest = Array.fromAsync(errors);
+    assert.equal((await process.status).code, 0);
+    assert.match((await rest).join("\n"), /stopping, when all answers have been sent/);
+  },
+});
+
+Deno.test("listen(): close() waits for the answers that are being sent", async () => {
+  const begun = Promise.withResolvers<void>();
+  const may = Promise.withResolvers<void>();
+  const service: Service = () => {
+    const body = new ReadableStream({
+      async pull(controller) {
+        begun.resolve();
+        await may.promise;
+        controller.enqueue(new TextEncoder().encode("whole"));
+        controller.close();
+      },
+    });
+    return Promise.resolve(new Response(body));
+  };
+  const listening = await listen({ place: { hostname: "127.0.0.1", port: 0 }, service });
+  const { port } = listening.address!;
+  const answer = send(port, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  await begun.promise;
+  const closed = listening.close();
+  await assert.rejects(Deno.connect({ hostname: "127.0.0.1", port }));
+  may.resolve();
+  assert.equal((await answer).text, "whole");
+  await closed;
+});
+
+Deno.test("listen(): close() does not wait forever", async () => {
+  const begun = Promise.withResolvers<void>();
+  const service: Service = () => {
+    const body = new ReadableStream({
+      pull() {
+        begun.resolve();
+        return new Promise(() => {});
+      },
+    });
+    return Promise.resolve(new Response(body));
+  };
+  const listening = await listen({ place: { hostname: "127.0.0.1", port: 0 }, service });
+  const { hostname, port } = listening.address!;
+  const client = await Deno.connect({ hostname, port });
+  await client.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+  await begun.promise;
+  assert.equal(await listening.close(1), false);
+  client.close();
+  assert.equal(await listening.close(), true);
+});
+
+Deno.test({
+  name: "listen(): on a Unix socket; one that is left is replaced, one in use is not",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using temp = await tempDir();
+    const path = join(temp.path, "service.sock");
+    Deno.listen({ transport: "unix", path }).close();
+    const listening = await listen({ place: { path }, service: answering });
+    assert.equal(listening.url, `unix:${path}`);
+    await checkService(listening.url, NEVER);
+    await assert.rejects(
+      listen({ place: { path }, service: answering }),
+      /^RunOutputsError: Cannot listen on '.*': another program does$/,
+    );
+    await listening.close();
+    await assert.rejects(Deno.lstat(path), Deno.errors.NotFound);
+    await Deno.writeTextFile(path, "a file");
+    await assert.rejects(listen({ place: { path }, service: answering }), /Cannot listen on/);
+    assert.equal(await Deno.readTextFile(path), "a file");
+  },
+});
+
+Deno.test("listen(): what is in use, and what is no address of this machine", async () => {
+  const listening = await listen({
+    place: { hostname: "127.0.0.1", port: 0 },
+    service: answering,
+  });
+  const { port } = listening.address!;
+  await assert.rejects(
+    listen({ place: { hostname: "127.0.0.1", port }, service: answering }),
+    { code: "conflict", message: /in use/ },
+  );
+  await assert.rejects(
+    listen({ place: { hostname: "192.0.2.1", port: 0 }, service: answering }),
+    { code: "invalid", message: /^Cannot listen on 192.0.2.1, port 0: / },
+  );
+  await listening.close();
+  await assert.rejects(checkService(`http://127.0.0.1:${port}/`, NEVER), {
+    code: "transient",
+    message: `The service at http://127.0.0.1:${port}/ does not answer: connection refused`,
+  });
+});
+
+Deno.test("serve --check: rejects what does not answer with 200, and what is no URL", async () => {
+  const service: Service = (request) =>
+    Promise.resolve(
+      new Response(request.url, { status: request.url.endsWith("/ci/healthz") ? 200 : 404 }),
+    );
+  const listening = await listen({ place: { hostname: "127.0.0.1", port: 0 }, service });
+  await checkService(`${listening.url}ci/`, NEVER);
+  await checkService(`${listening.url}ci`, NEVER);
+  await checkService(`${listening.url}ci/healthz`, NEVER);
+  await assert.rejects(checkService(listening.url, NEVER), /not healthy: status 404/);
+  await listening.close();
+  for (const url of ["8080", "ftp://h/", "http://", "localhost:8080"]) {
+    await assert.rejects(checkService(url, NEVER), { code: "invalid" });
+  }
+});
