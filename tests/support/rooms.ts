@@ -85,7 +85,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "cli/commands/diff": "errors layout github operations/{diff,manifest} cli cli/terminal",
   "cli/commands/copy": "errors layout storage/transfer operations/copy cli cli/terminal " +
     "cli/commands/upload",
-  "cli/commands/runs": "errors layout runs runs/retention operations/{prune,retained} " +
+  "cli/commands/runs": "errors layout runs runs/retention operations/{logs,prune,retained} " +
     "cli cli/terminal cli/commands/bisect",
   "cli/commands/bisect":
     "errors layout github storage/local operations/{artifacts,bisect} cli cli/terminal " +

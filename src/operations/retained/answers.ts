@@ -6,6 +6,7 @@
  */
 
 import type { RunFacts } from "../../runs/retention/summary.ts";
+import type { LogMatch, SkippedFile } from "../logs/search_files.ts";
 import type { LogRow } from "../logs/rows.ts";
 import type { RetainedRun } from "./describe.ts";
 import type { RunPin } from "./pins.ts";
@@ -158,4 +159,24 @@ export interface RunLines {
   readonly end: number;
   /** The rows. They follow each other without a gap from `start` to `end`. */
   readonly rows: readonly LogRow[];
+}
+
+/** What a search in logs has found. */
+export interface RunSearch {
+  /** `run-outputs.search/1` */
+  readonly schema: "run-outputs.search/1";
+  /** The run's key. */
+  readonly key: string;
+  /** The version of the file, in a search of one file. */
+  readonly etag?: string;
+  /** The matching lines, in the order of their files' paths; the last one first, if backwards. */
+  readonly matches: readonly LogMatch[];
+  /** The cursor of the next page, if there can be more. */
+  readonly next?: string;
+  /** How many files were searched for this page, at least in part. */
+  readonly files: number;
+  /** How many bytes were searched for this page. */
+  readonly bytes: number;
+  /** The files that were not searched, or not to their end. */
+  readonly skipped: readonly SkippedFile[];
 }

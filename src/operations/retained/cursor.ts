@@ -14,7 +14,7 @@ import { invalid } from "../../errors/error.ts";
 /**
  * Formats a cursor.
  *
- * @param after The key of the last run of this page, or the path of the last file.
+ * @param after The key of the last run of this page, the path of the last file, or a place in a file.
  * @param filters The filters.
  * @returns A text for URLs.
  */
@@ -30,7 +30,7 @@ export function formatCursor(after: string, filters: object): string {
  * @param field The option or parameter, for messages.
  * @param cursor The cursor.
  * @param filters The filters of the request that it came with.
- * @param parse Parses the key of a run, or the path of a file; returns `undefined` if it is not one.
+ * @param parse Parses what the cursor was made of; returns `undefined` if it can't be that.
  * @returns The last one of the page before.
  * @throws {RunOutputsError} `invalid`, if it is not one, or belongs to other filters.
  */

@@ -33,29 +33,46 @@ export interface LogSource {
 }
 
 /**
- * Finds a text file of a run. Its run is not described, as that can cost a listing of all of its files.
+ * Finds the run of a request about its files. It is not described, as that can cost a listing of all of
+ * them.
+ *
+ * @param context What the operation works with.
+ * @param named The run.
+ * @returns Its root, and its key. The run may have no files.
+ * @throws {RunOutputsError} `not_found`, if it is being deleted, or no run has this id; `conflict`, if
+ * several have it.
+ */
+export async function findRoot(
+  { index, signal }: RunsContext,
+  { run, ...choice }: NamedRun,
+): Promise<{ readonly root: RunOutputRoot; readonly key: string }> {
+  const prefix = await index.locate(run, choice, { signal });
+  const root = index.root(prefix);
+  const key = formatRunKey(prefix);
+  const mark = await statIfThere(index.backend, deletingMark(root), signal);
+  if (mark !== undefined) throw beingDeleted(key, mark.modified);
+  return { root, key };
+}
+
+/**
+ * Finds a text file of a run.
  *
  * @param context What the operation works with.
  * @param named The run.
  * @param path The file's path relative to the run's prefix.
  * @returns The file.
- * @throws {RunOutputsError} `not_found`, if there is no such run or file, or the run is being deleted;
- * `invalid`, if the file is compressed.
+ * @throws {RunOutputsError} As {@linkcode findRoot}; `not_found`, if there is no such file; `invalid`,
+ * if it is compressed.
  */
 export async function findLog(
-  { index, label = String, signal }: RunsContext,
-  { run, ...choice }: NamedRun,
+  context: RunsContext,
+  named: NamedRun,
   path: string,
 ): Promise<LogSource> {
+  const { index, label = String, signal } = context;
   if (checkKey(label("path"), path) === "") throw invalid(label("path"), path, "a file's path");
-  const prefix = await index.locate(run, choice, { signal });
-  const root = index.root(prefix);
-  const key = formatRunKey(prefix);
-  const [mark, info] = await Promise.all([
-    statIfThere(index.backend, deletingMark(root), signal),
-    statIfThere(index.backend, root.root().join(path), signal),
-  ]);
-  if (mark !== undefined) throw beingDeleted(key, mark.modified);
+  const { root, key } = await findRoot(context, named);
+  const info = await statIfThere(index.backend, root.root().join(path), signal);
   if (info === undefined) {
     // Says that there is no such run, if so.
     await index.find(key, {}, { signal });

@@ -34,6 +34,7 @@ import { operation, parseTime, type RunsContext } from "./operation.ts";
 import { problem } from "./problem.ts";
 import type { RunIndex } from "./run_index.ts";
 import { latestRun, scanRuns } from "./scan.ts";
+import { search } from "./search.ts";
 import {
   completenessParam,
   filterParams,
@@ -305,6 +306,7 @@ export const RUNS_OPERATIONS = {
   manifest,
   files,
   lines,
+  search,
   pin,
   unpin,
 } as const;

@@ -156,6 +156,35 @@ export const linesAnswer = z.object({
   })),
 });
 
+/** The answer to `search`. */
+export const searchAnswer = z.object({
+  schema: z.literal("run-outputs.search/1"),
+  key: z.string(),
+  etag: z.string().optional().meta({ description: "The version of the file, in one file." }),
+  matches: z.array(z.object({
+    path: z.string(),
+    at: z.int().meta({
+      description: "The offset of the line in bytes; in a line of more than 64 KiB, of a piece.",
+    }),
+    line: z.int().optional().meta({ description: "The number of the line, if it is known." }),
+    text: z.string().meta({
+      description: "The line without escape sequences; at most 500 characters around the match.",
+    }),
+    ranges: z.array(z.tuple([z.int(), z.int()])).meta({
+      description: "The first few matches in the text, in UTF-16 code units: start and end.",
+    }),
+    cut: z.literal(true).optional().meta({ description: "The text is a part of the line." }),
+  })),
+  next: z.string().optional().meta({ description: "The cursor of the next page." }),
+  files: z.int().meta({ description: "How many files were searched." }),
+  bytes: z.int().meta({ description: "How many bytes were searched." }),
+  skipped: z.array(z.object({
+    path: z.string(),
+    reason: z.string(),
+    failed: z.literal(true).optional().meta({ description: "It should have been searched." }),
+  })),
+});
+
 /** Parameters that decide between runs with the same id. */
 export const choiceParams = {
   platform: z.enum(["linux", "windows"]).optional(),

@@ -257,6 +257,95 @@ export function runsSuite(kind: string, open: () => Promise<Subject>): void {
     await rejectsWith(ask(backend, "lines", file), "not_found", "prune", "99-linux");
   });
 
+  test("search: in every log of a run, or in one file", async (backend) => {
+    const root = rootOf("99-linux");
+    const put = async (path: string, text: string) =>
+      await backend.write(root.file(path), bytesSource(text));
+    await put("logs/g/a.log", "one\nError: two\nthree error\n");
+    await put("logs/g/b.log", "\x1b[31merror\x1b[0m\n");
+    await put("logs/g/c.log.gz", "error\n");
+    await put("logs/g/report.html", "error\n");
+    await put("manifests/g/therock_manifest.json", "error\n");
+    const search = (params: Record<string, unknown>) =>
+      ask(backend, "search", { run: "99", ...params });
+    const found = await search({ q: "error" });
+    assert.deepEqual(found, {
+      schema: "run-outputs.search/1",
+      key: "99-linux",
+      matches: [
+        { path: "logs/g/a.log", at: 4, line: 2, text: "Error: two", ranges: [[0, 5]] },
+        { path: "logs/g/a.log", at: 15, line: 3, text: "three error", ranges: [[6, 11]] },
+        { path: "logs/g/b.log", at: 0, line: 1, text: "error", ranges: [[0, 5]] },
+      ],
+      files: 2,
+      bytes: 42,
+      skipped: [{ path: "logs/g/c.log.gz", reason: "it is compressed (gzip)" }],
+    });
+    const places = ({ matches }: { matches: { path: string; at: number }[] }) =>
+      matches.map(({ path, at }) => `${path}@${at}`);
+    assert.deepEqual(places(await search({ q: "error", case: "true" })), [
+      "logs/g/a.log@15",
+      "logs/g/b.log@0",
+    ]);
+    assert.deepEqual(places(await search({ q: "^e.*o", regex: true })), [
+      "logs/g/a.log@4",
+      "logs/g/b.log@0",
+    ]);
+    assert.deepEqual(places(await search({ problems: true })), []);
+    assert.deepEqual(places(await search({ q: "error", kind: "report" })), [
+      "logs/g/report.html@0",
+    ]);
+    assert.deepEqual(places(await search({ q: "error", kind: "manifest" })), [
+      "manifests/g/therock_manifest.json@0",
+    ]);
+    const path = "logs/g/a.log";
+    const one = await search({ q: "e", path, back: true, limit: 2 });
+    assert.deepEqual([places(one), typeof one.etag], [[`${path}@15`, `${path}@4`], "string"]);
+    const rest = await search({ q: "e", path, back: "true", limit: 2, cursor: one.next });
+    assert.deepEqual([places(rest), rest.next], [[`${path}@0`], undefined]);
+    assert.deepEqual(places(await search({ q: "e", path, at: 5 })), [`${path}@15`]);
+    assert.deepEqual(places(await search({ q: "e", path, at: 5, back: true })), [
+      `${path}@4`,
+      `${path}@0`,
+    ]);
+    const pages: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await ask(backend, "search", { run: "99", q: "e", limit: 1, cursor }, {
+        budget: 0,
+      });
+      pages.push(...places(page));
+      cursor = page.next;
+    } while (cursor !== undefined);
+    assert.deepEqual(pages, places(await search({ q: "e" })));
+
+    const { next } = await search({ q: "e", limit: 1 });
+    const wrong = [
+      [{}, "q"],
+      [{ q: "" }, "q"],
+      [{ q: "a\nb" }, "q", "one line"],
+      [{ q: "x".repeat(1001) }, "q", "1000"],
+      [{ q: "(", regex: true }, "q", "missing closing )"],
+      [{ q: "x", problems: true }, "q", "problems"],
+      [{ problems: true, regex: true }, "regex", "problems"],
+      [{ q: "x", at: 0 }, "at", "path"],
+      [{ q: "x", back: true }, "back", "path"],
+      [{ q: "x", path, kind: "log" }, "kind", "path"],
+      [{ q: "x", path, at: 28 }, "at", "at most 27"],
+      [{ q: "x", limit: 10_001 }, "limit", "10000"],
+      [{ q: "x", cursor: "x" }, "cursor"],
+      [{ q: "x", cursor: next }, "cursor", "same filters"],
+      [{ q: "x", path: "logs/g/c.log.gz" }, "logs/g/c.log.gz", "gzip", "download"],
+    ] as const;
+    for (const [params, ...texts] of wrong) await rejectsWith(search(params), "invalid", ...texts);
+    await rejectsWith(search({ q: "x", path: "logs/no" }), "not_found", "logs/no", "99-linux");
+    await rejectsWith(search({ q: "x", run: "7-linux" }), "not_found", "No run '7-linux'");
+    await put("logs/g/a.log", "other\n");
+    await rejectsWith(search({ q: "e", limit: 1, cursor: next }), "conflict", path, "replaced");
+    await backend.write(deletingMark(root), bytesSource("{}"));
+    await rejectsWith(search({ q: "e" }), "not_found", "prune", "99-linux");
+  });
+
   test("pin and unpin", async (backend) => {
     const pin = { run: "99", name: "release", reason: "shipped", until: "30d" };
     const { pins } = await ask(backend, "pin", pin, { by: "me" });

@@ -93,11 +93,13 @@ export interface RunsPlace extends RunsContext {
    *
    * @param pick Picks it.
    * @param params Its parameters, as they were given.
+   * @param labels Options and arguments whose names are not those of their parameters.
    * @returns Its answer.
    */
   ask<P extends z.ZodType, A>(
     pick: (operations: typeof RUNS_OPERATIONS) => RunsOperation<P, A>,
     params: Readonly<Record<string, unknown>>,
+    labels?: Labels,
   ): Promise<A>;
 }
 
@@ -135,22 +137,30 @@ export async function withRuns<T>(
     index,
     tool: `run-outputs/${config.version}`,
     by: env("GITHUB_ACTOR") ?? env("USER") ?? env("USERNAME"),
-    label: (name) => LABELS[name] ?? `--${name.replaceAll("_", "-")}`,
+    label: labelWith(LABELS),
     signal,
   };
   return await use({
     ...context,
     now,
-    async ask(pick, params) {
+    async ask(pick, params, labels = {}) {
       const { runOperation } = await import("../../../operations/retained/operation.ts");
       const { RUNS_OPERATIONS } = await import("../../../operations/retained/operations.ts");
-      return await runOperation(pick(RUNS_OPERATIONS), context, params);
+      const label = labelWith({ ...LABELS, ...labels });
+      return await runOperation(pick(RUNS_OPERATIONS), { ...context, label }, params);
     },
   });
 }
 
-/** Parameters whose option or argument has another name. */
-const LABELS: Readonly<Record<string, string | undefined>> = { run: "<run>", q: "--search" };
+/** Options and arguments by the names of their parameters. */
+type Labels = Readonly<Record<string, string | undefined>>;
+
+/** Those whose names are not the same. */
+const LABELS: Labels = { run: "<run>", q: "--search" };
+
+function labelWith(labels: Labels): (name: string) => string {
+  return (name) => labels[name] ?? `--${name.replaceAll("_", "-")}`;
+}
 
 /** The storage with the runs. */
 export interface OpenRuns extends OpenStorage {

@@ -10,6 +10,7 @@ import { runsLatestCommand } from "./latest.ts";
 import { runsListCommand } from "./list.ts";
 import { runsPinCommand, runsUnpinCommand } from "./pin.ts";
 import { runsPruneCommand } from "./prune.ts";
+import { runsSearchCommand } from "./search.ts";
 import { runsManifestCommand, runsReportsCommand, runsShowCommand } from "./show.ts";
 
 /** Builds the command. */
@@ -25,6 +26,7 @@ export function runsCommand(context: Context): Command {
     .addCommand(runsShowCommand(context))
     .addCommand(runsReportsCommand(context))
     .addCommand(runsManifestCommand(context))
+    .addCommand(runsSearchCommand(context))
     .addCommand(runsPinCommand(context))
     .addCommand(runsUnpinCommand(context))
     .addCommand(runsPruneCommand(context))
@@ -35,6 +37,7 @@ Examples:
   run-outputs runs list --staging-dir ./staging
   run-outputs runs latest --bucket lab-artifacts --platform linux
   run-outputs runs show 12345 --staging-dir ./staging
+  run-outputs runs search 12345 --problems --staging-dir ./staging
   run-outputs runs pin 12345 --staging-dir ./staging --reason 'shipped'`,
     );
 }

@@ -5,6 +5,7 @@
  */
 
 import type { RunDetails, RunList } from "../../../operations/retained/answers.ts";
+import type { LogMatch } from "../../../operations/logs/search_files.ts";
 import type { RunPin } from "../../../operations/retained/pins.ts";
 import { columns, formatAge, formatBytes, type Output, plural } from "../../terminal/output.ts";
 
@@ -122,4 +123,25 @@ export function pinText({ name, reason, by, created_at, until, in_force, unreada
     ...until === undefined ? [] : [`${in_force ? "until" : "ended"} ${until}`],
   ];
   return `${name}: ${reason} (${details.join(", ")})`;
+}
+
+/**
+ * Formats a matching line.
+ *
+ * @param match The line.
+ * @param output Paints the matches.
+ * @returns `logs/g/build.log:12: text`
+ */
+export function matchLine({ path, line, at, text, ranges }: LogMatch, output: Output): string {
+  // A tab would be printed as an escaped character.
+  const shown = text.replaceAll("\t", " ");
+  const pieces: string[] = [];
+  let end = 0;
+  for (const [start, after] of ranges) {
+    pieces.push(shown.slice(end, start), output.paint(shown.slice(start, after), "red"));
+    end = after;
+  }
+  const place = line === undefined ? `byte ${at}` : `${line}`;
+  const where = `${output.paint(path, "bold")}:${output.paint(place, "green")}`;
+  return `${where}: ${[...pieces, shown.slice(end)].join("")}`;
 }
