@@ -35,6 +35,7 @@ const COMMANDS: Readonly<Record<string, (context: Context) => Promise<Command>>>
   stages: async (context) => (await import("./commands/stages.ts")).stagesCommand(context),
   "stale-uploads": async (context) =>
     (await import("./commands/stale_uploads.ts")).staleUploadsCommand(context),
+  doctor: async (context) => (await import("./commands/doctor.ts")).doctorCommand(context),
 };
 
 /**

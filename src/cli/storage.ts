@@ -13,6 +13,7 @@ import type { OutputLocation } from "../layout/output_location.ts";
 import { plural } from "../layout/words.ts";
 import type { StorageBackend } from "../storage/backend.ts";
 import type { S3Backend } from "../storage/s3/backend.ts";
+import type { S3BackendOptions } from "../storage/s3/settings.ts";
 import { checkOutputDir } from "./output_dir.ts";
 import { S3_WRITE, type S3Options } from "./s3_options.ts";
 import type { Io } from "./terminal/io.ts";
@@ -346,21 +347,9 @@ export async function openS3(
   check?: (backend: S3Backend) => Promise<void>,
 ): Promise<OpenStorage & { readonly backend: S3Backend }> {
   const { openS3: open } = await import("../storage/open_s3.ts");
-  const { endpointUrl, region, profile, signRequest, requestPayer, partSize } = options;
-  const { sse, sseKmsKeyId, acl } = options;
   let skipped = 0;
   const backend = await open({
-    endpointUrl,
-    region,
-    profile,
-    noSignRequest: signRequest === false,
-    requestPayer,
-    sse,
-    sseKmsKeyId,
-    acl,
-    partSize,
-    env: (name) => io.env(name) || undefined,
-    journalDir: uploadJournals(io),
+    ...s3BackendOptions(options, io),
     onNotice: (message) => output.warn(message),
     onSkipped: (message) => {
       skipped++;
@@ -385,10 +374,38 @@ export async function openS3(
 }
 
 /**
- * The directory for the journals with which the next upload resumes a killed one: in the user's
- * state directory; `undefined`, if the environment does not name one.
+ * The options of the S3 driver, without those that report.
+ *
+ * @param options The options for S3.
+ * @param io The environment.
+ * @returns The driver's options.
  */
-function uploadJournals(io: Io): string | undefined {
+export function s3BackendOptions(options: S3Options, io: Io): S3BackendOptions {
+  const { endpointUrl, region, profile, signRequest, requestPayer, partSize } = options;
+  const { sse, sseKmsKeyId, acl } = options;
+  return {
+    endpointUrl,
+    region,
+    profile,
+    noSignRequest: signRequest === false,
+    requestPayer,
+    sse,
+    sseKmsKeyId,
+    acl,
+    partSize,
+    env: (name) => io.env(name) || undefined,
+    journalDir: uploadJournals(io),
+  };
+}
+
+/**
+ * The directory for the journals with which the next upload resumes a killed one: in the user's
+ * state directory.
+ *
+ * @param io The environment.
+ * @returns The directory; `undefined`, if the environment does not name one.
+ */
+export function uploadJournals(io: Io): string | undefined {
   const windows = Deno.build.os === "windows";
   const home = io.env("HOME") || undefined;
   const base = windows

@@ -32,6 +32,7 @@ Commands:
   serve [options]                    serve the runs in a directory or a bucket over HTTP
   stages [options] [stages...]       list the stages of a build, what each needs and produces
   stale-uploads [options]            list and delete unfinished uploads of a run on S3
+  doctor [options]                   check credentials, clock, server, GitHub, directories and disk
   help [command...]                  print a command's help
 
 Examples:

@@ -38,15 +38,38 @@ export interface FindTokenOptions {
  * ```
  */
 export async function findToken(options: FindTokenOptions): Promise<string | undefined> {
+  return (await findTokenSource(options))?.token;
+}
+
+/** A token and its source. */
+export interface TokenSource {
+  /** The token, a secret. */
+  readonly token: string;
+  /** Where it was found, for messages. */
+  readonly source: string;
+}
+
+/**
+ * Finds the user's token as {@linkcode findToken} does, and says where.
+ *
+ * @param options The environment; how to run a program.
+ * @returns The token; `undefined` if there is none.
+ * @throws {RunOutputsError} `invalid`, if the value of a variable cannot be a token.
+ */
+export async function findTokenSource(
+  options: FindTokenOptions,
+): Promise<TokenSource | undefined> {
   const { env, run = runIfGranted } = options;
+  const found = (text: string | undefined, source: string): TokenSource | undefined => {
+    const token = text?.trim();
+    return token ? { token: checkToken(token, source), source } : undefined;
+  };
   for (const name of ["GH_TOKEN", "GITHUB_TOKEN"]) {
-    const token = env(name)?.trim();
-    if (token) return checkToken(token, `$${name}`);
+    const token = found(env(name), `$${name}`);
+    if (token !== undefined) return token;
   }
   const host = new URL(apiUrlOf(options)).hostname.replace(/^api\./, "");
-  const printed = await run("gh", ["auth", "token", "--hostname", host]);
-  const token = printed?.trim();
-  return token ? checkToken(token, "'gh auth token'") : undefined;
+  return found(await run("gh", ["auth", "token", "--hostname", host]), "'gh auth token'");
 }
 
 /**

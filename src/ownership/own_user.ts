@@ -39,14 +39,21 @@ export function isOwnedBy(
  * @returns The user id; `null` if it cannot be determined.
  */
 export async function ownUser(dir: string): Promise<number | null> {
+  return await probeOwner(dir).catch(() => null);
+}
+
+/**
+ * Creates a directory for a moment, to see whether that is possible and whose it is.
+ *
+ * @param dir The directory to create it in.
+ * @returns The user id of what this process creates there; `null` on Windows.
+ * @throws The error of the disk, if `dir` is not writable.
+ */
+export async function probeOwner(dir: string): Promise<number | null> {
+  const probe = await Deno.makeTempDir({ dir, prefix: PREFIX });
   try {
-    const probe = await Deno.makeTempDir({ dir, prefix: PREFIX });
-    try {
-      return (await Deno.lstat(probe)).uid;
-    } finally {
-      await Deno.remove(probe);
-    }
-  } catch {
-    return null;
+    return (await Deno.lstat(probe)).uid;
+  } finally {
+    await Deno.remove(probe);
   }
 }

@@ -65,7 +65,9 @@ Deno.test("help: the examples are command lines that the program accepts", async
       // Parsing comes first: what is refused later, for want of a directory, has parsed.
       const args = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, a, b]) => a ?? b);
       // Where there is a network, these would ask a server: so they look here, or are refused.
-      if (["stale-uploads", "verify", "diff"].includes(args[0])) args.push("--staging-dir", ".");
+      if (["stale-uploads", "verify", "diff", "doctor"].includes(args[0])) {
+        args.push("--staging-dir", ".");
+      }
       if (args.includes("--repair")) args.push("--dry-run");
       const dry = ["upload", "fetch", "copy", "export", "import"];
       if (dry.includes(args[0]) && args[1] !== "--help") args.push("--dry-run");

@@ -25,16 +25,19 @@ const nobody = (dir: string) => ({
 
 type Env = Readonly<Record<string, string>>;
 
-const SOURCES: readonly (readonly [string, string, (url: string, dir: string) => Env])[] = [
+/** A title, how their keys begin, the environment, and what `doctor` calls them. */
+type Source = readonly [string, string, (url: string, dir: string) => Env, name?: RegExp];
+
+const SOURCES: readonly Source[] = [
   ["web identity", "STS", (url, dir) => ({
     AWS_ROLE_ARN: SHOWN.roleArn,
     AWS_WEB_IDENTITY_TOKEN_FILE: `${dir}/token`,
     AWS_ENDPOINT_URL_STS: url,
-  })],
+  }), /of a role with a web identity \(\$AWS_ROLE_ARN\), valid for \d+ minutes$/],
   ["a container's endpoint", "CONTAINER", (url) => ({
     AWS_CONTAINER_CREDENTIALS_FULL_URI: `${url}/container`,
     AWS_CONTAINER_AUTHORIZATION_TOKEN: SHOWN.containerToken,
-  })],
+  }), /of a container's endpoint, valid for \d+ minutes$/],
   ["a container's endpoint, token in a file", "CONTAINER", (url, dir) => ({
     AWS_CONTAINER_CREDENTIALS_FULL_URI: `${url}/container`,
     AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: `${dir}/container-token`,
@@ -42,10 +45,10 @@ const SOURCES: readonly (readonly [string, string, (url: string, dir: string) =>
   ["instance metadata", "INSTANCE", (url) => ({
     AWS_EC2_METADATA_DISABLED: "",
     AWS_EC2_METADATA_SERVICE_ENDPOINT: url,
-  })],
+  }), /of the instance's metadata service, valid for \d+ minutes$/],
 ];
 
-for (const [title, from, envOf] of SOURCES) {
+for (const [title, from, envOf, name] of SOURCES) {
   for (const refuse of [false, true]) {
     const outcome = refuse ? "refused, one line and exit 4" : "they sign uploads and lists";
     Deno.test(`credentials of ${title}: ${outcome}`, async () => {
@@ -77,6 +80,10 @@ for (const [title, from, envOf] of SOURCES) {
       assert.equal(listed.code, 0);
       assert.deepEqual(source.given, [`${from}1`, `${from}2`], "one for each process");
       assert.deepEqual([...new Set(s3.signers)], source.given);
+      if (name === undefined) return;
+      const { stdout } = await finish(["doctor", "--bucket", "suite", "--json"], env);
+      const { checks } = JSON.parse(stdout) as { checks: { check: string; message: string }[] };
+      assert.match(checks.find(({ check }) => check === "credentials")!.message, name);
     });
   }
 }

@@ -99,7 +99,8 @@ export function startGithub(state: GithubState = {}): GithubServer {
       const response = route(url, state, repository);
       const isKnown = response.headers.get("etag") !== null &&
         response.headers.get("etag") === request.headers.get("if-none-match");
-      if (!isKnown || authorization === null) {
+      const isFree = url.pathname === "/rate_limit";
+      if (!isFree && (!isKnown || authorization === null)) {
         self.counted++;
         if (state.remaining !== undefined && state.remaining-- <= 0) {
           state.remaining = 0;
@@ -125,6 +126,13 @@ export function startGithub(state: GithubState = {}): GithubServer {
 
 function cacheHeaders(headers: Record<string, string>): Record<string, string> {
   return { "cache-control": headers["cache-control"], vary: headers.vary };
+}
+
+/** The quota, which can be read for nothing. */
+function limitAnswer({ remaining = 5000, reset = 0 }: GithubState): object {
+  const rate = { limit: 5000, remaining, reset, used: 5000 - remaining };
+  const answer: Answer<"/rate_limit"> = { resources: { core: rate, search: rate }, rate };
+  return answer;
 }
 
 function limits({ reset = 0 }: GithubState): Record<string, string> {
@@ -214,6 +222,7 @@ const ROUTES: readonly Route[] = [
     const head = state.pulls?.[number];
     return head ? json(pullAnswer(number, head), state) : refusal(404, "Not Found");
   }),
+  get("/rate_limit", [], ({ state }) => json(limitAnswer(state), state)),
   get("/repos/{owner}/{repo}/compare/{basehead}", ["per_page", "page"], compare),
 ];
 
@@ -221,8 +230,9 @@ const ROUTES: readonly Route[] = [
 function route(url: URL, state: GithubState, repository: string): Response {
   for (const { path, query, answer } of ROUTES) {
     const pattern = path.replace(/\{(\w+)\}/g, (_, name) => `(?<${name}>[^/]+)`);
-    const groups = new RegExp(`^${pattern}$`).exec(url.pathname)?.groups;
-    if (groups === undefined) continue;
+    const match = new RegExp(`^${pattern}$`).exec(url.pathname);
+    if (match === null) continue;
+    const { groups = {} } = match;
     const values = Object.fromEntries(
       Object.entries(groups).map(([name, value]) => [name, decodeURIComponent(value)]),
     );
@@ -230,7 +240,9 @@ function route(url: URL, state: GithubState, repository: string): Response {
     if (unknown.length > 0) return refusal(422, `Not parameters of ${path}: ${unknown}`);
     // GitHub does not look at the case of a repository's name.
     const asked = `${values.owner}/${values.repo}`.toLowerCase();
-    if (asked !== repository.toLowerCase()) return refusal(404, "Not Found");
+    if (path.includes("{repo}") && asked !== repository.toLowerCase()) {
+      return refusal(404, "Not Found");
+    }
     return answer({ url, values, state, repository });
   }
   return refusal(404, `No such route: ${url.pathname}`);

@@ -59,6 +59,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "operations/{fetch,find,manifest}",
   "operations/prune": "errors layout runs runs/retention storage storage/local archive/unpack " +
     "operations/{bisect,retained}",
+  "operations/doctor": "errors ownership layout github storage/s3",
   "operations/mod.ts":
     "errors layout runs runs/retention github storage storage/{cache,local,s3,transfer} " +
     "archive/unpack operations " +
@@ -72,7 +73,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "cli":
     "errors layout runs runs/retention github storage storage/open_s3.ts storage/{local,s3,transfer} " +
     "operations/{artifacts,fetch,find,manifest,retained} cli/terminal",
-  "cli/commands": "errors layout github operations operations/{index_pages,manifest,verify} " +
+  "cli/commands": "errors layout github operations " +
+    "operations/{doctor,index_pages,manifest,verify} " +
     "cli cli/terminal cli/commands/upload",
   "cli/commands/upload": "errors layout runs github storage/transfer archive/compression " +
     "operations/{index_pages,manifest,upload} cli cli/terminal",

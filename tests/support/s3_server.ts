@@ -2,7 +2,7 @@
  * An S3 server in this process: `fauxqs`, with the promises of S3 that it leaves out.
  *
  * Those are: a write with `If-None-Match: *` fails where something is, one with `If-Match` where
- * something else is; a body whose hash is not the signed one is refused; the time of a signature is
+ * something else is; a body whose hash is not the signed one or that of its header is refused; the time of a signature is
  * looked at, where a clock is given; a list is in the order of the keys' bytes (fauxqs: of the
  * locale); multipart uploads and their parts can be listed.
  * Signatures are not checked here: for that there is Ceph.
@@ -74,6 +74,11 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
     if (typeof signed === "string" && /^[0-9a-f]{64}$/.test(signed)) {
       const actual = createHash("sha256").update(body).digest("hex");
       if (actual !== signed) return refuse(reply, 400, "XAmzContentSHA256Mismatch");
+    }
+    const checksum = request.headers["x-amz-checksum-sha256"];
+    if (request.method === "PUT" && checksum !== undefined) {
+      const actual = createHash("sha256").update(body).digest("base64");
+      if (actual !== checksum) return refuse(reply, 400, "BadDigest");
     }
     if (absent !== "*" && match === undefined) return;
     const url = request.url.replace(/\?.*/, "");

@@ -49,6 +49,24 @@ const SIGNS_IN_PROFILE = [
   "web_identity_token_file",
 ] as const;
 
+const ENVIRONMENT = "the environment ($AWS_ACCESS_KEY_ID)";
+
+const CONTAINER = "a container's endpoint";
+
+/** Sources by the marks that the SDK's providers leave, the most telling first. */
+const SOURCES: Readonly<Record<string, string>> = {
+  CREDENTIALS_ENV_VARS_STS_WEB_ID_TOKEN: "a role with a web identity ($AWS_ROLE_ARN)",
+  CREDENTIALS_PROFILE_STS_WEB_ID_TOKEN: "a role with a web identity of PROFILE",
+  CREDENTIALS_STS_ASSUME_ROLE: "a role of PROFILE",
+  CREDENTIALS_SSO: "single sign-on of PROFILE",
+  CREDENTIALS_SSO_LEGACY: "single sign-on of PROFILE",
+  CREDENTIALS_LOGIN: "the login of PROFILE",
+  CREDENTIALS_PROCESS: "a program of PROFILE",
+  CREDENTIALS_HTTP: CONTAINER,
+  CREDENTIALS_PROFILE: "PROFILE",
+  CREDENTIALS_ENV_VARS: ENVIRONMENT,
+};
+
 /** Silences the SDK's log messages, which are about itself and would mix with our output. */
 const SILENCE = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
@@ -94,6 +112,28 @@ export class Credentials {
     if (this.#held !== undefined && this.#now() < this.#renewAt) return this.#held.credentials;
     this.#loading ??= this.#renew().finally(() => this.#loading = undefined);
     return (await this.#loading).credentials;
+  }
+
+  /**
+   * Says where credentials come from.
+   *
+   * @param credentials Those of {@linkcode Credentials.get}.
+   * @returns A few words, such as `a container's endpoint`.
+   */
+  sourceOf(credentials: StaticCredentials): string {
+    const { env, profile } = this.#settings;
+    if (this.#settings.credentials !== undefined) return "the caller";
+    if (profile === undefined && env("AWS_ACCESS_KEY_ID") === credentials.accessKeyId) {
+      return ENVIRONMENT;
+    }
+    // Providers of the SDK leave marks. Those of metadata services don't.
+    const { $source = {} } = credentials as { readonly $source?: Readonly<Record<string, string>> };
+    const known = Object.entries(SOURCES).find(([mark]) => Object.hasOwn($source, mark))?.[1];
+    if (known !== undefined) return known.replace("PROFILE", `profile '${profile ?? "default"}'`);
+    if (Object.keys($source).length > 0) return Object.keys($source).join(", ");
+    return env("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+      ? CONTAINER
+      : "the instance's metadata service";
   }
 
   /**
