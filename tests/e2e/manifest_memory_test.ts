@@ -8,7 +8,7 @@ import { tempDir } from "../support/temp_dir.ts";
 const CHILD = fileURLToPath(new URL("../support/huge_run_child.ts", import.meta.url));
 
 /** The text of these files is nearly as much as the heap that the process gets, as values it is more. */
-const [COUNT, HEAP_MIB] = isFull ? [150_000, 36] : [40_000, 24];
+const [COUNT, HEAP_MIB] = isFull ? [150_000, 36] : [30_000, 24];
 
 Deno.test(`${COUNT} files: manifest, listing and both compared, in ${HEAP_MIB} MiB`, async () => {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -40,7 +40,7 @@ Deno.test(`${COUNT} files: verified and compared, in ${HEAP_MIB} MiB`, async () 
 const UPLOAD_CHILD = fileURLToPath(new URL("../support/huge_upload_child.ts", import.meta.url));
 
 /** Each file is read and written many times. */
-const ADDED_TO = isFull ? 80_000 : 20_000;
+const ADDED_TO = isFull ? 80_000 : 12_000;
 
 Deno.test(`${ADDED_TO} files: an upload that adds to their part, in ${HEAP_MIB} MiB`, async () => {
   await using temp = await tempDir();

@@ -130,7 +130,13 @@ export async function finishBare(
   return await finished(program);
 }
 
-async function denoDir(): Promise<string> {
+let denoDirFound: Promise<string> | undefined;
+
+function denoDir(): Promise<string> {
+  return denoDirFound ??= findDenoDir();
+}
+
+async function findDenoDir(): Promise<string> {
   const info = new Deno.Command(Deno.execPath(), { args: ["info", "--json"], stderr: "null" });
   return JSON.parse(new TextDecoder().decode((await info.output()).stdout)).denoDir;
 }

@@ -28,14 +28,18 @@ const pattern = new RegExp(path);
 const { writeTextFileSync } = Deno;
 let changes = 0;
 
+/** A test that was killed itself kills nobody, and nothing else would end the program. */
+const FORGOTTEN_AFTER = 600_000;
+
 /** Counts a change; at the right one, the program goes no further, or not before it is interrupted. */
 function stand(changed: string): Promise<void> | undefined {
   if (!pattern.test(changed) || ++changes !== at) return undefined;
   const { promise, resolve } = Promise.withResolvers<void>();
   if (interrupted) Deno.addSignalListener("SIGINT", resolve);
   writeTextFileSync(file, `${changed}\n`);
-  if (!interrupted) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
-  return promise;
+  if (interrupted) return promise;
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FORGOTTEN_AFTER);
+  Deno.exit(1);
 }
 
 // deno-lint-ignore no-explicit-any -- functions of many types are wrapped alike

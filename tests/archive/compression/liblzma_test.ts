@@ -66,7 +66,7 @@ Deno.test("xz: what is compressed comes back, whatever the pieces", () => {
 });
 
 Deno.test("xz: more than the size of the buffers, at every preset", () => {
-  const large = concat([noise(3_000_000), new Uint8Array(5_000_000), text]);
+  const large = concat([noise(300_000), new Uint8Array(5_000_000), text]);
   for (const preset of [0, 6, 7]) {
     assert(Buffer.from(decompress(compress(large, preset))).equals(large), `preset ${preset}`);
   }
