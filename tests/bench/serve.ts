@@ -1,0 +1,170 @@
+/**
+ * How fast the service sends files from a disk, compared with nginx on the same machine, in the same
+ * run, in turns: a file of 1 GB, 200 ranges of it, and files of 1 KiB.
+ *
+ * Needs `nginx` and `curl`; `wrk` for the small files. What is not installed is left out, and the
+ * output says so.
+ *
+ * Usage: deno task bench:serve [ROUNDS]
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+import { tempDir } from "../support/temp_dir.ts";
+
+const rounds = Number(Deno.args[0] ?? 3);
+const GB = 1024 ** 3;
+const RANGES = 200;
+const RANGE = 1024 ** 2;
+const SMALL = 1000;
+const RUN = "1-linux";
+
+await using temp = await tempDir();
+const dir = temp.path;
+const run = `${dir}/staging/${RUN}`;
+await Deno.mkdir(`${run}/small`, { recursive: true });
+await writeBig(`${run}/big.bin`);
+for (let i = 0; i < SMALL; i++) {
+  await Deno.writeFile(`${run}/small/${i}.bin`, crypto.getRandomValues(new Uint8Array(1024)));
+}
+const has = async (name: string) =>
+  await new Deno.Command("sh", { args: ["-c", `command -v ${name}`], stdout: "null" }).output()
+    .then(({ success }) => success);
+
+const servers: {
+  readonly name: string;
+  readonly url: string;
+  readonly child: Deno.ChildProcess;
+}[] = [await startOurs()];
+if (await has("nginx")) servers.unshift(await startNginx());
+else console.log("nginx is not installed: there is nothing to compare with");
+try {
+  await compare("1 GB file, curl", "MB/s", ({ url }) => big(url));
+  await compare(`${RANGES} ranges of 1 MiB`, "MB/s", ({ url }) => ranges(url));
+  if (await has("wrk")) {
+    await compare("1 KiB files, wrk", "requests/s", ({ url }) => small(url));
+  } else console.log("wrk is not installed: the files of 1 KiB are left out");
+} finally {
+  for (const { child } of servers) {
+    child.kill("SIGTERM");
+    await child.status;
+  }
+}
+
+/** Measures the servers in turns; each one's best round counts. */
+async function compare(
+  what: string,
+  unit: string,
+  measure: (server: (typeof servers)[number]) => Promise<number>,
+): Promise<void> {
+  const best = new Map<string, number>();
+  for (let i = 0; i < rounds; i++) {
+    for (const server of servers) {
+      const value = await measure(server);
+      best.set(server.name, Math.max(best.get(server.name) ?? 0, value));
+    }
+  }
+  const shown = [...best].map(([name, value]) => `${name} ${Math.round(value)} ${unit}`);
+  const nginx = best.get("nginx");
+  const ratio = nginx === undefined ? "" : `, ${(best.get("ours")! / nginx).toFixed(2)} of nginx`;
+  console.log(`${what}: ${shown.join(", ")}${ratio}`);
+}
+
+async function big(url: string): Promise<number> {
+  const { stdout } = await new Deno.Command("curl", {
+    args: ["-sf", "-o", "/dev/null", "-w", "%{size_download} %{time_total}", `${url}big.bin`],
+  }).output();
+  const [size, seconds] = new TextDecoder().decode(stdout).split(" ").map(Number);
+  if (size !== GB) throw new Error(`${url}: ${size} bytes`);
+  return size / 1e6 / seconds;
+}
+
+/** One connection, one range after the other. */
+async function ranges(url: string): Promise<number> {
+  const began = performance.now();
+  for (let i = 0; i < RANGES; i++) {
+    const start = (i * 7919 * 4096) % (GB - RANGE);
+    const response = await fetch(`${url}big.bin`, {
+      headers: { range: `bytes=${start}-${start + RANGE - 1}` },
+    });
+    const { length } = await response.bytes();
+    if (response.status !== 206 || length !== RANGE) throw new Error(`${url}: ${response.status}`);
+  }
+  return RANGES * RANGE / 1e3 / (performance.now() - began);
+}
+
+async function small(url: string): Promise<number> {
+  const script = `${dir}/small.lua`;
+  const path = new URL(url).pathname;
+  await Deno.writeTextFile(
+    script,
+    `local i = 0
+function request()
+  i = (i + 1) % ${SMALL}
+  return wrk.format("GET", "${path}small/" .. i .. ".bin")
+end
+`,
+  );
+  const { stdout } = await new Deno.Command("wrk", {
+    args: ["-t1", "-c16", "-d3s", "-s", script, url],
+  }).output();
+  const text = new TextDecoder().decode(stdout);
+  if (/Non-2xx/.test(text)) throw new Error(text);
+  return Number(/Requests\/sec:\s*([\d.]+)/.exec(text)![1]);
+}
+
+async function writeBig(path: string): Promise<void> {
+  using file = await Deno.open(path, { write: true, create: true });
+  const block = new Uint8Array(1024 ** 2);
+  for (let at = 0; at < block.length; at += 65536) {
+    crypto.getRandomValues(block.subarray(at, at + 65536));
+  }
+  for (let i = 0; i < GB / block.length; i++) await file.write(block);
+}
+
+async function startOurs() {
+  const root = fileURLToPath(new URL("../..", import.meta.url));
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "-P", `${root}cli.ts`, "serve", "--port=0", `--staging-dir=${dir}/staging`],
+    cwd: root,
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  const { value } = await reader.read();
+  reader.releaseLock();
+  const url = new TextDecoder().decode(value).trim();
+  return { name: "ours", url: `${url}retained-runs/${RUN}/files/`, child };
+}
+
+async function startNginx() {
+  const port = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port: number } = port.addr;
+  port.close();
+  const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    .map((name) => `${name}_temp_path ${dir}/nginx-${name};`);
+  await Deno.writeTextFile(
+    `${dir}/nginx.conf`,
+    `daemon off; worker_processes 1; error_log stderr; pid ${dir}/nginx.pid;
+events { worker_connections 512; }
+http {
+  access_log off; sendfile on; tcp_nopush on; keepalive_requests 10000000; ${paths.join(" ")}
+  server { listen 127.0.0.1:${number}; root ${dir}/staging; }
+}
+`,
+  );
+  // Its worker has another user, unless the master is not root.
+  for (const path of [dir, `${dir}/staging`]) await Deno.chmod(path, 0o755);
+  const child = new Deno.Command("nginx", {
+    args: ["-c", `${dir}/nginx.conf`, "-e", "stderr"],
+    stderr: "null",
+  }).spawn();
+  const url = `http://127.0.0.1:${number}/${RUN}/`;
+  for (;;) {
+    const answers = await fetch(`${url}small/0.bin`).then((r) => r.bytes()).then(() => true)
+      .catch(() => false);
+    if (answers) break;
+  }
+  return { name: "nginx", url, child };
+}
