@@ -51,6 +51,8 @@ export class DiskFiles implements FileStore {
   readonly #backend: StorageBackend;
   readonly #dir: string;
   readonly #hooks: DiskHooks;
+  /** The path of the staging directory without links, when it was last looked up. */
+  #root: string | undefined;
 
   /**
    * Opens a staging directory.
@@ -144,8 +146,12 @@ export class DiskFiles implements FileStore {
 
   /** Whether the system's name for a path is the path itself: not another name of the same file. */
   #leadsTo(location: OutputLocation): boolean {
-    const expected = join(Deno.realPathSync(this.#dir), ...this.#names(location));
-    return Deno.realPathSync(location.localPath(this.#dir)) === expected;
+    const names = this.#names(location);
+    const real = Deno.realPathSync(location.localPath(this.#dir));
+    if (this.#root !== undefined && real === join(this.#root, ...names)) return true;
+    // The staging directory can be a link to another one since.
+    this.#root = Deno.realPathSync(this.#dir);
+    return real === join(this.#root, ...names);
   }
 
   #names(location: OutputLocation): string[] {

@@ -79,13 +79,21 @@ test("a file and a directory", async ({ files }) => {
   assert.equal(await files().isDirectory(at("12345-linux/logs/a.log")), false);
 });
 
-test("the staging directory itself may be a link", async ({ outside, staging }) => {
-  const link = join(outside, "link");
-  await Deno.symlink(staging, link);
-  const files = new DiskFiles(new LocalBackend(link), link);
-  assert.equal(await content(files, "12345-linux/logs/a.log"), "content");
-  assert.equal((await files.list(at("12345-linux")))?.length, 1);
-}, IS_WINDOWS);
+test(
+  "the staging directory itself may be a link, and one to another directory later",
+  async ({ outside, staging }) => {
+    const link = join(outside, "link");
+    await Deno.symlink(staging, link);
+    const files = new DiskFiles(new LocalBackend(link), link);
+    assert.equal(await content(files, "12345-linux/logs/a.log"), "content");
+    assert.equal((await files.list(at("12345-linux")))?.length, 1);
+    await writeTree(outside, { "other/12345-linux/logs/a.log": "other" });
+    await Deno.remove(link);
+    await Deno.symlink(join(outside, "other"), link);
+    assert.equal(await content(files, "12345-linux/logs/a.log"), "other");
+  },
+  IS_WINDOWS,
+);
 
 /** Closing a socket deletes its file, but not under another name. */
 function makeSocket(path: string): void {
