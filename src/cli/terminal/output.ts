@@ -50,6 +50,8 @@ export class Output {
   readonly quiet: boolean;
   /** Whether decisions are explained. */
   readonly verbose: boolean;
+  /** The width of the terminal that a result is printed on; `undefined`, if it is not printed on one. */
+  readonly width: number | undefined;
   readonly #io: MessageIo;
   readonly #color: boolean;
   /** Begins a colour inside a text. Nobody can know it, so no name can bring colours along. */
@@ -63,6 +65,7 @@ export class Output {
    */
   constructor(io: MessageIo, options: OutputOptions = {}) {
     this.#io = io;
+    this.width = io.stdoutIsTerminal ? io.stderrWidth?.() : undefined;
     this.json = options.json ?? false;
     this.quiet = options.quiet ?? false;
     this.verbose = options.verbose ?? false;
@@ -240,10 +243,7 @@ export function columns(
   rows: readonly (readonly string[])[],
   right: readonly number[] = [],
 ): string[] {
-  const widths: number[] = [];
-  for (const row of rows) {
-    row.forEach((cell, i) => widths[i] = Math.max(widths[i] ?? 0, [...cell].length));
-  }
+  const widths = columnWidths(rows);
   return rows.map((row) =>
     row.map((cell, i) => {
       const pad = " ".repeat(widths[i] - [...cell].length);
@@ -251,4 +251,18 @@ export function columns(
       return i === row.length - 1 ? cell : cell + pad;
     }).join("  ")
   );
+}
+
+/**
+ * The width of each column.
+ *
+ * @param rows The cells.
+ * @returns The length of the longest cell, in characters.
+ */
+export function columnWidths(rows: readonly (readonly string[])[]): number[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, i) => widths[i] = Math.max(widths[i] ?? 0, [...cell].length));
+  }
+  return widths;
 }

@@ -7,37 +7,92 @@
 import type { RunDetails, RunList } from "../../../operations/retained/answers.ts";
 import type { LogMatch } from "../../../operations/logs/search_files.ts";
 import type { RunPin } from "../../../operations/retained/pins.ts";
-import { columns, formatAge, formatBytes, type Output, plural } from "../../terminal/output.ts";
+import {
+  columns,
+  columnWidths,
+  formatAge,
+  formatBytes,
+  type Output,
+  plural,
+} from "../../terminal/output.ts";
 
-/** How many groups a row shows. */
+/** How many groups a row shows at most. */
 const SHOWN_GROUPS = 2;
 
 type Row = RunList["runs"][number];
 
 const HEADER = ["RUN", "PLATFORM", "REPOSITORY", "STATE", "GROUPS", "AGE", "SIZE", "REPORTS"];
+const REPOSITORY = HEADER.indexOf("REPOSITORY");
+const STATE = HEADER.indexOf("STATE");
+const GROUPS = HEADER.indexOf("GROUPS");
+
+/** The space between two columns. */
+const GAP = 2;
 
 /**
- * Formats a list of runs as a table.
+ * Formats a list of runs as a table. On a terminal that is too narrow for it, groups, repositories and
+ * states are shortened, in this order; the run never is, because it is what other commands need.
  *
  * @param runs The runs.
  * @param now The current time.
- * @param output Paints the header.
+ * @param output Paints the header, and says how wide the terminal is.
  * @returns The lines.
  */
-export function runTable(runs: readonly Row[], now: Date, output: Output): string[] {
+export function runTable(
+  runs: readonly Row[],
+  now: Date,
+  output: Pick<Output, "paint" | "width">,
+): string[] {
   if (runs.length === 0) return [];
-  const rows = runs.map((run) => [
-    run.run_id,
-    run.platform,
-    run.repository ?? run.external_repo.replace(/\/$/, ""),
-    stateOf(run),
-    groupsOf(run),
-    formatAge(now.getTime() - new Date(run.updated_at).getTime()),
-    formatBytes(run.bytes),
-    run.reports === 0 ? "" : `${run.reports}`,
-  ]);
-  const [header, ...lines] = columns([HEADER, ...rows], [5, 6]).map((line) => line.trimEnd());
+  const rows = [
+    HEADER,
+    ...runs.map((run) => [
+      run.run_id,
+      run.platform,
+      run.repository ?? run.external_repo.replace(/\/$/, ""),
+      stateOf(run),
+      groupsOf(run, Infinity),
+      formatAge(now.getTime() - new Date(run.updated_at).getTime()),
+      formatBytes(run.bytes),
+      run.reports === 0 ? "" : `${run.reports}`,
+    ]),
+  ];
+  const widths = columnWidths(rows);
+  const full = widths.reduce((sum, width) => sum + width, GAP * (HEADER.length - 1));
+  let excess = full - (output.width ?? Infinity);
+  for (
+    const [column, least, shorten] of [
+      [
+        GROUPS,
+        "12 groups".length,
+        (_: string, width: number, i: number) => groupsOf(runs[i], width),
+      ],
+      [REPOSITORY, HEADER[REPOSITORY].length, cutStart],
+      [STATE, "incomplete".length, cutEnd],
+    ] as const
+  ) {
+    const less = Math.min(excess, widths[column] - Math.max(least, HEADER[column].length));
+    if (less <= 0) continue;
+    const width = widths[column] - less;
+    for (let i = 1; i < rows.length; i++) {
+      rows[i][column] = shorten(rows[i][column], width, i - 1);
+    }
+    excess -= widths[column] - Math.max(...rows.map((row) => [...row[column]].length));
+  }
+  const [header, ...lines] = columns(rows, [5, 6]).map((line) => line.trimEnd());
   return [output.paint(header, "bold"), ...lines];
+}
+
+/** A text without its end, if it is too long. */
+function cutEnd(text: string, width: number): string {
+  const characters = [...text];
+  return characters.length <= width ? text : `${characters.slice(0, width - 1).join("")}…`;
+}
+
+/** A text without its beginning, if it is too long: most repositories have the same owner. */
+function cutStart(text: string, width: number): string {
+  const characters = [...text];
+  return characters.length <= width ? text : `…${characters.slice(1 - width).join("")}`;
 }
 
 function stateOf(
@@ -53,9 +108,14 @@ function stateOf(
   ].join(", ");
 }
 
-function groupsOf({ groups }: Row): string {
-  const more = groups.length - SHOWN_GROUPS;
-  return [...groups.slice(0, SHOWN_GROUPS), ...more > 0 ? [`+${more}`] : []].join(" ");
+/** As many groups as fit, and the number of the others; if none fits, the number of all. */
+function groupsOf({ groups }: Row, width: number): string {
+  for (let shown = Math.min(SHOWN_GROUPS, groups.length); shown > 0; shown--) {
+    const more = groups.length - shown;
+    const text = [...groups.slice(0, shown), ...more > 0 ? [`+${more}`] : []].join(" ");
+    if ([...text].length <= width) return text;
+  }
+  return groups.length > 1 ? `${groups.length} groups` : cutEnd(groups.join(""), width);
 }
 
 /**
