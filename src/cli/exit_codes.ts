@@ -32,7 +32,7 @@ export function isNothingFound(results: readonly TransferResult[]): boolean {
  * @returns The code.
  */
 export function exitCodeOfResults(
-  results: readonly TransferResult[],
+  results: readonly Pick<TransferResult, "outcome" | "error">[],
   unmatched = false,
 ): number {
   const failed = results.filter((result) => result.outcome === "failed");

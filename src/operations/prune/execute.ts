@@ -18,6 +18,7 @@ import { formatRunKey, parseRunKey, tryParseRunPrefix } from "../../runs/retenti
 import type { CallOptions } from "../../storage/backend.ts";
 import { type LockedFile, lockFile, removeLock } from "../../storage/local/file_lock.ts";
 import { LocalBackend } from "../../storage/local/local.ts";
+import { newerFile } from "../retained/newer_file.ts";
 import { RunIndex } from "../retained/run_index.ts";
 import { deleteInBucket, type DeleteRunOptions, finishRun } from "./bucket.ts";
 import {
@@ -37,7 +38,7 @@ import {
   restoreTree,
   stageTree,
 } from "./local_tree.ts";
-import { directoryOf, newerFile, newestOf, NOT_A_RUN, planPlace, type PrunePlace } from "./plan.ts";
+import { directoryOf, newestOf, NOT_A_RUN, planPlace, type PrunePlace } from "./plan.ts";
 
 export type { PruneResult };
 
@@ -71,7 +72,9 @@ async function lockForPrune(
   try {
     held = await lockFile(path, { create: true, patience: PATIENCE, signal });
   } catch (error) {
-    if (!(error instanceof RunOutputsError) || error.code !== "conflict") throw error;
+    signal?.throwIfAborted();
+    const isLocked = error instanceof RunOutputsError && error.code === "conflict";
+    if (!isLocked) throw diskError("write", path, error);
     throw new RunOutputsError(
       "conflict",
       `Cannot prune '${directory}': another prune is in progress there`,

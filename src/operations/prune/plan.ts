@@ -7,7 +7,6 @@
 import { createHash } from "node:crypto";
 import pMap from "p-map";
 import { RunOutputsError } from "../../errors/error.ts";
-import { classify } from "../../layout/classify.ts";
 import type { RunPrefix } from "../../layout/run_output_root.ts";
 import { diskError } from "../../errors/disk.ts";
 import { type DeletingMark, deletingMark, parseDeletingMark } from "../../runs/deleting.ts";
@@ -25,6 +24,7 @@ import {
 import { formatRunKey } from "../../runs/retention/run_key.ts";
 import type { CallOptions } from "../../storage/backend.ts";
 import { type InspectedRun, inspectRun } from "../retained/describe.ts";
+import { newerFile } from "../retained/newer_file.ts";
 import { readSmall } from "../retained/read_small.ts";
 import type { RunIndex } from "../retained/run_index.ts";
 import { obstacleIn } from "./local_tree.ts";
@@ -177,31 +177,6 @@ export function newestOf(
   { policy, now }: { readonly policy: PrunePolicy; readonly now: Date | string },
 ): Date {
   return new Date(new Date(now).getTime() - policy.min_age_seconds * 1000);
-}
-
-/**
- * Looks for a file that was written within the minimum age. Index pages don't count, because they are
- * regenerated, and neither do pins and the summary.
- *
- * @param index The runs.
- * @param run The run.
- * @param newest The latest time that is old enough.
- * @param options A signal.
- * @returns Why the run is kept; `undefined`, if there is no such file.
- */
-export async function newerFile(
-  index: RunIndex,
-  run: RunPrefix,
-  newest: Date,
-  { signal }: CallOptions = {},
-): Promise<string | undefined> {
-  const top = index.root(run).root();
-  for await (const { location, modified } of index.backend.list(top, { signal })) {
-    const path = location.relativeTo(top)!;
-    if (modified <= newest || /^(?:retention|index)$/.test(classify(path))) continue;
-    return `${path} was written at ${modified.toISOString()}`;
-  }
-  return undefined;
 }
 
 /**

@@ -9,6 +9,7 @@ import { invalid, RunOutputsError } from "../../errors/error.ts";
 import { nearest } from "../../layout/nearest.ts";
 import { parseDuration } from "../../layout/words.ts";
 import { reasonOf } from "../../runs/parse_json.ts";
+import type { RunFilter } from "./filter.ts";
 import type { RunIndex } from "./run_index.ts";
 
 /** What an operation works with. */
@@ -126,4 +127,26 @@ export function parseTime(
   const isTime = z.union([z.iso.date(), z.iso.datetime({ offset: true })]).safeParse(value).success;
   if (isTime) return new Date(value);
   throw invalid(field, value, `${expected}: 2026-11-20, 7d, 12h`);
+}
+
+/**
+ * The filter that search parameters describe.
+ *
+ * @param context The current time, and how parameters are called.
+ * @param params The parameters, with times as texts.
+ * @returns The filter.
+ * @throws {RunOutputsError} `invalid`, if a time is not one.
+ */
+export function searchFilter(
+  { index, label = String }: Pick<RunsContext, "index" | "label">,
+  { since, until, ...rest }:
+    & Omit<RunFilter, "since" | "until">
+    & { readonly since?: string; readonly until?: string },
+): RunFilter {
+  const now = index.now();
+  return {
+    ...rest,
+    since: parseTime(label("since"), since, now),
+    until: parseTime(label("until"), until, now),
+  };
 }

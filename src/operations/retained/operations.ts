@@ -30,7 +30,7 @@ import { formatCursor, parseCursor } from "./cursor.ts";
 import type { RetainedRun } from "./describe.ts";
 import { files } from "./files.ts";
 import { lines } from "./lines.ts";
-import { operation, parseTime, type RunsContext } from "./operation.ts";
+import { operation, parseTime, type RunsContext, searchFilter } from "./operation.ts";
 import { problem } from "./problem.ts";
 import type { RunIndex } from "./run_index.ts";
 import { latestRun, scanRuns } from "./scan.ts";
@@ -46,6 +46,7 @@ import {
   pinsAnswer,
   reportsAnswer,
   runParams,
+  searchParams,
   showAnswer,
 } from "./schemas.ts";
 
@@ -60,28 +61,16 @@ const list = operation({
   summary: "list the runs, the newest first",
   writes: false,
   params: z.strictObject({
-    ...filterParams,
-    commit: z.string().regex(/^[0-9a-fA-F]{4,64}$/, "expected 4 or more hex digits").optional(),
-    since: z.string().optional(),
-    until: z.string().optional(),
-    completeness: completenessParam.optional(),
-    pinned: flagParam.optional(),
-    q: z.string().min(1).optional(),
+    ...searchParams,
     limit: z.coerce.number("expected a whole number from 1 to 1000").int().min(1).max(1000)
       .default(PAGE),
     cursor: z.string().min(1).optional(),
   }),
   answer: listAnswer,
-  async run(context, { limit, cursor, since, until, ...rest }): Promise<RunList> {
+  async run(context, { limit, cursor, ...filters }): Promise<RunList> {
     const { index, budget, label = String, signal } = context;
-    const filters = { ...rest, since, until };
-    const now = index.now();
     const { runs, scanned, last, age } = await scanRuns(index, {
-      filter: {
-        ...rest,
-        since: parseTime(label("since"), since, now),
-        until: parseTime(label("until"), until, now),
-      },
+      filter: searchFilter(context, filters),
       limit,
       after: cursor === undefined
         ? undefined

@@ -212,3 +212,14 @@ export const flagParam = z.union([z.boolean(), z.stringbool()]);
 
 /** Whether a run is complete. */
 export const completenessParam = z.enum(["complete", "incomplete", "unproven"]);
+
+/** Parameters that choose runs by whatever is known of them. */
+export const searchParams = {
+  ...filterParams,
+  commit: z.string().regex(/^[0-9a-fA-F]{4,64}$/, "expected 4 or more hex digits").optional(),
+  since: z.string().optional(),
+  until: z.string().optional(),
+  completeness: completenessParam.optional(),
+  pinned: flagParam.optional(),
+  q: z.string().min(1).optional(),
+};

@@ -5,9 +5,12 @@
  */
 
 import { Command, Option } from "commander";
+import { RunOutputsError } from "../../../errors/error.ts";
 import type { Context } from "../../context.ts";
-import { nonEmpty, RUN, wholeNumber } from "../../options.ts";
+import { dryRun, nonEmpty, RUN, STORAGE, wholeNumber } from "../../options.ts";
+import { S3_WRITE } from "../../s3_options.ts";
 import { Output, plural } from "../../terminal/output.ts";
+import { exitCodeOfSummaries, reportSummaries, type WrittenSummaries } from "./summaries.ts";
 import {
   type ChoiceOptions,
   completeness,
@@ -30,6 +33,7 @@ interface ListOptions extends RunsCommandOptions, ChoiceOptions {
   readonly search?: string;
   readonly limit?: number;
   readonly cursor?: string;
+  readonly writeSummaries?: boolean;
 }
 
 /** Builds the command. */
@@ -67,6 +71,13 @@ export function runsListCommand(context: Context): Command {
     .addOption(
       new Option("--cursor <text>", "continue after an earlier page: its 'next'").helpGroup(RUN),
     )
+    .addOption(
+      new Option(
+        "--write-summaries",
+        "first write the missing summaries of all runs that match and were not changed for 7 days",
+      ).helpGroup(STORAGE),
+    )
+    .addOption(dryRun())
     .addHelpText(
       "after",
       `
@@ -76,18 +87,27 @@ States: 'complete', all expected parts exist; 'incomplete', something is known t
 Examples:
   run-outputs runs list --staging-dir ./staging
   run-outputs runs list --bucket lab-artifacts --platform linux --since 7d
-  run-outputs runs list --staging-dir ./staging --completeness complete --limit 5 --json`,
+  run-outputs runs list --staging-dir ./staging --completeness complete --limit 5 --json
+  run-outputs runs list --bucket lab-artifacts --until 30d --write-summaries`,
     );
-  return withRunsOptions(command).action(async (options: ListOptions) => {
+  return withRunsOptions(command, "the summaries").action(async (options: ListOptions) => {
     const output = new Output(context.io, options);
+    rejectUnused(options);
     await withRuns(context, options, output, async ({ ask, now, index }) => {
       const { platform, repo, group, workflow, commit, since, until, limit, cursor } = options;
       const { completeness, pinned, search: q } = options;
-      const filter = { platform, repo, group, workflow, commit, since, until, completeness };
-      const params = { ...filter, pinned, q, limit, cursor };
-      const answer = await ask(({ list }) => list, params);
+      const about = { platform, repo, group, workflow, commit, since, until, completeness };
+      const filter = { ...about, pinned, q };
+      let summaries: WrittenSummaries | undefined;
+      if (options.writeSummaries) {
+        const { backfill } = await import("../../../operations/retained/backfill.ts");
+        const { results } = await ask(() => backfill, filter);
+        context.setExitCode(exitCodeOfSummaries(results));
+        summaries = reportSummaries(results, options.dryRun ?? false, output);
+      }
+      const answer = await ask(({ list }) => list, { ...filter, limit, cursor });
       const { runTable } = await import("./text.ts");
-      output.result(() => answer, () => [
+      output.result(() => ({ ...answer, summaries }), () => [
         ...runTable(answer.runs, now, output),
         `${plural(answer.runs.length, "run")} in ${index.where}`,
       ]);
@@ -96,4 +116,13 @@ Examples:
       }
     });
   });
+}
+
+/** Rejects options for writing if nothing is written. */
+function rejectUnused(options: ListOptions): void {
+  if (options.writeSummaries) return;
+  const given = S3_WRITE.find(([name]) => options[name] !== undefined)?.[1] ??
+    (options.dryRun ? "--dry-run" : undefined);
+  if (given === undefined) return;
+  throw new RunOutputsError("invalid", `Cannot use ${given} without --write-summaries`);
 }

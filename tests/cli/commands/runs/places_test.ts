@@ -68,6 +68,9 @@ Deno.test({
       code: 4,
     });
     await refused(["runs", "unpin", "1", ...place], reason, { code: 4 });
+    const prune = ["runs", "prune", ...place, "--older-than", "1d"];
+    assert.equal((await runJson(0, prune)).drop.length, 0);
+    await refused([...prune, "--yes"], reason, { code: 4 });
   },
 });
 
@@ -88,6 +91,8 @@ Deno.test("runs: a bucket that may not be listed, read or written is one line ea
     ["manifest", "1"],
     ["pin", "1", "--reason", "why"],
     ["unpin", "1"],
+    ["prune", "--keep-last", "1"],
+    ["list", "--write-summaries"],
   ];
   await using unlisted = startOddServer(server.url, {
     before: ({ method, key }) => method === "GET" && key === "" ? denied() : undefined,
