@@ -59,9 +59,12 @@ export function parseQuery(
   { regex = false, caseSensitive = false, field = "q" }: QueryOptions = {},
 ): LineQuery {
   if (!regex) return nativeQuery(escapeRegExp(query), caseSensitive ? "" : "i");
+  const flags = caseSensitive ? 0 : RE2JS.CASE_INSENSITIVE;
   let pattern: RE2JS;
+  let lines: RE2JS;
   try {
-    pattern = RE2JS.compile(query, caseSensitive ? 0 : RE2JS.CASE_INSENSITIVE);
+    pattern = RE2JS.compile(query, flags);
+    lines = RE2JS.compile(query, flags | RE2JS.MULTILINE);
   } catch (error) {
     if (!(error instanceof RE2JSException)) throw error;
     const reason = error.message.replace(/^error parsing regexp: /, "");
@@ -70,8 +73,10 @@ export function parseQuery(
   if (pattern.programSize() > MAX_PROGRAM) {
     throw invalid(field, query, "a smaller regular expression, with fewer repetitions");
   }
+  // What matches in a line then matches in a text with the line, unless it is about the text's ends.
+  const isSure = !/\\[AzZ]|\(\?[A-Za-z-]/.test(query);
   return {
-    mayMatch: () => true,
+    mayMatch: (text) => !isSure || lines.test(text.replaceAll("\r\n", "\n")),
     find(line) {
       // Whether there is a match is found faster than where it is.
       if (!pattern.test(line)) return undefined;

@@ -118,6 +118,8 @@ const queries = fc.constantFrom<readonly [LineQuery, RegExp]>(
   [parseQuery("^(ab)+.*b$", { regex: true }), /^(ab)+.*b$/i],
   [parseQuery("error|漢+", { regex: true, caseSensitive: true }), /error|漢+/],
   [parseQuery("x*", { regex: true }), /x*/],
+  [parseQuery("\\Aerror|ab\\z", { regex: true }), /^error|ab$/i],
+  [parseQuery("(?-m:^b)|\\berror$", { regex: true }), /^b|\berror$/i],
 );
 
 Deno.test("search: finds the lines that a search in the whole text finds, in pages of any size", async () => {
@@ -429,6 +431,31 @@ Deno.test("search: reads slices of 4 MiB, and no more of a file than its first m
   assert.deepEqual([none.bytes, none.next], [20_000_000, undefined]);
   // A slice ends with a line, so the bytes after its last line are read again.
   assert(reads.reduce((a, b) => a + b) <= 20_000_000 + 100 * reads.length);
+});
+
+Deno.test("search: a line of 1 GB is searched in slices, from both of its ends", async () => {
+  const size = 1_000_000_000;
+  const needles = [5000, size / 2, size - 5000];
+  const { backend, info, reads } = hugeFile(RUN.join("a.log"), size, (bytes, start) => {
+    bytes.fill(120);
+    for (const at of needles) {
+      if (at >= start && at < start + bytes.length) bytes[at - start] = 121;
+    }
+  });
+  const files = [{ path: "a.log", info }];
+  const query = parseQuery("xyx");
+  for (const [back, needle] of [[false, 5000], [true, size - 5000]] as const) {
+    reads.length = 0;
+    const options = { query, limit: 1, back };
+    const { matches: [{ at, text }], next } = await searchFiles(backend, these(files), options);
+    assert(at <= needle && needle < at + 65_536, `${at}`);
+    assert.equal(text.length, 500);
+    assert.deepEqual(reads, [4 << 20]);
+    // The next page continues after the piece with the match, and its time is over after one block.
+    const more = { ...options, from: next, deadline: -Infinity };
+    const page = await searchFiles(backend, these(files), more);
+    assert.deepEqual([page.matches, page.bytes <= 65_536], [[], true]);
+  }
 });
 
 Deno.test("search: few matches in many files are found without reading all files", async () => {
