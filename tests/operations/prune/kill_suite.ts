@@ -23,7 +23,10 @@ const CLI = fileURLToPath(new URL("../../../cli.ts", import.meta.url));
 const TIMES = cases(20, 6);
 
 /** A prune is killed before one of its first changes. They are those of two runs or three. */
-const MOMENTS = 8;
+const MOMENTS = 6;
+
+/** Enough for all these changes. */
+const RUNS = Math.ceil(1.2 * TIMES) + 5;
 
 /** How many files a run has besides its manifest. */
 const FILES = 12;
@@ -36,7 +39,7 @@ export function pruneKillSuite(
   Deno.test(`prune, ${name}: killed at ${TIMES} moments, every run is whole or finished by the next`, async () => {
     await using subject = await open();
     const { backend, bucket, url } = subject;
-    const ids = Array.from({ length: 2 * TIMES + 5 }, (_, i) => i + 1);
+    const ids = Array.from({ length: RUNS }, (_, i) => i + 1);
     for (const id of ids) {
       const paths = Array.from({ length: FILES }, (_, i) => `logs/g/${i}.log`);
       const parts = { a: paths.slice(0, FILES / 2), b: paths.slice(FILES / 2) };
@@ -59,7 +62,7 @@ export function pruneKillSuite(
       }).spawn();
     };
     for (let round = 0; round < TIMES; round++) {
-      const at = 1 + round * 3 % MOMENTS;
+      const at = 1 + round * 5 % MOMENTS;
       assert(await killAt({ at }, prune), `round ${round}: it made fewer than ${at} changes`);
       const there = await keys();
       for (const run of await index.enumerate()) {

@@ -93,7 +93,7 @@ test("fetch --dry-run: prints the archives of the real run and touches nothing",
 test("fetch: an interruption exits with 130, one line, nothing partial", async (d) => {
   const io = new WatchedIo();
   const running = main(d.args, io);
-  while (io.listeners === 0) await Promise.resolve();
+  await io.listening;
   io.interrupt();
   assert.equal(await running, 130);
   assert.match(io.err, /^error: interrupted[^\n]*\n$/);
@@ -107,7 +107,7 @@ test("fetch: a second interruption exits at once, and restores the cursor", asyn
   const io = new Terminal();
   // Quiet, so that no bar of ours writes to the terminal of who runs the tests.
   const running = main([...d.args, "--quiet"], io);
-  while (io.listeners === 0) await Promise.resolve();
+  await io.listening;
   io.interrupt();
   io.interrupt();
   assert.equal(await running, 130);

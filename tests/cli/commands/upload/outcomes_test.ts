@@ -267,7 +267,7 @@ Deno.test("colours: on a terminal, unless NO_COLOR is set", async () => {
 test("upload --json: an interruption gives a run-outputs.error/1 document", async (d) => {
   const io = new WatchedIo();
   const running = main(build(d.build, d.staging, "--json"), io);
-  while (io.listeners === 0) await Promise.resolve();
+  await io.listening;
   io.interrupt();
   assert.equal(await running, 130);
   const { schema, error } = JSON.parse(io.out);
