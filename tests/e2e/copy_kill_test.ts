@@ -30,7 +30,7 @@ Deno.test("a killed export leaves no file, a killed import only whole ones, and 
   await putArchives(
     at("in"),
     NAMES,
-    (name) => likeArchive("zst", noise(2_000_000, name.charCodeAt(1))),
+    (name) => likeArchive("zst", noise(300_000, name.charCodeAt(1))),
   );
   const uploaded = await command(
     ["upload", "artifacts", at("in"), "--output-dir", at("staging"), ...RUN],
@@ -96,7 +96,7 @@ for (const hasManifest of [true, false]) {
     await putArchives(
       put,
       NAMES,
-      (name) => likeArchive("zst", noise(2_000_000, name.charCodeAt(1))),
+      (name) => likeArchive("zst", noise(300_000, name.charCodeAt(1))),
     );
     if (hasManifest) {
       const uploading = ["upload", "artifacts", put, "--part", "p", "--expect-parts", "p"];

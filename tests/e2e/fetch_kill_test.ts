@@ -68,7 +68,7 @@ async function makeArchive(run: string, name: string, seed: number): Promise<voi
   await using temp = await tempDir();
   await writeTree(temp.path, {
     "artifact_manifest.txt": `${name}/stage\n`,
-    [`${name}/stage/lib/lib${name}.so`]: noise(1_500_000, seed),
+    [`${name}/stage/lib/lib${name}.so`]: noise(300_000, seed),
     [`${name}/stage/share/${name}.txt`]: `${seed}`,
   });
   await Deno.mkdir(run, { recursive: true });

@@ -10,8 +10,8 @@ const ARCHIVE = "/7-linux/[^/]*\\.tar\\.zst$";
 const ARTIFACTS = 12;
 const RUN = ["--run-id", "7", "--platform", "linux"];
 
-/** A build whose artifacts take a moment to pack: bytes that do not compress. */
-async function makeBuild(buildDir: string, seed: number): Promise<void> {
+/** A build whose artifacts do not compress: the larger, the longer it takes to pack them. */
+async function makeBuild(buildDir: string, seed: number, size = 100_000): Promise<void> {
   const files: Record<string, string | Uint8Array> = {
     "logs/build.log": `build ${seed}\n`,
     "base/aux-overlay/build/therock_manifest.json": `{"seed": ${seed}}`,
@@ -19,7 +19,7 @@ async function makeBuild(buildDir: string, seed: number): Promise<void> {
   for (let i = 0; i < ARTIFACTS; i++) {
     const dir = `artifacts/part${i}_lib_generic`;
     files[`${dir}/artifact_manifest.txt`] = "stage\n";
-    files[`${dir}/stage/lib/lib${i}.so`] = noise(1_500_000, seed * 100 + i);
+    files[`${dir}/stage/lib/lib${i}.so`] = noise(size, seed * 100 + i);
   }
   await writeTree(buildDir, files);
 }
@@ -159,10 +159,13 @@ Deno.test({
   },
 });
 
+/** So large that two uploads overlap. */
+const LONG = 1_500_000;
+
 Deno.test("two concurrent uploads of one build: both succeed, every file is complete", async () => {
   await using dir = await tempDir();
   const buildDir = `${dir.path}/build`;
-  await makeBuild(buildDir, 1);
+  await makeBuild(buildDir, 1, LONG);
   const upload = ["upload", "build", "--artifact-group", "g", "--build-dir", buildDir, ...RUN];
   const args = [...upload, "--output-dir", `${dir.path}/staging`];
   const runs = await Promise.all([finish(args), finish(args)]);
@@ -179,8 +182,8 @@ Deno.test("two concurrent uploads of different builds: an archive with the wrong
     ...["upload", "build", "--artifact-group", "g", "--build-dir", `${dir.path}/${build}`, ...RUN],
     ...["--output-dir", `${dir.path}/staging`],
   ];
-  await makeBuild(`${dir.path}/one`, 1);
-  await makeBuild(`${dir.path}/two`, 2);
+  await makeBuild(`${dir.path}/one`, 1, LONG);
+  await makeBuild(`${dir.path}/two`, 2, LONG);
   const runs = await Promise.all([finish(args("one")), finish(args("two"))]);
   const runDir = `${dir.path}/staging/7-linux`;
   const mixed = await assertWhole(runDir).then(() => false, () => true);

@@ -11,7 +11,7 @@ import {
   assertNothingTemporary,
   checkWhole,
   makeSlowBuild,
-  slowUpload,
+  uploadOf,
 } from "./support.ts";
 
 /** Where a first upload is killed, and each next one: so many changes later than it begins. */
@@ -29,7 +29,7 @@ Deno.test("upload build: killed at any moment, every file is whole and a next ru
 
   for (const at of MOMENTS) {
     const killed = await killAt({ at }, (options, env) => {
-      const args = slowUpload(build, staging, "--concurrency", "2");
+      const args = uploadOf(build, staging, "--concurrency", "2");
       return start(args, "null", env, ["-P", ...options]);
     });
     assert(killed, `it made fewer than ${at} changes`);
@@ -42,7 +42,7 @@ Deno.test("upload build: killed at any moment, every file is whole and a next ru
     );
   }
 
-  const { code, stderr } = await command(slowUpload(build, staging));
+  const { code, stderr } = await command(uploadOf(build, staging));
   assert.equal(code, 0, stderr);
   assert.deepEqual(await checkWhole(staging), []);
   assert.equal((await fileNames(staging)).length, 2 * ARTIFACTS + 5 + PAGES);

@@ -31,11 +31,11 @@ export async function makeSlowBuild(build: string, seed = 0): Promise<void> {
   await writeTree(build, files);
 }
 
-/** The arguments of an upload of such a build, one file at a time and slowly. */
-export function slowUpload(build: string, staging: string, ...more: string[]): string[] {
+/** The arguments of an upload of such a build. */
+export function uploadOf(build: string, staging: string, ...more: string[]): string[] {
   return [
     ...["upload", "build", "--artifact-group", "g", "--build-dir", build, "--output-dir", staging],
-    ...["--run-id", "1", "--platform", "linux", "--level", "17", ...more],
+    ...["--run-id", "1", "--platform", "linux", ...more],
   ];
 }
 
