@@ -14,6 +14,7 @@ import config from "../deno.json" with { type: "json" };
 export const WORKERS = [
   "src/archive/pack/worker",
   "src/archive/unpack/worker",
+  "src/service/server/worker",
   "src/storage/hash/worker",
 ] as const;
 
@@ -30,6 +31,7 @@ const LOCATED: readonly (readonly [string, string])[] = [
   ["../../cli.ts", "cli.js"],
   ["../pack/worker.ts", "src/archive/pack/worker.js"],
   ["../unpack/worker.ts", "src/archive/unpack/worker.js"],
+  ["../server/worker.ts", "src/service/server/worker.js"],
   ["../hash/worker.ts", "src/storage/hash/worker.js"],
   [PACKAGED_LIBLZMA, LIBLZMA],
 ];

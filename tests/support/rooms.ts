@@ -68,7 +68,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "service": "errors layout storage operations/retained",
   "service/objects": "errors layout runs runs/retention storage storage/local " +
     "operations/{manifest,retained} service",
-  "service/server": "errors layout runs storage operations/retained service service/objects",
+  "service/server": "errors layout runs storage storage/local operations/retained service " +
+    "service/objects",
   "cli/terminal": "errors layout github storage/transfer",
   "cli":
     "errors layout runs runs/retention github storage storage/open_s3.ts storage/{local,s3,transfer} " +
@@ -92,8 +93,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "cli/commands/bisect":
     "errors layout github storage/local operations/{artifacts,bisect} cli cli/terminal " +
     "cli/commands/fetch",
-  "cli/commands/serve": "errors operations/retained service service/server cli cli/terminal " +
-    "cli/commands/runs",
+  "cli/commands/serve": "errors archive operations/retained service service/server cli " +
+    "cli/terminal cli/commands/runs",
   "cli/program.ts": "cli cli/terminal cli/commands " +
     "cli/commands/{bisect,copy,diff,fetch,find,runs,serve,upload,verify}",
   "cli/main.ts": "errors layout cli cli/terminal cli/program.ts",

@@ -8,7 +8,9 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import config from "../../../../deno.json" with { type: "json" };
 import { invalid, RunOutputsError } from "../../../errors/error.ts";
 import { hostName, isLoopback } from "../../../service/hosts.ts";
+import type { RunningService } from "../../../service/server/fenced.ts";
 import type { Place } from "../../../service/server/listen.ts";
+import type { ServiceOptions } from "../../../service/server/service.ts";
 import type { Context } from "../../context.ts";
 import { names, nonEmpty, wholeNumber } from "../../options.ts";
 import { Output } from "../../terminal/output.ts";
@@ -132,23 +134,23 @@ async function serve(
   const { backend, bucket, dir } = storage;
   const { RunIndex } = await import("../../../operations/retained/run_index.ts");
   await throwIfRun(dir, new RunIndex({ backend, bucket, where: dir }), signal);
-  const { createService } = await import("../../../service/server/service.ts");
-  const { listen } = await import("../../../service/server/listen.ts");
-  const service = createService({
-    backend,
-    bucket,
-    dir,
-    tool: `run-outputs/${config.version}`,
-    hosts,
-    basePath: options.basePath,
-    token,
-    allowPin: options.allowPin,
-    log: (line) => output.warn(line),
-    onAnswer: options.verbose ? (line) => output.explain(line) : undefined,
-  });
-  const listening = await listen({ place, service, log: (line) => output.warn(line) });
-  const path = options.basePath === undefined ? "" : `${options.basePath.replace(/^\/|\/$/g, "")}/`;
-  const url = listening.url.startsWith("unix:") ? listening.url : `${listening.url}${path}`;
+  const { basePath, allowPin = false } = options;
+  const running = await start(
+    {
+      backend,
+      bucket,
+      dir,
+      tool: `run-outputs/${config.version}`,
+      hosts,
+      basePath,
+      token,
+      allowPin,
+    },
+    place,
+    output,
+  );
+  const path = basePath === undefined ? "" : `${basePath.replace(/^\/|\/$/g, "")}/`;
+  const url = running.url.startsWith("unix:") ? running.url : `${running.url}${path}`;
   // One line, so that a program can read it while the service runs.
   io.stdout(
     options.json ? `${JSON.stringify({ schema: "run-outputs.service/1", url })}\n` : `${url}\n`,
@@ -158,9 +160,52 @@ async function serve(
     const who = isOpen(place) ? "everyone who reaches this machine" : "everyone on this machine";
     output.note(`no token is required: ${who} can read all of them`);
   }
-  await aborted(signal);
+  await Promise.race([aborted(signal), running.ended]);
   output.note("stopping, when all answers have been sent");
-  if (!await listening.close()) output.warn("stopped before all answers had been sent");
+  if (!await running.close()) output.warn("stopped before all answers had been sent");
+}
+
+/** Starts the service, in a worker with few permissions where that is possible. */
+async function start(
+  options: ServiceOptions,
+  place: Place,
+  output: Output,
+): Promise<RunningService> {
+  const reports = {
+    log: (line: string) => output.warn(line),
+    onAnswer: output.verbose ? (line: string) => output.explain(line) : undefined,
+  };
+  const { areWorkersNarrowed } = await import("../../../archive/worker_permissions.ts");
+  const { backend: _, bucket: __, dir, ...settings } = options;
+  const why = dir === undefined
+    ? "the runs are in a bucket"
+    : areWorkersNarrowed()
+    ? undefined
+    : "it was started with all permissions, or from other code";
+  if (dir !== undefined && why === undefined) {
+    const { startFenced } = await import("../../../service/server/fenced.ts");
+    try {
+      const isVerbose = output.verbose;
+      const running = await startFenced({ ...settings, dir, place, isVerbose }, reports);
+      output.explain(`the service may read ${dir}, listen on its address, and nothing else`);
+      return running;
+    } catch (error) {
+      // This process may read a part of the directory only.
+      if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    }
+  }
+  output.explain(
+    `the service has all permissions of this process: ${why ?? "some are denied in the directory"}`,
+  );
+  const { createService } = await import("../../../service/server/service.ts");
+  const { listen } = await import("../../../service/server/listen.ts");
+  const service = createService({ ...options, ...reports });
+  const listening = await listen({ place, service, log: reports.log });
+  return {
+    url: listening.url,
+    close: () => listening.close(),
+    ended: new Promise(() => {}),
+  };
 }
 
 function placeOf({ host, port, socket }: ServeOptions): Place {

@@ -1,0 +1,51 @@
+/**
+ * The worker that the service runs in. It may read the staging directory and nothing else, so it
+ * imports all that it needs before it starts.
+ *
+ * @module
+ */
+
+import { RunOutputsError } from "../../errors/error.ts";
+import { missingPermission } from "../../errors/permission.ts";
+import { LocalBackend } from "../../storage/local/local.ts";
+import { listen, type Listening } from "./listen.ts";
+import { createService } from "./service.ts";
+import type { FromWorker, ToWorker, WorkerSettings } from "./worker_messages.ts";
+
+/** The worker's own side of its messages. */
+const here = self as unknown as {
+  onmessage: (event: MessageEvent<ToWorker>) => void;
+  postMessage(message: FromWorker): void;
+};
+
+let listening: Listening | undefined;
+
+here.onmessage = async ({ data }) => {
+  try {
+    if (data.type === "start") {
+      listening = await start(data.settings);
+      here.postMessage({ type: "listening", url: listening.url });
+    } else {
+      here.postMessage({ type: "closed", isWhole: await listening?.close() ?? true });
+    }
+  } catch (error) {
+    const missing = missingPermission(error);
+    const message = missing === undefined
+      ? error instanceof Error ? error.message : String(error)
+      : `Cannot start the service: ${missing}`;
+    const code = error instanceof RunOutputsError ? error.code : missing ? "denied" : "failed";
+    here.postMessage({ type: "failed", code, message });
+  }
+};
+
+async function start({ place, isVerbose, ...settings }: WorkerSettings): Promise<Listening> {
+  const log = (line: string) => here.postMessage({ type: "log", line });
+  const service = createService({
+    ...settings,
+    backend: new LocalBackend(settings.dir, { onNotice: log }),
+    bucket: "local",
+    log,
+    onAnswer: isVerbose ? (line) => here.postMessage({ type: "answer", line }) : undefined,
+  });
+  return await listen({ place, service, log });
+}
