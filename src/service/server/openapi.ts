@@ -11,7 +11,7 @@ import type { Route } from "./route.ts";
 export interface OpenApiOptions {
   /** The program and its version, such as `run-outputs/1.0.0`. */
   readonly tool: string;
-  /** The URL of the service, relative to the document. */
+  /** The URL of the service, relative to the document, without a final `/`. */
   readonly server: string;
 }
 

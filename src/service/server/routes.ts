@@ -51,7 +51,7 @@ const jobsHandler: Handler = async ({ request }, { startedAt }) =>
 
 /** `GET /openapi.json` */
 const openApiHandler: Handler = async ({ request, base }, { tool }) => {
-  return await jsonAnswer(request, openApi(ROUTES, { tool, server: base }));
+  return await jsonAnswer(request, openApi(ROUTES, { tool, server: base.replace(/\/$/, "") }));
 };
 
 /** `GET /` */

@@ -68,7 +68,7 @@ Deno.test("/openapi.json: every route, with resolvable references and unique nam
   assert.deepEqual(
     document,
     JSON.parse(JSON.stringify(
-      openApi(ROUTES, { tool: "run-outputs/test", server: "./" }),
+      openApi(ROUTES, { tool: "run-outputs/test", server: "." }),
     )),
   );
   assert.equal(document.openapi, "3.1.0");
