@@ -10,9 +10,12 @@ import { FakeIo } from "../support/fake_io.ts";
 import { putArchives } from "../support/staging.ts";
 import { tempDir } from "../support/temp_dir.ts";
 
-/** Without these a command would work on another run, on S3 in place of a directory, or on all. */
+/**
+ * Without these a command would work on another run, on S3 in place of a directory, or on all; a
+ * service would be open.
+ */
 const REFUSED =
-  /^--(?:branch|commit|output-dir|patterns-from|ref|(?:from|to)-staging|staging-dir(?:-b)?)$/;
+  /^--(?:branch|check|commit|output-dir|patterns-from|ref|socket|(?:from|to)-staging|staging-dir(?:-b)?|token-file)$/;
 
 /** Options of such a name that mean something else: they are required, or have a default. */
 const OTHER = ["fetch --output-dir", "start --output-dir", "pytorch-manifest --ref"];

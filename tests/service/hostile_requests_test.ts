@@ -128,13 +128,14 @@ const SCOPE: readonly (readonly [string, number])[] = [
   ["/retained-runs/secret", 404],
   ["/retained-runs/.run-outputs-trash-1", 404],
   ["/retained-runs/.run-outputs-trash-1/files/12345-linux/logs/a.log", 404],
-  ...["files", "reports", "lines"].flatMap((tree) =>
+  ...["files", "reports", "lines", "search"].flatMap((tree) =>
     [".run-outputs-tmp-1", "b.log.part", "b.log.part.journal"].map((name) =>
       [`/retained-runs/12345-linux/${tree}/logs/${name}`, 404] as const
     )
   ),
   ["/retained-runs/12345-linux/lines/..%2f..%2fsecret", 400],
   ["/retained-runs?platform=linux&cursor=eyJ2IjoxfQ", 400],
+  ["/retained-runs/12345-linux/search?q=secret&path=logs/b.log.part", 400],
   ["/retained-runs/12345-linux/lines/logs", 404],
   ["/retained-runs/12345-linux/lines/logs/", 404],
 ];

@@ -18,6 +18,7 @@ import {
   operationHandler,
   pageHandler,
   pinHandler,
+  searchHandler,
   unpinHandler,
 } from "./run_routes.ts";
 
@@ -58,7 +59,7 @@ const openApiHandler: Handler = async ({ request, base }, { tool }) => {
 const rootHandler: Handler = () =>
   Promise.resolve(new Response(null, { status: 307, headers: { location: "./retained-runs" } }));
 
-const { files, latest, lines, list, manifest, pin, reports, show, unpin } = RUNS_OPERATIONS;
+const { files, latest, lines, list, manifest, pin, reports, search, show, unpin } = RUNS_OPERATIONS;
 
 /** The parameters of a file. */
 const fileParams = show.params.extend({
@@ -132,6 +133,18 @@ export const ROUTES: readonly Route[] = [
   }),
   operationRoute("/retained-runs/{run}/lines/{path*}", "lines", lines, {
     handler: ofFile(operationHandler(lines)),
+    command: undefined,
+  }),
+  operationRoute("/retained-runs/{run}/search", "search", search, {
+    handler: searchHandler,
+    params: search.params.omit({ path: true, at: true, back: true }),
+    isSearch: true,
+  }),
+  operationRoute("/retained-runs/{run}/search/{path*}", "search", search, {
+    summary: "search a file of a run",
+    handler: ofFile(pageHandler(search)),
+    params: search.params.omit({ kind: true }),
+    isSearch: true,
     command: undefined,
   }),
   operationRoute("/retained-runs/{run}/pins/{name}", "pin", pin, {

@@ -119,6 +119,17 @@ async function* lines({ files }: RunManifestDetails): AsyncGenerator<string> {
   for await (const { sha256, path } of files) yield checksumLine(sha256, path);
 }
 
+/** `GET /retained-runs/{run}/search`: all logs of a run. One file is a path of its own. */
+export const searchHandler: Handler = async (request, context) => {
+  if (request.query.has("path")) {
+    throw new RunOutputsError(
+      "invalid",
+      "Unknown parameter 'path': it follows search/ in the path",
+    );
+  }
+  return await pageHandler(RUNS_OPERATIONS.search)(request, context);
+};
+
 /** `PUT /retained-runs/{run}/pins/{name}`. */
 export const pinHandler: Handler = async (request, context) => {
   const answer = await askFor(RUNS_OPERATIONS.pin, request, context, await readJson(request));

@@ -33,6 +33,7 @@ Deno.test("routes: the JSON of each command, byte for byte", async () => {
       ["retained-runs/a-b~124-linux/artifact-manifest", "manifest", "a-b~124-linux"],
       ["retained-runs/99/artifact-manifest", "manifest", "99"],
       ["retained-runs/125/artifact-manifest?kind=other", "manifest", "125", "--kind", "other"],
+      ["retained-runs/a-b~124-linux/search?q=build", "search", "a-b~124-linux", "build"],
     ]
   ) {
     const { out } = await runs(0, ["runs", ...args, "--staging-dir", service.dir, "--json"]);
@@ -63,6 +64,9 @@ Deno.test("routes: problems have a type, a status, an exit code and no path of t
       ["retained-runs?limit=0", 400, "invalid", 2, "a whole number from 1 to 1000"],
       ["retained-runs?platfrom=linux", 400, "invalid", 2, "did you mean 'platform'"],
       ["retained-runs?cursor=zzz", 400, "invalid", 2, "the 'next' of an earlier page"],
+      ["retained-runs/99/search?q=a&path=old.txt", 400, "invalid", 2, "search/"],
+      ["retained-runs/99/search", 400, "invalid", 2, ""],
+      ["retained-runs/99/search/none.log?q=a", 404, "not-found", 3, "none.log"],
       ["retained-runs/99?run=124", 400, "invalid", 2, "'run'"],
       ["retained-runs/latest?after=125", 404, "nothing-newer", 3, "newer than 125"],
       ["retained-runs/latest?platform=windows", 404, "no-eligible-run", 3, "125-windows"],

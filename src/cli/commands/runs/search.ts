@@ -9,7 +9,7 @@ import { OUTPUT_KINDS } from "../../../layout/classify.ts";
 import type { RunSearch } from "../../../operations/retained/answers.ts";
 import type { Context } from "../../context.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { nonEmpty, RUN, wholeNumber } from "../../options.ts";
+import { RUN, wholeNumber } from "../../options.ts";
 import { Output, plural } from "../../terminal/output.ts";
 import {
   type ChoiceOptions,
@@ -55,7 +55,7 @@ export function runsSearchCommand(context: Context): Command {
     .addOption(new Option("--case-sensitive", "upper and lower case differ"))
     .addOption(
       new Option("--path <path>", "search only this file: its path in the run")
-        .argParser(nonEmpty).helpGroup(RUN),
+        .helpGroup(RUN),
     )
     .addOption(
       new Option("--kind <name>", "search the files of this kind (default: log)")

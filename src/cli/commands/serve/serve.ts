@@ -48,8 +48,7 @@ export function serveCommand(context: Context): Command {
         "for programs and for browsers. Nothing is stored: after a restart every answer is the same.",
     )
     .addOption(
-      option("--host <address>", `the address to listen on (default: ${HOST})`, NETWORK)
-        .argParser(nonEmpty),
+      option("--host <address>", `the address to listen on (default: ${HOST})`, NETWORK),
     )
     .addOption(
       option("--port <number>", `the port; 0: any free one (default: ${PORT})`, NETWORK)
