@@ -23,6 +23,7 @@ const TOKEN = "0123456789abcdef0123456789abcdef";
 /** A report that does what reports do, and what they must not do. What it found is in its title. */
 const REPORT = `<!doctype html><title>loading</title>
 <script type="module" src="module.js"></script>
+<a href="second.html" target="_blank">second</a>
 <script>
 const tried = {};
 const attempt = async (name, call) => {
@@ -73,6 +74,7 @@ Deno.test({
       "1-linux/logs/g/report.html": REPORT,
       "1-linux/logs/g/data.json": '{"a":1}',
       "1-linux/logs/g/module.js": 'globalThis.loaded = "yes";',
+      "1-linux/logs/g/second.html": "<title>second report</title>",
       "1-linux/logs/g/image.svg":
         '<svg xmlns="http://www.w3.org/2000/svg"><script>document.title = self.origin</script></svg>',
       "1-linux/logs/frames/index.html": '<iframe src="../g/report.html"></iframe>',
@@ -109,6 +111,15 @@ Deno.test({
         const { top, ...tried } = JSON.parse(await page.title());
         assert.deepEqual(tried, FOUND);
         assert.equal(top, "[object HTMLDocument]", "it is the top window itself");
+      });
+      await t.step("a report opens another one in a new window", async () => {
+        const [popup] = await Promise.all([
+          page.waitForEvent("popup"),
+          page.getByRole("link", { name: "second" }).click(),
+        ]);
+        await popup.waitForURL(/second\.html$/);
+        assert.equal(await popup.title(), "second report");
+        await popup.close();
       });
       await t.step("a page of a run can frame a report of the run", async () => {
         await page.goto(`${files}logs/frames/`);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { RunOutputsError } from "../../errors/error.ts";
 import type { ByteRange, CallOptions } from "../../storage/backend.ts";
 import type { StoredFile } from "./stored_file.ts";
 
@@ -43,10 +44,15 @@ export async function startBody(
   let first: IteratorResult<Uint8Array<ArrayBuffer>, void> | undefined = await chunks.next();
   return new ReadableStream({
     async pull(controller) {
-      const { value, done } = first ?? await chunks.next();
-      first = undefined;
-      if (done) controller.close();
-      else controller.enqueue(value);
+      try {
+        const { value, done } = first ?? await chunks.next();
+        first = undefined;
+        if (done) controller.close();
+        else controller.enqueue(value);
+      } catch (error) {
+        // The runtime prints this, and ends the connection.
+        controller.error(error instanceof RunOutputsError ? error.message : error);
+      }
     },
     async cancel() {
       await chunks.return();

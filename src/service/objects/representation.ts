@@ -74,7 +74,8 @@ export function represent(
       "content-type": type,
       "accept-ranges": "bytes",
       "content-security-policy": SANDBOX,
-      // Documents in a sandbox are not displayed in a window with another policy.
+      // What a document in a sandbox opens in a new window is in its sandbox too, and browsers refuse
+      // to show that with another policy.
       "cross-origin-opener-policy": "unsafe-none",
       ...sha256 === undefined ? {} : { "repr-digest": reprDigest(sha256) },
       ...isShown(type) ? {} : { "content-disposition": attachment(info.location.name) },

@@ -220,7 +220,7 @@ test("a version that is replaced midway ends the body", async ({ backend, contex
   const several = { headers: { range: "bytes=0-999999,2000000-2999999" } };
   const replaced = serviceContext(replacing, { bucket: context.bucket });
   const response = await files(fileHandler, replaced, "big.tar.zst", several);
-  await rejectsWith(response.arrayBuffer(), "conflict");
+  await assert.rejects(response.arrayBuffer(), (reason) => /big\.tar\.zst/.test(String(reason)));
 }, ["memory", "s3"]);
 
 test("a version that is replaced before its first byte is opened again", async (c) => {
