@@ -21,7 +21,10 @@ export interface Standstill {
   readonly at: number;
   /** Only changes of paths and URLs that match this regular expression count. Default: all. */
   readonly path?: string;
-  /** It goes on when it is interrupted. Default: it stands until it is killed. */
+  /**
+   * It makes this change, and all later ones, once it is interrupted. Default: it stands until it is
+   * killed.
+   */
   readonly interrupted?: boolean;
 }
 

@@ -31,13 +31,14 @@ let changes = 0;
 /** A test that was killed itself kills nobody, and nothing else would end the program. */
 const FORGOTTEN_AFTER = 600_000;
 
-/** Counts a change; at the right one, the program goes no further, or not before it is interrupted. */
+const interruption = Promise.withResolvers<void>();
+if (interrupted) Deno.addSignalListener("SIGINT", interruption.resolve);
+
+/** Counts a change; from the right one on the program stands, until it is interrupted or killed. */
 function stand(changed: string): Promise<void> | undefined {
-  if (!pattern.test(changed) || ++changes !== at) return undefined;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  if (interrupted) Deno.addSignalListener("SIGINT", resolve);
-  writeTextFileSync(file, `${changed}\n`);
-  if (interrupted) return promise;
+  if (!pattern.test(changed) || ++changes < at) return undefined;
+  if (changes === at) writeTextFileSync(file, `${changed}\n`);
+  if (interrupted) return interruption.promise;
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FORGOTTEN_AFTER);
   Deno.exit(1);
 }

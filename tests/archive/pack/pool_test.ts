@@ -98,7 +98,7 @@ async function packWith(
 async function largeTree(
   root: string,
   size: number,
-  noisy: number = size / 2,
+  noisy: number = 2 * MIB,
 ): Promise<ArchiveMember[]> {
   const content = new Uint8Array(size);
   content.set(noise(noisy));
