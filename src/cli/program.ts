@@ -36,7 +36,12 @@ const COMMANDS: Readonly<Record<string, (context: Context) => Promise<Command>>>
   "stale-uploads": async (context) =>
     (await import("./commands/stale_uploads.ts")).staleUploadsCommand(context),
   doctor: async (context) => (await import("./commands/doctor.ts")).doctorCommand(context),
+  completions: async (context) =>
+    (await import("./commands/completions.ts")).completionsCommand(context),
 };
+
+/** What the scripts of shells call, as in `run-outputs __complete =CURRENT [BEFORE...]`. */
+const COMPLETE = "__complete";
 
 /**
  * Parses a command line and runs its command.
@@ -51,6 +56,7 @@ export async function runCommand(
   context: Context,
   onStart: (invocation: Invocation) => void,
 ): Promise<void> {
+  if (args[0] === COMPLETE) return await printCompletion(args.slice(1), context);
   const named = args[0] === "help" ? args[1] : args[0];
   const program = await createProgram(
     context,
@@ -65,6 +71,22 @@ export async function runCommand(
   } catch (error) {
     throw explainUnknown(program, args, error);
   }
+}
+
+async function printCompletion(
+  [current = "", ...before]: readonly string[],
+  context: Context,
+): Promise<void> {
+  const { complete, formatCompletion } = await import("./completions/complete.ts");
+  const line = { before, current: current.replace(/^=/, "") };
+  const completion = await complete(line, {
+    env: (name) => context.io.env(name) || undefined,
+    build: async (name) =>
+      Object.hasOwn(COMMANDS, name)
+        ? (await createProgram(context, [name])).commands.find((one) => one.name() === name)
+        : undefined,
+  });
+  context.io.stdout(formatCompletion(completion));
 }
 
 /**

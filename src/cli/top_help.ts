@@ -33,6 +33,7 @@ Commands:
   stages [options] [stages...]       list the stages of a build, what each needs and produces
   stale-uploads [options]            list and delete unfinished uploads of a run on S3
   doctor [options]                   check credentials, clock, server, GitHub, directories and disk
+  completions [options] <shell>      print a script that completes commands in a shell
   help [command...]                  print a command's help
 
 Examples:

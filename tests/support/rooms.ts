@@ -74,9 +74,10 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "cli":
     "errors layout runs runs/retention github storage storage/open_s3.ts storage/{local,s3,transfer} " +
     "operations/{artifacts,fetch,find,manifest,retained} cli/terminal",
+  "cli/completions": "layout runs/retention cli",
   "cli/commands": "errors layout github operations " +
     "operations/{doctor,index_pages,manifest,verify} " +
-    "cli cli/terminal cli/commands/upload",
+    "cli cli/completions cli/terminal cli/commands/upload",
   "cli/commands/upload": "errors layout runs github storage/transfer archive/compression " +
     "operations/{index_pages,manifest,upload} cli cli/terminal",
   "cli/commands/find": "errors layout github operations/{fetch,find} cli cli/terminal",
@@ -95,7 +96,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "cli/commands/fetch",
   "cli/commands/serve": "errors archive operations/retained service service/server cli " +
     "cli/terminal cli/commands/runs",
-  "cli/program.ts": "cli cli/terminal cli/commands " +
+  "cli/program.ts": "cli cli/completions cli/terminal cli/commands " +
     "cli/commands/{bisect,copy,diff,fetch,find,runs,serve,upload,verify}",
   "cli/main.ts": "errors layout cli cli/terminal cli/program.ts",
 };
