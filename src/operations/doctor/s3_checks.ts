@@ -14,9 +14,10 @@ import { proxyVerdict } from "./proxy_check.ts";
 import {
   accessVerdict,
   certificatesVerdict,
+  checksumsVerdict,
   clockVerdict,
+  conditionsVerdict,
   credentialsVerdict,
-  demandsVerdict,
   regionVerdict,
 } from "./s3_verdicts.ts";
 
@@ -42,13 +43,6 @@ export interface S3Checks extends AsyncDisposable {
 const PROBE = "run-outputs-doctor-probe-";
 
 const WRITE_TEST = "--write-test finds out, with a small object that is deleted again";
-
-/** What ignored conditions mean. */
-const RACES = "two uploads of one file at the same time can both succeed: give each job its own " +
-  "--part";
-
-/** What ignored checksums mean. */
-const ALTERED = "altered bytes are stored: run 'run-outputs verify' after uploads";
 
 /**
  * The checks of a connection.
@@ -121,13 +115,13 @@ export function s3Checks({ options, bucket, writeTest, now }: S3ChecksOptions): 
     enforced(
       "conditional-writes",
       ({ ifAbsent, ifMatch }) =>
-        demandsVerdict({ "If-None-Match": ifAbsent, "If-Match": ifMatch }, RACES),
+        conditionsVerdict({ "If-None-Match": ifAbsent, "If-Match": ifMatch }),
     ),
-    enforced("checksums", ({ signedHash, checksum }) =>
-      demandsVerdict(
-        { "the signed SHA-256": signedHash, "x-amz-checksum-sha256": checksum },
-        ALTERED,
-      )),
+    enforced(
+      "checksums",
+      ({ signedHash, checksum }) =>
+        checksumsVerdict({ "the signed SHA-256": signedHash, "x-amz-checksum-sha256": checksum }),
+    ),
     enforced(
       "multipart-copy",
       ({ partCopy }) =>

@@ -155,36 +155,69 @@ export function certificatesVerdict(
   return ok(message, { store, ca_bundle: own, deno_cert: Boolean(cert) });
 }
 
+/** What a server does with demands, by their names. */
+export type Demands = Readonly<Record<string, Enforcement | RunOutputsError>>;
+
 /**
- * Judges what a server does with demands.
+ * Judges what a server does with conditions of writes: all have to be enforced.
  *
- * @param found The results by the names of the demands.
- * @param ignored What an ignored demand means, and what to do.
- * @returns The verdict: the worst of them.
+ * @param found The results.
+ * @returns The verdict.
  */
-export function demandsVerdict(
-  found: Readonly<Record<string, Enforcement | RunOutputsError>>,
-  ignored: string,
-): Verdict {
-  const details = Object.fromEntries(
+export function conditionsVerdict(found: Demands): Verdict {
+  const failure = failedDemand(found);
+  if (failure !== undefined) return failure;
+  const details = demandDetails(found);
+  const said = [
+    ["enforces", named(found, "enforced")],
+    ["enforces, unless requests come at the same time,", named(found, "racy")],
+    ["ignores", named(found, "ignored")],
+    ["does not support", named(found, "unsupported")],
+  ].filter(([, names]) => names !== "").map(([verb, names]) => `${verb} ${names}`);
+  const message = `the server ${said.join(", and ")}`;
+  const all = Object.values(found).every((result) => result === "enforced");
+  return all ? ok(message, details) : warning(
+    message,
+    "two uploads of one file at the same time can both succeed: give each job its own --part",
+    details,
+  );
+}
+
+/**
+ * Judges what a server does with the hashes of a body: one that is verified is enough.
+ *
+ * @param found The results.
+ * @returns The verdict.
+ */
+export function checksumsVerdict(found: Demands): Verdict {
+  const verified = named(found, "enforced");
+  const details = demandDetails(found);
+  if (verified !== "") return ok(`the server verifies ${verified}`, details);
+  return failedDemand(found) ?? warning(
+    "the server verifies no hash of a body",
+    "altered bytes are stored: run 'run-outputs verify' after uploads",
+    details,
+  );
+}
+
+function named(found: Demands, wanted: Enforcement): string {
+  return Object.keys(found).filter((name) => found[name] === wanted).join(" and ");
+}
+
+function failedDemand(found: Demands): Verdict | undefined {
+  const [name, error] = Object.entries(found)
+    .find(([, result]) => result instanceof RunOutputsError) ?? [];
+  if (error === undefined) return undefined;
+  const { message, advice } = failed(error);
+  const details = demandDetails(found);
+  return { status: "warning", message: `${name}: ${message}`, advice, details };
+}
+
+function demandDetails(found: Demands): NonNullable<Verdict["details"]> {
+  return Object.fromEntries(
     Object.entries(found).map(([name, result]) => [
       name.toLowerCase().replace(/[^a-z0-9]+/g, "_"),
       result instanceof RunOutputsError ? "failed" : result,
     ]),
   );
-  for (const [name, result] of Object.entries(found)) {
-    if (result instanceof RunOutputsError) {
-      const { message, advice } = failed(result);
-      return { status: "warning", message: `${name}: ${message}`, advice, details };
-    }
-  }
-  const names = (wanted: Enforcement) =>
-    Object.keys(found).filter((name) => found[name] === wanted).join(" and ");
-  const [enforced, not] = [names("enforced"), names("ignored")];
-  if (not !== "") return warning(`the server ignores ${not}`, ignored, details);
-  const unsupported = names("unsupported");
-  if (unsupported === "") return ok(`the server enforces ${enforced}`, details);
-  return enforced === ""
-    ? warning(`the server does not support ${unsupported}`, ignored, details)
-    : ok(`the server enforces ${enforced}, and does not support ${unsupported}`, details);
 }

@@ -15,8 +15,11 @@ import { S3Failure } from "./errors.ts";
 import { abortUpload } from "./multipart.ts";
 import type { Session } from "./session.ts";
 
-/** What a server does with a demand: enforces it, ignores it, or rejects every request with it. */
-export type Enforcement = "enforced" | "ignored" | "unsupported";
+/**
+ * What a server does with a demand: enforces it, enforces it unless requests come at the same time,
+ * ignores it, or rejects every request with it.
+ */
+export type Enforcement = "enforced" | "racy" | "ignored" | "unsupported";
 
 /** What a server does with writes. A failed step has its error instead. */
 export interface WriteTest {
@@ -36,6 +39,9 @@ export interface WriteTest {
   readonly left?: RunOutputsError;
 }
 
+/** How many writers compete. */
+const WRITERS = 8;
+
 /** Statuses that reject a demand that is not met. */
 const REFUSED = [400, 403, 409, 412];
 
@@ -54,23 +60,42 @@ export async function testWrites(
   signal: AbortSignal | undefined,
 ): Promise<WriteTest> {
   await session.transport.requireCredentials("write", location);
+  const write = (text: string, demand: Readonly<Record<string, string>> = {}, hash?: string) =>
+    put(session, location, text, demand, hash, signal);
   const step = (demand: Readonly<Record<string, string>>, hash?: string) =>
-    outcome(() => put(session, location, "other\n", demand, hash, signal));
+    outcome(() => write("other\n", demand, hash));
   let tested: Omit<WriteTest, "left">;
   let left: RunOutputsError | undefined;
   try {
-    await put(session, location, "probe\n", {}, undefined, signal);
+    await write("probe\n");
+    const ifAbsent = await step(ABSENT);
     tested = {
-      ifAbsent: await step({ "if-none-match": "*" }),
       ifMatch: await step({ "if-match": '"00000000000000000000000000000000"' }),
       signedHash: await step({}, sha256("else\n").toString("hex")),
       checksum: await step({ "x-amz-checksum-sha256": sha256("else\n").toString("base64") }),
       ...await copyPart(session, location, signal),
+      ifAbsent: ifAbsent === "enforced" ? await race(session, location, signal, write) : ifAbsent,
     };
   } finally {
     left = await deleteObject(session, location).then(() => undefined, ours);
   }
   return { ...tested, left };
+}
+
+const ABSENT = { "if-none-match": "*" };
+
+/** Deletes the object, and lets several writers create it at the same time. */
+async function race(
+  session: Session,
+  location: OutputLocation,
+  signal: AbortSignal | undefined,
+  write: (text: string, demand: typeof ABSENT) => Promise<void>,
+): Promise<Enforcement | RunOutputsError> {
+  const deleted = await deleteObject(session, location, { signal }).then(() => undefined, ours);
+  if (deleted !== undefined) return deleted;
+  const writers = Array.from({ length: WRITERS }, (_, i) => write(`writer ${i}\n`, ABSENT));
+  const results = await Promise.allSettled(writers);
+  return results.filter(({ status }) => status === "fulfilled").length > 1 ? "racy" : "enforced";
 }
 
 async function put(

@@ -99,10 +99,45 @@ Deno.test("doctor, s3 --write-test: a good server enforces all, and keeps nothin
 Deno.test("doctor, s3 --write-test: a lenient server, and one without conditions", async () => {
   const lenient = troubles(await examine({ writeTest: true, server: { lenient: true } }));
   assert.deepEqual(Object.keys(lenient), ["conditional-writes", "checksums"]);
-  assert.match(lenient["conditional-writes"], /ignores If-None-Match and If-Match; two uploads/);
-  assert.match(lenient.checksums, /ignores .*; altered bytes are stored/);
+  assert.match(
+    lenient["conditional-writes"],
+    /the server ignores If-None-Match and If-Match; two uploads/,
+  );
+  assert.match(lenient.checksums, /verifies no hash of a body; altered bytes are stored/);
   const without = troubles(await examine({ writeTest: true, oddity: noConditions }));
   assert.match(without["conditional-writes"], /does not support If-None-Match and If-Match; two/);
+});
+
+Deno.test("doctor, s3 --write-test: one hash of a body is enough", async () => {
+  const headerless: Oddity = {
+    before: ({ method, headers }) =>
+      method === "PUT" && headers.has("x-amz-checksum-sha256") ? new Response(null) : undefined,
+  };
+  const { checksums } = await examine({ writeTest: true, oddity: headerless });
+  assert.deepEqual(
+    [checksums.status, checksums.message],
+    ["ok", "the server verifies the signed SHA-256"],
+  );
+  assert.equal(checksums.details!.x_amz_checksum_sha256, "ignored");
+});
+
+Deno.test("doctor, s3 --write-test: writers at the same time that all succeed", async () => {
+  let exists = false;
+  const racy: Oddity = {
+    before({ method, headers, key }) {
+      if (!key.includes("doctor-probe")) return;
+      if (method === "PUT" && headers.has("if-none-match")) {
+        return exists ? refusal(412, "PreconditionFailed", "no") : new Response(null);
+      }
+      if (method === "DELETE" || method === "PUT") exists = method === "PUT";
+    },
+  };
+  const { "conditional-writes": found } = await examine({ writeTest: true, oddity: racy });
+  assert.equal(found.status, "warning");
+  assert.equal(
+    found.message,
+    "the server enforces If-Match, and enforces, unless requests come at the same time, If-None-Match",
+  );
 });
 
 Deno.test("doctor, s3 --write-test: without the right to write, or to delete", async () => {
