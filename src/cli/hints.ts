@@ -28,6 +28,8 @@ const BUCKET = [
   "profile",
   "no-sign-request",
   "request-payer",
+  "server",
+  "server-token-file",
 ];
 
 /** The options that name a run and its storage. */
@@ -94,7 +96,7 @@ export function invocationOf(command: Command): Invocation {
  * @returns The message. Options that a command has already are not added.
  */
 export function completeHints(text: string, invocation: Invocation): string {
-  return rightRun(rightBucket(text, invocation), invocation).replace(
+  return rightRun(rightBucket(rightServer(text, invocation), invocation), invocation).replace(
     HINT,
     (_, command: string, more: string) => {
       const options = renamed(invocation, command);
@@ -149,6 +151,15 @@ export function releaseTypeHint(
   if (!isOther && !isNamedByArgument) return "";
   return `; $RELEASE_TYPE (${type}) was not used, because it is that of this job's own run: try ` +
     `--${flag} ${shellWord(type)}`;
+}
+
+/** Names the service in a message of the driver for S3, which reads it. */
+function rightServer(text: string, { options }: Invocation): string {
+  const server = options.get("server");
+  if (server === undefined) return text;
+  return text
+    .replace(/\bs3:\/\/(?=[^/'\s])/g, `${server.replace(/\/+$/, "")}/s3/`)
+    .replace(/\b(?:--bucket and )?--endpoint-url\b/g, "--server");
 }
 
 /** Names the right bucket option in a message of a command with two buckets. */

@@ -146,7 +146,9 @@ export interface ReadCommandOptions extends RunOptions, OutputOptions, S3Options
 
 /** Adds the options of a command that reads a run. */
 export function withReadOptions(command: Command): Command {
-  return withOutputOptions(withRunOptions(withReadS3Options(command), false));
+  return withOutputOptions(
+    withRunOptions(withServerOptions(withReadS3Options(command)), false),
+  );
 }
 
 /**
@@ -173,7 +175,7 @@ export function withReadTwoOptions(command: Command): Command {
   const other = (flags: string, what: string) =>
     new Option(flags, `${what} of run_b, if different`).helpGroup(RUN);
   return withOutputOptions(
-    withS3Options(
+    withServerOptions(withS3Options(
       withRunPlaceOptions(
         command.addOption(stagingDir("read the runs from this local directory instead of S3")),
         false,
@@ -183,7 +185,7 @@ export function withReadTwoOptions(command: Command): Command {
         .addOption(other("--release-type-b <type>", "the release type"))
         .addOption(other("--bucket-b <name>", "the bucket"))
         .addOption(other("--staging-dir-b <dir>", "the local directory").argParser(nonEmpty)),
-    ),
+    )),
   );
 }
 
@@ -206,6 +208,21 @@ export function stagingDir(description: string): Option {
     "--staging-dir <dir>",
     `${description} (default: $THEROCK_LOCAL_STAGING_DIR)`,
   ).argParser(nonEmpty).helpGroup(STORAGE);
+}
+
+/** Adds the options of a command that can read from a service. */
+export function withServerOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--server <url>", "read from this service ('run-outputs serve') instead of S3")
+        .argParser(nonEmpty).helpGroup(STORAGE),
+    )
+    .addOption(
+      new Option(
+        "--server-token-file <file>",
+        "a file with the service's token (default: $RUN_OUTPUTS_SERVER_TOKEN)",
+      ).argParser(nonEmpty).helpGroup(STORAGE),
+    );
 }
 
 /** `--no-manifest` */

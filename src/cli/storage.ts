@@ -11,48 +11,25 @@ import { diskError } from "../errors/disk.ts";
 import { RunOutputsError } from "../errors/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import { plural } from "../layout/words.ts";
-import type { StorageBackend } from "../storage/backend.ts";
 import type { S3Backend } from "../storage/s3/backend.ts";
 import type { S3BackendOptions } from "../storage/s3/settings.ts";
+import type { OpenStorage } from "./open_storage.ts";
 import { checkOutputDir } from "./output_dir.ts";
 import { S3_WRITE, type S3Options } from "./s3_options.ts";
+import { openService } from "./service_storage.ts";
 import type { Io } from "./terminal/io.ts";
 import type { Output } from "./terminal/output.ts";
+
+export type { OpenStorage };
 
 /** The options that say where a command reads from. */
 interface ReadOptions extends S3Options {
   readonly stagingDir?: string;
+  readonly server?: string;
+  readonly serverTokenFile?: string;
   readonly bucket?: string;
   readonly bucketB?: string;
   readonly sourceBucket?: string;
-}
-
-/** An open storage. */
-export interface OpenStorage extends Disposable {
-  /** The storage. */
-  readonly backend: StorageBackend;
-  /** The storage as it is, if `backend` counts objects that may not be read as missing. */
-  readonly unwrapped?: StorageBackend;
-  /** The local directory it is in, if it is in one. */
-  readonly dir?: string;
-  /**
-   * How many files the listings skipped because of their names. A warning reports each.
-   */
-  skipped?(): number;
-  /**
-   * Formats a location for messages.
-   *
-   * @param location The location.
-   * @returns A path on disk, or an S3 URI.
-   */
-  show(location: OutputLocation): string;
-  /**
-   * The URL of a location, for a browser.
-   *
-   * @param location The location.
-   * @returns An HTTPS URL, or a `file:` URL.
-   */
-  url(location: OutputLocation): string;
 }
 
 /**
@@ -177,9 +154,25 @@ export async function openToRead(
   io: Io,
   output: Output,
 ): Promise<OpenStorage> {
+  const { server } = options;
+  if (server !== undefined) return await openServiceAlone({ ...options, server }, io, output);
   const dir = stagingDirOf(options, io);
   if (dir === undefined) return await openS3(options, io, output);
   return await openDirectory(dir, "staging directory", output);
+}
+
+/** Opens a service, unless another place is given too. */
+async function openServiceAlone(
+  options: ReadOptions & { readonly server: string },
+  io: Io,
+  output: Output,
+): Promise<OpenStorage> {
+  const places = [["stagingDir", "--staging-dir"], ...S3_ONLY] as const;
+  const other = places.find(([name]) => options[name] !== undefined && options[name] !== true);
+  if (other !== undefined) {
+    throw new RunOutputsError("invalid", `Cannot use --server with ${other[1]}: choose one`);
+  }
+  return await openService(options, io, output);
 }
 
 /**
@@ -241,14 +234,15 @@ export async function openUploads(
 /**
  * The staging directory from the option or the environment.
  *
- * @param options The value of `--staging-dir`.
+ * @param options The values of `--staging-dir` and `--server`.
  * @param io The environment.
- * @returns The directory, if one is given.
+ * @returns The directory, if one is given, and no service.
  */
 export function stagingDirOf(
-  options: { readonly stagingDir?: string },
+  options: { readonly stagingDir?: string; readonly server?: string },
   io: Io,
 ): string | undefined {
+  if (options.server !== undefined) return undefined;
   return options.stagingDir ?? (io.env("THEROCK_LOCAL_STAGING_DIR") || undefined);
 }
 

@@ -48,7 +48,7 @@ export { ForwardingBackend } from "./forwarding.ts";
 export { LocalBackend, type LocalBackendOptions } from "./local/local.ts";
 export type { Placement, PlaceOptions } from "./local/place_file.ts";
 export { MemoryBackend, type MemoryBackendOptions } from "./memory.ts";
-export { openS3 } from "./open_s3.ts";
+export { openS3, openServer, type ServerOptions } from "./open_s3.ts";
 export type { RetryPolicy } from "./retry.ts";
 export type { S3Backend } from "./s3/backend.ts";
 export type { StaleUpload, StaleUploadOptions } from "./s3/multipart.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { invalid, RunOutputsError } from "../errors/error.ts";
 import type { S3Backend } from "./s3/backend.ts";
 import type { S3BackendOptions } from "./s3/settings.ts";
 
@@ -26,4 +27,62 @@ import type { S3BackendOptions } from "./s3/settings.ts";
 export async function openS3(options: S3BackendOptions = {}): Promise<S3Backend> {
   const { createS3Backend } = await import("./s3/backend.ts");
   return await createS3Backend(options);
+}
+
+/** Options of {@linkcode openServer}. */
+export interface ServerOptions
+  extends Pick<S3BackendOptions, "onNotice" | "onSkipped" | "onRetry" | "retry" | "env" | "fetch"> {
+  /** The URL of a service, `run-outputs serve`: `http://lab:8080`, `https://lab.example/ci/`. */
+  readonly url: string;
+  /** The token of the service, if it needs one. */
+  readonly token?: string;
+}
+
+/**
+ * Opens the runs of a service for reading. It sends no request yet.
+ *
+ * The service answers as an S3 server does, so this is the driver for S3, which resumes and verifies.
+ * Any bucket of a location will do: a service has one place. Writes fail.
+ *
+ * @param options The service.
+ * @returns The driver; disposing of it closes its connections.
+ * @throws {RunOutputsError} `invalid`, if the URL is not one.
+ *
+ * @example
+ * ```ts
+ * import { openServer } from "@therock/run-outputs/storage";
+ *
+ * using backend = await openServer({ url: "http://localhost:8080" });
+ * console.assert(backend.name === "s3");
+ * ```
+ */
+export async function openServer({ url, token, ...options }: ServerOptions): Promise<S3Backend> {
+  const parsed = URL.parse(url);
+  const isPlain = parsed !== null && /^https?:$/.test(parsed.protocol) &&
+    `${parsed.username}${parsed.password}${parsed.search}${parsed.hash}` === "";
+  if (!isPlain) throw invalid("server", url, "the URL of a service, such as http://lab:8080");
+  const env = options.env ?? ((name) => Deno.env.get(name) || undefined);
+  const send = options.fetch ?? fetch;
+  return await openS3({
+    ...options,
+    endpointUrl: `${parsed.href.replace(/\/+$/, "")}/s3`,
+    noSignRequest: true,
+    region: "us-east-1",
+    // What is configured for Amazon does not concern this server.
+    env: (name) =>
+      /^(?:AWS_(?!CA_BUNDLE$|MAX_ATTEMPTS$)|HOME$|USERPROFILE$)/.test(name) ? undefined : env(name),
+    async fetch(input, init = {}) {
+      const headers = new Headers(init.headers);
+      if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
+      const response = await send(input, { ...init, headers });
+      if (response.status !== 401) return response;
+      await response.body?.cancel();
+      throw new RunOutputsError(
+        "unauthenticated",
+        token === undefined
+          ? `Access denied by ${parsed.href}: it needs a token`
+          : `Access denied by ${parsed.href}: it does not accept this token`,
+      );
+    },
+  });
 }

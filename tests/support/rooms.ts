@@ -68,8 +68,10 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "service": "errors layout storage operations/retained",
   "service/objects": "errors layout runs runs/retention storage storage/local " +
     "operations/{manifest,retained} service",
+  "service/s3": "errors layout runs/retention storage operations/retained " +
+    "service service/objects",
   "service/server": "errors layout runs storage storage/local operations/retained service " +
-    "service/objects",
+    "service/{objects,s3}",
   "cli/terminal": "errors layout github storage/transfer",
   "cli":
     "errors layout runs runs/retention github storage storage/open_s3.ts storage/{local,s3,transfer} " +

@@ -98,8 +98,13 @@ function isShown(type: string): boolean {
   return SHOWN.test(type) || isDocument(type);
 }
 
-/** The entity tag of a version: that of S3, or a hash, because one of a disk has an inode in it. */
-function versionTag(etag: string): string {
+/**
+ * The entity tag of a version: that of S3, or a hash, because one of a disk has an inode in it.
+ *
+ * @param etag The etag of the storage.
+ * @returns The tag, with its quotes.
+ */
+export function versionTag(etag: string): string {
   if (S3_ETAG.test(etag)) return `"${etag}"`;
   return `"${createHash("sha256").update(etag).digest("base64url").slice(0, 22)}"`;
 }

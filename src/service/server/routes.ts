@@ -11,6 +11,7 @@ import { jsonAnswer } from "../answer.ts";
 import type { Handler } from "../context.ts";
 import { capabilityHandler, fileHandler, ofFile, reportHandler } from "../objects/handlers.ts";
 import { openApi } from "./openapi.ts";
+import { s3Handler } from "../s3/handlers.ts";
 import type { Route } from "./route.ts";
 import {
   latestRedirect,
@@ -60,6 +61,18 @@ const rootHandler: Handler = () =>
   Promise.resolve(new Response(null, { status: 307, headers: { location: "./retained-runs" } }));
 
 const { files, latest, lines, list, manifest, pin, reports, search, show, unpin } = RUNS_OPERATIONS;
+
+/** The parameters of requests to a bucket. */
+const bucketParams = z.object({
+  bucket: z.string().meta({ description: "Any name: a service has one place." }),
+  "list-type": z.literal("2").optional(),
+  prefix: z.string().optional(),
+  delimiter: z.literal("/").optional(),
+  "max-keys": z.coerce.number().int().min(0).optional(),
+  "start-after": z.string().optional(),
+  "continuation-token": z.string().optional(),
+  "encoding-type": z.literal("url").optional(),
+});
 
 /** The parameters of a file. */
 const fileParams = show.params.extend({
@@ -160,6 +173,22 @@ export const ROUTES: readonly Route[] = [
     handler: unpinHandler,
     needs: "allowPin",
   }),
+  {
+    method: "GET",
+    path: "/s3/{bucket}",
+    summary: "the runs as a bucket of S3 that can be read: its list",
+    handler: s3Handler,
+    params: bucketParams,
+    types: ["application/xml"],
+  },
+  {
+    method: "GET",
+    path: "/s3/{bucket}/{path*}",
+    summary: "an object of it",
+    handler: s3Handler,
+    params: bucketParams.extend({ path: z.string() }),
+    types: ["*/*"],
+  },
   {
     method: "GET",
     path: "/runs",

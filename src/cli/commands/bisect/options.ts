@@ -70,6 +70,8 @@ const TAKEN: ReadonlySet<string> = new Set([
   "--release-type",
   "--bucket",
   "--staging-dir",
+  "--server",
+  "--server-token-file",
   "--endpoint-url",
   "--region",
   "--profile",
@@ -78,7 +80,13 @@ const TAKEN: ReadonlySet<string> = new Set([
 ]);
 
 /** The options whose values are paths. */
-const PATHS: ReadonlySet<string> = new Set(["outputDir", "familiesFile", "cacheDir", "stagingDir"]);
+const PATHS: ReadonlySet<string> = new Set([
+  "outputDir",
+  "familiesFile",
+  "cacheDir",
+  "stagingDir",
+  "serverTokenFile",
+]);
 
 /** Adds the options for fetching. */
 export function withBisectFetchOptions(command: Command): Command {

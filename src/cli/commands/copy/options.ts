@@ -21,7 +21,9 @@ import {
   STORAGE,
   withOutputOptions,
   withRunNameOptions,
+  withServerOptions,
 } from "../../options.ts";
+import { openService } from "../../service_storage.ts";
 import { type S3Options, withS3Options, withS3WriteOptions } from "../../s3_options.ts";
 import type { Output, OutputOptions } from "../../terminal/output.ts";
 import { presentRoot } from "../../present_root.ts";
@@ -47,6 +49,8 @@ export interface CopyCommandOptions
   readonly sourceBucket?: string;
   readonly fromStaging?: string;
   readonly toStaging?: string;
+  readonly server?: string;
+  readonly serverTokenFile?: string;
   readonly ifExists?: IfExists;
   readonly concurrency?: number;
   readonly dryRun?: boolean;
@@ -88,7 +92,7 @@ export function withCopyOptions(command: Command): Command {
         "its bucket (default: the default bucket for the run, not --bucket)",
       ),
     );
-  withRunNameOptions(command)
+  withServerOptions(withRunNameOptions(command))
     .addOption(
       storage(
         "--from-staging <dir>",
@@ -170,19 +174,25 @@ export async function openEnds(
     io,
     output,
   );
-  await throwIfSame({ source: named, target, fromStaging, toStaging });
+  const { server, serverTokenFile } = options;
+  if (server === undefined) {
+    await throwIfSame({ source: named, target, fromStaging, toStaging });
+  }
   using opened = new DisposableStack();
   const to = opened.use(
     await openForUpload({ ...options, outputDir: toStaging }, target.root(), io, output),
   );
-  const from = fromStaging === undefined && toStaging === undefined ? to : opened.use(
-    fromStaging === undefined
+  const isOne = [server, fromStaging, toStaging].every((place) => place === undefined);
+  const from = isOne ? to : opened.use(
+    server !== undefined
+      ? await openService({ server, serverTokenFile }, io, output)
+      : fromStaging === undefined
       ? await openS3(options, io, output)
       : await openForReading({ stagingDir: fromStaging }, io, output),
   );
   const reading = { storage: from, io, output, signal };
   const source = await presentRoot(named, sourceOptions(options), reading);
-  await throwIfSame({ source, target, fromStaging, toStaging });
+  if (server === undefined) await throwIfSame({ source, target, fromStaging, toStaging });
   const stack = opened.move();
   return { source, target, from, to, [Symbol.dispose]: () => stack.dispose() };
 }
@@ -194,7 +204,11 @@ function stagingDirs(
   output: Output,
 ): Pick<CopyCommandOptions, "fromStaging" | "toStaging"> {
   const { bucket, sourceBucket } = options;
-  const fromStaging = stagingDirOf({ stagingDir: options.fromStaging }, io);
+  const { server } = options;
+  if (server !== undefined && options.fromStaging !== undefined) {
+    throw new RunOutputsError("invalid", "Cannot use --server with --from-staging: choose one");
+  }
+  const fromStaging = stagingDirOf({ stagingDir: options.fromStaging, server }, io);
   const toStaging = stagingDirOf({ stagingDir: options.toStaging }, io);
   const unused = options.fromStaging !== undefined
     ? { bucket, stagingDir: options.toStaging }

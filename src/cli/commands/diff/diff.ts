@@ -112,6 +112,7 @@ Examples:
           bucket: options.bucketB,
           stagingDir: options.stagingDirB,
         }),
+        ...options.stagingDirB === undefined ? {} : { server: undefined },
         ...options.repoB === undefined ? {} : { runGithubRepo: undefined },
       };
       noteUnused(options, context.io, output);

@@ -14,8 +14,8 @@ import {
   completeness,
   type RunsCommandOptions,
   withFilterOptions,
+  withReadRunsOptions,
   withRuns,
-  withRunsOptions,
 } from "./options.ts";
 
 /** The values of the command's options. */
@@ -61,7 +61,7 @@ Examples:
   run-outputs runs latest --bucket lab-artifacts --completeness complete --has artifact --json
   run-outputs runs latest --staging-dir ./staging --after 12345`,
     );
-  return withRunsOptions(command).action(async (options: LatestOptions) => {
+  return withReadRunsOptions(command).action(async (options: LatestOptions) => {
     const output = new Output(context.io, options);
     await withRuns(context, options, output, async ({ ask, now }) => {
       const { platform, repo, group, workflow, has, completeness, after } = options;

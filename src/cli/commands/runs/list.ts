@@ -7,7 +7,7 @@
 import { Command, Option } from "commander";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { Context } from "../../context.ts";
-import { dryRun, nonEmpty, RUN, STORAGE, wholeNumber } from "../../options.ts";
+import { dryRun, nonEmpty, RUN, STORAGE, wholeNumber, withServerOptions } from "../../options.ts";
 import { S3_WRITE } from "../../s3_options.ts";
 import { Output, plural } from "../../terminal/output.ts";
 import { exitCodeOfSummaries, reportSummaries, type WrittenSummaries } from "./summaries.ts";
@@ -90,7 +90,8 @@ Examples:
   run-outputs runs list --staging-dir ./staging --completeness complete --limit 5 --json
   run-outputs runs list --bucket lab-artifacts --until 30d --write-summaries`,
     );
-  return withRunsOptions(command, "the summaries").action(async (options: ListOptions) => {
+  withServerOptions(withRunsOptions(command, "the summaries"));
+  return command.action(async (options: ListOptions) => {
     const output = new Output(context.io, options);
     rejectUnused(options);
     await withRuns(context, options, output, async ({ ask, now, index }) => {
@@ -120,7 +121,13 @@ Examples:
 
 /** Rejects options for writing if nothing is written. */
 function rejectUnused(options: ListOptions): void {
-  if (options.writeSummaries) return;
+  if (options.writeSummaries) {
+    if (options.server === undefined) return;
+    throw new RunOutputsError(
+      "invalid",
+      "Cannot use --write-summaries with --server: a service can only be read",
+    );
+  }
   const given = S3_WRITE.find(([name]) => options[name] !== undefined)?.[1] ??
     (options.dryRun ? "--dry-run" : undefined);
   if (given === undefined) return;

@@ -14,7 +14,7 @@ import type { RUNS_OPERATIONS } from "../../../operations/retained/operations.ts
 import type { RunIndex } from "../../../operations/retained/run_index.ts";
 import { tryRunName } from "../../run_root.ts";
 import type { Context } from "../../context.ts";
-import { RUN, stagingDir, STORAGE, withOutputOptions } from "../../options.ts";
+import { RUN, stagingDir, STORAGE, withOutputOptions, withServerOptions } from "../../options.ts";
 import { type S3Options, withS3Options, withS3WriteOptions } from "../../s3_options.ts";
 import { openForReading, type OpenStorage, stagingDirOf, withoutWrites } from "../../storage.ts";
 import type { Io } from "../../terminal/io.ts";
@@ -24,6 +24,8 @@ import type { Output, OutputOptions } from "../../terminal/output.ts";
 export interface RunsCommandOptions extends S3Options, OutputOptions {
   readonly stagingDir?: string;
   readonly bucket?: string;
+  readonly server?: string;
+  readonly serverTokenFile?: string;
   readonly dryRun?: boolean;
 }
 
@@ -53,6 +55,16 @@ export function withRunsOptions(command: Command, created?: string): Command {
         ),
     ),
   );
+}
+
+/**
+ * Adds the options of a command that only reads: the runs can be those of a service.
+ *
+ * @param command The command.
+ * @returns The command.
+ */
+export function withReadRunsOptions(command: Command): Command {
+  return withServerOptions(withRunsOptions(command));
 }
 
 /** Adds the options that choose runs by their names. */
@@ -128,7 +140,7 @@ export async function withRuns<T>(
   const index = new RunIndex({
     backend: storage.backend,
     bucket,
-    where: storage.dir,
+    where: storage.dir ?? options.server,
     now: () => now,
   });
   await throwIfRun(dir, index, signal);
@@ -187,14 +199,14 @@ export async function openRuns(
   if (options.stagingDir !== undefined && options.bucket !== undefined) {
     throw new RunOutputsError("invalid", "Cannot use --bucket with --staging-dir: choose one");
   }
-  if (dir === undefined && options.bucket === undefined) {
+  if (dir === undefined && options.bucket === undefined && options.server === undefined) {
     throw new RunOutputsError(
       "invalid",
       "Missing option --staging-dir <dir> or --bucket <name>: where the runs are",
     );
   }
   const opened = await openForReading(options, io, output);
-  return { ...opened, bucket: dir === undefined ? options.bucket! : "local" };
+  return { ...opened, bucket: options.bucket ?? "local" };
 }
 
 /**

@@ -15,8 +15,8 @@ import {
   type ChoiceOptions,
   type RunsCommandOptions,
   withChoiceOptions,
+  withReadRunsOptions,
   withRuns,
-  withRunsOptions,
 } from "./options.ts";
 import { runArgument } from "./show.ts";
 
@@ -79,7 +79,7 @@ Examples:
   run-outputs runs search 12345 'undefined symbol' --bucket lab-artifacts --platform linux
   run-outputs runs search 12345 'gfx9\\d+.*(skip|fail)' --regex --staging-dir ./staging --json`,
     );
-  return withRunsOptions(command).action(
+  return withReadRunsOptions(command).action(
     async (run: string, query: string | undefined, options: SearchOptions) => {
       const output = new Output(context.io, options);
       await withRuns(context, options, output, async ({ ask }) => {

@@ -13,8 +13,8 @@ import {
   type ChoiceOptions,
   type RunsCommandOptions,
   withChoiceOptions,
+  withReadRunsOptions,
   withRuns,
-  withRunsOptions,
 } from "./options.ts";
 
 /** The values of the options of a command about one run. */
@@ -41,7 +41,7 @@ Examples:
   run-outputs runs show 12345 --platform linux --bucket lab-artifacts
   run-outputs runs show ROCm-rocm-libraries~12345-linux --bucket lab-artifacts --json`,
   );
-  return withRunsOptions(command).action(async (run: string, options: OneRunOptions) => {
+  return withReadRunsOptions(command).action(async (run: string, options: OneRunOptions) => {
     const output = new Output(context.io, options);
     await withRuns(context, options, output, async ({ ask, now }) => {
       const { platform, repo } = options;
@@ -66,7 +66,7 @@ Examples:
   run-outputs runs reports 12345 --staging-dir ./staging
   run-outputs runs reports 12345 --platform linux --bucket lab-artifacts --json`,
   );
-  return withRunsOptions(command).action(async (run: string, options: OneRunOptions) => {
+  return withReadRunsOptions(command).action(async (run: string, options: OneRunOptions) => {
     const output = new Output(context.io, options);
     await withRuns(context, options, output, async ({ ask }) => {
       const { platform, repo } = options;
@@ -111,7 +111,7 @@ Examples:
   run-outputs runs manifest 12345 --staging-dir ./staging
   run-outputs runs manifest 12345 --staging-dir ./staging --kind artifact --format sha256sum`,
     );
-  return withRunsOptions(command).action(async (run: string, options: ManifestOptions) => {
+  return withReadRunsOptions(command).action(async (run: string, options: ManifestOptions) => {
     const output = new Output(context.io, options);
     await withRuns(context, options, output, async ({ ask }) => {
       const { platform, repo, kind } = options;

@@ -162,8 +162,21 @@ export function checkOptions(
     if (!repair) refuse(`Cannot use ${flag} without --repair: no files are written`);
     if (dir !== undefined) refuse(`Cannot use ${flag} with a directory: '${dir}' is not on S3`);
   }
+  if (dir === undefined && isGiven("server")) {
+    const flag = repair
+      ? "--repair"
+      : removeLeft
+      ? "--remove-left"
+      : dropIncomplete && "--drop-incomplete";
+    if (flag) refuse(`Cannot use ${flag} with --server: a service can only be read`);
+  }
   if (dir === undefined || repair) return;
-  for (const [name, flag] of [["runId", "--run-id"], ["stagingDir", "--staging-dir"]] as const) {
+  const ofRuns = [
+    ["runId", "--run-id"],
+    ["stagingDir", "--staging-dir"],
+    ["server", "--server"],
+  ] as const;
+  for (const [name, flag] of ofRuns) {
     if (!isGiven(name)) continue;
     refuse(`Cannot use ${flag} with a directory except for --repair: '${dir}' is verified`);
   }

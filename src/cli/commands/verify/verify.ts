@@ -12,7 +12,14 @@ import type { TransferResult } from "../../../storage/transfer/transfer.ts";
 import type { VerifiedFile } from "../../../operations/verify/verified_file.ts";
 import type { Context } from "../../context.ts";
 import { manifestJson, reportUnfinished } from "../../run_manifest.ts";
-import { concurrency, names, noManifest, nonEmpty, withChangeOptions } from "../../options.ts";
+import {
+  concurrency,
+  names,
+  noManifest,
+  nonEmpty,
+  withChangeOptions,
+  withServerOptions,
+} from "../../options.ts";
 import { isOnRunner } from "../../terminal/io.ts";
 import { Output, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
@@ -99,7 +106,7 @@ Examples:
   run-outputs verify --staging-dir ./staging --run-id 12345 --kind artifact --print-sums
   run-outputs verify --run-id 12345 --platform linux --drop-incomplete build.gfx94X-dcgpu`,
     );
-  return withChangeOptions(command, "repaired files").action(
+  return withChangeOptions(withServerOptions(command), "repaired files").action(
     async (dir: string | undefined, options: VerifyCommandOptions, self: Command) => {
       checkOptions(dir, options, (name) => self.getOptionValueSource(name) === "cli");
       const output = new Output(context.io, options);

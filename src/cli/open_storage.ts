@@ -1,0 +1,36 @@
+/**
+ * The storage of a command, with what its messages need.
+ *
+ * @module
+ */
+
+import type { OutputLocation } from "../layout/output_location.ts";
+import type { StorageBackend } from "../storage/backend.ts";
+
+/** An open storage. */
+export interface OpenStorage extends Disposable {
+  /** The storage. */
+  readonly backend: StorageBackend;
+  /** The storage as it is, if `backend` counts objects that may not be read as missing. */
+  readonly unwrapped?: StorageBackend;
+  /** The local directory it is in, if it is in one. */
+  readonly dir?: string;
+  /**
+   * How many files the listings skipped because of their names. A warning reports each.
+   */
+  skipped?(): number;
+  /**
+   * Formats a location for messages.
+   *
+   * @param location The location.
+   * @returns A path on disk, or an S3 URI.
+   */
+  show(location: OutputLocation): string;
+  /**
+   * The URL of a location, for a browser.
+   *
+   * @param location The location.
+   * @returns An HTTPS URL, or a `file:` URL.
+   */
+  url(location: OutputLocation): string;
+}

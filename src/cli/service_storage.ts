@@ -1,0 +1,77 @@
+/**
+ * Opens a service, `run-outputs serve`, as the storage of a command that reads.
+ *
+ * @module
+ */
+
+import { diskError } from "../errors/disk.ts";
+import { type OutputLocation, uriEncodeKey } from "../layout/output_location.ts";
+import { formatRunKey, tryParseRunPrefix } from "../runs/retention/run_key.ts";
+import type { OpenStorage } from "./open_storage.ts";
+import type { Io } from "./terminal/io.ts";
+import type { Output } from "./terminal/output.ts";
+
+/** The values of the options. */
+export interface ServiceOptions {
+  readonly server: string;
+  readonly serverTokenFile?: string;
+}
+
+/**
+ * Opens a service for reading.
+ *
+ * @param options The values of `--server` and `--server-token-file`.
+ * @param io The environment.
+ * @param output Receives notices of the storage.
+ * @returns The storage.
+ * @throws {RunOutputsError} `invalid`, if it is not a URL; errors of the disk, for the token.
+ */
+export async function openService(
+  { server, serverTokenFile }: ServiceOptions,
+  io: Io,
+  output: Output,
+): Promise<OpenStorage> {
+  const { openServer } = await import("../storage/open_s3.ts");
+  let skipped = 0;
+  const backend = await openServer({
+    url: server,
+    token: await serverToken(serverTokenFile, io),
+    env: (name) => io.env(name) || undefined,
+    onNotice: (message) => output.warn(message),
+    onSkipped: (message) => {
+      skipped++;
+      output.warn(message);
+    },
+    onRetry: (error) => output.explain(`retrying: ${error.message}`),
+  });
+  const url = (location: OutputLocation) => serviceUrl(server, location);
+  return {
+    backend,
+    skipped: () => skipped,
+    show: url,
+    url,
+    [Symbol.dispose]: () => backend[Symbol.dispose](),
+  };
+}
+
+/** The page or the file of a service. */
+function serviceUrl(server: string, { key }: OutputLocation): string {
+  const base = server.replace(/\/+$/, "");
+  const names = key.split("/");
+  for (const count of [1, 2]) {
+    const run = tryParseRunPrefix(names.slice(0, count).join("/"));
+    if (run === undefined) continue;
+    const page = `${base}/retained-runs/${uriEncodeKey(formatRunKey(run))}`;
+    const path = names.slice(count).join("/");
+    return path === "" ? page : `${page}/files/${uriEncodeKey(path)}`;
+  }
+  return `${base}/`;
+}
+
+async function serverToken(file: string | undefined, io: Io): Promise<string | undefined> {
+  if (file === undefined) return io.env("RUN_OUTPUTS_SERVER_TOKEN") || undefined;
+  const text = await Deno.readTextFile(file).catch((error) => {
+    throw diskError("read the token", file, error);
+  });
+  return text.trim();
+}

@@ -1,0 +1,138 @@
+/** `--server`: the commands that read, with the runs of a service. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { createService } from "../../src/service/server/service.ts";
+import { LocalBackend } from "../../src/storage/local/local.ts";
+import { makeBuildTree } from "../support/build_tree.ts";
+import { type Json, refused, runJson, runs } from "../support/command_line.ts";
+import { readTree, tempDir } from "../support/temp_dir.ts";
+
+const ID = ["--run-id", "7", "--platform", "linux"];
+const TOKEN = "0123456789abcdef0123456789abcdef";
+
+/** A service of a directory: with the runs 7 and 8, or with a token and without runs. */
+async function world(token?: string) {
+  const dir = await tempDir();
+  const staging = join(dir.path, "staging");
+  const buildDir = join(dir.path, "build");
+  await Deno.mkdir(staging);
+  if (token === undefined) await makeBuildTree({ buildDir, packed: true });
+  for (const id of token === undefined ? ["7", "8"] : []) {
+    const run = ["--run-id", id, "--platform", "linux", "--artifact-group", "g"];
+    await runs(0, ["upload", "build", "--build-dir", buildDir, "--output-dir", staging, ...run]);
+  }
+  const service = createService({
+    backend: new LocalBackend(staging),
+    bucket: "local",
+    dir: staging,
+    tool: "run-outputs/0.0.0",
+    hosts: { address: "127.0.0.1", names: [] },
+    token,
+  });
+  const requests: string[] = [];
+  const server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+    (request, { remoteAddr, completed }) => {
+      requests.push(`${request.method} ${request.url.replace(/^http:\/\/[^/]*/, "")}`);
+      return service(request, { peer: remoteAddr.hostname, completed });
+    },
+  );
+  return {
+    path: dir.path,
+    staging,
+    requests,
+    url: `http://127.0.0.1:${server.addr.port}`,
+    async [Symbol.asyncDispose]() {
+      await server.shutdown();
+      await dir[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** A document without what depends on the kind of storage. */
+function withoutPlaces(value: Json): Json {
+  return JSON.parse(JSON.stringify(value, (name, member) => {
+    if (/^(?:local_path|https_url|s3_uri|staging_dir|bucket|etag|summary|modified)$/.test(name)) {
+      return undefined;
+    }
+    return member;
+  }));
+}
+
+Deno.test("--server: reads what --staging-dir reads", async (t) => {
+  await using w = await world();
+  const from = ["--server", w.url];
+  const here = ["--staging-dir", w.staging];
+  const commands = [
+    ["list", ...ID],
+    ["verify", ...ID],
+    ["diff", "7", "8", "--platform", "linux"],
+    ["runs", "list"],
+    ["runs", "latest"],
+    ["runs", "show", "7"],
+    ["runs", "reports", "8-linux"],
+    ["runs", "manifest", "7"],
+  ];
+  for (const command of commands) {
+    await t.step(command.join(" "), async () => {
+      const [there, local] = [
+        await runJson(0, [...command, ...from]),
+        await runJson(0, [...command, ...here]),
+      ];
+      assert.deepEqual(withoutPlaces(there), withoutPlaces(local));
+    });
+  }
+
+  await t.step("fetch", async () => {
+    const trees = [];
+    for (const [i, place] of [from, here].entries()) {
+      const out = join(w.path, `out${i}`);
+      await runs(0, ["fetch", ...ID, ...place, "--output-dir", out]);
+      trees.push(await readTree(out));
+    }
+    assert.deepEqual(trees[0], trees[1]);
+  });
+
+  await t.step("copy, export", async () => {
+    const mirror = join(w.path, "mirror");
+    await runs(0, ["copy", ...ID, ...from, "--to-staging", mirror]);
+    assert.match((await runs(0, ["verify", ...ID, "--staging-dir", mirror])).out, /OK/);
+    await runs(0, ["export", join(w.path, "runs.tar"), "7", "--platform", "linux", ...from]);
+  });
+
+  await t.step("an address in a message is one of the service", async () => {
+    const { out, err } = await runs(3, ["list", "--run-id", "9", "--platform", "linux", ...from]);
+    assert.match(out + err, new RegExp(`${w.url}/retained-runs/9-linux`));
+    assert.doesNotMatch(out + err, /s3:\/\//);
+  });
+});
+
+Deno.test("--server: a token from a file or the environment; without one, exit code 4", async () => {
+  await using w = await world(TOKEN);
+  const file = join(w.path, "token");
+  await Deno.writeTextFile(file, `${TOKEN}\n`);
+  const list = ["runs", "list", "--server", w.url];
+  await runs(0, [...list, "--server-token-file", file]);
+  await runs(0, list, { RUN_OUTPUTS_SERVER_TOKEN: TOKEN });
+  await refused(list, [w.url, "needs a token"], { code: 4 });
+  await refused(list, ["does not accept"], {
+    code: 4,
+    env: { RUN_OUTPUTS_SERVER_TOKEN: "f".repeat(32) },
+  });
+  assert(!w.requests.some((request) => request.includes(TOKEN)));
+  await refused([...list, "--server-token-file", join(w.path, "none")], ["none"], { code: 3 });
+});
+
+Deno.test("--server: another place beside it, and changes, are usage errors", async () => {
+  const from = ["--server", "http://127.0.0.1:9"];
+  for (
+    const more of [["--staging-dir", "x"], ["--bucket", "lab-artifacts"], ["--no-sign-request"]]
+  ) {
+    await refused(["list", ...ID, ...from, ...more], ["Cannot use --server with", more[0]]);
+  }
+  await refused(["verify", ...ID, ...from, "--remove-left"], ["--remove-left", "--server"]);
+  for (const url of ["lab", "ftp://lab", "http://u:p@lab/", "http://lab/?x=1", ""]) {
+    await refused(["runs", "list", "--server", url], ["server"]);
+  }
+});
