@@ -184,7 +184,7 @@ Deno.test("search: a word anywhere in a line of any length is found, in both dir
         }
       },
     ),
-    { numRuns: cases(60, 10) },
+    { numRuns: cases(30, 8) },
   );
 });
 

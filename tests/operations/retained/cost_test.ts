@@ -47,3 +47,22 @@ Deno.test("runs: a page of 50 costs the names of all runs and two requests for e
   await putRun(backend, "999-linux", { files: ["x", "y"] });
   assert.equal((await cost("show", { run: "999-linux" })).requests, 3);
 });
+
+Deno.test("runs: lines of a log cost three requests, a search one for each log, without a look into the run", async () => {
+  const log: string[] = [];
+  await using subject = await memoryS3({}, { log });
+  const { backend } = subject;
+  const logs = Array.from({ length: 12 }, (_, i) => `logs/g/${i}.log`);
+  // A run without a summary: to describe it, all of its files are listed.
+  await putRun(backend, "1-linux", { files: [...logs, "logs/g/x.log.gz", "x", "manifests/y"] });
+  const requests = async (name: "lines" | "search", params: Record<string, unknown>) => {
+    log.length = 0;
+    await ask(backend, name, { run: "1-linux", ...params });
+    return log.length;
+  };
+  // Whether the run is being deleted, what is known of the file, and its bytes.
+  assert.equal(await requests("lines", { path: logs[3], back: true }), 3);
+  assert.equal(await requests("search", { q: "log", path: logs[3] }), 3);
+  // The mark, one listing, and each log that is text.
+  assert.equal(await requests("search", { q: "nothing" }), 2 + 12);
+});
