@@ -1,6 +1,7 @@
 /**
  * The index of many runs: requests and seconds of a page, a filter, the latest run and one run, on
- * disk and on an S3 server in this process whose answers take some time.
+ * disk and on an S3 server in this process whose answers take some time. Without summaries, with
+ * summaries, and for a process that has been asked the same before.
  *
  *     deno task bench:runs [RUNS] [FILES] [S3_RUNS] [LATENCY_MS]
  *
@@ -12,7 +13,8 @@ import { RunOutputRoot } from "../../src/layout/run_output_root.ts";
 import { inputsOf } from "../../src/operations/retained/derive.ts";
 import { runOperation } from "../../src/operations/retained/operation.ts";
 import { RUNS_OPERATIONS } from "../../src/operations/retained/operations.ts";
-import { RunIndex } from "../../src/operations/retained/run_index.ts";
+import { RunDetailsCache } from "../../src/operations/retained/details_cache.ts";
+import { RunIndex, type RunIndexOptions } from "../../src/operations/retained/run_index.ts";
 import { writeSummary } from "../../src/operations/retained/summary_file.ts";
 import { formatPart } from "../../src/runs/format_part.ts";
 import {
@@ -104,17 +106,25 @@ function counted(backend: StorageBackend): { backend: StorageBackend; calls: () 
   return { backend: changed(backend, changes), calls: () => calls };
 }
 
-async function measure(
-  title: string,
-  backend: StorageBackend,
-  requests: () => number,
-  budget?: number,
-): Promise<void> {
-  const context = { index: new RunIndex({ backend, bucket: BUCKET }), tool: "bench", budget };
+interface Measured {
+  /** What is measured. */
+  readonly title: string;
+  /** The index. */
+  readonly index: RunIndex;
+  /** The number of requests until now. */
+  readonly requests: () => number;
+  /** After how many milliseconds a search ends. */
+  readonly budget?: number;
+  /** Whether to print nothing. */
+  readonly silent?: boolean;
+}
+
+async function measure({ title, index, requests, budget, silent }: Measured): Promise<void> {
+  const context = { index, tool: "bench", budget };
   const list = (params: Record<string, unknown>) =>
     runOperation(RUNS_OPERATIONS.list, context, params);
   const steps: readonly (readonly [name: string, run: () => Promise<string>])[] = [
-    ["the names of all runs", async () => `${(await context.index.enumerate()).length} runs`],
+    ["the names of all runs", async () => `${(await index.names()).runs.length} runs`],
     ["a page of 50", async () => `${(await list({})).runs.length} runs`],
     [`50 runs of a group of 1 in ${EVERY}`, async () => {
       const { runs, scanned } = await list({ group: "rare" });
@@ -133,12 +143,13 @@ async function measure(
       return (await runOperation(RUNS_OPERATIONS.show, context, { run })).completeness;
     }],
   ];
-  console.log(`\n${title}`);
+  if (!silent) console.log(`\n${title}`);
   for (const [name, run] of steps) {
     const before = requests();
     const began = performance.now();
     const result = await run();
     const seconds = (performance.now() - began) / 1000;
+    if (silent) continue;
     console.log(
       `  ${name.padEnd(36)} ${`${requests() - before}`.padStart(6)} requests ` +
         `${seconds.toFixed(3).padStart(8)} s  ${result}`,
@@ -146,13 +157,36 @@ async function measure(
   }
 }
 
+/** Measures without summaries, with them, and with what has been read before. */
+async function measureAll(
+  count: number,
+  about: Omit<Measured, "index"> & Pick<RunIndexOptions, "backend">,
+  slow: (isSlow: boolean) => void = () => {},
+): Promise<void> {
+  const { title, backend } = about;
+  const open = (more: Partial<RunIndexOptions> = {}) =>
+    new RunIndex({ backend, bucket: BUCKET, ...more });
+  slow(true);
+  await measure({ ...about, title: `${title}, without summaries`, index: open() });
+  slow(false);
+  await summarize(backend, count);
+  slow(true);
+  await measure({ ...about, title: `${title}, with summaries`, index: open() });
+  const cache = new RunDetailsCache();
+  await measure({ ...about, index: open({ cache }), silent: true });
+  await measure({ ...about, title: `${title}, asked again`, index: open({ cache }) });
+  console.log(`  ${(cache.bytes / 1024 / 1024).toFixed(1)} MiB in memory`);
+}
+
 if (runs > 0) {
   await using temp = await tempDir();
   await fillDisk(temp.path);
   const { backend, calls } = counted(new LocalBackend(temp.path));
-  await measure(`disk, ${runs} runs of ${files} files, without summaries`, backend, calls);
-  await summarize(backend, runs);
-  await measure(`disk, ${runs} runs of ${files} files, with summaries`, backend, calls);
+  await measureAll(runs, {
+    title: `disk, ${runs} runs of ${files} files`,
+    backend,
+    requests: calls,
+  });
 }
 if (s3Runs > 0) {
   const requests: string[] = [];
@@ -164,12 +198,14 @@ if (s3Runs > 0) {
     await backend.write(root.file(pathsOf(i, 1)[0]), bytesSource("x"));
     await backend.write(root.outputsManifest("build"), bytesSource(partOf(i, 1)));
   }, { concurrency: 32 });
-  const title = `S3, ${s3Runs} runs, ${latency} ms a request`;
-  for (const has of [false, true]) {
-    wait.now = 0;
-    if (has) await summarize(backend, s3Runs);
-    wait.now = latency;
-    const which = has ? "with summaries" : "without summaries";
-    await measure(`${title}, ${which}`, backend, () => requests.length, 2000);
-  }
+  await measureAll(
+    s3Runs,
+    {
+      title: `S3, ${s3Runs} runs, ${latency} ms a request`,
+      backend,
+      requests: () => requests.length,
+      budget: 2000,
+    },
+    (isSlow) => wait.now = isSlow ? latency : 0,
+  );
 }
