@@ -206,6 +206,7 @@ export {
   type ListRunOptions,
   type ManifestDifferences,
   type MissingOutput,
+  type RemovedOutput,
   type RunOutput,
 } from "./manifest/list_outputs.ts";
 export type { PartAuthor } from "./manifest/part_content.ts";
@@ -216,6 +217,7 @@ export {
   type RunManifest,
   type RunPart,
 } from "./manifest/read.ts";
+export { removedFile, removedFiles } from "./manifest/removed_files.ts";
 export { requireParts } from "./manifest/require_parts.ts";
 export {
   type CopiedContent,
@@ -267,6 +269,7 @@ export { planTarballs, type PlanTarballsOptions } from "./upload/tarballs.ts";
 export { planTestReport, type PlanTestReportOptions } from "./upload/test_report.ts";
 export { executePrune, type ExecutePruneOptions, type PruneResult } from "./prune/execute.ts";
 export type {
+  DropKind,
   DroppedRun,
   GroupBy,
   KeepStep,
@@ -316,7 +319,8 @@ export type { FileClaim, MergedFile } from "../runs/merge_parts.ts";
 export type { PendingContent, UnfinishedPart } from "../runs/unfinished_part.ts";
 export type { Pin } from "../runs/retention/pin.ts";
 export type { Completeness } from "../runs/retention/state.ts";
-export type { FileTotals, RunFacts } from "../runs/retention/summary.ts";
+export type { PartVersion, Removal, RemovedFiles, RemovedRecord } from "../runs/removed.ts";
+export type { FileTotals, RemovedFacts, RunFacts } from "../runs/retention/summary.ts";
 export type {
   ByteRange,
   ByteSource,

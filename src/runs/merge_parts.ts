@@ -11,6 +11,7 @@
 
 import { compareKeys } from "../layout/compare_keys.ts";
 import type { ManifestPart, OutputFile } from "./manifest.ts";
+import type { Removal } from "./removed.ts";
 
 /** A file as one part lists it. */
 export interface FileClaim {
@@ -32,6 +33,11 @@ export interface MergedFile {
   readonly written: number;
   /** Entries of other parts with a different hash or size; empty if all agree. */
   readonly conflicts: readonly FileClaim[];
+  /**
+   * Why the file does not exist, if it does not: retention has removed it. Only in the manifest of a
+   * run that is read from storage.
+   */
+  readonly removal?: Removal;
 }
 
 /** Files of one part, sorted by path. */

@@ -1,6 +1,6 @@
 /**
  * The formats that describe a run: parts of the outputs manifest, the list of expected parts, the
- * index of an export, the summary and the pins of a retained run.
+ * index of an export, the summary and the pins of a retained run, the record of removed files.
  *
  * @example Read the parts that a run says it will have
  * ```ts
@@ -14,6 +14,7 @@
  */
 
 export { type ErrorCode, RunOutputsError, type RunOutputsErrorOptions } from "../errors/error.ts";
+export type { OutputKind } from "../layout/classify.ts";
 export type { Layout } from "../layout/output_paths.ts";
 export type { Platform } from "../layout/output_paths.ts";
 export { checksumLine } from "./checksum_lines.ts";
@@ -38,10 +39,18 @@ export {
 export { type FileClaim, type MergedFile, mergeParts, type PartFiles } from "./merge_parts.ts";
 export { defaultPartName, type PartSubject } from "./part_name.ts";
 export type { LeftFile } from "./left_files.ts";
+export {
+  parseRemoved,
+  type PartVersion,
+  type Removal,
+  REMOVED_SCHEMA,
+  type RemovedRecord,
+} from "./removed.ts";
 export type { PendingContent, UnfinishedPart } from "./unfinished_part.ts";
 export { formatPin, parsePin, type Pin, PIN_SCHEMA } from "./retention/pin.ts";
 export {
   decidePrune,
+  type DropKind,
   type DroppedRun,
   type GroupBy,
   type KeepStep,
@@ -67,6 +76,7 @@ export {
   type FileTotals,
   formatSummary,
   parseSummary,
+  type RemovedFacts,
   RETENTION_SCHEMA,
   type RetentionSummary,
   type RunFacts,

@@ -16,6 +16,14 @@ import {
   parseRunKey,
   tryParseRunKey,
 } from "../../src/runs/retention/run_key.ts";
+import {
+  describeRemoval,
+  formatRemoved,
+  parseRemoved,
+  removedJsonSchema,
+  type RemovedRecord,
+  removesPath,
+} from "../../src/runs/removed.ts";
 import { runState } from "../../src/runs/retention/state.ts";
 import {
   formatSummary,
@@ -34,6 +42,19 @@ const PIN = {
   created_at: "2026-11-20T12:00:00.000Z",
   until: "2026-12-20T12:00:00+01:00",
 } as const;
+
+const RECORD: RemovedRecord = {
+  schema: "run-outputs.removed/1",
+  tool: "run-outputs/0.1.0",
+  removals: [{
+    at: "2026-11-30T12:00:00.000Z",
+    rule: "older than 90d",
+    kinds: ["artifact"],
+    parts: [{ part: "a", created_at: "2026-08-01T12:00:00.000Z" }],
+    unlisted: [{ path: "x_lib_generic.tar.zst", size: 1 }],
+    finished_at: "2026-11-30T12:00:01.000Z",
+  }],
+};
 
 Deno.test("run keys: '/' becomes '~', and every key is parsed back", () => {
   assert.equal(
@@ -120,7 +141,11 @@ Deno.test("state: complete, incomplete and unproven", () => {
 
 Deno.test("summary: is parsed back as it was formatted, and docs/ has its JSON Schema", async () => {
   assert.deepEqual(parseSummary(formatSummary(SUMMARY), "example"), SUMMARY);
-  const schemas = { summary: retentionJsonSchema(), pin: pinJsonSchema() };
+  const schemas = {
+    summary: retentionJsonSchema(),
+    pin: pinJsonSchema(),
+    removed: removedJsonSchema(),
+  };
   await assertGolden("../../docs/retention.schema.json", `${JSON.stringify(schemas, null, 2)}\n`);
 });
 
@@ -138,6 +163,7 @@ Deno.test("summary: a newer schema is another error than a broken one", () => {
 for (
   const [name, document, read] of [
     ["a summary", SUMMARY, (text: string) => void formatSummary(parseSummary(text, "example"))],
+    ["a record", RECORD, (text: string) => void formatRemoved(parseRemoved(text, "example"))],
     ["a pin", PIN, (text: string) => void formatPin(parsePin(text, "example"))],
   ] as const
 ) {
@@ -149,6 +175,35 @@ for (
     }
   });
 }
+
+Deno.test("record of removed files: is parsed back, and a newer schema is another error", () => {
+  assert.deepEqual(parseRemoved(formatRemoved(RECORD), "example"), RECORD);
+  const newer = JSON.stringify({ ...RECORD, schema: "run-outputs.removed/2" });
+  assert.throws(() => parseRemoved(newer, "example"), { code: "failed", message: /newer run-out/ });
+  assert.equal(
+    describeRemoval(RECORD.removals[0]),
+    "removed by retention on 2026-11-30 (older than 90d)",
+  );
+});
+
+Deno.test("removed files: a checksum file goes with its file, the manifest never", () => {
+  const [archives, all] = [{ kinds: ["artifact" as const] }, {}];
+  const of = (path: string) => [removesPath(archives, path), removesPath(all, path)];
+  assert.deepEqual(of("x_lib_generic.tar.zst"), [true, true]);
+  assert.deepEqual(of("artifacts/x_lib_generic.tar.zst.sha256sum"), [true, true]);
+  assert.deepEqual(of("logs/g/a.log"), [false, true]);
+  assert.deepEqual(of("logs/g/a.log.sha256sum"), [false, true]);
+  assert.deepEqual(of("logs/index.html"), [false, true]);
+  for (
+    const path of [
+      "manifests/outputs/a.json",
+      "manifests/outputs/a.incomplete",
+      "manifests/retention/removed.json",
+      "manifests/retention/x.pin.json",
+      "retention-summary.json",
+    ]
+  ) assert.deepEqual(of(path), [false, false], path);
+});
 
 Deno.test("pin: its name can't lead out of the directory, and it ends when it says", () => {
   assert.deepEqual(parsePin(formatPin(PIN), "example"), PIN);

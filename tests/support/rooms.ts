@@ -58,7 +58,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "errors ownership layout runs github storage/{cache,local,transfer} archive/unpack " +
     "operations/{fetch,find,manifest}",
   "operations/prune": "errors layout runs runs/retention storage storage/local archive/unpack " +
-    "operations/{bisect,retained}",
+    "operations/{bisect,index_pages,manifest,retained}",
   "operations/doctor": "errors ownership layout github storage/s3",
   "operations/mod.ts":
     "errors layout runs runs/retention github storage storage/{cache,local,s3,transfer} " +

@@ -9,7 +9,11 @@ import { describeRoot } from "../run_root.ts";
 import { checkKinds } from "../kinds.ts";
 import { Command, Option } from "commander";
 import { OUTPUT_KINDS, type OutputKind } from "../../layout/classify.ts";
-import type { MissingOutput, RunOutput } from "../../operations/manifest/list_outputs.ts";
+import type {
+  MissingOutput,
+  RemovedOutput,
+  RunOutput,
+} from "../../operations/manifest/list_outputs.ts";
 import type { Context } from "../context.ts";
 import { manifestJson, readRunManifest, reportUnfinished } from "../run_manifest.ts";
 import { names, noManifest, type ReadCommandOptions, withReadOptions } from "../options.ts";
@@ -61,7 +65,9 @@ Examples:
     let manifest = await readRunManifest(options, root, from);
     const unlisted: MissingOutput[] = [];
     const onMissing = (one: MissingOutput) => void unlisted.push(one);
-    const read = () => listRun(storage.backend, root, manifest, { signal, onMissing });
+    const removed: RemovedOutput[] = [];
+    const onRemoved = (one: RemovedOutput) => void removed.push(one);
+    const read = () => listRun(storage.backend, root, manifest, { signal, onMissing, onRemoved });
     let all = await Array.fromAsync(read());
     if (all.length === 0) {
       const place = await otherPlace(root, options, { ...from, io: context.io });
@@ -85,13 +91,15 @@ Examples:
       output.warn(`${path} is missing: ${who}`);
     }
     await reportUnfinished(manifest, (message) => output.warn(message));
+    const gone = removed.filter(isWanted);
     const outputs = all.filter(isWanted);
+    if (outputs.length > 0 && gone.length > 0) output.note(await lineOf(gone));
     if (outputs.length === 0) {
       const { RunOutputsError } = await import("../../errors/error.ts");
       throw new RunOutputsError(
         "not_found",
         `None of the ${all.length} outputs of run ${root.runId} has kind ` +
-          [...kinds!].join(" or "),
+          [...kinds!].join(" or ") + (gone.length > 0 ? `: ${await lineOf(gone)}` : ""),
       );
     }
     output.result(
@@ -120,6 +128,11 @@ Examples:
           ...one,
           parts: parts.length === 0 ? undefined : parts,
         })),
+        removed: gone.length === 0 ? undefined : gone.map(({ removal: { at, rule }, ...one }) => ({
+          ...one,
+          parts: one.parts.length === 0 ? undefined : one.parts,
+          removed: { at, rule },
+        })),
       }),
       function* () {
         yield* byKind(outputs, output);
@@ -128,6 +141,12 @@ Examples:
       },
     );
   });
+}
+
+/** Removed files in one line. */
+async function lineOf(removed: readonly RemovedOutput[]): Promise<string> {
+  const { removedLine } = await import("../../operations/manifest/removed_files.ts");
+  return removedLine(removed);
 }
 
 function* byKind(outputs: readonly RunOutput[], output: Output): Generator<string> {

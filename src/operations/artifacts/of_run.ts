@@ -9,6 +9,7 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 import type { Layout } from "../../layout/output_paths.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { MergedFile } from "../../runs/merge_parts.ts";
+import type { Removal } from "../../runs/removed.ts";
 import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
 import { archiveOf, isArtifact, LAYOUTS, listLayout, ofBothLayouts } from "./listing.ts";
 import { isCurrent } from "../manifest/list_outputs.ts";
@@ -39,11 +40,14 @@ export interface FoundArtifact {
   readonly archive?: ArtifactObject;
   /** The checksum file of the archive. */
   readonly sidecar?: ArtifactObject;
-  /** A missing archive: its entry in the manifest, and the part. */
+  /** A missing archive: its entry in the manifest. */
   readonly gone?: {
     readonly location: OutputLocation;
     readonly size: number;
-    readonly part: string;
+    /** The part that lists it, if there is one. */
+    readonly part?: string;
+    /** Its removal, if retention has removed it. */
+    readonly removal?: Removal;
   };
 }
 
@@ -58,6 +62,8 @@ interface Places {
   typed?: Place;
   flat?: Place;
   readonly listed: MergedFile[];
+  /** What retention has removed, if no part lists it. */
+  removed?: FoundArtifact["gone"];
 }
 
 /**
@@ -85,6 +91,11 @@ export async function artifactsOfRun(
     listed.set(path, file);
     const places = placesOf(found, name);
     if (name === archiveOf(name)) places.listed.push(file);
+  }
+  for (const [path, { size, removal }] of manifest.removed?.unlisted ?? []) {
+    const name = path.replace(/^artifacts\//, "");
+    if (name.includes("/") || !isArtifact(name) || name !== archiveOf(name)) continue;
+    placesOf(found, name).removed = { location: root.file(path), size, removal };
   }
   // Even a complete manifest does not list archives that another tool added.
   const existing = await ofBothLayouts((layout) =>
@@ -121,18 +132,21 @@ async function* listedObjects(
 }
 
 /** Chooses one of the layouts. */
-function choose(name: string, { typed, flat, listed }: Places, root: RunOutputRoot): FoundArtifact {
+function choose(
+  name: string,
+  { typed, flat, listed, removed }: Places,
+  root: RunOutputRoot,
+): FoundArtifact {
   const isFlat = typed?.archive === undefined
     ? flat?.archive !== undefined || typed === undefined
     : flat?.archive !== undefined && isLater(flat.archive, typed.archive);
   const place = (isFlat ? flat : typed) ?? {};
-  if (place.archive !== undefined || listed.length === 0) return { name, ...place };
-  const [{ file, parts }] = listed;
-  return {
-    name,
-    ...place,
-    gone: { location: root.file(file.path), size: file.size, part: parts[0] },
-  };
+  if (place.archive !== undefined) return { name, ...place };
+  if (listed.length === 0) return { name, ...place, gone: removed };
+  // If one is missing, that counts more.
+  const { file, parts, removal } = listed.find(({ removal }) => removal === undefined) ?? listed[0];
+  const gone = { location: root.file(file.path), size: file.size, part: parts[0], removal };
+  return { name, ...place, gone };
 }
 
 /** Whether the manifest lists the first, and the second not or with an older entry. */

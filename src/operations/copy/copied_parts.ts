@@ -34,6 +34,8 @@ export interface CopiedFiles {
   readonly existing: ReadonlyMap<string, KnownContent>;
   /** The paths of missing files. */
   readonly failed: ReadonlySet<string>;
+  /** The paths of files that retention has removed from the source. The copy's parts list them too. */
+  readonly removed?: ReadonlySet<string>;
 }
 
 /** A part in the copy. */
@@ -75,14 +77,14 @@ export interface NoPart {
 export async function copiedPart(
   { backend }: RunPlace,
   part: RunPart,
-  { existing, failed }: CopiedFiles,
+  { existing, failed, removed = new Set() }: CopiedFiles,
   options: ReadOutputsOptions,
 ): Promise<CopiedPart | NoPart | undefined> {
   const read = await readPart(backend, part.info, true, options);
   if (read === undefined) return { reason: "it was deleted from the source while it was read" };
   const all = read.files!;
-  const taken = all.filter(({ path }) => existing.has(path));
-  const files = taken.filter((file) => agrees(file, existing.get(file.path)!));
+  const taken = all.filter(({ path }) => existing.has(path) || removed.has(path));
+  const files = taken.filter((file) => agrees(file, existing.get(file.path) ?? {}));
   if (read.info.etag !== part.info.etag) {
     const kept = new Set(files);
     const pending = all.filter((file) => !kept.has(file)).map(({ path }) => path);

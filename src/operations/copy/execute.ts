@@ -15,6 +15,7 @@ import { copyOnServer, copyThrough } from "./files.ts";
 import { CopyMarker } from "./marker.ts";
 import { beginParts, type CopyPartsOptions, openPart, type WithheldPart } from "./parts.ts";
 import type { CopyPlan, RunPlace } from "./plan.ts";
+import { copyRemoved } from "./removed.ts";
 
 /** Options of {@linkcode executeCopy}. */
 export interface CopyOptions extends TransferOptions {
@@ -105,10 +106,13 @@ export async function executeCopy(
     };
   });
   const done = [...hindered, ...copied];
-  const written = await parts.end(done);
+  const record = await copyRemoved(plan, to, how);
+  const isRecorded = record.every(({ outcome }) => outcome !== "failed");
+  const removed = new Set(isRecorded ? plan.removed.map(({ path }) => path) : []);
+  const written = await parts.end(done, removed);
   await marker.settle(done, parts.unfinished);
   return {
-    results: [...expected, ...done, ...written.results],
+    results: [...expected, ...done, ...record, ...written.results],
     withheld: written.withheld,
   };
 }

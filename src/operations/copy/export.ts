@@ -23,6 +23,7 @@ import {
   exportIndexText,
 } from "../../runs/export_index.ts";
 import { partText } from "../../runs/format_part.ts";
+import { formatRemoved, type Removal, removedRecord } from "../../runs/removed.ts";
 import { unfinishedName } from "../../runs/unfinished_part.ts";
 import { writeFileAtomic } from "../../storage/local/atomic_file.ts";
 import type { ByteSource, CallOptions, Chunks } from "../../storage/backend.ts";
@@ -33,6 +34,8 @@ import { look } from "../../storage/local/look.ts";
 import { copiedPart, type KnownContent, unfinishedPart } from "./copied_parts.ts";
 import { encodingLost, hashObject } from "./files.ts";
 import type { CopyFile, CopyPlan } from "./plan.ts";
+import { copiedRecord } from "./removed.ts";
+import type { RunManifest } from "../manifest/read.ts";
 
 /** Options of {@linkcode planExport}. */
 export interface PlanExportOptions extends CallOptions {
@@ -145,10 +148,12 @@ async function lookAt(
 
 /** The outputs manifest of the exported files. */
 async function manifestItems(
-  { from, manifest, whole }: CopyPlan,
+  plan: CopyPlan,
   items: readonly ExportItem[],
-  { show, onNote, signal }: PlanExportOptions,
+  { tool, show, onNote, signal }: PlanExportOptions,
 ): Promise<ExportItem[]> {
+  const { from, manifest, whole } = plan;
+  const removed = new Set(plan.removed.map(({ path }) => path));
   const existing = new Map<string, KnownContent>(items.map(({ file }) => [file.path, file]));
   const made: ExportItem[] = [];
   const add = (location: OutputLocation, source: ByteSource & { readonly sha256: string }) => {
@@ -170,7 +175,10 @@ async function manifestItems(
   }
   for (const part of manifest.parts) {
     if (manifest.unfinished.includes(part.head.part)) continue;
-    const copied = await copiedPart(from, part, { existing, failed: new Set() }, { show, signal });
+    const copied = await copiedPart(from, part, { existing, failed: new Set(), removed }, {
+      show,
+      signal,
+    });
     if (copied === undefined) continue;
     const { name } = part.info.location;
     if ("reason" in copied) {
@@ -183,12 +191,23 @@ async function manifestItems(
     }
     add(part.info.location, piecesSource(() => partText(copied.head, copied.files)));
   }
-  if (whole && manifest.expected !== undefined) {
-    const text = formatExpected(addExpected(undefined, manifest.expected));
+  const addText = (location: OutputLocation, text: string) => {
     const sha256 = createHash("sha256").update(text).digest("hex");
-    add(from.root.expectedParts(), { ...bytesSource(text), sha256 });
+    add(location, { ...bytesSource(text), sha256 });
+  };
+  if (whole && manifest.expected !== undefined) {
+    addText(from.root.expectedParts(), formatExpected(addExpected(undefined, manifest.expected)));
+  }
+  // The same runs give the same bytes, so an unfinished removal ends with its beginning.
+  if (removed.size > 0) {
+    const now = () => new Date(Math.max(...removals(manifest).map(({ at }) => Date.parse(at))));
+    addText(removedRecord(from.root), formatRemoved(copiedRecord(plan, { tool, now })));
   }
   return made;
+}
+
+function removals({ removed }: RunManifest): readonly Removal[] {
+  return removed?.record.removals ?? [];
 }
 
 /** Options of {@linkcode exportChunks}. */

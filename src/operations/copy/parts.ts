@@ -57,9 +57,10 @@ export interface CopyParts {
   readonly backend: StorageBackend;
   /** The names of the markers that existed before. */
   readonly unfinished: readonly string[];
-  /** Writes them. */
+  /** Writes them. The copy's record of removed files has these paths. */
   end(
     results: readonly TransferResult[],
+    removed?: ReadonlySet<string>,
   ): Promise<{ results: TransferResult[]; withheld: WithheldPart[] }>;
 }
 
@@ -98,8 +99,8 @@ export async function beginParts(
   return {
     backend,
     unfinished: existing?.unfinished ?? [],
-    async end(results) {
-      const state = await stateOf(results, to, signal);
+    async end(results, removed) {
+      const state = { ...await stateOf(results, to, signal), removed };
       const names = new Set(plan.manifest.parts.map(({ head }) => head.part));
       const copy: Ending = { plan, to, existing: existing ?? NO_MANIFEST, state, options, results };
       const ended = await endOwn(copy, uploadOf, theirs);
@@ -195,7 +196,8 @@ async function endOwn(
       await withhold(name, made.reason, made.content);
       continue;
     }
-    const { files, untrue } = made;
+    const { untrue } = made;
+    let { files } = made;
     if (untrue > 0) {
       onNote?.(
         `part ${name} lists different content for ${untrue} of its files; they are left out`,
@@ -210,6 +212,8 @@ async function endOwn(
       ...made.head,
       created_at: new Date(Math.max(now().getTime(), latest)).toISOString(),
     };
+    // The record of removed files names the version of the source.
+    if (head !== made.head) files = files.filter(({ path }) => present.has(path));
     results.push(await upload.endCopied({ head, files, replaced, existing: present }));
   }
   for (const name of manifest.unfinished) {

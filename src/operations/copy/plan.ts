@@ -10,10 +10,18 @@ import { compareKeys } from "../../layout/compare_keys.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import { plural } from "../../layout/words.ts";
 import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
 import { shownBy } from "../../storage/shown_by.ts";
 import { SMALL_CONCURRENCY } from "../../storage/transfer/transfer.ts";
-import { isCurrent, joinListing, noOutputs } from "../manifest/list_outputs.ts";
+import {
+  isCurrent,
+  joinListing,
+  type JoinListingOptions,
+  noOutputs,
+  type RemovedOutput,
+} from "../manifest/list_outputs.ts";
+import { removedError, removedLine } from "../manifest/removed_files.ts";
 import { nameFilter } from "../artifacts/name_filter.ts";
 import { sidecarBase } from "../artifacts/pair_sidecars.ts";
 import { readOutputs, type RunManifest } from "../manifest/read.ts";
@@ -66,6 +74,8 @@ export interface CopyPlan {
   readonly whole: boolean;
   /** The files, sorted by path, without those of the manifest, summaries and pins. */
   readonly files: readonly CopyFile[];
+  /** The files of the whole run that retention has removed. The copy says that too. */
+  readonly removed: readonly RemovedOutput[];
   /** What cannot be copied: listed files that are missing, broken checksum files. */
   readonly obstacles: readonly CopyObstacle[];
   /** Notes on the selection: groups and targets without artifacts of their own. */
@@ -118,11 +128,23 @@ export async function planCopy(
   const found: CopyFile[] = [];
   const gone: CopyObstacle[] = [];
   const whole = isWhole(options);
-  for await (const one of outputsOf(from, manifest, { signal })) {
+  const removed: RemovedOutput[] = [];
+  const onRemoved = (file: RemovedOutput) => void removed.push(file);
+  for await (const one of outputsOf(from, manifest, { onRemoved, signal })) {
     if ("error" in one) gone.push(one);
     else if (one.kind !== "outputs-manifest" && one.kind !== "retention") found.push(one);
   }
-  if (found.length + gone.length === 0) throw noOutputs(root, show(root.root()));
+  if (found.length + gone.length === 0) {
+    if (removed.length === 0) throw noOutputs(root, show(root.root()));
+    throw removedError(
+      "copy",
+      `the ${plural(removed.length, "file")} of run ${root.runId}`,
+      removed[0],
+    );
+  }
+  // Who selects files wants them; who excludes some does not want those that are gone.
+  const isSelection = (options.include ?? []).length > 0 || hasArtifactSelection(options);
+  if (isSelection) gone.push(...removed.map((file) => removedObstacle(file, root)));
   const { chosen, notes } = choose([...found, ...gone].map(({ path }) => path), options);
   const files: CopyFile[] = [];
   const obstacles = gone.filter(({ path }) => chosen.has(path));
@@ -143,7 +165,19 @@ export async function planCopy(
     }
   }, { concurrency: SMALL_CONCURRENCY });
   files.sort((a, b) => compareKeys(a.path, b.path));
-  return { from, manifest, whole, ...withoutAloneSidecars(files, obstacles, show), notes };
+  return {
+    from,
+    manifest,
+    whole,
+    removed: whole ? removed : [],
+    ...withoutAloneSidecars(files, obstacles, show),
+    notes: isSelection || removed.length === 0 ? notes : [...notes, removedLine(removed)],
+  };
+}
+
+function removedObstacle({ path, removal }: RemovedOutput, root: RunPlace["root"]): CopyObstacle {
+  const location = root.root().join(path);
+  return { path, location, error: removedError("copy", path, { removal }) };
 }
 
 /** The checksum file of a file that cannot be copied is not copied either. */
@@ -193,10 +227,10 @@ export function notCopied(
 async function* outputsOf(
   { backend, root }: RunPlace,
   manifest: RunManifest,
-  { signal }: CallOptions,
+  options: JoinListingOptions,
 ): AsyncGenerator<CopyFile | CopyObstacle> {
   const at = (path: string) => ({ path, kind: classify(path), location: root.root().join(path) });
-  for await (const { path, listed, info } of joinListing(backend, root, manifest, { signal })) {
+  for await (const { path, listed, info } of joinListing(backend, root, manifest, options)) {
     if (info === undefined) {
       const { location } = at(path);
       yield { path, location, error: missing(location, listed!.parts[0]) };

@@ -11,7 +11,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
 import { sha256Of } from "../../storage/sha256_of.ts";
-import { isCurrent, isOwn, joinListing, type RunOutput } from "../manifest/list_outputs.ts";
+import { isCurrent, isOwn, joinAll, type RunOutput } from "../manifest/list_outputs.ts";
 import { readOutputs, type RunManifest } from "../manifest/read.ts";
 
 /** One of the two runs. */
@@ -65,7 +65,8 @@ type Pair = Pick<DiffedFile, "path" | "a" | "b">;
 /**
  * Compares the outputs of two runs, path by path, in the order of keys. Both are read as streams.
  *
- * Index pages and the manifests of the runs are skipped: each run has its own.
+ * Index pages and the manifests of the runs are skipped: each run has its own. Files that retention has
+ * removed count with the size and hash that the manifest lists.
  *
  * Files of different sizes differ. For equal sizes, hashes decide: those of the manifest, if the
  * file was not written after the part, or those that the storage has recorded. If one is unknown,
@@ -121,11 +122,17 @@ async function outputsOf(
   const pages = new Set(manifest.pages);
   return (async function* () {
     // Always from a listing: the manifest's entry of a file that was replaced since is outdated.
-    for await (const { path, listed, info } of joinListing(backend, root, manifest, { signal })) {
-      if (info === undefined) continue;
+    for await (const { path, listed, info } of joinAll(backend, root, manifest, { signal })) {
       const kind = classify(path);
       if (kinds !== undefined && !kinds.has(kind)) continue;
       if (isOwn(kind) || pages.has(path)) continue;
+      if (info === undefined) {
+        // What was in a removed file is known.
+        if (listed?.removal === undefined) continue;
+        const { file: { size, sha256 }, parts } = listed;
+        yield { path, kind, location: root.root().join(path), size, sha256, parts };
+        continue;
+      }
       const known = listed !== undefined && isCurrent(manifest, listed, info) ? listed : undefined;
       const sha256 = info.sha256 ?? known?.file.sha256;
       const { location, size, etag, modified } = info;

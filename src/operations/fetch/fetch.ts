@@ -31,6 +31,7 @@ import { ArchiveSource, type ArchiveSourceOptions, type FetchResult } from "./ar
 import { type ArtifactObject, artifactsOfRun, type FoundArtifact } from "../artifacts/of_run.ts";
 import { whatToCheck } from "../manifest/list_outputs.ts";
 import { readOutputs, type RunManifest } from "../manifest/read.ts";
+import { removedError } from "../manifest/removed_files.ts";
 import { checkSelection, selectArtifacts } from "../artifacts/select.ts";
 import type { ArtifactSelection } from "../artifacts/selection.ts";
 import { readSidecar, SIDECAR_SUFFIX } from "../artifacts/sidecar.ts";
@@ -76,8 +77,8 @@ export interface FetchPlan {
  * @param root The run; its `layout` is ignored.
  * @param options The selection and the destination.
  * @returns The plan.
- * @throws {RunOutputsError} `not_found`, if the run has no artifacts at all; errors of
- * {@linkcode selectArtifacts}.
+ * @throws {RunOutputsError} `not_found`, if the run has no artifacts at all, or retention has removed
+ * all that are selected; errors of {@linkcode selectArtifacts}.
  */
 export async function planFetch(
   backend: StorageBackend,
@@ -102,6 +103,7 @@ export async function planFetch(
   }
   const choice = selectArtifacts([...archives, ...missing].sort(), options);
   const selected = choice.names;
+  throwIfRemoved(selected, artifacts, show(root.root()));
   const failures: TransferResult[] = [];
   const warnings: string[] = [];
   const items: DownloadItem[] = [];
@@ -240,6 +242,18 @@ function unlisted(
   ];
 }
 
+/** Fails once, and not for each of them, if retention has removed all selected archives. */
+function throwIfRemoved(
+  selected: readonly string[],
+  artifacts: ReadonlyMap<string, FoundArtifact>,
+  where: string,
+): void {
+  const removals = selected.flatMap((name) => artifacts.get(name)!.gone?.removal ?? []);
+  if (removals.length === 0 || removals.length < selected.length) return;
+  const what = selected.length === 1 ? selected[0] : plural(selected.length, "archive");
+  throw removedError("fetch", `${what} from ${where}`, { removal: removals.at(-1)! });
+}
+
 /** Whether an artifact is missing in both compressions. */
 function isMissing(name: string, artifacts: ReadonlyMap<string, FoundArtifact>): boolean {
   if (artifacts.get(name)!.archive !== undefined) return false;
@@ -260,7 +274,9 @@ function missingArchive(
   const reason = gone === undefined
     ? `only its checksum file exists, ${show(sidecar!.location)}`
     : `manifest part ${gone.part} lists ${show(location)}`;
-  const error = new RunOutputsError("not_found", `The archive ${name} is missing: ${reason}`);
+  const error = gone?.removal === undefined
+    ? new RunOutputsError("not_found", `The archive ${name} is missing: ${reason}`)
+    : removedError("fetch", name, { removal: gone.removal });
   const path = pathIn(outputDir, name);
   return { location, path, size: gone?.size, outcome: "failed", warnings: [], error };
 }

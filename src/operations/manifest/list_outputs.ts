@@ -11,6 +11,7 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { MergedFile } from "../../runs/merge_parts.ts";
+import type { Removal } from "../../runs/removed.ts";
 import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { isModifiedAfter } from "../../storage/modified.ts";
 import type { RunManifest } from "./read.ts";
@@ -80,16 +81,32 @@ export interface MissingOutput {
   readonly parts: readonly string[];
 }
 
+/** An output that retention has removed. */
+export interface RemovedOutput extends MissingOutput {
+  /** When it was removed, and why. */
+  readonly removal: Removal;
+}
+
+/** Options of {@linkcode joinListing}. */
+export interface JoinListingOptions extends CallOptions {
+  /** Whether to use the files in markers of incomplete parts too. */
+  readonly marked?: boolean;
+  /** Called for each file that retention has removed. Such files are not missing. */
+  readonly onRemoved?: (removed: RemovedOutput) => void;
+}
+
 /** Options of {@linkcode listRun}. */
 export interface ListRunOptions extends CallOptions {
+  /** Called for each file that retention has removed. */
+  readonly onRemoved?: (removed: RemovedOutput) => void;
   /** Called for each file that is in the manifest but not in the listing. */
   readonly onMissing?: (missing: MissingOutput) => void;
 }
 
 /**
  * The outputs of a run, sorted by key. If its manifest is complete, they come from that and from a
- * listing of the top level, where other tools can have added archives; otherwise from a complete
- * listing. Only the top level and what the manifest keeps are in memory.
+ * listing of the top level, where other tools can have added archives; otherwise, or if retention has
+ * removed some, from a complete listing. Only the top level and what the manifest keeps are in memory.
  *
  * @param backend The storage.
  * @param root The run.
@@ -113,11 +130,12 @@ export async function* listRun(
   backend: StorageBackend,
   root: OutputPaths,
   manifest: RunManifest,
-  { onMissing, ...options }: ListRunOptions = {},
+  { onMissing, onRemoved, ...options }: ListRunOptions = {},
 ): AsyncGenerator<RunOutput> {
-  const outputs: AsyncGenerator<TopLevelOutput> = manifest.complete
-    ? joinTopLevel(backend, root, manifest, options)
-    : joinListing(backend, root, manifest, options);
+  const outputs: AsyncGenerator<TopLevelOutput> =
+    manifest.complete && manifest.removed === undefined
+      ? joinTopLevel(backend, root, manifest, options)
+      : joinListing(backend, root, manifest, { ...options, onRemoved });
   for await (const { path, listed, info, isListed = true } of outputs) {
     const kind = classify(path);
     if (info !== undefined) {
@@ -200,7 +218,7 @@ export interface JoinedOutput {
 
 /**
  * Compares a run's manifest with a listing: returns every path in at least one of them, sorted by
- * key. Both are read as streams.
+ * key. Both are read as streams. Files that retention has removed are left out.
  *
  * @param backend The storage.
  * @param root The run.
@@ -212,7 +230,37 @@ export async function* joinListing(
   backend: StorageBackend,
   root: OutputPaths,
   manifest: RunManifest,
-  { marked, ...options }: CallOptions & { readonly marked?: boolean } = {},
+  { onRemoved, ...options }: JoinListingOptions = {},
+): AsyncGenerator<JoinedOutput> {
+  const unlisted = new Map(manifest.removed?.unlisted);
+  for await (const one of joinAll(backend, root, manifest, options)) {
+    const { path, listed, info } = one;
+    unlisted.delete(path);
+    if (info !== undefined || listed?.removal === undefined) yield one;
+    else {
+      const { file: { size, sha256 }, parts, removal } = listed;
+      onRemoved?.({ path, kind: classify(path), size, sha256, parts, removal });
+    }
+  }
+  for (const [path, { size, removal }] of unlisted) {
+    onRemoved?.({ path, kind: classify(path), size, parts: [], removal });
+  }
+}
+
+/**
+ * As {@linkcode joinListing}, with the files that retention has removed: their entries say so.
+ *
+ * @param backend The storage.
+ * @param root The run.
+ * @param manifest The run's manifest.
+ * @param options A signal; whether to use the files in markers of incomplete parts too.
+ * @returns The paths.
+ */
+export async function* joinAll(
+  backend: StorageBackend,
+  root: OutputPaths,
+  manifest: RunManifest,
+  { marked, ...options }: Omit<JoinListingOptions, "onRemoved"> = {},
 ): AsyncGenerator<JoinedOutput> {
   const files = manifest.files({ marked });
   try {

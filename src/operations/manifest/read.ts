@@ -15,6 +15,7 @@ import { type LeftFile, leftOf } from "../../runs/left_files.ts";
 import { broken, type ManifestHead, type OutputFile, twice } from "../../runs/manifest.ts";
 import { type MergedFile, mergeSorted, type PartFiles } from "../../runs/merge_parts.ts";
 import { PartReader } from "../../runs/part_reader.ts";
+import { RemovedFiles, removedRecord } from "../../runs/removed.ts";
 import {
   isCopyMarker,
   isFinished,
@@ -27,6 +28,7 @@ import {
 import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { shownBy } from "../../storage/shown_by.ts";
 import { bodyText, readIfThere, readToMerge } from "../../storage/if_there.ts";
+import { readRemoved, withRemovals } from "./removed_record.ts";
 
 /** Options of {@linkcode readOutputs}. */
 export interface ReadOutputsOptions extends CallOptions {
@@ -74,6 +76,10 @@ export interface RunManifest {
   readonly pages: readonly string[];
   /** The files left by earlier attempts of the run, by path; no part lists them any more. */
   readonly left: ReadonlyMap<string, LeftFile>;
+  /** When each part and each readable marker was created, by its name among a file's parts. */
+  readonly times: ReadonlyMap<string, string>;
+  /** What retention has removed, if it has removed something. */
+  readonly removed?: RemovedFiles;
   /**
    * A part.
    *
@@ -109,6 +115,7 @@ export const NO_MANIFEST: RunManifest = {
   complete: false,
   pages: [],
   left: new Map(),
+  times: new Map(),
   part: () => undefined,
   async *files() {},
 };
@@ -122,7 +129,8 @@ export const NO_MANIFEST: RunManifest = {
  * @param options The memory limit; a signal.
  * @returns The manifest. It has no parts if there is none, which is normal.
  * @throws {RunOutputsError} `integrity`, naming the part, if one is broken; `failed`, if the schema
- * of one is newer; `not_found`, if the run is being deleted.
+ * of one is newer; both also for the record of removed files; `not_found`, if the run is being
+ * deleted.
  *
  * @example
  * ```ts
@@ -147,10 +155,12 @@ export async function readOutputs(
   const expectedAt = root.expectedParts();
   const objects: ObjectInfo[] = [];
   const marked: { readonly part: string; readonly info: ObjectInfo }[] = [];
-  let hasExpected = false;
+  const removedAt = removedRecord(root);
+  let [hasExpected, hasRemoved] = [false, false];
   for await (const info of backend.list(root.manifestsDir(), { signal })) {
     const { name, key } = info.location;
     if (key === deleting.key && !evenDeleting) throw beingDeleted(show(root.root()), info.modified);
+    if (key === removedAt.key) hasRemoved = true;
     if (!info.location.parent.equals(dir)) continue;
     if (key === expectedAt.key) hasExpected = true;
     else if (isPart(name)) objects.push(info);
@@ -186,6 +196,13 @@ export async function readOutputs(
     !names.has(name) || unfinished.includes(name)
   );
   const pages = new Set(parts.flatMap(({ head }) => head.pages ?? []));
+  const marks = stored.flatMap(({ content }) => content?.head ?? []);
+  const times = new Map([
+    ...parts.map(({ head }) => [head.part, head.created_at] as const),
+    ...marks.map(({ part, created_at }) => [unfinishedName(part), created_at] as const),
+  ]);
+  const record = hasRemoved ? await readRemoved(backend, root, options) : undefined;
+  const removed = record && new RemovedFiles(record.content, times);
   return {
     parts: [...names.values()],
     part: (name) => names.get(name),
@@ -198,6 +215,8 @@ export async function readOutputs(
       !unfinished.some(isCopyMarker),
     pages: [...pages].sort(compareKeys),
     left: new Map(parts.flatMap(({ head }) => leftOf(head).map((file) => [file.path, file]))),
+    times,
+    removed,
     files: ({ marked = false } = {}) => {
       const lists = parts.map(({ head, info, files }): PartFiles => ({
         ...head,
@@ -205,7 +224,8 @@ export async function readOutputs(
         files: files ?? streamFiles(backend, info, options),
       }));
       if (marked) lists.push(...markedFiles(backend, stored, options));
-      return withoutPages(pages, mergeSorted(lists));
+      const files = withoutPages(pages, mergeSorted(lists));
+      return removed === undefined ? files : withRemovals(files, removed);
     },
   };
 }

@@ -153,7 +153,13 @@ function uploadedAfter(location: OutputLocation, root: RunOutputRoot): string {
     `not whole: delete '${deletingMark(root).key}' and upload it again to keep it`;
 }
 
-function describeFailures(failures: readonly DeleteFailure[]): string {
+/**
+ * Says what could not be deleted.
+ *
+ * @param failures At least one.
+ * @returns The reason of the first, and how many more there are.
+ */
+export function describeFailures(failures: readonly DeleteFailure[]): string {
   const [{ error }] = failures;
   const more = failures.length > 1 ? ` (and ${failures.length - 1} more)` : "";
   return `${error.message}${more}`;

@@ -14,11 +14,11 @@ import { fingerprintOf, lookAt, type PrunePlace } from "./plan.ts";
 export interface PruneResult {
   /** Its key; of a deletion that was finished on a disk, the directory. */
   readonly key: string;
-  /** `finished`: an earlier prune had begun to delete it. */
-  readonly outcome: "deleted" | "finished" | "skipped" | "failed";
+  /** `thinned`: files of it were deleted; `finished`: an earlier prune had begun to delete it. */
+  readonly outcome: "deleted" | "thinned" | "finished" | "skipped" | "failed";
   /** Why it was skipped or failed. */
   readonly reason?: string;
-  /** The size of a deleted run. */
+  /** The size of what was deleted. */
   readonly bytes?: number;
 }
 

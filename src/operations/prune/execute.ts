@@ -39,6 +39,7 @@ import {
   stageTree,
 } from "./local_tree.ts";
 import { directoryOf, newestOf, NOT_A_RUN, planPlace, type PrunePlace } from "./plan.ts";
+import { finishThin, thinRun } from "./thin.ts";
 
 export type { PruneResult };
 
@@ -93,12 +94,14 @@ async function lockForPrune(
  * Why a plan needs a confirmation.
  *
  * @param plan The plan.
- * @returns The reason; `undefined`, if it deletes at most half of the runs.
+ * @returns The reason; `undefined`, if it deletes at most half of the runs, or files of them.
  */
-export function largeBecause({ keep, drop }: PrunePlan): string | undefined {
+export function largeBecause({ keep, drop, thin = [] }: PrunePlan): string | undefined {
   const kept = keep.filter(({ reasons }) => !reasons.includes(NOT_A_RUN));
-  const total = kept.length + drop.length;
-  return drop.length * 2 > total ? `it deletes ${drop.length} of ${total} runs` : undefined;
+  const count = drop.length + thin.length;
+  const total = kept.length + count;
+  const what = thin.length > 0 ? "files of " : "";
+  return count * 2 > total ? `it deletes ${what}${count} of ${total} runs` : undefined;
 }
 
 function checkPlace(planned: PrunePlanPlace, actual: PrunePlanPlace): void {
@@ -126,9 +129,10 @@ export function narrowPlan(
   fresh: PrunePlan,
 ): { readonly plan: PrunePlan; readonly skipped: readonly PruneResult[] } {
   checkPlace(given.place, fresh.place);
-  const now = new Map(fresh.drop.map((run) => [run.key, run]));
+  const planned = (plan: PrunePlan) => [...plan.drop, ...plan.thin ?? []];
+  const now = new Map(planned(fresh).map((run) => [run.key, run]));
   const kept = new Map(fresh.keep.map(({ key, reasons }) => [key, reasons]));
-  const skipped = given.drop.flatMap(({ key, fingerprint }): PruneResult[] => {
+  const skipped = planned(given).flatMap(({ key, fingerprint }): PruneResult[] => {
     const run = now.get(key);
     if (run?.fingerprint === fingerprint || fresh.unfinished.includes(key)) return [];
     const reasons = kept.get(key);
@@ -139,14 +143,16 @@ export function narrowPlan(
       : `kept now: ${reasons.join("; ")}`;
     return [{ key, outcome: "skipped", reason }];
   });
-  const wanted = new Map(given.drop.map(({ key, fingerprint }) => [key, fingerprint]));
-  const drop = fresh.drop.filter(({ key, fingerprint }) => wanted.get(key) === fingerprint);
-  return { plan: { ...fresh, drop }, skipped };
+  const wanted = new Map(planned(given).map(({ key, fingerprint }) => [key, fingerprint]));
+  const both = (runs: PrunePlan["drop"]) =>
+    runs.filter(({ key, fingerprint }) => wanted.get(key) === fingerprint);
+  const thin = fresh.thin && both(fresh.thin);
+  return { plan: { ...fresh, drop: both(fresh.drop), thin }, skipped };
 }
 
 /**
- * Carries out a plan: finishes the deletions that an earlier prune has begun, and deletes each run
- * after a check that it has not changed since the plan. Holds the lock of the place.
+ * Carries out a plan: finishes the deletions that an earlier prune has begun, and deletes each run,
+ * or files of it, after a check that it has not changed since the plan. Holds the lock of the place.
  *
  * @param place The runs.
  * @param plan The plan.
@@ -157,7 +163,7 @@ export function narrowPlan(
  */
 export async function executePrune(
   place: PrunePlace,
-  { drop, unfinished, ...plan }: PrunePlan,
+  { drop, thin = [], unfinished, ...plan }: PrunePlan,
   { tool, signal }: ExecutePruneOptions,
 ): Promise<PruneResult[]> {
   checkPlace(plan.place, await planPlace(place));
@@ -172,7 +178,9 @@ export async function executePrune(
   }
   for (const key of unfinished) {
     signal?.throwIfAborted();
-    const outcome = await finishRun(place, parseRunKey(key), { signal });
+    const run = parseRunKey(key);
+    const outcome = await finishRun(place, run, { signal }) ??
+      await finishThin(place, run, { tool, signal });
     if (outcome !== undefined) add({ key, ...outcome });
   }
   // The oldest first, so that an interruption leaves the newer ones.
@@ -180,6 +188,12 @@ export async function executePrune(
     signal?.throwIfAborted();
     const done = await deleteRun(place, parseRunKey(key), { fingerprint, newest, tool, signal });
     add({ key, ...done, ...done.outcome === "deleted" ? { bytes } : {} });
+  }
+  const { drop_kinds: kinds } = plan.policy;
+  for (const { key, rule, fingerprint } of thin.toReversed()) {
+    signal?.throwIfAborted();
+    const how = { rule, kinds, fingerprint, newest, tool, signal };
+    add({ key, ...await thinRun(place, parseRunKey(key), how) });
   }
   return results;
 }

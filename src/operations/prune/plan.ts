@@ -13,6 +13,7 @@ import { type DeletingMark, deletingMark, parseDeletingMark } from "../../runs/d
 import {
   decidePrune,
   isEmptyPolicy,
+  isThinning,
   type PruneCandidate,
   type PrunePolicy,
 } from "../../runs/retention/policy.ts";
@@ -92,10 +93,19 @@ export async function planPrune(
   const held = new Map<string, string>();
   const unfinished: string[] = [];
   for (const { prefix, ...found } of seen) {
-    if (found.run?.deleting === undefined) continue;
+    const { deleting, removed, pins = [] } = found.run ?? {};
+    const isBegun = removed?.removals.some(({ unfinished }) => unfinished) ?? false;
+    if (deleting === undefined && !isBegun) continue;
     const used = usedBy(prefix);
-    const mark = await readMark(place, prefix, found, { signal });
     const key = formatRunKey(prefix);
+    if (deleting === undefined) {
+      // A pinned run, or one in use, is kept anyway.
+      const isHeld = used !== undefined || pins.some(({ in_force }) => in_force);
+      if (isHeld) held.set(key, "a prune that was killed has deleted files of it");
+      else unfinished.push(key);
+      continue;
+    }
+    const mark = await readMark(place, prefix, found, { signal });
     if (typeof mark === "string") held.set(key, mark);
     else if (used !== undefined) held.set(key, `${FOREIGN_MARK}, but ${used}`);
     else unfinished.push(key);
@@ -122,7 +132,7 @@ export async function planPrune(
   let decision = decide(held);
   const byKey = new Map(candidates.map((one) => [formatRunKey(one.prefix), one]));
   for (;;) {
-    const unchecked = decision.drop.filter(({ key }) => !checked.has(key));
+    const unchecked = [...decision.drop, ...decision.thin].filter(({ key }) => !checked.has(key));
     await pMap(unchecked, async ({ key }) => {
       checked.add(key);
       const { prefix } = byKey.get(key)!;
@@ -137,14 +147,17 @@ export async function planPrune(
     if (unchecked.length === 0) break;
     decision = decide(held);
   }
-  const { keep, drop, unreached, unmatched } = decision;
+  const { keep, drop, thin, unreached, unmatched } = decision;
+  const withState = <R extends { readonly key: string }>(runs: readonly R[]) =>
+    runs.map((run) => ({ ...run, fingerprint: fingerprintOf(byKey.get(run.key)!) }));
   return {
     schema: PRUNE_PLAN_SCHEMA,
     place: await planPlace(place),
     policy,
     now: now.toISOString(),
     keep: [...keep, ...others],
-    drop: drop.map((run) => ({ ...run, fingerprint: fingerprintOf(byKey.get(run.key)!) })),
+    drop: withState(drop),
+    ...isThinning(policy) && { thin: withState(thin) },
     unfinished,
     unreached,
     unmatched,
@@ -303,6 +316,7 @@ function candidateOf(
     touched_at: touched === 0 ? undefined : new Date(touched),
     uploading_since: uploading === undefined ? undefined : new Date(uploading.since),
     bytes: run.bytes,
+    kinds: run.kinds,
     pins: run.pins.filter(({ in_force }) => in_force).map(({ name }) => name),
     held: status === "broken" ? [...held, `its manifest can't be read: ${reason}`] : held,
   };

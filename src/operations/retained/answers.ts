@@ -129,6 +129,13 @@ export interface ManifestFile {
   readonly parts: readonly string[];
   /** Earlier parts that list it with different content. */
   readonly conflicts?: readonly string[];
+  /** Set if the file does not exist, because retention has removed it. */
+  readonly removed?: {
+    /** When, in ISO 8601. */
+    readonly at: string;
+    /** The rule of the policy. */
+    readonly rule: string;
+  };
 }
 
 /** The pins of a run. */

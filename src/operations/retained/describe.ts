@@ -7,6 +7,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import { deletingMark } from "../../runs/deleting.ts";
+import { removedRecord } from "../../runs/removed.ts";
 import { pinNameOf } from "../../runs/retention/pin.ts";
 import { formatRunKey } from "../../runs/retention/run_key.ts";
 import type { RunFacts } from "../../runs/retention/summary.ts";
@@ -116,12 +117,15 @@ export async function inspectRun(
     pins: [...pins.values()].map(({ value }) => pinAt(value, now)),
     summary,
   };
-  return { run, records: [...inputs, ...pinned] };
+  // A prune writes the record of removed files itself, so it says nothing about changes.
+  const removed = removedRecord(root);
+  const own = inputs.filter(({ location }) => !location.equals(removed));
+  return { run, records: [...own, ...pinned] };
 }
 
 /** What decides about a run, below `manifests/`. */
 interface RunRecords {
-  /** The files of `manifests/outputs/`. */
+  /** The files of `manifests/outputs/`, and the record of removed files. */
   readonly inputs: readonly ObjectInfo[];
   /** The pins. */
   readonly pinned: readonly ObjectInfo[];
@@ -137,13 +141,13 @@ async function listRecords(
 ): Promise<RunRecords> {
   const inputs: ObjectInfo[] = [];
   const pinned: ObjectInfo[] = [];
-  const mark = deletingMark(root);
+  const [mark, removed] = [deletingMark(root), removedRecord(root)];
   let deleting: RetainedRun["deleting"];
   const outputs = root.outputsManifestDir();
   const retention = root.retentionDir();
   for await (const info of backend.list(root.manifestsDir(), { signal })) {
     const parent = info.location.parent;
-    if (parent.equals(outputs)) inputs.push(info);
+    if (parent.equals(outputs) || info.location.equals(removed)) inputs.push(info);
     else if (info.location.equals(mark)) deleting = { since: info.modified.toISOString() };
     else if (parent.equals(retention) && pinNameOf(info.location.name) !== undefined) {
       pinned.push(info);

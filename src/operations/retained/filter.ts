@@ -7,6 +7,7 @@
 import { MAIN_REPOSITORY, repositoryDir } from "../../layout/buckets.ts";
 import type { RunPrefix } from "../../layout/run_output_root.ts";
 import type { Completeness } from "../../runs/retention/state.ts";
+import type { RemovedFacts } from "../../runs/retention/summary.ts";
 import type { RetainedRun } from "./describe.ts";
 
 /** Which runs are wanted. All conditions apply. */
@@ -77,8 +78,35 @@ export function matches(run: RetainedRun, filter: RunFilter): boolean {
     (until === undefined || created < until) &&
     (completeness === undefined || run.completeness === completeness) &&
     (pinned === undefined || run.pins.some(({ in_force }) => in_force) === pinned) &&
-    (has === undefined || Object.hasOwn(run.kinds, has)) &&
+    (has === undefined || hasKind(run, has)) &&
     (q === undefined || textOf(run).includes(q.toLowerCase()));
+}
+
+/**
+ * Whether a run has files of a kind, and all that it had.
+ *
+ * @param run The run.
+ * @param kind The kind.
+ * @returns `false` also if retention has removed some, or is going to.
+ */
+export function hasKind(run: RetainedRun, kind: string): boolean {
+  return Object.hasOwn(run.kinds, kind) && removalOfKind(run, kind) === undefined;
+}
+
+/**
+ * Why a run does not have its files of a kind: the last removal.
+ *
+ * @param run The run.
+ * @param kind The kind.
+ * @returns The removal; `undefined`, if retention has removed none.
+ */
+export function removalOfKind(
+  { removed }: RetainedRun,
+  kind: string,
+): RemovedFacts["removals"][number] | undefined {
+  return removed?.removals.findLast(({ kinds, unfinished }) =>
+    (kinds?.includes(kind) ?? true) && (unfinished || Object.hasOwn(removed.kinds, kind))
+  );
 }
 
 /**

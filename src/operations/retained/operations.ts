@@ -11,11 +11,12 @@ import { uriEncodeKey } from "../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import { parseDuration } from "../../layout/words.ts";
 import { beingDeleted } from "../../runs/deleting.ts";
+import type { MergedFile } from "../../runs/merge_parts.ts";
 import { formatPin, PIN_SCHEMA } from "../../runs/retention/pin.ts";
 import { formatRunKey, parseRunKey, tryParseRunKey } from "../../runs/retention/run_key.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
 import { contentType } from "../../storage/content_type.ts";
-import { listOutputs } from "../manifest/list_outputs.ts";
+import { joinAll, listOutputs } from "../manifest/list_outputs.ts";
 import { NO_MANIFEST, readOutputs, type RunManifest } from "../manifest/read.ts";
 import type {
   LatestDetails,
@@ -175,7 +176,8 @@ const manifest = operation({
   writes: false,
   params: z.strictObject({ ...runParams, kind: kindParam.optional() }),
   answer: manifestAnswer,
-  async run({ index, signal }, { run, kind, ...choice }): Promise<RunManifestDetails> {
+  async run(context, { run, kind, ...choice }): Promise<RunManifestDetails> {
+    const { index, signal } = context;
     const found = await index.find(run, choice, { signal });
     const root = rootOf(index, found);
     if (found.deleting !== undefined) {
@@ -196,20 +198,36 @@ const manifest = operation({
       })).sort((a, b) => compareKeys(a.part, b.part)),
       expected: outputs.expected,
       missing_parts: found.missing_parts,
-      files: filesOf(outputs, kind),
+      files: filesOf(listedFiles(context, root, outputs), kind),
     };
   },
 });
 
-async function* filesOf(
+/** The files in a manifest. Whether a removed one was uploaded again, only a listing says. */
+async function* listedFiles(
+  { index: { backend }, signal }: RunsContext,
+  root: RunOutputRoot,
   outputs: RunManifest,
+): AsyncGenerator<MergedFile> {
+  if (outputs.removed === undefined) return yield* outputs.files();
+  for await (const { listed, info } of joinAll(backend, root, outputs, { signal })) {
+    if (listed === undefined) continue;
+    yield info === undefined ? listed : { ...listed, removal: undefined };
+  }
+}
+
+async function* filesOf(
+  files: AsyncIterable<MergedFile>,
   kind: string | undefined,
 ): AsyncGenerator<ManifestFile> {
-  for await (const { file, parts, conflicts } of outputs.files()) {
+  for await (const { file, parts, conflicts, removal } of files) {
     if (kind !== undefined && file.kind !== kind) continue;
     const { path, kind: of, size, sha256, content_type } = file;
-    const row = { path, kind: of, size, sha256, content_type, parts };
-    yield conflicts.length === 0 ? row : { ...row, conflicts: conflicts.map(({ part }) => part) };
+    yield {
+      ...{ path, kind: of, size, sha256, content_type, parts },
+      conflicts: conflicts.length === 0 ? undefined : conflicts.map(({ part }) => part),
+      removed: removal && { at: removal.at, rule: removal.rule },
+    };
   }
 }
 

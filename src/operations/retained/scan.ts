@@ -7,10 +7,11 @@
 import pMap from "p-map";
 import { invalid } from "../../errors/error.ts";
 import type { RunPrefix } from "../../layout/run_output_root.ts";
+import { describeRemoval } from "../../runs/removed.ts";
 import { compareRunIds, compareRuns, tryParseRunKey } from "../../runs/retention/run_key.ts";
 import type { CallOptions } from "../../storage/backend.ts";
 import type { RetainedRun } from "./describe.ts";
-import { matches, matchesKey, needsDetails, type RunFilter } from "./filter.ts";
+import { matches, matchesKey, needsDetails, removalOfKind, type RunFilter } from "./filter.ts";
 import type { RunIndex } from "./run_index.ts";
 
 /** How many runs are described at once. */
@@ -126,7 +127,8 @@ export async function latestRun(
   index: RunIndex,
   options: LatestOptions,
 ): Promise<LatestRun> {
-  const { filter: { completeness, ...filter }, after, allowIncomplete = false, signal } = options;
+  const { filter: { completeness, has, ...filter }, after, allowIncomplete = false, signal } =
+    options;
   const { runs: all, age } = await index.names({ signal });
   const afterId = after === undefined ? undefined : runIdOf(after, all, options.afterField);
   const candidates = all.filter((run) =>
@@ -141,8 +143,13 @@ export async function latestRun(
       { concurrency: CONCURRENCY },
     );
     for (const run of described) {
-      if (run === undefined || !matches(run, filter)) continue;
-      const reason = whyNot(run, completeness, allowIncomplete);
+      if (run === undefined) continue;
+      const removal = has === undefined ? undefined : removalOfKind(run, has);
+      const wanted = removal === undefined ? has : undefined;
+      if (!matches(run, { ...filter, has: wanted })) continue;
+      const reason = removal === undefined
+        ? whyNot(run, completeness, allowIncomplete)
+        : `without its ${has} files: ${describeRemoval(removal)}`;
       if (reason === undefined) return { run, skipped, age };
       skipped.push({ key: run.key, reason });
     }

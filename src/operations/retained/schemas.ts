@@ -124,6 +124,9 @@ export const manifestAnswer = z.object({
     conflicts: z.array(z.string()).optional().meta({
       description: "Earlier parts that list it with different content.",
     }),
+    removed: z.object({ at: z.string(), rule: z.string() }).optional().meta({
+      description: "Set if the file does not exist, because retention has removed it.",
+    }),
   })),
 });
 

@@ -7,6 +7,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import { removedRecord } from "../../runs/removed.ts";
 import {
   formatSummary,
   MAX_SUMMARY_BYTES,
@@ -93,13 +94,14 @@ export async function readSummary(
 /**
  * Checks whether the summary of a run is still true.
  *
- * It is, if `manifests/outputs/` contains the same versions of the same files as when it was derived.
+ * It is, if `manifests/outputs/` contains the same versions of the same files as when it was derived,
+ * and the record of removed files is the same.
  * Etags are compared, not times: S3 has whole seconds, and the last part and the summary are usually
  * written in the same one.
  *
  * @param root The run.
  * @param read Its summary.
- * @param inputs The files of `manifests/outputs/`, as listed now.
+ * @param inputs The files of `manifests/outputs/` and the record of removed files, as listed now.
  * @returns The summary.
  */
 export function checkSummary(
@@ -187,15 +189,15 @@ export async function writeSummary(
   return isEmpty ? undefined : result;
 }
 
-/** The files of `manifests/outputs/`. */
+/** The files of `manifests/outputs/`, and the record of removed files: there is little else. */
 async function listInputs(
   backend: StorageBackend,
   root: RunOutputRoot,
   { signal }: CallOptions,
 ): Promise<ObjectInfo[]> {
-  return await Array.fromAsync(
-    backend.list(root.outputsManifestDir(), { recursive: false, signal }),
-  );
+  const [outputs, removed] = [root.outputsManifestDir(), removedRecord(root)];
+  const all = await Array.fromAsync(backend.list(root.manifestsDir(), { signal }));
+  return all.filter(({ location }) => location.parent.equals(outputs) || location.equals(removed));
 }
 
 const FACTS = Object.keys(summaryShape) as (keyof RunFacts)[];

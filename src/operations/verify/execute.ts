@@ -10,7 +10,7 @@ import type { OutputPaths } from "../../layout/output_paths.ts";
 import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
 import { shownBy } from "../../storage/shown_by.ts";
 import type { TransferEvent } from "../../storage/transfer/transfer.ts";
-import { joinListing } from "../manifest/list_outputs.ts";
+import { joinListing, type RemovedOutput } from "../manifest/list_outputs.ts";
 import { type FileAndSidecar, pairSidecars } from "../artifacts/pair_sidecars.ts";
 import { readOutputs, type RunManifest } from "../manifest/read.ts";
 import type { VerifiedFile } from "./verified_file.ts";
@@ -34,6 +34,8 @@ export interface VerifyRunOptions extends CallOptions {
   readonly concurrency?: number;
   /** Formats a location for messages. Default: as the storage does. */
   readonly show?: (location: OutputLocation) => string;
+  /** Called for each file that retention has removed. Such files have no result. */
+  readonly onRemoved?: (removed: RemovedOutput) => void;
   /** Called for each file that is read, and for each result. */
   readonly onEvent?: (event: TransferEvent) => void;
 }
@@ -80,7 +82,8 @@ export async function* verifyRun(
   root: OutputPaths,
   options: VerifyRunOptions = {},
 ): AsyncGenerator<VerifiedFile> {
-  const { signal, quick = false, times = true, show = shownBy(backend), onEvent } = options;
+  const { signal, quick = false, times = true, show = shownBy(backend) } = options;
+  const { onRemoved, onEvent } = options;
   const { concurrency = quick ? 32 : 16 } = options;
   const manifest = options.manifest ?? await readOutputs(backend, root, { show, signal });
   // Leaving the loop early ends operations in progress.
@@ -111,7 +114,7 @@ export async function* verifyRun(
   };
   try {
     const pairs = pairSidecars(
-      joinListing(backend, root, manifest, { marked: true, signal: ended }),
+      joinListing(backend, root, manifest, { marked: true, onRemoved, signal: ended }),
     );
     const backpressure = concurrency * AHEAD;
     for await (const results of pMapIterable(pairs, verify, { concurrency, backpressure })) {

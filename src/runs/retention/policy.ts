@@ -4,7 +4,9 @@
  * @module
  */
 
+import type { OutputKind } from "../../layout/classify.ts";
 import type { Completeness } from "./state.ts";
+import type { FileTotals } from "./summary.ts";
 
 /** One hour, in milliseconds. */
 const HOUR = 3_600_000;
@@ -20,6 +22,23 @@ export type GroupBy = "repo" | "platform" | "workflow";
 
 /** All that runs can be grouped by, which is the default. */
 export const GROUP_BY = ["repo", "platform", "workflow"] as const satisfies readonly GroupBy[];
+
+/** A kind of files that can be deleted while the others stay. */
+export type DropKind = Exclude<
+  OutputKind,
+  "checksum" | "index" | "manifest" | "outputs-manifest" | "retention"
+>;
+
+/** All of them, in display order. */
+export const DROP_KINDS = [
+  "artifact",
+  "log",
+  "report",
+  "python",
+  "package",
+  "tarball",
+  "other",
+] as const satisfies readonly DropKind[];
 
 /** One run in each period, for a time. */
 export interface KeepStep {
@@ -55,6 +74,10 @@ export interface PrunePolicy {
   readonly max_size_bytes?: number;
   /** Delete what is not kept, the oldest first, until at most this number of runs is left. */
   readonly max_runs?: number;
+  /** Delete only the files of these kinds; the other files of the runs stay. */
+  readonly drop_kinds?: readonly DropKind[];
+  /** Delete all files, but not the manifest. */
+  readonly leave_manifest?: true;
 }
 
 /** A run as the policy sees it. Runs are given in the order of lists: the newest first. */
@@ -81,6 +104,8 @@ export interface PruneCandidate {
   readonly uploading_since?: Date;
   /** Its size. */
   readonly bytes: number;
+  /** The size of its files of each kind, if known. */
+  readonly kinds?: Readonly<Record<string, Pick<FileTotals, "bytes">>>;
   /** The names of the pins in force. */
   readonly pins: readonly string[];
   /** Why it must be kept, for other reasons. */
@@ -95,11 +120,11 @@ export interface KeptRun {
   readonly reasons: readonly string[];
 }
 
-/** A run that is deleted. */
+/** A run that is deleted, or loses files. */
 export interface DroppedRun {
   /** Its key. */
   readonly key: string;
-  /** Its size. */
+  /** The size of what is deleted. */
   readonly bytes: number;
   /** The rule that deletes it. */
   readonly rule: string;
@@ -111,6 +136,8 @@ export interface PruneDecision {
   readonly keep: readonly KeptRun[];
   /** The runs that are deleted, the newest first. */
   readonly drop: readonly DroppedRun[];
+  /** The runs that lose files, the newest first. */
+  readonly thin: readonly DroppedRun[];
   /** A limit that the deletions do not reach, because of what must be kept. */
   readonly unreached: readonly string[];
   /** The entries of `keep_listed` that no run matches. */
@@ -132,7 +159,8 @@ export function isEmptyPolicy(policy: PrunePolicy): boolean {
  *
  * A run is kept if any rule keeps it. Without a drop rule, all other runs are deleted; with drop rules,
  * those of the others that one of them matches. The latest run of each group, pinned runs and runs
- * younger than the minimum age are always kept.
+ * younger than the minimum age are always kept. A policy with `drop_kinds` or `leave_manifest` deletes
+ * no run: files of the same runs are deleted.
  *
  * @param runs The runs, the newest first.
  * @param policy The policy.
@@ -167,20 +195,53 @@ export function decidePrune(
     keepInGroup(group, policy, now, keep);
   }
   const unmatched = keepListed(runs, policy.keep_listed ?? [], keep);
-  const unkept = runs.filter(({ key }) => reasons.get(key)!.length === 0);
+  const isUnkept = ({ key }: PruneCandidate) => reasons.get(key)!.length === 0;
+  for (const run of runs.filter(isUnkept)) {
+    if (freedBytes(run, policy) === undefined) keep(run, "it has no files that the policy deletes");
+  }
+  const unkept = runs.filter(isUnkept);
   const { rules, unreached } = dropRules(runs, unkept, policy, now);
+  const dropped = runs.flatMap((run) => {
+    const rule = rules.get(run.key);
+    return rule === undefined ? [] : [{ key: run.key, bytes: freedBytes(run, policy)!, rule }];
+  });
+  const thins = isThinning(policy);
   return {
     keep: runs.filter(({ key }) => !rules.has(key)).map(({ key }) => {
       const because = reasons.get(key)!;
       return { key, reasons: because.length > 0 ? because : ["no rule deletes it"] };
     }),
-    drop: runs.flatMap(({ key, bytes }) => {
-      const rule = rules.get(key);
-      return rule === undefined ? [] : [{ key, bytes, rule }];
-    }),
+    drop: thins ? [] : dropped,
+    thin: thins ? dropped : [],
     unreached,
     unmatched,
   };
+}
+
+/**
+ * Whether a policy deletes files of runs instead of runs.
+ *
+ * @param policy The policy.
+ * @returns `true`, if it does.
+ */
+export function isThinning({ drop_kinds, leave_manifest }: PrunePolicy): boolean {
+  return drop_kinds !== undefined || leave_manifest === true;
+}
+
+/** The size of what a policy deletes of a run; `undefined`, if that is nothing. */
+function freedBytes(
+  { kinds = {}, bytes }: PruneCandidate,
+  policy: PrunePolicy,
+): number | undefined {
+  if (!isThinning(policy)) return bytes;
+  const { drop_kinds } = policy;
+  const removable = Object.entries(kinds).filter(([kind]) =>
+    drop_kinds === undefined
+      ? kind !== "outputs-manifest"
+      : (drop_kinds as readonly string[]).includes(kind)
+  );
+  if (removable.length === 0) return undefined;
+  return removable.reduce((sum, [, { bytes }]) => sum + bytes, 0);
 }
 
 function alwaysKept(run: PruneCandidate, policy: PrunePolicy, now: Date): string[] {
@@ -294,19 +355,30 @@ function dropRules(
   // Equal times: the one that is further back in the list is the older one.
   const oldest = unkept.toReversed()
     .sort((a, b) => a.updated_at.getTime() - b.updated_at.getTime());
-  const shrink = (limit: number | undefined, of: (run: PruneCandidate) => number, rule: string) => {
+  const shrink = (
+    limit: number | undefined,
+    all: number,
+    freed: (run: PruneCandidate) => number,
+    rule: string,
+  ) => {
     if (limit === undefined) return;
-    let total = runs.reduce((sum, run) => rules.has(run.key) ? sum : sum + of(run), 0);
+    let total = runs.reduce((sum, run) => rules.has(run.key) ? sum - freed(run) : sum, all);
     for (const run of oldest) {
       if (total <= limit) break;
       if (rules.has(run.key)) continue;
       rules.set(run.key, rule);
-      total -= of(run);
+      total -= freed(run);
     }
     if (total > limit) unreached.push(`${rule}: ${total} must be kept`);
   };
-  shrink(max_runs, () => 1, `more than ${max_runs} runs`);
-  shrink(max_size_bytes, ({ bytes }) => bytes, `more than ${max_size_bytes} bytes`);
+  shrink(max_runs, runs.length, () => 1, `more than ${max_runs} runs`);
+  const bytes = runs.reduce((sum, run) => sum + run.bytes, 0);
+  shrink(
+    max_size_bytes,
+    bytes,
+    (run) => freedBytes(run, policy)!,
+    `more than ${max_size_bytes} bytes`,
+  );
   return { rules, unreached };
 }
 

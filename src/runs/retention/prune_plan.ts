@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { quote, RunOutputsError } from "../../errors/error.ts";
 import { parseJson } from "../parse_json.ts";
-import { type DroppedRun, GROUP_BY, type KeptRun, type PrunePolicy } from "./policy.ts";
+import { DROP_KINDS, type DroppedRun, GROUP_BY, type KeptRun, type PrunePolicy } from "./policy.ts";
 
 /** The schema that this version writes, and reads. */
 export const PRUNE_PLAN_SCHEMA = "run-outputs.prune-plan/1";
@@ -32,7 +32,9 @@ export interface PrunePlan {
     /** The state of the run; another one means that the run has changed. */
     readonly fingerprint: string;
   })[];
-  /** Runs whose deletion an earlier prune has begun: they are deleted first. */
+  /** The runs that lose the files that the policy names, the newest first. */
+  readonly thin?: PrunePlan["drop"];
+  /** Runs whose deletion an earlier prune has begun, or that of files: that is finished first. */
   readonly unfinished: readonly string[];
   /** Limits that the deletions do not reach. */
   readonly unreached: readonly string[];
@@ -56,7 +58,16 @@ const policy = z.strictObject({
   older_than_seconds: rule(),
   max_size_bytes: rule(),
   max_runs: rule(),
+  drop_kinds: z.array(z.enum(DROP_KINDS)).min(1).optional(),
+  leave_manifest: z.literal(true).optional(),
 });
+
+const dropped = z.array(z.object({
+  key: z.string(),
+  bytes: count().meta({ description: "The size of what is deleted." }),
+  rule: z.string().meta({ description: "The rule that deletes it." }),
+  fingerprint: z.string().meta({ description: "Another one: the run has changed." }),
+}));
 
 /** The schema of a plan. A rule that this version does not know is an error. */
 export const prunePlanSchema = z.object({
@@ -71,14 +82,13 @@ export const prunePlanSchema = z.object({
     key: z.string(),
     reasons: z.array(z.string()).min(1).meta({ description: "Why the run is kept." }),
   })),
-  drop: z.array(z.object({
-    key: z.string(),
-    bytes: count(),
-    rule: z.string().meta({ description: "The rule that deletes the run." }),
-    fingerprint: z.string().meta({ description: "Another one: the run has changed." }),
-  })),
+  drop: dropped.meta({ description: "Runs that are deleted." }),
+  thin: dropped.optional().meta({
+    description: "Runs that lose files: of the kinds drop_kinds, or all but the manifest.",
+  }),
   unfinished: z.array(z.string()).meta({
-    description: "Runs whose deletion an earlier prune has begun: they are deleted first.",
+    description: "Runs whose deletion an earlier prune has begun, or that of files: that is " +
+      "finished first.",
   }),
   unreached: z.array(z.string()).meta({
     description: "Limits that the deletions do not reach, because of runs that are kept.",

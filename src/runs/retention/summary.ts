@@ -9,6 +9,7 @@
 
 import { z } from "zod";
 import { quote, RunOutputsError } from "../../errors/error.ts";
+import { OUTPUT_KINDS } from "../../layout/classify.ts";
 import type { Platform } from "../../layout/output_paths.ts";
 import { parseJson } from "../parse_json.ts";
 import type { Completeness } from "./state.ts";
@@ -28,6 +29,23 @@ export interface FileTotals {
   readonly files: number;
   /** Their size in bytes. */
   readonly bytes: number;
+}
+
+/** What retention has removed from a run, and not been uploaded again. */
+export interface RemovedFacts extends FileTotals {
+  /** The files of each kind. */
+  readonly kinds: Readonly<Record<string, FileTotals>>;
+  /** The removals, the earliest first. */
+  readonly removals: readonly {
+    /** When it began, in ISO 8601. */
+    readonly at: string;
+    /** The rule of the policy. */
+    readonly rule: string;
+    /** The kinds of files; if missing, all but the manifest. */
+    readonly kinds?: readonly string[];
+    /** Whether it is in progress, or was killed: the next prune finishes it. */
+    readonly unfinished?: true;
+  }[];
 }
 
 /** The facts about a run that its summary has. */
@@ -54,6 +72,8 @@ export interface RunFacts extends FileTotals {
   readonly missing_parts?: readonly string[];
   /** The number of files that are listed in a part and do not exist. */
   readonly missing_files?: number;
+  /** What retention has removed. */
+  readonly removed?: RemovedFacts;
   /** Parts with a marker, and the time of the earliest marker. */
   readonly uploading?: { readonly since: string; readonly parts: readonly string[] };
   /** Whether the run has an outputs manifest. */
@@ -75,7 +95,7 @@ export interface RunFacts extends FileTotals {
 
 /** A file that a summary was derived from. */
 export interface SummaryInput {
-  /** Its name in `manifests/outputs/`. */
+  /** Its name in `manifests/outputs/`; `retention/removed.json` for the record of removed files. */
   readonly name: string;
   /** Its size in bytes. */
   readonly size: number;
@@ -96,7 +116,10 @@ export interface RetentionSummary extends RunFacts {
     /** The system the run builds for. */
     readonly platform: Platform;
   };
-  /** The files of `manifests/outputs/` that this was derived from, in the order of their names. */
+  /**
+   * The files of `manifests/outputs/` that this was derived from, and the record of removed files, in
+   * the order of their names.
+   */
   readonly inputs: readonly SummaryInput[];
   /** `listing`, if the run has no outputs manifest. */
   readonly basis: "manifest" | "listing";
@@ -137,6 +160,20 @@ export const summaryShape = {
   missing_files: count().optional().meta({
     description: "Files that are listed in a part and do not exist.",
   }),
+  removed: z.object({
+    ...totals.shape,
+    kinds: z.record(z.string(), totals),
+    removals: z.array(z.object({
+      at: time(),
+      rule: z.string().meta({ description: "The rule of the policy." }),
+      kinds: z.array(z.enum(OUTPUT_KINDS as readonly [string, ...string[]])).optional().meta({
+        description: "The kinds of files; if missing, all but the manifest.",
+      }),
+      unfinished: z.literal(true).optional().meta({
+        description: "It is in progress, or was killed: the next prune finishes it.",
+      }),
+    })),
+  }).optional().meta({ description: "What retention has removed, and not been uploaded again." }),
   uploading: z.object({ since: time(), parts: z.array(z.string()) }).optional().meta({
     description: "Parts with a marker: an upload is in progress, was killed or failed.",
   }),
@@ -160,7 +197,8 @@ const schema = z.looseObject({
   }),
   ...summaryShape,
   inputs: z.array(z.object({ name: z.string(), size: count(), etag: z.string() })).meta({
-    description: "The files of manifests/outputs/ that this was derived from.",
+    description: "The files of manifests/outputs/ that this was derived from, and " +
+      "retention/removed.json.",
   }),
   basis: z.enum(["manifest", "listing"]),
   tool: z.string(),

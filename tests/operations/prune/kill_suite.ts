@@ -1,6 +1,6 @@
 /**
  * Kills `runs prune` at many moments, 20 in CI: every run is whole, or marked and finished by the next prune, on
- * any storage.
+ * any storage. If files of runs are deleted, a record says of each why it is gone.
  *
  * @module
  */
@@ -16,6 +16,7 @@ import { cases } from "../../support/cases.ts";
 import { killAt } from "../../support/kill.ts";
 import { putRun } from "../../support/retained.ts";
 import { s3Env } from "../../support/s3_subject.ts";
+import { assertTold } from "../../support/told.ts";
 
 const CLI = fileURLToPath(new URL("../../../cli.ts", import.meta.url));
 
@@ -37,30 +38,8 @@ export function pruneKillSuite(
   open: () => Promise<Subject & { readonly url?: string }>,
 ): void {
   Deno.test(`prune, ${name}: killed at ${TIMES} moments, every run is whole or finished by the next`, async () => {
-    await using subject = await open();
-    const { backend, bucket, url } = subject;
-    const ids = Array.from({ length: RUNS }, (_, i) => i + 1);
-    for (const id of ids) {
-      const paths = Array.from({ length: FILES }, (_, i) => `logs/g/${i}.log`);
-      const parts = { a: paths.slice(0, FILES / 2), b: paths.slice(FILES / 2) };
-      await putRun(backend, `${id}-linux`, { parts, expected: ["a", "b"], bucket });
-    }
-    const top = new OutputLocation(bucket, "");
-    const keys = async () =>
-      new Set((await Array.fromAsync(backend.list(top))).map(({ location }) => location.key));
-    const index = new RunIndex({ backend, bucket });
-    const place = backend instanceof LocalBackend
-      ? ["--staging-dir", backend.stagingDir]
-      : ["--bucket", bucket];
-    const prune = (options: readonly string[] = [], env: Readonly<Record<string, string>> = {}) => {
-      const rules = ["--keep-last", "1", "--min-age", "0s", "--yes", "--allow-large"];
-      return new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--no-check", ...options, CLI, "runs", "prune", ...place, ...rules],
-        env: { ...(url === undefined ? {} : s3Env(url)), ...env },
-        stdout: "null",
-        stderr: "null",
-      }).spawn();
-    };
+    await using world = await putWorld(open);
+    const { backend, ids, keys, index, prune } = world;
     for (let round = 0; round < TIMES; round++) {
       const at = 1 + round * 5 % MOMENTS;
       assert(await killAt({ at }, prune), `round ${round}: it made fewer than ${at} changes`);
@@ -88,4 +67,69 @@ export function pruneKillSuite(
       assert.deepEqual(names, [last.slice(0, -1)]);
     }
   });
+
+  Deno.test(`thin, ${name}: killed at ${TIMES} moments, the record says of each file why it is gone`, async () => {
+    await using world = await putWorld(open);
+    const { backend, index } = world;
+    const runs = (await index.enumerate()).map((run) => index.root(run));
+    const thin: typeof world.prune = (options = [], env = {}) =>
+      world.prune(options, env, ["--drop-kinds", "log"]);
+    for (let round = 0; round < TIMES; round++) {
+      const at = 1 + round * 5 % MOMENTS;
+      assert(await killAt({ at }, thin), `round ${round}: it made fewer than ${at} changes`);
+      for (const root of runs) {
+        const { listed } = await assertTold(backend, root, `round ${round}`);
+        assert.equal(listed, FILES);
+      }
+    }
+    assert((await thin().status).success);
+    // The newest first: it is kept.
+    for (const [i, root] of runs.entries()) {
+      const { gone } = await assertTold(backend, root);
+      assert.equal(gone, i === 0 ? 0 : FILES / 2);
+      const run = await index.describe(root);
+      assert.equal(run!.removed?.files, i === 0 ? undefined : gone);
+      assert(!run!.removed?.removals.some(({ unfinished }) => unfinished));
+    }
+  });
+}
+
+/** Runs, half of whose files are logs, and a prune of them. */
+async function putWorld(open: () => Promise<Subject & { readonly url?: string }>) {
+  const subject = await open();
+  const { backend, bucket, url } = subject;
+  const ids = Array.from({ length: RUNS }, (_, i) => i + 1);
+  for (const id of ids) {
+    const parts = {
+      a: Array.from({ length: FILES / 2 }, (_, i) => `logs/g/${i}.log`),
+      b: Array.from({ length: FILES / 2 }, (_, i) => `packages/${i}.rpm`),
+    };
+    await putRun(backend, `${id}-linux`, { parts, expected: ["a", "b"], bucket });
+  }
+  const top = new OutputLocation(bucket, "");
+  const place = backend instanceof LocalBackend
+    ? ["--staging-dir", backend.stagingDir]
+    : ["--bucket", bucket];
+  return {
+    ...subject,
+    ids,
+    index: new RunIndex({ backend, bucket }),
+    async keys() {
+      const all = await Array.fromAsync(backend.list(top));
+      return new Set(all.map(({ location }) => location.key));
+    },
+    prune(
+      options: readonly string[] = [],
+      env: Readonly<Record<string, string>> = {},
+      more: readonly string[] = [],
+    ) {
+      const rules = ["--keep-last", "1", "--min-age", "0s", "--yes", "--allow-large", ...more];
+      return new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", "--no-check", ...options, CLI, "runs", "prune", ...place, ...rules],
+        env: { ...(url === undefined ? {} : s3Env(url)), ...env },
+        stdout: "null",
+        stderr: "null",
+      }).spawn();
+    },
+  };
 }

@@ -29,8 +29,8 @@ export function runsPruneCommand(context: Context): Command {
     new Command("prune")
       .summary("delete old runs by a policy; first shows a plan")
       .description(
-        "Prints which runs a policy keeps and deletes, each with the reason. Deletes them only with " +
-          "--yes or --execute.",
+        "Prints which runs a policy keeps and deletes, each with the reason. Deletes them, or with " +
+          "--drop-kinds only files of them, only with --yes or --execute.",
       ),
   ).addHelpText(
     "after",
@@ -47,7 +47,8 @@ Examples:
   run-outputs runs prune --staging-dir ./staging --keep-last 10 --keep-within 30d
   run-outputs runs prune --bucket lab-artifacts --keep 10,1d1w,1w1m --older-than 90d --json
   run-outputs runs prune --bucket lab-artifacts --execute plan.json
-  run-outputs runs prune --staging-dir ./staging --max-size 500GB --yes`,
+  run-outputs runs prune --staging-dir ./staging --max-size 500GB --yes
+  run-outputs runs prune --bucket lab-artifacts --older-than 30d --drop-kinds artifact,python`,
   );
   return withRunsOptions(command, "the mark of a deletion")
     .action((options: PruneOptions) => prune(context, options));
@@ -86,7 +87,7 @@ async function prune(context: Context, options: PruneOptions): Promise<void> {
     if (large !== undefined && !options.allowLarge) {
       throw new RunOutputsError(
         "invalid",
-        `Cannot delete the runs: ${large}; look at the plan, then add --allow-large`,
+        `Cannot carry out the plan: ${large}; look at the plan, then add --allow-large`,
       );
     }
     const done = await executePrune(place, narrowed, { tool, signal });
@@ -107,18 +108,24 @@ async function readPlan(path: string): Promise<PrunePlan> {
 }
 
 function reportPlan(plan: PrunePlan, output: Output): void {
-  const { keep, drop, unfinished } = plan;
+  const { keep, drop, thin = [], unfinished } = plan;
   output.result(() => plan, () => [
     ...columns([
       ...keep.map(({ key, reasons }) => ["keep", key, "", reasons.join("; ")]),
       ...drop.map(({ key, bytes, rule }) => ["delete", key, formatBytes(bytes), rule]),
-      ...unfinished.map((key) => ["delete", key, "", "an earlier prune has begun to delete it"]),
+      ...thin.map(({ key, bytes, rule }) => ["thin", key, formatBytes(bytes), rule]),
+      ...unfinished.map((key) => ["finish", key, "", "an earlier prune has begun to delete it"]),
     ], [2]),
-    `${plural(keep.length, "run")} kept, ${plural(drop.length + unfinished.length, "run")} to ` +
-    `delete (${formatBytes(sum(drop))})`,
+    [
+      `${plural(keep.length, "run")} kept`,
+      ...plan.thin === undefined
+        ? [`${plural(drop.length, "run")} to delete (${formatBytes(sum(drop))})`]
+        : [`${plural(thin.length, "run")} to thin (${formatBytes(sum(thin))})`],
+      ...unfinished.length === 0 ? [] : [`${plural(unfinished.length, "run")} to finish`],
+    ].join(", "),
   ]);
   warnUnreached(plan, output);
-  if (!output.json && drop.length > 0) {
+  if (!output.json && drop.length + thin.length > 0) {
     output.note("nothing was deleted: --yes deletes, or save the plan (--json) for --execute");
   }
 }
@@ -135,6 +142,7 @@ function reportResults(results: readonly PruneResult[], plan: PrunePlan, output:
     results.filter((result) => result.outcome === outcome).length;
   const counts = {
     deleted: count("deleted"),
+    thinned: count("thinned"),
     finished: count("finished"),
     skipped: count("skipped"),
     failed: count("failed"),
@@ -153,7 +161,9 @@ function reportResults(results: readonly PruneResult[], plan: PrunePlan, output:
     () => [
       ...results.filter(({ outcome }) => outcome !== "failed").map(resultText),
       [
-        `${plural(counts.deleted, "run")} deleted (${formatBytes(bytes)})`,
+        plan.thin === undefined
+          ? `${plural(counts.deleted, "run")} deleted (${formatBytes(bytes)})`
+          : `files of ${plural(counts.thinned, "run")} deleted (${formatBytes(bytes)})`,
         ...counts.finished === 0 ? [] : [`${counts.finished} finished`],
         ...counts.skipped === 0 ? [] : [`${counts.skipped} skipped`],
         ...counts.failed === 0 ? [] : [`${counts.failed} failed`],
@@ -167,11 +177,8 @@ function reportResults(results: readonly PruneResult[], plan: PrunePlan, output:
 }
 
 function resultText({ key, outcome, reason, bytes }: PruneResult): string {
-  const text = outcome === "finished"
-    ? "finished an interrupted deletion"
-    : bytes === undefined
-    ? outcome
-    : `${outcome} (${formatBytes(bytes)})`;
+  const what = outcome === "finished" ? "finished an interrupted deletion" : outcome;
+  const text = bytes === undefined ? what : `${what} (${formatBytes(bytes)})`;
   return `${key}: ${text}${reason === undefined ? "" : `: ${reason}`}`;
 }
 

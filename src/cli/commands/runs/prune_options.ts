@@ -7,7 +7,12 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { diskError } from "../../../errors/disk.ts";
 import { invalid, RunOutputsError } from "../../../errors/error.ts";
-import { GROUP_BY, type GroupBy, type PrunePolicy } from "../../../runs/retention/policy.ts";
+import {
+  DROP_KINDS,
+  GROUP_BY,
+  type GroupBy,
+  type PrunePolicy,
+} from "../../../runs/retention/policy.ts";
 import { parseKeepListed, parseKeepSteps } from "../../../runs/retention/policy_text.ts";
 import { type Age, age, filled, list, nonEmpty, wholeNumber } from "../../options.ts";
 import type { Io } from "../../terminal/io.ts";
@@ -15,6 +20,7 @@ import type { RunsCommandOptions } from "./options.ts";
 
 const KEEP = "Rules that keep runs:";
 const DROP = "Rules that delete what is not kept:";
+const THIN = "Deleting files instead of runs:";
 const ACT = "Deleting:";
 
 /** The values of the options of the policy. */
@@ -31,6 +37,8 @@ export interface PolicyOptions {
   readonly olderThan?: Age;
   readonly maxSize?: number;
   readonly maxRuns?: number;
+  readonly dropKinds?: readonly string[];
+  readonly leaveManifest?: boolean;
 }
 
 /** The values of the command's options. */
@@ -55,6 +63,8 @@ const POLICY: Readonly<Record<keyof PolicyOptions, string>> = {
   olderThan: "--older-than",
   maxSize: "--max-size",
   maxRuns: "--max-runs",
+  dropKinds: "--drop-kinds",
+  leaveManifest: "--leave-manifest",
 };
 
 /**
@@ -116,6 +126,14 @@ export function withPruneOptions(command: Command): Command {
     .addOption(
       option("--max-runs <n>", "the oldest, until this number is left", DROP).argParser(count),
     )
+    .addOption(
+      option(
+        "--drop-kinds <names>",
+        `only files of these kinds (comma-separated): ${DROP_KINDS.join(", ")}`,
+        THIN,
+      ).argParser(filled(list)),
+    )
+    .addOption(option("--leave-manifest", "all files, but not the outputs manifest", THIN))
     .addOption(option("--yes", "delete what the plan says", ACT))
     .addOption(
       option("--execute <plan>", "delete what this plan says, printed by --json", ACT)
@@ -156,6 +174,8 @@ export async function policyOf(options: PolicyOptions, io: Io): Promise<PrunePol
     older_than_seconds: secondsOf(olderThan),
     max_size_bytes: options.maxSize,
     max_runs: options.maxRuns,
+    drop_kinds: dropKinds(options.dropKinds),
+    leave_manifest: options.leaveManifest ? true : undefined,
   };
   return Object.fromEntries(
     Object.entries(policy).filter(([, value]) => value !== undefined),
@@ -170,6 +190,22 @@ export async function policyOf(options: PolicyOptions, io: Io): Promise<PrunePol
  */
 export function checkPruneOptions(options: PruneOptions): void {
   const { execute, yes = false, allowLarge = false } = options;
+  const { dropKinds, leaveManifest, maxRuns } = options;
+  if (dropKinds !== undefined && leaveManifest) {
+    throw new RunOutputsError(
+      "invalid",
+      "Cannot use --drop-kinds with --leave-manifest: choose one",
+    );
+  }
+  if (maxRuns !== undefined && (dropKinds !== undefined || leaveManifest)) {
+    throw new RunOutputsError(
+      "invalid",
+      `Cannot use --max-runs with ${
+        dropKinds === undefined ? "--leave-manifest" : "--drop-kinds"
+      }` +
+        ": a run that loses files is still a run",
+    );
+  }
   if (allowLarge && !yes && execute === undefined) {
     throw new RunOutputsError(
       "invalid",
@@ -199,6 +235,15 @@ function groupBy(names: readonly string[] | undefined): readonly GroupBy[] {
   const unknown = names.find((name) => !(GROUP_BY as readonly string[]).includes(name));
   if (unknown !== undefined) throw invalid("--group-by", unknown, "repo, platform or workflow");
   return GROUP_BY.filter((name) => names.includes(name));
+}
+
+function dropKinds(names: readonly string[] | undefined): PrunePolicy["drop_kinds"] {
+  if (names === undefined) return undefined;
+  const unknown = names.find((name) => !(DROP_KINDS as readonly string[]).includes(name));
+  if (unknown !== undefined) {
+    throw invalid("--drop-kinds", unknown, `one of ${DROP_KINDS.join(", ")}`);
+  }
+  return DROP_KINDS.filter((kind) => names.includes(kind));
 }
 
 function secondsOf(value: Age | undefined): number | undefined {

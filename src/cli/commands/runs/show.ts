@@ -122,15 +122,23 @@ Examples:
       if (status !== "available" && !output.json) output.warn(`manifest ${status}: ${reason}`);
       await output.stream(() => answer, async function* () {
         let count = 0;
-        for await (const { path, kind, size, sha256 } of answer.files) {
+        let removed = 0;
+        for await (const { path, kind, size, sha256, removed: gone } of answer.files) {
+          // 'sha256sum -c' can't check a file that does not exist.
+          if (gone !== undefined && options.format === "sha256sum") continue;
           count++;
+          if (gone !== undefined) removed++;
           yield options.format === "sha256sum"
             ? checksumLine(sha256, path).trimEnd()
             // The widths are fixed, as the rows are printed while they are read.
-            : `${kind.padEnd(KIND_WIDTH)}  ${formatBytes(size).padStart(9)}  ${path}`;
+            : `${kind.padEnd(KIND_WIDTH)}  ${formatBytes(size).padStart(9)}  ${path}` +
+              (gone === undefined ? "" : ` (removed on ${gone.at.slice(0, 10)}: ${gone.rule})`);
         }
         if (options.format === "sha256sum") return;
-        yield `${plural(count, "file")} in ${plural(answer.parts.length, "part")} of ${answer.key}`;
+        yield `${plural(count, "file")} in ${
+          plural(answer.parts.length, "part")
+        } of ${answer.key}` +
+          (removed === 0 ? "" : `, ${removed} removed by retention`);
       });
     });
   });

@@ -96,13 +96,14 @@ function cutStart(text: string, width: number): string {
 }
 
 function stateOf(
-  { completeness, uploading, deleting, pins }: Pick<
+  { completeness, uploading, deleting, removed, pins }: Pick<
     Row,
-    "completeness" | "uploading" | "deleting" | "pins"
+    "completeness" | "uploading" | "deleting" | "removed" | "pins"
   >,
 ): string {
   return [
     deleting === undefined ? completeness : "being deleted",
+    ...removed === undefined ? [] : ["thinned"],
     ...uploading === undefined ? [] : ["unfinished"],
     ...pins.some(({ in_force }) => in_force) ? ["pinned"] : [],
   ].join(", ");
@@ -146,6 +147,7 @@ export function runLines(run: RunDetails, now: Date, output: Output): string[] {
     ...Object.entries(run.kinds).map(([kind, { files, bytes }]) =>
       [`  ${kind}`, `${plural(files, "file")}, ${formatBytes(bytes)}`] as const
     ),
+    ["removed", run.removed && removedText(run.removed)],
     ["groups", run.groups.length === 0 ? undefined : run.groups.join(", ")],
     [
       "reports",
@@ -167,6 +169,13 @@ export function runLines(run: RunDetails, now: Date, output: Output): string[] {
   ];
   const known = facts.flatMap(([name, value]) => value === undefined ? [] : [[`  ${name}`, value]]);
   return [output.paint(`${run.key}: ${stateOf(run)}`, "bold"), ...columns(known)];
+}
+
+/** `12 files, 3.4 GB, on 2026-11-30 (older than 90d)` */
+function removedText({ files, bytes, removals }: NonNullable<RunDetails["removed"]>): string {
+  const { at, rule, unfinished } = removals.at(-1)!;
+  const left = unfinished ? "; not finished, the next prune does" : "";
+  return `${plural(files, "file")}, ${formatBytes(bytes)}, on ${at.slice(0, 10)} (${rule})${left}`;
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 
 import type { OutputKind } from "../../../layout/classify.ts";
+import type { RemovedOutput } from "../../../operations/manifest/list_outputs.ts";
 import type { VerifiedFile } from "../../../operations/verify/verified_file.ts";
 import type { Io } from "../../terminal/io.ts";
 import { withProgress } from "../../terminal/progress.ts";
@@ -55,7 +56,10 @@ export async function verifyFiles(
   const { verifyRun } = await import("../../../operations/verify/execute.ts");
   const report = new VerifyReport(strict);
   await withProgress({ verb: "verified", files: [], io, quiet }, async ({ onEvent }) => {
-    const reading = { manifest, quick, times, concurrency, show, onEvent, signal };
+    const onRemoved = (removed: RemovedOutput) => {
+      if (kinds === undefined || kinds.has(removed.kind)) report.removed.push(removed);
+    };
+    const reading = { manifest, quick, times, concurrency, show, onRemoved, onEvent, signal };
     for await (const file of verifyRun(backend, root, reading)) {
       const isReported = kinds === undefined || kinds.has(file.kind);
       if (isReported) report.add(file);

@@ -6,6 +6,7 @@
 
 import type { CheckedBy, Verdict, VerifiedFile } from "../../../operations/verify/verified_file.ts";
 import { RunOutputsError } from "../../../errors/error.ts";
+import type { RemovedOutput } from "../../../operations/manifest/list_outputs.ts";
 import type { TransferResult } from "../../../storage/transfer/transfer.ts";
 import { EXIT, exitCodeOfResults } from "../../exit_codes.ts";
 import { columns, formatBytes, type Output, plural } from "../../terminal/output.ts";
@@ -49,6 +50,8 @@ export class VerifyReport {
   readonly others: VerifiedFile[] = [];
   /** Files that parts of the manifest list with different content. */
   readonly conflicts: VerifiedFile[] = [];
+  /** Files that retention has removed. They are not missing, and do not count. */
+  readonly removed: Pick<RemovedOutput, "removal">[] = [];
   /** The total size of the existing files. */
   bytes = 0;
   readonly #strict: boolean;
@@ -217,7 +220,10 @@ export function verifySummary(report: VerifyReport, repairs?: Repairs): string {
     return count === 0 ? [] : [`; ${count} ${words}`];
   });
   const total = `${plural(report.count, "file")}, ${formatBytes(report.bytes)}`;
-  return `${total}: ${parts.join(", ")}${repaired.join("")}`;
+  const removed = report.removed.length === 0
+    ? ""
+    : `; ${report.removed.length} removed by retention`;
+  return `${total}: ${parts.join(", ")}${removed}${repaired.join("")}`;
 }
 
 /**
@@ -248,6 +254,7 @@ export function verifyJson(report: VerifyReport, repairs: Repairs) {
       VERDICTS.map((verdict) => [verdict.replace("-", "_"), report.counts[verdict]]),
     ),
     checked_by: report.checkedBy,
+    removed: report.removed.length === 0 ? undefined : report.removed.length,
     files: inOrder([...report.problems, ...report.others]).map((file) => ({
       path: file.path,
       kind: file.kind,

@@ -154,6 +154,11 @@ test("what is refused", async (place, staging) => {
     [["--group-by", "commit", "--keep-last", "1"], ["--group-by", "commit"]],
     [["--keep-last", "1", "--allow-large"], ["--allow-large", "--yes"]],
     [["--execute", "x", "--yes"], ["--yes", "--execute"]],
+    [["--drop-kinds", "checksum", "--keep-last", "1"], ["--drop-kinds", "artifact"]],
+    [["--drop-kinds", "log"], ["without a rule"]],
+    [["--drop-kinds", "log", "--leave-manifest"], ["--drop-kinds", "--leave-manifest"]],
+    [["--drop-kinds", "log", "--max-runs", "1"], ["--max-runs", "--drop-kinds"]],
+    [["--execute", "x", "--leave-manifest"], ["--execute", "--leave-manifest"]],
   ];
   for (const [args, texts] of cases) await refused(["runs", "prune", ...place, ...args], texts);
   assert.deepEqual(await snapshot(staging), before);
@@ -184,3 +189,49 @@ test("a mark on a disk is reported, and its pinned run kept", async (place, stag
   assert.match(err, /^warning: 1-linux is kept: .*deleting\.json/m);
   assert.deepEqual(await snapshot(join(staging, "1-linux")), before);
 });
+
+test(
+  "--drop-kinds deletes files, and every command says why they are gone",
+  async (place, staging) => {
+    const archive = "x_lib_generic.tar.zst";
+    const parts = { a: [archive, "logs/g/a.log"] };
+    for (const id of [5, 6]) {
+      await putRun(new LocalBackend(staging), `${id}-linux`, { parts, run: { repository: "a/b" } });
+    }
+    const args = [
+      "runs",
+      "prune",
+      ...place,
+      ...NOW,
+      "--keep-last",
+      "1",
+      "--drop-kinds",
+      "artifact",
+    ];
+    const { out } = await runs(0, args);
+    assert.match(out, /^thin +5-linux +21 B +no rule keeps it$/m);
+    assert.match(out, /^keep +4-linux +it has no files that the policy deletes$/m);
+    assert.match(out, /^5 runs kept, 1 run to thin \(21 B\)\n$/m);
+    const done = await runs(0, [...args, "--yes"]);
+    assert.match(done.out, /^5-linux: thinned \(21 B\)\nfiles of 1 run deleted \(21 B\)\n$/);
+    const run = ["--run-id", "5", "--platform", "linux", ...place];
+    const why = /removed by retention on \d{4}-\d\d-\d\d \(no rule keeps it\)/;
+    const { err } = await runs(3, ["fetch", ...run, "--output-dir", `${staging}-out`]);
+    assert.match(err, new RegExp(`^error: Cannot fetch ${archive} from .*: ${why.source}\n$`));
+    assert.match((await runs(0, ["list", ...run])).err, why);
+    assert.match((await runs(3, ["list", ...run, "--kind", "artifact"])).err, why);
+    assert.deepEqual((await runJson(0, ["list", ...run])).removed[0].path, archive);
+    assert.match((await runs(0, ["verify", ...run])).out, /; 1 removed by retention/);
+    assert.equal((await runJson(0, ["verify", ...run])).removed, 1);
+    assert.match((await runs(0, ["runs", "list", ...place])).out, /^5 .* unproven, thinned /m);
+    assert.match(
+      (await runs(0, ["runs", "show", "5", ...place])).out,
+      /removed +1 file, 21 B, on /,
+    );
+    const shown = (await runs(0, ["runs", "manifest", "5", ...place])).out;
+    assert.match(
+      shown,
+      /x_lib.* \(removed on .*: no rule keeps it\)\n.*, 1 removed by retention\n$/s,
+    );
+  },
+);
