@@ -47,6 +47,7 @@ export {
   type RemovedRecord,
 } from "./removed.ts";
 export type { PendingContent, UnfinishedPart } from "./unfinished_part.ts";
+export { type LifecycleRule, type LifecycleRules, lifecycleRules } from "./retention/lifecycle.ts";
 export { formatPin, parsePin, type Pin, PIN_SCHEMA } from "./retention/pin.ts";
 export {
   decidePrune,

@@ -10,6 +10,7 @@ import type { Platform } from "../../layout/output_paths.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { archiveNames, type ArtifactObjects, listArtifacts } from "../artifacts/listing.ts";
+import { deletingSince } from "../manifest/refuse_deleting.ts";
 import { locateRun, type TriedPlace } from "./locate_run.ts";
 import { searcher, type SearchPattern } from "../artifacts/name_pattern.ts";
 import { type ArtifactRequest, narrowSelection, requestsOf } from "../artifacts/requests.ts";
@@ -193,6 +194,13 @@ export async function searchRuns(
       continue;
     }
     const objects = await listArtifacts(options.backend, root, signal);
+    const since = archiveNames(objects).length === 0
+      ? undefined
+      : await deletingSince(options.backend, root, { signal });
+    if (since !== undefined) {
+      reject(`'runs prune' has been deleting it since ${since.toISOString()}`, undefined, tried);
+      continue;
+    }
     const verdicts: (Verdict & Pick<RefusableRun, "group">)[] = [];
     for (const group of missing) {
       const verdict = judge(objects, group, options);

@@ -1,5 +1,5 @@
 /**
- * Refuses to write to a run that is being deleted.
+ * Looks whether a run is being deleted, and refuses to write to one.
  *
  * @module
  */
@@ -30,10 +30,29 @@ export async function refuseDeleting(
   root: OutputPaths,
   { show = String, signal }: RefuseDeletingOptions = {},
 ): Promise<void> {
-  const mark = await statIfThere(backend, deletingMark(root), signal).catch((error) => {
-    // A role that may only write can't see the mark. The prune notices what it writes.
+  const since = await deletingSince(backend, root, { signal });
+  if (since !== undefined) throw beingDeleted(show(root.root()), since, "write to");
+}
+
+/**
+ * Looks for the mark of a deletion, with one request. A role that can't see it, because it may only
+ * write or read, sees none. The prune notices what it writes.
+ *
+ * @param backend The storage.
+ * @param root The run.
+ * @param options A signal.
+ * @returns Since when the run is being deleted; `undefined`, if it is not.
+ * @throws {RunOutputsError} Other errors of the storage.
+ */
+export async function deletingSince(
+  backend: StorageBackend,
+  root: OutputPaths,
+  { signal }: CallOptions = {},
+): Promise<Date | undefined> {
+  try {
+    return (await statIfThere(backend, deletingMark(root), signal))?.modified;
+  } catch (error) {
     if (!(error instanceof RunOutputsError) || error.code !== "denied") throw error;
     return undefined;
-  });
-  if (mark !== undefined) throw beingDeleted(show(root.root()), mark.modified, "write to");
+  }
 }

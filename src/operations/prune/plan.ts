@@ -24,7 +24,7 @@ import {
 } from "../../runs/retention/prune_plan.ts";
 import { formatRunKey } from "../../runs/retention/run_key.ts";
 import type { CallOptions } from "../../storage/backend.ts";
-import { type InspectedRun, inspectRun } from "../retained/describe.ts";
+import { type InspectedRun, inspectRun, isOfOneRun } from "../retained/describe.ts";
 import { newerFile } from "../retained/newer_file.ts";
 import { readSmall } from "../retained/read_small.ts";
 import type { RunIndex } from "../retained/run_index.ts";
@@ -88,6 +88,11 @@ export async function planPrune(
     const found = await lookAt(index, prefix, { signal });
     return found === undefined ? undefined : { prefix, ...found };
   }, { concurrency: CONCURRENCY })).filter((one) => one !== undefined);
+  // If no run at all may be read, no plan says anything.
+  const denied = seen.flatMap((one) =>
+    one.run === undefined && one.error.code === "denied" ? one.error : []
+  );
+  if (denied.length > 0 && denied.length === seen.length) throw denied[0];
   const usedBy = ({ externalRepo, runId }: RunPrefix) => inUse.get(`${externalRepo}${runId}`);
   // A run that can't be deleted can make a limit delete another one, which is checked too.
   const held = new Map<string, string>();
@@ -229,7 +234,12 @@ function isRun({ prefix, run }: { readonly prefix: RunPrefix } & SeenRun): boole
 /** A run, or why it can't be read. */
 export type SeenRun =
   | (InspectedRun & { readonly unreadable?: undefined })
-  | { readonly run?: undefined; readonly records?: undefined; readonly unreadable: string };
+  | {
+    readonly run?: undefined;
+    readonly records?: undefined;
+    readonly unreadable: string;
+    readonly error: RunOutputsError;
+  };
 
 /**
  * Looks at a run.
@@ -248,8 +258,8 @@ export async function lookAt(
   try {
     return await inspectRun(index.backend, index.root(prefix), { now: index.now(), signal });
   } catch (error) {
-    if (!(error instanceof RunOutputsError) || !/integrity|failed/.test(error.code)) throw error;
-    return { unreadable: error.message };
+    if (!isOfOneRun(error)) throw error;
+    return { unreadable: error.message, error };
   }
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { isDeepStrictEqual } from "node:util";
+import { RunOutputsError } from "../../errors/error.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import { deletingMark } from "../../runs/deleting.ts";
 import { removedRecord } from "../../runs/removed.ts";
@@ -33,6 +34,8 @@ export interface RetainedRun extends RunFacts {
   readonly deleting?: { readonly since: string };
   /** Whether the stored summary was used. */
   readonly summary: SummaryStatus;
+  /** Why nothing is known of the run but its name: it can't be read. */
+  readonly unreadable?: string;
 }
 
 /** Options of {@linkcode describeRun}. */
@@ -154,6 +157,43 @@ async function listRecords(
     }
   }
   return { inputs, pinned, deleting };
+}
+
+/**
+ * What is said of a run that can't be read.
+ *
+ * @param root The run.
+ * @param error Why.
+ * @returns A run of which only the name is known.
+ */
+export function unreadableRun(
+  root: RunOutputRoot,
+  { message: reason }: RunOutputsError,
+): RetainedRun {
+  const { externalRepo, runId, platform } = root;
+  const never = new Date(0).toISOString();
+  return {
+    key: formatRunKey(root),
+    run_id: runId,
+    platform,
+    external_repo: externalRepo,
+    ...emptyRun({ since: never }),
+    incomplete_because: [`it can't be read: ${reason}`],
+    artifact_manifest: { status: "broken", reason },
+    pins: [],
+    summary: { status: "absent" },
+    unreadable: reason,
+  };
+}
+
+/**
+ * Whether an error can be that of one run, and others can be read nevertheless.
+ *
+ * @param error What was thrown.
+ * @returns `false`, if all other runs would fail too.
+ */
+export function isOfOneRun(error: unknown): error is RunOutputsError {
+  return error instanceof RunOutputsError && /^(?:integrity|failed|denied)$/.test(error.code);
 }
 
 /** What is said of a run that is being deleted, whatever is left of it. */

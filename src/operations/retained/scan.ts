@@ -5,12 +5,12 @@
  */
 
 import pMap from "p-map";
-import { invalid } from "../../errors/error.ts";
+import { invalid, type RunOutputsError } from "../../errors/error.ts";
 import type { RunPrefix } from "../../layout/run_output_root.ts";
 import { describeRemoval } from "../../runs/removed.ts";
 import { compareRunIds, compareRuns, tryParseRunKey } from "../../runs/retention/run_key.ts";
 import type { CallOptions } from "../../storage/backend.ts";
-import type { RetainedRun } from "./describe.ts";
+import { isOfOneRun, type RetainedRun, unreadableRun } from "./describe.ts";
 import { matches, matchesKey, needsDetails, removalOfKind, type RunFilter } from "./filter.ts";
 import type { RunIndex } from "./run_index.ts";
 
@@ -60,6 +60,7 @@ export async function scanRuns(
     matchesKey(run, filter) && (after === undefined || compareRuns(run, after) > 0)
   );
   const runs: RetainedRun[] = [];
+  const failures: RunOutputsError[] = [];
   const isSearch = needsDetails(filter);
   let scanned = 0;
   let at = 0;
@@ -68,19 +69,19 @@ export async function scanRuns(
     // A search can't know how many it needs; what is described too much is not looked at.
     const count = isSearch ? CONCURRENCY : Math.min(limit - runs.length, 1000);
     const batch = candidates.slice(at, at + count);
-    const described = await pMap(batch, (run) => index.describe(run, { signal }), {
-      concurrency: CONCURRENCY,
-    });
+    const described = await describeAll(index, batch, failures, { signal });
     for (const run of described) {
       if (runs.length === limit) break;
       at++;
       // A directory without files of a run is none.
       if (run === undefined) continue;
       scanned++;
-      if (matches(run, filter)) runs.push(run);
+      // Nobody knows whether one that can't be read matches.
+      if (run.unreadable !== undefined || matches(run, filter)) runs.push(run);
     }
   }
   const last = at < candidates.length ? candidates[at - 1] : undefined;
+  if (last === undefined && after === undefined) throwIfAll(failures, scanned);
   return { runs, scanned, last, age: names.age };
 }
 
@@ -135,15 +136,19 @@ export async function latestRun(
     matchesKey(run, filter) && (afterId === undefined || compareRunIds(run.runId, afterId) < 0)
   );
   const skipped: SkippedRun[] = [];
+  const failures: RunOutputsError[] = [];
+  let seen = 0;
   // Usually the first one is it; behind many incomplete ones, the steps grow.
   for (let at = 0, count = 2; at < candidates.length; at += count, count = next(count)) {
-    const described = await pMap(
-      candidates.slice(at, at + count),
-      (run) => index.describe(run, { signal }),
-      { concurrency: CONCURRENCY },
-    );
+    const batch = candidates.slice(at, at + count);
+    const described = await describeAll(index, batch, failures, { signal });
     for (const run of described) {
       if (run === undefined) continue;
+      seen++;
+      if (run.unreadable !== undefined) {
+        skipped.push({ key: run.key, reason: `it can't be read: ${run.unreadable}` });
+        continue;
+      }
       const removal = has === undefined ? undefined : removalOfKind(run, has);
       const wanted = removal === undefined ? has : undefined;
       if (!matches(run, { ...filter, has: wanted })) continue;
@@ -154,7 +159,32 @@ export async function latestRun(
       skipped.push({ key: run.key, reason });
     }
   }
+  throwIfAll(failures, seen);
   return { skipped, age };
+}
+
+/** Describes runs. One that can't be read does not hide the others. */
+async function describeAll(
+  index: RunIndex,
+  batch: readonly RunPrefix[],
+  failures: RunOutputsError[],
+  { signal }: CallOptions,
+): Promise<(RetainedRun | undefined)[]> {
+  return await pMap(batch, async (run) => {
+    try {
+      return await index.describe(run, { signal });
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!isOfOneRun(error)) throw error;
+      failures.push(error);
+      return unreadableRun(index.root(run), error);
+    }
+  }, { concurrency: CONCURRENCY });
+}
+
+/** If no run at all can be read, there is nothing to list. */
+function throwIfAll(failures: readonly RunOutputsError[], count: number): void {
+  if (count > 0 && failures.length >= count) throw failures[0];
 }
 
 /** The id of the run that a client remembers, which may have been deleted since. */

@@ -33,6 +33,9 @@ export const runShape = {
     status: z.enum(["current", "absent", "stale", "broken"]),
     reason: z.string().optional(),
   }).meta({ description: "Whether the stored summary was used." }),
+  unreadable: z.string().optional().meta({
+    description: "Why nothing is known of the run but its name: it can't be read.",
+  }),
 };
 
 /** A run in a list: with the number of its reports. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { deletingMark } from "../../../src/runs/deleting.ts";
 import { openGithub } from "../../../src/github/open.ts";
 import type { RunOutputsError } from "../../../src/errors/error.ts";
 import {
@@ -489,4 +490,18 @@ Deno.test("waitForArtifacts(): an abort ends it", async () => {
     onWait: () => controller.abort(new Error("enough")),
   });
   await assert.rejects(waiting, /enough/);
+});
+
+Deno.test("findArtifacts(): a run that is being deleted is not chosen, and the reason says so", async () => {
+  await using w = await world({ runs: [run(1, 1), run(2, 2)] }, { 1: BLAS, 2: BLAS });
+  const root = new RunOutputRoot({
+    bucket: "therock-ci-artifacts",
+    runId: 2,
+    platform: "linux",
+  });
+  await w.backend.write(deletingMark(root), bytesSource("{}"));
+  const { groups, rejected } = await w.find({ commit: sha(1) }, { amdgpuTargets: ["gfx942"] });
+  assert.deepEqual(groups.map(({ run }) => run.id), ["1"]);
+  assert.deepEqual(rejected.map(({ run }) => run.id), ["2"]);
+  assert.match(rejected[0].reason, /^'runs prune' has been deleting it since 20/);
 });

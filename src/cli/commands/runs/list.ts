@@ -7,6 +7,7 @@
 import { Command, Option } from "commander";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { Context } from "../../context.ts";
+import { EXIT } from "../../exit_codes.ts";
 import { dryRun, nonEmpty, RUN, STORAGE, wholeNumber, withServerOptions } from "../../options.ts";
 import { S3_WRITE } from "../../s3_options.ts";
 import { Output, plural } from "../../terminal/output.ts";
@@ -107,11 +108,16 @@ Examples:
         summaries = reportSummaries(results, options.dryRun ?? false, output);
       }
       const answer = await ask(({ list }) => list, { ...filter, limit, cursor });
+      const unreadable = answer.runs.filter(({ unreadable }) => unreadable !== undefined);
+      for (const { key, unreadable: reason } of unreadable) {
+        output.warn(`nothing is known of run ${key}: ${reason}`);
+      }
       const { runTable } = await import("./text.ts");
       output.result(() => ({ ...answer, summaries }), () => [
         ...runTable(answer.runs, now, output),
         `${plural(answer.runs.length, "run")} in ${index.where}`,
       ]);
+      if (unreadable.length > 0) context.setExitCode(EXIT.incomplete);
       if (answer.next !== undefined && !output.json) {
         output.note(`there are more runs: 'run-outputs runs list --cursor ${answer.next}'`);
       }

@@ -48,7 +48,8 @@ Examples:
   run-outputs runs prune --bucket lab-artifacts --keep 10,1d1w,1w1m --older-than 90d --json
   run-outputs runs prune --bucket lab-artifacts --execute plan.json
   run-outputs runs prune --staging-dir ./staging --max-size 500GB --yes
-  run-outputs runs prune --bucket lab-artifacts --older-than 30d --drop-kinds artifact,python`,
+  run-outputs runs prune --bucket lab-artifacts --older-than 30d --drop-kinds artifact,python
+  run-outputs runs prune --older-than 180d --as-lifecycle-rule > rules.json`,
   );
   return withRunsOptions(command, "the mark of a deletion")
     .action((options: PruneOptions) => prune(context, options));
@@ -61,6 +62,15 @@ async function prune(context: Context, options: PruneOptions): Promise<void> {
   const { execute, yes = false, bisectDir = [] } = options;
   const given = execute === undefined ? undefined : await readPlan(execute);
   const policy = given?.policy ?? await policyOf(options, io);
+  if (options.asLifecycleRule) {
+    const { lifecycleRules } = await import("../../../runs/retention/lifecycle.ts");
+    const { configuration, limits } = lifecycleRules(policy);
+    for (const limit of limits) output.note(limit);
+    return output.result(
+      () => ({ schema: "run-outputs.lifecycle/1", configuration, limits }),
+      () => JSON.stringify(configuration, null, 2).split("\n"),
+    );
+  }
   await withRuns(context, options, output, async ({ index, tool, signal }) => {
     const { FOREIGN_MARK, planPrune } = await import("../../../operations/prune/plan.ts");
     const { runsOfBisects } = await import("../../../operations/prune/bisects.ts");

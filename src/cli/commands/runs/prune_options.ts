@@ -47,6 +47,7 @@ export interface PruneOptions extends RunsCommandOptions, PolicyOptions {
   readonly execute?: string;
   readonly yes?: boolean;
   readonly allowLarge?: boolean;
+  readonly asLifecycleRule?: boolean;
 }
 
 /** The names of the options of the policy, with their flags. */
@@ -139,7 +140,10 @@ export function withPruneOptions(command: Command): Command {
       option("--execute <plan>", "delete what this plan says, printed by --json", ACT)
         .argParser(nonEmpty),
     )
-    .addOption(option("--allow-large", "allow deleting more than half of the runs", ACT));
+    .addOption(option("--allow-large", "allow deleting more than half of the runs", ACT))
+    .addOption(
+      option("--as-lifecycle-rule", "print a lifecycle configuration for S3 instead", ACT),
+    );
 }
 
 /**
@@ -205,6 +209,22 @@ export function checkPruneOptions(options: PruneOptions): void {
       }` +
         ": a run that loses files is still a run",
     );
+  }
+  if (options.asLifecycleRule) {
+    const others = [
+      ["--yes", yes],
+      ["--execute", execute !== undefined],
+      ["--allow-large", allowLarge],
+      ["--bisect-dir", options.bisectDir !== undefined],
+      ["--staging-dir", options.stagingDir !== undefined],
+    ] as const;
+    for (const [flag, isGiven] of others) {
+      if (!isGiven) continue;
+      throw new RunOutputsError(
+        "invalid",
+        `Cannot use ${flag} with --as-lifecycle-rule: it prints a configuration for a bucket`,
+      );
+    }
   }
   if (allowLarge && !yes && execute === undefined) {
     throw new RunOutputsError(

@@ -52,8 +52,9 @@ export function runTable(
       run.repository ?? run.external_repo.replace(/\/$/, ""),
       stateOf(run),
       groupsOf(run, Infinity),
-      formatAge(now.getTime() - new Date(run.updated_at).getTime()),
-      formatBytes(run.bytes),
+      ...run.unreadable === undefined
+        ? [formatAge(now.getTime() - new Date(run.updated_at).getTime()), formatBytes(run.bytes)]
+        : ["", ""],
       run.reports === 0 ? "" : `${run.reports}`,
     ]),
   ];
@@ -96,13 +97,17 @@ function cutStart(text: string, width: number): string {
 }
 
 function stateOf(
-  { completeness, uploading, deleting, removed, pins }: Pick<
+  { completeness, uploading, deleting, removed, pins, unreadable }: Pick<
     Row,
-    "completeness" | "uploading" | "deleting" | "removed" | "pins"
+    "completeness" | "uploading" | "deleting" | "removed" | "pins" | "unreadable"
   >,
 ): string {
   return [
-    deleting === undefined ? completeness : "being deleted",
+    unreadable !== undefined
+      ? "unreadable"
+      : deleting === undefined
+      ? completeness
+      : "being deleted",
     ...removed === undefined ? [] : ["thinned"],
     ...uploading === undefined ? [] : ["unfinished"],
     ...pins.some(({ in_force }) => in_force) ? ["pinned"] : [],

@@ -6,6 +6,7 @@ import { main } from "../../../../src/cli/main.ts";
 import { openBisectStore } from "../../../../src/operations/bisect/store.ts";
 import { LocalBackend } from "../../../../src/storage/local/local.ts";
 import { refused, runJson, runs, WatchedIo } from "../../../support/command_line.ts";
+import type { LifecycleRule } from "../../../../src/runs/retention/lifecycle.ts";
 import { putRun } from "../../../support/retained.ts";
 import { snapshot } from "../../../support/snapshot.ts";
 import { tempDir } from "../../../support/temp_dir.ts";
@@ -159,6 +160,7 @@ test("what is refused", async (place, staging) => {
     [["--drop-kinds", "log", "--leave-manifest"], ["--drop-kinds", "--leave-manifest"]],
     [["--drop-kinds", "log", "--max-runs", "1"], ["--max-runs", "--drop-kinds"]],
     [["--execute", "x", "--leave-manifest"], ["--execute", "--leave-manifest"]],
+    [["--as-lifecycle-rule"], ["--staging-dir", "--as-lifecycle-rule"]],
   ];
   for (const [args, texts] of cases) await refused(["runs", "prune", ...place, ...args], texts);
   assert.deepEqual(await snapshot(staging), before);
@@ -235,3 +237,28 @@ test(
     );
   },
 );
+
+Deno.test("runs prune: --as-lifecycle-rule prints rules for the AWS CLI, and their limits", async () => {
+  const args = ["runs", "prune", "--as-lifecycle-rule"];
+  const { out, err } = await runs(0, [...args, "--older-than", "90d", "--keep-within", "100h"]);
+  const { Rules } = JSON.parse(out);
+  assert.deepEqual(Rules.map(({ ID: _, Status: _1, Filter: _2, ...rule }: LifecycleRule) => rule), [
+    { AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 } },
+    { NoncurrentVersionExpiration: { NoncurrentDays: 1 } },
+    { Expiration: { Days: 90 } },
+  ]);
+  for (const limit of ["each object ages alone", "midnight UTC", "knows no pins", "replaces all"]) {
+    assert(err.includes(limit), limit);
+  }
+  const json = await runJson(0, [...args, "--keep-within", "100h"]);
+  assert.equal(json.schema, "run-outputs.lifecycle/1");
+  assert.deepEqual(json.configuration.Rules[2].Expiration, { Days: 5 });
+  // Without an age, only what no run has.
+  assert.equal(JSON.parse((await runs(0, args)).out).Rules.length, 2);
+  for (
+    const [flag, ...value] of [["--keep-last", "1"], ["--max-size", "1GB"], ["--leave-manifest"]]
+  ) {
+    await refused([...args, flag, ...value], [flag, "lifecycle"]);
+  }
+  await refused([...args, "--yes"], ["--yes", "--as-lifecycle-rule"]);
+});
