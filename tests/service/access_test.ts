@@ -5,6 +5,8 @@ import { checkToken, TokenGuard } from "../../src/service/tokens.ts";
 import { Limits } from "../../src/service/limits.ts";
 import { RunOutputsError } from "../../src/errors/error.ts";
 import { HttpProblem } from "../../src/service/problem.ts";
+import { createService } from "../../src/service/server/service.ts";
+import { MemoryBackend } from "../../src/storage/memory.ts";
 import type { AskOptions, TestService } from "../support/service.ts";
 import { serveRuns } from "../support/service.ts";
 import type { TestRun } from "../support/retained.ts";
@@ -214,6 +216,28 @@ Deno.test("Limits: per address and for searches; who waits too long gets 503", a
   near[0]();
   for (const one of leave) one();
   (await limits.enter("10.0.0.2", true))();
+});
+
+Deno.test("limits: a place is free again when its answer has been sent; /healthz needs none", async () => {
+  const service = createService({
+    backend: new MemoryBackend(),
+    bucket: "suite",
+    tool: "run-outputs/test",
+    hosts: { names: [] },
+    limits: { answers: 1, patience: 1 },
+  });
+  const sent = Promise.withResolvers<void>();
+  const ask = async (path: string, completed = Promise.resolve()) => {
+    const request = new Request(`http://localhost${path}`, { headers: { host: "localhost" } });
+    const { status, headers } = await service(request, { peer: "10.0.0.1", completed });
+    return [status, headers.get("retry-after")];
+  };
+  assert.deepEqual(await ask("/runs", sent.promise), [200, null]);
+  assert.deepEqual(await ask("/runs"), [503, "5"]);
+  assert.deepEqual(await ask("/healthz"), [200, null]);
+  // That a client has gone ends an answer too.
+  sent.reject(new Error("gone"));
+  assert.deepEqual(await ask("/runs"), [200, null]);
 });
 
 Deno.test("Limits: who waits is next, in the order of arrival", async () => {

@@ -9,9 +9,13 @@ import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { Service } from "./service.ts";
 
-/** How long to wait before listening again, in milliseconds; it doubles with each failure. */
+/** How long to wait before listening again, if that has just failed, in milliseconds. */
 const FIRST_DELAY = 20;
 const LAST_DELAY = 1000;
+
+function longer(delay: number): number {
+  return Math.min(Math.max(FIRST_DELAY, 2 * delay), LAST_DELAY);
+}
 
 /** Where to listen. */
 export type Place =
@@ -106,25 +110,31 @@ class Supervisor implements Listening {
   }
 
   async #supervise(): Promise<void> {
-    let delay = FIRST_DELAY;
+    let delay = 0;
     while (!this.#isClosing) {
+      const began = performance.now();
       try {
         await this.#server.finished;
       } catch (error) {
         if (this.#isClosing) break;
         this.#log(`the server has ended: ${(error as Error).message}; listening again`);
       }
-      while (!this.#isClosing) {
-        try {
-          if ("path" in this.#place) removeSocket(this.#place.path);
-          this.#server = this.#serve();
-          delay = FIRST_DELAY;
-          break;
-        } catch {
-          await new Promise((resolve) => setTimeout(resolve, delay));
-          delay = Math.min(2 * delay, LAST_DELAY);
-        }
-      }
+      // A server that has ended soon would end soon again.
+      const lived = performance.now() - began;
+      delay = lived < LAST_DELAY ? longer(delay) : 0;
+      while (!this.#isClosing && !await this.#listenAgain(delay)) delay = longer(delay);
+    }
+  }
+
+  async #listenAgain(delay: number): Promise<boolean> {
+    if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
+    if (this.#isClosing) return true;
+    try {
+      if ("path" in this.#place) removeSocket(this.#place.path);
+      this.#server = this.#serve();
+      return true;
+    } catch {
+      return false;
     }
   }
 

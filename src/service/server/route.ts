@@ -36,6 +36,8 @@ export interface Route {
   readonly command?: string;
   /** Whether no token is needed. */
   readonly isOpen?: boolean;
+  /** Whether it is answered immediately, however many requests are being answered. */
+  readonly isUnlimited?: boolean;
   /** Whether it reads so much that only a few run at once. */
   readonly isSearch?: boolean;
   /** The option that the service needs for it; such a route always needs a token. */

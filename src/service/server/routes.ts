@@ -90,6 +90,7 @@ export const ROUTES: readonly Route[] = [
     handler: healthHandler,
     answer: health,
     isOpen: true,
+    isUnlimited: true,
   },
   {
     method: "GET",

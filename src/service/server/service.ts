@@ -141,8 +141,10 @@ export function createService(options: ServiceOptions): Service {
     }
     const { route, params } = match;
     if (route.needs !== undefined) checkNeeds(route.needs, admitted, context, credential);
-    const leave = await limits.enter(peer, route.isSearch ?? false);
-    completed.then(leave, leave);
+    if (!route.isUnlimited) {
+      const leave = await limits.enter(peer, route.isSearch ?? false);
+      completed.then(leave, leave);
+    }
     const handler = route.page !== undefined && prefersHtml(request.headers)
       ? route.page
       : route.handler;
