@@ -13,6 +13,8 @@ import { tempDir, writeTree } from "../../../support/temp_dir.ts";
 import { unpack, type Unpacked } from "../../../support/unpack.ts";
 
 const EARLY = new Date("2001-02-03T04:05:06Z");
+/** Later than all of the others. */
+const NEW = new Date("2031-01-01T00:00:00Z");
 const LATE = new Date("2026-01-01T00:00:00Z");
 const epoch = String(LATE.getTime() / 1000);
 
@@ -30,6 +32,7 @@ async function upload(
     "stage/new": "n",
   });
   await Deno.utime(join(artifact, "stage", "old"), EARLY, EARLY);
+  await Deno.utime(join(artifact, "stage", "new"), NEW, NEW);
   const out = join(temp.path, "out");
   await runs(
     0,
@@ -76,7 +79,7 @@ Deno.test("upload build: --compression xz is for artifacts, not for logs", async
 
 Deno.test("upload artifacts: times are those of the files", async () => {
   const { members } = await upload([]);
-  assert.deepEqual(years(members), { old: 2001, new: new Date().getUTCFullYear() });
+  assert.deepEqual(years(members), { old: 2001, new: NEW.getUTCFullYear() });
 });
 
 Deno.test("upload artifacts: --mtime is the time of all, so two builds make the same bytes", async () => {
@@ -91,7 +94,7 @@ Deno.test("upload artifacts: nothing is later than $SOURCE_DATE_EPOCH; --mtime c
   assert.deepEqual(years((await upload([], env)).members), { old: 2001, new: 2026 });
   assert.deepEqual(years((await upload(["--mtime", "1"], env)).members), { old: 1970, new: 1970 });
   const { members } = await upload([], { SOURCE_DATE_EPOCH: "" });
-  assert.equal(years(members).new, new Date().getUTCFullYear());
+  assert.equal(years(members).new, NEW.getUTCFullYear());
 });
 
 for (const value of ["now", "-1", "1.5", "99999999999999"]) {
