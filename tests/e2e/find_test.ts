@@ -98,9 +98,13 @@ Deno.test({
     const env = { ...NOBODY, GITHUB_API_URL: github.url };
     const waiting = start([...args, "--wait", "--cache-dir", dir.path], "piped", env);
     let told = "";
+    let isInterrupted = false;
     for await (const text of waiting.stderr.pipeThrough(new TextDecoderStream())) {
       told += text;
-      if (/waiting for artifacts/.test(text)) waiting.kill("SIGINT");
+      // A line may come in pieces, and a second interruption would end it at once.
+      if (isInterrupted || !/waiting for artifacts/.test(told)) continue;
+      isInterrupted = true;
+      waiting.kill("SIGINT");
     }
     assert.equal((await waiting.status).code, 130, told);
     assert.match(told, /^note: waiting [^\n]*\nerror: interrupted[^\n]*\n$/);
