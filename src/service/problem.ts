@@ -122,29 +122,65 @@ export function httpError(
   });
 }
 
+/** What a client learns of a failure. */
+export interface ProblemDocument {
+  /** `urn:run-outputs:` and its name. */
+  readonly type: string;
+  /** What the status means. */
+  readonly title: string;
+  /** The status. */
+  readonly status: number;
+  /** What happened, and what to do, in one line. */
+  readonly detail: string;
+  /** The exit code that the command would have. */
+  readonly exit_code: number;
+  /** More members, for programs. */
+  readonly [member: string]: unknown;
+}
+
+/** A failure as it is answered. */
+export interface ShownProblem {
+  /** The document. */
+  readonly document: ProblemDocument;
+  /** Headers of the answer. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /**
- * Answers a request that failed. What is unexpected is not shown to the client.
+ * What a client learns of a failure. What is unexpected is not shown.
  *
  * @param error What was thrown.
  * @param hide Removes paths of this machine from a message.
- * @returns The answer.
+ * @returns The document, and headers of its answer.
  */
-export function problemAnswer(error: unknown, hide: (text: string) => string): Response {
+export function problemOf(error: unknown, hide: (text: string) => string): ShownProblem {
   const { status, type, headers, details } = partsOf(error);
   const detail = error instanceof RunOutputsError
     ? hide(error.message)
     : "Unexpected error; the log of the service has more";
-  const document = {
-    type: `urn:run-outputs:${type}`,
-    title: TITLES[status] ?? "Failure",
-    status,
-    detail,
-    exit_code: exitCodeOf(error),
-    ...details,
+  return {
+    document: {
+      type: `urn:run-outputs:${type}`,
+      title: TITLES[status] ?? "Failure",
+      status,
+      detail,
+      exit_code: exitCodeOf(error),
+      ...details,
+    },
+    headers,
   };
+}
+
+/**
+ * Answers a request that failed.
+ *
+ * @param problem What the client learns.
+ * @returns The answer.
+ */
+export function problemAnswer({ document, headers }: ShownProblem): Response {
   const text = `${JSON.stringify(document, null, 2)}\n`;
   return new Response(text, {
-    status,
+    status: document.status,
     headers: {
       ...headers,
       "content-type": "application/problem+json",

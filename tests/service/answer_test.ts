@@ -5,7 +5,7 @@ import { gunzipSync } from "node:zlib";
 import { RunOutputsError } from "../../src/errors/error.ts";
 import { problem } from "../../src/operations/retained/problem.ts";
 import { acceptsGzip, jsonAnswer, prefersHtml, textAnswer } from "../../src/service/answer.ts";
-import { httpError, problemAnswer } from "../../src/service/problem.ts";
+import { httpError, problemAnswer, problemOf } from "../../src/service/problem.ts";
 
 const request = (headers: Record<string, string> = {}) =>
   new Request("http://localhost/", { headers });
@@ -88,7 +88,7 @@ Deno.test("problemAnswer(): status, type, exit code, details, and no path of thi
     ],
   ];
   for (const [error, expected] of cases) {
-    const answer = problemAnswer(error, hide);
+    const answer = problemAnswer(problemOf(error, hide));
     assert.equal(answer.headers.get("content-type"), "application/problem+json");
     const text = await answer.text();
     assert(!text.includes("/srv"), text);

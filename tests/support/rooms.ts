@@ -70,8 +70,11 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "operations/{manifest,retained} service",
   "service/s3": "errors layout runs/retention storage operations/retained " +
     "service service/objects",
+  "service/pages":
+    "errors layout runs/retention storage operations/{diff,index_pages,logs,retained} " +
+    "service service/objects",
   "service/server": "errors layout runs storage storage/local operations/retained service " +
-    "service/{objects,s3}",
+    "service/{objects,pages,s3}",
   "cli/terminal": "errors layout github storage/transfer",
   "cli":
     "errors layout runs runs/retention github storage storage/open_s3.ts storage/{local,s3,transfer} " +

@@ -4,12 +4,15 @@
  * @module
  */
 
-/** The style sheet. */
-export const STYLE = `
+/** The colours, light and dark. */
+export const COLORS = `
 :root{color-scheme:light dark;--bg:#fff;--fg:#1c2128;--dim:#59636e;--line:#d8dee4;--row:#f3f5f7;
 --link:#0a5bc4;--accent:#0a5bc4}
 @media(prefers-color-scheme:dark){:root{--bg:#12151a;--fg:#e4e8ee;--dim:#98a3b1;--line:#2c333d;
---row:#1a1f27;--link:#7ab3ff;--accent:#7ab3ff}}
+--row:#1a1f27;--link:#7ab3ff;--accent:#7ab3ff}}`;
+
+/** The style sheet. */
+export const STYLE = `${COLORS}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:72rem;padding:1.25rem 1.5rem 3rem;background:var(--bg);color:var(--fg);
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}

@@ -10,16 +10,23 @@ import { RUNS_OPERATIONS } from "../../operations/retained/operations.ts";
 import { jsonAnswer } from "../answer.ts";
 import type { Handler } from "../context.ts";
 import { capabilityHandler, fileHandler, ofFile, reportHandler } from "../objects/handlers.ts";
+import { assetHandler } from "../pages/assets.ts";
+import { filesPage } from "../pages/files_page.ts";
+import { rowsAnswer } from "../pages/log_rows.ts";
+import { runPage } from "../pages/run_page.ts";
+import { latestPage, runsPage } from "../pages/runs_page.ts";
+import { searchPage } from "../pages/search_page.ts";
+import { rowsHandler, viewPage } from "../pages/view_page.ts";
 import { openApi } from "./openapi.ts";
 import { s3Handler } from "../s3/handlers.ts";
 import type { Route } from "./route.ts";
 import {
   latestRedirect,
   manifestHandler,
+  ofAllLogs,
   operationHandler,
   pageHandler,
   pinHandler,
-  searchHandler,
   unpinHandler,
 } from "./run_routes.ts";
 
@@ -99,8 +106,17 @@ export const ROUTES: readonly Route[] = [
     handler: openApiHandler,
     answer: z.looseObject({ openapi: z.string() }),
   },
-  operationRoute("/retained-runs", "list", list, { handler: pageHandler(list) }),
-  operationRoute("/retained-runs/latest", "latest", latest),
+  {
+    method: "GET",
+    path: "/assets/{name}",
+    summary: "the style and the script of the pages",
+    handler: assetHandler,
+    params: z.strictObject({ name: z.string() }),
+    types: ["text/css", "text/javascript", "image/svg+xml"],
+    isOpen: true,
+  },
+  operationRoute("/retained-runs", "list", list, { handler: pageHandler(list), page: runsPage }),
+  operationRoute("/retained-runs/latest", "latest", latest, { page: latestPage }),
   {
     method: "GET",
     path: "/retained-runs/latest/{rest*}",
@@ -109,7 +125,7 @@ export const ROUTES: readonly Route[] = [
     params: latest.params.extend({ rest: z.string() }),
     status: 307,
   },
-  operationRoute("/retained-runs/{run}", "show", show),
+  operationRoute("/retained-runs/{run}", "show", show, { page: runPage }),
   operationRoute("/retained-runs/{run}/reports", "reports", reports),
   {
     method: "GET",
@@ -121,6 +137,7 @@ export const ROUTES: readonly Route[] = [
   },
   operationRoute("/retained-runs/{run}/files", "files", files, {
     handler: pageHandler(files),
+    page: filesPage,
     command: undefined,
   }),
   {
@@ -140,6 +157,19 @@ export const ROUTES: readonly Route[] = [
     types: ["*/*"],
     isOpen: true,
   },
+  {
+    method: "GET",
+    path: "/retained-runs/{run}/view/{path*}",
+    summary: "rows of a log as a terminal shows them",
+    handler: ofFile(rowsHandler),
+    page: ofFile(viewPage),
+    params: lines.params.extend({
+      number: z.stringbool().optional().meta({
+        description: "Count the lines of the file first, as far as the time allows.",
+      }),
+    }),
+    answer: rowsAnswer,
+  },
   operationRoute("/retained-runs/{run}/artifact-manifest", "manifest", manifest, {
     handler: manifestHandler,
     params: manifest.params.extend({ format: z.enum(["json", "sha256sum"]).default("json") }),
@@ -150,13 +180,15 @@ export const ROUTES: readonly Route[] = [
     command: undefined,
   }),
   operationRoute("/retained-runs/{run}/search", "search", search, {
-    handler: searchHandler,
+    handler: ofAllLogs(pageHandler(search)),
+    page: ofAllLogs(searchPage),
     params: search.params.omit({ path: true, at: true, back: true }),
     isSearch: true,
   }),
   operationRoute("/retained-runs/{run}/search/{path*}", "search", search, {
     summary: "search a file of a run",
     handler: ofFile(pageHandler(search)),
+    page: ofFile(searchPage),
     params: search.params.omit({ kind: true }),
     isSearch: true,
     command: undefined,

@@ -8,45 +8,13 @@ import type { z } from "zod";
 import { uriEncodeKey } from "../../layout/output_location.ts";
 import { checksumLine } from "../../runs/checksum_lines.ts";
 import type { LatestDetails, RunManifestDetails } from "../../operations/retained/answers.ts";
-import {
-  runOperation,
-  type RunsContext,
-  type RunsOperation,
-} from "../../operations/retained/operation.ts";
+import type { RunsOperation } from "../../operations/retained/operation.ts";
 import { RUNS_OPERATIONS } from "../../operations/retained/operations.ts";
 import { invalid, RunOutputsError } from "../../errors/error.ts";
 import { jsonAnswer, textAnswer } from "../answer.ts";
+import { askFor } from "../ask_for.ts";
 import { readJson } from "../body.ts";
-import type { Handler, ServiceContext, ServiceRequest } from "../context.ts";
-
-/** After how many milliseconds a search through runs ends with what it has. */
-const BUDGET = 2000;
-
-/**
- * Runs an operation for a request.
- *
- * @param operation The operation.
- * @param request The request. Its parameters are those of the path and of the query.
- * @param context The service.
- * @param more Parameters from elsewhere, such as the body.
- * @returns The answer.
- * @throws {RunOutputsError} `invalid`, naming the parameter; what the operation throws.
- */
-export async function askFor<A>(
-  operation: RunsOperation<z.ZodType, A>,
-  { query, params, signal }: Pick<ServiceRequest, "query" | "params" | "signal">,
-  { index, tool }: ServiceContext,
-  more: Readonly<Record<string, unknown>> = {},
-): Promise<A> {
-  const fixed = { ...params, ...more };
-  for (const name of query.keys()) {
-    if (Object.hasOwn(fixed, name)) {
-      throw new RunOutputsError("invalid", `Unknown parameter '${name}': it is in the path`);
-    }
-  }
-  const context: RunsContext = { index, tool, budget: BUDGET, signal };
-  return await runOperation(operation, context, { ...Object.fromEntries(query), ...fixed });
-}
+import type { Handler } from "../context.ts";
 
 /**
  * The handler of an operation that only reads.
@@ -119,16 +87,23 @@ async function* lines({ files }: RunManifestDetails): AsyncGenerator<string> {
   for await (const { sha256, path } of files) yield checksumLine(sha256, path);
 }
 
-/** `GET /retained-runs/{run}/search`: all logs of a run. One file is a path of its own. */
-export const searchHandler: Handler = async (request, context) => {
-  if (request.query.has("path")) {
-    throw new RunOutputsError(
-      "invalid",
-      "Unknown parameter 'path': it follows search/ in the path",
-    );
-  }
-  return await pageHandler(RUNS_OPERATIONS.search)(request, context);
-};
+/**
+ * The handler of a search in all logs of a run. One file is a path of its own, which is checked.
+ *
+ * @param handler Searches.
+ * @returns The handler.
+ */
+export function ofAllLogs(handler: Handler): Handler {
+  return async (request, context) => {
+    if (request.query.has("path")) {
+      throw new RunOutputsError(
+        "invalid",
+        "Unknown parameter 'path': it follows search/ in the path",
+      );
+    }
+    return await handler(request, context);
+  };
+}
 
 /** `PUT /retained-runs/{run}/pins/{name}`. */
 export const pinHandler: Handler = async (request, context) => {

@@ -14,11 +14,12 @@ import { admit } from "../gate.ts";
 import { addCommonHeaders } from "../headers.ts";
 import type { HostRules } from "../hosts.ts";
 import { type LimitOptions, Limits } from "../limits.ts";
-import { login, loginPage, toLogin } from "../login.ts";
+import { loginPage, problemPage } from "../pages/error_page.ts";
 import { checkWrite } from "../origin.ts";
-import { httpError, problemAnswer } from "../problem.ts";
+import { httpError, problemAnswer, problemOf } from "../problem.ts";
 import { decodePath } from "../target.ts";
 import { type Credential, TokenGuard, unauthenticated } from "../tokens.ts";
+import { login, toLogin } from "./login.ts";
 import type { Route } from "./route.ts";
 import { findRoute } from "./router.ts";
 import { ROUTES } from "./routes.ts";
@@ -110,7 +111,12 @@ export function createService(options: ServiceOptions): Service {
   const limits = new Limits(options.limits);
   const hide = hider(dir);
 
-  async function answer(request: Request, { peer, completed }: RequestInfo): Promise<Response> {
+  /** Answers a request; `links` learns where the service's root is. */
+  async function answer(
+    request: Request,
+    { peer, completed }: RequestInfo,
+    links: { base: string },
+  ): Promise<Response> {
     const over = new AbortController();
     const abort = () => over.abort();
     completed.then(abort, abort);
@@ -120,10 +126,11 @@ export function createService(options: ServiceOptions): Service {
       signal: over.signal,
     };
     const { method, segments, isDirectory } = admitted;
+    links.base = admitted.base;
     if (segments.length === 0 && !isDirectory) return redirect(`./${base.at(-1)}/`);
     if (guard !== undefined && segments.join("/") === "login" && !isDirectory) {
       if (method === "POST") return await login(admitted, context, guard);
-      if (method === "GET" || method === "HEAD") return loginPage();
+      if (method === "GET" || method === "HEAD") return await loginPage(admitted);
       throw notAllowed(method, ["GET", "HEAD", "POST"]);
     }
     const { match, allow } = findRoute(routes, method, segments, isDirectory);
@@ -155,11 +162,15 @@ export function createService(options: ServiceOptions): Service {
 
   return async (request, info) => {
     const began = now().getTime();
+    const links = { base: context.basePath };
     let response: Response;
     try {
-      response = await answer(request, info);
+      response = await answer(request, info, links);
     } catch (error) {
-      response = problemAnswer(error, hide);
+      const problem = problemOf(error, hide);
+      response = prefersHtml(request.headers)
+        ? await problemPage({ request, ...links }, problem)
+        : problemAnswer(problem);
       if (response.status >= 500 && response.status !== 503) {
         log(`${request.method} ${pathOf(request)}: ${reasonOf(error)}`);
       }

@@ -4,63 +4,18 @@
  * @module
  */
 
-import { invalid, RunOutputsError } from "../errors/error.ts";
-import { uriEncodeKey } from "../layout/output_location.ts";
-import { readBody } from "./body.ts";
-import type { ServiceContext, ServiceRequest } from "./context.ts";
-import { OWN_POLICY } from "./headers.ts";
-import { checkOrigin } from "./origin.ts";
-import { httpError, HttpProblem } from "./problem.ts";
-import { decodePath } from "./target.ts";
-import type { TokenGuard } from "./tokens.ts";
+import { invalid, RunOutputsError } from "../../errors/error.ts";
+import { uriEncodeKey } from "../../layout/output_location.ts";
+import { readBody } from "../body.ts";
+import type { ServiceContext, ServiceRequest } from "../context.ts";
+import { checkOrigin } from "../origin.ts";
+import { loginPage } from "../pages/error_page.ts";
+import { httpError, HttpProblem } from "../problem.ts";
+import { decodePath } from "../target.ts";
+import type { TokenGuard } from "../tokens.ts";
 
 /** The largest form, in bytes. */
 const MAX_FORM = 8192;
-
-/**
- * Answers a request for the page: a form that sends the token to this same URL.
- *
- * @param message What was wrong with the last token.
- * @param status The status.
- * @param headers More headers.
- * @returns The page.
- */
-export function loginPage(
-  message = "",
-  status = 200,
-  headers: Readonly<Record<string, string>> = {},
-): Response {
-  const page = `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Log in: run-outputs</title>
-</head>
-<body>
-<main>
-<h1>Log in</h1>
-<p role="alert">${message}</p>
-<form method="post">
-<p><label>Token of this service <input type="password" name="token" required autofocus
-autocomplete="current-password"></label></p>
-<p><button>Log in</button></p>
-</form>
-</main>
-</body>
-</html>
-`;
-  return new Response(page, {
-    status,
-    headers: {
-      ...headers,
-      "content-type": "text/html; charset=utf-8",
-      "content-security-policy": OWN_POLICY,
-      // With `no-referrer`, browsers send `Origin: null` with the form.
-      "referrer-policy": "same-origin",
-    },
-  });
-}
 
 /**
  * Checks the token of a form.
@@ -94,7 +49,8 @@ export async function login(
     });
   } catch (error) {
     if (!(error instanceof RunOutputsError && error.cause instanceof HttpProblem)) throw error;
-    return loginPage(error.message, error.cause.status, error.cause.headers);
+    const { status, headers } = error.cause;
+    return await loginPage(request, { message: error.message, status, headers });
   }
 }
 

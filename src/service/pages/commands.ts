@@ -1,0 +1,63 @@
+/**
+ * Commands that get the outputs of a run, to copy.
+ *
+ * @module
+ */
+
+import { uriEncodeKey } from "../../layout/output_location.ts";
+import type { RunDetails } from "../../operations/retained/answers.ts";
+import type { ServiceContext, ServiceRequest } from "../context.ts";
+import { type Html, markup, runPath } from "./page.ts";
+
+/**
+ * Commands that get the outputs of a run.
+ *
+ * @param request The request of the page.
+ * @param context The service.
+ * @param run The run.
+ * @returns A section of the page. The script puts the URL there that the browser has used, which a
+ * proxy can have changed.
+ */
+export function commands(
+  { base, authority }: Pick<ServiceRequest, "base" | "authority">,
+  { basePath }: Pick<ServiceContext, "basePath">,
+  { key, run_id, external_repo, platform }: Pick<
+    RunDetails,
+    "key" | "run_id" | "external_repo" | "platform"
+  >,
+): Html {
+  const root = `http://${authority}${basePath}`;
+  const files = runPath(key, "files");
+  const id = quoted(external_repo === "" ? run_id : key);
+  // The directories of the path that wget leaves away: those of the base path, and `files` with its two.
+  const above = basePath.split("/").length - 2 + 3;
+  const all: readonly (readonly [title: string, command: string])[] = [
+    [
+      "Artifacts, verified and unpacked",
+      `run-outputs fetch --server ${root} --run-id ${id} --platform ${platform} --output-dir artifacts`,
+    ],
+    ["One file, resumed if it was interrupted", `curl -C - -O ${root}${files}/PATH`],
+    [
+      "All files",
+      `wget -r -np -nH --cut-dirs=${above} -e robots=off ${root}${files}/`,
+    ],
+    [
+      "Verify what was downloaded",
+      `curl -s '${root}${
+        runPath(key, "artifact-manifest")
+      }?format=sha256sum' | sha256sum -c --ignore-missing`,
+    ],
+  ];
+  return markup`<section><h2>Download</h2>
+${
+    all.map(([title, command]) =>
+      markup`<div class="copy"><h3>${title}</h3><pre data-root="${root}" data-base="${base}">${command}</pre></div>
+`
+    )
+  }</section>`;
+}
+
+/** A word of a command, for a shell. */
+function quoted(word: string): string {
+  return uriEncodeKey(word) === word ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
