@@ -276,8 +276,9 @@ export type {
   KeptRun,
   PrunePolicy,
 } from "../runs/retention/policy.ts";
-export type { PrunePlan, PrunePlanPlace } from "../runs/retention/prune_plan.ts";
-export { planPrune, type PlanPruneOptions, type PrunePlace } from "./prune/plan.ts";
+export type { PruneLeftover, PrunePlan, PrunePlanPlace } from "../runs/retention/prune_plan.ts";
+export type { PrunePlace, StaleUploads } from "./prune/place.ts";
+export { planPrune, type PlanPruneOptions } from "./prune/plan.ts";
 export type { RetainedRun } from "./retained/describe.ts";
 export { RunDetailsCache, type RunDetailsCacheOptions } from "./retained/details_cache.ts";
 export type { RunPin } from "./retained/pins.ts";

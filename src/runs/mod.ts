@@ -63,6 +63,7 @@ export {
 export {
   parsePrunePlan,
   PRUNE_PLAN_SCHEMA,
+  type PruneLeftover,
   type PrunePlan,
   type PrunePlanPlace,
 } from "./retention/prune_plan.ts";

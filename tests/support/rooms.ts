@@ -57,7 +57,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "operations/bisect":
     "errors ownership layout runs github storage/{cache,local,transfer} archive/unpack " +
     "operations/{fetch,find,manifest}",
-  "operations/prune": "errors layout runs runs/retention storage storage/local archive/unpack " +
+  "operations/prune":
+    "errors layout runs runs/retention storage storage/{local,s3} archive/unpack " +
     "operations/{bisect,index_pages,manifest,retained}",
   "operations/doctor": "errors ownership layout github storage/s3",
   "operations/mod.ts":

@@ -18,7 +18,8 @@ import { bytesSource } from "../../storage/byte_source.ts";
 import { isModifiedAfter } from "../../storage/modified.ts";
 import type { InspectedRun } from "../retained/describe.ts";
 import { CHANGED, type CheckOptions, failed, type Outcome, unchanged } from "./check.ts";
-import { lookAt, type PrunePlace, readMark } from "./plan.ts";
+import type { PrunePlace } from "./place.ts";
+import { lookAt, readMark } from "./plan.ts";
 
 /** What a run is checked against, and the program for the mark. */
 export interface DeleteRunOptions extends CheckOptions {

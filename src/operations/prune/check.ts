@@ -8,14 +8,15 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { RunPrefix } from "../../layout/run_output_root.ts";
 import type { CallOptions } from "../../storage/backend.ts";
 import type { InspectedRun } from "../retained/describe.ts";
-import { fingerprintOf, lookAt, type PrunePlace } from "./plan.ts";
+import type { PrunePlace } from "./place.ts";
+import { fingerprintOf, lookAt } from "./plan.ts";
 
 /** The result for a run. */
 export interface PruneResult {
-  /** Its key; of a deletion that was finished on a disk, the directory. */
+  /** Its key; of a leftover the path; of a deletion that was finished on a disk, the directory. */
   readonly key: string;
-  /** `thinned`: files of it were deleted; `finished`: an earlier prune had begun to delete it. */
-  readonly outcome: "deleted" | "thinned" | "finished" | "skipped" | "failed";
+  /** `thinned`: files of it were deleted; `cleaned`: a leftover was deleted; `finished`: an earlier prune had begun to delete it. */
+  readonly outcome: "deleted" | "thinned" | "cleaned" | "finished" | "skipped" | "failed";
   /** Why it was skipped or failed. */
   readonly reason?: string;
   /** The size of what was deleted. */

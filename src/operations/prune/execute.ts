@@ -38,7 +38,9 @@ import {
   restoreTree,
   stageTree,
 } from "./local_tree.ts";
-import { directoryOf, newestOf, NOT_A_RUN, planPlace, type PrunePlace } from "./plan.ts";
+import { directoryOf, type PrunePlace } from "./place.ts";
+import { newestOf, NOT_A_RUN, planPlace } from "./plan.ts";
+import { deleteLeftovers } from "./clean.ts";
 import { finishThin, thinRun } from "./thin.ts";
 
 export type { PruneResult };
@@ -147,7 +149,9 @@ export function narrowPlan(
   const both = (runs: PrunePlan["drop"]) =>
     runs.filter(({ key, fingerprint }) => wanted.get(key) === fingerprint);
   const thin = fresh.thin && both(fresh.thin);
-  return { plan: { ...fresh, drop: both(fresh.drop), thin }, skipped };
+  const known = new Set(given.leftovers?.map(({ path }) => path));
+  const leftovers = fresh.leftovers?.filter(({ path }) => known.has(path));
+  return { plan: { ...fresh, drop: both(fresh.drop), thin, leftovers }, skipped };
 }
 
 /**
@@ -163,7 +167,7 @@ export function narrowPlan(
  */
 export async function executePrune(
   place: PrunePlace,
-  { drop, thin = [], unfinished, ...plan }: PrunePlan,
+  { drop, thin = [], leftovers = [], unfinished, ...plan }: PrunePlan,
   { tool, signal }: ExecutePruneOptions,
 ): Promise<PruneResult[]> {
   checkPlace(plan.place, await planPlace(place));
@@ -195,6 +199,7 @@ export async function executePrune(
     const how = { rule, kinds, fingerprint, newest, tool, signal };
     add({ key, ...await thinRun(place, parseRunKey(key), how) });
   }
+  for (const result of await deleteLeftovers(place, leftovers, { signal })) add(result);
   return results;
 }
 

@@ -28,7 +28,9 @@ import { type InspectedRun, inspectRun, isOfOneRun } from "../retained/describe.
 import { newerFile } from "../retained/newer_file.ts";
 import { readSmall } from "../retained/read_small.ts";
 import type { RunIndex } from "../retained/run_index.ts";
+import { findLeftovers, type FoundLeftovers } from "./leftovers.ts";
 import { obstacleIn } from "./local_tree.ts";
+import { directoryOf, type PrunePlace } from "./place.ts";
 
 /** How many runs are looked at together. */
 const CONCURRENCY = 32;
@@ -42,14 +44,6 @@ export const NOT_A_RUN = "nothing shows that it is a run";
 /** How the reason begins why a run with a mark of a deletion is kept. */
 export const FOREIGN_MARK = "it has the mark of a deletion, manifests/retention/deleting.json";
 
-/** Where runs are deleted. */
-export interface PrunePlace {
-  /** The runs. */
-  readonly index: RunIndex;
-  /** The staging directory, if they are on a disk. */
-  readonly directory?: string;
-}
-
 /** Options of {@linkcode planPrune}. */
 export interface PlanPruneOptions extends CallOptions {
   /** Which runs are kept and which are deleted. */
@@ -58,6 +52,8 @@ export interface PlanPruneOptions extends CallOptions {
    * Runs that are in use: `{external repository}{run id}`, for both platforms, with the reason.
    */
   readonly inUse?: ReadonlyMap<string, string>;
+  /** Called with one-line notes for the user. */
+  readonly onNote?: (note: string) => void;
 }
 
 /**
@@ -70,7 +66,7 @@ export interface PlanPruneOptions extends CallOptions {
  */
 export async function planPrune(
   place: PrunePlace,
-  { policy, inUse = new Map(), signal }: PlanPruneOptions,
+  { policy, inUse = new Map(), onNote, signal }: PlanPruneOptions,
 ): Promise<PrunePlan> {
   const { index, directory } = place;
   if (policy.keep_listed?.length === 0) {
@@ -84,7 +80,9 @@ export async function planPrune(
     );
   }
   const now = index.now();
-  const seen = (await pMap(await index.enumerate({ signal }), async (prefix) => {
+  const prefixes = await index.enumerate({ signal });
+  const leftovers = await leftoversOf(place, prefixes, { onNote, signal });
+  const seen = (await pMap(prefixes, async (prefix) => {
     const found = await lookAt(index, prefix, { signal });
     return found === undefined ? undefined : { prefix, ...found };
   }, { concurrency: CONCURRENCY })).filter((one) => one !== undefined);
@@ -131,6 +129,7 @@ export async function planPrune(
       }),
       policy,
       now,
+      leftovers.youngBytes,
     );
   const newest = newestOf({ policy, now });
   const checked = new Set<string>();
@@ -163,10 +162,26 @@ export async function planPrune(
     keep: [...keep, ...others],
     drop: withState(drop),
     ...isThinning(policy) && { thin: withState(thin) },
+    ...leftovers.old.length > 0 && { leftovers: leftovers.old },
     unfinished,
     unreached,
     unmatched,
   };
+}
+
+/** A role that may not list uploads can prune nevertheless. */
+async function leftoversOf(
+  place: PrunePlace,
+  runs: readonly RunPrefix[],
+  { onNote, signal }: Pick<PlanPruneOptions, "onNote" | "signal">,
+): Promise<FoundLeftovers> {
+  try {
+    return await findLeftovers(place, runs, { signal });
+  } catch (error) {
+    if (!(error instanceof RunOutputsError) || error.code !== "denied") throw error;
+    onNote?.(`unfinished uploads stay: ${error.message}`);
+    return { old: [], youngBytes: 0 };
+  }
 }
 
 /**
@@ -261,18 +276,6 @@ export async function lookAt(
     if (!isOfOneRun(error)) throw error;
     return { unreadable: error.message, error };
   }
-}
-
-/**
- * The directory of a run on a disk.
- *
- * @param index The runs.
- * @param run The run.
- * @param directory The staging directory; empty for the path in it.
- * @returns Its path.
- */
-export function directoryOf(index: RunIndex, run: RunPrefix, directory: string): string {
-  return index.root(run).root().localPath(directory);
 }
 
 /**

@@ -31,7 +31,8 @@ import { writeSummary } from "../retained/summary_file.ts";
 import { describeFailures } from "./bucket.ts";
 import { CHANGED, type CheckOptions, failed, type Outcome, unchanged } from "./check.ts";
 import { obstacleIn } from "./local_tree.ts";
-import { directoryOf, lookAt, type PrunePlace } from "./plan.ts";
+import { directoryOf, type PrunePlace } from "./place.ts";
+import { lookAt } from "./plan.ts";
 import { settlePages } from "./thin_pages.ts";
 
 /** What is deleted of a run, and what the run is checked against. */

@@ -165,6 +165,7 @@ export function isEmptyPolicy(policy: PrunePolicy): boolean {
  * @param runs The runs, the newest first.
  * @param policy The policy.
  * @param now The current time.
+ * @param otherBytes What counts in the size beside the runs, in bytes.
  * @returns The decision.
  *
  * @example
@@ -185,6 +186,7 @@ export function decidePrune(
   runs: readonly PruneCandidate[],
   policy: PrunePolicy,
   now: Date,
+  otherBytes = 0,
 ): PruneDecision {
   const reasons = new Map<string, string[]>(runs.map(({ key }) => [key, []]));
   const keep = ({ key }: PruneCandidate, reason: string) => reasons.get(key)!.push(reason);
@@ -200,7 +202,7 @@ export function decidePrune(
     if (freedBytes(run, policy) === undefined) keep(run, "it has no files that the policy deletes");
   }
   const unkept = runs.filter(isUnkept);
-  const { rules, unreached } = dropRules(runs, unkept, policy, now);
+  const { rules, unreached } = dropRules(runs, unkept, policy, now, otherBytes);
   const dropped = runs.flatMap((run) => {
     const rule = rules.get(run.key);
     return rule === undefined ? [] : [{ key: run.key, bytes: freedBytes(run, policy)!, rule }];
@@ -339,6 +341,7 @@ function dropRules(
   unkept: readonly PruneCandidate[],
   policy: PrunePolicy,
   now: Date,
+  otherBytes: number,
 ): { readonly rules: Map<string, string>; readonly unreached: string[] } {
   const { older_than_seconds, max_size_bytes, max_runs } = policy;
   const rules = new Map<string, string>();
@@ -372,7 +375,7 @@ function dropRules(
     if (total > limit) unreached.push(`${rule}: ${total} must be kept`);
   };
   shrink(max_runs, runs.length, () => 1, `more than ${max_runs} runs`);
-  const bytes = runs.reduce((sum, run) => sum + run.bytes, 0);
+  const bytes = runs.reduce((sum, run) => sum + run.bytes, otherBytes);
   shrink(
     max_size_bytes,
     bytes,

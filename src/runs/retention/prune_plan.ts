@@ -15,6 +15,20 @@ export const PRUNE_PLAN_SCHEMA = "run-outputs.prune-plan/1";
 /** The place that a plan is for. */
 export type PrunePlanPlace = { readonly bucket: string } | { readonly directory: string };
 
+/** What a killed process has left. */
+export interface PruneLeftover {
+  /** A multipart upload in a bucket, an unfinished download, or a temporary file. */
+  readonly kind: "upload" | "download" | "temporary";
+  /** The key of the upload, or the path of the file. */
+  readonly path: string;
+  /** Its size. */
+  readonly bytes: number;
+  /** When it was begun or last written, in ISO 8601. */
+  readonly since: string;
+  /** The id of the upload. */
+  readonly upload_id?: string;
+}
+
 /** A plan. */
 export interface PrunePlan {
   /** `run-outputs.prune-plan/1` */
@@ -34,6 +48,8 @@ export interface PrunePlan {
   })[];
   /** The runs that lose the files that the policy names, the newest first. */
   readonly thin?: PrunePlan["drop"];
+  /** What killed processes have left in the runs for more than a day. It is deleted too. */
+  readonly leftovers?: readonly PruneLeftover[];
   /** Runs whose deletion an earlier prune has begun, or that of files: that is finished first. */
   readonly unfinished: readonly string[];
   /** Limits that the deletions do not reach. */
@@ -85,6 +101,16 @@ export const prunePlanSchema = z.object({
   drop: dropped.meta({ description: "Runs that are deleted." }),
   thin: dropped.optional().meta({
     description: "Runs that lose files: of the kinds drop_kinds, or all but the manifest.",
+  }),
+  leftovers: z.array(z.object({
+    kind: z.enum(["upload", "download", "temporary"]),
+    path: z.string(),
+    bytes: count(),
+    since: z.iso.datetime({ offset: true }),
+    upload_id: z.string().optional(),
+  })).optional().meta({
+    description: "What killed processes have left for more than a day: multipart uploads of a " +
+      "bucket, unfinished downloads and temporary files of a directory.",
   }),
   unfinished: z.array(z.string()).meta({
     description: "Runs whose deletion an earlier prune has begun, or that of files: that is " +

@@ -19,7 +19,8 @@ import {
 import { readOutputs } from "../../../src/operations/manifest/read.ts";
 import { removedFile, removedFiles } from "../../../src/operations/manifest/removed_files.ts";
 import { executePrune, largeBecause, narrowPlan } from "../../../src/operations/prune/execute.ts";
-import { planPrune, type PrunePlace } from "../../../src/operations/prune/plan.ts";
+import type { PrunePlace } from "../../../src/operations/prune/place.ts";
+import { planPrune } from "../../../src/operations/prune/plan.ts";
 import { RunIndex } from "../../../src/operations/retained/run_index.ts";
 import { writeSummary } from "../../../src/operations/retained/summary_file.ts";
 import { verifyRun } from "../../../src/operations/verify/execute.ts";

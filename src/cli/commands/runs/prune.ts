@@ -8,7 +8,7 @@ import { Command } from "commander";
 import { diskError } from "../../../errors/disk.ts";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { PruneResult } from "../../../operations/prune/execute.ts";
-import type { PrunePlace } from "../../../operations/prune/plan.ts";
+import type { PrunePlace } from "../../../operations/prune/place.ts";
 import type { PrunePlan } from "../../../runs/retention/prune_plan.ts";
 import type { Context } from "../../context.ts";
 import { EXIT } from "../../exit_codes.ts";
@@ -76,7 +76,12 @@ async function prune(context: Context, options: PruneOptions): Promise<void> {
     const { runsOfBisects } = await import("../../../operations/prune/bisects.ts");
     const place: PrunePlace = { index, directory: stagingDirOf(options, io) };
     const inUse = await runsOfBisects([STATE_DIR, ...bisectDir]);
-    const plan = await planPrune(place, { policy, inUse, signal });
+    const plan = await planPrune(place, {
+      policy,
+      inUse,
+      onNote: (note) => output.note(note),
+      signal,
+    });
     for (const { key, reasons } of plan.keep) {
       const mark = reasons.find((reason) => reason.startsWith(FOREIGN_MARK));
       if (mark !== undefined) output.warn(`${key} is kept: ${mark}`);
@@ -118,12 +123,18 @@ async function readPlan(path: string): Promise<PrunePlan> {
 }
 
 function reportPlan(plan: PrunePlan, output: Output): void {
-  const { keep, drop, thin = [], unfinished } = plan;
+  const { keep, drop, thin = [], leftovers = [], unfinished } = plan;
   output.result(() => plan, () => [
     ...columns([
       ...keep.map(({ key, reasons }) => ["keep", key, "", reasons.join("; ")]),
       ...drop.map(({ key, bytes, rule }) => ["delete", key, formatBytes(bytes), rule]),
       ...thin.map(({ key, bytes, rule }) => ["thin", key, formatBytes(bytes), rule]),
+      ...leftovers.map(({ kind, path, bytes, since }) => [
+        "delete",
+        path,
+        formatBytes(bytes),
+        `${LEFTOVERS[kind]} of ${since.slice(0, 10)}`,
+      ]),
       ...unfinished.map((key) => ["finish", key, "", "an earlier prune has begun to delete it"]),
     ], [2]),
     [
@@ -131,14 +142,24 @@ function reportPlan(plan: PrunePlan, output: Output): void {
       ...plan.thin === undefined
         ? [`${plural(drop.length, "run")} to delete (${formatBytes(sum(drop))})`]
         : [`${plural(thin.length, "run")} to thin (${formatBytes(sum(thin))})`],
+      ...leftovers.length === 0
+        ? []
+        : [`${plural(leftovers.length, "leftover")} (${formatBytes(sum(leftovers))})`],
       ...unfinished.length === 0 ? [] : [`${plural(unfinished.length, "run")} to finish`],
     ].join(", "),
   ]);
   warnUnreached(plan, output);
-  if (!output.json && drop.length + thin.length > 0) {
+  if (!output.json && drop.length + thin.length + leftovers.length > 0) {
     output.note("nothing was deleted: --yes deletes, or save the plan (--json) for --execute");
   }
 }
+
+/** What killed processes have left, in words. */
+const LEFTOVERS = {
+  upload: "unfinished upload",
+  download: "unfinished download",
+  temporary: "temporary file",
+} as const;
 
 function warnUnreached({ unreached, keep }: PrunePlan, output: Output): void {
   if (unreached.length === 0) return;
@@ -153,6 +174,7 @@ function reportResults(results: readonly PruneResult[], plan: PrunePlan, output:
   const counts = {
     deleted: count("deleted"),
     thinned: count("thinned"),
+    cleaned: count("cleaned"),
     finished: count("finished"),
     skipped: count("skipped"),
     failed: count("failed"),
@@ -174,6 +196,7 @@ function reportResults(results: readonly PruneResult[], plan: PrunePlan, output:
         plan.thin === undefined
           ? `${plural(counts.deleted, "run")} deleted (${formatBytes(bytes)})`
           : `files of ${plural(counts.thinned, "run")} deleted (${formatBytes(bytes)})`,
+        ...counts.cleaned === 0 ? [] : [`${plural(counts.cleaned, "leftover")} deleted`],
         ...counts.finished === 0 ? [] : [`${counts.finished} finished`],
         ...counts.skipped === 0 ? [] : [`${counts.skipped} skipped`],
         ...counts.failed === 0 ? [] : [`${counts.failed} failed`],
@@ -187,7 +210,8 @@ function reportResults(results: readonly PruneResult[], plan: PrunePlan, output:
 }
 
 function resultText({ key, outcome, reason, bytes }: PruneResult): string {
-  const what = outcome === "finished" ? "finished an interrupted deletion" : outcome;
+  const words = { finished: "finished an interrupted deletion", cleaned: "deleted a leftover" };
+  const what = outcome in words ? words[outcome as keyof typeof words] : outcome;
   const text = bytes === undefined ? what : `${what} (${formatBytes(bytes)})`;
   return `${key}: ${text}${reason === undefined ? "" : `: ${reason}`}`;
 }
