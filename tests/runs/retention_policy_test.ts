@@ -253,3 +253,43 @@ Deno.test("retention, any policy: a stronger keep rule or a longer age never del
     }
   }));
 });
+
+Deno.test("retention, any policy: thinning deletes no run, and touches those that it would delete", () => {
+  const kinds = fc.dictionary(
+    fc.constantFrom("artifact", "log", "outputs-manifest"),
+    fc.record({ files: fc.constant(1), bytes: fc.integer({ min: 0, max: 500 }) }),
+  );
+  const thinnings = fc.constantFrom(
+    { drop_kinds: ["artifact" as const] },
+    { drop_kinds: ["artifact" as const, "log" as const] },
+    { leave_manifest: true as const },
+  );
+  const all = fc.array(kinds, { minLength: 40, maxLength: 40 });
+  fc.assert(fc.property(runsOf, policies, all, thinnings, (list, any, kindsOf, thinning) => {
+    const runs = list.map((run, i) => ({ ...run, kinds: kindsOf[i] }));
+    const policy = { ...any, max_runs: undefined, max_size_bytes: undefined };
+    const whole = new Set(decidePrune(runs, policy, NOW).drop.map(({ key }) => key));
+    const { keep, drop, thin } = decidePrune(runs, { ...policy, ...thinning }, NOW);
+    assert.deepEqual(drop, []);
+    assert.equal(keep.length + thin.length, runs.length);
+    const removable = (run: typeof runs[number]) =>
+      Object.entries(run.kinds).filter(([kind]) =>
+        "drop_kinds" in thinning
+          ? (thinning.drop_kinds as readonly string[]).includes(kind)
+          : kind !== "outputs-manifest"
+      );
+    const wanted = runs.filter((run) => whole.has(run.key) && removable(run).length > 0);
+    assert.deepEqual(
+      thin.map(({ key, bytes }) => [key, bytes]),
+      wanted.map((run) => [run.key, removable(run).reduce((sum, [, one]) => sum + one.bytes, 0)]),
+    );
+    // A limit that is reached is reached by what is freed.
+    const limited = { ...any, max_runs: undefined, ...thinning };
+    const { thin: some, unreached } = decidePrune(runs, limited, NOW);
+    const left = runs.reduce((sum, { bytes }) => sum + bytes, 0) -
+      some.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (any.max_size_bytes !== undefined && unreached.length === 0) {
+      assert(left <= any.max_size_bytes);
+    }
+  }));
+});
