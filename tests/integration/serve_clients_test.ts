@@ -163,6 +163,17 @@ const CLIENTS: Readonly<Record<string, (c: Case) => Promise<void>>> = {
     await runProgram("rclone", [...config, "copy", ":http:", join(dir, "copy")]);
     await assertMirrored(join(dir, "copy"), source);
   },
+  "rclone copies the whole run from the service as a bucket of S3": async (
+    { files, source, dir },
+  ) => {
+    const { origin } = new URL(files);
+    const remote = `:s3,provider=Other,endpoint='${origin}/s3':runs/${KEY}`;
+    await runProgram("rclone", [
+      ...["--config", join(dir, "none"), "--checkers", "2", "--s3-list-chunk", "3"],
+      ...["copy", remote, join(dir, "copy")],
+    ], { env: { AWS_CA_BUNDLE: "" } });
+    await assertMirrored(join(dir, "copy"), source);
+  },
   "pip downloads by --find-links and by --index-url": async ({ files, dir }) => {
     const options = ["-m", "pip", "--isolated", "--disable-pip-version-check", "--no-cache-dir"];
     const ways = [
