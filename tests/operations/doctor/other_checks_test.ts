@@ -72,7 +72,7 @@ Deno.test("doctor, directories: size, and where they will be", async () => {
     ["ok", `${path}, created when it is needed`],
   );
   await assert.rejects(Deno.stat(path), Deno.errors.NotFound);
-  await Deno.mkdir(join(path, "a/b"), { recursive: true });
+  await Deno.mkdir(join(path, "a/b"), { recursive: true, mode: 0o700 });
   await Deno.writeTextFile(join(path, "a/b/c"), "12345");
   await Deno.writeTextFile(join(path, "d"), "12345");
   assert.equal((await check()).message, `${path}: 2 files, 10 B`);
