@@ -414,6 +414,18 @@ export function isBroken(error: unknown): error is RunOutputsError {
   return error instanceof RunOutputsError && error.code === "integrity";
 }
 
+/**
+ * Whether an error means that a manifest cannot be used: it is damaged, or its schema is newer. The
+ * run's files can be read nevertheless.
+ *
+ * @param error What was thrown.
+ * @returns `false` for failures of the storage, which a retry can solve, and for a run that is being
+ * deleted.
+ */
+export function isUnusable(error: unknown): boolean {
+  return error instanceof RunOutputsError && /^(?:integrity|failed)$/.test(error.code);
+}
+
 /** Selects the parts to keep in memory: the small ones, as many as fit. */
 function keep(objects: readonly ObjectInfo[], keepBytes: number): (info: ObjectInfo) => boolean {
   const kept = new Set<ObjectInfo>();

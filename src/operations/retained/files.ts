@@ -11,7 +11,7 @@ import { uriEncodeKey } from "../../layout/output_location.ts";
 import { isReservedName } from "../../layout/reserved_names.ts";
 import { formatRunKey } from "../../runs/retention/run_key.ts";
 import { isCurrent, joinListing } from "../manifest/list_outputs.ts";
-import { isBroken, NO_MANIFEST, readOutputs, type RunManifest } from "../manifest/read.ts";
+import { isUnusable, NO_MANIFEST, readOutputs, type RunManifest } from "../manifest/read.ts";
 import type { RunFiles } from "./answers.ts";
 import { formatCursor, parseCursor } from "./cursor.ts";
 import { operation } from "./operation.ts";
@@ -80,7 +80,7 @@ export const files = operation({
         return await readOutputs(index.backend, root, { signal });
       } catch (error) {
         // The files exist nevertheless; 'manifest' reports what is wrong.
-        if (isBroken(error)) return NO_MANIFEST;
+        if (isUnusable(error)) return NO_MANIFEST;
         throw error;
       }
     }

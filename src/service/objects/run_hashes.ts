@@ -6,7 +6,7 @@
 
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import {
-  isBroken,
+  isUnusable,
   NO_MANIFEST,
   readOutputs,
   type RunManifest,
@@ -137,7 +137,7 @@ export class RunHashes {
       return { inputs, manifest, files };
     } catch (error) {
       // Files can be read without it; other requests report what is wrong with it.
-      if (isBroken(error)) return nothing;
+      if (isUnusable(error)) return nothing;
       throw error;
     }
   }
