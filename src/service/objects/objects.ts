@@ -4,12 +4,16 @@
  * @module
  */
 
+import { RunOutputsError } from "../../errors/error.ts";
 import { isReservedName } from "../../layout/reserved_names.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import type { RemovedOutput } from "../../operations/manifest/list_outputs.ts";
+import { removedFile } from "../../operations/manifest/removed_files.ts";
 import { problem } from "../../operations/retained/problem.ts";
+import { describeRemoval } from "../../runs/removed.ts";
 import { formatRunKey } from "../../runs/retention/run_key.ts";
-import type { Child } from "../../storage/backend.ts";
+import type { Child, StorageBackend } from "../../storage/backend.ts";
 import type { ServiceContext, ServiceRequest } from "../context.ts";
 import { httpError } from "../problem.ts";
 import { BackendFiles } from "./backend_files.ts";
@@ -20,6 +24,8 @@ import type { FileStore, StoredFile } from "./stored_file.ts";
 
 /** The objects of one service. */
 export interface Objects {
+  /** The storage. */
+  readonly backend: StorageBackend;
   /** The files. */
   readonly files: FileStore;
   /** Their hashes. */
@@ -41,6 +47,7 @@ export function objectsOf(context: ServiceContext): Objects {
   if (objects === undefined) {
     const { backend, dir, now } = context;
     objects = {
+      backend,
       files: dir === undefined ? new BackendFiles(backend) : new DiskFiles(backend, dir),
       hashes: new RunHashes(backend, { now }),
       capabilities: new Capabilities(),
@@ -130,16 +137,32 @@ export async function listDirectory(
  * @param objects The service's objects.
  * @param found The place.
  * @param signal Aborts it.
- * @throws {RunOutputsError} `not_found`, with the problem `unknown-run` or `not-found`.
+ * @throws {RunOutputsError} `not_found`, with the problem `unknown-run`, `not-found`, or `removed` and
+ * status 410 if retention has removed the file.
  */
 export async function refuse(
-  { files }: Objects,
+  { backend, files }: Objects,
   found: RunPath,
   signal: AbortSignal,
 ): Promise<never> {
-  const { root, key } = found;
-  if (await files.isDirectory(root.root(), { signal })) throw unknownFile(found);
+  const { root, key, path } = found;
+  if (await files.isDirectory(root.root(), { signal })) {
+    const removed = path === "" ? undefined : await removedFile(backend, root, path, { signal })
+      .catch((error) => {
+        // A record that can't be read says nothing of this file.
+        if (error instanceof RunOutputsError && error.code === "integrity") return undefined;
+        throw error;
+      });
+    throw removed === undefined ? unknownFile(found) : removedProblem(found, removed);
+  }
   throw problem("not_found", "unknown-run", `No run '${key}'`, { run: key });
+}
+
+function removedProblem({ key, path }: RunPath, { removal, sha256, size }: RemovedOutput): Error {
+  const { at, rule } = removal;
+  return httpError(410, "removed", `Cannot read '${path}': ${describeRemoval(removal)}`, {
+    details: { run: key, path, removed_at: at, rule, size, sha256 },
+  });
 }
 
 function unknownFile({ key, path }: RunPath): Error {

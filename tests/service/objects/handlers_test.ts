@@ -9,6 +9,8 @@ import {
   reportHandler,
 } from "../../../src/service/objects/handlers.ts";
 import type { StorageBackend } from "../../../src/storage/backend.ts";
+import { readOutputs } from "../../../src/operations/manifest/read.ts";
+import { formatRemoved, REMOVED_SCHEMA, removedRecord } from "../../../src/runs/removed.ts";
 import { bytesSource } from "../../../src/storage/byte_source.ts";
 import { LocalBackend } from "../../../src/storage/local/local.ts";
 import { noise, sha256 } from "../../support/bytes.ts";
@@ -330,6 +332,39 @@ test("a stored page is for those who name HTML, and for reports", async ({ get, 
   const report = await files(reportHandler, context, "logs/");
   assert.equal(await report.text(), "<p>stored");
   assert.match(await (await files(reportHandler, context, "logs/g/")).text(), /Index of/);
+});
+
+test("what retention has removed: 410, with the time, the rule and the hash", async (c) => {
+  const { backend, context, get } = c;
+  const root = rootOf(KEY, context.bucket);
+  const path = "logs/g/build.log";
+  const { parts } = await readOutputs(backend, root);
+  const at = "2026-11-01T00:00:00.000Z";
+  const record = { schema: REMOVED_SCHEMA, tool: "run-outputs/0.0.0" } as const;
+  const versions = parts.map(({ head: { part, created_at } }) => ({ part, created_at }));
+  await backend.write(
+    removedRecord(root),
+    bytesSource(formatRemoved({
+      ...record,
+      removals: [{ at, rule: "older than 90d", kinds: ["log"], parts: versions, finished_at: at }],
+    })),
+  );
+  // It is still there, so it was not removed.
+  assert.equal((await get(path)).status, 200);
+  await backend.delete(root.file(path));
+  const { status, type, details } = await problemOf(get(path));
+  assert.deepEqual([status, type], [410, "removed"]);
+  assert.deepEqual(details, {
+    run: KEY,
+    path,
+    removed_at: at,
+    rule: "older than 90d",
+    size: path.length,
+    sha256: sha256(path),
+  });
+  assert.equal((await problemOf(get("logs/g/never.log"))).status, 404);
+  await backend.write(removedRecord(root), bytesSource("{"));
+  assert.equal((await problemOf(get(path))).status, 404);
 });
 
 test("unknown runs, and those with several platforms", async ({ backend, context }) => {
