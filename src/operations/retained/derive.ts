@@ -19,6 +19,7 @@ import {
 } from "../../runs/retention/summary.ts";
 import { unfinishedName } from "../../runs/unfinished_part.ts";
 import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
+import { versionTag } from "../../storage/version_tag.ts";
 import { joinListing, type RemovedOutput } from "../manifest/list_outputs.ts";
 import { NO_MANIFEST, readOutputs, type RunManifest } from "../manifest/read.ts";
 
@@ -90,11 +91,15 @@ export async function deriveRun(
  * The inputs of a summary in the form that it keeps.
  *
  * @param inputs The files of `manifests/outputs/`.
- * @returns Names, sizes and etags, in the order of the names.
+ * @returns Names, sizes and version tags, in the order of the names.
  */
 export function inputsOf(inputs: readonly ObjectInfo[]): SummaryInput[] {
   return inputs
-    .map(({ location, size, etag }) => ({ name: inputName(location), size, etag }))
+    .map(({ location, size, etag }) => ({
+      name: inputName(location),
+      size,
+      etag: versionTag(etag),
+    }))
     .sort((a, b) => compareKeys(a.name, b.name));
 }
 

@@ -11,6 +11,7 @@ import { LineIndexes, type LineStart } from "../logs/line_index.ts";
 import { LogFile } from "../logs/log_file.ts";
 import { readLines } from "../logs/read_lines.ts";
 import type { RunLines } from "./answers.ts";
+import { versionTag } from "../../storage/version_tag.ts";
 import { fileChanged, findLog, type LogSource, readVersion } from "./log_source.ts";
 import { operation } from "./operation.ts";
 import { problem } from "./problem.ts";
@@ -59,7 +60,8 @@ export const lines = operation({
     }
     const source = await findLog(context, { run, platform, repo }, path);
     const { key, info } = source;
-    if (etag !== undefined && etag !== info.etag) throw fileChanged(key, path);
+    const version = versionTag(info.etag);
+    if (etag !== undefined && etag !== version) throw fileChanged(key, path);
     const file = new LogFile(index.backend, info, { signal });
     const indexes = lineIndexes.get(index) ?? new LineIndexes();
     lineIndexes.set(index, indexes);
@@ -75,7 +77,7 @@ export const lines = operation({
     const { start, end, rows } = await read(() => readLines(file, options));
     const { size } = info;
     const schema = "run-outputs.lines/1";
-    return { schema, key, path, size, etag: info.etag, start, end, rows };
+    return { schema, key, path, size, etag: version, start, end, rows };
   },
 });
 

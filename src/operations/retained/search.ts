@@ -19,6 +19,7 @@ import {
 } from "../logs/search_files.ts";
 import { listOutputs } from "../manifest/list_outputs.ts";
 import { compareKeys } from "../../layout/compare_keys.ts";
+import { versionTag } from "../../storage/version_tag.ts";
 import type { RunSearch } from "./answers.ts";
 import { formatCursor, parseCursor } from "./cursor.ts";
 import { fileChanged, findLog, findRoot, readVersion } from "./log_source.ts";
@@ -87,7 +88,7 @@ export const search = operation({
       key,
       etag,
       matches: found.matches,
-      next: next && formatCursor(JSON.stringify(next), params),
+      next: next && formatCursor(JSON.stringify(shownPlace(next)), params),
       files: found.files,
       bytes: found.bytes,
       skipped: found.skipped,
@@ -134,6 +135,11 @@ function placeOf(after: string): SearchPlace | undefined {
   }
 }
 
+/** A place as a cursor has it, which everybody can read. */
+function shownPlace(place: SearchPlace): SearchPlace {
+  return { ...place, etag: versionTag(place.etag) };
+}
+
 type Found = Awaited<ReturnType<typeof searchFiles>> & {
   readonly key: string;
   readonly etag?: string;
@@ -151,7 +157,8 @@ async function searchFile(
   const { index: { backend }, label = String, signal } = context;
   const source = await findLog(context, named, path);
   const { key, info } = source;
-  const { etag, size } = info;
+  const { size } = info;
+  const etag = versionTag(info.etag);
   let { from } = options;
   if (from !== undefined && from.etag !== etag) throw fileChanged(key, path);
   if (from === undefined && at !== undefined) {
@@ -192,7 +199,9 @@ async function searchRun(
       isEmpty = false;
       const order = from === undefined ? 1 : compareKeys(file.path, from.path);
       if (order < 0) continue;
-      if (order === 0 && file.info.etag !== from!.etag) throw fileChanged(key, file.path);
+      if (order === 0 && versionTag(file.info.etag) !== from!.etag) {
+        throw fileChanged(key, file.path);
+      }
       yield file;
     }
   }

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import type { ObjectInfo } from "../../storage/backend.ts";
 import { contentType } from "../../storage/content_type.ts";
+import { versionTag } from "../../storage/version_tag.ts";
 import type { Validators } from "./conditional.ts";
 import { formatHttpDate } from "./http_date.ts";
 
@@ -27,9 +27,6 @@ const DOCUMENTS =
 
 /** What a browser may show. Everything else is saved. */
 const SHOWN = /^(?:text\/|image\/|application\/json(?:;|$))/;
-
-/** The entity tag of an object in S3. */
-const S3_ETAG = /^[0-9a-f]{32}(?:-\d+)?$/;
 
 /** What an answer says about a file. */
 export interface Representation extends Validators {
@@ -56,7 +53,7 @@ export function represent(
   sha256: string | undefined,
   now: Date,
 ): Representation {
-  const etags = [versionTag(info.etag)];
+  const etags = [entityTag(info.etag)];
   if (sha256 !== undefined) etags.unshift(`"sha256-${sha256}"`);
   // A time in the future would be a validator that a later version can have too.
   const modified = new Date(Math.min(info.modified.getTime(), now.getTime()));
@@ -99,14 +96,13 @@ function isShown(type: string): boolean {
 }
 
 /**
- * The entity tag of a version: that of S3, or a hash, because one of a disk has an inode in it.
+ * The entity tag of a version.
  *
  * @param etag The etag of the storage.
  * @returns The tag, with its quotes.
  */
-export function versionTag(etag: string): string {
-  if (S3_ETAG.test(etag)) return `"${etag}"`;
-  return `"${createHash("sha256").update(etag).digest("base64url").slice(0, 22)}"`;
+export function entityTag(etag: string): string {
+  return `"${versionTag(etag)}"`;
 }
 
 /** `Repr-Digest` (RFC 9530): the hash of the whole file, in answers with ranges of it too. */

@@ -5,7 +5,7 @@
  */
 
 import { uriEncodeKey } from "../../layout/output_location.ts";
-import { versionTag } from "../objects/representation.ts";
+import { entityTag } from "../objects/representation.ts";
 import type { Entry } from "./entries.ts";
 import { formatToken, type ListingQuery } from "./listing_query.ts";
 import { element, group, xmlDocument } from "./xml.ts";
@@ -59,7 +59,7 @@ export function formatListing(
       element("Key", name(key)),
       // As in the header Last-Modified, which has whole seconds.
       element("LastModified", `${modified.toISOString().slice(0, -5)}.000Z`),
-      element("ETag", versionTag(etag)),
+      element("ETag", entityTag(etag)),
       element("Size", `${size}`),
       element("StorageClass", "STANDARD"),
     ])];

@@ -4,7 +4,7 @@ import { RunOutputsError } from "../../../src/errors/error.ts";
 import type { OutputLocation } from "../../../src/layout/output_location.ts";
 import { isReservedName } from "../../../src/layout/reserved_names.ts";
 import { createService } from "../../../src/service/server/service.ts";
-import { versionTag } from "../../../src/service/objects/representation.ts";
+import { entityTag } from "../../../src/service/objects/representation.ts";
 import type {
   ByteSource,
   ObjectInfo,
@@ -67,7 +67,7 @@ class ReadsThroughService extends ForwardingBackend {
   /** The etag behind the service of the version that has this one in it. */
   async #etagBehind(location: OutputLocation, etag: string): Promise<string> {
     const info = await this.#behind.stat(location).catch(() => undefined);
-    return info !== undefined && versionTag(info.etag) === `"${etag}"` ? info.etag : "another";
+    return info !== undefined && entityTag(info.etag) === `"${etag}"` ? info.etag : "another";
   }
 }
 
