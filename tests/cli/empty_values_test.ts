@@ -15,7 +15,7 @@ import { tempDir } from "../support/temp_dir.ts";
  * service would be open.
  */
 const REFUSED =
-  /^--(?:branch|check|commit|output-dir|patterns-from|ref|socket|(?:from|to)-staging|staging-dir(?:-b)?|token-file)$/;
+  /^--(?:branch|check|commit|output-dir|patterns-from|ref|server(?:-token-file)?|socket|(?:from|to)-staging|staging-dir(?:-b)?|token-file)$/;
 
 /** Options of such a name that mean something else: they are required, or have a default. */
 const OTHER = ["fetch --output-dir", "start --output-dir", "pytorch-manifest --ref"];
