@@ -21,7 +21,7 @@ const REFUSED =
 const OTHER = ["fetch --output-dir", "start --output-dir", "pytorch-manifest --ref"];
 
 /** The rules of a prune: without one of them, more would be deleted. */
-const RULES = /^--(?:keep.*|group-by|min-age|bisect-dir|older-than|max-.*|execute)$/;
+const RULES = /^--(?:keep.*|group-by|min-age|bisect-dir|older-than|max-.*|execute|drop-kinds)$/;
 
 function isRefused({ command, option }: { command: Command; option: Option }): boolean {
   if (command.name() === "prune" && RULES.test(option.long!)) return true;

@@ -75,7 +75,7 @@ Deno.test("help: the examples are command lines that the program accepts", async
       if (args[0] === "serve") args.push("--token-file", "./no-such-token");
       // Nor is GitHub asked.
       const { err } = await run(args, { GITHUB_API_URL: "nowhere" });
-      assert.doesNotMatch(err, /unknown|is invalid|Missing|too many/i, line);
+      assert.doesNotMatch(err, /^error: .*(?:unknown|is invalid|Missing|too many)/im, line);
     }
   }
 });

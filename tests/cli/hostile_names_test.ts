@@ -237,6 +237,23 @@ const LINES: Readonly<
       ["index", ...reading(at), "-v"],
     ],
   },
+  "runs search": {
+    echo: true,
+    lines: ({ staging }) => [
+      ["runs", "search", "55", "##", "--staging-dir", staging],
+      ["runs", "search", "55", "y", "--kind", "other", "--staging-dir", staging],
+      ["runs", "search", NAME, "x", "--staging-dir", staging],
+    ],
+  },
+  "serve": {
+    echo: true,
+    lines: ({ staging }) => [["serve", "--staging-dir", staging, "--token-file", NAME]],
+  },
+  "doctor": {
+    echo: true,
+    lines: ({ staging }) => [["doctor", "--staging-dir", join(staging, NAME)]],
+  },
+  "completions": { echo: true, lines: () => [["completions", NAME]] },
   "stages": {
     echo: true,
     lines: ({ dir, at }) => [
@@ -342,7 +359,10 @@ Deno.test("on a runner: no command lets a name, a message or a log through as a 
     makeWheel("x", "1", ""),
   );
   await writeTree(join(dir, "python"), { [`${NAME}.whl`]: "x" });
-  await writeTree(staging, { "55-linux/logs/a.log": "x", [`55-linux/${NAME}`]: "y" });
+  await writeTree(staging, {
+    "55-linux/logs/a.log": `${LEADING}\n${NAME}\n`,
+    [`55-linux/${NAME}`]: "y",
+  });
   // The archives that find lists are of run 1000, with a name that is a command.
   const backend = new LocalBackend(staging);
   const archive = noise(100, 1);

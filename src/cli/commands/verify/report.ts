@@ -254,7 +254,7 @@ export function verifyJson(report: VerifyReport, repairs: Repairs) {
       VERDICTS.map((verdict) => [verdict.replace("-", "_"), report.counts[verdict]]),
     ),
     checked_by: report.checkedBy,
-    removed: report.removed.length === 0 ? undefined : report.removed.length,
+    removed_by_retention: report.removed.length === 0 ? undefined : report.removed.length,
     files: inOrder([...report.problems, ...report.others]).map((file) => ({
       path: file.path,
       kind: file.kind,

@@ -224,7 +224,7 @@ test(
     assert.match((await runs(3, ["list", ...run, "--kind", "artifact"])).err, why);
     assert.deepEqual((await runJson(0, ["list", ...run])).removed[0].path, archive);
     assert.match((await runs(0, ["verify", ...run])).out, /; 1 removed by retention/);
-    assert.equal((await runJson(0, ["verify", ...run])).removed, 1);
+    assert.equal((await runJson(0, ["verify", ...run])).removed_by_retention, 1);
     assert.match((await runs(0, ["runs", "list", ...place])).out, /^5 .* unproven, thinned /m);
     assert.match(
       (await runs(0, ["runs", "show", "5", ...place])).out,
