@@ -63,7 +63,9 @@ Deno.test("help: the examples are command lines that the program accepts", async
     const examples = out.slice(out.indexOf("\nExamples:\n")).replaceAll("\\\n", " ");
     for (const [, line] of examples.matchAll(/^ {2}run-outputs (.+)$/gm)) {
       // Parsing comes first: what is refused later, for want of a directory, has parsed.
-      const args = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, a, b]) => a ?? b);
+      const args = [...line.replace(/ > \S+$/, "").matchAll(/'([^']*)'|(\S+)/g)].map(([, a, b]) =>
+        a ?? b
+      );
       // Where there is a network, these would ask a server: so they look here, or are refused.
       if (["stale-uploads", "verify", "diff", "doctor"].includes(args[0])) {
         args.push("--staging-dir", ".");
