@@ -30,10 +30,11 @@ import type {
 import { compareKeys } from "../../layout/compare_keys.ts";
 import { diskError } from "../../errors/disk.ts";
 import { FileBody } from "./file_body.ts";
-import { type NamedEntry, readDirectory } from "./disk_name.ts";
+import type { NamedEntry } from "./disk_name.ts";
 import { deleteEach } from "../delete_each.ts";
 import { isJournal, isPartName, isUnfinished } from "./download_part.ts";
 import { isMissing, listedObject, objectInfo } from "./object_info.ts";
+import { Inside } from "./inside.ts";
 import { clipRange } from "../range.ts";
 import { takeTurn } from "./turn.ts";
 
@@ -82,6 +83,7 @@ export class LocalBackend implements StorageBackend {
   readonly enforcesAbsence = true;
   /** The staging directory, as an absolute path. */
   readonly stagingDir: string;
+  readonly #inside: Inside;
   readonly #encode: boolean;
   readonly #onNotice: ((message: string) => void) | undefined;
   readonly #reported = new Set<string>();
@@ -97,6 +99,7 @@ export class LocalBackend implements StorageBackend {
   constructor(stagingDir: string, options: LocalBackendOptions = {}) {
     if (stagingDir === "") throw invalid("staging directory", stagingDir, "a directory");
     this.stagingDir = resolve(stagingDir);
+    this.#inside = new Inside(this.stagingDir);
     this.#encode = options.encodeNames ?? Deno.build.os === "windows";
     this.#onNotice = options.onNotice;
   }
@@ -142,10 +145,10 @@ export class LocalBackend implements StorageBackend {
     const path = this.#path(location);
     let file: Deno.FsFile | undefined;
     try {
-      this.#stayInside(path);
-      if (!Deno.lstatSync(path).isFile) throw notFound("read", path);
-      file = Deno.openSync(path);
-      const found = objectInfo(location, file.statSync());
+      const opened = this.#inside.open(path, () => this.#stayInside(path));
+      if (opened === undefined) throw notFound("read", path);
+      ({ file } = opened);
+      const found = objectInfo(location, opened.stat);
       if (options.ifMatch !== undefined && options.ifMatch !== found.etag) {
         throw new RunOutputsError("conflict", `Cannot read '${path}': it has changed`);
       }
@@ -316,7 +319,8 @@ export class LocalBackend implements StorageBackend {
     signal?.throwIfAborted();
     const entries: (NamedEntry & { readonly key: string })[] = [];
     try {
-      for (const entry of await readDirectory(path, signal)) {
+      const check = () => this.#stayInside(path, "list");
+      for (const entry of await this.#inside.readDirectory(path, check, signal)) {
         signal?.throwIfAborted();
         // Only files: a directory with such a name is not ours.
         if (entry.isFile && isTemporary(entry.name)) continue;
