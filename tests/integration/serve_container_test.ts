@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import { ROUTES } from "../../src/service/server/routes.ts";
 import { noise, sha256 } from "../support/bytes.ts";
 import { runs } from "../support/command_line.ts";
+import { linesOf } from "../support/service_process.ts";
 import { RUN } from "../support/staging.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 
@@ -62,17 +63,6 @@ async function programIn(dir: string) {
   const run = `${deno} run -q -P --no-check --config ${REPOSITORY}/deno.json ${REPOSITORY}/cli.ts`;
   await Deno.writeTextFile(program, `#!/bin/sh\nexec ${run} "$@"\n`, { mode: 0o755 });
   return { program, paths: [deno, denoDir, REPOSITORY], env: { ...env, DENO_DIR: denoDir } };
-}
-
-/** Lines of a stream, one at a time. */
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  let rest = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop()!;
-    yield* lines;
-  }
-  if (rest !== "") yield rest;
 }
 
 /** Reads lines until one fits; all of them are in the error if none does. */

@@ -2,28 +2,16 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { checkService } from "../../../src/cli/commands/serve/check.ts";
 import { listen } from "../../../src/service/server/listen.ts";
 import type { Service } from "../../../src/service/server/service.ts";
 import { send } from "../../support/service.ts";
+import { startServiceProcess } from "../../support/service_process.ts";
 import { tempDir, writeTree } from "../../support/temp_dir.ts";
 
-const CLI = fileURLToPath(new URL("../../../cli.ts", import.meta.url));
-const CONFIG = fileURLToPath(new URL("../../../deno.json", import.meta.url));
 const NEVER = new AbortController().signal;
 
 const answering: Service = () => Promise.resolve(new Response("ok"));
-
-/** The lines of a stream, one by one. */
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  let rest = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop()!;
-    yield* lines;
-  }
-}
 
 Deno.test({
   name: "serve: lives through more connections than it has descriptors, and answers afterwards",
@@ -31,21 +19,13 @@ Deno.test({
   async fn() {
     await using temp = await tempDir();
     await writeTree(temp.path, { "123-linux/logs/a.log": "built\n" });
-    const run = ["run", "-q", "-P", "--no-check", "--config", CONFIG, CLI];
-    const process = new Deno.Command("sh", {
-      args: ["-c", 'ulimit -n 80; exec "$@"', "sh", Deno.execPath(), ...run].concat(
-        ["serve", "--staging-dir", temp.path, "--port", "0"],
-      ),
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    const errors = linesOf(process.stderr);
-    const { value: url } = await linesOf(process.stdout).next();
+    const limited = ["sh", "-c", 'ulimit -n 256; exec "$@"', "sh"];
+    await using service = await startServiceProcess(temp.path, limited);
+    const { url, process, errors } = service;
     const port = Number(new URL(url).port);
     const kept = await Deno.connect({ hostname: "127.0.0.1", port });
     const idle: Deno.Conn[] = [];
-    for (let i = 0; i < 100; i++) {
+    for (let i = 0; i < 300; i++) {
       const connection = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => {});
       if (connection) idle.push(connection);
     }

@@ -5,35 +5,44 @@ import { join } from "node:path";
 import { LocalBackend } from "../../../src/storage/local/local.ts";
 import { runs } from "../../support/command_line.ts";
 import { putRun } from "../../support/retained.ts";
-import { startService } from "../../support/service.ts";
+import { startServiceProcess } from "../../support/service_process.ts";
 import { tempDir, writeTree } from "../../support/temp_dir.ts";
 
-const DOCUMENTS = [
-  "/retained-runs",
-  "/retained-runs/latest",
-  "/retained-runs/123",
-  "/retained-runs/123/reports",
-  "/retained-runs/123/files",
-  "/retained-runs/123/artifact-manifest",
-  "/retained-runs/125/artifact-manifest",
+const TARGETS = [
+  "retained-runs",
+  "retained-runs/latest",
+  "retained-runs/123",
+  "retained-runs/123/reports",
+  "retained-runs/123/files",
+  "retained-runs/123/artifact-manifest",
+  "retained-runs/125/artifact-manifest",
+  "retained-runs/126/artifact-manifest",
+  "retained-runs/126/lines/logs/g/a.log",
+  "retained-runs/126/files/logs/g/a.log",
 ];
 
-/** What a service that has just started answers. */
-async function answersOf(backend: LocalBackend): Promise<string[]> {
-  const dir = backend.stagingDir;
-  await using service = await startService({ backend, dir, bucket: "local", now: undefined });
-  const answers = [];
-  for (const target of DOCUMENTS) {
-    const { status, text } = await service.ask(target);
-    assert.equal(status, 200, `${target}: ${text}`);
-    answers.push(text);
+interface Answer {
+  readonly etag: string | null;
+  readonly text: string;
+}
+
+async function answersOf(url: string): Promise<Answer[]> {
+  const answers: Answer[] = [];
+  for (const target of TARGETS) {
+    const response = await fetch(url + target);
+    const text = await response.text();
+    assert.equal(response.status, 200, `${target}: ${text}`);
+    answers.push({ etag: response.headers.get("etag"), text });
   }
-  assert.deepEqual(JSON.parse((await service.ask("/runs")).text).jobs, []);
+  const { jobs, note } = await (await fetch(`${url}runs`)).json();
+  assert.deepEqual(jobs, []);
+  assert.match(note, /empty after a restart/);
   return answers;
 }
 
 /** A document without what it says about summaries, and without the summaries in lists of files. */
-function withoutSummary(text: string): unknown {
+function withoutSummary({ text }: Answer): unknown {
+  if (!text.startsWith("{")) return text;
   return JSON.parse(text, (name, value) => {
     if (name === "summary") return undefined;
     return Array.isArray(value)
@@ -42,24 +51,33 @@ function withoutSummary(text: string): unknown {
   });
 }
 
-Deno.test("after a restart every answer about runs is the same; without summaries, but for 'summary'", async () => {
+Deno.test("serve: after 'kill -9' every answer about runs is the same; without summaries, but for 'summary'", async () => {
   await using temp = await tempDir();
   const staging = join(temp.path, "staging");
   await writeTree(join(temp.path, "logs"), { "a.log": "built\n", "r.html": "<p>\n" });
-  const upload = ["upload", "files", join(temp.path, "logs"), "--to", "logs/g", "-q"];
+  const run = (id: string) => ["--run-id", id, "--platform", "linux", "-q"];
   for (const id of ["123", "124"]) {
-    const args = ["--output-dir", staging, "--run-id", id, "--platform", "linux"];
-    await runs(0, [...upload, ...args]);
+    const to = ["--to", "logs/g", "--output-dir", staging, ...run(id)];
+    await runs(0, ["upload", "files", join(temp.path, "logs"), ...to]);
   }
-  const backend = new LocalBackend(staging);
-  await putRun(backend, "125-windows", { parts: { a: ["x"] }, marked: ["b"] });
-  const before = await answersOf(backend);
-  assert.match(before[0], /"status": "current"/);
-  assert.deepEqual(await answersOf(backend), before);
-  for (const key of ["123-linux", "124-linux"]) {
+  const source = ["--source-run-id", "123", "--source-platform", "linux"];
+  const copy = ["copy", "--from-staging", staging, "--to-staging", staging];
+  await runs(0, [...copy, ...source, ...run("126")]);
+  await putRun(new LocalBackend(staging), "125-windows", { parts: { a: ["x"] }, marked: ["b"] });
+
+  await using killed = await startServiceProcess(staging);
+  const before = await answersOf(killed.url);
+  assert.match(before[0].text, /"status": "current"/);
+  killed.process.kill("SIGKILL");
+  await killed.process.status;
+
+  await using restarted = await startServiceProcess(staging);
+  assert.deepEqual(await answersOf(restarted.url), before);
+  for (const key of ["123-linux", "124-linux", "126-linux"]) {
     await Deno.remove(join(staging, key, "retention-summary.json"));
   }
-  const after = await answersOf(backend);
-  assert.match(after[0], /"status": "absent"/);
+  const after = await answersOf(restarted.url);
+  assert.match(after[0].text, /"status": "absent"/);
+  assert.doesNotMatch(after[0].text, /"status": "current"/);
   assert.deepEqual(after.map(withoutSummary), before.map(withoutSummary));
 });

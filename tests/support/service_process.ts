@@ -1,0 +1,65 @@
+/**
+ * The service as a process of its own.
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+
+const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
+
+/** A service in a process. */
+export interface ServiceProcess extends AsyncDisposable {
+  /** Its URL, with a final `/`. */
+  readonly url: string;
+  /** The process. */
+  readonly process: Deno.ChildProcess;
+  /** The lines on its standard error that nobody has read yet. */
+  readonly errors: AsyncGenerator<string>;
+}
+
+/**
+ * Starts `run-outputs serve` for a staging directory, from the sources.
+ *
+ * @param dir The staging directory.
+ * @param by A program with arguments that starts it.
+ * @returns The service, which listens. Its disposal kills it.
+ */
+export async function startServiceProcess(
+  dir: string,
+  by: readonly string[] = [],
+): Promise<ServiceProcess> {
+  const run = ["run", "-q", "-P", "--no-check", "--config", path("deno.json"), path("cli.ts")];
+  const [program, ...args] = [...by, Deno.execPath(), ...run];
+  const process = new Deno.Command(program, {
+    args: [...args, "serve", "--staging-dir", dir, "--port", "0"],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const [output, errors] = [linesOf(process.stdout), linesOf(process.stderr)];
+  const { value: url } = await output.next();
+  return {
+    url,
+    process,
+    errors,
+    async [Symbol.asyncDispose]() {
+      try {
+        process.kill("SIGKILL");
+      } catch { /* it has ended */ }
+      await process.status;
+      for (const lines of [output, errors]) await Array.fromAsync(lines);
+    },
+  };
+}
+
+/** The lines of a stream, one by one. */
+export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  let rest = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop()!;
+    yield* lines;
+  }
+  if (rest !== "") yield rest;
+}
