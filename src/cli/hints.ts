@@ -154,9 +154,11 @@ export function releaseTypeHint(
 }
 
 /** Names the service in a message of the driver for S3, which reads it. */
-function rightServer(text: string, { options }: Invocation): string {
+function rightServer(text: string, { command: [command], options }: Invocation): string {
   const server = options.get("server");
-  if (server === undefined) return text;
+  // A copy reads the service, and writes elsewhere.
+  const isWritten = command === "copy" && /\bCannot (?:write|delete|copy)\b/.test(text);
+  if (server === undefined || isWritten) return text;
   return text
     .replace(/\bs3:\/\/(?=[^/'\s])/g, `${server.replace(/\/+$/, "")}/s3/`)
     .replace(/\b(?:--bucket and )?--endpoint-url\b/g, "--server");

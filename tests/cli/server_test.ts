@@ -53,7 +53,7 @@ async function world(token?: string) {
 /** A document without what depends on the kind of storage. */
 function withoutPlaces(value: Json): Json {
   return JSON.parse(JSON.stringify(value, (name, member) => {
-    if (/^(?:local_path|https_url|s3_uri|staging_dir|bucket|etag|summary|modified)$/.test(name)) {
+    if (/^(?:local_path|https_url|s3_uri|staging_dir|bucket|etag|modified)$/.test(name)) {
       return undefined;
     }
     return member;
@@ -99,6 +99,11 @@ Deno.test("--server: reads what --staging-dir reads", async (t) => {
     await runs(0, ["copy", ...ID, ...from, "--to-staging", mirror]);
     assert.match((await runs(0, ["verify", ...ID, "--staging-dir", mirror])).out, /OK/);
     await runs(0, ["export", join(w.path, "runs.tar"), "7", "--platform", "linux", ...from]);
+  });
+
+  await t.step("copy to S3: what can't be written there is not the service's", async () => {
+    const to = ["--source-run-id", "7", "--run-id", "77", "--platform", "linux"];
+    await refused(["copy", ...to, ...from], ["s3://therock-ci-artifacts/77-linux"], { code: 4 });
   });
 
   await t.step("an address in a message is one of the service", async () => {
