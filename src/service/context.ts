@@ -6,6 +6,7 @@
 
 import type { RunIndex } from "../operations/retained/run_index.ts";
 import type { StorageBackend } from "../storage/backend.ts";
+import type { Mirror } from "./mirror_jobs.ts";
 
 /** A request that has passed the gate: its path and query are decoded, once, and checked. */
 export interface ServiceRequest {
@@ -70,6 +71,8 @@ export interface ServiceContext {
   readonly allowPin: boolean;
   /** Whether runs may be mirrored. */
   readonly allowMirror: boolean;
+  /** The mirror jobs, if the storage is a staging directory that runs may be mirrored to. */
+  readonly mirror?: Mirror;
   /** The current time. */
   readonly now: () => Date;
   /** Writes a line to the log of the service. */

@@ -172,6 +172,20 @@ export function problemOf(error: unknown, hide: (text: string) => string): Shown
 }
 
 /**
+ * Removes paths of this machine from messages.
+ *
+ * @param dirs The staging directory first, then others.
+ * @returns A function for {@linkcode problemOf}.
+ */
+export function hider(dirs: readonly string[]): (text: string) => string {
+  return (text) =>
+    dirs.reduce((shown, dir, i) => {
+      const name = i === 0 ? "the staging directory" : "the source";
+      return shown.replaceAll(`${dir}/`, "").replaceAll(dir, name);
+    }, text);
+}
+
+/**
  * Answers a request that failed.
  *
  * @param problem What the client learns.

@@ -74,8 +74,10 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "service/pages":
     "errors layout runs/retention storage operations/{diff,index_pages,logs,retained} " +
     "service service/objects",
+  "service/mirror": "errors layout runs/retention storage storage/transfer " +
+    "operations/{copy,manifest,retained} service",
   "service/server": "errors layout runs storage storage/local operations/retained service " +
-    "service/{objects,pages,s3}",
+    "service/{mirror,objects,pages,s3}",
   "cli/terminal": "errors layout github storage/transfer",
   "cli":
     "errors layout runs runs/retention github storage storage/open_s3.ts storage/{local,s3,transfer} " +
@@ -100,7 +102,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "cli/commands/bisect":
     "errors layout github storage/local operations/{artifacts,bisect} cli cli/terminal " +
     "cli/commands/fetch",
-  "cli/commands/serve": "errors archive operations/retained service service/server cli " +
+  "cli/commands/serve": "errors archive operations/retained service service/{mirror,server} cli " +
     "cli/terminal cli/commands/runs",
   "cli/program.ts": "cli cli/completions cli/terminal cli/commands " +
     "cli/commands/{bisect,copy,diff,fetch,find,runs,serve,upload,verify}",

@@ -77,18 +77,32 @@ export async function runOperation<P extends z.ZodType, A>(
   context: RunsContext,
   params: Readonly<Record<string, unknown>>,
 ): Promise<A> {
-  const { label = (name) => name } = context;
+  return await operation.run(context, checkParams(operation.params, params, context.label));
+}
+
+/**
+ * Checks parameters, such as the members of a body.
+ *
+ * @param schema What they must be.
+ * @param params The parameters as they were given.
+ * @param label How a parameter is called, for messages. Default: by its name.
+ * @returns The parameters.
+ * @throws {RunOutputsError} `invalid`, naming the parameter and the value.
+ */
+export function checkParams<P extends z.ZodType>(
+  schema: P,
+  params: Readonly<Record<string, unknown>>,
+  label: (name: string) => string = (name) => name,
+): z.output<P> {
   const given = Object.fromEntries(
     Object.entries(params).filter(([, value]) => value !== undefined),
   );
-  const result = operation.params.safeParse(given);
-  if (result.success) return await operation.run(context, result.data);
+  const result = schema.safeParse(given);
+  if (result.success) return result.data;
   const [issue] = result.error.issues;
   if (issue.code === "unrecognized_keys") {
     const [unknown] = issue.keys;
-    const known = operation.params instanceof z.ZodObject
-      ? Object.keys(operation.params.shape)
-      : [];
+    const known = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
     const similar = nearest(unknown, known);
     throw new RunOutputsError(
       "invalid",

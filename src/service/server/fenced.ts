@@ -6,6 +6,8 @@
  */
 
 import { RunOutputsError } from "../../errors/error.ts";
+import type { Mirror } from "../mirror_jobs.ts";
+import { answerCall } from "../mirror/remote.ts";
 import type { Listening, Place } from "./listen.ts";
 import type { FromWorker, ToWorker, WorkerSettings } from "./worker_messages.ts";
 
@@ -15,12 +17,14 @@ export interface RunningService extends Pick<Listening, "url" | "close"> {
   readonly ended: Promise<never>;
 }
 
-/** What the service reports. */
+/** What the worker needs of this thread. */
 export interface ServiceReports {
   /** Receives a line for each failure. */
   readonly log: (line: string) => void;
   /** Receives a line for each answer. */
   readonly onAnswer?: (line: string) => void;
+  /** The mirror jobs: they run in this thread, so that the worker neither writes nor reads sources. */
+  readonly mirror?: Mirror;
 }
 
 /**
@@ -34,7 +38,7 @@ export interface ServiceReports {
  */
 export async function startFenced(
   settings: WorkerSettings,
-  { log, onAnswer }: ServiceReports,
+  { log, onAnswer, mirror }: ServiceReports,
 ): Promise<RunningService> {
   const worker = startWorker(settings);
   const send = (message: ToWorker) => worker.postMessage(message);
@@ -53,14 +57,17 @@ export async function startFenced(
     else if (data.type === "failed") fail(new RunOutputsError(data.code, data.message));
     else if (data.type === "log") log(data.line);
     else if (data.type === "answer") onAnswer?.(data.line);
-    else closed.resolve(data.isWhole);
+    else if (data.type === "mirror") {
+      if (mirror === undefined) return;
+      answerCall(mirror, data.call).then((reply) => send({ type: "mirror", reply }));
+    } else closed.resolve(data.isWhole);
   };
   worker.onerror = (event) => {
     event.preventDefault();
     fail(new RunOutputsError("failed", `The service has failed: ${event.message}`));
   };
   try {
-    send({ type: "start", settings });
+    send({ type: "start", settings: { ...settings, sources: mirror?.sources } });
     return {
       url: await started.promise,
       ended: ended.promise,

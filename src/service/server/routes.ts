@@ -9,6 +9,16 @@ import type { RunsOperation } from "../../operations/retained/operation.ts";
 import { RUNS_OPERATIONS } from "../../operations/retained/operations.ts";
 import { jsonAnswer } from "../answer.ts";
 import type { Handler } from "../context.ts";
+import {
+  cancelHandler,
+  jobAnswer,
+  jobHandler,
+  jobParams,
+  jobRequest,
+  jobsAnswer,
+  jobsHandler,
+  submitHandler,
+} from "../mirror/handlers.ts";
 import { capabilityHandler, fileHandler, ofFile, reportHandler } from "../objects/handlers.ts";
 import { assetHandler } from "../pages/assets.ts";
 import { filesPage } from "../pages/files_page.ts";
@@ -36,27 +46,9 @@ const health = z.object({
   tool: z.string(),
 });
 
-const jobs = z.object({
-  schema: z.literal("run-outputs.mirror-jobs/1"),
-  jobs: z.array(z.object({})),
-  since: z.string().meta({ description: "When this process started: it knows no earlier jobs." }),
-  note: z.string(),
-});
-
 /** `GET /healthz` */
 const healthHandler: Handler = async ({ request }, { tool }) =>
   await jsonAnswer(request, { schema: "run-outputs.health/1", status: "ok", tool });
-
-/** `GET /runs` */
-const jobsHandler: Handler = async ({ request }, { startedAt }) =>
-  await jsonAnswer(request, {
-    schema: "run-outputs.mirror-jobs/1",
-    jobs: [],
-    since: startedAt.toISOString(),
-    note:
-      "the mirror jobs of this process, from memory: empty after a restart; the runs themselves " +
-      "are at retained-runs",
-  });
 
 /** `GET /openapi.json` */
 const openApiHandler: Handler = async ({ request, base }, { tool }) => {
@@ -227,7 +219,34 @@ export const ROUTES: readonly Route[] = [
     path: "/runs",
     summary: "the mirror jobs of this process",
     handler: jobsHandler,
-    answer: jobs,
+    answer: jobsAnswer,
+  },
+  {
+    method: "POST",
+    path: "/runs",
+    summary: "mirror a run into the staging directory",
+    handler: submitHandler,
+    body: jobRequest,
+    answer: jobAnswer,
+    status: 202,
+    needs: "allowMirror",
+  },
+  {
+    method: "GET",
+    path: "/runs/{job}",
+    summary: "show a mirror job",
+    handler: jobHandler,
+    params: jobParams,
+    answer: jobAnswer,
+  },
+  {
+    method: "DELETE",
+    path: "/runs/{job}",
+    summary: "cancel a mirror job",
+    handler: cancelHandler,
+    params: jobParams,
+    answer: jobAnswer,
+    needs: "allowMirror",
   },
 ];
 

@@ -15,8 +15,9 @@ import { addCommonHeaders } from "../headers.ts";
 import type { HostRules } from "../hosts.ts";
 import { type LimitOptions, Limits } from "../limits.ts";
 import { loginPage, problemPage } from "../pages/error_page.ts";
+import type { Mirror } from "../mirror_jobs.ts";
 import { checkWrite } from "../origin.ts";
-import { httpError, problemAnswer, problemOf } from "../problem.ts";
+import { hider, httpError, problemAnswer, problemOf } from "../problem.ts";
 import { decodePath } from "../target.ts";
 import { type Credential, TokenGuard, unauthenticated } from "../tokens.ts";
 import { login, toLogin } from "./login.ts";
@@ -47,6 +48,8 @@ export interface ServiceOptions {
   readonly allowPin?: boolean;
   /** Whether runs may be mirrored; that needs a token. */
   readonly allowMirror?: boolean;
+  /** The mirror jobs, for a staging directory. Default: none can be requested. */
+  readonly mirror?: Mirror;
   /** How many requests are answered at once. */
   readonly limits?: LimitOptions;
   /** The routes. Default: all. */
@@ -104,12 +107,13 @@ export function createService(options: ServiceOptions): Service {
     basePath: ["", ...base, ""].join("/"),
     allowPin,
     allowMirror,
+    mirror: options.mirror,
     now,
     log,
   };
   const guard = token === undefined ? undefined : new TokenGuard(token, now);
   const limits = new Limits(options.limits);
-  const hide = hider(dir);
+  const hide = hider(dir === undefined ? [] : [dir]);
 
   /** Answers a request; `links` learns where the service's root is. */
   async function answer(
@@ -232,12 +236,6 @@ function pathOf({ url }: Request): string {
 async function withoutBody(response: Response): Promise<Response> {
   await response.body?.cancel();
   return new Response(null, { status: response.status, headers: response.headers });
-}
-
-/** Removes the path of the staging directory from messages. */
-function hider(dir: string | undefined): (text: string) => string {
-  if (dir === undefined) return (text) => text;
-  return (text) => text.replaceAll(`${dir}/`, "").replaceAll(dir, "the staging directory");
 }
 
 function reasonOf(error: unknown): string {

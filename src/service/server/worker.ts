@@ -7,6 +7,7 @@
 
 import { RunOutputsError } from "../../errors/error.ts";
 import { missingPermission } from "../../errors/permission.ts";
+import { RemoteMirror } from "../mirror/remote.ts";
 import { LocalBackend } from "../../storage/local/local.ts";
 import { listen, type Listening } from "./listen.ts";
 import { createService } from "./service.ts";
@@ -19,13 +20,15 @@ const here = self as unknown as {
 };
 
 let listening: Listening | undefined;
+let mirror: RemoteMirror | undefined;
 
 here.onmessage = async ({ data }) => {
   try {
     if (data.type === "start") {
       listening = await start(data.settings);
       here.postMessage({ type: "listening", url: listening.url });
-    } else {
+    } else if (data.type === "mirror") mirror?.receive(data.reply);
+    else {
       here.postMessage({ type: "closed", isWhole: await listening?.close() ?? true });
     }
   } catch (error) {
@@ -38,10 +41,16 @@ here.onmessage = async ({ data }) => {
   }
 };
 
-async function start({ place, isVerbose, ...settings }: WorkerSettings): Promise<Listening> {
+async function start(
+  { place, sources, isVerbose, ...settings }: WorkerSettings,
+): Promise<Listening> {
   const log = (line: string) => here.postMessage({ type: "log", line });
+  if (sources !== undefined) {
+    mirror = new RemoteMirror(sources, (call) => here.postMessage({ type: "mirror", call }));
+  }
   const service = createService({
     ...settings,
+    mirror,
     backend: new LocalBackend(settings.dir, { onNotice: log }),
     bucket: "local",
     log,

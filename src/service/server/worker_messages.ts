@@ -5,6 +5,7 @@
  */
 
 import type { ErrorCode } from "../../errors/error.ts";
+import type { MirrorCall, MirrorReply } from "../mirror/remote.ts";
 import type { Place } from "./listen.ts";
 import type { ServiceOptions } from "./service.ts";
 
@@ -12,9 +13,11 @@ import type { ServiceOptions } from "./service.ts";
 export interface WorkerSettings
   extends
     Required<Pick<ServiceOptions, "dir" | "tool" | "hosts">>,
-    Pick<ServiceOptions, "basePath" | "token" | "allowPin"> {
+    Pick<ServiceOptions, "basePath" | "token" | "allowPin" | "allowMirror"> {
   /** Where to listen. */
   readonly place: Place;
+  /** The sources that runs may be mirrored from. */
+  readonly sources?: readonly string[];
   /** Whether to report each answer. */
   readonly isVerbose: boolean;
 }
@@ -22,6 +25,7 @@ export interface WorkerSettings
 /** To the worker. */
 export type ToWorker =
   | { readonly type: "start"; readonly settings: WorkerSettings }
+  | { readonly type: "mirror"; readonly reply: MirrorReply }
   | { readonly type: "close" };
 
 /** From the worker. */
@@ -30,4 +34,5 @@ export type FromWorker =
   | { readonly type: "failed"; readonly code: ErrorCode; readonly message: string }
   | { readonly type: "log"; readonly line: string }
   | { readonly type: "answer"; readonly line: string }
+  | { readonly type: "mirror"; readonly call: MirrorCall }
   | { readonly type: "closed"; readonly isWhole: boolean };

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type FencePlace, permissionsOf, startFenced } from "../../../src/service/server/fenced.ts";
+import { MirrorJobs } from "../../../src/service/mirror/jobs.ts";
 import { LocalBackend } from "../../../src/storage/local/local.ts";
 import { putRun } from "../../support/retained.ts";
 import { send } from "../../support/service.ts";
@@ -98,6 +99,57 @@ Deno.test("startFenced(): runs, files, pins, and its own end", async () => {
   assert.equal(await running.close(), true);
   assert.deepEqual(answers.filter((line) => line.startsWith("log ")), []);
   assert.match(answers[0], /^127\.0\.0\.1 GET \/retained-runs 200 \d+ ms$/);
+});
+
+Deno.test("startFenced(): mirror jobs run in the thread that starts it, and the worker only reads", async () => {
+  await using temp = await tempDir();
+  const [from, dir] = ["from", "staging"].map((name) => join(temp.path, name));
+  for (const path of [from, dir]) await Deno.mkdir(path);
+  await putRun(new LocalBackend(from), "123-linux", { files: ["logs/a.log"] });
+  const open = () =>
+    Promise.resolve({ backend: new LocalBackend(from), [Symbol.dispose]: () => {} });
+  const backend = new LocalBackend(dir);
+  const tool = "run-outputs/test";
+  await using mirror = new MirrorJobs({
+    sources: [{ name: "disk", bucket: "local", open }],
+    backend,
+    dir,
+    tool,
+    log: () => {},
+  });
+  const hosts = { address: "127.0.0.1", names: [] };
+  const running = await startFenced(
+    { dir, tool, hosts, token: TOKEN, allowMirror: true, place: PLACE, isVerbose: false },
+    { log: () => {}, mirror },
+  );
+  const port = Number(new URL(running.url).port);
+  const ask = async (line: string, body = "") => {
+    const { status, text } = await send(
+      port,
+      `${line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer ${TOKEN}\r\n` +
+        `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    return { status, ...JSON.parse(text) };
+  };
+  const request = { run_id: "123", platform: "linux" };
+  const refused = await ask("POST /runs", JSON.stringify({ ...request, source: "other" }));
+  assert.deepEqual([refused.status, refused.detail], [
+    400,
+    'Invalid source "other": expected disk',
+  ]);
+  const { job } = await ask("POST /runs", JSON.stringify({ ...request, source: "disk" }));
+  const cancelled = await ask(`DELETE /runs/${job}`);
+  assert.match(cancelled.state, /^(?:cancelled|succeeded)$/);
+  let last = await ask("POST /runs", JSON.stringify({ ...request, source: "disk" }));
+  while (last.finished_at === undefined) last = await ask(`GET /runs/${last.job}`);
+  assert.equal(last.state, "succeeded");
+  assert.deepEqual((await ask("GET /runs")).sources, ["disk"]);
+  assert.equal((await ask("GET /runs/123-linux.0")).run, "123-linux");
+  assert.equal((await ask("GET /retained-runs/123")).status, 200);
+  await Deno.remove(dir, { recursive: true });
+  const gone = await ask("POST /runs", JSON.stringify({ ...request, source: "disk" }));
+  assert.deepEqual([gone.status, gone.type], [403, "urn:run-outputs:read-only-storage"]);
+  await running.close();
 });
 
 Deno.test("startFenced(): what keeps it from listening is an error", async () => {

@@ -10,10 +10,12 @@ import { invalid, RunOutputsError } from "../../../errors/error.ts";
 import { hostName, isLoopback } from "../../../service/hosts.ts";
 import type { RunningService } from "../../../service/server/fenced.ts";
 import type { Place } from "../../../service/server/listen.ts";
+import type { MirrorJobs, MirrorJobsOptions } from "../../../service/mirror/jobs.ts";
 import type { ServiceOptions } from "../../../service/server/service.ts";
 import type { Context } from "../../context.ts";
 import { names, nonEmpty, wholeNumber } from "../../options.ts";
 import { Output } from "../../terminal/output.ts";
+import { type MirrorOptions, mirrorSource, sourcesOf } from "./mirror.ts";
 import { openRuns, type RunsCommandOptions, throwIfRun, withRunsOptions } from "../runs/options.ts";
 
 /** The heading of the options for the network. */
@@ -25,7 +27,7 @@ const HOST = "127.0.0.1";
 const PORT = 8080;
 
 /** The values of the command's options. */
-export interface ServeOptions extends RunsCommandOptions {
+export interface ServeOptions extends RunsCommandOptions, MirrorOptions {
   readonly host?: string;
   readonly port?: number;
   readonly socket?: string;
@@ -89,6 +91,21 @@ export function serveCommand(context: Context): Command {
     .addOption(
       option("--allow-pin", "let those who have the token pin runs and delete pins", ACCESS),
     )
+    .addOption(
+      option(
+        "--allow-mirror",
+        "let those who have the token mirror runs into the staging directory",
+        ACCESS,
+      ),
+    )
+    .addOption(
+      option(
+        "--mirror-source <name=place>",
+        "where they may mirror from: s3://BUCKET (the options for S3 apply), the URL of another " +
+          "service, or a directory (repeatable)",
+        ACCESS,
+      ).argParser(mirrorSource),
+    )
     .addHelpText(
       "after",
       `
@@ -98,6 +115,8 @@ have been sent; the second one stops it immediately.
 Examples:
   run-outputs serve --staging-dir ./staging
   run-outputs serve --staging-dir ./staging --host 0.0.0.0 --token-file ./token --allow-host ci.lan
+  run-outputs serve --staging-dir ./staging --token-file ./token --allow-mirror \\
+    --mirror-source ci=s3://therock-ci-artifacts --no-sign-request
   run-outputs serve --bucket lab-artifacts --socket ./run-outputs.sock --base-path /ci
   run-outputs serve --check http://127.0.0.1:8080/`,
     );
@@ -133,17 +152,24 @@ async function serve(
   const { backend, bucket, dir } = storage;
   const { RunIndex } = await import("../../../operations/retained/run_index.ts");
   await throwIfRun(dir, new RunIndex({ backend, bucket, where: dir }), signal);
+  const tool = `run-outputs/${config.version}`;
   const { basePath, allowPin = false } = options;
+  const sources = await sourcesOf(options, dir, io, output);
+  await using mirror = dir === undefined || sources === undefined
+    ? undefined
+    : await openMirror({ sources, backend, dir, tool, log: (line) => output.warn(line) });
   const running = await start(
     {
       backend,
       bucket,
       dir,
-      tool: `run-outputs/${config.version}`,
+      tool,
       hosts,
       basePath,
       token,
       allowPin,
+      allowMirror: mirror !== undefined,
+      mirror,
     },
     place,
     output,
@@ -164,6 +190,11 @@ async function serve(
   if (!await running.close()) output.warn("stopped before all answers had been sent");
 }
 
+async function openMirror(options: MirrorJobsOptions): Promise<MirrorJobs> {
+  const { MirrorJobs } = await import("../../../service/mirror/jobs.ts");
+  return new MirrorJobs(options);
+}
+
 /** Starts the service, in a worker with few permissions where that is possible. */
 async function start(
   options: ServiceOptions,
@@ -175,7 +206,7 @@ async function start(
     onAnswer: output.verbose ? (line: string) => output.explain(line) : undefined,
   };
   const { areWorkersNarrowed } = await import("../../../archive/worker_permissions.ts");
-  const { backend: _, bucket: __, dir, ...settings } = options;
+  const { backend: _, bucket: __, dir, mirror, ...settings } = options;
   const why = dir === undefined
     ? "the runs are in a bucket"
     : areWorkersNarrowed()
@@ -185,7 +216,10 @@ async function start(
     const { startFenced } = await import("../../../service/server/fenced.ts");
     try {
       const isVerbose = output.verbose;
-      const running = await startFenced({ ...settings, dir, place, isVerbose }, reports);
+      const running = await startFenced({ ...settings, dir, place, isVerbose }, {
+        ...reports,
+        mirror,
+      });
       output.explain(`the service may read ${dir}, listen on its address, and nothing else`);
       return running;
     } catch (error) {
@@ -220,7 +254,7 @@ function isOpen(place: Place): boolean {
 }
 
 async function tokenOf(options: ServeOptions, place: Place): Promise<string | undefined> {
-  const { tokenFile, allowAnonymous = false, allowPin = false } = options;
+  const { tokenFile, allowAnonymous = false, allowPin = false, allowMirror = false } = options;
   if (tokenFile !== undefined && allowAnonymous) {
     throw new RunOutputsError(
       "invalid",
@@ -231,10 +265,10 @@ async function tokenOf(options: ServeOptions, place: Place): Promise<string | un
     const { readTokenFile } = await import("./token_file.ts");
     return await readTokenFile(tokenFile);
   }
-  if (allowPin) {
+  if (allowPin || allowMirror) {
     throw new RunOutputsError(
       "invalid",
-      "Missing option --token-file <path>: --allow-pin needs it",
+      `Missing option --token-file <path>: ${allowPin ? "--allow-pin" : "--allow-mirror"} needs it`,
     );
   }
   if (isOpen(place) && !allowAnonymous) {

@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { main } from "../../../../src/cli/main.ts";
 import { LocalBackend } from "../../../../src/storage/local/local.ts";
+import { createS3Backend } from "../../../../src/storage/s3/backend.ts";
 import { refused, runJson, runs } from "../../../support/command_line.ts";
 import { FakeIo } from "../../../support/fake_io.ts";
 import { putRun } from "../../../support/retained.ts";
-import { s3Env } from "../../../support/s3_subject.ts";
+import { s3Env, testOptions } from "../../../support/s3_subject.ts";
 import { startS3Server } from "../../../support/s3_server.ts";
 import { send } from "../../../support/service.ts";
 import { tempDir, writeTree } from "../../../support/temp_dir.ts";
@@ -122,6 +123,54 @@ Deno.test("serve: a token from a file that only its owner may read", async () =>
   }
 });
 
+Deno.test("serve: mirrors runs from a directory, a bucket and another service, by name", async () => {
+  await using temp = await tempDir();
+  await using server = await startS3Server();
+  using bucket = await createS3Backend(testOptions(server.url));
+  await putRun(bucket, "124-linux", { files: ["b.log"] });
+  const source = await staging(temp.path);
+  const dir = join(temp.path, "mirror");
+  await Deno.mkdir(dir);
+  await writeTree(temp.path, { "token": `${TOKEN}\n` });
+  const file = join(temp.path, "token");
+  await Deno.chmod(file, 0o600);
+  const own = ["--staging-dir", dir, "--port", "0", "--token-file", file, "--allow-mirror"];
+  await serving(["--staging-dir", source, "--port", "0"], async (lab) => {
+    const sources = [`disk=${source}`, "ci=s3://suite", `lab=${lab}`]
+      .flatMap((place) => ["--mirror-source", place]);
+    const io = await serving([...own, ...sources, "--endpoint-url", server.url], async (url) => {
+      const ask = async (method: string, target: string, body = "") => {
+        const answer = await send(
+          Number(new URL(url).port),
+          `${method} ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n` +
+            `Authorization: Bearer ${TOKEN}\r\nContent-Type: application/json\r\n` +
+            `Content-Length: ${body.length}\r\n\r\n${body}`,
+        );
+        return JSON.parse(answer.text);
+      };
+      for (const [name, id] of [["disk", "123"], ["ci", "124"], ["lab", "123"]]) {
+        const body = JSON.stringify({ source: name, run_id: id, platform: "linux" });
+        let job = await ask("POST", "/runs", body);
+        while (job.finished_at === undefined) job = await ask("GET", `/runs/${job.job}`);
+        assert.deepEqual([job.state, job.files], ["succeeded", 1], JSON.stringify(job));
+      }
+    }, s3Env(server.url));
+    assert.equal(io.err.includes("warning"), false, io.err);
+  });
+  for (const [id, path] of [["123", "logs/a.log"], ["124", "b.log"]]) {
+    assert.equal(await Deno.readTextFile(join(dir, `${id}-linux`, path)), path);
+  }
+  const serve = ["serve", ...own];
+  await refused(serve, ["--mirror-source <name=place>", "--allow-mirror needs it"]);
+  await refused([...serve, "--mirror-source", `a=${dir}/.`], ["it is the staging directory"]);
+  await refused([...serve, "--mirror-source", "a=http://x/?y"], ["the URL of a service"]);
+  await refused([...serve, "--mirror-source", `a=${dir}/none`], ["mirror source", "none"], {
+    code: 3,
+  });
+  const inBucket = ["serve", "--bucket", "suite", "--token-file", file, "--allow-mirror"];
+  await refused([...inBucket, "--mirror-source", "ci=s3://a-bucket"], ["--staging-dir <dir>"]);
+});
+
 Deno.test("serve: what it refuses, before it listens", async () => {
   await using temp = await tempDir();
   const place = ["--staging-dir", await staging(temp.path)];
@@ -131,6 +180,11 @@ Deno.test("serve: what it refuses, before it listens", async () => {
       [["--host", "::"], "without a token"],
       [["--host", "lab.example"], "without a token"],
       [["--allow-pin"], "--token-file", "--allow-pin needs it"],
+      [["--allow-mirror"], "--token-file", "--allow-mirror needs it"],
+      [["--mirror-source", "ci=s3://suite"], "--allow-mirror", "--mirror-source needs it"],
+      [["--mirror-source", "suite"], "--mirror-source", "NAME=s3://BUCKET"],
+      [["--mirror-source", "ci=s3://suite/key"], "--mirror-source", "NAME=s3://BUCKET"],
+      [["--mirror-source", "a=s3://suite", "--mirror-source", "a=."], "is given twice"],
       [["--allow-anonymous", "--token-file", "x"], "choose one"],
       [["--socket", "x", "--port", "1"], "--port with --socket"],
       [["--socket", "x", "--host", "127.0.0.1"], "--host with --socket"],
