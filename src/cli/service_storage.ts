@@ -68,6 +68,23 @@ function serviceUrl(server: string, { key }: OutputLocation): string {
   return `${base}/`;
 }
 
+/**
+ * What `run-outputs doctor` needs to check a service.
+ *
+ * @param options The values of `--server` and `--server-token-file`.
+ * @param io The environment.
+ * @returns The URL, and functions that read the token and open the service, without second attempts.
+ * @throws {RunOutputsError} `invalid`, if it is not a URL.
+ */
+export async function serviceToCheck({ server: url, serverTokenFile }: ServiceOptions, io: Io) {
+  const { openServer } = await import("../storage/open_s3.ts");
+  const env = (name: string) => io.env(name) || undefined;
+  const open = (token: string | undefined) =>
+    openServer({ url, token, env, retry: { maxAttempts: 1 } });
+  (await open(undefined))[Symbol.dispose]();
+  return { url, token: () => serverToken(serverTokenFile, io), open };
+}
+
 async function serverToken(file: string | undefined, io: Io): Promise<string | undefined> {
   if (file === undefined) return io.env("RUN_OUTPUTS_SERVER_TOKEN") || undefined;
   const text = await Deno.readTextFile(file).catch((error) => {

@@ -155,24 +155,26 @@ export async function openToRead(
   output: Output,
 ): Promise<OpenStorage> {
   const { server } = options;
-  if (server !== undefined) return await openServiceAlone({ ...options, server }, io, output);
+  rejectTwoPlaces(options);
+  if (server !== undefined) return await openService({ ...options, server }, io, output);
   const dir = stagingDirOf(options, io);
   if (dir === undefined) return await openS3(options, io, output);
   return await openDirectory(dir, "staging directory", output);
 }
 
-/** Opens a service, unless another place is given too. */
-async function openServiceAlone(
-  options: ReadOptions & { readonly server: string },
-  io: Io,
-  output: Output,
-): Promise<OpenStorage> {
+/**
+ * Rejects a service beside another place.
+ *
+ * @param options The values of the options.
+ * @throws {RunOutputsError} `invalid`, if two places are given.
+ */
+export function rejectTwoPlaces(options: ReadOptions): void {
+  if (options.server === undefined) return;
   const places = [["stagingDir", "--staging-dir"], ...S3_ONLY] as const;
   const other = places.find(([name]) => options[name] !== undefined && options[name] !== true);
   if (other !== undefined) {
     throw new RunOutputsError("invalid", `Cannot use --server with ${other[1]}: choose one`);
   }
-  return await openService(options, io, output);
 }
 
 /**

@@ -56,7 +56,7 @@ export async function readQuota(
     signal?.throwIfAborted();
     const failed = githubError(error, {
       action: "read the rate limit",
-      repository: "this user",
+      repository: token === undefined ? "this machine (no token)" : "this user",
       apiUrl,
       hasToken: token !== undefined,
       now: Date.now(),

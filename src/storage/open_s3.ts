@@ -75,8 +75,18 @@ export async function openServer({ url, token, ...options }: ServerOptions): Pro
       const headers = new Headers(init.headers);
       if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
       const response = await send(input, { ...init, headers });
-      if (response.status !== 401) return response;
+      const { status } = response;
+      // The service's own 404 is S3's document: this one is of something else.
+      const isElsewhere = status === 404 &&
+        !response.headers.get("content-type")?.startsWith("application/xml");
+      if (status !== 401 && !isElsewhere) return response;
       await response.body?.cancel();
+      if (isElsewhere) {
+        throw new RunOutputsError(
+          "not_found",
+          `No run-outputs service at ${parsed.href}: check --server, and its base path`,
+        );
+      }
       throw new RunOutputsError(
         "unauthenticated",
         token === undefined

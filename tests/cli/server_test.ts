@@ -2,23 +2,28 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { z } from "zod";
+import schema from "../../docs/doctor.schema.json" with { type: "json" };
 import { createService } from "../../src/service/server/service.ts";
 import { LocalBackend } from "../../src/storage/local/local.ts";
 import { makeBuildTree } from "../support/build_tree.ts";
 import { type Json, refused, runJson, runs } from "../support/command_line.ts";
+import { startGithub } from "../support/github_server.ts";
+import { s3Env } from "../support/s3_subject.ts";
+import { startS3Server } from "../support/s3_server.ts";
 import { readTree, tempDir } from "../support/temp_dir.ts";
 
 const ID = ["--run-id", "7", "--platform", "linux"];
 const TOKEN = "0123456789abcdef0123456789abcdef";
 
-/** A service of a directory: with the runs 7 and 8, or with a token and without runs. */
-async function world(token?: string) {
+/** A service of a directory: with the runs 7 and 8, or (with a token, for one) without runs. */
+async function world(token?: string, hasRuns = token === undefined) {
   const dir = await tempDir();
   const staging = join(dir.path, "staging");
   const buildDir = join(dir.path, "build");
   await Deno.mkdir(staging);
-  if (token === undefined) await makeBuildTree({ buildDir, packed: true });
-  for (const id of token === undefined ? ["7", "8"] : []) {
+  if (hasRuns) await makeBuildTree({ buildDir, packed: true });
+  for (const id of hasRuns ? ["7", "8"] : []) {
     const run = ["--run-id", id, "--platform", "linux", "--artifact-group", "g"];
     await runs(0, ["upload", "build", "--build-dir", buildDir, "--output-dir", staging, ...run]);
   }
@@ -127,6 +132,74 @@ Deno.test("--server: a token from a file or the environment; without one, exit c
   });
   assert(!w.requests.some((request) => request.includes(TOKEN)));
   await refused([...list, "--server-token-file", join(w.path, "none")], ["none"], { code: 3 });
+});
+
+Deno.test("--server: where no service is, the message says so", async () => {
+  await using w = await world(undefined, false);
+  await using bare = serving(() => new Response("<p>not here</p>", { status: 404 }));
+  for (const url of [`${w.url}/ci`, bare.url]) {
+    const expected = [`No run-outputs service at ${url}`, "check --server, and its base path"];
+    await refused(["runs", "list", "--server", url], expected, { code: 3 });
+    await refused(["list", ...ID, "--server", url], expected, { code: 3 });
+  }
+});
+
+/** A server that answers every request alike. */
+function serving(answer: () => Response) {
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, answer);
+  return {
+    url: `http://127.0.0.1:${server.addr.port}/`,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+Deno.test("doctor --server: checks the service, its token and its runs, and not S3", async () => {
+  await using github = startGithub();
+  await using s3 = await startS3Server();
+  await using w = await world(TOKEN);
+  await using bare = serving(() => new Response("ok"));
+  const file = join(w.path, "token");
+  await Deno.writeTextFile(file, `${TOKEN}\n`);
+  const doctor = async (code: number, url: string, more: readonly string[] = []) => {
+    const env = { ...s3Env(s3.url), HOME: w.path, GITHUB_API_URL: github.url };
+    const document = await runJson(code, ["doctor", "--server", url, ...more], env);
+    z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]).parse(document);
+    assert(!JSON.stringify(document).includes(TOKEN));
+    const all = document.checks as Json[];
+    const found = all.filter(({ check }) => /^(?:service|token|runs)$/.test(check));
+    return {
+      names: all.map(({ check }) => check),
+      found: found.map(({ status }) => status),
+      text: found.map(({ message, advice }) => `${message}; ${advice}`).join("\n"),
+    };
+  };
+  const good = await doctor(0, w.url, ["--server-token-file", file]);
+  assert.deepEqual(good.found, ["ok", "ok", "ok"], good.text);
+  assert.deepEqual(
+    good.names,
+    ["program", "permissions", "service", "token", "runs", "github", "cache", "state", "disk"],
+  );
+  assert.match(good.text, /can be listed: it has no runs yet/);
+  const anonymous = await doctor(4, w.url);
+  assert.deepEqual(anonymous.found, ["ok", "error", "warning"]);
+  assert.match(anonymous.text, /it needs a token/);
+  const missing = await doctor(3, w.url, ["--server-token-file", join(w.path, "none")]);
+  assert.deepEqual(missing.found, ["ok", "error", "error"], missing.text);
+  for (const url of [`${w.url}/ci`, bare.url]) {
+    const elsewhere = await doctor(3, url, ["--server-token-file", file]);
+    assert.deepEqual(elsewhere.found, ["error", "warning", "warning"], elsewhere.text);
+    assert.match(elsewhere.text, /^No run-outputs service at \S+: it answers \d+; check --server/);
+  }
+  const closed = serving(() => new Response());
+  await closed[Symbol.asyncDispose]();
+  const silent = await doctor(5, closed.url);
+  assert.match(silent.text, /^Cannot connect to http:\S+: connection refused; check --server/);
+  assert.deepEqual(s3.requests, []);
+  const from = ["doctor", "--server", w.url];
+  await refused([...from, "--staging-dir", "x"], ["--server with --staging-dir: choose one"]);
+  await refused([...from, "--bucket", "lab-artifacts"], ["--server with --bucket: choose one"]);
+  await refused([...from, "--write-test"], ["--write-test with --server"]);
+  await refused(["doctor", "--server", "lab"], ["server", "lab", "http://lab:8080"]);
 });
 
 Deno.test("--server: another place beside it, and changes, are usage errors", async () => {

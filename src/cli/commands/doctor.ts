@@ -14,12 +14,21 @@ import { EXIT, exitCodeOf } from "../exit_codes.ts";
 import { cacheDir } from "../github.ts";
 import { type ReadCommandOptions, STORAGE, withReadOptions } from "../options.ts";
 import { runRoot } from "../run_root.ts";
-import { noteUnused, s3BackendOptions, stagingDirOf, uploadJournals } from "../storage.ts";
+import { serviceToCheck } from "../service_storage.ts";
+import {
+  noteUnused,
+  rejectTwoPlaces,
+  s3BackendOptions,
+  stagingDirOf,
+  uploadJournals,
+} from "../storage.ts";
 import type { Io } from "../terminal/io.ts";
 import { columns, Output } from "../terminal/output.ts";
 
 /** The values of the command's options. */
 interface DoctorCommandOptions extends ReadCommandOptions {
+  readonly server?: string;
+  readonly serverTokenFile?: string;
   readonly cacheDir?: string;
   readonly writeTest?: boolean;
 }
@@ -32,7 +41,8 @@ export function doctorCommand(context: Context): Command {
       "Checks what the commands need: credentials, clock, region and server of a bucket, what the " +
         "server enforces, GitHub's token and quota, proxy and certificates, cache and state " +
         "directories, disk space and permissions. Prints a line for each, with what to do. Takes the " +
-        "same options for storage as the other commands, and prints no secrets.",
+        "same options for storage as the other commands, and prints no secrets. A staging directory " +
+        "or a service is checked instead of S3.",
     )
     .addOption(
       new Option(
@@ -57,12 +67,14 @@ permissions), 3 (no such bucket), 1.
 Examples:
   run-outputs doctor
   run-outputs doctor --bucket lab-artifacts --endpoint-url https://s3.lab.example --write-test
-  run-outputs doctor --staging-dir ./staging --json`,
+  run-outputs doctor --staging-dir ./staging --json
+  run-outputs doctor --server http://lab:8080`,
     );
   return withReadOptions(command).action(async (options: DoctorCommandOptions) => {
     const { io } = context;
     const output = new Output(io, options);
     const signal = context.interruption();
+    rejectUnfit(options);
     noteUnused(options, io, output);
     await using checks = await checksOf(options, io, output);
     const { runChecks, worstCode, worstStatus } = await import("../../operations/doctor/check.ts");
@@ -84,6 +96,16 @@ Examples:
   });
 }
 
+function rejectUnfit(options: DoctorCommandOptions): void {
+  rejectTwoPlaces(options);
+  const unfit = options.server !== undefined && options.writeTest
+    ? "--write-test with --server: a service is only read"
+    : options.stagingDir !== undefined && options.bucket !== undefined
+    ? "--bucket with --staging-dir: choose one"
+    : undefined;
+  if (unfit !== undefined) throw new RunOutputsError("invalid", `Cannot use ${unfit}`);
+}
+
 /** All checks of a command line. */
 async function checksOf(
   options: DoctorCommandOptions,
@@ -91,6 +113,7 @@ async function checksOf(
   output: Output,
 ): Promise<{ readonly list: readonly Check[] } & AsyncDisposable> {
   const { s3Checks } = await import("../../operations/doctor/s3_checks.ts");
+  const { serviceChecks } = await import("../../operations/doctor/service_checks.ts");
   const { githubCheck } = await import("../../operations/doctor/github_check.ts");
   const { directoryCheck, diskCheck, stagingCheck } = await import(
     "../../operations/doctor/directory_checks.ts"
@@ -100,10 +123,13 @@ async function checksOf(
   );
   const env = (name: string) => io.env(name) || undefined;
   const now = Date.now;
-  const { writeTest = false } = options;
+  const { writeTest = false, server } = options;
   const staging = stagingDirOf(options, io);
   const cache = options.cacheDir ?? cacheDir(io);
-  const s3 = staging === undefined
+  const service = server === undefined
+    ? undefined
+    : serviceChecks(await serviceToCheck({ ...options, server }, io));
+  const s3 = staging === undefined && service === undefined
     ? s3Checks({
       options: s3BackendOptions(options, io),
       bucket: bucketOf(options, io, output),
@@ -114,8 +140,8 @@ async function checksOf(
   const list = [
     programCheck(config.version),
     permissionsCheck(),
-    ...s3?.checks ?? [stagingCheck(staging!, writeTest)],
-    githubCheck({ env, now }),
+    ...service ?? s3?.checks ?? [stagingCheck(staging!, writeTest)],
+    githubCheck({ env, now, isNeeded: s3 !== undefined || options.repo !== undefined }),
     directoryCheck({
       name: "cache",
       path: cache,

@@ -141,12 +141,10 @@ export function diskCheck(
           };
         }
       }
-      const sorted = [...places].sort(([, a], [, b]) => a - b);
-      const [[path, least]] = sorted;
-      const details = Object.fromEntries(sorted);
-      const message = sorted.map(([path, free]) => `${formatBytes(free)} free in ${path}`).join(
-        ", ",
-      );
+      const [path, least] = [...places].reduce((a, b) => b[1] < a[1] ? b : a);
+      const details = Object.fromEntries(places);
+      const message = [...places].map(([path, free]) => `${formatBytes(free)} free in ${path}`)
+        .join(", ");
       if (least < NOTHING) {
         return { status: "error", message, advice: `delete files below ${path}`, details };
       }

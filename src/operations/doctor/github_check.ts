@@ -15,13 +15,15 @@ const FEW = 20;
 /**
  * The check.
  *
- * @param options The environment; the clock.
+ * @param options The environment; the clock; whether GitHub is needed. If it is not, and there is no
+ * token, no answer is only a warning.
  * @returns The check.
  */
 export function githubCheck(
-  { env, now }: {
+  { env, now, isNeeded = true }: {
     readonly env: (name: string) => string | undefined;
     readonly now: () => number;
+    readonly isNeeded?: boolean;
   },
 ): Check {
   return {
@@ -37,7 +39,11 @@ export function githubCheck(
         quota = await readQuota({ env, token: found?.token, signal });
       } catch (error) {
         signal.throwIfAborted();
-        return { ...failed(error), details: known };
+        const verdict = failed(error);
+        const isOptional = !isNeeded && found === undefined && verdict.code === "transient";
+        return isOptional
+          ? warning(verdict.message, "only 'find' and 'bisect' need it", known)
+          : { ...verdict, details: known };
       }
       if (quota === undefined) return ok(`${host}, ${who}: no limit of requests`, known);
       const { limit, remaining, reset } = quota;

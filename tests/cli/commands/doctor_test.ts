@@ -109,6 +109,20 @@ Deno.test("doctor: a staging directory is checked instead of S3", async () => {
   assert.equal(missing["staging-directory"].code, "not_found");
 });
 
+Deno.test("doctor: without S3, a token and --repo, no answer of GitHub is a warning", async () => {
+  await using w = await world();
+  const { GH_TOKEN: _, ...rest } = w.env;
+  const none = { ...rest, GITHUB_API_URL: "http://127.0.0.1:1" };
+  const here = ["--staging-dir", w.dir];
+  const { by } = await doctor(0, here, none);
+  assert.equal(by.github.status, "warning");
+  assert.match(by.github.message, /^Cannot read the rate limit of this machine \(no token\) on /);
+  assert.match(by.github.advice, /'find' and 'bisect' need it/);
+  await doctor(5, here, { ...none, GH_TOKEN: TOKEN });
+  await doctor(5, [...here, "--repo", "lab/fork"], none);
+  await doctor(5, SUITE, none);
+});
+
 Deno.test("doctor: a cache in the wrong place, and no home", async () => {
   await using w = await world();
   const file = join(w.dir, "file");
@@ -122,4 +136,7 @@ Deno.test("doctor: a cache in the wrong place, and no home", async () => {
 Deno.test("doctor: bad input is refused before anything is checked", async () => {
   await refused(["doctor", "--bucket", "Not A Bucket"], ["Not A Bucket"]);
   await refused(["doctor", "--repo", "nonsense"], ["nonsense"]);
+  await refused(["doctor", "--staging-dir", ".", "--bucket", "suite"], [
+    "Cannot use --bucket with --staging-dir: choose one",
+  ]);
 });

@@ -123,6 +123,19 @@ Deno.test("doctor, staging directory: is only read, unless a write is wanted", a
   assert.equal(none.code, "not_found");
 });
 
+Deno.test("doctor, disk: the order is that of the directories, whatever is free in them", async () => {
+  await using temp = await tempDir();
+  for (const here of [1e12, 3e12]) {
+    const { message } = await finding(
+      diskCheck(
+        [temp.path, "/"],
+        (path) => Promise.resolve({ bavail: path === "/" ? 2e9 : here / 1000, bsize: 1000 }),
+      ),
+    );
+    assert(message.endsWith(", 2.0 TB free in /"), message);
+  }
+});
+
 Deno.test("doctor, disk: the least free space decides", async () => {
   await using temp = await tempDir();
   const check = (free: number) =>

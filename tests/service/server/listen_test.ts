@@ -148,7 +148,10 @@ Deno.test("serve --check: rejects what does not answer with 200, and what is no 
   await checkService(`${listening.url}ci/`, NEVER);
   await checkService(`${listening.url}ci`, NEVER);
   await checkService(`${listening.url}ci/healthz`, NEVER);
-  await assert.rejects(checkService(listening.url, NEVER), /not healthy: status 404/);
+  await assert.rejects(
+    checkService(listening.url, NEVER),
+    /not healthy: status 404 \(no service at this URL: check the base path\)/,
+  );
   await listening.close();
   for (const url of ["8080", "ftp://h/", "http://", "localhost:8080"]) {
     await assert.rejects(checkService(url, NEVER), { code: "invalid" });

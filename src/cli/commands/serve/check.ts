@@ -32,7 +32,11 @@ export async function checkService(url: string, signal: AbortSignal): Promise<vo
       });
     });
   if (status === 200) return;
-  throw new RunOutputsError("transient", `The service at ${url} is not healthy: status ${status}`);
+  const why = status === 404 ? " (no service at this URL: check the base path)" : "";
+  throw new RunOutputsError(
+    "transient",
+    `The service at ${url} is not healthy: status ${status}${why}`,
+  );
 }
 
 /** Without a proxy: `fetch` would use the one of the environment. */
