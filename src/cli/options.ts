@@ -396,13 +396,15 @@ export interface Age {
 /**
  * Reads a duration: a whole number and a unit.
  *
- * @param text Such as `90m`, `24h`, `7d`.
+ * @param text Such as `90m`, `24h`, `7d`, `2w`, `1y`.
  * @returns The duration.
  */
 export function age(text: string): Age {
   const milliseconds = parseDuration(text);
   if (milliseconds === undefined) {
-    throw new InvalidArgumentError("Expected a whole number and s, m, h or d: 90m, 24h, 7d.");
+    throw new InvalidArgumentError(
+      "Expected a whole number and s, m (minutes), h, d, w or y: 90m, 24h, 7d, 1y.",
+    );
   }
   return { text, milliseconds };
 }

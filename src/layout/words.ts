@@ -33,15 +33,26 @@ export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+const SECONDS: Readonly<Record<string, number>> = {
+  s: 1,
+  m: 60,
+  h: 3600,
+  d: 86_400,
+  w: 7 * 86_400,
+  y: 365 * 86_400,
+};
+
+/** The longest duration in milliseconds: a time so long ago is still one that `Date` knows. */
+const MAX_DURATION = 1_000_000 * 86_400_000;
 
 /**
  * Parses a duration.
  *
- * @param text A whole number and a unit: `90m`, `24h`, `7d`.
- * @returns Its length in milliseconds; `undefined` for any other text.
+ * @param text A whole number and a unit: `90m` (minutes), `24h`, `7d`, `2w`, `1y` (365 days).
+ * @returns Its length in milliseconds, at most 1,000,000 days; `undefined` for any other text.
  */
 export function parseDuration(text: string): number | undefined {
-  const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
-  return unit === undefined ? undefined : Number(count) * SECONDS[unit] * 1000;
+  const [, count, unit] = /^(\d{1,6})([smhdwy])$/.exec(text) ?? [];
+  const length = unit === undefined ? Infinity : Number(count) * SECONDS[unit] * 1000;
+  return length > MAX_DURATION ? undefined : length;
 }
