@@ -57,8 +57,22 @@ Deno.test("retention: keep rules without a drop rule delete the rest, each with 
     { key: "5-linux", reasons: ["latest of its group", "last 2"] },
     { key: "4-linux", reasons: ["last 2"] },
   ]);
-  assert.deepEqual(drop[0], { key: "3-linux", bytes: 10, rule: "no rule keeps it" });
+  assert.deepEqual(drop[0], { key: "3-linux", bytes: 10, rule: "not kept by: keep-last 2" });
   assert.equal(drop.length, 3);
+  const policy = {
+    keep_last: 1,
+    keep_within_seconds: 1,
+    keep_daily: 1,
+    keep_weekly: 1,
+    keep_monthly: 1,
+    keep_steps: [{ every_seconds: 1, for_seconds: 7 * 86_400 }],
+    keep_listed: ["5-linux", "77"],
+  };
+  assert.equal(
+    decide(FIVE, policy).drop.at(-1)!.rule,
+    "not kept by: keep-last 1, keep-within 1s, keep-daily 1, keep-weekly 1, keep-monthly 1, " +
+      "one each 1s for 7d, keep-listed (2)",
+  );
 });
 
 Deno.test("retention: an incomplete run is not the latest and takes no place of --keep-last", () => {

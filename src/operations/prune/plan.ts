@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import pMap from "p-map";
 import { RunOutputsError } from "../../errors/error.ts";
-import type { RunPrefix } from "../../layout/run_output_root.ts";
+import type { RunOutputRoot, RunPrefix } from "../../layout/run_output_root.ts";
 import { diskError } from "../../errors/disk.ts";
 import { type DeletingMark, deletingMark, parseDeletingMark } from "../../runs/deleting.ts";
 import {
@@ -24,6 +24,7 @@ import {
 } from "../../runs/retention/prune_plan.ts";
 import { formatRunKey } from "../../runs/retention/run_key.ts";
 import type { CallOptions } from "../../storage/backend.ts";
+import { readOutputs } from "../manifest/read.ts";
 import { type InspectedRun, inspectRun, isOfOneRun } from "../retained/describe.ts";
 import { newerFile } from "../retained/newer_file.ts";
 import { readSmall } from "../retained/read_small.ts";
@@ -31,6 +32,7 @@ import type { RunIndex } from "../retained/run_index.ts";
 import { findLeftovers, type FoundLeftovers } from "./leftovers.ts";
 import { obstacleIn } from "./local_tree.ts";
 import { directoryOf, type PrunePlace } from "./place.ts";
+import { removableFiles } from "./removable.ts";
 
 /** How many runs are looked at together. */
 const CONCURRENCY = 32;
@@ -154,6 +156,11 @@ export async function planPrune(
   const { keep, drop, thin, unreached, unmatched } = decision;
   const withState = <R extends { readonly key: string }>(runs: readonly R[]) =>
     runs.map((run) => ({ ...run, fingerprint: fingerprintOf(byKey.get(run.key)!) }));
+  // The summaries of runs do not count index pages, nor say which checksum files go with a kind.
+  const sized = await pMap(thin, async (run) => {
+    const root = index.root(byKey.get(run.key)!.prefix);
+    return { ...run, bytes: await removableBytes(index, root, policy, { signal }) };
+  }, { concurrency: CONCURRENCY });
   return {
     schema: PRUNE_PLAN_SCHEMA,
     place: await planPlace(place),
@@ -161,12 +168,26 @@ export async function planPrune(
     now: now.toISOString(),
     keep: [...keep, ...others],
     drop: withState(drop),
-    ...isThinning(policy) && { thin: withState(thin) },
+    ...isThinning(policy) && { thin: withState(sized) },
     ...leftovers.old.length > 0 && { leftovers: leftovers.old },
     unfinished,
     unreached,
     unmatched,
   };
+}
+
+/** The size of the files that a policy deletes of a run. */
+async function removableBytes(
+  { backend }: RunIndex,
+  root: RunOutputRoot,
+  { drop_kinds: kinds }: PrunePolicy,
+  { signal }: CallOptions,
+): Promise<number> {
+  const manifest = await readOutputs(backend, root, { signal });
+  let bytes = 0;
+  const files = removableFiles(backend, root, manifest, { kinds }, { signal });
+  for await (const { info } of files) bytes += info.size;
+  return bytes;
 }
 
 /** A role that may not list uploads can prune nevertheless. */

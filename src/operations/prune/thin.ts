@@ -17,7 +17,6 @@ import {
   type Removal,
   REMOVED_SCHEMA,
   removedRecord,
-  removesPath,
 } from "../../runs/removed.ts";
 import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
@@ -33,6 +32,7 @@ import { CHANGED, type CheckOptions, failed, type Outcome, unchanged } from "./c
 import { obstacleIn } from "./local_tree.ts";
 import { directoryOf, type PrunePlace } from "./place.ts";
 import { lookAt } from "./plan.ts";
+import { removableFiles } from "./removable.ts";
 import { settlePages } from "./thin_pages.ts";
 
 /** What is deleted of a run, and what the run is checked against. */
@@ -142,12 +142,11 @@ async function describe(
   const manifest = await readOutputs(backend, root, { signal });
   const unlisted: { path: string; size: number }[] = [];
   let count = 0;
-  const paths = joinAll(backend, root, manifest, { marked: true, signal });
-  for await (const { path, listed, info } of paths) {
-    if (info === undefined || !removesPath(begun, path)) continue;
+  const files = removableFiles(backend, root, manifest, begun, { signal });
+  for await (const { path, info, isListed } of files) {
     count++;
     const kind = classify(path);
-    if (listed !== undefined || kind === "checksum" || isOwn(kind)) continue;
+    if (isListed || kind === "checksum" || isOwn(kind)) continue;
     if (unlisted.length < MAX_UNLISTED) unlisted.push({ path, size: info.size });
   }
   if (count === 0) return undefined;

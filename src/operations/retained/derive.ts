@@ -150,8 +150,16 @@ async function surveyFiles(
   options: CallOptions,
 ): Promise<Survey> {
   const [totals, removed] = [new Totals(), new Totals()];
-  const onRemoved = ({ kind, size = 0 }: RemovedOutput) => removed.add(kind, size);
   const groups = new Set<string>();
+  const addGroup = (path: string) => {
+    const group = groupOf(path);
+    if (group !== undefined) groups.add(group);
+  };
+  // A run keeps its groups when its logs are gone.
+  const onRemoved = ({ path, kind, size = 0 }: RemovedOutput) => {
+    removed.add(kind, size);
+    addGroup(path);
+  };
   const reports: { path: string; size: number }[] = [];
   let missing = 0;
   let oldest: Date | undefined;
@@ -168,8 +176,7 @@ async function surveyFiles(
     }
     const { size, modified } = info;
     totals.add(kind, size);
-    const group = groupOf(path);
-    if (group !== undefined) groups.add(group);
+    addGroup(path);
     // One more than a summary lists, to know that there are more.
     if (kind === "report" && reports.length <= MAX_REPORTS) reports.push({ path, size });
     if (oldest === undefined || modified < oldest) oldest = modified;

@@ -346,7 +346,8 @@ function dropRules(
   const { older_than_seconds, max_size_bytes, max_runs } = policy;
   const rules = new Map<string, string>();
   if (!hasDropRule(policy)) {
-    for (const { key } of unkept) rules.set(key, "no rule keeps it");
+    const rule = unkeptRule(policy);
+    for (const { key } of unkept) rules.set(key, rule);
     return { rules, unreached: [] };
   }
   for (const run of unkept) {
@@ -391,6 +392,25 @@ function hasKeepRule(policy: PrunePolicy): boolean {
     .some((rule) => rule !== undefined) ||
     (policy.keep_steps?.length ?? 0) > 0 ||
     (policy.keep_listed?.length ?? 0) > 0;
+}
+
+/** The rules that do not keep a run: `not kept by: keep-last 10, keep-within 30d`. */
+function unkeptRule(policy: PrunePolicy): string {
+  const { keep_last, keep_within_seconds: within, keep_listed = [], keep_steps = [] } = policy;
+  const rules = [
+    ["keep-last", keep_last],
+    ["keep-within", within === undefined ? undefined : duration(within)],
+    ["keep-daily", policy.keep_daily],
+    ["keep-weekly", policy.keep_weekly],
+    ["keep-monthly", policy.keep_monthly],
+    ...keep_steps.map(({ every_seconds, for_seconds }) => [
+      "one each",
+      `${duration(every_seconds)} for ${duration(for_seconds)}`,
+    ]),
+    ["keep-listed", keep_listed.length === 0 ? undefined : `(${keep_listed.length})`],
+  ];
+  const given = rules.filter(([, value]) => value !== undefined).map((rule) => rule.join(" "));
+  return `not kept by: ${given.join(", ")}`;
 }
 
 function hasDropRule({ older_than_seconds, max_size_bytes, max_runs }: PrunePolicy): boolean {

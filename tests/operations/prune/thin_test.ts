@@ -48,7 +48,7 @@ const POLICY: PrunePolicy = {
 const ARCHIVE = "blas_lib_gfx94X.tar.zst";
 const WHEEL = "python/gfx94X/w-1-py3-none-any.whl";
 const REMOVED = [ARCHIVE, WHEEL, "fft_lib_gfx94X.tar.zst"];
-const RULE = "no rule keeps it";
+const RULE = "not kept by: keep-last 1";
 const TOOL = { tool: "test" };
 
 function placeOf(backend: StorageBackend): PrunePlace {

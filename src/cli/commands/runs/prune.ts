@@ -89,6 +89,7 @@ async function prune(context: Context, options: PruneOptions): Promise<void> {
     for (const entry of plan.unmatched) output.warn(`no run matches '${entry}' in --keep-listed`);
     if (given === undefined && !yes) {
       reportPlan(plan, output);
+      noteUndone(plan, output);
       context.setExitCode(plan.unreached.length > 0 ? EXIT.incomplete : EXIT.done);
       return;
     }
@@ -100,9 +101,11 @@ async function prune(context: Context, options: PruneOptions): Promise<void> {
       : narrowPlan(given, plan);
     const large = largeBecause(given ?? plan);
     if (large !== undefined && !options.allowLarge) {
+      // In JSON, the error is the document.
+      if (!output.json) reportPlan(narrowed, output);
       throw new RunOutputsError(
         "invalid",
-        `Cannot carry out the plan: ${large}; look at the plan, then add --allow-large`,
+        `Cannot carry out the plan: ${large}; nothing was deleted; to delete it, add --allow-large`,
       );
     }
     const done = await executePrune(place, narrowed, { tool, signal });
@@ -149,9 +152,11 @@ function reportPlan(plan: PrunePlan, output: Output): void {
     ].join(", "),
   ]);
   warnUnreached(plan, output);
-  if (!output.json && drop.length + thin.length + leftovers.length > 0) {
-    output.note("nothing was deleted: --yes deletes, or save the plan (--json) for --execute");
-  }
+}
+
+function noteUndone({ drop, thin = [], leftovers = [] }: PrunePlan, output: Output): void {
+  if (output.json || drop.length + thin.length + leftovers.length === 0) return;
+  output.note("nothing was deleted: --yes deletes, or save the plan (--json) for --execute");
 }
 
 /** What killed processes have left, in words. */

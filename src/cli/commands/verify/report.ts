@@ -223,7 +223,34 @@ export function verifySummary(report: VerifyReport, repairs?: Repairs): string {
   const removed = report.removed.length === 0
     ? ""
     : `; ${report.removed.length} removed by retention`;
-  return `${total}: ${parts.join(", ")}${removed}${repaired.join("")}`;
+  const verdicts = parts.length === 0 ? "" : `: ${parts.join(", ")}`;
+  return `${total}${verdicts}${removed}${repaired.join("")}`;
+}
+
+/**
+ * Why a verification has checked nothing, if that is because retention has removed the files.
+ *
+ * @param reports The results of one run or several.
+ * @param where The run or the directory.
+ * @param kinds The kinds that are verified; all, if not given.
+ * @returns An error with code `not_found`; `undefined`, if retention has removed nothing.
+ */
+export async function nothingLeft(
+  reports: readonly Pick<VerifyReport, "removed" | "counts">[],
+  where: string,
+  kinds?: ReadonlySet<string>,
+): Promise<RunOutputsError | undefined> {
+  const removed = reports.flatMap((report) => report.removed);
+  if (removed.length === 0) return undefined;
+  const { removedLine } = await import("../../../operations/manifest/removed_files.ts");
+  const others = reports.reduce((sum, { counts }) => sum + counts.unchecked + counts.left, 0);
+  const all = others === 0 && removed.length > 1 ? "all " : "";
+  const of = kinds === undefined ? "" : ` (${[...kinds].join(", ")})`;
+  const rest = others === 0 ? "" : `; no known checksum for ${plural(others, "other file")}`;
+  return new RunOutputsError(
+    "not_found",
+    `Nothing to verify in ${where}${of}: ${all}${removedLine(removed)}${rest}`,
+  );
 }
 
 /**

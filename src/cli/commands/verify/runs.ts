@@ -17,6 +17,7 @@ import type { Io } from "../../terminal/io.ts";
 import { verifyFiles } from "./files.ts";
 import {
   exitCodeOfVerify,
+  nothingLeft,
   reportVerified,
   verifyJson,
   verifyLines,
@@ -82,10 +83,11 @@ export async function verifyRuns(
     if (run !== undefined) verified.push(run);
   }
   if (verified.every(({ exitCode }) => exitCode === EXIT.notFound)) {
-    throw new RunOutputsError(
-      "not_found",
-      `Nothing to verify: no run in ${where} has an outputs manifest or .sha256sum files`,
-    );
+    throw await nothingLeft(verified.map(({ report }) => report), where, kinds) ??
+      new RunOutputsError(
+        "not_found",
+        `Nothing to verify: no run in ${where} has an outputs manifest or .sha256sum files`,
+      );
   }
   const skipped = reportSkipped(storage, "verify", where, output);
   const { quick = false, strict = false } = options;
@@ -132,7 +134,7 @@ async function verifyOne(
     options,
     { ...how, times: false },
   );
-  if (report.count === 0 && lacking === 0) return undefined;
+  if (report.count === 0 && lacking === 0 && report.removed.length === 0) return undefined;
   const say = {
     verbose: output.verbose,
     error: (text: string) => output.error(`${root.prefix}: ${text}`),

@@ -7,6 +7,7 @@
 import { checkKinds } from "../../kinds.ts";
 import { Argument, Command, Option } from "commander";
 import { join } from "node:path";
+import type { OutputKind } from "../../../layout/classify.ts";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { TransferResult } from "../../../storage/transfer/transfer.ts";
 import type { VerifiedFile } from "../../../operations/verify/verified_file.ts";
@@ -30,6 +31,7 @@ import { verifyFiles } from "./files.ts";
 import {
   checkedSummary,
   exitCodeOfVerify,
+  nothingLeft,
   type Repairs,
   reportVerified,
   verifyJson,
@@ -143,7 +145,15 @@ Examples:
       });
       const { report, missing } = verified;
       let { lacking } = verified;
-      throwIfNothing(report, { total, where, isDirectory, quick, missing: lacking, strict });
+      await throwIfNothing(report, {
+        total,
+        where,
+        kinds,
+        isDirectory,
+        quick,
+        missing: lacking,
+        strict,
+      });
       sums?.flush();
       sums?.reportEscaped(output);
 
@@ -288,19 +298,22 @@ function partsToRenew(report: VerifyReport, repairs: NonNullable<Repairs>): stri
 }
 
 /** Fails a verification that checked nothing, which must not look like a successful one. */
-function throwIfNothing(
+async function throwIfNothing(
   report: VerifyReport,
-  { total, where, isDirectory, quick, missing, strict }: {
+  { total, where, kinds, isDirectory, quick, missing, strict }: {
     readonly total: number;
     readonly where: string;
+    readonly kinds?: ReadonlySet<OutputKind>;
     readonly isDirectory: boolean;
     readonly quick: boolean;
     readonly missing: number;
     readonly strict: boolean;
   },
-): void {
+): Promise<void> {
   if (report.checked > 0 || missing > 0 || (strict && report.problems.length > 0)) return;
   const nothing = (message: string) => new RunOutputsError("not_found", message);
+  const removed = await nothingLeft([report], where, kinds);
+  if (removed !== undefined) throw removed;
   if (total === 0) throw nothing(`Nothing to verify: no files in ${where}`);
   if (report.count === 0) {
     throw nothing(`Nothing to verify: none of the ${total} files in ${where} has that kind`);

@@ -36,8 +36,8 @@ test("prints a plan and deletes nothing", async (place, staging) => {
     new RegExp(
       "^keep +4-linux +latest of its group; last 2\n" +
         "keep +3-linux +last 2\n" +
-        "delete +2-linux +\\d+ B +no rule keeps it\n" +
-        "delete +1-linux +\\d+ B +no rule keeps it\n" +
+        "delete +2-linux +\\d+ B +not kept by: keep-last 2\n" +
+        "delete +1-linux +\\d+ B +not kept by: keep-last 2\n" +
         "2 runs kept, 2 runs to delete \\([\\d.]+ k?B\\)\n$",
     ),
   );
@@ -147,7 +147,6 @@ test("what is refused", async (place, staging) => {
   const before = await snapshot(staging);
   const cases: readonly (readonly [args: readonly string[], texts: readonly string[]])[] = [
     [[], ["without a rule", "--keep-last"]],
-    [["--keep-last", "1", "--yes", ...NOW], ["3 of 4 runs", "--allow-large"]],
     [["--keep-last", "0"], ["--keep-last", "from 1"]],
     [["--keep", "1x"], ["--keep", "10,1d1w,1w1m"]],
     [["--keep-last", "1", "--keep", "2,1d1w"], ["--keep-last", "--keep"]],
@@ -164,6 +163,30 @@ test("what is refused", async (place, staging) => {
   ];
   for (const [args, texts] of cases) await refused(["runs", "prune", ...place, ...args], texts);
   assert.deepEqual(await snapshot(staging), before);
+});
+
+test("a plan that needs --allow-large is printed before it is refused", async (place, staging) => {
+  const before = await snapshot(staging);
+  const args = ["runs", "prune", ...place, ...NOW, "--keep-last", "1", "--yes"];
+  const { out, err } = await runs(2, args);
+  assert.match(
+    out,
+    /^keep +4-linux .*\n(?:delete +[321]-linux .*\n){3}1 run kept, 3 runs to delete /,
+  );
+  assert.match(err, /^error: .* 3 of 4 runs; nothing was deleted; .* add --allow-large\n$/);
+  assert.deepEqual(await snapshot(staging), before);
+});
+
+test("ages can be weeks and years, up to what a time can be", async (place) => {
+  const args = ["runs", "prune", ...place, "--older-than", "1y", "--keep-within", "2w"];
+  const { policy } = await runJson(0, args);
+  const { older_than_seconds, keep_within_seconds } = policy;
+  assert.deepEqual([older_than_seconds, keep_within_seconds], [365 * 86_400, 14 * 86_400]);
+  await runs(0, ["runs", "list", ...place, "--since", "2700y"]);
+  await refused(["runs", "prune", ...place, "--older-than", "2800y"], [
+    "--older-than",
+    "m (minutes)",
+  ]);
 });
 
 test("an empty list and a plan for another directory change nothing", async (place, staging) => {
@@ -211,13 +234,13 @@ test(
       "artifact",
     ];
     const { out } = await runs(0, args);
-    assert.match(out, /^thin +5-linux +21 B +no rule keeps it$/m);
+    assert.match(out, /^thin +5-linux +21 B +not kept by: keep-last 1$/m);
     assert.match(out, /^keep +4-linux +it has no files that the policy deletes$/m);
     assert.match(out, /^5 runs kept, 1 run to thin \(21 B\)\n$/m);
     const done = await runs(0, [...args, "--yes"]);
     assert.match(done.out, /^5-linux: thinned \(21 B\)\nfiles of 1 run deleted \(21 B\)\n$/);
     const run = ["--run-id", "5", "--platform", "linux", ...place];
-    const why = /removed by retention on \d{4}-\d\d-\d\d \(no rule keeps it\)/;
+    const why = /removed by retention on \d{4}-\d\d-\d\d \(not kept by: keep-last 1\)/;
     const { err } = await runs(3, ["fetch", ...run, "--output-dir", `${staging}-out`]);
     assert.match(err, new RegExp(`^error: Cannot fetch ${archive} from .*: ${why.source}\n$`));
     assert.match((await runs(0, ["list", ...run])).err, why);
@@ -233,7 +256,7 @@ test(
     const shown = (await runs(0, ["runs", "manifest", "5", ...place])).out;
     assert.match(
       shown,
-      /x_lib.* \(removed on .*: no rule keeps it\)\n.*, 1 removed by retention\n$/s,
+      /x_lib.* \(removed on .*: not kept by: keep-last 1\)\n.*, 1 removed by retention\n$/s,
     );
   },
 );
