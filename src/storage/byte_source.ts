@@ -164,6 +164,11 @@ async function* readWhole(
   }
 }
 
+/** A file that is open for reading. */
+export type ReadableFile =
+  & Pick<Deno.FsFile, "read" | "readSync" | "seek" | "close">
+  & Disposable;
+
 /**
  * Reads a file or a range of it, in chunks of up to 1 MiB in a reused buffer.
  *
@@ -173,7 +178,7 @@ async function* readWhole(
  * @returns The bytes; fewer than in `range`, if the file ends before.
  */
 export async function* readFile(
-  path: string | { readonly file: Deno.FsFile; readonly path: string },
+  path: string | { readonly file: ReadableFile; readonly path: string },
   range?: ByteRange,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {

@@ -8,9 +8,9 @@
 import { RunOutputsError } from "../../errors/error.ts";
 import { missingPermission } from "../../errors/permission.ts";
 import { RemoteMirror } from "../mirror/remote.ts";
-import { LocalBackend } from "../../storage/local/local.ts";
 import { listen, type Listening } from "./listen.ts";
 import { createService } from "./service.ts";
+import { openStaging } from "./staging.ts";
 import type { FromWorker, ToWorker, WorkerSettings } from "./worker_messages.ts";
 
 /** The worker's own side of its messages. */
@@ -51,7 +51,7 @@ async function start(
   const service = createService({
     ...settings,
     mirror,
-    backend: new LocalBackend(settings.dir, { onNotice: log }),
+    backend: openStaging(settings.dir, log),
     bucket: "local",
     log,
     onAnswer: isVerbose ? (line) => here.postMessage({ type: "answer", line }) : undefined,

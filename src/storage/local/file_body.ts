@@ -6,7 +6,7 @@
 
 import { RunOutputsError } from "../../errors/error.ts";
 import type { ByteRange, ObjectBody, ObjectInfo } from "../backend.ts";
-import { readFile } from "../byte_source.ts";
+import { type ReadableFile, readFile } from "../byte_source.ts";
 
 /** A file that is being read. */
 export class FileBody implements ObjectBody {
@@ -14,11 +14,11 @@ export class FileBody implements ObjectBody {
   readonly #path: string;
   readonly #range: ByteRange;
   readonly #signal: AbortSignal | undefined;
-  #file: Deno.FsFile | undefined;
+  #file: ReadableFile | undefined;
 
   constructor(
     path: string,
-    file: Deno.FsFile,
+    file: ReadableFile,
     found: ObjectInfo,
     range: ByteRange,
     signal: AbortSignal | undefined,

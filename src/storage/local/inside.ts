@@ -6,12 +6,14 @@
  */
 
 import { RunOutputsError } from "../../errors/error.ts";
+import type { ReadableFile } from "../byte_source.ts";
+import { RegularFile } from "./regular_file.ts";
 import { type NamedEntry, readDirectory } from "./disk_name.ts";
 
 /** An open file. */
 export interface OpenedFile {
   /** The file. */
-  readonly file: Deno.FsFile;
+  readonly file: ReadableFile;
   /** Its information. */
   readonly stat: Deno.FileInfo;
 }
@@ -25,6 +27,7 @@ const CHECKS = 3;
 /** Checks whether paths below a directory lead to themselves. */
 export class Inside {
   readonly #dir: string;
+  readonly #neverWaits: boolean;
   /** The directory without links, when it was last looked up. */
   #real: string | undefined;
 
@@ -32,9 +35,11 @@ export class Inside {
    * Creates the check.
    *
    * @param dir The directory, an absolute path; it can be a link itself.
+   * @param neverWaits Whether files are opened without waiting.
    */
-  constructor(dir: string) {
+  constructor(dir: string, neverWaits: boolean = false) {
     this.#dir = dir;
+    this.#neverWaits = neverWaits;
   }
 
   /**
@@ -50,10 +55,11 @@ export class Inside {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       check();
       if (!Deno.lstatSync(path).isFile) return undefined;
-      const file = Deno.openSync(path);
+      const file = this.#neverWaits ? new RegularFile(path) : Deno.openSync(path);
       try {
-        const stat = file.statSync();
-        if (this.#isStill(path, stat)) return { file, stat };
+        const opened = file.statSync();
+        const stat = Deno.lstatSync(path);
+        if (isSameFile(opened, stat) && this.#isStill(path, stat)) return { file, stat };
       } catch (error) {
         file.close();
         throw error;
@@ -96,8 +102,7 @@ export class Inside {
   #isStill(path: string, before: Deno.FileInfo): boolean {
     for (let i = 0; i < CHECKS; i++) {
       const now = this.#look(path);
-      const isSame = now.ino === before.ino && now.dev === before.dev;
-      if (!isSame || now.isSymlink || !this.#leadsToItself(path)) return false;
+      if (!isSameFile(now, before) || now.isSymlink || !this.#leadsToItself(path)) return false;
     }
     return true;
   }
@@ -110,6 +115,17 @@ export class Inside {
     this.#real = Deno.realPathSync(this.#dir);
     return isSamePath(real, this.#real + rest);
   }
+}
+
+/** What identifies a file. */
+interface Identity {
+  readonly dev: number;
+  readonly ino: number | null;
+}
+
+/** Where the system does not tell the inodes of files, only their paths are compared. */
+function isSameFile(a: Identity, b: Identity): boolean {
+  return !a.ino || !b.ino || a.ino === b.ino && a.dev === b.dev;
 }
 
 /** Some disks take other spellings of a name, and the system returns the stored one. */

@@ -35,6 +35,7 @@ import { deleteEach } from "../delete_each.ts";
 import { isJournal, isPartName, isUnfinished } from "./download_part.ts";
 import { isMissing, listedObject, objectInfo } from "./object_info.ts";
 import { Inside } from "./inside.ts";
+import type { ReadableFile } from "../byte_source.ts";
 import { clipRange } from "../range.ts";
 import { takeTurn } from "./turn.ts";
 
@@ -50,6 +51,12 @@ export interface LocalBackendOptions {
    * control characters, or not UTF-8. Once per file. Default: the list fails.
    */
   readonly onNotice?: (message: string) => void;
+  /**
+   * Whether files are opened without waiting, even if a named pipe is put in the place of one that
+   * was checked: its opening waits for a writer, and with it the whole program. Each file takes about
+   * 60 µs more. Default: false.
+   */
+  readonly neverWaits?: boolean;
 }
 
 /** A file or directory that a key names. */
@@ -99,7 +106,7 @@ export class LocalBackend implements StorageBackend {
   constructor(stagingDir: string, options: LocalBackendOptions = {}) {
     if (stagingDir === "") throw invalid("staging directory", stagingDir, "a directory");
     this.stagingDir = resolve(stagingDir);
-    this.#inside = new Inside(this.stagingDir);
+    this.#inside = new Inside(this.stagingDir, options.neverWaits);
     this.#encode = options.encodeNames ?? Deno.build.os === "windows";
     this.#onNotice = options.onNotice;
   }
@@ -143,7 +150,7 @@ export class LocalBackend implements StorageBackend {
   async read(location: OutputLocation, options: ReadOptions = {}): Promise<ObjectBody> {
     await takeTurn(options.signal);
     const path = this.#path(location);
-    let file: Deno.FsFile | undefined;
+    let file: ReadableFile | undefined;
     try {
       const opened = this.#inside.open(path, () => this.#stayInside(path));
       if (opened === undefined) throw notFound("read", path);

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { OutputLocation } from "../../../src/layout/output_location.ts";
 import { Inside } from "../../../src/storage/local/inside.ts";
 import { LocalBackend } from "../../../src/storage/local/local.ts";
+import { RegularFile } from "../../../src/storage/local/regular_file.ts";
 import { rejectsWith } from "../../support/errors.ts";
 import { tempDir, writeTree } from "../../support/temp_dir.ts";
 
@@ -97,6 +98,28 @@ Deno.test({
     const listed = inside.readDirectory(join(place.logs, "dir"), () => {});
     await rejectsWith(listed, "conflict", "Cannot list", "again and again");
     assert.deepEqual(await inside.readDirectory(place.logs, () => {}), []);
+  },
+});
+
+Deno.test({
+  ...LINKS,
+  name: "inside: to open a named pipe does not wait for a writer",
+  async fn() {
+    await using place = await world();
+    const pipe = join(place.logs, "pipe");
+    const { success } = await new Deno.Command("mkfifo", { args: [pipe] }).output();
+    assert(success);
+    using opened = new RegularFile(pipe);
+    assert.equal(opened.statSync().isFIFO(), true);
+    const inside = new Inside(place.staging, true);
+    assert.equal(inside.open(pipe, () => {}), undefined);
+    using file = inside.open(join(place.logs, "a.log"), () => {})!.file;
+    const buffer = new Uint8Array(4);
+    assert.deepEqual([await file.read(buffer), file.readSync(buffer)], [4, 2]);
+    assert.deepEqual([await file.read(buffer), file.readSync(buffer)], [null, null]);
+    await file.seek(2, Deno.SeekMode.Start);
+    await file.read(buffer);
+    assert.equal(new TextDecoder().decode(buffer), "blic");
   },
 });
 

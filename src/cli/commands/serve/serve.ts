@@ -232,7 +232,9 @@ async function start(
   );
   const { createService } = await import("../../../service/server/service.ts");
   const { listen } = await import("../../../service/server/listen.ts");
-  const service = createService({ ...options, ...reports });
+  const { openStaging } = await import("../../../service/server/staging.ts");
+  const backend = dir === undefined ? options.backend : openStaging(dir, reports.log);
+  const service = createService({ ...options, backend, ...reports });
   const listening = await listen({ place, service, log: reports.log });
   return {
     url: listening.url,
