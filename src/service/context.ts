@@ -75,8 +75,12 @@ export interface ServiceContext {
   readonly mirror?: Mirror;
   /** The current time. */
   readonly now: () => Date;
+  /** Removes the paths of this machine from a message. */
+  readonly hide: (text: string) => string;
   /** Writes a line to the log of the service. */
   readonly log: (line: string) => void;
+  /** Writes the failure of a request, if it is not the client's, to the log of the service. */
+  readonly logFailure: (request: Request, error: unknown) => void;
 }
 
 /**

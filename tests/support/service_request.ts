@@ -30,7 +30,9 @@ export function serviceContext(
     allowPin: false,
     allowMirror: false,
     now,
+    hide: (text) => text,
     log: () => {},
+    logFailure: () => {},
   };
 }
 

@@ -12,7 +12,7 @@ import type { Handler, ServiceContext, ServiceRequest } from "../context.ts";
 import { type Objects, objectsOf } from "../objects/objects.ts";
 import { sendFile } from "../objects/send_file.ts";
 import type { StoredFile } from "../objects/stored_file.ts";
-import { problemAnswer, problemOf } from "../problem.ts";
+import { problemOf } from "../problem.ts";
 import { entries } from "./entries.ts";
 import { formatListing } from "./list_objects.ts";
 import { type ListingQuery, parseListingQuery } from "./listing_query.ts";
@@ -37,9 +37,10 @@ export const s3Handler: Handler = async (request, context) => {
       : await sendObject(path, request, context);
   } catch (error) {
     if (error instanceof S3Error) return s3ErrorAnswer(error.status, error.message, error.code);
-    const answer = problemAnswer(problemOf(error, (text) => text));
-    const { detail } = await answer.json();
-    return s3ErrorAnswer(answer.status, detail, undefined, answer.headers);
+    const { document, headers } = problemOf(error, context.hide);
+    const { status, detail } = document;
+    if (status >= 500 && status !== 503) context.logFailure(request.request, error);
+    return s3ErrorAnswer(status, detail, undefined, headers);
   }
 };
 

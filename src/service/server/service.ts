@@ -89,6 +89,7 @@ export function createService(options: ServiceOptions): Service {
   }
   const base = baseSegments(options.basePath ?? "/");
   const where = dir === undefined ? `s3://${bucket}` : "the staging directory";
+  const hide = hider(dir === undefined ? [] : [dir]);
   const context: ServiceContext = {
     backend,
     index: new RunIndex({
@@ -109,11 +110,12 @@ export function createService(options: ServiceOptions): Service {
     allowMirror,
     mirror: options.mirror,
     now,
+    hide,
     log,
+    logFailure: (request, error) => log(`${request.method} ${pathOf(request)}: ${reasonOf(error)}`),
   };
   const guard = token === undefined ? undefined : new TokenGuard(token, now);
   const limits = new Limits(options.limits);
-  const hide = hider(dir === undefined ? [] : [dir]);
 
   /** Answers a request; `links` learns where the service's root is. */
   async function answer(
@@ -176,7 +178,7 @@ export function createService(options: ServiceOptions): Service {
         ? await problemPage({ request, ...links }, problem)
         : problemAnswer(problem);
       if (response.status >= 500 && response.status !== 503) {
-        log(`${request.method} ${pathOf(request)}: ${reasonOf(error)}`);
+        context.logFailure(request, error);
       }
     }
     addCommonHeaders(response.headers);
