@@ -11,7 +11,13 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
 import { sha256Of } from "../../storage/sha256_of.ts";
-import { isCurrent, isOwn, joinAll, type RunOutput } from "../manifest/list_outputs.ts";
+import {
+  isCurrent,
+  isOwn,
+  joinAll,
+  type RemovedOutput,
+  type RunOutput,
+} from "../manifest/list_outputs.ts";
 import { readOutputs, type RunManifest } from "../manifest/read.ts";
 
 /** One of the two runs. */
@@ -30,6 +36,8 @@ export interface DiffRunsOptions extends CallOptions {
   readonly kinds?: ReadonlySet<OutputKind>;
   /** Read files that cannot be compared otherwise. Default: they are `unsure`. */
   readonly read?: boolean;
+  /** Called for each file that retention has removed: its entry in the manifest is compared. */
+  readonly onRemoved?: (removed: RemovedOutput, side: DiffSide) => void;
   /** The maximum number of concurrent requests for unknown hashes. Default: 32. */
   readonly concurrency?: number;
 }
@@ -99,10 +107,11 @@ export async function* diffRuns(
   b: DiffSide,
   options: DiffRunsOptions = {},
 ): AsyncGenerator<DiffedFile> {
-  const { signal, kinds, read = false, concurrency = 32 } = options;
+  const { signal, read = false, concurrency = 32 } = options;
   const stop = new AbortController();
   const ended = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
-  const pairs = join(await outputsOf(a, kinds, ended), await outputsOf(b, kinds, ended));
+  const outputs = (side: DiffSide) => outputsOf(side, { ...options, signal: ended });
+  const pairs = join(await outputs(a), await outputs(b));
   const compare = (pair: Pair) => comparePair(pair, [a, b], read, ended);
   try {
     yield* pMapIterable(pairs, compare, { concurrency, backpressure: 4 * concurrency });
@@ -114,8 +123,7 @@ export async function* diffRuns(
 /** The outputs to compare. */
 async function outputsOf(
   side: DiffSide,
-  kinds: ReadonlySet<OutputKind> | undefined,
-  signal: AbortSignal,
+  { kinds, onRemoved, signal }: DiffRunsOptions,
 ): Promise<AsyncGenerator<RunOutput>> {
   const { backend, root } = side;
   const manifest = side.manifest ?? await readOutputs(backend, root, { signal });
@@ -129,7 +137,8 @@ async function outputsOf(
       if (info === undefined) {
         // What was in a removed file is known.
         if (listed?.removal === undefined) continue;
-        const { file: { size, sha256 }, parts } = listed;
+        const { file: { size, sha256 }, parts, removal } = listed;
+        onRemoved?.({ path, kind, size, sha256, parts, removal }, side);
         yield { path, kind, location: root.root().join(path), size, sha256, parts };
         continue;
       }

@@ -6,6 +6,7 @@
 
 import { uriEncodeKey } from "../../layout/output_location.ts";
 import type { RunDetails } from "../../operations/retained/answers.ts";
+import { removedKinds } from "../../runs/retention/removed_words.ts";
 import type { ServiceContext, ServiceRequest } from "../context.ts";
 import { type Html, markup, runPath } from "./page.ts";
 
@@ -21,9 +22,9 @@ import { type Html, markup, runPath } from "./page.ts";
 export function commands(
   { base, authority }: Pick<ServiceRequest, "base" | "authority">,
   { basePath }: Pick<ServiceContext, "basePath">,
-  { key, run_id, external_repo, platform }: Pick<
+  { key, run_id, external_repo, platform, kinds, removed }: Pick<
     RunDetails,
-    "key" | "run_id" | "external_repo" | "platform"
+    "key" | "run_id" | "external_repo" | "platform" | "kinds" | "removed"
   >,
 ): Html {
   const root = `http://${authority}${basePath}`;
@@ -31,11 +32,15 @@ export function commands(
   const id = quoted(external_repo === "" ? run_id : key);
   // The directories of the path that wget leaves away: those of the base path, and `files` with its two.
   const above = basePath.split("/").length - 2 + 3;
+  // No command that must fail because retention has removed what it wants.
+  const hasFiles = removed === undefined ||
+    Object.keys(kinds).some((kind) => kind !== "outputs-manifest");
+  const fetch = [
+    "Artifacts, verified and unpacked",
+    `run-outputs fetch --server ${root} --run-id ${id} --platform ${platform} --output-dir artifacts`,
+  ] as const;
   const all: readonly (readonly [title: string, command: string])[] = [
-    [
-      "Artifacts, verified and unpacked",
-      `run-outputs fetch --server ${root} --run-id ${id} --platform ${platform} --output-dir artifacts`,
-    ],
+    ...removed?.kinds.artifact === undefined ? [fetch] : [],
     ["One file, resumed if it was interrupted", `curl -C - -O ${root}${files}/PATH`],
     [
       "All files",
@@ -50,7 +55,12 @@ export function commands(
   ];
   return markup`<section><h2>Download</h2>
 ${
-    all.map(([title, command]) =>
+    removed === undefined
+      ? ""
+      : markup`<p>Removed by retention: ${removedKinds(removed).join(", ")}.</p>
+`
+  }${
+    (hasFiles ? all : []).map(([title, command]) =>
       markup`<div class="copy"><h3>${title}</h3><pre data-root="${root}" data-base="${base}">${command}</pre></div>
 `
     )

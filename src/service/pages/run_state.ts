@@ -5,12 +5,18 @@
  */
 
 import type { RetainedRun } from "../../operations/retained/describe.ts";
+import { removedKinds, removedWords } from "../../runs/retention/removed_words.ts";
 import { type Html, markup, visible } from "./page.ts";
 
 /** The members of a run that say how it is. */
 type Stated = Pick<
   RetainedRun,
-  "completeness" | "incomplete_because" | "uploading" | "deleting" | "artifact_manifest"
+  | "completeness"
+  | "incomplete_because"
+  | "uploading"
+  | "deleting"
+  | "removed"
+  | "artifact_manifest"
 >;
 
 const LOOKS = { complete: "good", incomplete: "bad", unproven: "plain" } as const;
@@ -21,11 +27,11 @@ const LOOKS = { complete: "good", incomplete: "bad", unproven: "plain" } as cons
  * @param run The run.
  * @returns What it is, and what happens to it.
  */
-export function badges({ completeness, uploading, deleting }: Stated): Html {
+export function badges({ completeness, uploading, deleting, removed }: Stated): Html {
   if (deleting !== undefined) return markup`<span class="badge bad">being deleted</span>`;
   return markup`<span class="badge ${LOOKS[completeness]}">${completeness}</span>${
-    uploading === undefined ? "" : markup` <span class="badge warn">uploading</span>`
-  }`;
+    removed === undefined ? "" : markup` <span class="badge warn">thinned</span>`
+  }${uploading === undefined ? "" : markup` <span class="badge warn">uploading</span>`}`;
 }
 
 /** What a reader must know before using a run. */
@@ -47,7 +53,8 @@ export interface StateNote {
  * @returns The notes, the most urgent first.
  */
 export function stateNotes(
-  { completeness, incomplete_because = [], uploading, deleting, artifact_manifest }: Stated,
+  { completeness, incomplete_because = [], uploading, deleting, removed, artifact_manifest }:
+    Stated,
 ): readonly StateNote[] {
   if (deleting !== undefined) {
     return [{
@@ -73,6 +80,10 @@ export function stateNotes(
       since,
       reasons: parts.map((part) => `Part ${visible(part)}`),
     });
+  }
+  const gone = removed && removedWords(removed);
+  if (removed !== undefined && gone !== undefined) {
+    notes.push({ look: "warn", title: visible(gone), reasons: removedKinds(removed) });
   }
   const { status, reason } = artifact_manifest;
   if (status === "broken" || status === "unavailable") {

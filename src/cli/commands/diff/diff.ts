@@ -12,7 +12,7 @@ import type { Platform } from "../../../layout/output_paths.ts";
 import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import type { DiffedFile, DiffSide } from "../../../operations/diff/diff.ts";
 import type { DiffSums } from "../../../operations/diff/totals.ts";
-import type { RunOutput } from "../../../operations/manifest/list_outputs.ts";
+import type { RemovedOutput, RunOutput } from "../../../operations/manifest/list_outputs.ts";
 import type { RunManifest } from "../../../operations/manifest/read.ts";
 import type { Context } from "../../context.ts";
 import { diffLines, diffMarkdown } from "./report.ts";
@@ -123,7 +123,9 @@ Examples:
       const files: DiffedFile[] = [];
       // Exit code 0 must mean that the runs are the same, so compare every file.
       const read = options.read || options.exitCode;
-      for await (const file of diffRuns(a, b, { kinds, read, signal })) {
+      const removed = new Map<DiffSide, RemovedOutput[]>([[a, []], [b, []]]);
+      const onRemoved = (file: RemovedOutput, side: DiffSide) => removed.get(side)!.push(file);
+      for await (const file of diffRuns(a, b, { kinds, read, onRemoved, signal })) {
         totals.add(file);
         if (file.change !== "same") files.push(file);
       }
@@ -155,6 +157,12 @@ Examples:
           }),
           () => diffLines(report, output),
         );
+      }
+      const { removedLine } = await import("../../../operations/manifest/removed_files.ts");
+      for (const side of [a, b]) {
+        const gone = removed.get(side)!;
+        if (gone.length === 0) continue;
+        output.note(`${side.where}: ${removedLine(gone)}; the manifest is compared instead`);
       }
       const skipped = [a, b].map(({ storage, where }) =>
         reportSkipped(storage, "compare", where, output)

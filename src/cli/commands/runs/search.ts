@@ -18,6 +18,7 @@ import {
   withReadRunsOptions,
   withRuns,
 } from "./options.ts";
+import { removedOf } from "./removed.ts";
 import { runArgument } from "./show.ts";
 
 /** The values of the command's options. */
@@ -90,7 +91,15 @@ Examples:
         const answer = await ask(({ search }) => search, { ...named, ...params }, labels);
         const { matchLine } = await import("./text.ts");
         output.result(() => answer, () => answer.matches.map((match) => matchLine(match, output)));
-        if (!output.json) report(answer, output);
+        if (!output.json) {
+          const { key, matches, files } = answer;
+          const isNone = matches.length === 0;
+          const gone = isNone ? await removedOf({ ask }, key, kind ?? "log") : undefined;
+          const rest = gone === undefined ? "" : `; ${gone}`;
+          reportSkipped(answer, output);
+          if (isNone) output.note(`no match in ${plural(files, "file")} of ${key}${rest}`);
+          noteNext(answer, output);
+        }
         const isIncomplete = answer.skipped.some(({ failed }) => failed);
         if (isIncomplete) context.setExitCode(EXIT.incomplete);
         else if (answer.matches.length === 0) context.setExitCode(EXIT.notFound);
@@ -100,13 +109,15 @@ Examples:
 }
 
 /** Reports what the lines do not say. */
-function report({ key, matches, next, files, skipped }: RunSearch, output: Output): void {
+function reportSkipped({ skipped }: RunSearch, output: Output): void {
   for (const { path, reason, failed } of skipped) {
     const text = `skipped ${path}: ${reason}`;
     if (failed) output.warn(text);
     else output.note(text);
   }
-  if (matches.length === 0) output.note(`no match in ${plural(files, "file")} of ${key}`);
+}
+
+function noteNext({ next }: RunSearch, output: Output): void {
   if (next !== undefined) {
     output.note(`there can be more matches: continue with '--cursor ${next}'`);
   }

@@ -16,6 +16,7 @@ import {
   withReadRunsOptions,
   withRuns,
 } from "./options.ts";
+import { removedOf } from "./removed.ts";
 
 /** The values of the options of a command about one run. */
 type OneRunOptions = RunsCommandOptions & ChoiceOptions;
@@ -75,6 +76,9 @@ Examples:
         ...columns(answer.reports.map(({ path, size }) => [formatBytes(size), path]), [0]),
         `${plural(answer.reports.length, "report")} of ${answer.key}`,
       ]);
+      if (output.json) return;
+      const gone = await removedOf({ ask }, answer.key, "report");
+      if (gone !== undefined) output.note(gone);
     });
   });
 }

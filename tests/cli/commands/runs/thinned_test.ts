@@ -87,3 +87,24 @@ test("a run keeps its groups, by its manifest", ["--leave-manifest"], async (pla
   const { runs: found } = await runJson(0, ["runs", "list", ...place, "--group", "g"]);
   assert.deepEqual(found.map(({ key }: { key: string }) => key), ["6-linux", "5-linux"]);
 });
+
+test("search, reports and diff say what was removed", ["--drop-kinds", "log,report"], async (
+  place,
+) => {
+  const log = new RegExp(`^note: no match in 0 files of 5-linux; 1 log was ${BY}\n$`);
+  assert.match((await runs(3, ["runs", "search", "5", "error", ...place])).err, log);
+  assert.equal(
+    (await runs(3, ["runs", "search", "6", "error", ...place])).err,
+    "note: no match in 1 file of 6-linux\n",
+  );
+  const { out, err } = await runs(0, ["runs", "reports", "5", ...place]);
+  assert.equal(out, "0 reports of 5-linux\n");
+  assert.match(err, new RegExp(`^note: 1 report was ${BY}\n$`));
+  assert.equal((await runs(0, ["runs", "reports", "6", ...place])).err, "");
+  const diff = await runs(0, ["diff", "5", "6", "--platform", "linux", ...place]);
+  assert.match(
+    diff.err,
+    new RegExp(`^note: \\S*5-linux\\S*: 2 files were ${BY}; the manifest is compared instead\n$`),
+  );
+  assert.equal((await runs(0, ["diff", "6", "6", "--platform", "linux", ...place])).err, "");
+});
