@@ -38,12 +38,17 @@ const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NO
 /** How often a file is opened again that was replaced while it was opened. */
 const ATTEMPTS = 3;
 
+/** How often a name is checked after its use: a check can be between two replacements. */
+const CHECKS = 3;
+
 /** What tests do between two steps. */
 export interface DiskHooks {
   /** Called between the check of a name and its use. */
   readonly checked?: (path: string) => void;
   /** Called when a file has been opened, before it is compared with its name. */
   readonly opened?: (path: string) => void;
+  /** Called after each comparison of an open file with its name. */
+  readonly compared?: (path: string) => void;
 }
 
 /** The files in a staging directory. */
@@ -110,9 +115,16 @@ export class DiskFiles implements FileStore {
       this.#hooks.opened?.(path);
       const opened = fstatSync(fd);
       const named = Deno.lstatSync(path);
-      const isExact = opened.isFile() && isSame(opened, named) && this.#leadsTo(location) &&
-        isSame(opened, Deno.lstatSync(path));
-      if (isExact) return new DiskFile(fd, objectInfo(location, named), named);
+      let isExact = opened.isFile();
+      for (let i = 0; i < CHECKS && isExact; i++) {
+        isExact = isSame(opened, Deno.lstatSync(path));
+        this.#hooks.compared?.(path);
+        isExact = isExact && this.#leadsTo(location);
+        this.#hooks.compared?.(path);
+      }
+      if (isExact && isSame(opened, named)) {
+        return new DiskFile(fd, objectInfo(location, named), named);
+      }
     } catch (error) {
       closeSync(fd);
       throw error;

@@ -253,6 +253,21 @@ test("nothing is listed if a directory becomes a link while it is listed", async
   assert.equal(list, undefined);
 }, IS_WINDOWS);
 
+test("nothing is read if a directory is a link again and again between two checks", async (c) => {
+  const [logs, kept] = [join(c.run, "logs"), join(c.run, "kept")];
+  const lead = () => {
+    Deno.renameSync(logs, kept);
+    Deno.symlinkSync(join(c.outside, "outside"), logs);
+  };
+  const restore = () => {
+    Deno.removeSync(logs);
+    Deno.renameSync(kept, logs);
+  };
+  const steps = [restore, lead];
+  const files = c.files({ checked: lead, compared: () => steps.shift()?.() });
+  assert.equal(await content(files, "12345-linux/logs/a.log"), undefined);
+}, IS_WINDOWS);
+
 test("a file that is replaced while it is opened is read in one of its versions", async (c) => {
   for (const moment of ["checked", "opened"] as const) {
     let count = 0;
