@@ -67,6 +67,8 @@ export interface ServiceContext {
   readonly startedAt: Date;
   /** The base path of the service as clients see it, for cookies: `/` or `/ci/`. */
   readonly basePath: string;
+  /** Whether requests need a token. */
+  readonly needsToken: boolean;
   /** Whether runs may be pinned. */
   readonly allowPin: boolean;
   /** Whether runs may be mirrored. */

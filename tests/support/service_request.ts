@@ -27,6 +27,7 @@ export function serviceContext(
     tool: "run-outputs/test",
     startedAt: NOW,
     basePath: "/",
+    needsToken: false,
     allowPin: false,
     allowMirror: false,
     now,

@@ -29,7 +29,7 @@ Add a line to the file that your shell reads when it starts:
   ~/.config/fish/config.fish  run-outputs completions fish | source
   $PROFILE (PowerShell)       run-outputs completions powershell | Out-String | Invoke-Expression
 
-run-outputs must be a command that the shell finds, not an alias.
+An alias does not work: run-outputs must be the executable, or a small script on $PATH.
 
 Examples:
   run-outputs completions bash

@@ -21,7 +21,7 @@ import { type Html, markup, runPath } from "./page.ts";
  */
 export function commands(
   { base, authority }: Pick<ServiceRequest, "base" | "authority">,
-  { basePath }: Pick<ServiceContext, "basePath">,
+  { basePath, needsToken }: Pick<ServiceContext, "basePath" | "needsToken">,
   { key, run_id, external_repo, platform, kinds, removed }: Pick<
     RunDetails,
     "key" | "run_id" | "external_repo" | "platform" | "kinds" | "removed"
@@ -30,6 +30,10 @@ export function commands(
   const root = `http://${authority}${basePath}`;
   const files = runPath(key, "files");
   const id = quoted(external_repo === "" ? run_id : key);
+  const tokenFile = needsToken ? " --server-token-file FILE" : "";
+  const header = '"Authorization: Bearer $TOKEN"';
+  const curl = needsToken ? `curl -H ${header}` : "curl";
+  const wget = needsToken ? `wget --header ${header}` : "wget";
   // The directories of the path that wget leaves away: those of the base path, and `files` with its two.
   const above = basePath.split("/").length - 2 + 3;
   // No command that must fail because retention has removed what it wants.
@@ -37,18 +41,18 @@ export function commands(
     Object.keys(kinds).some((kind) => kind !== "outputs-manifest");
   const fetch = [
     "Artifacts, verified and unpacked",
-    `run-outputs fetch --server ${root} --run-id ${id} --platform ${platform} --output-dir artifacts`,
+    `run-outputs fetch --server ${root}${tokenFile} --run-id ${id} --platform ${platform} --output-dir artifacts`,
   ] as const;
   const all: readonly (readonly [title: string, command: string])[] = [
     ...removed?.kinds.artifact === undefined ? [fetch] : [],
-    ["One file, resumed if it was interrupted", `curl -C - -O ${root}${files}/PATH`],
+    ["One file, resumed if it was interrupted", `${curl} -C - -O ${root}${files}/PATH`],
     [
       "All files",
-      `wget -r -np -nH --cut-dirs=${above} -e robots=off ${root}${files}/`,
+      `${wget} -r -np -nH --cut-dirs=${above} -e robots=off ${root}${files}/`,
     ],
     [
       "Verify what was downloaded",
-      `curl -s '${root}${
+      `${curl} -s '${root}${
         runPath(key, "artifact-manifest")
       }?format=sha256sum' | sha256sum -c --ignore-missing`,
     ],
@@ -59,6 +63,11 @@ ${
       ? ""
       : markup`<p>Removed by retention: ${removedKinds(removed).join(", ")}.</p>
 `
+  }${
+    needsToken && hasFiles
+      ? markup`<p>FILE has the token of this service; for curl and wget, it is in <code>$TOKEN</code>: <code>TOKEN=$(cat FILE)</code></p>
+`
+      : ""
   }${
     (hasFiles ? all : []).map(([title, command]) =>
       markup`<div class="copy"><h3>${title}</h3><pre data-root="${root}" data-base="${base}">${command}</pre></div>

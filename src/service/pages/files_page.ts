@@ -15,7 +15,7 @@ import { ago, type Html, markup, nameOf, pageAnswer, queryOf, runPath } from "./
 /** How many files a page has. */
 const PAGE = 500;
 
-const KEYS = [["j k", "Next file, file before"], ["Enter", "Open it"]] as const;
+const KEYS = [["j k", "Next file, previous file"], ["Enter", "Open it"]] as const;
 
 /** `GET /retained-runs/{run}/files`, for browsers. */
 export const filesPage: Handler = async (request, context) => {

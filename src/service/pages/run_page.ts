@@ -28,7 +28,7 @@ import { badges, stateNotes } from "./run_state.ts";
 /** How many reports are shown before the others. */
 const FIRST_REPORTS = 12;
 
-const KEYS = [["j k", "Next link of a list, link before"], ["Enter", "Open it"]] as const;
+const KEYS = [["j k", "Next link of a list, previous link"], ["Enter", "Open it"]] as const;
 
 /** `GET /retained-runs/{run}`, for browsers; `?diff=before` or `?diff=KEY` compares it. */
 export const runPage: Handler = async (request, context) => {

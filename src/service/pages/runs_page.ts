@@ -41,7 +41,7 @@ const FILTERS: readonly {
 const LATEST_FILTERS = ["repo", "platform", "group", "workflow", "completeness"];
 
 const KEYS = [
-  ["j k", "Next row, row before"],
+  ["j k", "Next row, previous row"],
   ["Enter", "Open the run of the row"],
 ] as const;
 
@@ -160,7 +160,9 @@ function row(run: Row, base: string, now: Date): Html {
     attempts.length === 0 ? "" : `attempt${attempts.length === 1 ? "" : "s"} ${attempts.join(", ")}`
   }</td>
 <td>${chips(groups, base)}</td>
-<td class="n" data-value="${bytes}" title="${grouped(files)} files">${formatBytes(bytes)}</td>
+<td class="n" data-value="${bytes}" title="${grouped(files)} ${files === 1 ? "file" : "files"}">${
+    formatBytes(bytes)
+  }</td>
 <td class="t">${ago(created_at, now)}</td>
 <td class="t">${
     pinned.length === 0

@@ -17,7 +17,7 @@ const PAGE = 200;
 /** A matching line. */
 type Match = RunSearch["matches"][number];
 
-const KEYS = [["j k", "Next match, match before"], ["Enter", "Open it"]] as const;
+const KEYS = [["j k", "Next match, previous match"], ["Enter", "Open it"]] as const;
 
 /** `GET /retained-runs/{run}/search` and `…/search/{path}`, for browsers. */
 export const searchPage: Handler = async (request, context) => {

@@ -32,8 +32,8 @@ const NO_LINE = Number.MAX_SAFE_INTEGER;
 const MAX_COUNTED = 64 * 1024 * 1024;
 
 const KEYS = [
-  ["n p", "Next problem, problem before"],
-  ["Enter", "In the search field: next match; with Shift: match before"],
+  ["n p", "Next problem, previous problem"],
+  ["Enter", "In the search field: next match; with Shift: previous match"],
   ["g G", "Start, end of the log"],
   ["w", "Wrap long lines"],
   ["t", "Show times"],
@@ -142,10 +142,10 @@ placeholder="Search in this log" autocomplete="off">
 <label class="check"><input type="checkbox" name="regex" value="true"> regex</label>
 <button>Search</button>
 <button formaction="${base}${runPath(key, "search")}">In all logs</button>
-<button type="button" class="js" data-do="before" aria-label="Match before">↑</button>
+<button type="button" class="js" data-do="before" aria-label="Previous match">↑</button>
 <button type="button" class="js" data-do="next" aria-label="Next match">↓</button></form>
 <span class="group"><a class="button" id="problems" href="${search}?problems=true">Problems</a>
-<button type="button" class="js" data-do="problem-before" aria-label="Problem before">↑</button>
+<button type="button" class="js" data-do="problem-before" aria-label="Previous problem">↑</button>
 <button type="button" class="js" data-do="problem" aria-label="Next problem">↓</button></span>
 <span class="group"><button type="button" class="js" data-do="wrap" aria-pressed="false">Wrap</button>
 <button type="button" class="js" data-do="times" aria-pressed="false">Times</button></span>

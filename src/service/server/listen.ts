@@ -20,7 +20,12 @@ function longer(delay: number): number {
 /** Where to listen. */
 export type Place =
   | { readonly hostname: string; readonly port: number }
-  | { readonly path: string };
+  | {
+    /** The path of a Unix socket. */
+    readonly path: string;
+    /** Its mode. Default: 0o600. */
+    readonly mode?: number;
+  };
 
 /** Options of {@linkcode listen}. */
 export interface ListenOptions {
@@ -144,7 +149,12 @@ class Supervisor implements Listening {
       const options = { ...place, onListen: () => {} };
       const handler = (request: Request, info: Deno.ServeHandlerInfo) =>
         this.#answer(request, info);
-      return Deno.serve(options as Deno.ServeTcpOptions, handler) as Server;
+      const server = Deno.serve(options as Deno.ServeTcpOptions, handler) as Server;
+      // Until now the umask decides, which may let others connect.
+      if ("path" in place && Deno.build.os !== "windows") {
+        Deno.chmodSync(place.path, place.mode ?? 0o600);
+      }
+      return server;
     } catch (error) {
       throw listenError(place, error);
     }

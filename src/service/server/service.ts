@@ -109,6 +109,7 @@ export function createService(options: ServiceOptions): Service {
     allowPin,
     allowMirror,
     mirror: options.mirror,
+    needsToken: token !== undefined,
     now,
     hide,
     log,

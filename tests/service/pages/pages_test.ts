@@ -252,6 +252,32 @@ Deno.test("run page: state, reports, commands and the difference from the run be
   });
 });
 
+Deno.test("run page: with a token, the commands send it; one file is '1 file'", async () => {
+  const backend = new MemoryBackend();
+  await putRun(backend, "1-linux", { files: ["a.txt"] });
+  await using open = await startService({ backend });
+  assert.doesNotMatch((await page(open, "/retained-runs/1-linux")).text, /TOKEN|token-file/);
+  const token = "0123456789abcdef0123456789abcdef";
+  await using service = await startService({ backend, token });
+  const send = { headers: { authorization: `Bearer ${token}`, accept: "text/html" } };
+  const { text } = await service.ask("/retained-runs/1-linux", send);
+  const commands = [...text.matchAll(/<pre data-root[^>]*>([^<]*)</g)].map(([, command]) =>
+    command.replaceAll(/&quot;|&#34;/g, '"')
+  );
+  const header = '"Authorization: Bearer $TOKEN"';
+  const starts = [
+    `run-outputs fetch --server http://127.0.0.1:${service.port}/ --server-token-file FILE `,
+    `curl -H ${header} -C - -O http`,
+    `wget --header ${header} -r `,
+    `curl -H ${header} -s `,
+  ];
+  assert.equal(commands.length, starts.length);
+  for (const [i, start] of starts.entries()) assert(commands[i].startsWith(start), commands[i]);
+  assert(!text.includes(token));
+  const runs = await service.ask("/retained-runs", send);
+  assert.match(runs.text, /title="1 file"/);
+});
+
 Deno.test("run page: of a bucket, and of another repository's run", async () => {
   const backend = new MemoryBackend();
   await putRun(backend, "1-linux", { files: ["a.txt"] });

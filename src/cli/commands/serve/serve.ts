@@ -25,12 +25,14 @@ const ACCESS = "Options for access:";
 
 const HOST = "127.0.0.1";
 const PORT = 8080;
+const SOCKET_MODE = 0o600;
 
 /** The values of the command's options. */
 export interface ServeOptions extends RunsCommandOptions, MirrorOptions {
   readonly host?: string;
   readonly port?: number;
   readonly socket?: string;
+  readonly socketMode?: number;
   readonly basePath?: string;
   readonly allowHost?: readonly string[];
   readonly tokenFile?: string;
@@ -58,6 +60,13 @@ export function serveCommand(context: Context): Command {
     )
     .addOption(
       option("--socket <path>", "listen on a Unix socket instead", NETWORK).argParser(nonEmpty),
+    )
+    .addOption(
+      option(
+        "--socket-mode <mode>",
+        "who may connect to the socket, as for chmod (default: 600, this user only)",
+        NETWORK,
+      ).argParser(socketMode),
     )
     .addOption(
       option(
@@ -182,8 +191,7 @@ async function serve(
   );
   output.note(`serving the runs in ${dir ?? `s3://${bucket}`}`);
   if (token === undefined) {
-    const who = isOpen(place) ? "everyone who reaches this machine" : "everyone on this machine";
-    output.note(`no token is required: ${who} can read all of them`);
+    output.note(`no token is required: ${readersOf(place)} can read all of them`);
   }
   await Promise.race([aborted(signal), running.ended]);
   output.note("stopping, when all answers have been sent");
@@ -243,11 +251,34 @@ async function start(
   };
 }
 
-function placeOf({ host, port, socket }: ServeOptions): Place {
-  if (socket === undefined) return { hostname: host ?? HOST, port: port ?? PORT };
+function placeOf({ host, port, socket, socketMode: mode }: ServeOptions): Place {
+  if (socket === undefined) {
+    if (mode !== undefined) {
+      throw new RunOutputsError(
+        "invalid",
+        "Missing option --socket <path>: --socket-mode needs it",
+      );
+    }
+    return { hostname: host ?? HOST, port: port ?? PORT };
+  }
   const other = host !== undefined ? "--host" : port !== undefined ? "--port" : undefined;
-  if (other === undefined) return { path: socket };
+  if (other === undefined) return { path: socket, mode: mode ?? SOCKET_MODE };
   throw new RunOutputsError("invalid", `Cannot use ${other} with --socket: choose one`);
+}
+
+/** Who can read the runs without a token. */
+function readersOf(place: Place): string {
+  if (!("path" in place)) {
+    return isOpen(place) ? "everyone who reaches this machine" : "everyone on this machine";
+  }
+  const { mode = SOCKET_MODE } = place;
+  // Connecting is writing.
+  const who = mode & 0o002
+    ? "everyone on this machine"
+    : mode & 0o020
+    ? "this user and the socket's group"
+    : "this user only";
+  return `${who} (mode ${mode.toString(8)} of the socket)`;
 }
 
 /** Whether other machines can reach a place. */
@@ -298,6 +329,11 @@ function hostNames(values: readonly string[]): string[] {
 function ownName(place: Place): string[] {
   const name = "path" in place ? undefined : hostName(place.hostname);
   return name === undefined ? [] : [name];
+}
+
+function socketMode(value: string): number {
+  if (/^0?[0-7]{3}$/.test(value)) return Number.parseInt(value, 8);
+  throw new InvalidArgumentError("Expected a mode such as 660.");
 }
 
 function basePath(value: string): string {

@@ -85,6 +85,30 @@ Deno.test("serve: the first line is the URL; it ends with 0 when it is interrupt
   assert.equal(json.err, "");
 });
 
+Deno.test({
+  name: "serve --socket: only this user may connect, unless --socket-mode lets others",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using temp = await tempDir();
+    const path = join(temp.path, "service.sock");
+    const args = ["--staging-dir", await staging(temp.path), "--socket", path];
+    for (
+      const [mode, more, who] of [
+        [0o600, [], "this user only (mode 600 of the socket)"],
+        [0o660, ["--socket-mode", "0660"], "this user and the socket's group (mode 660"],
+        [0o666, ["--socket-mode", "666"], "everyone on this machine (mode 666"],
+      ] as const
+    ) {
+      const { err } = await serving([...args, ...more], async (url) => {
+        assert.equal(url, `unix:${path}`);
+        assert.equal((await Deno.stat(path)).mode! & 0o777, mode);
+        await runs(0, ["serve", "--check", url]);
+      });
+      assert(err.includes(`no token is required: ${who}`), err);
+    }
+  },
+});
+
 Deno.test("serve: the runs in a bucket", async () => {
   await using server = await startS3Server();
   const env = s3Env(server.url);
@@ -188,6 +212,8 @@ Deno.test("serve: what it refuses, before it listens", async () => {
       [["--allow-anonymous", "--token-file", "x"], "choose one"],
       [["--socket", "x", "--port", "1"], "--port with --socket"],
       [["--socket", "x", "--host", "127.0.0.1"], "--host with --socket"],
+      [["--socket", "x", "--socket-mode", "rw"], "--socket-mode", "660"],
+      [["--socket-mode", "660"], "--socket <path>", "--socket-mode needs it"],
       [["--port", "65536"], "--port", "0 to 65535"],
       [["--allow-host", "http://a/"], "--allow-host", "http://a/"],
       [["--allow-host", "a:80"], "--allow-host", "without a port"],
