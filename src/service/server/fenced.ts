@@ -117,8 +117,8 @@ function startWorker(settings: WorkerSettings): Worker {
 }
 
 /** What listening on a place needs. With port 0, which port it will be is not known yet. */
-function netOf(place: Place): string[] | false {
-  if ("path" in place) return false;
+function netOf(place: Place): string[] {
+  if ("path" in place) return [`unix:${place.path}`];
   const host = place.hostname.includes(":") ? `[${place.hostname}]` : place.hostname;
   return [place.port === 0 ? host : `${host}:${place.port}`];
 }

@@ -55,6 +55,12 @@ Deno.test("the fence: the staging directory and the address, nothing else", asyn
     assert.equal(await tryIn(fence, code), expected, code);
   }
   assert.equal(await tryIn({ ...fence, allowPin: true }, write), "done");
+  const socket = join(temp.path, "s.sock");
+  const listen = (path: string) =>
+    `Deno.serve({ path: ${JSON.stringify(path)} }, () => new Response())`;
+  const onSocket = { ...fence, place: { path: socket } };
+  assert.equal(await tryIn(onSocket, listen(socket)), "done");
+  assert.equal(await tryIn(onSocket, listen(`${socket}2`)), "NotCapable");
   const other = `Deno.listen({ hostname: "127.0.0.1", port: 9 })`;
   const fixed = { hostname: "127.0.0.1", port: 8080 };
   assert.equal(await tryIn({ ...fence, place: fixed }, other), "NotCapable");

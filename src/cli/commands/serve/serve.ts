@@ -4,6 +4,7 @@
  * @module
  */
 
+import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import config from "../../../../deno.json" with { type: "json" };
 import { invalid, RunOutputsError } from "../../../errors/error.ts";
@@ -262,7 +263,8 @@ function placeOf({ host, port, socket, socketMode: mode }: ServeOptions): Place 
     return { hostname: host ?? HOST, port: port ?? PORT };
   }
   const other = host !== undefined ? "--host" : port !== undefined ? "--port" : undefined;
-  if (other === undefined) return { path: socket, mode: mode ?? SOCKET_MODE };
+  // The worker that listens may use this socket by its absolute path.
+  if (other === undefined) return { path: resolve(socket), mode: mode ?? SOCKET_MODE };
   throw new RunOutputsError("invalid", `Cannot use ${other} with --socket: choose one`);
 }
 
