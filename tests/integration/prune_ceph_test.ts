@@ -15,7 +15,7 @@ import { pruneKillSuite } from "../operations/prune/kill_suite.ts";
 import { realS3, realServer, testOptions } from "../support/s3_subject.ts";
 
 if (realServer() !== undefined) {
-  pruneKillSuite("ceph", () => realS3());
+  pruneKillSuite("ceph", () => realS3(), { thinTimes: 6 });
 
   Deno.test("ceph accepts the lifecycle rules of a policy, and returns them", async () => {
     await using subject = await realS3();

@@ -7,5 +7,5 @@ import { realS3, realServer } from "../support/s3_subject.ts";
 if (realServer() !== undefined) {
   const open = () => realS3({}, "suite");
   runsSuite("ceph", open);
-  historySuite("ceph", open, 5);
+  historySuite("ceph", open, 3);
 }

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { diskError } from "../../errors/disk.ts";
 import { formatBytes, plural } from "../../layout/words.ts";
@@ -114,6 +113,10 @@ export function stagingCheck(path: string, writeTest: boolean): Check {
 /** The part of a file system's state that is read. */
 type Space = Readonly<Record<"bavail" | "bsize", number>>;
 
+// Older base runtimes of an executable lack `statfs`. Imported by name, the program would not start.
+const readSpace = async (path: string): Promise<Space> =>
+  (await import("node:fs/promises")).statfs(path);
+
 /**
  * Checks the space of disks.
  *
@@ -123,7 +126,7 @@ type Space = Readonly<Record<"bavail" | "bsize", number>>;
  */
 export function diskCheck(
   paths: readonly string[],
-  read: (path: string) => Promise<Space> = statfs,
+  read: (path: string) => Promise<Space> = readSpace,
 ): Check {
   return {
     name: "disk",

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { access, constants, statfs } from "node:fs/promises";
+import { access, constants } from "node:fs/promises";
 import { diskError } from "../../errors/disk.ts";
 import { formatBytes } from "../../layout/words.ts";
 import { httpError } from "../problem.ts";
@@ -13,6 +13,9 @@ import { httpError } from "../problem.ts";
 export type ReadSpace = (
   path: string,
 ) => Promise<Readonly<Record<"bavail" | "bsize", number>>>;
+
+// Older base runtimes of an executable lack `statfs`. Imported by name, the program would not start.
+const readSpace: ReadSpace = async (path) => (await import("node:fs/promises")).statfs(path);
 
 /** How many bytes stay free, for the manifest and for others. */
 const RESERVE = 100 * 1024 ** 2;
@@ -50,7 +53,7 @@ export function readOnlyStorage(reason: string) {
 export async function checkSpace(
   dir: string,
   needed: number,
-  read: ReadSpace = statfs,
+  read: ReadSpace = readSpace,
 ): Promise<void> {
   const { bavail, bsize } = await read(dir).catch((error) => {
     throw diskError("read the free space of", dir, error);

@@ -26,19 +26,27 @@ const TIMES = cases(20, 6);
 /** A prune is killed before one of its first changes. They are those of two runs or three. */
 const MOMENTS = 6;
 
-/** Enough for all these changes. */
-const RUNS = Math.ceil(1.2 * TIMES) + 5;
+/** Enough runs for the changes of so many prunes. */
+const runsFor = (times: number) => Math.ceil(1.2 * times) + 5;
 
 /** How many files a run has besides its manifest. */
 const FILES = 12;
 
-/** Defines the test for a storage. */
+/**
+ * Defines the tests for a storage.
+ *
+ * @param name The storage.
+ * @param open Opens an empty one.
+ * @param options How often a thinning is killed, if less often than a prune: each round looks at all
+ * files of all runs, which takes long on a real server.
+ */
 export function pruneKillSuite(
   name: string,
   open: () => Promise<Subject & { readonly url?: string }>,
+  { thinTimes = TIMES }: { readonly thinTimes?: number } = {},
 ): void {
   Deno.test(`prune, ${name}: killed at ${TIMES} moments, every run is whole or finished by the next`, async () => {
-    await using world = await putWorld(open);
+    await using world = await putWorld(open, TIMES);
     const { backend, ids, keys, index, prune } = world;
     for (let round = 0; round < TIMES; round++) {
       const at = 1 + round * 5 % MOMENTS;
@@ -68,13 +76,13 @@ export function pruneKillSuite(
     }
   });
 
-  Deno.test(`thin, ${name}: killed at ${TIMES} moments, the record says of each file why it is gone`, async () => {
-    await using world = await putWorld(open);
+  Deno.test(`thin, ${name}: killed at ${thinTimes} moments, the record says of each file why it is gone`, async () => {
+    await using world = await putWorld(open, thinTimes);
     const { backend, index } = world;
     const runs = (await index.enumerate()).map((run) => index.root(run));
     const thin: typeof world.prune = (options = [], env = {}) =>
       world.prune(options, env, ["--drop-kinds", "log"]);
-    for (let round = 0; round < TIMES; round++) {
+    for (let round = 0; round < thinTimes; round++) {
       const at = 1 + round * 5 % MOMENTS;
       assert(await killAt({ at }, thin), `round ${round}: it made fewer than ${at} changes`);
       for (const root of runs) {
@@ -95,10 +103,13 @@ export function pruneKillSuite(
 }
 
 /** Runs, half of whose files are logs, and a prune of them. */
-async function putWorld(open: () => Promise<Subject & { readonly url?: string }>) {
+async function putWorld(
+  open: () => Promise<Subject & { readonly url?: string }>,
+  times: number,
+) {
   const subject = await open();
   const { backend, bucket, url } = subject;
-  const ids = Array.from({ length: RUNS }, (_, i) => i + 1);
+  const ids = Array.from({ length: runsFor(times) }, (_, i) => i + 1);
   for (const id of ids) {
     const parts = {
       a: Array.from({ length: FILES / 2 }, (_, i) => `logs/g/${i}.log`),
