@@ -6,6 +6,7 @@
 
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { StorageBackend } from "../storage/backend.ts";
+import type { Output } from "./terminal/output.ts";
 
 /** An open storage. */
 export interface OpenStorage extends Disposable {
@@ -33,4 +34,23 @@ export interface OpenStorage extends Disposable {
    * @returns An HTTPS URL, or a `file:` URL.
    */
   url(location: OutputLocation): string;
+}
+
+/**
+ * The reports of the driver for S3.
+ *
+ * @param output Receives them.
+ * @returns The driver's options for reports, and how many objects its listings have skipped so far.
+ */
+export function reportsTo(output: Output) {
+  let count = 0;
+  return {
+    skipped: () => count,
+    onNotice: (message: string) => output.warn(message),
+    onSkipped(message: string) {
+      count++;
+      output.warn(message);
+    },
+    onRetry: (error: Error) => output.explain(`retrying: ${error.message}`),
+  };
 }

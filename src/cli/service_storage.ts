@@ -6,8 +6,8 @@
 
 import { diskError } from "../errors/disk.ts";
 import { type OutputLocation, uriEncodeKey } from "../layout/output_location.ts";
-import { formatRunKey, tryParseRunPrefix } from "../runs/retention/run_key.ts";
-import type { OpenStorage } from "./open_storage.ts";
+import { formatRunKey, tryParseKeyInRun } from "../runs/retention/run_key.ts";
+import { type OpenStorage, reportsTo } from "./open_storage.ts";
 import type { Io } from "./terminal/io.ts";
 import type { Output } from "./terminal/output.ts";
 
@@ -32,22 +32,17 @@ export async function openService(
   output: Output,
 ): Promise<OpenStorage> {
   const { openServer } = await import("../storage/open_s3.ts");
-  let skipped = 0;
+  const { skipped, ...reports } = reportsTo(output);
   const backend = await openServer({
     url: server,
     token: await serverToken(serverTokenFile, io),
     env: (name) => io.env(name) || undefined,
-    onNotice: (message) => output.warn(message),
-    onSkipped: (message) => {
-      skipped++;
-      output.warn(message);
-    },
-    onRetry: (error) => output.explain(`retrying: ${error.message}`),
+    ...reports,
   });
   const url = (location: OutputLocation) => serviceUrl(server, location);
   return {
     backend,
-    skipped: () => skipped,
+    skipped,
     show: url,
     url,
     [Symbol.dispose]: () => backend[Symbol.dispose](),
@@ -57,15 +52,10 @@ export async function openService(
 /** The page or the file of a service. */
 function serviceUrl(server: string, { key }: OutputLocation): string {
   const base = server.replace(/\/+$/, "");
-  const names = key.split("/");
-  for (const count of [1, 2]) {
-    const run = tryParseRunPrefix(names.slice(0, count).join("/"));
-    if (run === undefined) continue;
-    const page = `${base}/retained-runs/${uriEncodeKey(formatRunKey(run))}`;
-    const path = names.slice(count).join("/");
-    return path === "" ? page : `${page}/files/${uriEncodeKey(path)}`;
-  }
-  return `${base}/`;
+  const found = tryParseKeyInRun(key);
+  if (found === undefined) return `${base}/`;
+  const page = `${base}/retained-runs/${uriEncodeKey(formatRunKey(found.run))}`;
+  return found.path === "" ? page : `${page}/files/${uriEncodeKey(found.path)}`;
 }
 
 /**

@@ -13,7 +13,7 @@ import type { OutputLocation } from "../layout/output_location.ts";
 import { plural } from "../layout/words.ts";
 import type { S3Backend } from "../storage/s3/backend.ts";
 import type { S3BackendOptions } from "../storage/s3/settings.ts";
-import type { OpenStorage } from "./open_storage.ts";
+import { type OpenStorage, reportsTo } from "./open_storage.ts";
 import { checkOutputDir } from "./output_dir.ts";
 import { S3_WRITE, type S3Options } from "./s3_options.ts";
 import { openService } from "./service_storage.ts";
@@ -343,16 +343,8 @@ export async function openS3(
   check?: (backend: S3Backend) => Promise<void>,
 ): Promise<OpenStorage & { readonly backend: S3Backend }> {
   const { openS3: open } = await import("../storage/open_s3.ts");
-  let skipped = 0;
-  const backend = await open({
-    ...s3BackendOptions(options, io),
-    onNotice: (message) => output.warn(message),
-    onSkipped: (message) => {
-      skipped++;
-      output.warn(message);
-    },
-    onRetry: (error) => output.explain(`retrying: ${error.message}`),
-  });
+  const { skipped, ...reports } = reportsTo(output);
+  const backend = await open({ ...s3BackendOptions(options, io), ...reports });
   try {
     // Report such an error once, not once per file.
     await check?.(backend);
@@ -362,7 +354,7 @@ export async function openS3(
   }
   return {
     backend,
-    skipped: () => skipped,
+    skipped,
     show: (location) => location.s3Uri,
     url: (location) => backend.publicUrl(location),
     [Symbol.dispose]: () => backend[Symbol.dispose](),

@@ -92,6 +92,17 @@ export function invalid(field: string, value: unknown, expected: string): RunOut
   return new RunOutputsError("invalid", `Invalid ${field} ${quote(value)}: expected ${expected}`);
 }
 
+/**
+ * Whether a version of an object is no longer there: the object was replaced or deleted.
+ *
+ * @param error What was thrown by a call that needs this version.
+ * @returns `true`, for `conflict` and `not_found`.
+ */
+export function isReplaced(error: unknown): error is RunOutputsError {
+  return error instanceof RunOutputsError &&
+    (error.code === "conflict" || error.code === "not_found");
+}
+
 /** Characters that could break the line, control a terminal, or change the direction of text. */
 const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}]/gu;
 

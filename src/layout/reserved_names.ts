@@ -24,3 +24,13 @@ export function isReservedName(name: string): boolean {
   return plain.startsWith(".run-outputs-") ||
     /\.run-outputs-fetch[. ]*(?:-|$)|\.part\.journal[. ]*$/.test(plain);
 }
+
+/**
+ * Whether a path has a name of run-outputs' own working files in it.
+ *
+ * @param path The path, with `/` between its names.
+ * @returns `true`, if one of them is reserved.
+ */
+export function hasReservedName(path: string): boolean {
+  return path.split("/").some(isReservedName);
+}

@@ -22,12 +22,7 @@ export async function statIfThere(
   location: OutputLocation,
   signal: AbortSignal | undefined,
 ): Promise<ObjectInfo | undefined> {
-  try {
-    return await backend.stat(location, { signal });
-  } catch (error) {
-    if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
-    throw error;
-  }
+  return await ifThere(() => backend.stat(location, { signal }));
 }
 
 /**
@@ -44,12 +39,7 @@ export async function readIfThere(
   location: OutputLocation,
   options?: ReadOptions,
 ): Promise<ObjectBody | undefined> {
-  try {
-    return await backend.read(location, options);
-  } catch (error) {
-    if (error instanceof RunOutputsError && error.code === "not_found") return undefined;
-    throw error;
-  }
+  return await ifThere(() => backend.read(location, options));
 }
 
 /**
@@ -81,11 +71,21 @@ export async function readToMerge(
   location: OutputLocation,
   options?: ReadOptions,
 ): Promise<ObjectBody | undefined> {
+  return await ifThere(() => backend.read(location, options), ({ cause }) => {
+    if (cause instanceof RunOutputsError && cause.code === "denied") throw cause;
+  });
+}
+
+/** What a call returns; `undefined`, if there is no such object, unless `check` throws. */
+async function ifThere<T>(
+  call: () => Promise<T>,
+  check: (missing: RunOutputsError) => void = () => {},
+): Promise<T | undefined> {
   try {
-    return await backend.read(location, options);
+    return await call();
   } catch (error) {
     if (!(error instanceof RunOutputsError) || error.code !== "not_found") throw error;
-    if (error.cause instanceof RunOutputsError && error.cause.code === "denied") throw error.cause;
+    check(error);
     return undefined;
   }
 }

@@ -60,7 +60,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "operations/prune":
     "errors layout runs runs/retention storage storage/{local,s3} archive/unpack " +
     "operations/{bisect,index_pages,manifest,retained}",
-  "operations/doctor": "errors ownership layout github storage/s3",
+  "operations/doctor": "errors ownership layout github storage/{local,s3}",
   "operations/mod.ts":
     "errors layout runs runs/retention github storage storage/{cache,local,s3,transfer} " +
     "archive/unpack operations " +
@@ -74,7 +74,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "service/pages":
     "errors layout runs/retention storage operations/{diff,index_pages,logs,retained} " +
     "service service/objects",
-  "service/mirror": "errors layout runs/retention storage storage/transfer " +
+  "service/mirror": "errors layout runs/retention storage storage/{local,transfer} " +
     "operations/{copy,manifest,retained} service",
   "service/server": "errors layout runs storage storage/local operations/retained service " +
     "service/{mirror,objects,pages,s3}",

@@ -10,6 +10,7 @@ import { diskError } from "../../errors/disk.ts";
 import { formatBytes, plural } from "../../layout/words.ts";
 import { openPlace } from "../../ownership/ours_alone.ts";
 import { probeOwner } from "../../ownership/own_user.ts";
+import { freeSpace, type ReadSpace } from "../../storage/local/free_space.ts";
 import { type Check, failed, ok, warning } from "./check.ts";
 
 /** A directory that the program uses. */
@@ -110,13 +111,6 @@ export function stagingCheck(path: string, writeTest: boolean): Check {
   };
 }
 
-/** The part of a file system's state that is read. */
-type Space = Readonly<Record<"bavail" | "bsize", number>>;
-
-// Older base runtimes of an executable lack `statfs`. Imported by name, the program would not start.
-const readSpace = async (path: string): Promise<Space> =>
-  (await import("node:fs/promises")).statfs(path);
-
 /**
  * Checks the space of disks.
  *
@@ -126,7 +120,7 @@ const readSpace = async (path: string): Promise<Space> =>
  */
 export function diskCheck(
   paths: readonly string[],
-  read: (path: string) => Promise<Space> = readSpace,
+  read?: ReadSpace,
 ): Check {
   return {
     name: "disk",
@@ -135,13 +129,9 @@ export function diskCheck(
       for (const path of paths) {
         const existing = await nearestExisting(path);
         try {
-          const { bavail, bsize } = await read(existing);
-          places.set(existing, bavail * bsize);
+          places.set(existing, await freeSpace(existing, read));
         } catch (error) {
-          return {
-            ...failed(diskError("read the free space of", existing, error)),
-            status: "warning",
-          };
+          return { ...failed(error), status: "warning" };
         }
       }
       const [path, least] = [...places].reduce((a, b) => b[1] < a[1] ? b : a);

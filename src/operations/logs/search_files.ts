@@ -4,7 +4,7 @@
  * @module
  */
 
-import { RunOutputsError } from "../../errors/error.ts";
+import { isReplaced, RunOutputsError } from "../../errors/error.ts";
 import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { LinkedController } from "../../storage/linked_controller.ts";
 import { pause } from "../../storage/pause.ts";
@@ -172,8 +172,7 @@ export async function searchFiles(
       if (isStrict || !(error instanceof RunOutputsError)) throw error;
       const { code, message } = error;
       if (code === "transient" || code === "unauthenticated") throw error;
-      const isReplaced = code === "not_found" || code === "conflict";
-      const reason = isReplaced ? "it was replaced or deleted during the search" : message;
+      const reason = isReplaced(error) ? "it was replaced or deleted during the search" : message;
       skipped.push({ path, reason, failed: true });
     }
   }

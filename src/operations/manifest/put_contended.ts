@@ -5,7 +5,7 @@
  * @module
  */
 
-import { RunOutputsError } from "../../errors/error.ts";
+import { isReplaced, RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteSource, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { Contention } from "../../storage/contention.ts";
@@ -95,7 +95,7 @@ export async function putContended(
       if (round === MAX_ROUNDS) throw busy(location);
     } catch (error) {
       signal?.throwIfAborted();
-      if (!isFaster(error) || round === MAX_ROUNDS) {
+      if (!isReplaced(error) || round === MAX_ROUNDS) {
         return { ...result, outcome: "failed", error: error as Error };
       }
       if (condition === undefined) {
@@ -107,15 +107,6 @@ export async function putContended(
     }
     await pause(Math.random() * Math.min(MAX_PAUSE, 20 * 2 ** round), signal);
   }
-}
-
-/**
- * Whether another writer may have been faster: the file that was read, or was to be replaced, has
- * changed.
- */
-function isFaster(error: unknown): error is RunOutputsError {
-  return error instanceof RunOutputsError &&
-    (error.code === "conflict" || error.code === "not_found");
 }
 
 function busy(location: OutputLocation): RunOutputsError {

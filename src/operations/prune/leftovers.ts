@@ -10,7 +10,7 @@ import { diskError } from "../../errors/disk.ts";
 import { OutputLocation } from "../../layout/output_location.ts";
 import type { RunPrefix } from "../../layout/run_output_root.ts";
 import type { PruneLeftover } from "../../runs/retention/prune_plan.ts";
-import { tryParseRunPrefix } from "../../runs/retention/run_key.ts";
+import { tryParseKeyInRun } from "../../runs/retention/run_key.ts";
 import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
 import { isTemporary } from "../../storage/local/atomic_file.ts";
 import { isUnfinished } from "../../storage/local/download_part.ts";
@@ -75,10 +75,7 @@ export async function findLeftovers(
 
 /** Whether a key is in a run. Uploads elsewhere are not ours. */
 function isInRun(key: string): boolean {
-  const names = key.split("/");
-  return [1, 2].some((count) =>
-    names.length > count && tryParseRunPrefix(names.slice(0, count).join("/")) !== undefined
-  );
+  return (tryParseKeyInRun(key)?.path ?? "") !== "";
 }
 
 /** Finds the leftovers below a directory, and whether a living process has them. */

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { classify } from "../../layout/classify.ts";
 import { compareKeys } from "../../layout/compare_keys.ts";
 import { uriEncodeKey } from "../../layout/output_location.ts";
-import { isReservedName } from "../../layout/reserved_names.ts";
+import { hasReservedName } from "../../layout/reserved_names.ts";
 import { formatRunKey } from "../../runs/retention/run_key.ts";
 import { isCurrent, joinListing } from "../manifest/list_outputs.ts";
 import { isUnusable, NO_MANIFEST, readOutputs, type RunManifest } from "../manifest/read.ts";
@@ -55,7 +55,7 @@ export const files = operation({
       if (!path.startsWith(prefix)) continue;
       if (after !== undefined && compareKeys(path, after) <= 0) continue;
       const own = classify(path);
-      if (kind !== undefined && own !== kind || path.split("/").some(isReservedName)) continue;
+      if (kind !== undefined && own !== kind || hasReservedName(path)) continue;
       const last = rows.at(-1);
       if (rows.length === limit && last !== undefined) {
         next = formatCursor(last.path, filters);

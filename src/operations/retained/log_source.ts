@@ -5,7 +5,7 @@
  */
 
 import { checkKey } from "../../layout/validate.ts";
-import { invalid, RunOutputsError } from "../../errors/error.ts";
+import { invalid, isReplaced, type RunOutputsError } from "../../errors/error.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import { beingDeleted, deletingMark } from "../../runs/deleting.ts";
 import { formatRunKey } from "../../runs/retention/run_key.ts";
@@ -110,9 +110,7 @@ export async function readVersion<T>(
   try {
     return await read();
   } catch (error) {
-    const isGone = error instanceof RunOutputsError &&
-      (error.code === "conflict" || error.code === "not_found");
-    throw isGone ? fileChanged(key, path) : error;
+    throw isReplaced(error) ? fileChanged(key, path) : error;
   }
 }
 

@@ -70,6 +70,29 @@ export function tryParseRunPrefix(prefix: string): RunPrefix | undefined {
   }
 }
 
+/** A key in a run. */
+export interface KeyInRun {
+  /** The run. */
+  readonly run: RunPrefix;
+  /** The path in the run; empty, if the key is that of the run itself. */
+  readonly path: string;
+}
+
+/**
+ * Finds the run that the key of an object is in.
+ *
+ * @param key The key, or a prefix of keys.
+ * @returns The run, and the path in it; `undefined`, if the key is in no run.
+ */
+export function tryParseKeyInRun(key: string): KeyInRun | undefined {
+  const names = key.split("/");
+  for (const count of [1, 2]) {
+    const run = tryParseRunPrefix(names.slice(0, count).join("/"));
+    if (run !== undefined) return { run, path: names.slice(count).join("/") };
+  }
+  return undefined;
+}
+
 /**
  * Compares two runs by their keys alone: the newest comes first.
  *

@@ -11,11 +11,12 @@ import { MAIN_REPOSITORY, selectBucket } from "../../layout/buckets.ts";
 import { RunOutputRoot, type RunPrefix } from "../../layout/run_output_root.ts";
 import { formatRunKey } from "../../runs/retention/run_key.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
+import type { ReadSpace } from "../../storage/local/free_space.ts";
 import type { Mirror, MirrorJob, MirrorRequest } from "../mirror_jobs.ts";
 import { hider, httpError, problemOf } from "../problem.ts";
 import { mirrorRun, type MirrorSource } from "./mirror_run.ts";
 import type { CopyProgress } from "./progress.ts";
-import { checkSpace, checkWritable, type ReadSpace } from "./space.ts";
+import { checkSpace, checkWritable } from "./space.ts";
 
 /** How many jobs that have ended are kept. */
 const KEPT = 200;

@@ -7,15 +7,8 @@
 import { access, constants } from "node:fs/promises";
 import { diskError } from "../../errors/disk.ts";
 import { formatBytes } from "../../layout/words.ts";
+import { freeSpace, type ReadSpace } from "../../storage/local/free_space.ts";
 import { httpError } from "../problem.ts";
-
-/** Reads the state of the file system of a path. */
-export type ReadSpace = (
-  path: string,
-) => Promise<Readonly<Record<"bavail" | "bsize", number>>>;
-
-// Older base runtimes of an executable lack `statfs`. Imported by name, the program would not start.
-const readSpace: ReadSpace = async (path) => (await import("node:fs/promises")).statfs(path);
 
 /** How many bytes stay free, for the manifest and for others. */
 const RESERVE = 100 * 1024 ** 2;
@@ -53,12 +46,9 @@ export function readOnlyStorage(reason: string) {
 export async function checkSpace(
   dir: string,
   needed: number,
-  read: ReadSpace = readSpace,
+  read?: ReadSpace,
 ): Promise<void> {
-  const { bavail, bsize } = await read(dir).catch((error) => {
-    throw diskError("read the free space of", dir, error);
-  });
-  const free = bavail * bsize;
+  const free = await freeSpace(dir, read);
   if (free - needed >= RESERVE) return;
   throw httpError(
     507,

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:fs";
 import { join, resolve, sep } from "node:path";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
@@ -18,6 +17,7 @@ import type {
 } from "../../storage/backend.ts";
 import { isUnfinished } from "../../storage/local/download_part.ts";
 import { objectInfo } from "../../storage/local/object_info.ts";
+import { RegularFile } from "../../storage/local/regular_file.ts";
 import type { FileStore, StoredFile } from "./stored_file.ts";
 
 /**
@@ -28,12 +28,6 @@ const CHUNK = 512 * 1024;
 
 /** Up to how many bytes are read without a switch to another thread, which takes longer. */
 const SMALL = 64 * 1024;
-
-/**
- * A link is not followed. A named pipe is not waited for: without a writer, opening it would block
- * the whole service. Windows has neither flag.
- */
-const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /** How often a file is opened again that was replaced while it was opened. */
 const ATTEMPTS = 3;
@@ -110,10 +104,11 @@ export class DiskFiles implements FileStore {
     if (!this.#walk(location)?.isFile) return undefined;
     if (/\.part(?:\.journal)?$/.test(path) && await isUnfinished(path)) return undefined;
     this.#hooks.checked?.(path);
-    const fd = openSync(path, FLAGS);
+    // A pipe without a writer would block the whole service.
+    const file = new RegularFile(path);
     try {
       this.#hooks.opened?.(path);
-      const opened = fstatSync(fd);
+      const opened = file.statSync();
       const named = Deno.lstatSync(path);
       let isExact = opened.isFile();
       for (let i = 0; i < CHECKS && isExact; i++) {
@@ -123,13 +118,13 @@ export class DiskFiles implements FileStore {
         this.#hooks.compared?.(path);
       }
       if (isExact && isSame(opened, named)) {
-        return new DiskFile(fd, objectInfo(location, named), named);
+        return new DiskFile(file, objectInfo(location, named), named);
       }
     } catch (error) {
-      closeSync(fd);
+      file.close();
       throw error;
     }
-    closeSync(fd);
+    file.close();
     return "changed";
   }
 
@@ -174,12 +169,11 @@ export class DiskFiles implements FileStore {
 /** An open file. */
 class DiskFile implements StoredFile {
   readonly info: ObjectInfo;
-  readonly #fd: number;
+  readonly #file: RegularFile;
   readonly #modified: number | undefined;
-  #isOpen = true;
 
-  constructor(fd: number, info: ObjectInfo, stat: Deno.FileInfo) {
-    this.#fd = fd;
+  constructor(file: RegularFile, info: ObjectInfo, stat: Deno.FileInfo) {
+    this.#file = file;
     this.info = info;
     this.#modified = stat.mtime?.getTime();
   }
@@ -191,9 +185,9 @@ class DiskFile implements StoredFile {
     for (let at = start; at < end;) {
       signal?.throwIfAborted();
       const buffer = new Uint8Array(Math.min(CHUNK, end - at));
-      const count = buffer.length <= SMALL
-        ? readSync(this.#fd, buffer, 0, buffer.length, at)
-        : await readAt(this.#fd, buffer, at);
+      this.#file.seek(at);
+      const count =
+        (buffer.length <= SMALL ? this.#file.readSync(buffer) : await this.#file.read(buffer)) ?? 0;
       this.#checkUnchanged(count);
       at += count;
       yield buffer.subarray(0, count);
@@ -201,8 +195,7 @@ class DiskFile implements StoredFile {
   }
 
   close(): void {
-    if (this.#isOpen) closeSync(this.#fd);
-    this.#isOpen = false;
+    this.#file.close();
   }
 
   /**
@@ -210,7 +203,7 @@ class DiskFile implements StoredFile {
    * what was read before and what is read now would be different versions.
    */
   #checkUnchanged(count: number): void {
-    const { size, mtime } = fstatSync(this.#fd);
+    const { size, mtime } = this.#file.statSync();
     if (count > 0 && size === this.info.size && mtime.getTime() === this.#modified) return;
     const { name } = this.info.location;
     throw new RunOutputsError(
@@ -218,15 +211,6 @@ class DiskFile implements StoredFile {
       `Cannot read '${name}': it was changed while it was read`,
     );
   }
-}
-
-function readAt(fd: number, buffer: Uint8Array, position: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    read(fd, buffer, 0, buffer.length, position, (error, count) => {
-      if (error) reject(error);
-      else resolve(count);
-    });
-  });
 }
 
 function isSame(

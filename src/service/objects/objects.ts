@@ -5,7 +5,7 @@
  */
 
 import { RunOutputsError } from "../../errors/error.ts";
-import { isReservedName } from "../../layout/reserved_names.ts";
+import { hasReservedName, isReservedName } from "../../layout/reserved_names.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { RemovedOutput } from "../../operations/manifest/list_outputs.ts";
@@ -90,7 +90,7 @@ export async function runPathOf(
   const root = index.root(await index.locate(run, choice, { signal }));
   const location = path === "" ? root.root() : root.root().join(path);
   const found = { root, key: formatRunKey(root), path, location };
-  if (location.key.split("/").some(isReservedName)) throw unknownFile(found);
+  if (hasReservedName(location.key)) throw unknownFile(found);
   return found;
 }
 

@@ -6,9 +6,9 @@
 
 import { compareKeys } from "../../layout/compare_keys.ts";
 import { OutputLocation } from "../../layout/output_location.ts";
-import { isReservedName } from "../../layout/reserved_names.ts";
+import { hasReservedName, isReservedName } from "../../layout/reserved_names.ts";
 import type { RunIndex } from "../../operations/retained/run_index.ts";
-import { tryParseRunPrefix } from "../../runs/retention/run_key.ts";
+import { tryParseKeyInRun } from "../../runs/retention/run_key.ts";
 import type { Child } from "../../storage/backend.ts";
 import type { FileStore } from "../objects/stored_file.ts";
 
@@ -43,8 +43,8 @@ export interface EntriesOptions {
 export async function* entries(options: EntriesOptions): AsyncGenerator<Entry> {
   const { index, prefix, isLevel, after } = options;
   const directory = prefix.slice(0, prefix.lastIndexOf("/") + 1);
-  if (runOf(directory) !== undefined) {
-    if (!directory.split("/").some(isReservedName)) yield* below(options, directory);
+  if (tryParseKeyInRun(directory) !== undefined) {
+    if (!hasReservedName(directory)) yield* below(options, directory);
     return;
   }
   const groups = new Set<string>();
@@ -63,14 +63,6 @@ export async function* entries(options: EntriesOptions): AsyncGenerator<Entry> {
     groups.add(key);
     yield { key };
   }
-}
-
-/** The run that a directory's path, with a final `/`, is or is in. */
-function runOf(directory: string): string | undefined {
-  const segments = directory.split("/");
-  const candidates = [1, 2].filter((count) => count < segments.length)
-    .map((count) => segments.slice(0, count).join("/"));
-  return candidates.find((path) => tryParseRunPrefix(path) !== undefined);
 }
 
 /** Whether all keys of a directory come before a key. */

@@ -6,8 +6,8 @@
  */
 
 import { OutputLocation } from "../../layout/output_location.ts";
-import { isReservedName } from "../../layout/reserved_names.ts";
-import { tryParseRunPrefix } from "../../runs/retention/run_key.ts";
+import { hasReservedName } from "../../layout/reserved_names.ts";
+import { tryParseKeyInRun } from "../../runs/retention/run_key.ts";
 import type { Handler, ServiceContext, ServiceRequest } from "../context.ts";
 import { type Objects, objectsOf } from "../objects/objects.ts";
 import { sendFile } from "../objects/send_file.ts";
@@ -51,9 +51,6 @@ async function listBucket(
 ): Promise<Response> {
   // HEAD of a bucket asks whether it exists.
   if (method === "HEAD") return new Response(null, { headers: { "content-type": XML_TYPE } });
-  if (query.has("location")) {
-    throw new S3Error(501, "NotImplemented", "This service lists and reads; it has no regions");
-  }
   const listing = parseListingQuery(query);
   const page = await pageOf(listing, context, signal);
   return new Response(formatListing(bucket, listing, page), {
@@ -105,11 +102,8 @@ async function openObject(
   location: OutputLocation,
   signal: AbortSignal,
 ): Promise<StoredFile> {
-  const isOfRun = [1, 2].some((count) =>
-    tryParseRunPrefix(location.key.split("/").slice(0, count).join("/")) !== undefined
-  );
-  const isWorking = location.key.split("/").some(isReservedName);
-  const file = isOfRun && !isWorking ? await files.open(location, { signal }) : undefined;
+  const isShown = tryParseKeyInRun(location.key) !== undefined && !hasReservedName(location.key);
+  const file = isShown ? await files.open(location, { signal }) : undefined;
   if (file === undefined) throw new S3Error(404, "NoSuchKey", NO_OBJECT);
   return file;
 }

@@ -5,7 +5,7 @@
  */
 
 import { Command } from "commander";
-import { RunOutputsError } from "../../../errors/error.ts";
+import { isReplaced } from "../../../errors/error.ts";
 import type { BisectArtifacts } from "../../../operations/bisect/state.ts";
 import { type BisectOptions, withBisectOptions } from "./options.ts";
 import { argsOf, openBisectSource, withBisectStore } from "./session.ts";
@@ -69,8 +69,6 @@ async function remember(
       await store.write({ ...state, artifacts: { ...found, ...state.artifacts } });
     });
   } catch (error) {
-    const isGone = error instanceof RunOutputsError &&
-      (error.code === "conflict" || error.code === "not_found");
-    if (!isGone) throw error;
+    if (!isReplaced(error)) throw error;
   }
 }
