@@ -14,6 +14,8 @@ export interface OpenStorage extends Disposable {
   readonly backend: StorageBackend;
   /** The storage as it is, if `backend` counts objects that may not be read as missing. */
   readonly unwrapped?: StorageBackend;
+  /** What it is. A directory also has `dir`. */
+  readonly kind: "s3" | "directory" | "service";
   /** The local directory it is in, if it is in one. */
   readonly dir?: string;
   /**
@@ -31,7 +33,7 @@ export interface OpenStorage extends Disposable {
    * The URL of a location, for a browser.
    *
    * @param location The location.
-   * @returns An HTTPS URL, or a `file:` URL.
+   * @returns The URL on the server that holds it, or a `file:` URL.
    */
   url(location: OutputLocation): string;
 }

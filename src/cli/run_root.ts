@@ -11,6 +11,8 @@ import type { Platform } from "../layout/output_paths.ts";
 import { RunOutputRoot, type RunPrefix } from "../layout/run_output_root.ts";
 import { describeRun } from "../layout/workflow_run.ts";
 import { tryParseRunKey, tryParseRunPrefix } from "../runs/retention/run_key.ts";
+import { s3UriIn } from "./addresses.ts";
+import type { OpenStorage } from "./open_storage.ts";
 import type { Io } from "./terminal/io.ts";
 import type { Output } from "./terminal/output.ts";
 
@@ -169,15 +171,19 @@ export function platformOf({ platform }: Pick<RunOptions, "platform">, io: Io): 
  * A run in the JSON form of results.
  *
  * @param root The run.
+ * @param storage Where it is; `undefined` if no storage was opened.
  * @returns Its members.
  */
-export function describeRoot(root: RunOutputRoot): Record<string, string> {
+export function describeRoot(
+  root: RunOutputRoot,
+  storage?: Pick<OpenStorage, "kind">,
+): Record<string, string | undefined> {
   return {
     run_id: root.runId,
     platform: root.platform,
     layout: root.layout,
     bucket: root.bucket,
     prefix: root.prefix,
-    s3_uri: root.root().s3Uri,
+    s3_uri: s3UriIn(storage, root.root()),
   };
 }

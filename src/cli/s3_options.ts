@@ -45,6 +45,20 @@ const ACLS: NonNullable<S3WriteOptions["acl"]>[] = [
 
 /** Adds the options for S3. */
 export function withS3Options(command: Command): Command {
+  return withS3Server(command)
+    .addOption(
+      new Option("--no-sign-request", "read public objects without credentials").helpGroup(S3),
+    )
+    .addOption(
+      new Option(
+        "--request-payer <payer>",
+        "your account pays for the requests, in buckets with Requester Pays",
+      ).choices(["requester"]).helpGroup(S3),
+    );
+}
+
+/** Adds the options that say which S3 server is meant. */
+export function withS3Server(command: Command): Command {
   return command
     .addOption(
       new Option(
@@ -60,15 +74,6 @@ export function withS3Options(command: Command): Command {
     .addOption(
       new Option("--profile <name>", "a profile in ~/.aws/config (default: $AWS_PROFILE)")
         .helpGroup(S3),
-    )
-    .addOption(
-      new Option("--no-sign-request", "read public objects without credentials").helpGroup(S3),
-    )
-    .addOption(
-      new Option(
-        "--request-payer <payer>",
-        "your account pays for the requests, in buckets with Requester Pays",
-      ).choices(["requester"]).helpGroup(S3),
     );
 }
 

@@ -42,6 +42,7 @@ export async function openService(
   const url = (location: OutputLocation) => serviceUrl(server, location);
   return {
     backend,
+    kind: "service",
     skipped,
     show: url,
     url,

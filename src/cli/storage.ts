@@ -319,6 +319,7 @@ async function openLocal(dir: string, output: Output): Promise<OpenStorage> {
   const backend = new LocalBackend(dir, { onNotice });
   return {
     backend,
+    kind: "directory",
     dir: backend.stagingDir,
     skipped: () => skipped,
     show: (location) => location.localPath(backend.stagingDir),
@@ -354,6 +355,7 @@ export async function openS3(
   }
   return {
     backend,
+    kind: "s3",
     skipped,
     show: (location) => location.s3Uri,
     url: (location) => backend.publicUrl(location),

@@ -9,18 +9,16 @@ import { RunOutputsError } from "../errors/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
 import type { TransferOutcome, TransferResult } from "../storage/transfer/transfer.ts";
+import { type Addressed, type Addresses, addresses } from "./addresses.ts";
 import { columns, formatBytes, type Output, plural } from "./terminal/output.ts";
 
 /** One file in the JSON form of a report. */
-export interface ReportedFile {
+export interface ReportedFile extends Addresses {
   readonly path: string;
   readonly kind: string;
   readonly outcome: TransferOutcome;
   readonly size?: number;
   readonly sha256?: string;
-  readonly s3_uri: string;
-  readonly https_url: string;
-  readonly local_path?: string;
   readonly warnings: readonly string[];
   readonly error?: { readonly code: string; readonly message: string };
 }
@@ -50,15 +48,15 @@ export function inOrder(results: readonly TransferResult[]): TransferResult[] {
  *
  * @param root The run.
  * @param results The result of each file.
- * @param localPath Returns the local path of a file, if it is on this disk or would be.
+ * @param storage Where the files are, or would be.
  * @returns Counts, bytes and files.
  */
 export function reportedFiles(
   root: RunOutputRoot,
   results: readonly TransferResult[],
-  localPath: (result: TransferResult) => string | undefined,
+  storage: Addressed,
 ): Reported {
-  return reportedLocations(root.root(), results, localPath);
+  return reportedLocations(root.root(), results, ({ location }) => addresses(storage, location));
 }
 
 /** Results in their JSON form. */
@@ -75,13 +73,13 @@ export interface Reported {
  *
  * @param prefix The prefixes that paths are relative to.
  * @param results The result of each file.
- * @param localPath Returns the local path of a file, if it is on this disk or would be.
+ * @param addressesOf Returns the addresses of a file.
  * @returns Counts, bytes and files.
  */
 export function reportedLocations(
   prefix: OutputLocation | readonly OutputLocation[],
   results: readonly TransferResult[],
-  localPath: (result: TransferResult) => string | undefined = () => undefined,
+  addressesOf: (result: TransferResult) => Addresses,
 ): Reported {
   const prefixes = [prefix].flat();
   return {
@@ -96,9 +94,7 @@ export function reportedLocations(
         outcome: result.outcome,
         size: result.size,
         sha256: result.sha256,
-        s3_uri: result.location.s3Uri,
-        https_url: result.location.httpsUrl,
-        local_path: localPath(result),
+        ...addressesOf(result),
         warnings: result.warnings,
         error: result.error && {
           code: result.error instanceof RunOutputsError ? result.error.code : "failed",

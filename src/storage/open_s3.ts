@@ -5,8 +5,9 @@
  */
 
 import { invalid, RunOutputsError } from "../errors/error.ts";
+import type { OutputLocation } from "../layout/output_location.ts";
 import type { S3Backend } from "./s3/backend.ts";
-import type { S3BackendOptions } from "./s3/settings.ts";
+import type { S3BackendOptions, S3ServerOptions } from "./s3/settings.ts";
 
 /**
  * Creates a driver for an S3 server. It sends no request yet.
@@ -27,6 +28,23 @@ import type { S3BackendOptions } from "./s3/settings.ts";
 export async function openS3(options: S3BackendOptions = {}): Promise<S3Backend> {
   const { createS3Backend } = await import("./s3/backend.ts");
   return await createS3Backend(options);
+}
+
+/**
+ * Determines the public URLs of objects, without the driver.
+ *
+ * @param options The server. Defaults come from the environment variables of the AWS SDK, then from
+ * the profile.
+ * @returns Returns the URL of a location.
+ * @throws {RunOutputsError} `invalid`, naming the option or the variable.
+ */
+export async function publicUrls(
+  options: S3ServerOptions,
+): Promise<(location: OutputLocation) => string> {
+  const { readServer } = await import("./s3/settings.ts");
+  const { publicUrl } = await import("./s3/urls.ts");
+  const server = await readServer(options);
+  return (location) => publicUrl(server, location);
 }
 
 /** Options of {@linkcode openServer}. */

@@ -32,7 +32,8 @@ Deno.test("environment: an upload gets run, repository and release type from its
     GITHUB_REPOSITORY: "me/mine",
     RELEASE_TYPE: "ci",
   });
-  assert.equal(other.s3_uri, "s3://therock-ci-artifacts-external/me-mine/123-linux");
+  assert.equal(other.bucket, "therock-ci-artifacts-external");
+  assert.equal(other.prefix, "me-mine/123-linux");
   assert.equal(await bucketOf([...upload, "--release-type", "dev"], JOB), "therock-dev-artifacts");
   assert.equal(
     (await runJson(0, [...upload, "--repo", "you/yours", "--release-type", "ci"], JOB)).prefix,

@@ -24,7 +24,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "storage/transfer": "errors ownership layout storage storage/{hash,local}",
   "storage/cache": "errors ownership storage storage/local",
   "storage/s3": "errors layout storage storage/{hash,transfer}",
-  "storage/open_s3.ts": "errors storage storage/s3",
+  "storage/open_s3.ts": "errors layout storage storage/s3",
   "storage/mod.ts": "errors layout storage storage/open_s3.ts " +
     "storage/{cache,local,s3,transfer}",
   "archive": "errors",

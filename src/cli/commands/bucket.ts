@@ -9,6 +9,7 @@ import { setOutputs } from "../../github/job_files.ts";
 import { bucketInfo, HOME_REGION } from "../../layout/bucket_inventory.ts";
 import { NEWEST_BUCKET_RULES } from "../../layout/buckets.ts";
 import { isForkEvent } from "../../layout/workflow_run.ts";
+import { ON_S3 } from "../addresses.ts";
 import type { Context } from "../context.ts";
 import { withOutputOptions, withRunNameOptions } from "../options.ts";
 import { describeRoot, type RunOptions, runRoot } from "../run_root.ts";
@@ -54,7 +55,7 @@ Examples:
       };
       await setOutputs(values, { githubOutput: io.env("GITHUB_OUTPUT") || undefined });
       output.result(
-        () => ({ schema: "run-outputs.bucket/1", ...describeRoot(root), ...values }),
+        () => ({ schema: "run-outputs.bucket/1", ...describeRoot(root, ON_S3), ...values }),
         () => Object.entries(values).map(([name, value]) => `${name}=${value}`),
       );
     },

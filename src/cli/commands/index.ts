@@ -11,6 +11,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import { OutputLocation } from "../../layout/output_location.ts";
 import { RunOutputRoot, type RunPrefix } from "../../layout/run_output_root.ts";
 import type { IndexSubject } from "../../operations/index_pages/subjects.ts";
+import { addresses } from "../addresses.ts";
 import type { Context } from "../context.ts";
 import { exitCodeOfResults } from "../exit_codes.ts";
 import { nonEmpty, type ReadCommandOptions, withChangeOptions } from "../options.ts";
@@ -84,7 +85,11 @@ Examples:
           schema: "run-outputs.index/1",
           dry_run: dryRun,
           where,
-          ...reportedLocations(subject.prefix, results),
+          ...reportedLocations(
+            subject.prefix,
+            results,
+            ({ location }) => addresses(storage, location),
+          ),
         }),
         () => [...locationLines(subject.prefix, results, output), summaryLine(results)],
       );

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { addresses } from "../addresses.ts";
 import { otherPlace } from "../present_root.ts";
 import { describeRoot } from "../run_root.ts";
 import { checkKinds } from "../kinds.ts";
@@ -105,7 +106,7 @@ Examples:
     output.result(
       () => ({
         schema: "run-outputs.list/1",
-        ...describeRoot(root),
+        ...describeRoot(root, storage),
         staging_dir: storage.dir,
         manifest: manifestJson(manifest),
         count: outputs.length,
@@ -120,9 +121,7 @@ Examples:
           etag,
           sha256,
           parts: parts.length === 0 ? undefined : parts,
-          s3_uri: location.s3Uri,
-          https_url: location.httpsUrl,
-          local_path: storage.dir === undefined ? undefined : storage.show(location),
+          ...addresses(storage, location),
         })),
         missing: missing.map(({ parts, ...one }) => ({
           ...one,

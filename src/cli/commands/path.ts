@@ -10,6 +10,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import { locateKind } from "../../layout/locate_kind.ts";
 import { PATH_KINDS } from "../../layout/path_kinds.ts";
 import { RunOutputRoot } from "../../layout/run_output_root.ts";
+import { ON_S3, s3Url } from "../addresses.ts";
 import type { Context } from "../context.ts";
 import {
   type ReadCommandOptions,
@@ -19,6 +20,7 @@ import {
 } from "../options.ts";
 import { columns, Output } from "../terminal/output.ts";
 import { runRoot } from "../run_root.ts";
+import { withS3Server } from "../s3_options.ts";
 import { stagingDirOf } from "../storage.ts";
 
 const FORMATS = ["s3", "https", "key", "local", "json"] as const;
@@ -52,8 +54,8 @@ Examples:
   run-outputs path manifest gfx94X-dcgpu --run-id 12345 --format local --staging-dir ./staging
   run-outputs path --list`,
     );
-  return withOutputOptions(withRunOptions(command)).action(
-    (kind: string | undefined, args: string[], options: PathCommandOptions) => {
+  return withOutputOptions(withRunOptions(withS3Server(command))).action(
+    async (kind: string | undefined, args: string[], options: PathCommandOptions) => {
       const output = new Output(context.io, {
         ...options,
         json: options.json || options.format === "json",
@@ -80,7 +82,10 @@ Examples:
       }
       const printed = {
         s3: location.s3Uri,
-        https: location.httpsUrl,
+        // Reads ~/.aws, so only where the URL is printed.
+        https: output.json || format === "https"
+          ? await s3Url(location, options, context.io)
+          : undefined,
         key: location.key,
         local: dir === undefined ? undefined : location.localPath(dir),
       };
@@ -88,7 +93,7 @@ Examples:
         schema: "run-outputs.path/1",
         kind,
         args,
-        ...describeRoot(root),
+        ...describeRoot(root, ON_S3),
         key: location.key,
         s3_uri: printed.s3,
         https_url: printed.https,

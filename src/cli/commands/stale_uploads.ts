@@ -8,6 +8,7 @@ import { describeRoot } from "../run_root.ts";
 import { Command, Option } from "commander";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { UnfinishedUpload, UploadRemoval } from "../../operations/stale_uploads.ts";
+import { ON_S3 } from "../addresses.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../exit_codes.ts";
 import { type Age, age, type ReadCommandOptions, withS3ReadOptions } from "../options.ts";
@@ -75,7 +76,7 @@ Examples:
       () => ({
         schema: "run-outputs.stale-uploads/1",
         dry_run: dryRun,
-        ...describeRoot(root),
+        ...describeRoot(root, ON_S3),
         older_than_seconds: olderThan.milliseconds / 1000,
         count: uploads.length,
         younger,

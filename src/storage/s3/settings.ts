@@ -120,10 +120,8 @@ export interface S3BackendOptions {
   readonly fetch?: typeof fetch;
 }
 
-/** The options with all defaults resolved. */
-export interface S3Settings extends S3BackendOptions {
-  /** The profile in the shared configuration files; empty, if there is none. */
-  readonly shared: Readonly<Record<string, string | undefined>>;
+/** Which server an S3 URI means. */
+export interface S3Server {
   /** The server, if one was given. */
   readonly endpoint?: URL;
   /** The variant of Amazon's hosts, if no server was given. */
@@ -132,6 +130,14 @@ export interface S3Settings extends S3BackendOptions {
   readonly regionIsExplicit: boolean;
   /** The region to start with. */
   readonly region: string;
+}
+
+/** The options with all defaults resolved. */
+export interface S3Settings extends S3BackendOptions, S3Server {
+  /** See {@linkcode S3Server.region}. */
+  readonly region: string;
+  /** The profile in the shared configuration files; empty, if there is none. */
+  readonly shared: Profile;
   /** The certificates of `$AWS_CA_BUNDLE`, as PEM. */
   readonly caBundle?: string;
   /** Whether requests have checksum headers in addition to the signed hash. */
@@ -166,27 +172,15 @@ export interface S3Settings extends S3BackendOptions {
  */
 export async function readSettings(options: S3BackendOptions): Promise<S3Settings> {
   checkRequestedHeaders(options);
-  const env: Env = options.env ?? ((name) => Deno.env.get(name) || undefined);
-  const profile = options.profile ?? env("AWS_PROFILE");
-  const shared = await readProfile(profile, env);
-  const endpoint = options.endpointUrl ?? configuredEndpoint(env, shared);
+  const { env, profile, shared, ...server } = await readServer(options);
   readRegion([[`sso_region of profile '${profile ?? "default"}'`, shared.sso_region]]);
   const partSize = positive("part size", options.partSize ?? DEFAULTS.partSize);
-  const region = readRegion([
-    ["region", options.region],
-    ["AWS_REGION", env("AWS_REGION")],
-    ["AWS_DEFAULT_REGION", env("AWS_DEFAULT_REGION")],
-    [`region of profile '${profile ?? "default"}'`, shared.region],
-  ]) ?? HOME_REGION;
   return {
     ...options,
     env,
     profile,
     shared,
-    endpoint: endpoint === undefined ? undefined : parseEndpoint(endpoint),
-    region,
-    variant: readVariant(env, shared, region),
-    regionIsExplicit: options.region !== undefined,
+    ...server,
     caBundle: await readCaBundle(env("AWS_CA_BUNDLE") ?? shared.ca_bundle),
     requestChecksums: whenSupported(
       "AWS_REQUEST_CHECKSUM_CALCULATION",
@@ -216,6 +210,40 @@ export async function readSettings(options: S3BackendOptions): Promise<S3Setting
     ),
     maxRequests: positive("number of requests", options.maxRequests ?? DEFAULTS.maxRequests),
     stallTimeout: positive("stall timeout", options.stallTimeout ?? DEFAULTS.stallTimeout),
+  };
+}
+
+/** The options that name the server. */
+export type S3ServerOptions = Pick<S3BackendOptions, "endpointUrl" | "region" | "profile" | "env">;
+
+/**
+ * Determines the server.
+ *
+ * @param options The caller's options.
+ * @returns The server, and where the other settings come from.
+ * @throws {RunOutputsError} `invalid`, naming the option or variable, if a value is invalid.
+ */
+export async function readServer(
+  options: S3ServerOptions,
+): Promise<S3Server & Pick<S3Settings, "env" | "profile" | "shared">> {
+  const env: Env = options.env ?? ((name) => Deno.env.get(name) || undefined);
+  const profile = options.profile ?? env("AWS_PROFILE");
+  const shared = await readProfile(profile, env);
+  const endpoint = options.endpointUrl ?? configuredEndpoint(env, shared);
+  const region = readRegion([
+    ["region", options.region],
+    ["AWS_REGION", env("AWS_REGION")],
+    ["AWS_DEFAULT_REGION", env("AWS_DEFAULT_REGION")],
+    [`region of profile '${profile ?? "default"}'`, shared.region],
+  ]) ?? HOME_REGION;
+  return {
+    env,
+    profile,
+    shared,
+    endpoint: endpoint === undefined ? undefined : parseEndpoint(endpoint),
+    region,
+    variant: readVariant(env, shared, region),
+    regionIsExplicit: options.region !== undefined,
   };
 }
 

@@ -8,7 +8,7 @@ import { createHash, createHmac } from "node:crypto";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { RunOutputsError } from "../../errors/error.ts";
 import { type OutputLocation, uriEncodeKey } from "../../layout/output_location.ts";
-import { amazonDomain, amazonHost } from "./amazon_host.ts";
+import { amazonDomain } from "./amazon_host.ts";
 import { Credentials } from "./credentials.ts";
 import {
   describeSkew,
@@ -24,8 +24,8 @@ import { proxyFor } from "./proxy.ts";
 import { isElsewhere, isRegion } from "./region.ts";
 import { requestedHeaders } from "./requested_headers.ts";
 import type { RawRequest, S3Request, S3Response } from "./request.ts";
-import { HOME_REGION } from "../../layout/bucket_inventory.ts";
 import type { S3Settings, StaticCredentials } from "./settings.ts";
+import { presumedRegion, publicUrl, requestUrl } from "./urls.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** The hash in the signature of a request without a body. */
@@ -83,19 +83,12 @@ export class Transport implements Disposable {
    * @returns Its URL, without secrets.
    */
   publicUrl(location: OutputLocation): string {
-    const isPlain = amazonDomain(this.region(location.bucket)) === "amazonaws.com";
-    if (this.#settings.endpoint === undefined && isPlain) return location.httpsUrl;
-    const { origin, pathname } = this.#url(location.bucket, location.key);
-    return origin + pathname;
+    return publicUrl(this.#settings, location, this.region(location.bucket));
   }
 
   /** The region of a bucket, as far as known. */
   region(bucket: string): string {
-    const known = this.#regions.get(bucket);
-    if (known !== undefined) return known;
-    const ours = this.#settings.endpoint === undefined && !this.#settings.regionIsExplicit &&
-      bucket.startsWith("therock-");
-    return ours ? HOME_REGION : this.#settings.region;
+    return this.#regions.get(bucket) ?? presumedRegion(this.#settings, bucket);
   }
 
   /**
@@ -276,16 +269,7 @@ export class Transport implements Disposable {
   }
 
   #url(bucket: string, key: string): URL {
-    const { endpoint } = this.#settings;
-    const path = key === "" ? "" : `/${uriEncodeKey(key)}`;
-    if (endpoint !== undefined) {
-      return new URL(`${endpoint.href.replace(/\/+$/, "")}/${bucket}${path}`);
-    }
-    const host = amazonHost(this.region(bucket), this.#settings.variant);
-    // The certificate's wildcard covers only one label.
-    return bucket.includes(".")
-      ? new URL(`https://${host}/${bucket}${path}`)
-      : new URL(`https://${bucket}.${host}${path || "/"}`);
+    return requestUrl(this.#settings, bucket, key, this.region(bucket));
   }
 
   async #sign(

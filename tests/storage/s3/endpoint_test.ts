@@ -6,6 +6,7 @@ import { S3Client } from "@aws-sdk/client-s3";
 import { OutputLocation } from "../../../src/layout/output_location.ts";
 import { bytesSource } from "../../../src/storage/byte_source.ts";
 import { amazonHost } from "../../../src/storage/s3/amazon_host.ts";
+import { publicUrls } from "../../../src/storage/open_s3.ts";
 import { createS3Backend } from "../../../src/storage/s3/backend.ts";
 import { readSettings } from "../../../src/storage/s3/settings.ts";
 import { rejectsWith } from "../../support/errors.ts";
@@ -167,4 +168,31 @@ Deno.test("s3, endpoint: a server leads to no other part of Amazon", async () =>
   using backend = await createS3Backend(options);
   await rejectsWith(backend.stat(new OutputLocation("bucket", "a")), "failed", "--region");
   assert.deepEqual([...new Set(asked)], ["bucket.s3.us-east-1.amazonaws.com"]);
+});
+
+Deno.test("s3, endpoint: the public URL is Amazon's to the letter, or the given server's", async () => {
+  const urlOf = async (bucket: string, variables: Record<string, string> = {}) => {
+    const env = (name: string) => variables[name];
+    const location = new OutputLocation(bucket, "1-linux/a+b");
+    const options = { endpointUrl: undefined, region: undefined, env };
+    using backend = await createS3Backend(testOptions("", options));
+    assert.equal((await publicUrls({ env }))(location), backend.publicUrl(location));
+    return backend.publicUrl(location);
+  };
+  const ours = "https://therock-ci-artifacts.s3.amazonaws.com/1-linux/a%2Bb";
+  assert.equal(await urlOf("therock-ci-artifacts"), ours);
+  assert.equal(await urlOf("therock-ci-artifacts", { AWS_REGION: "eu-west-1" }), ours);
+  assert.equal(
+    await urlOf("bucket", { AWS_ENDPOINT_URL_S3: "http://lab:9000/s3/" }),
+    "http://lab:9000/s3/bucket/1-linux/a%2Bb",
+  );
+  assert.equal(
+    await urlOf("bucket", { AWS_REGION: "cn-north-1" }),
+    "https://bucket.s3.cn-north-1.amazonaws.com.cn/1-linux/a%2Bb",
+  );
+  // The certificate does not cover such a host.
+  assert.equal(
+    await urlOf("a.b", { AWS_REGION: "eu-west-1" }),
+    "https://s3.eu-west-1.amazonaws.com/a.b/1-linux/a%2Bb",
+  );
 });

@@ -123,14 +123,12 @@ Examples:
         () => ({
           schema: "run-outputs.copy/1",
           dry_run: dryRun,
-          ...describeRoot(shown),
+          ...describeRoot(shown, to),
           output_dir: to.dir,
-          source: { ...describeRoot(inLayoutOf(plan, source)), staging_dir: from.dir },
+          source: { ...describeRoot(inLayoutOf(plan, source), from), staging_dir: from.dir },
           manifest: manifestJson(manifest),
           withheld: copied.withheld,
-          ...reportedFiles(target, results, ({ location }) => {
-            return to.dir === undefined ? undefined : to.show(location);
-          }),
+          ...reportedFiles(target, results, to),
         }),
         () => [
           ...output.group(plural(results.length, "file"), resultLines(target, results, output)),

@@ -136,7 +136,7 @@ Examples:
           size: written?.size,
           sha256: written?.sha256,
           runs: plan.runs.map(({ items }, i) => ({
-            ...describeRoot(roots[i]),
+            ...describeRoot(roots[i], storage),
             count: items.length,
             bytes: bytesOf(items),
             files: items.map((item) => item.file),

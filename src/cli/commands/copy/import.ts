@@ -13,7 +13,6 @@ import { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import type { CopyPlan } from "../../../operations/copy/plan.ts";
 import type { CopyReport } from "../../../operations/copy/execute.ts";
 import type { IfExists } from "../../../storage/transfer/upload.ts";
-import type { TransferResult } from "../../../storage/transfer/transfer.ts";
 import type { Context } from "../../context.ts";
 import { exitCodeOfResults } from "../../exit_codes.ts";
 import {
@@ -121,9 +120,6 @@ Examples:
       for (const { part, reason } of reports.flatMap(({ withheld }) => withheld)) {
         output.warn(`manifest part ${part} not written: ${reason}`);
       }
-      const local = ({ location }: TransferResult) => {
-        return storage.dir === undefined ? undefined : storage.show(location);
-      };
       output.result(
         () => ({
           schema: "run-outputs.import/1",
@@ -131,9 +127,9 @@ Examples:
           file,
           output_dir: storage.dir,
           runs: reports.map(({ results, withheld }, i) => ({
-            ...describeRoot(targets[i]),
+            ...describeRoot(targets[i], storage),
             withheld,
-            ...reportedFiles(targets[i], results, local),
+            ...reportedFiles(targets[i], results, storage),
           })),
         }),
         () =>

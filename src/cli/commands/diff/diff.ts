@@ -197,7 +197,7 @@ async function openRun(
   const manifest = await readRunManifest(options, root, { storage, output, signal });
   const where = storage.show(root.root());
   const described = {
-    ...describeRoot(root),
+    ...describeRoot(root, storage),
     staging_dir: storage.dir,
     manifest: manifestJson(manifest),
   };

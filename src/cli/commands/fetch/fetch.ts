@@ -173,7 +173,7 @@ Examples:
         () => ({
           schema: "run-outputs.fetch/1",
           dry_run: dryRun,
-          ...describeRoot(roots[0]),
+          ...describeRoot(roots[0], storage),
           found: found && foundJson(found),
           staging_dir: storage.dir,
           output_dir: options.outputDir && resolve(options.outputDir),
@@ -182,7 +182,7 @@ Examples:
           seconds,
           phases: { download: report.downloading, unpack: report.unpacking },
           kept_in: report.keptIn && resolve(report.keptIn),
-          ...fetchedFiles(roots, plan, report, leavesArchives),
+          ...fetchedFiles(roots, plan, report, { storage, leavesArchives }),
         }),
         () => {
           const context = { roots, found, mode, outputDir: options.outputDir, dryRun, storage };

@@ -12,6 +12,7 @@ import type { FetchPlan } from "../../../operations/fetch/fetch.ts";
 import type { FetchPhase, UnpackedReport } from "../../../operations/fetch/unpacked.ts";
 import type { FetchMode } from "./options.ts";
 import type { PlannedFetch } from "./sources.ts";
+import { addresses } from "../../addresses.ts";
 import { foundLines } from "../find/report.ts";
 import { columns, formatBytes } from "../../terminal/output.ts";
 import { describeRoot } from "../../run_root.ts";
@@ -47,20 +48,23 @@ export interface FetchContext {
  * @param roots The runs that were fetched from.
  * @param plan The plan.
  * @param report The results.
- * @param leavesArchives Whether archives stay on disk and so have a path.
+ * @param context The storage of the runs; whether archives stay on disk and so have a path there.
  * @returns Members of the document.
  */
 export function fetchedFiles(
   roots: readonly RunOutputRoot[],
   plan: FetchPlan,
   report: FetchReport,
-  leavesArchives: boolean,
+  { storage, leavesArchives }: Pick<FetchContext, "storage"> & { readonly leavesArchives: boolean },
 ) {
   const prefixes = roots.map((root) => root.root());
   const reported = reportedLocations(
     prefixes,
     report.results,
-    ({ path }) => leavesArchives ? resolve(path) : undefined,
+    ({ location, path }) => ({
+      ...addresses(storage, location),
+      local_path: leavesArchives ? resolve(path) : undefined,
+    }),
   );
   const details = inOrder(report.results) as FetchResult[];
   const verified = verifiedKeys(plan);
@@ -98,7 +102,7 @@ export function nothingFetched(
     ...root && describeRoot(root),
     output_dir: outputDir && resolve(outputDir),
     mode,
-    ...reportedLocations([], []),
+    ...reportedLocations([], [], () => ({})),
   };
 }
 

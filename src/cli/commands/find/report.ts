@@ -9,6 +9,7 @@ import type { SourceRun } from "../../../operations/fetch/found.ts";
 import type { FindResult } from "../../../operations/find/find.ts";
 import type { TriedPlace } from "../../../operations/find/locate_run.ts";
 import type { FoundGroup, RejectedRun } from "../../../operations/find/search_runs.ts";
+import { addresses } from "../../addresses.ts";
 import type { Found } from "../../github.ts";
 import { columns, formatBytes, type Output, plural } from "../../terminal/output.ts";
 import type { OpenStorage } from "../../storage.ts";
@@ -71,16 +72,13 @@ function groupJson({ group, run, root, tried, archives }: FoundGroup, storage: O
     run: runJson(run),
     bucket: root.bucket,
     prefix: root.prefix,
-    s3_uri: root.root().s3Uri,
-    https_url: root.root().httpsUrl,
-    local_path: storage.dir === undefined ? undefined : storage.show(root.root()),
+    ...addresses(storage, root.root()),
     places: placesJson(tried),
     archives: archives.map(({ location, size, modified }) => ({
       name: location.name,
       size,
       modified: modified.toISOString(),
-      s3_uri: location.s3Uri,
-      https_url: location.httpsUrl,
+      ...addresses(storage, location),
     })),
   };
 }

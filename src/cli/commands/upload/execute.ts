@@ -5,6 +5,7 @@
  */
 
 import { isServerIndexed } from "../../server_index.ts";
+import { s3UriIn } from "../../addresses.ts";
 import { describeRoot } from "../../run_root.ts";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { OutputLocation } from "../../../layout/output_location.ts";
@@ -169,12 +170,12 @@ export async function runUpload(
     () => ({
       schema: "run-outputs.upload/1",
       dry_run: dryRun,
-      ...describeRoot(root),
+      ...describeRoot(root, storage),
       output_dir: storage.dir,
       seconds,
       part: { name: part.name, withheld: reason },
       ...withSources(
-        reportedFiles(root, results, ({ location }) => dir === undefined ? dir : show(location)),
+        reportedFiles(root, results, storage),
         results,
       ),
       notes,
@@ -269,6 +270,7 @@ async function reportJob(
     linked: storage.dir === undefined,
     serverIndexed: isServerIndexed(root, storage, options),
     url: storage.url,
+    s3Uri: s3UriIn(storage, root.root()) ?? "",
     where: storage.show(root.root()),
     redact: redactor((name) => io.env(name) || undefined),
   };

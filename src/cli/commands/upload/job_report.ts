@@ -35,6 +35,8 @@ export interface JobReport {
   readonly serverIndexed?: boolean;
   /** The URL of a location. */
   readonly url: (location: OutputLocation) => string;
+  /** The S3 URI of the run; empty if it is not on S3. */
+  readonly s3Uri: string;
   /** The location of the run, for messages. */
   readonly where: string;
   /** Redacts secrets in a text. */
@@ -76,7 +78,7 @@ export function stepOutputs(report: JobReport): Record<string, string> {
   const values = {
     "prefix": root.prefix,
     "bucket": root.bucket,
-    "s3-uri": root.root().s3Uri,
+    "s3-uri": report.s3Uri,
     "index-url": page === undefined ? "" : url(page),
     "manifest": manifests.map(({ result }) => url(result.location)).join("\n"),
     "outputs-manifest": outputsManifest === undefined ? "" : url(outputsManifest.result.location),

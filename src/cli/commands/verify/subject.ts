@@ -111,7 +111,7 @@ export async function openSubject(
   );
   const root = await presentRoot(named, options, { storage, io, output, signal });
   const manifest = await readRunManifest(options, root, { storage, output, signal });
-  const described = { ...describeRoot(root), staging_dir: storage.dir };
+  const described = { ...describeRoot(root, storage), staging_dir: storage.dir };
   return finish(storage, { root, manifest, where: storage.show(root.root()), described, from });
 }
 

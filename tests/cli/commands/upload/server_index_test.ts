@@ -45,6 +45,7 @@ const report = (...paths: readonly string[]): JobReport => ({
   linked: true,
   serverIndexed: true,
   url: amazon,
+  s3Uri: "s3://there",
   where: "there",
   redact: (text) => text,
 });
