@@ -1,6 +1,8 @@
 /**
  * How fast the service sends files from a disk, compared with nginx on the same machine, in the same
- * run, in turns: a file of 1 GB, 200 ranges of it, and files of 1 KiB.
+ * run, in turns: a file of 1 GB, 200 ranges of it, and files of 1 KiB. nginx runs with `sendfile`,
+ * with which no byte passes through it, and without. `Deno.serve` that sends bytes from memory, with
+ * no file, no name and no header to check, shows what the runtime allows.
  *
  * Needs `nginx` and `curl`; `wrk` for the small files. What is not installed is left out, and the
  * output says so.
@@ -36,9 +38,10 @@ const servers: {
   readonly name: string;
   readonly url: string;
   readonly child: Deno.ChildProcess;
-}[] = [await startOurs()];
-if (await has("nginx")) servers.unshift(await startNginx());
-else console.log("nginx is not installed: there is nothing to compare with");
+}[] = [await startOurs(), await startBare()];
+if (await has("nginx")) {
+  servers.unshift(await startNginx("nginx", "on"), await startNginx("nginx-no-sendfile", "off"));
+} else console.log("nginx is not installed: there is nothing to compare with");
 try {
   await compare("1 GB file, curl", "MB/s", ({ url }) => big(url));
   await compare(`${RANGES} ranges of 1 MiB`, "MB/s", ({ url }) => ranges(url));
@@ -65,10 +68,12 @@ async function compare(
       best.set(server.name, Math.max(best.get(server.name) ?? 0, value));
     }
   }
-  const shown = [...best].map(([name, value]) => `${name} ${Math.round(value)} ${unit}`);
-  const nginx = best.get("nginx");
-  const ratio = nginx === undefined ? "" : `, ${(best.get("ours")! / nginx).toFixed(2)} of nginx`;
-  console.log(`${what}: ${shown.join(", ")}${ratio}`);
+  const ours = best.get("ours")!;
+  const shown = [...best].map(([name, value]) => {
+    const ratio = name === "ours" ? "" : ` (ours ${(ours / value).toFixed(2)} of it)`;
+    return `${name} ${Math.round(value)} ${unit}${ratio}`;
+  });
+  console.log(`${what}: ${shown.join(", ")}`);
 }
 
 async function big(url: string): Promise<number> {
@@ -131,25 +136,66 @@ async function startOurs() {
     stdout: "piped",
     stderr: "null",
   }).spawn();
+  return { name: "ours", url: `${await firstLine(child)}retained-runs/${RUN}/files/`, child };
+}
+
+/** Sends what is requested from one block of memory: no file, no check. */
+async function startBare() {
+  const script = `${dir}/bare.ts`;
+  await Deno.writeTextFile(
+    script,
+    `const block = new Uint8Array(512 * 1024);
+const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+  if (request.url.includes("/small/")) return new Response(block.subarray(0, 1024));
+  const range = /^bytes=(\\d+)-(\\d+)$/.exec(request.headers.get("range") ?? "");
+  let left = range === null ? ${GB} : range[2] - range[1] + 1;
+  const headers = { "content-length": String(left) };
+  const body = new ReadableStream({
+    pull(controller) {
+      const chunk = block.subarray(0, Math.min(left, block.length));
+      left -= chunk.length;
+      controller.enqueue(chunk);
+      if (left === 0) controller.close();
+    },
+  });
+  return new Response(body, { status: range === null ? 200 : 206, headers });
+});
+console.log(server.addr.port);
+`,
+  );
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--no-check", "--allow-net", script],
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  return {
+    name: "Deno.serve-from-memory",
+    url: `http://127.0.0.1:${await firstLine(child)}/`,
+    child,
+  };
+}
+
+async function firstLine(child: Deno.ChildProcess): Promise<string> {
   const reader = child.stdout.getReader();
   const { value } = await reader.read();
   reader.releaseLock();
-  const url = new TextDecoder().decode(value).trim();
-  return { name: "ours", url: `${url}retained-runs/${RUN}/files/`, child };
+  return new TextDecoder().decode(value).trim();
 }
 
-async function startNginx() {
+async function startNginx(name: string, sendfile: "on" | "off") {
   const port = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port: number } = port.addr;
   port.close();
   const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-    .map((name) => `${name}_temp_path ${dir}/nginx-${name};`);
+    .map((kind) => `${kind}_temp_path ${dir}/${name}-${kind};`);
   await Deno.writeTextFile(
-    `${dir}/nginx.conf`,
-    `daemon off; worker_processes 1; error_log stderr; pid ${dir}/nginx.pid;
+    `${dir}/${name}.conf`,
+    `daemon off; worker_processes 1; error_log stderr; pid ${dir}/${name}.pid;
 events { worker_connections 512; }
 http {
-  access_log off; sendfile on; tcp_nopush on; keepalive_requests 10000000; ${paths.join(" ")}
+  access_log off; sendfile ${sendfile}; tcp_nopush on; keepalive_requests 10000000; ${
+      paths.join(" ")
+    }
   server { listen 127.0.0.1:${number}; root ${dir}/staging; }
 }
 `,
@@ -157,7 +203,7 @@ http {
   // Its worker has another user, unless the master is not root.
   for (const path of [dir, `${dir}/staging`]) await Deno.chmod(path, 0o755);
   const child = new Deno.Command("nginx", {
-    args: ["-c", `${dir}/nginx.conf`, "-e", "stderr"],
+    args: ["-c", `${dir}/${name}.conf`, "-e", "stderr"],
     stderr: "null",
   }).spawn();
   const url = `http://127.0.0.1:${number}/${RUN}/`;
@@ -166,5 +212,5 @@ http {
       .catch(() => false);
     if (answers) break;
   }
-  return { name: "nginx", url, child };
+  return { name, url, child };
 }

@@ -49,33 +49,58 @@ export function findRoute(
   };
 }
 
+/** The pattern of a path, taken apart. */
+interface Pattern {
+  /** Names, and parameters by their names. */
+  readonly segments: readonly ({ readonly name: string } | { readonly param: string })[];
+  /** The parameter for all segments that follow. */
+  readonly rest?: string;
+  /** Whether it ends with `/`. */
+  readonly endsOpen: boolean;
+}
+
+/** Every request is compared with every route, so each pattern is taken apart once. */
+const patterns = new Map<string, Pattern>();
+
+function patternOf(path: string): Pattern {
+  let pattern = patterns.get(path);
+  if (pattern === undefined) {
+    const names = path.slice(1).split("/");
+    const rest = /^\{(\w+)\*\}$/.exec(names.at(-1)!)?.[1];
+    const endsOpen = names.at(-1) === "";
+    if (rest !== undefined || endsOpen) names.pop();
+    const segments = names.map((name) => {
+      const param = /^\{(\w+)\}$/.exec(name)?.[1];
+      return param === undefined ? { name } : { param };
+    });
+    patterns.set(path, pattern = { segments, rest, endsOpen });
+  }
+  return pattern;
+}
+
 /**
  * The parameters in a path, if it fits a pattern.
  *
- * @param pattern Names, `{parameter}`s, and at the end `{parameter*}` for one or more segments, or none
+ * @param path Names, `{parameter}`s, and at the end `{parameter*}` for one or more segments, or none
  * before a final `/`.
  * @param segments The segments of the path.
  * @param isDirectory Whether it ends with `/`.
  * @returns The parameters; `undefined`, if it does not fit.
  */
 function paramsOf(
-  pattern: string,
+  path: string,
   segments: readonly string[],
   isDirectory: boolean,
 ): Record<string, string> | undefined {
-  const names = pattern.slice(1).split("/");
-  const rest = /^\{(\w+)\*\}$/.exec(names.at(-1)!)?.[1];
-  const endsOpen = names.at(-1) === "";
-  if (rest !== undefined || endsOpen) names.pop();
+  const { segments: expected, rest, endsOpen } = patternOf(path);
   if (rest === undefined) {
-    if (isDirectory !== endsOpen || segments.length !== names.length) return undefined;
-  } else if (segments.length < names.length + (isDirectory ? 0 : 1)) return undefined;
+    if (isDirectory !== endsOpen || segments.length !== expected.length) return undefined;
+  } else if (segments.length < expected.length + (isDirectory ? 0 : 1)) return undefined;
   const params: Record<string, string> = {};
-  for (const [i, name] of names.entries()) {
-    const param = /^\{(\w+)\}$/.exec(name)?.[1];
-    if (param !== undefined) params[param] = segments[i];
-    else if (name !== segments[i]) return undefined;
+  for (const [i, part] of expected.entries()) {
+    if ("param" in part) params[part.param] = segments[i];
+    else if (part.name !== segments[i]) return undefined;
   }
-  if (rest !== undefined) params[rest] = segments.slice(names.length).join("/");
+  if (rest !== undefined) params[rest] = segments.slice(expected.length).join("/");
   return params;
 }

@@ -28,6 +28,9 @@ import { ROUTES } from "./routes.ts";
 /** How long the names of the runs in a bucket are used again, in milliseconds. */
 const REUSE_NAMES = 5000;
 
+/** Why what an answer needs is aborted when it is over: one reason, which costs nothing to make. */
+const OVER = new DOMException("The answer is over", "AbortError");
+
 /** Options of {@linkcode createService}. */
 export interface ServiceOptions {
   /** The storage with the runs. */
@@ -125,7 +128,7 @@ export function createService(options: ServiceOptions): Service {
     links: { base: string },
   ): Promise<Response> {
     const over = new AbortController();
-    const abort = () => over.abort();
+    const abort = () => over.abort(OVER);
     completed.then(abort, abort);
     const admitted = {
       ...admit(request, peer, { hosts, base }),

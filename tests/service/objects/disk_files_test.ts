@@ -95,6 +95,73 @@ test(
   IS_WINDOWS,
 );
 
+/** What is done to a file that was found, and what is read under its name afterwards. */
+const CHANGES: readonly (readonly [
+  string,
+  (c: Case, file: string) => Promise<void>,
+  string | undefined,
+])[] = [
+  ["deleted", (_, file) => Deno.remove(file), undefined],
+  [
+    "replaced by a link to a file outside",
+    async ({ outside }, file) => {
+      await Deno.remove(file);
+      await Deno.symlink(join(outside, "secret.txt"), file);
+    },
+    undefined,
+  ],
+  [
+    "below a directory that is now a link to one outside",
+    async ({ outside, run }) => {
+      await Deno.rename(join(run, "logs"), join(run, "old"));
+      await Deno.symlink(join(outside, "outside"), join(run, "logs"));
+    },
+    undefined,
+  ],
+  [
+    "replaced by a file of equal size and time",
+    async (_, file) => {
+      const { mtime } = await Deno.stat(file);
+      await Deno.writeTextFile(`${file}.new`, "CONTENT");
+      await Deno.utime(`${file}.new`, mtime!, mtime!);
+      await Deno.rename(`${file}.new`, file);
+    },
+    "CONTENT",
+  ],
+  ["rewritten", (_, file) => Deno.writeTextFile(file, "longer content"), "longer content"],
+  ["left alone", () => Promise.resolve(), "content"],
+];
+
+for (const [what, change, expected] of CHANGES) {
+  test(
+    `a file that was found a moment ago and is ${what}`,
+    async (c) => {
+      let checks = 0;
+      let now = Date.now() + 60_000;
+      const files = c.files({ now: () => now, checked: () => checks++ });
+      assert.equal(await content(files, "12345-linux/logs/a.log"), "content");
+      assert.equal(await content(files, "12345-linux/logs/a.log"), "content");
+      assert.equal(checks, IS_WINDOWS ? 2 : 1, "the name is checked once");
+      await change(c, join(c.run, "logs/a.log"));
+      assert.equal(await content(files, "12345-linux/logs/a.log"), expected);
+      now += 60_000;
+      assert.equal(await content(files, "12345-linux/logs/a.log"), expected, "later");
+    },
+    IS_WINDOWS && what.includes("link"),
+  );
+}
+
+test("a file that has just changed is not known: a second change might not show", async (c) => {
+  let checks = 0;
+  const { ctime } = await Deno.stat(join(c.run, "logs/a.log"));
+  const now = () => (ctime?.getTime() ?? 0) + 1000;
+  const files = c.files({ now, checked: () => checks++ });
+  for (let i = 1; i <= 2; i++) {
+    assert.equal(await content(files, "12345-linux/logs/a.log"), "content");
+  }
+  assert.equal(checks, 2);
+});
+
 /** Closing a socket deletes its file, but not under another name. */
 function makeSocket(path: string): void {
   const listener = Deno.listen({ transport: "unix", path: `${path}.listening` });
