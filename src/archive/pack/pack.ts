@@ -59,8 +59,8 @@ const GZIP_OUTPUT = 512 * 1024;
 const sharedPool = new PackPool();
 
 /**
- * Creates an archive, with a worker on each core for zstd and xz. Concurrent archives share the
- * workers.
+ * Creates an archive, with a worker on each core for zstd and xz. Of concurrent
+ * archives, the first gets the workers that it can use, the next the others.
  *
  * The same members with the same content, modes and times give the same bytes: owners are left out,
  * and gzip's header has no time.
@@ -202,16 +202,16 @@ async function* compressPieces(
   const stop = signal === undefined ? left.signal : AbortSignal.any([signal, left.signal]);
   const pieces = cutTar(records, size);
   const underWay: { readonly bytes: Promise<Uint8Array>; readonly length: number }[] = [];
-  using _membership = pool.join();
+  using member = pool.join();
   try {
     for (let ended = false;;) {
-      while (!ended && underWay.length < pool.share()) {
+      while (!ended && underWay.length < pool.share(member)) {
         const { value: piece, done } = pieces.next();
         if (done) ended = true;
         else {
-          const bytes = pool.run({ piece, compression, level, lzmaModule }, stop);
+          const bytes = pool.run(member, { piece, compression, level, lzmaModule }, stop);
           bytes.catch(() => {/* thrown when it is awaited */});
-          underWay.push({ bytes, length: piece.length });
+          member.pieces = underWay.push({ bytes, length: piece.length });
         }
       }
       const next = underWay.shift();
@@ -219,6 +219,7 @@ async function* compressPieces(
       const bytes = await next.bytes;
       onPacked?.(next.length);
       yield bytes;
+      member.pieces = underWay.length;
       signal?.throwIfAborted();
     }
     signal?.throwIfAborted();

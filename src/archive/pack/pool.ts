@@ -28,14 +28,31 @@ const SMALL = 256 * 1024;
 /** A worker failed to start, so this thread can do its work. */
 class NotStarted extends Error {}
 
+/** An archive that is packed with the workers of a pool. */
+export interface PackMember extends Disposable {
+  /** Its number: earlier members get workers first, so that the first archive is ready early. */
+  readonly order: number;
+  /** The number of its pieces that are not compressed, or not read yet. Kept by the member. */
+  pieces: number;
+}
+
+/** A task that waits for a worker. */
+interface Waiting {
+  readonly order: number;
+  readonly resolve: (worker: PackWorker | undefined) => void;
+}
+
 /** Workers, which live as long as the pool has members, and their queue. */
 export class PackPool {
   readonly #size: number;
   readonly #start: () => Worker;
   readonly #idle: PackWorker[] = [];
-  readonly #waiting: ((worker: PackWorker | undefined) => void)[] = [];
+  /** In the order of the members. */
+  readonly #waiting: Waiting[] = [];
+  /** In their order. */
+  readonly #members = new Set<PackMember>();
+  #joined = 0;
   #count = 0;
-  #members = 0;
   /** Why there are no workers, if none could be started. */
   #withoutWorkers: boolean;
   #here: Promise<unknown> = Promise.resolve();
@@ -54,46 +71,60 @@ export class PackPool {
   /**
    * Adds a member. When the last one leaves, all workers end.
    *
-   * @returns The membership; dispose of it to leave.
+   * @returns The member; dispose of it to leave.
    */
-  join(): Disposable {
-    this.#members++;
-    return {
+  join(): PackMember {
+    const member: PackMember = {
+      order: this.#joined++,
+      pieces: 0,
       [Symbol.dispose]: () => {
-        this.#members--;
-        if (this.#members > 0) return;
+        this.#members.delete(member);
+        if (this.#members.size > 0) return;
         for (const idle of this.#idle.splice(0)) this.#end(idle);
         freeBuffers();
       },
     };
+    this.#members.add(member);
+    return member;
   }
 
   /**
    * The maximum number of unfinished pieces of a member, including finished ones that are not read
-   * yet. It keeps all workers busy, and bounds memory.
+   * yet: what earlier members leave. It keeps all workers busy, and bounds memory.
    *
+   * @param member The member.
    * @returns At least 1.
    */
-  share(): number {
+  share(member: PackMember): number {
     if (this.#withoutWorkers) return 1;
-    return Math.ceil((this.#size + 1) / Math.max(this.#members, 1));
+    let left = this.#size + 1;
+    for (const { order, pieces } of this.#members) {
+      if (order >= member.order) break;
+      left -= pieces;
+    }
+    return Math.max(left, 1);
   }
 
   /**
    * Compresses a piece as soon as a worker is free, or in this thread if there are no workers.
    *
+   * @param member The member. Pieces of earlier members come first.
    * @param task The piece and how to compress it.
    * @param signal Aborts; ends the worker that compresses the piece.
    * @returns The compressed bytes.
    * @throws {RunOutputsError} Errors of the disk; a file that changed its size; `failed`, if a
    * worker crashes.
    */
-  async run(task: PieceTask, signal: AbortSignal): Promise<Uint8Array> {
+  async run(
+    { order }: Pick<PackMember, "order">,
+    task: PieceTask,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
     signal.throwIfAborted();
     if (this.#withoutWorkers || task.piece.length <= SMALL) {
       return await this.#runHere(task, signal);
     }
-    const worker = await this.#take(signal);
+    const worker = await this.#take(order, signal);
     if (worker !== undefined) {
       let usable = false;
       try {
@@ -123,20 +154,22 @@ export class PackPool {
   }
 
   /** A worker; `undefined` if there are none. */
-  async #take(signal: AbortSignal): Promise<PackWorker | undefined> {
+  async #take(order: number, signal: AbortSignal): Promise<PackWorker | undefined> {
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       if (idle.usable) return idle;
       this.#end(idle);
     }
     if (this.#count === this.#size) {
       const { promise, resolve, reject } = Promise.withResolvers<PackWorker | undefined>();
+      const waiting = { order, resolve };
       const giveUp = () => {
-        const at = this.#waiting.indexOf(resolve);
+        const at = this.#waiting.indexOf(waiting);
         // It was aborted after it got a worker, which it returns at once.
         if (at >= 0) this.#waiting.splice(at, 1);
         reject(signal.reason);
       };
-      this.#waiting.push(resolve);
+      const next = this.#waiting.findIndex((other) => other.order > order);
+      this.#waiting.splice(next < 0 ? this.#waiting.length : next, 0, waiting);
       signal.addEventListener("abort", giveUp);
       try {
         return await promise;
@@ -161,19 +194,20 @@ export class PackPool {
   /** For example in a runtime that has no workers, or may not load their code. */
   #goWithout(): void {
     this.#withoutWorkers = true;
-    for (const resolve of this.#waiting.splice(0)) resolve(undefined);
+    for (const { resolve } of this.#waiting.splice(0)) resolve(undefined);
   }
 
   #giveBack(worker: PackWorker, usable: boolean): void {
-    if (!usable || this.#members === 0) this.#end(worker);
+    if (!usable || this.#members.size === 0) this.#end(worker);
     else {
       const next = this.#waiting.shift();
       if (next === undefined) this.#idle.push(worker);
-      else next(worker);
+      else next.resolve(worker);
       return;
     }
     // A waiting task gets a new worker instead of the one that ended.
-    if (this.#members > 0 && this.#waiting.length > 0) this.#waiting.shift()!(this.#startOne());
+    if (this.#members.size === 0 || this.#waiting.length === 0) return;
+    this.#waiting.shift()!.resolve(this.#startOne());
   }
 
   #end(worker: PackWorker): void {

@@ -1,5 +1,6 @@
 /**
- * Shows the progress of a transfer: bars on a terminal, a plain line every few seconds elsewhere.
+ * Shows the progress of a transfer: bars on a terminal; elsewhere, a plain line every few seconds, if
+ * something has changed.
  * Events only update numbers; the display is redrawn at a fixed rate.
  *
  * @module
@@ -78,7 +79,16 @@ export async function withProgress<T>(
 ): Promise<T> {
   if (quiet) return await transfer({ onEvent: () => {}, onUnpacked: () => {} });
   const state = new TransferState(files, clock.now(), keyOf);
-  const show = () => io.stderr(`${plainLine(verb, state.at(clock.now()))}\n`);
+  let last = "";
+  const show = () => {
+    const snapshot = state.at(clock.now());
+    // The speed of something that stands still falls, but says nothing new.
+    const { files, bytes, made, unpacked } = snapshot;
+    const changed = `${[files, bytes, made, unpacked]}`;
+    if (changed === last) return;
+    last = changed;
+    io.stderr(`${plainLine(verb, snapshot)}\n`);
+  };
   const stop = io.stderrIsTerminal
     ? await showBars(state, io, clock)
     : clock.every(LINE_INTERVAL, show);

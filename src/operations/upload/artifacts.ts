@@ -159,14 +159,15 @@ async function planArchive(
       return;
     }
     await refuseLinks(options.artifactsDir, sidecar);
-    if ((await Deno.stat(sidecar)).size > MAX_SIDECAR_BYTES) {
+    const { size: sidecarSize } = await Deno.stat(sidecar);
+    if (sidecarSize > MAX_SIDECAR_BYTES) {
       throw new RunOutputsError("integrity", tooLong(sidecar));
     }
     const text = decodeChecksumText(await Deno.readFile(sidecar));
     const sha256 = parseSidecar(text, sidecar, name);
     // Other readers of the run only know the format that begins with the digest.
     const ours = beginsWithDigest(text, sha256)
-      ? fileItem(root.artifactSidecar(name), sidecar)
+      ? fileItem(root.artifactSidecar(name), sidecar, { size: sidecarSize })
       : textItem(root.artifactSidecar(name), formatSidecar(sha256), sidecar);
     const made = madeSidecar(root, name)!;
     // If another archive is kept there, as requested, our checksum file would be wrong.

@@ -49,15 +49,17 @@ export async function planLogs(
     const nested = root.buildProfSummary(group, format).relativeTo(dir);
     const path = join(logsDir, nested!);
     if (!filter.matches(nested!)) continue;
+    let stat: Deno.FileInfo;
     try {
-      if (!(await Deno.lstat(path)).isFile || await linkOnTheWay(logsDir, path)) continue;
+      stat = await Deno.lstat(path);
+      if (!stat.isFile || await linkOnTheWay(logsDir, path)) continue;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
         continue;
       }
       throw diskError("read", path, error);
     }
-    planner.add(fileItem(root.compSummary(group, format), path));
+    planner.add(fileItem(root.compSummary(group, format), path, { size: stat.size }));
   }
   return await planner.addTree(logsDir, dir, { include, exclude, signal });
 }

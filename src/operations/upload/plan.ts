@@ -98,6 +98,20 @@ export async function executeUpload(
   };
 }
 
+/**
+ * All files of a plan, with those that follow others: the checksum files of archives.
+ *
+ * @param plan The plan.
+ * @returns The files, each followed by its own.
+ */
+export function filesOfPlan({ items, last = [] }: UploadPlan): UploadItem[] {
+  const withFollowUps = (item: UploadItem): UploadItem[] => [
+    item,
+    ...(item.followUp?.({}) ?? []).flatMap(withFollowUps),
+  ];
+  return [...items, ...last].flatMap(withFollowUps);
+}
+
 /** Options of {@linkcode UploadPlanner.addTree}. */
 export interface AddTreeOptions extends PathFilterOptions {
   /** Whether a file, given by relative path, comes after the others. Default: none. */

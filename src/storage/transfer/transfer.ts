@@ -60,6 +60,8 @@ export type TransferEvent =
     /** The size of its sources in bytes, if known. */
     readonly of?: number;
   }
+  /** Something is made: its size is known, and its transfer can begin. */
+  | { readonly type: "ready"; readonly path: string; readonly size: number }
   | { readonly type: "bytes"; readonly path: string; readonly bytes: number }
   | { readonly type: "finish"; readonly result: TransferResult };
 
@@ -115,9 +117,30 @@ export async function transferAll<Item, Result extends TransferResult = Transfer
   onFailure: (item: Item, error: Error) => Result,
   options: TransferOptions,
 ): Promise<Result[]> {
+  const results = await transferEach(items, transferOne, onFailure, options);
+  options.signal?.throwIfAborted();
+  return results.flat();
+}
+
+/**
+ * Like {@linkcode transferAll}, with the results of each item apart. It never throws: after an abort,
+ * items without results are empty.
+ *
+ * @param items The items.
+ * @param transferOne Transfers one item and returns its result and those of its follow-ups.
+ * @param onFailure The result of an item whose transfer threw an error.
+ * @param options Concurrency, a signal, events.
+ * @returns The results of each item, in the order of the items.
+ */
+export async function transferEach<Item, Result extends TransferResult = TransferResult>(
+  items: Iterable<Item>,
+  transferOne: (item: Item) => Promise<readonly Result[]>,
+  onFailure: (item: Item, error: Error) => Result,
+  options: TransferOptions,
+): Promise<(readonly Result[])[]> {
   const { concurrency = DEFAULT_CONCURRENCY, signal, onEvent } = options;
   // The mapper never throws: p-map would reject at once and leave the others running.
-  const results = await pMap(items, async (item) => {
+  return await pMap(items, async (item) => {
     if (signal?.aborted) return [];
     try {
       return await transferOne(item);
@@ -128,8 +151,6 @@ export async function transferAll<Item, Result extends TransferResult = Transfer
       return [result];
     }
   }, { concurrency });
-  signal?.throwIfAborted();
-  return results.flat();
 }
 
 function asError(error: unknown): Error {

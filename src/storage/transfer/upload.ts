@@ -9,65 +9,22 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteSource, ObjectInfo, StorageBackend, WriteOptions } from "../backend.ts";
 import { sha256Of } from "../sha256_of.ts";
-import { bytesSource, changedError, fileSource } from "../byte_source.ts";
+import { changedError } from "../byte_source.ts";
 import { contentType, usableType } from "../content_type.ts";
 import {
   concurrencyFor,
-  transferAll,
+  transferEach,
   type TransferOptions,
   type TransferResult,
 } from "./transfer.ts";
+import { Semaphore } from "../semaphore.ts";
 import { Vacancies } from "../vacancies.ts";
+import type { UploadItem } from "./upload_item.ts";
 
-/** Names of files that are often written to while they are uploaded. */
-const GROWING = /(?:\.(?:log|out|err)|_log)$/;
+export { fileItem, textItem, type UploadItem } from "./upload_item.ts";
 
 /** What to do with existing files. Identical content is never sent again. */
 export type IfExists = "replace" | "skip" | "fail";
-
-/** One file to upload. */
-export interface UploadItem {
-  /** The destination. */
-  readonly location: OutputLocation;
-  /** The origin of the bytes, as text: a path on disk, or what they are made from. */
-  readonly path: string;
-  /** The size in bytes, if it is known in advance. */
-  readonly size?: number;
-  /** The SHA-256 that the bytes must have, 64 hex digits in lower case. */
-  readonly sha256?: string;
-  /** The origin of that hash, for messages: a path on disk. */
-  readonly sha256From?: string;
-  /** The content type. Default: by the location's name. */
-  readonly contentType?: string;
-  /**
-   * Whether an existing object is kept, whatever its content, even if `ifExists` would replace it.
-   */
-  readonly keepsExisting?: boolean;
-  /**
-   * Whether the file may grow during the upload, like a log: then its initial content is uploaded,
-   * with a warning.
-   */
-  readonly mayGrow?: boolean;
-  /** Warnings for its result. Read when the bytes are available. */
-  readonly warnings?: readonly string[];
-  /** The size of its sources in bytes, if it is made on demand. */
-  readonly madeFrom?: number;
-  /**
-   * Makes the bytes available; the result is disposed of after the upload. `onMade` is called with
-   * the number of source bytes processed since the last call.
-   */
-  open(
-    signal?: AbortSignal,
-    onMade?: (bytes: number) => void,
-  ): Promise<ByteSource & Partial<AsyncDisposable>>;
-  /** What a dry run checks instead of `open`, if `open` is expensive. */
-  check?(signal?: AbortSignal): Promise<void>;
-  /**
-   * What to upload after this: the checksum file of an archive. In a dry run, the hash of bytes
-   * that are not made yet is unknown.
-   */
-  followUp?(written: { readonly sha256?: string }): readonly UploadItem[];
-}
 
 /** Options of {@linkcode upload}. */
 export interface UploadOptions extends TransferOptions {
@@ -78,39 +35,10 @@ export interface UploadOptions extends TransferOptions {
 }
 
 /**
- * Creates an upload item from a file on disk.
- *
- * @param location The destination.
- * @param path The file.
- * @param more A required hash, a content type, follow-ups.
- * @returns The item.
- */
-export function fileItem(
-  location: OutputLocation,
-  path: string,
-  more: Partial<
-    Pick<UploadItem, "size" | "sha256" | "sha256From" | "contentType" | "followUp">
-  > = {},
-): UploadItem {
-  const mayGrow = more.sha256 === undefined && GROWING.test(location.name);
-  return { location, path, ...more, mayGrow, open: () => fileSource(path, { mayGrow }) };
-}
-
-/**
- * Creates an upload item from a short text.
- *
- * @param location The destination.
- * @param text The content.
- * @param path The origin of the text, for messages.
- * @returns The item.
- */
-export function textItem(location: OutputLocation, text: string, path: string): UploadItem {
-  const source = bytesSource(text);
-  return { location, path, size: source.size, open: () => Promise.resolve(source) };
-}
-
-/**
  * Uploads files, each one completely or not at all. A failure of one does not stop the others.
+ *
+ * Items that are made on demand are made during the transfer of others. At most one more than
+ * `concurrency` of them exist on disk at once, in part or ready.
  *
  * @param backend The storage.
  * @param items The files.
@@ -138,7 +66,7 @@ export async function upload(
   const { show = String } = options;
   async function withFollowUps(item: UploadItem): Promise<readonly TransferResult[]> {
     options.onEvent?.({ type: "start", path: item.path, size: item.size });
-    const result = await uploadOne(backend, item, vacancies, options);
+    const result = await uploadOne(backend, item, { vacancies, places }, options);
     options.onEvent?.({ type: "finish", result });
     const results = [result];
     for (const next of item.followUp?.({ sha256: result.sha256 }) ?? []) {
@@ -169,13 +97,37 @@ export async function upload(
   const all = [...items];
   const vacancies = new Vacancies(backend, all.map(({ location }) => location));
   const concurrency = concurrencyFor(all, options.concurrency);
-  return await transferAll(all, withFollowUps, failed, { ...options, concurrency });
+  const places = new Semaphore(concurrency);
+  const run = (items: readonly UploadItem[], atOnce: number) =>
+    transferEach(items, withFollowUps, failed, { ...options, concurrency: atOnce });
+  // Both end by themselves after an abort, so neither is left behind.
+  const [made, others] = await Promise.all([
+    // One more than can be sent, so that the line is never idle while the next one is made.
+    run(all.filter(isMade), concurrency + 1),
+    run(all.filter((item) => !isMade(item)), concurrency),
+  ]);
+  options.signal?.throwIfAborted();
+  const [nextMade, next] = [made.values(), others.values()];
+  return all.flatMap((item) => (isMade(item) ? nextMade : next).next().value!);
+}
+
+/** Whether its bytes are made on demand. */
+function isMade({ madeFrom }: UploadItem): boolean {
+  return madeFrom !== undefined;
+}
+
+/** What the transfers of one upload share. */
+interface Shared {
+  /** Which locations are free. */
+  readonly vacancies: Vacancies;
+  /** Limits the concurrent transfers. */
+  readonly places: Semaphore;
 }
 
 async function uploadOne(
   backend: StorageBackend,
   item: UploadItem,
-  vacancies: Vacancies,
+  { vacancies, places }: Shared,
   options: UploadOptions,
 ): Promise<TransferResult> {
   const { location, path } = item;
@@ -192,15 +144,36 @@ async function uploadOne(
   }
   const onMade = (bytes: number) =>
     options.onEvent?.({ type: "made", path, bytes, of: item.madeFrom });
-  await using source = disposable(await item.open(signal, onMade));
+  let free = isMade(item) ? undefined : await places.acquire(1, signal);
   try {
-    const result = await uploadBytes(backend, item, source, vacancies, { ...options, ifExists });
+    await using source = disposable(await item.open(signal, onMade));
+    if (free === undefined) {
+      options.onEvent?.({ type: "ready", path, size: source.size });
+      free = await places.acquire(1, signal);
+    }
+    return await uploadSource(backend, item, source, vacancies, { ...options, ifExists });
+  } finally {
+    free?.();
+  }
+}
+
+/** Uploads an opened item, and says if its source changed meanwhile. */
+async function uploadSource(
+  backend: StorageBackend,
+  item: UploadItem,
+  source: ByteSource,
+  vacancies: Vacancies,
+  options: UploadOptions & { readonly ifExists: IfExists },
+): Promise<TransferResult> {
+  const { path } = item;
+  try {
+    const result = await uploadBytes(backend, item, source, vacancies, options);
     if (!item.mayGrow || source.changed?.() !== "grew") return result;
     const grown =
       `'${path}' grew during the upload: only its first ${source.size} bytes are uploaded`;
     return { ...result, warnings: [...result.warnings, grown] };
   } catch (error) {
-    signal?.throwIfAborted();
+    options.signal?.throwIfAborted();
     if (!(error instanceof RunOutputsError) || error.code !== "integrity") throw error;
     const how = source.changed?.();
     throw how === undefined ? error : changedError(path, how, error);

@@ -260,3 +260,41 @@ Deno.test("packIn(): the abort of one archive leaves the others' pieces alone", 
   for (const bytes of await Promise.all(others)) assert.deepEqual(bytes, expected);
   assert.equal(workers.ended, workers.started);
 });
+
+Deno.test("PackPool: earlier archives get the workers first, later ones what they leave", async () => {
+  const done: string[] = [];
+  const answers: (() => void)[] = [];
+  const { pool: some } = fakes(
+    1,
+    (worker) => answers.push(() => worker.say({ type: "done", bytes: new Uint8Array(1) })),
+  );
+  using first = some.join();
+  using second = some.join();
+  assert.deepEqual([first, second].map((member) => some.share(member)), [2, 2]);
+  first.pieces = 1;
+  assert.deepEqual([first, second].map((member) => some.share(member)), [2, 1]);
+  first.pieces = 2;
+  assert.equal(some.share(second), 1);
+
+  const task = {
+    piece: { parts: [], length: MIB, offset: 0 },
+    compression: "zst",
+    level: 3,
+  } as unknown as Parameters<typeof some.run>[1];
+  const run = async (name: string, member: typeof first) => {
+    await some.run(member, task, new AbortController().signal);
+    done.push(name);
+  };
+  const tasks = [
+    run("second 1", second),
+    run("second 2", second),
+    run("first 1", first),
+    run("first 2", first),
+  ];
+  for (const _ of tasks) {
+    while (answers.length === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+    answers.shift()!();
+  }
+  await Promise.all(tasks);
+  assert.deepEqual(done, ["second 1", "first 1", "first 2", "second 2"]);
+});

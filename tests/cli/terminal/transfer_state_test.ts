@@ -38,13 +38,15 @@ Deno.test("TransferState: bytes, speed and what is left", () => {
     bytes: 1000,
     totalBytes: 4000,
     sizesKnown: true,
+    done: 0.25,
     speed: 1000,
     secondsLeft: 3,
     active: [
-      { path: "d/a", size: 1000, bytes: 0, made: 0 },
-      { path: "d/b", size: 3000, bytes: 1000, made: 0 },
+      { path: "d/a", size: 1000, madeFrom: undefined, bytes: 0, made: 0 },
+      { path: "d/b", size: 3000, madeFrom: undefined, bytes: 1000, made: 0 },
     ],
     made: 0,
+    totalMade: 0,
     unpacked: 0,
   });
 });
@@ -166,14 +168,97 @@ Deno.test("barLines(): what has no size yet is packing; a name can't steer the t
   assert.match(lines[1], /^ {18}a\\u001b\[2J {2}packing$/);
 });
 
-Deno.test("barLines(): what is packed first shows how far that is", () => {
+Deno.test("barLines(): what is packed first shows how far that is, then how far it is sent", () => {
   const made = (bytes: number): TransferEvent => ({ type: "made", path: "d/a", bytes, of: 4000 });
+  const planned = [{ path: "d/a", madeFrom: 4000 }];
   const packing = [start("d/a"), made(500), made(500)];
-  const snapshot = after([{ path: "d/a" }], packing);
+  const snapshot = after(planned, packing);
   const [set, file] = barLines(snapshot, 100);
-  assert(set.endsWith("  packed 1.0 kB"), set);
+  assert.equal(
+    set,
+    "███" + "░".repeat(21) + "  12%  0 of 1 files  packed 1.0 kB of 4.0 kB  sent 0 B",
+  );
   assert.equal(file, "███░░░░░░░░░  25% a  packed 1.0 kB of 4.0 kB");
-  assert(plainLine("uploaded", snapshot).endsWith(", packed 1.0 kB"));
-  const [, sent] = barLines(after([{ path: "d/a" }], [...packing, bytes("d/a", 7)]), 100);
-  assert.match(sent, /^ {18}a {2}7 B$/);
+  assert.equal(
+    plainLine("uploaded", snapshot),
+    "uploaded 0 of 1 files, packed 1.0 kB of 4.0 kB, sent 0 B",
+  );
+  const ready: TransferEvent = { type: "ready", path: "d/a", size: 1000 };
+  const sending = [...packing, made(3000), ready, bytes("d/a", 500)];
+  const [sent, sentFile] = barLines(after(planned, sending), 120);
+  assert(sent.endsWith("packed 4.0 kB of 4.0 kB  sent 500 B of 1.0 kB  500 B/s  1 s left"), sent);
+  assert.equal(sentFile, "██████░░░░░░  50% a  500 B of 1.0 kB");
+});
+
+Deno.test("TransferState: packing and sending weigh the same, and the whole is known at the start", () => {
+  const planned = [
+    { path: "dir", madeFrom: 8000 },
+    { path: "empty", madeFrom: 0 },
+    { path: "sha256", size: 65 },
+    { path: "log", size: 935 },
+    { path: "bad", madeFrom: 1000 },
+  ];
+  const made = (path: string, bytes: number): TransferEvent => ({ type: "made", path, bytes });
+  const steps: readonly (readonly [TransferEvent, number])[] = [
+    [start("dir"), 0],
+    [made("dir", 4000), 2000],
+    [made("dir", 4000), 4000],
+    [{ type: "ready", path: "dir", size: 100 }, 4000],
+    [bytes("dir", 50), 6000],
+    [bytes("dir", -50), 4000],
+    [bytes("dir", 100), 8000],
+    [finish("dir", 100), 8000],
+    [finish("empty", 20), 8000],
+    [start("sha256", 65), 8000],
+    [finish("sha256", 65), 8065],
+    [start("bad"), 8065],
+    [made("bad", 500), 8315],
+    [finish("bad", undefined, "failed"), 9065],
+    [finish("log", 935, "unchanged"), 10_000],
+  ];
+  const state = new TransferState(planned, 0);
+  for (const [i, [event, work]] of steps.entries()) {
+    state.apply(event);
+    const { done, totalFiles, totalMade } = state.at(i);
+    assert.deepEqual([done, totalFiles, totalMade], [work / 10_000, 5, 9000], `step ${i}`);
+  }
+  const { files, made: packed, sizesKnown } = state.at(100);
+  assert.deepEqual([files, packed, sizesKnown], [5, 9000, true]);
+});
+
+Deno.test("TransferState: of packing and sending, the slower one decides how long it takes", () => {
+  const planned = ["a", "b"].map((path) => ({ path, madeFrom: 1000 }));
+  const made = (path: string, bytes: number): TransferEvent => ({ type: "made", path, bytes });
+  const first = [start("a"), made("a", 1000)];
+  assert.equal(after(planned, first).secondsLeft, undefined, "no archive has a size yet");
+  const ready: TransferEvent = { type: "ready", path: "a", size: 100 };
+  // 1000 more are packed in 1 s; 190 of about 200 are sent at 10 a second.
+  assert.equal(after(planned, [...first, ready, bytes("a", 10)]).secondsLeft, 19);
+  assert.equal(after(planned, [...first, ready, bytes("a", 10), finish("a", 100)]).secondsLeft, 10);
+  // The line is fast: what is left of packing decides.
+  const fast = [...first, ready, bytes("a", 100), finish("a", 100), start("b"), made("b", 500)];
+  assert.equal(after(planned, fast).secondsLeft, 1);
+});
+
+Deno.test("barLines(): at 80 columns all is there, in columns; long names lose their middle", () => {
+  const name = (i: number) => `${"rocprofiler-systems-".repeat(i)}lib${i}_gfx94X-dcgpu`;
+  const planned = [1, 2, 3].map((i) => ({ path: `d/${name(i)}`, madeFrom: 123_400_000 }));
+  const events = planned.flatMap(({ path }): TransferEvent[] => [
+    start(path),
+    { type: "made", path, bytes: 23_400_000 },
+  ]);
+  const ready: TransferEvent = { type: "ready", path: planned[0].path, size: 12_300_000 };
+  const snapshot = after(planned, [...events, ready, bytes(planned[0].path, 1_230_000)]);
+  for (const width of [80, 60]) {
+    const lines = barLines(snapshot, width);
+    const text = lines.join("\n");
+    for (const line of lines) assert([...line].length <= width, line);
+    assert(text.includes("sent 1.2 MB") && text.includes("1.2 MB/s") && text.includes(" left"));
+    assert.equal(text.match(/packed 23\.4 MB of 123\.4 MB$/mg)?.length, 2, text);
+    const columns = new Set(
+      lines.slice(-3).map((line) => line.search(/ {2}(?:packed|1\.2 MB of)/)),
+    );
+    assert.equal(columns.size, 1, text);
+    assert.match(text, / rocpro\S*…\S*dcgpu {2}packed/);
+  }
 });

@@ -10,6 +10,7 @@ import { planLogs } from "../../../src/operations/upload/logs.ts";
 import { planManifest } from "../../../src/operations/upload/manifest.ts";
 import {
   executeUpload,
+  filesOfPlan,
   type UploadPlan,
   UploadPlanner,
 } from "../../../src/operations/upload/plan.ts";
@@ -386,6 +387,23 @@ test("planBuild(): after a failed job, what is broken is still a failure", async
   await planBuild(ROOT, { buildDir: dir, artifactGroup: "g", jobStatus: "failure" }, planner);
   assert.deepEqual(failed(planner.plan()), [[join(dir, MANIFEST_PATH), "failed"]]);
 });
+
+test(
+  "filesOfPlan(): the files of an upload are known before it, checksum files too",
+  async (dir, planner) => {
+    await makeBuild(dir);
+    await planBuild(ROOT, { buildDir: dir, artifactGroup: "g" }, planner);
+    const plan = planner.plan();
+    const files = filesOfPlan(plan).map(({ path, size, madeFrom }) => {
+      assert(size !== undefined || madeFrom! > 0, path);
+      return path;
+    });
+    const { results } = await executeUpload(new MemoryBackend(), plan);
+    assert(results.every(({ outcome }) => outcome === "written"));
+    assert(files.some((path) => path.startsWith("sha256 of ")));
+    assert.deepEqual(files, results.map(({ path }) => path));
+  },
+);
 
 test("planBuild(): archives wait in the work directory, if one is given", async (dir, planner) => {
   const [buildDir, workDir] = [join(dir, "build"), join(dir, "work")];

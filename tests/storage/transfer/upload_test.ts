@@ -381,6 +381,94 @@ Deno.test("upload(): a dry run plans what would be written, checks, and creates 
   ]);
 });
 
+/** An item that is made on demand, as an archive of a directory is. */
+function made(key: string, open: () => Promise<void>, onDisposed = () => {}): UploadItem {
+  return {
+    ...text(key, `content of ${key}`),
+    size: undefined,
+    madeFrom: 100,
+    open: async () => {
+      await open();
+      const source = bytesSource(`content of ${key}`);
+      return Object.assign(source, {
+        [Symbol.asyncDispose]: () => Promise.resolve(onDisposed()),
+      });
+    },
+  };
+}
+
+Deno.test("upload(): the next item is made while the one before and other files are sent", async () => {
+  const [others, sending, second] = [1, 2, 3].map(() => Promise.withResolvers<void>());
+  const backend = new Watched();
+  backend.onWrite = async (key) => {
+    if (key.endsWith("/log")) others.resolve();
+    if (!key.endsWith("/1")) return;
+    // The first one is sent until the second one is made.
+    sending.resolve();
+    await second.promise;
+  };
+  const events: TransferEvent[] = [];
+  const results = await upload(backend, [
+    made("1", () => others.promise),
+    made("2", () => sending.promise.then(second.resolve)),
+    text("log", "a log"),
+  ], { concurrency: 1, onEvent: (event) => events.push(event) });
+  assert.deepEqual(results.map(({ location, outcome }) => [location.name, outcome]), [
+    ["1", "written"],
+    ["2", "written"],
+    ["log", "written"],
+  ]);
+  assert.equal(backend.most, 1);
+  const ready = events.filter(({ type }) => type === "ready");
+  assert.deepEqual(
+    ready,
+    ["1", "2"].map((key) => {
+      return { type: "ready", path: `text of ${key}`, size: `content of ${key}`.length };
+    }),
+  );
+});
+
+for (const concurrency of [1, 3]) {
+  Deno.test(`upload(): with ${concurrency} at once, at most ${concurrency + 1} made items exist`, async () => {
+    let [existing, most] = [0, 0];
+    const open = () => {
+      most = Math.max(most, ++existing);
+      return Promise.resolve();
+    };
+    const items = Array.from({ length: 12 }, (_, i) => {
+      const item = made(`${i}`, open, () => existing--);
+      return i === 5 ? { ...item, open: () => Promise.reject(new Error("no")) } : item;
+    });
+    const backend = new Watched();
+    backend.onWrite = async () => {
+      // Long enough for the next ones to be made, if they were not held back.
+      for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+    };
+    const results = await upload(backend, items, { concurrency });
+    assert.deepEqual(
+      results.map(({ outcome }) => outcome),
+      items.map((_, i) => i === 5 ? "failed" : "written"),
+    );
+    assert.deepEqual([existing, backend.writesUnderWay], [0, 0]);
+    assert.deepEqual([most <= concurrency + 1, backend.most], [true, concurrency]);
+  });
+}
+
+Deno.test("upload(): an abort while items are made and sent leaves neither behind", async () => {
+  const [controller, reason] = [new AbortController(), new Error("enough")];
+  let existing = 0;
+  const open = () => Promise.resolve(void existing++);
+  const backend = new Watched();
+  backend.onWrite = (key) => key.endsWith("/3") ? controller.abort(reason) : undefined;
+  const items = Array.from({ length: 9 }, (_, i) => made(`${i}`, open, () => existing--));
+  const uploading = upload(backend, [...items, ...many("log")], {
+    concurrency: 2,
+    signal: controller.signal,
+  });
+  await assert.rejects(uploading, (error) => error === reason);
+  assert.deepEqual([existing, backend.writesUnderWay], [0, 0]);
+});
+
 /** A storage that counts what it is asked. */
 class Counted extends MemoryBackend {
   stats = 0;

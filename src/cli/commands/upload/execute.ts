@@ -85,7 +85,9 @@ export async function runUpload(
   const replaces = (options.ifExists ?? "replace") === "replace";
   const opening = { ...options, outputDir, replaces };
   using storage = await openForUpload(opening, root.root(), context.io, output);
-  const { executeUpload, UploadPlanner } = await import("../../../operations/upload/plan.ts");
+  const { executeUpload, filesOfPlan, UploadPlanner } = await import(
+    "../../../operations/upload/plan.ts"
+  );
 
   const { ifExists, concurrency, quiet = false, dryRun = false } = options;
   const reportToRunner = (results: readonly TransferResult[], notices: readonly string[] = []) => {
@@ -122,7 +124,7 @@ export async function runUpload(
   ]);
   const progress = {
     verb: "uploaded",
-    files: [...planned.items, ...planned.last ?? []],
+    files: filesOfPlan(planned),
     io: context.io,
     quiet,
   };
