@@ -9,6 +9,12 @@ import { tempDir } from "../support/temp_dir.ts";
 
 type Command = Awaited<ReturnType<typeof createProgram>>;
 
+const CLI_INTRO = `# Commands and options
+
+What \`run-outputs COMMAND --help\` prints, for each command. \`deno task update:golden\` writes this
+file. [conventions.md](conventions.md) describes what all commands have in common.
+`;
+
 function commandLines(command: Command, above: readonly string[] = []): string[][] {
   const children = command.commands.flatMap((child) =>
     commandLines(child, [...above, child.name()])
@@ -39,6 +45,18 @@ for (const words of commandLines(program)) {
     for (const line of stdout.split("\n")) assert(line.length <= 100, `too wide: ${line}`);
   });
 }
+
+Deno.test("docs/cli.md: has the help of every command", async () => {
+  const commands = commandLines(program).map((words) => ["run-outputs", ...words].join(" "));
+  const sections = await Promise.all(
+    commandLines(program).map(async (words, at) => {
+      const { stdout } = await run([...words, "--help"]);
+      return `## ${commands[at]}\n\n\`\`\`text\n${stdout}\`\`\`\n`;
+    }),
+  );
+  const list = commands.map((name) => `- [${name}](#${name.replaceAll(" ", "-")})\n`).join("");
+  await assertGolden("../../docs/cli.md", [`${CLI_INTRO}\n${list}`, ...sections].join("\n"));
+});
 
 for (const words of [["upload", "build"], ["upload"], ["path"], []]) {
   Deno.test(`run-outputs help ${words.join(" ")}: is that command's --help`, async () => {

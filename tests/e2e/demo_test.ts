@@ -1,3 +1,5 @@
+/** The first command of README.md. */
+
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { tempDir } from "../support/temp_dir.ts";

@@ -1,4 +1,4 @@
-/** The program in the README's section on the library. */
+/** The program in docs/library.md. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -8,9 +8,9 @@ import { tempDir, writeTree } from "../support/temp_dir.ts";
 
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 
-Deno.test("the README's program uploads artifacts and fetches them", async () => {
-  const readme = await Deno.readTextFile(join(PROJECT, "README.md"));
-  const [, program] = /## As a library\n\n```ts ignore\n([\s\S]*?)```/.exec(readme)!;
+Deno.test("docs/library.md: the program uploads artifacts and fetches them", async () => {
+  const page = await Deno.readTextFile(join(PROJECT, "docs/library.md"));
+  const [, program] = /```ts\n([\s\S]*?)```/.exec(page)!;
   await using dir = await tempDir();
   await writeTree(join(dir.path, "build/artifacts/blas_lib_generic"), {
     "artifact_manifest.txt": "math-libs/stage\n",

@@ -1,4 +1,7 @@
-/** apt installs from the repository that uploads of loose .deb files make, over HTTP and from a disk. */
+/**
+ * apt installs from the repository that uploads of loose .deb files make, over HTTP and from a disk,
+ * with the source that docs/packages.md names.
+ */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";

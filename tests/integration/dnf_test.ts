@@ -1,6 +1,6 @@
 /**
  * dnf takes packages from the repository that uploads of loose .rpm files make, whose metadata are
- * those of createrepo_c.
+ * those of createrepo_c, with the option that docs/packages.md names.
  */
 
 import assert from "node:assert/strict";

@@ -8,7 +8,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { checksums } from "../../.ci/compile_all.ts";
+import { executableName, type Target, TARGETS } from "../../.ci/compile.ts";
 import { sha256 } from "../support/bytes.ts";
+import { docBlocks } from "../support/doc_blocks.ts";
 import { ROOT } from "../support/import_graph.ts";
 import { tempDir } from "../support/temp_dir.ts";
 
@@ -42,9 +44,10 @@ class Release implements AsyncDisposable {
   );
   readonly url = `http://127.0.0.1:${this.#server.addr.port}/v1.0.0`;
 
-  put(text: string, sum = sha256(text)): void {
-    const executable = { target: TARGET, name: NAME, size: text.length, sha256: sum } as const;
-    this.files.set(NAME, new TextEncoder().encode(text));
+  put(text: string, sum = sha256(text), target: Target = TARGET): void {
+    const name = executableName(target);
+    const executable = { target, name, size: text.length, sha256: sum } as const;
+    this.files.set(name, new TextEncoder().encode(text));
     this.files.set("SHA256SUMS", new TextEncoder().encode(checksums([executable])));
   }
 
@@ -93,6 +96,33 @@ Deno.test("install-release: a wrong checksum, and what a release lacks, install 
   release.files.delete(NAME);
   await fails(/error: Cannot download .*run-outputs-x86_64/);
   assert.match((await script("install-release", release.url)).stderr, /Usage/);
+});
+
+Deno.test("README.md: the commands install on Linux and macOS, and stop at a wrong checksum", async () => {
+  const commands = (await docBlocks("README.md")).filter(({ test }) =>
+    test === "tests/integration/release_test.ts"
+  );
+  assert.equal(commands.length, 2);
+  for (const { code } of commands) {
+    await using dir = await tempDir();
+    await using release = new Release();
+    const target = TARGETS.find((name) => code.includes(executableName(name)))!;
+    const script = code
+      .replace(/https:.*\/releases\/latest\/download/, release.url)
+      .replace(/sudo install (\S+) \/usr\/local\/bin\//, `install $1 '${dir.path}/bin/'`);
+    assert(!/github|sudo/.test(script), script);
+    await Deno.mkdir(join(dir.path, "bin"));
+    const install = () =>
+      new Deno.Command("bash", { args: ["-euc", script], cwd: dir.path, stderr: "null" }).output();
+    release.put("#!/bin/sh\necho run-outputs $1\n", "0".repeat(64), target);
+    assert.equal((await install()).success, false);
+    assert.deepEqual(await Array.fromAsync(Deno.readDir(join(dir.path, "bin"))), []);
+    release.put("#!/bin/sh\necho run-outputs $1\n", undefined, target);
+    assert.equal((await install()).success, true);
+    const { stdout } = await new Deno.Command(`${dir.path}/bin/run-outputs`, { args: ["x"] })
+      .output();
+    assert.equal(new TextDecoder().decode(stdout), "run-outputs x\n");
+  }
 });
 
 Deno.test("check-version: the tag of a release is the version of deno.json", async () => {

@@ -1,4 +1,7 @@
-/** The loop that `bisect run` prints where it may not run programs, run by a shell. */
+/**
+ * The loop that `bisect run` prints where it may not run programs, run by a shell: what the last
+ * commands of docs/bisect.md do.
+ */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
