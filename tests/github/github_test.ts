@@ -76,7 +76,7 @@ Deno.test("renderStepSummary(): existing and missing files", async () => {
       { name: "Artifacts", url: "https://host/123-linux/index.html", files: 12, bytes: 3.4e9 },
       { name: "Logs", files: 1, bytes: 17 },
     ],
-    commands: ["pip install --pre --find-links https://host/python/index.html PACKAGE"],
+    commands: ["pip install --pre --no-index --find-links https://host/python/index.html PACKAGE"],
     failures: [
       { path: "a_lib_generic.tar.zst", reason: "Cannot read 'a|b':\nno | <b>such</b> `file`" },
       { path: "logs/__init__[1].log", reason: "denied" },

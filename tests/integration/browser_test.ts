@@ -179,13 +179,22 @@ test("filters by words, over all lists, and the key / goes there", async ({ page
   assert.equal(await page.locator("output").textContent(), "");
 });
 
-test("shows pip's command with its own URL", async ({ page, url }) => {
-  const at = `${url}/123-linux/python/gfx110X-all/index.html`;
-  await page.goto(`${at}#here`);
-  assert.deepEqual(await page.locator("pre").allTextContents(), [
-    `pip install --pre --find-links ${at} PACKAGE`,
-    `pip install --pre --index-url ${url}/123-linux/python/gfx110X-all/simple/ PACKAGE`,
-  ]);
+test("shows pip's command with its own URL, and --index-url only where it works", async (c) => {
+  const { page, url, staging } = c;
+  const python = "123-linux/python/gfx110X-all/";
+  const file = pathToFileURL(join(staging, python)).href;
+  const commandsAt = async (at: string) => {
+    await page.goto(`${at}#here`);
+    return await page.locator("pre:visible").allTextContents();
+  };
+  const links = (at: string) => `pip install --pre --no-index --find-links ${at} PACKAGE`;
+  const index = (dir: string) => `pip install --pre --index-url ${dir}simple/ PACKAGE`;
+  const dir = `${url}/${python}`;
+  // As on S3: the page says nothing of what the server does with directories.
+  assert.deepEqual(await commandsAt(`${dir}index.html`), [links(`${dir}index.html`)]);
+  assert.deepEqual(await commandsAt(dir), [links(dir), index(dir)]);
+  const local = `${file}index.html`;
+  assert.deepEqual(await commandsAt(local), [links(local), index(file)]);
 });
 
 test("without scripts the list is whole, and no dead control is shown", async (c) => {

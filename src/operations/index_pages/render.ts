@@ -89,10 +89,13 @@ const FILTER = raw(
     'autocomplete="off">',
 );
 
-/** How to install packages from here with pip. The script inserts the page's own URL. */
+/**
+ * How to install packages from here with pip. The script inserts the page's own URL. It shows the
+ * simple index only where pip can use it.
+ */
 const INSTALLATION =
-  markup`<pre data-here="THIS-PAGE" data-link="">${"pip install --pre --find-links THIS-PAGE PACKAGE"}</pre>
-<pre data-here="SIMPLE-INDEX" data-link="simple/">${"pip install --pre --index-url SIMPLE-INDEX PACKAGE"}</pre>`;
+  markup`<pre data-here="THIS-PAGE" data-link="">${"pip install --pre --no-index --find-links THIS-PAGE PACKAGE"}</pre>
+<pre data-here="SIMPLE-INDEX" data-link="simple/" hidden>${"pip install --pre --index-url SIMPLE-INDEX PACKAGE"}</pre>`;
 
 function wayUp({ above, location }: ListPage): Html | string {
   if (above.length === 0) return "";

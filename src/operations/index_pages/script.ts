@@ -15,6 +15,8 @@ export const SCRIPT = `
   for (const pre of $("pre[data-here]")) {
     pre.textContent = pre.textContent.replaceAll(pre.dataset.here,
       new URL(pre.dataset.link, location.href.replace(/[?#].*/s, "")).href);
+    // pip reads a simple index by directory. Not every server has pages of directories: S3 has none.
+    if (location.protocol === "file:" || location.pathname.endsWith("/")) pre.hidden = false;
   }
   if (rows.length === 0) return;
 

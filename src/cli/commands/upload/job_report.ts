@@ -238,7 +238,7 @@ function commands(report: JobReport): string[] {
   if (!report.linked) return [];
   const pages = findLinks(report).map((page) => `--find-links ${report.url(page)}`);
   return [
-    ...pages.length === 0 ? [] : [`pip install --pre ${pages.join(" ")} PACKAGE`],
+    ...pages.length === 0 ? [] : [`pip install --pre --no-index ${pages.join(" ")} PACKAGE`],
     ...repositories(report).flatMap(installCommands),
   ];
 }

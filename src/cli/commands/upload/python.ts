@@ -38,10 +38,10 @@ Examples:
   run-outputs upload python packages --artifact-group gfx110X-all --output-dir ./staging
   run-outputs upload python packages --multiarch --output-dir ./staging --run-id 12345 --dry-run
 
-pip installs from the generated page, or from simple/ next to it:
-  pip install --pre rocm --find-links URL/python/gfx110X-all/index.html
-  pip install --pre rocm --index-url URL/python/gfx110X-all/simple/
-Buckets that the server indexes have no simple/: there, take --find-links.`,
+pip installs from the generated page, and with --no-index from nowhere else:
+  pip install --pre --no-index --find-links URL/python/gfx110X-all/index.html rocm
+On a server that answers a directory with its index.html, as S3 does not, also from simple/:
+  pip install --pre --index-url URL/python/gfx110X-all/simple/ rocm`,
     );
   return withUploadOptions(command).action((packagesDir: string, options: UploadPythonOptions) => {
     const { multiarch = false } = options;

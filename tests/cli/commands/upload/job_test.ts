@@ -99,7 +99,10 @@ Deno.test("upload python in a job: how to install from there", async () => {
   const { outputs, summary } = await job.told();
   const page = `${server.url}/suite/123-linux/python/g/index.html`;
   assert.equal(outputs["index-url"], page);
-  assert(summary.includes(`\npip install --pre --find-links ${page} PACKAGE\n`), summary);
+  assert(
+    summary.includes(`\npip install --pre --no-index --find-links ${page} PACKAGE\n`),
+    summary,
+  );
 });
 
 for (
