@@ -47,6 +47,8 @@ export async function openGithubClient(
       : diskResponseCache(dir, { onNote: (note) => output.explain(note) }),
     signal: options.signal,
     onNote: (note) => output.note(note),
+    onSlow: (note) => output.note(note),
+    schedule: io.schedule?.bind(io),
   });
 }
 

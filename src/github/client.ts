@@ -217,6 +217,13 @@ export interface GithubOptions {
   readonly maxPages?: number;
   /** The length of a second of waiting between retries, in milliseconds. Default: 1000. */
   readonly second?: number;
+  /**
+   * Called with one line if a request has no answer after two seconds, be it that the server does not
+   * answer or that the request is repeated. Called again only after a success.
+   */
+  readonly onSlow?: (text: string) => void;
+  /** Calls a function later, and returns how to prevent it. Default: the runtime's timer. */
+  readonly schedule?: (milliseconds: number, callback: () => void) => () => void;
   /** Aborts every call. */
   readonly signal?: AbortSignal;
 }

@@ -5,6 +5,7 @@
  */
 
 import { RunOutputsError } from "../errors/error.ts";
+import { networkReason } from "../errors/network.ts";
 import { checkRepository } from "../layout/validate.ts";
 import type { GithubCallOptions, GithubOptions } from "./client.ts";
 import { conditionalFetch, type REDIRECTED } from "./conditional_fetch.ts";
@@ -14,6 +15,9 @@ import { checkToken } from "./settings.ts";
 
 /** The default of {@linkcode GithubOptions.timeout}. */
 const TIMEOUT = 60_000;
+
+/** When a request counts as slow, in milliseconds. */
+const SLOW = 2000;
 
 /** The default of {@linkcode GithubOptions.maxWait}. */
 const MAX_WAIT = 60;
@@ -72,6 +76,10 @@ export class RestSession {
   isAnonymous: boolean | undefined;
   readonly #options: GithubOptions & { readonly apiUrl: string };
   #connection: Promise<Connection> | undefined;
+  /** Why the last request failed, if it did and is repeated. */
+  #lastFailure: string | undefined;
+  /** Whether the user knows that an answer takes long. */
+  #isReported = false;
 
   /**
    * Creates a session. It sends no request yet.
@@ -152,13 +160,17 @@ export class RestSession {
     stop?.throwIfAborted();
     const [owner, repo] = repository.split("/");
     const { octokit, hasToken } = await this.#open();
+    const cancelReport = this.#reportIfSlow();
     try {
       const common = { owner, repo, request: { signal: stop, fetch: this.#fetch(fresh) } };
       const answer = await unlessAborted(request(octokit, common), stop);
+      this.#isReported = false;
       if (typeof answer.data === "object" && answer.data !== null) return answer;
     } catch (error) {
       stop?.throwIfAborted();
       throw githubError(error, { ...question, apiUrl, hasToken, now: now() });
+    } finally {
+      cancelReport();
     }
     throw new RunOutputsError(
       "failed",
@@ -167,9 +179,25 @@ export class RestSession {
     );
   }
 
+  /** Reports in two seconds that a request has no answer; returns how to prevent it. */
+  #reportIfSlow(): () => void {
+    const { onSlow, schedule = later, apiUrl } = this.#options;
+    if (onSlow === undefined) return () => {};
+    return schedule(SLOW, () => {
+      if (this.#isReported) return;
+      this.#isReported = true;
+      const { host } = new URL(apiUrl);
+      onSlow(
+        this.#lastFailure === undefined
+          ? `no answer from ${host} for ${SLOW / 1000} s: still waiting`
+          : `${this.#lastFailure}: trying again`,
+      );
+    });
+  }
+
   #fetch(fresh: boolean): typeof fetch {
-    const { now = Date.now, timeout = TIMEOUT, cache } = this.#options;
-    return conditionalFetch({
+    const { now = Date.now, timeout = TIMEOUT, cache, apiUrl } = this.#options;
+    const send = conditionalFetch({
       fetch: this.#options.fetch ?? fetch,
       cache,
       now,
@@ -178,6 +206,21 @@ export class RestSession {
       onSent: () => this.requests.sent++,
       onCounted: () => this.requests.counted++,
     });
+    const { host } = new URL(apiUrl);
+    return async (input, init) => {
+      try {
+        const response = await send(input, init);
+        const { status } = response;
+        this.#lastFailure = status < 500 ? undefined : `${host} answers ${status}`;
+        return response;
+      } catch (error) {
+        const reason = error instanceof RunOutputsError
+          ? error.message
+          : networkReason(error as Error);
+        this.#lastFailure = `cannot connect to ${host} (${reason})`;
+        throw error;
+      }
+    };
   }
 
   #open(): Promise<Connection> {
@@ -192,9 +235,23 @@ export class RestSession {
     const token = found ? checkToken(found, "the client's options") : undefined;
     this.isAnonymous = token === undefined;
     const { createOctokit } = await import("./octokit.ts");
-    const octokit = createOctokit({ apiUrl, token, maxWait, second, onNote });
+    const octokit = createOctokit({
+      apiUrl,
+      token,
+      maxWait,
+      second,
+      onNote: (text) => {
+        this.#isReported = true;
+        onNote(text);
+      },
+    });
     return { octokit, hasToken: token !== undefined };
   }
+}
+
+function later(milliseconds: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, milliseconds);
+  return () => clearTimeout(timer);
 }
 
 /**

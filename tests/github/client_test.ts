@@ -371,6 +371,47 @@ Deno.test("github: no network, no response, a truncated response", async () => {
   await rejectsWith(open(server).workflowRun(REPO, 1), "failed", "not a workflow run");
 });
 
+Deno.test("github: a request without an answer for two seconds is reported, once, with the reason", async () => {
+  const { host } = new URL("https://api.github.com");
+  const lines: string[] = [];
+  const due = new Set<() => void>();
+  /** What the next requests are answered with, after two seconds. */
+  const answers: (() => Response | Error)[] = [];
+  const github = openGithub({
+    second: 1,
+    onSlow: (text) => lines.push(text),
+    schedule(milliseconds, callback) {
+      assert.equal(milliseconds, 2000);
+      due.add(callback);
+      return () => due.delete(callback);
+    },
+    fetch() {
+      const answer = answers.shift()!();
+      // All tries before the last one have failed by then.
+      if (answers.length === 0) { for (const callback of due) callback(); }
+      return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+    },
+  });
+  const refused = () => new TypeError("tcp connect error: Connection refused (os error 111)");
+  const down = () => refusal(502, "Server Error");
+  const missing = () => refusal(404, "Not Found");
+  const reported = async (...given: typeof answers) => {
+    answers.push(...given);
+    await assert.rejects(github.workflowRun(REPO, 1));
+    assert.equal(due.size, 0, "nothing is reported after an answer");
+    return lines.splice(0);
+  };
+  assert.deepEqual(await reported(missing), [`no answer from ${host} for 2 s: still waiting`]);
+  assert.deepEqual(await reported(refused, missing), [], "reported once");
+  answers.push(() => Response.json([]));
+  assert.deepEqual(await Array.fromAsync(github.commits(REPO)), []);
+  const why = `cannot connect to ${host} (connection refused): trying again`;
+  assert.deepEqual(await reported(refused, refused, missing), [why]);
+  answers.push(() => Response.json([]));
+  assert.deepEqual(await Array.fromAsync(github.commits(REPO)), []);
+  assert.deepEqual(await reported(down, missing), [`${host} answers 502: trying again`]);
+});
+
 Deno.test("github: an abort ends the wait for a response, with its reason", async () => {
   await using server = startGithub();
   const { promise, resolve } = Promise.withResolvers<void>();

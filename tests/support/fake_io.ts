@@ -51,6 +51,14 @@ export class FakeIo implements Io {
     return Promise.resolve(this.input);
   }
 
+  /** What the command has scheduled. A test calls it; time alone calls nothing. */
+  readonly scheduled = new Set<() => void>();
+
+  schedule(_milliseconds: number, callback: () => void): () => void {
+    this.scheduled.add(callback);
+    return () => this.scheduled.delete(callback);
+  }
+
   onInterrupt(callback: () => void): () => void {
     this.#callbacks.add(callback);
     this.#listening.resolve();

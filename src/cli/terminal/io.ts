@@ -43,6 +43,14 @@ export interface Io {
   /** Reads all of standard input. */
   readStdin(): Promise<string>;
   /**
+   * Calls a function later. Default: the runtime's timer.
+   *
+   * @param milliseconds When.
+   * @param callback The function.
+   * @returns A function that prevents the call.
+   */
+  schedule?(milliseconds: number, callback: () => void): () => void;
+  /**
    * Registers a callback for interruptions by the user.
    *
    * @param callback Called at each interruption.
@@ -113,6 +121,7 @@ export function withEnv(io: Io, env: Io["env"]): Io {
     stdoutIsTerminal: io.stdoutIsTerminal,
     env,
     readStdin: () => io.readStdin(),
+    schedule: io.schedule?.bind(io),
     onInterrupt: (callback) => io.onInterrupt(callback),
   };
 }

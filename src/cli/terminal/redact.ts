@@ -106,6 +106,7 @@ export function guarded(io: Io): Io {
     stdoutIsTerminal: io.stdoutIsTerminal,
     env: (name) => io.env(name),
     readStdin: () => io.readStdin(),
+    schedule: io.schedule?.bind(io),
     onInterrupt: (callback) => io.onInterrupt(callback),
   };
 }

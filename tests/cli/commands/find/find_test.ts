@@ -4,6 +4,8 @@ import { RunOutputRoot } from "../../../../src/layout/run_output_root.ts";
 import { unfinishedName } from "../../../../src/runs/unfinished_part.ts";
 import { bytesSource } from "../../../../src/storage/byte_source.ts";
 import { LocalBackend } from "../../../../src/storage/local/local.ts";
+import { main } from "../../../../src/cli/main.ts";
+import { FakeIo } from "../../../support/fake_io.ts";
 import { refused, runJson, runs } from "../../../support/command_line.ts";
 import type { TestRun } from "../../../support/github_answers.ts";
 import { type GithubServer, refusal, sha, startGithub } from "../../../support/github_server.ts";
@@ -357,4 +359,20 @@ Deno.test("find: only the cache is written, without the token", async () => {
   const elsewhere = ["--cache-dir", `${w.path}/other`];
   await runs(0, ["find", "--commit", sha(1), ...w.from, ...elsewhere], w.env);
   assert.equal(Object.keys(await readTree(`${w.path}/other`)).length, 1);
+});
+
+Deno.test("find: a line on stderr if GitHub does not answer for two seconds, not with -q", async () => {
+  await using w = await world([], {});
+  for (const quiet of [[], ["-q"]]) {
+    const io = new FakeIo(w.env);
+    w.server.troubles.push(() => {
+      // Two seconds are over before the server answers.
+      for (const callback of io.scheduled) callback();
+      return refusal(404, "Not Found");
+    });
+    assert.equal(await main(["find", "--commit", sha(1), ...w.from, ...quiet], io), 3);
+    const [line, error] = [/^note: no answer from \S+ for 2 s: still waiting\n/, /^error: .*\n$/m];
+    assert.equal(line.test(io.err), quiet.length === 0, io.err);
+    assert.match(io.err, error);
+  }
 });
