@@ -73,8 +73,14 @@ export interface Mirror {
   submit(request: MirrorRequest): Promise<MirrorJob>;
   /** The jobs, the newest first. */
   list(): Promise<readonly MirrorJob[]>;
-  /** Finds a job by its id. */
-  find(job: string): Promise<MirrorJob | undefined>;
+  /**
+   * Finds a job by its id.
+   *
+   * @param job The id.
+   * @param wait For how many milliseconds to wait until it has ended. Default: not at all.
+   * @returns The job as it is then; `undefined`, if it is unknown.
+   */
+  find(job: string, wait?: number): Promise<MirrorJob | undefined>;
   /** Cancels a job, and waits until it has ended. One that has ended stays as it is. */
   cancel(job: string): Promise<MirrorJob | undefined>;
 }

@@ -16,6 +16,9 @@ import { JOB_STATES, type MirrorJob } from "../mirror_jobs.ts";
 import { httpError } from "../problem.ts";
 import { readOnlyStorage } from "./space.ts";
 
+/** For how many seconds an answer about a job waits at most: proxies end requests after a minute. */
+const MAX_WAIT = 30;
+
 /** The body of a request for a job. */
 export const jobRequest = z.strictObject({
   source: z.string().meta({ description: "The name of a configured source." }),
@@ -87,11 +90,21 @@ export const submitHandler: Handler = async (request, { mirror, where }) => {
   return await answerJob(request, job, 202, { location: `runs/${uriEncodeKey(job.job)}` });
 };
 
-/** `GET /runs/{job}` */
+/** `GET /runs/{job}`; with `Prefer: wait=SECONDS` (RFC 7240) when the job has ended, or then. */
 export const jobHandler: Handler = async (request, context) => {
-  const job = await context.mirror?.find(request.params.job);
-  return await answerJob(request, job ?? await unknownJob(request, context));
+  const wait = preferredWait(request.request.headers);
+  const job = await context.mirror?.find(request.params.job, 1000 * (wait ?? 0));
+  const headers: Record<string, string> = wait === undefined
+    ? {}
+    : { "preference-applied": `wait=${wait}` };
+  return await answerJob(request, job ?? await unknownJob(request, context), 200, headers);
 };
+
+/** For how many seconds a client wants to wait for an answer, if it says so. */
+function preferredWait(headers: Headers): number | undefined {
+  const wait = /(?:^|[,;])\s*wait\s*=\s*"?(\d+)"?\s*(?:$|[,;])/i.exec(headers.get("prefer") ?? "");
+  return wait === null ? undefined : Math.min(Number(wait[1]), MAX_WAIT);
+}
 
 /** `DELETE /runs/{job}` */
 export const cancelHandler: Handler = async (request, context) => {

@@ -47,6 +47,8 @@ interface Entry {
   job: MirrorJob;
   progress?: CopyProgress;
   ended: Promise<void>;
+  /** Is resolved when the job's state is final: one that was queued may be cancelled before its turn. */
+  readonly final: PromiseWithResolvers<void>;
   readonly source: MirrorSource;
   readonly run: RunPrefix;
   readonly controller: AbortController;
@@ -93,9 +95,16 @@ export class MirrorJobs implements Mirror, AsyncDisposable {
   }
 
   /** {@inheritDoc Mirror.find} */
-  find(job: string): Promise<MirrorJob | undefined> {
+  async find(job: string, wait = 0): Promise<MirrorJob | undefined> {
     const entry = this.#entries.get(job);
-    return Promise.resolve(entry && shown(entry));
+    if (entry === undefined) return undefined;
+    if (wait > 0 && !isFinal(entry.job)) {
+      const timeout = Promise.withResolvers<void>();
+      const timer = setTimeout(timeout.resolve, wait);
+      await Promise.race([entry.final.promise, timeout.promise]);
+      clearTimeout(timer);
+    }
+    return shown(entry);
   }
 
   /** {@inheritDoc Mirror.cancel} */
@@ -151,6 +160,7 @@ export class MirrorJobs implements Mirror, AsyncDisposable {
         created_at: this.#options.now().toISOString(),
       },
       ended: Promise.resolve(),
+      final: Promise.withResolvers<void>(),
       source,
       run,
       controller: new AbortController(),
@@ -193,6 +203,7 @@ export class MirrorJobs implements Mirror, AsyncDisposable {
   #end(entry: Entry, end: Pick<MirrorJob, "state" | "error">): void {
     entry.job = { ...shown(entry), ...end, finished_at: this.#options.now().toISOString() };
     entry.progress = undefined;
+    entry.final.resolve();
     const ended = [...this.#entries.values()].filter(({ job }) => isFinal(job));
     for (const { job } of ended.slice(0, Math.max(0, ended.length - KEPT))) {
       this.#entries.delete(job.job);

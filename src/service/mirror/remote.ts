@@ -15,8 +15,8 @@ export interface MirrorCall {
   readonly id: number;
   /** The method. */
   readonly method: "submit" | "list" | "find" | "cancel";
-  /** Its argument. */
-  readonly argument?: MirrorRequest | string;
+  /** Its arguments. */
+  readonly args: readonly (MirrorRequest | string | number)[];
 }
 
 /** The answer to a call, as a message. */
@@ -42,11 +42,11 @@ export interface MirrorReply {
  */
 export async function answerCall(
   mirror: Mirror,
-  { id, method, argument }: MirrorCall,
+  { id, method, args }: MirrorCall,
 ): Promise<MirrorReply> {
   try {
-    const call = mirror[method] as (argument: unknown) => Promise<unknown>;
-    return { id, value: await call.call(mirror, argument) };
+    const call = mirror[method] as (...args: unknown[]) => Promise<unknown>;
+    return { id, value: await call.apply(mirror, [...args]) };
   } catch (error) {
     const code = error instanceof RunOutputsError ? error.code : "failed";
     const { message, cause } = error as Error;
@@ -100,8 +100,8 @@ export class RemoteMirror implements Mirror {
   }
 
   /** {@inheritDoc Mirror.find} */
-  find(job: string): Promise<MirrorJob | undefined> {
-    return this.#call<MirrorJob | undefined>("find", job);
+  find(job: string, wait = 0): Promise<MirrorJob | undefined> {
+    return this.#call<MirrorJob | undefined>("find", job, wait);
   }
 
   /** {@inheritDoc Mirror.cancel} */
@@ -109,11 +109,11 @@ export class RemoteMirror implements Mirror {
     return this.#call<MirrorJob | undefined>("cancel", job);
   }
 
-  #call<T>(method: MirrorCall["method"], argument?: MirrorCall["argument"]): Promise<T> {
+  #call<T>(method: MirrorCall["method"], ...args: MirrorCall["args"]): Promise<T> {
     const id = ++this.#count;
     const waiting = Promise.withResolvers<unknown>();
     this.#waiting.set(id, waiting);
-    this.#send({ id, method, argument });
+    this.#send({ id, method, args });
     return waiting.promise as Promise<T>;
   }
 }

@@ -126,10 +126,9 @@ async function start(
     ask,
     async ended(job) {
       for (;;) {
-        const { json } = await ask(`/runs/${job}`);
+        const { json } = await ask(`/runs/${job}`, "GET", undefined, { prefer: "wait=30" });
         assert.deepEqual(jobAnswer.parse(json), json);
         if (json.finished_at !== undefined) return json;
-        await new Promise((resolve) => setTimeout(resolve, 5));
       }
     },
     restart: () => start(dir, source, more, options),
@@ -262,6 +261,38 @@ Deno.test("DELETE /runs/{job}: cancels a job that runs, and one that waits; one 
   const last = (await mirror.ask("/runs", "POST", REQUEST)).json;
   assert.equal((await mirror.ended(last.job)).state, "succeeded");
   assert.equal((await mirror.ask(`/runs/${last.job}`, "DELETE")).json.state, "succeeded");
+});
+
+Deno.test("GET /runs/{job}: with 'Prefer: wait' the answer comes when the job has ended", async () => {
+  await using mirror = await mirrorService();
+  const held = hold(mirror.source);
+  const first = (await mirror.ask("/runs", "POST", REQUEST)).json;
+  const queued = (await mirror.ask("/runs", "POST", { ...REQUEST, run_id: "124" })).json;
+  await held.reached;
+  const get = async (job: string, prefer: string) => {
+    const { json, headers } = await mirror.ask(`/runs/${job}`, "GET", undefined, { prefer });
+    return [json.state, headers.get("preference-applied")];
+  };
+  assert.deepEqual(await get(first.job, "wait=0"), ["running", "wait=0"]);
+  assert.deepEqual(await get(first.job, "wait=soon, respond-async"), ["running", null]);
+  const answers = [
+    get(first.job, "respond-async, wait=3600"),
+    get(first.job, 'Wait = "20"'),
+    get(queued.job, "wait=30"),
+  ];
+  // Each waits: what is requested after them is answered before them.
+  assert.deepEqual(
+    await Promise.race([...answers, get(queued.job, "wait=0")]),
+    ["queued", "wait=0"],
+  );
+  // As when the service stops: the job that is queued does not wait for its turn.
+  await mirror.jobs[Symbol.asyncDispose]();
+  assert.deepEqual(await Promise.all(answers), [
+    ["cancelled", "wait=30"],
+    ["cancelled", "wait=20"],
+    ["cancelled", "wait=30"],
+  ]);
+  held.go();
 });
 
 Deno.test("after a restart a job is unknown, its run is not, and the same request copies the rest only", async () => {

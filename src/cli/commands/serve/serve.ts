@@ -196,6 +196,8 @@ async function serve(
   }
   await Promise.race([aborted(signal), running.ended]);
   output.note("stopping, when all answers have been sent");
+  // First, because requests can wait for a job.
+  await mirror?.[Symbol.asyncDispose]();
   if (!await running.close()) output.warn("stopped before all answers had been sent");
 }
 
