@@ -36,6 +36,14 @@ export interface OpenStorage extends Disposable {
    * @returns The URL on the server that holds it, or a `file:` URL.
    */
   url(location: OutputLocation): string;
+  /**
+   * A URL that lets anybody read a file on S3 for a while.
+   *
+   * @param location The file.
+   * @param seconds For how long.
+   * @returns The URL, with a signature if requests are signed.
+   */
+  presignedUrl?(location: OutputLocation, seconds: number): Promise<string>;
 }
 
 /**

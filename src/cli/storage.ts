@@ -359,6 +359,7 @@ export async function openS3(
     skipped,
     show: (location) => location.s3Uri,
     url: (location) => backend.publicUrl(location),
+    presignedUrl: (location, seconds) => backend.presignedUrl(location, seconds),
     [Symbol.dispose]: () => backend[Symbol.dispose](),
   };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { OutputLocation } from "../layout/output_location.ts";
 import type { RunIndex } from "../operations/retained/run_index.ts";
 import type { StorageBackend } from "../storage/backend.ts";
 import type { Mirror } from "./mirror_jobs.ts";
@@ -75,6 +76,8 @@ export interface ServiceContext {
   readonly allowMirror: boolean;
   /** The mirror jobs, if the storage is a staging directory that runs may be mirrored to. */
   readonly mirror?: Mirror;
+  /** Returns a URL that a file can be read from without the service, if clients are sent there. */
+  readonly direct?: (location: OutputLocation) => Promise<string>;
   /** The current time. */
   readonly now: () => Date;
   /** Removes the paths of this machine from a message. */

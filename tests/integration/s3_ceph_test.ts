@@ -3,6 +3,7 @@ import { faultSuite } from "../storage/s3/fault_suite.ts";
 import { backendSuite } from "../storage/backend_suite.ts";
 import { encodedSuite } from "../storage/s3/encoded_suite.ts";
 import { oddServersSuite } from "../storage/s3/odd_servers_suite.ts";
+import { presignedSuite } from "../storage/s3/presigned_suite.ts";
 import { slowLineSuite } from "../storage/s3/slow_line_suite.ts";
 import { staleUploadsSuite } from "../storage/s3/stale_uploads_suite.ts";
 
@@ -15,6 +16,7 @@ if (realServer() !== undefined) {
   );
   faultSuite("ceph", () => realS3(), { listsUploads: true });
   encodedSuite("ceph", () => realS3());
+  presignedSuite("ceph", () => realS3(), { checksSignatures: true });
   staleUploadsSuite("ceph", () => realS3());
   oddServersSuite("ceph", realS3);
   slowLineSuite("ceph, a slow line", () => realS3());

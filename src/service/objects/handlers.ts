@@ -123,12 +123,20 @@ async function fileAnswer(
 ): Promise<Response> {
   const { signal } = request;
   const { location } = file.info;
-  const varies = isDocument(contentType(location.key)) && headers !== OPEN;
+  const isReport = headers === OPEN;
+  const isPage = isDocument(contentType(location.key));
+  const varies = isPage && !isReport;
   if (varies && NAVIGATIONS.has(request.request.headers.get("sec-fetch-dest") ?? "")) {
     file.close();
     const capability = objects.capabilities.make(found.key, context.now());
     const path = `u/${capability}/${uriEncodeKey(found.key)}/${pathOf(request, found)}`;
     return redirect(303, request.base + path);
+  }
+  const { direct } = context;
+  // The policy of a document lets it read from the service only.
+  if (direct !== undefined && !isPage && !isReport && isPlainGet(request)) {
+    file.close();
+    return redirect(302, await direct(location));
   }
   const names = [...vary, ...varies ? ["sec-fetch-dest"] : []];
   return await sendFile(request, {
@@ -176,6 +184,16 @@ function pathOf(request: ServiceRequest, { path }: RunPath): string {
 
 function searchOf({ query }: ServiceRequest): string {
   return query.size === 0 ? "" : `?${query}`;
+}
+
+/**
+ * Whether the storage answers a request as the service would: it does not know the service's entity
+ * tags.
+ */
+function isPlainGet({ method, request: { headers } }: ServiceRequest): boolean {
+  return method === "GET" &&
+    !["if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range"]
+      .some((name) => headers.has(name));
 }
 
 function redirect(status: number, location: string): Response {

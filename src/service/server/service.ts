@@ -5,6 +5,7 @@
  */
 
 import { RunOutputsError } from "../../errors/error.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
 import { RunDetailsCache } from "../../operations/retained/details_cache.ts";
 import { RunIndex } from "../../operations/retained/run_index.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
@@ -53,6 +54,11 @@ export interface ServiceOptions {
   readonly allowMirror?: boolean;
   /** The mirror jobs, for a staging directory. Default: none can be requested. */
   readonly mirror?: Mirror;
+  /**
+   * Returns a URL that a file can be read from without the service. Clients are sent there for files
+   * that are not documents. Default: the service sends all files.
+   */
+  readonly direct?: (location: OutputLocation) => Promise<string>;
   /** How many requests are answered at once. */
   readonly limits?: LimitOptions;
   /** The routes. Default: all. */
@@ -112,6 +118,7 @@ export function createService(options: ServiceOptions): Service {
     allowPin,
     allowMirror,
     mirror: options.mirror,
+    direct: options.direct,
     needsToken: token !== undefined,
     now,
     hide,

@@ -189,6 +189,18 @@ export class S3Backend implements StorageBackend, Disposable {
     return this.#session.transport.publicUrl(location);
   }
 
+  /**
+   * A URL that lets anybody read an object for a while, such as a program without credentials.
+   *
+   * @param location The object. It need not exist.
+   * @param seconds For how long; temporary credentials may end it earlier.
+   * @returns Its URL with a signature; without one, if requests are not signed.
+   * @throws {RunOutputsError} `unauthenticated`, if the credentials can't be read.
+   */
+  async presignedUrl(location: OutputLocation, seconds: number): Promise<string> {
+    return await this.#session.transport.presignedUrl(location, seconds);
+  }
+
   /** Closes connections. */
   [Symbol.dispose](): void {
     this.#session[Symbol.dispose]();

@@ -86,6 +86,32 @@ export class Transport implements Disposable {
     return publicUrl(this.#settings, location, this.region(location.bucket));
   }
 
+  /**
+   * A URL that lets anybody read an object for a while.
+   *
+   * @param location The object.
+   * @param seconds For how long; temporary credentials may end it earlier.
+   * @returns Its URL: without a signature, if requests are not signed.
+   */
+  async presignedUrl(location: OutputLocation, seconds: number): Promise<string> {
+    const credentials = await this.credentials.get();
+    const url = this.#url(location.bucket, location.key);
+    if (credentials === undefined) return url.href;
+    const { query = {} } = await this.#signer(location.bucket, credentials).presign({
+      method: "GET",
+      protocol: url.protocol,
+      hostname: url.hostname,
+      path: url.pathname,
+      query: {},
+      headers: { host: url.host },
+    }, { expiresIn: seconds, signingDate: this.#signingDate() });
+    return `${url.origin}${url.pathname}?${formatQuery(query as Record<string, string>)}`;
+  }
+
+  #signingDate(): Date {
+    return new Date(Date.now() + this.#clockOffset);
+  }
+
   /** The region of a bucket, as far as known. */
   region(bucket: string): string {
     return this.#regions.get(bucket) ?? presumedRegion(this.#settings, bucket);
@@ -278,8 +304,7 @@ export class Transport implements Disposable {
   ): Promise<{ readonly url: string; readonly headers: Record<string, string> }> {
     const { location, query = {} } = request;
     const url = this.#url(location.bucket, location.key);
-    const search = Object.entries(query)
-      .map(([name, value]) => `${encode(name)}=${encode(value)}`).join("&");
+    const search = formatQuery(query);
     const href = `${url.origin}${url.pathname}${search === "" ? "" : `?${search}`}`;
     const headers: Record<string, string> = {
       host: url.host,
@@ -298,7 +323,7 @@ export class Transport implements Disposable {
       path: url.pathname,
       query: { ...query },
       headers,
-    }, { signingDate: new Date(Date.now() + this.#clockOffset) });
+    }, { signingDate: this.#signingDate() });
     return { url: href, headers: signed.headers };
   }
 
@@ -391,6 +416,10 @@ class Sha256 {
   }
 
   reset(): void {}
+}
+
+function formatQuery(query: Readonly<Record<string, string>>): string {
+  return Object.entries(query).map(([name, value]) => `${encode(name)}=${encode(value)}`).join("&");
 }
 
 function encode(text: string): string {

@@ -10,8 +10,10 @@ import { rejectsWith } from "../../support/errors.ts";
 import { startFaultProxy } from "../../support/fault_proxy.ts";
 import { memoryS3, testOptions } from "../../support/s3_subject.ts";
 import { encodedSuite, putForeign } from "./encoded_suite.ts";
+import { presignedSuite } from "./presigned_suite.ts";
 
 encodedSuite("s3", () => memoryS3());
+presignedSuite("s3", () => memoryS3());
 
 const at = new OutputLocation("suite", "1-linux/a");
 

@@ -14,6 +14,7 @@ import type { Place } from "../../../service/server/listen.ts";
 import type { MirrorJobs, MirrorJobsOptions } from "../../../service/mirror/jobs.ts";
 import type { ServiceOptions } from "../../../service/server/service.ts";
 import type { Context } from "../../context.ts";
+import type { OpenStorage } from "../../open_storage.ts";
 import { names, nonEmpty, wholeNumber } from "../../options.ts";
 import { Output } from "../../terminal/output.ts";
 import { type MirrorOptions, mirrorSource, sourcesOf } from "./mirror.ts";
@@ -28,6 +29,9 @@ const HOST = "127.0.0.1";
 const PORT = 8080;
 const SOCKET_MODE = 0o600;
 
+/** For how long a URL of S3 is valid: a download that has begun is not cut off. */
+const DIRECT_SECONDS = 15 * 60;
+
 /** The values of the command's options. */
 export interface ServeOptions extends RunsCommandOptions, MirrorOptions {
   readonly host?: string;
@@ -39,6 +43,7 @@ export interface ServeOptions extends RunsCommandOptions, MirrorOptions {
   readonly tokenFile?: string;
   readonly allowAnonymous?: boolean;
   readonly allowPin?: boolean;
+  readonly redirectToS3?: boolean;
   readonly check?: string;
 }
 
@@ -83,6 +88,14 @@ export function serveCommand(context: Context): Command {
           "comma-separated)",
         NETWORK,
       ).argParser(names),
+    )
+    .addOption(
+      option(
+        "--redirect-to-s3",
+        "send clients to S3 for the files of runs in a bucket, with URLs that are valid for 15 " +
+          "minutes, so that their bytes do not pass through the service",
+        NETWORK,
+      ),
     )
     .addOption(
       option("--check <url>", "only check that the service at this URL answers", NETWORK)
@@ -164,6 +177,7 @@ async function serve(
   await throwIfRun(dir, new RunIndex({ backend, bucket, where: dir }), signal);
   const tool = `run-outputs/${config.version}`;
   const { basePath, allowPin = false } = options;
+  const direct = directOf(options, storage);
   const sources = await sourcesOf(options, dir, io, output);
   await using mirror = dir === undefined || sources === undefined
     ? undefined
@@ -180,6 +194,7 @@ async function serve(
       allowPin,
       allowMirror: mirror !== undefined,
       mirror,
+      direct,
     },
     place,
     output,
@@ -217,7 +232,7 @@ async function start(
     onAnswer: output.verbose ? (line: string) => output.explain(line) : undefined,
   };
   const { areWorkersNarrowed } = await import("../../../archive/worker_permissions.ts");
-  const { backend: _, bucket: __, dir, mirror, ...settings } = options;
+  const { backend: _, bucket: __, direct: ___, dir, mirror, ...settings } = options;
   const why = dir === undefined
     ? "the runs are in a bucket"
     : areWorkersNarrowed()
@@ -252,6 +267,21 @@ async function start(
     close: () => listening.close(),
     ended: new Promise(() => {}),
   };
+}
+
+/** Where clients read files from, if not from the service. */
+function directOf(
+  { redirectToS3 = false }: ServeOptions,
+  { presignedUrl }: OpenStorage,
+): ServiceOptions["direct"] {
+  if (!redirectToS3) return undefined;
+  if (presignedUrl === undefined) {
+    throw new RunOutputsError(
+      "invalid",
+      "Missing option --bucket <name>: --redirect-to-s3 needs it",
+    );
+  }
+  return (location) => presignedUrl(location, DIRECT_SECONDS);
 }
 
 function placeOf({ host, port, socket, socketMode: mode }: ServeOptions): Place {

@@ -121,6 +121,35 @@ Deno.test("serve: the runs in a bucket", async () => {
   }, env);
 });
 
+Deno.test("serve: with --redirect-to-s3 clients read the files in a bucket from S3", async () => {
+  await using server = await startS3Server();
+  using backend = await createS3Backend(testOptions(server.url));
+  await putRun(backend, "123-linux", { files: ["logs/a b.log", "report.html"] });
+  const args = ["--bucket", "suite", "--endpoint-url", server.url, "--port", "0"];
+  const files = "/retained-runs/123-linux/files";
+  await serving([...args, "--redirect-to-s3"], async (url) => {
+    const { status, headers } = await get(url, `${files}/logs/a%20b.log`);
+    const location = headers.get("location")!;
+    assert.equal(status, 302);
+    assert(location.startsWith(`${server.url}/suite/123-linux/logs/a%20b.log?`), location);
+    assert.match(location, /X-Amz-Expires=900/);
+    const direct = await fetch(location);
+    const own = await get(url, `${files}/logs/a%20b.log`, 'If-None-Match: "other"\r\n');
+    assert.deepEqual([own.status, own.text], [200, await direct.text()]);
+    // Documents need the headers of the service, and entity tags are its own.
+    assert.equal((await get(url, `${files}/report.html`)).status, 200);
+    const etag = `If-None-Match: ${own.headers.get("etag")}\r\n`;
+    assert.equal((await get(url, `${files}/logs/a%20b.log`, etag)).status, 304);
+    assert.equal((await get(url, `${files}/logs/none.log`)).status, 404);
+  }, s3Env(server.url));
+  await serving([...args, "--redirect-to-s3", "--no-sign-request"], async (url) => {
+    const { headers } = await get(url, `${files}/logs/a%20b.log`);
+    assert.equal(headers.get("location"), `${server.url}/suite/123-linux/logs/a%20b.log`);
+  }, s3Env(server.url));
+  const inDirectory = ["serve", "--staging-dir", ".", "--redirect-to-s3"];
+  await refused(inDirectory, ["--bucket <name>: --redirect-to-s3 needs it"]);
+});
+
 Deno.test("serve: a token from a file that only its owner may read", async () => {
   await using temp = await tempDir();
   const place = ["--staging-dir", await staging(temp.path), "--port", "0"];
