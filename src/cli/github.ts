@@ -4,7 +4,6 @@
  * @module
  */
 
-import { join } from "node:path";
 import type { GithubClient, WorkflowRunInfo } from "../github/client.ts";
 import { RunOutputsError } from "../errors/error.ts";
 import { resolveRepository } from "../layout/workflow_run.ts";
@@ -13,6 +12,7 @@ import type { RejectedRun, RunSearch } from "../operations/find/search_runs.ts";
 import type { TriedPlace } from "../operations/find/locate_run.ts";
 import type { ArtifactSelection } from "../operations/artifacts/selection.ts";
 import type { WaitOptions } from "../operations/fetch/wait.ts";
+import { cacheDirOf } from "./cache_dir.ts";
 import type { FindCommandOptions } from "./find_options.ts";
 import type { Io } from "./terminal/io.ts";
 import type { Output } from "./terminal/output.ts";
@@ -38,7 +38,7 @@ export async function openGithubClient(
   const { diskResponseCache } = await import("../github/response_cache.ts");
   const { findToken } = await import("../github/settings.ts");
   const env = (name: string) => io.env(name) || undefined;
-  const dir = options.cacheDir ?? cacheDir(io);
+  const dir = cacheDirOf(options, io);
   return openGithub({
     env,
     token: () => findToken({ env }),
@@ -228,19 +228,4 @@ export function explainPlaces(
       `run ${runId}: ${outcome} in bucket ${bucket}, prefix ${prefix}: ${reason} (${why})`,
     );
   }
-}
-
-/**
- * The user's cache directory.
- *
- * @param io The environment.
- * @returns The directory; `undefined`, if the environment does not name one.
- */
-export function cacheDir(io: Io): string | undefined {
-  const windows = Deno.build.os === "windows";
-  const home = io.env("HOME") || undefined;
-  const base = windows
-    ? io.env("LOCALAPPDATA") || undefined
-    : io.env("XDG_CACHE_HOME") || (home && join(home, ".cache"));
-  return base && join(base, "run-outputs");
 }

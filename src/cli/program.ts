@@ -33,6 +33,7 @@ const COMMANDS: Readonly<Record<string, (context: Context) => Promise<Command>>>
   runs: async (context) => (await import("./commands/runs/runs.ts")).runsCommand(context),
   serve: async (context) => (await import("./commands/serve/serve.ts")).serveCommand(context),
   stages: async (context) => (await import("./commands/stages.ts")).stagesCommand(context),
+  cache: async (context) => (await import("./commands/cache/cache.ts")).cacheCommand(context),
   "stale-uploads": async (context) =>
     (await import("./commands/stale_uploads.ts")).staleUploadsCommand(context),
   doctor: async (context) => (await import("./commands/doctor.ts")).doctorCommand(context),

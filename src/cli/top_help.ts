@@ -31,6 +31,7 @@ Commands:
   runs                               list, find, pin and prune the runs in a directory or a bucket
   serve [options]                    serve the runs in a directory or a bucket over HTTP
   stages [options] [stages...]       list the stages of a build, what each needs and produces
+  cache                              list and delete downloaded files in the cache
   stale-uploads [options]            list and delete unfinished uploads of a run on S3
   doctor [options]                   check credentials, clock, server, GitHub, directories and disk
   completions [options] <shell>      print a script that completes commands in a shell

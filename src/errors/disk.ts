@@ -75,9 +75,26 @@ function explain(action: string, error: unknown): readonly [ErrorCode, string] {
  * @returns `true`, if more space would help.
  */
 export function isDiskFull(error: unknown): boolean {
+  return hasCode(error, FULL);
+}
+
+/**
+ * Whether a place on disk can't take what is written: it is full, read-only or broken. Looks at the
+ * causes of our own errors too.
+ *
+ * @param error What was thrown.
+ * @returns `true`, if another disk would help.
+ */
+export function isNotWritable(error: unknown): boolean {
+  return hasCode(error, NOT_WRITABLE);
+}
+
+const FULL: readonly string[] = ["ENOSPC", "EDQUOT"];
+const NOT_WRITABLE: readonly string[] = [...FULL, "EFBIG", "EROFS", "EIO"];
+
+function hasCode(error: unknown, codes: readonly string[]): boolean {
   for (let at = error; at instanceof Error; at = at.cause) {
-    const code = codeOf(at);
-    if (code === "ENOSPC" || code === "EDQUOT") return true;
+    if (codes.includes(codeOf(at) ?? "")) return true;
   }
   return false;
 }

@@ -147,22 +147,52 @@ class DiskResponseCache implements ResponseCache {
   async #clean(): Promise<void> {
     this.#cleaned = true;
     const { maxAge = 14 * DAY, now = Date.now } = this.#options;
-    for await (const { name, isDirectory } of Deno.readDir(this.#dir)) {
-      if (!isDirectory || !/^[0-9a-f]{2}$/.test(name)) continue;
-      for await (const entry of Deno.readDir(join(this.#dir, name))) {
-        const path = join(this.#dir, name, entry.name);
-        // Another process may delete it first.
-        const stat = await Deno.lstat(path).catch(() => undefined);
-        const limit = entry.name.endsWith(".tmp") ? DAY : maxAge;
-        if (stat?.isFile && stat.mtime !== null && now() - stat.mtime.getTime() > limit) {
-          await Deno.remove(path).catch(() => {});
-        }
-      }
+    for await (const { path, modified } of filesIn(this.#dir)) {
+      const limit = path.endsWith(".tmp") ? DAY : maxAge;
+      if (now() - modified > limit) await Deno.remove(path).catch(() => {});
     }
   }
 
   #pathOf(key: string): string {
     return join(this.#dir, key.slice(0, 2), `${key}.json`);
+  }
+}
+
+/** A stored response, or an unfinished one. */
+export interface StoredResponse {
+  /** Its file. */
+  readonly path: string;
+  /** Its size in bytes. */
+  readonly size: number;
+  /** When it was last validated, in milliseconds since 1970. */
+  readonly modified: number;
+}
+
+/**
+ * Lists the responses that {@linkcode diskResponseCache} has stored.
+ *
+ * @param dir Its directory. It need not exist.
+ * @returns The responses. Deleting one is always safe: it is requested again.
+ */
+export async function storedResponses(dir: string): Promise<StoredResponse[]> {
+  try {
+    return await Array.fromAsync(filesIn(join(dir, "github", "v1")));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+async function* filesIn(dir: string): AsyncGenerator<StoredResponse> {
+  for await (const { name, isDirectory } of Deno.readDir(dir)) {
+    if (!isDirectory || !/^[0-9a-f]{2}$/.test(name)) continue;
+    for await (const entry of Deno.readDir(join(dir, name))) {
+      const path = join(dir, name, entry.name);
+      // Another process may delete it first.
+      const stat = await Deno.lstat(path).catch(() => undefined);
+      if (!stat?.isFile || stat.mtime === null) continue;
+      yield { path, size: stat.size, modified: stat.mtime.getTime() };
+    }
   }
 }
 

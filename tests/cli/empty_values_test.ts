@@ -20,11 +20,11 @@ const REFUSED =
 /** Options of such a name that mean something else: they are required, or have a default. */
 const OTHER = ["fetch --output-dir", "start --output-dir", "pytorch-manifest --ref"];
 
-/** The rules of a prune: without one of them, more would be deleted. */
+/** The rules of a prune, or of cleaning a cache: without one of them, more would be deleted. */
 const RULES = /^--(?:keep.*|group-by|min-age|bisect-dir|older-than|max-.*|execute|drop-kinds)$/;
 
 function isRefused({ command, option }: { command: Command; option: Option }): boolean {
-  if (command.name() === "prune" && RULES.test(option.long!)) return true;
+  if (["clean", "prune"].includes(command.name()) && RULES.test(option.long!)) return true;
   return REFUSED.test(option.long!) && !OTHER.includes(`${command.name()} ${option.long}`);
 }
 

@@ -72,6 +72,7 @@ Deno.test("help: the examples are command lines that the program accepts", async
       }
       if (args.includes("--repair")) args.push("--dry-run");
       const dry = ["upload", "fetch", "copy", "export", "import"];
+      if (args[0] === "cache") args.push("--cache-dir", "./no-such-cache");
       if (dry.includes(args[0]) && args[1] !== "--help") args.push("--dry-run");
       // Refused before it listens.
       if (args[0] === "serve") args.push("--token-file", "./no-such-token");

@@ -273,6 +273,14 @@ const LINES: Readonly<
       ["bucket", "--run-id", NAME, "--platform", "linux"],
     ],
   },
+  "cache list": {
+    echo: true,
+    lines: ({ dir }) => [["cache", "list", "--cache-dir", join(dir, NAME)]],
+  },
+  "cache clean": {
+    echo: true,
+    lines: ({ dir }) => [["cache", "clean", "--cache-dir", join(dir, NAME)]],
+  },
   "stale-uploads": {
     echo: true,
     lines: () => [[

@@ -229,7 +229,10 @@ Deno.test("bisect: a read-only cache is noted, and it continues", async () => {
     `--allow-write=${state}`,
   ]);
   assert.equal(code, 0, stderr);
-  assert.match(stderr, /^note: the cache [^\n]*cache is read-only: nothing is added to it$/m);
+  assert.match(
+    stderr,
+    /^note: Cannot use the cache [^\n]*cache': [^\n]*; existing files are used, nothing is added$/m,
+  );
   assert(await numberIn(stdout.trimEnd()) < 12);
 });
 

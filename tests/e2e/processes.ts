@@ -29,6 +29,9 @@ export const STATE_ENV = { XDG_STATE_HOME: STATE, LOCALAPPDATA: STATE };
 /** What no command gets from the environment of whoever runs the tests. */
 const NEUTRAL = {
   ...STATE_ENV,
+  // The cache of whoever runs the tests stays as it is.
+  RUN_OUTPUTS_NO_CACHE: "1",
+  RUN_OUTPUTS_CACHE_DIR: "",
   NO_COLOR: "1",
   GITHUB_ACTIONS: "",
   GITHUB_OUTPUT: "",

@@ -67,7 +67,7 @@ Deno.test({
 
 for (const from of ["a staging directory", "S3"]) {
   Deno.test({
-    name: `full disk: a fetch from ${from} reports the file that did not fit, once, exit 7`,
+    name: `full disk: a fetch from ${from} that can't fit fails before the first byte, exit 1`,
     ignore: !canMount,
     fn: async () => {
       await using dir = await tempDir();
@@ -85,15 +85,52 @@ for (const from of ["a staging directory", "S3"]) {
       const run = [...RUN, "--bucket", "suite"];
       const up = await finish(["upload", "artifacts", `${dir.path}/in`, ...run, ...to], env);
       assert.equal(up.code, 0, up.stderr);
-      const args = ["fetch", "--no-extract", ...run, ...place, "--output-dir", `${disk.path}/out`];
-      args.push("--concurrency", "1");
-      const { code, stderr } = await finish(args, env);
-      assert.equal(code, 7, stderr);
-      assert.match(stderr, /^error: [^\n]*big_lib_generic[^\n]*no space left on device\n$/);
-      const tree = Object.keys(await readTree(`${disk.path}/out`));
-      assert.deepEqual(tree, ["a_lib_generic.tar.zst", "c_lib_generic.tar.zst"]);
+      const args = ["fetch", ...run, ...place, "--output-dir", `${disk.path}/out`];
+      for (const [more, needed] of [[[], "14.0 MB"], [["--no-extract"], "7.0 MB"]] as const) {
+        const { code, stderr } = await finish([...args, ...more], env);
+        assert.equal(code, 1, stderr);
+        const line =
+          /^error: Cannot fetch to '[^']*out': no space left on device: at least (.*) needed, .* free\n$/;
+        assert.equal(line.exec(stderr)?.[1], needed, stderr);
+        assert.deepEqual(await readTree(disk.path), {});
+      }
+      const some = await finish([...args, "--no-extract", "a_*", "c_*"], env);
+      assert.equal(some.code, 0, some.stderr);
     },
   });
+}
+
+Deno.test({
+  name: "full disk: a fetch whose cache is full warns once and continues without it, exit 0",
+  ignore: !canMount,
+  fn: async () => {
+    await using dir = await tempDir();
+    await using disk = await smallDisk();
+    await makeArchives(`${dir.path}/in`);
+    const to = ["--output-dir", `${dir.path}/s`];
+    const up = await finish(["upload", "artifacts", `${dir.path}/in`, ...RUN, ...to]);
+    assert.equal(up.code, 0, up.stderr);
+    const args = ["fetch", "--no-extract", "--staging-dir", `${dir.path}/s`, ...RUN];
+    for (const state of ["empty", "full", "read-only"]) {
+      if (state === "full") await fillUp(disk.path);
+      if (state === "read-only") await disk.makeReadOnly();
+      const out = `${dir.path}/out ${state}`;
+      const env = { RUN_OUTPUTS_NO_CACHE: "", RUN_OUTPUTS_CACHE_DIR: `${disk.path}/${state}` };
+      const { code, stderr } = await finish([...args, "-o", out], env);
+      assert.equal(code, 0, stderr);
+      assert.equal(stderr.match(/^warning: [^\n]*; continuing without the cache$/mg)?.length, 1);
+      assert.equal(Object.keys(await readTree(out)).length, 3);
+    }
+  },
+});
+
+/** Fills a disk to the last byte, as far as its pages go. */
+async function fillUp(dir: string): Promise<void> {
+  try {
+    await Deno.writeFile(`${dir}/fill`, new Uint8Array(8_000_000));
+  } catch {
+    // It is full.
+  }
 }
 
 Deno.test({

@@ -97,6 +97,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "cli/commands/diff": "errors layout github operations/{diff,manifest} cli cli/terminal",
   "cli/commands/copy": "errors layout storage/transfer operations/copy cli cli/terminal " +
     "cli/commands/upload",
+  "cli/commands/cache": "errors github storage/cache cli cli/terminal cli/commands/fetch",
   "cli/commands/runs": "errors layout runs runs/retention operations/{logs,prune,retained} " +
     "cli cli/terminal cli/commands/bisect",
   "cli/commands/bisect":
@@ -105,7 +106,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "cli/commands/serve": "errors archive operations/retained service service/{mirror,server} cli " +
     "cli/terminal cli/commands/runs",
   "cli/program.ts": "cli cli/completions cli/terminal cli/commands " +
-    "cli/commands/{bisect,copy,diff,fetch,find,runs,serve,upload,verify}",
+    "cli/commands/{bisect,cache,copy,diff,fetch,find,runs,serve,upload,verify}",
   "cli/main.ts": "errors layout cli cli/terminal cli/program.ts",
 };
 

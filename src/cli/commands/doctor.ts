@@ -11,7 +11,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { Check, Finding } from "../../operations/doctor/check.ts";
 import type { Context } from "../context.ts";
 import { EXIT, exitCodeOf } from "../exit_codes.ts";
-import { cacheDir } from "../github.ts";
+import { cacheDirOf, cacheDirOption } from "../cache_dir.ts";
 import { type ReadCommandOptions, STORAGE, withReadOptions } from "../options.ts";
 import { runRoot } from "../run_root.ts";
 import { serviceToCheck } from "../service_storage.ts";
@@ -52,10 +52,7 @@ export function doctorCommand(context: Context): Command {
       ).helpGroup(STORAGE),
     )
     .addOption(
-      new Option(
-        "--cache-dir <dir>",
-        "the cache to check (default: ${XDG_CACHE_HOME:-~/.cache}/run-outputs)",
-      ).helpGroup(STORAGE),
+      cacheDirOption("the cache to check").helpGroup(STORAGE),
     )
     .addHelpText(
       "after",
@@ -125,7 +122,7 @@ async function checksOf(
   const now = Date.now;
   const { writeTest = false, server } = options;
   const staging = stagingDirOf(options, io);
-  const cache = options.cacheDir ?? cacheDir(io);
+  const cache = cacheDirOf(options, io);
   const service = server === undefined
     ? undefined
     : serviceChecks(await serviceToCheck({ ...options, server }, io));
@@ -145,8 +142,8 @@ async function checksOf(
     directoryCheck({
       name: "cache",
       path: cache,
-      without: "GitHub's responses and bisects are not cached: give --cache-dir, or set HOME or " +
-        "XDG_CACHE_HOME",
+      without: "archives and GitHub's responses are not cached: give --cache-dir, or set HOME, " +
+        "XDG_CACHE_HOME or RUN_OUTPUTS_CACHE_DIR",
     }),
     directoryCheck({
       name: "state",

@@ -96,7 +96,7 @@ class ArtifactSource implements BisectSource {
     if (cache === undefined || !cache.writable) return;
     this.prefetch = async ({ sha }, runs, { signal }) => {
       const { items } = await this.#plan(runs, commitDirectory(outputDir, sha), signal);
-      using source = new ArchiveSource(backend, { cache, signal });
+      using source = new ArchiveSource(backend, { cache, onlyCache: true, signal });
       // Archives without a checksum cannot be cached.
       const kept = items.filter((item) => item.sha256 !== undefined);
       // It ends when all have ended, so that nothing disturbs the next fetch.

@@ -5,11 +5,12 @@
  * @module
  */
 
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { diskError } from "../../errors/disk.ts";
 import { formatBytes, plural } from "../../layout/words.ts";
 import { openPlace } from "../../ownership/ours_alone.ts";
 import { probeOwner } from "../../ownership/own_user.ts";
+import { nearestExisting } from "../../storage/local/enough_space.ts";
 import { freeSpace, type ReadSpace } from "../../storage/local/free_space.ts";
 import { type Check, failed, ok, warning } from "./check.ts";
 
@@ -150,17 +151,6 @@ export function diskCheck(
         : ok(message, details);
     },
   };
-}
-
-/** The directory itself, or the nearest one above it that exists. */
-async function nearestExisting(path: string): Promise<string> {
-  for (let at = resolve(path);; at = dirname(at)) {
-    const found = await Deno.stat(at).then(() => true, (error) => {
-      if (!(error instanceof Deno.errors.NotFound)) return true;
-      return at === dirname(at);
-    });
-    if (found) return at;
-  }
 }
 
 async function sizeOf(

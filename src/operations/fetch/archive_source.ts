@@ -4,6 +4,8 @@
  * @module
  */
 
+import { isNotWritable } from "../../errors/disk.ts";
+import { RunOutputsError } from "../../errors/error.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
 import type { CachedFile } from "../../storage/cache/cached_file.ts";
 import type { ContentCache } from "../../storage/cache/content_cache.ts";
@@ -46,6 +48,12 @@ export interface FetchedArchive extends AsyncDisposable {
 export interface ArchiveSourceOptions extends DownloadOptions {
   /** The cache for archives with a checksum. Default: none. */
   readonly cache?: ContentCache;
+  /** Whether archives are added to the cache. Default: if it is writable. */
+  readonly addsToCache?: boolean;
+  /** Whether a cache that can't be used is an error: nothing is downloaded elsewhere. */
+  readonly onlyCache?: boolean;
+  /** Called with one line if the cache can't be used any more; the fetch continues without it. */
+  readonly onNote?: (text: string) => void;
   /** Called with a line when another process is downloading the same archive. */
   readonly onWait?: (name: string) => void;
 }
@@ -57,6 +65,8 @@ export class ArchiveSource implements Disposable {
   readonly #intoCache: Downloader;
   /** The paths of archives in the cache during a download, and their paths for callers. */
   readonly #cachePaths = new Map<string, string>();
+  /** Whether the cache has failed: nothing more is added to it. */
+  #isAside: boolean;
 
   /**
    * Creates a source.
@@ -66,6 +76,7 @@ export class ArchiveSource implements Disposable {
    */
   constructor(backend: StorageBackend, options: ArchiveSourceOptions) {
     this.#options = options;
+    this.#isAside = options.addsToCache === false;
     this.#downloader = new Downloader(backend, options);
     const onEvent = (event: TransferEvent) => this.#fromCache(event);
     this.#intoCache = new Downloader(backend, { ...options, onEvent });
@@ -145,12 +156,34 @@ export class ArchiveSource implements Disposable {
     const { sha256, size, location } = item;
     if (cache === undefined || sha256 === undefined) return undefined;
     const options = { signal, onWait: () => onWait?.(location.name) };
-    if (!cache.writable) return await cache.find({ sha256, size }, options);
-    return await cache.take({ sha256, size }, async (path) => {
-      this.#cachePaths.set(path, item.path);
-      const { resumed } = await this.#intoCache.get({ ...item, path });
-      return { resumed };
-    }, options);
+    let failure: unknown;
+    try {
+      if (!cache.writable || this.#isAside) return await cache.find({ sha256, size }, options);
+      return await cache.take({ sha256, size }, async (path) => {
+        this.#cachePaths.set(path, item.path);
+        try {
+          const { resumed } = await this.#intoCache.get({ ...item, path });
+          return { resumed };
+        } catch (error) {
+          failure = error;
+          throw error;
+        }
+      }, options);
+    } catch (error) {
+      signal?.throwIfAborted();
+      const isDownload = failure !== undefined && !isNotWritable(failure);
+      const isContent = error instanceof RunOutputsError && error.code === "integrity";
+      if (isDownload || isContent || this.#options.onlyCache) throw error;
+      this.#stepAside(error as Error);
+      return undefined;
+    }
+  }
+
+  /** The rest of the fetch adds nothing to the cache. */
+  #stepAside(error: Error): void {
+    if (this.#isAside) return;
+    this.#isAside = true;
+    this.#options.onNote?.(`${error.message}; continuing without the cache`);
   }
 
   #finished(result: FetchResult): FetchResult {

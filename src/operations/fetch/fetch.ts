@@ -35,6 +35,7 @@ import { removedError } from "../manifest/removed_files.ts";
 import { checkSelection, selectArtifacts } from "../artifacts/select.ts";
 import type { ArtifactSelection } from "../artifacts/selection.ts";
 import { readSidecar, SIDECAR_SUFFIX } from "../artifacts/sidecar.ts";
+import { checkFetchSpace } from "./space.ts";
 import { missingDirs, removeEmpty } from "./missing_dirs.ts";
 
 /** Selection and destination of the artifacts. */
@@ -178,6 +179,7 @@ export function explainFetched(
  * @param plan The plan.
  * @param options Dry run, concurrency, progress, a cache, a signal.
  * @returns The result for each archive, including failures of the plan.
+ * @throws {RunOutputsError} `failed`, if the archives don't fit on the disk.
  */
 export async function fetchPacked(
   backend: StorageBackend,
@@ -186,9 +188,14 @@ export async function fetchPacked(
 ): Promise<FetchResult[]> {
   const { dryRun = false } = options;
   const dirs = dryRun ? [] : [...new Set(plan.items.map(({ path }) => dirname(path)))];
+  let addsToCache: boolean | undefined;
+  if (dirs.length > 0) {
+    const space = { ...options, dir: dirs[0], outputDir: dirs[0], unpacks: false };
+    addsToCache = await checkFetchSpace(plan.items, space);
+  }
   const missing = (await Promise.all(dirs.map(missingDirs))).flat();
   try {
-    return [...plan.failures, ...await fetchItems(backend, plan, options)];
+    return [...plan.failures, ...await fetchItems(backend, plan, { addsToCache, ...options })];
   } finally {
     // If nothing was downloaded to them, no trace of the attempt remains.
     await removeEmpty(missing);

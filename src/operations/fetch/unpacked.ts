@@ -22,6 +22,7 @@ import {
 } from "./archive_source.ts";
 import { explainFetched, type FetchPackedOptions, type FetchPlan } from "./fetch.ts";
 import { findPlaces, putArchives } from "./keep_archives.ts";
+import { checkFetchSpace } from "./space.ts";
 import { openWorkDir, STAGING } from "./work_dir.ts";
 
 /** Options of {@linkcode fetchUnpacked}. */
@@ -149,7 +150,9 @@ async function fetchInto(
   { unpacker, workDir, clock }: Shared,
 ): Promise<Pick<UnpackedReport, "results" | "unpacked">> {
   const { outputDir, keepArchives = false, show, signal } = options;
+  const space = { ...options, dir: workDir, outputDir, unpacks: true };
   using source = new ArchiveSource(backend, {
+    addsToCache: await checkFetchSpace(plan.items, space),
     segment: segmentFor(plan.items, options.concurrency),
     ...options,
   });

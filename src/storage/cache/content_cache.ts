@@ -6,7 +6,7 @@
  * @module
  */
 
-import { diskError } from "../../errors/disk.ts";
+import { diskError, isDiskFull } from "../../errors/disk.ts";
 import { invalid, type RunOutputsError } from "../../errors/error.ts";
 import { readFile } from "../byte_source.ts";
 import { sha256Of } from "../sha256_of.ts";
@@ -86,7 +86,9 @@ export class ContentCache {
   readonly dir: string;
   /** Whether files can be added. If not, existing files can still be found. */
   readonly writable: boolean;
-  /** Why it is not writable: the error of the disk. */
+  /** Why it is not writable, in one line. */
+  readonly refusal?: string;
+  /** The error of the disk behind it. */
   readonly #refusal: unknown;
   /** The user id of files that this process creates, if it can create any. */
   readonly #user: number | null;
@@ -105,6 +107,9 @@ export class ContentCache {
     this.dir = layout.dir;
     this.writable = refusal === undefined;
     this.#refusal = refusal;
+    if (refusal !== undefined) {
+      this.refusal = diskError("use the cache", layout.dir, refusal).message;
+    }
     this.#layout = layout;
     this.#patience = options.patience ?? PATIENCE;
     this.#onNote = options.onNote ?? (() => {});
@@ -120,7 +125,7 @@ export class ContentCache {
    *
    * @param dir Its directory. Only its subdirectory `v1` is used.
    * @param options Its maximum size.
-   * @returns The cache; not writable, if it exists and can only be read.
+   * @returns The cache; not writable, if it exists and can only be read, or its disk is full.
    * @throws {RunOutputsError} `invalid`, if the maximum size is invalid; otherwise errors of the
    * disk, including a file system without locks.
    */
@@ -140,7 +145,8 @@ export class ContentCache {
     } catch (error) {
       const made = diskError("use the cache", dir, error) as RunOutputsError;
       const isThere = await Deno.stat(layout.entries).then((stat) => stat.isDirectory, () => false);
-      if (made.code === "denied" && isThere) return new ContentCache(layout, options, null, error);
+      const isRead = made.code === "denied" || isDiskFull(error);
+      if (isRead && isThere) return new ContentCache(layout, options, null, error);
       throw made;
     }
   }

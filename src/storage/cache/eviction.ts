@@ -173,7 +173,7 @@ export async function removeEntry(layout: CacheLayout, sha256: string): Promise<
  * @param sha256 The content.
  * @returns `false`, if a process is creating it, or we may not delete it.
  */
-async function removeMaking(layout: CacheLayout, sha256: string): Promise<boolean> {
+export async function removeMaking(layout: CacheLayout, sha256: string): Promise<boolean> {
   const path = layout.makingLock(sha256);
   try {
     using lock = await tryLockFile(path, { create: true });

@@ -80,8 +80,8 @@ export class Making implements Disposable {
   }
 
   /**
-   * Creates the content and renames it. After a failure the content is missing, and what can be
-   * resumed stays, unless the disk is full.
+   * Creates the content and renames it. After a failure the content is missing, and a download that
+   * can be resumed stays, unless the disk is full.
    *
    * @param produce Creates and verifies it.
    * @param evictor Frees space if the disk is full.
@@ -109,9 +109,12 @@ export class Making implements Disposable {
       await this.end();
       throw otherSize(this.#key, actual?.isFile ? `${actual.size} bytes` : "no file");
     }
-    const pin = await onDisk(this.#layout, this.#key, signal, () => this.#publish(path));
-    await this.end();
-    return { pin, resumed };
+    try {
+      const pin = await onDisk(this.#layout, this.#key, signal, () => this.#publish(path));
+      return { pin, resumed };
+    } finally {
+      await this.end();
+    }
   }
 
   /**

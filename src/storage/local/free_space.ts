@@ -9,7 +9,7 @@ import { diskError } from "../../errors/disk.ts";
 /** Reads the state of the file system of a path. */
 export type ReadSpace = (
   path: string,
-) => Promise<Readonly<Record<"bavail" | "bsize", number>>>;
+) => Promise<Readonly<Record<"bavail" | "bsize", number>> & { readonly blocks?: number }>;
 
 // Older base runtimes of an executable lack `statfs`. Imported by name, the program would not start.
 const readSpace: ReadSpace = async (path) => (await import("node:fs/promises")).statfs(path);
@@ -24,8 +24,9 @@ const readSpace: ReadSpace = async (path) => (await import("node:fs/promises")).
  */
 export async function freeSpace(path: string, read: ReadSpace = readSpace): Promise<number> {
   try {
-    const { bavail, bsize } = await read(path);
-    return bavail * bsize;
+    const { bavail, bsize, blocks } = await read(path);
+    // Some file systems in user space and on networks don't know.
+    return blocks === 0 ? Infinity : bavail * bsize;
   } catch (error) {
     throw diskError("read the free space of", path, error);
   }

@@ -9,9 +9,10 @@ import { Command, CommanderError, Option } from "commander";
 import { resolve } from "node:path";
 import { RunOutputsError } from "../../../errors/error.ts";
 import { resolveRepository } from "../../../layout/workflow_run.ts";
+import { checkCacheOptions, isCacheOff } from "../fetch/open_cache.ts";
 import { type FetchCommandOptions, withFetchOptions } from "../fetch/options.ts";
 import { type FindCommandOptions, withFindOptions } from "../../find_options.ts";
-import { cacheDir } from "../../github.ts";
+import { cacheDirOf } from "../../cache_dir.ts";
 import type { Io } from "../../terminal/io.ts";
 import { withOutputOptions, withReadOptions } from "../../options.ts";
 import type { OutputOptions } from "../../terminal/output.ts";
@@ -20,12 +21,9 @@ import { stagingDirOf } from "../../storage.ts";
 
 /** The values of the options for fetching the artifacts of each commit. */
 export interface BisectFetchOptions
-  extends Omit<FetchCommandOptions, "cacheDir" | "manifest">, FindCommandOptions {
+  extends Omit<FetchCommandOptions, "manifest">, FindCommandOptions {
   /** The globs of archives. */
   readonly include?: readonly string[];
-  /** `false` with `--no-cache`. */
-  readonly cacheDir?: string;
-  readonly cache?: boolean;
 }
 
 /** The value of the option that all commands of a bisect take. */
@@ -62,7 +60,9 @@ const TAKEN: ReadonlySet<string> = new Set([
   "--max-unpacked-size",
   "--max-ratio",
   "--max-memory",
+  "--cache-dir",
   "--cache-size",
+  "--no-cache",
   "--concurrency",
   "--platform",
   "--repo",
@@ -105,17 +105,7 @@ export function withBisectFetchOptions(command: Command): Command {
     added.add(name);
     command.addOption(option);
   }
-  return command
-    .addOption(
-      new Option(
-        "--cache-dir <dir>",
-        "cache archives and GitHub's responses here (default: ${XDG_CACHE_HOME:-~/.cache}/run-outputs)",
-      ).helpGroup("Options for the cache:"),
-    )
-    .addOption(
-      new Option("--no-cache", "don't cache archives, and don't prefetch")
-        .helpGroup("Options for the cache:"),
-    );
+  return command;
 }
 
 /** Adds the options that all bisect commands have. */
@@ -134,17 +124,10 @@ export function withBisectOptions(command: Command): Command {
  * @throws {RunOutputsError} `invalid`, naming both.
  */
 export function checkBisectOptions(options: BisectFetchOptions): void {
-  const { flatten, bootstrap, cache, cacheDir, cacheSize } = options;
-  const pairs: [unknown, string, unknown, string][] = [
-    [flatten, "--flatten", bootstrap, "--bootstrap"],
-    [cache === false, "--no-cache", cacheDir, "--cache-dir"],
-    [cache === false, "--no-cache", cacheSize, "--cache-size"],
-  ];
-  for (const [one, flag, other, otherFlag] of pairs) {
-    if (one && other) {
-      throw new RunOutputsError("invalid", `Cannot use ${flag} with ${otherFlag}: choose one`);
-    }
+  if (options.flatten && options.bootstrap) {
+    throw new RunOutputsError("invalid", "Cannot use --flatten with --bootstrap: choose one");
   }
+  checkCacheOptions(options);
 }
 
 /**
@@ -165,7 +148,9 @@ export function settled(
     ...options,
     outputDir: options.outputDir ?? resolve(stateDir, COMMITS),
     stagingDir: stagingDirOf(options, io),
-    cacheDir: options.cache === false ? undefined : options.cacheDir ?? cacheDir(io),
+    ...isCacheOff(options, io)
+      ? { cache: false, cacheDir: undefined }
+      : { cacheDir: cacheDirOf(options, io) },
   };
   const paths = Object.entries(all)
     .map(([name, value]) => [name, PATHS.has(name) && value ? resolve(`${value}`) : value]);

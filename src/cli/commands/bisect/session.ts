@@ -99,7 +99,7 @@ export async function openBisectSource(
       platform: options.platform!,
       mode: options.flatten ? "flatten" : options.bootstrap ? "bootstrap" : "extract",
       limits: unpackLimits(options),
-      cache: await openCache(options, output),
+      cache: await openCache(options, io, output),
       onNote: (text) => output.warn(text),
       onSearch: (sha, search) => explainSearch(sha, search, output),
       onWait: (name) => output.note(`another process is downloading ${name}: waiting for it`),

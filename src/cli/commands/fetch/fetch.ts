@@ -132,7 +132,9 @@ Examples:
         ? await planNamedRun(source, options, fetching, reading)
         : await planFoundRuns(source, options, fetching, reading);
       if (!options.list) await checkOutsideRuns(outputDir, roots, storage);
-      const cache = dryRun ? undefined : await openCache(options, output);
+      const cache = dryRun
+        ? undefined
+        : await openCache(options, context.io, output, mode === "packed");
       const began = performance.now();
       // Archives are downloaded to other directories than planned.
       const progress = {

@@ -7,14 +7,16 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { UnpackLimits } from "../../../archive/unpack/options.ts";
 import { RunOutputsError } from "../../../errors/error.ts";
+import { cacheDirOption } from "../../cache_dir.ts";
 import type { FindCommandOptions } from "../../find_options.ts";
+import { type CacheOptions, checkCacheOptions } from "./open_cache.ts";
 import { concurrency, noManifest, type ReadCommandOptions, wholeNumber } from "../../options.ts";
 import { chosen, type SelectionOptions, WHICH, withSelectionOptions } from "../../selection.ts";
 import { type StageOptions, withStageOptions } from "../../topology.ts";
 
 /** The values of the command's options. */
 export interface FetchCommandOptions
-  extends ReadCommandOptions, FindCommandOptions, SelectionOptions, StageOptions {
+  extends ReadCommandOptions, FindCommandOptions, SelectionOptions, StageOptions, CacheOptions {
   readonly runId?: string;
   readonly outputDir?: string;
   /** `true` unless `--no-extract`; `undefined` is never. */
@@ -28,8 +30,6 @@ export interface FetchCommandOptions
   readonly manifest: boolean;
   readonly requireComplete?: boolean;
   readonly part?: readonly string[];
-  readonly cacheDir?: string;
-  readonly cacheSize?: number;
   readonly maxMembers?: number;
   readonly maxUnpackedSize?: number;
   readonly maxRatio?: number;
@@ -102,16 +102,14 @@ export function withFetchOptions(command: Command): Command {
         .argParser(byteSize).helpGroup(WHAT),
     )
     .addOption(
-      new Option(
-        "--cache-dir <dir>",
-        "cache archives by checksum in this directory, such as " +
-          "${XDG_CACHE_HOME:-~/.cache}/run-outputs (default: no cache)",
-      ).helpGroup(CACHE),
+      cacheDirOption("cache archives by checksum and GitHub's responses here"),
     )
     .addOption(
       new Option("--cache-size <size>", "the maximum size of the cache (default: 50G)")
         .argParser(byteSize).helpGroup(CACHE),
     )
+    .addOption(new Option("--no-cache", "don't cache archives (default: $RUN_OUTPUTS_NO_CACHE)")
+      .helpGroup(CACHE))
     .addOption(concurrency())
     .addOption(new Option("-n, --dry-run", "print what would be fetched"));
 }
@@ -151,9 +149,7 @@ export function fetchMode(
     const flag = useless.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     throw new RunOutputsError("invalid", `Cannot use --${flag} with --no-extract: choose one`);
   }
-  if (options.cacheSize !== undefined && options.cacheDir === undefined) {
-    throw new RunOutputsError("invalid", "Cannot use --cache-size without --cache-dir");
-  }
+  checkCacheOptions(options);
   if (options.part !== undefined && !options.requireComplete) {
     throw new RunOutputsError("invalid", "Cannot use --part without --require-complete");
   }

@@ -4,10 +4,11 @@
  * @module
  */
 
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { Context } from "../../context.ts";
 import { EXIT } from "../../exit_codes.ts";
+import { cacheDirOption } from "../../cache_dir.ts";
 import { type FindCommandOptions, findSelector, withFindOptions } from "../../find_options.ts";
 import { findJson, findLines } from "./report.ts";
 import { search } from "../../github.ts";
@@ -31,10 +32,7 @@ export function findCommand(context: Context): Command {
         "has several runs, each group comes from the newest run that has it.",
     )
     .addOption(
-      new Option(
-        "--cache-dir <dir>",
-        "cache GitHub's responses here (default: ${XDG_CACHE_HOME:-~/.cache}/run-outputs)",
-      ).helpGroup("Options for the cache:"),
+      cacheDirOption("cache GitHub's responses here"),
     )
     .addHelpText(
       "after",

@@ -432,7 +432,8 @@ test("fetch: contradicting options are rejected", async (d) => {
       [["--no-extract", "--flatten"], "--no-extract", "--flatten"],
       [["--no-extract", "--keep-archives"], "--keep-archives"],
       [["--no-extract", "--max-ratio", "9"], "--max-ratio"],
-      [["--cache-size", "1G"], "--cache-dir"],
+      [["--cache-size", "1G", "--no-cache"], "--cache-size", "--no-cache"],
+      [["--cache-dir", "x", "--no-cache"], "--cache-dir", "--no-cache"],
       [["--cache-size", "1 pound", "--cache-dir", "x"], "1 pound"],
       [["--families-file", "x"], "--expand-families"],
     ] as [string[], ...string[]][]

@@ -1,0 +1,95 @@
+/**
+ * What a cache directory contains, and its deletion: all of it, what is old, or what is too much.
+ * Other processes can use the cache meanwhile; what they use stays.
+ *
+ * @module
+ */
+
+import { diskError } from "../../errors/disk.ts";
+import { tryLockFile } from "../local/file_lock.ts";
+import { removeEntry, removeMaking, shrink } from "./eviction.ts";
+import { CacheLayout, type Stored } from "./layout.ts";
+
+/** Options of {@linkcode cleanCache}. */
+export interface CleanCacheOptions {
+  /** Only files last used before this time. Default: of any age. */
+  readonly before?: Date;
+  /** Only the least recently used, until the rest has at most this size in bytes. Default: 0. */
+  readonly maxBytes?: number;
+  /** Whether to change nothing. Default: `false`. */
+  readonly dryRun?: boolean;
+  /** Aborts before the next file. */
+  readonly signal?: AbortSignal;
+}
+
+/** The result for a file. */
+export interface CleanedFile extends Stored {
+  /** `deleted` in a dry run too; `failed`: this user may not delete it. */
+  readonly outcome: "deleted" | "in use" | "failed";
+}
+
+/**
+ * Lists what a cache contains.
+ *
+ * @param dir The cache directory. It need not exist.
+ * @returns Its files, the most recently used first.
+ * @throws {RunOutputsError} Errors of the disk.
+ */
+export async function cacheContents(dir: string): Promise<Stored[]> {
+  try {
+    const { stored } = await new CacheLayout(dir).scan();
+    return stored.sort((a, b) => b.usedAt - a.usedAt);
+  } catch (error) {
+    throw diskError("list the cache", dir, error);
+  }
+}
+
+/**
+ * Deletes files of a cache that no process uses. Nothing else in the directory is touched.
+ *
+ * @param dir The cache directory.
+ * @param options Which files; a dry run.
+ * @returns The chosen files, the least recently used first, each with its outcome.
+ * @throws {RunOutputsError} Errors of the disk; the signal's reason.
+ */
+export async function cleanCache(
+  dir: string,
+  { before, maxBytes = 0, dryRun = false, signal }: CleanCacheOptions = {},
+): Promise<CleanedFile[]> {
+  const layout = new CacheLayout(dir);
+  const cleaned: CleanedFile[] = [];
+  const remove = async (item: Stored) => {
+    signal?.throwIfAborted();
+    const outcome = await removed(layout, item, dryRun);
+    cleaned.push({ ...item, outcome });
+    return outcome === "deleted";
+  };
+  const all = (await cacheContents(dir)).toReversed();
+  if (before === undefined) await shrink(all, maxBytes, Infinity, remove);
+  else {
+    const old = all.filter(({ usedAt }) => usedAt < before.getTime());
+    // Of the old ones, as many as are too much.
+    const young = all.reduce((sum, { size }) => sum + size, 0) -
+      old.reduce((sum, { size }) => sum + size, 0);
+    await shrink(old, maxBytes - young, Infinity, remove);
+  }
+  return cleaned;
+}
+
+async function removed(
+  layout: CacheLayout,
+  { kind, sha256 }: Stored,
+  dryRun: boolean,
+): Promise<CleanedFile["outcome"]> {
+  const remove = kind === "entry" ? removeEntry : removeMaking;
+  if (!dryRun && await remove(layout, sha256)) return "deleted";
+  const path = kind === "entry" ? layout.entry(sha256) : layout.makingLock(sha256);
+  try {
+    using lock = await tryLockFile(path);
+    if (lock === undefined) return "in use";
+  } catch (error) {
+    // Without a lock, nobody creates it.
+    if (!(error instanceof Deno.errors.NotFound)) return "failed";
+  }
+  return dryRun ? "deleted" : "failed";
+}

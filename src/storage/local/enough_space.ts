@@ -1,0 +1,85 @@
+/**
+ * Whether what will be written fits on the disks, before the first byte is written.
+ *
+ * @module
+ */
+
+import { dirname, resolve } from "node:path";
+import { RunOutputsError } from "../../errors/error.ts";
+import { formatBytes } from "../../layout/words.ts";
+import { freeSpace, type ReadSpace } from "./free_space.ts";
+
+/** What will be written to a directory. */
+export interface SpaceNeed {
+  /** The directory; it need not exist. */
+  readonly dir: string;
+  /** The bytes that are written at least; negative for bytes that are freed. */
+  readonly bytes: number;
+}
+
+/** A disk that is too small. */
+export interface SpaceShortage {
+  /** A directory on it, as given. */
+  readonly dir: string;
+  /** The bytes that are needed on this disk. */
+  readonly needed: number;
+  /** Its free bytes. */
+  readonly free: number;
+}
+
+/**
+ * Finds a disk that is too small. Directories on the same disk share its free space. A disk whose
+ * free space can't be read counts as large enough: writing to it will show.
+ *
+ * @param needs What will be written.
+ * @param read Reads the state of the file system of a path.
+ * @returns The first such disk, if there is one.
+ */
+export async function findShortage(
+  needs: readonly SpaceNeed[],
+  read?: ReadSpace,
+): Promise<SpaceShortage | undefined> {
+  const disks = new Map<unknown, SpaceNeed & { readonly existing: string }>();
+  for (const { dir, bytes } of needs) {
+    const existing = await nearestExisting(dir);
+    const info = await Deno.stat(existing).catch(() => undefined);
+    const disk = info?.dev ?? existing;
+    const other = disks.get(disk);
+    disks.set(disk, { dir, existing, ...other, bytes: bytes + (other?.bytes ?? 0) });
+  }
+  for (const { dir, existing, bytes } of disks.values()) {
+    const free = await freeSpace(existing, read).catch(() => Infinity);
+    if (bytes > free) return { dir, needed: bytes, free };
+  }
+}
+
+/**
+ * The error of a disk that is too small.
+ *
+ * @param action What can't be done, such as `fetch to`.
+ * @param shortage The disk.
+ * @returns An error with code `failed`, like that of a full disk.
+ */
+export function noSpace(action: string, { dir, needed, free }: SpaceShortage): RunOutputsError {
+  return new RunOutputsError(
+    "failed",
+    `Cannot ${action} '${dir}': no space left on device: at least ${formatBytes(needed)} needed, ` +
+      `${formatBytes(free)} free`,
+  );
+}
+
+/**
+ * The directory itself, or the nearest one above it that exists.
+ *
+ * @param path The directory.
+ * @returns Its path, absolute.
+ */
+export async function nearestExisting(path: string): Promise<string> {
+  for (let at = resolve(path);; at = dirname(at)) {
+    const found = await Deno.stat(at).then(() => true, (error) => {
+      if (!(error instanceof Deno.errors.NotFound)) return true;
+      return at === dirname(at);
+    });
+    if (found) return at;
+  }
+}
