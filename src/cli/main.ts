@@ -11,7 +11,10 @@ import { escapeUnprintable, RunOutputsError } from "../errors/error.ts";
 import { missingPermission } from "../errors/permission.ts";
 import type { Context } from "./context.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
+import { helpWidth, wrapHelp } from "./help_width.ts";
 import { completeHints, type Invocation, releaseTypeHint } from "./hints.ts";
+import { divided } from "./leading_options.ts";
+import { usesColor } from "./terminal/color.ts";
 import { type Io, type MessageIo, withEnv } from "./terminal/io.ts";
 import { jsonText } from "../layout/json_text.ts";
 import { printLabelled } from "./terminal/output.ts";
@@ -49,7 +52,7 @@ export async function main(args: readonly string[], world: Io): Promise<number> 
     // Without permission to read the environment, there are no known secrets to redact.
     return reportError(error, args, withEnv(world, () => undefined));
   }
-  const interruption = new Interruption(world);
+  const interruption = new Interruption(world, colorsErrors(args, world));
   let exitCode: number = EXIT.done;
   const context: Context = {
     io,
@@ -58,12 +61,13 @@ export async function main(args: readonly string[], world: Io): Promise<number> 
   };
   const run = async (): Promise<number> => {
     try {
-      if (args.length === 0) {
-        io.stderr(TOP_HELP);
+      const [first, ...more] = divided(args).rest;
+      if (first === undefined) {
+        io.stderr(wrapHelp(TOP_HELP, helpWidth(io, "stderr")));
         return EXIT.usage;
       }
-      if (args.length === 1 && Object.hasOwn(ANSWERS, args[0])) {
-        io.stdout(ANSWERS[args[0]]);
+      if (more.length === 0 && Object.hasOwn(ANSWERS, first)) {
+        io.stdout(wrapHelp(ANSWERS[first], helpWidth(io, "stdout")));
         return EXIT.done;
       }
       const { runCommand } = await import("./program.ts");
@@ -135,7 +139,7 @@ function printError(
   io: MessageIo,
 ): void {
   message = io.complete?.(message) ?? message;
-  printLabelled(io, "error", escapeUnprintable(message));
+  printLabelled(io, "error", escapeUnprintable(message), colorsErrors(args, io));
   if (!wantsJson(args)) return;
   const document = {
     schema: "run-outputs.error/1",
@@ -160,6 +164,14 @@ function wantsJson(args: readonly string[]): boolean {
   return options.some((arg, i) => arg === "--format" && options[i + 1] === "json");
 }
 
+/** Whether errors are in colour. Reads raw arguments too. */
+function colorsErrors(args: readonly string[], io: Io): boolean {
+  const options = ownOptions(args);
+  const at = options.findLastIndex((arg) => /^--color(?:=|$)/.test(arg));
+  const when = at < 0 ? undefined : options[at].split("=")[1] ?? options[at + 1];
+  return usesColor(io, "stderr", when);
+}
+
 /** The arguments before `--`. After it come names, or options of another program. */
 function ownOptions(args: readonly string[]): readonly string[] {
   const end = args.indexOf("--");
@@ -180,12 +192,14 @@ class Interruption {
   happened = false;
   readonly second: Promise<number>;
   readonly #io: Io;
+  readonly #hasColor: boolean;
   readonly #controller = new AbortController();
   #stop: (() => void) | undefined;
   #end: (code: number) => void = () => {};
 
-  constructor(io: Io) {
+  constructor(io: Io, hasColor: boolean) {
     this.#io = io;
+    this.#hasColor = hasColor;
     this.second = new Promise((resolve) => this.#end = resolve);
   }
 
@@ -195,7 +209,7 @@ class Interruption {
         // The progress bars hide the cursor, and nothing else will show it again.
         if (this.#io.stderrIsTerminal) this.#io.stderr(`${SHOW_CURSOR}\n`);
         // Parts of large files remain on the server and on disk, with their journals.
-        printLabelled(this.#io, "error", ENDED_AT_ONCE);
+        printLabelled(this.#io, "error", ENDED_AT_ONCE, this.#hasColor);
         this.#end(EXIT.interrupted);
       }
       this.happened = true;

@@ -8,6 +8,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { invalid, RunOutputsError } from "../errors/error.ts";
 import { parseDuration } from "../layout/words.ts";
 import type { OutputOptions } from "./terminal/output.ts";
+import { platformOption } from "./platform_option.ts";
 import type { RunOptions } from "./run_root.ts";
 import { S3, type S3Options, withS3Options, withS3WriteOptions } from "./s3_options.ts";
 
@@ -58,11 +59,10 @@ function withLayout(command: Command, layoutMatters: boolean): Command {
 function withPlace(command: Command): Command {
   return command
     .addOption(
-      new Option(
+      platformOption(
         "--platform <name>",
         "linux or windows (default: $THEROCK_PLATFORM, else this system)",
-      )
-        .choices(["linux", "windows"]).helpGroup(RUN),
+      ).helpGroup(RUN),
     )
     .addOption(
       new Option(
@@ -90,7 +90,10 @@ export function withOutputOptions(command: Command): Command {
     .addOption(new Option("-q, --quiet", "don't show progress and notes").helpGroup(OUTPUT))
     .addOption(new Option("-v, --verbose", "explain decisions").helpGroup(OUTPUT))
     .addOption(
-      new Option("--color <when>", "use colours (default: on a terminal, unless NO_COLOR is set)")
+      new Option(
+        "--color <when>",
+        "use colours (default: $NO_COLOR: never, $FORCE_COLOR: always, else on a terminal)",
+      )
         .choices(["auto", "always", "never"]).helpGroup(OUTPUT),
     );
 }
@@ -180,7 +183,10 @@ export function withReadTwoOptions(command: Command): Command {
         command.addOption(stagingDir("read the runs from this local directory instead of S3")),
         false,
       )
-        .addOption(other("--platform-b <name>", "the platform").choices(["linux", "windows"]))
+        .addOption(
+          platformOption("--platform-b <name>", "the platform of run_b, if different")
+            .helpGroup(RUN),
+        )
         .addOption(other("--repo-b <owner/name>", "the repository"))
         .addOption(other("--release-type-b <type>", "the release type"))
         .addOption(other("--bucket-b <name>", "the bucket"))

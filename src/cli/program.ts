@@ -8,11 +8,13 @@ import { Command } from "commander";
 import config from "../../deno.json" with { type: "json" };
 import type { Context } from "./context.ts";
 import { ignoreEmptyValues, noteEmptyLists } from "./empty_values.ts";
+import { helpWidth, wrapHelp } from "./help_width.ts";
 import { resolveHelp } from "./help.ts";
 import { type Invocation, invocationOf } from "./hints.ts";
+import { commandFirst, divided } from "./leading_options.ts";
 import type { Io } from "./terminal/io.ts";
 import { Output } from "./terminal/output.ts";
-import { TOP_HELP } from "./top_help.ts";
+import { DOCUMENTATION, TOP_HELP } from "./top_help.ts";
 import { explainUnknown } from "./unknown_word.ts";
 
 /** How each command is loaded and built. */
@@ -58,7 +60,8 @@ export async function runCommand(
   onStart: (invocation: Invocation) => void,
 ): Promise<void> {
   if (args[0] === COMPLETE) return await printCompletion(args.slice(1), context);
-  const named = args[0] === "help" ? args[1] : args[0];
+  const { rest } = divided(args);
+  const named = rest[0] === "help" ? rest[1] : rest[0];
   const program = await createProgram(
     context,
     named !== undefined && Object.hasOwn(COMMANDS, named) ? [named] : undefined,
@@ -67,10 +70,11 @@ export async function runCommand(
     onStart(invocationOf(command));
     noteEmptyLists(command, new Output(context.io, command.opts()));
   });
+  const line = commandFirst(program, args);
   try {
-    await program.parseAsync([...resolveHelp(program, args)], { from: "user" });
+    await program.parseAsync([...resolveHelp(program, line)], { from: "user" });
   } catch (error) {
-    throw explainUnknown(program, args, error);
+    throw explainUnknown(program, line, error);
   }
 }
 
@@ -108,18 +112,19 @@ export async function createProgram(
   for (const name of names) program.addCommand(await COMMANDS[name](context));
   configure(program, context.io);
   program.helpInformation = () => TOP_HELP;
+  program.addHelpText("afterAll", ({ command }) => command === program ? "" : `\n${DOCUMENTATION}`);
   return program;
 }
 
 /** Settings that commander does not pass on to subcommands added with `addCommand`. */
 function configure(command: Command, io: Io): void {
   command.exitOverride().configureOutput({
-    writeOut: (text) => io.stdout(text),
-    writeErr: (text) => io.stderr(text),
+    writeOut: (text) => io.stdout(wrapHelp(text, helpWidth(io, "stdout"))),
+    writeErr: (text) => io.stderr(wrapHelp(text, helpWidth(io, "stderr"))),
     // reportError() prints all errors, as one line each.
     outputError: () => {},
-    getOutHelpWidth: () => 100,
-    getErrHelpWidth: () => 100,
+    getOutHelpWidth: () => helpWidth(io, "stdout"),
+    getErrHelpWidth: () => helpWidth(io, "stderr"),
   });
   ignoreEmptyValues(command);
   for (const child of command.commands) configure(child, io);

@@ -12,6 +12,7 @@ import { RunOutputRoot, type RunPrefix } from "../layout/run_output_root.ts";
 import { describeRun } from "../layout/workflow_run.ts";
 import { tryParseRunKey, tryParseRunPrefix } from "../runs/retention/run_key.ts";
 import { s3UriIn } from "./addresses.ts";
+import { tryPlatform } from "./platform_option.ts";
 import type { OpenStorage } from "./open_storage.ts";
 import type { Io } from "./terminal/io.ts";
 import type { Output } from "./terminal/output.ts";
@@ -157,7 +158,8 @@ function keyOf({ runId }: RunOptions): RunPrefix | undefined {
 export function platformOf({ platform }: Pick<RunOptions, "platform">, io: Io): Platform {
   if (platform !== undefined) return platform;
   const named = io.env("THEROCK_PLATFORM") || undefined;
-  if (named === "linux" || named === "windows") return named;
+  const known = named === undefined ? undefined : tryPlatform(named);
+  if (known !== undefined) return known;
   if (named !== undefined) throw invalid("$THEROCK_PLATFORM", named, "linux or windows");
   const { os } = Deno.build;
   if (os === "linux" || os === "windows") return os;

@@ -5,6 +5,9 @@
  * @module
  */
 
+/** The last line of every help. */
+export const DOCUMENTATION = "Documentation: https://jsr.io/@therock/run-outputs";
+
 /** What `run-outputs --help` prints. */
 export const TOP_HELP = `Usage: run-outputs [options] [command]
 
@@ -37,6 +40,8 @@ Commands:
   completions [options] <shell>      print a script that completes commands in a shell
   help [command...]                  print a command's help
 
+The options for output, --json, -q, -v and --color, can also be before the command.
+
 Examples:
   run-outputs path artifact blas_lib_gfx94X-dcgpu.tar.zst --run-id 12345 --platform linux
   run-outputs upload build --artifact-group gfx94X-dcgpu --output-dir ./staging --run-id 12345
@@ -46,4 +51,6 @@ Examples:
 
 Exit codes: 0 success, 1 failure, 2 usage error, 3 not found, 4 access denied, 5 network error,
 6 checksum mismatch, 7 incomplete, 130 interrupted.
+
+${DOCUMENTATION}
 `;

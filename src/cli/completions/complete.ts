@@ -4,8 +4,9 @@
  * @module
  */
 
-import type { Command, Option } from "commander";
-import { list, names } from "../options.ts";
+import { Command, type Option } from "commander";
+import { divided } from "../leading_options.ts";
+import { list, names, withOutputOptions } from "../options.ts";
 import { TOP_HELP } from "../top_help.ts";
 import type { Candidate, Completion } from "./candidate.ts";
 import { argumentValues, optionValues, type Place } from "./values.ts";
@@ -33,6 +34,8 @@ export interface CompletionWorld {
 
 /** The options of the program itself. */
 const OWN_OPTIONS: readonly Candidate[] = [
+  ...withOutputOptions(new Command()).options.filter(({ long }) => long !== undefined)
+    .map(({ long, description }) => ({ value: long!, description: short(description) })),
   { value: "--help", description: "print help" },
   { value: "--version", description: "print the version" },
 ];
@@ -48,8 +51,9 @@ export async function complete(
   { before, current }: CommandLine,
   world: CompletionWorld,
 ): Promise<Completion> {
-  const isHelp = before[0] === "help";
-  const words = before.slice(isHelp ? 1 : 0);
+  const line = divided(before).rest;
+  const isHelp = line[0] === "help";
+  const words = line.slice(isHelp ? 1 : 0);
   const [name, ...rest] = words;
   if (name === undefined) {
     const own = isHelp ? [] : OWN_OPTIONS;

@@ -7,6 +7,7 @@
 
 import { workflowCommand, type WorkflowCommandName } from "../../github/workflow_command.ts";
 import { escapeUnprintable } from "../../errors/error.ts";
+import { type TextStream, usesColor } from "./color.ts";
 import { type Io, isOnRunner, type MessageIo } from "./io.ts";
 import { jsonStream, jsonText } from "../../layout/json_text.ts";
 
@@ -20,7 +21,7 @@ export interface OutputOptions {
   readonly quiet?: boolean;
   /** Explanations of decisions. */
   readonly verbose?: boolean;
-  /** `always`, `never`, or `auto`: on a terminal, unless `NO_COLOR` is set. */
+  /** `always`, `never`, or `auto`. See {@linkcode usesColor}. */
   readonly color?: string;
 }
 
@@ -53,7 +54,7 @@ export class Output {
   /** The width of the terminal that a result is printed on; `undefined`, if it is not printed on one. */
   readonly width: number | undefined;
   readonly #io: MessageIo;
-  readonly #color: boolean;
+  readonly #colors: Readonly<Record<TextStream, boolean>>;
   /** Begins a colour inside a text. Nobody can know it, so no name can bring colours along. */
   readonly #mark = crypto.randomUUID();
 
@@ -69,8 +70,10 @@ export class Output {
     this.json = options.json ?? false;
     this.quiet = options.quiet ?? false;
     this.verbose = options.verbose ?? false;
-    this.#color = options.color === "always" ||
-      (options.color !== "never" && io.stdoutIsTerminal && !io.env("NO_COLOR"));
+    this.#colors = {
+      stdout: usesColor(io, "stdout", options.color),
+      stderr: usesColor(io, "stderr", options.color),
+    };
   }
 
   /**
@@ -103,7 +106,7 @@ export class Output {
   }
 
   #lineText(line: Line): Line {
-    return isCommand(line) ? line : `${this.#printable(line)}\n`;
+    return isCommand(line) ? line : `${this.#printable(line, "stdout")}\n`;
   }
 
   /** Gathers pieces of a text that may exceed the maximum length of a string. */
@@ -147,7 +150,7 @@ export class Output {
    * @param text One line.
    */
   warn(text: string): void {
-    printLabelled(this.#io, "warning", this.#printable(text));
+    printLabelled(this.#io, "warning", this.#printable(text), this.#colors.stderr);
   }
 
   /**
@@ -156,7 +159,7 @@ export class Output {
    * @param text One line.
    */
   error(text: string): void {
-    printLabelled(this.#io, "error", this.#printable(text));
+    printLabelled(this.#io, "error", this.#printable(text), this.#colors.stderr);
   }
 
   /**
@@ -179,7 +182,7 @@ export class Output {
    * @returns The text, marked for {@linkcode result} and the messages to colour it.
    */
   paint(text: string, color: "green" | "yellow" | "red" | "dim" | "bold"): string {
-    if (!this.#color) return text;
+    if (!this.#colors.stdout && !this.#colors.stderr) return text;
     const code = { green: 32, yellow: 33, red: 31, dim: 2, bold: 1 }[color];
     return `${this.#mark}${code};${text}${this.#mark}0;`;
   }
@@ -188,14 +191,15 @@ export class Output {
    * Escapes control characters except our own colours. A line break in a file name would start a
    * new line, and an escape sequence would control the terminal.
    */
-  #printable(text: string): string {
+  #printable(text: string, stream: TextStream = "stderr"): string {
     const line = this.#io.complete?.(text) ?? text;
     const [first, ...colored] = line.split(this.#mark);
     return [
       escapeUnprintable(first),
       ...colored.map((piece) => {
         const end = piece.indexOf(";");
-        return `\x1b[${piece.slice(0, end)}m${escapeUnprintable(piece.slice(end + 1))}`;
+        const shown = escapeUnprintable(piece.slice(end + 1));
+        return this.#colors[stream] ? `\x1b[${piece.slice(0, end)}m${shown}` : shown;
       }),
     ].join("");
   }
@@ -221,10 +225,18 @@ export function formatAge(milliseconds: number): string {
  * @param io Where to print it, on standard error.
  * @param kind The kind.
  * @param text The message, one line.
+ * @param hasColor Whether the kind is coloured.
  */
-export function printLabelled(io: Io, kind: "error" | "warning", text: string): void {
-  if (isOnRunner(io)) printCommand(io, "stderr", { command: kind, message: text });
-  else io.stderr(`${kind}: ${text}\n`);
+export function printLabelled(
+  io: Io,
+  kind: "error" | "warning",
+  text: string,
+  hasColor: boolean,
+): void {
+  if (isOnRunner(io)) return printCommand(io, "stderr", { command: kind, message: text });
+  const color = kind === "error" ? 31 : 33;
+  const label = hasColor ? `\x1b[1;${color}m${kind}:\x1b[0m` : `${kind}:`;
+  io.stderr(`${label} ${text}\n`);
 }
 
 function printCommand(io: Io, stream: "stdout" | "stderr", { command, message }: Command): void {

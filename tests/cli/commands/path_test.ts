@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import type { Command, Option } from "commander";
+import { createProgram } from "../../../src/cli/program.ts";
 import { PATH_KINDS } from "../../../src/layout/path_kinds.ts";
-import { run } from "../../support/fake_io.ts";
+import { FakeIo, run } from "../../support/fake_io.ts";
 import { tempDir } from "../../support/temp_dir.ts";
 
 const RUN = ["--run-id", "12345", "--platform", "linux"];
@@ -136,4 +138,30 @@ Deno.test("path: a fork's pull request goes to the external bucket of its base",
   const broken = await run(["path", "root", "--platform", "linux"], env);
   assert.equal(broken.code, 2);
   assert.match(broken.stderr, /^error: .*GITHUB_EVENT_PATH.*event\.json.*\n$/);
+});
+
+Deno.test("--platform: in any case, as ${{ runner.os }} is; also from the environment", async () => {
+  const path = ["path", "root", "--run-id", "12345"];
+  const windows = "s3://therock-ci-artifacts/12345-windows\n";
+  assert.equal((await run([...path, "--platform", "Windows"])).stdout, windows);
+  assert.equal((await run(path, { THEROCK_PLATFORM: "WINDOWS" })).stdout, windows);
+  const { code, stderr } = await run([...path, "--platform", "macOS"]);
+  assert.equal(code, 2);
+  assert.match(stderr, /^error: .*'macOS'.*linux, windows\.\n$/);
+});
+
+Deno.test("--platform, --platform-b, --source-platform: all take any case", async () => {
+  const program = await createProgram({
+    io: new FakeIo(),
+    setExitCode: () => {},
+    interruption: () => new AbortController().signal,
+  });
+  const below = (command: Command): readonly Option[] => [
+    ...command.options,
+    ...command.commands.flatMap((child) => below(child as Command)),
+  ];
+  const options = below(program).filter(({ long }) => /platform/.test(long!));
+  const names = [...new Set(options.map(({ long }) => long!))].sort();
+  assert.deepEqual(names, ["--platform", "--platform-b", "--source-platform"]);
+  for (const { parseArg } of options) assert.equal(parseArg!("Linux", undefined), "linux");
 });

@@ -35,7 +35,15 @@ Deno.test("completion: commands, as the help lists them", async () => {
   assert.deepEqual(await words("help", ""), [...all, "help"]);
   assert.deepEqual(await words("st"), ["stages", "stale-uploads"]);
   assert.deepEqual(await lines(["lis"]), ["list\tlist the outputs of a run"]);
-  assert.deepEqual(await words("-"), ["--help", "--version"]);
+  assert.deepEqual(await words("-"), [
+    "--json",
+    "--quiet",
+    "--verbose",
+    "--color",
+    "--help",
+    "--version",
+  ]);
+  assert.deepEqual(await words("--json", "ver"), ["verify"]);
   assert.deepEqual(await words("no-such-command", ""), []);
 });
 

@@ -23,6 +23,7 @@ import {
   withRunNameOptions,
   withServerOptions,
 } from "../../options.ts";
+import { platformOption } from "../../platform_option.ts";
 import { openService } from "../../service_storage.ts";
 import { type S3Options, withS3Options, withS3WriteOptions } from "../../s3_options.ts";
 import type { Output, OutputOptions } from "../../terminal/output.ts";
@@ -81,8 +82,7 @@ export function withCopyOptions(command: Command): Command {
     .addOption(requireComplete())
     .addOption(source("--source-run-id <id>", "the run to copy"))
     .addOption(
-      new Option("--source-platform <name>", "linux or windows").choices(["linux", "windows"])
-        .helpGroup(SOURCE),
+      platformOption("--source-platform <name>", "linux or windows").helpGroup(SOURCE),
     )
     .addOption(source("--source-repo <owner/name>", "its repository"))
     .addOption(source("--source-release-type <type>", "its release type"))

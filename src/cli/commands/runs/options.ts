@@ -15,6 +15,7 @@ import type { RunIndex } from "../../../operations/retained/run_index.ts";
 import { tryRunName } from "../../run_root.ts";
 import type { Context } from "../../context.ts";
 import { RUN, stagingDir, STORAGE, withOutputOptions, withServerOptions } from "../../options.ts";
+import { platformOption } from "../../platform_option.ts";
 import { type S3Options, withS3Options, withS3WriteOptions } from "../../s3_options.ts";
 import { openForReading, type OpenStorage, stagingDirOf, withoutWrites } from "../../storage.ts";
 import type { Io } from "../../terminal/io.ts";
@@ -71,8 +72,7 @@ export function withReadRunsOptions(command: Command): Command {
 export function withChoiceOptions(command: Command): Command {
   return command
     .addOption(
-      new Option("--platform <name>", "only runs for this platform")
-        .choices(["linux", "windows"]).helpGroup(RUN),
+      platformOption("--platform <name>", "only runs for this platform").helpGroup(RUN),
     )
     .addOption(
       new Option("--repo <owner/name>", "only runs of this repository").helpGroup(RUN),
