@@ -103,7 +103,8 @@ export class Transport implements Disposable {
       hostname: url.hostname,
       path: url.pathname,
       query: {},
-      headers: { host: url.host },
+      // There is no body; S3 expects this instead of the hash of an empty one.
+      headers: { host: url.host, "x-amz-content-sha256": "UNSIGNED-PAYLOAD" },
     }, { expiresIn: seconds, signingDate: this.#signingDate() });
     return `${url.origin}${url.pathname}?${formatQuery(query as Record<string, string>)}`;
   }
