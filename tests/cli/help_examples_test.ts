@@ -66,18 +66,16 @@ Deno.test("help: the examples are command lines that the program accepts", async
       const args = [...line.replace(/ > \S+$/, "").matchAll(/'([^']*)'|(\S+)/g)].map(([, a, b]) =>
         a ?? b
       );
-      // Where there is a network, these would ask a server: so they look here, or are refused.
-      if (["stale-uploads", "verify", "diff", "doctor"].includes(args[0])) {
-        args.push("--staging-dir", ".");
-      }
       if (args.includes("--repair")) args.push("--dry-run");
       const dry = ["upload", "fetch", "copy", "export", "import"];
       if (args[0] === "cache") args.push("--cache-dir", "./no-such-cache");
       if (dry.includes(args[0]) && args[1] !== "--help") args.push("--dry-run");
       // Refused before it listens.
       if (args[0] === "serve") args.push("--token-file", "./no-such-token");
-      // Nor is GitHub asked.
-      const { err } = await run(args, { GITHUB_API_URL: "nowhere" });
+      // No network is asked: neither GitHub nor S3.
+      const env = { GITHUB_API_URL: "nowhere", AWS_ENDPOINT_URL_S3: "nowhere" };
+      const { err } = await run(args, env);
+      assert.doesNotMatch(err, /host not found|cannot connect/i, line);
       assert.doesNotMatch(err, /^error: .*(?:unknown|is invalid|Missing|too many)/im, line);
     }
   }
