@@ -35,24 +35,33 @@ for (const [how, home] of Object.entries(HOMES)) {
       AWS_ACCESS_KEY_ID: KEYS.accessKeyId,
       AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey,
     };
-    const finish = async (args: readonly string[], env: Readonly<Record<string, string>>) => {
-      const ran = await finishBare(args, env);
-      assert.equal(ran.code, 0, `${args.join(" ")}: ${ran.stderr}`);
-      return ran.stdout;
+    const finish = async (
+      env: Readonly<Record<string, string>>,
+      ...commands: readonly (readonly string[])[]
+    ) => {
+      const all = await finishBare(commands, env);
+      for (const [i, { code, stderr }] of all.entries()) {
+        assert.equal(code, 0, `${commands[i].join(" ")}: ${stderr}`);
+      }
+      return all.map(({ stdout }) => stdout);
     };
     const upload = ["upload", "files", join(dir.path, "a.log"), "--to", "logs"];
-    await finish([...upload, "--run-id", "7", ...BUCKET], keys);
-    // Without keys nothing is signed; with the option, nobody looks for any.
     const list = ["list", "--run-id", "7", ...BUCKET];
-    assert.match(await finish(list, server), /logs\/a\.log/);
-    assert.match(await finish([...list, "--no-sign-request"], keys), /logs\/a\.log/);
     const copy = ["copy", "--source-run-id", "7", "--run-id", "8", "--source-bucket", "suite"];
-    await finish([...copy, ...BUCKET], keys);
-    await finish(["stale-uploads", "--run-id", "7", ...BUCKET], keys);
-    const found = await finish(["find", "--commit", sha(3), "--platform", "linux"], {
-      ...server,
-      GITHUB_API_URL: github.url,
-    });
+    const [, unsigned] = await finish(
+      keys,
+      [...upload, "--run-id", "7", ...BUCKET],
+      [...list, "--no-sign-request"],
+      [...copy, ...BUCKET],
+      ["stale-uploads", "--run-id", "7", ...BUCKET],
+    );
+    // Without keys nothing is signed; with the option, nobody looks for any.
+    const [listed, found] = await finish(
+      { ...server, GITHUB_API_URL: github.url },
+      list,
+      ["find", "--commit", sha(3), "--platform", "linux"],
+    );
+    for (const text of [unsigned, listed]) assert.match(text, /logs\/a\.log/);
     assert.match(found, /therock-ci-artifacts\/3-linux/);
   });
 }
@@ -71,37 +80,36 @@ Deno.test("home unset: all other commands work, on S3 and in directories", async
   const bucket = ["--bucket", "suite"];
   const mirror = ["--staging-dir", place("mirror")];
   const build = ["upload", "build", "--build-dir", place("build"), "--artifact-group", "g"];
-  for (
-    const args of [
-      ["path", "root", ...run],
-      ["bucket", ...run],
-      [...build, ...run, ...bucket],
-      [...build, ...run, "--output-dir", place("staging")],
-      ["fetch", "blas_*", ...run, ...bucket, "--output-dir", place("fetched")],
-      [
-        "fetch",
-        "blas_*",
-        ...run,
-        ...bucket,
-        "--output-dir",
-        place("cached"),
-        "--cache-dir",
-        place("c"),
-      ],
-      ["verify", ...run, ...bucket],
-      ["diff", "7", "7", "--platform", "linux", ...bucket],
-      ["copy", "--source-run-id", "7", "--source-bucket", "suite", "--platform", "linux"]
-        .concat("--to-staging", place("mirror")),
-      ["export", place("run.tar"), "7-linux", ...mirror],
-      ["import", place("run.tar"), "--output-dir", place("imported")],
-      ["verify", ...run, "--repair", "--from", place("mirror/7-linux"), ...bucket],
-      ["index", ...run, ...bucket],
-      ["fetch", "blas_*", ...run, ...mirror, "--output-dir", place("from-mirror"), "--flatten"],
-    ]
-  ) {
-    const { code, stderr } = await finishBare(args, env);
-    assert.equal(code, 0, `${args.join(" ")}: ${stderr}`);
-    assert.doesNotMatch(stderr, /HOME|permission/, args.join(" "));
+  const commands = [
+    ["path", "root", ...run],
+    ["bucket", ...run],
+    [...build, ...run, ...bucket],
+    [...build, ...run, "--output-dir", place("staging")],
+    ["fetch", "blas_*", ...run, ...bucket, "--output-dir", place("fetched")],
+    [
+      "fetch",
+      "blas_*",
+      ...run,
+      ...bucket,
+      "--output-dir",
+      place("cached"),
+      "--cache-dir",
+      place("c"),
+    ],
+    ["verify", ...run, ...bucket],
+    ["diff", "7", "7", "--platform", "linux", ...bucket],
+    ["copy", "--source-run-id", "7", "--source-bucket", "suite", "--platform", "linux"]
+      .concat("--to-staging", place("mirror")),
+    ["export", place("run.tar"), "7-linux", ...mirror],
+    ["import", place("run.tar"), "--output-dir", place("imported")],
+    ["verify", ...run, "--repair", "--from", place("mirror/7-linux"), ...bucket],
+    ["index", ...run, ...bucket],
+    ["fetch", "blas_*", ...run, ...mirror, "--output-dir", place("from-mirror"), "--flatten"],
+  ];
+  for (const [i, { code, stderr }] of (await finishBare(commands, env)).entries()) {
+    const shown = commands[i].join(" ");
+    assert.equal(code, 0, `${shown}: ${stderr}`);
+    assert.doesNotMatch(stderr, /HOME|permission/, shown);
   }
 });
 
@@ -115,10 +123,10 @@ Deno.test("home unset: $AWS_CONFIG_FILE still has the profiles, and a missing on
   });
   const upload = ["upload", "files", join(dir.path, "a.log"), "--to", "logs", "--run-id", "7"];
   const env = { AWS_CONFIG_FILE: join(dir.path, "config") };
-  const ran = await finishBare([...upload, ...BUCKET, "--profile", "p"], env);
+  const [ran] = await finishBare([[...upload, ...BUCKET, "--profile", "p"]], env);
   assert.equal(ran.code, 0, ran.stderr);
   assert.deepEqual([...new Set(s3.signers)], ["PROFILE"]);
-  const missing = await finishBare([...upload, ...BUCKET, "--profile", "q"], {});
+  const [missing] = await finishBare([[...upload, ...BUCKET, "--profile", "q"]], {});
   assert.match(missing.stderr, /^error: Invalid profile "q"[^\n]*HOME[^\n]*\n$/);
   assert.equal(missing.code, 2);
 });

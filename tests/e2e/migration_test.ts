@@ -8,7 +8,7 @@ import { deb } from "../support/package_builder.ts";
 import { sha, startGithub } from "../support/github_server.ts";
 import { readTree, tempDir, writeTree } from "../support/temp_dir.ts";
 import { makeWheel } from "../support/wheel.ts";
-import { NOBODY } from "./processes.ts";
+import { finishBare, NOBODY } from "./processes.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -68,6 +68,22 @@ function commandsOf(page: string): string[] {
     .flatMap(([, block]) => block.replaceAll("\\\n", " ").trim().split("\n"));
 }
 
+/** The arguments that a shell gives to the program, for each line. */
+async function argumentsOf(
+  lines: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<string[][]> {
+  const script = `run-outputs() { printf '%s\\0' "$@"; printf '\\n\\0'; }\nset -eu\n`;
+  const { code, stdout, stderr } = await new Deno.Command("bash", {
+    args: ["-c", script + lines.join("\n")],
+    env,
+  }).output();
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+  const all = new TextDecoder().decode(stdout).split("\0\n\0").slice(0, -1);
+  assert.equal(all.length, lines.length, "each line is one command");
+  return all.map((one) => one.split("\0"));
+}
+
 Deno.test({
   name:
     "docs/migration.md: each command does what it says, in a job with a local staging directory",
@@ -95,26 +111,18 @@ Deno.test({
       GITHUB_SHA: sha(1),
       GITHUB_REPOSITORY: "ROCm/TheRock",
       GITHUB_OUTPUT: output,
-      DENO: Deno.execPath(),
-      ROOT,
     };
-    const shell = async (line: string) => {
-      const script = `run-outputs() { "$DENO" run -q -P --no-check --config "$ROOT/deno.json" ` +
-        `"$ROOT/cli.ts" "$@"; }\nset -e\n${line}`;
-      const { code, stderr } = await new Deno.Command("bash", {
-        args: ["-c", script],
-        cwd: dir.path,
-        env,
-      }).output();
-      assert.equal(code, 0, `${line}\n${new TextDecoder().decode(stderr)}`);
-    };
-    // The stage before has uploaded what this one needs.
-    await shell("run-outputs upload artifacts build/artifacts --stage foundation -q");
     const commands = commandsOf(await Deno.readTextFile(join(ROOT, "docs/migration.md")));
     assert(commands.length >= 16, "the page's commands were found");
-    for (const command of commands) {
-      assert.match(command, /^run-outputs /);
-      await shell(command);
+    for (const command of commands) assert.match(command, /^run-outputs /);
+    const lines = [
+      // The stage before has uploaded what this one needs.
+      "run-outputs upload artifacts build/artifacts --stage foundation -q",
+      ...commands,
+    ];
+    const ran = await finishBare(await argumentsOf(lines, env), env, dir.path);
+    for (const [i, { code, stderr }] of ran.entries()) {
+      assert.equal(code, 0, `${lines[i]}\n${stderr}`);
     }
 
     const run = Object.keys(await readTree(join(staging, "12345-linux")));

@@ -9,6 +9,8 @@ import { isFull } from "../support/cases.ts";
 import { run } from "../support/fake_io.ts";
 
 const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
+const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
+const COMMANDS_CHILD = fileURLToPath(new URL("../support/commands_child.ts", import.meta.url));
 
 /** Whoever runs the tests has no part in them. */
 export const NOBODY = { GH_TOKEN: "", GITHUB_TOKEN: "", GITHUB_REPOSITORY: "" };
@@ -114,23 +116,47 @@ export async function finishMayRun(
 }
 
 /**
- * Runs the program to its end with no environment but what is given: what a service or a container
- * may have.
+ * Runs command lines one after the other, with no environment but what is given: what a service or
+ * a container may have. Each is a process in CI; else all are one process with that environment,
+ * since starting takes most of the time.
+ *
+ * @param commands The arguments of each.
+ * @param env The environment.
+ * @param cwd The working directory. Default: that of the tests.
+ * @returns What each of them did.
  */
 export async function finishBare(
-  args: readonly string[],
+  commands: readonly (readonly string[])[],
   env: Readonly<Record<string, string>>,
-): Promise<Finished> {
-  const program = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "-P", CLI, ...args],
+  cwd?: string,
+): Promise<Finished[]> {
+  const options = {
     clearEnv: true,
     // The runtime's own cache, which it looks for in the home.
     env: { DENO_DIR: await denoDir(), DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1", ...env },
-    stdin: "null",
+    cwd,
     stdout: "piped",
     stderr: "piped",
-  }).spawn();
-  return await finished(program);
+  } as const;
+  const program = ["run", "-q", "-P", "--config", CONFIG];
+  if (!isFull) {
+    const args = [...program, COMMANDS_CHILD];
+    const child = new Deno.Command(Deno.execPath(), { ...options, args, stdin: "piped" }).spawn();
+    const input = new Response(JSON.stringify(commands)).body!.pipeTo(child.stdin);
+    const [{ code, stdout, stderr }] = await Promise.all([finished(child), input]);
+    if (code !== 0) throw new Error(`the commands' process ended with ${code}: ${stderr}`);
+    return JSON.parse(stdout);
+  }
+  const all: Finished[] = [];
+  for (const words of commands) {
+    const args = [...program, CLI, ...words];
+    all.push(
+      await finished(
+        new Deno.Command(Deno.execPath(), { ...options, args, stdin: "null" }).spawn(),
+      ),
+    );
+  }
+  return all;
 }
 
 let denoDirFound: Promise<string> | undefined;
