@@ -21,7 +21,7 @@ import { assertTold } from "../../support/told.ts";
 const CLI = fileURLToPath(new URL("../../../cli.ts", import.meta.url));
 
 /** How often a prune is killed. */
-const TIMES = cases(20, 6);
+const TIMES = cases(20, 3);
 
 /** A prune is killed before one of its first changes. They are those of two runs or three. */
 const MOMENTS = 6;
