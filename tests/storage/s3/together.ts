@@ -1,0 +1,9 @@
+/**
+ * Runs the test files of this directory in one isolate.
+ *
+ * @module
+ */
+
+import { loadTogether } from "../../support/load_together.ts";
+
+await loadTogether("tests/storage/s3");
