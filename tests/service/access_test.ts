@@ -9,7 +9,7 @@ import { createService } from "../../src/service/server/service.ts";
 import { MemoryBackend } from "../../src/storage/memory.ts";
 import type { AskOptions, TestService } from "../support/service.ts";
 import { serveRuns } from "../support/service.ts";
-import type { TestRun } from "../support/retained.ts";
+import { putRun, type TestRun } from "../support/retained.ts";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
 const RUNS: Record<string, TestRun> = { "12345-linux": { files: ["logs/a.log"] } };
@@ -216,6 +216,35 @@ Deno.test("Limits: per address and for searches; who waits too long gets 503", a
   near[0]();
   for (const one of leave) one();
   (await limits.enter("10.0.0.2", true))();
+});
+
+Deno.test("limits: searches and counts of lines share their places; other requests need none", async () => {
+  const backend = new MemoryBackend();
+  await putRun(backend, "1-linux", { files: ["logs/a.log"] });
+  const limits = { searches: 1, patience: 1 };
+  const hosts = { names: [] };
+  const service = createService({ backend, bucket: "suite", tool: "x/1", hosts, limits });
+  const ask = async (path: string, sent?: Promise<void>) => {
+    const request = new Request(`http://localhost/retained-runs/1-linux/${path}`, {
+      headers: { host: "localhost" },
+    });
+    const over = Promise.withResolvers<void>();
+    const { status } = await service(request, {
+      peer: "10.0.0.1",
+      completed: sent ?? over.promise,
+    });
+    over.resolve();
+    return status;
+  };
+  const sent = Promise.withResolvers<void>();
+  assert.equal(await ask("lines/logs/a.log?line=1", sent.promise), 200);
+  assert.equal(await ask("search?q=a"), 503);
+  assert.equal(await ask("lines/logs/a.log?line=1"), 503);
+  assert.equal(await ask("view/logs/a.log?number=true"), 503);
+  assert.equal(await ask("lines/logs/a.log?at=0"), 200);
+  assert.equal(await ask("view/logs/a.log"), 200);
+  sent.resolve();
+  assert.equal(await ask("view/logs/a.log?number=true"), 200);
 });
 
 Deno.test("limits: a place is free again when its answer has been sent; /healthz needs none", async () => {

@@ -38,8 +38,8 @@ export interface Route {
   readonly isOpen?: boolean;
   /** Whether it is answered immediately, however many requests are being answered. */
   readonly isUnlimited?: boolean;
-  /** Whether it reads so much that only a few run at once. */
-  readonly isSearch?: boolean;
+  /** Whether a request reads so much that only a few are answered at once. Default: it does not. */
+  readonly isSearch?: (query: URLSearchParams) => boolean;
   /** The option that the service needs for it; such a route always needs a token. */
   readonly needs?: "allowPin" | "allowMirror";
 }

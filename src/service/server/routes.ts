@@ -161,6 +161,7 @@ export const ROUTES: readonly Route[] = [
       }),
     }),
     answer: rowsAnswer,
+    isSearch: countsLines,
   },
   operationRoute("/retained-runs/{run}/artifact-manifest", "manifest", manifest, {
     handler: manifestHandler,
@@ -169,20 +170,21 @@ export const ROUTES: readonly Route[] = [
   }),
   operationRoute("/retained-runs/{run}/lines/{path*}", "lines", lines, {
     handler: ofFile(operationHandler(lines)),
+    isSearch: countsLines,
     command: undefined,
   }),
   operationRoute("/retained-runs/{run}/search", "search", search, {
     handler: ofAllLogs(pageHandler(search)),
     page: ofAllLogs(searchPage),
     params: search.params.omit({ path: true, at: true, back: true }),
-    isSearch: true,
+    isSearch: () => true,
   }),
   operationRoute("/retained-runs/{run}/search/{path*}", "search", search, {
     summary: "search a file of a run",
     handler: ofFile(pageHandler(search)),
     page: ofFile(searchPage),
     params: search.params.omit({ kind: true }),
-    isSearch: true,
+    isSearch: () => true,
     command: undefined,
   }),
   operationRoute("/retained-runs/{run}/pins/{name}", "pin", pin, {
@@ -249,6 +251,11 @@ export const ROUTES: readonly Route[] = [
     needs: "allowMirror",
   },
 ];
+
+/** Whether a request for lines has them counted, which reads the file from its start. */
+function countsLines(query: URLSearchParams): boolean {
+  return query.has("line") || query.get("number") === "true";
+}
 
 /** The route of an operation. */
 function operationRoute<P extends z.ZodObject, A extends object>(

@@ -166,7 +166,7 @@ export function createService(options: ServiceOptions): Service {
     const { route, params } = match;
     if (route.needs !== undefined) checkNeeds(route.needs, admitted, context, credential);
     if (!route.isUnlimited) {
-      const leave = await limits.enter(peer, route.isSearch ?? false);
+      const leave = await limits.enter(peer, route.isSearch?.(admitted.query) ?? false);
       completed.then(leave, leave);
     }
     const handler = route.page !== undefined && prefersHtml(request.headers)
