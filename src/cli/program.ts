@@ -12,6 +12,7 @@ import { helpWidth, wrapHelp } from "./help_width.ts";
 import { resolveHelp } from "./help.ts";
 import { type Invocation, invocationOf } from "./hints.ts";
 import { commandFirst, divided } from "./leading_options.ts";
+import { checkLocalInputs } from "./local_inputs.ts";
 import type { Io } from "./terminal/io.ts";
 import { Output } from "./terminal/output.ts";
 import { DOCUMENTATION, TOP_HELP } from "./top_help.ts";
@@ -66,9 +67,10 @@ export async function runCommand(
     context,
     named !== undefined && Object.hasOwn(COMMANDS, named) ? [named] : undefined,
   );
-  program.hook("preAction", (_, command) => {
+  program.hook("preAction", async (_, command) => {
     onStart(invocationOf(command));
     noteEmptyLists(command, new Output(context.io, command.opts()));
+    await checkLocalInputs(command);
   });
   const line = commandFirst(program, args);
   try {

@@ -6,8 +6,11 @@
 
 import { type Command, Option } from "commander";
 import { diskError } from "../errors/disk.ts";
-import { RunOutputsError } from "../errors/error.ts";
+import { invalid, RunOutputsError } from "../errors/error.ts";
+import { COMPONENTS } from "../layout/artifact_name.ts";
 import type { GpuFamilies } from "../layout/gpu_families_data.ts";
+import { nearest } from "../layout/nearest.ts";
+import { localInput } from "./local_inputs.ts";
 import type { ArtifactSelection } from "../operations/artifacts/selection.ts";
 import { globs, list, names, nonEmpty } from "./options.ts";
 import type { Io } from "./terminal/io.ts";
@@ -47,10 +50,12 @@ export interface SelectionOptions extends GroupOptions {
 export function withSelectionOptions(command: Command, excluded: string): Command {
   command.addOption(patterns("--exclude <patterns>", `exclude matching ${excluded}`));
   command.addOption(
-    new Option(
-      "--patterns-from <file>",
-      "more patterns, one per line, # for comments (-: standard input)",
-    ).argParser(nonEmpty).helpGroup(WHICH),
+    localInput(
+      new Option(
+        "--patterns-from <file>",
+        "more patterns, one per line, # for comments (-: standard input)",
+      ).argParser(nonEmpty).helpGroup(WHICH),
+    ),
   );
   command.addOption(flag("--regex", "all patterns are regular expressions, searched in the name"));
   command.addOption(
@@ -84,8 +89,10 @@ export function withGroupOptions(command: Command, alwaysExpands = false): Comma
         .hideHelp(alwaysExpands),
     )
     .addOption(
-      new Option("--families-file <file>", "a CMake file that defines families and their GPUs")
-        .helpGroup(WHICH),
+      localInput(
+        new Option("--families-file <file>", "a CMake file that defines families and their GPUs")
+          .helpGroup(WHICH),
+      ),
     );
 }
 
@@ -140,6 +147,7 @@ export async function selectionOf(
 ): Promise<ArtifactSelection> {
   const { exclude = [], regex = false, expandFamilies, requireEach, allowNoMatch } = options;
   const included = await includePatterns(options, include, io);
+  checkComponents(options.components);
   const selection: ArtifactSelection = {
     include: regex ? await searchPatterns("--regex pattern", included) : included,
     exclude: regex
@@ -157,6 +165,21 @@ export async function selectionOf(
   checkSelection(selection);
   if (output !== undefined) await noteUnknown(selection, output);
   return selection;
+}
+
+/**
+ * Checks the names of components, which are known. Families and groups are not: a run can have others.
+ *
+ * @param components The names.
+ * @throws {RunOutputsError} `invalid`, if one does not exist.
+ */
+function checkComponents(components: readonly string[] = []): void {
+  for (const name of components) {
+    if (COMPONENTS.includes(name)) continue;
+    const meant = nearest(name, COMPONENTS);
+    const remedy = meant === undefined ? "" : `; did you mean '${meant}'?`;
+    throw invalid("--components", name, `one of ${COMPONENTS.join(", ")}${remedy}`);
+  }
 }
 
 /**

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { localInput } from "./local_inputs.ts";
 import { type Command, Option } from "commander";
 import { diskError } from "../errors/disk.ts";
 import { RunOutputsError } from "../errors/error.ts";
@@ -36,7 +37,9 @@ export function withStageOptions(command: Command, what: "need" | "produce"): Co
 
 /** `--topology` */
 export function topology(more = ` (default: ${STANDARD})`): Option {
-  return new Option("--topology <file>", `the build's topology, which has its stages${more}`);
+  return localInput(
+    new Option("--topology <file>", `the build's topology, which has its stages${more}`),
+  );
 }
 
 /**

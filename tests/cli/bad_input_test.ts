@@ -91,6 +91,16 @@ const CASES: readonly (readonly [readonly string[], ...string[]])[] = [
   [[...FETCH, "--concurrency", "many"], "--concurrency", "many"],
   [["fetch", "--staging-dir", "", "--output-dir", "OUT", ...RUN], "--staging-dir"],
   [[...LIST, "--kind", "logs"], "--kind", '"logs"', "log"],
+  [[...FETCH, "--components", "libs"], "--components", '"libs"', "dbg", "did you mean 'lib'?"],
+  [[...FETCH, "--components", "lib,all"], "--components", '"all"', "lib, run, dev"],
+  [[...FETCH, "--patterns-from", "BUILD/nope"], "--patterns-from", "nope", "no such file"],
+  [[...FETCH, "--stage", "s", "--topology", "BUILD/nope"], "--topology", "nope"],
+  [[...FETCH, "--expand-families", "--families-file", "BUILD/nope"], "--families-file", "nope"],
+  [[...FETCH, "--cache-dir", "BUILD/.ninja_log"], ".ninja_log", "not a directory"],
+  [["list", "--server", "http://lab", "--server-token-file", "BUILD/nope", ...RUN], "token-file"],
+  [["import", "BUILD/nope", "--output-dir", "OUT"], "nope", "no such file"],
+  [["upload", "artifacts", "BUILD/nope", "--bucket", "suite", ...RUN], "nope", "no such file"],
+  [["upload", "files", "BUILD/nope", "BUILD/no", "--to", "x", "--bucket", "b-b", ...RUN], "nope"],
   [[...LIST, "surplus"], "argument"],
   [["list", "--staging-dir", "BUILD/.ninja_log", ...RUN], ".ninja_log", "directory"],
   [["list", "--staging-dir", "BUILD", "--run-id", "a b"], "run id", "a b"],
@@ -182,16 +192,19 @@ Deno.test("S3: an invalid setting is one line from each command", async () => {
   assert.deepEqual(await snapshot(temp.path), before);
 });
 
-Deno.test("missing input: a directory or file that is not there exits with 3 and one line", async () => {
+Deno.test("missing input: exits with 2; a place of runs, or what a job left, with 3", async () => {
   await using temp = await tempDir();
   const nothing = join(temp.path, "nothing");
   const out = ["--output-dir", join(temp.path, "out"), ...RUN];
-  const cases = [
-    ["upload", "build", "--artifact-group", "g", "--build-dir", nothing, ...out],
+  const inputs = [
     ["upload", "artifacts", nothing, ...out],
-    ["upload", "logs", nothing, "--artifact-group", "g", ...out],
     ["upload", "manifest", nothing, ...out],
     ["upload", "files", nothing, "--to", "x", ...out],
+  ];
+  for (const args of inputs) await refused(args, [nothing], { code: 2 });
+  const cases = [
+    ["upload", "build", "--artifact-group", "g", "--build-dir", nothing, ...out],
+    ["upload", "logs", nothing, "--artifact-group", "g", ...out],
     ["list", "--staging-dir", nothing, ...RUN],
     ["fetch", "--staging-dir", nothing, ...out],
   ];

@@ -6,6 +6,8 @@
 
 import { ArtifactName, preferZst } from "../../layout/artifact_name.ts";
 import { RunOutputsError } from "../../errors/error.ts";
+import { GPU_FAMILIES } from "../../layout/gpu_families_data.ts";
+import { nearest } from "../../layout/nearest.ts";
 import { nameFilter } from "./name_filter.ts";
 import { type ArtifactRequest, GENERIC, requestsOf } from "./requests.ts";
 import type { ArtifactSelection } from "./selection.ts";
@@ -152,7 +154,19 @@ function missingRequests(
       return [`${what}: ${who} only generic ones, which are taken`];
     }
   }
-  throw notFound(`${what}: there are artifacts for ${listed(targets)}${expandHint()}`);
+  throw notFound(
+    `${what}: there are artifacts for ${listed(targets)}${expandHint() || meantHint()}`,
+  );
+
+  function meantHint(): string {
+    const { families = GPU_FAMILIES } = selection;
+    const known = [...targets, ...families.keys()].filter((name) => name !== GENERIC);
+    const meant = missing.flatMap(({ asked }) =>
+      asked.flatMap((name) => nearest(name, known) ?? [])
+    )
+      .filter((name) => !missing.some(({ asked }) => asked.includes(name)));
+    return meant.length === 0 ? "" : `; did you mean ${listed(meant)}?`;
+  }
 
   function expandHint(): string {
     if (selection.expandFamilies) return "";

@@ -107,6 +107,8 @@ Deno.test("selectArtifacts(): a value that selects nothing is an error with the 
     "gfx110X-all",
     "gfx94X",
   );
+  const typos = { artifactGroups: ["gfx94x-dgpu", "gfx110x-al"] };
+  throwsWith(() => choose(typos), "not_found", "did you mean gfx110X-all, gfx94X-dcgpu?");
   throwsWith(() => choose({ components: ["libs"] }), "not_found", "libs", "dev, lib, run, test");
   throwsWith(() => choose({ exclude: ["*"] }), "not_found", "--exclude leaves none of the 7");
   const left = { include: ["fft_*"], exclude: ["*_gfx1100"] };

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { localInput } from "../../local_inputs.ts";
 import { describeRoot } from "../../run_root.ts";
 import { Argument, Command, Option } from "commander";
 import config from "../../../../deno.json" with { type: "json" };
@@ -50,7 +51,7 @@ export function importCommand(context: Context): Command {
         "Verifies the SHA-256 of each file. Existing files are skipped, so a repeated import " +
         "resumes. One of --output-dir and --bucket is required.",
     )
-    .addArgument(new Argument("<file>", "the tar file"))
+    .addArgument(localInput(new Argument("<file>", "the tar file")))
     .addOption(
       new Option(
         "--output-dir <dir>",

@@ -104,6 +104,7 @@ Examples:
       const source = selector ??
         runRoot(options, { reading: true, onDisk }, context.io, output);
       await checkOutputDir(outputDir);
+      if (options.cacheDir !== undefined) await checkOutputDir(options.cacheDir);
       const selection = {
         ...await selectionOf(options, include, { io: context.io, output }),
         artifactNames: await artifactsOfStages(options.stage ?? [], options.topology, "needs"),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { localInput } from "../../local_inputs.ts";
 import { Argument, Command, Option } from "commander";
 import type { Context } from "../../context.ts";
 import { list, names, nonEmpty, withUploadOptions } from "../../options.ts";
@@ -29,7 +30,9 @@ export function uploadArtifactsCommand(context: Context): Command {
         "all cores; archives are uploaded as they are. An existing .sha256sum is verified first. The " +
         "same files, modes and times produce the same bytes.",
     )
-    .addArgument(new Argument("<dir>", "the directory with artifacts").argParser(nonEmpty))
+    .addArgument(
+      localInput(new Argument("<dir>", "the directory with artifacts").argParser(nonEmpty)),
+    )
     .addOption(
       new Option("--include <globs>", "only artifacts that match (repeatable, or comma-separated)")
         .argParser(list),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { localInput } from "../../local_inputs.ts";
 import { Argument, Command, Option } from "commander";
 import type { Context } from "../../context.ts";
 import { list, nonEmpty, required, withUploadOptions } from "../../options.ts";
@@ -28,8 +29,10 @@ export function uploadFilesCommand(context: Context): Command {
         "of a directory is skipped.",
     )
     .addArgument(
-      new Argument("<paths...>", "files and directories")
-        .argParser((path: string, before: string[] = []) => [...before, nonEmpty(path)]),
+      localInput(
+        new Argument("<paths...>", "files and directories")
+          .argParser((path: string, before: string[] = []) => [...before, nonEmpty(path)]),
+      ),
     )
     .addOption(
       new Option(TO, "the path in the run, such as reports; . for the run's root (required)"),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { localInput } from "../../local_inputs.ts";
 import { Argument, Command } from "commander";
 import type { Context } from "../../context.ts";
 import { nonEmpty, withUploadOptions } from "../../options.ts";
@@ -23,7 +24,7 @@ export function uploadManifestCommand(context: Context): Command {
       "Uploads a build manifest (JSON) to manifests/GROUP/therock_manifest.json. Without a group, " +
         "uploads it to manifests/therock_manifest.json, the manifest of the run.",
     )
-    .addArgument(new Argument("<file>", "the manifest").argParser(nonEmpty))
+    .addArgument(localInput(new Argument("<file>", "the manifest").argParser(nonEmpty)))
     .addOption(artifactGroup())
     .addHelpText(
       "after",

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { localInput } from "../../local_inputs.ts";
 import { Argument, Command, Option } from "commander";
 import type { NativePackageType } from "../../../layout/output_paths.ts";
 import type { Context } from "../../context.ts";
@@ -30,7 +31,10 @@ export function uploadPackagesCommand(context: Context): Command {
         "skipped.",
     )
     .addArgument(
-      new Argument("<dir>", "the directory of the packages or the repository").argParser(nonEmpty),
+      localInput(
+        new Argument("<dir>", "the directory of the packages or the repository")
+          .argParser(nonEmpty),
+      ),
     )
     .addOption(new Option(TYPE, "deb or rpm (required)").choices(["deb", "rpm"]))
     .addHelpText(

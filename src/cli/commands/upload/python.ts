@@ -4,6 +4,7 @@
  * @module
  */
 
+import { localInput } from "../../local_inputs.ts";
 import { Argument, Command, Option } from "commander";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { Context } from "../../context.ts";
@@ -28,7 +29,9 @@ export function uploadPythonCommand(context: Context): Command {
         "There, the packages of a GPU family, in a directory with its name, go to python/FAMILY/. " +
         "If DIR contains dist/, that directory is uploaded.",
     )
-    .addArgument(new Argument("<dir>", "the directory with packages").argParser(nonEmpty))
+    .addArgument(
+      localInput(new Argument("<dir>", "the directory with packages").argParser(nonEmpty)),
+    )
     .addOption(artifactGroup(", of a single-arch build (default: $ARTIFACT_GROUP)"))
     .addOption(new Option(MULTIARCH, "the packages are of a multi-arch build"))
     .addHelpText(

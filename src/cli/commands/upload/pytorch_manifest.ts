@@ -4,6 +4,7 @@
  * @module
  */
 
+import { localInput } from "../../local_inputs.ts";
 import { Argument, Command, Option } from "commander";
 import type { Context } from "../../context.ts";
 import { nonEmpty, required, withUploadOptions } from "../../options.ts";
@@ -29,7 +30,7 @@ export function uploadPytorchManifestCommand(context: Context): Command {
         "manifests/FAMILY/therock-manifest_torch_PLATFORM_REF.json. Earlier jobs named it " +
         "therock-manifest_torch_pyVERSION_REF.json; --python-version selects that name.",
     )
-    .addArgument(new Argument("<file>", "the manifest").argParser(nonEmpty))
+    .addArgument(localInput(new Argument("<file>", "the manifest").argParser(nonEmpty)))
     .addOption(new Option(FAMILY, "the GPU family (required)"))
     .addOption(
       new Option(PYTHON, "use the earlier name, with this Python version, such as 3.12 or py3.12"),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { localInput } from "../../local_inputs.ts";
 import { Argument, Command } from "commander";
 import type { Context } from "../../context.ts";
 import { nonEmpty, withUploadOptions } from "../../options.ts";
@@ -17,7 +18,9 @@ export function uploadTarballsCommand(context: Context): Command {
       "Uploads the .tar.gz files of a directory to tarballs/. One that is named therock-dist- with " +
         "another platform than the run's is an error.",
     )
-    .addArgument(new Argument("<dir>", "the directory with tarballs").argParser(nonEmpty))
+    .addArgument(
+      localInput(new Argument("<dir>", "the directory with tarballs").argParser(nonEmpty)),
+    )
     .addHelpText(
       "after",
       `

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { localInput } from "../../local_inputs.ts";
 import { Argument, Command, Option } from "commander";
 import type { Context } from "../../context.ts";
 import { list, nonEmpty, required, withUploadOptions } from "../../options.ts";
@@ -26,7 +27,9 @@ export function uploadTestReportCommand(context: Context): Command {
     .description(
       "Uploads the HTML pages of a test report to logs/TO/, and writes an index page.",
     )
-    .addArgument(new Argument("<dir>", "the directory of the report").argParser(nonEmpty))
+    .addArgument(
+      localInput(new Argument("<dir>", "the directory of the report").argParser(nonEmpty)),
+    )
     .addOption(
       new Option(TO, "the path in logs/, such as gfx950-dcgpu (required)"),
     )
