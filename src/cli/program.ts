@@ -12,11 +12,13 @@ import { helpWidth, wrapHelp } from "./help_width.ts";
 import { resolveHelp } from "./help.ts";
 import { type Invocation, invocationOf } from "./hints.ts";
 import { commandFirst, divided } from "./leading_options.ts";
+import { withListHint } from "./list_hint.ts";
 import { checkLocalInputs } from "./local_inputs.ts";
 import type { Io } from "./terminal/io.ts";
 import { Output } from "./terminal/output.ts";
 import { DOCUMENTATION, TOP_HELP } from "./top_help.ts";
-import { explainUnknown } from "./unknown_word.ts";
+import { takeRunArgument } from "./run_argument.ts";
+import { commandOf, explainUnknown } from "./unknown_word.ts";
 
 /** How each command is loaded and built. */
 const COMMANDS: Readonly<Record<string, (context: Context) => Promise<Command>>> = {
@@ -68,6 +70,7 @@ export async function runCommand(
     named !== undefined && Object.hasOwn(COMMANDS, named) ? [named] : undefined,
   );
   program.hook("preAction", async (_, command) => {
+    await takeRunArgument(command);
     onStart(invocationOf(command));
     noteEmptyLists(command, new Output(context.io, command.opts()));
     await checkLocalInputs(command);
@@ -76,7 +79,8 @@ export async function runCommand(
   try {
     await program.parseAsync([...resolveHelp(program, line)], { from: "user" });
   } catch (error) {
-    throw explainUnknown(program, line, error);
+    const [command, rest] = commandOf(program, line);
+    throw withListHint(command, rest, explainUnknown(program, line, error));
   }
 }
 

@@ -19,10 +19,10 @@ Options:
 
 Commands:
   path [options] [kind] [args...]    print where one output is
-  bucket [options]                   print the bucket, region and IAM role for uploads to a run
+  bucket [options] [run]             print the bucket, region and IAM role for uploads to a run
   upload                             upload outputs of a run
-  list [options]                     list the outputs of a run
-  find [options]                     find the run that has the artifacts of a commit
+  list [options] [run]               list the outputs of a run
+  find [options] [run]               find the run that has the artifacts of a commit
   fetch [options] [include...]       download artifacts of a run, verify and unpack them
   bisect                             find the commit that broke something, using CI artifacts
   verify [options] [dir]             verify every file of a run against its manifest and checksums
@@ -35,7 +35,7 @@ Commands:
   serve [options]                    serve the runs in a directory or a bucket over HTTP
   stages [options] [stages...]       list the stages of a build, what each needs and produces
   cache                              list and delete downloaded files in the cache
-  stale-uploads [options]            list and delete unfinished uploads of a run on S3
+  stale-uploads [options] [run]      list and delete unfinished uploads of a run on S3
   doctor [options]                   check credentials, clock, server, GitHub, directories and disk
   completions [options] <shell>      print a script that completes commands in a shell
   help [command...]                  print a command's help

@@ -23,7 +23,7 @@ export function explainUnknown(
   error: unknown,
 ): unknown {
   if (!(error instanceof CommanderError) || error.message.includes("Did you mean")) return error;
-  const command = commandOf(program, args);
+  const [command] = commandOf(program, args);
   const explained = (remedy: string) =>
     new CommanderError(error.exitCode, error.code, `${error.message}${remedy}`);
   const toHelp = () => explained(`: see '${wayTo(command).join(" ")} --help'`);
@@ -42,15 +42,19 @@ function meantBy(option: string, command: Command): string[] {
   );
 }
 
-/** The command that the arguments name, or the program itself. */
-function commandOf(program: Command, args: readonly string[]): Command {
-  let command = program;
-  for (const arg of args) {
-    const child = command.commands.find((one) => one.name() === arg);
-    if (child === undefined) break;
-    command = child;
-  }
-  return command;
+/**
+ * The command that arguments name.
+ *
+ * @param program The program.
+ * @param args Its arguments.
+ * @returns The command, or the program itself; and the arguments after its name.
+ */
+export function commandOf(
+  program: Command,
+  args: readonly string[],
+): readonly [Command, readonly string[]] {
+  const child = program.commands.find((one) => one.name() === args[0]);
+  return child === undefined ? [program, args] : commandOf(child, args.slice(1));
 }
 
 function wayTo(command: Command): string[] {

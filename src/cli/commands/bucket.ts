@@ -4,6 +4,7 @@
  * @module
  */
 
+import { withRunArgument } from "../run_argument.ts";
 import { Command } from "commander";
 import { setOutputs } from "../../github/job_files.ts";
 import { bucketInfo, HOME_REGION } from "../../layout/bucket_inventory.ts";
@@ -40,8 +41,8 @@ Examples:
   run-outputs bucket --run-id 12345 --platform linux --release-type nightly
   run-outputs bucket --run-id 12345 --repo ROCm/rocm-libraries --json`,
     );
-  return withOutputOptions(withRunNameOptions(command)).action(
-    async (options: BucketCommandOptions) => {
+  return withOutputOptions(withRunNameOptions(withRunArgument(command))).action(
+    async (_run, options: BucketCommandOptions) => {
       const { io } = context;
       const output = new Output(io, options);
       const onDisk = stagingDirOf({}, io) !== undefined;

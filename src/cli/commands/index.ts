@@ -4,6 +4,7 @@
  * @module
  */
 
+import { orRun } from "../run_argument.ts";
 import { basename, dirname, resolve } from "node:path";
 import { Argument, Command, Option } from "commander";
 import { diskError } from "../../errors/disk.ts";
@@ -41,7 +42,10 @@ export function indexCommand(context: Context): Command {
         "this automatically. For a directory with Python packages, writes a page for pip and simple/.",
     )
     .addArgument(
-      new Argument("[dir]", "a local directory instead of a run").argParser(nonEmpty),
+      orRun(
+        new Argument("[dir]", "a local directory, or the run instead of --run-id")
+          .argParser(nonEmpty),
+      ),
     )
     .addOption(new Option("--force", "replace pages written by other tools"))
     .addOption(new Option("-n, --dry-run", "print what would be written"))

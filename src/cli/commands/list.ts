@@ -4,6 +4,7 @@
  * @module
  */
 
+import { withRunArgument } from "../run_argument.ts";
 import { addresses } from "../addresses.ts";
 import { otherPlace } from "../present_root.ts";
 import { describeRoot } from "../run_root.ts";
@@ -53,93 +54,97 @@ Examples:
   run-outputs list --staging-dir ./staging --run-id 12345 --kind artifact,log
   run-outputs list --staging-dir ./staging --run-id 12345 --json`,
     );
-  return withReadOptions(command).action(async (options: ListCommandOptions) => {
-    const output = new Output(context.io, options);
-    const signal = context.interruption();
-    const kinds = checkKinds(options.kind);
-    const onDisk = stagingDirOf(options, context.io) !== undefined;
-    let looked: readonly string[] = [];
-    let root = runRoot(options, { reading: true, onDisk }, context.io, output);
-    using storage = await openForReading(options, context.io, output);
-    const { listRun, noOutputs } = await import("../../operations/manifest/list_outputs.ts");
-    const from = { storage, output, signal };
-    let manifest = await readRunManifest(options, root, from);
-    const unlisted: MissingOutput[] = [];
-    const onMissing = (one: MissingOutput) => void unlisted.push(one);
-    const removed: RemovedOutput[] = [];
-    const onRemoved = (one: RemovedOutput) => void removed.push(one);
-    const read = () => listRun(storage.backend, root, manifest, { signal, onMissing, onRemoved });
-    let all = await Array.fromAsync(read());
-    if (all.length === 0) {
-      const place = await otherPlace(root, options, { ...from, io: context.io });
-      looked = place.looked;
-      if (place.other !== undefined) {
-        root = place.other;
-        manifest = await readRunManifest(options, root, from);
-        all = await Array.fromAsync(read());
+  return withReadOptions(withRunArgument(command)).action(
+    async (_run, options: ListCommandOptions) => {
+      const output = new Output(context.io, options);
+      const signal = context.interruption();
+      const kinds = checkKinds(options.kind);
+      const onDisk = stagingDirOf(options, context.io) !== undefined;
+      let looked: readonly string[] = [];
+      let root = runRoot(options, { reading: true, onDisk }, context.io, output);
+      using storage = await openForReading(options, context.io, output);
+      const { listRun, noOutputs } = await import("../../operations/manifest/list_outputs.ts");
+      const from = { storage, output, signal };
+      let manifest = await readRunManifest(options, root, from);
+      const unlisted: MissingOutput[] = [];
+      const onMissing = (one: MissingOutput) => void unlisted.push(one);
+      const removed: RemovedOutput[] = [];
+      const onRemoved = (one: RemovedOutput) => void removed.push(one);
+      const read = () => listRun(storage.backend, root, manifest, { signal, onMissing, onRemoved });
+      let all = await Array.fromAsync(read());
+      if (all.length === 0) {
+        const place = await otherPlace(root, options, { ...from, io: context.io });
+        looked = place.looked;
+        if (place.other !== undefined) {
+          root = place.other;
+          manifest = await readRunManifest(options, root, from);
+          all = await Array.fromAsync(read());
+        }
       }
-    }
-    if (all.length === 0) {
-      throw noOutputs(root, [storage.show(root.root()), ...looked].join(", "));
-    }
-    const { missingFiles } = await import("../../operations/verify/missing_files.ts");
-    const isWanted = ({ kind }: { readonly kind: OutputKind }) => kinds?.has(kind) ?? true;
-    const missing = missingFiles(all, unlisted).filter(isWanted);
-    for (const { path, parts } of missing) {
-      const who = parts.length === 0
-        ? "only its checksum file exists"
-        : `listed in manifest part ${parts[0]}`;
-      output.warn(`${path} is missing: ${who}`);
-    }
-    await reportUnfinished(manifest, (message) => output.warn(message));
-    const gone = removed.filter(isWanted);
-    const outputs = all.filter(isWanted);
-    if (outputs.length > 0 && gone.length > 0) output.note(await lineOf(gone));
-    if (outputs.length === 0) {
-      const { RunOutputsError } = await import("../../errors/error.ts");
-      throw new RunOutputsError(
-        "not_found",
-        `None of the ${all.length} outputs of run ${root.runId} has kind ` +
-          [...kinds!].join(" or ") + (gone.length > 0 ? `: ${await lineOf(gone)}` : ""),
+      if (all.length === 0) {
+        throw noOutputs(root, [storage.show(root.root()), ...looked].join(", "));
+      }
+      const { missingFiles } = await import("../../operations/verify/missing_files.ts");
+      const isWanted = ({ kind }: { readonly kind: OutputKind }) => kinds?.has(kind) ?? true;
+      const missing = missingFiles(all, unlisted).filter(isWanted);
+      for (const { path, parts } of missing) {
+        const who = parts.length === 0
+          ? "only its checksum file exists"
+          : `listed in manifest part ${parts[0]}`;
+        output.warn(`${path} is missing: ${who}`);
+      }
+      await reportUnfinished(manifest, (message) => output.warn(message));
+      const gone = removed.filter(isWanted);
+      const outputs = all.filter(isWanted);
+      if (outputs.length > 0 && gone.length > 0) output.note(await lineOf(gone));
+      if (outputs.length === 0) {
+        const { RunOutputsError } = await import("../../errors/error.ts");
+        throw new RunOutputsError(
+          "not_found",
+          `None of the ${all.length} outputs of run ${root.runId} has kind ` +
+            [...kinds!].join(" or ") + (gone.length > 0 ? `: ${await lineOf(gone)}` : ""),
+        );
+      }
+      output.result(
+        () => ({
+          schema: "run-outputs.list/1",
+          ...describeRoot(root, storage),
+          staging_dir: storage.dir,
+          manifest: manifestJson(manifest),
+          count: outputs.length,
+          bytes: sum(outputs),
+          files: outputs.values().map((
+            { path, kind, location, size, modified, etag, sha256, parts },
+          ) => ({
+            path,
+            kind,
+            size,
+            modified: modified?.toISOString(),
+            etag,
+            sha256,
+            parts: parts.length === 0 ? undefined : parts,
+            ...addresses(storage, location),
+          })),
+          missing: missing.map(({ parts, ...one }) => ({
+            ...one,
+            parts: parts.length === 0 ? undefined : parts,
+          })),
+          removed: gone.length === 0
+            ? undefined
+            : gone.map(({ removal: { at, rule }, ...one }) => ({
+              ...one,
+              parts: one.parts.length === 0 ? undefined : one.parts,
+              removed: { at, rule },
+            })),
+        }),
+        function* () {
+          yield* byKind(outputs, output);
+          const where = storage.show(root.root());
+          yield `${plural(outputs.length, "file")}, ${formatBytes(sum(outputs))}, in ${where}`;
+        },
       );
-    }
-    output.result(
-      () => ({
-        schema: "run-outputs.list/1",
-        ...describeRoot(root, storage),
-        staging_dir: storage.dir,
-        manifest: manifestJson(manifest),
-        count: outputs.length,
-        bytes: sum(outputs),
-        files: outputs.values().map((
-          { path, kind, location, size, modified, etag, sha256, parts },
-        ) => ({
-          path,
-          kind,
-          size,
-          modified: modified?.toISOString(),
-          etag,
-          sha256,
-          parts: parts.length === 0 ? undefined : parts,
-          ...addresses(storage, location),
-        })),
-        missing: missing.map(({ parts, ...one }) => ({
-          ...one,
-          parts: parts.length === 0 ? undefined : parts,
-        })),
-        removed: gone.length === 0 ? undefined : gone.map(({ removal: { at, rule }, ...one }) => ({
-          ...one,
-          parts: one.parts.length === 0 ? undefined : one.parts,
-          removed: { at, rule },
-        })),
-      }),
-      function* () {
-        yield* byKind(outputs, output);
-        const where = storage.show(root.root());
-        yield `${plural(outputs.length, "file")}, ${formatBytes(sum(outputs))}, in ${where}`;
-      },
-    );
-  });
+    },
+  );
 }
 
 /** Removed files in one line. */

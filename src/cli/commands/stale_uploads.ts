@@ -4,6 +4,7 @@
  * @module
  */
 
+import { withRunArgument } from "../run_argument.ts";
 import { describeRoot } from "../run_root.ts";
 import { Command, Option } from "commander";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
@@ -50,59 +51,66 @@ Examples:
   run-outputs stale-uploads --run-id 12345 --platform linux
   run-outputs stale-uploads --run-id 12345 --platform linux --older-than 7d --abort`,
     );
-  return withS3ReadOptions(command).action(async (options: StaleUploadsOptions) => {
-    const output = new Output(context.io, options);
-    const signal = context.interruption();
-    const { olderThan, abort = false, dryRun = false } = options;
-    // Listed too, they are where uploads of this job are.
-    const purpose = { reading: true, changing: true, onDisk: false };
-    const root = runRoot(options, purpose, context.io, output);
-    using storage = await openUploads(options, context.io, output, abort ? root.root() : undefined);
-    const { abortUnfinishedUploads, listUnfinishedUploads } = await import(
-      "../../operations/stale_uploads.ts"
-    );
-    const { backend } = storage;
-    const now = Date.now();
-    const before = new Date(now - olderThan.milliseconds);
-    let younger = 0;
-    const onYounger = () => void younger++;
-    const uploads = await listUnfinishedUploads(backend, root, { before, onYounger, signal });
-    const removals = abort
-      ? await abortUnfinishedUploads(backend, uploads, { dryRun, signal })
-      : undefined;
+  return withS3ReadOptions(withRunArgument(command)).action(
+    async (_run, options: StaleUploadsOptions) => {
+      const output = new Output(context.io, options);
+      const signal = context.interruption();
+      const { olderThan, abort = false, dryRun = false } = options;
+      // Listed too, they are where uploads of this job are.
+      const purpose = { reading: true, changing: true, onDisk: false };
+      const root = runRoot(options, purpose, context.io, output);
+      using storage = await openUploads(
+        options,
+        context.io,
+        output,
+        abort ? root.root() : undefined,
+      );
+      const { abortUnfinishedUploads, listUnfinishedUploads } = await import(
+        "../../operations/stale_uploads.ts"
+      );
+      const { backend } = storage;
+      const now = Date.now();
+      const before = new Date(now - olderThan.milliseconds);
+      let younger = 0;
+      const onYounger = () => void younger++;
+      const uploads = await listUnfinishedUploads(backend, root, { before, onYounger, signal });
+      const removals = abort
+        ? await abortUnfinishedUploads(backend, uploads, { dryRun, signal })
+        : undefined;
 
-    if (!abort && uploads.length > 0) output.note("use --abort to delete them");
-    output.result(
-      () => ({
-        schema: "run-outputs.stale-uploads/1",
-        dry_run: dryRun,
-        ...describeRoot(root, ON_S3),
-        older_than_seconds: olderThan.milliseconds / 1000,
-        count: uploads.length,
-        younger,
-        bytes: sum(uploads),
-        uploads: uploads.map((upload, i) => ({
-          key: upload.key,
-          s3_uri: `s3://${upload.bucket}/${upload.key}`,
-          upload_id: upload.uploadId,
-          initiated: upload.initiated.toISOString(),
-          age_seconds: Math.max(0, Math.floor((now - upload.initiated.getTime()) / 1000)),
-          parts: upload.parts,
-          bytes: upload.bytes,
-          state: upload.state,
-          outcome: removals?.[i].outcome ?? "listed",
-        })),
-      }),
-      () => [
-        ...lines(uploads, removals, now, root),
-        summary(uploads, removals, olderThan, root) +
-        (younger === 0 ? "" : `; ${younger} younger (--older-than 0s lists all)`),
-      ],
-    );
-    context.setExitCode(
-      removals?.some(({ outcome }) => outcome === "failed") ? EXIT.incomplete : EXIT.done,
-    );
-  });
+      if (!abort && uploads.length > 0) output.note("use --abort to delete them");
+      output.result(
+        () => ({
+          schema: "run-outputs.stale-uploads/1",
+          dry_run: dryRun,
+          ...describeRoot(root, ON_S3),
+          older_than_seconds: olderThan.milliseconds / 1000,
+          count: uploads.length,
+          younger,
+          bytes: sum(uploads),
+          uploads: uploads.map((upload, i) => ({
+            key: upload.key,
+            s3_uri: `s3://${upload.bucket}/${upload.key}`,
+            upload_id: upload.uploadId,
+            initiated: upload.initiated.toISOString(),
+            age_seconds: Math.max(0, Math.floor((now - upload.initiated.getTime()) / 1000)),
+            parts: upload.parts,
+            bytes: upload.bytes,
+            state: upload.state,
+            outcome: removals?.[i].outcome ?? "listed",
+          })),
+        }),
+        () => [
+          ...lines(uploads, removals, now, root),
+          summary(uploads, removals, olderThan, root) +
+          (younger === 0 ? "" : `; ${younger} younger (--older-than 0s lists all)`),
+        ],
+      );
+      context.setExitCode(
+        removals?.some(({ outcome }) => outcome === "failed") ? EXIT.incomplete : EXIT.done,
+      );
+    },
+  );
 }
 
 function lines(

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { orRun } from "../../run_argument.ts";
 import { describeRoot } from "../../run_root.ts";
 import { basename, resolve } from "node:path";
 import { Argument, Command } from "commander";
@@ -46,7 +47,13 @@ export function fetchCommand(context: Context): Command {
         "stays as it was, and the downloads are kept next to it for the next fetch.",
     )
     .addArgument(
-      new Argument("[include...]", "globs of artifacts to fetch, such as 'blas_*' (default: all)"),
+      orRun(
+        new Argument(
+          "[include...]",
+          "globs of artifacts to fetch, such as 'blas_*' (default: all); before them the run, " +
+            "instead of --run-id",
+        ),
+      ),
     )
     .option(OUTPUT_DIR, "the directory for the files (required)")
     .addHelpText(

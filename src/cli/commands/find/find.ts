@@ -4,6 +4,7 @@
  * @module
  */
 
+import { withRunArgument } from "../../run_argument.ts";
 import { Command } from "commander";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { Context } from "../../context.ts";
@@ -48,11 +49,11 @@ Examples:
   run-outputs find --branch main --artifact-group gfx94X-dcgpu --require-artifact '^blas_lib_'
   run-outputs find --run-id 12345 --repo ROCm/rocm-libraries --json`,
     );
-  withReadOptions(withGroupOptions(withFindOptions(command), true));
+  withReadOptions(withGroupOptions(withFindOptions(withRunArgument(command)), true));
   // Other commands default to this job's own run; here that would be a guess.
   command.options.find(({ long }) => long === "--run-id")!.description = "this run";
   return command.action(
-    async (options: Options) => {
+    async (_run, options: Options) => {
       const { io } = context;
       const output = new Output(io, options);
       const signal = context.interruption();

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { orRun } from "../../run_argument.ts";
 import { checkKinds } from "../../kinds.ts";
 import { Argument, Command, Option } from "commander";
 import { join } from "node:path";
@@ -55,11 +56,14 @@ export function verifyCommand(context: Context): Command {
         ".sha256sum files. Reports missing files, size mismatches and checksum mismatches.",
     )
     .addArgument(
-      new Argument(
-        "[dir]",
-        "a directory with a run, with several runs, or with archives and .sha256sum files",
-      )
-        .argParser(nonEmpty),
+      orRun(
+        new Argument(
+          "[dir]",
+          "a directory with a run, with several runs, or with archives and .sha256sum files; or " +
+            "the run, instead of --run-id",
+        )
+          .argParser(nonEmpty),
+      ),
     )
     .option("--quick", "compare sizes and recorded hashes, without reading files")
     .option("--strict", "files without a known checksum are errors")

@@ -1,0 +1,75 @@
+/**
+ * A run as a plain argument: `list 12345` is `list --run-id 12345`.
+ *
+ * @module
+ */
+
+import { Argument, type Command } from "commander";
+import { invalid } from "../errors/error.ts";
+import { nonEmpty } from "./options.ts";
+import { tryRunName } from "./run_root.ts";
+
+/** The arguments that can be a run. */
+const MARKED = new WeakSet<Argument>();
+
+/** A run's id or key; no name of an artifact looks like it. */
+const NAME = /^(?:[^/~]+~)?\d+(?:-(?:linux|windows))?$/;
+
+/** Adds an argument that is a run, and nothing else. */
+export function withRunArgument(command: Command): Command {
+  const argument = new Argument("[run]", "the run, instead of --run-id: ID, or ID-PLATFORM");
+  return command.addArgument(orRun(argument.argParser(nonEmpty)));
+}
+
+/**
+ * Marks an argument that can be a run instead of what it is otherwise: a directory, or patterns of
+ * which the first can be a run.
+ *
+ * @param argument The argument.
+ * @returns The same.
+ */
+export function orRun(argument: Argument): Argument {
+  MARKED.add(argument);
+  return argument;
+}
+
+/**
+ * Turns an argument that is a run into the options that name the run.
+ *
+ * @param command The command, after it was parsed.
+ * @throws {RunOutputsError} `invalid`, if an option names another run or platform.
+ */
+export async function takeRunArgument(command: Command): Promise<void> {
+  const at = command.registeredArguments.findIndex((argument) => MARKED.has(argument));
+  if (at < 0) return;
+  const argument = command.registeredArguments[at];
+  const given: string | readonly string[] | undefined = command.processedArgs[at];
+  const [name, ...rest] = typeof given === "string" ? [given] : given ?? [];
+  if (name === undefined || !await isRun(name, argument, command)) return;
+  command.processedArgs[at] = argument.variadic ? rest : undefined;
+  const run = tryRunName(name);
+  // The key of an external repository names that, too.
+  setOption(command, "runId", run?.externalRepo === "" ? run.runId : name, name);
+  if (run !== undefined) setOption(command, "platform", run.platform, name);
+}
+
+async function isRun(name: string, argument: Argument, command: Command): Promise<boolean> {
+  const isName = NAME.test(name) || name === "local" || tryRunName(name) !== undefined;
+  if (argument.name() === "run") {
+    if (isName) return true;
+    throw invalid("run", name, "ID, ID-PLATFORM or a run's key; any other id needs --run-id");
+  }
+  if (!NAME.test(name)) return false;
+  // Digits can be searched for in names.
+  if (argument.variadic) return command.getOptionValue("regex") !== true;
+  return await Deno.stat(name).then(() => false, (error) => error instanceof Deno.errors.NotFound);
+}
+
+function setOption(command: Command, key: string, value: string, name: string): void {
+  const before: unknown = command.getOptionValue(key);
+  const flag = key === "runId" ? "--run-id" : "--platform";
+  if (before !== undefined && before !== value && before !== name) {
+    throw invalid(flag, `${before}`, `that of the run '${name}', or nothing`);
+  }
+  if (before === undefined) command.setOptionValueWithSource(key, value, "cli");
+}

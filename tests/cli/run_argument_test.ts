@@ -1,0 +1,90 @@
+/** A run as a plain argument: the same as `--run-id`, also in hints. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { refused, run, runJson, runs } from "../support/command_line.ts";
+import { putArchives } from "../support/staging.ts";
+import { tempDir } from "../support/temp_dir.ts";
+
+const [CLI, CONFIG] = ["../../cli.ts", "../../deno.json"]
+  .map((path) => fileURLToPath(new URL(path, import.meta.url)));
+const BLAS = ["blas_dev_generic.tar.zst", "blas_lib_generic.tar.zst"];
+
+Deno.test("a run as an argument: list, fetch, verify and index take its id, with the platform or not", async () => {
+  await using temp = await tempDir();
+  const archives = join(temp.path, "art");
+  await putArchives(archives, BLAS);
+  const staging = join(temp.path, "staging");
+  const upload = ["upload", "artifacts", archives, "--output-dir", staging];
+  await runs(0, [...upload, "--run-id", "12345", "--platform", "windows"]);
+  const from = ["--staging-dir", staging];
+  const windows = ["--platform", "windows"];
+  for (const command of ["list", "verify", "index"]) {
+    const { seconds: _, ...expected } = await runJson(
+      0,
+      [command, "--run-id", "12345", ...windows, ...from],
+    );
+    const lines = [["12345-windows"], ["12345", ...windows], [
+      "12345",
+      "--run-id",
+      "12345",
+      ...windows,
+    ]];
+    for (const line of lines) {
+      const { seconds: _, ...found } = await runJson(0, [command, ...line, ...from]);
+      assert.deepEqual(found, expected, `${command} ${line.join(" ")}`);
+    }
+  }
+  const fetched = await runJson(0, ["fetch", "12345-windows", "*_lib_*", "--list", ...from]);
+  assert.equal(fetched.run_id, "12345");
+  assert.deepEqual(fetched.files.map((file: { path: string }) => file.path), [BLAS[1]]);
+  const searched = [
+    "fetch",
+    "--regex",
+    "12345",
+    "--run-id",
+    "12345",
+    ...windows,
+    "--list",
+    ...from,
+  ];
+  assert.match((await run(searched)).err, /None of the 2 artifacts matches '12345'/);
+  // A directory of that name is what it was.
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "-q", "--config", CONFIG, CLI, "verify", "12345-windows", "--json"],
+    cwd: staging,
+  }).output();
+  assert.equal(code, 0);
+  const { directory } = JSON.parse(new TextDecoder().decode(stdout));
+  assert.equal(directory, join(await Deno.realPath(staging), "12345-windows"));
+  await refused(["verify", "12344", "--platform", "linux", ...from], ["run 12344"], { code: 3 });
+});
+
+Deno.test("a run as an argument: the key of an external repository, and commands in messages", async () => {
+  const bucket = await runJson(0, ["bucket", "ROCm-rocm-libraries~12345-linux"]);
+  assert.equal(bucket.prefix, "ROCm-rocm-libraries/12345-linux");
+  await using temp = await tempDir();
+  await putArchives(join(temp.path, "12345-linux"), BLAS);
+  const args = ["fetch", "12345-linux", "nope_*", "--staging-dir", temp.path, "--list"];
+  const { err } = await runs(3, args);
+  assert(
+    err.includes(
+      `'run-outputs list --kind artifact --staging-dir ${temp.path} --run-id 12345 --platform linux'`,
+    ),
+    err,
+  );
+});
+
+Deno.test("lists with blanks: the hint names the option and the list with commas", async () => {
+  await using temp = await tempDir();
+  await putArchives(join(temp.path, "1-linux"), BLAS);
+  const fetch = ["fetch", "1-linux", "--staging-dir", temp.path, "--list"];
+  const { err } = await runs(3, [...fetch, "--components", "lib", "dev"]);
+  assert.match(err, /; a list has commas: --components lib,dev\n$/);
+  const groups = await runs(3, [...fetch, "--artifact-group", "generic", "gfx942", "-q"]);
+  assert.match(groups.err, /'gfx942'.*; a list has commas: --artifact-group generic,gfx942\n$/);
+  // A pattern that has nothing to do with the list before it.
+  const other = await runs(3, [...fetch, "--components", "lib", "--json", "nope_*"]);
+  assert(!other.err.includes("commas"), other.err);
+});
