@@ -6,7 +6,9 @@
 
 import config from "../../deno.json" with { type: "json" };
 import { RunOutputsError } from "../errors/error.ts";
-import type { RunOutputRoot } from "../layout/run_output_root.ts";
+import type { OutputLocation } from "../layout/output_location.ts";
+import { RunOutputRoot } from "../layout/run_output_root.ts";
+import type { StorageBackend } from "../storage/backend.ts";
 import type { OpenStorage } from "./storage.ts";
 import type { Output } from "./terminal/output.ts";
 
@@ -47,4 +49,85 @@ export async function updateRunSummary(
     if (isDenied) output.explain(message);
     else output.note(message);
   } else if (result !== undefined) output.explain(`summary of the run: ${result.outcome}`);
+  await updateRunPage(root, { storage, output, signal });
+}
+
+/**
+ * A storage whose first write puts a banner on the run's page, if it has one: an upload is in
+ * progress. The summary of the run replaces it.
+ *
+ * @param backend The storage to write to.
+ * @param root The run.
+ * @param options The storage of the page.
+ * @returns The storage.
+ */
+export async function withAnnouncement(
+  backend: StorageBackend,
+  root: RunOutputRoot,
+  options: RunSummaryOptions,
+): Promise<StorageBackend> {
+  const { WatchedWrites } = await import("../storage/watched_writes.ts");
+  let announced: Promise<void> | undefined;
+  return new WatchedWrites(backend, () => announced ??= updateRunPage(root, options, true));
+}
+
+/**
+ * Writes on the run's page what its summary says, if it has a page. A failure is an explanation: the
+ * lists on the page are right without it.
+ *
+ * @param root The run.
+ * @param options The storage.
+ * @param begins Whether an upload begins, which the page says until the summary is written.
+ */
+export async function updateRunPage(
+  root: RunOutputRoot,
+  { storage, output, signal }: RunSummaryOptions,
+  begins = false,
+): Promise<void> {
+  if (!storage.backend.writes) return;
+  const { writeRunAbout } = await import("../operations/index_pages/run_about.ts");
+  const { readSummary } = await import("../operations/retained/summary_file.ts");
+  const { unwrapped = storage.backend } = storage;
+  const facts = async () => (await readSummary(unwrapped, root, { signal }))?.summary?.value;
+  const result = await writeRunAbout(storage.backend, root, {
+    facts: begins ? "uploading" : facts,
+    signal,
+  });
+  if (result?.error === undefined) return;
+  output.explain(`the page of the run does not show its state: ${result.error.message}`);
+}
+
+/**
+ * What a list of runs says about the runs of a staging directory, from their summaries.
+ *
+ * @param storage The storage.
+ * @param dir The directory.
+ * @returns The notes, by the run's prefix; a run without a summary has none.
+ */
+export async function runNotes(
+  { backend }: Pick<OpenStorage, "backend">,
+  dir: OutputLocation,
+): Promise<Map<string, string>> {
+  const { readSummary } = await import("../operations/retained/summary_file.ts");
+  const { tryParseRunPrefix } = await import("../runs/retention/run_key.ts");
+  const notes = new Map<string, string>();
+  const visit = async (parent: OutputLocation, isTop: boolean) => {
+    for await (const child of backend.children(parent)) {
+      if (child.info !== undefined) continue;
+      const prefix = child.location.relativeTo(dir)!;
+      const run = tryParseRunPrefix(prefix);
+      if (run === undefined) {
+        if (isTop) await visit(child.location, false);
+        continue;
+      }
+      const root = new RunOutputRoot({ ...run, bucket: dir.bucket });
+      const facts = (await readSummary(backend, root))?.summary?.value;
+      if (facts === undefined) continue;
+      const { completeness, uploading, repository, commit } = facts;
+      const words = [completeness, uploading && "uploading", repository, commit?.slice(0, 12)];
+      notes.set(prefix, words.filter((word) => word !== undefined).join(" · "));
+    }
+  };
+  await visit(dir, true);
+  return notes;
 }

@@ -78,9 +78,9 @@ function shown(page: Page): Promise<string[]> {
   return page.locator("tbody tr:visible td:first-child a").allTextContents();
 }
 
-/** All links of a page, as the browser resolves them. */
+/** All links of a page but those to GitHub, as the browser resolves them. */
 function links(page: Page): Promise<string[]> {
-  return page.locator("a[href]").evaluateAll((all) =>
+  return page.locator("a[href]:not([rel])").evaluateAll((all) =>
     all.map((a) => (a as unknown as { readonly href: string }).href)
   );
 }
@@ -174,9 +174,32 @@ test("filters by words, over all lists, and the key / goes there", async ({ page
   assert.equal(await page.locator("section:visible").count(), 1);
   await page.locator("input").fill("nothing like this");
   assert.deepEqual(await shown(page), []);
+  assert.equal(await page.locator(".none:visible").textContent(), "No name matches the filter.");
   await page.locator("input").fill("");
   assert.deepEqual(await shown(page), all);
   assert.equal(await page.locator("output").textContent(), "");
+});
+
+test("copies hashes and the command that fetches the run, on a phone too", async (c) => {
+  const context = await c.browser.newContext({ viewport: { width: 380, height: 700 } });
+  const page = await context.newPage();
+  await page.goto(pathToFileURL(join(c.staging, "123-linux/index.html")).href);
+  const command = await page.locator(".copy pre").textContent();
+  assert.match(command!, /^run-outputs fetch --run-id 123 --platform linux [^\n]* --staging-dir /);
+  assert(command!.endsWith(c.staging), `${command}`);
+  const selection = () =>
+    page.evaluate(() =>
+      (globalThis as unknown as { getSelection(): object }).getSelection().toString()
+    );
+  // A browser without the permission selects it, and the reader copies.
+  await page.locator(".copy button").click();
+  await page.locator(".copy button", { hasText: /^(Copied|Selected)$/ }).waitFor();
+  const code = page.locator(".h code").first();
+  assert.match((await code.textContent())!, /^[0-9a-f]{64}$/);
+  await code.click();
+  await page.locator(`.h code[title^="Copied "], .h code[title^="Selected "]`).first().waitFor();
+  assert([await code.textContent(), ""].includes(await selection()));
+  await context.close();
 });
 
 test("shows pip's command with its own URL, and --index-url only where it works", async (c) => {

@@ -37,7 +37,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "operations": "errors layout storage storage/{s3,transfer}",
   "operations/manifest": "errors layout runs storage storage/transfer",
   "operations/artifacts": "errors layout runs storage storage/transfer operations/manifest",
-  "operations/index_pages": "errors layout storage storage/transfer operations/artifacts",
+  "operations/index_pages": "errors layout runs/retention storage storage/transfer " +
+    "operations/{artifacts,manifest}",
   "operations/repository": "errors layout storage storage/transfer " +
     "archive/{compression,packages,tar} operations/manifest",
   "operations/upload": "errors layout storage storage/{local,transfer} archive/{pack,tar,unpack} " +
@@ -81,7 +82,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "cli/terminal": "errors layout github storage/transfer",
   "cli":
     "errors layout runs runs/retention github storage storage/open_s3.ts storage/{local,s3,transfer} " +
-    "operations/{artifacts,fetch,find,manifest,retained} cli/terminal",
+    "operations/{artifacts,fetch,find,index_pages,manifest,retained} cli/terminal",
   "cli/completions": "layout runs/retention cli",
   "cli/commands": "errors layout github operations " +
     "operations/{doctor,index_pages,manifest,verify} " +

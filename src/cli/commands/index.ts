@@ -18,6 +18,7 @@ import { exitCodeOfResults } from "../exit_codes.ts";
 import { nonEmpty, type ReadCommandOptions, withChangeOptions } from "../options.ts";
 import { Output } from "../terminal/output.ts";
 import { runRoot } from "../run_root.ts";
+import { runNotes, updateRunPage } from "../run_summary.ts";
 import { FOREIGN_PAGE } from "./upload/execute.ts";
 import { noteUnused, openForUpload, type OpenStorage, stagingDirOf } from "../storage.ts";
 import {
@@ -73,6 +74,7 @@ Examples:
         show: storage.show,
         signal,
       });
+      if (target.root !== undefined) await updateRunPage(target.root, { storage, output, signal });
       const where = storage.show(subject.prefix);
       if (results.length === 0) {
         // This command writes, so it does not search other buckets.
@@ -105,6 +107,8 @@ Examples:
 /** What the pages list, and their storage. */
 interface Target {
   readonly subject: IndexSubject;
+  /** The run, if it is one. */
+  readonly root?: RunOutputRoot;
   readonly storage: OpenStorage;
 }
 
@@ -119,7 +123,7 @@ async function runTarget(
   noteUnused(options, io, output);
   const root = runRoot(options, { reading: true, changing: true, onDisk }, io, output);
   const storage = await openForUpload({ ...options, outputDir }, root.root(), io, output);
-  return { subject: runSubject(root), storage };
+  return { subject: runSubject(root), root, storage };
 }
 
 async function directoryTarget(
@@ -140,8 +144,10 @@ async function directoryTarget(
   const outputDir = root === undefined ? dir : dirname(dir);
   const prefix = root?.root() ?? new OutputLocation("local", "");
   const storage = await openForUpload({ ...options, outputDir }, prefix, io, output);
-  const subject = root === undefined ? directorySubject(prefix) : runSubject(root);
-  return { subject, storage };
+  const subject = root === undefined
+    ? directorySubject(prefix, await runNotes(storage, prefix))
+    : runSubject(root);
+  return { subject, root, storage };
 }
 
 /** Parses the name of a directory as a run's prefix, if it is one. */

@@ -50,6 +50,16 @@ export class FileTree {
   }
 
   /**
+   * Whether there is such a file, also one that can't be a row.
+   *
+   * @param isIt The test.
+   * @returns `true`, if one passes it.
+   */
+  has(isIt: (file: IndexedFile) => boolean): boolean {
+    return this.#all.some(isIt);
+  }
+
+  /**
    * The names of the subdirectories of a directory, including those with nothing but a page.
    *
    * @param dir The directory.

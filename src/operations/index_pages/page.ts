@@ -5,6 +5,7 @@
  */
 
 import type { OutputLocation } from "../../layout/output_location.ts";
+import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 
 /** The information on a file in storage that a page needs. */
 export interface IndexedFile {
@@ -28,8 +29,12 @@ export interface IndexEntry {
   readonly modified?: Date;
   /** The number of files in a directory; missing for a file. */
   readonly files?: number;
+  /** What else to say about a directory. */
+  readonly note?: string;
   /** Its checksum file, if there is one. */
   readonly sidecar?: OutputLocation;
+  /** The size of the checksum file in bytes. */
+  readonly sidecarSize?: number;
 }
 
 /** A list on a page. */
@@ -54,6 +59,8 @@ export interface ListPage {
   readonly above: readonly { readonly name: string; readonly target: OutputLocation }[];
   /** Its lists. */
   readonly sections: readonly IndexSection[];
+  /** The run, on the page of a run, and whether it has a marker of an upload. */
+  readonly about?: { readonly root: RunOutputRoot; readonly uploading: boolean };
   /** Whether pip reads it: links have hashes, and it explains how to install from here. */
   readonly forPip?: boolean;
 }

@@ -11,6 +11,8 @@ import { createHash } from "node:crypto";
 // Under its own name, the formatter would format the templates.
 import { html as markup, raw } from "hono/html";
 import { formatBytes, plural } from "../../layout/words.ts";
+import { keptAbout } from "./about.ts";
+import { visible } from "../../layout/visible.ts";
 import { relativeLink } from "./links.ts";
 import {
   GENERATOR,
@@ -33,10 +35,16 @@ export type HashOf = (entry: IndexEntry) => string | undefined;
  *
  * @param page Its content.
  * @param hashOf Returns known hashes. Default: none.
+ * @param previous The existing page: what it says about the run is kept.
  * @returns The page, with a final line break.
  */
-export function renderPage(page: IndexPage, hashOf: HashOf = () => undefined): string {
-  return `${page.kind === "list" ? listPage(page, hashOf) : simplePage(page, hashOf)}\n`;
+export function renderPage(
+  page: IndexPage,
+  hashOf: HashOf = () => undefined,
+  previous?: string,
+): string {
+  const html = page.kind === "list" ? listPage(page, hashOf, previous) : simplePage(page, hashOf);
+  return `${html}\n`;
 }
 
 const sourceHash = (text: string) =>
@@ -51,7 +59,7 @@ const POLICY = [
   "form-action 'none'",
 ].join("; ");
 
-function listPage(page: ListPage, hashOf: HashOf): Html {
+function listPage(page: ListPage, hashOf: HashOf, previous: string | undefined): Html {
   const entries = page.sections.flatMap(({ entries }) => entries);
   // An extra column for all lists or for none, so that they are aligned.
   const hashes = entries.some((entry) =>
@@ -73,8 +81,9 @@ function listPage(page: ListPage, hashOf: HashOf): Html {
 ${wayUp(page)}
 <h1>${page.title}</h1>
 <p class="sum">${summary(entries)}</p>
-${page.forPip ? INSTALLATION : ""}
+${about(page, previous)}${page.forPip ? INSTALLATION : ""}
 <div class="tools" hidden>${FILTER}<output></output></div>
+<p class="none" id="unmatched" hidden>No name matches the filter.</p>
 <main>
 ${entries.length === 0 ? markup`<p class="none">This directory is empty.</p>` : ""}
 ${page.sections.map((section) => listSection(page, section, hashOf, hashes))}
@@ -82,6 +91,11 @@ ${page.sections.map((section) => listSection(page, section, hashOf, hashes))}
 <script>${raw(SCRIPT)}</script>
 </body>
 </html>`;
+}
+
+function about({ about }: ListPage, previous: string | undefined): Html | string {
+  if (about === undefined) return "";
+  return raw(`${keptAbout(about.root, about.uploading, previous)}\n`);
 }
 
 const FILTER = raw(
@@ -110,9 +124,9 @@ function summary(entries: readonly IndexEntry[]): string {
   let files = 0;
   let bytes = 0;
   let newest: Date | undefined;
-  for (const { files: inside, size, modified } of entries) {
-    files += inside ?? 1;
-    bytes += size ?? 0;
+  for (const { files: inside, size, modified, sidecar, sidecarSize = 0 } of entries) {
+    files += (inside ?? 1) + (sidecar === undefined ? 0 : 1);
+    bytes += (size ?? 0) + sidecarSize;
     if (modified !== undefined && modified > (newest ?? 0)) newest = modified;
   }
   const parts = [count(files), formatBytes(bytes)];
@@ -143,14 +157,14 @@ ${entries.map((entry) => row(page, entry, hashOf(entry), hashes))}</tbody>
 
 /** One row, in the form that `Hashes` reads. */
 function row(page: ListPage, entry: IndexEntry, sha256: string | undefined, hashes: boolean): Html {
-  const { name, target, size, modified, files, sidecar } = entry;
+  const { name, target, size, modified, files, note, sidecar } = entry;
   const isFile = files === undefined;
   const link = relativeLink(page.location, target);
   const href = page.forPip && isFile && sha256 !== undefined ? `${link}#sha256=${sha256}` : link;
   const cells = [
     markup`<td><a href="${href}">${name}</a>${
       isFile || files === 0 ? "" : markup` <small>${count(files)}</small>`
-    }</td>`,
+    }${note === undefined ? "" : markup` <small>· ${visible(note)}</small>`}</td>`,
     markup`<td class="n"${value(size)}>${size === undefined ? "" : formatBytes(size)}</td>`,
     markup`<td class="t"${value(modified?.getTime())}>${time(modified)}</td>`,
     hashes ? markup`<td class="h">${isFile ? hashCell(page, sha256, sidecar) : ""}</td>` : "",
@@ -165,13 +179,9 @@ function hashCell(
   sha256: string | undefined,
   sidecar: IndexEntry["sidecar"],
 ): Html | string {
-  const shown = sha256 === undefined
-    ? "checksum"
-    : markup`<code title="${sha256}">${sha256.slice(0, 12)}…</code>`;
-  if (sidecar !== undefined) {
-    return markup`<a href="${relativeLink(page.location, sidecar)}">${shown}</a>`;
-  }
-  return sha256 === undefined ? "" : shown;
+  const shown = sha256 === undefined ? "" : markup`<code>${sha256}</code>`;
+  if (sidecar === undefined) return shown;
+  return markup`${shown}<a href="${relativeLink(page.location, sidecar)}">checksum</a>`;
 }
 
 function value(number: number | undefined): Html | string {

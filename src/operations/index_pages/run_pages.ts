@@ -144,7 +144,14 @@ function runPage(root: RunOutputRoot, files: FileTree, parts: readonly Part[]): 
     title: `Run ${root.runId}, ${root.platform}`,
     above: [],
     sections,
+    about: { root, uploading: files.has(({ location }) => isMarker(root, location)) },
   };
+}
+
+/** Whether a file marks an upload that is in progress, was killed or failed. */
+function isMarker(root: RunOutputRoot, location: OutputLocation): boolean {
+  return location.name.endsWith(".incomplete") &&
+    location.parent.equals(root.outputsManifestDir());
 }
 
 /** The artifacts of the typed layout, which have their own directory. */
@@ -177,10 +184,10 @@ function artifactEntries(files: FileTree["files"], dir: OutputLocation): IndexEn
     location.relativeTo(dir) === location.name &&
     ArtifactName.tryParse(location.name) !== undefined
   );
-  return fileEntries(archives, dir).map((entry) => ({
-    ...entry,
-    sidecar: names.get(entry.name + SIDECAR_SUFFIX)?.location,
-  }));
+  return fileEntries(archives, dir).map((entry) => {
+    const sidecar = names.get(entry.name + SIDECAR_SUFFIX);
+    return { ...entry, sidecar: sidecar?.location, sidecarSize: sidecar?.size };
+  });
 }
 
 /**

@@ -18,11 +18,57 @@ export const SCRIPT = `
     // pip reads a simple index by directory. Not every server has pages of directories: S3 has none.
     if (location.protocol === "file:" || location.pathname.endsWith("/")) pre.hidden = false;
   }
+  document.documentElement.className = "js";
+
+  // The rest of the command depends on where the page is: a directory, or a bucket.
+  for (const pre of $("pre[data-key]")) {
+    const path = decodeURIComponent(location.pathname);
+    const key = "/" + pre.dataset.key;
+    const end = path.endsWith("/") ? path + "index.html" : path;
+    if (!end.endsWith(key)) continue;
+    const above = end.slice(0, -key.length);
+    const quoted = (word) => /^[\\w./:@%+,=-]+$/.test(word) ? word : "'" + word.replaceAll("'", "'\\\\''") + "'";
+    const [, bucket] = /^([a-z0-9.-]+?)\\.s3[a-z0-9.-]*\\.amazonaws\\.com$/.exec(location.hostname) ?? [];
+    const windows = /^\\/[A-Za-z]:/.test(above);
+    if (location.protocol === "file:") pre.append(" --staging-dir " + quoted((windows ? above.slice(1) : above) || "/"));
+    else if (bucket !== undefined && above === "") pre.append(" --bucket " + bucket);
+  }
+  const copy = async (text, shown) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      // Without the permission, or without TLS: the reader copies the selection.
+      getSelection().selectAllChildren(shown);
+      return false;
+    }
+    return true;
+  };
+  for (const box of $(".copy")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Copy";
+    button.addEventListener("click", async () => {
+      const pre = box.querySelector("pre");
+      button.textContent = await copy(pre.textContent, pre) ? "Copied" : "Selected";
+    });
+    box.append(button);
+  }
+  for (const code of $(".h code")) {
+    code.tabIndex = 0;
+    code.setAttribute("role", "button");
+    code.title = "Copy " + code.textContent;
+    const take = async () => code.title = (await copy(code.textContent, code) ? "Copied " : "Selected ") + code.textContent;
+    code.addEventListener("click", take);
+    code.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") take();
+    });
+  }
   if (rows.length === 0) return;
 
   const texts = rows.map((row) => row.cells[0].textContent.toLowerCase());
   const input = $("input")[0];
   const output = $("output")[0];
+  const unmatched = $("#unmatched")[0];
   const filter = () => {
     const words = input.value.toLowerCase().split(/\\s+/).filter((word) => word !== "");
     let shown = 0;
@@ -34,6 +80,7 @@ export const SCRIPT = `
       table.parentElement.hidden = words.length > 0 && table.querySelector("tbody tr:not([hidden])") === null;
     }
     output.value = words.length > 0 ? shown + " of " + rows.length : "";
+    unmatched.hidden = shown > 0;
   };
   input.addEventListener("input", filter);
   addEventListener("keydown", (event) => {

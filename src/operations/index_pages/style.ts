@@ -7,9 +7,9 @@
 /** The colours, light and dark. */
 export const COLORS = `
 :root{color-scheme:light dark;--bg:#fff;--fg:#1c2128;--dim:#59636e;--line:#d8dee4;--row:#f3f5f7;
---link:#0a5bc4;--accent:#0a5bc4}
+--link:#0a5bc4;--accent:#0a5bc4;--bad:#b42318;--warn:#8a5a00}
 @media(prefers-color-scheme:dark){:root{--bg:#12151a;--fg:#e4e8ee;--dim:#98a3b1;--line:#2c333d;
---row:#1a1f27;--link:#7ab3ff;--accent:#7ab3ff}}`;
+--row:#1a1f27;--link:#7ab3ff;--accent:#7ab3ff;--bad:#ff8b80;--warn:#e8b84a}}`;
 
 /** The style sheet. */
 export const STYLE = `${COLORS}
@@ -34,10 +34,13 @@ output:empty{display:none}
 table{width:100%;border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,th.n,th.h{text-align:left;font-weight:600;font-size:.85rem;color:var(--dim);
 border-bottom:1px solid var(--line);padding:.3rem .6rem;white-space:nowrap}
-th button{all:unset;cursor:pointer}
+th button{all:unset}
+.js th button{cursor:pointer}
+.js th button:hover{text-decoration:underline}
+.js th button::after{content:" \\2195";opacity:.55}
 th button:focus-visible{outline:2px solid var(--accent);outline-offset:2px;border-radius:3px}
-th[aria-sort] button::after{content:" \\2191"}
-th[aria-sort=descending] button::after{content:" \\2193"}
+.js th[aria-sort] button::after{content:" \\2191";opacity:1}
+.js th[aria-sort=descending] button::after{content:" \\2193"}
 td{padding:.32rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
 td:first-child,th:first-child{padding-left:.3rem}
 td:last-child,th:last-child{padding-right:.3rem}
@@ -52,6 +55,25 @@ tbody tr:hover{background:var(--row)}
 .d small{font-weight:400;color:var(--dim);white-space:nowrap;font-size:.85rem}
 code,pre{font:.85rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 pre{background:var(--row);border-radius:6px;padding:.6rem .8rem;margin:.4rem 0;white-space:pre-wrap;overflow-wrap:anywhere}
+.h code{display:inline-block;max-width:13ch;overflow:hidden;text-overflow:ellipsis;vertical-align:bottom;
+user-select:all}
+.h code+a{margin-left:.6em}
+.js .h code{cursor:pointer}
+.banner{border:1px solid var(--line);border-left:4px solid var(--dim);border-radius:6px;
+padding:.5rem .8rem;margin:.5rem 0}
+.banner.bad{border-left-color:var(--bad)}
+.banner.bad strong{color:var(--bad)}
+.banner.warn{border-left-color:var(--warn)}
+.banner.warn strong{color:var(--warn)}
+.banner ul{margin:.2rem 0 0;padding-left:1.2rem}
+.facts{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:.8rem 0}
+.facts dt{color:var(--dim)}
+.facts dd{margin:0;overflow-wrap:anywhere}
+.copy{display:flex;gap:.5rem;align-items:flex-start}
+.copy pre{flex:1;min-width:0;margin:.4rem 0 0}
+.copy button{font:inherit;font-size:.85rem;color:inherit;background:var(--bg);border:1px solid var(--line);
+border-radius:6px;padding:.4rem .7rem;margin-top:.5rem;cursor:pointer}
+.note{color:var(--dim);font-size:.85rem;margin:.3rem 0 0}
 .none{color:var(--dim);padding:1.5rem .3rem}
 footer{margin-top:2rem;color:var(--dim);font-size:.85rem}
 @media(max-width:44rem){
@@ -64,6 +86,12 @@ tr[hidden]{display:none}
 td{border:0;padding:0}
 td:first-child{flex:0 0 100%;padding:0}
 td:empty{display:none}
+.h code{max-width:none;display:inline;white-space:normal;overflow-wrap:anywhere}
+.facts{grid-template-columns:1fr;gap:0}
+.facts dd{margin-bottom:.35rem}
+.copy{flex-wrap:wrap}
+.copy pre{flex:1 0 100%}
+thead tr{padding:.2rem}
 .n{text-align:left}
 .n,.t,.h{min-width:0}
 input{max-width:none}

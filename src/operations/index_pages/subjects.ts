@@ -9,6 +9,7 @@ import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import { directoryPages } from "./directory_pages.ts";
 import type { IndexedFile, IndexPage } from "./page.ts";
 import { reportPage, runPages, runTree } from "./run_pages.ts";
+import { stagingPage } from "./staging_pages.ts";
 
 /** What index pages are made for. */
 export interface IndexSubject {
@@ -63,14 +64,22 @@ export function reportSubject(
 
 /**
  * A directory as the subject of index pages: one page for everything below it, and the pages for
- * pip if it contains Python packages.
+ * pip if it contains Python packages. The page of a staging directory lists its runs.
  *
  * @param dir The directory.
+ * @param notes What to say about its runs, by their prefix.
  * @returns The subject.
  */
-export function directorySubject(dir: OutputLocation): IndexSubject {
+export function directorySubject(
+  dir: OutputLocation,
+  notes: ReadonlyMap<string, string> = new Map(),
+): IndexSubject {
   return {
     prefix: dir,
-    pages: (files) => files.length === 0 ? [] : directoryPages(dir, files),
+    pages: (files) => {
+      if (files.length === 0) return [];
+      const runs = stagingPage(dir, files, notes);
+      return runs === undefined ? directoryPages(dir, files) : [runs];
+    },
   };
 }

@@ -221,7 +221,7 @@ class Writer {
       if (writes || uploaded === undefined) {
         await this.#hashes.complete(this.#backend, page, { signal });
       }
-      const text = renderPage(page, this.#hashes.of);
+      const text = renderPage(page, this.#hashes.of, existing?.text);
       const source = bytesSource(text);
       if (existing?.text === text) {
         const outcome = this.#results.get(location.key)?.outcome ?? "failed";
@@ -260,7 +260,8 @@ class Writer {
     if (result?.outcome === "failed") {
       return isConflict(result.error) && !this.#obstructed.has(key);
     }
-    return this.#existing.get(key) !== renderPage(page, this.#hashes.of);
+    const existing = this.#existing.get(key);
+    return existing !== renderPage(page, this.#hashes.of, existing);
   }
 
   #result(

@@ -26,7 +26,8 @@ import { isOwn, joinAll } from "../manifest/list_outputs.ts";
 import { readOutputs } from "../manifest/read.ts";
 import { readRemoved, type StoredRemoved } from "../manifest/removed_record.ts";
 import { newerFile } from "../retained/newer_file.ts";
-import { writeSummary } from "../retained/summary_file.ts";
+import { readSummary, writeSummary } from "../retained/summary_file.ts";
+import { writeRunAbout } from "../index_pages/run_about.ts";
 import { describeFailures } from "./bucket.ts";
 import { CHANGED, type CheckOptions, failed, type Outcome, unchanged } from "./check.ts";
 import { obstacleIn } from "./local_tree.ts";
@@ -178,6 +179,8 @@ async function carryOut(
   const removals = record.content.removals.map((one) => ({ finished_at, ...one }));
   await write(backend, root, { tool, removals }, record.info, signal);
   const summary = await writeSummary(backend, root, { tool, signal });
+  const facts = async () => (await readSummary(backend, root, { signal }))?.summary?.value;
+  await writeRunAbout(backend, root, { facts, signal });
   if (summary?.outcome === "failed") {
     return { outcome: "failed", reason: summary.error!.message, bytes };
   }

@@ -72,7 +72,7 @@ ${
 <td>${kind}</td><td class="n" data-value="${size}">${formatBytes(size)}</td><td class="t">${
         ago(modified, now)
       }</td>
-<td class="h">${sha256 === "" ? "" : markup`<code title="${sha256}">${sha256.slice(0, 12)}…</code>`}
+<td class="h">${sha256 === "" ? "" : markup`<code class="hash">${sha256}</code>`}
 <a href="${base}${runPath(key, "files", path)}" download>download<span class="hidden"> ${
         nameOf(path)
       }</span></a></td></tr>

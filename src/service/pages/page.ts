@@ -7,12 +7,13 @@
 // Under its own name, the formatter would format the templates.
 import { html as markup } from "hono/html";
 import { uriEncodeKey } from "../../layout/output_location.ts";
+import { visible } from "../../layout/visible.ts";
 import { textAnswer } from "../answer.ts";
 import type { ServiceRequest } from "../context.ts";
 import { OWN_POLICY } from "../headers.ts";
 import { assetPath } from "./assets.ts";
 
-export { markup };
+export { markup, visible };
 
 /** A piece of HTML; everything that was inserted into it is escaped. */
 export type Html = ReturnType<typeof markup>;
@@ -108,25 +109,6 @@ export async function pageAnswer(
     status,
     headers: { "content-security-policy": OWN_POLICY, ...headers },
   });
-}
-
-/**
- * Characters that change the order of others, or that nobody sees. (The joiners are parts of words and
- * of pictures.)
- */
-const HIDDEN = /(?![\t\n\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
-
-/**
- * A name from a build as a reader must see it: without characters that pretend another one.
- *
- * @param name The name.
- * @returns The name; what is hidden in it is named, as in `U+202E`.
- */
-export function visible(name: string): string {
-  return name.replace(
-    HIDDEN,
-    (c) => `[U+${c.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}]`,
-  );
 }
 
 /** A name or path, in its own direction. */

@@ -23,7 +23,8 @@ import {
   visible,
 } from "./page.ts";
 import { runDifference } from "./run_diff.ts";
-import { badges, stateNotes } from "./run_state.ts";
+import { stateNotes } from "../../runs/retention/state_notes.ts";
+import { badges } from "./run_state.ts";
 
 /** How many reports are shown before the others. */
 const FIRST_REPORTS = 12;
@@ -76,12 +77,12 @@ ${result}</section>`;
 function notes(run: RunDetails, now: Date): Html {
   return markup`${
     stateNotes(run).map(({ look, title, since, reasons }) =>
-      markup`<div class="banner ${look}" role="status"><strong>${title}</strong>${
+      markup`<div class="banner ${look}" role="status"><strong>${visible(title)}</strong>${
         since === undefined ? "" : markup` (${ago(since, now)})`
       }${
         reasons.length === 0
           ? ""
-          : markup`<ul>${reasons.map((reason) => markup`<li>${reason}</li>`)}</ul>`
+          : markup`<ul>${reasons.map((reason) => markup`<li>${visible(reason)}</li>`)}</ul>`
       }</div>
 `
     )

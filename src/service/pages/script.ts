@@ -88,6 +88,23 @@ export const SCRIPT: string = String.raw`
     for (const field of document.querySelectorAll("form[method=get] :disabled")) field.disabled = false;
   });
 
+  for (const code of document.querySelectorAll("code.hash")) {
+    code.tabIndex = 0;
+    code.setAttribute("role", "button");
+    code.title = "Copy " + code.textContent;
+    const copy = async () => {
+      try {
+        await navigator.clipboard.writeText(code.textContent);
+        code.title = "Copied " + code.textContent;
+      } catch {
+        getSelection().selectAllChildren(code);
+      }
+    };
+    code.addEventListener("click", copy);
+    code.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") copy();
+    });
+  }
   for (const box of document.querySelectorAll(".copy")) {
     const pre = box.querySelector("pre");
     const here = new URL(pre.dataset.base, location.href.replace(/[?#].*/s, "")).href;

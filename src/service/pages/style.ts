@@ -77,8 +77,12 @@ table{width:100%;border-collapse:collapse;font-variant-numeric:tabular-nums}
 th{text-align:left;font-weight:600;font-size:.85rem;color:var(--dim);border-bottom:1px solid var(--line);
 padding:.3rem .6rem;white-space:nowrap}
 .sorts{all:unset;cursor:pointer}
+.sorts:hover{text-decoration:underline}
+.sorts::after{content:" \\2195";opacity:.55}
+code.hash{display:inline-block;max-width:13ch;overflow:hidden;text-overflow:ellipsis;vertical-align:bottom;
+user-select:all}
 .sorts:focus-visible{outline:2px solid var(--accent);outline-offset:2px;border-radius:3px}
-th[aria-sort] .sorts::after{content:" \\2191"}
+th[aria-sort] .sorts::after{content:" \\2191";opacity:1}
 th[aria-sort=descending] .sorts::after{content:" \\2193"}
 td{padding:.38rem .6rem;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
 .main{width:34%;min-width:12rem}

@@ -22,7 +22,7 @@ import { EXIT, exitCodeOfResults, isNothingFound } from "../../exit_codes.ts";
 import { Output, type OutputOptions, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { type RunOptions, runRoot } from "../../run_root.ts";
-import { updateRunSummary } from "../../run_summary.ts";
+import { updateRunSummary, withAnnouncement } from "../../run_summary.ts";
 import { redactor } from "../../terminal/redact.ts";
 import type { S3Options } from "../../s3_options.ts";
 import { openForUpload, type OpenStorage, outputDirOf } from "../../storage.ts";
@@ -122,6 +122,10 @@ export async function runUpload(
     ...[...planned.items, ...planned.last ?? []].map(({ location }) => location),
     ...planned.closing?.locations ?? [],
   ]);
+  const hasPages = options.index !== false && !isServerIndexed(root, storage, options);
+  const announcing = hasPages
+    ? await withAnnouncement(backend, root, { storage, output, signal })
+    : backend;
   const progress = {
     verb: "uploaded",
     files: filesOfPlan(planned),
@@ -132,14 +136,13 @@ export async function runUpload(
   const report = await withProgress(
     progress,
     ({ onEvent }) =>
-      executeUpload(backend, planned, { ifExists, concurrency, show, signal, onEvent }),
+      executeUpload(announcing, planned, { ifExists, concurrency, show, signal, onEvent }),
   );
   const seconds = (performance.now() - began) / 1000;
 
-  const isServers = isServerIndexed(root, storage, options);
-  const index = options.index === false || isServers
-    ? { results: [], kept: [] }
-    : await writeIndex(storage, root, report.results, signal, subjectOf);
+  const index = hasPages
+    ? await writeIndex(storage, root, report.results, signal, subjectOf)
+    : { results: [], kept: [] };
   const reason = whyNoPart(report.results, unmatched, options.jobStatus);
   const manifest = reason === undefined
     ? [await part.end({ results: report.results, pages: [...index.results, ...report.shared] })]
