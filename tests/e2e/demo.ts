@@ -11,7 +11,7 @@ import { join, resolve } from "node:path";
 import { RunOutputRoot } from "../../mod.ts";
 import { systemIo } from "../../src/cli/terminal/io.ts";
 import { main } from "../../src/cli/main.ts";
-import { makeBuildTree } from "../support/build_tree.ts";
+import { type BuildTreeOptions, makeBuildTree } from "../support/build_tree.ts";
 
 /** Marks a directory as one that the demo made, and so may empty. */
 // Its small archives are of no use in the user's cache.
@@ -27,9 +27,13 @@ if (import.meta.main) Deno.exit(await demo(Deno.args[0] ?? "demo-output"));
  * Runs the demo.
  *
  * @param name The directory for all it makes.
+ * @param options The size of the largest library of the build, in bytes.
  * @returns The exit code.
  */
-export async function demo(name: string): Promise<number> {
+export async function demo(
+  name: string,
+  { librarySize }: Pick<BuildTreeOptions, "librarySize"> = {},
+): Promise<number> {
   const dir = resolve(name);
   if (!await prepare(dir)) {
     console.error(`'${dir}' exists and was not made by the demo: name another directory`);
@@ -41,7 +45,7 @@ export async function demo(name: string): Promise<number> {
   const run = ["--run-id", RUN_ID, "--platform", "linux", "--repo", "ROCm/TheRock"];
 
   say(`1. A build has left its outputs in ${buildDir}`);
-  await makeBuildTree({ buildDir });
+  await makeBuildTree({ buildDir, librarySize });
   await printTree(buildDir, 3);
 
   say("2. At the end of its job, all of them are uploaded: here into a local directory");

@@ -26,6 +26,21 @@ export interface DocBlock {
   readonly code: string;
 }
 
+/** What a command line of a block did. */
+export interface DocRan {
+  readonly file: string;
+  /** The line of its block. */
+  readonly line: number;
+  /** The command line. */
+  readonly text: string;
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** The line of the README of the demo and the commands that it prints. */
+export const DEMO = 0;
+
 /** All files with blocks: the README and the docs. */
 export async function docFiles(): Promise<string[]> {
   const names = (await Array.fromAsync(Deno.readDir(join(ROOT, "docs")))).map(({ name }) => name);

@@ -1,7 +1,7 @@
 /**
  * Runs the blocks of the README and the docs: `run-outputs` in this process, which has a directory
- * of its own and an environment of its own. It reads blocks as JSON from standard input, and writes
- * what their command lines did to standard output.
+ * of its own and an environment of its own. Its argument is a file with the blocks as JSON, which it
+ * replaces by what their command lines did.
  *
  * The blocks of a file share a world ({@linkcode docWorld}), and each begins in its directory.
  *
@@ -10,23 +10,12 @@
 
 import { join } from "node:path";
 import { main } from "../../src/cli/main.ts";
-import type { DocBlock } from "./doc_blocks.ts";
+import { demo } from "../e2e/demo.ts";
+import { DEMO, type DocBlock, type DocRan } from "./doc_blocks.ts";
 import { type Command, parseScript } from "./doc_shell.ts";
 import { docWorld, makeDocFiles } from "./doc_world.ts";
 import { FakeIo } from "./fake_io.ts";
 import { tempDir } from "./temp_dir.ts";
-
-/** What a command line of a block did. */
-export interface DocRan {
-  readonly file: string;
-  /** The line of its block. */
-  readonly line: number;
-  /** The command line. */
-  readonly text: string;
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
 
 /** Other programs that the blocks may start: every Linux has them. */
 const PROGRAMS = ["sha256sum", "cat", "mkdir", "echo"];
@@ -38,11 +27,17 @@ async function runBlocks(blocks: readonly DocBlock[]): Promise<DocRan[]> {
   await Deno.mkdir(template);
   await makeDocFiles(template);
   for (const [file, ofFile] of Map.groupBy(blocks, (block) => block.file)) {
-    const dir = join(temp.path, file.replaceAll("/", "-"));
-    await copyDir(template, dir);
-    await using world = await docWorld(dir);
-    const env = { ...Deno.env.toObject(), ...world.env };
-    for (const [name, value] of Object.entries(env)) Deno.env.set(name, value);
+    const above = join(temp.path, file.replaceAll("/", "-"));
+    const dir = join(above, "demo-output");
+    await Deno.mkdir(above);
+    // README.md's commands are for what the demo leaves, the others for what is made here.
+    if (file === "README.md") all.push(...await runDemo(above));
+    else await copyDir(template, dir);
+    await using world = await docWorld(dir, {
+      runs: join(template, "staging"),
+      hasLab: ofFile.some(({ code }) => code.includes("lab-artifacts")),
+    });
+    for (const [name, value] of Object.entries(world.env)) Deno.env.set(name, value);
     for (const { line, language, code } of ofFile) {
       Deno.chdir(dir);
       if (language === "ts") {
@@ -65,6 +60,22 @@ async function runBlocks(blocks: readonly DocBlock[]): Promise<DocRan[]> {
     }
     Deno.chdir("/");
   }
+  return all;
+}
+
+/** Runs the demo, and the command lines that it prints at its end. */
+async function runDemo(dir: string): Promise<DocRan[]> {
+  Deno.chdir(dir);
+  const all: DocRan[] = [];
+  const add = (text: string, ran: Ran) => all.push({ file: "README.md", line: DEMO, text, ...ran });
+  const lines: string[] = [];
+  const { log } = console;
+  console.log = (text: string) => lines.push(text);
+  const code = await demo("demo-output", { librarySize: 200_000 }).finally(() => console.log = log);
+  const out = lines.join("\n");
+  add("demo", { code, out, err: "" });
+  const [, script] = /^ +alias .*\n([^]*?)\n\n/m.exec(out)!;
+  for (const command of parseScript(script, () => "")) add(command.text, await runCommand(command));
   return all;
 }
 
@@ -116,8 +127,7 @@ async function runProgram(path: string, code: string): Promise<Ran> {
   await Deno.writeTextFile(path, code);
   const lines: string[] = [];
   const { log } = console;
-  console.log = (...values: unknown[]) =>
-    lines.push(values.map((one) => Deno.inspect(one)).join(" "));
+  console.log = (...values: unknown[]) => lines.push(values.map(String).join(" "));
   try {
     await import(`file://${path}`);
     return { code: 0, out: lines.join("\n"), err: "" };
@@ -146,7 +156,7 @@ async function copyDir(from: string, to: string): Promise<void> {
 }
 
 if (import.meta.main) {
-  const blocks: DocBlock[] = await new Response(Deno.stdin.readable).json();
-  const ran = await runBlocks(blocks);
-  await new Blob([JSON.stringify(ran)]).stream().pipeTo(Deno.stdout.writable);
+  const [file] = Deno.args;
+  const ran = await runBlocks(JSON.parse(await Deno.readTextFile(file)));
+  await Deno.writeTextFile(file, JSON.stringify(ran));
 }

@@ -21,10 +21,10 @@ import { fileNames } from "./snapshot.ts";
 import { writeTree } from "./temp_dir.ts";
 import { makeWheel } from "./wheel.ts";
 
-/** The bucket of CI and others that the docs name, with these runs and without any. */
+/** The bucket of CI and others that the docs name. */
 const CI_BUCKET = "therock-ci-artifacts";
-const FULL = [CI_BUCKET, "lab-artifacts"];
-const EMPTY = [`${CI_BUCKET}-external`, "archive-of-runs"];
+const LAB_BUCKET = "lab-artifacts";
+const BUCKETS = [CI_BUCKET, LAB_BUCKET, `${CI_BUCKET}-external`, "archive-of-runs"];
 
 /** The commit that the docs name, and two earlier ones. */
 const COMMIT = `1a2b3c4d${sha(0).slice(8)}`;
@@ -54,6 +54,12 @@ artifact_deps = ["base"]
 artifact_group = "comm"
 artifact_deps = ["blas"]
 `;
+
+/** Options of {@linkcode docWorld}. */
+interface DocWorldOptions {
+  readonly runs?: string;
+  readonly hasLab?: boolean;
+}
 
 /** A world: it ends with its servers. */
 export interface DocWorld extends AsyncDisposable {
@@ -123,11 +129,16 @@ function artifact(name: string, stage: string, file: string): Record<string, str
 /**
  * Makes a world of the files in a directory.
  *
- * @param dir The directory, with what {@linkcode makeDocFiles} makes.
+ * @param dir The directory, with what {@linkcode makeDocFiles} makes or what the demo leaves.
+ * @param options The staging directory whose runs are in the bucket of CI, and whether the lab's
+ * bucket has them too.
  */
-export async function docWorld(dir: string): Promise<DocWorld> {
+export async function docWorld(
+  dir: string,
+  { runs = join(dir, "staging"), hasLab = false }: DocWorldOptions = {},
+): Promise<DocWorld> {
   const server = await startS3Server();
-  await fillBuckets(server.url, join(dir, "staging"));
+  await fillBuckets(server.url, runs, hasLab ? [CI_BUCKET, LAB_BUCKET] : [CI_BUCKET]);
   const run = { createdAt: "2026-06-01T00:00:00Z", branch: "main" };
   const github = startGithub({
     refs: { "main": COMMIT, "v1.0": GOOD },
@@ -161,15 +172,15 @@ export async function docWorld(dir: string): Promise<DocWorld> {
   };
 }
 
-/** Makes the buckets, and copies the runs of a staging directory to two of them. */
-async function fillBuckets(url: string, staging: string): Promise<void> {
-  for (const bucket of [...FULL, ...EMPTY]) {
+/** Makes the buckets, and copies the runs of a staging directory to some. */
+async function fillBuckets(url: string, staging: string, full: readonly string[]): Promise<void> {
+  for (const bucket of BUCKETS) {
     const answer = await fetch(`${url}/${bucket}`, { method: "PUT" });
     await answer.body?.cancel();
   }
   using s3 = await createS3Backend(testOptions(url));
   for (const name of await fileNames(staging)) {
-    for (const bucket of FULL) {
+    for (const bucket of full) {
       await s3.write(new OutputLocation(bucket, name), await fileSource(join(staging, name)));
     }
   }

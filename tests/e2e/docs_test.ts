@@ -3,18 +3,18 @@
 import assert from "node:assert/strict";
 import { basename, dirname, join } from "node:path";
 import { validateWorkflow } from "@action-validator/core";
-import config from "../deno.json" with { type: "json" };
-import { EXIT } from "../src/errors/exit_codes.ts";
-import { parseExportIndex } from "../src/runs/export_index.ts";
-import { parsePart } from "../src/runs/manifest.ts";
-import { type DocBlock, docBlocks, docFiles } from "./support/doc_blocks.ts";
-import type { DocRan } from "./support/doc_child.ts";
-import { parseScript } from "./support/doc_shell.ts";
-import { ROOT } from "./support/import_graph.ts";
-import { fileNames } from "./support/snapshot.ts";
+import config from "../../deno.json" with { type: "json" };
+import { EXIT } from "../../src/errors/exit_codes.ts";
+import { parseExportIndex } from "../../src/runs/export_index.ts";
+import { parsePart } from "../../src/runs/manifest.ts";
+import { DEMO, type DocBlock, docBlocks, docFiles, type DocRan } from "../support/doc_blocks.ts";
+import { parseScript } from "../support/doc_shell.ts";
+import { ROOT } from "../support/import_graph.ts";
+import { fileNames } from "../support/snapshot.ts";
+import { tempDir } from "../support/temp_dir.ts";
 
 /** How many blocks nothing here can run, such as those for PowerShell. */
-const UNTESTED = 9;
+const UNTESTED = 10;
 
 const blocks = (await Promise.all((await docFiles()).map(docBlocks))).flat();
 
@@ -28,6 +28,19 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   fn: async (t) => {
     const ran = await runScripts(scripts);
+    await t.step("the demo's last lines work, and find the damage", () => {
+      const demo = ran.filter(({ line }) => line === DEMO);
+      assert.deepEqual(demo.map(({ code }) => code), [0, 0, 0, 6, 0, 0], JSON.stringify(demo));
+    });
+    await t.step("docs/library.md: the program uploads artifacts and fetches them", () => {
+      const { out } = ran.find(({ file }) => file === "docs/library.md")!;
+      const [url, ...results] = out.split("\n");
+      assert.match(url, /\/12345-linux\/logs\/gfx94X-dcgpu\/index\.html$/);
+      // The path, the outcome, and no error.
+      for (const line of results) assert.match(line, / (?:written|unchanged) undefined$/);
+      // Four archives with their checksum files, and the two that are fetched.
+      assert.equal(results.length, 10);
+    });
     for (const block of scripts) {
       await t.step(`${block.file}:${block.line}`, () => {
         const lines = ran.filter(({ file, line }) => file === block.file && line === block.line);
@@ -189,16 +202,16 @@ function indented(text: string): string {
 /** Runs blocks in a process of their own, which may change its directory. */
 async function runScripts(blocks: readonly DocBlock[]): Promise<DocRan[]> {
   const child = join(ROOT, "tests/support/doc_child.ts");
-  const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "-A", "--no-check", child],
-    stdin: "piped",
-    stdout: "piped",
+  await using dir = await tempDir();
+  const file = join(dir.path, "blocks.json");
+  await Deno.writeTextFile(file, JSON.stringify(blocks));
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "-A", "--no-check", child, file],
+    stdin: "null",
+    // The demo writes there.
+    stdout: "null",
     stderr: "inherit",
-  }).spawn();
-  const writer = process.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(JSON.stringify(blocks)));
-  await writer.close();
-  const { success, stdout } = await process.output();
+  }).output();
   assert(success);
-  return JSON.parse(new TextDecoder().decode(stdout));
+  return JSON.parse(await Deno.readTextFile(file));
 }
