@@ -1,11 +1,11 @@
 /** `run-outputs bisect` as processes: killed, without permissions, replayed, several at once. */
 
 import assert from "node:assert/strict";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { LocalBackend } from "../../src/storage/local/local.ts";
 import { bisectWorld, NUMBER, numberIn, numberOf } from "../support/bisect_world.ts";
 import { killAt } from "../support/kill.ts";
+import { installProgram } from "../support/program.ts";
 import { memoryS3 } from "../support/s3_subject.ts";
 import { tempDir } from "../support/temp_dir.ts";
 import { bisectSuite, onS3 } from "./bisect_suite.ts";
@@ -66,11 +66,7 @@ const isBad = `test "$(cat "$RUN_OUTPUTS_DIR/${NUMBER}")" -lt 5`;
 async function shell(dir: string, script: string, env: Readonly<Record<string, string>>) {
   const bin = join(dir, "bin");
   await Deno.mkdir(bin, { recursive: true });
-  const cli = fileURLToPath(new URL("../../cli.ts", import.meta.url));
-  const shim = `#!/bin/sh\nexec '${Deno.execPath()}' run -q -P --config '${
-    join(dirname(cli), "deno.json")
-  }' '${cli}' "$@"\n`;
-  await Deno.writeTextFile(join(bin, "run-outputs"), shim, { mode: 0o755 });
+  await installProgram(bin);
   const { code, stdout, stderr } = await new Deno.Command("sh", {
     args: ["-c", script],
     cwd: dir,

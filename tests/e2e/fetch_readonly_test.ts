@@ -25,7 +25,7 @@ function test(
     fn: async () => {
       await using temp = await tempDir();
       const staging = join(temp.path, "staging");
-      await putPacked(join(staging, "1-linux"), `${NAME}.tar.zst`, {
+      await putPacked(join(staging, "1-linux"), `${NAME}.tar.xz`, {
         "artifact_manifest.txt": "s\n",
         "s/lib/libblas.so": "blas",
       });

@@ -1,10 +1,9 @@
 /** Where output goes that can't take it. */
 
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
+import { programScript } from "../support/program.ts";
 
-const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
-const run = `'${Deno.execPath()}' run -q -P '${CLI}'`;
+const run = programScript();
 
 async function bash(script: string) {
   const { code, stdout, stderr } = await new Deno.Command("bash", { args: ["-c", script] })

@@ -7,8 +7,8 @@
 import { fileURLToPath } from "node:url";
 import { isFull } from "../support/cases.ts";
 import { run } from "../support/fake_io.ts";
+import { EXECUTABLE, ownOutput, programLine } from "../support/program.ts";
 
-const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
 const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
 const COMMANDS_CHILD = fileURLToPath(new URL("../support/commands_child.ts", import.meta.url));
 
@@ -69,7 +69,7 @@ function startWith(
   env: Readonly<Record<string, string>>,
   by: readonly string[] = [],
 ): Deno.ChildProcess {
-  const [program, ...words] = [...by, Deno.execPath(), "run", "-q", ...permissions, CLI, ...args];
+  const [program, ...words] = [...by, ...programLine(permissions), ...args];
   return new Deno.Command(program, {
     args: words,
     env: { ...NEUTRAL, ...env },
@@ -79,6 +79,9 @@ function startWith(
   }).spawn();
 }
 
+/** Whether commands of which only the result counts are processes too. */
+const inProcesses = isFull || EXECUTABLE !== undefined;
+
 /** What a process did. */
 interface Finished {
   readonly code: number;
@@ -87,14 +90,14 @@ interface Finished {
 }
 
 /**
- * Runs a command that prepares or checks something around the process that a test is about. In CI
- * it is a process too; else it runs in the test's own process, which takes a tenth of the time.
+ * Runs a command that prepares or checks something around the process that a test is about. In CI,
+ * and where the executable is tested, it is a process too; else it runs in the test's own process, which takes a tenth of the time.
  */
 export async function command(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Finished> {
-  if (isFull) return await finish(args, env);
+  if (inProcesses) return await finish(args, env);
   return await run(args, { ...Deno.env.toObject(), ...NEUTRAL, ...env });
 }
 
@@ -117,7 +120,8 @@ export async function finishMayRun(
 
 /**
  * Runs command lines one after the other, with no environment but what is given: what a service or
- * a container may have. Each is a process in CI; else all are one process with that environment,
+ * a container may have. Each is a process in CI, and where the
+ * executable is tested; else all are one process with that environment,
  * since starting takes most of the time.
  *
  * @param commands The arguments of each.
@@ -138,9 +142,8 @@ export async function finishBare(
     stdout: "piped",
     stderr: "piped",
   } as const;
-  const program = ["run", "-q", "-P", "--config", CONFIG];
-  if (!isFull) {
-    const args = [...program, COMMANDS_CHILD];
+  if (!inProcesses) {
+    const args = ["run", "-q", "-P", "--config", CONFIG, COMMANDS_CHILD];
     const child = new Deno.Command(Deno.execPath(), { ...options, args, stdin: "piped" }).spawn();
     const input = new Response(JSON.stringify(commands)).body!.pipeTo(child.stdin);
     const [{ code, stdout, stderr }] = await Promise.all([finished(child), input]);
@@ -148,12 +151,11 @@ export async function finishBare(
     return JSON.parse(stdout);
   }
   const all: Finished[] = [];
+  const [program, ...start] = programLine();
   for (const words of commands) {
-    const args = [...program, CLI, ...words];
+    const args = [...start, ...words];
     all.push(
-      await finished(
-        new Deno.Command(Deno.execPath(), { ...options, args, stdin: "null" }).spawn(),
-      ),
+      await finished(new Deno.Command(program, { ...options, args, stdin: "null" }).spawn()),
     );
   }
   return all;
@@ -210,5 +212,5 @@ function works([program, ...args]: readonly string[]): boolean {
 async function finished(program: Deno.ChildProcess): Promise<Finished> {
   const { code, stdout, stderr } = await program.output();
   const decoder = new TextDecoder();
-  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  return { code, stdout: decoder.decode(stdout), stderr: ownOutput(decoder.decode(stderr)) };
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { makeBuildTree } from "../support/build_tree.ts";
+import { hasOldBase } from "../support/program.ts";
 import { startS3Server } from "../support/s3_server.ts";
 import { readTree, tempDir } from "../support/temp_dir.ts";
 import { command, finish } from "./processes.ts";
@@ -18,7 +19,7 @@ Deno.test("on S3 the same commands do the same: upload build, list, fetch", asyn
   await using dir = await tempDir();
   const env = { ...KEYS, AWS_ENDPOINT_URL_S3: server.url };
   const buildDir = `${dir.path}/build`;
-  await makeBuildTree({ buildDir, librarySize: 500_000 });
+  await makeBuildTree({ buildDir, librarySize: 500_000, packed: hasOldBase });
   const upload = ["upload", "build", "--artifact-group", "g", "--build-dir", buildDir, ...RUN];
 
   const dry = await command([...upload, "--dry-run", "--json"], env);

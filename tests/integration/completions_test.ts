@@ -9,6 +9,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SCRIPTS } from "../../src/cli/completions/scripts.ts";
+import { installProgram } from "../support/program.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -45,9 +46,7 @@ async function world() {
   });
   const bin = join(dir.path, "bin");
   await Deno.mkdir(bin);
-  const program = `#!/bin/sh\nexec '${Deno.execPath()}' run -q -P --no-check ` +
-    `--config '${ROOT}/deno.json' '${ROOT}/cli.ts' "$@"\n`;
-  await Deno.writeTextFile(join(bin, "run-outputs"), program, { mode: 0o755 });
+  await installProgram(bin);
   const env = {
     HOME: dir.path,
     PATH: `${bin}:/usr/local/bin:/usr/bin:/bin`,

@@ -11,9 +11,8 @@ import { join } from "node:path";
 import { LocalBackend } from "../../src/storage/local/local.ts";
 import { bisectWorld } from "../support/bisect_world.ts";
 import { makeBuildTree } from "../support/build_tree.ts";
+import { EXECUTABLE } from "../support/program.ts";
 import { tempDir } from "../support/temp_dir.ts";
-
-const EXECUTABLE = Deno.env.get("RUN_OUTPUTS_EXECUTABLE");
 
 function test(name: string, fn: (run: Runner, dir: string) => Promise<void>): void {
   Deno.test({

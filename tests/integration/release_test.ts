@@ -12,6 +12,7 @@ import { executableName, type Target, TARGETS } from "../../.ci/compile.ts";
 import { sha256 } from "../support/bytes.ts";
 import { docBlocks } from "../support/doc_blocks.ts";
 import { ROOT } from "../support/import_graph.ts";
+import { EXECUTABLE } from "../support/program.ts";
 import { tempDir } from "../support/temp_dir.ts";
 
 const TARGET = "x86_64-unknown-linux-gnu";
@@ -130,8 +131,6 @@ Deno.test("check-version: the tag of a release is the version of deno.json", asy
   assert.equal(code, 1);
   assert.match(stderr, /The tag is 'v999\.0\.0', but deno\.json has version .*: expected v/);
 });
-
-const EXECUTABLE = Deno.env.get("RUN_OUTPUTS_EXECUTABLE");
 
 Deno.test({
   name: "smoke: the executable does a job in short",

@@ -13,13 +13,13 @@ import { fileURLToPath } from "node:url";
 import { ROUTES } from "../../src/service/server/routes.ts";
 import { noise, sha256 } from "../support/bytes.ts";
 import { runs } from "../support/command_line.ts";
+import { EXECUTABLE, installProgram } from "../support/program.ts";
 import { linesOf } from "../support/service_process.ts";
 import { RUN } from "../support/staging.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
-const EXECUTABLE = Deno.env.get("RUN_OUTPUTS_EXECUTABLE");
 const CONTAINER = path("container");
 const REPOSITORY = path("../../").replace(/\/$/, "");
 const SERVICE = "http://127.0.0.1:8080/";
@@ -60,8 +60,7 @@ async function programIn(dir: string) {
   const { stdout } = await new Deno.Command(deno, { args: ["info", "--json"] }).output();
   const { denoDir } = JSON.parse(new TextDecoder().decode(stdout));
   const program = join(dir, "run-outputs");
-  const run = `${deno} run -q -P --no-check --config ${REPOSITORY}/deno.json ${REPOSITORY}/cli.ts`;
-  await Deno.writeTextFile(program, `#!/bin/sh\nexec ${run} "$@"\n`, { mode: 0o755 });
+  await installProgram(dir);
   return { program, paths: [deno, denoDir, REPOSITORY], env: { ...env, DENO_DIR: denoDir } };
 }
 

@@ -2,12 +2,10 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { makeSlowBuild } from "../e2e/support.ts";
+import { programLine } from "../support/program.ts";
 import { fileNames } from "../support/snapshot.ts";
 import { tempDir } from "../support/temp_dir.ts";
-
-const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
 
 Deno.test({
   name: "a terminal: bars while it uploads, and nothing of them afterwards",
@@ -27,7 +25,7 @@ Deno.test({
       "1",
     ];
     args.push("--output-dir", join(temp.path, "s"), "--platform", "linux");
-    const words = [Deno.execPath(), "run", "-q", "-P", CLI, ...args, "--level", "17"];
+    const words = [...programLine(), ...args, "--level", "17"];
     const log = join(temp.path, "log");
     const { code } = await new Deno.Command("script", {
       args: ["-qec", words.map((word) => `'${word}'`).join(" "), log],

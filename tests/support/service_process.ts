@@ -4,9 +4,7 @@
  * @module
  */
 
-import { fileURLToPath } from "node:url";
-
-const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
+import { programLine } from "./program.ts";
 
 /** A service in a process. */
 export interface ServiceProcess extends AsyncDisposable {
@@ -19,7 +17,7 @@ export interface ServiceProcess extends AsyncDisposable {
 }
 
 /**
- * Starts `run-outputs serve` for a staging directory, from the sources.
+ * Starts `run-outputs serve` for a staging directory.
  *
  * @param dir The staging directory.
  * @param by A program with arguments that starts it.
@@ -29,8 +27,7 @@ export async function startServiceProcess(
   dir: string,
   by: readonly string[] = [],
 ): Promise<ServiceProcess> {
-  const run = ["run", "-q", "-P", "--no-check", "--config", path("deno.json"), path("cli.ts")];
-  const [program, ...args] = [...by, Deno.execPath(), ...run];
+  const [program, ...args] = [...by, ...programLine()];
   const process = new Deno.Command(program, {
     args: [...args, "serve", "--staging-dir", dir, "--port", "0"],
     stdin: "null",

@@ -87,7 +87,7 @@ export async function putPacked(
   const members = await listMembers(temp.path, { first: "artifact_manifest.txt" });
   const { sha256 } = await writeFileAtomic(
     join(dir, name),
-    pack(members, { compression: "zst" }),
+    pack(members, { compression: name.endsWith(".xz") ? "xz" : "zst" }),
   );
   await Deno.writeTextFile(join(dir, `${name}.sha256sum`), `${sha256}\n`);
 }
