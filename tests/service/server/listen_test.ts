@@ -37,8 +37,9 @@ Deno.test({
     for (const connection of idle) connection.close();
     const request =
       "GET /retained-runs/123 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    // Until it has descriptors again, it accepts a connection and closes it without an answer.
     let answer;
-    while (answer === undefined) answer = await send(port, request).catch(() => undefined);
+    while (!answer?.status) answer = await send(port, request).catch(() => undefined);
     assert.equal(answer.status, 200);
     // The connection from before is answered by the server that has ended.
     await kept.write(new TextEncoder().encode(request));
