@@ -21,7 +21,7 @@ const ALWAYS: Skipped = {
     "mod.ts: ",
     "processes need one content at once",
     "processes start at once",
-    "the README's program",
+    "docs/library.md: the program",
     "the demo ",
     "the process that creates it is killed",
   ],
