@@ -14,6 +14,7 @@ import config from "../deno.json" with { type: "json" };
 export const WORKERS = [
   "src/archive/pack/worker",
   "src/archive/unpack/worker",
+  "src/cli/worker",
   "src/service/server/worker",
   "src/storage/hash/worker",
 ] as const;
@@ -29,6 +30,8 @@ const PACKAGED_LIBLZMA = "node-liblzma/wasm/liblzma.wasm";
  */
 const LOCATED: readonly (readonly [string, string])[] = [
   ["../../cli.ts", "cli.js"],
+  ["../../cli/worker.ts", "src/cli/worker.js"],
+  ["../cli/worker.ts", "src/cli/worker.js"],
   ["../pack/worker.ts", "src/archive/pack/worker.js"],
   ["../unpack/worker.ts", "src/archive/unpack/worker.js"],
   ["../server/worker.ts", "src/service/server/worker.js"],

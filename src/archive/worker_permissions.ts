@@ -20,7 +20,8 @@ const ALL = ["read", "write", "net", "env", "sys", "run", "ffi"] as const;
  * @returns `true` if workers get restricted permissions.
  */
 export function areWorkersNarrowed(): boolean {
-  return isOwnProgram(Deno.mainModule) && isFenced();
+  // A thread has no main module, but its own.
+  return isOwnProgram(Deno.mainModule ?? globalThis.location?.href) && isFenced();
 }
 
 /**
@@ -29,11 +30,16 @@ export function areWorkersNarrowed(): boolean {
  *
  * @param mainModule The URL of the main module.
  * @param here The URL of this module.
- * @returns `true` for `cli.ts` and `mod.ts` of this package, and for the `cli.js` of its bundle.
+ * @returns `true` for `cli.ts` and `mod.ts` of this package, for the `cli.js` of its bundle, and for
+ * the thread that runs a command.
  */
-export function isOwnProgram(mainModule: string, here: string = import.meta.url): boolean {
+export function isOwnProgram(
+  mainModule: string | undefined,
+  here: string = import.meta.url,
+): boolean {
   return here.startsWith("file:") &&
-    ["../../cli.ts", "../../mod.ts"].some((path) => mainModule === new URL(path, here).href);
+    ["../../cli.ts", "../../mod.ts", "../cli/worker.ts"]
+      .some((path) => mainModule === new URL(path, here).href);
 }
 
 /**

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { CommandLine } from "./fence/invocation.ts";
 import type { MessageIo } from "./terminal/io.ts";
 
 /** Passed to every command. */
@@ -17,4 +18,12 @@ export interface Context {
    * up; the second one exits at once.
    */
   interruption(): AbortSignal;
+  /**
+   * Parses a command line without running it.
+   *
+   * @param args The arguments, without the program's name.
+   * @returns The command line.
+   * @throws What the parser throws.
+   */
+  parse?(args: readonly string[]): Promise<CommandLine>;
 }

@@ -15,6 +15,7 @@ import { helpWidth, wrapHelp } from "./help_width.ts";
 import { completeHints, type Invocation, releaseTypeHint } from "./hints.ts";
 import { divided } from "./leading_options.ts";
 import { usesColor } from "./terminal/color.ts";
+import type { Fence } from "./fence/fence.ts";
 import { type Io, type MessageIo, withEnv } from "./terminal/io.ts";
 import { jsonText } from "../layout/json_text.ts";
 import { printLabelled } from "./terminal/output.ts";
@@ -40,9 +41,10 @@ const ANSWERS: Readonly<Record<string, string>> = {
  *
  * @param args The arguments, without the program's name.
  * @param world Streams, environment and signals.
+ * @param fence Runs a command in a thread with few permissions, if possible.
  * @returns The exit code.
  */
-export async function main(args: readonly string[], world: Io): Promise<number> {
+export async function main(args: readonly string[], world: Io, fence?: Fence): Promise<number> {
   let invocation: Invocation | undefined;
   let io: MessageIo;
   try {
@@ -71,7 +73,7 @@ export async function main(args: readonly string[], world: Io): Promise<number> 
         return EXIT.done;
       }
       const { runCommand } = await import("./program.ts");
-      await runCommand(args, context, (started) => invocation = started);
+      await runCommand(args, context, (started) => invocation = started, fence);
       return exitCode;
     } catch (error) {
       if (interruption.happened) {

@@ -7,9 +7,12 @@
 import { Command } from "commander";
 import config from "../../deno.json" with { type: "json" };
 import type { Context } from "./context.ts";
+import type { Fence } from "./fence/fence.ts";
+import type { CommandLine } from "./fence/invocation.ts";
 import { ignoreEmptyValues, noteEmptyLists } from "./empty_values.ts";
 import { helpWidth, wrapHelp } from "./help_width.ts";
 import { resolveHelp } from "./help.ts";
+import { RunOutputsError } from "../errors/error.ts";
 import { type Invocation, invocationOf } from "./hints.ts";
 import { commandFirst, divided } from "./leading_options.ts";
 import { withListHint } from "./list_hint.ts";
@@ -46,6 +49,16 @@ const COMMANDS: Readonly<Record<string, (context: Context) => Promise<Command>>>
     (await import("./commands/completions.ts")).completionsCommand(context),
 };
 
+/** Thrown when a command has run elsewhere, or is not to run at all. */
+class Ended extends Error {
+  readonly line: CommandLine;
+
+  constructor(line: CommandLine) {
+    super("the command is not run here");
+    this.line = line;
+  }
+}
+
 /** What the scripts of shells call, as in `run-outputs __complete =CURRENT [BEFORE...]`. */
 const COMPLETE = "__complete";
 
@@ -55,33 +68,102 @@ const COMPLETE = "__complete";
  * @param args The arguments, without the program's name.
  * @param context Passed to the command.
  * @param onStart Receives what hints can repeat of the command line, before the command runs.
+ * @param fence Runs the command in a thread with few permissions, if possible.
  * @throws What the command throws; commander's errors, with suggestions for unknown words.
  */
 export async function runCommand(
   args: readonly string[],
   context: Context,
   onStart: (invocation: Invocation) => void,
+  fence?: Fence,
 ): Promise<void> {
   if (args[0] === COMPLETE) return await printCompletion(args.slice(1), context);
+  const parse = (other: readonly string[]) => parseLine(other, context);
+  await parseWith(args, { ...context, parse }, async (command) => {
+    await takeRunArgument(command);
+    onStart(invocationOf(command));
+    const output = new Output(context.io, command.opts());
+    if (fence !== undefined) {
+      // A usage error needs no thread.
+      await checkLocalInputs(command);
+      const line = await withSaved(lineOf(command));
+      const exitCode = await fence(line, output);
+      if (exitCode !== undefined) {
+        context.setExitCode(exitCode);
+        throw new Ended(line);
+      }
+    }
+    noteEmptyLists(command, output);
+    await checkLocalInputs(command);
+  });
+}
+
+/**
+ * Parses a command line without running its command.
+ *
+ * @param args The arguments, without the program's name.
+ * @param context Passed to the command.
+ * @returns What the grants of the command depend on.
+ * @throws What the parser throws; `invalid`, for a request for help.
+ */
+export async function parseLine(
+  args: readonly string[],
+  context: Context,
+): Promise<CommandLine> {
+  const ended = await parseWith(args, context, async (command) => {
+    await takeRunArgument(command);
+    throw new Ended(lineOf(command));
+  });
+  if (ended !== undefined) return await withSaved(ended.line);
+  throw new RunOutputsError(
+    "invalid",
+    `Cannot show permissions of '${args.join(" ")}': it is help`,
+  );
+}
+
+async function parseWith(
+  args: readonly string[],
+  context: Context,
+  beforeAction: (command: Command) => Promise<void> | void,
+): Promise<Ended | undefined> {
   const { rest } = divided(args);
   const named = rest[0] === "help" ? rest[1] : rest[0];
   const program = await createProgram(
     context,
     named !== undefined && Object.hasOwn(COMMANDS, named) ? [named] : undefined,
   );
-  program.hook("preAction", async (_, command) => {
-    await takeRunArgument(command);
-    onStart(invocationOf(command));
-    noteEmptyLists(command, new Output(context.io, command.opts()));
-    await checkLocalInputs(command);
-  });
+  program.hook("preAction", (_, command) => beforeAction(command));
   const line = commandFirst(program, args);
   try {
-    await program.parseAsync([...resolveHelp(program, line)], { from: "user" });
+    await program.parseAsync([...resolveHelp(program, ended(line))], { from: "user" });
+    return undefined;
   } catch (error) {
+    if (error instanceof Ended) return error;
     const [command, rest] = commandOf(program, line);
     throw withListHint(command, rest, explainUnknown(program, line, error));
   }
+}
+
+/** Most commands of a bisect have its options from its state. */
+async function withSaved(line: CommandLine): Promise<CommandLine> {
+  if (!/^bisect (?!start)/.test(line.command)) return line;
+  return await (await import("./commands/bisect/saved.ts")).withSavedOptions(line);
+}
+
+/** Ends the options of `doctor` before the command that `--permissions` is about. */
+function ended(args: readonly string[]): readonly string[] {
+  const at = args[0] === "doctor" ? args.indexOf("--permissions") + 1 : 0;
+  if (at === 0 || args.slice(0, at).includes("--") || args[at] === "--") return args;
+  // Options right after it are its own: help, or a mistake that it reports.
+  if (args[at]?.startsWith("-")) return args;
+  return [...args.slice(0, at), "--", ...args.slice(at)];
+}
+
+/** What the grants of a parsed command depend on. */
+function lineOf(command: Command): CommandLine {
+  const words: string[] = [];
+  for (let at = command; at.parent !== null; at = at.parent) words.unshift(at.name());
+  return { command: words.join(" "), args: command.processedArgs, options: command.opts() };
 }
 
 async function printCompletion(

@@ -36,7 +36,7 @@ Commands:
   stages [options] [stages...]       list the stages of a build, what each needs and produces
   cache                              list and delete downloaded files in the cache
   stale-uploads [options] [run]      list and delete unfinished uploads of a run on S3
-  doctor [options]                   check credentials, clock, server, GitHub, directories and disk
+  doctor [options] [command...]      check credentials, clock, server, GitHub, directories and disk
   completions [options] <shell>      print a script that completes commands in a shell
   help [command...]                  print a command's help
 

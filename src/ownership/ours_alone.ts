@@ -5,16 +5,13 @@
  * @module
  */
 
-import { dirname, join, resolve } from "node:path";
+import { wayTo } from "./way_to.ts";
 
 /** The administrator, who can change everything anyway. */
 const ROOT = 0;
 
 /** In a sticky directory such as `/tmp`, all may create, and only owners rename and delete. */
 const STICKY = 0o1000;
-
-/** The maximum number of links in a path, as in Linux. */
-const MAX_LINKS = 40;
 
 /** A directory, file or link that other users can change. */
 export interface OpenPlace {
@@ -42,32 +39,14 @@ export interface OpenPlace {
  */
 export function openPlace(path: string, user: number | null): OpenPlace | undefined {
   if (Deno.build.os === "windows") return undefined;
-  // Resolved by hand: `..` after a link leads above its target.
-  const ahead = segments(path.startsWith("/") ? path : `${resolve(".")}/${path}`);
   let at = "/";
-  let links = 0;
   try {
-    let why = reason(Deno.lstatSync(at), user, ahead.length > 0);
-    while (why === undefined) {
-      const name = ahead.shift();
-      if (name === undefined) return undefined;
-      if (name === "..") {
-        at = dirname(at);
-        continue;
-      }
-      const here = join(at, name);
-      const info = Deno.lstatSync(here);
-      why = reason(info, user, ahead.length > 0);
-      if (why !== undefined || !info.isSymlink) {
-        at = here;
-        continue;
-      }
-      if (++links > MAX_LINKS) return { path: here, why: "can't be checked" };
-      const target = Deno.readLinkSync(here);
-      ahead.unshift(...segments(target));
-      if (target.startsWith("/")) at = "/";
+    for (const { path: here, info, isAbove } of wayTo(path)) {
+      at = here;
+      const why = reason(info, user, isAbove);
+      if (why !== undefined) return { path: here, why };
     }
-    return { path: at, why };
+    return undefined;
   } catch {
     return { path: at, why: "can't be checked" };
   }
@@ -83,10 +62,6 @@ export function openPlace(path: string, user: number | null): OpenPlace | undefi
  */
 export function isOursAlone(path: string, user: number | null): boolean {
   return openPlace(path, user) === undefined;
-}
-
-function segments(path: string): string[] {
-  return path.split("/").filter((name) => name !== "" && name !== ".");
 }
 
 function reason(

@@ -19,7 +19,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "github": "errors ownership layout",
   "github/mod.ts": "errors layout github",
   "storage": "errors layout",
-  "storage/local": "errors layout storage",
+  "storage/local": "errors ownership layout storage",
   "storage/hash": "errors storage",
   "storage/transfer": "errors ownership layout storage storage/{hash,local}",
   "storage/cache": "errors ownership storage storage/local",
@@ -82,11 +82,11 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "cli/terminal": "errors layout github storage/transfer",
   "cli":
     "errors layout runs runs/retention github storage storage/open_s3.ts storage/{local,s3,transfer} " +
-    "operations/{artifacts,fetch,find,index_pages,manifest,retained} cli/terminal",
+    "operations/{artifacts,fetch,find,index_pages,manifest,retained} cli/fence cli/terminal",
   "cli/completions": "layout runs/retention cli",
   "cli/commands": "errors layout github operations " +
     "operations/{doctor,index_pages,manifest,verify} " +
-    "cli cli/completions cli/terminal cli/commands/upload",
+    "cli cli/completions cli/fence cli/terminal cli/commands/upload",
   "cli/commands/upload": "errors layout runs github storage/transfer archive/compression " +
     "operations/{index_pages,manifest,upload} cli cli/terminal",
   "cli/commands/find": "errors layout github operations/{fetch,find} cli cli/terminal",
@@ -102,13 +102,15 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "cli/commands/runs": "errors layout runs runs/retention operations/{logs,prune,retained} " +
     "cli cli/terminal cli/commands/bisect",
   "cli/commands/bisect":
-    "errors layout github storage/local operations/{artifacts,bisect} cli cli/terminal " +
-    "cli/commands/fetch",
+    "errors layout github storage/local operations/{artifacts,bisect} cli cli/fence " +
+    "cli/terminal cli/commands/fetch",
   "cli/commands/serve": "errors archive operations/retained service service/{mirror,server} cli " +
     "cli/terminal cli/commands/runs",
-  "cli/program.ts": "cli cli/completions cli/terminal cli/commands " +
+  "cli/fence": "errors ownership layout storage/{local,s3} archive operations/fetch cli/terminal",
+  "cli/program.ts": "errors cli cli/completions cli/terminal cli/commands cli/fence " +
     "cli/commands/{bisect,cache,copy,diff,fetch,find,runs,serve,upload,verify}",
-  "cli/main.ts": "errors layout cli cli/terminal cli/program.ts",
+  "cli/main.ts": "errors layout cli cli/fence cli/terminal cli/program.ts",
+  "cli/worker.ts": "ownership operations/fetch cli cli/fence cli/terminal cli/main.ts",
 };
 
 /** The room that a file below `src` is in: its directory, or itself where it is a room of its own. */

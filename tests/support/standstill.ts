@@ -66,3 +66,17 @@ wrap(
   "fetch",
   ([url, init]) => /^(?:GET|HEAD)?$/.test(init?.method ?? "") ? undefined : `${url}`,
 );
+
+// A command works in a thread of its own, where nothing is loaded before it.
+const Original = globalThis.Worker;
+globalThis.Worker = class extends Original {
+  constructor(url: string | URL, options: Any) {
+    const isCommand = `${url}`.endsWith("/src/cli/worker.ts");
+    if (isCommand) {
+      const permissions = options.deno?.permissions;
+      if (permissions?.read) permissions.read = [...permissions.read, file];
+      if (permissions) permissions.write = [...permissions.write || [], file];
+    }
+    super(isCommand ? new URL("standing_worker.ts", import.meta.url) : url, options);
+  }
+};

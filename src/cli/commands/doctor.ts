@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Command, Option } from "commander";
+import { Argument, Command, Option } from "commander";
 import config from "../../../deno.json" with { type: "json" };
 import type { ErrorCode } from "../../errors/error.ts";
 import { RunOutputsError } from "../../errors/error.ts";
@@ -31,6 +31,7 @@ interface DoctorCommandOptions extends ReadCommandOptions {
   readonly serverTokenFile?: string;
   readonly cacheDir?: string;
   readonly writeTest?: boolean;
+  readonly permissions?: boolean;
 }
 
 /** Builds the command. */
@@ -54,6 +55,13 @@ export function doctorCommand(context: Context): Command {
     .addOption(
       cacheDirOption("the cache to check").helpGroup(STORAGE),
     )
+    .addArgument(new Argument("[command...]", "for --permissions: a command with its options"))
+    .addOption(
+      new Option(
+        "--permissions",
+        "only print what the command after it may read, write and connect to; it is not run",
+      ).helpGroup(STORAGE),
+    )
     .addHelpText(
       "after",
       `
@@ -65,11 +73,19 @@ Examples:
   run-outputs doctor
   run-outputs doctor --bucket lab-artifacts --endpoint-url https://s3.lab.example --write-test
   run-outputs doctor --staging-dir ./staging --json
-  run-outputs doctor --server http://lab:8080`,
+  run-outputs doctor --server http://lab:8080
+  run-outputs doctor --permissions fetch --run-id 12345 --output-dir ./artifacts`,
     );
-  return withReadOptions(command).action(async (options: DoctorCommandOptions) => {
+  return withReadOptions(command).action(async (words: string[], options: DoctorCommandOptions) => {
     const { io } = context;
     const output = new Output(io, options);
+    if (options.permissions) return await showPermissions(words, context, output);
+    if (words.length > 0) {
+      throw new RunOutputsError(
+        "invalid",
+        `Unexpected argument '${words[0]}': 'doctor --permissions ${words[0]}' shows permissions`,
+      );
+    }
     const signal = context.interruption();
     rejectUnfit(options);
     noteUnused(options, io, output);
@@ -91,6 +107,44 @@ Examples:
     );
     context.setExitCode(exitCode);
   });
+}
+
+/** Prints the grants of a command line. */
+async function showPermissions(
+  words: readonly string[],
+  context: Context,
+  output: Output,
+): Promise<void> {
+  if (words.length === 0 || words[0].startsWith("-")) {
+    throw new RunOutputsError(
+      "invalid",
+      "Missing command after --permissions, as in 'doctor --permissions list --run-id 12345'; " +
+        "options of doctor go before --permissions",
+    );
+  }
+  const line = await context.parse!(words);
+  const { fencingOf } = await import("../fence/facts.ts");
+  const { grantLines } = await import("../fence/grants.ts");
+  const { canFence, noFence } = await import("../fence/fence.ts");
+  const fencing = await fencingOf(line, {
+    env: (name) => context.io.env(name) || undefined,
+    mainModule: Deno.mainModule,
+  });
+  const isFenced = "grants" in fencing && await canFence();
+  const reason = "unfenced" in fencing ? fencing.unfenced : isFenced ? undefined : noFence();
+  output.result(
+    () => ({
+      schema: "run-outputs.permissions/1",
+      command: line.command,
+      narrowed: isFenced,
+      reason,
+      grants: "grants" in fencing ? fencing.grants : [],
+    }),
+    () => [
+      ...reason === undefined ? [] : [`all permissions of this process: ${reason}`],
+      ..."grants" in fencing ? grantLines(fencing.grants, Infinity) : [],
+    ],
+  );
 }
 
 function rejectUnfit(options: DoctorCommandOptions): void {

@@ -28,8 +28,13 @@ export function programCheck(version: string): Check {
   };
 }
 
-/** Without one of these, most commands can't work. */
-const NEEDED = ["read", "write", "net", "env"] as const;
+/** Without one of these, most commands can't work. The program has its variables by name. */
+const NEEDED: readonly Deno.PermissionDescriptor[] = [
+  { name: "read" },
+  { name: "write" },
+  { name: "net" },
+  { name: "env", variable: "AWS_ACCESS_KEY_ID" },
+];
 
 /** What more can be granted: only `bisect run` runs programs, and `doctor` reads the free space. */
 const OPTIONAL: readonly Deno.PermissionDescriptor[] = [{ name: "run" }, { name: "ffi" }];
@@ -49,9 +54,9 @@ export function permissionsCheck(
     run: async () => {
       const granted: string[] = [];
       const missing: string[] = [];
-      for (const name of NEEDED) {
-        const { state } = await query({ name });
-        (state === "granted" ? granted : missing).push(name);
+      for (const descriptor of NEEDED) {
+        const { state } = await query(descriptor);
+        (state === "granted" ? granted : missing).push(descriptor.name);
       }
       for (const descriptor of OPTIONAL) {
         if ((await query(descriptor)).state === "granted") granted.push(descriptor.name);

@@ -20,19 +20,15 @@ import { look } from "../../storage/local/look.ts";
 import { isOwnedBy, ownUser } from "../../ownership/own_user.ts";
 import { realPath } from "../../storage/local/real_path.ts";
 import { againIfVanished } from "../../storage/vanished.ts";
+import { lookAt } from "../../ownership/way_to.ts";
 import { busyError, type Hold, hold, holdOutput, type OutputHold } from "./output_lock.ts";
+import { newWorkDir, workDirsAt, workPlaces } from "./work_names.ts";
 
 /** The directory for unpacked content, in {@linkcode WorkDir.files}. */
 export const STAGING = "staging";
 
 /** The file that is locked while the working directory is used. */
 const LOCK = "lock";
-
-/** The end of the name of each working directory, without its random part. */
-const NAME = "run-outputs-fetch";
-
-/** The random part. */
-const RANDOM = /^[0-9a-f]{12}$/;
 
 /** A name that nobody can guess, and the seal. */
 const SEALED = /^[0-9a-f]{24}-[0-9a-f]{16}$/;
@@ -201,7 +197,7 @@ class Sealed implements AsyncDisposable {
 
 /** Creates and locks a new private directory. */
 async function makeWorkDir(outputDir: string, target: string): Promise<Sealed> {
-  const { inside, beside } = placesOf(target);
+  const { inside, beside } = workPlaces(target);
   try {
     if (dirname(target) !== target && await onOneFileSystem(target)) {
       try {
@@ -219,7 +215,7 @@ async function makeWorkDir(outputDir: string, target: string): Promise<Sealed> {
 async function makeAt(place: string): Promise<Sealed> {
   // Another fetch may delete it as long as it is empty, as a leftover.
   return await againIfVanished(async () => {
-    const path = `${place}${randomHex(6)}`;
+    const path = newWorkDir(place);
     await Deno.mkdir(path, { mode: 0o700 });
     try {
       const info = await Deno.lstat(path);
@@ -327,12 +323,8 @@ function unknown(path: string): string {
 
 /** Finds directories with the name of a working directory, whoever made them. */
 async function* findWorkDirs(target: string): AsyncGenerator<Found> {
-  for (const place of Object.values(placesOf(target))) {
-    // What cannot be listed is not ours: we could not have made anything there.
-    for (const name of await namesIn(dirname(place)).catch(() => [])) {
-      const start = basename(place);
-      if (!name.startsWith(start) || !RANDOM.test(name.slice(start.length))) continue;
-      const path = join(dirname(place), name);
+  for (const place of Object.values(workPlaces(target))) {
+    for (const path of await workDirsAt(place)) {
       const info = await look(path);
       if (info === undefined) continue;
       const names = info.isDirectory ? await namesIn(path).catch(() => []) : [];
@@ -362,20 +354,12 @@ function randomHex(bytes: number): string {
   return randomBytes(bytes).toString("hex");
 }
 
-/** The paths of working directories, without the random part. */
-function placesOf(target: string): { readonly inside: string; readonly beside: string } {
-  return {
-    inside: join(target, `.${NAME}-`),
-    beside: join(dirname(target), `.${basename(target)}.${NAME}-`),
-  };
-}
-
 async function namesIn(path: string): Promise<string[]> {
   return await Array.fromAsync(Deno.readDir(path), ({ name }) => name);
 }
 
 /** Whether a directory is on its parent's file system. */
 async function onOneFileSystem(target: string): Promise<boolean> {
-  const [own, above] = await Promise.all([Deno.stat(target), Deno.stat(dirname(target))]);
-  return own.dev === above.dev;
+  // The path is real: nothing on the way is a link.
+  return (await Deno.stat(target)).dev === lookAt(dirname(target)).info.dev;
 }
