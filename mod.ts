@@ -112,14 +112,9 @@ export {
 } from "./src/operations/copy/plan.ts";
 export { type CopyOptions, type CopyReport, executeCopy } from "./src/operations/copy/execute.ts";
 export type { FetchResult } from "./src/operations/fetch/archive_source.ts";
-export {
-  type FetchOptions,
-  fetchPacked,
-  type FetchPackedOptions,
-  type FetchPlan,
-  planFetch,
-} from "./src/operations/fetch/fetch.ts";
+export { type FetchOptions, type FetchPlan, planFetch } from "./src/operations/fetch/fetch.ts";
 export { planFoundFetch } from "./src/operations/fetch/found.ts";
+export { fetchPacked, type FetchPackedOptions } from "./src/operations/fetch/packed.ts";
 export {
   fetchUnpacked,
   type FetchUnpackedOptions,

@@ -25,6 +25,13 @@ export {
   listMembers,
   type ListMembersOptions,
 } from "./tar/list_members.ts";
+export type {
+  CommitAmendment,
+  PathRemoval,
+  PlacedArchive,
+  PlacedEntry,
+  TopFile,
+} from "./unpack/placed.ts";
 export {
   UNPACK_LIMITS,
   type Unpacked,

@@ -31,6 +31,7 @@ const COMMANDS: Readonly<Record<string, (context: Context) => Promise<Command>>>
   list: async (context) => (await import("./commands/list.ts")).listCommand(context),
   find: async (context) => (await import("./commands/find/find.ts")).findCommand(context),
   fetch: async (context) => (await import("./commands/fetch/fetch.ts")).fetchCommand(context),
+  status: async (context) => (await import("./commands/fetch/status.ts")).statusCommand(context),
   bisect: async (context) => (await import("./commands/bisect/bisect.ts")).bisectCommand(context),
   verify: async (context) => (await import("./commands/verify/verify.ts")).verifyCommand(context),
   diff: async (context) => (await import("./commands/diff/diff.ts")).diffCommand(context),

@@ -24,6 +24,8 @@ Commands:
   list [options] [run]               list the outputs of a run
   find [options] [run]               find the run that has the artifacts of a commit
   fetch [options] [include...]       download artifacts of a run, verify and unpack them
+  status [options] [dir]             print which run a directory was fetched from, and what was
+                                     changed since
   bisect                             find the commit that broke something, using CI artifacts
   verify [options] [dir]             verify every file of a run against its manifest and checksums
   diff [options] <run_a> <run_b>     compare the outputs of two runs

@@ -32,5 +32,7 @@ export function isReservedName(name: string): boolean {
  * @returns `true`, if one of them is reserved.
  */
 export function hasReservedName(path: string): boolean {
+  // One look at the whole path is enough for most.
+  if (!/run-outputs|\.journal|[^\x20-\x7e]/i.test(path)) return false;
   return path.split("/").some(isReservedName);
 }

@@ -137,14 +137,12 @@ export {
 } from "./diff/diff.ts";
 export { type DiffSums, DiffTotals, type FileSum } from "./diff/totals.ts";
 export type { ArchiveSourceOptions, FetchOrigin, FetchResult } from "./fetch/archive_source.ts";
-export {
-  type FetchOptions,
-  fetchPacked,
-  type FetchPackedOptions,
-  type FetchPlan,
-  planFetch,
-} from "./fetch/fetch.ts";
+export { type FetchOptions, type FetchPlan, planFetch } from "./fetch/fetch.ts";
 export { planFoundFetch, type SourceRun, sourceRuns } from "./fetch/found.ts";
+export { fetchPacked, type FetchPackedOptions } from "./fetch/packed.ts";
+export type { RecordedMode, RecordedRun } from "./fetch/fetched_record.ts";
+export type { FetchRecording, FetchSource, RemovedOld } from "./fetch/recording.ts";
+export { type FetchStatus, fetchStatus, type HeldArchive, type HeldRun } from "./fetch/status.ts";
 export {
   type FetchPhase,
   fetchUnpacked,

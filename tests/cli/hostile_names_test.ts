@@ -253,6 +253,7 @@ const LINES: Readonly<
     echo: true,
     lines: ({ staging }) => [["doctor", "--staging-dir", join(staging, NAME)]],
   },
+  "status": { echo: true, lines: ({ staging }) => [["status", join(staging, NAME)]] },
   "completions": { echo: true, lines: () => [["completions", NAME]] },
   "stages": {
     echo: true,

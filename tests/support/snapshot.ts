@@ -4,6 +4,8 @@
  * @module
  */
 
+import { RECORD_NAME } from "../../src/operations/fetch/fetched_record.ts";
+
 /** What a tree looks like: every path with type, size, mode, times, identity. */
 export type Snapshot = Readonly<Record<string, string>>;
 
@@ -28,13 +30,13 @@ export async function snapshot(root: string): Promise<Snapshot> {
   return Object.fromEntries(Object.entries(seen).sort(([a], [b]) => a < b ? -1 : 1));
 }
 
-/** All file names below a directory, temporary ones included, as sorted relative paths. */
+/** All file names below a directory, temporary ones included, as sorted relative paths; without the record of a fetch. */
 export async function fileNames(root: string): Promise<string[]> {
   const names: string[] = [];
   async function walk(dir: string, above: string): Promise<void> {
     for await (const entry of Deno.readDir(dir)) {
       if (entry.isDirectory) await walk(`${dir}/${entry.name}`, `${above}${entry.name}/`);
-      else names.push(above + entry.name);
+      else if (entry.name !== RECORD_NAME) names.push(above + entry.name);
     }
   }
   await walk(root, "");

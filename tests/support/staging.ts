@@ -75,14 +75,22 @@ export const BUILD_PART = "manifests/outputs/build.g.json";
 /** All that `upload build --artifact-group g` makes of {@linkcode makeBuild}. */
 export const UPLOADED_KEYS: readonly string[] = [...BUILD_KEYS, ...BUILD_PAGES, BUILD_PART].sort();
 
-/** Packs a tree into a directory, its checksum beside it. */
+/** Packs a tree into a directory, its checksum beside it; `-> TARGET` is a link, as in `readTree`. */
 export async function putPacked(
   dir: string,
   name: string,
   tree: Record<string, string>,
 ): Promise<void> {
   await using temp = await tempDir();
-  await writeTree(temp.path, tree);
+  const isLink = (content: string) => content.startsWith("-> ");
+  const entries = Object.entries(tree);
+  await writeTree(
+    temp.path,
+    Object.fromEntries(entries.filter(([, content]) => !isLink(content))),
+  );
+  for (const [path, content] of entries) {
+    if (isLink(content)) await Deno.symlink(content.slice(3), join(temp.path, path));
+  }
   await Deno.mkdir(dir, { recursive: true });
   const members = await listMembers(temp.path, { first: "artifact_manifest.txt" });
   const { sha256 } = await writeFileAtomic(

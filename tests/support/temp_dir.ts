@@ -4,6 +4,8 @@
  * @module
  */
 
+import { RECORD_NAME } from "../../src/operations/fetch/fetched_record.ts";
+
 /** Makes a temporary directory that `await using` removes. */
 export async function tempDir(): Promise<{ readonly path: string } & AsyncDisposable> {
   const path = await Deno.makeTempDir({ prefix: "run-outputs-test-" });
@@ -15,11 +17,12 @@ export async function tempDir(): Promise<{ readonly path: string } & AsyncDispos
   };
 }
 
-/** All files below a directory: relative path to content; directories are not told. */
+/** All files below a directory: relative path to content; directories and the record of a fetch are not told. */
 export async function readTree(root: string): Promise<Record<string, string>> {
   const tree: Record<string, string> = {};
   async function walk(dir: string, above: string): Promise<void> {
     for await (const entry of Deno.readDir(dir)) {
+      if (entry.name === RECORD_NAME) continue;
       if (entry.isDirectory) await walk(`${dir}/${entry.name}`, `${above}${entry.name}/`);
       else if (entry.isSymlink) {
         tree[above + entry.name] = `-> ${await Deno.readLink(`${dir}/${entry.name}`)}`;

@@ -78,19 +78,29 @@ export async function isHalfDone(stagingDir: string): Promise<boolean> {
   );
 }
 
-function applyStep({ to, from, saved, directory }: Step, { beforeMove }: ApplyOptions): void {
+function applyStep(
+  { to, from, saved, directory, ifEmpty }: Step,
+  { beforeMove }: ApplyOptions,
+): void {
   const move = (source: string, target: string) => {
     beforeMove?.(source, target);
     throwIfLinked(dirname(to));
     Deno.renameSync(source, target);
   };
   try {
+    // Somebody may have put a file there since it was planned.
+    if (ifEmpty && !isEmpty(to)) return;
     if (saved !== undefined) move(to, saved);
     if (from !== undefined) move(from, to);
     if (directory) Deno.mkdirSync(to);
   } catch (error) {
     throw diskError("replace", to, error);
   }
+}
+
+function isEmpty(directory: string): boolean {
+  for (const _ of Deno.readDirSync(directory)) return false;
+  return true;
 }
 
 /**

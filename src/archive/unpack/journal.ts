@@ -21,6 +21,8 @@ export interface Step {
   readonly saved?: string;
   /** Whether to create an empty directory: the target itself, or one above it. */
   readonly directory?: boolean;
+  /** Whether `to` is a directory that stays if it is not empty by then. */
+  readonly ifEmpty?: boolean;
 }
 
 /** A step, with the identity of what it moved into the target. */

@@ -64,13 +64,29 @@ const EXECUTABLE = 0o111;
  */
 const KEPT_MODE = 0o755;
 
+/** A file, link or empty directory that was unpacked. */
+export interface PlacedEntry {
+  /** Its path, with names as on disk and `/` between them; `/` at the end means a directory. */
+  readonly path: string;
+  /** The size of a file in bytes. */
+  readonly size?: number;
+  /** The modification time of a file in milliseconds since 1970, as the disk reports it. */
+  readonly mtime?: number;
+  /** The target of a symbolic link, as on disk. */
+  readonly link?: string;
+}
+
 /** Writes to the disk. */
 export class DiskTree implements TreeWriter {
   readonly #options: DiskTreeOptions;
+  readonly #directories = new Set<string>();
+  /** Size and time of each file, by its path in the archive. */
+  readonly #files = new Map<string, Pick<PlacedEntry, "size" | "mtime">>();
   #file:
     | {
       readonly file: Deno.FsFile;
       readonly path: string;
+      readonly name: string;
       readonly modified: number;
       /** The file's final size, if it ends with a hole. */
       end: number | undefined;
@@ -94,6 +110,7 @@ export class DiskTree implements TreeWriter {
       if (error instanceof Deno.errors.AlreadyExists) throw fileInTheWay(path);
       throw writeError(full, error);
     }
+    this.#directories.add(path);
   }
 
   finishDirectory(path: string, { mode, modified }: MemberMetadata): void {
@@ -114,7 +131,7 @@ export class DiskTree implements TreeWriter {
     const own = keepMetadata ? mode & KEPT_MODE : (0o666 & ~umask) | (mode & EXECUTABLE);
     try {
       const file = openNew(full, { write: true, createNew: true, mode: own });
-      this.#file = { file, path: full, modified, end: undefined };
+      this.#file = { file, path: full, name: path, modified, end: undefined };
       // The system applies the umask.
       if ((own & umask) !== 0 && style === "posix") Deno.chmodSync(full, own);
     } catch (error) {
@@ -144,10 +161,13 @@ export class DiskTree implements TreeWriter {
   }
 
   closeFile(): void {
-    const { file, path, modified, end } = this.#file!;
+    const { file, path, name, modified, end } = this.#file!;
     try {
       if (end !== undefined) file.truncateSync(end);
       if (this.#options.keepMetadata) file.utimeSync(modified, modified);
+      // Of the open file: a look at its path would cost more.
+      const { size, mtime } = file.statSync();
+      this.#files.set(name, { size, mtime: mtime?.getTime() });
     } catch (error) {
       throw writeError(path, error);
     }
@@ -157,6 +177,7 @@ export class DiskTree implements TreeWriter {
 
   remove(path: string): void {
     const full = this.#full(path);
+    this.#files.delete(path);
     try {
       Deno.removeSync(full);
     } catch (error) {
@@ -181,6 +202,25 @@ export class DiskTree implements TreeWriter {
     } catch (error) {
       throw writeError(target, error);
     }
+    this.#files.set(to, this.#files.get(from)!);
+  }
+
+  /**
+   * What is in the tree.
+   *
+   * @param links The paths of symbolic links, which this class does not create.
+   * @returns Its files and empty directories, with names as on disk.
+   */
+  entries(links: readonly string[]): PlacedEntry[] {
+    const { style } = this.#options;
+    const needed = new Set(
+      [...this.#files.keys(), ...this.#directories, ...links].map(parentOf),
+    );
+    const empty = [...this.#directories].filter((path) => !needed.has(path));
+    return [
+      ...Array.from(this.#files, ([path, facts]) => ({ path: onDisk(path, style), ...facts })),
+      ...empty.map((path) => ({ path: `${onDisk(path, style)}/` })),
+    ];
   }
 
   /** Closes a file that an error left open. */
@@ -192,8 +232,17 @@ export class DiskTree implements TreeWriter {
   #full(path: string): string {
     const { root, style } = this.#options;
     if (style === "posix") return `${root}/${path}`;
-    return join(root, ...path.split("/").map((name) => diskName(name, style)));
+    return join(root, ...onDisk(path, style).split("/"));
   }
+}
+
+function onDisk(path: string, style: PathStyle): string {
+  if (style === "posix") return path;
+  return path.split("/").map((name) => diskName(name, style)).join("/");
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 
 /** Writes nothing, and finds the same conflicts as a disk. */

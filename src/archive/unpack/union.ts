@@ -21,6 +21,7 @@ import {
 import { checkLink, type LinkLookup, LinkWork, resolveLinks } from "./link_model.ts";
 import { foldCase } from "../tar/member_path.ts";
 import { mergeTree } from "./merge.ts";
+import { type PathRemoval, removalSteps } from "./placed.ts";
 
 /** A merged tree and its target, seen as if they were merged already. */
 export class Union {
@@ -28,7 +29,11 @@ export class Union {
   readonly #target: string;
   readonly #rules: DiskRules;
   /** Paths that are deleted from the target, and so count as missing. */
-  readonly #removed: ReadonlySet<string>;
+  readonly #removed: ReadonlyMap<string, PathRemoval>;
+  /** The targets of links in the directories of entries. */
+  readonly #known = new Map<string, string | undefined>();
+  /** Directories with their links resolved. */
+  readonly #places = new Map<string, string>();
   readonly #work = new LinkWork();
 
   /**
@@ -36,13 +41,13 @@ export class Union {
    *
    * @param merged The merged tree.
    * @param target The target; it need not exist.
-   * @param removed Paths that are deleted from the target.
+   * @param removed What is deleted from the target.
    * @param rules The rules for names on this disk.
    */
-  constructor(merged: string, target: string, removed: ReadonlySet<string>, rules: DiskRules) {
+  constructor(merged: string, target: string, removed: readonly PathRemoval[], rules: DiskRules) {
     this.#merged = merged;
     this.#target = target;
-    this.#removed = removed;
+    this.#removed = new Map(removed.map((removal) => [removal.path, removal]));
     this.#rules = rules;
   }
 
@@ -85,10 +90,12 @@ export class Union {
   plan(savedDir: string): Step[] {
     const steps: Step[] = [];
     const save = () => join(savedDir, String(steps.length));
-    for (const path of this.#removed) {
-      if (kindOf(join(this.#target, path)) === undefined) continue;
-      steps.push({ to: join(this.#target, path), saved: save() });
-    }
+    const removals = [...this.#removed.values()];
+    steps.push(...removalSteps(
+      removals.filter(({ path }) => kindOf(join(this.#target, path)) !== undefined),
+      this.#target,
+      savedDir,
+    ));
     const walk = (above: string) => {
       const names = foldedNames(join(this.#target, above), this.#rules);
       for (const { name } of Deno.readDirSync(join(this.#merged, above))) {
@@ -140,6 +147,32 @@ export class Union {
     }
   }
 
+  /**
+   * The final path of an archive's entry: with all links in its directories resolved.
+   *
+   * @param path The path.
+   * @returns The path below the target.
+   */
+  placeOf(path: string): string {
+    const cut = path.lastIndexOf("/", path.length - 2);
+    if (cut < 0) return path;
+    const above = path.slice(0, cut);
+    let place = this.#places.get(above);
+    if (place === undefined) {
+      this.#places.set(above, place = this.#directoryOf(above));
+    }
+    return `${place}${place === "" ? "" : "/"}${path.slice(cut + 1)}`;
+  }
+
+  #directoryOf(path: string): string {
+    const linkAt: LinkLookup = (other) => {
+      if (!this.#known.has(other)) this.#known.set(other, this.linkAt(other));
+      return this.#known.get(other);
+    };
+    // All links have been checked by now.
+    return resolveLinks(path.split("/"), "", linkAt, true, new LinkWork()) ?? path;
+  }
+
   /** The first directory of the merged tree that is a link in the target. */
   #findLinked(above: string): string | undefined {
     for (const { name, isDirectory } of Deno.readDirSync(join(this.#merged, above))) {
@@ -182,8 +215,10 @@ export class Union {
   }
 
   #targetKind(path: string): Kind | undefined {
-    for (const removed of this.#removed) {
-      if (path === removed || path.startsWith(`${removed}/`)) return undefined;
+    if (this.#removed.size > 0) {
+      for (let at = path; at !== ""; at = at.slice(0, Math.max(0, at.lastIndexOf("/")))) {
+        if (this.#removed.has(at)) return undefined;
+      }
     }
     return kindOf(join(this.#target, path));
   }

@@ -11,10 +11,19 @@ import { BadArchive } from "../tar/bad_archive.ts";
 import { applySteps, isHalfDone } from "./commit.ts";
 import { archiveFormat } from "../compression/decompress.ts";
 import { conflictAt, diskPath, type DiskRules, kindOf, makeDirs, ownPlace } from "./disk_view.ts";
-import { diskName, foldCase } from "../tar/member_path.ts";
+import { diskLink, diskName, foldCase } from "../tar/member_path.ts";
 import type { Step } from "./journal.ts";
 import { mergeTree } from "./merge.ts";
 import { compileLzma } from "../compression/liblzma.ts";
+import {
+  type CommitAmendment,
+  type PathRemoval,
+  placedArchives,
+  type PlacedEntry,
+  removalSteps,
+  TOP_FILE,
+  topFileStep,
+} from "./placed.ts";
 import { makeLinks } from "./staged_links.ts";
 import { Staging } from "./staging.ts";
 import { checkSameDisk, checkWritable, missingDirectories, realOutputDir } from "./target.ts";
@@ -37,6 +46,8 @@ interface Staged extends Unpacked {
   readonly tree: string;
   readonly relpaths: readonly string[];
   readonly links: readonly string[];
+  /** Its files, links and empty directories: paths in its tree. */
+  readonly entries: PlacedEntry[];
 }
 
 /**
@@ -168,13 +179,17 @@ export class Unpacker implements AsyncDisposable {
    *
    * @param names The archives, of which later ones replace files of earlier ones. Default: all that
    * were added, in that order.
+   * @param amendment What else changes in the target, together with the archives.
    * @returns The archives that are now in the target.
    * @throws {RunOutputsError} `conflict`, if a file and a directory have the same name;
    * `integrity`, if links of several archives together lead out of the target; or errors of the
    * disk. The target is then as before, and the archives must be added again. If restoring it fails
    * too, as the message says, the next unpacker with the same staging directory restores it.
    */
-  async commit(names: readonly string[] = [...this.#taken.values()]): Promise<Unpacked[]> {
+  async commit(
+    names: readonly string[] = [...this.#taken.values()],
+    amendment?: CommitAmendment,
+  ): Promise<Unpacked[]> {
     const { mode, signal } = this.#options;
     signal?.throwIfAborted();
     if (await isHalfDone(this.#staging.path)) {
@@ -193,8 +208,8 @@ export class Unpacker implements AsyncDisposable {
     try {
       makeDirs(this.#staging.path, "saved");
       const planned = mode === "extract"
-        ? this.#planReplace(staged, saved)
-        : await this.#planMerge(staged, saved);
+        ? this.#planReplace(staged, saved, amendment)
+        : await this.#planMerge(staged, saved, amendment);
       const place = { stagingDir: this.#staging.path, outputDir: this.#outputDir };
       await applySteps(place, [...missingDirectories(this.#outputDir), ...planned], { signal });
     } catch (error) {
@@ -250,6 +265,7 @@ export class Unpacker implements AsyncDisposable {
       Deno.mkdirSync(tree);
       const { size } = Deno.statSync(path);
       let started = performance.now();
+      const made: PlacedEntry[] = [];
       const result = await this.#pool.run({
         type: "unpack",
         path: resolve(path),
@@ -262,11 +278,17 @@ export class Unpacker implements AsyncDisposable {
         size,
         onStart: () => started = performance.now(),
         onProgress: (bytes) => onEvent?.({ name, bytes }),
-        makeLinks: (links) => makeLinks(tree, links, style),
+        makeLinks: (links) => {
+          makeLinks(tree, links, style);
+          for (const { path, text } of links) {
+            made.push({ path: diskPath(path, style), link: diskLink(text, style) });
+          }
+        },
       });
       const seconds = (performance.now() - started) / 1000;
       const directory = mode === "extract" ? this.#directoryOf(name) : this.#outputDir;
-      const staged = describe(name, tree, directory, seconds, result);
+      made.push(...result.entries);
+      const staged = describe(name, tree, directory, seconds, { ...result, entries: made });
       this.#staged.set(name, staged);
       return publicPart(staged);
     } catch (error) {
@@ -288,22 +310,47 @@ export class Unpacker implements AsyncDisposable {
       this.#staged.delete(name);
       for (const [key, taken] of this.#taken) if (taken === name) this.#taken.delete(key);
     }
-    const left = ["saved", "merged"].map((name) => join(this.#staging.path, name));
+    const left = ["saved", "merged", TOP_FILE].map((name) => join(this.#staging.path, name));
     for (const path of [...left, ...staged.map(({ tree }) => tree)]) {
       // What cannot be moved aside is reported at the end, or by the next commit.
       await this.#staging.discard(path).catch(() => {});
     }
   }
 
-  #planReplace(staged: readonly Staged[], saved: string): Step[] {
-    return staged.map(({ tree, directory }, i) => {
+  #planReplace(staged: readonly Staged[], saved: string, amendment?: CommitAmendment): Step[] {
+    const names = new Map(staged.map(({ name, directory }) => [name, basename(directory)]));
+    const removals = amendment?.remove(new Set(names.values())) ?? [];
+    const steps = removalSteps(removals, this.#outputDir, saved);
+    for (const [i, { tree, directory, entries }] of staged.entries()) {
       throwIfFile(directory);
+      if (entries.length === 0) entries.push({ path: "" });
       const existing = kindOf(directory) !== undefined;
-      return { from: tree, to: directory, saved: existing ? join(saved, String(i)) : undefined };
-    });
+      const own = existing ? join(saved, String(i)) : undefined;
+      steps.push({ from: tree, to: directory, saved: own });
+    }
+    return [
+      ...steps,
+      ...this.#planTopFile(staged, (name, path) => `${names.get(name)}/${path}`, saved, amendment),
+    ];
   }
 
-  async #planMerge(staged: readonly Staged[], saved: string): Promise<Step[]> {
+  /** Plans the file with which a caller records what the archives put into the target. */
+  #planTopFile(
+    staged: readonly Staged[],
+    placeOf: (archive: string, path: string) => string,
+    saved: string,
+    amendment: CommitAmendment | undefined,
+  ): Step[] {
+    if (amendment === undefined) return [];
+    const file = amendment.record(placedArchives(staged, placeOf));
+    return [topFileStep(file, this.#outputDir, { staging: this.#staging.path, saved })];
+  }
+
+  async #planMerge(
+    staged: readonly Staged[],
+    saved: string,
+    amendment?: CommitAmendment,
+  ): Promise<Step[]> {
     const { mode, signal } = this.#options;
     const merged = join(this.#staging.path, "merged");
     await Deno.mkdir(merged);
@@ -312,8 +359,9 @@ export class Unpacker implements AsyncDisposable {
       await new Promise((resolve) => setTimeout(resolve, 0));
       signal?.throwIfAborted();
     }
-    const removed = new Set<string>();
+    const removed: PathRemoval[] = [];
     if (mode === "bootstrap") this.#prepareBootstrap(staged, merged, removed);
+    removed.push(...amendment?.remove(new Set(removed.map(({ path }) => path))) ?? []);
     const union = new Union(merged, this.#outputDir, removed, this.#rules);
     union.followTargetLinks();
     for (const { name, links } of staged) {
@@ -323,21 +371,26 @@ export class Unpacker implements AsyncDisposable {
         throw error instanceof BadArchive ? refusal(name, error) : error;
       }
     }
-    return union.plan(saved);
+    const placeOf = (_name: string, path: string) => union.placeOf(path);
+    return [...union.plan(saved), ...this.#planTopFile(staged, placeOf, saved, amendment)];
   }
 
   /** Marks the listed paths as prebuilt, and their existing content for deletion. */
-  #prepareBootstrap(staged: readonly Staged[], merged: string, removed: Set<string>): void {
+  #prepareBootstrap(staged: readonly Staged[], merged: string, removed: PathRemoval[]): void {
     const { style } = this.#rules;
-    for (const relpath of new Set(staged.flatMap(({ relpaths }) => relpaths))) {
+    const owners = new Map(
+      staged.flatMap(({ relpaths, entries }) => relpaths.map((path) => [path, entries] as const)),
+    );
+    for (const [relpath, entries] of owners) {
       const path = diskPath(relpath, style);
       const inMerged = ownPlace(merged, path, style);
       makeDirs(merged, dirname(inMerged));
-      touchNew(join(merged, `${inMerged}.prebuilt`));
+      const { size, mtime } = touchNew(join(merged, `${inMerged}.prebuilt`));
+      entries.push({ path: `${path}.prebuilt`, size, mtime: mtime?.getTime() });
       if (this.#emptied.has(relpath)) continue;
       const inTarget = ownPlace(this.#outputDir, path, style);
       if (kindOf(join(this.#outputDir, inTarget)) === undefined) continue;
-      removed.add(inTarget);
+      removed.push({ path: inTarget });
       if (kindOf(join(merged, inMerged)) === undefined) Deno.mkdirSync(join(merged, inMerged));
     }
   }
@@ -359,9 +412,9 @@ function describe(
   tree: string,
   directory: string,
   seconds: number,
-  { extracted, links }: TaskResult,
+  { extracted, links, entries }: TaskResult & Pick<Staged, "entries">,
 ): Staged {
-  return { name, tree, directory, seconds, links, ...extracted };
+  return { name, tree, directory, seconds, links, entries, ...extracted };
 }
 
 function publicPart({ name, members, files, bytes, seconds, directory }: Staged): Unpacked {
@@ -374,7 +427,8 @@ function refusal(name: string, { member, message }: BadArchive): RunOutputsError
 }
 
 /** Creates an empty file instead of an existing one, and not through a link. */
-function touchNew(path: string): void {
+function touchNew(path: string): Deno.FileInfo {
   if ((kindOf(path) ?? "directory") !== "directory") Deno.removeSync(path);
-  Deno.openSync(path, { write: true, createNew: true }).close();
+  using file = Deno.openSync(path, { write: true, createNew: true });
+  return file.statSync();
 }

@@ -37,7 +37,8 @@ async function unpack(task: UnpackTask): Promise<void> {
   const { path, format, verified, limits, lzmaModule, shared } = task;
   using file = Deno.openSync(path);
   const size = file.statSync().size;
-  using extractor = new Extractor({ ...task.extractor, ...limits }, new DiskTree(task.tree));
+  const tree = new DiskTree(task.tree);
+  using extractor = new Extractor({ ...task.extractor, ...limits }, tree);
   const reader = new TarReader(extractor);
   let total = 0;
   let reported = 0;
@@ -66,7 +67,9 @@ async function unpack(task: UnpackTask): Promise<void> {
     post({ type: "links", links });
     await made;
   }
-  post({ type: "done", extracted: extractor.finish(), links: links.map(({ path }) => path) });
+  const paths = links.map(({ path }) => path);
+  const extracted = extractor.finish();
+  post({ type: "done", extracted, links: paths, entries: tree.entries(paths) });
 }
 
 async function help({ path, shared, lzmaModule }: HelpTask): Promise<void> {

@@ -9,7 +9,7 @@ import type { ArchiveFormat } from "../compression/decompress.ts";
 import type { SharedBlocks } from "../compression/parallel_xz.ts";
 import type { Extracted, ExtractedLink, ExtractorOptions } from "./extract.ts";
 import type { UnpackLimits } from "./options.ts";
-import type { DiskTreeOptions } from "./tree_writer.ts";
+import type { DiskTreeOptions, PlacedEntry } from "./tree_writer.ts";
 
 /** One archive to unpack. */
 export interface UnpackTask {
@@ -50,7 +50,12 @@ export type ToWorker = UnpackTask | HelpTask | { readonly type: "links made" };
 export type FromWorker =
   | { readonly type: "progress"; readonly bytes: number }
   | { readonly type: "links"; readonly links: readonly ExtractedLink[] }
-  | { readonly type: "done"; readonly extracted: Extracted; readonly links: readonly string[] }
+  | {
+    readonly type: "done";
+    readonly extracted: Extracted;
+    readonly links: readonly string[];
+    readonly entries: readonly PlacedEntry[];
+  }
   | { readonly type: "helped" }
   | { readonly type: "bad"; readonly reason: string; readonly member?: string }
   | { readonly type: "failed"; readonly code: ErrorCode; readonly message: string };

@@ -10,6 +10,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import { BadArchive } from "../tar/bad_archive.ts";
 import type { Extracted, ExtractedLink } from "./extract.ts";
 import { compileLzma } from "../compression/liblzma.ts";
+import type { PlacedEntry } from "./tree_writer.ts";
 import { areWorkersNarrowed } from "../worker_permissions.ts";
 import { shareBlocks, type SharedBlocks } from "../compression/parallel_xz.ts";
 import type { FromWorker, HelpTask, ToWorker, UnpackTask } from "./worker_messages.ts";
@@ -33,6 +34,8 @@ export interface TaskResult {
   readonly extracted: Extracted;
   /** The paths of its symbolic links. */
   readonly links: readonly string[];
+  /** Its files and empty directories, with names as on disk. */
+  readonly entries: readonly PlacedEntry[];
 }
 
 interface PooledWorker {
@@ -181,7 +184,7 @@ export class WorkerPool implements Disposable {
           break;
         }
         case "done":
-          resolve({ extracted: data.extracted, links: data.links });
+          resolve({ extracted: data.extracted, links: data.links, entries: data.entries });
       }
     });
   }

@@ -1,10 +1,10 @@
 /**
- * Downloads a run's artifacts, and verifies each.
+ * Plans a fetch: which of a run's artifacts to download, and their checksums.
  *
  * @module
  */
 
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import pMap from "p-map";
 import { ArtifactName } from "../../layout/artifact_name.ts";
 import { checksumMismatch } from "../../errors/checksum_mismatch.ts";
@@ -15,19 +15,9 @@ import { plural } from "../../layout/words.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
 import { shownBy } from "../../storage/shown_by.ts";
-import {
-  downloadFailure,
-  type DownloadItem,
-  type DownloadOptions,
-  segmentFor,
-} from "../../storage/transfer/download.ts";
-import {
-  concurrencyFor,
-  SMALL_CONCURRENCY,
-  transferAll,
-  type TransferResult,
-} from "../../storage/transfer/transfer.ts";
-import { ArchiveSource, type ArchiveSourceOptions, type FetchResult } from "./archive_source.ts";
+import type { DownloadItem, DownloadOptions } from "../../storage/transfer/download.ts";
+import { SMALL_CONCURRENCY, type TransferResult } from "../../storage/transfer/transfer.ts";
+import type { FetchResult } from "./archive_source.ts";
 import { type ArtifactObject, artifactsOfRun, type FoundArtifact } from "../artifacts/of_run.ts";
 import { whatToCheck } from "../manifest/list_outputs.ts";
 import { readOutputs, type RunManifest } from "../manifest/read.ts";
@@ -35,8 +25,6 @@ import { removedError } from "../manifest/removed_files.ts";
 import { checkSelection, selectArtifacts } from "../artifacts/select.ts";
 import type { ArtifactSelection } from "../artifacts/selection.ts";
 import { readSidecar, SIDECAR_SUFFIX } from "../artifacts/sidecar.ts";
-import { checkFetchSpace } from "./space.ts";
-import { missingDirs, removeEmpty } from "./missing_dirs.ts";
 
 /** Selection and destination of the artifacts. */
 export interface FetchOptions extends ArtifactSelection, DownloadOptions {
@@ -169,64 +157,6 @@ export function explainFetched(
       "upload it again, or repair it from a copy (verify --repair)",
     );
   return { ...result, error: named };
-}
-
-/**
- * Downloads the archives of a plan without unpacking them: each appears in the directory once it is
- * complete and verified. One without a checksum file is downloaded with a warning.
- *
- * @param backend The storage.
- * @param plan The plan.
- * @param options Dry run, concurrency, progress, a cache, a signal.
- * @returns The result for each archive, including failures of the plan.
- * @throws {RunOutputsError} `failed`, if the archives don't fit on the disk.
- */
-export async function fetchPacked(
-  backend: StorageBackend,
-  plan: FetchPlan,
-  options: FetchPackedOptions = {},
-): Promise<FetchResult[]> {
-  const { dryRun = false } = options;
-  const dirs = dryRun ? [] : [...new Set(plan.items.map(({ path }) => dirname(path)))];
-  let addsToCache: boolean | undefined;
-  if (dirs.length > 0) {
-    const space = { ...options, dir: dirs[0], outputDir: dirs[0], unpacks: false };
-    addsToCache = await checkFetchSpace(plan.items, space);
-  }
-  const missing = (await Promise.all(dirs.map(missingDirs))).flat();
-  try {
-    return [...plan.failures, ...await fetchItems(backend, plan, { addsToCache, ...options })];
-  } finally {
-    // If nothing was downloaded to them, no trace of the attempt remains.
-    await removeEmpty(missing);
-  }
-}
-
-/** Options of {@linkcode fetchPacked}. */
-export interface FetchPackedOptions extends ArchiveSourceOptions {
-  /** Formats a location for messages. Default: as the storage does. */
-  readonly show?: (location: OutputLocation) => string;
-}
-
-async function fetchItems(
-  backend: StorageBackend,
-  plan: FetchPlan,
-  options: FetchPackedOptions,
-): Promise<FetchResult[]> {
-  const { show } = options;
-  using source = new ArchiveSource(backend, {
-    segment: segmentFor(plan.items, options.concurrency),
-    ...options,
-  });
-  return await transferAll<DownloadItem, FetchResult>(
-    plan.items,
-    async (item) => {
-      const result = await source.place(item);
-      return [explainFetched(result, item, show)];
-    },
-    (item, error) => explainFetched(downloadFailure(item, error), item, show),
-    { ...options, concurrency: concurrencyFor(plan.items, options.concurrency) },
-  );
 }
 
 /** Notes on archives that a complete manifest does not list, or lists with other content. */

@@ -12,6 +12,20 @@ import { RunOutputsError } from "../../errors/error.ts";
 import { againIfVanished } from "../../storage/vanished.ts";
 import { missingDirs, removeEmpty } from "./missing_dirs.ts";
 
+/** For how long a lock is awaited that another fetch may have for its record, in milliseconds. */
+const PATIENCE = 500;
+
+/** The pause between two attempts, in milliseconds. */
+const PAUSE = 20;
+
+/** How long to wait for a lock. */
+export interface HoldOutputOptions {
+  /** Wait until it is free. Default: only a moment, for fetches that write their record. */
+  readonly forever?: boolean;
+  /** Aborts waiting. */
+  readonly signal?: AbortSignal;
+}
+
 /** A lock on a file or directory. */
 export type Hold = Disposable;
 
@@ -30,14 +44,34 @@ export interface OutputHold {
  *
  * @param target Its real path.
  * @param shown Its path as the user named it, for messages.
+ * @param options How long to wait.
  * @returns The lock.
  * @throws {RunOutputsError} `conflict`, if another process has locked it; or errors of the disk.
  */
-export async function holdOutput(target: string, shown: string): Promise<OutputHold> {
+export async function holdOutput(
+  target: string,
+  shown: string,
+  { forever = false, signal }: HoldOutputOptions = {},
+): Promise<OutputHold> {
   const missing = await missingDirs(target);
   let lock: Hold | undefined;
+  const until = performance.now() + PATIENCE;
+  while ((lock = await tryHold(target, shown)) === undefined) {
+    if (!forever && performance.now() > until) throw busyError(target);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    signal?.throwIfAborted();
+  }
+  return {
+    async close(keep) {
+      if (!keep) await removeEmpty(missing);
+      lock[Symbol.dispose]();
+    },
+  };
+}
+
+async function tryHold(target: string, shown: string): Promise<Hold | undefined> {
   try {
-    lock = await againIfVanished(async () => {
+    return await againIfVanished(async () => {
       await Deno.mkdir(target, { recursive: true });
       // Windows opens no directories. There, as on disks without locks, the lock of the working
       // directory must do.
@@ -49,13 +83,6 @@ export async function holdOutput(target: string, shown: string): Promise<OutputH
   } catch (error) {
     throw diskError("write to", shown, error);
   }
-  if (lock === undefined) throw busyError(target);
-  return {
-    async close(keep) {
-      if (!keep) await removeEmpty(missing);
-      lock[Symbol.dispose]();
-    },
-  };
 }
 
 /**

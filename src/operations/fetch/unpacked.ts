@@ -20,8 +20,10 @@ import {
   type FetchedArchive,
   type FetchResult,
 } from "./archive_source.ts";
-import { explainFetched, type FetchPackedOptions, type FetchPlan } from "./fetch.ts";
+import { explainFetched, type FetchPlan } from "./fetch.ts";
 import { findPlaces, putArchives } from "./keep_archives.ts";
+import type { FetchPackedOptions } from "./packed.ts";
+import { Recorder } from "./recording.ts";
 import { checkFetchSpace } from "./space.ts";
 import { openWorkDir, STAGING } from "./work_dir.ts";
 
@@ -65,6 +67,8 @@ export interface UnpackedReport {
   readonly results: readonly FetchResult[];
   /** What was unpacked, by archive name; empty, if anything failed. */
   readonly unpacked: ReadonlyMap<string, Unpacked>;
+  /** Whether the directory had everything already, as recorded, so that nothing was unpacked. */
+  readonly upToDate?: boolean;
   /** Warnings on the whole fetch: what could not be deleted, although it is not needed. */
   readonly warnings: readonly string[];
   /** Where archives stay for the next attempt, if anything failed and there are any. */
@@ -99,7 +103,7 @@ export async function fetchUnpacked(
   const left: string[] = [];
   let [opened, done] = [false, false];
   let keptIn: string | undefined;
-  let report: Pick<UnpackedReport, "results" | "unpacked">;
+  let report: Pick<UnpackedReport, "results" | "unpacked" | "upToDate">;
   {
     await using work = await openWorkDir(outputDir, { onNote });
     try {
@@ -115,7 +119,19 @@ export async function fetchUnpacked(
         onUndone: onNote,
       });
       opened = true;
-      report = await fetchInto(backend, plan, options, { unpacker, workDir: work.files, clock });
+      const recorder = await openRecorder(plan, options);
+      report = recorder?.isUpToDate() && plan.failures.length === 0
+        ? {
+          results: plan.items.map((item) => onDisk(item, options)),
+          unpacked: new Map(),
+          upToDate: true,
+        }
+        : await fetchInto(backend, plan, options, {
+          unpacker,
+          workDir: work.files,
+          clock,
+          recorder,
+        });
       done = report.results.every(({ outcome }) => outcome !== "failed");
       if (done) left.push(...await work.finish());
     } finally {
@@ -141,13 +157,23 @@ interface Shared {
   readonly unpacker: Unpacker;
   readonly workDir: string;
   readonly clock: Clock;
+  readonly recorder: Recorder | undefined;
+}
+
+/** Reads the record of the directory, in which an interrupted fetch is undone by now. */
+async function openRecorder(
+  { items }: FetchPlan,
+  { outputDir, mode, keepArchives, recording }: FetchUnpackedOptions,
+): Promise<Recorder | undefined> {
+  if (recording === undefined) return undefined;
+  return await Recorder.open({ directory: outputDir, recording, mode, items, keepArchives });
 }
 
 async function fetchInto(
   backend: StorageBackend,
   plan: FetchPlan,
   options: FetchUnpackedOptions,
-  { unpacker, workDir, clock }: Shared,
+  { unpacker, workDir, clock, recorder }: Shared,
 ): Promise<Pick<UnpackedReport, "results" | "unpacked">> {
   const { outputDir, keepArchives = false, show, signal } = options;
   const space = { ...options, dir: workDir, outputDir, unpacks: true };
@@ -215,9 +241,11 @@ async function fetchInto(
     if (failed) return { results: all, unpacked: new Map() };
 
     const places = keepArchives ? await findPlaces(plan.items) : undefined;
-    await clock.unpack(() => unpacker.commit(order));
+    await clock.unpack(() => unpacker.commit(order, recorder?.amendment()));
+    recorder?.report();
     if (places === undefined) return { results: all, unpacked };
     const warnings = await putArchives(held, places, outputDir);
+    await recorder?.settle();
     return { results: all.map((result) => withWarning(result, warnings)), unpacked };
   } finally {
     await Promise.allSettled(unpacking);
@@ -265,18 +293,25 @@ async function getArchive(
   { onEvent }: FetchUnpackedOptions,
 ): Promise<FetchedArchive> {
   if (await source.has(item)) {
-    const { location, path, size, sha256 } = item;
-    const existing = { location, path, size, sha256, outcome: "unchanged", warnings: [] } as const;
-    const result = { ...existing, origin: "disk" } as const;
-    onEvent?.({ type: "finish", result });
     return {
-      file: path,
-      result,
+      file: item.path,
+      result: onDisk(item, { onEvent }),
       async [Symbol.asyncDispose]() {},
     };
   }
   const archive = await source.get({ ...item, path: join(workDir, basename(item.path)) });
   return { ...archive, result: { ...archive.result, path: item.path } };
+}
+
+/** The result for an archive that is there already. */
+function onDisk(
+  { location, path, size, sha256 }: DownloadItem,
+  { onEvent }: Pick<FetchUnpackedOptions, "onEvent">,
+): FetchResult {
+  const existing = { location, path, size, sha256, outcome: "unchanged", warnings: [] } as const;
+  const result = { ...existing, origin: "disk" } as const;
+  onEvent?.({ type: "finish", result });
+  return result;
 }
 
 function withWarning(result: FetchResult, warnings: ReadonlyMap<string, string>): FetchResult {

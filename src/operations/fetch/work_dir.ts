@@ -115,6 +115,19 @@ export async function removeWorkDir(outputDir: string): Promise<void> {
   }
 }
 
+/**
+ * The working directory of a fetch that was killed while it changed its output directory.
+ *
+ * @param outputDir The output directory.
+ * @returns Its path; `undefined`, if there is none. A fetch in progress can look like this too.
+ * @throws {RunOutputsError} Errors of the disk.
+ */
+export async function interruptedIn(outputDir: string): Promise<string | undefined> {
+  for await (const { path, sealed } of findWorkDirs(await realPath(outputDir))) {
+    if (sealed !== undefined && await isHalfDone(join(path, sealed, STAGING))) return path;
+  }
+}
+
 class OpenWorkDir implements WorkDir {
   readonly path: string;
   readonly files: string;

@@ -33,7 +33,7 @@ Deno.test("completion: commands, as the help lists them", async () => {
   const all = program.commands.map((command) => command.name());
   assert.deepEqual(await words(""), [...all, "help"]);
   assert.deepEqual(await words("help", ""), [...all, "help"]);
-  assert.deepEqual(await words("st"), ["stages", "stale-uploads"]);
+  assert.deepEqual(await words("st"), ["status", "stages", "stale-uploads"]);
   assert.deepEqual(await lines(["lis"]), ["list\tlist the outputs of a run"]);
   assert.deepEqual(await words("-"), [
     "--json",

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import type { OutputLocation } from "../../../src/layout/output_location.ts";
 import { RunOutputRoot } from "../../../src/layout/run_output_root.ts";
-import { fetchPacked, planFetch } from "../../../src/operations/fetch/fetch.ts";
+import { planFetch } from "../../../src/operations/fetch/fetch.ts";
+import { fetchPacked } from "../../../src/operations/fetch/packed.ts";
 import { compareListing, listRun } from "../../../src/operations/manifest/list_outputs.ts";
 import { readOutputs } from "../../../src/operations/manifest/read.ts";
 import { requireParts } from "../../../src/operations/manifest/require_parts.ts";

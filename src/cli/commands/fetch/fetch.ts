@@ -28,10 +28,12 @@ import { findSelector, refuseFinding, withFindOptions } from "../../find_options
 import { foundJson } from "../find/report.ts";
 import { manifestJson } from "../../run_manifest.ts";
 import { openCache } from "./open_cache.ts";
+import { previewRemoved, recordedSources, removedJson, reportRemoved } from "./recording.ts";
+import type { FetchRecording, RemovedOld } from "../../../operations/fetch/recording.ts";
 import { required, withReadOptions } from "../../options.ts";
 import { Output } from "../../terminal/output.ts";
 import { type ProgressListener, withProgress } from "../../terminal/progress.ts";
-import { runRoot } from "../../run_root.ts";
+import { namedRepository, runRoot } from "../../run_root.ts";
 import { checkSelectionOptions, selectionOf } from "../../selection.ts";
 import { openForReading, type OpenStorage, stagingDirOf } from "../../storage.ts";
 import { artifactsOfStages, checkStageOptions } from "../../topology.ts";
@@ -72,6 +74,10 @@ Each archive is unpacked to DIR/NAME, its name up to the first dot. An existing 
 replaced; an existing file is an error. With --flatten all archives are merged into one tree,
 without the directories listed in their artifact_manifest.txt; with --bootstrap into one tree with
 them. If several archives have the same file, the one with the last name wins.
+
+The output directory records what a fetch puts there ('run-outputs status DIR'). The next fetch
+removes files of another run that it does not have itself, if they are unchanged; --keep-old keeps
+them. If everything is there already, nothing is unpacked again.
 
 With --no-extract each archive appears when it is downloaded and verified, and stays if another one
 fails. A large partial download is NAME.part; the next fetch resumes it.
@@ -136,13 +142,25 @@ Examples:
         signal,
       };
       const reading = { storage, io: context.io, output, signal };
-      const { plan, roots, manifests, found } = source instanceof RunOutputRoot
+      const planned = source instanceof RunOutputRoot
         ? await planNamedRun(source, options, fetching, reading)
         : await planFoundRuns(source, options, fetching, reading);
+      const { plan, roots, manifests, found } = planned;
       if (!options.list) await checkOutsideRuns(outputDir, roots, storage);
       const cache = dryRun
         ? undefined
         : await openCache(options, context.io, output, mode === "packed");
+      let removed: RemovedOld | undefined;
+      const recording = {
+        sources: recordedSources(planned, storage, namedRepository(options)),
+        keepOld: options.keepOld,
+        onRemoved: (what: RemovedOld) => void (removed = what),
+      };
+      if (dryRun && !options.list) {
+        const { keepArchives } = options;
+        const request = { items: plan.items, mode, recording, keepArchives };
+        await previewRemoved(outputDir, request, output);
+      }
       const began = performance.now();
       // Archives are downloaded to other directories than planned.
       const progress = {
@@ -165,7 +183,7 @@ Examples:
         const onKept = (dir: string) => void (keptIn = dir);
         const common = { dryRun, concurrency, cache, onWait, show, signal, ...listener };
         const onNote = (text: string) => output.warn(text);
-        const unpacking = { onKept, onNote, mode, outputDir, options };
+        const unpacking = { onKept, onNote, mode, outputDir, options, recording };
         return await execute(storage, plan, { ...common, ...unpacking });
       }).catch((error) => {
         reportKept();
@@ -178,6 +196,7 @@ Examples:
       const { results, warnings = [] } = report;
       reportProblems(results, output);
       for (const warning of warnings) output.warn(warning);
+      if (removed !== undefined) reportRemoved(removed, output);
       reportKept();
       output.result(
         () => ({
@@ -189,19 +208,29 @@ Examples:
           output_dir: options.outputDir && resolve(options.outputDir),
           manifest: manifestJson(manifests[0]),
           mode,
+          up_to_date: isUpToDate(report, removed),
+          removed: removedJson(removed),
           seconds,
           phases: { download: report.downloading, unpack: report.unpacking },
           kept_in: report.keptIn && resolve(report.keptIn),
           ...fetchedFiles(roots, plan, report, { storage, leavesArchives }),
         }),
         () => {
-          const context = { roots, found, mode, outputDir: options.outputDir, dryRun, storage };
+          const upToDate = isUpToDate(report, removed);
+          const context = {
+            ...{ roots, found, mode, outputDir: options.outputDir, dryRun, storage, upToDate },
+          };
           return fetchedLines(plan, report, context);
         },
       );
       context.setExitCode(exitCodeOfResults(results));
     },
   );
+}
+
+/** Whether the output directory had everything, and nothing else. */
+function isUpToDate({ upToDate }: FetchReport, removed: RemovedOld | undefined): boolean {
+  return upToDate === true && removed === undefined;
 }
 
 async function execute(
@@ -212,16 +241,19 @@ async function execute(
     & { readonly options: FetchCommandOptions }
     & Pick<ProgressListener, "onUnpacked">
     & Pick<FetchUnpackedOptions, "onKept" | "onNote">
-    & Parameters<typeof import("../../../operations/fetch/fetch.ts").fetchPacked>[2],
+    & { readonly recording: FetchRecording }
+    & Parameters<typeof import("../../../operations/fetch/packed.ts").fetchPacked>[2],
 ): Promise<FetchReport> {
   if (mode === "packed" || common.dryRun) {
-    const { fetchPacked } = await import("../../../operations/fetch/fetch.ts");
+    const { fetchPacked } = await import("../../../operations/fetch/packed.ts");
     const began = performance.now();
     const results = await fetchPacked(backend, plan, common);
     const seconds = (performance.now() - began) / 1000;
     const { downloadedBytes } = await import("../../../operations/fetch/archive_source.ts");
     const downloading = { seconds, bytes: downloadedBytes(results) };
-    return { results, unpacked: new Map(), downloading };
+    const upToDate = results.length > 0 &&
+      results.every(({ outcome }) => outcome === "unchanged");
+    return { results, unpacked: new Map(), downloading, upToDate };
   }
   const { fetchUnpacked } = await import("../../../operations/fetch/unpacked.ts");
   const { keepArchives } = options;

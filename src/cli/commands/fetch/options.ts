@@ -24,6 +24,7 @@ export interface FetchCommandOptions
   readonly flatten?: boolean;
   readonly bootstrap?: boolean;
   readonly keepArchives?: boolean;
+  readonly keepOld?: boolean;
   readonly requireChecksums?: boolean;
   readonly list?: boolean;
   /** `false` with `--no-manifest`. */
@@ -75,6 +76,12 @@ export function withFetchOptions(command: Command): Command {
     .addOption(
       new Option("--keep-archives", "keep the archives in the output directory too")
         .helpGroup(WHAT),
+    )
+    .addOption(
+      new Option(
+        "--keep-old",
+        "keep files in the output directory that earlier fetches put there from other runs",
+      ).helpGroup(WHAT),
     )
     .addOption(
       new Option("--require-checksums", "reject archives without a checksum").helpGroup(WHAT),

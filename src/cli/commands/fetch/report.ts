@@ -20,7 +20,7 @@ import type { OpenStorage } from "../../storage.ts";
 import { inOrder, relativeToAny, reportedLocations, summaryLine } from "../../transfer_report.ts";
 
 /** The results of a fetch, packed or unpacked. */
-export type FetchReport = Pick<UnpackedReport, "results" | "unpacked" | "keptIn"> & {
+export type FetchReport = Pick<UnpackedReport, "results" | "unpacked" | "keptIn" | "upToDate"> & {
   readonly warnings?: UnpackedReport["warnings"];
   readonly downloading?: FetchPhase;
   readonly unpacking?: FetchPhase;
@@ -38,6 +38,8 @@ export interface FetchContext {
   readonly outputDir: string | undefined;
   /** Whether nothing was written. */
   readonly dryRun: boolean;
+  /** Whether there was nothing to do. */
+  readonly upToDate: boolean;
   /** The storage of the runs. */
   readonly storage: OpenStorage;
 }
@@ -119,7 +121,7 @@ export function fetchedLines(
   report: FetchReport,
   context: FetchContext,
 ): string[] {
-  const { roots, found, mode, outputDir, dryRun, storage } = context;
+  const { roots, found, mode, outputDir, dryRun, storage, upToDate } = context;
   const prefixes = roots.map((root) => root.root());
   const results = inOrder(report.results) as FetchResult[];
   const failed = results.filter(({ outcome }) => outcome === "failed").length;
@@ -163,6 +165,8 @@ export function fetchedLines(
       ? []
       : dryRun
       ? [`would be ${mode === "packed" ? "" : "unpacked "}in ${outputDir}`]
+      : upToDate
+      ? [`already up to date: ${outputDir}`]
       : [isUndone ? `nothing in ${outputDir}` : `in ${outputDir}`]),
   ];
 }

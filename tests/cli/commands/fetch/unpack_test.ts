@@ -92,8 +92,10 @@ test("fetch: each archive is unpacked below its name, and nothing else is left",
   assert.deepEqual(await fileNames(d.out), UNPACKED);
   assert.deepEqual(await entries(d.dir), ["out", "staging"]);
   await Deno.writeTextFile(join(d.out, "blas_lib_gfx942", "old"), "old");
-  await runs(0, d.args);
+  await Deno.remove(join(d.out, "blas_lib_gfx942", "artifact_manifest.txt"));
+  const again = await runs(0, d.args);
   assert.deepEqual(await fileNames(d.out), UNPACKED, "what was there is replaced");
+  assert.match(again.err, /^warning: 1 changed or foreign file .* is gone: blas_lib_gfx942\/old$/m);
 });
 
 test("fetch --flatten: one tree, merged with existing files", async (d) => {
@@ -131,6 +133,7 @@ test("fetch --json: where each file came from, and what was unpacked of it", asy
 
 test("fetch: a damaged archive: exit 6, the target is unchanged, other archives are kept", async (d) => {
   await runs(0, d.args);
+  await Deno.remove(join(d.out, "blas_lib_gfx942", "artifact_manifest.txt"));
   const before = await snapshot(d.out);
   await damage(join(d.run, BLAS));
   const { err, out } = await runs(6, d.args);
@@ -157,7 +160,8 @@ test("fetch: a rejected archive: exit 6, nothing is created", async (d) => {
   assert.match(err, /^error: Cannot unpack 'evil_lib_generic\.tar\.zst'/m);
   await assert.rejects(Deno.stat(d.out), Deno.errors.NotFound);
   await runs(0, [...d.args, "--exclude", "evil_*"]);
-  const { err: tooMany } = await runs(6, [...d.args, BLAS, "--max-members", "2"]);
+  const elsewhere = ["-o", join(d.dir, "other")];
+  const { err: tooMany } = await runs(6, [...d.args, ...elsewhere, BLAS, "--max-members", "2"]);
   assert.match(tooMany, /members \(--max-members\)/);
 });
 
@@ -375,6 +379,8 @@ test("fetch --cache-dir: the second time comes out of the cache; a damaged entry
     return document.files.map((file: { origin: string }) => file.origin);
   };
   assert.deepEqual(await origins(0), ["network", "network"]);
+  const forget = () => Deno.remove(join(d.out, "blas_lib_gfx942"), { recursive: true });
+  await forget();
   assert.deepEqual(await origins(0), ["cache", "cache"]);
   assert.deepEqual(await fileNames(d.out), UNPACKED);
   const entry = (await fileNames(cache)).find((name) =>
@@ -382,6 +388,7 @@ test("fetch --cache-dir: the second time comes out of the cache; a damaged entry
   )!;
   await Deno.chmod(join(cache, entry), 0o644);
   await damage(join(cache, entry));
+  await forget();
   assert.deepEqual(await origins(0), ["cache", "network"]);
   const packed = join(d.dir, "packed");
   assert.deepEqual(await origins(0, "--no-extract", "-o", packed), ["cache", "cache"]);
