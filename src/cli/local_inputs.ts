@@ -5,21 +5,21 @@
  * @module
  */
 
-import type { Argument, Command, Option } from "commander";
+import type { Argument, Command } from "commander";
 import { diskError } from "../errors/disk.ts";
 import { RunOutputsError } from "../errors/error.ts";
 
-const INPUTS = new WeakSet<Argument | Option>();
+const INPUTS = new WeakSet<Argument>();
 
 /**
- * Marks an argument or an option whose value is such a path.
+ * Marks an argument whose values are such paths.
  *
- * @param input The argument or the option. `-` is standard input.
+ * @param argument The argument.
  * @returns The same.
  */
-export function localInput<T extends Argument | Option>(input: T): T {
-  INPUTS.add(input);
-  return input;
+export function localInput(argument: Argument): Argument {
+  INPUTS.add(argument);
+  return argument;
 }
 
 /**
@@ -30,30 +30,38 @@ export function localInput<T extends Argument | Option>(input: T): T {
  * @throws {RunOutputsError} `invalid`, naming the path.
  */
 export async function checkLocalInputs(command: Command): Promise<void> {
-  const args = command.registeredArguments
-    .map((input, i) => ({ input, value: command.processedArgs[i] }));
-  const options = command.options
-    .map((input) => ({ input, value: command.getOptionValue(input.attributeName()) }));
-  for (const { input, value } of [...options, ...args]) {
-    if (!INPUTS.has(input) || value === undefined) continue;
-    const action = "long" in input ? `read ${input.long}` : "read";
-    const errors = await Promise.all([value].flat().map((path) => missing(path, action)));
+  for (const [i, argument] of command.registeredArguments.entries()) {
+    const paths: readonly string[] = [command.processedArgs[i] ?? []].flat();
+    if (!INPUTS.has(argument) || paths.length === 0) continue;
+    const errors = await Promise.all(paths.map(missing));
     const [first] = errors;
     if (first !== undefined && errors.every((error) => error !== undefined)) throw first;
   }
 }
 
-/** The error of a path that does not exist; `undefined` for any other. */
-async function missing(path: unknown, action: string): Promise<RunOutputsError | undefined> {
-  if (typeof path !== "string" || path === "-") return undefined;
+/**
+ * The error of an input that can't be read.
+ *
+ * @param action The failed action, as a verb with the option or the thing: `read the token`.
+ * @param path The path.
+ * @param error What was thrown.
+ * @returns An error: `invalid`, if there is no such path; else what the disk says.
+ */
+export function inputError(action: string, path: string, error: unknown): Error {
+  const reason = diskError(action, path, error);
+  if (!(reason instanceof RunOutputsError) || !isMissing(error)) return reason;
+  return new RunOutputsError("invalid", reason.message, { cause: error });
+}
+
+/** The error of a path that does not exist. Whatever else is wrong is reported by its reader. */
+async function missing(path: string): Promise<Error | undefined> {
   try {
     await Deno.stat(path);
   } catch (error) {
-    // Whatever else is wrong is reported where the path is read.
-    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) {
-      return undefined;
-    }
-    const { message } = diskError(action, path, error);
-    return new RunOutputsError("invalid", message, { cause: error });
+    if (isMissing(error)) return inputError("read", path, error);
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { localInput } from "./local_inputs.ts";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { invalid, RunOutputsError } from "../errors/error.ts";
 import { parseDuration } from "../layout/words.ts";
@@ -225,12 +224,10 @@ export function withServerOptions(command: Command): Command {
         .argParser(nonEmpty).helpGroup(STORAGE),
     )
     .addOption(
-      localInput(
-        new Option(
-          "--server-token-file <file>",
-          "a file with the service's token (default: $RUN_OUTPUTS_SERVER_TOKEN)",
-        ).argParser(nonEmpty).helpGroup(STORAGE),
-      ),
+      new Option(
+        "--server-token-file <file>",
+        "a file with the service's token (default: $RUN_OUTPUTS_SERVER_TOKEN)",
+      ).argParser(nonEmpty).helpGroup(STORAGE),
     );
 }
 

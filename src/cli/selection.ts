@@ -5,12 +5,11 @@
  */
 
 import { type Command, Option } from "commander";
-import { diskError } from "../errors/disk.ts";
 import { invalid, RunOutputsError } from "../errors/error.ts";
 import { COMPONENTS } from "../layout/artifact_name.ts";
 import type { GpuFamilies } from "../layout/gpu_families_data.ts";
 import { nearest } from "../layout/nearest.ts";
-import { localInput } from "./local_inputs.ts";
+import { inputError } from "./local_inputs.ts";
 import type { ArtifactSelection } from "../operations/artifacts/selection.ts";
 import { globs, list, names, nonEmpty } from "./options.ts";
 import type { Io } from "./terminal/io.ts";
@@ -50,12 +49,10 @@ export interface SelectionOptions extends GroupOptions {
 export function withSelectionOptions(command: Command, excluded: string): Command {
   command.addOption(patterns("--exclude <patterns>", `exclude matching ${excluded}`));
   command.addOption(
-    localInput(
-      new Option(
-        "--patterns-from <file>",
-        "more patterns, one per line, # for comments (-: standard input)",
-      ).argParser(nonEmpty).helpGroup(WHICH),
-    ),
+    new Option(
+      "--patterns-from <file>",
+      "more patterns, one per line, # for comments (-: standard input)",
+    ).argParser(nonEmpty).helpGroup(WHICH),
   );
   command.addOption(flag("--regex", "all patterns are regular expressions, searched in the name"));
   command.addOption(
@@ -89,10 +86,8 @@ export function withGroupOptions(command: Command, alwaysExpands = false): Comma
         .hideHelp(alwaysExpands),
     )
     .addOption(
-      localInput(
-        new Option("--families-file <file>", "a CMake file that defines families and their GPUs")
-          .helpGroup(WHICH),
-      ),
+      new Option("--families-file <file>", "a CMake file that defines families and their GPUs")
+        .helpGroup(WHICH),
     );
 }
 
@@ -201,7 +196,7 @@ export async function includePatterns(
   const text = patternsFrom === "-"
     ? await io.readStdin()
     : await Deno.readTextFile(patternsFrom).catch((error) => {
-      throw diskError("read", patternsFrom, error);
+      throw inputError("read --patterns-from", patternsFrom, error);
     });
   const lines = text.replace(/^\uFEFF/, "").split(/\r?\n/)
     .map((line) => line.replace(/(?:^|\s)#.*/, "").trim()).filter((line) => line !== "");
@@ -249,7 +244,7 @@ async function readFamilies(file: string | undefined): Promise<GpuFamilies | und
   if (file === undefined) return undefined;
   const { parseGpuFamilies } = await import("../layout/gpu_families.ts");
   const text = await Deno.readTextFile(file).catch((error) => {
-    throw diskError("read", file, error);
+    throw inputError("read --families-file", file, error);
   });
   return parseGpuFamilies(text, file);
 }

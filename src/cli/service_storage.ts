@@ -4,9 +4,9 @@
  * @module
  */
 
-import { diskError } from "../errors/disk.ts";
 import { type OutputLocation, uriEncodeKey } from "../layout/output_location.ts";
 import { formatRunKey, tryParseKeyInRun } from "../runs/retention/run_key.ts";
+import { inputError } from "./local_inputs.ts";
 import { type OpenStorage, reportsTo } from "./open_storage.ts";
 import type { Io } from "./terminal/io.ts";
 import type { Output } from "./terminal/output.ts";
@@ -79,7 +79,7 @@ export async function serviceToCheck({ server: url, serverTokenFile }: ServiceOp
 async function serverToken(file: string | undefined, io: Io): Promise<string | undefined> {
   if (file === undefined) return io.env("RUN_OUTPUTS_SERVER_TOKEN") || undefined;
   const text = await Deno.readTextFile(file).catch((error) => {
-    throw diskError("read the token", file, error);
+    throw inputError("read the token (--server-token-file)", file, error);
   });
   return text.trim();
 }

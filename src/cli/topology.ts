@@ -4,9 +4,8 @@
  * @module
  */
 
-import { localInput } from "./local_inputs.ts";
+import { inputError } from "./local_inputs.ts";
 import { type Command, Option } from "commander";
-import { diskError } from "../errors/disk.ts";
 import { RunOutputsError } from "../errors/error.ts";
 import type { BuildTopology } from "../layout/build_topology.ts";
 import { emptyOptions } from "./empty_values.ts";
@@ -37,9 +36,7 @@ export function withStageOptions(command: Command, what: "need" | "produce"): Co
 
 /** `--topology` */
 export function topology(more = ` (default: ${STANDARD})`): Option {
-  return localInput(
-    new Option("--topology <file>", `the build's topology, which has its stages${more}`),
-  );
+  return new Option("--topology <file>", `the build's topology, which has its stages${more}`);
 }
 
 /**
@@ -78,7 +75,7 @@ export function checkStageOptions(
 export async function readTopology(file = STANDARD): Promise<BuildTopology> {
   const { parseBuildTopology } = await import("../layout/build_topology.ts");
   const text = await Deno.readTextFile(file).catch((error) => {
-    throw diskError("read the build topology (--topology)", file, error);
+    throw inputError("read the build topology (--topology)", file, error);
   });
   return parseBuildTopology(text, file);
 }

@@ -27,6 +27,7 @@ import { planFoundRuns, planNamedRun } from "./sources.ts";
 import { findSelector, refuseFinding, withFindOptions } from "../../find_options.ts";
 import { foundJson } from "../find/report.ts";
 import { manifestJson } from "../../run_manifest.ts";
+import { namedCacheDir } from "../../cache_dir.ts";
 import { openCache } from "./open_cache.ts";
 import { previewRemoved, recordedSources, removedJson, reportRemoved } from "./recording.ts";
 import type { FetchRecording, RemovedOld } from "../../../operations/fetch/recording.ts";
@@ -117,7 +118,8 @@ Examples:
       const source = selector ??
         runRoot(options, { reading: true, onDisk }, context.io, output);
       await checkOutputDir(outputDir);
-      if (options.cacheDir !== undefined) await checkOutputDir(options.cacheDir);
+      const cacheDir = namedCacheDir(options, context.io);
+      if (cacheDir !== undefined) await checkOutputDir(cacheDir);
       const selection = {
         ...await selectionOf(options, include, { io: context.io, output }),
         artifactNames: await artifactsOfStages(options.stage ?? [], options.topology, "needs"),

@@ -162,7 +162,7 @@ test("bisect start: invalid ends are rejected before anything is written", async
   await refuse(s.start.filter((arg) => !["--bad", "main"].includes(arg)), ["--bad <commit>"]);
   await refuse([...s.start, "--flatten", "--bootstrap"], ["--flatten", "--bootstrap"]);
   await refuse([...s.start, "--no-cache", "--cache-size", "1G"], ["--no-cache", "--cache-size"]);
-  await refuse([...s.start, "--families-file", "x"], ["x", "no such file"], 3);
+  await refuse([...s.start, "--families-file", "x"], ["x", "no such file"], 2);
   await refuse([...s.start, "--artifact-group", "a_b"], ["a_b"]);
   await refuse([...s.start, "--repo", "nobody"], ["nobody"]);
   await refuse([...s.start, "--run-id", "5"], ["--run-id"]);

@@ -78,7 +78,7 @@ Deno.test("cache: a default directory that can't be used is no warning; a named 
   const env = { XDG_CACHE_HOME: join(w.dir, "xdg"), LOCALAPPDATA: join(w.dir, "xdg") };
   assert.equal((await runs(0, w.args, env)).err, "");
   assert.match((await runs(0, [...w.args, "-v"], env)).err, /; continuing without the cache$/m);
-  await refused([...w.args, "--cache-dir", join(w.dir, "xdg/run-outputs")], ["xdg/run-outputs"], {
-    code: 1,
-  });
+  const file = join(w.dir, "xdg/run-outputs");
+  await refused([...w.args, "--cache-dir", file], [file, "not a directory"]);
+  await refused(w.args, [file, "not a directory"], { env: { RUN_OUTPUTS_CACHE_DIR: file } });
 });

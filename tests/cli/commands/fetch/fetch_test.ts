@@ -104,7 +104,7 @@ test("fetch: a second interruption exits at once, and restores the cursor", asyn
   class Terminal extends WatchedIo {
     override readonly stderrIsTerminal = true;
   }
-  const io = new Terminal();
+  const io = new Terminal({ NO_COLOR: "1" });
   // Quiet, so that no bar of ours writes to the terminal of who runs the tests.
   const running = main([...d.args, "--quiet"], io);
   await io.listening;
