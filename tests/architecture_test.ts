@@ -154,6 +154,25 @@ Deno.test("architecture: commands and --help load no driver, no archive code and
   }
 });
 
+/** What `@std/path` has too, so that `deno.json` alone can switch to it. */
+const IN_STD_PATH =
+  /^(?:basename|dirname|extname|format|isAbsolute|join|normalize|parse|relative|resolve)$/;
+
+Deno.test("architecture: of node:path, sources import what @std/path has too", async () => {
+  let count = 0;
+  for (const file of ["cli.ts", "mod.ts", ...await sources("src")]) {
+    const text = await Deno.readTextFile(join(ROOT, file));
+    for (const [, names, path] of text.matchAll(/\bimport ([^;"]*) from "(node:path[^"]*)"/g)) {
+      assert.equal(path, "node:path", file);
+      for (const name of names.replaceAll(/[{}]/g, "").split(",").map((text) => text.trim())) {
+        assert.match(name, IN_STD_PATH, file);
+        count++;
+      }
+    }
+  }
+  assert(count > 50, "the imports were read");
+});
+
 Deno.test("architecture: only cli.ts exits", async () => {
   for (const file of [...await sources("src"), "mod.ts"]) {
     assert.doesNotMatch(await Deno.readTextFile(join(ROOT, file)), /\bDeno\.exit\b/, file);

@@ -4,10 +4,13 @@
  * @module
  */
 
-import { resolve, sep } from "node:path";
+import { join, resolve } from "node:path";
 import { diskError } from "../errors/disk.ts";
 import { RunOutputsError } from "../errors/error.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
+
+/** What separates the names of a path; `@std/path` has no `sep`. */
+const SEPARATOR = join("/");
 
 /**
  * Rejects an output directory that is a file, or inside of one. It need not exist.
@@ -46,7 +49,7 @@ export async function checkOutsideRuns(
   const real = await realPath(resolve(path));
   for (const run of runs) {
     const source = await realPath(resolve(run.root().localPath(storage.dir)));
-    if (real !== source && !real.startsWith(source + sep)) continue;
+    if (real !== source && !real.startsWith(source + SEPARATOR)) continue;
     throw new RunOutputsError(
       "invalid",
       `Cannot write to '${path}': it is in the run ${run.prefix}, which is read; give another place`,

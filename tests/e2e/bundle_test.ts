@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { bundle } from "../../.ci/bundle.ts";
 import config from "../../deno.json" with { type: "json" };
 import { run } from "../support/fake_io.ts";
+import { fileNames } from "../support/snapshot.ts";
 import { compress, tar } from "../support/tar_builder.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 
@@ -45,6 +46,14 @@ Deno.test("bundle: does all that the sources do, and loads what the command need
     const decoder = new TextDecoder();
     return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
   };
+
+  await t.step("it is at most 10 MB, and so adds no more to the base runtime", async () => {
+    let size = 0;
+    for (const name of await fileNames(program)) {
+      size += (await Deno.stat(join(program, name))).size;
+    }
+    assert(size > 1e6 && size <= 10e6, `${size}`);
+  });
 
   await t.step("it prints the version and the help", async () => {
     assert.deepEqual(await finish("--version"), {

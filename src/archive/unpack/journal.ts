@@ -7,9 +7,12 @@
  * @module
  */
 
-import { dirname, join, relative, sep } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
+
+/** What separates the names of a path; `@std/path` has no `sep`. */
+const SEPARATOR = join("/");
 
 /** One change. */
 export interface Step {
@@ -240,7 +243,7 @@ function checkInside(place: CommitPlace, path: unknown): string {
 }
 
 function toRelative(base: string, path: string): string {
-  return relative(base, path).replaceAll(sep, "/");
+  return relative(base, path).replaceAll(SEPARATOR, "/");
 }
 
 function timeOf({ mtime }: Deno.FileInfo): number {

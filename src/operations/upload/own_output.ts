@@ -5,10 +5,13 @@
  */
 
 import { realPath } from "../../storage/local/real_path.ts";
-import { join, relative, sep } from "node:path";
+import { join, relative } from "node:path";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { PathFilter } from "../../storage/transfer/path_filter.ts";
+
+/** What separates the names of a path; `@std/path` has no `sep`. */
+const SEPARATOR = join("/");
 
 /** The destination of an upload, if it is local. */
 export interface LocalOutput {
@@ -72,6 +75,6 @@ export function leavingOut(
 /** The path of a file relative to a directory that contains it or is equal to it. */
 function pathBelow(dir: string, path: string): string | undefined {
   const way = relative(dir, path);
-  if (way === ".." || way.startsWith(`..${sep}`) || /^[A-Za-z]:/.test(way)) return undefined;
-  return way.replaceAll(sep, "/");
+  if (way === ".." || way.startsWith(`..${SEPARATOR}`) || /^[A-Za-z]:/.test(way)) return undefined;
+  return way.replaceAll(SEPARATOR, "/");
 }

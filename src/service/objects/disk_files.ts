@@ -6,7 +6,7 @@
  */
 
 import type { Stats } from "node:fs";
-import { join, resolve, sep } from "node:path";
+import { join, resolve } from "node:path";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type {
@@ -20,6 +20,9 @@ import { isUnfinished } from "../../storage/local/download_part.ts";
 import { objectInfo } from "../../storage/local/object_info.ts";
 import { RegularFile } from "../../storage/local/regular_file.ts";
 import type { FileStore, StoredFile } from "./stored_file.ts";
+
+/** What separates the names of a path; `@std/path` has no `sep`. */
+const SEPARATOR = join("/");
 
 /**
  * How much is read at once. Smaller reads are slower; each connection has up to two chunks in
@@ -228,7 +231,7 @@ export class DiskFiles implements FileStore {
   }
 
   #names(location: OutputLocation): string[] {
-    return location.localPath("").split(sep).filter((name) => name !== "");
+    return location.localPath("").split(SEPARATOR).filter((name) => name !== "");
   }
 }
 
