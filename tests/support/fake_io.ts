@@ -51,6 +51,14 @@ export class FakeIo implements Io {
     return Promise.resolve(this.input);
   }
 
+  /** The bytes on standard output. */
+  readonly bytes: Uint8Array[] = [];
+  readonly stdoutBytes = (bytes: Uint8Array): void => void this.bytes.push(bytes.slice());
+
+  /** The bytes on standard input. */
+  inputBytes: readonly Uint8Array[] = [];
+  readonly stdin = (): ReadableStream<Uint8Array> => ReadableStream.from(this.inputBytes);
+
   /** What the command has scheduled. A test calls it; time alone calls nothing. */
   readonly scheduled = new Set<() => void>();
 

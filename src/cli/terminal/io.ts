@@ -42,6 +42,13 @@ export interface Io {
   env(name: string): string | undefined;
   /** Reads all of standard input. */
   readStdin(): Promise<string>;
+  /** Reads standard input as bytes. Not all implementations support it. */
+  readonly stdin?: () => ReadableStream<Uint8Array>;
+  /**
+   * Writes bytes to standard output. Unlike text, they are of no use if somebody closes the pipe:
+   * that is an error. Not all implementations support it.
+   */
+  readonly stdoutBytes?: (bytes: Uint8Array) => void;
   /**
    * Calls a function later. Default: the runtime's timer.
    *
@@ -92,6 +99,8 @@ export function systemIo(): Io {
       new Response(Deno.stdin.readable).text().catch((error) => {
         throw diskError("read", "standard input", error);
       }),
+    stdin: () => Deno.stdin.readable,
+    stdoutBytes: (bytes) => writeOut(bytes, true),
     onInterrupt(callback) {
       const signals: Deno.Signal[] = Deno.build.os === "windows"
         ? ["SIGINT", "SIGBREAK"]
@@ -121,6 +130,8 @@ export function withEnv(io: Io, env: Io["env"]): Io {
     stdoutIsTerminal: io.stdoutIsTerminal,
     env,
     readStdin: () => io.readStdin(),
+    stdin: io.stdin,
+    stdoutBytes: io.stdoutBytes,
     schedule: io.schedule?.bind(io),
     onInterrupt: (callback) => io.onInterrupt(callback),
   };
@@ -136,13 +147,17 @@ export function isOnRunner(io: Io): boolean {
   return io.env("GITHUB_ACTIONS") === "true";
 }
 
-/** Writes a text completely. A closed pipe, as in `… | head`, is not an error. */
-function writeAll(stream: Pick<typeof Deno.stdout, "writeSync">, bytes: Uint8Array): void {
+/** Writes bytes completely. A closed pipe, as in `… | head`, is an error only if all are needed. */
+function writeAll(
+  stream: Pick<typeof Deno.stdout, "writeSync">,
+  bytes: Uint8Array,
+  needsAll = false,
+): void {
   for (let offset = 0; offset < bytes.length;) {
     try {
       offset += stream.writeSync(bytes.subarray(offset));
     } catch (error) {
-      if (error instanceof Deno.errors.BrokenPipe) return;
+      if (error instanceof Deno.errors.BrokenPipe && !needsAll) return;
       // Another process may have made the shared stream non-blocking, so wait here.
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAIT);
@@ -162,9 +177,9 @@ function stderrWidth(): number | undefined {
 /** How long to wait for a full stream, in milliseconds. */
 const WAIT = 5;
 
-function writeOut(bytes: Uint8Array): void {
+function writeOut(bytes: Uint8Array, needsAll = false): void {
   try {
-    writeAll(Deno.stdout, bytes);
+    writeAll(Deno.stdout, bytes, needsAll);
   } catch (error) {
     throw diskError("write", "standard output", error);
   }

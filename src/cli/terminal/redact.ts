@@ -106,6 +106,8 @@ export function guarded(io: Io): Io {
     stdoutIsTerminal: io.stdoutIsTerminal,
     env: (name) => io.env(name),
     readStdin: () => io.readStdin(),
+    stdin: io.stdin,
+    stdoutBytes: io.stdoutBytes,
     schedule: io.schedule?.bind(io),
     onInterrupt: (callback) => io.onInterrupt(callback),
   };

@@ -13,7 +13,7 @@ import { BadArchive } from "../../archive/tar/bad_archive.ts";
 import { type StreamedMember, tarStream } from "../../archive/tar/stream.ts";
 import { compareKeys } from "../../layout/compare_keys.ts";
 import { checksumMismatch } from "../../errors/checksum_mismatch.ts";
-import { RunOutputsError } from "../../errors/error.ts";
+import { invalid, RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { addExpected, formatExpected } from "../../runs/expected_parts.ts";
 import {
@@ -282,17 +282,28 @@ export interface WriteExportOptions extends ExportOptions {
   readonly replace?: boolean;
 }
 
+/** Names of files that other programs would take for compressed ones. */
+const COMPRESSED = /\.(?:tgz|tbz2?|txz|tzst|gz|bz2|xz|zst|lz4|zip|7z)$/i;
+
 /**
  * Fails if the file of an export exists: a check before runs of many gigabytes are read.
  *
  * @param path The file.
  * @param options Whether it may be replaced.
- * @throws {RunOutputsError} `conflict`, if it exists and must not be replaced, or is a directory.
+ * @throws {RunOutputsError} `conflict`, if it exists and must not be replaced, or is a directory;
+ * `invalid`, if its name is that of a compressed file.
  */
 export async function checkExportFile(
   path: string,
   { replace = false }: Pick<WriteExportOptions, "replace"> = {},
 ): Promise<void> {
+  if (COMPRESSED.test(path)) {
+    throw invalid(
+      "file",
+      path,
+      "a name such as runs.tar: an export is not compressed, its files are",
+    );
+  }
   const stat = await look(path, "write");
   if (stat === undefined || (replace && !stat.isDirectory)) return;
   const reason = stat.isDirectory

@@ -106,6 +106,11 @@ export class ExportArchive implements StorageBackend {
       using file = await Deno.open(path);
       const { size, isFile } = await file.stat();
       if (!isFile) throw new BadArchive("it is not a regular file");
+      if (isCompressed(await readAt(file, 0, Math.min(size, 6)))) {
+        throw new BadArchive(
+          "it is compressed; decompress it first (an export is a plain tar file)",
+        );
+      }
       const members = tarMembers(size, (start, end) => {
         signal?.throwIfAborted();
         return readAt(file, start, end);
@@ -230,6 +235,12 @@ export class ExportArchive implements StorageBackend {
   #readOnly(location: OutputLocation): RunOutputsError {
     return new RunOutputsError("denied", `Cannot write '${location}': an export is read-only`);
   }
+}
+
+/** Whether a file begins as one of gzip, zstd, xz or bzip2. */
+function isCompressed(start: Uint8Array): boolean {
+  const hex = start.toHex();
+  return ["1f8b", "28b52ffd", "fd377a585a00", "425a68"].some((magic) => hex.startsWith(magic));
 }
 
 async function readAt(file: Deno.FsFile, start: number, end: number): Promise<Uint8Array> {

@@ -4,15 +4,17 @@
  * @module
  */
 
+import { createHash } from "node:crypto";
 import { describeRoot } from "../../run_root.ts";
 import { Argument, Command, Option } from "commander";
 import config from "../../../../deno.json" with { type: "json" };
 import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import type { CopyPlan } from "../../../operations/copy/plan.ts";
-import type { ExportPlan } from "../../../operations/copy/export.ts";
+import type { ExportOptions, ExportPlan } from "../../../operations/copy/export.ts";
 import { invalid, RunOutputsError } from "../../../errors/error.ts";
 import { requireComplete } from "./options.ts";
 import type { Context } from "../../context.ts";
+import type { Io } from "../../terminal/io.ts";
 import { noManifest, type ReadCommandOptions, withReadOptions } from "../../options.ts";
 import { formatBytes, Output, plural } from "../../terminal/output.ts";
 import { presentRoot } from "../../present_root.ts";
@@ -48,7 +50,7 @@ export function exportCommand(context: Context): Command {
         "files under the prefixes of their runs. Verifies each checksum. The tar file appears when " +
         "it is complete. 'run-outputs import' reads it.",
     )
-    .addArgument(new Argument("<file>", "the tar file to write"))
+    .addArgument(new Argument("<file>", "the tar file to write; - is standard output"))
     .addArgument(
       new Argument(
         "[runs...]",
@@ -73,13 +75,16 @@ Exits with 6 on a checksum mismatch, with 7 if a file is missing; then no tar fi
 Examples:
   run-outputs export runs.tar 12345-linux 12345-windows
   run-outputs export run.tar --staging-dir ./staging --run-id 12345
-  run-outputs export libs.tar 12345 --components lib --staging-dir ./staging`,
+  run-outputs export libs.tar 12345 --components lib --staging-dir ./staging
+  run-outputs export - 12345 --staging-dir ./staging > run.tar`,
     );
   return withReadOptions(command).action(
     async (file: string, runs: string[], options: ExportCommandOptions) => {
       const output = new Output(context.io, options);
       const signal = context.interruption();
       checkFile(file, runs);
+      const toStdout = file === "-";
+      if (toStdout) checkStdout(options, context.io);
       checkSelectionOptions(options);
       const selection = await selectionOf(options, options.include ?? [], {
         io: context.io,
@@ -93,9 +98,9 @@ Examples:
         "../../../operations/copy/export.ts"
       );
       const { dryRun = false, force: replace, quiet = false } = options;
-      await checkExportFile(file, { replace });
+      if (!toStdout) await checkExportFile(file, { replace });
       using storage = await openForReading(options, context.io, output);
-      await checkOutsideRuns(file, rules, storage);
+      if (!toStdout) await checkOutsideRuns(file, rules, storage);
       const { planCopy } = await import("../../../operations/copy/plan.ts");
       const { backend, show } = storage;
 
@@ -126,8 +131,16 @@ Examples:
       const progress = { verb: "exported", files, io: context.io, quiet };
       const written = dryRun ? undefined : await withProgress(
         progress,
-        ({ onEvent }) => writeExport(plan, file, { replace, show, onEvent, signal }),
+        ({ onEvent }) =>
+          toStdout
+            ? writeToStdout(plan, { show, onEvent, signal }, context.io)
+            : writeExport(plan, file, { replace, show, onEvent, signal }),
       );
+      if (toStdout && !dryRun) {
+        // Standard output has the archive.
+        for (const line of runLines(plan)) output.note(line);
+        return output.note(`${formatBytes(written!.size)}, sha256 ${written!.sha256}`);
+      }
       output.result(
         () => ({
           schema: "run-outputs.export-result/1",
@@ -143,9 +156,7 @@ Examples:
           })),
         }),
         () => [
-          ...plan.runs.map(({ prefix, items }) =>
-            `${prefix}: ${plural(items.length, "file")}, ${formatBytes(bytesOf(items))}`
-          ),
+          ...runLines(plan),
           written === undefined
             ? `would be in ${file}`
             : `in ${file}: ${formatBytes(written.size)}, sha256 ${written.sha256}`,
@@ -153,6 +164,46 @@ Examples:
       );
     },
   );
+}
+
+function runLines({ runs }: ExportPlan): string[] {
+  return runs.map(({ prefix, items }) =>
+    `${prefix}: ${plural(items.length, "file")}, ${formatBytes(bytesOf(items))}`
+  );
+}
+
+/** Rejects what can't share standard output with the archive. */
+function checkStdout({ json, dryRun }: ExportCommandOptions, io: Io): void {
+  if (dryRun) return;
+  if (json) {
+    throw new RunOutputsError(
+      "invalid",
+      "Cannot use --json with the file -: both are written to standard output",
+    );
+  }
+  if (io.stdoutIsTerminal || io.stdoutBytes === undefined) {
+    throw new RunOutputsError(
+      "invalid",
+      "Cannot write the export to a terminal: redirect standard output, or give a file",
+    );
+  }
+}
+
+/** Writes the archive to standard output. If it fails, the reader has a truncated archive. */
+async function writeToStdout(
+  plan: ExportPlan,
+  options: ExportOptions,
+  io: Io,
+): Promise<{ readonly size: number; readonly sha256: string }> {
+  const { exportChunks } = await import("../../../operations/copy/export.ts");
+  const hash = createHash("sha256");
+  let size = 0;
+  for await (const chunk of exportChunks(plan, options)) {
+    io.stdoutBytes!(chunk);
+    hash.update(chunk);
+    size += chunk.length;
+  }
+  return { size, sha256: hash.digest("hex") };
 }
 
 /** Rejects a run in the place of the file, which would be written under the name of the run. */

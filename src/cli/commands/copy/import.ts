@@ -8,6 +8,7 @@ import { localInput } from "../../local_inputs.ts";
 import { describeRoot } from "../../run_root.ts";
 import { Argument, Command, Option } from "commander";
 import config from "../../../../deno.json" with { type: "json" };
+import { diskError } from "../../../errors/disk.ts";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { OutputLocation } from "../../../layout/output_location.ts";
 import { RunOutputRoot } from "../../../layout/run_output_root.ts";
@@ -51,7 +52,7 @@ export function importCommand(context: Context): Command {
         "Verifies the SHA-256 of each file. Existing files are skipped, so a repeated import " +
         "resumes. One of --output-dir and --bucket is required.",
     )
-    .addArgument(localInput(new Argument("<file>", "the tar file")))
+    .addArgument(localInput(new Argument("<file>", "the tar file; - is standard input")))
     .addOption(
       new Option(
         "--output-dir <dir>",
@@ -70,12 +71,14 @@ export function importCommand(context: Context): Command {
       `
 Exits with 6 before writing anything if the tar file is truncated, does not match its index, or is
 not an export. Exits with 6 too on a checksum mismatch; that file is not written. A dry run verifies
-every checksum.
+every checksum. Standard input is kept in a temporary file ($TMPDIR), because the whole archive is
+checked before anything is written.
 
 Examples:
   run-outputs import runs.tar --output-dir ./staging
   run-outputs import runs.tar --output-dir ./staging --dry-run
-  run-outputs import runs.tar --bucket lab-artifacts --endpoint-url https://s3.lab.example`,
+  run-outputs import runs.tar --bucket lab-artifacts --endpoint-url https://s3.lab.example
+  ssh build-host run-outputs export - 12345 | run-outputs import - --output-dir ./staging`,
     );
   return withOutputOptions(
     withS3WriteOptions(withS3Options(command)).addOption(partSize()),
@@ -92,7 +95,8 @@ Examples:
       // The archive must not decide which bucket is written to.
       required(outputDir ?? bucket, "--output-dir <dir> or --bucket <name>: where the runs go");
       const { ExportArchive } = await import("../../../operations/copy/export_archive.ts");
-      const archive = await ExportArchive.open(file, { signal });
+      await using spooled = file === "-" ? await spoolStdin(context.io, signal) : undefined;
+      const archive = await ExportArchive.open(spooled?.path ?? file, { signal });
       const targets = archive.roots.map((root) =>
         bucket === undefined ? root : inBucket(root, bucket)
       );
@@ -146,6 +150,27 @@ Examples:
       context.setExitCode(exitCodeOfResults(all));
     },
   );
+}
+
+/** Keeps standard input in a temporary file, until it is disposed of. */
+async function spoolStdin(
+  io: Context["io"],
+  signal: AbortSignal,
+): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await Deno.makeTempFile({ prefix: "run-outputs-import-", suffix: ".tar" })
+    .catch((error) => {
+      throw diskError("create", "a temporary file in $TMPDIR", error);
+    });
+  const remove = () => Deno.remove(path).catch(() => {/* nothing depends on it */});
+  try {
+    const file = await Deno.open(path, { write: true });
+    await (io.stdin?.() ?? ReadableStream.from([])).pipeTo(file.writable, { signal });
+  } catch (error) {
+    await remove();
+    signal.throwIfAborted();
+    throw diskError("copy standard input to", path, error);
+  }
+  return { path, [Symbol.asyncDispose]: remove };
 }
 
 /** Where a run is imported to. */
