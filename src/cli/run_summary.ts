@@ -9,6 +9,7 @@ import { RunOutputsError } from "../errors/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import { RunOutputRoot } from "../layout/run_output_root.ts";
 import type { StorageBackend } from "../storage/backend.ts";
+import type { TransferResult } from "../storage/transfer/transfer.ts";
 import type { OpenStorage } from "./storage.ts";
 import type { Output } from "./terminal/output.ts";
 
@@ -28,12 +29,13 @@ export interface RunSummaryOptions {
  *
  * @param root The run.
  * @param options The storage.
+ * @returns The result for the run's page, if it has one.
  */
 export async function updateRunSummary(
   root: RunOutputRoot,
   { storage, output, signal }: RunSummaryOptions,
-): Promise<void> {
-  if (!storage.backend.writes) return;
+): Promise<TransferResult | undefined> {
+  if (!storage.backend.writes) return undefined;
   // Without the parts that may not be read, the summary would be wrong.
   const { unwrapped: backend = storage.backend } = storage;
   const { writeSummary } = await import("../operations/retained/summary_file.ts");
@@ -49,7 +51,27 @@ export async function updateRunSummary(
     if (isDenied) output.explain(message);
     else output.note(message);
   } else if (result !== undefined) output.explain(`summary of the run: ${result.outcome}`);
-  await updateRunPage(root, { storage, output, signal });
+  return await updateRunPage(root, { storage, output, signal });
+}
+
+/**
+ * The results of a command with the page of the run as it is now.
+ *
+ * @param results The results; the page's says what it was before the summary.
+ * @param page The result of {@linkcode updateRunSummary}.
+ * @returns The results.
+ */
+export function withRunPage(
+  results: readonly TransferResult[],
+  page: TransferResult | undefined,
+): readonly TransferResult[] {
+  if (page?.outcome !== "written") return results;
+  const { location, outcome, size, sha256, etag } = page;
+  return results.map((result) =>
+    result.location.equals(location) && result.outcome !== "failed"
+      ? { ...result, outcome, size, sha256, etag }
+      : result
+  );
 }
 
 /**
@@ -67,8 +89,10 @@ export async function withAnnouncement(
   options: RunSummaryOptions,
 ): Promise<StorageBackend> {
   const { WatchedWrites } = await import("../storage/watched_writes.ts");
-  let announced: Promise<void> | undefined;
-  return new WatchedWrites(backend, () => announced ??= updateRunPage(root, options, true));
+  let announced: Promise<unknown> | undefined;
+  return new WatchedWrites(backend, async () => {
+    await (announced ??= updateRunPage(root, options, true));
+  });
 }
 
 /**
@@ -78,13 +102,14 @@ export async function withAnnouncement(
  * @param root The run.
  * @param options The storage.
  * @param begins Whether an upload begins, which the page says until the summary is written.
+ * @returns The result for the page, if there is one.
  */
 export async function updateRunPage(
   root: RunOutputRoot,
   { storage, output, signal }: RunSummaryOptions,
   begins = false,
-): Promise<void> {
-  if (!storage.backend.writes) return;
+): Promise<TransferResult | undefined> {
+  if (!storage.backend.writes) return undefined;
   const { writeRunAbout } = await import("../operations/index_pages/run_about.ts");
   const { readSummary } = await import("../operations/retained/summary_file.ts");
   const { unwrapped = storage.backend } = storage;
@@ -93,8 +118,9 @@ export async function updateRunPage(
     facts: begins ? "uploading" : facts,
     signal,
   });
-  if (result?.error === undefined) return;
+  if (result?.error === undefined) return result;
   output.explain(`the page of the run does not show its state: ${result.error.message}`);
+  return undefined;
 }
 
 /**

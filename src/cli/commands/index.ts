@@ -18,7 +18,7 @@ import { exitCodeOfResults } from "../exit_codes.ts";
 import { nonEmpty, type ReadCommandOptions, withChangeOptions } from "../options.ts";
 import { Output } from "../terminal/output.ts";
 import { runRoot } from "../run_root.ts";
-import { runNotes, updateRunPage } from "../run_summary.ts";
+import { runNotes, updateRunPage, withRunPage } from "../run_summary.ts";
 import { FOREIGN_PAGE } from "./upload/execute.ts";
 import { noteUnused, openForUpload, type OpenStorage, stagingDirOf } from "../storage.ts";
 import {
@@ -69,12 +69,14 @@ Examples:
         : await directoryTarget(dir, options, context, output);
       using storage = target.storage;
       const { subject } = target;
-      const { results, kept } = await writeIndexPages(storage.backend, subject, {
+      const written = await writeIndexPages(storage.backend, subject, {
         force,
         show: storage.show,
         signal,
       });
-      if (target.root !== undefined) await updateRunPage(target.root, { storage, output, signal });
+      const { kept } = written;
+      const page = target.root && await updateRunPage(target.root, { storage, output, signal });
+      const results = withRunPage(written.results, page);
       const where = storage.show(subject.prefix);
       if (results.length === 0) {
         // This command writes, so it does not search other buckets.

@@ -19,7 +19,7 @@ import { Output, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { manifestJson, readRunManifest, reportUnfinished } from "../../run_manifest.ts";
 import { FOREIGN_PAGE, writeIndex } from "../upload/execute.ts";
-import { updateRunSummary } from "../../run_summary.ts";
+import { updateRunSummary, withRunPage } from "../../run_summary.ts";
 import { checkSelectionOptions, selectionOf } from "../../selection.ts";
 import { reportSkipped } from "../../storage.ts";
 import { artifactsOfStages, checkStageOptions } from "../../topology.ts";
@@ -108,11 +108,14 @@ Examples:
           isServerIndexed(target, to, options)
         ? { results: [], kept: [] }
         : await writeIndex(to, shown, copied.results, signal);
-      await updateRunSummary(target, { storage: to, output, signal });
+      const page = await updateRunSummary(target, { storage: to, output, signal });
       // A page that was copied and then regenerated is one file.
       const pages = new Set(index.results.map(({ location }) => location.key));
       const isPage = ({ location }: TransferResult) => pages.has(location.key);
-      const results = [...copied.results.filter((one) => !isPage(one)), ...index.results];
+      const results = withRunPage(
+        [...copied.results.filter((one) => !isPage(one)), ...index.results],
+        page,
+      );
       for (const page of index.kept) output.note(`skipped '${to.show(page)}': ${FOREIGN_PAGE}`);
       reportProblems(results, output);
       await reportUnfinished(manifest, (message) => output.warn(`at the source ${message}`));

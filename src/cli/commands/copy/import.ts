@@ -30,7 +30,7 @@ import {
 import { type S3Options, withS3Options, withS3WriteOptions } from "../../s3_options.ts";
 import { Output, type OutputOptions, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
-import { updateRunSummary } from "../../run_summary.ts";
+import { updateRunSummary, withRunPage } from "../../run_summary.ts";
 import { openForUpload, type OpenStorage, outputDirOf } from "../../storage.ts";
 import { reportedFiles, reportProblems, resultLines, summaryLine } from "../../transfer_report.ts";
 
@@ -117,8 +117,9 @@ Examples:
       const reports: CopyReport[] = [];
       for (const [i, plan] of plans.entries()) {
         const to = { storage, target: targets[i], showSource: show };
-        reports.push(await importRun(plan, to, options, context, output));
-        await updateRunSummary(targets[i], { storage, output, signal });
+        const report = await importRun(plan, to, options, context, output);
+        const page = await updateRunSummary(targets[i], { storage, output, signal });
+        reports.push({ ...report, results: withRunPage(report.results, page) });
       }
       const all = reports.flatMap(({ results }) => results);
       reportProblems(all, output);

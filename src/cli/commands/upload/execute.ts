@@ -22,7 +22,7 @@ import { EXIT, exitCodeOfResults, isNothingFound } from "../../exit_codes.ts";
 import { Output, type OutputOptions, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { type RunOptions, runRoot } from "../../run_root.ts";
-import { updateRunSummary, withAnnouncement } from "../../run_summary.ts";
+import { updateRunSummary, withAnnouncement, withRunPage } from "../../run_summary.ts";
 import { redactor } from "../../terminal/redact.ts";
 import type { S3Options } from "../../s3_options.ts";
 import { openForUpload, type OpenStorage, outputDirOf } from "../../storage.ts";
@@ -160,8 +160,9 @@ export async function runUpload(
     if (report.results.some(isFailed) || unmatched.length > 0) output.explain(notice);
     else output.note(notice);
   }
-  await updateRunSummary(root, { storage, output, signal });
-  const results = [...expected, ...report.results, ...index.results, ...manifest];
+  const page = await updateRunSummary(root, { storage, output, signal });
+  const pages = withRunPage(index.results, page);
+  const results = [...expected, ...report.results, ...pages, ...manifest];
   const notes = [
     ...report.notes,
     ...index.kept.map((page) => ({ path: storage.show(page), reason: FOREIGN_PAGE })),
