@@ -32,7 +32,8 @@ export function localInput(argument: Argument): Argument {
 export async function checkLocalInputs(command: Command): Promise<void> {
   for (const [i, argument] of command.registeredArguments.entries()) {
     const paths: readonly string[] = [command.processedArgs[i] ?? []].flat();
-    if (!INPUTS.has(argument) || paths.length === 0) continue;
+    // What reads standard input says so itself.
+    if (!INPUTS.has(argument) || paths.length === 0 || paths.includes("-")) continue;
     const errors = await Promise.all(paths.map(missing));
     const [first] = errors;
     if (first !== undefined && errors.every((error) => error !== undefined)) throw first;
