@@ -120,14 +120,18 @@ export function manifestJson(manifest: RunManifest): Record<string, unknown> | u
  *
  * @param manifest The run's manifest.
  * @param report Receives one line for each.
+ * @param options Whether to say how the markers are cleared.
  */
 export async function reportUnfinished(
   { markers }: Pick<RunManifest, "markers">,
   report: (message: string) => void,
+  { clear = false }: { readonly clear?: boolean } = {},
 ): Promise<void> {
   if (markers.length === 0) return;
-  const { describeUnfinished } = await import("../runs/unfinished_part.ts");
-  for (const marker of markers) report(describeUnfinished(marker));
+  const { describeUnfinished, howToClear } = await import("../runs/unfinished_part.ts");
+  for (const marker of markers) {
+    report([describeUnfinished(marker), ...clear ? howToClear([marker]) : []].join("; "));
+  }
 }
 
 /** With `-v`, explains the manifest and its differences from a listing. */

@@ -57,6 +57,32 @@ export function defaultPartName(
     : `${name.slice(0, MAX_LENGTH - 9)}.${hash([name]).slice(0, 8)}`;
 }
 
+/** A default name with a hash at its end. */
+const HASHED = /^(.+\.)[0-9a-f]{8}$/;
+
+/**
+ * Whether the same command with other files would have another default name.
+ *
+ * @param name The name of a part.
+ * @returns `true`, if it ends with a hash.
+ */
+export function hasVariants(name: string): boolean {
+  return HASHED.test(name);
+}
+
+/**
+ * Whether two default names are of the same command with the same options, and only the paths of the
+ * files differ.
+ *
+ * @param a A name.
+ * @param b Another name.
+ * @returns `true`, if they differ only in the hash at their ends.
+ */
+export function isVariant(a: string, b: string): boolean {
+  const [start, other] = [a, b].map((name) => HASHED.exec(name)?.[1]);
+  return a !== b && start !== undefined && start === other;
+}
+
 function hash(texts: readonly string[]): string {
   const digest = createHash("sha256");
   for (const text of texts) digest.update(`${text}\n`);

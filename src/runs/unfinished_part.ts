@@ -152,6 +152,21 @@ export function describeUnfinished({ part, pending, unlisted, unread }: Unfinish
 }
 
 /**
+ * How to clear markers of uploads that nobody will run again, for messages.
+ *
+ * @param markers The markers. One that cannot be read can't be cleared.
+ * @returns The command, and when to use it; empty, if there is nothing to clear.
+ */
+export function howToClear(markers: readonly Pick<UnfinishedPart, "part" | "unread">[]): string[] {
+  const parts = markers.filter(({ unread }) => unread === undefined).map(({ part }) => part);
+  if (parts.length === 0) return [];
+  return [
+    `if nothing is missing, 'run-outputs verify --drop-incomplete ${parts.join(",")}' deletes ` +
+    (parts.length === 1 ? "the marker" : "the markers"),
+  ];
+}
+
+/**
  * The first few paths, for a message.
  *
  * @param paths The paths.

@@ -93,7 +93,7 @@ Examples:
           : `listed in manifest part ${parts[0]}`;
         output.warn(`${path} is missing: ${who}`);
       }
-      await reportUnfinished(manifest, (message) => output.warn(message));
+      await reportUnfinished(manifest, (message) => output.warn(message), { clear: true });
       const gone = removed.filter(isWanted);
       const outputs = all.filter(isWanted);
       if (outputs.length > 0 && gone.length > 0) output.note(await lineOf(gone));

@@ -28,6 +28,7 @@ import {
 import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { shownBy } from "../../storage/shown_by.ts";
 import { bodyText, readIfThere, readToMerge } from "../../storage/if_there.ts";
+import { doneMarkers } from "./done_markers.ts";
 import { readRemoved, withRemovals } from "./removed_record.ts";
 
 /** Options of {@linkcode readOutputs}. */
@@ -183,11 +184,15 @@ export async function readOutputs(
     { concurrency: CONCURRENCY },
   ) as [StoredExpected | undefined, ...(StoredPart | undefined)[]];
   const parts = read.filter((part) => part !== undefined);
-  const stored = (await pMap(
+  const readMarkers = (await pMap(
     marked,
     ({ part, info }) => readMarker(backend, part, info, isKept(info), options),
     { concurrency: CONCURRENCY },
   )).filter((marker) => marker !== undefined);
+  const contents = readMarkers.flatMap(({ content }) => content ?? []);
+  const filesOf = (part: StoredPart) => part.files ?? streamFiles(backend, part.info, options);
+  const done = await doneMarkers(contents, parts, filesOf);
+  const stored = readMarkers.filter(({ content }) => content === undefined || !done.has(content));
   const markers = stored.map(({ marker }) => marker);
   const unfinished = markers.map(({ part }) => part);
 

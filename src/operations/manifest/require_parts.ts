@@ -6,7 +6,7 @@
 
 import { RunOutputsError } from "../../errors/error.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
-import { describeUnfinished, isCopyMarker } from "../../runs/unfinished_part.ts";
+import { describeUnfinished, howToClear, isCopyMarker } from "../../runs/unfinished_part.ts";
 import type { RunManifest } from "./read.ts";
 
 /**
@@ -56,6 +56,7 @@ export function requireParts(
   );
   if (missing.length + markers.length === 0) return;
   const reasons = markers.map(describeUnfinished);
+  reasons.push(...howToClear(markers));
   if (missing.length > 0) {
     reasons.unshift(
       `${missing.length} of its ${wanted.length} parts ${missing.length === 1 ? "is" : "are"} ` +

@@ -39,7 +39,7 @@ export interface UnfinishedMarkerOptions {
 }
 
 /** The consequence of a marker that cannot be deleted. */
-const NOT_DELETED = "can't be deleted: the part is incomplete until it is";
+const NOT_DELETED = "can't be deleted: the part may count as incomplete until it is";
 
 /** The marker of one part, as one upload uses it. */
 export class UnfinishedMarker {

@@ -19,7 +19,7 @@ import { FileHashes } from "../../runs/file_hashes.ts";
 import { inOrder, streamPartText } from "../../runs/format_part.ts";
 import type { ManifestHead, OutputFile } from "../../runs/manifest.ts";
 import { claimPart } from "../../runs/part_claim.ts";
-import { describeUnfinished, type PendingContent } from "../../runs/unfinished_part.ts";
+import { describeUnfinished, howToClear, type PendingContent } from "../../runs/unfinished_part.ts";
 import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { type StreamedSource, streamedSource } from "../../storage/streamed_source.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
@@ -39,6 +39,7 @@ import {
 import { putContended } from "./put_contended.ts";
 import { isBroken, readPart, type StoredPart } from "./read.ts";
 import { refuseDeleting } from "./refuse_deleting.ts";
+import { dropSuperseded } from "./superseded.ts";
 import { UnfinishedMarker } from "./unfinished_marker.ts";
 import { watchedPart } from "./watched_part.ts";
 import { writeExpected } from "./write_expected.ts";
@@ -307,6 +308,7 @@ export class PartUpload {
     const location = this.#location;
     let pending: readonly string[] = [];
     let source: StreamedSource | undefined;
+    let merged: PartContent | undefined;
     try {
       const result = await putContended(this.#backend, { location, path, signal }, async () => {
         const ours = await describe();
@@ -315,6 +317,7 @@ export class PartUpload {
         const content = await this.#mergeExisting(part, marker, ours);
         if (content instanceof Error) return { refusal: content };
         pending = content.pending.filter((path) => !existing.has(path));
+        merged = content;
         const isSame = part && await isSamePart(this.#backend, part, content, this.#options);
         if (isSame) return { existing: part.info };
         await source?.[Symbol.asyncDispose]();
@@ -323,10 +326,14 @@ export class PartUpload {
       });
       if (result.outcome === "failed") return result;
       await this.#settle(pending);
+      if (merged !== undefined && !this.#copies) {
+        await dropSuperseded(this.#backend, this.#root, merged, this.#options);
+      }
       if (pending.length === 0) return result;
       const left = describeUnfinished({ part: this.name, pending, unlisted: [] });
-      const warning = `the part is incomplete (${this.#marker}; if nothing is missing, ` +
-        `'run-outputs verify --drop-incomplete ${this.name}' deletes it): ${left}`;
+      const warning = `the part is incomplete (${this.#marker}; ${
+        howToClear([{ part: this.name }]).join()
+      }): ${left}`;
       return { ...result, warnings: [...result.warnings, warning] };
     } finally {
       await source?.[Symbol.asyncDispose]();

@@ -570,9 +570,10 @@ Deno.test("PartUpload: without delete permission, a marker is overwritten", asyn
   assert.deepEqual(await unfinished(inner), ["p"]);
 });
 
-Deno.test("PartUpload: a marker that can't be deleted is reported, and stays valid", async () => {
+Deno.test("PartUpload: a marker that can't be deleted is reported, and done if its files are there", async () => {
   const backend = new MemoryBackend();
-  await failingJob(backend, {}, ["b"], FIRST);
+  const at = (minute: number) => ({ now: () => new Date(Date.UTC(2026, 10, 20, 12, minute)) });
+  await failingJob(backend, {}, ["b"], { ...FIRST, ...at(1) });
   const denied = changed(backend, {
     delete: () => Promise.reject(new RunOutputsError("denied", "not allowed")),
     write(location, ...rest) {
@@ -581,9 +582,10 @@ Deno.test("PartUpload: a marker that can't be deleted is reported, and stays val
     },
   });
   const notes: string[] = [];
-  await job(denied, { b: "1" }, { ...FIRST, onNote: (note) => notes.push(note) });
+  await job(denied, { b: "1" }, { ...FIRST, ...at(2), onNote: (note) => notes.push(note) });
   assert.match(notes.join("\n"), /p\.incomplete can't be deleted.*not allowed/);
-  assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, ["p"]);
+  await backend.stat(MARKER);
+  assert.deepEqual((await readOutputs(backend, ROOT)).unfinished, []);
 });
 
 Deno.test("PartUpload: a successful upload clears unlisted files without a path", async () => {
@@ -615,7 +617,7 @@ Deno.test("PartUpload: an upload after which the part still counts as missing sa
   assert.equal(outcome, "written");
   assert.match(
     warnings.join(),
-    /incomplete \(s3:.*p\.incomplete; if nothing is missing, 'run-outputs verify --drop-incomplete p' deletes it\): .* part p .* pending: b, c, d, e, f, and 1 more$/,
+    /incomplete \(s3:.*p\.incomplete; if nothing is missing, 'run-outputs verify --drop-incomplete p' deletes the marker\): .* part p .* pending: b, c, d, e, f, and 1 more$/,
   );
 });
 

@@ -168,14 +168,15 @@ async function lackingParts(
 
 /** Warns that files of a run may be missing or outdated. */
 async function warnUnfinished(
-  { unfinished }: RunManifest,
+  { unfinished, markers }: RunManifest,
   { runId }: RunOutputRoot,
   output: Output,
 ): Promise<void> {
   if (unfinished.length === 0) return;
-  const { NOT_FINISHED, unfinishedWork } = await import("../../../runs/unfinished_part.ts");
-  const works = unfinished.map(unfinishedWork).join(", ");
-  output.warn(
-    `run ${runId}: ${works} ${NOT_FINISHED} (--require-complete rejects such a run)`,
+  const { howToClear, NOT_FINISHED, unfinishedWork } = await import(
+    "../../../runs/unfinished_part.ts"
   );
+  const works = unfinished.map(unfinishedWork).join(", ");
+  const what = `run ${runId}: ${works} ${NOT_FINISHED} (--require-complete rejects such a run)`;
+  output.warn([what, ...howToClear(markers)].join("; "));
 }
