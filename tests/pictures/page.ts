@@ -1,11 +1,10 @@
 /**
- * Writes `docs/pictures/run.png`: the page of a run, opened from disk by Chromium.
+ * Writes `docs/pictures/run.png`: the page of a run in Chromium, at its address in the bucket.
  *
  * @module
  */
 
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { runs } from "../support/command_line.ts";
 import { ROOT } from "../support/import_graph.ts";
 import { fileNames } from "../support/snapshot.ts";
@@ -18,11 +17,15 @@ const BROWSERS = ["/usr/bin/chromium", "/usr/bin/google-chrome"];
 const TIME = new Date("2026-11-20T12:00:00Z");
 
 const RUN = ["--run-id", "12345678901", "--platform", "linux"];
+const PREFIX = "12345678901-linux";
+const PART = `${PREFIX}/manifests/outputs/build.gfx94X-dcgpu.json`;
+const BUCKET = "https://therock-ci-artifacts.s3.amazonaws.com";
 const JOB: Readonly<Record<string, string>> = {
   SOURCE_DATE_EPOCH: "1700000000",
   GITHUB_REPOSITORY: "ROCm/TheRock",
   GITHUB_SHA: "4f2d1c0a9b8e7d6c5b4a39281706f5e4d3c2b1a0",
   GITHUB_REF_NAME: "main",
+  GITHUB_RUN_ID: "12345678901",
   GITHUB_RUN_ATTEMPT: "1",
   GITHUB_WORKFLOW_REF: "ROCm/TheRock/.github/workflows/ci.yml@refs/heads/main",
 };
@@ -34,10 +37,16 @@ async function takePicture(file: string): Promise<void> {
   const [build, staging] = [join(dir.path, "build"), join(dir.path, "staging")];
   await makePictureBuild(build);
   const upload = ["upload", "build", "--artifact-group", "gfx94X-dcgpu", "--build-dir", build];
-  await runs(0, [...upload, "--output-dir", staging, ...RUN], JOB);
+  const expected = ["--expect-parts", "build.gfx94X-dcgpu"];
+  await runs(0, [...upload, ...expected, "--output-dir", staging, ...RUN], JOB);
+  const part = join(staging, PART);
+  const text = await Deno.readTextFile(part);
+  const { created_at } = JSON.parse(text);
+  await Deno.writeTextFile(part, text.replaceAll(created_at, TIME.toISOString()));
+  // It is derived from the part, and would have the time of now.
+  await Deno.remove(join(staging, PREFIX, "retention-summary.json"));
   for (const name of await fileNames(staging)) await Deno.utime(join(staging, name), TIME, TIME);
   await runs(0, ["index", "--staging-dir", staging, ...RUN], JOB);
-  const url = pathToFileURL(join(staging, "12345678901-linux", "index.html")).href;
   const { chromium } = await import("playwright-core");
   const found = await Promise.all(
     BROWSERS.map((path) => Deno.stat(path).then(() => path, () => "")),
@@ -48,11 +57,15 @@ async function takePicture(file: string): Promise<void> {
   });
   try {
     const page = await browser.newPage({
-      viewport: { width: 1000, height: 620 },
+      viewport: { width: 1000, height: 900 },
       timezoneId: "UTC",
       locale: "en-GB",
     });
-    await page.goto(url);
+    await page.route("**/*", (route) => {
+      const path = new URL(route.request().url()).pathname;
+      return route.fulfill({ path: join(staging, path) });
+    });
+    await page.goto(`${BUCKET}/${PREFIX}/index.html`);
     await page.screenshot({ path: file });
   } finally {
     await browser.close();
