@@ -191,6 +191,17 @@ Deno.test("docs: what the shell of these tests does not know is an error", () =>
   }
 });
 
+Deno.test("CHANGELOG.md: it names every command, and no option that does not exist", async () => {
+  const [changes, help] = await Promise.all(
+    ["CHANGELOG.md", "docs/cli.md"].map((name) => Deno.readTextFile(join(ROOT, name))),
+  );
+  const commands = [...help.matchAll(/^## run-outputs ([\w-]+)$/gm)].map(([, name]) => name);
+  assert(commands.length > 15);
+  assert.deepEqual(commands.filter((name) => !new RegExp(`\`${name}\\b`).test(changes)), []);
+  const options = [...changes.matchAll(/--[a-z][\w-]*/g)].map(([name]) => name);
+  assert.deepEqual(options.filter((name) => !help.includes(name)), []);
+});
+
 function placeOf({ file, line }: DocBlock): string {
   return `${file}:${line}`;
 }
