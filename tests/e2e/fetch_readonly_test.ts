@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { RECORD_NAME } from "../../src/operations/fetch/fetched_record.ts";
 import { putPacked } from "../support/staging.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 import { canBeOrdinary, finishOrdinary } from "./processes.ts";
@@ -119,7 +120,7 @@ test(
         "lock",
       ]);
     }
-    assert.deepEqual(await names(f.out), [NAME, "lib"]);
+    assert.deepEqual(await names(f.out), [RECORD_NAME, NAME, "lib"]);
   },
   !canBeOrdinary || Deno.uid() !== 0,
 );

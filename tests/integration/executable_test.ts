@@ -29,7 +29,8 @@ function test(name: string, fn: (run: Runner, dir: string) => Promise<void>): vo
           args,
           cwd,
           clearEnv: true,
-          env: { HOME: home },
+          // What it caches is not of interest here.
+          env: { HOME: home, RUN_OUTPUTS_NO_CACHE: "1" },
         });
         const { code, stdout, stderr } = await command.output();
         const decoder = new TextDecoder();
