@@ -34,9 +34,10 @@ export async function checkLocalInputs(command: Command): Promise<void> {
     const paths: readonly string[] = [command.processedArgs[i] ?? []].flat();
     // What reads standard input says so itself.
     if (!INPUTS.has(argument) || paths.length === 0 || paths.includes("-")) continue;
-    const errors = await Promise.all(paths.map(missing));
-    const [first] = errors;
-    if (first !== undefined && errors.every((error) => error !== undefined)) throw first;
+    const errors = (await Promise.all(paths.map(missing))).filter((error) => error !== undefined);
+    if (errors.length < paths.length) continue;
+    if (errors.length === 1) throw errors[0];
+    throw new RunOutputsError("invalid", errors.map(({ message }) => message).join("; "));
   }
 }
 

@@ -332,7 +332,7 @@ Deno.test("upload: no secret of the environment is printed, wherever it is", asy
   const secret = "wJalrXUtnFEMIbPxRfiCYSECRET";
   const job = await makeJob(join(dir.path, "job"));
   const env = { ...job.env, AWS_SECRET_ACCESS_KEY: secret };
-  const args = ["upload", "files", join(dir.path, secret), "--to", "x", ...RUN];
+  const args = ["upload", "logs", join(dir.path, secret), ...GROUP, ...RUN];
   const { out, err } = await runs(3, [...args, "--output-dir", dir.path, "--json"], env);
   const { summary } = await job.told();
   for (const text of [out, err, summary]) {

@@ -65,9 +65,9 @@ test("upload files: one missing path does not stop the others, exit 7", async (d
   ]);
 });
 
-test("upload files: no path at all is there: one line with all of them, exit 3", async (dir) => {
+test("upload files: no path at all is there: one line with all of them, exit 2", async (dir) => {
   const paths = ["no", "nope"].map((name) => join(dir, name));
-  await refused(files(paths, "x", join(dir, "s")), paths, { code: 3 });
+  await refused(files(paths, "x", join(dir, "s")), paths);
 });
 
 test("upload files: an empty path is wrong usage", async (dir) => {
