@@ -11,6 +11,8 @@ import type { MessageIo } from "./terminal/io.ts";
 export interface Context {
   /** Streams, environment and signals. */
   readonly io: MessageIo;
+  /** The arguments of the program, for messages; they can hold secrets. */
+  readonly args?: readonly string[];
   /** Sets the exit code of the program for when the command returns. */
   setExitCode(code: number): void;
   /**

@@ -52,5 +52,5 @@ export function commandFirst(program: Command, args: readonly string[]): readonl
 }
 
 function isLeading(arg: string): boolean {
-  return /^(?:--json|--quiet|--verbose|--color(?:=.*)?|-[qv]+)$/s.test(arg);
+  return /^(?:--json|--quiet|--verbose|--debug|--color(?:=.*)?|-[qv]+)$/s.test(arg);
 }

@@ -58,6 +58,7 @@ export async function main(args: readonly string[], world: Io, fence?: Fence): P
   let exitCode: number = EXIT.done;
   const context: Context = {
     io,
+    args,
     setExitCode: (code) => exitCode = code,
     interruption: () => interruption.signal(),
   };
@@ -117,12 +118,8 @@ function reportError(
     ? said + releaseTypeHint(said, invocation, (name) => io.env(name))
     : said;
   printError(code, message, exitCode, args, io);
-  // A usage error needs no stack.
-  if (error instanceof RunOutputsError && error.code === "invalid") return exitCode;
-  if (
-    !(error instanceof RunOutputsError) ||
-    ownOptions(args).some((arg) => /^(-v|--verbose)$/.test(arg))
-  ) {
+  // What is not an error of ours is a defect, and where it happened is all that is known of it.
+  if (!(error instanceof RunOutputsError) || ownOptions(args).includes("--debug")) {
     for (let at: unknown = error; at instanceof Error; at = at.cause) io.stderr(stackText(at));
   }
   return exitCode;

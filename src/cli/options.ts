@@ -87,8 +87,14 @@ function withPlace(command: Command): Command {
 export function withOutputOptions(command: Command): Command {
   return command
     .addOption(new Option("--json", "print one JSON document").helpGroup(OUTPUT))
-    .addOption(new Option("-q, --quiet", "don't show progress and notes").helpGroup(OUTPUT))
-    .addOption(new Option("-v, --verbose", "explain decisions").helpGroup(OUTPUT))
+    .addOption(new Option("-q, --quiet", "show no progress, notes or warnings").helpGroup(OUTPUT))
+    .addOption(
+      new Option("-v, --verbose", "explain decisions, and list each file").helpGroup(OUTPUT),
+    )
+    .addOption(
+      new Option("--debug", "print stack traces of errors, for reports of defects")
+        .helpGroup(OUTPUT),
+    )
     .addOption(
       new Option(
         "--color <when>",

@@ -42,7 +42,7 @@ Commands:
   completions [options] <shell>      print a script that completes commands in a shell
   help [command...]                  print a command's help
 
-The options for output, --json, -q, -v and --color, can also be before the command.
+The options for output, --json, -q, -v, --debug and --color, can also be before the command.
 
 Examples:
   run-outputs path artifact blas_lib_gfx94X-dcgpu.tar.zst --run-id 12345 --platform linux

@@ -41,6 +41,8 @@ export interface StepSummary {
   readonly commands?: readonly string[];
   /** The missing files. */
   readonly failures: readonly SummaryFailure[];
+  /** The command that failed, to repeat it. */
+  readonly repeat?: string;
 }
 
 /** Longer lists would hide the rest. */
@@ -53,7 +55,7 @@ const MAX_FAILURES = 50;
  * @returns Markdown that ends with an empty line, so that another summary can follow.
  */
 export function renderStepSummary(summary: StepSummary): string {
-  const { title, where, rows, notices = [], commands = [], failures } = summary;
+  const { title, where, rows, notices = [], commands = [], failures, repeat } = summary;
   const blocks = [`### ${escapeMarkdown(title)}`];
   blocks.push(...notices.map((notice) => `**${escapeMarkdown(notice)}**`));
   if (rows.length > 0) {
@@ -67,7 +69,7 @@ export function renderStepSummary(summary: StepSummary): string {
       ]),
     ));
   }
-  if (commands.length > 0) blocks.push(`\`\`\`sh\n${commands.join("\n")}\n\`\`\``);
+  if (commands.length > 0) blocks.push(codeBlock(commands.join("\n")));
   if (failures.length > 0) {
     const shown = failures.slice(0, MAX_FAILURES);
     const missing = failures.length === 1
@@ -84,8 +86,16 @@ export function renderStepSummary(summary: StepSummary): string {
     const more = failures.length - shown.length;
     if (more > 0) blocks.push(`And ${plural(more, "more file")}; the log has them all.`);
   }
+  if (repeat !== undefined) blocks.push("To repeat it:", codeBlock(repeat));
   blocks.push(`In ${escapeMarkdown(where)}`);
   return blocks.join("\n\n") + "\n\n";
+}
+
+/** A block of shell commands. Its fence is longer than any in them. */
+function codeBlock(text: string): string {
+  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = "`".repeat(longest + 1);
+  return `${fence}sh\n${text}\n${fence}`;
 }
 
 /**

@@ -117,7 +117,7 @@ for (const hours of [1, -1]) {
     await makeBuild(join(temp.path, "build"));
     const env = { ...ENV, AWS_ENDPOINT_URL_S3: server.url };
     for (const args of commands(temp.path)) {
-      const { code, err } = await run([...args, ...RUN, "--bucket", "suite", "-q"], env);
+      const { code, err } = await run([...args, ...RUN, "--bucket", "suite"], env);
       assert.match(err, /^warning: [^\n]*clock is 60 minutes[^\n]*\n/);
       // Before the first upload there is nothing to list.
       assert([0, 3].includes(code) && !err.includes("Cannot"), `${args}: ${err}`);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { runs } from "../support/command_line.ts";
 import { run } from "../support/fake_io.ts";
 import { readTree, tempDir, writeTree } from "../support/temp_dir.ts";
 
@@ -163,3 +164,15 @@ for (const [args, code, says, env] of CASES) {
     assert.deepEqual(await readTree(dir.path), before);
   });
 }
+
+Deno.test("--debug: where an error was made; --verbose says it in words only", async () => {
+  await using dir = await tempDir();
+  const args = ["list", "--staging-dir", dir.path, "--run-id", "1", "--platform", "linux"];
+  const { err } = await runs(3, args);
+  assert.match(err, /^error: [^\n]*\n$/);
+  const verbose = await runs(3, [...args, "-v"]);
+  assert.doesNotMatch(verbose.err, /^\s+at /m);
+  for (const debug of [[...args, "--debug"], ["--debug", ...args]]) {
+    assert.match((await runs(3, debug)).err, /^error: [^\n]*\n(?:.*\n)*\s+at .*\.ts:\d+/);
+  }
+});

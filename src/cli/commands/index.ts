@@ -86,9 +86,9 @@ Examples:
           `Nothing to list: no files in ${where}${hint}`,
         );
       }
-      for (const page of kept) output.warn(`kept '${storage.show(page)}': ${FOREIGN_PAGE}`);
+      output.warnAll(kept.map((page) => `kept '${storage.show(page)}': ${FOREIGN_PAGE}`));
       reportProblems(results, output);
-      output.result(
+      output.report(
         () => ({
           schema: "run-outputs.index/1",
           dry_run: dryRun,
@@ -99,7 +99,11 @@ Examples:
             ({ location }) => addresses(storage, location),
           ),
         }),
-        () => [...locationLines(subject.prefix, results, output), summaryLine(results)],
+        {
+          listed: dryRun,
+          files: () => locationLines(subject.prefix, results, output),
+          last: () => `${summaryLine(results)}; ${dryRun ? "would be in" : "in"} ${where}`,
+        },
       );
       context.setExitCode(exitCodeOfResults(results));
     },

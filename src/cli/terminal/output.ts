@@ -7,6 +7,7 @@
 
 import { workflowCommand, type WorkflowCommandName } from "../../github/workflow_command.ts";
 import { escapeUnprintable } from "../../errors/error.ts";
+import { alike } from "./alike.ts";
 import { type TextStream, usesColor } from "./color.ts";
 import { type Io, isOnRunner, type MessageIo } from "./io.ts";
 import { jsonStream, jsonText } from "../../layout/json_text.ts";
@@ -17,9 +18,9 @@ export { formatBytes, plural } from "../../layout/words.ts";
 export interface OutputOptions {
   /** One JSON document instead of text. */
   readonly json?: boolean;
-  /** No progress and no notes. */
+  /** Only errors and the last line. */
   readonly quiet?: boolean;
-  /** Explanations of decisions. */
+  /** Explanations of decisions, and each file. */
   readonly verbose?: boolean;
   /** `always`, `never`, or `auto`. See {@linkcode usesColor}. */
   readonly color?: string;
@@ -40,14 +41,32 @@ function isCommand(line: Line): line is Command {
   return typeof line !== "string";
 }
 
+/** The maximum number of messages of one kind that are shown one by one. */
+const FEW = 3;
+
 /** The approximate number of characters per write. */
 const PIECE = 256 * 1024;
+
+/** What a command that changes something says at its end. */
+export interface Report {
+  /** Returns the lines of the files. */
+  readonly files: () => Iterable<Line>;
+  /**
+   * Whether the files are printed without `--verbose`, as in a dry run; `always`, if with `--quiet`
+   * too. Default: no.
+   */
+  readonly listed?: boolean | "always";
+  /** Returns what else is worth knowing, without `--quiet`. */
+  readonly more?: () => Iterable<Line>;
+  /** Returns the last line, which is always printed. */
+  readonly last: () => string;
+}
 
 /** Writes a command's output. */
 export class Output {
   /** Whether the result is one JSON document. */
   readonly json: boolean;
-  /** Whether notes and progress are turned off. */
+  /** Whether everything but errors and the last line is turned off. */
   readonly quiet: boolean;
   /** Whether decisions are explained. */
   readonly verbose: boolean;
@@ -87,6 +106,24 @@ export class Output {
     if (this.json) { for (const piece of jsonText(json())) write(piece); }
     else for (const line of text()) write(this.#lineText(line));
     flush();
+  }
+
+  /**
+   * Prints what a command has done as JSON or as text.
+   *
+   * @param json Returns the document, which has a `schema`.
+   * @param report Returns the parts of the text.
+   */
+  report(
+    json: () => { readonly schema: string },
+    { files, listed = false, more = () => [], last }: Report,
+  ): void {
+    const isListed = this.verbose || listed === "always" || (listed && !this.quiet);
+    this.result(json, () => [
+      ...isListed ? files() : [],
+      ...this.quiet ? [] : more(),
+      last(),
+    ]);
   }
 
   /**
@@ -145,12 +182,44 @@ export class Output {
   }
 
   /**
+   * Reports several things that need no action; of those that are alike, the first with a count.
+   *
+   * @param texts One line each.
+   */
+  noteAll(texts: Iterable<string>): void {
+    this.#each(texts, (text) => this.note(text));
+  }
+
+  /**
    * Reports something that may not be what the user wants.
    *
    * @param text One line.
    */
   warn(text: string): void {
+    if (this.quiet) return;
     printLabelled(this.#io, "warning", this.#printable(text), this.#colors.stderr);
+  }
+
+  /**
+   * Reports several things like {@linkcode warn}; of those that are alike, the first with a count: a
+   * runner shows ten warnings of a step.
+   *
+   * @param texts One line each.
+   */
+  warnAll(texts: Iterable<string>): void {
+    this.#each(texts, (text) => this.warn(text));
+  }
+
+  #each(texts: Iterable<string>, say: (text: string) => void): void {
+    for (const same of alike(texts)) {
+      if (same.length <= FEW) same.forEach(say);
+      else {
+        const [first, ...others] = same;
+        const hint = this.verbose ? "" : "; --verbose shows them";
+        say(`${first} (and ${others.length} more like it${hint})`);
+        for (const other of others) this.explain(other);
+      }
+    }
   }
 
   /**

@@ -97,7 +97,7 @@ Deno.test("upload: if parts stay on the server, a message says what to do", asyn
   }
   proxy.set();
   assert.match(
-    (await runs(0, [...args, "--part-size", "5"], env)).out,
+    (await runs(0, [...args, "--part-size", "5", "-v"], env)).out,
     /^written .* logs\/big\.log$/m,
   );
 });

@@ -39,6 +39,7 @@ Deno.test("completion: commands, as the help lists them", async () => {
     "--json",
     "--quiet",
     "--verbose",
+    "--debug",
     "--color",
     "--help",
     "--version",

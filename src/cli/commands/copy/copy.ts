@@ -23,7 +23,7 @@ import { updateRunSummary, withRunPage } from "../../run_summary.ts";
 import { checkSelectionOptions, selectionOf } from "../../selection.ts";
 import { reportSkipped } from "../../storage.ts";
 import { artifactsOfStages, checkStageOptions } from "../../topology.ts";
-import { reportedFiles, reportProblems, resultLines, summaryLine } from "../../transfer_report.ts";
+import { doneLine, reportedFiles, reportProblems, resultLines } from "../../transfer_report.ts";
 
 /** Builds the command. */
 export function copyCommand(context: Context): Command {
@@ -88,6 +88,7 @@ Examples:
         io: context.io,
         quiet,
       };
+      const began = performance.now();
       const copied = await withProgress(
         progress,
         ({ onEvent }) =>
@@ -102,6 +103,7 @@ Examples:
             signal,
           }),
       );
+      const seconds = (performance.now() - began) / 1000;
       const shown = inLayoutOf(plan, target);
       // A full copy has the pages of its source. For a selection these would list other files.
       const index = plan.whole || options.index === false ||
@@ -122,7 +124,7 @@ Examples:
       for (const { part, reason } of copied.withheld) {
         output.warn(`manifest part ${part} not written: ${reason}`);
       }
-      output.result(
+      output.report(
         () => ({
           schema: "run-outputs.copy/1",
           dry_run: dryRun,
@@ -133,12 +135,16 @@ Examples:
           withheld: copied.withheld,
           ...reportedFiles(target, results, to),
         }),
-        () => [
-          ...output.group(plural(results.length, "file"), resultLines(target, results, output)),
-          summaryLine(results),
-          `${dryRun ? "would be in" : "in"} ${to.show(target.root())}, from ` +
-          from.show(source.root()),
-        ],
+        {
+          listed: dryRun,
+          files: () =>
+            output.group(plural(results.length, "file"), resultLines(target, results, output)),
+          last: () => {
+            const where = to.show(target.root());
+            return `${doneLine(results, { seconds, dryRun, where })}, from ` +
+              from.show(source.root());
+          },
+        },
       );
       // A full copy without a file is incomplete.
       const lacking = plan.whole &&

@@ -16,7 +16,8 @@ import { requireComplete } from "./options.ts";
 import type { Context } from "../../context.ts";
 import type { Io } from "../../terminal/io.ts";
 import { noManifest, type ReadCommandOptions, withReadOptions } from "../../options.ts";
-import { formatBytes, Output, plural } from "../../terminal/output.ts";
+import { columns, formatBytes, Output, plural } from "../../terminal/output.ts";
+import { took } from "../../transfer_report.ts";
 import { presentRoot } from "../../present_root.ts";
 import { checkOutsideRuns } from "../../output_dir.ts";
 import { withProgress } from "../../terminal/progress.ts";
@@ -129,6 +130,7 @@ Examples:
       const items = plan.runs.flatMap(({ items }) => items);
       const files = items.map((item) => ({ path: show(item.location), size: item.file.size }));
       const progress = { verb: "exported", files, io: context.io, quiet };
+      const began = performance.now();
       const written = dryRun ? undefined : await withProgress(
         progress,
         ({ onEvent }) =>
@@ -136,12 +138,13 @@ Examples:
             ? writeToStdout(plan, { show, onEvent, signal }, context.io)
             : writeExport(plan, file, { replace, show, onEvent, signal }),
       );
+      const seconds = (performance.now() - began) / 1000;
       if (toStdout && !dryRun) {
         // Standard output has the archive.
         for (const line of runLines(plan)) output.note(line);
         return output.note(`${formatBytes(written!.size)}, sha256 ${written!.sha256}`);
       }
-      output.result(
+      output.report(
         () => ({
           schema: "run-outputs.export-result/1",
           dry_run: dryRun,
@@ -155,12 +158,22 @@ Examples:
             files: items.map((item) => item.file),
           })),
         }),
-        () => [
-          ...runLines(plan),
-          written === undefined
-            ? `would be in ${file}`
-            : `in ${file}: ${formatBytes(written.size)}, sha256 ${written.sha256}`,
-        ],
+        {
+          listed: dryRun,
+          files: () =>
+            plan.runs.flatMap(({ prefix, items }) =>
+              columns(
+                items.map(({ file }) => [formatBytes(file.size), `${prefix}/${file.path}`]),
+                [0],
+              )
+            ),
+          more: () => runLines(plan),
+          last: () =>
+            written === undefined
+              ? `${plural(items.length, "file")} to export; would be in ${file}`
+              : `${plural(items.length, "file")}, ${formatBytes(written.size)}` +
+                `${took(seconds, written.size)}; in ${file}, sha256 ${written.sha256}`,
+        },
       );
     },
   );

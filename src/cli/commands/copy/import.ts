@@ -32,7 +32,13 @@ import { Output, type OutputOptions, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { updateRunSummary, withRunPage } from "../../run_summary.ts";
 import { openForUpload, type OpenStorage, outputDirOf } from "../../storage.ts";
-import { reportedFiles, reportProblems, resultLines, summaryLine } from "../../transfer_report.ts";
+import {
+  doneLine,
+  reportedFiles,
+  reportProblems,
+  resultLines,
+  summaryLine,
+} from "../../transfer_report.ts";
 
 /** The values of the command's options. */
 interface ImportCommandOptions extends S3Options, OutputOptions {
@@ -115,18 +121,20 @@ Examples:
         plans.push(await planCopy({ backend: archive, root }, { show, signal }));
       }
       const reports: CopyReport[] = [];
+      const began = performance.now();
       for (const [i, plan] of plans.entries()) {
         const to = { storage, target: targets[i], showSource: show };
         const report = await importRun(plan, to, options, context, output);
         const page = await updateRunSummary(targets[i], { storage, output, signal });
         reports.push({ ...report, results: withRunPage(report.results, page) });
       }
+      const seconds = (performance.now() - began) / 1000;
       const all = reports.flatMap(({ results }) => results);
       reportProblems(all, output);
       for (const { part, reason } of reports.flatMap(({ withheld }) => withheld)) {
         output.warn(`manifest part ${part} not written: ${reason}`);
       }
-      output.result(
+      output.report(
         () => ({
           schema: "run-outputs.import/1",
           dry_run: dryRun,
@@ -138,15 +146,27 @@ Examples:
             ...reportedFiles(targets[i], results, storage),
           })),
         }),
-        () =>
-          reports.flatMap(({ results }, i) => [
-            ...output.group(
-              plural(results.length, "file"),
-              resultLines(targets[i], results, output),
+        {
+          listed: dryRun,
+          files: () =>
+            reports.flatMap(({ results }, i) =>
+              output.group(
+                plural(results.length, "file"),
+                resultLines(targets[i], results, output),
+              )
             ),
-            summaryLine(results),
-            `${dryRun ? "would be in" : "in"} ${storage.show(targets[i].root())}`,
-          ]),
+          more: () =>
+            reports.length === 1
+              ? []
+              : reports.map(({ results }, i) => `${targets[i].prefix}: ${summaryLine(results)}`),
+          last: () => {
+            const [{ dir, show }, [first, ...others]] = [storage, targets];
+            const where = others.length === 0
+              ? show(first.root())
+              : dir ?? `bucket ${first.bucket}`;
+            return doneLine(all, { seconds, dryRun, where });
+          },
+        },
       );
       context.setExitCode(exitCodeOfResults(all));
     },

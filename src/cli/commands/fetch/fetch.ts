@@ -22,7 +22,7 @@ import {
   unpackLimits,
   withFetchOptions,
 } from "./options.ts";
-import { fetchedFiles, fetchedLines, type FetchReport, nothingFetched } from "./report.ts";
+import { fetchedFiles, fetchedText, type FetchReport, nothingFetched } from "./report.ts";
 import { planFoundRuns, planNamedRun } from "./sources.ts";
 import { findSelector, refuseFinding, withFindOptions } from "../../find_options.ts";
 import { foundJson } from "../find/report.ts";
@@ -193,14 +193,19 @@ Examples:
       });
       const seconds = (performance.now() - began) / 1000;
 
-      for (const note of plan.notes) output.note(note);
-      for (const warning of plan.warnings) output.warn(warning);
+      output.noteAll(plan.notes);
+      output.warnAll(plan.warnings);
       const { results, warnings = [] } = report;
       reportProblems(results, output);
-      for (const warning of warnings) output.warn(warning);
+      output.warnAll(warnings);
       if (removed !== undefined) reportRemoved(removed, output);
       reportKept();
-      output.result(
+      const text = fetchedText(plan, report, {
+        ...{ roots, found, mode, outputDir: options.outputDir, dryRun, storage },
+        upToDate: isUpToDate(report, removed),
+        isList: options.list ?? false,
+      });
+      output.report(
         () => ({
           schema: "run-outputs.fetch/1",
           dry_run: dryRun,
@@ -217,13 +222,7 @@ Examples:
           kept_in: report.keptIn && resolve(report.keptIn),
           ...fetchedFiles(roots, plan, report, { storage, leavesArchives }),
         }),
-        () => {
-          const upToDate = isUpToDate(report, removed);
-          const context = {
-            ...{ roots, found, mode, outputDir: options.outputDir, dryRun, storage, upToDate },
-          };
-          return fetchedLines(plan, report, context);
-        },
+        text,
       );
       context.setExitCode(exitCodeOfResults(results));
     },

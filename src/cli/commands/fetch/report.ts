@@ -14,10 +14,10 @@ import type { FetchMode } from "./options.ts";
 import type { PlannedFetch } from "./sources.ts";
 import { addresses } from "../../addresses.ts";
 import { foundLines } from "../find/report.ts";
-import { columns, formatBytes } from "../../terminal/output.ts";
+import { columns, formatBytes, type Report } from "../../terminal/output.ts";
 import { describeRoot } from "../../run_root.ts";
 import type { OpenStorage } from "../../storage.ts";
-import { inOrder, relativeToAny, reportedLocations, summaryLine } from "../../transfer_report.ts";
+import { inOrder, pathInAny, reportedLocations, summaryLine, took } from "../../transfer_report.ts";
 
 /** The results of a fetch, packed or unpacked. */
 export type FetchReport = Pick<UnpackedReport, "results" | "unpacked" | "keptIn" | "upToDate"> & {
@@ -40,6 +40,8 @@ export interface FetchContext {
   readonly dryRun: boolean;
   /** Whether there was nothing to do. */
   readonly upToDate: boolean;
+  /** Whether the list of archives was asked for. */
+  readonly isList: boolean;
   /** The storage of the runs. */
   readonly storage: OpenStorage;
 }
@@ -114,14 +116,14 @@ export function nothingFetched(
  * @param plan The plan.
  * @param report The results.
  * @param context What else the text needs.
- * @returns The lines.
+ * @returns Its parts.
  */
-export function fetchedLines(
+export function fetchedText(
   plan: FetchPlan,
   report: FetchReport,
   context: FetchContext,
-): string[] {
-  const { roots, found, mode, outputDir, dryRun, storage, upToDate } = context;
+): Report {
+  const { roots, found, mode, outputDir, dryRun, isList, storage, upToDate } = context;
   const prefixes = roots.map((root) => root.root());
   const results = inOrder(report.results) as FetchResult[];
   const failed = results.filter(({ outcome }) => outcome === "failed").length;
@@ -145,7 +147,7 @@ export function fetchedLines(
         ? "downloaded"
         : outcome,
       size === undefined ? "" : formatBytes(size),
-      relativeToAny(prefixes, location),
+      pathInAny(prefixes, result),
       from,
     ];
   });
@@ -155,20 +157,26 @@ export function fetchedLines(
       (outcome === "written" || outcome === "unchanged") && keys.has(location.key)
     ).length;
   const { downloading, unpacking } = report;
-  return [
-    ...columns(rows, [1]).map((line) => line.trimEnd()),
-    ...(found === undefined ? [] : foundLines(found)),
-    `${summaryLine(results, "to fetch")}${verified === 0 ? "" : `; ${verified} verified`}`,
-    ...(dryRun ? [] : phaseLine("downloaded", downloading)),
-    ...(dryRun ? [] : phaseLine("unpacked", unpacking)),
-    ...(outputDir === undefined
-      ? []
-      : dryRun
-      ? [`would be ${mode === "packed" ? "" : "unpacked "}in ${outputDir}`]
-      : upToDate
-      ? [`already up to date: ${outputDir}`]
-      : [isUndone ? `nothing in ${outputDir}` : `in ${outputDir}`]),
-  ];
+  const place = outputDir === undefined
+    ? []
+    : dryRun
+    ? [`would be ${mode === "packed" ? "" : "unpacked "}in ${outputDir}`]
+    : upToDate
+    ? [`already up to date: ${outputDir}`]
+    : [isUndone ? `nothing in ${outputDir}` : `in ${outputDir}`];
+  return {
+    listed: isList ? "always" : dryRun,
+    files: () => columns(rows, [1]).map((line) => line.trimEnd()),
+    more: () => found === undefined ? [] : foundLines(found),
+    last: () =>
+      [
+        summaryLine(results, "to fetch"),
+        ...(verified === 0 ? [] : [`${verified} verified`]),
+        ...(dryRun ? [] : phase("downloaded", downloading)),
+        ...(dryRun ? [] : phase("unpacked", unpacking)),
+        ...place,
+      ].join("; "),
+  };
 }
 
 function unpackedJson(unpacked: Unpacked | undefined) {
@@ -181,9 +189,8 @@ function verifiedKeys(plan: FetchPlan): ReadonlySet<string> {
   return new Set(plan.items.filter(({ sha256 }) => sha256).map(({ location }) => location.key));
 }
 
-function phaseLine(verb: string, phase: FetchPhase | undefined): string[] {
+function phase(verb: string, phase: FetchPhase | undefined): string[] {
   if (phase === undefined || phase.bytes === 0) return [];
   const { bytes, seconds } = phase;
-  const speed = seconds < 0.01 ? "" : ` (${formatBytes(Math.round(bytes / seconds))}/s)`;
-  return [`${verb} ${formatBytes(bytes)} in ${seconds.toFixed(1)} s${speed}`];
+  return [`${verb} ${formatBytes(bytes)}${took(seconds, bytes)}`];
 }

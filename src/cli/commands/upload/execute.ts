@@ -8,6 +8,7 @@ import { isServerIndexed } from "../../server_index.ts";
 import { s3UriIn } from "../../addresses.ts";
 import { describeRoot } from "../../run_root.ts";
 import { RunOutputsError } from "../../../errors/error.ts";
+import { classify } from "../../../layout/classify.ts";
 import type { OutputLocation } from "../../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import type { IndexSubject } from "../../../operations/index_pages/subjects.ts";
@@ -23,18 +24,20 @@ import { Output, type OutputOptions, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { type RunOptions, runRoot } from "../../run_root.ts";
 import { updateRunSummary, withAnnouncement, withRunPage } from "../../run_summary.ts";
+import { shellCommand } from "../../shell_command.ts";
 import { redactor } from "../../terminal/redact.ts";
 import type { S3Options } from "../../s3_options.ts";
 import { openForUpload, type OpenStorage, outputDirOf } from "../../storage.ts";
 import type { JobReport } from "./job_report.ts";
+import { pageOf } from "./page_of.ts";
 import { checkPartOptions, openPart } from "./part.ts";
 import {
+  doneLine,
   inOrder,
   type Reported,
   reportedFiles,
   reportProblems,
   resultLines,
-  summaryLine,
 } from "../../transfer_report.ts";
 
 /** Why an index page is not replaced. */
@@ -97,31 +100,27 @@ export async function runUpload(
 
   const { dir, show } = storage;
   const planner = new UploadPlanner({ output: dir === undefined ? dir : { dir, pathOf: show } });
-  let unmatched: readonly string[] = [];
-  try {
-    unmatched = await plan(root, planner, signal) ?? [];
+  const prepare = async () => {
+    const unmatched = await plan(root, planner, signal) ?? [];
+    const planned = planner.plan();
     // After a failed job, missing files are not an error.
-    if ((options.jobStatus ?? "success") === "success") throwIfNothing(planner.plan(), unmatched);
-  } catch (error) {
+    if ((options.jobStatus ?? "success") === "success") throwIfNothing(planned, unmatched);
+    const part = await openPart(context, options, {
+      ...{ subject, planned, root, storage, output, signal },
+    });
+    const { expectParts = [] } = options;
+    const expected = expectParts.length === 0 ? [] : [await part.expect(expectParts)];
+    const backend = await part.begin([
+      ...[...planned.items, ...planned.last ?? []].map(({ location }) => location),
+      ...planned.closing?.locations ?? [],
+    ]);
+    return { unmatched, planned, part, expected, backend };
+  };
+  const { unmatched, planned, part, expected, backend } = await prepare().catch(async (error) => {
     signal.throwIfAborted();
-    await reportToRunner([failure(root.root(), "the upload", error as Error)]);
+    await reportToRunner([failure(root.root(), "the upload", error)]);
     throw error;
-  }
-  const planned = planner.plan();
-  const part = await openPart(context, options, {
-    subject,
-    planned,
-    root,
-    storage,
-    output,
-    signal,
   });
-  const { expectParts = [] } = options;
-  const expected = expectParts.length === 0 ? [] : [await part.expect(expectParts)];
-  const backend = await part.begin([
-    ...[...planned.items, ...planned.last ?? []].map(({ location }) => location),
-    ...planned.closing?.locations ?? [],
-  ]);
   const hasPages = options.index !== false && !isServerIndexed(root, storage, options);
   const announcing = hasPages
     ? await withAnnouncement(backend, root, { storage, output, signal })
@@ -167,12 +166,16 @@ export async function runUpload(
     ...report.notes,
     ...index.kept.map((page) => ({ path: storage.show(page), reason: FOREIGN_PAGE })),
   ];
-  for (const { path, reason } of notes) output.note(`skipped '${path}': ${reason}`);
+  output.noteAll(notes.map(({ path, reason }) => `skipped '${path}': ${reason}`));
   const { warnings } = report;
-  for (const { path, reason } of warnings) output.warn(`'${path}' ${reason}`);
+  output.warnAll(warnings.map(({ path, reason }) => `'${path}' ${reason}`));
   reportProblems(results, output);
   for (const pattern of unmatched) output.error(`no file matches '${pattern}'`);
-  output.result(
+  const shownOn = pageOf(
+    { root, results, serverIndexed: isServerIndexed(root, storage, options) },
+    filesOf(root, results),
+  );
+  output.report(
     () => ({
       schema: "run-outputs.upload/1",
       dry_run: dryRun,
@@ -188,11 +191,14 @@ export async function runUpload(
       warnings,
       unmatched,
     }),
-    () => [
-      ...output.group(plural(results.length, "file"), resultLines(root, results, output)),
-      summaryLine(results),
-      `${dryRun ? "would be in" : "in"} ${storage.show(root.root())}`,
-    ],
+    {
+      listed: dryRun,
+      files: () => output.group(plural(results.length, "file"), resultLines(root, results, output)),
+      last: () => {
+        const where = storage.show(root.root());
+        return doneLine(results, { seconds, dryRun, where, page: shownOn && storage.url(shownOn) });
+      },
+    },
   );
   await reportToRunner(results, notices);
   // A written list of expected parts does not make a failed upload a partial success.
@@ -202,6 +208,16 @@ export async function runUpload(
   context.setExitCode(
     isNothingFound(counted) ? EXIT.notFound : exitCodeOfResults(counted, unmatched.length > 0),
   );
+}
+
+/** The files that were uploaded, without what describes them. */
+function filesOf(root: RunOutputRoot, results: readonly TransferResult[]): TransferResult[] {
+  return results.filter(({ location, outcome }) => {
+    // A failure can be that of the run itself.
+    if (outcome === "failed") return false;
+    const kind = classify(location.relativeTo(root.root())!);
+    return kind !== "index" && kind !== "outputs-manifest";
+  });
 }
 
 /** Adds its source to each file of the JSON document. */
@@ -258,7 +274,7 @@ async function reportJob(
   upload: Pick<JobReport, "results" | "notices" | "subject" | "root">,
   storage: OpenStorage,
   options: UploadCommandOptions,
-  { io }: Context,
+  { io, args }: Context,
   output: Output,
 ): Promise<void> {
   const { jobStatus } = options;
@@ -278,6 +294,7 @@ async function reportJob(
     url: storage.url,
     s3Uri: s3UriIn(storage, root.root()) ?? "",
     where: storage.show(root.root()),
+    repeat: args && shellCommand(args),
     redact: redactor((name) => io.env(name) || undefined),
   };
   try {

@@ -9,36 +9,32 @@ import { appendStepSummary, type JobEnvironment, setOutputs } from "../../../git
 import { renderStepSummary, type SummaryRow } from "../../../github/step_summary.ts";
 import { classify, type OutputKind } from "../../../layout/classify.ts";
 import type { OutputLocation } from "../../../layout/output_location.ts";
-import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import type { JobStatus } from "../../../operations/upload/build.ts";
 import type { TransferResult } from "../../../storage/transfer/transfer.ts";
 import type { PartSubject } from "../../../runs/part_name.ts";
-import { inOrder } from "../../transfer_report.ts";
+import { inOrder, pathInAny } from "../../transfer_report.ts";
 import { installCommands, packageRepository, type PublishedRepository } from "./package_report.ts";
+import { type Paged, pageOf } from "./page_of.ts";
 import { type Published, pythonOutputs, tarballNote, tarballOutputs } from "./published_outputs.ts";
 
 /** The results of an upload. */
-export interface JobReport {
-  /** The run. */
-  readonly root: RunOutputRoot;
+export interface JobReport extends Paged {
   /** What is uploaded: some commands set outputs of their own. */
   readonly subject: PartSubject;
-  /** The result of each file, including index pages. */
-  readonly results: readonly TransferResult[];
   /** The result of the job before the upload, if known. */
   readonly jobStatus?: JobStatus;
   /** What a reader of the summary should know first. */
   readonly notices?: readonly string[];
   /** Whether it was uploaded to a server, so that links work. */
   readonly linked: boolean;
-  /** Whether the server writes the index pages: `index.html` of each directory with files. */
-  readonly serverIndexed?: boolean;
   /** The URL of a location. */
   readonly url: (location: OutputLocation) => string;
   /** The S3 URI of the run; empty if it is not on S3. */
   readonly s3Uri: string;
   /** The location of the run, for messages. */
   readonly where: string;
+  /** The command, to repeat it if it failed. */
+  readonly repeat?: string;
   /** Redacts secrets in a text. */
   readonly redact: (text: string) => string;
 }
@@ -99,8 +95,9 @@ export function stepOutputs(report: JobReport): Record<string, string> {
 export function stepSummary(report: JobReport): string {
   const { root, results, where, notices = [] } = report;
   const failed = inOrder(results.filter(({ outcome }) => outcome === "failed"));
-  // A failure at the run itself concerns the upload as a whole, before there are files to name.
-  const isWhole = ({ location }: TransferResult) => location.equals(root.root());
+  // A failure at the run itself is that of the upload as a whole, or of files without a name there.
+  const isWhole = ({ location, unlisted }: TransferResult) =>
+    location.equals(root.root()) && unlisted !== true;
   const whole = failed.filter(isWhole).map(({ error }) => `The upload failed: ${reasonOf(error)}`);
   const failures = failed.filter((result) => !isWhole(result));
   return renderStepSummary({
@@ -109,10 +106,11 @@ export function stepSummary(report: JobReport): string {
     rows: summaryRows(report),
     notices: [...whole, ...notices],
     commands: commands(report),
-    failures: failures.map(({ location, error }) => ({
-      path: location.relativeTo(root.root()) ?? location.key,
-      reason: reasonOf(error),
+    failures: failures.map((result) => ({
+      path: pathInAny([root.root()], result),
+      reason: reasonOf(result.error),
     })),
+    repeat: failed.length === 0 ? undefined : report.repeat,
   });
 }
 
@@ -191,34 +189,6 @@ function summaryRows(report: JobReport): SummaryRow[] {
   const manifests = files.filter(({ kind }) => kind === "manifest");
   const named = manifests.map((file) => single(file, manifests.length === 1 ? "Manifest" : ""));
   return [...rows.slice(0, 2), ...singled, ...named, ...rows.slice(2)];
-}
-
-/** The innermost index page above all the given files. */
-function pageOf(
-  { root, results, serverIndexed = false }: JobReport,
-  files: readonly TransferResult[],
-): OutputLocation | undefined {
-  if (files.length === 0) return undefined;
-  if (serverIndexed) return commonDirectory(root, files).join("index.html");
-  let best: OutputLocation | undefined;
-  let depth = 0;
-  for (const { location, outcome } of results) {
-    if (outcome === "failed" || !/^index[^/]*\.html$/.test(location.name)) continue;
-    const dir = location.key.slice(0, -location.name.length);
-    if (dir.length < depth || !files.every((file) => file.location.key.startsWith(dir))) continue;
-    // Prefer a page with a custom name: the user requested it.
-    if (dir.length === depth && location.name === "index.html" && best !== undefined) continue;
-    best = location;
-    depth = dir.length;
-  }
-  return best;
-}
-
-/** The innermost directory that contains all the given files. */
-function commonDirectory(root: RunOutputRoot, files: readonly TransferResult[]): OutputLocation {
-  let dir = files[0].location.parent;
-  while (files.some(({ location }) => location.relativeTo(dir) === undefined)) dir = dir.parent;
-  return dir.relativeTo(root.root()) === undefined ? root.root() : dir;
 }
 
 /** The pages that pip finds packages on. */

@@ -139,19 +139,19 @@ export function reportVerified(
   report: VerifyReport,
   repairs: Repairs,
   missing: readonly string[],
-  output: Pick<Output, "error" | "warn" | "note" | "verbose">,
+  output: Pick<Output, "error" | "warnAll" | "note" | "verbose">,
   removes = false,
 ): void {
-  for (const { path, parts, conflicts } of report.conflicts) {
-    output.warn(
+  const problems = inOrder(report.problems);
+  const isRepaired = ({ path }: VerifiedFile) => repairs?.get(path)?.outcome === "written";
+  output.warnAll([
+    ...report.conflicts.map(({ path, parts, conflicts }) =>
       `${path}: manifest part ${parts[0]} lists different content than ` +
-        `${conflicts.join(", ")}; using ${parts[0]}, which was written last`,
-    );
-  }
-  for (const { path, error } of inOrder(report.problems)) {
-    if (repairs?.get(path)?.outcome === "written") output.warn(`${error!.message}; repaired`);
-    else output.error(error!.message);
-  }
+      `${conflicts.join(", ")}; using ${parts[0]}, which was written last`
+    ),
+    ...problems.filter(isRepaired).map(({ error }) => `${error!.message}; repaired`),
+  ]);
+  for (const file of problems) if (!isRepaired(file)) output.error(file.error!.message);
   for (const part of missing) {
     output.error(`Missing: part ${part} of the outputs manifest (listed in expected.json)`);
   }
@@ -251,6 +251,18 @@ export async function nothingLeft(
     "not_found",
     `Nothing to verify in ${where}${of}: ${all}${removedLine(removed)}${rest}`,
   );
+}
+
+/**
+ * The last line of a verification.
+ *
+ * @param isGood Whether everything is as expected.
+ * @param totals What was verified, as {@linkcode verifySummary} says it, and how.
+ * @param where The run or the directory.
+ * @returns `OK: 12 files, 3.4 MB: 12 OK; 12 verified by SHA-256; in s3://…`.
+ */
+export function verdictLine(isGood: boolean, totals: readonly string[], where: string): string {
+  return `${isGood ? "OK" : "FAILED"}: ${[...totals, `in ${where}`].join("; ")}`;
 }
 
 /**

@@ -19,6 +19,7 @@ import {
   exitCodeOfVerify,
   nothingLeft,
   reportVerified,
+  verdictLine,
   verifyJson,
   verifyLines,
   type VerifyReport,
@@ -91,7 +92,8 @@ export async function verifyRuns(
   }
   const skipped = reportSkipped(storage, "verify", where, output);
   const { quick = false, strict = false } = options;
-  output.result(
+  const exitCode = worstOf(verified.map(({ exitCode }) => exitCode), skipped);
+  output.report(
     () => ({
       schema: "run-outputs.verify-runs/1",
       ...described,
@@ -105,15 +107,27 @@ export async function verifyRuns(
         ...verifyJson(report, undefined),
       })),
     }),
-    () => [
-      ...verified.flatMap(({ root, report }) => [
-        ...verifyLines(report, undefined, output),
-        `${root.prefix}: ${verifySummary(report)}`,
-      ]),
-      `${plural(verified.length, "run")} in ${where}`,
-    ],
+    {
+      files: () =>
+        verified.flatMap(({ root, report }) =>
+          verifyLines(report, undefined, output).map((line) => `${root.prefix}: ${line}`)
+        ),
+      more: () =>
+        verified.map(({ root, report, exitCode }) =>
+          `${root.prefix}: ${
+            isBad(exitCode) ? "FAILED" : exitCode === EXIT.done ? "OK" : "nothing to verify"
+          }: ${verifySummary(report)}`
+        ),
+      last: () => {
+        const bad = verified.filter(({ exitCode }) => isBad(exitCode));
+        const of = bad.length === 0 ? "" : `${bad.map(({ root }) => root.prefix).join(", ")} of `;
+        const files = verified.reduce((sum, { report }) => sum + report.count, 0);
+        const totals = [`${of}${plural(verified.length, "run")}, ${plural(files, "file")}`];
+        return verdictLine(exitCode === EXIT.done, totals, where);
+      },
+    },
   );
-  context.setExitCode(worstOf(verified.map(({ exitCode }) => exitCode), skipped));
+  context.setExitCode(exitCode);
 }
 
 async function verifyOne(
@@ -138,7 +152,8 @@ async function verifyOne(
   const say = {
     verbose: output.verbose,
     error: (text: string) => output.error(`${root.prefix}: ${text}`),
-    warn: (text: string) => output.warn(`${root.prefix}: ${text}`),
+    warnAll: (texts: Iterable<string>) =>
+      output.warnAll(Array.from(texts, (text) => `${root.prefix}: ${text}`)),
     note: (text: string) => output.note(`${root.prefix}: ${text}`),
   };
   reportVerified(report, undefined, missing, say);
@@ -146,6 +161,11 @@ async function verifyOne(
   const isUnchecked = report.checked === 0 && lacking === 0 && report.problems.length === 0;
   const exitCode = isUnchecked ? EXIT.notFound : exitCodeOfVerify(report, lacking, undefined);
   return { root, report, exitCode, manifest: manifestJson(manifest) };
+}
+
+/** Whether a run has failed. One that has nothing to verify has not. */
+function isBad(exitCode: number): boolean {
+  return exitCode !== EXIT.done && exitCode !== EXIT.notFound;
 }
 
 /** A checksum mismatch takes precedence. Runs that have nothing to verify are reported, no failure. */

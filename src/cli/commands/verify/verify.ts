@@ -22,6 +22,7 @@ import {
   withChangeOptions,
   withServerOptions,
 } from "../../options.ts";
+import { EXIT } from "../../exit_codes.ts";
 import { isOnRunner } from "../../terminal/io.ts";
 import { Output, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
@@ -35,6 +36,7 @@ import {
   nothingLeft,
   type Repairs,
   reportVerified,
+  verdictLine,
   verifyJson,
   verifyLines,
   type VerifyReport,
@@ -177,15 +179,14 @@ Examples:
       lacking -= dropped.filter(isDone).length;
       const skipped = reportSkipped(storage, "verify", where, output);
       reportProblems([...repairs?.values() ?? [], ...removed, ...dropped], output);
-      const lines = [
-        ...verifyLines(report, repairs, output),
-        verifySummary(report, repairs),
-        checkedSummary(report),
-        `in ${where}`,
-      ];
-      if (printSums) { for (const line of lines.slice(-3)) output.note(line); }
+      const stayed = removed.filter((result) => !isDone(result)).length;
+      const exitCode = exitCodeOfVerify(report, lacking + skipped + stayed, repairs);
+      const unfinished = lacking === 0 ? [] : [`${plural(lacking, "part")} missing or unfinished`];
+      const totals = [verifySummary(report, repairs), ...unfinished, checkedSummary(report)];
+      const last = verdictLine(exitCode === EXIT.done, totals, where);
+      if (printSums) output.note(last);
       else {
-        output.result(
+        output.report(
           () => ({
             schema: "run-outputs.verify/1",
             ...subject.described,
@@ -198,11 +199,14 @@ Examples:
             ...options.removeLeft && { removed: removed.filter(isDone).map(({ path }) => path) },
             ...verifyJson(report, repairs),
           }),
-          () => lines,
+          {
+            listed: options.dryRun,
+            files: () => verifyLines(report, repairs, output),
+            last: () => last,
+          },
         );
       }
-      const stayed = removed.filter((result) => !isDone(result)).length;
-      context.setExitCode(exitCodeOfVerify(report, lacking + skipped + stayed, repairs));
+      context.setExitCode(exitCode);
     },
   );
 }

@@ -66,7 +66,10 @@ test("copy: from a directory into another one, all the same, under its own name"
   const repo = ["--source-repo", "Some/fork"];
   await refused([...args, ...repo, ...RUN], ["No outputs of run 123"], { code: 3 });
   const { out } = await runs(0, [...args, ...RUN]);
-  assert.match(out, /20 unchanged\nin .*mirror\/123-linux, from .*staging\/123-linux\n$/);
+  assert.match(
+    out,
+    /^20 files, .*: 20 unchanged in .*; in .*mirror\/123-linux, from .*staging\/123-linux\n$/,
+  );
 });
 
 test("copy: a selection to another run, which gets parts and pages of its own", async (dirs) => {
@@ -186,7 +189,7 @@ test("export and import: a run in one file; the file is never half there", async
   assert.equal(planned.runs[0].counts.planned, 20);
   assert.deepEqual(await snapshot(at(".")), before);
   const { out } = await runs(0, ["import", file, "--output-dir", at("out")]);
-  assert.match(out, /20 files, .*: 20 written\nin .*out\/123-linux\n$/);
+  assert.match(out, /^20 files, .*: 20 written in .*; in .*out\/123-linux\n$/);
   assert.deepEqual(await outputTree(at("out")), await outputTree(staging));
   const twice = await runJson(0, ["import", file, "--output-dir", at("out")]);
   assert.equal(twice.runs[0].counts.unchanged, 20);

@@ -33,10 +33,13 @@ function test(
 test("fetch: all archives, verified, exit 0; a second run leaves them alone", async (d) => {
   const { out, err } = await runs(0, [...d.args, "--quiet"]);
   assert.equal(err, "");
-  assert.match(out, /^3 files, 3\.0 kB: 3 written; 3 verified$/m);
+  assert.match(
+    out,
+    /^3 files, 3\.0 kB: 3 written; 3 verified; downloaded 3\.0 kB in .*; in .*out\n$/,
+  );
   assert.deepEqual(await fileNames(d.out), NAMES);
   const before = await snapshot(d.out);
-  assert.match((await runs(0, d.args)).out, /3 unchanged; 3 verified\n/);
+  assert.match((await runs(0, d.args)).out, /3 unchanged; 3 verified; already up to date: /);
   assert.deepEqual(await snapshot(d.out), before);
 });
 

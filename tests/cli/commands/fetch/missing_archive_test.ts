@@ -36,7 +36,7 @@ function testWithManifest(name: string, fn: (dirs: Dirs) => Promise<void>): void
 test("fetch: a missing archive that only has a checksum file has no size", async (d) => {
   await Deno.remove(join(d.run, GONE));
   const fetch = ["fetch", "--no-extract", ...d.from, "--output-dir", d.out];
-  const { out } = await runs(7, fetch);
+  const { out } = await runs(7, [...fetch, "--verbose"]);
   assert.match(out, /^failed +fft_lib_gfx942\.tar\.zst$/m);
   const { files } = await runJson(7, fetch);
   const [, gone] = files;

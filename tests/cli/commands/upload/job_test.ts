@@ -24,8 +24,7 @@ Deno.test("upload build in a job: outputs, a summary with links, its mirror, a g
   await writeTree(build, { "logs/build_observability.html": "<p>", "logs/notes & more.txt": "" });
   const job = await makeJob(join(dir.path, "job"));
   const args = ["upload", "build", ...GROUP, "--build-dir", build, "--bucket", "suite", ...RUN];
-  const { out, err } = await runs(0, args, { ...job.env, ...s3Env(server.url) });
-  assert.equal(err, "");
+  const { out } = await runs(0, [...args, "-v"], { ...job.env, ...s3Env(server.url) });
   const { outputs, summary, mirror } = await job.told();
   const base = `${server.url}/suite/123-linux`;
   const { bytes, ...rest } = outputs;
@@ -50,7 +49,8 @@ Deno.test("upload build in a job: outputs, a summary with links, its mirror, a g
   const lines = out.trimEnd().split("\n");
   assert.equal(lines[0], "::group::22 files");
   assert.equal(lines.indexOf("::endgroup::"), 23);
-  assert.equal(lines.length, 26);
+  assert.equal(lines.length, 25);
+  assert(lines[24].endsWith(`; see ${base}/index.html`), lines[24]);
 });
 
 Deno.test("upload build in a failed job: no link to artifacts, and no dead link", async () => {
@@ -305,6 +305,28 @@ Deno.test("upload in a job: if nothing could be planned, the summary says so too
   assert.equal(outputs.count, "0");
   assert.match(summary, /^\*\*The upload failed: Cannot read the build directory/m);
   assert.doesNotMatch(summary, /missing|\| \. \|/);
+  assert(summary.includes(`To repeat it:\n\n\`\`\`sh\nrun-outputs upload build `), summary);
+});
+
+Deno.test("upload in a job: a failed one says how to repeat it, and what failed by its own name", async () => {
+  await using dir = await tempDir();
+  const build = join(dir.path, "it's a build");
+  await makeBuild(build);
+  await Deno.remove(join(build, "artifacts"), { recursive: true });
+  const job = await makeJob(join(dir.path, "job"));
+  const secret = "github-token-0123456789";
+  const args = ["upload", "build", ...GROUP, "--build-dir", build, "--part", "b", ...RUN];
+  args.push("--endpoint-url", `https://user:${secret}@host`, "--output-dir", join(dir.path, "s"));
+  const { err } = await runs(7, args, { ...job.env, GITHUB_TOKEN: secret });
+  const { summary } = await job.told();
+  assert(!(err + summary).includes(secret), summary);
+  const [, repeat] = summary.match(/To repeat it:\n\n```sh\n(.*)\n```\n/)!;
+  const words = ["upload", "build", ...GROUP, "--build-dir"].join(" ");
+  const quoted = `'${build.replace("'", "'\\''")}'`;
+  assert(repeat.startsWith(`run-outputs ${words} ${quoted} --part b --run-id 123 `), repeat);
+  // Nothing is known below the run, so the directory on the disk is named.
+  assert.match(summary, /^\| \S*it's a build\/artifacts \| Cannot list the artifacts in /m);
+  assert.doesNotMatch(summary, /\| \.? ?\||The upload failed/);
 });
 
 Deno.test("upload in a job: a dry run sets no outputs and no summary", async () => {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { main } from "../../../../src/cli/main.ts";
 import { sha256 } from "../../../support/bytes.ts";
 import { refused, run, runJson, runs, WatchedIo } from "../../../support/command_line.ts";
@@ -30,16 +31,20 @@ const build = (buildDir: string, staging: string, ...more: string[]) => [
 ];
 
 test("upload build: writes everything under the canonical layout and exits with 0", async (d) => {
-  const { out, err } = await runs(0, build(d.build, d.staging));
-  assert.equal(err, "");
+  const { out, err } = await runs(0, build(d.build, d.staging, "-v"));
+  assert.match(err, /^part build\.g of the outputs manifest: /m);
   assert.deepEqual(await outputNames(d.root), UPLOADED_KEYS);
   const lines = out.trimEnd().split("\n");
-  assert.equal(lines.length, UPLOADED_KEYS.length + 2);
+  assert.equal(lines.length, UPLOADED_KEYS.length + 1);
   for (const [i, key] of UPLOADED_KEYS.entries()) {
     assert.match(lines[i], /^written +[\d.]+ k?B +\S/, key);
   }
-  assert.match(lines.at(-2)!, /^20 files, [\d.]+ kB: 20 written$/);
-  assert.equal(lines.at(-1), `in ${d.root}`);
+  const page = pathToFileURL(join(d.root, "index.html")).href;
+  assert.match(
+    lines.at(-1)!,
+    /^20 files, [\d.]+ kB: 20 written in [\d.]+ s( \([\d.]+ [kM]?B\/s\))?; see file:/,
+  );
+  assert(lines.at(-1)!.endsWith(`; see ${page}`));
 
   for (const name of UPLOADED_KEYS.filter((key) => key.endsWith(".sha256sum"))) {
     const archive = await Deno.readFile(join(d.root, name.slice(0, -".sha256sum".length)));
@@ -64,7 +69,7 @@ test("upload build: a second run writes nothing and says unchanged", async (d) =
   await runs(0, build(d.build, d.staging));
   const before = await snapshot(d.staging);
   const { out } = await runs(0, build(d.build, d.staging));
-  assert.match(out, /: 20 unchanged\n/);
+  assert.match(out, /^20 files, [\d.]+ kB: 20 unchanged in [\d.]+ s; see /);
   assert.deepEqual(await snapshot(d.staging), before);
 });
 
@@ -105,8 +110,7 @@ test("upload build --dry-run: the text names source and target of each file", as
     out,
     /^would write +6 B {2}logs\/g\/build\.log {2,}<- .*build[/\\]logs[/\\]build\.log$/m,
   );
-  assert.match(out, /20 to write\n/);
-  assert.match(out, /^would be in /m);
+  assert.match(out, /: 20 to write; would be in [^\n]*\n$/);
 });
 
 test("upload build --dry-run: over a finished upload it touches nothing either", async (d) => {
@@ -203,7 +207,7 @@ test("upload --if-exists fail: different content exits with 1 and stays; the sam
   const args = ["upload", "files", join(d.dir, "a.txt"), "--to", "x", "--output-dir", d.staging];
   args.push("--if-exists", "fail", ...RUN);
   await runs(0, args);
-  assert.match((await runs(0, args)).out, /^unchanged .* x\/a.txt$/m);
+  assert.match((await runs(0, [...args, "-v"])).out, /^unchanged .* x\/a.txt$/m);
   await Deno.writeTextFile(join(d.dir, "a.txt"), "two");
   const { err } = await runs(1, args);
   assert.match(err, /^error: [^\n]*different content[^\n]*\n$/);
@@ -216,7 +220,7 @@ test("upload --if-exists skip: existing files stay, exit 0", async (d) => {
   args.push("--if-exists", "skip", "--no-index", ...RUN);
   await runs(0, args);
   await Deno.writeTextFile(join(d.dir, "a.txt"), "two");
-  assert.match((await runs(0, args)).out, /^skipped .* x\/a.txt$/m);
+  assert.match((await runs(0, [...args, "-v"])).out, /^skipped .* x\/a.txt$/m);
   assert.equal(await Deno.readTextFile(join(d.root, "x", "a.txt")), "one");
 });
 
@@ -242,7 +246,7 @@ test("upload: one file that can't be written does not stop the others, exit 7", 
 
 test("upload --color always: the outcome is painted, --json never is", async (d) => {
   await runs(0, build(d.build, d.staging));
-  const painted = await runs(0, build(d.build, d.staging, "--color", "always"));
+  const painted = await runs(0, build(d.build, d.staging, "-v", "--color", "always"));
   assert(painted.out.includes("\x1b[2munchanged"), painted.out);
   const document = await runJson(0, build(d.build, d.staging, "--color", "always"));
   assert.equal(document.counts.unchanged, 20);
@@ -256,7 +260,7 @@ Deno.test("colours: on a terminal, unless NO_COLOR is set", async () => {
   await runs(0, args);
   for (const [env, painted] of [[{}, true], [{ NO_COLOR: "1" }, false]] as const) {
     const io = new WatchedIo(env, true);
-    assert.equal(await main(args, io), 0);
+    assert.equal(await main([...args, "--verbose"], io), 0);
     assert.equal(io.out.includes("\x1b["), painted);
   }
 });

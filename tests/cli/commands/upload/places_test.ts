@@ -52,10 +52,10 @@ test("upload files: a directory into itself is rejected, by whatever name", asyn
 test("upload files: one missing path does not stop the others, exit 7", async (dir) => {
   await writeTree(dir, { "a": "a", "d/b": "b" });
   const paths = ["a", "nope", "d"].map((name) => join(dir, name));
-  const { out, err } = await runs(7, files(paths, "x", join(dir, "s")));
-  assert.match(err, /^error: Cannot read '[^\n]*nope': no such file or directory\n$/);
+  const { out, err } = await runs(7, [...files(paths, "x", join(dir, "s")), "-v"]);
+  assert.match(err, /^error: Cannot read '[^\n]*nope': no such file or directory\n$/m);
   assert.match(out, /^failed +x\/nope +<- \S*nope$/m);
-  assert.match(out, /: 3 written, 1 failed$/m);
+  assert.match(out, /: 3 written, 1 failed in /);
   const document = await runJson(7, files(paths, "x", join(dir, "s")));
   const [failed] = document.files.filter((f: { outcome: string }) => f.outcome === "failed");
   assert.deepEqual([failed.path, failed.source, failed.error.code], [
@@ -112,10 +112,10 @@ test("a file where a directory is needed, and the reverse: one line, exit 2", as
 test("upload build: without any build output, each one is reported, exit 3", async (dir) => {
   await Deno.mkdir(join(dir, "empty"));
   const args = ["upload", "build", "--artifact-group", "g", "--build-dir", join(dir, "empty")];
-  const { out, err } = await runs(3, [...args, "--output-dir", join(dir, "s"), ...RUN]);
-  assert.equal(err.trimEnd().split("\n").length, 3, err);
+  const { out, err } = await runs(3, [...args, "--output-dir", join(dir, "s"), ...RUN, "-v"]);
+  assert.equal(err.match(/^error: /mg)?.length, 3, err);
   for (const part of ["artifacts", "logs", "therock_manifest.json"]) {
-    assert.match(out, new RegExp(`^failed +\\S+ +<- \\S*${part}$`, "m"));
+    assert.match(out, new RegExp(`^failed +(?:\\S+ +<- )?\\S*${part}$`, "m"));
   }
 });
 
@@ -157,7 +157,7 @@ test("upload --dry-run: files of unknown size are counted, not treated as empty"
   const args = ["upload", "artifacts", join(dir, "build", "artifacts"), "--no-index", "--dry-run"];
   args.push("--output-dir", join(dir, "s"), ...RUN);
   const { out } = await runs(0, args);
-  assert.match(out, /^7 files, [\d.]+ k?B and 3 of unknown size: 7 to write$/m);
+  assert.match(out, /^7 files, [\d.]+ k?B and 3 of unknown size: 7 to write; would be in /m);
   assert.equal((await runJson(0, args)).unknown_sizes, 3);
 });
 

@@ -68,9 +68,8 @@ test("verify: a run as it was uploaded, in storage and as a directory", async (s
   assert.equal(err, "");
   assert.match(
     out,
-    /^21 files, [\d.]+ kB: 15 OK, 6 skipped \(index pages, manifest and summary, regenerated on upload\)\n/,
+    /^OK: 21 files, [\d.]+ kB: 15 OK, 6 skipped \(index pages, manifest and summary, regenerated on upload\); 15 verified by SHA-256; in .*123-linux\n$/,
   );
-  assert.match(out, /\n15 verified by SHA-256\nin .*123-linux\n$/);
   const document = await runJson(0, ["verify", ...staged.args]);
   assert.equal(document.schema, "run-outputs.verify/1");
   assert.equal(document.counts.ok, BUILD_KEYS.length);
@@ -98,7 +97,8 @@ test("verify: the examples of its help do what they say, on a run and its copy",
 test("verify: one row per bad file with the reason, and totals; exit 6 for checksum mismatches", async (staged) => {
   await damage(staged);
   const before = await snapshot(staged.dir);
-  const { out, err } = await runs(6, ["verify", ...staged.args]);
+  const { out, err } = await runs(6, ["verify", ...staged.args, "-v"]);
+  assert.match((await runs(6, ["verify", ...staged.args, "-q"])).out, /^FAILED: 21 files.*\n$/);
   assert.deepEqual(out.match(/^(wrong|missing).*$/gm), [
     `wrong-hash  5.0 kB  ${A}`,
     `missing             ${LOG}`,
@@ -114,7 +114,7 @@ test("verify: one row per bad file with the reason, and totals; exit 6 for check
   );
   assert.match(err, /^error: Size mismatch: .* has 1 byte, manifest part build\.g says \d+$/m);
   assert.match(err, /^error: Missing: .*build\.log, listed in manifest part build\.g$/m);
-  assert.match(out, /\n12 verified by SHA-256\n/, "what is damaged is not verified");
+  assert.match(out, /; 12 verified by SHA-256; /, "what is damaged is not verified");
   const document = await runJson(6, ["verify", ...staged.args]);
   assert.deepEqual(verdicts(document), DAMAGED);
   assert.deepEqual(document.checked_by, { bytes: 12, record: 0, size: 0 });
@@ -177,7 +177,7 @@ test("verify: unlisted files are noted; --strict makes them errors", async (stag
   await writeTree(staged.run, { "notes.txt": "a note" });
   const { err } = await runs(0, ["verify", ...staged.args]);
   assert.match(err, /^note: 1 file not listed in the outputs manifest: notes\.txt$/m);
-  const strict = await runs(6, ["verify", ...staged.args, "--strict"]);
+  const strict = await runs(6, ["verify", ...staged.args, "--strict", "-v"]);
   assert.match(strict.err, /^error: Extra: notes\.txt is not listed /m);
   assert.match(strict.out, /^extra +6 B +notes\.txt$/m);
 });
@@ -221,12 +221,12 @@ test("verify --repair --from: uploads again what is wrong, and nothing else", as
   const before = await snapshot(staged.dir);
   const planned = await runs(6, [...repair, "--dry-run"]);
   assert.equal(planned.out.match(/ {2}would be repaired$/gm)?.length, 3);
-  assert.match(planned.out, /^\d+ files, .*; 3 would be repaired$/m);
+  assert.match(planned.out, /^FAILED: \d+ files, .*; 3 would be repaired; /m);
   assert.deepEqual(await snapshot(staged.dir), before);
 
-  const { out, err } = await runs(0, repair);
+  const { out, err } = await runs(0, [...repair, "-v"]);
   assert.equal(out.match(/ {2}repaired$/gm)?.length, 3);
-  assert.match(out, /^\d+ files, .*; 3 repaired$/m);
+  assert.match(out, /^OK: \d+ files, .*; 3 repaired; /m);
   assert.equal(err.match(/^warning: .*; repaired$/gm)?.length, 3);
   assert.doesNotMatch(err, /error:/);
   const after = await snapshot(staged.dir);
@@ -267,7 +267,7 @@ test("verify --repair: files that can't be repaired are reported, and set the ex
   await Deno.writeFile(join(staged.copy, A), new Uint8Array(4999));
   await Deno.remove(join(staged.copy, LOG));
   const repair = ["verify", ...staged.args, "--repair", "--from", staged.copy];
-  const { out, err } = await runs(6, repair);
+  const { out, err } = await runs(6, [...repair, "-v"]);
   assert.match(out, new RegExp(`^wrong-hash .*${A} +not repaired$`, "m"));
   assert.match(out, /comp-summary\.md +repaired$/m);
   assert.match(err, /^error: Could not repair .*fft_lib_gfx942\.tar\.xz: .*checksum mismatch/m);
@@ -282,7 +282,7 @@ test("verify --print-sums: the verified files alone, for sha256sum -c", async (s
   const { out, err } = await runs(0, ["verify", ...staged.args, "--print-sums"]);
   assert.deepEqual(out.match(/(?<= {2}).*$/gm), [...BUILD_KEYS].sort());
   assert.match(out, /^([0-9a-f]{64} {2}\S+\n)+$/);
-  assert.match(err, /^note: 21 files/);
+  assert.match(err, /^note: OK: 21 files/);
   assert.equal((await runs(0, ["verify", staged.run, "--quick", "--print-sums"])).out, out);
   const archives = await runs(0, ["verify", staged.run, "--print-sums", "--kind", "artifact"]);
   assert.equal(archives.out.split("\n").length, 4);
@@ -446,10 +446,11 @@ test("verify: a staging directory: each of its runs, and what is wrong in one", 
   ]);
   const { out, err } = await runs(0, ["verify", staged.staging]);
   const [windows, linux, older, total] = out.trimEnd().split("\n");
-  assert.match(windows, /^ROCm-some-repo\/124-windows: \d+ files, .*: 1 OK, /);
-  assert.match(linux, /^123-linux: 21 files, .*: 15 OK, /);
-  assert.match(older, /^99-linux: 1 file, .*: 1 not checked$/);
-  assert.equal(total, `3 runs in ${staged.staging}`);
+  assert.match(windows, /^ROCm-some-repo\/124-windows: OK: \d+ files, .*: 1 OK, /);
+  assert.match(linux, /^123-linux: OK: 21 files, .*: 15 OK, /);
+  assert.match(older, /^99-linux: nothing to verify: 1 file, .*: 1 not checked$/);
+  assert.match(total, /^OK: 3 runs, \d+ files; in /);
+  assert(total.endsWith(`; in ${staged.staging}`), total);
   assert.match(
     err,
     /^note: 99-linux: 1 file not checked, no known checksum: logs\/g\/build\.log\n$/,
