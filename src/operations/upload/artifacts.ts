@@ -24,6 +24,7 @@ import {
 import { beginsWithDigest, decodeChecksumText } from "../artifacts/checksum_text.ts";
 import { refuseLinks } from "./links.ts";
 import { packItem, UploadPlanner } from "./plan.ts";
+import { defaultWorkDir } from "./work_dir.ts";
 
 /** How artifact directories are packed. */
 export interface PackArtifactsOptions {
@@ -217,7 +218,7 @@ async function planDirectory(
       level,
       modified,
       notAfter,
-      workDir: options.workDir ?? options.artifactsDir,
+      workDir: options.workDir ?? defaultWorkDir(options.artifactsDir),
       followUp: madeSidecar(root, name),
     }));
   } catch (error) {

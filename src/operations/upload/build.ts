@@ -18,6 +18,7 @@ import { refuseLinks } from "./links.ts";
 import { planLogs, type PlanLogsOptions } from "./logs.ts";
 import { planManifest } from "./manifest.ts";
 import { packItem, UploadPlanner } from "./plan.ts";
+import { defaultWorkDir } from "./work_dir.ts";
 
 /** The result of a build job. The outputs of an unsuccessful build may be incomplete. */
 export type JobStatus = "success" | "failure" | "cancelled";
@@ -66,7 +67,7 @@ export async function planBuild(
   planner: UploadPlanner = new UploadPlanner(),
 ): Promise<void> {
   const { buildDir, artifactGroup: group, compression, level, modified, notAfter } = options;
-  const { workDir = buildDir, signal } = options;
+  const { workDir = defaultWorkDir(buildDir), signal } = options;
   const at = (name: keyof typeof BUILD_OUTPUTS) => join(buildDir, BUILD_OUTPUTS[name]);
   root.logDir(group); // an invalid group is reported before a missing directory
   if (!await hasDirectory(options, planner)) return;
@@ -125,7 +126,7 @@ export async function planStage(
   const group = { stage, amdgpuFamily };
   root.logDir(group);
   if (!await hasDirectory(options, planner)) return;
-  const { buildDir, workDir = buildDir, artifacts, signal } = options;
+  const { buildDir, workDir = defaultWorkDir(buildDir), artifacts, signal } = options;
   const part = partsOf(options, planner);
   if (artifacts !== undefined && artifacts.names?.size !== 0) {
     const { names: artifactNames, ...packing } = artifacts;
@@ -170,7 +171,7 @@ async function planBuildLogs(
   planner: UploadPlanner,
 ): Promise<void> {
   const { buildDir, group, signal } = options;
-  const workDir = options.workDir ?? buildDir;
+  const workDir = options.workDir ?? defaultWorkDir(buildDir);
   const logsDir = join(buildDir, BUILD_OUTPUTS.logs);
   const ccacheDir = join(buildDir, BUILD_OUTPUTS.ccacheLogs);
   const part = partsOf(options, planner);

@@ -28,6 +28,7 @@ import {
 } from "../../storage/transfer/upload.ts";
 import type { Closing } from "../repository/closing.ts";
 import { leavingOut, type LocalOutput, outputWithin } from "./own_output.ts";
+import { withAdvice } from "./work_dir.ts";
 
 export { ARTIFACT_MANIFEST };
 
@@ -328,8 +329,13 @@ export function packItem(options: PackItemOptions): UploadItem {
     path,
     followUp,
     madeFrom: packedLength(members, packing),
-    open: (signal, onPacked) =>
-      spool(workDir, pack(members, { ...packing, onPacked, signal }), signal),
+    open: async (signal, onPacked) => {
+      try {
+        return await spool(workDir, pack(members, { ...packing, onPacked, signal }), signal);
+      } catch (error) {
+        throw withAdvice(error);
+      }
+    },
     check: async (signal) => {
       for (const member of members) {
         signal?.throwIfAborted();

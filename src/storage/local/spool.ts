@@ -5,8 +5,9 @@
  * @module
  */
 
+import { basename } from "node:path";
 import { diskError } from "../../errors/disk.ts";
-import { createTemporary, fill } from "./atomic_file.ts";
+import { createTemporary, fill, isTemporary } from "./atomic_file.ts";
 import type { ByteSource, Chunks } from "../backend.ts";
 import { readFile } from "../byte_source.ts";
 
@@ -20,7 +21,8 @@ export interface SpooledSource extends ByteSource, AsyncDisposable {
  * Writes a stream into a temporary file, to read from there repeatedly. Disposing of it deletes the
  * file; after a kill, the next use of the directory does.
  *
- * @param directory The directory of the file, which must have the space.
+ * @param directory The directory of the file, which must have the space. One with the name of a
+ * temporary file is deleted with the last file in it.
  * @param chunks The bytes.
  * @param signal Aborts writing and deletes the file.
  * @returns The source.
@@ -39,6 +41,8 @@ export async function spool(
     await Deno.remove(path).catch((error) => {
       if (!(error instanceof Deno.errors.NotFound)) throw diskError("remove", path, error);
     });
+    // A directory of its own is deleted with the last file.
+    if (isTemporary(basename(directory))) await Deno.remove(directory).catch(() => {});
   }
   try {
     const content = await fill(file, chunks, { signal });

@@ -69,7 +69,7 @@ Examples:
         const { planArtifacts } = await import("../../../operations/upload/artifacts.ts");
         const { include, exclude, stage = [], topology } = options;
         const artifactNames = await artifactsOfStages(stage, topology, "produces");
-        const packing = packingOptions(options, context.io);
+        const packing = packingOptions(options, artifactsDir, context.io);
         return await planArtifacts(
           root,
           { artifactsDir, include, exclude, artifactNames, ...packing, signal },

@@ -61,7 +61,7 @@ Examples:
         async (root, planner, signal) => {
           const { planBuild } = await import("../../../operations/upload/build.ts");
           const buildDir = buildDirOf(options, context.io);
-          const packing = packingOptions(options, context.io);
+          const packing = packingOptions(options, buildDir, context.io);
           await planBuild(
             root,
             { artifactGroup, buildDir, jobStatus, ...packing, signal },

@@ -57,14 +57,17 @@ export function withPackingOptions(command: Command, workDirStandard: string): C
  * Reads the options for packing.
  *
  * @param options The values.
- * @param io The environment, for `$SOURCE_DATE_EPOCH`.
+ * @param dir The directory with the artifacts or the build.
+ * @param io The environment, for `$SOURCE_DATE_EPOCH` and `$RUNNER_TEMP`.
  * @returns The options for the operations.
  * @throws {RunOutputsError} `invalid`, for an invalid time.
  */
 export function packingOptions(
-  { compression, level, mtime, workDir }: PackingOptions,
+  { compression, level, mtime, ...options }: PackingOptions,
+  dir: string,
   io: Pick<Io, "env">,
 ): PackArtifactsOptions {
+  const workDir = options.workDir ?? runnerTemp(dir, io);
   if (mtime !== undefined) return { compression, level, workDir, modified: date(mtime) };
   const epoch = io.env("SOURCE_DATE_EPOCH") || undefined;
   if (epoch === undefined) return { compression, level, workDir };
@@ -75,6 +78,21 @@ export function packingOptions(
     );
   }
   return { compression, level, workDir, notAfter: date(Number(epoch)) };
+}
+
+/**
+ * `$RUNNER_TEMP`, if it is on the disk of a build. The runner empties it, so what a killed upload
+ * leaves is not packed with the build by a step that caches it. Another disk may be too small.
+ */
+function runnerTemp(dir: string, io: Pick<Io, "env">): string | undefined {
+  const temp = io.env("RUNNER_TEMP") || undefined;
+  if (temp === undefined) return undefined;
+  try {
+    const [there, here] = [Deno.statSync(temp).dev, Deno.statSync(dir).dev];
+    return there === here ? temp : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Reads a level of any compression: `--compression` may not be parsed yet. */
@@ -104,7 +122,8 @@ function date(seconds: number): Date {
 export function workDir(standard: string): Option {
   return new Option(
     "--work-dir <dir>",
-    `the directory for archives until they are uploaded (default: ${standard})`,
+    `the directory for archives until they are uploaded (default: $RUNNER_TEMP if it is on the ` +
+      `same disk, else ${standard})`,
   );
 }
 

@@ -77,7 +77,7 @@ Examples:
           const { planStage } = await import("../../../operations/upload/build.ts");
           const { amdgpuFamily, topology } = options;
           const buildDir = buildDirOf(options, context.io);
-          const { workDir, ...packing } = packingOptions(options, context.io);
+          const { workDir, ...packing } = packingOptions(options, buildDir, context.io);
           const artifacts = topology === undefined ? undefined : {
             ...packing,
             names: await artifactsOfStages([stage], topology, "produces"),
