@@ -158,6 +158,10 @@ function uploadPlaces(line: CommandLine, around: Surroundings): Use[] {
   const work = text(options.workDir) ?? inputs[0];
   if (packs && work !== undefined && !isGiven(options.dryRun)) {
     uses.push(["write", work, "archives until they are uploaded (--work-dir)"]);
+    const temporary = around.env("RUNNER_TEMP") || undefined;
+    if (text(options.workDir) === undefined && temporary !== undefined) {
+      uses.push(["write", temporary, "archives until they are uploaded, in a job ($RUNNER_TEMP)"]);
+    }
   }
   if (command === "upload stage" && options.topology === undefined) {
     uses.push(["read", TOPOLOGY, "the stages (--topology)"]);
