@@ -8,6 +8,7 @@
  * @module
  */
 
+import { ownFence } from "./src/cli/fence/fence.ts";
 import { main } from "./src/cli/main.ts";
 import { proxyChanges } from "./src/cli/proxies.ts";
 import { systemIo } from "./src/cli/terminal/io.ts";
@@ -23,7 +24,7 @@ export async function run(): Promise<never> {
     if (value === undefined) Deno.env.delete(name);
     else Deno.env.set(name, value);
   }
-  Deno.exit(await main(Deno.args, systemIo()));
+  Deno.exit(await main(Deno.args, systemIo(), ownFence(Deno.args)));
 }
 
 if (import.meta.main) await run();

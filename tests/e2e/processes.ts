@@ -145,7 +145,9 @@ export async function finishBare(
   if (!inProcesses) {
     const args = ["run", "-q", "-P", "--config", CONFIG, COMMANDS_CHILD];
     const child = new Deno.Command(Deno.execPath(), { ...options, args, stdin: "piped" }).spawn();
-    const input = new Response(JSON.stringify(commands)).body!.pipeTo(child.stdin);
+    const input = new Response(JSON.stringify({ commands, env: options.env })).body!.pipeTo(
+      child.stdin,
+    );
     const [{ code, stdout, stderr }] = await Promise.all([finished(child), input]);
     if (code !== 0) throw new Error(`the commands' process ended with ${code}: ${stderr}`);
     return JSON.parse(stdout);

@@ -106,11 +106,13 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "cli/terminal cli/commands/fetch",
   "cli/commands/serve": "errors archive operations/retained service service/{mirror,server} cli " +
     "cli/terminal cli/commands/runs",
-  "cli/fence": "errors ownership layout storage/{local,s3} archive operations/fetch cli/terminal",
+  "cli/fence": "errors ownership layout storage/{local,s3} archive archive/unpack " +
+    "operations/fetch cli/terminal",
   "cli/program.ts": "errors cli cli/completions cli/terminal cli/commands cli/fence " +
     "cli/commands/{bisect,cache,copy,diff,fetch,find,runs,serve,upload,verify}",
   "cli/main.ts": "errors layout cli cli/fence cli/terminal cli/program.ts",
-  "cli/worker.ts": "ownership operations/fetch cli cli/fence cli/terminal cli/main.ts",
+  "cli/worker.ts":
+    "errors ownership archive/unpack operations/fetch cli cli/fence cli/terminal cli/main.ts",
 };
 
 /** The room that a file below `src` is in: its directory, or itself where it is a room of its own. */

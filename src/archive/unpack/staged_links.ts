@@ -14,6 +14,39 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { ExtractedLink } from "./extract.ts";
 import { diskLink, diskName, type PathStyle } from "../tar/member_path.ts";
 
+/** The links of a tree that is unpacked. */
+export interface LinkRequest {
+  /** The directory of the tree. */
+  readonly root: string;
+  /** The links. */
+  readonly links: readonly ExtractedLink[];
+  /** The rules for names. */
+  readonly style: PathStyle;
+}
+
+let maker: ((request: LinkRequest) => Promise<void>) | undefined;
+
+/**
+ * Lets another thread create the links, because this one has restricted permissions.
+ *
+ * @param make Creates them.
+ */
+export function makeLinksBy(make: (request: LinkRequest) => Promise<void>): void {
+  maker = make;
+}
+
+/**
+ * Creates links whose paths and targets have been checked, in the thread that can.
+ *
+ * @param request The links.
+ * @throws {RunOutputsError} What {@linkcode makeLinks} throws.
+ */
+export async function makeLinksInTree(request: LinkRequest): Promise<void> {
+  if (request.links.length === 0) return;
+  if (maker !== undefined) await maker(request);
+  else makeLinks(request.root, request.links, request.style);
+}
+
 /**
  * Creates links whose paths and targets have been checked.
  *

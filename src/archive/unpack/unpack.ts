@@ -24,7 +24,7 @@ import {
   TOP_FILE,
   topFileStep,
 } from "./placed.ts";
-import { makeLinks } from "./staged_links.ts";
+import { makeLinksInTree } from "./staged_links.ts";
 import { Staging } from "./staging.ts";
 import { checkSameDisk, checkWritable, missingDirectories, realOutputDir } from "./target.ts";
 import { Union } from "./union.ts";
@@ -278,8 +278,8 @@ export class Unpacker implements AsyncDisposable {
         size,
         onStart: () => started = performance.now(),
         onProgress: (bytes) => onEvent?.({ name, bytes }),
-        makeLinks: (links) => {
-          makeLinks(tree, links, style);
+        makeLinks: async (links) => {
+          await makeLinksInTree({ root: tree, links, style });
           for (const { path, text } of links) {
             made.push({ path: diskPath(path, style), link: diskLink(text, style) });
           }

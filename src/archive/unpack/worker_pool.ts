@@ -21,7 +21,7 @@ export interface TaskOptions {
   /** The archive's size in bytes. The largest waiting archive is next. */
   readonly size: number;
   /** Creates the links of the archive. */
-  readonly makeLinks: (links: readonly ExtractedLink[]) => void;
+  readonly makeLinks: (links: readonly ExtractedLink[]) => Promise<void>;
   /** Called when a worker starts the task. */
   readonly onStart?: () => void;
   /** Called with the number of unpacked bytes. */
@@ -172,15 +172,14 @@ export class WorkerPool implements Disposable {
   }
 
   async #unpack(task: UnpackTask, { makeLinks, onProgress }: TaskOptions): Promise<TaskResult> {
-    return await this.#runNow<TaskResult>(task, (data, worker, resolve) => {
+    return await this.#runNow<TaskResult>(task, (data, worker, resolve, reject) => {
       switch (data.type) {
         case "progress":
           onProgress?.(data.bytes);
           break;
         case "links": {
-          makeLinks(data.links);
           const message: ToWorker = { type: "links made" };
-          worker.postMessage(message);
+          makeLinks(data.links).then(() => worker.postMessage(message)).catch(reject);
           break;
         }
         case "done":
@@ -191,7 +190,12 @@ export class WorkerPool implements Disposable {
 
   async #runNow<T>(
     task: UnpackTask | HelpTask,
-    receive: (data: FromWorker, worker: Worker, resolve: (result: T) => void) => void,
+    receive: (
+      data: FromWorker,
+      worker: Worker,
+      resolve: (result: T) => void,
+      reject: (error: unknown) => void,
+    ) => void,
   ): Promise<T> {
     const pooled = this.#take(dirname(task.path));
     const { worker } = pooled;
@@ -204,7 +208,7 @@ export class WorkerPool implements Disposable {
             whole = data.type === "bad" || data.type === "failed";
             if (data.type === "bad") throw new BadArchive(data.reason, data.member);
             if (data.type === "failed") throw new RunOutputsError(data.code, data.message);
-            receive(data, worker, resolve);
+            receive(data, worker, resolve, reject);
           } catch (error) {
             reject(error);
           }

@@ -125,18 +125,17 @@ async function showPermissions(
   const line = await context.parse!(words);
   const { fencingOf } = await import("../fence/facts.ts");
   const { grantLines } = await import("../fence/grants.ts");
-  const { canFence, noFence } = await import("../fence/fence.ts");
+  const { noFence } = await import("../fence/fence.ts");
   const fencing = await fencingOf(line, {
     env: (name) => context.io.env(name) || undefined,
     mainModule: Deno.mainModule,
   });
-  const isFenced = "grants" in fencing && await canFence();
-  const reason = "unfenced" in fencing ? fencing.unfenced : isFenced ? undefined : noFence();
+  const reason = "unfenced" in fencing ? fencing.unfenced : await noFence(context.io.env);
   output.result(
     () => ({
       schema: "run-outputs.permissions/1",
       command: line.command,
-      narrowed: isFenced,
+      narrowed: reason === undefined,
       reason,
       grants: "grants" in fencing ? fencing.grants : [],
     }),

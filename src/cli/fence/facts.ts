@@ -154,6 +154,9 @@ function liblzma(): string[] {
   return directory === undefined ? [] : [fileURLToPath(directory)];
 }
 
+/** A file that does not exist. */
+const NONE = "/nonexistent/file";
+
 /** Reads the profiles, if there are any. */
 async function readProfiles(around: Surroundings): Promise<Profiles> {
   const { env } = around;
@@ -163,7 +166,11 @@ async function readProfiles(around: Surroundings): Promise<Profiles> {
   const filepath = env("AWS_SHARED_CREDENTIALS_FILE") || standard("credentials");
   if (![configFilepath, filepath].some((path) => path !== undefined && exists(path))) return {};
   const { loadSharedConfigFiles } = await import("@smithy/core/config");
-  const { configFile, credentialsFile } = await loadSharedConfigFiles({ configFilepath, filepath });
+  // Without a path, the SDK asks the system for a home directory.
+  const { configFile, credentialsFile } = await loadSharedConfigFiles({
+    configFilepath: configFilepath ?? NONE,
+    filepath: filepath ?? NONE,
+  });
   const names = new Set([...Object.keys(configFile), ...Object.keys(credentialsFile)]);
   return Object.fromEntries(
     [...names].map((name) => [name, { ...configFile[name], ...credentialsFile[name] }]),

@@ -21,8 +21,9 @@ export function ownFence(args: readonly string[]): Fence {
   return async (line, output) => {
     const { isFencedCommand, grantLines } = await import("./grants.ts");
     if (!isFencedCommand(line)) return undefined;
-    if (!await canFence()) {
-      output.explain(`permissions: all of this process, because ${noFence()}`);
+    const why = await noFence((name) => Deno.env.get(name));
+    if (why !== undefined) {
+      output.explain(`permissions: all of this process, because ${why}`);
       return undefined;
     }
     const { fencingOf } = await import("./facts.ts");
@@ -47,20 +48,16 @@ export function ownFence(args: readonly string[]): Fence {
 }
 
 /**
- * Whether a command of this process can run with fewer permissions than the process.
- *
- * @returns `true`, if this process has a fence, and its threads can have a closer one.
- */
-export async function canFence(): Promise<boolean> {
-  const { areWorkersNarrowed } = await import("../../archive/worker_permissions.ts");
-  return areWorkersNarrowed();
-}
-
-/**
  * Why the commands of this process have all its permissions.
  *
- * @returns A reason, for {@linkcode canFence} `false`.
+ * @param env Reads a variable of the environment.
+ * @returns A reason; `undefined`, if they run with their grants.
  */
-export function noFence(): string {
+export async function noFence(
+  env: (name: string) => string | undefined,
+): Promise<string | undefined> {
+  if (env("RUN_OUTPUTS_FENCE") !== "1") return "$RUN_OUTPUTS_FENCE is not 1";
+  const { areWorkersNarrowed } = await import("../../archive/worker_permissions.ts");
+  if (areWorkersNarrowed()) return undefined;
   return "it was started with all permissions (deno run -A), or from other code";
 }

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { RunOutputsError } from "../../errors/error.ts";
+import type { LinkRequest } from "../../archive/unpack/staged_links.ts";
+import { type ErrorCode, RunOutputsError } from "../../errors/error.ts";
 import type { Place } from "../../ownership/way_to.ts";
 import type { Fencing } from "./facts.ts";
 import { permissionsOf } from "./grants.ts";
@@ -17,10 +18,22 @@ export interface FencedStart extends Pick<Fencing, "workDirs"> {
   readonly above: readonly Place[];
 }
 
-/** What the thread reports at its end. */
-export interface FencedEnd {
-  /** The exit code of the program. */
-  readonly exitCode: number;
+/** What the thread sends: its end, or links to create, which no thread with few permissions can. */
+export type FromFenced =
+  | { readonly type: "end"; readonly exitCode: number }
+  | { readonly type: "links"; readonly request: LinkRequest };
+
+/** What the thread gets: its start, and the end of its requests for links, in their order. */
+export type ToFenced =
+  | { readonly type: "start"; readonly start: FencedStart }
+  | { readonly type: "links made"; readonly error?: Failure };
+
+/** An error between threads. */
+export interface Failure {
+  /** Its code. */
+  readonly code: ErrorCode;
+  /** Its message. */
+  readonly message: string;
 }
 
 /**
@@ -39,13 +52,24 @@ export async function runFenced(args: readonly string[], fencing: Fencing): Prom
   const permissions = permissionsOf(fencing.grants);
   const worker = new Worker(url, { type: "module", deno: { permissions } });
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  worker.onmessage = ({ data }: MessageEvent<FencedEnd>) => resolve(data.exitCode);
+  const send = (message: ToFenced) => worker.postMessage(message);
+  worker.onmessage = async ({ data }: MessageEvent<FromFenced>) => {
+    if (data.type === "end") return resolve(data.exitCode);
+    try {
+      const { makeGrantedLinks } = await import("./links.ts");
+      makeGrantedLinks(data.request, fencing.grants);
+      send({ type: "links made" });
+    } catch (error) {
+      const code = error instanceof RunOutputsError ? error.code : "failed";
+      send({ type: "links made", error: { code, message: (error as Error).message } });
+    }
+  };
   worker.onerror = (event) => {
     event.preventDefault();
     reject(new RunOutputsError("failed", `The command has failed: ${event.message}`));
   };
   const { above, workDirs } = fencing;
-  worker.postMessage({ args, above, workDirs } satisfies FencedStart);
+  send({ type: "start", start: { args, above, workDirs } });
   try {
     return await promise;
   } finally {

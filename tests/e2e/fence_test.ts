@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { tempDir, writeTree } from "../support/temp_dir.ts";
+import { command, finish } from "./processes.ts";
+
+Deno.test("fetch with few permissions: unpacks, makes links, says what it may do", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  await using dir = await tempDir();
+  const at = (name: string) => join(dir.path, name);
+  const stage = "build/artifacts/blas_lib_generic/stage";
+  await writeTree(dir.path, {
+    "build/artifacts/blas_lib_generic/artifact_manifest.txt": "stage\n",
+    [`${stage}/lib.so.1`]: "library",
+  });
+  await Deno.symlink("lib.so.1", at(`${stage}/lib.so`));
+  const run = ["--run-id", "1", "--platform", "linux"];
+  const artifacts = at("build/artifacts");
+  await command(["upload", "artifacts", artifacts, "--output-dir", at("staging"), ...run]);
+  const fetch = ["fetch", "--staging-dir", at("staging"), "--output-dir", at("out"), ...run];
+  const { code, stderr } = await finish([...fetch, "--no-cache", "-v"], { RUN_OUTPUTS_FENCE: "1" });
+  assert.equal(code, 0, stderr);
+  assert(stderr.includes(`permission: write ${at("out")}`), stderr);
+  assert(stderr.includes(`permission: read ${at("staging")}: the staging directory`), stderr);
+  assert(!stderr.includes("connect to"), stderr);
+  assert.equal(await Deno.readLink(at("out/blas_lib_generic/stage/lib.so")), "lib.so.1");
+});
