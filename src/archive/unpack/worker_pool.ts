@@ -75,6 +75,7 @@ export class WorkerPool implements Disposable {
    * @param readable The directory of the archives.
    */
   prepare(count: number, readable: string): void {
+    readable = withoutLinks(readable);
     const most = Math.min(count, this.#size);
     while (this.#idle.length + this.#busy.size < most) {
       this.#idle.push(startWorker(readable, this.#writable, this.#narrow));
@@ -94,6 +95,7 @@ export class WorkerPool implements Disposable {
     task: Omit<UnpackTask, "lzmaModule" | "shared">,
     options: TaskOptions,
   ): Promise<TaskResult> {
+    task = { ...task, path: withoutLinks(task.path) };
     if (this.#running < this.#size) this.#running++;
     else {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -239,6 +241,16 @@ export class WorkerPool implements Disposable {
     // It is replaced by one that may read another directory.
     if (this.#idle.length + this.#busy.size >= this.#size) this.#idle.shift()?.worker.terminate();
     return startWorker(directory, this.#writable, this.#narrow);
+  }
+}
+
+/** The real path: Deno checks the permissions of a worker at the end of all links. */
+function withoutLinks(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    // What opens it reports the error, if it is still missing by then.
+    return path;
   }
 }
 

@@ -408,6 +408,34 @@ Deno.test("Unpacker: workers with permissions of their own unpack as well", asyn
   }
 });
 
+Deno.test({
+  name: "Unpacker: workers with permissions of their own read archives through links",
+  ignore: onWindows,
+  fn: async () => {
+    await using dir = await tempDir();
+    const bytes = tar(manifest("s"), { name: "s/a", content: "a" });
+    await Deno.mkdir(join(dir.path, "real"));
+    await Deno.writeFile(join(dir.path, "real", "a.tar.gz"), await compress(bytes, ".gz"));
+    await Deno.symlink("real", join(dir.path, "linked"));
+    await Deno.mkdir(join(dir.path, "other"));
+    await Deno.symlink("../real/a.tar.gz", join(dir.path, "other", "a.tar.gz"));
+    for (const name of ["linked", "other"]) {
+      await using unpacker = await Unpacker.open({
+        mode: "flatten",
+        outputDir: join(dir.path, `out-${name}`),
+        stagingDir: join(dir.path, `staging-${name}`),
+        workers: 1,
+        narrowWorkers: true,
+      });
+      const job = { path: join(dir.path, name, "a.tar.gz"), name: "a.tar.gz" };
+      unpacker.prepare([job]);
+      await unpacker.add(job);
+      await unpacker.commit();
+      assert.deepEqual(await readTree(join(dir.path, `out-${name}`)), { "a": "a" });
+    }
+  },
+});
+
 Deno.test("Unpacker: of the archives that wait for a worker the largest is next", async () => {
   await using dir = await tempDir();
   const sizes = { a_lib_x: 2_000_000, b_lib_x: 1000, c_lib_x: 200_000, d_lib_x: 900_000 };
