@@ -51,7 +51,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "operations/{artifacts,manifest}",
   "operations/diff": "errors layout storage operations/manifest",
   "operations/copy": "errors layout runs storage storage/{local,transfer} archive/tar " +
-    "operations/{artifacts,manifest}",
+    "operations/{artifacts,index_pages,manifest}",
   "operations/logs": "errors layout storage",
   "operations/retained": "errors layout runs runs/retention storage storage/transfer " +
     "operations/{logs,manifest}",
@@ -75,7 +75,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "service/pages":
     "errors layout runs/retention storage operations/{diff,index_pages,logs,retained} " +
     "service service/objects",
-  "service/mirror": "errors layout runs/retention storage storage/{local,transfer} " +
+  "service/mirror": "errors ownership layout runs/retention storage storage/{local,transfer} " +
     "operations/{copy,manifest,retained} service",
   "service/server": "errors layout runs storage storage/local operations/retained service " +
     "service/{mirror,objects,pages,s3}",

@@ -21,15 +21,17 @@ export interface ServiceProcess extends AsyncDisposable {
  *
  * @param dir The staging directory.
  * @param by A program with arguments that starts it.
+ * @param more More options.
  * @returns The service, which listens. Its disposal kills it.
  */
 export async function startServiceProcess(
   dir: string,
   by: readonly string[] = [],
+  more: readonly string[] = [],
 ): Promise<ServiceProcess> {
   const [program, ...args] = [...by, ...programLine()];
   const process = new Deno.Command(program, {
-    args: [...args, "serve", "--staging-dir", dir, "--port", "0"],
+    args: [...args, "serve", "--staging-dir", dir, "--port", "0", ...more],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

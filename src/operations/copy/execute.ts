@@ -7,6 +7,7 @@
 
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
+import { isSameRunPage } from "../index_pages/run_about.ts";
 import { refuseDeleting } from "../manifest/refuse_deleting.ts";
 import { LinkedController } from "../../storage/linked_controller.ts";
 import type { TransferOptions, TransferResult } from "../../storage/transfer/transfer.ts";
@@ -14,7 +15,7 @@ import type { IfExists } from "../../storage/transfer/upload.ts";
 import { copyOnServer, copyThrough } from "./files.ts";
 import { CopyMarker } from "./marker.ts";
 import { beginParts, type CopyPartsOptions, openPart, type WithheldPart } from "./parts.ts";
-import type { CopyPlan, RunPlace } from "./plan.ts";
+import type { CopyFile, CopyPlan, RunPlace } from "./plan.ts";
 import { copyRemoved } from "./removed.ts";
 
 /** Options of {@linkcode executeCopy}. */
@@ -92,9 +93,11 @@ export async function executeCopy(
   const onServer = from.backend === to.backend && to.backend.name !== "local";
   const common = { ...how, ifExists, showSource };
   const target = (path: string) => to.root.root().join(path);
+  const page = await keptPage(plan, to, options);
+  const copying = files.filter((file) => file !== page);
   const copied = onServer
-    ? await copyOnServer(parts.backend, files, target, common)
-    : await copyThrough(from.backend, parts.backend, files, target, common);
+    ? await copyOnServer(parts.backend, copying, target, common)
+    : await copyThrough(from.backend, parts.backend, copying, target, common);
 
   const hindered = obstacles.map(({ path, location, error }): TransferResult => {
     return {
@@ -105,7 +108,14 @@ export async function executeCopy(
       error,
     };
   });
-  const done = [...hindered, ...copied];
+  const kept = page === undefined ? [] : [{
+    location: target(page.path),
+    path: showSource(page.location),
+    outcome: "unchanged" as const,
+    size: page.size,
+    warnings: [],
+  }];
+  const done = [...hindered, ...copied, ...kept];
   const record = await copyRemoved(plan, to, how);
   const isRecorded = record.every(({ outcome }) => outcome !== "failed");
   const removed = new Set(isRecorded ? plan.removed.map(({ path }) => path) : []);
@@ -115,6 +125,29 @@ export async function executeCopy(
     results: [...expected, ...done, ...record, ...written.results],
     withheld: written.withheld,
   };
+}
+
+/**
+ * The page of the run, if the destination has it already: it says there what that run is, and a copy
+ * would say what the source is until the summary of the destination is written.
+ */
+async function keptPage(
+  { from, files }: CopyPlan,
+  to: RunPlace,
+  { signal }: CopyOptions,
+): Promise<CopyFile | undefined> {
+  const location = from.root.runIndex();
+  const page = files.find((file) => file.location.equals(location));
+  if (page === undefined) return undefined;
+  const theirs = { backend: to.backend, location: to.root.runIndex() };
+  const isSame = await isSameRunPage({ backend: from.backend, location }, theirs, { signal })
+    .catch((error) => {
+      signal?.throwIfAborted();
+      // What can't be read is copied, or fails as every other file does.
+      if (error instanceof RunOutputsError) return false;
+      throw error;
+    });
+  return isSame ? page : undefined;
 }
 
 /** First, so that an incomplete copy can be recognized. */

@@ -63,6 +63,17 @@ export function withUploading(page: string): string {
     : page.replace(block(before), () => block(UPLOADING + before));
 }
 
+/**
+ * A page without the facts about its run, for a comparison with the page of another run.
+ *
+ * @param page The page.
+ * @returns The rest of it.
+ */
+export function withoutAbout(page: string): string {
+  const about = aboutOn(page);
+  return about === undefined ? page : page.replace(block(about), "");
+}
+
 function block(inner: string): string {
   return START + inner + END;
 }

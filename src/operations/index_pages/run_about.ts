@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { OutputLocation } from "../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { RunFacts } from "../../runs/retention/summary.ts";
@@ -12,7 +13,7 @@ import { bytesSource } from "../../storage/byte_source.ts";
 import { statIfThere } from "../../storage/if_there.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
 import { putContended } from "../manifest/put_contended.ts";
-import { withAbout, withUploading } from "./about.ts";
+import { withAbout, withoutAbout, withUploading } from "./about.ts";
 import { isOurs, MARK_WITHIN } from "./page.ts";
 
 /** Options of {@linkcode writeRunAbout}. */
@@ -61,6 +62,30 @@ export async function writeRunAbout(
     },
   );
   return isAbsent ? undefined : result;
+}
+
+/**
+ * Whether the pages of two runs differ in what they say about their run at most.
+ *
+ * @param a The storage and the page of a run, which exists.
+ * @param b Those of another run, which may have none.
+ * @param options A signal.
+ * @returns `true`, if a copy of the page would only be overwritten with what it is now.
+ */
+export async function isSameRunPage(
+  a: { readonly backend: StorageBackend; readonly location: OutputLocation },
+  b: { readonly backend: StorageBackend; readonly location: OutputLocation },
+  { signal }: CallOptions = {},
+): Promise<boolean> {
+  const theirs = await statIfThere(b.backend, b.location, signal);
+  if (theirs === undefined) return false;
+  const own = await a.backend.stat(a.location, { signal });
+  const [page, other] = await Promise.all([
+    readText(a.backend, own, signal),
+    readText(b.backend, theirs, signal),
+  ]);
+  return [page, other].every((text) => isOurs(text.slice(0, MARK_WITHIN))) &&
+    withoutAbout(page) === withoutAbout(other);
 }
 
 async function readText(

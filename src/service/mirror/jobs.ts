@@ -21,6 +21,9 @@ import { checkSpace, checkWritable } from "./space.ts";
 /** How many jobs that have ended are kept. */
 const KEPT = 200;
 
+/** How many requests may wait for a job; more are answered at once. */
+const MAX_WAITS = 200;
+
 /** How many jobs may wait. */
 const MAX_QUEUED = 100;
 
@@ -63,6 +66,8 @@ export class MirrorJobs implements Mirror, AsyncDisposable {
   readonly #entries = new Map<string, Entry>();
   #last: Promise<void> = Promise.resolve();
   #isClosed = false;
+  /** How many requests wait for a job. */
+  #waits = 0;
 
   /**
    * Creates the history of a process without jobs.
@@ -98,10 +103,12 @@ export class MirrorJobs implements Mirror, AsyncDisposable {
   async find(job: string, wait = 0): Promise<MirrorJob | undefined> {
     const entry = this.#entries.get(job);
     if (entry === undefined) return undefined;
-    if (wait > 0 && !isFinal(entry.job)) {
+    if (wait > 0 && !isFinal(entry.job) && this.#waits < MAX_WAITS) {
       const timeout = Promise.withResolvers<void>();
       const timer = setTimeout(timeout.resolve, wait);
+      this.#waits++;
       await Promise.race([entry.final.promise, timeout.promise]);
+      this.#waits--;
       clearTimeout(timer);
     }
     return shown(entry);

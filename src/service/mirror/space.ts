@@ -4,9 +4,9 @@
  * @module
  */
 
-import { access, constants } from "node:fs/promises";
 import { diskError } from "../../errors/disk.ts";
 import { formatBytes } from "../../layout/words.ts";
+import { probeOwner } from "../../ownership/own_user.ts";
 import { freeSpace, type ReadSpace } from "../../storage/local/free_space.ts";
 import { httpError } from "../problem.ts";
 
@@ -20,7 +20,8 @@ const RESERVE = 100 * 1024 ** 2;
  * @throws {RunOutputsError} With the status 403.
  */
 export async function checkWritable(dir: string): Promise<void> {
-  await access(dir, constants.W_OK).catch((error) => {
+  // `access` of `node:fs` needs the permission to read the user's id, and ends the process without it.
+  await probeOwner(dir).catch((error) => {
     throw readOnlyStorage(diskError("write to", dir, error).message);
   });
 }

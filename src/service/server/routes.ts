@@ -240,6 +240,8 @@ export const ROUTES: readonly Route[] = [
     handler: jobHandler,
     params: jobParams,
     answer: jobAnswer,
+    // It can wait for the job, and would keep others from their answers.
+    isUnlimited: true,
   },
   {
     method: "DELETE",

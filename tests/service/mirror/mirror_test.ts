@@ -285,6 +285,12 @@ Deno.test("GET /runs/{job}: with 'Prefer: wait' the answer comes when the job ha
     await Promise.race([...answers, get(queued.job, "wait=0")]),
     ["queued", "wait=0"],
   );
+  // However many wait, others get their answers.
+  const many = Array.from({ length: 197 }, () => get(first.job, "wait=30"));
+  assert.deepEqual(
+    await Promise.race([...many, get(first.job, "wait=29")]),
+    ["running", "wait=29"],
+  );
   // As when the service stops: the job that is queued does not wait for its turn.
   await mirror.jobs[Symbol.asyncDispose]();
   assert.deepEqual(await Promise.all(answers), [
@@ -292,6 +298,7 @@ Deno.test("GET /runs/{job}: with 'Prefer: wait' the answer comes when the job ha
     ["cancelled", "wait=20"],
     ["cancelled", "wait=30"],
   ]);
+  await Promise.all(many);
   held.go();
 });
 

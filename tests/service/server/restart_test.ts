@@ -17,9 +17,12 @@ const TARGETS = [
   "retained-runs/123/artifact-manifest",
   "retained-runs/125/artifact-manifest",
   "retained-runs/126/artifact-manifest",
+  "retained-runs/127/artifact-manifest",
   "retained-runs/126/lines/logs/g/a.log",
   "retained-runs/126/files/logs/g/a.log",
 ];
+
+const TOKEN = "0123456789abcdef0123456789abcdef";
 
 interface Answer {
   readonly etag: string | null;
@@ -65,6 +68,25 @@ Deno.test("serve: after 'kill -9' every answer about runs is the same; without s
   await runs(0, [...copy, ...source, ...run("126")]);
   await putRun(new LocalBackend(staging), "125-windows", { parts: { a: ["x"] }, marked: ["b"] });
 
+  const token = join(temp.path, "token");
+  await Deno.writeTextFile(token, TOKEN, { mode: 0o600 });
+  const lab = join(temp.path, "lab");
+  await putRun(new LocalBackend(lab), "127-linux", { parts: { a: ["logs/g/a.log"] } });
+  const mirrors = ["--token-file", token, "--allow-mirror", "--mirror-source", `lab=${lab}`];
+  {
+    await using service = await startServiceProcess(staging, [], mirrors);
+    const headers = { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" };
+    const body = JSON.stringify({ source: "lab", run_id: "127", platform: "linux" });
+    const posted = await fetch(`${service.url}runs`, { method: "POST", headers, body });
+    const { job } = await posted.json();
+    const ended = await fetch(`${service.url}runs/${job}`, {
+      headers: { ...headers, prefer: "wait=30" },
+    });
+    assert.equal((await ended.json()).state, "succeeded");
+    service.process.kill("SIGKILL");
+    await service.process.status;
+  }
+
   await using killed = await startServiceProcess(staging);
   const before = await answersOf(killed.url);
   assert.match(before[0].text, /"status": "current"/);
@@ -73,7 +95,7 @@ Deno.test("serve: after 'kill -9' every answer about runs is the same; without s
 
   await using restarted = await startServiceProcess(staging);
   assert.deepEqual(await answersOf(restarted.url), before);
-  for (const key of ["123-linux", "124-linux", "126-linux"]) {
+  for (const key of ["123-linux", "124-linux", "126-linux", "127-linux"]) {
     await Deno.remove(join(staging, key, "retention-summary.json"));
   }
   const after = await answersOf(restarted.url);

@@ -21,13 +21,16 @@ async function world() {
   }
   const out = join(temp.path, "out");
   const args = ["fetch", "--staging-dir", staging, ...RUN, "--output-dir", out];
+  let count = 0;
   return {
     dir: temp.path,
     out,
     args,
     digest: sha256(await Deno.readFile(join(staging, "123-linux", BLAS))),
+    // Into an empty directory each time: a file that is there already has the origin `disk`.
     origins: async (env: Record<string, string>, ...more: string[]) => {
-      const { files } = await runJson(0, [...args, ...more], env);
+      const place = more.includes("--output-dir") ? [] : ["--output-dir", `${out}-${++count}`];
+      const { files } = await runJson(0, [...args, ...place, ...more], env);
       return files.map((file: { origin: string }) => file.origin);
     },
     [Symbol.asyncDispose]: () => temp[Symbol.asyncDispose](),
