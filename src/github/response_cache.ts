@@ -5,6 +5,7 @@
  */
 
 import { dirname, join } from "node:path";
+import { diskError } from "../errors/disk.ts";
 import { openPlace } from "../ownership/ours_alone.ts";
 import { ownUser } from "../ownership/own_user.ts";
 
@@ -55,6 +56,9 @@ export interface DiskResponseCacheOptions {
 }
 
 const DAY = 24 * 60 * 60 * 1000;
+
+/** The name of a response, or of one that is being written. */
+const OWN_NAME = /^[0-9a-f]{64}\.json(?:\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp)?$/;
 
 /**
  * Caches responses in a directory, as `DIR/github/v1/ab/abcd….json`, readable only by the user: a
@@ -148,7 +152,7 @@ class DiskResponseCache implements ResponseCache {
     this.#cleaned = true;
     const { maxAge = 14 * DAY, now = Date.now } = this.#options;
     for await (const { path, modified } of filesIn(this.#dir)) {
-      const limit = path.endsWith(".tmp") ? DAY : maxAge;
+      const limit = isUnfinished(path) ? DAY : maxAge;
       if (now() - modified > limit) await Deno.remove(path).catch(() => {});
     }
   }
@@ -158,7 +162,7 @@ class DiskResponseCache implements ResponseCache {
   }
 }
 
-/** A stored response, or an unfinished one. */
+/** A stored response, or one that a killed process has not finished. */
 export interface StoredResponse {
   /** Its file. */
   readonly path: string;
@@ -169,31 +173,53 @@ export interface StoredResponse {
 }
 
 /**
- * Lists the responses that {@linkcode diskResponseCache} has stored.
+ * Lists the responses that {@linkcode diskResponseCache} has stored. Other files in its directory,
+ * and what a process may be writing, are left out.
  *
  * @param dir Its directory. It need not exist.
+ * @param onFailure Called for each directory that can't be listed.
  * @returns The responses. Deleting one is always safe: it is requested again.
  */
-export async function storedResponses(dir: string): Promise<StoredResponse[]> {
-  try {
-    return await Array.fromAsync(filesIn(join(dir, "github", "v1")));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
+export async function storedResponses(
+  dir: string,
+  onFailure: (error: Error) => void,
+): Promise<StoredResponse[]> {
+  const found = await Array.fromAsync(filesIn(join(dir, "github", "v1"), onFailure));
+  const limit = Date.now() - DAY;
+  return found.filter(({ path, modified }) => !isUnfinished(path) || modified < limit);
 }
 
-async function* filesIn(dir: string): AsyncGenerator<StoredResponse> {
-  for await (const { name, isDirectory } of Deno.readDir(dir)) {
-    if (!isDirectory || !/^[0-9a-f]{2}$/.test(name)) continue;
-    for await (const entry of Deno.readDir(join(dir, name))) {
-      const path = join(dir, name, entry.name);
+async function* filesIn(
+  dir: string,
+  onFailure: (error: Error) => void = () => {},
+): AsyncGenerator<StoredResponse> {
+  for (const { name: shard, isDirectory } of await entriesOf(dir, onFailure)) {
+    if (!isDirectory || !/^[0-9a-f]{2}$/.test(shard)) continue;
+    for (const { name } of await entriesOf(join(dir, shard), onFailure)) {
+      if (!OWN_NAME.test(name) || !name.startsWith(shard)) continue;
+      const path = join(dir, shard, name);
       // Another process may delete it first.
       const stat = await Deno.lstat(path).catch(() => undefined);
       if (!stat?.isFile || stat.mtime === null) continue;
       yield { path, size: stat.size, modified: stat.mtime.getTime() };
     }
   }
+}
+
+async function entriesOf(
+  dir: string,
+  onFailure: (error: Error) => void,
+): Promise<Deno.DirEntry[]> {
+  try {
+    return await Array.fromAsync(Deno.readDir(dir));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) onFailure(diskError("list", dir, error));
+    return [];
+  }
+}
+
+function isUnfinished(path: string): boolean {
+  return path.endsWith(".tmp");
 }
 
 function parseEntry(text: string): CachedResponse | undefined {

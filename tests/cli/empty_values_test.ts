@@ -21,7 +21,8 @@ const REFUSED =
 const OTHER = ["fetch --output-dir", "start --output-dir", "pytorch-manifest --ref"];
 
 /** The rules of a prune, or of cleaning a cache: without one of them, more would be deleted. */
-const RULES = /^--(?:keep.*|group-by|min-age|bisect-dir|older-than|max-.*|execute|drop-kinds)$/;
+const RULES =
+  /^--(?:cache-dir|keep.*|group-by|min-age|bisect-dir|older-than|max-.*|execute|drop-kinds)$/;
 
 function isRefused({ command, option }: { command: Command; option: Option }): boolean {
   if (["clean", "prune"].includes(command.name()) && RULES.test(option.long!)) return true;

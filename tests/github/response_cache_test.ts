@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type CachedResponse, diskResponseCache } from "../../src/github/response_cache.ts";
+import {
+  type CachedResponse,
+  diskResponseCache,
+  storedResponses,
+} from "../../src/github/response_cache.ts";
 import { readTree, tempDir } from "../support/temp_dir.ts";
 
 const KEY = "ab".padEnd(64, "0");
@@ -79,16 +83,38 @@ Deno.test("response cache: a directory that can't be used is reported once and s
 Deno.test("response cache: unused entries are deleted after some time", async () => {
   await using dir = await tempDir();
   await diskResponseCache(dir.path).write(KEY, entry("{}"));
-  const half = join(dir.path, "github", "v1", "ab", `${KEY}.json.1.tmp`);
+  const half = join(dir.path, "github", "v1", "ab", `${KEY}.json.${crypto.randomUUID()}.tmp`);
   await Deno.writeTextFile(half, "{");
   await Deno.writeTextFile(join(dir.path, "github", "v1", "mine.txt"), "not ours");
+  await Deno.writeTextFile(join(dir.path, "github", "v1", "ab", "mine.txt"), "not ours");
+  await Deno.utime(join(dir.path, "github", "v1", "ab", "mine.txt"), 0, 0);
   const later = (days: number) => ({ now: () => Date.now() + days * 24 * 60 * 60 * 1000 });
   await diskResponseCache(dir.path, later(2)).write(OTHER, entry("{}"));
   const names = async () => Object.keys(await readTree(join(dir.path, "github", "v1"))).sort();
-  assert.deepEqual(await names(), [`ab/${KEY}.json`, `cd/${OTHER}.json`, "mine.txt"]);
+  assert.deepEqual(await names(), [
+    `ab/${KEY}.json`,
+    "ab/mine.txt",
+    `cd/${OTHER}.json`,
+    "mine.txt",
+  ]);
   await Deno.utime(join(dir.path, "github", "v1", "ab", `${KEY}.json`), 0, 0);
   await diskResponseCache(dir.path).write(OTHER, entry("{}"));
-  assert.deepEqual(await names(), [`cd/${OTHER}.json`, "mine.txt"]);
+  assert.deepEqual(await names(), ["ab/mine.txt", `cd/${OTHER}.json`, "mine.txt"]);
+});
+
+Deno.test("storedResponses(): its own files only, and none that a process may be writing", async () => {
+  await using dir = await tempDir();
+  await diskResponseCache(dir.path).write(KEY, entry("{}"));
+  const shard = join(dir.path, "github", "v1", "ab");
+  const [stale, fresh] = [1, 2].map(() => `${KEY}.json.${crypto.randomUUID()}.tmp`);
+  const foreign = ["notes.txt", "x.tmp", `${OTHER}.json`, `${KEY}.json.bak`, KEY];
+  for (const name of [stale, fresh, ...foreign]) await Deno.writeTextFile(join(shard, name), "{");
+  for (const name of [stale, ...foreign]) await Deno.utime(join(shard, name), 0, 0);
+  const found = await storedResponses(dir.path, (error) => assert.fail(error));
+  assert.deepEqual(
+    found.map(({ path }) => path).sort(),
+    [`${KEY}.json`, stale].map((name) => join(shard, name)).sort(),
+  );
 });
 
 Deno.test({

@@ -9,10 +9,11 @@ import assert from "node:assert/strict";
 import { ContentCache } from "../../src/storage/cache/content_cache.ts";
 import { placeFile } from "../../src/storage/local/place_file.ts";
 import { noise, sha256 } from "../support/bytes.ts";
+import { runs } from "../support/command_line.ts";
 import { rejectsWith } from "../support/errors.ts";
 import { canMount, smallDisk } from "../support/small_disk.ts";
 import { fileNames } from "../support/snapshot.ts";
-import { tempDir } from "../support/temp_dir.ts";
+import { tempDir, writeTree } from "../support/temp_dir.ts";
 
 const MB = 1_000_000;
 
@@ -122,5 +123,28 @@ Deno.test({
     await rejectsWith(cache.take(missing.key, missing.make), "denied", disk.path, "read-only");
     assert.equal(missing.asked(), 0);
     await rejectsWith(ContentCache.open(`${disk.path}/other`), "denied", "read-only");
+  },
+});
+
+Deno.test({
+  name: "read-only disk: cache clean says so of all that it can't delete; exit 7",
+  ignore: !canMount,
+  fn: async () => {
+    await using disk = await smallDisk();
+    const cache = await ContentCache.open(disk.path);
+    for (const { key, make } of [content(1000), content(2000)]) {
+      await (await cache.take(key, make))[Symbol.asyncDispose]();
+    }
+    const response = "ab".padEnd(64, "0");
+    await writeTree(disk.path, { [`github/v1/ab/${response}.json`]: "{}" });
+    await writeTree(disk.path, { [`v1/making/${"0".repeat(64)}-abc/data.part`]: "half" });
+    const before = await fileNames(disk.path);
+    await disk.makeReadOnly();
+    const { out, err } = await runs(7, ["cache", "clean", "--cache-dir", disk.path]);
+    const what = (count: string) =>
+      `error: Cannot delete ${count} in '${disk.path}': the file system is read-only\n`;
+    assert.equal(err, what("3 files") + what("1 response of GitHub"));
+    assert.equal(out, `deleted 0 files, 0 B, from ${disk.path}\n`);
+    assert.deepEqual(await fileNames(disk.path), before);
   },
 });

@@ -18,26 +18,36 @@ export interface CleanCacheOptions {
   readonly maxBytes?: number;
   /** Whether to change nothing. Default: `false`. */
   readonly dryRun?: boolean;
+  /** Called for each directory that can't be listed. Default: it counts as empty. */
+  readonly onFailure?: (error: Error) => void;
   /** Aborts before the next file. */
   readonly signal?: AbortSignal;
 }
 
 /** The result for a file. */
 export interface CleanedFile extends Stored {
-  /** `deleted` in a dry run too; `failed`: this user may not delete it. */
+  /** `deleted` in a dry run too; `failed`: it can't be deleted. */
   readonly outcome: "deleted" | "in use" | "failed";
+  /** Why it can't be deleted. */
+  readonly error?: unknown;
 }
 
 /**
  * Lists what a cache contains.
  *
  * @param dir The cache directory. It need not exist.
+ * @param onFailure Called for each directory that can't be listed. Default: it counts as empty.
  * @returns Its files, the most recently used first.
  * @throws {RunOutputsError} Errors of the disk.
  */
-export async function cacheContents(dir: string): Promise<Stored[]> {
+export async function cacheContents(
+  dir: string,
+  onFailure?: (error: Error) => void,
+): Promise<Stored[]> {
+  const listed = onFailure &&
+    ((path: string, error: unknown) => onFailure(diskError("list", path, error)));
   try {
-    const { stored } = await new CacheLayout(dir).scan();
+    const { stored } = await new CacheLayout(dir).scan(listed);
     return stored.sort((a, b) => b.usedAt - a.usedAt);
   } catch (error) {
     throw diskError("list the cache", dir, error);
@@ -54,17 +64,17 @@ export async function cacheContents(dir: string): Promise<Stored[]> {
  */
 export async function cleanCache(
   dir: string,
-  { before, maxBytes = 0, dryRun = false, signal }: CleanCacheOptions = {},
+  { before, maxBytes = 0, dryRun = false, onFailure, signal }: CleanCacheOptions = {},
 ): Promise<CleanedFile[]> {
   const layout = new CacheLayout(dir);
   const cleaned: CleanedFile[] = [];
   const remove = async (item: Stored) => {
     signal?.throwIfAborted();
-    const outcome = await removed(layout, item, dryRun);
-    cleaned.push({ ...item, outcome });
-    return outcome === "deleted";
+    const result = await removed(layout, item, dryRun);
+    cleaned.push({ ...item, ...result });
+    return result.outcome === "deleted";
   };
-  const all = (await cacheContents(dir)).toReversed();
+  const all = (await cacheContents(dir, onFailure)).toReversed();
   if (before === undefined) await shrink(all, maxBytes, Infinity, remove);
   else {
     const old = all.filter(({ usedAt }) => usedAt < before.getTime());
@@ -80,16 +90,23 @@ async function removed(
   layout: CacheLayout,
   { kind, sha256 }: Stored,
   dryRun: boolean,
-): Promise<CleanedFile["outcome"]> {
+): Promise<Pick<CleanedFile, "outcome" | "error">> {
   const remove = kind === "entry" ? removeEntry : removeMaking;
-  if (!dryRun && await remove(layout, sha256)) return "deleted";
+  let failure: unknown;
+  if (!dryRun && await remove(layout, sha256, (error) => failure = error)) {
+    return { outcome: "deleted" };
+  }
   const path = kind === "entry" ? layout.entry(sha256) : layout.makingLock(sha256);
   try {
     using lock = await tryLockFile(path);
-    if (lock === undefined) return "in use";
+    if (lock === undefined) return { outcome: "in use" };
   } catch (error) {
     // Without a lock, nobody creates it.
-    if (!(error instanceof Deno.errors.NotFound)) return "failed";
+    if (!(error instanceof Deno.errors.NotFound)) {
+      return { outcome: "failed", error: failure ?? error };
+    }
   }
-  return dryRun ? "deleted" : "failed";
+  if (dryRun) return { outcome: "deleted" };
+  // What was in use a moment ago, and is not any more, counts as in use.
+  return failure === undefined ? { outcome: "in use" } : { outcome: "failed", error: failure };
 }

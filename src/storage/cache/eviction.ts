@@ -150,9 +150,14 @@ export class Evictor {
  *
  * @param layout The cache.
  * @param sha256 The content.
- * @returns `false`, if it is in use, or we may not delete it.
+ * @param onFailure Receives the error, if it can't be deleted.
+ * @returns `false`, if it is in use, or can't be deleted.
  */
-export async function removeEntry(layout: CacheLayout, sha256: string): Promise<boolean> {
+export async function removeEntry(
+  layout: CacheLayout,
+  sha256: string,
+  onFailure: (error: unknown) => void = () => {},
+): Promise<boolean> {
   const path = layout.entry(sha256);
   try {
     using lock = await tryLockFile(path);
@@ -160,7 +165,10 @@ export async function removeEntry(layout: CacheLayout, sha256: string): Promise<
     await Deno.remove(path);
   } catch (error) {
     // If it cannot be opened, its lock cannot be checked.
-    if (!(error instanceof Deno.errors.NotFound)) return false;
+    if (!(error instanceof Deno.errors.NotFound)) {
+      onFailure(error);
+      return false;
+    }
   }
   await Deno.remove(layout.stamp(sha256)).catch(() => {/* none, or of no use any more */});
   return true;
@@ -171,9 +179,14 @@ export async function removeEntry(layout: CacheLayout, sha256: string): Promise<
  *
  * @param layout The cache.
  * @param sha256 The content.
- * @returns `false`, if a process is creating it, or we may not delete it.
+ * @param onFailure Receives the error, if it can't be deleted.
+ * @returns `false`, if a process is creating it, or it can't be deleted.
  */
-export async function removeMaking(layout: CacheLayout, sha256: string): Promise<boolean> {
+export async function removeMaking(
+  layout: CacheLayout,
+  sha256: string,
+  onFailure: (error: unknown) => void = () => {},
+): Promise<boolean> {
   const path = layout.makingLock(sha256);
   try {
     using lock = await tryLockFile(path, { create: true });
@@ -181,7 +194,8 @@ export async function removeMaking(layout: CacheLayout, sha256: string): Promise
     for (const dir of await layout.makingsOf(sha256)) await Deno.remove(dir, { recursive: true });
     await removeLock(path, lock);
     return true;
-  } catch {
+  } catch (error) {
+    onFailure(error);
     return false;
   }
 }

@@ -7,6 +7,7 @@
 
 import { join } from "node:path";
 
+const SHARD = /^[0-9a-f]{2}$/;
 const DIGEST = /^[0-9a-f]{64}$/;
 
 /** The name of a directory in which a content is created; a random part follows the digest. */
@@ -92,16 +93,22 @@ export class CacheLayout {
    * Everything that takes space, and locks without a content. Other processes add and delete
    * meanwhile, so each item existed at some moment.
    *
+   * @param onFailure Called for each directory that can't be listed, except private ones in which
+   * other users create contents. Default: what this user may not list counts as empty, and other
+   * errors are thrown.
    * @returns The contents, the unfinished ones, and the digests of lone locks.
    */
-  async scan(): Promise<{ readonly stored: Stored[]; readonly lone: string[] }> {
+  async scan(
+    onFailure?: ListFailure,
+  ): Promise<{ readonly stored: Stored[]; readonly lone: string[] }> {
     const stored: Stored[] = [];
-    for (const shard of await names(this.entries)) {
+    for (const shard of await names(this.entries, onFailure)) {
+      if (!SHARD.test(shard)) continue;
       const dir = join(this.entries, shard);
-      const found = new Set(await names(dir));
+      const found = new Set(await names(dir, onFailure));
       // The files of a subdirectory are inspected concurrently, which is far faster.
       for (const sha256 of found) {
-        if (!DIGEST.test(sha256)) continue;
+        if (!DIGEST.test(sha256) || !sha256.startsWith(shard)) continue;
         const entry = look(join(dir, sha256));
         if (!entry?.isFile) continue;
         const stamp = found.has(sha256 + STAMP) ? look(join(dir, sha256 + STAMP)) : undefined;
@@ -109,7 +116,7 @@ export class CacheLayout {
       }
     }
     const makings = new Map<string, Stored>();
-    const all = await names(this.makings);
+    const all = await names(this.makings, onFailure);
     for (const name of all) {
       const sha256 = MAKING.exec(name)?.[1];
       if (sha256 === undefined) continue;
@@ -139,11 +146,18 @@ export function isDigest(text: string): boolean {
   return DIGEST.test(text);
 }
 
+/** Receives the error of a directory that can't be listed. */
+export type ListFailure = (path: string, error: unknown) => void;
+
 /** The names in a directory; empty, if it does not exist, or is another user's private one. */
-async function names(dir: string): Promise<string[]> {
+async function names(dir: string, onFailure?: ListFailure): Promise<string[]> {
   try {
     return (await Array.fromAsync(Deno.readDir(dir))).map((entry) => entry.name);
   } catch (error) {
+    if (onFailure !== undefined) {
+      if (!(error instanceof Deno.errors.NotFound)) onFailure(dir, error);
+      return [];
+    }
     if (UNLISTED.some((kind) => error instanceof kind)) return [];
     throw error;
   }

@@ -11,7 +11,7 @@ import type { CleanedFile } from "../../../storage/cache/clean.ts";
 import type { Context } from "../../context.ts";
 import { cacheDirOption } from "../../cache_dir.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { type Age, age, filled, withOutputOptions } from "../../options.ts";
+import { type Age, age, filled, nonEmpty, withOutputOptions } from "../../options.ts";
 import { formatBytes, Output, plural } from "../../terminal/output.ts";
 import { byteSize } from "../fetch/options.ts";
 import { bytesOf, type CacheCommandOptions, cachedFileJson, requiredCacheDir } from "./shared.ts";
@@ -39,7 +39,8 @@ export function cacheCleanCommand(context: Context): Command {
       new Option("--max-size <size>", "only until the rest has this size, such as 10G")
         .argParser(filled(byteSize)),
     )
-    .addOption(cacheDirOption("the cache"))
+    // An empty value must not empty the default cache.
+    .addOption(cacheDirOption("the cache").argParser(nonEmpty))
     .addOption(new Option("-n, --dry-run", "print what would be deleted"))
     .addHelpText(
       "after",
@@ -47,7 +48,7 @@ export function cacheCleanCommand(context: Context): Command {
 With both options, files are deleted that are older, until the rest has the size. --max-size leaves
 GitHub's responses, which are small.
 
-Exits with 7 if a file could not be deleted.
+Exits with 7 if a file could not be deleted, or a part of the cache could not be listed.
 
 Examples:
   run-outputs cache clean --dry-run
@@ -58,20 +59,29 @@ Examples:
     const output = new Output(context.io, options);
     const signal = context.interruption();
     const { olderThan, maxSize, dryRun = false } = options;
-    const dir = requiredCacheDir(options, context.io);
+    const dir = await requiredCacheDir(options, context.io);
     const before = olderThan && new Date(Date.now() - olderThan.milliseconds);
     const { cleanCache } = await import("../../../storage/cache/clean.ts");
-    const files = await cleanCache(dir, { before, maxBytes: maxSize, dryRun, signal });
-    const responses = maxSize === undefined ? await cleanResponses(dir, before, dryRun) : [];
+    const errors: string[] = [];
+    const onFailure = ({ message }: Error) => void errors.push(message);
+    const files = await cleanCache(dir, {
+      before,
+      maxBytes: maxSize,
+      dryRun,
+      onFailure,
+      signal,
+    });
+    const responses = maxSize === undefined
+      ? await cleanResponses(dir, before, dryRun, onFailure)
+      : { deleted: [], failed: [] };
     const deleted = files.filter(({ outcome }) => outcome === "deleted");
     const inUse = files.filter(({ outcome }) => outcome === "in use");
     const failed = files.filter(({ outcome }) => outcome === "failed");
-    if (failed.length > 0) {
-      output.error(
-        `Cannot delete ${plural(failed.length, "file")} in '${dir}': permission denied; they may ` +
-          "belong to another user",
-      );
-    }
+    errors.push(
+      ...deleteErrors(dir, failed.map(({ error }) => error), (count) => plural(count, "file")),
+      ...deleteErrors(dir, responses.failed, (count) => `${plural(count, "response")} of GitHub`),
+    );
+    for (const error of errors) output.error(error);
     output.result(
       () => ({
         schema: "run-outputs.cache-clean/1",
@@ -85,7 +95,12 @@ Examples:
           ...cachedFileJson(file),
           outcome: outcomeJson(file, dryRun),
         })),
-        github: { count: responses.length, bytes: bytesOf(responses) },
+        github: {
+          count: responses.deleted.length,
+          bytes: bytesOf(responses.deleted),
+          failed: responses.failed.length,
+        },
+        errors,
       }),
       () => {
         const would = dryRun ? "would delete" : "deleted";
@@ -94,13 +109,13 @@ Examples:
             formatBytes(bytesOf(deleted))
           }, from ${dir}` +
           (inUse.length === 0 ? "" : `; ${inUse.length} in use`),
-          ...responses.length === 0
+          ...responses.deleted.length === 0
             ? []
-            : [`${would} ${plural(responses.length, "response")} of GitHub`],
+            : [`${would} ${plural(responses.deleted.length, "response")} of GitHub`],
         ];
       },
     );
-    context.setExitCode(failed.length > 0 ? EXIT.incomplete : EXIT.done);
+    context.setExitCode(errors.length > 0 ? EXIT.incomplete : EXIT.done);
   });
 }
 
@@ -113,16 +128,40 @@ async function cleanResponses(
   dir: string,
   before: Date | undefined,
   dryRun: boolean,
-): Promise<readonly StoredResponse[]> {
+  onFailure: (error: Error) => void,
+): Promise<{ readonly deleted: readonly StoredResponse[]; readonly failed: readonly unknown[] }> {
   const { storedResponses } = await import("../../../github/response_cache.ts");
-  const responses = (await storedResponses(dir))
+  const responses = (await storedResponses(dir, onFailure))
     .filter(({ modified }) => before === undefined || modified < before.getTime());
-  if (dryRun) return responses;
-  for (const { path } of responses) {
-    await Deno.remove(path).catch((error) => {
+  if (dryRun) return { deleted: responses, failed: [] };
+  const deleted: StoredResponse[] = [];
+  const failed: unknown[] = [];
+  for (const response of responses) {
+    try {
+      await Deno.remove(response.path);
+    } catch (error) {
       // Another process may delete it first.
-      if (!(error instanceof Deno.errors.NotFound)) throw diskError("delete", path, error);
-    });
+      if (!(error instanceof Deno.errors.NotFound)) {
+        failed.push(error);
+        continue;
+      }
+    }
+    deleted.push(response);
   }
-  return responses;
+  return { deleted, failed };
+}
+
+/** One line for each reason for which files could not be deleted. */
+function deleteErrors(
+  dir: string,
+  errors: readonly unknown[],
+  what: (count: number) => string,
+): string[] {
+  const byReason = Map.groupBy(errors, (error) => diskError("delete", dir, error).message);
+  return [...byReason.values()].map((same) => {
+    const { message } = diskError(`delete ${what(same.length)} in`, dir, same[0]);
+    return message.endsWith("permission denied")
+      ? `${message}; they may belong to another user`
+      : message;
+  });
 }

@@ -7,6 +7,7 @@
 import { Command } from "commander";
 import type { Context } from "../../context.ts";
 import { cacheDirOption } from "../../cache_dir.ts";
+import { EXIT } from "../../exit_codes.ts";
 import { withOutputOptions } from "../../options.ts";
 import { columns, formatAge, formatBytes, Output, plural } from "../../terminal/output.ts";
 import { bytesOf, type CacheCommandOptions, cachedFileJson, requiredCacheDir } from "./shared.ts";
@@ -24,16 +25,22 @@ export function cacheListCommand(context: Context): Command {
     .addHelpText(
       "after",
       `
+Exits with 7 if a part of the cache could not be listed.
+
 Examples:
   run-outputs cache list
   run-outputs cache list --cache-dir ./cache --json`,
     );
   return withOutputOptions(command).action(async (options: CacheCommandOptions) => {
     const output = new Output(context.io, options);
-    const dir = requiredCacheDir(options, context.io);
+    const dir = await requiredCacheDir(options, context.io);
     const { cacheContents } = await import("../../../storage/cache/clean.ts");
     const { storedResponses } = await import("../../../github/response_cache.ts");
-    const [files, responses] = await Promise.all([cacheContents(dir), storedResponses(dir)]);
+    const errors: string[] = [];
+    const onFailure = ({ message }: Error) => void errors.push(message);
+    const files = await cacheContents(dir, onFailure);
+    const responses = await storedResponses(dir, onFailure);
+    for (const error of errors) output.error(error);
     const now = Date.now();
     output.result(
       () => ({
@@ -43,6 +50,7 @@ Examples:
         bytes: bytesOf(files),
         files: files.map(cachedFileJson),
         github: { count: responses.length, bytes: bytesOf(responses) },
+        errors,
       }),
       () => [
         ...columns(
@@ -62,5 +70,6 @@ Examples:
           }`),
       ],
     );
+    context.setExitCode(errors.length > 0 ? EXIT.incomplete : EXIT.done);
   });
 }

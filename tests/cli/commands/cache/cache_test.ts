@@ -4,9 +4,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ContentCache } from "../../../../src/storage/cache/content_cache.ts";
 import { sha256 } from "../../../support/bytes.ts";
-import { refused, runJson, runs } from "../../../support/command_line.ts";
+import { refused, run, runJson, runs } from "../../../support/command_line.ts";
 import { fileNames, snapshot } from "../../../support/snapshot.ts";
 import { tempDir, writeTree } from "../../../support/temp_dir.ts";
+
+const RESPONSE = `github/v1/ab/${"ab".padEnd(64, "0")}.json`;
 
 /** A cache with files of 10, 20 and 30 bytes, last used 30, 20 and 10 days ago, and a response. */
 async function world() {
@@ -22,7 +24,7 @@ async function world() {
     await Deno.utime(stamp, days(age), days(age));
     digests.push(key.sha256);
   }
-  await writeTree(temp.path, { "github/v1/ab/abc.json": "{}", "mine.txt": "not of the cache" });
+  await writeTree(temp.path, { [RESPONSE]: "{}", "mine.txt": "not of the cache" });
   const at = ["--cache-dir", temp.path];
   return {
     path: temp.path,
@@ -57,6 +59,7 @@ Deno.test("cache list: files with size and last use, the most recent first, and 
     bytes: 60,
     files: 3,
     github: { count: 1, bytes: 2 },
+    errors: [],
   });
   const [{ last_used: lastUsed, ...file }] = document.files;
   assert.deepEqual(file, { sha256: w.digests[2], state: "complete", size: 30 });
@@ -131,4 +134,53 @@ Deno.test("cache: a directory that does not exist is an empty cache, and stays m
   assert.match((await runs(0, ["cache", "clean", ...at])).out, /^deleted 0 files, 0 B, from /);
   assert.deepEqual(await fileNames(temp.path), []);
   await refused(["cache", "list"], ["--cache-dir", "RUN_OUTPUTS_CACHE_DIR"], { code: 2 });
+});
+
+Deno.test("cache clean: files of others among the responses stay", async () => {
+  await using w = await world();
+  const foreign = ["github/v1/ab/notes.txt", "github/v1/ab/x.tmp", "v1/sha256/zz/notes.txt"];
+  await writeTree(w.path, Object.fromEntries(foreign.map((name) => [name, "foreign"])));
+  await runs(0, ["cache", "clean", ...w.at]);
+  const left = await fileNames(w.path);
+  for (const name of foreign) assert(left.includes(name), `${name}: ${left}`);
+  assert(!left.includes(RESPONSE));
+});
+
+for (const broken of ["github", "v1/making"]) {
+  Deno.test(`cache: where ${broken} can't be listed, the rest is listed and deleted; exit 7`, async () => {
+    await using w = await world();
+    await Deno.remove(join(w.path, broken), { recursive: true });
+    await Deno.writeTextFile(join(w.path, broken), "a file is in the way");
+    const line = /^error: Cannot list '[^'\n]*': [^\n]* not a directory\n$/;
+    const listed = await run(["cache", "list", "--json", ...w.at]);
+    assert.equal(listed.code, 7);
+    assert.match(listed.err, line);
+    const { count, errors } = JSON.parse(listed.out);
+    assert.equal(count, 3);
+    assert.deepEqual(errors.map((error: string) => `error: ${error}\n`), [listed.err]);
+    const { out, err } = await runs(7, ["cache", "clean", ...w.at]);
+    assert.match(err, line);
+    assert.match(out, /^deleted 3 files, 60 B, from /);
+    assert.equal(await Deno.readTextFile(join(w.path, broken)), "a file is in the way");
+  });
+}
+
+Deno.test("cache: a file in place of the cache is one line, exit 2", async () => {
+  await using temp = await tempDir();
+  await writeTree(temp.path, { "file": "" });
+  const dir = join(temp.path, "file");
+  for (const command of ["list", "clean"]) {
+    await refused(["cache", command, "--cache-dir", dir], [dir, "not a directory"], { code: 2 });
+  }
+});
+
+Deno.test("cache clean --cache-dir '': is rejected, and the default cache stays", async () => {
+  await using w = await world();
+  for (const empty of ["", " "]) {
+    const { err } = await runs(2, ["cache", "clean", "--cache-dir", empty], {
+      RUN_OUTPUTS_CACHE_DIR: w.path,
+    });
+    assert.match(err, /^error: [^\n]*--cache-dir[^\n]*\n$/);
+  }
+  assert.deepEqual(await w.left(), [30, 20, 10]);
 });
