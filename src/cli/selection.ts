@@ -5,10 +5,8 @@
  */
 
 import { type Command, Option } from "commander";
-import { invalid, RunOutputsError } from "../errors/error.ts";
-import { COMPONENTS } from "../layout/artifact_name.ts";
+import { RunOutputsError } from "../errors/error.ts";
 import type { GpuFamilies } from "../layout/gpu_families_data.ts";
-import { nearest } from "../layout/nearest.ts";
 import { inputError } from "./local_inputs.ts";
 import type { ArtifactSelection } from "../operations/artifacts/selection.ts";
 import { globs, list, names, nonEmpty } from "./options.ts";
@@ -60,7 +58,9 @@ export function withSelectionOptions(command: Command, excluded: string): Comman
   );
   return withGroupOptions(command)
     .addOption(flag("--require-each", "require artifacts for each group and target"))
-    .addOption(chosen("--components <names>", "components: lib, run, dev, dbg, doc, test"));
+    .addOption(
+      chosen("--components <names>", "components: lib, run, dev, dbg, doc, test, or others"),
+    );
 }
 
 /**
@@ -133,7 +133,8 @@ export interface SelectionWorld {
  * @param include The patterns to include as they were given; none for all.
  * @param world Standard input, and where notes go.
  * @returns The selection; files that the options name are read.
- * @throws {RunOutputsError} `invalid`, if a pattern or a target is none; what the disk says.
+ * @throws {RunOutputsError} `invalid`, if a pattern, a target or a component is none; what the
+ * disk says.
  */
 export async function selectionOf(
   options: SelectionOptions,
@@ -142,7 +143,6 @@ export async function selectionOf(
 ): Promise<ArtifactSelection> {
   const { exclude = [], regex = false, expandFamilies, requireEach, allowNoMatch } = options;
   const included = await includePatterns(options, include, io);
-  checkComponents(options.components);
   const selection: ArtifactSelection = {
     include: regex ? await searchPatterns("--regex pattern", included) : included,
     exclude: regex
@@ -160,21 +160,6 @@ export async function selectionOf(
   checkSelection(selection);
   if (output !== undefined) await noteUnknown(selection, output);
   return selection;
-}
-
-/**
- * Checks the names of components, which are known. Families and groups are not: a run can have others.
- *
- * @param components The names.
- * @throws {RunOutputsError} `invalid`, if one does not exist.
- */
-function checkComponents(components: readonly string[] = []): void {
-  for (const name of components) {
-    if (COMPONENTS.includes(name)) continue;
-    const meant = nearest(name, COMPONENTS);
-    const remedy = meant === undefined ? "" : `; did you mean '${meant}'?`;
-    throw invalid("--components", name, `one of ${COMPONENTS.join(", ")}${remedy}`);
-  }
 }
 
 /**

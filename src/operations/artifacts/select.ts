@@ -4,8 +4,8 @@
  * @module
  */
 
-import { ArtifactName, preferZst } from "../../layout/artifact_name.ts";
-import { RunOutputsError } from "../../errors/error.ts";
+import { ArtifactName, COMPONENTS, preferZst } from "../../layout/artifact_name.ts";
+import { invalid, RunOutputsError } from "../../errors/error.ts";
 import { GPU_FAMILIES } from "../../layout/gpu_families_data.ts";
 import { nearest } from "../../layout/nearest.ts";
 import { nameFilter } from "./name_filter.ts";
@@ -71,7 +71,11 @@ export function selectArtifacts(
   for (const component of components) {
     if (archives.some(({ artifact }) => artifact.component === component)) continue;
     const known = archives.map(({ artifact }) => artifact.component);
-    throw notFound(`No artifact has the component ${component}: there are ${listed(known)}`);
+    throw notFound(
+      `No artifact has the component ${component}: there are ${listed(known)}${
+        usualHint(component, known)
+      }`,
+    );
   }
 
   const filter = nameFilter(selection);
@@ -95,13 +99,26 @@ export function selectArtifacts(
   return { names: chosen.map(({ name }) => name), notes };
 }
 
+/** The usual components, and the one that was probably meant. */
+function usualHint(component: string, known: readonly string[]): string {
+  if (COMPONENTS.includes(component)) return "";
+  const meant = nearest(component, known) ?? nearest(component, COMPONENTS);
+  const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
+  return ` (usual: ${COMPONENTS.join(", ")})${hint}`;
+}
+
 /**
  * Validates a selection before there is anything to select from.
  *
  * @param selection The selection.
- * @throws {RunOutputsError} `invalid`, if a pattern or a target is none.
+ * @throws {RunOutputsError} `invalid`, if a pattern, a target or a component is none. A run can have
+ * other components than {@linkcode COMPONENTS}.
  */
 export function checkSelection(selection: ArtifactSelection): void {
+  for (const component of selection.components ?? []) {
+    if (/^[^_/]+$/.test(component)) continue;
+    throw invalid("component", component, `a component, usually ${COMPONENTS.join(", ")}`);
+  }
   nameFilter(selection);
   requestsOf(selection);
 }

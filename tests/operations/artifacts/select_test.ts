@@ -109,13 +109,31 @@ Deno.test("selectArtifacts(): a value that selects nothing is an error with the 
   );
   const typos = { artifactGroups: ["gfx94x-dgpu", "gfx110x-al"] };
   throwsWith(() => choose(typos), "not_found", "did you mean gfx110X-all, gfx94X-dcgpu?");
-  throwsWith(() => choose({ components: ["libs"] }), "not_found", "libs", "dev, lib, run, test");
+  throwsWith(
+    () => choose({ components: ["libs"] }),
+    "not_found",
+    "the component libs: there are dev, lib, run, test (usual: lib, run, dev, dbg, doc, test); " +
+      "did you mean lib?",
+  );
+  throwsWith(() => choose({ components: ["docs"] }), "not_found", "did you mean doc?");
+  const { message } = errorOf(() => choose({ components: ["doc"] }));
+  assert.equal(message, "No artifact has the component doc: there are dev, lib, run, test");
   throwsWith(() => choose({ exclude: ["*"] }), "not_found", "--exclude leaves none of the 7");
   const left = { include: ["fft_*"], exclude: ["*_gfx1100"] };
   throwsWith(() => choose(left), "not_found", "--exclude leaves none of the 1 artifacts");
   throwsWith(() => choose({ include: ["fft_*"], components: ["dev"] }), "not_found", "None of");
   throwsWith(() => choose({ amdgpuTargets: [""] }), "invalid", "GPU target");
   throwsWith(() => choose({ include: ["../x"] }), "invalid", "../x");
+});
+
+Deno.test("selectArtifacts(): a component that is not a usual one is selected, and suggested", () => {
+  const names = ["bar_mycomp_generic.tar.zst", "bar_lib_generic.tar.zst"];
+  assert.deepEqual(selectArtifacts(names, { components: ["mycomp"] }).names, [names[0]]);
+  throwsWith(
+    () => selectArtifacts(names, { components: ["mycmp"] }),
+    "not_found",
+    "did you mean mycomp?",
+  );
 });
 
 Deno.test("selectArtifacts(): a pattern whose matches are all excluded does not count as unmatched", () => {

@@ -428,7 +428,7 @@ test("fetch: groups, targets and components choose", async (d) => {
     BLAS,
   ]);
   await refused([...d.args, "--artifact-group", "gfx1100"], ["gfx1100", "gfx942"], { code: 3 });
-  await refused([...d.args, "--components", "nope"], ["nope", "lib, run"], { code: 2 });
+  await refused([...d.args, "--components", "nope"], ["nope", "lib, run"], { code: 3 });
   await refused([...d.args, "--families-file", "nope", "--expand-families"], ["nope"], { code: 2 });
 });
 
