@@ -80,8 +80,8 @@ export async function runCommand(
 ): Promise<void> {
   if (args[0] === COMPLETE) return await printCompletion(args.slice(1), context);
   const parse = (other: readonly string[]) => parseLine(other, context);
-  await parseWith(args, { ...context, parse }, async (command) => {
-    await takeRunArgument(command);
+  await parseWith(args, { ...context, parse }, async (command, line) => {
+    await takeRunArgument(command, line);
     onStart(invocationOf(command));
     const output = new Output(context.io, command.opts());
     if (fence !== undefined) {
@@ -111,8 +111,8 @@ export async function parseLine(
   args: readonly string[],
   context: Context,
 ): Promise<CommandLine> {
-  const ended = await parseWith(args, context, async (command) => {
-    await takeRunArgument(command);
+  const ended = await parseWith(args, context, async (command, line) => {
+    await takeRunArgument(command, line);
     throw new Ended(lineOf(command));
   });
   if (ended !== undefined) return await withSaved(ended.line);
@@ -125,7 +125,7 @@ export async function parseLine(
 async function parseWith(
   args: readonly string[],
   context: Context,
-  beforeAction: (command: Command) => Promise<void> | void,
+  beforeAction: (command: Command, line: readonly string[]) => Promise<void>,
 ): Promise<Ended | undefined> {
   const { rest } = divided(args);
   const named = rest[0] === "help" ? rest[1] : rest[0];
@@ -133,8 +133,8 @@ async function parseWith(
     context,
     named !== undefined && Object.hasOwn(COMMANDS, named) ? [named] : undefined,
   );
-  program.hook("preAction", (_, command) => beforeAction(command));
   const line = commandFirst(program, args);
+  program.hook("preAction", (_, command) => beforeAction(command, line));
   try {
     await program.parseAsync([...resolveHelp(program, ended(line))], { from: "user" });
     return undefined;

@@ -13,7 +13,7 @@ import { tryRunName } from "./run_root.ts";
 const MARKED = new WeakSet<Argument>();
 
 /** A run's id or key; no name of an artifact looks like it. */
-const NAME = /^(?:[^/~]+~)?\d+(?:-(?:linux|windows))?$/;
+const NAME = /^(?:[^/~]+~)?\d+(?:-(?:linux|windows))?$/i;
 
 /** Adds an argument that is a run, and nothing else. */
 export function withRunArgument(command: Command): Command {
@@ -37,20 +37,25 @@ export function orRun(argument: Argument): Argument {
  * Turns an argument that is a run into the options that name the run.
  *
  * @param command The command, after it was parsed.
+ * @param line What was parsed. A word after `--` is a run only if it can be nothing else.
  * @throws {RunOutputsError} `invalid`, if an option names another run or platform.
  */
-export async function takeRunArgument(command: Command): Promise<void> {
+export async function takeRunArgument(command: Command, line: readonly string[]): Promise<void> {
   const at = command.registeredArguments.findIndex((argument) => MARKED.has(argument));
   if (at < 0) return;
   const argument = command.registeredArguments[at];
+  const end = line.indexOf("--");
+  const plain = end < 0 ? 0 : line.length - end - 1;
+  if (argument.name() !== "run" && at >= command.args.length - plain) return;
   const given: string | readonly string[] | undefined = command.processedArgs[at];
   const [name, ...rest] = typeof given === "string" ? [given] : given ?? [];
   if (name === undefined || !await isRun(name, argument, command)) return;
   command.processedArgs[at] = argument.variadic ? rest : undefined;
   const run = tryRunName(name);
   // The key of an external repository names that, too.
-  setOption(command, "runId", run?.externalRepo === "" ? run.runId : name, name);
-  if (run !== undefined) setOption(command, "platform", run.platform, name);
+  const hint = argument.variadic ? "; a pattern goes after --" : "";
+  setOption(command, "runId", run?.externalRepo === "" ? run.runId : name, name, hint);
+  if (run !== undefined) setOption(command, "platform", run.platform, name, hint);
 }
 
 async function isRun(name: string, argument: Argument, command: Command): Promise<boolean> {
@@ -65,11 +70,17 @@ async function isRun(name: string, argument: Argument, command: Command): Promis
   return await Deno.stat(name).then(() => false, (error) => error instanceof Deno.errors.NotFound);
 }
 
-function setOption(command: Command, key: string, value: string, name: string): void {
+function setOption(
+  command: Command,
+  key: string,
+  value: string,
+  name: string,
+  hint: string,
+): void {
   const before: unknown = command.getOptionValue(key);
   const flag = key === "runId" ? "--run-id" : "--platform";
   if (before !== undefined && before !== value && before !== name) {
-    throw invalid(flag, `${before}`, `that of the run '${name}', or nothing`);
+    throw invalid(flag, `${before}`, `that of the run '${name}', or nothing${hint}`);
   }
   if (before === undefined) command.setOptionValueWithSource(key, value, "cli");
 }

@@ -127,11 +127,12 @@ export function namedRepository(options: RunOptions): string | undefined {
 /**
  * Parses the name of a run, if it is one.
  *
- * @param name A run's key, or its prefix.
+ * @param name A run's key, or its prefix; the platform in any case, as in {@linkcode tryPlatform}.
  * @returns The parts of its prefix; `undefined` for anything else, such as an id alone.
  */
 export function tryRunName(name: string): RunPrefix | undefined {
-  return tryParseRunKey(name) ?? tryParseRunPrefix(name);
+  const lower = name.replace(/-(?:linux|windows)$/i, (end) => end.toLowerCase());
+  return tryParseRunKey(lower) ?? tryParseRunPrefix(lower);
 }
 
 /** The key of a run of an external repository, given instead of an id. */

@@ -76,6 +76,42 @@ Deno.test("a run as an argument: the key of an external repository, and commands
   );
 });
 
+Deno.test("a run as an argument: the platform in any case, as $RUNNER_OS has it", async () => {
+  await using temp = await tempDir();
+  await putArchives(join(temp.path, "6-linux"), [...BLAS, "bar_mycomp_generic.tar.zst"]);
+  const from = ["--staging-dir", temp.path];
+  const list = await runJson(0, ["list", "6-Linux", ...from]);
+  assert.deepEqual([list.run_id, list.platform], ["6", "linux"]);
+  const more = ["*_mycomp_*", "--components", "mycomp", "--list"];
+  const fetched = await runJson(0, ["fetch", "6-LINUX", ...more, ...from]);
+  assert.equal(fetched.run_id, "6");
+  assert.deepEqual(
+    fetched.files.map((file: { path: string }) => file.path),
+    ["bar_mycomp_generic.tar.zst"],
+  );
+  for (const key of [["ROCm-rocm-libraries~12345-Linux"], ["--run-id", "ROCm-x~5-Windows"]]) {
+    const { prefix } = await runJson(0, ["bucket", ...key]);
+    assert.match(prefix, /^ROCm-(?:rocm-libraries\/12345-linux|x\/5-windows)$/);
+  }
+  const tar = join(temp.path, "runs.tar");
+  const { runs: exported } = await runJson(0, ["export", tar, "6-Linux", ...from]);
+  assert.equal(exported[0].prefix, "6-linux");
+});
+
+Deno.test("a run as an argument: after -- it is a pattern or a directory", async () => {
+  await using temp = await tempDir();
+  await putArchives(join(temp.path, "6-linux"), BLAS);
+  const from = ["--platform", "linux", "--staging-dir", temp.path];
+  const fetch = ["fetch", "--list", ...from];
+  const none = /None of the 2 artifacts matches '12345'/;
+  assert.match((await runs(3, [...fetch, "--run-id", "6", "--", "12345"])).err, none);
+  assert.match((await runs(3, [...fetch, "6", "--", "12345"])).err, none);
+  await refused([...fetch, "--run-id", "6", "12345"], ["'12345'", "after --"]);
+  await refused(["verify", ...from, "--", "6-linux"], ["with a directory", "'6-linux'"]);
+  // This one can be nothing but a run.
+  assert.match((await runs(0, ["list", ...from, "--", "6"])).out, /blas_lib/);
+});
+
 Deno.test("lists with blanks: the hint names the option and the list with commas", async () => {
   await using temp = await tempDir();
   await putArchives(join(temp.path, "1-linux"), BLAS);

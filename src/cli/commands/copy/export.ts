@@ -228,9 +228,8 @@ function checkFile(file: string, runs: readonly string[]): void {
 /** The options for one run, given as its id, as id and platform, or as its key. */
 function runOptions(name: string, options: RunOptions): RunOptions {
   if (/[~/]/.test(name)) return { ...options, runId: name };
-  const [, runId, platform] = /^(.+)-(linux|windows)$/.exec(name) ?? [];
-  if (runId === undefined) return { ...options, runId: name };
-  return { ...options, runId, platform: platform as "linux" | "windows" };
+  const { runId = name, platform = options.platform } = tryRunName(name) ?? {};
+  return { ...options, runId, platform };
 }
 
 function bytesOf(items: ExportPlan["runs"][number]["items"]): number {
