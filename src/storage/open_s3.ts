@@ -6,6 +6,7 @@
 
 import { invalid, RunOutputsError } from "../errors/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
+import { redirectError } from "../errors/service_redirect.ts";
 import type { S3Backend } from "./s3/backend.ts";
 import type { S3BackendOptions, S3ServerOptions } from "./s3/settings.ts";
 
@@ -93,6 +94,12 @@ export async function openServer({ url, token, ...options }: ServerOptions): Pro
       const headers = new Headers(init.headers);
       if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
       const response = await send(input, { ...init, headers });
+      const below = new URL(`${input}`).pathname.slice(parsed.pathname.replace(/\/+$/, "").length);
+      const redirect = redirectError(parsed.href, below, response);
+      if (redirect !== undefined) {
+        await response.body?.cancel();
+        throw redirect;
+      }
       const { status } = response;
       // The service's own 404 is S3's document: this one is of something else.
       const isElsewhere = status === 404 &&

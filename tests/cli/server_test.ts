@@ -144,8 +144,33 @@ Deno.test("--server: where no service is, the message says so", async () => {
   }
 });
 
+Deno.test("--server: a redirect is named, with the URL to use", async () => {
+  const to = (location: (path: string) => string, status = 302) =>
+    serving(({ url }) => {
+      const headers = { location: location(url.replace(/^http:\/\/[^/]*/, "")) };
+      return new Response(null, { status, headers });
+    });
+  const isAt = (at: string) => `redirects to ${at}: use that URL`;
+  const cases = [
+    [(path: string) => `https://lab.example${path}`, isAt("https://lab.example/")],
+    [(path: string) => `/ci${path}`, "/ci/: use that URL"],
+    [() => "https://u:secret@sso.example/login?next=secret", isAt("https://sso.example/login")],
+    [() => "http://[", "redirects elsewhere: check --server"],
+  ] as const;
+  for (const [i, [location, expected]] of cases.entries()) {
+    await using server = to(location, [301, 302, 307, 308][i]);
+    const texts = [`The service at ${server.url} `, expected];
+    for (const command of [["runs", "list"], ["list", ...ID], ["verify", ...ID]]) {
+      await refused([...command, "--server", server.url], texts, { code: 3 });
+    }
+    const { checks } = await runJson(3, ["doctor", "--server", server.url], { HOME: "/nope" });
+    const { message } = checks.find(({ check }: Json) => check === "service");
+    assert(message.includes(texts[0]) && !message.includes("secret"), message);
+  }
+});
+
 /** A server that answers every request alike. */
-function serving(answer: () => Response) {
+function serving(answer: (request: Request) => Response) {
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, answer);
   return {
     url: `http://127.0.0.1:${server.addr.port}/`,

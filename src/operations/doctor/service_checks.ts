@@ -6,6 +6,7 @@
 
 import { RunOutputsError } from "../../errors/error.ts";
 import { networkReason } from "../../errors/network.ts";
+import { redirectError } from "../../errors/service_redirect.ts";
 import { OutputLocation } from "../../layout/output_location.ts";
 import type { S3Backend } from "../../storage/s3/backend.ts";
 import { type Check, NotChecked, ok } from "./check.ts";
@@ -106,6 +107,8 @@ async function health(url: string, signal: AbortSignal): Promise<string> {
   const { status } = response;
   const text = await response.text();
   const tool = /"schema": ?"run-outputs\.health\/1".*"tool": ?"([\w./ +-]+)"/s.exec(text)?.[1];
+  const redirect = redirectError(url, "/healthz", response);
+  if (redirect !== undefined) throw redirect;
   if (status === 200 && tool !== undefined) return tool;
   if (status >= 500) {
     throw new RunOutputsError(
