@@ -104,11 +104,17 @@ export function checkBucket(field: string, value: string): string {
  * @throws {RunOutputsError} `invalid`, if it is not an owner and a name joined by one `/`.
  */
 export function checkRepository(field: string, value: string): string {
-  if (
-    typeof value !== "string" || value.length > 200 ||
-    !/^[A-Za-z0-9_-]+\/(?!\.\.?$)[A-Za-z0-9._-]+$/.test(value)
-  ) {
-    throw invalid(field, value, "OWNER/NAME of a repository, as in ROCm/TheRock");
-  }
-  return value;
+  if (isRepository(value)) return value;
+  throw invalid(field, value, "OWNER/NAME of a repository, as in ROCm/TheRock");
+}
+
+/**
+ * Whether a value can be the full name of a GitHub repository.
+ *
+ * @param value The value.
+ * @returns Whether it is an owner and a name joined by one `/`.
+ */
+export function isRepository(value: unknown): value is string {
+  return typeof value === "string" && value.length <= 200 &&
+    /^[A-Za-z0-9_-]+\/(?!\.\.?$)[A-Za-z0-9._-]+$/.test(value);
 }

@@ -10,6 +10,7 @@ import { html as markup, raw } from "hono/html";
 import { formatBytes, plural } from "../../layout/words.ts";
 import { uriEncodeKey } from "../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
+import { isRepository } from "../../layout/validate.ts";
 import { visible } from "../../layout/visible.ts";
 import { stateNotes, UPLOADING_TITLE } from "../../runs/retention/state_notes.ts";
 import type { RunFacts } from "../../runs/retention/summary.ts";
@@ -113,9 +114,8 @@ const STATES: Readonly<Record<RunFacts["completeness"], string>> = {
 
 function identity({ runId, platform }: RunOutputRoot, facts?: RunFacts): Html[] {
   const { repository, commit, workflow, attempts = [], origin_runs = [], kinds = {} } = facts ?? {};
-  const isOnGitHub = repository !== undefined && /^[\w.-]+\/[\w.-]+$/.test(repository);
   const github = (path: string, text: Html | string) =>
-    isOnGitHub
+    isRepository(repository)
       ? markup`<a rel="noreferrer noopener" href="https://github.com/${repository}${path}">${text}</a>`
       : text;
   const rows: (readonly [string, Html | string])[] = [];

@@ -20,9 +20,17 @@ export const SCRIPT = `
   }
   document.documentElement.className = "js";
 
+  const decoded = (path) => {
+    try {
+      return decodeURIComponent(path);
+    } catch {
+      // Not every % of an address is an encoding.
+      return path;
+    }
+  };
   // The rest of the command depends on where the page is: a directory, or a bucket.
   for (const pre of $("pre[data-key]")) {
-    const path = decodeURIComponent(location.pathname);
+    const path = decoded(location.pathname);
     const key = "/" + pre.dataset.key;
     const end = path.endsWith("/") ? path + "index.html" : path;
     if (!end.endsWith(key)) continue;

@@ -6,6 +6,7 @@
 
 import { OUTPUT_KINDS } from "../../layout/classify.ts";
 import { formatBytes, plural } from "../../layout/words.ts";
+import { isRepository } from "../../layout/validate.ts";
 import type { RunDetails } from "../../operations/retained/answers.ts";
 import { RUNS_OPERATIONS } from "../../operations/retained/operations.ts";
 import { askFor } from "../ask_for.ts";
@@ -91,9 +92,8 @@ function notes(run: RunDetails, now: Date): Html {
 
 function identity(run: RunDetails, base: string): Html {
   const { key, repository, commit, workflow, run_id, platform, attempts, origin_runs = [] } = run;
-  const isOnGitHub = repository !== undefined && /^[\w.-]+\/[\w.-]+$/.test(repository);
   const gitHub = (path: string, text: Html | string) =>
-    isOnGitHub
+    isRepository(repository)
       ? markup`<a rel="noreferrer noopener" href="https://github.com/${repository}${path}">${text}</a>`
       : text;
   const rows: (readonly [string, Html | string])[] = [];

@@ -7,6 +7,7 @@ import { keptAbout, withAbout, withUploading } from "../../../src/operations/ind
 import { isOurs, MARK_WITHIN } from "../../../src/operations/index_pages/page.ts";
 import { renderPage } from "../../../src/operations/index_pages/render.ts";
 import { writeRunAbout } from "../../../src/operations/index_pages/run_about.ts";
+import { SCRIPT } from "../../../src/operations/index_pages/script.ts";
 import { directorySubject, runSubject } from "../../../src/operations/index_pages/subjects.ts";
 import { writeIndexPages } from "../../../src/operations/index_pages/write_pages.ts";
 import type { RunFacts } from "../../../src/runs/retention/summary.ts";
@@ -108,6 +109,47 @@ Deno.test("about: an incomplete run says why, whoever named its parts", async ()
   // The block still ends where it ends.
   await put(backend, FACTS);
   assert(!(await page(backend)).includes("is missing"));
+});
+
+Deno.test("about: what is not OWNER/NAME is no link", async () => {
+  for (const repository of ["../..", "me/..", "./x", "a/b/c", "me.x/y", "me/"]) {
+    const backend = await storage("a.txt");
+    await writeIndexPages(backend, runSubject(ROOT));
+    await put(backend, { ...FACTS, repository });
+    const text = await page(backend);
+    assert(text.includes(COMMIT) && !text.includes("github.com"), repository);
+  }
+});
+
+Deno.test("script: an address with an invalid % ends neither filter nor sorting", () => {
+  const element = (more = {}) => ({
+    hidden: true,
+    value: "",
+    textContent: "",
+    cells: [{ textContent: "a.txt" }],
+    dataset: { key: "123-linux/index.html" },
+    tabIndex: -1,
+    append: () => {},
+    addEventListener: () => {},
+    setAttribute: () => {},
+    querySelector: () => undefined,
+    querySelectorAll: () => [],
+    ...more,
+  });
+  const [row, tools, input, pre] = [element(), element(), element(), element()];
+  const found: Record<string, unknown[]> = {
+    "tbody tr": [row],
+    ".tools": [tools],
+    input: [input],
+    "pre[data-key]": [pre],
+  };
+  const document = {
+    documentElement: element(),
+    querySelectorAll: (selector: string) => found[selector] ?? [],
+  };
+  const location = { pathname: "/100%/123-linux/index.html", protocol: "file:", hostname: "" };
+  new Function("document", "location", "addEventListener", SCRIPT)(document, location, () => {});
+  assert.equal(tools.hidden, false);
 });
 
 Deno.test("about: a page that changes in between is read again, with the newer facts", async () => {
