@@ -52,7 +52,13 @@ export { openS3, openServer, type ServerOptions } from "./open_s3.ts";
 export type { RetryPolicy } from "./retry.ts";
 export type { S3Backend } from "./s3/backend.ts";
 export type { StaleUpload, StaleUploadOptions } from "./s3/multipart.ts";
-export type { Env, S3BackendOptions, S3Settings, StaticCredentials } from "./s3/settings.ts";
+export type {
+  Env,
+  S3BackendOptions,
+  S3Server,
+  S3Settings,
+  StaticCredentials,
+} from "./s3/settings.ts";
 export type { StaleUploadDetails, StaleUploadState } from "./s3/stale_uploads.ts";
 export { download, type DownloadItem, type DownloadOptions } from "./transfer/download.ts";
 export { type PathFilter, pathFilter, type PathFilterOptions } from "./transfer/path_filter.ts";

@@ -137,7 +137,7 @@ export interface S3Settings extends S3BackendOptions, S3Server {
   /** See {@linkcode S3Server.region}. */
   readonly region: string;
   /** The profile in the shared configuration files; empty, if there is none. */
-  readonly shared: Profile;
+  readonly shared: Readonly<Record<string, string | undefined>>;
   /** The certificates of `$AWS_CA_BUNDLE`, as PEM. */
   readonly caBundle?: string;
   /** Whether requests have checksum headers in addition to the signed hash. */

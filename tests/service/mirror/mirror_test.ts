@@ -46,6 +46,8 @@ class Source extends ForwardingBackend implements MirrorSource {
 
   override async read(location: OutputLocation, options?: ReadOptions): Promise<ObjectBody> {
     if (location.key.endsWith(".log")) {
+      // As every storage does: an event that was before does not come again.
+      options?.signal?.throwIfAborted();
       this.reads.push(location.key);
       const aborted = Promise.withResolvers<never>();
       aborted.promise.catch(() => {});
