@@ -85,7 +85,10 @@ export function compare(
       }
     }
   }
+  // The steps of a skipped test are not in the report, and names can have the number of cases.
+  const expected = Object.values(reasons).flat();
   for (const { name, file } of sources) {
+    if (expected.some((part) => name.includes(part))) continue;
     if (file.startsWith("./tests/e2e/") && !files.has(name)) {
       errors.push(`'${name}' was not started with the executable`);
     }

@@ -20,7 +20,7 @@ const KILLED = 3;
 /** Registers the test for a server. */
 export function matrixSuite(name: string, open: () => Promise<Target>): void {
   const title =
-    `${name}: ${JOBS} jobs at once, one of them killed: what is missing is named, and its ` +
+    `${name}: many jobs at once, one of them killed: what is missing is named, and its ` +
     "re-run completes the run";
   Deno.test(title, async () => {
     await using dir = await tempDir();

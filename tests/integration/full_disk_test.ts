@@ -146,7 +146,10 @@ Deno.test({
     const args = ["upload", "artifacts", `${dir.path}/a`, ...RUN, "--work-dir", disk.path];
     const { code, stderr } = await finish([...args, "--output-dir", `${dir.path}/s`]);
     assert.equal(code, 1, stderr);
-    assert.match(stderr, /^error: [^\n]*no space left on device\n$/);
+    assert.match(
+      stderr,
+      /^error: [^\n]*no space left on device; --work-dir names another [^\n]*\n$/,
+    );
     assert.deepEqual(await Array.fromAsync(Deno.readDir(disk.path)), []);
   },
 });

@@ -8,7 +8,7 @@
 
 /** The names that the program reads and a job or a user sets. */
 export const CLEARED =
-  /^(?:AWS|GITHUB|GH|ACTIONS|RUNNER|THEROCK)_|^(?:ARTIFACT_GROUP|BUILD_DIR|RELEASE_TYPE|JOB_STATUS|SOURCE_DATE_EPOCH|RUN_OUTPUTS_SERVER_TOKEN)$|^(?:https?|all|no)_proxy$/i;
+  /^(?:AWS|GITHUB|GH|ACTIONS|RUNNER|THEROCK)_|^RUN_OUTPUTS_(?:CACHE_DIR|FENCE|NO_CACHE|SERVER_TOKEN)$|^(?:ARTIFACT_GROUP|BUILD_DIR|RELEASE_TYPE|JOB_STATUS|SOURCE_DATE_EPOCH|FORCE_COLOR|HOMEPATH|HOMEDRIVE)$|^(?:https?|all|no)_proxy$/i;
 
 const hasServer = Deno.env.has("RUN_OUTPUTS_TEST_S3");
 for (const name of Object.keys(Deno.env.toObject())) {

@@ -47,6 +47,7 @@ const WITH_OLD_BASE: Skipped = {
   "Deno 2.4.2 has no zstd": [
     "a terminal: bars",
     "docs/migration.md: each command",
+    "fetch with few permissions: unpacks",
     "fauxqs: a run is copied on the server",
     "home unset: all other commands work",
     "two concurrent uploads",

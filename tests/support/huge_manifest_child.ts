@@ -15,11 +15,11 @@ import { hugeRun } from "./huge_run.ts";
 /** Counts what is printed. */
 class CountingIo extends FakeIo {
   rows = 0;
-  bytes = 0;
+  size = 0;
 
   override stdout(text: string): void {
     this.rows += text.match(/"sha256": /g)?.length ?? 0;
-    this.bytes += text.length;
+    this.size += text.length;
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { BadArchive } from "../../archive/tar/bad_archive.ts";
 import { type PlacedMember, tarMembers } from "../../archive/tar/stream.ts";
@@ -239,7 +240,8 @@ export class ExportArchive implements StorageBackend {
 
 /** Whether a file begins as one of gzip, zstd, xz or bzip2. */
 function isCompressed(start: Uint8Array): boolean {
-  const hex = start.toHex();
+  // Uint8Array's own toHex() is newer than the runtime of the executable may be.
+  const hex = Buffer.from(start).toString("hex");
   return ["1f8b", "28b52ffd", "fd377a585a00", "425a68"].some((magic) => hex.startsWith(magic));
 }
 

@@ -49,7 +49,8 @@ export async function checkSpace(
   needed: number,
   read?: ReadSpace,
 ): Promise<void> {
-  const free = await freeSpace(dir, read);
+  // Where it can't be read, writing will show.
+  const free = await freeSpace(dir, read).catch(() => Infinity);
   if (free - needed >= RESERVE) return;
   throw httpError(
     507,

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { S3Error } from "./s3_error.ts";
 
 /** The most entries of a page, as on Amazon. */
@@ -92,12 +93,14 @@ function parseMaxKeys(value: string | null): number {
  * @returns The token.
  */
 export function formatToken(key: string): string {
-  return new TextEncoder().encode(key).toBase64({ alphabet: "base64url", omitPadding: true });
+  // Uint8Array's own toBase64() is newer than the runtime of the executable may be.
+  return Buffer.from(key).toString("base64url");
 }
 
 function parseToken(token: string): string {
   try {
-    const bytes = Uint8Array.fromBase64(token, { alphabet: "base64url" });
+    const bytes = Buffer.from(token, "base64url");
+    if (bytes.toString("base64url") !== token) throw new TypeError("not base64url");
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     throw new S3Error(400, "InvalidArgument", "The continuation token is not one of this service");
