@@ -8,6 +8,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { RECORD_NAME } from "../../src/operations/fetch/fetched_record.ts";
 import { noise } from "../support/bytes.ts";
 import { type DiskEntry, diskTree } from "../support/disk_tree.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
@@ -151,7 +152,9 @@ for (const packer of ["ours", "theirs"] as const) {
             const ran = await readByUs(umask, mode, staging, ours);
             assert.equal(ran.code, 0, ran.stderr);
             const [expected, theirTimes] = timeless(await diskTree(theirs));
-            const [found, times] = timeless(await diskTree(ours));
+            const { [RECORD_NAME]: record, ...tree } = await diskTree(ours);
+            assert(record !== undefined, "ours has the record of the fetch");
+            const [found, times] = timeless(tree);
             assert(Object.keys(expected).length > 12, Object.keys(expected).join());
             assert.deepEqual(found, expected, `${mode} with umask ${umask}`);
             for (const kept of [...times, ...theirTimes]) assert.equal(kept, mode === "extract");
