@@ -22,7 +22,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "storage/local": "errors ownership layout storage",
   "storage/hash": "errors storage",
   "storage/transfer": "errors ownership layout storage storage/{hash,local}",
-  "storage/cache": "errors ownership storage storage/local",
+  "storage/cache": "errors ownership layout storage storage/local",
   "storage/s3": "errors layout storage storage/{hash,transfer}",
   "storage/open_s3.ts": "errors layout storage storage/s3",
   "storage/mod.ts": "errors layout storage storage/open_s3.ts " +
@@ -98,7 +98,7 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "cli/commands/diff": "errors layout github operations/{diff,manifest} cli cli/terminal",
   "cli/commands/copy": "errors layout storage/transfer operations/copy cli cli/terminal " +
     "cli/commands/upload",
-  "cli/commands/cache": "errors github storage/cache cli cli/terminal cli/commands/fetch",
+  "cli/commands/cache": "errors layout github storage/cache cli cli/terminal cli/commands/fetch",
   "cli/commands/runs": "errors layout runs runs/retention operations/{logs,prune,retained} " +
     "cli cli/terminal cli/commands/bisect",
   "cli/commands/bisect":

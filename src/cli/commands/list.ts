@@ -11,6 +11,7 @@ import { describeRoot } from "../run_root.ts";
 import { checkKinds } from "../kinds.ts";
 import { Command, Option } from "commander";
 import { OUTPUT_KINDS, type OutputKind } from "../../layout/classify.ts";
+import { totalSize } from "../../layout/total_size.ts";
 import type {
   MissingOutput,
   RemovedOutput,
@@ -112,7 +113,7 @@ Examples:
           staging_dir: storage.dir,
           manifest: manifestJson(manifest),
           count: outputs.length,
-          bytes: sum(outputs),
+          bytes: totalSize(outputs),
           files: outputs.values().map((
             { path, kind, location, size, modified, etag, sha256, parts },
           ) => ({
@@ -140,7 +141,9 @@ Examples:
         function* () {
           yield* byKind(outputs, output);
           const where = storage.show(root.root());
-          yield `${plural(outputs.length, "file")}, ${formatBytes(sum(outputs))}, in ${where}`;
+          yield `${plural(outputs.length, "file")}, ${
+            formatBytes(totalSize(outputs))
+          }, in ${where}`;
         },
       );
     },
@@ -158,15 +161,11 @@ function* byKind(outputs: readonly RunOutput[], output: Output): Generator<strin
   for (const kind of OUTPUT_KINDS) {
     const some = groups.get(kind);
     if (some === undefined) continue;
-    const title = `${kind}: ${plural(some.length, "file")}, ${formatBytes(sum(some))}`;
+    const title = `${kind}: ${plural(some.length, "file")}, ${formatBytes(totalSize(some))}`;
     yield output.paint(title, "bold");
     yield* columns(
       some.map(({ path, size }) => [size === undefined ? "" : `  ${formatBytes(size)}`, path]),
       [0],
     );
   }
-}
-
-function sum(outputs: readonly RunOutput[]): number {
-  return outputs.reduce((sum, { size = 0 }) => sum + size, 0);
 }

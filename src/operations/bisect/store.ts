@@ -11,7 +11,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import { isTemporary, writeFileAtomic } from "../../storage/local/atomic_file.ts";
 import { type LockedFile, lockFile, removeLock } from "../../storage/local/file_lock.ts";
 import { fileIdentity } from "../../storage/local/file_identity.ts";
-import { look } from "../../storage/local/look.ts";
+import { look, readTextFile } from "../../storage/local/look.ts";
 import { isOwnedBy, isProbe, ownUser } from "../../ownership/own_user.ts";
 import { type BisectState, parseBisectState } from "./state.ts";
 
@@ -181,13 +181,8 @@ class DirectoryStore implements BisectStore {
 }
 
 async function readState(path: string): Promise<BisectState | undefined> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw diskError("read", path, error);
-  }
+  const text = await readTextFile(path);
+  if (text === undefined) return undefined;
   const state = parseBisectState(text, path);
   await checkOwner(path, JSON.parse(text).seal);
   return state;

@@ -14,7 +14,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import { writeFileAtomic } from "../../storage/local/atomic_file.ts";
 import type { DownloadItem } from "../../storage/transfer/download.ts";
-import { look } from "../../storage/local/look.ts";
+import { look, readTextFile } from "../../storage/local/look.ts";
 import {
   type FetchedRecord,
   formatRecord,
@@ -386,14 +386,8 @@ export async function readRecord(directory: string): Promise<FetchedRecord> {
   if (info === undefined) return NO_RECORD;
   // A pipe would wait for its other end.
   if (!info.isFile) return parseRecord("", path);
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return NO_RECORD;
-    throw diskError("read", path, error);
-  }
-  return parseRecord(text, path);
+  const text = await readTextFile(path);
+  return text === undefined ? NO_RECORD : parseRecord(text, path);
 }
 
 function pathsOf(units: readonly RecordedUnit[]): string[] {

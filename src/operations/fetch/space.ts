@@ -5,6 +5,7 @@
  */
 
 import { join } from "node:path";
+import { totalSize } from "../../layout/total_size.ts";
 import { cacheContents } from "../../storage/cache/clean.ts";
 import type { ContentCache } from "../../storage/cache/content_cache.ts";
 import { findShortage, noSpace } from "../../storage/local/enough_space.ts";
@@ -43,10 +44,10 @@ export async function checkFetchSpace(
 ): Promise<boolean> {
   const { dir, outputDir, unpacks, cache, onNote, readSpace } = space;
   const adds = cache?.writable ?? false;
-  const unpacked = unpacks ? bytesOf(items) : 0;
+  const unpacked = unpacks ? totalSize(items) : 0;
   // What exists is counted only if it matters: finding it takes a look at each file.
-  const most = [{ dir, bytes: bytesOf(items) + unpacked }];
-  if (adds) most.push({ dir: cache!.dir, bytes: bytesOf(items) });
+  const most = [{ dir, bytes: totalSize(items) + unpacked }];
+  if (adds) most.push({ dir: cache!.dir, bytes: totalSize(items) });
   if (await findShortage(most, readSpace) === undefined) return adds;
 
   const stored = cache === undefined ? [] : await cacheContents(cache.dir);
@@ -60,7 +61,7 @@ export async function checkFetchSpace(
   }
   // Where archives stay, the file system may share their blocks with the cache.
   const output = { dir, bytes: unpacks ? unpacked : placed };
-  const toCache = { dir: cache?.dir ?? dir, bytes: downloaded - bytesOf(stored) };
+  const toCache = { dir: cache?.dir ?? dir, bytes: downloaded - totalSize(stored) };
   const shortage = adds ? await findShortage([toCache, output], readSpace) : undefined;
   if (adds && shortage === undefined) return true;
   const direct = await findShortage([{ dir, bytes: downloaded + output.bytes }], readSpace);
@@ -78,8 +79,4 @@ async function leftOf({ path, location: { name }, size = 0 }: DownloadItem, dir:
   if (await sizeOf(path) === size || await sizeOf(join(dir, name)) === size) return 0;
   const partial = await sizeOf(join(dir, `${name}.part`)) ?? await sizeOf(`${path}.part`) ?? 0;
   return Math.max(0, size - partial);
-}
-
-function bytesOf(items: readonly { readonly size?: number }[]): number {
-  return items.reduce((sum, { size = 0 }) => sum + size, 0);
 }

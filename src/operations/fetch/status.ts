@@ -8,6 +8,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import { look } from "../../storage/local/look.ts";
 import {
   isUnsettled,
+  NO_RECORD,
   RECORD_NAME,
   type RecordedFile,
   type RecordedMode,
@@ -85,8 +86,8 @@ export interface FetchStatus {
  * ```
  */
 export async function fetchStatus(outputDir: string): Promise<FetchStatus> {
-  const info = await look(`${outputDir}/${RECORD_NAME}`);
-  if (info === undefined) {
+  const record = await readRecord(outputDir);
+  if (record === NO_RECORD) {
     const exists = await look(outputDir) !== undefined;
     throw new RunOutputsError(
       "not_found",
@@ -95,7 +96,6 @@ export async function fetchStatus(outputDir: string): Promise<FetchStatus> {
         : `No fetch is recorded in '${outputDir}': it does not exist`,
     );
   }
-  const record = await readRecord(outputDir);
   const settled = record.files.filter((file) => !isUnsettled(file));
   const unfinished = record.files.filter(isUnsettled).map(({ path }) => path);
   const { changed, missing, foreign } = inspect<RecordedFile>(outputDir, record.files, {

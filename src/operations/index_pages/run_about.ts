@@ -10,7 +10,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { RunFacts } from "../../runs/retention/summary.ts";
 import type { CallOptions, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
-import { statIfThere } from "../../storage/if_there.ts";
+import { bodyText, statIfThere } from "../../storage/if_there.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
 import { putContended } from "../manifest/put_contended.ts";
 import { withAbout, withoutAbout, withUploading } from "./about.ts";
@@ -94,8 +94,5 @@ async function readText(
   signal: AbortSignal | undefined,
 ): Promise<string> {
   await using body = await backend.read(location, { ifMatch: etag, signal });
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of body) text += decoder.decode(chunk, { stream: true });
-  return text;
+  return await bodyText(body);
 }

@@ -17,6 +17,7 @@ import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
 import { compareKeys } from "../../layout/compare_keys.ts";
 import { Contention } from "../../storage/contention.ts";
+import { bodyText } from "../../storage/if_there.ts";
 import { contentType } from "../../storage/content_type.ts";
 import { pause } from "../../storage/pause.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
@@ -192,10 +193,7 @@ class Writer {
     const { signal } = this.#options;
     const range = { start: 0, end };
     await using body = await this.#backend.read(location, { range, ifMatch, signal });
-    const decoder = new TextDecoder();
-    let text = "";
-    for await (const chunk of body) text += decoder.decode(chunk, { stream: true });
-    return text;
+    return await bodyText(body);
   }
 
   /** Writes one page, unless another writer is faster. */

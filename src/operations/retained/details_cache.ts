@@ -5,6 +5,7 @@
  */
 
 import type { RunPrefix } from "../../layout/run_output_root.ts";
+import { totalSize } from "../../layout/total_size.ts";
 import { compareRuns, formatRunKey } from "../../runs/retention/run_key.ts";
 import type { RetentionSummary } from "../../runs/retention/summary.ts";
 import type { StoredPins } from "./pins.ts";
@@ -100,8 +101,7 @@ export class RunDetailsCache {
     this.#bytes -= this.#runs.get(key)?.bytes ?? 0;
     this.#runs.delete(key);
     if (read === undefined) return;
-    const texts = [read.summary, ...read.pins.values()].reduce((sum, { size }) => sum + size, 0);
-    const bytes = OVERHEAD + FACTOR * texts;
+    const bytes = OVERHEAD + FACTOR * totalSize([read.summary, ...read.pins.values()]);
     this.#runs.set(key, { ...read, run, bytes });
     this.#bytes += bytes;
     if (this.#bytes > this.maxBytes) this.#shrink();

@@ -7,6 +7,7 @@
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { RunOutputRoot, type RunPrefix } from "../../layout/run_output_root.ts";
+import { totalSize } from "../../layout/total_size.ts";
 import { plural } from "../../layout/words.ts";
 import { executeCopy } from "../../operations/copy/execute.ts";
 import { planCopy, type RunPlace } from "../../operations/copy/plan.ts";
@@ -92,10 +93,10 @@ export async function mirrorRun(
   for (const note of plan.notes) onNote(note);
   const sizes = await sizesIn(to, signal);
   const left = plan.files.filter(({ path, size }) => sizes.get(path) !== size);
-  await options.checkSpace(sum(left));
+  await options.checkSpace(totalSize(left));
   const progress = new CopyProgress(
     plan.files.map(({ location }) => showSource(location)),
-    { files: plan.files.length + plan.obstacles.length, bytes: sum(plan.files) },
+    { files: plan.files.length + plan.obstacles.length, bytes: totalSize(plan.files) },
   );
   options.onPlan(progress);
   const { results } = await executeCopy(plan, to, {
@@ -123,10 +124,6 @@ async function sizesIn(
     sizes.set(location.relativeTo(root.root())!, size);
   }
   return sizes;
-}
-
-function sum(files: readonly { readonly size: number }[]): number {
-  return files.reduce((bytes, { size }) => bytes + size, 0);
 }
 
 /** A run without one of its files is no success. */

@@ -7,7 +7,8 @@
 import { diskError } from "../../errors/disk.ts";
 import { formatBytes } from "../../layout/words.ts";
 import { probeOwner } from "../../ownership/own_user.ts";
-import { freeSpace, type ReadSpace } from "../../storage/local/free_space.ts";
+import { findShortage } from "../../storage/local/enough_space.ts";
+import type { ReadSpace } from "../../storage/local/free_space.ts";
 import { httpError } from "../problem.ts";
 
 /** How many bytes stay free, for the manifest and for others. */
@@ -49,9 +50,9 @@ export async function checkSpace(
   needed: number,
   read?: ReadSpace,
 ): Promise<void> {
-  // Where it can't be read, writing will show.
-  const free = await freeSpace(dir, read).catch(() => Infinity);
-  if (free - needed >= RESERVE) return;
+  const shortage = await findShortage([{ dir, bytes: needed + RESERVE }], read);
+  if (shortage === undefined) return;
+  const { free } = shortage;
   throw httpError(
     507,
     "no-space",

@@ -6,6 +6,7 @@
  */
 
 import { diskError } from "../../errors/disk.ts";
+import { totalSize } from "../../layout/total_size.ts";
 import { tryLockFile } from "../local/file_lock.ts";
 import { removeEntry, removeMaking, shrink } from "./eviction.ts";
 import { CacheLayout, type Stored } from "./layout.ts";
@@ -77,11 +78,10 @@ export async function cleanCache(
   const all = (await cacheContents(dir, onFailure)).toReversed();
   if (before === undefined) await shrink(all, maxBytes, Infinity, remove);
   else {
-    const old = all.filter(({ usedAt }) => usedAt < before.getTime());
+    const isOld = ({ usedAt }: Stored) => usedAt < before.getTime();
+    const young = all.filter((item) => !isOld(item));
     // Of the old ones, as many as are too much.
-    const young = all.reduce((sum, { size }) => sum + size, 0) -
-      old.reduce((sum, { size }) => sum + size, 0);
-    await shrink(old, maxBytes - young, Infinity, remove);
+    await shrink(all.filter(isOld), maxBytes - totalSize(young), Infinity, remove);
   }
   return cleaned;
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { totalSize } from "../../layout/total_size.ts";
 import type { CacheLayout, Stored } from "./layout.ts";
 import { lockFile, type LockOptions, removeLock, tryLockFile } from "../local/file_lock.ts";
 
@@ -117,9 +118,9 @@ export class Evictor {
       signal,
     });
     const { stored } = await this.#layout.scan();
-    const total = stored.reduce((sum, { size }) => sum + size, 0);
-    const { removed } = await shrink(stored, total - bytes, Infinity, (item) => this.#remove(item));
-    return removed.reduce((sum, { size }) => sum + size, 0);
+    const rest = totalSize(stored) - bytes;
+    const { removed } = await shrink(stored, rest, Infinity, (item) => this.#remove(item));
+    return totalSize(removed);
   }
 
   async #run(): Promise<void> {

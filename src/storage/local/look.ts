@@ -1,5 +1,5 @@
 /**
- * Inspects a path on disk.
+ * Inspects and reads paths on disk that may not exist.
  *
  * @module
  */
@@ -23,5 +23,21 @@ export async function look(path: string, action = "read"): Promise<Deno.FileInfo
     // A thread with few permissions remembers what is above its directories.
     if (error instanceof Deno.errors.NotCapable) return lookAt(path).info;
     throw diskError(action, path, error);
+  }
+}
+
+/**
+ * Reads a text file.
+ *
+ * @param path The file.
+ * @returns Its text; `undefined`, if it does not exist.
+ * @throws {RunOutputsError} Other errors of the disk.
+ */
+export async function readTextFile(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw diskError("read", path, error);
   }
 }

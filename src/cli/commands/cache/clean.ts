@@ -8,13 +8,14 @@ import { Command, Option } from "commander";
 import { diskError } from "../../../errors/disk.ts";
 import type { StoredResponse } from "../../../github/response_cache.ts";
 import type { CleanedFile } from "../../../storage/cache/clean.ts";
+import { totalSize } from "../../../layout/total_size.ts";
 import type { Context } from "../../context.ts";
 import { cacheDirOption } from "../../cache_dir.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { type Age, age, filled, nonEmpty, withOutputOptions } from "../../options.ts";
 import { formatBytes, Output, plural } from "../../terminal/output.ts";
 import { byteSize } from "../fetch/options.ts";
-import { bytesOf, type CacheCommandOptions, cachedFileJson, requiredCacheDir } from "./shared.ts";
+import { type CacheCommandOptions, cachedFileJson, requiredCacheDir } from "./shared.ts";
 
 /** The values of the command's options. */
 interface CleanOptions extends CacheCommandOptions {
@@ -88,7 +89,7 @@ Examples:
         dry_run: dryRun,
         cache_dir: dir,
         count: deleted.length,
-        bytes: bytesOf(deleted),
+        bytes: totalSize(deleted),
         in_use: inUse.length,
         failed: failed.length,
         files: files.map((file) => ({
@@ -97,7 +98,7 @@ Examples:
         })),
         github: {
           count: responses.deleted.length,
-          bytes: bytesOf(responses.deleted),
+          bytes: totalSize(responses.deleted),
           failed: responses.failed.length,
         },
         errors,
@@ -106,7 +107,7 @@ Examples:
         const would = dryRun ? "would delete" : "deleted";
         return [
           `${would} ${plural(deleted.length, "file")}, ${
-            formatBytes(bytesOf(deleted))
+            formatBytes(totalSize(deleted))
           }, from ${dir}` +
           (inUse.length === 0 ? "" : `; ${inUse.length} in use`),
           ...responses.deleted.length === 0

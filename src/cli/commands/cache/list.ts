@@ -5,12 +5,13 @@
  */
 
 import { Command } from "commander";
+import { totalSize } from "../../../layout/total_size.ts";
 import type { Context } from "../../context.ts";
 import { cacheDirOption } from "../../cache_dir.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { withOutputOptions } from "../../options.ts";
 import { columns, formatAge, formatBytes, Output, plural } from "../../terminal/output.ts";
-import { bytesOf, type CacheCommandOptions, cachedFileJson, requiredCacheDir } from "./shared.ts";
+import { type CacheCommandOptions, cachedFileJson, requiredCacheDir } from "./shared.ts";
 
 /** Builds the command. */
 export function cacheListCommand(context: Context): Command {
@@ -47,9 +48,9 @@ Examples:
         schema: "run-outputs.cache/1",
         cache_dir: dir,
         count: files.length,
-        bytes: bytesOf(files),
+        bytes: totalSize(files),
         files: files.map(cachedFileJson),
-        github: { count: responses.length, bytes: bytesOf(responses) },
+        github: { count: responses.length, bytes: totalSize(responses) },
         errors,
       }),
       () => [
@@ -62,11 +63,11 @@ Examples:
           ]),
           [0, 1],
         ).map((line) => line.trimEnd()),
-        `${plural(files.length, "file")}, ${formatBytes(bytesOf(files))} in ${dir}` +
+        `${plural(files.length, "file")}, ${formatBytes(totalSize(files))} in ${dir}` +
         (responses.length === 0
           ? ""
           : `; ${plural(responses.length, "response")} of GitHub, ${
-            formatBytes(bytesOf(responses))
+            formatBytes(totalSize(responses))
           }`),
       ],
     );

@@ -59,13 +59,3 @@ export function cachedFileJson({ sha256, kind, size, usedAt }: Stored): Record<s
     last_used: new Date(usedAt).toISOString(),
   };
 }
-
-/**
- * The size of files together.
- *
- * @param files The files.
- * @returns Bytes.
- */
-export function bytesOf(files: readonly { readonly size: number }[]): number {
-  return files.reduce((sum, { size }) => sum + size, 0);
-}

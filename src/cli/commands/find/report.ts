@@ -5,6 +5,7 @@
  */
 
 import type { WorkflowRunInfo } from "../../../github/client.ts";
+import { totalSize } from "../../../layout/total_size.ts";
 import type { SourceRun } from "../../../operations/fetch/found.ts";
 import type { FindResult } from "../../../operations/find/find.ts";
 import type { TriedPlace } from "../../../operations/find/locate_run.ts";
@@ -150,8 +151,7 @@ export function findLines(result: FindResult, storage: OpenStorage, output: Outp
       : `commit ${commit}, ${distance} before ${asked.slice(0, 10)}`,
   ];
   for (const { group, run, root, archives } of groups) {
-    const bytes = archives.reduce((sum, { size }) => sum + size, 0);
-    const what = `${plural(archives.length, "archive")}, ${formatBytes(bytes)}`;
+    const what = `${plural(archives.length, "archive")}, ${formatBytes(totalSize(archives))}`;
     lines.push(output.paint(`${group ?? "all artifacts"}: ${what}`, "bold"));
     lines.push(`  run ${run.id}, ${state(run)}: ${run.url}`);
     lines.push(`  bucket ${root.bucket}, prefix ${root.prefix}: ${storage.url(root.root())}`);
