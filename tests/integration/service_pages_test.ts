@@ -345,6 +345,25 @@ const STEPS: Readonly<Record<string, (c: Case) => Promise<void>>> = {
     await see(page, "new");
   },
 
+  "log: a file that is replaced while its lines are counted is reported": async (
+    { open, backend },
+  ) => {
+    const path = "logs/gfx94X-dcgpu/counted.log";
+    const at = rootOf("299-linux").file(path);
+    await backend.write(at, bytesSource("old\n".repeat(5000)));
+    const page = await open("retained-runs");
+    page.removeAllListeners("console");
+    // The lines are counted, and the file is gone before the page asks for their numbers.
+    await page.route(/number=true/, async (route) => {
+      const response = await route.fetch();
+      await backend.write(at, bytesSource("new\n"));
+      await route.fulfill({ response });
+    });
+    await page.goto(page.url().replace("retained-runs", `retained-runs/299-linux/view/${path}`));
+    await page.getByRole("alert").waitFor();
+    await page.unrouteAll({ behavior: "wait" });
+  },
+
   "names that are attacks do nothing": async ({ open }) => {
     const page = await open("retained-runs/evil-repo~12-linux");
     await page.goto(page.url().replace("evil-repo~12-linux", "300-linux/files?kind=log"));

@@ -239,19 +239,17 @@ export const LOG_SCRIPT: string = String.raw`
 
   // Numbers of lines.
   const count = async () => {
-    for (;;) {
-      let answer;
-      try {
-        answer = await load({ at: start, count: 1, number: true });
-      } catch {
-        return;
-      }
-      if (answer.counted) break;
+    let first;
+    try {
+      while (!(await load({ at: start, count: 1, number: true })).counted);
+      first = await load({ at: start, count: 1 });
+    } catch {
+      // The rows stay without numbers; a file that was replaced has its banner.
+      return;
     }
-    const { start: at, rows: [first] } = await load({ at: start, count: 1 });
     let line;
     for (const row of box.children) {
-      if (Number(row.dataset.at) === at) line = first?.line;
+      if (Number(row.dataset.at) === first.start) line = first.rows[0]?.line;
       else if (line !== undefined && row.dataset.continued === undefined) line++;
       if (line !== undefined) number(row, line);
     }
