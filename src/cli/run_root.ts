@@ -10,7 +10,7 @@ import type { Layout } from "../layout/output_paths.ts";
 import type { Platform } from "../layout/output_paths.ts";
 import { RunOutputRoot, type RunPrefix } from "../layout/run_output_root.ts";
 import { describeRun } from "../layout/workflow_run.ts";
-import { tryParseRunKey, tryParseRunPrefix } from "../runs/retention/run_key.ts";
+import { tryParseRunName } from "../runs/retention/run_key.ts";
 import { s3UriIn } from "./addresses.ts";
 import { tryPlatform } from "./platform_option.ts";
 import type { OpenStorage } from "./open_storage.ts";
@@ -125,20 +125,38 @@ export function namedRepository(options: RunOptions): string | undefined {
 }
 
 /**
- * Parses the name of a run, if it is one.
+ * The options that name a run, for a run given as an argument.
  *
- * @param name A run's key, or its prefix; the platform in any case, as in {@linkcode tryPlatform}.
- * @returns The parts of its prefix; `undefined` for anything else, such as an id alone.
+ * @param options The options for the other members of the run.
+ * @param name Its id, its id and platform, or its key.
+ * @returns The options with the run's id, and with its platform if the argument has it.
+ * @throws {RunOutputsError} `invalid`, if `--platform` names another one.
  */
-export function tryRunName(name: string): RunPrefix | undefined {
-  const lower = name.replace(/-(?:linux|windows)$/i, (end) => end.toLowerCase());
-  return tryParseRunKey(lower) ?? tryParseRunPrefix(lower);
+export function withRunNamed<T extends RunOptions>(options: T, name: string): T {
+  const run = tryParseRunName(name);
+  // The key of an external repository names that, too.
+  if (run === undefined || run.externalRepo !== "") return { ...options, runId: name };
+  const { runId, platform } = run;
+  if (options.platform !== undefined && options.platform !== platform) {
+    throw invalid("--platform", options.platform, `that of the run '${name}', or nothing`);
+  }
+  return { ...options, runId, platform };
+}
+
+/**
+ * Whether a name is that of a run: an id with its platform, a key or a prefix.
+ *
+ * @param name The name.
+ * @returns `false` for an id alone.
+ */
+export function isRunName(name: string): boolean {
+  return tryParseRunName(name) !== undefined;
 }
 
 /** The key of a run of an external repository, given instead of an id. */
 function keyOf({ runId }: RunOptions): RunPrefix | undefined {
   if (runId === undefined || !/[~/]/.test(runId)) return undefined;
-  const key = tryRunName(runId);
+  const key = tryParseRunName(runId);
   if (key !== undefined && key.externalRepo.includes("-")) return key;
   throw invalid(
     "run id",

@@ -104,6 +104,11 @@ export class ForwardingBackend implements Required<StorageBackend> {
     await this.inner.checkWrite?.(location, options);
   }
 
+  /** {@inheritDoc StorageBackend.checkSpace} */
+  async checkSpace(files: readonly Pick<ObjectInfo, "location" | "size">[]): Promise<void> {
+    await this.inner.checkSpace?.(files);
+  }
+
   /** {@inheritDoc StorageBackend.show} */
   show(location: OutputLocation): string {
     return this.inner.show?.(location) ?? String(location);

@@ -27,22 +27,23 @@ async function makeArchives(dir: string): Promise<void> {
 }
 
 Deno.test({
-  name: "full disk: an upload reports the file that did not fit, others are uploaded, exit 7",
+  name: "full disk: an upload reports the archive that did not fit, others are uploaded, exit 7",
   ignore: !canMount,
   fn: async () => {
     await using dir = await tempDir();
     await using disk = await smallDisk();
-    await makeArchives(`${dir.path}/in`);
-    // One after the other: while the big one fills the disk there is no room for a checksum.
-    const args = [
-      "upload",
-      "artifacts",
+    const names = ["a_lib_generic", "big_lib_generic", "c_lib_generic"];
+    // Until it is packed, nobody knows how large an archive is.
+    await writeTree(
       `${dir.path}/in`,
-      ...RUN,
-      "--output-dir",
-      `${disk.path}/s`,
-    ];
-    args.push("--concurrency", "1");
+      Object.fromEntries(names.flatMap((name, i) => [
+        [`${name}/artifact_manifest.txt`, "stage\n"],
+        [`${name}/stage/noise`, noise(name.startsWith("big") ? 6_000_000 : 500_000, i)],
+      ])),
+    );
+    const args = ["upload", "artifacts", `${dir.path}/in`, ...RUN];
+    // One after the other: while the big one fills the disk there is no room for a checksum.
+    args.push("--output-dir", `${disk.path}/s`, "--concurrency", "1");
     for (let i = 0; i < 2; i++) {
       const job = await makeJob(`${dir.path}/job${i}`);
       const { code, stderr } = await finish(args, job.env);
@@ -61,6 +62,43 @@ Deno.test({
         "manifests/outputs/artifacts.c2c1e06d.incomplete",
         "retention-summary.json",
       ]);
+    }
+  },
+});
+
+Deno.test({
+  name:
+    "full disk: upload, copy, import and export that can't fit fail before the first byte, exit 1",
+  ignore: !canMount,
+  fn: async () => {
+    await using dir = await tempDir();
+    await using disk = await smallDisk();
+    await makeArchives(`${dir.path}/in`);
+    const staging = `${dir.path}/s`;
+    const artifacts = ["upload", "artifacts", `${dir.path}/in`, ...RUN, "--output-dir"];
+    const tar = `${dir.path}/run.tar`;
+    const exporting = ["export", "--staging-dir", staging, ...RUN];
+    for (const args of [[...artifacts, staging], [...exporting, tar]]) {
+      const { code, stderr } = await finish(args);
+      assert.equal(code, 0, stderr);
+    }
+    for (
+      const args of [
+        [...artifacts, `${disk.path}/s`],
+        ["copy", "--from-staging", staging, ...RUN, "--to-staging", `${disk.path}/s`],
+        ["import", tar, "--output-dir", `${disk.path}/s`],
+        [...exporting, `${disk.path}/run.tar`],
+      ]
+    ) {
+      for (const more of [[], ["--dry-run"]]) {
+        const { code, stderr } = await finish([...args, ...more]);
+        assert.equal(code, 1, stderr);
+        assert.match(
+          stderr,
+          /^error: Cannot (?:write|export) to '[^']+': no space left on device: at least 7\.0 MB needed, .* free\n$/,
+        );
+        assert.deepEqual(await readTree(disk.path), {});
+      }
     }
   },
 });

@@ -12,7 +12,10 @@ import { WatchedWrites } from "../../src/storage/watched_writes.ts";
 const at = (key: string) => new OutputLocation("bucket", key);
 
 /** Members that change nothing, so a wrapper that prevents or watches changes may forward them. */
-const HARMLESS = ["constructor", "name", "stat", "list", "children", "read", "checkWrite", "show"];
+const HARMLESS = [
+  ...["constructor", "name", "stat", "list", "children", "read"],
+  ...["checkWrite", "checkSpace", "show"],
+];
 
 const members = (of: { readonly prototype: object }) => Object.getOwnPropertyNames(of.prototype);
 
@@ -23,7 +26,9 @@ function noted(): { readonly backend: StorageBackend; readonly calls: string[] }
   const backend = new Proxy<StorageBackend>(memory, {
     get(_, name) {
       if (name === "show") return () => String(calls.push("show"));
-      if (name === "checkWrite") return () => Promise.resolve(void calls.push("checkWrite"));
+      if (name === "checkWrite" || name === "checkSpace") {
+        return () => Promise.resolve(void calls.push(name));
+      }
       const member = Reflect.get(memory, name, memory);
       if (typeof member !== "function") return member;
       return (...args: unknown[]) => {
@@ -48,6 +53,7 @@ Deno.test("forwarding: every member of the interface reaches the wrapped storage
   await Array.fromAsync(wrapper.list(at("1-linux")));
   await Array.fromAsync(wrapper.children(at("1-linux")));
   await wrapper.checkWrite(at("1-linux/a"));
+  await wrapper.checkSpace([{ location: at("1-linux/a"), size: 1 }]);
   wrapper.show(at("1-linux/a"));
   await wrapper.delete(at("1-linux/a"));
   await wrapper.deleteAll([at("1-linux/a")]);
@@ -66,6 +72,7 @@ Deno.test("forwarding: a storage that leaves out the optional members can be wra
   const wrapper = new ForwardingBackend(bare);
   assert.equal(wrapper.enforcesAbsence, false);
   await wrapper.checkWrite(at("1-linux/a"));
+  await wrapper.checkSpace([{ location: at("1-linux/a"), size: 1 }]);
   assert.equal(wrapper.show(at("1-linux/a")), "s3://bucket/1-linux/a");
 });
 

@@ -58,9 +58,8 @@ export interface CopyReport {
  * @param options What to do with existing files, concurrency, progress, a signal.
  * @returns The result of each file. A failure of one does not stop the others.
  * @throws {RunOutputsError} `invalid`, if source and destination are the same; `not_found`, if the
- * destination is being deleted; the reason why the
- * marker of an unfinished copy could not be written, before anything else is; or the signal's
- * reason.
+ * destination is being deleted; `failed`, if its disk is too small; the reason why the marker of an
+ * unfinished copy could not be written, before anything else is; or the signal's reason.
  */
 export async function executeCopy(
   plan: CopyPlan,
@@ -76,6 +75,7 @@ export async function executeCopy(
     );
   }
   await refuseDeleting(to.backend, to.root, { show: options.show, signal: options.signal });
+  await to.backend.checkSpace?.(spaceOf(plan, to.root));
   // Without the marker, the copy ends before its first write.
   using controller = new LinkedController(options.signal);
   const { signal } = controller;
@@ -125,6 +125,17 @@ export async function executeCopy(
     results: [...expected, ...done, ...record, ...written.results],
     withheld: written.withheld,
   };
+}
+
+/**
+ * The files of a copy with their destinations, for a check of the space that they need.
+ *
+ * @param plan The plan.
+ * @param root The destination.
+ * @returns The files.
+ */
+export function spaceOf({ files }: CopyPlan, root: RunPlace["root"]) {
+  return files.map(({ path, size }) => ({ location: root.root().join(path), size }));
 }
 
 /**

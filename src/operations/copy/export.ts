@@ -8,6 +8,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { dirname } from "node:path";
 import pMap from "p-map";
 import { BadArchive } from "../../archive/tar/bad_archive.ts";
 import { type StreamedMember, tarStream } from "../../archive/tar/stream.ts";
@@ -15,6 +16,7 @@ import { compareKeys } from "../../layout/compare_keys.ts";
 import { checksumMismatch } from "../../errors/checksum_mismatch.ts";
 import { invalid, RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
+import { totalSize } from "../../layout/total_size.ts";
 import { addExpected, formatExpected } from "../../runs/expected_parts.ts";
 import {
   EXPORT_INDEX,
@@ -30,6 +32,8 @@ import type { ByteSource, CallOptions, Chunks } from "../../storage/backend.ts";
 import { bytesSource, piecesSource } from "../../storage/byte_source.ts";
 import { contentType, usableType } from "../../storage/content_type.ts";
 import type { TransferEvent } from "../../storage/transfer/transfer.ts";
+import { checkFilesFit } from "../../storage/local/enough_space.ts";
+import type { ReadSpace } from "../../storage/local/free_space.ts";
 import { look } from "../../storage/local/look.ts";
 import { copiedPart, type KnownContent, unfinishedPart } from "./copied_parts.ts";
 import { encodingLost, hashObject } from "./files.ts";
@@ -313,14 +317,31 @@ export async function checkExportFile(
 }
 
 /**
+ * Checks that an export fits on the disk of its file, before the first byte.
+ *
+ * @param plan The content.
+ * @param path The file.
+ * @param read Reads the state of the file system of a path.
+ * @throws {RunOutputsError} `failed`, if the disk is too small.
+ */
+export async function checkExportSpace(
+  { runs }: ExportPlan,
+  path: string,
+  read?: ReadSpace,
+): Promise<void> {
+  const size = totalSize(runs.flatMap(({ items }) => items.map(({ file }) => file)));
+  await checkFilesFit("export to", dirname(path), [{ path, size, isNew: true }], read);
+}
+
+/**
  * Writes an export to a file, which appears only once it is complete.
  *
  * @param plan The content.
  * @param path The file.
  * @param options Whether it may be replaced; progress, a signal.
  * @returns The size and hash of the file.
- * @throws {RunOutputsError} `conflict`, if the file exists; `integrity`, if one of the runs' files
- * does not match the plan; or errors of the disk. Then nothing is written.
+ * @throws {RunOutputsError} `conflict`, if the file exists; `failed`, if the disk is too small;
+ * `integrity`, if one of the runs' files does not match the plan; or errors of the disk. Then nothing is written.
  */
 export async function writeExport(
   plan: ExportPlan,
@@ -328,6 +349,7 @@ export async function writeExport(
   options: WriteExportOptions = {},
 ): Promise<{ readonly size: number; readonly sha256: string }> {
   await checkExportFile(path, options);
+  await checkExportSpace(plan, path);
   const { size, sha256 } = await writeFileAtomic(path, exportChunks(plan, options), {
     ifAbsent: !options.replace,
     signal: options.signal,

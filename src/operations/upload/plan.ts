@@ -113,6 +113,21 @@ export function filesOfPlan({ items, last = [] }: UploadPlan): UploadItem[] {
   return [...items, ...last].flatMap(withFollowUps);
 }
 
+/**
+ * Checks that the files of a plan fit into a storage, before the first byte. Archives that are not
+ * packed yet don't count: their size is unknown.
+ *
+ * @param backend The storage.
+ * @param plan The plan.
+ * @throws {RunOutputsError} `failed`, if a disk is too small.
+ */
+export async function checkUploadSpace(backend: StorageBackend, plan: UploadPlan): Promise<void> {
+  const known = filesOfPlan(plan).flatMap(({ location, size }) =>
+    size === undefined ? [] : [{ location, size }]
+  );
+  await backend.checkSpace?.(known);
+}
+
 /** Options of {@linkcode UploadPlanner.addTree}. */
 export interface AddTreeOptions extends PathFilterOptions {
   /** Whether a file, given by relative path, comes after the others. Default: none. */

@@ -6,7 +6,8 @@
  */
 
 import { basename } from "node:path";
-import { isNameTooLong } from "../../errors/disk.ts";
+import { diskError, isNameTooLong } from "../../errors/disk.ts";
+import { RunOutputsError } from "../../errors/error.ts";
 import type { Chunks } from "../backend.ts";
 import { look } from "./look.ts";
 
@@ -127,4 +128,28 @@ async function ownerOf(journal: string): Promise<"ours" | "nobody's" | "another'
     if (Deno.build.os === "windows") return "ours";
     throw error;
   }
+}
+
+/**
+ * Rejects an object that no list would show, because it looks like an unfinished download of ours:
+ * it is beside such a download, or a copy of its journal.
+ *
+ * @param path The path of the object.
+ * @param open Opens its bytes.
+ * @throws {RunOutputsError} `invalid`, if it is one.
+ */
+export async function refuseUnlisted(path: string, open: () => Chunks): Promise<void> {
+  if (!isPartName(path)) return;
+  let taken: boolean;
+  try {
+    taken = await isUnfinished(path) || (path.endsWith(".journal") && await isJournal(open()));
+  } catch (error) {
+    throw diskError("write", path, error);
+  }
+  if (!taken) return;
+  throw new RunOutputsError(
+    "invalid",
+    `Cannot write '${path}': run-outputs has this name for an unfinished download, which is no ` +
+      "object; remove or rename the file at the source",
+  );
 }

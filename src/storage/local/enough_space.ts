@@ -4,9 +4,11 @@
  * @module
  */
 
-import { dirname, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { RunOutputsError } from "../../errors/error.ts";
+import { totalSize } from "../../layout/total_size.ts";
 import { formatBytes } from "../../layout/words.ts";
+import { isTemporary } from "./atomic_file.ts";
 import { freeSpace, type ReadSpace } from "./free_space.ts";
 
 /** What will be written to a directory. */
@@ -50,6 +52,59 @@ export async function findShortage(
   for (const { dir, existing, bytes } of disks.values()) {
     const free = await freeSpace(existing, read).catch(() => Infinity);
     if (bytes > free) return { dir, needed: bytes, free };
+  }
+}
+
+/** A file that will be written. */
+export interface FileToWrite {
+  /** Its path. */
+  readonly path: string;
+  /** Its size in bytes. */
+  readonly size: number;
+  /** Whether an existing file stays until this one is complete. Default: it may be the same. */
+  readonly isNew?: boolean;
+}
+
+/**
+ * Checks that files fit on the disk of a directory. Existing files of the same name may be the same
+ * already, and need no space then. What a killed process has left beside them counts as free, because
+ * the next writer deletes it.
+ *
+ * @param action What can't be done to the directory otherwise, such as `write to`.
+ * @param dir The directory; it need not exist.
+ * @param files The files, each directly or deeper below it.
+ * @param read Reads the state of the file system of a path.
+ * @throws {RunOutputsError} `failed`, if the disk is too small.
+ */
+export async function checkFilesFit(
+  action: string,
+  dir: string,
+  files: readonly FileToWrite[],
+  read?: ReadSpace,
+): Promise<void> {
+  const all = totalSize(files);
+  if (await findShortage([{ dir, bytes: all }], read) === undefined) return;
+  // Finding what exists takes a look at each directory, so only if it matters.
+  let bytes = all;
+  for (const [parent, own] of Map.groupBy(files, ({ path }) => dirname(path))) {
+    const byName = new Map(own.map((file) => [basename(file.path), file]));
+    for (const name of await namesIn(parent)) {
+      const file = byName.get(name);
+      if (!isTemporary(name) && (file === undefined || file.isNew)) continue;
+      const existing = await Deno.lstat(join(parent, name)).catch(() => undefined);
+      if (existing?.isFile) bytes -= Math.max(file?.size ?? 0, existing.size);
+    }
+  }
+  const shortage = await findShortage([{ dir, bytes }], read);
+  if (shortage !== undefined) throw noSpace(action, shortage);
+}
+
+async function namesIn(dir: string): Promise<string[]> {
+  try {
+    return (await Array.fromAsync(Deno.readDir(dir))).map(({ name }) => name);
+  } catch {
+    // It does not exist, or writing to it will say what is wrong.
+    return [];
   }
 }
 

@@ -18,7 +18,6 @@ import type {
   ByteSource,
   CallOptions,
   Child,
-  Chunks,
   DeleteFailure,
   ListOptions,
   ObjectBody,
@@ -32,7 +31,8 @@ import { diskError } from "../../errors/disk.ts";
 import { FileBody } from "./file_body.ts";
 import type { NamedEntry } from "./disk_name.ts";
 import { deleteEach } from "../delete_each.ts";
-import { isJournal, isPartName, isUnfinished } from "./download_part.ts";
+import { isPartName, isUnfinished, refuseUnlisted } from "./download_part.ts";
+import { checkFilesFit } from "./enough_space.ts";
 import { isMissing, listedObject, objectInfo } from "./object_info.ts";
 import { Inside } from "./inside.ts";
 import type { ReadableFile } from "../byte_source.ts";
@@ -202,6 +202,12 @@ export class LocalBackend implements StorageBackend {
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw diskError("write", path, error);
     }
+  }
+
+  /** {@inheritDoc StorageBackend.checkSpace} */
+  async checkSpace(files: readonly Pick<ObjectInfo, "location" | "size">[]): Promise<void> {
+    const onDisk = files.map(({ location, size }) => ({ path: this.#path(location), size }));
+    await checkFilesFit("write to", this.stagingDir, onDisk);
   }
 
   /** {@inheritDoc StorageBackend.show} */
@@ -404,26 +410,6 @@ export class LocalBackend implements StorageBackend {
       }
     }
   }
-}
-
-/**
- * Rejects an object that no list would show, because it looks like an unfinished download of ours:
- * it is beside such a download, or a copy of its journal.
- */
-async function refuseUnlisted(path: string, open: () => Chunks): Promise<void> {
-  if (!isPartName(path)) return;
-  let taken: boolean;
-  try {
-    taken = await isUnfinished(path) || (path.endsWith(".journal") && await isJournal(open()));
-  } catch (error) {
-    throw diskError("write", path, error);
-  }
-  if (!taken) return;
-  throw new RunOutputsError(
-    "invalid",
-    `Cannot write '${path}': run-outputs has this name for an unfinished download, which is no ` +
-      "object; remove or rename the file at the source",
-  );
 }
 
 /** The key's segment for a name on disk; a name that we did not encode is used unchanged. */

@@ -22,7 +22,7 @@ import { presentRoot } from "../../present_root.ts";
 import { checkOutsideRuns } from "../../output_dir.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { readRunManifest, reportUnfinished } from "../../run_manifest.ts";
-import { type RunOptions, runRoot, tryRunName } from "../../run_root.ts";
+import { isRunName, runRoot, withRunNamed } from "../../run_root.ts";
 import {
   checkSelectionOptions,
   patterns,
@@ -92,10 +92,10 @@ Examples:
         output,
       });
       const onDisk = stagingDirOf(options, context.io) !== undefined;
-      const named = runs.length === 0 ? [options] : runs.map((name) => runOptions(name, options));
+      const named = runs.length === 0 ? [options] : runs.map((name) => withRunNamed(options, name));
       const purpose = { reading: true, onDisk };
       const rules = named.map((run) => runRoot(run, purpose, context.io, output));
-      const { checkExportFile, planExport, writeExport } = await import(
+      const { checkExportFile, checkExportSpace, planExport, writeExport } = await import(
         "../../../operations/copy/export.ts"
       );
       const { dryRun = false, force: replace, quiet = false } = options;
@@ -127,6 +127,7 @@ Examples:
       const tool = `run-outputs/${config.version}`;
       for (const note of plans.flatMap(({ notes }) => notes)) output.note(note);
       const plan = await planExport(plans, { tool, show, onNote, signal });
+      if (dryRun && !toStdout) await checkExportSpace(plan, file);
       const items = plan.runs.flatMap(({ items }) => items);
       const files = items.map((item) => ({ path: show(item.location), size: item.file.size }));
       const progress = { verb: "exported", files, io: context.io, quiet };
@@ -221,15 +222,8 @@ async function writeToStdout(
 
 /** Rejects a run in the place of the file, which would be written under the name of the run. */
 function checkFile(file: string, runs: readonly string[]): void {
-  if (runs.length > 0 || tryRunName(file) === undefined) return;
+  if (runs.length > 0 || !isRunName(file)) return;
   throw invalid("file", file, "a name that is not that of a run; give the file before the runs");
-}
-
-/** The options for one run, given as its id, as id and platform, or as its key. */
-function runOptions(name: string, options: RunOptions): RunOptions {
-  if (/[~/]/.test(name)) return { ...options, runId: name };
-  const { runId = name, platform = options.platform } = tryRunName(name) ?? {};
-  return { ...options, runId, platform };
 }
 
 function bytesOf(items: ExportPlan["runs"][number]["items"]): number {

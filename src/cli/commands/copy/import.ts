@@ -114,12 +114,15 @@ Examples:
         output,
       );
       const { planCopy } = await import("../../../operations/copy/plan.ts");
+      const { spaceOf } = await import("../../../operations/copy/execute.ts");
       const show = ({ key }: { readonly key: string }) => `${archive.path}: ${key}`;
       // Plan all runs before writing the first, so that a damaged one is found in time.
       const plans: CopyPlan[] = [];
       for (const root of archive.roots) {
         plans.push(await planCopy({ backend: archive, root }, { show, signal }));
       }
+      // Each copy checks its own run; together they need more.
+      await storage.backend.checkSpace?.(plans.flatMap((plan, i) => spaceOf(plan, targets[i])));
       const reports: CopyReport[] = [];
       const began = performance.now();
       for (const [i, plan] of plans.entries()) {

@@ -88,7 +88,7 @@ export async function runUpload(
   const replaces = (options.ifExists ?? "replace") === "replace";
   const opening = { ...options, outputDir, replaces };
   using storage = await openForUpload(opening, root.root(), context.io, output);
-  const { executeUpload, filesOfPlan, UploadPlanner } = await import(
+  const { checkUploadSpace, executeUpload, filesOfPlan, UploadPlanner } = await import(
     "../../../operations/upload/plan.ts"
   );
 
@@ -105,6 +105,7 @@ export async function runUpload(
     const planned = planner.plan();
     // After a failed job, missing files are not an error.
     if ((options.jobStatus ?? "success") === "success") throwIfNothing(planned, unmatched);
+    await checkUploadSpace(storage.backend, planned);
     const part = await openPart(context, options, {
       ...{ subject, planned, root, storage, output, signal },
     });
