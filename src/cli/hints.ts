@@ -205,9 +205,11 @@ function renamed(
   if (!options.has("repo")) rename("run-github-repo", "repo");
   if (first === "upload") rename("output-dir", "staging-dir");
   if (first === "export" && args.length === 2) {
-    const [, runId, platform] = /^(.*?)(?:-(linux|windows))?$/s.exec(args[1])!;
-    called.set("run-id", runId);
-    if (platform !== undefined) called.set("platform", platform);
+    const [, runId, platform] = /^(.*?)(?:-(linux|windows))?$/is.exec(args[1])!;
+    // The key of an external repository's run is one name.
+    const isKey = /[~/]/.test(runId);
+    called.set("run-id", isKey ? args[1] : runId);
+    if (!isKey && platform !== undefined) called.set("platform", platform.toLowerCase());
   }
   if (first !== "copy") return called;
   // For a copy, `list` is about the source and `index` about the destination.

@@ -7,7 +7,7 @@
 import { Argument, type Command } from "commander";
 import { invalid } from "../errors/error.ts";
 import { nonEmpty } from "./options.ts";
-import { tryRunName } from "./run_root.ts";
+import { tryParseRunName } from "../runs/retention/run_key.ts";
 
 /** The arguments that can be a run. */
 const MARKED = new WeakSet<Argument>();
@@ -51,7 +51,7 @@ export async function takeRunArgument(command: Command, line: readonly string[])
   const [name, ...rest] = typeof given === "string" ? [given] : given ?? [];
   if (name === undefined || !await isRun(name, argument, command)) return;
   command.processedArgs[at] = argument.variadic ? rest : undefined;
-  const run = tryRunName(name);
+  const run = tryParseRunName(name);
   // The key of an external repository names that, too.
   const hint = argument.variadic ? "; a pattern goes after --" : "";
   setOption(command, "runId", run?.externalRepo === "" ? run.runId : name, name, hint);
@@ -59,7 +59,7 @@ export async function takeRunArgument(command: Command, line: readonly string[])
 }
 
 async function isRun(name: string, argument: Argument, command: Command): Promise<boolean> {
-  const isName = NAME.test(name) || name === "local" || tryRunName(name) !== undefined;
+  const isName = NAME.test(name) || name === "local" || tryParseRunName(name) !== undefined;
   if (argument.name() === "run") {
     if (isName) return true;
     throw invalid("run", name, "ID, ID-PLATFORM or a run's key; any other id needs --run-id");

@@ -63,9 +63,15 @@ Deno.test("hints: of a copy, what is listed is its source", () => {
 
 Deno.test("hints: of an export, what is listed is its one run", () => {
   const hint = (args: string) => complete("run-outputs list", `export: ${args}`, { region: "x" });
+  for (const name of ["12-linux", "12-Linux"]) {
+    assert.equal(
+      hint(`runs.tar ${name}`),
+      "no: 'run-outputs list --run-id 12 --platform linux --region x' helps",
+    );
+  }
   assert.equal(
-    hint("runs.tar 12-linux"),
-    "no: 'run-outputs list --run-id 12 --platform linux --region x' helps",
+    hint("runs.tar a-b~12-linux"),
+    "no: 'run-outputs list --run-id \"a-b~12-linux\" --region x' helps",
   );
   assert.equal(hint("runs.tar 12"), "no: 'run-outputs list --run-id 12 --region x' helps");
   assert.equal(hint("runs.tar 12 13"), "no: 'run-outputs list --region x' helps");

@@ -55,11 +55,11 @@ test("the key of an external repository's run names it, with '~' or '/'", async 
   await refused([...named, "--platform", "windows"], ["--platform", KEY]);
   assert.equal((await runJson(0, [...named, "--repo", "ROCm/rocm-libraries"])).prefix, OTHER);
   await refused(["list", ...place, "--run-id", "a~b"], ["a~b", "OWNER-REPO~ID-PLATFORM"]);
-  await refused(["runs", "show", "ROCm-rocm-systems/1-linux", ...place], [
-    "'ROCm-rocm-systems~1-linux'",
-  ], {
-    code: 3,
-  });
+  for (const name of [KEY, OTHER, OTHER.replace("linux", "Linux")]) {
+    assert.equal((await runJson(0, ["runs", "show", name, ...place])).key, KEY);
+  }
+  const missing = "ROCm-rocm-systems/1-linux";
+  await refused(["runs", "show", missing, ...place], [`'${missing}'`], { code: 3 });
 });
 
 test(

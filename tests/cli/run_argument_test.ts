@@ -96,6 +96,23 @@ Deno.test("a run as an argument: the platform in any case, as $RUNNER_OS has it"
   const tar = join(temp.path, "runs.tar");
   const { runs: exported } = await runJson(0, ["export", tar, "6-Linux", ...from]);
   assert.equal(exported[0].prefix, "6-linux");
+  for (const command of ["show", "reports", "manifest"]) {
+    assert.equal((await runJson(0, ["runs", command, "6-Linux", ...from])).key, "6-linux");
+  }
+  assert.equal((await runJson(0, ["verify", "6-LINUX", ...from])).prefix, "6-linux");
+  const diff = await runJson(0, ["diff", "6-Linux", "6-linux", ...from]);
+  assert.deepEqual([diff.a.prefix, diff.b.prefix, diff.differs], ["6-linux", "6-linux", false]);
+  const id = ["list", "--run-id", "6-Linux", "--platform", "linux", ...from];
+  await refused(id, ["the id is 6, the platform linux"], { code: 3 });
+});
+
+Deno.test("a run as an argument: --platform may not name another one", async () => {
+  await using temp = await tempDir();
+  await putArchives(join(temp.path, "6-linux"), BLAS);
+  const from = ["--staging-dir", temp.path, "--platform", "windows"];
+  for (const args of [["export", join(temp.path, "x.tar"), "6-Linux"], ["diff", "6-Linux", "6"]]) {
+    await refused([...args, ...from], ["--platform", "'6-Linux'"]);
+  }
 });
 
 Deno.test("a run as an argument: after -- it is a pattern or a directory", async () => {

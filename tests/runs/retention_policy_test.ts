@@ -167,7 +167,7 @@ Deno.test("retention: a list keeps keys, ids, commits and URLs, and reports what
     "entry",
     [
       "# kept",
-      "1-linux",
+      "1-Linux",
       "2",
       "abcdef1234 commit\trefs/tags/v1",
       "https://github.com/ROCm/TheRock/actions/runs/4/job/7",

@@ -390,9 +390,9 @@ export function noOutputs(root: RunOutputRoot, where: string): RunOutputsError {
  * @returns The end of a message.
  */
 export function whatToCheck(root: RunOutputRoot, where: string): string {
-  const [, id, platform] = /^(.+)-(linux|windows)$/.exec(root.runId) ?? [];
+  const [, id, platform] = /^(.+)-(linux|windows)$/i.exec(root.runId) ?? [];
   if (id !== undefined) {
-    return `the platform is not part of the id: the id is ${id}, the platform ${platform}`;
+    return `the platform is not part of the id: the id is ${id}, the platform ${platform.toLowerCase()}`;
   }
   const { name } = root.root();
   const isTwice = where.split(/[\\/,]/).some((one, i, all) => one === name && all[i + 1] === name);

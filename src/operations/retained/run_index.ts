@@ -10,9 +10,8 @@ import { OutputLocation } from "../../layout/output_location.ts";
 import { RunOutputRoot, type RunPrefix } from "../../layout/run_output_root.ts";
 import {
   compareRuns,
-  formatRunKey,
   parseRunKey,
-  tryParseRunKey,
+  tryParseRunName,
   tryParseRunPrefix,
 } from "../../runs/retention/run_key.ts";
 import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
@@ -171,7 +170,7 @@ export class RunIndex {
    * Finds the place of the run that a user names, without a look into it if its name decides. The run
    * may not exist.
    *
-   * @param name A run's key, or its id.
+   * @param name A run's key or prefix, with the platform in any case, or its id.
    * @param choice Decides between runs with the same id.
    * @param options A signal.
    * @returns The run.
@@ -190,7 +189,7 @@ export class RunIndex {
   }
 
   async #candidates(name: string, { signal }: CallOptions): Promise<RunPrefix[]> {
-    const named = tryParseRunKey(name);
+    const named = tryParseRunName(name);
     // As in enumerate(): directories of run-outputs' own, such as trash, hold no runs.
     if (named !== undefined) return named.externalRepo.startsWith(".") ? [] : [named];
     const isIt = ({ runId }: RunPrefix) => runId === name;
@@ -204,7 +203,7 @@ export class RunIndex {
   /**
    * Finds the run that a user names.
    *
-   * @param name A run's key, or its id.
+   * @param name A run's key or prefix, with the platform in any case, or its id.
    * @param choice Decides between runs with the same id.
    * @param options A signal.
    * @returns The run.
@@ -227,11 +226,7 @@ export class RunIndex {
       .filter((run) => repo === undefined || matchesRepo(run, repo));
     if (found.length === 1) return found[0];
     if (found.length === 0) {
-      const key = tryParseRunPrefix(name);
-      const hint = key === undefined || !name.includes("/")
-        ? ""
-        : `: its key has '~' instead of '/', '${formatRunKey(key)}'`;
-      const message = `No run '${name}' in ${this.where}${hint}`;
+      const message = `No run '${name}' in ${this.where}`;
       throw problem("not_found", "unknown-run", message, { run: name });
     }
     const choices = found.map(({ key }) => key);

@@ -8,7 +8,7 @@ import pMap from "p-map";
 import { invalid, type RunOutputsError } from "../../errors/error.ts";
 import type { RunPrefix } from "../../layout/run_output_root.ts";
 import { describeRemoval } from "../../runs/removed.ts";
-import { compareRunIds, compareRuns, tryParseRunKey } from "../../runs/retention/run_key.ts";
+import { compareRunIds, compareRuns, tryParseRunName } from "../../runs/retention/run_key.ts";
 import type { CallOptions } from "../../storage/backend.ts";
 import { isOfOneRun, type RetainedRun, unreadableRun } from "./describe.ts";
 import { matches, matchesKey, needsDetails, removalOfKind, type RunFilter } from "./filter.ts";
@@ -189,7 +189,7 @@ function throwIfAll(failures: readonly RunOutputsError[], count: number): void {
 
 /** The id of the run that a client remembers, which may have been deleted since. */
 function runIdOf(after: string, runs: readonly RunPrefix[], field = "after"): string {
-  const id = tryParseRunKey(after)?.runId ?? after;
+  const id = tryParseRunName(after)?.runId ?? after;
   if (/^(?:\d+|local)$/.test(id) || runs.some(({ runId }) => runId === id)) return id;
   throw invalid(field, after, "a run id or a key");
 }

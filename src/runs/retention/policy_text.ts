@@ -6,7 +6,7 @@
 
 import { invalid, RunOutputsError } from "../../errors/error.ts";
 import type { KeepStep } from "./policy.ts";
-import { formatRunKey, tryParseRunKey, tryParseRunPrefix } from "./run_key.ts";
+import { formatRunKey, tryParseRunName, tryParseRunPrefix } from "./run_key.ts";
 
 const SECONDS: Readonly<Record<string, number>> = {
   h: 3600,
@@ -76,7 +76,9 @@ export function parseKeepListed(field: string, text: string): readonly string[] 
 function entryOf(field: string, word: string): string {
   const expected = "a list of keys, run ids, commits and URLs";
   if (!word.includes("/")) {
-    const isEntry = tryParseRunKey(word) !== undefined || /^[0-9a-f]{7,64}$/i.test(word) ||
+    const run = tryParseRunName(word);
+    if (run !== undefined) return formatRunKey(run);
+    const isEntry = /^[0-9a-f]{7,64}$/i.test(word) ||
       /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(word);
     if (!isEntry) throw invalid(field, word, expected);
     return word;

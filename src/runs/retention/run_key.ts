@@ -57,6 +57,17 @@ export function tryParseRunKey(key: string): RunPrefix | undefined {
 }
 
 /**
+ * Parses the name of a run that somebody has typed, if it is one.
+ *
+ * @param name A run's key, or its prefix; the platform in any case, as in `${{ runner.os }}`.
+ * @returns The parts of its prefix; `undefined` for anything else, such as an id alone.
+ */
+export function tryParseRunName(name: string): RunPrefix | undefined {
+  const lower = name.replace(/-(?:linux|windows)$/i, (end) => end.toLowerCase());
+  return tryParseRunKey(lower) ?? tryParseRunPrefix(lower);
+}
+
+/**
  * Parses the prefix of a run, if it is one.
  *
  * @param prefix The prefix, without a trailing `/`.

@@ -27,7 +27,7 @@ import {
 } from "../../options.ts";
 import { Output } from "../../terminal/output.ts";
 import { presentRoot } from "../../present_root.ts";
-import { runRoot } from "../../run_root.ts";
+import { runRoot, withRunNamed } from "../../run_root.ts";
 import {
   noteUnused,
   type OpenStorage,
@@ -55,7 +55,8 @@ interface DiffCommandOptions extends Omit<ReadCommandOptions, "runId"> {
 
 /** Builds the command. */
 export function diffCommand(context: Context): Command {
-  const run = (name: string) => new Argument(`<${name}>`, "the id of a run").argParser(nonEmpty);
+  const run = (name: string) =>
+    new Argument(`<${name}>`, "a run: ID, or ID-PLATFORM").argParser(nonEmpty);
   const command = new Command("diff")
     .summary("compare the outputs of two runs")
     .description(
@@ -183,14 +184,14 @@ interface OpenRun extends DiffSide, Disposable {
 }
 
 async function openRun(
-  runId: string,
+  name: string,
   options: DiffCommandOptions,
   { io }: Context,
   output: Output,
   signal: AbortSignal,
 ): Promise<OpenRun> {
   const onDisk = stagingDirOf(options, io) !== undefined;
-  const named = runRoot({ ...options, runId }, { reading: true, onDisk }, io, output);
+  const named = runRoot(withRunNamed(options, name), { reading: true, onDisk }, io, output);
   using opened = new DisposableStack();
   const storage: OpenStorage = opened.use(await openToRead(options, io, output));
   const root = await presentRoot(named, options, { storage, io, output, signal });

@@ -12,7 +12,7 @@ import { RunOutputsError } from "../../../errors/error.ts";
 import type { RunsContext, RunsOperation } from "../../../operations/retained/operation.ts";
 import type { RUNS_OPERATIONS } from "../../../operations/retained/operations.ts";
 import type { RunIndex } from "../../../operations/retained/run_index.ts";
-import { tryRunName } from "../../run_root.ts";
+import { isRunName } from "../../run_root.ts";
 import type { Context } from "../../context.ts";
 import { RUN, stagingDir, STORAGE, withOutputOptions, withServerOptions } from "../../options.ts";
 import { platformOption } from "../../platform_option.ts";
@@ -223,7 +223,7 @@ export async function throwIfRun(
   signal: AbortSignal,
 ): Promise<void> {
   const name = dir === undefined ? "" : basename(resolve(dir));
-  if (tryRunName(name) === undefined) return;
+  if (!isRunName(name)) return;
   if ((await index.enumerate({ signal })).length > 0) return;
   throw new RunOutputsError(
     "not_found",
