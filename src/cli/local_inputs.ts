@@ -9,16 +9,20 @@ import type { Argument, Command } from "commander";
 import { diskError } from "../errors/disk.ts";
 import { RunOutputsError } from "../errors/error.ts";
 
-const INPUTS = new WeakSet<Argument>();
+/** What the values of an argument are. */
+type Kind = "path" | "directory";
+
+const INPUTS = new WeakMap<Argument, Kind>();
 
 /**
  * Marks an argument whose values are such paths.
  *
  * @param argument The argument.
+ * @param kind What they are. Default: files or directories.
  * @returns The same.
  */
-export function localInput(argument: Argument): Argument {
-  INPUTS.add(argument);
+export function localInput(argument: Argument, kind: Kind = "path"): Argument {
+  INPUTS.set(argument, kind);
   return argument;
 }
 
@@ -33,8 +37,10 @@ export async function checkLocalInputs(command: Command): Promise<void> {
   for (const [i, argument] of command.registeredArguments.entries()) {
     const paths: readonly string[] = [command.processedArgs[i] ?? []].flat();
     // What reads standard input says so itself.
-    if (!INPUTS.has(argument) || paths.length === 0 || paths.includes("-")) continue;
-    const errors = (await Promise.all(paths.map(missing))).filter((error) => error !== undefined);
+    const kind = INPUTS.get(argument);
+    if (kind === undefined || paths.length === 0 || paths.includes("-")) continue;
+    const errors = (await Promise.all(paths.map((path) => wrong(path, kind))))
+      .filter((error) => error !== undefined);
     if (errors.length < paths.length) continue;
     if (errors.length === 1) throw errors[0];
     throw new RunOutputsError("invalid", errors.map(({ message }) => message).join("; "));
@@ -56,9 +62,11 @@ export function inputError(action: string, path: string, error: unknown): Error 
 }
 
 /** The error of a path that does not exist. Whatever else is wrong is reported by its reader. */
-async function missing(path: string): Promise<Error | undefined> {
+async function wrong(path: string, kind: Kind): Promise<Error | undefined> {
   try {
-    await Deno.stat(path);
+    const { isDirectory } = await Deno.stat(path);
+    if (kind === "path" || isDirectory) return undefined;
+    return new RunOutputsError("invalid", `Cannot read '${path}': it is not a directory`);
   } catch (error) {
     if (isMissing(error)) return inputError("read", path, error);
   }

@@ -13,6 +13,7 @@ import type { OutputLocation } from "../layout/output_location.ts";
 import { plural } from "../layout/words.ts";
 import type { S3Backend } from "../storage/s3/backend.ts";
 import type { S3BackendOptions } from "../storage/s3/settings.ts";
+import { inputError } from "./local_inputs.ts";
 import { type OpenStorage, reportsTo } from "./open_storage.ts";
 import { checkOutputDir } from "./output_dir.ts";
 import { S3_WRITE, type S3Options } from "./s3_options.ts";
@@ -184,7 +185,8 @@ export function rejectTwoPlaces(options: ReadOptions): void {
  * @param what What it is, for messages.
  * @param output Receives notices of the storage.
  * @returns The storage.
- * @throws {RunOutputsError} `not_found`, if it does not exist; `invalid`, if it is not a directory.
+ * @throws {RunOutputsError} If it does not exist: `not_found` for a place of runs, which is like one
+ * without runs, else `invalid`; `invalid`, if it is not a directory.
  */
 export async function openDirectory(
   dir: string,
@@ -192,7 +194,8 @@ export async function openDirectory(
   output: Output,
 ): Promise<OpenStorage> {
   const stat = await Deno.stat(dir).catch((error) => {
-    throw diskError(`read the ${what}`, dir, error);
+    const errorOf = what === "directory" || what === "copy" ? inputError : diskError;
+    throw errorOf(`read the ${what}`, dir, error);
   });
   if (!stat.isDirectory) {
     throw new RunOutputsError("invalid", `Cannot read '${dir}': it is not a directory`);

@@ -14,6 +14,8 @@ const XZ = ["upload", "artifacts", "BUILD/artifacts", "--output-dir", "OUT", ...
 );
 const FETCH = ["fetch", "--staging-dir", "BUILD", "--output-dir", "OUT", ...RUN];
 const LIST = ["list", "--staging-dir", "BUILD", ...RUN];
+/** Without credentials, a command that opens the bucket ends with another error. */
+const S3 = ["--bucket", "suite", ...RUN];
 
 /** What is typed, and what the line has to name. */
 const CASES: readonly (readonly [readonly string[], ...string[]])[] = [
@@ -98,7 +100,27 @@ const CASES: readonly (readonly [readonly string[], ...string[]])[] = [
   [[...FETCH, "--cache-dir", "BUILD/.ninja_log"], ".ninja_log", "not a directory"],
   [["list", "--server", "http://lab", "--server-token-file", "BUILD/nope", ...RUN], "token-file"],
   [["import", "BUILD/nope", "--output-dir", "OUT"], "nope", "no such file"],
-  [["upload", "artifacts", "BUILD/nope", "--bucket", "suite", ...RUN], "nope", "no such file"],
+  ...["build --artifact-group g --build-dir", "stage --stage s --build-dir", "artifacts"].map((
+    words,
+  ): readonly [readonly string[], ...string[]] => [
+    ["upload", ...words.split(" "), "BUILD/nope", ...S3],
+    "nope",
+    "no such file",
+  ]),
+  [["upload", "logs", "BUILD/nope", "--artifact-group", "g", ...S3], "log directory", "nope"],
+  [["upload", "logs", "BUILD/.ninja_log", "--artifact-group", "g", ...S3], "not a directory"],
+  [["upload", "tarballs", "BUILD/.ninja_log", ...S3], ".ninja_log", "not a directory"],
+  [
+    ["upload", "artifacts", "BUILD/artifacts", "--stage", "s", "--topology", "BUILD/nope", ...S3],
+    "--topology",
+    "nope",
+  ],
+  [["verify", "BUILD/nope"], "nope", "no such file"],
+  [["verify", "--repair", "--from", "BUILD/nope", ...S3], "copy", "nope"],
+  [["index", "BUILD/nope"], "nope", "no such file"],
+  [["runs", "prune", "--keep-listed", "BUILD/nope", "--bucket", "suite"], "nope", "no such file"],
+  [["runs", "prune", "--execute", "BUILD/nope", "--bucket", "suite"], "--execute", "nope"],
+  [["serve", "--staging-dir", "BUILD", "--token-file", "BUILD/nope"], "token", "nope"],
   [["upload", "files", "BUILD/nope", "BUILD/no", "--to", "x", "--bucket", "b-b", ...RUN], "nope"],
   [[...LIST, "surplus"], "run", '"surplus"', "--run-id"],
   [[...LIST, "124"], "--run-id", '"123"', "'124'"],
@@ -198,19 +220,11 @@ Deno.test("S3: an invalid setting is one line from each command", async () => {
   assert.deepEqual(await snapshot(temp.path), before);
 });
 
-Deno.test("missing input: exits with 2; a place of runs, or what a job left, with 3", async () => {
+Deno.test("missing input: a place of runs that does not exist has no runs: exits with 3", async () => {
   await using temp = await tempDir();
   const nothing = join(temp.path, "nothing");
   const out = ["--output-dir", join(temp.path, "out"), ...RUN];
-  const inputs = [
-    ["upload", "artifacts", nothing, ...out],
-    ["upload", "manifest", nothing, ...out],
-    ["upload", "files", nothing, "--to", "x", ...out],
-  ];
-  for (const args of inputs) await refused(args, [nothing], { code: 2 });
   const cases = [
-    ["upload", "build", "--artifact-group", "g", "--build-dir", nothing, ...out],
-    ["upload", "logs", nothing, "--artifact-group", "g", ...out],
     ["list", "--staging-dir", nothing, ...RUN],
     ["fetch", "--staging-dir", nothing, ...out],
   ];

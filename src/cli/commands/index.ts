@@ -4,6 +4,7 @@
  * @module
  */
 
+import { localInput } from "../local_inputs.ts";
 import { orRun } from "../run_argument.ts";
 import { basename, dirname, resolve } from "node:path";
 import { Argument, Command, Option } from "commander";
@@ -43,9 +44,12 @@ export function indexCommand(context: Context): Command {
         "this automatically. For a directory with Python packages, writes a page for pip and simple/.",
     )
     .addArgument(
-      orRun(
-        new Argument("[dir]", "a local directory, or the run instead of --run-id")
-          .argParser(nonEmpty),
+      localInput(
+        orRun(
+          new Argument("[dir]", "a local directory, or the run instead of --run-id")
+            .argParser(nonEmpty),
+        ),
+        "directory",
       ),
     )
     .addOption(new Option("--force", "replace pages written by other tools"))

@@ -35,6 +35,12 @@ export interface BuildJob {
   readonly signal?: AbortSignal;
 }
 
+/** A directory of a build job. */
+export interface JobDirectory extends Pick<BuildJob, "buildDir" | "jobStatus"> {
+  /** What it is for, for messages. Default: `build`. */
+  readonly what?: "build" | "log";
+}
+
 /** Options of {@linkcode planBuild}. */
 export interface PlanBuildOptions extends BuildJob, Omit<PackArtifactsOptions, "workDir"> {
   /** The artifact group, such as `gfx94X-dcgpu`. */
@@ -216,10 +222,18 @@ function partsOf(
   };
 }
 
-/** Whether the build directory exists. A missing one is a note after an unsuccessful job. */
-async function hasDirectory(
-  { buildDir, jobStatus = "success", what = "build" }: BuildJob & { readonly what?: string },
-  planner: UploadPlanner,
+/**
+ * Whether a job's directory exists. After an unsuccessful job it need not.
+ *
+ * @param job The directory, and the result of the job.
+ * @param planner Receives a note about a missing one.
+ * @returns Whether it exists.
+ * @throws {RunOutputsError} `not_found`, if that of a successful job does not; `invalid`, if it is not
+ * a directory.
+ */
+export async function hasDirectory(
+  { buildDir, jobStatus = "success", what = "build" }: JobDirectory,
+  planner?: UploadPlanner,
 ): Promise<boolean> {
   let stat: Deno.FileInfo;
   try {
@@ -227,7 +241,7 @@ async function hasDirectory(
   } catch (cause) {
     const error = diskError(`read the ${what} directory`, buildDir, cause);
     if (!isMissing(error) || jobStatus === "success") throw withAdvice(error);
-    noteMissing(buildDir, jobStatus, planner);
+    if (planner !== undefined) noteMissing(buildDir, jobStatus, planner);
     return false;
   }
   if (stat.isDirectory) return true;

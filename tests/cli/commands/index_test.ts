@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { refused, runJson, runs } from "../../support/command_line.ts";
+import { runJson, runs } from "../../support/command_line.ts";
 import { startS3Server } from "../../support/s3_server.ts";
 import { KEYS } from "../../support/s3_subject.ts";
 import { outputNames, snapshot } from "../../support/snapshot.ts";
@@ -103,10 +103,4 @@ Deno.test("index: a run on S3", async () => {
   const page = await fetch(`${server.url}/suite/123-linux/index.html`);
   assert.equal(page.headers.get("content-type"), "text/html; charset=utf-8");
   assert.match(await page.text(), /<a href="logs\/index\.html">Logs<\/a>/);
-});
-
-Deno.test("index: a directory that does not exist is one line, exit 3", async () => {
-  await using temp = await tempDir();
-  const dir = join(temp.path, "nodir");
-  await refused(["index", dir], [`'${dir}': no such file or directory`], { code: 3 });
 });

@@ -5,13 +5,13 @@
  */
 
 import { Command } from "commander";
-import { diskError } from "../../../errors/disk.ts";
 import { RunOutputsError } from "../../../errors/error.ts";
 import type { PruneResult } from "../../../operations/prune/execute.ts";
 import type { PrunePlace } from "../../../operations/prune/place.ts";
 import type { PrunePlan } from "../../../runs/retention/prune_plan.ts";
 import type { Context } from "../../context.ts";
 import { EXIT } from "../../exit_codes.ts";
+import { inputError } from "../../local_inputs.ts";
 import { stagingDirOf } from "../../storage.ts";
 import { columns, formatBytes, Output, plural } from "../../terminal/output.ts";
 import { STATE_DIR } from "../bisect/options.ts";
@@ -120,7 +120,7 @@ async function prune(context: Context, options: PruneOptions): Promise<void> {
 async function readPlan(path: string): Promise<PrunePlan> {
   const { parsePrunePlan } = await import("../../../runs/retention/prune_plan.ts");
   const text = await Deno.readTextFile(path).catch((error) => {
-    throw diskError("read", path, error);
+    throw inputError("read the plan (--execute)", path, error);
   });
   return parsePrunePlan(text, path);
 }

@@ -5,7 +5,6 @@
  */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { diskError } from "../../../errors/disk.ts";
 import { invalid, RunOutputsError } from "../../../errors/error.ts";
 import {
   DROP_KINDS,
@@ -14,6 +13,7 @@ import {
   type PrunePolicy,
 } from "../../../runs/retention/policy.ts";
 import { parseKeepListed, parseKeepSteps } from "../../../runs/retention/policy_text.ts";
+import { inputError } from "../../local_inputs.ts";
 import { type Age, age, filled, list, nonEmpty, wholeNumber } from "../../options.ts";
 import type { Io } from "../../terminal/io.ts";
 import type { RunsCommandOptions } from "./options.ts";
@@ -246,7 +246,7 @@ export function checkPruneOptions(options: PruneOptions): void {
 async function textOf(file: string, io: Io): Promise<string> {
   if (file === "-") return await io.readStdin();
   return await Deno.readTextFile(file).catch((error) => {
-    throw diskError("read", file, error);
+    throw inputError("read", file, error);
   });
 }
 

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { diskError } from "../../../errors/disk.ts";
 import { quote, RunOutputsError } from "../../../errors/error.ts";
 import { checkToken } from "../../../service/tokens.ts";
+import { inputError } from "../../local_inputs.ts";
 
 /**
  * Reads the token of the service.
@@ -17,7 +17,7 @@ import { checkToken } from "../../../service/tokens.ts";
  * not a token; what the disk says.
  */
 export async function readTokenFile(path: string): Promise<string> {
-  const cannot = (error: unknown) => diskError("read the token in", path, error);
+  const cannot = (error: unknown) => inputError("read the token in", path, error);
   using file = await Deno.open(path).catch((error) => {
     throw cannot(error);
   });

@@ -31,7 +31,10 @@ export function uploadArtifactsCommand(context: Context): Command {
         "same files, modes and times produce the same bytes.",
     )
     .addArgument(
-      localInput(new Argument("<dir>", "the directory with artifacts").argParser(nonEmpty)),
+      localInput(
+        new Argument("<dir>", "the directory with artifacts").argParser(nonEmpty),
+        "directory",
+      ),
     )
     .addOption(
       new Option("--include <globs>", "only artifacts that match (repeatable, or comma-separated)")
@@ -55,20 +58,20 @@ Examples:
     --output-dir ./staging --run-id 12345
   run-outputs upload artifacts build/artifacts --compression xz --mtime 1767225600 --run-id 12345`,
     );
-  return withUploadOptions(withPackingOptions(command, "the artifacts' directory")).action((
+  return withUploadOptions(withPackingOptions(command, "the artifacts' directory")).action(async (
     artifactsDir: string,
     options: UploadArtifactsOptions,
     self: Command,
   ) => {
     checkStageOptions(options, self, new Output(context.io, options));
-    return runUpload(
+    const { include, exclude, stage = [], topology } = options;
+    const artifactNames = await artifactsOfStages(stage, topology, "produces");
+    await runUpload(
       context,
       options,
       { command: "artifacts", ambiguous: true },
       async (root, planner, signal) => {
         const { planArtifacts } = await import("../../../operations/upload/artifacts.ts");
-        const { include, exclude, stage = [], topology } = options;
-        const artifactNames = await artifactsOfStages(stage, topology, "produces");
         const packing = packingOptions(options, artifactsDir, context.io);
         return await planArtifacts(
           root,

@@ -18,6 +18,7 @@ import {
   type PackingOptions,
   packingOptions,
   requiredGroup,
+  requireJobDirectory,
   withPackingOptions,
 } from "./options.ts";
 
@@ -51,16 +52,17 @@ Examples:
     --output-dir ./staging --dry-run`,
     );
   return withUploadOptions(withPackingOptions(command, "the build directory")).action(
-    (options: UploadBuildOptions) => {
+    async (options: UploadBuildOptions) => {
       const artifactGroup = requiredGroup(options, context.io);
       const jobStatus = jobStatusOf(options, context.io);
-      return runUpload(
+      const buildDir = buildDirOf(options, context.io);
+      await requireJobDirectory({ buildDir, jobStatus });
+      await runUpload(
         context,
         { ...options, jobStatus },
         { command: "build", of: [artifactGroup] },
         async (root, planner, signal) => {
           const { planBuild } = await import("../../../operations/upload/build.ts");
-          const buildDir = buildDirOf(options, context.io);
           const packing = packingOptions(options, buildDir, context.io);
           await planBuild(
             root,

@@ -9,7 +9,13 @@ import type { JobStatus } from "../../../operations/upload/build.ts";
 import type { Context } from "../../context.ts";
 import { list, nonEmpty, withUploadOptions } from "../../options.ts";
 import { runUpload, type UploadCommandOptions } from "./execute.ts";
-import { groupRequired, jobStatus, jobStatusOf, requiredGroup } from "./options.ts";
+import {
+  groupRequired,
+  jobStatus,
+  jobStatusOf,
+  requiredGroup,
+  requireJobDirectory,
+} from "./options.ts";
 
 /** The values of the command's options. */
 interface UploadLogsOptions extends UploadCommandOptions {
@@ -48,10 +54,11 @@ Examples:
   run-outputs upload logs build/logs --artifact-group gfx94X-dcgpu --exclude 'cache/' \\
     --output-dir ./staging --dry-run`,
     );
-  return withUploadOptions(command).action((logsDir: string, options: UploadLogsOptions) => {
+  return withUploadOptions(command).action(async (logsDir: string, options: UploadLogsOptions) => {
     const group = requiredGroup(options, context.io);
     const jobStatus = jobStatusOf(options, context.io);
-    return runUpload(
+    await requireJobDirectory({ buildDir: logsDir, jobStatus, what: "log" });
+    await runUpload(
       context,
       { ...options, jobStatus },
       { command: "logs", of: [group], ambiguous: true },

@@ -7,7 +7,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Compression } from "../../../layout/artifact_name.ts";
 import { invalid, quote, RunOutputsError } from "../../../errors/error.ts";
-import type { JobStatus } from "../../../operations/upload/build.ts";
+import type { JobDirectory, JobStatus } from "../../../operations/upload/build.ts";
 import type { PackArtifactsOptions } from "../../../operations/upload/artifacts.ts";
 import type { Io } from "../../terminal/io.ts";
 import { required, wholeNumber } from "../../options.ts";
@@ -138,6 +138,21 @@ export function buildDirOf(
   io: Pick<Io, "env">,
 ): string {
   return buildDir ?? (io.env("BUILD_DIR") || "build");
+}
+
+/**
+ * Rejects a job's directory that does not exist, before anything is opened. After an unsuccessful
+ * job it may be missing.
+ *
+ * @param job The directory, what it is for, and the result of the job.
+ * @throws {RunOutputsError} `invalid`, if it is missing, or no directory.
+ */
+export async function requireJobDirectory(job: JobDirectory): Promise<void> {
+  const { hasDirectory } = await import("../../../operations/upload/build.ts");
+  await hasDirectory(job).catch((error: unknown) => {
+    if (!(error instanceof RunOutputsError) || error.code !== "not_found") throw error;
+    throw new RunOutputsError("invalid", error.message, { cause: error });
+  });
 }
 
 /** `--job-status` */

@@ -34,6 +34,7 @@ export function uploadPackagesCommand(context: Context): Command {
       localInput(
         new Argument("<dir>", "the directory of the packages or the repository")
           .argParser(nonEmpty),
+        "directory",
       ),
     )
     .addOption(new Option(TYPE, "deb or rpm (required)").choices(["deb", "rpm"]))

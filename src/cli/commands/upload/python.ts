@@ -30,7 +30,10 @@ export function uploadPythonCommand(context: Context): Command {
         "If DIR contains dist/, that directory is uploaded.",
     )
     .addArgument(
-      localInput(new Argument("<dir>", "the directory with packages").argParser(nonEmpty)),
+      localInput(
+        new Argument("<dir>", "the directory with packages").argParser(nonEmpty),
+        "directory",
+      ),
     )
     .addOption(artifactGroup(", of a single-arch build (default: $ARTIFACT_GROUP)"))
     .addOption(new Option(MULTIARCH, "the packages are of a multi-arch build"))

@@ -18,6 +18,7 @@ import {
   oneName,
   type PackingOptions,
   packingOptions,
+  requireJobDirectory,
   withPackingOptions,
 } from "./options.ts";
 
@@ -66,22 +67,23 @@ Examples:
   run-outputs upload stage --stage math-libs --topology BUILD_TOPOLOGY.toml --output-dir ./staging`,
     );
   return withUploadOptions(withPackingOptions(command, "the build directory")).action(
-    (options: UploadStageOptions) => {
+    async (options: UploadStageOptions) => {
       const stage = oneName("stage", required(options.stage, STAGE));
       const jobStatus = jobStatusOf(options, context.io);
-      return runUpload(
+      const buildDir = buildDirOf(options, context.io);
+      await requireJobDirectory({ buildDir, jobStatus });
+      const produced = options.topology === undefined
+        ? undefined
+        : { names: await artifactsOfStages([stage], options.topology, "produces") };
+      await runUpload(
         context,
         { ...options, jobStatus },
         { command: "stage", of: [stage, options.amdgpuFamily] },
         async (root, planner, signal) => {
           const { planStage } = await import("../../../operations/upload/build.ts");
-          const { amdgpuFamily, topology } = options;
-          const buildDir = buildDirOf(options, context.io);
+          const { amdgpuFamily } = options;
           const { workDir, ...packing } = packingOptions(options, buildDir, context.io);
-          const artifacts = topology === undefined ? undefined : {
-            ...packing,
-            names: await artifactsOfStages([stage], topology, "produces"),
-          };
+          const artifacts = produced && { ...packing, ...produced };
           await planStage(
             root,
             { stage, amdgpuFamily, buildDir, jobStatus, workDir, artifacts, signal },

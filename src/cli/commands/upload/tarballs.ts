@@ -19,7 +19,10 @@ export function uploadTarballsCommand(context: Context): Command {
         "another platform than the run's is an error.",
     )
     .addArgument(
-      localInput(new Argument("<dir>", "the directory with tarballs").argParser(nonEmpty)),
+      localInput(
+        new Argument("<dir>", "the directory with tarballs").argParser(nonEmpty),
+        "directory",
+      ),
     )
     .addHelpText(
       "after",

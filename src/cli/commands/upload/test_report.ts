@@ -28,7 +28,10 @@ export function uploadTestReportCommand(context: Context): Command {
       "Uploads the HTML pages of a test report to logs/TO/, and writes an index page.",
     )
     .addArgument(
-      localInput(new Argument("<dir>", "the directory of the report").argParser(nonEmpty)),
+      localInput(
+        new Argument("<dir>", "the directory of the report").argParser(nonEmpty),
+        "directory",
+      ),
     )
     .addOption(
       new Option(TO, "the path in logs/, such as gfx950-dcgpu (required)"),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { localInput } from "../../local_inputs.ts";
 import { orRun } from "../../run_argument.ts";
 import { checkKinds } from "../../kinds.ts";
 import { Argument, Command, Option } from "commander";
@@ -58,13 +59,16 @@ export function verifyCommand(context: Context): Command {
         ".sha256sum files. Reports missing files, size mismatches and checksum mismatches.",
     )
     .addArgument(
-      orRun(
-        new Argument(
-          "[dir]",
-          "a directory with a run, with several runs, or with archives and .sha256sum files; or " +
-            "the run, instead of --run-id",
-        )
-          .argParser(nonEmpty),
+      localInput(
+        orRun(
+          new Argument(
+            "[dir]",
+            "a directory with a run, with several runs, or with archives and .sha256sum files; or " +
+              "the run, instead of --run-id",
+          )
+            .argParser(nonEmpty),
+        ),
+        "directory",
       ),
     )
     .option("--quick", "compare sizes and recorded hashes, without reading files")

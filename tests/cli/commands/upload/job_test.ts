@@ -298,14 +298,16 @@ Deno.test("upload in a job: pages that can't be listed are one more failure, exi
 Deno.test("upload in a job: if nothing could be planned, the summary says so too", async () => {
   await using dir = await tempDir();
   const job = await makeJob(join(dir.path, "job"));
-  const args = ["upload", "build", ...GROUP, "--build-dir", join(dir.path, "no"), ...RUN];
+  const empty = join(dir.path, "empty");
+  await Deno.mkdir(empty);
+  const args = ["upload", "artifacts", empty, ...RUN];
   const { err } = await runs(3, [...args, "--output-dir", join(dir.path, "s")], job.env);
   assert.match(err, /^::error::[^\n]*\n$/);
   const { outputs, summary } = await job.told();
   assert.equal(outputs.count, "0");
-  assert.match(summary, /^\*\*The upload failed: Cannot read the build directory/m);
+  assert.match(summary, /^\*\*The upload failed: Nothing to upload: no files found/m);
   assert.doesNotMatch(summary, /missing|\| \. \|/);
-  assert(summary.includes(`To repeat it:\n\n\`\`\`sh\nrun-outputs upload build `), summary);
+  assert(summary.includes(`To repeat it:\n\n\`\`\`sh\nrun-outputs upload artifacts `), summary);
 });
 
 Deno.test("upload in a job: a failed one says how to repeat it, and what failed by its own name", async () => {
@@ -354,7 +356,8 @@ Deno.test("upload: no secret of the environment is printed, wherever it is", asy
   const secret = "wJalrXUtnFEMIbPxRfiCYSECRET";
   const job = await makeJob(join(dir.path, "job"));
   const env = { ...job.env, AWS_SECRET_ACCESS_KEY: secret };
-  const args = ["upload", "logs", join(dir.path, secret), ...GROUP, ...RUN];
+  await Deno.mkdir(join(dir.path, secret, "other"), { recursive: true });
+  const args = ["upload", "artifacts", join(dir.path, secret), ...RUN];
   const { out, err } = await runs(3, [...args, "--output-dir", dir.path, "--json"], env);
   const { summary } = await job.told();
   for (const text of [out, err, summary]) {

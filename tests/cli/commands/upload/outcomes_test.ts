@@ -386,13 +386,13 @@ for (const status of ["failure", "cancelled"]) {
             [["--job-status", "success"], { JOB_STATUS: status }],
           ] as const
         ) {
-          const { err } = await runs(3, [...args, ...more], env);
+          const { err } = await runs(2, [...args, ...more], env);
           assert.match(err, /missing|empty/);
           assert.match(err, /no such file or directory; .* give --job-status$/m);
         }
       }
     }
     await assert.rejects(Deno.stat(d.staging), Deno.errors.NotFound);
-    await refused(build(join(d.dir, "missing"), d.staging), ["missing"], { code: 3 });
+    await refused(build(join(d.dir, "missing"), d.staging), ["missing"], { code: 2 });
   });
 }
