@@ -268,7 +268,8 @@ export function partSize(): Option {
 
 /** `--concurrency` */
 export function concurrency(
-  description = "the number of concurrent transfers (default: 8, or 64 for small files)",
+  description =
+    "the number of concurrent transfers (default: as many as the line is faster with, up to 64)",
 ): Option {
   return new Option("--concurrency <number>", description)
     .argParser(wholeNumber(1, 1000)).helpGroup(STORAGE);

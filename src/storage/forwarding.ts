@@ -17,6 +17,7 @@ import type {
   StorageBackend,
   WriteOptions,
 } from "./backend.ts";
+import { lineOf, setLine } from "./line_limits.ts";
 
 /**
  * Forwards every call to another storage. A wrapper extends this class and overrides what it
@@ -53,6 +54,7 @@ export class ForwardingBackend implements Required<StorageBackend> {
    */
   constructor(inner: StorageBackend) {
     this.inner = inner;
+    setLine(this, lineOf(inner));
   }
 
   /** {@inheritDoc StorageBackend.name} */

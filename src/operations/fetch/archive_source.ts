@@ -6,6 +6,7 @@
 
 import { isNotWritable } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
+import type { AdaptiveLimit } from "../../storage/adaptive_limit.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
 import type { CachedFile } from "../../storage/cache/cached_file.ts";
 import type { ContentCache } from "../../storage/cache/content_cache.ts";
@@ -73,13 +74,15 @@ export class ArchiveSource implements Disposable {
    *
    * @param backend The storage.
    * @param options Cache, concurrency, progress, a signal.
+   * @param streams Limits the streams of all archives together. Default: `concurrency`, each for
+   * those that are added to the cache and the others.
    */
-  constructor(backend: StorageBackend, options: ArchiveSourceOptions) {
+  constructor(backend: StorageBackend, options: ArchiveSourceOptions, streams?: AdaptiveLimit) {
     this.#options = options;
     this.#isAside = options.addsToCache === false;
-    this.#downloader = new Downloader(backend, options);
+    this.#downloader = new Downloader(backend, { ...options, streams });
     const onEvent = (event: TransferEvent) => this.#fromCache(event);
-    this.#intoCache = new Downloader(backend, { ...options, onEvent });
+    this.#intoCache = new Downloader(backend, { ...options, streams, onEvent });
   }
 
   /**

@@ -8,8 +8,8 @@ import { dirname } from "node:path";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
 import { realPath } from "../../storage/local/real_path.ts";
-import { downloadFailure, type DownloadItem, segmentFor } from "../../storage/transfer/download.ts";
-import { concurrencyFor, transferAll } from "../../storage/transfer/transfer.ts";
+import { downloadFailure, type DownloadItem, spread } from "../../storage/transfer/download.ts";
+import { transferAll } from "../../storage/transfer/transfer.ts";
 import { ArchiveSource, type ArchiveSourceOptions, type FetchResult } from "./archive_source.ts";
 import { explainFetched, type FetchPlan } from "./fetch.ts";
 import { missingDirs, removeEmpty } from "./missing_dirs.ts";
@@ -107,10 +107,8 @@ async function fetchItems(
   options: FetchPackedOptions,
 ): Promise<FetchResult[]> {
   const { show } = options;
-  using source = new ArchiveSource(backend, {
-    segment: segmentFor(plan.items, options.concurrency),
-    ...options,
-  });
+  const how = spread(backend, plan.items, options.concurrency);
+  using source = new ArchiveSource(backend, { ...how, ...options }, how.streams);
   return await transferAll<DownloadItem, FetchResult>(
     plan.items,
     async (item) => {
@@ -118,6 +116,6 @@ async function fetchItems(
       return [explainFetched(result, item, show)];
     },
     (item, error) => explainFetched(downloadFailure(item, error), item, show),
-    { ...options, concurrency: concurrencyFor(plan.items, options.concurrency) },
+    { ...options, concurrency: how.concurrency },
   );
 }

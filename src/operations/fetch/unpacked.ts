@@ -12,8 +12,8 @@ import {
   type UnpackMode,
 } from "../../archive/unpack/unpack.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
-import { downloadFailure, type DownloadItem, segmentFor } from "../../storage/transfer/download.ts";
-import { concurrencyFor, transferAll } from "../../storage/transfer/transfer.ts";
+import { downloadFailure, type DownloadItem, spread } from "../../storage/transfer/download.ts";
+import { transferAll } from "../../storage/transfer/transfer.ts";
 import {
   ArchiveSource,
   downloadedBytes,
@@ -177,11 +177,12 @@ async function fetchInto(
 ): Promise<Pick<UnpackedReport, "results" | "unpacked">> {
   const { outputDir, keepArchives = false, show, signal } = options;
   const space = { ...options, dir: workDir, outputDir, unpacks: true };
+  const how = spread(backend, plan.items, options.concurrency);
   using source = new ArchiveSource(backend, {
     addsToCache: await checkFetchSpace(plan.items, space),
-    segment: segmentFor(plan.items, options.concurrency),
+    ...how,
     ...options,
-  });
+  }, how.streams);
   const held: FetchedArchive[] = [];
   const unpacked = new Map<string, Unpacked>();
   const unpacking: Promise<void>[] = [];
@@ -231,7 +232,7 @@ async function fetchInto(
         failed = true;
         return explainFetched(downloadFailure(item, error), item, show);
       },
-      { ...options, concurrency: concurrencyFor(plan.items, options.concurrency) },
+      { ...options, concurrency: how.concurrency },
     );
     await Promise.all(unpacking);
     signal?.throwIfAborted();

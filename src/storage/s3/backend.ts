@@ -25,6 +25,7 @@ import { deleteObject, deleteObjects } from "./delete.ts";
 import { listChildren, listObjects } from "./list.ts";
 import { listStaleUploads, type StaleUpload, type StaleUploadOptions } from "./multipart.ts";
 import { readObject, statObject } from "./read.ts";
+import { setLine } from "../line_limits.ts";
 import { Session } from "./session.ts";
 import { readSettings, type S3BackendOptions, type S3Settings } from "./settings.ts";
 import { describeUpload, removeUpload, type StaleUploadDetails } from "./stale_uploads.ts";
@@ -56,6 +57,7 @@ export class S3Backend implements StorageBackend, Disposable {
    */
   constructor(settings: S3Settings) {
     this.#session = new Session(settings);
+    setLine(this, this.#session.line);
     this.enforcesAbsence = settings.endpoint === undefined;
   }
 

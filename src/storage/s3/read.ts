@@ -345,6 +345,7 @@ class S3Body implements ObjectBody {
         watchdog.wake();
         const { value, done } = await reader.read(new Uint8Array(buffer, filled));
         watchdog.moved(value?.length ?? 0);
+        this.#session.line.down.moved(value?.length ?? 0);
         watchdog.rest();
         if (done) {
           if (filled > 0) yield new Uint8Array(buffer, 0, filled);

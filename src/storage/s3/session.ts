@@ -7,7 +7,9 @@
 
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { OutputLocation } from "../../layout/output_location.ts";
-import { AdaptiveLimit } from "../transfer/adaptive_limit.ts";
+import { AdaptiveLimit } from "../adaptive_limit.ts";
+import type { LineLimits } from "../line_limits.ts";
+import { MAX_STREAMS, StreamCount } from "../stream_count.ts";
 import { Hashers } from "../hash/hashers.ts";
 import { Retrier, type RetryOptions, type RetrySeries } from "../retry.ts";
 import { Semaphore } from "../semaphore.ts";
@@ -26,6 +28,8 @@ export class Session implements Disposable {
   readonly settings: S3Settings;
   /** Sends single requests. */
   readonly transport: Transport;
+  /** Limits what is transferred at once, by the speed of the line. */
+  readonly line: LineLimits;
   /** Limits the memory of uploads. */
   readonly memory: Semaphore;
   /** Hash what is sent, in parallel. */
@@ -69,6 +73,8 @@ export class Session implements Disposable {
     this.#retrier = new Retrier(settings.retry, retryAdvice);
     const wanted = settings.stallTimeout / 4;
     this.#limit = new AdaptiveLimit({ max: settings.maxRequests, wanted });
+    const limit = () => new AdaptiveLimit({ max: MAX_STREAMS, wanted, count: new StreamCount() });
+    this.line = { down: limit() };
     this.#commands = new Commands(settings, this.transport);
   }
 
@@ -274,12 +280,16 @@ export class Session implements Disposable {
     const began = Date.now();
     const place = await this.#limit.acquire(bytes, signal);
     onWait?.(Date.now() - began);
+    const { halvings } = this.line.down;
     try {
       const { result, quiet = 0 } = await call();
       place.end(quiet);
       return result;
     } catch (error) {
-      if (isSlowDown(error)) place.slowDown();
+      if (isSlowDown(error)) {
+        place.slowDown();
+        this.line.down.slowDown(halvings);
+      }
       if (isStall(error)) place.stalled();
       throw error;
     } finally {

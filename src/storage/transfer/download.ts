@@ -5,7 +5,7 @@
  */
 
 import { resolve } from "node:path";
-import { AdaptiveLimit, type Place } from "./adaptive_limit.ts";
+import { AdaptiveLimit, type Place } from "../adaptive_limit.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { writeFileAtomic } from "../local/atomic_file.ts";
@@ -14,8 +14,10 @@ import { diskError } from "../../errors/disk.ts";
 import { partNames } from "../local/download_part.ts";
 import { Hashers } from "../hash/hashers.ts";
 import { downloadLarge, type LargeDownload, SEGMENT, unseenOf } from "./large_download.ts";
+import { lineOf } from "../line_limits.ts";
 import { LinkedController } from "../linked_controller.ts";
 import {
+  areSmall,
   concurrencyFor,
   DEFAULT_CONCURRENCY,
   transferAll,
@@ -23,7 +25,7 @@ import {
   type TransferResult,
 } from "./transfer.ts";
 
-/** This many streams fill a line. */
+/** This many streams keep a disk busy. */
 const ENOUGH_LARGE = 4;
 
 /** One object to download. */
@@ -50,6 +52,12 @@ export interface DownloadOptions extends TransferOptions {
   readonly segment?: number;
 }
 
+/** Options of {@linkcode Downloader}. */
+export interface DownloaderOptions extends DownloadOptions {
+  /** Limits the streams, if others are limited with them. Default: `concurrency` of them. */
+  readonly streams?: AdaptiveLimit;
+}
+
 /**
  * Downloads objects, each into a file that appears only once it is complete and verified. An
  * existing file with the expected hash is left unchanged. A failure of one does not stop the
@@ -72,9 +80,8 @@ export async function download(
   options: DownloadOptions = {},
 ): Promise<TransferResult[]> {
   const all = [...items];
-  const concurrency = concurrencyFor(all, options.concurrency);
-  const { segment = segmentFor(all, concurrency) } = options;
-  using downloader = new Downloader(backend, { ...options, concurrency, segment });
+  const { concurrency, segment, streams } = spread(backend, all, options.concurrency);
+  using downloader = new Downloader(backend, { segment, ...options, concurrency, streams });
   const wanted = new Set(all.map(({ path }) => resolve(path)));
   const get = async (item: DownloadItem) => {
     const { part, journal } = partNames(resolve(item.path));
@@ -84,18 +91,27 @@ export async function download(
 }
 
 /**
- * The size of one request.
+ * How many files and streams to download at once, and how large a request is.
  *
+ * A large object is downloaded by one request if there are enough large ones to keep all streams busy.
+ *
+ * @param backend The storage.
  * @param items The items, with sizes if known.
- * @param concurrency The maximum number of streams.
- * @returns The whole object, if there are enough large ones to keep the streams busy.
+ * @param asked The caller's number of concurrent files.
+ * @returns Options of {@linkcode Downloader}.
  */
-export function segmentFor(
+export function spread(
+  backend: StorageBackend,
   items: readonly { readonly size?: number }[],
-  concurrency: number = DEFAULT_CONCURRENCY,
-): number {
+  asked?: number,
+): Required<Pick<DownloaderOptions, "concurrency" | "segment" | "streams">> {
+  const line = lineOf(backend)?.down;
+  const concurrency = concurrencyFor(items, asked, line);
+  const isFound = asked === undefined && !areSmall(items);
+  const streams = isFound && line || new AdaptiveLimit({ max: concurrency });
+  const enough = line === undefined ? Math.min(ENOUGH_LARGE, concurrency) : concurrency;
   const large = items.filter(({ size = 0 }) => size > SEGMENT).length;
-  return large >= Math.min(ENOUGH_LARGE, concurrency) ? Infinity : SEGMENT;
+  return { concurrency, segment: large >= enough ? Infinity : SEGMENT, streams };
 }
 
 /**
@@ -128,10 +144,12 @@ export class Downloader implements Disposable {
    * @param backend The storage.
    * @param options As for `download`; `concurrency` limits the streams.
    */
-  constructor(backend: StorageBackend, options: DownloadOptions = {}) {
+  constructor(backend: StorageBackend, options: DownloaderOptions = {}) {
+    const { concurrency } = options;
     this.#backend = backend;
     this.#options = options;
-    this.#streams = new AdaptiveLimit({ max: options.concurrency ?? DEFAULT_CONCURRENCY });
+    this.#streams = options.streams ??
+      new AdaptiveLimit({ max: concurrency ?? DEFAULT_CONCURRENCY });
   }
 
   /**
@@ -198,6 +216,7 @@ async function downloadOne(
     // The first bytes arrive with the object's headers; most objects have no more.
     const range = alone || segment === Infinity ? undefined : { start: 0, end: segment };
     body = await backend.read(location, { range, signal: segments.signal });
+    place.opened();
     isLarge = !alone && body.info.size > Math.min(segment, SEGMENT);
     if (!isLarge) return await downloadSmall(body, item, onBytes, place, signal);
   } finally {
@@ -250,7 +269,10 @@ async function downloadSmall(
   const written = await writeFileAtomic(path, body, {
     size: body.info.size,
     sha256: sha256 ?? body.info.sha256,
-    onBytes,
+    onBytes: (bytes) => {
+      place.arrived(body.quiet ?? 0);
+      onBytes(bytes);
+    },
     signal,
   });
   place.end(body.quiet ?? 0);

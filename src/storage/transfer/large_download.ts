@@ -7,7 +7,7 @@
 
 import { fileIdentity } from "../local/file_identity.ts";
 import { dirname } from "node:path";
-import type { AdaptiveLimit, Place } from "./adaptive_limit.ts";
+import type { AdaptiveLimit, Place } from "../adaptive_limit.ts";
 import { checksumMismatch } from "../../errors/checksum_mismatch.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
@@ -30,13 +30,6 @@ export const SEGMENT = 32 * MiB;
  * The number of bytes between two journal entries. A kill costs at most this much of each stream.
  */
 const NOTE_EVERY = 4 * MiB;
-
-/**
- * The number of concurrent segments of one object: with more than a few streams per processor, they
- * slow each other down. Measured on two processors: 2 GiB with eight streams in 4.5 to 6.4 s, with
- * four in 4.0.
- */
-const SEGMENTS_AT_ONCE = Math.min(8, Math.max(4, 2 * navigator.hardwareConcurrency));
 
 /** How many bytes of a stream may be on the line without observable progress. */
 const MAX_UNSEEN = 256 * 1024;
@@ -250,6 +243,7 @@ async function fetchMissing(
   ): Promise<void> {
     await using body = ready ??
       await backend.read(location, { range, ifMatch: info.etag, signal });
+    if (ready === undefined) place.opened();
     using file = await Deno.open(part, { write: true });
     checkPart(part, identity, await file.stat());
     await file.seek(range.start, Deno.SeekMode.Start);
@@ -272,6 +266,7 @@ async function fetchMissing(
           offset += await file.write(offset === 0 ? chunk : chunk.subarray(offset));
         }
         start += chunk.length;
+        place.arrived(body.quiet ?? 0);
         onBytes(chunk.length);
         if (start - reported >= REPORT_EVERY) report();
         if (start - noted >= NOTE_EVERY) note();
@@ -291,7 +286,6 @@ async function fetchMissing(
   const running = new Set<Promise<void>>();
   try {
     for (const range of missing) {
-      while (running.size >= SEGMENTS_AT_ONCE) await Promise.race(running);
       const ready = opened.take(range);
       const unseen = unseenOf(range.end - range.start);
       const place = ready?.place ?? await streams.acquire(unseen, signal);

@@ -8,6 +8,7 @@
 import pMap from "p-map";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
+import type { AdaptiveLimit } from "../adaptive_limit.ts";
 
 /**
  * The outcome for one file.
@@ -67,7 +68,10 @@ export type TransferEvent =
 
 /** Options of every transfer of many files. */
 export interface TransferOptions {
-  /** The maximum number of concurrent files. Default: 8, or 64 if all are known to be small. */
+  /**
+   * The maximum number of concurrent files. Default: as many streams as make the line to the server
+   * faster, up to 64; on a disk 8; 64 if all are known to be small.
+   */
   readonly concurrency?: number;
   /** Aborts the transfer: unfinished files are cleaned up, then the signal's reason is thrown. */
   readonly signal?: AbortSignal;
@@ -75,7 +79,7 @@ export interface TransferOptions {
   readonly onEvent?: (event: TransferEvent) => void;
 }
 
-/** The default number of concurrent files. */
+/** The default number of concurrent files, where there is no line whose speed could be found. */
 export const DEFAULT_CONCURRENCY = 8;
 
 /** The default if all files are small, because then the latency of responses dominates. */
@@ -89,15 +93,27 @@ const SMALL = 1024 * 1024;
  *
  * @param items The files, with sizes if known.
  * @param asked The caller's value.
- * @returns The caller's value; otherwise more for small files, whose bytes do not fill a line.
+ * @param streams The limit of the storage's streams, if it finds their number.
+ * @returns The caller's value; otherwise more for small files, whose bytes do not fill a line, and as
+ * many as there can be streams, if these are limited.
  */
 export function concurrencyFor(
   items: readonly { readonly size?: number }[],
   asked: number | undefined,
+  streams?: AdaptiveLimit,
 ): number {
   if (asked !== undefined) return asked;
-  const small = items.every(({ size }) => size !== undefined && size < SMALL);
-  return small ? SMALL_CONCURRENCY : DEFAULT_CONCURRENCY;
+  return areSmall(items) ? SMALL_CONCURRENCY : streams?.max ?? DEFAULT_CONCURRENCY;
+}
+
+/**
+ * Whether all files are small.
+ *
+ * @param items The files, with sizes if known.
+ * @returns `true`, if their number decides how fast they are, and not the line.
+ */
+export function areSmall(items: readonly { readonly size?: number }[]): boolean {
+  return items.every(({ size }) => size !== undefined && size < SMALL);
 }
 
 /**

@@ -5,9 +5,13 @@ import { join } from "node:path";
 import { OutputLocation } from "../../../src/layout/output_location.ts";
 import type { ObjectBody, ReadOptions } from "../../../src/storage/backend.ts";
 import { bytesSource } from "../../../src/storage/byte_source.ts";
-import { download, type DownloadItem, segmentFor } from "../../../src/storage/transfer/download.ts";
+import { download, type DownloadItem, spread } from "../../../src/storage/transfer/download.ts";
 import { MemoryBackend } from "../../../src/storage/memory.ts";
 import type { TransferEvent } from "../../../src/storage/transfer/transfer.ts";
+import { createS3Backend } from "../../../src/storage/s3/backend.ts";
+import { DryRunBackend } from "../../../src/storage/dry_run.ts";
+import { lineOf } from "../../../src/storage/line_limits.ts";
+import { testOptions } from "../../support/s3_subject.ts";
 import { noise, sha256 } from "../../support/bytes.ts";
 import { fileNames, snapshot } from "../../support/snapshot.ts";
 import { readTree, tempDir, writeTree } from "../../support/temp_dir.ts";
@@ -201,13 +205,38 @@ Deno.test("download(): events add up to the bytes that came", async () => {
   assert.deepEqual(new Set(finished), new Set(results));
 });
 
-Deno.test("segmentFor(): enough large objects come in one piece each", () => {
+Deno.test("spread(): enough large objects come in one piece each", () => {
   const MiB = 1024 ** 2;
   const large = (count: number) => Array.from({ length: count }, () => ({ size: 100 * MiB }));
-  assert.equal(segmentFor(large(1)), 32 * MiB);
-  assert.equal(segmentFor([...large(3), { size: 1 }, {}]), 32 * MiB);
-  assert.equal(segmentFor(large(4)), Infinity);
-  assert.equal(segmentFor(large(1), 1), Infinity);
+  const disk = new MemoryBackend();
+  const segment = (items: readonly { size?: number }[], asked?: number) =>
+    spread(disk, items, asked).segment;
+  assert.equal(segment(large(1)), 32 * MiB);
+  assert.equal(segment([...large(3), { size: 1 }, {}]), 32 * MiB);
+  assert.equal(segment(large(4)), Infinity);
+  assert.equal(segment(large(1), 1), Infinity);
+});
+
+Deno.test("spread(): a line gets as many streams as make it faster, unless a number is given or all files are small", async () => {
+  const large = Array.from({ length: 63 }, () => ({ size: 100 * 1024 ** 2 }));
+  using line = await createS3Backend(testOptions("http://127.0.0.1:1"));
+  // A wrapper has the line of what it wraps.
+  for (const backend of [line, new DryRunBackend(line)]) {
+    const found = spread(backend, large);
+    assert.equal(found.streams, lineOf(line)?.down);
+    assert.deepEqual([found.streams.limit, found.concurrency, found.segment], [
+      8,
+      64,
+      32 * 1024 ** 2,
+    ]);
+    assert.equal(spread(backend, [...large, ...large]).segment, Infinity);
+    const fixed = spread(backend, large, 12);
+    assert.deepEqual([fixed.streams.limit, fixed.streams.max, fixed.concurrency], [12, 12, 12]);
+    const small = spread(backend, [{ size: 1000 }]);
+    assert.deepEqual([small.streams.limit, small.streams.max, small.concurrency], [64, 64, 64]);
+  }
+  const disk = spread(new MemoryBackend(), large);
+  assert.deepEqual([disk.streams.limit, disk.concurrency], [8, 8]);
 });
 
 Deno.test("download(): a large object in one piece is continued where it was left", async () => {

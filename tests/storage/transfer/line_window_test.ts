@@ -1,7 +1,7 @@
 /** How many bytes may be on the line, by what calls report. */
 
 import assert from "node:assert/strict";
-import { LEAST, LineWindow, START } from "../../../src/storage/transfer/line_window.ts";
+import { LEAST, LineWindow, START } from "../../../src/storage/line_window.ts";
 
 const WANTED = 15_000;
 

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { OutputLocation } from "../../../src/layout/output_location.ts";
-import { AdaptiveLimit } from "../../../src/storage/transfer/adaptive_limit.ts";
-import { START } from "../../../src/storage/transfer/line_window.ts";
+import { AdaptiveLimit } from "../../../src/storage/adaptive_limit.ts";
+import { START } from "../../../src/storage/line_window.ts";
 import { bytesSource } from "../../../src/storage/byte_source.ts";
 import { createS3Backend } from "../../../src/storage/s3/backend.ts";
 import { type FaultProxy, startFaultProxy } from "../../support/fault_proxy.ts";

@@ -6,6 +6,7 @@
  */
 
 import { LineWindow } from "./line_window.ts";
+import type { StreamCount } from "./stream_count.ts";
 
 /** The number of successful calls, per allowed call, before one more is allowed. */
 const GROW_AFTER = 4;
@@ -19,10 +20,26 @@ export interface AdaptiveLimitOptions {
   readonly max: number;
   /** How long a call may make no observable progress, in milliseconds. Default: 15 s. */
   readonly wanted?: number;
+  /**
+   * Finds the number of calls by the speed of the line. Default: as many as are allowed, fewer after a
+   * complaint.
+   */
+  readonly count?: StreamCount;
+  /** The time in milliseconds. Default: the system's. */
+  readonly now?: () => number;
 }
 
 /** The permission for one call. */
 export interface Place {
+  /** Reports that the first bytes have arrived. */
+  opened(): void;
+  /**
+   * Reports that all bytes that were on the line without observable progress have arrived, while the
+   * call continues. Only the first time counts.
+   *
+   * @param quiet The longest time without observable progress, in milliseconds.
+   */
+  arrived(quiet: number): void;
   /** Reports that the server complains about too many requests. */
   slowDown(): void;
   /** Reports that the call is aborted because it made no progress. */
@@ -47,12 +64,14 @@ interface Waiting {
  *
  * A complaint of the server halves the number of calls, and successful calls raise it one by one, like
  * the window of TCP. Complaints about calls that began before the last halving are ignored, because
- * they are about the previous number. A {@linkcode LineWindow} decides how many bytes may be on the
- * line.
+ * they are about the previous number. With a {@linkcode StreamCount}, that decides instead. A
+ * {@linkcode LineWindow} decides how many bytes may be on the line.
  */
 export class AdaptiveLimit {
   readonly #max: number;
   readonly #window: LineWindow;
+  readonly #count: StreamCount | undefined;
+  readonly #now: () => number;
   #limit: number;
   #running = 0;
   #flight = 0;
@@ -65,15 +84,50 @@ export class AdaptiveLimit {
    *
    * @param options The maximum number of calls, and how long they may make no progress.
    */
-  constructor({ max, wanted = WANTED }: AdaptiveLimitOptions) {
+  constructor(
+    { max, wanted = WANTED, count, now = () => performance.now() }: AdaptiveLimitOptions,
+  ) {
     this.#max = max;
     this.#limit = max;
+    this.#count = count;
+    this.#now = now;
     this.#window = new LineWindow(wanted);
   }
 
   /** The present maximum number of concurrent calls. */
   get limit(): number {
-    return this.#limit;
+    return this.#count?.allowed ?? this.#limit;
+  }
+
+  /** The maximum of {@linkcode AdaptiveLimit.limit}. */
+  get max(): number {
+    return this.#max;
+  }
+
+  /** How often complaints have decreased it. */
+  get halvings(): number {
+    return this.#halvings;
+  }
+
+  /**
+   * Reports bytes of any call.
+   *
+   * @param bytes The number of bytes.
+   */
+  moved(bytes: number): void {
+    if (this.#count === undefined) return;
+    const before = this.#count.allowed;
+    this.#count.moved(this.#now(), bytes, this.#running);
+    if (this.#count.allowed > before) this.#serve();
+  }
+
+  /**
+   * Reports that the server complains about too many requests.
+   *
+   * @param halvings {@linkcode AdaptiveLimit.halvings} when the request began.
+   */
+  slowDown(halvings: number): void {
+    if (halvings === this.#halvings) this.#halve();
   }
 
   /**
@@ -93,10 +147,17 @@ export class AdaptiveLimit {
     let flight = this.#flight;
     const news = () => ({ bytes, flight: flight = Math.max(flight, this.#flight), shrinks });
     let ended = false;
+    let arrived = false;
+    const began = this.#now();
     return {
-      slowDown: () => {
-        if (halvings === this.#halvings) this.#halve();
+      opened: () => this.#count?.began(this.#now() - began),
+      arrived: (quiet) => {
+        if (arrived || bytes === 0) return;
+        arrived = true;
+        this.#window.answered({ ...news(), quiet });
+        this.#serve();
       },
+      slowDown: () => this.slowDown(halvings),
       stalled: () => {
         if (bytes > 0) this.#window.stalled(news());
       },
@@ -104,7 +165,10 @@ export class AdaptiveLimit {
         if (ended) return;
         ended = true;
         if (quiet !== undefined) {
-          if (bytes > 0) this.#window.answered({ ...news(), quiet });
+          // Bytes that have arrived before are not counted again.
+          const { flight, shrinks } = news();
+          const left = arrived ? 0 : bytes;
+          if (bytes > 0) this.#window.answered({ bytes: left, flight, shrinks, quiet });
           this.#wentWell();
         }
         this.#running--;
@@ -115,7 +179,7 @@ export class AdaptiveLimit {
   }
 
   #hasRoom(bytes: number): boolean {
-    return this.#running < this.#limit && (bytes === 0 || this.#window.hasRoom(this.#flight));
+    return this.#running < this.limit && (bytes === 0 || this.#window.hasRoom(this.#flight));
   }
 
   #begin(bytes: number): void {
@@ -124,13 +188,15 @@ export class AdaptiveLimit {
   }
 
   #wentWell(): void {
-    if (this.#limit === this.#max || ++this.#good < this.#limit * GROW_AFTER) return;
+    if (this.#count !== undefined || this.#limit === this.#max) return;
+    if (++this.#good < this.#limit * GROW_AFTER) return;
     this.#good = 0;
     this.#limit++;
   }
 
   #halve(): void {
     this.#halvings++;
+    if (this.#count !== undefined) return this.#count.complained();
     this.#limit = Math.max(1, Math.floor(this.#limit / 2));
     this.#good = 0;
   }
