@@ -8,10 +8,9 @@
  * @module
  */
 
-import { ownFence } from "./src/cli/fence/fence.ts";
-import { main } from "./src/cli/main.ts";
+import { ownFence, runGuessed } from "./src/cli/fence/fence.ts";
+import { guessLine } from "./src/cli/guess.ts";
 import { proxyChanges } from "./src/cli/proxies.ts";
-import { systemIo } from "./src/cli/terminal/io.ts";
 
 /**
  * Runs the program with this process's arguments and ends the process with its exit code.
@@ -24,7 +23,24 @@ export async function run(): Promise<never> {
     if (value === undefined) Deno.env.delete(name);
     else Deno.env.set(name, value);
   }
-  Deno.exit(await main(Deno.args, systemIo(), ownFence(Deno.args)));
+  Deno.exit(await exitCode(Deno.args));
+}
+
+async function exitCode(args: readonly string[]): Promise<number> {
+  let fence = ownFence(args);
+  const guess = guessLine(args);
+  if (guess !== undefined) {
+    try {
+      const code = await runGuessed(args, guess);
+      if (code !== undefined) return code;
+    } catch (error) {
+      fence = () => Promise.reject(error);
+    }
+  }
+  // Loaded only now: a command that runs in a thread does not need it here.
+  const { main } = await import("./src/cli/main.ts");
+  const { systemIo } = await import("./src/cli/terminal/io.ts");
+  return await main(args, systemIo(), fence);
 }
 
 if (import.meta.main) await run();

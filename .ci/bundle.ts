@@ -75,12 +75,17 @@ export async function bundle(dir: string): Promise<void> {
 /** The end of a script that is a CommonJS module. */
 const COMMON_JS = /^export default require_\w+\(\);\s*$/m;
 
+/** How the bundle gets Deno's own modules for CommonJS modules: all start-ups load `node:module`. */
+const REQUIRE =
+  /^import \{ createRequire as (\w+) \} from "node:module";\n(var __require = )\1\(.*$/m;
+
 /**
  * Lets the URLs point at files of the bundle, and an `import(…)` of a CommonJS module give its
- * names, as Deno does: in the bundle such a module has nothing but a default export.
+ * names, as Deno does: in the bundle such a module has nothing but a default export. Loads
+ * `node:module` no more, which takes as long as all else that `--help` does.
  */
 async function relocate(dir: string): Promise<void> {
-  const found = new Map(LOCATED.map(([url]) => [url, 0]));
+  const found = new Map(["createRequire", ...LOCATED.map(([url]) => url)].map((one) => [one, 0]));
   const texts = new Map<string, string>();
   for (const file of await files(dir)) {
     if (file.endsWith(".js")) texts.set(file, await Deno.readTextFile(join(dir, file)));
@@ -89,6 +94,10 @@ async function relocate(dir: string): Promise<void> {
     let text = before.replace(/\bimport\("([^"]+)"\)/g, (whole, path: string) => {
       const isCommonJs = COMMON_JS.test(texts.get(join(dirname(file), path)) ?? "");
       return isCommonJs ? `${whole}.then(({ default: m }) => ({ ...m, default: m }))` : whole;
+    });
+    text = text.replace(REQUIRE, (_, _name, start: string) => {
+      found.set("createRequire", found.get("createRequire")! + 1);
+      return `${start}(name) => process.getBuiltinModule(name);`;
     });
     for (const [url, target] of LOCATED) {
       const path = relative(dirname(file), target);

@@ -8,12 +8,10 @@ import { Argument, type Command } from "commander";
 import { invalid } from "../errors/error.ts";
 import { nonEmpty } from "./options.ts";
 import { tryParseRunName } from "../runs/retention/run_key.ts";
+import { RUN_WORD } from "./run_word.ts";
 
 /** The arguments that can be a run. */
 const MARKED = new WeakSet<Argument>();
-
-/** A run's id or key; no name of an artifact looks like it. */
-const NAME = /^(?:[^/~]+~)?\d+(?:-(?:linux|windows))?$/i;
 
 /** Adds an argument that is a run, and nothing else. */
 export function withRunArgument(command: Command): Command {
@@ -59,12 +57,12 @@ export async function takeRunArgument(command: Command, line: readonly string[])
 }
 
 async function isRun(name: string, argument: Argument, command: Command): Promise<boolean> {
-  const isName = NAME.test(name) || name === "local" || tryParseRunName(name) !== undefined;
+  const isName = RUN_WORD.test(name) || name === "local" || tryParseRunName(name) !== undefined;
   if (argument.name() === "run") {
     if (isName) return true;
     throw invalid("run", name, "ID, ID-PLATFORM or a run's key; any other id needs --run-id");
   }
-  if (!NAME.test(name)) return false;
+  if (!RUN_WORD.test(name)) return false;
   // Digits can be searched for in names.
   if (argument.variadic) return command.getOptionValue("regex") !== true;
   return await Deno.stat(name).then(() => false, (error) => error instanceof Deno.errors.NotFound);

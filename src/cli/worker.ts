@@ -9,6 +9,7 @@ import { RunOutputsError } from "../errors/error.ts";
 import { allowWorkDirs } from "../operations/fetch/work_names.ts";
 import { rememberPlaces } from "../ownership/way_to.ts";
 import type { Failure, FromFenced, ToFenced } from "./fence/start.ts";
+import type { CommandLine } from "./fence/invocation.ts";
 import { main } from "./main.ts";
 import { systemIo } from "./terminal/io.ts";
 
@@ -31,10 +32,31 @@ makeLinksBy((request) =>
   })
 );
 
+/** Resolved when the command may run. */
+const mayRun = Promise.withResolvers<void>();
+
 here.onmessage = async ({ data }) => {
   if (data.type === "links made") return waiting.shift()?.(data.error);
-  const { args, above, workDirs } = data.start;
+  if (data.type === "run") return mayRun.resolve();
+  const { args, above, grants, workDirs } = data.start;
   rememberPlaces(above);
   if (workDirs !== undefined) allowWorkDirs(workDirs);
-  here.postMessage({ type: "end", exitCode: await main(args, systemIo()) });
+  const exitCode = await main(args, systemIo(), async (line, output) => {
+    here.postMessage({ type: "line", line: plain(line) });
+    await mayRun.promise;
+    for (const text of grants) output.explain(`permission: ${text}`);
+    return undefined;
+  });
+  here.postMessage({ type: "end", exitCode });
 };
+
+/** A command line without the values that are not text, which grants do not depend on. */
+function plain({ command, args, options }: CommandLine): CommandLine {
+  const isText = (value: unknown) =>
+    [value].flat().every((one) => typeof one === "string" || typeof one === "boolean");
+  return {
+    command,
+    args,
+    options: Object.fromEntries(Object.entries(options).filter(([, value]) => isText(value))),
+  };
+}

@@ -1,6 +1,7 @@
 /**
- * `deno task bench:startup [ROUNDS]`: what the start of `--help` and `path` costs, all in turn in
- * one run: processor time, memory and elapsed time. What counts are the ratios of processor time.
+ * `deno task bench:startup [ROUNDS]`: what the start of `--help`, `path` and of a command with and
+ * without its fence costs, all in turn in one run: processor time, memory and elapsed time. What
+ * counts are the ratios of processor time, and what a fence adds to it.
  *
  * With `RUN_OUTPUTS_EXECUTABLE`, the executable too, compared with the one that
  * `RUN_OUTPUTS_EMPTY_EXECUTABLE` names: an empty program, compiled with the same base runtime. Needs
@@ -17,6 +18,9 @@ const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
 const PATH = ["path", "root", "--run-id", "1", "--platform", "linux"];
 const UPLOAD = ["upload", "files", CLI, "--to", "x", "--output-dir", "nowhere", "--dry-run"];
 
+/** What makes a command run with the permissions of the process. */
+const UNFENCED = ["env", "RUN_OUTPUTS_FENCE=0"];
+
 /** Programs, each with what its ratios compare with. */
 const cases = new Map<string, { readonly base: string; readonly line: readonly string[] }>();
 
@@ -24,12 +28,18 @@ function add(base: string, name: string, ...line: readonly string[]): void {
   cases.set(name, { base, line });
 }
 
+/** Adds a command with and without its fence. */
+function addBoth(base: string, name: string, ...line: readonly string[]): void {
+  add(base, `${name}, no fence`, ...UNFENCED, ...line);
+  add(base, name, ...line);
+}
+
 const NOTHING = "deno eval ''";
 const RUN = [Deno.execPath(), "run", "-q", "-P", CLI];
 add(NOTHING, NOTHING, Deno.execPath(), "eval", "");
 add(NOTHING, "cli.ts --help", ...RUN, "--help");
 add(NOTHING, "cli.ts path", ...RUN, ...PATH);
-add(NOTHING, "cli.ts upload --dry-run", ...RUN, ...UPLOAD);
+addBoth(NOTHING, "cli.ts upload --dry-run", ...RUN, ...UPLOAD);
 const executable = Deno.env.get("RUN_OUTPUTS_EXECUTABLE");
 if (executable !== undefined) {
   const empty = Deno.env.get("RUN_OUTPUTS_EMPTY_EXECUTABLE");
@@ -37,7 +47,7 @@ if (executable !== undefined) {
   if (empty !== undefined) add(base, base, empty);
   add(base, "executable --help", executable, "--help");
   add(base, "executable path", executable, ...PATH);
-  add(base, "executable upload --dry-run", executable, ...UPLOAD);
+  addBoth(base, "executable upload --dry-run", executable, ...UPLOAD);
 }
 
 /** What a process took: seconds of the processor, MB of memory, seconds. */
@@ -75,7 +85,7 @@ for (const [name, { base }] of cases) {
     median(costs.get(name)!.map((cost) => cost[index]))
   );
   console.log(
-    `${name.padEnd(28)} ${(cpuOf(name) * 1000).toFixed(0).padStart(5)} ms ${
+    `${name.padEnd(37)} ${(cpuOf(name) * 1000).toFixed(0).padStart(5)} ms ${
       (cpuOf(name) / cpuOf(base)).toFixed(2).padStart(5)
     }x  ${memory.toFixed(0).padStart(4)} MB  ${elapsed.toFixed(2).padStart(5)} s`,
   );

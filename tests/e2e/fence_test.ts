@@ -25,3 +25,17 @@ Deno.test("fetch with few permissions: unpacks, makes links, says what it may do
   assert(!stderr.includes("connect to"), stderr);
   assert.equal(await Deno.readLink(at("out/blas_lib_generic/stage/lib.so")), "lib.so.1");
 });
+
+Deno.test("a command line that is guessed wrong: the command runs once, with its own grants", async () => {
+  await using dir = await tempDir();
+  const staging = join(dir.path, "staging");
+  await writeTree(staging, { "1-linux/a_lib_generic.tar.zst": "1" });
+  // Separators alone are no stage, so no file with the stages is read.
+  const line = ["fetch", "--stage", ",", "--run-id", "1", "--platform", "linux", "-n", "-v"];
+  const places = ["--staging-dir", staging, "--output-dir", join(dir.path, "out")];
+  const { code, stdout, stderr } = await finish([...line, ...places], { RUN_OUTPUTS_FENCE: "1" });
+  assert.equal(code, 0, stderr);
+  assert(stderr.includes(`permission: read ${staging}: the staging directory`), stderr);
+  assert(!stderr.includes("the stages (--topology)"), stderr);
+  assert.match(stdout, /^would fetch[^\n]*\n1 file,[^\n]*\n$/);
+});

@@ -5,6 +5,7 @@
  */
 
 import type { Output } from "../terminal/output.ts";
+import type { Fencing } from "./facts.ts";
 import type { CommandLine } from "./invocation.ts";
 
 /** Runs an invocation elsewhere, and returns its exit code; `undefined`, if it is to run here. */
@@ -19,23 +20,18 @@ export type Fence = (line: CommandLine, output: Output) => Promise<number | unde
  */
 export function ownFence(args: readonly string[]): Fence {
   return async (line, output) => {
-    const { isFencedCommand, grantLines } = await import("./grants.ts");
+    const { isFencedCommand } = await import("./grants.ts");
     if (!isFencedCommand(line)) return undefined;
     const why = await noFence((name) => Deno.env.get(name));
     if (why !== undefined) {
       output.explain(`permissions: all of this process, because ${why}`);
       return undefined;
     }
-    const { fencingOf } = await import("./facts.ts");
-    const fencing = await fencingOf(line, {
-      env: (name) => Deno.env.get(name) || undefined,
-      mainModule: Deno.mainModule,
-    });
-    if ("unfenced" in fencing) return undefined;
-    for (const text of grantLines(fencing.grants)) output.explain(`permission: ${text}`);
+    const fencing = await ownFencing(line);
+    if (fencing === undefined) return undefined;
     const { runFenced } = await import("./start.ts");
     try {
-      return await runFenced(args, fencing);
+      return await runFenced(args, fencing, () => true);
     } catch (error) {
       // Something in a granted directory is denied to this process.
       if (!(error instanceof Deno.errors.NotCapable)) throw error;
@@ -45,6 +41,42 @@ export function ownFence(args: readonly string[]): Fence {
       return undefined;
     }
   };
+}
+
+/**
+ * Runs a command in a thread with the grants of what its line is guessed to mean. The thread parses
+ * the line, and goes on if the guess gives the same grants.
+ *
+ * @param args The arguments of the process, without the program's name.
+ * @param guess What they are guessed to mean.
+ * @returns The exit code; `undefined`, if the command has not run: there is no fence, or the guess
+ * was wrong.
+ * @throws {RunOutputsError} `failed`, if the thread ends by an error that it does not report.
+ */
+export async function runGuessed(
+  args: readonly string[],
+  guess: CommandLine,
+): Promise<number | undefined> {
+  if (await noFence((name) => Deno.env.get(name)) !== undefined) return undefined;
+  // Whatever is wrong is reported once the line is parsed.
+  const fencing = await ownFencing(guess).catch(() => undefined);
+  if (fencing === undefined) return undefined;
+  const { runFenced } = await import("./start.ts");
+  try {
+    return await runFenced(args, fencing, fencing.isFor);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return undefined;
+    throw error;
+  }
+}
+
+async function ownFencing(line: CommandLine): Promise<Fencing | undefined> {
+  const { fencingOf } = await import("./facts.ts");
+  const fencing = await fencingOf(line, {
+    env: (name) => Deno.env.get(name) || undefined,
+    mainModule: Deno.mainModule,
+  });
+  return "unfenced" in fencing ? undefined : fencing;
 }
 
 /**

@@ -8,7 +8,8 @@ import type { LinkRequest } from "../../archive/unpack/staged_links.ts";
 import { type ErrorCode, RunOutputsError } from "../../errors/error.ts";
 import type { Place } from "../../ownership/way_to.ts";
 import type { Fencing } from "./facts.ts";
-import { permissionsOf } from "./grants.ts";
+import { grantLines, permissionsOf } from "./grants.ts";
+import type { CommandLine } from "./invocation.ts";
 
 /** What the thread gets at its start. */
 export interface FencedStart extends Pick<Fencing, "workDirs"> {
@@ -16,16 +17,26 @@ export interface FencedStart extends Pick<Fencing, "workDirs"> {
   readonly args: readonly string[];
   /** What is above its directories. */
   readonly above: readonly Place[];
+  /** Its grants as text. */
+  readonly grants: readonly string[];
 }
 
-/** What the thread sends: its end, or links to create, which no thread with few permissions can. */
+/**
+ * What the thread sends: its command line as it has parsed it; links to create, which no thread with
+ * few permissions can; its end.
+ */
 export type FromFenced =
+  | { readonly type: "line"; readonly line: CommandLine }
   | { readonly type: "end"; readonly exitCode: number }
   | { readonly type: "links"; readonly request: LinkRequest };
 
-/** What the thread gets: its start, and the end of its requests for links, in their order. */
+/**
+ * What the thread gets: its start; that it may run the command of its line; and the end of its
+ * requests for links, in their order.
+ */
 export type ToFenced =
   | { readonly type: "start"; readonly start: FencedStart }
+  | { readonly type: "run" }
   | { readonly type: "links made"; readonly error?: Failure };
 
 /** An error between threads. */
@@ -42,19 +53,27 @@ export interface Failure {
  *
  * @param args The arguments.
  * @param fencing The grants.
- * @returns The exit code.
+ * @param accepts Whether the grants are those of the command line, as the thread has parsed it.
+ * @returns The exit code; `undefined`, if they are not. Then the command has not run.
  * @throws {Deno.errors.NotCapable} If this process lacks a permission of the grants.
  * @throws {RunOutputsError} `failed`, if the thread ends by an error that it does not report.
  */
-export async function runFenced(args: readonly string[], fencing: Fencing): Promise<number> {
+export async function runFenced(
+  args: readonly string[],
+  fencing: Fencing,
+  accepts: (line: CommandLine) => boolean,
+): Promise<number | undefined> {
   // `.ci/bundle.ts` finds it by this path.
   const url = new URL("../../cli/worker.ts", import.meta.url).href;
   const permissions = permissionsOf(fencing.grants);
   const worker = new Worker(url, { type: "module", deno: { permissions } });
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
   const send = (message: ToFenced) => worker.postMessage(message);
   worker.onmessage = async ({ data }: MessageEvent<FromFenced>) => {
     if (data.type === "end") return resolve(data.exitCode);
+    if (data.type === "line") {
+      return accepts(data.line) ? send({ type: "run" }) : resolve(undefined);
+    }
     try {
       const { makeGrantedLinks } = await import("./links.ts");
       makeGrantedLinks(data.request, fencing.grants);
@@ -69,7 +88,7 @@ export async function runFenced(args: readonly string[], fencing: Fencing): Prom
     reject(new RunOutputsError("failed", `The command has failed: ${event.message}`));
   };
   const { above, workDirs } = fencing;
-  send({ type: "start", start: { args, above, workDirs } });
+  send({ type: "start", start: { args, above, workDirs, grants: grantLines(fencing.grants) } });
   try {
     return await promise;
   } finally {

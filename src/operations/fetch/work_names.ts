@@ -5,7 +5,6 @@
  * @module
  */
 
-import { randomBytes } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { realPath } from "../../storage/local/real_path.ts";
 
@@ -76,7 +75,8 @@ export function workPlaces(target: string): WorkPlaces {
  */
 export function newWorkDir(place: string): string {
   if (allowed?.own.startsWith(place)) return allowed.own;
-  return `${place}${randomBytes(6).toString("hex")}`;
+  const random = crypto.getRandomValues(new Uint8Array(6));
+  return `${place}${Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
 
 /**
