@@ -20,6 +20,8 @@ const FILES: Readonly<Record<string, string>> = {
 
 const CACHE = "the cache (--cache-dir)";
 
+const SPOOLED = "the export from standard input, until it is imported ($TMPDIR)";
+
 const TOPOLOGY = "BUILD_TOPOLOGY.toml";
 
 const STATE_DIR = ".run-outputs-bisect";
@@ -55,7 +57,10 @@ export function placesOf(line: CommandLine, around: Surroundings): Use[] {
   else if (command.startsWith("bisect ")) uses.push(...bisectPlaces(line, around));
   else if (command === "copy") uses.push(...copyPlaces(line, around));
   else if (command === "import") {
-    for (const path of texts(line.args[0])) uses.push(["read", path, "the export"]);
+    for (const path of texts(line.args[0])) {
+      if (path === "-") uses.push(["write", temporaryDir(around), SPOOLED]);
+      else uses.push(["read", path, "the export"]);
+    }
     const output = outputDir(line, around);
     if (output !== undefined) uses.push(["write", output, "the output (--output-dir)"]);
   } else uses.push(...readerPlaces(line, around));
@@ -222,6 +227,12 @@ export function userDir(
     : env(kind === "cache" ? "XDG_CACHE_HOME" : "XDG_STATE_HOME") ||
       (home && join(home, ...standard));
   return base && join(base, "run-outputs");
+}
+
+/** The directory for temporary files, as the runtime determines it. */
+function temporaryDir({ env, os }: Surroundings): string {
+  if (os !== "windows") return env("TMPDIR") || "/tmp";
+  return env("TMP") || env("TEMP") || env("USERPROFILE") || "C:\\Windows";
 }
 
 /** The value of an option that has one. */

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { isAbsolute } from "node:path";
+import { z } from "zod";
 import config from "../../../deno.json" with { type: "json" };
+import schema from "../../../docs/permissions.schema.json" with { type: "json" };
 import type { Context } from "../../../src/cli/context.ts";
 import { grantLines, grantsOf, permissionsOf } from "../../../src/cli/fence/grants.ts";
 import type { CommandLine, Profiles, Surroundings } from "../../../src/cli/fence/invocation.ts";
 import { parseLine } from "../../../src/cli/program.ts";
+import { type Json, runJson } from "../../support/command_line.ts";
 import { sources } from "../../support/import_graph.ts";
 import { FakeIo } from "../../support/fake_io.ts";
 
@@ -81,6 +85,14 @@ Deno.test("docs/permissions.md shows the grants of ten typical commands", async 
   const expected = `${before}${start}\n${blocks.join("\n")}\n${end}${after}`;
   if (Deno.env.get("UPDATE_GOLDEN") === "1") return await Deno.writeTextFile(DOC, expected);
   assert.equal(text, expected, "'deno task update:golden' writes it anew, if this is right");
+});
+
+Deno.test("import: an export from standard input is kept in the temporary directory", async () => {
+  const { read, write } = permissionsOf(
+    await grantsFor({ text: "import - --output-dir s", env: { TMPDIR: "/scratch" } }),
+  );
+  assert.deepEqual(write, ["/scratch", "s"]);
+  assert.deepEqual(read, write);
 });
 
 Deno.test("hosts: none, if everything is on disk", async () => {
@@ -185,6 +197,22 @@ Deno.test("hosts: a service listens on its address and mirrors from its sources"
   assert.deepEqual(await hosts({ text: "serve --staging-dir s --socket /x.sock" }), [
     "unix:/x.sock",
   ]);
+});
+
+Deno.test("doctor --permissions --json: the document has its schema", async () => {
+  const parser = z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]);
+  for (const text of [...TYPICAL.map(({ text }) => text), "import - --output-dir s", "path root"]) {
+    const args = ["doctor", "--json", "--permissions", ...text.split(" ")];
+    const document = await runJson(0, args, KEYS);
+    parser.parse(document);
+    assert.equal(text.startsWith(document.command as string), true, text);
+    assert.equal((document.grants as Json[]).length === 0, text === "path root", text);
+    assert.equal(typeof document.reason, document.narrowed ? "undefined" : "string", text);
+    for (const { permission, to } of document.grants as Json[]) {
+      const isPath = permission === "read" || permission === "write";
+      for (const one of to as string[]) assert(!isPath || isAbsolute(one), `${text}: ${one}`);
+    }
+  }
 });
 
 Deno.test("permissionsOf(): what is not granted is denied", async () => {
