@@ -75,7 +75,7 @@ export const FLAGS: ReadonlySet<string> = new Set([
   "yes",
 ]);
 
-/** The short options, by what they stand for. */
+/** The short options, with the long ones. */
 export const SHORT: Readonly<Record<string, string>> = {
   f: "force",
   n: "dry-run",

@@ -45,7 +45,7 @@ export function ownFence(args: readonly string[]): Fence {
 
 /**
  * Runs a command in a thread with the grants of what its line is guessed to mean. The thread parses
- * the line, and goes on if the guess gives the same grants.
+ * the line, and runs the command if the guess gives the same grants.
  *
  * @param args The arguments of the process, without the program's name.
  * @param guess What they are guessed to mean.
