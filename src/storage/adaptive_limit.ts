@@ -40,6 +40,14 @@ export interface Place {
    * @param quiet The longest time without observable progress, in milliseconds.
    */
   arrived(quiet: number): void;
+  /**
+   * Reports that the call has sent its bytes and was answered, for a limit that finds its number by
+   * that. Before the end of the call.
+   *
+   * @param bytes The number of bytes.
+   * @param ms How long it took, in milliseconds.
+   */
+  sent(bytes: number, ms: number): void;
   /** Reports that the server complains about too many requests. */
   slowDown(): void;
   /** Reports that the call is aborted because it made no progress. */
@@ -78,6 +86,7 @@ export class AdaptiveLimit {
   #good = 0;
   #halvings = 0;
   readonly #waiting: Waiting[] = [];
+  readonly #pins = new Set<{ readonly max: number }>();
 
   /**
    * Creates a limit.
@@ -96,7 +105,26 @@ export class AdaptiveLimit {
 
   /** The present maximum number of concurrent calls. */
   get limit(): number {
+    if (this.#pins.size > 0) return Math.min(...Array.from(this.#pins, ({ max }) => max));
     return this.#count?.allowed ?? this.#limit;
+  }
+
+  /**
+   * Fixes the number for a while, for a caller who asks for it. Of several numbers, the lowest counts.
+   *
+   * @param max The number.
+   * @returns Ends it when disposed of.
+   */
+  pin(max: number): Disposable {
+    const pin = { max };
+    this.#pins.add(pin);
+    this.#serve();
+    return {
+      [Symbol.dispose]: () => {
+        this.#pins.delete(pin);
+        this.#serve();
+      },
+    };
   }
 
   /** The maximum of {@linkcode AdaptiveLimit.limit}. */
@@ -149,6 +177,7 @@ export class AdaptiveLimit {
     let ended = false;
     let arrived = false;
     const began = this.#now();
+    const generation = this.#count?.generation ?? 0;
     return {
       opened: () => this.#count?.began(this.#now() - began),
       arrived: (quiet) => {
@@ -156,6 +185,9 @@ export class AdaptiveLimit {
         arrived = true;
         this.#window.answered({ ...news(), quiet });
         this.#serve();
+      },
+      sent: (bytes, ms) => {
+        if (this.#pins.size === 0) this.#count?.ended(bytes, ms, this.#running, generation);
       },
       slowDown: () => this.slowDown(halvings),
       stalled: () => {

@@ -10,6 +10,8 @@ import type { AdaptiveLimit } from "./adaptive_limit.ts";
 export interface LineLimits {
   /** Limits the bodies that are read. */
   readonly down: AdaptiveLimit;
+  /** Limits the bodies that are sent. */
+  readonly up: AdaptiveLimit;
 }
 
 const lines = new WeakMap<object, LineLimits>();

@@ -6,23 +6,23 @@
 
 /** Permits, which are granted in the order of requests. */
 export class Semaphore {
-  readonly #total: number;
-  #free: number;
+  readonly #total: () => number;
+  #taken = 0;
   readonly #waiting: { readonly count: number; readonly grant: () => void }[] = [];
 
   /**
    * Creates a semaphore.
    *
-   * @param total The number of permits.
+   * @param total The number of permits; a function, if it changes. More are granted once permits are
+   * returned.
    */
-  constructor(total: number) {
-    this.#total = total;
-    this.#free = total;
+  constructor(total: number | (() => number)) {
+    this.#total = typeof total === "number" ? () => total : total;
   }
 
   /**
-   * Waits for permits. A request for more than all gets all of them, so that it runs alone instead
-   * of never.
+   * Waits for permits. A request for more than all of them is granted when none is taken, so that it
+   * runs alone instead of never.
    *
    * @param count The number of permits.
    * @param signal Aborts waiting.
@@ -31,13 +31,16 @@ export class Semaphore {
    */
   async acquire(count: number, signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted();
-    const wanted = Math.min(count, this.#total);
-    if (this.#waiting.length === 0 && wanted <= this.#free) this.#free -= wanted;
-    else await this.#wait(wanted, signal);
+    if (this.#waiting.length === 0 && this.#hasRoom(count)) this.#taken += count;
+    else await this.#wait(count, signal);
     return () => {
-      this.#free += wanted;
+      this.#taken -= count;
       this.#serve();
     };
+  }
+
+  #hasRoom(count: number): boolean {
+    return this.#taken === 0 || this.#taken + count <= this.#total();
   }
 
   #wait(count: number, signal: AbortSignal | undefined): Promise<void> {
@@ -61,9 +64,9 @@ export class Semaphore {
   }
 
   #serve(): void {
-    while (this.#waiting.length > 0 && this.#waiting[0].count <= this.#free) {
+    while (this.#waiting.length > 0 && this.#hasRoom(this.#waiting[0].count)) {
       const { count, grant } = this.#waiting.shift()!;
-      this.#free -= count;
+      this.#taken += count;
       grant();
     }
   }

@@ -47,7 +47,7 @@ const SHORTEST_WAIT = 1000;
 const LONGEST_WAIT = 30_000;
 
 /** Less of the allowed streams in use than this says nothing about their number. */
-const USED = 0.75;
+const USED = 0.6;
 
 /** Limits of {@linkcode StreamCount}. */
 export interface StreamCountOptions {
@@ -87,6 +87,9 @@ export class StreamCount {
   #direction: "more" | "fewer" = "more";
   #wait = SHORTEST_WAIT;
   #latency = 0;
+  /** What calls that began after the last change have brought, and the sum of their times. */
+  #ended: Sum & { count: number } = { bytes: 0, ms: 0, count: 0 };
+  #generation = 0;
   #since: number | undefined;
   #bytes = 0;
   #idle = false;
@@ -142,6 +145,33 @@ export class StreamCount {
     if (isUsed) this.#observe(interval);
   }
 
+  /** How often the number has changed. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /**
+   * Reports the end of a call of which nothing was known before: an upload, whose bytes the system
+   * takes at once. What all of them bring follows from what each has brought in its time.
+   *
+   * @param bytes The bytes of the call.
+   * @param ms How long it took, in milliseconds.
+   * @param running The number of running calls, this one included.
+   * @param generation {@linkcode StreamCount.generation} when it began.
+   */
+  ended(bytes: number, ms: number, running: number, generation: number): void {
+    if (generation !== this.#generation || running > this.#allowed) return;
+    if (running < this.#allowed * USED) this.#idle = true;
+    this.#ended.bytes += bytes;
+    this.#ended.ms += ms;
+    const interval = { bytes: this.#ended.bytes, ms: this.#ended.ms / running };
+    if (++this.#ended.count < running || interval.ms < INTERVAL) return;
+    if (interval.bytes < BYTES_EACH * this.#allowed && !this.#idle) return;
+    const isUsed = !this.#idle;
+    this.#restart(undefined);
+    if (isUsed) this.#observe(interval);
+  }
+
   /** Reports that the server asks for fewer requests, for the first time since the last change. */
   complained(): void {
     this.#rates = undefined;
@@ -151,15 +181,17 @@ export class StreamCount {
     this.#settle(isOnlyTried ? this.#before! : Math.max(1, Math.floor(this.#allowed / 2)));
   }
 
-  #restart(now: number): void {
+  #restart(now: number | undefined): void {
     this.#since = now;
     this.#bytes = 0;
+    this.#ended = { bytes: 0, ms: 0, count: 0 };
     this.#idle = false;
   }
 
   #set(allowed: number): void {
+    if (allowed !== this.#allowed) this.#generation++;
     this.#allowed = allowed;
-    this.#since = undefined;
+    this.#restart(undefined);
   }
 
   #observe(interval: Sum): void {

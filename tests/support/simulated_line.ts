@@ -7,11 +7,14 @@
 import type { StreamCount } from "../../src/storage/stream_count.ts";
 
 /** What decides the number of streams. */
-export type Controller = Pick<StreamCount, "allowed" | "began" | "moved" | "complained">;
+export type Controller = Pick<
+  StreamCount,
+  "allowed" | "began" | "moved" | "complained" | "ended" | "generation"
+>;
 
 /** Always the same number of streams. */
 export function fixed(allowed: number): Controller {
-  return { allowed, began() {}, moved() {}, complained() {} };
+  return { allowed, generation: 0, began() {}, moved() {}, complained() {}, ended() {} };
 }
 
 /** What a line is like. */
@@ -26,11 +29,15 @@ export interface SimulatedLine {
   readonly size: number;
   /** How unsteady the line is: 0.2 for up to a fifth more or less than `total`. Default: 0. */
   readonly noise?: number;
+  /** Nothing is known of a stream before its end, as of an upload. Default: `false`. */
+  readonly isUpload?: boolean;
   /** The server refuses streams above this number. */
   readonly refusesAbove?: number;
 }
 
 interface Stream {
+  readonly size: number;
+  readonly generation: number;
   readonly began: number;
   left: number;
   isFlowing: boolean;
@@ -86,7 +93,9 @@ export class Simulation {
         break;
       }
       const left = size * (0.5 + this.#random());
-      this.#streams.push({ began: this.#now, left, isFlowing: false });
+      const { generation } = this.#count;
+      const began = this.#now;
+      this.#streams.push({ began, left, size: left, generation, isFlowing: false });
     }
     this.most = Math.max(this.most, this.#streams.length);
     const flowing = this.#streams.filter(({ began }) => this.#now - began >= latency);
@@ -98,11 +107,16 @@ export class Simulation {
       stream.isFlowing = true;
       const bytes = Math.min(stream.left, share);
       stream.left -= bytes;
+      if (this.#line.isUpload && stream.left <= 0) {
+        const took = this.#now + ms - stream.began;
+        this.#count.ended(stream.size, took, this.#streams.length, stream.generation);
+      }
       moved += bytes;
     }
     this.bytes += moved;
     const running = this.#streams.length;
     this.#streams = this.#streams.filter(({ left }) => left > 0);
+    if (this.#line.isUpload) return;
     if (moved > 0) this.#count.moved(this.#now + ms, moved, running);
   }
 }

@@ -9,7 +9,7 @@ import type { S3Client } from "@aws-sdk/client-s3";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { AdaptiveLimit } from "../adaptive_limit.ts";
 import type { LineLimits } from "../line_limits.ts";
-import { MAX_STREAMS, StreamCount } from "../stream_count.ts";
+import { MAX_STREAMS, START_STREAMS, StreamCount } from "../stream_count.ts";
 import { Hashers } from "../hash/hashers.ts";
 import { Retrier, type RetryOptions, type RetrySeries } from "../retry.ts";
 import { Semaphore } from "../semaphore.ts";
@@ -67,14 +67,21 @@ export class Session implements Disposable {
   constructor(settings: S3Settings) {
     this.settings = settings;
     this.transport = new Transport(settings);
-    this.memory = new Semaphore(settings.maxBytesInMemory);
+    this.memory = new Semaphore(() => this.#bytesInMemory);
     this.checksums = settings.requestChecksums;
     this.responseChecksums = settings.responseChecksums;
     this.#retrier = new Retrier(settings.retry, retryAdvice);
     const wanted = settings.stallTimeout / 4;
     this.#limit = new AdaptiveLimit({ max: settings.maxRequests, wanted });
-    const limit = () => new AdaptiveLimit({ max: MAX_STREAMS, wanted, count: new StreamCount() });
-    this.line = { down: limit() };
+    // No more parts at once than the memory takes that is granted before the line is known.
+    const start = Math.floor(settings.maxBytesInMemory / settings.partSize);
+    const limit = (start: number) =>
+      new AdaptiveLimit({
+        max: MAX_STREAMS,
+        wanted,
+        count: new StreamCount({ start: Math.max(1, Math.min(START_STREAMS, start)) }),
+      });
+    this.line = { down: limit(START_STREAMS), up: limit(start) };
     this.#commands = new Commands(settings, this.transport);
   }
 
@@ -145,9 +152,17 @@ export class Session implements Disposable {
     return await this.#bounded(
       bytes,
       async () => {
-        const answer = await this.transport.send(request, signal);
-        const { quiet } = answer.watchdog;
-        return { result: await use(answer), quiet };
+        const size = request.body?.length ?? 0;
+        if (size < MAX_UNSEEN) return await this.#exchange(request, signal, use);
+        const place = await this.line.up.acquire(0, signal);
+        try {
+          const began = performance.now();
+          const exchanged = await this.#exchange(request, signal, use);
+          place.sent(size, performance.now() - began);
+          return exchanged;
+        } finally {
+          place.end();
+        }
       },
       signal,
       onWait,
@@ -256,7 +271,7 @@ export class Session implements Disposable {
   giveBuffer(buffer: Uint8Array<ArrayBuffer>): void {
     // Other sizes do not recur: they are the last part of a file, or of another object.
     if (buffer.length !== this.settings.partSize) return;
-    if (this.#buffers.length * buffer.length >= this.settings.maxBytesInMemory) return;
+    if (this.#buffers.length * buffer.length >= this.#bytesInMemory) return;
     this.#buffers.push(buffer);
   }
 
@@ -265,6 +280,22 @@ export class Session implements Disposable {
     this.hashers[Symbol.dispose]();
     this.#commands[Symbol.dispose]();
     this.transport[Symbol.dispose]();
+  }
+
+  /** The memory of uploads: enough for as many parts as may be sent at once. */
+  get #bytesInMemory(): number {
+    const { maxBytesInMemory: first, mostBytesInMemory: most, partSize } = this.settings;
+    return Math.max(first, Math.min(most, this.line.up.limit * partSize));
+  }
+
+  async #exchange<T>(
+    request: S3Request,
+    signal: AbortSignal | undefined,
+    use: (answer: S3Response) => T | Promise<T>,
+  ): Promise<{ readonly result: T; readonly quiet: number }> {
+    const answer = await this.transport.send(request, signal);
+    const { quiet } = answer.watchdog;
+    return { result: await use(answer), quiet };
   }
 
   #retries(signal: AbortSignal | undefined): RetryOptions {
@@ -280,7 +311,8 @@ export class Session implements Disposable {
     const began = Date.now();
     const place = await this.#limit.acquire(bytes, signal);
     onWait?.(Date.now() - began);
-    const { halvings } = this.line.down;
+    const { down, up } = this.line;
+    const [before, beforeUp] = [down.halvings, up.halvings];
     try {
       const { result, quiet = 0 } = await call();
       place.end(quiet);
@@ -288,7 +320,8 @@ export class Session implements Disposable {
     } catch (error) {
       if (isSlowDown(error)) {
         place.slowDown();
-        this.line.down.slowDown(halvings);
+        down.slowDown(before);
+        up.slowDown(beforeUp);
       }
       if (isStall(error)) place.stalled();
       throw error;

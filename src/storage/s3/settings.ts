@@ -25,6 +25,7 @@ export const DEFAULTS = {
   copyLimit: 5 * 1024 ** 3,
   /** Eight parts or, measured on two processors, six: more slow each other down there. */
   maxBytesInMemory: (navigator.hardwareConcurrency > 2 ? 64 : 48) * MiB,
+  mostBytesInMemory: 256 * MiB,
   maxRequests: 32,
   stallTimeout: 60_000,
 } as const;
@@ -84,7 +85,7 @@ export interface S3BackendOptions {
   readonly copyLimit?: number;
   /**
    * The maximum memory of uploads, in bytes, over all files. Default: 64 MiB, 48 MiB on two
-   * processors.
+   * processors, and up to 256 MiB if the line is faster with more concurrent parts.
    */
   readonly maxBytesInMemory?: number;
   /** The maximum number of concurrent requests, over all files. Default: 32. */
@@ -154,6 +155,8 @@ export interface S3Settings extends S3BackendOptions, S3Server {
   readonly copyLimit: number;
   /** See {@linkcode S3BackendOptions.maxBytesInMemory}. */
   readonly maxBytesInMemory: number;
+  /** What it may grow to on a fast line, in bytes. */
+  readonly mostBytesInMemory: number;
   /** See {@linkcode S3BackendOptions.maxRequests}. */
   readonly maxRequests: number;
   /** See {@linkcode S3BackendOptions.stallTimeout}. */
@@ -208,6 +211,7 @@ export async function readSettings(options: S3BackendOptions): Promise<S3Setting
       "bytes in memory",
       options.maxBytesInMemory ?? DEFAULTS.maxBytesInMemory,
     ),
+    mostBytesInMemory: options.maxBytesInMemory ?? DEFAULTS.mostBytesInMemory,
     maxRequests: positive("number of requests", options.maxRequests ?? DEFAULTS.maxRequests),
     stallTimeout: positive("stall timeout", options.stallTimeout ?? DEFAULTS.stallTimeout),
   };

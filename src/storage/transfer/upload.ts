@@ -12,11 +12,14 @@ import { sha256Of } from "../sha256_of.ts";
 import { changedError } from "../byte_source.ts";
 import { contentType, usableType } from "../content_type.ts";
 import {
+  areSmall,
   concurrencyFor,
+  DEFAULT_CONCURRENCY,
   transferEach,
   type TransferOptions,
   type TransferResult,
 } from "./transfer.ts";
+import { lineOf } from "../line_limits.ts";
 import { Semaphore } from "../semaphore.ts";
 import { Vacancies } from "../vacancies.ts";
 import type { UploadItem } from "./upload_item.ts";
@@ -38,7 +41,7 @@ export interface UploadOptions extends TransferOptions {
  * Uploads files, each one completely or not at all. A failure of one does not stop the others.
  *
  * Items that are made on demand are made during the transfer of others. At most one more than
- * `concurrency` of them exist on disk at once, in part or ready.
+ * `concurrency` of them, or nine, exist on disk at once, in part or ready.
  *
  * @param backend The storage.
  * @param items The files.
@@ -96,14 +99,21 @@ export async function upload(
   }
   const all = [...items];
   const vacancies = new Vacancies(backend, all.map(({ location }) => location));
-  const concurrency = concurrencyFor(all, options.concurrency);
-  const places = new Semaphore(concurrency);
+  const up = lineOf(backend)?.up;
+  const { concurrency: asked } = options;
+  using _fixed = asked === undefined ? undefined : up?.pin(asked);
+  const concurrency = concurrencyFor(all, asked, up);
+  const isFound = asked === undefined && up !== undefined && !areSmall(all);
+  // With fewer files at once the first ones are complete sooner.
+  const places = new Semaphore(
+    isFound ? () => Math.max(DEFAULT_CONCURRENCY, up.limit) : concurrency,
+  );
   const run = (items: readonly UploadItem[], atOnce: number) =>
     transferEach(items, withFollowUps, failed, { ...options, concurrency: atOnce });
   // Both end by themselves after an abort, so neither is left behind.
   const [made, others] = await Promise.all([
     // One more than can be sent, so that the line is never idle while the next one is made.
-    run(all.filter(isMade), concurrency + 1),
+    run(all.filter(isMade), (isFound ? DEFAULT_CONCURRENCY : concurrency) + 1),
     run(all.filter((item) => !isMade(item)), concurrency),
   ]);
   options.signal?.throwIfAborted();

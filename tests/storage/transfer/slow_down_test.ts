@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { OutputLocation } from "../../../src/layout/output_location.ts";
 import { AdaptiveLimit } from "../../../src/storage/adaptive_limit.ts";
+import { Semaphore } from "../../../src/storage/semaphore.ts";
+import { StreamCount } from "../../../src/storage/stream_count.ts";
 import { START } from "../../../src/storage/line_window.ts";
 import { bytesSource } from "../../../src/storage/byte_source.ts";
 import { createS3Backend } from "../../../src/storage/s3/backend.ts";
@@ -137,4 +139,37 @@ Deno.test("AdaptiveLimit: who stops waiting leaves the place to the next", async
   assert(!await isSettled(last));
   (await next).end();
   (await last).end();
+});
+
+Deno.test("AdaptiveLimit: the lowest number that somebody asks for counts, as long as it is asked for", async () => {
+  const limit = new AdaptiveLimit({ max: 64, count: new StreamCount() });
+  assert.equal(limit.limit, 8);
+  {
+    using _twenty = limit.pin(20);
+    assert.equal(limit.limit, 20);
+    using _two = limit.pin(2);
+    assert.equal(limit.limit, 2);
+    const places = await Promise.all([limit.acquire(0), limit.acquire(0)]);
+    const third = limit.acquire(0);
+    assert(!await isSettled(third));
+    _two[Symbol.dispose]();
+    for (const place of [...places, await third]) place.end();
+  }
+  assert.equal(limit.limit, 8);
+});
+
+Deno.test("Semaphore: a total that grows is granted with the next return", async () => {
+  let total = 2;
+  const semaphore = new Semaphore(() => total);
+  const first = await semaphore.acquire(2);
+  const others = [3, 1].map((count) => semaphore.acquire(count));
+  assert(!await isSettled(others[0]));
+  total = 4;
+  first();
+  const releases = await Promise.all(others);
+  const large = semaphore.acquire(100);
+  releases[0]();
+  assert(!await isSettled(large), "more than all runs alone");
+  releases[1]();
+  (await large)();
 });

@@ -167,6 +167,32 @@ Deno.test("StreamCount: a line that becomes faster or slower gets its number", (
   assert(count.allowed <= 16, `${count.allowed}`);
 });
 
+Deno.test("StreamCount: uploads, of which only the end is known, are as fast as with the best fixed number", () => {
+  const uploads = lines.map((line) => ({ ...line, size: line.size / 8, isUpload: true }));
+  fc.assert(
+    fc.property(uploads, (line) => {
+      const { simulation, count } = start(line);
+      simulation.run(20_000);
+      atLeast(simulation.run(15_000), 0.88, rate(line, MAX_STREAMS), "after 20 s");
+      const needed = enough(line);
+      assert(
+        count.allowed <= Math.max(2 * START_STREAMS, 4 * needed),
+        `${count.allowed}, ${needed}`,
+      );
+    }),
+    RUNS,
+  );
+});
+
+Deno.test("StreamCount: an upload that began before the last change says nothing of the new number", () => {
+  const count = new StreamCount();
+  const { generation } = count;
+  for (let i = 0; i < 8; i++) count.ended(8 * MiB, 1000, 8, generation);
+  assert.equal(count.allowed, 16);
+  for (let i = 0; i < 100; i++) count.ended(8 * MiB, 10, 16, generation);
+  assert.equal(count.allowed, 16);
+});
+
 Deno.test("StreamCount: streams that nobody uses say nothing", () => {
   const count = new StreamCount();
   for (let now = 0; now < 100_000; now += 10) count.moved(now, MiB, 2);
