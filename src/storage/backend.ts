@@ -42,9 +42,11 @@ export interface ByteSource {
    *
    * @param range The range to read. Default: everything.
    * @param signal Aborts reading.
+   * @param into Where the caller wants the bytes, one after the other. A source that can read them
+   * there saves a copy: its chunks are then views of this memory.
    * @returns The bytes. If their number is not the requested one, the caller must notice.
    */
-  open(range?: ByteRange, signal?: AbortSignal): Chunks;
+  open(range?: ByteRange, signal?: AbortSignal, into?: Uint8Array): Chunks;
 }
 
 /** What is known of an object without reading it. */

@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { RunOutputsError } from "../errors/error.ts";
 import type { ByteRange, ByteSource, Chunks } from "./backend.ts";
 import { diskError } from "../errors/disk.ts";
+import { READING } from "./disk_pace.ts";
 
 /**
  * The number of bytes read from disk at once. Larger reads are not faster; smaller ones are slower.
@@ -83,14 +84,18 @@ export async function fileSource(
     // A file that may grow need not contain exactly these bytes.
     path: mayGrow ? undefined : path,
     changed,
-    async *open({ start, end }: ByteRange = { start: 0, end: size }, signal?: AbortSignal) {
+    async *open(
+      { start, end }: ByteRange = { start: 0, end: size },
+      signal?: AbortSignal,
+      into?: Uint8Array,
+    ) {
       let left = end - start;
       // A small file is read at once, with room for one more byte, which shows whether it has
       // grown.
-      const isWhole = left === size && size < CHUNK;
+      const isWhole = into === undefined && left === size && size < CHUNK;
       const chunks = isWhole
         ? readWhole(path, mayGrow ? size : size + 1, signal)
-        : readFile(path, { start, end }, signal);
+        : readFile(path, { start, end }, signal, into);
       for await (const chunk of chunks) {
         left -= chunk.length;
         if (left < 0) throw changedError(path, "grew");
@@ -151,17 +156,21 @@ async function* readWhole(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
   try {
-    using file = await Deno.open(path);
+    using file = await openToRead(path);
     signal?.throwIfAborted();
     const buffer = new Uint8Array(most);
     // A file returns fewer bytes than requested only at its end.
-    const count = await file.read(buffer) ?? 0;
+    const count = await READING.call(() => file.readSync(buffer), () => file.read(buffer)) ?? 0;
     signal?.throwIfAborted();
     yield buffer.subarray(0, count);
   } catch (error) {
     signal?.throwIfAborted();
     throw diskError("read", path, error);
   }
+}
+
+async function openToRead(path: string): Promise<Deno.FsFile> {
+  return await READING.call(() => Deno.openSync(path), () => Deno.open(path));
 }
 
 /** A file that is open for reading. */
@@ -175,27 +184,34 @@ export type ReadableFile =
  * @param path The file, or an open file, which is closed at the end.
  * @param range The range. Default: the whole file with its present size.
  * @param signal Aborts reading.
+ * @param into Where to read the bytes to, one after the other, instead of a reused buffer.
  * @returns The bytes; fewer than in `range`, if the file ends before.
  */
 export async function* readFile(
   path: string | { readonly file: ReadableFile; readonly path: string },
   range?: ByteRange,
   signal?: AbortSignal,
+  into?: Uint8Array,
 ): AsyncGenerator<Uint8Array> {
   const name = typeof path === "string" ? path : path.path;
   try {
-    using file = typeof path === "string" ? await Deno.open(path) : path.file;
+    using file = typeof path === "string" ? await openToRead(path) : path.file;
     if (range !== undefined && range.start > 0) await file.seek(range.start, Deno.SeekMode.Start);
     let left = range === undefined ? Infinity : range.end - range.start;
-    let buffer = new Uint8Array(Math.max(1, Math.min(FIRST_CHUNK, left)));
+    let buffer = into ?? new Uint8Array(Math.max(1, Math.min(FIRST_CHUNK, left)));
+    let offset = 0;
     while (left > 0) {
       signal?.throwIfAborted();
-      const piece = left < buffer.length ? buffer.subarray(0, left) : buffer;
-      // Of a small file synchronously: a thread switch takes longer than the call.
-      const count = left <= FIRST_CHUNK ? file.readSync(piece) : await file.read(piece);
+      const room = Math.min(CHUNK, left, buffer.length - offset);
+      const piece = buffer.subarray(offset, offset + room);
+      const count = await READING.call(() => file.readSync(piece), () => file.read(piece));
       if (count === null) return;
       left -= count;
-      yield buffer.subarray(0, count);
+      yield piece.subarray(0, count);
+      if (into !== undefined) {
+        offset += count;
+        continue;
+      }
       const isFull = count === buffer.length && left > 0;
       if (isFull && buffer.length < CHUNK) buffer = new Uint8Array(Math.min(CHUNK, left));
     }

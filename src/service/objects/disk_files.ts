@@ -16,6 +16,7 @@ import type {
   ObjectInfo,
   StorageBackend,
 } from "../../storage/backend.ts";
+import { DiskPace } from "../../storage/disk_pace.ts";
 import { isUnfinished } from "../../storage/local/download_part.ts";
 import { objectInfo } from "../../storage/local/object_info.ts";
 import { RegularFile } from "../../storage/local/regular_file.ts";
@@ -32,14 +33,6 @@ const CHUNK = 512 * 1024;
 
 /** How much is read at first, to see how fast the disk is. */
 const FIRST = 64 * 1024;
-
-/**
- * A longer read, in milliseconds, did not come from the memory of the system: the next {@linkcode
- * ASIDE} chunks are read in another thread, so that other requests don't wait. Otherwise the switch
- * to another thread takes a third of the time of an answer.
- */
-const SLOW = 2;
-const ASIDE = 8;
 
 /** How often a file is opened again that was replaced while it was opened. */
 const ATTEMPTS = 3;
@@ -240,8 +233,8 @@ class DiskFile implements StoredFile {
   readonly info: ObjectInfo;
   readonly #file: RegularFile;
   readonly #modified: number | undefined;
-  /** How many of the next chunks are read in another thread. */
-  #aside = 0;
+  /** Other requests don't wait for a slow disk. */
+  readonly #pace = new DiskPace();
 
   constructor(file: RegularFile, info: ObjectInfo, stat: Deno.FileInfo) {
     this.#file = file;
@@ -264,15 +257,9 @@ class DiskFile implements StoredFile {
   }
 
   async #read(into: Uint8Array, at: number): Promise<number> {
-    this.#file.seek(at);
-    if (this.#aside > 0) {
-      this.#aside--;
-      return await this.#file.read(into) ?? 0;
-    }
-    const began = performance.now();
-    const count = this.#file.readSync(into) ?? 0;
-    if (performance.now() - began > SLOW) this.#aside = ASIDE;
-    return count;
+    const file = this.#file;
+    file.seek(at);
+    return await this.#pace.call(() => file.readSync(into), () => file.read(into)) ?? 0;
   }
 
   close(): void {

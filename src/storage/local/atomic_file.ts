@@ -14,6 +14,7 @@ import { basename, dirname, join } from "node:path";
 import { checksumMismatch } from "../../errors/checksum_mismatch.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { Chunks } from "../backend.ts";
+import { WRITING } from "../disk_pace.ts";
 import { diskError } from "../../errors/disk.ts";
 import { againIfVanished } from "../vanished.ts";
 import { makeDirs } from "./make_dirs.ts";
@@ -77,10 +78,16 @@ export async function writeFileAtomic(
         await Deno.chmod(temporary.path, options.mode);
       }
       // Of the open file, because another writer may have replaced the name.
-      const stat = await temporary.file.stat();
+      const { file } = temporary;
+      const stat = await WRITING.call(() => file.statSync(), () => file.stat());
       await options.condition?.();
       if (options.ifAbsent) await linkInPlace(temporary.path, path);
-      else await Deno.rename(temporary.path, path);
+      else {
+        await WRITING.call(
+          () => Deno.renameSync(temporary.path, path),
+          () => Deno.rename(temporary.path, path),
+        );
+      }
       return { ...content, stat };
     } catch (error) {
       await Deno.remove(temporary.path).catch(() => {/* the first error is thrown */});
@@ -126,13 +133,24 @@ export async function fill(
     options.signal?.throwIfAborted();
     // The chunk's buffer is reused, so both must finish before the next one.
     hash.update(chunk);
-    for (let offset = 0; offset < chunk.length;) {
-      offset += await file.write(offset === 0 ? chunk : chunk.subarray(offset));
-    }
+    await writeChunk(file, chunk);
     size += chunk.length;
     options.onBytes?.(chunk.length);
   }
   return { size, sha256: hash.digest("hex") };
+}
+
+/**
+ * Writes all bytes of a chunk at the file's position.
+ *
+ * @param file The file.
+ * @param chunk The bytes.
+ */
+export async function writeChunk(file: Deno.FsFile, chunk: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < chunk.length;) {
+    const rest = offset === 0 ? chunk : chunk.subarray(offset);
+    offset += await WRITING.call(() => file.writeSync(rest), () => file.write(rest));
+  }
 }
 
 function check(path: string, written: Content, expected: AtomicWriteOptions): void {
@@ -204,16 +222,25 @@ async function tryCreate(directory: string): Promise<TemporaryFile> {
     cleaned.add(directory);
   }
   const path = join(directory, TEMPORARY_PREFIX + crypto.randomUUID());
-  const file = await Deno.open(path, { read: true, write: true, createNew: true });
+  const how = { read: true, write: true, createNew: true };
+  const file = await WRITING.call(() => Deno.openSync(path, how), () => Deno.open(path, how));
   try {
-    // If a file system has no locks, no file there is treated as abandoned.
-    await file.lock(true).catch(() => {});
+    await WRITING.call(() => lockNow(file), () => file.lock(true).catch(() => {}));
     // Between the two calls another process could treat the file as abandoned.
-    await Deno.lstat(path);
+    await WRITING.call(() => Deno.lstatSync(path), () => Deno.lstat(path));
     return { path, file };
   } catch (error) {
     file.close();
     throw error;
+  }
+}
+
+/** If a file system has no locks, no file there is treated as abandoned. */
+function lockNow(file: Deno.FsFile): void {
+  try {
+    file.lockSync(true);
+  } catch {
+    // As above.
   }
 }
 

@@ -54,7 +54,7 @@ export async function spool(
     }
     return {
       ...content,
-      open: (range, signal) => readFile(path, range, signal),
+      open: (range, signal, into) => readFile(path, range, signal, into),
       [Symbol.asyncDispose]: dispose,
     };
   } catch (error) {

@@ -338,12 +338,16 @@ class S3Body implements ObjectBody {
     const location = this.#location;
     const reader = response.body!.getReader({ mode: "byob" });
     let left = size;
-    let buffer = new ArrayBuffer(Math.max(1, Math.min(CHUNK, size)));
+    const length = Math.max(1, Math.min(CHUNK, size));
+    let { buffer } = this.#session.takeBuffer(length);
     let filled = 0;
     try {
       for (;;) {
         watchdog.wake();
-        const { value, done } = await reader.read(new Uint8Array(buffer, filled));
+        const room = new Uint8Array(buffer, filled, length - filled);
+        const { value, done } = await reader.read(room);
+        // The buffer moves with each read, to the end of the body too.
+        if (value !== undefined) ({ buffer } = value);
         watchdog.moved(value?.length ?? 0);
         this.#session.line.down.moved(value?.length ?? 0);
         watchdog.rest();
@@ -351,14 +355,13 @@ class S3Body implements ObjectBody {
           if (filled > 0) yield new Uint8Array(buffer, 0, filled);
           break;
         }
-        buffer = value.buffer;
         filled += value.length;
         left -= value.length;
         if (left < 0) break;
-        if (left > 0 && filled < buffer.byteLength) continue;
-        const length = filled;
+        if (left > 0 && filled < length) continue;
+        const chunk = new Uint8Array(buffer, 0, filled);
         filled = 0;
-        yield new Uint8Array(buffer, 0, length);
+        yield chunk;
       }
     } catch (error) {
       throw failed(
@@ -370,6 +373,8 @@ class S3Body implements ObjectBody {
     } finally {
       reader.releaseLock();
     }
+    // A reader that stops before may go on with its last chunk.
+    this.#session.giveBuffer(new Uint8Array(buffer));
     if (left === 0) return;
     throw new RunOutputsError(
       "transient",

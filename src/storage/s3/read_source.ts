@@ -26,12 +26,14 @@ export async function readExactly(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   let offset = 0;
-  for await (const chunk of source.open(range, signal)) {
+  for await (const chunk of source.open(range, signal, into)) {
     signal?.throwIfAborted();
     if (offset + chunk.length > into.length) {
       throw wrongSize(location, offset + chunk.length, into.length, range);
     }
-    into.set(chunk, offset);
+    const isThere = chunk.buffer === into.buffer &&
+      chunk.byteOffset === into.byteOffset + offset;
+    if (!isThere) into.set(chunk, offset);
     offset += chunk.length;
   }
   signal?.throwIfAborted();

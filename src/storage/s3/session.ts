@@ -22,6 +22,9 @@ import { Transport } from "./transport.ts";
 /** Counts at most this much of a body: the progress of larger ones can be observed. */
 const MAX_UNSEEN = 1024 * 1024;
 
+/** Smaller buffers are not kept: new ones are as fast. */
+const LEAST_KEPT = 64 * 1024;
+
 /** A backend's connection to its server. */
 export class Session implements Disposable {
   /** The settings. */
@@ -57,7 +60,7 @@ export class Session implements Disposable {
   readonly #limit: AdaptiveLimit;
   readonly #commands: Commands;
   readonly #noticed = new Set<string>();
-  readonly #buffers: Uint8Array<ArrayBuffer>[] = [];
+  readonly #buffers: ArrayBuffer[] = [];
 
   /**
    * Opens a session. It sends no request yet.
@@ -253,25 +256,28 @@ export class Session implements Disposable {
   }
 
   /**
-   * A buffer for a part. New ones pile up faster than they are garbage-collected.
+   * A buffer for an object or a part of it. New ones pile up faster than they are garbage-collected,
+   * and their pages are mapped and cleared one by one.
    *
    * @param size Its size.
    * @returns A buffer with arbitrary content.
    */
   takeBuffer(size: number): Uint8Array<ArrayBuffer> {
-    const index = this.#buffers.findIndex((buffer) => buffer.length === size);
-    return index === -1 ? new Uint8Array(size) : this.#buffers.splice(index, 1)[0];
+    const capacity = capacityFor(size, this.settings.partSize);
+    const index = this.#buffers.findIndex(({ byteLength }) => byteLength === capacity);
+    const buffer = index === -1 ? undefined : this.#buffers.splice(index, 1)[0];
+    return new Uint8Array(buffer ?? new ArrayBuffer(capacity), 0, size);
   }
 
   /**
    * Returns a buffer that nobody reads any more.
    *
-   * @param buffer The buffer.
+   * @param view The buffer, or a part of it.
    */
-  giveBuffer(buffer: Uint8Array<ArrayBuffer>): void {
-    // Other sizes do not recur: they are the last part of a file, or of another object.
-    if (buffer.length !== this.settings.partSize) return;
-    if (this.#buffers.length * buffer.length >= this.#bytesInMemory) return;
+  giveBuffer({ buffer }: Uint8Array<ArrayBuffer>): void {
+    if (buffer.byteLength < LEAST_KEPT || buffer.byteLength > this.settings.partSize) return;
+    const kept = this.#buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    if (kept + buffer.byteLength > this.#bytesInMemory) return;
     this.#buffers.push(buffer);
   }
 
@@ -329,4 +335,10 @@ export class Session implements Disposable {
       place.end();
     }
   }
+}
+
+/** A size that recurs although objects have different ones: a power of two, or that of a part. */
+function capacityFor(size: number, partSize: number): number {
+  if (size < LEAST_KEPT || size > partSize) return size;
+  return Math.min(2 ** Math.ceil(Math.log2(size)), partSize);
 }

@@ -64,6 +64,7 @@ export class Watchdog implements Disposable {
   #quiet = 0;
   #bytes = 0;
   #awake = 0;
+  #resting = false;
   #disarm: (() => void) | undefined;
   #ended = false;
 
@@ -126,13 +127,14 @@ export class Watchdog implements Disposable {
 
   /** Stops watching for a while, because the reader is slow and not the server. */
   rest(): void {
-    this.#disarm?.();
-    this.#disarm = undefined;
+    if (this.#resting) return;
+    this.#resting = true;
     this.#awake = this.#line.clock.now() - this.#last;
   }
 
   /** Continues watching after {@linkcode Watchdog.rest}. */
   wake(): void {
+    this.#resting = false;
     this.#last = this.#line.clock.now() - this.#awake;
     if (this.#disarm === undefined && !this.#ended) this.#arm(Math.max(0, this.#left()));
   }
@@ -150,6 +152,9 @@ export class Watchdog implements Disposable {
   /** One timer for all touches: it checks the clock when it fires, and restarts if necessary. */
   #arm(ms: number): void {
     this.#disarm = this.#line.clock.after(ms, () => {
+      this.#disarm = undefined;
+      // There is nothing to watch until it wakes up; to stop the timer at each rest costs more.
+      if (this.#resting) return;
       const left = this.#left();
       if (left > 0) this.#arm(left);
       else this.#controller.abort(new StalledError(this.#line.clock.now() - this.#last));

@@ -65,7 +65,7 @@ async function put(
   const { signal, ifAbsent, ifMatch, onBytes } = options;
   const release = await session.memory.acquire(source.size, signal);
   try {
-    const body = new Uint8Array(source.size);
+    const body = session.takeBuffer(source.size);
     await readExactly(location, source, undefined, body, signal);
     const digest = createHash("sha256").update(body).digest();
     const sha256 = digest.toString("hex");
@@ -108,6 +108,8 @@ async function put(
           throw ifMatch === undefined ? error : goneIsConflict(error);
         });
     });
+    // After a failure, a connection may still read it.
+    session.giveBuffer(body);
     onBytes?.(body.length);
     return { location, size: body.length, etag, modified: date, sha256, contentType };
   } finally {

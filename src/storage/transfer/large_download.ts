@@ -13,6 +13,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteRange, ObjectBody, ObjectInfo, StorageBackend } from "../backend.ts";
 import { diskError, isNameTooLong } from "../../errors/disk.ts";
+import { writeChunk } from "../local/atomic_file.ts";
 import { DOWNLOAD_SCHEMA, maySpread, partNames, partNote } from "../local/download_part.ts";
 import type { FileHasher, Hashers } from "../hash/hashers.ts";
 import { Journal } from "./journal.ts";
@@ -261,10 +262,7 @@ async function fetchMissing(
     try {
       for await (const chunk of body) {
         if (signal.aborted) throw signal.reason;
-        for (let offset = 0; offset < chunk.length;) {
-          // Another thread copies into the system's cache, while other streams continue.
-          offset += await file.write(offset === 0 ? chunk : chunk.subarray(offset));
-        }
+        await writeChunk(file, chunk);
         start += chunk.length;
         place.arrived(body.quiet ?? 0);
         onBytes(chunk.length);

@@ -371,7 +371,7 @@ function disposable(source: ByteSource & Partial<AsyncDisposable>): ByteSource &
     sha256: source.sha256,
     path: source.path,
     changed: () => source.changed?.(),
-    open: (range, signal) => source.open(range, signal),
+    open: (range, signal, into) => source.open(range, signal, into),
     [Symbol.asyncDispose]: async () => await source[Symbol.asyncDispose]?.(),
   };
 }

@@ -43,3 +43,30 @@ Deno.test("s3, a server without an etag for multipart objects: the etag is compu
   assert.equal((await s.backend.stat(location)).etag, etag);
   await s.backend.write(location, bytesSource("two"), { ifMatch: etag });
 });
+
+Deno.test("s3: a chunk that a reader stops at stays as it is, whatever is read after it", async () => {
+  await using s = await memoryS3();
+  const at = (name: string) => new OutputLocation(s.bucket, `1-linux/${name}`);
+  const names = ["a", "b", "c"];
+  for (const name of names) {
+    await s.backend.write(
+      at(name),
+      bytesSource(new Uint8Array(1_500_000).fill(name.charCodeAt(0))),
+    );
+  }
+  const first = async (name: string) => {
+    for await (const chunk of await s.backend.read(at(name))) return chunk;
+    throw new Error("no bytes");
+  };
+  const whole = async (name: string) => {
+    let size = 0;
+    for await (const chunk of await s.backend.read(at(name))) {
+      assert(chunk.every((byte) => byte === name.charCodeAt(0)));
+      size += chunk.length;
+    }
+    assert.equal(size, 1_500_000);
+  };
+  const kept = await first("a");
+  for (let round = 0; round < 3; round++) await Promise.all(names.map(whole));
+  assert(kept.every((byte) => byte === "a".charCodeAt(0)));
+});

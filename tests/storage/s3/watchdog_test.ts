@@ -152,3 +152,20 @@ Deno.test("Watchdog: few bytes are not progress, enough are, and a rest does not
   clock.goOn(50);
   assertStalled(dripping);
 });
+
+Deno.test("Watchdog: its timer ends in a rest, and begins again when it wakes up", () => {
+  const { clock, line } = fakeLine();
+  using watchdog = new Watchdog(200, undefined, line);
+  for (let i = 0; i < 3; i++) {
+    clock.goOn(20);
+    watchdog.rest();
+    watchdog.rest();
+    clock.goOn(1000);
+    watchdog.wake();
+  }
+  // It was awake for 60 ms.
+  clock.goOn(139);
+  assert(!watchdog.signal.aborted);
+  clock.goOn(1);
+  assertStalled(watchdog);
+});
