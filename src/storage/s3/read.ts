@@ -373,7 +373,7 @@ class S3Body implements ObjectBody {
     } finally {
       reader.releaseLock();
     }
-    // A reader that stops before may go on with its last chunk.
+    // A reader that stops before the end may keep its last chunk.
     this.#session.giveBuffer(new Uint8Array(buffer));
     if (left === 0) return;
     throw new RunOutputsError(
