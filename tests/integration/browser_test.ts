@@ -166,6 +166,7 @@ test("sorts by each column, there and back, directories first", async ({ page, u
 
 test("filters by words, over all lists, and the key / goes there", async ({ page, url }) => {
   await page.goto(`${url}/123-linux/index.html`);
+  assert.equal(await page.locator("[data-elsewhere]").isVisible(), true, "nobody knows the place");
   const all = await shown(page);
   await page.keyboard.press("/");
   await page.keyboard.type("LIB gfx94x");
@@ -187,6 +188,7 @@ test("copies hashes and the command that fetches the run, on a phone too", async
   const command = await page.locator(".copy pre").textContent();
   assert.match(command!, /^run-outputs fetch --run-id 123 --platform linux [^\n]* --staging-dir /);
   assert(command!.endsWith(c.staging), `${command}`);
+  assert.equal(await page.locator("[data-elsewhere]").isVisible(), false, "nothing is to be added");
   const selection = () =>
     page.evaluate(() =>
       (globalThis as unknown as { getSelection(): object }).getSelection().toString()

@@ -169,7 +169,7 @@ function command(
   return markup`<div class="copy"><pre data-key="${prefix}/index.html">${
     words.join(" ")
   } --output-dir artifacts</pre></div>
-<p class="note">From a local directory add <code>--staging-dir DIR</code>, from a bucket of your own
+<p class="note" data-elsewhere>From a local directory add <code>--staging-dir DIR</code>, from a bucket of your own
 <code>--bucket NAME</code>.</p>`;
 }
 

@@ -40,6 +40,8 @@ export const SCRIPT = `
     const windows = /^\\/[A-Za-z]:/.test(above);
     if (location.protocol === "file:") pre.append(" --staging-dir " + quoted((windows ? above.slice(1) : above) || "/"));
     else if (bucket !== undefined && above === "") pre.append(" --bucket " + bucket);
+    else continue;
+    for (const hint of $("[data-elsewhere]")) hint.hidden = true;
   }
   const copy = async (text, shown) => {
     try {
