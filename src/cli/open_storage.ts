@@ -6,6 +6,7 @@
 
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { StorageBackend } from "../storage/backend.ts";
+import type { Io } from "./terminal/io.ts";
 import type { Output } from "./terminal/output.ts";
 
 /** An open storage. */
@@ -46,13 +47,17 @@ export interface OpenStorage extends Disposable {
   presignedUrl?(location: OutputLocation, seconds: number): Promise<string>;
 }
 
+/** The outputs of commands that have said that a server is out of reach. */
+const SLOW = new WeakSet<Output>();
+
 /**
  * The reports of the driver for S3.
  *
  * @param output Receives them.
+ * @param io Calls functions later.
  * @returns The driver's options for reports, and how many objects its listings have skipped so far.
  */
-export function reportsTo(output: Output) {
+export function reportsTo(output: Output, io: Pick<Io, "schedule">) {
   let count = 0;
   return {
     skipped: () => count,
@@ -62,5 +67,10 @@ export function reportsTo(output: Output) {
       output.warn(message);
     },
     onRetry: (error: Error) => output.explain(`retrying: ${error.message}`),
+    onSlow(text: string) {
+      if (!SLOW.has(output)) output.note(text);
+      SLOW.add(output);
+    },
+    schedule: io.schedule?.bind(io),
   };
 }

@@ -32,7 +32,7 @@ export async function openService(
   output: Output,
 ): Promise<OpenStorage> {
   const { openServer } = await import("../storage/open_s3.ts");
-  const { skipped, ...reports } = reportsTo(output);
+  const { skipped, ...reports } = reportsTo(output, io);
   const backend = await openServer({
     url: server,
     token: await serverToken(serverTokenFile, io),

@@ -347,7 +347,7 @@ export async function openS3(
   check?: (backend: S3Backend) => Promise<void>,
 ): Promise<OpenStorage & { readonly backend: S3Backend }> {
   const { openS3: open } = await import("../storage/open_s3.ts");
-  const { skipped, ...reports } = reportsTo(output);
+  const { skipped, ...reports } = reportsTo(output, io);
   const backend = await open({ ...s3BackendOptions(options, io), ...reports });
   try {
     // Report such an error once, not once per file.

@@ -50,7 +50,9 @@ export async function publicUrls(
 
 /** Options of {@linkcode openServer}. */
 export interface ServerOptions
-  extends Pick<S3BackendOptions, "onNotice" | "onSkipped" | "onRetry" | "retry" | "env" | "fetch"> {
+  extends
+    Pick<S3BackendOptions, "onNotice" | "onSkipped" | "onRetry" | "onSlow" | "schedule">,
+    Pick<S3BackendOptions, "retry" | "env" | "fetch"> {
   /** The URL of a service, `run-outputs serve`: `http://lab:8080`, `https://lab.example/ci/`. */
   readonly url: string;
   /** The token of the service, if it needs one. */

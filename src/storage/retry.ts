@@ -67,6 +67,11 @@ export class Retrier {
     this.#advise = advise;
   }
 
+  /** The maximum time after the first failure, in milliseconds. */
+  get maxElapsed(): number {
+    return this.#policy.maxElapsed;
+  }
+
   /**
    * Repeats a call until it succeeds, fails permanently, or the policy is exhausted.
    *

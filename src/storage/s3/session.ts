@@ -6,6 +6,7 @@
  */
 
 import type { S3Client } from "@aws-sdk/client-s3";
+import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { AdaptiveLimit } from "../adaptive_limit.ts";
 import type { LineLimits } from "../line_limits.ts";
@@ -17,6 +18,7 @@ import { Commands, parserError } from "./commands.ts";
 import { isLost, isSlowDown, isStall, retryAdvice } from "./errors.ts";
 import type { S3Settings } from "./settings.ts";
 import type { S3Request, S3Response } from "./request.ts";
+import { SlowNotice } from "./slow_notice.ts";
 import { Transport } from "./transport.ts";
 
 /** Counts at most this much of a body: the progress of larger ones can be observed. */
@@ -59,6 +61,7 @@ export class Session implements Disposable {
   readonly #retrier: Retrier;
   readonly #limit: AdaptiveLimit;
   readonly #commands: Commands;
+  readonly #slow: SlowNotice;
   readonly #noticed = new Set<string>();
   readonly #buffers: ArrayBuffer[] = [];
 
@@ -86,6 +89,8 @@ export class Session implements Disposable {
       });
     this.line = { down: limit(START_STREAMS), up: limit(start) };
     this.#commands = new Commands(settings, this.transport);
+    const patience = this.#retrier.maxElapsed + settings.stallTimeout;
+    this.#slow = new SlowNotice({ ...settings, patience });
   }
 
   /**
@@ -194,8 +199,11 @@ export class Session implements Disposable {
       async (attempt, series) =>
         await this.#bounded(
           0,
-          async () => ({
-            result: await this.transport.attempt(
+          async () => {
+            // Others may take long: a copy on the server, for example.
+            const isRead = action === "list";
+            using _ = isRead ? this.#slow.begin(this.transport.host(location.bucket)) : undefined;
+            const result = await this.transport.attempt(
               action,
               location,
               signal,
@@ -204,8 +212,9 @@ export class Session implements Disposable {
                   .catch((error) => {
                     throw parserError(error);
                   }),
-            ),
-          }),
+            );
+            return { result };
+          },
           signal,
           (ms) => series.waited(ms),
         ),
@@ -283,6 +292,7 @@ export class Session implements Disposable {
 
   /** Closes all connections. */
   [Symbol.dispose](): void {
+    this.#slow[Symbol.dispose]();
     this.hashers[Symbol.dispose]();
     this.#commands[Symbol.dispose]();
     this.transport[Symbol.dispose]();
@@ -299,13 +309,22 @@ export class Session implements Disposable {
     signal: AbortSignal | undefined,
     use: (answer: S3Response) => T | Promise<T>,
   ): Promise<{ readonly result: T; readonly quiet: number }> {
+    const { method, location } = request;
+    const isRead = method === "GET" || method === "HEAD";
+    using _ = isRead ? this.#slow.begin(this.transport.host(location.bucket)) : undefined;
     const answer = await this.transport.send(request, signal);
     const { quiet } = answer.watchdog;
     return { result: await use(answer), quiet };
   }
 
   #retries(signal: AbortSignal | undefined): RetryOptions {
-    return { signal, onRetry: this.settings.onRetry };
+    return {
+      signal,
+      onRetry: (error) => {
+        this.#slow.failing(error);
+        this.settings.onRetry?.(error);
+      },
+    };
   }
 
   async #bounded<T>(
@@ -321,6 +340,7 @@ export class Session implements Disposable {
     const [before, beforeUp] = [down.halvings, up.halvings];
     try {
       const { result, quiet = 0 } = await call();
+      this.#slow.answered();
       place.end(quiet);
       return result;
     } catch (error) {
@@ -330,6 +350,7 @@ export class Session implements Disposable {
         up.slowDown(beforeUp);
       }
       if (isStall(error)) place.stalled();
+      if (error instanceof RunOutputsError && !error.retryable) this.#slow.answered();
       throw error;
     } finally {
       place.end();

@@ -113,6 +113,13 @@ export interface S3BackendOptions {
   /** Called for each failure that is retried. */
   readonly onRetry?: (error: Error) => void;
   /**
+   * Called with one line, once, if the server has not answered for two seconds, be it that it does not
+   * answer or that requests are repeated.
+   */
+  readonly onSlow?: (text: string) => void;
+  /** Calls a function later, and returns how to prevent it. Default: the runtime's timer. */
+  readonly schedule?: (milliseconds: number, callback: () => void) => () => void;
+  /**
    * The environment. Default: that of this process. The SDK's provider chain always uses the
    * latter.
    */

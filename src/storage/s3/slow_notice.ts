@@ -1,0 +1,111 @@
+/**
+ * Tells the user that the server is out of reach, while requests to it wait or are repeated.
+ *
+ * @module
+ */
+
+/** How long there is no answer before that is reported, in milliseconds. */
+const SLOW = 2000;
+
+/** Options of {@linkcode SlowNotice}. */
+export interface SlowNoticeOptions {
+  /** Called with one line, once. */
+  readonly onSlow?: (text: string) => void;
+  /** Calls a function later, and returns how to prevent it. Default: the runtime's timer. */
+  readonly schedule?: (milliseconds: number, callback: () => void) => () => void;
+  /** The longest time until a request fails, in milliseconds. */
+  readonly patience: number;
+}
+
+/** Watches the requests of a session. An answer to any of them shows that the server can be reached. */
+export class SlowNotice implements Disposable {
+  readonly #options: SlowNoticeOptions;
+  /** How many requests wait for an answer that should come at once. */
+  #waiting = 0;
+  #host = "";
+  /** Why the last request failed, if there was no answer since. */
+  #failure: string | undefined;
+  #cancel: (() => void) | undefined;
+  #isOver: boolean;
+
+  /**
+   * Creates the watch.
+   *
+   * @param options Whom to tell, and how long requests are tried.
+   */
+  constructor(options: SlowNoticeOptions) {
+    this.#options = options;
+    this.#isOver = options.onSlow === undefined;
+  }
+
+  /**
+   * A request begins whose answer should come at once.
+   *
+   * @param host The server.
+   * @returns Disposed of when the request has ended.
+   */
+  begin(host: string): Disposable {
+    this.#waiting++;
+    this.#host = host;
+    this.#watch();
+    return {
+      [Symbol.dispose]: () => {
+        this.#waiting--;
+        this.#watch();
+      },
+    };
+  }
+
+  /**
+   * A request has failed, and is repeated.
+   *
+   * @param error Its error.
+   */
+  failing({ message }: Error): void {
+    this.#failure = message;
+    this.#watch();
+  }
+
+  /** The server has answered a request. */
+  answered(): void {
+    this.#failure = undefined;
+    this.#stop();
+    this.#watch();
+  }
+
+  /** Ends the watch. */
+  [Symbol.dispose](): void {
+    this.#isOver = true;
+    this.#stop();
+  }
+
+  #watch(): void {
+    if (this.#waiting === 0 && this.#failure === undefined) return this.#stop();
+    if (this.#isOver || this.#cancel !== undefined) return;
+    const { schedule = later } = this.#options;
+    this.#cancel = schedule(SLOW, () => this.#report());
+  }
+
+  #stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  #report(): void {
+    this[Symbol.dispose]();
+    const { onSlow, patience } = this.#options;
+    const most = `for at most ${Math.ceil(patience / 60_000)} min`;
+    // What follows is advice for when it has failed for good.
+    const [reason] = this.#failure?.split("; ") ?? [];
+    onSlow?.(
+      reason === undefined
+        ? `no answer from ${this.#host} for ${SLOW / 1000} s; still waiting, ${most}`
+        : `${reason}; trying again, ${most}`,
+    );
+  }
+}
+
+function later(milliseconds: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, milliseconds);
+  return () => clearTimeout(timer);
+}
