@@ -160,6 +160,20 @@ export function headCommit(
   return env.GITHUB_SHA || undefined;
 }
 
+/**
+ * The branch of this job's run: for a pull request its own, which can be one of a fork.
+ *
+ * @param env This job's environment.
+ * @returns The branch; `undefined` for a tag, and outside of a job.
+ */
+export function headBranch(
+  { GITHUB_HEAD_REF: head, GITHUB_REF_NAME: name, GITHUB_REF_TYPE: type }: Readonly<
+    Partial<Record<"GITHUB_HEAD_REF" | "GITHUB_REF_NAME" | "GITHUB_REF_TYPE", string>>
+  >,
+): string | undefined {
+  return head || (type === "tag" ? undefined : name) || undefined;
+}
+
 function readEvent(path: string, readTextFile?: (path: string) => string): unknown {
   if (readTextFile === undefined) {
     throw invalid(

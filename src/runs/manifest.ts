@@ -48,6 +48,8 @@ export interface ManifestRun {
   readonly platform: Platform;
   /** The commit that was built. */
   readonly commit?: string;
+  /** The branch that was built; of a pull request its own. */
+  readonly branch?: string;
   /** The workflow file, such as `ci.yml`. */
   readonly workflow?: string;
   /** Members added by newer versions. */
@@ -120,6 +122,9 @@ const headShape = {
     run_attempt: z.int().min(1).optional(),
     platform: z.enum(["linux", "windows"]),
     commit: z.string().min(1).optional().meta({ description: "The commit that was built." }),
+    branch: z.string().min(1).optional().meta({
+      description: "The branch that was built; of a pull request its own.",
+    }),
     workflow: z.string().min(1).optional().meta({ description: "The workflow's file." }),
   }),
   part: z.string().min(1).meta({ description: "The part's name: this file's name without .json." }),

@@ -3,6 +3,7 @@ import { type BucketRules, selectBucket } from "../../src/layout/buckets.ts";
 import { type FromWorkflowRunOptions, RunOutputRoot } from "../../src/layout/run_output_root.ts";
 import {
   describeRun,
+  headBranch,
   type WorkflowEnvironment,
   type WorkflowRun,
 } from "../../src/layout/workflow_run.ts";
@@ -312,4 +313,13 @@ Deno.test("RunOutputRoot.fromWorkflowRun(): reading knows 'release', and keeps t
   const root = RunOutputRoot.fromWorkflowRun({ ...options, reading: true });
   assert.equal(root.artifactsDir().s3Uri, "s3://therock-release-artifacts/1-linux/artifacts");
   assertInvalid(() => RunOutputRoot.fromWorkflowRun(options), "release type");
+});
+
+Deno.test("headBranch(): that of the run, or of its pull request; a tag is none", () => {
+  const main = { GITHUB_REF_NAME: "release/7.1", GITHUB_REF_TYPE: "branch" };
+  assert.equal(headBranch(main), "release/7.1");
+  assert.equal(headBranch({ ...main, GITHUB_HEAD_REF: "" }), "release/7.1");
+  assert.equal(headBranch({ GITHUB_REF_NAME: "12/merge", GITHUB_HEAD_REF: "topic" }), "topic");
+  assert.equal(headBranch({ GITHUB_REF_NAME: "v1", GITHUB_REF_TYPE: "tag" }), undefined);
+  assert.equal(headBranch({}), undefined);
 });

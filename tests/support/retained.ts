@@ -35,6 +35,7 @@ export const SUMMARY: RetentionSummary = {
   run: { external_repo: "a-b/", run_id: "123", platform: "linux" },
   repository: "a/b",
   commit: "4f2d1c0a",
+  branch: "main",
   workflow: "ci.yml",
   attempts: [1, 2],
   origin_runs: ["99-linux"],

@@ -18,7 +18,12 @@ export const ATTACKS: readonly string[] = [
   `${"long ".repeat(40)}.log`,
 ];
 
-const RUN = { repository: "ROCm/TheRock", commit: "4f2d1c0a".repeat(5), workflow: "ci.yml" };
+const RUN = {
+  repository: "ROCm/TheRock",
+  commit: "4f2d1c0a".repeat(5),
+  branch: "main",
+  workflow: "ci.yml",
+};
 
 const RUNS: Readonly<Record<string, TestRun>> = {
   "300-linux": {
@@ -46,6 +51,7 @@ const RUNS: Readonly<Record<string, TestRun>> = {
     run: {
       repository: `evil/"><img src=x onerror=alert(1)>`,
       commit: "<b>no hash</b>",
+      branch: `"><script>alert(4)</script>`,
       workflow: `${"w".repeat(4096)}'"><script>alert(2)</script>`,
     },
   },

@@ -113,7 +113,8 @@ const STATES: Readonly<Record<RunFacts["completeness"], string>> = {
 };
 
 function identity({ runId, platform }: RunOutputRoot, facts?: RunFacts): Html[] {
-  const { repository, commit, workflow, attempts = [], origin_runs = [], kinds = {} } = facts ?? {};
+  const { repository, commit, branch, workflow } = facts ?? {};
+  const { attempts = [], origin_runs = [], kinds = {} } = facts ?? {};
   const github = (path: string, text: Html | string) =>
     isRepository(repository)
       ? markup`<a rel="noreferrer noopener" href="https://github.com/${repository}${path}">${text}</a>`
@@ -126,6 +127,8 @@ function identity({ runId, platform }: RunOutputRoot, facts?: RunFacts): Html[] 
     const isHash = /^[0-9a-f]{7,64}$/.test(commit);
     rows.push(["Commit", isHash ? github(`/commit/${commit}`, code) : code]);
   }
+  // No link: the branch of a pull request can be in a fork.
+  if (branch !== undefined) rows.push(["Branch", name(branch)]);
   if (workflow !== undefined) rows.push(["Workflow", name(workflow)]);
   const isNumber = /^\d+$/.test(runId);
   rows.push([

@@ -243,11 +243,14 @@ function groupOf(path: string): string | undefined {
 function originOf(
   heads: readonly ManifestHead[],
   { runId, platform }: RunOutputRoot,
-): Pick<RunFacts, "repository" | "commit" | "workflow" | "attempts" | "origin_runs"> {
+): Pick<
+  RunFacts,
+  "repository" | "commit" | "branch" | "workflow" | "attempts" | "origin_runs"
+> {
   const isOwn = ({ run }: ManifestHead) => run.run_id === runId && run.platform === platform;
   const byTime = heads.toSorted((a, b) => timeOf(b) - timeOf(a));
   const byWeight = [...byTime.filter(isOwn), ...byTime.filter((head) => !isOwn(head))];
-  const first = (member: "repository" | "commit" | "workflow") =>
+  const first = (member: "repository" | "commit" | "branch" | "workflow") =>
     byWeight.find(({ run }) => run[member] !== undefined)?.run[member];
   const attempts = heads.filter(isOwn).map(({ run }) => run.run_attempt ?? 0);
   const origins = heads.filter((head) => !isOwn(head))
@@ -255,6 +258,7 @@ function originOf(
   return {
     repository: first("repository"),
     commit: first("commit"),
+    branch: first("branch"),
     workflow: first("workflow"),
     attempts: [...new Set(attempts)].filter((attempt) => attempt > 0).sort((a, b) => a - b),
     origin_runs: orNone([...new Set(origins)].sort(compareKeys)),

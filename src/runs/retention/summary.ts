@@ -54,6 +54,8 @@ export interface RunFacts extends FileTotals {
   readonly repository?: string;
   /** The commit that was built, if a part names it. */
   readonly commit?: string;
+  /** The branch that was built, if a part names it. */
+  readonly branch?: string;
   /** The workflow's file, if a part names it. */
   readonly workflow?: string;
   /** The attempts of the run that uploaded something, ascending. */
@@ -141,6 +143,7 @@ const totals = z.object({
 export const summaryShape = {
   repository: z.string().optional().meta({ description: "OWNER/NAME, if a part names it." }),
   commit: z.string().optional().meta({ description: "The commit that was built." }),
+  branch: z.string().optional().meta({ description: "The branch that was built." }),
   workflow: z.string().optional().meta({ description: "The workflow's file." }),
   attempts: z.array(z.int().min(1)).meta({
     description: "The attempts of the run that uploaded something, ascending.",

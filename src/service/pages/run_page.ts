@@ -91,7 +91,8 @@ function notes(run: RunDetails, now: Date): Html {
 }
 
 function identity(run: RunDetails, base: string): Html {
-  const { key, repository, commit, workflow, run_id, platform, attempts, origin_runs = [] } = run;
+  const { key, repository, commit, branch, workflow } = run;
+  const { run_id, platform, attempts, origin_runs = [] } = run;
   const gitHub = (path: string, text: Html | string) =>
     isRepository(repository)
       ? markup`<a rel="noreferrer noopener" href="https://github.com/${repository}${path}">${text}</a>`
@@ -107,6 +108,7 @@ function identity(run: RunDetails, base: string): Html {
       isHash ? markup`${gitHub(`/commit/${commit}`, code)} (${others})` : code,
     ]);
   }
+  if (branch !== undefined) rows.push(["Branch", nameOf(branch)]);
   if (workflow !== undefined) {
     const link = `${base}retained-runs${queryOf({ workflow })}`;
     rows.push(["Workflow", markup`<a href="${link}">${nameOf(workflow)}</a>`]);

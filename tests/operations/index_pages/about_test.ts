@@ -21,6 +21,7 @@ const UPLOADING = "An upload is in progress, was killed or failed";
 const FACTS: RunFacts = {
   repository: "ROCm/TheRock",
   commit: COMMIT,
+  branch: "users/me/<topic>",
   workflow: "ci.yml",
   attempts: [1],
   created_at: "2026-11-01T02:03:04Z",
@@ -54,6 +55,7 @@ Deno.test("about: repository, commit and workflow run are links; the command fet
   assert.equal((await put(backend, FACTS))?.outcome, "written");
   const text = await page(backend);
   assert(text.includes(`href="https://github.com/ROCm/TheRock/commit/${COMMIT}"`));
+  assert(text.includes("<dt>Branch</dt><dd><bdi>users/me/&lt;topic&gt;</bdi></dd>"));
   assert(text.includes('href="https://github.com/ROCm/TheRock/actions/runs/123">123</a>'));
   assert(text.includes("run-outputs fetch --run-id 123 --platform linux --output-dir artifacts<"));
   assert(text.includes("<dd>artifact: 2 files, 2.0 kB<br></dd>"), text);

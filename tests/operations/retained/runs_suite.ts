@@ -20,6 +20,7 @@ export async function putWorld(backend: StorageBackend): Promise<void> {
   const run = {
     repository: "ROCm/TheRock",
     commit: "abcdef12",
+    branch: "main",
     workflow: "ci.yml",
     run_attempt: 1,
   };
@@ -99,6 +100,7 @@ export function runsSuite(kind: string, open: () => Promise<Subject>): void {
     assert.equal(complete.reports, 1);
     assert.equal(complete.files, 6);
     assert.deepEqual(complete.kinds.artifact, { files: 1, bytes: 21 });
+    assert.equal(complete.branch, "main");
     assert.deepEqual([complete.created_at, complete.commit], [
       "2026-11-20T12:00:00.000Z",
       "abcdef12",

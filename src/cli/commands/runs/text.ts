@@ -138,6 +138,7 @@ export function runLines(run: RunDetails, now: Date, output: Output): string[] {
   const facts: (readonly [name: string, value: string | undefined])[] = [
     ["repository", run.repository],
     ["commit", run.commit],
+    ["branch", run.branch],
     ["workflow", run.workflow],
     ["attempts", run.attempts.length === 0 ? undefined : run.attempts.join(", ")],
     ["copied from", run.origin_runs?.join(", ")],

@@ -8,7 +8,7 @@
 import { checkPart } from "../../run_manifest.ts";
 import config from "../../../../deno.json" with { type: "json" };
 import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
-import { headCommit, resolveRepository } from "../../../layout/workflow_run.ts";
+import { headBranch, headCommit, resolveRepository } from "../../../layout/workflow_run.ts";
 import type { PartUpload, PartUploadOptions } from "../../../operations/manifest/write_part.ts";
 import type { UploadPlan } from "../../../operations/upload/plan.ts";
 import type { PartSubject } from "../../../runs/part_name.ts";
@@ -113,6 +113,11 @@ function jobOf(
       repository,
       run_attempt: Number.isSafeInteger(attempt) && attempt > 0 ? attempt : undefined,
       commit,
+      branch: headBranch({
+        GITHUB_HEAD_REF: env("GITHUB_HEAD_REF"),
+        GITHUB_REF_NAME: env("GITHUB_REF_NAME"),
+        GITHUB_REF_TYPE: env("GITHUB_REF_TYPE"),
+      }),
       workflow: workflowFile(env("GITHUB_WORKFLOW_REF")) ?? env("GITHUB_WORKFLOW"),
     }),
     writer: given({ job: env("GITHUB_JOB"), runner: env("RUNNER_NAME") }),

@@ -86,6 +86,8 @@ test("upload in a job: the part names the run and the job; its URL is an output"
     ...jobEnv("linux", "runner 7", 2),
     GITHUB_EVENT_NAME: "pull_request",
     GITHUB_EVENT_PATH: event,
+    GITHUB_REF_NAME: "12/merge",
+    GITHUB_HEAD_REF: "a-topic",
   };
   const document = await runJson(0, buildOf(d), env);
   assert.deepEqual(document.part, { name: "linux.build.g" });
@@ -94,6 +96,7 @@ test("upload in a job: the part names the run and the job; its URL is an output"
     repository: "ROCm/TheRock",
     run_attempt: 2,
     commit: "head",
+    branch: "a-topic",
     workflow: "ci.yml",
     run_id: "123",
     platform: "linux",
