@@ -127,7 +127,7 @@ function identity({ runId, platform }: RunOutputRoot, facts?: RunFacts): Html[] 
     const isHash = /^[0-9a-f]{7,64}$/.test(commit);
     rows.push(["Commit", isHash ? github(`/commit/${commit}`, code) : code]);
   }
-  // No link: the branch of a pull request can be in a fork.
+  // Without a link: the branch of a pull request can be in a fork.
   if (branch !== undefined) rows.push(["Branch", name(branch)]);
   if (workflow !== undefined) rows.push(["Workflow", name(workflow)]);
   const isNumber = /^\d+$/.test(runId);

@@ -1,5 +1,5 @@
 /**
- * Tells the user that the server is out of reach, while requests to it wait or are repeated.
+ * Reports that the server is out of reach, while requests to it wait or are repeated.
  *
  * @module
  */
@@ -31,7 +31,7 @@ export class SlowNotice implements Disposable {
   /**
    * Creates the watch.
    *
-   * @param options Whom to tell, and how long requests are tried.
+   * @param options The receiver, and how long requests are tried.
    */
   constructor(options: SlowNoticeOptions) {
     this.#options = options;
