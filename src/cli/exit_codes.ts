@@ -16,9 +16,13 @@ export { EXIT, exitCodeOf };
  * @param results The result of each file.
  * @returns `true`, if there are results and all of them failed as not found.
  */
-export function isNothingFound(results: readonly TransferResult[]): boolean {
-  return results.length > 0 &&
-    results.every(({ error }) => error instanceof RunOutputsError && error.code === "not_found");
+export function isNothingFound(results: Iterable<TransferResult>): boolean {
+  let isEmpty = true;
+  for (const { error } of results) {
+    if (!(error instanceof RunOutputsError) || error.code !== "not_found") return false;
+    isEmpty = false;
+  }
+  return !isEmpty;
 }
 
 /**
@@ -32,14 +36,18 @@ export function isNothingFound(results: readonly TransferResult[]): boolean {
  * @returns The code.
  */
 export function exitCodeOfResults(
-  results: readonly Pick<TransferResult, "outcome" | "error">[],
+  results: Iterable<Pick<TransferResult, "outcome" | "error">>,
   unmatched = false,
 ): number {
-  const failed = results.filter((result) => result.outcome === "failed");
-  if (failed.length === 0) return unmatched ? EXIT.incomplete : EXIT.done;
-  const codes = new Set(failed.map((result) => exitCodeOf(result.error)));
+  const codes = new Set<number>();
+  let others = 0;
+  for (const { outcome, error } of results) {
+    if (outcome === "failed") codes.add(exitCodeOf(error));
+    else others++;
+  }
+  if (codes.size === 0) return unmatched ? EXIT.incomplete : EXIT.done;
   if (codes.has(EXIT.integrity)) return EXIT.integrity;
-  if (failed.length < results.length || unmatched || codes.size > 1) return EXIT.incomplete;
+  if (others > 0 || unmatched || codes.size > 1) return EXIT.incomplete;
   const [code] = codes;
   return code === EXIT.notFound ? EXIT.incomplete : code;
 }

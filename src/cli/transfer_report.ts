@@ -5,6 +5,7 @@
  */
 
 import { classify } from "../layout/classify.ts";
+import { compareKeys, inKeyOrder } from "../layout/compare_keys.ts";
 import { RunOutputsError } from "../errors/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
@@ -37,10 +38,8 @@ const OUTCOMES: readonly TransferOutcome[] = [
  * @param results The results.
  * @returns The sorted results.
  */
-export function inOrder(results: readonly TransferResult[]): TransferResult[] {
-  return results.toSorted((a, b) =>
-    a.location.key < b.location.key ? -1 : a.location.key > b.location.key ? 1 : 0
-  );
+export function inOrder<Result extends TransferResult>(results: readonly Result[]): Result[] {
+  return results.toSorted((a, b) => compareKeys(a.location.key, b.location.key));
 }
 
 /**
@@ -53,7 +52,7 @@ export function inOrder(results: readonly TransferResult[]): TransferResult[] {
  */
 export function reportedFiles(
   root: RunOutputRoot,
-  results: readonly TransferResult[],
+  results: Iterable<TransferResult>,
   storage: Addressed,
 ): Reported {
   return reportedLocations(root.root(), results, ({ location }) => addresses(storage, location));
@@ -65,7 +64,8 @@ export interface Reported {
   readonly bytes: number;
   /** The number of files with unknown sizes, not counted in `bytes`; only in dry runs. */
   readonly unknown_sizes?: number;
-  readonly files: ReportedFile[];
+  /** Made one by one. */
+  readonly files: Iterable<ReportedFile>;
 }
 
 /**
@@ -78,15 +78,16 @@ export interface Reported {
  */
 export function reportedLocations(
   prefix: OutputLocation | readonly OutputLocation[],
-  results: readonly TransferResult[],
+  results: Iterable<TransferResult>,
   addressesOf: (result: TransferResult) => Addresses,
 ): Reported {
   const prefixes = [prefix].flat();
+  const { counts, bytes, unknown } = totalsOf(results);
   return {
-    counts: countOutcomes(results),
-    bytes: sumBytes(results),
-    unknown_sizes: countUnknown(results) || undefined,
-    files: inOrder(results).map((result) => {
+    counts,
+    bytes,
+    unknown_sizes: unknown || undefined,
+    files: eachOf(inKeyOrder(results), (result) => {
       const path = relativeToAny(prefixes, result.location);
       return {
         path,
@@ -145,7 +146,7 @@ export function pathInAny(prefixes: readonly OutputLocation[], result: TransferR
  */
 export function resultLines(
   root: RunOutputRoot,
-  results: readonly TransferResult[],
+  results: Iterable<TransferResult>,
   output: Output,
 ): string[] {
   return locationLines(root.root(), results, output);
@@ -161,10 +162,10 @@ export function resultLines(
  */
 export function locationLines(
   prefix: OutputLocation,
-  results: readonly TransferResult[],
+  results: Iterable<TransferResult>,
   output: Output,
 ): string[] {
-  const rows = inOrder(results).map((result) => {
+  const rows = Array.from(inKeyOrder(results), (result) => {
     const { outcome, size } = result;
     const path = pathInAny([prefix], result);
     // The location of a failed file may be only its directory.
@@ -190,13 +191,12 @@ export function locationLines(
  * @param planned The word for planned files.
  * @returns `12 files, 3.4 MB: 10 written, 2 unchanged`.
  */
-export function summaryLine(results: readonly TransferResult[], planned = "to write"): string {
-  const counts = countOutcomes(results);
+export function summaryLine(results: Iterable<TransferResult>, planned = "to write"): string {
+  const { files, counts, bytes, unknown } = totalsOf(results);
   const parts = OUTCOMES.filter((outcome) => counts[outcome] > 0)
     .map((outcome) => `${counts[outcome]} ${outcome === "planned" ? planned : outcome}`);
-  const unknown = countUnknown(results);
   const more = unknown === 0 ? "" : ` and ${unknown} of unknown size`;
-  const total = `${plural(results.length, "file")}, ${formatBytes(sumBytes(results))}${more}`;
+  const total = `${plural(files, "file")}, ${formatBytes(bytes)}${more}`;
   return parts.length === 0 ? total : `${total}: ${parts.join(", ")}`;
 }
 
@@ -220,12 +220,14 @@ export interface Done {
  * @returns `12 files, 3.4 MB: 12 written in 1.7 s (2.0 MB/s); see https://…/index.html`.
  */
 export function doneLine(
-  results: readonly TransferResult[],
+  results: Iterable<TransferResult>,
   { seconds, dryRun, where, page }: Done,
 ): string {
   if (dryRun) return `${summaryLine(results)}; would be in ${where}`;
-  const sent = results.filter(({ outcome }) => outcome === "written")
-    .reduce((sum, { size = 0, resumed = 0 }) => sum + size - resumed, 0);
+  let sent = 0;
+  for (const { outcome, size = 0, resumed = 0 } of results) {
+    if (outcome === "written") sent += size - resumed;
+  }
   const place = page === undefined ? `in ${where}` : `see ${page}`;
   return `${summaryLine(results)}${took(seconds, sent)}; ${place}`;
 }
@@ -250,8 +252,8 @@ export function took(seconds: number, bytes: number): string {
  * @param results The result of each file.
  * @param output Receives the lines.
  */
-export function reportProblems(results: readonly TransferResult[], output: Output): void {
-  const ordered = inOrder(results);
+export function reportProblems(results: Iterable<TransferResult>, output: Output): void {
+  const ordered = inOrder([...Iterator.from(results).filter(isProblem)]);
   output.warnAll(ordered.flatMap(({ warnings }) => warnings));
   for (const result of ordered) {
     if (result.outcome === "failed") {
@@ -263,20 +265,33 @@ export function reportProblems(results: readonly TransferResult[], output: Outpu
   }
 }
 
-function countOutcomes(results: readonly TransferResult[]): Record<TransferOutcome, number> {
+function isProblem({ outcome, warnings }: TransferResult): boolean {
+  return outcome === "failed" || warnings.length > 0;
+}
+
+/** The totals of results. */
+interface Totals {
+  readonly files: number;
+  readonly counts: Record<TransferOutcome, number>;
+  /** The bytes of those that have not failed, as far as known. */
+  readonly bytes: number;
+  /** The number of planned files whose size is only known once they are packed. */
+  readonly unknown: number;
+}
+
+function totalsOf(results: Iterable<TransferResult>): Totals {
   const counts = { written: 0, unchanged: 0, skipped: 0, planned: 0, failed: 0 };
-  for (const result of results) counts[result.outcome]++;
-  return counts;
+  let [files, bytes, unknown] = [0, 0, 0];
+  for (const { outcome, size } of results) {
+    files++;
+    counts[outcome]++;
+    if (outcome !== "failed") bytes += size ?? 0;
+    if (outcome === "planned" && size === undefined) unknown++;
+  }
+  return { files, counts, bytes, unknown };
 }
 
-/** The number of planned files whose size is only known once they are packed. */
-function countUnknown(results: readonly TransferResult[]): number {
-  return results.filter(({ outcome, size }) => outcome === "planned" && size === undefined).length;
-}
-
-function sumBytes(results: readonly TransferResult[]): number {
-  return results.reduce(
-    (sum, { size, outcome }) => outcome === "failed" ? sum : sum + (size ?? 0),
-    0,
-  );
+/** Values made of others one by one, each time they are read. */
+function eachOf<T, U>(values: Iterable<T>, make: (value: T) => U): Iterable<U> {
+  return { [Symbol.iterator]: () => Iterator.from(values).map(make) };
 }

@@ -24,6 +24,22 @@ export function compareKeys(a: string, b: string): number {
   return a.length - b.length;
 }
 
+/** Something with a key. */
+interface Keyed {
+  readonly location: { readonly key: string };
+}
+
+/**
+ * Sorts items by their keys. Items that come sorted, such as `CompactResults`, are not copied.
+ *
+ * @param items The items, however many.
+ * @returns The sorted items. They can be iterated repeatedly.
+ */
+export function inKeyOrder<T extends Keyed>(items: Iterable<T>): Iterable<T> {
+  if ("isInKeyOrder" in items) return items;
+  return [...items].sort((a, b) => compareKeys(a.location.key, b.location.key));
+}
+
 function isSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit <= 0xdfff;
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { digestOf } from "../layout/path_digest.ts";
+
 /** Words of a slot: two of the path's digest, two of the file's hash. */
 const WORDS = 4;
 
@@ -72,20 +74,6 @@ function find(slots: Uint32Array, high: number, low: number): number {
 /** No digest has a second word of 0. */
 function isFree(slots: Uint32Array, at: number): boolean {
   return slots[at + 1] === 0;
-}
-
-/** Two mixes of 32 bits by multiplication: a cryptographic hash takes twenty times as long. */
-function digestOf(path: string): [high: number, low: number] {
-  let a = 0xdeadbeef;
-  let b = 0x41c6ce57;
-  for (let i = 0; i < path.length; i++) {
-    const unit = path.charCodeAt(i);
-    a = Math.imul(a ^ unit, 0x9e3779b1);
-    b = Math.imul(b ^ unit, 0x5f356495);
-  }
-  a = Math.imul(a ^ (a >>> 16), 0x85ebca6b) ^ Math.imul(b ^ (b >>> 13), 0xc2b2ae35);
-  b = Math.imul(b ^ (b >>> 16), 0x85ebca6b) ^ Math.imul(a ^ (a >>> 13), 0xc2b2ae35);
-  return [a >>> 0, b >>> 0 || 1];
 }
 
 function hashOf(sha256: string): [first: number, second: number] {

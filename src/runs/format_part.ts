@@ -16,11 +16,14 @@ import type { ManifestHead, ManifestPart, OutputFile } from "./manifest.ts";
  * @returns Pieces of JSON.
  */
 export function* partText(head: ManifestHead, files: Iterable<OutputFile>): Generator<string> {
-  yield begin(head);
+  yield membersOf(head) + FILES;
   let count = 0;
   for (const file of files) yield line(file, count++);
   yield end(count);
 }
+
+/** The head of a marker whose pending files need not be in memory. */
+export type StreamedHead = ManifestHead & { readonly pending?: Iterable<string> };
 
 /**
  * The same text for files that come as a stream.
@@ -30,20 +33,30 @@ export function* partText(head: ManifestHead, files: Iterable<OutputFile>): Gene
  * @returns Pieces of JSON.
  */
 export async function* streamPartText(
-  head: ManifestHead,
+  { pending, ...head }: StreamedHead,
   files: Iterable<OutputFile> | AsyncIterable<OutputFile>,
 ): AsyncGenerator<string> {
-  yield begin(head);
+  yield membersOf(head as ManifestHead);
+  if (pending !== undefined) {
+    yield `,\n  "pending": [`;
+    let count = 0;
+    for (const path of pending) yield `${count++ === 0 ? "" : ","}\n    ${JSON.stringify(path)}`;
+    yield count === 0 ? "]" : "\n  ]";
+  }
+  yield FILES;
   let count = 0;
   for await (const file of files) yield line(file, count++);
   yield end(count);
 }
 
-function begin(head: ManifestHead): string {
+const FILES = `,\n  "files": [`;
+
+/** The members of a head, without the end of the object. */
+function membersOf(head: ManifestHead): string {
   // A head that was read from a part may still contain its files.
   const { files: _, ...members } = head as ManifestHead & { readonly files?: unknown };
   const text = JSON.stringify(members, null, 2);
-  return `${text.slice(0, text.lastIndexOf("\n"))},\n  "files": [`;
+  return text.slice(0, text.lastIndexOf("\n"));
 }
 
 function line(file: OutputFile, before: number): string {

@@ -10,6 +10,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { sortedTexts } from "./sorted_texts.ts";
 
 /** What an upload contains. */
 export interface PartSubject {
@@ -50,7 +51,7 @@ export function defaultPartName(
   job?: string,
 ): string {
   const words = [job, command, ...of].filter((word) => word !== undefined && word !== "");
-  if (ambiguous) words.push(hash([...paths].sort()).slice(0, 8));
+  if (ambiguous) words.push(hash(sortedTexts(paths)).slice(0, 8));
   const name = words.join(".").replace(/[^A-Za-z0-9._+-]/g, "-").replace(/^\.+/, "");
   return name.length <= MAX_LENGTH
     ? name
@@ -83,7 +84,7 @@ export function isVariant(a: string, b: string): boolean {
   return a !== b && start !== undefined && start === other;
 }
 
-function hash(texts: readonly string[]): string {
+function hash(texts: Iterable<string>): string {
   const digest = createHash("sha256");
   for (const text of texts) digest.update(`${text}\n`);
   return digest.digest("hex");

@@ -255,10 +255,10 @@ export interface StorageBackend {
    * Checks that files fit, before the first of them is written. Storage that can't know does not
    * implement it. A storage that passes may still fill up.
    *
-   * @param files The files: locations and sizes in bytes.
+   * @param files The files: locations and sizes in bytes. They can be iterated repeatedly.
    * @throws {RunOutputsError} `failed`, if there is certainly too little space.
    */
-  checkSpace?(files: readonly Pick<ObjectInfo, "location" | "size">[]): Promise<void>;
+  checkSpace?(files: Iterable<Pick<ObjectInfo, "location" | "size">>): Promise<void>;
 
   /**
    * Formats a location for messages: a path on disk, for a storage that is a directory. Default: its

@@ -107,7 +107,7 @@ export class ForwardingBackend implements Required<StorageBackend> {
   }
 
   /** {@inheritDoc StorageBackend.checkSpace} */
-  async checkSpace(files: readonly Pick<ObjectInfo, "location" | "size">[]): Promise<void> {
+  async checkSpace(files: Iterable<Pick<ObjectInfo, "location" | "size">>): Promise<void> {
     await this.inner.checkSpace?.(files);
   }
 

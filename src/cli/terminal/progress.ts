@@ -25,7 +25,7 @@ export interface ProgressOptions {
   /** What is done to the files, for the plain line, such as `uploaded`. */
   readonly verb: string;
   /** The files. */
-  readonly files: readonly PlannedFile[];
+  readonly files: Iterable<PlannedFile>;
   /** Returns the identifying part of a path. Default: the whole path. */
   readonly keyOf?: (path: string) => string;
   /** Receives the display. */

@@ -5,6 +5,7 @@
  */
 
 import type { TransferEvent } from "../../storage/transfer/transfer.ts";
+import { MAX_KNOWN_SIZE, PathSizes } from "./path_sizes.ts";
 import { Speed } from "./speed.ts";
 
 /** A file of a plan. */
@@ -70,6 +71,8 @@ export class TransferState {
   readonly #keyOf: (path: string) => string;
   /** Files that have not started, by key. One file can have several destinations. */
   readonly #waiting = new Map<string, PlannedFile[]>();
+  /** Those of them of which only the size is known, for there can be a million. */
+  readonly #plain = new PathSizes();
   readonly #active = new Map<string, Counted[]>();
   readonly #sending: Speed;
   readonly #making: Speed;
@@ -99,14 +102,16 @@ export class TransferState {
    * @param keyOf Returns the identifying part of a path. Default: the whole path.
    */
   constructor(
-    planned: readonly PlannedFile[],
+    planned: Iterable<PlannedFile>,
     now: number,
     keyOf: (path: string) => string = (path) => path,
   ) {
     this.#keyOf = keyOf;
     for (const { path, size, madeFrom } of planned) {
       const file = { path, size, madeFrom };
-      push(this.#waiting, keyOf(path), file);
+      if (madeFrom !== undefined || size === undefined || size > MAX_KNOWN_SIZE) {
+        push(this.#waiting, keyOf(path), file);
+      } else this.#plain.add(keyOf(path), size);
       this.#count(file);
     }
     this.#sending = new Speed(now);
@@ -188,9 +193,14 @@ export class TransferState {
 
   #start(path: string, size: number | undefined): void {
     const key = this.#keyOf(path);
-    const waiting = this.#waiting.has(key) ? shift(this.#waiting, key) : undefined;
+    const waiting = this.#waiting.has(key) ? shift(this.#waiting, key) : this.#takePlain(path, key);
     if (waiting === undefined) this.#count({ path, size });
     push(this.#active, key, { ...(waiting ?? { size }), path, bytes: 0, made: 0 });
+  }
+
+  #takePlain(path: string, key: string): PlannedFile | undefined {
+    const size = this.#plain.take(key);
+    return size === undefined ? undefined : { path, size, madeFrom: undefined };
   }
 
   #move(path: string, bytes: number): void {

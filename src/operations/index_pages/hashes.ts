@@ -47,7 +47,7 @@ export class Hashes {
    * @param results The results of this upload. If missing, hashes on pages are used only if they
    * are not available otherwise.
    */
-  constructor(results?: readonly TransferResult[]) {
+  constructor(results?: Iterable<TransferResult>) {
     this.#requestsAll = results === undefined;
     for (const { location, outcome, sha256, size, etag } of results ?? []) {
       if (outcome === "failed" || outcome === "planned") continue;

@@ -33,7 +33,7 @@ export interface WriteIndexOptions {
    * known. If missing, all pages are written, with the current hashes in checksum files and the
    * storage.
    */
-  readonly uploaded?: readonly TransferResult[];
+  readonly uploaded?: Iterable<TransferResult>;
   /** Whether to replace pages written by something else. Default: they are kept. */
   readonly force?: boolean;
   /** Formats a location for messages. Default: its S3 URI. */
@@ -159,9 +159,11 @@ class Writer {
         if (outcome === "planned") files.set(location.key, { location, size });
       }
     }
-    const touched = uploaded?.filter(({ outcome }) => outcome !== "failed");
     return this.#subject.pages([...files.values()]).filter(({ covers }) =>
-      touched?.some(({ location }) => location.relativeTo(covers) !== undefined) ?? true
+      uploaded === undefined ||
+      Iterator.from(uploaded).some(({ location, outcome }) =>
+        outcome !== "failed" && location.relativeTo(covers) !== undefined
+      )
     );
   }
 

@@ -10,7 +10,7 @@ import { classify } from "../../layout/classify.ts";
 import type { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
-import { inOrder, streamPartText } from "../../runs/format_part.ts";
+import { streamPartText } from "../../runs/format_part.ts";
 import {
   MANIFEST_SCHEMA,
   type ManifestHead,
@@ -23,6 +23,7 @@ import { claimPart } from "../../runs/part_claim.ts";
 import { type PendingContent, pendingOf, unlistedOf } from "../../runs/unfinished_part.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
 import { contentType } from "../../storage/content_type.ts";
+import { inKeyOrder } from "../../layout/compare_keys.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
 import { filesOf, type FileStream, type RunIn, uniteWith } from "./part_files.ts";
 import type { ReadOutputsOptions, StoredPart } from "./read.ts";
@@ -69,8 +70,8 @@ export interface PartUploadOptions extends PartAuthor {
 
 /** The files of an upload, and the pages that list them. */
 export interface UploadedFiles {
-  /** The result for each file; none has failed. */
-  readonly results: readonly TransferResult[];
+  /** The result for each file; none has failed. They are iterated several times. */
+  readonly results: Iterable<TransferResult>;
   /** The result for each index page. */
   readonly pages?: readonly TransferResult[];
 }
@@ -95,7 +96,7 @@ export interface CopiedContent {
  *
  * @param backend The storage.
  * @param root The run.
- * @param results The result for each of its files; none has failed.
+ * @param results The result for each of its files. Those that have failed are left out.
  * @param pages The existing index pages.
  * @param author The writer of the part.
  * @returns The part.
@@ -103,20 +104,30 @@ export interface CopiedContent {
 export async function describePart(
   backend: StorageBackend,
   root: RunOutputRoot,
-  results: readonly TransferResult[],
+  results: Iterable<TransferResult>,
   pages: readonly OutputLocation[],
   { part, run, tool, writer, now = () => new Date(), signal }: PartAuthor,
-): Promise<PartContent & { readonly files: readonly OutputFile[] }> {
+): Promise<PartContent & { readonly files: Iterable<OutputFile> }> {
   const { runId: run_id, platform, layout } = root;
   const pathOf = (location: OutputLocation) => location.relativeTo(root.root())!;
   const paths = new Set(pages.map(pathOf));
-  const files: OutputFile[] = [];
+  const isListed = ({ outcome, location }: TransferResult) =>
+    outcome !== "failed" && !paths.has(pathOf(location));
+  // What is known already is read from the results each time: there can be a million.
+  const others = new Map<string, Content>();
   for (const result of results) {
-    const path = pathOf(result.location);
-    if (paths.has(path)) continue;
-    const { size, sha256 } = await contentOf(backend, result, signal);
-    files.push({ path, kind: classify(path), size, sha256, content_type: contentType(path) });
+    if (!isListed(result) || knownContent(result) !== undefined) continue;
+    others.set(result.location.key, await readContent(backend, result.location, signal));
   }
+  const sorted = inKeyOrder(results);
+  const fileOf = (result: TransferResult): OutputFile => {
+    const path = pathOf(result.location);
+    const { size, sha256 } = knownContent(result) ?? others.get(result.location.key)!;
+    return { path, kind: classify(path), size, sha256, content_type: contentType(path) };
+  };
+  const files = {
+    [Symbol.iterator]: () => Iterator.from(sorted).filter(isListed).map(fileOf),
+  };
   const head: ManifestHead = {
     schema: MANIFEST_SCHEMA,
     layout,
@@ -127,7 +138,7 @@ export async function describePart(
     ...(writer === undefined ? {} : { writer }),
     ...(paths.size === 0 ? {} : { pages: [...paths].sort() }),
   };
-  return { head, files: inOrder(files) };
+  return { head, files };
 }
 
 /**
@@ -148,13 +159,20 @@ export function lostFiles(root: RunOutputRoot, failed: readonly TransferResult[]
   return { pending, unlisted };
 }
 
-/** Size and hash of an existing file; they may be unknown if it was kept. */
-async function contentOf(
+/** Size and hash of a file. */
+type Content = Pick<OutputFile, "size" | "sha256">;
+
+/** Size and hash, unless they are unknown because the existing file was kept. */
+function knownContent({ size, sha256 }: TransferResult): Content | undefined {
+  return size === undefined || sha256 === undefined ? undefined : { size, sha256 };
+}
+
+/** Size and hash of an existing file. */
+async function readContent(
   backend: StorageBackend,
-  { location, size, sha256 }: TransferResult,
+  location: OutputLocation,
   signal: AbortSignal | undefined,
-) {
-  if (size !== undefined && sha256 !== undefined) return { size, sha256 };
+): Promise<Content> {
   await using body = await backend.read(location, { signal });
   const hash = createHash("sha256");
   let bytes = 0;
@@ -168,7 +186,7 @@ async function contentOf(
 /** What an upload has added to the marker, as paths in the run. */
 export interface BegunUpload {
   /** The files that it will upload. */
-  readonly planned: ReadonlySet<string>;
+  readonly planned: Pick<ReadonlySet<string>, "has">;
   /** The files that were pending before. */
   readonly before: ReadonlySet<string>;
 }

@@ -8,6 +8,7 @@
 import { statIfThere } from "../../storage/if_there.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import { compareKeys } from "../../layout/compare_keys.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import type { OutputFile } from "../../runs/manifest.ts";
 import type { ObjectInfo, StorageBackend } from "../../storage/backend.ts";
@@ -71,10 +72,39 @@ export async function uniteWith(
  * @param paths The paths to remove.
  * @returns The other files.
  */
-export function without(files: FileStream, paths: ReadonlySet<string>): FileStream {
+export function without(
+  files: FileStream,
+  paths: Pick<ReadonlySet<string>, "has">,
+): FileStream {
   return restartable(async function* () {
     for await (const file of files) if (!paths.has(file.path)) yield file;
   });
+}
+
+/**
+ * A set of paths that takes memory only if it is asked.
+ *
+ * @param paths The paths.
+ * @returns The set.
+ */
+export function pathSet(paths: Iterable<string>): Pick<ReadonlySet<string>, "has"> {
+  let set: ReadonlySet<string> | undefined;
+  return { has: (path) => (set ??= new Set(paths)).has(path) };
+}
+
+/**
+ * Locations with one that may be among them.
+ *
+ * @param locations The locations.
+ * @param one The one.
+ * @returns The locations; itself, if the one is among them.
+ */
+export function withOne(
+  locations: Iterable<OutputLocation>,
+  one: OutputLocation,
+): Iterable<OutputLocation> {
+  const isThere = Iterator.from(locations).some((location) => location.equals(one));
+  return isThere ? locations : [...locations, one];
 }
 
 /** Which files of a part are in no other list, and are current: one bit per file. */

@@ -8,6 +8,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import { partText, streamPartText } from "../../runs/format_part.ts";
+import { sortedTexts } from "../../runs/sorted_texts.ts";
 import type { ManifestHead } from "../../runs/manifest.ts";
 import {
   finishedMarker,
@@ -19,9 +20,10 @@ import {
 } from "../../runs/unfinished_part.ts";
 import type { ByteSource, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
 import { bytesSource } from "../../storage/byte_source.ts";
+import { statIfThere } from "../../storage/if_there.ts";
 import { streamedSource } from "../../storage/streamed_source.ts";
 import type { PartContent } from "./part_content.ts";
-import { without } from "./part_files.ts";
+import { pathSet, without } from "./part_files.ts";
 import { readPart, type StoredPart } from "./read.ts";
 
 /** Options of {@linkcode UnfinishedMarker}. */
@@ -51,6 +53,8 @@ export class UnfinishedMarker {
   #found?: Promise<StoredPart | undefined>;
   /** The etag of the marker that this upload has written. */
   #written?: string;
+  /** What is in that, without the files that this upload will write. */
+  #own?: { readonly head: ManifestHead; readonly count: number };
   #isThere = false;
   #isBroken = false;
 
@@ -83,7 +87,7 @@ export class UnfinishedMarker {
   }
 
   /**
-   * Reads what earlier uploads have left unfinished.
+   * Reads what earlier uploads have left unfinished. The planned files of this one may be missing.
    *
    * @returns The marker; `undefined`, if there is none, or it cannot be read, which is a note.
    */
@@ -92,7 +96,7 @@ export class UnfinishedMarker {
   }
 
   /**
-   * What earlier uploads have left unfinished.
+   * What earlier uploads have left unfinished, and this one except for its planned files.
    *
    * @returns The pending files; `undefined`, if there is no marker.
    */
@@ -108,25 +112,39 @@ export class UnfinishedMarker {
    * Writes the marker.
    *
    * @param content The existing files that no part lists.
-   * @param pending The pending files: only their paths are in the marker.
+   * @param pending The files that are pending already: only their paths are in the marker.
+   * @param planned The paths of the files that this upload will write. They are iterated several
+   * times.
    */
   async write(
     { head, files }: PartContent,
-    { pending: paths, unlisted }: PendingContent,
+    { pending, unlisted }: PendingContent,
+    planned: Iterable<string> = [],
   ): Promise<void> {
     const { signal } = this.#options;
-    const pending = new Set(paths);
+    const all = sortedTexts({
+      *[Symbol.iterator]() {
+        yield* pending;
+        yield* planned;
+      },
+    });
     const marked = {
       ...head,
-      pending: [...pending].sort(),
       ...(unlisted.length === 0 ? {} : { unlisted: [...new Set(unlisted)].sort() }),
     };
-    const uploaded = without(files, pending);
-    await using source = await streamedSource(() => streamPartText(marked, uploaded), signal);
+    const uploaded = without(files, pathSet(all));
+    let seen = 0;
+    const text = () => {
+      seen = 0;
+      return streamPartText({ ...marked, pending: all }, counted(uploaded, () => seen++));
+    };
+    await using source = await streamedSource(text, signal);
+    const count = seen;
     await this.#put(source);
     this.#isThere = true;
     this.#isBroken = false;
     this.#found = undefined;
+    this.#own = { head: { ...marked, pending: [...pending] }, count };
   }
 
   /**
@@ -196,6 +214,7 @@ export class UnfinishedMarker {
   async #put(source: ByteSource): Promise<void> {
     const { signal } = this.#options;
     const contentType = "application/json; charset=utf-8";
+    this.#own = undefined;
     const { etag } = await this.#backend.write(this.#location, source, { contentType, signal });
     this.#written = etag;
   }
@@ -216,6 +235,14 @@ export class UnfinishedMarker {
   async #read(): Promise<StoredPart | undefined> {
     const { show, isKept, signal } = this.#options;
     try {
+      if (this.#own !== undefined) {
+        // The list of a million planned files is not read again.
+        const info = await statIfThere(this.#backend, this.#location, signal);
+        if (info !== undefined && info.etag === this.#written) {
+          const { head, count } = this.#own;
+          return { head, info, count, files: count === 0 ? [] : undefined };
+        }
+      }
       const marker = await readPart(this.#backend, { location: this.#location }, isKept, {
         show,
         signal,
@@ -232,5 +259,15 @@ export class UnfinishedMarker {
       this.note("can't be read: the pending files of an earlier upload are unknown", error);
       return undefined;
     }
+  }
+}
+
+async function* counted<T>(
+  items: Iterable<T> | AsyncIterable<T>,
+  count: () => void,
+): AsyncGenerator<T> {
+  for await (const item of items) {
+    count();
+    yield item;
   }
 }

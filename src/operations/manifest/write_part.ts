@@ -36,6 +36,7 @@ import {
   type PartUploadOptions,
   type UploadedFiles,
 } from "./part_content.ts";
+import { pathSet, withOne } from "./part_files.ts";
 import { putContended } from "./put_contended.ts";
 import { isBroken, readPart, type StoredPart } from "./read.ts";
 import { refuseDeleting } from "./refuse_deleting.ts";
@@ -116,13 +117,13 @@ export class PartUpload {
   /**
    * Looks for an existing part.
    *
-   * @param planned The files that will be uploaded.
+   * @param planned The files that will be uploaded. They are iterated several times.
    * @returns The storage to upload to: before its first write it writes the marker, and before it
    * replaces a file in the existing part, it deletes the part.
    * @throws {RunOutputsError} If the part cannot be read. A broken one is deleted before the first
    * write. `not_found`, if the run is being deleted.
    */
-  async begin(planned: readonly OutputLocation[] = []): Promise<StorageBackend> {
+  async begin(planned: Iterable<OutputLocation> = []): Promise<StorageBackend> {
     // A copy has looked for the mark before its first part.
     if (!this.#copies) await refuseDeleting(this.#backend, this.#root, this.#options);
     if (!this.#backend.writes) return this.#backend;
@@ -142,9 +143,9 @@ export class PartUpload {
       changes: (location, { sha256 }) =>
         broken !== undefined ||
         existing !== undefined && hashes.differs(this.#pathOf(location) ?? "", sha256),
-      withdraw: (location) => this.#withdraw([...planned, location], existing, broken),
+      withdraw: (location) => this.#withdraw(withOne(planned, location), existing, broken),
       ...(announces && {
-        announce: (location) => this.#announce([...planned, location], existing),
+        announce: (location) => this.#announce(withOne(planned, location), existing),
       }),
     });
   }
@@ -184,7 +185,7 @@ export class PartUpload {
       page.location
     );
     // In a dry run, nothing is known of an archive that is not made yet.
-    if (!this.#backend.writes && results.some(isUnmade)) {
+    if (!this.#backend.writes && Iterator.from(results).some(isUnmade)) {
       return { location, path, outcome: "planned", warnings: [] };
     }
     const result = await this.#put(path, () => this.#describe(results, present));
@@ -202,11 +203,11 @@ export class PartUpload {
    *
    * @param results The result for each file.
    */
-  async withhold(results: readonly TransferResult[]): Promise<void> {
+  async withhold(results: Iterable<TransferResult>): Promise<void> {
     if (!this.#backend.writes) return;
     try {
-      const failed = results.filter(({ outcome }) => outcome === "failed");
-      const ours = await this.#describe(results.filter((result) => !failed.includes(result)), []);
+      const failed = [...Iterator.from(results).filter(({ outcome }) => outcome === "failed")];
+      const ours = await this.#describe(results, []);
       const marker = await this.#marker.read();
       const { part: existing } = await this.#find();
       // The part of another job, and its pending files, are not ours.
@@ -270,12 +271,12 @@ export class PartUpload {
     const copied = new Set(files.map(({ path }) => path));
     return {
       head: head ?? this.#withdrawn ?? ownHead(await this.#marker.read()) ?? ours.head,
-      files: inOrder([...files, ...ours.files.filter(({ path }) => !copied.has(path))]),
+      files: inOrder([...files, ...[...ours.files].filter(({ path }) => !copied.has(path))]),
     };
   }
 
   /** The content of this upload's part. */
-  async #describe(results: readonly TransferResult[], pages: readonly OutputLocation[]) {
+  async #describe(results: Iterable<TransferResult>, pages: readonly OutputLocation[]) {
     return await describePart(this.#backend, this.#root, results, pages, this.#options);
   }
 
@@ -383,7 +384,7 @@ export class PartUpload {
    * ends with an error anyway if it can't write its part either.
    */
   async #announce(
-    planned: readonly OutputLocation[],
+    planned: Iterable<OutputLocation>,
     existing: StoredPart | undefined,
   ): Promise<void> {
     try {
@@ -397,16 +398,17 @@ export class PartUpload {
     }
   }
 
-  async #writeMarker(content: PartToBe, planned: readonly OutputLocation[]): Promise<void> {
-    const paths = planned.map((location) => this.#pathOf(location)!);
-    const { pending, unlisted } = content;
-    await this.#marker.write(content, { pending: [...pending, ...paths], unlisted });
-    this.#begun = { planned: new Set(paths), before: new Set(pending) };
+  async #writeMarker(content: PartToBe, planned: Iterable<OutputLocation>): Promise<void> {
+    const paths = {
+      [Symbol.iterator]: () => Iterator.from(planned).map((location) => this.#pathOf(location)!),
+    };
+    await this.#marker.write(content, content, paths);
+    this.#begun = { planned: pathSet(paths), before: new Set(content.pending) };
   }
 
   /** Deletes the part; the marker has its files, so that they can be listed again. */
   async #withdraw(
-    planned: readonly OutputLocation[],
+    planned: Iterable<OutputLocation>,
     existing: StoredPart | undefined,
     cause?: Error,
   ): Promise<void> {

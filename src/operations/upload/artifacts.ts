@@ -23,7 +23,8 @@ import {
 } from "../artifacts/sidecar.ts";
 import { beginsWithDigest, decodeChecksumText } from "../artifacts/checksum_text.ts";
 import { refuseLinks } from "./links.ts";
-import { packItem, UploadPlanner } from "./plan.ts";
+import { packItem } from "./pack_item.ts";
+import { UploadPlanner } from "./plan.ts";
 import { defaultWorkDir } from "./work_dir.ts";
 
 /** How artifact directories are packed. */

@@ -17,7 +17,8 @@ import { type PackArtifactsOptions, planArtifacts } from "./artifacts.ts";
 import { refuseLinks } from "./links.ts";
 import { planLogs, type PlanLogsOptions } from "./logs.ts";
 import { planManifest } from "./manifest.ts";
-import { packItem, UploadPlanner } from "./plan.ts";
+import { packItem } from "./pack_item.ts";
+import { UploadPlanner } from "./plan.ts";
 import { defaultWorkDir } from "./work_dir.ts";
 
 /** The result of a build job. The outputs of an unsuccessful build may be incomplete. */

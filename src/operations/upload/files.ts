@@ -67,7 +67,7 @@ export async function planFiles(
       failures.push({ path, error: diskError("read", path, error) });
     }
   }
-  for (const { location, path } of planner.plan().items) {
+  for (const { location, path } of planner.compactPlan().items) {
     if (!OWN_PAGES.has(location.relativeTo(root.root()) ?? "")) continue;
     throw new RunOutputsError(
       "invalid",

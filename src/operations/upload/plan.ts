@@ -6,9 +6,7 @@
  */
 
 import { join, resolve } from "node:path";
-import { type ArchiveMember, ARTIFACT_MANIFEST } from "../../archive/tar/list_members.ts";
-import { pack, packedLength, type PackOptions } from "../../archive/pack/pack.ts";
-import { diskError } from "../../errors/disk.ts";
+import { ARTIFACT_MANIFEST } from "../../archive/tar/list_members.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
@@ -17,18 +15,18 @@ import {
   pathFilter,
   type PathFilterOptions,
 } from "../../storage/transfer/path_filter.ts";
-import { spool } from "../../storage/local/spool.ts";
 import type { TransferResult } from "../../storage/transfer/transfer.ts";
-import { listTree, type TreeFile } from "../../storage/transfer/tree.ts";
+import { type TreeFile, walkTree } from "../../storage/transfer/tree.ts";
 import {
   fileItem,
   upload,
   type UploadItem,
   type UploadOptions,
+  uploadThrough,
 } from "../../storage/transfer/upload.ts";
 import type { Closing } from "../repository/closing.ts";
+import { PlannedFiles, PlannedTree } from "./planned_files.ts";
 import { leavingOut, type LocalOutput, outputWithin } from "./own_output.ts";
-import { withAdvice } from "./work_dir.ts";
 
 export { ARTIFACT_MANIFEST };
 
@@ -41,9 +39,9 @@ export interface PlanNote {
 }
 
 /** The plan of an upload. */
-export interface UploadPlan {
+export interface UploadPlan<Items extends Iterable<UploadItem> = readonly UploadItem[]> {
   /** The files to upload. */
-  readonly items: readonly UploadItem[];
+  readonly items: Items;
   /**
    * Files to upload after all `items`, successful or not: those that refer to them, such as a
    * package repository's metadata.
@@ -84,19 +82,63 @@ export async function executeUpload(
   plan: UploadPlan,
   options: UploadOptions = {},
 ): Promise<UploadReport> {
-  const results = await upload(backend, plan.items, options);
-  const last = plan.last === undefined ? [] : await upload(backend, plan.last, options);
-  const uploaded = [...plan.failures, ...results, ...last];
-  const closed = await plan.closing?.run(backend, uploaded, options);
-  const { notes, warnings = [] } = plan;
-  if (closed === undefined) return { results: uploaded, shared: [], notes, warnings };
-  const { shared } = closed;
-  return {
-    results: [...uploaded, ...closed.results, ...shared],
-    shared,
-    notes: [...notes, ...closed.notes],
-    warnings,
+  const results: TransferResult[] = [];
+  const report = await execute(backend, plan, results, options, async (items) => {
+    for (const result of await upload(backend, items, options)) results.push(result);
+  });
+  return { results, ...report };
+}
+
+/** A list that results are added to. */
+export interface ResultSink extends Iterable<TransferResult> {
+  /** Adds a result. */
+  push(result: TransferResult): unknown;
+}
+
+/**
+ * Executes a plan like {@linkcode executeUpload}, but adds each result to a list when it is known. If
+ * plan and list take little memory, so does the upload.
+ *
+ * @param backend The storage.
+ * @param plan The plan. Its items are iterated several times.
+ * @param results Receives the results, in the order of completion.
+ * @param options What to do with existing files, concurrency, progress, a signal.
+ * @returns What else is known of the upload.
+ */
+export async function executeUploadInto(
+  backend: StorageBackend,
+  plan: UploadPlan<Iterable<UploadItem>>,
+  results: ResultSink,
+  options: UploadOptions = {},
+): Promise<Omit<UploadReport, "results">> {
+  const add = (some: readonly TransferResult[]) => {
+    for (const result of some) results.push(result);
   };
+  return await execute(
+    backend,
+    plan,
+    results,
+    options,
+    (items) => uploadThrough(backend, items, add, options),
+  );
+}
+
+async function execute(
+  backend: StorageBackend,
+  plan: UploadPlan<Iterable<UploadItem>>,
+  results: ResultSink,
+  options: UploadOptions,
+  send: (items: Iterable<UploadItem>) => Promise<void>,
+): Promise<Omit<UploadReport, "results">> {
+  for (const failure of plan.failures) results.push(failure);
+  await send(plan.items);
+  if (plan.last !== undefined) await send(plan.last);
+  const { notes, warnings = [] } = plan;
+  if (plan.closing === undefined) return { shared: [], notes, warnings };
+  const closed = await plan.closing.run(backend, [...results], options);
+  const { shared } = closed;
+  for (const result of [...closed.results, ...shared]) results.push(result);
+  return { shared, notes: [...notes, ...closed.notes], warnings };
 }
 
 /**
@@ -105,12 +147,17 @@ export async function executeUpload(
  * @param plan The plan.
  * @returns The files, each followed by its own.
  */
-export function filesOfPlan({ items, last = [] }: UploadPlan): UploadItem[] {
-  const withFollowUps = (item: UploadItem): UploadItem[] => [
-    item,
-    ...(item.followUp?.({}) ?? []).flatMap(withFollowUps),
-  ];
-  return [...items, ...last].flatMap(withFollowUps);
+export function* filesOfPlan(
+  { items, last = [] }: UploadPlan<Iterable<UploadItem>>,
+): Generator<UploadItem> {
+  for (const list of [items, last]) {
+    for (const item of list) yield* withFollowUps(item);
+  }
+}
+
+function* withFollowUps(item: UploadItem): Generator<UploadItem> {
+  yield item;
+  for (const next of item.followUp?.({}) ?? []) yield* withFollowUps(next);
 }
 
 /**
@@ -121,11 +168,17 @@ export function filesOfPlan({ items, last = [] }: UploadPlan): UploadItem[] {
  * @param plan The plan.
  * @throws {RunOutputsError} `failed`, if a disk is too small.
  */
-export async function checkUploadSpace(backend: StorageBackend, plan: UploadPlan): Promise<void> {
-  const known = filesOfPlan(plan).flatMap(({ location, size }) =>
-    size === undefined ? [] : [{ location, size }]
-  );
-  await backend.checkSpace?.(known);
+export async function checkUploadSpace(
+  backend: StorageBackend,
+  plan: UploadPlan<Iterable<UploadItem>>,
+): Promise<void> {
+  await backend.checkSpace?.({
+    *[Symbol.iterator]() {
+      for (const { location, size } of filesOfPlan(plan)) {
+        if (size !== undefined) yield { location, size };
+      }
+    },
+  });
 }
 
 /** Options of {@linkcode UploadPlanner.addTree}. */
@@ -145,8 +198,8 @@ export interface UploadPlannerOptions {
 /** Collects the items of a plan, with one item per location. */
 export class UploadPlanner {
   readonly #output: LocalOutput | undefined;
-  readonly #items = new Map<string, UploadItem>();
-  readonly #last = new Set<UploadItem>();
+  readonly #files = new PlannedFiles();
+  readonly #last = new Map<string, UploadItem>();
   readonly #clashes: [UploadItem, UploadItem][] = [];
   readonly #notes: PlanNote[] = [];
   readonly #warnings: PlanNote[] = [];
@@ -170,14 +223,18 @@ export class UploadPlanner {
    */
   add(item: UploadItem, when: "first" | "last" = "first"): void {
     const { key } = item.location;
-    const first = this.#items.get(key);
+    const first = this.#find(item.location);
     if (first === undefined) {
-      this.#items.set(key, item);
-      if (when === "last") this.#last.add(item);
+      if (when === "last") this.#last.set(key, item);
+      else this.#files.add(item);
       return;
     }
     this.note(item.path, `'${first.path}' is uploaded to ${key} instead`);
     if (resolve(item.path) !== resolve(first.path)) this.#clashes.push([first, item]);
+  }
+
+  #find(location: OutputLocation): UploadItem | undefined {
+    return this.#files.find(location) ?? this.#last.get(location.key);
   }
 
   /**
@@ -245,8 +302,9 @@ export class UploadPlanner {
     to: OutputLocation,
     options: AddTreeOptions = {},
   ): Promise<string[]> {
-    const { files, unmatched } = await this.findTree(dir, to, options);
-    for (const { relativePath, path, size } of files) {
+    const { files, unmatched } = await this.#walk(dir, to, options);
+    const tree = new PlannedTree(dir, to);
+    for await (const { relativePath, path, size } of files) {
       let location: OutputLocation;
       try {
         location = to.join(relativePath);
@@ -254,9 +312,13 @@ export class UploadPlanner {
         this.fail(to, path, error as Error, true);
         continue;
       }
-      this.add(fileItem(location, path, { size }), options.when?.(relativePath));
+      const when = options.when?.(relativePath);
+      const isPlain = when !== "last" && path === join(dir, relativePath);
+      if (isPlain && this.#find(location) === undefined) tree.push(relativePath, size);
+      else this.add(fileItem(location, path, { size }), when);
     }
-    return unmatched;
+    this.#files.addTree(tree);
+    return unmatched();
   }
 
   /**
@@ -274,17 +336,31 @@ export class UploadPlanner {
     to: OutputLocation,
     options: PathFilterOptions & Pick<AddTreeOptions, "signal"> = {},
   ): Promise<{ readonly files: readonly TreeFile[]; readonly unmatched: string[] }> {
-    const chosen = pathFilter(options);
-    const { filter, own } = await this.#withoutOutput(dir, to, chosen);
-    const tree = await listTree(dir, { filter, signal: options.signal });
-    if (own?.passed) this.note(join(dir, own.path), "the output directory");
-    for (const { relativePath, reason } of tree.skipped) {
-      this.note(join(dir, relativePath), reason);
-    }
-    for (const { relativePath, error } of tree.unreadable) {
-      this.fail(placeOf(to, relativePath), join(dir, relativePath), error, true);
-    }
-    return { files: tree.files, unmatched: filter.unmatched() };
+    const { files, unmatched } = await this.#walk(dir, to, options);
+    return { files: await Array.fromAsync(files), unmatched: unmatched() };
+  }
+
+  /** The files of a directory, and which patterns matched nothing once all files are known. */
+  async #walk(
+    dir: string,
+    to: OutputLocation,
+    { signal, ...patterns }: PathFilterOptions & Pick<AddTreeOptions, "signal">,
+  ): Promise<{ readonly files: AsyncIterable<TreeFile>; readonly unmatched: () => string[] }> {
+    const { filter, own } = await this.#withoutOutput(dir, to, pathFilter(patterns));
+    const notes: PlanNote[] = [];
+    const walk = async function* (this: UploadPlanner) {
+      yield* walkTree(dir, {
+        filter,
+        signal,
+        onSkipped: ({ relativePath, reason }) =>
+          void notes.push({ path: join(dir, relativePath), reason }),
+        onUnreadable: ({ relativePath, error }) =>
+          this.fail(placeOf(to, relativePath), join(dir, relativePath), error, true),
+      });
+      if (own?.passed) this.note(join(dir, own.path), "the output directory");
+      for (const note of notes) this.#notes.push(note);
+    };
+    return { files: walk.call(this), unmatched: () => filter.unmatched() };
   }
 
   /** Skips what this upload, or an earlier one, has written into the tree. */
@@ -297,9 +373,15 @@ export class UploadPlanner {
 
   /** The plan so far. */
   plan(): UploadPlan {
+    const { items, ...plan } = this.compactPlan();
+    return { items: [...items], ...plan };
+  }
+
+  /** The plan so far, with the files of directories in little memory. */
+  compactPlan(): UploadPlan<Iterable<UploadItem> & { readonly length: number }> {
     return {
-      items: [...this.#items.values()].filter((item) => !this.#last.has(item)),
-      last: [...this.#last],
+      items: this.#files,
+      last: [...this.#last.values()],
       ...(this.#closing === undefined ? {} : { closing: this.#closing }),
       notes: [...this.#notes],
       warnings: [...this.#warnings],
@@ -315,51 +397,4 @@ function placeOf(to: OutputLocation, relativePath: string): OutputLocation {
   } catch {
     return to;
   }
-}
-
-/** Options of {@linkcode packItem}. */
-export interface PackItemOptions extends Omit<PackOptions, "signal" | "onPacked"> {
-  /** Its destination. */
-  readonly location: OutputLocation;
-  /** Its origin, as text: a directory. */
-  readonly path: string;
-  /** Its members. */
-  readonly members: readonly ArchiveMember[];
-  /** The directory for the archive until it is uploaded. */
-  readonly workDir: string;
-  /** Follow-ups. */
-  readonly followUp?: UploadItem["followUp"];
-}
-
-/**
- * An archive that is packed on demand, to a temporary file until it is uploaded.
- *
- * @param options Members and destination.
- * @returns The item.
- */
-export function packItem(options: PackItemOptions): UploadItem {
-  const { location, path, members, workDir, followUp, ...packing } = options;
-  return {
-    location,
-    path,
-    followUp,
-    madeFrom: packedLength(members, packing),
-    open: async (signal, onPacked) => {
-      try {
-        return await spool(workDir, pack(members, { ...packing, onPacked, signal }), signal);
-      } catch (error) {
-        throw withAdvice(error);
-      }
-    },
-    check: async (signal) => {
-      for (const member of members) {
-        signal?.throwIfAborted();
-        if (member.type !== "file") continue;
-        const file = await Deno.open(member.path).catch((error) => {
-          throw diskError("read", member.path, error);
-        });
-        file.close();
-      }
-    },
-  };
 }

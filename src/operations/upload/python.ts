@@ -49,7 +49,7 @@ export async function planPython(
   for (const family of artifactGroup === undefined ? families : []) {
     await planDirectory(join(dir, family), root.pythonPackages(family), planner, options);
   }
-  const { items, failures } = planner.plan();
+  const { items, failures } = planner.compactPlan();
   if (items.length + failures.length > 0) return;
   throw new RunOutputsError(
     "not_found",

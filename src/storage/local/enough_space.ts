@@ -72,14 +72,14 @@ export interface FileToWrite {
  *
  * @param action What can't be done to the directory otherwise, such as `write to`.
  * @param dir The directory; it need not exist.
- * @param files The files, each directly or deeper below it.
+ * @param files The files, each directly or deeper below it. They are iterated several times.
  * @param read Reads the state of the file system of a path.
  * @throws {RunOutputsError} `failed`, if the disk is too small.
  */
 export async function checkFilesFit(
   action: string,
   dir: string,
-  files: readonly FileToWrite[],
+  files: Iterable<FileToWrite>,
   read?: ReadSpace,
 ): Promise<void> {
   const all = totalSize(files);

@@ -205,8 +205,12 @@ export class LocalBackend implements StorageBackend {
   }
 
   /** {@inheritDoc StorageBackend.checkSpace} */
-  async checkSpace(files: readonly Pick<ObjectInfo, "location" | "size">[]): Promise<void> {
-    const onDisk = files.map(({ location, size }) => ({ path: this.#path(location), size }));
+  async checkSpace(files: Iterable<Pick<ObjectInfo, "location" | "size">>): Promise<void> {
+    const toWrite = ({ location, size }: Pick<ObjectInfo, "location" | "size">) => ({
+      path: this.#path(location),
+      size,
+    });
+    const onDisk = { [Symbol.iterator]: () => Iterator.from(files).map(toWrite) };
     await checkFilesFit("write to", this.stagingDir, onDisk);
   }
 

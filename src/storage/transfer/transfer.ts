@@ -5,7 +5,6 @@
  * @module
  */
 
-import pMap from "p-map";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { AdaptiveLimit } from "../adaptive_limit.ts";
@@ -98,7 +97,7 @@ const SMALL = 1024 * 1024;
  * many as there can be streams, if these are limited.
  */
 export function concurrencyFor(
-  items: readonly { readonly size?: number }[],
+  items: Iterable<{ readonly size?: number }>,
   asked: number | undefined,
   streams?: AdaptiveLimit,
 ): number {
@@ -112,8 +111,8 @@ export function concurrencyFor(
  * @param items The files, with sizes if known.
  * @returns `true`, if their number decides how fast they are, and not the line.
  */
-export function areSmall(items: readonly { readonly size?: number }[]): boolean {
-  return items.every(({ size }) => size !== undefined && size < SMALL);
+export function areSmall(items: Iterable<{ readonly size?: number }>): boolean {
+  return Iterator.from(items).every(({ size }) => size !== undefined && size < SMALL);
 }
 
 /**
@@ -133,30 +132,37 @@ export async function transferAll<Item, Result extends TransferResult = Transfer
   onFailure: (item: Item, error: Error) => Result,
   options: TransferOptions,
 ): Promise<Result[]> {
-  const results = await transferEach(items, transferOne, onFailure, options);
+  const all: (readonly Result[])[] = [];
+  await transferThrough(
+    items,
+    transferOne,
+    onFailure,
+    (results, index) => void (all[index] = results),
+    options,
+  );
   options.signal?.throwIfAborted();
-  return results.flat();
+  return all.flat();
 }
 
 /**
- * Like {@linkcode transferAll}, with the results of each item apart. It never throws: after an abort,
- * items without results are empty.
+ * Like {@linkcode transferAll}, but passes on the results of each item when it is done, and forgets
+ * them. So only the items in progress take memory: an item is requested when its transfer begins. It
+ * does not throw: after an abort, the other items have no results.
  *
  * @param items The items.
  * @param transferOne Transfers one item and returns its result and those of its follow-ups.
  * @param onFailure The result of an item whose transfer threw an error.
+ * @param onResults Receives the results of each item, in the order of completion.
  * @param options Concurrency, a signal, events.
- * @returns The results of each item, in the order of the items.
  */
-export async function transferEach<Item, Result extends TransferResult = TransferResult>(
+export async function transferThrough<Item, Result extends TransferResult = TransferResult>(
   items: Iterable<Item>,
   transferOne: (item: Item) => Promise<readonly Result[]>,
   onFailure: (item: Item, error: Error) => Result,
-  options: TransferOptions,
-): Promise<(readonly Result[])[]> {
-  const { concurrency = DEFAULT_CONCURRENCY, signal, onEvent } = options;
-  // The mapper never throws: p-map would reject at once and leave the others running.
-  return await pMap(items, async (item) => {
+  onResults: (results: readonly Result[], index: number, item: Item) => void,
+  { concurrency = DEFAULT_CONCURRENCY, signal, onEvent }: TransferOptions,
+): Promise<void> {
+  const transfer = async (item: Item): Promise<readonly Result[]> => {
     if (signal?.aborted) return [];
     try {
       return await transferOne(item);
@@ -166,7 +172,16 @@ export async function transferEach<Item, Result extends TransferResult = Transfe
       onEvent?.({ type: "finish", result });
       return [result];
     }
-  }, { concurrency });
+  };
+  const waiting = Iterator.from(items);
+  let started = 0;
+  const takeTurns = async () => {
+    for (let next = waiting.next(); !next.done; next = waiting.next()) {
+      const index = started++;
+      onResults(await transfer(next.value), index, next.value);
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, takeTurns));
 }
 
 function asError(error: unknown): Error {

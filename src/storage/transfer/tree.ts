@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { isTemporary } from "../local/atomic_file.ts";
 import { isUnfinished } from "../local/download_part.ts";
 import type { PathFilter } from "./path_filter.ts";
-import { readDirectory, segmentOf } from "../local/disk_name.ts";
+import { type NamedEntry, readDirectory, segmentOf } from "../local/disk_name.ts";
 import { compareKeys } from "../../layout/compare_keys.ts";
 import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
@@ -60,45 +60,97 @@ export async function listTree(
   root: string,
   options: ListTreeOptions = {},
 ): Promise<TreeListing> {
-  const { filter, encodedNames, signal } = options;
-  const files: TreeFile[] = [];
-  const skipped: { relativePath: string; reason: string }[] = [];
-  const unreadable: { relativePath: string; error: Error }[] = [];
+  const skipped: TreeListing["skipped"][number][] = [];
+  const unreadable: TreeListing["unreadable"][number][] = [];
+  const files = await Array.fromAsync(walkTree(root, {
+    ...options,
+    onSkipped: (entry) => void skipped.push(entry),
+    onUnreadable: (entry) => void unreadable.push(entry),
+  }));
+  return { files, skipped, unreadable };
+}
 
-  async function walk(dir: string, above: string): Promise<void> {
-    for (const entry of await readDirectory(dir, signal)) {
-      signal?.throwIfAborted();
-      const relativePath = above + segmentOf(entry.name, encodedNames);
-      const path = join(dir, entry.name);
-      try {
-        if (entry.misread !== undefined) throw misread(path, entry.misread);
-        if (entry.isDirectory) {
-          await walk(path, `${relativePath}/`);
-          continue;
-        }
-        if (filter !== undefined && !filter.matches(relativePath)) continue;
-        if (isTemporary(entry.name) || (entry.isFile && await isUnfinished(path))) {
-          skipped.push({ relativePath, reason: "a temporary file of run-outputs" });
-        } else if (entry.isFile) {
-          files.push({ relativePath, path, size: Deno.lstatSync(path).size });
-        } else skipped.push({ relativePath, reason: kindOf(entry) });
-      } catch (error) {
-        signal?.throwIfAborted();
-        unreadable.push({ relativePath, error: diskError("read", path, error) });
-      }
-    }
+/** Options of {@linkcode walkTree}. */
+export interface WalkTreeOptions extends ListTreeOptions {
+  /** Called with what is skipped. */
+  readonly onSkipped: (entry: TreeListing["skipped"][number]) => void;
+  /** Called with what cannot be read. */
+  readonly onUnreadable: (entry: TreeListing["unreadable"][number]) => void;
+}
+
+/** A directory whose entries are being walked. */
+interface Walked {
+  /** Its path on disk. */
+  readonly dir: string;
+  /** What precedes the names of its entries in a key. */
+  readonly above: string;
+  /** The entries that were not walked yet, the next one last. */
+  readonly left: { readonly segment: string; readonly entry: NamedEntry }[];
+}
+
+/**
+ * The files of a directory as {@linkcode listTree} lists them, sorted. Only the entries of the
+ * directories on the way are in memory.
+ *
+ * @param root The directory.
+ * @param options A filter, a signal, and what receives the other entries, in the same order.
+ * @returns The files.
+ * @throws {RunOutputsError} As {@linkcode listTree}.
+ */
+export async function* walkTree(
+  root: string,
+  { filter, encodedNames, signal, onSkipped, onUnreadable }: WalkTreeOptions,
+): AsyncGenerator<TreeFile> {
+  async function open(dir: string, above: string): Promise<Walked> {
+    const left = (await readDirectory(dir, signal))
+      .map((entry) => ({ segment: segmentOf(entry.name, encodedNames), entry }));
+    // What is in a directory has its name and a slash before it.
+    const keyOf = ({ segment, entry: { isDirectory } }: typeof left[number]) =>
+      isDirectory ? `${segment}/` : segment;
+    return { dir, above, left: left.sort((a, b) => compareKeys(keyOf(b), keyOf(a))) };
   }
 
+  const walked: Walked[] = [];
   try {
-    await walk(root, "");
+    walked.push(await open(root, ""));
   } catch (error) {
     signal?.throwIfAborted();
     throw diskError("list", root, error);
   }
-  for (const list of [files, skipped, unreadable]) {
-    list.sort((a, b) => compareKeys(a.relativePath, b.relativePath));
+  for (let at = walked.at(-1); at !== undefined; at = walked.at(-1)) {
+    const next = at.left.pop();
+    if (next === undefined) {
+      walked.pop();
+      continue;
+    }
+    signal?.throwIfAborted();
+    const { segment, entry } = next;
+    const relativePath = at.above + segment;
+    const path = join(at.dir, entry.name);
+    let size: number;
+    try {
+      if (entry.misread !== undefined) throw misread(path, entry.misread);
+      if (entry.isDirectory) {
+        walked.push(await open(path, `${relativePath}/`));
+        continue;
+      }
+      if (filter !== undefined && !filter.matches(relativePath)) continue;
+      if (isTemporary(entry.name) || (entry.isFile && await isUnfinished(path))) {
+        onSkipped({ relativePath, reason: "a temporary file of run-outputs" });
+        continue;
+      }
+      if (!entry.isFile) {
+        onSkipped({ relativePath, reason: kindOf(entry) });
+        continue;
+      }
+      size = Deno.lstatSync(path).size;
+    } catch (error) {
+      signal?.throwIfAborted();
+      onUnreadable({ relativePath, error: diskError("read", path, error) });
+      continue;
+    }
+    yield { relativePath, path, size };
   }
-  return { files, skipped, unreadable };
 }
 
 function misread(path: string, reason: string): RunOutputsError {

@@ -15,9 +15,9 @@ import {
   areSmall,
   concurrencyFor,
   DEFAULT_CONCURRENCY,
-  transferEach,
   type TransferOptions,
   type TransferResult,
+  transferThrough,
 } from "./transfer.ts";
 import { lineOf } from "../line_limits.ts";
 import { Semaphore } from "../semaphore.ts";
@@ -66,6 +66,29 @@ export async function upload(
   items: Iterable<UploadItem>,
   options: UploadOptions = {},
 ): Promise<TransferResult[]> {
+  const all = [...items];
+  const results: (readonly TransferResult[])[] = [];
+  await uploadThrough(backend, all, (some, index) => void (results[index] = some), options);
+  return results.flat();
+}
+
+/**
+ * Uploads files like {@linkcode upload}, but passes on the results of each item when it is done and
+ * forgets them.
+ *
+ * @param backend The storage.
+ * @param items The files. They are iterated several times, and need not exist in memory.
+ * @param onResults Receives the results of each item, its follow-ups after it, with its index. In the
+ * order of completion.
+ * @param options What to do with existing files, concurrency, progress, a signal.
+ * @throws The signal's reason, after unfinished files have been cleaned up.
+ */
+export async function uploadThrough(
+  backend: StorageBackend,
+  items: Iterable<UploadItem>,
+  onResults: (results: readonly TransferResult[], index: number) => void,
+  options: UploadOptions = {},
+): Promise<void> {
   const { show = String } = options;
   async function withFollowUps(item: UploadItem): Promise<readonly TransferResult[]> {
     options.onEvent?.({ type: "start", path: item.path, size: item.size });
@@ -97,28 +120,36 @@ export async function upload(
     }
     return results;
   }
-  const all = [...items];
-  const vacancies = new Vacancies(backend, all.map(({ location }) => location));
+  const vacancies = new Vacancies(backend, Iterator.from(items).map(({ location }) => location));
   const up = lineOf(backend)?.up;
   const { concurrency: asked } = options;
   using _fixed = asked === undefined ? undefined : up?.pin(asked);
-  const concurrency = concurrencyFor(all, asked, up);
-  const isFound = asked === undefined && up !== undefined && !areSmall(all);
+  const concurrency = concurrencyFor(items, asked, up);
+  const isFound = asked === undefined && up !== undefined && !areSmall(items);
   // With fewer files at once the first ones are complete sooner.
   const places = new Semaphore(
     isFound ? () => Math.max(DEFAULT_CONCURRENCY, up.limit) : concurrency,
   );
-  const run = (items: readonly UploadItem[], atOnce: number) =>
-    transferEach(items, withFollowUps, failed, { ...options, concurrency: atOnce });
+  const run = (made: boolean, atOnce: number) =>
+    transferThrough(
+      numbered(items).filter(({ item }) => isMade(item) === made),
+      ({ item }) => withFollowUps(item),
+      ({ item }, error) => failed(item, error),
+      (results, _, { index }) => onResults(results, index),
+      { ...options, concurrency: atOnce },
+    );
   // Both end by themselves after an abort, so neither is left behind.
-  const [made, others] = await Promise.all([
+  await Promise.all([
     // One more than can be sent, so that the line is never idle while the next one is made.
-    run(all.filter(isMade), (isFound ? DEFAULT_CONCURRENCY : concurrency) + 1),
-    run(all.filter((item) => !isMade(item)), concurrency),
+    run(true, (isFound ? DEFAULT_CONCURRENCY : concurrency) + 1),
+    run(false, concurrency),
   ]);
   options.signal?.throwIfAborted();
-  const [nextMade, next] = [made.values(), others.values()];
-  return all.flatMap((item) => (isMade(item) ? nextMade : next).next().value!);
+}
+
+function* numbered(items: Iterable<UploadItem>) {
+  let index = 0;
+  for (const item of items) yield { item, index: index++ };
 }
 
 /** Whether its bytes are made on demand. */

@@ -749,3 +749,39 @@ Deno.test("PartUpload: the part of a runner whose clock is ahead does not win ov
     assert.deepEqual(copied.parts, ["two"]);
   }
 });
+
+Deno.test("PartUpload: the list of planned files is written as it comes, and not read again", async () => {
+  const memory = new MemoryBackend();
+  const marker = ROOT.outputsManifestDir().join("p.incomplete");
+  let marked = "";
+  let reads = 0;
+  const backend = changed(memory, {
+    write: async (location, source, options) => {
+      if (location.equals(marker)) {
+        marked = new TextDecoder().decode(await collect(source.open()));
+      }
+      return await memory.write(location, source, options);
+    },
+    read: (location, options) => {
+      if (location.equals(marker) && marked !== "") reads++;
+      return memory.read(location, options);
+    },
+  });
+  const paths = ["logs/b", "logs/a", "logs/c"];
+  const planned = {
+    *[Symbol.iterator]() {
+      for (const path of paths.toSorted()) yield ROOT.file(path);
+    },
+  };
+  const part = new PartUpload(backend, ROOT, { part: "p", tool: "test", run: {} });
+  const items = paths.map((path) => textItem(ROOT.file(path), path, path));
+  const results = await upload(await part.begin(planned), items);
+  assert.deepEqual(JSON.parse(marked).pending, paths.toSorted());
+  const parts = async () =>
+    (await Array.fromAsync(memory.list(ROOT.outputsManifestDir()))).map((one) => one.location.name);
+  assert.deepEqual(await parts(), ["p.incomplete"]);
+  assert.equal((await part.end({ results })).outcome, "written");
+  assert.equal(reads, 0);
+  assert.deepEqual(await parts(), ["p.json"]);
+  assert.deepEqual(Object.keys(await files(memory)), paths.toSorted());
+});

@@ -8,7 +8,8 @@ import {
   planArtifacts,
   type PlanArtifactsOptions,
 } from "../../../src/operations/upload/artifacts.ts";
-import { packItem, UploadPlanner } from "../../../src/operations/upload/plan.ts";
+import { packItem } from "../../../src/operations/upload/pack_item.ts";
+import { UploadPlanner } from "../../../src/operations/upload/plan.ts";
 import { likeArchive } from "../../support/bytes.ts";
 import { runJson, runs } from "../../support/command_line.ts";
 import { rejectsWith } from "../../support/errors.ts";

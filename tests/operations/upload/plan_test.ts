@@ -394,7 +394,7 @@ test(
     await makeBuild(dir);
     await planBuild(ROOT, { buildDir: dir, artifactGroup: "g" }, planner);
     const plan = planner.plan();
-    const files = filesOfPlan(plan).map(({ path, size, madeFrom }) => {
+    const files = [...filesOfPlan(plan)].map(({ path, size, madeFrom }) => {
       assert(size !== undefined || madeFrom! > 0, path);
       return path;
     });

@@ -7,6 +7,7 @@ import {
   transferAll,
   type TransferEvent,
   type TransferResult,
+  transferThrough,
 } from "../../../src/storage/transfer/transfer.ts";
 
 const result = (path: string, more: Partial<TransferResult> = {}): TransferResult => ({
@@ -93,4 +94,31 @@ Deno.test("transferAll(): after an abort waits for transfers in progress, then r
     /enough/,
   );
   assert.deepEqual(ended, ["a"]);
+});
+
+Deno.test("transferThrough(): requests an item only when its transfer begins", async () => {
+  let [requested, done, most] = [0, 0, 0];
+  function* items() {
+    for (let i = 0; i < 1000; i++) {
+      requested++;
+      most = Math.max(most, requested - done);
+      yield `${i}`;
+    }
+  }
+  const seen = new Set<string>();
+  await transferThrough(
+    items(),
+    async (path) => {
+      await Promise.resolve();
+      return [result(path)];
+    },
+    failure,
+    ([{ path }], index, item) => {
+      assert.deepEqual([path, `${index}`], [item, item]);
+      seen.add(path);
+      done++;
+    },
+    { concurrency: 4 },
+  );
+  assert.deepEqual([seen.size, most], [1000, 4]);
 });

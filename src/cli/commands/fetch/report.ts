@@ -74,7 +74,7 @@ export function fetchedFiles(
   const verified = verifiedKeys(plan);
   return {
     ...reported,
-    files: reported.files.map((file, i) => {
+    files: Array.from(reported.files, (file, i) => {
       const { location, origin, resumed, outcome } = details[i];
       return {
         ...file,

@@ -15,9 +15,10 @@ import type { IndexSubject } from "../../../operations/index_pages/subjects.ts";
 import type { IndexReport } from "../../../operations/index_pages/write_pages.ts";
 import type { JobStatus } from "../../../operations/upload/build.ts";
 import type { UploadPlan, UploadPlanner } from "../../../operations/upload/plan.ts";
+import { inKeyOrder } from "../../../layout/compare_keys.ts";
 import type { PartSubject } from "../../../runs/part_name.ts";
 import type { TransferResult } from "../../../storage/transfer/transfer.ts";
-import type { IfExists } from "../../../storage/transfer/upload.ts";
+import type { IfExists, UploadItem } from "../../../storage/transfer/upload.ts";
 import type { Context } from "../../context.ts";
 import { EXIT, exitCodeOfResults, isNothingFound } from "../../exit_codes.ts";
 import { Output, type OutputOptions, plural } from "../../terminal/output.ts";
@@ -33,7 +34,6 @@ import { pageOf } from "./page_of.ts";
 import { checkPartOptions, openPart } from "./part.ts";
 import {
   doneLine,
-  inOrder,
   type Reported,
   reportedFiles,
   reportProblems,
@@ -88,12 +88,13 @@ export async function runUpload(
   const replaces = (options.ifExists ?? "replace") === "replace";
   const opening = { ...options, outputDir, replaces };
   using storage = await openForUpload(opening, root.root(), context.io, output);
-  const { checkUploadSpace, executeUpload, filesOfPlan, UploadPlanner } = await import(
+  const { checkUploadSpace, executeUploadInto, filesOfPlan, UploadPlanner } = await import(
     "../../../operations/upload/plan.ts"
   );
+  const { CompactResults } = await import("../../../storage/transfer/compact_results.ts");
 
   const { ifExists, concurrency, quiet = false, dryRun = false } = options;
-  const reportToRunner = (results: readonly TransferResult[], notices: readonly string[] = []) => {
+  const reportToRunner = (results: Iterable<TransferResult>, notices: readonly string[] = []) => {
     if (dryRun) return;
     return reportJob({ results, notices, subject, root }, storage, options, context, output);
   };
@@ -102,7 +103,7 @@ export async function runUpload(
   const planner = new UploadPlanner({ output: dir === undefined ? dir : { dir, pathOf: show } });
   const prepare = async () => {
     const unmatched = await plan(root, planner, signal) ?? [];
-    const planned = planner.plan();
+    const planned = planner.compactPlan();
     // After a failed job, missing files are not an error.
     if ((options.jobStatus ?? "success") === "success") throwIfNothing(planned, unmatched);
     await checkUploadSpace(storage.backend, planned);
@@ -111,10 +112,7 @@ export async function runUpload(
     });
     const { expectParts = [] } = options;
     const expected = expectParts.length === 0 ? [] : [await part.expect(expectParts)];
-    const backend = await part.begin([
-      ...[...planned.items, ...planned.last ?? []].map(({ location }) => location),
-      ...planned.closing?.locations ?? [],
-    ]);
+    const backend = await part.begin(locationsOf(planned));
     return { unmatched, planned, part, expected, backend };
   };
   const { unmatched, planned, part, expected, backend } = await prepare().catch(async (error) => {
@@ -133,36 +131,49 @@ export async function runUpload(
     quiet,
   };
   const began = performance.now();
+  // Only the pages compare etags.
+  const results = new CompactResults({ etags: hasPages });
   const report = await withProgress(
     progress,
     ({ onEvent }) =>
-      executeUpload(announcing, planned, { ifExists, concurrency, show, signal, onEvent }),
+      executeUploadInto(announcing, planned, results, {
+        ifExists,
+        concurrency,
+        show,
+        signal,
+        onEvent,
+      }),
   );
   const seconds = (performance.now() - began) / 1000;
 
   const index = hasPages
-    ? await writeIndex(storage, root, report.results, signal, subjectOf)
+    ? await writeIndex(storage, root, results, signal, subjectOf)
     : { results: [], kept: [] };
-  const reason = whyNoPart(report.results, unmatched, options.jobStatus);
+  const reason = whyNoPart(results, unmatched, options.jobStatus);
   const manifest = reason === undefined
-    ? [await part.end({ results: report.results, pages: [...index.results, ...report.shared] })]
+    ? [await part.end({ results, pages: [...index.results, ...report.shared] })]
     : [];
   const notices: string[] = [];
   if (reason !== undefined) {
-    // Files that each upload updates are listed as pages, or as missing.
-    const listed = report.results.filter((result) =>
-      result.outcome === "failed" || !report.shared.includes(result)
-    );
-    if (listed.length > 0) await part.withhold(listed);
-    const notice = withheldNotice(part.name, reason, listed.length > 0, dryRun);
+    const listed = withoutShared(results, report.shared);
+    const hasFiles = !Iterator.from(listed).next().done;
+    if (hasFiles) await part.withhold(listed);
+    const notice = withheldNotice(part.name, reason, hasFiles, dryRun);
     notices.push(notice);
     // Without an error, nothing else says that the run is not complete.
-    if (report.results.some(isFailed) || unmatched.length > 0) output.explain(notice);
+    if (Iterator.from(results).some(isFailed) || unmatched.length > 0) output.explain(notice);
     else output.note(notice);
   }
   const page = await updateRunSummary(root, { storage, output, signal });
-  const pages = withRunPage(index.results, page);
-  const results = [...expected, ...report.results, ...pages, ...manifest];
+  // A written list of expected parts does not make a failed upload a partial success.
+  const unexpected = expected.filter(isFailed);
+  for (const result of [...withRunPage(index.results, page), ...manifest, ...unexpected]) {
+    results.push(result);
+  }
+  const exitCode = isNothingFound(results)
+    ? EXIT.notFound
+    : exitCodeOfResults(results, unmatched.length > 0);
+  for (const result of expected) if (!isFailed(result)) results.push(result);
   const notes = [
     ...report.notes,
     ...index.kept.map((page) => ({ path: storage.show(page), reason: FOREIGN_PAGE })),
@@ -202,18 +213,37 @@ export async function runUpload(
     },
   );
   await reportToRunner(results, notices);
-  // A written list of expected parts does not make a failed upload a partial success.
-  const counted = results.filter((result) =>
-    !expected.includes(result) || result.outcome === "failed"
-  );
-  context.setExitCode(
-    isNothingFound(counted) ? EXIT.notFound : exitCodeOfResults(counted, unmatched.length > 0),
-  );
+  context.setExitCode(exitCode);
+}
+
+/** The files that an upload will write. */
+function locationsOf(plan: UploadPlan<Iterable<UploadItem>>): Iterable<OutputLocation> {
+  return {
+    *[Symbol.iterator]() {
+      for (const list of [plan.items, plan.last ?? []]) {
+        for (const { location } of list) yield location;
+      }
+      yield* plan.closing?.locations ?? [];
+    },
+  };
+}
+
+/** Files that each upload updates are listed as pages, or as missing. */
+function withoutShared(
+  results: Iterable<TransferResult>,
+  shared: readonly TransferResult[],
+): Iterable<TransferResult> {
+  if (shared.length === 0) return results;
+  const keys = new Set(shared.map(({ location }) => location.key));
+  return [...results].filter((result) => isFailed(result) || !keys.has(result.location.key));
 }
 
 /** The files that were uploaded, without what describes them. */
-function filesOf(root: RunOutputRoot, results: readonly TransferResult[]): TransferResult[] {
-  return results.filter(({ location, outcome }) => {
+function filesOf(
+  root: RunOutputRoot,
+  results: Iterable<TransferResult>,
+): Iterable<TransferResult> {
+  return Iterator.from(results).filter(({ location, outcome }) => {
     // A failure can be that of the run itself.
     if (outcome === "failed") return false;
     const kind = classify(location.relativeTo(root.root())!);
@@ -222,18 +252,24 @@ function filesOf(root: RunOutputRoot, results: readonly TransferResult[]): Trans
 }
 
 /** Adds its source to each file of the JSON document. */
-function withSources(reported: Reported, results: readonly TransferResult[]) {
-  const sources = inOrder(results);
-  return { ...reported, files: reported.files.map((f, i) => ({ ...f, source: sources[i].path })) };
+function withSources(reported: Reported, results: Iterable<TransferResult>) {
+  const files = {
+    *[Symbol.iterator]() {
+      const sources = Iterator.from(inKeyOrder(results));
+      for (const file of reported.files) yield { ...file, source: sources.next().value!.path };
+    },
+  };
+  return { ...reported, files };
 }
 
 /** The reason not to write a part, if there is one. */
 function whyNoPart(
-  results: readonly TransferResult[],
+  results: Iterable<TransferResult>,
   unmatched: readonly string[],
   jobStatus: JobStatus = "success",
 ): string | undefined {
-  const failed = results.filter(isFailed).length;
+  let failed = 0;
+  for (const result of results) if (isFailed(result)) failed++;
   if (failed > 0) return `${plural(failed, "file")} failed`;
   if (unmatched.length > 0) return "a pattern matched nothing";
   return jobStatus === "success" ? undefined : `the job's status is ${jobStatus}`;
@@ -253,7 +289,9 @@ function withheldNotice(part: string, reason: string, hasFiles: boolean, dryRun:
 }
 
 function throwIfNothing(
-  { items, last = [], failures, notes, warnings = [] }: UploadPlan,
+  { items, last = [], failures, notes, warnings = [] }: UploadPlan<
+    Iterable<UploadItem> & { readonly length: number }
+  >,
   unmatched: readonly string[],
 ): void {
   if (items.length + last.length + failures.length > 0) return;
@@ -315,11 +353,11 @@ function failure(location: OutputLocation, path: string, error: Error): Transfer
 export async function writeIndex(
   { backend, show }: OpenStorage,
   root: RunOutputRoot,
-  uploaded: readonly TransferResult[],
+  uploaded: Iterable<TransferResult>,
   signal: AbortSignal,
   subjectOf?: (root: RunOutputRoot) => Promise<IndexSubject>,
 ): Promise<IndexReport> {
-  if (uploaded.every(({ outcome }) => outcome === "failed")) return { results: [], kept: [] };
+  if (Iterator.from(uploaded).every(isFailed)) return { results: [], kept: [] };
   const { runSubject } = await import("../../../operations/index_pages/subjects.ts");
   const { writeIndexPages } = await import("../../../operations/index_pages/write_pages.ts");
   try {

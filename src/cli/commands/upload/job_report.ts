@@ -10,6 +10,7 @@ import { renderStepSummary, type SummaryRow } from "../../../github/step_summary
 import { classify, type OutputKind } from "../../../layout/classify.ts";
 import type { OutputLocation } from "../../../layout/output_location.ts";
 import type { JobStatus } from "../../../operations/upload/build.ts";
+import { inKeyOrder } from "../../../layout/compare_keys.ts";
 import type { TransferResult } from "../../../storage/transfer/transfer.ts";
 import type { PartSubject } from "../../../runs/part_name.ts";
 import { inOrder, pathInAny } from "../../transfer_report.ts";
@@ -64,22 +65,23 @@ export async function reportToJob(
  */
 export function stepOutputs(report: JobReport): Record<string, string> {
   const { root, url, redact } = report;
-  const all = present(report);
-  const files = all.filter(({ kind }) => kind !== "index" && kind !== "outputs-manifest");
-  const page = pageOf(report, files.map(({ result }) => result));
-  const manifests = files.filter(({ kind }) => kind === "manifest");
-  const outputsManifest = all.find(({ kind, result }) =>
+  const files = () =>
+    present(report).filter(({ kind }) => kind !== "index" && kind !== "outputs-manifest");
+  const page = pageOf(report, files().map(({ result }) => result));
+  const manifests = files().filter(({ kind }) => kind === "manifest");
+  const outputsManifest = present(report).find(({ kind, result }) =>
     kind === "outputs-manifest" && !result.location.equals(root.expectedParts())
   );
+  const { count, bytes } = totalOf(files());
   const values = {
     "prefix": root.prefix,
     "bucket": root.bucket,
     "s3-uri": report.s3Uri,
     "index-url": page === undefined ? "" : url(page),
-    "manifest": manifests.map(({ result }) => url(result.location)).join("\n"),
+    "manifest": [...manifests].map(({ result }) => url(result.location)).join("\n"),
     "outputs-manifest": outputsManifest === undefined ? "" : url(outputsManifest.result.location),
-    "count": `${files.length}`,
-    "bytes": `${sum(files)}`,
+    "count": `${count}`,
+    "bytes": `${bytes}`,
     ...packageOutputs(report),
     ...ownOutputs(report),
   };
@@ -94,7 +96,9 @@ export function stepOutputs(report: JobReport): Record<string, string> {
  */
 export function stepSummary(report: JobReport): string {
   const { root, results, where, notices = [] } = report;
-  const failed = inOrder(results.filter(({ outcome }) => outcome === "failed"));
+  const failed = inOrder([
+    ...Iterator.from(results).filter(({ outcome }) => outcome === "failed"),
+  ]);
   // A failure at the run itself is that of the upload as a whole, or of files without a name there.
   const isWhole = ({ location, unlisted }: TransferResult) =>
     location.equals(root.root()) && unlisted !== true;
@@ -125,11 +129,13 @@ interface Present {
   readonly kind: OutputKind;
 }
 
-function present({ root, results }: JobReport): Present[] {
-  return inOrder(results).filter(({ outcome }) => outcome !== "failed").map((result) => {
-    const path = result.location.relativeTo(root.root())!;
-    return { result, path, kind: classify(path) };
-  });
+/** The files one by one: there can be a million. */
+function present({ root, results }: JobReport): IteratorObject<Present> {
+  return Iterator.from(inKeyOrder(results)).filter(({ outcome }) => outcome !== "failed")
+    .map((result) => {
+      const path = result.location.relativeTo(root.root())!;
+      return { result, path, kind: classify(path) };
+    });
 }
 
 /** The row that counts the files of a kind, linked to their index page; in the order of the rows. */
@@ -161,20 +167,20 @@ const SINGLED_OUT: readonly { readonly name: string; readonly pattern: RegExp }[
 
 function summaryRows(report: JobReport): SummaryRow[] {
   const { url, linked, jobStatus = "success" } = report;
-  const files = present(report);
   const link = (location: OutputLocation | undefined) =>
     linked && location !== undefined ? url(location) : undefined;
   const rows = [...GROUPS].flatMap((name) => {
-    const found = files.filter(({ kind }) => GROUP_OF[kind] === name);
-    if (found.length === 0) return [];
-    const page = pageOf(report, found.map(({ result }) => result));
+    const found = () => present(report).filter(({ kind }) => GROUP_OF[kind] === name);
+    const { count, bytes } = totalOf(found());
+    if (count === 0) return [];
+    const page = pageOf(report, found().map(({ result }) => result));
     // Nobody should install the artifacts of a failed job.
     const dead = name === "Artifacts" && jobStatus !== "success";
     return [{
       name,
       url: dead ? undefined : link(page),
-      files: found.length,
-      bytes: sum(found),
+      files: count,
+      bytes,
     }];
   });
   const single = ({ result, path }: Present, name: string): SummaryRow => ({
@@ -184,16 +190,16 @@ function summaryRows(report: JobReport): SummaryRow[] {
     bytes: result.size ?? 0,
   });
   const singled = SINGLED_OUT.flatMap(({ name, pattern }) =>
-    files.filter(({ path }) => pattern.test(path)).map((file) => single(file, name))
+    [...present(report).filter(({ path }) => pattern.test(path))].map((file) => single(file, name))
   );
-  const manifests = files.filter(({ kind }) => kind === "manifest");
+  const manifests = [...present(report).filter(({ kind }) => kind === "manifest")];
   const named = manifests.map((file) => single(file, manifests.length === 1 ? "Manifest" : ""));
   return [...rows.slice(0, 2), ...singled, ...named, ...rows.slice(2)];
 }
 
 /** The pages that pip finds packages on. */
 function findLinks(report: JobReport): OutputLocation[] {
-  const python = present(report).filter(({ kind }) => kind === "python")
+  const python = [...present(report).filter(({ kind }) => kind === "python")]
     .map(({ result }) => result);
   const page = pageOf(report, python);
   if (page === undefined) return [];
@@ -213,13 +219,19 @@ function commands(report: JobReport): string[] {
   ];
 }
 
-function sum(files: readonly Present[]): number {
-  return files.reduce((bytes, { result }) => bytes + (result.size ?? 0), 0);
+function totalOf(files: Iterable<Present>): { readonly count: number; readonly bytes: number } {
+  let [count, bytes] = [0, 0];
+  for (const { result } of files) {
+    count++;
+    bytes += result.size ?? 0;
+  }
+  return { count, bytes };
 }
 
 /** The package repositories that the upload has written to. */
 function repositories(report: JobReport): PublishedRepository[] {
-  const paths = present(report).map(({ path }) => path);
+  const paths = [...present(report).filter(({ kind }) => kind === "package")]
+    .map(({ path }) => path);
   return (["deb", "rpm"] as const).flatMap((type) => {
     const found = packageRepository(report.root, type, paths);
     return found === undefined ? [] : [{ ...found, url: report.url(found.location) }];
@@ -240,18 +252,18 @@ function packageOutputs(report: JobReport): Record<string, string> {
 /** The outputs of single commands. */
 function ownOutputs(report: JobReport): Record<string, string> {
   const { command, of = [] } = report.subject;
-  const published = publishedOf(report);
-  if (command === "python") return pythonOutputs(published, of[0] === undefined);
-  return command === "tarballs" ? tarballOutputs(published) : {};
+  if (command === "python") return pythonOutputs(publishedOf(report), of[0] === undefined);
+  return command === "tarballs" ? tarballOutputs(publishedOf(report)) : {};
 }
 
 function publishedOf(report: JobReport): Published {
   const { root, results, url } = report;
   return {
     root,
-    paths: inOrder(results).map(({ location }) => location.relativeTo(root.root())!)
+    paths: inOrder([...results]).map(({ location }) => location.relativeTo(root.root())!)
       .filter((path) => path !== "" && classify(path) !== "index"),
-    exists: (file) => results.some((result) => succeeded(result) && result.location.equals(file)),
+    exists: (file) =>
+      Iterator.from(results).some((result) => succeeded(result) && result.location.equals(file)),
     hasPage: (page) => hasPage(report, page),
     url,
   };
@@ -259,7 +271,7 @@ function publishedOf(report: JobReport): Published {
 
 /** Whether the upload has written an index page, or the server will. */
 function hasPage({ results, serverIndexed = false }: JobReport, page: OutputLocation): boolean {
-  return results.some((result) =>
+  return Iterator.from(results).some((result) =>
     succeeded(result) &&
     (serverIndexed
       ? result.location.relativeTo(page.parent) !== undefined

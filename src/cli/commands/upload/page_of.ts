@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { OutputLocation } from "../../../layout/output_location.ts";
+import { OutputLocation } from "../../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import type { TransferResult } from "../../../storage/transfer/transfer.ts";
 
@@ -13,7 +13,7 @@ export interface Paged {
   /** The run. */
   readonly root: RunOutputRoot;
   /** The result of each file, including index pages. */
-  readonly results: readonly TransferResult[];
+  readonly results: Iterable<TransferResult>;
   /** Whether the server writes the index pages: `index.html` of each directory with files. */
   readonly serverIndexed?: boolean;
 }
@@ -27,16 +27,21 @@ export interface Paged {
  */
 export function pageOf(
   { root, results, serverIndexed = false }: Paged,
-  files: readonly TransferResult[],
+  files: Iterable<TransferResult>,
 ): OutputLocation | undefined {
-  if (files.length === 0) return undefined;
-  if (serverIndexed) return commonDirectory(root, files).join("index.html");
+  const common = commonDirectory(files);
+  if (common === undefined) return undefined;
+  if (serverIndexed) {
+    const dir = new OutputLocation(root.bucket, common.replace(/\/$/, ""));
+    const isInside = dir.relativeTo(root.root()) !== undefined;
+    return (isInside ? dir : root.root()).join("index.html");
+  }
   let best: OutputLocation | undefined;
   let depth = 0;
   for (const { location, outcome } of results) {
     if (outcome === "failed" || !/^index[^/]*\.html$/.test(location.name)) continue;
     const dir = location.key.slice(0, -location.name.length);
-    if (dir.length < depth || !files.every((file) => file.location.key.startsWith(dir))) continue;
+    if (dir.length < depth || !common.startsWith(dir)) continue;
     // Prefer a page with a custom name: the user requested it.
     if (dir.length === depth && location.name === "index.html" && best !== undefined) continue;
     best = location;
@@ -45,9 +50,17 @@ export function pageOf(
   return best;
 }
 
-/** The innermost directory that contains all the given files. */
-function commonDirectory(root: RunOutputRoot, files: readonly TransferResult[]): OutputLocation {
-  let dir = files[0].location.parent;
-  while (files.some(({ location }) => location.relativeTo(dir) === undefined)) dir = dir.parent;
-  return dir.relativeTo(root.root()) === undefined ? root.root() : dir;
+/**
+ * The innermost directory that contains all the given files: the beginning of their keys, with its
+ * slash; `undefined`, if there are no files.
+ */
+function commonDirectory(files: Iterable<TransferResult>): string | undefined {
+  let common: string | undefined;
+  for (const { location: { key } } of files) {
+    common ??= key.slice(0, key.lastIndexOf("/") + 1);
+    while (!key.startsWith(common)) {
+      common = common.slice(0, common.lastIndexOf("/", common.length - 2) + 1);
+    }
+  }
+  return common;
 }

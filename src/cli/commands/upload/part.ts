@@ -11,6 +11,7 @@ import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import { headBranch, headCommit, resolveRepository } from "../../../layout/workflow_run.ts";
 import type { PartUpload, PartUploadOptions } from "../../../operations/manifest/write_part.ts";
 import type { UploadPlan } from "../../../operations/upload/plan.ts";
+import type { UploadItem } from "../../../storage/transfer/upload.ts";
 import type { PartSubject } from "../../../runs/part_name.ts";
 import type { Context } from "../../context.ts";
 import type { Io } from "../../terminal/io.ts";
@@ -41,7 +42,7 @@ export interface OpenPartOptions {
   /** What is uploaded. */
   readonly subject: PartSubject;
   /** The plan of the upload. */
-  readonly planned: UploadPlan;
+  readonly planned: UploadPlan<Iterable<UploadItem>>;
   /** The run. */
   readonly root: RunOutputRoot;
   /** The storage. */
@@ -68,11 +69,17 @@ export async function openPart(
   const { PartUpload } = await import("../../../operations/manifest/write_part.ts");
   const { defaultPartName } = await import("../../../runs/part_name.ts");
   const { items, last = [], failures } = planned;
-  // Include rejected files, so that the next upload, which has them, uses the same part.
-  const named = [...items, ...last, ...failures].map(({ location }) =>
-    location.relativeTo(root.root())!
-  );
-  const paths = new Set(named.filter((path) => path !== ""));
+  const paths = {
+    // Include rejected files, so that the next upload, which has them, uses the same part.
+    *[Symbol.iterator]() {
+      for (const list of [items, last, failures]) {
+        for (const { location } of list) {
+          const path = location.relativeTo(root.root())!;
+          if (path !== "") yield path;
+        }
+      }
+    },
+  };
   const part = options.part ?? defaultPartName(subject, paths, io.env("GITHUB_JOB") || undefined);
   output.explain(
     `part ${part} of the outputs manifest: name from ${

@@ -1,0 +1,146 @@
+/**
+ * Many short texts, and many hashes, in a fraction of the memory of strings.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+
+/** The size of a piece of memory in bytes, a power of two. */
+const PIECE = 2 ** 20;
+
+/** The bytes of a SHA-256. */
+const HASH = 32;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/**
+ * A list of texts, such as the paths of a million files: their UTF-8 bytes, one after the other. Up
+ * to 4 GiB. Texts are added at its end.
+ */
+export class PackedTexts {
+  readonly #pieces: Uint8Array[] = [];
+  /** How much of each piece is used, in bytes. */
+  readonly #used: number[] = [];
+  /** Where each text begins. */
+  #starts = new Uint32Array(64);
+  #length = 0;
+
+  /** The number of texts. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /**
+   * Adds a text.
+   *
+   * @param text The text, without lone surrogates and of less than 300,000 characters.
+   */
+  push(text: string): void {
+    const most = text.length * 3;
+    if (most > PIECE) throw new RangeError(`Text of ${text.length} characters is too long`);
+    let last = this.#pieces.length - 1;
+    if (last < 0 || this.#used[last] + most > PIECE) {
+      last = this.#pieces.push(new Uint8Array(PIECE)) - 1;
+      this.#used.push(0);
+    }
+    const start = this.#used[last];
+    this.#used[last] += encoder.encodeInto(text, this.#pieces[last].subarray(start)).written;
+    if (this.#length === this.#starts.length) this.#starts = twice(this.#starts);
+    this.#starts[this.#length++] = last * PIECE + start;
+  }
+
+  /**
+   * A text.
+   *
+   * @param index Its index.
+   * @returns The text.
+   */
+  at(index: number): string {
+    return decoder.decode(this.#bytes(index));
+  }
+
+  /**
+   * Finds a text in a list that is sorted by bytes, the order of keys.
+   *
+   * @param text The text.
+   * @returns Its index; `-1`, if it is not in the list.
+   */
+  indexOf(text: string): number {
+    const bytes = encoder.encode(text);
+    let [low, high] = [0, this.#length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const order = compareBytes(this.#bytes(middle), bytes);
+      if (order === 0) return middle;
+      if (order < 0) low = middle + 1;
+      else high = middle;
+    }
+    return -1;
+  }
+
+  /**
+   * Compares two texts by their bytes.
+   *
+   * @param a The index of a text.
+   * @param b The index of another.
+   * @returns Negative, zero or positive, as for `Array.prototype.sort`.
+   */
+  compare(a: number, b: number): number {
+    return compareBytes(this.#bytes(a), this.#bytes(b));
+  }
+
+  #bytes(index: number): Uint8Array {
+    const start = this.#starts[index];
+    const piece = Math.floor(start / PIECE);
+    const next = index + 1 < this.#length ? this.#starts[index + 1] : Infinity;
+    const end = Math.min(next - piece * PIECE, this.#used[piece]);
+    return this.#pieces[piece].subarray(start % PIECE, end);
+  }
+}
+
+/** The SHA-256 of many files, by their index. */
+export class PackedHashes {
+  readonly #pieces: Uint8Array[] = [];
+
+  /**
+   * Sets a hash.
+   *
+   * @param index The index.
+   * @param sha256 64 hex digits in lower case.
+   */
+  set(index: number, sha256: string): void {
+    const [piece, at] = this.#place(index);
+    const bytes = this.#pieces[piece] ??= new Uint8Array(PIECE);
+    bytes.set(Buffer.from(sha256, "hex"), at);
+  }
+
+  /**
+   * A hash.
+   *
+   * @param index The index, where one was set.
+   * @returns 64 hex digits.
+   */
+  at(index: number): string {
+    const [piece, at] = this.#place(index);
+    return Buffer.from(this.#pieces[piece].buffer, at, HASH).toString("hex");
+  }
+
+  #place(index: number): [piece: number, at: number] {
+    const start = index * HASH;
+    return [Math.floor(start / PIECE), start % PIECE];
+  }
+}
+
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i] - b[i];
+  return a.length - b.length;
+}
+
+function twice(numbers: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  const more = new Uint32Array(2 * numbers.length);
+  more.set(numbers);
+  return more;
+}
