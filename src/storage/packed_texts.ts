@@ -47,7 +47,7 @@ export class PackedTexts {
     }
     const start = this.#used[last];
     this.#used[last] += encoder.encodeInto(text, this.#pieces[last].subarray(start)).written;
-    if (this.#length === this.#starts.length) this.#starts = twice(this.#starts);
+    if (this.#length === this.#starts.length) this.#starts = twiceAsLong(this.#starts);
     this.#starts[this.#length++] = last * PIECE + start;
   }
 
@@ -139,8 +139,16 @@ function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return a.length - b.length;
 }
 
-function twice(numbers: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
-  const more = new Uint32Array(2 * numbers.length);
-  more.set(numbers);
-  return more;
+/**
+ * A longer array, for a list that grows.
+ *
+ * @param numbers The numbers.
+ * @returns The numbers, followed by as many zeros.
+ */
+export function twiceAsLong<T extends Uint8Array | Uint16Array | Uint32Array | Float64Array>(
+  numbers: T,
+): T {
+  const longer = new (numbers.constructor as new (length: number) => T)(2 * numbers.length);
+  longer.set(numbers);
+  return longer;
 }

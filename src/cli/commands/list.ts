@@ -11,7 +11,7 @@ import { describeRoot } from "../run_root.ts";
 import { checkKinds } from "../kinds.ts";
 import { Command, Option } from "commander";
 import { OUTPUT_KINDS, type OutputKind } from "../../layout/classify.ts";
-import { totalSize } from "../../layout/total_size.ts";
+import type { CompactOutputs } from "../../operations/manifest/compact_outputs.ts";
 import type {
   MissingOutput,
   RemovedOutput,
@@ -20,7 +20,7 @@ import type {
 import type { Context } from "../context.ts";
 import { manifestJson, readRunManifest, reportUnfinished } from "../run_manifest.ts";
 import { names, noManifest, type ReadCommandOptions, withReadOptions } from "../options.ts";
-import { columns, formatBytes, Output, plural } from "../terminal/output.ts";
+import { formatBytes, Output, plural } from "../terminal/output.ts";
 import { runRoot } from "../run_root.ts";
 import { openForReading, stagingDirOf } from "../storage.ts";
 
@@ -72,14 +72,20 @@ Examples:
       const removed: RemovedOutput[] = [];
       const onRemoved = (one: RemovedOutput) => void removed.push(one);
       const read = () => listRun(storage.backend, root, manifest, { signal, onMissing, onRemoved });
-      let all = await Array.fromAsync(read());
+      const { CompactOutputs } = await import("../../operations/manifest/compact_outputs.ts");
+      const readAll = async () => {
+        const outputs = new CompactOutputs(root);
+        for await (const one of read()) outputs.push(one);
+        return outputs;
+      };
+      let all = await readAll();
       if (all.length === 0) {
         const place = await otherPlace(root, options, { ...from, io: context.io });
         looked = place.looked;
         if (place.other !== undefined) {
           root = place.other;
           manifest = await readRunManifest(options, root, from);
-          all = await Array.fromAsync(read());
+          all = await readAll();
         }
       }
       if (all.length === 0) {
@@ -96,9 +102,9 @@ Examples:
       }
       await reportUnfinished(manifest, (message) => output.warn(message), { clear: true });
       const gone = removed.filter(isWanted);
-      const outputs = all.filter(isWanted);
-      if (outputs.length > 0 && gone.length > 0) output.note(await lineOf(gone));
-      if (outputs.length === 0) {
+      const { count, bytes } = all.totals(kinds);
+      if (count > 0 && gone.length > 0) output.note(await lineOf(gone));
+      if (count === 0) {
         const { RunOutputsError } = await import("../../errors/error.ts");
         throw new RunOutputsError(
           "not_found",
@@ -112,9 +118,9 @@ Examples:
           ...describeRoot(root, storage),
           staging_dir: storage.dir,
           manifest: manifestJson(manifest),
-          count: outputs.length,
-          bytes: totalSize(outputs),
-          files: outputs.values().map((
+          count,
+          bytes,
+          files: Iterator.from(all.of(kinds)).map((
             { path, kind, location, size, modified, etag, sha256, parts },
           ) => ({
             path,
@@ -139,11 +145,9 @@ Examples:
             })),
         }),
         function* () {
-          yield* byKind(outputs, output);
+          yield* byKind(all, kinds, output);
           const where = storage.show(root.root());
-          yield `${plural(outputs.length, "file")}, ${
-            formatBytes(totalSize(outputs))
-          }, in ${where}`;
+          yield `${plural(count, "file")}, ${formatBytes(bytes)}, in ${where}`;
         },
       );
     },
@@ -156,16 +160,19 @@ async function lineOf(removed: readonly RemovedOutput[]): Promise<string> {
   return removedLine(removed);
 }
 
-function* byKind(outputs: readonly RunOutput[], output: Output): Generator<string> {
-  const groups = Map.groupBy(outputs, ({ kind }) => kind);
+function* byKind(
+  outputs: CompactOutputs,
+  kinds: ReadonlySet<OutputKind> | undefined,
+  output: Output,
+): Generator<string> {
   for (const kind of OUTPUT_KINDS) {
-    const some = groups.get(kind);
-    if (some === undefined) continue;
-    const title = `${kind}: ${plural(some.length, "file")}, ${formatBytes(totalSize(some))}`;
-    yield output.paint(title, "bold");
-    yield* columns(
-      some.map(({ path, size }) => [size === undefined ? "" : `  ${formatBytes(size)}`, path]),
-      [0],
-    );
+    const { count, bytes } = outputs.totals([kind]);
+    if (count === 0 || kinds?.has(kind) === false) continue;
+    yield output.paint(`${kind}: ${plural(count, "file")}, ${formatBytes(bytes)}`, "bold");
+    const some = outputs.of([kind]);
+    const sizeOf = ({ size }: RunOutput) => size === undefined ? "" : `  ${formatBytes(size)}`;
+    let width = 0;
+    for (const one of some) width = Math.max(width, sizeOf(one).length);
+    for (const one of some) yield `${sizeOf(one).padStart(width)}  ${one.path}`;
   }
 }

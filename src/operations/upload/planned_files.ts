@@ -7,7 +7,7 @@
 
 import { join } from "node:path";
 import type { OutputLocation } from "../../layout/output_location.ts";
-import { PackedTexts } from "../../storage/packed_texts.ts";
+import { PackedTexts, twiceAsLong } from "../../storage/packed_texts.ts";
 import { fileItem, type UploadItem } from "../../storage/transfer/upload.ts";
 
 /** Files of a directory, sorted by path. */
@@ -43,11 +43,7 @@ export class PlannedTree {
    */
   push(relativePath: string, size: number): void {
     const { length } = this.#paths;
-    if (length === this.#sizes.length) {
-      const more = new Float64Array(2 * length);
-      more.set(this.#sizes);
-      this.#sizes = more;
-    }
+    if (length === this.#sizes.length) this.#sizes = twiceAsLong(this.#sizes);
     this.#sizes[length] = size;
     this.#paths.push(relativePath);
   }

@@ -6,7 +6,7 @@
 
 import { compareKeys } from "../../layout/compare_keys.ts";
 import { OutputLocation } from "../../layout/output_location.ts";
-import { PackedHashes, PackedTexts } from "../packed_texts.ts";
+import { PackedHashes, PackedTexts, twiceAsLong } from "../packed_texts.ts";
 import type { TransferOutcome, TransferResult } from "./transfer.ts";
 
 /** What the locations and the paths of many files begin with. */
@@ -150,11 +150,9 @@ export class CompactResults implements Iterable<TransferResult> {
   }
 
   #grow(): void {
-    const length = 2 * this.#sizes.length;
-    const [baseOf, flags, sizes] = [this.#baseOf, this.#flags, this.#sizes];
-    (this.#baseOf = new Uint16Array(length)).set(baseOf);
-    (this.#flags = new Uint8Array(length)).set(flags);
-    (this.#sizes = new Float64Array(length)).set(sizes);
+    this.#baseOf = twiceAsLong(this.#baseOf);
+    this.#flags = twiceAsLong(this.#flags);
+    this.#sizes = twiceAsLong(this.#sizes);
   }
 
   #sorted(): number[] {
