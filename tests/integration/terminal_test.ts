@@ -6,6 +6,7 @@ import { makeSlowBuild } from "../e2e/support.ts";
 import { programLine } from "../support/program.ts";
 import { fileNames } from "../support/snapshot.ts";
 import { tempDir } from "../support/temp_dir.ts";
+import { screenOf } from "../support/terminal_screen.ts";
 
 Deno.test({
   name: "a terminal: bars while it uploads, and nothing of them afterwards",
@@ -28,7 +29,7 @@ Deno.test({
     const words = [...programLine(), ...args, "--level", "17"];
     const log = join(temp.path, "log");
     const { code } = await new Deno.Command("script", {
-      args: ["-qec", words.map((word) => `'${word}'`).join(" "), log],
+      args: ["-qec", `stty cols 80 rows 24; ${words.map((word) => `'${word}'`).join(" ")}`, log],
       env: { NO_COLOR: "1", GITHUB_ACTIONS: "", RELEASE_TYPE: "ci" },
       stdin: "null",
       stdout: "null",
@@ -39,6 +40,8 @@ Deno.test({
     assert.match(text, /\d+% {2}\d+ of \d+ files/);
     assert.match(text, /part\d+_lib_generic {2}/);
     assert(text.lastIndexOf("\u001b[?25h") > text.lastIndexOf("\u001b[?25l"), "the cursor is back");
+    const [begin, end] = [text.indexOf("\n") + 1, text.lastIndexOf("\u001b[0J")];
+    assert.equal(screenOf(text.slice(begin, end), 80).wrapped, 0, "no row is too long");
     const after = text.slice(text.lastIndexOf("\u001b[0J"));
     assert.doesNotMatch(after, /[█░]/);
     assert.match(after, /\d+ files, [\d.]+ MB: \d+ written in [^\n]*\r\n/);

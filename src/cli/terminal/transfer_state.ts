@@ -66,6 +66,9 @@ interface Counted {
   made: number;
 }
 
+/** The bytes after which a speed says how long the rest takes. */
+const ENOUGH = 1_000_000;
+
 /** Counts the events of a transfer. */
 export class TransferState {
   readonly #keyOf: (path: string) => string;
@@ -139,8 +142,10 @@ export class TransferState {
    * @returns The numbers.
    */
   at(now: number): TransferSnapshot {
-    const speed = this.#sending.at(now);
     const active = [...this.#active.values()].flat();
+    const isPacking = (file: Counted) => file.madeFrom !== undefined && file.size === undefined;
+    const speed = this.#sending.at(now, active.some((file) => !isPacking(file)));
+    const makingSpeed = this.#making.at(now, active.some(isPacking));
     return {
       files: this.#files,
       totalFiles: this.#totalFiles,
@@ -149,7 +154,7 @@ export class TransferState {
       sizesKnown: this.#unknown === 0,
       done: this.#done(active),
       speed,
-      secondsLeft: this.#secondsLeft(speed, this.#making.at(now)),
+      secondsLeft: this.#secondsLeft(speed, makingSpeed),
       active: active.map((file) => ({ ...file })),
       made: this.#made,
       totalMade: this.#totalMade,
@@ -176,6 +181,10 @@ export class TransferState {
     }
     const needed = [[toMake, makingSpeed], [toSend, speed]].filter(([left]) => left > 0);
     if (needed.some(([, perSecond]) => perSecond <= 0)) return undefined;
+    // A few small files say nothing about the speed of large ones.
+    const isSmall = toSend > 0 && this.#bytes < Math.min(ENOUGH, toSend / 100);
+    if (isSmall || (toSend > 0 && !this.#sending.isKnown)) return undefined;
+    if (toMake > 0 && !this.#making.isKnown) return undefined;
     if (needed.length === 0) return speed > 0 || makingSpeed > 0 ? 0 : undefined;
     return Math.max(...needed.map(([left, perSecond]) => left / perSecond));
   }

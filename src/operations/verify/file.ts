@@ -146,7 +146,7 @@ export class FileVerifier {
     const expected = listed && expectedOf(listed);
     let etag: string | undefined = info.etag;
     try {
-      const { text, ...content } = await this.#readSidecar(subject, info);
+      const { text, ...content } = await this.#readSidecar(info);
       etag = content.etag;
       const of = archiveOf(sidecar.path);
       const digest = digestOf(text, of);
@@ -255,12 +255,11 @@ export class FileVerifier {
     return { size, sha256: hash.digest("hex"), etag: body.info.etag };
   }
 
-  async #readSidecar({ path }: Subject, object: ObjectInfo) {
-    const { show, onEvent, signal } = this.#options;
-    onEvent?.({ type: "start", path, size: object.size });
+  /** Without an event: it has a result when its file has one, and is shown as in progress until then. */
+  async #readSidecar(object: ObjectInfo) {
+    const { show, signal } = this.#options;
     const { bytes, text, info } = await readSidecarContent(this.#backend, object, show, signal);
     const size = bytes.length;
-    onEvent?.({ type: "bytes", path, bytes: size });
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     return { size, sha256, etag: info.etag, text };
   }
