@@ -202,7 +202,7 @@ Examples:
       reportKept();
       const text = fetchedText(plan, report, {
         ...{ roots, found, mode, outputDir: options.outputDir, dryRun, storage },
-        upToDate: isUpToDate(report, removed),
+        ...{ upToDate: isUpToDate(report, removed), removed },
         isList: options.list ?? false,
       });
       output.report(

@@ -10,11 +10,12 @@ import type { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import type { FetchResult } from "../../../operations/fetch/archive_source.ts";
 import type { FetchPlan } from "../../../operations/fetch/fetch.ts";
 import type { FetchPhase, UnpackedReport } from "../../../operations/fetch/unpacked.ts";
+import type { RemovedOld } from "../../../operations/fetch/recording.ts";
 import type { FetchMode } from "./options.ts";
 import type { PlannedFetch } from "./sources.ts";
 import { addresses } from "../../addresses.ts";
 import { foundLines } from "../find/report.ts";
-import { columns, formatBytes, type Report } from "../../terminal/output.ts";
+import { columns, formatBytes, plural, type Report } from "../../terminal/output.ts";
 import { describeRoot } from "../../run_root.ts";
 import type { OpenStorage } from "../../storage.ts";
 import { inOrder, pathInAny, reportedLocations, summaryLine, took } from "../../transfer_report.ts";
@@ -40,6 +41,8 @@ export interface FetchContext {
   readonly dryRun: boolean;
   /** Whether there was nothing to do. */
   readonly upToDate: boolean;
+  /** What was removed of earlier fetches. */
+  readonly removed: RemovedOld | undefined;
   /** Whether the list of archives was asked for. */
   readonly isList: boolean;
   /** The storage of the runs. */
@@ -175,8 +178,19 @@ export function fetchedText(
         ...(dryRun ? [] : phase("downloaded", downloading)),
         ...(dryRun ? [] : phase("unpacked", unpacking)),
         ...place,
+        ...mixed(context.removed),
       ].join("; "),
   };
+}
+
+/** What the directory has beside the fetch, or has lost by it. With --quiet nothing else says that. */
+function mixed({ changed = [], lost = [] }: Partial<RemovedOld> = {}): string[] {
+  return [
+    ...changed.length === 0
+      ? []
+      : [`${plural(changed.length, "changed file")} of earlier fetches kept`],
+    ...lost.length === 0 ? [] : [`${plural(lost.length, "changed or foreign file")} replaced`],
+  ];
 }
 
 function unpackedJson(unpacked: Unpacked | undefined) {

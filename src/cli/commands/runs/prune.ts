@@ -209,7 +209,7 @@ function reportResults(results: readonly PruneResult[], plan: PrunePlan, output:
     ],
   );
   for (const result of results) {
-    if (result.outcome === "failed") output.warn(resultText(result));
+    if (result.outcome === "failed") output.error(resultText(result));
   }
   warnUnreached(plan, output);
 }

@@ -112,7 +112,7 @@ Examples:
 function reportSkipped({ skipped }: RunSearch, output: Output): void {
   for (const { path, reason, failed } of skipped) {
     const text = `skipped ${path}: ${reason}`;
-    if (failed) output.warn(text);
+    if (failed) output.error(text);
     else output.note(text);
   }
 }

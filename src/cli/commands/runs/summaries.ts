@@ -38,7 +38,7 @@ export function reportSummaries(
   const written = of("written", "planned").map(({ key }) => key);
   const skipped = of("skipped").map(({ key, reason }) => ({ key, reason }));
   const failed = of("failed").map(({ key, error }) => ({ key, reason: error?.message }));
-  for (const { key, reason } of failed) output.warn(`${key}: ${reason}`);
+  for (const { key, reason } of failed) output.error(`${key}: ${reason}`);
   for (const key of written) {
     output.explain(`${isDryRun ? "would write" : "wrote"} the summary of ${key}`);
   }

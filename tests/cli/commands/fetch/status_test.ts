@@ -81,6 +81,15 @@ Deno.test("fetch of another run: changed and foreign files stay, and are named",
   assert.deepEqual(foreign, ["lib/notes", "old/deep/gone", "other/x"]);
 });
 
+Deno.test("fetch -q of another run: its one line says that changed files stay", async () => {
+  await using w = await world();
+  await w.fetch("1", "--flatten");
+  await writeTree(w.out, { "old/deep/gone": "mine" });
+  const { out, err } = await w.fetch("2", "--flatten", "--quiet");
+  assert.equal(err, "");
+  assert.match(out, /^[^\n]+; in [^\n]+; 1 changed file of earlier fetches kept\n$/);
+});
+
 Deno.test("fetch of another run: a file becomes a directory, and the reverse", async () => {
   await using w = await world();
   const fft = (run: string, files: Record<string, string>) =>

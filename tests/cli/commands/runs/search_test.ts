@@ -70,7 +70,7 @@ Deno.test("runs search: exits with 7 and names the file, if one can't be read", 
   });
   const { out, err } = await runs(7, ["runs", "search", "123", "error", ...place], s3Env(odd.url));
   assert.equal(out, "logs/g/b.log:1: error b\n");
-  assert.match(err, /^warning: skipped logs\/g\/a\.log: Cannot read [^\n]*a\.log[^\n]*\n$/);
+  assert.match(err, /^error: skipped logs\/g\/a\.log: Cannot read [^\n]*a\.log[^\n]*\n$/);
 });
 
 test("continues with a cursor", async (place) => {

@@ -33,7 +33,7 @@ Deno.test("runs list --write-summaries: a dry run writes nothing; failures are o
   const { out, err } = await runs(7, [...list, "--write-summaries", "-v"]);
   assert.match(out, /\n4 runs in /);
   const lines = err.trimEnd().split("\n");
-  assert.match(lines[0], /^warning: 2-linux: Cannot write '[^']+retention-summary\.json': [^\n]+$/);
+  assert.match(lines[0], /^error: 2-linux: Cannot write '[^']+retention-summary\.json': [^\n]+$/);
   assert.deepEqual(lines.slice(1, 3), [
     "wrote the summary of 3-linux",
     "wrote the summary of 1-linux",
