@@ -42,13 +42,17 @@ export async function startBody(
     return bytes;
   }
   let first: IteratorResult<Uint8Array<ArrayBuffer>, void> | undefined = await chunks.next();
-  return new ReadableStream({
+  let last: ArrayBuffer | undefined;
+  const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
     async pull(controller) {
       try {
+        // The runtime frees the memory once it is sent, and the next chunk is read into the same.
+        if (freed.has(body)) last?.transfer(0);
         const { value, done } = first ?? await chunks.next();
         first = undefined;
-        if (done) controller.close();
-        else controller.enqueue(value);
+        if (done) return controller.close();
+        last = value.buffer;
+        controller.enqueue(value);
       } catch (error) {
         // The runtime prints this, and ends the connection.
         controller.error(error instanceof RunOutputsError ? error.message : error);
@@ -57,7 +61,22 @@ export async function startBody(
     async cancel() {
       await chunks.return();
     },
-  });
+  }, { highWaterMark: 0 });
+  return body;
+}
+
+/** Bodies of {@linkcode freeSentChunks}. */
+const freed = new WeakSet<ReadableStream>();
+
+/**
+ * Gives up each chunk of a body when the next one is requested. For a reader that has passed a chunk on
+ * by then, like the runtime's server, and does not keep it: otherwise each chunk stays in memory until
+ * garbage is collected, and the next ones are read into memory that no cache of the processor has.
+ *
+ * @param body A body.
+ */
+export function freeSentChunks(body: ReadableStream): void {
+  freed.add(body);
 }
 
 async function* chunksOf(

@@ -7,6 +7,7 @@
 
 import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
+import { freeSentChunks } from "../objects/body.ts";
 import type { Service } from "./service.ts";
 
 /** How long to wait before listening again, if that has just failed, in milliseconds. */
@@ -169,7 +170,9 @@ class Supervisor implements Listening {
     };
     completed.then(end, end);
     const peer = remoteAddr.transport === "tcp" ? remoteAddr.hostname : "localhost";
-    return await this.#service(request, { peer, completed });
+    const response = await this.#service(request, { peer, completed });
+    if (response.body !== null) freeSentChunks(response.body);
+    return response;
   }
 
   #drained(): Promise<void> {

@@ -2,6 +2,10 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { setImmediate } from "node:timers";
+import { OutputLocation } from "../../../src/layout/output_location.ts";
+import { freeSentChunks, startBody } from "../../../src/service/objects/body.ts";
+import type { StoredFile } from "../../../src/service/objects/stored_file.ts";
 import { LocalBackend } from "../../../src/storage/local/local.ts";
 import { noise, sha256 } from "../../support/bytes.ts";
 import { serveRuns, startService } from "../../support/service.ts";
@@ -89,4 +93,55 @@ Deno.test("files through the service: a file that is changed midway ends the con
   const body = new Uint8Array(await new Blob(received).arrayBuffer());
   assert(body.length < bytes.length, "the client sees that bytes are missing");
   assert.equal(sha256(body), sha256(bytes.slice(0, body.length)), "and has none of the new ones");
+});
+
+Deno.test("files through the service: many slow clients get the bytes of the file", async () => {
+  await using temp = await tempDir();
+  const bytes = noise(6_000_000, 5);
+  await writeTree(temp.path, { "1-linux/big.bin": bytes });
+  await using service = await startService({
+    backend: new LocalBackend(temp.path),
+    dir: temp.path,
+  });
+  // The memory of each chunk is freed while the clients still wait for it.
+  await Promise.all(Array.from({ length: 8 }, async (_, i) => {
+    const start = i * 1000;
+    const url = `http://127.0.0.1:${service.port}/retained-runs/1-linux/files/big.bin`;
+    const answer = await fetch(url, { headers: { range: `bytes=${start}-` } });
+    const received: Uint8Array<ArrayBuffer>[] = [];
+    for await (const chunk of answer.body!) {
+      received.push(chunk.slice());
+      await new Promise<void>((resolve) => void setImmediate(resolve));
+    }
+    const body = new Uint8Array(await new Blob(received).arrayBuffer());
+    assert.equal(sha256(body), sha256(bytes.slice(start)));
+  }));
+});
+
+Deno.test("files through the service: who reads an answer without a server can keep its chunks", async () => {
+  const bytes = noise(1_000_000, 6);
+  const file: StoredFile = {
+    info: {
+      location: new OutputLocation("local", "1-linux/a"),
+      size: 1,
+      etag: "",
+      modified: new Date(0),
+    },
+    async *chunks({ start, end }) {
+      for (let at = start; at < end; at += 100_000) yield bytes.slice(at, at + 100_000);
+    },
+    close() {},
+  };
+  const start = () => startBody(file, [{ start: 0, end: bytes.length }], bytes.length, {});
+  const kept = await start();
+  assert.equal(sha256(await new Response(kept).bytes()), sha256(bytes));
+  const freed = await start();
+  assert(freed instanceof ReadableStream);
+  freeSentChunks(freed);
+  const reader = freed.getReader();
+  const first = (await reader.read()).value!;
+  assert.equal(first.length, 100_000);
+  const second = (await reader.read()).value!;
+  assert.deepEqual([first.length, second.length], [0, 100_000]);
+  await reader.cancel();
 });
