@@ -24,7 +24,7 @@ const LONG_INTERVAL = 500;
 const BYTES_EACH = 64 * 1024;
 
 /** At the beginning: twice as many streams bring at least this, or the line may be full. */
-const GROWTH = 1.2;
+const GROWTH = 1.3;
 
 /** At the beginning: after this many intervals without growth in a row, the line is full. */
 const PATIENCE = 3;
