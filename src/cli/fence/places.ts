@@ -107,6 +107,8 @@ function readerPlaces(line: CommandLine, around: Surroundings): Use[] {
   if (ownDir) {
     const changed = command === "index" || isGiven(options.repair);
     uses.push([changed ? "write" : "read", first[0], "the directory"]);
+    // It can be that of a run, in a staging directory.
+    if (command === "index") uses.push(["read", join(first[0], ".."), "the directory above"]);
   }
   if (runs !== undefined) {
     const changed = !ownDir && changesRuns(line);
@@ -117,6 +119,7 @@ function readerPlaces(line: CommandLine, around: Surroundings): Use[] {
   const from = text(options.from);
   if (from !== undefined) uses.push(["read", from, "the copy to repair from (--from)"]);
   if (command === "fetch") uses.push(...fetchPlaces(line, around));
+  else if (command === "status") uses.push(["read", first?.[0] ?? ".", "the directory"]);
   else if (command === "find" || command.startsWith("cache ")) {
     const cache = cacheOf(line, around);
     if (cache !== undefined) uses.push([command === "cache list" ? "read" : "write", cache, CACHE]);
@@ -140,6 +143,8 @@ function fetchPlaces(line: CommandLine, around: Surroundings): Use[] {
     for (const path of around.workDirs) {
       uses.push(["write", path, "downloads that are not complete yet, beside the output"]);
     }
+  } else if (isGiven(options.list)) {
+    uses.push(["read", ".", "what is here already (--output-dir)"]);
   }
   const cache = cacheOf(line, around);
   if (cache !== undefined) uses.push(["write", cache, CACHE]);

@@ -95,6 +95,21 @@ Deno.test("import: an export from standard input is kept in the temporary direct
   assert.deepEqual(read, write);
 });
 
+Deno.test("what a command reads without an option that names it", async () => {
+  const cases = [
+    ["status", ["."]],
+    ["status a/b", ["a/b"]],
+    ["fetch --list --staging-dir s --run-id 1", [".", "s"]],
+    ["index a/1-linux", ["a", "a/1-linux"]],
+  ] as const;
+  for (const [text, expected] of cases) {
+    const { read } = permissionsOf(
+      (await grantsFor({ text })).filter(({ why }) => !why.startsWith("the cache")),
+    );
+    assert.deepEqual((read as string[]).toSorted(), expected, text);
+  }
+});
+
 Deno.test("hosts: none, if everything is on disk", async () => {
   const local = [
     "list --staging-dir s --run-id 1",
