@@ -15,6 +15,8 @@ import type { Output } from "./terminal/output.ts";
 export interface ServiceOptions {
   readonly server: string;
   readonly serverTokenFile?: string;
+  /** Formats a location for messages. Default: the page or the file of the service. */
+  readonly show?: (location: OutputLocation) => string;
 }
 
 /**
@@ -27,7 +29,7 @@ export interface ServiceOptions {
  * @throws {RunOutputsError} `invalid`, if it is not a URL; errors of the disk, for the token.
  */
 export async function openService(
-  { server, serverTokenFile }: ServiceOptions,
+  { server, serverTokenFile, show = (location) => serviceUrl(server, location) }: ServiceOptions,
   io: Io,
   output: Output,
 ): Promise<OpenStorage> {
@@ -37,6 +39,7 @@ export async function openService(
     url: server,
     token: await serverToken(serverTokenFile, io),
     env: (name) => io.env(name) || undefined,
+    show,
     ...reports,
   });
   const url = (location: OutputLocation) => serviceUrl(server, location);
@@ -44,7 +47,7 @@ export async function openService(
     backend,
     kind: "service",
     skipped,
-    show: url,
+    show,
     url,
     [Symbol.dispose]: () => backend[Symbol.dispose](),
   };

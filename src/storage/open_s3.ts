@@ -5,7 +5,7 @@
  */
 
 import { invalid, RunOutputsError } from "../errors/error.ts";
-import type { OutputLocation } from "../layout/output_location.ts";
+import { type OutputLocation, uriEncodeKey } from "../layout/output_location.ts";
 import { redirectError } from "../errors/service_redirect.ts";
 import type { S3Backend } from "./s3/backend.ts";
 import type { S3BackendOptions, S3ServerOptions } from "./s3/settings.ts";
@@ -52,7 +52,7 @@ export async function publicUrls(
 export interface ServerOptions
   extends
     Pick<S3BackendOptions, "onNotice" | "onSkipped" | "onRetry" | "onSlow" | "schedule">,
-    Pick<S3BackendOptions, "retry" | "env" | "fetch"> {
+    Pick<S3BackendOptions, "show" | "retry" | "env" | "fetch"> {
   /** The URL of a service, `run-outputs serve`: `http://lab:8080`, `https://lab.example/ci/`. */
   readonly url: string;
   /** The token of the service, if it needs one. */
@@ -84,9 +84,12 @@ export async function openServer({ url, token, ...options }: ServerOptions): Pro
   if (!isPlain) throw invalid("server", url, "the URL of a service, such as http://lab:8080");
   const env = options.env ?? ((name) => Deno.env.get(name) || undefined);
   const send = options.fetch ?? fetch;
+  const base = parsed.href.replace(/\/+$/, "");
   return await openS3({
+    // The bucket is any name, so an S3 URI would say nothing.
+    show: ({ bucket, key }) => `${base}/s3/${bucket}/${uriEncodeKey(key)}`,
     ...options,
-    endpointUrl: `${parsed.href.replace(/\/+$/, "")}/s3`,
+    endpointUrl: `${base}/s3`,
     noSignRequest: true,
     region: "us-east-1",
     // What is configured for Amazon does not concern this server.

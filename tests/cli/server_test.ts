@@ -7,7 +7,7 @@ import schema from "../../docs/doctor.schema.json" with { type: "json" };
 import { createService } from "../../src/service/server/service.ts";
 import { LocalBackend } from "../../src/storage/local/local.ts";
 import { makeBuildTree } from "../support/build_tree.ts";
-import { type Json, refused, runJson, runs } from "../support/command_line.ts";
+import { type Json, refused, run, runJson, runs } from "../support/command_line.ts";
 import { startGithub } from "../support/github_server.ts";
 import { s3Env } from "../support/s3_subject.ts";
 import { startS3Server } from "../support/s3_server.ts";
@@ -225,6 +225,16 @@ Deno.test("doctor --server: checks the service, its token and its runs, and not 
   await refused([...from, "--bucket", "lab-artifacts"], ["--server with --bucket: choose one"]);
   await refused([...from, "--write-test"], ["--write-test with --server"]);
   await refused(["doctor", "--server", "lab"], ["server", "lab", "http://lab:8080"]);
+});
+
+Deno.test("--server: messages name the page of the service, not a bucket", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const url = `http://127.0.0.1:${port}`;
+  const { err } = await run(["list", ...ID, "--server", url], { AWS_MAX_ATTEMPTS: "1" });
+  assert.match(err, new RegExp(`^error: Cannot list '${url}/retained-runs/[^']+': `, "m"));
+  assert.doesNotMatch(err, /s3:/);
 });
 
 Deno.test("--server: another place beside it, and changes, are usage errors", async () => {

@@ -203,6 +203,11 @@ export class S3Backend implements StorageBackend, Disposable {
     return await this.#session.transport.presignedUrl(location, seconds);
   }
 
+  /** {@inheritDoc StorageBackend.show} */
+  show(location: OutputLocation): string {
+    return this.#session.transport.show(location);
+  }
+
   /** Closes connections. */
   [Symbol.dispose](): void {
     this.#session[Symbol.dispose]();

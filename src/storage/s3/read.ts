@@ -195,7 +195,10 @@ async function openOnce(
       const expected = clipRange(range, info.size);
       checkAnswer(answer.response, expected, range !== undefined);
       if (etag !== undefined && info.etag !== etag) {
-        throw new RunOutputsError("conflict", `Cannot read '${location}': it has changed`);
+        throw new RunOutputsError(
+          "conflict",
+          `Cannot read '${session.transport.show(location)}': it has changed`,
+        );
       }
       return { info, range: expected, answer };
     });
@@ -229,11 +232,17 @@ async function emptyBody(
 ): Promise<ObjectBody> {
   const info = await statObject(session, location, { signal });
   if (ifMatch !== undefined && info.etag !== ifMatch) {
-    throw new RunOutputsError("conflict", `Cannot read '${location}': it has changed`);
+    throw new RunOutputsError(
+      "conflict",
+      `Cannot read '${session.transport.show(location)}': it has changed`,
+    );
   }
   const { start, end } = clipRange(range, info.size);
   if (end > start) {
-    throw new RunOutputsError("conflict", `Cannot read '${location}': it has changed`);
+    throw new RunOutputsError(
+      "conflict",
+      `Cannot read '${session.transport.show(location)}': it has changed`,
+    );
   }
   return {
     info,
@@ -298,7 +307,7 @@ class S3Body implements ObjectBody {
             this.#checksum?.update(chunk);
             yield chunk;
           }
-          this.#checksum?.verify(this.#location);
+          this.#checksum?.verify(this.#session.transport.show(this.#location));
           return;
         } catch (error) {
           await this.#close();
@@ -325,7 +334,9 @@ class S3Body implements ObjectBody {
       if (error instanceof RunOutputsError && error.code === "conflict") {
         throw new RunOutputsError(
           "conflict",
-          `Cannot read '${this.#location}': it was replaced while it was being read; try again`,
+          `Cannot read '${
+            this.#session.transport.show(this.#location)
+          }': it was replaced while it was being read; try again`,
           { cause: error },
         );
       }
@@ -378,7 +389,9 @@ class S3Body implements ObjectBody {
     if (left === 0) return;
     throw new RunOutputsError(
       "transient",
-      `Cannot read '${location}': its body is ${Math.abs(left)} bytes too ` +
+      `Cannot read '${this.#session.transport.show(location)}': its body is ${
+        Math.abs(left)
+      } bytes too ` +
         `${left < 0 ? "long" : "short"}; try again`,
     );
   }
@@ -414,6 +427,6 @@ function failed(
   signal: AbortSignal | undefined,
 ): unknown {
   const host = session.transport.host(location.bucket);
-  const context = { action: "read", target: location.s3Uri, host, signed: true };
+  const context = { action: "read", target: session.transport.show(location), host, signed: true };
   return s3Error(context, error, signal);
 }

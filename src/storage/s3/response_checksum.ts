@@ -11,7 +11,6 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { RunOutputsError } from "../../errors/error.ts";
-import type { OutputLocation } from "../../layout/output_location.ts";
 
 /** The header that requests checksums. */
 export const ASK_FOR_CHECKSUM = { "x-amz-checksum-mode": "ENABLED" } as const;
@@ -68,15 +67,15 @@ export class ResponseChecksum {
   /**
    * Verifies the checksum.
    *
-   * @param location The object, for the message.
+   * @param object The object, for the message.
    * @throws {RunOutputsError} `integrity`, on a checksum mismatch.
    */
-  verify(location: OutputLocation): void {
+  verify(object: string): void {
     const actual = this.#sum.digest();
     if (actual === this.#expected) return;
     throw new RunOutputsError(
       "integrity",
-      `Cannot read '${location}': checksum mismatch (expected ${this.#kind} ${this.#expected}, ` +
+      `Cannot read '${object}': checksum mismatch (expected ${this.#kind} ${this.#expected}, ` +
         `got ${actual}, in base64); try again`,
     );
   }

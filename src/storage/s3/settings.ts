@@ -8,6 +8,7 @@
 import { invalid, RunOutputsError } from "../../errors/error.ts";
 import { diskError } from "../../errors/disk.ts";
 import { HOME_REGION } from "../../layout/bucket_inventory.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
 import type { RetryPolicy } from "../retry.ts";
 import { isRegion } from "./region.ts";
 import { amazonDomain, type HostVariant } from "./amazon_host.ts";
@@ -103,6 +104,8 @@ export interface S3BackendOptions {
    * A directory for journals of uploads, with which another process can resume them. Default: none.
    */
   readonly journalDir?: string;
+  /** Formats a location for messages about reading. Default: its S3 URI. */
+  readonly show?: (location: OutputLocation) => string;
   /** Called with one-line notes for the user that are not errors. */
   readonly onNotice?: (message: string) => void;
   /**

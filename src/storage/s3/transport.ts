@@ -71,6 +71,11 @@ export class Transport implements Disposable {
     return this.#clockOffset;
   }
 
+  /** Formats a location for messages. */
+  show(location: OutputLocation): string {
+    return this.#settings.show?.(location) ?? location.s3Uri;
+  }
+
   /** The host for requests to a bucket, for messages. */
   host(bucket: string): string {
     return this.#url(bucket, "").host;
@@ -185,7 +190,7 @@ export class Transport implements Disposable {
             continue;
           }
         }
-        const target = location.s3Uri;
+        const target = this.show(location);
         const url = this.#url(location.bucket, "");
         const proxy = proxyFor(url, this.#settings.env);
         const { host } = url;
