@@ -7,7 +7,6 @@
 import { InvalidArgumentError } from "commander";
 import { diskError } from "../../../errors/disk.ts";
 import { quote, RunOutputsError } from "../../../errors/error.ts";
-import type { OutputLocation } from "../../../layout/output_location.ts";
 import type { MirrorSource } from "../../../service/mirror/mirror_run.ts";
 import type { S3Options } from "../../s3_options.ts";
 import { openService } from "../../service_storage.ts";
@@ -87,7 +86,7 @@ async function sourceOf(
   const bucket = bucketOf(place);
   if (bucket !== undefined) return { name, bucket, open: () => openS3(options, io, output) };
   if (/^https?:\/\//i.test(place)) {
-    const show = ({ key }: OutputLocation) => `${name}:${key}`;
+    const show = ({ key }: { readonly key: string }) => `${name}:${key}`;
     const open = () => openService({ server: place, show }, io, output);
     // An invalid URL is an error now, not one of each job.
     (await open())[Symbol.dispose]();

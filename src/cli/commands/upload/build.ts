@@ -56,7 +56,6 @@ Examples:
       const artifactGroup = requiredGroup(options, context.io);
       const jobStatus = jobStatusOf(options, context.io);
       const buildDir = buildDirOf(options, context.io);
-      await requireJobDirectory({ buildDir, jobStatus });
       await runUpload(
         context,
         { ...options, jobStatus },
@@ -69,6 +68,13 @@ Examples:
             { artifactGroup, buildDir, jobStatus, ...packing, signal },
             planner,
           );
+        },
+        {
+          async checkInput(root) {
+            // An invalid group is reported before a missing directory.
+            root.logDir(artifactGroup);
+            await requireJobDirectory({ buildDir, jobStatus });
+          },
         },
       );
     },

@@ -66,7 +66,8 @@ export interface UploadCommandOptions extends RunOptions, OutputOptions, S3Optio
  * @param options The command's options.
  * @param subject What is uploaded, for the name of its part of the outputs manifest.
  * @param plan Plans the files; returns patterns that matched nothing, if any.
- * @param subjectOf Which index pages to regenerate, if not those of the run.
+ * @param more Which index pages to regenerate, if not those of the run; what checks the input before
+ * the storage is opened.
  */
 export async function runUpload(
   context: Context,
@@ -77,7 +78,10 @@ export async function runUpload(
     planner: UploadPlanner,
     signal: AbortSignal,
   ) => Promise<readonly string[] | void>,
-  subjectOf?: (root: RunOutputRoot) => Promise<IndexSubject>,
+  { subjectOf, checkInput }: {
+    readonly subjectOf?: (root: RunOutputRoot) => Promise<IndexSubject>;
+    readonly checkInput?: (root: RunOutputRoot) => Promise<void>;
+  } = {},
 ): Promise<void> {
   const output = new Output(context.io, options);
   const signal = context.interruption();
@@ -85,6 +89,7 @@ export async function runUpload(
   const onDisk = outputDir !== undefined;
   const root = runRoot(options, { reading: false, onDisk }, context.io, output);
   checkPartOptions(options, root);
+  await checkInput?.(root);
   const replaces = (options.ifExists ?? "replace") === "replace";
   const opening = { ...options, outputDir, replaces };
   using storage = await openForUpload(opening, root.root(), context.io, output);

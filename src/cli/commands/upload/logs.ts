@@ -57,7 +57,6 @@ Examples:
   return withUploadOptions(command).action(async (logsDir: string, options: UploadLogsOptions) => {
     const group = requiredGroup(options, context.io);
     const jobStatus = jobStatusOf(options, context.io);
-    await requireJobDirectory({ buildDir: logsDir, jobStatus, what: "log" });
     await runUpload(
       context,
       { ...options, jobStatus },
@@ -67,6 +66,13 @@ Examples:
         const { include, exclude } = options;
         const logs = { logsDir, group, include, exclude, signal };
         return await planJobLogs(root, { ...logs, jobStatus }, planner);
+      },
+      {
+        async checkInput(root) {
+          // An invalid group is reported before a missing directory.
+          root.logDir(group);
+          await requireJobDirectory({ buildDir: logsDir, jobStatus, what: "log" });
+        },
       },
     );
   });

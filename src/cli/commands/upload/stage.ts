@@ -71,7 +71,6 @@ Examples:
       const stage = oneName("stage", required(options.stage, STAGE));
       const jobStatus = jobStatusOf(options, context.io);
       const buildDir = buildDirOf(options, context.io);
-      await requireJobDirectory({ buildDir, jobStatus });
       const produced = options.topology === undefined
         ? undefined
         : { names: await artifactsOfStages([stage], options.topology, "produces") };
@@ -89,6 +88,13 @@ Examples:
             { stage, amdgpuFamily, buildDir, jobStatus, workDir, artifacts, signal },
             planner,
           );
+        },
+        {
+          async checkInput(root) {
+            // An invalid stage is reported before a missing directory.
+            root.logDir({ stage, amdgpuFamily: options.amdgpuFamily });
+            await requireJobDirectory({ buildDir, jobStatus });
+          },
         },
       );
     },

@@ -75,9 +75,11 @@ Examples:
           { reportDir, subfolder, include, exclude, signal },
           planner,
         );
-      }, async (root) => {
-        const { reportSubject } = await import("../../../operations/index_pages/subjects.ts");
-        return reportSubject(root, subfolder, indexFileName);
+      }, {
+        async subjectOf(root) {
+          const { reportSubject } = await import("../../../operations/index_pages/subjects.ts");
+          return reportSubject(root, subfolder, indexFileName);
+        },
       });
     },
   );
