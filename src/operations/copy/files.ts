@@ -16,7 +16,7 @@ import {
   type TransferOptions,
   type TransferResult,
 } from "../../storage/transfer/transfer.ts";
-import { type IfExists, upload, type UploadItem } from "../../storage/transfer/upload.ts";
+import { type IfExists, type UploadItem, uploadThrough } from "../../storage/transfer/upload.ts";
 import { Vacancies } from "../../storage/vacancies.ts";
 import type { CopyFile } from "./plan.ts";
 import { failedCopy, pairs, withLeftSidecars } from "./pairs.ts";
@@ -96,13 +96,20 @@ export async function copyThrough(
   options: CopyFilesOptions,
 ): Promise<TransferResult[]> {
   const itemOf = (file: CopyFile) => streamedItem(from, file, target(file.path), options);
-  const items = pairs(files).map(({ file, sidecar }): UploadItem => {
-    const item = itemOf(file);
-    return sidecar === undefined
-      ? item
-      : Object.assign(item, { followUp: () => [itemOf(sidecar)] });
-  });
-  return withLeftSidecars(files, await upload(backend, items, options), target, options);
+  const all = pairs(files);
+  // Made again each time they are read: a million would need a gigabyte.
+  const items = {
+    *[Symbol.iterator](): Generator<UploadItem> {
+      for (const { file, sidecar } of all) {
+        const item = itemOf(file);
+        if (sidecar === undefined) yield item;
+        else yield Object.assign(item, { followUp: () => [itemOf(sidecar)] });
+      }
+    },
+  };
+  const results: (readonly TransferResult[])[] = [];
+  await uploadThrough(backend, items, (some, index) => void (results[index] = some), options);
+  return withLeftSidecars(files, results.flat(), target, options);
 }
 
 async function copyOne(

@@ -49,7 +49,8 @@ export class CopyMarker {
   constructor(plan: CopyPlan, to: RunPlace, options: CopyMarkerOptions) {
     this.#to = to;
     this.#planned = [...plan.files, ...plan.obstacles].map(({ path }) => path).sort();
-    const hash = createHash("sha256").update([to.root.root(), ...this.#planned].join("\n"));
+    const hash = createHash("sha256").update(`${to.root.root()}`);
+    for (const path of this.#planned) hash.update(`\n${path}`);
     this.#name = copyMarkerName(hash.digest("hex"));
     this.#manifest = plan.manifest;
     this.#options = options;

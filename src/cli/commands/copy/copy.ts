@@ -84,7 +84,10 @@ Examples:
       const { ifExists, concurrency, quiet = false, dryRun = false } = options;
       const progress = {
         verb: "copied",
-        files: plan.files.map(({ location, size }) => ({ path: from.show(location), size })),
+        files: plan.files.values().map(({ location, size }) => ({
+          path: from.show(location),
+          size,
+        })),
         io: context.io,
         quiet,
       };
