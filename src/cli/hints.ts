@@ -161,7 +161,7 @@ function rightServer(text: string, { command: [command], options }: Invocation):
   if (server === undefined || isWritten) return text;
   return text
     .replace(/\bs3:\/\/(?=[^/'\s])/g, `${server.replace(/\/+$/, "")}/s3/`)
-    .replace(/\b(?:--bucket and )?--endpoint-url\b/g, "--server");
+    .replace(/(?<![\w-])(?:--bucket and )?--endpoint-url\b/g, "--server");
 }
 
 /** Names the right bucket option in a message of a command with two buckets. */

@@ -234,6 +234,7 @@ Deno.test("--server: messages name the page of the service, not a bucket", async
   const url = `http://127.0.0.1:${port}`;
   const { err } = await run(["list", ...ID, "--server", url], { AWS_MAX_ATTEMPTS: "1" });
   assert.match(err, new RegExp(`^error: Cannot list '${url}/retained-runs/[^']+': `, "m"));
+  assert.match(err, /; check the network, --server and HTTPS_PROXY and try again$/m);
   assert.doesNotMatch(err, /s3:/);
 });
 
