@@ -48,13 +48,14 @@ const ROOT = new URL("../", import.meta.url);
  * Makes the bundle.
  *
  * @param dir The directory. It is replaced.
+ * @param more More programs to bundle, as paths from the root of the project.
  * @throws {Error} If the bundler fails, or if the sources no longer match {@linkcode LOCATED}.
  */
-export async function bundle(dir: string): Promise<void> {
+export async function bundle(dir: string, more: readonly string[] = []): Promise<void> {
   await Deno.remove(dir, { recursive: true }).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   });
-  const entries = ["cli.ts", ...WORKERS.map((worker) => `${worker}.ts`)];
+  const entries = ["cli.ts", ...WORKERS.map((worker) => `${worker}.ts`), ...more];
   const options = ["--quiet", "--no-check", "--platform", "deno", "--code-splitting"];
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["bundle", ...options, "--outdir", dir, ...entries],

@@ -4,21 +4,25 @@
  *
  * The archives are made of files of this machine, in the format of real ones: a list of paths
  * first, then directories, files and links; .tar.xz of one block at preset 6, .tar.zst at level 3.
+ * With `--rounds 0` and `--work DIR` it makes the archives and measures nothing.
  * `xz-blocks` is one archive of many blocks, which is unpacked with one worker and with all.
  *
  * Needs GNU tar, xz, zstd, Python and GNU time. `--from DIR` names other files. `--work DIR`, best
  * in a file system in memory, keeps the archives for the next time.
  *
  * Usage: deno task bench:extract [--rounds 3] [--workers 2] [--count 8] [--size 60] [--from /usr]
- *   [--sets xz,zst,xz-blocks] [--work DIR]
+ *   [--sets xz,zst,xz-blocks] [--work DIR] [--json FILE]
  *
  * @module
  */
 
 import { parseArgs } from "node:util";
+import { bundled } from "./bundled.ts";
+import { leftOutBecause, OURS, Report, type Row, VERSION, versionsOf } from "./report.ts";
 
+const report = new Report();
 const { values } = parseArgs({
-  args: Deno.args,
+  args: [...report.args],
   options: {
     rounds: { type: "string", default: "3" },
     workers: { type: "string", default: String(Math.min(2, navigator.hardwareConcurrency)) },
@@ -33,7 +37,7 @@ const [rounds, count] = [Number(values.rounds), Number(values.count)];
 const size = Number(values.size) * 1e6;
 const workers = Number(values.workers);
 const sets = values.sets.split(",");
-const here = new URL(".", import.meta.url).pathname;
+await using bundle = await bundled();
 const work = values.work ?? await Deno.makeTempDir({ prefix: "run-outputs-bench-" });
 await Deno.mkdir(work, { recursive: true });
 
@@ -70,11 +74,11 @@ async function run(command: readonly string[]): Promise<void> {
 }
 
 async function measure(command: readonly string[]): Promise<Measured> {
-  const report = `${work}/time`;
+  const cost = `${work}/time`;
   const start = performance.now();
-  await run(["/usr/bin/time", "-o", report, "-f", "%M", ...command]);
+  await run(["/usr/bin/time", "-o", cost, "-f", "%M", ...command]);
   const seconds = (performance.now() - start) / 1000;
-  return { seconds, memory: Number(await Deno.readTextFile(report)) / 1024 };
+  return { seconds, memory: Number(await Deno.readTextFile(cost)) / 1024 };
 }
 
 /** Copies files until there are enough of them, each archive's into a directory of its own. */
@@ -142,7 +146,7 @@ async function makeArchives(trees: readonly string[]): Promise<Record<string, st
 }
 
 const ours = (threads: number) => (target: string, paths: readonly string[]) => [
-  ...[Deno.execPath(), "run", "-A", "--no-prompt", `${here}extract_self.ts`],
+  ...[Deno.execPath(), "run", "-A", "--no-prompt", `${bundle.dir}/tests/bench/extract_self.js`],
   ...[String(threads), target, ...paths],
 ];
 const gnuTar = (target: string, paths: readonly string[]) => [
@@ -153,9 +157,14 @@ const python = (target: string, paths: readonly string[]) => [
 ];
 type Tool = readonly [string, (target: string, paths: readonly string[]) => string[]];
 const tools: Readonly<Record<string, readonly Tool[]>> = {
-  xz: [["run-outputs", ours(workers)], ["GNU tar", gnuTar], ["Python", python]],
-  zst: [["run-outputs", ours(workers)], ["GNU tar", gnuTar]],
-  "xz-blocks": [["run-outputs", ours(workers)], ["one worker", ours(1)], ["GNU tar", gnuTar]],
+  xz: [[OURS, ours(workers)], ["GNU tar", gnuTar], ["Python", python]],
+  zst: [[OURS, ours(workers)], ["GNU tar", gnuTar]],
+  "xz-blocks": [[OURS, ours(workers)], ["one worker", ours(1)], ["GNU tar", gnuTar]],
+};
+
+const versions: Record<string, string | undefined> = {
+  "GNU tar": await versionsOf("tar", "xz", "zstd"),
+  Python: await versionsOf("python3"),
 };
 
 try {
@@ -163,12 +172,18 @@ try {
   console.log(`${count} archives of ${values.size} MB, ${workers} workers, best of ${rounds}`);
   for (const set of sets) {
     const best = new Map<string, Measured>();
+    const leftOut = new Map<string, string>();
     for (let round = 0; round < rounds; round++) {
       for (const [name, command] of tools[set]) {
         const target = `${work}/out`;
         await Deno.mkdir(target);
-        const { seconds, memory } = await measure(command(target, archives[set]));
+        const measured = await measure(command(target, archives[set])).catch(leftOutBecause);
         await Deno.remove(target, { recursive: true });
+        if (typeof measured === "string") {
+          leftOut.set(name, measured);
+          continue;
+        }
+        const { seconds, memory } = measured;
         const before = best.get(name);
         best.set(name, {
           seconds: Math.min(seconds, before?.seconds ?? Infinity),
@@ -176,13 +191,17 @@ try {
         });
       }
     }
-    for (const [name, { seconds, memory }] of best) {
-      console.log(
-        `${set.padEnd(10)} ${name.padEnd(12)} ${seconds.toFixed(2).padStart(7)} s  ` +
-          `${memory.toFixed(0).padStart(5)} MiB  ` +
-          `${(seconds / best.get("run-outputs")!.seconds).toFixed(2).padStart(6)} × ours`,
-      );
-    }
+    if (rounds === 0) continue;
+    report.add(...tools[set].map(([tool]): Row => ({
+      case: `${archives[set].length} × ${set}`,
+      tool,
+      version: tool in versions ? versions[tool] : VERSION,
+      value: best.get(tool)?.seconds,
+      unit: "s",
+      better: "lower",
+      memory: best.get(tool)?.memory,
+      note: leftOut.get(tool),
+    })));
   }
 } finally {
   if (values.work === undefined) await Deno.remove(work, { recursive: true });

@@ -10,7 +10,7 @@
  * .tar.zst set, Python is left out). The archives are those of `bench:extract`: `--work` its
  * directory.
  *
- * Usage: deno task bench:fetch --work DIR [--rounds 3] [--sets xz,zst]
+ * Usage: deno task bench:fetch --work DIR [--rounds 3] [--sets xz,zst] [--json FILE]
  *
  * @module
  */
@@ -24,9 +24,12 @@ import { createS3Backend } from "../../src/storage/s3/backend.ts";
 import { Session } from "../../src/storage/s3/session.ts";
 import { readSettings } from "../../src/storage/s3/settings.ts";
 import { fileItem, textItem, upload } from "../../src/storage/transfer/upload.ts";
+import { bundled } from "./bundled.ts";
+import { OURS, Report, VERSION, versionOf, versionsOf } from "./report.ts";
 
+const report = new Report();
 const { values } = parseArgs({
-  args: Deno.args,
+  args: [...report.args],
   options: {
     rounds: { type: "string", default: "3" },
     work: { type: "string" },
@@ -40,7 +43,13 @@ if (endpoint === undefined || values.work === undefined) {
   Deno.exit(2);
 }
 const python = Deno.env.get("PYTHON") ?? "python3";
-const root = new URL("../../", import.meta.url).pathname;
+await using bundle = await bundled();
+const tar = await versionsOf("curl", "tar", "xz", "zstd");
+const versions: Record<string, string | undefined> = {
+  Python: await versionOf(python, "-c", "import boto3; print(boto3.__version__)"),
+  "curl + tar": tar,
+  "curl + sha256sum + tar": tar,
+};
 
 const PYTHON = `
 import hashlib, io, lzma, os, sys, tarfile, boto3
@@ -130,7 +139,7 @@ await session.command(
 try {
   for (const set of values.sets.split(",")) {
     const files = (await Array.fromAsync(Deno.readDir(values.work), ({ name }) => name))
-      .filter((name) => name.endsWith(`.tar.${set}`) && !name.startsWith("blocks")).sort();
+      .filter((name) => /^a\d+_/.test(name) && name.endsWith(`.tar.${set}`)).sort();
     const prefix = `${set === "xz" ? 1 : 2}-linux`;
     const names: string[] = [];
     const above = place.join(prefix);
@@ -143,32 +152,32 @@ try {
         textItem(above.join(`${name}.sha256sum`), `${await sha256(path)}\n`, "checksum"),
       ]);
     }
-    console.log(`${set}: ${names.length} archives`);
     const target = values.target ?? `${values.work}/fetched`;
     const ours = (permissions: string) => [
-      ...[Deno.execPath(), "run", "-q", permissions, `${root}cli.ts`, "fetch", "-q"],
+      ...[Deno.execPath(), "run", "-q", permissions, `${bundle.dir}/cli.js`, "fetch", "-q"],
       ...["--run-id", prefix.slice(0, 1), "--platform", "linux", "--bucket", bucket],
       ...["--endpoint-url", endpoint, "--output-dir", target],
     ];
     const tools: [string, string[]][] = [
-      ["run-outputs", ours("-A")],
+      [OURS, ours("-A")],
       // Inside the fence of deno.json's permissions, as the executable is.
       ["fenced", ours("-P")],
       ["Python", [python, "-c", PYTHON, bucket, prefix, target, ...names]],
       ["curl + tar", ["bash", "-c", curlAndTar(""), "curl", bucket, prefix, target, ...names]],
       [
-        "and sha256sum",
+        "curl + sha256sum + tar",
         ["bash", "-c", curlAndTar(VERIFY), "curl", bucket, prefix, target, ...names],
       ],
     ];
     const best = new Map<string, Measured>();
+    const leftOut = new Map<string, string>();
     for (let round = 0; round < Number(values.rounds); round++) {
       for (const [name, command] of tools) {
         await Deno.remove(target, { recursive: true }).catch(() => {});
         await Deno.mkdir(target);
         const measured = await run(command);
         if (typeof measured === "string") {
-          console.log(`  ${name}: left out: ${measured}`);
+          leftOut.set(name, `${measured}`);
           continue;
         }
         const before = best.get(name);
@@ -179,13 +188,16 @@ try {
       }
     }
     await Deno.remove(target, { recursive: true });
-    const unit = best.get("run-outputs")?.seconds ?? NaN;
-    for (const [name, { seconds, memory }] of best) {
-      console.log(
-        `  ${name.padEnd(12)} ${seconds.toFixed(2).padStart(6)} s ` +
-          `${memory.toFixed(0).padStart(5)} MiB  ${(seconds / unit).toFixed(2)} × ours`,
-      );
-    }
+    report.add(...tools.map(([tool]) => ({
+      case: `${names.length} × .tar.${set}`,
+      tool,
+      version: tool in versions ? versions[tool] : VERSION,
+      value: best.get(tool)?.seconds,
+      unit: "s",
+      better: "lower" as const,
+      memory: best.get(tool)?.memory,
+      note: leftOut.get(tool),
+    })));
   }
 } finally {
   for await (const { location } of backend.list(place)) await backend.delete(location);

@@ -2,7 +2,7 @@
  * The outputs manifest of a run of a million files: the time per file of making its text, reading
  * it, merging its parts and holding it against a listing, and the memory that takes.
  *
- *     deno task bench:manifest [FILES] [PARTS]
+ *     deno task bench:manifest [FILES] [PARTS] [--json FILE]
  *
  * @module
  */
@@ -18,8 +18,11 @@ import { parsePart } from "../../src/runs/manifest.ts";
 import { piecesSource } from "../../src/storage/byte_source.ts";
 import { filesOf, hugeRun } from "../support/huge_run.ts";
 import { manifestPart } from "../support/manifest.ts";
+import { OURS, Report, VERSION } from "./report.ts";
 
-const [count = 1_000_000, parts = 10] = Deno.args.map(Number);
+const report = new Report();
+const [count = 1_000_000, parts = 10] = report.args.map(Number);
+const FILES = count.toLocaleString("en-US");
 
 async function drain(all: AsyncIterable<unknown>): Promise<number> {
   let n = 0;
@@ -32,15 +35,32 @@ async function measure(name: string, run: () => Promise<unknown> | unknown): Pro
   const result = await run();
   const ms = performance.now() - began;
   const { rss, heapUsed } = Deno.memoryUsage();
-  const mib = (bytes: number) => `${Math.round(bytes / 1024 / 1024)} MiB`;
-  console.log(
-    `${name.padEnd(44)} ${(ms / 1000).toFixed(2).padStart(6)} s ` +
-      `${(ms * 1000 / count).toFixed(2).padStart(6)} µs a file, rss ${mib(rss)}, heap ` +
-      `${mib(heapUsed)}${typeof result === "string" ? `; ${result}` : ""}`,
+  add(
+    name,
+    ms * 1000 / count,
+    rss,
+    [
+      `heap ${Math.round(heapUsed / 1024 / 1024)} MiB`,
+      ...(typeof result === "string" ? [result] : []),
+    ].join("; "),
   );
 }
 
-console.log(`${count} files in ${parts} parts`);
+/** Adds a row: microseconds a file. */
+function add(name: string, value: number, rss?: number, note?: string): void {
+  report.add({
+    case: name,
+    tool: OURS,
+    version: VERSION,
+    value,
+    unit: "µs a file",
+    better: "lower",
+    memory: rss && rss / 1024 / 1024,
+    note,
+  });
+}
+
+console.log(`${FILES} files in ${parts} parts`);
 const head = manifestPart("p", []);
 await measure("making the files' values, for comparison", () => {
   for (const _ of filesOf(count, 0, 1));
@@ -63,4 +83,4 @@ const text = JSON.stringify({ ...head, files: inOrder(some) });
 const began = performance.now();
 parsePart(text, "p");
 const us = (performance.now() - began) * 1000 / some.length;
-console.log(`parsePart, of a text in memory (${some.length} files): ${us.toFixed(2)} µs a file`);
+add(`parsePart, of a text in memory (${some.length.toLocaleString("en-US")} files)`, us);

@@ -1,18 +1,21 @@
 /**
- * `deno task bench:memory [FILES] [CASE…]`: how much memory a command takes for a run of many files,
+ * `deno task bench:memory [FILES] [CASE…] [--json FILE]`: how much memory a command takes for a run of many files,
  * each of 16 bytes, a thousand in a directory. Cases: `upload`, `list`, `list-json`, `copy`,
  * `verify`; all by default. They use the run that the upload has written. Needs GNU time.
  *
  * @module
  */
 
-import { fileURLToPath } from "node:url";
 import { tempDir } from "../support/temp_dir.ts";
+import { bundled } from "./bundled.ts";
+import { OURS, Report, VERSION } from "./report.ts";
 
-const [count = "20000", ...chosen] = Deno.args;
+const report = new Report();
+const [count = "20000", ...chosen] = report.args;
 const FILES = Number(count);
 const PER_DIRECTORY = 1000;
-const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
+await using bundle = await bundled();
+const CLI = `${bundle.dir}/cli.js`;
 
 await using temp = await tempDir();
 const [source, staging, copy] = ["source", "staging", "copy"].map((name) => `${temp.path}/${name}`);
@@ -53,13 +56,17 @@ async function measure(args: readonly string[]) {
 }
 
 fill();
-console.log(`${FILES} files`);
 for (const [name, args] of Object.entries(CASES)) {
   // The others need its result.
   if (name !== "upload" && chosen.length > 0 && !chosen.includes(name)) continue;
   const { memory, elapsed, cpu } = await measure(args);
-  console.log(
-    `  ${name.padEnd(10)} ${memory.toFixed(0).padStart(5)} MiB at most ` +
-      `${elapsed.toFixed(1).padStart(7)} s ${cpu.toFixed(1).padStart(7)} s of the processor`,
-  );
+  report.add({
+    case: `${name}, ${FILES.toLocaleString("en-US")} files`,
+    tool: OURS,
+    version: VERSION,
+    value: memory,
+    unit: "MiB",
+    better: "lower",
+    note: `${elapsed.toFixed(1)} s, ${cpu.toFixed(1)} s of the processor`,
+  });
 }

@@ -10,15 +10,18 @@
  * time.
  *
  * Usage: deno task bench:pack [--rounds 1] [--workers 2] [--size 500] [--from /usr] [--sets zst,xz]
- *   [--work DIR]
+ *   [--work DIR] [--json FILE]
  *
  * @module
  */
 
 import { parseArgs } from "node:util";
+import { bundled } from "./bundled.ts";
+import { leftOutBecause, OURS, Report, type Row, VERSION, versionsOf } from "./report.ts";
 
+const report = new Report();
 const { values } = parseArgs({
-  args: Deno.args,
+  args: [...report.args],
   options: {
     rounds: { type: "string", default: "1" },
     workers: { type: "string", default: String(navigator.hardwareConcurrency) },
@@ -30,7 +33,7 @@ const { values } = parseArgs({
 });
 const size = Number(values.size) * 1e6;
 const { workers } = values;
-const here = new URL(".", import.meta.url).pathname;
+await using bundle = await bundled();
 const work = values.work ?? await Deno.makeTempDir({ prefix: "run-outputs-bench-" });
 await Deno.mkdir(work, { recursive: true });
 const tree = `${work}/tree`;
@@ -63,13 +66,13 @@ async function run(command: readonly string[]): Promise<void> {
 }
 
 async function measure(command: readonly string[], archive: string): Promise<Measured> {
-  const report = `${work}/time`;
+  const cost = `${work}/time`;
   const start = performance.now();
-  await run(["/usr/bin/time", "-o", report, "-f", "%M", ...command]);
+  await run(["/usr/bin/time", "-o", cost, "-f", "%M", ...command]);
   const seconds = (performance.now() - start) / 1000;
   const { size: bytes } = await Deno.stat(archive);
   await Deno.remove(archive);
-  return { seconds, memory: Number(await Deno.readTextFile(report)) / 1024, bytes };
+  return { seconds, memory: Number(await Deno.readTextFile(cost)) / 1024, bytes };
 }
 
 /** Copies files until there are enough of them; returns their size. */
@@ -105,7 +108,7 @@ async function makeTree(): Promise<number> {
 }
 
 const ours = (threads: string) => (set: string, archive: string) => [
-  ...[Deno.execPath(), "run", "-A", "--no-prompt", `${here}pack_self.ts`],
+  ...[Deno.execPath(), "run", "-A", "--no-prompt", `${bundle.dir}/tests/bench/pack_self.js`],
   ...[set, threads, tree, archive],
 ];
 const gnuTar = (set: string, archive: string) => [
@@ -116,11 +119,16 @@ const python = (set: string, archive: string) => [
   ...["python3", "-c", set === "xz" ? PYTHON_XZ : PYTHON_ZST, tree, archive, workers],
 ];
 const tools: readonly (readonly [string, (set: string, archive: string) => string[]])[] = [
-  ["run-outputs", ours(workers)],
+  [OURS, ours(workers)],
   ["one worker", ours("1")],
   ["GNU tar", gnuTar],
   ["Python", python],
 ];
+
+const versions: Record<string, string | undefined> = {
+  "GNU tar": await versionsOf("tar", "xz", "zstd"),
+  Python: await versionsOf("python3", "zstd"),
+};
 
 try {
   const total = await makeTree();
@@ -131,10 +139,16 @@ try {
   );
   for (const set of values.sets.split(",")) {
     const best = new Map<string, Measured>();
+    const leftOut = new Map<string, string>();
     for (let round = 0; round < Number(values.rounds); round++) {
       for (const [name, command] of tools) {
         const archive = `${work}/archive.tar.${set}`;
-        const { seconds, memory, bytes } = await measure(command(set, archive), archive);
+        const measured = await measure(command(set, archive), archive).catch(leftOutBecause);
+        if (typeof measured === "string") {
+          leftOut.set(name, measured);
+          continue;
+        }
+        const { seconds, memory, bytes } = measured;
         const before = best.get(name);
         best.set(name, {
           seconds: Math.min(seconds, before?.seconds ?? Infinity),
@@ -143,14 +157,21 @@ try {
         });
       }
     }
-    for (const [name, { seconds, memory, bytes }] of best) {
-      console.log(
-        `${set.padEnd(4)} ${name.padEnd(12)} ${seconds.toFixed(2).padStart(7)} s  ` +
-          `${(total / 1e6 / seconds).toFixed(1).padStart(6)} MB/s  ` +
-          `${memory.toFixed(0).padStart(5)} MiB  ${(bytes / 1e6).toFixed(1).padStart(6)} MB  ` +
-          `${(seconds / best.get("run-outputs")!.seconds).toFixed(2).padStart(6)} × ours`,
-      );
-    }
+    report.add(...tools.map(([tool]): Row => {
+      const found = best.get(tool);
+      const [seconds, bytes] = [found?.seconds ?? NaN, found?.bytes ?? NaN];
+      return {
+        case: `${(total / 1e6).toFixed(0)} MB to .tar.${set}`,
+        tool,
+        version: tool in versions ? versions[tool] : VERSION,
+        value: found?.seconds,
+        unit: "s",
+        better: "lower",
+        memory: found?.memory,
+        note: leftOut.get(tool) ??
+          `${(total / 1e6 / seconds).toFixed(1)} MB/s, archive ${(bytes / 1e6).toFixed(1)} MB`,
+      };
+    }));
   }
 } finally {
   if (values.work === undefined) await Deno.remove(work, { recursive: true });

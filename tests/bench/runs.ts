@@ -3,7 +3,7 @@
  * disk and on an S3 server in this process whose answers take some time. Without summaries, with
  * summaries, and for a process that has been asked the same before.
  *
- *     deno task bench:runs [RUNS] [FILES] [S3_RUNS] [LATENCY_MS]
+ *     deno task bench:runs [RUNS] [FILES] [S3_RUNS] [LATENCY_MS] [--json FILE]
  *
  * @module
  */
@@ -30,8 +30,10 @@ import { collect } from "../support/bytes.ts";
 import { manifestPart, outputFile } from "../support/manifest.ts";
 import { memoryS3 } from "../support/s3_subject.ts";
 import { tempDir } from "../support/temp_dir.ts";
+import { OURS, Report, VERSION } from "./report.ts";
 
-const [runs = 10_000, files = 100, s3Runs = 10_000, latency = 30] = Deno.args.map(Number);
+const report = new Report();
+const [runs = 10_000, files = 100, s3Runs = 10_000, latency = 30] = report.args.map(Number);
 
 /** One run in so many is of the group that a filter looks for. */
 const EVERY = 10;
@@ -143,17 +145,22 @@ async function measure({ title, index, requests, budget, silent }: Measured): Pr
       return (await runOperation(RUNS_OPERATIONS.show, context, { run })).completeness;
     }],
   ];
-  if (!silent) console.log(`\n${title}`);
   for (const [name, run] of steps) {
     const before = requests();
     const began = performance.now();
     const result = await run();
     const seconds = (performance.now() - began) / 1000;
+    const asked = requests() - before;
     if (silent) continue;
-    console.log(
-      `  ${name.padEnd(36)} ${`${requests() - before}`.padStart(6)} requests ` +
-        `${seconds.toFixed(3).padStart(8)} s  ${result}`,
-    );
+    report.add({
+      case: `${title}: ${name}`,
+      tool: OURS,
+      version: VERSION,
+      value: seconds,
+      unit: "s",
+      better: "lower",
+      note: `${asked} ${asked === 1 ? "request" : "requests"}; ${result}`,
+    });
   }
 }
 

@@ -7,15 +7,18 @@
  * Needs `nginx` and `curl`; `wrk` for the small files. What is not installed is left out, and the
  * output says so.
  *
- * Usage: deno task bench:serve [ROUNDS]
+ * Usage: deno task bench:serve [ROUNDS] [--json FILE]
  *
  * @module
  */
 
-import { fileURLToPath } from "node:url";
 import { tempDir } from "../support/temp_dir.ts";
+import { bundled } from "./bundled.ts";
+import { OURS, Report, VERSION, versionOf } from "./report.ts";
 
-const rounds = Number(Deno.args[0] ?? 3);
+const report = new Report();
+const rounds = Number(report.args[0] ?? 3);
+await using bundle = await bundled();
 const GB = 1024 ** 3;
 const RANGES = 200;
 const RANGE = 1024 ** 2;
@@ -41,13 +44,18 @@ const servers: {
 }[] = [await startOurs(), await startBare()];
 if (await has("nginx")) {
   servers.unshift(await startNginx("nginx", "on"), await startNginx("nginx-no-sendfile", "off"));
-} else console.log("nginx is not installed: there is nothing to compare with");
+}
+const versions: Record<string, string | undefined> = {
+  [OURS]: VERSION,
+  "Deno.serve-from-memory": Deno.version.deno,
+};
+const nginx = await versionOf("nginx", "-v");
 try {
   await compare("1 GB file, curl", "MB/s", ({ url }) => big(url));
   await compare(`${RANGES} ranges of 1 MiB`, "MB/s", ({ url }) => ranges(url));
   if (await has("wrk")) {
     await compare("1 KiB files, wrk", "requests/s", ({ url }) => small(url));
-  } else console.log("wrk is not installed: the files of 1 KiB are left out");
+  } else leaveOut("1 KiB files, wrk", OURS, "requests/s", "wrk is not installed");
 } finally {
   for (const { child } of servers) {
     child.kill("SIGTERM");
@@ -68,12 +76,19 @@ async function compare(
       best.set(server.name, Math.max(best.get(server.name) ?? 0, value));
     }
   }
-  const ours = best.get("ours")!;
-  const shown = [...best].map(([name, value]) => {
-    const ratio = name === "ours" ? "" : ` (ours ${(ours / value).toFixed(2)} of it)`;
-    return `${name} ${Math.round(value)} ${unit}${ratio}`;
-  });
-  console.log(`${what}: ${shown.join(", ")}`);
+  report.add(...[...best].map(([tool, value]) => ({
+    case: what,
+    tool,
+    version: versions[tool] ?? nginx,
+    value,
+    unit,
+    better: "higher" as const,
+  })));
+  if (nginx === undefined) leaveOut(what, "nginx", unit, "nginx is not installed");
+}
+
+function leaveOut(what: string, tool: string, unit: string, note: string): void {
+  report.add({ case: what, tool, unit, better: "higher", note: `${note}` });
 }
 
 async function big(url: string): Promise<number> {
@@ -129,14 +144,16 @@ async function writeBig(path: string): Promise<void> {
 }
 
 async function startOurs() {
-  const root = fileURLToPath(new URL("../..", import.meta.url));
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "-P", `${root}cli.ts`, "serve", "--port=0", `--staging-dir=${dir}/staging`],
-    cwd: root,
+    args: [
+      ...["run", "-q", "-P", `${bundle.dir}/cli.js`],
+      ...["serve", "--port=0", `--staging-dir=${dir}/staging`],
+    ],
+    cwd: bundle.dir,
     stdout: "piped",
     stderr: "null",
   }).spawn();
-  return { name: "ours", url: `${await firstLine(child)}retained-runs/${RUN}/files/`, child };
+  return { name: OURS, url: `${await firstLine(child)}retained-runs/${RUN}/files/`, child };
 }
 
 /** Sends what is requested from one block of memory: no file, no check. */

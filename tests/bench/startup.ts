@@ -1,5 +1,5 @@
 /**
- * `deno task bench:startup [ROUNDS]`: what the start of `--help`, `path` and of a command with and
+ * `deno task bench:startup [ROUNDS] [--json FILE]`: what the start of `--help`, `path` and of a command with and
  * without its fence costs, all in turn in one run: processor time, memory and elapsed time. What
  * counts are the ratios of processor time, and what a fence adds to it.
  *
@@ -12,8 +12,10 @@
 
 import { fileURLToPath } from "node:url";
 import { tempDir } from "../support/temp_dir.ts";
+import { OURS, Report, VERSION } from "./report.ts";
 
-const ROUNDS = Number(Deno.args[0] ?? 20);
+const report = new Report();
+const ROUNDS = Number(report.args[0] ?? 20);
 const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
 const PATH = ["path", "root", "--run-id", "1", "--platform", "linux"];
 const UPLOAD = ["upload", "files", CLI, "--to", "x", "--output-dir", "nowhere", "--dry-run"];
@@ -81,12 +83,18 @@ const mean = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0) 
 const cpuOf = (name: string) => mean(costs.get(name)!.map(([cpu]) => cpu));
 console.log(`${ROUNDS} rounds: mean processor time, median memory and elapsed time`);
 for (const [name, { base }] of cases) {
-  const [memory, elapsed] = [1, 2].map((index) =>
-    median(costs.get(name)!.map((cost) => cost[index]))
-  );
-  console.log(
-    `${name.padEnd(37)} ${(cpuOf(name) * 1000).toFixed(0).padStart(5)} ms ${
-      (cpuOf(name) / cpuOf(base)).toFixed(2).padStart(5)
-    }x  ${memory.toFixed(0).padStart(4)} MB  ${elapsed.toFixed(2).padStart(5)} s`,
-  );
+  if (name === base) continue;
+  report.add(...[name, base].map((one) => {
+    const [memory, elapsed] = [1, 2].map((i) => median(costs.get(one)!.map((cost) => cost[i])));
+    return {
+      case: name,
+      tool: one === base ? base : OURS,
+      version: one === base ? Deno.version.deno : VERSION,
+      value: cpuOf(one) * 1000,
+      unit: "ms",
+      better: "lower" as const,
+      memory,
+      note: `${elapsed.toFixed(2)} s elapsed`,
+    };
+  }));
 }

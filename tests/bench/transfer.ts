@@ -10,6 +10,7 @@
  * said to be. `AWS`, `PYTHON` and `RCLONE` name other executables.
  *
  * Usage: deno task bench:transfer [--sets 4x256M,1x2G,200x1M,5000x4K] [--tools …] [--rounds 3]
+ *   [--json FILE]
  *
  * @module
  */
@@ -19,6 +20,8 @@ import { OutputLocation } from "../../src/layout/output_location.ts";
 import { createS3Backend } from "../../src/storage/s3/backend.ts";
 import { Session } from "../../src/storage/s3/session.ts";
 import { readSettings } from "../../src/storage/s3/settings.ts";
+import { bundled } from "./bundled.ts";
+import { OURS, Report, type Row, VERSION, versionOf, versionsOf } from "./report.ts";
 
 /** Files of one size. */
 interface FileSet {
@@ -32,6 +35,8 @@ interface Tool {
   readonly name: string;
   /** The command that moves a directory up (`dir` to `prefix`) or down. */
   command(direction: "up" | "down", dir: string, bucket: string, prefix: string): string[];
+  /** The version that is installed. */
+  version(): Promise<string | undefined>;
   readonly env?: Record<string, string>;
   readonly upOnly?: boolean;
 }
@@ -41,7 +46,11 @@ if (endpoint === undefined) {
   console.error("RUN_OUTPUTS_TEST_S3 is not set: start tests/integration/ceph_rgw first");
   Deno.exit(2);
 }
-const here = new URL(".", import.meta.url).pathname;
+const report = new Report();
+await using bundle = await bundled();
+const SELF = `${bundle.dir}/tests/bench/transfer_self.js`;
+const ourVersion = () => Promise.resolve(VERSION);
+const aws = (Deno.env.get("AWS") ?? "aws").split(" ");
 const python = Deno.env.get("PYTHON") ?? "python3";
 const rclone = Deno.env.get("RCLONE") ?? "rclone";
 const [key, secret] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map((n) => Deno.env.get(n)!);
@@ -76,13 +85,14 @@ rm "$d.curl"
 
 const tools: readonly Tool[] = [
   {
-    name: "run-outputs",
+    name: OURS,
+    version: ourVersion,
     command: (direction, dir, bucket, prefix) => [
       Deno.execPath(),
       "run",
       "-A",
       "--no-prompt",
-      `${here}transfer_self.ts`,
+      SELF,
       direction,
       dir,
       bucket,
@@ -92,12 +102,13 @@ const tools: readonly Tool[] = [
   {
     // As for archives that were packed here or have their checksum beside them.
     name: "hash known",
+    version: ourVersion,
     command: (_, dir, bucket, prefix) => [
       Deno.execPath(),
       "run",
       "-A",
       "--no-prompt",
-      `${here}transfer_self.ts`,
+      SELF,
       "up",
       dir,
       bucket,
@@ -108,11 +119,12 @@ const tools: readonly Tool[] = [
   },
   {
     name: "aws",
+    version: () => versionOf(...aws, "--version"),
     command: (direction, dir, bucket, prefix) => {
       const remote = `s3://${bucket}/${prefix}/`;
       const ends = direction === "up" ? [`${dir}/`, remote] : [remote, `${dir}/`];
       return [
-        ...(Deno.env.get("AWS") ?? "aws").split(" "),
+        ...aws,
         "--endpoint-url",
         endpoint,
         "s3",
@@ -125,6 +137,7 @@ const tools: readonly Tool[] = [
   },
   {
     name: "boto3",
+    version: () => versionOf(python, "-c", "import boto3; print(boto3.__version__)"),
     command: (direction, dir, bucket, prefix) => [
       python,
       "-c",
@@ -137,6 +150,7 @@ const tools: readonly Tool[] = [
   },
   {
     name: "rclone",
+    version: () => versionOf(rclone, "version"),
     command: (direction, dir, bucket, prefix) => {
       const remote = `:s3:${bucket}/${prefix}`;
       return [
@@ -159,6 +173,7 @@ const tools: readonly Tool[] = [
   },
   {
     name: "curl",
+    version: () => versionsOf("curl"),
     command: (direction, dir, bucket, prefix) => [
       "bash",
       "-c",
@@ -173,8 +188,8 @@ const tools: readonly Tool[] = [
 ];
 
 function option(name: string, fallback: string): string[] {
-  const at = Deno.args.indexOf(`--${name}`);
-  return (at === -1 ? fallback : Deno.args[at + 1]).split(",");
+  const at = report.args.indexOf(`--${name}`);
+  return (at === -1 ? fallback : report.args[at + 1]).split(",");
 }
 
 function parseSet(text: string): FileSet {
@@ -277,6 +292,39 @@ await session.command(
   (client) => client.send(new CreateBucketCommand({ Bucket: bucket })),
 );
 const results = new Map<string, Measured>();
+const leftOut = new Map<string, string>();
+const versions = new Map<string, string | undefined>();
+for (const { name, version } of tools) versions.set(name, await version());
+
+/** The rows of a set: all tools up, then all down. */
+function rowsOf({ name: set, count, size }: FileSet): Row[] {
+  return (["up", "down"] as const).flatMap((way) =>
+    tools.flatMap(({ name: tool }): Row[] => {
+      const key = `${set} ${way} ${tool}`;
+      const [found, note] = [results.get(key), leftOut.get(key)];
+      if (found === undefined && note === undefined) return [];
+      const row: Row = {
+        case: `${set.replace(/(\d+)x(\d+)(\w)/, "$1 × $2 $3iB")}, ${way}`,
+        tool,
+        version: versions.get(tool),
+        value: found?.seconds,
+        unit: "s",
+        better: "lower",
+        memory: found?.memory,
+        note: note ?? `${(count * size / found!.seconds / 1e6).toFixed(0)} MB/s`,
+        transfer: { way, files: count, size },
+      };
+      if (found?.hashing === undefined) return [row];
+      const value = found.seconds + found.hashing;
+      return [row, {
+        ...row,
+        tool: `${tool}, sha256sum`,
+        value,
+        note: `${(count * size / value / 1e6).toFixed(0)} MB/s`,
+      }];
+    })
+  );
+}
 try {
   for (const set of sets) {
     const source = `${work}/source`;
@@ -290,12 +338,12 @@ try {
           const command = tool.command(direction, dir, bucket, tool.name);
           const measured = await run(tool, command, set.count);
           if (typeof measured === "string") {
-            console.log(`${set.name} ${direction} ${tool.name}: left out: ${measured}`);
+            leftOut.set(`${set.name} ${direction} ${tool.name}`, `${measured}`);
             continue;
           }
           const name = `${set.name} ${direction} ${tool.name}`;
           const best = results.get(name);
-          const hashing = direction === "down" && tool.name !== "run-outputs"
+          const hashing = direction === "down" && tool.name !== OURS
             ? await hashFiles(dir, set.count)
             : undefined;
           results.set(name, {
@@ -312,26 +360,7 @@ try {
       }
     }
     await Deno.remove(source, { recursive: true });
-    for (const direction of ["up", "down"]) {
-      const ours = results.get(`${set.name} ${direction} run-outputs`)?.seconds ?? NaN;
-      for (const { name } of tools) {
-        const found = results.get(`${set.name} ${direction} ${name}`);
-        if (found === undefined) continue;
-        const { seconds, memory, hashing } = found;
-        const verified = hashing === undefined
-          ? ""
-          : `, ${((seconds + hashing) / ours).toFixed(2)} × with sha256sum (${
-            hashing.toFixed(2)
-          } s)`;
-        console.log(
-          `${set.name.padEnd(8)} ${direction.padEnd(5)} ${name.padEnd(12)} ` +
-            `${seconds.toFixed(2).padStart(7)} s  ${
-              (set.count * set.size / seconds / 1024 ** 2).toFixed(0).padStart(5)
-            } MiB/s  ${memory.toFixed(0).padStart(4)} MiB  ` +
-            `${(seconds / ours).toFixed(2).padStart(6)} × ours${verified}`,
-        );
-      }
-    }
+    report.add(...rowsOf(set));
   }
 } finally {
   await Deno.remove(work, { recursive: true });
