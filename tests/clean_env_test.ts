@@ -9,7 +9,7 @@ const SRC = fileURLToPath(new URL("../src", import.meta.url));
 
 /** What every process has: tests that depend on one of these set it. */
 const OF_THE_SYSTEM =
-  /^(?:HOME|USER|USERNAME|USERPROFILE|LOCALAPPDATA|XDG_\w+|PATH|TMPDIR|NO_COLOR|TERM|CI|DENO_CERT|DENO_TLS_CA_STORE)$/;
+  /^(?:HOME|USER|USERNAME|USERPROFILE|LOCALAPPDATA|XDG_\w+|PATH|TMPDIR|TMP|TEMP|NO_COLOR|TERM|CI|DENO_CERT|DENO_TLS_CA_STORE)$/;
 
 async function* sources(dir: string): AsyncGenerator<string> {
   for await (const { name, isDirectory } of Deno.readDir(dir)) {
