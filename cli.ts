@@ -10,7 +10,10 @@
 
 import { ownFence, runGuessed } from "./src/cli/fence/fence.ts";
 import { guessLine } from "./src/cli/guess.ts";
+// Not loaded later: without permission to read files, this still can say so.
+import { main } from "./src/cli/main.ts";
 import { proxyChanges } from "./src/cli/proxies.ts";
+import { systemIo } from "./src/cli/terminal/io.ts";
 
 /**
  * Runs the program with this process's arguments and ends the process with its exit code.
@@ -37,9 +40,6 @@ async function exitCode(args: readonly string[]): Promise<number> {
       fence = () => Promise.reject(error);
     }
   }
-  // Loaded only now: a command that runs in a thread does not need it here.
-  const { main } = await import("./src/cli/main.ts");
-  const { systemIo } = await import("./src/cli/terminal/io.ts");
   return await main(args, systemIo(), fence);
 }
 

@@ -135,16 +135,13 @@ Deno.test("architecture: every package version is in deno.json, and none in a so
 });
 
 Deno.test("architecture: commands and --help load no driver, no archive code and no heavy package", async () => {
-  // What `cli.ts` does not need for a command in a thread, it loads later.
-  for (const [start, expected] of [["cli.ts", "src/cli/guess.ts"], ["src/cli/main.ts"]] as const) {
-    const { packages, files } = await loadedBy(start);
-    assert.deepEqual(packages, []);
-    assert(files.includes(expected ?? start), "the walk went through the program");
-    const others = files.filter((file) =>
-      !/^(?:cli\.ts|src\/(?:cli(?!\/commands)|errors|github|layout)\/)/.test(file)
-    );
-    assert.deepEqual(others, [], start);
-  }
+  const { packages, files } = await loadedBy("cli.ts");
+  assert.deepEqual(packages, []);
+  assert(files.includes("src/cli/main.ts"), "the walk went through the program");
+  const others = files.filter((file) =>
+    !/^(?:cli\.ts|src\/(?:cli(?!\/commands)|errors|github|layout)\/)/.test(file)
+  );
+  assert.deepEqual(others, []);
   const commands = (await importsOf("src/cli/program.ts")).filter(({ dynamic }) => dynamic)
     .map(({ specifier }) => targetOf("src/cli/program.ts", specifier)!);
   assert(commands.includes("src/cli/commands/upload/upload.ts"), "the commands were found");

@@ -163,25 +163,16 @@ function liblzma(): string[] {
   return directory === undefined ? [] : [fileURLToPath(directory)];
 }
 
-/** A file that does not exist. */
-const NONE = "/nonexistent/file";
-
 /** Reads the profiles, if there are any. */
 async function readProfiles(around: Surroundings): Promise<Profiles> {
   const { env } = around;
   const home = homeOf(around);
   const standard = (name: string) => home === undefined ? undefined : join(home, ".aws", name);
-  const configFilepath = env("AWS_CONFIG_FILE") || standard("config");
-  const filepath = env("AWS_SHARED_CREDENTIALS_FILE") || standard("credentials");
-  if (![configFilepath, filepath].some((path) => path !== undefined && exists(path))) return {};
-  const { loadSharedConfigFiles } = await import("@smithy/core/config");
-  // Without a path, the SDK asks the system for a home directory.
-  const { configFile, credentialsFile } = await loadSharedConfigFiles({
-    configFilepath: configFilepath ?? NONE,
-    filepath: filepath ?? NONE,
-  });
-  const names = new Set([...Object.keys(configFile), ...Object.keys(credentialsFile)]);
-  return Object.fromEntries(
-    [...names].map((name) => [name, { ...configFile[name], ...credentialsFile[name] }]),
-  );
+  const paths = [
+    env("AWS_CONFIG_FILE") || standard("config"),
+    env("AWS_SHARED_CREDENTIALS_FILE") || standard("credentials"),
+  ];
+  if (!paths.some((path) => path !== undefined && exists(path))) return {};
+  const { readAllProfiles } = await import("../../storage/s3/shared_config.ts");
+  return await readAllProfiles(env);
 }

@@ -57,7 +57,7 @@ export function usesS3(line: CommandLine, around: Surroundings): boolean {
   if (command.startsWith("upload ") || command === "import") {
     return outputDir(line, around) === undefined;
   }
-  if (command.startsWith("cache ")) return false;
+  if (command.startsWith("cache ") || command === "status") return false;
   if (command === "copy") {
     const from = text(options.server) ?? text(options.fromStaging) ?? staging;
     return from === undefined || (text(options.toStaging) ?? staging) === undefined;
@@ -98,7 +98,7 @@ function bucketUses(line: CommandLine, around: Surroundings): Use[] {
 }
 
 function writesBucket(line: CommandLine): boolean {
-  return /^(?:upload |copy$|import$)/.test(line.command) || changesRuns(line);
+  return /^(?:upload |copy$|import$|stale-uploads$)/.test(line.command) || changesRuns(line);
 }
 
 /** The name of the profile that applies. */

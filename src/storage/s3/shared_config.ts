@@ -53,6 +53,26 @@ export async function readProfile(
 }
 
 /**
+ * Reads all profiles and sections of the files.
+ *
+ * @param env The environment variables.
+ * @returns Their settings by name, such as `default` and `services.lab`.
+ */
+export async function readAllProfiles(
+  env: (name: string) => string | undefined,
+): Promise<Readonly<Record<string, Profile>>> {
+  provideHome();
+  const { configFile, credentialsFile } = await loadSharedConfigFiles({
+    configFilepath: env("AWS_CONFIG_FILE"),
+    filepath: env("AWS_SHARED_CREDENTIALS_FILE"),
+  });
+  const names = new Set([...Object.keys(configFile), ...Object.keys(credentialsFile)]);
+  return Object.fromEntries(
+    [...names].map((name) => [name, { ...configFile[name], ...credentialsFile[name] }]),
+  );
+}
+
+/**
  * Sets a home directory for the SDK if this process has none, as in services and containers.
  * Otherwise the SDK would ask the system for the user, and fail without permission; it determines
  * the home directory only from these variables. `USERPROFILE` means nothing to programs outside of

@@ -110,6 +110,13 @@ Deno.test("what a command reads without an option that names it", async () => {
   }
 });
 
+Deno.test("stale-uploads: locks and deletes the journals of uploads", async () => {
+  const { write } = permissionsOf(
+    await grantsFor({ text: "stale-uploads --bucket b --no-sign-request" }),
+  );
+  assert.deepEqual(write, ["/home/me/.local/state/run-outputs"]);
+});
+
 Deno.test("hosts: none, if everything is on disk", async () => {
   const local = [
     "list --staging-dir s --run-id 1",
