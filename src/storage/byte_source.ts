@@ -202,8 +202,9 @@ export async function* readFile(
     let offset = 0;
     while (left > 0) {
       signal?.throwIfAborted();
-      const room = Math.min(CHUNK, left, buffer.length - offset);
-      const piece = buffer.subarray(offset, offset + room);
+      // Behind the end of the caller's memory, one byte shows whether the file has more.
+      const rest = offset < buffer.length ? buffer.subarray(offset) : new Uint8Array(1);
+      const piece = rest.subarray(0, Math.min(CHUNK, left));
       const count = await READING.call(() => file.readSync(piece), () => file.read(piece));
       if (count === null) return;
       left -= count;

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { OutputLocation } from "../../src/layout/output_location.ts";
-import type { ByteRange } from "../../src/storage/backend.ts";
-import { bytesSource, fileSource } from "../../src/storage/byte_source.ts";
+import type { ByteRange, ByteSource } from "../../src/storage/backend.ts";
+import { bytesSource, fileSource, readFile } from "../../src/storage/byte_source.ts";
 import { readExactly } from "../../src/storage/s3/read_source.ts";
 import { rejectsWith } from "../support/errors.ts";
 import { tempDir } from "../support/temp_dir.ts";
@@ -57,6 +57,20 @@ Deno.test("fileSource(): a file that grows or shrinks is reported, wherever it i
     await rejectsWith(read(), "failed", "grew");
     await Deno.truncate(path, size - 1);
     await rejectsWith(read(), "failed", "shrank");
+  }
+});
+
+Deno.test("readFile(): a file of unknown size that is longer than the caller's memory ends, and is reported", async () => {
+  await using dir = await tempDir();
+  const path = join(dir.path, "a");
+  for (const [size, memory] of [[0, 0], [10, 10], [11, 10], [1, 0], [3_000_000, 2_999_999]]) {
+    await Deno.writeFile(path, new Uint8Array(size).fill(7));
+    const into = new Uint8Array(memory);
+    const open: ByteSource["open"] = (range, signal, into) => readFile(path, range, signal, into);
+    const read = readExactly(LOCATION, { size: memory, open }, undefined, into, undefined);
+    if (size === memory) await read;
+    else await rejectsWith(read, "integrity", `expected ${memory}`);
+    assert(into.every((byte) => byte === 7));
   }
 });
 

@@ -7,6 +7,7 @@ import { createTemporary, TEMPORARY_PREFIX } from "../../../src/storage/local/at
 import { bytesSource } from "../../../src/storage/byte_source.ts";
 import { LocalBackend } from "../../../src/storage/local/local.ts";
 import { spool } from "../../../src/storage/local/spool.ts";
+import { readExactly } from "../../../src/storage/s3/read_source.ts";
 import { collect, noise, sha256 } from "../../support/bytes.ts";
 import { rejectsWith } from "../../support/errors.ts";
 import { makeNamesOutsideUtf8, takesAnyName } from "../../support/odd_names.ts";
@@ -195,6 +196,15 @@ Deno.test("spool(): the bytes can be read again, as a whole and in parts; dispos
   const bytes = noise(3_000_000);
   {
     await using spooled = await spool(temp.path, pieces(bytes, 70_000));
+    const into = new Uint8Array(bytes.length);
+    await readExactly(
+      new OutputLocation("local", "1-linux/a"),
+      spooled,
+      undefined,
+      into,
+      undefined,
+    );
+    assert.deepEqual(into, bytes);
     assert.equal(spooled.size, bytes.length);
     assert.equal(spooled.sha256, sha256(bytes));
     assert.deepEqual(await collect(spooled.open()), bytes);
