@@ -20,9 +20,6 @@ const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
 const PATH = ["path", "root", "--run-id", "1", "--platform", "linux"];
 const UPLOAD = ["upload", "files", CLI, "--to", "x", "--output-dir", "nowhere", "--dry-run"];
 
-/** What makes a command run with the permissions of the process. */
-const UNFENCED = ["env", "RUN_OUTPUTS_FENCE=0"];
-
 /** Programs, each with what its ratios compare with. */
 const cases = new Map<string, { readonly base: string; readonly line: readonly string[] }>();
 
@@ -32,8 +29,8 @@ function add(base: string, name: string, ...line: readonly string[]): void {
 
 /** Adds a command with and without its fence. */
 function addBoth(base: string, name: string, ...line: readonly string[]): void {
-  add(base, `${name}, no fence`, ...UNFENCED, ...line);
   add(base, name, ...line);
+  add(base, `${name}, fenced`, "env", "RUN_OUTPUTS_FENCE=1", ...line);
 }
 
 const NOTHING = "deno eval ''";
