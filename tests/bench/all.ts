@@ -198,6 +198,8 @@ async function runAll(): Promise<string[]> {
         : await measure(benchmark, temp.path, {
           [BUNDLE]: bundle.dir,
           NO_COLOR: "1",
+          // What a benchmark leaves that was interrupted is deleted too.
+          TMPDIR: temp.path,
           ...(typeof server === "object" ? server : {}),
         });
       if (isStopped) break;

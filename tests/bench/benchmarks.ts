@@ -27,7 +27,7 @@ export interface Benchmark extends Lines {
 
 const ARCHIVES: Lines = {
   full: ["--work", "WORK"],
-  quick: ["--work", "WORK", "--count", "4", "--size", "30"],
+  quick: ["--work", "WORK", "--count", "4", "--size", "15"],
 };
 
 /** The benchmarks. */
@@ -82,7 +82,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
     about: "Files of this machine, with zstd at level 3 and xz at preset 6. GNU tar has as many\n" +
       "threads of zstd or xz as run-outputs has workers. The best round counts.",
     full: ["--rounds", "3"],
-    quick: ["--size", "25", "--rounds", "2"],
+    quick: ["--size", "15", "--rounds", "2"],
   },
   {
     name: "serve",
