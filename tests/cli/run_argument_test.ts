@@ -124,7 +124,7 @@ Deno.test("a run as an argument: after -- it is a pattern or a directory", async
   assert.match((await runs(3, [...fetch, "--run-id", "6", "--", "12345"])).err, none);
   assert.match((await runs(3, [...fetch, "6", "--", "12345"])).err, none);
   await refused([...fetch, "--run-id", "6", "12345"], ["'12345'", "after --"]);
-  await refused(["verify", ...from, "--", "6-linux"], ["with a directory", "'6-linux'"]);
+  await refused(["verify", ...from, "--", "6-linux"], ["'6-linux'", "no such file or directory"]);
   // This one can be nothing but a run.
   assert.match((await runs(0, ["list", ...from, "--", "6"])).out, /blas_lib/);
 });
