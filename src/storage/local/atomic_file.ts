@@ -225,7 +225,7 @@ async function tryCreate(directory: string): Promise<TemporaryFile> {
   const how = { read: true, write: true, createNew: true };
   const file = await WRITING.call(() => Deno.openSync(path, how), () => Deno.open(path, how));
   try {
-    await WRITING.call(() => lockNow(file), () => file.lock(true).catch(() => {}));
+    await lock(file);
     // Between the two calls another process could treat the file as abandoned.
     await WRITING.call(() => Deno.lstatSync(path), () => Deno.lstat(path));
     return { path, file };
@@ -235,12 +235,16 @@ async function tryCreate(directory: string): Promise<TemporaryFile> {
   }
 }
 
-/** If a file system has no locks, no file there is treated as abandoned. */
-function lockNow(file: Deno.FsFile): void {
+/**
+ * Locks a new file. Only a process that looks for abandoned files can have locked it, for a moment.
+ */
+async function lock(file: Deno.FsFile): Promise<void> {
   try {
-    file.lockSync(true);
+    // Runtimes before 2.9 have no `tryLockSync`.
+    const tryNow = () => file.tryLockSync?.(true) ?? false;
+    if (!await WRITING.call(tryNow, () => Promise.resolve(false))) await file.lock(true);
   } catch {
-    // As above.
+    // If a file system has no locks, no file there is treated as abandoned.
   }
 }
 

@@ -273,7 +273,7 @@ export class Session implements Disposable {
    */
   takeBuffer(size: number): Uint8Array<ArrayBuffer> {
     const capacity = capacityFor(size, this.settings.partSize);
-    const index = this.#buffers.findIndex(({ byteLength }) => byteLength === capacity);
+    const index = this.#buffers.findLastIndex(({ byteLength }) => byteLength === capacity);
     const buffer = index === -1 ? undefined : this.#buffers.splice(index, 1)[0];
     return new Uint8Array(buffer ?? new ArrayBuffer(capacity), 0, size);
   }
@@ -285,9 +285,10 @@ export class Session implements Disposable {
    */
   giveBuffer({ buffer }: Uint8Array<ArrayBuffer>): void {
     if (buffer.byteLength < LEAST_KEPT || buffer.byteLength > this.settings.partSize) return;
-    const kept = this.#buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    if (kept + buffer.byteLength > this.#bytesInMemory) return;
     this.#buffers.push(buffer);
+    let kept = this.#buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    // The oldest ones are of a size that is not used any more.
+    while (kept > this.settings.maxBytesInMemory) kept -= this.#buffers.shift()!.byteLength;
   }
 
   /** Closes all connections. */
