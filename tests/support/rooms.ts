@@ -106,8 +106,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "cli/terminal cli/commands/fetch",
   "cli/commands/serve": "errors archive operations/retained service service/{mirror,server} cli " +
     "cli/terminal cli/commands/runs",
-  "cli/fence": "errors ownership layout storage/{local,s3} archive archive/unpack " +
-    "operations/fetch cli/terminal",
+  "cli/fence": "errors ownership layout storage/{local,s3} archive " +
+    "archive/{tar,unpack} operations/fetch cli/terminal",
   "cli/program.ts": "errors cli cli/completions cli/terminal cli/commands cli/fence " +
     "cli/commands/{bisect,cache,copy,diff,fetch,find,runs,serve,upload,verify}",
   "cli/main.ts": "errors layout cli cli/fence cli/terminal cli/program.ts",

@@ -19,6 +19,8 @@ import { text } from "./places.ts";
 export interface Fencing {
   /** The grants, with absolute paths. */
   readonly grants: readonly Grant[];
+  /** Whether it unpacks archives, so that the first thread makes links for it. */
+  readonly unpacks: boolean;
   /** What is above the directories that it may use, which it can't read. */
   readonly above: readonly Place[];
   /** The working directories beside the output of a fetch. */
@@ -83,7 +85,8 @@ export async function fencingOf(
   }
   const isFor = (other: CommandLine) =>
     JSON.stringify(grantsOf(other, around)) === JSON.stringify(verdict);
-  return { grants, above: [...above.values()], workDirs, isFor };
+  const unpacks = /^(?:fetch|bisect .+)$/.test(line.command);
+  return { grants, unpacks, above: [...above.values()], workDirs, isFor };
 }
 
 /**

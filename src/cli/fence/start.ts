@@ -76,7 +76,7 @@ export async function runFenced(
     }
     try {
       const { makeGrantedLinks } = await import("./links.ts");
-      makeGrantedLinks(data.request, fencing.grants);
+      makeGrantedLinks(data.request, fencing);
       send({ type: "links made" });
     } catch (error) {
       const code = error instanceof RunOutputsError ? error.code : "failed";

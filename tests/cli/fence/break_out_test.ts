@@ -7,21 +7,30 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { fencingOf } from "../../../src/cli/fence/facts.ts";
+import { RunOutputsError } from "../../../src/errors/error.ts";
+import { type Fencing, fencingOf } from "../../../src/cli/fence/facts.ts";
 import { permissionsOf } from "../../../src/cli/fence/grants.ts";
 import type { CommandLine } from "../../../src/cli/fence/invocation.ts";
+import { makeGrantedLinks } from "../../../src/cli/fence/links.ts";
 import { tempDir, writeTree } from "../../support/temp_dir.ts";
 import type { Attempt } from "./probe.ts";
 
 const MAIN = new URL("../../../cli.ts", import.meta.url).href;
 
+async function fencingFor(
+  line: CommandLine,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Fencing> {
+  const fencing = await fencingOf(line, { env: (name) => env[name], mainModule: MAIN });
+  assert("grants" in fencing);
+  return fencing;
+}
+
 async function permissionsFor(
   line: CommandLine,
   env: Readonly<Record<string, string>> = {},
 ): Promise<Deno.PermissionOptionsObject> {
-  const fencing = await fencingOf(line, { env: (name) => env[name], mainModule: MAIN });
-  assert("grants" in fencing);
-  return permissionsOf(fencing.grants);
+  return permissionsOf((await fencingFor(line, env)).grants);
 }
 
 /** What becomes of attempts in a thread with permissions. */
@@ -174,5 +183,110 @@ Deno.test("an input that is a link out of its directory is read by its name", {
   await assertOutcomes(await permissionsFor(line), [
     ["read", join(dir.path, "in/link"), "done"],
     ["read", join(dir.path, "in/a"), "denied"],
+  ]);
+});
+
+/** Asks the first thread for links: `PATH -> TEXT`. */
+function askForLinks(fencing: Fencing, root: string, links: readonly string[]): void {
+  const wanted = links.map((link) => link.split(" -> "))
+    .map(([path, text]) => ({ path, text, modified: undefined }));
+  makeGrantedLinks({ root, links: wanted, style: "posix" }, fencing);
+}
+
+function assertLinksDenied(fencing: Fencing, root: string, links: readonly string[]): void {
+  assert.throws(
+    () => askForLinks(fencing, root, links),
+    (error) => error instanceof RunOutputsError && error.code === "denied",
+    links.join(", "),
+  );
+}
+
+Deno.test("links for a thread: none that leads out of the tree is made, also through other links", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  await using dir = await tempDir();
+  await writeTree(dir.path, { "out/tree/a/b/file": "1", "secret": "2", "out/beside": "3" });
+  const fencing = await fencingFor(fetchLine(dir, {}));
+  const tree = join(dir.path, "out/tree");
+  for (
+    const links of [
+      ["l -> .."],
+      ["l -> ../beside"],
+      ["a/l -> ../../../secret"],
+      [`l -> ${dir.path}/secret`],
+      [`l -> ${tree}/a`],
+      ["../l -> beside"],
+      ["d -> .", "l -> d/d/../.."],
+      ["l -> d/d/../..", "d -> ."],
+      // Until a later request, its names don't exist.
+      ["l -> e/e/../.."],
+      // Back in by its name, which can become another's.
+      ["l -> ../tree/a"],
+    ]
+  ) assertLinksDenied(fencing, tree, links);
+  askForLinks(fencing, tree, ["d -> .", "deep -> a/b", "a/b/up -> ../.."]);
+  for (const text of ["d/..", "d/d/../..", "d/a/../..", "deep/../../..", "a/b/../../.."]) {
+    assertLinksDenied(fencing, tree, [`l -> ${text}`]);
+  }
+  // It is made where the link in its path leads.
+  for (const link of ["a/b/up/l -> ../beside", "d/l -> .."]) {
+    assertLinksDenied(fencing, tree, [link]);
+  }
+  const made = Array.from(Deno.readDirSync(tree), ({ name }) => name).sort();
+  assert.deepEqual(made, ["a", "d", "deep"]);
+});
+
+Deno.test("links for a thread: those of archives are made", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  await using dir = await tempDir();
+  await writeTree(dir.path, { "out/tree/a/b/file": "1", "out/tree/lib/lib.so.1": "2" });
+  const fencing = await fencingFor(fetchLine(dir, {}));
+  const tree = join(dir.path, "out/tree");
+  const links = [
+    "lib/lib.so -> lib.so.1",
+    "a/lib -> ../lib",
+    "a/b/root -> ../..",
+    "a/through -> lib/lib.so",
+    "a/normal -> b/../../lib/./lib.so.1",
+    "dangling -> none/file",
+    "here -> .",
+  ];
+  askForLinks(fencing, tree, links);
+  for (const [path, text] of links.map((link) => link.split(" -> "))) {
+    assert.equal(await Deno.readLink(join(tree, path)), text);
+  }
+});
+
+Deno.test("links for a thread: only for commands that unpack, only where they write", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  await using dir = await tempDir();
+  await writeTree(dir.path, { "in/a": "1", "out/b": "2" });
+  const [input, output] = [join(dir.path, "in"), join(dir.path, "out")];
+  const fetch = await fencingFor(fetchLine(dir, { stagingDir: input }));
+  askForLinks(fetch, output, ["l -> b"]);
+  assertLinksDenied(fetch, input, ["l -> a"]);
+  const upload: CommandLine = {
+    command: "upload files",
+    args: [[input]],
+    options: { outputDir: output, to: "x", runId: "1" },
+  };
+  assertLinksDenied(await fencingFor(upload), output, ["l2 -> b"]);
+});
+
+// docs/permissions.md names this limit. If the runtime begins to check the target, it is none.
+Deno.test("a limit: a thread that moves a link up can use what it then leads to", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  await using dir = await tempDir();
+  await writeTree(dir.path, { "out/a/b": "1", "secret": "2" });
+  const line = fetchLine(dir, {});
+  const out = join(dir.path, "out");
+  askForLinks(await fencingFor(line), out, ["a/l -> ../secret"]);
+  await assertOutcomes(await permissionsFor(line), [
+    ["read", join(dir.path, "secret"), "denied"],
+    ["move", `${out}/a/l -> ${out}/l`, "done"],
+    ["read", join(out, "l"), "done"],
   ]);
 });

@@ -6,13 +6,15 @@
 
 /** What to try. */
 export interface Attempt {
-  readonly what: "read" | "write" | "connect" | "run" | "load" | "import" | "environment";
+  readonly what: "read" | "write" | "move" | "connect" | "run" | "load" | "import" | "environment";
+  /** A path, URL, program or variable; for a move `FROM -> TO`. */
   readonly at: string;
 }
 
 const ATTEMPTS: Readonly<Record<Attempt["what"], (at: string) => unknown>> = {
   read: (at) => Deno.readTextFileSync(at),
   write: (at) => Deno.writeTextFileSync(at, "written"),
+  move: (at) => Deno.renameSync(...at.split(" -> ") as [string, string]),
   connect: async (at) => await (await fetch(at)).text(),
   run: async (at) => await new Deno.Command(at).output(),
   load: (at) => Deno.dlopen(at, {}),
