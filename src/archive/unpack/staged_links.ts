@@ -11,8 +11,10 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
+import { BadArchive } from "../tar/bad_archive.ts";
+import { diskLink, diskName, memberSegments, type PathStyle } from "../tar/member_path.ts";
 import type { ExtractedLink } from "./extract.ts";
-import { diskLink, diskName, type PathStyle } from "../tar/member_path.ts";
+import { checkLink, type LinkLookup, LinkWork, resolveLinks } from "./link_model.ts";
 
 /** The links of a tree that is unpacked. */
 export interface LinkRequest {
@@ -36,15 +38,30 @@ export function makeLinksBy(make: (request: LinkRequest) => Promise<void>): void
 }
 
 /**
- * Creates links whose paths and targets have been checked, in the thread that can.
+ * Creates links in a new tree, in the thread that can. They are checked again, because the worker
+ * that has checked them has read the archive.
  *
  * @param request The links.
+ * @throws {BadArchive} If a link is outside of the tree, or leads out of it.
  * @throws {RunOutputsError} What {@linkcode makeLinks} throws.
  */
 export async function makeLinksInTree(request: LinkRequest): Promise<void> {
   if (request.links.length === 0) return;
+  checkAll(request.links);
   if (maker !== undefined) await maker(request);
   else makeLinks(request.root, request.links, request.style);
+}
+
+function checkAll(links: readonly ExtractedLink[]): void {
+  const texts = new Map(links.map(({ path, text }) => [path, text]));
+  const linkAt: LinkLookup = (path) => texts.get(path);
+  const work = new LinkWork();
+  for (const { path, text } of links) {
+    if (resolveLinks(memberSegments(path), "", linkAt, false, work) !== path) {
+      throw new BadArchive("there is a link in its path", path);
+    }
+    checkLink(path, text, linkAt, work);
+  }
 }
 
 /**
