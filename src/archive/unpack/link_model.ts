@@ -187,7 +187,7 @@ export class LinkModel {
   /** Adds a link at a path returned by {@linkcode place}, if it stays inside. */
   addLink(path: string, text: string): void {
     this.removeLink(path);
-    checkLink(path, text, this.#linkAt, this.#work);
+    checkLink(path, text, this.#linkOnDisk, this.#work);
     this.#links.set(path, text);
   }
 
@@ -214,11 +214,15 @@ export class LinkModel {
    */
   checkLinks(): void {
     for (const [path, text] of this.#links) {
-      checkLink(path, text, this.#linkAt, this.#work);
+      checkLink(path, text, this.#linkOnDisk, this.#work);
     }
   }
 
   readonly #linkAt: LinkLookup = (path) => this.#links.get(path);
+
+  /** As the disk finds it, in any spelling. Members in another spelling are rejected, links are not. */
+  readonly #linkOnDisk: LinkLookup = (path) =>
+    this.#links.get(this.#folded?.get(foldCase(path)) ?? path);
 
   /** The resolved path of a directory. Resolves only what has not been resolved before. */
   #directory(segments: Segments, onDirectory: (path: string) => void): string {

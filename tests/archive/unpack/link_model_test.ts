@@ -85,6 +85,25 @@ Deno.test("mapByManifest(): the first listed path that is a prefix, by whole nam
   assert.deepEqual(map("a/b/c", true), ["b", "c"], "a listed path below another one");
 });
 
+Deno.test("LinkModel: a disk that ignores case: a link is followed by all its spellings", () => {
+  for (
+    const links of [
+      [["d", "."], ["l", "D/D/../.."]],
+      [["l", "D/D/../.."], ["d", "."]],
+      [["e\u0301", "."], ["l", "\u00e9/\u00c9/../.."]],
+      [["a/up", "../b"], ["l", "A/UP/../../x"]],
+    ]
+  ) {
+    const model = new LinkModel(true);
+    bad(() => {
+      for (const [path, text] of links) {
+        model.addLink(model.place(path.split("/"), () => {}), text);
+      }
+      model.checkLinks();
+    }, /points outside/);
+  }
+});
+
 Deno.test("LinkModel: a disk that ignores case: names that differ only in case are rejected", () => {
   for (
     const [first, second] of [
