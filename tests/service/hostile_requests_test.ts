@@ -124,7 +124,7 @@ const SCOPE: readonly (readonly [string, number])[] = [
   ["/retained-runs/12345-linux-old", 404],
   ["/retained-runs/12345-linux-old/files/logs/a.log", 404],
   ["/retained-runs/12345-linux-ol", 404],
-  ["/retained-runs/12345-LINUX", 404],
+  ["/retained-runs/12345-LINUX-old", 404],
   ["/retained-runs/secret", 404],
   ["/retained-runs/.run-outputs-trash-1", 404],
   ["/retained-runs/.run-outputs-trash-1/files/12345-linux/logs/a.log", 404],
@@ -216,7 +216,8 @@ for (const [place, start] of [["a directory", onDisk], ["a bucket", onBucket]] a
     for (const [target, status] of [...targets, ...TARGETS, ...SCOPE]) {
       assertRefused(await service.ask(target), status, target);
     }
-    for (const target of [`${run}/logs/a.log`, `${run}/logs/`, "/retained-runs/12345-linux"]) {
+    const runs = ["/retained-runs/12345-linux", "/retained-runs/12345-LINUX"];
+    for (const target of [`${run}/logs/a.log`, `${run}/logs/`, ...runs]) {
       assert.equal((await service.ask(target)).status, 200, target);
     }
     assert.deepEqual(service.log, []);
