@@ -5,6 +5,7 @@
  * @module
  */
 
+import { WRITING } from "../../src/storage/disk_pace.ts";
 import { STANDS, type Standstill } from "./kill.ts";
 
 /** What changes a disk: the position of the path that is changed, which is the new one of two. */
@@ -56,6 +57,9 @@ function wrap(holder: Any, name: string, changed: (args: Any[]) => string | unde
     return standing === undefined ? go() : standing.then(go);
   };
 }
+
+// An interruption needs changes that can wait for it.
+if (interrupted) WRITING.call = (_, aside) => aside();
 
 for (const [name, position] of Object.entries(ON_DISK)) {
   wrap(Deno, name, (args) => `${args[position]}`);
