@@ -39,6 +39,8 @@ export interface RetryOptions {
   readonly signal?: AbortSignal;
   /** Called for each failed attempt that will be repeated. */
   readonly onRetry?: (error: Error) => void;
+  /** Called when there will be no further attempt after a failure or an abort. */
+  readonly onGiveUp?: () => void;
   /** The maximum number of attempts, if lower than the policy's. */
   readonly maxAttempts?: number;
 }
@@ -86,8 +88,8 @@ export class Retrier {
   ): Promise<T> {
     const series = this.series(options);
     for (let attempt = 1;; attempt++) {
-      options.signal?.throwIfAborted();
       try {
+        options.signal?.throwIfAborted();
         return await call(attempt, series);
       } catch (error) {
         await series.failed(error);
@@ -133,6 +135,15 @@ export class RetrySeries {
    * @throws The error, if there are no attempts left; the signal's reason.
    */
   async failed(error: unknown): Promise<void> {
+    try {
+      await this.#failed(error);
+    } catch (last) {
+      this.#options.onGiveUp?.();
+      throw last;
+    }
+  }
+
+  async #failed(error: unknown): Promise<void> {
     const { signal, onRetry, maxAttempts: limit = Infinity } = this.#options;
     signal?.throwIfAborted();
     if (!(error instanceof RunOutputsError) || !error.retryable) throw error;

@@ -8,6 +8,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteRange, CallOptions, ObjectBody, ObjectInfo, ReadOptions } from "../backend.ts";
 import { clipRange } from "../range.ts";
+import type { RetrySeries } from "../retry.ts";
 import { refusesChecksums } from "./checksum_support.ts";
 import { isLost, s3Error, S3Failure } from "./errors.ts";
 import { contentLength, objectInfo } from "./object_info.ts";
@@ -144,12 +145,11 @@ async function open(
   etag: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Opened> {
-  const call = () => openOnce(session, location, range, etag, signal);
   const series = session.retries(signal);
   for (;;) {
     const asked = range === undefined && session.responseChecksums;
     try {
-      return await call();
+      return await openOnce(session, location, range, etag, signal, series);
     } catch (error) {
       if (asked && refusesChecksums(error)) {
         session.responseChecksums = false;
@@ -166,6 +166,7 @@ async function openOnce(
   range: ByteRange | undefined,
   etag: string | undefined,
   signal: AbortSignal | undefined,
+  series: RetrySeries,
 ): Promise<Opened> {
   const headers: Record<string, string> = {};
   if (range !== undefined) headers.range = `bytes=${range.start}-${range.end - 1}`;
@@ -179,6 +180,7 @@ async function openOnce(
     { action: "read", method: "GET", location, headers },
     signal,
     (answer) => answer,
+    (ms) => series.waited(ms),
   );
   // A caller may wait before it reads a body.
   answer.watchdog.touch();
@@ -299,7 +301,7 @@ class S3Body implements ObjectBody {
     try {
       for (;;) {
         try {
-          if (this.#answer === undefined) await this.#reopen(start);
+          if (this.#answer === undefined) await this.#reopen(start, series);
           const since = start;
           for await (const chunk of this.#chunks(this.#answer!, end - start)) {
             start += chunk.length;
@@ -324,11 +326,12 @@ class S3Body implements ObjectBody {
     await this.#close();
   }
 
-  async #reopen(start: number): Promise<void> {
+  async #reopen(start: number, series: RetrySeries): Promise<void> {
     const rest = { start, end: this.#range.end };
     const { etag } = this.info;
+    const [session, location, signal] = [this.#session, this.#location, this.#signal];
     try {
-      const { answer } = await openOnce(this.#session, this.#location, rest, etag, this.#signal);
+      const { answer } = await openOnce(session, location, rest, etag, signal, series);
       this.#answer = answer;
     } catch (error) {
       if (error instanceof RunOutputsError && error.code === "conflict") {

@@ -156,25 +156,9 @@ export class Session implements Disposable {
     use: (answer: S3Response) => T | Promise<T>,
     onWait?: (ms: number) => void,
   ): Promise<T> {
-    const bytes = Math.min(request.body?.length ?? 0, MAX_UNSEEN);
-    return await this.#bounded(
-      bytes,
-      async () => {
-        const size = request.body?.length ?? 0;
-        if (size < MAX_UNSEEN) return await this.#exchange(request, signal, use);
-        const place = await this.line.up.acquire(0, signal);
-        try {
-          const began = performance.now();
-          const exchanged = await this.#exchange(request, signal, use);
-          place.sent(size, performance.now() - began);
-          return exchanged;
-        } finally {
-          place.end();
-        }
-      },
-      signal,
-      onWait,
-    );
+    const size = request.body?.length ?? 0;
+    const exchange = async () => await this.#exchange(request, signal, use);
+    return await this.#bounded(size, exchange, signal, onWait);
   }
 
   /**
@@ -319,28 +303,39 @@ export class Session implements Disposable {
   }
 
   #retries(signal: AbortSignal | undefined): RetryOptions {
+    const call = {};
     return {
       signal,
       onRetry: (error) => {
-        this.#slow.failing(error);
+        this.#slow.failing(call, error);
         this.settings.onRetry?.(error);
       },
+      onGiveUp: () => this.#slow.gaveUp(call),
     };
   }
 
+  /** Makes a call with a body of so many bytes when there is room for it. */
   async #bounded<T>(
-    bytes: number,
+    size: number,
     call: () => Promise<{ readonly result: T; readonly quiet?: number }>,
     signal: AbortSignal | undefined,
     onWait?: (ms: number) => void,
   ): Promise<T> {
-    const began = Date.now();
-    const place = await this.#limit.acquire(bytes, signal);
-    onWait?.(Date.now() - began);
     const { down, up } = this.line;
+    const asked = Date.now();
+    // First the line: a body that waits for it must not take a place that others could use.
+    const sending = size < MAX_UNSEEN ? undefined : await up.acquire(0, signal);
+    const began = performance.now();
+    const place = await this.#limit.acquire(Math.min(size, MAX_UNSEEN), signal)
+      .catch((error) => {
+        sending?.end();
+        throw error;
+      });
+    onWait?.(Date.now() - asked);
     const [before, beforeUp] = [down.halvings, up.halvings];
     try {
       const { result, quiet = 0 } = await call();
+      sending?.sent(size, performance.now() - began);
       this.#slow.answered();
       place.end(quiet);
       return result;
@@ -355,6 +350,7 @@ export class Session implements Disposable {
       throw error;
     } finally {
       place.end();
+      sending?.end();
     }
   }
 }

@@ -23,8 +23,8 @@ export class SlowNotice implements Disposable {
   /** How many requests wait for an answer that should come at once. */
   #waiting = 0;
   #host = "";
-  /** Why the last request failed, if there was no answer since. */
-  #failure: string | undefined;
+  /** The calls that are repeated, and why their last requests failed, if there was no answer since. */
+  readonly #failures = new Map<object, string>();
   #cancel: (() => void) | undefined;
   #isOver: boolean;
 
@@ -59,16 +59,28 @@ export class SlowNotice implements Disposable {
   /**
    * A request has failed, and is repeated.
    *
+   * @param call Represents all its repetitions.
    * @param error Its error.
    */
-  failing({ message }: Error): void {
-    this.#failure = message;
+  failing(call: object, { message }: Error): void {
+    this.#failures.delete(call);
+    this.#failures.set(call, message);
+    this.#watch();
+  }
+
+  /**
+   * A request is not repeated any more.
+   *
+   * @param call As for {@linkcode SlowNotice.failing}.
+   */
+  gaveUp(call: object): void {
+    this.#failures.delete(call);
     this.#watch();
   }
 
   /** The server has answered a request. */
   answered(): void {
-    this.#failure = undefined;
+    this.#failures.clear();
     this.#stop();
     this.#watch();
   }
@@ -80,7 +92,7 @@ export class SlowNotice implements Disposable {
   }
 
   #watch(): void {
-    if (this.#waiting === 0 && this.#failure === undefined) return this.#stop();
+    if (this.#waiting === 0 && this.#failures.size === 0) return this.#stop();
     if (this.#isOver || this.#cancel !== undefined) return;
     const { schedule = later } = this.#options;
     this.#cancel = schedule(SLOW, () => this.#report());
@@ -96,7 +108,7 @@ export class SlowNotice implements Disposable {
     const { onSlow, patience } = this.#options;
     const most = `for at most ${Math.ceil(patience / 60_000)} min`;
     // What follows is advice for when it has failed for good.
-    const [reason] = this.#failure?.split("; ") ?? [];
+    const [reason] = [...this.#failures.values()].at(-1)?.split("; ") ?? [];
     onSlow?.(
       reason === undefined
         ? `no answer from ${this.#host} for ${SLOW / 1000} s; still waiting, ${most}`

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { OutputLocation } from "../../../src/layout/output_location.ts";
 import { createS3Backend } from "../../../src/storage/s3/backend.ts";
 import { bytesSource } from "../../../src/storage/byte_source.ts";
+import { SlowNotice } from "../../../src/storage/s3/slow_notice.ts";
 import { main } from "../../../src/cli/main.ts";
 import { FakeIo } from "../../support/fake_io.ts";
 import { testOptions } from "../../support/s3_subject.ts";
@@ -93,6 +94,42 @@ Deno.test("s3: a write may take long, and is only reported when it is repeated",
   await w.backend.write(at, bytesSource("a"));
   assert.equal(w.lines.length, 1);
   assert.equal(w.due.size, 0);
+});
+
+Deno.test("s3: a request that has failed for good is not reported as repeated", async () => {
+  using w = await world();
+  for (let i = 0; i < 3; i++) w.add(down);
+  await assert.rejects(w.backend.stat(at), /503/);
+  assert.equal(w.due.size, 0);
+  const controller = new AbortController();
+  w.add(down);
+  w.add(() => {
+    controller.abort(new Error("enough"));
+    return down() as Response;
+  });
+  await assert.rejects(w.backend.stat(at, { signal: controller.signal }), { message: "enough" });
+  assert.equal(w.due.size, 0);
+  assert.deepEqual(w.lines, []);
+});
+
+Deno.test("s3: a failure for good does not end the notice of a request that is repeated", () => {
+  const lines: string[] = [];
+  const due = new Set<() => void>();
+  using notice = new SlowNotice({
+    patience: 60_000,
+    onSlow: (text) => lines.push(text),
+    schedule(_, callback) {
+      due.add(callback);
+      return () => due.delete(callback);
+    },
+  });
+  const [first, second] = [{}, {}];
+  notice.failing(first, new Error("first"));
+  notice.failing(second, new Error("second"));
+  notice.gaveUp(second);
+  assert.equal(due.size, 1);
+  for (const callback of due) callback();
+  assert.deepEqual(lines, ["first; trying again, for at most 1 min"]);
 });
 
 Deno.test("s3: a line on stderr if a server can't be reached, once, not with -q", async () => {
