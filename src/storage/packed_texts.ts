@@ -41,7 +41,8 @@ export class PackedTexts {
     const most = text.length * 3;
     if (most > PIECE) throw new RangeError(`Text of ${text.length} characters is too long`);
     let last = this.#pieces.length - 1;
-    if (last < 0 || this.#used[last] + most > PIECE) {
+    // An empty text needs a piece too, because its place is looked up there.
+    if (last < 0 || this.#used[last] + Math.max(1, most) > PIECE) {
       last = this.#pieces.push(new Uint8Array(PIECE)) - 1;
       this.#used.push(0);
     }

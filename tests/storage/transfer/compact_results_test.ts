@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { RunOutputsError } from "../../../src/errors/error.ts";
 import { compareKeys } from "../../../src/layout/compare_keys.ts";
 import { OutputLocation } from "../../../src/layout/output_location.ts";
+import { PackedTexts } from "../../../src/storage/packed_texts.ts";
 import { CompactResults } from "../../../src/storage/transfer/compact_results.ts";
 import type { TransferResult } from "../../../src/storage/transfer/transfer.ts";
 import { cases } from "../../support/cases.ts";
@@ -70,4 +71,15 @@ Deno.test("CompactResults: many files of many directories", () => {
     count++;
   }
   assert.equal(count, 40_000);
+});
+
+Deno.test("PackedTexts: an empty text after a piece that is exactly full", () => {
+  const texts = new PackedTexts();
+  // Each is followed by room for three bytes per character, until the last one fills the piece.
+  const all = [..."a".repeat(2 ** 20 - 3).match(/.{1,1000}/g)!.slice(0, -3)];
+  let left = 2 ** 20 - all.join("").length;
+  for (; left > 3; left -= all.at(-1)!.length) all.push("a".repeat(Math.floor(left / 3)));
+  all.push("€", "", "");
+  for (const text of all) texts.push(text);
+  assert.deepEqual(all.map((_, i) => texts.at(i)), all);
 });
