@@ -10,6 +10,7 @@ import { compareKeys } from "../../layout/compare_keys.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
+import { checkConcurrency } from "../../storage/concurrency.ts";
 import { sha256Of } from "../../storage/sha256_of.ts";
 import {
   isCurrent,
@@ -85,7 +86,8 @@ type Pair = Pick<DiffedFile, "path" | "a" | "b">;
  * @param b The second run.
  * @param options The kinds, whether to read files, concurrency, a signal.
  * @returns All paths, including `same` ones.
- * @throws {RunOutputsError} If a run cannot be listed, or its manifest cannot be read.
+ * @throws {RunOutputsError} If a run cannot be listed, or its manifest cannot be read; `invalid`,
+ * unless `concurrency` is a whole number from 1, or `Infinity`.
  *
  * @example
  * ```ts
@@ -107,7 +109,8 @@ export async function* diffRuns(
   b: DiffSide,
   options: DiffRunsOptions = {},
 ): AsyncGenerator<DiffedFile> {
-  const { signal, read = false, concurrency = 32 } = options;
+  const { signal, read = false } = options;
+  const concurrency = checkConcurrency(options.concurrency ?? 32);
   const stop = new AbortController();
   const ended = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
   const outputs = (side: DiffSide) => outputsOf(side, { ...options, signal: ended });

@@ -14,6 +14,7 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 import { plural } from "../../layout/words.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
+import { checkConcurrency } from "../../storage/concurrency.ts";
 import { shownBy } from "../../storage/shown_by.ts";
 import type { DownloadItem, DownloadOptions } from "../../storage/transfer/download.ts";
 import { SMALL_CONCURRENCY, type TransferResult } from "../../storage/transfer/transfer.ts";
@@ -74,7 +75,8 @@ export async function planFetch(
   root: RunOutputRoot,
   options: FetchOptions,
 ): Promise<FetchPlan> {
-  const { outputDir, signal, concurrency = SMALL_CONCURRENCY, requireChecksums } = options;
+  const { outputDir, signal, requireChecksums } = options;
+  const concurrency = checkConcurrency(options.concurrency ?? SMALL_CONCURRENCY);
   const show = options.show ?? shownBy(backend);
   checkSelection(options);
   const manifest = options.manifest ?? await readOutputs(backend, root, { show, signal });

@@ -8,6 +8,7 @@ import { pMapIterable } from "p-map";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { OutputPaths } from "../../layout/output_paths.ts";
 import type { CallOptions, StorageBackend } from "../../storage/backend.ts";
+import { checkConcurrency } from "../../storage/concurrency.ts";
 import { shownBy } from "../../storage/shown_by.ts";
 import type { TransferEvent } from "../../storage/transfer/transfer.ts";
 import { joinListing, type RemovedOutput } from "../manifest/list_outputs.ts";
@@ -57,7 +58,7 @@ const AHEAD = 8;
  * @param options How to verify.
  * @returns The results. An error of one file is a result, and never thrown.
  * @throws {RunOutputsError} Errors that stop everything: a run that cannot be listed, a manifest
- * that cannot be read.
+ * that cannot be read; `invalid`, unless `concurrency` is a whole number from 1, or `Infinity`.
  *
  * @example
  * ```ts
@@ -84,7 +85,7 @@ export async function* verifyRun(
 ): AsyncGenerator<VerifiedFile> {
   const { signal, quick = false, times = true, show = shownBy(backend) } = options;
   const { onRemoved, onEvent } = options;
-  const { concurrency = quick ? 32 : 16 } = options;
+  const concurrency = checkConcurrency(options.concurrency ?? (quick ? 32 : 16));
   const manifest = options.manifest ?? await readOutputs(backend, root, { show, signal });
   // Leaving the loop early ends operations in progress.
   const stop = new AbortController();

@@ -314,7 +314,7 @@ export class Session implements Disposable {
     };
   }
 
-  /** Makes a call with a body of so many bytes when there is room for it. */
+  /** Makes a call, with a body of `size` bytes, when the limits have room for it. */
   async #bounded<T>(
     size: number,
     call: () => Promise<{ readonly result: T; readonly quiet?: number }>,

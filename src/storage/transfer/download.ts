@@ -5,6 +5,7 @@
  */
 
 import { resolve } from "node:path";
+import { checkConcurrency } from "../concurrency.ts";
 import { AdaptiveLimit, type Place } from "../adaptive_limit.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
@@ -72,6 +73,7 @@ export interface DownloaderOptions extends DownloadOptions {
  * @param items The objects.
  * @param options Dry run, concurrency, progress, a signal.
  * @returns The result of each, in the order of the items.
+ * @throws {RunOutputsError} `invalid`, unless `concurrency` is a whole number from 1, or `Infinity`.
  * @throws The signal's reason, after unfinished files have been cleaned up.
  */
 export async function download(
@@ -143,13 +145,14 @@ export class Downloader implements Disposable {
    *
    * @param backend The storage.
    * @param options As for `download`; `concurrency` limits the streams.
+   * @throws {RunOutputsError} `invalid`, unless `concurrency` is a whole number from 1, or `Infinity`.
    */
   constructor(backend: StorageBackend, options: DownloaderOptions = {}) {
-    const { concurrency } = options;
+    const { concurrency = DEFAULT_CONCURRENCY } = options;
     this.#backend = backend;
     this.#options = options;
-    this.#streams = options.streams ??
-      new AdaptiveLimit({ max: concurrency ?? DEFAULT_CONCURRENCY });
+    const max = checkConcurrency(concurrency);
+    this.#streams = options.streams ?? new AdaptiveLimit({ max });
   }
 
   /**

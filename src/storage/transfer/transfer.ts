@@ -8,6 +8,7 @@
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { AdaptiveLimit } from "../adaptive_limit.ts";
+import { checkConcurrency } from "../concurrency.ts";
 
 /**
  * The outcome for one file.
@@ -70,6 +71,7 @@ export interface TransferOptions {
   /**
    * The maximum number of concurrent files. Default: as many streams as make the line to the server
    * faster, up to 64; on a disk 8; 64 if all are known to be small.
+   * `Infinity`: no limit.
    */
   readonly concurrency?: number;
   /** Aborts the transfer: unfinished files are cleaned up, then the signal's reason is thrown. */
@@ -95,13 +97,14 @@ const SMALL = 1024 * 1024;
  * @param streams The limit of the storage's streams, if it finds their number.
  * @returns The caller's value; otherwise more for small files, whose bytes do not fill a line, and as
  * many as there can be streams, if these are limited.
+ * @throws {RunOutputsError} `invalid`, unless `concurrency` is a whole number from 1, or `Infinity`.
  */
 export function concurrencyFor(
   items: Iterable<{ readonly size?: number }>,
   asked: number | undefined,
   streams?: AdaptiveLimit,
 ): number {
-  if (asked !== undefined) return asked;
+  if (asked !== undefined) return checkConcurrency(asked);
   return areSmall(items) ? SMALL_CONCURRENCY : streams?.max ?? DEFAULT_CONCURRENCY;
 }
 
@@ -125,6 +128,7 @@ export function areSmall(items: Iterable<{ readonly size?: number }>): boolean {
  * @param options Concurrency, a signal, events.
  * @returns The results, in the order of the items.
  * @throws The signal's reason, after all unfinished files have been cleaned up.
+ * @throws {RunOutputsError} `invalid`, unless `concurrency` is a whole number from 1, or `Infinity`.
  */
 export async function transferAll<Item, Result extends TransferResult = TransferResult>(
   items: Iterable<Item>,
@@ -146,14 +150,17 @@ export async function transferAll<Item, Result extends TransferResult = Transfer
 
 /**
  * Like {@linkcode transferAll}, but passes on the results of each item when it is done, and forgets
- * them. So only the items in progress take memory: an item is requested when its transfer begins. It
- * does not throw: after an abort, the other items have no results.
+ * them. So only the items in progress take memory: an item is requested when its transfer begins.
+ * After an abort it does not throw, and the other items have no results.
  *
  * @param items The items.
  * @param transferOne Transfers one item and returns its result and those of its follow-ups.
  * @param onFailure The result of an item whose transfer threw an error.
  * @param onResults Receives the results of each item, in the order of completion.
  * @param options Concurrency, a signal, events.
+ * @throws {RunOutputsError} `invalid`, unless `concurrency` is a whole number from 1, or `Infinity`.
+ * @throws What the iterator of the items or a callback throws, after the transfers in progress have
+ * ended; no others begin.
  */
 export async function transferThrough<Item, Result extends TransferResult = TransferResult>(
   items: Iterable<Item>,
@@ -173,15 +180,25 @@ export async function transferThrough<Item, Result extends TransferResult = Tran
       return [result];
     }
   };
+  const most = checkConcurrency(concurrency);
   const waiting = Iterator.from(items);
   let started = 0;
+  let isOver = false;
   const takeTurns = async () => {
-    for (let next = waiting.next(); !next.done; next = waiting.next()) {
-      const index = started++;
-      onResults(await transfer(next.value), index, next.value);
+    try {
+      while (!isOver) {
+        const next = waiting.next();
+        if (next.done) break;
+        const index = started++;
+        onResults(await transfer(next.value), index, next.value);
+      }
+    } finally {
+      isOver = true;
     }
   };
-  await Promise.all(Array.from({ length: concurrency }, takeTurns));
+  const turns: Promise<void>[] = [];
+  while (!isOver && turns.length < most) turns.push(takeTurns());
+  await Promise.all(turns).finally(() => Promise.allSettled(turns));
 }
 
 function asError(error: unknown): Error {

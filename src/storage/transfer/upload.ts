@@ -20,6 +20,7 @@ import {
   transferThrough,
 } from "./transfer.ts";
 import { lineOf } from "../line_limits.ts";
+import { LinkedController } from "../linked_controller.ts";
 import { Semaphore } from "../semaphore.ts";
 import { Vacancies } from "../vacancies.ts";
 import type { UploadItem } from "./upload_item.ts";
@@ -47,6 +48,7 @@ export interface UploadOptions extends TransferOptions {
  * @param items The files.
  * @param options What to do with existing files, concurrency, progress, a signal.
  * @returns The result of each, in the order of the items, each with its follow-ups after it.
+ * @throws {RunOutputsError} `invalid`, unless `concurrency` is a whole number from 1, or `Infinity`.
  * @throws The signal's reason, after unfinished files have been cleaned up.
  *
  * @example
@@ -80,15 +82,19 @@ export async function upload(
  * @param items The files. They are iterated several times, and need not exist in memory.
  * @param onResults Receives the results of each item, its follow-ups after it, with its index. In the
  * order of completion.
- * @param options What to do with existing files, concurrency, progress, a signal.
- * @throws The signal's reason, after unfinished files have been cleaned up.
+ * @param given What to do with existing files, concurrency, progress, a signal.
+ * @throws {RunOutputsError} As {@linkcode upload}.
+ * @throws The signal's reason, or what a callback throws, after unfinished files have been cleaned up.
  */
 export async function uploadThrough(
   backend: StorageBackend,
   items: Iterable<UploadItem>,
   onResults: (results: readonly TransferResult[], index: number) => void,
-  options: UploadOptions = {},
+  given: UploadOptions = {},
 ): Promise<void> {
+  using controller = new LinkedController(given.signal);
+  const { signal } = controller;
+  const options = { ...given, signal };
   const { show = String } = options;
   async function withFollowUps(item: UploadItem): Promise<readonly TransferResult[]> {
     options.onEvent?.({ type: "start", path: item.path, size: item.size });
@@ -123,8 +129,8 @@ export async function uploadThrough(
   const vacancies = new Vacancies(backend, Iterator.from(items).map(({ location }) => location));
   const up = lineOf(backend)?.up;
   const { concurrency: asked } = options;
-  using _fixed = asked === undefined ? undefined : up?.pin(asked);
   const concurrency = concurrencyFor(items, asked, up);
+  using _fixed = asked === undefined ? undefined : up?.pin(asked);
   const isFound = asked === undefined && up !== undefined && !areSmall(items);
   // With fewer files at once the first ones are complete sooner.
   const places = new Semaphore(
@@ -137,14 +143,14 @@ export async function uploadThrough(
       ({ item }, error) => failed(item, error),
       (results, _, { index }) => onResults(results, index),
       { ...options, concurrency: atOnce },
-    );
+    ).catch((error) => controller.abort(error));
   // Both end by themselves after an abort, so neither is left behind.
   await Promise.all([
     // One more than can be sent, so that the line is never idle while the next one is made.
     run(true, (isFound ? DEFAULT_CONCURRENCY : concurrency) + 1),
     run(false, concurrency),
   ]);
-  options.signal?.throwIfAborted();
+  signal.throwIfAborted();
 }
 
 function* numbered(items: Iterable<UploadItem>) {

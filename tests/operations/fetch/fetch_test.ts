@@ -315,3 +315,8 @@ Deno.test("planFetch(), planCopy(): a message about a directory names it, and no
     assert.doesNotMatch(message, /s3:|--/);
   }
 });
+
+Deno.test("planFetch(): a concurrency below one is rejected", async () => {
+  const planning = planFetch(new MemoryBackend(), ROOT, { outputDir: "out", concurrency: 0 });
+  await assert.rejects(planning, { code: "invalid", message: /^Invalid concurrency 0:/ });
+});

@@ -488,3 +488,12 @@ Deno.test("verifyRun(): a checksum file that is too long or invalid proves nothi
   const [alone] = await Array.fromAsync(verifyRun(backend, ROOT));
   assert.deepEqual([alone.verdict, alone.error], ["unchecked", undefined]);
 });
+
+Deno.test("verifyRun(), diffRuns(): a concurrency below one is rejected", async () => {
+  const backend = new MemoryBackend();
+  const side = { backend, root: ROOT };
+  const expected = { code: "invalid", message: /^Invalid concurrency 0:/ };
+  const options = { concurrency: 0 };
+  await assert.rejects(Array.fromAsync(verifyRun(backend, ROOT, options)), expected);
+  await assert.rejects(Array.fromAsync(diffRuns(side, side, options)), expected);
+});

@@ -122,3 +122,76 @@ Deno.test("transferThrough(): requests an item only when its transfer begins", a
   );
   assert.deepEqual([seen.size, most], [1000, 4]);
 });
+
+for (const concurrency of [0, 0.5, -1, NaN, -Infinity]) {
+  Deno.test(`transferAll(): a concurrency of ${concurrency} is rejected, and nothing is transferred`, async () => {
+    const seen: string[] = [];
+    const transfer = (path: string) => {
+      seen.push(path);
+      return Promise.resolve([result(path)]);
+    };
+    await assert.rejects(transferAll(["a"], transfer, failure, { concurrency }), {
+      code: "invalid",
+      message: `Invalid concurrency ${concurrency}: expected a whole number from 1, or Infinity`,
+    });
+    assert.deepEqual(seen, []);
+  });
+}
+
+Deno.test("transferAll(): an infinite concurrency transfers all items at once", async () => {
+  const all = Promise.withResolvers<void>();
+  let running = 0;
+  const paths = Array.from({ length: 100 }, (_, i) => `f${i}`);
+  const results = await transferAll(
+    paths,
+    async (path) => {
+      if (++running === paths.length) all.resolve();
+      await all.promise;
+      return [result(path)];
+    },
+    failure,
+    { concurrency: Infinity },
+  );
+  assert.deepEqual(results.map(({ path }) => path), paths);
+});
+
+for (const from of ["iterator", "callback"]) {
+  Deno.test(`transferThrough(): after an error of the ${from} waits for transfers in progress, then rejects`, async () => {
+    const [broken, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const ended: string[] = [];
+    function fail(): never {
+      broken.resolve();
+      throw new Error("broken");
+    }
+    function* items() {
+      yield "a";
+      yield "b";
+      if (from === "iterator") fail();
+      yield "c";
+    }
+    let rejected = false;
+    const transferring = transferThrough(
+      items(),
+      async (path) => {
+        if (path === "a") await release.promise;
+        ended.push(path);
+        return [result(path)];
+      },
+      failure,
+      ([{ path }]) => {
+        if (from === "callback" && path === "b") fail();
+      },
+      { concurrency: 2 },
+    ).catch((error) => {
+      rejected = true;
+      throw error;
+    });
+    const rejecting = assert.rejects(transferring, /broken/);
+    await broken.promise;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    assert(!rejected, "a is still in progress");
+    release.resolve();
+    await rejecting;
+    assert.deepEqual(ended, ["b", "a"]);
+  });
+}

@@ -14,12 +14,14 @@ import { bytesSource } from "../../../src/storage/byte_source.ts";
 import { DryRunBackend } from "../../../src/storage/dry_run.ts";
 import { LocalBackend } from "../../../src/storage/local/local.ts";
 import { MemoryBackend } from "../../../src/storage/memory.ts";
+import { download, Downloader } from "../../../src/storage/transfer/download.ts";
 import type { TransferEvent } from "../../../src/storage/transfer/transfer.ts";
 import {
   fileItem,
   textItem,
   upload,
   type UploadItem,
+  uploadThrough,
 } from "../../../src/storage/transfer/upload.ts";
 import { collect, noise, sha256 } from "../../support/bytes.ts";
 import { fileNames } from "../../support/snapshot.ts";
@@ -535,4 +537,60 @@ Deno.test("upload(): if listing is denied, each file is checked", async () => {
   const results = await upload(backend, many("one", 20));
   assert(results.every(({ outcome }) => outcome === "written"));
   assert.equal(backend.stats, 20);
+});
+
+for (const concurrency of [0, 0.5, -1, NaN]) {
+  Deno.test(`upload(), download(): a concurrency of ${concurrency} is rejected`, async () => {
+    const backend = new MemoryBackend();
+    const expected = {
+      code: "invalid",
+      message: new RegExp(`^Invalid concurrency ${concurrency}:`),
+    };
+    await assert.rejects(upload(backend, [text("a", "a")], { concurrency }), expected);
+    await assert.rejects(backend.stat(at("a")), { code: "not_found" });
+    await assert.rejects(download(backend, [], { concurrency }), expected);
+    assert.throws(() => new Downloader(backend, { concurrency }), expected);
+  });
+}
+
+Deno.test("upload(), download(): the concurrency may be infinite", async () => {
+  await using temp = await tempDir();
+  const backend = new MemoryBackend();
+  const names = Array.from({ length: 20 }, (_, i) => `f${i}`);
+  const concurrency = Infinity;
+  const up = await upload(backend, names.map((name) => text(name, name)), { concurrency });
+  assert.deepEqual(up.map(({ outcome }) => outcome), names.map(() => "written"));
+  const items = names.map((name) => ({ location: at(name), path: join(temp.path, name) }));
+  const down = await download(backend, items, { concurrency });
+  assert.deepEqual(down.map(({ outcome }) => outcome), names.map(() => "written"));
+});
+
+Deno.test("uploadThrough(): an error of its callback aborts items that are made, and waits for them", async () => {
+  const backend = new MemoryBackend();
+  const making = Promise.withResolvers<void>();
+  let ended = false;
+  const made: UploadItem = {
+    ...text("made", "made"),
+    madeFrom: 1,
+    async open(signal) {
+      const aborted = new Promise((resolve) => signal?.addEventListener("abort", resolve));
+      making.resolve();
+      await aborted;
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      ended = true;
+      throw signal!.reason;
+    },
+  };
+  const quick: UploadItem = {
+    ...text("quick", "quick"),
+    async open() {
+      await making.promise;
+      return bytesSource("quick");
+    },
+  };
+  const uploading = uploadThrough(backend, [made, quick], () => {
+    throw new Error("broken");
+  });
+  await assert.rejects(uploading, { message: "broken" });
+  assert(ended);
 });
