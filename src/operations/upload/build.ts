@@ -252,6 +252,45 @@ export async function hasDirectory(
   );
 }
 
+/** What a build directory has at least one of. */
+const SIGNS = [
+  BUILD_OUTPUTS.artifacts,
+  BUILD_OUTPUTS.logs,
+  BUILD_OUTPUTS.manifest,
+  ".ninja_log",
+] as const;
+
+/**
+ * Rejects a directory that is not that of a build. After an unsuccessful job, it may be missing or
+ * have none of the outputs.
+ *
+ * @param job The directory, and the result of the job.
+ * @throws {RunOutputsError} `not_found`, if it does not exist or has no output of a build; `invalid`,
+ * if it is not a directory.
+ */
+export async function requireBuild(job: Pick<BuildJob, "buildDir" | "jobStatus">): Promise<void> {
+  const { buildDir, jobStatus = "success" } = job;
+  if (!await hasDirectory(job) || jobStatus !== "success") return;
+  for (const name of SIGNS) {
+    const path = join(buildDir, name);
+    try {
+      await Deno.lstat(path);
+      return;
+    } catch (error) {
+      const isAbsent = error instanceof Deno.errors.NotFound ||
+        error instanceof Deno.errors.NotADirectory;
+      // The upload reports what else is wrong with it.
+      if (!isAbsent) return;
+    }
+  }
+  throw withAdvice(
+    new RunOutputsError(
+      "not_found",
+      `No build in '${buildDir}': it has none of ${SIGNS.join(", ")}; check --build-dir`,
+    ),
+  );
+}
+
 function isMissing(error: unknown): boolean {
   return error instanceof RunOutputsError && error.code === "not_found";
 }

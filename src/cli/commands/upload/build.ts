@@ -17,8 +17,8 @@ import {
   jobStatusOf,
   type PackingOptions,
   packingOptions,
+  requireBuildDirectory,
   requiredGroup,
-  requireJobDirectory,
   withPackingOptions,
 } from "./options.ts";
 
@@ -73,7 +73,7 @@ Examples:
           async checkInput(root) {
             // An invalid group is reported before a missing directory.
             root.logDir(artifactGroup);
-            await requireJobDirectory({ buildDir, jobStatus });
+            await requireBuildDirectory({ buildDir, jobStatus });
           },
         },
       );

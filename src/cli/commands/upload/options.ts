@@ -149,10 +149,26 @@ export function buildDirOf(
  */
 export async function requireJobDirectory(job: JobDirectory): Promise<void> {
   const { hasDirectory } = await import("../../../operations/upload/build.ts");
-  await hasDirectory(job).catch((error: unknown) => {
-    if (!(error instanceof RunOutputsError) || error.code !== "not_found") throw error;
-    throw new RunOutputsError("invalid", error.message, { cause: error });
-  });
+  await hasDirectory(job).catch(rejectMissing);
+}
+
+/**
+ * Rejects a build directory that does not exist or has none of a build's outputs, before anything is
+ * opened or written. After an unsuccessful job they may be missing.
+ *
+ * @param job The directory, and the result of the job.
+ * @throws {RunOutputsError} `invalid`, if it is no build directory.
+ */
+export async function requireBuildDirectory(
+  job: Pick<JobDirectory, "buildDir" | "jobStatus">,
+): Promise<void> {
+  const { requireBuild } = await import("../../../operations/upload/build.ts");
+  await requireBuild(job).catch(rejectMissing);
+}
+
+function rejectMissing(error: unknown): never {
+  if (!(error instanceof RunOutputsError) || error.code !== "not_found") throw error;
+  throw new RunOutputsError("invalid", error.message, { cause: error });
 }
 
 /** `--job-status` */

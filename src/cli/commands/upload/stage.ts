@@ -18,7 +18,7 @@ import {
   oneName,
   type PackingOptions,
   packingOptions,
-  requireJobDirectory,
+  requireBuildDirectory,
   withPackingOptions,
 } from "./options.ts";
 
@@ -93,7 +93,7 @@ Examples:
           async checkInput(root) {
             // An invalid stage is reported before a missing directory.
             root.logDir({ stage, amdgpuFamily: options.amdgpuFamily });
-            await requireJobDirectory({ buildDir, jobStatus });
+            await requireBuildDirectory({ buildDir, jobStatus });
           },
         },
       );

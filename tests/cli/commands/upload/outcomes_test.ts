@@ -59,6 +59,29 @@ test("upload build: writes everything under the canonical layout and exits with 
   assert.deepEqual(ninja.map(({ name }) => name), [".ninja_log", "math/.ninja_log"]);
 });
 
+test("upload build, stage: another directory than that of a build is refused, and nothing is written", async (d) => {
+  await runs(0, build(d.build, d.staging));
+  const before = await snapshot(d.staging);
+  const stage = [
+    "upload",
+    "stage",
+    "--stage",
+    "compiler-runtime",
+    "--output-dir",
+    d.staging,
+    ...RUN,
+  ];
+  for (const wrong of [join(d.build, "artifacts"), d.dir]) {
+    const texts = ["No build in ", wrong, "check --build-dir", "--job-status"];
+    await refused(build(wrong, d.staging), texts);
+    await refused([...stage, "--build-dir", wrong], texts);
+  }
+  assert.deepEqual(await snapshot(d.staging), before);
+  await runs(0, ["verify", "--staging-dir", d.staging, ...RUN]);
+  // A failed job may have written nothing.
+  await runs(0, build(d.dir, join(d.dir, "other"), "--job-status", "failure"));
+});
+
 test("upload build: leaves nothing in the build directory", async (d) => {
   const before = await outputNames(d.build);
   await runs(0, build(d.build, d.staging));
