@@ -25,13 +25,15 @@ const HEADER = ["RUN", "PLATFORM", "REPOSITORY", "STATE", "GROUPS", "AGE", "SIZE
 const REPOSITORY = HEADER.indexOf("REPOSITORY");
 const STATE = HEADER.indexOf("STATE");
 const GROUPS = HEADER.indexOf("GROUPS");
+const NUMBERS = [HEADER.indexOf("AGE"), HEADER.indexOf("SIZE")];
 
 /** The space between two columns. */
 const GAP = 2;
 
 /**
- * Formats a list of runs as a table. On a terminal that is too narrow for it, groups, repositories and
- * states are shortened, in this order; the run never is, because it is what other commands need.
+ * Formats a list of runs as a table. On a terminal that is too narrow for it, columns that are empty
+ * for all runs are left out, and groups, repositories and states are shortened, in this order; the run
+ * never is, because it is what other commands need.
  *
  * @param runs The runs.
  * @param now The current time.
@@ -61,6 +63,10 @@ export function runTable(
   const widths = columnWidths(rows);
   const full = widths.reduce((sum, width) => sum + width, GAP * (HEADER.length - 1));
   let excess = full - (output.width ?? Infinity);
+  const isShown = HEADER.map((_, column) =>
+    excess <= 0 || rows.some((row, i) => i > 0 && row[column] !== "")
+  );
+  for (const [column, width] of widths.entries()) if (!isShown[column]) excess -= width + GAP;
   for (
     const [column, least, shorten] of [
       [
@@ -72,6 +78,7 @@ export function runTable(
       [STATE, "incomplete".length, cutEnd],
     ] as const
   ) {
+    if (!isShown[column]) continue;
     const less = Math.min(excess, widths[column] - Math.max(least, HEADER[column].length));
     if (less <= 0) continue;
     const width = widths[column] - less;
@@ -80,7 +87,10 @@ export function runTable(
     }
     excess -= widths[column] - Math.max(...rows.map((row) => [...row[column]].length));
   }
-  const [header, ...lines] = columns(rows, [5, 6]).map((line) => line.trimEnd());
+  const shown = rows.map((row) => row.filter((_, column) => isShown[column]));
+  const numbers = NUMBERS.filter((column) => isShown[column])
+    .map((column) => isShown.slice(0, column).filter(Boolean).length);
+  const [header, ...lines] = columns(shown, numbers).map((line) => line.trimEnd());
   return [output.paint(header, "bold"), ...lines];
 }
 

@@ -44,7 +44,8 @@ const RUNS = [
   }),
 ];
 
-const table = (width?: number) => runTable(RUNS, now, { width, paint: (text) => text });
+const table = (width?: number, runs = RUNS) =>
+  runTable(runs, now, { width, paint: (text) => text });
 
 Deno.test("runs list: where there is no terminal, nothing is shortened", () => {
   const [header, first, second] = table();
@@ -83,4 +84,20 @@ Deno.test("runs list: on a terminal of any width, no run is shortened, and lines
     for (const [i, { run_id }] of RUNS.entries()) assert(lines[i + 1].startsWith(`${run_id} `));
   }
   assert.deepEqual(table(full), table());
+});
+
+Deno.test("runs list: columns without a value are left out before states are shortened", () => {
+  const local = [
+    row("20000000001", { repository: undefined, completeness: "unproven", reports: 0, groups: [] }),
+    row("local", { repository: undefined, uploading: undefined, reports: 0, groups: ["g"] }),
+  ];
+  assert.match(table(undefined, local)[0], /REPOSITORY.*REPORTS$/);
+  assert.match(table(100, local)[0], /REPOSITORY.*REPORTS$/);
+  assert.equal(
+    table(80, local).join("\n"),
+    `\
+RUN          PLATFORM  STATE                 GROUPS  AGE     SIZE
+20000000001  linux     unproven, unfinished          9 d  45.7 GB
+local        linux     incomplete            g       9 d  45.7 GB`,
+  );
 });
