@@ -196,7 +196,6 @@ export async function createProgram(
 ): Promise<Command> {
   const program = new Command("run-outputs")
     .version(config.version, "-V, --version", "print the version")
-    .helpOption("-h, --help", "print help")
     .helpCommand("help [command...]", "print a command's help");
   for (const name of names) program.addCommand(await COMMANDS[name](context));
   configure(program, context.io);
@@ -215,6 +214,7 @@ function configure(command: Command, io: Io): void {
     getOutHelpWidth: () => helpWidth(io, "stdout"),
     getErrHelpWidth: () => helpWidth(io, "stderr"),
   });
+  command.helpOption("-h, --help", "print help");
   ignoreEmptyValues(command);
   for (const child of command.commands) configure(child, io);
 }
