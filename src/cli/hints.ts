@@ -96,7 +96,8 @@ export function invocationOf(command: Command): Invocation {
  * @returns The message. Options that a command has already are not added.
  */
 export function completeHints(text: string, invocation: Invocation): string {
-  return rightRun(rightBucket(rightServer(text, invocation), invocation), invocation).replace(
+  const named = rightRun(rightBucket(rightServer(text, invocation), invocation), invocation);
+  return withLocalRun(named, invocation).replace(
     HINT,
     (_, command: string, more: string) => {
       const options = renamed(invocation, command);
@@ -187,6 +188,20 @@ function rightRun(text: string, { command: [command], options }: Invocation): st
   );
 }
 
+/** Adds the option for a local directory, where runs need no id, to a message about a missing id. */
+function withLocalRun(text: string, { command: [command], options }: Invocation): string {
+  const flag = command === "upload" ? "--output-dir" : LOCAL_READERS.includes(command) &&
+    "--staging-dir";
+  if (!flag || BUCKET.some((name) => options.has(name))) return text;
+  return text.replace(
+    /^Missing run id: give --run-id ID\b/,
+    `$&, or ${flag} DIR for the run in a local directory`,
+  );
+}
+
+/** Commands that read one run, and take it from `--staging-dir`. */
+const LOCAL_READERS = ["fetch", "index", "list", "verify"];
+
 /** Whether a bucket is the source of a copy. Not called for the value of --bucket. */
 function isSource(bucket: string, options: Invocation["options"]): boolean {
   if (options.has("source-bucket")) return options.get("source-bucket") === bucket;
@@ -212,8 +227,8 @@ function renamed(
     if (!isKey && platform !== undefined) called.set("platform", platform.toLowerCase());
   }
   if (first !== "copy") return called;
-  // For a copy, `list` is about the source and `index` about the destination.
-  if (hint !== "list") rename("to-staging", "staging-dir");
+  // For a copy, lists are about the source and `index` about the destination.
+  if (hint !== "list" && hint !== "runs list") rename("to-staging", "staging-dir");
   else {
     rename("from-staging", "staging-dir");
     called.delete("bucket");

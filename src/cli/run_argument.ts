@@ -4,11 +4,12 @@
  * @module
  */
 
+import { basename, dirname } from "node:path";
 import { Argument, type Command } from "commander";
-import { invalid } from "../errors/error.ts";
+import { invalid, quote, RunOutputsError } from "../errors/error.ts";
 import { nonEmpty } from "./options.ts";
 import { tryParseRunName } from "../runs/retention/run_key.ts";
-import { RUN_WORD } from "./run_word.ts";
+import { LOCAL_RUN, RUN_WORD } from "./run_word.ts";
 
 /** The arguments that can be a run. */
 const MARKED = new WeakSet<Argument>();
@@ -57,15 +58,35 @@ export async function takeRunArgument(command: Command, line: readonly string[])
 }
 
 async function isRun(name: string, argument: Argument, command: Command): Promise<boolean> {
+  await refusePath(name, argument, command);
   const isName = RUN_WORD.test(name) || name === "local" || tryParseRunName(name) !== undefined;
   if (argument.name() === "run") {
     if (isName) return true;
     throw invalid("run", name, "ID, ID-PLATFORM or a run's key; any other id needs --run-id");
   }
-  if (!RUN_WORD.test(name)) return false;
+  // A local run is called like a word, which can also be a pattern beside an id.
+  const isLocal = LOCAL_RUN.test(name) && command.getOptionValue("runId") === undefined;
+  if (!isLocal && !RUN_WORD.test(name)) return false;
   // Digits can be searched for in names.
   if (argument.variadic) return command.getOptionValue("regex") !== true;
   return await Deno.stat(name).then(() => false, (error) => error instanceof Deno.errors.NotFound);
+}
+
+/** Rejects the path of a run's directory, where a run or patterns are expected. */
+async function refusePath(name: string, argument: Argument, command: Command): Promise<void> {
+  const isDirectory = !argument.variadic && argument.name() !== "run";
+  if (isDirectory || !/[\\/]/.test(name)) return;
+  const places = ["stagingDir", "server", "bucket"];
+  const hasPlace = places.some((place) => command.getOptionValue(place) !== undefined);
+  const hasOption = command.options.some(({ long }) => long === "--staging-dir");
+  const run = basename(name);
+  if (hasPlace || !hasOption || tryParseRunName(run) === undefined) return;
+  const info = await Deno.stat(name).catch(() => undefined);
+  if (!info?.isDirectory) return;
+  throw new RunOutputsError(
+    "invalid",
+    `Cannot use the directory ${quote(name)} as a run: give --staging-dir ${dirname(name)} ${run}`,
+  );
 }
 
 function setOption(

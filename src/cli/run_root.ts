@@ -42,7 +42,7 @@ export interface RunPurpose {
 /**
  * Determines the run.
  *
- * @param options The command's options.
+ * @param given The command's options.
  * @param purpose How the run is used.
  * @param io The environment.
  * @param output Receives the explanation.
@@ -50,11 +50,12 @@ export interface RunPurpose {
  * @throws {RunOutputsError} `invalid`, naming the option or variable and its value.
  */
 export function runRoot(
-  options: RunOptions,
+  given: RunOptions,
   purpose: RunPurpose,
   io: Io,
   output: Output,
 ): RunOutputRoot {
+  const options = purpose.reading ? withPlatformOfName(given) : given;
   const jobsRunId = io.env("GITHUB_RUN_ID") || undefined;
   const key = keyOf(options);
   const runId = key?.runId ?? options.runId ?? (io.env("THEROCK_RUN_ID") || undefined) ??
@@ -64,6 +65,11 @@ export function runRoot(
       "invalid",
       "Missing run id: give --run-id ID (neither $THEROCK_RUN_ID nor $GITHUB_RUN_ID is set)",
     );
+  }
+  const named = purpose.reading || key !== undefined ? undefined : tryParseRunName(runId);
+  if (named !== undefined) {
+    const expected = `the id alone: --run-id ${named.runId} --platform ${named.platform}`;
+    throw invalid("run id", runId, expected);
   }
   const platform = key?.platform ?? platformOf(options, io);
   if (key !== undefined && options.platform !== undefined && options.platform !== platform) {
@@ -144,6 +150,18 @@ export function withRunNamed<T extends RunOptions>(options: T, name: string): T 
 }
 
 /**
+ * The options that name a run, if `--run-id` has the run's name, such as `7-linux`, and no platform is
+ * given beside it. For reading: a run that has such an id is read with `--platform`.
+ *
+ * @param options The options.
+ * @returns The options with the id and the platform, or as they were.
+ */
+export function withPlatformOfName<T extends RunOptions>(options: T): T {
+  const { runId, platform } = options;
+  return runId === undefined || platform !== undefined ? options : withRunNamed(options, runId);
+}
+
+/**
  * Whether a name is that of a run: an id with its platform, a key or a prefix.
  *
  * @param name The name.
@@ -158,11 +176,7 @@ function keyOf({ runId }: RunOptions): RunPrefix | undefined {
   if (runId === undefined || !/[~/]/.test(runId)) return undefined;
   const key = tryParseRunName(runId);
   if (key !== undefined && key.externalRepo.includes("-")) return key;
-  throw invalid(
-    "run id",
-    runId,
-    "an id, or a key OWNER-REPO~ID-PLATFORM ('run-outputs runs list')",
-  );
+  throw invalid("run id", runId, "an id, or a key OWNER-REPO~ID-PLATFORM");
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 
 import { type Command, CommanderError } from "commander";
+import { quote } from "../errors/error.ts";
 
 /** Options that name a directory with runs. Each command has some of them. */
 const DIRECTORIES = ["--staging-dir", "--output-dir", "--from-staging", "--to-staging"];
@@ -23,6 +24,7 @@ export function explainUnknown(
   error: unknown,
 ): unknown {
   if (!(error instanceof CommanderError) || error.message.includes("Did you mean")) return error;
+  if (error.code === "commander.invalidArgument") return plainly(error);
   const [command] = commandOf(program, args);
   const explained = (remedy: string) =>
     new CommanderError(error.exitCode, error.code, `${error.message}${remedy}`);
@@ -33,6 +35,15 @@ export function explainUnknown(
   const meant = meantBy(option, command);
   if (meant.length === 0) return toHelp();
   return explained(` (Did you mean ${meant.join(" or ")}?)`);
+}
+
+/** The error of an argument that can't be read, worded like those of our own. */
+function plainly(error: CommanderError): CommanderError {
+  const message = error.message.replace(
+    /^(?:error: )?command-argument value '(.*)' is invalid for argument '(.*)'\. (.)/s,
+    (_, value, name, first) => `Invalid ${name} ${quote(value)}: ${first.toLowerCase()}`,
+  );
+  return new CommanderError(error.exitCode, error.code, message);
 }
 
 function meantBy(option: string, command: Command): string[] {

@@ -12,10 +12,10 @@ import { tempDir } from "../support/temp_dir.ts";
 
 /**
  * Without these a command would work on another run, on S3 in place of a directory, or on all; a
- * service would be open.
+ * service would be open, or listen on a port that nobody has chosen.
  */
 const REFUSED =
-  /^--(?:branch|check|commit|output-dir|patterns-from|ref|server(?:-token-file)?|socket|(?:from|to)-staging|staging-dir(?:-b)?|token-file)$/;
+  /^--(?:branch|check|commit|output-dir|patterns-from|port|ref|server(?:-token-file)?|socket|(?:from|to)-staging|staging-dir(?:-b)?|token-file)$/;
 
 /** Options of such a name that mean something else: they are required, or have a default. */
 const OTHER = ["fetch --output-dir", "start --output-dir", "pytorch-manifest --ref"];

@@ -56,6 +56,10 @@ Deno.test("hints: of a copy, what is listed is its source", () => {
     "no: 'run-outputs list --staging-dir s --run-id 1' helps",
   );
   assert.equal(
+    complete("run-outputs runs list", "copy", { "from-staging": "s", "to-staging": "t" }),
+    "no: 'run-outputs runs list --staging-dir s' helps",
+  );
+  assert.equal(
     complete("run-outputs index --force", "copy", options),
     "no: 'run-outputs index --force --run-id 2 --bucket b' helps",
   );

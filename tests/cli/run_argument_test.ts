@@ -106,6 +106,84 @@ Deno.test("a run as an argument: the platform in any case, as $RUNNER_OS has it"
   await refused(id, ["the id is 6, the platform linux"], { code: 3 });
 });
 
+Deno.test("--run-id: the name of a run is read as it is as an argument, and refused where files are written", async () => {
+  await using temp = await tempDir();
+  const [archives, staging] = [join(temp.path, "art"), join(temp.path, "staging")];
+  await putArchives(archives, BLAS);
+  const to = ["upload", "artifacts", archives, "--output-dir", staging];
+  for (const id of ["7-linux", "7-Linux", "my-7-WINDOWS"]) {
+    const [, alone, platform] = /^(.*)-(.*)$/.exec(id)!;
+    const remedy = `--run-id ${alone} --platform ${platform.toLowerCase()}`;
+    await refused([...to, "--run-id", id], [id, remedy]);
+    await refused([...to, "--run-id", id, "--platform", "linux"], [remedy]);
+    await refused(to, [remedy], { env: { THEROCK_RUN_ID: id } });
+  }
+  await assert.rejects(Deno.lstat(staging), Deno.errors.NotFound);
+  await runs(0, [...to, "--run-id", "7", "--platform", "windows"]);
+  const from = ["--staging-dir", staging];
+  for (const command of [["list"], ["verify"], ["fetch", "--list"]]) {
+    const { run_id, platform } = await runJson(0, [...command, "--run-id", "7-Windows", ...from]);
+    assert.deepEqual([run_id, platform], ["7", "windows"], command[0]);
+  }
+  await runs(0, ["index", "--run-id", "7-Windows", ...from]);
+  const mirror = join(temp.path, "mirror");
+  const copy = ["copy", "--from-staging", staging, "--to-staging", mirror];
+  await runs(0, [...copy, "--source-run-id", "7-windows"]);
+  assert.deepEqual([...Deno.readDirSync(mirror)].map(({ name }) => name), ["7-windows"]);
+  // A run that has such an id can be read.
+  await putArchives(join(staging, "8-linux-windows"), BLAS);
+  for (const run of [["8-linux-windows"], ["--run-id", "8-linux", "--platform", "windows"]]) {
+    assert.equal((await runJson(0, ["list", ...run, ...from])).prefix, "8-linux-windows");
+  }
+});
+
+Deno.test("a run as an argument: the path of its directory is refused with the options to give", async () => {
+  await using temp = await tempDir();
+  const staging = join(temp.path, "s2");
+  await putArchives(join(staging, "7-linux"), BLAS);
+  const remedy = `--staging-dir ${staging} 7-linux`;
+  for (const path of [join(staging, "7-linux"), `${join(staging, "7-linux")}/`]) {
+    await refused(["list", path], ["directory", path, remedy]);
+    await refused(["fetch", path, "-o", join(temp.path, "x")], ["directory", path, remedy]);
+    await runs(0, ["verify", path]);
+  }
+  assert.match((await runs(0, ["list", ...remedy.split(" ")])).out, /blas_lib/);
+  // A key that names no directory, and a message without a command that lacks its place.
+  const { err } = await runs(2, ["list", "s2/7-linux"]);
+  assert.match(err, /^error: Invalid run id "s2\/7-linux": [^']*\n$/);
+});
+
+Deno.test("a run as an argument: 'local' and its name, unless --run-id names another", async () => {
+  await using temp = await tempDir();
+  const archives = ["blas_dev_generic.tar.zst", "local_lib_generic.tar.zst"];
+  for (const name of ["local-linux", "5-linux"]) await putArchives(join(temp.path, name), archives);
+  const from = ["--staging-dir", temp.path];
+  for (const run of [["local-linux"], ["local", "--platform", "linux"]]) {
+    const fetched = await runJson(0, ["fetch", ...run, "*_dev_*", "--list", ...from]);
+    assert.deepEqual([fetched.run_id, fetched.files.length], ["local", 1]);
+    assert.equal((await runJson(0, ["verify", ...run, ...from])).prefix, "local-linux");
+  }
+  const searched = ["fetch", "local", "--regex", "--run-id", "5", "--platform", "linux", "--list"];
+  const found = await runJson(0, [...searched, ...from]);
+  assert.deepEqual(found.files.map(({ path }: { path: string }) => path), [archives[1]]);
+});
+
+Deno.test("an empty argument has the same words in all commands", async () => {
+  for (const [command, name] of [["list", "run"], ["upload logs", "dir"]]) {
+    await refused([...command.split(" "), ""], [`Invalid ${name} "": it is empty.`]);
+  }
+});
+
+Deno.test("a missing run id: the option for a local directory is named where the command has one", async () => {
+  for (const [command, flag] of [["list", "--staging-dir"], ["upload logs .", "--output-dir"]]) {
+    const args = [...command.split(" "), ...command === "list" ? [] : ["--artifact-group", "g"]];
+    await refused(args, [`give --run-id ID, or ${flag} DIR for`]);
+    const { err } = await runs(2, [...args, "--bucket", "lab"]);
+    assert(!err.includes(flag), err);
+  }
+  assert.match((await runs(2, ["stale-uploads"])).err, /give --run-id ID \(neither/);
+});
+
 Deno.test("a run as an argument: --platform may not name another one", async () => {
   await using temp = await tempDir();
   await putArchives(join(temp.path, "6-linux"), BLAS);

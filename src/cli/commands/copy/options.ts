@@ -28,7 +28,7 @@ import { openService } from "../../service_storage.ts";
 import { type S3Options, withS3Options, withS3WriteOptions } from "../../s3_options.ts";
 import type { Output, OutputOptions } from "../../terminal/output.ts";
 import { presentRoot } from "../../present_root.ts";
-import { type RunOptions, runRoot } from "../../run_root.ts";
+import { type RunOptions, runRoot, withPlatformOfName } from "../../run_root.ts";
 import { type SelectionOptions, WHICH, withSelectionOptions } from "../../selection.ts";
 import { type StageOptions, withStageOptions } from "../../topology.ts";
 import {
@@ -226,7 +226,8 @@ function targetOptions(options: CopyCommandOptions): RunOptions {
   const platform = options.platform ?? sourcePlatform;
   if (toStaging === undefined) return { ...options, platform };
   const repo = options.repo ?? (runGithubRepo === undefined ? sourceRepo : undefined);
-  return { ...options, platform, runId: options.runId ?? sourceRunId, repo };
+  const own = withPlatformOfName({ platform, runId: sourceRunId });
+  return { ...options, ...options.runId === undefined ? own : { platform }, repo };
 }
 
 /** The options of the source run. */

@@ -15,7 +15,7 @@ import type { MirrorJobs, MirrorJobsOptions } from "../../../service/mirror/jobs
 import type { ServiceOptions } from "../../../service/server/service.ts";
 import type { Context } from "../../context.ts";
 import type { OpenStorage } from "../../open_storage.ts";
-import { names, nonEmpty, wholeNumber } from "../../options.ts";
+import { filled, names, nonEmpty, wholeNumber } from "../../options.ts";
 import { Output } from "../../terminal/output.ts";
 import { type MirrorOptions, mirrorSource, sourcesOf } from "./mirror.ts";
 import { openRuns, type RunsCommandOptions, throwIfRun, withRunsOptions } from "../runs/options.ts";
@@ -62,7 +62,7 @@ export function serveCommand(context: Context): Command {
     )
     .addOption(
       option("--port <number>", `the port; 0: any free one (default: ${PORT})`, NETWORK)
-        .argParser(wholeNumber(0, 65535)),
+        .argParser(filled(wholeNumber(0, 65535))),
     )
     .addOption(
       option("--socket <path>", "listen on a Unix socket instead", NETWORK).argParser(nonEmpty),
