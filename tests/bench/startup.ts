@@ -29,8 +29,8 @@ function add(base: string, name: string, ...line: readonly string[]): void {
 
 /** Adds a command with and without its fence. */
 function addBoth(base: string, name: string, ...line: readonly string[]): void {
+  add(base, `${name}, not fenced`, "env", "RUN_OUTPUTS_FENCE=0", ...line);
   add(base, name, ...line);
-  add(base, `${name}, fenced`, "env", "RUN_OUTPUTS_FENCE=1", ...line);
 }
 
 const NOTHING = "deno eval ''";

@@ -18,7 +18,7 @@ Deno.test("fetch with few permissions: unpacks, makes links, says what it may do
   const artifacts = at("build/artifacts");
   await command(["upload", "artifacts", artifacts, "--output-dir", at("staging"), ...run]);
   const fetch = ["fetch", "--staging-dir", at("staging"), "--output-dir", at("out"), ...run];
-  const { code, stderr } = await finish([...fetch, "--no-cache", "-v"], { RUN_OUTPUTS_FENCE: "1" });
+  const { code, stderr } = await finish([...fetch, "--no-cache", "-v"]);
   assert.equal(code, 0, stderr);
   assert(stderr.includes(`permission: write ${at("out")}`), stderr);
   assert(stderr.includes(`permission: read ${at("staging")}: the staging directory`), stderr);
@@ -33,9 +33,21 @@ Deno.test("a command line that is guessed wrong: the command runs once, with its
   // Separators alone are no stage, so no file with the stages is read.
   const line = ["fetch", "--stage", ",", "--run-id", "1", "--platform", "linux", "-n", "-v"];
   const places = ["--staging-dir", staging, "--output-dir", join(dir.path, "out")];
-  const { code, stdout, stderr } = await finish([...line, ...places], { RUN_OUTPUTS_FENCE: "1" });
+  const { code, stdout, stderr } = await finish([...line, ...places]);
   assert.equal(code, 0, stderr);
   assert(stderr.includes(`permission: read ${staging}: the staging directory`), stderr);
   assert(!stderr.includes("the stages (--topology)"), stderr);
   assert.match(stdout, /^would fetch[^\n]*\n1 file,[^\n]*\n$/);
+});
+
+Deno.test("RUN_OUTPUTS_FENCE=0: the command has the permissions of the process, and -v says why", async () => {
+  await using dir = await tempDir();
+  await writeTree(dir.path, { "1-linux/a_lib_generic.tar.zst": "1" });
+  const list = ["list", "--staging-dir", dir.path, "1-linux", "-v"];
+  const { code, stdout, stderr } = await finish(list, { RUN_OUTPUTS_FENCE: "0" });
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /\$RUN_OUTPUTS_FENCE is 0/);
+  const fenced = await finish(list);
+  assert.equal(fenced.stdout, stdout);
+  assert.doesNotMatch(fenced.stderr, /RUN_OUTPUTS_FENCE/);
 });

@@ -88,7 +88,7 @@ async function ownFencing(line: CommandLine): Promise<Fencing | undefined> {
 export async function noFence(
   env: (name: string) => string | undefined,
 ): Promise<string | undefined> {
-  if (env("RUN_OUTPUTS_FENCE") !== "1") return "$RUN_OUTPUTS_FENCE is not 1";
+  if (env("RUN_OUTPUTS_FENCE") === "0") return "$RUN_OUTPUTS_FENCE is 0";
   const { areWorkersNarrowed } = await import("../../archive/worker_permissions.ts");
   if (areWorkersNarrowed()) return undefined;
   return "it was started with all permissions (deno run -A), or from other code";
