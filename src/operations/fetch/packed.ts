@@ -84,7 +84,8 @@ async function recorded(
       await lock.close(true);
     }
   };
-  await change((recorder) => recorder.begin(), { signal });
+  let overwritten: readonly string[] = [];
+  await change(async (recorder) => void (overwritten = await recorder.begin()), { signal });
   let results: FetchResult[];
   try {
     results = await fetch();
@@ -97,7 +98,7 @@ async function recorded(
   const keys = new Set(results.filter(isThere).map(({ location }) => location.s3Uri));
   const written = items.filter(({ location }) => keys.has(location.s3Uri));
   const whole = written.length === items.length && failures.length === 0;
-  await change((recorder) => recorder.end(written, whole), { forever: true, signal });
+  await change((recorder) => recorder.end(written, whole, overwritten), { forever: true, signal });
   return results;
 }
 

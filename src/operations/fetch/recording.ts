@@ -66,6 +66,8 @@ export interface RemovedOld {
    * replaced as a whole. They are gone.
    */
   readonly lost: readonly string[];
+  /** Files of earlier fetches that were changed since, and that this fetch has replaced by its own. */
+  readonly replaced: readonly string[];
 }
 
 /** A fetch into a directory with a record. */
@@ -81,6 +83,7 @@ export class Recorder {
   readonly #going: ReadonlySet<RecordedUnit>;
   #replaced: ReadonlySet<string> = new Set();
   #lost: readonly string[] = [];
+  #overwritten: readonly string[] = [];
   #found?: Inspection<Located>;
   /** What this fetch puts into the directory. */
   #now: readonly RecordedUnit[] = [];
@@ -143,6 +146,7 @@ export class Recorder {
       changed: changed.map(({ path }) => path),
       foreign,
       lost: [],
+      replaced: [],
     };
   }
 
@@ -166,23 +170,32 @@ export class Recorder {
     const ours = new Set(pathsOf(this.#now));
     const isOurs = (path: string) => ours.has(path) || isBelow(path, this.#replaced);
     const files = found.removals.filter(({ path, directory }) => !directory && !ours.has(path));
-    const changed = found.changed.map(({ path }) => path).filter((path) => !isOurs(path));
+    const all = found.changed.map(({ path }) => path);
+    const changed = all.filter((path) => !isOurs(path));
+    const replaced = [
+      ...this.#overwritten,
+      ...all.filter((path) => ours.has(path) && !isBelow(path, this.#replaced)),
+    ];
     const runs = this.#otherRuns();
     const foreign = runs.length === 0 ? [] : found.foreign.filter((path) => !isOurs(path));
     const lost = this.#lost;
-    if (files.length + changed.length + foreign.length + lost.length === 0) return;
-    onRemoved({ runs, files: files.length, changed, foreign, lost });
+    const count = changed.length + foreign.length + lost.length + replaced.length;
+    if (files.length + count === 0) return;
+    onRemoved({ runs, files: files.length, changed, foreign, lost, replaced });
   }
 
   /**
    * For a fetch that does not unpack: records its archives before they are downloaded, so that a
    * killed fetch leaves nothing that no record has.
+   *
+   * @returns The paths of recorded archives that were changed since, which this fetch replaces.
    */
-  async begin(): Promise<void> {
+  async begin(): Promise<string[]> {
     const files = new Map(
       this.#units.flatMap((unit) => unit.files.map((file) => [file.path, { file, unit }] as const)),
     );
     const pending: RecordedUnit[] = [];
+    const changed: string[] = [];
     for (const item of this.#items) {
       const archive = this.#archive(item);
       const before = files.get(basename(item.path));
@@ -191,9 +204,15 @@ export class Recorder {
         const { size, mtime } = before.file;
         const was = mtime === undefined ? before.file.was : { size, mtime };
         pending.push({ ...archive, files: archive.files.map((file) => ({ ...file, was })) });
-      } else pending.push(archive);
+      } else {
+        pending.push(archive);
+        if (before !== undefined && !isUnsettled(before.file) && await look(item.path)) {
+          changed.push(before.file.path);
+        }
+      }
     }
     if (pending.length > 0) await this.#write(recordOf([...this.#units, ...pending]));
+    return changed;
   }
 
   /**
@@ -202,8 +221,14 @@ export class Recorder {
    *
    * @param written The archives that are in the directory.
    * @param whole Whether nothing has failed.
+   * @param overwritten What {@linkcode begin} has returned.
    */
-  async end(written: readonly DownloadItem[], whole: boolean): Promise<void> {
+  async end(
+    written: readonly DownloadItem[],
+    whole: boolean,
+    overwritten: readonly string[] = [],
+  ): Promise<void> {
+    this.#overwritten = overwritten;
     const units = written.map((item) => this.#asBefore(this.#settled(this.#archive(item))));
     this.#now = units;
     if (!whole) {

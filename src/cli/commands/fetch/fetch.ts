@@ -78,7 +78,8 @@ them. If several archives have the same file, the one with the last name wins.
 
 The output directory records what a fetch puts there ('run-outputs status DIR'). The next fetch
 removes files of another run that it does not have itself, if they are unchanged; --keep-old keeps
-them. If everything is there already, nothing is unpacked again.
+them. Changed files that it has itself are replaced, with a warning. If everything is there already,
+nothing is unpacked again.
 
 With --no-extract each archive appears when it is downloaded and verified, and stays if another one
 fails. A large partial download is NAME.part; the next fetch resumes it.

@@ -67,7 +67,7 @@ function firstOf(
  * @param output Receives notes and warnings.
  */
 export function reportRemoved(removed: RemovedOld, output: Output): void {
-  const { files, changed, foreign, lost } = removed;
+  const { files, changed, foreign, lost, replaced } = removed;
   if (files > 0) output.note(`removed ${plural(files, "file")} of ${earlier(removed)}`);
   if (changed.length > 0) {
     const stay = changed.length === 1
@@ -76,6 +76,12 @@ export function reportRemoved(removed: RemovedOld, output: Output): void {
     output.warn(
       `${plural(changed.length, "file")} of ${earlier(removed)} ${stay}: ${namedPaths(changed)}`,
     );
+  }
+  if (replaced.length > 0) {
+    const were = replaced.length === 1
+      ? "that was changed since the last fetch is"
+      : "that were changed since the last fetch are";
+    output.warn(`${plural(replaced.length, "file")} ${were} replaced: ${namedPaths(replaced)}`);
   }
   if (lost.length > 0) {
     const files = plural(lost.length, "changed or foreign file");

@@ -184,12 +184,15 @@ export function fetchedText(
 }
 
 /** What the directory has beside the fetch, or has lost by it. With --quiet nothing else says that. */
-function mixed({ changed = [], lost = [] }: Partial<RemovedOld> = {}): string[] {
+function mixed(
+  { changed = [], lost = [], replaced = [] }: Partial<RemovedOld> = {},
+): string[] {
+  const gone = lost.length + replaced.length;
   return [
     ...changed.length === 0
       ? []
       : [`${plural(changed.length, "changed file")} of earlier fetches kept`],
-    ...lost.length === 0 ? [] : [`${plural(lost.length, "changed or foreign file")} replaced`],
+    ...gone === 0 ? [] : [`${plural(gone, "changed or foreign file")} replaced`],
   ];
 }
 

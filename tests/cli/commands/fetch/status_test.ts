@@ -81,6 +81,27 @@ Deno.test("fetch of another run: changed and foreign files stay, and are named",
   assert.deepEqual(foreign, ["lib/notes", "old/deep/gone", "other/x"]);
 });
 
+for (const [mode, path] of [["--flatten", "lib/libblas.so"], ["--no-extract", BLAS]]) {
+  Deno.test(`fetch ${mode}: changed files that it replaces are counted and named`, async () => {
+    await using w = await world();
+    await w.fetch("1", mode);
+    const before = await readTree(w.out);
+    const warned = `warning: 1 file that was changed since the last fetch is replaced: ${path}\n`;
+    for (const run of ["1", "2"]) {
+      await writeTree(w.out, { [path]: "mine" });
+      assert.deepEqual((await w.status(7)).changed, [path]);
+      const { err } = await w.fetch(run, mode);
+      assert(err.includes(warned), err);
+      if (run === "1") assert.deepEqual(await readTree(w.out), before);
+      assert.equal((await w.fetch(run, mode)).err, "");
+    }
+    await writeTree(w.out, { [path]: "mine" });
+    assert.deepEqual((await runJson(0, w.args("2", mode))).removed.replaced, [path]);
+    await Deno.remove(join(w.out, path));
+    assert.equal((await w.fetch("2", mode)).err, "");
+  });
+}
+
 Deno.test("fetch -q of another run: its one line says that changed files stay", async () => {
   await using w = await world();
   await w.fetch("1", "--flatten");
