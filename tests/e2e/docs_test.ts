@@ -125,6 +125,22 @@ Deno.test("README: the alias starts the program, from every directory", async ()
   assert.equal(new TextDecoder().decode(stdout), `${config.version}\n`);
 });
 
+Deno.test("docs/library.md: a program in another directory imports each entry point from a clone", async () => {
+  const line = "npx -y deno@2.9.6 run -A --config CLONE/deno.json program.ts";
+  assert(blocks.some(({ file, code }) => file === "docs/library.md" && code === `${line}\n`));
+  await using temp = await tempDir();
+  const names = Object.keys(config.exports).map((name) => config.name + name.slice(1));
+  const imports = names.map((name) => `import ${JSON.stringify(name)};\n`).join("");
+  await Deno.writeTextFile(join(temp.path, "program.ts"), `${imports}console.log("imported");`);
+  const [, args] = line.replace("CLONE", ROOT).split("@2.9.6 ");
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: args.split(" "),
+    cwd: temp.path,
+  }).output();
+  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  assert.equal(out, "imported\n", err);
+});
+
 Deno.test("docs: docs/README.md lists every document", async () => {
   const index = await Deno.readTextFile(join(ROOT, "docs/README.md"));
   for (const file of await docFiles()) {
