@@ -8,6 +8,7 @@ import { makeLinksBy } from "../archive/unpack/staged_links.ts";
 import { RunOutputsError } from "../errors/error.ts";
 import { allowWorkDirs } from "../operations/fetch/work_names.ts";
 import { rememberPlaces } from "../ownership/way_to.ts";
+import { type DiskSpace, readSpaceBy, readSpaceHere } from "../storage/local/free_space.ts";
 import type { Failure, FromFenced, ToFenced } from "./fence/start.ts";
 import type { CommandLine } from "./fence/invocation.ts";
 import { main } from "./main.ts";
@@ -32,11 +33,34 @@ makeLinksBy((request) =>
   })
 );
 
+/** Requests for free space that are not answered yet. */
+const asked = new Map<string, PromiseWithResolvers<DiskSpace>>();
+
+readSpaceBy(async (path) => {
+  try {
+    return await readSpaceHere(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+  }
+  let request = asked.get(path);
+  if (request === undefined) {
+    asked.set(path, request = Promise.withResolvers());
+    here.postMessage({ type: "space", path });
+  }
+  return await request.promise;
+});
+
 /** Resolved when the command may run. */
 const mayRun = Promise.withResolvers<void>();
 
 here.onmessage = async ({ data }) => {
   if (data.type === "links made") return waiting.shift()?.(data.error);
+  if (data.type === "space") {
+    const request = asked.get(data.path);
+    asked.delete(data.path);
+    if (data.space !== undefined) return request?.resolve(data.space);
+    return request?.reject(new RunOutputsError("failed", "Cannot read the free space"));
+  }
   if (data.type === "run") return mayRun.resolve();
   const { args, above, grants, workDirs } = data.start;
   rememberPlaces(above);

@@ -112,7 +112,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "cli/commands/{bisect,cache,copy,diff,fetch,find,runs,serve,upload,verify}",
   "cli/main.ts": "errors layout cli cli/fence cli/terminal cli/program.ts",
   "cli/worker.ts":
-    "errors ownership archive/unpack operations/fetch cli cli/fence cli/terminal cli/main.ts",
+    "errors ownership storage/local archive/unpack operations/fetch cli cli/fence cli/terminal " +
+    "cli/main.ts",
 };
 
 /** The room that a file below `src` is in: its directory, or itself where it is a room of its own. */

@@ -5,12 +5,13 @@
  * @module
  */
 
-import { dirname, isAbsolute, join, relative } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { diskLink } from "../../archive/tar/member_path.ts";
 import { diskPath } from "../../archive/unpack/disk_view.ts";
 import { type LinkRequest, makeLinks } from "../../archive/unpack/staged_links.ts";
 import { quote, RunOutputsError } from "../../errors/error.ts";
 import type { Fencing } from "./facts.ts";
+import { isWithin, writtenBy } from "./written.ts";
 
 /**
  * Creates links, all of them or, if one is denied, none.
@@ -30,7 +31,7 @@ export function makeGrantedLinks(
       `Cannot make links in '${root}': only commands that unpack archives make links`,
     );
   }
-  const written = grants.filter(({ permission }) => permission === "write").flatMap(({ to }) => to);
+  const written = writtenBy(grants);
   const tree = Deno.realPathSync(root);
   if (!written.some((directory) => isWithin(directory, tree))) {
     throw new RunOutputsError("denied", `Cannot make links in '${root}': it may not be written to`);
@@ -72,9 +73,4 @@ function isRealDirectory(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-function isWithin(directory: string, path: string): boolean {
-  const way = relative(directory, path);
-  return !isAbsolute(way) && way.split(/[\\/]/)[0] !== "..";
 }

@@ -7,6 +7,7 @@
 import type { LinkRequest } from "../../archive/unpack/staged_links.ts";
 import { type ErrorCode, RunOutputsError } from "../../errors/error.ts";
 import type { Place } from "../../ownership/way_to.ts";
+import type { DiskSpace } from "../../storage/local/free_space.ts";
 import type { Fencing } from "./facts.ts";
 import { grantLines, permissionsOf } from "./grants.ts";
 import type { CommandLine } from "./invocation.ts";
@@ -23,21 +24,23 @@ export interface FencedStart extends Pick<Fencing, "workDirs"> {
 
 /**
  * What the thread sends: its command line as it has parsed it; links to create, which no thread with
- * few permissions can; its end.
+ * few permissions can; a directory above its own whose free space it needs; its end.
  */
 export type FromFenced =
   | { readonly type: "line"; readonly line: CommandLine }
   | { readonly type: "end"; readonly exitCode: number }
-  | { readonly type: "links"; readonly request: LinkRequest };
+  | { readonly type: "links"; readonly request: LinkRequest }
+  | { readonly type: "space"; readonly path: string };
 
 /**
- * What the thread gets: its start; that it may run the command of its line; and the end of its
- * requests for links, in their order.
+ * What the thread gets: its start; that it may run the command of its line; the end of its requests
+ * for links, in their order; and the free space, if it can be read.
  */
 export type ToFenced =
   | { readonly type: "start"; readonly start: FencedStart }
   | { readonly type: "run" }
-  | { readonly type: "links made"; readonly error?: Failure };
+  | { readonly type: "links made"; readonly error?: Failure }
+  | { readonly type: "space"; readonly path: string; readonly space?: DiskSpace };
 
 /** An error between threads. */
 export interface Failure {
@@ -73,6 +76,12 @@ export async function runFenced(
     if (data.type === "end") return resolve(data.exitCode);
     if (data.type === "line") {
       return accepts(data.line) ? send({ type: "run" }) : resolve(undefined);
+    }
+    if (data.type === "space") {
+      const { path } = data;
+      const { readGrantedSpace } = await import("./space.ts");
+      const space = await readGrantedSpace(path, fencing).catch(() => undefined);
+      return send({ type: "space", path, space });
     }
     try {
       const { makeGrantedLinks } = await import("./links.ts");
