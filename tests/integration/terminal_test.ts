@@ -47,3 +47,28 @@ Deno.test({
     assert.match(after, /\d+ files, [\d.]+ MB: \d+ written in [^\n]*\r\n/);
   },
 });
+
+Deno.test({
+  name: "a terminal: nothing asks for permissions, whatever a command looks at",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using temp = await tempDir();
+    const input = join(temp.path, "a.txt");
+    await Deno.writeTextFile(input, "a\n");
+    const to = ["--to", "x", "--output-dir", join(temp.path, "new/s")];
+    const args = ["upload", "files", input, ...to, "--run-id", "1", "--platform", "linux"];
+    const line = [...programLine(), ...args].map((word) => `'${word}'`).join(" ");
+    const log = join(temp.path, "log");
+    // The free space of a new directory is that of one above it, which its thread may not look at.
+    const { code } = await new Deno.Command("script", {
+      args: ["-qec", line, log],
+      env: { NO_COLOR: "1", GITHUB_ACTIONS: "" },
+      stdin: "null",
+      stdout: "null",
+      signal: AbortSignal.timeout(60_000),
+    }).output();
+    const text = await Deno.readTextFile(log);
+    assert.equal(code, 0, text);
+    assert.doesNotMatch(text, /permission|Deno requests/i);
+  },
+});

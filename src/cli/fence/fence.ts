@@ -89,6 +89,10 @@ export async function noFence(
   env: (name: string) => string | undefined,
 ): Promise<string | undefined> {
   if (env("RUN_OUTPUTS_FENCE") === "0") return "$RUN_OUTPUTS_FENCE is 0";
+  // An executable never asks. What a command may do is found by denials, not by questions.
+  if (!Deno.build.standalone && Deno.stdin.isTerminal() && Deno.stderr.isTerminal()) {
+    return "the runtime would ask on this terminal about what is denied; an executable does not ask";
+  }
   const { areWorkersNarrowed } = await import("../../archive/worker_permissions.ts");
   if (areWorkersNarrowed()) return undefined;
   return "it was started with all permissions (deno run -A), or from other code";
