@@ -177,6 +177,8 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 /** Runs the benchmarks; returns the names of those that are not complete. */
 async function runAll(): Promise<string[]> {
   await using temp = await tempDir();
+  // nginx reads the files as another user.
+  if (Deno.build.os !== "windows") await Deno.chmod(temp.path, 0o755);
   const chosen = BENCHMARKS.filter(({ name }) => names.includes(name));
   const incomplete: string[] = [];
   const ceph = `${temp.path}/ceph`;
