@@ -18,6 +18,7 @@
 
 import { parseArgs } from "node:util";
 import { bundled } from "./bundled.ts";
+import { discard } from "./discard.ts";
 import { leftOutBecause, OURS, Report, type Row, VERSION, versionsOf } from "./report.ts";
 
 const report = new Report();
@@ -178,7 +179,7 @@ try {
         const target = `${work}/out`;
         await Deno.mkdir(target);
         const measured = await measure(command(target, archives[set])).catch(leftOutBecause);
-        await Deno.remove(target, { recursive: true });
+        await discard(target);
         if (typeof measured === "string") {
           leftOut.set(name, measured);
           continue;
@@ -204,5 +205,5 @@ try {
     })));
   }
 } finally {
-  if (values.work === undefined) await Deno.remove(work, { recursive: true });
+  if (values.work === undefined) await discard(work);
 }

@@ -25,6 +25,7 @@ import { Session } from "../../src/storage/s3/session.ts";
 import { readSettings } from "../../src/storage/s3/settings.ts";
 import { fileItem, textItem, upload } from "../../src/storage/transfer/upload.ts";
 import { bundled } from "./bundled.ts";
+import { discard } from "./discard.ts";
 import { OURS, Report, VERSION, versionOf, versionsOf } from "./report.ts";
 
 const report = new Report();
@@ -173,7 +174,7 @@ try {
     const leftOut = new Map<string, string>();
     for (let round = 0; round < Number(values.rounds); round++) {
       for (const [name, command] of tools) {
-        await Deno.remove(target, { recursive: true }).catch(() => {});
+        await discard(target);
         await Deno.mkdir(target);
         const measured = await run(command);
         if (typeof measured === "string") {
@@ -187,7 +188,7 @@ try {
         });
       }
     }
-    await Deno.remove(target, { recursive: true });
+    await discard(target);
     report.add(...tools.map(([tool]) => ({
       case: `${names.length} × .tar.${set}`,
       tool,

@@ -17,6 +17,7 @@
 
 import { parseArgs } from "node:util";
 import { bundled } from "./bundled.ts";
+import { discard } from "./discard.ts";
 import { leftOutBecause, OURS, Report, type Row, VERSION, versionsOf } from "./report.ts";
 
 const report = new Report();
@@ -174,5 +175,5 @@ try {
     }));
   }
 } finally {
-  if (values.work === undefined) await Deno.remove(work, { recursive: true });
+  if (values.work === undefined) await discard(work);
 }

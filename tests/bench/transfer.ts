@@ -21,6 +21,7 @@ import { createS3Backend } from "../../src/storage/s3/backend.ts";
 import { Session } from "../../src/storage/s3/session.ts";
 import { readSettings } from "../../src/storage/s3/settings.ts";
 import { bundled } from "./bundled.ts";
+import { discard } from "./discard.ts";
 import { OURS, Report, type Row, VERSION, versionOf, versionsOf } from "./report.ts";
 
 /** Files of one size. */
@@ -353,17 +354,17 @@ try {
           });
           if (direction === "down") {
             await checkFiles(dir, set);
-            await Deno.remove(dir, { recursive: true });
+            await discard(dir);
           }
         }
         for await (const { location } of backend.list(root)) await backend.delete(location);
       }
     }
-    await Deno.remove(source, { recursive: true });
+    await discard(source);
     report.add(...rowsOf(set));
   }
 } finally {
-  await Deno.remove(work, { recursive: true });
+  await discard(work);
   for await (const { location } of backend.list(root)) await backend.delete(location);
   await session.command(
     "delete",
