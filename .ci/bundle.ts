@@ -32,10 +32,10 @@ const LOCATED: readonly (readonly [string, string])[] = [
   ["../../cli.ts", "cli.js"],
   ["../../cli/worker.ts", "src/cli/worker.js"],
   ["../cli/worker.ts", "src/cli/worker.js"],
-  ["../pack/worker.ts", "src/archive/pack/worker.js"],
-  ["../unpack/worker.ts", "src/archive/unpack/worker.js"],
+  ["../archive/pack/worker.ts", "src/archive/pack/worker.js"],
+  ["../archive/unpack/worker.ts", "src/archive/unpack/worker.js"],
   ["../server/worker.ts", "src/service/server/worker.js"],
-  ["../hash/worker.ts", "src/storage/hash/worker.js"],
+  ["../storage/hash/worker.ts", "src/storage/hash/worker.js"],
   [PACKAGED_LIBLZMA, LIBLZMA],
 ];
 

@@ -57,7 +57,7 @@ Deno.test("architecture: the table has no circle and names only rooms that are t
 
 Deno.test("architecture: floors import downwards only", () => {
   const floors = [
-    ["errors", "ownership"],
+    ["errors", "ownership", "threads"],
     ["layout"],
     ["storage", "archive", "runs"],
     ["github"],
@@ -100,6 +100,20 @@ Deno.test("architecture: circles are found", () => {
     f: ["e", "a-package"],
   }));
   assert.deepEqual(circles(graph), [["a", "b", "c"], ["e", "f"]]);
+});
+
+Deno.test("architecture: threads are started in one place, but for those that fence something", async () => {
+  const found: string[] = [];
+  for (const file of await sources("src")) {
+    const code = await Deno.readTextFile(join(ROOT, file));
+    // A thread of a thread starts 25 times as slowly: see docs/decisions.md.
+    if (/\bnew Worker\(/.test(code)) found.push(file);
+  }
+  assert.deepEqual(found.sort(), [
+    "src/cli/fence/start.ts",
+    "src/service/server/fenced.ts",
+    "src/threads/start.ts",
+  ]);
 });
 
 Deno.test("architecture: layout, errors and runs do nothing but compute", async () => {

@@ -112,8 +112,8 @@ Deno.test("exports: importing the library loads neither the AWS SDK nor Octokit"
 Deno.test("exports: an entry point loads its own subject and what that is built on", async () => {
   const below: Readonly<Record<string, RegExp>> = {
     layout: /^src\/(?:layout|errors)\//,
-    storage: /^src\/(?:storage|layout|ownership|errors)\//,
-    archive: /^src\/(?:archive|layout|errors)\//,
+    storage: /^src\/(?:storage|layout|ownership|threads|errors)\//,
+    archive: /^src\/(?:archive|layout|threads|errors)\//,
     runs: /^src\/(?:runs|layout|errors)\//,
     github: /^src\/(?:github|layout|ownership|errors)\//,
     operations: /^src\/(?!cli\/)/,

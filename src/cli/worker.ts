@@ -8,6 +8,7 @@ import { makeLinksBy } from "../archive/unpack/staged_links.ts";
 import { RunOutputsError } from "../errors/error.ts";
 import { allowWorkDirs } from "../operations/fetch/work_names.ts";
 import { rememberPlaces } from "../ownership/way_to.ts";
+import { startThreadsBy, type Thread } from "../threads/start.ts";
 import { type DiskSpace, readSpaceBy, readSpaceHere } from "../storage/local/free_space.ts";
 import type { Failure, FromFenced, ToFenced } from "./fence/start.ts";
 import type { CommandLine } from "./fence/invocation.ts";
@@ -17,7 +18,7 @@ import { systemIo } from "./terminal/io.ts";
 /** The worker's own side of its messages. */
 const here = self as unknown as {
   onmessage: (event: MessageEvent<ToFenced>) => void;
-  postMessage(message: FromFenced): void;
+  postMessage(message: FromFenced, transfer?: Transferable[]): void;
 };
 
 /** Requests for links that are not answered yet, in their order. */
@@ -32,6 +33,31 @@ makeLinksBy((request) =>
     here.postMessage({ type: "links", request });
   })
 );
+
+/** The threads that the first one has started for this one, by their numbers. */
+const threads = new Map<number, Thread>();
+let lastThread = 0;
+
+startThreadsBy((name, permissions) => {
+  const { port1, port2 } = new MessageChannel();
+  const id = ++lastThread;
+  const thread: Thread = {
+    onmessage: null,
+    onerror: null,
+    onmessageerror: null,
+    postMessage: (message, transfer = []) => port1.postMessage(message, transfer),
+    terminate() {
+      port1.close();
+      threads.delete(id);
+      here.postMessage({ type: "end thread", id });
+    },
+  };
+  port1.onmessage = (event) => thread.onmessage?.(event);
+  port1.onmessageerror = (event) => thread.onmessageerror?.(event);
+  threads.set(id, thread);
+  here.postMessage({ type: "thread", id, name, permissions, port: port2 }, [port2]);
+  return thread;
+});
 
 /** Requests for free space that are not answered yet. */
 const asked = new Map<string, PromiseWithResolvers<DiskSpace>>();
@@ -60,6 +86,11 @@ here.onmessage = async ({ data }) => {
     asked.delete(data.path);
     if (data.space !== undefined) return request?.resolve(data.space);
     return request?.reject(new RunOutputsError("failed", "Cannot read the free space"));
+  }
+  if (data.type === "thread failed") {
+    const { id, message } = data;
+    threads.get(id)?.onerror?.(new ErrorEvent("error", { message, cancelable: true }));
+    return;
   }
   if (data.type === "run") return mayRun.resolve();
   const { args, above, grants, workDirs } = data.start;

@@ -10,6 +10,7 @@ import { dirname } from "node:path/posix";
 /** Every room with what it may import beside itself. `a/{b,c}` stands for `a/b` and `a/c`. */
 export const ROOMS: Readonly<Record<string, string>> = {
   "errors": "",
+  "threads": "",
   "ownership": "",
   "layout": "errors",
   "layout/mod.ts": "errors layout",
@@ -20,19 +21,18 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "github/mod.ts": "errors layout github",
   "storage": "errors layout",
   "storage/local": "errors ownership layout storage",
-  "storage/hash": "errors storage",
+  "storage/hash": "errors threads storage",
   "storage/transfer": "errors ownership layout storage storage/{hash,local}",
   "storage/cache": "errors ownership layout storage storage/local",
   "storage/s3": "errors layout storage storage/{hash,transfer}",
   "storage/open_s3.ts": "errors layout storage storage/s3",
   "storage/mod.ts": "errors layout storage storage/open_s3.ts " +
     "storage/{cache,local,s3,transfer}",
-  "archive": "errors",
   "archive/tar": "errors layout",
   "archive/compression": "errors archive/tar",
-  "archive/pack": "errors archive archive/{compression,tar}",
+  "archive/pack": "errors threads archive/{compression,tar}",
   "archive/packages": "errors archive/{compression,tar}",
-  "archive/unpack": "errors archive archive/{compression,tar}",
+  "archive/unpack": "errors threads archive/{compression,tar}",
   "archive/mod.ts": "archive/{compression,pack,tar,unpack}",
   "operations": "errors layout storage storage/{s3,transfer}",
   "operations/manifest": "errors layout runs storage storage/transfer",
@@ -104,15 +104,15 @@ export const ROOMS: Readonly<Record<string, string>> = {
   "cli/commands/bisect":
     "errors layout github storage/local operations/{artifacts,bisect} cli cli/fence " +
     "cli/terminal cli/commands/fetch",
-  "cli/commands/serve": "errors archive operations/retained service service/{mirror,server} cli " +
+  "cli/commands/serve": "errors threads operations/retained service service/{mirror,server} cli " +
     "cli/terminal cli/commands/runs",
-  "cli/fence": "errors ownership layout storage/{local,s3} archive " +
+  "cli/fence": "errors ownership threads layout storage/{local,s3} " +
     "archive/{tar,unpack} operations/fetch cli/terminal",
   "cli/program.ts": "errors cli cli/completions cli/terminal cli/commands cli/fence " +
     "cli/commands/{bisect,cache,copy,diff,fetch,find,runs,serve,upload,verify}",
   "cli/main.ts": "errors layout cli cli/fence cli/terminal cli/program.ts",
   "cli/worker.ts":
-    "errors ownership storage/local archive/unpack operations/fetch cli cli/fence cli/terminal " +
+    "errors ownership threads storage/local archive/unpack operations/fetch cli cli/fence cli/terminal " +
     "cli/main.ts",
 };
 

@@ -6,7 +6,8 @@
 
 import { type ErrorCode, RunOutputsError } from "../../errors/error.ts";
 import { compressPiece, freeBuffers, type PieceTask } from "../compression/compress_piece.ts";
-import { areWorkersNarrowed } from "../worker_permissions.ts";
+import { areWorkersNarrowed } from "../../threads/permissions.ts";
+import { startThread, type Thread } from "../../threads/start.ts";
 
 /** Messages of a worker: that it has started, and the result of each task. */
 export type FromPackWorker =
@@ -19,7 +20,7 @@ export interface PackPoolOptions {
   /** The maximum number of workers; with 0, this thread compresses. Default: one per core. */
   readonly size?: number;
   /** Starts a worker. Default: `pack_worker.ts`, with read permission only if possible. */
-  readonly start?: () => Worker;
+  readonly start?: () => Thread;
 }
 
 /** Smaller pieces are compressed in this thread, which is faster than to start a worker. */
@@ -45,7 +46,7 @@ interface Waiting {
 /** Workers, which live as long as the pool has members, and their queue. */
 export class PackPool {
   readonly #size: number;
-  readonly #start: () => Worker;
+  readonly #start: () => Thread;
   readonly #idle: PackWorker[] = [];
   /** In the order of the members. */
   readonly #waiting: Waiting[] = [];
@@ -218,11 +219,11 @@ export class PackPool {
 
 /** One worker, which has one task at a time. */
 class PackWorker {
-  readonly #worker: Worker;
+  readonly #worker: Thread;
   #ready = false;
   #broken = false;
 
-  constructor(worker: Worker) {
+  constructor(worker: Thread) {
     this.#worker = worker;
   }
 
@@ -267,19 +268,6 @@ class PackWorker {
   }
 }
 
-function startWorker(): Worker {
-  // `.ci/bundle.ts` finds it by this path.
-  const url = new URL("../pack/worker.ts", import.meta.url).href;
-  if (!areWorkersNarrowed()) return new Worker(url, { type: "module" });
-  const permissions: Deno.PermissionOptionsObject = {
-    read: "inherit",
-    write: false,
-    env: false,
-    ffi: false,
-    import: false,
-    net: false,
-    run: false,
-    sys: false,
-  };
-  return new Worker(url, { type: "module", deno: { permissions } });
+function startWorker(): Thread {
+  return startThread("pack", areWorkersNarrowed() ? { read: "inherit", write: false } : undefined);
 }

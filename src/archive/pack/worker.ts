@@ -5,13 +5,12 @@
  * @module
  */
 
-/// <reference lib="deno.worker" />
-
 import { RunOutputsError } from "../../errors/error.ts";
 import { compressPiece, type PieceTask } from "../compression/compress_piece.ts";
+import { serveThread } from "../../threads/serve.ts";
 import type { FromPackWorker } from "./pool.ts";
 
-self.addEventListener("message", async ({ data }: MessageEvent<PieceTask>) => {
+const post = serveThread<PieceTask, FromPackWorker>(async (data) => {
   try {
     const bytes = await compressPiece(data);
     post({ type: "done", bytes }, [bytes.buffer]);
@@ -23,7 +22,3 @@ self.addEventListener("message", async ({ data }: MessageEvent<PieceTask>) => {
 });
 
 post({ type: "ready" });
-
-function post(message: FromPackWorker, transfer: Transferable[] = []): void {
-  self.postMessage(message, transfer);
-}

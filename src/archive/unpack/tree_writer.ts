@@ -165,14 +165,14 @@ export class DiskTree implements TreeWriter {
     try {
       if (end !== undefined) file.truncateSync(end);
       if (this.#options.keepMetadata) file.utimeSync(modified, modified);
-      // Of the open file: a look at its path would cost more.
-      const { size, mtime } = file.statSync();
+      this.#file = undefined;
+      file.close();
+      // Not of the open file: with restricted permissions, Deno resolves its whole path for that.
+      const { size, mtime } = Deno.lstatSync(path);
       this.#files.set(name, { size, mtime: mtime?.getTime() });
     } catch (error) {
       throw writeError(path, error);
     }
-    this.#file = undefined;
-    file.close();
   }
 
   remove(path: string): void {

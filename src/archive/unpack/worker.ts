@@ -5,8 +5,6 @@
  * @module
  */
 
-/// <reference lib="deno.worker" />
-
 import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import { BadArchive } from "../tar/bad_archive.ts";
@@ -15,6 +13,7 @@ import { Extractor, tooLarge } from "./extract.ts";
 import { Lzma } from "../compression/liblzma.ts";
 import { decodeShared, helpDecode } from "../compression/parallel_xz.ts";
 import { TarReader } from "../tar/reader.ts";
+import { serveThread } from "../../threads/serve.ts";
 import { DiskTree } from "./tree_writer.ts";
 import type { FromWorker, HelpTask, ToWorker, UnpackTask } from "./worker_messages.ts";
 
@@ -24,11 +23,7 @@ const PROGRESS_STEP = 4 * 1024 * 1024;
 let lzma: Promise<Lzma> | undefined;
 let linksMade: (() => void) | undefined;
 
-function post(message: FromWorker): void {
-  self.postMessage(message);
-}
-
-self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
+const post = serveThread<ToWorker, FromWorker>((data) => {
   if (data.type === "links made") linksMade?.();
   else (data.type === "help" ? help(data) : unpack(data)).catch((error) => fail(error, data.path));
 });

@@ -11,7 +11,8 @@ import { BadArchive } from "../tar/bad_archive.ts";
 import type { Extracted, ExtractedLink } from "./extract.ts";
 import { compileLzma } from "../compression/liblzma.ts";
 import type { PlacedEntry } from "./tree_writer.ts";
-import { areWorkersNarrowed } from "../worker_permissions.ts";
+import { areWorkersNarrowed } from "../../threads/permissions.ts";
+import { startThread, type Thread } from "../../threads/start.ts";
 import { shareBlocks, type SharedBlocks } from "../compression/parallel_xz.ts";
 import type { FromWorker, HelpTask, ToWorker, UnpackTask } from "./worker_messages.ts";
 import { readXzIndex } from "../compression/xz_index.ts";
@@ -39,7 +40,7 @@ export interface TaskResult {
 }
 
 interface PooledWorker {
-  readonly worker: Worker;
+  readonly worker: Thread;
   /** The directory it may read; `undefined` if it has the permissions of this thread. */
   readonly readable: string | undefined;
 }
@@ -194,7 +195,7 @@ export class WorkerPool implements Disposable {
     task: UnpackTask | HelpTask,
     receive: (
       data: FromWorker,
-      worker: Worker,
+      worker: Thread,
       resolve: (result: T) => void,
       reject: (error: unknown) => void,
     ) => void,
@@ -256,19 +257,15 @@ function withoutLinks(path: string): string {
 
 /** Starts a worker with as few permissions as possible. */
 function startWorker(readable: string, writable: string, narrow: boolean): PooledWorker {
-  // `.ci/bundle.ts` finds it by this path.
-  const url = new URL("../unpack/worker.ts", import.meta.url).href;
-  if (!narrow) return { worker: new Worker(url, { type: "module" }), readable: undefined };
-  const start = (files: Pick<Deno.PermissionOptionsObject, "read" | "write">) => {
-    const others = { env: false, ffi: false, import: false, net: false, run: false, sys: false };
-    return new Worker(url, { type: "module", deno: { permissions: { ...files, ...others } } });
-  };
+  if (!narrow) return { worker: startThread("unpack"), readable: undefined };
   try {
-    return { worker: start({ read: [readable, writable], write: [writable] }), readable };
+    const permissions = { read: [readable, writable], write: [writable] };
+    return { worker: startThread("unpack", permissions), readable };
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
     // Permission for a directory cannot be given if something in it is denied to this thread.
-    return { worker: start({ read: "inherit", write: "inherit" }), readable: undefined };
+    const permissions = { read: "inherit", write: "inherit" } as const;
+    return { worker: startThread("unpack", permissions), readable: undefined };
   }
 }
 

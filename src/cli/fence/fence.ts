@@ -93,7 +93,7 @@ export async function noFence(
   if (!Deno.build.standalone && Deno.stdin.isTerminal() && Deno.stderr.isTerminal()) {
     return "the runtime would ask on this terminal about what is denied; an executable does not ask";
   }
-  const { areWorkersNarrowed } = await import("../../archive/worker_permissions.ts");
+  const { areWorkersNarrowed } = await import("../../threads/permissions.ts");
   if (areWorkersNarrowed()) return undefined;
   return "it was started with all permissions (deno run -A), or from other code";
 }

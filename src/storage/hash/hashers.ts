@@ -6,6 +6,8 @@
 
 import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
+import { areWorkersNarrowed } from "../../threads/permissions.ts";
+import { startThread, type Thread } from "../../threads/start.ts";
 import type { ByteRange } from "../backend.ts";
 import { type FileDigest, FileHash } from "./file_hash.ts";
 import { type HashAnswer, type HashRequest, HashServer } from "./server.ts";
@@ -175,7 +177,7 @@ class HashThread implements Disposable {
   /** The number of its files and sequences. */
   load = 0;
   readonly #waiting = new Map<number, Waiting[]>();
-  readonly #worker: Worker | undefined;
+  readonly #worker: Thread | undefined;
   /** Requests sent before the thread was ready; `undefined`, once it is. */
   #early: { readonly request: HashRequest; readonly transfer: Transferable[] }[] | undefined = [];
   /** Does the work here, if there is no thread. */
@@ -184,9 +186,8 @@ class HashThread implements Disposable {
 
   constructor() {
     try {
-      // `.ci/bundle.ts` finds it by this path.
-      const url = new URL("../hash/worker.ts", import.meta.url);
-      this.#worker = new Worker(url, { type: "module" });
+      const permissions = { read: "inherit", write: false } as const;
+      this.#worker = startThread("hash", areWorkersNarrowed() ? permissions : undefined);
     } catch {
       // Some runtimes and permission sets have no workers; the work is the same without.
       this.#serveHere();

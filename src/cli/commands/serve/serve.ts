@@ -231,7 +231,7 @@ async function start(
     log: (line: string) => output.warn(line),
     onAnswer: output.verbose ? (line: string) => output.explain(line) : undefined,
   };
-  const { areWorkersNarrowed } = await import("../../../archive/worker_permissions.ts");
+  const { areWorkersNarrowed } = await import("../../../threads/permissions.ts");
   const { backend: _, bucket: __, direct: ___, dir, mirror, ...settings } = options;
   const why = dir === undefined
     ? "the runs are in a bucket"

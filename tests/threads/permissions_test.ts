@@ -3,12 +3,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { isOwnProgram } from "../../src/archive/worker_permissions.ts";
+import { isOwnProgram } from "../../src/threads/permissions.ts";
 import { compress, tar } from "../support/tar_builder.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 
-const source = (file: string) =>
-  JSON.stringify(new URL(`../../src/archive/${file}`, import.meta.url).href);
+const source = (file: string) => JSON.stringify(new URL(`../../src/${file}`, import.meta.url).href);
 
 /** Runs a program with permissions; tells what it wrote. */
 async function run(dir: string, program: string, permissions: readonly string[]): Promise<string> {
@@ -34,7 +33,7 @@ for (
 ) {
   Deno.test(`isFenced(): ${permissions.join(" ")}: ${expected}`, async () => {
     await using dir = await tempDir();
-    const program = `import { isFenced } from ${source("worker_permissions.ts")};
+    const program = `import { isFenced } from ${source("threads/permissions.ts")};
       console.log(isFenced());`;
     assert.equal(await run(dir.path, program, permissions), `${expected}`);
   });
@@ -58,7 +57,7 @@ Deno.test("Unpacker: narrow workers unpack also where something beside the archi
     content: "unpacked",
   });
   await Deno.writeFile(join(dir.path, "a_lib_x.tar.gz"), await compress(bytes, ".gz"));
-  const program = `import { Unpacker } from ${source("unpack/unpack.ts")};
+  const program = `import { Unpacker } from ${source("archive/unpack/unpack.ts")};
     await using unpacker = await Unpacker.open({
       mode: "flatten", outputDir: "out", stagingDir: "staging", workers: 1, narrowWorkers: true,
     });
