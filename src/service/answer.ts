@@ -4,8 +4,10 @@
  * @module
  */
 
+import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { jsonStream } from "../layout/json_text.ts";
+import { matchesTag } from "./entity_tags.ts";
 
 /** The content type of JSON. */
 export const JSON_TYPE = "application/json";
@@ -45,7 +47,7 @@ export async function jsonAnswer(
 
 /**
  * Answers with a text, compressed if it is long enough and the client accepts it. A long one is sent
- * while it is produced.
+ * while it is produced; others have an entity tag, and are answered with 304 to who has them.
  *
  * @param request The request, for the encodings that its client accepts.
  * @param pieces The text, in pieces; or all of it.
@@ -73,6 +75,14 @@ export async function textAnswer(
     const plain = encoder.encode(text);
     const isZipped = zips && plain.length >= MIN_COMPRESSED;
     const bytes = isZipped ? new Uint8Array(gzipSync(plain)) : plain;
+    if (status === 200) {
+      // Another encoding is another representation.
+      const tag = `"${createHash("sha256").update(bytes).digest("hex").slice(0, 32)}"`;
+      answer.set("etag", tag);
+      if (matchesTag(request.headers.get("if-none-match") ?? "", [tag], "weak")) {
+        return new Response(null, { status: 304, headers: answer });
+      }
+    }
     if (isZipped) answer.set("content-encoding", "gzip");
     // For HEAD, whose answer has no body to count.
     answer.set("content-length", `${bytes.length}`);

@@ -29,6 +29,36 @@ Deno.test("jsonAnswer(): compressed from 1 KiB on, and only for those who accept
   }
 });
 
+Deno.test("jsonAnswer(): who has it gets 304, each encoding has its own tag, a streamed one has none", async () => {
+  const ask = (headers: Record<string, string>, count = 1000, status?: number) =>
+    jsonAnswer(request(headers), { schema: "x", rows: rows(count) }, { status });
+  const tags = new Set<string>();
+  for (const encoding of ["identity", "gzip"]) {
+    const accepts = { "accept-encoding": encoding };
+    const first = await ask(accepts);
+    const tag = first.headers.get("etag")!;
+    tags.add(tag);
+    for (const list of [tag, `W/${tag}`, `"other", ${tag}`, "*"]) {
+      const again = await ask({ ...accepts, "if-none-match": list });
+      assert.equal(again.status, 304, list);
+      assert.equal(again.body, null);
+      assert.equal(again.headers.get("etag"), tag);
+      assert.equal(again.headers.get("vary"), "accept-encoding");
+      assert.equal(again.headers.get("content-encoding"), null);
+    }
+    for (const list of ['"other"', tag.slice(1, -1), ""]) {
+      assert.equal((await ask({ ...accepts, "if-none-match": list })).status, 200, list);
+    }
+    assert.equal((await ask({ ...accepts, "if-none-match": tag }, 999)).status, 200);
+    assert.equal((await ask({ ...accepts, "if-none-match": "*" }, 1000, 202)).status, 202);
+  }
+  assert.equal(tags.size, 2);
+  const long = await ask({ "if-none-match": "*" }, 100_000);
+  assert.equal(long.status, 200);
+  assert.equal(long.headers.get("etag"), null);
+  await long.body?.cancel();
+});
+
 Deno.test("textAnswer(): what fails early throws, what fails late ends the answer with an error", async () => {
   async function* failing(count: number) {
     for (let i = 0; i < count; i++) yield await Promise.resolve("x".repeat(1000));

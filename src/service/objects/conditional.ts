@@ -4,6 +4,7 @@
  * @module
  */
 
+import { matchesTag } from "../entity_tags.ts";
 import { parseHttpDate } from "./http_date.ts";
 
 /** What identifies the version of a file. */
@@ -27,13 +28,13 @@ export type Verdict = "send" | "not-modified" | "failed";
 export function evaluateConditions(headers: Headers, current: Validators): Verdict {
   const ifMatch = headers.get("if-match");
   if (ifMatch !== null) {
-    if (!matches(ifMatch, current, "strong")) return "failed";
+    if (!matchesTag(ifMatch, current.etags, "strong")) return "failed";
   } else if (isModifiedSince(headers.get("if-unmodified-since"), current) === true) {
     return "failed";
   }
   const ifNoneMatch = headers.get("if-none-match");
   if (ifNoneMatch !== null) {
-    if (matches(ifNoneMatch, current, "weak")) return "not-modified";
+    if (matchesTag(ifNoneMatch, current.etags, "weak")) return "not-modified";
   } else if (isModifiedSince(headers.get("if-modified-since"), current) === false) {
     return "not-modified";
   }
@@ -52,33 +53,6 @@ export function evaluateConditions(headers: Headers, current: Validators): Verdi
 export function allowsRange(headers: Headers, current: Validators): boolean {
   const ifRange = headers.get("if-range");
   return ifRange === null || current.etags.includes(ifRange);
-}
-
-/** Whether a list of entity tags, or `*`, matches the version. */
-function matches(list: string, { etags }: Validators, comparison: "strong" | "weak"): boolean {
-  if (list.trim() === "*") return true;
-  return parseTags(list).some(({ weak, tag }) =>
-    (comparison === "weak" || !weak) && etags.includes(tag)
-  );
-}
-
-interface EntityTag {
-  readonly weak: boolean;
-  /** With quotes. */
-  readonly tag: string;
-}
-
-/** Parses a list of entity tags. A malformed list matches nothing. */
-function parseTags(list: string): EntityTag[] {
-  // A tag can contain commas; elements can be empty.
-  const element = /[ \t]*(?:(W\/)?("[\x21\x23-\x7e\x80-\xff]*"))?[ \t]*(?:,|$)/y;
-  const tags: EntityTag[] = [];
-  while (element.lastIndex < list.length) {
-    const match = element.exec(list);
-    if (match === null) return [];
-    if (match[2] !== undefined) tags.push({ weak: match[1] !== undefined, tag: match[2] });
-  }
-  return tags;
 }
 
 /** Whether the version is newer than a date, in whole seconds; `undefined`, if that is not a date. */
