@@ -167,6 +167,12 @@ Deno.test("architecture: commands and --help load no driver, no archive code and
   }
 });
 
+Deno.test("architecture: reading and listing on S3 load no client of the AWS SDK", async () => {
+  const { packages, files } = await loadedBy("src/storage/s3/backend.ts");
+  assert(files.includes("src/storage/s3/list.ts"), "the walk went through the driver");
+  assert.deepEqual(packages.filter((name) => /^@aws-sdk\/(?!xml-builder$)/.test(name)), []);
+});
+
 /** What `@std/path` has too, so that `deno.json` alone can switch to it. */
 const IN_STD_PATH =
   /^(?:basename|dirname|extname|format|isAbsolute|join|normalize|parse|relative|resolve)$/;

@@ -1,5 +1,5 @@
 /**
- * Opens the S3 driver, and loads the AWS SDK only then.
+ * Opens the S3 driver, and loads it only then.
  *
  * @module
  */

@@ -1,6 +1,5 @@
 /**
- * The S3 driver. Importing it loads the AWS SDK: use a dynamic `import()`, so that a command
- * without S3 starts fast.
+ * The S3 driver. Use a dynamic `import()`, so that a command without S3 starts fast.
  *
  * @module
  */

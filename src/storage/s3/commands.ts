@@ -5,8 +5,7 @@
  * @module
  */
 
-import { S3Client } from "@aws-sdk/client-s3";
-import { textOf } from "./body_text.ts";
+import type { S3Client } from "@aws-sdk/client-s3";
 import { failureOf, S3Failure } from "./errors.ts";
 import {
   requestHandler,
@@ -18,9 +17,13 @@ import {
 import { requestedHeaders } from "./requested_headers.ts";
 import type { S3Settings, StaticCredentials } from "./settings.ts";
 import type { Transport } from "./transport.ts";
+import { xmlOf } from "./xml.ts";
 
 /** The SDK requires credentials even for unsigned requests. */
 const NOBODY: StaticCredentials = { accessKeyId: "nobody", secretAccessKey: "nobody" };
+
+/** The SDK's client and commands. */
+export type Sdk = typeof import("./sdk.ts");
 
 /** A size that is not written in digits. The SDK would read `1e3` and `0x10`, and nothing as 0. */
 const ODD_SIZE = /<Size>(?!\d+<)[^<]*<\/Size>|<Size\s*\/>/g;
@@ -47,15 +50,16 @@ export class Commands implements Disposable {
    *
    * @param bucket The bucket.
    * @param credentials The credentials; unsigned if there are none.
+   * @param sdk The SDK.
    * @returns A client for the bucket's region.
    */
-  client(bucket: string, credentials: StaticCredentials | undefined): S3Client {
+  client(bucket: string, credentials: StaticCredentials | undefined, sdk: Sdk): S3Client {
     const region = this.#transport.region(bucket);
     const { clockOffset } = this.#transport;
     const name = `${region} ${credentials === undefined} ${clockOffset}`;
     let client = this.#clients.get(name);
     if (client === undefined) {
-      client = this.#create(region, credentials);
+      client = this.#create(region, credentials, sdk);
       this.#clients.set(name, client);
     }
     return client;
@@ -67,7 +71,11 @@ export class Commands implements Disposable {
     this.#clients.clear();
   }
 
-  #create(region: string, credentials: StaticCredentials | undefined): S3Client {
+  #create(
+    region: string,
+    credentials: StaticCredentials | undefined,
+    { S3Client }: Sdk,
+  ): S3Client {
     const { endpoint, variant } = this.#settings;
     const client = new S3Client({
       region,
@@ -108,30 +116,15 @@ export class Commands implements Disposable {
     );
     const { response } = answer;
     if (!response.ok) throw await failureOf(response);
-    const text = await textOf(answer);
-    // S3 can begin a long response with status 200 and end it with an error.
-    if (/^\s*(?:<\?xml[^>]*>\s*)?<Error[\s>]/.test(text)) {
-      const { s3Code, message } = await failureOf(response, text);
-      throw new S3Failure(500, s3Code, message);
-    }
     // Responses to DELETE and to the creation of a bucket are empty. If one is not, it comes from a
     // proxy, and nothing was deleted.
     const hasXml = method === "GET" || method === "POST" || "x-amz-copy-source" in headers;
-    if (hasXml || (method === "DELETE" && text.trim() !== "")) checkXml(response, text);
+    const text = await xmlOf(
+      answer,
+      hasXml ? "always" : method === "DELETE" ? "optional" : "never",
+    );
     return sdkResponse(response, text.replace(ODD_SIZE, "<Size>NaN</Size>"));
   }
-}
-
-/** Rejects responses that are not complete S3 XML: an HTML page would parse as an empty list. */
-function checkXml(response: Response, text: string): void {
-  const root = /^\s*(?:<\?xml[^>]*>\s*)?<(\w+)[\s>/]/.exec(text)?.[1];
-  const isS3 = root !== undefined && /^[A-Z]\w*(?:Result|Configuration|Output)$/.test(root);
-  if (
-    isS3 && new RegExp(`(?:</${root}>|^[^<]*(?:<\\?[^>]*>\\s*)?<${root}[^>]*/>)\\s*$`).test(text)
-  ) {
-    return;
-  }
-  throw new S3Failure(response.status, "", isS3 ? "truncated XML" : "not XML");
 }
 
 /**

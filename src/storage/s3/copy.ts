@@ -4,7 +4,6 @@
  * @module
  */
 
-import { CopyObjectCommand, UploadPartCopyCommand } from "@aws-sdk/client-s3";
 import { RunOutputsError } from "../../errors/error.ts";
 import { type OutputLocation, uriEncodeKey } from "../../layout/output_location.ts";
 import type { ObjectInfo, WriteOptions } from "../backend.ts";
@@ -62,7 +61,7 @@ export async function copyObject(
       : { ...await metadataOf(session, from, signal), ContentType: contentType };
     let attempts = 0;
     const send = (IfNoneMatch: "*" | undefined, ChecksumAlgorithm?: "SHA256") =>
-      session.command("copy", to, signal, (client, attempt) => {
+      session.command("copy", to, signal, (client, { CopyObjectCommand }, attempt) => {
         attempts = attempt;
         return client.send(
           new CopyObjectCommand({
@@ -159,7 +158,7 @@ async function copyInParts(
         "copy",
         to,
         controller.signal,
-        (client) =>
+        (client, { UploadPartCopyCommand }) =>
           client.send(
             new UploadPartCopyCommand({
               Bucket: to.bucket,

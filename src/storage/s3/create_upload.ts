@@ -5,7 +5,6 @@
  * @module
  */
 
-import { CreateMultipartUploadCommand } from "@aws-sdk/client-s3";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { S3Failure } from "./errors.ts";
@@ -52,10 +51,14 @@ export async function createUpload(
   signal: AbortSignal | undefined,
 ): Promise<string> {
   using late = new LateSignal(signal, GRACE);
-  const { UploadId } = await session.command("write", location, signal, async (client) => {
+  const { UploadId } = await session.command("write", location, signal, async (client, sdk) => {
     try {
       return await client.send(
-        new CreateMultipartUploadCommand({ ...input, Bucket: location.bucket, Key: location.key }),
+        new sdk.CreateMultipartUploadCommand({
+          ...input,
+          Bucket: location.bucket,
+          Key: location.key,
+        }),
         { abortSignal: late.signal },
       );
     } catch (error) {

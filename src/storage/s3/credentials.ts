@@ -4,7 +4,7 @@
  * @module
  */
 
-import { defaultProvider } from "@aws-sdk/credential-provider-node";
+import type { defaultProvider } from "@aws-sdk/credential-provider-node";
 import { RunOutputsError } from "../../errors/error.ts";
 import { textOf } from "./body_text.ts";
 import { s3Error } from "./errors.ts";
@@ -169,6 +169,7 @@ export class Credentials {
     if (this.#settings.profile === undefined && accessKeyId && secretAccessKey) {
       return { accessKeyId, secretAccessKey, sessionToken: env("AWS_SESSION_TOKEN") };
     }
+    const { defaultProvider } = await import("@aws-sdk/credential-provider-node");
     try {
       return await defaultProvider({
         profile,

@@ -5,7 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { DeleteObjectCommand, DeleteObjectsCommand } from "@aws-sdk/client-s3";
+import type { DeleteObjectsCommand } from "@aws-sdk/client-s3";
 import { invalid, RunOutputsError } from "../../errors/error.ts";
 import { OutputLocation } from "../../layout/output_location.ts";
 import type { CallOptions, DeleteFailure } from "../backend.ts";
@@ -32,11 +32,16 @@ export async function deleteObject(
   signal?.throwIfAborted();
   if (location.key === "") throw invalid("key", location.key, "an object name");
   await session.transport.requireCredentials("delete", location);
-  await session.command("delete", location, signal, (client) =>
-    client.send(
-      new DeleteObjectCommand({ Bucket: location.bucket, Key: location.key }),
-      { abortSignal: signal },
-    ));
+  await session.command(
+    "delete",
+    location,
+    signal,
+    (client, { DeleteObjectCommand }) =>
+      client.send(
+        new DeleteObjectCommand({ Bucket: location.bucket, Key: location.key }),
+        { abortSignal: signal },
+      ),
+  );
 }
 
 /**
@@ -86,8 +91,8 @@ async function deleteBatch(
   await session.transport.requireCredentials("delete", bucket);
   try {
     const Objects = batch.map(({ key }) => ({ Key: key }));
-    const { Errors = [] } = await session.command("delete", bucket, signal, (client) => {
-      const command = new DeleteObjectsCommand({
+    const { Errors = [] } = await session.command("delete", bucket, signal, (client, sdk) => {
+      const command = new sdk.DeleteObjectsCommand({
         Bucket: bucket.bucket,
         Delete: { Objects, Quiet: true },
       });

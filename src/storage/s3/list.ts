@@ -4,7 +4,6 @@
  * @module
  */
 
-import { type _Object, type CommonPrefix, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { quote } from "../../errors/error.ts";
 import { compareKeys } from "../../layout/compare_keys.ts";
 import { OutputLocation } from "../../layout/output_location.ts";
@@ -12,6 +11,7 @@ import type { CallOptions, Child, ListOptions, ObjectInfo } from "../backend.ts"
 import { bareEtag } from "./object_info.ts";
 import { Pages } from "./pages.ts";
 import type { Session } from "./session.ts";
+import { XmlElement, xmlOf } from "./xml.ts";
 
 /**
  * Lists the objects below a prefix. One page is in memory at a time.
@@ -61,64 +61,100 @@ async function* entries(
   recursive: boolean,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Child> {
-  const Prefix = prefix.key === "" ? undefined : `${prefix.key}/`;
-  const Delimiter = recursive ? undefined : "/";
+  const start = prefix.key === "" ? "" : `${prefix.key}/`;
   const pages = new Pages(session, prefix);
-  let ContinuationToken: string | undefined;
+  let token: string | undefined;
   let last: string | undefined;
   for (;;) {
-    const page = await session.command("list", prefix, signal, (client) =>
-      client.send(
-        new ListObjectsV2Command({ Bucket: prefix.bucket, Prefix, Delimiter, ContinuationToken }),
-        { abortSignal: signal },
-      ));
-    const { Contents = [], CommonPrefixes = [], IsTruncated } = page;
-    for (const entry of merged(Contents, CommonPrefixes)) {
-      const { Key } = entry;
+    const query: Record<string, string> = {
+      "list-type": "2",
+      ...(start !== "" && { prefix: start }),
+      ...(!recursive && { delimiter: "/" }),
+      ...(token !== undefined && { "continuation-token": token }),
+    };
+    const page = await session.document(
+      { action: "list", method: "GET", location: prefix, ofBucket: true, query },
+      signal,
+      async (answer) => parsePage(await xmlOf(answer)),
+    );
+    for (const { key, object } of page.entries) {
       signal?.throwIfAborted();
       // An object of another run must not count as one of this run.
-      if (Prefix !== undefined && !Key.startsWith(Prefix)) {
-        throw pages.broken(`${quote(Key)} is not below ${quote(Prefix)}`);
+      if (!key.startsWith(start)) {
+        throw pages.broken(`${quote(key)} is not below ${quote(start)}`);
       }
       if (last !== undefined) {
-        const order = compareKeys(last, Key);
+        const order = compareKeys(last, key);
         if (order === 0) continue;
         // Code that merges lists would treat an object that comes too late as missing.
-        if (order > 0) throw pages.broken(`${quote(Key)} comes after ${quote(last)}`);
+        if (order > 0) throw pages.broken(`${quote(key)} comes after ${quote(last)}`);
       }
-      last = Key;
-      if (entry.object === undefined) {
-        const location = locationOf(session, prefix.bucket, Key.replace(/(?<=.)\/$/s, ""));
+      last = key;
+      if (object === undefined) {
+        const location = locationOf(session, prefix.bucket, key.replace(/(?<=.)\/$/s, ""));
         if (location !== undefined) yield { location };
         continue;
       }
-      const { Size, ETag, LastModified } = entry.object;
-      const location = locationOf(session, prefix.bucket, Key, Size);
+      const { size, etag, modified } = object;
+      const location = locationOf(session, prefix.bucket, key, size);
       if (location === undefined) continue;
-      if (!isSize(Size) || ETag === undefined || LastModified === undefined) {
-        throw pages.broken(`${quote(Key)} has no size, ETag or date`);
+      if (size === undefined || etag === undefined || modified === undefined) {
+        throw pages.broken(`${quote(key)} has no size, ETag or date`);
       }
-      const info = { location, size: Size, etag: bareEtag(ETag), modified: LastModified };
-      yield { location, info };
+      yield { location, info: { location, size, etag: bareEtag(etag), modified } };
     }
-    ContinuationToken = page.NextContinuationToken;
-    const count = Contents.length + CommonPrefixes.length;
-    if (!pages.hasNext({ isTruncated: IsTruncated, token: ContinuationToken, count })) return;
+    ({ token } = page);
+    const { isTruncated, entries: { length: count } } = page;
+    if (!pages.hasNext({ isTruncated, token, count })) return;
   }
 }
 
+interface Page {
+  readonly entries: readonly Entry[];
+  readonly isTruncated: boolean;
+  readonly token: string | undefined;
+}
+
 interface Entry {
-  readonly Key: string;
+  readonly key: string;
   /** `undefined` for a prefix. */
-  readonly object?: _Object;
+  readonly object?: {
+    readonly size: number | undefined;
+    readonly etag: string | undefined;
+    readonly modified: Date | undefined;
+  };
+}
+
+function parsePage(text: string): Page {
+  const root = XmlElement.parse(text);
+  const objects = root.all("Contents").map((object): Entry => ({
+    key: object.text("Key") ?? "",
+    object: {
+      size: sizeOf(object.text("Size")),
+      etag: object.text("ETag"),
+      modified: object.date("LastModified"),
+    },
+  }));
+  const prefixes = root.all("CommonPrefixes").map((prefix): Entry => ({
+    key: prefix.text("Prefix") ?? "",
+  }));
+  return {
+    entries: merged(objects, prefixes),
+    isTruncated: root.text("IsTruncated") === "true",
+    token: root.text("NextContinuationToken"),
+  };
 }
 
 /** Merges the two lists of a page: both are sorted, and together they cover one range of keys. */
-function merged(objects: readonly _Object[], prefixes: readonly CommonPrefix[]): Entry[] {
-  const entries = objects.map((object): Entry => ({ Key: object.Key ?? "", object }));
-  if (prefixes.length === 0) return entries;
-  return [...entries, ...prefixes.map(({ Prefix = "" }): Entry => ({ Key: Prefix }))]
-    .sort((a, b) => compareKeys(a.Key, b.Key));
+function merged(objects: Entry[], prefixes: readonly Entry[]): Entry[] {
+  if (prefixes.length === 0) return objects;
+  return [...objects, ...prefixes].sort((a, b) => compareKeys(a.key, b.key));
+}
+
+/** A size that is written in digits: `Number` would read `1e3` and `0x10`, and nothing as 0. */
+function sizeOf(text: string | undefined): number | undefined {
+  const size = /^\d+$/.test(text ?? "") ? Number(text) : NaN;
+  return Number.isSafeInteger(size) ? size : undefined;
 }
 
 function locationOf(
@@ -134,8 +170,4 @@ function locationOf(
     session.skipped(`Skipped an object of ${bucket}: ${(error as Error).message}`);
     return undefined;
   }
-}
-
-function isSize(size: number | undefined): size is number {
-  return Number.isSafeInteger(size) && size! >= 0;
 }

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { ListPartsCommand } from "@aws-sdk/client-s3";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { Pages } from "./pages.ts";
@@ -45,7 +44,7 @@ export async function* listParts(
       "list the parts of",
       location,
       signal,
-      (client) =>
+      (client, { ListPartsCommand }) =>
         client.send(
           new ListPartsCommand({ Bucket, Key, UploadId: uploadId, PartNumberMarker }),
           { abortSignal: signal },
@@ -82,11 +81,17 @@ export async function lookAtPart(
   const { bucket: Bucket, key: Key } = location;
   const PartNumberMarker = `${number - 1}`;
   try {
-    const { Parts = [] } = await session.command("write", location, signal, (client) =>
-      client.send(
-        new ListPartsCommand({ Bucket, Key, UploadId: uploadId, PartNumberMarker, MaxParts: 1 }),
-        { abortSignal: signal },
-      ), 1);
+    const { Parts = [] } = await session.command(
+      "write",
+      location,
+      signal,
+      (client, { ListPartsCommand }) =>
+        client.send(
+          new ListPartsCommand({ Bucket, Key, UploadId: uploadId, PartNumberMarker, MaxParts: 1 }),
+          { abortSignal: signal },
+        ),
+      1,
+    );
     const part = Parts.find(({ PartNumber }) => PartNumber === number);
     if (part?.ETag === undefined) return undefined;
     return { number, etag: part.ETag, size: part.Size ?? 0 };

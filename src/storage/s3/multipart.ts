@@ -4,11 +4,6 @@
  * @module
  */
 
-import {
-  AbortMultipartUploadCommand,
-  CompleteMultipartUploadCommand,
-  ListMultipartUploadsCommand,
-} from "@aws-sdk/client-s3";
 import { createHash } from "node:crypto";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
@@ -120,10 +115,10 @@ async function tryComplete(
 ): Promise<string> {
   let attempts = 0;
   try {
-    const { ETag } = await session.command("write", location, signal, (client, attempt) => {
+    const { ETag } = await session.command("write", location, signal, (client, sdk, attempt) => {
       attempts = attempt;
       return client.send(
-        new CompleteMultipartUploadCommand({
+        new sdk.CompleteMultipartUploadCommand({
           Bucket: location.bucket,
           Key: location.key,
           UploadId: uploadId,
@@ -212,9 +207,9 @@ export async function abortUpload(
   );
   const { signal } = controller;
   try {
-    await session.command("abort the upload of", location, signal, (client) =>
+    await session.command("abort the upload of", location, signal, (client, sdk) =>
       client.send(
-        new AbortMultipartUploadCommand({
+        new sdk.AbortMultipartUploadCommand({
           Bucket: location.bucket,
           Key: location.key,
           UploadId: uploadId,
@@ -262,7 +257,7 @@ export async function* listStaleUploads(
       "list unfinished uploads of",
       prefix,
       signal,
-      (client) =>
+      (client, { ListMultipartUploadsCommand }) =>
         client.send(
           new ListMultipartUploadsCommand({
             Bucket: prefix.bucket,

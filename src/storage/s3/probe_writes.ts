@@ -6,7 +6,6 @@
  */
 
 import { createHash } from "node:crypto";
-import { UploadPartCopyCommand } from "@aws-sdk/client-s3";
 import { RunOutputsError } from "../../errors/error.ts";
 import { type OutputLocation, uriEncodeKey } from "../../layout/output_location.ts";
 import { createUpload } from "./create_upload.ts";
@@ -147,7 +146,8 @@ async function copyPart(
       "copy",
       location,
       signal,
-      (client) => client.send(new UploadPartCopyCommand(input), { abortSignal: signal }),
+      (client, { UploadPartCopyCommand }) =>
+        client.send(new UploadPartCopyCommand(input), { abortSignal: signal }),
     );
   } catch (error) {
     partCopy = ours(error);

@@ -7,7 +7,7 @@
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { Watchdog } from "./watchdog.ts";
 
-/** A request for an object. */
+/** A request for an object, or for a bucket. */
 export interface S3Request {
   /** The action, for messages: `read`, `write`. */
   readonly action: string;
@@ -15,6 +15,8 @@ export interface S3Request {
   readonly method: "GET" | "HEAD" | "PUT";
   /** The object. */
   readonly location: OutputLocation;
+  /** Whether the request is for the bucket; the location is then for messages. */
+  readonly ofBucket?: boolean;
   /** The parameters of the query, not encoded. */
   readonly query?: Readonly<Record<string, string>>;
   /** Headers in addition to those of signing. */

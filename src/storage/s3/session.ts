@@ -14,9 +14,9 @@ import { MAX_STREAMS, START_STREAMS, StreamCount } from "../stream_count.ts";
 import { Hashers } from "../hash/hashers.ts";
 import { Retrier, type RetryOptions, type RetrySeries } from "../retry.ts";
 import { Semaphore } from "../semaphore.ts";
-import { Commands, parserError } from "./commands.ts";
+import { Commands, parserError, type Sdk } from "./commands.ts";
 import { isLost, isSlowDown, isStall, retryAdvice } from "./errors.ts";
-import type { S3Settings } from "./settings.ts";
+import type { S3Settings, StaticCredentials } from "./settings.ts";
 import type { S3Request, S3Response } from "./request.ts";
 import { SlowNotice } from "./slow_notice.ts";
 import { Transport } from "./transport.ts";
@@ -176,7 +176,49 @@ export class Session implements Disposable {
     action: string,
     location: OutputLocation,
     signal: AbortSignal | undefined,
-    call: (client: S3Client, attempt: number) => Promise<T>,
+    call: (client: S3Client, sdk: Sdk, attempt: number) => Promise<T>,
+    maxAttempts?: number,
+  ): Promise<T> {
+    const sdk = await import("./sdk.ts");
+    return await this.#call(action, location, signal, async (credentials, attempt) => {
+      try {
+        return await call(
+          this.#commands.client(location.bucket, credentials, sdk),
+          sdk,
+          attempt,
+        );
+      } catch (error) {
+        throw parserError(error);
+      }
+    }, maxAttempts);
+  }
+
+  /**
+   * Requests a document about a bucket, with retries.
+   *
+   * @param request The request.
+   * @param signal The caller's.
+   * @param read Reads the response; its errors count as failures of the request.
+   * @returns What `read` returns.
+   * @throws {RunOutputsError} The last error.
+   */
+  async document<T>(
+    request: S3Request,
+    signal: AbortSignal | undefined,
+    read: (answer: S3Response) => Promise<T>,
+  ): Promise<T> {
+    const { action, location } = request;
+    return await this.#call(action, location, signal, async (credentials) => {
+      using answer = await this.transport.sendAs(credentials, request, signal);
+      return await read(answer);
+    });
+  }
+
+  async #call<T>(
+    action: string,
+    location: OutputLocation,
+    signal: AbortSignal | undefined,
+    call: (credentials: StaticCredentials | undefined, attempt: number) => Promise<T>,
     maxAttempts?: number,
   ): Promise<T> {
     return await this.#retrier.run(
@@ -191,11 +233,7 @@ export class Session implements Disposable {
               action,
               location,
               signal,
-              async (credentials) =>
-                await call(this.#commands.client(location.bucket, credentials), attempt)
-                  .catch((error) => {
-                    throw parserError(error);
-                  }),
+              async (credentials) => await call(credentials, attempt),
             );
             return { result };
           },

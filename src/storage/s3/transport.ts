@@ -9,6 +9,7 @@ import { SignatureV4 } from "@smithy/signature-v4";
 import { RunOutputsError } from "../../errors/error.ts";
 import { type OutputLocation, uriEncodeKey } from "../../layout/output_location.ts";
 import { amazonDomain } from "./amazon_host.ts";
+import { BodyBlob, EAGER, isLarge } from "./body_blob.ts";
 import { Credentials } from "./credentials.ts";
 import {
   describeSkew,
@@ -30,15 +31,6 @@ import { Watchdog } from "./watchdog.ts";
 
 /** The hash in the signature of a request without a body. */
 const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-/**
- * The size of the pieces of a large body. At least one must be sent before the watchdog times out:
- * on a slow line that 32 requests share, each gets little bandwidth.
- */
-const PIECE = 256 * 1024;
-
-/** How much of a body the system accepts at once, even if the server is dead. */
-const EAGER = 1024 * 1024;
 
 /** Sends requests, each once. Retries are made above. */
 export class Transport implements Disposable {
@@ -132,18 +124,35 @@ export class Transport implements Disposable {
    * @throws {RunOutputsError} The error of the request, or the signal's reason.
    */
   async send(request: S3Request, signal?: AbortSignal): Promise<S3Response> {
-    const { location } = request;
-    return await this.attempt(request.action, location, signal, async (credentials) => {
-      const { url, headers } = await this.#sign(request, credentials);
-      const { method, body } = request;
-      const answer = await this.fetch({ method, url, headers, body }, signal);
-      if (answer.response.ok) return answer;
-      using _ = answer;
-      const failure = await failureOf(answer.response);
-      // A response to HEAD has no body, so the reason needs another request.
-      const vague = method === "HEAD" && (failure.status === 403 || failure.status === 400);
-      throw vague ? await this.#ask(request, credentials, failure, signal) : failure;
-    });
+    const { action, location } = request;
+    const send = async (credentials: StaticCredentials | undefined) =>
+      await this.sendAs(credentials, request, signal);
+    return await this.attempt(action, location, signal, send);
+  }
+
+  /**
+   * Sends a request once, as part of an {@linkcode Transport.attempt}.
+   *
+   * @param credentials The credentials; unsigned if there are none.
+   * @param request The request.
+   * @param signal The caller's.
+   * @returns The response, with a status of 2xx.
+   * @throws {S3Failure} The server's error.
+   */
+  async sendAs(
+    credentials: StaticCredentials | undefined,
+    request: S3Request,
+    signal: AbortSignal | undefined,
+  ): Promise<S3Response> {
+    const { url, headers } = await this.#sign(request, credentials);
+    const { method, body } = request;
+    const answer = await this.fetch({ method, url, headers, body }, signal);
+    if (answer.response.ok) return answer;
+    using _ = answer;
+    const failure = await failureOf(answer.response);
+    // A response to HEAD has no body, so the reason needs another request.
+    const vague = method === "HEAD" && (failure.status === 403 || failure.status === 400);
+    throw vague ? await this.#ask(request, credentials, failure, signal) : failure;
   }
 
   /**
@@ -308,8 +317,8 @@ export class Transport implements Disposable {
     request: S3Request,
     credentials: StaticCredentials | undefined,
   ): Promise<{ readonly url: string; readonly headers: Record<string, string> }> {
-    const { location, query = {} } = request;
-    const url = this.#url(location.bucket, location.key);
+    const { location, query = {}, ofBucket = false } = request;
+    const url = this.#url(location.bucket, ofBucket ? "" : location.key);
     const search = formatQuery(query);
     const href = `${url.origin}${url.pathname}${search === "" ? "" : `?${search}`}`;
     const headers: Record<string, string> = {
@@ -351,55 +360,6 @@ export class Transport implements Disposable {
       this.#signers.byRegion.set(region, signer);
     }
     return signer;
-  }
-}
-
-function isLarge(body: RawRequest["body"]): body is Uint8Array<ArrayBuffer> {
-  return body instanceof Uint8Array && body.length > PIECE;
-}
-
-/**
- * A body that is sent as views of a buffer.
- *
- * `fetch` copies a given buffer, which costs twice the memory and half the speed, and sends a plain
- * stream without its length, which S3 rejects. From a Blob it takes the size and the stream. The
- * stream also shows the progress of sending.
- */
-class BodyBlob extends Blob {
-  readonly #bytes: Uint8Array<ArrayBuffer>;
-  readonly #watchdog: Watchdog;
-  readonly #line: Line;
-
-  constructor(bytes: Uint8Array<ArrayBuffer>, watchdog: Watchdog, line: Line) {
-    super();
-    this.#bytes = bytes;
-    this.#watchdog = watchdog;
-    this.#line = line;
-  }
-
-  override get size(): number {
-    return this.#bytes.length;
-  }
-
-  override stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
-    const bytes = this.#bytes;
-    const watchdog = this.#watchdog;
-    const line = this.#line;
-    let offset = 0;
-    return new ReadableStream({
-      pull(controller) {
-        const piece = bytes.subarray(offset, offset + PIECE);
-        if (offset >= EAGER) {
-          line.count(piece.length);
-          line.touch();
-        }
-        controller.enqueue(piece);
-        offset += piece.length;
-        // After the last piece comes the response, and before that what the system has not sent yet.
-        watchdog.handed(offset < bytes.length ? 0 : line.unseen);
-        if (offset === bytes.length) controller.close();
-      },
-    }, { highWaterMark: 0 });
   }
 }
 
