@@ -26,7 +26,7 @@ import { readSettings } from "../../src/storage/s3/settings.ts";
 import { fileItem, textItem, upload } from "../../src/storage/transfer/upload.ts";
 import { bundled } from "./bundled.ts";
 import { discard } from "./discard.ts";
-import { OURS, Report, VERSION, versionOf, versionsOf } from "./report.ts";
+import { leftOutBecause, OURS, Report, VERSION, versionOf, versionsOf } from "./report.ts";
 
 const report = new Report();
 const { values } = parseArgs({
@@ -111,12 +111,13 @@ async function run(command: string[]): Promise<Measured | string> {
   };
   delete env.AWS_CA_BUNDLE;
   const { code, stderr } = await new Deno.Command("/usr/bin/time", {
-    args: ["-f", "%e %M", ...command],
+    // With --quiet it says nothing of its own about a command that fails.
+    args: ["--quiet", "-f", "%e %M", ...command],
     env,
     clearEnv: true,
   }).output();
   const lines = new TextDecoder().decode(stderr).trim().split("\n");
-  if (code !== 0) return lines.at(-2) ?? `exit ${code}`;
+  if (code !== 0) return leftOutBecause(lines.slice(0, -1).join("\n") || `exit ${code}`);
   const [seconds, kibibytes] = lines.at(-1)!.split(" ").map(Number);
   return { seconds, memory: kibibytes / 1024 };
 }

@@ -5,7 +5,7 @@ import { assertGolden } from "../support/golden.ts";
 import { BENCHMARKS } from "./benchmarks.ts";
 import { renderPage, type Section } from "./page.ts";
 import { renderPlot } from "./plot.ts";
-import { amount, ratioOf, Report, resultOf, type Row } from "./report.ts";
+import { amount, leftOutBecause, ratioOf, Report, resultOf, type Row } from "./report.ts";
 
 const about = {
   about: "What was done.",
@@ -67,6 +67,13 @@ Deno.test("bench: the page is a pure function of the rows", () =>
 Deno.test("bench: the plot is a pure function of the rows", async () => {
   await assertGolden("performance/plot.svg", renderPlot(SECTIONS));
   assert.match(renderPlot([]), /not measured yet/);
+});
+
+Deno.test("bench: a note says in plain words why a tool was left out", () => {
+  const traceback = 'Traceback (most recent call last):\n  File "<string>", line 1, in <module>\n' +
+    "ModuleNotFoundError: No module named 'zstandard'\n";
+  assert.equal(leftOutBecause(traceback), "the Python module zstandard is not installed");
+  assert.equal(leftOutBecause(new Error("more\nexit 2")), "exit 2");
 });
 
 Deno.test("bench: docs/performance.md and .svg are what docs/performance.json renders to", async () => {

@@ -111,10 +111,17 @@ function textOf(
   ].join("  ").trimEnd();
 }
 
-/** The reason why a tool was left out, for a note. */
+/**
+ * The reason why a tool was left out, for a note.
+ *
+ * @param error What was thrown, or what the tool has printed.
+ * @returns Its last line, in plain words for a Python module that is not installed.
+ */
 export function leftOutBecause(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return `${text.trim().split("\n").at(-1)}`;
+  const line = `${text.trim().split("\n").at(-1)}`;
+  const module = /ModuleNotFoundError: No module named '([^']+)'/.exec(line)?.[1];
+  return module === undefined ? line : `the Python module ${module} is not installed`;
 }
 
 /** The version of this project. */
