@@ -4,10 +4,8 @@
  * @module
  */
 
-import { createHash, createHmac } from "node:crypto";
-import { SignatureV4 } from "@smithy/signature-v4";
 import { RunOutputsError } from "../../errors/error.ts";
-import { type OutputLocation, uriEncodeKey } from "../../layout/output_location.ts";
+import type { OutputLocation } from "../../layout/output_location.ts";
 import { amazonDomain } from "./amazon_host.ts";
 import { BodyBlob, EAGER, isLarge } from "./body_blob.ts";
 import { Credentials } from "./credentials.ts";
@@ -26,6 +24,7 @@ import { isElsewhere, isRegion } from "./region.ts";
 import { requestedHeaders } from "./requested_headers.ts";
 import type { RawRequest, S3Request, S3Response } from "./request.ts";
 import type { S3Settings, StaticCredentials } from "./settings.ts";
+import { formatQuery, Signer } from "./signer.ts";
 import { presumedRegion, publicUrl, requestUrl } from "./urls.ts";
 import { Watchdog } from "./watchdog.ts";
 
@@ -41,7 +40,7 @@ export class Transport implements Disposable {
   readonly #regions = new Map<string, string>();
   readonly #line = new Line();
   #signers:
-    | { readonly of: StaticCredentials; readonly byRegion: Map<string, SignatureV4> }
+    | { readonly of: StaticCredentials; readonly byRegion: Map<string, Signer> }
     | undefined;
   #client: Deno.HttpClient | undefined;
   #clockOffset: number;
@@ -94,16 +93,8 @@ export class Transport implements Disposable {
     const credentials = await this.credentials.get();
     const url = this.#url(location.bucket, location.key);
     if (credentials === undefined) return url.href;
-    const { query = {} } = await this.#signer(location.bucket, credentials).presign({
-      method: "GET",
-      protocol: url.protocol,
-      hostname: url.hostname,
-      path: url.pathname,
-      query: {},
-      // There is no body; S3 expects this instead of the hash of an empty one.
-      headers: { host: url.host, "x-amz-content-sha256": "UNSIGNED-PAYLOAD" },
-    }, { expiresIn: seconds, signingDate: this.#signingDate() });
-    return `${url.origin}${url.pathname}?${formatQuery(query as Record<string, string>)}`;
+    const signer = this.#signer(location.bucket, credentials);
+    return `${url.origin}${url.pathname}?${signer.presign(url, seconds, this.#signingDate())}`;
   }
 
   #signingDate(): Date {
@@ -144,7 +135,7 @@ export class Transport implements Disposable {
     request: S3Request,
     signal: AbortSignal | undefined,
   ): Promise<S3Response> {
-    const { url, headers } = await this.#sign(request, credentials);
+    const { url, headers } = this.#sign(request, credentials);
     const { method, body } = request;
     const answer = await this.fetch({ method, url, headers, body }, signal);
     if (answer.response.ok) return answer;
@@ -284,7 +275,7 @@ export class Transport implements Disposable {
     signal: AbortSignal | undefined,
   ): Promise<S3Failure> {
     const get = { ...request, method: "GET", headers: { range: "bytes=0-0" } } as const;
-    const { url, headers } = await this.#sign(get, credentials);
+    const { url, headers } = this.#sign(get, credentials);
     using answer = await this.fetch({ method: "GET", url, headers }, signal);
     if (!answer.response.ok) return await failureOf(answer.response);
     await answer.response.body?.cancel();
@@ -313,10 +304,10 @@ export class Transport implements Disposable {
     return requestUrl(this.#settings, bucket, key, this.region(bucket));
   }
 
-  async #sign(
+  #sign(
     request: S3Request,
     credentials: StaticCredentials | undefined,
-  ): Promise<{ readonly url: string; readonly headers: Record<string, string> }> {
+  ): { readonly url: string; readonly headers: Record<string, string> } {
     const { location, query = {}, ofBucket = false } = request;
     const url = this.#url(location.bucket, ofBucket ? "" : location.key);
     const search = formatQuery(query);
@@ -330,64 +321,24 @@ export class Transport implements Disposable {
       ...requestedHeaders(request, this.#settings),
     };
     if (credentials === undefined) return { url: href, headers };
-    headers["x-amz-content-sha256"] = request.payloadSha256 ?? EMPTY_SHA256;
-    const signed = await this.#signer(location.bucket, credentials).sign({
-      method: request.method,
-      protocol: url.protocol,
-      hostname: url.hostname,
-      path: url.pathname,
-      query: { ...query },
-      headers,
-    }, { signingDate: this.#signingDate() });
-    return { url: href, headers: signed.headers };
+    const signed = this.#signer(location.bucket, credentials).sign(
+      { method: request.method, url, query, headers },
+      request.payloadSha256 ?? EMPTY_SHA256,
+      this.#signingDate(),
+    );
+    return { url: href, headers: signed };
   }
 
-  #signer(bucket: string, credentials: StaticCredentials): SignatureV4 {
+  #signer(bucket: string, credentials: StaticCredentials): Signer {
     if (this.#signers?.of !== credentials) {
       this.#signers = { of: credentials, byRegion: new Map() };
     }
     const region = this.region(bucket);
     let signer = this.#signers.byRegion.get(region);
     if (signer === undefined) {
-      signer = new SignatureV4({
-        credentials,
-        region,
-        service: "s3",
-        sha256: Sha256,
-        uriEscapePath: false,
-        applyChecksum: true,
-      });
+      signer = new Signer(credentials, region);
       this.#signers.byRegion.set(region, signer);
     }
     return signer;
   }
-}
-
-/** SHA-256 and HMAC with the interface that the signer needs. */
-class Sha256 {
-  readonly #hash: ReturnType<typeof createHash> | ReturnType<typeof createHmac>;
-
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#hash = secret === undefined
-      ? createHash("sha256")
-      : createHmac("sha256", secret as string | Uint8Array);
-  }
-
-  update(data: Uint8Array): void {
-    this.#hash.update(data);
-  }
-
-  digest(): Promise<Uint8Array> {
-    return Promise.resolve(new Uint8Array(this.#hash.digest()));
-  }
-
-  reset(): void {}
-}
-
-function formatQuery(query: Readonly<Record<string, string>>): string {
-  return Object.entries(query).map(([name, value]) => `${encode(name)}=${encode(value)}`).join("&");
-}
-
-function encode(text: string): string {
-  return uriEncodeKey(text).replaceAll("/", "%2F");
 }
