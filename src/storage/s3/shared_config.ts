@@ -4,7 +4,7 @@
  * @module
  */
 
-import { loadSharedConfigFiles } from "@smithy/core/config";
+import { join } from "node:path";
 import { invalid } from "../../errors/error.ts";
 
 /** The settings of a profile, by their names in the file. */
@@ -27,10 +27,7 @@ export async function readProfile(
   env: (name: string) => string | undefined,
 ): Promise<Profile> {
   const hasHome = provideHome();
-  const { configFile, credentialsFile } = await loadSharedConfigFiles({
-    configFilepath: env("AWS_CONFIG_FILE"),
-    filepath: env("AWS_SHARED_CREDENTIALS_FILE"),
-  });
+  const { configFile, credentialsFile } = await readFiles(env);
   const found = name ?? "default";
   if (
     name !== undefined && !Object.hasOwn(configFile, found) &&
@@ -62,14 +59,42 @@ export async function readAllProfiles(
   env: (name: string) => string | undefined,
 ): Promise<Readonly<Record<string, Profile>>> {
   provideHome();
-  const { configFile, credentialsFile } = await loadSharedConfigFiles({
-    configFilepath: env("AWS_CONFIG_FILE"),
-    filepath: env("AWS_SHARED_CREDENTIALS_FILE"),
-  });
+  const { configFile, credentialsFile } = await readFiles(env);
   const names = new Set([...Object.keys(configFile), ...Object.keys(credentialsFile)]);
   return Object.fromEntries(
     [...names].map((name) => [name, { ...configFile[name], ...credentialsFile[name] }]),
   );
+}
+
+/** The sections of both files. A missing or unreadable file has none. */
+async function readFiles(
+  env: (name: string) => string | undefined,
+): Promise<Readonly<Record<"configFile" | "credentialsFile", Record<string, Profile>>>> {
+  const [configFilepath, filepath] = [env("AWS_CONFIG_FILE"), env("AWS_SHARED_CREDENTIALS_FILE")];
+  // The parser takes a fifth of the driver's start, and most runners have no files.
+  const isSet = configFilepath !== undefined || filepath !== undefined || isSetForProcess();
+  if (!isSet && !hasStandardFile()) return { configFile: {}, credentialsFile: {} };
+  const { loadSharedConfigFiles } = await import("@smithy/core/config");
+  return await loadSharedConfigFiles({ configFilepath, filepath });
+}
+
+/** Whether the environment of this process, which the SDK reads, sets one of the paths. */
+function isSetForProcess(): boolean {
+  return ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"].some((name) => Deno.env.get(name));
+}
+
+/** Whether one of the files is, or may be, at its standard path. */
+function hasStandardFile(): boolean {
+  const home = Deno.env.get("HOME") || Deno.env.get("USERPROFILE");
+  if (!home) return true;
+  return ["config", "credentials"].some((name) => {
+    try {
+      Deno.statSync(join(home, ".aws", name));
+      return true;
+    } catch (error) {
+      return !(error instanceof Deno.errors.NotFound);
+    }
+  });
 }
 
 /**
