@@ -118,8 +118,8 @@ export {
 } from "./copy/export.ts";
 export { ExportArchive } from "./copy/export_archive.ts";
 export type { WithheldPart } from "./copy/parts.ts";
+export type { CopyFile, CopyFiles } from "./copy/compact_files.ts";
 export {
-  type CopyFile,
   type CopyObstacle,
   type CopyPlan,
   planCopy,

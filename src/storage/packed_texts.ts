@@ -26,6 +26,8 @@ export class PackedTexts {
   /** Where each text begins. */
   #starts = new Uint32Array(64);
   #length = 0;
+  /** The text that was found last. */
+  #found = -1;
 
   /** The number of texts. */
   get length(): number {
@@ -70,11 +72,16 @@ export class PackedTexts {
    */
   indexOf(text: string): number {
     const bytes = encoder.encode(text);
+    // Who looks for all of them mostly does it in their order.
+    const next = this.#found + 1;
+    if (next < this.#length && compareBytes(this.#bytes(next), bytes) === 0) {
+      return this.#found = next;
+    }
     let [low, high] = [0, this.#length];
     while (low < high) {
       const middle = (low + high) >>> 1;
       const order = compareBytes(this.#bytes(middle), bytes);
-      if (order === 0) return middle;
+      if (order === 0) return this.#found = middle;
       if (order < 0) low = middle + 1;
       else high = middle;
     }

@@ -61,6 +61,24 @@ Deno.test(`${ADDED_TO} files: an upload that adds to their part, in ${HEAP_MIB} 
   ]);
 });
 
+const COPY_CHILD = fileURLToPath(new URL("../support/huge_copy_child.ts", import.meta.url));
+
+Deno.test(`${COUNT} files: a copy of their run, in ${HEAP_MIB} MiB`, async () => {
+  await using temp = await tempDir();
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "-q", "-P", `--v8-flags=--max-old-space-size=${HEAP_MIB}`],
+      ...[COPY_CHILD, `${COUNT}`, temp.path],
+    ],
+    stdin: "null",
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = new TextDecoder();
+  assert.equal(code, 0, text.decode(stderr).slice(0, 2000));
+  // All files and their part, and nothing is unfinished.
+  assert.deepEqual(JSON.parse(text.decode(stdout)), [COUNT, COUNT + 1, COUNT, 0]);
+});
+
 const MANIFEST_CHILD = fileURLToPath(new URL("../support/huge_manifest_child.ts", import.meta.url));
 
 /** More text than a manifest keeps in memory. */

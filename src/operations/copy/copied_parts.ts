@@ -17,8 +17,13 @@ import {
   type RunManifest,
   type RunPart,
 } from "../manifest/read.ts";
+import type { ObjectInfo } from "../../storage/backend.ts";
+import { filesOf, type FileStream, filesWhere } from "../manifest/part_files.ts";
 import type { RunPlace } from "./plan.ts";
 import { UnfinishedMarker } from "../manifest/unfinished_marker.ts";
+
+/** The maximum size of a part whose files are kept in memory, in bytes. */
+const KEEP_BYTES = 4 * 1024 * 1024;
 
 /** What is known of a file's content. */
 export interface KnownContent {
@@ -31,7 +36,7 @@ export interface KnownContent {
 /** The result for the files of a copy. */
 export interface CopiedFiles {
   /** The files that exist now, by path. */
-  readonly existing: ReadonlyMap<string, KnownContent>;
+  readonly existing: Pick<ReadonlyMap<string, KnownContent>, "get" | "has">;
   /** The paths of missing files. */
   readonly failed: ReadonlySet<string>;
   /** The paths of files that retention has removed from the source. The copy's parts list them too. */
@@ -42,8 +47,8 @@ export interface CopiedFiles {
 export interface CopiedPart {
   /** All members but the files. */
   readonly head: ManifestHead;
-  /** Its files that exist, sorted by path. */
-  readonly files: readonly OutputFile[];
+  /** Its files that exist. */
+  readonly files: FileStream;
   /** The number of files that differ from its entries. */
   readonly untrue: number;
 }
@@ -52,8 +57,8 @@ export interface CopiedPart {
 export interface WithheldContent extends PendingContent {
   /** All members but the files. */
   readonly head: ManifestHead;
-  /** Its files that exist, sorted by path. */
-  readonly files: readonly OutputFile[];
+  /** Its files that exist. */
+  readonly files: FileStream;
 }
 
 /** Why a part is not written to the copy. */
@@ -80,23 +85,32 @@ export async function copiedPart(
   { existing, failed, removed = new Set() }: CopiedFiles,
   options: ReadOutputsOptions,
 ): Promise<CopiedPart | NoPart | undefined> {
-  const read = await readPart(backend, part.info, true, options);
+  const isTaken = ({ path }: OutputFile) => existing.has(path) || removed.has(path);
+  const isTrue = (file: OutputFile) => {
+    const known = existing.get(file.path);
+    return known === undefined ? removed.has(file.path) : agrees(file, known);
+  };
+  let [count, untrue] = [0, 0];
+  const lost: string[] = [];
+  const isKept = ({ size }: ObjectInfo) => size <= KEEP_BYTES;
+  const read = await readPart(backend, part.info, isKept, options, (file) => {
+    if (failed.has(file.path)) lost.push(file.path);
+    if (isTrue(file)) count++;
+    else if (isTaken(file)) untrue++;
+  });
   if (read === undefined) return { reason: "it was deleted from the source while it was read" };
-  const all = read.files!;
-  const taken = all.filter(({ path }) => existing.has(path) || removed.has(path));
-  const files = taken.filter((file) => agrees(file, existing.get(file.path) ?? {}));
+  const all = filesOf(backend, read, options);
+  const files = filesWhere(all, isTrue);
   if (read.info.etag !== part.info.etag) {
-    const kept = new Set(files);
-    const pending = all.filter((file) => !kept.has(file)).map(({ path }) => path);
+    const pending = await Array.fromAsync(filesWhere(all, (one) => !isTrue(one)), pathOf);
     const content = { head: read.head, files, pending, unlisted: [] };
     return { reason: "it changed in the source while it was read", content };
   }
-  const lost = all.filter(({ path }) => failed.has(path)).map(({ path }) => path);
   if (lost.length > 0) {
     const content = { head: read.head, files, pending: lost, unlisted: [] };
     return { reason: `${plural(lost.length, "file")} of it could not be copied`, content };
   }
-  if (files.length === 0 && all.length > 0) return undefined;
+  if (count === 0 && read.count > 0) return undefined;
   const { pages, ...rest } = read.head;
   const left = pages?.filter((page) => existing.has(page)) ?? [];
   // Members keep their order, so that the text of a completely copied part does not change.
@@ -108,7 +122,11 @@ export async function copiedPart(
       ...read.head,
       pages: left,
     };
-  return { head, files, untrue: taken.length - files.length };
+  return { head, files, untrue };
+}
+
+function pathOf({ path }: OutputFile): string {
+  return path;
 }
 
 /**

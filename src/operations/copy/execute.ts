@@ -15,8 +15,10 @@ import type { IfExists } from "../../storage/transfer/upload.ts";
 import { copyOnServer, copyThrough } from "./files.ts";
 import { CopyMarker } from "./marker.ts";
 import { beginParts, type CopyPartsOptions, openPart, type WithheldPart } from "./parts.ts";
-import type { CopyFile, CopyPlan, RunPlace } from "./plan.ts";
+import type { CopyFile } from "./compact_files.ts";
+import type { CopyPlan, RunPlace } from "./plan.ts";
 import { copyRemoved } from "./removed.ts";
+import { CopyResults } from "./results.ts";
 
 /** Options of {@linkcode executeCopy}. */
 export interface CopyOptions extends TransferOptions {
@@ -47,6 +49,12 @@ export interface CopyReport {
   readonly withheld: readonly WithheldPart[];
 }
 
+/** The same with results in little memory. */
+export interface CompactReport extends Pick<CopyReport, "withheld"> {
+  /** The results, sorted by key. */
+  readonly results: CopyResults;
+}
+
 /**
  * Copies the files of a plan. If both are in the same storage, that copies them without a download.
  * Identical files are not copied again, so that a second run resumes the first. The checksum file
@@ -56,7 +64,7 @@ export interface CopyReport {
  * @param plan The plan.
  * @param to The destination: the same storage, if possible as the same object, or another.
  * @param options What to do with existing files, concurrency, progress, a signal.
- * @returns The result of each file. A failure of one does not stop the others.
+ * @returns The result of each file, sorted by key. A failure of one does not stop the others.
  * @throws {RunOutputsError} `invalid`, if source and destination are the same; `not_found`, if the
  * destination is being deleted; `failed`, if its disk is too small; the reason why the marker of an
  * unfinished copy could not be written, before anything else is; or the signal's reason.
@@ -66,6 +74,23 @@ export async function executeCopy(
   to: RunPlace,
   options: CopyOptions = {},
 ): Promise<CopyReport> {
+  const { results, withheld } = await executeCopyCompactly(plan, to, options);
+  return { results: [...results], withheld };
+}
+
+/**
+ * As {@linkcode executeCopy}. The results take little memory.
+ *
+ * @param plan The plan.
+ * @param to The destination.
+ * @param options What to do with existing files, concurrency, progress, a signal.
+ * @returns The result of each file.
+ */
+export async function executeCopyCompactly(
+  plan: CopyPlan,
+  to: RunPlace,
+  options: CopyOptions = {},
+): Promise<CompactReport> {
   const { from, files, obstacles } = plan;
   const { showSource = String, ifExists = "replace" } = options;
   if (from.backend === to.backend && from.root.root().equals(to.root.root())) {
@@ -91,40 +116,43 @@ export async function executeCopy(
 
   // A local storage would read all bytes too, so they can be compared as well.
   const onServer = from.backend === to.backend && to.backend.name !== "local";
-  const common = { ...how, ifExists, showSource };
   const target = (path: string) => to.root.root().join(path);
-  const page = await keptPage(plan, to, options);
-  const copying = files.filter((file) => file !== page);
-  const copied = onServer
-    ? await copyOnServer(parts.backend, copying, target, common)
-    : await copyThrough(from.backend, parts.backend, copying, target, common);
-
-  const hindered = obstacles.map(({ path, location, error }): TransferResult => {
-    return {
+  const results = new CopyResults(files, {
+    from: from.root.root(),
+    to: to.root.root(),
+    showSource,
+  });
+  for (const { path, location, error } of obstacles) {
+    results.push({
       location: target(path),
       path: showSource(location),
       outcome: "failed",
       warnings: [],
       error,
-    };
-  });
-  const kept = page === undefined ? [] : [{
-    location: target(page.path),
-    path: showSource(page.location),
-    outcome: "unchanged" as const,
-    size: page.size,
-    warnings: [],
-  }];
-  const done = [...hindered, ...copied, ...kept];
+    });
+  }
+  const page = await keptPage(plan, to, options);
+  if (page !== undefined) {
+    const { path, location, size } = page;
+    results.push({
+      location: target(path),
+      path: showSource(location),
+      outcome: "unchanged",
+      size,
+      warnings: [],
+    });
+  }
+  const common = { ...how, ifExists, showSource, kept: page?.path };
+  if (onServer) await copyOnServer(parts.backend, files, target, results, common);
+  else await copyThrough(from.backend, parts.backend, files, target, results, common);
+
   const record = await copyRemoved(plan, to, how);
   const isRecorded = record.every(({ outcome }) => outcome !== "failed");
   const removed = new Set(isRecorded ? plan.removed.map(({ path }) => path) : []);
-  const written = await parts.end(done, removed);
-  await marker.settle(done, parts.unfinished);
-  return {
-    results: [...expected, ...done, ...record, ...written.results],
-    withheld: written.withheld,
-  };
+  const written = await parts.end(results, removed);
+  await marker.settle(results, parts.unfinished);
+  results.push(...expected, ...record, ...written.results);
+  return { results, withheld: written.withheld };
 }
 
 /**
@@ -132,10 +160,14 @@ export async function executeCopy(
  *
  * @param plan The plan.
  * @param root The destination.
- * @returns The files.
+ * @returns The files. They can be iterated repeatedly.
  */
 export function spaceOf({ files }: CopyPlan, root: RunPlace["root"]) {
-  return files.map(({ path, size }) => ({ location: root.root().join(path), size }));
+  return {
+    *[Symbol.iterator]() {
+      for (const { path, size } of files) yield { location: root.root().join(path), size };
+    },
+  };
 }
 
 /**
@@ -148,8 +180,8 @@ async function keptPage(
   { signal }: CopyOptions,
 ): Promise<CopyFile | undefined> {
   const location = from.root.runIndex();
-  const page = files.find((file) => file.location.equals(location));
-  if (page === undefined) return undefined;
+  const index = files.indexOf(location.relativeTo(from.root.root())!);
+  if (index === -1) return undefined;
   const theirs = { backend: to.backend, location: to.root.runIndex() };
   const isSame = await isSameRunPage({ backend: from.backend, location }, theirs, { signal })
     .catch((error) => {
@@ -158,7 +190,7 @@ async function keptPage(
       if (error instanceof RunOutputsError) return false;
       throw error;
     });
-  return isSame ? page : undefined;
+  return isSame ? files.at(index) : undefined;
 }
 
 /** First, so that an incomplete copy can be recognized. */

@@ -37,7 +37,8 @@ import type { ReadSpace } from "../../storage/local/free_space.ts";
 import { look } from "../../storage/local/look.ts";
 import { copiedPart, type KnownContent, unfinishedPart } from "./copied_parts.ts";
 import { encodingLost, hashObject } from "./files.ts";
-import type { CopyFile, CopyPlan } from "./plan.ts";
+import type { CopyFile } from "./compact_files.ts";
+import type { CopyPlan } from "./plan.ts";
 import { copiedRecord } from "./removed.ts";
 import type { RunManifest } from "../manifest/read.ts";
 
@@ -172,7 +173,8 @@ async function manifestItems(
     const state = { existing, failed: new Set<string>() };
     const left = await unfinishedPart(from, name, manifest.part(name), state, { show, signal });
     if (left === undefined) continue;
-    const { pending, unlisted, files } = left;
+    const { pending, unlisted } = left;
+    const files = await Array.fromAsync(left.files);
     const head = { ...left.head, pending, unlisted };
     const location = from.root.outputsManifestDir().join(unfinishedName(name));
     add(location, piecesSource(() => partText(head, files)));
@@ -193,7 +195,8 @@ async function manifestItems(
         `${name} lists different content for ${copied.untrue} of its files; they are left out`,
       );
     }
-    add(part.info.location, piecesSource(() => partText(copied.head, copied.files)));
+    const files = await Array.fromAsync(copied.files);
+    add(part.info.location, piecesSource(() => partText(copied.head, files)));
   }
   const addText = (location: OutputLocation, text: string) => {
     const sha256 = createHash("sha256").update(text).digest("hex");

@@ -12,14 +12,15 @@ import type { ByteRange, ByteSource, ObjectInfo, StorageBackend } from "../../st
 import { sha256Of } from "../../storage/sha256_of.ts";
 import {
   concurrencyFor,
-  transferAll,
   type TransferOptions,
   type TransferResult,
+  transferThrough,
 } from "../../storage/transfer/transfer.ts";
 import { type IfExists, type UploadItem, uploadThrough } from "../../storage/transfer/upload.ts";
 import { Vacancies } from "../../storage/vacancies.ts";
-import type { CopyFile } from "./plan.ts";
-import { failedCopy, pairs, withLeftSidecars } from "./pairs.ts";
+import { addLeftSidecars, failedCopy, pairs } from "./pairs.ts";
+import type { CopyFile, CopyFiles } from "./compact_files.ts";
+import type { CopyResults } from "./results.ts";
 
 /** Options for the files of a copy. */
 export interface CopyFilesOptions extends TransferOptions {
@@ -29,6 +30,8 @@ export interface CopyFilesOptions extends TransferOptions {
   readonly verifyDryRun?: boolean;
   /** Formats a location of the source for messages. */
   readonly showSource: (location: OutputLocation) => string;
+  /** The path of a file that is not copied. It has a result already. */
+  readonly kept?: string;
 }
 
 /**
@@ -38,17 +41,18 @@ export interface CopyFilesOptions extends TransferOptions {
  * @param backend The storage.
  * @param files The files.
  * @param target Destinations by path.
+ * @param results Receives the result of each.
  * @param options What to do with existing files, concurrency, progress, a signal.
- * @returns The result of each.
  */
 export async function copyOnServer(
   backend: StorageBackend,
-  files: readonly CopyFile[],
+  files: CopyFiles,
   target: (path: string) => OutputLocation,
+  results: CopyResults,
   options: CopyFilesOptions,
-): Promise<TransferResult[]> {
-  const vacancies = new Vacancies(backend, files.map(({ path }) => target(path)));
-  const { showSource, onEvent, signal } = options;
+): Promise<void> {
+  const vacancies = new Vacancies(backend, Iterator.from(files).map(({ path }) => target(path)));
+  const { showSource, kept, onEvent, signal } = options;
   const concurrency = concurrencyFor(files, options.concurrency);
   const copyFile = async (file: CopyFile): Promise<TransferResult> => {
     onEvent?.({ type: "start", path: showSource(file.location), size: file.size });
@@ -57,8 +61,8 @@ export async function copyOnServer(
     return result;
   };
   const failure = (file: CopyFile, error: Error) => failedCopy(file, target, showSource, error);
-  const copied = await transferAll(
-    pairs(files),
+  await transferThrough(
+    pairs(files, kept),
     async ({ file, sidecar }) => {
       const results = [await copyFile(file)];
       if (sidecar === undefined) return results;
@@ -73,9 +77,11 @@ export async function copyOnServer(
       return results;
     },
     ({ file }, error) => failure(file, error),
+    (some) => results.push(...some),
     { ...options, concurrency },
   );
-  return withLeftSidecars(files, copied, target, options);
+  signal?.throwIfAborted();
+  addLeftSidecars(files, results, target, options);
 }
 
 /**
@@ -85,18 +91,19 @@ export async function copyOnServer(
  * @param backend The destination storage.
  * @param files The files.
  * @param target Destinations by path.
+ * @param results Receives the result of each.
  * @param options What to do with existing files, concurrency, progress, a signal.
- * @returns The result of each.
  */
 export async function copyThrough(
   from: StorageBackend,
   backend: StorageBackend,
-  files: readonly CopyFile[],
+  files: CopyFiles,
   target: (path: string) => OutputLocation,
+  results: CopyResults,
   options: CopyFilesOptions,
-): Promise<TransferResult[]> {
+): Promise<void> {
   const itemOf = (file: CopyFile) => streamedItem(from, file, target(file.path), options);
-  const all = pairs(files);
+  const all = pairs(files, options.kept);
   // Made again each time they are read: a million would need a gigabyte.
   const items = {
     *[Symbol.iterator](): Generator<UploadItem> {
@@ -107,9 +114,8 @@ export async function copyThrough(
       }
     },
   };
-  const results: (readonly TransferResult[])[] = [];
-  await uploadThrough(backend, items, (some, index) => void (results[index] = some), options);
-  return withLeftSidecars(files, results.flat(), target, options);
+  await uploadThrough(backend, items, (some) => results.push(...some), options);
+  addLeftSidecars(files, results, target, options);
 }
 
 async function copyOne(

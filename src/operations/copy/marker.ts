@@ -13,13 +13,14 @@ import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import type { ManifestHead } from "../../runs/manifest.ts";
 import { copyMarkerName, isCopyMarker } from "../../runs/unfinished_part.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
-import type { TransferResult } from "../../storage/transfer/transfer.ts";
 import { WatchedWrites } from "../../storage/watched_writes.ts";
 import { describePart } from "../manifest/part_content.ts";
 import type { RunManifest } from "../manifest/read.ts";
 import { UnfinishedMarker } from "../manifest/unfinished_marker.ts";
 import type { CopyPartsOptions } from "./parts.ts";
 import type { CopyPlan, RunPlace } from "./plan.ts";
+import { PlannedPaths } from "./planned_paths.ts";
+import type { CopyResults } from "./results.ts";
 
 /** Options of {@linkcode CopyMarker}. */
 export interface CopyMarkerOptions extends CopyPartsOptions {
@@ -33,7 +34,7 @@ export class CopyMarker {
   readonly backend: StorageBackend;
   readonly #to: RunPlace;
   readonly #name: string;
-  readonly #planned: readonly string[];
+  readonly #planned: PlannedPaths;
   readonly #manifest: RunManifest;
   readonly #options: CopyMarkerOptions;
   readonly #marker: UnfinishedMarker;
@@ -48,7 +49,7 @@ export class CopyMarker {
    */
   constructor(plan: CopyPlan, to: RunPlace, options: CopyMarkerOptions) {
     this.#to = to;
-    this.#planned = [...plan.files, ...plan.obstacles].map(({ path }) => path).sort();
+    this.#planned = new PlannedPaths(plan);
     const hash = createHash("sha256").update(`${to.root.root()}`);
     for (const path of this.#planned) hash.update(`\n${path}`);
     this.#name = copyMarkerName(hash.digest("hex"));
@@ -64,17 +65,11 @@ export class CopyMarker {
    * After everything else is written, deletes the marker, unless files are missing, and markers of
    * earlier copies that are complete by now. A failure is a note, and the marker stays.
    *
-   * @param results The result of each file.
+   * @param results The results of the planned files.
    * @param before The names of the markers that existed before the copy.
    */
-  async settle(results: readonly TransferResult[], before: readonly string[]): Promise<void> {
+  async settle(results: CopyResults, before: readonly string[]): Promise<void> {
     if (!this.#to.backend.writes) return;
-    const existing = new Set<string>();
-    const failed = new Set<string>();
-    for (const { location, outcome } of results) {
-      const path = location.relativeTo(this.#to.root.root())!;
-      (outcome === "failed" ? failed : existing).add(path);
-    }
     for (const name of before) {
       // What is incomplete at the source is incomplete here too.
       if (name === this.#name || !isCopyMarker(name)) continue;
@@ -82,15 +77,16 @@ export class CopyMarker {
       const marker = this.#open(name);
       await this.#trying(marker, async () => {
         const left = await marker.pending();
-        if (left === undefined || left.pending.some((path) => !existing.has(path))) return;
+        if (left === undefined || left.pending.some((path) => !results.has(path))) return;
         await marker.settle(await this.#head(name), []);
       });
     }
     await this.#trying(this.#marker, async () => {
-      const left = await this.#unlisted(new Set(this.#planned.filter((path) => failed.has(path))));
+      const left = await this.#unlisted(results.failed());
       const head = await this.#head(this.#name);
-      if (left.length > 0) await this.#marker.write({ head, files: [] }, pendingContent(left));
-      else if (await this.#marker.read() !== undefined) await this.#marker.settle(head, []);
+      if (left.length > 0) {
+        await this.#marker.write({ head, files: [] }, { ...NOTHING, pending: left });
+      } else if (await this.#marker.read() !== undefined) await this.#marker.settle(head, []);
     });
   }
 
@@ -106,7 +102,7 @@ export class CopyMarker {
   async #announce(): Promise<void> {
     try {
       const head = await this.#head(this.#name);
-      await this.#marker.write({ head, files: [] }, pendingContent(this.#planned));
+      await this.#marker.write({ head, files: [] }, NOTHING, this.#planned);
     } catch (error) {
       this.#options.signal?.throwIfAborted();
       const { code, message } = error as RunOutputsError;
@@ -142,6 +138,4 @@ export class CopyMarker {
   }
 }
 
-function pendingContent(pending: readonly string[]) {
-  return { pending, unlisted: [] };
-}
+const NOTHING = { pending: [], unlisted: [] };

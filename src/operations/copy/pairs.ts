@@ -7,7 +7,10 @@
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { TransferOptions, TransferResult } from "../../storage/transfer/transfer.ts";
 import { sidecarBase } from "../artifacts/pair_sidecars.ts";
-import { type CopyFile, notCopied } from "./plan.ts";
+import { SIDECAR_SUFFIX } from "../artifacts/sidecar.ts";
+import type { CopyFile, CopyFiles } from "./compact_files.ts";
+import { notCopied } from "./plan.ts";
+import type { CopyResults } from "./results.ts";
 
 /** Formats a location of the source for messages. */
 type Show = (location: OutputLocation) => string;
@@ -25,38 +28,47 @@ export interface Pair {
  * means that the file is complete.
  *
  * @param files The files.
- * @returns Each file once, with its checksum file.
+ * @param kept The path of a file that is not copied.
+ * @returns Each file once, with its checksum file. They are made again each time.
  */
-export function pairs(files: readonly CopyFile[]): Pair[] {
-  const sidecars = new Map<string, CopyFile>();
-  const paths = new Set(files.map(({ path }) => path));
-  for (const file of files) {
-    const base = sidecarBase(file.path);
-    if (base !== undefined && paths.has(base)) sidecars.set(base, file);
-  }
-  const followers = new Set(sidecars.values());
-  return files.filter((file) => !followers.has(file))
-    .map((file) => ({ file, sidecar: sidecars.get(file.path) }));
+export function pairs(files: CopyFiles, kept?: string): Iterable<Pair> {
+  const isCopied = (path: string) => path !== kept && files.indexOf(path) !== -1;
+  return {
+    *[Symbol.iterator]() {
+      for (let i = 0, next = files.length === 0 ? undefined : files.at(0); next !== undefined;) {
+        const file: CopyFile = next;
+        next = ++i < files.length ? files.at(i) : undefined;
+        if (file.path === kept) continue;
+        const base = sidecarBase(file.path);
+        if (base !== undefined && isCopied(base)) continue;
+        // What comes between a file and its checksum file begins with the file's name.
+        const isFollowed = next?.path.startsWith(file.path) &&
+          sidecarBase(file.path + SIDECAR_SUFFIX) !== undefined;
+        const sidecar = isFollowed ? files.indexOf(file.path + SIDECAR_SUFFIX) : -1;
+        yield sidecar === -1 ? { file } : { file, sidecar: files.at(sidecar) };
+      }
+    },
+  };
 }
 
 /**
  * Adds the checksum files that were not copied, because their files could not be copied.
  *
  * @param files The planned files.
- * @param results Its result.
+ * @param results The results of the others.
  * @param target Destinations by path.
  * @param options How to format locations; a callback.
- * @returns The results of all files.
  */
-export function withLeftSidecars(
-  files: readonly CopyFile[],
-  results: readonly TransferResult[],
+export function addLeftSidecars(
+  files: CopyFiles,
+  results: CopyResults,
   target: (path: string) => OutputLocation,
   { showSource, onEvent }: Pick<TransferOptions, "onEvent"> & { readonly showSource: Show },
-): TransferResult[] {
-  const done = new Map(results.map((result) => [result.location.key, result]));
-  const left = files.filter(({ path }) => !done.has(target(path).key)).map((file) => {
-    const { location, error } = done.get(target(sidecarBase(file.path)!).key)!;
+): void {
+  for (let i = 0; i < files.length; i++) {
+    if (results.hasAt(i)) continue;
+    const file = files.at(i);
+    const { location, error } = results.find(target(sidecarBase(file.path)!))!;
     const result = failedCopy(
       file,
       target,
@@ -64,9 +76,8 @@ export function withLeftSidecars(
       notCopied(file, showSource, location, error),
     );
     onEvent?.({ type: "finish", result });
-    return result;
-  });
-  return [...results, ...left];
+    results.push(result);
+  }
 }
 
 /**

@@ -16,13 +16,15 @@ import type { TransferResult } from "../../storage/transfer/transfer.ts";
 import {
   type CopiedFiles,
   copiedPart,
-  type KnownContent,
   otherClaims,
   unfinishedPart,
   type WithheldContent,
 } from "./copied_parts.ts";
 import { hashObject } from "./files.ts";
 import type { CopyPlan, RunPlace } from "./plan.ts";
+import { PlannedPaths, union } from "./planned_paths.ts";
+import type { CopyResults } from "./results.ts";
+import { filesWhere } from "../manifest/part_files.ts";
 import { NO_MANIFEST, readOutputs, type RunManifest } from "../manifest/read.ts";
 import { UnfinishedMarker } from "../manifest/unfinished_marker.ts";
 import { PartUpload } from "../manifest/write_part.ts";
@@ -59,7 +61,7 @@ export interface CopyParts {
   readonly unfinished: readonly string[];
   /** Writes them. The copy's record of removed files has these paths. */
   end(
-    results: readonly TransferResult[],
+    results: CopyResults,
     removed?: ReadonlySet<string>,
   ): Promise<{ results: TransferResult[]; withheld: WithheldPart[] }>;
 }
@@ -79,20 +81,26 @@ export async function beginParts(
 ): Promise<CopyParts> {
   const { show, signal } = options;
   const existing = await readThere(to, options);
-  const planned = new Set([...plan.files, ...plan.obstacles].map(({ path }) => path));
-  const ours = await partsNaming(plan.manifest, planned, false);
-  const theirs = await partsNaming(existing ?? NO_MANIFEST, planned, true);
-  for (const { head } of plan.manifest.parts) {
-    if (!ours.has(head.part)) ours.set(head.part, []);
-  }
+  const planned = new PlannedPaths(plan);
+  const isThere = (name: string) => existing === undefined || existing.part(name) !== undefined;
+  const names = plan.manifest.parts.map(({ head }) => head.part);
+  // The files of a part matter only if there is one that lists them.
+  const ours = names.some(isThere)
+    ? await partsNaming(plan.manifest, planned, { isWanted: isThere })
+    : new Map<string, number[]>();
+  const theirs = await partsNaming(existing ?? NO_MANIFEST, planned, { conflicts: true });
   let { backend } = to;
   const uploads = new Map<string, PartUpload>();
-  for (const name of new Set([...ours.keys(), ...theirs.keys()])) {
+  for (const name of new Set([...names, ...theirs.keys()])) {
     const upload = openPart({ backend, root: to.root }, name, options);
     uploads.set(name, upload);
-    if (existing !== undefined && existing.part(name) === undefined) continue;
-    const paths = new Set([...ours.get(name) ?? [], ...theirs.get(name) ?? []]);
-    backend = await upload.beginCopied([...paths].map((path) => to.root.root().join(path)));
+    if (!isThere(name)) continue;
+    const indexes = union(ours.get(name) ?? [], theirs.get(name) ?? []);
+    backend = await upload.beginCopied({
+      *[Symbol.iterator]() {
+        for (const index of indexes) yield to.root.root().join(planned.at(index));
+      },
+    });
   }
   const uploadOf = (name: string) =>
     uploads.get(name) ?? openPart({ backend: to.backend, root: to.root }, name, options);
@@ -100,26 +108,36 @@ export async function beginParts(
     backend,
     unfinished: existing?.unfinished ?? [],
     async end(results, removed) {
-      const state = { ...await stateOf(results, to, signal), removed };
-      const names = new Set(plan.manifest.parts.map(({ head }) => head.part));
-      const copy: Ending = { plan, to, existing: existing ?? NO_MANIFEST, state, options, results };
+      for (const { index, location } of results.unhashed()) {
+        results.keepHash(index, await hashObject(to.backend, location, signal));
+      }
+      const state = { existing: results, failed: results.failed(), removed };
+      const copy: Ending = {
+        plan,
+        existing: existing ?? NO_MANIFEST,
+        state,
+        results,
+        planned,
+        options,
+      };
       const ended = await endOwn(copy, uploadOf, theirs);
       for (const [name, paths] of theirs) {
         const upload = uploads.get(name)!;
-        if (names.has(name) || !upload.isWithdrawn) continue;
+        if (names.includes(name) || !upload.isWithdrawn) continue;
         await endOther(copy, upload, paths, ended);
       }
       // What a killed copy has deleted.
       for (const name of copy.existing.unfinished) {
         if (isCopyMarker(name)) continue;
-        if (names.has(name) || plan.manifest.unfinished.includes(name)) continue;
+        if (names.includes(name) || plan.manifest.unfinished.includes(name)) continue;
         const options = { part: name, show, isKept: () => false, signal };
         const marker = await new UnfinishedMarker(to.backend, to.root, options).pending();
         if (marker === undefined || marker.pending.length === 0 || marker.unlisted.length > 0) {
           continue;
         }
         if (!marker.pending.every((path) => state.existing.has(path))) continue;
-        await endOther(copy, uploadOf(name), marker.pending, ended);
+        const indexes = marker.pending.map((path) => planned.indexOf(path));
+        await endOther(copy, uploadOf(name), indexes, ended);
       }
       return ended;
     },
@@ -145,10 +163,10 @@ export function openPart(
 /** A copy after its last file. */
 interface Ending {
   readonly plan: CopyPlan;
-  readonly to: RunPlace;
   readonly existing: RunManifest;
   readonly state: CopiedFiles;
-  readonly results: readonly TransferResult[];
+  readonly results: CopyResults;
+  readonly planned: PlannedPaths;
   readonly options: CopyPartsOptions;
 }
 
@@ -162,14 +180,13 @@ interface Ended {
 async function endOwn(
   copy: Ending,
   uploadOf: (name: string) => PartUpload,
-  theirs: ReadonlyMap<string, readonly string[]>,
+  theirs: ReadonlyMap<string, readonly number[]>,
 ): Promise<Ended> {
   const { plan: { from, manifest, whole }, existing, state, options } = copy;
   const { showSource: show, onNote, now = () => new Date(), signal } = options;
   const results: TransferResult[] = [];
   const withheld: WithheldPart[] = [];
   const others = await otherClaims(existing, state.existing);
-  const present = new Set(state.existing.keys());
   const withhold = async (part: string, reason: string, content?: WithheldContent) => {
     if (!isCopyMarker(part)) withheld.push({ part, reason });
     const upload = uploadOf(part);
@@ -205,16 +222,22 @@ async function endOwn(
     }
     // If an existing part could not be deleted, the latest part takes precedence.
     const written = Date.parse(made.head.created_at);
-    const claims = files.flatMap(({ path }) => others.get(path) ?? [])
-      .filter((claim) => claim.part !== name && claim.written >= written);
-    const latest = claims.reduce((time, claim) => Math.max(time, claim.written + 1), 0);
-    const head = claims.length === 0 ? made.head : {
+    let latest = 0;
+    if (others.size > 0) {
+      for await (const { path } of files) {
+        for (const claim of others.get(path) ?? []) {
+          if (claim.part === name || claim.written < written) continue;
+          latest = Math.max(latest, claim.written + 1);
+        }
+      }
+    }
+    const head = latest === 0 ? made.head : {
       ...made.head,
       created_at: new Date(Math.max(now().getTime(), latest)).toISOString(),
     };
     // The record of removed files names the version of the source.
-    if (head !== made.head) files = files.filter(({ path }) => present.has(path));
-    results.push(await upload.endCopied({ head, files, replaced, existing: present }));
+    if (latest > 0) files = filesWhere(files, ({ path }) => state.existing.has(path));
+    results.push(await upload.endCopied({ head, files, replaced, existing: state.existing }));
   }
   for (const name of manifest.unfinished) {
     const content = await unfinishedPart(from, name, manifest.part(name), state, { show, signal });
@@ -229,29 +252,28 @@ async function endOwn(
 async function endOther(
   copy: Ending,
   upload: PartUpload,
-  paths: readonly string[],
+  indexes: readonly number[],
   { results, withheld }: Ended,
 ): Promise<void> {
-  const { state } = copy;
-  const pending = paths.filter((path) => !state.existing.has(path));
-  const replaced = resultsOf(copy, paths);
-  if (pending.length > 0) {
+  const { state, planned } = copy;
+  const lost = indexes.filter((index) => !copy.results.exists(index));
+  const replaced = resultsOf(copy, indexes);
+  if (lost.length > 0) {
+    const pending = lost.map((index) => planned.at(index));
     const reason = `it was deleted, and ${pending[0]} could not be replaced`;
     withheld.push({ part: upload.name, reason });
     return await upload.withholdCopied({ replaced }, { pending, unlisted: [] });
   }
-  results.push(await upload.endCopied({ replaced, existing: new Set(state.existing.keys()) }));
+  results.push(await upload.endCopied({ replaced, existing: state.existing }));
 }
 
 /** The results of some files, without missing ones. */
-function resultsOf(
-  { results, to }: Ending,
-  paths: readonly string[],
-): TransferResult[] {
-  const wanted = new Set(paths);
-  return results.filter(({ location, outcome }) =>
-    outcome !== "failed" && wanted.has(location.relativeTo(to.root.root())!)
-  );
+function resultsOf({ results }: Ending, indexes: readonly number[]): Iterable<TransferResult> {
+  return {
+    *[Symbol.iterator]() {
+      for (const index of indexes) if (results.exists(index)) yield results.at(index)!;
+    },
+  };
 }
 
 /**
@@ -270,38 +292,30 @@ async function readThere(
   }
 }
 
-/** The parts that list some of the paths, with those paths. */
+/** Which files of a part {@linkcode partsNaming} finds. */
+interface NamingOptions {
+  /** Whether a part matters. Default: all. */
+  readonly isWanted?: (part: string) => boolean;
+  /** Whether to include files that a later part lists with other content. */
+  readonly conflicts?: boolean;
+}
+
+/** The parts that list some of the paths, with the indexes of those paths. */
 async function partsNaming(
   manifest: RunManifest,
-  paths: ReadonlySet<string>,
-  withConflicts: boolean,
-): Promise<Map<string, string[]>> {
-  const found = new Map<string, string[]>();
+  planned: PlannedPaths,
+  { isWanted = () => true, conflicts: withConflicts = false }: NamingOptions,
+): Promise<Map<string, number[]>> {
+  const found = new Map<string, number[]>();
   for await (const { file: { path }, parts, conflicts } of manifest.files()) {
-    if (!paths.has(path)) continue;
+    const index = planned.indexOf(path);
+    if (index === -1) continue;
     const others = withConflicts ? conflicts.map(({ part }) => part) : [];
-    for (const part of [...parts, ...others]) {
+    for (const part of [...parts, ...others].filter(isWanted)) {
       const some = found.get(part);
-      if (some === undefined) found.set(part, [path]);
-      else some.push(path);
+      if (some === undefined) found.set(part, [index]);
+      else some.push(index);
     }
   }
   return found;
-}
-
-/** What exists now; a file that was kept must be looked up. */
-async function stateOf(
-  results: readonly TransferResult[],
-  { backend, root }: RunPlace,
-  signal: AbortSignal | undefined,
-): Promise<CopiedFiles> {
-  const existing = new Map<string, KnownContent>();
-  const failed = new Set<string>();
-  for (const { location, outcome, size, sha256 } of results) {
-    const path = location.relativeTo(root.root())!;
-    if (outcome === "failed") failed.add(path);
-    else if (outcome !== "skipped" || sha256 !== undefined) existing.set(path, { size, sha256 });
-    else existing.set(path, { size, sha256: await hashObject(backend, location, signal) });
-  }
-  return { existing, failed };
 }

@@ -5,8 +5,7 @@
  */
 
 import pMap from "p-map";
-import { classify, type OutputKind } from "../../layout/classify.ts";
-import { compareKeys } from "../../layout/compare_keys.ts";
+import { classify } from "../../layout/classify.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
@@ -29,6 +28,7 @@ import { checkSelection, selectArtifacts } from "../artifacts/select.ts";
 import type { ArtifactSelection } from "../artifacts/selection.ts";
 import { readSidecar, SIDECAR_SUFFIX } from "../artifacts/sidecar.ts";
 import { nothingChosenError, unmatchedError } from "../artifacts/unmatched.ts";
+import { CompactFiles, type CopyFile, type CopyFiles } from "./compact_files.ts";
 
 /** A run and its storage. */
 export interface RunPlace {
@@ -36,22 +36,6 @@ export interface RunPlace {
   readonly backend: StorageBackend;
   /** The run. */
   readonly root: RunOutputRoot;
-}
-
-/** A file to copy. */
-export interface CopyFile {
-  /** Its path relative to the run's prefix. */
-  readonly path: string;
-  /** Its kind. */
-  readonly kind: OutputKind;
-  /** Its location. */
-  readonly location: OutputLocation;
-  /** Its size in bytes. */
-  readonly size: number;
-  /** Its expected SHA-256: from the manifest, or the checksum file. */
-  readonly sha256?: string;
-  /** Its content type, if the manifest lists it. */
-  readonly contentType?: string;
 }
 
 /** A file that should be copied but cannot be. */
@@ -73,7 +57,7 @@ export interface CopyPlan {
   /** Whether it is the whole run, and not a selection. */
   readonly whole: boolean;
   /** The files, sorted by path, without those of the manifest, summaries and pins. */
-  readonly files: readonly CopyFile[];
+  readonly files: CopyFiles;
   /** The files of the whole run that retention has removed. The copy says that too. */
   readonly removed: readonly RemovedOutput[];
   /** What cannot be copied: listed files that are missing, broken checksum files. */
@@ -125,7 +109,7 @@ export async function planCopy(
   const { backend, root } = from;
   const { signal, show = shownBy(backend) } = options;
   const manifest = options.manifest ?? await readOutputs(backend, root, { show, signal });
-  const found: CopyFile[] = [];
+  const found = new CompactFiles(root);
   const gone: CopyObstacle[] = [];
   const whole = isWhole(options);
   const removed: RemovedOutput[] = [];
@@ -145,32 +129,38 @@ export async function planCopy(
   // Who selects files wants them; who excludes some does not want those that are gone.
   const isSelection = (options.include ?? []).length > 0 || hasArtifactSelection(options);
   if (isSelection) gone.push(...removed.map((file) => removedObstacle(file, root)));
-  const { chosen, notes } = choose([...found, ...gone].map(({ path }) => path), options);
-  const files: CopyFile[] = [];
-  const obstacles = gone.filter(({ path }) => chosen.has(path));
-  const sidecars = new Map(
-    found.filter(({ path }) => path.endsWith(SIDECAR_SUFFIX)).map((file) => [file.path, file]),
-  );
-  await pMap(found.filter(({ path }) => chosen.has(path)), async (file) => {
-    const sidecar = file.sha256 === undefined && file.kind === "artifact"
-      ? sidecars.get(file.path + SIDECAR_SUFFIX)
-      : undefined;
-    if (sidecar === undefined) return files.push(file);
+  const gonePaths = new Set(gone.map(({ path }) => path));
+  const paths = {
+    has: (path: string) => gonePaths.has(path) || found.indexOf(path) !== -1,
+    *[Symbol.iterator]() {
+      for (let i = 0; i < found.length; i++) yield found.pathAt(i);
+      yield* gonePaths;
+    },
+  };
+  const { chooses, notes } = whole ? { chooses: () => true, notes: [] } : choose(paths, options);
+  const obstacles = gone.filter(({ path }) => chooses(path));
+  const unknown = withUnreadSidecars(found).filter(({ file }) => chooses(file.path));
+  const hashes = new Map<string, string>();
+  await pMap(unknown, async ({ file: { path, location }, sidecar }) => {
     try {
       const at = { location: sidecar.location, size: sidecar.size };
-      files.push({ ...file, sha256: await readSidecar(backend, at, show, signal) });
+      hashes.set(path, await readSidecar(backend, at, show, signal));
     } catch (error) {
       signal?.throwIfAborted();
-      obstacles.push({ path: file.path, location: file.location, error: error as Error });
+      obstacles.push({ path, location, error: error as Error });
     }
   }, { concurrency: SMALL_CONCURRENCY });
-  files.sort((a, b) => compareKeys(a.path, b.path));
+  const select = () => {
+    const files = Iterator.from(found).filter(({ path }) => chooses(path));
+    return withoutObstacles(root, withHashes(files, hashes), obstacles, show);
+  };
   return {
     from,
     manifest,
     whole,
     removed: whole ? removed : [],
-    ...withoutAloneSidecars(files, obstacles, show),
+    // Mostly all is copied, and no second list is needed.
+    ...(whole && obstacles.length + hashes.size === 0 ? { files: found, obstacles } : select()),
     notes: isSelection || removed.length === 0 ? notes : [...notes, removedLine(removed)],
   };
 }
@@ -180,26 +170,47 @@ function removedObstacle({ path, removal }: RemovedOutput, root: RunPlace["root"
   return { path, location, error: removedError("copy", path, { removal }) };
 }
 
+/** The archives whose hash only their checksum file has, with that. */
+function* withUnreadSidecars(files: CopyFiles) {
+  for (let i = 0; i < files.length; i++) {
+    if (files.contentAt(i).sha256 !== undefined) continue;
+    const path = files.pathAt(i);
+    const sidecar = classify(path) === "artifact" ? files.indexOf(path + SIDECAR_SUFFIX) : -1;
+    if (sidecar !== -1) yield { file: files.at(i), sidecar: files.at(sidecar) };
+  }
+}
+
+function withHashes(
+  files: Iterable<CopyFile>,
+  hashes: ReadonlyMap<string, string>,
+): Iterable<CopyFile> {
+  return Iterator.from(files).map((file) => {
+    const sha256 = hashes.get(file.path);
+    return sha256 === undefined ? file : { ...file, sha256 };
+  });
+}
+
 /** The checksum file of a file that cannot be copied is not copied either. */
-function withoutAloneSidecars(
-  files: readonly CopyFile[],
+function withoutObstacles(
+  root: RunOutputRoot,
+  files: Iterable<CopyFile>,
   obstacles: readonly CopyObstacle[],
   show: (location: OutputLocation) => string,
 ): Pick<CopyPlan, "files" | "obstacles"> {
   const bases = new Map(obstacles.map((obstacle) => [obstacle.path, obstacle]));
-  const baseOf = ({ path }: CopyFile) => bases.get(sidecarBase(path) ?? "");
-  const alone = files.filter((file) => baseOf(file) !== undefined);
-  return {
-    files: files.filter((file) => baseOf(file) === undefined),
-    obstacles: [
-      ...obstacles,
-      ...alone.map((file): CopyObstacle => {
-        const { location, error } = baseOf(file)!;
-        const { path } = file;
-        return { path, location: file.location, error: notCopied(file, show, location, error) };
-      }),
-    ],
-  };
+  const others = new CompactFiles(root);
+  const all = [...obstacles];
+  for (const file of files) {
+    if (bases.has(file.path)) continue;
+    const base = bases.get(sidecarBase(file.path) ?? "");
+    if (base === undefined) {
+      others.push(file);
+      continue;
+    }
+    const { path, location } = file;
+    all.push({ path, location, error: notCopied(file, show, base.location, base.error) });
+  }
+  return { files: others, obstacles: all };
 }
 
 /**
@@ -248,11 +259,17 @@ async function* outputsOf(
   }
 }
 
-/** Selects paths. */
+/**
+ * Selects paths.
+ *
+ * @param paths The paths. They are iterated several times.
+ * @param options Which ones.
+ * @returns Whether a path is selected.
+ */
 function choose(
-  paths: readonly string[],
+  paths: Iterable<string> & Pick<ReadonlySet<string>, "has">,
   { include = [], exclude, ...selection }: PlanCopyOptions,
-): { readonly chosen: ReadonlySet<string>; readonly notes: readonly string[] } {
+): { readonly chooses: (path: string) => boolean; readonly notes: readonly string[] } {
   const filter = nameFilter({ include, exclude });
   const staying = nameFilter({ exclude });
   const choice = hasArtifactSelection(selection)
@@ -261,30 +278,34 @@ function choose(
   const names = choice && new Set(choice.names);
   const isWanted = (path: string) =>
     names === undefined || names.has(nameOf(path)) && classify(path) === "artifact";
-  const chosen = new Set<string>();
-  for (const path of paths) {
+  const isMatch = (path: string) => {
     // All are tested, so that no pattern counts as unmatched for another reason.
     const matches = filter.matches(path);
     // A checksum file without its file would mean that one is missing.
     const base = sidecarBase(path);
     const isAlone = base !== undefined && !staying.matches(base);
-    if (matches && isWanted(path) && !isAlone) chosen.add(path);
+    return matches && isWanted(path) && !isAlone;
+  };
+  const chooses = (path: string): boolean => {
+    if (isMatch(path)) return true;
+    if (!path.endsWith(SIDECAR_SUFFIX) || !staying.matches(path)) return false;
+    const base = path.slice(0, -SIDECAR_SUFFIX.length);
+    return paths.has(base) && chooses(base);
+  };
+  let [count, matching] = [0, 0];
+  for (const path of paths) {
+    count++;
+    if (isMatch(path)) matching++;
   }
   const unmatched = filter.unmatched();
   if (unmatched.length > 0 && !selection.allowNoMatch) {
-    throw unmatchedError(unmatched, include, paths, WORDS);
+    throw unmatchedError(unmatched, include, [...paths], WORDS);
   }
-  for (const path of paths) {
-    if (!path.endsWith(SIDECAR_SUFFIX) || !staying.matches(path)) continue;
-    if (chosen.has(path.slice(0, -SIDECAR_SUFFIX.length))) chosen.add(path);
-  }
-  if (chosen.size > 0) return { chosen, notes: choice?.notes ?? [] };
+  if (matching > 0) return { chooses, notes: choice?.notes ?? [] };
   const included = nameFilter({ include });
-  const excluded = paths.filter((path) => included.matches(path) && isWanted(path)).length;
-  throw nothingChosenError(
-    { count: paths.length, excluded, selection: { ...selection, include } },
-    WORDS,
-  );
+  const excluded = Iterator.from(paths)
+    .reduce((sum, path) => included.matches(path) && isWanted(path) ? sum + 1 : sum, 0);
+  throw nothingChosenError({ count, excluded, selection: { ...selection, include } }, WORDS);
 }
 
 /** The words of the message, and the command that lists the outputs. */
@@ -302,8 +323,8 @@ function hasArtifactSelection(
     artifactGroups.length + amdgpuTargets.length + components.length > 0;
 }
 
-function archivesAmong(paths: readonly string[]): string[] {
-  const names = paths.filter((path) => classify(path) === "artifact").map(nameOf);
+function archivesAmong(paths: Iterable<string>): string[] {
+  const names = Iterator.from(paths).filter((path) => classify(path) === "artifact").map(nameOf);
   return [...new Set(names)].sort();
 }
 

@@ -83,12 +83,12 @@ export interface CopiedContent {
    * who made the files. Default: those of the existing part.
    */
   readonly head?: ManifestHead;
-  /** Its files that exist now, sorted by path. */
-  readonly files?: readonly OutputFile[];
-  /** The results for other files that the existing part lists. */
-  readonly replaced?: readonly TransferResult[];
+  /** Its files that exist now. */
+  readonly files?: Iterable<OutputFile> | AsyncIterable<OutputFile>;
+  /** The results for other files that the existing part lists. They are iterated several times. */
+  readonly replaced?: Iterable<TransferResult>;
   /** The paths of all files that exist now. */
-  readonly existing?: ReadonlySet<string>;
+  readonly existing?: Pick<ReadonlySet<string>, "has">;
 }
 
 /**

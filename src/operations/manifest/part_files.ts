@@ -62,7 +62,7 @@ export async function uniteWith(
   const theirs = filesOf(run.backend, before, options);
   const { bits, count } = await findCurrent(run, before, theirs, ours, options);
   if (count === 0) return ours;
-  return restartable(() => merge(ours, select(theirs, bits)));
+  return withMore(ours, restartable(() => select(theirs, bits)));
 }
 
 /**
@@ -76,8 +76,22 @@ export function without(
   files: FileStream,
   paths: Pick<ReadonlySet<string>, "has">,
 ): FileStream {
+  return filesWhere(files, ({ path }) => !paths.has(path));
+}
+
+/**
+ * Selects files.
+ *
+ * @param files The files.
+ * @param isSelected Whether a file is selected.
+ * @returns The selected files.
+ */
+export function filesWhere(
+  files: FileStream,
+  isSelected: (file: OutputFile) => boolean,
+): FileStream {
   return restartable(async function* () {
-    for await (const file of files) if (!paths.has(file.path)) yield file;
+    for await (const file of files) if (isSelected(file)) yield file;
   });
 }
 
@@ -160,17 +174,31 @@ async function* select(files: FileStream, bits: Uint8Array): AsyncGenerator<Outp
   }
 }
 
-/** Merges two streams without common files. */
+/**
+ * Adds files.
+ *
+ * @param files The files.
+ * @param more More files. Of two for a path, the first list has the one that counts.
+ * @returns Both together.
+ */
+export function withMore(files: FileStream, more: FileStream): FileStream {
+  return restartable(() => merge(files, more));
+}
+
+/** Merges two streams. Of two files with the same path, the first one stays. */
 async function* merge(a: FileStream, b: FileStream): AsyncGenerator<OutputFile> {
   const first = new Cursor(a, ({ path }) => path);
   try {
     await first.begin();
     for await (const file of b) {
+      let isInBoth = false;
       for (; first.value !== undefined; await first.next()) {
-        if (compareKeys(first.value.path, file.path) > 0) break;
+        const order = compareKeys(first.value.path, file.path);
+        if (order > 0) break;
+        isInBoth ||= order === 0;
         yield first.value;
       }
-      yield file;
+      if (!isInBoth) yield file;
     }
     for (; first.value !== undefined; await first.next()) yield first.value;
   } finally {

@@ -16,7 +16,7 @@ import type { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { RunOutputRoot } from "../../layout/run_output_root.ts";
 import { FileHashes } from "../../runs/file_hashes.ts";
-import { inOrder, streamPartText } from "../../runs/format_part.ts";
+import { streamPartText } from "../../runs/format_part.ts";
 import type { ManifestHead, OutputFile } from "../../runs/manifest.ts";
 import { claimPart } from "../../runs/part_claim.ts";
 import { describeUnfinished, howToClear, type PendingContent } from "../../runs/unfinished_part.ts";
@@ -36,7 +36,7 @@ import {
   type PartUploadOptions,
   type UploadedFiles,
 } from "./part_content.ts";
-import { pathSet, withOne } from "./part_files.ts";
+import { pathSet, withMore, withOne } from "./part_files.ts";
 import { putContended } from "./put_contended.ts";
 import { isBroken, readPart, type StoredPart } from "./read.ts";
 import { refuseDeleting } from "./refuse_deleting.ts";
@@ -153,10 +153,10 @@ export class PartUpload {
   /**
    * Like {@linkcode PartUpload.begin}, for copied files: the writer of the part does not matter.
    *
-   * @param planned Its files that will be copied.
+   * @param planned Its files that will be copied. They are iterated several times.
    * @returns The storage to copy to.
    */
-  async beginCopied(planned: readonly OutputLocation[]): Promise<StorageBackend> {
+  async beginCopied(planned: Iterable<OutputLocation>): Promise<StorageBackend> {
     this.#copies = true;
     return await this.begin(planned);
   }
@@ -268,10 +268,10 @@ export class PartUpload {
   /** The content of a copied part: existing files, including those that no copied part lists. */
   async #copied({ head, files = [], replaced = [] }: CopiedContent): Promise<PartContent> {
     const ours = await this.#describe(replaced, []);
-    const copied = new Set(files.map(({ path }) => path));
+    const isEmpty = Iterator.from(ours.files).next().done;
     return {
       head: head ?? this.#withdrawn ?? ownHead(await this.#marker.read()) ?? ours.head,
-      files: inOrder([...files, ...[...ours.files].filter(({ path }) => !copied.has(path))]),
+      files: isEmpty ? files : withMore(files, ours.files),
     };
   }
 
@@ -303,7 +303,7 @@ export class PartUpload {
   async #put(
     path: string,
     describe: () => Promise<PartContent>,
-    existing: ReadonlySet<string> = new Set(),
+    existing: Pick<ReadonlySet<string>, "has"> = new Set(),
   ): Promise<TransferResult> {
     const { signal } = this.#options;
     const location = this.#location;

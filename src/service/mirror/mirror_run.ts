@@ -92,10 +92,10 @@ export async function mirrorRun(
   );
   for (const note of plan.notes) onNote(note);
   const sizes = await sizesIn(to, signal);
-  const left = plan.files.filter(({ path, size }) => sizes.get(path) !== size);
+  const left = [...Iterator.from(plan.files).filter(({ path, size }) => sizes.get(path) !== size)];
   await options.checkSpace(totalSize(left));
   const progress = new CopyProgress(
-    plan.files.map(({ location }) => showSource(location)),
+    Array.from(plan.files, ({ location }) => showSource(location)),
     { files: plan.files.length + plan.obstacles.length, bytes: totalSize(plan.files) },
   );
   options.onPlan(progress);

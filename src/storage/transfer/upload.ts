@@ -126,12 +126,20 @@ export async function uploadThrough(
     }
     return results;
   }
-  const vacancies = new Vacancies(backend, Iterator.from(items).map(({ location }) => location));
+  // They may be made each time, so one pass finds out all that must be known before the first.
+  let largest: { readonly size?: number } = { size: 0 };
+  let hasMade = false;
+  const locations = Iterator.from(items).map((item) => {
+    if (!(item.size !== undefined && item.size <= (largest.size ?? Infinity))) largest = item;
+    hasMade ||= isMade(item);
+    return item.location;
+  });
+  const vacancies = new Vacancies(backend, locations);
   const up = lineOf(backend)?.up;
   const { concurrency: asked } = options;
-  const concurrency = concurrencyFor(items, asked, up);
+  const concurrency = concurrencyFor([largest], asked, up);
   using _fixed = asked === undefined ? undefined : up?.pin(asked);
-  const isFound = asked === undefined && up !== undefined && !areSmall(items);
+  const isFound = asked === undefined && up !== undefined && !areSmall([largest]);
   // With fewer files at once the first ones are complete sooner.
   const places = new Semaphore(
     isFound ? () => Math.max(DEFAULT_CONCURRENCY, up.limit) : concurrency,
@@ -147,7 +155,7 @@ export async function uploadThrough(
   // Both end by themselves after an abort, so neither is left behind.
   await Promise.all([
     // One more than can be sent, so that the line is never idle while the next one is made.
-    run(true, (isFound ? DEFAULT_CONCURRENCY : concurrency) + 1),
+    hasMade && run(true, (isFound ? DEFAULT_CONCURRENCY : concurrency) + 1),
     run(false, concurrency),
   ]);
   signal.throwIfAborted();

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { RunOutputsError } from "../../../src/errors/error.ts";
 import type { OutputLocation } from "../../../src/layout/output_location.ts";
 import { RunOutputRoot } from "../../../src/layout/run_output_root.ts";
+import { CompactFiles } from "../../../src/operations/copy/compact_files.ts";
 import { copyOnServer } from "../../../src/operations/copy/files.ts";
 import {
   planCopy,
@@ -11,6 +12,7 @@ import {
   type RunPlace,
 } from "../../../src/operations/copy/plan.ts";
 import { type CopyOptions, executeCopy } from "../../../src/operations/copy/execute.ts";
+import { CopyResults } from "../../../src/operations/copy/results.ts";
 import { NO_MANIFEST, readOutputs, readPart } from "../../../src/operations/manifest/read.ts";
 import { PartUpload } from "../../../src/operations/manifest/write_part.ts";
 import { verifyRun } from "../../../src/operations/verify/execute.ts";
@@ -713,11 +715,14 @@ Deno.test("copyOnServer(): without usable hashes and etags, it copies again, or 
   });
   await inner.write(FROM.file("a.txt"), bytesSource("same"));
   await inner.write(TO.file("a.txt"), bytesSource("same"));
-  const kind = "other" as const;
-  const files = [{ path: "a.txt", kind, location: FROM.file("a.txt"), size: 4 }];
+  const files = new CompactFiles(FROM);
+  files.push({ path: "a.txt", size: 4 });
   const target = (path: string) => TO.file(path);
   const outcome = async (ifExists: "replace" | "fail") => {
-    const [result] = await copyOnServer(mute, files, target, { ifExists, showSource: String });
+    const ends = { from: FROM.root(), to: TO.root(), showSource: String };
+    const results = new CopyResults(files, ends);
+    await copyOnServer(mute, files, target, results, { ifExists, showSource: String });
+    const [result] = results;
     return [result.outcome, result.warnings.length];
   };
   assert.deepEqual(await outcome("replace"), ["written", 0]);

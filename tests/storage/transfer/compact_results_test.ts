@@ -83,3 +83,14 @@ Deno.test("PackedTexts: an empty text after a piece that is exactly full", () =>
   for (const text of all) texts.push(text);
   assert.deepEqual(all.map((_, i) => texts.at(i)), all);
 });
+
+Deno.test("PackedTexts: texts are found in any order", () => {
+  const texts = new PackedTexts();
+  const all = Array.from({ length: 300 }, (_, i) => `d${String(i).padStart(3, "0")}/ä`);
+  for (const text of all) texts.push(text);
+  const backwards = all.toReversed();
+  for (const order of [all, backwards, all.map((_, i) => all[i * 7 % 300]), all]) {
+    for (const text of order) assert.equal(texts.indexOf(text), all.indexOf(text));
+    assert.equal(texts.indexOf("d000"), -1);
+  }
+});

@@ -13,7 +13,6 @@ import { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import type { CopyPlan } from "../../../operations/copy/plan.ts";
 import type { Context } from "../../context.ts";
 import { type CopyCommandOptions, openEnds, withCopyOptions } from "./options.ts";
-import type { TransferResult } from "../../../storage/transfer/transfer.ts";
 import { exitCodeOfResults } from "../../exit_codes.ts";
 import { Output, plural } from "../../terminal/output.ts";
 import { withProgress } from "../../terminal/progress.ts";
@@ -75,7 +74,7 @@ Examples:
       using ends = await openEnds(options, context.io, output, signal);
       const { source, target, from, to } = ends;
       const { planCopy } = await import("../../../operations/copy/plan.ts");
-      const { executeCopy } = await import("../../../operations/copy/execute.ts");
+      const { executeCopyCompactly } = await import("../../../operations/copy/execute.ts");
 
       const manifest = await readRunManifest(options, source, { storage: from, output, signal });
       const place = { backend: from.backend, root: source };
@@ -84,7 +83,7 @@ Examples:
       const { ifExists, concurrency, quiet = false, dryRun = false } = options;
       const progress = {
         verb: "copied",
-        files: plan.files.values().map(({ location, size }) => ({
+        files: Iterator.from(plan.files).map(({ location, size }) => ({
           path: from.show(location),
           size,
         })),
@@ -92,10 +91,10 @@ Examples:
         quiet,
       };
       const began = performance.now();
-      const copied = await withProgress(
+      const { results, withheld } = await withProgress(
         progress,
         ({ onEvent }) =>
-          executeCopy(plan, { backend: to.backend, root: target }, {
+          executeCopyCompactly(plan, { backend: to.backend, root: target }, {
             ifExists,
             concurrency,
             tool: `run-outputs/${config.version}`,
@@ -112,19 +111,16 @@ Examples:
       const index = plan.whole || options.index === false ||
           isServerIndexed(target, to, options)
         ? { results: [], kept: [] }
-        : await writeIndex(to, shown, copied.results, signal);
+        : await writeIndex(to, shown, results, signal);
       const page = await updateRunSummary(target, { storage: to, output, signal });
       // A page that was copied and then regenerated is one file.
-      const pages = new Set(index.results.map(({ location }) => location.key));
-      const isPage = ({ location }: TransferResult) => pages.has(location.key);
-      const results = withRunPage(
-        [...copied.results.filter((one) => !isPage(one)), ...index.results],
-        page,
-      );
+      results.push(...index.results);
+      const runPage = results.find(target.runIndex());
+      if (runPage !== undefined) results.push(...withRunPage([runPage], page));
       for (const page of index.kept) output.note(`skipped '${to.show(page)}': ${FOREIGN_PAGE}`);
       reportProblems(results, output);
       await reportUnfinished(manifest, (message) => output.warn(`at the source ${message}`));
-      for (const { part, reason } of copied.withheld) {
+      for (const { part, reason } of withheld) {
         output.warn(`manifest part ${part} not written: ${reason}`);
       }
       output.report(
@@ -135,7 +131,7 @@ Examples:
           output_dir: to.dir,
           source: { ...describeRoot(inLayoutOf(plan, source), from), staging_dir: from.dir },
           manifest: manifestJson(manifest),
-          withheld: copied.withheld,
+          withheld,
           ...reportedFiles(target, results, to),
         }),
         {
@@ -160,7 +156,7 @@ Examples:
 /** The run, in the layout of the copied files. */
 function inLayoutOf({ files }: CopyPlan, root: RunOutputRoot): RunOutputRoot {
   const { bucket, externalRepo, runId, platform } = root;
-  const isTyped = files.some(({ path }) => path.startsWith("artifacts/"));
+  const isTyped = Iterator.from(files).some(({ path }) => path.startsWith("artifacts/"));
   const layout = isTyped ? "typed" : "flat";
   return new RunOutputRoot({ bucket, externalRepo, runId, platform, layout });
 }

@@ -122,7 +122,9 @@ Examples:
         plans.push(await planCopy({ backend: archive, root }, { show, signal }));
       }
       // Each copy checks its own run; together they need more.
-      await storage.backend.checkSpace?.(plans.flatMap((plan, i) => spaceOf(plan, targets[i])));
+      await storage.backend.checkSpace?.(
+        plans.flatMap((plan, i) => [...spaceOf(plan, targets[i])]),
+      );
       const reports: CopyReport[] = [];
       const began = performance.now();
       for (const [i, plan] of plans.entries()) {
@@ -215,7 +217,8 @@ async function importRun(
   const { executeCopy } = await import("../../../operations/copy/execute.ts");
   const progress = {
     verb: "imported",
-    files: plan.files.map(({ location, size }) => ({ path: showSource(location), size })),
+    files: Iterator.from(plan.files)
+      .map(({ location, size }) => ({ path: showSource(location), size })),
     io,
     quiet,
   };
