@@ -65,18 +65,39 @@ export async function startBody(
   return body;
 }
 
+/** The answers whose bodies are streams. */
+const streamed = new WeakMap<Response, ReadableStream>();
+
 /** Bodies of {@linkcode freeSentChunks}. */
 const freed = new WeakSet<ReadableStream>();
+
+/**
+ * Makes an answer.
+ *
+ * @param body Its body.
+ * @param init Its status and headers.
+ * @returns The answer.
+ */
+export function answerWith(
+  body: ReadableStream<Uint8Array<ArrayBuffer>> | Uint8Array<ArrayBuffer>,
+  init: ResponseInit,
+): Response {
+  const response = new Response(body, init);
+  if (body instanceof ReadableStream) streamed.set(response, body);
+  return response;
+}
 
 /**
  * Gives up each chunk of a body when the next one is requested. For a reader that has passed a chunk on
  * by then, like the runtime's server, and does not keep it: otherwise each chunk stays in memory until
  * garbage is collected, and the next ones are read into memory that no cache of the processor has.
  *
- * @param body A body.
+ * @param response An answer. Its `body` is not touched: that would make a stream of bytes, which the
+ * runtime sends faster.
  */
-export function freeSentChunks(body: ReadableStream): void {
-  freed.add(body);
+export function freeSentChunks(response: Response): void {
+  const body = streamed.get(response);
+  if (body !== undefined) freed.add(body);
 }
 
 async function* chunksOf(

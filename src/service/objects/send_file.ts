@@ -7,7 +7,7 @@
 import { RunOutputsError } from "../../errors/error.ts";
 import type { ServiceRequest } from "../context.ts";
 import { httpError, HttpProblem } from "../problem.ts";
-import { startBody } from "./body.ts";
+import { answerWith, startBody } from "./body.ts";
 import { allowsRange, evaluateConditions } from "./conditional.ts";
 import { contentRange, multipartFrame, parseRanges } from "./ranges.ts";
 import { represent, type Representation } from "./representation.ts";
@@ -93,7 +93,7 @@ async function answer(
       "content-range": contentRange(ranges[0], info.size),
     };
   const body = await startBody(file, parts, length, { signal });
-  return new Response(body, {
+  return answerWith(body, {
     status,
     headers: { ...headers, ...rest, "content-length": String(length) },
   });

@@ -171,7 +171,7 @@ class Supervisor implements Listening {
     completed.then(end, end);
     const peer = remoteAddr.transport === "tcp" ? remoteAddr.hostname : "localhost";
     const response = await this.#service(request, { peer, completed });
-    if (response.body !== null) freeSentChunks(response.body);
+    freeSentChunks(response);
     return response;
   }
 

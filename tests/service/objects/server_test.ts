@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { setImmediate } from "node:timers";
 import { OutputLocation } from "../../../src/layout/output_location.ts";
-import { freeSentChunks, startBody } from "../../../src/service/objects/body.ts";
+import { answerWith, freeSentChunks, startBody } from "../../../src/service/objects/body.ts";
 import type { StoredFile } from "../../../src/service/objects/stored_file.ts";
 import { LocalBackend } from "../../../src/storage/local/local.ts";
 import { noise, sha256 } from "../../support/bytes.ts";
@@ -132,16 +132,24 @@ Deno.test("files through the service: who reads an answer without a server can k
     },
     close() {},
   };
-  const start = () => startBody(file, [{ start: 0, end: bytes.length }], bytes.length, {});
+  const start = async () =>
+    answerWith(await startBody(file, [{ start: 0, end: bytes.length }], bytes.length, {}), {});
   const kept = await start();
-  assert.equal(sha256(await new Response(kept).bytes()), sha256(bytes));
+  assert.equal(sha256(await kept.bytes()), sha256(bytes));
   const freed = await start();
-  assert(freed instanceof ReadableStream);
   freeSentChunks(freed);
-  const reader = freed.getReader();
+  const reader = freed.body!.getReader();
   const first = (await reader.read()).value!;
   assert.equal(first.length, 100_000);
   const second = (await reader.read()).value!;
   assert.deepEqual([first.length, second.length], [0, 100_000]);
   await reader.cancel();
+});
+
+Deno.test("files through the service: a small file is sent without a stream", () => {
+  const response = answerWith(new Uint8Array([1, 2]), {});
+  let streams = 0;
+  Object.defineProperty(response, "body", { get: () => void streams++ });
+  freeSentChunks(response);
+  assert.equal(streams, 0);
 });
