@@ -79,7 +79,9 @@ export async function textAnswer(
       // Another encoding is another representation.
       const tag = `"${createHash("sha256").update(bytes).digest("hex").slice(0, 32)}"`;
       answer.set("etag", tag);
-      if (matchesTag(request.headers.get("if-none-match") ?? "", [tag], "weak")) {
+      const isRead = request.method === "GET" || request.method === "HEAD";
+      const known = request.headers.get("if-none-match") ?? "";
+      if (isRead && matchesTag(known, [tag], "weak")) {
         return new Response(null, { status: 304, headers: answer });
       }
     }

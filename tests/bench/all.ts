@@ -6,6 +6,9 @@
  * If `RUN_OUTPUTS_TEST_S3` names no server, it starts Ceph with `tests/integration/ceph_rgw` (Debian's
  * packages ceph-mon, ceph-osd, radosgw, ceph-common; needs root), and stops it at the end.
  *
+ * The files are in the directory for temporary files. With `TMPDIR` in a file system in memory, no disk
+ * is measured.
+ *
  * Usage: deno task bench [--only transfer,pack] [--quick] [--render]
  *
  * `--only` replaces only the results of these benchmarks. `--quick` runs fewer rounds on less, in
@@ -14,7 +17,8 @@
  * @module
  */
 
-import { cpus, totalmem } from "node:os";
+import { statfsSync } from "node:fs";
+import { cpus, tmpdir, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { tempDir } from "../support/temp_dir.ts";
@@ -68,12 +72,16 @@ async function isInstalled(program: string): Promise<boolean> {
   return await text("sh", "-c", `command -v ${program} || true`) !== "";
 }
 
+/** The type of Linux's file system in memory. */
+const TMPFS = 0x01021994;
+
 /** Which machine this is, without its name. */
 function describeMachine(): string {
   const processors = cpus();
   const memory = Math.round(totalmem() / 1024 ** 3);
   return `${processors.length} × ${processors[0]?.model.trim() ?? "unknown processor"}, ` +
-    `${memory} GiB of memory, ${Deno.build.os} ${Deno.osRelease().split("-")[0]}`;
+    `${memory} GiB of memory, ${Deno.build.os} ${Deno.osRelease().split("-")[0]}` +
+    (statfsSync(tmpdir()).type === TMPFS ? ", files in memory" : "");
 }
 
 /** A port that is free, as is the one after it. */

@@ -53,6 +53,15 @@ Deno.test("jsonAnswer(): who has it gets 304, each encoding has its own tag, a s
     assert.equal((await ask({ ...accepts, "if-none-match": "*" }, 1000, 202)).status, 202);
   }
   assert.equal(tags.size, 2);
+  for (const method of ["PUT", "DELETE"]) {
+    const written = new Request("http://localhost/", { method, headers: { "if-none-match": "*" } });
+    assert.equal((await jsonAnswer(written, { schema: "x" })).status, 200, method);
+  }
+  const head = new Request("http://localhost/", {
+    method: "HEAD",
+    headers: { "if-none-match": "*" },
+  });
+  assert.equal((await jsonAnswer(head, { schema: "x" })).status, 304);
   const long = await ask({ "if-none-match": "*" }, 100_000);
   assert.equal(long.status, 200);
   assert.equal(long.headers.get("etag"), null);

@@ -116,6 +116,25 @@ Deno.test("fetch from S3: reads and writes its output, connects to its server, n
   ]);
 });
 
+Deno.test("serve of a bucket: it connects to the server of the bucket, and writes nothing", async () => {
+  await using dir = await tempDir();
+  await writeTree(dir.path, { "secret": "2" });
+  await using own = serving();
+  await using other = serving();
+  const line: CommandLine = {
+    command: "serve",
+    args: [],
+    options: { bucket: "b", endpointUrl: `http://${own.host}`, signRequest: false, port: "0" },
+  };
+  await assertOutcomes(await permissionsFor(line), [
+    ["connect", `http://${own.host}/`, "done"],
+    ["connect", `http://localhost:${other.host.split(":")[1]}/`, "denied"],
+    ["write", join(dir.path, "new"), "denied"],
+    ["read", join(dir.path, "secret"), "denied"],
+    ...NEVER,
+  ]);
+});
+
 Deno.test("fetch from a staging directory: it is only read, and there is no network", async () => {
   await using dir = await tempDir();
   await writeTree(dir.path, { "staging/1-linux/a": "1", "out/b": "2" });
