@@ -10,6 +10,7 @@ type Skipped = Readonly<Record<string, readonly string[]>>;
 /** What is not tested with any executable. */
 const ALWAYS: Skipped = {
   "it starts the library, the sources or the bundle, and no executable": [
+    " files: a copy of their run",
     " files: an upload that adds to their part",
     " files: manifest, listing and both compared",
     " files: verified and compared",
