@@ -8,7 +8,8 @@ import { makeLinksBy } from "../archive/unpack/staged_links.ts";
 import { RunOutputsError } from "../errors/error.ts";
 import { allowWorkDirs } from "../operations/fetch/work_names.ts";
 import { rememberPlaces } from "../ownership/way_to.ts";
-import { startThreadsBy, type Thread } from "../threads/start.ts";
+import { PortThread } from "../threads/port_thread.ts";
+import { startThreadsBy } from "../threads/start.ts";
 import { type DiskSpace, readSpaceBy, readSpaceHere } from "../storage/local/free_space.ts";
 import type { Failure, FromFenced, ToFenced } from "./fence/start.ts";
 import type { CommandLine } from "./fence/invocation.ts";
@@ -35,25 +36,16 @@ makeLinksBy((request) =>
 );
 
 /** The threads that the first one has started for this one, by their numbers. */
-const threads = new Map<number, Thread>();
+const threads = new Map<number, PortThread>();
 let lastThread = 0;
 
 startThreadsBy((name, permissions) => {
   const { port1, port2 } = new MessageChannel();
   const id = ++lastThread;
-  const thread: Thread = {
-    onmessage: null,
-    onerror: null,
-    onmessageerror: null,
-    postMessage: (message, transfer = []) => port1.postMessage(message, transfer),
-    terminate() {
-      port1.close();
-      threads.delete(id);
-      here.postMessage({ type: "end thread", id });
-    },
-  };
-  port1.onmessage = (event) => thread.onmessage?.(event);
-  port1.onmessageerror = (event) => thread.onmessageerror?.(event);
+  const thread = new PortThread(port1, () => {
+    threads.delete(id);
+    here.postMessage({ type: "end thread", id });
+  });
   threads.set(id, thread);
   here.postMessage({ type: "thread", id, name, permissions, port: port2 }, [port2]);
   return thread;
@@ -88,9 +80,7 @@ here.onmessage = async ({ data }) => {
     return request?.reject(new RunOutputsError("failed", "Cannot read the free space"));
   }
   if (data.type === "thread failed") {
-    const { id, message } = data;
-    threads.get(id)?.onerror?.(new ErrorEvent("error", { message, cancelable: true }));
-    return;
+    return threads.get(data.id)?.fail(data.message);
   }
   if (data.type === "run") return mayRun.resolve();
   const { args, above, grants, workDirs } = data.start;

@@ -38,10 +38,10 @@ let starter: ((name: ThreadName, permissions: ThreadPermissions) => Thread) | un
  * Lets another thread start the threads: in Deno, a thread of the first one starts in 20 ms, and a
  * thread of any other in 500.
  *
- * @param start Starts one.
+ * @param start Starts one. What fails then is reported by the thread. `undefined`: this thread does.
  */
 export function startThreadsBy(
-  start: (name: ThreadName, permissions: ThreadPermissions) => Thread,
+  start: ((name: ThreadName, permissions: ThreadPermissions) => Thread) | undefined,
 ): void {
   starter = start;
 }
