@@ -4,6 +4,8 @@
  * @module
  */
 
+import { areWorkersNarrowed } from "./permissions.ts";
+
 /** What a thread does. */
 export type ThreadName = "hash" | "pack" | "unpack";
 
@@ -50,16 +52,21 @@ export function startThreadsBy(
  * Starts a thread.
  *
  * @param name What it does.
- * @param permissions What it may do; `undefined` means all that this thread may.
+ * @param permissions What it may do.
+ * @param narrow Whether it gets these permissions; otherwise it has all of this thread.
  * @returns The thread.
  * @throws {Deno.errors.NotCapable} If this thread lacks a permission; or an error of a runtime without
  * workers.
  */
-export function startThread(name: ThreadName, permissions?: ThreadPermissions): Thread {
+export function startThread(
+  name: ThreadName,
+  permissions: ThreadPermissions,
+  narrow: boolean = areWorkersNarrowed(),
+): Thread {
   if (starter !== undefined) {
-    return starter(name, permissions ?? { read: "inherit", write: "inherit" });
+    return starter(name, narrow ? permissions : { read: "inherit", write: "inherit" });
   }
-  if (permissions === undefined) return new Worker(urlOf(name), { type: "module" });
+  if (!narrow) return new Worker(urlOf(name), { type: "module" });
   return new Worker(urlOf(name), { type: "module", deno: { permissions: only(permissions) } });
 }
 

@@ -11,30 +11,15 @@ const CHILD = fileURLToPath(new URL("../support/huge_run_child.ts", import.meta.
 const [COUNT, HEAP_MIB] = isFull ? [150_000, 36] : [30_000, 24];
 
 Deno.test(`${COUNT} files: manifest, listing and both compared, in ${HEAP_MIB} MiB`, async () => {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "-P", `--v8-flags=--max-old-space-size=${HEAP_MIB}`, CHILD, `${COUNT}`],
-    stdin: "null",
-    env: { NO_COLOR: "1" },
-  }).output();
-  const text = new TextDecoder();
-  assert.equal(code, 0, text.decode(stderr).slice(0, 2000));
-  assert.deepEqual(JSON.parse(text.decode(stdout)), [COUNT, COUNT, 0, COUNT, COUNT, 0]);
+  const text = await run(CHILD, `${COUNT}`);
+  assert.deepEqual(JSON.parse(text), [COUNT, COUNT, 0, COUNT, COUNT, 0]);
 });
 
 const VERIFY_CHILD = fileURLToPath(new URL("../support/huge_verify_child.ts", import.meta.url));
 
 Deno.test(`${COUNT} files: verified and compared, in ${HEAP_MIB} MiB`, async () => {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "-q", "-P", `--v8-flags=--max-old-space-size=${HEAP_MIB}`],
-      ...[VERIFY_CHILD, `${COUNT}`],
-    ],
-    stdin: "null",
-    env: { NO_COLOR: "1" },
-  }).output();
-  const text = new TextDecoder();
-  assert.equal(code, 0, text.decode(stderr).slice(0, 2000));
-  assert.deepEqual(JSON.parse(text.decode(stdout)), { ok: COUNT, same: COUNT, others: 0 });
+  const text = await run(VERIFY_CHILD, `${COUNT}`);
+  assert.deepEqual(JSON.parse(text), { ok: COUNT, same: COUNT, others: 0 });
 });
 
 const UPLOAD_CHILD = fileURLToPath(new URL("../support/huge_upload_child.ts", import.meta.url));
@@ -44,17 +29,8 @@ const ADDED_TO = isFull ? 80_000 : 12_000;
 
 Deno.test(`${ADDED_TO} files: an upload that adds to their part, in ${HEAP_MIB} MiB`, async () => {
   await using temp = await tempDir();
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "-q", "-P", `--v8-flags=--max-old-space-size=${HEAP_MIB}`],
-      ...[UPLOAD_CHILD, `${ADDED_TO}`, temp.path],
-    ],
-    stdin: "null",
-    env: { NO_COLOR: "1" },
-  }).output();
-  const text = new TextDecoder();
-  assert.equal(code, 0, text.decode(stderr).slice(0, 2000));
-  assert.deepEqual(JSON.parse(text.decode(stdout)), [
+  const text = await run(UPLOAD_CHILD, `${ADDED_TO}`, temp.path);
+  assert.deepEqual(JSON.parse(text), [
     [ADDED_TO + 2, "written"],
     // The listing does not have what was added first: what is gone is not told again.
     [ADDED_TO, "written"],
@@ -65,18 +41,9 @@ const COPY_CHILD = fileURLToPath(new URL("../support/huge_copy_child.ts", import
 
 Deno.test(`${COUNT} files: a copy of their run, in ${HEAP_MIB} MiB`, async () => {
   await using temp = await tempDir();
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "-q", "-P", `--v8-flags=--max-old-space-size=${HEAP_MIB}`],
-      ...[COPY_CHILD, `${COUNT}`, temp.path],
-    ],
-    stdin: "null",
-    env: { NO_COLOR: "1" },
-  }).output();
-  const text = new TextDecoder();
-  assert.equal(code, 0, text.decode(stderr).slice(0, 2000));
+  const text = await run(COPY_CHILD, `${COUNT}`, temp.path);
   // All files and their part, and nothing is unfinished.
-  assert.deepEqual(JSON.parse(text.decode(stdout)), [COUNT, COUNT + 1, COUNT, 0]);
+  assert.deepEqual(JSON.parse(text), [COUNT, COUNT + 1, COUNT, 0]);
 });
 
 const MANIFEST_CHILD = fileURLToPath(new URL("../support/huge_manifest_child.ts", import.meta.url));
@@ -85,15 +52,18 @@ const MANIFEST_CHILD = fileURLToPath(new URL("../support/huge_manifest_child.ts"
 const PRINTED = isFull ? 150_000 : 100_000;
 
 Deno.test(`${PRINTED} files: 'runs manifest' prints them in ${HEAP_MIB} MiB`, async () => {
+  const text = await run(MANIFEST_CHILD, `${PRINTED}`);
+  assert.deepEqual(JSON.parse(text), { status: "available", rows: PRINTED });
+});
+
+/** What a program prints that runs with little memory. */
+async function run(program: string, ...args: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "-q", "-P", `--v8-flags=--max-old-space-size=${HEAP_MIB}`],
-      ...[MANIFEST_CHILD, `${PRINTED}`],
-    ],
+    args: ["run", "-q", "-P", `--v8-flags=--max-old-space-size=${HEAP_MIB}`, program, ...args],
     stdin: "null",
     env: { NO_COLOR: "1" },
   }).output();
   const text = new TextDecoder();
   assert.equal(code, 0, text.decode(stderr).slice(0, 2000));
-  assert.deepEqual(JSON.parse(text.decode(stdout)), { status: "available", rows: PRINTED });
-});
+  return text.decode(stdout);
+}

@@ -27,15 +27,7 @@ Deno.test({
     ];
     args.push("--output-dir", join(temp.path, "s"), "--platform", "linux");
     const words = [...programLine(), ...args, "--level", "17"];
-    const log = join(temp.path, "log");
-    const { code } = await new Deno.Command("script", {
-      args: ["-qec", `stty cols 80 rows 24; ${words.map((word) => `'${word}'`).join(" ")}`, log],
-      env: { NO_COLOR: "1", GITHUB_ACTIONS: "", RELEASE_TYPE: "ci" },
-      stdin: "null",
-      stdout: "null",
-    }).output();
-    const text = await Deno.readTextFile(log);
-    assert.equal(code, 0, text);
+    const text = await onTerminal(words, join(temp.path, "log"));
     assert((await fileNames(join(temp.path, "s"))).length > 60);
     assert.match(text, /\d+% {2}\d+ of \d+ files/);
     assert.match(text, /part\d+_lib_generic {2}/);
@@ -57,18 +49,24 @@ Deno.test({
     await Deno.writeTextFile(input, "a\n");
     const to = ["--to", "x", "--output-dir", join(temp.path, "new/s")];
     const args = ["upload", "files", input, ...to, "--run-id", "1", "--platform", "linux"];
-    const line = [...programLine(), ...args].map((word) => `'${word}'`).join(" ");
-    const log = join(temp.path, "log");
     // The free space of a new directory is that of one above it, which its thread may not look at.
-    const { code } = await new Deno.Command("script", {
-      args: ["-qec", line, log],
-      env: { NO_COLOR: "1", GITHUB_ACTIONS: "" },
-      stdin: "null",
-      stdout: "null",
-      signal: AbortSignal.timeout(60_000),
-    }).output();
-    const text = await Deno.readTextFile(log);
-    assert.equal(code, 0, text);
+    const text = await onTerminal([...programLine(), ...args], join(temp.path, "log"));
     assert.doesNotMatch(text, /permission|Deno requests/i);
   },
 });
+
+/** What a command that succeeds writes on a terminal of 80 columns. */
+async function onTerminal(words: readonly string[], log: string): Promise<string> {
+  const line = words.map((word) => `'${word}'`).join(" ");
+  const { code } = await new Deno.Command("script", {
+    args: ["-qec", `stty cols 80 rows 24; ${line}`, log],
+    env: { NO_COLOR: "1", GITHUB_ACTIONS: "", RELEASE_TYPE: "ci" },
+    stdin: "null",
+    stdout: "null",
+    // A question that nobody answers would keep it running.
+    signal: AbortSignal.timeout(60_000),
+  }).output();
+  const text = await Deno.readTextFile(log);
+  assert.equal(code, 0, text);
+  return text;
+}

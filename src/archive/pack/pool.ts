@@ -6,7 +6,6 @@
 
 import { type ErrorCode, RunOutputsError } from "../../errors/error.ts";
 import { compressPiece, freeBuffers, type PieceTask } from "../compression/compress_piece.ts";
-import { areWorkersNarrowed } from "../../threads/permissions.ts";
 import { startThread, type Thread } from "../../threads/start.ts";
 
 /** Messages of a worker: that it has started, and the result of each task. */
@@ -269,5 +268,5 @@ class PackWorker {
 }
 
 function startWorker(): Thread {
-  return startThread("pack", areWorkersNarrowed() ? { read: "inherit", write: false } : undefined);
+  return startThread("pack", { read: "inherit", write: false });
 }

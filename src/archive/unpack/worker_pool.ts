@@ -257,15 +257,15 @@ function withoutLinks(path: string): string {
 
 /** Starts a worker with as few permissions as possible. */
 function startWorker(readable: string, writable: string, narrow: boolean): PooledWorker {
-  if (!narrow) return { worker: startThread("unpack"), readable: undefined };
   try {
     const permissions = { read: [readable, writable], write: [writable] };
-    return { worker: startThread("unpack", permissions), readable };
+    const worker = startThread("unpack", permissions, narrow);
+    return { worker, readable: narrow ? readable : undefined };
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
     // Permission for a directory cannot be given if something in it is denied to this thread.
     const permissions = { read: "inherit", write: "inherit" } as const;
-    return { worker: startThread("unpack", permissions), readable: undefined };
+    return { worker: startThread("unpack", permissions, narrow), readable: undefined };
   }
 }
 

@@ -7,11 +7,11 @@
 import type { LinkRequest } from "../../archive/unpack/staged_links.ts";
 import { type ErrorCode, RunOutputsError } from "../../errors/error.ts";
 import type { Place } from "../../ownership/way_to.ts";
-import type { Thread, ThreadName, ThreadPermissions } from "../../threads/start.ts";
 import type { DiskSpace } from "../../storage/local/free_space.ts";
 import type { Fencing } from "./facts.ts";
 import { grantLines, permissionsOf } from "./grants.ts";
 import type { CommandLine } from "./invocation.ts";
+import { GrantedThreads, type ThreadRequest } from "./threads.ts";
 
 /** What the thread gets at its start. */
 export interface FencedStart extends Pick<Fencing, "workDirs"> {
@@ -33,21 +33,8 @@ export type FromFenced =
   | { readonly type: "end"; readonly exitCode: number }
   | { readonly type: "links"; readonly request: LinkRequest }
   | { readonly type: "space"; readonly path: string }
-  | ThreadRequest
+  | ({ readonly type: "thread" } & ThreadRequest)
   | { readonly type: "end thread"; readonly id: number };
-
-/** A thread to start for the thread, with the port for its messages. */
-export interface ThreadRequest {
-  readonly type: "thread";
-  /** Its number. */
-  readonly id: number;
-  /** What it does. */
-  readonly name: ThreadName;
-  /** What it may do. */
-  readonly permissions: ThreadPermissions;
-  /** The port of its messages. */
-  readonly port: MessagePort;
-}
 
 /**
  * What the thread gets: its start; that it may run the command of its line; the end of its requests
@@ -91,34 +78,17 @@ export async function runFenced(
   const worker = new Worker(url, { type: "module", deno: { permissions } });
   const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
   const send = (message: ToFenced) => worker.postMessage(message);
-  const threads = new Map<number, Thread>();
-  const ended = new Set<number>();
-  const startFor = async ({ id, name, permissions, port }: ThreadRequest) => {
-    try {
-      const { startGrantedThread } = await import("./threads.ts");
-      if (ended.delete(id)) return;
-      const thread = startGrantedThread(name, permissions, port, fencing.grants);
-      threads.set(id, thread);
-      thread.onerror = (event) => {
-        event.preventDefault();
-        send({ type: "thread failed", id, message: event.message });
-      };
-    } catch (error) {
-      send({ type: "thread failed", id, message: (error as Error).message });
-    }
-  };
-  const endThread = (id: number) => {
-    if (!threads.has(id)) ended.add(id);
-    threads.get(id)?.terminate();
-    threads.delete(id);
-  };
+  using threads = new GrantedThreads(
+    fencing.grants,
+    (id, message) => send({ type: "thread failed", id, message }),
+  );
   worker.onmessage = async ({ data }: MessageEvent<FromFenced>) => {
     if (data.type === "end") return resolve(data.exitCode);
     if (data.type === "line") {
       return accepts(data.line) ? send({ type: "run" }) : resolve(undefined);
     }
-    if (data.type === "thread") return await startFor(data);
-    if (data.type === "end thread") return endThread(data.id);
+    if (data.type === "thread") return threads.start(data);
+    if (data.type === "end thread") return threads.end(data.id);
     if (data.type === "space") {
       const { path } = data;
       const { readGrantedSpace } = await import("./space.ts");
@@ -144,6 +114,5 @@ export async function runFenced(
     return await promise;
   } finally {
     worker.terminate();
-    for (const thread of threads.values()) thread.terminate();
   }
 }

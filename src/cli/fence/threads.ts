@@ -14,6 +14,69 @@ import { RunOutputsError } from "../../errors/error.ts";
 import { type Grant, permissionsOf } from "./grants.ts";
 import { isWithin } from "./written.ts";
 
+/** A thread to start for another one. */
+export interface ThreadRequest {
+  /** Its number. */
+  readonly id: number;
+  /** What it does. */
+  readonly name: ThreadName;
+  /** What it may do. */
+  readonly permissions: ThreadPermissions;
+  /** The port of its messages. */
+  readonly port: MessagePort;
+}
+
+/** The threads of a thread with few permissions. */
+export class GrantedThreads implements Disposable {
+  readonly #grants: readonly Grant[];
+  readonly #onFailure: (id: number, message: string) => void;
+  readonly #threads = new Map<number, Thread>();
+
+  /**
+   * Creates a set without threads.
+   *
+   * @param grants The grants of the thread that they are for.
+   * @param onFailure Gets the number of a thread that could not be started or has failed, and why.
+   */
+  constructor(grants: readonly Grant[], onFailure: (id: number, message: string) => void) {
+    this.#grants = grants;
+    this.#onFailure = onFailure;
+  }
+
+  /**
+   * Starts a thread.
+   *
+   * @param request The thread.
+   */
+  start({ id, name, permissions, port }: ThreadRequest): void {
+    try {
+      const thread = startGrantedThread(name, permissions, port, this.#grants);
+      this.#threads.set(id, thread);
+      thread.onerror = (event) => {
+        event.preventDefault();
+        this.#onFailure(id, event.message);
+      };
+    } catch (error) {
+      this.#onFailure(id, (error as Error).message);
+    }
+  }
+
+  /**
+   * Ends a thread.
+   *
+   * @param id Its number.
+   */
+  end(id: number): void {
+    this.#threads.get(id)?.terminate();
+    this.#threads.delete(id);
+  }
+
+  /** Ends all threads. */
+  [Symbol.dispose](): void {
+    for (const thread of this.#threads.values()) thread.terminate();
+  }
+}
+
 /**
  * Starts a thread.
  *

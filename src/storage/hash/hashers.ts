@@ -6,7 +6,6 @@
 
 import { diskError } from "../../errors/disk.ts";
 import { RunOutputsError } from "../../errors/error.ts";
-import { areWorkersNarrowed } from "../../threads/permissions.ts";
 import { startThread, type Thread } from "../../threads/start.ts";
 import type { ByteRange } from "../backend.ts";
 import { type FileDigest, FileHash } from "./file_hash.ts";
@@ -186,8 +185,7 @@ class HashThread implements Disposable {
 
   constructor() {
     try {
-      const permissions = { read: "inherit", write: false } as const;
-      this.#worker = startThread("hash", areWorkersNarrowed() ? permissions : undefined);
+      this.#worker = startThread("hash", { read: "inherit", write: false });
     } catch {
       // Some runtimes and permission sets have no workers; the work is the same without.
       this.#serveHere();
