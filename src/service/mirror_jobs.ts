@@ -77,10 +77,22 @@ export interface Mirror {
    * Finds a job by its id.
    *
    * @param job The id.
-   * @param wait For how many milliseconds to wait until it has ended. Default: not at all.
-   * @returns The job as it is then; `undefined`, if it is unknown.
+   * @returns The job; `undefined`, if it is unknown.
    */
-  find(job: string, wait?: number): Promise<MirrorJob | undefined>;
+  find(job: string): Promise<MirrorJob | undefined>;
+  /**
+   * Waits until the state of a job changes; one that has ended does not change any more.
+   *
+   * @param job The id.
+   * @param state The state that is known.
+   * @param signal Ends the wait.
+   * @returns The job as it is then; `undefined`, if too many wait already, or the job is unknown.
+   */
+  waitForChange(
+    job: string,
+    state: MirrorJob["state"],
+    signal: AbortSignal,
+  ): Promise<MirrorJob | undefined>;
   /** Cancels a job, and waits until it has ended. One that has ended stays as it is. */
   cancel(job: string): Promise<MirrorJob | undefined>;
 }

@@ -12,12 +12,12 @@ import { formatRunKey, tryParseRunKey } from "../../runs/retention/run_key.ts";
 import { jsonAnswer } from "../answer.ts";
 import { readJson } from "../body.ts";
 import type { Handler, ServiceContext, ServiceRequest } from "../context.ts";
-import { JOB_STATES, type MirrorJob } from "../mirror_jobs.ts";
+import { JOB_STATES, type Mirror, type MirrorJob } from "../mirror_jobs.ts";
 import { httpError } from "../problem.ts";
 import { readOnlyStorage } from "./space.ts";
 
 /** For how many seconds an answer about a job waits at most: proxies end requests after a minute. */
-const MAX_WAIT = 30;
+export const MAX_WAIT = 30;
 
 /** The body of a request for a job. */
 export const jobRequest = z.strictObject({
@@ -90,20 +90,44 @@ export const submitHandler: Handler = async (request, { mirror, where }) => {
   return await answerJob(request, job, 202, { location: `runs/${uriEncodeKey(job.job)}` });
 };
 
-/** `GET /runs/{job}`; with `Prefer: wait=SECONDS` (RFC 7240) when the job has ended, or then. */
+/**
+ * `GET /runs/{job}`; with `Prefer: wait=SECONDS` (RFC 7240) when the state of the job has changed, or
+ * then.
+ */
 export const jobHandler: Handler = async (request, context) => {
+  const { mirror } = context;
+  const job = await mirror?.find(request.params.job) ?? await unknownJob(request, context);
   const wait = preferredWait(request.request.headers);
-  const job = await context.mirror?.find(request.params.job, 1000 * (wait ?? 0));
-  const headers: Record<string, string> = wait === undefined
-    ? {}
-    : { "preference-applied": `wait=${wait}` };
-  return await answerJob(request, job ?? await unknownJob(request, context), 200, headers);
+  if (mirror === undefined || wait === undefined) return await answerJob(request, job);
+  const changed = await waitForChange(mirror, job, wait, request.request.signal);
+  const applied = changed && { "preference-applied": `wait=${wait}` };
+  return await answerJob(request, changed ?? job, 200, applied);
 };
 
 /** For how many seconds a client wants to wait for an answer, if it says so. */
 function preferredWait(headers: Headers): number | undefined {
-  const wait = /(?:^|[,;])\s*wait\s*=\s*"?(\d+)"?\s*(?:$|[,;])/i.exec(headers.get("prefer") ?? "");
+  const wait = /(?:^|,)\s*wait\s*=\s*"?(\d+)"?\s*(?:$|[,;])/i.exec(headers.get("prefer") ?? "");
   return wait === null ? undefined : Math.min(Number(wait[1]), MAX_WAIT);
+}
+
+/** Waits until the time is over, or the client has gone; `undefined`: too many wait. */
+async function waitForChange(
+  mirror: Mirror,
+  { job, state }: MirrorJob,
+  seconds: number,
+  gone: AbortSignal,
+): Promise<MirrorJob | undefined> {
+  const over = new AbortController();
+  const end = () => over.abort();
+  if (seconds === 0 || gone.aborted) end();
+  const timer = setTimeout(end, 1000 * seconds);
+  gone.addEventListener("abort", end);
+  try {
+    return await mirror.waitForChange(job, state, over.signal);
+  } finally {
+    clearTimeout(timer);
+    gone.removeEventListener("abort", end);
+  }
 }
 
 /** `DELETE /runs/{job}` */

@@ -21,7 +21,7 @@ import { checkSpace, checkWritable } from "./space.ts";
 /** How many jobs that have ended are kept. */
 const KEPT = 200;
 
-/** How many requests may wait for a job; more are answered at once. */
+/** How many requests may wait for a change; more are answered at once. */
 const MAX_WAITS = 200;
 
 /** How many jobs may wait. */
@@ -50,8 +50,8 @@ interface Entry {
   job: MirrorJob;
   progress?: CopyProgress;
   ended: Promise<void>;
-  /** Is resolved when the job's state is final: one that was queued may be cancelled before its turn. */
-  readonly final: PromiseWithResolvers<void>;
+  /** Is resolved when the state changes, and replaced. */
+  change: PromiseWithResolvers<void>;
   readonly source: MirrorSource;
   readonly run: RunPrefix;
   readonly controller: AbortController;
@@ -66,7 +66,7 @@ export class MirrorJobs implements Mirror, AsyncDisposable {
   readonly #entries = new Map<string, Entry>();
   #last: Promise<void> = Promise.resolve();
   #isClosed = false;
-  /** How many requests wait for a job. */
+  /** How many requests wait for a change. */
   #waits = 0;
 
   /**
@@ -100,16 +100,28 @@ export class MirrorJobs implements Mirror, AsyncDisposable {
   }
 
   /** {@inheritDoc Mirror.find} */
-  async find(job: string, wait = 0): Promise<MirrorJob | undefined> {
+  find(job: string): Promise<MirrorJob | undefined> {
+    const entry = this.#entries.get(job);
+    return Promise.resolve(entry && shown(entry));
+  }
+
+  /** {@inheritDoc Mirror.waitForChange} */
+  async waitForChange(
+    job: string,
+    state: MirrorJob["state"],
+    signal: AbortSignal,
+  ): Promise<MirrorJob | undefined> {
     const entry = this.#entries.get(job);
     if (entry === undefined) return undefined;
-    if (wait > 0 && !isFinal(entry.job) && this.#waits < MAX_WAITS) {
-      const timeout = Promise.withResolvers<void>();
-      const timer = setTimeout(timeout.resolve, wait);
+    if (entry.job.state === state && !isFinal(entry.job) && !signal.aborted) {
+      if (this.#waits >= MAX_WAITS) return undefined;
+      const over = Promise.withResolvers<void>();
+      const end = () => over.resolve();
+      signal.addEventListener("abort", end);
       this.#waits++;
-      await Promise.race([entry.final.promise, timeout.promise]);
+      await Promise.race([entry.change.promise, over.promise]);
       this.#waits--;
-      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
     }
     return shown(entry);
   }
@@ -167,7 +179,7 @@ export class MirrorJobs implements Mirror, AsyncDisposable {
         created_at: this.#options.now().toISOString(),
       },
       ended: Promise.resolve(),
-      final: Promise.withResolvers<void>(),
+      change: Promise.withResolvers<void>(),
       source,
       run,
       controller: new AbortController(),
@@ -183,7 +195,7 @@ export class MirrorJobs implements Mirror, AsyncDisposable {
     const { backend, dir, tool, now, log, readSpace } = this.#options;
     const { source, run, controller: { signal } } = entry;
     const { job: id, request } = entry.job;
-    entry.job = { ...entry.job, state: "running", started_at: now().toISOString() };
+    change(entry, { ...entry.job, state: "running", started_at: now().toISOString() });
     let hide = hider([dir]);
     const onNote = (note: string) => log(`mirror job ${id}: ${note}`);
     try {
@@ -208,14 +220,20 @@ export class MirrorJobs implements Mirror, AsyncDisposable {
   }
 
   #end(entry: Entry, end: Pick<MirrorJob, "state" | "error">): void {
-    entry.job = { ...shown(entry), ...end, finished_at: this.#options.now().toISOString() };
+    change(entry, { ...shown(entry), ...end, finished_at: this.#options.now().toISOString() });
     entry.progress = undefined;
-    entry.final.resolve();
     const ended = [...this.#entries.values()].filter(({ job }) => isFinal(job));
     for (const { job } of ended.slice(0, Math.max(0, ended.length - KEPT))) {
       this.#entries.delete(job.job);
     }
   }
+}
+
+/** Gives a job another state, and wakes those who wait for that. */
+function change(entry: Entry, job: MirrorJob): void {
+  entry.job = job;
+  entry.change.resolve();
+  entry.change = Promise.withResolvers();
 }
 
 function isFinal({ finished_at }: MirrorJob): boolean {

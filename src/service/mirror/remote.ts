@@ -9,15 +9,17 @@ import { type ErrorCode, RunOutputsError } from "../../errors/error.ts";
 import type { Mirror, MirrorJob, MirrorRequest } from "../mirror_jobs.ts";
 import { type HttpErrorOptions, HttpProblem } from "../problem.ts";
 
-/** A call, as a message. */
+/** A call, as a message; or that a wait is over, with the number of its call. */
 export interface MirrorCall {
   /** Its number. */
   readonly id: number;
   /** The method. */
-  readonly method: "submit" | "list" | "find" | "cancel";
-  /** Its arguments. */
-  readonly args: readonly (MirrorRequest | string | number)[];
+  readonly method: Method | "leave";
+  /** Its arguments, without a signal. */
+  readonly args: readonly (MirrorRequest | string)[];
 }
+
+type Method = "submit" | "list" | "find" | "waitForChange" | "cancel";
 
 /** The answer to a call, as a message. */
 export interface MirrorReply {
@@ -34,15 +36,30 @@ export interface MirrorReply {
 }
 
 /**
- * Answers a call.
+ * Answers calls.
  *
  * @param mirror The jobs.
- * @param call The call.
- * @returns The answer; it never rejects.
+ * @param send Sends an answer to the other thread.
+ * @returns A function that receives the calls; it never rejects.
  */
-export async function answerCall(
+export function answerCalls(
   mirror: Mirror,
-  { id, method, args }: MirrorCall,
+  send: (reply: MirrorReply) => void,
+): (call: MirrorCall) => Promise<void> {
+  const waits = new Map<number, AbortController>();
+  return async ({ id, method, args }) => {
+    if (method === "leave") return waits.get(id)?.abort();
+    if (method !== "waitForChange") return send(await answerCall(mirror, { id, method, args }));
+    const over = new AbortController();
+    waits.set(id, over);
+    send(await answerCall(mirror, { id, method, args: [...args, over.signal] }));
+    waits.delete(id);
+  };
+}
+
+async function answerCall(
+  mirror: Mirror,
+  { id, method, args }: { id: number; method: Method; args: readonly unknown[] },
 ): Promise<MirrorReply> {
   try {
     const call = mirror[method] as (...args: unknown[]) => Promise<unknown>;
@@ -100,8 +117,26 @@ export class RemoteMirror implements Mirror {
   }
 
   /** {@inheritDoc Mirror.find} */
-  find(job: string, wait = 0): Promise<MirrorJob | undefined> {
-    return this.#call<MirrorJob | undefined>("find", job, wait);
+  find(job: string): Promise<MirrorJob | undefined> {
+    return this.#call<MirrorJob | undefined>("find", job);
+  }
+
+  /** {@inheritDoc Mirror.waitForChange} */
+  async waitForChange(
+    job: string,
+    state: MirrorJob["state"],
+    signal: AbortSignal,
+  ): Promise<MirrorJob | undefined> {
+    const answer = this.#call<MirrorJob | undefined>("waitForChange", job, state);
+    const id = this.#count;
+    const leave = () => this.#send({ id, method: "leave", args: [] });
+    if (signal.aborted) leave();
+    signal.addEventListener("abort", leave);
+    try {
+      return await answer;
+    } finally {
+      signal.removeEventListener("abort", leave);
+    }
   }
 
   /** {@inheritDoc Mirror.cancel} */
@@ -109,7 +144,7 @@ export class RemoteMirror implements Mirror {
     return this.#call<MirrorJob | undefined>("cancel", job);
   }
 
-  #call<T>(method: MirrorCall["method"], ...args: MirrorCall["args"]): Promise<T> {
+  #call<T>(method: Method, ...args: MirrorCall["args"]): Promise<T> {
     const id = ++this.#count;
     const waiting = Promise.withResolvers<unknown>();
     this.#waiting.set(id, waiting);

@@ -7,7 +7,7 @@
 
 import { RunOutputsError } from "../../errors/error.ts";
 import type { Mirror } from "../mirror_jobs.ts";
-import { answerCall } from "../mirror/remote.ts";
+import { answerCalls } from "../mirror/remote.ts";
 import type { Listening, Place } from "./listen.ts";
 import type { FromWorker, ToWorker, WorkerSettings } from "./worker_messages.ts";
 
@@ -50,6 +50,7 @@ export async function startFenced(
     ended.reject(error);
     closed.reject(error);
   };
+  const call = mirror && answerCalls(mirror, (reply) => send({ type: "mirror", reply }));
   // Each of them is awaited by somebody, or by nobody any more.
   for (const { promise } of [started, ended, closed]) promise.catch(() => {});
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
@@ -57,10 +58,8 @@ export async function startFenced(
     else if (data.type === "failed") fail(new RunOutputsError(data.code, data.message));
     else if (data.type === "log") log(data.line);
     else if (data.type === "answer") onAnswer?.(data.line);
-    else if (data.type === "mirror") {
-      if (mirror === undefined) return;
-      answerCall(mirror, data.call).then((reply) => send({ type: "mirror", reply }));
-    } else closed.resolve(data.isWhole);
+    else if (data.type === "mirror") call?.(data.call);
+    else closed.resolve(data.isWhole);
   };
   worker.onerror = (event) => {
     event.preventDefault();

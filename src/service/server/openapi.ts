@@ -69,6 +69,13 @@ export function openApi(routes: readonly Route[], { tool, server }: OpenApiOptio
 
 function operationOf(route: Route): object {
   const { method, path, summary, status = 200, answer, types, body, command, isOpen } = route;
+  const text = { schema: { type: "string" } };
+  const headers = {
+    ...status >= 300 ? { Location: text } : {},
+    ...route.maxWait === undefined ? {} : {
+      "Preference-Applied": { ...text, description: "Absent if the answer did not wait." },
+    },
+  };
   const name = `${method.toLowerCase()}${
     path.replace(/[^A-Za-z]+(\w?)/g, (_, c) => c.toUpperCase())
   }`;
@@ -91,9 +98,8 @@ function operationOf(route: Route): object {
     responses: {
       [status]: {
         description: status >= 300 ? "A redirect" : "The answer",
-        ...status >= 300
-          ? { headers: { Location: { schema: { type: "string" } } } }
-          : { content: Object.fromEntries(content) },
+        ...Object.keys(headers).length === 0 ? {} : { headers },
+        ...status >= 300 ? {} : { content: Object.fromEntries(content) },
       },
       "4XX": { $ref: "#/components/responses/problem" },
       "5XX": { $ref: "#/components/responses/problem" },
@@ -101,10 +107,18 @@ function operationOf(route: Route): object {
   };
 }
 
-function parametersOf({ path, params }: Route): object[] {
+function parametersOf({ path, params, maxWait }: Route): object[] {
   if (params === undefined) return [];
   const { properties = {} } = schemaOf(params) as { properties?: Record<string, Schema> };
-  return Object.entries(params.shape).map(([name, type]) => {
+  const prefer = {
+    name: "Prefer",
+    in: "header",
+    required: false,
+    description: `wait=SECONDS (RFC 7240): answer when the state changes, or after SECONDS, ` +
+      `at most ${maxWait}.`,
+    schema: { type: "string", examples: [`wait=${maxWait}`] },
+  };
+  const own = Object.entries(params.shape).map(([name, type]) => {
     const isInPath = new RegExp(`\\{${name}\\*?\\}`).test(path);
     const { description, ...schema } = properties[name] ?? {};
     return {
@@ -115,6 +129,7 @@ function parametersOf({ path, params }: Route): object[] {
       schema,
     };
   });
+  return maxWait === undefined ? own : [...own, prefer];
 }
 
 function schemaOf(type: z.ZodType): Schema {

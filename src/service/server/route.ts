@@ -28,6 +28,8 @@ export interface Route {
   readonly body?: z.ZodObject;
   /** The schema of its answer in JSON. */
   readonly answer?: z.ZodType;
+  /** For how many seconds its answer waits for a change at most, if the client prefers that. */
+  readonly maxWait?: number;
   /** The content types of its answer. Default: JSON. */
   readonly types?: readonly string[];
   /** The status of its answer. Default: 200. */

@@ -17,6 +17,7 @@ import {
   jobRequest,
   jobsAnswer,
   jobsHandler,
+  MAX_WAIT,
   submitHandler,
 } from "../mirror/handlers.ts";
 import { capabilityHandler, fileHandler, ofFile, reportHandler } from "../objects/handlers.ts";
@@ -236,9 +237,10 @@ export const ROUTES: readonly Route[] = [
   {
     method: "GET",
     path: "/runs/{job}",
-    summary: "show a mirror job",
+    summary: `show a mirror job; with 'Prefer: wait=${MAX_WAIT}', when its state has changed`,
     handler: jobHandler,
     params: jobParams,
+    maxWait: MAX_WAIT,
     answer: jobAnswer,
     // It can wait for the job, and would keep others from their answers.
     isUnlimited: true,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { OutputLocation } from "../../../src/layout/output_location.ts";
 import type { ServiceOptions } from "../../../src/service/server/service.ts";
 import { jobAnswer, jobsAnswer } from "../../../src/service/mirror/handlers.ts";
+import type { Mirror, MirrorJob } from "../../../src/service/mirror_jobs.ts";
 import { MirrorJobs, type MirrorJobsOptions } from "../../../src/service/mirror/jobs.ts";
 import type { MirrorSource, OpenSource } from "../../../src/service/mirror/mirror_run.ts";
 import type { ObjectBody, ReadOptions, StorageBackend } from "../../../src/storage/backend.ts";
@@ -265,7 +266,7 @@ Deno.test("DELETE /runs/{job}: cancels a job that runs, and one that waits; one 
   assert.equal((await mirror.ask(`/runs/${last.job}`, "DELETE")).json.state, "succeeded");
 });
 
-Deno.test("GET /runs/{job}: with 'Prefer: wait' the answer comes when the job has ended", async () => {
+Deno.test("GET /runs/{job}: with 'Prefer: wait' the answer comes when the state has changed", async () => {
   await using mirror = await mirrorService();
   const held = hold(mirror.source);
   const first = (await mirror.ask("/runs", "POST", REQUEST)).json;
@@ -276,25 +277,92 @@ Deno.test("GET /runs/{job}: with 'Prefer: wait' the answer comes when the job ha
     return [json.state, headers.get("preference-applied")];
   };
   assert.deepEqual(await get(first.job, "wait=0"), ["running", "wait=0"]);
-  assert.deepEqual(await get(first.job, "wait=soon, respond-async"), ["running", null]);
+  // A parameter of another preference is none.
+  for (const prefer of ["wait=soon, respond-async", "handling=lenient; wait=9", "await=9"]) {
+    assert.deepEqual(await get(first.job, prefer), ["running", null]);
+  }
   const answers = [
     get(first.job, "respond-async, wait=3600"),
     get(first.job, 'Wait = "30"'),
-    get(queued.job, "wait=30"),
+    get(queued.job, "wait=20; x=1"),
   ];
   // Each waits: what is requested after them is answered before them.
   assert.deepEqual(
     await Promise.race([...answers, get(queued.job, "wait=0")]),
     ["queued", "wait=0"],
   );
-  // 200 can wait; one more is answered at once, whichever it is.
+  // 200 can wait; one more is answered at once, whichever it is, and is not told that it waited.
   const many = Array.from({ length: 198 }, () => get(first.job, "wait=30"));
-  assert.deepEqual(await Promise.race([...answers, ...many]), ["running", "wait=30"]);
-  // As when the service stops: the job that is queued does not wait for its turn.
-  await mirror.jobs[Symbol.asyncDispose]();
-  const states = (await Promise.all([...answers, ...many])).map(([state]) => state).sort();
-  assert.deepEqual(states, [...Array(200).fill("cancelled"), "running"]);
+  assert.deepEqual(await Promise.race([...answers, ...many]), ["running", null]);
+  // The job that was queued begins: that is a change too.
+  await mirror.jobs.cancel(first.job);
+  const states = await Promise.all([...answers, ...many]);
+  assert.deepEqual(states[0], ["cancelled", "wait=30"]);
+  assert.deepEqual(states[2], ["running", "wait=20"]);
+  assert.equal(states.filter(([state]) => state === "cancelled").length, 199);
+  // A job that has ended does not change any more.
+  assert.deepEqual(await get(first.job, "wait=30"), ["cancelled", "wait=30"]);
+  // As when the service stops.
+  const last = get(queued.job, "wait=30");
+  await Promise.all([mirror.jobs[Symbol.asyncDispose](), last]);
+  assert.deepEqual(await last, ["cancelled", "wait=30"]);
   held.go();
+});
+
+Deno.test("GET /runs/{job}: who leaves does not wait any more", async () => {
+  const left = Promise.withResolvers<void>();
+  let reach = () => {};
+  const job: MirrorJob = {
+    job: "123-linux.0",
+    state: "running",
+    run: "123-linux",
+    request: { ...REQUEST, platform: "linux" },
+    files: 0,
+    bytes: 0,
+    created_at: new Date(0).toISOString(),
+  };
+  const mirror = {
+    sources: [],
+    find: () => Promise.resolve(job),
+    waitForChange: (_id: string, _state: string, signal: AbortSignal) => {
+      signal.addEventListener("abort", () => left.resolve());
+      reach();
+      return left.promise;
+    },
+  } as unknown as Mirror;
+  await using service = await startService({ backend: new MemoryBackend(), mirror });
+  const reached = new Promise<void>((resolve) => reach = resolve);
+  const { hostname, port } = new URL(service.url);
+  const client = await Deno.connect({ hostname, port: Number(port) });
+  await client.write(new TextEncoder().encode(
+    "GET /runs/123-linux.0 HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=30\r\n\r\n",
+  ));
+  await reached;
+  client.close();
+  await left.promise;
+});
+
+Deno.test("waitForChange(): who leaves makes room for another one", async () => {
+  await using mirror = await mirrorService();
+  const held = hold(mirror.source);
+  const { job } = await mirror.jobs.submit({ ...REQUEST, platform: "linux" });
+  await held.reached;
+  const leaving = new AbortController();
+  const wait = (signal: AbortSignal) => mirror.jobs.waitForChange(job, "running", signal);
+  const gone = Array.from({ length: 200 }, () => wait(leaving.signal));
+  assert.equal(await wait(new AbortController().signal), undefined);
+  // A change that was missed is none to wait for.
+  assert.equal((await mirror.jobs.waitForChange(job, "queued", leaving.signal))?.state, "running");
+  leaving.abort();
+  assert.deepEqual(
+    new Set((await Promise.all(gone)).map((one) => one?.state)),
+    new Set(["running"]),
+  );
+  assert.equal((await wait(leaving.signal))?.state, "running");
+  const next = wait(new AbortController().signal);
+  held.go();
+  assert.equal((await next)?.state, "succeeded");
+  assert.equal(await mirror.jobs.waitForChange("zzz", "running", leaving.signal), undefined);
 });
 
 Deno.test("after a restart a job is unknown, its run is not, and the same request copies the rest only", async () => {

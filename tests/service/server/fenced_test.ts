@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type FencePlace, permissionsOf, startFenced } from "../../../src/service/server/fenced.ts";
+import type { Mirror } from "../../../src/service/mirror_jobs.ts";
 import { MirrorJobs } from "../../../src/service/mirror/jobs.ts";
 import { LocalBackend } from "../../../src/storage/local/local.ts";
 import { putRun } from "../../support/retained.ts";
@@ -156,6 +157,36 @@ Deno.test("startFenced(): mirror jobs run in the thread that starts it, and the 
   const gone = await ask("POST /runs", JSON.stringify({ ...request, source: "disk" }));
   assert.deepEqual([gone.status, gone.type], [403, "urn:run-outputs:read-only-storage"]);
   await running.close();
+});
+
+Deno.test("startFenced(): who leaves does not wait for a mirror job any more", async () => {
+  await using temp = await tempDir();
+  const reached = Promise.withResolvers<void>();
+  const left = Promise.withResolvers<void>();
+  const mirror = {
+    sources: [],
+    find: () => Promise.resolve({ job: "123-linux.0", state: "running" }),
+    waitForChange: (_job: string, _state: string, signal: AbortSignal) => {
+      signal.addEventListener("abort", () => left.resolve());
+      reached.resolve();
+      return left.promise;
+    },
+  } as unknown as Mirror;
+  const running = await startFenced({
+    dir: temp.path,
+    tool: "run-outputs/test",
+    hosts: { address: "127.0.0.1", names: [] },
+    place: PLACE,
+    isVerbose: false,
+  }, { log: () => {}, mirror });
+  const { hostname, port } = new URL(running.url);
+  const client = await Deno.connect({ hostname, port: Number(port) });
+  const request = "GET /runs/123-linux.0 HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=30\r\n\r\n";
+  await client.write(new TextEncoder().encode(request));
+  await reached.promise;
+  client.close();
+  await left.promise;
+  assert.equal(await running.close(), true);
 });
 
 Deno.test("startFenced(): what keeps it from listening is an error", async () => {

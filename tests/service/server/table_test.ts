@@ -102,6 +102,12 @@ Deno.test("/openapi.json: every route, with resolvable references and unique nam
     required: false,
     schema: { default: 50, type: "integer", minimum: 1, maximum: 1000 },
   });
+  const job = document.paths["/runs/{job}"].get;
+  assert.deepEqual(
+    job.parameters.map((one: Json) => [one.in, one.name, one.required]),
+    [["path", "job", true], ["header", "Prefer", false]],
+  );
+  assert.deepEqual(Object.keys(job.responses[200].headers), ["Preference-Applied"]);
   const text = JSON.stringify(document);
   for (const [, path] of text.matchAll(/"\$ref":"#\/([^"]+)"/g)) {
     assert(path.split("/").reduce((at, name) => at?.[name], document), path);
