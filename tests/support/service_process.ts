@@ -29,9 +29,24 @@ export async function startServiceProcess(
   by: readonly string[] = [],
   more: readonly string[] = [],
 ): Promise<ServiceProcess> {
+  return await startServing(["--staging-dir", dir, ...more], { by });
+}
+
+/**
+ * Starts `run-outputs serve`.
+ *
+ * @param options Its options, without `--port`.
+ * @param how A program with arguments that starts it, and more environment variables.
+ * @returns The service, which listens. Its disposal kills it.
+ */
+export async function startServing(
+  options: readonly string[],
+  { by = [], env }: { by?: readonly string[]; env?: Record<string, string> } = {},
+): Promise<ServiceProcess> {
   const [program, ...args] = [...by, ...programLine()];
   const process = new Deno.Command(program, {
-    args: [...args, "serve", "--staging-dir", dir, "--port", "0", ...more],
+    args: [...args, "serve", "--port", "0", ...options],
+    env,
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
