@@ -123,7 +123,7 @@ if (realServer() !== undefined) {
       await using temp = await tempDir();
       const token = join(temp.path, "token");
       await Deno.writeTextFile(token, TOKEN, { mode: 0o600 });
-      const place = ["--bucket", bucket, "--redirect-to-s3"];
+      const place = ["--bucket", bucket, "--port", "0", "--redirect-to-s3"];
       const how = { env: s3Env(s3) };
       await using service = await startServing([...place, "--token-file", token], how);
       await using open = await startServing(place, how);

@@ -29,13 +29,13 @@ export async function startServiceProcess(
   by: readonly string[] = [],
   more: readonly string[] = [],
 ): Promise<ServiceProcess> {
-  return await startServing(["--staging-dir", dir, ...more], { by });
+  return await startServing(["--staging-dir", dir, "--port", "0", ...more], { by });
 }
 
 /**
  * Starts `run-outputs serve`.
  *
- * @param options Its options, without `--port`.
+ * @param options Its options.
  * @param how A program with arguments that starts it, and more environment variables.
  * @returns The service, which listens. Its disposal kills it.
  */
@@ -45,7 +45,7 @@ export async function startServing(
 ): Promise<ServiceProcess> {
   const [program, ...args] = [...by, ...programLine()];
   const process = new Deno.Command(program, {
-    args: [...args, "serve", "--port", "0", ...options],
+    args: [...args, "serve", ...options],
     env,
     stdin: "null",
     stdout: "piped",

@@ -73,7 +73,7 @@ export async function fencingOf(
   const grants: Grant[] = [];
   for (const grant of verdict.grants) {
     if (!/^(?:read|write)$/.test(grant.permission)) {
-      grants.push(grant);
+      grants.push({ ...grant, to: grant.to.map(absoluteSocket) });
       continue;
     }
     const to = new Set<string>();
@@ -137,6 +137,11 @@ async function ownWorkDirs({ command, options }: CommandLine): Promise<WorkDirs 
   if (command !== "fetch" || output === undefined) return undefined;
   const { workDirsOf } = await import("../../operations/fetch/work_names.ts");
   return await workDirsOf(absolute(output));
+}
+
+/** The runtime takes sockets by absolute paths only. */
+function absoluteSocket(to: string): string {
+  return to.startsWith("unix:") ? `unix:${absolute(to.slice("unix:".length))}` : to;
 }
 
 /** Without a directory, `resolve` loads a part of the runtime that takes 13 ms. */

@@ -6,7 +6,7 @@ import { checkService } from "../../../src/cli/commands/serve/check.ts";
 import { listen } from "../../../src/service/server/listen.ts";
 import type { Service } from "../../../src/service/server/service.ts";
 import { send } from "../../support/service.ts";
-import { startServiceProcess } from "../../support/service_process.ts";
+import { startServiceProcess, startServing } from "../../support/service_process.ts";
 import { tempDir, writeTree } from "../../support/temp_dir.ts";
 
 const NEVER = new AbortController().signal;
@@ -48,6 +48,27 @@ Deno.test({
     const rest = Array.fromAsync(errors);
     assert.equal((await process.status).code, 0);
     assert.match((await rest).join("\n"), /stopping, when all answers have been sent/);
+  },
+});
+
+Deno.test({
+  name: "serve --socket: a path in the working directory",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using temp = await tempDir();
+    const path = join(await Deno.realPath(temp.path), "s.sock");
+    const there = ["sh", "-c", 'cd "$0"; exec "$@"', temp.path];
+    await using service = await startServing(["--staging-dir", ".", "--socket", "s.sock", "-v"], {
+      by: there,
+    });
+    assert.equal(service.url, `unix:${path}`);
+    await checkService(service.url, NEVER);
+    service.process.kill("SIGTERM");
+    const errors = await Array.fromAsync(service.errors);
+    assert(
+      errors.some((line) => /listen on its address, and nothing else/.test(line)),
+      errors.join(),
+    );
   },
 });
 
