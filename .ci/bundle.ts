@@ -34,7 +34,7 @@ const LOCATED: readonly (readonly [string, string])[] = [
   ["../cli/worker.ts", "src/cli/worker.js"],
   ["../archive/pack/worker.ts", "src/archive/pack/worker.js"],
   ["../archive/unpack/worker.ts", "src/archive/unpack/worker.js"],
-  ["../server/worker.ts", "src/service/server/worker.js"],
+  ["../service/server/worker.ts", "src/service/server/worker.js"],
   ["../storage/hash/worker.ts", "src/storage/hash/worker.js"],
   [PACKAGED_LIBLZMA, LIBLZMA],
 ];

@@ -102,7 +102,7 @@ Deno.test("architecture: circles are found", () => {
   assert.deepEqual(circles(graph), [["a", "b", "c"], ["e", "f"]]);
 });
 
-Deno.test("architecture: threads are started in one place, but for those that fence something", async () => {
+Deno.test("architecture: threads are started in one place, but for that of a command", async () => {
   const found: string[] = [];
   for (const file of await sources("src")) {
     const code = await Deno.readTextFile(join(ROOT, file));
@@ -111,7 +111,6 @@ Deno.test("architecture: threads are started in one place, but for those that fe
   }
   assert.deepEqual(found.sort(), [
     "src/cli/fence/start.ts",
-    "src/service/server/fenced.ts",
     "src/threads/start.ts",
   ]);
 });

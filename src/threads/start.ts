@@ -1,5 +1,5 @@
 /**
- * Starts the threads that hash, pack and unpack.
+ * Starts the threads that hash, pack, unpack and serve.
  *
  * @module
  */
@@ -7,14 +7,16 @@
 import { areWorkersNarrowed } from "./permissions.ts";
 
 /** What a thread does. */
-export type ThreadName = "hash" | "pack" | "unpack";
+export type ThreadName = "hash" | "pack" | "unpack" | "service";
 
-/** What a thread may do with files: absolute paths, all that this thread may do, or nothing. */
+/** What a thread may do: absolute paths, all that this thread may do, or nothing. */
 export interface ThreadPermissions {
   /** What it may read. */
   readonly read: readonly string[] | "inherit";
   /** What it may write to. */
   readonly write: readonly string[] | "inherit" | false;
+  /** The addresses it may use. Default: none. */
+  readonly net?: readonly string[];
 }
 
 /** A running thread: what is used of a `Worker`. */
@@ -102,11 +104,18 @@ function urlOf(name: ThreadName): URL {
       return new URL("../archive/pack/worker.ts", import.meta.url);
     case "unpack":
       return new URL("../archive/unpack/worker.ts", import.meta.url);
+    case "service":
+      return new URL("../service/server/worker.ts", import.meta.url);
   }
 }
 
-/** All that is not for files is denied. */
-function only({ read, write }: ThreadPermissions): Deno.PermissionOptionsObject {
+/**
+ * The permissions of a thread as the runtime needs them. All others are denied.
+ *
+ * @param permissions What it may do.
+ * @returns Each permission.
+ */
+export function only({ read, write, net }: ThreadPermissions): Deno.PermissionOptionsObject {
   const paths = (list: ThreadPermissions["write"]) => typeof list === "object" ? [...list] : list;
   return {
     read: paths(read),
@@ -114,7 +123,7 @@ function only({ read, write }: ThreadPermissions): Deno.PermissionOptionsObject 
     env: false,
     ffi: false,
     import: false,
-    net: false,
+    net: net === undefined ? false : [...net],
     run: false,
     sys: false,
   };

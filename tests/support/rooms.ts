@@ -77,7 +77,8 @@ export const ROOMS: Readonly<Record<string, string>> = {
     "service service/objects",
   "service/mirror": "errors ownership layout runs/retention storage storage/{local,transfer} " +
     "operations/{copy,manifest,retained} service",
-  "service/server": "errors layout runs storage storage/local operations/retained service " +
+  "service/server":
+    "errors threads layout runs storage storage/local operations/retained service " +
     "service/{mirror,objects,pages,s3}",
   "cli/terminal": "errors layout github storage/transfer",
   "cli":

@@ -93,11 +93,22 @@ export function startGrantedThread(
   port: MessagePort,
   grants: readonly Grant[],
 ): Thread {
-  const { read, write } = permissionsOf(grants);
+  const { read, write, net } = permissionsOf(grants);
   return startThreadAt(name, {
     read: narrowed("read", permissions.read, read),
     write: permissions.write && narrowed("write to", permissions.write, write),
+    net: permissions.net && connected(permissions.net, net),
   }, port);
+}
+
+function connected(
+  wanted: readonly string[],
+  granted: Deno.PermissionOptionsObject["net"],
+): readonly string[] {
+  const all = Array.isArray(granted) ? granted : [];
+  const other = wanted.find((address) => !all.includes(address));
+  if (other === undefined) return wanted;
+  throw new RunOutputsError("denied", `Cannot start a thread: it may not connect to '${other}'`);
 }
 
 function narrowed(

@@ -6,6 +6,7 @@
  */
 
 import { RunOutputsError } from "../../errors/error.ts";
+import { startThread, type ThreadPermissions } from "../../threads/start.ts";
 import type { Mirror } from "../mirror_jobs.ts";
 import { answerCalls } from "../mirror/remote.ts";
 import type { Listening, Place } from "./listen.ts";
@@ -40,7 +41,7 @@ export async function startFenced(
   settings: WorkerSettings,
   { log, onAnswer, mirror }: ServiceReports,
 ): Promise<RunningService> {
-  const worker = startWorker(settings);
+  const worker = startThread("service", permissionsOf(settings), true);
   const send = (message: ToWorker) => worker.postMessage(message);
   const started = Promise.withResolvers<string>();
   const ended = Promise.withResolvers<never>();
@@ -94,25 +95,14 @@ export type FencePlace = Pick<WorkerSettings, "dir" | "place" | "allowPin">;
  * @param place The directory, the address, and whether pins are written.
  * @returns The permissions.
  */
-export function permissionsOf({ dir, place, allowPin }: FencePlace): Deno.PermissionOptionsObject {
+export function permissionsOf({ dir, place, allowPin }: FencePlace): ThreadPermissions {
   const socket = "path" in place ? [place.path] : [];
   const write = [...allowPin ? [dir] : [], ...socket];
   return {
     read: [dir, ...socket],
     write: write.length > 0 && write,
     net: netOf(place),
-    env: false,
-    ffi: false,
-    import: false,
-    run: false,
-    sys: false,
   };
-}
-
-function startWorker(settings: WorkerSettings): Worker {
-  // `.ci/bundle.ts` finds it by this path.
-  const url = new URL("../server/worker.ts", import.meta.url).href;
-  return new Worker(url, { type: "module", deno: { permissions: permissionsOf(settings) } });
 }
 
 /** What listening on a place needs. With port 0, which port it will be is not known yet. */

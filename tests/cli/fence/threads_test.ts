@@ -13,6 +13,7 @@ function grantsIn(dir: string): readonly Grant[] {
   return [
     { permission: "write", to: [join(dir, "out")], why: "the output directory" },
     { permission: "read", to: [join(dir, "in")], why: "the input" },
+    { permission: "net", to: ["127.0.0.1:8080", "unix:/s.sock"], why: "the address to listen on" },
   ];
 }
 
@@ -61,6 +62,16 @@ Deno.test("a thread reads what the grants allow, or the part of it that it was s
   assert.equal(await outcome("in/a", part), "denied");
 });
 
+Deno.test("a thread that serves is started for the addresses of the grants", async () => {
+  await using dir = await tempDir();
+  const path = await Deno.realPath(dir.path);
+  const { port1, port2 } = new MessageChannel();
+  const net = ["127.0.0.1:8080", "unix:/s.sock"];
+  const permissions = { read: [join(path, "in")], write: false, net } as const;
+  startGrantedThread("service", permissions, port2, grantsIn(path)).terminate();
+  port1.close();
+});
+
 Deno.test("a thread is not started that would get more than the grants", async () => {
   await using dir = await tempDir();
   const path = await Deno.realPath(dir.path);
@@ -74,6 +85,9 @@ Deno.test("a thread is not started that would get more than the grants", async (
       [{ read: [at("in/../secret")], write: false }, "it may not read"],
       [{ read: [], write: [at("in")] }, `it may not write to '${at("in")}'`],
       [{ read: [], write: [at("out/../in")] }, "it may not write to"],
+      [{ read: [], write: false, net: ["127.0.0.1"] }, "it may not connect to '127.0.0.1'"],
+      [{ read: [], write: false, net: ["127.0.0.1:8080", "[::1]:8080"] }, "to '[::1]:8080'"],
+      [{ read: [], write: false, net: ["unix:/t.sock"] }, "it may not connect to 'unix:/t.sock'"],
     ] as const
   ) {
     throwsWith(

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type FencePlace, permissionsOf, startFenced } from "../../../src/service/server/fenced.ts";
 import type { Mirror } from "../../../src/service/mirror_jobs.ts";
 import { MirrorJobs } from "../../../src/service/mirror/jobs.ts";
+import { only } from "../../../src/threads/start.ts";
 import { LocalBackend } from "../../../src/storage/local/local.ts";
 import { putRun } from "../../support/retained.ts";
 import { send } from "../../support/service.ts";
@@ -19,7 +20,8 @@ async function tryIn(place: FencePlace, code: string): Promise<string> {
     try { ${code}; self.postMessage("done"); } catch (error) { self.postMessage(error.name); }
   };`;
   const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
-  const worker = new Worker(url, { type: "module", deno: { permissions: permissionsOf(place) } });
+  const permissions = only(permissionsOf(place));
+  const worker = new Worker(url, { type: "module", deno: { permissions } });
   try {
     return await new Promise((resolve) => {
       worker.onmessage = ({ data }) => resolve(data);
