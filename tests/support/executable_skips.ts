@@ -62,6 +62,9 @@ const WITH_OLD_BASE: Skipped = {
   "the HTTP server of Deno 2.4.2 goes on without descriptors": [
     "serve: lives through more connections",
   ],
+  "Deno 2.4.2 has no permissions for sockets": [
+    "serve --socket: a path in the working directory",
+  ],
 };
 
 /**
