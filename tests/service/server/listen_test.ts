@@ -72,6 +72,29 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "serve --host: an IPv6 address, also with brackets",
+  ignore: !hasIPv6(),
+  async fn() {
+    await using temp = await tempDir();
+    for (const host of ["::1", "[::1]"]) {
+      const place = ["--staging-dir", temp.path, "--host", host, "--port", "0"];
+      await using service = await startServing(place);
+      assert.match(service.url, /^http:\/\/\[::1\]:\d+\/$/);
+      await checkService(service.url, NEVER);
+    }
+  },
+});
+
+function hasIPv6(): boolean {
+  try {
+    Deno.listen({ hostname: "::1", port: 0 }).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 Deno.test("listen(): close() waits for the answers that are being sent", async () => {
   const begun = Promise.withResolvers<void>();
   const may = Promise.withResolvers<void>();

@@ -292,7 +292,9 @@ function placeOf({ host, port, socket, socketMode: mode }: ServeOptions): Place 
         "Missing option --socket <path>: --socket-mode needs it",
       );
     }
-    return { hostname: host ?? HOST, port: port ?? PORT };
+    // As in a URL, an IPv6 address can have brackets.
+    const hostname = host?.replace(/^\[(.*)\]$/, "$1") ?? HOST;
+    return { hostname, port: port ?? PORT };
   }
   const other = host !== undefined ? "--host" : port !== undefined ? "--port" : undefined;
   // The worker that listens may use this socket by its absolute path.
