@@ -166,10 +166,18 @@ Deno.test("architecture: commands and --help load no driver, no archive code and
   }
 });
 
-Deno.test("architecture: reading and listing on S3 load no more of the AWS SDK than its XML parser", async () => {
+Deno.test("architecture: the driver for S3 loads no more of the AWS SDK than its XML parser", async () => {
   const { packages, files } = await loadedBy("src/storage/s3/backend.ts");
   assert(files.includes("src/storage/s3/list.ts"), "the walk went through the driver");
   assert.deepEqual(packages.filter((name) => HEAVY.test(name)), ["@aws-sdk/xml-builder"]);
+  const all = await Promise.all((await sources("src")).map(async (file) => await importsOf(file)));
+  const sdk = all.flat().map(({ specifier }) => specifier)
+    .filter((name) => /^@(?:aws-sdk|smithy)\//.test(name));
+  assert.deepEqual([...new Set(sdk)].sort(), [
+    "@aws-sdk/credential-provider-node",
+    "@aws-sdk/xml-builder",
+    "@smithy/core/config",
+  ], "loaded for credentials only");
 });
 
 /** What `@std/path` has too, so that `deno.json` alone can switch to it. */

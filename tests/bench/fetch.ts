@@ -17,12 +17,10 @@
 
 import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
-import { CreateBucketCommand, DeleteBucketCommand } from "@aws-sdk/client-s3";
+import { CreateBucketCommand, DeleteBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import { readFile } from "../../src/storage/byte_source.ts";
 import { createS3Backend } from "../../src/storage/s3/backend.ts";
-import { Session } from "../../src/storage/s3/session.ts";
-import { readSettings } from "../../src/storage/s3/settings.ts";
 import { fileItem, textItem, upload } from "../../src/storage/transfer/upload.ts";
 import { bundled } from "./bundled.ts";
 import { discard } from "./discard.ts";
@@ -129,15 +127,10 @@ async function sha256(path: string): Promise<string> {
 }
 
 const bucket = `bench-${crypto.randomUUID()}`;
-using session = new Session(await readSettings({ endpointUrl: endpoint }));
+const client = new S3Client({ endpoint, region: "us-east-1", forcePathStyle: true });
 using backend = await createS3Backend({ endpointUrl: endpoint });
 const place = new OutputLocation(bucket, "");
-await session.command(
-  "create",
-  place,
-  undefined,
-  (client) => client.send(new CreateBucketCommand({ Bucket: bucket })),
-);
+await client.send(new CreateBucketCommand({ Bucket: bucket }));
 try {
   for (const set of values.sets.split(",")) {
     const files = (await Array.fromAsync(Deno.readDir(values.work), ({ name }) => name))
@@ -203,10 +196,5 @@ try {
   }
 } finally {
   for await (const { location } of backend.list(place)) await backend.delete(location);
-  await session.command(
-    "delete",
-    place,
-    undefined,
-    (client) => client.send(new DeleteBucketCommand({ Bucket: bucket })),
-  );
+  await client.send(new DeleteBucketCommand({ Bucket: bucket }));
 }

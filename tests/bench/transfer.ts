@@ -15,11 +15,9 @@
  * @module
  */
 
-import { CreateBucketCommand, DeleteBucketCommand } from "@aws-sdk/client-s3";
+import { CreateBucketCommand, DeleteBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import { createS3Backend } from "../../src/storage/s3/backend.ts";
-import { Session } from "../../src/storage/s3/session.ts";
-import { readSettings } from "../../src/storage/s3/settings.ts";
 import { bundled } from "./bundled.ts";
 import { discard } from "./discard.ts";
 import { OURS, Report, type Row, VERSION, versionOf, versionsOf } from "./report.ts";
@@ -284,14 +282,9 @@ const rounds = Number(option("rounds", "3")[0]);
 const work = await Deno.makeTempDir({ prefix: "run-outputs-bench-" });
 const bucket = `bench-${crypto.randomUUID()}`;
 const root = new OutputLocation(bucket, "");
-using session = new Session(await readSettings({ endpointUrl: endpoint }));
+const client = new S3Client({ endpoint, region: "us-east-1", forcePathStyle: true });
 using backend = await createS3Backend({ endpointUrl: endpoint });
-await session.command(
-  "create",
-  root,
-  undefined,
-  (client) => client.send(new CreateBucketCommand({ Bucket: bucket })),
-);
+await client.send(new CreateBucketCommand({ Bucket: bucket }));
 const results = new Map<string, Measured>();
 const leftOut = new Map<string, string>();
 const versions = new Map<string, string | undefined>();
@@ -366,10 +359,5 @@ try {
 } finally {
   await discard(work);
   for await (const { location } of backend.list(root)) await backend.delete(location);
-  await session.command(
-    "delete",
-    root,
-    undefined,
-    (client) => client.send(new DeleteBucketCommand({ Bucket: bucket })),
-  );
+  await client.send(new DeleteBucketCommand({ Bucket: bucket }));
 }

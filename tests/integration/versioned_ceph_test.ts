@@ -5,16 +5,13 @@ import {
   DeleteObjectCommand,
   ListObjectVersionsCommand,
   PutBucketVersioningCommand,
-  type S3Client,
 } from "@aws-sdk/client-s3";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import { bytesSource } from "../../src/storage/byte_source.ts";
-import { Session } from "../../src/storage/s3/session.ts";
-import { readSettings } from "../../src/storage/s3/settings.ts";
 import { collect, noise } from "../support/bytes.ts";
 import { runs } from "../support/command_line.ts";
 import { rejectsWith } from "../support/errors.ts";
-import { realS3, realServer, s3Env, testOptions } from "../support/s3_subject.ts";
+import { otherClient, realS3, realServer, s3Env } from "../support/s3_subject.ts";
 import { tempDir, writeTree } from "../support/temp_dir.ts";
 
 /** A bucket on the real server that keeps all versions. */
@@ -22,27 +19,22 @@ async function versioned() {
   const notices: string[] = [];
   const parts = { partSize: 5 * 1024 ** 2, multipartThreshold: 5 * 1024 ** 2 };
   const subject = await realS3({ ...parts, onNotice: (line) => notices.push(line) });
-  const session = new Session(await readSettings(testOptions(subject.url)));
+  const client = otherClient(subject.url);
   const { bucket: Bucket } = subject;
-  const root = new OutputLocation(Bucket, "");
-  const call = <T>(send: (client: S3Client) => Promise<T>) =>
-    session.command("change", root, undefined, send);
-  await call((client) =>
-    client.send(
-      new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: "Enabled" } }),
-    )
+  await client.send(
+    new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: "Enabled" } }),
   );
   return {
     ...subject,
     notices,
     async [Symbol.asyncDispose]() {
-      const { Versions = [], DeleteMarkers = [] } = await call((client) =>
-        client.send(new ListObjectVersionsCommand({ Bucket }))
+      const { Versions = [], DeleteMarkers = [] } = await client.send(
+        new ListObjectVersionsCommand({ Bucket }),
       );
       for (const { Key, VersionId } of [...Versions, ...DeleteMarkers]) {
-        await call((client) => client.send(new DeleteObjectCommand({ Bucket, Key, VersionId })));
+        await client.send(new DeleteObjectCommand({ Bucket, Key, VersionId }));
       }
-      session[Symbol.dispose]();
+      client.destroy();
       await subject[Symbol.asyncDispose]();
     },
   };

@@ -5,11 +5,10 @@
  * @module
  */
 
-import { CreateBucketCommand, DeleteBucketCommand } from "@aws-sdk/client-s3";
+import { CreateBucketCommand, DeleteBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { OutputLocation } from "../../src/layout/output_location.ts";
 import { createS3Backend, type S3Backend } from "../../src/storage/s3/backend.ts";
-import { Session } from "../../src/storage/s3/session.ts";
-import { readSettings, type S3BackendOptions } from "../../src/storage/s3/settings.ts";
+import type { S3BackendOptions } from "../../src/storage/s3/settings.ts";
 import type { Subject } from "../storage/backend_suite.ts";
 import { type S3ServerOptions, startS3Server } from "./s3_server.ts";
 
@@ -42,6 +41,18 @@ export function testOptions(endpointUrl: string, more: S3BackendOptions = {}): S
   };
 }
 
+/** Another program's client of a test server. */
+export function otherClient(endpoint: string): S3Client {
+  return new S3Client({
+    endpoint,
+    region: "us-east-1",
+    credentials: KEYS,
+    forcePathStyle: true,
+    requestChecksumCalculation: "WHEN_REQUIRED",
+    responseChecksumValidation: "WHEN_REQUIRED",
+  });
+}
+
 /** A backend on a server of its own in this process. */
 export async function memoryS3(
   more: S3BackendOptions = {},
@@ -72,13 +83,8 @@ export async function realS3(
 ): Promise<Subject & { readonly backend: S3Backend; readonly url: string }> {
   const url = realServer()!;
   const root = new OutputLocation(bucket, "");
-  const session = new Session(await readSettings(testOptions(url)));
-  await session.command(
-    "create",
-    root,
-    undefined,
-    (client) => client.send(new CreateBucketCommand({ Bucket: bucket })),
-  );
+  const client = otherClient(url);
+  await client.send(new CreateBucketCommand({ Bucket: bucket }));
   const backend = await createS3Backend(testOptions(url, more));
   return {
     backend,
@@ -89,14 +95,9 @@ export async function realS3(
         await backend.abortStaleUpload(upload);
       }
       for await (const { location } of backend.list(root)) await backend.delete(location);
-      await session.command(
-        "delete",
-        root,
-        undefined,
-        (client) => client.send(new DeleteBucketCommand({ Bucket: bucket })),
-      );
+      await client.send(new DeleteBucketCommand({ Bucket: bucket }));
       backend[Symbol.dispose]();
-      session[Symbol.dispose]();
+      client.destroy();
     },
   };
 }

@@ -14,12 +14,22 @@ import { createUpload, type NewUpload } from "./create_upload.ts";
 import { abortUpload, completeUpload, mayBeDone, type Part, partSizeFor } from "./multipart.ts";
 import { existingObject, statObject } from "./read.ts";
 import type { Session } from "./session.ts";
+import { XmlElement, xmlOf } from "./xml.ts";
 
 /** The number of parts of one object that are copied concurrently; the server does the work. */
 const PARTS_AT_ONCE = 8;
 
 /** The minimum size of a part of a copy, in bytes. */
 const COPY_PART = 256 * 1024 * 1024;
+
+/** The headers of an object that are kept, beside its metadata. */
+const KEPT = [
+  "cache-control",
+  "content-disposition",
+  "content-encoding",
+  "content-language",
+  "content-type",
+];
 
 /**
  * Copies an object; its bytes stay on the server.
@@ -46,37 +56,41 @@ export async function copyObject(
   if (ifAbsent === true) await conflictIfThere(session, to, signal);
   if (from.equals(to)) return source;
 
-  const CopySource = `${from.bucket}/${uriEncodeKey(from.key)}`;
-  const CopySourceIfMatch = `"${source.etag}"`;
+  const version = {
+    "x-amz-copy-source": `${from.bucket}/${uriEncodeKey(from.key)}`,
+    "x-amz-copy-source-if-match": `"${source.etag}"`,
+  };
   if (source.size > session.settings.copyLimit) {
     await withWantedChecksum(session, to, (checksum) =>
       copyInParts(session, from, to, source, {
-        CopySource,
-        CopySourceIfMatch,
+        version,
         checksum,
       }, options));
   } else {
     const replaced = contentType === undefined || contentType === source.contentType
-      ? {}
-      : { ...await metadataOf(session, from, signal), ContentType: contentType };
+      ? { "x-amz-metadata-directive": "COPY" }
+      : {
+        ...await metadataOf(session, from, signal),
+        "content-type": contentType,
+        "x-amz-metadata-directive": "REPLACE",
+      };
     let attempts = 0;
-    const send = (IfNoneMatch: "*" | undefined, ChecksumAlgorithm?: "SHA256") =>
-      session.command("copy", to, signal, (client, { CopyObjectCommand }, attempt) => {
-        attempts = attempt;
-        return client.send(
-          new CopyObjectCommand({
-            Bucket: to.bucket,
-            Key: to.key,
-            CopySource,
-            CopySourceIfMatch,
-            IfNoneMatch,
-            ChecksumAlgorithm,
-            ...replaced,
-            MetadataDirective: "ContentType" in replaced ? "REPLACE" : "COPY",
-          }),
-          { abortSignal: signal },
-        );
-      });
+    const send = (ifNoneMatch: string | undefined, checksum: "SHA256" | undefined) => {
+      const headers = {
+        ...replaced,
+        ...version,
+        ...(ifNoneMatch !== undefined && { "if-none-match": ifNoneMatch }),
+        ...(checksum !== undefined && { "x-amz-checksum-algorithm": checksum }),
+      };
+      return session.document(
+        (attempt) => {
+          attempts = attempt;
+          return { action: "copy", method: "PUT", location: to, headers };
+        },
+        signal,
+        async (answer) => await xmlOf(answer),
+      );
+    };
     const condition = { ifAbsent: ifAbsent === true };
     await withCondition(session, to, condition, signal, async ({ ifNoneMatch }) => {
       return await withWantedChecksum(session, to, (checksum) => send(ifNoneMatch, checksum));
@@ -130,9 +144,9 @@ async function copyInParts(
   from: OutputLocation,
   to: OutputLocation,
   source: ObjectInfo,
-  { checksum, ...copy }: {
-    readonly CopySource: string;
-    readonly CopySourceIfMatch: string;
+  { version, checksum }: {
+    /** The headers that name the source's version. */
+    readonly version: Readonly<Record<string, string>>;
     readonly checksum: "SHA256" | undefined;
   },
   options: WriteOptions,
@@ -141,8 +155,8 @@ async function copyInParts(
   const metadata = await metadataOf(session, from, options.signal);
   const uploadId = await createUpload(session, to, {
     ...metadata,
-    ...(options.contentType !== undefined && { ContentType: options.contentType }),
-    ChecksumAlgorithm: checksum,
+    ...(options.contentType !== undefined && { "content-type": options.contentType }),
+    ...(checksum !== undefined && { "x-amz-checksum-algorithm": checksum }),
   }, options.signal);
   const size = partSizeFor(source.size, Math.min(COPY_PART, settings.copyLimit), settings.maxParts);
   const count = Math.ceil(source.size / size);
@@ -154,30 +168,18 @@ async function copyInParts(
     for (let i = next++; i < count; i = next++) {
       const start = i * size;
       const end = Math.min(start + size, source.size);
-      const { CopyPartResult } = await session.command(
-        "copy",
-        to,
-        controller.signal,
-        (client, { UploadPartCopyCommand }) =>
-          client.send(
-            new UploadPartCopyCommand({
-              Bucket: to.bucket,
-              Key: to.key,
-              UploadId: uploadId,
-              PartNumber: i + 1,
-              CopySourceRange: `bytes=${start}-${end - 1}`,
-              ...copy,
-            }),
-            { abortSignal: controller.signal },
-          ),
-      );
-      if (CopyPartResult?.ETag === undefined) {
+      const range = { "x-amz-copy-source-range": `bytes=${start}-${end - 1}` };
+      const { etag, sha256 } = await copyPart(session, to, {
+        uploadId,
+        number: i + 1,
+        headers: { ...version, ...range },
+      }, controller.signal);
+      if (etag === undefined) {
         throw new RunOutputsError(
           "failed",
           `Cannot copy '${from}': the server sent a part without an ETag`,
         );
       }
-      const { ETag: etag, ChecksumSHA256: sha256 } = CopyPartResult;
       parts[i] = { number: i + 1, etag, sha256 };
       options.onBytes?.(end - start);
     }
@@ -205,6 +207,37 @@ async function copyInParts(
   }
 }
 
+/**
+ * Lets the server copy a part of an upload.
+ *
+ * @param session The connection.
+ * @param to The object of the upload.
+ * @param part The upload, the number of the part, and the headers that name its source.
+ * @param signal The caller's.
+ * @returns What the server says of the part.
+ * @throws {RunOutputsError} The last error.
+ */
+export async function copyPart(
+  session: Session,
+  to: OutputLocation,
+  { uploadId, number, headers }: {
+    readonly uploadId: string;
+    readonly number: number;
+    readonly headers: Readonly<Record<string, string>>;
+  },
+  signal: AbortSignal | undefined,
+): Promise<{ readonly etag: string | undefined; readonly sha256: string | undefined }> {
+  const query = { partNumber: `${number}`, uploadId };
+  return await session.document(
+    { action: "copy", method: "PUT", location: to, query, headers },
+    signal,
+    async (answer) => {
+      const result = XmlElement.parse(await xmlOf(answer));
+      return { etag: result.text("ETag"), sha256: result.text("ChecksumSHA256") };
+    },
+  );
+}
+
 /** The headers that must be sent again because the server does not copy them. */
 async function metadataOf(
   session: Session,
@@ -216,20 +249,11 @@ async function metadataOf(
     signal,
     (answer) => {
       using _ = answer;
-      const { headers } = answer.response;
-      const get = (name: string) => headers.get(name) ?? undefined;
-      return {
-        CacheControl: get("cache-control"),
-        ContentDisposition: get("content-disposition"),
-        ContentEncoding: get("content-encoding"),
-        ContentLanguage: get("content-language"),
-        ContentType: get("content-type"),
-        Metadata: Object.fromEntries(
-          [...headers].flatMap(([name, value]) =>
-            name.startsWith("x-amz-meta-") ? [[name.slice("x-amz-meta-".length), value]] : []
-          ),
+      return Object.fromEntries(
+        [...answer.response.headers].filter(([name]) =>
+          KEPT.includes(name) || name.startsWith("x-amz-meta-")
         ),
-      };
+      );
     },
   );
 }

@@ -8,28 +8,18 @@
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { S3Failure } from "./errors.ts";
+import type { S3Request } from "./request.ts";
 import type { Session } from "./session.ts";
+import { XmlElement, xmlOf } from "./xml.ts";
 
 /** How long to wait for the response after the caller has aborted, in milliseconds. */
 const GRACE = 5000;
 
-/** The properties of an object, set when its upload starts, by the SDK's names. */
-export interface NewUpload {
-  /** Its content type. */
-  readonly ContentType?: string;
-  /** Its metadata. */
-  readonly Metadata?: Record<string, string>;
-  /** The checksum algorithm of the parts. */
-  readonly ChecksumAlgorithm?: "SHA256";
-  /** How long caches may keep it. */
-  readonly CacheControl?: string;
-  /** Whether browsers display or save it. */
-  readonly ContentDisposition?: string;
-  /** Its content encoding. */
-  readonly ContentEncoding?: string;
-  /** Its language. */
-  readonly ContentLanguage?: string;
-}
+/**
+ * The headers of an object that are set when its upload starts: content type, metadata, the checksum
+ * algorithm of the parts and the like.
+ */
+export type NewUpload = Readonly<Record<string, string>>;
 
 /**
  * Starts an upload. If the caller aborts meanwhile, the response is awaited for a few seconds: so
@@ -38,7 +28,7 @@ export interface NewUpload {
  *
  * @param session The connection.
  * @param location The object.
- * @param input Content type, metadata, checksum algorithm.
+ * @param headers The headers of the object.
  * @param signal The caller's.
  * @returns The id of the upload.
  * @throws {RunOutputsError} Errors of the request; or the signal's reason. If the caller aborted
@@ -47,20 +37,21 @@ export interface NewUpload {
 export async function createUpload(
   session: Session,
   location: OutputLocation,
-  input: NewUpload,
+  headers: NewUpload,
   signal: AbortSignal | undefined,
 ): Promise<string> {
   using late = new LateSignal(signal, GRACE);
-  const { UploadId } = await session.command("write", location, signal, async (client, sdk) => {
+  const request: S3Request = {
+    action: "write",
+    method: "POST",
+    location,
+    query: { uploads: "" },
+    headers,
+  };
+  const uploadId = await session.call("write", location, signal, async (credentials) => {
     try {
-      return await client.send(
-        new sdk.CreateMultipartUploadCommand({
-          ...input,
-          Bucket: location.bucket,
-          Key: location.key,
-        }),
-        { abortSignal: late.signal },
-      );
+      using answer = await session.transport.sendAs(credentials, request, late.signal);
+      return XmlElement.parse(await xmlOf(answer)).text("UploadId");
     } catch (error) {
       if (signal?.aborted && !(error instanceof S3Failure)) {
         session.notice(
@@ -71,7 +62,7 @@ export async function createUpload(
       throw error;
     }
   });
-  if (UploadId !== undefined) return UploadId;
+  if (uploadId) return uploadId;
   throw new RunOutputsError(
     "failed",
     `Cannot write '${location}': the server returned no upload ID`,

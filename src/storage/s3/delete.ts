@@ -5,13 +5,13 @@
  */
 
 import { createHash } from "node:crypto";
-import type { DeleteObjectsCommand } from "@aws-sdk/client-s3";
 import { invalid, RunOutputsError } from "../../errors/error.ts";
 import { OutputLocation } from "../../layout/output_location.ts";
 import type { CallOptions, DeleteFailure } from "../backend.ts";
 import { deleteEach } from "../delete_each.ts";
 import { S3Failure } from "./errors.ts";
 import type { Session } from "./session.ts";
+import { textElement, xmlBody, XmlElement, xmlOf } from "./xml.ts";
 
 /** The maximum number of objects in one request. Source: DeleteObjects in the S3 API reference. */
 const MAX_BATCH = 1000;
@@ -32,15 +32,11 @@ export async function deleteObject(
   signal?.throwIfAborted();
   if (location.key === "") throw invalid("key", location.key, "an object name");
   await session.transport.requireCredentials("delete", location);
-  await session.command(
-    "delete",
-    location,
+  // The response is empty. If it is not, it comes from a proxy, and nothing was deleted.
+  await session.document(
+    { action: "delete", method: "DELETE", location },
     signal,
-    (client, { DeleteObjectCommand }) =>
-      client.send(
-        new DeleteObjectCommand({ Bucket: location.bucket, Key: location.key }),
-        { abortSignal: signal },
-      ),
+    async (answer) => await xmlOf(answer, "optional"),
   );
 }
 
@@ -90,16 +86,21 @@ async function deleteBatch(
   for (const { key } of batch) if (key === "") throw invalid("key", key, "an object name");
   await session.transport.requireCredentials("delete", bucket);
   try {
-    const Objects = batch.map(({ key }) => ({ Key: key }));
-    const { Errors = [] } = await session.command("delete", bucket, signal, (client, sdk) => {
-      const command = new sdk.DeleteObjectsCommand({
-        Bucket: bucket.bucket,
-        Delete: { Objects, Quiet: true },
-      });
-      useContentMd5(command);
-      return client.send(command, { abortSignal: signal });
-    });
-    const named = new Set(Errors.map(({ Key }) => Key));
+    const named = await session.document(
+      {
+        action: "delete",
+        method: "POST",
+        location: bucket,
+        ofBucket: true,
+        query: { delete: "" },
+        ...listOf(batch),
+      },
+      signal,
+      async (answer) => {
+        const errors = XmlElement.parse(await xmlOf(answer)).all("Error");
+        return new Set(errors.map((error) => error.text("Key")));
+      },
+    );
     return batch.filter(({ key }) => named.has(key));
   } catch (error) {
     if (isUnknown(error)) return batch;
@@ -114,21 +115,10 @@ function isUnknown(error: unknown): boolean {
   return status === 405 || status === 501 || s3Code === "NotImplemented";
 }
 
-/**
- * Sends the request with `Content-MD5`, which every server accepts as its mandatory checksum. The
- * SDK sends a CRC32 instead, which older servers don't accept.
- */
-function useContentMd5(command: DeleteObjectsCommand): void {
-  command.middlewareStack.add(
-    (next) => (args) => {
-      const request = args.request as { headers: Record<string, string>; body: string };
-      for (const name of Object.keys(request.headers)) {
-        if (/^x-amz-(?:sdk-)?checksum-/i.test(name)) delete request.headers[name];
-      }
-      request.headers["content-md5"] = createHash("md5").update(request.body).digest("base64");
-      return next(args);
-    },
-    // After the SDK's own checksum, and before the signature, which covers the header.
-    { step: "build", name: "contentMd5", priority: "low" },
-  );
+/** The document with what to delete, and `Content-MD5`, the checksum that every server accepts. */
+function listOf(batch: readonly OutputLocation[]): ReturnType<typeof xmlBody> {
+  const objects = batch.map(({ key }) => `<Object>${textElement("Key", key)}</Object>`).join("");
+  const text = '<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">' +
+    `${objects}<Quiet>true</Quiet></Delete>`;
+  return xmlBody(text, { "content-md5": createHash("md5").update(text).digest("base64") });
 }

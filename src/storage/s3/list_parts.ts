@@ -8,6 +8,7 @@ import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { Pages } from "./pages.ts";
 import type { Session } from "./session.ts";
+import { XmlElement, xmlOf } from "./xml.ts";
 
 /** A part in the server's list. */
 export interface ListedPart {
@@ -36,27 +37,19 @@ export async function* listParts(
   uploadId: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ListedPart> {
-  const { bucket: Bucket, key: Key } = location;
   const pages = new Pages(session, location);
-  let PartNumberMarker: string | undefined;
+  let marker: string | undefined;
   for (;;) {
-    const page = await session.command(
-      "list the parts of",
-      location,
+    const query = { uploadId, ...(marker !== undefined && { "part-number-marker": marker }) };
+    const page = await session.document(
+      { action: "list the parts of", method: "GET", location, query },
       signal,
-      (client, { ListPartsCommand }) =>
-        client.send(
-          new ListPartsCommand({ Bucket, Key, UploadId: uploadId, PartNumberMarker }),
-          { abortSignal: signal },
-        ),
+      async (answer) => parsePage(await xmlOf(answer)),
     );
-    const { Parts = [], IsTruncated: isTruncated } = page;
-    for (const { PartNumber, ETag, Size = 0 } of Parts) {
-      if (PartNumber === undefined || ETag === undefined) continue;
-      yield { number: PartNumber, etag: ETag, size: Math.max(0, Size) || 0 };
-    }
-    PartNumberMarker = page.NextPartNumberMarker;
-    if (!pages.hasNext({ isTruncated, token: PartNumberMarker, count: Parts.length })) return;
+    const { parts, isTruncated } = page;
+    yield* parts;
+    marker = page.next;
+    if (!pages.hasNext({ isTruncated, token: marker, count: parts.length })) return;
   }
 }
 
@@ -78,26 +71,31 @@ export async function lookAtPart(
   number: number,
   signal: AbortSignal | undefined,
 ): Promise<ListedPart | undefined> {
-  const { bucket: Bucket, key: Key } = location;
-  const PartNumberMarker = `${number - 1}`;
+  const query = { uploadId, "part-number-marker": `${number - 1}`, "max-parts": "1" };
   try {
-    const { Parts = [] } = await session.command(
-      "write",
-      location,
+    const { parts } = await session.document(
+      { action: "write", method: "GET", location, query },
       signal,
-      (client, { ListPartsCommand }) =>
-        client.send(
-          new ListPartsCommand({ Bucket, Key, UploadId: uploadId, PartNumberMarker, MaxParts: 1 }),
-          { abortSignal: signal },
-        ),
+      async (answer) => parsePage(await xmlOf(answer)),
       1,
     );
-    const part = Parts.find(({ PartNumber }) => PartNumber === number);
-    if (part?.ETag === undefined) return undefined;
-    return { number, etag: part.ETag, size: part.Size ?? 0 };
+    return parts.find((part) => part.number === number);
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof RunOutputsError && error.retryable) throw error;
     return undefined;
   }
+}
+
+function parsePage(text: string) {
+  const root = XmlElement.parse(text);
+  return {
+    parts: root.all("Part").flatMap((part): ListedPart[] => {
+      const [number, etag, size] = ["PartNumber", "ETag", "Size"].map((name) => part.text(name));
+      if (number === undefined || etag === undefined) return [];
+      return [{ number: Number(number), etag, size: Number(/^\d+$/.exec(size ?? "") ?? 0) }];
+    }),
+    isTruncated: root.text("IsTruncated") === "true",
+    next: root.text("NextPartNumberMarker"),
+  };
 }

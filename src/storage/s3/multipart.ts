@@ -13,7 +13,9 @@ import { isLost, S3Failure } from "./errors.ts";
 import { bareEtag } from "./object_info.ts";
 import { existingObject, statObject } from "./read.ts";
 import { Pages } from "./pages.ts";
+import type { S3Request } from "./request.ts";
 import type { Session } from "./session.ts";
+import { textElement, xmlBody, XmlElement, xmlOf } from "./xml.ts";
 
 /** Time limit for aborting an upload, in milliseconds. */
 const ABORT_TIMEOUT = 15_000;
@@ -113,30 +115,28 @@ async function tryComplete(
   on: ConditionHeaders,
   signal: AbortSignal | undefined,
 ): Promise<string> {
+  const request: S3Request = {
+    action: "write",
+    method: "POST",
+    location,
+    query: { uploadId },
+    ...xmlBody(listOf(parts, expected.checksums), {
+      ...(on.ifNoneMatch !== undefined && { "if-none-match": on.ifNoneMatch }),
+      ...(on.ifMatch !== undefined && { "if-match": on.ifMatch }),
+    }),
+  };
   let attempts = 0;
   try {
-    const { ETag } = await session.command("write", location, signal, (client, sdk, attempt) => {
-      attempts = attempt;
-      return client.send(
-        new sdk.CompleteMultipartUploadCommand({
-          Bucket: location.bucket,
-          Key: location.key,
-          UploadId: uploadId,
-          IfNoneMatch: on.ifNoneMatch,
-          IfMatch: on.ifMatch,
-          MultipartUpload: {
-            Parts: parts.map(({ number, etag, sha256 }) => ({
-              PartNumber: number,
-              ETag: etag,
-              ChecksumSHA256: expected.checksums ? sha256 : undefined,
-            })),
-          },
-        }),
-        { abortSignal: signal },
-      );
-    });
+    const etag = await session.document(
+      (attempt) => {
+        attempts = attempt;
+        return request;
+      },
+      signal,
+      async (answer) => XmlElement.parse(await xmlOf(answer)).text("ETag"),
+    );
     // Ceph returns an empty one.
-    return bareEtag(ETag ?? "") || etagOf(parts) ||
+    return bareEtag(etag ?? "") || etagOf(parts) ||
       (await statObject(session, location, { signal })).etag;
   } catch (error) {
     if (!mayBeDone(error, attempts)) throw error;
@@ -144,6 +144,17 @@ async function tryComplete(
     if (info !== undefined && isMadeOf(parts, info, expected)) return info.etag;
     throw error;
   }
+}
+
+/** The document that says which parts the object has. */
+function listOf(parts: readonly Part[], checksums: boolean): string {
+  const list = parts.map(({ number, etag, sha256 }) => {
+    const checksum = checksums && sha256 !== undefined ? textElement("ChecksumSHA256", sha256) : "";
+    return `<Part>${textElement("ETag", etag)}<PartNumber>${number}</PartNumber>${checksum}</Part>`;
+  });
+  return `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${
+    list.join("")
+  }</CompleteMultipartUpload>`;
 }
 
 /**
@@ -207,15 +218,12 @@ export async function abortUpload(
   );
   const { signal } = controller;
   try {
-    await session.command("abort the upload of", location, signal, (client, sdk) =>
-      client.send(
-        new sdk.AbortMultipartUploadCommand({
-          Bucket: location.bucket,
-          Key: location.key,
-          UploadId: uploadId,
-        }),
-        { abortSignal: signal },
-      ));
+    const action = "abort the upload of";
+    await session.document(
+      { action, method: "DELETE", location, query: { uploadId } },
+      signal,
+      async (answer) => await xmlOf(answer, "optional"),
+    );
     return true;
   } catch (error) {
     if (isNoSuchUpload(error)) return true;
@@ -251,33 +259,47 @@ export async function* listStaleUploads(
   { before, signal }: StaleUploadOptions = {},
 ): AsyncGenerator<StaleUpload> {
   const pages = new Pages(session, prefix);
-  let markers: { KeyMarker?: string; UploadIdMarker?: string } = {};
+  let markers: Readonly<Record<string, string>> = {};
   for (;;) {
-    const page = await session.command(
-      "list unfinished uploads of",
-      prefix,
+    const page = await session.document(
+      {
+        action: "list unfinished uploads of",
+        method: "GET",
+        location: prefix,
+        ofBucket: true,
+        query: { uploads: "", ...(prefix.key !== "" && { prefix: prefix.key }), ...markers },
+      },
       signal,
-      (client, { ListMultipartUploadsCommand }) =>
-        client.send(
-          new ListMultipartUploadsCommand({
-            Bucket: prefix.bucket,
-            Prefix: prefix.key === "" ? undefined : prefix.key,
-            ...markers,
-          }),
-          { abortSignal: signal },
-        ),
+      async (answer) => parseUploads(await xmlOf(answer)),
     );
-    const { Uploads = [], IsTruncated: isTruncated, NextKeyMarker, NextUploadIdMarker } = page;
-    for (const { Key, UploadId, Initiated } of Uploads) {
-      if (Key === undefined || UploadId === undefined || Initiated === undefined) continue;
-      const inside = prefix.key === "" || Key === prefix.key || Key.startsWith(`${prefix.key}/`);
-      if (!inside || (before !== undefined && Initiated >= before)) continue;
-      yield { bucket: prefix.bucket, key: Key, uploadId: UploadId, initiated: Initiated };
+    for (const { key, uploadId, initiated } of page.uploads) {
+      if (key === undefined || uploadId === undefined || initiated === undefined) continue;
+      const inside = prefix.key === "" || key === prefix.key || key.startsWith(`${prefix.key}/`);
+      if (!inside || (before !== undefined && initiated >= before)) continue;
+      yield { bucket: prefix.bucket, key, uploadId, initiated };
     }
-    const token = NextKeyMarker && JSON.stringify([NextKeyMarker, NextUploadIdMarker]);
-    if (!pages.hasNext({ isTruncated, token, count: Uploads.length })) return;
-    markers = { KeyMarker: NextKeyMarker, UploadIdMarker: NextUploadIdMarker };
+    const { isTruncated, nextKey, nextId, uploads: { length: count } } = page;
+    const token = nextKey && JSON.stringify([nextKey, nextId]);
+    if (!pages.hasNext({ isTruncated, token, count })) return;
+    markers = {
+      ...(nextKey !== undefined && { "key-marker": nextKey }),
+      ...(nextId !== undefined && { "upload-id-marker": nextId }),
+    };
   }
+}
+
+function parseUploads(text: string) {
+  const root = XmlElement.parse(text);
+  return {
+    uploads: root.all("Upload").map((upload) => ({
+      key: upload.text("Key"),
+      uploadId: upload.text("UploadId"),
+      initiated: upload.date("Initiated"),
+    })),
+    isTruncated: root.text("IsTruncated") === "true",
+    nextKey: root.text("NextKeyMarker"),
+    nextId: root.text("NextUploadIdMarker"),
+  };
 }
 
 /**

@@ -8,6 +8,7 @@
 import { createHash } from "node:crypto";
 import { RunOutputsError } from "../../errors/error.ts";
 import { type OutputLocation, uriEncodeKey } from "../../layout/output_location.ts";
+import { copyPart } from "./copy.ts";
 import { createUpload } from "./create_upload.ts";
 import { deleteObject } from "./delete.ts";
 import { S3Failure } from "./errors.ts";
@@ -72,7 +73,7 @@ export async function testWrites(
       ifMatch: await step({ "if-match": '"00000000000000000000000000000000"' }),
       signedHash: await step({}, sha256("else\n").toString("hex")),
       checksum: await step({ "x-amz-checksum-sha256": sha256("else\n").toString("base64") }),
-      ...await copyPart(session, location, signal),
+      ...await copyItself(session, location, signal),
       ifAbsent: ifAbsent === "enforced" ? await race(session, location, signal, write) : ifAbsent,
     };
   } finally {
@@ -130,25 +131,18 @@ async function outcome(call: () => Promise<void>): Promise<Enforcement | RunOutp
 }
 
 /** Starts an upload over the object, copies the object as its part, and aborts it. */
-async function copyPart(
+async function copyItself(
   session: Session,
   location: OutputLocation,
   signal: AbortSignal | undefined,
 ): Promise<Pick<WriteTest, "partCopy" | "uploadLeft">> {
-  const { bucket: Bucket, key: Key } = location;
+  const { bucket, key } = location;
   let uploadId: string | undefined;
   let partCopy: RunOutputsError | undefined;
   try {
-    const UploadId = uploadId = await createUpload(session, location, {}, signal);
-    const CopySource = `${Bucket}/${uriEncodeKey(Key)}`;
-    const input = { Bucket, Key, UploadId, PartNumber: 1, CopySource };
-    await session.command(
-      "copy",
-      location,
-      signal,
-      (client, { UploadPartCopyCommand }) =>
-        client.send(new UploadPartCopyCommand(input), { abortSignal: signal }),
-    );
+    uploadId = await createUpload(session, location, {}, signal);
+    const headers = { "x-amz-copy-source": `${bucket}/${uriEncodeKey(key)}` };
+    await copyPart(session, location, { uploadId, number: 1, headers }, signal);
   } catch (error) {
     partCopy = ours(error);
   }

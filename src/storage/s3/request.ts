@@ -12,7 +12,7 @@ export interface S3Request {
   /** The action, for messages: `read`, `write`. */
   readonly action: string;
   /** The method. */
-  readonly method: "GET" | "HEAD" | "PUT";
+  readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
   /** The object. */
   readonly location: OutputLocation;
   /** Whether the request is for the bucket; the location is then for messages. */
@@ -35,7 +35,7 @@ export interface S3Response extends Disposable {
   readonly watchdog: Watchdog;
 }
 
-/** A request as the SDK's commands create it. */
+/** A signed request, ours or one for credentials. */
 export interface RawRequest {
   /** The method. */
   readonly method: string;

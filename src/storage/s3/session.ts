@@ -5,7 +5,6 @@
  * @module
  */
 
-import type { S3Client } from "@aws-sdk/client-s3";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { AdaptiveLimit } from "../adaptive_limit.ts";
@@ -14,7 +13,6 @@ import { MAX_STREAMS, START_STREAMS, StreamCount } from "../stream_count.ts";
 import { Hashers } from "../hash/hashers.ts";
 import { Retrier, type RetryOptions, type RetrySeries } from "../retry.ts";
 import { Semaphore } from "../semaphore.ts";
-import { Commands, parserError, type Sdk } from "./commands.ts";
 import { isLost, isSlowDown, isStall, retryAdvice } from "./errors.ts";
 import type { S3Settings, StaticCredentials } from "./settings.ts";
 import type { S3Request, S3Response } from "./request.ts";
@@ -60,7 +58,6 @@ export class Session implements Disposable {
   readonly checksumBuckets = new Set<string>();
   readonly #retrier: Retrier;
   readonly #limit: AdaptiveLimit;
-  readonly #commands: Commands;
   readonly #slow: SlowNotice;
   readonly #noticed = new Set<string>();
   readonly #buffers: ArrayBuffer[] = [];
@@ -88,7 +85,6 @@ export class Session implements Disposable {
         count: new StreamCount({ start: Math.max(1, Math.min(START_STREAMS, start)) }),
       });
     this.line = { down: limit(START_STREAMS), up: limit(start) };
-    this.#commands = new Commands(settings, this.transport);
     const patience = this.#retrier.maxElapsed + settings.stallTimeout;
     this.#slow = new SlowNotice({ ...settings, patience });
   }
@@ -162,59 +158,41 @@ export class Session implements Disposable {
   }
 
   /**
-   * Runs a command of the SDK, with retries.
-   *
-   * @param action The action, for messages.
-   * @param location The target.
-   * @param signal The caller's.
-   * @param call Sends the command with the given client.
-   * @param maxAttempts The maximum number of attempts, if lower than the policy's.
-   * @returns What the call returns.
-   * @throws {RunOutputsError} The last error.
-   */
-  async command<T>(
-    action: string,
-    location: OutputLocation,
-    signal: AbortSignal | undefined,
-    call: (client: S3Client, sdk: Sdk, attempt: number) => Promise<T>,
-    maxAttempts?: number,
-  ): Promise<T> {
-    const sdk = await import("./sdk.ts");
-    return await this.#call(action, location, signal, async (credentials, attempt) => {
-      try {
-        return await call(
-          this.#commands.client(location.bucket, credentials, sdk),
-          sdk,
-          attempt,
-        );
-      } catch (error) {
-        throw parserError(error);
-      }
-    }, maxAttempts);
-  }
-
-  /**
-   * Requests a document about a bucket, with retries.
+   * Requests a document or a change, with retries.
    *
    * @param request The request.
    * @param signal The caller's.
    * @param read Reads the response; its errors count as failures of the request.
+   * @param maxAttempts The maximum number of attempts, if lower than the policy's.
    * @returns What `read` returns.
    * @throws {RunOutputsError} The last error.
    */
   async document<T>(
-    request: S3Request,
+    request: S3Request | ((attempt: number) => S3Request),
     signal: AbortSignal | undefined,
     read: (answer: S3Response) => Promise<T>,
+    maxAttempts?: number,
   ): Promise<T> {
-    const { action, location } = request;
-    return await this.#call(action, location, signal, async (credentials) => {
-      using answer = await this.transport.sendAs(credentials, request, signal);
+    const { action, location } = typeof request === "function" ? request(1) : request;
+    return await this.call(action, location, signal, async (credentials, attempt) => {
+      const one = typeof request === "function" ? request(attempt) : request;
+      using answer = await this.transport.sendAs(credentials, one, signal);
       return await read(answer);
-    });
+    }, maxAttempts);
   }
 
-  async #call<T>(
+  /**
+   * Makes a call that is no transfer of an object, with retries.
+   *
+   * @param action The action, for messages.
+   * @param location The target.
+   * @param signal The caller's.
+   * @param call Makes one attempt, with the given credentials.
+   * @param maxAttempts The maximum number of attempts, if lower than the policy's.
+   * @returns What the call returns.
+   * @throws {RunOutputsError} The last error.
+   */
+  async call<T>(
     action: string,
     location: OutputLocation,
     signal: AbortSignal | undefined,
@@ -317,7 +295,6 @@ export class Session implements Disposable {
   [Symbol.dispose](): void {
     this.#slow[Symbol.dispose]();
     this.hashers[Symbol.dispose]();
-    this.#commands[Symbol.dispose]();
     this.transport[Symbol.dispose]();
   }
 

@@ -134,13 +134,13 @@ async function beginUpload(
 ): Promise<{ readonly uploadId: string; readonly checksums: boolean }> {
   for (;;) {
     const checksums = session.sendsChecksums(location.bucket);
-    const input = {
-      ContentType: contentType,
-      Metadata: { [SHA256_METADATA]: sha256 },
-      ...(checksums && { ChecksumAlgorithm: "SHA256" as const }),
+    const headers = {
+      "content-type": contentType,
+      [`x-amz-meta-${SHA256_METADATA}`]: sha256,
+      ...(checksums && { "x-amz-checksum-algorithm": "SHA256" }),
     };
     try {
-      return { uploadId: await createUpload(session, location, input, signal), checksums };
+      return { uploadId: await createUpload(session, location, headers, signal), checksums };
     } catch (error) {
       const isRequired = session.checksumBuckets.has(location.bucket);
       if (!checksums || isRequired || !refusesChecksums(error)) throw error;

@@ -1,13 +1,14 @@
 /**
- * Reads the XML documents of S3's responses.
+ * Reads the XML documents of S3's responses, and writes those of requests.
  *
  * @module
  */
 
+import { createHash } from "node:crypto";
 import { parseXML } from "@aws-sdk/xml-builder";
 import { textOf } from "./body_text.ts";
 import { failureOf, S3Failure } from "./errors.ts";
-import type { S3Response } from "./request.ts";
+import type { S3Request, S3Response } from "./request.ts";
 
 /**
  * Reads a response with status 2xx.
@@ -43,6 +44,46 @@ function checkXml(response: Response, text: string): void {
   }
   throw new S3Failure(response.status, "", isS3 ? "truncated XML" : "not XML");
 }
+
+/**
+ * A document as the body of a request.
+ *
+ * @param text The document.
+ * @param headers Other headers of the request.
+ * @returns The body, its hash, and the headers.
+ */
+export function xmlBody(
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+): Pick<S3Request, "body" | "payloadSha256" | "headers"> {
+  return {
+    body: new TextEncoder().encode(text),
+    payloadSha256: createHash("sha256").update(text).digest("hex"),
+    headers: { "content-type": "application/xml", ...headers },
+  };
+}
+
+/**
+ * An element of a request's document that has only a text.
+ *
+ * @param name Its name.
+ * @param text The text. Line ends are escaped too, because parsers change them.
+ * @returns The element.
+ */
+export function textElement(name: string, text: string): string {
+  const escaped = text.replace(
+    /[&<>"\r\n\x85\u2028]/g,
+    (c) => ENTITIES[c] ?? `&#${c.charCodeAt(0)};`,
+  );
+  return `<${name}>${escaped}</${name}>`;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+};
 
 /** An element of a document. */
 export class XmlElement {

@@ -10,10 +10,8 @@ import { RunIndex } from "../../../src/operations/retained/run_index.ts";
 import type { PrunePolicy } from "../../../src/runs/retention/policy.ts";
 import { LocalBackend } from "../../../src/storage/local/local.ts";
 import { lockFile } from "../../../src/storage/local/file_lock.ts";
-import { Session } from "../../../src/storage/s3/session.ts";
-import { readSettings } from "../../../src/storage/s3/settings.ts";
 import { putRun } from "../../support/retained.ts";
-import { memoryS3, testOptions } from "../../support/s3_subject.ts";
+import { memoryS3, otherClient } from "../../support/s3_subject.ts";
 import { tempDir } from "../../support/temp_dir.ts";
 
 const NOW = new Date("2026-11-30T00:00:00Z");
@@ -83,16 +81,12 @@ Deno.test("leftovers, s3: old multipart uploads in runs are aborted, others are 
   await using subject = await memoryS3();
   const { backend, bucket, url } = subject;
   await putRun(backend, "1-linux", { parts: { a: ["x"] } });
-  using session = new Session(await readSettings(testOptions(url)));
+  const client = otherClient(url);
   const keys = ["1-linux/a.tar.zst", "a-b/2-windows/logs/b", "photos/c"];
   for (const Key of keys) {
-    await session.command(
-      "create",
-      new OutputLocation(bucket, Key),
-      undefined,
-      (client) => client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key })),
-    );
+    await client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key }));
   }
+  client.destroy();
   const placeAt = (days: number) => {
     const now = () => new Date(Date.now() + days * 86_400_000);
     return { index: new RunIndex({ backend, bucket, now }) };

@@ -125,8 +125,8 @@ Deno.test("s3, deleteAll(): separate requests for two buckets; a bucket itself i
   const other = new OutputLocation("other", "r/a");
   await backend.deleteAll([at("r/a"), at("r/b"), other, other.parent.join("b"), at("r/c")]);
   assert.deepEqual(sent.map(({ method, url }) => `${method} ${url.pathname}`), [
-    "POST /suite/",
-    "POST /other/",
+    "POST /suite",
+    "POST /other",
     "DELETE /suite/r/c",
   ]);
   await rejectsWith(backend.deleteAll([at("r/a"), at("")]), "invalid");

@@ -14,17 +14,14 @@ import {
   HeadObjectCommand,
   PutObjectCommand,
   type PutObjectCommandInput,
-  type S3Client,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { OutputLocation } from "../../../src/layout/output_location.ts";
 import { download } from "../../../src/storage/transfer/download.ts";
 import { createS3Backend } from "../../../src/storage/s3/backend.ts";
-import { Session } from "../../../src/storage/s3/session.ts";
-import { readSettings } from "../../../src/storage/s3/settings.ts";
 import { collect, noise } from "../../support/bytes.ts";
 import { tempDir } from "../../support/temp_dir.ts";
-import { testOptions } from "../../support/s3_subject.ts";
+import { otherClient, testOptions } from "../../support/s3_subject.ts";
 import type { OpenServer } from "./fault_suite.ts";
 
 const PART = 8 * 1024 ** 2;
@@ -35,14 +32,10 @@ export async function putForeign(
   location: OutputLocation,
   input: Partial<PutObjectCommandInput>,
 ): Promise<void> {
-  using session = new Session(await readSettings(testOptions(url)));
   const { bucket: Bucket, key: Key } = location;
-  await session.command(
-    "write",
-    location,
-    undefined,
-    (client) => client.send(new PutObjectCommand({ Bucket, Key, ...input })),
-  );
+  const client = otherClient(url);
+  await client.send(new PutObjectCommand({ Bucket, Key, ...input }));
+  client.destroy();
 }
 
 /** Stores a large object as another program would: in parts. */
@@ -52,26 +45,23 @@ async function putForeignParts(
   body: Uint8Array,
   input: Partial<CreateMultipartUploadCommandInput>,
 ): Promise<void> {
-  using session = new Session(await readSettings(testOptions(url)));
-  const send = <T>(call: (client: S3Client) => Promise<T>) =>
-    session.command("write", location, undefined, call);
+  const client = otherClient(url);
   const at = { Bucket: location.bucket, Key: location.key };
-  const { UploadId } = await send((client) =>
-    client.send(new CreateMultipartUploadCommand({ ...at, ...input }))
+  const { UploadId } = await client.send(
+    new CreateMultipartUploadCommand({ ...at, ...input }),
   );
   const Parts: CompletedPart[] = [];
   for (let start = 0; start < body.length; start += PART) {
     const Body = body.subarray(start, start + PART);
     const PartNumber = start / PART + 1;
-    const { ETag } = await send((client) =>
-      client.send(new UploadPartCommand({ ...at, UploadId, PartNumber, Body }))
+    const { ETag } = await client.send(
+      new UploadPartCommand({ ...at, UploadId, PartNumber, Body }),
     );
     Parts.push({ PartNumber, ETag });
   }
   const MultipartUpload = { Parts };
-  await send((client) =>
-    client.send(new CompleteMultipartUploadCommand({ ...at, UploadId, MultipartUpload }))
-  );
+  await client.send(new CompleteMultipartUploadCommand({ ...at, UploadId, MultipartUpload }));
+  client.destroy();
 }
 
 /** Registers the tests for a server. */
@@ -118,18 +108,14 @@ export function encodedSuite(name: string, open: OpenServer): void {
     await server.backend.copy(from, to);
     using inParts = await createS3Backend(testOptions(server.url, { copyLimit: 6_000_000 }));
     await inParts.copy(from, parts);
-    using session = new Session(await readSettings(testOptions(server.url)));
+    const client = otherClient(server.url);
     for (const copied of [to, parts]) {
       const { bucket: Bucket, key: Key } = copied;
-      const head = await session.command(
-        "read",
-        copied,
-        undefined,
-        (client) => client.send(new HeadObjectCommand({ Bucket, Key })),
-      );
+      const head = await client.send(new HeadObjectCommand({ Bucket, Key }));
       assert.equal(head.ContentEncoding, "gzip", Key);
       await using body = await server.backend.read(copied);
       assert(stored.equals(await collect(body)));
     }
+    client.destroy();
   });
 }

@@ -1,7 +1,8 @@
-/** The documents of S3's responses. */
+/** The documents of S3's requests and responses. */
 
 import assert from "node:assert/strict";
-import { XmlElement } from "../../../src/storage/s3/xml.ts";
+import { createHash } from "node:crypto";
+import { textElement, xmlBody, XmlElement } from "../../../src/storage/s3/xml.ts";
 
 Deno.test("XmlElement: children by name, texts with entities, dates", () => {
   const root = XmlElement.parse(
@@ -14,6 +15,23 @@ Deno.test("XmlElement: children by name, texts with entities, dates", () => {
   assert.equal(root.all("Contents")[1].text("Size"), undefined);
   assert.deepEqual(root.date("Date"), new Date("2026-01-02T03:04:05.678Z"));
   assert.equal(root.date("Other"), undefined);
+});
+
+Deno.test("textElement: what it writes is read back, line ends too", () => {
+  const key = `r/a&b <c> "d" 'e' &amp; \t\r\n\x85\u2028 ü 😀`;
+  const element = textElement("Key", key);
+  assert(!/[\r\n"]/.test(element), element);
+  assert.equal(XmlElement.parse(`<Object>${element}</Object>`).text("Key"), key);
+});
+
+Deno.test("xmlBody: the hash is that of the bytes", () => {
+  const { body, payloadSha256, headers } = xmlBody("<A>ü</A>", { "if-match": '"e"' });
+  assert.equal(new TextDecoder().decode(body), "<A>ü</A>");
+  assert.equal(
+    payloadSha256,
+    createHash("sha256").update(body!).digest("hex"),
+  );
+  assert.deepEqual(headers, { "content-type": "application/xml", "if-match": '"e"' });
 });
 
 Deno.test("XmlElement: names of object members are names like others", () => {
