@@ -11,13 +11,27 @@ import { nonEmpty } from "./options.ts";
 import { tryParseRunName } from "../runs/retention/run_key.ts";
 import { LOCAL_RUN, RUN_WORD } from "./run_word.ts";
 
-/** The arguments that can be a run. */
+/** The arguments that can be a run instead of `--run-id`. */
 const MARKED = new WeakSet<Argument>();
+
+/** The arguments that are runs and nothing else. */
+const ONLY_RUNS = new WeakSet<Argument>();
 
 /** Adds an argument that is a run, and nothing else. */
 export function withRunArgument(command: Command): Command {
   const argument = new Argument("[run]", "the run, instead of --run-id: ID, or ID-PLATFORM");
-  return command.addArgument(orRun(argument.argParser(nonEmpty)));
+  return command.addArgument(orRun(onlyRuns(argument.argParser(nonEmpty))));
+}
+
+/**
+ * Marks an argument that is one run, or several, and nothing else.
+ *
+ * @param argument The argument.
+ * @returns The same.
+ */
+export function onlyRuns(argument: Argument): Argument {
+  ONLY_RUNS.add(argument);
+  return argument;
 }
 
 /**
@@ -37,9 +51,11 @@ export function orRun(argument: Argument): Argument {
  *
  * @param command The command, after it was parsed.
  * @param line What was parsed. A word after `--` is a run only if it can be nothing else.
- * @throws {RunOutputsError} `invalid`, if an option names another run or platform.
+ * @throws {RunOutputsError} `invalid`, if an option names another run or platform, or a run is given
+ * as the path of its directory.
  */
 export async function takeRunArgument(command: Command, line: readonly string[]): Promise<void> {
+  for (const name of runsIn(command)) await refusePath(name, command);
   const at = command.registeredArguments.findIndex((argument) => MARKED.has(argument));
   if (at < 0) return;
   const argument = command.registeredArguments[at];
@@ -58,7 +74,7 @@ export async function takeRunArgument(command: Command, line: readonly string[])
 }
 
 async function isRun(name: string, argument: Argument, command: Command): Promise<boolean> {
-  await refusePath(name, argument, command);
+  if (argument.variadic && !hasPlace(command)) await refusePath(name, command, "pattern");
   const isName = RUN_WORD.test(name) || name === "local" || tryParseRunName(name) !== undefined;
   if (argument.name() === "run") {
     if (isName) return true;
@@ -72,17 +88,34 @@ async function isRun(name: string, argument: Argument, command: Command): Promis
   return await Deno.stat(name).then(() => false, (error) => error instanceof Deno.errors.NotFound);
 }
 
+/** The words of a command line that can only be runs. */
+function* runsIn(command: Command): Generator<string> {
+  for (const [i, argument] of command.registeredArguments.entries()) {
+    if (!ONLY_RUNS.has(argument)) continue;
+    const given: string | readonly string[] | undefined = command.processedArgs[i];
+    yield* typeof given === "string" ? [given] : given ?? [];
+  }
+  const id: unknown = command.getOptionValue("runId");
+  if (typeof id === "string") yield id;
+}
+
+function hasPlace(command: Command): boolean {
+  return ["stagingDir", "server", "bucket"]
+    .some((place) => command.getOptionValue(place) !== undefined);
+}
+
 /** Rejects the path of a run's directory, where a run or patterns are expected. */
-async function refusePath(name: string, argument: Argument, command: Command): Promise<void> {
-  const isDirectory = !argument.variadic && argument.name() !== "run";
-  if (isDirectory || !/[\\/]/.test(name)) return;
-  const places = ["stagingDir", "server", "bucket"];
-  const hasPlace = places.some((place) => command.getOptionValue(place) !== undefined);
+async function refusePath(name: string, command: Command, as?: "pattern"): Promise<void> {
+  if (!/[\\/]/.test(name)) return;
   const hasOption = command.options.some(({ long }) => long === "--staging-dir");
   const run = basename(name);
-  if (hasPlace || !hasOption || tryParseRunName(run) === undefined) return;
-  const info = await Deno.stat(name).catch(() => undefined);
-  if (!info?.isDirectory) return;
+  if (!hasOption || tryParseRunName(run) === undefined) return;
+  // The prefix of an external repository's run is a run too.
+  const isRun = tryParseRunName(name) !== undefined;
+  if (isRun && hasPlace(command)) return;
+  const paths = isRun || as === "pattern" ? [name] : [name, dirname(name)];
+  const found = await Promise.all(paths.map((path) => Deno.stat(path).catch(() => undefined)));
+  if (!found.some((info) => info?.isDirectory)) return;
   throw new RunOutputsError(
     "invalid",
     `Cannot use the directory ${quote(name)} as a run: give --staging-dir ${dirname(name)} ${run}`,

@@ -148,9 +148,44 @@ Deno.test("a run as an argument: the path of its directory is refused with the o
     await runs(0, ["verify", path]);
   }
   assert.match((await runs(0, ["list", ...remedy.split(" ")])).out, /blas_lib/);
-  // A key that names no directory, and a message without a command that lacks its place.
+  // One that does not exist, beside runs.
+  await refused(["list", join(staging, "8-linux")], [`--staging-dir ${staging} 8-linux`]);
+  // A path that leads nowhere, and a message without a command that lacks its place.
   const { err } = await runs(2, ["list", "s2/7-linux"]);
   assert.match(err, /^error: Invalid run id "s2\/7-linux": [^']*\n$/);
+  // A valid key of an external repository stays one.
+  const key = ["ROCm-libraries/5-linux", "--staging-dir", staging];
+  await refused(["list", ...key], ["run 5"], { code: 3 });
+});
+
+Deno.test("a run as an argument: all commands refuse the path of its directory alike", async () => {
+  await using temp = await tempDir();
+  const staging = join(temp.path, "s2");
+  await putArchives(join(staging, "7-linux"), BLAS);
+  const path = join(staging, "7-linux");
+  const wanted = [
+    `Cannot use the directory "${path}" as a run: give --staging-dir ${staging} 7-linux`,
+  ];
+  for (
+    const command of [
+      ["diff", path, "7-linux"],
+      ["diff", "7-linux", path],
+      ["runs", "show", path],
+      ["runs", "reports", path],
+      ["runs", "manifest", path],
+      ["runs", "search", path, "text"],
+      ["runs", "pin", path, "--reason", "x"],
+      ["runs", "unpin", path],
+      ["export", join(temp.path, "runs.tar"), path],
+      ["list", "--run-id", path],
+      ["fetch", "--run-id", path],
+      ["verify", "--run-id", path],
+    ]
+  ) {
+    await refused(command, wanted);
+    // Also with a place: there it is no run either.
+    await refused([...command, "--staging-dir", staging], wanted);
+  }
 });
 
 Deno.test("a run as an argument: 'local' and its name, unless --run-id names another", async () => {

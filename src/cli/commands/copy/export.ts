@@ -21,6 +21,7 @@ import { took } from "../../transfer_report.ts";
 import { presentRoot } from "../../present_root.ts";
 import { checkOutsideRuns } from "../../output_dir.ts";
 import { withProgress } from "../../terminal/progress.ts";
+import { onlyRuns } from "../../run_argument.ts";
 import { readRunManifest, reportUnfinished } from "../../run_manifest.ts";
 import { isRunName, runRoot, withRunNamed } from "../../run_root.ts";
 import {
@@ -53,9 +54,11 @@ export function exportCommand(context: Context): Command {
     )
     .addArgument(new Argument("<file>", "the tar file to write; - is standard output"))
     .addArgument(
-      new Argument(
-        "[runs...]",
-        "run ids, optionally with -linux or -windows for the platform, or keys of 'runs list'",
+      onlyRuns(
+        new Argument(
+          "[runs...]",
+          "run ids, optionally with -linux or -windows for the platform, or keys of 'runs list'",
+        ),
       ),
     );
   withSelectionOptions(

@@ -27,6 +27,7 @@ import {
 } from "../../options.ts";
 import { Output } from "../../terminal/output.ts";
 import { presentRoot } from "../../present_root.ts";
+import { onlyRuns } from "../../run_argument.ts";
 import { runRoot, withRunNamed } from "../../run_root.ts";
 import {
   noteUnused,
@@ -56,7 +57,7 @@ interface DiffCommandOptions extends Omit<ReadCommandOptions, "runId"> {
 /** Builds the command. */
 export function diffCommand(context: Context): Command {
   const run = (name: string) =>
-    new Argument(`<${name}>`, "a run: ID, or ID-PLATFORM").argParser(nonEmpty);
+    onlyRuns(new Argument(`<${name}>`, "a run: ID, or ID-PLATFORM").argParser(nonEmpty));
   const command = new Command("diff")
     .summary("compare the outputs of two runs")
     .description(

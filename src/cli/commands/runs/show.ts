@@ -8,6 +8,7 @@ import { Argument, Command, Option } from "commander";
 import { OUTPUT_KINDS } from "../../../layout/classify.ts";
 import type { Context } from "../../context.ts";
 import { nonEmpty, RUN } from "../../options.ts";
+import { onlyRuns } from "../../run_argument.ts";
 import { columns, formatBytes, Output, plural } from "../../terminal/output.ts";
 import {
   type ChoiceOptions,
@@ -23,8 +24,10 @@ type OneRunOptions = RunsCommandOptions & ChoiceOptions;
 
 /** The argument that names a run. */
 export function runArgument(): Argument {
-  return new Argument("<run>", "the run's id, or its key: [OWNER-REPO~]RUN_ID-PLATFORM")
-    .argParser(nonEmpty);
+  return onlyRuns(
+    new Argument("<run>", "the run's id, or its key: [OWNER-REPO~]RUN_ID-PLATFORM")
+      .argParser(nonEmpty),
+  );
 }
 
 /** Builds `runs show`. */
