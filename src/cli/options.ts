@@ -87,7 +87,7 @@ function withPlace(command: Command): Command {
 export function withOutputOptions(command: Command): Command {
   return command
     .addOption(new Option("--json", "print one JSON document").helpGroup(OUTPUT))
-    .addOption(new Option("-q, --quiet", "show no progress, notes or warnings").helpGroup(OUTPUT))
+    .addOption(new Option("-q, --quiet", "show no progress and no notes").helpGroup(OUTPUT))
     .addOption(
       new Option("-v, --verbose", "explain decisions, and list each file").helpGroup(OUTPUT),
     )

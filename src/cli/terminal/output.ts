@@ -18,7 +18,7 @@ export { formatBytes, plural } from "../../layout/words.ts";
 export interface OutputOptions {
   /** One JSON document instead of text. */
   readonly json?: boolean;
-  /** Only errors and the last line. */
+  /** Only warnings, errors and the last line. */
   readonly quiet?: boolean;
   /** Explanations of decisions, and each file. */
   readonly verbose?: boolean;
@@ -66,7 +66,7 @@ export interface Report {
 export class Output {
   /** Whether the result is one JSON document. */
   readonly json: boolean;
-  /** Whether everything but errors and the last line is turned off. */
+  /** Whether everything but warnings, errors and the last line is turned off. */
   readonly quiet: boolean;
   /** Whether decisions are explained. */
   readonly verbose: boolean;
@@ -191,12 +191,12 @@ export class Output {
   }
 
   /**
-   * Reports something that may not be what the user wants.
+   * Reports something that may not be what the user wants, also with `--quiet`: a script that asks
+   * for no progress must still learn that a run is incomplete.
    *
    * @param text One line.
    */
   warn(text: string): void {
-    if (this.quiet) return;
     printLabelled(this.#io, "warning", this.#printable(text), this.#colors.stderr);
   }
 

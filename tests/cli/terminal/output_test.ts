@@ -52,8 +52,9 @@ Deno.test("Output.report(): the list with --verbose or in a dry run, one line wi
   assert.deepEqual(shown({}), ["more\n1 file\n", all]);
   assert.deepEqual(shown({ verbose: true }), ["a file\nmore\n1 file\n", all]);
   assert.deepEqual(shown({}, true), ["a file\nmore\n1 file\n", all]);
-  assert.deepEqual(shown({ quiet: true }), ["1 file\n", "error: an error\n"]);
-  assert.deepEqual(shown({ quiet: true }, true), ["1 file\n", "error: an error\n"]);
+  const quiet = "warning: a warning\nerror: an error\n";
+  assert.deepEqual(shown({ quiet: true }), ["1 file\n", quiet]);
+  assert.deepEqual(shown({ quiet: true }, true), ["1 file\n", quiet]);
   assert.deepEqual(shown({ quiet: true }, "always")[0], "a file\n1 file\n");
   assert.equal(JSON.parse(shown({ json: true, quiet: true })[0]).schema, "x");
 });

@@ -15,6 +15,7 @@ import type { Context } from "../../context.ts";
 import { type CopyCommandOptions, openEnds, withCopyOptions } from "./options.ts";
 import { exitCodeOfResults } from "../../exit_codes.ts";
 import { Output, plural } from "../../terminal/output.ts";
+import { reportWithheld } from "./withheld.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { manifestJson, readRunManifest, reportUnfinished } from "../../run_manifest.ts";
 import { FOREIGN_PAGE, writeIndex } from "../upload/execute.ts";
@@ -120,9 +121,7 @@ Examples:
       for (const page of index.kept) output.note(`skipped '${to.show(page)}': ${FOREIGN_PAGE}`);
       reportProblems(results, output);
       await reportUnfinished(manifest, (message) => output.warn(`at the source ${message}`));
-      for (const { part, reason } of withheld) {
-        output.warn(`manifest part ${part} not written: ${reason}`);
-      }
+      const lacksPart = reportWithheld(withheld, manifest, output);
       output.report(
         () => ({
           schema: "run-outputs.copy/1",
@@ -148,7 +147,7 @@ Examples:
       // A full copy without a file is incomplete.
       const lacking = plan.whole &&
         reportSkipped(from, "copy", from.show(source.root()), output) > 0;
-      context.setExitCode(exitCodeOfResults(results, lacking));
+      context.setExitCode(exitCodeOfResults(results, lacking || lacksPart));
     },
   );
 }

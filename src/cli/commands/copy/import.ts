@@ -29,6 +29,7 @@ import {
 } from "../../options.ts";
 import { type S3Options, withS3Options, withS3WriteOptions } from "../../s3_options.ts";
 import { Output, type OutputOptions, plural } from "../../terminal/output.ts";
+import { reportWithheld } from "./withheld.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { updateRunSummary, withRunPage } from "../../run_summary.ts";
 import { openForUpload, type OpenStorage, outputDirOf } from "../../storage.ts";
@@ -136,9 +137,9 @@ Examples:
       const seconds = (performance.now() - began) / 1000;
       const all = reports.flatMap(({ results }) => results);
       reportProblems(all, output);
-      for (const { part, reason } of reports.flatMap(({ withheld }) => withheld)) {
-        output.warn(`manifest part ${part} not written: ${reason}`);
-      }
+      const lacksPart = reports
+        .map(({ withheld }, i) => reportWithheld(withheld, plans[i].manifest, output))
+        .includes(true);
       output.report(
         () => ({
           schema: "run-outputs.import/1",
@@ -173,7 +174,7 @@ Examples:
           },
         },
       );
-      context.setExitCode(exitCodeOfResults(all));
+      context.setExitCode(exitCodeOfResults(all, lacksPart));
     },
   );
 }

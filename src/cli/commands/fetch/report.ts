@@ -183,7 +183,7 @@ export function fetchedText(
   };
 }
 
-/** What the directory has beside the fetch, or has lost by it. With --quiet nothing else says that. */
+/** What the directory has beside the fetch, or has lost by it. */
 function mixed(
   { changed = [], lost = [], replaced = [] }: Partial<RemovedOld> = {},
 ): string[] {

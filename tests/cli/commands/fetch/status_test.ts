@@ -102,12 +102,12 @@ for (const [mode, path] of [["--flatten", "lib/libblas.so"], ["--no-extract", BL
   });
 }
 
-Deno.test("fetch -q of another run: its one line says that changed files stay", async () => {
+Deno.test("fetch -q of another run: a warning and its one line say that changed files stay", async () => {
   await using w = await world();
   await w.fetch("1", "--flatten");
   await writeTree(w.out, { "old/deep/gone": "mine" });
   const { out, err } = await w.fetch("2", "--flatten", "--quiet");
-  assert.equal(err, "");
+  assert.match(err, /^warning: 1 file of [^\n]+ was changed since, and stays: [^\n]+\n$/);
   assert.match(out, /^[^\n]+; in [^\n]+; 1 changed file of earlier fetches kept\n$/);
 });
 
