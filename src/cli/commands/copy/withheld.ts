@@ -5,7 +5,6 @@
  */
 
 import type { WithheldPart } from "../../../operations/copy/parts.ts";
-import type { RunManifest } from "../../../operations/manifest/read.ts";
 import type { Output } from "../../terminal/output.ts";
 
 /**
@@ -18,7 +17,7 @@ import type { Output } from "../../terminal/output.ts";
  */
 export function reportWithheld(
   withheld: readonly WithheldPart[],
-  { unfinished }: Pick<RunManifest, "unfinished">,
+  { unfinished }: { readonly unfinished: readonly string[] },
   output: Output,
 ): boolean {
   for (const { part, reason } of withheld) {
