@@ -30,7 +30,7 @@ interface Keyed {
 }
 
 /**
- * Sorts items by their keys. Items that come sorted, such as `CompactResults`, are not copied.
+ * Sorts items by their keys. Items that come sorted, such as `PlannedResults`, are not copied.
  *
  * @param items The items, however many.
  * @returns The sorted items. They can be iterated repeatedly.

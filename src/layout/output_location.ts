@@ -118,11 +118,16 @@ export class OutputLocation {
    */
   join(relative: string): OutputLocation {
     if (relative === "") throw invalid("relative key", relative, "at least one name");
-    checkKey("relative key", relative);
-    return new OutputLocation(
-      this.bucket,
-      this.key === "" ? relative : `${this.key}/${relative}`,
-    );
+    try {
+      return new OutputLocation(
+        this.bucket,
+        this.key === "" ? relative : `${this.key}/${relative}`,
+      );
+    } catch (error) {
+      // What is wrong with it is said of the part that was given.
+      checkKey("relative key", relative);
+      throw error;
+    }
   }
 
   /**

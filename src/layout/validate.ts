@@ -70,6 +70,9 @@ export function checkKey(field: string, key: string): string {
   return key;
 }
 
+/** The bucket that was checked last. */
+let lastBucket: string | undefined;
+
 /**
  * Checks the name of a bucket against S3's rules.
  *
@@ -79,6 +82,8 @@ export function checkKey(field: string, key: string): string {
  * @throws {RunOutputsError} `invalid`, if S3 does not allow such a name.
  */
 export function checkBucket(field: string, value: string): string {
+  // Nearly all locations are in the bucket of the one before.
+  if (value === lastBucket) return value;
   if (
     typeof value !== "string" || !/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(value) ||
     value.includes("..") || /^\d+\.\d+\.\d+\.\d+$/.test(value)
@@ -92,7 +97,7 @@ export function checkBucket(field: string, value: string): string {
         : `the bucket's name alone: ${named}`,
     );
   }
-  return value;
+  return lastBucket = value;
 }
 
 /**

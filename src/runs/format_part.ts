@@ -17,9 +17,7 @@ import type { ManifestHead, ManifestPart, OutputFile } from "./manifest.ts";
  */
 export function* partText(head: ManifestHead, files: Iterable<OutputFile>): Generator<string> {
   yield membersOf(head) + FILES;
-  let count = 0;
-  for (const file of files) yield line(file, count++);
-  yield end(count);
+  yield* fileLines(files);
 }
 
 /** The head of a marker whose pending files need not be in memory. */
@@ -37,16 +35,43 @@ export async function* streamPartText(
   files: Iterable<OutputFile> | AsyncIterable<OutputFile>,
 ): AsyncGenerator<string> {
   yield membersOf(head as ManifestHead);
-  if (pending !== undefined) {
-    yield `,\n  "pending": [`;
-    let count = 0;
-    for (const path of pending) yield `${count++ === 0 ? "" : ","}\n    ${JSON.stringify(path)}`;
-    yield count === 0 ? "]" : "\n  ]";
-  }
+  if (pending !== undefined) yield* joined(pendingLines(pending));
   yield FILES;
+  if (Symbol.iterator in files) {
+    yield* joined(fileLines(files));
+    return;
+  }
   let count = 0;
   for await (const file of files) yield line(file, count++);
   yield end(count);
+}
+
+function* fileLines(files: Iterable<OutputFile>): Generator<string> {
+  let count = 0;
+  for (const file of files) yield line(file, count++);
+  yield end(count);
+}
+
+function* pendingLines(paths: Iterable<string>): Generator<string> {
+  yield `,\n  "pending": [`;
+  let count = 0;
+  for (const path of paths) yield `${count++ === 0 ? "" : ","}\n    ${JSON.stringify(path)}`;
+  yield count === 0 ? "]" : "\n  ]";
+}
+
+/** The approximate length of a piece of a stream: to wait for each line takes longer than to make it. */
+const PIECE = 16 * 1024;
+
+/** The same text in fewer pieces. */
+function* joined(texts: Iterable<string>): Generator<string> {
+  let piece = "";
+  for (const text of texts) {
+    piece += text;
+    if (piece.length < PIECE) continue;
+    yield piece;
+    piece = "";
+  }
+  if (piece !== "") yield piece;
 }
 
 const FILES = `,\n  "files": [`;

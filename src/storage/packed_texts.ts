@@ -12,6 +12,12 @@ const PIECE = 2 ** 20;
 /** The bytes of a SHA-256. */
 const HASH = 32;
 
+/** The bytes for a hash: the first says whether there is one. */
+const PLACE = 1 + HASH;
+
+/** How many hashes are in a piece of memory. */
+const PER_PIECE = Math.floor(PIECE / PLACE);
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -72,31 +78,18 @@ export class PackedTexts {
    */
   indexOf(text: string): number {
     const bytes = encoder.encode(text);
-    // Who looks for all of them mostly does it in their order.
-    const next = this.#found + 1;
-    if (next < this.#length && compareBytes(this.#bytes(next), bytes) === 0) {
-      return this.#found = next;
-    }
+    // Who looks for all of them mostly does it nearly in their order: the next one is near the last.
     let [low, high] = [0, this.#length];
-    while (low < high) {
+    let probe = Math.min(this.#found + 1, high - 1);
+    for (let step = 1; low < high; step *= 2) {
+      const order = compareBytes(this.#bytes(probe), bytes);
+      if (order === 0) return this.#found = probe;
+      if (order < 0) low = probe + 1;
+      else high = probe;
       const middle = (low + high) >>> 1;
-      const order = compareBytes(this.#bytes(middle), bytes);
-      if (order === 0) return this.#found = middle;
-      if (order < 0) low = middle + 1;
-      else high = middle;
+      probe = order < 0 ? Math.min(low + step, middle) : Math.max(high - step, middle);
     }
     return -1;
-  }
-
-  /**
-   * Compares two texts by their bytes.
-   *
-   * @param a The index of a text.
-   * @param b The index of another.
-   * @returns Negative, zero or positive, as for `Array.prototype.sort`.
-   */
-  compare(a: number, b: number): number {
-    return compareBytes(this.#bytes(a), this.#bytes(b));
   }
 
   #bytes(index: number): Uint8Array {
@@ -116,29 +109,35 @@ export class PackedHashes {
    * Sets a hash.
    *
    * @param index The index.
-   * @param sha256 64 hex digits in lower case.
+   * @param sha256 64 hex digits in lower case; `undefined` for none.
    */
-  set(index: number, sha256: string): void {
-    const [piece, at] = this.#place(index);
-    const bytes = this.#pieces[piece] ??= new Uint8Array(PIECE);
-    bytes.set(Buffer.from(sha256, "hex"), at);
+  set(index: number, sha256: string | undefined): void {
+    const [piece, at] = placeOf(index);
+    if (sha256 === undefined) {
+      if (piece in this.#pieces) this.#pieces[piece][at] = 0;
+      return;
+    }
+    const bytes = this.#pieces[piece] ??= new Uint8Array(PER_PIECE * PLACE);
+    bytes[at] = 1;
+    bytes.set(Buffer.from(sha256, "hex"), at + 1);
   }
 
   /**
    * A hash.
    *
-   * @param index The index, where one was set.
-   * @returns 64 hex digits.
+   * @param index The index.
+   * @returns 64 hex digits; `undefined`, if none was set.
    */
-  at(index: number): string {
-    const [piece, at] = this.#place(index);
-    return Buffer.from(this.#pieces[piece].buffer, at, HASH).toString("hex");
+  at(index: number): string | undefined {
+    const [piece, at] = placeOf(index);
+    const bytes = this.#pieces[piece];
+    if (bytes === undefined || bytes[at] === 0) return undefined;
+    return Buffer.from(bytes.buffer, at + 1, HASH).toString("hex");
   }
+}
 
-  #place(index: number): [piece: number, at: number] {
-    const start = index * HASH;
-    return [Math.floor(start / PIECE), start % PIECE];
-  }
+function placeOf(index: number): [piece: number, at: number] {
+  return [Math.floor(index / PER_PIECE), index % PER_PIECE * PLACE];
 }
 
 function compareBytes(a: Uint8Array, b: Uint8Array): number {

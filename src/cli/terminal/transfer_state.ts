@@ -5,7 +5,7 @@
  */
 
 import type { TransferEvent } from "../../storage/transfer/transfer.ts";
-import { MAX_KNOWN_SIZE, PathSizes } from "./path_sizes.ts";
+import { PathBag } from "./path_bag.ts";
 import { Speed } from "./speed.ts";
 
 /** A file of a plan. */
@@ -75,7 +75,9 @@ export class TransferState {
   /** Files that have not started, by key. One file can have several destinations. */
   readonly #waiting = new Map<string, PlannedFile[]>();
   /** Those of them of which only the size is known, for there can be a million. */
-  readonly #plain = new PathSizes();
+  readonly #plain = new PathBag();
+  /** The size of all of these. */
+  #plainBytes = 0;
   readonly #active = new Map<string, Counted[]>();
   readonly #sending: Speed;
   readonly #making: Speed;
@@ -112,9 +114,11 @@ export class TransferState {
     this.#keyOf = keyOf;
     for (const { path, size, madeFrom } of planned) {
       const file = { path, size, madeFrom };
-      if (madeFrom !== undefined || size === undefined || size > MAX_KNOWN_SIZE) {
-        push(this.#waiting, keyOf(path), file);
-      } else this.#plain.add(keyOf(path), size);
+      if (madeFrom !== undefined || size === undefined) push(this.#waiting, keyOf(path), file);
+      else {
+        this.#plain.add(keyOf(path));
+        this.#plainBytes += size;
+      }
       this.#count(file);
     }
     this.#sending = new Speed(now);
@@ -202,14 +206,20 @@ export class TransferState {
 
   #start(path: string, size: number | undefined): void {
     const key = this.#keyOf(path);
-    const waiting = this.#waiting.has(key) ? shift(this.#waiting, key) : this.#takePlain(path, key);
-    if (waiting === undefined) this.#count({ path, size });
-    push(this.#active, key, { ...(waiting ?? { size }), path, bytes: 0, made: 0 });
+    const isPlain = !this.#waiting.has(key) && this.#plain.take(key);
+    const file = isPlain ? { size: size ?? 0, madeFrom: undefined } : shift(this.#waiting, key);
+    if (isPlain) this.#takePlain(size ?? 0);
+    else if (file === undefined) this.#count({ path, size });
+    push(this.#active, key, { ...(file ?? { size }), path, bytes: 0, made: 0 });
   }
 
-  #takePlain(path: string, key: string): PlannedFile | undefined {
-    const size = this.#plain.take(key);
-    return size === undefined ? undefined : { path, size, madeFrom: undefined };
+  /** Events name the sizes of files: in the end, all bytes are theirs, whatever was planned. */
+  #takePlain(size: number): void {
+    this.#plainBytes -= size;
+    if (this.#plain.size > 0) return;
+    this.#totalBytes -= this.#plainBytes;
+    this.#totalWork -= this.#plainBytes;
+    this.#plainBytes = 0;
   }
 
   #move(path: string, bytes: number): void {

@@ -66,8 +66,8 @@ export class CompactFiles implements CopyFiles {
   readonly #hashes = new PackedHashes();
   readonly #types: (string | undefined)[] = [undefined];
   readonly #typeIndexes = new Map<string | undefined, number>([[undefined, 0]]);
-  /** For each file: twice the index of its type, and 1 if it has a hash. */
-  #flags = new Uint32Array(64);
+  /** For each file: the index of its type. */
+  #typeOf = new Uint32Array(64);
   #sizes = new Float64Array(64);
 
   /**
@@ -92,23 +92,22 @@ export class CompactFiles implements CopyFiles {
     const at = this.length;
     if (at === this.#sizes.length) {
       this.#sizes = twiceAsLong(this.#sizes);
-      this.#flags = twiceAsLong(this.#flags);
+      this.#typeOf = twiceAsLong(this.#typeOf);
     }
     this.#paths.push(path);
     this.#sizes[at] = size;
-    this.#flags[at] = 2 * this.#typeIndex(contentType) + (sha256 === undefined ? 0 : 1);
-    if (sha256 !== undefined) this.#hashes.set(at, sha256);
+    this.#typeOf[at] = this.#typeIndex(contentType);
+    this.#hashes.set(at, sha256);
   }
 
   at(index: number): CopyFile {
     const path = this.#paths.at(index);
-    const flags = this.#flags[index];
     return {
       path,
       kind: classify(path),
       location: this.#root.root().join(path),
       ...this.contentAt(index),
-      contentType: this.#types[flags >>> 1],
+      contentType: this.#types[this.#typeOf[index]],
     };
   }
 
@@ -117,10 +116,7 @@ export class CompactFiles implements CopyFiles {
   }
 
   contentAt(index: number): Pick<CopyFile, "size" | "sha256"> {
-    return {
-      size: this.#sizes[index],
-      sha256: (this.#flags[index] & 1) === 0 ? undefined : this.#hashes.at(index),
-    };
+    return { size: this.#sizes[index], sha256: this.#hashes.at(index) };
   }
 
   indexOf(path: string): number {

@@ -18,20 +18,13 @@ import {
   type RunPart,
 } from "../manifest/read.ts";
 import type { ObjectInfo } from "../../storage/backend.ts";
+import type { KnownContent } from "../../storage/transfer/planned_results.ts";
 import { filesOf, type FileStream, filesWhere } from "../manifest/part_files.ts";
 import type { RunPlace } from "./plan.ts";
 import { UnfinishedMarker } from "../manifest/unfinished_marker.ts";
 
 /** The maximum size of a part whose files are kept in memory, in bytes. */
 const KEEP_BYTES = 4 * 1024 * 1024;
-
-/** What is known of a file's content. */
-export interface KnownContent {
-  /** Its size in bytes. */
-  readonly size?: number;
-  /** Its SHA-256. */
-  readonly sha256?: string;
-}
 
 /** The result for the files of a copy. */
 export interface CopiedFiles {

@@ -66,7 +66,7 @@ export function addLeftSidecars(
   { showSource, onEvent }: Pick<TransferOptions, "onEvent"> & { readonly showSource: Show },
 ): void {
   for (let i = 0; i < files.length; i++) {
-    if (results.hasAt(i)) continue;
+    if (results.outcomeAt(i) !== undefined) continue;
     const file = files.at(i);
     const { location, error } = results.find(target(sidecarBase(file.path)!))!;
     const result = failedCopy(

@@ -1,35 +1,13 @@
 /**
- * The results of a copy in little memory: a byte for a file, if all else is in the plan.
+ * The results of a copy in little memory.
  *
  * @module
  */
 
-import { compareKeys } from "../../layout/compare_keys.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { PackedHashes } from "../../storage/packed_texts.ts";
-import type { TransferOutcome, TransferResult } from "../../storage/transfer/transfer.ts";
-import type { KnownContent } from "./copied_parts.ts";
+import { type KnownContent, PlannedResults } from "../../storage/transfer/planned_results.ts";
 import type { CopyFiles } from "./compact_files.ts";
-
-/** Outcomes by their index in a flag. The first means that there is no result yet. */
-const OUTCOMES: readonly (TransferOutcome | undefined)[] = [
-  undefined,
-  "written",
-  "unchanged",
-  "skipped",
-  "planned",
-];
-
-/** The bits of a flag for the outcome. */
-const OUTCOME = 7;
-/** The result is not packed. */
-const RARE = 8;
-/** The result has the hash of the plan. */
-const PLANNED_HASH = 16;
-/** The result has another hash. */
-const OWN_HASH = 32;
-/** The hash of a file that was kept was computed for the parts: the result does not have it. */
-const KEPT_HASH = 64;
 
 /** Where the files of a copy come from and go to. */
 export interface CopyEnds {
@@ -41,19 +19,12 @@ export interface CopyEnds {
   readonly showSource: (location: OutputLocation) => string;
 }
 
-/** Results, at most one for each location, which are made again each time they are read. */
-export class CopyResults implements Iterable<TransferResult> {
-  /** For `inKeyOrder`. */
-  readonly isInKeyOrder = true;
+/** The results of a copy, and what is known of the files that it has kept. */
+export class CopyResults extends PlannedResults {
   readonly #files: CopyFiles;
-  readonly #ends: CopyEnds;
-  readonly #flags: Uint8Array;
-  readonly #hashes = new PackedHashes();
-  /** The results of planned files that are not packed: those with a warning or an error. */
-  readonly #rare = new Map<number, TransferResult>();
-  /** The results of files that are not in the plan, by key. */
-  readonly #others = new Map<string, TransferResult>();
-  #planned = 0;
+  readonly #to: OutputLocation;
+  /** The hashes of kept files that were computed for the parts: the results do not have them. */
+  readonly #kept = new PackedHashes();
 
   /**
    * Creates a list without results.
@@ -61,77 +32,30 @@ export class CopyResults implements Iterable<TransferResult> {
    * @param files The planned files.
    * @param ends Their source and destination.
    */
-  constructor(files: CopyFiles, ends: CopyEnds) {
+  constructor(files: CopyFiles, { from, to, showSource }: CopyEnds) {
+    super({
+      length: files.length,
+      at(index) {
+        const path = files.pathAt(index);
+        return { location: to.join(path), path: showSource(from.join(path)) };
+      },
+      contentAt: (index) => files.contentAt(index),
+      indexOf: (location) => files.indexOf(location.relativeTo(to) ?? ""),
+      *inKeyOrder() {
+        for (let index = 0; index < files.length; index++) yield index;
+      },
+    });
     this.#files = files;
-    this.#ends = ends;
-    this.#flags = new Uint8Array(files.length);
-  }
-
-  /** The number of results. */
-  get length(): number {
-    return this.#planned + this.#others.size;
-  }
-
-  /**
-   * Adds results. One replaces another for the same location.
-   *
-   * @param results The results.
-   */
-  push(...results: readonly TransferResult[]): void {
-    for (const result of results) this.#add(result);
-  }
-
-  /**
-   * The result for a planned file.
-   *
-   * @param index Its index in the plan.
-   * @returns The result, if there is one.
-   */
-  at(index: number): TransferResult | undefined {
-    const flags = this.#flags[index];
-    if ((flags & RARE) !== 0) return this.#rare.get(index);
-    const outcome = OUTCOMES[flags & OUTCOME];
-    if (outcome === undefined) return undefined;
-    const path = this.#files.pathAt(index);
-    return {
-      location: this.#ends.to.join(path),
-      path: this.#ends.showSource(this.#ends.from.join(path)),
-      outcome,
-      ...this.#contentAt(index, OWN_HASH),
-      warnings: [],
-    };
-  }
-
-  /** The content of a packed result, with its own hash only if its flag has one of some bits. */
-  #contentAt(index: number, hashed: number): KnownContent {
-    const { size, sha256 } = this.#files.contentAt(index);
-    const flags = this.#flags[index];
-    if ((flags & PLANNED_HASH) !== 0) return { size, sha256 };
-    return { size, sha256: (flags & hashed) === 0 ? undefined : this.#hashes.at(index) };
-  }
-
-  /**
-   * The result for a location.
-   *
-   * @param location The location.
-   * @returns The result, if there is one.
-   */
-  find(location: OutputLocation): TransferResult | undefined {
-    const other = this.#others.get(location.key);
-    if (other !== undefined) return other;
-    const index = this.#indexOf(location);
-    return index === -1 ? undefined : this.at(index);
+    this.#to = to;
   }
 
   /** The planned files that were kept and must be read, because their hash is unknown. */
   *unhashed(): Generator<{ readonly index: number; readonly location: OutputLocation }> {
-    const skipped = OUTCOMES.indexOf("skipped");
-    for (let index = 0; index < this.#flags.length; index++) {
-      const flags = this.#flags[index];
-      // Only a packed outcome without a hash, or what is not packed, is looked at.
-      if (flags !== skipped && (flags & (RARE | KEPT_HASH)) !== RARE) continue;
-      const { outcome, sha256, location } = this.at(index)!;
-      if (outcome === "skipped" && sha256 === undefined) yield { index, location };
+    for (let index = 0; index < this.#files.length; index++) {
+      if (this.outcomeAt(index) !== "skipped" || this.#contentAt(index).sha256 !== undefined) {
+        continue;
+      }
+      yield { index, location: this.at(index)!.location };
     }
   }
 
@@ -142,8 +66,7 @@ export class CopyResults implements Iterable<TransferResult> {
    * @param sha256 The hash of the file at the destination.
    */
   keepHash(index: number, sha256: string): void {
-    this.#flags[index] |= KEPT_HASH;
-    this.#hashes.set(index, sha256);
+    this.#kept.set(index, sha256);
   }
 
   /**
@@ -154,11 +77,7 @@ export class CopyResults implements Iterable<TransferResult> {
    */
   get(path: string): KnownContent | undefined {
     const index = this.#files.indexOf(path);
-    if (index === -1 || !this.exists(index)) return undefined;
-    const flags = this.#flags[index];
-    if ((flags & RARE) === 0) return this.#contentAt(index, OWN_HASH | KEPT_HASH);
-    const { size, sha256 } = this.#rare.get(index)!;
-    return { size, sha256: (flags & KEPT_HASH) === 0 ? sha256 : this.#hashes.at(index) };
+    return index !== -1 && this.exists(index) ? this.#contentAt(index) : undefined;
   }
 
   /**
@@ -173,84 +92,27 @@ export class CopyResults implements Iterable<TransferResult> {
   }
 
   /**
-   * Whether there is a result for a planned file.
-   *
-   * @param index Its index in the plan.
-   * @returns Whether there is one.
-   */
-  hasAt(index: number): boolean {
-    return this.#flags[index] !== 0;
-  }
-
-  /**
    * Whether a planned file exists now.
    *
    * @param index Its index in the plan.
    * @returns Whether it was copied, or existed before.
    */
   exists(index: number): boolean {
-    const flags = this.#flags[index];
-    if ((flags & RARE) === 0) return (flags & OUTCOME) !== 0;
-    return this.#rare.get(index)!.outcome !== "failed";
+    const outcome = this.outcomeAt(index);
+    return outcome !== undefined && outcome !== "failed";
   }
 
   /** The paths of the files that failed. */
   failed(): Set<string> {
     const paths = new Set<string>();
-    for (const list of [this.#rare, this.#others]) {
-      for (const { location, outcome } of list.values()) {
-        if (outcome === "failed") paths.add(location.relativeTo(this.#ends.to)!);
-      }
+    for (const { location, outcome } of this.unusual()) {
+      if (outcome === "failed") paths.add(location.relativeTo(this.#to)!);
     }
     return paths;
   }
 
-  /** The results, sorted by key. */
-  *[Symbol.iterator](): Generator<TransferResult> {
-    const others = [...this.#others.values()]
-      .sort((a, b) => compareKeys(a.location.key, b.location.key));
-    let next = 0;
-    for (let i = 0; i < this.#flags.length; i++) {
-      const result = this.at(i);
-      if (result === undefined) continue;
-      for (; next < others.length; next++) {
-        if (compareKeys(others[next].location.key, result.location.key) > 0) break;
-        yield others[next];
-      }
-      yield result;
-    }
-    yield* others.slice(next);
-  }
-
-  #add(result: TransferResult): void {
-    const index = this.#indexOf(result.location);
-    if (index === -1) {
-      this.#others.set(result.location.key, result);
-      return;
-    }
-    if (this.#flags[index] === 0) this.#planned++;
-    const { outcome, sha256, size } = result;
-    const file = this.#files.contentAt(index);
-    const { from, to, showSource } = this.#ends;
-    const isPlain = OUTCOMES.includes(outcome) && size === file.size &&
-      result.warnings.length === 0 && result.resumed === undefined &&
-      result.path === showSource(from.join(result.location.relativeTo(to)!));
-    if (!isPlain) {
-      this.#flags[index] = RARE;
-      this.#rare.set(index, result);
-      return;
-    }
-    this.#rare.delete(index);
-    this.#flags[index] = OUTCOMES.indexOf(outcome);
-    if (sha256 === undefined) return;
-    if (sha256 === file.sha256) this.#flags[index] |= PLANNED_HASH;
-    else {
-      this.#flags[index] |= OWN_HASH;
-      this.#hashes.set(index, sha256);
-    }
-  }
-
-  #indexOf(location: OutputLocation): number {
-    return this.#files.indexOf(location.relativeTo(this.#ends.to) ?? "");
+  #contentAt(index: number): KnownContent {
+    const { size, sha256 } = this.contentAt(index);
+    return { size, sha256: sha256 ?? this.#kept.at(index) };
   }
 }

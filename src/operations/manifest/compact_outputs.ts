@@ -30,8 +30,6 @@ export class CompactOutputs {
   #kinds = new Uint8Array(64);
   /** Its list of parts. */
   #parts = new Uint32Array(64);
-  /** Whether it has a hash. */
-  #hashed = new Uint8Array(64);
   /** Its size, and the time of its last write in milliseconds; -1, if unknown. */
   #sizes = new Float64Array(64);
   #times = new Float64Array(64);
@@ -60,8 +58,7 @@ export class CompactOutputs {
     if (at === this.#sizes.length) this.#grow();
     this.#paths.push(path);
     this.#etags.push(etag ?? "");
-    if (sha256 !== undefined) this.#hashes.set(at, sha256);
-    this.#hashed[at] = sha256 === undefined ? 0 : 1;
+    this.#hashes.set(at, sha256);
     this.#kinds[at] = OUTPUT_KINDS.indexOf(kind);
     this.#parts[at] = this.#indexOf(parts);
     this.#sizes[at] = size ?? -1;
@@ -125,7 +122,7 @@ export class CompactOutputs {
       kind: OUTPUT_KINDS[this.#kinds[at]],
       location: this.#root.root().join(path),
       size: size === -1 ? undefined : size,
-      sha256: this.#hashed[at] === 0 ? undefined : this.#hashes.at(at),
+      sha256: this.#hashes.at(at),
       etag: etag === "" ? undefined : etag,
       modified: time === -Infinity ? undefined : new Date(time),
       parts: this.#partLists[this.#parts[at]],
@@ -144,7 +141,6 @@ export class CompactOutputs {
   #grow(): void {
     this.#kinds = twiceAsLong(this.#kinds);
     this.#parts = twiceAsLong(this.#parts);
-    this.#hashed = twiceAsLong(this.#hashed);
     this.#sizes = twiceAsLong(this.#sizes);
     this.#times = twiceAsLong(this.#times);
   }

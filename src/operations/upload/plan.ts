@@ -378,7 +378,7 @@ export class UploadPlanner {
   }
 
   /** The plan so far, with the files of directories in little memory. */
-  compactPlan(): UploadPlan<Iterable<UploadItem> & { readonly length: number }> {
+  compactPlan(): UploadPlan<PlannedFiles> {
     return {
       items: this.#files,
       last: [...this.#last.values()],

@@ -7,8 +7,13 @@
 
 import { join } from "node:path";
 import type { OutputLocation } from "../../layout/output_location.ts";
+import { compareKeys } from "../../layout/compare_keys.ts";
 import { PackedTexts, twiceAsLong } from "../../storage/packed_texts.ts";
+import type { PlannedTransfers } from "../../storage/transfer/planned_results.ts";
 import { fileItem, type UploadItem } from "../../storage/transfer/upload.ts";
+
+/** What separates the names of a path on disk; `@std/path` has no `sep`. */
+const SEPARATOR = join("/");
 
 /** Files of a directory, sorted by path. */
 export class PlannedTree {
@@ -16,6 +21,8 @@ export class PlannedTree {
   readonly dir: string;
   /** The destination of its content. */
   readonly to: OutputLocation;
+  /** What the paths on disk begin with, up to the path in the directory. */
+  readonly #above: string;
   readonly #paths = new PackedTexts();
   #sizes = new Float64Array(64);
 
@@ -28,6 +35,7 @@ export class PlannedTree {
   constructor(dir: string, to: OutputLocation) {
     this.dir = dir;
     this.to = to;
+    this.#above = join(dir, "x").slice(0, -1);
   }
 
   /** The number of files. */
@@ -56,28 +64,60 @@ export class PlannedTree {
    */
   at(index: number): UploadItem {
     const path = this.#paths.at(index);
-    return fileItem(this.to.join(path), join(this.dir, path), { size: this.#sizes[index] });
+    // `join` would take more time and memory than all else: it looks at every character.
+    const onDisk = this.#above + (SEPARATOR === "/" ? path : path.replaceAll("/", SEPARATOR));
+    return fileItem(this.to.join(path), onDisk, { size: this.#sizes[index] });
   }
 
   /**
-   * The file with a destination.
+   * The key of a file.
+   *
+   * @param index Its index.
+   * @returns The key of its destination.
+   */
+  keyAt(index: number): string {
+    return this.#keysBegin + this.#paths.at(index);
+  }
+
+  get #keysBegin(): string {
+    return this.to.key === "" ? "" : `${this.to.key}/`;
+  }
+
+  /**
+   * The size of a file.
+   *
+   * @param index Its index.
+   * @returns Its size in bytes.
+   */
+  sizeAt(index: number): number {
+    return this.#sizes[index];
+  }
+
+  /**
+   * Finds the file with a destination.
    *
    * @param key The key.
-   * @returns Its item, if there is one.
+   * @returns Its index; `-1`, if there is none.
    */
-  find(key: string): UploadItem | undefined {
-    const above = this.to.key === "" ? "" : `${this.to.key}/`;
-    if (!key.startsWith(above)) return undefined;
-    const index = this.#paths.indexOf(key.slice(above.length));
-    return index === -1 ? undefined : this.at(index);
+  indexOf(key: string): number {
+    const begin = this.#keysBegin;
+    return key.startsWith(begin) ? this.#paths.indexOf(key.slice(begin.length)) : -1;
   }
 }
 
+/** A list of files, and the index of its first one. */
+interface Run {
+  readonly list: PlannedTree | UploadItem[];
+  readonly start: number;
+}
+
 /** The files of an upload, each with its own location, in the order in which they were added. */
-export class PlannedFiles implements Iterable<UploadItem> {
-  readonly #lists: (PlannedTree | UploadItem[])[] = [];
-  /** The items that are not of a tree, by key. */
-  readonly #single = new Map<string, UploadItem>();
+export class PlannedFiles implements Iterable<UploadItem>, PlannedTransfers {
+  readonly #runs: Run[] = [];
+  /** The indexes of the items that are not of a tree, by key. */
+  readonly #single = new Map<string, number>();
+  /** The run that was looked into last. */
+  #lastRun: Run = { list: [], start: 0 };
   #length = 0;
 
   /** The number of files. */
@@ -91,11 +131,10 @@ export class PlannedFiles implements Iterable<UploadItem> {
    * @param item The file.
    */
   add(item: UploadItem): void {
-    const last = this.#lists.at(-1);
+    const last = this.#runs.at(-1)?.list;
     if (Array.isArray(last)) last.push(item);
-    else this.#lists.push([item]);
-    this.#single.set(item.location.key, item);
-    this.#length++;
+    else this.#runs.push({ list: [item], start: this.#length });
+    this.#single.set(item.location.key, this.#length++);
   }
 
   /**
@@ -105,8 +144,36 @@ export class PlannedFiles implements Iterable<UploadItem> {
    */
   addTree(tree: PlannedTree): void {
     if (tree.length === 0) return;
-    this.#lists.push(tree);
+    this.#runs.push({ list: tree, start: this.#length });
     this.#length += tree.length;
+  }
+
+  at(index: number): UploadItem {
+    const { list, start } = this.#runOf(index);
+    return list.at(index - start)!;
+  }
+
+  contentAt(index: number): Pick<UploadItem, "size" | "sha256"> {
+    const { list, start } = this.#runOf(index);
+    return Array.isArray(list) ? list[index - start] : { size: list.sizeAt(index - start) };
+  }
+
+  #runOf(index: number): Run {
+    const { start, list } = this.#lastRun;
+    if (index < start || index >= start + list.length) {
+      this.#lastRun = this.#runs.findLast((run) => run.start <= index)!;
+    }
+    return this.#lastRun;
+  }
+
+  indexOf({ key }: OutputLocation): number {
+    const single = this.#single.get(key);
+    if (single !== undefined) return single;
+    for (const { list, start } of this.#runs) {
+      const index = Array.isArray(list) ? -1 : list.indexOf(key);
+      if (index !== -1) return start + index;
+    }
+    return -1;
   }
 
   /**
@@ -115,19 +182,65 @@ export class PlannedFiles implements Iterable<UploadItem> {
    * @param location The location.
    * @returns Its item, if there is one.
    */
-  find({ key }: OutputLocation): UploadItem | undefined {
-    const single = this.#single.get(key);
-    if (single !== undefined) return single;
-    for (const list of this.#lists) {
-      const found = Array.isArray(list) ? undefined : list.find(key);
-      if (found !== undefined) return found;
+  find(location: OutputLocation): UploadItem | undefined {
+    const index = this.indexOf(location);
+    return index === -1 ? undefined : this.at(index);
+  }
+
+  *inKeyOrder(): Generator<number> {
+    // Each run is sorted, so the next file is the first one of some run.
+    const heads = this.#runs.map((run) => new Head(run));
+    while (heads.length > 1) {
+      let least = heads[0];
+      for (const head of heads) if (compareKeys(head.key, least.key) < 0) least = head;
+      yield least.index;
+      if (!least.advance()) heads.splice(heads.indexOf(least), 1);
+    }
+    for (const head of heads) {
+      do yield head.index; while (head.advance());
     }
   }
 
   /** The files. */
   *[Symbol.iterator](): Generator<UploadItem> {
-    for (const list of this.#lists) {
-      for (let i = 0; i < list.length; i++) yield list.at(i)!;
-    }
+    for (let i = 0; i < this.length; i++) yield this.at(i);
+  }
+}
+
+/** The first file of a run in the order of keys that has not been passed. */
+class Head {
+  readonly #run: Run;
+  /** The order of the files in a run that is not sorted. */
+  readonly #order: readonly number[] | undefined;
+  #at = 0;
+  #key: string | undefined;
+
+  constructor(run: Run) {
+    this.#run = run;
+    const { list } = run;
+    this.#order = Array.isArray(list)
+      ? [...list.keys()].sort((a, b) => compareKeys(list[a].location.key, list[b].location.key))
+      : undefined;
+  }
+
+  get index(): number {
+    return this.#run.start + this.#place;
+  }
+
+  get key(): string {
+    const { list } = this.#run;
+    return this.#key ??= Array.isArray(list)
+      ? list[this.#place].location.key
+      : list.keyAt(this.#place);
+  }
+
+  get #place(): number {
+    return this.#order === undefined ? this.#at : this.#order[this.#at];
+  }
+
+  /** Goes to the next file, if there is one. */
+  advance(): boolean {
+    this.#key = undefined;
+    return ++this.#at < this.#run.list.length;
   }
 }

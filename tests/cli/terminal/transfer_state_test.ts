@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { barLines, plainLine } from "../../../src/cli/terminal/progress_lines.ts";
+import { PathBag } from "../../../src/cli/terminal/path_bag.ts";
 import { type PlannedFile, TransferState } from "../../../src/cli/terminal/transfer_state.ts";
 import { OutputLocation } from "../../../src/layout/output_location.ts";
 import type { TransferEvent, TransferOutcome } from "../../../src/storage/transfer/transfer.ts";
@@ -57,6 +58,25 @@ Deno.test("TransferState: at the end everything is done, whatever the results", 
     ...[start("d/b", 3000), bytes("d/b", 500), finish("d/b", 3000, "failed")],
   ]);
   assert.deepEqual([files, done, totalBytes, active], [2, 4000, 4000, []]);
+});
+
+Deno.test("TransferState: files that have other sizes than planned", () => {
+  const events = [finish("d/a", 400, "skipped"), start("d/b", 3000), bytes("d/b", 100)];
+  const during = after(AB, events);
+  assert.deepEqual([during.bytes, during.totalBytes], [500, 3400]);
+  const { bytes: sent, totalBytes, done } = after(AB, [...events, finish("d/b", 3000)]);
+  assert.deepEqual([sent, totalBytes, done], [3400, 3400, 1]);
+});
+
+Deno.test("PathBag: paths can be taken out as often as they were put in", () => {
+  const bag = new PathBag();
+  const paths = Array.from({ length: 5000 }, (_, i) => `d${i % 7}/f${i}`);
+  for (const path of [...paths, ...paths.slice(0, 10)]) bag.add(path);
+  assert.equal(bag.size, 5010);
+  assert(!bag.take("other"));
+  for (const path of paths) assert(bag.take(path), path);
+  assert.deepEqual(paths.filter((path) => bag.take(path)), paths.slice(0, 10));
+  assert.equal(bag.size, 0);
 });
 
 Deno.test("TransferState: a file that was there ends without a beginning", () => {
@@ -131,7 +151,7 @@ Deno.test("plainLine(): files, bytes, speed, what is left", () => {
 });
 
 Deno.test("plainLine(), barLines(): after the downloads they show the unpacking", () => {
-  const events = ["d/a", "d/b"].flatMap((path) => [start(path), finish(path)]);
+  const events = AB.flatMap(({ path, size }) => [start(path, size), finish(path, size)]);
   const snapshot = { ...after(AB, events), speed: 0, secondsLeft: 0 };
   assert.equal(plainLine("fetched", snapshot), "fetched 2 of 2 files, 4.0 kB of 4.0 kB, 0 B/s");
   const unpacking = { ...snapshot, unpacked: 7000 };

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { compareKeys } from "../../../src/layout/compare_keys.ts";
 import { RunOutputRoot } from "../../../src/layout/run_output_root.ts";
 import { UploadPlanner } from "../../../src/operations/upload/plan.ts";
 import { fileItem } from "../../../src/storage/transfer/upload.ts";
@@ -42,6 +43,17 @@ Deno.test("UploadPlanner: of trees and files with the same destination, the firs
     ["logs/d/c", join(second, "c"), 1],
   ]);
   assert.equal(items.length, planned.length);
+  const sorted = planned.map(([path]) => path as string).sort(compareKeys);
+  assert.deepEqual(
+    Array.from(items.inKeyOrder(), (index) => items.at(index).location.relativeTo(ROOT.root())),
+    sorted,
+  );
+  for (const [index, { location, path, size }] of [...items].entries()) {
+    assert.equal(items.indexOf(location), index);
+    assert.equal(items.at(index).path, path);
+    assert.equal(items.contentAt(index).size, size);
+  }
+  assert.equal(items.indexOf(ROOT.file("logs/d/f")), -1);
   assert.deepEqual(planner.plan().items.map(({ path }) => path), planned.map(([, path]) => path));
   assert.deepEqual(
     planner.clashes.map(([one, other]) => [one.path, other.path]),

@@ -96,7 +96,7 @@ export async function runUpload(
   const { checkUploadSpace, executeUploadInto, filesOfPlan, UploadPlanner } = await import(
     "../../../operations/upload/plan.ts"
   );
-  const { CompactResults } = await import("../../../storage/transfer/compact_results.ts");
+  const { PlannedResults } = await import("../../../storage/transfer/planned_results.ts");
 
   const { ifExists, concurrency, quiet = false, dryRun = false } = options;
   const reportToRunner = (results: Iterable<TransferResult>, notices: readonly string[] = []) => {
@@ -137,7 +137,7 @@ export async function runUpload(
   };
   const began = performance.now();
   // Only the pages compare etags.
-  const results = new CompactResults({ etags: hasPages });
+  const results = new PlannedResults(planned.items, { etags: hasPages });
   const report = await withProgress(
     progress,
     ({ onEvent }) =>
