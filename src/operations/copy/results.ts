@@ -6,7 +6,11 @@
 
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { PackedHashes } from "../../storage/packed_texts.ts";
-import { type KnownContent, PlannedResults } from "../../storage/transfer/planned_results.ts";
+import {
+  type KnownContent,
+  PlannedResults,
+  type PlannedTransfers,
+} from "../../storage/transfer/planned_results.ts";
 import type { CopyFiles } from "./compact_files.ts";
 
 /** Where the files of a copy come from and go to. */
@@ -33,7 +37,7 @@ export class CopyResults extends PlannedResults {
    * @param ends Their source and destination.
    */
   constructor(files: CopyFiles, { from, to, showSource }: CopyEnds) {
-    super({
+    const planned: PlannedTransfers = {
       length: files.length,
       at(index) {
         const path = files.pathAt(index);
@@ -44,7 +48,9 @@ export class CopyResults extends PlannedResults {
       *inKeyOrder() {
         for (let index = 0; index < files.length; index++) yield index;
       },
-    });
+    };
+    // A page that is written again is another result of what was copied.
+    super(planned, { onePerLocation: true });
     this.#files = files;
     this.#to = to;
   }

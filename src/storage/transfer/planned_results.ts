@@ -65,16 +65,25 @@ export class PlannedResults implements Iterable<TransferResult> {
   readonly #rare = new Map<number, TransferResult>();
   /** The results of files that are not planned, by key and path. */
   readonly #others = new Map<string, TransferResult>();
+  readonly #onePerLocation: boolean;
   #count = 0;
 
   /**
    * Creates a list without results.
    *
    * @param planned The planned files. No more are added to them.
-   * @param options Whether to keep etags. Default: no.
+   * @param options Whether to keep etags, and whether all results for a location replace each other,
+   * whatever their paths. Default: no.
    */
-  constructor(planned: PlannedTransfers, { etags = false }: { readonly etags?: boolean } = {}) {
+  constructor(
+    planned: PlannedTransfers,
+    { etags = false, onePerLocation = false }: {
+      readonly etags?: boolean;
+      readonly onePerLocation?: boolean;
+    } = {},
+  ) {
     this.#planned = planned;
+    this.#onePerLocation = onePerLocation;
     this.#flags = new Uint8Array(planned.length);
     this.#etagOf = etags ? new Uint32Array(planned.length) : undefined;
   }
@@ -171,9 +180,10 @@ export class PlannedResults implements Iterable<TransferResult> {
   #add(result: TransferResult): void {
     const index = this.#planned.indexOf(result.location);
     const before = index === -1 ? undefined : this.at(index);
-    // A second path for the same location is another failure or warning: none is lost.
-    if (index === -1 || before !== undefined && before.path !== result.path) {
-      this.#others.set(`${result.location.key}\n${result.path}`, result);
+    // Two paths for a location can be two failures: none is lost.
+    const path = this.#onePerLocation ? "" : result.path;
+    if (index === -1 || (path !== "" && before !== undefined && before.path !== path)) {
+      this.#others.set(`${result.location.key}\n${path}`, result);
       return;
     }
     if (before === undefined) this.#count++;

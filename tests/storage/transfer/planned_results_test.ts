@@ -94,6 +94,9 @@ Deno.test("PlannedResults: two failures for one location are both kept", () => {
   packed.push(...failures);
   assert.deepEqual([...packed].map(({ path }) => path).sort(), ["/a", "/b", "/c"]);
   assert.equal(packed.length, 3);
+  const one = new PlannedResults(planOf([]), { onePerLocation: true });
+  one.push(...failures);
+  assert.deepEqual([...one].map(({ path }) => path), ["/c"]);
 });
 
 Deno.test("PlannedResults: without etags, if nobody wants them", () => {
