@@ -9,13 +9,13 @@ import type { OutputLocation } from "../../layout/output_location.ts";
 import { RunOutputRoot, type RunPrefix } from "../../layout/run_output_root.ts";
 import { totalSize } from "../../layout/total_size.ts";
 import { plural } from "../../layout/words.ts";
-import { executeCopy } from "../../operations/copy/execute.ts";
+import { executeCopyCompactly } from "../../operations/copy/execute.ts";
+import type { CopyResults } from "../../operations/copy/results.ts";
 import { planCopy, type RunPlace } from "../../operations/copy/plan.ts";
 import { readOutputs } from "../../operations/manifest/read.ts";
 import { requireParts } from "../../operations/manifest/require_parts.ts";
 import { writeSummary } from "../../operations/retained/summary_file.ts";
 import type { StorageBackend } from "../../storage/backend.ts";
-import type { TransferResult } from "../../storage/transfer/transfer.ts";
 import type { MirrorRequest } from "../mirror_jobs.ts";
 import { CopyProgress } from "./progress.ts";
 
@@ -99,7 +99,7 @@ export async function mirrorRun(
     { files: plan.files.length + plan.obstacles.length, bytes: totalSize(plan.files) },
   );
   options.onPlan(progress);
-  const { results } = await executeCopy(plan, to, {
+  const { results } = await executeCopyCompactly(plan, to, {
     tool,
     now,
     showSource,
@@ -127,8 +127,8 @@ async function sizesIn(
 }
 
 /** A run without one of its files is no success. */
-function throwIfFailed(results: readonly TransferResult[], skipped: number): void {
-  const failed = results.filter(({ outcome }) => outcome === "failed");
+function throwIfFailed(results: CopyResults, skipped: number): void {
+  const failed = [...Iterator.from(results).filter(({ outcome }) => outcome === "failed")];
   if (failed.length === 0) {
     if (skipped === 0) return;
     throw new RunOutputsError(

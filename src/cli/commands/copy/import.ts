@@ -13,7 +13,7 @@ import { RunOutputsError } from "../../../errors/error.ts";
 import type { OutputLocation } from "../../../layout/output_location.ts";
 import { RunOutputRoot } from "../../../layout/run_output_root.ts";
 import type { CopyPlan } from "../../../operations/copy/plan.ts";
-import type { CopyReport } from "../../../operations/copy/execute.ts";
+import type { CompactReport } from "../../../operations/copy/execute.ts";
 import type { IfExists } from "../../../storage/transfer/upload.ts";
 import type { Context } from "../../context.ts";
 import { exitCodeOfResults } from "../../exit_codes.ts";
@@ -126,16 +126,22 @@ Examples:
       await storage.backend.checkSpace?.(
         plans.flatMap((plan, i) => [...spaceOf(plan, targets[i])]),
       );
-      const reports: CopyReport[] = [];
+      const reports: CompactReport[] = [];
       const began = performance.now();
       for (const [i, plan] of plans.entries()) {
         const to = { storage, target: targets[i], showSource: show };
         const report = await importRun(plan, to, options, context, output);
         const page = await updateRunSummary(targets[i], { storage, output, signal });
-        reports.push({ ...report, results: withRunPage(report.results, page) });
+        const runPage = report.results.find(targets[i].runIndex());
+        if (runPage !== undefined) report.results.push(...withRunPage([runPage], page));
+        reports.push(report);
       }
       const seconds = (performance.now() - began) / 1000;
-      const all = reports.flatMap(({ results }) => results);
+      const all = {
+        *[Symbol.iterator]() {
+          for (const { results } of reports) yield* results;
+        },
+      };
       reportProblems(all, output);
       const lacksPart = reports
         .map(({ withheld }, i) => reportWithheld(withheld, plans[i].manifest, output))
@@ -214,8 +220,8 @@ async function importRun(
   { ifExists, concurrency, quiet = false }: ImportCommandOptions,
   { io, interruption }: Context,
   output: Output,
-): Promise<CopyReport> {
-  const { executeCopy } = await import("../../../operations/copy/execute.ts");
+): Promise<CompactReport> {
+  const { executeCopyCompactly } = await import("../../../operations/copy/execute.ts");
   const progress = {
     verb: "imported",
     files: Iterator.from(plan.files)
@@ -226,7 +232,7 @@ async function importRun(
   return await withProgress(
     progress,
     ({ onEvent }) =>
-      executeCopy(plan, { backend: storage.backend, root: target }, {
+      executeCopyCompactly(plan, { backend: storage.backend, root: target }, {
         ifExists,
         concurrency,
         tool: `run-outputs/${config.version}`,
