@@ -197,9 +197,9 @@ export class PlannedResults implements Iterable<TransferResult> {
     const hasPlanned = sha256 === this.#planned.contentAt(index).sha256;
     this.#flags[index] = OUTCOMES.indexOf(result.outcome) | (hasPlanned ? PLANNED_HASH : 0);
     if (!hasPlanned) this.#hashes.set(index, sha256);
-    if (this.#etagOf === undefined || etag === undefined) return;
-    this.#etags.push(etag);
-    this.#etagOf[index] = this.#etags.length;
+    if (this.#etagOf === undefined) return;
+    if (etag !== undefined) this.#etags.push(etag);
+    this.#etagOf[index] = etag === undefined ? 0 : this.#etags.length;
   }
 
   /** Whether a result can be made again from the plan, its outcome, its hash and its etag. */

@@ -99,6 +99,14 @@ Deno.test("PlannedResults: two failures for one location are both kept", () => {
   assert.deepEqual([...one].map(({ path }) => path), ["/c"]);
 });
 
+Deno.test("PlannedResults: a result without an etag replaces one with an etag", () => {
+  const file = { location: new OutputLocation("bucket", "1-linux/a"), path: "/a", size: 1 };
+  const packed = new PlannedResults(planOf([file]), { etags: true });
+  packed.push({ ...file, outcome: "written", etag: '"e"', warnings: [] });
+  packed.push({ ...file, outcome: "unchanged", warnings: [] });
+  assert.equal(packed.at(0)?.etag, undefined);
+});
+
 Deno.test("PlannedResults: without etags, if nobody wants them", () => {
   const location = new OutputLocation("bucket", "1-linux/a");
   const file = { location, path: "/a", size: 1 };
