@@ -16,7 +16,7 @@ export interface MirrorRequest {
   readonly run_id: string;
   /** The run's system. */
   readonly platform: Platform;
-  /** The run's release type. Default: CI. */
+  /** The run's release type. Default: `ci`. */
   readonly release_type?: string;
   /** Globs of paths in the run. Default: all files. */
   readonly include?: readonly string[];

@@ -8,17 +8,20 @@ import { type ErrorCode, RunOutputsError } from "../errors/error.ts";
 import { exitCodeOf } from "../errors/exit_codes.ts";
 import { Problem } from "../operations/retained/problem.ts";
 
-/** The status of an error of the request or of the storage, and the name of the problem. */
+/**
+ * The status of an error of the request, the run or the storage, and the name of the problem. A client
+ * can't mend the credentials of the storage or of a source, so their lack is no 401.
+ */
 const BY_CODE: Readonly<Record<ErrorCode, readonly [number, string]>> = {
   invalid: [400, "invalid"],
   denied: [403, "denied"],
   not_found: [404, "not-found"],
   conflict: [409, "conflict"],
   failed: [500, "failed"],
-  unauthenticated: [502, "storage"],
+  unauthenticated: [502, "storage-denied"],
   transient: [502, "storage"],
   integrity: [502, "storage"],
-  incomplete: [502, "storage"],
+  incomplete: [409, "incomplete"],
 };
 
 /** The error code, and so the exit code, of a status. */
@@ -64,6 +67,12 @@ const TITLES: Readonly<Record<number, string>> = {
   502: "Failure of the storage",
   503: "Not now",
   507: "No space left",
+};
+
+/** What problems mean that share their status with others. */
+const TITLES_BY_TYPE: Readonly<Record<string, string>> = {
+  incomplete: "The run is incomplete",
+  "storage-denied": "The storage denied access",
 };
 
 /** Options of {@linkcode httpError}. */
@@ -161,7 +170,7 @@ export function problemOf(error: unknown, hide: (text: string) => string): Shown
   return {
     document: {
       type: `urn:run-outputs:${type}`,
-      title: TITLES[status] ?? "Failure",
+      title: TITLES_BY_TYPE[type] ?? TITLES[status] ?? "Failure",
       status,
       detail,
       exit_code: exitCodeOf(error),

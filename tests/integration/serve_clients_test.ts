@@ -48,6 +48,8 @@ Deno.test({
         "VALUE = 42\n",
       ),
       [`staging/${KEY}/big.bin`]: BIG,
+      "report/index.html": '<p>The report\'s own page: <a href="more.html">more</a></p>\n',
+      "report/more.html": "<p>more</p>\n",
       "logs/build.log": "a line\n".repeat(1000),
       "logs/empty.log": "",
       [`logs/odd/${ODD}`]: "odd\n",
@@ -57,6 +59,7 @@ Deno.test({
     await runs(0, ["upload", "logs", join(temp.path, "logs"), "--artifact-group", "g", ...to]);
     await runs(0, ["upload", "python", join(temp.path, "wheels"), "--artifact-group", "g", ...to]);
     await runs(0, ["upload", "packages", join(temp.path, "debs"), "--pkg-type", "deb", ...to]);
+    await runs(0, ["upload", "test-report", join(temp.path, "report"), "--to", "reports/t", ...to]);
     await using service = await startService({
       backend: new LocalBackend(staging),
       dir: staging,
@@ -146,6 +149,21 @@ const CLIENTS: Readonly<Record<string, (c: Case) => Promise<void>>> = {
       for (const path of listings) await Deno.remove(join(dir, path));
       await assertMirrored(dir, source);
     }
+  },
+  "the commands of the run's page download all files, and verify them": async (
+    { files, source, dir },
+  ) => {
+    const page = await fetch(files.slice(0, -"/files/".length), {
+      headers: { accept: "text/html" },
+    });
+    const [, , all, verify] = [...(await page.text()).matchAll(/<pre data-root[^>]*>([^<]*)</g)]
+      .map(([, command]) => command.replaceAll("&#39;", "'").replaceAll("&amp;", "&"));
+    const script = `set -o pipefail; cd '${dir}' && ${all} -q && ${verify} --quiet`;
+    await runProgram("bash", ["-ec", script], { env: { LC_ALL: "C.UTF-8" } });
+    for (const path of Object.keys(await readTree(dir))) {
+      if (path.endsWith(".listing")) await Deno.remove(join(dir, path));
+    }
+    await assertMirrored(dir, source);
   },
   "aria2c -x8 downloads in pieces and checks the hash": async ({ files, dir }) => {
     const checksum = `--checksum=sha-256=${sha256(BIG)}`;

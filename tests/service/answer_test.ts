@@ -114,6 +114,14 @@ Deno.test("problemAnswer(): status, type, exit code, details, and no path of thi
       { status: 403, type: "urn:run-outputs:denied", exit_code: 4 },
     ],
     [
+      new RunOutputsError("incomplete", "Run 1 is incomplete"),
+      { status: 409, title: "The run is incomplete", type: "urn:run-outputs:incomplete" },
+    ],
+    [
+      new RunOutputsError("unauthenticated", "Cannot read ci: it needs a token"),
+      { status: 502, title: "The storage denied access", type: "urn:run-outputs:storage-denied" },
+    ],
+    [
       problem("conflict", "ambiguous-run", "Run 1 is ambiguous", { choices: ["1-linux"] }),
       { status: 409, type: "urn:run-outputs:ambiguous-run", exit_code: 1, choices: ["1-linux"] },
     ],

@@ -27,7 +27,7 @@ export const jobRequest = z.strictObject({
   }),
   run_id: z.string(),
   platform: z.enum(["linux", "windows"]),
-  release_type: z.string().optional().meta({ description: "Default: CI." }),
+  release_type: z.string().optional().meta({ description: "Default: ci." }),
   include: z.array(z.string().min(1)).min(1).max(100).optional().meta({
     description: "Globs of paths in the run. Default: all files.",
   }),

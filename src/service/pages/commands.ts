@@ -36,6 +36,8 @@ export function commands(
   const wget = needsToken ? `wget --header ${header}` : "wget";
   // The directories of the path that wget leaves away: those of the base path, and `files` with its two.
   const above = basePath.split("/").length - 2 + 3;
+  // Listings must not have the name of stored pages, or wget would replace those.
+  const how = `-r -np -nH --cut-dirs=${above} --default-page=.listing -e robots=off`;
   // No command that must fail because retention has removed what it wants.
   const hasFiles = removed === undefined ||
     Object.keys(kinds).some((kind) => kind !== "outputs-manifest");
@@ -46,10 +48,7 @@ export function commands(
   const all: readonly (readonly [title: string, command: string])[] = [
     ...removed?.kinds.artifact === undefined ? [fetch] : [],
     ["One file, resumed if it was interrupted", `${curl} -C - -O ${root}${files}/PATH`],
-    [
-      "All files",
-      `${wget} -r -np -nH --cut-dirs=${above} -e robots=off ${root}${files}/`,
-    ],
+    ["All files", `${wget} ${how} ${root}${files}/`],
     [
       "Verify what was downloaded",
       `${curl} -s '${root}${

@@ -198,7 +198,13 @@ Deno.test("POST /runs: a run of another repository, some of its files, a run tha
   const incomplete = await ask({ run_id: "124", require_complete: true });
   assert.equal(incomplete.state, "failed");
   assert.match(incomplete.error.detail, /q/);
-  assert.equal(incomplete.error.exit_code, 7);
+  const { type, title, status, exit_code } = incomplete.error;
+  assert.deepEqual([type, title, status, exit_code], [
+    "urn:run-outputs:incomplete",
+    "The run is incomplete",
+    409,
+    7,
+  ]);
   assert.equal((await mirror.ask("/retained-runs/124")).status, 404);
   const none = await ask({ run_id: "999" });
   assert.deepEqual([none.state, none.error.status], ["failed", 404]);
