@@ -118,7 +118,8 @@ async function refusePath(name: string, command: Command, as?: "pattern"): Promi
   if (!found.some((info) => info?.isDirectory)) return;
   throw new RunOutputsError(
     "invalid",
-    `Cannot use the directory ${quote(name)} as a run: give --staging-dir ${dirname(name)} ${run}`,
+    `Cannot use the directory ${quote(name)} as a run: give --staging-dir ${dirname(name)} and ` +
+      `the run ${run}`,
   );
 }
 

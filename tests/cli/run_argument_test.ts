@@ -141,15 +141,17 @@ Deno.test("a run as an argument: the path of its directory is refused with the o
   await using temp = await tempDir();
   const staging = join(temp.path, "s2");
   await putArchives(join(staging, "7-linux"), BLAS);
-  const remedy = `--staging-dir ${staging} 7-linux`;
+  const remedy = `--staging-dir ${staging} and the run 7-linux`;
   for (const path of [join(staging, "7-linux"), `${join(staging, "7-linux")}/`]) {
     await refused(["list", path], ["directory", path, remedy]);
     await refused(["fetch", path, "-o", join(temp.path, "x")], ["directory", path, remedy]);
     await runs(0, ["verify", path]);
   }
-  assert.match((await runs(0, ["list", ...remedy.split(" ")])).out, /blas_lib/);
+  assert.match((await runs(0, ["list", "--staging-dir", staging, "7-linux"])).out, /blas_lib/);
   // One that does not exist, beside runs.
-  await refused(["list", join(staging, "8-linux")], [`--staging-dir ${staging} 8-linux`]);
+  await refused(["list", join(staging, "8-linux")], [
+    `--staging-dir ${staging} and the run 8-linux`,
+  ]);
   // A path that leads nowhere, and a message without a command that lacks its place.
   const { err } = await runs(2, ["list", "s2/7-linux"]);
   assert.match(err, /^error: Invalid run id "s2\/7-linux": [^']*\n$/);
@@ -164,7 +166,7 @@ Deno.test("a run as an argument: all commands refuse the path of its directory a
   await putArchives(join(staging, "7-linux"), BLAS);
   const path = join(staging, "7-linux");
   const wanted = [
-    `Cannot use the directory "${path}" as a run: give --staging-dir ${staging} 7-linux`,
+    `Cannot use the directory "${path}" as a run: give --staging-dir ${staging} and the run 7-linux`,
   ];
   for (
     const command of [

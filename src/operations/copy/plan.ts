@@ -114,7 +114,7 @@ export async function planCopy(
   const whole = isWhole(options);
   const removed: RemovedOutput[] = [];
   const onRemoved = (file: RemovedOutput) => void removed.push(file);
-  for await (const one of outputsOf(from, manifest, { onRemoved, signal })) {
+  for await (const one of outputsOf(from, manifest, show, { onRemoved, signal })) {
     if ("error" in one) gone.push(one);
     else if (one.kind !== "outputs-manifest" && one.kind !== "retention") found.push(one);
   }
@@ -238,13 +238,14 @@ export function notCopied(
 async function* outputsOf(
   { backend, root }: RunPlace,
   manifest: RunManifest,
+  show: (location: OutputLocation) => string,
   options: JoinListingOptions,
 ): AsyncGenerator<CopyFile | CopyObstacle> {
   const at = (path: string) => ({ path, kind: classify(path), location: root.root().join(path) });
   for await (const { path, listed, info } of joinListing(backend, root, manifest, options)) {
     if (info === undefined) {
       const { location } = at(path);
-      yield { path, location, error: missing(location, listed!.parts[0]) };
+      yield { path, location, error: missing(location, listed!.parts[0], show) };
       continue;
     }
     const known = listed !== undefined && isCurrent(manifest, listed, info)
@@ -332,9 +333,13 @@ function nameOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-function missing(location: OutputLocation, part: string): RunOutputsError {
+function missing(
+  location: OutputLocation,
+  part: string,
+  show: (location: OutputLocation) => string,
+): RunOutputsError {
   return new RunOutputsError(
     "not_found",
-    `${location.name} is missing: manifest part ${part} lists ${location}`,
+    `${location.name} is missing: manifest part ${part} lists ${show(location)}`,
   );
 }

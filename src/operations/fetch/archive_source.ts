@@ -176,7 +176,9 @@ export class ArchiveSource implements Disposable {
       signal?.throwIfAborted();
       const isDownload = failure !== undefined && !isNotWritable(failure);
       const isContent = error instanceof RunOutputsError && error.code === "integrity";
-      if (isDownload || isContent || this.#options.onlyCache) throw error;
+      if (isDownload || this.#options.onlyCache) throw error;
+      // The cache has the content, but the source's file has another size: a download says why.
+      if (isContent) return undefined;
       this.#stepAside(error as Error);
       return undefined;
     }

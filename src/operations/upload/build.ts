@@ -300,7 +300,7 @@ function withAdvice(error: Error): Error {
   if (!(error instanceof RunOutputsError) || error.code !== "not_found") return error;
   return new RunOutputsError(
     "not_found",
-    `${error.message}; if the job failed or was cancelled, give --job-status`,
+    `${error.message}; if the job failed or was cancelled, give --job-status failure`,
     { cause: error },
   );
 }

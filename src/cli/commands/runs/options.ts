@@ -202,7 +202,7 @@ export async function openRuns(
   if (dir === undefined && options.bucket === undefined && options.server === undefined) {
     throw new RunOutputsError(
       "invalid",
-      "Missing option --staging-dir <dir> or --bucket <name>: where the runs are",
+      "Missing option --staging-dir <dir> or --bucket <name>: it says where the runs are",
     );
   }
   const opened = await openForReading(options, io, output);

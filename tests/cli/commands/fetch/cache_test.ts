@@ -75,6 +75,22 @@ for (const mode of [[], ["--flatten"], ["--no-extract"]]) {
   });
 }
 
+for (const mode of [[], ["--no-extract"]]) {
+  Deno.test(`cache: a damaged archive is a checksum mismatch of the source, not of the cache ${mode}`, async () => {
+    await using w = await world();
+    const args = [...w.args, ...mode, "--cache-dir", join(w.dir, "cache")];
+    await runs(0, args);
+    await Deno.remove(w.out, { recursive: true });
+    const archive = join(w.dir, "staging/123-linux", BLAS);
+    await Deno.writeTextFile(archive, "more", { append: true });
+    const { err } = await runs(6, args);
+    const wanted = `Cannot fetch ${archive}: checksum mismatch (expected ${w.digest}, got `;
+    assert(err.includes(wanted), err);
+    assert.match(err, /verify --repair/);
+    assert.doesNotMatch(err, /the cache/);
+  });
+}
+
 Deno.test("cache: a default directory that can't be used is no warning; a named one is an error", async () => {
   await using w = await world();
   await writeTree(w.dir, { "xdg/run-outputs": "a file" });

@@ -411,7 +411,7 @@ for (const status of ["failure", "cancelled"]) {
         ) {
           const { err } = await runs(2, [...args, ...more], env);
           assert.match(err, /missing|empty/);
-          assert.match(err, /no such file or directory; .* give --job-status$/m);
+          assert.match(err, /no such file or directory; .* give --job-status failure$/m);
         }
       }
     }
