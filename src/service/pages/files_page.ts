@@ -25,11 +25,15 @@ export const filesPage: Handler = async (request, context) => {
   const { key, files, next } = answer;
   const { base } = request;
   const [kind, prefix] = ["kind", "prefix"].map((name) => query.get(name) ?? "");
+  const { cursor, ...others } = Object.fromEntries(request.query);
+  const first = cursor === undefined
+    ? ""
+    : markup`<a class="button" href="${queryOf(others) || "?"}">First page</a> `;
   const more = next === undefined
     ? ""
-    : markup`<p class="pages"><a class="button" rel="next" href="${
-      queryOf({ ...Object.fromEntries(request.query), cursor: next })
-    }">Next page</a></p>`;
+    : markup`<a class="button" rel="next" href="${
+      queryOf({ ...others, cursor: next })
+    }">Next page</a>`;
   return await pageAnswer(request, {
     title: kind === "" ? "Files" : `Files: ${kind}`,
     base,
@@ -39,7 +43,7 @@ ${
       files.length === 0
         ? markup`<p class="none">No file of this run matches. <a href="?">Show all files</a></p>`
         : table(answer, base, context.now())
-    }${more}`,
+    }<p class="pages">${first}${more}</p>`,
     keys: KEYS,
   });
 };

@@ -82,6 +82,22 @@ test("upload: a page of another tool is kept with a note", async (staging, dir) 
   assert.match(err, /^note: skipped '[^']*123-linux.index\.html': [^\n]*--force[^\n]*\n$/);
 });
 
+test(
+  "upload: a page that the upload itself wrote is kept without advice to replace it",
+  async (staging, dir) => {
+    await writeTree(dir, { "report/index.html": "mine", "report/more.html": "more" });
+    const args = ["upload", "test-report", join(dir, "report"), "--to", "reports/t", ...RUN];
+    for (let i = 0; i < 2; i++) {
+      const { err } = await runs(0, [...args, "--output-dir", staging]);
+      assert.match(
+        err,
+        /^note: skipped '[^']*index\.html': it is one of these files, and is kept$/m,
+      );
+      assert.doesNotMatch(err, /--force/);
+    }
+  },
+);
+
 Deno.test("index: a run on S3", async () => {
   await using dir = await tempDir();
   await using server = await startS3Server();

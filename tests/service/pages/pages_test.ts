@@ -103,6 +103,17 @@ Deno.test("pages: every link of every page answers, with a strict policy and no 
   }
 });
 
+Deno.test("files page: a later page has a link to the first one", async () => {
+  await inWorld(async (service) => {
+    const path = "/retained-runs/300-linux/files";
+    const first = await page(service, `${path}?kind=log&limit=1`);
+    assert(!first.text.includes("First page"));
+    const next = attributes(first.text, "href").find((href) => href.includes("cursor="))!;
+    const later = await page(service, `${path}${next.replaceAll("&amp;", "&")}`);
+    assert.match(later.text, /href="\?kind=log&amp;limit=1">First page</);
+  });
+});
+
 Deno.test("pages: hostile names are shown, and are nothing but text", async () => {
   await inWorld(async (service) => {
     const files = await page(service, "/retained-runs/300-linux/files?kind=log");

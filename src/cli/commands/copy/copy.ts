@@ -18,7 +18,7 @@ import { Output, plural } from "../../terminal/output.ts";
 import { reportWithheld } from "./withheld.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { manifestJson, readRunManifest, reportUnfinished } from "../../run_manifest.ts";
-import { FOREIGN_PAGE, writeIndex } from "../upload/execute.ts";
+import { reasonsOfKept, writeIndex } from "../upload/execute.ts";
 import { updateRunSummary, withRunPage } from "../../run_summary.ts";
 import { checkSelectionOptions, selectionOf } from "../../selection.ts";
 import { reportSkipped } from "../../storage.ts";
@@ -114,11 +114,12 @@ Examples:
         ? { results: [], kept: [] }
         : await writeIndex(to, shown, results, signal);
       const page = await updateRunSummary(target, { storage: to, output, signal });
+      const kept = reasonsOfKept(index.kept, results);
       // A page that was copied and then regenerated is one file.
       results.push(...index.results);
       const runPage = results.find(target.runIndex());
       if (runPage !== undefined) results.push(...withRunPage([runPage], page));
-      for (const page of index.kept) output.note(`skipped '${to.show(page)}': ${FOREIGN_PAGE}`);
+      for (const [page, reason] of kept) output.note(`skipped '${to.show(page)}': ${reason}`);
       reportProblems(results, output);
       await reportUnfinished(manifest, (message) => output.warn(`at the source ${message}`));
       const lacksPart = reportWithheld(withheld, manifest, output);

@@ -17,6 +17,7 @@ import type { JobStatus } from "../../../operations/upload/build.ts";
 import type { UploadPlan, UploadPlanner } from "../../../operations/upload/plan.ts";
 import { inKeyOrder } from "../../../layout/compare_keys.ts";
 import type { PartSubject } from "../../../runs/part_name.ts";
+import type { PlannedResults } from "../../../storage/transfer/planned_results.ts";
 import type { TransferResult } from "../../../storage/transfer/transfer.ts";
 import type { IfExists, UploadItem } from "../../../storage/transfer/upload.ts";
 import type { Context } from "../../context.ts";
@@ -42,6 +43,24 @@ import {
 
 /** Why an index page is not replaced. */
 export const FOREIGN_PAGE = "another tool wrote this page; 'run-outputs index --force' replaces it";
+
+/**
+ * Says why index pages were not written over pages.
+ *
+ * @param kept The pages, as `writeIndex` reports them.
+ * @param results The files of the operation, without the index pages.
+ * @returns The reason for each: a page that the operation itself wrote, such as that of a report, is
+ * not to be replaced.
+ */
+export function reasonsOfKept(
+  kept: readonly OutputLocation[],
+  results: Pick<PlannedResults, "find">,
+): readonly (readonly [page: OutputLocation, reason: string])[] {
+  return kept.map((page) => [
+    page,
+    results.find(page) === undefined ? FOREIGN_PAGE : "it is one of these files, and is kept",
+  ]);
+}
 
 /** The values of the options that all uploads have. */
 export interface UploadCommandOptions extends RunOptions, OutputOptions, S3Options {
@@ -154,6 +173,7 @@ export async function runUpload(
   const index = hasPages
     ? await writeIndex(storage, root, results, signal, subjectOf)
     : { results: [], kept: [] };
+  const kept = reasonsOfKept(index.kept, results);
   const reason = whyNoPart(results, unmatched, options.jobStatus);
   const manifest = reason === undefined
     ? [await part.end({ results, pages: [...index.results, ...report.shared] })]
@@ -181,7 +201,7 @@ export async function runUpload(
   for (const result of expected) if (!isFailed(result)) results.push(result);
   const notes = [
     ...report.notes,
-    ...index.kept.map((page) => ({ path: storage.show(page), reason: FOREIGN_PAGE })),
+    ...kept.map(([page, reason]) => ({ path: storage.show(page), reason })),
   ];
   output.noteAll(notes.map(({ path, reason }) => `skipped '${path}': ${reason}`));
   const { warnings } = report;
