@@ -34,12 +34,6 @@ const CHUNK = 128 * 1024;
 /** How much is read at first, to see how fast the disk is. */
 const FIRST = 64 * 1024;
 
-/**
- * After how many bytes at most a file is compared with what it was when it was opened. Each comparison
- * takes as long as it takes to copy 50 KiB.
- */
-const COMPARED = 1024 * 1024;
-
 /** How often a file is opened again that was replaced while it was opened. */
 const ATTEMPTS = 3;
 
@@ -252,17 +246,12 @@ class DiskFile implements StoredFile {
     { start, end }: ByteRange,
     { signal }: CallOptions = {},
   ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    // The first bytes decide how a request is answered, and the last ones whether the answer is whole.
-    let compareAt = start + 1;
     for (let at = start; at < end;) {
       signal?.throwIfAborted();
       const buffer = new Uint8Array(Math.min(at === start ? FIRST : CHUNK, end - at));
       const count = await this.#read(buffer, at);
+      this.#checkUnchanged(count);
       at += count;
-      if (count === 0 || at >= Math.min(compareAt, end)) {
-        this.#checkUnchanged(count);
-        compareAt = at + COMPARED;
-      }
       yield buffer.subarray(0, count);
     }
   }
