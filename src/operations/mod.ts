@@ -119,6 +119,7 @@ export {
 export { ExportArchive } from "./copy/export_archive.ts";
 export type { WithheldPart } from "./copy/parts.ts";
 export type { CopyFile, CopyFiles } from "./copy/compact_files.ts";
+export type { KnownContent, PlannedTransfers } from "../storage/transfer/planned_results.ts";
 export {
   type CopyObstacle,
   type CopyPlan,

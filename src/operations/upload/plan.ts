@@ -25,6 +25,7 @@ import {
   uploadThrough,
 } from "../../storage/transfer/upload.ts";
 import type { Closing } from "../repository/closing.ts";
+import type { PlannedTransfers } from "../../storage/transfer/planned_results.ts";
 import { PlannedFiles, PlannedTree } from "./planned_files.ts";
 import { leavingOut, type LocalOutput, outputWithin } from "./own_output.ts";
 
@@ -378,7 +379,7 @@ export class UploadPlanner {
   }
 
   /** The plan so far, with the files of directories in little memory. */
-  compactPlan(): UploadPlan<PlannedFiles> {
+  compactPlan(): UploadPlan<Iterable<UploadItem> & PlannedTransfers> {
     return {
       items: this.#files,
       last: [...this.#last.values()],
