@@ -22,6 +22,9 @@ import { addLeftSidecars, failedCopy, pairs } from "./pairs.ts";
 import type { CopyFile, CopyFiles } from "./compact_files.ts";
 import type { CopyResults } from "./results.ts";
 
+/** What to do about a damaged file of a run. */
+const REPAIR = "upload it again, or repair it from a copy (verify --repair)";
+
 /** Options for the files of a copy. */
 export interface CopyFilesOptions extends TransferOptions {
   /** What to do with existing files of different content. */
@@ -114,7 +117,22 @@ export async function copyThrough(
       }
     },
   };
-  await uploadThrough(backend, items, (some) => results.push(...some), options);
+  const advice = from.name === "export" ? "export it again" : REPAIR;
+  const explain = (result: TransferResult): TransferResult => {
+    const { error, location, path } = result;
+    if (!(error instanceof RunOutputsError) || error.actualSha256 === undefined) return result;
+    const expected = results.expectedAt(location);
+    if (expected === undefined) return result;
+    const hashes = { expected, actual: error.actualSha256 };
+    return { ...result, error: damaged(path, hashes, advice) };
+  };
+  const { onEvent } = options;
+  await uploadThrough(backend, items, (some) => results.push(...some.map(explain)), {
+    ...options,
+    onEvent: onEvent && ((event) => {
+      onEvent(event.type === "finish" ? { ...event, result: explain(event.result) } : event);
+    }),
+  });
   addLeftSidecars(files, results, target, options);
 }
 
@@ -262,17 +280,22 @@ function checkSource(file: CopyFile, info: ObjectInfo, path: string): void {
     const wrong = `it has ${info.size} bytes, expected ${file.size}`;
     throw new RunOutputsError(
       "integrity",
-      `${failed}: ${wrong}; upload it again, or repair it from a copy (verify --repair)`,
+      `${failed}: ${wrong}; ${REPAIR}`,
     );
   }
   const { sha256: expected } = file;
   const { sha256: actual } = info;
   if (expected === undefined || actual === undefined || expected === actual) return;
-  throw checksumMismatch(
-    failed,
-    { expected, actual },
-    "upload it again, or repair it from a copy (verify --repair)",
-  );
+  throw damaged(path, { expected, actual });
+}
+
+/** The error of a source file that is damaged. */
+function damaged(
+  path: string,
+  hashes: { readonly expected: string; readonly actual: string },
+  advice = REPAIR,
+): RunOutputsError {
+  return checksumMismatch(`Cannot copy '${path}'`, hashes, advice);
 }
 
 /** Whether two objects have the same content; `undefined`, if they must be read to decide it. */

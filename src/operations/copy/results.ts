@@ -55,6 +55,17 @@ export class CopyResults extends PlannedResults {
     this.#to = to;
   }
 
+  /**
+   * The hash that a file must have.
+   *
+   * @param location Its destination.
+   * @returns The SHA-256; `undefined`, if it is unknown or no file of the copy is there.
+   */
+  expectedAt(location: OutputLocation): string | undefined {
+    const index = this.#files.indexOf(location.relativeTo(this.#to) ?? "");
+    return index < 0 ? undefined : this.#files.contentAt(index).sha256;
+  }
+
   /** The planned files that were kept and must be read, because their hash is unknown. */
   *unhashed(): Generator<{ readonly index: number; readonly location: OutputLocation }> {
     for (let index = 0; index < this.#files.length; index++) {

@@ -110,7 +110,10 @@ test("copy: failures are reported, also by the exit code", async (dirs) => {
   await Deno.writeTextFile(log, "bu1lt\n");
   const utimes = new Date("2026-01-01T00:00:00Z");
   await Deno.utime(log, utimes, utimes);
-  assert.match((await runs(6, args)).err, /^error: .*checksum mismatch/m);
+  const { err: damaged } = await runs(6, args);
+  assert(damaged.includes(`error: Cannot copy '${log}': checksum mismatch (expected `), damaged);
+  assert.match(damaged, /; upload it again, or repair it from a copy \(verify --repair\)$/m);
+  assert.doesNotMatch(damaged, /Cannot write/);
   await Deno.remove(log);
   const { err: gone } = await runs(7, args);
   assert(gone.includes(`build.log is missing: manifest part build.g lists ${log}\n`), gone);
@@ -209,7 +212,7 @@ test("import: a file that is cut or altered exits with 6", async ({ staging, at 
   await Deno.writeFile(file, bytes);
   for (const more of [["--dry-run"], []]) {
     const { err } = await runs(6, [...into, ...more]);
-    assert.match(err, /^error: .*test\.log.*checksum mismatch/m);
+    assert.match(err, /^error: Cannot copy '.*test\.log': checksum mismatch .*; export it again$/m);
     assert.match(err, /^warning: manifest part build\.g not written/m);
   }
   const tree = await outputTree(at("out/123-linux"));
