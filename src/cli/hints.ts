@@ -97,7 +97,7 @@ export function invocationOf(command: Command): Invocation {
  */
 export function completeHints(text: string, invocation: Invocation): string {
   const named = rightRun(rightBucket(rightServer(text, invocation), invocation), invocation);
-  return withLocalRun(named, invocation).replace(
+  return rightMissing(named, invocation).replace(
     HINT,
     (_, command: string, more: string) => {
       const options = renamed(invocation, command);
@@ -178,6 +178,8 @@ function rightBucket(text: string, { command: [command], options }: Invocation):
 
 /** Names the options for the run in a message of an operation, which does not know them. */
 function rightRun(text: string, { command: [command], options }: Invocation): string {
+  // Their runs are arguments.
+  if (command === "diff" || command === "export") return text;
   const [id, platform, repo] = ["run-id", "platform", "repo"].map((name) => {
     const isSource = command === "copy" && (!options.has(name) || options.has(`source-${name}`));
     return isSource ? `--source-${name}` : `--${name}`;
@@ -188,8 +190,25 @@ function rightRun(text: string, { command: [command], options }: Invocation): st
   );
 }
 
-/** Adds the option for a local directory, where runs need no id, to a message about a missing id. */
-function withLocalRun(text: string, { command: [command], options }: Invocation): string {
+/** What is said if no run is given. */
+const MISSING_RUN = /^Missing run id: give --run-id ID .*$/;
+
+/** Says how this command takes what is missing, in a message about a missing id. */
+function rightMissing(text: string, { command: [command], options }: Invocation): string {
+  if (command === "export") {
+    return text.replace(MISSING_RUN, "Missing run: give it after the archive, as in 12345-linux");
+  }
+  if (command === "copy") {
+    const local = text.replace(
+      /(?<='local' is the run if no id is given: give )the id/,
+      "--source-run-id ID",
+    );
+    if (options.has("bucket")) return local;
+    return local.replace(
+      MISSING_RUN,
+      "Missing destination: give --to-staging DIR, or --run-id ID for a copy in S3",
+    );
+  }
   const flag = command === "upload" ? "--output-dir" : LOCAL_READERS.includes(command) &&
     "--staging-dir";
   if (!flag || BUCKET.some((name) => options.has(name))) return text;

@@ -116,17 +116,23 @@ export function manifestJson(manifest: RunManifest): Record<string, unknown> | u
 }
 
 /**
- * Reports the incomplete parts of a manifest with their pending files.
+ * Reports the incomplete parts of a manifest with their pending files, and the expected parts that do
+ * not exist.
  *
  * @param manifest The run's manifest.
  * @param report Receives one line for each.
  * @param options Whether to say how the markers are cleared.
  */
 export async function reportUnfinished(
-  { markers }: Pick<RunManifest, "markers">,
+  { markers, missing = [], unfinished = [] }:
+    & Pick<RunManifest, "markers">
+    & Partial<Pick<RunManifest, "missing" | "unfinished">>,
   report: (message: string) => void,
   { clear = false }: { readonly clear?: boolean } = {},
 ): Promise<void> {
+  for (const part of missing) {
+    if (!unfinished.includes(part)) report(`part ${part} is missing: the run is incomplete`);
+  }
   if (markers.length === 0) return;
   const { describeUnfinished, howToClear } = await import("../runs/unfinished_part.ts");
   for (const marker of markers) {

@@ -132,3 +132,27 @@ Deno.test("bisect: the command that it names has the state's directory", async (
   const { err } = await run(["bisect", "next", "--state-dir", state]);
   assert(err.includes(`--bad COMMIT --state-dir ${state}'`), err);
 });
+
+Deno.test("hints: a missing run or destination is named as the command takes it", async () => {
+  await using temp = await tempDir();
+  const at = (name: string) => join(temp.path, name);
+  await putArchives(at("20-linux"), ["a_lib_generic.tar.xz"]);
+  const staging = ["--from-staging", temp.path];
+  const missing = async (...args: string[]) => (await run(args)).err;
+  assert.match(
+    await missing("export", at("x.tar")),
+    /^error: Missing run: give it after the archive/,
+  );
+  assert.match(
+    await missing("copy", ...staging, "--source-run-id", "20"),
+    /^error: Missing destination: give --to-staging DIR, or --run-id ID for a copy in S3$/m,
+  );
+  assert.match(
+    await missing("copy", "20", ...staging, "--to-staging", at("to")),
+    /'local' is the run if no id is given: give --source-run-id ID \('run-outputs runs list /,
+  );
+  assert.match(
+    await missing("diff", "7", "99", "--staging-dir", temp.path),
+    /check the run id, the platform and the repository/,
+  );
+});

@@ -91,6 +91,9 @@ export async function mirrorRun(
     { include, manifest, show: showSource, signal },
   );
   for (const note of plan.notes) onNote(note);
+  for (const part of manifest.missing) {
+    onNote(`part ${part} is missing or unfinished at the source`);
+  }
   const sizes = await sizesIn(to, signal);
   const left = [...Iterator.from(plan.files).filter(({ path, size }) => sizes.get(path) !== size)];
   await options.checkSpace(totalSize(left));

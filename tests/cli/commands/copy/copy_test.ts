@@ -298,3 +298,17 @@ Deno.test({
     await runs(0, [...args, "logs/**"]);
   },
 });
+
+test("copy: a part that is missing at the source is a warning, also with -q", async ({ at }) => {
+  await Deno.mkdir(at("logs"));
+  await Deno.writeTextFile(at("logs", "a.log"), "built\n");
+  await runs(0, [
+    ...["upload", "logs", at("logs"), "--artifact-group", "g", "--output-dir", at("s")],
+    ...["--run-id", "7", "--platform", "linux", "--part", "j1", "--expect-parts", "j1,j2"],
+  ]);
+  const args = ["copy", "--from-staging", at("s"), "--source-run-id", "7", "--platform", "linux"];
+  for (const more of [[], ["-q"]]) {
+    const { err } = await runs(0, [...args, "--to-staging", at("t"), ...more]);
+    assert.match(err, /^warning: at the source part j2 is missing: the run is incomplete$/m);
+  }
+});
