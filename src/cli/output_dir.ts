@@ -4,13 +4,11 @@
  * @module
  */
 
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { diskError } from "../errors/disk.ts";
 import { RunOutputsError } from "../errors/error.ts";
 import type { RunOutputRoot } from "../layout/run_output_root.ts";
-
-/** What separates the names of a path; `@std/path` has no `sep`. */
-const SEPARATOR = join("/");
+import { SEPARATOR } from "../layout/separator.ts";
 
 /**
  * Rejects an output directory that is a file, or inside of one. It need not exist.

@@ -9,6 +9,7 @@ import { RunOutputsError } from "../errors/error.ts";
 import type { OutputLocation } from "../layout/output_location.ts";
 import { RunOutputRoot } from "../layout/run_output_root.ts";
 import type { StorageBackend } from "../storage/backend.ts";
+import type { PlannedResults } from "../storage/transfer/planned_results.ts";
 import type { TransferResult } from "../storage/transfer/transfer.ts";
 import type { OpenStorage } from "./storage.ts";
 import type { Output } from "./terminal/output.ts";
@@ -72,6 +73,22 @@ export function withRunPage(
       ? { ...result, outcome, size, sha256, etag }
       : result
   );
+}
+
+/**
+ * Replaces the result for the page of the run by the page as it is now.
+ *
+ * @param results The results.
+ * @param location The page.
+ * @param page The result of {@linkcode updateRunSummary}.
+ */
+export function renewRunPage(
+  results: Pick<PlannedResults, "find" | "push">,
+  location: OutputLocation,
+  page: TransferResult | undefined,
+): void {
+  const before = results.find(location);
+  if (before !== undefined) results.push(...withRunPage([before], page));
 }
 
 /**

@@ -6,6 +6,9 @@
 
 import { RunOutputsError } from "./error.ts";
 
+/** What to do about a damaged file of a run. */
+export const REPAIR = "upload it again, or repair it from a copy (verify --repair)";
+
 /**
  * Creates the error of a checksum mismatch.
  *

@@ -5,7 +5,7 @@
  */
 
 import { statIfThere } from "../../storage/if_there.ts";
-import { checksumMismatch } from "../../errors/checksum_mismatch.ts";
+import { checksumMismatch, REPAIR } from "../../errors/checksum_mismatch.ts";
 import { quote, RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import type { ByteRange, ByteSource, ObjectInfo, StorageBackend } from "../../storage/backend.ts";
@@ -21,9 +21,6 @@ import { Vacancies } from "../../storage/vacancies.ts";
 import { addLeftSidecars, failedCopy, pairs } from "./pairs.ts";
 import type { CopyFile, CopyFiles } from "./compact_files.ts";
 import type { CopyResults } from "./results.ts";
-
-/** What to do about a damaged file of a run. */
-const REPAIR = "upload it again, or repair it from a copy (verify --repair)";
 
 /** Options for the files of a copy. */
 export interface CopyFilesOptions extends TransferOptions {

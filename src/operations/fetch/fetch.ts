@@ -7,7 +7,7 @@
 import { join } from "node:path";
 import pMap from "p-map";
 import { ArtifactName } from "../../layout/artifact_name.ts";
-import { checksumMismatch } from "../../errors/checksum_mismatch.ts";
+import { checksumMismatch, REPAIR } from "../../errors/checksum_mismatch.ts";
 import { RunOutputsError } from "../../errors/error.ts";
 import { encodeWindowsName } from "../../layout/local_name.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
@@ -156,7 +156,7 @@ export function explainFetched(
     : checksumMismatch(
       failed,
       { expected: item.sha256!, actual },
-      "upload it again, or repair it from a copy (verify --repair)",
+      REPAIR,
     );
   return { ...result, error: named };
 }

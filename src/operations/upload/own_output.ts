@@ -8,10 +8,8 @@ import { realPath } from "../../storage/local/real_path.ts";
 import { join, relative } from "node:path";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
+import { SEPARATOR } from "../../layout/separator.ts";
 import type { PathFilter } from "../../storage/transfer/path_filter.ts";
-
-/** What separates the names of a path; `@std/path` has no `sep`. */
-const SEPARATOR = join("/");
 
 /** The destination of an upload, if it is local. */
 export interface LocalOutput {

@@ -8,12 +8,10 @@
 import { join } from "node:path";
 import type { OutputLocation } from "../../layout/output_location.ts";
 import { compareKeys } from "../../layout/compare_keys.ts";
+import { SEPARATOR } from "../../layout/separator.ts";
 import { PackedTexts, twiceAsLong } from "../../storage/packed_texts.ts";
 import type { PlannedTransfers } from "../../storage/transfer/planned_results.ts";
 import { fileItem, type UploadItem } from "../../storage/transfer/upload.ts";
-
-/** What separates the names of a path on disk; `@std/path` has no `sep`. */
-const SEPARATOR = join("/");
 
 /** Files of a directory, sorted by path. */
 export class PlannedTree {

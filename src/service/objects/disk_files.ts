@@ -9,6 +9,7 @@ import type { Stats } from "node:fs";
 import { join, resolve } from "node:path";
 import { RunOutputsError } from "../../errors/error.ts";
 import type { OutputLocation } from "../../layout/output_location.ts";
+import { SEPARATOR } from "../../layout/separator.ts";
 import type {
   ByteRange,
   CallOptions,
@@ -21,9 +22,6 @@ import { isUnfinished } from "../../storage/local/download_part.ts";
 import { objectInfo } from "../../storage/local/object_info.ts";
 import { RegularFile } from "../../storage/local/regular_file.ts";
 import type { FileStore, StoredFile } from "./stored_file.ts";
-
-/** What separates the names of a path; `@std/path` has no `sep`. */
-const SEPARATOR = join("/");
 
 /**
  * How much is read at once. Larger chunks don't stay in the processor's cache until they are sent;

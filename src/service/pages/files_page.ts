@@ -10,7 +10,7 @@ import type { RunFiles } from "../../operations/retained/answers.ts";
 import { RUNS_OPERATIONS } from "../../operations/retained/operations.ts";
 import { askFor } from "../ask_for.ts";
 import type { Handler } from "../context.ts";
-import { ago, type Html, markup, nameOf, pageAnswer, queryOf, runPath } from "./page.ts";
+import { ago, type Html, markup, nameOf, pageAnswer, pageLinks, queryOf, runPath } from "./page.ts";
 
 /** How many files a page has. */
 const PAGE = 500;
@@ -26,14 +26,10 @@ export const filesPage: Handler = async (request, context) => {
   const { base } = request;
   const [kind, prefix] = ["kind", "prefix"].map((name) => query.get(name) ?? "");
   const { cursor, ...others } = Object.fromEntries(request.query);
-  const first = cursor === undefined
-    ? ""
-    : markup`<a class="button" href="${queryOf(others) || "?"}">First page</a> `;
-  const more = next === undefined
-    ? ""
-    : markup`<a class="button" rel="next" href="${
-      queryOf({ ...others, cursor: next })
-    }">Next page</a>`;
+  const links = pageLinks({
+    first: cursor === undefined ? undefined : queryOf(others) || "?",
+    next: next === undefined ? undefined : queryOf({ ...others, cursor: next }),
+  });
   return await pageAnswer(request, {
     title: kind === "" ? "Files" : `Files: ${kind}`,
     base,
@@ -43,7 +39,7 @@ ${
       files.length === 0
         ? markup`<p class="none">No file of this run matches. <a href="?">Show all files</a></p>`
         : table(answer, base, context.now())
-    }<p class="pages">${first}${more}</p>`,
+    }${links}`,
     keys: KEYS,
   });
 };

@@ -121,6 +121,32 @@ export function runPath(key: string, ...rest: readonly string[]): string {
   return ["retained-runs", key, ...rest].map(uriEncodeKey).join("/");
 }
 
+/** Options of {@linkcode pageLinks}. */
+export interface PageLinks {
+  /** What comes before the links. */
+  readonly before?: Html | string;
+  /** The query of the first page, unless it is this one. */
+  readonly first?: string;
+  /** The query of the next page, if there is one. */
+  readonly next?: string;
+  /** What the link to that says. Default: `Next page`. */
+  readonly label?: string;
+}
+
+/**
+ * The links between the pages of a list.
+ *
+ * @param links Where they lead.
+ * @returns A paragraph.
+ */
+export function pageLinks({ before = "", first, next, label = "Next page" }: PageLinks): Html {
+  return markup`<p class="pages">${before}${
+    first === undefined ? "" : markup`<a class="button" href="${first}">First page</a> `
+  }${
+    next === undefined ? "" : markup`<a class="button" rel="next" href="${next}">${label}</a>`
+  }</p>`;
+}
+
 /** A query with its `?`, of the parameters that have a value. */
 export function queryOf(params: Readonly<Record<string, string | number | undefined>>): string {
   const query = new URLSearchParams();

@@ -10,7 +10,17 @@ import type { LatestDetails, RunList } from "../../operations/retained/answers.t
 import { RUNS_OPERATIONS } from "../../operations/retained/operations.ts";
 import { askFor } from "../ask_for.ts";
 import type { Handler } from "../context.ts";
-import { ago, grouped, type Html, markup, nameOf, pageAnswer, queryOf, runPath } from "./page.ts";
+import {
+  ago,
+  grouped,
+  type Html,
+  markup,
+  nameOf,
+  pageAnswer,
+  pageLinks,
+  queryOf,
+  runPath,
+} from "./page.ts";
 import { badges } from "./run_state.ts";
 
 /** A run in the list. */
@@ -121,15 +131,12 @@ function list(
   const limit = Number(query.get("limit") ?? 50);
   // With fewer rows than wanted, the time was over before all runs were looked into.
   const isPartial = next !== undefined && runs.length < limit;
-  const links = markup`<p class="pages">${
-    isPartial ? markup`<span>Searched ${grouped(scanned)} runs. </span>` : ""
-  }${isLater ? markup`<a class="button" href="${first}">First page</a> ` : ""}${
-    more === undefined
-      ? ""
-      : markup`<a class="button" rel="next" href="${more}">${
-        isPartial ? "Search on" : "Next page"
-      }</a>`
-  }</p>`;
+  const links = pageLinks({
+    before: isPartial ? markup`<span>Searched ${grouped(scanned)} runs. </span>` : undefined,
+    first: isLater ? first : undefined,
+    next: more,
+    label: isPartial ? "Search on" : undefined,
+  });
   if (runs.length === 0) return markup`${isPartial ? "" : empty(others, isLater)}${links}`;
   return markup`<table class="list runs">
 <thead><tr>${

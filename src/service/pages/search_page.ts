@@ -9,7 +9,7 @@ import type { RunSearch } from "../../operations/retained/answers.ts";
 import { RUNS_OPERATIONS } from "../../operations/retained/operations.ts";
 import { askFor } from "../ask_for.ts";
 import type { Handler } from "../context.ts";
-import { type Html, markup, nameOf, pageAnswer, queryOf, runPath } from "./page.ts";
+import { type Html, markup, nameOf, pageAnswer, pageLinks, queryOf, runPath } from "./page.ts";
 
 /** How many matches a page has. */
 const PAGE = 200;
@@ -29,11 +29,11 @@ export const searchPage: Handler = async (request, context) => {
   const isProblems = query.get("problems") === "true";
   const above: [string, string][] = [["Runs", "retained-runs"], [key, runPath(key)]];
   if (path !== undefined) above.push([path, runPath(key, "view", path)]);
-  const more = next === undefined
-    ? ""
-    : markup`<p class="pages"><span>More lines can match. </span><a class="button" rel="next" href="${
-      queryOf({ ...Object.fromEntries(request.query), cursor: next })
-    }">Search on</a></p>`;
+  const more = next === undefined ? "" : pageLinks({
+    before: markup`<span>More lines can match. </span>`,
+    next: queryOf({ ...Object.fromEntries(request.query), cursor: next }),
+    label: "Search on",
+  });
   return await pageAnswer(request, {
     title: isProblems ? "Problems" : `Search: ${query.get("q") ?? ""}`,
     base,

@@ -19,7 +19,7 @@ import { reportWithheld } from "./withheld.ts";
 import { withProgress } from "../../terminal/progress.ts";
 import { manifestJson, readRunManifest, reportUnfinished } from "../../run_manifest.ts";
 import { reasonsOfKept, writeIndex } from "../upload/execute.ts";
-import { updateRunSummary, withRunPage } from "../../run_summary.ts";
+import { renewRunPage, updateRunSummary } from "../../run_summary.ts";
 import { checkSelectionOptions, selectionOf } from "../../selection.ts";
 import { reportSkipped } from "../../storage.ts";
 import { artifactsOfStages, checkStageOptions } from "../../topology.ts";
@@ -117,8 +117,7 @@ Examples:
       const kept = reasonsOfKept(index.kept, results);
       // A page that was copied and then regenerated is one file.
       results.push(...index.results);
-      const runPage = results.find(target.runIndex());
-      if (runPage !== undefined) results.push(...withRunPage([runPage], page));
+      renewRunPage(results, target.runIndex(), page);
       for (const [page, reason] of kept) output.note(`skipped '${to.show(page)}': ${reason}`);
       reportProblems(results, output);
       await reportUnfinished(manifest, (message) => output.warn(`at the source ${message}`));

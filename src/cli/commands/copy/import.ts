@@ -31,7 +31,7 @@ import { type S3Options, withS3Options, withS3WriteOptions } from "../../s3_opti
 import { Output, type OutputOptions, plural } from "../../terminal/output.ts";
 import { reportWithheld } from "./withheld.ts";
 import { withProgress } from "../../terminal/progress.ts";
-import { updateRunSummary, withRunPage } from "../../run_summary.ts";
+import { renewRunPage, updateRunSummary } from "../../run_summary.ts";
 import { openForUpload, type OpenStorage, outputDirOf } from "../../storage.ts";
 import {
   doneLine,
@@ -132,8 +132,7 @@ Examples:
         const to = { storage, target: targets[i], showSource: show };
         const report = await importRun(plan, to, options, context, output);
         const page = await updateRunSummary(targets[i], { storage, output, signal });
-        const runPage = report.results.find(targets[i].runIndex());
-        if (runPage !== undefined) report.results.push(...withRunPage([runPage], page));
+        renewRunPage(report.results, targets[i].runIndex(), page);
         reports.push(report);
       }
       const seconds = (performance.now() - began) / 1000;
